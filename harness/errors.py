@@ -1,0 +1,120 @@
+"""
+The errors that npol raises on purpose, and the exit code that each of them stands for.
+
+    NpolError
+    ├── InputError          2  a file or an argument is wrong; nothing was sent to the cluster
+    ├── UnknownVerdict      3  probes did not run, so nothing was proven
+    ├── Refused             4  preflight or a guard said no; nothing was changed
+    ├── LockHeld            5  another run holds a namespace, or ours was taken away
+    └── RestoreIncomplete   6  `npol recover` is needed
+
+Everything else that ends a run is a defect of npol and keeps its traceback.
+"""
+
+from __future__ import annotations
+
+import enum
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+
+class ExitCode(enum.IntEnum):
+    """What the command line's exit status says. 128+n: ended by signal n, restore complete."""
+
+    AS_EXPECTED = 0
+    DIFFERS = 1
+    BAD_INPUT = 2
+    UNKNOWN = 3
+    REFUSED = 4
+    LOCK = 5
+    RESTORE_INCOMPLETE = 6
+
+
+PRECEDENCE = (
+    ExitCode.RESTORE_INCOMPLETE,
+    ExitCode.LOCK,
+    ExitCode.REFUSED,
+    ExitCode.DIFFERS,
+    ExitCode.UNKNOWN,
+    ExitCode.AS_EXPECTED,
+)
+"""Which code wins when one run ends for several reasons, worst first."""
+
+
+@dataclass(frozen=True, slots=True, order=True)
+class Position:
+    """A place in a file: `line` and `column` count from 1."""
+
+    file: str
+    line: int = 1
+    column: int = 1
+
+    def __str__(self) -> str:
+        return f"{self.file}:{self.line}:{self.column}"
+
+
+class NpolError(Exception):
+    """One sentence of fact and rule, then what to try; prints without a traceback."""
+
+    exit_code = ExitCode.BAD_INPUT
+
+    def __init__(self, message: str, *, hint: str = "", at: Position | None = None) -> None:
+        super().__init__(message)
+        self.message = message
+        self.hint = hint
+        self.at = at
+
+    def __str__(self) -> str:
+        place = f"{self.at}: " if self.at else ""
+        tail = f"\n  try: {self.hint}" if self.hint else ""
+        return f"{place}{self.message}{tail}"
+
+
+@dataclass(frozen=True, slots=True)
+class Mistake:
+    """One thing that is wrong in a file."""
+
+    at: Position
+    message: str
+    hint: str = ""
+
+    def __str__(self) -> str:
+        return f"{self.at}: {self.message}" + (f" - {self.hint}" if self.hint else "")
+
+
+class InputError(NpolError):
+    """A file or an argument is wrong. Nothing was sent to the cluster."""
+
+    exit_code = ExitCode.BAD_INPUT
+
+
+class Mistakes(InputError):
+    """Everything that is wrong in the files at hand, in their order, all at once."""
+
+    def __init__(self, mistakes: Sequence[Mistake]) -> None:
+        super().__init__("\n".join(str(m) for m in mistakes))
+        self.mistakes = tuple(mistakes)
+
+
+class UnknownVerdict(NpolError):
+    """The probes did not run, so nothing was proven."""
+
+    exit_code = ExitCode.UNKNOWN
+
+
+class Refused(NpolError):
+    """Preflight or a guard said no. Nothing was changed."""
+
+    exit_code = ExitCode.REFUSED
+
+
+class LockHeld(NpolError):
+    """Another run holds a namespace, or took it from us."""
+
+    exit_code = ExitCode.LOCK
+
+
+class RestoreIncomplete(NpolError):
+    """The cluster is not as it was found."""
+
+    exit_code = ExitCode.RESTORE_INCOMPLETE
