@@ -34,6 +34,7 @@ PRECEDENCE = (
     ExitCode.RESTORE_INCOMPLETE,
     ExitCode.LOCK,
     ExitCode.REFUSED,
+    ExitCode.BAD_INPUT,
     ExitCode.DIFFERS,
     ExitCode.UNKNOWN,
     ExitCode.AS_EXPECTED,
