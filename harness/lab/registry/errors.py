@@ -1,0 +1,151 @@
+"""
+What the API server answers when it says no, in its own words.
+
+Source of the wordings: apimachinery `pkg/api/errors/errors.go` and
+`pkg/util/validation/field/errors.go`.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from harness.lab.resources import Resource
+
+Json = dict[str, Any]
+
+
+class StatusError(Exception):
+    """A `metav1.Status` of Failure; `code` is the HTTP status."""
+
+    def __init__(self, code: int, reason: str, message: str, details: Json | None = None) -> None:
+        super().__init__(message)
+        self.code = code
+        self.reason = reason
+        self.message = message
+        self.details = details or {}
+
+    def status(self) -> Json:
+        body: Json = {
+            "kind": "Status",
+            "apiVersion": "v1",
+            "metadata": {},
+            "status": "Failure",
+            "message": self.message,
+        }
+        if self.reason:
+            body["reason"] = self.reason
+        if self.details:
+            body["details"] = self.details
+        return body | {"code": self.code}
+
+
+def _details(resource: Resource, name: str) -> Json:
+    details: Json = {"name": name, "group": resource.group, "kind": resource.plural}
+    return {k: v for k, v in details.items() if v}
+
+
+def not_found(resource: Resource, name: str) -> StatusError:
+    message = f'{resource.name} "{name}" not found'
+    return StatusError(404, "NotFound", message, _details(resource, name))
+
+
+def already_exists(resource: Resource, name: str) -> StatusError:
+    message = f'{resource.name} "{name}" already exists'
+    return StatusError(409, "AlreadyExists", message, _details(resource, name))
+
+
+def conflict(resource: Resource, name: str, why: str) -> StatusError:
+    message = f'Operation cannot be fulfilled on {resource.name} "{name}": {why}'
+    return StatusError(409, "Conflict", message, _details(resource, name))
+
+
+MODIFIED = (
+    "the object has been modified; please apply your changes to the latest version and try again"
+)
+
+
+def forbidden(resource: Resource, name: str, why: str) -> StatusError:
+    called = f'{resource.name} "{name}"' if name else resource.name
+    message = f"{called} is forbidden: {why}"
+    return StatusError(403, "Forbidden", message, _details(resource, name))
+
+
+def bad_request(message: str) -> StatusError:
+    return StatusError(400, "BadRequest", message)
+
+
+def not_implemented(message: str) -> StatusError:
+    return StatusError(501, "NotImplemented", f"the lab does not do this: {message}")
+
+
+def not_allowed(verb: str, resource: Resource) -> StatusError:
+    """`verb` is an HTTP method or a Kubernetes verb, as the server puts it."""
+    message = f'{verb} is not supported on resources of kind "{resource.name}"'
+    return StatusError(405, "MethodNotAllowed", message, _details(resource, ""))
+
+
+@dataclass(frozen=True, slots=True)
+class Cause:
+    """One field that is wrong: `reason` is the API's word for the kind of mistake."""
+
+    reason: str
+    field: str
+    message: str
+
+
+def invalid_value(field: str, value: Any, why: str) -> Cause:
+    return Cause("FieldValueInvalid", field, f"Invalid value: {_shown(value)}: {why}")
+
+
+def required(field: str, why: str = "") -> Cause:
+    return Cause("FieldValueRequired", field, "Required value" + (f": {why}" if why else ""))
+
+
+def duplicate(field: str, value: Any) -> Cause:
+    return Cause("FieldValueDuplicate", field, f"Duplicate value: {_shown(value)}")
+
+
+def field_forbidden(field: str, why: str) -> Cause:
+    return Cause("FieldValueForbidden", field, f"Forbidden: {why}")
+
+
+def unsupported(field: str, value: Any, supported: Sequence[str]) -> Cause:
+    known = ", ".join(json.dumps(s) for s in sorted(supported))
+    message = f"Unsupported value: {_shown(value)}: supported values: {known}"
+    return Cause("FieldValueNotSupported", field, message)
+
+
+def too_long(field: str, limit: int) -> Cause:
+    return Cause("FieldValueTooLong", field, f"Too long: may not be more than {limit} bytes")
+
+
+def _shown(value: Any) -> str:
+    return value if isinstance(value, Raw) else json.dumps(value)
+
+
+class Raw(str):
+    """A value whose spelling in a message is not its JSON, such as a Go struct."""
+
+    __slots__ = ()
+
+
+def invalid(resource: Resource, name: str, causes: Sequence[Cause]) -> StatusError:
+    """422. The message joins the causes as the server does: one bare, several in brackets."""
+    lines = list(dict.fromkeys(f"{c.field}: {c.message}" for c in causes))
+    joined = lines[0] if len(lines) == 1 else f"[{', '.join(lines)}]"
+    called = f"{resource.kind}.{resource.group}" if resource.group else resource.kind
+    details: Json = {
+        "name": name,
+        "group": resource.group,
+        "kind": resource.kind,
+        "causes": [{"reason": c.reason, "message": c.message, "field": c.field} for c in causes],
+    }
+    return StatusError(
+        422,
+        "Invalid",
+        f'{called} "{name}" is invalid: {joined}',
+        {k: v for k, v in details.items() if v},
+    )
