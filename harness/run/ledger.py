@@ -1,0 +1,95 @@
+"""
+What is known to be alive: the memory that makes a silence count as a denial.
+
+An address counts as alive when it was seen open in this story and its pod, with the same
+uid, is still Ready; when another source reaches it in this very round; or when its pod
+reaches it from inside.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+
+from harness.model.expectation import Outcome
+from harness.model.probe import Answer
+from harness.model.result import Evidence, Role
+from harness.model.story import Flow
+from harness.model.target import Backend, Target
+
+_ADDRESSES = (Role.SERVICE, Role.POD, Role.HOST)
+
+
+@dataclass(slots=True)
+class Ledger:
+    """One story's memory of what answered, and when."""
+
+    _opened: dict[str, tuple[str, str]] = field(default_factory=dict)
+    """Address -> uid of the pod behind it ("" without one), and the step that saw it open."""
+    _dns: str = ""
+
+    def note(self, step: str, flow: Flow, target: Target | None, found: Iterable[Evidence]) -> None:
+        """Remember every address of a flow that was open, and that names resolved."""
+        for evidence in found:
+            if evidence.answer.outcome is not Outcome.OPEN:
+                continue
+            if evidence.role is Role.NAME:
+                self._dns = f"names resolved in step {step!r}"
+            elif target and evidence.role in _ADDRESSES:
+                uid = self._uid(evidence.subject, target)
+                self._opened[self._address(flow, evidence.subject)] = (uid, step)
+
+    def dns_alive(self) -> str:
+        """How we know that the cluster's DNS answers; "" for not at all."""
+        return self._dns
+
+    def unknown(self, flow: Flow, target: Target) -> tuple[Backend, ...]:
+        """The target's pods of which nothing shows that they live: ask them themselves."""
+        return tuple(b for b in target.backends if b.pod and not self._why(flow, b))
+
+    def alive(
+        self, flow: Flow, target: Target, found: Iterable[Evidence], itself: Mapping[str, Answer]
+    ) -> dict[str, str]:
+        """
+        Subject of each address of a flow -> how we know that it lives.
+
+        `itself` has the answers of pods that were asked from inside, by `ip:port`.
+        """
+        living: dict[str, str] = {}
+        for evidence in found:
+            if evidence.role is Role.SERVICE:
+                living |= self._service(flow, target, evidence.subject, itself)
+            elif evidence.role in _ADDRESSES:
+                backend = next(b for b in target.backends if evidence.subject.endswith(f" {b}"))
+                why = self._why(flow, backend) or _from_inside(backend, itself)
+                living |= {evidence.subject: why} if why else {}
+        return living
+
+    def _service(
+        self, flow: Flow, target: Target, subject: str, itself: Mapping[str, Answer]
+    ) -> dict[str, str]:
+        """A ClusterIP lives when every pod behind it does."""
+        reasons = [self._why(flow, b) or _from_inside(b, itself) for b in target.backends]
+        return {subject: "its pods are alive"} if reasons and all(reasons) else {}
+
+    def _why(self, flow: Flow, backend: Backend) -> str:
+        uid, step = self._opened.get(self._address(flow, f" {backend}"), ("", ""))
+        if not step:
+            return ""
+        if backend.pod is None:
+            return f"open in step {step!r}"
+        if backend.pod.uid != uid or not (backend.pod.ready or backend.pod.host_network):
+            return ""
+        return f"open in step {step!r}, and its pod is still Ready"
+
+    def _address(self, flow: Flow, subject: str) -> str:
+        return f"{subject.rsplit(' ', 1)[-1]}/{flow.protocol.value}"
+
+    def _uid(self, subject: str, target: Target) -> str:
+        pods = (b.pod.uid for b in target.backends if b.pod and subject.endswith(f" {b}"))
+        return next(pods, "")
+
+
+def _from_inside(backend: Backend, itself: Mapping[str, Answer]) -> str:
+    answer = itself.get(str(backend))
+    return "it answers itself" if answer and answer.outcome is Outcome.OPEN else ""
