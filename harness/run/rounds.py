@@ -53,6 +53,8 @@ class Asked:
 class RoundResult:
     """What one round saw, by flow name."""
 
+    launched: float
+    """When the round was asked for: no sample of it is older."""
     started: float
     finished: float
     judgements: Mapping[str, Judgement]
@@ -72,11 +74,12 @@ class Rounds:
     inside: Mapping[str, Asks] = field(default_factory=dict)
     """`ip:port` of targets that are asked from inside, because nothing else shows they live."""
 
-    def launch(self) -> Future[RoundResult]:
+    def launch(self, now: float) -> Future[RoundResult]:
         """One round over all flows, in the background."""
-        return self.pool.submit(self._round, time.monotonic())
+        return self.pool.submit(self._round, now)
 
-    def _round(self, started: float) -> RoundResult:
+    def _round(self, launched: float) -> RoundResult:
+        started = time.monotonic()
         answers = self._ask_all()
         evidence = {name: self._evidence(a, answers) for name, a in self.asked.items()}
         for name, a in self.asked.items():
@@ -84,7 +87,11 @@ class Rounds:
         judged = {n: self._judge(a, evidence[n], answers) for n, a in self.asked.items()}
         shown = {n: (*evidence[n], *self._shown(a, answers)) for n, a in self.asked.items()}
         return RoundResult(
-            started=started, finished=time.monotonic(), judgements=judged, evidence=shown
+            launched=launched,
+            started=started,
+            finished=time.monotonic(),
+            judgements=judged,
+            evidence=shown,
         )
 
     def _ask_all(self) -> dict[str, Answer]:

@@ -1,0 +1,54 @@
+# make demo      sets everything up and shows the main job in the lab
+# make test      sets everything up and runs the tests
+# make test-live runs the live tests: KUBE_CONTEXT=... (KUBECONFIG=...), or on the rig
+# make nightly   what takes longer
+#
+# Set-up installs Debian packages (nftables curl netcat-openbsd bind9-dnsutils nginx-light
+# busybox iproute2 iputils-ping python3-venv) where they are missing, and a virtual environment
+# in .venv with npol and its dependencies. Nothing else on the machine is touched.
+
+VENV := .venv
+PY := $(VENV)/bin/python
+STAMP := $(VENV)/.installed
+
+.DEFAULT_GOAL := help
+.PHONY: help setup demo test lint test-live nightly coverage bench clean
+
+help:
+	@sed -n '1,4s/^# //p' Makefile
+
+setup: $(STAMP)
+	@tools/debian-packages
+
+$(STAMP): pyproject.toml
+	@echo "npol: making $(VENV) and installing npol with its dependencies (kubernetes, pytest, ...)"
+	@tools/debian-packages python
+	@test -x $(PY) || $$(tools/python311) -m venv $(VENV)
+	@$(PY) -m pip install --quiet --disable-pip-version-check --editable '.[dev]'
+	@touch $@
+
+demo: setup
+	@$(PY) tools/demo.py
+
+test: setup lint
+	@$(PY) -m pytest
+
+lint: $(STAMP)
+	@$(VENV)/bin/ruff check --quiet . && $(VENV)/bin/ruff format --quiet --check . \
+	  && $(VENV)/bin/mypy --no-error-summary && $(VENV)/bin/lint-imports --no-logo >/dev/null \
+	  && echo "lint: ruff, mypy --strict and import contracts hold"
+
+test-live: setup
+	@tools/test-live $(KUBE_CONTEXT)
+
+nightly: setup
+	@$(PY) -m pytest -m nightly --timeout=3600
+
+coverage: setup
+	@$(PY) tools/coverage_rows.py
+
+bench: setup
+	@for b in benchmarks/*.py; do echo "== $$b"; $(PY) $$b || exit 1; done
+
+clean:
+	rm -rf $(VENV) .pytest_cache .mypy_cache .ruff_cache .hypothesis
