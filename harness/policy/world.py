@@ -1,0 +1,124 @@
+"""Everything that decides a flow, at one moment. `changes` builds worlds and makes new ones."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field, replace
+from functools import cached_property
+
+from harness.errors import Mistake
+from harness.policy.ends import (
+    NAME_LABEL,
+    Endpoint,
+    Namespace,
+    Node,
+    Pod,
+    Service,
+)
+from harness.policy.objects import Address, Direction, Policy
+from harness.policy.others import OtherPolicy
+from harness.policy.reading import Reading
+from harness.selectors import matches
+
+
+@dataclass(frozen=True, kw_only=True)
+class World:
+    """A cluster as far as policies are concerned. Frozen: changes make a new one."""
+
+    pods: tuple[Pod, ...] = ()
+    namespaces: Mapping[str, Namespace] = field(default_factory=dict)
+    services: tuple[Service, ...] = ()
+    policies: tuple[Policy, ...] = ()
+    nodes: tuple[Node, ...] = ()
+    endpoints: Mapping[tuple[str, str, str], tuple[Endpoint, ...]] = field(default_factory=dict)
+    """EndpointSlices: (namespace, Service, slice) -> addresses."""
+    others: tuple[OtherPolicy, ...] = ()
+    refused: tuple[Reading, ...] = ()
+    """Policies that the API server would refuse: they have no effect."""
+
+    @property
+    def mistakes(self) -> tuple[Mistake, ...]:
+        return tuple(m for reading in self.refused for m in reading.mistakes)
+
+    def namespace(self, name: str) -> Namespace:
+        """A namespace that no object declares is known by its name only."""
+        known = self.namespaces.get(name)
+        return known or Namespace(name=name, labels={NAME_LABEL: name}, declared=False)
+
+    @cached_property
+    def all_namespaces(self) -> tuple[Namespace, ...]:
+        """Every namespace that is declared, or that holds a pod or a policy."""
+        inside = {p.namespace for p in self.pods} | {p.namespace for p in self.policies}
+        unseen = sorted(inside - self.namespaces.keys())
+        return (*self.namespaces.values(), *(self.namespace(name) for name in unseen))
+
+    def pod(self, namespace: str, name: str) -> Pod | None:
+        return self._pods_by_key.get((namespace, name))
+
+    def service(self, namespace: str, name: str) -> Service | None:
+        return self._services_by_key.get((namespace, name))
+
+    def policy(self, namespace: str, name: str) -> Policy | None:
+        wanted = self.policies_in(namespace)
+        return next((p for p in wanted if p.name == name), None)
+
+    def policies_in(self, namespace: str) -> tuple[Policy, ...]:
+        return self._policies_by_namespace.get(namespace, ())
+
+    def pods_in(self, namespace: str) -> tuple[Pod, ...]:
+        return self._pods_by_namespace.get(namespace, ())
+
+    def isolating(self, pod: Pod, direction: Direction) -> tuple[Policy, ...]:
+        """The policies that isolate a pod in a direction; none: everything is allowed."""
+        return tuple(
+            policy
+            for policy in self.policies_in(pod.namespace)
+            if direction in policy.directions and matches(policy.selector, pod.labels)
+        )
+
+    def others_for(self, pod: Pod) -> tuple[OtherPolicy, ...]:
+        """Policies of other kinds that may select a pod."""
+        namespace = self.namespace(pod.namespace)
+        return tuple(o for o in self.others if o.may_select(pod, namespace))
+
+    def owner(self, address: Address) -> Pod | Node | None:
+        """The pod or node behind an address; host-network pods count as their node."""
+        return self._owners.get(address)
+
+    def without_policies(self, names: Iterable[str]) -> World:
+        """The world without the policies `namespace/name`."""
+        gone = set(names)
+        return replace(self, policies=tuple(p for p in self.policies if str(p) not in gone))
+
+    def with_pods(self, pods: Iterable[Pod]) -> World:
+        """The world with these pods, too; a pod of the same name is replaced."""
+        merged = {**self._pods_by_key, **{(p.namespace, p.name): p for p in pods}}
+        return replace(self, pods=tuple(merged.values()))
+
+    @cached_property
+    def _pods_by_key(self) -> dict[tuple[str, str], Pod]:
+        return {(p.namespace, p.name): p for p in self.pods}
+
+    @cached_property
+    def _pods_by_namespace(self) -> dict[str, tuple[Pod, ...]]:
+        found: dict[str, list[Pod]] = {}
+        for pod in self.pods:
+            found.setdefault(pod.namespace, []).append(pod)
+        return {namespace: tuple(pods) for namespace, pods in found.items()}
+
+    @cached_property
+    def _services_by_key(self) -> dict[tuple[str, str], Service]:
+        return {(s.namespace, s.name): s for s in self.services}
+
+    @cached_property
+    def _policies_by_namespace(self) -> dict[str, tuple[Policy, ...]]:
+        found: dict[str, list[Policy]] = {}
+        for policy in self.policies:
+            found.setdefault(policy.namespace, []).append(policy)
+        return {namespace: tuple(policies) for namespace, policies in found.items()}
+
+    @cached_property
+    def _owners(self) -> dict[Address, Pod | Node]:
+        pods = [p for p in self.pods if not p.host_network and not p.finished]
+        ends: list[Pod | Node] = [*pods, *self.nodes]
+        return {address: end for end in ends for address in end.addresses}
