@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import asyncio
 from collections import deque
-from collections.abc import AsyncIterator, Iterable
+from collections.abc import AsyncIterator, Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal, cast
 
@@ -126,7 +126,7 @@ class Store:
         if subscription in self._subscriptions:
             self._subscriptions.remove(subscription)
 
-    def since(self, resource: str, revision: int) -> list[Event]:
+    def since(self, resource: str, revision: int) -> Sequence[Event]:
         """
         The events of a resource after a revision, oldest first.
 

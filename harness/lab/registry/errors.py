@@ -77,6 +77,14 @@ def bad_request(message: str) -> StatusError:
     return StatusError(400, "BadRequest", message)
 
 
+def undecodable(resource: Resource, why: str) -> StatusError:
+    """400, as for unknown fields under strict validation and for mistyped values."""
+    return bad_request(
+        f'{resource.kind} in version "{resource.version}" cannot be handled as a '
+        f"{resource.kind}: {why}"
+    )
+
+
 def not_implemented(message: str) -> StatusError:
     return StatusError(501, "NotImplemented", f"the lab does not do this: {message}")
 
@@ -113,7 +121,7 @@ def field_forbidden(field: str, why: str) -> Cause:
 
 
 def unsupported(field: str, value: Any, supported: Sequence[str]) -> Cause:
-    known = ", ".join(json.dumps(s) for s in sorted(supported))
+    known = ", ".join(json.dumps(s) for s in supported)
     message = f"Unsupported value: {_shown(value)}: supported values: {known}"
     return Cause("FieldValueNotSupported", field, message)
 

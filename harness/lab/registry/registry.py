@@ -10,8 +10,12 @@ from typing import Any, Literal, cast
 
 import jsonpatch
 
-from harness.lab.registry import errors
+from harness.lab.registry import admission, errors
+from harness.lab.registry.allocation import Allocator
+from harness.lab.registry.decode import Decoder, WrongType
+from harness.lab.registry.kinds import strategy_of
 from harness.lab.registry.merge import merge
+from harness.lab.registry.schema import Struct, type_of
 from harness.lab.resources import RESOURCES, Resource
 from harness.lab.store import Obj, Store, copied
 
@@ -19,8 +23,39 @@ PatchType = Literal["merge", "strategic", "json", "apply"]
 ALPHABET = "bcdfghjklmnpqrstvwxz2456789"
 """What generated names end with: no vowels, so no words (apimachinery `util/rand`)."""
 WITHOUT_GENERATION = frozenset(
-    ("namespaces", "nodes", "services", "endpoints", "configmaps", "secrets", "serviceaccounts")
-    + ("events", "leases.coordination.k8s.io", "limitranges", "resourcequotas")
+    (
+        "namespaces",
+        "nodes",
+        "services",
+        "endpoints",
+        "configmaps",
+        "secrets",
+        "serviceaccounts",
+        "events",
+        "leases.coordination.k8s.io",
+        "limitranges",
+        "resourcequotas",
+        "persistentvolumes",
+        "persistentvolumeclaims",
+        "horizontalpodautoscalers.autoscaling",
+        "roles.rbac.authorization.k8s.io",
+        "rolebindings.rbac.authorization.k8s.io",
+        "clusterroles.rbac.authorization.k8s.io",
+        "clusterrolebindings.rbac.authorization.k8s.io",
+        "storageclasses.storage.k8s.io",
+        "controllerrevisions.apps",
+    )
+)
+SYSTEM_FIELDS = (
+    "name",
+    "generateName",
+    "namespace",
+    "uid",
+    "creationTimestamp",
+    "generation",
+    "deletionTimestamp",
+    "deletionGracePeriodSeconds",
+    "resourceVersion",
 )
 
 
@@ -42,6 +77,8 @@ class Registry:
     def __init__(self, store: Store, *, now: Callable[[], datetime] = _utcnow) -> None:
         self.store = store
         self.resources: dict[str, Resource] = dict(RESOURCES)
+        self._types: dict[str, Struct] = {}
+        self._allocator = Allocator(store)
         self._now = now
 
     def resource(self, name: str) -> Resource:
@@ -52,6 +89,9 @@ class Registry:
             )
         return found
 
+    def type(self, kind: Resource) -> Struct:
+        return self._types.get(kind.name) or type_of(kind)
+
     def get(self, resource: str, namespace: str | None, name: str) -> Obj:
         kind = self.resource(resource)
         found = self.store.get(resource, namespace if kind.namespaced else None, name)
@@ -59,17 +99,48 @@ class Registry:
             raise errors.not_found(kind, name)
         return found
 
+    def decode(self, kind: Resource, obj: Any) -> tuple[Obj, list[str]]:
+        """The object in the server's form, and the paths of fields that its kind lacks."""
+        decoder = Decoder(keep_empty=kind.custom)
+        try:
+            return decoder.struct(self.type(kind), obj), decoder.unknown
+        except WrongType as wrong:
+            raise errors.undecodable(kind, str(wrong)) from wrong
+
     def create(
         self, resource: str, obj: Obj, *, manager: str = "npol-lab", dry_run: bool = False
     ) -> Obj:
         kind = self.resource(resource)
-        new: Obj = copied(obj)
+        new = self.decode(kind, obj)[0]
         new["apiVersion"], new["kind"] = kind.api_version, kind.kind
         self._fill_metadata(kind, new)
+        admission.check_namespace(self.store, kind, new)
+        strategy = strategy_of(resource)
+        strategy.default(new)
+        if resource == "pods":
+            admission.admit_pod(self.store, kind, new)
+            strategy.default(new)
+        if "status" in kind.subresources and resource != "nodes":
+            new.pop("status", None)
+        strategy.prepare(new)
+        self._check(kind, new, strategy.validate(new))
+        if resource == "services":
+            self._check(kind, new, self._allocator.fill(new))
+        if resource == "pods":
+            admission.check_quota(self.store, kind, new)
         name, namespace = new["metadata"]["name"], new["metadata"].get("namespace")
         if self.store.get(resource, namespace, name) is not None:
             raise errors.already_exists(kind, name)
-        return new if dry_run else self.store.put(resource, new)
+        if dry_run:
+            return new
+        stored = self.store.put(resource, new)
+        if resource == "namespaces":
+            self.create("serviceaccounts", {"metadata": {"name": "default", "namespace": name}})
+        return stored
+
+    def _check(self, kind: Resource, obj: Obj, causes: list[errors.Cause]) -> None:
+        if causes:
+            raise errors.invalid(kind, obj["metadata"].get("name", ""), causes)
 
     def _fill_metadata(self, kind: Resource, obj: Obj) -> None:
         metadata = obj.setdefault("metadata", {})
@@ -79,14 +150,17 @@ class Registry:
             suffix = "".join(secrets.choice(ALPHABET) for _ in range(5))
             metadata["name"] = metadata["generateName"][:58] + suffix
         if not metadata.get("name"):
-            raise errors.invalid(
-                kind, "", [errors.required("metadata.name", "name or generateName is required")]
-            )
-        if not kind.namespaced:
+            rule = "name or generateName is required"
+            self._check(kind, obj, [errors.required("metadata.name", rule)])
+        if kind.namespaced:
+            metadata.setdefault("namespace", "default")
+        else:
             metadata.pop("namespace", None)
-        metadata.pop("deletionTimestamp", None)
+        for key in ("deletionTimestamp", "deletionGracePeriodSeconds", "selfLink"):
+            metadata.pop(key, None)
         metadata["uid"] = str(uuid.uuid4())
         metadata["creationTimestamp"] = timestamp(self._now())
+        metadata.pop("generation", None)
         if kind.name not in WITHOUT_GENERATION:
             metadata["generation"] = 1
 
@@ -108,11 +182,20 @@ class Registry:
         return self._replace(kind, old, copied(obj), subresource, dry_run)
 
     def _replace(self, kind: Resource, old: Obj, new: Obj, subresource: str, dry_run: bool) -> Obj:
+        new = self.decode(kind, new)[0]
         new["apiVersion"], new["kind"] = kind.api_version, kind.kind
         self._keep_system_fields(kind, old, new, subresource)
-        if _same(old, new):
+        strategy = strategy_of(kind.name)
+        if not subresource:
+            strategy.prepare_update(new, old)
+        strategy.default(new)
+        if not subresource:
+            self._check(kind, new, strategy.validate(new) + strategy.validate_update(new, old))
+        if kind.name == "services" and not subresource:
+            self._check(kind, new, self._allocator.fill(new))
+        if old == new:
             return old
-        if kind.name not in WITHOUT_GENERATION and _without(old) != _without(new):
+        if kind.name not in WITHOUT_GENERATION and _content(old) != _content(new):
             new["metadata"]["generation"] = old["metadata"].get("generation", 1) + 1
         if dry_run:
             return new
@@ -123,22 +206,15 @@ class Registry:
         metadata, before = new.setdefault("metadata", {}), old["metadata"]
         uid = metadata.get("uid")
         if uid and uid != before["uid"]:
-            raise errors.conflict(
-                kind,
-                before["name"],
-                f"Precondition failed: UID in precondition: {uid}, "
-                f"UID in object meta: {before['uid']}",
-            )
-        for key in ("name", "namespace", "uid", "creationTimestamp", "generation"):
-            _copy(before, metadata, key)
-        for key in ("deletionTimestamp", "deletionGracePeriodSeconds", "resourceVersion"):
+            raise errors.conflict(kind, before["name"], _precondition("UID", uid, before["uid"]))
+        for key in SYSTEM_FIELDS:
             _copy(before, metadata, key)
         if subresource == "status":
             kept = {k: v for k, v in old.items() if k not in ("metadata", "status")}
             for key in [k for k in new if k not in ("metadata", "status")]:
                 del new[key]
             new.update(kept)
-        elif "status" in kind.subresources:
+        elif "status" in kind.subresources and kind.name != "nodes":
             _copy(old, new, "status")
 
     def set_status(self, resource: str, namespace: str | None, name: str, status: Obj) -> Obj:
@@ -186,6 +262,8 @@ class Registry:
         kind = self.resource(resource)
         old = self.get(resource, namespace, name)
         self._check_preconditions(kind, old, uid, resource_version)
+        if resource == "namespaces":
+            admission.check_namespace_deletion(kind, name)
         if dry_run:
             return old
         if resource == "pods":
@@ -207,10 +285,7 @@ class Registry:
         pairs = (("UID", uid, "uid"), ("ResourceVersion", version, "resourceVersion"))
         for word, wanted, key in pairs:
             if wanted and wanted != metadata[key]:
-                why = (
-                    f"Precondition failed: {word} in precondition: {wanted}, "
-                    f"{word} in object meta: {metadata[key]}"
-                )
+                why = _precondition(word, wanted, metadata[key])
                 raise errors.conflict(kind, metadata["name"], why)
 
     def _mark_deleted(self, kind: Resource, obj: Obj, grace: int) -> Obj:
@@ -256,6 +331,10 @@ class Registry:
         return self.store.remove(kind.name, metadata.get("namespace"), metadata["name"])
 
 
+def _precondition(word: str, wanted: str, found: str) -> str:
+    return f"Precondition failed: {word} in precondition: {wanted}, {word} in object meta: {found}"
+
+
 def _copy(source: Obj, target: Obj, key: str) -> None:
     if key in source:
         target[key] = copied(source[key])
@@ -263,11 +342,8 @@ def _copy(source: Obj, target: Obj, key: str) -> None:
         target.pop(key, None)
 
 
-def _same(old: Obj, new: Obj) -> bool:
-    return old == new
-
-
-def _without(obj: Obj) -> Obj:
+def _content(obj: Obj) -> Obj:
+    """What a new generation is counted for."""
     return {k: v for k, v in obj.items() if k not in ("metadata", "status")}
 
 

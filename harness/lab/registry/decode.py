@@ -1,0 +1,165 @@
+"""
+From JSON to an object of a kind: unknown fields go, mistyped values are refused.
+
+What comes out is in the form in which the API server gives objects back: no nulls, and
+no empty lists, maps or strings where the Go types say `omitempty`.
+"""
+
+from __future__ import annotations
+
+import re
+from typing import Any
+
+from harness.lab.registry.quantity import canonical
+from harness.lab.registry.schema import ANY, ListOf, MapOf, Scalar, Struct, Type, resolved
+
+QUANTITY = "^([+-]?[0-9.]+)([eEinumkKMGTP]*[-+]?[0-9]*)$"
+TIME = re.compile(r"^\d{4}-\d\d-\d\d[Tt]\d\d:\d\d:\d\d(\.\d+)?([Zz]|[+-]\d\d:\d\d)$")
+GO_NAMES = {
+    "str": "string",
+    "int": "int32",
+    "bool": "bool",
+    "number": "float64",
+    "bytes": "[]uint8",
+    "time": "string",
+    "microtime": "string",
+}
+POINTERS = frozenset(
+    (
+        "appProtocol",
+        "holderIdentity",
+        "ingressClassName",
+        "name",
+        "parameters",
+        "runtimeClassName",
+        "schedule",
+        "storageClassName",
+        "subPathExpr",
+        "timeZone",
+        "volumeName",
+    )
+)
+"""String fields that are kept although empty: pointers, and those without `omitempty`."""
+
+
+class WrongType(Exception):
+    """A value that does not fit its field, as Go's JSON decoder puts it."""
+
+
+class Decoder:
+    """Decodes one object; `unknown` collects the paths of fields that its type lacks."""
+
+    def __init__(self, *, keep_empty: bool = False) -> None:
+        self.unknown: list[str] = []
+        self._keep_empty = keep_empty
+
+    def struct(self, type: Struct, value: Any, path: str = "", trail: str = "") -> dict[str, Any]:
+        """
+        Raises:
+            WrongType: a value does not fit.
+        """
+        result: dict[str, Any] = {}
+        for key, inner in value.items():
+            here = f"{path}.{key}" if path else key
+            known = type.fields.get(key)
+            if known is None:
+                if not type.open:
+                    self.unknown.append(here)
+                    continue
+                known = ANY
+            steps = f"{trail}.{key}" if trail else key
+            decoded = self.value(known, inner, here, steps, f"{type.name}.{steps}")
+            if not self._omitted(type, key, decoded):
+                result[key] = decoded
+        return result
+
+    def _omitted(self, owner: Struct, key: str, value: Any) -> bool:
+        if value is None:
+            return True
+        if self._keep_empty or key in owner.required:
+            return False
+        if value == "":
+            return key not in POINTERS
+        kind = resolved(owner.fields.get(key, ANY))
+        return value in ([], {}) and isinstance(kind, ListOf | MapOf)
+
+    def value(self, type: Type, value: Any, path: str, trail: str, where: str) -> Any:
+        kind = resolved(type)
+        if value is None:
+            return None
+        if isinstance(kind, Scalar):
+            return _scalar(kind.name, value, where)
+        if isinstance(kind, ListOf):
+            if not isinstance(value, list):
+                raise _mismatch(value, where, _go_name(kind))
+            return [
+                self.value(kind.item, _zero(kind.item, item), f"{path}[{i}]", trail, where)
+                for i, item in enumerate(value)
+            ]
+        if not isinstance(value, dict):
+            raise _mismatch(value, where, _go_name(kind))
+        if isinstance(kind, Struct):
+            return self.struct(kind, value, path, trail)
+        return {
+            k: self.value(kind.value, v, f"{path}.{k}", f"{trail}.{k}", where)
+            for k, v in value.items()
+        }
+
+
+def _zero(type: Type, value: Any) -> Any:
+    """A null in a list is its type's zero value."""
+    if value is not None:
+        return value
+    kind = resolved(type)
+    return "" if isinstance(kind, Scalar) else [] if isinstance(kind, ListOf) else {}
+
+
+def _scalar(name: str, value: Any, where: str) -> Any:
+    if name == "any":
+        return value
+    if name == "intstr":
+        if isinstance(value, bool) or not isinstance(value, int | str):
+            raise _mismatch(value, where, "intstr.IntOrString")
+        return value
+    if name == "quantity":
+        return _quantity(value, where)
+    fits = {
+        "int": isinstance(value, int) and not isinstance(value, bool),
+        "bool": isinstance(value, bool),
+        "number": isinstance(value, int | float) and not isinstance(value, bool),
+    }.get(name, isinstance(value, str))
+    if name == "int" and isinstance(value, float) and value.is_integer():
+        return int(value)
+    if not fits:
+        raise _mismatch(value, where, GO_NAMES[name])
+    if name in ("time", "microtime") and not TIME.match(value):
+        layout = "2006-01-02T15:04:05" + (".000000Z07:00" if name == "microtime" else "Z07:00")
+        raise WrongType(f'parsing time "{value}" as "{layout}": cannot parse "{value}" as "2006"')
+    return value
+
+
+def _quantity(value: Any, where: str) -> Any:
+    if isinstance(value, bool) or not isinstance(value, int | float | str):
+        raise _mismatch(value, where, "resource.Quantity")
+    try:
+        return canonical(value)
+    except ValueError as wrong:
+        rule = f"quantities must match the regular expression '{QUANTITY}'"
+        raise WrongType(rule) from wrong
+
+
+def _mismatch(value: Any, where: str, wanted: str) -> WrongType:
+    found = {bool: "bool", int: "number", float: "number", str: "string", list: "array"}
+    got = found.get(type(value), "object")
+    return WrongType(f"json: cannot unmarshal {got} into Go struct field {where} of type {wanted}")
+
+
+def _go_name(type: Type) -> str:
+    kind = resolved(type)
+    if isinstance(kind, Scalar):
+        return GO_NAMES.get(kind.name, "interface {}")
+    if isinstance(kind, ListOf):
+        return f"[]{_go_name(kind.item)}"
+    if isinstance(kind, MapOf):
+        return f"map[string]{_go_name(kind.value)}"
+    return f"v1.{kind.name}"
