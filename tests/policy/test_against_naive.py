@@ -1,0 +1,56 @@
+"""The evaluator and a naive reading of the specification agree on clusters nobody thought of."""
+
+from __future__ import annotations
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from harness.model.story import Protocol
+from harness.policy.changes import build
+from harness.policy.dialects import CALICO, CILIUM, SPEC
+from harness.policy.ends import Traffic
+from harness.policy.evaluate import decide
+from tests.policy.clusters import PORTS, PROTOCOLS, clusters, objects
+from tests.policy.naive import flow_is_allowed
+
+
+def _every_flow(cluster, port, protocol):
+    world = build(objects(cluster))
+    by_name = {(p.namespace, p.name): p for p in world.pods}
+    assert not world.mistakes
+    for source in cluster["pods"]:
+        for target in cluster["pods"]:
+            ends = (
+                by_name[p["metadata"]["namespace"], p["metadata"]["name"]] for p in (source, target)
+            )
+            a, b = ends
+            traffic = Traffic(
+                source=a, target=b, port=port, protocol=Protocol.__members__[protocol]
+            )
+            yield world, traffic, source, target
+
+
+@pytest.mark.parametrize(("dialect", "blocks"), [(CALICO, True), (CILIUM, False)], ids=str)
+@settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@given(cluster=clusters(), port=st.sampled_from(PORTS), protocol=st.sampled_from(PROTOCOLS))
+def test_evaluator_agrees_with_the_naive_reading(dialect, blocks, cluster, port, protocol):
+    for world, traffic, source, target in _every_flow(cluster, port, protocol):
+        expected = flow_is_allowed(
+            cluster, source, target, port, protocol, blocks_select_pods=blocks
+        )
+        assert decide(world, traffic, dialect).allowed is expected, str(traffic)
+
+
+@settings(max_examples=100, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@given(cluster=clusters(), port=st.sampled_from(PORTS), protocol=st.sampled_from(PROTOCOLS))
+def test_specification_alone_never_contradicts_a_reading_it_permits(cluster, port, protocol):
+    """Where the specification leaves room the answer is None, else it is every engine's."""
+    for world, traffic, source, target in _every_flow(cluster, port, protocol):
+        readings = {
+            flow_is_allowed(cluster, source, target, port, protocol, blocks_select_pods=blocks)
+            for blocks in (True, False)
+        }
+        allowed = decide(world, traffic, SPEC).allowed
+        assert allowed is None or readings == {allowed}, str(traffic)
+        assert allowed is not None or len(readings) == 2, str(traffic)
