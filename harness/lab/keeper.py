@@ -1,0 +1,134 @@
+"""
+Process 1 of a lab: it makes the pods' pause processes and takes everything with it.
+
+It stays small, so that a fork costs less than a millisecond, and it does nothing
+that could keep it from seeing that the process which wanted the lab is gone. When
+it ends, the kernel ends every process of its namespace, and with the last of them
+go the namespaces, links, tables and mounts.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import select
+import signal
+import socket
+import sys
+import traceback
+from collections.abc import Callable
+from typing import Any, NoReturn
+
+from harness.lab.net import namespaces
+
+MESSAGE = 4096
+"""Bytes of one request or answer, at most."""
+
+
+def keep(
+    run: Callable[[socket.socket], None], parent: tuple[int, ...], forget: Callable[[], None]
+) -> int:
+    """
+    Run the lab in a child until it ends or the parent is gone; return the exit status.
+
+    Args:
+        run: the lab; gets the socket on which it may ask for pause processes.
+        parent: descriptors that become readable when nobody wants the lab any more.
+        forget: removes what the lab has outside its namespaces.
+    """
+    mine, its = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+    child = os.fork()
+    if child == 0:
+        mine.close()
+        _run_and_exit(run, its)
+    its.close()
+    signal.signal(signal.SIGCHLD, lambda *_: None)
+    try:
+        return _serve(mine, parent, child)
+    finally:
+        forget()
+
+
+def _run_and_exit(run: Callable[[socket.socket], None], keeper: socket.socket) -> NoReturn:
+    """In the child: nothing of the keeper's own code may go on in it."""
+    status = 1
+    try:
+        run(keeper)
+        status = 0
+    except BaseException:
+        traceback.print_exc()
+    finally:
+        sys.stderr.flush()
+        os._exit(status)
+
+
+def _serve(requests: socket.socket, parent: tuple[int, ...], child: int) -> int:
+    wake, waker = os.pipe2(os.O_NONBLOCK | os.O_CLOEXEC)
+    signal.set_wakeup_fd(waker, warn_on_full_buffer=False)
+    poll = select.poll()
+    for handle in (*parent, requests.fileno(), wake):
+        poll.register(handle, select.POLLIN | select.POLLHUP)
+    while True:
+        ready = {handle for handle, _ in poll.poll()}
+        if ready.intersection(parent):
+            return 0
+        if requests.fileno() in ready:
+            _answer(requests)
+        if wake in ready:
+            with contextlib.suppress(BlockingIOError):
+                os.read(wake, MESSAGE)
+            status = _reap(child)
+            if status is not None:
+                return status
+
+
+def _reap(child: int) -> int | None:
+    """Bury the dead; the exit status of the lab itself if it is among them."""
+    status = None
+    with contextlib.suppress(ChildProcessError):
+        while True:
+            pid, how = os.waitpid(-1, os.WNOHANG)
+            if pid == 0:
+                break
+            if pid == child:
+                status = os.waitstatus_to_exitcode(how)
+    return status
+
+
+def _answer(requests: socket.socket) -> None:
+    try:
+        message = requests.recv(MESSAGE)
+    except ConnectionError:
+        return
+    if message and os.fork() == 0:
+        try:
+            requests.send(json.dumps(_made(json.loads(message))).encode())
+        finally:
+            os._exit(0)
+
+
+def _made(wanted: dict[str, Any]) -> dict[str, Any]:
+    """Make the namespaces in this very process, then leave a pause process in them."""
+    try:
+        if wanted["netns"]:
+            namespaces.enter(wanted["netns"])
+        net = 0 if wanted["netns"] else namespaces.CLONE_NEWNET
+        namespaces.unshare(
+            net | namespaces.CLONE_NEWPID | namespaces.CLONE_NEWUTS | namespaces.CLONE_NEWIPC
+        )
+        socket.sethostname(wanted["hostname"][:63])
+    except OSError as error:
+        return {"id": wanted["id"], "error": str(error)}
+    pid = os.fork()
+    if pid == 0:
+        _pause()
+    return {"id": wanted["id"], "pid": pid}
+
+
+def _pause() -> None:
+    """Init of a pod: orphans are reaped because nobody asks for their status."""
+    os.closerange(0, os.sysconf("SC_OPEN_MAX"))
+    signal.signal(signal.SIGCHLD, signal.SIG_IGN)
+    while True:
+        signal.pause()

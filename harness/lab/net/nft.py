@@ -1,0 +1,125 @@
+"""
+A node's nftables rules as a value, and the one transaction that leads from one to the next.
+
+Chains are named after what they hold (a digest), so that a change touches little:
+a new pod adds elements to sets, a new policy adds a chain.
+"""
+
+from __future__ import annotations
+
+import shutil
+import subprocess
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, field
+
+
+@dataclass(frozen=True, slots=True)
+class Set:
+    """
+    A named set, or a map where the elements have values.
+
+    `kind`: the type, such as `ipv4_addr . inet_service` or `ipv4_addr : verdict`.
+    """
+
+    kind: str
+    elements: Mapping[str, str]
+    """Element to value; the empty value in sets."""
+
+    @property
+    def noun(self) -> str:
+        return "map" if ":" in self.kind else "set"
+
+
+@dataclass(frozen=True, slots=True)
+class Chain:
+    rules: tuple[str, ...] = ()
+    hook: str = ""
+    """Such as `type filter hook forward priority filter`; empty: reached by a jump only."""
+
+
+@dataclass(slots=True)
+class Ruleset:
+    """Everything in one table of one node."""
+
+    sets: dict[str, Set] = field(default_factory=dict)
+    chains: dict[str, Chain] = field(default_factory=dict)
+
+
+def transaction(table: str, old: Ruleset, new: Ruleset) -> str:
+    """
+    The commands that turn `old` into `new` in table `ip TABLE`, all at once.
+
+    Empty where nothing changes. Order matters: what is referred to is made first and
+    removed last.
+    """
+    steps = [
+        *_declared(table, old, new),
+        *_rewritten(table, old, new),
+        *_members(table, old, new),
+        *_removed(table, old, new),
+    ]
+    return "".join(f"{step}\n" for step in steps)
+
+
+def _declared(table: str, old: Ruleset, new: Ruleset) -> Iterator[str]:
+    for name in sorted(new.sets.keys() - old.sets.keys()):
+        made = new.sets[name]
+        yield f"add {made.noun} ip {table} {name} {{ type {made.kind}; }}"
+    for name in sorted(new.chains.keys() - old.chains.keys()):
+        hook = new.chains[name].hook
+        yield f"add chain ip {table} {name}" + (f" {{ {hook}; policy accept; }}" if hook else "")
+
+
+def _rewritten(table: str, old: Ruleset, new: Ruleset) -> Iterator[str]:
+    """Flush every changed chain before any is filled: they may refer to each other."""
+    changed = [n for n in sorted(new.chains) if old.chains.get(n, Chain()) != new.chains[n]]
+    for name in changed:
+        if name in old.chains:
+            yield f"flush chain ip {table} {name}"
+    for name in changed:
+        for rule in new.chains[name].rules:
+            yield f"add rule ip {table} {name} {rule}"
+
+
+def _members(table: str, old: Ruleset, new: Ruleset) -> Iterator[str]:
+    for name, made in sorted(new.sets.items()):
+        before = old.sets[name].elements if name in old.sets else {}
+        if before == made.elements:
+            continue
+        gone = [k for k, v in before.items() if made.elements.get(k) != v]
+        fresh = [f"{k} : {v}" if v else k for k, v in made.elements.items() if before.get(k) != v]
+        if gone:
+            yield f"delete element ip {table} {name} {{ {_comma(gone)} }}"
+        if fresh:
+            yield f"add element ip {table} {name} {{ {_comma(fresh)} }}"
+
+
+def _removed(table: str, old: Ruleset, new: Ruleset) -> Iterator[str]:
+    sets, chains = old.sets.keys() - new.sets.keys(), old.chains.keys() - new.chains.keys()
+    for name in sorted(chains):
+        yield f"flush chain ip {table} {name}"
+    for name in sorted(sets):
+        yield f"delete {old.sets[name].noun} ip {table} {name}"
+    for name in sorted(chains):
+        yield f"delete chain ip {table} {name}"
+
+
+def _comma(items: Iterable[str]) -> str:
+    return ", ".join(items)
+
+
+class NftError(Exception):
+    """nft did not accept a transaction; nothing of it is in force."""
+
+
+def apply(commands: str) -> None:
+    """
+    Run one transaction in the network namespace of the calling thread.
+
+    Raises:
+        NftError: with what nft wrote.
+    """
+    program = shutil.which("nft", path="/usr/sbin:/sbin:/usr/bin:/bin") or "nft"
+    done = subprocess.run([program, "-f", "-"], input=commands, text=True, capture_output=True)
+    if done.returncode != 0:
+        raise NftError(done.stderr.strip())

@@ -1,0 +1,54 @@
+"""What the network knows about a pod: where it is and what policies may say about it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+Obj = dict[str, Any]
+FINISHED = ("Succeeded", "Failed")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Pod:
+    uid: str
+    namespace: str
+    node: str
+    ip: str
+    labels: frozenset[tuple[str, str]]
+    ports: tuple[tuple[str, str, int], ...]
+    """Named container ports: name, protocol, number."""
+
+
+def pod_of(obj: Obj, ip: str) -> Pod:
+    """The network's view of a Pod object that has this address."""
+    metadata, spec = obj["metadata"], obj["spec"]
+    return Pod(
+        uid=metadata["uid"],
+        namespace=metadata["namespace"],
+        node=spec["nodeName"],
+        ip=ip,
+        labels=frozenset((metadata.get("labels") or {}).items()),
+        ports=tuple(_named_ports(spec)),
+    )
+
+
+def _named_ports(spec: Obj) -> list[tuple[str, str, int]]:
+    """Init containers that stay (sidecars) have ports that count, too."""
+    sidecars = [c for c in spec.get("initContainers") or [] if c.get("restartPolicy") == "Always"]
+    return [
+        (port["name"], port.get("protocol") or "TCP", port["containerPort"])
+        for container in [*spec["containers"], *sidecars]
+        for port in container.get("ports") or []
+        if port.get("name")
+    ]
+
+
+def is_judged(obj: Obj) -> bool:
+    """
+    Whether policies and their selectors see this Pod object at all.
+
+    Not those on the host's network, which have the node's address, and not finished ones.
+    """
+    phase = (obj.get("status") or {}).get("phase")
+    return not obj["spec"].get("hostNetwork") and phase not in FINISHED
