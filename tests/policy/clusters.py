@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from hypothesis import strategies as st
 
-NAMESPACES = ["x", "y", "z"]
+NAMESPACES = ["x", "y"]
 KEYS = ["app", "tier"]
-VALUES = ["a", "b", "c"]
+VALUES = ["a", "b"]
 PORTS = [80, 81, 82]
 NAMES = ["web", "api"]
 PROTOCOLS = ["TCP", "UDP"]
@@ -43,8 +43,8 @@ namespace_selectors = st.one_of(
 ip_blocks = st.one_of(
     st.just({"cidr": "0.0.0.0/0"}),
     st.just({"cidr": "10.0.0.0/24"}),
-    st.integers(0, 5).map(lambda n: {"cidr": f"10.0.0.{n}/32"}),
-    st.integers(0, 5).map(lambda n: {"cidr": "10.0.0.0/24", "except": [f"10.0.0.{n}/32"]}),
+    st.integers(0, 4).map(lambda n: {"cidr": f"10.0.0.{n}/32"}),
+    st.integers(0, 4).map(lambda n: {"cidr": "10.0.0.0/24", "except": [f"10.0.0.{n}/32"]}),
     st.just({"cidr": "::/0"}),
 )
 
@@ -68,24 +68,38 @@ ports = st.one_of(
 
 
 def rules(peers_field):
-    """Missing, empty and filled fields, each as likely."""
-    return st.fixed_dictionaries(
-        {},
-        optional={
-            peers_field: st.lists(peers, max_size=2),
-            "ports": st.lists(ports, max_size=2),
-        },
+    """Mostly filled; missing and empty fields come, too."""
+    filled = {
+        peers_field: st.lists(peers, min_size=1, max_size=3),
+        "ports": st.lists(ports, min_size=1, max_size=2),
+    }
+    no_ports = {peers_field: st.lists(peers, min_size=1, max_size=3)}
+    sparse = {peers_field: st.lists(peers, max_size=1), "ports": st.lists(ports, max_size=1)}
+    return st.one_of(
+        st.fixed_dictionaries(filled),
+        st.fixed_dictionaries(no_ports),
+        st.fixed_dictionaries({}, optional=sparse),
     )
 
 
-specs = st.fixed_dictionaries(
-    {},
-    optional={
-        "podSelector": selectors,
-        "policyTypes": st.lists(st.sampled_from(["Ingress", "Egress"]), max_size=2, unique=True),
-        "ingress": st.lists(rules("from"), max_size=2),
-        "egress": st.lists(rules("to"), max_size=2),
-    },
+_rule_lists = {
+    "ingress": st.lists(rules("from"), min_size=1, max_size=2),
+    "egress": st.lists(rules("to"), min_size=1, max_size=2),
+}
+_types = st.lists(st.sampled_from(["Ingress", "Egress"]), max_size=2, unique=True)
+
+specs = st.one_of(
+    st.fixed_dictionaries({"podSelector": selectors, **_rule_lists}),
+    st.fixed_dictionaries({"podSelector": st.just({}), "policyTypes": _types, **_rule_lists}),
+    st.fixed_dictionaries(
+        {},
+        optional={
+            "podSelector": selectors,
+            "policyTypes": _types,
+            "ingress": st.lists(rules("from"), max_size=1),
+            "egress": st.lists(rules("to"), max_size=1),
+        },
+    ),
 )
 
 
@@ -104,8 +118,8 @@ def clusters(draw, max_policies=4):
     """`namespaces` (name -> labels), `pods` and `policies`, all raw."""
     return {
         "namespaces": {name: draw(labels) for name in NAMESPACES},
-        "pods": [_pod(n, draw) for n in range(draw(st.integers(2, 5)))],
-        "policies": [_policy(n, draw) for n in range(draw(st.integers(0, max_policies)))],
+        "pods": [_pod(n, draw) for n in range(draw(st.integers(3, 6)))],
+        "policies": [_policy(n, draw) for n in range(draw(st.integers(1, max_policies)))],
     }
 
 

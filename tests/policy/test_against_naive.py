@@ -31,7 +31,9 @@ def _every_flow(cluster, port, protocol):
             yield world, traffic, source, target
 
 
-@pytest.mark.parametrize(("dialect", "blocks"), [(CALICO, True), (CILIUM, False)], ids=str)
+@pytest.mark.parametrize(
+    ("dialect", "blocks"), [(CALICO, True), (CILIUM, False)], ids=["calico", "cilium"]
+)
 @settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(cluster=clusters(), port=st.sampled_from(PORTS), protocol=st.sampled_from(PROTOCOLS))
 def test_evaluator_agrees_with_the_naive_reading(dialect, blocks, cluster, port, protocol):
