@@ -1,0 +1,27 @@
+"""How a story is to be run."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+
+def silent(_: str) -> None:
+    """Nobody listens to progress."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Options:
+    """One run's settings; `say` is told of progress, one line at a time."""
+
+    kubeconfig: str | None
+    context: str
+    create: bool = False
+    """Create what the story lists under `given`, and delete it at the end."""
+    replace: bool = False
+    """Policies that exist already may be replaced; they come back at the end."""
+    assume_enforced: bool = False
+    """Judge denies although nothing proves that the cluster enforces policies."""
+    leave: bool = False
+    """Keep what the steps applied."""
+    say: Callable[[str], None] = silent

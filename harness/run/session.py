@@ -1,0 +1,103 @@
+"""One run of one story: opened, told step by step, and given back."""
+
+from __future__ import annotations
+
+import secrets
+import time
+from concurrent.futures import ThreadPoolExecutor
+from datetime import UTC, datetime
+
+from harness import __version__
+from harness.errors import ExitCode, NpolError
+from harness.model.result import RestoreResult, StepResult, StoryReport
+from harness.model.story import Step, Story
+from harness.run.options import Options
+from harness.run.stage import Stage
+from harness.run.telling import Teller
+
+
+class StoryRun:
+    """
+    A story's run on one cluster.
+
+    `story` is expanded (`plan.expand`) and narrowed to what is wanted (`plan.replayed`).
+    Call `open`, then `reach` for each step that is wanted, then `close`, always.
+    """
+
+    def __init__(self, story: Story, options: Options) -> None:
+        self.story = story
+        self.options = options
+        self.run_id = f"{datetime.now(UTC):%Y%m%d-%H%M%S}-{secrets.token_hex(3)}"
+        self._started = datetime.now(UTC)
+        self._clock = time.monotonic()
+        self._stage: Stage | None = None
+        self._teller: Teller | None = None
+        self._steps: dict[str, StepResult] = {}
+        self._restore: RestoreResult | None = None
+        self._error: NpolError | None = None
+
+    def open(self) -> None:
+        """
+        Preflight, lock, `given`, debug pods; on trouble everything is given back at once.
+
+        Raises:
+            Refused, LockHeld, InputError: nothing is left behind.
+        """
+        stage = Stage(self.story, self.options, self.run_id)
+        try:
+            stage.open()
+            self._teller = Teller(stage, ThreadPoolExecutor(max_workers=8))
+        except BaseException as error:
+            self._error = error if isinstance(error, NpolError) else None
+            self._stage = stage
+            self.close()
+            raise
+        self._stage = stage
+
+    def reach(self, name: str) -> StepResult:
+        """The result of a step; the steps before it are run first where they were not yet."""
+        for step in self.story.steps:
+            if step.name not in self._steps:
+                self._steps[step.name] = self._run(step)
+            if step.name == name:
+                break
+        return self._steps[name]
+
+    def _run(self, step: Step) -> StepResult:
+        assert self._teller is not None
+        failed = next((s for s in self._steps.values() if s.error), None)
+        if failed:
+            return StepResult(name=step.name, at=step.at, error=f"step {failed.name!r} failed")
+        try:
+            return self._teller.tell(step)
+        except NpolError as error:
+            self._error = self._error or error
+            return StepResult(name=step.name, at=step.at, error=str(error))
+
+    def close(self) -> RestoreResult:
+        """Give the cluster back, verified; safe to call twice."""
+        if self._restore is None:
+            baseline = self._teller.verify if self._teller else None
+            stage = self._stage
+            self._restore = stage.close(baseline) if stage else RestoreResult(complete=True)
+        return self._restore
+
+    def report(self) -> StoryReport:
+        """The run as a value, at any time."""
+        stage = self._stage
+        return StoryReport(
+            story=self.story.name,
+            path=self.story.path,
+            run_id=self.run_id,
+            started=self._started.isoformat(timespec="seconds"),
+            cluster=stage.facts if stage else None,
+            steps=tuple(self._steps.values()),
+            restore=self._restore,
+            error=str(self._error) if self._error else "",
+            error_code=self._error.exit_code if self._error else ExitCode.AS_EXPECTED,
+            covers=self.story.covers,
+            seconds=time.monotonic() - self._clock,
+            execs=stage.execs if stage else 0,
+            requests=stage.requests if stage else 0,
+            versions={"npol": __version__},
+        )

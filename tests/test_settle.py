@@ -1,0 +1,148 @@
+"""Settling: when answers are final. Time is a number that the tests choose."""
+
+import pytest
+
+from harness.model.expectation import Outcome, Verdict
+from harness.model.result import Judgement
+from harness.settle import Patience, Settling
+
+AS, OPEN = Verdict.AS_EXPECTED, Verdict.TOO_OPEN
+
+
+def judged(verdict, outcome=Outcome.TIMEOUT, reason=""):
+    return Judgement(verdict=verdict, outcome=outcome, reason=reason)
+
+
+DENIED, STILL_OPEN = judged(AS), judged(OPEN, Outcome.OPEN)
+
+
+def settling(*, before=None, changed_at=0.0, within=30.0, quiet=1.0, stable=2):
+    patience = Patience(
+        started=0.0, changed_at=changed_at, within=within, quiet=quiet, stable=stable
+    )
+    return Settling({"f": before}, patience)
+
+
+def feed(machine, *rounds):
+    """Rounds as (started, judgement), each over after a moment."""
+    for started, judgement in rounds:
+        machine.launch(started)
+        machine.record(started, started + 0.05, {"f": judgement})
+
+
+def test_one_match_is_not_enough():
+    machine = settling(changed_at=None)
+
+    feed(machine, (0.0, DENIED))
+    assert not machine.done(0.1)
+    feed(machine, (0.2, DENIED))
+    assert machine.done(0.3)
+
+
+def test_an_old_answer_is_not_taken_for_a_new_one():
+    """The expectation equals the state before the step: only samples after quiet count."""
+    machine = settling(before=(Outcome.TIMEOUT, 0), quiet=1.0)
+
+    feed(machine, (0.0, DENIED), (0.2, DENIED), (0.9, DENIED))
+    assert not machine.done(0.95)
+    feed(machine, (1.0, DENIED), (1.2, DENIED))
+    assert machine.done(1.3)
+
+
+def test_a_cluster_that_enforces_late_is_caught_within_its_quiet_time():
+    machine = settling(before=(Outcome.OPEN, 0), quiet=5.0)
+    allowed = judged(AS, Outcome.OPEN)
+
+    feed(machine, (0.0, allowed), (1.0, allowed), (2.9, allowed))
+    assert not machine.done(3.0)
+    feed(machine, (3.1, judged(Verdict.TOO_CLOSED)), (3.3, judged(Verdict.TOO_CLOSED)))
+    assert not machine.done(3.5)
+    assert machine.done(30.0)
+    assert machine.results()["f"].judgement.verdict is Verdict.TOO_CLOSED
+
+
+def test_a_visible_change_needs_no_quiet_time():
+    machine = settling(before=(Outcome.OPEN, 0), quiet=5.0)
+
+    feed(machine, (0.0, STILL_OPEN), (0.2, DENIED), (0.4, DENIED))
+
+    assert machine.done(0.5)
+    assert machine.results()["f"].enforced_after == 0.0
+
+
+def test_a_mismatch_is_final_only_at_the_deadline():
+    machine = settling(within=10.0)
+
+    feed(machine, *((float(t), STILL_OPEN) for t in range(10)))
+
+    assert not machine.done(9.9)
+    assert machine.done(10.0)
+    assert machine.results()["f"].judgement.verdict is OPEN
+
+
+def test_time_to_enforce_is_the_last_wrong_outcome():
+    machine = settling(before=(Outcome.OPEN, 0))
+
+    feed(machine, (0.1, STILL_OPEN), (0.7, STILL_OPEN), (0.9, DENIED), (1.1, DENIED))
+
+    assert machine.results()["f"].enforced_after == pytest.approx(0.7)
+
+
+def test_answers_that_come_and_go_are_flapping():
+    machine = settling(within=3.0)
+    feed(machine, *((t * 0.3, DENIED if t % 2 else STILL_OPEN) for t in range(9)))
+    feed(machine, (2.8, DENIED), (2.9, DENIED))
+
+    assert machine.results()["f"].judgement.verdict is Verdict.FLAPPING
+
+
+def test_samples_count_in_the_order_in_which_they_started():
+    """A blocked probe ends 2 s after it began, an open one at once: the end orders nothing."""
+    machine = settling(before=(Outcome.OPEN, 0), quiet=0.0)
+    machine.launch(0.0)
+    machine.launch(0.2)
+    machine.record(0.2, 0.25, {"f": STILL_OPEN})
+    machine.record(0.0, 2.0, {"f": DENIED})
+
+    assert not machine.done(2.1)
+    assert machine.results()["f"].judgement.verdict is OPEN
+
+
+def test_trouble_that_stays_the_same_is_given_up():
+    machine = settling(changed_at=None)
+    broken = judged(Verdict.UNKNOWN, Outcome.ERROR, "no nc in the image")
+
+    feed(machine, (0.0, broken), (0.5, broken), (1.0, broken))
+    assert not machine.done(1.1)
+    feed(machine, (2.0, broken), (3.1, broken))
+    assert machine.done(3.2)
+
+
+def test_one_slow_flow_keeps_all_of_them_under_watch():
+    patience = Patience(started=0.0, changed_at=None, within=30.0, quiet=0.0)
+    machine = Settling({"fast": None, "slow": None}, patience)
+    for started, slow in ((0.0, STILL_OPEN), (0.2, STILL_OPEN), (0.4, DENIED)):
+        machine.launch(started)
+        machine.record(started, started + 0.1, {"fast": DENIED, "slow": slow})
+
+    assert not machine.done(0.5)
+    assert machine.waiting() == ()
+
+
+@pytest.mark.parametrize(
+    ("launched", "now", "may"),
+    [
+        pytest.param([], 0.0, True, id="at-once"),
+        pytest.param([0.0], 0.5, False, id="one-at-a-time-before-quiet"),
+        pytest.param([0.0], 1.0, True, id="again-at-quiet"),
+        pytest.param([0.0, 1.0], 1.1, False, id="not-closer-than-the-stagger"),
+        pytest.param([0.0, 1.0], 1.2, True, id="two-overlap"),
+        pytest.param([0.0, 1.0, 1.2], 1.5, False, id="no-more-than-two"),
+    ],
+)
+def test_rounds_overlap_in_pairs(launched, now, may):
+    machine = settling(quiet=1.0)
+    for started in launched:
+        machine.launch(started)
+
+    assert machine.may_launch(now) is may

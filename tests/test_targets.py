@@ -1,0 +1,167 @@
+"""Targets: a story's peers against the objects of a cluster."""
+
+import pytest
+
+from harness.errors import Position
+from harness.model.expectation import parse_expectation
+from harness.model.inventory import Inventory
+from harness.model.story import Flow, Peer, Protocol
+from harness.targets import absolute_name, place_pod, resolve, selected_pods
+
+HERE = Position("story.npol.yaml", 1, 1)
+
+
+def pod(name, ip, uid=None, labels=None, **extra):
+    meta = {"name": name, "namespace": "shop", "uid": uid or name, "labels": labels or {}}
+    status = {"podIP": ip, "phase": "Running", "conditions": [{"type": "Ready", "status": "True"}]}
+    meta |= extra.pop("metadata", {})
+    return {"metadata": meta, "spec": {"nodeName": "n1"}, "status": status | extra}
+
+
+SERVICE = {
+    "metadata": {"name": "web", "namespace": "shop"},
+    "spec": {
+        "clusterIP": "10.96.0.7",
+        "ports": [
+            {"name": "http", "port": 80, "nodePort": 30080, "targetPort": "web"},
+            {"name": "dns", "port": 53, "protocol": "UDP"},
+        ],
+    },
+}
+SLICE = {
+    "metadata": {
+        "namespace": "shop",
+        "name": "web-x",
+        "labels": {"kubernetes.io/service-name": "web"},
+    },
+    "ports": [{"name": "http", "port": 3001}, {"name": "dns", "port": 5353, "protocol": "UDP"}],
+    "endpoints": [
+        {"addresses": ["10.244.1.2"], "conditions": {"ready": True}, "targetRef": {"uid": "w1"}},
+        {"addresses": ["10.244.1.3"], "conditions": {"ready": False}, "targetRef": {"uid": "w2"}},
+    ],
+}
+NODES = (
+    {
+        "metadata": {"name": "n1"},
+        "status": {"addresses": [{"type": "InternalIP", "address": "10.0.0.1"}]},
+    },
+    {
+        "metadata": {"name": "internet"},
+        "spec": {"taints": [{"key": "outside"}]},
+        "status": {"addresses": [{"type": "InternalIP", "address": "203.0.113.10"}]},
+    },
+)
+INVENTORY = Inventory(
+    namespaces=tuple({"metadata": {"name": n}} for n in ("shop", "web-team")),
+    pods=(
+        pod("web-1", "10.244.1.2", "w1", {"app": "web"}),
+        pod("web-2", "10.244.1.3", "w2", {"app": "web"}),
+        pod("gone", "10.244.1.4", labels={"app": "web"}, phase="Succeeded"),
+        pod("leaving", "10.244.1.5", labels={"app": "web"}, metadata={"deletionTimestamp": "t"}),
+        pod(
+            "ours",
+            "10.244.1.6",
+            labels={"app": "web"},
+            metadata={"annotations": {"npol.dev/run": "1"}},
+        ),
+        pod("far", "203.0.113.10", labels={"npol.dev/place": "internet"}),
+    ),
+    services=(SERVICE,),
+    slices=(SLICE,),
+    nodes=NODES,
+)
+WEB = Peer(name="web", at=HERE, namespace="shop", service="web")
+
+
+def flow(port=80, protocol=Protocol.TCP):
+    expect = parse_expectation("allow")
+    return Flow(
+        name="f", at=HERE, source="a", target="web", port=port, protocol=protocol, expect=expect
+    )
+
+
+def test_a_service_leads_to_its_ready_endpoints_on_their_own_port():
+    target = resolve(flow(), WEB, INVENTORY)
+
+    assert (target.name, target.cluster_ip) == ("web.shop.svc.cluster.local.", "10.96.0.7")
+    assert [str(b) for b in target.backends] == ["10.244.1.2:3001"]
+    assert target.pods[0].name == "web-1"
+
+
+def test_ports_are_matched_by_name_and_protocol():
+    target = resolve(flow(53, Protocol.UDP), WEB, INVENTORY)
+
+    assert [str(b) for b in target.backends] == ["10.244.1.2:5353"]
+
+
+@pytest.mark.parametrize(
+    ("peer", "port", "problem"),
+    [
+        pytest.param(
+            Peer(name="x", at=HERE, namespace="shop", service="wbe"),
+            80,
+            "Service shop/wbe does not exist",
+            id="no-service",
+        ),
+        pytest.param(
+            WEB, 81, "Service shop/web has no port 81/tcp, it has 80/tcp, 53/udp", id="no-port"
+        ),
+        pytest.param(
+            Peer(name="moon", at=HERE, external="moon"),
+            80,
+            "this cluster has no place outside called 'moon' (give one with --peers)",
+            id="no-place",
+        ),
+        pytest.param(
+            Peer(name="y", at=HERE, namespace="shop", labels={"app": "none"}),
+            80,
+            "no running pod is peer 'y'",
+            id="no-pod",
+        ),
+    ],
+)
+def test_what_is_missing_is_named(peer, port, problem):
+    assert resolve(flow(port), peer, INVENTORY).problem == problem
+
+
+def test_from_outside_a_service_is_its_node_port_on_nodes_that_take_pods():
+    target = resolve(flow(), WEB, INVENTORY, from_outside=True)
+
+    assert [str(b) for b in target.backends] == ["10.0.0.1:30080"]
+
+
+def test_a_headless_service_has_no_address_of_its_own():
+    headless = SERVICE | {"spec": SERVICE["spec"] | {"clusterIP": "None"}}
+    inventory = Inventory(services=(headless,), slices=(SLICE,), pods=INVENTORY.pods)
+
+    target = resolve(flow(), WEB, inventory)
+
+    assert (target.cluster_ip, len(target.backends)) == ("", 1)
+
+
+def test_pods_that_finished_leave_or_are_ours_are_no_targets():
+    peer = Peer(name="web", at=HERE, namespace="shop", labels={"app": "web"})
+
+    assert [p.name for p in selected_pods(peer, INVENTORY)] == ["web-1", "web-2"]
+
+
+def test_a_place_is_found_by_its_label():
+    assert place_pod("internet", INVENTORY).ip == "203.0.113.10"
+    assert place_pod("moon", INVENTORY) is None
+
+
+@pytest.mark.parametrize(
+    ("name", "absolute"),
+    [
+        ("web", "web.shop.svc.cluster.local."),
+        ("web.shop", "web.shop.svc.cluster.local."),
+        ("web.shop.svc", "web.shop.svc.cluster.local."),
+        ("web.shop.svc.cluster.local", "web.shop.svc.cluster.local."),
+        ("example.test", "example.test."),
+        ("example.test.", "example.test."),
+    ],
+)
+def test_names_are_looked_up_as_the_search_domains_would(name, absolute):
+    source = Peer(name="a", at=HERE, namespace="shop")
+
+    assert absolute_name(name, source, INVENTORY) == absolute

@@ -1,0 +1,166 @@
+"""Verdicts: what counts as allowed, what counts as denied, and what proves nothing."""
+
+import pytest
+
+from harness.errors import Position
+from harness.model.expectation import Outcome, Verdict, parse_expectation
+from harness.model.probe import Answer
+from harness.model.result import Evidence, Role
+from harness.model.story import Flow, HttpCheck
+from harness.verdict import Controls, judge
+
+HERE = Position("story.npol.yaml", 1, 1)
+SELF_OK = Answer(key="self", outcome=Outcome.REFUSED)
+SERVICE, POD = "ClusterIP 10.96.0.7:80", "pod web-1 10.244.1.2:3001"
+ALIVE = {SERVICE: "its pods are alive", POD: "open before"}
+
+
+def flow(expect, **kwargs):
+    kwargs.setdefault("target", "web")
+    return Flow(name="f", at=HERE, source="a", port=80, expect=parse_expectation(expect), **kwargs)
+
+
+def evidence(name="open", service="open", pod="open", **answer):
+    def one(role, subject, word):
+        return Evidence(
+            role=role, subject=subject, answer=Answer(key=subject, outcome=Outcome(word), **answer)
+        )
+
+    found = [one(Role.NAME, "name web.", name)] if name else []
+    found += [one(Role.SERVICE, SERVICE, service)] if service else []
+    return found + ([one(Role.POD, POD, pod)] if pod else [])
+
+
+def verdict_of(expect, found, *, source=SELF_OK, alive=ALIVE, problem="", http=None, **kwargs):
+    controls = Controls(source=source, alive=alive, **kwargs)
+    f = flow(expect, http=http)
+    return judge(f, f.expect, found, controls, problem).verdict
+
+
+@pytest.mark.parametrize(
+    ("expect", "found", "verdict"),
+    [
+        pytest.param("allow", evidence(), Verdict.AS_EXPECTED, id="allow-open"),
+        pytest.param("allow", evidence("dns timeout"), Verdict.TOO_CLOSED, id="allow-no-dns"),
+        pytest.param(
+            "allow", evidence(service="timeout"), Verdict.TOO_CLOSED, id="allow-service-closed"
+        ),
+        pytest.param("allow", evidence(service="refused"), Verdict.TOO_CLOSED, id="allow-refused"),
+        pytest.param(
+            "allow", evidence(pod="timeout"), Verdict.AS_EXPECTED, id="allow-as-the-app-sees-it"
+        ),
+        pytest.param("allow", evidence(pod="error"), Verdict.UNKNOWN, id="allow-error"),
+        pytest.param(
+            "deny", evidence(service="timeout", pod="timeout"), Verdict.AS_EXPECTED, id="deny"
+        ),
+        pytest.param(
+            "deny",
+            evidence("dns timeout", "timeout", "timeout"),
+            Verdict.AS_EXPECTED,
+            id="deny-name-and-addresses",
+        ),
+        pytest.param("deny", evidence("dns timeout"), Verdict.TOO_OPEN, id="deny-name-only"),
+        pytest.param("deny", evidence(service="timeout"), Verdict.TOO_OPEN, id="deny-pod-open"),
+        pytest.param("deny", evidence(pod="timeout"), Verdict.TOO_OPEN, id="deny-service-open"),
+        pytest.param(
+            "deny", evidence(service="refused", pod="timeout"), Verdict.UNKNOWN, id="deny-refused"
+        ),
+        pytest.param(
+            "deny",
+            evidence(service="unreachable", pod="timeout"),
+            Verdict.UNKNOWN,
+            id="deny-unreachable",
+        ),
+        pytest.param(
+            "deny", evidence(service="timeout", pod="error"), Verdict.UNKNOWN, id="deny-error"
+        ),
+        pytest.param(
+            "refused",
+            evidence(service="refused", pod="refused"),
+            Verdict.AS_EXPECTED,
+            id="refused",
+        ),
+        pytest.param(
+            "refused",
+            evidence(service="timeout", pod="timeout"),
+            Verdict.WRONG_ANSWER,
+            id="refused-silent",
+        ),
+        pytest.param(
+            "timeout",
+            evidence(service="timeout", pod="timeout"),
+            Verdict.AS_EXPECTED,
+            id="timeout",
+        ),
+    ],
+)
+def test_verdict_follows_every_address(expect, found, verdict):
+    assert verdict_of(expect, found) is verdict
+
+
+CLOSED = evidence(service="timeout", pod="timeout")
+
+
+@pytest.mark.parametrize("word", ["deny", "timeout"])
+def test_silence_without_the_sources_control_proves_nothing(word):
+    silent = Answer(key="self", outcome=Outcome.TIMEOUT)
+
+    assert verdict_of(word, CLOSED, source=silent) is Verdict.UNKNOWN
+    assert verdict_of(word, CLOSED, source=None) is Verdict.UNKNOWN
+
+
+@pytest.mark.parametrize("missing", [SERVICE, POD])
+def test_silence_of_a_target_that_may_be_dead_proves_nothing(missing):
+    alive = {k: v for k, v in ALIVE.items() if k != missing}
+
+    assert verdict_of("deny", CLOSED, alive=alive) is Verdict.UNKNOWN
+
+
+def test_no_address_is_no_denial():
+    assert verdict_of("deny", evidence(service="", pod="")) is Verdict.UNKNOWN
+    assert verdict_of("deny", [], problem="Service x/y does not exist") is Verdict.UNKNOWN
+
+
+def test_an_engine_that_rejects_denies_by_what_its_canary_showed():
+    rejected = evidence(service="unreachable", pod="unreachable")
+    denial = {Outcome.TIMEOUT, Outcome.UNREACHABLE}
+
+    assert verdict_of("deny", rejected, denial=denial) is Verdict.AS_EXPECTED
+    assert verdict_of("timeout", rejected, denial=denial) is Verdict.UNKNOWN
+
+
+@pytest.mark.parametrize(
+    ("expect", "status", "body", "verdict"),
+    [
+        pytest.param("http 200", 200, "ok", Verdict.AS_EXPECTED, id="status-and-body"),
+        pytest.param("http 2xx", 204, "ok", Verdict.AS_EXPECTED, id="status-class"),
+        pytest.param("http 200", 504, "ok", Verdict.WRONG_ANSWER, id="other-status"),
+        pytest.param("http 200", 200, "no", Verdict.WRONG_ANSWER, id="other-body"),
+        pytest.param("http 200", 0, "ok", Verdict.WRONG_ANSWER, id="open-but-no-http"),
+        pytest.param("allow", 503, "ok", Verdict.AS_EXPECTED, id="allow-means-the-network"),
+    ],
+)
+def test_http_is_judged_by_status_and_body(expect, status, body, verdict):
+    found = evidence(status=status, body=body)
+
+    assert verdict_of(expect, found, http=HttpCheck(body="ok")) is verdict
+
+
+@pytest.mark.parametrize(
+    ("expect", "name", "dns_alive", "verdict"),
+    [
+        pytest.param("dns timeout", "dns timeout", "yes", Verdict.AS_EXPECTED, id="blocked"),
+        pytest.param("deny", "dns timeout", "yes", Verdict.AS_EXPECTED, id="deny"),
+        pytest.param("dns timeout", "dns timeout", "", Verdict.UNKNOWN, id="dns-may-be-dead"),
+        pytest.param("dns timeout", "dns negative", "yes", Verdict.TOO_OPEN, id="answered"),
+        pytest.param("dns negative", "dns negative", "", Verdict.AS_EXPECTED, id="negative"),
+        pytest.param("dns negative", "open", "", Verdict.TOO_OPEN, id="it-exists"),
+        pytest.param("allow", "open", "", Verdict.AS_EXPECTED, id="resolves"),
+        pytest.param("allow", "dns negative", "", Verdict.TOO_CLOSED, id="no-such-name"),
+    ],
+)
+def test_names_are_judged_by_the_dns_servers_answer(expect, name, dns_alive, verdict):
+    f = flow(expect, target="", resolve="web.shop")
+    controls = Controls(source=SELF_OK, dns_alive=dns_alive)
+
+    assert judge(f, f.expect, evidence(name, "", ""), controls).verdict is verdict
