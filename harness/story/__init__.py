@@ -1,0 +1,15 @@
+"""
+The door for story files: read, checked, all mistakes told at once.
+
+    story = load_story("fixtures/baseline/baseline.npol.yaml")
+
+`entries` says what may be written (and is the JSON Schema's source); `loading` reads a file by
+it; what comes out are the frozen nouns of `harness.model.story`.
+"""
+
+from harness.story.files import find_root
+from harness.story.loading import load_story
+from harness.story.manifests import load_manifests
+from harness.story.schema import schema
+
+__all__ = ["find_root", "load_manifests", "load_story", "schema"]

@@ -1,0 +1,136 @@
+"""Single values of a story file, as types: checked when read, described in the JSON Schema."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any, TypeVar
+
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    PlainValidator,
+    WithJsonSchema,
+)
+from pydantic.json_schema import SkipJsonSchema
+
+from harness.model.expectation import WORDS
+from harness.story import grammar
+
+
+class Entry(BaseModel):
+    """One mapping of a story file, as written. Its title is what messages call it."""
+
+    model_config = ConfigDict(extra="forbid", strict=True, frozen=True)
+
+
+_LABEL = "^[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?$"
+_SECONDS = r"^[0-9]+(\.[0-9]+)?(ms|s|m|h)$"
+
+Namespace = Annotated[
+    str,
+    AfterValidator(grammar.namespace),
+    WithJsonSchema({"type": "string", "pattern": _LABEL}),
+]
+ServiceName = Namespace
+ObjectName = Annotated[str, AfterValidator(grammar.object_name)]
+Line = Annotated[str, AfterValidator(grammar.one_line)]
+Tag = Annotated[
+    str,
+    AfterValidator(grammar.tag),
+    WithJsonSchema({"type": "string", "pattern": "^[A-Za-z][A-Za-z0-9_-]*$"}),
+]
+Host = Annotated[str, AfterValidator(grammar.host)]
+Address = Annotated[str, AfterValidator(grammar.address)]
+HttpPath = Annotated[
+    str,
+    AfterValidator(grammar.http_path),
+    WithJsonSchema({"type": "string", "pattern": "^/"}),
+]
+Image = Annotated[str, AfterValidator(grammar.image)]
+Workload = Annotated[
+    str,
+    AfterValidator(grammar.workload),
+    WithJsonSchema({"type": "string", "pattern": f"^({'|'.join(grammar.WORKLOADS)})/"}),
+]
+KindAndName = Annotated[
+    str,
+    AfterValidator(grammar.kind_and_name),
+    WithJsonSchema({"type": "string", "pattern": "^[A-Za-z][A-Za-z0-9.-]*/"}),
+]
+LabelKey = Annotated[str, AfterValidator(grammar.label_key)]
+LabelValue = Annotated[str, AfterValidator(grammar.label_value)]
+Labels = dict[LabelKey, LabelValue]
+Port = Annotated[
+    int,
+    AfterValidator(grammar.port),
+    WithJsonSchema({"type": "integer", "minimum": 1, "maximum": 65535}),
+]
+
+
+def _count(number: int) -> int:
+    if 0 <= number <= 100_000:
+        return number
+    raise grammar.NotValid(f"{number} is out of range: 0 to 100000")
+
+
+Count = Annotated[
+    int,
+    AfterValidator(_count),
+    WithJsonSchema({"type": "integer", "minimum": 0, "maximum": 100_000}),
+]
+
+
+def _duration(value: Any) -> float:
+    """Seconds. Numbers alone are refused: a reader cannot know their unit."""
+    if isinstance(value, str):
+        return grammar.duration(value)
+    hint = f"did you mean '{value}s'?" if type(value) in (int, float) else ""
+    raise grammar.NotValid(f"{grammar.shown(value)} is no duration, such as 500ms, 2s, 1m", hint)
+
+
+Duration = Annotated[
+    float,
+    PlainValidator(_duration),
+    WithJsonSchema({"type": "string", "pattern": _SECONDS, "examples": ["500ms", "2s", "1m"]}),
+]
+
+
+def _one_word(value: Any) -> Any:
+    return {"default": value} if isinstance(value, str) else value
+
+
+Expect = Annotated[
+    dict[str, str],
+    BeforeValidator(_one_word),
+    WithJsonSchema(
+        {
+            "anyOf": [
+                {"type": "string", "examples": list(WORDS)},
+                {"type": "object", "additionalProperties": {"type": "string"}},
+            ]
+        }
+    ),
+]
+"""A word for every engine, as `{"default": word}`, or a word per engine."""
+
+T = TypeVar("T")
+
+
+def _given(value: T) -> T:
+    """`http:` with nothing behind it is a slip, not a wish."""
+    if value is None:
+        raise grammar.NotValid("has no value")
+    return value
+
+
+Optional = Annotated[T | SkipJsonSchema[None], BeforeValidator(_given)]
+"""A mapping that may be left out, but not be left empty."""
+
+
+def _as_list(value: Any) -> Any:
+    return [value] if isinstance(value, str | dict) else value
+
+
+OneOrMore = Annotated[list[T], BeforeValidator(_as_list)]
+"""A list; one item may stand without the brackets."""

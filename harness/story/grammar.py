@@ -1,0 +1,238 @@
+"""
+What single words of a story may look like: names, labels, hosts, addresses, durations.
+
+Each function takes text, returns it in its canonical form, and raises NotValid. Nothing that
+passes here can be read as an option or as code by a shell (docs/semantics.md, "Input").
+"""
+
+from __future__ import annotations
+
+import difflib
+import ipaddress
+import re
+from collections.abc import Iterable
+
+
+class NotValid(ValueError):
+    """A word breaks a rule; `hint` is what to write instead."""
+
+    def __init__(self, message: str, hint: str = "") -> None:
+        super().__init__(message)
+        self.hint = hint
+
+
+def shown(value: object) -> str:
+    """A value for a message: one line, no control or look-alike characters, not too long."""
+    text = ascii(value)
+    return text if len(text) <= 64 else f"{text[:61]}..."
+
+
+def did_you_mean(word: object, known: Iterable[str]) -> str:
+    """A hint that names the nearest known word, or ""."""
+    if not isinstance(word, str) or len(word) > 64:
+        return ""
+    close = difflib.get_close_matches(word.lower(), {k.lower(): k for k in known}, n=1)
+    by_lower = {k.lower(): k for k in known}
+    return f"did you mean '{by_lower[close[0]]}'?" if close else ""
+
+
+_LABEL = re.compile(r"[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?")
+_SUBDOMAIN = re.compile(rf"{_LABEL.pattern}(\.{_LABEL.pattern})*")
+_LABEL_VALUE = re.compile(r"(([A-Za-z0-9][-A-Za-z0-9_.]{0,61})?[A-Za-z0-9])?")
+_HOST = re.compile(r"(_?[a-z0-9]([-a-z0-9_]{0,61}[a-z0-9])?\.)*[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?")
+_IMAGE = re.compile(
+    r"[a-z0-9][a-z0-9./_-]*(:[0-9]+/[a-z0-9./_-]+)?(:[\w][\w.-]{0,127})?(@sha256:[0-9a-f]{64})?"
+)
+_PEER = re.compile(r"[A-Za-z0-9]([A-Za-z0-9._-]{0,61}[A-Za-z0-9])?")
+_TAG = re.compile(r"[A-Za-z][A-Za-z0-9_-]{0,62}")
+_PATH = re.compile(r"/[!-~]*")
+_KIND = re.compile(r"[A-Za-z][A-Za-z0-9]{0,62}(\.[a-z0-9.-]{1,253})?")
+_DURATION = re.compile(r"([0-9]+(?:\.[0-9]+)?)(ms|s|m|h)")
+_UNITS = {"ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0}
+_RESERVED_TAGS = {"skip", "skipif", "xfail", "parametrize", "usefixtures", "filterwarnings"}
+WORKLOADS = ("deployment", "statefulset", "daemonset", "replicaset", "job")
+
+
+def _lowered(text: str, pattern: re.Pattern[str]) -> str:
+    """A hint for names that only have the wrong case or an underscore."""
+    fixed = text.lower().replace("_", "-")
+    return f"did you mean '{fixed}'?" if fixed != text and pattern.fullmatch(fixed) else ""
+
+
+def namespace(text: str) -> str:
+    """A namespace's, Service's or container's name: an RFC 1123 label."""
+    if _LABEL.fullmatch(text):
+        return text
+    rule = "lower-case letters, digits and '-', at most 63 characters"
+    raise NotValid(f"{shown(text)} is no valid name here: {rule}", _lowered(text, _LABEL))
+
+
+def object_name(text: str) -> str:
+    """An object's name: an RFC 1123 subdomain."""
+    if len(text) <= 253 and _SUBDOMAIN.fullmatch(text):
+        return text
+    rule = "lower-case letters, digits, '-' and '.', at most 253 characters"
+    raise NotValid(f"{shown(text)} is no valid name: {rule}", _lowered(text, _SUBDOMAIN))
+
+
+def peer_name(text: str) -> str:
+    """A peer's name, as it stands in `from:`, in matrices and in pytest's node ids."""
+    if _PEER.fullmatch(text):
+        return text
+    rule = "letters, digits, '-', '_' and '.', at most 63 characters"
+    raise NotValid(f"{shown(text)} is no name for a peer: {rule}")
+
+
+def label_key(text: str) -> str:
+    """`name` or `prefix/name` (apimachinery's IsQualifiedName)."""
+    prefix, slash, name = text.rpartition("/")
+    prefix_fine = not slash or (len(prefix) <= 253 and _SUBDOMAIN.fullmatch(prefix))
+    if prefix_fine and name and _LABEL_VALUE.fullmatch(name):
+        return text
+    raise NotValid(f"{shown(text)} is no label key: [prefix/]name, the name at most 63 characters")
+
+
+def label_value(text: str) -> str:
+    """Empty, or at most 63 characters that begin and end alphanumerically."""
+    if _LABEL_VALUE.fullmatch(text):
+        return text
+    rule = "letters, digits, '-', '_' and '.', at most 63 characters"
+    raise NotValid(f"{shown(text)} is no label value: {rule}")
+
+
+def one_line(text: str) -> str:
+    """Free text for people: a name, an id."""
+    if not text.strip():
+        raise NotValid("must not be empty")
+    if len(text) > 200:
+        raise NotValid(f"{shown(text)} is longer than 200 characters")
+    if not text.isprintable() or text != text.strip():
+        raise NotValid(f"{shown(text)} must be one line of printable text, no blanks around it")
+    if "::" in text:
+        raise NotValid(f"{shown(text)} must not hold '::', which separates file, step and flow")
+    return text
+
+
+def tag(text: str) -> str:
+    """A pytest marker's name."""
+    if text in _RESERVED_TAGS:
+        raise NotValid(f"tag {shown(text)} is a marker of pytest with a meaning of its own")
+    if _TAG.fullmatch(text):
+        return text
+    raise NotValid(f"{shown(text)} is no tag: a letter, then letters, digits, '_' and '-'")
+
+
+def host(text: str) -> str:
+    """A DNS name, lower-case, without its trailing dot; underscores may begin a label (SRV)."""
+    name = text.lower().removesuffix(".")
+    if len(name) <= 253 and _HOST.fullmatch(name):
+        return name
+    if not text.isascii():
+        raise NotValid(f"{shown(text)} is no host name: write international names as 'xn--...'")
+    raise NotValid(f"{shown(text)} is no host name: letters, digits, '-' and '.'")
+
+
+def address(text: str) -> str:
+    """One IP address in canonical form; IPv6 with or without brackets."""
+    bare = text[1:-1] if text.startswith("[") and text.endswith("]") else text
+    if "/" in bare:
+        raise NotValid(f"{shown(text)} is a network", f"write one address, '{bare.split('/')[0]}'")
+    if "%" in bare:
+        raise NotValid(f"{shown(text)} has a zone, which has a meaning on one host only")
+    try:
+        ip = ipaddress.ip_address(bare)
+    except ValueError:
+        raise NotValid(f"{shown(text)} is no IP address") from None
+    if isinstance(ip, ipaddress.IPv6Address) and ip.ipv4_mapped:
+        raise NotValid(f"{shown(text)} is an IPv4 address in disguise", f"write '{ip.ipv4_mapped}'")
+    return str(ip)
+
+
+def cidr(text: str) -> str:
+    """A network as NetworkPolicy's ipBlock wants it: no bits set to the right of the mask."""
+    try:
+        return str(ipaddress.ip_network(text)) if "/" in text else _not_cidr(text)
+    except ValueError as error:
+        if isinstance(error, NotValid):
+            raise
+    try:
+        loose = ipaddress.ip_network(text, strict=False)
+    except ValueError:
+        raise NotValid(f"{shown(text)} is no CIDR", _nearest_cidr(text)) from None
+    raise NotValid(f"{shown(text)} has host bits set", f"did you mean '{loose}'?")
+
+
+def _not_cidr(text: str) -> str:
+    try:
+        ip = ipaddress.ip_address(text)
+    except ValueError:
+        raise NotValid(f"{shown(text)} is no CIDR: an address, '/' and a prefix length") from None
+    fixed = f"did you mean '{ip}/{ip.max_prefixlen}'?"
+    raise NotValid(f"{shown(text)} is an address, not a CIDR", fixed)
+
+
+def _nearest_cidr(text: str) -> str:
+    base, _, length = text.partition("/")
+    try:
+        ip = ipaddress.ip_address(base)
+    except ValueError:
+        return ""
+    if length.isdecimal() and int(length[:4]) > ip.max_prefixlen:
+        return f"did you mean '{ip}/{ip.max_prefixlen}'?"
+    return ""
+
+
+def http_path(text: str) -> str:
+    """The path and query of a request: begins with '/', printable ASCII, no blanks."""
+    if len(text) <= 2000 and _PATH.fullmatch(text):
+        return text
+    raise NotValid(f"{shown(text)} is no HTTP path: begins with '/', printable ASCII, no blanks")
+
+
+def image(text: str) -> str:
+    """A container image reference."""
+    if len(text) <= 400 and _IMAGE.fullmatch(text):
+        return text
+    raise NotValid(
+        f"{shown(text)} is no image reference, such as docker.io/nicolaka/netshoot:v0.15"
+    )
+
+
+def duration(text: str) -> float:
+    """`500ms`, `2s`, `1m`: more than nothing, at most an hour; in seconds."""
+    match = _DURATION.fullmatch(text) if len(text) <= 20 else None
+    if not match:
+        bare = re.fullmatch(r"[0-9]+(\.[0-9]+)?", text[:20])
+        hint = f"did you mean '{text}s'?" if bare else ""
+        raise NotValid(f"{shown(text)} is no duration: a number and ms, s or m, as in 500ms", hint)
+    seconds = float(match[1]) * _UNITS[match[2]]
+    if not 0 < seconds <= 3600:
+        raise NotValid(f"{shown(text)} is out of range: more than 0, at most 60m")
+    return seconds
+
+
+def port(number: int) -> int:
+    """A port number."""
+    if 1 <= number <= 65535:
+        return number
+    raise NotValid(f"{number} is no port: ports are 1-65535")
+
+
+def kind_and_name(text: str, kinds: Iterable[str] = ()) -> str:
+    """`KIND/NAME`; with `kinds`, only one of these."""
+    kind, slash, name = text.partition("/")
+    known = tuple(kinds)
+    example = f"{known[0] if known else 'Deployment'}/NAME"
+    if not slash or not _KIND.fullmatch(kind):
+        raise NotValid(f"{shown(text)} must name kind and object, as in {example}")
+    if known and kind not in known:
+        listed = ", ".join(known)
+        hint = did_you_mean(kind, known) or f"one of: {listed}"
+        raise NotValid(f"{shown(kind)} is no kind that can stand here", hint)
+    object_name(name)
+    return text
+
+
+def workload(text: str) -> str:
+    """`deployment/NAME` and its likes."""
+    return kind_and_name(text, WORKLOADS)

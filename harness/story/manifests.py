@@ -1,0 +1,129 @@
+"""Manifests of a story: found, read as kubectl reads them, unpacked. Each file once."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from functools import partial
+
+from harness.documents import Document
+from harness.errors import Mistake, Mistakes
+from harness.model.story import Manifest
+from harness.story import files, render
+from harness.story.entries.change import SourceFields
+from harness.story.grammar import NotValid
+from harness.story.node import Node, in_order
+from harness.story.objects import read_objects
+
+MAX_OBJECTS = 5_000
+
+
+@dataclass(slots=True, kw_only=True)
+class Shelf:
+    """
+    Where the manifests of one story come from.
+
+    `base` is the directory that paths are relative to, `label` what positions call it, `root`
+    what all of them must lie below; objects that name no namespace get `namespace`.
+    """
+
+    base: str
+    label: str
+    root: str
+    namespace: str
+    mistakes: list[Mistake]
+    _read: dict[tuple[str, ...], tuple[Manifest, ...]] = field(default_factory=dict)
+    _objects: int = 0
+    _faulty: bool = False
+
+    def take(self, source: SourceFields, node: Node) -> tuple[Manifest, ...]:
+        """The manifests of one entry of `apply:`, `delete:`, `given:` or `applied:`."""
+        try:
+            found = self._take(source)
+        except NotValid as error:
+            node.wrong(str(error), error.hint)
+            return ()
+        if not found and not self._faulty:
+            node.wrong("there are no manifests here")
+        return found
+
+    def _take(self, source: SourceFields) -> tuple[Manifest, ...]:
+        _one_origin(source)
+        real = self._resolve(source.file or source.kustomize or source.helm)
+        if source.kustomize:
+            built = partial(render.kustomize, real, source.kustomize)
+            return self._once(("kubectl kustomize", real), built)
+        if source.helm:
+            return self._chart(real, source)
+        if not os.path.isdir(real):
+            return self._file(real)
+        if _is_kustomization(real):
+            hint = f"write {{kustomize: {source.file}}}"
+            raise NotValid("this directory is a kustomization", hint)
+        return tuple(m for f in files.manifests_in(real, self.root) for m in self._file(f))
+
+    def _resolve(self, path: str) -> str:
+        return files.resolve(path, self.base, self.root)
+
+    def _file(self, real: str) -> tuple[Manifest, ...]:
+        return self._once(("", real), partial(files.read_bytes, real))
+
+    def _chart(self, real: str, source: SourceFields) -> tuple[Manifest, ...]:
+        values = [self._resolve(v) for v in source.values]
+        namespace = source.namespace or self.namespace
+        rendered = partial(
+            render.helm, real, source.helm, values=values, name=source.name, namespace=namespace
+        )
+        return self._once(("helm template", real, source.name, namespace, *values), rendered)
+
+    def _once(self, key: tuple[str, ...], text: Callable[[], bytes]) -> tuple[Manifest, ...]:
+        """The objects of a text. `key` begins with the renderer's name, "" for none, and a path."""
+        if key not in self._read:
+            before = len(self.mistakes)
+            label = self._label_of(key[1]) + (f" ({key[0]})" if key[0] else "")
+            self._read[key] = read_objects(text(), label, self.namespace, self.mistakes)
+            self._faulty |= len(self.mistakes) > before
+            self._objects += len(self._read[key])
+            if self._objects > MAX_OBJECTS:
+                raise NotValid(f"the story names more than {MAX_OBJECTS} objects")
+        return self._read[key]
+
+    def _label_of(self, real: str) -> str:
+        relative = os.path.relpath(real, os.path.realpath(self.base))
+        label = os.path.normpath(os.path.join(self.label, relative))
+        return label.encode(errors="backslashreplace").decode()
+
+
+def _one_origin(source: SourceFields) -> None:
+    origins = [f for f in ("file", "kustomize", "helm") if getattr(source, f)]
+    if len(origins) != 1:
+        raise NotValid("name one of a path, {kustomize: DIR} and {helm: CHART}")
+    for field_ in ("values", "name", "namespace"):
+        if field_ in source.model_fields_set and not source.helm:
+            raise NotValid(f"`{field_}` is for {{helm: CHART}} only")
+
+
+def _is_kustomization(directory: str) -> bool:
+    names = ("kustomization.yaml", "kustomization.yml", "Kustomization")
+    return any(os.path.exists(os.path.join(directory, name)) for name in names)
+
+
+def load_manifests(root: str, *paths: str, namespace: str = "") -> tuple[Manifest, ...]:
+    """
+    All objects of files and directories below `root`, in the order of the paths.
+
+    Raises:
+        Mistakes: everything that is wrong with them.
+    """
+    mistakes: list[Mistake] = []
+    shelf = Shelf(base=root, label=root, root=root, namespace=namespace, mistakes=mistakes)
+    found: list[Manifest] = []
+    for path in paths:
+        here = Document(file=os.path.join(root, path), data=path, values={}, keys={})
+        found += shelf.take(
+            SourceFields.model_validate({"file": path}), Node(here, (), path, mistakes)
+        )
+    if mistakes:
+        raise Mistakes(in_order(mistakes))
+    return tuple(found)

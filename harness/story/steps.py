@@ -1,0 +1,132 @@
+"""Steps: their changes, flows and checks, and the names between them."""
+
+from __future__ import annotations
+
+import itertools
+import re
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+
+from harness.errors import Mistake
+from harness.model.story import Flow, Settle, StateCheck, Step, When
+from harness.story.changes import KINDS, Changes, not_earlier
+from harness.story.checks import read_check
+from harness.story.entries.story import SettleEntry, StepEntry, WhenEntry
+from harness.story.flows import read_flow
+from harness.story.grammar import NotValid, kind_and_name, namespace, shown
+from harness.story.matrix import cells
+from harness.story.node import Node
+from harness.story.peers import Peers
+
+MAX_FLOWS = 10_000
+_PIECES = ("flows", "state", "change")
+_DOES = ("flows", "matrix", "state", "change", "same_as", *KINDS)
+
+
+@dataclass(slots=True, kw_only=True)
+class Steps:
+    """Reads a story's steps in order; `lines` are those of the story file."""
+
+    peers: Peers
+    changes: Changes
+    lines: Sequence[str]
+    items: dict[str, tuple[str, ...]] = field(default_factory=dict)
+    """The names of the checks and flows of each step so far."""
+    count: int = 0
+    """Flows so far."""
+
+    def read(self, story: Node) -> Iterator[Step]:
+        """Every step that can be read."""
+        for node in story.items("steps"):
+            step = self._step(node)
+            name = node.data.get("name") if isinstance(node.data, dict) else None
+            if isinstance(name, str):
+                self._remember(name, step, node)
+            if step:
+                yield step
+
+    def _remember(self, name: str, step: Step | None, node: Node) -> None:
+        if name in self.items:
+            node.wrong(f"two steps are called {shown(name)}", on=("name",))
+        self.items[name] = tuple(i.name for i in _items(step)) if step else ()
+        self.changes.earlier.append(name)
+
+    def _step(self, node: Node) -> Step | None:
+        entry = node.read(StepEntry, hollow=_PIECES)
+        flows = tuple(self._flows(node))
+        read = (read_check(check, self.changes.shelf) for check in node.items("state"))
+        checks = tuple(c for c in read if c)
+        if entry is None:
+            return None
+        step = Step(
+            name=entry.name,
+            at=node.at("name"),
+            changes=self.changes.of_step(entry, node),
+            checks=checks,
+            flows=flows,
+            same_as=entry.same_as,
+            settle=read_settle(entry.settle) if entry.settle else None,
+            converge_within=entry.converge_within or None,
+            when=_when(entry.when, node) if entry.when else None,
+            tags=tuple(entry.tags),
+        )
+        self._check(step, node)
+        return step
+
+    def _flows(self, node: Node) -> Iterator[Flow]:
+        for place in (*node.items("flows"), *self._cells(node)):
+            self.count += 1
+            if self.count > MAX_FLOWS:
+                node.wrong(f"the story asks more than {MAX_FLOWS} flows", "split it")
+                return
+            if flow := read_flow(place, self.peers):
+                yield flow
+
+    def _cells(self, node: Node) -> Iterator[Node]:
+        if isinstance(node.data, dict) and isinstance(node.data.get("matrix"), str):
+            yield from itertools.islice(cells(node.child("matrix"), self.lines), MAX_FLOWS + 1)
+
+    def _check(self, step: Step, node: Node) -> None:
+        if step.same_as and (trouble := not_earlier(step.same_as, self.changes.earlier)):
+            node.wrong(*trouble, on=("same_as",))
+        if not any(key in node.data for key in _DOES):
+            node.wrong("the step does nothing and asks nothing")
+        inherited = self.items.get(step.same_as, ())
+        seen = dict.fromkeys(inherited, f"step {shown(step.same_as)}, which it repeats")
+        for item in _items(step):
+            if item.name in seen:
+                message = f"{shown(item.name)} is also the name of an item of {seen[item.name]}"
+                hint = "give one of them a `name:`"
+                node.mistakes.append(Mistake(item.at, message, hint))
+            seen[item.name] = "this step"
+
+
+def _items(step: Step) -> Iterator[Flow | StateCheck]:
+    yield from step.checks
+    yield from step.flows
+
+
+def read_settle(entry: SettleEntry) -> Settle:
+    """Settings as written; what was left out is the engine's own figure."""
+    return Settle(within=entry.within or None, stable=entry.stable, quiet=entry.quiet or None)
+
+
+def _place(text: str | None) -> str:
+    return namespace(text) if text else ""
+
+
+_EXISTS = re.compile(r"(?P<ref>\S+/\S+)( +in +(?P<namespace>\S+))?")
+
+
+def _when(entry: WhenEntry, node: Node) -> When | None:
+    match = _EXISTS.fullmatch(entry.exists)
+    if not match:
+        message = f"{shown(entry.exists)} names no object"
+        node.wrong(message, "write KIND/NAME, or KIND/NAME in NAMESPACE", on=("when", "exists"))
+        return None
+    try:
+        kind, _, name = kind_and_name(match["ref"]).partition("/")
+        return When(kind=kind, name=name, namespace=_place(match["namespace"]))
+    except NotValid as error:
+        node.wrong(str(error), error.hint, on=("when", "exists"))
+        return None
