@@ -1,0 +1,30 @@
+"""The matrix says of every pair of pods what the evaluator says of it alone."""
+
+from __future__ import annotations
+
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from harness.policy.changes import build
+from harness.policy.dialects import CALICO, CILIUM, SPEC
+from harness.policy.ends import Traffic
+from harness.policy.evaluate import decide
+from harness.policy.groups import Port
+from harness.policy.matrix import matrix
+from tests.policy.clusters import PORTS, PROTOCOLS, clusters, objects
+
+
+@settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@given(cluster=clusters(), dialect=st.sampled_from([SPEC, CALICO, CILIUM]))
+def test_matrix_agrees_with_the_evaluator(cluster, dialect):
+    world = build(objects(cluster))
+    ports = [Port(number, protocol) for number in PORTS for protocol in PROTOCOLS]
+    answers = matrix(world, dialect, ports=ports)
+    for source in world.pods:
+        for target in world.pods:
+            for port in ports:
+                traffic = Traffic(
+                    source=source, target=target, port=port.number, protocol=port.transport
+                )
+                alone = decide(world, traffic, dialect).allowed
+                assert answers.answer(source, target, port) is alone, str(traffic)
