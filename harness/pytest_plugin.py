@@ -267,16 +267,11 @@ class Runs:
         return report
 
     def pytest_terminal_summary(self, terminalreporter: Any) -> None:
-        from harness.report.plain import session_summary
-
-        stats = terminalreporter.stats.values()
-        found = [
-            r.npol
-            for group in stats
-            for r in group
-            if getattr(r, "when", "") == "call" and hasattr(r, "npol")
-        ]
+        reports = [r for group in terminalreporter.stats.values() for r in group]
+        found = [r.npol for r in reports if hasattr(r, "npol") and r.when == "call"]
         if found:
+            from harness.report.plain import session_summary
+
             terminalreporter.section("connectivity")
             for line in session_summary(found, self.reports):
                 terminalreporter.write_line(line)

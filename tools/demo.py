@@ -1,0 +1,50 @@
+"""
+The main job in the lab, for somebody who has never seen it.
+
+Runs the baseline story, then a story that is wrong on purpose. Ends with 0 exactly when the
+first holds and the second fails as it should.
+"""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from pathlib import Path
+
+ROOT = Path(__file__).parent.parent
+NPOL = ROOT / ".venv" / "bin" / "npol"
+BASELINE = "fixtures/baseline/baseline.npol.yaml"
+BROKEN = "fixtures/baseline/broken-story.yaml"
+
+
+def told(story: str) -> subprocess.Popen[bytes]:
+    """A story's run, started; its output is kept until it is its turn to be shown."""
+    return subprocess.Popen([NPOL, "run", story], cwd=ROOT, stdout=subprocess.PIPE)
+
+
+def shown(run: subprocess.Popen[bytes]) -> int:
+    """Print a run's lines as they come; its exit code."""
+    assert run.stdout is not None
+    for line in run.stdout:
+        sys.stdout.buffer.write(line)
+        sys.stdout.buffer.flush()
+    return run.wait()
+
+
+def main() -> int:
+    print("1. A story that holds: policies cut flows, allows open them, the rollback restores.\n")
+    baseline, broken = told(BASELINE), told(BROKEN)  # each in a lab of its own
+    held = shown(baseline)
+    print("\n2. A story that is wrong on purpose: a rule names the Service's port.\n")
+    failed = shown(broken)
+    as_it_should = held == 0 and failed == 1
+    print(
+        "\ndemo: the first story holds and the second fails, as it should."
+        if as_it_should
+        else f"\ndemo: NOT as it should be: the stories ended with {held} and {failed}, not 0 and 1."
+    )
+    return 0 if as_it_should else 1
+
+
+if __name__ == "__main__":
+    sys.exit(main())
