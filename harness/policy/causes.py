@@ -34,22 +34,13 @@ def causes(world: World, decision: Decision) -> list[Cause]:
     found = [Cause(text=f"{o} may select an end, and is not evaluated") for o in decision.others]
     if decision.why_unknown and not decision.others:
         found.append(Cause(text=decision.why_unknown))
-    for path in _telling(decision):
+    for path in decision.distinct_paths:
+        if decision.allowed is None and path.allowed:
+            continue
         for side in path.sides:
             if decision.allowed or side.allowed is not True:
                 found += side_causes(world, side, path)
     return list({(c.text, c.at): c for c in found}.values())
-
-
-def _telling(decision: Decision) -> list[PathDecision]:
-    """One path for each way of being decided: replicas repeat each other."""
-    kept: dict[object, PathDecision] = {}
-    for path in decision.paths:
-        if decision.allowed is None and path.allowed:
-            continue
-        ways = tuple((s.allowed, s.exempt, tuple(f.holds for f in s.fits)) for s in path.sides)
-        kept.setdefault((ways, path.path.port), path)
-    return list(kept.values())
 
 
 def side_causes(world: World, side: Side, path: PathDecision) -> list[Cause]:
@@ -101,7 +92,8 @@ def _isolated(side: Side, path: PathDecision) -> Cause:
     names = ", ".join(f"{p} ({p.origin})" for p in side.isolating[:MOST])
     more = len(side.isolating) - MOST
     names += f" and {more} more" if more > 0 else ""
-    text = f"{side}: isolated by {names}, and no rule of theirs allows it"
+    whose = "theirs" if len(side.isolating) > 1 else "its"
+    text = f"{side}: isolated by {names}, and no rule of {whose} allows it"
     return Cause(text=text + _remedy(side, path), at=_first(side.isolating))
 
 

@@ -118,6 +118,15 @@ class Decision:
         return "allow" if self.allowed else "deny"
 
     @property
+    def distinct_paths(self) -> tuple[PathDecision, ...]:
+        """One path for each way of being decided: replicas repeat each other."""
+        kept: dict[object, PathDecision] = {}
+        for path in self.paths:
+            ways = tuple((s.allowed, s.exempt, tuple(f.holds for f in s.fits)) for s in path.sides)
+            kept.setdefault((ways, path.path.port), path)
+        return tuple(kept.values())
+
+    @property
     def decided_by(self) -> tuple[Policy, ...]:
         """The policies whose rules allow it, or that isolate the ends that refuse it."""
         found: dict[str, Policy] = {}

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 from harness.policy.decision import RuleFit
 from harness.policy.ends import NAME_LABEL, Namespace, Pod
 from harness.policy.match import Path, spell_labels
-from harness.policy.objects import Direction, PeerClause
+from harness.policy.objects import Direction, PeerClause, Policy
 from harness.policy.world import World
 from harness.selectors import Selector, matches, spell
 
@@ -36,19 +38,31 @@ def _service_port(fit: RuleFit, path: Path) -> str:
     )
 
 
+def selects_nothing(world: World, policy: Policy, peer: PeerClause) -> bool:
+    """Whether a peer's selectors select no pod of this world."""
+    if peer.ip_block is not None:
+        return False
+    return not any(True for _ in selected_pods(world, policy.namespace, peer))
+
+
+def selected_pods(world: World, policy_namespace: str, peer: PeerClause) -> Iterator[Pod]:
+    """The pods that a peer's selectors select now."""
+    for namespace in namespaces_of(world, peer, policy_namespace):
+        for pod in world.pods_in(namespace.name):
+            if not pod.finished and matches(peer.pod_selector or {}, pod.labels):
+                yield pod
+
+
 def _dead_selector(world: World, fit: RuleFit, peer: PeerClause, path: Path) -> str:
     """A selector that selects nothing in this world is the likelier mistake."""
-    if peer.ip_block is not None:
+    if not selects_nothing(world, fit.policy, peer):
         return ""
     chosen = namespaces_of(world, peer, fit.policy.namespace)
     if peer.namespace_selector is not None and not chosen:
         hint = _name_hint(world, peer.namespace_selector)
         return f"no namespace has {spell(peer.namespace_selector)}{hint}"
-    who = peer.pod_selector
-    if who is None or any(matches(who, p.labels) for n in chosen for p in world.pods_in(n.name)):
-        return ""
     where = ", ".join(n.name for n in chosen)
-    return f"no pod in {where} has {spell(who)}{_pod_hint(fit, path)}"
+    return f"no pod in {where} has {spell(peer.pod_selector or {})}{_pod_hint(fit, path)}"
 
 
 def namespaces_of(world: World, peer: PeerClause, policy_namespace: str) -> list[Namespace]:

@@ -95,6 +95,14 @@ class World:
         merged = {**self._pods_by_key, **{(p.namespace, p.name): p for p in pods}}
         return replace(self, pods=tuple(merged.values()))
 
+    def with_services(self, services: Iterable[Service]) -> World:
+        return replace(self, services=(*self.services, *services))
+
+    def with_policies(self, policies: Iterable[Policy]) -> World:
+        """The world with these policies, too; a policy of the same name is replaced."""
+        merged = {str(p): p for p in (*self.policies, *policies)}
+        return replace(self, policies=tuple(merged.values()))
+
     @cached_property
     def _pods_by_key(self) -> dict[tuple[str, str], Pod]:
         return {(p.namespace, p.name): p for p in self.pods}

@@ -1,0 +1,110 @@
+"""A policy in words: what it says, and which pods and peers that are now."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+
+from harness.model.result import Cause
+from harness.policy.ends import Pod
+from harness.policy.misfits import namespaces_of, selected_pods
+from harness.policy.objects import Direction, PeerClause, Policy, Rule
+from harness.policy.world import World
+from harness.selectors import matches, spell
+
+SHOWN = 3
+"""How many names a list spells out."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Described:
+    """A policy's sentences, and the same as data."""
+
+    policy: str
+    lines: tuple[Cause, ...]
+    selects: tuple[str, ...]
+    """The pods that it selects now, `namespace/name`."""
+    directions: tuple[str, ...]
+    """The effective policyTypes."""
+
+
+def explain_policy(world: World, policy: Policy) -> Described:
+    """What a policy says, and what that means in this world."""
+    chosen = [
+        pod
+        for pod in world.pods_in(policy.namespace)
+        if not pod.finished and matches(policy.selector, pod.labels)
+    ]
+    return Described(
+        policy=str(policy),
+        lines=tuple(_lines(world, policy, chosen)),
+        selects=tuple(map(str, chosen)),
+        directions=tuple(d.value for d in Direction if d in policy.directions),
+    )
+
+
+def _lines(world: World, policy: Policy, chosen: Sequence[Pod]) -> Iterator[Cause]:
+    who = "every pod" if not policy.selector else f"the pods with {spell(policy.selector)}"
+    text = f"{policy} selects {who} in namespace {policy.namespace}: {_now(chosen)}"
+    yield Cause(text=text, at=policy.origin.at)
+    for direction in Direction:
+        yield from _direction(world, policy, direction)
+
+
+def _direction(world: World, policy: Policy, direction: Direction) -> Iterator[Cause]:
+    if direction not in policy.directions:
+        yield Cause(text=f"it leaves their {direction.field} as it is", at=policy.origin.at)
+        return
+    rules = policy.rules(direction)
+    if not rules:
+        text = f"it isolates them for {direction.field}, and allows none"
+        yield Cause(text=text, at=policy.origin.at)
+        return
+    text = f"it isolates them for {direction.field}, but for {_count(len(rules), 'rule')}:"
+    yield Cause(text=text, at=policy.origin.at)
+    for rule in rules:
+        yield Cause(text=f"  {spell_rule(world, policy, rule)}", at=rule.origin.at)
+
+
+def spell_rule(world: World, policy: Policy, rule: Rule) -> str:
+    """One rule in words, with what its peers select now."""
+    word = rule.direction.peers_field
+    peers = [_spell_peer(world, policy, peer) for peer in rule.peers]
+    ports = [str(port) for port in rule.ports]
+    whom = " or ".join(peers) if peers else "anywhere, outside the cluster included"
+    what = f"on {', '.join(ports)}" if ports else "on every port"
+    return f"{word} {whom}, {what}"
+
+
+def _spell_peer(world: World, policy: Policy, peer: PeerClause) -> str:
+    if peer.ip_block is not None:
+        return f"the addresses {peer.ip_block}"
+    who = f"pods with {spell(peer.pod_selector)}" if peer.pod_selector else "every pod"
+    pods = list(selected_pods(world, policy.namespace, peer))
+    return f"{who} in {_spell_place(world, policy, peer)} ({_now(pods)})"
+
+
+def _spell_place(world: World, policy: Policy, peer: PeerClause) -> str:
+    if peer.namespace_selector is None:
+        return f"namespace {policy.namespace}, its own"
+    if not peer.namespace_selector:
+        return "every namespace"
+    found = _names(n.name for n in namespaces_of(world, peer, policy.namespace))
+    return f"namespaces with {spell(peer.namespace_selector)}: {found or 'none now'}"
+
+
+def _now(pods: Sequence[Pod]) -> str:
+    if not pods:
+        return "no pod now"
+    names = dict.fromkeys(p.workload or f"pod/{p.name}" for p in pods)
+    return f"{_count(len(pods), 'pod')} now, {_names(names)}"
+
+
+def _names(names: Iterable[str]) -> str:
+    every = list(names)
+    more = f" and {len(every) - SHOWN} more" if len(every) > SHOWN else ""
+    return ", ".join(every[:SHOWN]) + more
+
+
+def _count(number: int, noun: str) -> str:
+    return f"{number} {noun}" + ("" if number == 1 else "s")
