@@ -8,6 +8,7 @@ resolved against the file that they stand in. Messages name files and users, nev
 from __future__ import annotations
 
 import os
+import stat
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
@@ -44,6 +45,11 @@ class Context:
     def insecure(self) -> bool:
         """Whether the server's certificate is not verified."""
         return bool(self.cluster.get("insecure-skip-tls-verify"))
+
+    @property
+    def exposed(self) -> bool:
+        """Whether the file with the credentials can be read by every user of this machine."""
+        return bool(os.stat(self.file).st_mode & stat.S_IROTH)
 
     def impersonation(self) -> dict[str, str]:
         """The headers of a user that acts as another one. Raises InputError."""

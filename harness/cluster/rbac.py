@@ -1,0 +1,190 @@
+"""
+The rights that each mode needs: one table, from which preflight asks and `npol doctor` prints.
+
+Never in it: secrets, nodes, pods/ephemeralcontainers, impersonate, escalate, bind, wildcards.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterator
+from dataclasses import dataclass
+from typing import Any
+
+from harness.cluster.guard import STATE_NAMESPACE, Mode, protected
+
+NAME = "npol"
+"""Of every Role, binding and account that is printed, and of the Lease."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Rule:
+    """Verbs on some resources of one API group; `names` narrows them to objects."""
+
+    group: str
+    resources: tuple[str, ...]
+    verbs: tuple[str, ...]
+    names: tuple[str, ...] = ()
+
+    def manifest(self) -> dict[str, Any]:
+        """The rule as a Role spells it."""
+        rule: dict[str, Any] = {"apiGroups": [self.group], "resources": list(self.resources)}
+        if self.names:
+            rule["resourceNames"] = list(self.names)
+        return {**rule, "verbs": list(self.verbs)}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Right:
+    """One verb on one resource in one place: what an access review answers."""
+
+    verb: str
+    group: str
+    resource: str
+    """With its subresource: `pods/exec`."""
+    namespace: str = ""
+    """Empty for cluster-scoped resources."""
+    name: str = ""
+
+    def __str__(self) -> str:
+        what = self.resource + (f".{self.group}" if self.group else "")
+        named = f" {self.name}" if self.name else ""
+        place = f"in namespace {self.namespace}" if self.namespace else "in the whole cluster"
+        return f"{self.verb} {what}{named} {place}"
+
+
+READ = ("get", "list")
+CLUSTER = (Rule(group="", resources=("namespaces",), verbs=READ),)
+"""Labels of namespaces decide what selectors select, so all of them are read."""
+
+READING = (
+    Rule(group="networking.k8s.io", resources=("networkpolicies",), verbs=READ),
+    Rule(group="", resources=("pods", "services"), verbs=READ),
+    Rule(group="discovery.k8s.io", resources=("endpointslices",), verbs=READ),
+    Rule(group="apps", resources=("deployments", "statefulsets", "daemonsets"), verbs=READ),
+)
+PROBING = (
+    Rule(group="apps", resources=("replicasets",), verbs=READ),
+    Rule(group="policy", resources=("poddisruptionbudgets",), verbs=READ),
+    Rule(group="", resources=("events",), verbs=("list",)),
+    Rule(group="", resources=("pods",), verbs=("create", "delete")),
+    # A WebSocket's GET needs `get` before Kubernetes 1.35 and `create` from then on
+    # (kubernetes#134577).
+    Rule(group="", resources=("pods/exec",), verbs=("get", "create")),
+    Rule(group="coordination.k8s.io", resources=("leases",), verbs=("create",)),
+    Rule(
+        group="coordination.k8s.io",
+        resources=("leases",),
+        verbs=("get", "update", "delete"),
+        names=(NAME,),
+    ),
+)
+WRITING = (
+    Rule(
+        group="networking.k8s.io",
+        resources=("networkpolicies",),
+        verbs=("create", "update", "delete"),
+    ),
+)
+LABELLING = (Rule(group="", resources=("pods",), verbs=("patch",)),)
+CLUSTER_LABELLING = (Rule(group="", resources=("namespaces",), verbs=("patch",)),)
+STATE = (
+    Rule(group="", resources=("configmaps",), verbs=("get", "list", "create", "update", "delete")),
+)
+"""The journal, in the state namespace only."""
+
+BY_MODE = {
+    Mode.READ_ONLY: READING,
+    Mode.SMOKE: READING + PROBING,
+    Mode.APPLY: READING + PROBING + WRITING,
+}
+
+
+def rules(mode: Mode, namespace: str, *, labels: bool = False) -> tuple[Rule, ...]:
+    """
+    What a mode needs in one namespace; only reading in a protected one.
+
+    `labels`: whether the story changes labels of pods.
+    """
+    if protected(namespace):
+        return READING
+    found = BY_MODE[mode]
+    if labels and mode is Mode.APPLY:
+        found += LABELLING
+    if namespace == STATE_NAMESPACE and mode is not Mode.READ_ONLY:
+        found += STATE
+    return found
+
+
+def cluster_rules(mode: Mode, *, labels: bool = False) -> tuple[Rule, ...]:
+    """What a mode needs of cluster-scoped objects."""
+    return CLUSTER + (CLUSTER_LABELLING if labels and mode is Mode.APPLY else ())
+
+
+def rights(mode: Mode, namespaces: Collection[str], *, labels: bool = False) -> Iterator[Right]:
+    """Every single right of the table, for these namespaces."""
+    for rule in cluster_rules(mode, labels=labels):
+        yield from _singly(rule, "")
+    for namespace in places(mode, namespaces):
+        for rule in rules(mode, namespace, labels=labels):
+            yield from _singly(rule, namespace)
+
+
+def places(mode: Mode, namespaces: Collection[str]) -> list[str]:
+    """The namespaces, and the state namespace for modes that keep a journal."""
+    own = {STATE_NAMESPACE} if mode is not Mode.READ_ONLY else set()
+    return sorted({*namespaces, *own})
+
+
+def _singly(rule: Rule, namespace: str) -> Iterator[Right]:
+    for resource in rule.resources:
+        for verb in rule.verbs:
+            for name in rule.names or ("",):
+                yield Right(
+                    verb=verb, group=rule.group, resource=resource, namespace=namespace, name=name
+                )
+
+
+def manifests(
+    mode: Mode,
+    namespaces: Collection[str],
+    *,
+    labels: bool = False,
+    account: str = NAME,
+    account_namespace: str = STATE_NAMESPACE,
+) -> list[dict[str, Any]]:
+    """
+    What an administrator applies so that `account` may run this mode in these namespaces.
+
+    The state namespace, a ServiceAccount, one ClusterRole and one Role for each namespace.
+    """
+    subject = {"kind": "ServiceAccount", "name": account, "namespace": account_namespace}
+    role = f"{NAME}-{mode.value}"
+    found: list[dict[str, Any]] = [
+        _object("v1", "Namespace", STATE_NAMESPACE),
+        _object("v1", "ServiceAccount", account, account_namespace),
+    ]
+    found += _bound("ClusterRole", role, "", cluster_rules(mode, labels=labels), subject)
+    for place in places(mode, namespaces):
+        found += _bound("Role", role, place, rules(mode, place, labels=labels), subject)
+    return found
+
+
+def _bound(
+    kind: str, name: str, namespace: str, granted: tuple[Rule, ...], subject: dict[str, str]
+) -> list[dict[str, Any]]:
+    api = "rbac.authorization.k8s.io"
+    role = _object(f"{api}/v1", kind, name, namespace)
+    binding = _object(f"{api}/v1", f"{kind}Binding", name, namespace)
+    return [
+        {**role, "rules": [rule.manifest() for rule in granted]},
+        {
+            **binding,
+            "roleRef": {"apiGroup": api, "kind": kind, "name": name},
+            "subjects": [subject],
+        },
+    ]
+
+
+def _object(api_version: str, kind: str, name: str, namespace: str = "") -> dict[str, Any]:
+    metadata = {"name": name, **({"namespace": namespace} if namespace else {})}
+    return {"apiVersion": api_version, "kind": kind, "metadata": metadata}
