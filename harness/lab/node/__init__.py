@@ -1,0 +1,1 @@
+"""The nodes of a lab: what a kubelet and a container runtime do."""

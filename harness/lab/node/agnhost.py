@@ -1,0 +1,110 @@
+"""
+The commands of agnhost that tests run by exec: `connect`, `pause`, `help`.
+
+Runs inside containers, alone, with the standard library only. The words and exit
+codes are those of test/images/agnhost/connect of Kubernetes.
+"""
+
+import errno
+import re
+import signal
+import socket
+import sys
+
+UNITS = {"ns": 1e-9, "us": 1e-6, "ms": 1e-3, "s": 1.0, "m": 60.0, "h": 3600.0}
+USAGE = "Usage:\n  app [command]\n\nAvailable Commands:\n  connect\n  netexec\n  pause\n"
+
+
+def fail(message: str) -> int:
+    print(message, file=sys.stderr)
+    return 1
+
+
+def seconds(text: str) -> float | None:
+    """A Go duration; 0 means no limit."""
+    parts = re.findall(r"([0-9.]+)(ns|us|ms|s|m|h)", text)
+    return sum(float(number) * UNITS[unit] for number, unit in parts) or None
+
+
+def options(arguments: list[str]) -> tuple[dict[str, str], list[str]]:
+    found = {"timeout": "0s", "protocol": "tcp", "udp-data": "hostname"}
+    places, rest = [], list(arguments)
+    while rest:
+        argument = rest.pop(0)
+        if not argument.startswith("--"):
+            places.append(argument)
+        elif "=" in argument:
+            name, value = argument[2:].split("=", 1)
+            found[name] = value
+        else:
+            found[argument[2:]] = rest.pop(0) if rest else ""
+    return found, places
+
+
+def resolve(target: str) -> tuple[str, int]:
+    host, port = target.rsplit(":", 1)
+    kind = socket.SOCK_STREAM
+    info = socket.getaddrinfo(host.strip("[]"), int(port), socket.AF_INET, kind)
+    address, number = info[0][4][:2]
+    return str(address), int(number)
+
+
+def connect(arguments: list[str]) -> int:
+    chosen, places = options(arguments)
+    if len(places) != 1 or not re.fullmatch(r".*:[0-9]+", places[0]):
+        return fail("UNKNOWN: address " + " ".join(places) + ": missing port in address")
+    try:
+        address = resolve(places[0])
+    except OSError as error:
+        return fail(f"DNS: {error}")
+    limit = seconds(chosen["timeout"])
+    if chosen["protocol"] == "udp":
+        return connect_udp(address, limit, chosen["udp-data"])
+    return connect_tcp(address, limit)
+
+
+def connect_tcp(address: tuple[str, int], limit: float | None) -> int:
+    try:
+        socket.create_connection(address, timeout=limit).close()
+    except TimeoutError:
+        return fail("TIMEOUT")
+    except ConnectionRefusedError:
+        return fail("REFUSED")
+    except OSError as error:
+        if error.errno == errno.ETIMEDOUT:
+            return fail("TIMEOUT")
+        return fail(f"OTHER: {error.strerror}")
+    return 0
+
+
+def connect_udp(address: tuple[str, int], limit: float | None, data: str) -> int:
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as channel:
+        channel.settimeout(limit)
+        try:
+            channel.connect(address)
+            channel.send(data.encode() + b"\n")
+            channel.recv(1024)
+        except TimeoutError as error:
+            return fail(f"TIMEOUT: {error}")
+        except ConnectionRefusedError as error:
+            return fail(f"REFUSED: {error}")
+        except OSError as error:
+            return fail(f"UNKNOWN: {error}")
+    return 0
+
+
+def main(arguments: list[str]) -> int:
+    command, *rest = arguments or ["help"]
+    if command == "connect":
+        return connect(rest)
+    if command == "pause":
+        signal.pause()
+        return 0
+    if command in ("help", "--help", "-h"):
+        print(USAGE)
+        return 0
+    return fail(f'Error: the lab has no command "{command}" of agnhost outside a pod\'s own')
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

@@ -1,0 +1,1 @@
+"""Programs that the lab serves itself, on sockets made inside a pod's network."""
