@@ -1,0 +1,39 @@
+"""
+Text of clusters and tools made harmless: it may hold terminal escapes, markup, and look-alikes.
+
+Sources: CVE-2021-25743 (kubectl printed escape sequences), Unicode TR 36 (bidirectional text).
+"""
+
+from __future__ import annotations
+
+import re
+
+
+def safe(text: str) -> str:
+    """One line without control, format or unassigned characters; these are spelt `\\x1b`."""
+    if text.isprintable():
+        return text
+    return "".join(c if c.isprintable() else ascii(c)[1:-1] for c in text)
+
+
+def short(text: str, most: int) -> str:
+    """`safe`, and not longer than `most` characters."""
+    line = safe(text)
+    return line if len(line) <= most else f"{line[: most - 3]}..."
+
+
+_MARKDOWN = re.compile(r"([\\`*_{}\[\]()#+!|~$@-])")
+_ENTITIES = {"&": "&amp;", "<": "&lt;", ">": "&gt;"}
+
+
+def markdown(text: str) -> str:
+    """Text that Markdown shows as it is, in tables too."""
+    entities = "".join(_ENTITIES.get(c, c) for c in safe(text))
+    return _MARKDOWN.sub(r"\\\1", entities)
+
+
+def fenced(text: str) -> str:
+    """Lines as a code block that their own backticks cannot end."""
+    longest = max((len(run) for run in re.findall(r"`+", text)), default=0)
+    fence = "`" * max(3, longest + 1)
+    return f"{fence}text\n{text}\n{fence}"

@@ -1,0 +1,130 @@
+"""
+A run as lines of toned text: what the command line colours and pytest prints plainly.
+
+One step at a time, so that a step can be shown as soon as it is told.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+
+from harness.model.result import CheckResult, FlowResult, StepResult, StoryReport
+from harness.report.escape import safe
+from harness.report.failure import failure_text, is_lookup
+from harness.report.grid import grid, grid_lines
+from harness.report.marks import LEGEND, Line, Piece, Tone, mark_of, tone_of
+from harness.report.summary import (
+    Result,
+    cost_line,
+    counted,
+    enforcement_line,
+    failures,
+    last_line,
+    restore_line,
+    slowest,
+)
+
+INDENT = "  "
+
+
+def story_lines(report: StoryReport, width: int) -> Iterator[Line]:
+    """The whole run."""
+    yield title_line(report.story, report.path)
+    for step in report.steps:
+        yield from step_lines(step, width)
+    yield from ending_lines(report, width)
+
+
+def title_line(story: str, path: str) -> Line:
+    return (Piece(f"story {safe(story)}", Tone.HEAD), Piece(f"  {safe(path)}", Tone.FAINT))
+
+
+def step_lines(step: StepResult, width: int) -> Iterator[Line]:
+    """One step: title, changes, table, lookups, checks, and what it took."""
+    yield ()
+    yield (Piece(safe(step.name), Tone.HEAD), *_aside(step))
+    yield from (_indented(Piece(safe(c), Tone.FAINT)) for c in step.changes)
+    if step.skipped:
+        yield _indented(Piece(f"skipped: {safe(step.skipped)}", Tone.SKIPPED))
+    elif step.error:
+        yield _indented(Piece(f"error: {safe(step.error)}", Tone.WRONG))
+    else:
+        yield from result_lines(step.results, width)
+
+
+def _aside(step: StepResult) -> Iterator[Piece]:
+    if step.same_as:
+        yield Piece(f"  same as {safe(step.same_as)}", Tone.FAINT)
+
+
+def result_lines(results: Sequence[Result], width: int) -> Iterator[Line]:
+    """The results of one step, from the table to the count."""
+    flows = [r for r in results if isinstance(r, FlowResult)]
+    if table := grid(flows):
+        yield from ((Piece(INDENT), *line) for line in grid_lines(table, width - len(INDENT)))
+    yield from (_lookup(f) for f in flows if is_lookup(f))
+    yield from (_check(r) for r in results if isinstance(r, CheckResult))
+    yield from (_why_skipped(r) for r in _skipped_for_different_reasons(results))
+    yield _count(results, flows)
+
+
+def _lookup(flow: FlowResult) -> Line:
+    head = f"{INDENT}{safe(flow.source)} ? {safe(flow.target)}  "
+    return (Piece(head), Piece(_said(flow), tone_of(flow)))
+
+
+def _said(result: Result) -> str:
+    if result.skipped:
+        return "skipped"
+    if result.passed:
+        return safe(result.seen)
+    if isinstance(result, FlowResult) and tone_of(result) is Tone.WRONG:
+        return mark_of(result)
+    return f"{result.verdict.value}: expected {safe(result.expected)}, seen {safe(result.seen)}"
+
+
+def _check(check: CheckResult) -> Line:
+    return (Piece(f"{INDENT}check {safe(check.name)}  "), Piece(_said(check), tone_of(check)))
+
+
+def _skipped_for_different_reasons(results: Sequence[Result]) -> list[Result]:
+    """One result for each reason: forty flows of a place that is not there need one line."""
+    return list({r.skipped: r for r in reversed(results) if r.skipped}.values())
+
+
+def _why_skipped(result: Result) -> Line:
+    return _indented(Piece(f"skipped: {safe(result.skipped)}", Tone.SKIPPED))
+
+
+def _count(results: Sequence[Result], flows: Sequence[FlowResult]) -> Line:
+    wrong = any(not r.passed for r in results)
+    pieces = [Piece(INDENT), Piece(counted(results), Tone.WRONG if wrong else Tone.OPEN)]
+    if (seconds := slowest(flows)) is not None:
+        pieces.append(Piece(f"   enforced within {seconds:.1f} s", Tone.FAINT))
+    return tuple(pieces)
+
+
+def _indented(piece: Piece) -> Line:
+    return (Piece(INDENT), piece)
+
+
+def ending_lines(report: StoryReport, width: int, *, rerun: str = "") -> Iterator[Line]:
+    """Failures explained, the restore, the count, and last of all the cluster."""
+    context = report.cluster.context if report.cluster else ""
+    for result in failures(report):
+        yield ()
+        text = failure_text(result, rerun=rerun, context=context, width=width)
+        head, *rest = text.split("\n")
+        yield (Piece(head, tone_of(result)), Piece(f"  (step {safe(result.step)})", Tone.FAINT))
+        yield from ((Piece(line),) for line in rest)
+    yield ()
+    if report.error:
+        yield from ((Piece(safe(line), Tone.WRONG),) for line in report.error.split("\n"))
+    if restored := restore_line(report.restore):
+        fine = report.restore is None or report.restore.complete
+        yield (Piece(restored, Tone.PLAIN if fine else Tone.WRONG),)
+    if enforced := enforcement_line(report.cluster):
+        yield (Piece(enforced, Tone.FAINT),)
+    yield (Piece(f"{counted(report.results)} in {cost_line(report)}"),)
+    yield (Piece(LEGEND, Tone.FAINT),)
+    yield (Piece(last_line(report), Tone.WRONG if report.exit_code else Tone.OPEN),)

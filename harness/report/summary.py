@@ -1,0 +1,85 @@
+"""A run in a few sentences: how many, which cluster, what the exit code means."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable
+
+from harness.errors import ExitCode
+from harness.model.expectation import Verdict
+from harness.model.result import CheckResult, ClusterFacts, FlowResult, RestoreResult, StoryReport
+from harness.report.escape import safe
+
+Result = FlowResult | CheckResult
+
+MEANING = {
+    ExitCode.AS_EXPECTED: "as expected",
+    ExitCode.DIFFERS: "a verdict differs from the story",
+    ExitCode.BAD_INPUT: "bad input; nothing was sent to the cluster",
+    ExitCode.UNKNOWN: "something could not be judged, so it is not proven",
+    ExitCode.REFUSED: "refused by preflight or a guard",
+    ExitCode.LOCK: "another run holds the lock, or took it",
+    ExitCode.RESTORE_INCOMPLETE: "the cluster is not as it was found; run `npol recover`",
+}
+"""What the command line's exit codes say, for people."""
+
+
+def counted(results: Iterable[Result]) -> str:
+    """`24 of 26 as expected, 1 too open, 1 unknown, 3 skipped`."""
+    verdicts: Counter[Verdict] = Counter()
+    skipped = 0
+    for result in results:
+        if result.skipped:
+            skipped += 1
+        else:
+            verdicts[result.verdict] += 1
+    asked = sum(verdicts.values())
+    parts = [f"{verdicts.pop(Verdict.AS_EXPECTED, 0)} of {asked} as expected"]
+    parts += [f"{n} {v.value}" for v in Verdict if (n := verdicts[v])]
+    return ", ".join([*parts, *([f"{skipped} skipped"] if skipped else [])])
+
+
+def cluster_line(cluster: ClusterFacts | None) -> str:
+    """Which cluster was spoken to; the last line of every run holds it."""
+    if cluster is None:
+        return "no cluster was spoken to"
+    engine = " ".join(p for p in (cluster.engine, cluster.engine_version) if p)
+    facts = f"{cluster.server}, Kubernetes {cluster.version}, engine {engine}"
+    return safe(f"cluster {cluster.context} ({facts})")
+
+
+def enforcement_line(cluster: ClusterFacts | None) -> str:
+    """Whether policies are known to bite there."""
+    return f"enforcement {safe(cluster.enforcement)}" if cluster and cluster.enforcement else ""
+
+
+def restore_line(restore: RestoreResult | None) -> str:
+    """How the cluster was given back."""
+    if restore is None:
+        return ""
+    if not restore.complete:
+        return f"restore INCOMPLETE: {safe('; '.join(restore.problems))}"
+    verified = f", {safe(restore.verified)}" if restore.verified else ""
+    return f"restored in {restore.seconds:.1f} s{verified}"
+
+
+def last_line(report: StoryReport) -> str:
+    """The cluster, and the exit code with its meaning."""
+    code = report.exit_code
+    return f"{cluster_line(report.cluster)}: exit code {int(code)}, {MEANING[code]}"
+
+
+def cost_line(report: StoryReport) -> str:
+    """What the run took."""
+    return f"{report.seconds:.1f} s, {report.execs} execs, {report.requests} API requests"
+
+
+def failures(report: StoryReport) -> list[Result]:
+    """Every result that is not as expected, in the order of the story."""
+    return [r for r in report.results if not r.passed]
+
+
+def slowest(results: Iterable[FlowResult]) -> float | None:
+    """The time to enforce of a step, in seconds: of those flows that came true the slowest's."""
+    times = (r.enforced_after for r in results if r.verdict is Verdict.AS_EXPECTED)
+    return max((t for t in times if t is not None), default=None)
