@@ -92,8 +92,8 @@ def _isolated(side: Side, path: PathDecision) -> Cause:
     names = ", ".join(f"{p} ({p.origin})" for p in side.isolating[:MOST])
     more = len(side.isolating) - MOST
     names += f" and {more} more" if more > 0 else ""
-    whose = "theirs" if len(side.isolating) > 1 else "its"
-    text = f"{side}: isolated by {names}, and no rule of {whose} allows it"
+    whose = "their" if len(side.isolating) > 1 else "its"
+    text = f"{side}: isolated by {names}, and none of {whose} rules allows it"
     return Cause(text=text + _remedy(side, path), at=_first(side.isolating))
 
 

@@ -2,7 +2,8 @@
 NetworkPolicies out of manifests and API objects, with every mistake that the API server refuses.
 
 Sources: kubernetes/kubernetes pkg/apis/networking/validation/validation.go and v1/defaults.go.
-A key that stands twice is not refused here: the last one wins, and the lint says so.
+Unknown fields count as refused, as with kubectl's strict validation. A key that stands twice
+does not: the last one wins, and the lint says so.
 """
 
 from __future__ import annotations
@@ -10,11 +11,10 @@ from __future__ import annotations
 import ipaddress
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any
 
 from harness.documents import Document
-from harness.errors import Mistake
 from harness.model.story import Protocol
 from harness.policy.objects import (
     Direction,
@@ -26,16 +26,13 @@ from harness.policy.objects import (
     PortClause,
     Rule,
 )
-from harness.policy.source import Path, Source, items, mapping, sources, spell_path
-from harness.selectors import Selector
+from harness.policy.refusals import Refusal, Refusals
+from harness.policy.selecting import read_selector
+from harness.policy.source import Path, Source, items, sources, spell_path
 
 GROUP = "networking.k8s.io"
-_LABEL_KEY = re.compile(
-    r"([a-z0-9]([-a-z0-9.]*[a-z0-9])?/)?[A-Za-z0-9]([-A-Za-z0-9_.]{,61}[A-Za-z0-9])?"
-)
-_LABEL_VALUE = re.compile(r"([A-Za-z0-9]([-A-Za-z0-9_.]{,61}[A-Za-z0-9])?)?")
+_NAME = re.compile(r"(?=.{1,253}$)[a-z0-9]([-a-z0-9.]*[a-z0-9])?")
 _PORT_NAME = re.compile(r"(?=.{1,15}$)(?=.*[a-z])(?!.*--)[a-z0-9]([-a-z0-9]*[a-z0-9])?")
-_OPERATORS = ("In", "NotIn", "Exists", "DoesNotExist")
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,7 +40,7 @@ class Reading:
     """A policy as read; with mistakes the API server would refuse it, and it has no effect."""
 
     policy: Policy
-    mistakes: tuple[Mistake, ...] = ()
+    mistakes: tuple[Refusal, ...] = ()
 
 
 def is_policy(source: Source) -> bool:
@@ -59,39 +56,49 @@ def parse_policy(
     return _Reader(given, default_namespace).read()
 
 
-@dataclass(slots=True)
 class _Reader:
-    source: Source
-    default_namespace: str
-    mistakes: list[Mistake] = field(default_factory=list)
+    def __init__(self, source: Source, default_namespace: str) -> None:
+        self._source = source
+        self._namespace = source.namespace(default_namespace)
+        self._refusals = Refusals(source)
+        self._wrong = self._refusals.wrong
 
     def read(self) -> Reading:
-        spec = self.source.spec
-        if not isinstance(self.source.body.get("spec", {}), Mapping):
-            self._wrong(("spec",), "must be a mapping")
+        self._check_names()
+        spec = self._refusals.mapping_of(self._source.body.get("spec"), ("spec",))
+        self._refusals.fields(spec, ("spec",), ("podSelector", "policyTypes", "ingress", "egress"))
+        where = ("spec", "podSelector")
         policy = Policy(
-            namespace=self.source.namespace(self.default_namespace),
-            name=self.source.name,
+            namespace=self._namespace,
+            name=self._source.name,
             origin=self._origin(()),
-            selector=self._selector(spec.get("podSelector"), ("spec", "podSelector")) or {},
+            selector=read_selector(self._refusals, spec.get("podSelector"), where) or {},
             directions=self._directions(spec),
             ingress=self._rules(spec, Direction.INGRESS),
             egress=self._rules(spec, Direction.EGRESS),
         )
-        if not policy.name:
-            self._wrong(("metadata",), "a policy needs a name")
-        return Reading(policy, tuple(self.mistakes))
+        return Reading(policy, tuple(self._refusals.found))
 
-    def _wrong(self, path: Path, message: str, hint: str = "") -> None:
-        self.mistakes.append(self.source.mistake(path, message, hint))
+    def _check_names(self) -> None:
+        top = ("apiVersion", "kind", "metadata", "spec", "status")
+        self._refusals.fields(self._source.body, (), top)
+        for key in ("name", "namespace"):
+            value = self._source.metadata.get(key)
+            if value is not None and not isinstance(value, str):
+                hint = "put it in quotes: YAML reads words such as y, no and on as booleans"
+                self._wrong(("metadata", key), f"must be a string, not {value!r}", hint)
+            elif value and not _NAME.fullmatch(value):
+                self._wrong(("metadata", key), f"{value!r} is no name: a-z, 0-9, - and . only")
+        if not self._source.name and not self._source.metadata.get("generateName"):
+            self._wrong(("metadata",), "a policy needs a name")
 
     def _origin(self, path: Path) -> Origin:
-        name = f"{self.source.namespace(self.default_namespace)}/{self.source.name}"
-        return Origin(name, spell_path(path), self.source.at(*path))
+        name = f"{self._namespace}/{self._source.name}"
+        return Origin(name, spell_path(path), self._source.at(*path))
 
     def _directions(self, spec: Mapping[str, Any]) -> frozenset[Direction]:
         """Without policyTypes: Ingress always, Egress only with an egress rule."""
-        stated = items(spec.get("policyTypes"))
+        stated = self._refusals.list_of(spec, "policyTypes", ("spec",))
         known = {d.value: d for d in Direction}
         for index, word in enumerate(stated):
             if word not in known:
@@ -103,18 +110,17 @@ class _Reader:
         return frozenset({Direction.INGRESS} | egress)
 
     def _rules(self, spec: Mapping[str, Any], direction: Direction) -> tuple[Rule, ...]:
-        rules = self._list(spec, direction.field, ("spec",))
+        rules = self._refusals.list_of(spec, direction.field, ("spec",))
         return tuple(
             self._rule(rule, direction, ("spec", direction.field, index))
             for index, rule in enumerate(rules)
         )
 
-    def _rule(self, rule: Any, direction: Direction, path: Path) -> Rule:
-        if rule is not None and not isinstance(rule, Mapping):
-            self._wrong(path, "a rule must be a mapping")
-        rule = mapping(rule)
-        peers = self._list(rule, direction.peers_field, path)
-        ports = self._list(rule, "ports", path)
+    def _rule(self, value: Any, direction: Direction, path: Path) -> Rule:
+        rule = self._refusals.mapping_of(value, path)
+        self._refusals.fields(rule, path, (direction.peers_field, "ports"))
+        peers = self._refusals.list_of(rule, direction.peers_field, path)
+        ports = self._refusals.list_of(rule, "ports", path)
         return Rule(
             direction=direction,
             origin=self._origin(path),
@@ -124,94 +130,38 @@ class _Reader:
             ports=tuple(self._port(p, (*path, "ports", i)) for i, p in enumerate(ports)),
         )
 
-    def _list(self, owner: Mapping[str, Any], key: str, path: Path) -> list[Any]:
-        value = owner.get(key)
-        if value is not None and not isinstance(value, list):
-            self._wrong((*path, key), "must be a list")
-        return items(value)
-
-    def _peer(self, peer: Any, path: Path) -> PeerClause:
-        peer = mapping(peer)
-        clause = PeerClause(
-            origin=self._origin(path),
-            pod_selector=self._selector(peer.get("podSelector"), (*path, "podSelector")),
-            namespace_selector=self._selector(
-                peer.get("namespaceSelector"), (*path, "namespaceSelector")
-            ),
-            ip_block=self._ip_block(peer.get("ipBlock"), (*path, "ipBlock")),
+    def _peer(self, value: Any, path: Path) -> PeerClause:
+        peer = self._refusals.mapping_of(value, path)
+        self._refusals.fields(peer, path, ("podSelector", "namespaceSelector", "ipBlock"))
+        pods, namespaces = (
+            read_selector(self._refusals, peer.get(key), (*path, key))
+            for key in ("podSelector", "namespaceSelector")
         )
-        has_selector = not (clause.pod_selector is None and clause.namespace_selector is None)
+        has_selector = not (pods is None and namespaces is None)
         has_block = peer.get("ipBlock") is not None
         if not has_selector and not has_block:
             self._wrong(path, "a peer needs podSelector, namespaceSelector or ipBlock")
         if has_selector and has_block:
             self._wrong(path, "a peer with ipBlock may hold no selector")
-        return clause
+        return PeerClause(
+            origin=self._origin(path),
+            pod_selector=pods,
+            namespace_selector=namespaces,
+            ip_block=self._ip_block(peer.get("ipBlock"), (*path, "ipBlock")),
+        )
 
-    def _selector(self, selector: Any, path: Path) -> Selector | None:
-        """The selector without what is wrong in it; None if there is none."""
-        if selector is None:
+    def _ip_block(self, value: Any, path: Path) -> IpBlock | None:
+        if value is None:
             return None
-        if not isinstance(selector, Mapping):
-            self._wrong(path, "a selector must be a mapping")
-            return None
-        for key in selector.keys() - {"matchLabels", "matchExpressions"}:
-            hint = "write the labels below matchLabels"
-            self._wrong((*path, key), f"unknown field {key!r} in a selector", hint)
-        labels = self._labels(selector.get("matchLabels"), (*path, "matchLabels"))
-        expressions = [
-            e
-            for i, e in enumerate(items(selector.get("matchExpressions")))
-            if self._is_expression(e, (*path, "matchExpressions", i))
-        ]
-        found = {"matchLabels": labels, "matchExpressions": expressions}
-        return {key: value for key, value in found.items() if value}
-
-    def _labels(self, labels: Any, path: Path) -> dict[str, str]:
-        if labels is not None and not isinstance(labels, Mapping):
-            self._wrong(path, "must be a mapping of labels to values")
-        for key, value in mapping(labels).items():
-            self._label(key, (*path, key))
-            self._value(value, (*path, key))
-        return {k: v for k, v in mapping(labels).items() if isinstance(v, str)}
-
-    def _label(self, key: Any, path: Path) -> None:
-        if not (isinstance(key, str) and _LABEL_KEY.fullmatch(key)):
-            self._wrong(path, f"{key!r} is no label key")
-
-    def _value(self, value: Any, path: Path) -> None:
-        if not isinstance(value, str):
-            hint = "put it in quotes"
-            self._wrong(path, f"a label's value must be a string, not {value!r}", hint)
-        elif not _LABEL_VALUE.fullmatch(value):
-            self._wrong(path, f"{value!r} is no label value")
-
-    def _is_expression(self, expression: Any, path: Path) -> bool:
-        before = len(self.mistakes)
-        expression = mapping(expression)
-        operator, values = expression.get("operator"), items(expression.get("values"))
-        self._label(expression.get("key"), (*path, "key"))
-        if operator not in _OPERATORS:
-            self._wrong((*path, "operator"), f"must be one of {', '.join(_OPERATORS)}")
-        elif operator in ("In", "NotIn") and not values:
-            self._wrong(path, f"{operator} needs values")
-        elif operator in ("Exists", "DoesNotExist") and values:
-            self._wrong((*path, "values"), f"{operator} takes no values")
-        for index, value in enumerate(values):
-            self._value(value, (*path, "values", index))
-        return len(self.mistakes) == before
-
-    def _ip_block(self, block: Any, path: Path) -> IpBlock | None:
-        if block is None:
-            return None
-        block = mapping(block)
+        block = self._refusals.mapping_of(value, path)
+        self._refusals.fields(block, path, ("cidr", "except"))
         cidr = self._network(block.get("cidr"), (*path, "cidr"))
         excepts = []
-        for index, text in enumerate(items(block.get("except"))):
+        for index, text in enumerate(self._refusals.list_of(block, "except", path)):
             where = (*path, "except", index)
             if network := self._network(text, where):
                 excepts.append(network)
-                if cidr and (network == cidr or not _inside(network, cidr)):
+                if cidr and not _strictly_inside(network, cidr):
                     self._wrong(where, f"{network} is not a part of {cidr}")
         return IpBlock(cidr, tuple(excepts)) if cidr else None
 
@@ -224,19 +174,20 @@ class _Reader:
             self._wrong(path, f"{text!r} is no address range such as 10.0.0.0/8 or 10.1.2.3/32")
             return None
 
-    def _port(self, port: Any, path: Path) -> PortClause:
-        port = mapping(port)
+    def _port(self, value: Any, path: Path) -> PortClause:
+        port = self._refusals.mapping_of(value, path)
+        self._refusals.fields(port, path, ("protocol", "port", "endPort"))
         protocol = port.get("protocol") or "TCP"
         if protocol not in Protocol.__members__:
             self._wrong((*path, "protocol"), f"{protocol!r} is not one of TCP, UDP, SCTP")
-        clause = PortClause(
+        number = self._number_or_name(port.get("port"), (*path, "port"))
+        end = self._end_port(port.get("endPort"), number, (*path, "endPort"))
+        return PortClause(
             origin=self._origin(path),
-            protocol=Protocol.__members__.get(protocol, Protocol.TCP),
-            port=self._number_or_name(port.get("port"), (*path, "port")),
-            end_port=port.get("endPort") if isinstance(port.get("endPort"), int) else None,
+            protocol=Protocol.__members__.get(str(protocol), Protocol.TCP),
+            port=number,
+            end_port=end,
         )
-        self._check_range(clause, port.get("endPort"), (*path, "endPort"))
-        return clause
 
     def _number_or_name(self, port: Any, path: Path) -> int | str | None:
         if port is None:
@@ -246,25 +197,31 @@ class _Reader:
                 hint = "numbers stand without quotes" if port.isdigit() else ""
                 self._wrong(path, f"{port!r} is no port name", hint)
             return port
-        if isinstance(port, bool) or not isinstance(port, int) or not 1 <= port <= 65535:
+        if not _is_port(port):
             self._wrong(path, f"a port is a name or a number from 1 to 65535, not {port!r}")
             return None
-        return port
+        return int(port)
 
-    def _check_range(self, clause: PortClause, end: Any, path: Path) -> None:
+    def _end_port(self, end: Any, port: int | str | None, path: Path) -> int | None:
         if end is None:
-            return
-        if isinstance(end, bool) or not isinstance(end, int) or not 1 <= end <= 65535:
+            return None
+        if not _is_port(end):
             self._wrong(path, f"must be a number from 1 to 65535, not {end!r}")
-        elif not isinstance(clause.port, int):
+            return None
+        if not isinstance(port, int):
             self._wrong(path, "needs a numeric port beside it")
-        elif end < clause.port:
-            self._wrong(path, f"must not be less than port, {clause.port}")
+        elif end < port:
+            self._wrong(path, f"must not be less than port, {port}")
+        return int(end)
 
 
-def _inside(inner: Network, outer: Network) -> bool:
+def _is_port(value: Any) -> bool:
+    return isinstance(value, int) and not isinstance(value, bool) and 1 <= value <= 65535
+
+
+def _strictly_inside(inner: Network, outer: Network) -> bool:
     if isinstance(inner, ipaddress.IPv4Network) and isinstance(outer, ipaddress.IPv4Network):
-        return inner.subnet_of(outer)
+        return inner != outer and inner.subnet_of(outer)
     if isinstance(inner, ipaddress.IPv6Network) and isinstance(outer, ipaddress.IPv6Network):
-        return inner.subnet_of(outer)
+        return inner != outer and inner.subnet_of(outer)
     return False

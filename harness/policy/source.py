@@ -57,10 +57,11 @@ class Source:
     def key_at(self, *path: str | int) -> Position | None:
         return self.document.key_at(*self.prefix, *path) if self.document else None
 
-    def mistake(self, path: Path, message: str, hint: str = "") -> Mistake:
+    def mistake(self, path: Path, message: str, hint: str = "", *, at_key: bool = False) -> Mistake:
         """A mistake at a path; an object without a file is named instead of one."""
-        at = self.at(*path) or Position(f"{self.kind} {self.namespace('')}/{self.name}")
-        return Mistake(at, f"{spell_path(path)}: {message}" if path else message, hint)
+        at = self.key_at(*path) if at_key else self.at(*path)
+        known = at or Position(f"{self.kind} {self.namespace('')}/{self.name}")
+        return Mistake(known, f"{spell_path(path)}: {message}" if path else message, hint)
 
 
 def mapping(value: Any) -> Mapping[str, Any]:
