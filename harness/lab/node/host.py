@@ -32,7 +32,7 @@ class Host:
     network: Network
     state: Path
     token: Token
-    dns: NameServer | None = None
+    dns: Callable[[], NameServer] | None = None
     clock: Callable[[], float] = time.time
     _recorders: dict[str, Recorder] = field(default_factory=dict)
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Callable
 from pathlib import Path
 
 from harness.lab.node.host import Host, NameServer
@@ -28,6 +29,7 @@ class Kubelet:
     Args:
         state: an empty directory on a tmpfs of the lab's own mount namespace.
         token: makes the tokens that pods mount: (namespace, service account) -> token.
+        dns: makes the name server that answers in place of one container of coredns.
     """
 
     def __init__(
@@ -37,7 +39,7 @@ class Kubelet:
         *,
         state: Path,
         token: Token = _no_token,
-        dns: NameServer | None = None,
+        dns: Callable[[], NameServer] | None = None,
     ) -> None:
         self.host = Host(registry=registry, network=network, state=state, token=token, dns=dns)
         self.pods: dict[str, Pod] = {}

@@ -59,7 +59,7 @@ class Launcher:
     async def _workload(self, image: Image, argv: list[str], log: Log) -> Workload:
         pod = self._pod
         if image.behaviour == "coredns" and pod.host.dns is not None:
-            return Coredns(pod.host.dns, pod.sandbox, log)
+            return Coredns(pod.host.dns(), pod.sandbox, log)
         served = builtin(image, argv, has_ports=bool(self._spec.get("ports")))
         if served is not None:
             return Served(served, self._place(argv, log))

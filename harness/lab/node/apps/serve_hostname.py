@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import re
+from typing import cast
 
 from aiohttp import web
 
@@ -52,6 +53,6 @@ class _Said(asyncio.Protocol):
         self._line = line
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        assert isinstance(transport, asyncio.WriteTransport)
-        transport.write(self._line)
-        transport.close()
+        stream = cast(asyncio.WriteTransport, transport)
+        stream.write(self._line)
+        stream.close()
