@@ -7,6 +7,7 @@ Sources: CVE-2021-25743 (kubectl printed escape sequences), Unicode TR 36 (bidir
 from __future__ import annotations
 
 import re
+from html import escape
 
 
 def safe(text: str) -> str:
@@ -22,14 +23,17 @@ def short(text: str, most: int) -> str:
     return line if len(line) <= most else f"{line[: most - 3]}..."
 
 
-_MARKDOWN = re.compile(r"([\\`*_{}\[\]()#+!|~$@-])")
-_ENTITIES = {"&": "&amp;", "<": "&lt;", ">": "&gt;"}
+_MARKDOWN = re.compile(r"([\\`*_\[\]#|~$@])")
+
+
+def markup(text: str) -> str:
+    """Text that HTML and XML show as it is."""
+    return escape(safe(text))
 
 
 def markdown(text: str) -> str:
     """Text that Markdown shows as it is, in tables too."""
-    entities = "".join(_ENTITIES.get(c, c) for c in safe(text))
-    return _MARKDOWN.sub(r"\\\1", entities)
+    return _MARKDOWN.sub(r"\\\1", escape(safe(text), quote=False))
 
 
 def fenced(text: str) -> str:

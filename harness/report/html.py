@@ -1,0 +1,46 @@
+"""A run as one HTML file: no scripts, nothing loaded from elsewhere, light and dark."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from importlib.resources import files
+
+import jinja2
+
+from harness.model.result import StoryReport
+from harness.report.escape import safe
+from harness.report.failure import failure_parts, heading, is_lookup
+from harness.report.grid import grid
+from harness.report.marks import LEGEND, tone_of
+from harness.report.summary import (
+    cluster_line,
+    cost_line,
+    counted,
+    enforcement_line,
+    failures,
+    last_line,
+    restore_line,
+    slowest,
+)
+
+
+def to_html(reports: Sequence[StoryReport]) -> str:
+    """All runs of a session on one page."""
+    environment = jinja2.Environment(
+        autoescape=True, trim_blocks=True, lstrip_blocks=True, undefined=jinja2.StrictUndefined
+    )
+    environment.filters["safe_text"] = safe
+    environment.tests["lookup"] = is_lookup
+    words = (cluster_line, cost_line, counted, enforcement_line, failures, last_line)
+    environment.globals.update({f.__name__: f for f in words})
+    environment.globals.update(
+        failure_parts=failure_parts,
+        grid=grid,
+        heading=heading,
+        legend=LEGEND,
+        restore_line=restore_line,
+        slowest=slowest,
+        tone_of=tone_of,
+    )
+    template = files("harness.report").joinpath("report.html.j2").read_text(encoding="utf-8")
+    return environment.from_string(template).render(reports=reports)
