@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from socket import socket as Socket
 from typing import Any, Literal, Protocol
 
@@ -150,13 +150,13 @@ class NameServer:
 
 
 class _Datagrams(asyncio.DatagramProtocol):
-    def __init__(self, respond: Any) -> None:
+    def __init__(self, respond: Callable[[bytes, int | None], bytes | None]) -> None:
         self._respond = respond
 
-    def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        self._transport = transport
+    def connection_made(self, transport: Any) -> None:
+        self._transport = transport  # asyncio's own is no DatagramTransport before Python 3.12
 
-    def datagram_received(self, data: bytes, addr: Any) -> None:
+    def datagram_received(self, data: bytes, addr: tuple[str | Any, int]) -> None:
         response = self._respond(data, PLAIN_UDP)
-        if response is not None and isinstance(self._transport, asyncio.DatagramTransport):
+        if response is not None:
             self._transport.sendto(response, addr)

@@ -19,6 +19,7 @@ from harness.lab.pauses import Pauses
 from harness.lab.store import Event, Obj, Store
 
 WIRE = "wire0"
+API_PORT = 6443
 ROUTER = "10.98.1.1"
 """The wire's own address: the nodes' default route, and the control plane's address."""
 DEBOUNCE = 0.003

@@ -1,0 +1,152 @@
+"""
+A network without API server and kubelet, driven by lines of JSON.
+
+Runs inside new namespaces: `python inside.py LAB`; see `conftest.py` for the other end.
+"""
+
+import asyncio
+import json
+import sys
+import time
+import traceback
+
+from harness.lab.keeper import keep
+from harness.lab.net import nft
+from harness.lab.net.dns import NameServer
+from harness.lab.net.names import Names
+from harness.lab.net.network import Network
+from harness.lab.net.places import PLACES
+from harness.lab.node.files import ContainerFiles
+from harness.lab.pauses import Pauses
+from harness.lab.store import Store
+
+
+class World:
+    """The network, a store to put objects in, and the sandboxes of the pods by name."""
+
+    def __init__(self, lab, keeper, options):
+        self.store = Store()
+        self.network = Network(lab, Pauses(keeper), **options)
+        self.sandboxes = {}
+        self.names = NameServer(Names(self.store, PLACES))
+
+    async def put(self, resource, obj):
+        self.store.put(resource, obj)
+
+    async def remove(self, resource, namespace, name):
+        self.store.remove(resource, namespace, name)
+
+    async def settled(self):
+        await asyncio.sleep(0)
+        started = time.perf_counter()
+        await self.network.settled()
+        return time.perf_counter() - started
+
+    async def add_pod(self, pod, tcp, udp):
+        self.store.put("pods", pod)
+        sandbox = await self.network.add_pod(pod)
+        self.sandboxes[pod["metadata"]["name"]] = sandbox
+        for port in tcp:
+            await self._serve_tcp(sandbox, port, pod["metadata"]["name"])
+        for port in udp:
+            await asyncio.get_running_loop().create_datagram_endpoint(
+                lambda: Echo(pod["metadata"]["name"]), sock=sandbox.listen(port, "UDP")
+            )
+        return {"ip": sandbox.ip, "pid": sandbox.pid}
+
+    async def _serve_tcp(self, sandbox, port, name):
+        async def answer(reader, writer):
+            """The name and whom it sees; then an echo, for as long as there is something."""
+            writer.write(f"{name} {writer.get_extra_info('peername')[0]}\n".encode())
+            while line := await reader.readline():
+                writer.write(line)
+            writer.close()
+
+        await asyncio.start_server(answer, sock=sandbox.listen(port))
+
+    async def remove_pod(self, name):
+        await self.network.remove_pod(self.sandboxes.pop(name).uid)
+
+    async def serve_names(self, name):
+        await self.names.start(self.sandboxes[name])
+
+    async def run(self, source, argv):
+        line = self.sandboxes[source].argv(argv, ContainerFiles())
+        process = await asyncio.create_subprocess_exec(
+            *line, stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.STDOUT
+        )
+        output, _ = await process.communicate()
+        return {"code": process.returncode, "output": output.decode()}
+
+    async def probe(self, flows):
+        return await asyncio.gather(*(self._probe(**flow) for flow in flows))
+
+    def _socket(self, source, protocol):
+        if source in self.sandboxes:
+            return self.sandboxes[source].socket(protocol)
+        return self.network.node_socket(source, protocol)
+
+    async def _probe(self, source, ip, port, protocol="TCP", timeout=0.2):
+        loop = asyncio.get_running_loop()
+        with self._socket(source, protocol) as sock:
+            try:
+                async with asyncio.timeout(timeout):
+                    await loop.sock_connect(sock, (ip, port))
+                    if protocol == "UDP":
+                        await loop.sock_sendall(sock, b"hello")
+                    return {"outcome": "open", "text": (await loop.sock_recv(sock, 999)).decode()}
+            except TimeoutError:
+                return {"outcome": "timeout"}
+            except ConnectionRefusedError:
+                return {"outcome": "refused"}
+            except OSError as error:
+                return {"outcome": "unreachable", "text": str(error)}
+
+    async def hold(self, source, ip, port):
+        """Open a connection that `still_alive` asks again later."""
+        loop = asyncio.get_running_loop()
+        self.held = self._socket(source, "TCP")
+        await loop.sock_connect(self.held, (ip, port))
+        await loop.sock_recv(self.held, 999)
+
+    async def still_alive(self):
+        loop = asyncio.get_running_loop()
+        try:
+            async with asyncio.timeout(1):
+                await loop.sock_sendall(self.held, b"still there\n")
+                return (await loop.sock_recv(self.held, 999)).decode()
+        except TimeoutError:
+            return ""
+
+    async def nft(self, node, commands):
+        await self.network._nodes[node]._thread.run(nft.apply, commands)
+
+
+class Echo(asyncio.DatagramProtocol):
+    def __init__(self, name):
+        self.name = name
+
+    def connection_made(self, transport):
+        self.transport = transport
+
+    def datagram_received(self, data, addr):
+        self.transport.sendto(f"{self.name} {addr[0]}".encode(), addr)
+
+
+async def serve(lab, keeper, options):
+    world = World(lab, keeper, options)
+    await world.network.start(world)
+    loop = asyncio.get_running_loop()
+    print(json.dumps({"result": "ready"}), flush=True)
+    while line := await loop.run_in_executor(None, sys.stdin.readline):
+        what, arguments = json.loads(line)
+        try:
+            answer = {"result": await getattr(world, what)(**arguments)}
+        except Exception:
+            answer = {"error": traceback.format_exc()}
+        print(json.dumps(answer), flush=True)
+
+
+if __name__ == "__main__":
+    lab, options = sys.argv[1], json.loads(sys.argv[2])
+    sys.exit(keep(lambda keeper: asyncio.run(serve(lab, keeper, options)), (), lambda: None))
