@@ -1,0 +1,309 @@
+"""
+The way back for runs that ended without it: from the journal in the cluster, on any machine.
+
+A run that still lives is left alone: on its own machine by looking at its process, elsewhere
+by watching whether its Leases are renewed.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from pathlib import Path
+
+from harness.cluster.connection import Connection
+from harness.cluster.custody import localfile, process
+from harness.cluster.custody.configmaps import ClusterCopy, chunks_of_runs, read_chunks
+from harness.cluster.custody.journal import JournalWriter
+from harness.cluster.custody.localfile import LocalFile
+from harness.cluster.custody.lock import Lock, describe, holder_of, ref, watch_renewals
+from harness.cluster.custody.pods import delete_debug_pods
+from harness.cluster.custody.records import Header, Journal, Lines, journal_of, merged
+from harness.cluster.custody.restore import Restoration, restore
+from harness.cluster.custody.snapshot import cluster_uid, take_places
+from harness.cluster.custody.verify import Problem
+from harness.cluster.objects import Object
+from harness.cluster.signals import Stop
+from harness.errors import ExitCode, LockHeld, NpolError, Refused
+from harness.model.result import RestoreResult
+
+WITHIN = 120.0
+"""Seconds that the restore of one run may take."""
+PODS_WITHIN = 15.0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class OpenRun:
+    """A run that has left a journal."""
+
+    run_id: str
+    story: str
+    started: str
+    host: str
+    pid: int
+    user: str
+    namespaces: tuple[str, ...]
+    left: bool
+    """Whether its changes were meant to stay (`--leave`)."""
+    local: bool
+    """Whether only this machine has its journal."""
+    damage: str = ""
+    """What of the journal cannot be read."""
+
+    def __str__(self) -> str:
+        who = f"{self.user} on {self.host} (pid {self.pid})"
+        return f"run {self.run_id} of {self.story or 'no story'}, by {who}, {self.started}"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Recovery:
+    """What became of one open run; `skipped` says why nothing was done."""
+
+    run: OpenRun
+    result: RestoreResult | None = None
+    skipped: str = ""
+    alive: bool = False
+    ours_left: bool = False
+    """Whether something of the run is still in the cluster."""
+
+
+@dataclass(frozen=True, slots=True)
+class Found:
+    """One journal, both copies."""
+
+    run: OpenRun
+    header: Header
+    chunks: tuple[Object, ...]
+    lines: Lines
+    journal: Journal
+
+
+def open_runs(connection: Connection, *, state_directory: Path | None = None) -> list[OpenRun]:
+    """
+    All runs with a journal for this cluster, in the cluster or on this machine.
+
+    Raises:
+        Refused: a journal is of another version, or holds what npol does not write.
+    """
+    return [found.run for found in find(connection, state_directory)]
+
+
+def exit_code(recoveries: Iterable[Recovery]) -> ExitCode:
+    """0 only if every run that could be recovered was, proven by a fresh read."""
+    done = list(recoveries)
+    if any(r.result is not None and not r.result.complete for r in done):
+        return ExitCode.RESTORE_INCOMPLETE
+    return ExitCode.LOCK if any(r.alive for r in done) else ExitCode.AS_EXPECTED
+
+
+def recover(
+    connection: Connection,
+    *,
+    run_id: str | None = None,
+    accept_foreign: bool = False,
+    known_dead: bool = False,
+    with_left: bool = False,
+    within: float = WITHIN,
+    stop: Stop | None = None,
+    state_directory: Path | None = None,
+    sleep: Callable[[float], None] = time.sleep,
+) -> list[Recovery]:
+    """
+    Restore what dead runs have changed; safe to repeat, safe to be killed.
+
+    Args:
+        run_id: this run only; None: all.
+        accept_foreign: what others have changed is theirs: it is listed among the actions,
+            and the run is closed once nothing of its own is left.
+        known_dead: the caller has seen the run's process end.
+        with_left: also runs whose changes were meant to stay.
+
+    Raises:
+        Refused: a journal is of another cluster or version; there is no such run.
+    """
+    localfile.remove_empty(state_directory)
+    found = [f for f in find(connection, state_directory) if run_id in (None, f.run.run_id)]
+    if run_id and not found:
+        raise Refused(f"there is no open run {run_id} in this cluster or on this machine")
+    terms = _Terms(accept_foreign, within, stop or Stop(), state_directory, sleep)
+    return [
+        _recover(connection, each, terms, known_dead=known_dead, with_left=with_left)
+        for each in sorted(found, key=lambda f: f.header.started, reverse=True)
+    ]
+
+
+def find(connection: Connection, directory: Path | None) -> list[Found]:
+    """
+    All journals for this cluster, read and checked.
+
+    Raises:
+        Refused: one is of another version or cluster, or holds what npol does not write.
+    """
+    uid = cluster_uid(connection)
+    in_cluster = chunks_of_runs(connection)
+    found = []
+    for run_id in sorted({*in_cluster, *localfile.runs(directory)}):
+        here = localfile.read(run_id, directory)
+        each = _read(run_id, tuple(in_cluster.get(run_id, ())), here)
+        if each is None or (each.header.cluster_uid != uid and not each.chunks):
+            continue  # a file of this machine about another cluster
+        if each.header.cluster_uid != uid:
+            raise Refused(f"the journal of run {run_id} was written for another cluster")
+        found.append(each)
+    return found
+
+
+def _read(run_id: str, chunks: tuple[Object, ...], here: Lines) -> Found | None:
+    there, broken = read_chunks(chunks)
+    lines = merged(there, here)
+    journal = journal_of(lines)
+    header = journal.header
+    if header is None:
+        if chunks:
+            raise Refused(f"the journal of run {run_id} has lost its beginning")
+        return None
+    missing = sorted(set(range(1, max(lines) + 1)) - set(lines))
+    damage = f"{len(missing) or broken} entries cannot be read" if missing or broken else ""
+    run = OpenRun(
+        run_id=run_id,
+        story=header.story,
+        started=header.started,
+        host=header.host,
+        pid=header.pid,
+        user=header.user,
+        namespaces=tuple(journal.places),
+        left=journal.left is not None,
+        local=not chunks,
+        damage=damage if missing or not here else "",
+    )
+    return Found(run, header, chunks, lines, journal)
+
+
+def left_runs(connection: Connection) -> list[OpenRun]:
+    """The runs whose changes were meant to stay, by the journals in the cluster."""
+    found = []
+    for run_id, chunks in chunks_of_runs(connection).items():
+        try:
+            each = _read(run_id, tuple(chunks), {})
+        except Refused:  # of another version: `npol recover` says so
+            continue
+        if each is not None and each.run.left:
+            found.append(each.run)
+    return found
+
+
+@dataclass(frozen=True, slots=True)
+class _Terms:
+    accept_foreign: bool
+    within: float
+    stop: Stop
+    directory: Path | None
+    sleep: Callable[[float], None]
+
+
+def _recover(
+    connection: Connection, found: Found, terms: _Terms, *, known_dead: bool, with_left: bool
+) -> Recovery:
+    run = found.run
+    if run.left and not with_left:
+        return Recovery(run=run, skipped=f"{run}: its changes were left on purpose")
+    if not (known_dead or run.left):
+        sign = _sign_of_life(connection, found, terms.sleep)
+        if sign:
+            return Recovery(run=run, skipped=f"{run}: {sign}", alive=True)
+    permit(connection, found.journal)
+    lock = Lock(connection, run.run_id)
+    other = _take_over(connection, lock, found.journal)
+    if other:
+        lock.release()
+        return Recovery(run=run, skipped=f"{run}: {other}", alive=True)
+    with terms.stop.restoring():
+        done = _restore(connection, found, lock, terms)
+        return Recovery(run=run, result=done.result, ours_left=done.ours_left)
+
+
+def _sign_of_life(connection: Connection, found: Found, sleep: Callable[[float], None]) -> str:
+    known = process.alive(found.header.process, found.header.pid)
+    if known is not None:
+        return f"it is still running here, pid {found.header.pid}" if known else ""
+    leases = {n: connection.get(ref(n)) for n in found.journal.places}
+    held = {n: le for n, le in leases.items() if le and holder_of(le) == found.run.run_id}
+    renewed = watch_renewals(connection, held, sleep=sleep)
+    return f"it still renews its locks, from {found.header.host}" if renewed else ""
+
+
+def permit(connection: Connection, journal: Journal) -> None:
+    """Let the connection write what the journal needs, and no more."""
+    keys = [record.key for record in journal.history]
+    kinds = {connection.resource(key.api_version, key.kind) for key in keys}
+    made = {key.name for key in keys if key.kind == "Namespace"}
+    connection.permit(namespaces={*journal.places, *made}, kinds=kinds)
+
+
+def _take_over(connection: Connection, lock: Lock, journal: Journal) -> str:
+    """Become the holder of the run's locks; who else holds one, "" for nobody."""
+    for place in take_places(connection, journal.places).places.values():
+        lease = connection.get(ref(place.name))
+        if lease is None and place.uid:
+            try:
+                lock.acquire([place.name])
+            except LockHeld as error:
+                return error.message
+        elif lease and (not journal.header or holder_of(lease) != journal.header.run_id):
+            return f"namespace {place.name} is {describe(lease)}"
+        elif lease and not lock.take_over(place.name, lease):
+            return f"the lock of namespace {place.name} was renewed just now"
+    lock.keep()
+    return ""
+
+
+def _restore(connection: Connection, found: Found, lock: Lock, terms: _Terms) -> Restoration:
+    local = LocalFile.reopen(found.run.run_id, terms.directory)
+    copy = ClusterCopy(connection, found.run.run_id, found.chunks) if found.chunks else None
+    writer = JournalWriter(copy, local, found.lines)
+    done = restore(connection, writer, stop=terms.stop, within=terms.within, sleep=terms.sleep)
+    done = _judged(done, found, accept=terms.accept_foreign or found.run.local)
+    try:
+        return conclude(connection, writer, lock, found.run.run_id, done)
+    except NpolError as error:
+        problem = Problem(text=f"locks, pods and journal are not all gone: {error}", ours=True)
+        return done.with_problems([problem])
+    finally:
+        lock.stop()
+        writer.close()
+
+
+def _judged(done: Restoration, found: Found, *, accept: bool) -> Restoration:
+    """With the damage to the journal; and where accepted, without what others changed."""
+    if found.run.damage and not accept:
+        text = f"the journal is damaged: {found.run.damage}; look before you accept that"
+        done = done.with_problems([Problem(text=text, ours=False)])
+    return done.accepting_foreign() if accept and not done.ours_left else done
+
+
+def conclude(
+    connection: Connection, writer: JournalWriter, lock: Lock, run_id: str, done: Restoration
+) -> Restoration:
+    """
+    After a restore: pods, locks and journal go as far as the restore got.
+
+    The journal stays while anything differs; the locks stay while it is the run's doing, so
+    that nobody takes a half restored namespace for a baseline.
+    """
+    pods = delete_debug_pods(connection, writer.says.places, run_id, within=PODS_WITHIN)
+    done = done.with_problems([Problem(text=text, ours=True) for text in pods])
+    if not done.ours_left:
+        lock.release()
+    if done.complete:
+        writer.remove()
+    else:
+        lock.stop()
+        writer.flush()
+    return done
+
+
+def conclude_left(connection: Connection, writer: JournalWriter, lock: Lock, run_id: str) -> None:
+    """After `leave`: pods and locks go, the journal stays for `npol rollback`."""
+    delete_debug_pods(connection, writer.says.places, run_id, within=PODS_WITHIN)
+    lock.release()

@@ -1,0 +1,111 @@
+"""
+From a signal to an orderly way out.
+
+The first SIGINT, SIGTERM or SIGHUP ends what the run is doing by raising `Stopped` in the
+main thread, but never in the middle of a write (`shield`). Later ones raise nothing: the
+restore goes on. Only a second SIGINT says that somebody will not wait (`hurried`): the
+restore then ends after the write at hand.
+"""
+
+from __future__ import annotations
+
+import signal
+import threading
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from types import FrameType, TracebackType
+from typing import Any
+
+SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+ECHO = 0.25
+"""Seconds. A terminal and a wrapper (make, uv) both pass on one Ctrl-C: it counts once."""
+
+
+class Stopped(KeyboardInterrupt):
+    """A signal asked the run to end. A KeyboardInterrupt, so that pytest tears down."""
+
+    def __init__(self, number: int) -> None:
+        super().__init__(f"stopped by {signal.Signals(number).name}")
+        self.number = number
+
+    @property
+    def exit_code(self) -> int:
+        """What the process should exit with once the restore is complete."""
+        return 128 + self.number
+
+
+class Stop:
+    """
+    Handles the signals while it is entered, and remembers them.
+
+    Outside the main thread Python installs no handlers; then it only keeps still.
+    """
+
+    def __init__(self, now: Callable[[], float] = time.monotonic) -> None:
+        self.number = 0
+        """The first signal; 0 for none."""
+        self.hurried = False
+        self._now = now
+        self._interrupted_at: float | None = None
+        self._shields = 0
+        self._raised = False
+        self._before: dict[int, Any] = {}
+
+    def __enter__(self) -> Stop:
+        if threading.current_thread() is threading.main_thread():
+            for number in SIGNALS:
+                if number == signal.SIGHUP and signal.getsignal(number) == signal.SIG_IGN:
+                    continue  # nohup: the user wants the run to outlive the terminal
+                self._before[number] = signal.signal(number, self._handle)
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        for number, handler in self._before.items():
+            signal.signal(number, handler)
+        self._before.clear()
+
+    @contextmanager
+    def shield(self) -> Iterator[None]:
+        """What runs inside is not interrupted; a signal that came meanwhile is raised after."""
+        self._shields += 1
+        try:
+            yield
+        finally:
+            self._shields -= 1
+        self._raise_if_due()
+
+    def check(self) -> None:
+        """Raise a signal that came meanwhile, shield or not: between two tries of a wait."""
+        if self.number and not self._raised:
+            self._raised = True
+            raise Stopped(self.number)
+
+    @contextmanager
+    def restoring(self) -> Iterator[None]:
+        """What runs inside is never interrupted, and a first signal is not raised after it."""
+        self._raised = True
+        yield
+
+    def _handle(self, number: int, frame: FrameType | None) -> None:
+        if number == signal.SIGINT:
+            self._count_interrupt()
+        self.number = self.number or number
+        self._raise_if_due()
+
+    def _count_interrupt(self) -> None:
+        now = self._now()
+        first = self._interrupted_at
+        if first is None and not self.number:
+            self._interrupted_at = now
+        elif first is None or now - first >= ECHO:
+            self.hurried = True
+
+    def _raise_if_due(self) -> None:
+        if not self._shields:
+            self.check()
