@@ -167,3 +167,18 @@ def ref_of(obj: Mapping[str, Any], discover: Discover | None = None) -> Ref:
     if resource.namespaced and not namespace:
         raise InputError(f"{resource.kind} {name} has no metadata.namespace")
     return Ref(resource, namespace if resource.namespaced else "", name)
+
+
+def resource_named(word: str) -> Resource:
+    """
+    The built-in resource that a person calls `deployment`, `Deployment` or `deployments`.
+
+    Raises:
+        InputError: no such built-in.
+    """
+    known = {r.kind.lower(): r for r in BUILT_IN.values()}
+    known |= {r.plural: r for r in BUILT_IN.values()}
+    found = known.get(word.lower())
+    if found is None:
+        raise InputError(f"kind {word!r} is not one that can be looked up by its name alone")
+    return found

@@ -22,6 +22,8 @@ class Options:
     """Policies that exist already may be replaced; they come back at the end."""
     assume_enforced: bool = False
     """Judge denies although nothing proves that the cluster enforces policies."""
+    disposable: bool = False
+    """The cluster ends with this process: no watchdog and no local journal are needed."""
     leave: bool = False
     """Keep what the steps applied."""
     say: Callable[[str], None] = silent

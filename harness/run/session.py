@@ -8,6 +8,7 @@ from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime
 
 from harness import __version__
+from harness.cluster.signals import Stop
 from harness.errors import ExitCode, NpolError
 from harness.model.result import RestoreResult, StepResult, StoryReport
 from harness.model.story import Step, Story
@@ -35,6 +36,7 @@ class StoryRun:
         self._steps: dict[str, StepResult] = {}
         self._restore: RestoreResult | None = None
         self._error: NpolError | None = None
+        self._stop = Stop()
 
     def open(self) -> None:
         """
@@ -43,7 +45,8 @@ class StoryRun:
         Raises:
             Refused, LockHeld, InputError: nothing is left behind.
         """
-        stage = Stage(self.story, self.options, self.run_id)
+        stage = Stage(self.story, self.options, self.run_id, self._stop)
+        self._stop.__enter__()
         try:
             stage.open()
             self._teller = Teller(stage, ThreadPoolExecutor(max_workers=8))
@@ -80,6 +83,7 @@ class StoryRun:
             baseline = self._teller.verify if self._teller else None
             stage = self._stage
             self._restore = stage.close(baseline) if stage else RestoreResult(complete=True)
+            self._stop.__exit__(None, None, None)
         return self._restore
 
     def report(self) -> StoryReport:

@@ -1,0 +1,85 @@
+"""`npol run`: does it hold?"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from harness import where
+from harness.cli.options import Context, Kubeconfig, Peers, Root, StoryFile
+from harness.errors import InputError
+from harness.model.story import Story
+from harness.plan import Selection, expand, replayed
+from harness.report.json import to_json
+from harness.report.terminal import Terminal
+from harness.run import Options, StoryRun
+from harness.story import load_story
+
+
+def run(
+    story: StoryFile,
+    context: Context = None,
+    kubeconfig: Kubeconfig = None,
+    peers: Peers = None,
+    root: Root = None,
+    create: Annotated[
+        bool, typer.Option("--create", help="Create what the story lists under `given`.")
+    ] = False,
+    replace: Annotated[
+        bool, typer.Option("--replace", help="Policies that exist may be replaced for a while.")
+    ] = False,
+    assume_enforced: Annotated[
+        bool, typer.Option("--assume-enforced", help="Judge denies without proof of enforcement.")
+    ] = False,
+    leave: Annotated[
+        bool,
+        typer.Option("--leave", help="Keep what the steps applied; `npol rollback` undoes it."),
+    ] = False,
+    to: Annotated[
+        str | None, typer.Option("--to", metavar="STEP", help="Stop after this step.")
+    ] = None,
+    report: Annotated[
+        str | None, typer.Option("--report", metavar="FILE", help="Write the run as JSON.")
+    ] = None,
+) -> int:
+    told = _until(expand(load_story(story, root=root, overlay=peers)), to)
+    terminal = Terminal()
+    with where.cluster(kubeconfig, context) as chosen:
+        options = Options(
+            kubeconfig=chosen.kubeconfig,
+            context=chosen.context,
+            create=create or chosen.is_lab,
+            replace=replace,
+            assume_enforced=assume_enforced,
+            leave=leave,
+            say=terminal.progress,
+        )
+        return _tell(StoryRun(told, options), terminal, report)
+
+
+def _until(story: Story, to: str | None) -> Story:
+    if to is None:
+        return story
+    names = [s.name for s in story.steps]
+    if to not in names:
+        raise InputError(f"story {story.name!r} has no step {to!r}", hint=f"one of: {names}")
+    wanted = story.steps[: names.index(to) + 1]
+    results = {(s.name, c.name) for s in wanted for c in (*s.flows, *s.checks)}
+    return replayed(story, Selection(frozenset(results)))
+
+
+def _tell(run: StoryRun, terminal: Terminal, file: str | None) -> int:
+    terminal.title(run.story.name, run.story.path)
+    run.open()
+    try:
+        for step in run.story.steps:
+            terminal.step(run.reach(step.name))
+    finally:
+        run.close()
+        told = run.report()
+        terminal.ending(told, rerun=f"npol run {told.path}")
+        if file:
+            Path(file).write_text(to_json(told), encoding="utf-8")
+    return int(told.exit_code)

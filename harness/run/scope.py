@@ -1,0 +1,48 @@
+"""Which namespaces a story speaks of, and in which of them something is written."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from harness.model.story import Apply, Delete, Label, Manifest, Peer, Story
+
+
+def named_namespaces(story: Story) -> set[str]:
+    """All namespaces that the story names: of its peers, checks, changes and `given`."""
+    peers = {n for p in story.peers.values() for n in (p.namespace, p.via_namespace)}
+    checks = {c.namespace for s in story.steps for c in s.checks}
+    return {n for n in peers | checks | written_namespaces(story) if n}
+
+
+def written_namespaces(story: Story) -> set[str]:
+    """Namespaces whose policies or labels the steps change."""
+    found: set[str] = set()
+    for change in (c for s in story.steps for c in s.changes):
+        if isinstance(change, Apply | Delete):
+            found |= namespaces_of(change.manifests)
+        elif isinstance(change, Label):
+            found.add(change.name if change.kind == "namespace" else change.namespace)
+    return found
+
+
+def changed_namespaces(story: Story, *, creates: bool) -> set[str]:
+    """Namespaces in which something is written: policies, labels, debug pods, `given`."""
+    pods = {p.namespace for p in debug_pod_peers(story)}
+    given = namespaces_of(story.given) if creates else set()
+    return {n for n in pods | given | written_namespaces(story) if n}
+
+
+def debug_pod_peers(story: Story) -> list[Peer]:
+    """Peers that are sources and have no running pod of their own to ask from."""
+    used = {f.source for s in story.steps for f in s.flows}
+    return [p for name, p in story.peers.items() if name in used and needs_debug_pod(p)]
+
+
+def needs_debug_pod(peer: Peer) -> bool:
+    return not (peer.workload or peer.pod or peer.external)
+
+
+def namespaces_of(manifests: Iterable[Manifest]) -> set[str]:
+    """The namespaces that manifests are in, or are."""
+    made = {m.name for m in manifests if m.kind == "Namespace"}
+    return made | {m.namespace for m in manifests if m.namespace}

@@ -1,0 +1,276 @@
+"""What a run stands on: a connection, custody of what it changes, and its debug pods."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterator
+
+from harness.cluster.connection import Connection, Mode, connect
+from harness.cluster.custody import Custody
+from harness.cluster.engines import Engine
+from harness.cluster.inventory import read
+from harness.cluster.objects import Ref, resource_named
+from harness.cluster.preflight import Plan, preflight
+from harness.cluster.signals import Stop
+from harness.errors import NpolError, Refused
+from harness.model.inventory import Inventory
+from harness.model.probe import PodRef
+from harness.model.result import ClusterFacts, RestoreResult
+from harness.model.story import Apply, Delete, Label, Manifest, Restore, Step, Story, When
+from harness.plan import has_denies
+from harness.probe.sources import Sources
+from harness.run.options import Options
+from harness.run.predict import Oracle
+from harness.run.rounds import Asks
+from harness.run.scope import changed_namespaces, named_namespaces, namespaces_of
+
+READY_WITHIN = 180.0
+"""Seconds in which what `given` creates must be ready; images may have to be pulled."""
+POLL_EVERY = 0.1
+BEFORE = "(before the story)"
+"""Name of the mark that the restore goes back to."""
+
+
+class Stage:
+    """Opened before the first step, closed after the last; nothing of it stays."""
+
+    engine: Engine
+    facts: ClusterFacts | None = None
+
+    def __init__(self, story: Story, options: Options, run_id: str, stop: Stop) -> None:
+        self.story = story
+        self.options = options
+        self.run_id = run_id
+        self._stop = stop
+        self._applied: dict[tuple[str, str], Manifest] = {}
+        self._connection: Connection | None = None
+        self._custody: Custody | None = None
+        self._sources: Sources | None = None
+
+    # -- opening
+
+    def open(self) -> None:
+        """
+        Preflight, locks, `given`, debug pods.
+
+        Raises:
+            Refused, LockHeld, InputError: say why the run cannot begin.
+        """
+        mode = Mode.APPLY if self.story.writes or self._creates else Mode.SMOKE
+        self._connection = connect(
+            kubeconfig=self.options.kubeconfig, context=self.options.context, mode=mode
+        )
+        self._preflight(self._connection)
+        self._custody = self._take_custody(self._connection)
+        for manifest in self.story.given if self._creates else ():
+            self._custody.create(manifest)
+        self._sources = Sources(
+            self._connection,
+            self.story,
+            run_id=self.run_id,
+            lease=self._custody.lease,
+            look=self.look,
+        )
+        self._sources.start()
+        self._wait_until_given()
+        self._custody.mark(BEFORE)
+
+    @property
+    def _creates(self) -> bool:
+        return self.options.create and bool(self.story.given)
+
+    def _preflight(self, connection: Connection) -> None:
+        created = namespaces_of(self.story.given) if self._creates else set()
+        found = preflight(
+            connection,
+            Plan(
+                namespaces=sorted(named_namespaces(self.story)),
+                changed=self._changed,
+                created=sorted(created),
+                labels=any(isinstance(c, Label) for s in self.story.steps for c in s.changes),
+                denies=has_denies(self.story, "") and not self.options.assume_enforced,
+            ),
+        )
+        self.engine = found.engine
+        self.facts = ClusterFacts(
+            context=connection.context,
+            server=connection.server,
+            uid=found.uid,
+            version=found.version,
+            engine=found.engine.name,
+            engine_version=found.engine.version,
+            enforcement=f"not proven: {found.engine.enforces.value} by its set-up",
+            notes=found.notes,
+        )
+
+    def _take_custody(self, connection: Connection) -> Custody:
+        kinds = {connection.resource(m.api_version, m.kind) for m in self.story.given}
+        return Custody.open(
+            connection,
+            run_id=self.run_id,
+            namespaces=self._changed,
+            story=self.story.path,
+            create_namespaces=self._creates,
+            replace=self.options.replace,
+            disposable=self.options.disposable,
+            kinds=sorted(kinds, key=lambda k: k.qualified) if self._creates else (),
+            stop=self._stop,
+        )
+
+    @property
+    def _changed(self) -> list[str]:
+        return sorted(changed_namespaces(self.story, creates=self._creates))
+
+    def _wait_until_given(self) -> None:
+        """Workloads of `given` are ready, and so are the pods behind the story's Services."""
+        deadline = time.monotonic() + READY_WITHIN
+        wanted = [m for m in self.story.given if m.kind in ("Deployment", "StatefulSet")]
+        while wanted:
+            inventory = self.look()
+            wanted = [m for m in wanted if not _is_ready(m, inventory)]
+            if wanted and time.monotonic() >= deadline:
+                names = ", ".join(f"{m.kind} {m.namespace}/{m.name}" for m in wanted)
+                raise Refused(
+                    f"not ready after {READY_WITHIN:.0f} s: {names}",
+                    hint="kubectl describe them; an image may not be pulled",
+                )
+            if wanted:
+                time.sleep(POLL_EVERY)
+
+    # -- while the story is told
+
+    @property
+    def connection(self) -> Connection:
+        assert self._connection is not None
+        return self._connection
+
+    @property
+    def custody(self) -> Custody:
+        assert self._custody is not None
+        return self._custody
+
+    def look(self) -> Inventory:
+        """The objects of the story's namespaces, now."""
+        peers = self.story.peers.values()
+        return read(
+            self.connection,
+            {*named_namespaces(self.story), "kube-system"},
+            places={p.external for p in peers if p.external},
+            workloads=True,
+        )
+
+    def source(self, peer: str) -> Asks:
+        """Where a peer's probes are asked from."""
+        assert self._sources is not None
+        return self._sources.prober(peer)
+
+    def inside(self, pod: PodRef) -> Asks:
+        """A running pod that is asked about itself."""
+        assert self._sources is not None
+        return self._sources.inside(pod)
+
+    def oracle(self, inventory: Inventory) -> Oracle:
+        """Predictions for this moment."""
+        return Oracle(inventory, self._applied, self.story.peers, self.engine.name)
+
+    def unmet(self, when: When | None) -> str:
+        """Why a step is skipped; "" when it is not."""
+        if when is None:
+            return ""
+        resource = resource_named(when.kind)
+        found = self.connection.get(Ref(resource, when.namespace, when.name))
+        return "" if found else f"there is no {when.kind} {when.name}"
+
+    def change(self, step: Step) -> tuple[str, ...]:
+        """Make a step's changes; what was done, one line each."""
+        return tuple(line for change in step.changes for line in self._change(change))
+
+    def _change(self, change: Apply | Delete | Label | Restore) -> Iterator[str]:
+        if isinstance(change, Apply):
+            for manifest in change.manifests:
+                done = self.custody.apply(manifest, replace=change.replace)
+                self._applied[manifest.namespace, manifest.name] = manifest
+                yield f"{done} {_spell(manifest)}"
+        elif isinstance(change, Delete):
+            for manifest in change.manifests:
+                done = self.custody.delete(manifest)
+                self._applied.pop((manifest.namespace, manifest.name), None)
+                yield f"{done} {_spell(manifest)}"
+        elif isinstance(change, Label):
+            self.custody.label(change.kind, change.namespace, change.name, change.set)
+            yield f"labelled {change.kind} {change.name}"
+        else:
+            yield from self.custody.restore_to(change.step)
+
+    def mark(self, step: str) -> None:
+        """Remember the state at the end of a step."""
+        self.custody.mark(step)
+
+    def changed_by_others(self) -> list[str]:
+        return self.custody.changed_by_others()
+
+    # -- closing
+
+    def close(self, verify: Callable[[], str] | None) -> RestoreResult:
+        """
+        Policies back, verified by fresh probes; then debug pods, `given` and locks go.
+
+        `verify` says what is not as before, or "" when all is.
+        """
+        if self._custody is None:
+            return RestoreResult(complete=True)
+        began = time.monotonic()
+        with self._stop.restoring():
+            verified = self._verified(verify)
+            if self._sources is not None:
+                self._sources.close()
+            result = self._custody.restore()
+            return self._closed(result, verified, time.monotonic() - began)
+
+    def _verified(self, verify: Callable[[], str] | None) -> str:
+        """Policies first, while the debug pods are there to ask again."""
+        if verify is None or not self.story.writes or self._stop.hurried:
+            return ""
+        try:
+            self.custody.restore_to(BEFORE)
+            return verify() or "flows verified by fresh probes"
+        except NpolError as error:
+            return f"flows not verified: {error.message}"
+
+    def _closed(self, result: RestoreResult, verified: str, seconds: float) -> RestoreResult:
+        problems = list(result.problems)
+        try:
+            self.custody.close()
+        except NpolError as error:
+            problems += [error.message] if not problems else []
+        broken = bool(verified) and "not as before" in verified
+        return RestoreResult(
+            complete=result.complete and not problems and not broken,
+            actions=result.actions,
+            problems=(*problems, *([verified] if broken else [])),
+            verified=verified,
+            seconds=seconds,
+        )
+
+    @property
+    def execs(self) -> int:
+        return self._connection.requests["exec pods"] if self._connection else 0
+
+    @property
+    def requests(self) -> int:
+        return sum(self._connection.requests.values()) if self._connection else 0
+
+
+def _is_ready(manifest: Manifest, inventory: Inventory) -> bool:
+    workload = inventory.workload(manifest.namespace, manifest.kind, manifest.name)
+    if workload is None:
+        return False
+    wanted = workload["spec"].get("replicas", 1)
+    status = workload.get("status") or {}
+    current = status.get("observedGeneration", 0) >= workload["metadata"].get("generation", 0)
+    return current and bool(status.get("readyReplicas", 0) >= wanted)
+
+
+def _spell(manifest: Manifest) -> str:
+    place = f"{manifest.namespace}/" if manifest.namespace else ""
+    return f"{manifest.kind} {place}{manifest.name}"
