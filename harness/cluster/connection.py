@@ -134,6 +134,8 @@ class _Login:
         import urllib3
         from kubernetes.client.exceptions import ApiException
 
+        if self.context.insecure:  # npol says so itself, once, instead of at each request
+            urllib3.disable_warnings(urllib3.exceptions.InsecureRequestWarning)
         headers = {**self.client.default_headers, **self.headers(), "Accept": "application/json"}
         data = None
         if body is not None:
@@ -221,6 +223,11 @@ class Connection(Verbs):
         return self._login.context.server
 
     @property
+    def kubeconfig(self) -> str | None:
+        """The path that was given; None: $KUBECONFIG, else ~/.kube/config."""
+        return self._kubeconfig
+
+    @property
     def settings(self) -> Context:
         """The kubeconfig's entry that this connection was made from."""
         return self._login.context
@@ -301,7 +308,7 @@ class Connection(Verbs):
         deadline = self.clock.now() + limit
 
         def attempt() -> Reply:
-            left = max(1.0, deadline - self.clock.now())
+            left = max(0.2, deadline - self.clock.now())
             timeout = (CONNECT_TIMEOUT, READ_TIMEOUT)
             if not self._answered:
                 timeout = (min(CONNECT_TIMEOUT, left), min(READ_TIMEOUT, left))

@@ -73,8 +73,8 @@ class Context:
             "kind": "Config",
             "current-context": "it",
             "contexts": [{"name": "it", "context": {"cluster": "it", "user": "it"}}],
-            "clusters": [{"name": "it", "cluster": dict(self.cluster)}],
-            "users": [{"name": "it", "user": dict(user)}],
+            "clusters": [{"name": "it", "cluster": _filled(self.cluster)}],
+            "users": [{"name": "it", "user": _filled(user)}],
         }
 
 
@@ -179,9 +179,14 @@ def _entries(section: Any, key: str, place: str) -> Iterator[tuple[str, dict[str
         yield str(item.get("name", "")), dict(item.get(key) or {})
 
 
+def _filled(entry: Mapping[str, Any]) -> dict[str, Any]:
+    """Without empty fields, which the client's loader takes for files named ""."""
+    return {key: value for key, value in entry.items() if value not in ("", None)}
+
+
 def _absolute(entry: Mapping[str, Any], section: str, file: str) -> dict[str, Any]:
     base = os.path.dirname(os.path.abspath(file))
-    named = {key: os.path.join(base, entry[key]) for key in PATHS[section] if entry.get(key)}
+    named = {key: os.path.join(base, str(entry[key])) for key in PATHS[section] if entry.get(key)}
     for key, path in named.items():
         if not os.access(path, os.R_OK):
             raise InputError(f"{file}: {key} names {path}, which cannot be read")

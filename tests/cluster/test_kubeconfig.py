@@ -1,0 +1,248 @@
+"""Kubeconfigs and credential plugins: what is read, and how what is wrong is said."""
+
+from __future__ import annotations
+
+import json
+import os
+import stat
+import sys
+import textwrap
+import time
+
+import pytest
+import yaml
+
+from harness.cluster.connection import connect
+from harness.cluster.kubeconfig import contexts, pick
+from harness.cluster.plugin import run_plugin
+from harness.errors import InputError, Refused
+
+SECRET = "s3cr3t-token-that-nobody-may-see-0123456789"
+
+
+def write(path, *, names=("dev",), server="https://api.example.test", user=None):
+    entries = [{"name": n, "context": {"cluster": f"c-{n}", "user": f"u-{n}"}} for n in names]
+    clusters = [{"name": f"c-{n}", "cluster": {"server": server}} for n in names]
+    users = [{"name": f"u-{n}", "user": user or {"token": SECRET}} for n in names]
+    content = {"contexts": entries, "clusters": clusters, "users": users}
+    path.write_text(yaml.safe_dump({**content, "current-context": names[0]}))
+    return str(path)
+
+
+def test_contexts_are_listed_in_the_files_order(tmp_path):
+    first = write(tmp_path / "a", names=("dev", "prod"))
+    second = write(tmp_path / "b", names=("prod", "qa"))
+
+    assert contexts(f"{first}{os.pathsep}{second}") == ["dev", "prod", "qa"]
+
+
+def test_the_environment_names_the_file(tmp_path, monkeypatch):
+    monkeypatch.setenv("KUBECONFIG", write(tmp_path / "a"))
+
+    assert contexts(None) == ["dev"]
+
+
+def test_the_first_file_that_names_a_thing_wins(tmp_path):
+    first = write(tmp_path / "a", server="https://first")
+    second = write(tmp_path / "b", server="https://second")
+
+    assert pick(f"{first}{os.pathsep}{second}", "dev").server == "https://first"
+
+
+@pytest.mark.parametrize("context", ["", "production"])
+def test_a_context_must_be_named_and_the_choice_is_shown(tmp_path, context):
+    with pytest.raises(InputError, match="name one of: dev, prod"):
+        connect(kubeconfig=write(tmp_path / "a", names=("dev", "prod")), context=context)
+
+
+def test_paths_are_relative_to_the_file_that_names_them(tmp_path):
+    (tmp_path / "token").write_text("x")
+    file = write(tmp_path / "a", user={"tokenFile": "token"})
+
+    assert pick(file, "dev").user["tokenFile"] == str(tmp_path / "token")
+
+
+@pytest.mark.parametrize(
+    ("content", "words"),
+    [
+        ("", "a kubeconfig is one YAML mapping"),
+        ("- a", "a kubeconfig is one YAML mapping"),
+        ("a: [", "not YAML"),
+        ("contexts: 5", "contexts is not a list"),
+        ("contexts: [5]", "contexts: entry 1 is not a name with a context"),
+        (
+            "contexts: [{name: dev, context: {cluster: c, user: u}}]",
+            "context dev names cluster 'c', not in it",
+        ),
+        (
+            "contexts: [{name: dev, context: {cluster: c, user: u}}]\n"
+            "clusters: [{name: c, cluster: {server: https://x}}]",
+            "context dev names user 'u', not in it",
+        ),
+        (
+            "contexts: [{name: dev, context: {cluster: c}}]\nclusters: [{name: c, cluster: {}}]",
+            "cluster c has no server URL",
+        ),
+    ],
+)
+def test_a_broken_file_is_named_with_what_is_wrong(tmp_path, content, words):
+    (tmp_path / "broken").write_text(content)
+
+    with pytest.raises(InputError, match="broken.*" + words):
+        pick(str(tmp_path / "broken"), "dev")
+
+
+def test_a_missing_file_is_named(tmp_path):
+    with pytest.raises(InputError, match=r"there is no kubeconfig at .*nowhere"):
+        contexts(str(tmp_path / "nowhere"))
+
+
+def test_a_missing_key_file_is_named(tmp_path):
+    file = write(tmp_path / "a", user={"client-certificate": "c.pem", "client-key": "k.pem"})
+
+    with pytest.raises(InputError, match=r"client-certificate names .*c\.pem, which cannot"):
+        pick(file, "dev")
+
+
+@pytest.mark.parametrize(
+    "user",
+    [
+        {"client-certificate-data": "%%%", "client-key-data": SECRET},
+        {"auth-provider": {"name": "oidc", "config": {"id-token": SECRET}}, "tokenFile": 7},
+    ],
+)
+def test_credentials_that_cannot_be_used_are_not_shown(tmp_path, user):
+    file = write(tmp_path / "a", user=user)
+
+    with pytest.raises((InputError, Refused)) as caught:
+        connect(kubeconfig=file, context="dev").raw("GET", "/version")
+
+    assert SECRET not in str(caught.value)
+
+
+def test_a_file_that_all_may_read_is_known(tmp_path):
+    file = tmp_path / "a"
+    write(file)
+    file.chmod(0o600)
+    assert not pick(str(file), "dev").exposed
+    file.chmod(stat.S_IRUSR | stat.S_IROTH)
+    assert pick(str(file), "dev").exposed
+
+
+def test_several_impersonated_groups_are_refused(tmp_path):
+    file = write(tmp_path / "a", user={"as": "x", "as-groups": ["a", "b"]})
+
+    with pytest.raises(InputError, match="impersonates with several groups"):
+        pick(file, "dev").impersonation()
+
+
+# -- plugins
+
+
+def plugin(tmp_path, code):
+    """A credential plugin made of Python code."""
+    script = tmp_path / "plugin"
+    script.write_text(f"#!{sys.executable}\n" + textwrap.dedent(code))
+    script.chmod(0o700)
+    return {"apiVersion": "client.authentication.k8s.io/v1", "command": str(script)}
+
+
+def run(spec, **settings):
+    return run_plugin(
+        spec, user="tester", cluster={"server": "https://x"}, directory="", **settings
+    )
+
+
+def printing(**status):
+    return f"print({json.dumps(json.dumps({'kind': 'ExecCredential', 'status': status}))})"
+
+
+def test_a_plugins_token_is_used(tmp_path):
+    spec = plugin(tmp_path, printing(token=SECRET, expirationTimestamp="2030-01-01T00:00:00Z"))
+
+    credential = run(spec)
+
+    assert credential.user() == {"token": SECRET}
+    assert credential.expires == 1893456000.0
+    assert SECRET not in repr(credential)
+
+
+def test_a_plugins_certificate_is_used(tmp_path):
+    spec = plugin(tmp_path, printing(clientCertificateData="CERT", clientKeyData="KEY"))
+
+    assert run(spec).user() == {
+        "client-certificate-data": "Q0VSVA==",
+        "client-key-data": "S0VZ",
+    }
+
+
+def test_a_plugin_is_told_what_it_asks_for(tmp_path):
+    code = """
+        import json, os
+        info = json.loads(os.environ["KUBERNETES_EXEC_INFO"])
+        token = info["spec"]["cluster"]["server"] + os.environ["E"]
+        print(json.dumps({"status": {"token": token}}))
+    """
+    spec = {**plugin(tmp_path, code), "provideClusterInfo": True}
+    spec["env"] = [{"name": "E", "value": "!"}]
+
+    assert run(spec).token == "https://x!"
+
+
+@pytest.mark.parametrize(
+    ("code", "words"),
+    [
+        ("import sys; sys.exit('run: cloud login')", "status 1: run: cloud login"),
+        (f"import sys; sys.exit('bad {SECRET}')", r"status 1: bad \*\*\*"),
+        ("print('hello')", "printed no ExecCredential"),
+        ("print('[]')", "printed no ExecCredential"),
+    ],
+)
+def test_a_plugin_that_fails_is_named_with_its_words(tmp_path, code, words):
+    with pytest.raises(Refused, match=f"credential plugin of user tester, .*plugin, .*{words}"):
+        run(plugin(tmp_path, code))
+
+
+def test_a_plugin_that_is_not_installed_comes_with_its_own_hint(tmp_path):
+    spec = {"command": "no-such-plugin", "installHint": "get it from the shop"}
+
+    with pytest.raises(Refused, match="did not start: No such file") as caught:
+        run(spec)
+
+    assert "get it from the shop" in str(caught.value)
+
+
+def test_a_plugin_that_hangs_is_ended_with_its_children(tmp_path):
+    code = """
+        import os, subprocess, sys, time
+        child = subprocess.Popen([sys.executable, "-c", "import time; time.sleep(60)"])
+        open(sys.argv[0] + ".pid", "w").write(str(child.pid))
+        time.sleep(60)
+    """
+    began = time.monotonic()
+
+    with pytest.raises(Refused, match=r"did not answer within 0.5 s"):
+        run(plugin(tmp_path, code), timeout=0.5)
+
+    assert time.monotonic() - began < 5
+    pid = int((tmp_path / "plugin.pid").read_text())
+    with (
+        open(f"/proc/{pid}/stat") if os.path.exists(f"/proc/{pid}/stat") else open(os.devnull) as f
+    ):
+        assert f.read().rpartition(")")[2][:2].strip() in ("", "Z")
+
+
+def test_a_credential_that_ends_soon_is_fetched_anew(api, to, tmp_path):
+    soon = time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(time.time() + 5))
+    code = f"""
+        import json, pathlib
+        count = pathlib.Path({str(tmp_path / "count")!r})
+        count.write_text(count.read_text() + "x" if count.exists() else "x")
+        print(json.dumps({{"status": {{"token": {api.token!r}, "expirationTimestamp": {soon!r}}}}}))
+    """
+    connection = to(kubeconfig=api.kubeconfig(user={"exec": plugin(tmp_path, code)}))
+
+    with pytest.raises(Exception, match="404"):
+        connection.raw("GET", "/x")
+
+    assert (tmp_path / "count").read_text() == "xx"
