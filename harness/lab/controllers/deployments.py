@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import math
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 
 from harness.lab.clock import timestamp
 from harness.lab.controllers.controller import Controller, Key, key_of
@@ -157,15 +157,8 @@ class Deployments(Controller):
         room = wanted + surge - old_total
         self._scale(deployment, newest, max(min(_replicas(newest), wanted), min(wanted, room)))
         fresh = self.one(REPLICASETS, newest["metadata"]["namespace"], newest["metadata"]["name"])
-        counted = [s for s in (fresh, *old) if s is not None]
-        available = sum(s.get("status", {}).get("availableReplicas", 0) for s in counted)
-        spare = available - (wanted - unavailable)
-        for replica_set in sorted(old, key=_revision):
-            have = _replicas(replica_set)
-            healthy = replica_set.get("status", {}).get("availableReplicas", 0)
-            drop = min(have, max(0, have - healthy) + max(0, min(spare, healthy)))
-            spare -= max(0, drop - max(0, have - healthy))
-            self._scale(deployment, replica_set, have - drop)
+        for replica_set, drop in drops(fresh or newest, old, wanted - unavailable):
+            self._scale(deployment, replica_set, _replicas(replica_set) - drop)
 
     def _scale(self, deployment: Obj, replica_set: Obj, replicas: int) -> None:
         have, metadata = _replicas(replica_set), replica_set["metadata"]
@@ -224,6 +217,32 @@ def _revision(replica_set: Obj) -> int:
 
 def _replicas(replica_set: Obj) -> int:
     return int(replica_set["spec"].get("replicas", 1))
+
+
+def drops(newest: Obj, old: list[Obj], least: int) -> Iterator[tuple[Obj, int]]:
+    """
+    By how much each old ReplicaSet may shrink while `least` pods stay available.
+
+    Unhealthy pods go first. A status may lag behind: never more pods are believed to be
+    available than are wanted. Source: Kubernetes pkg/controller/deployment/rolling.go.
+    """
+    healthy = {s["metadata"]["uid"]: _available_in(s) for s in (newest, *old)}
+    pending = _replicas(newest) - _available_in(newest)
+    room = _replicas(newest) + sum(_replicas(s) for s in old) - least - pending
+    spare = sum(healthy.values()) - least
+    for replica_set in sorted(old, key=_revision):
+        well = healthy[replica_set["metadata"]["uid"]]
+        sick = max(0, min(_replicas(replica_set) - well, room))
+        sound = max(0, min(well, spare, room - sick))
+        room -= sick + sound
+        spare -= sound
+        if sick + sound:
+            yield replica_set, sick + sound
+
+
+def _available_in(replica_set: Obj) -> int:
+    counted = replica_set.get("status", {}).get("availableReplicas", 0)
+    return min(_replicas(replica_set), int(counted))
 
 
 def rolling_limits(spec: Obj, wanted: int) -> tuple[int, int]:

@@ -40,6 +40,7 @@ class Container:
         self.restarts = 0
         self.started = False
         self.ready = False
+        self.has_started = asyncio.Event()
         self.id = ""
         self.log = Log(clock=pod.host.clock)
         self.previous_log: Log | None = None
@@ -155,7 +156,7 @@ class Container:
 
     async def _once(self, image: Image) -> bool:
         """One run, to its end; False when it could not even be configured."""
-        before, log = self.id, Log(clock=self.pod.host.clock)
+        before, log = self.id, Log(clock=self.pod.host.clock, hide=image.hide)
         try:
             workload = await self.launcher.prepare(image, log)
         except ConfigError as error:
@@ -185,6 +186,8 @@ class Container:
         prober = Prober(self)
         self.started = not prober.has_startup
         self.ready = self.started and not prober.has_readiness
+        if self.started:
+            self.has_started.set()
         self._set(running={"startedAt": started})
         prober.start()
         if self.stopping:
@@ -231,6 +234,7 @@ class Container:
     def set_started(self, *, has_readiness: bool) -> None:
         if self.running and not self.started:
             self.started, self.ready = True, not has_readiness
+            self.has_started.set()
             self.pod.changed()
 
     async def restart(self, why: str) -> None:

@@ -16,9 +16,7 @@ from typing import Literal
 
 from harness.lab.node import nginx
 
-Behaviour = Literal[
-    "process", "agnhost", "http-echo", "pause", "coredns", "nginx", "default", "ingress"
-]
+Behaviour = Literal["process", "agnhost", "http-echo", "pause", "coredns", "default", "ingress"]
 
 
 class BadImage(Exception):
@@ -41,6 +39,8 @@ class Image:
     entrypoint: tuple[str, ...] = ()
     cmd: tuple[str, ...] = ()
     working_dir: str = "/"
+    hide: bytes = b""
+    """See `Log`."""
     links: Mapping[str, str] = field(default_factory=dict)
     files: Mapping[str, str] = field(default_factory=dict)
 
@@ -89,8 +89,9 @@ IMAGES = (
     ),
     Image(
         repositories=("library/nginx", "nginxinc/nginx-unprivileged"),
-        behaviour="nginx",
+        behaviour="process",
         toolset="nginx",
+        hide=nginx.HARMLESS,
         cmd=("nginx", "-g", "daemon off;"),
         links=nginx.LINKS,
         files=nginx.FILES,
@@ -99,6 +100,7 @@ IMAGES = (
         repositories=("ingress-nginx/controller",),
         behaviour="ingress",
         toolset="nginx",
+        hide=nginx.HARMLESS,
         entrypoint=("nginx", "-g", "daemon off;"),
         links=nginx.LINKS,
         files=nginx.FILES | {"etc/nginx/nginx.conf": nginx.INGRESS_START},

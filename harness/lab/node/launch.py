@@ -64,10 +64,12 @@ class Launcher:
         if served is not None:
             return Served(served, self._place(argv, log))
         root = await self.root()
-        command = self.command(argv)
-        if image.behaviour == "ingress":
+        if (
+            image.behaviour == "ingress"
+        ):  # its own arguments are for the program that nginx replaces
+            command = self.command([*image.entrypoint])
             return IngressProcess(pod.sandbox, root, command, log, pod.host.registry)
-        return Process(pod.sandbox, root, command, log)
+        return Process(pod.sandbox, root, self.command(argv), log)
 
     def _place(self, argv: list[str], log: Log) -> Place:
         skipped = 2 if self._image and self._image.behaviour == "agnhost" else 1

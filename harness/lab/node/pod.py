@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import itertools
 import logging
 
 from harness.lab.clock import timestamp
@@ -19,6 +20,7 @@ from harness.lab.store import Obj
 
 MOUNT_AGAIN = 1.0
 """Seconds between tries to have a ConfigMap that a volume names and nobody has made."""
+MOUNT_SOON = (0.01, 0.02, 0.05, 0.1, 0.2)
 log = logging.getLogger(__name__)
 
 
@@ -94,12 +96,14 @@ class Pod:
         self.changed()
 
     async def _mount(self) -> None:
-        while True:
+        """ConfigMaps made together with the pod may come a moment later."""
+        for pause in itertools.chain(MOUNT_SOON, itertools.repeat(MOUNT_AGAIN)):
             try:
                 return self.volumes.prepare(self.obj)
             except NotMounted as error:
-                self.recorder.warning(self.obj, "FailedMount", str(error))
-            await asyncio.sleep(MOUNT_AGAIN)
+                if pause == MOUNT_AGAIN:
+                    self.recorder.warning(self.obj, "FailedMount", str(error))
+            await asyncio.sleep(pause)
 
     async def _work(self) -> None:
         for container in self.init:
@@ -121,8 +125,7 @@ class Pod:
         """Whether the next one may start: this one has done its work, or runs as a sidecar."""
         run = self._begin(container)
         if container.sidecar:
-            while not container.started and not self._stop.is_set():
-                await asyncio.sleep(0.02)
+            await container.has_started.wait()
             return True
         await run
         ended = container.state.get("terminated")
@@ -214,6 +217,9 @@ class Pod:
         if self._sandbox is not None:
             await self.host.network.remove_pod(self.uid)
         self.volumes.remove()
+        for directory in (self.directory / "containers", self.directory):
+            with contextlib.suppress(OSError):  # never made, or a mount in it would not go
+                directory.rmdir()
 
 
 def _conditions(obj: Obj) -> dict[str, str]:

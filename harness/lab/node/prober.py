@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import AsyncIterator
 from typing import TYPE_CHECKING
 
 from harness.lab.node import probes
@@ -16,12 +17,16 @@ if TYPE_CHECKING:
 
 EAGER_FOR = 3.0
 """
-Seconds after the start in which failures are not counted and the next try is soon.
+Seconds after the start in which a failed readiness or startup probe is not counted and
+tried again soon.
 
 A kubelet's first probe comes at any time within the first period, so a program that
 needs a moment to listen is not failed by it.
 """
-EAGER_EVERY = 0.05
+EAGER_FIRST, EAGER_MOST = 0.02, 0.3
+"""Seconds between these tries: the first pause, doubled each time, and the longest."""
+LIVENESS_AFTER = 1.0
+"""Seconds before the first liveness probe, if the period is not shorter."""
 WORDS = {"readinessProbe": "Readiness", "livenessProbe": "Liveness", "startupProbe": "Startup"}
 
 
@@ -81,22 +86,35 @@ class Prober:
             if counted is not None:
                 self._container.set_ready(counted)
 
-    async def _results(self, kind: str, probe: Obj):  # type: ignore[no-untyped-def]
+    async def _results(self, kind: str, probe: Obj) -> AsyncIterator[bool]:
         """True or False, once a period, as long as the container runs."""
         loop = asyncio.get_running_loop()
+        period = probe.get("periodSeconds") or 10
         await asyncio.sleep(probe.get("initialDelaySeconds") or 0)
-        eager_until = loop.time() + EAGER_FOR
+        if kind == "livenessProbe":
+            await asyncio.sleep(min(period, LIVENESS_AFTER))
+        elif await self._eagerly(probe):
+            yield True
+            await asyncio.sleep(period)
         while True:
-            due = loop.time() + (probe.get("periodSeconds") or 10)
+            due = loop.time() + period
             good, why = await self._once(probe)
-            if not good and loop.time() < eager_until:
-                await asyncio.sleep(EAGER_EVERY)
-                continue
-            eager_until = 0.0
             if not good:
                 self._complain(f"{WORDS[kind]} probe failed: {why}")
             yield good
             await asyncio.sleep(max(0.0, due - loop.time()))
+
+    async def _eagerly(self, probe: Obj) -> bool:
+        """Whether a probe succeeded in the first seconds."""
+        loop = asyncio.get_running_loop()
+        until, pause = loop.time() + EAGER_FOR, EAGER_FIRST
+        while loop.time() < until:
+            good, _ = await self._once(probe)
+            if good:
+                return True
+            await asyncio.sleep(pause)
+            pause = min(pause * 2, EAGER_MOST)
+        return False
 
     async def _once(self, probe: Obj) -> tuple[bool, str]:
         pod = self._container.pod

@@ -6,7 +6,6 @@ import asyncio
 import contextlib
 import fcntl
 import os
-import pty
 import signal
 import struct
 import termios
@@ -14,12 +13,16 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
+from harness.lab.node.base import INSIDE
 from harness.lab.node.files import ContainerFiles
 from harness.lab.node.logs import Log
 from harness.lab.node.rootfs import Root
 from harness.lab.node.sandbox import Sandbox
 
 PIPE = asyncio.subprocess.PIPE
+_TIOCSPTLCK, _TIOCGPTN = 0x40045431, 0x80045430
+_TAKE_TERMINAL = (f"{INSIDE}/usr/bin/setsid", "--ctty")
+"""Makes standard input the terminal that Ctrl-C and window sizes come from."""
 
 
 class CannotStart(Exception):
@@ -73,7 +76,8 @@ async def spawn(
         CannotStart: see `prepare`.
     """
     cwd = prepare(command, root)
-    line = sandbox.argv(command.argv, ContainerFiles(root=str(root.path)))
+    argv = [*(_TAKE_TERMINAL if terminal else ()), *command.argv]
+    line = sandbox.argv(argv, ContainerFiles(root=str(root.path)))
     return await asyncio.create_subprocess_exec(
         *line,
         stdin=stdin,
@@ -82,18 +86,27 @@ async def spawn(
         cwd=cwd,
         env=dict(command.env),
         start_new_session=True,
-        preexec_fn=_take_terminal if terminal else None,
     )
 
 
-def _take_terminal() -> None:
-    """Make standard input, a terminal, the one that Ctrl-C and window sizes come from."""
-    fcntl.ioctl(0, termios.TIOCSCTTY, 0)
+def open_terminal(pts: Path) -> tuple[int, int]:
+    """
+    The two ends of a new pseudo-terminal: the runtime's and the program's.
 
+    Args:
+        pts: the devpts file system that containers see, so that theirs has a name there.
 
-def open_terminal() -> tuple[int, int]:
-    """The two ends of a new pseudo-terminal: the runtime's and the program's."""
-    return pty.openpty()
+    Raises:
+        OSError: there is no such file system, or it is full.
+    """
+    ours = os.open(pts / "ptmx", os.O_RDWR | os.O_NOCTTY)
+    try:
+        fcntl.ioctl(ours, _TIOCSPTLCK, struct.pack("i", 0))
+        (number,) = struct.unpack("i", fcntl.ioctl(ours, _TIOCGPTN, struct.pack("i", 0)))
+        return ours, os.open(pts / str(number), os.O_RDWR | os.O_NOCTTY)
+    except BaseException:
+        os.close(ours)
+        raise
 
 
 def resize(terminal: int, columns: int, rows: int) -> None:

@@ -39,7 +39,6 @@ FILES = {
     "etc/passwd": "".join(f"{user}:x:0:0:{user}:/root:/bin/sh\n" for user in USERS),
     "etc/group": "".join(f"{group}:x:0:\n" for group in (*USERS, "nogroup", "tty")),
     "etc/nsswitch.conf": "passwd: files\ngroup: files\nhosts: files dns\n",
-    "etc/gai.conf": "",
 }
 
 

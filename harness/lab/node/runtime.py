@@ -106,7 +106,7 @@ class Runtime:
             raise ExecFailed(_not_running(chosen))
         try:
             return await self._start(place, chosen, argv, stdin, tty)
-        except (CannotStart, ConfigError) as error:
+        except (CannotStart, ConfigError, OSError) as error:
             raise ExecFailed(_refused(str(error))) from None
 
     async def _start(
@@ -117,7 +117,7 @@ class Runtime:
         if not tty:
             source = PIPE if stdin else asyncio.subprocess.DEVNULL
             return Execution(await spawn(pod.sandbox, root, command, stdin=source))
-        ours, theirs = open_terminal()
+        ours, theirs = open_terminal(pod.host.base.dev / "pts")
         try:
             process = await spawn(
                 pod.sandbox,

@@ -23,7 +23,8 @@ BASE = tuple(_BASE.split())
 
 _NETWORK = """
     curl nc nc.openbsd netcat nslookup dig host nsupdate delv mdig ping ping4 ping6 ip ss bridge tc
-    tcpdump python3 python3.11 python3.12 python3.13 rtmon lnstat nstat rtacct
+    tcpdump python3 python3.11 python3.12 python3.13 rtmon lnstat nstat rtacct ps top free
+    pgrep pkill watch uptime less vi jq openssl traceroute mtr iperf3 nmap socat tshark
 """
 NETWORK = tuple(_NETWORK.split())
 """What a network tool image has on top. No wget: its exit codes say nothing."""

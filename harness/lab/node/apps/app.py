@@ -91,6 +91,7 @@ class App:
         for opened in self._open:
             opened.close()
         self._open.clear()
+        await asyncio.sleep(0)  # transports close their sockets in the loop's next turn
         for server in self._webs:
             with contextlib.suppress(asyncio.CancelledError):
                 await server.shutdown(timeout=0)
