@@ -1,0 +1,165 @@
+# The program that asks from inside a source. It is started by
+#     sh -c BOOTSTRAP
+# where BOOTSTRAP reads this text from stdin, up to a line "#end", and goes on with it.
+# It must run in dash, bash and busybox sh, on a read-only file system, as any user.
+#
+# Then it takes one line per request. Words are separated by single spaces and are data:
+# bytes that are not plain come as the octal escapes of printf's %b. No word is evaluated.
+#     hello NONCE SECONDS               begin; end by itself after SECONDS
+#     run ID LIMIT CAPTURE INPUT ARG... run ARG... now, in the background
+#         LIMIT    "-", or seconds after which `timeout` ends it (exit code 124 or 143)
+#         CAPTURE  text: what it writes; body, datagram: the beginning, or all, of its stdout
+#                  as base64, after the rest and its exit code
+#         INPUT    for its stdin, "-" for nothing
+#     bye
+# It answers with one line each, short enough to be written at once (PIPE_BUF, 4096):
+#     @NONCE ID EXIT ASKED BEGAN ENDED TEXT @NONCE
+# Times are hundredths of a second of the machine's uptime: when the line was read, when the
+# command was started, when it had ended. In TEXT the byte 036 stands for a line's end.
+# Without NONCE, which never leaves the exec's stdin and stdout, nobody can forge an answer.
+
+LC_ALL=C
+export LC_ALL
+unset http_proxy https_proxy all_proxy no_proxy HTTP_PROXY HTTPS_PROXY ALL_PROXY NO_PROXY
+set -f
+umask 077
+line_end='
+'
+mark=$(printf '\036')
+tab=$(printf '\011')
+IFS=' '
+body_bytes=1536
+text_bytes=3600
+
+now() {
+    t=0.0
+    read -r t _ 2>/dev/null </proc/uptime
+    t=${t%.*}${t#*.}
+}
+
+answer() { # ID EXIT ASKED BEGAN ENDED TEXT
+    head="@$nonce $1 $2 $3 $4 $5"
+    IFS=$line_end
+    set -- $6
+    IFS=$mark
+    text="$*"
+    IFS=' '
+    [ ${#text} -le $text_bytes ] || text=$(printf "%.${text_bytes}s" "$text")
+    printf '%s\n' "$head $text @$nonce"
+}
+
+pack() { # CAPTURE: stdin in a form that survives a shell variable
+    if [ ! "$base64" ]; then
+        [ ! "$(head -c 1)" ] || echo eA==
+    elif [ "$1" = datagram ]; then
+        base64
+    else
+        head -c $body_bytes | base64
+    fi
+}
+
+run() { # ASKED ID LIMIT CAPTURE INPUT ARG...
+    asked=$1 id=$2 limit=$3 capture=$4 input=$5
+    shift 5
+    left=$#
+    while [ $left -gt 0 ]; do
+        word=$1
+        shift
+        case $word in *\\*)
+            word=$(printf '%b.' "$word")
+            word=${word%.} ;;
+        esac
+        set -- "$@" "$word"
+        left=$((left - 1))
+    done
+    [ "$limit" = - ] || set -- timeout "$limit" "$@"
+    [ "$input" != - ] || input=
+    now
+    began=$t
+    code=-
+    if [ "$capture" = text ]; then
+        out=$("$@" 2>&1 </dev/null)
+        code=$?
+    else
+        out=$({
+            body=$({
+                printf '%b' "$input" | "$@" 2>&3
+                echo "exit=$?" >&3
+            } | pack "$capture")
+            echo "body=$body"
+        } 3>&1)
+    fi
+    now
+    answer "$id" "$code" "$asked" "$began" "$t" "$out"
+}
+
+facts() { # what is here: NAME=VALUE lines
+    read -r value </proc/sys/kernel/hostname
+    fact host "$value"
+    fact uid "$(pod_uid)"
+    for file in /sys/fs/cgroup/memory.max /sys/fs/cgroup/memory/memory.limit_in_bytes; do
+        [ ! -r $file ] || { read -r value <$file && fact memory "$value"; }
+    done
+    while IFS="$IFS$tab" read -r word value _; do
+        [ "$word" != nameserver ] || fact nameserver "$value"
+    done </etc/resolv.conf
+    for tool in base64 nc ncat bash curl wget dig nslookup getent ping /agnhost; do
+        ! command -v $tool >/dev/null || fact tool $tool
+    done
+    ! timeout 5 true || fact tool timeout
+    ! timeout 5.5 true || fact tool fractions
+    ! command -v nc >/dev/null || flavour nc nc -h
+    command -v dig >/dev/null || ! command -v nslookup >/dev/null || flavour nslookup nslookup -version
+    command -v curl >/dev/null || ! command -v wget >/dev/null || flavour wget wget --help
+}
+
+fact() {
+    printf '%s=%s\n' "$1" "$2"
+}
+
+flavour() { # NAME COMMAND...: the first lines of its help
+    name=$1 lines=0
+    shift
+    "$@" 2>&1 </dev/null | while [ $lines -lt 12 ] && read -r value; do
+        fact "$name" "$value"
+        lines=$((lines + 1))
+    done
+}
+
+pod_uid() { # the kubelet mounts /etc/hosts from a directory that is named by the pod's uid
+    [ ! "$NPOL_POD_UID" ] || { printf '%s' "$NPOL_POD_UID"; return; }
+    while read -r _ _ _ root place _; do
+        [ "$place" = /etc/hosts ] || continue
+        root=${root%/etc-hosts}
+        printf '%s' "${root##*/}"
+    done </proc/self/mountinfo
+}
+
+end_after() { # SECONDS: closing the exec does not always end what runs in it
+    now
+    end=$((t + $1 * 100))
+    while kill -0 $$ && sleep 5; do
+        now
+        [ "$t" -lt $end ] || kill $$
+    done
+}
+
+base64=$(command -v base64)
+while read -r word rest; do
+    case $word in
+    hello)
+        nonce=${rest% *}
+        end_after "${rest#* }" </dev/null >/dev/null 2>&1 &
+        timer=$!
+        now
+        answer hello 0 "$t" "$t" "$t" "$(facts 2>/dev/null)" ;;
+    run)
+        now
+        run "$t" $rest &
+        jobs >/dev/null 2>&1 ;; # takes leave of those that have ended
+    bye) break ;;
+    esac
+done
+kill "$timer" 2>/dev/null
+wait
+exit 0
