@@ -10,7 +10,7 @@ from harness.policy.ends import Pod
 from harness.policy.misfits import namespaces_of, selected_pods
 from harness.policy.objects import Direction, PeerClause, Policy, Rule
 from harness.policy.world import World
-from harness.selectors import matches, spell
+from harness.selectors import spell
 
 SHOWN = 3
 """How many names a list spells out."""
@@ -30,11 +30,7 @@ class Described:
 
 def explain_policy(world: World, policy: Policy) -> Described:
     """What a policy says, and what that means in this world."""
-    chosen = [
-        pod
-        for pod in world.pods_in(policy.namespace)
-        if not pod.finished and matches(policy.selector, pod.labels)
-    ]
+    chosen = world.select(policy.namespace, policy.selector)
     return Described(
         policy=str(policy),
         lines=tuple(_lines(world, policy, chosen)),

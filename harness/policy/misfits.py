@@ -9,7 +9,7 @@ from harness.policy.ends import NAME_LABEL, Namespace, Pod
 from harness.policy.match import Path, spell_labels
 from harness.policy.objects import Direction, PeerClause, Policy
 from harness.policy.world import World
-from harness.selectors import Selector, matches, spell
+from harness.selectors import Selector, spell
 
 
 def reason(world: World, fit: RuleFit, path: Path) -> str:
@@ -48,9 +48,7 @@ def selects_nothing(world: World, policy: Policy, peer: PeerClause) -> bool:
 def selected_pods(world: World, policy_namespace: str, peer: PeerClause) -> Iterator[Pod]:
     """The pods that a peer's selectors select now."""
     for namespace in namespaces_of(world, peer, policy_namespace):
-        for pod in world.pods_in(namespace.name):
-            if not pod.finished and matches(peer.pod_selector or {}, pod.labels):
-                yield pod
+        yield from world.select(namespace.name, peer.pod_selector or {})
 
 
 def _dead_selector(world: World, fit: RuleFit, peer: PeerClause, path: Path) -> str:
@@ -65,11 +63,11 @@ def _dead_selector(world: World, fit: RuleFit, peer: PeerClause, path: Path) -> 
     return f"no pod in {where} has {spell(peer.pod_selector or {})}{_pod_hint(fit, path)}"
 
 
-def namespaces_of(world: World, peer: PeerClause, policy_namespace: str) -> list[Namespace]:
+def namespaces_of(world: World, peer: PeerClause, policy_namespace: str) -> tuple[Namespace, ...]:
     """The namespaces whose pods a peer may select; of those not declared, the name is known."""
     if peer.namespace_selector is None:
-        return [world.namespace(policy_namespace)]
-    return [n for n in world.all_namespaces if matches(peer.namespace_selector, n.labels)]
+        return (world.namespace(policy_namespace),)
+    return world.select_namespaces(peer.namespace_selector)
 
 
 def _name_hint(world: World, selector: Selector) -> str:

@@ -42,12 +42,15 @@ class Refusals:
             )
         )
 
-    def fields(self, value: Mapping[str, Any], path: Path, known: Collection[str]) -> None:
-        """Refuse every key that is not a field here."""
+    def fields(
+        self, value: Mapping[str, Any], path: Path, known: Collection[str], otherwise: str = ""
+    ) -> None:
+        """Refuse every key that is not a field here; `otherwise`: the hint if none is near."""
         for key in value:
             if key not in known:
                 near = difflib.get_close_matches(str(key), known, n=1, cutoff=0.6)
-                hint = f"did you mean {near[0]!r}?" if near else f"known: {', '.join(known)}"
+                rest = otherwise or f"known: {', '.join(known)}"
+                hint = f"did you mean {near[0]!r}?" if near else rest
                 self._add((*path, key), f"unknown field {key!r}", hint, unknown_field=True)
 
     def list_of(self, owner: Mapping[str, Any], key: str, path: Path) -> list[Any]:

@@ -23,7 +23,9 @@ def read_selector(refusals: Refusals, selector: Any, path: Path) -> Selector | N
     if not isinstance(selector, Mapping):
         refusals.wrong(path, "a selector must be a mapping")
         return None
-    refusals.fields(selector, path, ("matchLabels", "matchExpressions"))
+    refusals.fields(
+        selector, path, ("matchLabels", "matchExpressions"), "labels stand below matchLabels"
+    )
     labels = _labels(refusals, selector.get("matchLabels"), (*path, "matchLabels"))
     expressions = [
         e

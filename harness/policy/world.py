@@ -18,7 +18,7 @@ from harness.policy.ends import (
 from harness.policy.objects import Address, Direction, Policy
 from harness.policy.others import OtherPolicy
 from harness.policy.reading import Reading
-from harness.selectors import matches
+from harness.selectors import Selector, matches, spell
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -58,6 +58,14 @@ class World:
     def service(self, namespace: str, name: str) -> Service | None:
         return self._services_by_key.get((namespace, name))
 
+    def services_of(self, pod: Pod) -> tuple[Service, ...]:
+        """The Services that select a pod."""
+        return tuple(
+            service
+            for service in self._services_by_namespace.get(pod.namespace, ())
+            if service.selector and service.selector.items() <= pod.labels.items()
+        )
+
     def policy(self, namespace: str, name: str) -> Policy | None:
         wanted = self.policies_in(namespace)
         return next((p for p in wanted if p.name == name), None)
@@ -67,6 +75,25 @@ class World:
 
     def pods_in(self, namespace: str) -> tuple[Pod, ...]:
         return self._pods_by_namespace.get(namespace, ())
+
+    def select(self, namespace: str, selector: Selector) -> tuple[Pod, ...]:
+        """The pods of a namespace that a selector selects, but for finished ones."""
+        key = (namespace, spell(selector))
+        if key not in self._selected:
+            self._selected[key] = tuple(
+                pod
+                for pod in self.pods_in(namespace)
+                if not pod.finished and matches(selector, pod.labels)
+            )
+        return self._selected[key]
+
+    def select_namespaces(self, selector: Selector) -> tuple[Namespace, ...]:
+        key = spell(selector)
+        if key not in self._selected_namespaces:
+            self._selected_namespaces[key] = tuple(
+                n for n in self.all_namespaces if matches(selector, n.labels)
+            )
+        return self._selected_namespaces[key]
 
     def isolating(self, pod: Pod, direction: Direction) -> tuple[Policy, ...]:
         """The policies that isolate a pod in a direction; none: everything is allowed."""
@@ -104,6 +131,15 @@ class World:
         return replace(self, policies=tuple(merged.values()))
 
     @cached_property
+    def _selected(self) -> dict[tuple[str, str], tuple[Pod, ...]]:
+        """Answers of `select` so far: many clauses say the same."""
+        return {}
+
+    @cached_property
+    def _selected_namespaces(self) -> dict[str, tuple[Namespace, ...]]:
+        return {}
+
+    @cached_property
     def _pods_by_key(self) -> dict[tuple[str, str], Pod]:
         return {(p.namespace, p.name): p for p in self.pods}
 
@@ -117,6 +153,13 @@ class World:
     @cached_property
     def _services_by_key(self) -> dict[tuple[str, str], Service]:
         return {(s.namespace, s.name): s for s in self.services}
+
+    @cached_property
+    def _services_by_namespace(self) -> dict[str, list[Service]]:
+        found: dict[str, list[Service]] = {}
+        for service in self.services:
+            found.setdefault(service.namespace, []).append(service)
+        return found
 
     @cached_property
     def _policies_by_namespace(self) -> dict[str, tuple[Policy, ...]]:
