@@ -2,25 +2,29 @@
 
 from __future__ import annotations
 
-import hashlib
-import json
-import math
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 
-from harness.lab.clock import timestamp
 from harness.lab.controllers.controller import Controller, Key, key_of
+from harness.lab.controllers.deployment_status import deployment_status, seconds_left
 from harness.lab.controllers.owners import claim, controller_of, reference_to, selects
-from harness.lab.controllers.pods import condition, is_going
+from harness.lab.controllers.pods import is_going
 from harness.lab.controllers.replicasets import REPLICASETS
+from harness.lab.controllers.rollout import (
+    HASH,
+    REVISION,
+    drops,
+    replicas,
+    revision,
+    rolling_limits,
+    template_hash,
+    without_hash,
+)
 from harness.lab.events import Recorder
 from harness.lab.registry import Registry
 from harness.lab.store import Event, Obj, copied
 
 DEPLOYMENTS = "deployments.apps"
-HASH = "pod-template-hash"
-REVISION = "deployment.kubernetes.io/revision"
 DESIRED = "deployment.kubernetes.io/desired-replicas"
-_SAFE = "bcdfghjklmnpqrstvwxz2456789"
 
 
 class Deployments(Controller):
@@ -78,9 +82,9 @@ class Deployments(Controller):
 
     def _newest(self, deployment: Obj, sets: list[Obj]) -> Obj | None:
         """The ReplicaSet of the current template, made if need be."""
-        wanted = _without_hash(deployment["spec"]["template"])
+        wanted = without_hash(deployment["spec"]["template"])
         for found in sorted(sets, key=lambda s: s["metadata"]["creationTimestamp"]):
-            if _without_hash(found["spec"]["template"]) == wanted:
+            if without_hash(found["spec"]["template"]) == wanted:
                 return self._renewed(found, sets)
         if deployment["spec"].get("paused"):
             return None
@@ -88,8 +92,8 @@ class Deployments(Controller):
 
     def _renewed(self, found: Obj, sets: list[Obj]) -> Obj:
         """A template that comes back makes its old ReplicaSet the newest revision."""
-        latest = max((_revision(s) for s in sets), default=0)
-        if _revision(found) == latest:
+        latest = max((revision(s) for s in sets), default=0)
+        if revision(found) == latest:
             return found
         new: Obj = copied(found)
         new["metadata"].setdefault("annotations", {})[REVISION] = str(latest + 1)
@@ -109,7 +113,7 @@ class Deployments(Controller):
                 "labels": template["metadata"]["labels"],
                 "annotations": {
                     DESIRED: str(spec.get("replicas", 1)),
-                    REVISION: str(max((_revision(s) for s in sets), default=0) + 1),
+                    REVISION: str(max((revision(s) for s in sets), default=0) + 1),
                 },
                 "ownerReferences": [reference_to(deployment)],
             },
@@ -153,31 +157,31 @@ class Deployments(Controller):
 
     def _roll_over(self, deployment: Obj, newest: Obj, old: list[Obj], wanted: int) -> None:
         surge, unavailable = rolling_limits(deployment["spec"], wanted)
-        old_total = sum(_replicas(s) for s in old)
+        old_total = sum(replicas(s) for s in old)
         room = wanted + surge - old_total
-        self._scale(deployment, newest, max(min(_replicas(newest), wanted), min(wanted, room)))
+        self._scale(deployment, newest, max(min(replicas(newest), wanted), min(wanted, room)))
         fresh = self.one(REPLICASETS, newest["metadata"]["namespace"], newest["metadata"]["name"])
         for replica_set, drop in drops(fresh or newest, old, wanted - unavailable):
-            self._scale(deployment, replica_set, _replicas(replica_set) - drop)
+            self._scale(deployment, replica_set, replicas(replica_set) - drop)
 
-    def _scale(self, deployment: Obj, replica_set: Obj, replicas: int) -> None:
-        have, metadata = _replicas(replica_set), replica_set["metadata"]
-        if have == replicas:
+    def _scale(self, deployment: Obj, replica_set: Obj, wanted: int) -> None:
+        have, metadata = replicas(replica_set), replica_set["metadata"]
+        if have == wanted:
             return
         new: Obj = copied(replica_set)
-        new["spec"]["replicas"] = replicas
+        new["spec"]["replicas"] = wanted
         annotations = new["metadata"].setdefault("annotations", {})
         annotations[DESIRED] = str(deployment["spec"].get("replicas", 1))
         new["metadata"].pop("resourceVersion", None)
         self.registry.update(REPLICASETS, new)
-        direction = "up" if replicas > have else "down"
-        message = f"Scaled {direction} replica set {metadata['name']} from {have} to {replicas}"
+        direction = "up" if wanted > have else "down"
+        message = f"Scaled {direction} replica set {metadata['name']} from {have} to {wanted}"
         self._events.normal(deployment, "ScalingReplicaSet", message)
 
     def _forget(self, deployment: Obj, old: list[Obj]) -> None:
         limit = deployment["spec"].get("revisionHistoryLimit", 10)
-        done = [s for s in old if _replicas(s) == 0 and not s.get("status", {}).get("replicas", 0)]
-        for replica_set in sorted(done, key=_revision)[: max(0, len(done) - limit)]:
+        done = [s for s in old if replicas(s) == 0 and not s.get("status", {}).get("replicas", 0)]
+        for replica_set in sorted(done, key=revision)[: max(0, len(done) - limit)]:
             metadata = replica_set["metadata"]
             self.registry.delete(REPLICASETS, metadata["namespace"], metadata["name"])
 
@@ -190,147 +194,8 @@ class Deployments(Controller):
             for s in self.registry.store.list(REPLICASETS, key.namespace)
             if (controller_of(s) or {}).get("uid") == deployment["metadata"]["uid"]
         ]
-        status = deployment_status(deployment, sets, timestamp(self.clock()))
-        self.registry.set_status(DEPLOYMENTS, key.namespace, key.name, status)
-
-
-def template_hash(template: Obj) -> str:
-    """A label value that is the same for equal templates, in the alphabet of real ones."""
-    text = json.dumps(_without_hash(template), sort_keys=True)
-    number = int.from_bytes(hashlib.sha256(text.encode()).digest()[:6], "big")
-    letters = ""
-    for _ in range(10):
-        number, index = divmod(number, len(_SAFE))
-        letters += _SAFE[index]
-    return letters
-
-
-def _without_hash(template: Obj) -> Obj:
-    new: Obj = copied(template)
-    ((new.get("metadata") or {}).get("labels") or {}).pop(HASH, None)
-    return new
-
-
-def _revision(replica_set: Obj) -> int:
-    return int((replica_set["metadata"].get("annotations") or {}).get(REVISION, 0))
-
-
-def _replicas(replica_set: Obj) -> int:
-    return int(replica_set["spec"].get("replicas", 1))
-
-
-def drops(newest: Obj, old: list[Obj], least: int) -> Iterator[tuple[Obj, int]]:
-    """
-    By how much each old ReplicaSet may shrink while `least` pods stay available.
-
-    Unhealthy pods go first. A status may lag behind: never more pods are believed to be
-    available than are wanted. Source: Kubernetes pkg/controller/deployment/rolling.go.
-    """
-    healthy = {s["metadata"]["uid"]: _available_in(s) for s in (newest, *old)}
-    pending = _replicas(newest) - _available_in(newest)
-    room = _replicas(newest) + sum(_replicas(s) for s in old) - least - pending
-    spare = sum(healthy.values()) - least
-    for replica_set in sorted(old, key=_revision):
-        well = healthy[replica_set["metadata"]["uid"]]
-        sick = max(0, min(_replicas(replica_set) - well, room))
-        sound = max(0, min(well, spare, room - sick))
-        room -= sick + sound
-        spare -= sound
-        if sick + sound:
-            yield replica_set, sick + sound
-
-
-def _available_in(replica_set: Obj) -> int:
-    counted = replica_set.get("status", {}).get("availableReplicas", 0)
-    return min(_replicas(replica_set), int(counted))
-
-
-def rolling_limits(spec: Obj, wanted: int) -> tuple[int, int]:
-    """(maxSurge, maxUnavailable) in pods; both nought means one may be unavailable."""
-    rolling = (spec.get("strategy") or {}).get("rollingUpdate") or {}
-    surge = _share(rolling.get("maxSurge", "25%"), wanted, math.ceil)
-    unavailable = _share(rolling.get("maxUnavailable", "25%"), wanted, math.floor)
-    return surge, (1 if surge == 0 and unavailable == 0 else unavailable)
-
-
-def _share(value: int | str, whole: int, rounded: object) -> int:
-    if isinstance(value, int):
-        return value
-    share = whole * int(value.rstrip("%")) / 100
-    return math.ceil(share) if rounded is math.ceil else math.floor(share)
-
-
-def deployment_status(deployment: Obj, sets: list[Obj], now: str) -> Obj:
-    """
-    Counts and the conditions Available and Progressing.
-
-    Source: Kubernetes pkg/controller/deployment/sync.go and progress.go.
-    """
-    spec = deployment["spec"]
-    wanted = spec.get("replicas", 1)
-    current = _without_hash(spec["template"])
-    newest = [s for s in sets if _without_hash(s["spec"]["template"]) == current]
-    counts = {
-        "replicas": _count(sets, "replicas"),
-        "updatedReplicas": _count(newest, "replicas"),
-        "readyReplicas": _count(sets, "readyReplicas"),
-        "availableReplicas": _count(sets, "availableReplicas"),
-    }
-    counts["unavailableReplicas"] = max(
-        0, max(wanted, counts["replicas"]) - counts["availableReplicas"]
-    )
-    status: Obj = {"observedGeneration": deployment["metadata"].get("generation", 1), **counts}
-    status["conditions"] = [
-        _stamped(c, condition(deployment, c["type"]), now)
-        for c in (
-            _available(spec, counts, wanted),
-            _progressing(deployment, newest, counts, wanted),
-            *_failures(sets),
-        )
-    ]
-    return status
-
-
-def _count(sets: list[Obj], key: str) -> int:
-    return sum(s.get("status", {}).get(key, 0) for s in sets)
-
-
-def _available(spec: Obj, counts: Obj, wanted: int) -> Obj:
-    _, unavailable = rolling_limits(spec, wanted)
-    if (spec.get("strategy") or {}).get("type") == "Recreate":
-        unavailable = 0
-    good = counts["availableReplicas"] >= wanted - unavailable
-    return {
-        "type": "Available",
-        "status": "True" if good else "False",
-        "reason": "MinimumReplicasAvailable" if good else "MinimumReplicasUnavailable",
-        "message": f"Deployment {'has' if good else 'does not have'} minimum availability.",
-    }
-
-
-def _progressing(deployment: Obj, newest: list[Obj], counts: Obj, wanted: int) -> Obj:
-    name = newest[0]["metadata"]["name"] if newest else deployment["metadata"]["name"]
-    done = (
-        counts["updatedReplicas"] == wanted
-        and counts["replicas"] == wanted
-        and counts["availableReplicas"] == wanted
-    )
-    message = f'ReplicaSet "{name}" {"has successfully progressed" if done else "is progressing"}.'
-    reason = "NewReplicaSetAvailable" if done else "ReplicaSetUpdated"
-    return {"type": "Progressing", "status": "True", "reason": reason, "message": message}
-
-
-def _failures(sets: list[Obj]) -> list[Obj]:
-    for replica_set in sets:
-        if failure := condition(replica_set, "ReplicaFailure"):
-            return [failure]
-    return []
-
-
-def _stamped(fresh: Obj, before: Obj | None, now: str) -> Obj:
-    """Times move only when the condition does."""
-    if before is not None and all(before.get(k) == v for k, v in fresh.items()):
-        return before
-    moved = before is None or before["status"] != fresh["status"]
-    transition = now if moved or before is None else before.get("lastTransitionTime", now)
-    return {**fresh, "lastTransitionTime": transition, "lastUpdateTime": now}
+        status = deployment_status(deployment, sets, self.clock())
+        written = self.registry.set_status(DEPLOYMENTS, key.namespace, key.name, status)
+        left = seconds_left(written, self.clock())
+        if left is not None:
+            self.look_later(key, left)
