@@ -8,7 +8,6 @@ has a deadline, and is sent again where that is safe.
 
 from __future__ import annotations
 
-import json
 import ssl
 import threading
 import time
@@ -137,13 +136,11 @@ class _Login:
         if self.context.insecure:  # npol says so itself, once, instead of at each request
             urllib3.disable_warnings(urllib3.exceptions.InsecureRequestWarning)
         headers = {**self.client.default_headers, **self.headers(), "Accept": "application/json"}
-        data = None
         if body is not None:
-            headers["Content-Type"] = content_type
-            data = json.dumps(body) if content_type != "application/json" else body
+            headers["Content-Type"] = content_type  # by this the client makes JSON of the body
         try:
             response = self.client.call_api(
-                method, self.context.server + target, headers, data, _request_timeout=timeout
+                method, self.context.server + target, headers, body, _request_timeout=timeout
             )
             content = response.read()  # type: ignore[no-untyped-call]
         except ApiException as error:
