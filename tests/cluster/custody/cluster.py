@@ -130,9 +130,14 @@ class Cluster:
                 f"{p['metadata']['namespace']}/{p['metadata']['name']}": p["metadata"].get("labels")
                 for p in self.list("pods")
             },
-            "leases": [le["metadata"]["namespace"] for le in self.list("leases.coordination.k8s.io")],
-            "journals": [c["metadata"]["name"] for c in self.list("configmaps", STATE)
-                         if c["metadata"]["name"] != "kube-root-ca.crt"],
+            "leases": [
+                le["metadata"]["namespace"] for le in self.list("leases.coordination.k8s.io")
+            ],
+            "journals": [
+                c["metadata"]["name"]
+                for c in self.list("configmaps", STATE)
+                if c["metadata"]["name"] != "kube-root-ca.crt"
+            ],
         }
 
     # -- below
@@ -154,6 +159,8 @@ class Cluster:
         for task in self._tasks:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
+        for connection in self.api._runner.server.connections:
+            connection.transport.abort()  # clients keep theirs open, and TLS would wait for them
         await self.api.stop()
 
     def _audit(self):
