@@ -8,6 +8,7 @@ used up, the last one stays.
 from __future__ import annotations
 
 import asyncio
+import functools
 import json
 import socket
 import ssl
@@ -63,6 +64,13 @@ async def mute(request):
     return web.Response()
 
 
+@functools.cache
+def certificates():
+    """One authority and one certificate for all servers: making them is slow."""
+    authority = trustme.CA()
+    return authority, authority.issue_cert("127.0.0.1")
+
+
 @dataclass
 class Seen:
     """One request as it came."""
@@ -93,7 +101,7 @@ class FakeApi:
 
     def __enter__(self):
         self._transports = set()
-        self.authority = trustme.CA()
+        self.authority, self._certificate = certificates()
         self._loop = asyncio.new_event_loop()
         self._thread = threading.Thread(target=self._loop.run_forever, daemon=True)
         self._thread.start()
@@ -108,7 +116,7 @@ class FakeApi:
 
     async def _start(self):
         context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
-        self.authority.issue_cert("127.0.0.1").configure_cert(context)
+        self._certificate.configure_cert(context)
         app = web.Application(client_max_size=1 << 24)
         app.router.add_route("*", "/{path:.*}", self._answer)
         self._runner = web.AppRunner(app, access_log=None, shutdown_timeout=0.1)

@@ -1,0 +1,248 @@
+"""Preflight against a fake server: each thing that is wrong is found, all of them at once."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+
+from harness.cluster.connection import Mode
+from harness.cluster.foreign import foreign_policies
+from harness.cluster.preflight import Plan, check_exec, preflight
+from harness.cluster.rbac import manifests, rights
+from harness.errors import Refused
+from harness.model.probe import PodRef
+from tests.cluster.fake_api import EXEC, reply, status
+
+REVIEWS = "/apis/authorization.k8s.io/v1/selfsubjectaccessreviews"
+POD = {
+    "apiVersion": "v1",
+    "kind": "Pod",
+    "metadata": {"name": "npol-a-0", "namespace": "dev"},
+    "spec": {"containers": [{"name": "npol", "image": "netshoot"}]},
+}
+
+
+def namespace(name, uid="u", **more):
+    return reply(body={"metadata": {"name": name, "uid": uid, **more.pop("metadata", {})}, **more})
+
+
+class Cluster:
+    """A healthy Calico cluster with namespace dev, in which all is allowed but what is said."""
+
+    def __init__(self, api):
+        self.api = api
+        self.denied = set()
+        self.asked = []
+        api.on("GET", "/version", reply(body={"gitVersion": "v1.33.13"}))
+        api.on("GET", "/apis", reply(body={"groups": [{"name": "crd.projectcalico.org"}]}))
+        api.on("GET", "/api/v1/namespaces/kube-system", namespace("kube-system", "cluster-1"))
+        api.on("GET", "/api/v1/namespaces/dev", namespace("dev"))
+        api.on("GET", "/api/v1/nodes", reply(body={"items": []}))
+        api.on("POST", REVIEWS, self.review)
+        api.on("POST", "/api/v1/namespaces/dev/pods", reply(201, POD))
+        self.agents(ready=2)
+
+    def agents(self, ready, arguments=()):
+        containers = [{"name": "calico-node", "image": "calico/node:v3.30.2"}]
+        item = {
+            "metadata": {"name": "calico-node", "namespace": "calico-system"},
+            "spec": {"template": {"spec": {"containers": containers}}},
+            "status": {"desiredNumberScheduled": 2, "numberReady": ready},
+        }
+        self.api.on("GET", "/apis/apps/v1/daemonsets", reply(body={"items": [item]}))
+
+    async def review(self, request):
+        asked = json.loads(await request.text())["spec"]["resourceAttributes"]
+        resource = "/".join(filter(None, [asked["resource"], asked.get("subresource")]))
+        key = (asked["verb"], resource, asked.get("namespace", ""))
+        self.asked.append((*key, asked.get("group", ""), asked.get("name", "")))
+        return await reply(201, {"status": {"allowed": key not in self.denied}})(request)
+
+
+@pytest.fixture
+def cluster(api):
+    return Cluster(api)
+
+
+def dev(**settings):
+    return Plan(namespaces=["dev"], changed=["dev"], pods=[POD], **settings)
+
+
+def test_a_cluster_that_may_be_tested_is_described(cluster, to):
+    found = preflight(to(), dev(uid="cluster-1"))
+
+    assert (found.uid, found.version) == ("cluster-1", "v1.33.13")
+    assert (found.engine.name, found.engine.version) == ("calico", "v3.30.2")
+
+
+def test_preflight_changes_nothing(cluster, to, api):
+    preflight(to(), dev())
+
+    writes = [s for s in api.seen if s.method != "GET" and s.path != REVIEWS]
+    assert [(s.path, s.query["dryRun"]) for s in writes] == [("/api/v1/namespaces/dev/pods", "All")]
+
+
+def test_read_only_sends_no_dry_run(cluster, to, api):
+    preflight(to(Mode.READ_ONLY), Plan(namespaces=["dev"], pods=[POD]))
+
+    assert {s.path for s in api.seen if s.method != "GET"} == {REVIEWS}
+
+
+@pytest.mark.parametrize("mode", Mode)
+def test_every_missing_right_is_named(cluster, to, mode):
+    rows = list(rights(mode, ["dev"], labels=True))
+    cluster.denied = {(right.verb, right.resource, right.namespace) for right in rows}
+
+    with pytest.raises(Refused) as caught:
+        preflight(to(mode), dev(labels=True))
+
+    lines = [line for line in str(caught.value).splitlines() if "- may not" in line]
+    assert lines == [f"  - may not {right}" for right in rows]
+    assert f"doctor --rbac {mode.value}" in str(caught.value)
+
+
+def test_one_missing_right_is_named_alone(cluster, to):
+    cluster.denied = {("create", "networkpolicies", "dev")}
+
+    with pytest.raises(Refused, match=r"1 thing\(s\).*") as caught:
+        preflight(to(), dev())
+
+    assert "may not create networkpolicies.networking.k8s.io in namespace dev" in str(caught.value)
+
+
+def test_the_rights_asked_for_are_those_of_the_printed_roles(cluster, to):
+    preflight(to(), dev())
+
+    granted = set()
+    for obj in manifests(Mode.APPLY, ["dev"]):
+        for rule in obj.get("rules", ()):
+            granted |= {
+                (verb, resource, obj["metadata"].get("namespace", ""), group, name)
+                for verb in rule["verbs"]
+                for resource in rule["resources"]
+                for group in rule["apiGroups"]
+                for name in rule.get("resourceNames", [""])
+            }
+    assert set(cluster.asked) == granted
+
+
+def test_all_findings_come_at_once(cluster, to, api):
+    cluster.denied = {("create", "pods/exec", "dev")}
+    cluster.agents(ready=0)
+    api.on("GET", "/api/v1/namespaces/dev", namespace("dev", status={"phase": "Terminating"}))
+    api.on(
+        "POST",
+        "/api/v1/namespaces/dev/pods",
+        status(403, "Forbidden", 'pods "npol-a-0" is forbidden: violates PodSecurity "restricted"'),
+    )
+    plan = Plan(
+        namespaces=["dev", "nowhere"], changed=["dev", "kube-system"], pods=[POD], uid="other"
+    )
+
+    with pytest.raises(Refused) as caught:
+        preflight(to(), plan)
+
+    for words in (
+        "context test was not touched; 7 thing(s) stand against it",
+        "leads to another cluster than meant: kube-system has uid cluster-1, not other",
+        "namespace dev is being deleted",
+        "namespace nowhere does not exist",
+        "namespace kube-system is protected and never changed",
+        "may not create pods/exec in namespace dev",
+        'not admitted in dev: pods "npol-a-0" is forbidden: violates PodSecurity "restricted"',
+        "no agent of Calico is ready",
+    ):
+        assert words in str(caught.value)
+
+
+def test_a_namespace_that_the_run_makes_need_not_exist(cluster, to):
+    pod = {**POD, "metadata": {"name": "x", "namespace": "new"}}
+
+    preflight(to(), Plan(namespaces=["new"], changed=["new"], created=["new"], pods=[pod]))
+
+
+def test_a_terminating_namespace_is_known_by_its_timestamp_too(cluster, to, api):
+    stamp = {"deletionTimestamp": "2026-01-01T00:00:00Z"}
+    api.on("GET", "/api/v1/namespaces/dev", namespace("dev", metadata=stamp))
+
+    with pytest.raises(Refused, match="is being deleted"):
+        preflight(to(), dev())
+
+
+def test_an_engine_that_is_off_is_refused_only_if_denies_are_expected(cluster, to, api):
+    off = {
+        "metadata": {"name": "kube-flannel-ds", "namespace": "kube-flannel"},
+        "spec": {"template": {"spec": {"containers": [{"name": "kube-flannel"}]}}},
+        "status": {"desiredNumberScheduled": 1, "numberReady": 1},
+    }
+    api.on("GET", "/apis/apps/v1/daemonsets", reply(body={"items": [off]}))
+
+    assert preflight(to(), dev()).engine.name == "flannel"
+    with pytest.raises(Refused, match="NetworkPolicies are not enforced here"):
+        preflight(to(), dev(denies=True))
+
+
+def test_some_agents_down_are_a_note(cluster, to):
+    cluster.agents(ready=1)
+
+    assert "calico-system/calico-node: only 1 of 2 agents are ready" in preflight(to(), dev()).notes
+
+
+@pytest.mark.parametrize(
+    ("version", "note"),
+    [("v1.24.17", "older than 1.25"), ("weird", "is not understood"), ("v1.36.0", "")],
+)
+def test_the_version_is_looked_at(cluster, to, api, version, note):
+    api.on("GET", "/version", reply(body={"gitVersion": version}))
+
+    notes = " ".join(preflight(to(), dev()).notes)
+
+    assert note in notes
+
+
+def test_missing_rights_to_detect_the_engine_are_a_note(cluster, to, api):
+    api.on("GET", "/apis/apps/v1/daemonsets", status(403, "Forbidden", "cannot list"))
+
+    notes = preflight(to(), dev()).notes
+
+    assert any("not allowed to read: daemonsets in all namespaces" in n for n in notes)
+
+
+def test_other_policy_kinds_are_named(cluster, to, api):
+    base = "/apis/crd.projectcalico.org/v1"
+    one = {"metadata": {"name": "gold.block"}}
+    mirror = {"metadata": {"name": "knp.default.web", "namespace": "dev"}}
+    api.on("GET", f"{base}/globalnetworkpolicies", reply(body={"items": [one]}))
+    api.on("GET", f"{base}/namespaces/dev/networkpolicies", reply(body={"items": [mirror]}))
+
+    assert foreign_policies(to(), ["dev"]).found == (
+        "GlobalNetworkPolicy gold.block (crd.projectcalico.org)",
+    )
+    assert any(
+        "verdicts may be theirs: GlobalNetworkPolicy" in n for n in preflight(to(), dev()).notes
+    )
+
+
+def test_other_policy_kinds_that_may_not_be_read_are_said(cluster, to, api):
+    path = "/apis/crd.projectcalico.org/v1/globalnetworkpolicies"
+    api.on("GET", path, status(403, "Forbidden", "cannot list"))
+
+    assert foreign_policies(to(), ["dev"]).unread == (
+        "globalnetworkpolicies.crd.projectcalico.org",
+    )
+
+
+def test_ambient_meshes_are_a_note(cluster, to, api):
+    labels = {"labels": {"istio.io/dataplane-mode": "ambient"}}
+    api.on("GET", "/api/v1/namespaces/dev", namespace("dev", metadata=labels))
+
+    assert any("Istio ambient mesh" in n for n in preflight(to(), dev()).notes)
+
+
+def test_an_exec_that_does_not_work_is_refused(cluster, to, api):
+    api.on("GET", EXEC, status(403, "Forbidden", "cannot create resource pods/exec"))
+    pod = PodRef(namespace="default", name="web-0", uid="", ip="")
+
+    with pytest.raises(Refused, match="exec does not work in default/web-0: HTTP 403: cannot"):
+        check_exec(to(), pod)

@@ -1,0 +1,79 @@
+"""The table of rights: what it never holds, and what each mode adds."""
+
+from __future__ import annotations
+
+import itertools
+
+import pytest
+
+from harness.cluster.guard import Mode
+from harness.cluster.rbac import manifests, rights, rules
+
+
+def every(mode):
+    return set(map(str, rights(mode, ["dev"], labels=True)))
+
+
+def test_each_mode_has_the_rights_of_the_one_before():
+    for less, more in itertools.pairwise(Mode):
+        assert every(less) < every(more)
+
+
+@pytest.mark.parametrize("mode", Mode)
+def test_the_table_never_holds_what_no_test_needs(mode):
+    for right in rights(mode, ["dev"], labels=True):
+        assert right.resource not in ("secrets", "nodes", "pods/ephemeralcontainers")
+        assert right.verb not in ("impersonate", "escalate", "bind", "*")
+        assert "*" not in (right.group, right.resource)
+
+
+def test_only_apply_writes_policies():
+    writes = {"create", "update", "patch", "delete"}
+    for mode in Mode:
+        found = {r.verb for r in rights(mode, ["dev"]) if r.resource == "networkpolicies"}
+        assert bool(found & writes) is (mode is Mode.APPLY)
+
+
+def test_read_only_writes_nothing():
+    assert {r.verb for r in rights(Mode.READ_ONLY, ["dev"])} == {"get", "list"}
+
+
+@pytest.mark.parametrize("mode", Mode)
+def test_a_protected_namespace_is_only_read(mode):
+    for rule in rules(mode, "kube-system", labels=True):
+        assert set(rule.verbs) <= {"get", "list"}
+
+
+def test_config_maps_are_written_in_the_state_namespace_only():
+    places = {r.namespace for r in rights(Mode.APPLY, ["dev"]) if r.resource == "configmaps"}
+
+    assert places == {"npol-system"}
+
+
+def test_leases_are_changed_by_name_only():
+    named = {r.verb: r.name for r in rights(Mode.SMOKE, ["dev"]) if r.resource == "leases"}
+
+    assert named == {"create": "", "get": "npol", "update": "npol", "delete": "npol"}
+
+
+def test_manifests_bind_every_role_to_the_account():
+    made = manifests(Mode.APPLY, ["dev", "qa"])
+
+    kinds = [(o["kind"], o["metadata"].get("namespace", "")) for o in made]
+    assert kinds == [
+        ("Namespace", ""),
+        ("ServiceAccount", "npol-system"),
+        ("ClusterRole", ""),
+        ("ClusterRoleBinding", ""),
+        ("Role", "dev"),
+        ("RoleBinding", "dev"),
+        ("Role", "npol-system"),
+        ("RoleBinding", "npol-system"),
+        ("Role", "qa"),
+        ("RoleBinding", "qa"),
+    ]
+    for role, binding in zip(made[2::2], made[3::2], strict=True):
+        assert binding["roleRef"]["name"] == role["metadata"]["name"]
+        assert binding["subjects"] == [
+            {"kind": "ServiceAccount", "name": "npol", "namespace": "npol-system"}
+        ]
