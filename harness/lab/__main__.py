@@ -44,7 +44,7 @@ def _forget(directory: Path) -> None:
 
 def main(settings: dict[str, Any]) -> int:
     directory = Path(settings["directory"])
-    _mount_state(directory)
+    settings["state"] = str(_mount_state(directory))
 
     def run(keeper: socket.socket) -> None:
         from harness.lab.assembly import run_lab

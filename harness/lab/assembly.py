@@ -3,31 +3,121 @@
 from __future__ import annotations
 
 import asyncio
-import json
+import logging
 import os
+import secrets
 import socket
+import sys
+import time
+from collections.abc import Coroutine
+from pathlib import Path
 from typing import Any
 
+from harness.lab import api, system
+from harness.lab.controllers import controllers
+from harness.lab.kubeconfig import write_kubeconfig
+from harness.lab.net.dns import NameServer
+from harness.lab.net.names import Names
 from harness.lab.net.network import Network
+from harness.lab.net.places import PLACES
+from harness.lab.node.kubelet import Kubelet
 from harness.lab.pauses import Pauses
 from harness.lab.registry import Registry
-from harness.lab.store import Store
+from harness.lab.store import Obj, Store
+
+Settings = dict[str, Any]
+TOKEN_SECONDS = 3600
 
 
-def run_lab(settings: dict[str, Any], keeper: socket.socket) -> None:
+def run_lab(settings: Settings, keeper: socket.socket) -> None:
     """Until the process ends; the keeper takes everything down."""
+    logging.basicConfig(format="%(asctime)s %(name)s: %(message)s", level=logging.WARNING)
+    if sys.version_info < (3, 12):  # later versions choose it by themselves
+        asyncio.set_child_watcher(asyncio.PidfdChildWatcher())
     asyncio.run(_run(settings, keeper))
 
 
-async def _run(settings: dict[str, Any], keeper: socket.socket) -> None:
-    store = Store()
-    registry = Registry(store)
-    network = Network(
-        settings["id"],
-        Pauses(keeper),
-        enforce=settings["enforcement"],
-        delay=settings["enforcement_delay"],
+async def _run(settings: Settings, keeper: socket.socket) -> None:
+    """Whatever part ends takes the lab with it: half a cluster would give false results."""
+    async with asyncio.TaskGroup() as tasks:
+        await _start(_Parts(settings, keeper), tasks)
+        os.write(settings["teller"], b'{"ready": true}\n')
+        os.close(settings["teller"])
+
+
+class _Parts:
+    """The parts that know each other."""
+
+    def __init__(self, settings: Settings, keeper: socket.socket) -> None:
+        self.settings = settings
+        self.directory = Path(settings["directory"])
+        self.store = Store()
+        self.registry = Registry(self.store)
+        self.admin = secrets.token_urlsafe(32)
+        self.tokens = api.Tokens(self.admin, self.store)
+        self.network = Network(
+            settings["id"],
+            Pauses(keeper),
+            enforce=settings["enforcement"],
+            delay=settings["enforcement_delay"],
+        )
+        self.kubelet = Kubelet(
+            self.registry,
+            self.network,
+            state=Path(settings["state"]),
+            token=self._token_for,
+            dns=lambda: NameServer(Names(self.store, PLACES)),
+        )
+
+    def _token_for(self, namespace: str, account: str) -> str:
+        found = self.registry.get("serviceaccounts", namespace, account)
+        return self.tokens.issue(namespace, account, found["metadata"]["uid"], TOKEN_SECONDS)[0]
+
+
+async def _start(parts: _Parts, tasks: asyncio.TaskGroup) -> None:
+    """Everything up, pods ready and names resolvable; then the door opens."""
+    nodes = [f"lab-{n}" for n in range(1, parts.settings["nodes"] + 1)]
+    certificates = api.issue()
+    await parts.network.start(*nodes)
+    addresses = {name: parts.network.node_address(name) for name in nodes}
+    system.install(parts.registry, lab=parts.settings["id"], nodes=addresses, now=time.time())
+    work: list[Coroutine[Any, Any, None]] = [parts.network.run(parts.store), parts.kubelet.run()]
+    for controller in controllers(parts.registry, ca=certificates.authority.decode()):
+        work.append(controller.run())
+    for coroutine in work:
+        tasks.create_task(coroutine)
+    await _complete(parts.store)
+    await parts.network.settled()
+    listener = socket.socket(fileno=parts.settings["listener"])
+    server = api.Api(parts.registry, parts.kubelet.runtime, parts.tokens, certificates)
+    await server.start(listener)
+    write_kubeconfig(
+        parts.directory / "kubeconfig",
+        port=listener.getsockname()[1],
+        authority=certificates.authority,
+        token=parts.admin,
     )
-    await network.start(registry, nodes=tuple(f"lab-{n + 1}" for n in range(settings["nodes"])))
-    os.write(settings["teller"], json.dumps({"ready": True}).encode() + b"\n")
-    await asyncio.Event().wait()
+
+
+async def _complete(store: Store) -> None:
+    """Wait until all pods of the system are ready and the name server is behind its Service."""
+    waiting = set(system.PODS)
+    async for event in store.subscribe("pods"):
+        if _ready(event.object):
+            waiting -= {_app(event.object)}
+        if not waiting:
+            break
+    async for event in store.subscribe("endpointslices.discovery.k8s.io"):
+        labels = event.object["metadata"].get("labels") or {}
+        if labels.get("kubernetes.io/service-name") == "kube-dns" and event.object["endpoints"]:
+            break
+
+
+def _app(pod: Obj) -> str:
+    labels = pod["metadata"].get("labels") or {}
+    return str(labels.get("k8s-app") or labels.get(system.PLACE, ""))
+
+
+def _ready(pod: Obj) -> bool:
+    conditions = (pod.get("status") or {}).get("conditions") or []
+    return any(c["type"] == "Ready" and c["status"] == "True" for c in conditions)

@@ -22,10 +22,10 @@ from typing import Any
 
 import harness
 from harness.errors import Refused
+from harness.lab.kubeconfig import CONTEXT
 from harness.lab.requirements import SEARCH, no_namespaces, require_tools
 
 PREFIX = "npol-lab-"
-CONTEXT = "lab"
 PATIENCE = 60.0
 """Seconds in which a lab must be ready, also on a machine under heavy load."""
 FAREWELL = 5.0

@@ -24,6 +24,8 @@ NAMESPACES = ("default", "kube-system", "kube-public", "kube-node-lease", OUTSID
 CLUSTER_DNS = "10.96.0.10"
 KUBERNETES = "10.96.0.1"
 DNS_LABELS = {"k8s-app": "kube-dns"}
+PODS = ("kube-dns", *(place.name for place in PLACES))
+"""Those that have to be ready in a complete cluster, by their labels `k8s-app` or PLACE."""
 DNS_PORTS = (("dns", "UDP"), ("dns-tcp", "TCP"))
 TOOLBOX = "registry.k8s.io/e2e-test-images/agnhost:2.53"
 MEMORY = "8Gi"
@@ -186,7 +188,7 @@ def _place_pod(place: Place) -> Obj:
         _server("alternative", http=8080, udp=8081),
     ]
     toleration = {"key": PLACE, "operator": "Exists"}
-    metadata = {"name": place.name, "namespace": OUTSIDE, "labels": {"place": place.name}}
+    metadata = {"name": place.name, "namespace": OUTSIDE, "labels": {PLACE: place.name}}
     spec = {
         "nodeName": place.name,
         "hostNetwork": True,

@@ -22,10 +22,9 @@ class NoAddress(Exception):
 class Node:
     """A namespace that routes for its pods. All is done by one thread that lives in it."""
 
-    def __init__(self, name: str, *, number: int, lab: str, netns: str, pid: int) -> None:
+    def __init__(self, name: str, *, number: int, lab: str, netns: str) -> None:
         self.name = name
         self.netns = netns
-        self.pid = pid
         self.address = f"10.98.1.{10 + number}"
         self.pod_range = ipaddress.IPv4Network(f"10.244.{number}.0/24")
         self._table = lab
@@ -83,9 +82,6 @@ class Node:
         if commands:
             await self._thread.run(nft.apply, f"add table ip {self._table}\n{commands}")
         self._applied = wanted
-
-    def close(self) -> None:
-        self._thread.close()
 
 
 def base_chains(node: Node, pods: Iterable[str]) -> nft.Ruleset:

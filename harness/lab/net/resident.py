@@ -24,6 +24,3 @@ class Resident:
     async def run(self, do: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
         loop = asyncio.get_running_loop()
         return await loop.run_in_executor(self._thread, lambda: do(*args, **kwargs))
-
-    def close(self) -> None:
-        self._thread.shutdown(wait=False, cancel_futures=True)

@@ -135,7 +135,9 @@ class Echo(asyncio.DatagramProtocol):
 
 async def serve(lab, keeper, options):
     world = World(lab, keeper, options)
-    await world.network.start(world)
+    await world.network.start("lab-1", "lab-2")
+    running = asyncio.create_task(world.network.run(world.store))
+    await world.network.settled()
     loop = asyncio.get_running_loop()
     print(json.dumps({"result": "ready"}), flush=True)
     while line := await loop.run_in_executor(None, sys.stdin.readline):
@@ -145,6 +147,7 @@ async def serve(lab, keeper, options):
         except Exception:
             answer = {"error": traceback.format_exc()}
         print(json.dumps(answer), flush=True)
+    running.cancel()
 
 
 if __name__ == "__main__":
