@@ -10,6 +10,7 @@ from __future__ import annotations
 import threading
 import time
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 
 from tenacity import (
     Retrying,
@@ -24,8 +25,9 @@ from harness.errors import NpolError
 from harness.model.expectation import Outcome
 from harness.model.probe import Answer, PodRef, Probe
 from harness.probe import framing
+from harness.probe.plain import Plain
 from harness.probe.round import Round, Ticket
-from harness.probe.session import LIFETIME, Session, Stream
+from harness.probe.session import HELLO_WITHIN, LIFETIME, NoShell, Session, Stream
 
 ATTEMPTS = 3
 """Times that a broken exec is opened again for one round."""
@@ -47,13 +49,22 @@ class Prober:
         open_stream: Callable[[], Stream],
         source: PodRef,
         *,
+        open_command: Callable[[Sequence[str]], Stream] | None = None,
         now: Callable[[], float] = time.monotonic,
         sleep: Callable[[float], None] = time.sleep,
     ) -> None:
-        """`open_stream` starts `framing.BOOTSTRAP` by the source's `sh`; it raises ExecBroken."""
+        """
+        Args:
+            open_stream: starts `framing.BOOTSTRAP` by the source's `sh`; raises ExecBroken.
+            open_command: starts one command, for a container that has no shell.
+        """
         self.source = source
         self.execs = 0
         """How many were opened so far."""
+        self.gone = False
+        """Whether the pod is not there any more, or another one is."""
+        self._plain = Plain(open_command, now=now) if open_command else None
+        self._shell = True
         self._open_stream = open_stream
         self._now = now
         self._sleep = sleep
@@ -76,7 +87,8 @@ class Prober:
         Raises:
             ExecBroken: it did not start.
         """
-        self._ready(self._now() + deadline)
+        with suppress(NoShell):
+            self._ready(self._now() + deadline)
 
     def ask(self, probes: Sequence[Probe], *, deadline: float) -> Mapping[str, Answer]:
         """
@@ -88,6 +100,10 @@ class Prober:
         until = self._now() + deadline
         try:
             session = self._ready(until)
+        except NoShell as none:
+            if self._plain is None:
+                return _all_failed(probes, none.reason)
+            return self._plain.ask(probes, deadline=until - self._now())
         except ExecBroken as broken:
             return _all_failed(probes, broken.reason)
         round_ = Round(probes, session.toolbox)
@@ -170,6 +186,8 @@ class Prober:
         with self._opening:
             if self._closed:
                 raise ExecBroken("the prober was closed", passing=False)
+            if not self._shell:
+                raise NoShell("the container has no shell")
             session = self._session
             worn = session and not self._under_way and self._age() > ROTATE_AFTER
             if session and not session.broken and not worn:
@@ -184,7 +202,7 @@ class Prober:
 
     def _retried(self, until: float) -> Session:
         return Retrying(
-            retry=retry_if_exception(lambda e: isinstance(e, ExecBroken) and e.passing),
+            retry=retry_if_exception(lambda e: _may_pass(e)),
             stop=stop_after_attempt(ATTEMPTS) | stop_before_delay(until - self._now()),
             wait=wait_exponential_jitter(initial=0.1, max=2.0),
             sleep=self._sleep,
@@ -194,13 +212,16 @@ class Prober:
     def _opened(self, until: float) -> Session:
         self.execs += 1
         try:
-            stream = self._open_stream()
-        except ExecBroken:
+            session = Session(self._open_stream(), on_change=self._notify)
+            session.start(within=max(0.1, min(HELLO_WITHIN, until - self._now())))
+        except NoShell:
+            self._shell = False
+            raise
+        except ExecBroken as broken:
+            self.gone = not broken.passing
             raise
         except NpolError as error:
             raise ExecBroken(error.message, passing=False) from error
-        session = Session(stream, on_change=self._notify)
-        session.start(within=max(0.1, min(15.0, until - self._now())))
         self._check_identity(session)
         self._opened_at = self._now()
         return session
@@ -209,6 +230,7 @@ class Prober:
         uid = session.toolbox.uid
         if uid and self.source.uid and uid != self.source.uid:
             session.close()
+            self.gone = True
             raise ExecBroken(
                 f"{self.source} is another pod now: uid {uid} instead of {self.source.uid}",
                 passing=False,
@@ -217,6 +239,10 @@ class Prober:
     def _notify(self) -> None:
         with self._changed:
             self._changed.notify_all()
+
+
+def _may_pass(error: BaseException) -> bool:
+    return isinstance(error, ExecBroken) and not isinstance(error, NoShell) and error.passing
 
 
 def _limit(memory: int | None) -> int:
