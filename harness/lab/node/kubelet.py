@@ -59,6 +59,7 @@ class Kubelet:
             subscription.close()
             for task in self._tasks:
                 task.cancel()
+            await asyncio.gather(*self._tasks, return_exceptions=True)
 
     def _follow(self, event: Event) -> None:
         uid = event.object["metadata"]["uid"]

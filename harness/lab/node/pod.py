@@ -69,14 +69,18 @@ class Pod:
         """Start it, keep it, and clear everything away when it is to end."""
         keeping = asyncio.create_task(self._keep())
         stopping = asyncio.create_task(self._stop.wait())
-        await asyncio.wait((keeping, stopping), return_when=asyncio.FIRST_COMPLETED)
-        if keeping.done() and keeping.exception() is not None:
-            log.error("pod %s", self.obj["metadata"]["name"], exc_info=keeping.exception())
-        await stopping
-        keeping.cancel()
-        with contextlib.suppress(asyncio.CancelledError, Exception):
-            await keeping
-        await self._end()
+        try:
+            await asyncio.wait((keeping, stopping), return_when=asyncio.FIRST_COMPLETED)
+            if keeping.done() and keeping.exception() is not None:
+                log.error("pod %s", self.obj["metadata"]["name"], exc_info=keeping.exception())
+            await stopping
+            keeping.cancel()
+            await asyncio.wait((keeping,))
+            await self._end()
+        finally:
+            for task in (keeping, stopping, *self._tasks):
+                task.cancel()
+            await asyncio.gather(keeping, *self._tasks, return_exceptions=True)
 
     async def _keep(self) -> None:
         self.changed()
