@@ -7,7 +7,7 @@ numbers of the ports that some rule names, and by the address blocks that it lie
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 
 from harness.model.story import Protocol
@@ -46,15 +46,22 @@ class PodGroup:
         return self.pods[0]
 
 
-def pod_groups(pods: Iterable[Pod], worlds: Collection[Collection[Policy]]) -> list[PodGroup]:
-    """Groups that hold under each of several sets of policies at once."""
-    policies = [p for policies in worlds for p in policies]
+def pod_groups(
+    pods: Iterable[Pod], policies: Collection[Policy], earlier: Mapping[str, Pod] | None = None
+) -> list[PodGroup]:
+    """
+    The groups of pods under these policies.
+
+    `earlier`: what pods (by `namespace/name`) were before; then groups are equal in both.
+    """
     keys = sorted({k for s in _selectors(policies) for k in _keys(s)})
     names = sorted({p.port for p in _ports(policies) if isinstance(p.port, str)})
-    blocks = sorted({b for p in policies for b in _blocks(p)}, key=str)
+    blocks = blocks_of(policies)
     found: dict[object, list[Pod]] = {}
     for pod in pods:
-        found.setdefault(_class(pod, keys, names, blocks), []).append(pod)
+        versions = (pod, (earlier or {}).get(str(pod), pod))
+        key = tuple(_class(version, keys, names, blocks) for version in versions)
+        found.setdefault(key, []).append(pod)
     return _named(found.values())
 
 
@@ -111,6 +118,7 @@ def _keys(selector: Selector) -> Iterator[str]:
     yield from (e["key"] for e in selector.get("matchExpressions") or [])
 
 
-def _blocks(policy: Policy) -> Iterator[IpBlock]:
-    for rule in policy.all_rules:
-        yield from (p.ip_block for p in rule.peers if p.ip_block)
+def blocks_of(policies: Iterable[Policy]) -> list[IpBlock]:
+    """Every address block that a policy names, once."""
+    peers = (peer for rule in _rules(policies) for peer in rule.peers)
+    return sorted({p.ip_block for p in peers if p.ip_block}, key=str)

@@ -67,8 +67,8 @@ def matrix(
 
     Where policies of other kinds may select a pod, its flows are not sure.
     """
-    pods = [p for p in world.pods if _takes_part(p, family)]
-    groups = groups if groups is not None else pod_groups(pods, [world.policies])
+    pods = [p for p in world.pods if takes_part(p, family)]
+    groups = groups if groups is not None else pod_groups(pods, world.policies)
     wanted = tuple(sorted(ports) if ports is not None else ports_of(pods, world.policies))
     meant = dialect.ip_block_selects_pods
     strict = GroupBits(world, groups, family, blocks_select=meant is True, generous=False)
@@ -84,11 +84,12 @@ def matrix(
         ports=wanted,
         sure={port: _masked(rows, clouded, 0) for port, rows in sure.items()},
         may={port: _masked(rows, clouded, ~0) for port, rows in may.items()},
-        left_out=tuple(p for p in world.pods if not _takes_part(p, family)),
+        left_out=tuple(p for p in world.pods if not takes_part(p, family)),
     )
 
 
-def _takes_part(pod: Pod, family: int) -> bool:
+def takes_part(pod: Pod, family: int = 4) -> bool:
+    """Whether policies act on a pod's packets of a family."""
     addressed = not pod.addresses or pod.address(family) is not None
     return addressed and not pod.host_network and not pod.finished
 
