@@ -7,39 +7,38 @@ no empty lists, maps or strings where the Go types say `omitempty`.
 
 from __future__ import annotations
 
+import functools
 import re
+import string
 from typing import Any
 
 from harness.lab.registry.quantity import canonical
-from harness.lab.registry.schema import ANY, ListOf, MapOf, Scalar, Struct, Type, resolved
+from harness.lab.registry.schema import (
+    ANY,
+    ListOf,
+    MapOf,
+    Scalar,
+    Struct,
+    Type,
+    resolved,
+    structs,
+)
+from harness.lab.store import copied
 
 QUANTITY = "^([+-]?[0-9.]+)([eEinumkKMGTP]*[-+]?[0-9]*)$"
+BASE64 = frozenset(string.ascii_letters + string.digits + "+/=\r\n")
 TIME = re.compile(r"^\d{4}-\d\d-\d\d[Tt]\d\d:\d\d:\d\d(\.\d+)?([Zz]|[+-]\d\d:\d\d)$")
 GO_NAMES = {
     "str": "string",
-    "int": "int32",
+    "int": "int64",
+    "int32": "int32",
+    "int64": "int64",
     "bool": "bool",
     "number": "float64",
     "bytes": "[]uint8",
     "time": "string",
     "microtime": "string",
 }
-POINTERS = frozenset(
-    (
-        "appProtocol",
-        "holderIdentity",
-        "ingressClassName",
-        "name",
-        "parameters",
-        "runtimeClassName",
-        "schedule",
-        "storageClassName",
-        "subPathExpr",
-        "timeZone",
-        "volumeName",
-    )
-)
-"""String fields that are kept although empty: pointers, and those without `omitempty`."""
 
 
 class WrongType(Exception):
@@ -71,17 +70,25 @@ class Decoder:
             decoded = self.value(known, inner, here, steps, f"{type.name}.{steps}")
             if not self._omitted(type, key, decoded):
                 result[key] = decoded
+        if not self._keeps_empty(type):
+            for key, zero in _zeros(type.name):
+                result.setdefault(key, copied(zero))
         return result
+
+    def _keeps_empty(self, type: Struct) -> bool:
+        """Custom resources keep what they are given, but their metadata is the API's."""
+        return self._keep_empty and type.name != "ObjectMeta"
 
     def _omitted(self, owner: Struct, key: str, value: Any) -> bool:
         if value is None:
             return True
-        if self._keep_empty or key in owner.required:
+        if self._keeps_empty(owner) or key in owner.always:
             return False
-        if value == "":
-            return key not in POINTERS
         kind = resolved(owner.fields.get(key, ANY))
-        return value in ([], {}) and isinstance(kind, ListOf | MapOf)
+        if isinstance(kind, ListOf | MapOf):
+            return value in ([], {})
+        scalar = isinstance(kind, Scalar) and kind != ANY
+        return scalar and key not in owner.pointers and value in ("", 0, False)
 
     def value(self, type: Type, value: Any, path: str, trail: str, where: str) -> Any:
         kind = resolved(type)
@@ -106,6 +113,30 @@ class Decoder:
         }
 
 
+@functools.cache
+def _zeros(name: str) -> tuple[tuple[str, Any], ...]:
+    """Fields of a type that are written even when nobody has set them."""
+    struct = structs().get(name)
+    if struct is None:
+        return ()
+    return tuple(
+        (key, zero)
+        for key, type in struct.fields.items()
+        if key not in struct.pointers
+        and (zero := _unset(resolved(type), key in struct.always)) is not None
+    )
+
+
+def _unset(kind: Type, always: bool) -> Any:
+    """None for what is left out, as times are."""
+    if isinstance(kind, Struct):
+        return dict(_zeros(kind.name))
+    if kind == Scalar("quantity"):
+        return "0"
+    zeros = {"str": "", "int32": 0, "int64": 0, "bool": False}
+    return zeros.get(kind.name) if always and isinstance(kind, Scalar) else None
+
+
 def _zero(type: Type, value: Any) -> Any:
     """A null in a list is its type's zero value."""
     if value is not None:
@@ -123,18 +154,33 @@ def _scalar(name: str, value: Any, where: str) -> Any:
         return value
     if name == "quantity":
         return _quantity(value, where)
+    if name == "bytes":
+        return _base64(value, where)
+    whole = isinstance(value, int) and not isinstance(value, bool)
     fits = {
-        "int": isinstance(value, int) and not isinstance(value, bool),
+        "int": whole,
+        "int32": whole,
+        "int64": whole,
         "bool": isinstance(value, bool),
         "number": isinstance(value, int | float) and not isinstance(value, bool),
     }.get(name, isinstance(value, str))
-    if name == "int" and isinstance(value, float) and value.is_integer():
+    if name.startswith("int") and isinstance(value, float) and value.is_integer():
         return int(value)
     if not fits:
         raise _mismatch(value, where, GO_NAMES[name])
     if name in ("time", "microtime") and not TIME.match(value):
         layout = "2006-01-02T15:04:05" + (".000000Z07:00" if name == "microtime" else "Z07:00")
         raise WrongType(f'parsing time "{value}" as "{layout}": cannot parse "{value}" as "2006"')
+    return value
+
+
+def _base64(value: Any, where: str) -> Any:
+    if not isinstance(value, str):
+        raise _mismatch(value, where, GO_NAMES["bytes"])
+    wrong = next((i for i, c in enumerate(value) if c not in BASE64), None)
+    if wrong is not None or len(value) % 4:
+        at = len(value) if wrong is None else wrong
+        raise WrongType(f"illegal base64 data at input byte {at}")
     return value
 
 

@@ -85,6 +85,14 @@ def undecodable(resource: Resource, why: str) -> StatusError:
     )
 
 
+def unsupported_media(accepted: Sequence[str]) -> StatusError:
+    message = (
+        "the body of the request was in an unknown format - accepted media types include: "
+        + ", ".join(accepted)
+    )
+    return StatusError(415, "UnsupportedMediaType", message)
+
+
 def not_implemented(message: str) -> StatusError:
     return StatusError(501, "NotImplemented", f"the lab does not do this: {message}")
 
@@ -156,4 +164,18 @@ def invalid(resource: Resource, name: str, causes: Sequence[Cause]) -> StatusErr
         "Invalid",
         f'{called} "{name}" is invalid: {joined}',
         {k: v for k, v in details.items() if v},
+    )
+
+
+def invalid_options(kind: str, cause: Cause) -> StatusError:
+    """422 for query parameters, which the server reads as an object called `kind`."""
+    return StatusError(
+        422,
+        "Invalid",
+        f'{kind}.meta.k8s.io "" is invalid: {cause.field}: {cause.message}',
+        {
+            "group": "meta.k8s.io",
+            "kind": kind,
+            "causes": [{"reason": cause.reason, "message": cause.message, "field": cause.field}],
+        },
     )

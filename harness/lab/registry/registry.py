@@ -2,65 +2,34 @@
 
 from __future__ import annotations
 
-import secrets
-import uuid
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from datetime import UTC, datetime, timedelta
-from typing import Any, Literal, cast
+from typing import Any, cast
 
-import jsonpatch
-
-from harness.lab.registry import admission, errors
+from harness.lab.registry import (
+    admission,
+    custom,
+    deletion,
+    errors,
+    managed,
+    metadata,
+    patches,
+    podsecurity,
+    typed,
+)
 from harness.lab.registry.allocation import Allocator
 from harness.lab.registry.decode import Decoder, WrongType
-from harness.lab.registry.kinds import strategy_of
-from harness.lab.registry.merge import merge
+from harness.lab.registry.kinds import Strategy, strategy_of
+from harness.lab.registry.managed import APPLY, UPDATE, Manager
+from harness.lab.registry.patches import PatchType
 from harness.lab.registry.schema import Struct, type_of
 from harness.lab.resources import RESOURCES, Resource
 from harness.lab.store import Obj, Store, copied
 
-PatchType = Literal["merge", "strategic", "json", "apply"]
-ALPHABET = "bcdfghjklmnpqrstvwxz2456789"
-"""What generated names end with: no vowels, so no words (apimachinery `util/rand`)."""
-WITHOUT_GENERATION = frozenset(
-    (
-        "namespaces",
-        "nodes",
-        "services",
-        "endpoints",
-        "configmaps",
-        "secrets",
-        "serviceaccounts",
-        "events",
-        "leases.coordination.k8s.io",
-        "limitranges",
-        "resourcequotas",
-        "persistentvolumes",
-        "persistentvolumeclaims",
-        "horizontalpodautoscalers.autoscaling",
-        "roles.rbac.authorization.k8s.io",
-        "rolebindings.rbac.authorization.k8s.io",
-        "clusterroles.rbac.authorization.k8s.io",
-        "clusterrolebindings.rbac.authorization.k8s.io",
-        "storageclasses.storage.k8s.io",
-        "controllerrevisions.apps",
-    )
-)
-SYSTEM_FIELDS = (
-    "name",
-    "generateName",
-    "namespace",
-    "uid",
-    "creationTimestamp",
-    "generation",
-    "deletionTimestamp",
-    "deletionGracePeriodSeconds",
-    "resourceVersion",
-)
-
-
-def timestamp(moment: datetime) -> str:
-    return moment.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+OWN = "npol-lab"
+"""The field manager of the lab's own controllers."""
+CONDITIONAL = ("leases.coordination.k8s.io", "poddisruptionbudgets.policy", custom.DEFINITIONS)
+"""Kinds that are not updated without a resourceVersion (`AllowUnconditionalUpdate`)."""
 
 
 def _utcnow() -> datetime:
@@ -77,6 +46,7 @@ class Registry:
     def __init__(self, store: Store, *, now: Callable[[], datetime] = _utcnow) -> None:
         self.store = store
         self.resources: dict[str, Resource] = dict(RESOURCES)
+        self._definitions: dict[str, Obj] = {}
         self._types: dict[str, Struct] = {}
         self._allocator = Allocator(store)
         self._now = now
@@ -84,13 +54,17 @@ class Registry:
     def resource(self, name: str) -> Resource:
         found = self.resources.get(name)
         if found is None:
-            raise errors.StatusError(
-                404, "NotFound", "the server could not find the requested resource"
-            )
+            message = "the server could not find the requested resource"
+            raise errors.StatusError(404, "NotFound", message)
         return found
 
     def type(self, kind: Resource) -> Struct:
         return self._types.get(kind.name) or type_of(kind)
+
+    def printer_columns(self, kind: Resource) -> Sequence[Obj]:
+        """What a CustomResourceDefinition wants to see in `kubectl get`."""
+        definition = self._definitions.get(kind.name)
+        return custom.columns_of(definition) if definition else ()
 
     def get(self, resource: str, namespace: str | None, name: str) -> Obj:
         kind = self.resource(resource)
@@ -107,62 +81,87 @@ class Registry:
         except WrongType as wrong:
             raise errors.undecodable(kind, str(wrong)) from wrong
 
-    def create(
-        self, resource: str, obj: Obj, *, manager: str = "npol-lab", dry_run: bool = False
-    ) -> Obj:
+    def create(self, resource: str, obj: Obj, *, manager: str = OWN, dry_run: bool = False) -> Obj:
         kind = self.resource(resource)
         new = self.decode(kind, obj)[0]
+        new.setdefault("metadata", {}).pop("managedFields", None)
+        return self._created(kind, new, Manager(UPDATE, manager, "", kind.api_version), dry_run)
+
+    def _created(self, kind: Resource, new: Obj, manager: Manager, dry_run: bool) -> Obj:
+        given = copied(new)
         new["apiVersion"], new["kind"] = kind.api_version, kind.kind
-        self._fill_metadata(kind, new)
+        metadata.fill(kind, new, self._now())
         admission.check_namespace(self.store, kind, new)
-        strategy = strategy_of(resource)
-        strategy.default(new)
-        if resource == "pods":
-            admission.admit_pod(self.store, kind, new)
-            strategy.default(new)
-        if "status" in kind.subresources and resource != "nodes":
-            new.pop("status", None)
-        strategy.prepare(new)
-        self._check(kind, new, strategy.validate(new))
-        if resource == "services":
-            self._check(kind, new, self._allocator.fill(new))
-        if resource == "pods":
-            admission.check_quota(self.store, kind, new)
-        name, namespace = new["metadata"]["name"], new["metadata"].get("namespace")
-        if self.store.get(resource, namespace, name) is not None:
-            raise errors.already_exists(kind, name)
+        self._prepare(kind, new)
+        self._allow(kind, new)
+        owners = managed.read(given)
+        if manager.operation == UPDATE:
+            empty: Obj = {"metadata": {}}
+            managed.update(self.type(kind), empty, new, owners, manager, self._stamp())
+        else:
+            managed.write(new, owners)
         if dry_run:
             return new
-        stored = self.store.put(resource, new)
-        if resource == "namespaces":
-            self.create("serviceaccounts", {"metadata": {"name": "default", "namespace": name}})
+        stored = self.store.put(kind.name, new)
+        self._follow_up(kind, stored)
         return stored
+
+    def _stamp(self) -> str:
+        return metadata.timestamp(self._now())
+
+    def _strategy(self, kind: Resource) -> Strategy:
+        return strategy_of(kind.name)
+
+    def _prepare(self, kind: Resource, new: Obj) -> None:
+        """Everything that the server fills in before it looks whether all is right."""
+        strategy = self._strategy(kind)
+        if "status" in kind.subresources and kind.name != "nodes":
+            new.pop("status", None)
+        strategy.default(new)
+        if kind.name == "pods":
+            admission.admit_pod(self.store, kind, new)
+            strategy.default(new)
+        strategy.prepare(new)
+        if kind.name == custom.DEFINITIONS:
+            custom.prepare(new, self._now())
+
+    def _allow(self, kind: Resource, new: Obj) -> None:
+        strategy = self._strategy(kind)
+        self._check(kind, new, metadata.check(kind, new, strategy.name) + strategy.validate(new))
+        if kind.name == "services":
+            self._check(kind, new, self._allocator.fill(new))
+        name, namespace = new["metadata"]["name"], new["metadata"].get("namespace")
+        if self.store.get(kind.name, namespace, name) is not None:
+            raise errors.already_exists(kind, name)
+        if kind.name == "pods":
+            podsecurity.enforce(self.store, kind, new)
+            admission.check_quota(self.store, kind, new)
 
     def _check(self, kind: Resource, obj: Obj, causes: list[errors.Cause]) -> None:
         if causes:
             raise errors.invalid(kind, obj["metadata"].get("name", ""), causes)
 
-    def _fill_metadata(self, kind: Resource, obj: Obj) -> None:
-        metadata = obj.setdefault("metadata", {})
-        if metadata.get("resourceVersion"):
-            raise errors.bad_request("resourceVersion should not be set on objects to be created")
-        if not metadata.get("name") and metadata.get("generateName"):
-            suffix = "".join(secrets.choice(ALPHABET) for _ in range(5))
-            metadata["name"] = metadata["generateName"][:58] + suffix
-        if not metadata.get("name"):
-            rule = "name or generateName is required"
-            self._check(kind, obj, [errors.required("metadata.name", rule)])
-        if kind.namespaced:
-            metadata.setdefault("namespace", "default")
-        else:
-            metadata.pop("namespace", None)
-        for key in ("deletionTimestamp", "deletionGracePeriodSeconds", "selfLink"):
-            metadata.pop(key, None)
-        metadata["uid"] = str(uuid.uuid4())
-        metadata["creationTimestamp"] = timestamp(self._now())
-        metadata.pop("generation", None)
-        if kind.name not in WITHOUT_GENERATION:
-            metadata["generation"] = 1
+    def _follow_up(self, kind: Resource, stored: Obj) -> None:
+        """What must be there as soon as the object is."""
+        if kind.name == "namespaces":
+            name = stored["metadata"]["name"]
+            self.create("serviceaccounts", {"metadata": {"name": "default", "namespace": name}})
+        if kind.name == custom.DEFINITIONS:
+            self._define(stored)
+
+    def _define(self, definition: Obj) -> None:
+        kind = custom.resource_of(definition)
+        self.resources[kind.name] = kind
+        self._definitions[kind.name] = definition
+        self._types[kind.name] = custom.type_of(definition)
+
+    def _undefine(self, definition: Obj) -> None:
+        """A definition takes its objects along."""
+        name = custom.resource_of(definition).name
+        for obj in self.store.list(name):
+            self.store.remove(name, obj["metadata"].get("namespace"), obj["metadata"]["name"])
+        for table in (self.resources, self._definitions, self._types):
+            table.pop(name, None)
 
     def update(
         self,
@@ -170,59 +169,97 @@ class Registry:
         obj: Obj,
         *,
         subresource: str = "",
-        manager: str = "npol-lab",
+        manager: str = OWN,
         dry_run: bool = False,
     ) -> Obj:
         kind = self.resource(resource)
-        metadata = obj.get("metadata", {})
-        old = self.get(resource, metadata.get("namespace"), metadata.get("name", ""))
-        version = metadata.get("resourceVersion")
-        if version and version != old["metadata"]["resourceVersion"]:
-            raise errors.conflict(kind, metadata["name"], errors.MODIFIED)
-        return self._replace(kind, old, copied(obj), subresource, dry_run)
+        head = obj.get("metadata", {})
+        old = self.get(resource, head.get("namespace"), head.get("name", ""))
+        if not head.get("resourceVersion") and not subresource and manager != OWN:
+            self._require_version(kind, old)
+        self._check_version(kind, old, obj)
+        return self._replace(kind, old, obj, _updater(kind, manager, subresource), dry_run)
 
-    def _replace(self, kind: Resource, old: Obj, new: Obj, subresource: str, dry_run: bool) -> Obj:
-        new = self.decode(kind, new)[0]
+    def _require_version(self, kind: Resource, old: Obj) -> None:
+        if kind.name in CONDITIONAL or kind.custom:
+            rule = "must be specified for an update"
+            raw = errors.Raw("0x0")
+            cause = errors.invalid_value("metadata.resourceVersion", raw, rule)
+            self._check(kind, old, [cause])
+
+    def _check_version(self, kind: Resource, old: Obj, new: Obj) -> None:
+        version = new.get("metadata", {}).get("resourceVersion")
+        if version and version != old["metadata"]["resourceVersion"]:
+            raise errors.conflict(kind, old["metadata"]["name"], errors.MODIFIED)
+
+    def _replace(self, kind: Resource, old: Obj, obj: Obj, manager: Manager, dry_run: bool) -> Obj:
+        """Everything between a new version of an object and the store."""
+        new = self.decode(kind, obj)[0]
         new["apiVersion"], new["kind"] = kind.api_version, kind.kind
-        self._keep_system_fields(kind, old, new, subresource)
-        strategy = strategy_of(kind.name)
+        subresource = manager.subresource
+        metadata.keep(kind, old, new, subresource)
+        owners = managed.base_of(old, new)
+        strategy = self._strategy(kind)
         if not subresource:
             strategy.prepare_update(new, old)
         strategy.default(new)
-        if not subresource:
-            self._check(kind, new, strategy.validate(new) + strategy.validate_update(new, old))
-        if kind.name == "services" and not subresource:
-            self._check(kind, new, self._allocator.fill(new))
+        if subresource in ("", "scale"):
+            self._check_update(kind, new, old)
+        if managed.bare(old) == managed.bare(new) and manager.operation == UPDATE:
+            managed.write(new, owners)
+            if old == new:
+                return old
+        elif metadata.content(old) != metadata.content(new) and "generation" in old["metadata"]:
+            new["metadata"]["generation"] = old["metadata"]["generation"] + 1
+        if manager.operation == UPDATE:
+            managed.update(self.type(kind), old, new, owners, manager, self._stamp())
         if old == new:
             return old
-        if kind.name not in WITHOUT_GENERATION and _content(old) != _content(new):
-            new["metadata"]["generation"] = old["metadata"].get("generation", 1) + 1
-        if dry_run:
-            return new
-        stored = self.store.put(kind.name, new)
-        return self._remove_when_released(kind, stored)
+        return new if dry_run else self._stored(kind, new)
 
-    def _keep_system_fields(self, kind: Resource, old: Obj, new: Obj, subresource: str) -> None:
-        metadata, before = new.setdefault("metadata", {}), old["metadata"]
-        uid = metadata.get("uid")
-        if uid and uid != before["uid"]:
-            raise errors.conflict(kind, before["name"], _precondition("UID", uid, before["uid"]))
-        for key in SYSTEM_FIELDS:
-            _copy(before, metadata, key)
-        if subresource == "status":
-            kept = {k: v for k, v in old.items() if k not in ("metadata", "status")}
-            for key in [k for k in new if k not in ("metadata", "status")]:
-                del new[key]
-            new.update(kept)
-        elif "status" in kind.subresources and kind.name != "nodes":
-            _copy(old, new, "status")
+    def _check_update(self, kind: Resource, new: Obj, old: Obj) -> None:
+        strategy = self._strategy(kind)
+        wrong = metadata.check(kind, new, strategy.name) + metadata.check_update(new, old)
+        wrong += strategy.validate(new) + strategy.validate_update(new, old)
+        self._check(kind, new, wrong)
+        if kind.name == "services":
+            self._check(kind, new, self._allocator.fill(new))
+        if kind.name == "pods" and podsecurity.is_relevant(new, old):
+            podsecurity.enforce(self.store, kind, new)
+
+    def _stored(self, kind: Resource, new: Obj) -> Obj:
+        stored = self.store.put(kind.name, new)
+        if kind.name == custom.DEFINITIONS:
+            self._define(stored)
+        going = "deletionTimestamp" in stored["metadata"]
+        return self._remove(kind, stored) if going and not deletion.waits(stored) else stored
 
     def set_status(self, resource: str, namespace: str | None, name: str, status: Obj) -> Obj:
         """Merge top-level keys into `.status`; nothing is written when nothing changes."""
         old = self.get(resource, namespace, name)
-        new = copied(old)
-        new["status"] = {**new.get("status", {}), **copied(status)}
-        return self._replace(self.resource(resource), old, new, "status", dry_run=False)
+        before = old.get("status", {})
+        if all(before.get(k) == v for k, v in status.items()):
+            return old
+        new = {**old, "status": {**before, **copied(status)}}
+        kind = self.resource(resource)
+        return self._replace(kind, old, new, _updater(kind, OWN, "status"), dry_run=False)
+
+    def bind(self, namespace: str, name: str, node: str) -> Obj:
+        """Give a pod its node, once: what a scheduler does."""
+        kind = self.resource("pods")
+        pod = self.get("pods", namespace, name)
+        if "deletionTimestamp" in pod["metadata"]:
+            why = f"pod {name} is being deleted, cannot be assigned to a host"
+            raise errors.conflict(kind, name, why)
+        if pod["spec"].get("nodeName"):
+            why = f'pod {name} is already assigned to node "{pod["spec"]["nodeName"]}"'
+            raise errors.conflict(kind, name, why)
+        pod["spec"]["nodeName"] = node
+        conditions = pod.setdefault("status", {}).setdefault("conditions", [])
+        conditions[:] = [c for c in conditions if c["type"] != "PodScheduled"]
+        scheduled = {"type": "PodScheduled", "status": "True", "lastProbeTime": None}
+        conditions.append({**scheduled, "lastTransitionTime": self._stamp()})
+        return self.store.put("pods", self.decode(kind, pod)[0])
 
     def patch(
         self,
@@ -233,19 +270,81 @@ class Registry:
         *,
         type: PatchType,
         subresource: str = "",
-        manager: str = "npol-lab",
+        manager: str = OWN,
         force: bool = False,
         dry_run: bool = False,
+        validation: str = "Ignore",
+        warnings: list[str] | None = None,
     ) -> Obj:
+        """`validation`: unknown fields are refused (Strict), told in `warnings` (Warn), or not."""
         kind = self.resource(resource)
-        if type == "json":
-            old = self.get(resource, namespace, name)
-            new = cast(Obj, jsonpatch.apply_patch(old, patch))
-            return self._replace(kind, old, new, subresource, dry_run)
-        if type == "apply" and self.store.get(resource, namespace, name) is None:
-            return self.create(resource, patch, manager=manager, dry_run=dry_run)
+        if type == "apply":
+            applier = Manager(APPLY, manager, subresource)
+            return self._applied(kind, namespace, name, patch, applier, force, dry_run)
         old = self.get(resource, namespace, name)
-        return self._replace(kind, old, merge(old, patch), subresource, dry_run)
+        new = patches.patched(old, patch, type, self.type(kind))
+        unknown = self.decode(kind, new)[1] if validation != "Ignore" else []
+        told = [f'unknown field "{path}"' for path in unknown]
+        if told and validation == "Strict":
+            why = f"strict decoding error: {', '.join(told)}"
+            raise patches.rejected(new, why)
+        if warnings is not None:
+            warnings += told
+        self._check_version(kind, old, new)
+        self._check_identity(kind, old, new)
+        return self._replace(kind, old, new, _updater(kind, manager, subresource), dry_run)
+
+    def _check_identity(self, kind: Resource, old: Obj, new: Obj) -> None:
+        if new.get("metadata", {}).get("name") != old["metadata"]["name"]:
+            raise errors.bad_request("the name of the object does not match the name on the URL")
+        if new.get("kind") != kind.kind or new.get("apiVersion") != kind.api_version:
+            raise errors.bad_request("a patch may not change apiVersion or kind")
+
+    def _applied(
+        self,
+        kind: Resource,
+        namespace: str | None,
+        name: str,
+        config: Any,
+        manager: Manager,
+        force: bool,
+        dry_run: bool,
+    ) -> Obj:
+        config = self._applicable(kind, namespace, name, config)
+        live = self.store.get(kind.name, namespace if kind.namespaced else None, name)
+        start: Obj = live or {"metadata": {}}
+        if live is not None:
+            self._check_version(kind, live, config)
+        new = managed.apply(self.type(kind), start, config, manager, force=force, now=self._stamp())
+        if live is None:
+            new = self.decode(kind, new)[0]
+            return self._created(kind, new, manager, dry_run)
+        return self._replace(kind, live, new, manager, dry_run)
+
+    def _applicable(self, kind: Resource, namespace: str | None, name: str, config: Any) -> Obj:
+        """A configuration with its name and namespace, checked against the kind's type."""
+        if not isinstance(config, dict):
+            raise errors.bad_request("error decoding YAML: an object is expected")
+        version = config.get("apiVersion")
+        if (version, config.get("kind")) != (kind.api_version, kind.kind):
+            raise errors.bad_request(
+                "Incorrect version specified in apply patch. Specified patch version: "
+                f"{version}, expected: {kind.api_version}"
+            )
+        head: Obj = config.get("metadata") or {}
+        if head.get("managedFields"):
+            raise errors.bad_request("metadata.managedFields must be nil")
+        if head.setdefault("name", name) != name:
+            raise errors.bad_request(
+                f"the name of the object ({head['name']}) does not match the name on the URL "
+                f"({name})"
+            )
+        if kind.namespaced:
+            head.setdefault("namespace", namespace)
+        called = f"{head.get('namespace', '')}/{name}; {kind.api_version}, Kind={kind.kind}"
+        config = {**config, "metadata": head}
+        typed.check(self.type(kind), config, called)
+        return cast(Obj, typed.without_nulls(config))
 
     def delete(
         self,
@@ -261,49 +360,33 @@ class Registry:
     ) -> Obj:
         kind = self.resource(resource)
         old = self.get(resource, namespace, name)
-        self._check_preconditions(kind, old, uid, resource_version)
+        deletion.check_preconditions(kind, old, uid, resource_version)
         if resource == "namespaces":
             admission.check_namespace_deletion(kind, name)
         if dry_run:
             return old
-        if resource == "pods":
-            seconds = _grace_of(old, grace)
-            if seconds > 0:
-                return self._mark_deleted(kind, old, seconds)
-        if resource == "namespaces":
-            return self._terminate(kind, old)
-        finalizers = _finalizers_for(old, propagation)
-        if finalizers:
-            old["metadata"]["finalizers"] = finalizers
-            return self._mark_deleted(kind, old, 0)
-        return self.store.remove(resource, old["metadata"].get("namespace"), name)
+        seconds = deletion.grace_of(old, grace) if resource == "pods" else 0
+        old["metadata"]["finalizers"] = deletion.finalizers_for(old, propagation)
+        if not old["metadata"]["finalizers"]:
+            del old["metadata"]["finalizers"]
+        if seconds or old["metadata"].get("finalizers") or resource == "namespaces":
+            return self._marked(kind, old, seconds)
+        return self._remove(kind, old)
 
-    def _check_preconditions(
-        self, kind: Resource, old: Obj, uid: str | None, version: str | None
-    ) -> None:
-        metadata = old["metadata"]
-        pairs = (("UID", uid, "uid"), ("ResourceVersion", version, "resourceVersion"))
-        for word, wanted, key in pairs:
-            if wanted and wanted != metadata[key]:
-                why = _precondition(word, wanted, metadata[key])
-                raise errors.conflict(kind, metadata["name"], why)
-
-    def _mark_deleted(self, kind: Resource, obj: Obj, grace: int) -> Obj:
-        metadata = obj["metadata"]
-        if "deletionTimestamp" in metadata and grace >= metadata["deletionGracePeriodSeconds"]:
+    def _marked(self, kind: Resource, obj: Obj, grace: int) -> Obj:
+        """Deletion has begun; a second one can only shorten the wait."""
+        head = obj["metadata"]
+        begun = "deletionTimestamp" in head
+        if begun and grace >= head.get("deletionGracePeriodSeconds", 0):
             return obj
-        metadata["deletionTimestamp"] = timestamp(self._now() + timedelta(seconds=grace))
-        metadata["deletionGracePeriodSeconds"] = grace
-        if kind.name not in WITHOUT_GENERATION:
-            metadata["generation"] = metadata.get("generation", 1) + 1
+        head["deletionTimestamp"] = metadata.timestamp(self._now() + timedelta(seconds=grace))
+        if kind.name == "namespaces":
+            obj["status"] = {**obj.get("status", {}), "phase": "Terminating"}
+        else:
+            head["deletionGracePeriodSeconds"] = grace
+        if "generation" in head:
+            head["generation"] += 1
         return self.store.put(kind.name, obj)
-
-    def _terminate(self, kind: Resource, namespace: Obj) -> Obj:
-        if "deletionTimestamp" in namespace["metadata"]:
-            return namespace
-        namespace["metadata"]["deletionTimestamp"] = timestamp(self._now())
-        namespace["status"] = {**namespace.get("status", {}), "phase": "Terminating"}
-        return self.store.put(kind.name, namespace)
 
     def finalize(self, resource: str, namespace: str | None, name: str) -> None:
         """
@@ -317,47 +400,16 @@ class Registry:
         if obj is None:
             return
         if obj["metadata"].get("finalizers"):
-            self._mark_deleted(kind, obj, 0)
-            return
-        self.store.remove(resource, obj["metadata"].get("namespace"), name)
+            self._marked(kind, obj, 0)
+        else:
+            self._remove(kind, obj)
 
-    def _remove_when_released(self, kind: Resource, obj: Obj) -> Obj:
-        """An object that waits for its deletion goes with its last finalizer."""
-        metadata = obj["metadata"]
-        held = metadata.get("finalizers") or kind.name == "namespaces"
-        waiting = metadata.get("deletionGracePeriodSeconds", 0) > 0
-        if "deletionTimestamp" not in metadata or held or waiting:
-            return obj
-        return self.store.remove(kind.name, metadata.get("namespace"), metadata["name"])
+    def _remove(self, kind: Resource, obj: Obj) -> Obj:
+        if kind.name == custom.DEFINITIONS:
+            self._undefine(obj)
+        head = obj["metadata"]
+        return self.store.remove(kind.name, head.get("namespace"), head["name"])
 
 
-def _precondition(word: str, wanted: str, found: str) -> str:
-    return f"Precondition failed: {word} in precondition: {wanted}, {word} in object meta: {found}"
-
-
-def _copy(source: Obj, target: Obj, key: str) -> None:
-    if key in source:
-        target[key] = copied(source[key])
-    else:
-        target.pop(key, None)
-
-
-def _content(obj: Obj) -> Obj:
-    """What a new generation is counted for."""
-    return {k: v for k, v in obj.items() if k not in ("metadata", "status")}
-
-
-def _grace_of(pod: Obj, grace: int | None) -> int:
-    """A pod that no node has taken, or that has ended, has nobody to wait for."""
-    if not pod.get("spec", {}).get("nodeName"):
-        return 0
-    if pod.get("status", {}).get("phase") in ("Succeeded", "Failed"):
-        return 0
-    wanted = pod["spec"].get("terminationGracePeriodSeconds", 30) if grace is None else grace
-    return int(wanted)
-
-
-def _finalizers_for(obj: Obj, propagation: str) -> list[str]:
-    own = {"Foreground": "foregroundDeletion", "Orphan": "orphan"}.get(propagation)
-    kept = list(obj["metadata"].get("finalizers") or [])
-    return kept if own is None or own in kept else [*kept, own]
+def _updater(kind: Resource, manager: str, subresource: str) -> Manager:
+    return Manager(UPDATE, manager, subresource, kind.api_version)

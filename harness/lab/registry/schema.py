@@ -1,24 +1,41 @@
 """
 Which fields the API's types have, and how their lists and maps merge.
 
-`types.txt` has a line for each type: `Name: field=type field!=type`, `!` for required.
-A type is a scalar, another type's name, `[item]` or `{value}`. `@key,key` after a list
-says that items merge by these keys (`@=`: a set of values); a leading `*` that a struct
-or map is replaced as a whole. All other lists are replaced as a whole.
+`types.txt` has a line for each type: `Name: field#number=type ...`. A type is a scalar,
+another type's name, `[item]` or `{value}`. `@key,key` after a list says that items merge by
+these keys (`@=`: a set of values); a leading `*` that a struct or map is replaced as a whole;
+all other lists are, too. Between number and `=`: `?` a pointer, which may be absent and
+may be empty; `!` always written, also when empty; `~` a strategic patch lists what stays.
+The number is protobuf's; `2.4` is field 4 of what JSON shows inline.
 """
 
 from __future__ import annotations
 
 import functools
-from dataclasses import dataclass
+import re
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 from harness.lab.resources import Resource
 
 SCALARS = frozenset(
-    ("str", "int", "bool", "number", "time", "microtime", "bytes", "intstr", "quantity", "any")
+    (
+        "str",
+        "int",
+        "int32",
+        "int64",
+        "bool",
+        "number",
+        "time",
+        "microtime",
+        "bytes",
+        "intstr",
+        "quantity",
+        "any",
+    )
 )
+_FIELD = re.compile(r"([^#?!~=]+)(?:#([\d.]+))?([?!~]*)=(.*)")
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,7 +69,11 @@ class Named:
 class Struct:
     name: str
     fields: dict[str, Type]
-    required: frozenset[str] = frozenset()
+    pointers: frozenset[str] = frozenset()
+    always: frozenset[str] = frozenset()
+    """Fields that are written although they are empty."""
+    retains: frozenset[str] = frozenset()
+    numbers: dict[str, tuple[int, ...]] = field(default_factory=dict)
     atomic: bool = False
     open: bool = False
     """Whether unknown fields are kept (`x-kubernetes-preserve-unknown-fields`)."""
@@ -70,14 +91,21 @@ def structs() -> dict[str, Struct]:
 
 def _struct(line: str) -> Struct:
     name, _, rest = line.partition(":")
-    fields, required = {}, set()
+    fields: dict[str, Type] = {}
+    numbers: dict[str, tuple[int, ...]] = {}
+    flagged: dict[str, set[str]] = {"?": set(), "!": set(), "~": set()}
     for word in rest.split():
-        key, _, spelled = word.partition("=")
-        if key.endswith("!"):
-            key = key[:-1]
-            required.add(key)
+        found = _FIELD.fullmatch(word)
+        assert found is not None, f"{name}: not a field: {word}"
+        key, number, flags, spelled = found.groups()
         fields[key] = _type(spelled)
-    return Struct(name.lstrip("*"), fields, frozenset(required), atomic=name.startswith("*"))
+        if number:
+            numbers[key] = tuple(int(n) for n in number.split("."))
+        for flag in flags:
+            flagged[flag].add(key)
+    pointers, always, retains = (frozenset(flagged[f]) for f in "?!~")
+    atomic = name.startswith("*")
+    return Struct(name.lstrip("*"), fields, pointers, always, retains, numbers, atomic)
 
 
 @functools.cache
@@ -138,8 +166,7 @@ def _object_type(schema: dict[str, Any], name: str) -> Type:
     is_open = bool(schema.get("x-kubernetes-preserve-unknown-fields") or extra)
     if schema.get("x-kubernetes-embedded-resource"):
         properties = {**properties, **_HEAD}
-    required = frozenset(schema.get("required") or ())
-    return Struct(name, properties, required, atomic, is_open)
+    return Struct(name, properties, atomic=atomic, open=is_open)
 
 
 def custom_type(schema: dict[str, Any], kind: str) -> Struct:
@@ -151,4 +178,4 @@ def custom_type(schema: dict[str, Any], kind: str) -> Struct:
     found = from_json_schema({"type": "object", **schema}, kind)
     if not isinstance(found, Struct):
         return UNKNOWN
-    return Struct(kind, {**found.fields, **_HEAD}, found.required, False, found.open)
+    return Struct(kind, {**found.fields, **_HEAD}, open=found.open)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from harness.lab.registry import names
+from harness.lab.registry import custom, names
 from harness.lab.registry.errors import Cause
 from harness.lab.registry.kinds import core, networkpolicies, pod_defaults, services, workloads
 from harness.lab.store import Obj
@@ -81,6 +81,9 @@ STRATEGIES: dict[str, Strategy] = {
     "clusterroles.rbac.authorization.k8s.io": Strategy(name=names.path_segment),
     "storageclasses.storage.k8s.io": Strategy(default=core.default_storageclass),
     "priorityclasses.scheduling.k8s.io": Strategy(default=core.default_priorityclass),
+    custom.DEFINITIONS: Strategy(
+        default=custom.default_definition, validate=custom.check_definition
+    ),
 }
 PLAIN = Strategy()
 

@@ -1,0 +1,86 @@
+"""From a request about a resource to the verb that serves it."""
+
+from __future__ import annotations
+
+from aiohttp import web
+
+from harness.lab.api.call import Call
+from harness.lab.api.execs import Execs
+from harness.lab.api.objects import Objects
+from harness.lab.api.podlogs import Logs
+from harness.lab.api.rbac import Authorizer
+from harness.lab.api.responses import json_response
+from harness.lab.api.reviews import Reviews
+from harness.lab.api.runtime import Runtime
+from harness.lab.api.subresources import Subresources
+from harness.lab.api.users import Tokens
+from harness.lab.api.watching import Watches
+from harness.lab.registry import Registry, errors
+from harness.lab.registry.errors import Json
+from harness.lab.resources import CREATE_ONLY, Resource
+
+METHODS = {"create": "POST", "update": "PUT", "patch": "PATCH", "deletecollection": "DELETE"}
+
+
+class Resources:
+    def __init__(
+        self, registry: Registry, runtime: Runtime, tokens: Tokens, authorizer: Authorizer
+    ) -> None:
+        self._registry = registry
+        self._objects = Objects(registry)
+        self._watches = Watches(registry)
+        self._execs = Execs(registry, runtime)
+        self._logs = Logs(registry, runtime)
+        self._reviews = Reviews(authorizer, tokens)
+        self._subresources = Subresources(registry, self._objects, tokens)
+
+    def stop(self) -> None:
+        self._watches.stop()
+        self._execs.stop()
+
+    async def serve(self, call: Call, fault: Json) -> web.StreamResponse:
+        call.kind = kind = self._kind(call)
+        info = call.info
+        if info.subresource:
+            return await self._subresource(call, fault)
+        if info.verb not in kind.verbs:
+            raise errors.not_allowed(METHODS.get(info.verb, info.verb), kind)
+        if kind.verbs == CREATE_ONLY:
+            return await self._review(call)
+        if info.verb == "get":
+            return self._objects.get(call)
+        if info.verb == "list":
+            return self._objects.page(call)
+        if info.verb == "watch":
+            return await self._watches.serve(call)
+        if info.verb == "create":
+            return await self._objects.create(call)
+        if info.verb == "update":
+            return await self._objects.update(call)
+        if info.verb == "patch":
+            return await self._objects.patch(call)
+        if info.verb == "delete":
+            return await self._objects.delete(call)
+        return await self._objects.delete_collection(call)
+
+    def _kind(self, call: Call) -> Resource:
+        info = call.info
+        kind = self._registry.resources.get(info.resource)
+        if kind is None or kind.version != info.version:
+            message = "the server could not find the requested resource"
+            raise errors.StatusError(404, "NotFound", message)
+        return kind
+
+    async def _subresource(self, call: Call, fault: Json) -> web.StreamResponse:
+        what = (call.resource.name, call.info.subresource)
+        if what == ("pods", "exec"):
+            return await self._execs.serve(call, fault)
+        if what == ("pods", "log"):
+            return await self._logs.serve(call)
+        return await self._subresources.serve(call)
+
+    async def _review(self, call: Call) -> web.Response:
+        body, _ = await call.body()
+        obj = {**body, "apiVersion": call.resource.api_version, "kind": call.resource.kind}
+        answer = self._reviews.answer(call.resource.plural, obj, call.user, call.info.namespace)
+        return json_response(answer, status=201)

@@ -1,0 +1,128 @@
+"""The API server of a lab: HTTPS on a socket that is already open."""
+
+from __future__ import annotations
+
+import logging
+import socket
+
+from aiohttp import web
+
+from harness.lab.api import requests
+from harness.lab.api.admin import Admin
+from harness.lab.api.call import Call
+from harness.lab.api.certificates import Certificates
+from harness.lab.api.counter import RequestCounter
+from harness.lab.api.discovery import Discovery, version_info
+from harness.lab.api.faults import Faults
+from harness.lab.api.identity import Identity
+from harness.lab.api.openapi import OpenApi
+from harness.lab.api.rbac import Authorizer
+from harness.lab.api.resources import Resources
+from harness.lab.api.responses import error_response, json_response
+from harness.lab.api.runtime import Runtime
+from harness.lab.api.users import Tokens
+from harness.lab.registry import Registry, StatusError
+from harness.lab.registry.errors import Json
+
+log = logging.getLogger(__name__)
+HEALTH = ("/healthz", "/readyz", "/livez")
+"""Answered to everybody, as is /version."""
+HOSTS = (
+    *("127.0.0.1", "localhost", "10.96.0.1", "10.98.1.1"),
+    *("kubernetes", "kubernetes.default", "kubernetes.default.svc"),
+    "kubernetes.default.svc.cluster.local",
+)
+"""What may stand in a Host header: a web page that resolves its own name to us is refused."""
+
+
+class Api:
+    """
+    Serves a registry until `stop`.
+
+    Args:
+        tokens: who may come in.
+        certificates: the server's own; clients trust `certificates.authority`.
+        runtime: where commands run and logs are kept.
+    """
+
+    def __init__(
+        self, registry: Registry, runtime: Runtime, tokens: Tokens, certificates: Certificates
+    ) -> None:
+        self.counter = RequestCounter()
+        self.faults = Faults()
+        self._registry = registry
+        self._certificates = certificates
+        self._authorizer = Authorizer(registry.store)
+        self._identity = Identity(tokens, self._authorizer)
+        self._resources = Resources(registry, runtime, tokens, self._authorizer)
+        self._admin = Admin(self.counter, self.faults, registry.store)
+        self._openapi = OpenApi(registry)
+        self._runner: web.AppRunner | None = None
+
+    async def start(self, sock: socket.socket, *more: socket.socket) -> None:
+        """Serve on listening sockets, in the running event loop; clients are told the first."""
+        host, port = sock.getsockname()[:2]
+        self._discovery = Discovery(self._registry, f"{host}:{port}")
+        app = web.Application(client_max_size=0)
+        app.router.add_route("*", "/{path:.*}", self._handle)
+        self._runner = web.AppRunner(
+            app, access_log=None, handle_signals=False, shutdown_timeout=0.1
+        )
+        await self._runner.setup()
+        for each in (sock, *more):
+            site = web.SockSite(self._runner, each, ssl_context=self._certificates.context)
+            await site.start()
+
+    async def stop(self) -> None:
+        self._resources.stop()
+        if self._runner is not None:
+            await self._runner.cleanup()
+
+    async def _handle(self, request: web.Request) -> web.StreamResponse:
+        try:
+            return await self._answer(request)
+        except StatusError as error:
+            return error_response(error)
+        except Exception as error:
+            log.exception("%s %s", request.method, request.path)
+            message = f"Internal error occurred: {error}"
+            return error_response(StatusError(500, "InternalError", message))
+
+    async def _answer(self, request: web.Request) -> web.StreamResponse:
+        _check_host(request)
+        path = request.path
+        if path.startswith(HEALTH):
+            return web.Response(text="ok")
+        if path.rstrip("/") == "/version":
+            return json_response(version_info())
+        user = self._identity.of(request)
+        info = requests.parse(request.method, path, request.query)
+        call = Call(request, info, user)
+        if path.startswith("/npol-lab/"):
+            return await self._admin.serve(call)
+        self.counter.count(info)
+        action = self.faults.action(info)
+        return await self.faults.around(request, action, lambda: self._serve(call, action))
+
+    async def _serve(self, call: Call, action: Json) -> web.StreamResponse:
+        self._identity.check(call)
+        path = call.request.path
+        if call.info.plural:
+            return await self._resources.serve(call, action)
+        if path in ("/", ""):
+            return json_response({"paths": ["/api", "/apis", "/openapi/v3", "/version"]})
+        if path.startswith("/openapi/"):
+            return self._openapi.serve(call.request)
+        if path.split("/")[1] in ("api", "apis"):
+            return self._discovery.serve(path, call.request.headers.get("Accept", ""))
+        raise StatusError(404, "NotFound", "the server could not find the requested resource")
+
+
+def _check_host(request: web.Request) -> None:
+    """
+    Raises:
+        StatusError: 421 for a name that is not ours (DNS rebinding).
+    """
+    host = request.host.rsplit(":", 1)[0]
+    if host not in HOSTS:
+        raise StatusError(421, "BadRequest", f"this server is not {host!r}")

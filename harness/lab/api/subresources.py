@@ -1,0 +1,155 @@
+"""Subresources that are not streams: status and scale, binding, token, finalize."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from typing import Any
+
+from aiohttp import web
+
+from harness.lab.api.call import Call
+from harness.lab.api.objects import PATCHES, Objects
+from harness.lab.api.responses import json_response
+from harness.lab.api.users import TOKEN_SECONDS, Tokens
+from harness.lab.registry import Registry, errors
+from harness.lab.registry.merge import merge
+from harness.lab.store import Obj, copied
+from harness.selectors import spell
+
+MIN_TOKEN_SECONDS = 600
+UNDONE = {
+    "attach": "attach",
+    "portforward": "port-forward; it would pass beside every NetworkPolicy anyway",
+    "proxy": "proxying to pods, services and nodes",
+    "eviction": "eviction; delete the pod instead",
+    "ephemeralcontainers": "ephemeral containers",
+    "resize": "resizing of pods in place",
+}
+
+
+class Subresources:
+    def __init__(self, registry: Registry, objects: Objects, tokens: Tokens) -> None:
+        self._registry = registry
+        self._objects = objects
+        self._tokens = tokens
+
+    async def serve(self, call: Call) -> web.Response:
+        """
+        Raises:
+            StatusError: 501 for what the lab does not do, 404 for what no server does.
+        """
+        name, kind = call.info.subresource, call.resource
+        if name in UNDONE and kind.name in ("pods", "services", "nodes"):
+            raise errors.not_implemented(UNDONE[name])
+        if name not in kind.subresources:
+            message = "the server could not find the requested resource"
+            raise errors.StatusError(404, "NotFound", message)
+        if name == "status":
+            return await self._status(call)
+        if name == "scale":
+            return await self._scale(call)
+        if name == "finalize" and call.info.verb == "update":
+            return await self._finalize(call)
+        if call.info.verb != "create":
+            raise errors.not_allowed(call.info.verb, kind)
+        return await (self._bind(call) if name == "binding" else self._token(call))
+
+    async def _status(self, call: Call) -> web.Response:
+        if call.info.verb == "get":
+            return self._objects.get(call)
+        if call.info.verb == "update":
+            return await self._objects.update(call)
+        if call.info.verb == "patch":
+            return await self._objects.patch(call)
+        raise errors.not_allowed(call.info.verb, call.resource)
+
+    async def _scale(self, call: Call) -> web.Response:
+        obj = self._registry.get(call.resource.name, call.namespace, call.info.name)
+        scale = _scale_of(obj)
+        if call.info.verb == "get":
+            return json_response(scale)
+        body = (await call.body())[0]
+        if call.info.verb == "patch":
+            if PATCHES.get(call.request.content_type) not in ("merge", "strategic"):
+                raise errors.unsupported_media(["application/merge-patch+json"])
+            body = merge(scale, body)
+        wanted = (body.get("spec") or {}).get("replicas", 0)
+        version = (body.get("metadata") or {}).get("resourceVersion")
+        if version and version != obj["metadata"]["resourceVersion"]:
+            raise errors.conflict(call.resource, call.info.name, errors.MODIFIED)
+        obj["spec"]["replicas"] = wanted
+        updated = self._registry.update(
+            call.resource.name,
+            obj,
+            manager=call.manager,
+            subresource="scale",
+            dry_run=call.dry_run,
+        )
+        return json_response(_scale_of(updated))
+
+    async def _bind(self, call: Call) -> web.Response:
+        body = (await call.body())[0]
+        node = (body.get("target") or {}).get("name")
+        if not node:
+            raise errors.bad_request("binding: target.name is required")
+        pod = self._registry.get("pods", call.namespace, call.info.name)
+        self._registry.bind(pod["metadata"]["namespace"], pod["metadata"]["name"], node)
+        return json_response(
+            {
+                "kind": "Status",
+                "apiVersion": "v1",
+                "metadata": {},
+                "status": "Success",
+                "code": 201,
+            },
+            status=201,
+        )
+
+    async def _token(self, call: Call) -> web.Response:
+        body = (await call.body())[0]
+        account = self._registry.get("serviceaccounts", call.namespace, call.info.name)
+        spec: dict[str, Any] = body.get("spec") or {}
+        seconds = int(spec.get("expirationSeconds") or TOKEN_SECONDS)
+        if seconds < MIN_TOKEN_SECONDS:
+            rule = "may not specify a duration less than 10 minutes"
+            cause = errors.invalid_value("spec.expirationSeconds", seconds, rule)
+            raise errors.invalid(call.resource, call.info.name, [cause])
+        metadata = account["metadata"]
+        token, expires = self._tokens.issue(
+            metadata["namespace"], metadata["name"], metadata["uid"], seconds
+        )
+        ends = datetime.fromtimestamp(expires, UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+        audiences = spec.get("audiences") or ["https://kubernetes.default.svc.cluster.local"]
+        return json_response(
+            {
+                "kind": "TokenRequest",
+                "apiVersion": "authentication.k8s.io/v1",
+                "metadata": {"name": metadata["name"], "namespace": metadata["namespace"]},
+                "spec": {"audiences": audiences, "expirationSeconds": seconds},
+                "status": {"token": token, "expirationTimestamp": ends},
+            },
+            status=201,
+        )
+
+    async def _finalize(self, call: Call) -> web.Response:
+        """What force-removes a stuck namespace: its own finalizer is taken away."""
+        body = (await call.body())[0]
+        namespace = self._registry.get("namespaces", None, call.info.name)
+        namespace["spec"] = copied(body.get("spec") or {})
+        updated = self._registry.update("namespaces", namespace, subresource="finalize")
+        return json_response(updated)
+
+
+def _scale_of(obj: Obj) -> Obj:
+    metadata, spec = obj["metadata"], obj["spec"]
+    keys = ("name", "namespace", "uid", "resourceVersion", "creationTimestamp")
+    status = {"replicas": obj.get("status", {}).get("replicas", 0)}
+    if spec.get("selector"):
+        status["selector"] = spell(spec["selector"])
+    return {
+        "kind": "Scale",
+        "apiVersion": "autoscaling/v1",
+        "metadata": {k: metadata[k] for k in keys if k in metadata},
+        "spec": {"replicas": spec.get("replicas", 0)},
+        "status": status,
+    }

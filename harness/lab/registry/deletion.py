@@ -1,0 +1,52 @@
+"""How objects go: grace periods of pods, finalizers, preconditions."""
+
+from __future__ import annotations
+
+from harness.lab.registry import errors
+from harness.lab.registry.metadata import precondition
+from harness.lab.resources import Resource
+from harness.lab.store import Obj
+
+OWN_FINALIZERS = {"Foreground": "foregroundDeletion", "Orphan": "orphan"}
+"""What a propagation policy leaves for the garbage collector to do first."""
+
+
+def check_preconditions(kind: Resource, old: Obj, uid: str | None, version: str | None) -> None:
+    """
+    Raises:
+        StatusError: 409 when the object is not the one that the client has seen.
+    """
+    metadata = old["metadata"]
+    for word, wanted, key in (
+        ("UID", uid, "uid"),
+        ("ResourceVersion", version, "resourceVersion"),
+    ):
+        if wanted and wanted != metadata[key]:
+            why = precondition(word, wanted, metadata[key])
+            raise errors.conflict(kind, metadata["name"], why)
+
+
+def grace_of(pod: Obj, wanted: int | None) -> int:
+    """Seconds. A pod that no node has taken, or that has ended, has nobody to wait for."""
+    if not pod.get("spec", {}).get("nodeName"):
+        return 0
+    if pod.get("status", {}).get("phase") in ("Succeeded", "Failed"):
+        return 0
+    own = pod["spec"].get("terminationGracePeriodSeconds", 30)
+    return int(own if wanted is None else wanted)
+
+
+def finalizers_for(obj: Obj, propagation: str) -> list[str]:
+    kept = [f for f in obj["metadata"].get("finalizers") or [] if f not in OWN_FINALIZERS.values()]
+    own = OWN_FINALIZERS.get(propagation)
+    return [*kept, own] if own else kept
+
+
+def waits(obj: Obj) -> bool:
+    """Whether an object that is to be deleted must stay for now."""
+    metadata = obj["metadata"]
+    return bool(
+        metadata.get("finalizers")
+        or metadata.get("deletionGracePeriodSeconds", 0) > 0
+        or obj.get("spec", {}).get("finalizers")
+    )

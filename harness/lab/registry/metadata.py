@@ -1,0 +1,196 @@
+"""`metadata`: what the server sets, what it keeps on updates, what it refuses."""
+
+from __future__ import annotations
+
+import secrets
+import uuid
+from collections.abc import Callable, Sequence
+from datetime import UTC, datetime
+from typing import Any
+
+from harness.lab.registry import errors, names
+from harness.lab.registry.errors import Cause, invalid_value, required
+from harness.lab.resources import Resource
+from harness.lab.store import Obj, copied
+
+ALPHABET = "bcdfghjklmnpqrstvwxz2456789"
+"""What generated names end with: no vowels, so no words (apimachinery `util/rand`)."""
+PREFIX_LENGTH = 58
+ANNOTATION_BYTES = 256 * 1024
+WITHOUT_GENERATION = frozenset(
+    (
+        "namespaces",
+        "nodes",
+        "services",
+        "endpoints",
+        "configmaps",
+        "secrets",
+        "serviceaccounts",
+        "events",
+        "leases.coordination.k8s.io",
+        "limitranges",
+        "resourcequotas",
+        "persistentvolumes",
+        "persistentvolumeclaims",
+        "horizontalpodautoscalers.autoscaling",
+        "roles.rbac.authorization.k8s.io",
+        "rolebindings.rbac.authorization.k8s.io",
+        "clusterroles.rbac.authorization.k8s.io",
+        "clusterrolebindings.rbac.authorization.k8s.io",
+        "storageclasses.storage.k8s.io",
+        "controllerrevisions.apps",
+    )
+)
+KEPT = (
+    "name",
+    "generateName",
+    "namespace",
+    "uid",
+    "creationTimestamp",
+    "generation",
+    "deletionTimestamp",
+    "deletionGracePeriodSeconds",
+    "resourceVersion",
+)
+"""What an update does not change."""
+
+
+def timestamp(moment: datetime) -> str:
+    return moment.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+
+
+def fill(kind: Resource, obj: Obj, now: datetime) -> None:
+    """
+    Name, uid and time of a new object.
+
+    Raises:
+        StatusError: 400 for a resourceVersion, which only the server gives.
+    """
+    metadata = obj.setdefault("metadata", {})
+    if metadata.get("resourceVersion"):
+        raise errors.bad_request("resourceVersion should not be set on objects to be created")
+    if not metadata.get("name") and metadata.get("generateName"):
+        metadata["name"] = generated(metadata["generateName"])
+    if kind.namespaced:
+        metadata.setdefault("namespace", "default")
+    else:
+        metadata.pop("namespace", None)
+    for key in ("deletionTimestamp", "deletionGracePeriodSeconds", "selfLink", "generation"):
+        metadata.pop(key, None)
+    metadata.pop("resourceVersion", None)
+    metadata["uid"] = str(uuid.uuid4())
+    metadata["creationTimestamp"] = timestamp(now)
+    if kind.name not in WITHOUT_GENERATION:
+        metadata["generation"] = 1
+
+
+def generated(prefix: str) -> str:
+    return prefix[:PREFIX_LENGTH] + "".join(secrets.choice(ALPHABET) for _ in range(5))
+
+
+def keep(kind: Resource, old: Obj, new: Obj, subresource: str) -> None:
+    """
+    Put back what an update may not touch: system fields, and status or all but the status.
+
+    Raises:
+        StatusError: 409 when the update is meant for another object of that name.
+    """
+    metadata, before = new.setdefault("metadata", {}), old["metadata"]
+    uid = metadata.get("uid")
+    if uid and uid != before["uid"]:
+        why = precondition("UID", uid, before["uid"])
+        raise errors.conflict(kind, before["name"], why)
+    for key in KEPT:
+        _take(before, metadata, key)
+    if subresource == "status":
+        for key in {*old, *new} - {"metadata", "status"}:
+            _take(old, new, key)
+    elif "status" in kind.subresources and kind.name != "nodes":
+        _take(old, new, "status")
+
+
+def _take(source: Obj, target: Obj, key: str) -> None:
+    if key in source:
+        target[key] = copied(source[key])
+    else:
+        target.pop(key, None)
+
+
+def precondition(word: str, wanted: str, found: str) -> str:
+    return f"Precondition failed: {word} in precondition: {wanted}, {word} in object meta: {found}"
+
+
+def check(kind: Resource, obj: Obj, name_rule: Callable[[str], list[str]]) -> list[Cause]:
+    """Source: apimachinery `pkg/api/validation/objectmeta.go`, ValidateObjectMetaAccessor."""
+    metadata = obj["metadata"]
+    wrong: list[Cause] = []
+    prefix, name = metadata.get("generateName"), metadata.get("name")
+    if prefix:
+        stem = prefix.rstrip("-") if prefix.endswith("-") else prefix
+        messages = name_rule(stem)
+        wrong += [invalid_value("metadata.generateName", prefix, m) for m in messages]
+    if not name:
+        wrong.append(required("metadata.name", "name or generateName is required"))
+    else:
+        wrong += [invalid_value("metadata.name", name, m) for m in name_rule(name)]
+    wrong += names.labels(metadata.get("labels") or {}, "metadata.labels")
+    wrong += _annotations(metadata.get("annotations") or {})
+    wrong += _owners(metadata.get("ownerReferences") or [])
+    return wrong + _finalizers(metadata.get("finalizers") or [])
+
+
+def _annotations(annotations: Obj) -> list[Cause]:
+    field = "metadata.annotations"
+    wrong = [
+        invalid_value(field, k, m) for k in annotations for m in names.qualified_name(k.lower())
+    ]
+    size = sum(len(k.encode()) + len(v.encode()) for k, v in annotations.items())
+    if size > ANNOTATION_BYTES:
+        wrong.append(errors.too_long(field, ANNOTATION_BYTES))
+    return wrong
+
+
+def _owners(references: Sequence[Obj]) -> list[Cause]:
+    wrong: list[Cause] = []
+    for i, reference in enumerate(references):
+        field = f"metadata.ownerReferences[{i}]"
+        keys = ("apiVersion", "kind", "name", "uid")
+        wrong += [
+            required(f"{field}.{k}", "must not be empty") for k in keys if not reference.get(k)
+        ]
+    controllers = [f"{r.get('kind')}/{r.get('name')}" for r in references if r.get("controller")]
+    if len(controllers) > 1:
+        rule = (
+            "Only one reference can have Controller set to true. Found "
+            f'"true" in references for {controllers[0]} and {controllers[1]}'
+        )
+        wrong.append(invalid_value("metadata.ownerReferences", list(references), rule))
+    return wrong
+
+
+def _finalizers(finalizers: Sequence[str]) -> list[Cause]:
+    field = "metadata.finalizers"
+    wrong = [invalid_value(field, f, m) for f in finalizers for m in names.qualified_name(f)]
+    if {"orphan", "foregroundDeletion"} <= set(finalizers):
+        rule = "finalizer orphan and foregroundDeletion cannot be both set"
+        wrong.append(invalid_value(field, list(finalizers), rule))
+    return wrong
+
+
+def check_update(new: Obj, old: Obj) -> list[Cause]:
+    """What may not change, beside what `keep` has put back."""
+    before, after = (set(o["metadata"].get("finalizers") or []) for o in (old, new))
+    added = sorted(after - before)
+    if "deletionTimestamp" not in old["metadata"] or not added:
+        return []
+    shown = ", ".join(f'"{a}"' for a in added)
+    rule = (
+        "no new finalizers can be added if the object is being deleted, "
+        f"found new finalizers []string{{{shown}}}"
+    )
+    return [errors.field_forbidden("metadata.finalizers", rule)]
+
+
+def content(obj: Any) -> Any:
+    """What a new generation is counted for."""
+    return {k: v for k, v in obj.items() if k not in ("metadata", "status")}

@@ -1,0 +1,267 @@
+"""One API server per module, on the loopback address, with a runtime that uses the host."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import os
+import shutil
+import socket
+import ssl
+import subprocess
+import threading
+import urllib.error
+import urllib.request
+from collections.abc import AsyncIterator, Callable, Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from harness.documents import dump
+from harness.lab.api import Api, ExecFailed, Tokens, issue
+from harness.lab.registry import Registry
+from harness.lab.store import Store
+
+ADMIN = "the-administrators-token"
+KUBECTL = shutil.which("kubectl")
+
+
+class HostExecution:
+    def __init__(self, process: asyncio.subprocess.Process) -> None:
+        self._process = process
+        self.stdin, self.stderr = process.stdin, process.stderr
+        self.size = (0, 0)
+
+    @property
+    def stdout(self) -> asyncio.StreamReader:
+        assert self._process.stdout is not None
+        return self._process.stdout
+
+    async def wait(self) -> int:
+        code = await self._process.wait()
+        return code if code >= 0 else 128 - code
+
+    def resize(self, columns: int, rows: int) -> None:
+        self.size = (columns, rows)
+
+    def kill(self) -> None:
+        with contextlib.suppress(ProcessLookupError):
+            self._process.kill()
+
+
+class HostRuntime:
+    """Runs commands on this machine, and remembers them."""
+
+    def __init__(self) -> None:
+        self.executions: list[HostExecution] = []
+        self.lines: dict[str, list[bytes]] = {}
+
+    async def exec(
+        self, pod: Any, container: str, argv: list[str], *, stdin: bool, tty: bool
+    ) -> HostExecution:
+        pipe = asyncio.subprocess.PIPE
+        if shutil.which(argv[0]) is None:
+            raise ExecFailed(
+                "error executing command in container: failed to exec in container: failed to "
+                f'start exec "0123": OCI runtime exec failed: exec failed: unable to start '
+                f'container process: exec: "{argv[0]}": executable file not found in $PATH: unknown'
+            )
+        process = await asyncio.create_subprocess_exec(
+            *argv,
+            stdin=pipe if stdin else asyncio.subprocess.DEVNULL,
+            stdout=pipe,
+            stderr=asyncio.subprocess.STDOUT if tty else pipe,
+            env={**os.environ, "POD_UID": pod["metadata"]["uid"], "CONTAINER": container},
+        )
+        self.executions.append(HostExecution(process))
+        return self.executions[-1]
+
+    async def logs(
+        self,
+        pod: Any,
+        container: str,
+        *,
+        follow: bool,
+        tail_lines: int | None,
+        since_seconds: float | None,
+        previous: bool,
+        timestamps: bool,
+    ) -> AsyncIterator[bytes]:
+        if previous:
+            raise LookupError(
+                f'previous terminated container "{container}" in pod '
+                f'"{pod["metadata"]["name"]}" not found'
+            )
+        lines = self.lines.get(pod["metadata"]["name"], [])
+        for line in lines[-tail_lines:] if tail_lines else lines:
+            yield line
+
+
+@dataclass
+class Cluster:
+    """A running API server, reached as a client would, and its inside."""
+
+    registry: Registry
+    api: Api
+    runtime: HostRuntime
+    loop: asyncio.AbstractEventLoop
+    port: int
+    kubeconfig: Path
+    authority: Path
+    token: str = ADMIN
+    created: list[str] = field(default_factory=list)
+
+    @property
+    def url(self) -> str:
+        return f"https://127.0.0.1:{self.port}"
+
+    def inside(self, call: Callable[[], Any]) -> Any:
+        """Run a function in the server's loop, where the registry may be used."""
+
+        async def run() -> Any:
+            return call()
+
+        return asyncio.run_coroutine_threadsafe(run(), self.loop).result(10)
+
+    def request(
+        self,
+        method: str,
+        path: str,
+        body: Any = None,
+        *,
+        type: str = "application/json",
+        headers: dict[str, str] | None = None,
+        token: str | None = None,
+    ) -> Answer:
+        import json
+
+        data = body if isinstance(body, bytes) or body is None else json.dumps(body).encode()
+        request = urllib.request.Request(self.url + path, data=data, method=method)
+        request.add_header("Authorization", f"Bearer {self.token if token is None else token}")
+        if data is not None:
+            request.add_header("Content-Type", type)
+        for key, value in (headers or {}).items():
+            request.add_header(key, value)
+        context = ssl.create_default_context(cafile=str(self.authority))
+        try:
+            with urllib.request.urlopen(request, context=context, timeout=10) as response:
+                return Answer(response.status, response.read(), response.headers)
+        except urllib.error.HTTPError as error:
+            with error:
+                return Answer(error.code, error.read(), error.headers)
+
+    def namespace(self, name: str, labels: dict[str, str] | None = None) -> str:
+        body = {"metadata": {"name": name, "labels": labels or {}}}
+        assert self.request("POST", "/api/v1/namespaces", body).code == 201
+        return name
+
+    def running_pod(self, namespace: str, name: str, *containers: str) -> Any:
+        """A pod that a kubelet has started."""
+        names = containers or ("main",)
+        spec = {"containers": [{"name": c, "image": "busybox:1.36"} for c in names]}
+        obj = {"metadata": {"name": name, "namespace": namespace}, "spec": spec}
+        state = {"running": {"startedAt": "2026-01-01T00:00:00Z"}}
+
+        def start() -> Any:
+            self.registry.create("pods", obj)
+            self.registry.bind(namespace, name, "lab-1")
+            statuses = [
+                {"name": c, "ready": True, "restartCount": 0, "state": state, "image": "busybox"}
+                for c in names
+            ]
+            ready = {"type": "Ready", "status": "True"}
+            status = {"phase": "Running", "podIP": "10.244.1.5", "containerStatuses": statuses}
+            return self.registry.set_status(
+                "pods", namespace, name, {**status, "conditions": [ready]}
+            )
+
+        return self.inside(start)
+
+
+@dataclass
+class Answer:
+    code: int
+    raw: bytes
+    headers: Any
+
+    @property
+    def json(self) -> Any:
+        import json
+
+        return json.loads(self.raw)
+
+    @property
+    def message(self) -> str:
+        return str(self.json["message"])
+
+
+@contextlib.contextmanager
+def serving(directory: Path) -> Iterator[Cluster]:
+    loop = asyncio.new_event_loop()
+    thread = threading.Thread(target=loop.run_forever, daemon=True)
+    thread.start()
+    sock = socket.create_server(("127.0.0.1", 0))
+    certificates, store, runtime = issue(), Store(), HostRuntime()
+    registry = Registry(store)
+    api = Api(registry, runtime, Tokens(ADMIN, store), certificates)
+
+    async def start() -> None:
+        for name in ("default", "kube-system"):
+            registry.create("namespaces", {"metadata": {"name": name}})
+        await api.start(sock)
+
+    asyncio.run_coroutine_threadsafe(start(), loop).result(10)
+    port = sock.getsockname()[1]
+    authority, kubeconfig = directory / "ca.pem", directory / "kubeconfig"
+    authority.write_bytes(certificates.authority)
+    kubeconfig.write_text(dump(_kubeconfig(port, authority)))
+    try:
+        yield Cluster(registry, api, runtime, loop, port, kubeconfig, authority)
+    finally:
+        asyncio.run_coroutine_threadsafe(api.stop(), loop).result(10)
+        loop.call_soon_threadsafe(loop.stop)
+        thread.join(10)
+        loop.close()
+
+
+def _kubeconfig(port: int, authority: Path) -> Any:
+    cluster = {"server": f"https://127.0.0.1:{port}", "certificate-authority": str(authority)}
+    return {
+        "apiVersion": "v1",
+        "kind": "Config",
+        "current-context": "lab",
+        "clusters": [{"name": "lab", "cluster": cluster}],
+        "users": [{"name": "admin", "user": {"token": ADMIN}}],
+        "contexts": [{"name": "lab", "context": {"cluster": "lab", "user": "admin"}}],
+    }
+
+
+@pytest.fixture(scope="module")
+def cluster(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Cluster]:
+    with serving(tmp_path_factory.mktemp("api")) as running:
+        yield running
+
+
+@pytest.fixture(scope="module")
+def kubectl(cluster: Cluster, tmp_path_factory: pytest.TempPathFactory) -> Callable[..., Any]:
+    """Runs the real kubectl; its result has `returncode`, `stdout` and `stderr`."""
+    if KUBECTL is None:
+        pytest.skip("kubectl is not installed")
+    home = tmp_path_factory.mktemp("home")
+
+    def run(*arguments: str, input: str | None = None, check: bool = True) -> Any:
+        environment = {**os.environ, "KUBECONFIG": str(cluster.kubeconfig), "HOME": str(home)}
+        done = subprocess.run(
+            [str(KUBECTL), *arguments],
+            input=input,
+            capture_output=True,
+            text=True,
+            timeout=60,
+            env=environment,
+        )
+        assert not check or done.returncode == 0, done.stderr
+        return done
+
+    return run
