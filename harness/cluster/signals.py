@@ -42,11 +42,12 @@ class Stop:
     Outside the main thread Python installs no handlers; then it only keeps still.
     """
 
-    def __init__(self, now: Callable[[], float] = time.monotonic) -> None:
+    def __init__(self, now: Callable[[], float] = time.monotonic, echo: float = ECHO) -> None:
         self.number = 0
         """The first signal; 0 for none."""
         self.hurried = False
         self._now = now
+        self._echo = echo
         self._interrupted_at: float | None = None
         self._shields = 0
         self._raised = False
@@ -103,7 +104,7 @@ class Stop:
         first = self._interrupted_at
         if first is None and not self.number:
             self._interrupted_at = now
-        elif first is None or now - first >= ECHO:
+        elif first is None or now - first >= self._echo:
             self.hurried = True
 
     def _raise_if_due(self) -> None:

@@ -27,7 +27,7 @@ from harness.cluster.custody.restore import Restoration, restore
 from harness.cluster.custody.session import Session
 from harness.cluster.custody.snapshot import key_of, take
 from harness.cluster.objects import Object, Ref, Resource, resource_for
-from harness.cluster.signals import Stop
+from harness.cluster.signals import Stop, Stopped
 from harness.cluster.watchdog import Watchdog
 from harness.errors import NpolError, RestoreIncomplete
 from harness.model.result import RestoreResult
@@ -115,18 +115,25 @@ class Custody:
             state_directory=state_directory,
         )
         stop = stop or Stop()
-        with stop.shield():
-            opened = Opening(connection, terms, stop).open()
-            session = Session(
-                connection=connection,
-                writer=opened.writer,
-                run_id=run_id,
-                stop=stop,
-                check_lock=opened.lock.check,
-                replace_allowed=replace,
-                gitops_allowed=gitops_ok,
-            )
-            return cls(session, opened.lock, opened.watchdog)
+        custody = None
+        try:
+            with stop.shield():
+                opened = Opening(connection, terms, stop).open()
+                session = Session(
+                    connection=connection,
+                    writer=opened.writer,
+                    run_id=run_id,
+                    stop=stop,
+                    check_lock=opened.lock.check,
+                    replace_allowed=replace,
+                    gitops_allowed=gitops_ok,
+                )
+                custody = cls(session, opened.lock, opened.watchdog)
+        except Stopped:
+            if custody is not None:
+                custody.close()
+            raise
+        return custody
 
     # -- while the run goes on
 

@@ -19,6 +19,7 @@ from uuid import uuid4
 
 from harness.cluster.api_errors import ApiError, LostReply
 from harness.cluster.connection import Connection
+from harness.cluster.custody import sending
 from harness.cluster.custody.content import RUN
 from harness.cluster.custody.process import Identity, myself
 from harness.cluster.failpoints import around
@@ -190,15 +191,11 @@ class Lock:
         body = self._body(namespace, myself())
         try:
             with around("lease.create"):
-                lease = self._connection.create(body)
+                lease = sending.create(self._connection, body, self._is_mine)
         except ApiError as error:
-            found = self._connection.get(ref(namespace))
-            if found is None and isinstance(error, LostReply):
-                lease = self._connection.create(body)
-            elif found is None or not self._is_mine(found):
-                raise held_by(namespace, found) if error.status == 409 else error from None
-            else:
-                lease = found
+            if error.status != 409:
+                raise
+            raise held_by(namespace, self._connection.get(ref(namespace))) from None
         self._held[namespace] = _Held(lease, began)
 
     def _keep(self) -> None:

@@ -84,6 +84,7 @@ class Opening:
             run_id=self._terms.run_id,
             cluster_uid=cluster_uid(self._connection),
             story=self._terms.story,
+            namespaces=self._terms.namespaces,
             started=datetime.now(UTC).isoformat(timespec="milliseconds"),
             host=me.host,
             pid=me.pid,

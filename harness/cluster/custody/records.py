@@ -76,6 +76,8 @@ class Header:
     run_id: str
     cluster_uid: str
     story: str
+    namespaces: tuple[str, ...]
+    """Where its locks and debug pods may be."""
     started: str
     host: str
     pid: int
@@ -152,6 +154,11 @@ class Journal:
             self.records[entry.number] = entry
         else:
             self.left = entry
+
+    @property
+    def namespaces(self) -> tuple[str, ...]:
+        """Where locks and debug pods of the run may be."""
+        return self.header.namespaces if self.header else ()
 
     @property
     def history(self) -> list[Record]:
@@ -236,7 +243,7 @@ def _entry(data: dict[str, Any]) -> Entry:
 
 def _made(kind: str, data: dict[str, Any]) -> Entry:
     if kind == "header":
-        return Header(**data)
+        return Header(**data | {"namespaces": tuple(data["namespaces"])})
     if kind == "place":
         return Place(**data)
     if kind == "left":

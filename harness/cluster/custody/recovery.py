@@ -172,7 +172,7 @@ def _read(run_id: str, chunks: tuple[Object, ...], here: Lines) -> Found | None:
         host=header.host,
         pid=header.pid,
         user=header.user,
-        namespaces=tuple(journal.places),
+        namespaces=journal.namespaces,
         left=journal.left is not None,
         local=not chunks,
         damage=damage if missing or not here else "",
@@ -227,7 +227,7 @@ def _sign_of_life(connection: Connection, found: Found, sleep: Callable[[float],
     known = process.alive(found.header.process, found.header.pid)
     if known is not None:
         return f"it is still running here, pid {found.header.pid}" if known else ""
-    leases = {n: connection.get(ref(n)) for n in found.journal.places}
+    leases = {n: connection.get(ref(n)) for n in found.journal.namespaces}
     held = {n: le for n, le in leases.items() if le and holder_of(le) == found.run.run_id}
     renewed = watch_renewals(connection, held, sleep=sleep)
     return f"it still renews its locks, from {found.header.host}" if renewed else ""
@@ -238,12 +238,12 @@ def permit(connection: Connection, journal: Journal) -> None:
     keys = [record.key for record in journal.history]
     kinds = {connection.resource(key.api_version, key.kind) for key in keys}
     made = {key.name for key in keys if key.kind == "Namespace"}
-    connection.permit(namespaces={*journal.places, *made}, kinds=kinds)
+    connection.permit(namespaces={*journal.namespaces, *made}, kinds=kinds)
 
 
 def _take_over(connection: Connection, lock: Lock, journal: Journal) -> str:
     """Become the holder of the run's locks; who else holds one, "" for nobody."""
-    for place in take_places(connection, journal.places).places.values():
+    for place in take_places(connection, journal.namespaces).places.values():
         lease = connection.get(ref(place.name))
         if lease is None and place.uid:
             try:
@@ -291,7 +291,7 @@ def conclude(
     The journal stays while anything differs; the locks stay while it is the run's doing, so
     that nobody takes a half restored namespace for a baseline.
     """
-    pods = delete_debug_pods(connection, writer.says.places, run_id, within=PODS_WITHIN)
+    pods = delete_debug_pods(connection, writer.says.namespaces, run_id, within=PODS_WITHIN)
     done = done.with_problems([Problem(text=text, ours=True) for text in pods])
     if not done.ours_left:
         lock.release()
@@ -305,5 +305,5 @@ def conclude(
 
 def conclude_left(connection: Connection, writer: JournalWriter, lock: Lock, run_id: str) -> None:
     """After `leave`: pods and locks go, the journal stays for `npol rollback`."""
-    delete_debug_pods(connection, writer.says.places, run_id, within=PODS_WITHIN)
+    delete_debug_pods(connection, writer.says.namespaces, run_id, within=PODS_WITHIN)
     lock.release()

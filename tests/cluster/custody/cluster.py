@@ -156,9 +156,10 @@ class Cluster:
         self._tasks = [asyncio.create_task(part.run()) for part in parts]
 
     async def _stop(self):
-        for task in self._tasks:
+        tasks = asyncio.all_tasks() - {asyncio.current_task()}
+        for task in tasks:
             task.cancel()
-        await asyncio.gather(*self._tasks, return_exceptions=True)
+        await asyncio.gather(*tasks, return_exceptions=True)
         for connection in self.api._runner.server.connections:
             connection.transport.abort()  # clients keep theirs open, and TLS would wait for them
         await self.api.stop()
