@@ -16,6 +16,7 @@ from typing import Any
 from harness.lab import api, system
 from harness.lab.controllers import controllers
 from harness.lab.kubeconfig import write_kubeconfig
+from harness.lab.listeners import api_for_pods, serve_kubelets
 from harness.lab.net.dns import NameServer
 from harness.lab.net.names import Names
 from harness.lab.net.network import Network
@@ -84,13 +85,14 @@ async def _start(parts: _Parts, tasks: asyncio.TaskGroup) -> None:
     work: list[Coroutine[Any, Any, None]] = [parts.network.run(parts.store), parts.kubelet.run()]
     for controller in controllers(parts.registry, ca=certificates.authority.decode()):
         work.append(controller.run())
+    work.append(serve_kubelets(parts.network, nodes, certificates.context))
     for coroutine in work:
         tasks.create_task(coroutine)
     await _complete(parts.store)
     await parts.network.settled()
     listener = socket.socket(fileno=parts.settings["listener"])
     server = api.Api(parts.registry, parts.kubelet.runtime, parts.tokens, certificates)
-    await server.start(listener)
+    await server.start(listener, api_for_pods())
     write_kubeconfig(
         parts.directory / "kubeconfig",
         port=listener.getsockname()[1],

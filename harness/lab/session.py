@@ -30,7 +30,6 @@ PATIENCE = 60.0
 """Seconds in which a lab must be ready, also on a machine under heavy load."""
 FAREWELL = 5.0
 YOUNG = 10.0
-"""Seconds for which a directory without a lock may be one that is being made."""
 NAMESPACES = ("--user", "--map-root-user", "--mount", "--pid", "--net", "--ipc", "--uts")
 
 
@@ -74,7 +73,7 @@ class Lab:
             Refused: this machine cannot have a lab; the message says why and what to do.
         """
         require_tools()
-        _sweep(Path(tempfile.gettempdir()))
+        sweep(Path(tempfile.gettempdir()))
         id = f"npol{secrets.token_hex(3)}"
         directory = Path(tempfile.gettempdir(), PREFIX + id)
         directory.mkdir(mode=0o700)
@@ -199,12 +198,17 @@ def _lock(directory: Path) -> int:
     return handle
 
 
-def _sweep(temporary: Path) -> None:
-    """Remove what labs left that could not clean up: both their processes were killed."""
+def sweep(temporary: Path, *, young: float = YOUNG) -> None:
+    """
+    Remove what labs left that could not clean up: all their processes were killed.
+
+    Args:
+        young: seconds for which a directory is left alone: it may not be locked yet.
+    """
     for directory in temporary.glob(f"{PREFIX}*"):
         with contextlib.suppress(OSError):
             about = directory.lstat()
-            if about.st_uid == os.getuid() and time.time() - about.st_mtime > YOUNG:
+            if about.st_uid == os.getuid() and time.time() - about.st_mtime >= young:
                 _remove_unless_held(directory)
 
 

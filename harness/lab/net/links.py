@@ -33,8 +33,6 @@ _SETTINGS = {
     "net/ipv4/conf/default/send_redirects": "0",
     "net/ipv4/conf/all/arp_ignore": "0",
     "net/ipv4/conf/all/arp_announce": "0",
-    "net/ipv6/conf/all/disable_ipv6": "1",
-    "net/ipv6/conf/default/disable_ipv6": "1",
 }
 """A new namespace takes over some of the host's settings, so all that matter are set."""
 
@@ -42,9 +40,15 @@ _SETTINGS = {
 def make_router() -> None:
     """Let this namespace pass packets on, whatever the host's own settings are."""
     for name, value in _SETTINGS.items():
-        path = Path("/proc/sys", name)
-        if path.exists():  # a kernel without IPv6
-            path.write_text(value)
+        Path("/proc/sys", name).write_text(value)
+    without_ipv6()
+
+
+def without_ipv6() -> None:
+    """The lab has IPv4 only, and a kernel may lack the rest."""
+    switch = Path("/proc/sys/net/ipv6/conf/all/disable_ipv6")
+    if switch.exists():
+        switch.write_text("1")
 
 
 @dataclass
@@ -117,7 +121,7 @@ def _opened(path: str) -> Iterator[int]:
 
 def _configure_pod(netns: str, ip: str) -> None:
     with inside(netns):
-        Path("/proc/sys/net/ipv6/conf/all/disable_ipv6").write_text("1")
+        without_ipv6()
         links = Links()
         try:
             index = links._index(POD_LINK)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from harness.lab.net.links import POD_LINK, Links
+from harness.lab.net.links import POD_LINK, Links, without_ipv6
 from harness.lab.net.namespaces import inside
 
 
@@ -33,6 +33,7 @@ def attach(links: Links, place: Place, *, cable: str, netns: str) -> None:
     links.cable(cable, netns)
     links.address(cable, place.gateway, 24)
     with inside(netns):
+        without_ipv6()
         far = Links()
         try:
             far.up("lo")
