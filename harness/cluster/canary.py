@@ -159,7 +159,7 @@ def _given_up(answers: Sequence[Answer], what: str) -> Exception:
     seen = "; ".join(f"{a.key}: {a.outcome.value}" for a in answers)
     return Refused(
         f"{what} ({seen})",
-        hint="is the network plugin's policy engine installed and switched on? `npol doctor`",
+        hint="`npol doctor` shows the engine, its agents, and policies of other kinds",
     )
 
 

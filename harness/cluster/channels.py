@@ -90,7 +90,7 @@ def status_of(data: bytes) -> ExecStatus:
         raise ExecBroken("the status of the command cannot be read") from None
     if outcome == "Success":
         return ExecStatus(exit_code=0)
-    message = plain(str(status.get("message") or status.get("reason") or "no message"), limit=300)
+    message = plain(str(status.get("message") or status.get("reason") or "no message"))
     return ExecStatus(exit_code=_exit_code(status), message=message)
 
 

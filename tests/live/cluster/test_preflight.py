@@ -1,0 +1,222 @@
+"""Preflight, rights and engines on a real cluster."""
+
+from __future__ import annotations
+
+import os
+
+import pytest
+import yaml
+
+from harness.cluster.canary import Canary, Pair
+from harness.cluster.connection import Forbidden, Mode, connect
+from harness.cluster.engine import Enforces, detect, gather
+from harness.cluster.exec import ExecBroken, run_once
+from harness.cluster.foreign import foreign_policies
+from harness.cluster.objects import NAMESPACES, Ref
+from harness.cluster.preflight import Plan, missing_rights, preflight
+from harness.cluster.rbac import manifests
+from harness.cluster.retry import Clock
+from harness.errors import InputError, Refused
+from harness.model.expectation import Outcome
+from harness.model.probe import Answer
+from tests.live.conftest import permitted, pod_manifest, start
+
+pytestmark = pytest.mark.live
+
+ROLES = ("Role", "RoleBinding", "ClusterRole", "ClusterRoleBinding", "ServiceAccount")
+
+
+def test_a_cluster_is_described(connected, namespace):
+    pod = pod_manifest(namespace, "box")
+
+    found = preflight(connected(), Plan(namespaces=[namespace], changed=[namespace], pods=[pod]))
+
+    assert found.uid
+    assert found.version.startswith("v1.")
+    assert found.engine.evidence
+
+
+def test_what_admission_says_is_said_verbatim(connected, namespace):
+    pod = pod_manifest(namespace, "box")
+    pod["spec"]["containers"][0]["name"] = "Not A Name"
+
+    with pytest.raises(Refused, match="must consist of lower case alphanumeric"):
+        preflight(connected(), Plan(namespaces=[namespace], changed=[namespace], pods=[pod]))
+
+
+def test_pod_security_is_met_before_anything_is_made(connected, namespace):
+    connection = permitted(connected(), namespace)
+    enforce = {"pod-security.kubernetes.io/enforce": "restricted"}
+    ref = Ref(NAMESPACES, "", namespace)
+    connection.patch(ref, {"metadata": {"labels": enforce}})
+    good, bad = pod_manifest(namespace, "box"), pod_manifest(namespace, "box")
+    bad["spec"]["containers"][0]["securityContext"] = {}
+
+    try:
+        preflight(connection, Plan(namespaces=[namespace], changed=[namespace], pods=[good]))
+        with pytest.raises(Refused, match='violates PodSecurity "restricted'):
+            preflight(connection, Plan(namespaces=[namespace], changed=[namespace], pods=[bad]))
+    finally:
+        connection.patch(ref, {"metadata": {"labels": dict.fromkeys(enforce)}})
+
+
+@pytest.fixture
+def robot(connected, namespace, tmp_path, target):
+    """A service account with the printed roles of a mode; connects as it."""
+    admin = connected()
+    kinds = [admin.resource("rbac.authorization.k8s.io/v1", kind) for kind in ROLES[:4]]
+    kinds.append(admin.resource("v1", "ServiceAccount"))
+    admin.permit(namespaces=[namespace], kinds=kinds)
+    made: list[Ref] = []
+
+    def bound(mode, without=None):
+        for obj in manifests(mode, [namespace], account_namespace=namespace):
+            place = obj["metadata"].get("namespace", "")
+            if obj["kind"] not in ROLES or place not in ("", namespace):
+                continue
+            if not place:  # cluster-wide names are shared: make them this test's own
+                obj["metadata"]["name"] += f"-{namespace}"
+                if "roleRef" in obj:
+                    obj["roleRef"]["name"] += f"-{namespace}"
+            if without and "rules" in obj:
+                obj["rules"] = without(obj["rules"])
+            made.append(admin.ref_of(admin.create(obj)))
+        as_robot = f"system:serviceaccount:{namespace}:npol"
+        return connect(
+            kubeconfig=_acting_as(admin.settings, as_robot, tmp_path), context="robot", mode=mode
+        )
+
+    yield bound
+    for ref in reversed(made):
+        admin.delete(ref)
+
+
+def _acting_as(settings, user, directory):
+    content = settings.loadable({**settings.user, "as": user})
+    content["contexts"][0]["name"] = "robot"
+    path = directory / "robot.kubeconfig"
+    path.write_text(yaml.safe_dump(content))
+    path.chmod(0o600)
+    return str(path)
+
+
+def lacking(connection, namespace):
+    """Missing rights in this namespace and cluster-wide; the state namespace is not ours here."""
+    found = missing_rights(connection, [namespace])
+    return [f.what for f in found if "npol-system" not in f.what]
+
+
+@pytest.mark.parametrize("mode", Mode)
+def test_the_printed_roles_are_enough_for_their_mode(robot, namespace, mode):
+    assert lacking(robot(mode), namespace) == []
+
+
+def test_a_verb_that_is_taken_away_is_named(robot, namespace):
+    def without(rules):
+        return [
+            {**r, "verbs": [v for v in r["verbs"] if v != "create"]}
+            if r["resources"] == ["networkpolicies"]
+            else r
+            for r in rules
+        ]
+
+    assert lacking(robot(Mode.APPLY, without), namespace) == [
+        f"may not create networkpolicies.networking.k8s.io in namespace {namespace}"
+    ]
+
+
+def test_missing_rights_are_named_by_the_server_too(robot, namespace):
+    connection = robot(Mode.READ_ONLY)
+
+    with pytest.raises(Forbidden, match="may not list secrets in namespace"):
+        connection.list(connection.resource("v1", "Secret"), namespace)
+
+
+def test_an_engine_is_detected_without_rights(robot):
+    engine = detect(gather(robot(Mode.READ_ONLY)))
+
+    assert any("not allowed to read" in line for line in engine.evidence)
+
+
+def test_other_policy_kinds_are_found(connected, namespace):
+    connection = permitted(connected(), namespace)
+    try:
+        kind = connection.resource("cilium.io/v2", "CiliumNetworkPolicy")
+    except InputError:
+        pytest.skip("this cluster serves no CiliumNetworkPolicy")
+    connection.permit(namespaces=[namespace], kinds=[kind])
+    made = connection.create(
+        {
+            "apiVersion": kind.api_version,
+            "kind": kind.kind,
+            "metadata": {"name": "other", "namespace": namespace},
+            "spec": {"endpointSelector": {"matchLabels": {"app": "nobody"}}, "ingress": [{}]},
+        }
+    )
+
+    found = foreign_policies(connection, [namespace])
+    connection.delete(connection.ref_of(made))
+
+    assert f"CiliumNetworkPolicy {namespace}/other (cilium.io)" in found.found
+
+
+class Direct:
+    """Writes the canary's policies straight to the cluster."""
+
+    def __init__(self, connection):
+        self.connection = connection
+
+    def create(self, policy):
+        self.connection.create(policy)
+
+    def delete(self, policy):
+        self.connection.delete(self.connection.ref_of(policy))
+
+
+def asker(connection):
+    """Asks by one exec for each probe; enough for a canary."""
+
+    def ask(source, probes):
+        return {p.key: _asked(connection, source, p) for p in probes}
+
+    return ask
+
+
+def _asked(connection, source, probe):
+    argv = ["nc", "-z", "-w", "1", probe.address, str(probe.port)]
+    try:
+        result = run_once(connection, source, ["timeout", "3", *argv], timeout=10)
+    except ExecBroken as error:
+        return Answer(key=probe.key, outcome=Outcome.ERROR, detail=error.reason)
+    if result.exit_code == 0:
+        return Answer(key=probe.key, outcome=Outcome.OPEN)
+    refused = "refused" in result.stderr
+    return Answer(key=probe.key, outcome=Outcome.REFUSED if refused else Outcome.TIMEOUT)
+
+
+def test_the_canary_agrees_with_the_engine(connected, namespace):
+    connection = permitted(connected(), namespace)
+    server = ["sh", "-c", "while :; do nc -l -k -p 8080 >/dev/null; done"]
+    target_pod = pod_manifest(namespace, "target")
+    target_pod["spec"]["containers"][0]["command"] = server
+    target = start(connection, target_pod)
+    source = start(connection, pod_manifest(namespace, "source"))
+    engine = detect(gather(connection))
+    canary = Canary(
+        ask=asker(connection),
+        writer=Direct(connection),
+        pairs=[Pair(source=source, target=target, port=8080)],
+        source_labels={"app": "source"},
+        target_labels={"app": "target"},
+        clock=Clock(),
+        within=15.0,
+    )
+
+    if engine.enforces is Enforces.NO or os.environ.get("NPOL_TEST_ENFORCES") == "no":
+        with pytest.raises(Refused, match="not enforced here"):
+            canary.prove()
+        assert engine.enforces is not Enforces.YES
+    else:
+        proof = canary.prove()
+        assert proof.denial <= engine.denial
+        assert proof.closed_after < 15

@@ -1,0 +1,144 @@
+"""
+A real cluster: any context may be given, by --kube-context or NPOL_TEST_CONTEXT.
+
+Every module of tests works in a namespace of its own, which is gone when the module ends.
+"""
+
+from __future__ import annotations
+
+import os
+import secrets
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import pytest
+
+from harness.cluster.connection import ApiError, Connection, Mode, connect
+from harness.cluster.objects import DEPLOYMENTS, NAMESPACES, PODS, Ref
+from harness.model.probe import PodRef
+
+IMAGE = "docker.io/nicolaka/netshoot:v0.15"
+READY_WITHIN = 120.0
+
+
+@dataclass(frozen=True)
+class Target:
+    """Which cluster is tested."""
+
+    kubeconfig: str | None
+    context: str
+
+
+@pytest.fixture(scope="session")
+def target(pytestconfig) -> Target:
+    context = pytestconfig.getoption("kube_context", None) or os.environ.get("NPOL_TEST_CONTEXT")
+    if not context:
+        pytest.fail("live tests need a cluster: --kube-context NAME or NPOL_TEST_CONTEXT=NAME")
+    return Target(pytestconfig.getoption("kubeconfig", None), context)
+
+
+@pytest.fixture(scope="session")
+def connected(target) -> Callable[..., Connection]:
+    """Connect to the cluster in a mode."""
+
+    def to(mode: Mode = Mode.APPLY) -> Connection:
+        return connect(kubeconfig=target.kubeconfig, context=target.context, mode=mode)
+
+    return to
+
+
+@pytest.fixture(scope="module")
+def namespace(connected):
+    """A namespace of this module alone."""
+    name = f"npol-live-{secrets.token_hex(4)}"
+    connection = permitted(connected(), name)
+    connection.create({"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": name}})
+    yield name
+    connection.delete(Ref(NAMESPACES, "", name))
+    wait_until(lambda: connection.get(Ref(NAMESPACES, "", name)) is None, f"{name} to go")
+
+
+def permitted(connection: Connection, namespace: str) -> Connection:
+    """May write there what tests write."""
+    connection.permit(namespaces=[namespace], kinds=[NAMESPACES, DEPLOYMENTS])
+    return connection
+
+
+def pod_manifest(namespace: str, name: str, **spec) -> dict:
+    """A pod that answers HTTP on port 8080 and has the usual tools."""
+    server = (
+        "while :; do printf 'HTTP/1.0 200 OK\\r\\nContent-Length: 2\\r\\n\\r\\nok' "
+        "| nc -l -p 8080 -q 0 -w 3; done"
+    )
+    container = {
+        "name": "main",
+        "image": IMAGE,
+        "command": ["sh", "-c", server],
+        "workingDir": "/tmp",
+        "securityContext": {
+            "allowPrivilegeEscalation": False,
+            "capabilities": {"drop": ["ALL"]},
+        },
+    }
+    security = {
+        "runAsNonRoot": True,
+        "runAsUser": 65532,
+        "seccompProfile": {"type": "RuntimeDefault"},
+    }
+    return {
+        "apiVersion": "v1",
+        "kind": "Pod",
+        "metadata": {"name": name, "namespace": namespace, "labels": {"app": name}},
+        "spec": {
+            "containers": [container],
+            "securityContext": security,
+            "automountServiceAccountToken": False,
+            "terminationGracePeriodSeconds": 0,
+            **spec,
+        },
+    }
+
+
+def start(connection: Connection, manifest: dict) -> PodRef:
+    """Create a pod and wait until its containers are ready."""
+    for _ in range(50):  # a new namespace has no service account for a moment
+        try:
+            made = connection.create(manifest)
+            break
+        except ApiError as error:
+            if "serviceaccount" not in str(error):
+                raise
+            time.sleep(0.1)
+    ref = connection.ref_of(made)
+    wait_until(lambda: _is_ready(connection.get(ref)), f"{ref} to be ready")
+    pod = connection.get(ref)
+    return PodRef(
+        namespace=ref.namespace,
+        name=ref.name,
+        uid=pod["metadata"]["uid"],
+        ip=pod["status"]["podIP"],
+        node=pod["spec"]["nodeName"],
+        container=pod["spec"]["containers"][0]["name"],
+    )
+
+
+def stop(connection: Connection, pod: PodRef) -> None:
+    """Delete a pod and wait until it is gone."""
+    ref = Ref(PODS, pod.namespace, pod.name)
+    connection.delete(ref, uid=pod.uid, grace=0)
+    wait_until(lambda: connection.get(ref) is None, f"{pod} to go")
+
+
+def _is_ready(pod) -> bool:
+    conditions = (pod or {}).get("status", {}).get("conditions") or ()
+    return any(c["type"] == "ContainersReady" and c["status"] == "True" for c in conditions)
+
+
+def wait_until(holds: Callable[[], bool], what: str) -> None:
+    """Poll the cluster; a real one has a clock of its own."""
+    deadline = time.monotonic() + READY_WITHIN
+    while not holds():
+        if time.monotonic() > deadline:
+            pytest.fail(f"waited {READY_WITHIN:.0f} s for {what}")
+        time.sleep(0.1)
