@@ -72,8 +72,7 @@ CASES = [
         [
             policy(
                 "p",
-                "{podSelector: {matchExpressions:"
-                " [{key: tier, operator: NotIn, values: [c]}]}}",
+                "{podSelector: {matchExpressions: [{key: tier, operator: NotIn, values: [c]}]}}",
             )
         ],
         "z/a -> x/a:80",
@@ -249,8 +248,18 @@ CASES = [
         "allow",
     ),
     ("ip-block-one-family", [out_of_x(ALL_OUT)], "x/a -> outside6:443 v6", "deny"),
-    ("ip-block-other-family", [out_of_x("{to: [{ipBlock: {cidr: '::/0'}}]}")], "x/a -> outside6:443 v6", "allow"),
-    ("ip-block-unknown-address", [out_of_x(f"{{to: [{{ipBlock: {OUTSIDE}}}]}}")], "x/a -> anywhere:443", "?"),
+    (
+        "ip-block-other-family",
+        [out_of_x("{to: [{ipBlock: {cidr: '::/0'}}]}")],
+        "x/a -> outside6:443 v6",
+        "allow",
+    ),
+    (
+        "ip-block-unknown-address",
+        [out_of_x(f"{{to: [{{ipBlock: {OUTSIDE}}}]}}")],
+        "x/a -> anywhere:443",
+        "?",
+    ),
     ("ip-block-whole-unknown-address", [out_of_x(ALL_OUT)], "x/a -> anywhere:443", "allow"),
     ("ip-block-selects-pods-in", [into_x(ALL_IN)], "z/a -> x/a:80", ("?", "allow", "deny")),
     ("ip-block-selects-pods-out", [out_of_x(ALL_OUT)], "x/a -> z/a:80", ("?", "allow", "deny")),
@@ -260,7 +269,12 @@ CASES = [
         "x/a -> z/a:80",
         ("?", "allow", "deny"),
     ),
-    ("selectors-never-outside", [into_x("{from: [{namespaceSelector: {}}]}")], "outside -> x/a:80", "deny"),
+    (
+        "selectors-never-outside",
+        [into_x("{from: [{namespaceSelector: {}}]}")],
+        "outside -> x/a:80",
+        "deny",
+    ),
     # a pod to itself
     ("itself-by-address", [DENY_IN, DENY_OUT], "x/a -> x/a:80", "allow"),
     (
@@ -282,7 +296,12 @@ CASES = [
     ),
     ("host-pod-selected-as-subject", [DENY_OUT_Z], "z/far -> x/a:80", ("?", "allow", "allow")),
     ("pod-to-node", [DENY_OUT], "x/a -> node n1:10250", "deny"),
-    ("pod-to-node-by-selector", [out_of_x("{to: [{namespaceSelector: {}}]}")], "x/a -> node n1:10250", "deny"),
+    (
+        "pod-to-node-by-selector",
+        [out_of_x("{to: [{namespaceSelector: {}}]}")],
+        "x/a -> node n1:10250",
+        "deny",
+    ),
     (
         "pod-to-node-by-ip-block",
         [out_of_x("{to: [{ipBlock: {cidr: 192.168.0.0/24}}]}")],
@@ -297,7 +316,12 @@ CASES = [
     ),
     # from outside
     ("node-port-deny", [DENY_IN], "outside -> svc x/outside:80", "deny"),
-    ("node-port-all-addresses", [into_x(ALL_IN)], "outside -> svc x/outside:80", ("?", "allow", "allow")),
+    (
+        "node-port-all-addresses",
+        [into_x(ALL_IN)],
+        "outside -> svc x/outside:80",
+        ("?", "allow", "allow"),
+    ),
     (
         "node-port-clients-address",
         [into_x("{from: [{ipBlock: {cidr: 203.0.113.9/32}}]}")],
@@ -314,8 +338,13 @@ CASES = [
     # pods that are gone, families that are not there
     ("finished-pod", [], "x/a -> z/done:80", "?"),
     ("family-not-there", [], "x/a -> z/a:80 v6", "?"),
-    ("family-each-on-its-own", [out_of_x("{to: [{podSelector: {}}]}")], "x/a -> x/b:3001 v6", "allow"),
-]  # fmt: skip
+    (
+        "family-each-on-its-own",
+        [out_of_x("{to: [{podSelector: {}}]}")],
+        "x/a -> x/b:3001 v6",
+        "allow",
+    ),
+]
 
 _WORDS = {True: "allow", False: "deny", None: "?"}
 

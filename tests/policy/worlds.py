@@ -112,7 +112,8 @@ apiVersion: v1
 kind: Pod
 metadata: {{name: {name}, namespace: {namespace}, labels: {{{labels}}}}}
 spec:
-  {{{more} nodeName: {node}, containers: [{{name: c, ports: [{{name: web, containerPort: {port}}}]}}]}}
+  {{{more} nodeName: {node},
+    containers: [{{name: c, ports: [{{name: web, containerPort: {port}}}]}}]}}
 status: {{phase: {phase}, podIPs: [{ips}], conditions: [{{type: Ready, status: 'True'}}]}}
 """
 
