@@ -8,7 +8,7 @@ first of its items is reached; each item then reads its own result.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Generator, Iterable, Iterator
 from contextlib import ExitStack
 from dataclasses import replace
 from pathlib import Path
@@ -138,7 +138,8 @@ class StepNode(pytest.Collector):
 
     def collect(self) -> Iterable[pytest.Item]:
         _mark(self, self.step.tags)
-        for claim in (*self.step.checks, *self.step.flows):
+        claims: list[Flow | StateCheck] = [*self.step.checks, *self.step.flows]
+        for claim in claims:
             yield FlowItem.from_parent(self, name=claim.name, step=self.step, claim=claim)
 
 
@@ -257,7 +258,7 @@ class Runs:
             raise RestoreIncomplete("; ".join(restored.problems), hint=remedy)
 
     @pytest.hookimpl(wrapper=True)
-    def pytest_runtest_makereport(self, item: pytest.Item) -> Iterator[None]:
+    def pytest_runtest_makereport(self, item: pytest.Item) -> Generator[None, Any, Any]:
         """Results travel with the reports, so that xdist's controller has them, too."""
         report: Any = yield
         if isinstance(item, FlowItem) and item.result is not None:

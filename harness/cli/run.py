@@ -66,8 +66,9 @@ def _until(story: Story, to: str | None) -> Story:
     if to not in names:
         raise InputError(f"story {story.name!r} has no step {to!r}", hint=f"one of: {names}")
     wanted = story.steps[: names.index(to) + 1]
-    results = {(s.name, c.name) for s in wanted for c in (*s.flows, *s.checks)}
-    return replayed(story, Selection(frozenset(results)))
+    flows = {(s.name, f.name) for s in wanted for f in s.flows}
+    checks = {(s.name, c.name) for s in wanted for c in s.checks}
+    return replayed(story, Selection(frozenset(flows | checks)))
 
 
 def _tell(run: StoryRun, terminal: Terminal, file: str | None) -> int:

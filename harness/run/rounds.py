@@ -11,7 +11,7 @@ from typing import Protocol
 from harness import plan, verdict
 from harness.model.expectation import Outcome, Word
 from harness.model.probe import Answer, PodRef, Probe
-from harness.model.result import Evidence, Judgement
+from harness.model.result import Evidence, Judgement, Role
 from harness.model.story import Flow, FlowKind
 from harness.model.target import Target
 from harness.run.ledger import Ledger
@@ -125,7 +125,11 @@ class Rounds:
 
     def _evidence(self, a: Asked, answers: Mapping[str, Answer]) -> tuple[Evidence, ...]:
         return tuple(
-            Evidence(role=q.role, subject=q.subject, answer=answers[_key(a.source, q.probe.key)])
+            Evidence(
+                role=q.role,
+                subject=q.subject,
+                answer=_of_address(q, answers[_key(a.source, q.probe.key)]),
+            )
             for q in a.questions
         )
 
@@ -163,6 +167,16 @@ class Rounds:
 
 def _key(source: Asks, probe_key: str) -> str:
     return f"{source.source.uid}|{probe_key}"
+
+
+def _of_address(question: plan.Question, answer: Answer) -> Answer:
+    """
+    What an address did. A DNS server's port is asked by a look-up: any answer opens it.
+    """
+    if question.role is Role.NAME:
+        return answer
+    as_address = {Outcome.DNS_TIMEOUT: Outcome.TIMEOUT, Outcome.DNS_NEGATIVE: Outcome.OPEN}
+    return replace(answer, outcome=as_address.get(answer.outcome, answer.outcome))
 
 
 def _ask(source: Asks, probes: list[Probe]) -> Mapping[str, Answer]:

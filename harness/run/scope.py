@@ -6,6 +6,8 @@ from collections.abc import Iterable
 
 from harness.model.story import Apply, Delete, Label, Manifest, Peer, Story
 
+WORKLOADS = frozenset({"deployment", "statefulset", "daemonset"})
+
 
 def named_namespaces(story: Story) -> set[str]:
     """All namespaces that the story names: of its peers, checks, changes and `given`."""
@@ -46,3 +48,9 @@ def namespaces_of(manifests: Iterable[Manifest]) -> set[str]:
     """The namespaces that manifests are in, or are."""
     made = {m.name for m in manifests if m.kind == "Namespace"}
     return made | {m.namespace for m in manifests if m.namespace}
+
+
+def looks_at_workloads(story: Story) -> bool:
+    """Whether peers or checks speak of Deployments and the like, and not only of pods."""
+    subjects = {c.subject.partition("/")[0] for s in story.steps for c in s.checks}
+    return bool(subjects & WORKLOADS) or any(p.workload for p in story.peers.values())

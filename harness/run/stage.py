@@ -6,7 +6,7 @@ import time
 from collections.abc import Callable, Iterator
 
 from harness.cluster.connection import Connection, Mode, connect
-from harness.cluster.custody import Custody
+from harness.cluster.custody.custody import Custody
 from harness.cluster.engines import Engine
 from harness.cluster.inventory import read
 from harness.cluster.objects import Ref, resource_named
@@ -22,11 +22,17 @@ from harness.probe.sources import Sources
 from harness.run.options import Options
 from harness.run.predict import Oracle
 from harness.run.rounds import Asks
-from harness.run.scope import changed_namespaces, named_namespaces, namespaces_of
+from harness.run.scope import (
+    changed_namespaces,
+    looks_at_workloads,
+    named_namespaces,
+    namespaces_of,
+)
 
 READY_WITHIN = 180.0
 """Seconds in which what `given` creates must be ready; images may have to be pulled."""
 POLL_EVERY = 0.1
+WORKLOADS = ("Deployment", "StatefulSet", "DaemonSet")
 BEFORE = "(before the story)"
 """Name of the mark that the restore goes back to."""
 
@@ -122,20 +128,27 @@ class Stage:
         return sorted(changed_namespaces(self.story, creates=self._creates))
 
     def _wait_until_given(self) -> None:
-        """Workloads of `given` are ready, and so are the pods behind the story's Services."""
+        """The workloads of `given` are ready."""
         deadline = time.monotonic() + READY_WITHIN
-        wanted = [m for m in self.story.given if m.kind in ("Deployment", "StatefulSet")]
-        while wanted:
-            inventory = self.look()
-            wanted = [m for m in wanted if not _is_ready(m, inventory)]
-            if wanted and time.monotonic() >= deadline:
-                names = ", ".join(f"{m.kind} {m.namespace}/{m.name}" for m in wanted)
+        wanted = [m for m in self.story.given if m.kind in WORKLOADS]
+        while wanted := [m for m in wanted if not self._is_ready(m)]:
+            if time.monotonic() >= deadline:
+                names = ", ".join(map(_spell, wanted))
                 raise Refused(
                     f"not ready after {READY_WITHIN:.0f} s: {names}",
                     hint="kubectl describe them; an image may not be pulled",
                 )
-            if wanted:
-                time.sleep(POLL_EVERY)
+            time.sleep(POLL_EVERY)
+
+    def _is_ready(self, manifest: Manifest) -> bool:
+        found = self.connection.get(self.connection.ref_of(manifest.body))
+        if found is None:
+            return False
+        status = found.get("status") or {}
+        current = status.get("observedGeneration", 0) >= found["metadata"].get("generation", 0)
+        wanted = found["spec"].get("replicas", status.get("desiredNumberScheduled", 1))
+        ready = status.get("readyReplicas", status.get("numberReady", 0))
+        return current and bool(ready >= wanted)
 
     # -- while the story is told
 
@@ -156,7 +169,7 @@ class Stage:
             self.connection,
             {*named_namespaces(self.story), "kube-system"},
             places={p.external for p in peers if p.external},
-            workloads=True,
+            workloads=looks_at_workloads(self.story),
         )
 
     def source(self, peer: str) -> Asks:
@@ -259,16 +272,6 @@ class Stage:
     @property
     def requests(self) -> int:
         return sum(self._connection.requests.values()) if self._connection else 0
-
-
-def _is_ready(manifest: Manifest, inventory: Inventory) -> bool:
-    workload = inventory.workload(manifest.namespace, manifest.kind, manifest.name)
-    if workload is None:
-        return False
-    wanted = workload["spec"].get("replicas", 1)
-    status = workload.get("status") or {}
-    current = status.get("observedGeneration", 0) >= workload["metadata"].get("generation", 0)
-    return current and bool(status.get("readyReplicas", 0) >= wanted)
 
 
 def _spell(manifest: Manifest) -> str:
