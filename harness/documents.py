@@ -10,6 +10,7 @@ octal), so that we see what the API server will see.
 from __future__ import annotations
 
 import enum
+import math
 import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
@@ -67,15 +68,17 @@ def load(text: str | bytes, file: str, dialect: Dialect) -> list[Document]:
     Raises:
         Mistakes: not YAML, not UTF-8, too large, too deep, or custom tags.
     """
-    reader = _Reader(file, dialect)
+    decoded = _decode(text, file)
     try:
-        return list(reader.documents(_decode(text, file)))
+        return list(_Reader(file, dialect).documents(decoded))
     except yaml.MarkedYAMLError as error:
         mark = error.problem_mark or error.context_mark
         at = Position(file, mark.line + 1, mark.column + 1) if mark else Position(file)
-        raise Mistakes([Mistake(at, f"not YAML: {error.problem or error.context}")]) from error
+        is_tab = mark and decoded[mark.index : mark.index + 1] == "\t"
+        problem = "a tab, where only blanks indent" if is_tab else error.problem or error.context
+        raise Mistakes([Mistake(at, f"not YAML: {problem}")]) from error
     except yaml.YAMLError as error:
-        raise Mistakes([Mistake(Position(file), f"not YAML: {error}")]) from error
+        raise Mistakes([Mistake(Position(file), f"not YAML: {error!s:.100}")]) from error
 
 
 def dump(data: Any) -> str:
@@ -86,15 +89,25 @@ def dump(data: Any) -> str:
 def _decode(text: str | bytes, file: str) -> str:
     if len(text) > MAX_BYTES:
         raise Mistakes([Mistake(Position(file), f"larger than {MAX_BYTES // 1_000_000} MB")])
-    if isinstance(text, str):
-        return text
+    decoded = text if isinstance(text, str) else _utf8(text, file)
+    if odd := _NOT_PRINTABLE.search(decoded):
+        raise _stopped(decoded[: odd.start()], file, f"control character {odd[0]!a}")
+    return decoded
+
+
+def _utf8(text: bytes, file: str) -> str:
     try:
         return text.decode("utf-8-sig")
     except UnicodeDecodeError as error:
-        line = text[: error.start].count(b"\n") + 1
-        column = error.start - (text.rfind(b"\n", 0, error.start) + 1) + 1
-        mistake = Mistake(Position(file, line, column), f"not UTF-8 text: {error.reason}")
-        raise Mistakes([mistake]) from error
+        before = text[: error.start].decode(errors="replace")
+        raise _stopped(before, file, f"not UTF-8 text: {error.reason}") from error
+
+
+def _stopped(before: str, file: str, message: str) -> Mistakes:
+    """A mistake right behind the text `before`."""
+    line = before.count("\n") + 1
+    column = len(before) - (before.rfind("\n") + 1) + 1
+    return Mistakes([Mistake(Position(file, line, column), message)])
 
 
 @dataclass(slots=True)
@@ -145,7 +158,7 @@ class _Reader:
             raise self._stop(event, f"more than {MAX_NODES} values")
         if len(path) > MAX_DEPTH:
             raise self._stop(event, f"nested deeper than {MAX_DEPTH} levels")
-        self._marks.values.setdefault(path, self._position(event))
+        self._marks.values[path] = self._position(event)
         if isinstance(event, yaml.AliasEvent):
             return self._alias(event)
         value = self._node(event, path)
@@ -188,23 +201,20 @@ class _Reader:
                 merged.append(self._value(next(self._events), (*path, "<<")))
                 continue
             if key in items:
-                self._forget(event, (*path, key))
+                self._note_duplicate(event, (*path, key))
             self._marks.keys[(*path, key)] = self._position(event)
             items[key] = self._value(next(self._events), (*path, key))
         for extra in merged:
             for source in extra if isinstance(extra, list) else [extra]:
-                items = {**source, **items} if isinstance(source, dict) else items
+                for key, value in source.items() if isinstance(source, dict) else ():
+                    items.setdefault(key, value)
         return items
 
-    def _forget(self, event: Any, path: Path) -> None:
-        """A key stands a second time: note it, and drop the marks of the first."""
-        marks = self._marks
-        first = marks.keys[path]
-        message = f"key {path[-1]!r} stands twice here, first in line {first.line}"
-        marks.duplicates.append(Mistake(self._position(event), message))
-        for table in (marks.values, marks.keys):
-            for known in [p for p in table if p[: len(path)] == path]:
-                del table[known]
+    def _note_duplicate(self, event: Any, path: Path) -> None:
+        """A key stands a second time; its marks will replace those of the first."""
+        first = self._marks.keys[path]
+        message = f"key {path[-1]!a} stands twice here, first in line {first.line}"
+        self._marks.duplicates.append(Mistake(self._position(event), message))
 
     def _scalar(self, event: Any) -> Any:
         self._refuse_custom_tag(event)
@@ -214,7 +224,7 @@ class _Reader:
 
     def _refuse_custom_tag(self, event: Any) -> None:
         if event.tag and event.tag != "!" and event.tag not in _CORE_TAGS:
-            raise self._stop(event, f"tag {event.tag} is not allowed")
+            raise self._stop(event, f"tag {event.tag!a} is not allowed")
 
 
 def _size(value: Any) -> int:
@@ -225,13 +235,19 @@ def _size(value: Any) -> int:
     return 1
 
 
+_NOT_PRINTABLE = re.compile(
+    "[^\t\n\r\x20-\x7e\x85\xa0-\ud7ff\ue000-\ufefe\uff00-\ufffd\U00010000-\U0010ffff]"
+)
+"""What YAML 1.2 leaves out of its character set (section 5.1), and byte order marks inside."""
 _CORE = "tag:yaml.org,2002:"
 _CORE_TAGS = {_CORE + name for name in ("str", "int", "float", "bool", "null", "map", "seq")}
 _NULL = {"", "~", "null", "Null", "NULL"}
 _FLOAT = re.compile(r"[-+]?(\.[0-9]+|[0-9]+(\.[0-9]*)?)([eE][-+]?[0-9]+)?")
 _TRUE = {"true", "True", "TRUE"}
 _FALSE = {"false", "False", "FALSE"}
-_INT_11 = re.compile(r"[-+]?(0b[01_]+|0x[0-9a-fA-F_]+|0o?[0-7_]*|[1-9][0-9_]*)")
+_INT_11 = re.compile(
+    r"[-+]?(0b_*[01][01_]*|0x_*[0-9a-fA-F][0-9a-fA-F_]*|0o_*[0-7][0-7_]*|0[0-7_]*|[1-9][0-9_]*)"
+)
 
 
 def _spellings(*words: str) -> set[str]:
@@ -242,6 +258,17 @@ _TRUE_11 = _spellings("y", "yes", "on", "true")
 _FALSE_11 = _spellings("n", "no", "off", "false")
 
 
+def _number(text: str, base: int = 10) -> Any:
+    """An integer; text that is too long to be one on any computer stays text."""
+    return int(text, base) if len(text) <= 400 else text
+
+
+def _fraction(text: str) -> Any:
+    """A finite number, as JSON has them; anything else stays text."""
+    number = float(text)
+    return number if math.isfinite(number) else text
+
+
 def _core_scalar(text: str) -> Any:
     """YAML 1.2 core schema (yaml.org/spec/1.2.2, section 10.3.2)."""
     if text in _NULL:
@@ -249,10 +276,10 @@ def _core_scalar(text: str) -> Any:
     if text in _TRUE or text in _FALSE:
         return text in _TRUE
     if re.fullmatch(r"[-+]?[0-9]+", text):
-        return int(text)
+        return _number(text)
     if re.fullmatch(r"0o[0-7]+|0x[0-9a-fA-F]+", text):
-        return int(text, 0)
-    return float(text) if _FLOAT.fullmatch(text) else text
+        return _number(text, 0)
+    return _fraction(text) if _FLOAT.fullmatch(text) else text
 
 
 def _manifest_scalar(text: str) -> Any:
@@ -264,8 +291,8 @@ def _manifest_scalar(text: str) -> Any:
     if _INT_11.fullmatch(text):
         digits = text.replace("_", "")
         octal = re.fullmatch(r"([-+]?)0([0-7]+)", digits)
-        return int(f"{octal[1]}0o{octal[2]}", 0) if octal else int(digits, 0)
-    return float(text) if _FLOAT.fullmatch(text) else text
+        return _number(f"{octal[1]}0o{octal[2]}" if octal else digits, 0)
+    return _fraction(text) if _FLOAT.fullmatch(text) else text
 
 
 _SCALARS = {Dialect.STORY: _core_scalar, Dialect.MANIFEST: _manifest_scalar}
