@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Collection, Iterator, Sequence
+from dataclasses import dataclass, field
 
 from harness.errors import Mistake
 from harness.model.story import Apply, Change, Delete, Label, Manifest, Restore
@@ -12,6 +12,7 @@ from harness.story.grammar import did_you_mean, shown
 from harness.story.manifests import Shelf
 from harness.story.node import Node
 
+_API = "networking.k8s.io/v1"
 KINDS = ("apply", "delete", "label", "restore")
 
 
@@ -28,7 +29,9 @@ class Changes:
     shelf: Shelf
     given: frozenset[tuple[str, str, str, str]] | None
     """Identities of the objects that `given` lists; None when they could not be read."""
-    earlier: list[str]
+    steps: Collection[str]
+    """The names of all steps."""
+    earlier: list[str] = field(default_factory=list)
 
     def of_step(self, entry: ChangeFields, node: Node) -> tuple[Change, ...]:
         """The changes of a step, from its own keys or from `change:`, in order."""
@@ -40,6 +43,8 @@ class Changes:
             node.wrong(message, hint, key=(kinds[1],))
         elif kinds and listed:
             node.wrong(f"`{kinds[0]}` and `change:` exclude each other", key=(kinds[0],))
+        if entry.replace and "apply" not in kinds:
+            node.wrong("`replace` goes with `apply:`", key=("replace",))
         found = [*self._one(entry, node)] if kinds else []
         for item in listed:
             found += self._listed(item)
@@ -51,12 +56,12 @@ class Changes:
         if entry and len(kinds) != 1:
             node.wrong(f"a change has one of: {', '.join(KINDS)}")
         elif entry:
+            if entry.replace and "apply" not in kinds:
+                node.wrong("`replace` goes with `apply:`", key=("replace",))
             yield from self._one(entry, node)
 
     def _one(self, entry: ChangeFields, node: Node) -> Iterator[Change]:
         """The one change that `entry` holds; nothing when it has mistakes."""
-        if entry.replace and not entry.apply:
-            node.wrong("`replace` goes with `apply:`", key=("replace",))
         if "apply" in node.data:
             manifests = self._manifests(entry.apply, node, "apply")
             yield Apply(at=node.key_at("apply"), manifests=manifests, replace=entry.replace)
@@ -84,27 +89,31 @@ class Changes:
         if self.given is None or identity(manifest) in self.given:
             return
         name = "/".join(n for n in (manifest.namespace, manifest.name) if n)
-        what = f"{manifest.kind} {name} ({manifest.api_version})"
-        message = f"{what} may not be changed: it is no NetworkPolicy, and `given` does not list it"
-        node.mistakes.append(Mistake(manifest.at, message, f"named by `{key}` in {node.at()}"))
+        what = f"{manifest.api_version} {manifest.kind} {name}"
+        message = f"{what} may not be changed by `{key}`: only NetworkPolicies of {_API} may"
+        hint = "list it under `given:`, if the story is to change it"
+        if manifest.api_version == "extensions/v1beta1" and manifest.kind == "NetworkPolicy":
+            hint = f"write apiVersion: {_API}"
+        node.mistakes.append(Mistake(manifest.at, message, hint))
+
+    def not_earlier(self, step: str) -> tuple[str, str] | None:
+        """Message and hint when `step` does not lie behind."""
+        if step in self.earlier:
+            return None
+        if step in self.steps:
+            return f"step {shown(step)} does not come before this one", ""
+        return f"no step is called {shown(step)}", did_you_mean(step, self.earlier)
 
     def _restore(self, step: str, node: Node) -> Iterator[Change]:
-        if trouble := not_earlier(step, self.earlier):
+        if trouble := self.not_earlier(step):
             node.wrong(*trouble, on=("restore",))
         else:
             yield Restore(at=node.key_at("restore"), step=step)
 
 
-def not_earlier(step: str, earlier: Sequence[str]) -> tuple[str, str] | None:
-    """Message and hint when `step` does not lie behind."""
-    if step in earlier:
-        return None
-    return f"no earlier step is called {shown(step)}", did_you_mean(step, earlier)
-
-
 def _is_policy(manifest: Manifest) -> bool:
     """Other groups have kinds of that name with another meaning (Calico's, for one)."""
-    return (manifest.api_version, manifest.kind) == ("networking.k8s.io/v1", "NetworkPolicy")
+    return (manifest.api_version, manifest.kind) == (_API, "NetworkPolicy")
 
 
 def _label(entry: LabelEntry, node: Node) -> Iterator[Label]:

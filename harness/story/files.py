@@ -23,9 +23,9 @@ def find_root(path: str) -> str:
     return str(next((d for d in (here, *here.parents) if (d / ".git").exists()), here))
 
 
-def read_bytes(path: str) -> bytes:
+def read_bytes(path: str, name: str) -> bytes:
     """
-    A regular file's content.
+    A regular file's content; `name` is what messages call it.
 
     Raises:
         NotValid: there is no such file, or it is a pipe, a device, a directory, or too large.
@@ -34,13 +34,13 @@ def read_bytes(path: str) -> bytes:
         flags = os.O_NONBLOCK | os.O_NOFOLLOW | os.O_CLOEXEC  # opening a pipe must not block
         handle = os.open(path, os.O_RDONLY | flags)
     except OSError as error:
-        raise NotValid(f"cannot be read: {(error.strerror or 'error').lower()}") from None
+        raise NotValid(f"{name} cannot be read: {_reason(error)}") from None
     with os.fdopen(handle, "rb") as file:
         status = os.fstat(file.fileno())
         if not stat.S_ISREG(status.st_mode):
-            raise NotValid("is no regular file")
+            raise NotValid(f"{name} is no regular file")
         if status.st_size > MAX_BYTES:
-            raise NotValid(f"is larger than {MAX_BYTES // 1_000_000} MB")
+            raise NotValid(f"{name} is larger than {MAX_BYTES // 1_000_000} MB")
         return file.read(MAX_BYTES + 1)
 
 
@@ -64,7 +64,7 @@ def resolve(path: str, base: str, root: str) -> str:
     except FileNotFoundError:
         raise NotValid(f"there is no {shown(path)}", _nearby(written)) from None
     except OSError as error:
-        raise NotValid(f"{shown(path)}: {(error.strerror or 'error').lower()}") from None
+        raise NotValid(f"{shown(path)}: {_reason(error)}") from None
     if not _below(real, top):
         raise NotValid(f"{shown(path)} is a link to a place outside of the root {top}")
     return real
@@ -74,17 +74,26 @@ def _below(path: str, top: str) -> bool:
     return os.path.commonpath([top, path]) == top
 
 
+def _reason(error: OSError) -> str:
+    return (error.strerror or "unknown error").lower()
+
+
 def _nearby(path: str) -> str:
+    """A hint for the first part of a path that is not there."""
     folder, name = os.path.split(path)
+    while folder and folder != "/" and not os.path.exists(folder):
+        folder, name = os.path.split(folder)
     try:
         return did_you_mean(name, sorted(os.listdir(folder))[:MAX_FILES])
     except OSError:
         return ""
 
 
-def manifests_in(directory: str, root: str) -> Iterator[str]:
+def manifests_in(directory: str, root: str, name: str) -> Iterator[str]:
     """
     Real paths of all manifest files below a directory, in the order of their names.
+
+    `name` is what messages call the directory.
 
     Hidden files are left out, and links to directories are not followed.
 
@@ -92,27 +101,30 @@ def manifests_in(directory: str, root: str) -> Iterator[str]:
         NotValid: too many files, too many levels, or a link that leads out of `root`.
     """
     top = os.path.realpath(root)
-    for count, path in enumerate(_walk(directory, MAX_LEVELS)):
+    for count, path in enumerate(_walk(directory, MAX_LEVELS, name)):
         if count >= MAX_FILES:
-            raise NotValid(f"holds more than {MAX_FILES} files")
+            raise NotValid(f"{name} holds more than {MAX_FILES} files")
         if path.endswith(SUFFIXES):
             real = os.path.realpath(path)
             if not _below(real, top):
-                name = shown(os.path.relpath(path, directory))
-                raise NotValid(f"holds a link to a place outside of the root {top}: {name}")
+                link = shown(os.path.relpath(path, directory))
+                raise NotValid(f"{link} in {name} is a link to a place outside of the root {top}")
             yield real
 
 
-def _walk(directory: str, levels: int) -> Iterator[str]:
+def _walk(directory: str, levels: int, name: str) -> Iterator[str]:
     if not levels:
-        raise NotValid(f"is nested deeper than {MAX_LEVELS} directories")
-    with os.scandir(directory) as scan:
-        entries = list(itertools.islice(scan, MAX_FILES + 1))
+        raise NotValid(f"{name} is nested deeper than {MAX_LEVELS} directories")
+    try:
+        with os.scandir(directory) as scan:
+            entries = list(itertools.islice(scan, MAX_FILES + 1))
+    except OSError as error:
+        raise NotValid(f"{name} cannot be read: {_reason(error)}") from None
     for entry in sorted(entries, key=lambda e: e.name):
         if entry.name.startswith("."):
             continue
         if entry.is_dir(follow_symlinks=False):
-            yield from _walk(entry.path, levels - 1)
+            yield from _walk(entry.path, levels - 1, name)
         else:
             yield entry.path
 
@@ -125,6 +137,8 @@ def story_bytes(path: str) -> bytes:
         InputError: it cannot be read.
     """
     try:
-        return read_bytes(os.path.realpath(path))
-    except (NotValid, ValueError) as error:
-        raise InputError(f"{path}: {error}", hint=_nearby(os.path.abspath(path))) from None
+        return read_bytes(os.path.realpath(path), shown(path))
+    except NotValid as error:
+        raise InputError(str(error), hint=_nearby(os.path.abspath(path))) from None
+    except ValueError:
+        raise InputError(f"{shown(path)} is no path") from None

@@ -23,7 +23,7 @@ class NotValid(ValueError):
 
 def shown(value: object) -> str:
     """A value for a message: one line, no control or look-alike characters, not too long."""
-    text = ascii(value)
+    text = str(value).lower() if isinstance(value, bool) else ascii(value)
     return text if len(text) <= 64 else f"{text[:61]}..."
 
 
@@ -149,37 +149,46 @@ def address(text: str) -> str:
 
 
 def cidr(text: str) -> str:
-    """A network as NetworkPolicy's ipBlock wants it: no bits set to the right of the mask."""
+    """
+    A network as ipBlock wants it: no bits to the right of the mask, the mask as a number.
+
+    Source: kubernetes/kubernetes pkg/apis/networking/validation, IsValidCIDR.
+    """
+    if "/" not in text:
+        return _address_for_cidr(text)
     try:
-        return str(ipaddress.ip_network(text)) if "/" in text else _not_cidr(text)
-    except ValueError as error:
-        if isinstance(error, NotValid):
-            raise
-    try:
-        loose = ipaddress.ip_network(text, strict=False)
+        network = ipaddress.ip_network(text, strict=False)
     except ValueError:
-        raise NotValid(f"{shown(text)} is no CIDR", _nearest_cidr(text)) from None
-    raise NotValid(f"{shown(text)} has host bits set", f"did you mean '{loose}'?")
+        raise NotValid(f"{shown(text)} is no CIDR", _longest_prefix(text)) from None
+    mapped = network.version == 6 and network.network_address.ipv4_mapped
+    if mapped and network.prefixlen >= 96:
+        meant = f"did you mean '{mapped}/{network.prefixlen - 96}'?"
+        raise NotValid(f"{shown(text)} is an IPv4 network in disguise", meant)
+    base, _, length = text.partition("/")
+    if length != str(network.prefixlen):
+        raise NotValid(f"{shown(text)} has no prefix length", f"did you mean '{network}'?")
+    if ipaddress.ip_address(base) != network.network_address:
+        raise NotValid(f"{shown(text)} has host bits set", f"did you mean '{network}'?")
+    return str(network)
 
 
-def _not_cidr(text: str) -> str:
+def _address_for_cidr(text: str) -> str:
     try:
         ip = ipaddress.ip_address(text)
     except ValueError:
         raise NotValid(f"{shown(text)} is no CIDR: an address, '/' and a prefix length") from None
-    fixed = f"did you mean '{ip}/{ip.max_prefixlen}'?"
-    raise NotValid(f"{shown(text)} is an address, not a CIDR", fixed)
+    meant = f"did you mean '{ip}/{ip.max_prefixlen}'?"
+    raise NotValid(f"{shown(text)} is an address, not a CIDR", meant)
 
 
-def _nearest_cidr(text: str) -> str:
+def _longest_prefix(text: str) -> str:
+    """A hint where only the prefix length is too long for its address."""
     base, _, length = text.partition("/")
     try:
         ip = ipaddress.ip_address(base)
     except ValueError:
         return ""
-    if length.isdecimal() and int(length[:4]) > ip.max_prefixlen:
-        return f"did you mean '{ip}/{ip.max_prefixlen}'?"
-    return ""
+    return f"did you mean '{ip}/{ip.max_prefixlen}'?" if length.isdecimal() else ""
 
 
 def http_path(text: str) -> str:
@@ -211,11 +220,21 @@ def duration(text: str) -> float:
     return seconds
 
 
-def port(number: int) -> int:
+def port(value: object) -> int:
     """A port number."""
-    if 1 <= number <= 65535:
-        return number
-    raise NotValid(f"{number} is no port: ports are 1-65535")
+    if type(value) is int and 1 <= value <= 65535:
+        return value
+    raise NotValid(f"{shown(value)} is no port: ports are 1-65535", _instead_of_port(value))
+
+
+def _instead_of_port(value: object) -> str:
+    match = (
+        re.fullmatch(r" *([0-9]{1,5}) *(?:/(\w{1,8}))?", value) if isinstance(value, str) else None
+    )
+    if not match:
+        return ""
+    protocol = f", protocol: {match[2]}" if match[2] else ""
+    return f"write port: {match[1]}{protocol}"
 
 
 def kind_and_name(text: str, kinds: Iterable[str] = ()) -> str:

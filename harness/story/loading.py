@@ -76,7 +76,8 @@ def _read(story: Node, over: Node | None, path: str, root: str, lines: list[str]
     if over:
         check_overlay(over, peers.names)
     known = frozenset(map(identity, given)) if entry else None
-    changes = Changes(shelf=shelf, given=known, earlier=[])
+    named = [s.data.get("name") for s in story.items("steps") if isinstance(s.data, dict)]
+    changes = Changes(shelf=shelf, given=known, steps=[n for n in named if isinstance(n, str)])
     steps = tuple(Steps(peers=peers, changes=changes, lines=lines).read(story))
     if entry is None:
         return None

@@ -12,7 +12,7 @@ from harness.errors import Mistake, Mistakes
 from harness.model.story import Manifest
 from harness.story import files, render
 from harness.story.entries.change import SourceFields
-from harness.story.grammar import NotValid
+from harness.story.grammar import NotValid, shown
 from harness.story.node import Node, in_order
 from harness.story.objects import read_objects
 
@@ -61,13 +61,14 @@ class Shelf:
         if _is_kustomization(real):
             hint = f"write {{kustomize: {source.file}}}"
             raise NotValid("this directory is a kustomization", hint)
-        return tuple(m for f in files.manifests_in(real, self.root) for m in self._file(f))
+        inside = files.manifests_in(real, self.root, shown(source.file))
+        return tuple(m for file in inside for m in self._file(file))
 
     def _resolve(self, path: str) -> str:
         return files.resolve(path, self.base, self.root)
 
     def _file(self, real: str) -> tuple[Manifest, ...]:
-        return self._once(("", real), partial(files.read_bytes, real))
+        return self._once(("", real), partial(files.read_bytes, real, self._label_of(real)))
 
     def _chart(self, real: str, source: SourceFields) -> tuple[Manifest, ...]:
         values = [self._resolve(v) for v in source.values]

@@ -22,6 +22,7 @@ _TARGET = re.compile(
 )
 _LOOKUP = re.compile(r"\? *(?P<name>[^\s/]+)(/(?P<protocol>\w+))?")
 _RULE = re.compile(r":?-+:?")
+_HOW = "write the table below `matrix: |`"
 _NOT_ASKED = ("", "-", ".")
 _HEADERS = "peer:port, peer:port/udp, every pod of peer:port, peer:port /path, ? name"
 
@@ -40,15 +41,19 @@ def cells(matrix: Node, lines: Sequence[str]) -> Iterator[Cell]:
 
     `lines` are those of the whole file, for the columns: YAML takes the indentation away.
     """
+    before = len(matrix.mistakes)
     rows = [r for r in _rows(matrix, lines) if not _is_rule(r)]
     if len(rows) < 2 or len(rows[0]) < 2:
-        matrix.wrong("a matrix has a header with targets, and a row for each source")
+        if len(matrix.mistakes) == before:
+            message = "a matrix has a header with targets, and a row for each source"
+            matrix.wrong(message, _HOW if _is_folded(matrix, lines) else "")
         return
     header, *body = rows
     columns = [_column(field, matrix) for field in header[1:]]
-    _tell_doubles(header[1:], "column", matrix)
-    _tell_doubles([row[0] for row in body], "row", matrix)
-    for source, *fields in body:
+    for index in _doubles(header[1:], "column", matrix):
+        columns[index] = None
+    doubles = _doubles([row[0] for row in body], "row", matrix)
+    for source, *fields in (row for i, row in enumerate(body) if i not in doubles):
         if len(fields) != len(columns):
             counts = f"{len(fields) + 1} cells, the header has {len(header)}"
             matrix.mistakes.append(Mistake(source.at, f"this row has {counts}"))
@@ -82,13 +87,20 @@ def _column(field: _Field, matrix: Node) -> dict[str, Any] | None:
     return asked | ({"protocol": match["protocol"]} if match["protocol"] else {})
 
 
-def _tell_doubles(fields: Sequence[_Field], what: str, matrix: Node) -> None:
-    seen: set[str] = set()
-    for field in fields:
-        if field.text in seen:
-            message = f"{what} {shown(field.text)} stands twice"
-            matrix.mistakes.append(Mistake(field.at, message))
-        seen.add(field.text)
+def _doubles(fields: Sequence[_Field], what: str, matrix: Node) -> set[int]:
+    """Where a header is repeated; each is a mistake."""
+    first: dict[str, int] = {}
+    found = {i for i, field in enumerate(fields) if first.setdefault(field.text, i) != i}
+    for index in found:
+        message = f"{what} {shown(fields[index].text)} stands twice"
+        matrix.mistakes.append(Mistake(fields[index].at, message))
+    return found
+
+
+def _is_folded(matrix: Node, lines: Sequence[str]) -> bool:
+    """Whether the text is not written as `|`, which alone keeps its lines."""
+    at = matrix.at()
+    return not lines[at.line - 1][at.column - 1 :].startswith("|")
 
 
 def _is_rule(row: Sequence[_Field]) -> bool:
@@ -105,8 +117,7 @@ def _rows(matrix: Node, lines: Sequence[str]) -> Iterator[list[_Field]]:
         at = _position(start, offset, row, lines)
         if len(row) < 2 or not (row.startswith("|") and row.endswith("|")):
             message = "a line of a matrix begins and ends with '|'"
-            hint = "" if "|" in row else "write the table below `matrix: |`"
-            matrix.mistakes.append(Mistake(at, message, hint))
+            matrix.mistakes.append(Mistake(at, message))
         else:
             yield _fields(row, at)
 

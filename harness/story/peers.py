@@ -49,9 +49,10 @@ class Peers:
         return f"peer {shown(name)} cannot be a target: nothing says how to reach it", hint
 
     def _unknown(self, name: str) -> tuple[str, str]:
-        few = sorted(self.names)[:8]
-        listed = f"the peers are: {', '.join(few)}{', ...' if len(self.names) > 8 else ''}"
-        return f"no peer is called {shown(name)}", did_you_mean(name, self.names) or listed
+        known = sorted(self.names)
+        listed = f"the peers are: {', '.join(known[:8])}{', ...' if known[8:] else ''}"
+        hint = did_you_mean(name, known) or (listed if known else "the story has no peers")
+        return f"no peer is called {shown(name)}", hint
 
 
 def read_peers(story: Node, overlay: Node | None) -> Peers:

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 
 from harness.errors import Mistake
 from harness.model.story import Flow, Settle, StateCheck, Step, When
-from harness.story.changes import KINDS, Changes, not_earlier
+from harness.story.changes import KINDS, Changes
 from harness.story.checks import read_check
 from harness.story.entries.story import SettleEntry, StepEntry, WhenEntry
 from harness.story.flows import read_flow
@@ -20,7 +20,8 @@ from harness.story.peers import Peers
 
 MAX_FLOWS = 10_000
 _PIECES = ("flows", "state", "change")
-_DOES = ("flows", "matrix", "state", "change", "same_as", *KINDS)
+_ACTS = (*KINDS, "same_as")
+_ASKS = ("flows", "matrix", "state", "change")
 
 
 @dataclass(slots=True, kw_only=True)
@@ -30,8 +31,8 @@ class Steps:
     peers: Peers
     changes: Changes
     lines: Sequence[str]
-    items: dict[str, tuple[str, ...]] = field(default_factory=dict)
-    """The names of the checks and flows of each step so far."""
+    items: dict[str, dict[str, str]] = field(default_factory=dict)
+    """What each item of each step so far asks, by name."""
     count: int = 0
     """Flows so far."""
 
@@ -48,7 +49,7 @@ class Steps:
     def _remember(self, name: str, step: Step | None, node: Node) -> None:
         if name in self.items:
             node.wrong(f"two steps are called {shown(name)}", on=("name",))
-        self.items[name] = tuple(i.name for i in _items(step)) if step else ()
+        self.items[name] = {i.name: _key(i) for i in _items(step)} if step else {}
         self.changes.earlier.append(name)
 
     def _step(self, node: Node) -> Step | None:
@@ -87,23 +88,30 @@ class Steps:
             yield from itertools.islice(cells(node.child("matrix"), self.lines), MAX_FLOWS + 1)
 
     def _check(self, step: Step, node: Node) -> None:
-        if step.same_as and (trouble := not_earlier(step.same_as, self.changes.earlier)):
+        if step.same_as and (trouble := self.changes.not_earlier(step.same_as)):
             node.wrong(*trouble, on=("same_as",))
-        if not any(key in node.data for key in _DOES):
+        if not (any(k in node.data for k in _ACTS) or any(node.data.get(k) for k in _ASKS)):
             node.wrong("the step does nothing and asks nothing")
-        inherited = self.items.get(step.same_as, ())
-        seen = dict.fromkeys(inherited, f"step {shown(step.same_as)}, which it repeats")
+        inherited = self.items.get(step.same_as, {})
+        seen: set[str] = set()
         for item in _items(step):
             if item.name in seen:
-                message = f"{shown(item.name)} is also the name of an item of {seen[item.name]}"
-                hint = "give one of them a `name:`"
-                node.mistakes.append(Mistake(item.at, message, hint))
-            seen[item.name] = "this step"
+                message = f"two items of this step are called {shown(item.name)}"
+                node.mistakes.append(Mistake(item.at, message, "give one of them a `name:`"))
+            elif inherited.get(item.name, _key(item)) != _key(item):
+                message = f"step {shown(step.same_as)} has another item called {shown(item.name)}"
+                node.mistakes.append(Mistake(item.at, message, "give this one another `name:`"))
+            seen.add(item.name)
 
 
 def _items(step: Step) -> Iterator[Flow | StateCheck]:
     yield from step.checks
     yield from step.flows
+
+
+def _key(item: Flow | StateCheck) -> str:
+    """What an item asks. A step that repeats another may restate a flow, but no check."""
+    return item.key if isinstance(item, Flow) else str(item.at)
 
 
 def read_settle(entry: SettleEntry) -> Settle:

@@ -54,7 +54,7 @@ def _slip(error: Any, model: type[BaseModel]) -> Slip:
         if loc and message.startswith(("must", "has")):
             message = f"`{loc[-1]}` {message}"
         return Slip(path, message, hint, on_key=loc[-1:] == ("[key]",))
-    return Slip(path, *_other(error), on_key=loc[-1:] == ("[key]",))
+    return Slip(path, *_other(error, _title(model, ())), on_key=loc[-1:] == ("[key]",))
 
 
 def _unknown_key(path: Path, model: type[BaseModel]) -> Slip:
@@ -79,21 +79,21 @@ _WANTED = {
 }
 
 
-def _other(error: Any) -> tuple[str, str]:
-    """Message and hint for pydantic's own kinds of errors."""
+def _other(error: Any, whole: str) -> tuple[str, str]:
+    """Message and hint for pydantic's own kinds of errors; `whole` is what is being read."""
     value, kind = error["input"], error["type"]
-    name = next((str(p) for p in reversed(_path(error["loc"])) if isinstance(p, str)), "it")
+    name = next((f"`{p}`" for p in reversed(_path(error["loc"])) if isinstance(p, str)), whole)
     if kind == "literal_error":
         known = [w.strip("' ") for w in error["ctx"]["expected"].replace(" or ", ", ").split(",")]
         known = [w for w in known if w]
-        hint = did_you_mean(value, known)
-        return f"`{name}` must be {' or '.join(known)}, got {shown(value)}", hint
+        hint = "write it without quotes" if value in known else did_you_mean(value, known)
+        return f"{name} must be {' or '.join(known)}, got {shown(value)}", hint
     wanted = _WANTED.get(kind)
     if not wanted:
-        return f"`{name}`: {error['msg'].lower()}", ""
+        return f"{name}: {error['msg'].lower()}", ""
     quote = wanted == "text" and isinstance(value, bool | int | float)
     hint = f'quote it: "{str(value).lower()}"' if quote else ""
-    return f"`{name}` must be {wanted}, got {_told(value)}", hint
+    return f"{name} must be {wanted}, got {_told(value)}", hint
 
 
 def _told(value: Any) -> str:
@@ -109,10 +109,16 @@ def _told(value: Any) -> str:
     return "a list" if isinstance(value, list) else "a mapping"
 
 
+_NOUNS = ("story", "peer", "step", "flow", "change", "source of manifests")
+"""What mappings are called that have no key of their own; the others go by their key."""
+
+
 def _title(model: type[BaseModel], loc: tuple[Any, ...]) -> str:
     found = _model_at(model, _path(loc))
-    title = str(found.model_config.get("title") or "this mapping") if found else "this mapping"
-    return title if not found else f"{'an' if title[0] in 'aeiou' else 'a'} {title}"
+    title = str(found.model_config.get("title")) if found else "mapping"
+    if title not in _NOUNS and not title.endswith((" check", "mapping")):
+        return f"`{title}`"
+    return f"{'an' if title[0] in 'aeiou' else 'a'} {title}"
 
 
 @functools.cache

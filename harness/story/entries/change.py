@@ -16,9 +16,10 @@ from harness.story.entries.values import (
     OneOrMore,
     Optional,
 )
+from harness.story.grammar import NotValid, shown
 
 
-class SourceFields(Entry, title="manifests"):
+class SourceFields(Entry, title="source of manifests"):
     """Where manifests come from: a file or directory, a kustomization, a Helm chart."""
 
     file: str = Field("", description="A file, or a directory with all manifests below it.")
@@ -30,7 +31,9 @@ class SourceFields(Entry, title="manifests"):
 
 
 def _one_file(value: Any) -> Any:
-    return {"file": value} if isinstance(value, str) else value
+    if isinstance(value, str | dict):
+        return {"file": value} if isinstance(value, str) else value
+    raise NotValid(f"{shown(value)} is no path", "write a path, {kustomize: DIR} or {helm: CHART}")
 
 
 SourceEntry = Annotated[

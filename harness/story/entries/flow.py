@@ -18,6 +18,7 @@ from harness.story.entries.values import (
     Port,
     Tag,
 )
+from harness.story.grammar import NotValid, shown
 
 
 class HttpEntry(Entry, title="http"):
@@ -48,7 +49,9 @@ class TargetEntry(Entry, title="to"):
 
 
 def _one_peer(value: Any) -> Any:
-    return {"peer": value} if isinstance(value, str) else value
+    if isinstance(value, str | dict) or value is None:
+        return {"peer": value} if isinstance(value, str) else value
+    raise NotValid(f"{shown(value)} is no target", "write a peer's name, or {every pod of: PEER}")
 
 
 class FlowEntry(Entry, title="flow"):
@@ -72,7 +75,7 @@ class FlowEntry(Entry, title="flow"):
     expect: Expect = Field(
         description="`allow`, `deny`, `timeout`, `refused`, `unreachable`, `reset`,"
         " `dns timeout`, `dns negative`, `http 200`, `http 2xx`; where engines differ by design,"
-        " a word for each: `{calico: allow, cilium: deny}`."
+        " a word for each: `{calico: allow, cilium: deny}`; `default:` is for those not named."
     )
     because: Optional[BecauseEntry] = Field(
         None, description="The policy that decides: `{policy: NAME}`."

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any, TypeVar
+from typing import TYPE_CHECKING, Annotated, Any, TypeVar
 
 from pydantic import (
     AfterValidator,
@@ -12,7 +12,6 @@ from pydantic import (
     PlainValidator,
     WithJsonSchema,
 )
-from pydantic.json_schema import SkipJsonSchema
 
 from harness.model.expectation import WORDS
 from harness.story import grammar
@@ -63,7 +62,7 @@ LabelValue = Annotated[str, AfterValidator(grammar.label_value)]
 Labels = dict[LabelKey, LabelValue]
 Port = Annotated[
     int,
-    AfterValidator(grammar.port),
+    PlainValidator(grammar.port),
     WithJsonSchema({"type": "integer", "minimum": 1, "maximum": 65535}),
 ]
 
@@ -97,7 +96,13 @@ Duration = Annotated[
 
 
 def _one_word(value: Any) -> Any:
-    return {"default": value} if isinstance(value, str) else value
+    if isinstance(value, str):
+        return {"default": value}
+    if isinstance(value, dict):
+        return value
+    hint = f"did you mean 'http {value}'?" if type(value) is int and 100 <= value < 600 else ""
+    words = "one of: allow, deny, http 200, ..., or {ENGINE: WORD}"
+    raise grammar.NotValid(f"{grammar.shown(value)} is no expectation", hint or words)
 
 
 Expect = Annotated[
@@ -124,8 +129,11 @@ def _given(value: T) -> T:
     return value
 
 
-Optional = Annotated[T | SkipJsonSchema[None], BeforeValidator(_given)]
-"""A mapping that may be left out, but not be left empty."""
+if TYPE_CHECKING:
+    Optional = Annotated[T | None, BeforeValidator(_given)]
+else:  # a union would have two complaints of one slip, and offer `null` in the schema
+    Optional = Annotated[T, BeforeValidator(_given)]
+    """A mapping that may be left out, but not be left empty."""
 
 
 def _as_list(value: Any) -> Any:
