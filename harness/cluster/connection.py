@@ -14,7 +14,7 @@ import time
 from collections import Counter
 from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING, Any
-from urllib.parse import urlencode, urlsplit
+from urllib.parse import urlencode
 
 from harness.cluster.answers import Reply, api_error, transient
 from harness.cluster.api_errors import ApiError, Forbidden, LostReply, Unreachable
@@ -22,7 +22,7 @@ from harness.cluster.dial import Dial, tls_context
 from harness.cluster.guard import Guard, Mode, Request, request_of
 from harness.cluster.kubeconfig import Context, contexts, pick
 from harness.cluster.objects import Resource
-from harness.cluster.plugin import Credential, run_plugin
+from harness.cluster.plugin import Credential, credential_of
 from harness.cluster.retry import Clock, Patience, Transient, persist
 from harness.cluster.verbs import Verbs
 from harness.cluster.wording import cause_of, plain
@@ -97,7 +97,7 @@ class _Login:
         from kubernetes.client import ApiClient
 
         self.context = context
-        self.credential = _credential(context)
+        self.credential = credential_of(context)
         self.configuration = _configuration(context, self.credential)
         self.client = ApiClient(self.configuration)
         self.client.user_agent = "npol"
@@ -145,7 +145,11 @@ class _Login:
             content = response.read()  # type: ignore[no-untyped-call]
         except ApiException as error:
             raise self._broken_tls(str(error.reason)) from None
-        except (urllib3.exceptions.ConnectTimeoutError, urllib3.exceptions.ProxyError) as error:
+        except (
+            urllib3.exceptions.NewConnectionError,
+            urllib3.exceptions.ConnectTimeoutError,
+            urllib3.exceptions.ProxyError,
+        ) as error:
             raise Transient(cause_of(error), sent=False) from None
         except (urllib3.exceptions.HTTPError, OSError) as error:
             raise Transient(cause_of(error), sent=True) from None
@@ -163,17 +167,11 @@ class _Login:
 
     def dial(self, target: str) -> Dial:
         """How to open a WebSocket at `target` (path and query)."""
-        url = urlsplit(self.context.server)
-        secure = url.scheme == "https"
-        if secure and self._tls is None:
-            self._tls = tls_context(
-                verify=self.configuration.verify_ssl,
-                authority=self.configuration.ssl_ca_cert or "",
-                certificate=self.configuration.cert_file or "",
-                key=self.configuration.key_file or "",
-            )
+        if self._tls is None and self.context.server.startswith("https"):
+            self._tls = tls_context(self.configuration)
+        url = self.context.server.replace("http", "ws", 1) + target
         return Dial(
-            url=f"{'wss' if secure else 'ws'}://{url.netloc}{url.path}{target}",
+            url=url,
             headers=self.headers(),
             tls=self._tls,
             tls_name=self.configuration.tls_server_name or "",
@@ -373,15 +371,6 @@ class Connection(Verbs):
     def _count(self, what: str) -> None:
         with self._lock:
             self.requests[what] += 1
-
-
-def _credential(context: Context) -> Credential:
-    spec = context.user.get("exec")
-    if not spec:
-        return Credential()
-    return run_plugin(
-        spec, user=context.user_name, cluster=context.cluster, directory=context.directory
-    )
 
 
 def _configuration(context: Context, credential: Credential) -> Configuration:

@@ -18,7 +18,7 @@ import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from typing import Any
-from urllib.parse import urlencode, urlsplit
+from urllib.parse import urlencode
 
 import websocket
 
@@ -260,8 +260,8 @@ class _Socket(websocket.WebSocket):
     def cut(self) -> None:
         """End the connection from any thread; whoever waits on it wakes up."""
         with suppress(OSError, ValueError):
-            if self.sock is not None:
-                self.sock.shutdown(socket.SHUT_RDWR)
+            if self.sock is not None:  # below TLS: its own shutdown would bare the ciphertext
+                socket.socket.shutdown(self.sock, socket.SHUT_RDWR)
 
     def whole_message(self) -> bytes | None:
         """The next message if all of it is here; pings are answered on the way."""
@@ -310,7 +310,7 @@ def _handshake(dial: Dial, timeout: float, renew: Callable[[], None]) -> _Socket
                 subprotocols=list(PROTOCOLS),
                 timeout=timeout,
                 redirect_limit=0,
-                **_proxy(dial),
+                **dial.proxy_options(),
             )
     except websocket.WebSocketBadStatusException as error:
         raise _refusal(error, renew) from None
@@ -341,19 +341,6 @@ def _refusal(error: websocket.WebSocketBadStatusException, renew: Callable[[], N
     if reply.status == 401 or reply.status in PASSING:
         return Transient(what, sent=False, status=reply.status)
     return ExecBroken(what, passing=False)
-
-
-def _proxy(dial: Dial) -> dict[str, Any]:
-    if not dial.proxy:
-        return {}
-    proxy = urlsplit(dial.proxy)
-    return {
-        "http_proxy_host": proxy.hostname,
-        "http_proxy_port": proxy.port or (443 if proxy.scheme == "https" else 80),
-        "http_proxy_auth": (proxy.username, proxy.password) if proxy.username else None,
-        "http_no_proxy": [host.strip() for host in dial.no_proxy.split(",") if host.strip()],
-        "proxy_type": "http" if proxy.scheme.startswith("http") else proxy.scheme,
-    }
 
 
 def _words(error: Exception) -> str:

@@ -19,6 +19,7 @@ from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any
 
+from harness.cluster.kubeconfig import Context
 from harness.cluster.wording import guarded
 from harness.errors import Refused
 
@@ -43,6 +44,16 @@ class Credential:
             "client-key-data": _base64(self.key),
         }
         return {name: value for name, value in fields.items() if value}
+
+
+def credential_of(context: Context) -> Credential:
+    """What the plugin of a context's user prints; an empty one where there is no plugin."""
+    spec = context.user.get("exec")
+    if not spec:
+        return Credential()
+    return run_plugin(
+        spec, user=context.user_name, cluster=context.cluster, directory=context.directory
+    )
 
 
 def _base64(text: str) -> str:
