@@ -146,8 +146,7 @@ class Custody:
         """An object of `given`, deleted at the end; one that exists is returned as it is."""
         body = _body(manifest)
         if body.get("kind") == "NetworkPolicy":
-            self._policies.apply(body)
-            return self._live(body)
+            return self._policies.create(body)
         made = self._given.create(body)
         key = key_of(body)
         if key.kind == "Namespace" and self._session.is_ours(made):
@@ -214,18 +213,31 @@ class Custody:
 
     # -- the end
 
-    def restore(self, *, deadline: float = 60.0) -> RestoreResult:
+    def restore(self, *, deadline: float = 60.0, to: str = "") -> RestoreResult:
         """
         Everything back as it was, in reverse order, verified by a fresh read; never raises.
 
-        `deadline` is in seconds from now. What others have changed is left alone and named.
+        What others have changed is left alone and named.
+
+        Args:
+            deadline: seconds from now.
+            to: the name of a mark: everything as it was there, and no further. What was
+                created before it stays, so that the flows can be asked once more; then call
+                it again without.
         """
         session = self._session
+        since = self._marks.number(to) if to else 0
         with session.stop.restoring():
-            self._restoration = restore(
-                session.connection, session.writer, stop=session.stop, within=deadline
+            done = restore(
+                session.connection,
+                session.writer,
+                stop=session.stop,
+                within=deadline,
+                since=since,
             )
-        return self._restoration.result
+        if not to:
+            self._restoration = done
+        return done.result
 
     def leave(self, steps: Sequence[str] = ()) -> None:
         """Let the changes stay: the journal keeps the way back for `npol rollback`."""
@@ -271,10 +283,6 @@ class Custody:
             "the cluster is not as it was found: " + "; ".join(problems),
             hint=f"npol recover --context {connection.context} {self._session.run_id}",
         )
-
-    def _live(self, body: Mapping[str, Any]) -> Object:
-        connection = self._session.connection
-        return connection.get(connection.ref_of(body)) or {}
 
 
 def _body(body: Body) -> Mapping[str, Any]:

@@ -30,13 +30,22 @@ class Marks:
         Raises:
             InputError: the step was not run.
         """
-        if step not in self._records:
-            raise InputError(f"nothing was recorded at the end of step {step!r}: it was not run")
-        number = self._records[step]
+        number = self.number(step)
         done = [self._policy(item, number) for item in reversed(touched(self._journal))]
         for item in reversed(labelled(self._journal)):
             done.append(self._labels(item, number))
         return [line for line in done if line]
+
+    def number(self, step: str) -> int:
+        """
+        The last record at the end of a step.
+
+        Raises:
+            InputError: the step was not run.
+        """
+        if step not in self._records:
+            raise InputError(f"nothing was recorded at the end of step {step!r}: it was not run")
+        return self._records[step]
 
     @property
     def _journal(self) -> Journal:

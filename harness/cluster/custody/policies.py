@@ -63,6 +63,11 @@ class Policies:
         self._replace(key_of(wanted), live, after)
         return "replaced"
 
+    def create(self, body: Mapping[str, Any]) -> Object:
+        """A policy of `given`; one that exists already is returned as it is, unchanged."""
+        wanted, live = self._prepared(body)
+        return live if live is not None else self._create(wanted)
+
     def delete(self, body: Mapping[str, Any]) -> str:
         """`deleted`, or `absent`."""
         key = _policy_key(body)
@@ -130,7 +135,7 @@ class Policies:
         body = put_back({**wanted, "metadata": metadata}, live)
         return self.session.connection.replace(body, dry_run=True)
 
-    def _create(self, wanted: Object) -> None:
+    def _create(self, wanted: Object) -> Object:
         session, key = self.session, key_of(wanted)
         after = session.connection.create(wanted, dry_run=True)
         with session.stop.shield():
@@ -138,13 +143,14 @@ class Policies:
                 Action.CREATE, key, before=session.first(key, None), after=slim(after)
             )
             with around("policy.create"):
-                made = session.sent(
+                made: Object = session.sent(
                     key,
                     lambda: sending.create(
                         session.connection, wanted, lambda found: same(found, after)
                     ),
                 )
             session.done(record, made)
+        return made
 
     def _replace(self, key: Key, live: Object, after: Object) -> None:
         session = self.session

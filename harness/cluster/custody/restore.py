@@ -68,14 +68,17 @@ def restore(
     *,
     stop: Stop,
     within: float,
+    since: int = 0,
     now: Callable[[], float] = time.monotonic,
     sleep: Callable[[float], None] = time.sleep,
 ) -> Restoration:
     """
     Undo everything that the journal says, for at most `within` seconds; raises nothing.
+
+    With `since` only what was done after the record of that number.
     """
     began = now()
-    worker = _Worker(connection, writer, stop, began + within, now, sleep)
+    worker = _Worker(connection, writer, stop, began + within, since, now, sleep)
     problems = worker.work()
     return Restoration(
         actions=tuple(worker.actions), problems=tuple(problems), seconds=now() - began
@@ -89,6 +92,7 @@ class _Worker:
         writer: JournalWriter,
         stop: Stop,
         until: float,
+        since: int,
         now: Callable[[], float],
         sleep: Callable[[float], None],
     ) -> None:
@@ -98,8 +102,10 @@ class _Worker:
         self._journal = writer.says
         self._stop = stop
         self._until = until
+        self._since = since
         self._now = now
         self._sleep = sleep
+        self._touched = touched(self._journal, since)
         self._errors: dict[Key, str] = {}
 
     def work(self) -> list[Problem]:
@@ -116,7 +122,7 @@ class _Worker:
             return [Problem(text=t, ours=True) for t in (text, *known)]
 
     def _in_reverse(self) -> list[Touched | Labelled]:
-        items: list[Touched | Labelled] = [*touched(self._journal), *labelled(self._journal)]
+        items: list[Touched | Labelled] = [*self._touched, *labelled(self._journal, self._since)]
         return sorted(items, key=lambda item: -item.records[0].number)
 
     def _undo(self, item: Touched | Labelled, standing: Standing) -> None:
@@ -142,14 +148,15 @@ class _Worker:
         if self._stop.hurried:
             return [Problem(text="the restore was interrupted before its end", ours=True)]
         self._wait_until_gone()
-        comparison = Comparison(self._connection, self._journal, self._errors)
+        comparison = Comparison(self._connection, self._journal, self._errors, since=self._since)
         problems = comparison.problems()
-        self._writer.restored(comparison.as_before)
+        if not self._since:
+            self._writer.restored(comparison.as_before)
         return problems
 
     def _wait_until_gone(self) -> None:
         """What the run made and is on its way out: pods and namespaces take their time."""
-        made = [t for t in touched(self._journal) if t.before is None and not t.whole]
+        made = [item for item in self._touched if item.before is None and not item.whole]
         while made and not self._stop.hurried:
             made = [item for item in made if self._leaving(item)]
             if not made or self._now() + POLL >= self._until:

@@ -13,7 +13,7 @@ from harness.cluster.custody.journal import JournalWriter
 from harness.cluster.custody.owners import gitops_owner
 from harness.cluster.custody.records import Key, Place, Record, State
 from harness.cluster.custody.snapshot import check_allowed, key_of
-from harness.cluster.custody.touched import Touched, labelled, touched
+from harness.cluster.custody.touched import Touched, labels_at, touched
 from harness.cluster.custody.undo import ref_of
 from harness.cluster.objects import Object
 from harness.cluster.signals import Stop
@@ -81,11 +81,7 @@ class Session:
         if recorded.uid != now.uid:
             how = "made anew" if now.uid else "deleted"
             return f"namespace {now.name} was {how} by others during the run"
-        known: dict[str, str | None] = dict(recorded.labels)
-        for item in labelled(journal):
-            if item.uid == now.uid:
-                known |= item.state_at(len(journal.records))
-        if {label: value for label, value in known.items() if value is not None} == now.labels:
+        if labels_at(journal, recorded, len(journal.records)) == now.labels:
             return ""
         return f"the labels of namespace {now.name} were changed by others during the run"
 

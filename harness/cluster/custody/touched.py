@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from harness.cluster.custody.content import METADATA, content, run_of, same
-from harness.cluster.custody.records import Action, Journal, Key, Record, State
+from harness.cluster.custody.records import KEPT_WHOLE, Action, Journal, Key, Place, Record, State
 
 
 class Finding(enum.Enum):
@@ -35,7 +35,16 @@ class Touched:
     @property
     def whole(self) -> bool:
         """Whether contents are compared; else the run's annotation and the uid decide."""
-        return any(r.before or r.after for r in self.records) or self.key.kind == "NetworkPolicy"
+        return self.key.kind in KEPT_WHOLE
+
+    def since(self, number: int) -> Touched | None:
+        """What happened to it after a record; None for nothing that can be undone alone."""
+        late = [record for record in self.records if record.number > number]
+        if len(late) == len(self.records):
+            return self
+        if not late or not self.whole:
+            return None
+        return Touched(self.key, self.state_at(number), self.run_id, late)
 
     @property
     def candidates(self) -> list[Record]:
@@ -105,15 +114,33 @@ class Touched:
         return None
 
 
-def touched(journal: Journal) -> list[Touched]:
-    """Every object that the run created, replaced or deleted, in the order of first touch."""
+def touched(journal: Journal, since: int = 0) -> list[Touched]:
+    """
+    Every object that the run created, replaced or deleted, in the order of first touch.
+
+    With `since` only what it did after the record of that number.
+    """
     run_id = journal.header.run_id if journal.header else ""
     found: dict[Key, Touched] = {}
     for record in journal.history:
         if record.action is not Action.LABEL:
             entry = found.setdefault(record.key, Touched(record.key, record.before, run_id))
             entry.records.append(record)
-    return list(found.values())
+    late = (entry.since(since) for entry in found.values())
+    return [entry for entry in late if entry is not None]
+
+
+def policies_at(journal: Journal, number: int) -> dict[Key, Mapping[str, Any]]:
+    """The policies of the run's namespaces as they were after the record of that number."""
+    found: dict[Key, Mapping[str, Any]] = {key: seen.body for key, seen in journal.seen.items()}
+    for record in journal.history:
+        if record.number > number or record.key.kind not in KEPT_WHOLE:
+            continue
+        if record.after is None:
+            found.pop(record.key, None)
+        else:
+            found[record.key] = record.after
+    return found
 
 
 @dataclass(slots=True)
@@ -149,14 +176,27 @@ class Labelled:
         return undo, foreign
 
 
-def labelled(journal: Journal) -> list[Labelled]:
-    """Every object whose labels the run changed, in the order of first touch."""
+def labelled(journal: Journal, since: int = 0) -> list[Labelled]:
+    """
+    Every object whose labels the run changed, in the order of first touch.
+
+    With `since` only what it did after the record of that number.
+    """
     found: dict[tuple[Key, str], Labelled] = {}
     for record in journal.history:
-        if record.action is Action.LABEL:
+        if record.action is Action.LABEL and record.number > since:
             entry = found.setdefault((record.key, record.uid), Labelled(record.key, record.uid))
             _take_labels(entry, record)
     return list(found.values())
+
+
+def labels_at(journal: Journal, place: Place, number: int) -> dict[str, str]:
+    """A namespace's labels as they were after the record of that number."""
+    labels: dict[str, str | None] = dict(place.labels)
+    for item in labelled(journal):
+        if item.uid == place.uid:
+            labels |= item.state_at(number)
+    return {label: value for label, value in labels.items() if value is not None}
 
 
 def _take_labels(entry: Labelled, record: Record) -> None:

@@ -15,7 +15,15 @@ from harness.cluster.connection import Connection
 from harness.cluster.custody.content import difference, run_of, same
 from harness.cluster.custody.records import Journal, Key, Place, Record
 from harness.cluster.custody.snapshot import Snapshot, take
-from harness.cluster.custody.touched import Finding, Labelled, Touched, labelled, touched
+from harness.cluster.custody.touched import (
+    Finding,
+    Labelled,
+    Touched,
+    labelled,
+    labels_at,
+    policies_at,
+    touched,
+)
 from harness.cluster.custody.undo import ref_of
 
 SIDES = ("as npol left it", "in the cluster now")
@@ -55,14 +63,22 @@ class Comparison:
     """One fresh read of everything that the journal knows, compared."""
 
     def __init__(
-        self, connection: Connection, journal: Journal, errors: Mapping[Key, str] | None = None
+        self,
+        connection: Connection,
+        journal: Journal,
+        errors: Mapping[Key, str],
+        *,
+        since: int = 0,
     ) -> None:
         self.as_before: list[Record] = []
         """The records whose objects are as before."""
         self._connection = connection
         self._journal = journal
-        self._errors = dict(errors or {})
-        self._touched = {item.key: item for item in touched(journal)}
+        self._errors = errors
+        self._since = since
+        self._expected = policies_at(journal, since)
+        self._touched = {item.key: item for item in touched(journal, since)}
+        self._labelled = labelled(journal, since)
 
     def problems(self) -> list[Problem]:
         """
@@ -78,7 +94,7 @@ class Comparison:
         for key, item in self._touched.items():
             if key not in compared and not standing.another(key.namespace):
                 found += self._made(item)
-        for labels in labelled(self._journal):
+        for labels in self._labelled:
             found += self._labels(labels)
         return found
 
@@ -91,25 +107,28 @@ class Comparison:
                     "nothing is put back into it",
                     ours=False,
                 )
-            elif place.uid and standing.here(place.name) and place.labels != now.labels:
-                yield self._place_labels(place, now)
+            elif place.uid and standing.here(place.name):
+                yield from self._place_labels(place, now)
 
-    def _place_labels(self, place: Place, now: Place) -> Problem:
+    def _place_labels(self, place: Place, now: Place) -> Iterator[Problem]:
+        wanted = labels_at(self._journal, place, self._since)
+        if wanted == now.labels:
+            return
         name = f"Namespace {place.name}"
-        before, after = ({"labels": dict(p.labels)} for p in (place, now))
-        mine = [i for i in labelled(self._journal) if str(i.key) == name]
-        ours = any(i.to_undo({"metadata": after})[0] for i in mine)
-        return Problem(text=f"{name} differs\n{difference(before, after, name=name)}", ours=ours)
+        before, after = {"labels": wanted}, {"labels": dict(now.labels)}
+        mine = [item for item in self._labelled if item.uid == place.uid]
+        ours = any(item.to_undo({"metadata": after})[0] for item in mine)
+        diff = difference(before, after, name=name)
+        yield Problem(text=f"{name} differs\n{diff}", ours=ours)
 
     def _policies(self, standing: Standing) -> list[Key]:
-        known = dict.fromkeys(self._journal.seen)
+        known = dict.fromkeys(self._expected)
         recorded = {p.name for p in self._journal.places.values() if p.uid}
-        live = [k for k in standing.snapshot.policies if k.namespace in recorded]
-        return list(known | dict.fromkeys(live))
+        live = dict.fromkeys(standing.snapshot.policies)
+        return [key for key in known | live if key.namespace in recorded]
 
     def _policy(self, key: Key, standing: Standing) -> Iterator[Problem]:
-        seen, live = self._journal.seen.get(key), standing.snapshot.policies.get(key)
-        before = seen.body if seen else None
+        before, live = self._expected.get(key), standing.snapshot.policies.get(key)
         item = self._touched.get(key)
         if same(before, live):
             self.as_before += item.records if item else []

@@ -175,6 +175,23 @@ def test_objects_of_given_go_with_the_namespace_that_was_made(cluster, with_give
     assert cluster.get("namespaces", None, "fresh") is None
 
 
+def test_policies_come_back_before_given_goes(cluster, with_given):
+    """So that debug pods and given workloads are there when the flows are asked again."""
+    with_given.create(policy("given", "fresh"))
+    with_given.mark("before")
+    given = cluster.policies()
+    with_given.apply(policy(namespace="fresh"))
+    with_given.apply(policy("given", "fresh", **OPEN))
+
+    first = with_given.restore(to="before")
+    assert first.complete, first.problems
+    assert cluster.policies() == given
+    assert cluster.get("pods", "fresh", "web")
+
+    assert with_given.restore(deadline=10).complete
+    assert cluster.get("namespaces", None, "fresh") is None
+
+
 def test_a_namespace_that_was_made_stays_while_something_foreign_is_inside(cluster, with_given):
     cluster.edit("create", "pods", pod("stranger", "fresh"))
 
