@@ -85,6 +85,8 @@ class StoryFile(pytest.File):
 
     story: Story
     run: StoryRun | None = None
+    trouble: NpolError | None = None
+    """Why the run could not be opened; the file's other items say the same."""
 
     def collect(self) -> Iterable[pytest.Collector]:
         from harness.story import load_story  # pydantic: only where a story is
@@ -106,7 +108,13 @@ class StoryFile(pytest.File):
         Raises:
             NpolError: the step could not be set up.
         """
-        run = self.run or self._open()
+        if self.trouble:
+            raise self.trouble
+        try:
+            self.run = run = self.run or self._open()
+        except NpolError as error:
+            self.trouble = error
+            raise
         reached = run.reach(step)
         if reached.error:
             raise NpolError(reached.error)
@@ -114,8 +122,7 @@ class StoryFile(pytest.File):
 
     def _open(self) -> StoryRun:
         runs: Runs = self.config.pluginmanager.get_plugin("npol-runs")  # type: ignore[assignment]
-        self.run = run = runs.open(replayed(self.story, self._selection()))
-        return run
+        return runs.open(replayed(self.story, self._selection()))
 
     def _selection(self) -> Selection:
         """The items of this file that pytest is going to run."""
@@ -158,7 +165,10 @@ class FlowItem(pytest.Item):
         return self.parent.parent  # type: ignore[union-attr, return-value]
 
     def setup(self) -> None:
-        self.result = self.file.result(self.step.name, self.name)
+        try:
+            self.result = self.file.result(self.step.name, self.name)
+        except NpolError as error:
+            pytest.fail(f"npol: {error}", pytrace=False)
 
     def runtest(self) -> None:
         result = self.result
@@ -175,8 +185,6 @@ class FlowItem(pytest.Item):
             from harness.report.failure import failure_text
 
             return failure_text(excinfo.value.result, rerun=f"pytest '{self.nodeid}'")
-        if isinstance(excinfo.value, NpolError):
-            return f"npol: {excinfo.value}"
         return super().repr_failure(excinfo, style)
 
     def reportinfo(self) -> tuple[Path, int, str]:
@@ -224,6 +232,7 @@ class Runs:
             kubeconfig=chosen.kubeconfig,
             context=chosen.context,
             create=chosen.is_lab or option("--npol-create"),
+            disposable=chosen.is_lab,
             replace=option("--npol-replace"),
             assume_enforced=option("--npol-assume-enforced"),
             say=self._say,

@@ -51,6 +51,7 @@ def run(
             kubeconfig=chosen.kubeconfig,
             context=chosen.context,
             create=create or chosen.is_lab,
+            disposable=chosen.is_lab,
             replace=replace,
             assume_enforced=assume_enforced,
             leave=leave,
