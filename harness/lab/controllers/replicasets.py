@@ -8,6 +8,7 @@ from harness.lab.controllers.controller import Controller, Key, key_of
 from harness.lab.controllers.owners import claim, controller_of, reference_to, selects
 from harness.lab.controllers.pods import (
     available_in,
+    condition,
     from_template,
     is_active,
     is_going,
@@ -66,6 +67,8 @@ class ReplicaSets(Controller):
         pods = [p for p in pods if is_active(p)]
         failure = None if is_going(owner) else self._scale(owner, pods)
         self._write_status(key, owner, pods, failure)
+        if failure is not None:
+            raise failure
 
     def _scale(self, owner: Obj, pods: list[Obj]) -> StatusError | None:
         wanted = owner["spec"].get("replicas", 1)
@@ -79,7 +82,6 @@ class ReplicaSets(Controller):
                 self._create_pod(owner)
         except StatusError as error:
             self._events.warning(owner, "FailedCreate", f"Error creating: {error.message}")
-            self.look_later(key_of(REPLICASETS, owner), 1.0)
             return error
         return None
 
@@ -101,7 +103,7 @@ class ReplicaSets(Controller):
             "readyReplicas": sum(1 for p in pods if is_ready(p)),
             "availableReplicas": sum(1 for wait in waits if wait == 0),
             "observedGeneration": owner["metadata"].get("generation", 1),
-            "conditions": _conditions(failure),
+            "conditions": _conditions(owner, failure),
         }
         self.registry.set_status(REPLICASETS, key.namespace, key.name, status)
         soonest = min((wait for wait in waits if wait), default=None)
@@ -114,11 +116,13 @@ def _has_labels(pod: Obj, labels: Obj) -> bool:
     return all(own.get(k) == v for k, v in labels.items())
 
 
-def _conditions(failure: StatusError | None) -> list[Obj]:
+def _conditions(owner: Obj, failure: StatusError | None) -> list[Obj]:
+    """One that stands is kept: messages name the pod, and each try has a new name."""
     if failure is None:
         return []
-    kind = {"type": "ReplicaFailure", "status": "True", "reason": "FailedCreate"}
-    return [kind | {"message": failure.message}]
+    standing = condition(owner, "ReplicaFailure")
+    fresh = {"type": "ReplicaFailure", "status": "True", "reason": "FailedCreate"}
+    return [standing or {**fresh, "message": failure.message}]
 
 
 def _deletion_order(pod: Obj) -> tuple[bool, bool, bool, float, str]:
