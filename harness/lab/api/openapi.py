@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import functools
 import hashlib
+import time
+from email.utils import formatdate
 from typing import Any
 
 from aiohttp import web
@@ -37,6 +39,7 @@ SCALARS: dict[str, Json] = {
     "any": {},
 }
 STRATEGY = "x-kubernetes-patch-strategy"
+YEAR = 365 * 24 * 3600.0
 QUERY = ("dryRun", "fieldManager", "fieldValidation")
 
 
@@ -61,7 +64,13 @@ class OpenApi:
         found = self._of(path.removeprefix("v3/"))
         if not path.startswith("v3/") or not found:
             raise StatusError(404, "NotFound", "the server could not find the requested resource")
-        return json_response(self._v3(found))
+        response = json_response(self._v3(found))
+        given = request.query.get("hash", "")
+        if given and given == self._hash(path.removeprefix("v3/")):
+            response.headers["Cache-Control"] = "public, immutable"
+            response.headers["Expires"] = formatdate(time.time() + YEAR, usegmt=True)
+            response.headers["Etag"] = f'"{given}"'
+        return response
 
     def _of(self, path: str) -> list[Resource]:
         return [r for r in self._registry.resources.values() if _prefix(r) == path]

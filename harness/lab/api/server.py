@@ -58,10 +58,12 @@ class Api:
         self._admin = Admin(self.counter, self.faults, registry.store)
         self._openapi = OpenApi(registry)
         self._runner: web.AppRunner | None = None
+        self._hosts: set[str] = set()
 
     async def start(self, sock: socket.socket, *more: socket.socket) -> None:
         """Serve on listening sockets, in the running event loop; clients are told the first."""
         host, port = sock.getsockname()[:2]
+        self._hosts = {*HOSTS, *(s.getsockname()[0] for s in (sock, *more))}
         self._discovery = Discovery(self._registry, f"{host}:{port}")
         app = web.Application(client_max_size=0)
         app.router.add_route("*", "/{path:.*}", self._handle)
@@ -89,9 +91,9 @@ class Api:
             return error_response(StatusError(500, "InternalError", message))
 
     async def _answer(self, request: web.Request) -> web.StreamResponse:
-        _check_host(request)
+        self._check_host(request)
         path = request.path
-        if path.startswith(HEALTH):
+        if path.rstrip("/") in HEALTH:
             return web.Response(text="ok")
         if path.rstrip("/") == "/version":
             return json_response(version_info())
@@ -117,12 +119,11 @@ class Api:
             return self._discovery.serve(path, call.request.headers.get("Accept", ""))
         raise StatusError(404, "NotFound", "the server could not find the requested resource")
 
-
-def _check_host(request: web.Request) -> None:
-    """
-    Raises:
-        StatusError: 421 for a name that is not ours (DNS rebinding).
-    """
-    host = request.host.rsplit(":", 1)[0]
-    if host not in HOSTS:
-        raise StatusError(421, "BadRequest", f"this server is not {host!r}")
+    def _check_host(self, request: web.Request) -> None:
+        """
+        Raises:
+            StatusError: 421 for a name that is not ours (DNS rebinding).
+        """
+        host = request.host.rsplit(":", 1)[0]
+        if host not in self._hosts:
+            raise StatusError(421, "BadRequest", f"this server is not {host!r}")

@@ -124,6 +124,10 @@ def duplicate(field: str, value: Any) -> Cause:
     return Cause("FieldValueDuplicate", field, f"Duplicate value: {_shown(value)}")
 
 
+def not_found_value(field: str, value: Any) -> Cause:
+    return Cause("FieldValueNotFound", field, f"Not found: {_shown(value)}")
+
+
 def field_forbidden(field: str, why: str) -> Cause:
     return Cause("FieldValueForbidden", field, f"Forbidden: {why}")
 
@@ -140,6 +144,17 @@ def too_long(field: str, limit: int) -> Cause:
 
 def _shown(value: Any) -> str:
     return value if isinstance(value, Raw) else json.dumps(value)
+
+
+def go_text(value: Any) -> str:
+    """A value as Go prints it with `%v`."""
+    if isinstance(value, dict):
+        return "map[" + " ".join(f"{k}:{go_text(v)}" for k, v in sorted(value.items())) + "]"
+    if isinstance(value, list):
+        return "[" + " ".join(go_text(v) for v in value) + "]"
+    if value is None:
+        return "<nil>"
+    return str(value).lower() if isinstance(value, bool) else str(value)
 
 
 class Raw(str):

@@ -157,5 +157,5 @@ def spelled(path: Path) -> str:
             keys = (f"{k}={json.dumps(v)}" for k, v in json.loads(value).items())
             text += f"[{','.join(keys)}]"
         else:
-            text += f"[={value}]"
+            text += f"[{value}]" if kind == "i:" else f"[={value}]"
     return text

@@ -50,9 +50,11 @@ def _json_patched(old: Obj, patch: Any) -> Obj:
         raise StatusError(422, "Invalid", message) from wrong
 
 
-def rejected(new: Obj, message: str) -> StatusError:
+def rejected(new: Obj, patch: Any, type: PatchType, message: str) -> StatusError:
     """422 for a patch whose result has fields that the kind lacks."""
-    cause = errors.invalid_value("patch", json.dumps(new, separators=(",", ":")), message)
+    bare = json.dumps(new, separators=(",", ":"))
+    shown = errors.go_text(patch) if type == "strategic" else bare
+    cause = errors.invalid_value("patch", shown, message)
     return StatusError(
         422,
         "Invalid",

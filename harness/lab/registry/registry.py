@@ -122,12 +122,14 @@ class Registry:
             admission.admit_pod(self.store, kind, new)
             strategy.default(new)
         strategy.prepare(new)
+        new.update(self.decode(kind, new)[0])
         if kind.name == custom.DEFINITIONS:
             custom.prepare(new, self._now())
 
     def _allow(self, kind: Resource, new: Obj) -> None:
         strategy = self._strategy(kind)
-        self._check(kind, new, metadata.check(kind, new, strategy.name) + strategy.validate(new))
+        wrong = metadata.check(kind, new, strategy.name)
+        self._check(kind, new, wrong + strategy.validate(new) + strategy.validate_create(new))
         if kind.name == "services":
             self._check(kind, new, self._allocator.fill(new))
         name, namespace = new["metadata"]["name"], new["metadata"].get("namespace")
@@ -287,7 +289,7 @@ class Registry:
         told = [f'unknown field "{path}"' for path in unknown]
         if told and validation == "Strict":
             why = f"strict decoding error: {', '.join(told)}"
-            raise patches.rejected(new, why)
+            raise patches.rejected(new, patch, type, why)
         if warnings is not None:
             warnings += told
         self._check_version(kind, old, new)

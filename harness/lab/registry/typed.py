@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from harness.lab.registry.errors import StatusError
+from harness.lab.registry.errors import StatusError, go_text
 from harness.lab.registry.fieldsets import Fields, Path, children_of, element_of, spelled
 from harness.lab.registry.schema import ANY, ListOf, MapOf, Scalar, Struct, Type, resolved
 from harness.lab.registry.strategic import arranged
@@ -107,7 +107,7 @@ def _check(type: Type, value: Any, path: Path, wrong: list[str]) -> None:
     else:
         expected = _expected(type, value)
         if expected:
-            wrong.append(f"{spelled(path)}: expected {expected}, got {_go(value)}")
+            wrong.append(f"{spelled(path)}: expected {expected}, got &{{{go_text(value)}}}")
 
 
 def _check_items(type: ListOf, value: list[Any], path: Path, wrong: list[str]) -> None:
@@ -137,15 +137,6 @@ def _expected(type: Type, value: Any) -> str:
     if type.name in ("intstr", "quantity"):
         return "" if number or isinstance(value, str) else "string"
     return "" if isinstance(value, str) else "string"
-
-
-def _go(value: Any) -> str:
-    """A value as Go prints it in these messages."""
-    if isinstance(value, dict):
-        return "&{map[" + " ".join(f"{k}:{v}" for k, v in sorted(value.items())) + "]}"
-    if isinstance(value, list):
-        return "&{[" + " ".join(str(v) for v in value) + "]}"
-    return f"&{{{str(value).lower() if isinstance(value, bool) else value}}}"
 
 
 def without_nulls(value: Any) -> Any:

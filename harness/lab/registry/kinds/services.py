@@ -54,6 +54,11 @@ def keep_allocations(new: Obj, old: Obj) -> None:
         for key in ("ipFamilies", "ipFamilyPolicy"):
             if key not in after:
                 _take(before, after, key)
+    if not has_cluster_ip(after):
+        for key in ("clusterIP", "clusterIPs", "ipFamilies", "ipFamilyPolicy"):
+            if after.get(key) == before.get(key):
+                after.pop(key, None)
+        after.pop("internalTrafficPolicy", None)
     if has_node_ports(after) and has_node_ports(before):
         _keep_node_ports(after, before)
     if not has_node_ports(after) and has_node_ports(before):
