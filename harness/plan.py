@@ -117,14 +117,16 @@ def expand(story: Story) -> Story:
     """
     The story with every `same_as` written out.
 
-    Such a step gets the flows and checks of the step it names; expectations are theirs.
+    Such a step gets the flows and checks of the step it names, with their expectations,
+    but for those flows that it restates: the same question, or the same name.
     """
     done: dict[str, Step] = {}
     for step in story.steps:
         if step.same_as:
             model = done[step.same_as]
-            known = {f.key for f in step.flows}
-            flows = (*step.flows, *(f for f in model.flows if f.key not in known))
+            restated = {k for f in step.flows for k in (f.key, f.name)}
+            others = (f for f in model.flows if restated.isdisjoint((f.key, f.name)))
+            flows = (*step.flows, *others)
             step = replace(step, flows=flows, checks=(*step.checks, *model.checks))
         done[step.name] = step
     return replace(story, steps=tuple(done.values()))

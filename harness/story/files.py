@@ -35,13 +35,16 @@ def read_bytes(path: str, name: str) -> bytes:
         handle = os.open(path, os.O_RDONLY | flags)
     except OSError as error:
         raise NotValid(f"{name} cannot be read: {_reason(error)}") from None
-    with os.fdopen(handle, "rb") as file:
-        status = os.fstat(file.fileno())
+    try:
+        status = os.fstat(handle)
         if not stat.S_ISREG(status.st_mode):
             raise NotValid(f"{name} is no regular file")
         if status.st_size > MAX_BYTES:
             raise NotValid(f"{name} is larger than {MAX_BYTES // 1_000_000} MB")
-        return file.read(MAX_BYTES + 1)
+        with os.fdopen(handle, "rb", closefd=False) as file:
+            return file.read(MAX_BYTES + 1)
+    finally:
+        os.close(handle)
 
 
 def resolve(path: str, base: str, root: str) -> str:
@@ -80,6 +83,8 @@ def _reason(error: OSError) -> str:
 
 def _nearby(path: str) -> str:
     """A hint for the first part of a path that is not there."""
+    if os.path.exists(path):
+        return ""
     folder, name = os.path.split(path)
     while folder and folder != "/" and not os.path.exists(folder):
         folder, name = os.path.split(folder)

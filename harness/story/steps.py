@@ -5,7 +5,7 @@ from __future__ import annotations
 import itertools
 import re
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from harness.errors import Mistake
 from harness.model.story import Flow, Settle, StateCheck, Step, When
@@ -110,8 +110,8 @@ def _items(step: Step) -> Iterator[Flow | StateCheck]:
 
 
 def _key(item: Flow | StateCheck) -> str:
-    """What an item asks. A step that repeats another may restate a flow, but no check."""
-    return item.key if isinstance(item, Flow) else str(item.at)
+    """What an item is about. A step that repeats another may restate a flow, but no check."""
+    return replace(item, http=None).key if isinstance(item, Flow) else str(item.at)
 
 
 def read_settle(entry: SettleEntry) -> Settle:

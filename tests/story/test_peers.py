@@ -1,0 +1,94 @@
+"""Peers, and what a --peers file says of them on one cluster."""
+
+from __future__ import annotations
+
+from contextlib import suppress
+
+import pytest
+
+from harness.errors import Mistakes
+
+TEXT = """\
+version: 1
+peers:
+  web: {namespace: shop, labels: {app: web}, service: web}
+  bare: {namespace: shop}
+  shop: {host: Shop.Example.TEST., via: {namespace: ingress, service: nginx}}
+  internet: {external: internet}
+steps:
+- name: one
+  flows:
+  - {from: web, to: internet, port: 80, expect: allow}
+"""
+
+
+def test_peers_keep_what_they_say(story):
+    peers = story(TEXT).peers
+
+    assert (peers["web"].service, peers["web"].labels) == ("web", {"app": "web"})
+    assert (peers["shop"].host, peers["shop"].via_service) == ("shop.example.test", "nginx")
+    assert str(peers["internet"].at) == "s.npol.yaml:6:3"
+
+
+def test_an_overlay_wins_field_by_field(story):
+    overlay = (
+        "internet: {namespace: outside, pod: internet}\n"
+        "web: {image: example.test/netshoot:1, node: worker-2}\n"
+        "elsewhere: {address: 192.0.2.1}\n"
+    )
+    peers = story(TEXT, {"dev.yaml": overlay}, "dev.yaml").peers
+
+    assert (peers["internet"].namespace, peers["internet"].pod) == ("outside", "internet")
+    assert peers["internet"].external == "internet"
+    assert (peers["web"].image, peers["web"].service) == ("example.test/netshoot:1", "web")
+    assert "elsewhere" not in peers
+
+
+def test_mistakes_of_an_overlay_stand_in_its_file(mistakes):
+    overlay = (
+        "web:\n  nod: x\n  image: A B\ninternet:\n  address: 10.0.0.0/8\nother: {adress: 1.1.1.1}\n"
+    )
+
+    assert mistakes(TEXT, {"dev.yaml": overlay}, "dev.yaml") == [
+        "dev.yaml:2:3: unknown key 'nod' in a peer - did you mean 'node'?",
+        "dev.yaml:3:10: 'A B' is no image reference, such as docker.io/nicolaka/netshoot:v0.15",
+        "dev.yaml:5:12: '10.0.0.0/8' is a network - write one address, '10.0.0.0'",
+        "dev.yaml:6:9: unknown key 'adress' in a peer - did you mean 'address'?",
+    ]
+
+
+def test_what_overlay_and_story_say_must_go_together(mistakes):
+    overlay = "web:\n  host: a.example.test\n"
+
+    assert mistakes(TEXT, {"dev.yaml": overlay}, "dev.yaml") == [
+        "dev.yaml:2:3: `host` and `service` exclude each other"
+    ]
+
+
+@pytest.mark.parametrize(
+    ("fields", "asks", "answers"),
+    [
+        ("{namespace: x}", True, False),
+        ("{namespace: x, labels: {a: b}}", True, True),
+        ("{namespace: x, labels: {}}", True, False),
+        ("{namespace: x, service: s}", False, True),
+        ("{namespace: x, labels: {}, service: s}", True, True),
+        ("{namespace: x, workload: deployment/d}", True, True),
+        ("{namespace: x, pod: p}", True, True),
+        ("{namespace: x, host_network: true}", True, False),
+        ("{host: a.example.test}", False, True),
+        ("{address: 192.0.2.1}", False, True),
+        ("{external: internet}", True, True),
+    ],
+)
+def test_a_peer_is_a_source_or_a_target_by_what_it_says(story, fields, asks, answers):
+    def fits(source: str, target: str) -> bool:
+        text = (
+            f"version: 1\npeers:\n  p: {fields}\n  o: {{external: o}}\nsteps:\n- name: one\n"
+            f"  flows:\n  - {{from: {source}, to: {target}, port: 80, expect: allow}}\n"
+        )
+        with suppress(Mistakes):
+            return bool(story(text))
+        return False
+
+    assert (fits("p", "o"), fits("o", "p")) == (asks, answers)
