@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+import time
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
 from harness.cluster.api_errors import ApiError
 from harness.cluster.connection import Connection
 from harness.cluster.custody.content import run_of
-from harness.cluster.objects import BUILT_IN, Resource
+from harness.cluster.objects import BUILT_IN, Ref, Resource
 
 BY_THE_CLUSTER = {
     ("ConfigMap", "kube-root-ca.crt"),
@@ -19,16 +20,52 @@ LEFT_OUT = {"Event", "Endpoints", "EndpointSlice", "Lease", "Secret"}
 """Kinds that follow others or say nothing; Secrets are never read (least privilege)."""
 
 
-def foreign_objects(connection: Connection, namespace: str, run_id: str) -> list[str]:
+LEAVE_WITHIN = 60.0
+"""Seconds in which the garbage collector takes what its owners left behind."""
+POLL = 0.2
+
+
+def foreign_objects(
+    connection: Connection,
+    namespace: str,
+    run_id: str,
+    *,
+    now: Callable[[], float] = time.monotonic,
+    sleep: Callable[[float], None] = time.sleep,
+) -> list[str]:
     """
     `Pod web-1`, one per object that neither the run nor anything of the run made.
+
+    Pods of a Deployment that was just deleted are on their way out: they are waited for.
 
     Raises:
         ApiError: a kind may not be listed, so nobody can say that the namespace is empty.
     """
-    found = [obj for kind in _kinds() for obj in _listed(connection, kind, namespace)]
-    known = {o["metadata"]["uid"] for o in found if run_of(o) == run_id}
-    return [f"{o['kind']} {o['metadata']['name']}" for o in _strangers(found, known)]
+    until = now() + LEAVE_WITHIN
+    while True:
+        found = [obj for kind in _kinds() for obj in _listed(connection, kind, namespace)]
+        known = {o["metadata"]["uid"] for o in found if run_of(o) == run_id}
+        strangers = _strangers(found, known)
+        leaving = [o for o in strangers if _is_leaving(connection, o)]
+        if not leaving or now() >= until:
+            return [f"{o['kind']} {o['metadata']['name']}" for o in strangers]
+        sleep(POLL)
+
+
+def _is_leaving(connection: Connection, obj: Mapping[str, Any]) -> bool:
+    """Whether an object is being deleted, or will be because its owners are gone."""
+    metadata = obj["metadata"]
+    if metadata.get("deletionTimestamp"):
+        return True
+    owners = metadata.get("ownerReferences") or ()
+    return bool(owners) and not any(_exists(connection, metadata, owner) for owner in owners)
+
+
+def _exists(connection: Connection, metadata: Mapping[str, Any], owner: Mapping[str, Any]) -> bool:
+    resource = connection.resource(owner["apiVersion"], owner["kind"])
+    place = metadata["namespace"] if resource.namespaced else ""
+    found = connection.get(Ref(resource, place, owner["name"]))
+    return found is not None and found["metadata"]["uid"] == owner["uid"]
 
 
 def _kinds() -> Iterable[Resource]:
