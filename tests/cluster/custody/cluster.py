@@ -32,14 +32,14 @@ STATE = "npol-system"
 
 @dataclass(frozen=True)
 class Asked:
-    """One request as the server saw it, and the journal's text at that moment."""
+    """One request as the server saw it; with the journals at that moment, for a creation."""
 
     verb: str
     resource: str
     namespace: str
     name: str
     dry_run: bool
-    journal: str
+    chunks: tuple
 
     @property
     def writes(self):
@@ -51,6 +51,8 @@ class Cluster:
 
     def __init__(self, directory):
         self.asked = []
+        self.listeners = []
+        """Called with each change of an object, and the journals in the cluster before it."""
         self.kubeconfig = directory / "kubeconfig"
         self._loop = asyncio.new_event_loop()
         self._thread = threading.Thread(target=self._loop.run_forever, daemon=True)
@@ -165,20 +167,23 @@ class Cluster:
         await self.api.stop()
 
     def _audit(self):
-        serve = self.api._serve
+        serve, tell = self.api._serve, self.store._tell
 
         async def audited(call, action):
             info = call.info
-            journal = json.dumps(self.store.list("configmaps", STATE))
             dry = "dryRun" in call.request.query
-            if info.verb == "delete":
-                dry = dry or bool((json.loads(await call.request.read() or b"{}")).get("dryRun"))
-            self.asked.append(
-                Asked(info.verb, info.resource, info.namespace or "", info.name or "", dry, journal)
-            )
+            chunks = tuple(self.store.list("configmaps", STATE)) if info.verb == "create" else ()
+            place, name = info.namespace or "", info.name or ""
+            self.asked.append(Asked(info.verb, info.resource, place, name, dry, chunks))
             return await serve(call, action)
 
+        def told(event):
+            for listener in self.listeners:
+                listener(event, self.store.list("configmaps", STATE))
+            tell(event)
+
         self.api._serve = audited
+        self.store._tell = told
 
     def _write_kubeconfig(self, port):
         authority = base64.b64encode(self._certificates.authority).decode()

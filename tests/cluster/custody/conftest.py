@@ -12,9 +12,8 @@ def server(tmp_path_factory):
         yield cluster
 
 
-@pytest.fixture
-def cluster(server):
-    """The server, with nothing in its namespaces `shop` and `bank`."""
+def empty(server):
+    """Nothing but the namespaces is left."""
     server.faults()
     for resource in ("networkpolicies.networking.k8s.io", "leases.coordination.k8s.io", "pods"):
         for obj in server.list(resource):
@@ -22,6 +21,12 @@ def cluster(server):
     for chunk in server.list("configmaps", "npol-system"):
         server.remove("configmaps", "npol-system", chunk["metadata"]["name"])
     server.asked.clear()
+
+
+@pytest.fixture
+def cluster(server):
+    """The server, with nothing in its namespaces `shop` and `bank`."""
+    empty(server)
     yield server
     server.faults()
 

@@ -1,0 +1,79 @@
+"""Guarantee G1: what is about to change is written down first, in the cluster and on the disk."""
+
+import pytest
+
+from harness.cluster.custody import localfile
+from harness.cluster.custody.configmaps import read_chunks
+from harness.cluster.custody.records import Action, journal_of
+from harness.cluster.objects import PODS
+from tests.cluster.custody.cluster import STATE, pod, policy
+from tests.cluster.custody.scripted import work
+
+POLICIES = "networkpolicies.networking.k8s.io"
+ACTIONS = {
+    "ADDED": {Action.CREATE, Action.DELETE},  # a deleted policy comes back by being made
+    "MODIFIED": {Action.REPLACE, Action.LABEL, Action.CREATE, Action.DELETE},
+    "DELETED": {Action.DELETE, Action.CREATE},  # and one that was made goes
+}
+WATCHED = (POLICIES, "pods", "namespaces")
+
+
+@pytest.fixture
+def changes(cluster, begin, tmp_path):
+    """A whole run; every change with both copies of the journal as they were before it."""
+    cluster.edit("create", POLICIES, policy("existing", ingress=[{}]))
+    cluster.edit("create", POLICIES, policy("doomed", "bank"))
+    cluster.edit("create", "pods", pod())
+    connection = cluster.connect()
+    custody = begin(
+        "shop",
+        "bank",
+        run_id="struck",
+        connection=connection,
+        watched=True,
+        replace=True,
+        kinds=[PODS],
+    )
+    seen = []
+
+    def look(event, chunks):
+        if event.resource in WATCHED and event.object["metadata"]["name"] != "debug":
+            copies = read_chunks(chunks)[0], localfile.read("struck", tmp_path / "state")
+            seen.append((event, [journal_of(copy) for copy in copies]))
+
+    cluster.listeners.append(look)
+    work(custody, connection)
+    custody.restore()
+    cluster.listeners.remove(look)
+    custody.close()
+    return seen
+
+
+def test_every_change_is_in_both_copies_of_the_journal_before_it_is_made(changes):
+    assert len(changes) > 15
+    for event, copies in changes:
+        for journal in copies:
+            name = event.object["metadata"]["name"]
+            actions = {r.action for r in journal.history if r.key.name == name}
+            assert actions & ACTIONS[event.type], (event.type, name)
+
+
+def test_every_pre_image_is_whole_before_the_change_is_made(changes):
+    for _, copies in changes:
+        for journal in copies:
+            for record in journal.history:
+                if record.key.name in ("existing", "doomed"):
+                    assert record.before == journal.seen[record.key].body
+                    assert record.before["metadata"]["managedFields"]
+
+
+def test_the_journal_names_run_and_cluster_before_the_first_lock(cluster, begin):
+    begin(run_id="first")
+
+    lock = next(a for a in cluster.asked if a.writes and a.resource.startswith("leases"))
+    header = journal_of(read_chunks(lock.chunks)[0]).header
+
+    assert header.run_id == "first"
+    assert header.cluster_uid == cluster.get("namespaces", None, "kube-system")["metadata"]["uid"]
+    assert header.namespaces == ("shop",)
+    assert cluster.list("configmaps", STATE)
