@@ -27,7 +27,11 @@ class Cluster:
     time: float = 0.0
     policies: dict = field(default_factory=dict)
     log: list = field(default_factory=list)
-    broken_from: float = float("inf")
+    broken: bool = False
+    """Whether probes do not run while a policy is there."""
+    lose: int = -1
+    """Which probe is lost on its way, counted from 0."""
+    asked: int = 0
     reachable: bool = True
 
     def create(self, policy):
@@ -48,9 +52,10 @@ class Cluster:
         closed = not self.reachable or any(
             self.denied(d) for d in ("Ingress", "Egress") if d in self.policies
         )
-        outcome = self.silent if closed else Outcome.OPEN
-        if self.time >= self.broken_from:
+        outcome = self.silent if closed or self.asked == self.lose else Outcome.OPEN
+        if self.broken and any(there for there, _ in self.policies.values()):
             outcome = Outcome.ERROR
+        self.asked += 1
         return {p.key: Answer(key=p.key, outcome=outcome, detail="cut") for p in probes}
 
     def sleep(self, seconds):
@@ -104,12 +109,18 @@ def test_a_cluster_that_does_not_enforce_is_refused_and_left_clean(enforces, dir
 
 
 def test_probes_that_do_not_run_prove_nothing():
-    cluster = Cluster(broken_from=1.0, delay=5)
+    cluster = Cluster(broken=True, enforces=frozenset())
 
-    with pytest.raises(UnknownVerdict, match="could not be asked"):
+    with pytest.raises(UnknownVerdict, match=r"could not be asked .*: cut"):
         cluster.canary().prove()
 
     assert cluster.log == WRITES[:2]
+
+
+@pytest.mark.parametrize("lost", range(2, 6))
+def test_one_lost_packet_is_no_denial(lost):
+    with pytest.raises(Refused, match="denies all ingress"):
+        Cluster(enforces=frozenset(), lose=lost).canary().prove()
 
 
 def test_pods_that_never_reach_each_other_are_no_denial():

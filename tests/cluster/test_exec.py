@@ -28,11 +28,11 @@ def failure(code):
     return END + json.dumps(body).encode()
 
 
-def websocket(talk, protocols=("v5.channel.k8s.io", "v4.channel.k8s.io")):
+def websocket(talk, protocols=("v5.channel.k8s.io", "v4.channel.k8s.io"), **settings):
     """An exec whose stream is `talk(ws, nonce)`."""
 
     async def answer(request):
-        ws = web.WebSocketResponse(protocols=protocols)
+        ws = web.WebSocketResponse(protocols=protocols, **settings)
         await ws.prepare(request)
         command = request.query.getall("command")
         await talk(ws, command[4] if len(command) > 4 else "")
@@ -177,6 +177,18 @@ def test_messages_in_parts_are_one(run):
         await ws.close()
 
     assert run(websocket(talk)).stdout == "hi"
+
+
+def test_a_ping_is_answered(run):
+    async def talk(ws, nonce):
+        await ws.ping(b"there?")
+        answer = await ws.receive(timeout=2)
+        await ws.send_bytes(OUT + f"{nonce}<\n".encode() + answer.data)
+        await ws.send_bytes(OUT + f"\n{nonce}>0\n".encode())
+        await ws.send_bytes(SUCCESS)
+        await ws.close()
+
+    assert run(websocket(talk, autoping=False), timeout=5).stdout == "there?"
 
 
 @pytest.mark.parametrize(

@@ -88,6 +88,8 @@ def test_kinds_of_given_are_added_by_name():
         guard.check(request_of("DELETE", f"{CORE}/prod"))
     with pytest.raises(Refused):
         guard.check(request_of("POST", f"{CORE}/dev/secrets"))
+    with pytest.raises(Refused, match="one by one"):
+        guard.check(request_of("DELETE", "/apis/apps/v1/namespaces/dev/deployments"))
 
 
 def test_a_narrower_guard_never_allows_a_protected_namespace():
