@@ -12,7 +12,7 @@ from harness.lab.node.runtime import Runtime
 from harness.lab.node.sandbox import Network
 from harness.lab.node.volumes import Token
 from harness.lab.registry import Registry
-from harness.lab.store import Event, Obj, copied
+from harness.lab.store import Event, Obj
 
 REFRESH_AFTER = 1.0
 """Seconds from a change of a ConfigMap or a Secret to the files in running pods."""
@@ -68,9 +68,9 @@ class Kubelet:
             if pod is not None:
                 pod.vanished()
         elif pod is not None:
-            pod.update(_copy(event.object))
+            pod.update(event.object)
         elif event.object["spec"].get("nodeName"):
-            self._begin(_copy(event.object))
+            self._begin(event.object)
 
     def _begin(self, obj: Obj) -> None:
         if obj.get("status", {}).get("phase") in ("Succeeded", "Failed"):
@@ -99,9 +99,3 @@ class Kubelet:
         for pod in self.pods.values():
             if pod.obj["metadata"]["namespace"] == namespace:
                 pod.volumes.refresh(pod.obj, pod.facts)
-
-
-def _copy(obj: Obj) -> Obj:
-    """Events are shared; a pod keeps and changes its own."""
-    result: Obj = copied(obj)
-    return result

@@ -18,6 +18,8 @@ from harness.lab.node.volumes import NotMounted, Volumes
 from harness.lab.registry import StatusError
 from harness.lab.store import Obj
 
+GATHER = 0.002
+"""Seconds in which changes of a status are gathered into one write."""
 MOUNT_AGAIN = 1.0
 """Seconds between tries to have a ConfigMap that a volume names and nobody has made."""
 MOUNT_SOON = (0.01, 0.02, 0.05, 0.1, 0.2)
@@ -45,6 +47,7 @@ class Pod:
         self._started_at = timestamp(host.clock())
         self._failure: tuple[str, str] | None = None
         self._told: asyncio.Handle | None = None
+        self._vanished = False
         self._stop = asyncio.Event()
         self._tasks: list[asyncio.Task[None]] = []
 
@@ -83,7 +86,6 @@ class Pod:
             await asyncio.gather(keeping, *self._tasks, return_exceptions=True)
 
     async def _keep(self) -> None:
-        self.changed()
         await self._mount()
         self._sandbox = await self.host.network.add_pod(self.obj)
         self.facts = PodFacts(pod_ip=self._sandbox.ip, host_ip=self.facts.host_ip)
@@ -105,6 +107,7 @@ class Pod:
             try:
                 return self.volumes.prepare(self.obj)
             except NotMounted as error:
+                self.changed()
                 if pause == MOUNT_AGAIN:
                     self.recorder.warning(self.obj, "FailedMount", str(error))
             await asyncio.sleep(pause)
@@ -158,13 +161,13 @@ class Pod:
 
     def vanished(self) -> None:
         """It was deleted without grace: nobody waits for it, and it ends at once."""
-        self.obj["metadata"]["deletionGracePeriodSeconds"] = 0
+        self._vanished = True
         self._stop.set()
 
     def changed(self) -> None:
-        """Tell the API, once for all that changes in this turn of the loop."""
+        """Tell the API soon, once for all that changes until then."""
         if self._told is None:
-            self._told = asyncio.get_running_loop().call_soon(self._tell)
+            self._told = asyncio.get_running_loop().call_later(GATHER, self._tell)
 
     def _tell(self) -> None:
         self._told = None
@@ -210,6 +213,7 @@ class Pod:
 
     async def _end(self) -> None:
         grace = self.obj["metadata"].get("deletionGracePeriodSeconds", self.grace)
+        grace = 0 if self._vanished else grace
         await asyncio.gather(*(c.stop(grace) for c in self.main))
         await asyncio.gather(*(c.stop(grace) for c in self.init))
         await self._wait_for_containers()
