@@ -12,9 +12,9 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from harness.errors import Position
-from harness.policy.decision import Decision, PathDecision, RuleFit, Side
+from harness.policy.decision import Decision, RuleFit, Side
 from harness.policy.dialects import SPEC, Dialect
-from harness.policy.ends import NAME_LABEL, End, Pod, Service
+from harness.policy.ends import NAME_LABEL, End, Pod, Service, Traffic
 from harness.policy.evaluate import decide
 from harness.policy.match import Path
 from harness.policy.misfits import selects_nothing
@@ -49,33 +49,39 @@ def remedies(world: World, decision: Decision, dialect: Dialect = SPEC) -> tuple
     """
     What would allow a closed flow: one change for each closed side; () if nothing here would.
 
-    All of them together were tried on the world.
+    Each was tried on the world that the ones before it make. A policy that two of them
+    change stands in the second with both changes.
     """
     chosen: list[Remedy] = []
-    changed = world
-    for direction in (Direction.EGRESS, Direction.INGRESS):
-        for path in decision.paths:
-            side = path.egress if direction is Direction.EGRESS else path.ingress
-            if side.allowed is not True and not _open(changed, decision, direction, dialect):
-                found = _first_that_opens(changed, decision, path, side, dialect)
-                if found is None:
-                    return ()
-                chosen.append(found)
-                changed = changed.with_policies([found.policy])
+    for _ in range(2 * len(decision.paths)):
+        closed = _first_closed(decision)
+        if closed is None:
+            break
+        remedy = _first_that_opens(world, decision.traffic, *closed, dialect)
+        if remedy is None:
+            return ()
+        chosen.append(remedy)
+        world = world.with_policies([remedy.policy])
+        decision = decide(world, decision.traffic, dialect)
     return tuple(chosen)
 
 
-def _open(world: World, decision: Decision, direction: Direction, dialect: Dialect) -> bool:
-    again = decide(world, decision.traffic, dialect)
-    sides = (p.egress if direction is Direction.EGRESS else p.ingress for p in again.paths)
-    return all(side.allowed for side in sides)
+def _first_closed(decision: Decision) -> tuple[int, Side] | None:
+    """The number of a path, and its side that is not open; egress comes first."""
+    for number, path in enumerate(decision.paths):
+        for side in path.sides:
+            if side.allowed is not True:
+                return number, side
+    return None
 
 
 def _first_that_opens(
-    world: World, decision: Decision, path: PathDecision, side: Side, dialect: Dialect
+    world: World, traffic: Traffic, number: int, side: Side, dialect: Dialect
 ) -> Remedy | None:
+    path = decide(world, traffic, dialect).paths[number]
     for remedy in _candidates(world, path.path, side):
-        if _open(world.with_policies([remedy.policy]), decision, side.direction, dialect):
+        again = decide(world.with_policies([remedy.policy]), traffic, dialect).paths[number]
+        if (again.egress if side.direction is Direction.EGRESS else again.ingress).allowed:
             return remedy
     return None
 

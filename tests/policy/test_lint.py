@@ -1,0 +1,221 @@
+"""Each lint rule finds its mistake at its line, and stays silent on the policy put right."""
+
+from __future__ import annotations
+
+import pytest
+
+from harness.policy.changes import build
+from harness.policy.lint import RULES, lint
+from tests.policy.worlds import CLUSTER, documents
+
+HEAD = """\
+apiVersion: networking.k8s.io/v1
+kind: NetworkPolicy
+metadata: {name: p, namespace: x}
+spec:
+"""
+WORLD = build(CLUSTER)
+
+FOUND = [
+    # id, the spec below line 4, line, part of the message or of the fix
+    ("NP001", "  ingress: [{from: [{}]}]", 5, "a peer needs"),
+    ("NP003", "  ingres: []", 5, "did you mean 'ingress'?"),
+    ("NP006", "  podSelector: {matchLabels: {app: \u2018a\u2019}}", 5, "write \"'a'\""),
+    ("NP010", "  podSelector: {matchLabels: {app: c}}", 5, "pods there have app=a or app=b"),
+    ("NP011", "  ingress: [{from: [{namespaceSelector: {matchLabels: {name: z}}}]}]", 5,
+     "kubernetes.io/metadata.name=z"),
+    ("NP012", "  ingress: [{from: [{podSelector: {matchLabels: {app: web}}}]}]", 5,
+     "app=web selects no pod in x"),
+    ("NP013", "  ingress:\n  - from:\n    - podSelector: {matchLabels: {app: a}}\n"
+     "    - namespaceSelector: {matchLabels: {team: blue}}", 8, "take away the dash"),
+    ("NP014", "  ingress: [{from: [{podSelector: {matchExpressions:\n"
+     "    [{key: name, operator: In, values: [x]}]}}]}]", 5, "label of pods"),
+    ("NP020", "  podSelector: {matchLabels: {app: a}}\n  ingress: [{ports: [{port: 99}]}]", 6,
+     "no pod of this rule declares port 99 on TCP"),
+    ("NP021", "  policyTypes: [Egress]\n"
+     "  egress: [{to: [{podSelector: {matchLabels: {tier: c}}}], ports: [{port: 8080}]}]", 6,
+     "translated to pod port 3002 (x/c) before egress policy is judged"),
+    ("NP022", "  policyTypes: [Egress]\n  egress: [{to: [{podSelector: {}}]}]", 6,
+     "no name will resolve"),
+    ("NP023", "  policyTypes: [Egress]\n  egress: [{ports: [{port: 53, protocol: UDP}]}]", 6,
+     "over UDP only"),
+    ("NP023", "  policyTypes: [Egress]\n  egress: [{ports: [{port: 53}]}]", 6, "over TCP only"),
+    ("NP024", "  policyTypes: [Egress]\n  egress:\n  - ports: [{port: 53, protocol: UDP}]\n"
+     "    to: [{namespaceSelector: {matchLabels: {kubernetes.io/metadata.name: kube-system}},\n"
+     "          podSelector: {matchLabels: {k8s-app: coredns}}}]", 8, "k8s-app=kube-dns"),
+    ("NP025", "  ingress: [{ports: [{port: http}]}]", 5, "has a port named http"),
+    ("NP030", "  ingress: [{}]", 5, "it means [Ingress]"),
+    ("NP031", "  policyTypes: [Ingress]\n  egress: [{}]", 6, "does not name Egress"),
+    ("NP031", "  egress: []", 5, "Egress is not in force"),
+    ("NP032", "  egress: [{}]", 5, "isolates Ingress as well"),
+    ("NP033", "  ingress:\n  - {}", 6, "to allow none write `ingress: []`"),
+    ("NP034", "  ingress: [{from: []}]", 5, "every peer"),
+    ("NP034", "  ingress: [{ports: []}]", 5, "every port"),
+    ("NP040", "  egress: [{to: [{ipBlock: {cidr: 10.0.1.0/24}}]}]", 5, "holds z/a (10.0.1.1)"),
+    ("NP041", "  egress: [{to: [{ipBlock: {cidr: 10.0.0.0/8, except: [11.0.0.0/8]}}]}]", 5,
+     "not a part of"),
+    ("NP042", "  egress: [{to: [{ipBlock: {cidr: 10.9.0.1/8}}]}]", 5, "write 10.0.0.0/8"),
+    ("NP043", "  egress: [{to: [{ipBlock: {cidr: 0.0.0.0/0}}]}]", 5, "on Calico"),
+    ("NP044", "  egress: [{to: [{ipBlock: {cidr: 10.96.0.2/32}}]}]", 5, "Service x/b"),
+    ("NP050", "  ingress:\n  - {}\n  - from: [{podSelector: {}}]", 7, "allows all that this"),
+]  # fmt: skip
+
+
+def findings(spec, world=WORLD, head=HEAD):
+    return lint(documents(head + spec + "\n", "p.yaml"), world)
+
+
+@pytest.mark.parametrize(
+    ("id_", "spec", "line", "text"), FOUND, ids=[f"{f[0]}-{n}" for n, f in enumerate(FOUND)]
+)
+def test_lint_rule_finds_its_mistake_at_its_line(id_, spec, line, text):
+    found = [f for f in findings(spec) if f.id == id_]
+
+    assert [f.at.line for f in found] == [line]
+    assert text in f"{found[0].message} - {found[0].fix}"
+    assert found[0].severity is RULES[id_].severity
+
+
+def test_lint_is_silent_on_a_policy_that_is_right():
+    spec = """\
+  podSelector: {matchLabels: {app: a}}
+  policyTypes: [Ingress, Egress]
+  ingress:
+  - from:
+    - namespaceSelector: {matchLabels: {team: blue}}
+      podSelector: {matchLabels: {app: a}}
+    ports: [{port: web}]
+  egress:
+  - to:
+    - namespaceSelector: {matchLabels: {kubernetes.io/metadata.name: kube-system}}
+      podSelector: {matchLabels: {k8s-app: kube-dns}}
+    ports: [{port: 53, protocol: UDP}, {port: 53}]
+  - to: [{podSelector: {matchLabels: {tier: c}}}]
+    ports: [{port: 3002}]
+  - to: [{ipBlock: {cidr: 203.0.113.0/24}}]
+    ports: [{port: 443}]
+"""
+    assert findings(spec) == []
+
+
+@pytest.mark.parametrize("spec", ["  podSelector: {}\n  policyTypes: [Ingress, Egress]"])
+def test_plain_deny_all_is_no_mistake(spec):
+    assert findings(spec) == []
+
+
+def test_policy_alone_is_not_accused_of_what_nobody_knows():
+    """Without pods and namespaces around it, nothing can be said to be missing."""
+    spec = """\
+  podSelector: {matchLabels: {app: db}}
+  policyTypes: [Ingress]
+  ingress:
+  - from:
+    - namespaceSelector: {matchLabels: {team: green}}
+      podSelector: {matchLabels: {app: web}}
+    ports: [{port: 5432}]
+"""
+    assert findings(spec, world=None) == []
+
+
+def test_name_of_kube_system_is_no_label_even_if_nothing_else_is_known():
+    spec = "  policyTypes: [Ingress]\n  ingress: [{from: [{namespaceSelector: {matchLabels: " \
+           "{name: kube-system}}}]}]"  # fmt: skip
+    assert [f.id for f in findings(spec, world=None)] == ["NP011"]
+
+
+def test_policy_of_another_api_group_is_no_policy():
+    head = HEAD.replace("networking.k8s.io/v1", "extensions/v1beta1")
+
+    assert [(f.id, f.at.line) for f in findings("  podSelector: {}", head=head)] == [("NP004", 1)]
+
+
+def test_policy_without_namespace_is_noted():
+    head = HEAD.replace(", namespace: x", "")
+
+    assert "NP005" in [f.id for f in findings("  policyTypes: [Ingress]", head=head)]
+
+
+def test_policy_for_a_namespace_that_does_not_exist_is_reported():
+    head = HEAD.replace("namespace: x", "namespace: w")
+
+    assert [f.id for f in findings("  policyTypes: [Ingress]", head=head)] == ["NP015"]
+
+
+def test_policy_that_selects_host_network_pods_only_is_reported():
+    head = HEAD.replace("namespace: x", "namespace: z")
+    spec = "  podSelector: {matchLabels: {app: host}}\n  policyTypes: [Ingress]"
+
+    assert [f.id for f in findings(spec, head=head)] == ["NP052"]
+
+
+def test_duplicate_key_is_reported_where_it_stands_again():
+    spec = """\
+  policyTypes: [Ingress]
+  ingress:
+  - ports: [{port: 80}]
+    ports: [{port: 3001}]
+"""
+    found = [f for f in findings(spec) if f.id == "NP002"]
+
+    assert [(f.at.line, f.message) for f in found] == [
+        (8, "key 'ports' stands twice here, first in line 7")
+    ]
+
+
+def test_same_name_twice_is_reported_with_both_places():
+    text = HEAD + "  policyTypes: [Ingress]\n"
+    found = [f for f in lint(documents(f"{text}---\n{text}", "p.yaml"), WORLD) if f.id == "NP007"]
+
+    assert [(f.at.line, f.message) for f in found] == [
+        (9, "x/p is written down twice, first at p.yaml:1")
+    ]
+
+
+def test_policy_that_others_make_superfluous_is_noted():
+    wide = HEAD.replace("name: p", "name: wide") + "  policyTypes: [Ingress]\n  ingress: [{}]\n"
+    narrow = HEAD + (
+        "  podSelector: {matchLabels: {app: a}}\n  policyTypes: [Ingress]\n"
+        "  ingress: [{from: [{podSelector: {}}], ports: [{port: 80}]}]\n"
+    )
+    found = lint(documents(f"{narrow}---\n{wide}", "p.yaml"), WORLD)
+
+    assert [(f.id, f.subject) for f in found if f.id != "NP033"] == [("NP051", "x/p")]
+
+
+def test_deny_all_beside_an_allow_is_not_superfluous():
+    deny = HEAD.replace("name: p", "name: deny") + "  policyTypes: [Ingress]\n"
+    allow = HEAD + (
+        "  podSelector: {matchLabels: {app: a}}\n  policyTypes: [Ingress]\n"
+        "  ingress: [{from: [{podSelector: {}}]}]\n"
+    )
+    assert lint(documents(f"{deny}---\n{allow}", "p.yaml"), WORLD) == []
+
+
+def test_of_two_equal_policies_only_the_later_one_is_superfluous():
+    first, second = (
+        HEAD.replace("name: p", f"name: {n}") + "  policyTypes: [Ingress]\n  ingress: [{}]\n"
+        for n in ("one", "two")
+    )
+    found = lint(documents(f"{first}---\n{second}", "p.yaml"), WORLD)
+
+    assert [f.subject for f in found if f.id == "NP051"] == ["x/two"]
+
+
+def test_objects_of_a_cluster_are_linted_without_positions():
+    (document,) = documents(HEAD + "  ingress: [{from: []}]\n")
+
+    found = [f for f in lint([document.data], WORLD) if f.id == "NP034"]
+
+    assert [(f.at, f.path) for f in found] == [(None, "spec.ingress[0].from")]
+
+
+def test_findings_come_in_the_order_of_the_file():
+    found = findings("  egress: [{to: [], prots: []}]\n  podSelector: {app: a}")
+
+    assert [f.at.line for f in found] == sorted(f.at.line for f in found)
+
+
+def test_every_rule_has_a_test():
+    tested = {f[0] for f in FOUND} | {"NP002", "NP004", "NP005", "NP007", "NP015", "NP051", "NP052"}
+
+    assert tested == set(RULES)
