@@ -61,7 +61,7 @@ class Objects:
         return obj
 
     def _columns(self, kind: Resource) -> Sequence[Column]:
-        return tables.columns_of(kind, self._registry.printer_columns(kind))
+        return tables.columns_of(kind, self._registry.catalogue.printer_columns(kind))
 
     def page(self, call: Call) -> web.Response:
         kind = call.resource
@@ -95,7 +95,11 @@ class Objects:
         obj = await self._decoded(call)
         _check_namespace(call, obj)
         created = self._registry.create(
-            call.resource.name, obj, manager=call.manager, dry_run=call.dry_run
+            call.resource.name,
+            obj,
+            manager=call.manager,
+            dry_run=call.dry_run,
+            warnings=call.warnings,
         )
         return self.shown(call, created, status=201)
 

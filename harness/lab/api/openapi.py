@@ -83,7 +83,7 @@ class OpenApi:
         }
 
     def _hash(self, prefix: str) -> str:
-        names = repr([(r, self._registry.type(r)) for r in self._of(prefix) if r.custom])
+        names = repr([(r, self._registry.catalogue.type(r)) for r in self._of(prefix) if r.custom])
         return hashlib.sha256(f"{VERSION}{names}".encode()).hexdigest()[:32].upper()
 
     def _v3(self, found: list[Resource]) -> Json:
@@ -110,7 +110,7 @@ class OpenApi:
     def _schemas(self, found: list[Resource], where: str) -> Json:
         schemas: Json = {}
         for resource in found:
-            type = self._registry.type(resource)
+            type = self._registry.catalogue.type(resource)
             schema = _schema(type, where)
             schema["x-kubernetes-group-version-kind"] = [_kind(resource)]
             schemas[_name(resource)] = schema

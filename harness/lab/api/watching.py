@@ -59,7 +59,9 @@ class _Watch:
         self._registry = registry
         self._kind = call.resource
         self._form = call.form
-        self._columns = tables.columns_of(self._kind, registry.printer_columns(self._kind))
+        self._columns = tables.columns_of(
+            self._kind, registry.catalogue.printer_columns(self._kind)
+        )
         self._include = query.get("includeObject", "Metadata")
         self._headers = True
         self._selection = selection.parse(

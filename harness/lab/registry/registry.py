@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
-from typing import Any, cast
+from typing import Any
 
 from harness.lab.registry import (
     admission,
@@ -15,15 +15,15 @@ from harness.lab.registry import (
     metadata,
     patches,
     podsecurity,
-    typed,
 )
 from harness.lab.registry.allocation import Allocator
+from harness.lab.registry.applying import applicable
+from harness.lab.registry.catalogue import Catalogue
 from harness.lab.registry.decode import Decoder, WrongType
 from harness.lab.registry.kinds import Strategy, strategy_of
 from harness.lab.registry.managed import APPLY, UPDATE, Manager
 from harness.lab.registry.patches import PatchType
-from harness.lab.registry.schema import Struct, type_of
-from harness.lab.resources import RESOURCES, Resource
+from harness.lab.resources import Resource
 from harness.lab.store import Obj, Store, copied
 
 OWN = "npol-lab"
@@ -45,26 +45,16 @@ class Registry:
 
     def __init__(self, store: Store, *, now: Callable[[], datetime] = _utcnow) -> None:
         self.store = store
-        self.resources: dict[str, Resource] = dict(RESOURCES)
-        self._definitions: dict[str, Obj] = {}
-        self._types: dict[str, Struct] = {}
+        self.catalogue = Catalogue()
         self._allocator = Allocator(store)
         self._now = now
 
+    @property
+    def resources(self) -> dict[str, Resource]:
+        return self.catalogue.resources
+
     def resource(self, name: str) -> Resource:
-        found = self.resources.get(name)
-        if found is None:
-            message = "the server could not find the requested resource"
-            raise errors.StatusError(404, "NotFound", message)
-        return found
-
-    def type(self, kind: Resource) -> Struct:
-        return self._types.get(kind.name) or type_of(kind)
-
-    def printer_columns(self, kind: Resource) -> Sequence[Obj]:
-        """What a CustomResourceDefinition wants to see in `kubectl get`."""
-        definition = self._definitions.get(kind.name)
-        return custom.columns_of(definition) if definition else ()
+        return self.catalogue.resource(name)
 
     def get(self, resource: str, namespace: str | None, name: str) -> Obj:
         kind = self.resource(resource)
@@ -77,15 +67,27 @@ class Registry:
         """The object in the server's form, and the paths of fields that its kind lacks."""
         decoder = Decoder(keep_empty=kind.custom)
         try:
-            return decoder.struct(self.type(kind), obj), decoder.unknown
+            return decoder.struct(self.catalogue.type(kind), obj), decoder.unknown
         except WrongType as wrong:
             raise errors.undecodable(kind, str(wrong)) from wrong
 
-    def create(self, resource: str, obj: Obj, *, manager: str = OWN, dry_run: bool = False) -> Obj:
+    def create(
+        self,
+        resource: str,
+        obj: Obj,
+        *,
+        manager: str = OWN,
+        dry_run: bool = False,
+        warnings: list[str] | None = None,
+    ) -> Obj:
+        """`warnings` takes what a client is to be told although the object is fine."""
         kind = self.resource(resource)
         new = self.decode(kind, obj)[0]
         new.setdefault("metadata", {}).pop("managedFields", None)
-        return self._created(kind, new, Manager(UPDATE, manager, "", kind.api_version), dry_run)
+        created = self._created(kind, new, _updater(kind, manager, ""), dry_run)
+        if warnings is not None:
+            warnings += podsecurity.warnings(self.store, kind, created)
+        return created
 
     def _created(self, kind: Resource, new: Obj, manager: Manager, dry_run: bool) -> Obj:
         given = copied(new)
@@ -97,7 +99,7 @@ class Registry:
         owners = managed.read(given)
         if manager.operation == UPDATE:
             empty: Obj = {"metadata": {}}
-            managed.update(self.type(kind), empty, new, owners, manager, self._stamp())
+            managed.update(self.catalogue.type(kind), empty, new, owners, manager, self._stamp())
         else:
             managed.write(new, owners)
         if dry_run:
@@ -149,21 +151,7 @@ class Registry:
             name = stored["metadata"]["name"]
             self.create("serviceaccounts", {"metadata": {"name": "default", "namespace": name}})
         if kind.name == custom.DEFINITIONS:
-            self._define(stored)
-
-    def _define(self, definition: Obj) -> None:
-        kind = custom.resource_of(definition)
-        self.resources[kind.name] = kind
-        self._definitions[kind.name] = definition
-        self._types[kind.name] = custom.type_of(definition)
-
-    def _undefine(self, definition: Obj) -> None:
-        """A definition takes its objects along."""
-        name = custom.resource_of(definition).name
-        for obj in self.store.list(name):
-            self.store.remove(name, obj["metadata"].get("namespace"), obj["metadata"]["name"])
-        for table in (self.resources, self._definitions, self._types):
-            table.pop(name, None)
+            self.catalogue.define(stored)
 
     def update(
         self,
@@ -214,7 +202,7 @@ class Registry:
         elif metadata.content(old) != metadata.content(new) and "generation" in old["metadata"]:
             new["metadata"]["generation"] = old["metadata"]["generation"] + 1
         if manager.operation == UPDATE:
-            managed.update(self.type(kind), old, new, owners, manager, self._stamp())
+            managed.update(self.catalogue.type(kind), old, new, owners, manager, self._stamp())
         if old == new:
             return old
         return new if dry_run else self._stored(kind, new)
@@ -232,7 +220,7 @@ class Registry:
     def _stored(self, kind: Resource, new: Obj) -> Obj:
         stored = self.store.put(kind.name, new)
         if kind.name == custom.DEFINITIONS:
-            self._define(stored)
+            self.catalogue.define(stored)
         going = "deletionTimestamp" in stored["metadata"]
         return self._remove(kind, stored) if going and not deletion.waits(stored) else stored
 
@@ -284,7 +272,7 @@ class Registry:
             applier = Manager(APPLY, manager, subresource)
             return self._applied(kind, namespace, name, patch, applier, force, dry_run)
         old = self.get(resource, namespace, name)
-        new = patches.patched(old, patch, type, self.type(kind))
+        new = patches.patched(old, patch, type, self.catalogue.type(kind))
         unknown = self.decode(kind, new)[1] if validation != "Ignore" else []
         told = [f'unknown field "{path}"' for path in unknown]
         if told and validation == "Strict":
@@ -312,41 +300,18 @@ class Registry:
         force: bool,
         dry_run: bool,
     ) -> Obj:
-        config = self._applicable(kind, namespace, name, config)
+        config = applicable(kind, self.catalogue.type(kind), namespace, name, config)
         live = self.store.get(kind.name, namespace if kind.namespaced else None, name)
         start: Obj = live or {"metadata": {}}
         if live is not None:
             self._check_version(kind, live, config)
-        new = managed.apply(self.type(kind), start, config, manager, force=force, now=self._stamp())
+        new = managed.apply(
+            self.catalogue.type(kind), start, config, manager, force=force, now=self._stamp()
+        )
         if live is None:
             new = self.decode(kind, new)[0]
             return self._created(kind, new, manager, dry_run)
         return self._replace(kind, live, new, manager, dry_run)
-
-    def _applicable(self, kind: Resource, namespace: str | None, name: str, config: Any) -> Obj:
-        """A configuration with its name and namespace, checked against the kind's type."""
-        if not isinstance(config, dict):
-            raise errors.bad_request("error decoding YAML: an object is expected")
-        version = config.get("apiVersion")
-        if (version, config.get("kind")) != (kind.api_version, kind.kind):
-            raise errors.bad_request(
-                "Incorrect version specified in apply patch. Specified patch version: "
-                f"{version}, expected: {kind.api_version}"
-            )
-        head: Obj = config.get("metadata") or {}
-        if head.get("managedFields"):
-            raise errors.bad_request("metadata.managedFields must be nil")
-        if head.setdefault("name", name) != name:
-            raise errors.bad_request(
-                f"the name of the object ({head['name']}) does not match the name on the URL "
-                f"({name})"
-            )
-        if kind.namespaced:
-            head.setdefault("namespace", namespace)
-        called = f"{head.get('namespace', '')}/{name}; {kind.api_version}, Kind={kind.kind}"
-        config = {**config, "metadata": head}
-        typed.check(self.type(kind), config, called)
-        return cast(Obj, typed.without_nulls(config))
 
     def delete(
         self,
@@ -408,7 +373,7 @@ class Registry:
 
     def _remove(self, kind: Resource, obj: Obj) -> Obj:
         if kind.name == custom.DEFINITIONS:
-            self._undefine(obj)
+            self.catalogue.undefine(obj, self.store)
         head = obj["metadata"]
         return self.store.remove(kind.name, head.get("namespace"), head["name"])
 

@@ -1,0 +1,51 @@
+"""The kinds that are served: the table's own and those of CustomResourceDefinitions."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from harness.lab.registry import custom
+from harness.lab.registry.errors import StatusError
+from harness.lab.registry.schema import Struct, type_of
+from harness.lab.resources import RESOURCES, Resource
+from harness.lab.store import Obj, Store
+
+
+class Catalogue:
+    def __init__(self) -> None:
+        self.resources: dict[str, Resource] = dict(RESOURCES)
+        self._definitions: dict[str, Obj] = {}
+        self._types: dict[str, Struct] = {}
+
+    def resource(self, name: str) -> Resource:
+        """
+        Raises:
+            StatusError: 404 for a kind that is not served.
+        """
+        found = self.resources.get(name)
+        if found is None:
+            message = "the server could not find the requested resource"
+            raise StatusError(404, "NotFound", message)
+        return found
+
+    def type(self, kind: Resource) -> Struct:
+        return self._types.get(kind.name) or type_of(kind)
+
+    def printer_columns(self, kind: Resource) -> Sequence[Obj]:
+        """What a definition wants to see in `kubectl get`."""
+        definition = self._definitions.get(kind.name)
+        return custom.columns_of(definition) if definition else ()
+
+    def define(self, definition: Obj) -> None:
+        kind = custom.resource_of(definition)
+        self.resources[kind.name] = kind
+        self._definitions[kind.name] = definition
+        self._types[kind.name] = custom.type_of(definition)
+
+    def undefine(self, definition: Obj, store: Store) -> None:
+        """A definition takes its objects along."""
+        name = custom.resource_of(definition).name
+        for obj in store.list(name):
+            store.remove(name, obj["metadata"].get("namespace"), obj["metadata"]["name"])
+        for table in (self.resources, self._definitions, self._types):
+            table.pop(name, None)
