@@ -35,7 +35,8 @@ def keep(
     Args:
         run: the lab; gets the socket on which it may ask for pause processes.
         parent: descriptors that become readable when nobody wants the lab any more.
-        forget: removes what the lab has outside its namespaces.
+        forget: removes what the lab has outside its namespaces. Not called when the lab
+            itself failed: then the parent may want to read why.
     """
     mine, its = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
     child = os.fork()
@@ -43,11 +44,10 @@ def keep(
         mine.close()
         _run_and_exit(run, its)
     its.close()
-    signal.signal(signal.SIGCHLD, lambda *_: None)
-    try:
-        return _serve(mine, parent, child)
-    finally:
-        forget()
+    if _serve(mine, parent, child):
+        return os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
+    forget()
+    return 0
 
 
 def _run_and_exit(run: Callable[[socket.socket], None], keeper: socket.socket) -> NoReturn:
@@ -63,8 +63,10 @@ def _run_and_exit(run: Callable[[socket.socket], None], keeper: socket.socket) -
         os._exit(status)
 
 
-def _serve(requests: socket.socket, parent: tuple[int, ...], child: int) -> int:
+def _serve(requests: socket.socket, parent: tuple[int, ...], lab: int) -> bool:
+    """Until the lab has ended by itself (True) or the parent is gone (False)."""
     wake, waker = os.pipe2(os.O_NONBLOCK | os.O_CLOEXEC)
+    signal.signal(signal.SIGCHLD, lambda *_: None)
     signal.set_wakeup_fd(waker, warn_on_full_buffer=False)
     poll = select.poll()
     for handle in (*parent, requests.fileno(), wake):
@@ -72,40 +74,34 @@ def _serve(requests: socket.socket, parent: tuple[int, ...], child: int) -> int:
     while True:
         ready = {handle for handle, _ in poll.poll()}
         if ready.intersection(parent):
-            return 0
-        if requests.fileno() in ready:
-            _answer(requests)
+            return False
+        if requests.fileno() in ready and not _answer(requests):
+            return True
         if wake in ready:
-            with contextlib.suppress(BlockingIOError):
-                os.read(wake, MESSAGE)
-            status = _reap(child)
-            if status is not None:
-                return status
+            os.read(wake, MESSAGE)
+            _reap(lab)
 
 
-def _reap(child: int) -> int | None:
-    """Bury the dead; the exit status of the lab itself if it is among them."""
-    status = None
+def _reap(lab: int) -> None:
+    """Bury what has lost its parent. The lab itself stays to be asked for its status."""
+    peek = os.WEXITED | os.WNOHANG | os.WNOWAIT
     with contextlib.suppress(ChildProcessError):
-        while True:
-            pid, how = os.waitpid(-1, os.WNOHANG)
-            if pid == 0:
-                break
-            if pid == child:
-                status = os.waitstatus_to_exitcode(how)
-    return status
+        while (dead := os.waitid(os.P_ALL, 0, peek)) is not None and dead.si_pid != lab:
+            os.waitpid(dead.si_pid, 0)
 
 
-def _answer(requests: socket.socket) -> None:
+def _answer(requests: socket.socket) -> bool:
+    """False when the other end is closed: the lab is gone."""
     try:
         message = requests.recv(MESSAGE)
     except ConnectionError:
-        return
+        return False
     if message and os.fork() == 0:
         try:
             requests.send(json.dumps(_made(json.loads(message))).encode())
         finally:
             os._exit(0)
+    return bool(message)
 
 
 def _made(wanted: dict[str, Any]) -> dict[str, Any]:

@@ -22,7 +22,7 @@ PROGRAMS: Mapping[str, str] = {
     "busybox": "busybox",
 }
 """Program to the Debian package that brings it."""
-MODULES = ("aiohttp", "dns", "jsonpatch", "pyroute2", "trustme")
+MODULES = ("aiohttp", "dns", "jsonpatch", "trustme")
 SEARCH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 """Ordinary users have no `sbin` in their PATH, where Debian keeps nft and nginx."""
 

@@ -10,6 +10,7 @@ from harness.lab.net import policies, services
 from harness.lab.net.nft import NftError, Ruleset
 from harness.lab.net.node import Node, base_chains
 from harness.lab.net.pods import is_judged, pod_of
+from harness.lab.net.policy import Policy, compile_policy
 from harness.lab.store import Event, Obj, Store
 
 DEBOUNCE = 0.003
@@ -35,7 +36,7 @@ class Agent:
         self._addresses: dict[str, str] = {}
         self._pods: dict[str, Obj] = {}
         self._objects: dict[str, dict[tuple[str, str], Obj]] = {r: {} for r in FOLLOWED}
-        self._compiled: dict[tuple[str, str], policies.Policy] = {}
+        self._compiled: dict[tuple[str, str], Policy] = {}
         self._selects = policies.Selection()
         self._changed = asyncio.Event()
         self._waiting: list[asyncio.Future[None]] = []
@@ -97,11 +98,11 @@ class Agent:
         if policy is None or not self._enforce:
             return
         try:
-            self._compiled[key] = policies.compile_policy(policy)
+            self._compiled[key] = compile_policy(policy)
         except ValueError:
             log.exception("policy %s cannot be enforced: it isolates and allows nothing", key)
             empty: Obj = {"ingress": [], "egress": []}
-            self._compiled[key] = policies.compile_policy(policy | {"spec": policy["spec"] | empty})
+            self._compiled[key] = compile_policy(policy | {"spec": policy["spec"] | empty})
 
     async def _keep_programming(self) -> None:
         while True:
@@ -127,12 +128,12 @@ class Agent:
 
     def _world(self) -> policies.World:
         return policies.World(
-            policies=tuple(self._compiled.values()),
-            pods=tuple(
+            policies=self._compiled.values(),
+            pods=[
                 pod_of(pod, self._addresses[uid])
                 for uid, pod in self._pods.items()
                 if is_judged(pod)
-            ),
+            ],
             namespaces={
                 name: frozenset((obj["metadata"].get("labels") or {}).items())
                 for (_, name), obj in self._objects["namespaces"].items()

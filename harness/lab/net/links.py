@@ -1,5 +1,5 @@
 """
-Links, addresses and routes: the one door to netlink.
+Links, addresses and routes.
 
 Every function works on the network namespace of the thread that calls it.
 """
@@ -7,14 +7,15 @@ Every function works on the network namespace of the thread that calls it.
 from __future__ import annotations
 
 import contextlib
+import itertools
 import os
+import socket
 from collections.abc import Iterator
-from dataclasses import dataclass, field
 from pathlib import Path
 
-from pyroute2 import IPRoute, NetlinkError  # type: ignore[import-untyped]  # pyroute2 ships no types
-
+from harness.lab.net import netlink
 from harness.lab.net.namespaces import inside
+from harness.lab.net.netlink import End, Netlink
 
 GATEWAY = "169.254.1.1"
 """What every pod takes for its router; no interface carries it, as with Calico."""
@@ -22,8 +23,10 @@ HOST_MAC = "ee:ee:ee:ee:ee:ee"
 POD_MAC = "ee:ee:ee:ee:ee:01"
 """Fixed on purpose: both ends know each other without ARP, whose table all namespaces share."""
 POD_LINK = "eth0"
-_LINK_SCOPE = 253
-_PERMANENT = 0x80
+LOOPBACK = 1
+POD_INDEX = 100
+"""Of a pod's link. A new namespace may come with a few tunnels, which have the numbers from 2."""
+EVERYWHERE = "0.0.0.0/0"
 
 _SETTINGS = {
     "net/ipv4/ip_forward": "1",
@@ -51,60 +54,63 @@ def without_ipv6() -> None:
         switch.write_text("1")
 
 
-@dataclass
 class Links:
-    """The links of one namespace, made in the thread that uses them."""
+    """The links of one namespace, made in a thread that is in it."""
 
-    _netlink: IPRoute = field(default_factory=IPRoute)
-    _indices: dict[str, int] = field(default_factory=dict)
-
-    def _index(self, name: str) -> int:
-        if name not in self._indices:
-            self._indices[name] = self._netlink.link_lookup(ifname=name)[0]
-        return self._indices[name]
+    def __init__(self) -> None:
+        self._netlink = Netlink()
+        self._numbers = itertools.count(POD_INDEX)
+        self._plugged: dict[str, int] = {}
 
     def up(self, name: str) -> None:
-        self._netlink.link("set", index=self._index(name), state="up")
+        self._netlink.ask(netlink.set_up(socket.if_nametoindex(name)))
 
     def bridge(self, name: str) -> None:
-        self._netlink.link("add", ifname=name, kind="bridge")
-        self.up(name)
+        self._netlink.ask(netlink.add_bridge(name))
 
     def address(self, name: str, address: str, length: int) -> None:
-        self._netlink.addr("add", index=self._index(name), address=address, prefixlen=length)
+        index = socket.if_nametoindex(name)
+        self._netlink.ask(netlink.add_address(index, address, length))
 
     def route(self, destination: str, gateway: str) -> None:
-        self._netlink.route("add", dst=destination, gateway=gateway)
+        self._netlink.ask(netlink.add_route(destination, gateway=gateway))
 
-    def cable(self, name: str, netns: str, *, far: str = POD_LINK, bridge: str = "") -> None:
-        """A veth pair with the end `far` in another namespace; our end may join a bridge."""
+    def cable(self, name: str, netns: str, *, bridge: str = "") -> None:
+        """A veth pair to POD_LINK of another namespace, down there; our end may join a bridge."""
+        master = socket.if_nametoindex(bridge) if bridge else 0
         with _opened(netns) as handle:
-            peer = {"ifname": far, "net_ns_fd": handle}
-            self._netlink.link("add", ifname=name, kind="veth", peer=peer)
-        if bridge:
-            self._netlink.link("set", index=self._index(name), master=self._index(bridge))
-        self.up(name)
+            near, far = End(name=name), End(name=POD_LINK)
+            self._netlink.ask(netlink.add_veth(near, far, netns=handle, master=master))
 
     def plug(self, name: str, netns: str, ip: str) -> None:
         """Join a pod: `ip`/32 in its namespace, every packet of it routed through ours."""
-        with _opened(netns) as handle:
-            peer = {"ifname": POD_LINK, "net_ns_fd": handle, "address": POD_MAC}
-            self._netlink.link("add", ifname=name, kind="veth", address=HOST_MAC, peer=peer)
-        self.up(name)
-        index = self._index(name)
-        _configure_pod(netns, ip)
-        self._neighbour(index, ip, POD_MAC)
-        self._netlink.route("add", dst=f"{ip}/32", oif=index, scope=_LINK_SCOPE)
-
-    def _neighbour(self, index: int, ip: str, mac: str) -> None:
-        self._netlink.neigh("replace", dst=ip, lladdr=mac, ifindex=index, state=_PERMANENT)
+        with inside(netns):
+            without_ipv6()
+            pod = Netlink()
+        index = self._plugged[name] = next(self._numbers)
+        near = End(name=name, index=index, mac=HOST_MAC)
+        far = End(name=POD_LINK, index=POD_INDEX, mac=POD_MAC)
+        with contextlib.closing(pod), _opened(netns) as handle:
+            self._netlink.ask(
+                netlink.add_veth(near, far, netns=handle),
+                netlink.add_neighbour(index, ip, POD_MAC),
+                netlink.add_route(f"{ip}/32", index=index),
+            )
+            pod.ask(
+                netlink.set_up(LOOPBACK),
+                netlink.set_up(POD_INDEX),
+                netlink.add_address(POD_INDEX, ip, 32),
+                netlink.add_neighbour(POD_INDEX, GATEWAY, HOST_MAC),
+                netlink.add_route(f"{GATEWAY}/32", index=POD_INDEX),
+                netlink.add_route(EVERYWHERE, gateway=GATEWAY, index=POD_INDEX),
+            )
 
     def unplug(self, name: str) -> None:
-        """Remove our end, and so the pair; gone already is fine."""
-        index = self._indices.pop(name, None)
-        if index is not None:
-            with contextlib.suppress(NetlinkError):
-                self._netlink.link("del", index=index)
+        """Remove our end, and so the pair; gone already, with the pod's namespace, is fine."""
+        index = self._plugged.pop(name, 0)
+        if index:
+            with contextlib.suppress(OSError):
+                self._netlink.ask(netlink.delete_link(index))
 
     def close(self) -> None:
         self._netlink.close()
@@ -117,19 +123,3 @@ def _opened(path: str) -> Iterator[int]:
         yield handle
     finally:
         os.close(handle)
-
-
-def _configure_pod(netns: str, ip: str) -> None:
-    with inside(netns):
-        without_ipv6()
-        links = Links()
-        try:
-            index = links._index(POD_LINK)
-            links.up("lo")
-            links.address(POD_LINK, ip, 32)
-            links.up(POD_LINK)
-            links._neighbour(index, GATEWAY, HOST_MAC)
-            links._netlink.route("add", dst=f"{GATEWAY}/32", oif=index, scope=_LINK_SCOPE)
-            links._netlink.route("add", dst="default", gateway=GATEWAY, oif=index)
-        finally:
-            links.close()

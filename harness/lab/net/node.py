@@ -7,12 +7,10 @@ import itertools
 from collections.abc import Iterable
 
 from harness.lab.net import nft
-from harness.lab.net.links import Links, make_router
-from harness.lab.net.policies import ARRIVE
+from harness.lab.net.links import EVERYWHERE, POD_LINK, Links, make_router
+from harness.lab.net.policy import ARRIVE
 from harness.lab.net.resident import Resident
 from harness.lab.net.services import FROM_OUTSIDE, POD_RANGE, SERVE, UNSERVED
-
-UPLINK = "eth0"
 
 
 class NoAddress(Exception):
@@ -43,9 +41,9 @@ class Node:
         make_router()
         self._links = Links()
         self._links.up("lo")
-        self._links.address(UPLINK, self.address, 24)
-        self._links.up(UPLINK)
-        self._links.route("default", router)
+        self._links.up(POD_LINK)
+        self._links.address(POD_LINK, self.address, 24)
+        self._links.route(EVERYWHERE, router)
 
     def take_address(self) -> str:
         """

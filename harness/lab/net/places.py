@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
 from dataclasses import dataclass
 
-from harness.lab.net.links import POD_LINK, Links, without_ipv6
+from harness.lab.net.links import EVERYWHERE, POD_LINK, Links, without_ipv6
 from harness.lab.net.namespaces import inside
 
 
@@ -30,15 +31,13 @@ PLACES = (INTERNET, BACKUP)
 
 def attach(links: Links, place: Place, *, cable: str, netns: str) -> None:
     """Lay a cable from the router, whose links these are, to the place, and set up its end."""
-    links.cable(cable, netns)
-    links.address(cable, place.gateway, 24)
     with inside(netns):
         without_ipv6()
         far = Links()
-        try:
-            far.up("lo")
-            far.address(POD_LINK, place.address, 24)
-            far.up(POD_LINK)
-            far.route("default", place.gateway)
-        finally:
-            far.close()
+    links.cable(cable, netns)
+    links.address(cable, place.gateway, 24)
+    with contextlib.closing(far), inside(netns):
+        far.up("lo")
+        far.up(POD_LINK)
+        far.address(POD_LINK, place.address, 24)
+        far.route(EVERYWHERE, place.gateway)

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from harness.lab.net.nft import Chain, Ruleset, Set
-from harness.lab.net.policies import name_of
+from harness.lab.net.policy import name_of
 
 Obj = dict[str, Any]
 

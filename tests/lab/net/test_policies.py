@@ -5,7 +5,8 @@ import time
 import pytest
 
 from harness.lab.net.pods import Pod, is_judged, pod_of
-from harness.lab.net.policies import Selection, World, compile_policy, rules_for
+from harness.lab.net.policies import Selection, World, rules_for
+from harness.lab.net.policy import compile_policy
 
 
 def _policy(**spec):
