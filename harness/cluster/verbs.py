@@ -80,7 +80,14 @@ class Verbs(abc.ABC):
         """POST. A name that exists is ApiError 409, reason AlreadyExists."""
         ref = self.ref_of(obj)
         path = ref.resource.path(ref.namespace)
-        made = self.raw("POST", path, query=_write_query(dry_run), body=dict(obj), name=ref.name)
+        made = self.raw(
+            "POST",
+            path,
+            query=_write_query(dry_run),
+            body=dict(obj),
+            name=ref.name,
+            repeatable=dry_run or None,
+        )
         return _object(made, ref.resource)
 
     def apply(
@@ -107,12 +114,25 @@ class Verbs(abc.ABC):
     def replace(self, obj: Mapping[str, Any], *, dry_run: bool = False) -> Object:
         """PUT; name metadata.resourceVersion, or a newer change is overwritten."""
         ref = self.ref_of(obj)
-        made = self.raw("PUT", ref.path, query=_write_query(dry_run), body=dict(obj))
+        made = self.raw(
+            "PUT",
+            ref.path,
+            query=_write_query(dry_run),
+            body=dict(obj),
+            repeatable=dry_run or None,
+        )
         return _object(made, ref.resource)
 
     def patch(self, ref: Ref, body: Any, *, patch: str = "merge", dry_run: bool = False) -> Object:
         """PATCH by `merge`, `strategic` or `json` patch."""
-        made = self.raw("PATCH", ref.path, query=_write_query(dry_run), body=body, patch=patch)
+        made = self.raw(
+            "PATCH",
+            ref.path,
+            query=_write_query(dry_run),
+            body=body,
+            patch=patch,
+            repeatable=dry_run or None,
+        )
         return _object(made, ref.resource)
 
     def delete(

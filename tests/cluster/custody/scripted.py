@@ -52,7 +52,6 @@ def work(custody, connection):
     custody.label("pod", "shop", "web", {"app": "another"})
     custody.apply(policy("existing", policyTypes=["Egress"]))
     custody.apply(policy("second", "bank"))
-    time.sleep(LEASE / 2)
 
 
 def connected(kubeconfig):
@@ -84,6 +83,7 @@ def run(kubeconfig, state, watched, act):
                 state_directory=Path(state),
             )
             work(custody, connection)
+            time.sleep(LEASE / 2)
             if act == "vanish":
                 os._exit(3)
         except Stopped as stopped:
