@@ -7,7 +7,7 @@ import sys
 import typer
 
 from harness import __version__
-from harness.cli import lab, run
+from harness.cli import lab, recover, run
 from harness.errors import ExitCode, NpolError
 
 app = typer.Typer(
@@ -19,6 +19,9 @@ app = typer.Typer(
     context_settings={"help_option_names": ["-h", "--help"]},
 )
 app.command(name="run", help="Does it hold? Runs a story, then gives the cluster back.")(run.run)
+app.command(name="recover", help="As before, please: restores what dead runs have changed.")(
+    recover.recover
+)
 app.command(name="lab", help="A cluster to try it in: starts a lab and waits for Ctrl-C.")(lab.lab)
 
 

@@ -94,7 +94,7 @@ class StoryRun:
             path=self.story.path,
             run_id=self.run_id,
             started=self._started.isoformat(timespec="seconds"),
-            cluster=stage.facts if stage else None,
+            cluster=getattr(stage, "facts", None),
             steps=tuple(self._steps.values()),
             restore=self._restore,
             error=str(self._error) if self._error else "",

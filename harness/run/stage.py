@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 
 from harness.cluster.connection import Connection, Mode, connect
 from harness.cluster.custody.custody import Custody
@@ -21,6 +22,7 @@ from harness.plan import has_denies
 from harness.probe.sources import Sources
 from harness.run.options import Options
 from harness.run.predict import Oracle
+from harness.run.proof import free_namespace, prove
 from harness.run.rounds import Asks
 from harness.run.scope import (
     changed_namespaces,
@@ -41,7 +43,7 @@ class Stage:
     """Opened before the first step, closed after the last; nothing of it stays."""
 
     engine: Engine
-    facts: ClusterFacts | None = None
+    facts: ClusterFacts
 
     def __init__(self, story: Story, options: Options, run_id: str, stop: Stop) -> None:
         self.story = story
@@ -79,7 +81,32 @@ class Stage:
         )
         self._sources.start()
         self._wait_until_given()
+        self.facts = replace(self.facts, enforcement=self._enforcement())
         self._custody.mark(BEFORE)
+
+    def _enforcement(self) -> str:
+        """What is known of it; with denies to judge, a canary has to prove it."""
+        engine = self.engine
+        if engine.name == "npol-lab":
+            return "by the lab itself"
+        if not (self.story.writes and has_denies(self.story, engine.name)):
+            return "not proven: no step of this story needs it"
+        if self.options.assume_enforced:
+            return "assumed, as asked (--assume-enforced)"
+        namespace = free_namespace(self.look(), self._changed)
+        if not namespace:
+            return "not proven: all namespaces have policies, which a canary would be subject to"
+        self.options.say(f"canary: does a policy bite in {namespace}?")
+        proof = prove(
+            self.connection,
+            self.custody,
+            namespace=namespace,
+            run_id=self.run_id,
+            pod=self.story.defaults.pod,
+            look=self.look,
+        )
+        self.engine = replace(engine, denial=proof.denial)
+        return str(proof)
 
     @property
     def _creates(self) -> bool:
@@ -105,7 +132,7 @@ class Stage:
             version=found.version,
             engine=found.engine.name,
             engine_version=found.engine.version,
-            enforcement=f"not proven: {found.engine.enforces.value} by its set-up",
+            enforcement="not proven yet",
             notes=found.notes,
         )
 
