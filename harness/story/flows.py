@@ -5,26 +5,10 @@ from __future__ import annotations
 from harness.model.expectation import Expectation, Outcome, Word, parse_expectation
 from harness.model.story import Flow, HttpCheck, Protocol
 from harness.story.entries.flow import FlowEntry
+from harness.story.entries.values import ENGINES
 from harness.story.grammar import did_you_mean, shown
 from harness.story.node import Node
 from harness.story.peers import Peers
-
-ENGINES = (
-    "antrea",
-    "aws-vpc-cni",
-    "azure-npm",
-    "calico",
-    "cilium",
-    "flannel",
-    "gke-dataplane-v2",
-    "kindnet",
-    "kube-network-policies",
-    "kube-router",
-    "npol-lab",
-    "ovn-kubernetes",
-    "weave",
-)
-"""Names that `expect: {ENGINE: WORD}` may use."""
 
 _DNS_WORDS = (Outcome.DNS_TIMEOUT, Outcome.DNS_NEGATIVE)
 _WORDS = (

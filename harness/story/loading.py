@@ -35,8 +35,17 @@ def load_story(path: str, root: str | None = None, overlay: str | None = None) -
         Mistakes: everything that is wrong in the story, the overlay and the manifests.
         InputError: there is no such file.
     """
+    return read_story(files.story_bytes(path), path, root, overlay)
+
+
+def read_story(
+    text: bytes, path: str, root: str | None = None, overlay: str | None = None
+) -> Story:
+    """
+    As `load_story`, of text that is at hand; `path` says where it stands, and what its own
+    paths are relative to.
+    """
     mistakes: list[Mistake] = []
-    text = files.story_bytes(path)
     story = _top(text, path, mistakes)
     over = _top(files.story_bytes(overlay), overlay, mistakes) if overlay else None
     found = _read(story, over, path, root or files.find_root(path), _lines(text))

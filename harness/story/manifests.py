@@ -121,7 +121,9 @@ def load_manifests(root: str, *paths: str, namespace: str = "") -> tuple[Manifes
     shelf = Shelf(base=root, label=root, root=root, namespace=namespace, mistakes=mistakes)
     found: list[Manifest] = []
     for path in paths:
-        here = Document(file=os.path.join(root, path), data=path, values={}, keys={})
+        here = Document(
+            file=os.path.normpath(os.path.join(root, path)), data=path, values={}, keys={}
+        )
         found += shelf.take(
             SourceFields.model_validate({"file": path}), Node(here, (), path, mistakes)
         )

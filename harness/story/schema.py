@@ -21,6 +21,6 @@ def _tidy(value: Any) -> Any:
         return [_tidy(v) for v in value]
     if not isinstance(value, dict):
         return value
-    is_field = "description" in value and "properties" not in value
+    is_field = {"description", "$ref"} & set(value) and "properties" not in value
     dropped = ("title", "default") if is_field else ()
     return {k: _tidy(v) for k, v in value.items() if k not in dropped}

@@ -13,7 +13,6 @@ from harness.story.entries.values import (
     Line,
     Namespace,
     ObjectName,
-    OneOrMore,
     Optional,
 )
 from harness.story.grammar import NotValid, shown
@@ -41,6 +40,17 @@ SourceEntry = Annotated[
 ]
 
 
+def _as_list(value: Any) -> Any:
+    return [value] if isinstance(value, str | dict) else value
+
+
+Sources = Annotated[
+    list[SourceEntry],
+    BeforeValidator(_as_list, json_schema_input_type=SourceEntry | list[SourceEntry]),
+]
+"""Manifests in order; one entry may stand without the brackets."""
+
+
 class LabelEntry(Entry, title="label"):
     """Labels set on, or with `null` taken from, a running pod or a namespace."""
 
@@ -52,7 +62,7 @@ class LabelEntry(Entry, title="label"):
 class ChangeFields(Entry):
     """The kinds of change, of which one may stand in one place."""
 
-    apply: OneOrMore[SourceEntry] = Field(
+    apply: Sources = Field(
         [],
         description="Manifests to apply. NetworkPolicies, and objects that `given` lists.",
     )
@@ -61,7 +71,7 @@ class ChangeFields(Entry):
         description="With `apply`: policies of these names that exist already may be replaced;"
         " they are put back at the end.",
     )
-    delete: OneOrMore[SourceEntry] = Field(
+    delete: Sources = Field(
         [], description="Manifests whose objects are deleted, as `kubectl delete -f` does."
     )
     label: Optional[LabelEntry] = Field(

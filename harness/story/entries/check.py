@@ -17,7 +17,7 @@ from pydantic import AfterValidator, Field
 
 from harness.selectors import parse
 from harness.story import grammar
-from harness.story.entries.change import SourceEntry
+from harness.story.entries.change import Sources
 from harness.story.entries.values import (
     Address,
     Count,
@@ -26,7 +26,6 @@ from harness.story.entries.values import (
     Labels,
     Line,
     Namespace,
-    OneOrMore,
     Port,
     Workload,
 )
@@ -138,7 +137,7 @@ class LabelsCheck(CheckEntry, title="labels check"):
 class AppliedCheck(CheckEntry, title="applied check"):
     """Objects are in the cluster as the repository has them; drift is shown as a diff."""
 
-    applied: OneOrMore[SourceEntry] = Field(description="Manifests: files and directories.")
+    applied: Sources = Field(description="Manifests: files and directories.")
 
 
 class ObjectCheck(CheckEntry, title="object check"):

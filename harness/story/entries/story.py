@@ -6,7 +6,7 @@ from typing import Any, Literal
 
 from pydantic import Field
 
-from harness.story.entries.change import ChangeEntry, ChangeFields, SourceEntry
+from harness.story.entries.change import ChangeEntry, ChangeFields, Sources
 from harness.story.entries.check import AnyCheck
 from harness.story.entries.flow import FlowEntry
 from harness.story.entries.peer import PeerEntry
@@ -18,7 +18,6 @@ from harness.story.entries.values import (
     Line,
     Namespace,
     ObjectName,
-    OneOrMore,
     Optional,
     Tag,
 )
@@ -100,7 +99,7 @@ class StoryEntry(Entry, title="story"):
     version: Literal[1] = Field(description="The version of this format.")
     name: Line = Field("", description="What reports call the story; the file's name by default.")
     covers: list[Line] = Field([], description="Ids of requirements that the story shows.")
-    given: OneOrMore[SourceEntry] = Field(
+    given: Sources = Field(
         [],
         description="Manifests of what must exist before. They are created only in the lab or"
         " with --create.",

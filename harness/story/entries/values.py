@@ -105,14 +105,41 @@ def _one_word(value: Any) -> Any:
     raise grammar.NotValid(f"{grammar.shown(value)} is no expectation", hint or words)
 
 
+ENGINES = (
+    "antrea",
+    "aws-vpc-cni",
+    "azure-npm",
+    "calico",
+    "cilium",
+    "flannel",
+    "gke-dataplane-v2",
+    "kindnet",
+    "kube-network-policies",
+    "kube-router",
+    "npol-lab",
+    "ovn-kubernetes",
+    "weave",
+)
+"""Names that `expect: {ENGINE: WORD}` may use."""
+
+_WORD = {
+    "anyOf": [
+        {"enum": list(WORDS)},
+        {"type": "string", "pattern": "^http [1-5]([0-9][0-9]|[0-9]x|xx)$"},
+    ]
+}
 Expect = Annotated[
     dict[str, str],
     BeforeValidator(_one_word),
     WithJsonSchema(
         {
             "anyOf": [
-                {"type": "string", "examples": list(WORDS)},
-                {"type": "object", "additionalProperties": {"type": "string"}},
+                *_WORD["anyOf"],
+                {
+                    "type": "object",
+                    "properties": dict.fromkeys(("default", *ENGINES), _WORD),
+                    "additionalProperties": False,
+                },
             ]
         }
     ),
@@ -134,11 +161,3 @@ if TYPE_CHECKING:
 else:  # a union would have two complaints of one slip, and offer `null` in the schema
     Optional = Annotated[T, BeforeValidator(_given)]
     """A mapping that may be left out, but not be left empty."""
-
-
-def _as_list(value: Any) -> Any:
-    return [value] if isinstance(value, str | dict) else value
-
-
-OneOrMore = Annotated[list[T], BeforeValidator(_as_list)]
-"""A list; one item may stand without the brackets."""
