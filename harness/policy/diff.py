@@ -50,7 +50,7 @@ class _Found:
     def add(self, opens: bool, ends: tuple[_End, _End], spelled: str, port: Port) -> None:
         key = (opens, str(ends[0]), str(ends[1]))
         self.ports.setdefault(key, []).append(spelled)
-        if key not in self.examples:
+        if key not in self.examples or not _listens(self.examples[key]):
             self.examples[key] = _example(ends, port)
 
     def joined(self) -> tuple[Difference, ...]:
@@ -69,6 +69,14 @@ class _Found:
             )
             for (opens, target, ports), sources in lines.items()
         )
+
+
+def _listens(traffic: Traffic) -> bool:
+    """Whether the target declares the port; a place may listen anywhere."""
+    if not isinstance(traffic.target, Pod):
+        return True
+    ports = {(p.number, p.protocol) for p in traffic.target.ports}
+    return (traffic.port, traffic.protocol) in ports
 
 
 def _example(ends: tuple[_End, _End], port: Port) -> Traffic:

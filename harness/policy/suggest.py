@@ -12,6 +12,7 @@ from harness.policy.dialects import SPEC, Dialect
 from harness.policy.dns import dns_service, with_dns
 from harness.policy.ends import End, Place, Pod, Service, Traffic
 from harness.policy.evaluate import decide
+from harness.policy.matrix import takes_part
 from harness.policy.misfits import selected_pods
 from harness.policy.objects import Direction, PeerClause, Policy, PortClause, Rule
 from harness.policy.remedy import lasting
@@ -78,9 +79,8 @@ def _resolvers(world: World, cast: Cast) -> Iterator[str]:
 
 
 def _talked_about(world: World, policy: Policy) -> Iterator[Traffic]:
-    chosen = world.select(policy.namespace, policy.selector)
-    if not chosen:
-        return
+    found = world.select(policy.namespace, policy.selector)
+    chosen = [pod for pod in found if takes_part(pod)]
     for direction in Direction:
         if direction in policy.directions:
             for pod in _one_per_workload(chosen):
@@ -136,7 +136,8 @@ def _strangers(world: World, policy: Policy, rule: Rule | None, pod: Pod) -> Ite
     }
     others = (*world.pods_in(policy.namespace), *world.pods)
     for other in others:
-        if str(other) not in named and other.workload != pod.workload and other != pod:
+        sibling = other == pod or (other.workload and other.workload == pod.workload)
+        if takes_part(other) and not sibling and str(other) not in named:
             yield other
             return
 

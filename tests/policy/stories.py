@@ -1,0 +1,62 @@
+"""Small stories as values, for what is told without a cluster."""
+
+from __future__ import annotations
+
+from harness.errors import Position
+from harness.model.expectation import parse_expectation
+from harness.model.story import Apply, Delete, Flow, Manifest, Peer, Protocol, Step, Story
+from tests.policy.worlds import CLUSTER, documents
+
+AT = Position("story.npol.yaml")
+
+PEERS = {
+    "a": Peer(name="a", at=AT, namespace="x", labels={"app": "a"}),
+    "b": Peer(name="b", at=AT, namespace="x", service="b"),
+    "far": Peer(name="far", at=AT, namespace="z", labels={"app": "a"}),
+    "pods": Peer(name="pods", at=AT, namespace="x", labels={"app": "b"}, service="both"),
+    "partner": Peer(name="partner", at=AT, address="203.0.113.9"),
+    "nobody": Peer(name="nobody", at=AT, namespace="x", workload="deployment/none"),
+}
+
+
+def manifests(*objects):
+    """Raw objects as manifests, without a file of their own."""
+    return tuple(Manifest(body=o, document=documents("{}", "none.yaml")[0], at=AT) for o in objects)
+
+
+def given():
+    return tuple(Manifest(body=d.data, document=d, at=AT) for d in CLUSTER)
+
+
+def flow(text, expect="allow"):
+    """`a -> b:8080/tcp`, or `a ? name` for a look-up."""
+    source, lookup, name = text.partition(" ? ")
+    if lookup:
+        return Flow(name=text, at=AT, source=source, resolve=name, expect=parse_expectation(expect))
+    source, target = text.split(" -> ")
+    target, _, port = target.partition(":")
+    number, _, protocol = port.partition("/")
+    return Flow(
+        name=text,
+        at=AT,
+        source=source,
+        target=target.removeprefix("every pod of "),
+        every_pod=target.startswith("every pod of "),
+        port=int(number),
+        protocol=Protocol(protocol or "tcp"),
+        expect=parse_expectation(expect),
+    )
+
+
+def step(name, *flows, apply=(), delete=(), same_as=""):
+    changes = [Apply(at=AT, manifests=manifests(*apply))] if apply else []
+    changes += [Delete(at=AT, manifests=manifests(*delete))] if delete else []
+    return Step(
+        name=name, at=AT, changes=tuple(changes), flows=tuple(map(flow, flows)), same_as=same_as
+    )
+
+
+def story(*steps):
+    return Story(
+        name="story", path="story.npol.yaml", root=".", given=given(), peers=PEERS, steps=steps
+    )

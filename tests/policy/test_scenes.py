@@ -1,0 +1,51 @@
+"""Stories told without a cluster."""
+
+from __future__ import annotations
+
+from harness.policy.dialects import CALICO
+from harness.policy.scenes import scenes
+from tests.policy.stories import step, story
+from tests.policy.worlds import policy
+
+DENY = policy("deny", "{policyTypes: [Ingress, Egress]}")
+OUT = policy("out", "{policyTypes: [Egress], egress: [{ports: [{port: 3001}]}]}")
+
+
+def answers(told):
+    return [[asked.answer(scene.world, CALICO) for asked in scene.asked] for scene in scenes(told)]
+
+
+def test_each_step_has_the_world_after_its_changes():
+    told = story(
+        step("before", "a -> b:8080", "a ? b.x"),
+        step("deny", "a -> b:8080", "a ? b.x", apply=[DENY]),
+        step("rollback", delete=[DENY], same_as="before"),
+    )
+    assert answers(told) == [[True, True], [False, False], [True, True]]
+
+
+def test_source_with_labels_is_a_debug_pod_that_no_service_takes_in():
+    (scene,) = scenes(story(step("s", "a -> b:8080")))
+
+    (asked,) = scene.asked
+    assert str(asked.traffics[0].source) == "x/npol-a"
+    assert not asked.traffics[0].source.ready
+
+
+def test_every_pod_is_asked_on_its_own_port():
+    told = story(step("s", "a -> every pod of pods:8080", apply=[OUT]))
+    (asked,) = scenes(told)[0].asked
+
+    assert [(str(t.target), t.port) for t in asked.traffics] == [("x/b", 3001), ("x/c", 3002)]
+    assert answers(told) == [[None]]  # one is open, one is closed
+
+
+def test_address_of_a_peer_is_a_place_outside():
+    assert answers(story(step("s", "a -> partner:443", apply=[DENY]))) == [[False]]
+
+
+def test_peer_that_is_nobody_here_has_no_answer_but_a_problem():
+    (scene,) = scenes(story(step("s", "nobody -> b:8080")))
+
+    assert scene.asked[0].problem == "no pod here is peer 'nobody'"
+    assert scene.asked[0].answer(scene.world) is None

@@ -1,0 +1,76 @@
+"""A first story out of policies alone."""
+
+from __future__ import annotations
+
+from harness.documents import dump
+from harness.policy.dialects import CALICO, SPEC
+from harness.policy.suggest import story_data, suggest
+from harness.story import load_story
+from tests.policy.worlds import policy, world_with
+
+INTO_C = policy(
+    "into-c",
+    "{podSelector: {matchLabels: {tier: c}}, policyTypes: [Ingress], ingress: [{from: ["
+    "{podSelector: {matchLabels: {app: a}}}], ports: [{port: web}]}]}",
+)
+
+
+def spelled(suggestion):
+    return {f"{f.source} -> {f.target}:{f.port} {f.expect}" for f in suggestion.flows}
+
+
+def test_rule_suggests_a_flow_that_it_allows_and_one_that_it_stops():
+    suggestion = suggest(world_with(INTO_C), CALICO)
+
+    assert spelled(suggestion) == {"a -> b:8080 allow", "b-x -> b:8080 deny"}
+    assert suggestion.peers["b"] == {
+        "namespace": "x",
+        "labels": {"app": "b", "tier": "c"},
+        "service": "b",
+    }
+
+
+def test_deny_all_suggests_a_flow_that_it_stops():
+    suggestion = suggest(world_with(policy("deny", "{policyTypes: [Egress]}", "z")), CALICO)
+
+    assert {f.expect for f in suggestion.flows} == {"deny"}
+    assert all(f.before == "allow" for f in suggestion.flows)
+
+
+def test_block_suggests_its_addresses_and_exceptions():
+    out = policy(
+        "out",
+        "{podSelector: {matchLabels: {tier: c}}, policyTypes: [Egress], egress: [{to: [{ipBlock: "
+        "{cidr: 203.0.113.0/24, except: [203.0.113.5/32]}}], ports: [{port: 443}]}]}",
+    )
+    suggestion = suggest(world_with(out), CALICO)
+
+    by_address = {
+        suggestion.peers[f.target].get("address"): f.expect
+        for f in suggestion.flows
+        if "address" in suggestion.peers[f.target]
+    }
+    assert by_address == {"203.0.113.1": "allow", "203.0.113.5": "deny"}
+
+
+def test_flow_of_unknown_outcome_is_left_out_and_named():
+    out = policy(
+        "out",
+        "{podSelector: {matchLabels: {tier: c}}, policyTypes: [Egress],"
+        " egress: [{to: [{ipBlock: {cidr: 0.0.0.0/0}}]}]}",
+    )
+    assert any("not known (x/out)" in text for text in suggest(world_with(out), SPEC).left_out)
+
+
+def test_suggested_story_is_a_valid_story(tmp_path):
+    (tmp_path / "policies.yaml").write_text(dump(INTO_C))
+    data = story_data(
+        suggest(world_with(INTO_C), CALICO), name="first", given=[], policies=["policies.yaml"]
+    )
+    file = tmp_path / "first.npol.yaml"
+    file.write_text(dump(data))
+
+    story = load_story(str(file), root=str(tmp_path))
+
+    assert [s.name for s in story.steps] == ["before policies", "policies", "rollback"]
+    assert len(story.steps[1].flows) == 2
