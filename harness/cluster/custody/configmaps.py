@@ -12,8 +12,9 @@ import gzip
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from harness.cluster.api_errors import ApiError, Forbidden, LostReply
+from harness.cluster.api_errors import ApiError, Forbidden
 from harness.cluster.connection import Connection
+from harness.cluster.custody import sending
 from harness.cluster.custody.content import RUN
 from harness.cluster.custody.records import Lines, read_lines, text_of
 from harness.cluster.failpoints import around
@@ -70,27 +71,14 @@ class ClusterCopy:
     def _create(self, text: str) -> Object:
         body = self._body(f"npol-{self._run_id}-{len(self._chunks)}", text)
         with around("journal.create"):
-            try:
-                return self._connection.create(body)
-            except LostReply:
-                return self._read_back(body) or self._connection.create(body)
+            return sending.create(self._connection, body, lambda found: _text(found) == text)
 
     def _replace(self, text: str) -> Object:
         old = self._chunks[-1]["metadata"]
         body = self._body(old["name"], text)
         body["metadata"] |= {"uid": old["uid"], "resourceVersion": old["resourceVersion"]}
         with around("journal.replace"):
-            try:
-                return self._connection.replace(body)
-            except ApiError as error:
-                if error.status != 409 and not isinstance(error, LostReply):
-                    raise
-                return self._read_back(body) or self._connection.replace(body)
-
-    def _read_back(self, body: Object) -> Object | None:
-        """The chunk as stored, if that is what we sent: the reply was lost, not the write."""
-        found = self._connection.get(self._ref(body))
-        return found if found and _text(found) == _text(body) else None
+            return sending.replace(self._connection, body, lambda found: _text(found) == text)
 
     def _body(self, name: str, text: str) -> Object:
         data = _data(text)
