@@ -8,9 +8,8 @@ first of its items is reached; each item then reads its own result.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Generator, Iterable, Iterator
+from collections.abc import Callable, Generator, Iterable
 from contextlib import ExitStack
-from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -24,6 +23,7 @@ from harness.plan import Selection, expand, replayed
 
 if TYPE_CHECKING:
     from harness.run import Options, StoryRun
+    from harness.run.scripted import Scripted
 
 SUFFIXES = (".npol.yaml", ".npol.yml")
 Result = FlowResult | CheckResult
@@ -296,26 +296,26 @@ class Runs:
 
 @pytest.fixture(scope="session")
 def npol_cluster(pytestconfig: pytest.Config) -> where.Where:
-    """The cluster under test: the context that was named, else a lab. Has `kubeconfig`, `context`."""
+    """The cluster under test, by `kubeconfig` and `context`: the one named, else a lab."""
     runs: Runs = pytestconfig.pluginmanager.get_plugin("npol-runs")  # type: ignore[assignment]
     return runs.where()
 
 
 @pytest.fixture
-def netpol(pytestconfig: pytest.Config, npol_cluster: where.Where) -> Iterator[Callable[..., Any]]:
+def netpol(request: pytest.FixtureRequest, npol_cluster: where.Where) -> Callable[..., Scripted]:
     """
     Stories written in Python: `with netpol(peers={...}, given=[...]) as net`.
 
-    `net.apply(path)`, `net.delete(path)` change, `net.expect("frontend -> backend:80", "deny")`
-    settles and asserts; the restore comes with the end of the `with` block.
+    `net.apply(path)` and `net.delete(path)` change, `net.expect("frontend -> backend:80",
+    "deny")` settles and asserts; the restore comes with the end of the `with` block. Paths are
+    relative to the test's file.
     """
     from harness.run.scripted import scripted
 
-    runs: Runs = pytestconfig.pluginmanager.get_plugin("npol-runs")  # type: ignore[assignment]
-    root = str(pytestconfig.rootpath)
+    runs: Runs = request.config.pluginmanager.get_plugin("npol-runs")  # type: ignore[assignment]
 
-    def start(**story: Any) -> Any:
-        options = replace(runs.options(), create=runs.options().create or bool(story.get("given")))
-        return scripted(story, root=root, options=options)
+    def start(**story: Any) -> Scripted:
+        root = str(request.config.rootpath)
+        return scripted(story, path=str(request.path), root=root, options=runs.options())
 
-    yield start
+    return start

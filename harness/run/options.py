@@ -26,4 +26,6 @@ class Options:
     """The cluster ends with this process: no watchdog and no local journal are needed."""
     leave: bool = False
     """Keep what the steps applied."""
+    namespaces: tuple[str, ...] = ()
+    """Further namespaces that steps may change which the story does not have yet."""
     say: Callable[[str], None] = silent

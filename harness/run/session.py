@@ -66,6 +66,18 @@ class StoryRun:
                 break
         return self._steps[name]
 
+    def tell(self, step: Step) -> StepResult:
+        """
+        A step that is not in the story, told now.
+
+        Raises:
+            NpolError: it could not be set up.
+        """
+        self._steps[step.name] = told = self._run(step)
+        if told.error:
+            raise self._error or NpolError(told.error)
+        return told
+
     def _run(self, step: Step) -> StepResult:
         assert self._teller is not None
         failed = next((s for s in self._steps.values() if s.error), None)

@@ -64,7 +64,8 @@ class Stage:
         Raises:
             Refused, LockHeld, InputError: say why the run cannot begin.
         """
-        mode = Mode.APPLY if self.story.writes or self._creates else Mode.SMOKE
+        writes = self.story.writes or self._creates or self.options.namespaces
+        mode = Mode.APPLY if writes else Mode.SMOKE
         self._connection = connect(
             kubeconfig=self.options.kubeconfig, context=self.options.context, mode=mode
         )
@@ -152,7 +153,8 @@ class Stage:
 
     @property
     def _changed(self) -> list[str]:
-        return sorted(changed_namespaces(self.story, creates=self._creates))
+        known = changed_namespaces(self.story, creates=self._creates)
+        return sorted(known | set(self.options.namespaces))
 
     def _wait_until_given(self) -> None:
         """The workloads of `given` are ready."""
@@ -269,7 +271,8 @@ class Stage:
 
     def _verified(self, verify: Callable[[], str] | None) -> str:
         """Policies first, while the debug pods are there to ask again."""
-        if verify is None or not self.story.writes or self._stop.hurried:
+        writes = self.story.writes or self.options.namespaces
+        if verify is None or not writes or self._stop.hurried:
             return ""
         try:
             self.custody.restore_to(BEFORE)

@@ -50,7 +50,8 @@ class Teller:
         checks = self._checks(step, patience)
         self._stage.mark(step.name)
         if self._baseline is None and not step.changes:
-            self._baseline = step
+            held = {r.name for r in results if r.passed and not r.skipped}
+            self._baseline = replace(step, flows=tuple(f for f in step.flows if f.name in held))
         foreign = self._stage.changed_by_others()
         return StepResult(
             name=step.name,
@@ -63,8 +64,12 @@ class Teller:
         )
 
     def verify(self) -> str:
-        """The baseline's flows once more, after the restore; "" when all are as they were."""
-        if self._baseline is None:
+        """
+        The baseline's flows once more, after the restore; "" when all are as they were.
+
+        Only those that held before: what never did says nothing about the restore.
+        """
+        if self._baseline is None or not self._baseline.flows:
             return ""
         began = time.monotonic()
         patience = replace(self._patience(self._baseline, began), started=began)
