@@ -24,6 +24,7 @@ MAX_BYTES = 5_000_000
 MAX_NODES = 200_000
 MAX_DEPTH = 64
 MAX_ALIASES = 100
+MAX_DOCUMENTS = 5_000
 
 Path = tuple[str | int, ...]
 """Where a value sits in a document: keys and indexes from the top."""
@@ -128,6 +129,7 @@ class _Reader:
         self.file = file
         self.dialect = dialect
         self.nodes = 0
+        self.documents_read = 0
 
     def documents(self, text: str) -> Iterator[Document]:
         events = yaml.parse(text, Loader=getattr(yaml, "CSafeLoader", yaml.SafeLoader))
@@ -136,6 +138,9 @@ class _Reader:
             if not isinstance(event, yaml.DocumentStartEvent):
                 continue
             self._marks = marks = _Marks()
+            self.documents_read += 1
+            if self.documents_read > MAX_DOCUMENTS:
+                raise self._stop(event, f"more than {MAX_DOCUMENTS} documents")
             data = self._value(next(self._events), ())
             if data is not None:
                 yield Document(

@@ -16,6 +16,7 @@ from harness.errors import Mistake, Position
 from harness.story.grammar import shown
 from harness.story.node import Cell, Node
 
+MOST_BARS = 20_000
 _TARGET = re.compile(
     r"(?P<every>every pod of +)?(?P<peer>\S+):(?P<port>[0-9]{1,9})(/(?P<protocol>\w+))?"
     r"( +(?P<path>/\S*))?"
@@ -42,6 +43,9 @@ def cells(matrix: Node, lines: Sequence[str]) -> Iterator[Cell]:
     `lines` are those of the whole file, for the columns: YAML takes the indentation away.
     """
     before = len(matrix.mistakes)
+    if str(matrix.data).count("|") > MOST_BARS:
+        matrix.wrong("the matrix is too large to read", "split it")
+        return
     rows = [r for r in _rows(matrix, lines) if not _is_rule(r)]
     if len(rows) < 2 or len(rows[0]) < 2:
         if len(matrix.mistakes) == before:

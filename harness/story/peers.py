@@ -9,6 +9,7 @@ from harness.model.story import Peer
 from harness.story.entries.peer import PeerEntry
 from harness.story.grammar import NotValid, did_you_mean, peer_name, shown
 from harness.story.node import Node, merged
+from harness.story.wording import MOST
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,6 +82,8 @@ def _nodes(story: Node, overlay: Node | None) -> Iterator[Node]:
         return
     parent = story.child("peers")
     for name in peers:
+        if len(story.mistakes) > MOST:
+            return
         try:
             peer_name(name) if isinstance(name, str) else _not_text(name)
         except NotValid as error:

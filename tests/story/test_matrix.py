@@ -88,10 +88,10 @@ def test_a_matrix_may_be_repeated_by_an_alias(story):
     assert loaded.step("two").flows[0].at.line == 11
 
 
-def test_a_matrix_of_a_hundred_thousand_cells_is_refused_in_time(mistakes):
-    ports = " | ".join(f"db:{n}" for n in range(1, 401))
-    rows = "".join(f"    | p{n} |{' allow |' * 400}\n" for n in range(250))
-    peers = "".join(f"  p{n}: {{namespace: shop, labels: {{a: b}}}}\n" for n in range(250))
+def test_more_flows_than_anybody_asks_are_refused(mistakes):
+    ports = " | ".join(f"db:{n}" for n in range(1, 111))
+    rows = "".join(f"    | p{n} |{' allow |' * 110}\n" for n in range(100))
+    peers = "".join(f"  p{n}: {{namespace: shop, labels: {{a: b}}}}\n" for n in range(100))
     text = HEAD.replace("peers:\n", f"peers:\n{peers}") + f"    | x | {ports} |\n{rows}"
 
     (told,) = mistakes(text)

@@ -1,0 +1,72 @@
+"""Hostile input costs next to nothing: two seconds, 256 MB, and not one request."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+import time
+
+import pytest
+
+HEAD = "version: 1\npeers: {web: {namespace: shop, labels: {a: b}}}\nsteps:\n- name: one\n"
+FLOW = "  - {from: wbe, to: web, port: 80, expect: alow}\n"
+HOSTILE = {
+    "alias-bomb": "a0: &a0 [x, x]\n"
+    + "".join(f"a{i}: &a{i} [*a{i - 1}, *a{i - 1}]\n" for i in range(1, 60)),
+    "deep": "[" * 5000,
+    "deep-mappings": "".join(" " * i + "a:\n" for i in range(500)),
+    "many-mistakes": HEAD + "  flows:\n" + FLOW * 12_000,
+    "many-unknown-keys": "".join(f"key{i}: 1\n" for i in range(60_000)),
+    "many-duplicates": "name: a\n" * 60_000,
+    "many-documents": "---\na: b\n" * 75_000,
+    "many-peers": "version: 1\npeers:\n"
+    + "".join(f"  p{i}: {{servic: x}}\n" for i in range(40_000)),
+    "many-steps": "version: 1\nsteps:\n" + "- {name: x, same_as: y}\n" * 30_000,
+    "wide-matrix": HEAD + "  matrix: |\n    |" + " web:1 |" * 600_000,
+    "long-matrix": HEAD + "  matrix: |\n    | x | web:1 |\n" + "    | web | allow |\n" * 200_000,
+    "long-text": f"version: 1\nname: {'x' * 4_900_000}\nsteps: []\n",
+    "too-large": "#" * 6_000_000,
+    "long-number": f"version: {'9' * 4_900_000}\n",
+    "merges": "version: 1\n<<: [" + "{a: 1}, " * 60_000 + "]\n",
+}
+
+
+@pytest.mark.parametrize("text", HOSTILE.values(), ids=HOSTILE)
+def test_hostile_stories_are_refused_in_time(text, mistakes):
+    began = time.process_time()
+    told = mistakes(text)
+
+    assert len(told) <= 201
+    assert time.process_time() - began < 3.0  # two, and one for a busy machine
+
+
+def test_hostile_manifests_are_refused_in_time(mistakes):
+    text = "version: 1\nsteps:\n- name: one\n  apply: [x.yaml]\n"
+    block = "- {ipBlock: {cidr: 10.0.0.1/8}}\n"
+    policy = (
+        "apiVersion: networking.k8s.io/v1\nkind: NetworkPolicy\n"
+        f"metadata: {{name: a, namespace: b}}\nspec:\n  x:\n  {f'  {block}' * 50_000}"
+    )
+    began = time.process_time()
+    mistakes(text, {"x.yaml": policy})
+
+    assert time.process_time() - began < 3.0
+
+
+@pytest.mark.nightly
+@pytest.mark.parametrize("text", HOSTILE.values(), ids=HOSTILE)
+def test_hostile_stories_stay_within_their_memory(text, tmp_path):
+    path = tmp_path / "s.npol.yaml"
+    path.write_text(text)
+    script = (
+        "import resource, sys\n"
+        "from harness.errors import NpolError\n"
+        "from harness.story import load_story\n"
+        "try:\n    load_story(sys.argv[1])\n"
+        "except NpolError:\n    print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss // 1024)\n"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", script, str(path)], capture_output=True, text=True, check=True
+    )
+
+    assert int(done.stdout) < 256
