@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
+import json
 import logging
 import os
+import resource
 import secrets
 import socket
 import sys
@@ -20,6 +23,7 @@ from harness.lab.listeners import api_for_pods, serve_kubelets
 from harness.lab.net.dns import NameServer
 from harness.lab.net.names import Names
 from harness.lab.net.network import Network
+from harness.lab.net.nft import NftError
 from harness.lab.net.places import PLACES
 from harness.lab.node.kubelet import Kubelet
 from harness.lab.pauses import Pauses
@@ -28,11 +32,14 @@ from harness.lab.store import Obj, Store
 
 Settings = dict[str, Any]
 TOKEN_SECONDS = 3600
+NEEDS = "the kernel needs nf_tables with nat, ct, fib, numgen, hash and reject, as Debian's has"
 
 
 def run_lab(settings: Settings, keeper: socket.socket) -> None:
     """Until the process ends; the keeper takes everything down."""
     logging.basicConfig(format="%(asctime)s %(name)s: %(message)s", level=logging.WARNING)
+    _, most = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))  # every port of a pod is a socket
     if sys.version_info < (3, 12):  # later versions choose it by themselves
         asyncio.set_child_watcher(asyncio.PidfdChildWatcher())
     asyncio.run(_run(settings, keeper))
@@ -40,10 +47,21 @@ def run_lab(settings: Settings, keeper: socket.socket) -> None:
 
 async def _run(settings: Settings, keeper: socket.socket) -> None:
     """Whatever part ends takes the lab with it: half a cluster would give false results."""
-    async with asyncio.TaskGroup() as tasks:
-        await _start(_Parts(settings, keeper), tasks)
-        os.write(settings["teller"], b'{"ready": true}\n')
-        os.close(settings["teller"])
+    try:
+        async with asyncio.TaskGroup() as tasks:
+            await _start(_Parts(settings, keeper), tasks)
+            _tell(settings, {"ready": True})
+            os.close(settings["teller"])
+    except* NftError as errors:
+        what = "; ".join(str(error) for error in errors.exceptions)
+        _tell(settings, {"refused": f"nft does not accept the lab's rules: {what}", "hint": NEEDS})
+        raise
+
+
+def _tell(settings: Settings, news: dict[str, Any]) -> None:
+    """To `Lab.start`, which has stopped listening when all is up."""
+    with contextlib.suppress(OSError):
+        os.write(settings["teller"], json.dumps(news).encode() + b"\n")
 
 
 class _Parts:
@@ -88,6 +106,7 @@ async def _start(parts: _Parts, tasks: asyncio.TaskGroup) -> None:
     work.append(serve_kubelets(parts.network, nodes, certificates.context))
     for coroutine in work:
         tasks.create_task(coroutine)
+    await parts.network.settled()  # so that a kernel without nf_tables is named at once
     await _complete(parts.store)
     await parts.network.settled()
     listener = socket.socket(fileno=parts.settings["listener"])

@@ -96,12 +96,25 @@ def _answer(requests: socket.socket) -> bool:
         message = requests.recv(MESSAGE)
     except ConnectionError:
         return False
-    if message and os.fork() == 0:
+    if not message:
+        return False
+    wanted = json.loads(message)
+    try:
+        maker = os.fork()
+    except OSError as error:
+        _say(requests, {"id": wanted["id"], "error": str(error)})
+        return True
+    if maker == 0:
         try:
-            requests.send(json.dumps(_made(json.loads(message))).encode())
+            _say(requests, _made(wanted))
         finally:
             os._exit(0)
-    return bool(message)
+    return True
+
+
+def _say(requests: socket.socket, answer: dict[str, Any]) -> None:
+    with contextlib.suppress(ConnectionError):
+        requests.send(json.dumps(answer).encode())
 
 
 def _made(wanted: dict[str, Any]) -> dict[str, Any]:
@@ -114,9 +127,9 @@ def _made(wanted: dict[str, Any]) -> dict[str, Any]:
             net | namespaces.CLONE_NEWPID | namespaces.CLONE_NEWUTS | namespaces.CLONE_NEWIPC
         )
         socket.sethostname(wanted["hostname"][:63])
+        pid = os.fork()
     except OSError as error:
         return {"id": wanted["id"], "error": str(error)}
-    pid = os.fork()
     if pid == 0:
         _pause()
     return {"id": wanted["id"], "pid": pid}

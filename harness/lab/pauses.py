@@ -48,14 +48,16 @@ class Pauses:
                 answer = json.loads(message)
                 waiting = self._waiting.pop(answer["id"])
                 if waiting.cancelled():
-                    continue
-                if "error" in answer:
+                    self.end(answer.get("pid", 0))
+                elif "error" in answer:
                     waiting.set_exception(OSError(answer["error"]))
                 else:
                     waiting.set_result(answer["pid"])
 
     @staticmethod
     def end(pid: int) -> None:
-        """Kill a pause process and with it every process of its pod."""
+        """Kill a pause process and with it every process of its pod; 0 is none."""
+        if pid <= 0:
+            return
         with contextlib.suppress(ProcessLookupError):
             os.kill(pid, signal.SIGKILL)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib.util
 import shutil
+import sys
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -51,8 +52,13 @@ _SWITCHES = (
 def require_tools(search: str = SEARCH) -> None:
     """
     Raises:
-        Refused: programs or Python packages are missing; the hint installs them.
+        Refused: no Linux, or programs or Python packages are missing; the hint installs them.
     """
+    if sys.platform != "linux":
+        raise Refused(
+            f"the lab is made of Linux namespaces, and this is {sys.platform}",
+            hint="name a cluster with --kube-context, or run npol in a Linux machine",
+        )
     missing = [name for name in PROGRAMS if shutil.which(name, path=search) is None]
     if missing:
         packages = " ".join(sorted({PROGRAMS[name] for name in missing}))

@@ -105,19 +105,21 @@ class Agent:
             self._compiled[key] = compile_policy(policy | {"spec": policy["spec"] | empty})
 
     async def _keep_programming(self) -> None:
+        """
+        Raises:
+            NftError: the rules were not accepted. A node whose rules are old would lie.
+        """
         while True:
             await self._changed.wait()
             await asyncio.sleep(DEBOUNCE)
             self._changed.clear()
             waiting, self._waiting = self._waiting, []
-            failure: NftError | None = None
             try:
                 await self._program()
             except NftError as error:
-                failure = error
-                log.exception("rules were not accepted")
-            for waiter in waiting:
-                _tell(waiter, failure)
+                _tell(waiting, error)
+                raise
+            _tell(waiting, None)
 
     async def _program(self) -> None:
         world = self._world()
@@ -142,18 +144,20 @@ class Agent:
         )
 
 
-def _tell(waiter: asyncio.Future[None], failure: Exception | None) -> None:
-    if waiter.done():
-        return
-    if failure is None:
-        waiter.set_result(None)
-    else:
-        waiter.set_exception(failure)
+def _tell(waiting: Iterable[asyncio.Future[None]], failure: Exception | None) -> None:
+    for waiter in waiting:
+        if waiter.done():
+            continue
+        if failure is None:
+            waiter.set_result(None)
+        else:
+            waiter.set_exception(failure)
 
 
 def _rules(node: Node, world: policies.World, ports: Iterable[services.Exposed]) -> Ruleset:
     whole = base_chains(node, (pod.ip for pod in world.pods if pod.node == node.name))
-    for part in (policies.rules_for(node.name, world), services.rules_for(node.name, ports)):
+    served = services.rules_for(node.name, ports, world.pods)
+    for part in (policies.rules_for(node.name, world), served):
         whole.sets |= part.sets
         whole.chains |= part.chains
     return whole

@@ -122,27 +122,29 @@ class Network:
             NoAddress: the node is full.
             OSError: the kernel said no.
         """
+        try:
+            return await self._add(pod)
+        except BaseException:  # cancelled, too: half a pod would keep its address and process
+            await self.remove_pod(pod["metadata"]["uid"])
+            raise
+
+    async def _add(self, pod: Obj) -> Sandbox:
         uid, spec = pod["metadata"]["uid"], pod["spec"]
-        if spec.get("hostNetwork") or spec["nodeName"] in self._places:
-            sandbox = await self._add_host_pod(uid, spec["nodeName"])
-        else:
-            sandbox = await self._add_own_pod(uid, pod, self._nodes[spec["nodeName"]])
-        self._sandboxes[uid] = sandbox
+        name = spec["nodeName"]
+        if spec.get("hostNetwork") or name in self._places:
+            pid = await self._pauses.make(name, netns=self._host(name))
+            return self._keep(uid, name, self.node_address(name), pid, netns=self._host(name))
+        node = self._nodes[name]
+        pid = await self._pauses.make(spec.get("hostname") or pod["metadata"]["name"])
+        sandbox = self._keep(uid, name, node.take_address(), pid, netns=f"/proc/{pid}/ns/net")
+        self._agent.add(pod, sandbox.ip)
+        await asyncio.gather(node.plug(sandbox.netns, sandbox.ip), self.settled())
         return sandbox
 
-    async def _add_host_pod(self, uid: str, node: str) -> Sandbox:
-        netns = self._host(node)
-        pid = await self._pauses.make(node, netns=netns)
-        return Sandbox(uid=uid, ip=self.node_address(node), node=node, netns=netns, pid=pid)
-
-    async def _add_own_pod(self, uid: str, pod: Obj, node: Node) -> Sandbox:
-        hostname = pod["spec"].get("hostname") or pod["metadata"]["name"]
-        ip = node.take_address()
-        pid = await self._pauses.make(hostname)
-        netns = f"/proc/{pid}/ns/net"
-        self._agent.add(pod, ip)
-        await asyncio.gather(node.plug(netns, ip), self.settled())
-        return Sandbox(uid=uid, ip=ip, node=node.name, netns=netns, pid=pid)
+    def _keep(self, uid: str, node: str, ip: str, pid: int, *, netns: str) -> Sandbox:
+        sandbox = Sandbox(uid=uid, ip=ip, node=node, netns=netns, pid=pid)
+        self._sandboxes[uid] = sandbox
+        return sandbox
 
     async def remove_pod(self, uid: str) -> None:
         """End every process of the pod and take its link; unknown ones are fine."""

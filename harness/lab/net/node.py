@@ -55,9 +55,12 @@ class Node:
         for address in itertools.islice(self._addresses, self.pod_range.num_addresses):
             ip = str(address)
             if ip not in self._used:
-                self._used[ip] = f"{self._lab}v{next(self._numbers)}"
+                self._used[ip] = self._names()
                 return ip
         raise NoAddress(f"node {self.name} has no free address in {self.pod_range}")
+
+    def _names(self) -> str:
+        return f"{self._lab}v{next(self._numbers)}"
 
     async def plug(self, netns: str, ip: str) -> None:
         await self._thread.run(lambda: self._links.plug(self._used[ip], netns, ip))

@@ -18,6 +18,8 @@ class Pod:
     labels: frozenset[tuple[str, str]]
     ports: tuple[tuple[str, str, int], ...]
     """Named container ports: name, protocol, number."""
+    host_ports: tuple[tuple[str, int, int], ...] = ()
+    """Protocol, the node's port, the container's."""
 
 
 def pod_of(obj: Obj, ip: str) -> Pod:
@@ -29,19 +31,24 @@ def pod_of(obj: Obj, ip: str) -> Pod:
         node=spec["nodeName"],
         ip=ip,
         labels=frozenset((metadata.get("labels") or {}).items()),
-        ports=tuple(_named_ports(spec)),
+        ports=tuple(
+            (port["name"], port.get("protocol") or "TCP", port["containerPort"])
+            for port in _ports(spec)
+            if port.get("name")
+        ),
+        host_ports=tuple(
+            (port.get("protocol") or "TCP", port["hostPort"], port["containerPort"])
+            for port in _ports(spec)
+            if port.get("hostPort") and port.get("hostIP") in (None, "", "0.0.0.0")
+        ),
     )
 
 
-def _named_ports(spec: Obj) -> list[tuple[str, str, int]]:
+def _ports(spec: Obj) -> list[Obj]:
     """Init containers that stay (sidecars) have ports that count, too."""
     sidecars = [c for c in spec.get("initContainers") or [] if c.get("restartPolicy") == "Always"]
-    return [
-        (port["name"], port.get("protocol") or "TCP", port["containerPort"])
-        for container in [*spec["containers"], *sidecars]
-        for port in container.get("ports") or []
-        if port.get("name")
-    ]
+    containers = [*spec["containers"], *sidecars]
+    return [port for container in containers for port in container.get("ports") or []]
 
 
 def is_judged(obj: Obj) -> bool:

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from harness.lab.net.nft import Chain, Ruleset, Set
+from harness.lab.net.pods import Pod
 from harness.lab.net.policy import name_of
 
 Obj = dict[str, Any]
@@ -100,9 +101,10 @@ def _same(a: Obj, b: Obj) -> bool:
     return names and (a.get("protocol") or "TCP") == (b.get("protocol") or "TCP")
 
 
-def rules_for(node: str, ports: Iterable[Exposed]) -> Ruleset:
-    """The chains SERVE and UNSERVED with their maps."""
+def rules_for(node: str, ports: Iterable[Exposed], pods: Iterable[Pod] = ()) -> Ruleset:
+    """The chains SERVE and UNSERVED with their maps, and what leads to `hostPort`s."""
     ruleset = Ruleset()
+    _add_host_ports([pod for pod in pods if pod.node == node], ruleset)
     by_address: dict[str, str] = {}
     by_node_port: dict[str, str] = {}
     empty: dict[str, str] = {}
@@ -127,6 +129,18 @@ def rules_for(node: str, ports: Iterable[Exposed]) -> Ruleset:
     return ruleset
 
 
+def _add_host_ports(pods: Iterable[Pod], ruleset: Ruleset) -> None:
+    """As the portmap plugin does it: the client's address stays."""
+    verdicts = {}
+    for pod in pods:
+        for protocol, outside, inside in pod.host_ports:
+            chain = _translation(
+                f"meta l4proto {protocol.lower()} dnat to {pod.ip}:{inside}", ruleset
+            )
+            verdicts[f"{protocol.lower()} . {outside}"] = f"goto {chain}"
+    ruleset.sets["host_ports"] = Set("inet_proto . inet_service : verdict", verdicts)
+
+
 def _addresses(spec: Obj) -> list[str]:
     return [spec["clusterIP"], *(spec.get("externalIPs") or [])]
 
@@ -137,6 +151,7 @@ def _fixed_chains() -> Iterator[tuple[str, Chain]]:
         Chain(
             (
                 "ip daddr . meta l4proto . th dport vmap @services",
+                "fib daddr type local meta l4proto . th dport vmap @host_ports",
                 "fib daddr type local meta l4proto . th dport vmap @node_ports",
             )
         ),
@@ -187,6 +202,10 @@ def _balance(port: Exposed, endpoints: tuple[Endpoint, ...], ruleset: Ruleset) -
     else:
         choices = ", ".join(f"{i} : {a} . {p}" for i, (a, p) in enumerate(targets))
         rule = f"meta l4proto {port.protocol} dnat ip to {pick} {len(targets)} map {{ {choices} }}"
+    return _translation(rule, ruleset)
+
+
+def _translation(rule: str, ruleset: Ruleset) -> str:
     name = name_of("balance", rule)
     ruleset.chains[name] = Chain((rule,))
     return name

@@ -9,11 +9,13 @@ import json
 import sys
 import time
 import traceback
+from pathlib import Path
 
 from harness.lab.keeper import keep
 from harness.lab.net import nft
 from harness.lab.net.dns import NameServer
 from harness.lab.net.names import Names
+from harness.lab.net.netlink import Netlink, delete_link
 from harness.lab.net.network import Network
 from harness.lab.net.places import PLACES
 from harness.lab.node.files import ContainerFiles
@@ -120,6 +122,26 @@ class World:
 
     async def nft(self, node, commands):
         await self.network._nodes[node]._thread.run(nft.apply, commands)
+
+    async def delete_link(self, index):
+        Netlink().ask(delete_link(index))
+
+    async def add_broken_pod(self, node):
+        """Its link's name is taken."""
+        metadata = {"name": "broken", "namespace": "default", "uid": "broken"}
+        pod = {"metadata": metadata, "spec": {"nodeName": node, "containers": []}}
+        host = self.network._nodes[node]
+        host._names = lambda: "eth0"
+        try:
+            await self.network.add_pod(pod)
+        finally:
+            del host._names
+
+    async def counts(self):
+        """Pods, their processes and addresses."""
+        children = Path("/proc/1/task/1/children").read_text().split()
+        used = sum(len(node._used) for node in self.network._nodes.values())
+        return [len(self.network._sandboxes), len(children), used]
 
 
 class Echo(asyncio.DatagramProtocol):

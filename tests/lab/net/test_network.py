@@ -73,3 +73,16 @@ def test_addresses_rest_before_they_are_given_again(net):
     net.pod("second")
     assert net.ips["second"] != first
     net.ask("remove_pod", name="second")
+
+
+def test_a_pod_that_cannot_be_made_leaves_nothing(net):
+    before = net.ask("counts")
+    for _ in range(3):
+        with pytest.raises(RuntimeError, match="ip link add"):
+            net.ask("add_broken_pod", node="lab-1")
+    assert net.ask("counts") == before
+
+
+def test_a_refused_netlink_request_says_what_was_asked(net):
+    with pytest.raises(RuntimeError, match=r"No such device.*ip link del index 4242"):
+        net.ask("delete_link", index=4242)

@@ -99,6 +99,17 @@ def test_a_node_port_without_endpoints_is_refused(net):
     assert net.probe("internet", "10.98.1.11", 30081) == "refused"
 
 
+@pytest.mark.lab
+def test_a_host_port_leads_to_its_pod_on_its_own_node(net):
+    ports = [{"containerPort": 8080, "hostPort": 8888}]
+    net.pod("porter", node="lab-2", ports=ports)
+    net.settle()
+    answers = [net.look("internet", f"10.98.1.{n}", 8888) for n in (11, 12)]
+    net.ask("remove_pod", name="porter")
+    assert [a["outcome"] for a in answers] == ["refused", "open"]
+    assert answers[1]["text"].split() == ["porter", "203.0.113.10"], "the client's own address"
+
+
 def _service(name="web", **spec):
     spec = {"clusterIP": "10.96.0.20", "ports": [{"port": 80}], **spec}
     return {"metadata": {"namespace": "default", "name": name}, "spec": spec}
