@@ -2,24 +2,24 @@
 
 from __future__ import annotations
 
+import threading
 from dataclasses import dataclass, field
 
 import pytest
 
-from harness.cluster.canary import Canary, Pair
+from harness.cluster.canary import Canary
 from harness.cluster.retry import Clock
 from harness.errors import Refused, UnknownVerdict
 from harness.model.expectation import Outcome
 from harness.model.probe import Answer, PodRef
 
-
-def pod(name):
-    return PodRef(namespace="npol-system", name=name, uid=name, ip="10.0.0.1")
+FREE = PodRef(namespace="npol-system", name="free", uid="1", ip="10.0.0.1", node="a")
+GUARDED = PodRef(namespace="npol-system", name="guarded", uid="2", ip="10.0.0.2", node="b")
 
 
 @dataclass
 class Cluster:
-    """Enforces after `delay` seconds what is written; each probe takes 0.1 s."""
+    """Enforces after `delay` seconds what is written; time passes only by sleeping."""
 
     delay: float = 0.5
     enforces: frozenset = frozenset({"Ingress", "Egress"})
@@ -30,9 +30,10 @@ class Cluster:
     broken: bool = False
     """Whether probes do not run while a policy is there."""
     lose: int = -1
-    """Which probe is lost on its way, counted from 0."""
-    asked: int = 0
+    """Which round loses one packet each way, counted from 0."""
+    rounds: int = 0
     reachable: bool = True
+    lock: threading.Lock = field(default_factory=threading.Lock)
 
     def create(self, policy):
         self.log.append(f"create {policy['metadata']['name']}")
@@ -43,39 +44,46 @@ class Cluster:
         self.policies[policy["spec"]["policyTypes"][0]] = (False, self.time)
 
     def denied(self, direction):
-        there, since = self.policies.get(direction, (False, 0.0))
+        there, since = self.policies.get(direction, (False, -100.0))
         settled = self.time - since >= self.delay
         return direction in self.enforces and there == settled
 
-    def ask(self, source, probes):
-        self.time += 0.1
-        closed = not self.reachable or any(
-            self.denied(d) for d in ("Ingress", "Egress") if d in self.policies
-        )
-        outcome = self.silent if closed or self.asked == self.lose else Outcome.OPEN
+    def outcome(self, source, number):
+        direction = "Egress" if source is GUARDED else "Ingress"
         if self.broken and any(there for there, _ in self.policies.values()):
-            outcome = Outcome.ERROR
-        self.asked += 1
-        return {p.key: Answer(key=p.key, outcome=outcome, detail="cut") for p in probes}
+            return Outcome.ERROR
+        lost = number == 1 and self.rounds // 2 == self.lose
+        closed = not self.reachable or self.denied(direction) or lost
+        return self.silent if closed else Outcome.OPEN
+
+    def ask(self, source, probes):
+        with self.lock:
+            found = {
+                probe.key: Answer(key=probe.key, outcome=self.outcome(source, n), detail="cut")
+                for n, probe in enumerate(probes)
+            }
+            self.rounds += 1
+            return found
 
     def sleep(self, seconds):
         self.time += seconds
 
-    def canary(self):
+    def prove(self):
         return Canary(
             ask=self.ask,
             writer=self,
-            pairs=[Pair(source=pod("a"), target=pod("b"), port=8080)],
-            source_labels={"role": "source"},
-            target_labels={"role": "target"},
+            free=FREE,
+            guarded=GUARDED,
+            labels={"npol.dev/canary": "guarded"},
+            port=8099,
             clock=Clock(now=lambda: self.time, sleep=self.sleep),
-        )
+        ).prove()
 
 
 WRITES = [
     "create npol-canary-ingress",
-    "delete npol-canary-ingress",
     "create npol-canary-egress",
+    "delete npol-canary-ingress",
     "delete npol-canary-egress",
 ]
 
@@ -83,50 +91,70 @@ WRITES = [
 def test_a_cluster_that_enforces_is_proven_with_seconds():
     cluster = Cluster(delay=1.2)
 
-    proof = cluster.canary().prove()
+    proof = cluster.prove()
 
-    assert proof.closed_after == pytest.approx(1.2, abs=0.4)
-    assert proof.opened_after == pytest.approx(1.2, abs=0.4)
+    assert proof.closed_after == pytest.approx(1.2, abs=0.3)
+    assert proof.opened_after == pytest.approx(1.2, abs=0.3)
     assert proof.denial == {Outcome.TIMEOUT}
-    assert str(proof).startswith("proven by a canary: deny-all took effect within 1.")
+    assert str(proof).startswith("proven by a canary between two nodes: deny-all took effect")
     assert cluster.log == WRITES
 
 
 def test_what_a_denied_packet_sees_is_learnt():
-    assert Cluster(silent=Outcome.REFUSED).canary().prove().denial == {Outcome.REFUSED}
+    assert Cluster(silent=Outcome.REFUSED).prove().denial == {Outcome.REFUSED}
 
 
-@pytest.mark.parametrize(("enforces", "direction"), [({}, "ingress"), ({"Ingress"}, "egress")])
-def test_a_cluster_that_does_not_enforce_is_refused_and_left_clean(enforces, direction):
+@pytest.mark.parametrize(
+    ("enforces", "words"),
+    [
+        ((), "ingress: open; egress: open"),
+        (["Ingress"], "ingress: timeout; egress: open"),
+        (["Egress"], "ingress: open; egress: timeout"),
+    ],
+)
+def test_a_cluster_that_does_not_enforce_is_refused_and_left_clean(enforces, words):
     cluster = Cluster(enforces=frozenset(enforces))
 
-    with pytest.raises(
-        Refused, match=f"not enforced here: under a policy that denies all {direction}"
-    ):
-        cluster.canary().prove()
+    with pytest.raises(Refused, match=f"NetworkPolicies are not enforced here: .*{words}"):
+        cluster.prove()
 
-    assert cluster.log == WRITES[: 2 if direction == "ingress" else 4]
+    assert cluster.log == WRITES
 
 
 def test_probes_that_do_not_run_prove_nothing():
     cluster = Cluster(broken=True, enforces=frozenset())
 
-    with pytest.raises(UnknownVerdict, match=r"could not be asked .*: cut"):
-        cluster.canary().prove()
+    with pytest.raises(UnknownVerdict, match="could not be asked: cut"):
+        cluster.prove()
 
-    assert cluster.log == WRITES[:2]
+    assert cluster.log == WRITES
 
 
-@pytest.mark.parametrize("lost", range(2, 6))
+@pytest.mark.parametrize("lost", range(4))
 def test_one_lost_packet_is_no_denial(lost):
-    with pytest.raises(Refused, match="denies all ingress"):
-        Cluster(enforces=frozenset(), lose=lost).canary().prove()
+    with pytest.raises(Refused, match="not enforced here"):
+        Cluster(enforces=frozenset(), lose=lost).prove()
 
 
-def test_pods_that_never_reach_each_other_are_no_denial():
+def test_pods_that_never_reach_each_other_prove_nothing():
     cluster = Cluster(reachable=False)
 
-    with pytest.raises(Refused, match="do not reach each other"):
-        cluster.canary().prove()
+    with pytest.raises(UnknownVerdict, match=r"before any policy .* do not reach each other"):
+        cluster.prove()
 
     assert cluster.log == []
+
+
+def test_a_writer_that_fails_leaves_no_policy():
+    class Failing(Cluster):
+        def create(self, policy):
+            super().create(policy)
+            if "egress" in policy["metadata"]["name"]:
+                raise Refused("no")
+
+    cluster = Failing()
+
+    with pytest.raises(Refused, match="no"):
+        cluster.prove()
+
+    assert cluster.log == WRITES

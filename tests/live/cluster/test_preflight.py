@@ -2,24 +2,17 @@
 
 from __future__ import annotations
 
-import os
-
 import pytest
 import yaml
 
-from harness.cluster.canary import Canary, Pair
 from harness.cluster.connection import Forbidden, Mode, connect
-from harness.cluster.engine import Enforces, detect, gather
-from harness.cluster.exec import ExecBroken, run_once
+from harness.cluster.engine import detect, gather
 from harness.cluster.foreign import foreign_policies
 from harness.cluster.objects import NAMESPACES, Ref
 from harness.cluster.preflight import Plan, missing_rights, preflight
 from harness.cluster.rbac import manifests
-from harness.cluster.retry import Clock
 from harness.errors import InputError, Refused
-from harness.model.expectation import Outcome
-from harness.model.probe import Answer
-from tests.live.conftest import permitted, pod_manifest, start
+from tests.live.conftest import permitted, pod_manifest
 
 pytestmark = pytest.mark.live
 
@@ -158,65 +151,3 @@ def test_other_policy_kinds_are_found(connected, namespace):
     connection.delete(connection.ref_of(made))
 
     assert f"CiliumNetworkPolicy {namespace}/other (cilium.io)" in found.found
-
-
-class Direct:
-    """Writes the canary's policies straight to the cluster."""
-
-    def __init__(self, connection):
-        self.connection = connection
-
-    def create(self, policy):
-        self.connection.create(policy)
-
-    def delete(self, policy):
-        self.connection.delete(self.connection.ref_of(policy))
-
-
-def asker(connection):
-    """Asks by one exec for each probe; enough for a canary."""
-
-    def ask(source, probes):
-        return {p.key: _asked(connection, source, p) for p in probes}
-
-    return ask
-
-
-def _asked(connection, source, probe):
-    argv = ["nc", "-z", "-w", "1", probe.address, str(probe.port)]
-    try:
-        result = run_once(connection, source, ["timeout", "3", *argv], timeout=10)
-    except ExecBroken as error:
-        return Answer(key=probe.key, outcome=Outcome.ERROR, detail=error.reason)
-    if result.exit_code == 0:
-        return Answer(key=probe.key, outcome=Outcome.OPEN)
-    refused = "refused" in result.stderr
-    return Answer(key=probe.key, outcome=Outcome.REFUSED if refused else Outcome.TIMEOUT)
-
-
-def test_the_canary_agrees_with_the_engine(connected, namespace):
-    connection = permitted(connected(), namespace)
-    server = ["sh", "-c", "while :; do nc -l -k -p 8080 >/dev/null; done"]
-    target_pod = pod_manifest(namespace, "target")
-    target_pod["spec"]["containers"][0]["command"] = server
-    target = start(connection, target_pod)
-    source = start(connection, pod_manifest(namespace, "source"))
-    engine = detect(gather(connection))
-    canary = Canary(
-        ask=asker(connection),
-        writer=Direct(connection),
-        pairs=[Pair(source=source, target=target, port=8080)],
-        source_labels={"app": "source"},
-        target_labels={"app": "target"},
-        clock=Clock(),
-        within=15.0,
-    )
-
-    if engine.enforces is Enforces.NO or os.environ.get("NPOL_TEST_ENFORCES") == "no":
-        with pytest.raises(Refused, match="not enforced here"):
-            canary.prove()
-        assert engine.enforces is not Enforces.YES
-    else:
-        proof = canary.prove()
-        assert proof.denial <= engine.denial
-        assert proof.closed_after < 15
