@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import sys
+from collections.abc import Callable
 
 import typer
 
 from harness import __version__
-from harness.cli import lab, recover, run
+from harness.cli import check, doctor, explain, init, lab, plan, recover, report, run
 from harness.errors import ExitCode, NpolError
 
 app = typer.Typer(
@@ -18,11 +19,19 @@ app = typer.Typer(
     rich_markup_mode=None,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
-app.command(name="run", help="Does it hold? Runs a story, then gives the cluster back.")(run.run)
-app.command(name="recover", help="As before, please: restores what dead runs have changed.")(
-    recover.recover
-)
-app.command(name="lab", help="A cluster to try it in: starts a lab and waits for Ctrl-C.")(lab.lab)
+COMMANDS: dict[str, tuple[Callable[..., int | None], str]] = {
+    "run": (run.run, "Does it hold? Runs a story, then gives the cluster back."),
+    "plan": (plan.plan, "What would change? Step by step, or between two sets of manifests."),
+    "check": (check.check, "Is it well written, and is it covered?"),
+    "explain": (explain.explain, "Why? A flow or a policy, in sentences."),
+    "init": (init.init, "Where do I start? A first story, on standard output."),
+    "doctor": (doctor.doctor, "Can this cluster be trusted, and with which rights?"),
+    "recover": (recover.recover, "As before, please: restores what dead runs have changed."),
+    "report": (report.report, "Show me an earlier run."),
+    "lab": (lab.lab, "A cluster to try it in: starts a lab and waits for Ctrl-C."),
+}
+for _name, (_command, _help) in COMMANDS.items():
+    app.command(name=_name, help=_help)(_command)
 
 
 @app.callback(invoke_without_command=True)

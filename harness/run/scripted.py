@@ -87,7 +87,7 @@ class Scripted:
             InputError: a flow or word is not understood.
         """
         wanted = {flow: word} if isinstance(flow, str) else flow
-        result = self._tell([_entry(f, w) for f, w in wanted.items()])
+        result = self._tell([flow_entry(f, w) for f, w in wanted.items()])
         wrong = [r for r in result.flows if not r.passed]
         if wrong:
             raise Unexpected(wrong)
@@ -112,7 +112,13 @@ class Scripted:
         return read_story(text, self._path, self._root)
 
 
-def _entry(flow: str, word: str) -> dict[str, Any]:
+def flow_entry(flow: str, word: str) -> dict[str, Any]:
+    """
+    A flow as a story file spells it, from `a -> b:80`, `a -> b:53/udp` or `a ? name`.
+
+    Raises:
+        InputError: it is none of these.
+    """
     match = FLOW.fullmatch(flow)
     if match is None:
         raise InputError(f"{flow!r} is no flow", hint="'a -> b:80', 'a -> b:53/udp' or 'a ? name'")

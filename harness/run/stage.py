@@ -4,8 +4,11 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 
+from harness.canary import prove_enforcement
+from harness.cluster.canary import Proof
 from harness.cluster.connection import Connection, Mode, connect
 from harness.cluster.custody.custody import Custody
 from harness.cluster.engines import Engine
@@ -22,7 +25,6 @@ from harness.plan import has_denies
 from harness.probe.sources import Sources
 from harness.run.options import Options
 from harness.run.predict import Oracle
-from harness.run.proof import free_namespace, prove
 from harness.run.rounds import Asks
 from harness.run.scope import (
     changed_namespaces,
@@ -71,6 +73,7 @@ class Stage:
         )
         self._preflight(self._connection)
         self._custody = self._take_custody(self._connection)
+        enforcement = self._prove()
         for manifest in self.story.given if self._creates else ():
             self._custody.create(manifest)
         self._sources = Sources(
@@ -82,31 +85,33 @@ class Stage:
         )
         self._sources.start()
         self._wait_until_given()
-        self.facts = replace(self.facts, enforcement=self._enforcement())
+        self.facts = replace(self.facts, enforcement=enforcement())
         self._custody.mark(BEFORE)
 
-    def _enforcement(self) -> str:
-        """What is known of it; with denies to judge, a canary has to prove it."""
+    def _prove(self) -> Callable[[], str]:
+        """Start the canary beside everything else; call the result for what is known."""
         engine = self.engine
         if engine.name == "npol-lab":
-            return "by the lab itself"
+            return lambda: "by the lab itself"
         if not (self.story.writes and has_denies(self.story, engine.name)):
-            return "not proven: no step of this story needs it"
+            return lambda: "not proven: no step of this story needs it"
         if self.options.assume_enforced:
-            return "assumed, as asked (--assume-enforced)"
-        namespace = free_namespace(self.look(), self._changed)
-        if not namespace:
-            return "not proven: all namespaces have policies, which a canary would be subject to"
-        self.options.say(f"canary: does a policy bite in {namespace}?")
-        proof = prove(
+            return lambda: "assumed, as asked (--assume-enforced)"
+        self.options.say("canary: do policies bite here?")
+        pool = ThreadPoolExecutor(max_workers=1)
+        proving = pool.submit(
+            prove_enforcement,
             self.connection,
-            self.custody,
-            namespace=namespace,
             run_id=self.run_id,
-            pod=self.story.defaults.pod,
-            look=self.look,
+            settings=self.story.defaults.pod,
+            stop=self._stop,
+            disposable=self.options.disposable,
         )
-        self.engine = replace(engine, denial=proof.denial)
+        pool.shutdown(wait=False)
+        return lambda: self._proven(proving.result())
+
+    def _proven(self, proof: Proof) -> str:
+        self.engine = replace(self.engine, denial=proof.denial)
         return str(proof)
 
     @property

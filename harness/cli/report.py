@@ -1,0 +1,50 @@
+"""`npol report`: show me an earlier run."""
+
+from __future__ import annotations
+
+import enum
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from harness.errors import InputError
+from harness.model.result import StoryReport
+from harness.report.html import to_html
+from harness.report.json import from_json, to_json
+from harness.report.markdown import to_markdown
+from harness.report.terminal import Terminal
+
+
+class Format(enum.StrEnum):
+    """How a run is shown."""
+
+    TERMINAL = "terminal"
+    MARKDOWN = "md"
+    HTML = "html"
+    JSON = "json"
+
+
+def report(
+    file: Annotated[str, typer.Argument(metavar="FILE", help="What `npol run --report` wrote.")],
+    shape: Annotated[Format, typer.Option("--format", help="How it is shown.")] = Format.TERMINAL,
+) -> int:
+    found = _read(file)
+    if shape is Format.TERMINAL:
+        Terminal().story(found)
+    else:
+        typer.echo(_written(found, shape), nl=False)
+    return 0
+
+
+def _written(found: StoryReport, shape: Format) -> str:
+    if shape is Format.MARKDOWN:
+        return to_markdown([found])
+    return to_html([found]) if shape is Format.HTML else to_json(found)
+
+
+def _read(file: str) -> StoryReport:
+    try:
+        return from_json(Path(file).read_bytes())
+    except OSError as error:
+        raise InputError(f"{file}: {error.strerror}") from error

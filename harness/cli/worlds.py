@@ -1,0 +1,122 @@
+"""What `plan`, `explain`, `check` and `init` look at: manifests, a story's step, or a cluster."""
+
+from __future__ import annotations
+
+import os
+import re
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+
+from harness import where
+from harness.cluster.connection import Connection, connect
+from harness.cluster.engine import detect, gather
+from harness.cluster.inventory import read
+from harness.cluster.objects import NAMESPACES
+from harness.errors import InputError
+from harness.model.story import Manifest, Protocol
+from harness.policy.changes import build
+from harness.policy.dialects import SPEC, Dialect, dialect_of
+from harness.policy.dns import with_dns
+from harness.policy.ends import Pod, Service, Traffic
+from harness.policy.world import World
+from harness.story import find_root, load_manifests
+
+FLOW = re.compile(
+    r"\s*(?P<source>\S+)\s*->\s*(?P<target>[^\s:]+):(?P<port>\d+)(?:/(?P<protocol>tcp|udp|sctp))?\s*"
+)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Seen:
+    """A world, and the dialect that its engine reads it in."""
+
+    world: World
+    dialect: Dialect = SPEC
+
+
+def manifests(paths: Sequence[str], root: str | None = None) -> tuple[Manifest, ...]:
+    """
+    The objects of files and directories.
+
+    Raises:
+        Mistakes: everything that is wrong in them.
+    """
+    top = root or find_root(paths[0])
+    return load_manifests(top, *map(os.path.abspath, paths))
+
+
+def of_paths(paths: Sequence[str], root: str | None = None) -> Seen:
+    return Seen(world=with_dns(build(manifests(paths, root))))
+
+
+def of_cluster(kubeconfig: str | None, context: str | None, namespaces: Iterable[str] = ()) -> Seen:
+    """
+    A cluster as it is now; all namespaces unless some are named.
+
+    Raises:
+        InputError: no context was named.
+        Refused: it may not be read.
+    """
+    connection = connected(kubeconfig, context)
+    wanted = list(namespaces) or [n["metadata"]["name"] for n in connection.list(NAMESPACES)]
+    found = read(connection, wanted, workloads=True)
+    objects = [*found.namespaces, *found.nodes, *found.pods, *found.services, *found.slices]
+    engine = detect(gather(connection))
+    world = build([*objects, *found.policies])
+    return Seen(world=world, dialect=dialect_of(engine.name))
+
+
+def connected(kubeconfig: str | None, context: str | None) -> Connection:
+    """
+    A connection that only reads.
+
+    Raises:
+        InputError: no context was named.
+    """
+    chosen = where.named(kubeconfig, context)
+    if chosen is None:
+        raise InputError("name a cluster or manifests", hint="--context NAME, or paths")
+    return connect(kubeconfig=chosen.kubeconfig, context=chosen.context)
+
+
+def traffic(world: World, text: str) -> Traffic:
+    """
+    `namespace/pod -> namespace/service:80/tcp` in a world.
+
+    A source may be a pod, or a workload's name; a target a Service, pod or workload.
+
+    Raises:
+        InputError: not of this form, or there is no such pod or Service.
+    """
+    match = FLOW.fullmatch(text)
+    if match is None:
+        raise InputError(
+            f"{text!r} is no flow", hint="namespace/pod -> namespace/service:80, or .../udp"
+        )
+    target: Pod | Service | None = world.service(*_split(match["target"]))
+    return Traffic(
+        source=_pod(world, match["source"]),
+        target=target or _pod(world, match["target"]),
+        port=int(match["port"]),
+        protocol=Protocol(match["protocol"] or "tcp"),
+    )
+
+
+def _pod(world: World, text: str) -> Pod:
+    namespace, name = _split(text)
+    exact = world.pod(namespace, name)
+    of_workload = (
+        p
+        for p in world.pods_in(namespace)
+        if p.workload.partition("/")[2] == name or p.name == name
+    )
+    found = exact or next(of_workload, None)
+    if found is None:
+        known = ", ".join(sorted({p.name for p in world.pods_in(namespace)})) or "none"
+        raise InputError(f"there is no pod, workload or Service {text}", hint=f"pods: {known}")
+    return found
+
+
+def _split(text: str) -> tuple[str, str]:
+    namespace, slash, name = text.partition("/")
+    return (namespace, name) if slash else ("default", text)
