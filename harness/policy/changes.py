@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from harness.policy import subjects
-from harness.policy.ends import NAME_LABEL, Endpoint, Namespace, Node, Pod, Service
+from harness.policy.ends import NAME_LABEL, Endpoint, IngressRule, Namespace, Node, Pod, Service
 from harness.policy.objects import Policy
 from harness.policy.others import OtherPolicy, is_other, read_other
 from harness.policy.reading import Reading, is_policy, parse_policy
@@ -73,6 +73,8 @@ class _Draft:
     nodes: dict[str, Node]
     endpoints: dict[tuple[str, str, str], tuple[Endpoint, ...]]
     others: dict[str, OtherPolicy]
+    ingresses: dict[Key, tuple[IngressRule, ...]]
+    configs: dict[Key, tuple[str, ...]]
 
     @classmethod
     def of(cls, world: World) -> _Draft:
@@ -85,6 +87,8 @@ class _Draft:
             nodes={n.name: n for n in world.nodes},
             endpoints=dict(world.endpoints),
             others={str(o): o for o in world.others},
+            ingresses=dict(world.ingresses),
+            configs=dict(world.configs),
         )
 
     def world(self) -> World:
@@ -97,6 +101,8 @@ class _Draft:
             nodes=tuple(self.nodes.values()),
             endpoints=self.endpoints,
             others=tuple(self.others.values()),
+            ingresses=self.ingresses,
+            configs=self.configs,
         )
 
     def apply(self, source: Source, default: str) -> None:
@@ -110,6 +116,8 @@ class _Draft:
             self._apply_workload(source, default)
         elif not source.group:
             self._apply_core(source, key, default)
+        elif source.kind == "Ingress":
+            self.ingresses[key] = subjects.ingress_rules(source, default)
         elif source.kind == "EndpointSlice":
             labels = source.metadata.get("labels") or {}
             service = str(labels.get("kubernetes.io/service-name") or "")
@@ -128,6 +136,10 @@ class _Draft:
             self.pods.pop(key, None)
         elif source.kind == "Service":
             self.services.pop(key, None)
+        elif source.kind == "Ingress":
+            self.ingresses.pop(key, None)
+        elif source.kind == "ConfigMap":
+            self.configs.pop(key, None)
         elif source.kind == "Namespace":
             self._drop_namespace(source.name)
 
@@ -146,6 +158,8 @@ class _Draft:
             self.services[key] = subjects.service(source, default)
         elif source.kind == "Namespace":
             self.namespaces[source.name] = subjects.namespace(source)
+        elif source.kind == "ConfigMap":
+            self.configs[key] = subjects.config_texts(source)
         elif source.kind == "Node":
             self.nodes[source.name] = subjects.node(source)
 
@@ -169,6 +183,8 @@ class _Draft:
             self.services,
             self.policies,
             self.refused,
+            self.ingresses,
+            self.configs,
         )
         for table in tables:
             for key in [k for k in table if k[0] == name]:

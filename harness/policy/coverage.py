@@ -111,7 +111,7 @@ def _items(policy: Policy) -> Iterator[Item]:
 
 def _exercise(tally: _Tally, scene: Scene, asked: Asked, dialect: Dialect) -> None:
     name = f"{scene.step}: {asked.flow.name}"
-    for traffic in asked.traffics:
+    for traffic in asked.every_traffic:
         for path in decide(scene.world, traffic, dialect).paths:
             for side in path.sides:
                 _exercise_side(tally, scene.world, side, path.path, dialect, name)

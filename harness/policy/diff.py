@@ -19,24 +19,25 @@ OUTSIDE = ipaddress.ip_address("192.0.0.8")
 """An address that nobody has (RFC 7600), for all that no policy names."""
 
 
+EVERY_PORT = ("every port",)
+End = PodGroup | Place
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Difference:
     """From some ends to one end; `ports` as text (`80/tcp`, `every other port/tcp`)."""
 
     opens: bool
-    sources: tuple[str, ...]
-    target: str
+    sources: tuple[End, ...]
+    target: End
     ports: tuple[str, ...]
     example: Traffic
     """One flow of it, in the later world."""
 
     def __str__(self) -> str:
-        arrow = "opens" if self.opens else "closes"
-        return f"{arrow}: {', '.join(self.sources)} -> {self.target} {', '.join(self.ports)}"
-
-
-EVERY_PORT = ("every port",)
-_End = PodGroup | Place
+        word = "opens" if self.opens else "closes"
+        sources = ", ".join(map(str, self.sources))
+        return f"{word}: {sources} -> {self.target} {', '.join(self.ports)}"
 
 
 @dataclass(slots=True)
@@ -44,30 +45,32 @@ class _Found:
     """Single differences, before they are put together."""
 
     all_ports: int
+    ends: dict[tuple[bool, str, str], tuple[End, End]] = field(default_factory=dict)
     ports: dict[tuple[bool, str, str], list[str]] = field(default_factory=dict)
     examples: dict[tuple[bool, str, str], Traffic] = field(default_factory=dict)
 
-    def add(self, opens: bool, ends: tuple[_End, _End], spelled: str, port: Port) -> None:
+    def add(self, opens: bool, ends: tuple[End, End], spelled: str, port: Port) -> None:
         key = (opens, str(ends[0]), str(ends[1]))
+        self.ends[key] = ends
         self.ports.setdefault(key, []).append(spelled)
         if key not in self.examples or not _listens(self.examples[key]):
             self.examples[key] = _example(ends, port)
 
     def joined(self) -> tuple[Difference, ...]:
         """Sources that share target and ports share a line."""
-        lines: dict[tuple[bool, str, tuple[str, ...]], list[str]] = {}
-        for (opens, source, target), ports in self.ports.items():
+        lines: dict[tuple[bool, str, tuple[str, ...]], list[tuple[bool, str, str]]] = {}
+        for key, ports in self.ports.items():
             spelled = EVERY_PORT if len(ports) == self.all_ports else tuple(ports)
-            lines.setdefault((opens, target, spelled), []).append(source)
+            lines.setdefault((key[0], key[2], spelled), []).append(key)
         return tuple(
             Difference(
                 opens=opens,
-                sources=tuple(sources),
-                target=target,
+                sources=tuple(self.ends[key][0] for key in keys),
+                target=self.ends[keys[0]][1],
                 ports=ports,
-                example=self.examples[opens, sources[0], target],
+                example=self.examples[keys[0]],
             )
-            for (opens, target, ports), sources in lines.items()
+            for (opens, _, ports), keys in lines.items()
         )
 
 
@@ -79,7 +82,7 @@ def _listens(traffic: Traffic) -> bool:
     return (traffic.port, traffic.protocol) in ports
 
 
-def _example(ends: tuple[_End, _End], port: Port) -> Traffic:
+def _example(ends: tuple[End, End], port: Port) -> Traffic:
     """Within a group, from one pod of it to another."""
     source, target = (e.first if isinstance(e, PodGroup) else e for e in ends)
     if ends[0] is ends[1] and isinstance(ends[1], PodGroup):

@@ -41,6 +41,8 @@ class Pod:
     """`deployment/web-app`: the kind and name of what made it."""
     promised: bool = False
     """Not seen: made here from a workload's template."""
+    configs: tuple[str, ...] = ()
+    """ConfigMaps that it mounts."""
     at: Position | None = None
 
     def __str__(self) -> str:
@@ -132,6 +134,17 @@ class Service:
     def port(self, number: int, protocol: Protocol) -> ServicePort | None:
         wanted = (p for p in self.ports if p.port == number and p.protocol is protocol)
         return next(wanted, None)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class IngressRule:
+    """One path of an Ingress; `host` "" for any. `port`: a number or a name of the Service's."""
+
+    namespace: str
+    service: str
+    port: int | str
+    host: str = ""
+    path: str = "/"
 
 
 @dataclass(frozen=True, slots=True)

@@ -68,13 +68,24 @@ class Mutation:
 
 def mutate(told: Sequence[Scene], dialect: Dialect = SPEC) -> Mutation:
     """Try every mutant of every policy that some scene has in force."""
-    answers = [[a.answer(scene.world, dialect) for a in scene.asked] for scene in told]
+    answers = [[_answers(a, scene.world, dialect) for a in scene.asked] for scene in told]
     results = [
         _try(mutant, told, answers, dialect)
         for policy in _policies(told)
         for mutant in mutants(policy)
     ]
     return Mutation(results=tuple(results))
+
+
+_Answers = tuple[bool | None, bool | None, bool | None]
+
+
+def _answers(asked: Asked, world: World, dialect: Dialect) -> _Answers:
+    return (
+        asked.answer(world, dialect),
+        asked.resolves(world, dialect),
+        asked.beyond(world, dialect),
+    )
 
 
 def _policies(told: Iterable[Scene]) -> list[Policy]:
@@ -88,7 +99,7 @@ def _policies(told: Iterable[Scene]) -> list[Policy]:
 def _try(
     mutant: Mutant,
     told: Sequence[Scene],
-    answers: Sequence[Sequence[bool | None]],
+    answers: Sequence[Sequence[_Answers]],
     dialect: Dialect,
 ) -> Result:
     worlds = [_mutated(scene.world, mutant) for scene in told]
@@ -96,14 +107,14 @@ def _try(
         if world is None:
             continue
         for asked, answer in zip(scene.asked, before, strict=True):
-            if _touches(asked, mutant) and asked.answer(world, dialect) is not answer:
+            if _touches(asked, mutant) and _answers(asked, world, dialect) != answer:
                 return Result(mutant=mutant, noticed_by=f"{scene.step}: {asked.flow.name}")
     return _survivor(mutant, told, worlds, dialect)
 
 
 def _touches(asked: Asked, mutant: Mutant) -> bool:
     """Whether an end of a flow is where the policy is: no other can change."""
-    ends = (end for t in asked.traffics for end in (t.source, t.target))
+    ends = (end for t in asked.every_traffic for end in (t.source, t.target))
     return any(getattr(e, "namespace", "") == mutant.policy.namespace for e in ends)
 
 

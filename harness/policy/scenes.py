@@ -24,6 +24,7 @@ from harness.policy.dialects import SPEC, Dialect
 from harness.policy.dns import dns_traffic, with_dns
 from harness.policy.ends import End, Place, Pod, Service, Traffic
 from harness.policy.evaluate import decide
+from harness.policy.hops import hops
 from harness.policy.match import both
 from harness.policy.routes import backends_of, target_port
 from harness.policy.world import World
@@ -35,6 +36,10 @@ class Asked:
 
     flow: Flow
     traffics: tuple[Traffic, ...] = ()
+    lookups: tuple[Traffic, ...] = ()
+    """The DNS packets before it, for a Service that is asked by its name."""
+    hops: tuple[Traffic, ...] = ()
+    """What an HTTP request sets off behind a proxy, as far as that can be read."""
     problem: str = ""
     """Why there are none."""
 
@@ -44,6 +49,19 @@ class Asked:
         if len(set(answers)) > 1 and None not in answers:
             return None
         return both(answers) if answers else None
+
+    def resolves(self, world: World, dialect: Dialect = SPEC) -> bool | None:
+        """Whether its names resolve; True where none is looked up."""
+        return both(decide(world, t, dialect).allowed for t in self.lookups)
+
+    @property
+    def every_traffic(self) -> tuple[Traffic, ...]:
+        """All packets that it sets off."""
+        return (*self.lookups, *self.traffics, *self.hops)
+
+    def beyond(self, world: World, dialect: Dialect = SPEC) -> bool | None:
+        """Whether what it sets off passes: where not, a proxy answers 502 or 504."""
+        return both(decide(world, t, dialect).allowed for t in self.hops)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -117,8 +135,26 @@ def ask(world: World, story: Story, flow: Flow) -> Asked:
         for s in starts
         for t, port in targets
     )
-    problem = "" if traffics else f"nothing here is peer {flow.target!r}"
-    return Asked(flow=flow, traffics=traffics, problem=problem)
+    if not traffics:
+        return Asked(flow=flow, problem=f"nothing here is peer {flow.target!r}")
+    behind: tuple[Traffic, ...] = ()
+    if flow.http:
+        host = flow.http.host or story.peers[flow.target].host
+        behind = hops(world, traffics[0], host, flow.http.path)
+    return Asked(
+        flow=flow,
+        traffics=traffics,
+        lookups=_lookups(world, starts, story.peers[flow.target], flow),
+        hops=behind,
+    )
+
+
+def _lookups(world: World, starts: list[End], target: Peer, flow: Flow) -> tuple[Traffic, ...]:
+    """Only a Service is asked by name; its pods, and sites, are asked by address."""
+    if not target.service or flow.every_pod:
+        return ()
+    found = (dns_traffic(world, s) for s in starts if isinstance(s, Pod))
+    return tuple(t for t in found if t)
 
 
 def _sources(world: World, peer: Peer) -> Iterator[End]:

@@ -11,6 +11,7 @@ from harness.policy.ends import (
     NAME_LABEL,
     ContainerPort,
     Endpoint,
+    IngressRule,
     Namespace,
     Node,
     Pod,
@@ -49,6 +50,7 @@ def pod(source: Source, default_namespace: str) -> Pod:
         node=str(spec.get("nodeName") or ""),
         host_network=bool(spec.get("hostNetwork")),
         ports=_container_ports(spec),
+        configs=_configs(spec),
         finished=phase in ("Succeeded", "Failed"),
         ready=_is_ready(source, status),
         workload=_owner(source),
@@ -72,6 +74,7 @@ def pods_of(source: Source, default_namespace: str) -> Iterator[Pod]:
             labels=_labels(mapping(template.get("metadata"))),
             host_network=bool(pod_spec.get("hostNetwork")),
             ports=_container_ports(pod_spec),
+            configs=_configs(pod_spec),
             workload=workload_of(source),
             promised=True,
             at=source.at(),
@@ -190,6 +193,40 @@ def _container_ports(spec: Mapping[str, Any]) -> tuple[ContainerPort, ...]:
         for container in (*items(spec.get("containers")), *sidecars)
         for port in map(mapping, items(mapping(container).get("ports")))
         if isinstance(port.get("containerPort"), int)
+    )
+
+
+def _configs(spec: Mapping[str, Any]) -> tuple[str, ...]:
+    named = (mapping(mapping(v).get("configMap")).get("name") for v in items(spec.get("volumes")))
+    return tuple(str(name) for name in named if name)
+
+
+def config_texts(source: Source) -> tuple[str, ...]:
+    """The files of a ConfigMap."""
+    return tuple(t for t in mapping(source.body.get("data")).values() if isinstance(t, str))
+
+
+def ingress_rules(source: Source, default_namespace: str) -> tuple[IngressRule, ...]:
+    """The rules of an Ingress, its default backend last."""
+    namespace = source.namespace(default_namespace)
+    found = [
+        _ingress_rule(namespace, str(rule.get("host") or ""), mapping(path))
+        for rule in map(mapping, items(source.spec.get("rules")))
+        for path in items(mapping(rule.get("http")).get("paths"))
+    ]
+    found.append(_ingress_rule(namespace, "", {"backend": source.spec.get("defaultBackend")}))
+    return tuple(rule for rule in found if rule.service)
+
+
+def _ingress_rule(namespace: str, host: str, entry: Mapping[str, Any]) -> IngressRule:
+    service = mapping(mapping(entry.get("backend")).get("service"))
+    port = mapping(service.get("port"))
+    return IngressRule(
+        namespace=namespace,
+        service=str(service.get("name") or ""),
+        port=port.get("number") or str(port.get("name") or ""),
+        host=host,
+        path=str(entry.get("path") or "/"),
     )
 
 

@@ -10,6 +10,7 @@ from harness.errors import Mistake
 from harness.policy.ends import (
     NAME_LABEL,
     Endpoint,
+    IngressRule,
     Namespace,
     Node,
     Pod,
@@ -33,8 +34,20 @@ class World:
     endpoints: Mapping[tuple[str, str, str], tuple[Endpoint, ...]] = field(default_factory=dict)
     """EndpointSlices: (namespace, Service, slice) -> addresses."""
     others: tuple[OtherPolicy, ...] = ()
+    ingresses: Mapping[tuple[str, str], tuple[IngressRule, ...]] = field(default_factory=dict)
+    configs: Mapping[tuple[str, str], tuple[str, ...]] = field(default_factory=dict)
+    """ConfigMaps: their texts."""
     refused: tuple[Reading, ...] = ()
     """Policies that the API server would refuse: they have no effect."""
+
+    @property
+    def ingress_rules(self) -> tuple[IngressRule, ...]:
+        return tuple(rule for rules in self.ingresses.values() for rule in rules)
+
+    def texts_of(self, pod: Pod) -> tuple[str, ...]:
+        """The configuration that a pod mounts."""
+        found = (self.configs.get((pod.namespace, name), ()) for name in pod.configs)
+        return tuple(text for texts in found for text in texts)
 
     @property
     def mistakes(self) -> tuple[Mistake, ...]:

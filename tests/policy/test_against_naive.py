@@ -34,7 +34,7 @@ def _every_flow(cluster, port, protocol):
 @pytest.mark.parametrize(
     ("dialect", "blocks"), [(CALICO, True), (CILIUM, False)], ids=["calico", "cilium"]
 )
-@settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@settings(max_examples=80, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(cluster=clusters(), port=st.sampled_from(PORTS), protocol=st.sampled_from(PROTOCOLS))
 def test_evaluator_agrees_with_the_naive_reading(dialect, blocks, cluster, port, protocol):
     for world, traffic, source, target in _every_flow(cluster, port, protocol):
@@ -44,7 +44,28 @@ def test_evaluator_agrees_with_the_naive_reading(dialect, blocks, cluster, port,
         assert decide(world, traffic, dialect).allowed is expected, str(traffic)
 
 
-@settings(max_examples=100, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@pytest.mark.nightly
+@pytest.mark.timeout(1200)
+@pytest.mark.parametrize(
+    ("dialect", "blocks"), [(CALICO, True), (CILIUM, False)], ids=["calico", "cilium"]
+)
+@settings(max_examples=5000, deadline=None, suppress_health_check=list(HealthCheck))
+@given(
+    cluster=clusters(max_policies=8),
+    port=st.sampled_from(PORTS),
+    protocol=st.sampled_from(PROTOCOLS),
+)
+def test_evaluator_agrees_with_the_naive_reading_on_thousands(
+    dialect, blocks, cluster, port, protocol
+):
+    for world, traffic, source, target in _every_flow(cluster, port, protocol):
+        expected = flow_is_allowed(
+            cluster, source, target, port, protocol, blocks_select_pods=blocks
+        )
+        assert decide(world, traffic, dialect).allowed is expected, str(traffic)
+
+
+@settings(max_examples=50, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(cluster=clusters(), port=st.sampled_from(PORTS), protocol=st.sampled_from(PROTOCOLS))
 def test_specification_alone_never_contradicts_a_reading_it_permits(cluster, port, protocol):
     """Where the specification leaves room the answer is None, else it is every engine's."""

@@ -129,7 +129,7 @@ def test_smallest_change_where_nothing_is_near_is_least_privilege_on_both_sides(
     assert decide(opened, call(opened), CALICO).allowed
 
 
-@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(cluster_=clusters(), port=st.sampled_from(PORTS))
 def test_remedies_open_every_closed_flow_together(cluster_, port):
     world = build(objects(cluster_))

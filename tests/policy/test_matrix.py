@@ -14,7 +14,7 @@ from harness.policy.matrix import matrix
 from tests.policy.clusters import PORTS, PROTOCOLS, clusters, objects
 
 
-@settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(cluster=clusters(), dialect=st.sampled_from([SPEC, CALICO, CILIUM]))
 def test_matrix_agrees_with_the_evaluator(cluster, dialect):
     world = build(objects(cluster))
