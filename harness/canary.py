@@ -13,6 +13,7 @@ from dataclasses import dataclass, field
 
 from harness.cluster.canary import Canary, Proof
 from harness.cluster.connection import Connection
+from harness.cluster.custody.configmaps import ensure_state_namespace
 from harness.cluster.custody.custody import Custody
 from harness.cluster.exec import open_exec
 from harness.cluster.guard import STATE_NAMESPACE
@@ -66,6 +67,7 @@ def prove_enforcement(
         LockHeld: another run's canary does not end.
     """
     own = connection.fresh()
+    ensure_state_namespace(own)
     with ExitStack() as stack:
         custody = stack.enter_context(
             closing(

@@ -42,7 +42,7 @@ def manifests(paths: Sequence[str], root: str | None = None) -> tuple[Manifest, 
         Mistakes: everything that is wrong in them.
     """
     top = root or find_root(paths[0])
-    return load_manifests(top, *map(os.path.abspath, paths))
+    return load_manifests(top, *(os.path.relpath(path, top) for path in paths))
 
 
 def of_paths(paths: Sequence[str], root: str | None = None) -> Seen:
