@@ -70,6 +70,8 @@ def _wired(tool: str, argv: tuple[str, ...], wire: bytes, until: float, hand: st
 def _by_hand(probe: Probe, box: Toolbox) -> str:
     if box.has("dig"):
         return shlex.join(_dig(probe, "A"))
+    if box.has("getent") and not box.has("nslookup"):
+        return shlex.join(("getent", "hosts", probe.name))
     return shlex.join(_nslookup(probe, box, "A"))
 
 

@@ -22,6 +22,7 @@ from harness.probe.reading import read
 from harness.probe.readings import Reading, error
 from harness.probe.session import Stream
 from harness.probe.toolbox import Nc, Toolbox
+from harness.probe.words import not_there
 
 BOXES = (
     Toolbox(tools=frozenset({"curl"})),
@@ -127,7 +128,7 @@ def _ended(
     status = stream.status
     if status is None or status.exit_code is None:
         words = status.message if status else "no status"
-        if "not found" in words or "no such file" in words:
+        if not_there(words):
             raise Missing(command.tool)
         raise ExecBroken(words)
     if status.exit_code in (126, 127):

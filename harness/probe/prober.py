@@ -28,17 +28,18 @@ from harness.probe import framing
 from harness.probe.plain import Plain
 from harness.probe.round import Round, Ticket
 from harness.probe.session import HELLO_WITHIN, LIFETIME, NoShell, Session, Stream
+from harness.probe.toolbox import Toolbox
 
 ATTEMPTS = 3
 """Times that a broken exec is opened again for one round."""
 ROTATE_AFTER = 0.8 * LIFETIME
-UNIT = 2 << 20
-"""Bytes that one nc with its shells takes; other tools count as several."""
-SHARE = 0.5
-"""The share of the container's memory that probes may take at once."""
-POLL = 1.0
 AT_ONCE = 128
-"""Probes at once where memory sets no limit."""
+"""The weight of probes under way, where the source's limits set no lower one."""
+MEMORY, CPU = 1 << 20, 0.0025
+"""Bytes, and seconds of the CPU, for one unit of weight (measured: 0.4 MiB, 2.2 ms)."""
+MEMORY_SHARE, BURST = 0.5, 0.5
+"""The share of the memory that probes may take, and the seconds that starting them may."""
+POLL = 1.0
 
 
 class Prober:
@@ -136,7 +137,7 @@ class Prober:
     def _send(self, session: Session, round_: Round) -> bool:
         """Send what may go; whether anything did."""
         batch: list[Ticket] = []
-        limit = _limit(session.toolbox.memory)
+        limit = at_once(session.toolbox)
         with self._changed:
             while round_.unsent:
                 ticket = round_.unsent[0]
@@ -204,7 +205,7 @@ class Prober:
         return Retrying(
             retry=retry_if_exception(lambda e: _may_pass(e)),
             stop=stop_after_attempt(ATTEMPTS) | stop_before_delay(until - self._now()),
-            wait=wait_exponential_jitter(initial=0.1, max=2.0),
+            wait=wait_exponential_jitter(multiplier=0.1, max=2.0),
             sleep=self._sleep,
             reraise=True,
         )(self._opened, until)
@@ -245,8 +246,14 @@ def _may_pass(error: BaseException) -> bool:
     return isinstance(error, ExecBroken) and not isinstance(error, NoShell) and error.passing
 
 
-def _limit(memory: int | None) -> int:
-    return AT_ONCE if memory is None else max(4, min(AT_ONCE, int(memory * SHARE / UNIT)))
+def at_once(box: Toolbox) -> int:
+    """How much weight may be under way: a starved source sees silence where there is none."""
+    limits = [float(AT_ONCE)]
+    if box.memory is not None:
+        limits.append(box.memory * MEMORY_SHARE / MEMORY)
+    if box.cpus is not None:
+        limits.append(box.cpus * BURST / CPU)
+    return max(4, int(min(limits)))
 
 
 def _all_failed(probes: Sequence[Probe], reason: str) -> Mapping[str, Answer]:

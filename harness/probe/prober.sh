@@ -97,9 +97,10 @@ facts() { # what is here: NAME=VALUE lines
     read -r value </proc/sys/kernel/hostname
     fact host "$value"
     fact uid "$(pod_uid)"
-    for file in /sys/fs/cgroup/memory.max /sys/fs/cgroup/memory/memory.limit_in_bytes; do
-        [ ! -r $file ] || { read -r value <$file && fact memory "$value"; }
-    done
+    limit memory memory.max memory/memory.limit_in_bytes
+    limit cpu cpu.max
+    limit quota cpu/cpu.cfs_quota_us
+    limit period cpu/cpu.cfs_period_us
     while IFS="$IFS$tab" read -r word value _; do
         [ "$word" != nameserver ] || fact nameserver "$value"
     done </etc/resolv.conf
@@ -115,6 +116,16 @@ facts() { # what is here: NAME=VALUE lines
 
 fact() {
     printf '%s=%s\n' "$1" "$2"
+}
+
+limit() { # NAME FILE...: of the container's cgroup
+    name=$1
+    shift
+    for file; do
+        [ ! -r "/sys/fs/cgroup/$file" ] || {
+            read -r value <"/sys/fs/cgroup/$file" && fact "$name" "$value"
+        }
+    done
 }
 
 flavour() { # NAME COMMAND...: the first lines of its help
@@ -138,7 +149,8 @@ pod_uid() { # the kubelet mounts /etc/hosts from a directory that is named by th
 end_after() { # SECONDS: closing the exec does not always end what runs in it
     now
     end=$((t + $1 * 100))
-    while kill -0 $$ && sleep 5; do
+    [ "$1" -lt 5 ] || set -- 5
+    while kill -0 $$ && sleep "$1"; do
         now
         [ "$t" -lt $end ] || kill $$
     done

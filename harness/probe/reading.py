@@ -99,7 +99,7 @@ def read_udp(ended: Ended, probe: Probe) -> Reading | None:
 def read_agnhost(ended: Ended, probe: Probe) -> Reading | None:
     """`/agnhost connect` puts one of five words before the system's error."""
     if ended.exit_code == 0:
-        return Reading(outcome=Outcome.OPEN)
+        return None if ended.words.strip() else Reading(outcome=Outcome.OPEN)
     word, _, rest = one_line(ended.words).partition(":")
     if word == "DNS":
         negative = "no such host" in rest

@@ -66,9 +66,11 @@ def _silence(ended: Ended, probe: Probe) -> Reading | None:
             detail=one_line(ended.words),
             again=Again.SERVER if timeout else None,
         )
+    if ended.words.strip() or ended.exit_code not in (0, 1):
+        return None
     if ended.seconds >= NEARLY * probe.timeout:
         return Reading(outcome=Outcome.DNS_TIMEOUT, detail="no answer", again=Again.SERVER)
-    if ended.exit_code not in (0, 1) or probe.protocol is Protocol.TCP:
+    if probe.protocol is Protocol.TCP:
         return None
     return Reading(outcome=Outcome.REFUSED, detail="ended at once: an ICMP answer", again=Again.WHY)
 

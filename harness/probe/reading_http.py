@@ -55,18 +55,21 @@ def _no_answer(code: int, words: str) -> Reading | None:
 def _not_connected(code: int, words: str) -> Reading | None:
     if code == COULD_NOT_RESOLVE:
         return _unresolved(words)
-    if code == TIMED_OUT:
+    if code == TIMED_OUT and re.search("time(d )?-?out", words, re.IGNORECASE):
         names = "Resolving timed out" in words
         outcome = Outcome.DNS_TIMEOUT if names else Outcome.TIMEOUT
         return Reading(outcome=outcome, detail=one_line(words))
     if code == COULD_NOT_CONNECT:
-        told = outcome_of(words)  # older curls say the system's error, newer ones do not
-        return Reading(
-            outcome=told or Outcome.REFUSED,
-            detail=one_line(words),
-            again=None if told else Again.WHY,
-        )
+        return _refused(words)
     return None
+
+
+def _refused(words: str) -> Reading:
+    """Older curls say the system's error, newer ones do not."""
+    if told := outcome_of(words):
+        return Reading(outcome=told, detail=one_line(words))
+    detail = f"{one_line(words)} (refused or unreachable: curl does not say which)"
+    return Reading(outcome=Outcome.REFUSED, detail=detail, again=Again.WHY)
 
 
 def _unresolved(words: str) -> Reading | None:

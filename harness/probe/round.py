@@ -9,7 +9,14 @@ from dataclasses import dataclass, field, replace
 
 from harness.model.expectation import Outcome
 from harness.model.probe import Answer, Probe, ProbeKind
-from harness.probe.asking import CannotAsk, Look, first_look, second_look, settle_looks
+from harness.probe.asking import (
+    CannotAsk,
+    Look,
+    control_look,
+    first_look,
+    second_look,
+    settle_looks,
+)
 from harness.probe.asking_connect import whole
 from harness.probe.asking_http import PATIENCE
 from harness.probe.command import Capture, Ended
@@ -23,6 +30,7 @@ SLACK = 5.0
 """Seconds beyond a command's own time after which its answer is given up."""
 SILENT = (Outcome.TIMEOUT, Outcome.DNS_TIMEOUT)
 LOOPBACK, DISCARD = "127.0.0.1", 9
+"""Where a control asks: refused or answered at once, and never over a network."""
 
 
 @dataclass(slots=True, kw_only=True)
@@ -31,7 +39,8 @@ class Ticket:
 
     probe: Probe
     look: Look
-    control: bool = False
+    control: str = ""
+    """The reader for whose commands this one is the control."""
     first: tuple[Reading, Frame] | None = None
     """What an earlier look read."""
     overdue: float = 0.0
@@ -85,7 +94,7 @@ class Round:
         """An answer came."""
         ticket = self.sent.pop(frame.id)
         if ticket.control:
-            self._controls[ticket.look.command.reader] = frame
+            self._controls[ticket.control] = frame
             return
         reading = _read(ticket.look, frame)
         further = second_look(ticket.look, reading, self._box) if reading.again else None
@@ -121,17 +130,14 @@ class Round:
             self._errors[probe.key] = _failed(probe, str(why))
 
     def _control_tickets(self) -> list[Ticket]:
-        """One for each tool in use: the same question to the source's own loopback."""
+        """One for each tool in use."""
         tickets: dict[str, Ticket] = {}
         for ticket in self.unsent:
-            probe = ticket.probe
-            at_home = replace(
-                probe, address=LOOPBACK, port=DISCARD, timeout=max(1.0, probe.timeout)
-            )
             reader = ticket.look.command.reader
             if reader not in tickets:
-                look = first_look(at_home, self._box)
-                tickets[reader] = Ticket(probe=at_home, look=look, control=True)
+                probe = replace(ticket.probe, address=LOOPBACK, port=DISCARD)
+                look = control_look(probe, ticket.look, self._box)
+                tickets[reader] = Ticket(probe=probe, look=look, control=reader)
         return list(tickets.values())
 
     def _lost(self, ticket: Ticket, reason: str) -> None:

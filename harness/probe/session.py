@@ -12,7 +12,7 @@ from harness.cluster.channels import Frame as Message
 from harness.probe import framing
 from harness.probe.framing import Frame
 from harness.probe.toolbox import Toolbox, parse_toolbox
-from harness.probe.words import one_line
+from harness.probe.words import not_there, one_line
 
 HELLO_WITHIN = 15.0
 """Seconds from the start of the exec until the prober must have said what it has."""
@@ -133,5 +133,4 @@ class Session:
 
 
 def _missing(words: str, status: ExecStatus | None) -> bool:
-    told = ("executable file not found", "no such file or directory", "not found")
-    return any(word in words for word in told) or bool(status and status.exit_code in NO_COMMAND)
+    return not_there(words) or bool(status and status.exit_code in NO_COMMAND)

@@ -32,6 +32,8 @@ class Toolbox:
     """The pod's uid; "" where it cannot be known from inside."""
     memory: int | None = None
     """The container's limit in bytes; None: no limit is known."""
+    cpus: float | None = None
+    """The container's limit in CPUs; None: no limit is known."""
     nameservers: tuple[str, ...] = ()
 
     def has(self, tool: str) -> bool:
@@ -70,7 +72,6 @@ def parse_toolbox(text: str) -> Toolbox:
         name, _, value = line.partition("=")
         facts.values.setdefault(name, []).append(value)
     usage = facts.help("nc")
-    memory = facts.first("memory")
     return Toolbox(
         tools=frozenset(facts.all("tool")),
         nc=_nc(usage) if "nc" in facts.all("tool") else None,
@@ -80,7 +81,8 @@ def parse_toolbox(text: str) -> Toolbox:
         busybox_wget="BusyBox" in facts.help("wget"),
         host=facts.first("host"),
         uid=facts.first("uid"),
-        memory=_limit(memory),
+        memory=_limit(facts.first("memory")),
+        cpus=_cpus(facts.first("cpu") or f"{facts.first('quota')} {facts.first('period')}"),
         nameservers=tuple(facts.all("nameserver")),
     )
 
@@ -106,7 +108,15 @@ def _limit(text: str) -> int | None:
     return int(text) if text.isdigit() and int(text) < 1 << 50 else None
 
 
-def name_tools(tools: Iterable[str]) -> str:
-    """Tools for a sentence: `curl, nc and wget`."""
+def _cpus(text: str) -> float | None:
+    """Quota and period in microseconds; `max` and -1 mean no limit."""
+    quota, _, period = text.partition(" ")
+    if not quota.isdigit() or not period.isdigit() or int(period) == 0:
+        return None
+    return int(quota) / int(period)
+
+
+def any_of(tools: Iterable[str]) -> str:
+    """Tools for a sentence: `curl, nc or wget`."""
     *others, last = tools
-    return f"{', '.join(others)} and {last}" if others else last
+    return f"{', '.join(others)} or {last}" if others else last

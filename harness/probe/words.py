@@ -47,6 +47,11 @@ def killed(exit_code: int, words: str) -> str:
     return ""
 
 
+def not_there(message: str) -> bool:
+    """Whether a container runtime says that it found no such program (runc's, crun's words)."""
+    return re.search(r'exec: "[^"]*": |executable file|no such file', message) is not None
+
+
 def complains(words: str) -> bool:
     """Whether these are words about the tool's own options or means."""
     return _DID_NOT_RUN.search(words) is not None

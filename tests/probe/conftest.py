@@ -1,10 +1,10 @@
 """A prober that runs in a shell of this machine, over pipes instead of a WebSocket."""
 
+import contextlib
 import queue
 import shutil
 import subprocess
 import threading
-import time
 
 import pytest
 
@@ -69,16 +69,28 @@ class LocalStream:
     def close(self):
         self._closed = True
         self._frames.put(None)
-        try:
+        self.close_stdin()
+
+    def close_stdin(self):
+        with contextlib.suppress(OSError):
             self._process.stdin.close()
-        except OSError:
-            pass
 
     def kill(self):
         self._process.kill()
 
     def wait(self, timeout):
+        """The exit code."""
         return self._process.wait(timeout)
+
+    def end(self):
+        """Everything is over and closed."""
+        self.close()
+        try:
+            self.wait(10)
+        finally:
+            self._process.kill()
+            for reader in self._readers:
+                reader.join(10)
 
     def _copy(self, channel, pipe):
         while data := pipe.read1(65536):
@@ -104,33 +116,28 @@ def shell(request):
 
 
 @pytest.fixture
-def start_prober():
-    """Starts probers in local shells, and ends them."""
+def start_stream():
+    """Starts the bootstrap in a shell, as an exec does; ends what it started."""
     started = []
 
     def start(shell=("sh",), *, prefix=(), **options):
-        streams = []
+        started.append(LocalStream([*prefix, *shell, "-c", BOOTSTRAP], **options))
+        return started[-1]
 
-        def open_stream():
-            streams.append(LocalStream([*prefix, *shell, "-c", BOOTSTRAP], **options))
-            return streams[-1]
+    yield start
+    for stream in started:
+        stream.end()
 
-        prober = Prober(open_stream, SOURCE)
-        prober.streams = streams
-        started.append(prober)
-        return prober
+
+@pytest.fixture
+def start_prober(start_stream):
+    """Starts probers in local shells, and ends them."""
+    started = []
+
+    def start(shell=("sh",), **options):
+        started.append(Prober(lambda: start_stream(shell, **options), SOURCE))
+        return started[-1]
 
     yield start
     for prober in started:
         prober.close()
-        for stream in prober.streams:
-            _end(stream)
-
-
-def _end(stream):
-    deadline = time.monotonic() + 10
-    try:
-        stream.wait(max(0.1, deadline - time.monotonic()))
-    except subprocess.TimeoutExpired:
-        stream.kill()
-        raise

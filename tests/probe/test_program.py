@@ -1,0 +1,218 @@
+"""prober.sh in each shell that it must run in: what it runs, what it says, how it ends."""
+
+import base64
+import os
+import shutil
+import time
+
+import pytest
+
+from harness.cluster.channels import Channel
+from harness.probe.command import Capture, Command
+from harness.probe.framing import Frames, bodied, bye, hello, program, requests
+
+NONCE = "c0ffee" * 5
+
+
+class Talk:
+    """A program that was started, and what it says."""
+
+    def __init__(self, stream):
+        self.stream = stream
+        self._frames = Frames(NONCE)
+        self.stream.write(program() + hello(NONCE, 60))
+        self.greeting = self.frames(1)[0]
+
+    def send(self, *commands):
+        self.stream.write(requests([(f"r{i}", c) for i, c in enumerate(commands)]))
+
+    def frames(self, count, within=10.0):
+        deadline, found = time.monotonic() + within, []
+        while len(found) < count:
+            message = self.stream.read(deadline - time.monotonic())
+            assert message is not None, f"only {found}"
+            assert message.channel is not Channel.ERROR, message
+            if message.channel is Channel.STDOUT:
+                found += self._frames.feed(message.data)
+        return found
+
+    def answers(self, *commands, within=10.0):
+        """The answers to these commands, in their order."""
+        self.send(*commands)
+        frames = {frame.id: frame for frame in self.frames(len(commands), within)}
+        return [frames[f"r{i}"] for i in range(len(commands))]
+
+
+@pytest.fixture
+def talk(shell, start_stream):
+    talking = Talk(start_stream(shell))
+    yield talking
+    talking.stream.write(bye())
+    assert talking.stream.wait(10) == 0
+
+
+def run(*argv, **options):
+    return Command(tool=argv[0], reader="nc", argv=argv, **options)
+
+
+def test_it_greets_with_what_it_has(talk):
+    pairs = [line.split("=", 1) for line in talk.greeting.text.split("\n")]
+    tools = {value for name, value in pairs if name == "tool"}
+
+    assert dict(pairs)["host"] == os.uname().nodename
+    assert {"nc", "curl", "dig", "timeout", "base64"} <= tools
+
+
+def test_commands_run_with_their_arguments_as_they_are(talk):
+    words = ["-n", "a b", "$(id)", "`id`", "'\"", "*", "\\n", "\\0101", "ü", "-", "x\ny\n"]
+
+    (answer,) = talk.answers(run("printf", "<%s>\\n", *words))
+
+    assert answer.text == "\n".join(f"<{w}>" for w in words)
+
+
+def test_no_argument_is_ever_a_command(talk, tmp_path):
+    canary = tmp_path / "canary"
+    evil = [f"$(touch {canary})", f"`touch {canary}`", f";touch {canary};", f"\ntouch {canary}\n"]
+
+    talk.answers(run("true", *evil), run("cat", input="".join(evil).encode()))
+
+    assert not canary.exists()
+
+
+def test_exit_codes_and_words_come_back(talk):
+    (answer,) = talk.answers(run("sh", "-c", "echo out; echo err >&2; exit 7"))
+
+    assert (answer.exit_code, answer.text) == (7, "out\nerr")
+
+
+def test_what_is_not_there_is_127(talk):
+    (answer,) = talk.answers(run("no-such-tool"))
+
+    assert answer.exit_code == 127
+
+
+def test_a_killed_command_says_so(talk):
+    (answer,) = talk.answers(run("sh", "-c", "kill -9 $$"))
+
+    assert answer.exit_code == 137
+
+
+def test_bodies_come_back_byte_by_byte(talk):
+    body = bytes(range(256)) * 4
+    packed = base64.b64encode(body).decode()
+    script = f"echo words >&2; echo {packed} | base64 -d; exit 3"
+
+    (answer,) = talk.answers(run("sh", "-c", script, capture=Capture.BODY))
+
+    assert bodied(answer.text) == (3, "words", body)
+
+
+def test_bodies_are_cut_and_their_writer_is_ended(talk):
+    (answer,) = talk.answers(run("yes", "x" * 50, capture=Capture.BODY), within=5)
+    code, _, body = bodied(answer.text)
+
+    assert len(body) == 1536
+    assert code == 141
+
+
+def test_stdin_is_what_was_given(talk):
+    payload = b"a\0b\nc\\d %s"
+
+    (answer,) = talk.answers(run("cat", input=payload, capture=Capture.BODY))
+
+    assert bodied(answer.text) == (0, "", payload)
+
+
+def test_a_command_without_input_finds_its_stdin_empty(talk):
+    first, second = talk.answers(run("cat"), run("cat", capture=Capture.BODY))
+
+    assert (first.text, bodied(second.text)) == ("", (0, "", b""))
+
+
+def test_long_output_is_cut_to_one_write(talk):
+    (answer,) = talk.answers(run("sh", "-c", "yes | head -c 100000"))
+
+    assert len(answer.text) == 3600
+
+
+def test_hundreds_of_answers_at_once_stay_whole(talk):
+    text = "y" * 3500
+    commands = [run("printf", "%s", text) for _ in range(100)]
+
+    answers = talk.answers(*commands, within=20)
+
+    assert {a.text for a in answers} == {text}
+    assert len(answers) == 100
+
+
+def test_commands_run_side_by_side(talk):
+    began = time.monotonic()
+    talk.answers(*[run("sleep", "0.5") for _ in range(10)])
+
+    assert time.monotonic() - began < 2
+
+
+def test_a_limit_ends_a_command(talk):
+    (answer,) = talk.answers(run("sleep", "30", limit=0.3))
+
+    assert answer.exit_code in (124, 143)
+    assert answer.ended - answer.began < 2
+
+
+def test_ended_commands_leave_no_zombies(talk):
+    for _ in range(5):
+        talk.answers(*[run("true") for _ in range(10)])
+    children = f"/proc/{talk.stream.pid}/task/{talk.stream.pid}/children"
+    with open(children) as file:
+        left = file.read().split()
+
+    assert len(left) <= 1 + 10  # its timer, and the last round
+
+
+def test_it_ends_with_its_stdin(shell, start_stream):
+    stream = Talk(start_stream(shell)).stream
+    stream.close_stdin()
+
+    assert stream.wait(5) == 0
+
+
+def test_it_ends_by_its_own_timer(shell, start_stream):
+    stream = start_stream(shell)
+    stream.write(program() + hello(NONCE, 1))
+
+    assert stream.wait(15) != 0
+
+
+def test_it_does_not_begin_with_half_of_itself(shell, start_stream):
+    stream = start_stream(shell)
+    stream.write(program()[:2000])
+    stream.close_stdin()
+
+    assert stream.wait(5) == 97
+
+
+def test_proxies_of_the_container_are_not_used(shell, start_stream):
+    proxies = {"http_proxy": "http://192.0.2.1:1", "ALL_PROXY": "192.0.2.1"}
+    talking = Talk(start_stream(shell, env={**os.environ, **proxies}))
+
+    (answer,) = talking.answers(run("env"))
+
+    assert "192.0.2.1" not in answer.text
+
+
+def test_nothing_is_written_to_any_file(shell, start_stream, tmp_path):
+    """It must run on a read-only file system: no temporary files, no here-documents."""
+    trace = tmp_path / "trace"
+    strace = ["strace", "-f", "-qq", "-e", "trace=open,openat,creat", "-o", str(trace)]
+    if not shutil.which("strace"):
+        pytest.skip("no strace on this machine")
+    stream = start_stream(shell, prefix=strace)
+    command = run("cat", input=b"x", capture=Capture.BODY)
+    stream.write(program() + hello(NONCE, 1) + requests([("r1", command)]) + bye())
+    stream.wait(20)
+    opened = [
+        line for line in trace.read_text().splitlines() if "O_WRONLY" in line or "O_RDWR" in line
+    ]
+
+    assert {line.split('"')[1] for line in opened} <= {"/dev/null", "/dev/tty"}
