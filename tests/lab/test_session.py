@@ -155,6 +155,30 @@ def test_a_lab_that_dies_is_noticed():
 
 
 @pytest.mark.lab
+def test_a_lab_goes_when_its_main_process_does():
+    with Lab.start(LabOptions(nodes=1)) as lab:
+        inside = processes(lab.id)
+        threads = {pid: len(list(Path(f"/proc/{pid}/task").iterdir())) for pid in inside}
+        os.kill(max(inside, key=threads.__getitem__), signal.SIGKILL)
+        seconds_until_gone(lab.id)
+        assert not lab.running
+
+
+@pytest.mark.lab
+def test_programs_in_pods_end_with_the_lab():
+    mark = f"{random.randint(10**6, 10**7)}.25"
+    with Lab.start(LabOptions(nodes=1)) as lab, core(lab) as api:
+        container = {"name": "main", "image": "nicolaka/netshoot", "command": ["sleep", mark]}
+        spec = {"containers": [container]}
+        api.create_namespaced_pod("default", {"metadata": {"name": "sleeper"}, "spec": spec})
+        deadline = time.monotonic() + 20
+        while not processes(f"sleep\0{mark}"):
+            assert time.monotonic() < deadline, "it never ran"
+            time.sleep(0.02)
+    assert processes(mark) == []
+
+
+@pytest.mark.lab
 def test_a_killed_owner_leaves_nothing(tmp_path):
     wants = owner(tmp_path)
     id = wants.stdout.readline().strip()
@@ -172,7 +196,7 @@ def kill_at_random_times(tmp_path, kills, within):
     chance, took = random.Random(20261121), []
     for number in range(kills):
         directory = tmp_path / f"kill-{number}"
-        directory.mkdir()
+        directory.mkdir(parents=True)
         wants = owner(directory)
         time.sleep(chance.uniform(0.0, within))
         wants.kill()
