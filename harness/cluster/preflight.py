@@ -79,6 +79,7 @@ def preflight(connection: Connection, plan: Plan) -> Preflight:
     notes = [*_version_notes(version), *_kubeconfig_notes(connection)]
     uid = _identity(connection, plan, findings)
     findings += _namespaces(connection, plan, notes)
+    findings += _state_namespace(connection)
     findings += missing_rights(connection, plan.namespaces, plan.created, labels=plan.labels)
     findings += _pods(connection, plan)
     engine = detect(gather(connection))
@@ -204,6 +205,24 @@ def _namespaces(connection: Connection, plan: Plan, notes: list[str]) -> Iterabl
         if _terminating(found):
             yield Finding(what=f"namespace {name} is being deleted")
         notes += _mesh_notes(found)
+
+
+def _state_namespace(connection: Connection) -> Iterable[Finding]:
+    """It is made by an administrator, or by us where we may."""
+    if connection.mode is Mode.READ_ONLY:
+        return
+    try:
+        found = connection.get(Ref(NAMESPACES, "", STATE_NAMESPACE))
+    except Forbidden:
+        return  # the missing right is a finding of its own
+    if found is None and not _allowed(
+        connection, Right(verb="create", group="", resource="namespaces")
+    ):
+        yield Finding(
+            what=f"namespace {STATE_NAMESPACE} is missing, and this user may not make it",
+            hint=f"an administrator applies what `npol doctor --rbac {connection.mode.value}` "
+            "prints",
+        )
 
 
 def _terminating(namespace: Object) -> bool:

@@ -38,6 +38,7 @@ class Cluster:
         api.on("GET", "/apis", reply(body={"groups": [{"name": "crd.projectcalico.org"}]}))
         api.on("GET", "/api/v1/namespaces/kube-system", namespace("kube-system", "cluster-1"))
         api.on("GET", "/api/v1/namespaces/dev", namespace("dev"))
+        api.on("GET", "/api/v1/namespaces/npol-system", namespace("npol-system"))
         api.on("GET", "/api/v1/nodes", reply(body={"items": []}))
         api.on("POST", REVIEWS, self.review)
         api.on("POST", "/api/v1/namespaces/dev/pods", reply(201, POD))
@@ -160,6 +161,17 @@ def test_a_namespace_that_the_run_makes_need_not_exist(cluster, to):
     pod = {**POD, "metadata": {"name": "x", "namespace": "new"}}
 
     preflight(to(), Plan(namespaces=["new"], changed=["new"], created=["new"], pods=[pod]))
+
+
+def test_a_state_namespace_that_may_not_be_made_is_missed(cluster, to, api):
+    api.on("GET", "/api/v1/namespaces/npol-system", status(404, "NotFound", "no"))
+    preflight(to(), dev())
+    cluster.denied = {("create", "namespaces", "")}
+
+    with pytest.raises(Refused, match="namespace npol-system is missing, and this user may not"):
+        preflight(to(), dev())
+
+    preflight(to(Mode.READ_ONLY), dev())
 
 
 def test_a_terminating_namespace_is_known_by_its_timestamp_too(cluster, to, api):

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 
 import pytest
 
-from harness.cluster.connection import ApiError, Connection, Mode, connect
+from harness.cluster.connection import Connection, Mode, connect
 from harness.cluster.objects import DEPLOYMENTS, NAMESPACES, PODS, Ref
 from harness.model.probe import PodRef
 
@@ -102,14 +102,7 @@ def pod_manifest(namespace: str, name: str, **spec) -> dict:
 
 def start(connection: Connection, manifest: dict) -> PodRef:
     """Create a pod and wait until its containers are ready."""
-    for _ in range(50):  # a new namespace has no service account for a moment
-        try:
-            made = connection.create(manifest)
-            break
-        except ApiError as error:
-            if "serviceaccount" not in str(error):
-                raise
-            time.sleep(0.1)
+    made = connection.create(manifest)
     ref = connection.ref_of(made)
     wait_until(lambda: _is_ready(connection.get(ref)), f"{ref} to be ready")
     pod = connection.get(ref)
