@@ -78,11 +78,10 @@ def _requirement(part: str) -> dict[str, Any]:
         if sign in part:
             key, value = part.split(sign, 1)
             return {"key": key.strip(), "operator": operator, "values": [value.strip()]}
-    if len(words) != 1:
+    key = part.removeprefix("!").strip()
+    if len(key.split()) != 1:
         raise ValueError(f"not a label selector: {part!r}")
-    if part.startswith("!"):
-        return {"key": part[1:].strip(), "operator": "DoesNotExist"}
-    return {"key": part, "operator": "Exists"}
+    return {"key": key, "operator": "DoesNotExist" if part.startswith("!") else "Exists"}
 
 
 def spell(selector: Selector) -> str:

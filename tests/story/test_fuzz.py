@@ -106,7 +106,7 @@ def _places(data: Any) -> Any:
 
 
 EXAMPLES = pytest.mark.parametrize(
-    "examples", [pytest.param(150, id="short"), pytest.param(5000, marks=pytest.mark.nightly)]
+    "examples", [pytest.param(50, id="short"), pytest.param(5000, marks=pytest.mark.nightly)]
 )
 
 

@@ -31,7 +31,17 @@ HOSTILE = {
 }
 
 
-@pytest.mark.parametrize("text", HOSTILE.values(), ids=HOSTILE)
+SLOWER = {"many-mistakes", "many-unknown-keys", "many-peers", "many-steps", "many-duplicates"}
+"""A second each, most of it in the parser."""
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        pytest.param(text, id=name, marks=[pytest.mark.nightly] if name in SLOWER else [])
+        for name, text in HOSTILE.items()
+    ],
+)
 def test_hostile_stories_are_refused_in_time(text, mistakes):
     began = time.process_time()
     told = mistakes(text)

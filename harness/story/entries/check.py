@@ -41,7 +41,10 @@ def _pods(text: str) -> str:
     if re.match(r"[a-z]+/[^,=!]*$", text):
         return grammar.kind_and_name(text, (*grammar.WORKLOADS, "pod"))
     try:
-        parse(text)
+        for requirement in parse(text)["matchExpressions"]:
+            grammar.label_key(requirement["key"])
+            for value in requirement.get("values", ()):
+                grammar.label_value(value)
     except ValueError as error:
         raise grammar.NotValid(str(error), "write deployment/NAME or app=web,tier!=db") from None
     return text
