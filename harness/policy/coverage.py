@@ -5,12 +5,13 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 
+from harness.policy.asking import Asked
 from harness.policy.decision import Side
 from harness.policy.dialects import SPEC, Dialect
 from harness.policy.evaluate import decide
 from harness.policy.match import Path, fit_peer, fit_port
 from harness.policy.objects import Direction, Origin, Policy, Rule
-from harness.policy.scenes import Asked, Scene
+from harness.policy.scenes import Scene
 from harness.policy.world import World
 
 

@@ -11,6 +11,7 @@ from dataclasses import dataclass, replace
 from harness.model.expectation import Expectation, Outcome, Word
 from harness.model.result import Cause
 from harness.model.story import Flow
+from harness.policy.asking import Asked
 from harness.policy.causes import causes
 from harness.policy.decision import Decision
 from harness.policy.dialects import Dialect, dialect_of
@@ -19,7 +20,7 @@ from harness.policy.ends import Place, Pod, Service, Traffic
 from harness.policy.evaluate import evaluate
 from harness.policy.groups import PodGroup
 from harness.policy.remedy import lasting
-from harness.policy.scenes import Asked, Scene
+from harness.policy.scenes import Scene
 from harness.policy.world import World
 
 BEHIND = "deny behind the proxy"

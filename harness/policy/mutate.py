@@ -8,11 +8,12 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 
+from harness.policy.asking import Asked
 from harness.policy.dialects import SPEC, Dialect
 from harness.policy.diff import Difference, difference
 from harness.policy.mutants import Mutant, mutants
 from harness.policy.objects import Policy
-from harness.policy.scenes import Asked, Scene
+from harness.policy.scenes import Scene
 from harness.policy.world import World
 
 

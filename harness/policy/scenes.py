@@ -2,66 +2,13 @@
 
 from __future__ import annotations
 
-import ipaddress
-from collections.abc import Iterator
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
-from harness.model.story import (
-    Apply,
-    Change,
-    Delete,
-    Flow,
-    FlowKind,
-    Label,
-    Peer,
-    Protocol,
-    Restore,
-    Step,
-    Story,
-)
+from harness.model.story import Apply, Change, Delete, Flow, Label, Restore, Step, Story
+from harness.policy.asking import Asked, ask
 from harness.policy.changes import apply, delete, label
-from harness.policy.dialects import SPEC, Dialect
-from harness.policy.dns import dns_traffic, with_dns
-from harness.policy.ends import End, Place, Pod, Service, Traffic
-from harness.policy.evaluate import decide
-from harness.policy.hops import hops
-from harness.policy.match import both
-from harness.policy.routes import backends_of, target_port
+from harness.policy.dns import with_dns
 from harness.policy.world import World
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Asked:
-    """A flow of a story as packets: one traffic per source pod and target."""
-
-    flow: Flow
-    traffics: tuple[Traffic, ...] = ()
-    lookups: tuple[Traffic, ...] = ()
-    """The DNS packets before it, for a Service that is asked by its name."""
-    hops: tuple[Traffic, ...] = ()
-    """What an HTTP request sets off behind a proxy, as far as that can be read."""
-    problem: str = ""
-    """Why there are none."""
-
-    def answer(self, world: World, dialect: Dialect = SPEC) -> bool | None:
-        """Whether all of it passes; None if that is not known, or if some does and some not."""
-        answers = [decide(world, t, dialect).allowed for t in self.traffics]
-        if len(set(answers)) > 1 and None not in answers:
-            return None
-        return both(answers) if answers else None
-
-    def resolves(self, world: World, dialect: Dialect = SPEC) -> bool | None:
-        """Whether its names resolve; True where none is looked up."""
-        return both(decide(world, t, dialect).allowed for t in self.lookups)
-
-    @property
-    def every_traffic(self) -> tuple[Traffic, ...]:
-        """All packets that it sets off."""
-        return (*self.lookups, *self.traffics, *self.hops)
-
-    def beyond(self, world: World, dialect: Dialect = SPEC) -> bool | None:
-        """Whether what it sets off passes: where not, a proxy answers 502 or 504."""
-        return both(decide(world, t, dialect).allowed for t in self.hops)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -117,108 +64,3 @@ def changed(world: World, change: Change, recorded: dict[str, World], namespace:
             )
         case Restore(step=step):
             return recorded.get(step, world)
-
-
-def ask(world: World, story: Story, flow: Flow) -> Asked:
-    """A flow of a story in a world."""
-    source = story.peers[flow.source]
-    starts = list(_sources(world, source))
-    if not starts:
-        return Asked(flow=flow, problem=f"no pod here is peer {source.name!r}")
-    if flow.kind is FlowKind.DNS:
-        protocol = Protocol.UDP if flow.protocol is Protocol.TCP else flow.protocol
-        found = [t for s in starts if (t := dns_traffic(world, s, protocol))]
-        return Asked(flow=flow, traffics=tuple(found))
-    targets = list(_targets(world, story.peers[flow.target], flow))
-    traffics = tuple(
-        Traffic(source=_placed(s, source, t), target=t, port=port, protocol=flow.protocol)
-        for s in starts
-        for t, port in targets
-    )
-    if not traffics:
-        return Asked(flow=flow, problem=f"nothing here is peer {flow.target!r}")
-    behind: tuple[Traffic, ...] = ()
-    if flow.http:
-        host = flow.http.host or story.peers[flow.target].host
-        behind = hops(world, traffics[0], host, flow.http.path)
-    return Asked(
-        flow=flow,
-        traffics=traffics,
-        lookups=_lookups(world, starts, story.peers[flow.target], flow),
-        hops=behind,
-    )
-
-
-def _lookups(world: World, starts: list[End], target: Peer, flow: Flow) -> tuple[Traffic, ...]:
-    """Only a Service is asked by name; its pods, and sites, are asked by address."""
-    if not target.service or flow.every_pod:
-        return ()
-    found = (dns_traffic(world, s) for s in starts if isinstance(s, Pod))
-    return tuple(t for t in found if t)
-
-
-def _sources(world: World, peer: Peer) -> Iterator[End]:
-    if peer.external or peer.address:
-        yield _place(peer)
-    elif peer.workload or peer.pod:
-        yield from _pods(world, peer)
-    else:
-        yield debug_pod(peer)
-
-
-def debug_pod(peer: Peer) -> Pod:
-    """The pod that asks for a peer: its labels, never ready, so no Service takes it in."""
-    node = "" if peer.node in ("same", "other") else peer.node
-    return Pod(
-        namespace=peer.namespace,
-        name=f"npol-{peer.name}",
-        labels=peer.labels,
-        node=node,
-        host_network=peer.host_network,
-        ready=False,
-    )
-
-
-def _placed(source: End, peer: Peer, target: End | Service) -> End:
-    """`node: same` means the target's node."""
-    if isinstance(source, Pod) and isinstance(target, Pod) and peer.node in ("same", "other"):
-        own = target.node or "node of the target"
-        return replace(source, node=own if peer.node == "same" else f"not {own}")
-    return source
-
-
-def _place(peer: Peer) -> Place:
-    addresses = (ipaddress.ip_address(peer.address),) if peer.address else ()
-    return Place(name=peer.external or peer.name, addresses=addresses)
-
-
-def _targets(world: World, peer: Peer, flow: Flow) -> Iterator[tuple[End | Service, int]]:
-    if peer.service or peer.via_service:
-        namespace = peer.via_namespace or peer.namespace
-        service = world.service(namespace, peer.via_service or peer.service)
-        if service and flow.every_pod:
-            yield from _behind(world, service, flow)
-        elif service:
-            yield service, flow.port
-    elif peer.external or peer.address:
-        place = _place(peer)
-        owner = world.owner(place.addresses[0]) if place.addresses else None
-        yield owner or place, flow.port
-    else:
-        yield from ((pod, flow.port) for pod in _pods(world, peer))
-
-
-def _behind(world: World, service: Service, flow: Flow) -> Iterator[tuple[Pod, int]]:
-    port = service.port(flow.port, flow.protocol)
-    for pod in backends_of(world, service):
-        if port and (number := target_port(service, port, pod, flow.port)):
-            yield pod, number
-
-
-def _pods(world: World, peer: Peer) -> Iterator[Pod]:
-    """The pods that a peer names by workload, by name or by labels."""
-    for pod in world.pods_in(peer.namespace):
-        named = not peer.pod or pod.name == peer.pod
-        made = not peer.workload or pod.workload == peer.workload.lower()
-        if named and made and peer.labels.items() <= pod.labels.items() and not pod.finished:
-            yield pod

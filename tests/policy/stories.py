@@ -32,7 +32,14 @@ def flow(text, expect="allow"):
     """`a -> b:8080/tcp`, or `a ? name` for a look-up."""
     source, lookup, name = text.partition(" ? ")
     if lookup:
-        return Flow(name=text, at=AT, source=source, resolve=name, expect=parse_expectation(expect))
+        return Flow(
+            name=text,
+            at=AT,
+            source=source,
+            resolve=name,
+            protocol=Protocol.UDP,
+            expect=parse_expectation(expect),
+        )
     source, target = text.split(" -> ")
     target, _, port = target.partition(":")
     number, _, protocol = port.partition("/")

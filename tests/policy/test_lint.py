@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 
 from harness.policy.changes import build
@@ -219,3 +221,11 @@ def test_every_rule_has_a_test():
     tested = {f[0] for f in FOUND} | {"NP002", "NP004", "NP005", "NP007", "NP015", "NP051", "NP052"}
 
     assert tested == set(RULES)
+
+
+def test_every_rule_stands_in_the_documentation():
+    text = (Path(__file__).parents[2] / "docs" / "lint.md").read_text()
+
+    for rule in RULES.values():
+        row = f"| `{rule.id}` | {rule.name} | {rule.severity.value} | {rule.title} |"
+        assert row in text

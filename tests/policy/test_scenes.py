@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
+from harness.model.story import Protocol
 from harness.policy.dialects import CALICO
 from harness.policy.scenes import scenes
 from tests.policy.stories import step, story
@@ -22,6 +25,16 @@ def test_each_step_has_the_world_after_its_changes():
         step("rollback", delete=[DENY], same_as="before"),
     )
     assert answers(told) == [[True, True], [False, False], [True, True]]
+
+
+def test_lookup_over_tcp_is_asked_over_tcp():
+    udp_only = policy(
+        "dns", "{policyTypes: [Egress], egress: [{ports: [{port: 53, protocol: UDP}]}]}"
+    )
+    told = step("s", "a ? b.x", apply=[udp_only])
+    over_tcp = replace(told.flows[0], protocol=Protocol.TCP)
+
+    assert answers(story(replace(told, flows=(*told.flows, over_tcp)))) == [[True, False]]
 
 
 def test_source_with_labels_is_a_debug_pod_that_no_service_takes_in():
