@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from collections import Counter
 from collections.abc import Callable
 from typing import Any
 
@@ -13,37 +12,51 @@ from harness.lab.registry import errors
 
 MAX_BYTES = 3 * 1024 * 1024
 """What etcd and the API server take (`MaxRequestBodyBytes`)."""
+SHOWN = 1024
+"""Bytes of a body that a message repeats."""
 JSON = ("application/json", "")
 YAML = ("application/yaml", "application/apply-patch+yaml")
+ACCEPTED = ("application/json", "application/yaml", "application/vnd.kubernetes.protobuf")
 
 
-def decode(body: bytes, content_type: str) -> tuple[Any, list[str]]:
+def decode(body: bytes, content_type: str, wanted: str = "") -> tuple[Any, list[str]]:
     """
     The value, and the paths of duplicate keys.
 
     Raises:
-        StatusError: 400 for what is no JSON or YAML, 415 for another format.
+        StatusError: 400 for what is no JSON or YAML (and so no `wanted`), 415 for another format.
     """
     if content_type in YAML:
-        return _from_yaml(body)
+        return _from_yaml(body, wanted)
     if content_type not in JSON and not content_type.endswith("+json"):
-        raise errors.unsupported_media(["application/json", "application/yaml"])
-    return _from_json(body)
+        raise errors.unsupported_media(ACCEPTED)
+    return _from_json(body, wanted)
 
 
-def _from_json(body: bytes) -> tuple[Any, list[str]]:
-    finder = _Duplicates()
+def _from_json(body: bytes, wanted: str) -> tuple[Any, list[str]]:
     try:
-        value = json.loads(body, object_pairs_hook=finder.pairs)
+        value = json.loads(body, object_pairs_hook=_Table)
     except (ValueError, RecursionError) as wrong:
-        raise errors.bad_request(f"the object provided is unrecognized: {wrong}") from wrong
-    return finder.unwrapped(value)
+        raise errors.bad_request(_unrecognized(body, wanted, wrong)) from wrong
+    found: list[str] = []
+    _walk(value, "", found.append)
+    return value, found
 
 
-def _from_yaml(body: bytes) -> tuple[Any, list[str]]:
+def _unrecognized(body: bytes, wanted: str, wrong: Exception) -> str:
+    shown = body[:SHOWN].decode(errors="replace") or "<empty>"
+    why = str(wrong) if body else "unexpected end of JSON input"
+    kind = f" (must be of type {wanted})" if wanted else ""
+    return (
+        f"the object provided is unrecognized{kind}: couldn't get version/kind; "
+        f"json parse error: {why} ({shown})"
+    )
+
+
+def _from_yaml(body: bytes, wanted: str) -> tuple[Any, list[str]]:
     """JSON is YAML: what looks like JSON is read as such, to have its duplicates found."""
     if body.lstrip().startswith(b"{"):
-        return _from_json(body)
+        return _from_json(body, wanted)
     try:
         documents = load(body, "body", Dialect.MANIFEST)
     except Mistakes as wrong:
@@ -54,31 +67,21 @@ def _from_yaml(body: bytes) -> tuple[Any, list[str]]:
 
 
 class _Table(dict[str, Any]):
-    """A JSON object that remembers which of its keys came twice."""
+    """A JSON object that remembers what it was made from, keys that came twice included."""
 
-    twice: tuple[str, ...] = ()
-
-
-class _Duplicates:
-    def pairs(self, pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-        table = _Table(pairs)
-        if len(table) != len(pairs):
-            times = Counter(key for key, _ in pairs)
-            table.twice = tuple(key for key, count in times.items() if count > 1)
-        return table
-
-    def unwrapped(self, value: Any) -> tuple[Any, list[str]]:
-        found: list[str] = []
-        _walk(value, "", found.append)
-        return value, found
+    def __init__(self, pairs: list[tuple[str, Any]]) -> None:
+        super().__init__(pairs)
+        self.pairs = pairs
 
 
 def _walk(value: Any, path: str, tell: Callable[[str], None]) -> None:
     if isinstance(value, _Table):
-        for key, inner in value.items():
+        seen = set()
+        for key, inner in value.pairs:
             here = f"{path}.{key}" if path else key
-            if key in value.twice:
+            if key in seen:
                 tell(here)
+            seen.add(key)
             _walk(inner, here, tell)
     elif isinstance(value, list):
         for i, inner in enumerate(value):

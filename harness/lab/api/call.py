@@ -18,7 +18,7 @@ from harness.lab.resources import Resource
 
 TAKEN = {"token": "TokenRequest", "binding": "Binding", "scale": "Scale", "eviction": "Eviction"}
 TAKEN = {"token": "TokenRequest", "binding": "Binding", "scale": "Scale", "eviction": "Eviction"}
-VALIDATIONS = ("", "Ignore", "Warn", "Strict")
+VALIDATIONS = ("", "Ignore", "Strict", "Warn")
 
 
 @dataclass(slots=True)
@@ -65,7 +65,7 @@ class Call:
     def dry_run(self) -> bool:
         values = self.request.query.getall("dryRun", [])
         if any(v != "All" for v in values if v):
-            cause = errors.unsupported("dryRun", values, ["All"])
+            cause = errors.unsupported("dryRun", errors.go_strings(values), ["All"])
             raise errors.invalid_options(self._options, cause)
         return "All" in values
 
@@ -116,9 +116,12 @@ class Call:
         if self.request.content_type == protobuf.MEDIA_TYPE:
             return protobuf.decode(raw, type_of(self._body_kind())), []
         stated = "Content-Type" in self.request.headers  # the Python client states none
-        return bodies.decode(raw, self.request.content_type if stated else "")
+        wanted = self._body_kind().kind if self.info.verb in ("create", "update") else ""
+        return bodies.decode(raw, self.request.content_type if stated else "", wanted)
 
     def _body_kind(self) -> Resource:
         """What the body holds: some subresources take an object of another kind."""
         taken = TAKEN.get(self.info.subresource)
-        return Resource(plural="", kind=taken) if taken else self.resource
+        if self.kind is None:
+            return Resource(plural="", kind="Status")
+        return Resource(plural="", kind=taken) if taken else self.kind

@@ -10,7 +10,7 @@ from aiohttp import web
 
 from harness.lab.api.responses import json_response
 from harness.lab.registry import Registry
-from harness.lab.registry.errors import StatusError
+from harness.lab.registry.errors import no_such_resource
 from harness.lab.resources import Resource
 
 VERSION = "v1.33.0+npol-lab"
@@ -49,7 +49,7 @@ class Discovery:
         if version:
             found = [r for r in found if r.version == version[0]]
         if not found or len(version) > 1:
-            raise StatusError(404, "NotFound", "the server could not find the requested resource")
+            raise no_such_resource()
         return json_response(self._list(found) if version else _group(group, found))
 
     def _versions(self) -> Any:

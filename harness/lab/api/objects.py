@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import base64
 import json
-from collections.abc import Sequence
+from collections.abc import Sequence, Set
 from typing import Any, cast
 
 from aiohttp import web
@@ -118,6 +118,7 @@ class Objects:
             subresource=call.info.subresource,
             manager=call.manager,
             dry_run=call.dry_run,
+            warnings=call.warnings,
         )
         return self.shown(call, updated)
 
@@ -127,7 +128,7 @@ class Objects:
         kind = call.resource
         if not isinstance(body, dict):
             raise errors.bad_request("the object provided is unrecognized (must be of type JSON)")
-        _check_kind(kind, body)
+        _check_kind(kind, body, {r.api_version for r in self._registry.resources.values()})
         decoded, unknown = self._registry.decode(kind, body)
         self._report(call, [f'unknown field "{p}"' for p in unknown], twice)
         decoded.setdefault("metadata", {})
@@ -135,9 +136,10 @@ class Objects:
 
     def _report(self, call: Call, unknown: Sequence[str], twice: Sequence[str]) -> None:
         found = [*(f'duplicate field "{p}"' for p in twice), *unknown]
-        if not found or call.validation == "Ignore":
+        validation = call.validation
+        if not found or validation == "Ignore":
             return
-        if call.validation == "Strict":
+        if validation == "Strict":
             joined = ", ".join(found)
             raise errors.undecodable(call.resource, f"strict decoding error: {joined}")
         call.warnings += found
@@ -145,7 +147,9 @@ class Objects:
     async def patch(self, call: Call) -> web.Response:
         kind, info = call.resource, call.info
         type = PATCHES.get(call.request.content_type)
-        if type is None or (kind.custom and type == "strategic"):
+        if type is None:
+            raise errors.StatusError(415, "UnsupportedMediaType", "415: Unsupported Media Type", {})
+        if kind.custom and type == "strategic":
             known = [p for p in PATCHES if not (kind.custom and "strategic" in p)]
             raise errors.unsupported_media(known)
         body, twice = await call.body()
@@ -245,8 +249,14 @@ def _start_of(token: str) -> tuple[str, str]:
     return namespace, name
 
 
-def _check_kind(kind: Resource, body: Obj) -> None:
+def _check_kind(kind: Resource, body: Obj, known: Set[str]) -> None:
     version, name = body.get("apiVersion"), body.get("kind")
+    if version and version not in known:
+        scheme = 'in scheme "pkg/runtime/scheme.go:110"'
+        raise errors.bad_request(
+            f'{name} in version "{version.split("/")[-1]}" cannot be handled as a {kind.kind}: '
+            f'no kind "{name}" is registered for version "{version}" {scheme}'
+        )
     if version and version != kind.api_version:
         raise errors.bad_request(
             f"the API version in the data ({version}) does not match the expected API version "

@@ -13,7 +13,7 @@ from aiohttp import web
 from harness.lab.api.discovery import VERSION
 from harness.lab.api.responses import json_response
 from harness.lab.registry import Registry
-from harness.lab.registry.errors import StatusError
+from harness.lab.registry.errors import StatusError, no_such_resource
 from harness.lab.registry.schema import ListOf, MapOf, Named, Scalar, Struct, Type, structs
 from harness.lab.resources import Resource
 
@@ -63,7 +63,7 @@ class OpenApi:
             return json_response({"paths": self._index()})
         found = self._of(path.removeprefix("v3/"))
         if not path.startswith("v3/") or not found:
-            raise StatusError(404, "NotFound", "the server could not find the requested resource")
+            raise no_such_resource()
         response = json_response(self._v3(found))
         given = request.query.get("hash", "")
         if given and given == self._hash(path.removeprefix("v3/")):

@@ -9,6 +9,7 @@ from harness.lab.api.execs import Execs
 from harness.lab.api.objects import Objects
 from harness.lab.api.podlogs import Logs
 from harness.lab.api.rbac import Authorizer
+from harness.lab.api.requests import RequestInfo
 from harness.lab.api.responses import json_response
 from harness.lab.api.reviews import Reviews
 from harness.lab.api.runtime import Runtime
@@ -19,7 +20,7 @@ from harness.lab.registry import Registry, errors
 from harness.lab.registry.errors import Json
 from harness.lab.resources import CREATE_ONLY, Resource
 
-METHODS = {"create": "POST", "update": "PUT", "patch": "PATCH", "deletecollection": "DELETE"}
+NAMELESS = ("create", "list", "watch", "deletecollection")
 
 
 class Resources:
@@ -43,8 +44,8 @@ class Resources:
         info = call.info
         if info.subresource:
             return await self._subresource(call, fault)
-        if info.verb not in kind.verbs:
-            raise errors.not_allowed(METHODS.get(info.verb, info.verb), kind)
+        if info.verb not in kind.verbs or _misplaced(info):
+            raise errors.not_allowed()
         if kind.verbs == CREATE_ONLY:
             return await self._review(call)
         if info.verb == "get":
@@ -67,8 +68,13 @@ class Resources:
         info = call.info
         kind = self._registry.resources.get(info.resource)
         if kind is None or kind.version != info.version:
-            message = "the server could not find the requested resource"
-            raise errors.StatusError(404, "NotFound", message)
+            served = {r.api_version for r in self._registry.resources.values()}
+            group_version = f"{info.group}/{info.version}" if info.group else info.version
+            raise (
+                errors.no_such_resource()
+                if group_version in served
+                else web.HTTPNotFound(text="404 page not found\n")
+            )
         return kind
 
     async def _subresource(self, call: Call, fault: Json) -> web.StreamResponse:
@@ -84,3 +90,10 @@ class Resources:
         obj = {**body, "apiVersion": call.resource.api_version, "kind": call.resource.kind}
         answer = self._reviews.answer(call.resource.plural, obj, call.user, call.info.namespace)
         return json_response(answer, status=201)
+
+
+def _misplaced(info: RequestInfo) -> bool:
+    """A create with a name in the path, or a change without one."""
+    if info.verb == "watch":
+        return False
+    return bool(info.name) == (info.verb in NAMELESS)

@@ -24,7 +24,7 @@ def json_response(body: Any, *, status: int = 200) -> web.Response:
 
 def error_response(error: StatusError) -> web.Response:
     response = json_response(error.status(), status=error.code)
-    seconds = error.details.get("retryAfterSeconds")
+    seconds = (error.details or {}).get("retryAfterSeconds")
     if seconds:
         response.headers["Retry-After"] = str(seconds)
     return response

@@ -69,9 +69,16 @@ def parse(kind: Resource, labels: str, fields: str) -> Selection:
         parsed = selectors.parse(labels)
         selectors.matches(parsed, {})
     except (ValueError, KeyError) as wrong:
-        raise errors.bad_request(f"unable to parse requirement: {wrong}") from wrong
+        raise errors.bad_request(f"unable to parse requirement: {_why(labels, wrong)}") from wrong
     terms = tuple(_term(kind, t) for t in _split(fields) if t)
     return Selection(parsed, terms)
+
+
+def _why(labels: str, wrong: Exception) -> str:
+    words = labels.split()
+    if len(words) < 2:
+        return str(wrong)
+    return f"found '{words[1]}', expected: in, notin, =, ==, !=, gt, lt"
 
 
 def _split(fields: str) -> list[str]:

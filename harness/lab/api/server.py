@@ -22,7 +22,7 @@ from harness.lab.api.responses import error_response, json_response
 from harness.lab.api.runtime import Runtime
 from harness.lab.api.users import Tokens
 from harness.lab.registry import Registry, StatusError
-from harness.lab.registry.errors import Json
+from harness.lab.registry.errors import Json, no_such_resource
 
 log = logging.getLogger(__name__)
 HEALTH = ("/healthz", "/readyz", "/livez")
@@ -85,6 +85,8 @@ class Api:
             return await self._answer(request)
         except StatusError as error:
             return error_response(error)
+        except web.HTTPException as plain:
+            return plain
         except Exception as error:
             log.exception("%s %s", request.method, request.path)
             message = f"Internal error occurred: {error}"
@@ -117,7 +119,7 @@ class Api:
             return self._openapi.serve(call.request)
         if path.split("/")[1] in ("api", "apis"):
             return self._discovery.serve(path, call.request.headers.get("Accept", ""))
-        raise StatusError(404, "NotFound", "the server could not find the requested resource")
+        raise no_such_resource()
 
     def _check_host(self, request: web.Request) -> None:
         """

@@ -13,9 +13,11 @@ from harness.lab.api.responses import json_response
 from harness.lab.api.users import TOKEN_SECONDS, Tokens
 from harness.lab.registry import Registry, errors
 from harness.lab.registry.merge import merge
+from harness.lab.resources import Resource
 from harness.lab.store import Obj, copied
 from harness.selectors import spell
 
+SCALE = Resource(group="autoscaling", plural="scales", kind="Scale")
 MIN_TOKEN_SECONDS = 600
 UNDONE = {
     "attach": "attach",
@@ -42,8 +44,7 @@ class Subresources:
         if name in UNDONE and kind.name in ("pods", "services", "nodes"):
             raise errors.not_implemented(UNDONE[name])
         if name not in kind.subresources:
-            message = "the server could not find the requested resource"
-            raise errors.StatusError(404, "NotFound", message)
+            raise errors.no_such_resource()
         if name == "status":
             return await self._status(call)
         if name == "scale":
@@ -51,7 +52,7 @@ class Subresources:
         if name == "finalize" and call.info.verb == "update":
             return await self._finalize(call)
         if call.info.verb != "create":
-            raise errors.not_allowed(call.info.verb, kind)
+            raise errors.not_allowed()
         return await (self._bind(call) if name == "binding" else self._token(call))
 
     async def _status(self, call: Call) -> web.Response:
@@ -61,7 +62,7 @@ class Subresources:
             return await self._objects.update(call)
         if call.info.verb == "patch":
             return await self._objects.patch(call)
-        raise errors.not_allowed(call.info.verb, call.resource)
+        raise errors.not_allowed()
 
     async def _scale(self, call: Call) -> web.Response:
         obj = self._registry.get(call.resource.name, call.namespace, call.info.name)
@@ -77,6 +78,10 @@ class Subresources:
         version = (body.get("metadata") or {}).get("resourceVersion")
         if version and version != obj["metadata"]["resourceVersion"]:
             raise errors.conflict(call.resource, call.info.name, errors.MODIFIED)
+        if wanted < 0:
+            rule = "must be greater than or equal to 0"
+            cause = errors.invalid_value("spec.replicas", wanted, rule)
+            raise errors.invalid(SCALE, call.info.name, [cause])
         obj["spec"]["replicas"] = wanted
         updated = self._registry.update(
             call.resource.name,

@@ -44,7 +44,7 @@ def check_namespace(store: Store, kind: Resource, obj: Obj) -> None:
             "message": f"namespace {name} is being terminated",
             "field": "metadata.namespace",
         }
-        refusal.details = {**refusal.details, "causes": [cause]}
+        refusal.details = {**(refusal.details or {}), "causes": [cause]}
         raise refusal
 
 

@@ -39,8 +39,7 @@ class Allocator:
             for key in ("clusterIP", "clusterIPs", "ipFamilies", "ipFamilyPolicy"):
                 spec.pop(key, None)
             return []
-        spec.setdefault("ipFamilyPolicy", "SingleStack")
-        spec.setdefault("ipFamilies", ["IPv4"])
+        _choose_families(spec)
         wanted = spec.get("clusterIP") or (spec.get("clusterIPs") or [""])[0]
         used = {s.get("clusterIP") for s in others}
         causes = []
@@ -87,6 +86,13 @@ class Allocator:
         raise AssertionError("2,768 node ports do not fit into a lab")
 
 
+def _choose_families(spec: Obj) -> None:
+    """A headless Service without a selector is somebody else's, and may have both."""
+    bare = spec.get("clusterIP") == HEADLESS and not spec.get("selector")
+    spec.setdefault("ipFamilyPolicy", "RequireDualStack" if bare else "SingleStack")
+    spec.setdefault("ipFamilies", ["IPv4", "IPv6"] if bare else ["IPv4"])
+
+
 def _refused_ip(wanted: str, used: set[Any]) -> list[Cause]:
     shown = Raw(f"[]string{{{json.dumps(wanted)}}}")
     try:
@@ -96,8 +102,7 @@ def _refused_ip(wanted: str, used: set[Any]) -> list[Cause]:
         return [invalid_value("spec.clusterIPs[0]", wanted, rule)]
     if address not in SERVICE_RANGE:
         why = (
-            f"failed to allocate IP {wanted}: the provided IP ({wanted}) is not in the valid "
-            f"range. The range of valid IPs is {SERVICE_RANGE}"
+            f"failed to allocate IP {wanted}: the provided network does not match the current range"
         )
         return [invalid_value("spec.clusterIPs", shown, why)]
     if wanted in used:

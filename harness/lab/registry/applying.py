@@ -27,19 +27,22 @@ def applicable(kind: Resource, type: Struct, namespace: str | None, name: str, c
         raise errors.bad_request(
             f"the name of the object ({head['name']}) does not match the name on the URL ({name})"
         )
+    stated = head.get("namespace", "")
     if kind.namespaced and head.setdefault("namespace", namespace) != namespace:
         raise errors.bad_request(
             "the namespace of the provided object does not match the namespace sent on the request"
         )
     config = {**config, "metadata": head}
-    called = f"{head.get('namespace', '')}/{name}; {kind.api_version}, Kind={kind.kind}"
+    called = f"{stated}/{name}; {kind.api_version}, Kind={kind.kind}"
     typed.check(type, config, called)
     return cast(Obj, typed.without_nulls(config))
 
 
 def _check_version(kind: Resource, config: Obj) -> None:
-    version = config.get("apiVersion")
-    if (version, config.get("kind")) != (kind.api_version, kind.kind):
+    version, name = config.get("apiVersion"), config.get("kind")
+    if version == kind.api_version and name != kind.kind:
+        raise errors.bad_request(f"invalid object type: {version}, Kind={name}")
+    if version != kind.api_version:
         raise errors.bad_request(
             "Incorrect version specified in apply patch. Specified patch version: "
             f"{version}, expected: {kind.api_version}"

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from harness.lab.registry import custom
-from harness.lab.registry.errors import StatusError
+from harness.lab.registry.errors import no_such_resource
 from harness.lab.registry.schema import Struct, type_of
 from harness.lab.resources import RESOURCES, Resource
 from harness.lab.store import Obj, Store
@@ -24,8 +24,7 @@ class Catalogue:
         """
         found = self.resources.get(name)
         if found is None:
-            message = "the server could not find the requested resource"
-            raise StatusError(404, "NotFound", message)
+            raise no_such_resource()
         return found
 
     def type(self, kind: Resource) -> Struct:

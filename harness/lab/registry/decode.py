@@ -150,7 +150,7 @@ def _scalar(name: str, value: Any, where: str) -> Any:
         return value
     if name == "intstr":
         if isinstance(value, bool) or not isinstance(value, int | str):
-            raise _mismatch(value, where, "intstr.IntOrString")
+            raise _mismatch(value, where, GO_NAMES["int32"])
         return value
     if name == "quantity":
         return _quantity(value, where)

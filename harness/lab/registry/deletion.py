@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from harness.lab.registry import errors
-from harness.lab.registry.metadata import precondition
 from harness.lab.resources import Resource
 from harness.lab.store import Obj
 
@@ -16,14 +15,21 @@ def check_preconditions(kind: Resource, old: Obj, uid: str | None, version: str 
     Raises:
         StatusError: 409 when the object is not the one that the client has seen.
     """
-    metadata = old["metadata"]
-    for word, wanted, key in (
-        ("UID", uid, "uid"),
-        ("ResourceVersion", version, "resourceVersion"),
+    head = old["metadata"]
+    for word, wanted, key, past in (
+        ("UID", uid, "uid", "deleted and then recreated"),
+        ("ResourceVersion", version, "resourceVersion", "modified"),
     ):
-        if wanted and wanted != metadata[key]:
-            why = precondition(word, wanted, metadata[key])
-            raise errors.conflict(kind, metadata["name"], why)
+        if wanted and wanted != head[key]:
+            why = (
+                f"the {word} in the precondition ({wanted}) does not match the {word} in record "
+                f"({head[key]}). The object might have been {past}"
+            )
+            called = f"{kind.kind}.{kind.group}" if kind.group else kind.kind
+            message = f'Operation cannot be fulfilled on {called} "{head["name"]}": {why}'
+            details = {"name": head["name"], "group": kind.group, "kind": kind.kind}
+            details = {k: v for k, v in details.items() if v}
+            raise errors.StatusError(409, "Conflict", message, details)
 
 
 def grace_of(pod: Obj, wanted: int | None) -> int:

@@ -25,7 +25,7 @@ class StatusError(Exception):
         self.code = code
         self.reason = reason
         self.message = message
-        self.details = details or {}
+        self.details = details
 
     def status(self) -> Json:
         body: Json = {
@@ -37,7 +37,7 @@ class StatusError(Exception):
         }
         if self.reason:
             body["reason"] = self.reason
-        if self.details:
+        if self.details is not None:
             body["details"] = self.details
         return body | {"code": self.code}
 
@@ -97,10 +97,14 @@ def not_implemented(message: str) -> StatusError:
     return StatusError(501, "NotImplemented", f"the lab does not do this: {message}")
 
 
-def not_allowed(verb: str, resource: Resource) -> StatusError:
-    """`verb` is an HTTP method or a Kubernetes verb, as the server puts it."""
-    message = f'{verb} is not supported on resources of kind "{resource.name}"'
-    return StatusError(405, "MethodNotAllowed", message, _details(resource, ""))
+def no_such_resource() -> StatusError:
+    message = "the server could not find the requested resource"
+    return StatusError(404, "NotFound", message, {})
+
+
+def not_allowed() -> StatusError:
+    message = "the server does not allow this method on the requested resource"
+    return StatusError(405, "MethodNotAllowed", message, {})
 
 
 @dataclass(frozen=True, slots=True)
@@ -157,6 +161,11 @@ def go_text(value: Any) -> str:
     return str(value).lower() if isinstance(value, bool) else str(value)
 
 
+def go_strings(values: Sequence[str]) -> Raw:
+    """A list of strings as Go prints it with `%#v`."""
+    return Raw("[]string{" + ", ".join(json.dumps(v) for v in values) + "}")
+
+
 class Raw(str):
     """A value whose spelling in a message is not its JSON, such as a Go struct."""
 
@@ -180,6 +189,16 @@ def invalid(resource: Resource, name: str, causes: Sequence[Cause]) -> StatusErr
         f'{called} "{name}" is invalid: {joined}',
         {k: v for k, v in details.items() if v},
     )
+
+
+def version_required(resource: Resource, name: str) -> StatusError:
+    """422 for an update without a resourceVersion, for a kind that wants one."""
+    rule = "must be specified for an update"
+    cause = invalid_value("metadata.resourceVersion", Raw("0x0"), rule)
+    refusal = invalid(resource, name, [cause])
+    refusal.message = f'{resource.name} "{name}" is invalid: {cause.field}: {cause.message}'
+    refusal.details = {**(refusal.details or {}), "kind": resource.plural}
+    return refusal
 
 
 def invalid_options(kind: str, cause: Cause) -> StatusError:

@@ -86,6 +86,19 @@ class Comparison:
         return self.added | self.modified
 
 
+def _with_containers(type: Type, value: Any, path: Path, found: Fields) -> None:
+    """All fields of something new, and the maps, lists and structs that hold them."""
+    children = children_of(type, value)
+    found.add(path)
+    for element, (kind, child) in (children or {}).items():
+        _with_containers(kind, child, (*path, element), found)
+
+
+def _always(type: Type, element: str) -> bool:
+    """Whether a struct has a field even when it is empty."""
+    return isinstance(type, Struct) and element[2:] in type.always
+
+
 def compare(type: Type, old: Any, new: Any) -> Comparison:
     result = Comparison()
     _compare(resolved(type), old, new, (), result)
@@ -106,9 +119,11 @@ def _compare(type: Type, old: Any, new: Any, path: Path, result: Comparison) -> 
             result.removed |= fields_of(kind, child, here) | {here}
         elif element not in before:
             kind, child = after[element]
-            result.added |= fields_of(kind, child, here)
-            if isinstance(type, ListOf):
-                result.added.add(here)
+            found: Fields = set()
+            _with_containers(kind, child, here, found)
+            if _always(type, element) and children_of(kind, child):
+                found.discard(here)
+            result.added |= found
         else:
             kind, child = after[element]
             _compare(kind, before[element][1], child, here, result)

@@ -41,6 +41,7 @@ WITHOUT_GENERATION = frozenset(
         "controllerrevisions.apps",
     )
 )
+STANDARD_FINALIZERS = ("kubernetes", "orphan", "foregroundDeletion")
 KEPT = (
     "name",
     "generateName",
@@ -64,11 +65,12 @@ def fill(kind: Resource, obj: Obj, now: datetime) -> None:
     Name, uid and time of a new object.
 
     Raises:
-        StatusError: 400 for a resourceVersion, which only the server gives.
+        StatusError: 500 for a resourceVersion, which only the server gives.
     """
     metadata = obj.setdefault("metadata", {})
     if metadata.get("resourceVersion"):
-        raise errors.bad_request("resourceVersion should not be set on objects to be created")
+        message = "resourceVersion should not be set on objects to be created"
+        raise errors.StatusError(500, "", message)
     if not metadata.get("name") and metadata.get("generateName"):
         metadata["name"] = generated(metadata["generateName"])
     if kind.namespaced:
@@ -98,7 +100,7 @@ def keep(kind: Resource, old: Obj, new: Obj, subresource: str) -> None:
     metadata, before = new.setdefault("metadata", {}), old["metadata"]
     uid = metadata.get("uid")
     if uid and uid != before["uid"]:
-        why = precondition("UID", uid, before["uid"])
+        why = precondition(kind, old, "UID", uid, before["uid"])
         raise errors.conflict(kind, before["name"], why)
     for key in KEPT:
         _take(before, metadata, key)
@@ -116,8 +118,24 @@ def _take(source: Obj, target: Obj, key: str) -> None:
         target.pop(key, None)
 
 
-def precondition(word: str, wanted: str, found: str) -> str:
-    return f"Precondition failed: {word} in precondition: {wanted}, {word} in object meta: {found}"
+STORED_AS = {
+    "services": "services/specs",
+    "endpoints": "services/endpoints",
+    "nodes": "minions",
+    "ingresses.networking.k8s.io": "ingress",
+}
+
+
+def precondition(kind: Resource, obj: Obj, word: str, wanted: str, found: str) -> str:
+    """The storage layer's words, etcd key included."""
+    head = obj["metadata"]
+    prefix = STORED_AS.get(kind.name, f"{kind.group}/{kind.plural}" if kind.custom else kind.plural)
+    key = "/".join(p for p in (prefix, head.get("namespace"), head["name"]) if p)
+    return (
+        f"StorageError: invalid object, Code: 4, Key: /registry/{key}, ResourceVersion: 0, "
+        f"AdditionalErrorMsg: Precondition failed: {word} in precondition: {wanted}, "
+        f"{word} in object meta: {found}"
+    )
 
 
 def check(kind: Resource, obj: Obj, name_rule: Callable[[str], list[str]]) -> list[Cause]:
@@ -136,7 +154,7 @@ def check(kind: Resource, obj: Obj, name_rule: Callable[[str], list[str]]) -> li
     wrong += names.labels(metadata.get("labels") or {}, "metadata.labels")
     wrong += _annotations(metadata.get("annotations") or {})
     wrong += _owners(metadata.get("ownerReferences") or [])
-    return wrong + _finalizers(metadata.get("finalizers") or [])
+    return wrong + _finalizers(metadata.get("finalizers") or [], custom=kind.custom)
 
 
 def _annotations(annotations: Obj) -> list[Cause]:
@@ -151,13 +169,13 @@ def _annotations(annotations: Obj) -> list[Cause]:
 
 
 def _owners(references: Sequence[Obj]) -> list[Cause]:
-    wrong: list[Cause] = []
-    for i, reference in enumerate(references):
-        field = f"metadata.ownerReferences[{i}]"
-        keys = ("apiVersion", "kind", "name", "uid")
-        wrong += [
-            required(f"{field}.{k}", "must not be empty") for k in keys if not reference.get(k)
-        ]
+    words = {"apiVersion": "version", "kind": "kind", "name": "name", "uid": "uid"}
+    wrong = [
+        invalid_value(f"metadata.ownerReferences.{key}", "", f"{word} must not be empty")
+        for reference in references
+        for key, word in words.items()
+        if not reference.get(key)
+    ]
     controllers = [f"{r.get('kind')}/{r.get('name')}" for r in references if r.get("controller")]
     if len(controllers) > 1:
         rule = (
@@ -168,13 +186,19 @@ def _owners(references: Sequence[Obj]) -> list[Cause]:
     return wrong
 
 
-def _finalizers(finalizers: Sequence[str]) -> list[Cause]:
+def _finalizers(finalizers: Sequence[str], *, custom: bool) -> list[Cause]:
     field = "metadata.finalizers"
     wrong = [invalid_value(field, f, m) for f in finalizers for m in names.qualified_name(f)]
     if {"orphan", "foregroundDeletion"} <= set(finalizers):
         rule = "finalizer orphan and foregroundDeletion cannot be both set"
-        wrong.append(invalid_value(field, list(finalizers), rule))
-    return wrong
+        wrong.append(invalid_value(field, errors.go_strings(finalizers), rule))
+    rule = "name is neither a standard finalizer name nor is it fully qualified"
+    unqualified = [] if custom else [f for f in finalizers if "/" not in f]
+    return wrong + [
+        invalid_value(f"{field}[{finalizers.index(f)}]", f, rule)
+        for f in unqualified
+        if f not in STANDARD_FINALIZERS
+    ]
 
 
 def check_update(new: Obj, old: Obj) -> list[Cause]:
@@ -183,10 +207,9 @@ def check_update(new: Obj, old: Obj) -> list[Cause]:
     added = sorted(after - before)
     if "deletionTimestamp" not in old["metadata"] or not added:
         return []
-    shown = ", ".join(f'"{a}"' for a in added)
     rule = (
         "no new finalizers can be added if the object is being deleted, "
-        f"found new finalizers []string{{{shown}}}"
+        f"found new finalizers {errors.go_strings(added)}"
     )
     return [errors.field_forbidden("metadata.finalizers", rule)]
 

@@ -174,8 +174,11 @@ def port(value: Any, field: str) -> list[Cause]:
 
 
 def labels(values: Mapping[str, str], field: str) -> list[Cause]:
-    wrong = [invalid_value(field, k, m) for k in values for m in qualified_name(k)]
-    return wrong + [invalid_value(field, v, m) for v in values.values() for m in label_value(v)]
+    wrong: list[Cause] = []
+    for key, value in sorted(values.items()):
+        wrong += [invalid_value(field, key, m) for m in qualified_name(key)]
+        wrong += [invalid_value(field, value, m) for m in label_value(value)]
+    return wrong
 
 
 def selector(value: Mapping[str, Any] | None, field: str) -> list[Cause]:

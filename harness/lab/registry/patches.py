@@ -34,7 +34,11 @@ def patched(old: Obj, patch: Any, type: PatchType, struct: Struct) -> Obj:
 
 def _json_patched(old: Obj, patch: Any) -> Obj:
     if not isinstance(patch, list):
-        raise errors.bad_request("error decoding patch: a JSON array is expected")
+        found = "object" if isinstance(patch, dict) else "value"
+        into = "Go value of type []handlers.jsonPatchOp"
+        raise errors.bad_request(
+            f"error decoding patch: json: cannot unmarshal {found} into {into}"
+        )
     if len(patch) > MAX_OPERATIONS:
         message = (
             "Request entity too large: The allowed maximum operations in a JSON patch is "
@@ -46,8 +50,8 @@ def _json_patched(old: Obj, patch: Any) -> Obj:
     except jsonpatch.InvalidJsonPatch as wrong:
         raise errors.bad_request(f"error decoding patch: {wrong}") from wrong
     except (jsonpatch.JsonPatchException, jsonpointer.JsonPointerException) as wrong:
-        message = f"the server rejected our request due to an error in our request: {wrong}"
-        raise StatusError(422, "Invalid", message) from wrong
+        message = "the server rejected our request due to an error in our request"
+        raise StatusError(422, "Invalid", message, {}) from wrong
 
 
 def rejected(new: Obj, patch: Any, type: PatchType, message: str) -> StatusError:

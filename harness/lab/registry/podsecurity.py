@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from harness.lab.registry.errors import forbidden
-from harness.lab.registry.podstandards import LEVELS, containers, violations
+from harness.lab.registry.podstandards import LEVELS, containers, reasons, violations
 from harness.lab.resources import Resource
 from harness.lab.store import Obj, Store
 
@@ -29,9 +29,11 @@ def enforce(store: Store, kind: Resource, pod: Obj) -> None:
         raise forbidden(kind, pod["metadata"]["name"], why)
 
 
-def warnings(store: Store, kind: Resource, obj: Obj) -> list[str]:
-    """For pods and for what has a template of pods."""
+def warnings(store: Store, kind: Resource, obj: Obj, old: Obj | None) -> list[str]:
+    """For pods, for what has a template of pods, and for namespaces whose level changes."""
     spec = obj.get("spec", {})
+    if kind.name == "namespaces":
+        return _warnings_of_namespace(store, obj, old) if old else []
     if kind.name in TEMPLATES:
         spec = spec.get("template", {}).get("spec", {})
     elif kind.name != "pods":
@@ -39,6 +41,28 @@ def warnings(store: Store, kind: Resource, obj: Obj) -> list[str]:
     level, version = _policy(store, obj, "warn")
     wrong = violations(level, spec)
     return [f'would violate PodSecurity "{level}:{version}": {wrong}'] if wrong else []
+
+
+def _warnings_of_namespace(store: Store, namespace: Obj, old: Obj) -> list[str]:
+    """The pods that could not be created any more."""
+    level, version = _level(namespace, "enforce")
+    if (level, version) == _level(old, "enforce"):
+        return []
+    found: dict[str, list[str]] = {}
+    name = namespace["metadata"]["name"]
+    for pod in store.list("pods", name):
+        wrong = reasons(level, pod["spec"])
+        if wrong:
+            found.setdefault(wrong, []).append(pod["metadata"]["name"])
+    if not found:
+        return []
+    head = f'existing pods in namespace "{name}" violate the new PodSecurity enforce level'
+    return [f'{head} "{level}:{version}"', *(f"{_some(p)}: {r}" for r, p in found.items())]
+
+
+def _some(pods: list[str]) -> str:
+    more = len(pods) - 1
+    return pods[0] + (f" (and {more} other pod{'s' if more > 1 else ''})" if more else "")
 
 
 def is_relevant(new: Obj, old: Obj) -> bool:
@@ -49,8 +73,12 @@ def is_relevant(new: Obj, old: Obj) -> bool:
 
 
 def _policy(store: Store, obj: Obj, mode: str) -> tuple[str, str]:
-    namespace = store.get("namespaces", None, obj["metadata"].get("namespace", "")) or {}
-    labels = namespace.get("metadata", {}).get("labels") or {}
+    namespace = store.get("namespaces", None, obj["metadata"].get("namespace", ""))
+    return _level(namespace or {"metadata": {}}, mode)
+
+
+def _level(namespace: Obj, mode: str) -> tuple[str, str]:
+    labels = namespace["metadata"].get("labels") or {}
     level = labels.get(LABEL + mode, "privileged")
     version = labels.get(f"{LABEL}{mode}-version", "latest")
     return (level if level in LEVELS else "restricted"), version

@@ -63,9 +63,18 @@ Check = Callable[[Obj], str]
 
 
 def violations(level: str, spec: Obj) -> str:
-    """Everything that a level does not allow, joined; empty when all is well."""
+    """Everything that a level does not allow, with details; empty when all is well."""
+    return ", ".join(_found(level, spec))
+
+
+def reasons(level: str, spec: Obj) -> str:
+    """The same without the details."""
+    return ", ".join(text.split(" (")[0] for text in _found(level, spec))
+
+
+def _found(level: str, spec: Obj) -> list[str]:
     checks = {"privileged": (), "baseline": BASELINE, "restricted": RESTRICTED}[level]
-    return ", ".join(found for check in checks if (found := check(spec)))
+    return [text for check in checks if (text := check(spec))]
 
 
 def containers(spec: Obj) -> Iterator[Obj]:

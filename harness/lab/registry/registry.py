@@ -85,23 +85,20 @@ class Registry:
         new = self.decode(kind, obj)[0]
         new.setdefault("metadata", {}).pop("managedFields", None)
         created = self._created(kind, new, _updater(kind, manager, ""), dry_run)
-        if warnings is not None:
-            warnings += podsecurity.warnings(self.store, kind, created)
-        return created
+        return self._warned(kind, created, None, warnings)
 
     def _created(self, kind: Resource, new: Obj, manager: Manager, dry_run: bool) -> Obj:
-        given = copied(new)
         new["apiVersion"], new["kind"] = kind.api_version, kind.kind
         metadata.fill(kind, new, self._now())
         admission.check_namespace(self.store, kind, new)
+        if "status" in kind.subresources and kind.name != "nodes":
+            new.pop("status", None)
+        self._strategy(kind).default(new)
+        if manager.operation == UPDATE:
+            empty = self.decode(kind, {"metadata": {}})[0]
+            managed.update(self.catalogue.type(kind), empty, new, {}, manager, self._stamp())
         self._prepare(kind, new)
         self._allow(kind, new)
-        owners = managed.read(given)
-        if manager.operation == UPDATE:
-            empty: Obj = {"metadata": {}}
-            managed.update(self.catalogue.type(kind), empty, new, owners, manager, self._stamp())
-        else:
-            managed.write(new, owners)
         if dry_run:
             return new
         stored = self.store.put(kind.name, new)
@@ -115,11 +112,8 @@ class Registry:
         return strategy_of(kind.name)
 
     def _prepare(self, kind: Resource, new: Obj) -> None:
-        """Everything that the server fills in before it looks whether all is right."""
+        """What is filled in after the defaults, before anything is refused."""
         strategy = self._strategy(kind)
-        if "status" in kind.subresources and kind.name != "nodes":
-            new.pop("status", None)
-        strategy.default(new)
         if kind.name == "pods":
             admission.admit_pod(self.store, kind, new)
             strategy.default(new)
@@ -161,6 +155,7 @@ class Registry:
         subresource: str = "",
         manager: str = OWN,
         dry_run: bool = False,
+        warnings: list[str] | None = None,
     ) -> Obj:
         kind = self.resource(resource)
         head = obj.get("metadata", {})
@@ -168,14 +163,17 @@ class Registry:
         if not head.get("resourceVersion") and not subresource and manager != OWN:
             self._require_version(kind, old)
         self._check_version(kind, old, obj)
-        return self._replace(kind, old, obj, _updater(kind, manager, subresource), dry_run)
+        new = self._replace(kind, old, obj, _updater(kind, manager, subresource), dry_run)
+        return self._warned(kind, new, old, warnings)
+
+    def _warned(self, kind: Resource, new: Obj, old: Obj | None, warnings: list[str] | None) -> Obj:
+        if warnings is not None:
+            warnings += podsecurity.warnings(self.store, kind, new, old)
+        return new
 
     def _require_version(self, kind: Resource, old: Obj) -> None:
         if kind.name in CONDITIONAL or kind.custom:
-            rule = "must be specified for an update"
-            raw = errors.Raw("0x0")
-            cause = errors.invalid_value("metadata.resourceVersion", raw, rule)
-            self._check(kind, old, [cause])
+            raise errors.version_required(kind, old["metadata"]["name"])
 
     def _check_version(self, kind: Resource, old: Obj, new: Obj) -> None:
         version = new.get("metadata", {}).get("resourceVersion")
@@ -190,21 +188,18 @@ class Registry:
         metadata.keep(kind, old, new, subresource)
         owners = managed.base_of(old, new)
         strategy = self._strategy(kind)
-        if not subresource:
-            strategy.prepare_update(new, old)
         strategy.default(new)
-        if subresource in ("", "scale"):
-            self._check_update(kind, new, old)
-        if managed.bare(old) == managed.bare(new) and manager.operation == UPDATE:
-            managed.write(new, owners)
-            if old == new:
-                return old
-        elif metadata.content(old) != metadata.content(new) and "generation" in old["metadata"]:
-            new["metadata"]["generation"] = old["metadata"]["generation"] + 1
         if manager.operation == UPDATE:
             managed.update(self.catalogue.type(kind), old, new, owners, manager, self._stamp())
+        if not subresource:
+            strategy.prepare_update(new, old)
+            strategy.default(new)
+        if subresource in ("", "scale"):
+            self._check_update(kind, new, old)
         if old == new:
             return old
+        if metadata.content(old) != metadata.content(new) and "generation" in old["metadata"]:
+            new["metadata"]["generation"] = old["metadata"]["generation"] + 1
         return new if dry_run else self._stored(kind, new)
 
     def _check_update(self, kind: Resource, new: Obj, old: Obj) -> None:
@@ -270,7 +265,9 @@ class Registry:
         kind = self.resource(resource)
         if type == "apply":
             applier = Manager(APPLY, manager, subresource)
-            return self._applied(kind, namespace, name, patch, applier, force, dry_run)
+            live = self.store.get(kind.name, namespace if kind.namespaced else None, name)
+            applied = self._applied(kind, live, (namespace, name), patch, applier, force, dry_run)
+            return self._warned(kind, applied, live, warnings)
         old = self.get(resource, namespace, name)
         new = patches.patched(old, patch, type, self.catalogue.type(kind))
         unknown = self.decode(kind, new)[1] if validation != "Ignore" else []
@@ -282,7 +279,8 @@ class Registry:
             warnings += told
         self._check_version(kind, old, new)
         self._check_identity(kind, old, new)
-        return self._replace(kind, old, new, _updater(kind, manager, subresource), dry_run)
+        updater = _updater(kind, manager, subresource)
+        return self._warned(kind, self._replace(kind, old, new, updater, dry_run), old, warnings)
 
     def _check_identity(self, kind: Resource, old: Obj, new: Obj) -> None:
         if new.get("metadata", {}).get("name") != old["metadata"]["name"]:
@@ -293,15 +291,14 @@ class Registry:
     def _applied(
         self,
         kind: Resource,
-        namespace: str | None,
-        name: str,
+        live: Obj | None,
+        place: tuple[str | None, str],
         config: Any,
         manager: Manager,
         force: bool,
         dry_run: bool,
     ) -> Obj:
-        config = applicable(kind, self.catalogue.type(kind), namespace, name, config)
-        live = self.store.get(kind.name, namespace if kind.namespaced else None, name)
+        config = applicable(kind, self.catalogue.type(kind), *place, config)
         start: Obj = live or {"metadata": {}}
         if live is not None:
             self._check_version(kind, live, config)
@@ -338,7 +335,8 @@ class Registry:
             del old["metadata"]["finalizers"]
         if seconds or old["metadata"].get("finalizers") or resource == "namespaces":
             return self._marked(kind, old, seconds)
-        return self._remove(kind, old)
+        gone = self._remove(kind, old)
+        return self._dated(kind, gone, 0) if resource == "pods" else gone
 
     def _marked(self, kind: Resource, obj: Obj, grace: int) -> Obj:
         """Deletion has begun; a second one can only shorten the wait."""
@@ -346,6 +344,10 @@ class Registry:
         begun = "deletionTimestamp" in head
         if begun and grace >= head.get("deletionGracePeriodSeconds", 0):
             return obj
+        return self.store.put(kind.name, self._dated(kind, obj, grace))
+
+    def _dated(self, kind: Resource, obj: Obj, grace: int) -> Obj:
+        head = obj["metadata"]
         head["deletionTimestamp"] = metadata.timestamp(self._now() + timedelta(seconds=grace))
         if kind.name == "namespaces":
             obj["status"] = {**obj.get("status", {}), "phase": "Terminating"}
@@ -353,7 +355,7 @@ class Registry:
             head["deletionGracePeriodSeconds"] = grace
         if "generation" in head:
             head["generation"] += 1
-        return self.store.put(kind.name, obj)
+        return obj
 
     def finalize(self, resource: str, namespace: str | None, name: str) -> None:
         """

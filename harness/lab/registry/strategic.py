@@ -69,7 +69,7 @@ def _merge_list(
 ) -> list[Any]:
     if type.is_set:
         merged = [*original, *(v for v in patch if v not in original)]
-        return arranged(merged, original, order, lambda v: v) if order else merged
+        return arranged(merged, original, order or patch, lambda v: v)
     key = type.keys[0]
     if any(isinstance(item, dict) and item.get(PATCH) == "replace" for item in patch):
         return [copied(i) for i in patch if i.get(PATCH) != "replace"]
@@ -84,9 +84,7 @@ def _merge_list(
             merged.append(strategic_merge({}, item, type.item))
         else:
             merged[at] = strategic_merge(merged[at], item, type.item)
-    if not order:
-        return merged
-    wanted = [o.get(key) for o in order]
+    wanted = [o.get(key) for o in order or patch]
     return arranged(merged, original, wanted, lambda item: item.get(key))
 
 

@@ -93,14 +93,14 @@ def _check(type: Type, value: Any, path: Path, wrong: list[str]) -> None:
     if value is None or type == ANY:
         return
     if isinstance(type, Struct) and isinstance(value, dict):
-        for key, inner in value.items():
+        for key, inner in sorted(value.items()):
             here = (*path, f"f:{key}")
             if key not in type.fields and not type.open:
                 wrong.append(f"{spelled(here)}: field not declared in schema")
-                continue
+                return  # the real one looks no further in this map, either
             _check(resolved(type.fields.get(key, ANY)), inner, here, wrong)
     elif isinstance(type, MapOf) and isinstance(value, dict):
-        for key, inner in value.items():
+        for key, inner in sorted(value.items()):
             _check(resolved(type.value), inner, (*path, f"f:{key}"), wrong)
     elif isinstance(type, ListOf) and isinstance(value, list):
         _check_items(type, value, path, wrong)

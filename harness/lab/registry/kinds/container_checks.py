@@ -9,6 +9,7 @@ from __future__ import annotations
 from harness.lab.registry import names
 from harness.lab.registry.errors import (
     Cause,
+    Raw,
     duplicate,
     field_forbidden,
     invalid_value,
@@ -160,19 +161,23 @@ def _mounts(mounts: list[Obj], field: str, volumes: set[str]) -> list[Cause]:
 def check_resources(resources: Obj, field: str) -> list[Cause]:
     limits, requests = resources.get("limits") or {}, resources.get("requests") or {}
     wrong: list[Cause] = []
-    for section, table in (("limits", limits), ("requests", requests)):
-        for name, quantity in table.items():
-            here = f"{field}.{section}[{name}]"
-            if "/" not in name and name not in STANDARD and not name.startswith("hugepages-"):
-                rule = "must be a standard resource for containers"
-                wrong.append(invalid_value(here, name, rule))
-            if amount(quantity) < 0:
-                rule = "must be greater than or equal to 0"
-                wrong.append(invalid_value(here, quantity, rule))
-    for name, quantity in requests.items():
+    for name, quantity in sorted(limits.items()):
+        wrong += _amount(name, quantity, f"{field}.limits[{name}]")
+    for name, quantity in sorted(requests.items()):
+        wrong += _amount(name, quantity, f"{field}.requests[{name}]")
         if name in limits and amount(quantity) > amount(limits[name]):
             rule = f"must be less than or equal to {name} limit of {limits[name]}"
             wrong.append(invalid_value(f"{field}.requests", quantity, rule))
+    return wrong
+
+
+def _amount(name: str, quantity: str, field: str) -> list[Cause]:
+    wrong: list[Cause] = []
+    if "/" not in name and name not in STANDARD and not name.startswith("hugepages-"):
+        rules = ("resource type or fully qualified", "resource for containers")
+        wrong += [invalid_value(field, Raw(name), f"must be a standard {r}") for r in rules]
+    if amount(quantity) < 0:
+        wrong.append(invalid_value(field, quantity, "must be greater than or equal to 0"))
     return wrong
 
 

@@ -45,7 +45,8 @@ def default_endpointslice(obj: Obj) -> None:
 
 def default_binding(obj: Obj) -> None:
     """A RoleBinding or a ClusterRoleBinding."""
-    obj.setdefault("roleRef", {}).setdefault("apiGroup", RBAC)
+    reference = obj.setdefault("roleRef", {})
+    reference["apiGroup"] = reference.get("apiGroup") or RBAC
     for subject in obj.get("subjects") or []:
         if subject.get("kind") in ("User", "Group"):
             subject.setdefault("apiGroup", RBAC)

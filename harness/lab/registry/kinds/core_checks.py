@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import base64
+import json
 
 from harness.lab.registry import names
 from harness.lab.registry.errors import (
     Cause,
+    Raw,
     field_forbidden,
     invalid_value,
     required,
@@ -121,4 +123,7 @@ def check_binding(obj: Obj) -> list[Cause]:
 def check_binding_update(new: Obj, old: Obj) -> list[Cause]:
     if new.get("roleRef") == old.get("roleRef"):
         return []
-    return [invalid_value("roleRef", new.get("roleRef"), "cannot change roleRef")]
+    given = new.get("roleRef") or {}
+    keys = (("APIGroup", "apiGroup"), ("Kind", "kind"), ("Name", "name"))
+    inner = ", ".join(f"{go}:{json.dumps(given.get(key, ''))}" for go, key in keys)
+    return [invalid_value("roleRef", Raw(f"rbac.RoleRef{{{inner}}}"), "cannot change roleRef")]

@@ -70,7 +70,7 @@ def _port(port: Obj, field: str) -> list[Cause]:
         wrong += names.port(number, f"{field}.port")
         if end is not None and end < number:
             rule = "must be greater than or equal to `port`"
-            wrong.append(invalid_value(f"{field}.endPort", end, rule))
+            wrong.append(invalid_value(f"{field}.endPort", number, rule))
         if end is not None:
             wrong += names.port(end, f"{field}.endPort")
         return wrong

@@ -153,7 +153,7 @@ def _policies(spec: Obj) -> list[Cause]:
     for i, family in enumerate(families):
         if family not in ("IPv4", "IPv6"):
             wrong.append(unsupported(f"spec.ipFamilies[{i}]", family, ["IPv4", "IPv6"]))
-        elif family == "IPv6":
+        elif family == "IPv6" and spec.get("clusterIP") != HEADLESS:
             rule = "not configured on this cluster"
             wrong.append(invalid_value(f"spec.ipFamilies[{i}]", family, rule))
     return wrong
@@ -164,9 +164,7 @@ def check_service_update(new: Obj, old: Obj) -> list[Cause]:
     if "ExternalName" in (after.get("type"), before.get("type")):
         return []
     given, had = after.get("clusterIPs") or [], before.get("clusterIPs") or []
-    if not given and not after.get("clusterIP"):
-        return []
-    if given == had and after.get("clusterIP", had[:1]) in (had[0], had[:1]):
+    if given == had:
         return []
     shown = Raw("[]string{" + ", ".join(json.dumps(g) for g in given) + "}")
     if given and given[0] != after.get("clusterIP"):

@@ -49,6 +49,9 @@ def keep_allocations(new: Obj, old: Obj) -> None:
     if has_cluster_ip(after) and has_cluster_ip(before):
         if not after.get("clusterIP"):
             _take(before, after, "clusterIP")
+        given = after["clusterIP"]
+        if given != before["clusterIP"] and after.get("clusterIPs") == before["clusterIPs"]:
+            after["clusterIPs"] = [given]
         if not after.get("clusterIPs") and after.get("clusterIP") == before.get("clusterIP"):
             _take(before, after, "clusterIPs")
         for key in ("ipFamilies", "ipFamilyPolicy"):

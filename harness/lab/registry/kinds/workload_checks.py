@@ -57,7 +57,7 @@ def _selected_template(spec: Obj) -> list[Cause]:
             rule = "empty selector is invalid for deployment"
             wrong.append(invalid_value("spec.selector", _go_selector(selector), rule))
     labels = (template.get("metadata") or {}).get("labels") or {}
-    if selector and not wrong and not matches(selector, labels):
+    if selector is None or (not wrong and selector and not matches(selector, labels)):
         rule = "`selector` does not match template `labels`"
         field = "spec.template.metadata.labels"
         wrong.append(invalid_value(field, _go_map(labels), rule))
@@ -90,7 +90,9 @@ def _strategy(strategy: Obj) -> list[Cause]:
         rule = "may not be specified when strategy `type` is 'Recreate'"
         return [field_forbidden("spec.strategy.rollingUpdate", rule)] if rolling else []
     if kind != "RollingUpdate":
-        return [unsupported("spec.strategy", strategy, ["Recreate", "RollingUpdate"])]
+        nothing = "(*apps.RollingUpdateDeployment)(nil)"
+        shown = f"apps.DeploymentStrategy{{Type:{json.dumps(kind)}, RollingUpdate:{nothing}}}"
+        return [unsupported("spec.strategy", Raw(shown), ["Recreate", "RollingUpdate"])]
     field, rolling = "spec.strategy.rollingUpdate", rolling or {}
     wrong: list[Cause] = []
     for key in ("maxUnavailable", "maxSurge"):
@@ -99,7 +101,11 @@ def _strategy(strategy: Obj) -> list[Cause]:
     if all(zero):
         rule = "may not be 0 when `maxSurge` is 0"
         value = rolling["maxUnavailable"]
-        wrong.append(invalid_value(f"{field}.maxUnavailable", value, rule))
+        number = value if isinstance(value, int) else 0
+        text = "" if isinstance(value, int) else value
+        kind = int(bool(text))
+        shown = f"intstr.IntOrString{{Type:{kind}, IntVal:{number}, StrVal:{json.dumps(text)}}}"
+        wrong.append(invalid_value(f"{field}.maxUnavailable", Raw(shown), rule))
     return wrong
 
 
@@ -122,8 +128,10 @@ def check_job(obj: Obj) -> list[Cause]:
     template = spec.get("template") or {}
     wrong += check_template(template, "spec.template")
     restart = (template.get("spec") or {}).get("restartPolicy")
-    if restart not in ("OnFailure", "Never"):
-        field = "spec.template.spec.restartPolicy"
+    field = "spec.template.spec.restartPolicy"
+    if restart in ("Always", ""):
+        wrong.append(required(field, 'valid values: "OnFailure", "Never"'))
+    elif restart not in ("OnFailure", "Never"):
         wrong.append(unsupported(field, restart, ["OnFailure", "Never"]))
     return wrong
 
@@ -132,7 +140,7 @@ def check_selector_kept(new: Obj, old: Obj) -> list[Cause]:
     before, after = old["spec"].get("selector"), new["spec"].get("selector")
     if before == after:
         return []
-    return [invalid_value("spec.selector", after, "field is immutable")]
+    return [invalid_value("spec.selector", _go_selector(after or {}), "field is immutable")]
 
 
 def check_job_update(new: Obj, old: Obj) -> list[Cause]:

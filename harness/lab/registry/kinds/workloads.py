@@ -44,6 +44,8 @@ def default_statefulset(obj: Obj) -> None:
 
 def default_daemonset(obj: Obj) -> None:
     spec = _with_template(obj)
+    annotations = obj.setdefault("metadata", {}).setdefault("annotations", {})
+    annotations.setdefault("deprecated.daemonset.template.generation", "1")
     spec.setdefault("revisionHistoryLimit", HISTORY)
     strategy = spec.setdefault("updateStrategy", {})
     if strategy.setdefault("type", "RollingUpdate") == "RollingUpdate":
@@ -54,10 +56,9 @@ def default_daemonset(obj: Obj) -> None:
 
 def default_job(obj: Obj) -> None:
     spec = _with_template(obj)
-    _default_job_spec(spec)
-
-
-def _default_job_spec(spec: Obj) -> None:
+    labels = spec["template"].get("metadata", {}).get("labels")
+    if labels and not obj["metadata"].get("labels"):
+        obj["metadata"]["labels"] = dict(labels)
     if "completions" not in spec and "parallelism" not in spec:
         spec["completions"] = 1
     spec.setdefault("parallelism", 1)
@@ -65,18 +66,21 @@ def _default_job_spec(spec: Obj) -> None:
     spec.setdefault("completionMode", "NonIndexed")
     spec.setdefault("suspend", False)
     spec.setdefault("podReplacementPolicy", "TerminatingOrFailed")
+    spec.setdefault("manualSelector", False)
 
 
 def prepare_job(obj: Obj) -> None:
     """A job selects its pods by its own uid, unless it says `manualSelector`."""
     spec, metadata = obj["spec"], obj["metadata"]
-    spec.setdefault("manualSelector", False)
     if spec["manualSelector"]:
         return
     labels = spec["template"].setdefault("metadata", {}).setdefault("labels", {})
+    shared = metadata.get("labels", {}) == labels
     for prefix in ("batch.kubernetes.io/", ""):
         labels.setdefault(f"{prefix}controller-uid", metadata["uid"])
         labels.setdefault(f"{prefix}job-name", metadata["name"])
+    if shared:
+        metadata["labels"] = dict(labels)
     selector = {"batch.kubernetes.io/controller-uid": metadata["uid"]}
     spec.setdefault("selector", {"matchLabels": selector})
 
