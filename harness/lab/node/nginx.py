@@ -85,5 +85,5 @@ LINKS = {
 INGRESS_START = "events {}\nhttp {\n    server { listen 80; return 404; }\n}\n"
 """What an ingress controller runs with until it knows its Ingresses."""
 
-HARMLESS = b"] initgroups("
+HARMLESS = b" initgroups("
 """Workers try it; a user namespace of an ordinary user has one group and refuses."""
