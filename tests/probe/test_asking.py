@@ -1,0 +1,269 @@
+"""Which tool asks what, and which values never reach any tool."""
+
+import contextlib
+from dataclasses import replace
+
+import pytest
+
+from harness.model.expectation import Outcome
+from harness.model.probe import Probe, ProbeKind
+from harness.model.story import Protocol
+from harness.probe.asking import (
+    CannotAsk,
+    control_look,
+    first_look,
+    second_look,
+    settle_looks,
+)
+from harness.probe.command import Capture
+from harness.probe.readings import Again, Reading
+from harness.probe.toolbox import Nc, Toolbox
+
+NETSHOOT = Toolbox(
+    tools=frozenset(
+        {"nc", "curl", "dig", "nslookup", "bash", "ping", "timeout", "fractions", "base64"}
+    ),
+    nc=Nc.OPENBSD,
+    nc_limit=True,
+    nc_udp=True,
+    nameservers=("10.96.0.10", "10.96.0.11"),
+)
+BUSYBOX = Toolbox(
+    tools=frozenset({"nc", "wget", "nslookup", "timeout", "base64"}),
+    nc=Nc.BUSYBOX,
+    busybox_nslookup=True,
+    busybox_wget=True,
+    nameservers=("10.96.0.10",),
+)
+DEBIAN_APP = Toolbox(tools=frozenset({"bash", "timeout", "getent", "base64"}))
+AGNHOST = Toolbox(tools=frozenset({"/agnhost"}))
+CURL = Toolbox(tools=frozenset({"curl"}))
+WGET = Toolbox(tools=frozenset({"wget", "timeout"}))
+EMPTY = Toolbox()
+
+
+def probe(kind=ProbeKind.CONNECT, address="10.0.0.2", port=80, **values):
+    return Probe(key="k", kind=kind, address=address, port=port, **values)
+
+
+def dns(address="", name="web.ns.svc.cluster.local.", protocol=Protocol.UDP, **values):
+    return Probe(
+        key="k", kind=ProbeKind.DNS, address=address, name=name, protocol=protocol, **values
+    )
+
+
+TCP = probe()
+UDP = probe(protocol=Protocol.UDP)
+HTTP = probe(ProbeKind.HTTP)
+TLS = probe(ProbeKind.HTTP, port=443, tls=True, name="web.test")
+
+
+@pytest.mark.parametrize(
+    ("asked", "box", "reader"),
+    [
+        pytest.param(TCP, NETSHOOT, "nc", id="tcp-netshoot"),
+        pytest.param(TCP, BUSYBOX, "nc -e", id="tcp-busybox"),
+        pytest.param(TCP, DEBIAN_APP, "bash", id="tcp-debian"),
+        pytest.param(TCP, AGNHOST, "agnhost", id="tcp-agnhost"),
+        pytest.param(TCP, CURL, "curl", id="tcp-curl"),
+        pytest.param(TCP, WGET, "wget", id="tcp-wget"),
+        pytest.param(UDP, NETSHOOT, "nc -u", id="udp-netshoot"),
+        pytest.param(UDP, DEBIAN_APP, "nc -u", id="udp-debian"),
+        pytest.param(UDP, AGNHOST, "agnhost", id="udp-agnhost"),
+        pytest.param(HTTP, NETSHOOT, "curl", id="http-netshoot"),
+        pytest.param(HTTP, BUSYBOX, "wget busybox", id="http-busybox"),
+        pytest.param(HTTP, WGET, "wget", id="http-wget"),
+        pytest.param(TLS, NETSHOOT, "curl", id="https-netshoot"),
+        pytest.param(dns(), NETSHOOT, "message", id="dns-netshoot"),
+        pytest.param(dns(), BUSYBOX, "nslookup", id="dns-busybox"),
+        pytest.param(dns(), DEBIAN_APP, "getent", id="dns-debian-own-server-unknown"),
+        pytest.param(dns("10.96.0.10"), DEBIAN_APP, "message", id="dns-debian"),
+        pytest.param(probe(protocol=Protocol.SCTP), AGNHOST, "agnhost", id="sctp"),
+        pytest.param(probe(ProbeKind.PING, port=0), NETSHOOT, "ping", id="ping"),
+    ],
+)
+def test_the_cheapest_tool_that_can_asks(asked, box, reader):
+    assert first_look(asked, box).command.reader == reader
+
+
+@pytest.mark.parametrize(
+    ("asked", "box", "words"),
+    [
+        pytest.param(TCP, EMPTY, "no nc, bash, /agnhost, curl or wget", id="tcp"),
+        pytest.param(UDP, BUSYBOX, "no nc with -u, bash or /agnhost", id="udp-busybox"),
+        pytest.param(UDP, CURL, "no nc with -u, bash or /agnhost", id="udp-curl"),
+        pytest.param(HTTP, DEBIAN_APP, "no curl or wget", id="http-debian"),
+        pytest.param(TLS, WGET, "no curl or wget", id="https-by-name-wget"),
+        pytest.param(
+            dns(protocol=Protocol.TCP), BUSYBOX, "no nc, dig or nslookup of BIND", id="dns-tcp"
+        ),
+        pytest.param(probe(protocol=Protocol.SCTP), NETSHOOT, "no /agnhost", id="sctp"),
+    ],
+)
+def test_a_source_that_cannot_ask_says_what_is_missing(asked, box, words):
+    with pytest.raises(CannotAsk, match=f"probe did not run: the image has {words}"):
+        first_look(asked, box)
+
+
+@pytest.mark.parametrize(
+    "bad",
+    [
+        pytest.param(probe(address="web.ns"), id="name-for-address"),
+        pytest.param(probe(address="-oProxyCommand=x"), id="option-for-address"),
+        pytest.param(probe(address="10.0.0.2; id"), id="command-for-address"),
+        pytest.param(probe(address=""), id="no-address"),
+        pytest.param(probe(port=0), id="no-port"),
+        pytest.param(probe(ProbeKind.HTTP, name="a b"), id="space-in-name"),
+        pytest.param(probe(ProbeKind.HTTP, name="-x"), id="option-for-name"),
+        pytest.param(probe(ProbeKind.HTTP, name="web.test\r\nX: y"), id="header-in-name"),
+        pytest.param(probe(ProbeKind.HTTP, name="w\u0435b.test"), id="homoglyph"),
+        pytest.param(dns(name=""), id="no-name"),
+        pytest.param(dns(name="@10.0.0.1"), id="server-for-name"),
+        pytest.param(dns(name="+short"), id="dig-option-for-name"),
+        pytest.param(dns(name="a" * 64 + "."), id="label-too-long"),
+        pytest.param(dns(name="a." * 130), id="name-too-long"),
+        pytest.param(dns(address="$(id)"), id="command-for-server"),
+    ],
+)
+def test_malformed_values_reach_no_tool(bad):
+    with pytest.raises(CannotAsk):
+        first_look(bad, NETSHOOT)
+
+
+@pytest.mark.parametrize("path", ["/a b", "/$(id)", "/`id`", "/ä", "/a\nb", "/%", "/x#y", "a"])
+def test_paths_are_one_plain_argument(path):
+    url = first_look(probe(ProbeKind.HTTP, path=path), NETSHOOT).command.argv[-1]
+
+    assert url.startswith("http://10.0.0.2/")
+    assert not set(url) & set(" `\n#ä")
+
+
+def test_curl_uses_no_proxy_no_configuration_and_follows_nothing():
+    argv = first_look(HTTP, NETSHOOT).command.argv
+
+    assert argv[1] == "-q"
+    assert argv[argv.index("--noproxy") + 1] == "*"
+    assert not {"-L", "--location", "-f", "--fail", "--retry"} & set(argv)
+
+
+def test_a_host_is_asked_for_at_the_address_that_was_given():
+    argv = first_look(TLS, NETSHOOT).command.argv
+
+    assert argv[argv.index("--connect-to") + 1] == "web.test:443:10.0.0.2:443"
+    assert argv[-1] == "https://web.test/"
+
+
+@pytest.mark.parametrize(
+    ("asked", "words"),
+    [
+        (probe(ProbeKind.HTTP, "fd00::1", 8080), "http://[fd00::1]:8080/"),
+        (probe(ProbeKind.HTTP, "fd00::1", 80, name="web.test"), "web.test:80:[fd00::1]:80"),
+        (probe(address="fd00::1"), "fd00::1"),
+    ],
+)
+def test_ipv6_addresses_are_spelt_as_each_tool_wants_them(asked, words):
+    assert words in first_look(asked, NETSHOOT).command.argv
+
+
+def test_a_fraction_of_a_second_is_kept_by_timeout():
+    command = first_look(probe(timeout=0.5), NETSHOOT).command
+
+    assert (command.limit, command.argv[command.argv.index("-w") + 1]) == (0.5, "1")
+
+
+def test_whole_seconds_are_kept_by_nc_itself():
+    assert first_look(probe(timeout=2.0), NETSHOOT).command.limit == 0
+
+
+def every_command():
+    for asked in (TCP, UDP, HTTP, TLS, dns(), dns(protocol=Protocol.TCP)):
+        for box in (NETSHOOT, BUSYBOX, DEBIAN_APP, AGNHOST, CURL, WGET):
+            with contextlib.suppress(CannotAsk):
+                look = first_look(asked, box)
+                yield from (look.command, *look.others)
+
+
+def test_every_command_ends_by_itself():
+    times = {"-w", "-m", "-T", "+time=2", "-timeout=2", "--timeout=2s"}
+    endless = [c for c in every_command() if not c.limit and not times & set(c.argv)]
+
+    assert endless == []
+
+
+def test_what_a_person_would_type_is_kept_with_a_question_of_bytes():
+    command = first_look(dns(), NETSHOOT).command
+
+    assert str(command) == "dig @10.96.0.10 +nosearch +time=2 +tries=1 -t A -q " + dns().name
+    assert command.capture is Capture.DATAGRAM
+
+
+def wants(again, outcome=Outcome.REFUSED):
+    return Reading(outcome=outcome, again=again)
+
+
+@pytest.mark.parametrize(
+    ("asked", "again", "reader"),
+    [
+        (HTTP, Again.WHY, "curl -v"),
+        (UDP, Again.WHY, "nc -u"),
+        (dns(), Again.WHY, "dig"),
+        (dns(), Again.FAMILY, "message"),
+        (dns(), Again.SERVER, "message"),
+        (HTTP, Again.CONNECT, "nc"),
+    ],
+)
+def test_a_second_look_tells_more(asked, again, reader):
+    look = first_look(asked, NETSHOOT)
+    second = second_look(look, wants(again), NETSHOOT)
+
+    assert second.command.reader == reader
+    assert second.command != look.command
+
+
+def test_the_last_server_has_no_next_one():
+    look = first_look(dns(), NETSHOOT)
+    look = second_look(look, wants(Again.SERVER), NETSHOOT)
+
+    assert look.probe.address == "10.96.0.11"
+    assert second_look(look, wants(Again.SERVER), NETSHOOT) is None
+
+
+def test_a_server_that_was_named_is_the_only_one_asked():
+    look = first_look(dns("10.0.0.9"), NETSHOOT)
+
+    assert second_look(look, wants(Again.SERVER), NETSHOOT) is None
+
+
+@pytest.mark.parametrize(
+    ("first", "second", "stands"),
+    [
+        (Outcome.REFUSED, Outcome.UNREACHABLE, Outcome.UNREACHABLE),
+        (Outcome.REFUSED, Outcome.TIMEOUT, Outcome.REFUSED),
+        (Outcome.REFUSED, Outcome.ERROR, Outcome.REFUSED),
+        (Outcome.DNS_NEGATIVE, Outcome.OPEN, Outcome.OPEN),
+        (Outcome.DNS_TIMEOUT, Outcome.OPEN, Outcome.OPEN),
+        (Outcome.ERROR, Outcome.OPEN, Outcome.OPEN),
+        (Outcome.ERROR, Outcome.TIMEOUT, Outcome.TIMEOUT),
+        (Outcome.ERROR, Outcome.ERROR, Outcome.ERROR),
+    ],
+)
+def test_a_second_look_that_saw_nothing_changes_nothing(first, second, stands):
+    assert settle_looks(Reading(outcome=first), Reading(outcome=second)).outcome is stands
+
+
+@pytest.mark.parametrize(
+    ("asked", "box", "argv0"),
+    [
+        (TCP, NETSHOOT, "nc"),
+        (HTTP, NETSHOOT, "curl"),
+        (dns(), NETSHOOT, "nc"),
+        (dns(), BUSYBOX, "true"),
+        (dns(), DEBIAN_APP, "true"),
+    ],
+)
+def test_a_control_asks_nothing_of_the_network(asked, box, argv0):
+    like = first_look(asked, box)
+    control = control_look(replace(asked, address="127.0.0.1", port=9), like, box).command
+
+    assert control.argv[0] == argv0
+    assert asked.address not in control.argv or not asked.address

@@ -1,0 +1,212 @@
+"""Making debug pods and taking them away, against an API server that can misbehave."""
+
+import threading
+
+import pytest
+
+from harness.cluster.api_errors import ApiError
+from harness.cluster.objects import ref_of
+from harness.errors import Position, Refused
+from harness.model.inventory import Inventory
+from harness.model.story import Peer, PodSettings
+from harness.probe.debugpods import DebugPods
+from harness.probe.pods import debug_pod
+
+
+class FakeApi:
+    """Keeps objects; pods run at once unless `status` says otherwise."""
+
+    def __init__(self):
+        self.objects = {}
+        self.deleted = []
+        self.events = []
+        self.status = {
+            "podIP": "10.0.0.9",
+            "conditions": [{"type": "ContainersReady", "status": "True"}],
+        }
+        self.refuse = {}
+        self.lose_reply = False
+        self._lock = threading.Lock()
+
+    def ref_of(self, obj):
+        return ref_of(obj)
+
+    def create(self, obj):
+        name = obj["metadata"]["name"]
+        if name in self.refuse:
+            raise self.refuse[name]
+        with self._lock:
+            made = {**obj, "metadata": {**obj["metadata"], "uid": f"uid-of-{name}"}}
+            self.objects[obj["metadata"]["namespace"], name] = made
+        if self.lose_reply:
+            raise Refused("the reply was lost")
+        return made
+
+    def get(self, ref):
+        found = self.objects.get((ref.namespace, ref.name))
+        return {**found, "status": self.status} if found else None
+
+    def list(self, resource, namespace="", *, selector="", fields=""):
+        if resource.kind == "Event":
+            return self.events
+        return [o for (where, _), o in self.objects.items() if where == namespace]
+
+    def delete(self, ref, *, uid=None):
+        self.deleted.append((ref.name, uid))
+        self.objects.pop((ref.namespace, ref.name), None)
+        return True
+
+
+@pytest.fixture
+def api():
+    return FakeApi()
+
+
+@pytest.fixture
+def pods(api):
+    clock = [0.0]
+
+    def sleep(seconds):
+        clock[0] += seconds
+
+    made = DebugPods(api, "run-1", look=lambda: api.inventory, now=lambda: clock[0], sleep=sleep)
+    api.inventory = Inventory()
+    return made
+
+
+def manifests(*names, **settings):
+    return {
+        name: debug_pod(
+            Peer(name=name, at=Position("story"), namespace="shop", labels={"app": name}),
+            PodSettings(**settings),
+            run_id="run-1",
+        )
+        for name in names
+    }
+
+
+def test_all_pods_start_together_and_go_together(api, pods):
+    running = pods.start(manifests("a", "b", "c"), Inventory())
+
+    assert sorted(running) == ["a", "b", "c"]
+    assert pods.delete() == ()
+    assert api.objects == {}
+
+
+def test_pods_are_deleted_by_their_uid(api, pods):
+    pods.start(manifests("a"), Inventory())
+    pods.delete()
+
+    ((name, uid),) = api.deleted
+    assert uid == f"uid-of-{name}"
+
+
+def test_an_image_that_cannot_be_pulled_ends_the_wait_with_the_events_words(api, pods):
+    waiting = {"reason": "ErrImagePull", "message": "failed to pull"}
+    api.status = {"containerStatuses": [{"state": {"waiting": waiting}}]}
+    name = manifests("a")["a"]["metadata"]["name"]
+    api.events = [
+        {
+            "involvedObject": {"uid": f"uid-of-{name}"},
+            "type": "Warning",
+            "reason": "Failed",
+            "message": "manifest unknown: netshoot:v9",
+        }
+    ]
+
+    with pytest.raises(Refused, match=r"ErrImagePull: failed to pull.*netshoot:v9"):
+        pods.start(manifests("a"), Inventory())
+
+
+def test_a_pod_that_never_runs_ends_the_wait(api, pods):
+    api.status = {}
+
+    with pytest.raises(Refused, match="not within 180 s"):
+        pods.start(manifests("a"), Inventory())
+
+
+def test_a_refusal_names_the_admission_and_leaves_nothing(api, pods):
+    wanted = manifests("a", "b")
+    second = wanted["b"]["metadata"]["name"]
+    api.refuse = {second: ApiError("violates PodSecurity", status=403, reason="Forbidden")}
+
+    with pytest.raises(ApiError, match="violates PodSecurity"):
+        pods.start(wanted, Inventory())
+    pods.delete()
+
+    assert api.objects == {}
+
+
+def test_a_pod_whose_creation_was_not_confirmed_is_looked_for_and_deleted(api, pods):
+    api.lose_reply = True
+    with pytest.raises(Refused, match="reply was lost"):
+        pods.start(manifests("a"), Inventory())
+
+    assert pods.delete() == ()
+    assert api.objects == {}
+
+
+def test_a_pod_of_that_name_that_is_not_ours_is_left_alone(api, pods):
+    wanted = manifests("a")
+    name = wanted["a"]["metadata"]["name"]
+    foreign = {"metadata": {"name": name, "namespace": "shop", "uid": "theirs"}, "kind": "Pod"}
+    api.objects["shop", name] = foreign
+    api.refuse = {name: ApiError("already exists", status=409, reason="AlreadyExists")}
+
+    with pytest.raises(ApiError):
+        pods.start(wanted, Inventory())
+    pods.delete()
+
+    assert api.objects["shop", name] is foreign
+    assert api.deleted == []
+
+
+def test_an_objection_comes_before_anything_is_made(api, pods):
+    service = {
+        "metadata": {"name": "headless", "namespace": "shop"},
+        "spec": {"selector": {"app": "a"}, "publishNotReadyAddresses": True},
+    }
+
+    with pytest.raises(Refused, match="publishes addresses that are not ready"):
+        pods.start(manifests("a"), Inventory(services=(service,)))
+    assert api.objects == {}
+
+
+def test_a_pod_that_got_into_a_service_is_refused(api, pods):
+    name = manifests("a")["a"]["metadata"]["name"]
+    endpoint = {"targetRef": {"uid": f"uid-of-{name}"}, "conditions": {"ready": True}}
+    slices = ({"metadata": {"name": "web-1"}, "endpoints": [endpoint]},)
+    api.inventory = Inventory(slices=slices)
+
+    with pytest.raises(Refused, match="not harmless"):
+        pods.start(manifests("a"), Inventory())
+
+
+def test_what_cannot_be_deleted_is_told(api, pods):
+    pods.start(manifests("a"), Inventory())
+    api.delete = lambda ref, uid: (_ for _ in ()).throw(Refused("403"))
+
+    problems = pods.delete()
+
+    assert any("was not deleted: 403" in p for p in problems)
+    assert any("still there after 60 s" in p for p in problems)
+
+
+def test_the_pod_of_a_deployment_is_found_by_its_own_label(api, pods):
+    wanted = manifests("a", as_deployment=True)
+    api.list = lambda resource, namespace="", *, selector="", fields="": (
+        [
+            {
+                "metadata": {"namespace": "shop", "name": f"{selector}-x", "uid": "u"},
+                "spec": {"containers": [{"name": "npol"}]},
+                "status": api.status,
+            }
+        ]
+        if selector
+        else []
+    )
+
+    running = pods.start(wanted, Inventory())
+
+    name = wanted["a"]["metadata"]["name"]
+    assert running["a"]["metadata"]["name"] == f"npol.dev/peer={name}-x"

@@ -1,0 +1,169 @@
+"""Debug pods: harmless by their manifest."""
+
+import re
+
+import pytest
+
+from harness.errors import Position
+from harness.model.story import Peer, PodSettings
+from harness.probe.pods import debug_pod, role_name
+
+LEASE = {
+    "apiVersion": "coordination.k8s.io/v1",
+    "kind": "Lease",
+    "name": "npol",
+    "uid": "lease-uid",
+    "controller": True,
+    "blockOwnerDeletion": False,
+}
+
+
+def peer(name="frontend", **values):
+    values = {"namespace": "frontend-dev", "labels": {"app": "frontend"}, **values}
+    return Peer(name=name, at=Position("story"), **values)
+
+
+def pod(who=None, settings=None, **options):
+    return debug_pod(who or peer(), settings or PodSettings(), run_id="run-1", **options)
+
+
+def test_it_has_the_labels_of_the_pod_that_it_stands_for():
+    labels = pod()["metadata"]["labels"]
+
+    assert labels == {"app": "frontend", "app.kubernetes.io/managed-by": "npol"}
+
+
+def test_a_label_of_the_peer_is_never_overwritten():
+    who = peer(labels={"app.kubernetes.io/managed-by": "Helm"})
+
+    assert pod(who)["metadata"]["labels"] == {"app.kubernetes.io/managed-by": "Helm"}
+
+
+def test_the_run_is_an_annotation_because_labels_make_identities():
+    made = pod()
+
+    assert made["metadata"]["annotations"]["npol.dev/run"] == "run-1"
+    assert "run-1" not in str(made["metadata"]["labels"])
+
+
+def test_it_is_never_ready_so_that_no_service_picks_it_up():
+    assert pod()["spec"]["readinessGates"] == [{"conditionType": "npol.dev/never"}]
+
+
+def test_it_has_a_controller_so_that_no_replica_set_adopts_it():
+    assert pod(owner=LEASE)["metadata"]["ownerReferences"] == [LEASE]
+
+
+def test_it_meets_the_restricted_pod_security_standard():
+    """kubernetes/pod-security-admission policy/check_*.go, level restricted."""
+    spec = pod()["spec"]
+    (container,) = spec["containers"]
+    security = container["securityContext"]
+
+    assert spec["securityContext"]["runAsNonRoot"] is True
+    assert spec["securityContext"]["runAsUser"] > 0
+    assert spec["securityContext"]["seccompProfile"] == {"type": "RuntimeDefault"}
+    assert security["allowPrivilegeEscalation"] is False
+    assert security["capabilities"] == {"drop": ["ALL"]}
+    assert not {"hostNetwork", "hostPID", "hostIPC"} & set(spec)
+    assert [set(v) - {"name"} for v in spec["volumes"]] == [{"emptyDir"}]
+
+
+def test_it_reaches_nothing_that_it_does_not_need():
+    spec = pod()["spec"]
+    (container,) = spec["containers"]
+
+    assert spec["automountServiceAccountToken"] is False
+    assert spec["enableServiceLinks"] is False
+    assert container["securityContext"]["readOnlyRootFilesystem"] is True
+    assert not {"hostname", "subdomain", "serviceAccountName"} & set(spec)
+
+
+def test_it_ends_by_itself():
+    spec = pod(deadline=600)["spec"]
+
+    assert spec["activeDeadlineSeconds"] == 600
+    assert spec["containers"][0]["command"][-1] == "600"
+    assert spec["terminationGracePeriodSeconds"] == 1
+
+
+def test_no_mesh_puts_a_sidecar_into_it():
+    annotations = pod()["metadata"]["annotations"]
+
+    assert annotations["sidecar.istio.io/inject"] == "false"
+    assert annotations["linkerd.io/inject"] == "disabled"
+
+
+def test_it_tells_its_prober_its_uid():
+    (variable,) = pod()["spec"]["containers"][0]["env"]
+
+    assert variable["valueFrom"] == {"fieldRef": {"fieldPath": "metadata.uid"}}
+
+
+def test_names_differ_before_their_last_dash():
+    """The AWS agent tells pods apart by what stands before it."""
+    names = [
+        debug_pod(peer(name), PodSettings(), run_id=run)["metadata"]["name"]
+        for name in ("frontend", "backend")
+        for run in ("run-1", "run-2")
+    ]
+
+    assert len({name.rpartition("-")[0] for name in names}) == 4
+    assert all(re.fullmatch(r"npol-[0-9a-f]{10}-0", name) for name in names)
+
+
+def test_the_same_role_in_the_same_run_has_the_same_name():
+    assert role_name(peer(), "run-1") == role_name(peer(), "run-1")
+
+
+@pytest.mark.parametrize(
+    ("node", "operator", "value"), [("node1", "In", "node1"), ("!node1", "NotIn", "node1")]
+)
+def test_placement_goes_by_affinity(node, operator, value):
+    affinity = pod(node=node)["spec"]["affinity"]["nodeAffinity"]
+    (term,) = affinity["requiredDuringSchedulingIgnoredDuringExecution"]["nodeSelectorTerms"]
+
+    assert term["matchFields"] == [
+        {"key": "metadata.name", "operator": operator, "values": [value]}
+    ]
+
+
+def test_host_network_is_asked_for_only_where_the_story_does():
+    assert pod(peer(host_network=True))["spec"]["hostNetwork"] is True
+
+
+def test_settings_are_the_users():
+    settings = PodSettings(
+        image="registry.test/tools:1",
+        pull_secrets=("regcred",),
+        requests={"cpu": "1m"},
+        limits={"memory": "1Gi"},
+        tolerations=({"key": "dedicated", "operator": "Exists"},),
+        annotations={"policy.test/exempt": "yes", "npol.dev/run": "forged"},
+    )
+    made = pod(settings=settings)
+    (container,) = made["spec"]["containers"]
+
+    assert container["image"] == "registry.test/tools:1"
+    assert container["resources"] == {"requests": {"cpu": "1m"}, "limits": {"memory": "1Gi"}}
+    assert made["spec"]["imagePullSecrets"] == [{"name": "regcred"}]
+    assert made["spec"]["tolerations"] == [{"key": "dedicated", "operator": "Exists"}]
+    assert made["metadata"]["annotations"]["policy.test/exempt"] == "yes"
+    assert made["metadata"]["annotations"]["npol.dev/run"] == "run-1"
+
+
+def test_a_peers_own_image_wins():
+    assert pod(peer(image="mine:1"))["spec"]["containers"][0]["image"] == "mine:1"
+
+
+def test_as_a_deployment_it_selects_only_its_own_pods():
+    made = pod(settings=PodSettings(as_deployment=True), owner=LEASE)
+    template = made["spec"]["template"]
+    selector = made["spec"]["selector"]["matchLabels"]
+
+    assert (made["kind"], made["spec"]["replicas"]) == ("Deployment", 1)
+    assert selector == {"npol.dev/peer": made["metadata"]["name"]}
+    assert selector.items() <= template["metadata"]["labels"].items()
+    assert template["metadata"]["labels"]["app"] == "frontend"
+    assert made["metadata"]["ownerReferences"] == [LEASE]
+    assert "activeDeadlineSeconds" not in template["spec"]
