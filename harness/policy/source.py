@@ -11,8 +11,6 @@ from harness.errors import Mistake, Position
 from harness.model.story import Manifest
 
 Path = tuple[str | int, ...]
-Given = Document | Manifest | Mapping[str, Any]
-"""What callers hold: a document, one object of a document, or an API object as plain data."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -64,6 +62,10 @@ class Source:
         return Mistake(known, f"{spell_path(path)}: {message}" if path else message, hint)
 
 
+Given = Document | Manifest | Source | Mapping[str, Any]
+"""What callers hold: a document, one object of one, an object with its place, or plain data."""
+
+
 def mapping(value: Any) -> Mapping[str, Any]:
     """The value if it is a mapping, else an empty one: manifests may hold anything."""
     return value if isinstance(value, Mapping) else {}
@@ -85,7 +87,9 @@ def spell_path(path: Path) -> str:
 def sources(given: Iterable[Given]) -> Iterator[Source]:
     """Every object given, those inside a List included; what is no object is left out."""
     for one in given:
-        if isinstance(one, Document):
+        if isinstance(one, Source):
+            yield one
+        elif isinstance(one, Document):
             yield from _expanded(Source(body=mapping(one.data), document=one))
         elif isinstance(one, Manifest):
             prefix = _prefix(one)

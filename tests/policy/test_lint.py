@@ -203,6 +203,25 @@ def test_of_two_equal_policies_only_the_later_one_is_superfluous():
     assert [f.subject for f in found if f.id == "NP051"] == ["x/two"]
 
 
+def test_versions_of_one_policy_do_not_make_each_other_superfluous():
+    wide = HEAD + "  policyTypes: [Ingress]\n  ingress: [{}]\n"
+    narrow = HEAD + "  policyTypes: [Ingress]\n  ingress: [{ports: [{port: 80}]}]\n"
+
+    found = lint(documents(f"{wide}---\n{narrow}", "p.yaml"), WORLD)
+
+    assert {f.id for f in found} == {"NP007", "NP033"}
+
+
+def test_dns_pods_are_taken_to_exist_where_no_manifest_shows_them():
+    spec = """\
+  policyTypes: [Egress]
+  egress:
+  - to: [{namespaceSelector: {}, podSelector: {matchLabels: {k8s-app: kube-dns}}}]
+    ports: [{port: 53, protocol: UDP}, {port: 53}]
+"""
+    assert findings(spec) == []
+
+
 def test_objects_of_a_cluster_are_linted_without_positions():
     (document,) = documents(HEAD + "  ingress: [{from: []}]\n")
 

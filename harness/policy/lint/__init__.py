@@ -43,21 +43,23 @@ def lint(
     What selectors find is looked up among the objects and in `world`, such as the cluster
     that they are for. Where nothing is known of a namespace's pods, nothing is said of them.
     """
-    given = list(given)
     found = list(sources(given))
     policies = [
         Checked(s, parse_policy(s, default_namespace=default_namespace))
         for s in found
         if is_policy(s)
     ]
-    around = apply(world or World(), given, default_namespace=default_namespace)
+    valid = [c for c in policies if not c.reading.mistakes]
+    rest = [s for s in found if not is_policy(s)]
+    around = apply(world or World(), rest, default_namespace=default_namespace)
+    around = around.with_policies(c.policy for c in valid)
     scope = Scope(with_dns(around), around)
     findings = [*text.duplicate_keys(found), *text.same_names(policies)]
     for source in found:
         findings += text.wrong_api_version(source)
         if source.kind == "NetworkPolicy":
             findings += text.typographic(source)
-    findings += effect.superfluous([c for c in policies if not c.reading.mistakes])
+    findings += effect.superfluous(valid)
     for checked in policies:
         findings += _of_one(scope, checked)
     order = {s.document.file: n for n, s in enumerate(found) if s.document}

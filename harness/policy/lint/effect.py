@@ -58,7 +58,12 @@ class _Namespace:
 
 
 def superfluous(policies: Sequence[Checked]) -> Iterator[Finding]:
-    """Policies without effect, and rules in the shadow of wider ones."""
+    """
+    Policies without effect, and rules in the shadow of wider ones.
+
+    Of policies with the same name the last one is meant: it replaces the others.
+    """
+    policies = list({str(c.policy): c for c in policies}.values())
     spaces: dict[str, _Namespace] = {}
     numbered = [_Mine(c, n, requirements(c.policy.selector)) for n, c in enumerate(policies)]
     for mine in numbered:

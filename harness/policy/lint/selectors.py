@@ -59,12 +59,12 @@ def _peer_selects_nothing(scope: Scope, checked: Checked, peer: PeerClause) -> I
         yield from _no_namespace(scope, checked, peer, peer.namespace_selector)
         return
     names = [n.name for n in chosen]
-    if not peer.pod_selector or not scope.knows_pods(names):
+    everywhere = peer.namespace_selector == {} and not scope.knows_pods(["kube-system"])
+    if not peer.pod_selector or everywhere or not all(scope.knows_pods([n]) for n in names):
         return
     if not any(True for _ in selected_pods(scope.seen, checked.policy.namespace, peer)):
-        known = next(n for n in names if scope.knows_pods([n]))
         message = f"{spell(peer.pod_selector)} selects no pod in {', '.join(names)}"
-        fix = f"pods there have {_labels_there(scope, known)}"
+        fix = f"pods there have {_labels_there(scope, names[0])}"
         yield checked.finding_at("NP012", peer.origin, message, fix)
 
 
