@@ -113,14 +113,14 @@ class Pod:
             await asyncio.sleep(pause)
 
     async def _work(self) -> None:
+        """Cancelled when the pod is to end; the containers run on and get their grace."""
         for container in self.init:
             if not await self._initialize(container):
                 return
         for container in self.main:
             if container.state == {"waiting": {"reason": "PodInitializing"}}:
                 container.state = {"waiting": {"reason": "ContainerCreating"}}
-        runs = [self._begin(container) for container in self.main]
-        await asyncio.gather(*runs)
+        await asyncio.wait([self._begin(container) for container in self.main])
         await asyncio.gather(*(c.stop(self.grace) for c in self.init))
 
     def _begin(self, container: Container) -> asyncio.Task[None]:
@@ -134,7 +134,7 @@ class Pod:
         if container.sidecar:
             await container.has_started.wait()
             return True
-        await run
+        await asyncio.wait([run])
         ended = container.state.get("terminated")
         return bool(ended and ended["exitCode"] == 0)
 

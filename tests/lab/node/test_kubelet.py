@@ -177,6 +177,21 @@ def test_a_deleted_pod_ends_and_frees_everything(node, tmp_path):
     assert ("Normal", "Killing", "Stopping container c") in node.events()
 
 
+def test_a_pod_that_ends_gets_its_grace(node):
+    """Its program is asked to end first; nothing of it is cancelled before that."""
+    hook = {"preStop": {"sleep": {"seconds": 1}}}
+
+    async def work():
+        node.create(containers=[netexec(lifecycle=hook)], terminationGracePeriodSeconds=5)
+        await node.until(node.ready)
+        address = node.pod()["status"]["podIP"]
+        node.registry.delete("pods", "demo", "pod")
+        await node.until(lambda: ("Normal", "Killing") in [e[:2] for e in node.events()])
+        return await get(address, 8080, "/hostname")
+
+    assert live(node, work) == "pod"
+
+
 def test_a_pod_past_its_deadline_fails(node):
     async def work():
         node.create(containers=[netexec()], activeDeadlineSeconds=1)
