@@ -25,6 +25,8 @@ from harness.report.summary import (
 )
 
 INDENT = "  "
+MOST_EXPLAINED = 20
+"""Failures explained at the end of a run; the marks and the other reports have the rest."""
 
 
 def story_lines(report: StoryReport, width: int) -> Iterator[Line]:
@@ -111,12 +113,16 @@ def _indented(piece: Piece) -> Line:
 def ending_lines(report: StoryReport, width: int, *, rerun: str = "") -> Iterator[Line]:
     """Failures explained, the restore, the count, and last of all the cluster."""
     context = report.cluster.context if report.cluster else ""
-    for result in failures(report):
+    failed = failures(report)
+    for result in failed[:MOST_EXPLAINED]:
         yield ()
         text = failure_text(result, rerun=rerun, context=context, width=width)
         head, *rest = text.split("\n")
         yield (Piece(head, tone_of(result)), Piece(f"  (step {safe(result.step)})", Tone.FAINT))
         yield from ((Piece(line),) for line in rest)
+    if len(failed) > MOST_EXPLAINED:
+        yield ()
+        yield (Piece(f"and {len(failed) - MOST_EXPLAINED} more failures", Tone.WRONG),)
     yield ()
     if report.error:
         yield from ((Piece(safe(line), Tone.WRONG),) for line in report.error.split("\n"))
@@ -125,6 +131,8 @@ def ending_lines(report: StoryReport, width: int, *, rerun: str = "") -> Iterato
         yield (Piece(restored, Tone.PLAIN if fine else Tone.WRONG),)
     if enforced := enforcement_line(report.cluster):
         yield (Piece(enforced, Tone.FAINT),)
+    for note in report.cluster.notes if report.cluster else ():
+        yield (Piece(f"note: {safe(note)}", Tone.FAINT),)
     yield (Piece(f"{counted(report.results)} in {cost_line(report)}"),)
     yield (Piece(LEGEND, Tone.FAINT),)
     yield (Piece(last_line(report), Tone.WRONG if report.exit_code else Tone.OPEN),)

@@ -106,7 +106,9 @@ def make_report() -> StoryReport:
         at=at,
         flows=(
             make_flow(step="before policies"),
-            make_flow(step="before policies", target="web:80/tcp", expected="http 200", seen="http 200"),
+            make_flow(
+                step="before policies", target="web:80/tcp", expected="http 200", seen="http 200"
+            ),
             make_flow(
                 step="before policies",
                 name="frontend ? db.shop",
@@ -131,9 +133,7 @@ def make_report() -> StoryReport:
         changes=("applied NetworkPolicy shop/deny",),
         flows=(
             make_failure(),
-            make_flow(
-                target="web:80/tcp", expected="deny", seen="timeout", enforced_after=0.2
-            ),
+            make_flow(target="web:80/tcp", expected="deny", seen="timeout", enforced_after=0.2),
             make_flow(
                 source="stranger",
                 target="web:80/tcp",
@@ -150,7 +150,10 @@ def make_report() -> StoryReport:
                 skipped="there is no place called internet here",
             ),
             make_flow(
-                name="frontend ? db.shop", target="db.shop", expected="dns timeout", seen="dns timeout"
+                name="frontend ? db.shop",
+                target="db.shop",
+                expected="dns timeout",
+                seen="dns timeout",
             ),
         ),
         seconds=30.5,

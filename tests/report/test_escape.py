@@ -1,0 +1,48 @@
+"""Foreign text made harmless."""
+
+from __future__ import annotations
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from harness.report.escape import fenced, markdown, markup, safe, short
+
+
+@pytest.mark.parametrize(
+    ("text", "shown"),
+    [
+        ("plain text, ümläut, 日本", "plain text, ümläut, 日本"),
+        ("\x1b[31mred\x1b]8;;http://x\x07", r"\x1b[31mred\x1b]8;;http://x\x07"),
+        ("a\rb\nc\td", r"a\rb\nc\td"),
+        ("a\u202eb\u200bc\ufeff", r"a\u202eb\u200bc\ufeff"),
+        ("\x9b31m", r"\x9b31m"),
+        ("\ud800", r"\ud800"),
+    ],
+)
+def test_control_and_format_characters_are_spelt_out(text, shown):
+    assert safe(text) == shown
+
+
+@given(st.text())
+def test_safe_text_is_one_printable_line(text):
+    assert safe(text).isprintable()
+    assert safe(safe(text)) == safe(text)
+
+
+@given(st.text(alphabet="a`\n"))
+def test_a_fence_is_longer_than_any_inside(text):
+    first, *inside, last = fenced(text).split("\n")
+
+    assert first == f"{last}text"
+    assert all(last not in line for line in inside)
+
+
+def test_short_text_says_that_it_was_cut():
+    assert short("abcdefgh", 6) == "abc..."
+    assert short("abcdef", 6) == "abcdef"
+
+
+def test_markup_and_markdown_are_shown_as_they_are():
+    assert markup('<a href="x">&\'') == "&lt;a href=&quot;x&quot;&gt;&amp;&#x27;"
+    assert markdown("<b> *x* | `y` #1 @me") == r"&lt;b&gt; \*x\* \| \`y\` \#1 \@me"

@@ -1,0 +1,140 @@
+"""The text of one failure: the most read text of all."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+
+from harness.errors import Position
+from harness.model.expectation import Outcome, Verdict
+from harness.model.probe import Answer
+from harness.model.result import CheckResult, Evidence, Role
+from harness.report.failure import failure_text
+
+TEXT = """\
+TOO OPEN: frontend loses the database
+  shop.npol.yaml:31   frontend -> db:5432   expected deny   seen open
+  why        open: ClusterIP 10.96.1.2:5432, pod db-0 10.244.2.9:5432
+  source     shop/npol-frontend-1 (10.244.1.7, node worker-1)
+  target     shop/db-0 (10.244.2.9, node worker-2)
+  asked      15 rounds in 30.2 s; the last wrong outcome 30.0 s after the change
+  evidence   name db.shop.svc.cluster.local.  open       3 ms  10.96.1.2
+             ClusterIP 10.96.1.2:5432         open      41 ms
+             pod db-0 10.244.2.9:5432         timeout   2.0 s  curl: (28) Connection timed out after 2001 milliseconds
+  controls   itself, 10.244.1.7  refused    1 ms
+  predicted  allow: packets do what the policies say, the story says otherwise: mend the policy, or
+             the story
+  policies   shop/deny selects no pod: it wants app=database, shop/db-0 has app=db
+             (manifests/deny.yaml:7)
+             no other policy selects shop/db-0 for Ingress
+  by hand    kubectl exec --context kind-dev -n shop npol-frontend-1 -- curl -sS -m 2 telnet://10.96.1.2:5432
+             kubectl exec --context kind-dev -n shop npol-frontend-1 -- curl -sS -m 2 telnet://10.244.2.9:5432
+  again      pytest 'shop.npol.yaml::deny all::frontend loses the database'
+"""  # noqa: E501
+
+
+def test_a_failure_is_explained_from_claim_to_command(failure):
+    again = "pytest 'shop.npol.yaml::deny all::frontend loses the database'"
+
+    assert failure_text(failure, rerun=again, context="kind-dev") == TEXT.rstrip("\n")
+
+
+def test_a_narrow_page_breaks_sentences_and_never_commands(failure):
+    text = failure_text(failure, width=60)
+
+    sentences = text[text.index("  predicted") : text.index("  by hand")].split("\n")
+    assert max(map(len, sentences)) <= 60
+    assert "kubectl exec -n shop npol-frontend-1 -- curl -sS -m 2 telnet://10.96.1.2:5432\n" in text
+
+
+@pytest.mark.parametrize(
+    ("diagnosis", "predicted", "expected"),
+    [
+        (
+            "policy bug",
+            "allow",
+            "allow: packets do what the policies say, the story says otherwise:",
+        ),
+        (
+            "enforcement gap",
+            "deny",
+            "deny: packets do not do what the policies say: look at the network",
+        ),
+        ("broken probe", "", "the probe did not run, which says nothing about any policy"),
+        (
+            "",
+            "unknown: an AdminNetworkPolicy may apply",
+            "unknown: an AdminNetworkPolicy may apply",
+        ),
+    ],
+)
+def test_the_diagnosis_says_where_to_look(failure, diagnosis, predicted, expected):
+    text = failure_text(replace(failure, diagnosis=diagnosis, predicted=predicted))
+
+    assert f"  predicted  {expected}" in text
+
+
+def test_a_probe_that_did_not_run_leaves_out_what_is_not_known(flow):
+    broken = flow(expected="deny", seen="error", verdict=Verdict.UNKNOWN, reason="no exec")
+
+    assert failure_text(broken) == (
+        "UNKNOWN: frontend -> db:5432\n"
+        "  shop.npol.yaml:31   frontend -> db:5432   expected deny   seen error\n"
+        "  why        no exec"
+    )
+
+
+def test_a_lookup_is_a_question(flow):
+    lookup = flow(name="x", target="db.shop", expected="dns timeout", verdict=Verdict.TOO_OPEN)
+
+    assert "frontend ? db.shop   expected dns timeout   seen open" in failure_text(lookup)
+
+
+def test_a_failed_check_says_what_was_wanted_and_found():
+    check = CheckResult(
+        name="endpoints shop/db",
+        at=Position("shop.npol.yaml", 9, 5),
+        step="one",
+        expected="port 5432",
+        seen="0 ready on no port",
+        verdict=Verdict.WRONG_ANSWER,
+        reason="Service db does not exist",
+    )
+
+    assert failure_text(check, rerun="npol run shop.npol.yaml") == (
+        "WRONG ANSWER: endpoints shop/db\n"
+        "  shop.npol.yaml:9   expected port 5432   seen 0 ready on no port\n"
+        "  why        Service db does not exist\n"
+        "  again      npol run shop.npol.yaml"
+    )
+
+
+def test_much_evidence_is_cut_and_says_so(failure):
+    answer = Answer(key="k", outcome=Outcome.TIMEOUT)
+    many = tuple(
+        Evidence(role=Role.POD, subject=f"pod p{i} 10.0.0.{i}:80", answer=answer) for i in range(40)
+    )
+    text = failure_text(replace(failure, evidence=many, target_pods=failure.target_pods * 9))
+
+    assert "             and 28 more" in text
+    assert "             and 5 more pods" in text
+
+
+def test_a_container_is_named_in_the_command(failure):
+    pod = replace(failure.source_pod, container="webapp")
+
+    assert "-n shop npol-frontend-1 -c webapp -- curl" in failure_text(
+        replace(failure, source_pod=pod)
+    )
+
+
+def test_nothing_from_the_cluster_reaches_the_terminal_raw(failure):
+    evil = "a\x1b[2J\rb\u202e"
+    answer = Answer(key="k", outcome=Outcome.OPEN, body=evil, tool="curl", command=f"curl {evil}")
+    evidence = (Evidence(role=Role.HOST, subject=evil, answer=answer),)
+    hostile = replace(failure, name=evil, reason=evil, seen=evil, evidence=evidence, target=evil)
+    text = failure_text(hostile, context="c")
+
+    assert text.replace("\n", "").isprintable()
+    assert r"a\x1b[2J\rb\u202e" in text

@@ -1,0 +1,75 @@
+"""The flows of a step as drawings."""
+
+from __future__ import annotations
+
+from xml.etree import ElementTree
+
+from harness.model.expectation import Verdict
+from harness.report.graph import dot, edges, mermaid, svg
+from harness.report.grid import grid
+
+
+def test_ports_of_one_result_share_an_edge(flow):
+    flows = [
+        flow(target="db:80/tcp"),
+        flow(target="db:53/udp"),
+        flow(target="db:22/tcp", expected="deny", seen="timeout"),
+        flow(target="db.shop"),
+        flow(target="web:1/tcp", verdict=Verdict.UNKNOWN, skipped="no"),
+    ]
+
+    assert mermaid(edges(flows)) == (
+        'flowchart LR\n  n0["frontend"]\n  n1["db"]\n  n0 -->|"80, 53/udp"| n1\n  n0 -.-x|"22"| n1'
+    )
+
+
+def test_what_differs_is_drawn_in_another_colour(report):
+    text = mermaid(edges(report.steps[1].flows))
+
+    assert "  linkStyle 0 stroke:#cf222e,stroke-width:3px" in text
+    assert "  linkStyle 2 stroke:#9a6700,stroke-width:3px" in text
+
+
+def test_mermaid_that_would_not_be_drawn_is_left_out(flow):
+    flows = [flow(source=f"source-{i}", target=f"target-{i}:80/tcp") for i in range(200)]
+
+    assert mermaid(edges(flows)) == ""
+    assert mermaid([]) == ""
+
+
+def test_names_cannot_break_out_of_mermaid(flow):
+    text = mermaid(edges([flow(source='a"]; click n0 "javascript:x" %%\n')]))
+
+    assert text.split("\n")[1] == (
+        '  n0["a#34;#93;#59; click n0 #34;javascript:x#34; #37;#37;#92;n"]'
+    )
+
+
+def test_dot_draws_what_is_closed_with_a_dash(flow):
+    text = dot(edges([flow(source='a"\\', expected="deny", seen="timeout", target="db:1/tcp")]))
+
+    assert text == (
+        "digraph flows {\n"
+        "  rankdir=LR; node [shape=box, fontname=sans];\n"
+        '  n0 [label="a\\"\\\\"];\n'
+        '  n1 [label="db"];\n'
+        '  n0 -> n1 [label="1", color="#57606a", style=dashed, arrowhead=tee];\n'
+        "}\n"
+    )
+
+
+def test_the_picture_of_the_table_has_a_square_for_each_flow(report):
+    picture = ElementTree.fromstring(svg(grid(report.steps[1].flows)))
+    names = {"s": "http://www.w3.org/2000/svg"}
+
+    assert len(picture.findall("s:rect", names)) == 4
+    texts = [t.text for t in picture.findall("s:text", names)]
+    assert texts[:3] == ["db:5432", "web:80", "internet:443"]
+    assert "!deny/open" in texts
+
+
+def test_the_picture_survives_hostile_names(flow):
+    picture = svg(grid([flow(source="<script>\x1b&")]))
+
+    assert ElementTree.fromstring(picture) is not None
+    assert "<script>" not in picture
