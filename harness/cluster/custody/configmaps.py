@@ -16,7 +16,7 @@ from harness.cluster.api_errors import ApiError, Forbidden
 from harness.cluster.connection import Connection
 from harness.cluster.custody import sending
 from harness.cluster.custody.content import RUN
-from harness.cluster.custody.records import Lines, read_lines, text_of
+from harness.cluster.custody.lines import Lines, read_lines, text_of
 from harness.cluster.failpoints import around
 from harness.cluster.guard import STATE_NAMESPACE
 from harness.cluster.objects import CONFIG_MAPS, NAMESPACES, Object, Ref
@@ -148,7 +148,7 @@ def _position(chunk: Mapping[str, Any]) -> int:
 def _data(text: str) -> dict[str, dict[str, str]]:
     if len(text) <= COMPRESS_ABOVE:
         return {"data": {"journal.jsonl": text}}
-    packed = gzip.compress(text.encode(), mtime=0)
+    packed = gzip.compress(text.encode(), compresslevel=6, mtime=0)
     return {"binaryData": {"journal.jsonl.gz": base64.b64encode(packed).decode()}}
 
 

@@ -16,13 +16,14 @@ from pathlib import Path
 from typing import Any
 
 from harness.cluster.connection import Connection
+from harness.cluster.custody.ending import conclude, conclude_left
 from harness.cluster.custody.given import Given
-from harness.cluster.custody.lock import DURATION, Lock
+from harness.cluster.custody.leases import DURATION
+from harness.cluster.custody.lock import Lock
 from harness.cluster.custody.marks import Marks
 from harness.cluster.custody.opening import Opening, Terms
 from harness.cluster.custody.policies import Policies, Preview
 from harness.cluster.custody.records import Left
-from harness.cluster.custody.recovery import conclude, conclude_left
 from harness.cluster.custody.restore import Restoration, restore
 from harness.cluster.custody.session import Session
 from harness.cluster.custody.snapshot import key_of, take

@@ -13,18 +13,9 @@ from dataclasses import replace
 from typing import Any
 
 from harness.cluster.custody.configmaps import ClusterCopy
+from harness.cluster.custody.lines import Lines, journal_of, written
 from harness.cluster.custody.localfile import LocalFile
-from harness.cluster.custody.records import (
-    Action,
-    Entry,
-    Key,
-    Lines,
-    Record,
-    State,
-    check_writable,
-    journal_of,
-    written,
-)
+from harness.cluster.custody.records import Action, Entry, Key, Record, State, check_writable
 from harness.errors import NpolError
 
 

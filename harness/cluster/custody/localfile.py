@@ -12,7 +12,7 @@ import stat
 from collections.abc import Iterable
 from pathlib import Path
 
-from harness.cluster.custody.records import Lines, read_lines, text_of
+from harness.cluster.custody.lines import Lines, read_lines, text_of
 from harness.cluster.failpoints import around
 from harness.errors import Refused
 

@@ -10,43 +10,31 @@ it changes.
 from __future__ import annotations
 
 import threading
-import time
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
-from datetime import UTC, datetime
 from typing import Any
 from uuid import uuid4
 
 from harness.cluster.api_errors import ApiError, LostReply
 from harness.cluster.connection import Connection
 from harness.cluster.custody import sending
-from harness.cluster.custody.content import RUN
-from harness.cluster.custody.process import Identity, myself
+from harness.cluster.custody.leases import (
+    DURATION,
+    HOLDER,
+    NAME,
+    RENEWALS,
+    describe,
+    held_by,
+    holder_of,
+    new_lease,
+    ref,
+    stamp,
+    steady,
+)
+from harness.cluster.custody.process import myself
 from harness.cluster.failpoints import around
-from harness.cluster.objects import LEASES, Object, Ref
+from harness.cluster.objects import LEASES, Object
 from harness.errors import LockHeld, NpolError
-
-NAME = "npol"
-DURATION = 20.0
-"""Seconds without a renewal after which a holder counts as dead."""
-RENEWALS = 4
-"""Renewals per duration."""
-HOLDER = "npol.dev/holder"
-"""The annotation that tells a run's own processes apart: itself, its watchdog, a recovery."""
-
-
-def steady() -> float:
-    """Seconds of a clock that goes on while the machine sleeps."""
-    return time.clock_gettime(time.CLOCK_BOOTTIME)
-
-
-def ref(namespace: str) -> Ref:
-    return Ref(LEASES, namespace, NAME)
-
-
-def holder_of(lease: Mapping[str, Any]) -> str:
-    """The run that holds a Lease."""
-    return str((lease.get("spec") or {}).get("holderIdentity", ""))
 
 
 @dataclass(slots=True)
@@ -188,7 +176,13 @@ class Lock:
 
     def _take(self, namespace: str) -> None:
         began = self._now()
-        body = self._body(namespace, myself())
+        body = new_lease(
+            namespace,
+            run_id=self._run_id,
+            nonce=self._nonce,
+            duration=self._duration,
+            identity=myself(),
+        )
         try:
             with around("lease.create"):
                 lease = sending.create(self._connection, body, self._is_mine)
@@ -243,7 +237,7 @@ class Lock:
             "apiVersion": LEASES.api_version,
             "kind": LEASES.kind,
             "metadata": {**metadata, "annotations": annotations},
-            "spec": {**spec, "renewTime": _stamp()},
+            "spec": {**spec, "renewTime": stamp()},
         }
         with around("lease.renew"):
             return _Held(self._connection.replace(body), began)
@@ -251,88 +245,3 @@ class Lock:
     def _is_mine(self, lease: Mapping[str, Any]) -> bool:
         annotations = lease["metadata"].get("annotations") or {}
         return holder_of(lease) == self._run_id and annotations.get(HOLDER) == self._nonce
-
-    def _body(self, namespace: str, identity: Identity) -> Object:
-        now = _stamp()
-        annotations = {
-            RUN: self._run_id,
-            HOLDER: self._nonce,
-            "npol.dev/host": identity.host,
-            "npol.dev/pid": str(identity.pid),
-            "npol.dev/user": identity.user,
-        }
-        return {
-            "apiVersion": LEASES.api_version,
-            "kind": LEASES.kind,
-            "metadata": {
-                "name": NAME,
-                "namespace": namespace,
-                "labels": {"app.kubernetes.io/managed-by": "npol"},
-                "annotations": annotations,
-            },
-            "spec": {
-                "holderIdentity": self._run_id,
-                "leaseDurationSeconds": max(1, round(self._duration)),
-                "acquireTime": now,
-                "renewTime": now,
-            },
-        }
-
-
-def describe(lease: Mapping[str, Any]) -> str:
-    """`held by run r1 of ann on build-7 (pid 12), taken 3 min ago by its clock`."""
-    annotations = lease["metadata"].get("annotations") or {}
-    where = annotations.get("npol.dev/host", "an unknown host")
-    who = annotations.get("npol.dev/user", "somebody")
-    pid = annotations.get("npol.dev/pid", "?")
-    since = _age(str((lease.get("spec") or {}).get("acquireTime", "")))
-    return f"held by run {holder_of(lease) or '(none)'} of {who} on {where} (pid {pid}){since}"
-
-
-def held_by(namespace: str, lease: Mapping[str, Any] | None) -> LockHeld:
-    if lease is None:  # it went while we looked
-        return LockHeld(f"namespace {namespace} was held by another run", hint="try again")
-    return LockHeld(
-        f"namespace {namespace} is {describe(lease)}",
-        hint=f"wait for it, or `npol recover {holder_of(lease)}` if it is dead",
-    )
-
-
-def watch_renewals(
-    connection: Connection,
-    leases: Mapping[str, Mapping[str, Any]],
-    *,
-    clock: Callable[[], float] = steady,
-    sleep: Callable[[float], None] = time.sleep,
-) -> bool:
-    """
-    Whether any of these Leases (by namespace) is renewed while we watch.
-
-    Returns as soon as one is; else after the longest of their durations and a margin.
-    """
-    durations = [
-        float((le.get("spec") or {}).get("leaseDurationSeconds") or 0) for le in leases.values()
-    ]
-    until = clock() + max(durations, default=0.0) * (1 + 1 / RENEWALS)
-    while leases and clock() < until:
-        sleep(1.0)
-        for namespace, lease in leases.items():
-            found = connection.get(ref(namespace))
-            versions = [le and le["metadata"]["resourceVersion"] for le in (found, lease)]
-            if found is not None and versions[0] != versions[1]:
-                return True
-    return False
-
-
-def _stamp() -> str:
-    return datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%S.%fZ")
-
-
-def _age(acquired: str) -> str:
-    """How long ago by the holder's clock, for people only."""
-    try:
-        then = datetime.fromisoformat(acquired)
-    except ValueError:
-        return ""
-    minutes = max(0, round((datetime.now(UTC) - then).total_seconds() / 60))
-    return f", taken about {minutes} min ago by its clock"

@@ -12,8 +12,10 @@ from harness.cluster.connection import Connection
 from harness.cluster.custody import process, recovery
 from harness.cluster.custody.configmaps import ClusterCopy, ensure_state_namespace
 from harness.cluster.custody.journal import JournalWriter
+from harness.cluster.custody.journals import left_runs
+from harness.cluster.custody.leases import holder_of, ref, steady
 from harness.cluster.custody.localfile import LocalFile
-from harness.cluster.custody.lock import Lock, holder_of, ref, steady
+from harness.cluster.custody.lock import Lock
 from harness.cluster.custody.records import Header, Place, Seen
 from harness.cluster.custody.snapshot import check_usable, cluster_uid, take, take_places
 from harness.cluster.objects import NAMESPACES, Resource
@@ -151,7 +153,7 @@ class Opening:
     def _check_nothing_left(self) -> None:
         if self._terms.left_ok:
             return
-        for run in recovery.left_runs(self._connection):
+        for run in left_runs(self._connection):
             shared = sorted(set(run.namespaces) & set(self._terms.namespaces))
             if shared:
                 raise Refused(

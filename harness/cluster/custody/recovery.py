@@ -13,47 +13,26 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from harness.cluster.connection import Connection
-from harness.cluster.custody import localfile, process
-from harness.cluster.custody.configmaps import ClusterCopy, chunks_of_runs, read_chunks
+from harness.cluster.custody import localfile, orphans, process
+from harness.cluster.custody.configmaps import ClusterCopy
+from harness.cluster.custody.ending import conclude
 from harness.cluster.custody.journal import JournalWriter
+from harness.cluster.custody.journals import Found, OpenRun, find, open_runs
+from harness.cluster.custody.leases import describe, holder_of, ref, watch_renewals
 from harness.cluster.custody.localfile import LocalFile
-from harness.cluster.custody.lock import Lock, describe, holder_of, ref, watch_renewals
-from harness.cluster.custody.pods import delete_debug_pods
-from harness.cluster.custody.records import Header, Journal, Lines, journal_of, merged
+from harness.cluster.custody.lock import Lock
+from harness.cluster.custody.records import Journal
 from harness.cluster.custody.restore import Restoration, restore
-from harness.cluster.custody.snapshot import cluster_uid, take_places
+from harness.cluster.custody.snapshot import take_places
 from harness.cluster.custody.verify import Problem
-from harness.cluster.objects import Object
 from harness.cluster.signals import Stop
 from harness.errors import ExitCode, LockHeld, NpolError, Refused
 from harness.model.result import RestoreResult
 
+__all__ = ["OpenRun", "Recovery", "exit_code", "open_runs", "recover"]
+
 WITHIN = 120.0
 """Seconds that the restore of one run may take."""
-PODS_WITHIN = 15.0
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class OpenRun:
-    """A run that has left a journal."""
-
-    run_id: str
-    story: str
-    started: str
-    host: str
-    pid: int
-    user: str
-    namespaces: tuple[str, ...]
-    left: bool
-    """Whether its changes were meant to stay (`--leave`)."""
-    local: bool
-    """Whether only this machine has its journal."""
-    damage: str = ""
-    """What of the journal cannot be read."""
-
-    def __str__(self) -> str:
-        who = f"{self.user} on {self.host} (pid {self.pid})"
-        return f"run {self.run_id} of {self.story or 'no story'}, by {who}, {self.started}"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -66,27 +45,6 @@ class Recovery:
     alive: bool = False
     ours_left: bool = False
     """Whether something of the run is still in the cluster."""
-
-
-@dataclass(frozen=True, slots=True)
-class Found:
-    """One journal, both copies."""
-
-    run: OpenRun
-    header: Header
-    chunks: tuple[Object, ...]
-    lines: Lines
-    journal: Journal
-
-
-def open_runs(connection: Connection, *, state_directory: Path | None = None) -> list[OpenRun]:
-    """
-    All runs with a journal for this cluster, in the cluster or on this machine.
-
-    Raises:
-        Refused: a journal is of another version, or holds what npol does not write.
-    """
-    return [found.run for found in find(connection, state_directory)]
 
 
 def exit_code(recoveries: Iterable[Recovery]) -> ExitCode:
@@ -125,7 +83,7 @@ def recover(
     localfile.remove_empty(state_directory)
     found = [f for f in find(connection, state_directory) if run_id in (None, f.run.run_id)]
     if run_id and not found:
-        raise Refused(f"there is no open run {run_id} in this cluster or on this machine")
+        return [_recover_orphan(connection, run_id, known_dead, sleep)]
     terms = _Terms(accept_foreign, within, stop or Stop(), state_directory, sleep)
     return [
         _recover(connection, each, terms, known_dead=known_dead, with_left=with_left)
@@ -133,64 +91,17 @@ def recover(
     ]
 
 
-def find(connection: Connection, directory: Path | None) -> list[Found]:
-    """
-    All journals for this cluster, read and checked.
-
-    Raises:
-        Refused: one is of another version or cluster, or holds what npol does not write.
-    """
-    uid = cluster_uid(connection)
-    in_cluster = chunks_of_runs(connection)
-    found = []
-    for run_id in sorted({*in_cluster, *localfile.runs(directory)}):
-        here = localfile.read(run_id, directory)
-        each = _read(run_id, tuple(in_cluster.get(run_id, ())), here)
-        if each is None or (each.header.cluster_uid != uid and not each.chunks):
-            continue  # a file of this machine about another cluster
-        if each.header.cluster_uid != uid:
-            raise Refused(f"the journal of run {run_id} was written for another cluster")
-        found.append(each)
-    return found
-
-
-def _read(run_id: str, chunks: tuple[Object, ...], here: Lines) -> Found | None:
-    there, broken = read_chunks(chunks)
-    lines = merged(there, here)
-    journal = journal_of(lines)
-    header = journal.header
-    if header is None:
-        if chunks:
-            raise Refused(f"the journal of run {run_id} has lost its beginning")
-        return None
-    missing = sorted(set(range(1, max(lines) + 1)) - set(lines))
-    damage = f"{len(missing) or broken} entries cannot be read" if missing or broken else ""
-    run = OpenRun(
-        run_id=run_id,
-        story=header.story,
-        started=header.started,
-        host=header.host,
-        pid=header.pid,
-        user=header.user,
-        namespaces=journal.namespaces,
-        left=journal.left is not None,
-        local=not chunks,
-        damage=damage if missing or not here else "",
-    )
-    return Found(run, header, chunks, lines, journal)
-
-
-def left_runs(connection: Connection) -> list[OpenRun]:
-    """The runs whose changes were meant to stay, by the journals in the cluster."""
-    found = []
-    for run_id, chunks in chunks_of_runs(connection).items():
-        try:
-            each = _read(run_id, tuple(chunks), {})
-        except Refused:  # of another version: `npol recover` says so
-            continue
-        if each is not None and each.run.left:
-            found.append(each.run)
-    return found
+def _recover_orphan(
+    connection: Connection, run_id: str, known_dead: bool, sleep: Callable[[float], None]
+) -> Recovery:
+    locks = orphans.locks_of(connection, run_id)
+    if not locks:
+        raise Refused(f"there is no open run {run_id} in this cluster or on this machine")
+    run = orphans.run_of_locks(run_id, locks)
+    if not known_dead and orphans.alive(connection, locks, sleep):
+        return Recovery(run=run, skipped=f"{run}: it still renews its locks", alive=True)
+    done = orphans.release(connection, run_id, locks)
+    return Recovery(run=run, result=done.result, ours_left=done.ours_left)
 
 
 @dataclass(frozen=True, slots=True)
@@ -280,30 +191,3 @@ def _judged(done: Restoration, found: Found, *, accept: bool) -> Restoration:
         text = f"the journal is damaged: {found.run.damage}; look before you accept that"
         done = done.with_problems([Problem(text=text, ours=False)])
     return done.accepting_foreign() if accept and not done.ours_left else done
-
-
-def conclude(
-    connection: Connection, writer: JournalWriter, lock: Lock, run_id: str, done: Restoration
-) -> Restoration:
-    """
-    After a restore: pods, locks and journal go as far as the restore got.
-
-    The journal stays while anything differs; the locks stay while it is the run's doing, so
-    that nobody takes a half restored namespace for a baseline.
-    """
-    pods = delete_debug_pods(connection, writer.says.namespaces, run_id, within=PODS_WITHIN)
-    done = done.with_problems([Problem(text=text, ours=True) for text in pods])
-    if not done.ours_left:
-        lock.release()
-    if done.complete:
-        writer.remove()
-    else:
-        lock.stop()
-        writer.flush()
-    return done
-
-
-def conclude_left(connection: Connection, writer: JournalWriter, lock: Lock, run_id: str) -> None:
-    """After `leave`: pods and locks go, the journal stays for `npol rollback`."""
-    delete_debug_pods(connection, writer.says.namespaces, run_id, within=PODS_WITHIN)
-    lock.release()

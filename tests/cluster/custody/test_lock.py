@@ -6,9 +6,10 @@ import time
 
 import pytest
 
-from harness.cluster.custody import lock as locks
+from harness.cluster.custody import leases as locks
 from harness.cluster.custody import opening, process
-from harness.cluster.custody.lock import Lock, watch_renewals
+from harness.cluster.custody.leases import watch_renewals
+from harness.cluster.custody.lock import Lock
 from harness.cluster.custody.process import Identity
 from harness.cluster.custody.recovery import exit_code, recover
 from harness.errors import LockHeld

@@ -4,7 +4,8 @@ import pytest
 
 from harness.cluster.custody import localfile
 from harness.cluster.custody.configmaps import read_chunks
-from harness.cluster.custody.records import Action, journal_of
+from harness.cluster.custody.lines import journal_of
+from harness.cluster.custody.records import Action
 from harness.cluster.objects import PODS
 from tests.cluster.custody.cluster import STATE, pod, policy
 from tests.cluster.custody.scripted import work

@@ -1,0 +1,40 @@
+"""After a restore: pods, locks and journal go, as far as the restore got."""
+
+from __future__ import annotations
+
+from harness.cluster.connection import Connection
+from harness.cluster.custody.journal import JournalWriter
+from harness.cluster.custody.lock import Lock
+from harness.cluster.custody.pods import delete_debug_pods
+from harness.cluster.custody.restore import Restoration
+from harness.cluster.custody.verify import Problem
+
+PODS_WITHIN = 15.0
+"""Seconds that debug pods may take to be gone."""
+
+
+def conclude(
+    connection: Connection, writer: JournalWriter, lock: Lock, run_id: str, done: Restoration
+) -> Restoration:
+    """
+    After a restore: pods, locks and journal go as far as the restore got.
+
+    The journal stays while anything differs; the locks stay while it is the run's doing, so
+    that nobody takes a half restored namespace for a baseline.
+    """
+    pods = delete_debug_pods(connection, writer.says.namespaces, run_id, within=PODS_WITHIN)
+    done = done.with_problems([Problem(text=text, ours=True) for text in pods])
+    if not done.ours_left:
+        lock.release()
+    if done.complete:
+        writer.remove()
+    else:
+        lock.stop()
+        writer.flush()
+    return done
+
+
+def conclude_left(connection: Connection, writer: JournalWriter, lock: Lock, run_id: str) -> None:
+    """After `leave`: pods and locks go, the journal stays for `npol rollback`."""
+    delete_debug_pods(connection, writer.says.namespaces, run_id, within=PODS_WITHIN)
+    lock.release()
