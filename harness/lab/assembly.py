@@ -21,7 +21,7 @@ from harness.lab.controllers import controllers
 from harness.lab.kubeconfig import write_kubeconfig
 from harness.lab.listeners import api_for_pods, serve_kubelets
 from harness.lab.net.dns import NameServer
-from harness.lab.net.names import Names
+from harness.lab.net.names import SLICES, Names
 from harness.lab.net.network import Network
 from harness.lab.net.nft import NftError
 from harness.lab.net.places import PLACES
@@ -122,16 +122,20 @@ async def _start(parts: _Parts, tasks: asyncio.TaskGroup) -> None:
 
 async def _complete(store: Store) -> None:
     """Wait until all pods of the system are ready and the name server is behind its Service."""
-    waiting = set(system.PODS)
-    async for event in store.subscribe("pods"):
-        if _ready(event.object):
-            waiting -= {_app(event.object)}
-        if not waiting:
-            break
-    async for event in store.subscribe("endpointslices.discovery.k8s.io"):
-        labels = event.object["metadata"].get("labels") or {}
-        if labels.get("kubernetes.io/service-name") == "kube-dns" and event.object["endpoints"]:
-            break
+    waiting = set(system.NEEDED)
+    with contextlib.closing(store.subscribe("pods", SLICES)) as subscription:
+        async for event in subscription:
+            if event.resource == SLICES:
+                waiting -= {system.DNS_SLICE} if _serves_names(event.object) else set()
+            elif _ready(event.object):
+                waiting -= {_app(event.object)}
+            if not waiting:
+                return
+
+
+def _serves_names(piece: Obj) -> bool:
+    labels = piece["metadata"].get("labels") or {}
+    return labels.get("kubernetes.io/service-name") == "kube-dns" and bool(piece.get("endpoints"))
 
 
 def _app(pod: Obj) -> str:

@@ -180,7 +180,7 @@ def _spawn(
     log = os.open(directory / "lab.log", os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
     try:
         return subprocess.Popen(
-            [*command, "-m", "harness.lab", settings["id"], json.dumps(settings)],
+            [*command, "-P", "-m", "harness.lab", settings["id"], json.dumps(settings)],
             stdin=subprocess.DEVNULL,
             stdout=log,
             stderr=log,

@@ -24,8 +24,9 @@ NAMESPACES = ("default", "kube-system", "kube-public", "kube-node-lease", OUTSID
 CLUSTER_DNS = "10.96.0.10"
 KUBERNETES = "10.96.0.1"
 DNS_LABELS = {"k8s-app": "kube-dns"}
-PODS = ("kube-dns", *(place.name for place in PLACES))
-"""Those that have to be ready in a complete cluster, by their labels `k8s-app` or PLACE."""
+DNS_SLICE = "endpoints of kube-dns"
+NEEDED = ("kube-dns", DNS_SLICE, *(place.name for place in PLACES))
+"""What a complete cluster has: ready pods by their labels `k8s-app` or PLACE, and names."""
 DNS_PORTS = (("dns", "UDP"), ("dns-tcp", "TCP"))
 TOOLBOX = "registry.k8s.io/e2e-test-images/agnhost:2.53"
 MEMORY = "8Gi"

@@ -187,6 +187,7 @@ def test_kubelets_listen_on_their_nodes(user):
 
 
 def test_deny_all_is_silence_and_goes_again(user):
+    assert user.run("client", f"ping -c1 -W1 {user.ips['far']}")[1] == 0
     with user.policy(DENY_ALL):
         assert user.curl("client", f"http://{user.ips['far']}:8080/") == DENIED
         assert user.run("client", "dig +time=1 +tries=1 far")[1] == 9
@@ -214,6 +215,17 @@ def test_name_resolution_alone_can_be_allowed(user):
         assert user.run("client", "dig +short +search far")[1] == 0
         assert user.run("client", "dig +tcp +time=1 +tries=1 far")[1] == 9
         assert user.curl("client", f"http://{user.ips['far']}:8080/") == DENIED
+
+
+def test_all_pods_are_not_the_api_server(user):
+    rules = """
+      podSelector: {matchLabels: {app: client}}
+      policyTypes: [Egress]
+      egress: [{to: [{namespaceSelector: {}}]}]
+    """
+    with user.policy(rules):
+        assert user.curl("client", "http://far/hostname") == "far"
+        assert user.run("client", "curl -s -k -m 1 https://kubernetes.default/version")[1] == 28
 
 
 def test_policies_name_the_pods_port(user):

@@ -277,13 +277,17 @@ def test_a_named_port_that_nobody_has_allows_nothing(net):
     assert net.probe("a1", "b1") == "timeout"
 
 
-def test_a_named_port_has_a_protocol(net):
+@pytest.mark.parametrize(("declared", "outcome"), [("UDP", "open"), ("TCP", "timeout")])
+def test_a_named_port_has_a_protocol(net, declared, outcome):
+    net.pod("odd", ports=[{"name": "echo", "containerPort": 8081, "protocol": declared}])
     net.policy(
-        podSelector=named("b1"),
+        podSelector=named("odd"),
         policyTypes=IN,
-        ingress=[{"ports": [{"port": "web", "protocol": "UDP"}]}],
+        ingress=[{"ports": [{"port": "echo", "protocol": "UDP"}]}],
     )
-    assert net.probe("a1", "b1") == "timeout"
+    answer = net.probe("a1", "odd", 8081, "UDP")
+    net.ask("remove_pod", name="odd")
+    assert answer == outcome
 
 
 def test_an_ip_block_outside_opens_only_that(net):
