@@ -316,6 +316,23 @@ def test_a_machine_without_user_namespaces_refuses_with_the_reason():
     assert "Traceback" not in done.stdout
 
 
+@pytest.mark.lab
+def test_an_ordinary_user_can_have_a_lab():
+    script = (
+        "import os\n"
+        "from harness.lab.session import Lab\n"
+        "with Lab.start() as lab: print(os.getuid(), lab.running)\n"
+    )
+    ordinary = ["unshare", "--user", "--map-user=1000", "--map-group=1000"]
+    done = subprocess.run(
+        [*ordinary, sys.executable, "-c", script],
+        capture_output=True,
+        text=True,
+        env={**os.environ, "PYTHONPATH": ROOT},
+    )
+    assert done.stdout == "1000 True\n", done.stderr
+
+
 @pytest.mark.parametrize("wrong", [{"nodes": 0}, {"nodes": 10}, {"enforcement_delay": -1.0}])
 def test_options_out_of_range_are_refused(wrong):
     with pytest.raises(ValueError, match=r"nodes|delay"):
