@@ -120,7 +120,7 @@ def _port(dice: random.Random) -> dict[str, Any]:
 
 
 def measure(name: str, limit: float, job: Callable[[], object]) -> bool:
-    """The best of three runs against a limit, in seconds of CPU: what a quiet machine would take."""
+    """The best of three runs against a limit, in seconds of CPU: a quiet machine needs no more."""
     times = []
     for _ in range(3):
         started = time.process_time()
