@@ -67,7 +67,7 @@ class Discovery:
         return {"kind": "APIGroupList", "apiVersion": "v1", "groups": groups}
 
     def _list(self, found: list[Resource]) -> Any:
-        rows = [row for r in found for row in _rows(r)]
+        rows = [row for r in sorted(found, key=lambda r: r.plural) for row in _rows(r)]
         return {
             "kind": "APIResourceList",
             "apiVersion": "v1",

@@ -251,6 +251,13 @@ def _start_of(token: str) -> tuple[str, str]:
 
 def _check_kind(kind: Resource, body: Obj, known: Set[str]) -> None:
     version, name = body.get("apiVersion"), body.get("kind")
+    if kind.custom and not (version and name):
+        missing = "Kind" if not name else "apiVersion"
+        shown = json.dumps(body)
+        raise errors.bad_request(
+            f"the object provided is unrecognized (must be of type {kind.kind}): Object "
+            f"'{missing}' is missing in '{shown}' ({shown[:30]} ...)"
+        )
     if version and version not in known:
         scheme = 'in scheme "pkg/runtime/scheme.go:110"'
         raise errors.bad_request(

@@ -26,9 +26,10 @@ class Logs:
             StatusError: 400 for a container that is not there or has not started.
         """
         pod = self._registry.get("pods", call.namespace, call.info.name)
-        container = containers.chosen(pod, call.request.query.get("container", ""))
-        if not pod["spec"].get("nodeName"):  # nobody has written anything yet
-            return web.Response(content_type="text/plain")
+        wanted = call.request.query.get("container", "")
+        if not wanted and not pod["spec"].get("nodeName"):
+            return web.Response(status=204)  # nobody has written anything yet
+        container = containers.chosen(pod, wanted)
         _check_started(pod, container)
         try:
             lines = self._runtime.logs(

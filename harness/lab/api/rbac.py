@@ -35,37 +35,54 @@ class Authorizer:
         self._store = store
 
     def allows(self, user: User, wanted: Attributes) -> bool:
-        if user.is_admin:
-            return True
-        return any(_permits(rule, wanted) for rule in self.rules(user, wanted.namespace))
+        return user.is_admin or bool(self.reason(user, wanted))
+
+    def reason(self, user: User, wanted: Attributes) -> str:
+        """Which binding allows it; empty when none does, and for the administrator."""
+        for binding, subject in self._bindings(user, wanted.namespace):
+            if any(_permits(rule, wanted) for rule in self._rules_of(binding)):
+                return _told(binding, subject)
+        return ""
 
     def rules(self, user: User, namespace: str) -> Iterator[Rule]:
         """All rules that hold for a user in a namespace, or cluster-wide when it is empty."""
         if user.is_admin:
             yield {"verbs": ["*"], "apiGroups": ["*"], "resources": ["*"]}
             yield {"verbs": ["*"], "nonResourceURLs": ["*"]}
-        for binding in self._store.list(f"clusterrolebindings.{_GROUP}"):
-            if _binds(binding, user):
-                yield from self._rules_of(binding, "")
-        if not namespace:
-            return
-        for binding in self._store.list(f"rolebindings.{_GROUP}", namespace):
-            if _binds(binding, user):
-                yield from self._rules_of(binding, namespace)
+        for binding, _ in self._bindings(user, namespace):
+            yield from self._rules_of(binding)
 
-    def _rules_of(self, binding: Obj, namespace: str) -> list[Rule]:
-        reference = binding["roleRef"]
+    def _bindings(self, user: User, namespace: str) -> Iterator[tuple[Obj, Obj]]:
+        """The bindings that name a user, each with the subject that does."""
+        found = self._store.list(f"clusterrolebindings.{_GROUP}")
+        if namespace:
+            found += self._store.list(f"rolebindings.{_GROUP}", namespace)
+        for binding in found:
+            home = binding["metadata"].get("namespace", "")
+            for subject in binding.get("subjects") or []:
+                if _is_subject(subject, home, user):
+                    yield binding, subject
+                    break
+
+    def _rules_of(self, binding: Obj) -> list[Rule]:
+        reference, home = binding["roleRef"], binding["metadata"].get("namespace")
         if reference["kind"] == "Role":
-            role = self._store.get(f"roles.{_GROUP}", namespace, reference["name"])
+            role = self._store.get(f"roles.{_GROUP}", home, reference["name"])
         else:
             role = self._store.get(f"clusterroles.{_GROUP}", None, reference["name"])
         return list((role or {}).get("rules") or [])
 
 
-def _binds(binding: Obj, user: User) -> bool:
-    return any(
-        _is_subject(subject, binding["metadata"].get("namespace", ""), user)
-        for subject in binding.get("subjects") or []
+def _told(binding: Obj, subject: Obj) -> str:
+    head, reference = binding["metadata"], binding["roleRef"]
+    name = f"{head['name']}/{head['namespace']}" if "namespace" in head else head["name"]
+    kind = "RoleBinding" if "namespace" in head else "ClusterRoleBinding"
+    whom = subject["name"]
+    if subject["kind"] == "ServiceAccount":
+        whom = f"{whom}/{subject.get('namespace') or head.get('namespace', '')}"
+    return (
+        f'RBAC: allowed by {kind} "{name}" of {reference["kind"]} "{reference["name"]}" '
+        f'to {subject["kind"]} "{whom}"'
     )
 
 

@@ -72,7 +72,8 @@ def negotiate(accept: str) -> Form:
     raise StatusError(
         406,
         "NotAcceptable",
-        "only the following media types are accepted: application/json",
+        "406: Not Acceptable\n\nAvailable representations: application/json",
+        {},
     )
 
 

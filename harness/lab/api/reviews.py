@@ -7,7 +7,11 @@ from typing import Any
 from harness.lab.api.rbac import Attributes, Authorizer
 from harness.lab.api.users import AUTHENTICATED, Tokens, User
 from harness.lab.registry import errors
+from harness.lab.resources import Resource
 from harness.lab.store import Obj
+
+NAMELESS = Resource(group="authorization.k8s.io", plural="", kind="")
+"""What the server calls a review in its complaints."""
 
 
 class Reviews:
@@ -18,7 +22,7 @@ class Reviews:
         self._tokens = tokens
 
     def answer(self, plural: str, obj: Obj, user: User, namespace: str) -> Obj:
-        spec = obj.setdefault("spec", {})
+        spec = obj.get("spec") or {}
         obj.setdefault("metadata", {})
         if plural == "selfsubjectreviews":
             obj["status"] = {"userInfo": _user_info(user)}
@@ -33,11 +37,10 @@ class Reviews:
         return obj
 
     def _access(self, user: User, spec: Obj) -> Obj:
-        allowed = self._authorizer.allows(user, _attributes(spec))
-        status: Obj = {"allowed": allowed}
-        if user.is_admin:
-            return {**status, "reason": "the lab's administrator may do everything"}
-        return status
+        wanted = _attributes(spec)
+        reason = self._authorizer.reason(user, wanted)
+        status: Obj = {"allowed": self._authorizer.allows(user, wanted)}
+        return status | ({"reason": reason} if reason else {})
 
     def _rules(self, user: User, namespace: str) -> Obj:
         if not namespace:
@@ -66,7 +69,8 @@ def _attributes(spec: Obj) -> Attributes:
     asked: dict[str, Any] = spec.get("resourceAttributes") or {}
     if bool(paths) == bool(asked):
         rule = "exactly one of nonResourceAttributes or resourceAttributes must be specified"
-        raise errors.bad_request(rule)
+        cause = errors.invalid_value("spec.resourceAttributes", "null", rule)
+        raise errors.invalid(NAMELESS, "", [cause])
     if paths:
         return Attributes(verb=paths.get("verb", ""), path=paths.get("path", ""))
     return Attributes(

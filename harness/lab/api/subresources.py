@@ -18,6 +18,7 @@ from harness.lab.store import Obj, copied
 from harness.selectors import spell
 
 SCALE = Resource(group="autoscaling", plural="scales", kind="Scale")
+TOKEN = Resource(group="authentication.k8s.io", plural="tokenrequests", kind="TokenRequest")
 MIN_TOKEN_SECONDS = 600
 UNDONE = {
     "attach": "attach",
@@ -118,7 +119,7 @@ class Subresources:
         if seconds < MIN_TOKEN_SECONDS:
             rule = "may not specify a duration less than 10 minutes"
             cause = errors.invalid_value("spec.expirationSeconds", seconds, rule)
-            raise errors.invalid(call.resource, call.info.name, [cause])
+            raise errors.invalid(TOKEN, "", [cause])
         metadata = account["metadata"]
         token, expires = self._tokens.issue(
             metadata["namespace"], metadata["name"], metadata["uid"], seconds

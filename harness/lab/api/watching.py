@@ -19,7 +19,6 @@ BOOKMARK_EVERY = 60.0
 """Seconds. Real servers tell the revision about once a minute, too."""
 LONGEST = (1800, 3600)
 """Seconds that a watch without `timeoutSeconds` lasts at most, at random in between."""
-INITIAL_END = "k8s.io/initial-events-end"
 
 
 class Watches:
@@ -68,8 +67,10 @@ class _Watch:
             self._kind, query.get("labelSelector", ""), query.get("fieldSelector", "")
         )
         self._bookmarks = call.flag("allowWatchBookmarks")
-        self._initial = call.flag("sendInitialEvents")
+        _refuse_streamed_lists(call)
         self._seconds = call.number("timeoutSeconds") or random.randint(*LONGEST)
+        version = query.get("resourceVersion", "")
+        self._start = 0 if version in ("", "0") else _revision(version)
         self._subscription: Subscription | None = None
 
     def close(self) -> None:
@@ -77,18 +78,16 @@ class _Watch:
             self._subscription.close()
 
     async def lines(self) -> AsyncIterator[Obj]:
-        store, version = self._registry.store, self._call.request.query.get("resourceVersion", "")
+        store = self._registry.store
         revision = store.revision
         try:
-            if self._initial or version in ("", "0"):
+            if not self._start:
                 for obj in store.list(self._kind.name, self._call.namespace):
                     if self._selection.holds(obj):
                         yield self._line("ADDED", obj)
-                if self._initial and self._bookmarks:
-                    yield self._bookmark(revision, {INITIAL_END: "true"})
                 self._subscription = store.follow(self._kind.name, revision)
             else:
-                self._subscription = store.follow(self._kind.name, _revision(version))
+                self._subscription = store.follow(self._kind.name, self._start)
         except Gone as gone:
             error = errors.StatusError(410, "Expired", str(gone))
             yield {"type": "ERROR", "object": error.status()}
@@ -104,7 +103,7 @@ class _Watch:
                 event = await asyncio.wait_for(anext(subscription), min(left, BOOKMARK_EVERY))
             except TimeoutError:
                 if self._bookmarks:
-                    yield self._bookmark(self._registry.store.revision, {})
+                    yield self._bookmark()
                 continue
             except StopAsyncIteration:
                 return
@@ -141,10 +140,10 @@ class _Watch:
             shown = obj
         return {"type": type, "object": shown}
 
-    def _bookmark(self, revision: int, annotations: Obj) -> Obj:
-        metadata: Obj = {"resourceVersion": str(revision), "creationTimestamp": None}
-        if annotations:
-            metadata["annotations"] = annotations
+    def _bookmark(self) -> Obj:
+        """The revision up to which the client has seen everything."""
+        revision = str(self._registry.store.revision)
+        metadata: Obj = {"resourceVersion": revision, "creationTimestamp": None}
         kind = self._kind
         obj: Obj = {"kind": kind.kind, "apiVersion": kind.api_version, "metadata": metadata}
         if self._form.kind == "Table":
@@ -156,8 +155,18 @@ class _Watch:
 
 
 def _revision(version: str) -> int:
-    try:
-        return int(version)
-    except ValueError as wrong:
-        cause = errors.invalid_value("resourceVersion", version, str(wrong))
-        raise errors.invalid_options("ListOptions", cause) from wrong
+    if not version.isdecimal():
+        why = f'strconv.ParseUint: parsing "{version}": invalid syntax'
+        cause = errors.invalid_value("resourceVersion", version, why)
+        raise errors.StatusError(500, "", f"{cause.field}: {cause.message}")
+    return int(version)
+
+
+def _refuse_streamed_lists(call: Call) -> None:
+    """Clients that try one (KEP-3157) fall back to a list and a watch, as at 1.33 itself."""
+    if "sendInitialEvents" in call.request.query:
+        rule = (
+            "sendInitialEvents is forbidden for watch unless the WatchList feature gate is enabled"
+        )
+        cause = errors.field_forbidden("sendInitialEvents", rule)
+        raise errors.invalid_options("ListOptions", cause)

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from harness.lab.registry import custom
+from harness.lab.registry import custom, structural
 from harness.lab.registry.errors import no_such_resource
+from harness.lab.registry.kinds import Strategy, strategy_of
 from harness.lab.registry.schema import Struct, type_of
 from harness.lab.resources import RESOURCES, Resource
 from harness.lab.store import Obj, Store
@@ -34,6 +35,17 @@ class Catalogue:
         """What a definition wants to see in `kubectl get`."""
         definition = self._definitions.get(kind.name)
         return custom.columns_of(definition) if definition else ()
+
+    def strategy(self, kind: Resource) -> Strategy:
+        """A custom resource's is its schema."""
+        definition = self._definitions.get(kind.name)
+        if definition is None:
+            return strategy_of(kind.name)
+        schema = custom.schema_of(definition)
+        return Strategy(
+            default=lambda obj: structural.fill_defaults(schema, obj),
+            validate=lambda obj: structural.check(schema, obj),
+        )
 
     def define(self, definition: Obj) -> None:
         kind = custom.resource_of(definition)

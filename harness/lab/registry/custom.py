@@ -89,8 +89,13 @@ def resource_of(definition: Obj) -> Resource:
     )
 
 
+def schema_of(definition: Obj) -> Obj:
+    """The structural schema; empty when there is none."""
+    return (_stored(definition).get("schema") or {}).get("openAPIV3Schema") or {}
+
+
 def type_of(definition: Obj) -> Struct:
-    schema = (_stored(definition).get("schema") or {}).get("openAPIV3Schema")
+    schema = schema_of(definition)
     return custom_type(schema, definition["spec"]["names"]["kind"]) if schema else UNKNOWN
 
 

@@ -48,9 +48,9 @@ class WrongType(Exception):
 class Decoder:
     """Decodes one object; `unknown` collects the paths of fields that its type lacks."""
 
-    def __init__(self, *, keep_empty: bool = False) -> None:
+    def __init__(self, *, custom: bool = False) -> None:
         self.unknown: list[str] = []
-        self._keep_empty = keep_empty
+        self._custom = custom
 
     def struct(self, type: Struct, value: Any, path: str = "", trail: str = "") -> dict[str, Any]:
         """
@@ -77,7 +77,7 @@ class Decoder:
 
     def _keeps_empty(self, type: Struct) -> bool:
         """Custom resources keep what they are given, but their metadata is the API's."""
-        return self._keep_empty and type.name != "ObjectMeta"
+        return self._custom and type.name != "ObjectMeta"
 
     def _omitted(self, owner: Struct, key: str, value: Any) -> bool:
         if value is None:
@@ -94,6 +94,8 @@ class Decoder:
         kind = resolved(type)
         if value is None:
             return None
+        if self._custom and not path.startswith("metadata") and not _descends(kind, value):
+            return value  # mistyped or not: that is for the schema's own check to say
         if isinstance(kind, Scalar):
             return _scalar(kind.name, value, where)
         if isinstance(kind, ListOf):
@@ -111,6 +113,13 @@ class Decoder:
             k: self.value(kind.value, v, f"{path}.{k}", f"{trail}.{k}", where)
             for k, v in value.items()
         }
+
+
+def _descends(kind: Type, value: Any) -> bool:
+    """Whether there is something inside a value that its type knows more of."""
+    if isinstance(kind, ListOf):
+        return isinstance(value, list)
+    return isinstance(kind, MapOf | Struct) and isinstance(value, dict)
 
 
 @functools.cache

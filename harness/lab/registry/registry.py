@@ -20,7 +20,7 @@ from harness.lab.registry.allocation import Allocator
 from harness.lab.registry.applying import applicable
 from harness.lab.registry.catalogue import Catalogue
 from harness.lab.registry.decode import Decoder, WrongType
-from harness.lab.registry.kinds import Strategy, strategy_of
+from harness.lab.registry.kinds import Strategy
 from harness.lab.registry.managed import APPLY, UPDATE, Manager
 from harness.lab.registry.patches import PatchType
 from harness.lab.resources import Resource
@@ -28,6 +28,7 @@ from harness.lab.store import Obj, Store, copied
 
 OWN = "npol-lab"
 """The field manager of the lab's own controllers."""
+BINDING = Resource(plural="pods/binding", kind="Binding")
 CONDITIONAL = ("leases.coordination.k8s.io", "poddisruptionbudgets.policy", custom.DEFINITIONS)
 """Kinds that are not updated without a resourceVersion (`AllowUnconditionalUpdate`)."""
 
@@ -65,7 +66,7 @@ class Registry:
 
     def decode(self, kind: Resource, obj: Any) -> tuple[Obj, list[str]]:
         """The object in the server's form, and the paths of fields that its kind lacks."""
-        decoder = Decoder(keep_empty=kind.custom)
+        decoder = Decoder(custom=kind.custom)
         try:
             return decoder.struct(self.catalogue.type(kind), obj), decoder.unknown
         except WrongType as wrong:
@@ -109,7 +110,7 @@ class Registry:
         return metadata.timestamp(self._now())
 
     def _strategy(self, kind: Resource) -> Strategy:
-        return strategy_of(kind.name)
+        return self.catalogue.strategy(kind)
 
     def _prepare(self, kind: Resource, new: Obj) -> None:
         """What is filled in after the defaults, before anything is refused."""
@@ -235,10 +236,10 @@ class Registry:
         pod = self.get("pods", namespace, name)
         if "deletionTimestamp" in pod["metadata"]:
             why = f"pod {name} is being deleted, cannot be assigned to a host"
-            raise errors.conflict(kind, name, why)
+            raise errors.conflict(BINDING, name, why)
         if pod["spec"].get("nodeName"):
             why = f'pod {name} is already assigned to node "{pod["spec"]["nodeName"]}"'
-            raise errors.conflict(kind, name, why)
+            raise errors.conflict(BINDING, name, why)
         pod["spec"]["nodeName"] = node
         conditions = pod.setdefault("status", {}).setdefault("conditions", [])
         conditions[:] = [c for c in conditions if c["type"] != "PodScheduled"]

@@ -46,7 +46,7 @@ def _count(*keys: str) -> Column:
     def read(obj: Obj) -> int:
         return sum(len(obj.get(k) or {}) for k in keys)
 
-    return Column("Data", read, type="integer")
+    return Column("Data", read)
 
 
 def _event_object(event: Obj) -> str:
@@ -116,7 +116,7 @@ CLUSTER: dict[str, tuple[Column, ...]] = {
     "secrets": (NAME, Column("Type", at("type")), _count("data"), AGE),
     "serviceaccounts": (
         NAME,
-        Column("Secrets", lambda o: len(o.get("secrets") or []), type="integer"),
+        Column("Secrets", lambda o: len(o.get("secrets") or [])),
         AGE,
     ),
     "events": (

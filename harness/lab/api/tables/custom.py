@@ -6,14 +6,14 @@ import re
 from collections.abc import Sequence
 from typing import Any
 
-from harness.lab.api.tables.column import AGE, NAME, Column, since
+from harness.lab.api.tables.column import NAME, Column, age, since
 from harness.lab.store import Obj
 
 STEP = re.compile(r"\.?([^.\[\]]+)|\[(\d+)\]|\[\?\(@\.(\w+)\s*==\s*['\"]([^'\"]*)['\"]\)\]")
 
 
 def custom_columns(wanted: Sequence[Obj]) -> tuple[Column, ...]:
-    return (NAME, *map(_column, wanted)) if wanted else (NAME, AGE)
+    return (NAME, *map(_column, wanted)) if wanted else (NAME, Column("Age", age, type="date"))
 
 
 def _column(definition: Obj) -> Column:

@@ -33,8 +33,13 @@ def _statuses(pod: Obj, key: str = "containerStatuses") -> list[Obj]:
 
 
 def pod_ready(pod: Obj) -> str:
-    ready = sum(1 for s in _statuses(pod) if s.get("ready"))
-    return f"{ready}/{len(pod['spec'].get('containers') or [])}"
+    """Sidecars count, other init containers do not."""
+    spec = pod["spec"]
+    initial = spec.get("initContainers") or []
+    sidecars = {c["name"] for c in initial if c.get("restartPolicy") == "Always"}
+    aside = [s for s in _statuses(pod, "initContainerStatuses") if s["name"] in sidecars]
+    ready = sum(1 for s in (*_statuses(pod), *aside) if s.get("ready"))
+    return f"{ready}/{len(spec.get('containers') or []) + len(sidecars)}"
 
 
 def pod_status(pod: Obj) -> str:
@@ -174,8 +179,8 @@ WORKLOADS: dict[str, tuple[Column, ...]] = {
     "deployments.apps": (
         NAME,
         Column("Ready", _ready_of),
-        _of_status("Up-to-date", "updatedReplicas"),
-        _of_status("Available", "availableReplicas"),
+        Column("Up-to-date", at("status", "updatedReplicas", default=0)),
+        Column("Available", at("status", "availableReplicas", default=0)),
         AGE,
         *CONTAINERS,
         SELECTOR,
