@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from harness.lab.controllers.controller import Controller
+from harness.lab.controllers.daemonsets import DaemonSets
 from harness.lab.controllers.deployments import Deployments
 from harness.lab.controllers.endpoints import Endpoints
 from harness.lab.controllers.endpointslices import EndpointSlices, MirroredSlices
@@ -12,6 +13,7 @@ from harness.lab.controllers.jobs import Jobs
 from harness.lab.controllers.namespaces import Namespaces, RootCertificates, ServiceAccounts
 from harness.lab.controllers.replicasets import ReplicaSets
 from harness.lab.controllers.scheduler import Scheduler
+from harness.lab.controllers.statefulsets import StatefulSets
 from harness.lab.registry import Registry
 
 
@@ -27,6 +29,8 @@ def controllers(registry: Registry, *, ca: str) -> list[Controller]:
         RootCertificates(registry, ca=ca),
         Deployments(registry),
         ReplicaSets(registry),
+        DaemonSets(registry),
+        StatefulSets(registry),
         Jobs(registry),
         Scheduler(registry),
         EndpointSlices(registry),

@@ -11,7 +11,7 @@ from pathlib import Path
 from harness.lab.node import mounts
 from harness.lab.node.tools import SYSTEM, programs
 
-TOOLSETS = ("none", "debian", "network", "nginx", "busybox")
+TOOLSETS = ("none", "debian", "network", "nginx", "python", "busybox")
 DEVICES = ("null", "zero", "full", "random", "urandom", "tty")
 INSIDE = "/.lab"
 """Where containers find it. Whatever an image has is a link to something below."""

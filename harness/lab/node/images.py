@@ -75,6 +75,12 @@ IMAGES = (
         toolset="network",
         entrypoint=("curl",),
     ),
+    Image(
+        repositories=("library/python",),
+        behaviour="process",
+        toolset="python",
+        cmd=("python3",),
+    ),
     *(
         Image(repositories=(repository,), behaviour="process", toolset="network", cmd=cmd)
         for repository, cmd in _TOOLS.items()

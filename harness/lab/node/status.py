@@ -123,6 +123,8 @@ def _conditions(pod: Obj, seen: Seen, phase: str, now: str) -> Conditions:
         {"type": "Ready", **ready},
         {"type": "ContainersReady", **containers},
     ]
+    if "PodScheduled" not in old:  # nobody scheduled it: its node was given
+        fresh.append({"type": "PodScheduled", "status": "True"})
     stamped = [_stamped(condition, old.get(condition["type"]), now) for condition in fresh]
     return stamped + [c for kind, c in old.items() if kind not in OWNED]
 

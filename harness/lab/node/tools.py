@@ -48,15 +48,16 @@ def programs(toolset: str) -> dict[str, str]:
     """
     Names in the image's PATH and the host's programs behind them.
 
-    `toolset`: "debian", "network", "nginx", "busybox" or "none". What the host does
+    `toolset`: "debian", "network", "nginx", "python", "busybox" or "none". What the host does
     not have is left out.
     """
     if toolset == "none":
         return {}
-    if toolset == "busybox":
+    if toolset == "busybox" and applets():
         return _links(dict.fromkeys((*applets(), "busybox"), "busybox"))
-    names = BASE + {"network": NETWORK, "nginx": ("nginx",)}.get(toolset, ())
-    return _links({name: name for name in names})
+    more = {"network": NETWORK, "nginx": ("nginx",), "python": ("python3",)}.get(toolset, ())
+    alias = {"python": "python3"} if toolset == "python" else {}
+    return _links({name: name for name in BASE + more} | alias)
 
 
 def _links(wanted: dict[str, str]) -> dict[str, str]:
