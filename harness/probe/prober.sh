@@ -104,7 +104,7 @@ facts() { # what is here: NAME=VALUE lines
     while IFS="$IFS$tab" read -r word value _; do
         [ "$word" != nameserver ] || fact nameserver "$value"
     done </etc/resolv.conf
-    for tool in base64 nc ncat bash curl wget dig nslookup getent ping /agnhost; do
+    for tool in base64 nc bash curl wget dig nslookup getent ping /agnhost; do
         ! command -v $tool >/dev/null || fact tool $tool
     done
     ! timeout 5 true || fact tool timeout

@@ -83,10 +83,10 @@ def _unresolved(words: str) -> Reading | None:
 
 
 def read_curl_why(ended: Ended, probe: Probe) -> Reading | None:
-    """`curl -v` after a 7: the system's own error stands behind `failed:`."""
+    """`curl -v` after a 7: the system's own error stands behind these words."""
     for line in ended.words.split("\n"):
-        _, failed, reason = line.partition(" failed: ")
-        said = outcome_of(reason) if failed else None
+        reason = re.search(r" failed: (.*)|Immediate connect fail for [^ ]+: (.*)", line)
+        said = outcome_of(reason[0]) if reason else None
         if said:
             return Reading(outcome=said, detail=one_line(line.removeprefix("* ")))
     return None
