@@ -77,6 +77,7 @@ def prove_enforcement(
                     namespaces=[STATE_NAMESPACE],
                     story="canary",
                     disposable=disposable,
+                    recover_stale=True,
                     wait=LOCK_WAIT,
                     stop=stop,
                 )

@@ -52,21 +52,22 @@ class Right:
         return f"{self.verb} {what}{named} {place}"
 
 
-READ = ("get", "list")
-CLUSTER = (Rule(group="", resources=("namespaces",), verbs=READ),)
+CLUSTER = (Rule(group="", resources=("namespaces",), verbs=("get", "list")),)
 """Labels of namespaces decide what selectors select, so all of them are read."""
 
+SYSTEM = "kube-system"
+"""Read in every mode: the cluster's name server lives there, and most policy engines do."""
+
+LIST = ("list",)
 READING = (
-    Rule(group="networking.k8s.io", resources=("networkpolicies",), verbs=READ),
-    Rule(group="", resources=("pods", "services"), verbs=READ),
-    Rule(group="discovery.k8s.io", resources=("endpointslices",), verbs=READ),
-    Rule(group="apps", resources=("deployments", "statefulsets", "daemonsets"), verbs=READ),
+    Rule(group="networking.k8s.io", resources=("networkpolicies",), verbs=LIST),
+    Rule(group="", resources=("pods", "services"), verbs=LIST),
+    Rule(group="discovery.k8s.io", resources=("endpointslices",), verbs=LIST),
+    Rule(group="apps", resources=("deployments", "statefulsets", "daemonsets"), verbs=LIST),
 )
 PROBING = (
-    Rule(group="apps", resources=("replicasets",), verbs=READ),
-    Rule(group="policy", resources=("poddisruptionbudgets",), verbs=READ),
-    Rule(group="", resources=("events",), verbs=("list",)),
-    Rule(group="", resources=("pods",), verbs=("create", "delete")),
+    Rule(group="", resources=("events",), verbs=LIST),  # why a debug pod does not start
+    Rule(group="", resources=("pods",), verbs=("get", "create", "delete")),
     # A WebSocket's GET needs `get` before Kubernetes 1.35 and `create` from then on
     # (kubernetes#134577).
     Rule(group="", resources=("pods/exec",), verbs=("get", "create")),
@@ -82,7 +83,7 @@ WRITING = (
     Rule(
         group="networking.k8s.io",
         resources=("networkpolicies",),
-        verbs=("create", "update", "delete"),
+        verbs=("get", "create", "update", "delete"),
     ),
 )
 LABELLING = (Rule(group="", resources=("pods",), verbs=("patch",)),)
@@ -130,9 +131,9 @@ def rights(mode: Mode, namespaces: Collection[str], *, labels: bool = False) -> 
 
 
 def places(mode: Mode, namespaces: Collection[str]) -> list[str]:
-    """The namespaces, and the state namespace for modes that keep a journal."""
+    """The namespaces, the system's, and the state namespace for modes that keep a journal."""
     own = {STATE_NAMESPACE} if mode is not Mode.READ_ONLY else set()
-    return sorted({*namespaces, *own})
+    return sorted({*namespaces, SYSTEM, *own})
 
 
 def _singly(rule: Rule, namespace: str) -> Iterator[Right]:

@@ -67,6 +67,8 @@ def test_manifests_bind_every_role_to_the_account():
         ("ClusterRoleBinding", ""),
         ("Role", "dev"),
         ("RoleBinding", "dev"),
+        ("Role", "kube-system"),
+        ("RoleBinding", "kube-system"),
         ("Role", "npol-system"),
         ("RoleBinding", "npol-system"),
         ("Role", "qa"),
