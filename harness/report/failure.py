@@ -16,6 +16,7 @@ from harness.model.expectation import Outcome, Verdict
 from harness.model.probe import Answer, PodRef
 from harness.model.result import CheckResult, Evidence, FlowResult, Role
 from harness.report.escape import safe, short
+from harness.report.summary import span
 
 WIDTH = 100
 _LABEL = 11
@@ -67,9 +68,9 @@ def failure_parts(
 
 
 def _check_parts(result: CheckResult) -> list[Part]:
-    said = f"expected {safe(result.expected)}   seen {safe(result.seen) or 'nothing'}"
     return [
-        Part("", (f"{result.at.file}:{result.at.line}   {said}",)),
+        Part("", (f"{result.at.file}:{result.at.line}",)),
+        *_claim(result),
         Part("why", (safe(result.reason),) if result.reason else ()),
     ]
 
@@ -78,7 +79,8 @@ def _flow_parts(result: FlowResult, context: str) -> list[Part]:
     controls = [e for e in result.evidence if e.role in _CONTROLS]
     asked = [e for e in result.evidence if e.role not in _CONTROLS]
     return [
-        Part("", (_claim(result),)),
+        Part("", (f"{result.at.file}:{result.at.line}   {_flow(result)}",)),
+        *_claim(result),
         Part("why", (safe(result.reason),) if result.reason else ()),
         Part("source", tuple(_pod(p) for p in (result.source_pod,) if p)),
         Part("target", tuple(_few([_pod(p) for p in result.target_pods], 4, "pods"))),
@@ -91,10 +93,15 @@ def _flow_parts(result: FlowResult, context: str) -> list[Part]:
     ]
 
 
-def _claim(result: FlowResult) -> str:
-    flow = f"{safe(result.source)} {arrow(result)} {target(result)}"
-    words = f"expected {safe(result.expected)}   seen {safe(result.seen) or 'nothing'}"
-    return f"{result.at.file}:{result.at.line}   {flow}   {words}"
+def _claim(result: FlowResult | CheckResult) -> list[Part]:
+    return [
+        Part("expected", (safe(result.expected),)),
+        Part("seen", (safe(result.seen) or "nothing",)),
+    ]
+
+
+def _flow(result: FlowResult) -> str:
+    return f"{safe(result.source)} {arrow(result)} {target(result)}"
 
 
 def is_lookup(result: FlowResult) -> bool:
@@ -124,9 +131,9 @@ def _few(lines: Sequence[str], most: int, what: str) -> list[str]:
 
 def _timing(result: FlowResult) -> str:
     rounds = f"{result.rounds} round{'s' if result.rounds != 1 else ''}"
-    text = f"{rounds} in {result.settled_after:.1f} s"
-    if result.enforced_after is not None:
-        text += f"; the last wrong outcome {result.enforced_after:.1f} s after the change"
+    text = f"{rounds} in {span(result.settled_after)}"
+    if result.enforced_after:
+        text += f"; the last wrong outcome {span(result.enforced_after)} after the change"
     return text
 
 
@@ -148,17 +155,18 @@ def seen(answer: Answer) -> str:
 
 
 def _seconds(answer: Answer) -> str:
-    if not answer.seconds:
-        return "      "
-    return f"{answer.seconds:4.1f} s" if answer.seconds >= 1 else f"{answer.seconds * 1000:3.0f} ms"
+    return f"{span(answer.seconds) if answer.seconds else '':>6}"
 
 
 def _detail(answer: Answer) -> str:
+    """The tool's own words, where they say more than the outcome."""
+    if answer.outcome is Outcome.TIMEOUT:
+        return ""
     if answer.addresses:
         return short(", ".join(answer.addresses), 60)
     said = answer.detail if answer.outcome is not Outcome.OPEN else answer.body
-    tool = f"{answer.tool}: " if answer.tool and said else ""
-    return short(f"{tool}{said}", 100)
+    named = not said or not answer.tool or said.startswith(f"{answer.tool}:")
+    return short(said if named else f"{answer.tool}: {said}", 100)
 
 
 _DIAGNOSES = {
@@ -208,17 +216,18 @@ def _telling(result: FlowResult, asked: Sequence[Evidence]) -> list[Evidence]:
 
 def _laid_out(part: Part, width: int) -> Iterator[str]:
     label = f"  {part.label:<{_LABEL}}" if part.label else "  "
+    blank = " " * len(label)
+    bullet = "- " if len(part.lines) > 1 else ""
     for number, line in enumerate(part.lines):
-        head = label if number == 0 else " " * len(label)
+        head = label if number == 0 else blank
         if part.literal:
             yield head + line
-        else:
-            yield from textwrap.wrap(
-                line,
-                width=max(width, 40),
-                initial_indent=head,
-                subsequent_indent=" " * len(label),
-                break_long_words=False,
-                break_on_hyphens=False,
-                drop_whitespace=True,
-            )
+            continue
+        yield from textwrap.wrap(
+            line,
+            width=max(width, 40),
+            initial_indent=head + bullet,
+            subsequent_indent=blank + " " * len(bullet),
+            break_long_words=False,
+            break_on_hyphens=False,
+        )

@@ -16,11 +16,11 @@ from harness.report.summary import (
     cluster_line,
     cost_line,
     counted,
+    enforced,
     enforcement_line,
     failures,
     last_line,
     restore_line,
-    slowest,
 )
 
 
@@ -38,8 +38,8 @@ def to_html(reports: Sequence[StoryReport]) -> str:
         grid=grid,
         heading=heading,
         legend=LEGEND,
+        enforced=enforced,
         restore_line=restore_line,
-        slowest=slowest,
         tone_of=tone_of,
     )
     template = files("harness.report").joinpath("report.html.j2").read_text(encoding="utf-8")

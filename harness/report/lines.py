@@ -17,11 +17,11 @@ from harness.report.summary import (
     Result,
     cost_line,
     counted,
+    enforced,
     enforcement_line,
     failures,
     last_line,
     restore_line,
-    slowest,
 )
 
 INDENT = "  "
@@ -101,8 +101,8 @@ def _why_skipped(result: Result) -> Line:
 def _count(results: Sequence[Result], flows: Sequence[FlowResult]) -> Line:
     wrong = any(not r.passed for r in results)
     pieces = [Piece(INDENT), Piece(counted(results), Tone.WRONG if wrong else Tone.OPEN)]
-    if (seconds := slowest(flows)) is not None:
-        pieces.append(Piece(f"   enforced within {seconds:.1f} s", Tone.FAINT))
+    if took := enforced(flows):
+        pieces.append(Piece(f"   {took}", Tone.FAINT))
     return tuple(pieces)
 
 
@@ -129,8 +129,8 @@ def ending_lines(report: StoryReport, width: int, *, rerun: str = "") -> Iterato
     if restored := restore_line(report.restore):
         fine = report.restore is None or report.restore.complete
         yield (Piece(restored, Tone.PLAIN if fine else Tone.WRONG),)
-    if enforced := enforcement_line(report.cluster):
-        yield (Piece(enforced, Tone.FAINT),)
+    if known := enforcement_line(report.cluster):
+        yield (Piece(known, Tone.FAINT),)
     for note in report.cluster.notes if report.cluster else ():
         yield (Piece(f"note: {safe(note)}", Tone.FAINT),)
     yield (Piece(f"{counted(report.results)} in {cost_line(report)}"),)

@@ -18,11 +18,11 @@ from harness.report.summary import (
     Result,
     cost_line,
     counted,
+    enforced,
     enforcement_line,
     failures,
     last_line,
     restore_line,
-    slowest,
 )
 
 MOST_BYTES = 1_000_000
@@ -70,8 +70,8 @@ def _step(step: StepResult) -> Iterator[str]:
     for label, text in (("skipped", step.skipped), ("error", step.error)):
         if text:
             yield f"- {label}: {markdown(text)}"
-    if (seconds := slowest(step.flows)) is not None:
-        yield f"- enforced within {seconds:.1f} s"
+    if took := enforced(step.flows):
+        yield f"- {took}"
     if table := grid(step.flows):
         yield ""
         yield from _table(table)

@@ -71,12 +71,26 @@ def last_line(report: StoryReport) -> str:
 
 def cost_line(report: StoryReport) -> str:
     """What the run took."""
-    return f"{report.seconds:.1f} s, {report.execs} execs, {report.requests} API requests"
+    execs = "1 exec" if report.execs == 1 else f"{report.execs} execs"
+    return f"{report.seconds:.1f} s, {execs}, {report.requests} API requests"
 
 
 def failures(report: StoryReport) -> list[Result]:
     """Every result that is not as expected, in the order of the story."""
     return [r for r in report.results if not r.passed]
+
+
+def enforced(results: Iterable[FlowResult]) -> str:
+    """`enforced within 0.4 s`; "" where nothing was changed."""
+    seconds = slowest(results)
+    if seconds is None:
+        return ""
+    return f"enforced within {span(seconds)}" if seconds else "enforced at once"
+
+
+def span(seconds: float) -> str:
+    """`40 ms`, `2.1 s`."""
+    return f"{seconds:.1f} s" if seconds >= 1 else f"{seconds * 1000:.0f} ms"
 
 
 def slowest(results: Iterable[FlowResult]) -> float | None:

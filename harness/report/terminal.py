@@ -64,4 +64,5 @@ class Terminal:
     def _show(self, lines: Iterable[Line]) -> None:
         for line in lines:
             text = Text.assemble(*((p.text, _STYLES[p.tone]) for p in line))
+            text.rstrip()
             self._console.print(text, soft_wrap=True, overflow="ignore", no_wrap=True)

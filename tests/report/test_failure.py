@@ -14,24 +14,26 @@ from harness.report.failure import failure_text
 
 TEXT = """\
 TOO OPEN: frontend loses the database
-  shop.npol.yaml:31   frontend -> db:5432   expected deny   seen open
+  shop.npol.yaml:31   frontend -> db:5432
+  expected   deny
+  seen       open
   why        open: ClusterIP 10.96.1.2:5432, pod db-0 10.244.2.9:5432
   source     shop/npol-frontend-1 (10.244.1.7, node worker-1)
   target     shop/db-0 (10.244.2.9, node worker-2)
   asked      15 rounds in 30.2 s; the last wrong outcome 30.0 s after the change
   evidence   name db.shop.svc.cluster.local.  open       3 ms  10.96.1.2
              ClusterIP 10.96.1.2:5432         open      41 ms
-             pod db-0 10.244.2.9:5432         timeout   2.0 s  curl: (28) Connection timed out after 2001 milliseconds
+             pod db-0 10.244.2.9:5432         timeout   2.0 s
   controls   itself, 10.244.1.7  refused    1 ms
   predicted  allow: packets do what the policies say, the story says otherwise: mend the policy, or
              the story
-  policies   shop/deny selects no pod: it wants app=database, shop/db-0 has app=db
-             (manifests/deny.yaml:7)
-             no other policy selects shop/db-0 for Ingress
+  policies   - shop/deny selects no pod: it wants app=database, shop/db-0 has app=db
+               (manifests/deny.yaml:7)
+             - no other policy selects shop/db-0 for Ingress
   by hand    kubectl exec --context kind-dev -n shop npol-frontend-1 -- curl -sS -m 2 telnet://10.96.1.2:5432
              kubectl exec --context kind-dev -n shop npol-frontend-1 -- curl -sS -m 2 telnet://10.244.2.9:5432
   again      pytest 'shop.npol.yaml::deny all::frontend loses the database'
-"""  # noqa: E501
+"""
 
 
 def test_a_failure_is_explained_from_claim_to_command(failure):
@@ -80,7 +82,9 @@ def test_a_probe_that_did_not_run_leaves_out_what_is_not_known(flow):
 
     assert failure_text(broken) == (
         "UNKNOWN: frontend -> db:5432\n"
-        "  shop.npol.yaml:31   frontend -> db:5432   expected deny   seen error\n"
+        "  shop.npol.yaml:31   frontend -> db:5432\n"
+        "  expected   deny\n"
+        "  seen       error\n"
         "  why        no exec"
     )
 
@@ -88,7 +92,7 @@ def test_a_probe_that_did_not_run_leaves_out_what_is_not_known(flow):
 def test_a_lookup_is_a_question(flow):
     lookup = flow(name="x", target="db.shop", expected="dns timeout", verdict=Verdict.TOO_OPEN)
 
-    assert "frontend ? db.shop   expected dns timeout   seen open" in failure_text(lookup)
+    assert "frontend ? db.shop\n  expected   dns timeout\n  seen       open" in failure_text(lookup)
 
 
 def test_a_failed_check_says_what_was_wanted_and_found():
@@ -104,7 +108,9 @@ def test_a_failed_check_says_what_was_wanted_and_found():
 
     assert failure_text(check, rerun="npol run shop.npol.yaml") == (
         "WRONG ANSWER: endpoints shop/db\n"
-        "  shop.npol.yaml:9   expected port 5432   seen 0 ready on no port\n"
+        "  shop.npol.yaml:9\n"
+        "  expected   port 5432\n"
+        "  seen       0 ready on no port\n"
         "  why        Service db does not exist\n"
         "  again      npol run shop.npol.yaml"
     )
@@ -118,7 +124,7 @@ def test_much_evidence_is_cut_and_says_so(failure):
     text = failure_text(replace(failure, evidence=many, target_pods=failure.target_pods * 9))
 
     assert "             and 28 more" in text
-    assert "             and 5 more pods" in text
+    assert "             - and 5 more pods" in text
 
 
 def test_a_container_is_named_in_the_command(failure):
@@ -138,3 +144,28 @@ def test_nothing_from_the_cluster_reaches_the_terminal_raw(failure):
 
     assert text.replace("\n", "").isprintable()
     assert r"a\x1b[2J\rb\u202e" in text
+
+
+REFUSED = Answer(key="k", tool="curl", outcome=Outcome.REFUSED, detail="curl: (7) refused")
+
+
+@pytest.mark.parametrize(
+    ("answer", "line"),
+    [
+        pytest.param(REFUSED, "x refused curl: (7) refused", id="tool-named-once"),
+        pytest.param(
+            replace(REFUSED, detail="no route"), "x refused curl: no route", id="tool-named"
+        ),
+        pytest.param(
+            replace(REFUSED, outcome=Outcome.OPEN, status=504, body="Gateway", seconds=1.25),
+            "x http 504 1.2 s curl: Gateway",
+            id="body",
+        ),
+        pytest.param(replace(REFUSED, outcome=Outcome.TIMEOUT), "x timeout", id="silence"),
+    ],
+)
+def test_evidence_holds_the_words_of_the_tool(failure, answer, line):
+    evidence = (Evidence(role=Role.POD, subject="x", answer=answer),)
+    words = failure_text(replace(failure, evidence=evidence)).split()
+
+    assert f" evidence {line} predicted " in " ".join(words)

@@ -34,11 +34,13 @@ deny all
   stranger              ?    -
   frontend ? db.shop  dns timeout
   skipped: there is no place called internet here
-  2 of 4 as expected, 1 too open, 1 unknown, 1 skipped   enforced within 0.2 s
+  2 of 4 as expected, 1 too open, 1 unknown, 1 skipped   enforced within 200 ms
 """
 ENDING = """\
 UNKNOWN: stranger -> web:80/tcp  (step deny all)
-  shop.npol.yaml:31   stranger -> web:80   expected deny   seen refused
+  shop.npol.yaml:31   stranger -> web:80
+  expected   deny
+  seen       refused
   why        web refused at once: nothing listens, which is no proof of a policy
 
 restored in 1.2 s, 3 of 3 flows as before
