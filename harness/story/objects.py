@@ -14,7 +14,8 @@ from typing import Any
 from harness.documents import Dialect, Document, Path, load
 from harness.errors import Mistake, Mistakes, Position
 from harness.model.story import Manifest
-from harness.story.grammar import NotValid, cidr, namespace, object_name, shown
+from harness.story.addresses import cidr
+from harness.story.grammar import NotValid, namespace, object_name, shown
 
 NAMESPACED = frozenset(
     {

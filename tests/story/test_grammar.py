@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from harness.story import grammar
+from harness.story import addresses, grammar
 from harness.story.grammar import NotValid
 
 CHECKS = [
@@ -20,8 +20,8 @@ CHECKS = [
     grammar.label_key,
     grammar.label_value,
     grammar.host,
-    grammar.address,
-    grammar.cidr,
+    addresses.address,
+    addresses.cidr,
     grammar.image,
     grammar.tag,
     grammar.workload,
@@ -51,10 +51,10 @@ def test_addresses_come_out_in_canonical_form(ip):
     mapped = ip.version == 6 and (ip.ipv4_mapped or ip.scope_id)
     if mapped:
         with pytest.raises(NotValid):
-            grammar.address(str(ip))
+            addresses.address(str(ip))
     else:
-        assert grammar.address(ip.exploded) == str(ip)
-        assert grammar.address(f"[{ip}]") == str(ip)
+        assert addresses.address(ip.exploded) == str(ip)
+        assert addresses.address(f"[{ip}]") == str(ip)
 
 
 @given(st.ip_addresses(), st.integers(0, 140))
@@ -66,13 +66,13 @@ def test_networks_are_right_or_come_with_the_right_one(ip, length):
     except ValueError:
         fine = False
     if fine:
-        assert grammar.cidr(text) == text
+        assert addresses.cidr(text) == text
         return
     with pytest.raises(NotValid) as caught:
-        grammar.cidr(text)
+        addresses.cidr(text)
     meant = re.fullmatch(r"did you mean '(.*)'\?", caught.value.hint)
     if meant:
-        assert grammar.cidr(meant[1]) == meant[1]
+        assert addresses.cidr(meant[1]) == meant[1]
     else:
         assert length > ip.max_prefixlen
 

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import os
+import subprocess
+import sys
 
 import pytest
 
@@ -257,3 +259,21 @@ def test_a_misspelt_path_of_a_story_names_the_nearest(tmp_path, monkeypatch):
 
     with pytest.raises(InputError, match=r"try: did you mean 'shop\.npol\.yaml'\?"):
         load_story("shpo.npol.yaml")
+
+
+def test_loading_speaks_to_nobody(story, monkeypatch):
+    def refuse(*args: object) -> None:
+        raise AssertionError("a story was loaded over the network")
+
+    monkeypatch.setattr("socket.socket.connect", refuse)
+
+    assert story(DESIGN, APPS).name == "baseline"
+
+
+def test_loading_needs_no_client_of_a_cluster():
+    script = "import sys, harness.story; print(*sys.modules)"
+    done = subprocess.run(
+        [sys.executable, "-c", script], capture_output=True, text=True, check=True
+    )
+
+    assert not {"kubernetes", "websocket", "rich", "pytest"} & set(done.stdout.split())

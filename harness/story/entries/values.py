@@ -14,7 +14,7 @@ from pydantic import (
 )
 
 from harness.model.expectation import WORDS
-from harness.story import grammar
+from harness.story import addresses, grammar
 
 
 class Entry(BaseModel):
@@ -40,7 +40,7 @@ Tag = Annotated[
     WithJsonSchema({"type": "string", "pattern": "^[A-Za-z][A-Za-z0-9_-]*$"}),
 ]
 Host = Annotated[str, AfterValidator(grammar.host)]
-Address = Annotated[str, AfterValidator(grammar.address)]
+Address = Annotated[str, AfterValidator(addresses.address)]
 HttpPath = Annotated[
     str,
     AfterValidator(grammar.http_path),
