@@ -26,9 +26,12 @@ def test_the_last_pods_go_first(cluster, live, workload):
         changed = cluster.get(STS, "db")
         changed["spec"]["replicas"] = 1
         cluster.registry.update(STS, changed)
+        await cluster.settle()
+        going = [p for p in cluster.pods() if "deletionTimestamp" in p["metadata"]]
         await cluster.all_ready()
+        return [p["metadata"]["name"] for p in going]
 
-    live(work, *ONLY)
+    assert live(work, *ONLY) == ["db-2"]
     assert cluster.names("pods") == ["db-0"]
 
 

@@ -84,14 +84,29 @@ def test_a_closed_readiness_gate_holds_the_pod_back_until_it_opens(node):
 
 
 def test_a_crashed_container_is_started_again_and_keeps_its_last_state(node):
+    """Its ports are free again by then, over UDP, too."""
+
     async def work():
-        node.create(containers=[netexec()])
+        node.create(containers=[netexec("--http-port=8080", "--udp-port=8081")])
         await node.until(node.ready)
         await get(node.pod()["status"]["podIP"], 8080, "/exit?code=3")
         await node.until(lambda: node.container()["restartCount"] == 1 and node.ready())
 
     live(node, work)
     assert node.container()["lastState"]["terminated"]["exitCode"] == 3
+
+
+def test_a_container_that_fails_its_liveness_probe_is_restarted(node):
+    probe = {"tcpSocket": {"port": 81}, "periodSeconds": 1, "failureThreshold": 1}
+
+    async def work():
+        node.create(containers=[netexec("--udp-port=8081", livenessProbe=probe)])
+        await node.until(lambda: node.container()["restartCount"] == 1 and node.ready())
+
+    live(node, work)
+    assert node.container()["lastState"]["terminated"]["exitCode"] == 2
+    killing = ("Normal", "Killing", "Container c failed liveness probe, will be restarted")
+    assert killing in node.events()
 
 
 def test_a_container_that_goes_on_crashing_backs_off(node):
