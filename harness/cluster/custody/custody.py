@@ -56,7 +56,7 @@ class Custody:
         self._marks = Marks(self._policies, self._given)
         self._pid = os.getpid()
         self._restoration: Restoration | None = None
-        self._left = False
+        self._left = self._committed = False
         self._closed = False
 
     @classmethod
@@ -246,6 +246,10 @@ class Custody:
             self._session.writer.write(Left(steps=tuple(steps)))
             self._left = True
 
+    def commit(self) -> None:
+        """Let the changes stay for good: the journal goes with `close`, and the way back."""
+        self._left = self._committed = True
+
     def close(self) -> None:
         """
         Pods, locks, journal and watchdog go; restores first, if nobody has.
@@ -273,6 +277,8 @@ class Custody:
         session, lock = self._session, self._lock
         if self._restoration is None:
             conclude_left(session.connection, session.writer, lock, session.run_id)
+            if self._committed:
+                session.writer.remove()
             return
         done = conclude(session.connection, session.writer, lock, session.run_id, self._restoration)
         if not done.complete:

@@ -26,7 +26,7 @@ from harness.errors import NpolError
 from tests.cluster.custody.cluster import pod, policy
 
 RUN = "struck"
-LEASE = 1.0
+LEASE = 0.4
 """Seconds; short, so that renewals happen while the run lasts."""
 
 
