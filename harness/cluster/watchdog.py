@@ -90,7 +90,7 @@ class Watchdog:
             self._process.wait(5.0)
 
     def _tell(self, data: bytes) -> None:
-        if self._process.stdin is not None:
+        if self._process.stdin is not None and not self._process.stdin.closed:
             with contextlib.suppress(OSError):  # it was killed: then nobody watches
                 self._process.stdin.write(data)
                 self._process.stdin.flush()
