@@ -69,7 +69,7 @@ def api_error(
     known: dict[str, Any] = {"status": reply.status, "reason": reason, "body": state}
     if reply.status == 401:
         return Forbidden(
-            f"the API server does not accept the credentials of user {user or '(none)'}",
+            f"the API server does not accept the credentials of user {user}",
             hint="they may have expired: log in again, then run this once more",
             **known,
         )

@@ -271,7 +271,7 @@ class Connection(Verbs):
         reply = self._persist(request, method, target, body, PATCHES.get(patch), repeatable)
         if not 200 <= reply.status < 300:
             login = self._login
-            user, secrets = login.context.user_name, login.secrets()
+            user, secrets = login.context.who, login.secrets()
             raise api_error(reply, request, user=user, secrets=secrets)
         try:
             return reply.json()

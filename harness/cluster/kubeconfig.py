@@ -47,6 +47,11 @@ class Context:
         return bool(self.cluster.get("insecure-skip-tls-verify"))
 
     @property
+    def who(self) -> str:
+        """The user and the file of its credentials, for messages."""
+        return f"{self.user_name or '(none)'} in {self.file}"
+
+    @property
     def exposed(self) -> bool:
         """Whether the file with the credentials can be read by every user of this machine."""
         return bool(os.stat(self.file).st_mode & stat.S_IROTH)

@@ -8,6 +8,7 @@ used up, the last one stays.
 from __future__ import annotations
 
 import asyncio
+import base64
 import functools
 import json
 import socket
@@ -88,6 +89,8 @@ class FakeApi:
 
     directory: Path
     token: str = "sesame-0123456789abcdef"
+    certificates: bool = False
+    """Whether clients sign in by certificate in place of the token."""
     script: dict[tuple[str, str], list[Handler]] = field(default_factory=dict)
     seen: list[Seen] = field(default_factory=list)
 
@@ -117,6 +120,9 @@ class FakeApi:
     async def _start(self):
         context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
         self._certificate.configure_cert(context)
+        if self.certificates:
+            context.verify_mode = ssl.CERT_REQUIRED
+            self.authority.configure_trust(context)
         app = web.Application(client_max_size=1 << 24)
         app.router.add_route("*", "/{path:.*}", self._answer)
         self._runner = web.AppRunner(app, access_log=None, shutdown_timeout=0.1)
@@ -147,13 +153,23 @@ class FakeApi:
                 json.loads(text) if text else None,
             )
         )
-        if request.headers.get("authorization") != f"Bearer {self.token}":
+        bearer = request.headers.get("authorization")
+        if not self.certificates and bearer != f"Bearer {self.token}":
             return await status(401, "Unauthorized", "Unauthorized")(request)
         answers = self.script.get((request.method, request.path))
         if not answers:
             return await status(404, "NotFound", f"nothing at {request.path}")(request)
         answer = answers.pop(0) if len(answers) > 1 else answers[0]
         return await answer(request)
+
+    def client_certificate(self):
+        """A user of a kubeconfig who signs in by certificate."""
+        made = self.authority.issue_cert("tester")
+        chain = b"".join(blob.bytes() for blob in made.cert_chain_pems)
+        return {
+            "client-certificate-data": base64.b64encode(chain).decode(),
+            "client-key-data": base64.b64encode(made.private_key_pem.bytes()).decode(),
+        }
 
     def kubeconfig(self, *, user=None, cluster=None, name="kubeconfig"):
         """A kubeconfig with the context `test`; user and cluster may be replaced in part."""

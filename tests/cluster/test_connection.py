@@ -4,11 +4,18 @@ from __future__ import annotations
 
 import pytest
 
-from harness.cluster.connection import ApiError, Forbidden, LostReply, Mode, Unreachable
+from harness.cluster.connection import (
+    ApiError,
+    Forbidden,
+    LostReply,
+    Mode,
+    Unreachable,
+    connect,
+)
 from harness.cluster.objects import NETWORK_POLICIES, PODS, Ref
 from harness.cluster.retry import Patience
 from harness.errors import ExitCode, InputError, NpolError, Refused
-from tests.cluster.fake_api import cut, mute, reply, reset, status
+from tests.cluster.fake_api import FakeApi, cut, mute, reply, reset, status
 
 POLICIES = "/apis/networking.k8s.io/v1/namespaces/dev/networkpolicies"
 ONE = f"{POLICIES}/deny"
@@ -229,6 +236,14 @@ def test_a_certificate_of_another_authority_is_refused_at_once(api, to, tmp_path
     assert api.seen == []
 
 
+def test_a_client_certificate_signs_in(tmp_path):
+    with FakeApi(tmp_path, certificates=True) as server:
+        server.on("GET", ONE, reply(body=POLICY))
+        kubeconfig = server.kubeconfig(user=server.client_certificate())
+
+        assert connect(kubeconfig=kubeconfig, context="test").get(REF)
+
+
 def test_an_expired_token_is_read_again_once(api, to, tmp_path):
     (tmp_path / "token").write_text("old")
     api.on("GET", ONE, reply(body=POLICY))
@@ -242,7 +257,7 @@ def test_an_expired_token_is_read_again_once(api, to, tmp_path):
 def test_credentials_that_stay_wrong_are_said_to_be(api, to):
     connection = to(kubeconfig=api.kubeconfig(user={"token": "wrong-0123456789"}))
 
-    with pytest.raises(Forbidden, match="does not accept the credentials of user tester") as caught:
+    with pytest.raises(Forbidden, match=r"the credentials of user tester in .*kubeconfig") as caught:
         connection.get(REF)
 
     assert caught.value.status == 401

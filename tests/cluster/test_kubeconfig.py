@@ -97,6 +97,11 @@ def test_a_missing_file_is_named(tmp_path):
         contexts(str(tmp_path / "nowhere"))
 
 
+def test_a_file_that_cannot_be_read_is_named(tmp_path):
+    with pytest.raises(InputError, match="the kubeconfig cannot be read: Is a directory"):
+        contexts(str(tmp_path))
+
+
 def test_a_missing_key_file_is_named(tmp_path):
     file = write(tmp_path / "a", user={"client-certificate": "c.pem", "client-key": "k.pem"})
 
