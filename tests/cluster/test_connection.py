@@ -257,7 +257,7 @@ def test_an_expired_token_is_read_again_once(api, to, tmp_path):
 def test_credentials_that_stay_wrong_are_said_to_be(api, to):
     connection = to(kubeconfig=api.kubeconfig(user={"token": "wrong-0123456789"}))
 
-    with pytest.raises(Forbidden, match=r"the credentials of user tester in .*kubeconfig") as caught:
+    with pytest.raises(Forbidden, match=r"credentials of user tester in .*kubeconfig") as caught:
         connection.get(REF)
 
     assert caught.value.status == 401
