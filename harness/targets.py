@@ -79,7 +79,8 @@ def absolute_name(name: str, source: Peer, inventory: Inventory) -> str:
 
 
 def _is_probe(pod: Obj) -> bool:
-    return "npol.dev/run" in (pod["metadata"].get("annotations") or {})
+    """Whether it is a debug pod of some run (`harness.probe.pods`)."""
+    return "npol.dev/peer" in (pod["metadata"].get("annotations") or {})
 
 
 def _backend(pod: PodRef, port: int) -> Backend:

@@ -40,7 +40,7 @@ SLICE = {
         {"addresses": ["10.244.1.3"], "conditions": {"ready": False}, "targetRef": {"uid": "w2"}},
     ],
 }
-PROBE = {"annotations": {"npol.dev/run": "1"}}
+PROBE = {"annotations": {"npol.dev/peer": "web"}}
 NODES = (
     {
         "metadata": {"name": "n1"},

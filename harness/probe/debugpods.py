@@ -158,4 +158,6 @@ class DebugPods:
         return [f"pod {namespace}/{p['metadata']['name']}" for p in pods if self._is_ours(p)]
 
     def _is_ours(self, obj: Obj) -> bool:
-        return (obj["metadata"].get("annotations") or {}).get(RUN) == self._run_id
+        """Whether it is a debug pod of this run; pods of `given` carry the run's id, too."""
+        annotations = obj["metadata"].get("annotations") or {}
+        return annotations.get(RUN) == self._run_id and PEER in annotations
