@@ -51,7 +51,6 @@ async def _run(settings: Settings, keeper: socket.socket) -> None:
         async with asyncio.TaskGroup() as tasks:
             await _start(_Parts(settings, keeper), tasks)
             _tell(settings, {"ready": True})
-            os.close(settings["teller"])
     except* NftError as errors:
         what = "; ".join(str(error) for error in errors.exceptions)
         _tell(settings, {"refused": f"nft does not accept the lab's rules: {what}", "hint": NEEDS})
@@ -59,9 +58,11 @@ async def _run(settings: Settings, keeper: socket.socket) -> None:
 
 
 def _tell(settings: Settings, news: dict[str, Any]) -> None:
-    """To `Lab.start`, which has stopped listening when all is up."""
-    with contextlib.suppress(OSError):
-        os.write(settings["teller"], json.dumps(news).encode() + b"\n")
+    """To `Lab.start`, once: when all is up it listens no more."""
+    teller = settings.pop("teller", None)
+    if teller is not None:
+        os.write(teller, json.dumps(news).encode() + b"\n")
+        os.close(teller)
 
 
 class _Parts:

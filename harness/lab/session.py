@@ -29,6 +29,7 @@ PREFIX = "npol-lab-"
 PATIENCE = 60.0
 """Seconds in which a lab must be ready, also on a machine under heavy load."""
 FAREWELL = 5.0
+"""Seconds in which the last process must have ended; then it is killed."""
 YOUNG = 10.0
 NAMESPACES = ("--user", "--map-root-user", "--mount", "--pid", "--net", "--ipc", "--uts")
 
@@ -101,10 +102,12 @@ class Lab:
             "teller": teller,
             **asdict(options),
         }
-        process = _spawn(settings, directory, passed)
-        for handle in (lock, lifeline, parent, teller):
-            os.close(handle)
-        listener.close()
+        with listener:
+            try:
+                process = _spawn(settings, directory, passed)
+            finally:
+                for handle in (lock, lifeline, parent, teller):
+                    os.close(handle)
         lab = cls(id, directory, process)
         lab._held = [held]
         undo.callback(lab.stop)
@@ -117,9 +120,11 @@ class Lab:
     def _wait_until_ready(self, news: int) -> None:
         """One line of JSON comes when it is ready, or nothing but the pipe's end."""
         deadline, message = time.monotonic() + PATIENCE, b""
+        poll = select.poll()  # unlike select, it takes any descriptor's number
+        poll.register(news, select.POLLIN)
         while not message.endswith(b"\n"):
             left = deadline - time.monotonic()
-            if left <= 0 or not select.select([news], [], [], left)[0]:
+            if left <= 0 or not poll.poll(left * 1000):
                 raise Refused(f"the lab was not ready within {PATIENCE:g} s", hint=self._tail())
             piece = os.read(news, 65536)
             if not piece:
