@@ -13,7 +13,7 @@ from harness.lab.net.resident import Resident
 from harness.lab.net.services import FROM_OUTSIDE, POD_RANGE, SERVE, UNSERVED
 
 
-class NoAddress(Exception):
+class NoAddress(OSError):
     """The node's range is used up."""
 
 

@@ -159,9 +159,11 @@ class Container:
         before, log = self.id, Log(clock=self.pod.host.clock, hide=image.hide)
         try:
             workload = await self.launcher.prepare(image, log)
-        except ConfigError as error:
+        except (ConfigError, OSError) as error:
+            known = isinstance(error, ConfigError)
+            reason = "CreateContainerConfigError" if known else "CreateContainerError"
             self._warn("Failed", f"Error: {error}")
-            self._set(waiting={"reason": "CreateContainerConfigError", "message": str(error)})
+            self._set(waiting={"reason": reason, "message": str(error)})
             await self._pause(PULL_AGAIN)
             return False
         self.id = secrets.token_hex(32)

@@ -87,7 +87,7 @@ class Pod:
 
     async def _keep(self) -> None:
         await self._mount()
-        self._sandbox = await self.host.network.add_pod(self.obj)
+        self._sandbox = await self._connect_pod()
         self.facts = PodFacts(pod_ip=self._sandbox.ip, host_ip=self.facts.host_ip)
         self.changed()
         deadline = self.obj["spec"].get("activeDeadlineSeconds")
@@ -112,6 +112,16 @@ class Pod:
                     self.recorder.warning(self.obj, "FailedMount", str(error))
             await asyncio.sleep(pause)
 
+    async def _connect_pod(self) -> Sandbox:
+        while True:
+            try:
+                return await self.host.network.add_pod(self.obj)
+            except OSError as error:
+                self.changed()
+                message = f"Failed to create pod sandbox: {error}"
+                self.recorder.warning(self.obj, "FailedCreatePodSandBox", message)
+            await asyncio.sleep(MOUNT_AGAIN)
+
     async def _work(self) -> None:
         """Cancelled when the pod is to end; the containers run on and get their grace."""
         for container in self.init:
@@ -125,6 +135,7 @@ class Pod:
 
     def _begin(self, container: Container) -> asyncio.Task[None]:
         task = asyncio.create_task(container.run())
+        task.add_done_callback(_report)
         self._tasks.append(task)
         return task
 
@@ -228,6 +239,12 @@ class Pod:
         for directory in (self.directory / "containers", self.directory):
             with contextlib.suppress(OSError):  # never made, or a mount in it would not go
                 directory.rmdir()
+
+
+def _report(task: asyncio.Task[None]) -> None:
+    """A defect in one container must not be silent."""
+    if not task.cancelled() and task.exception() is not None:
+        log.error("a container's task failed", exc_info=task.exception())
 
 
 def _conditions(obj: Obj) -> dict[str, str]:

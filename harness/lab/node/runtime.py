@@ -8,6 +8,7 @@ import os
 import secrets
 import signal
 from collections.abc import AsyncIterator
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from harness.lab.api.runtime import ExecFailed
@@ -117,6 +118,7 @@ class Runtime:
         if not tty:
             source = PIPE if stdin else asyncio.subprocess.DEVNULL
             return Execution(await spawn(pod.sandbox, root, command, stdin=source))
+        command = replace(command, env={"TERM": "xterm", **command.env})
         ours, theirs = open_terminal(pod.host.base.dev / "pts")
         try:
             process = await spawn(

@@ -276,3 +276,22 @@ def test_many_pods_are_ready_within_a_second(node):
         await node.until(lambda: all(node.ready(f"p{n}") for n in range(20)), within=1.0)
 
     live(node, work)
+
+
+def test_a_pod_without_a_network_waits_for_one(node):
+    """Such as a node whose addresses are used up."""
+    add_pod, refusals = node.network.add_pod, [OSError("no free address")]
+
+    async def full(pod):
+        if refusals:
+            raise refusals.pop()
+        return await add_pod(pod)
+
+    async def work():
+        node.network.add_pod = full
+        node.create(containers=[netexec()])
+        await node.until(node.ready)
+
+    live(node, work)
+    message = "Failed to create pod sandbox: no free address"
+    assert ("Warning", "FailedCreatePodSandBox", message) in node.events()
