@@ -85,8 +85,8 @@ class Api:
             return await self._answer(request)
         except StatusError as error:
             return error_response(error)
-        except web.HTTPException as plain:
-            return plain
+        except web.HTTPException:
+            raise
         except Exception as error:
             log.exception("%s %s", request.method, request.path)
             message = f"Internal error occurred: {error}"

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import json
 import os
+import re
 import shutil
 import socket
 import ssl
@@ -19,13 +21,16 @@ from typing import Any
 
 import pytest
 
-from harness.documents import dump
+from harness.documents import Dialect, dump, load
 from harness.lab.api import Api, ExecFailed, Tokens, issue
 from harness.lab.registry import Registry
 from harness.lab.store import Store
 
 ADMIN = "the-administrators-token"
 KUBECTL = shutil.which("kubectl")
+CORPUS = Path(__file__).parent / "corpus"
+Send = Callable[[str, str, bytes | None, str], tuple[int, bytes, list[str]]]
+"""(method, path, body, content type) to (status, body, warnings)."""
 
 
 class HostExecution:
@@ -135,8 +140,6 @@ class Cluster:
         headers: dict[str, str] | None = None,
         token: str | None = None,
     ) -> Answer:
-        import json
-
         data = body if isinstance(body, bytes) or body is None else json.dumps(body).encode()
         request = urllib.request.Request(self.url + path, data=data, method=method)
         request.add_header("Authorization", f"Bearer {self.token if token is None else token}")
@@ -188,13 +191,109 @@ class Answer:
 
     @property
     def json(self) -> Any:
-        import json
-
         return json.loads(self.raw)
 
     @property
     def message(self) -> str:
         return str(self.json["message"])
+
+
+@dataclass(frozen=True)
+class Request:
+    """One request of the corpus; `NS` stands for a namespace made for the purpose."""
+
+    id: str
+    method: str
+    path: str
+    body: bytes | None
+    type: str
+
+
+def requests_of_corpus() -> list[Request]:
+    """All requests, in the order in which they build on each other."""
+    found = []
+    for file in sorted(CORPUS.glob("*.yaml")):
+        for item in load(file.read_text(), file.name, Dialect.STORY)[0].data:
+            method, path = item["request"].split(" ", 1)
+            body = json.dumps(item["body"]).encode() if "body" in item else None
+            raw = item["raw"].encode() if "raw" in item else body
+            kind = item.get("type", "application/json")
+            found.append(Request(item["id"], method, path, raw, kind))
+    return found
+
+
+def _replay(send: Send, namespace: str) -> dict[str, Any]:
+    """The answers to all requests, without what differs from one server to the next."""
+
+    def ask(method: str, path: str, body: bytes | None, type: str) -> Any:
+        named = None if body is None else body.replace(b"NS", namespace.encode())
+        return send(method, path.replace("NS", namespace), named, type)
+
+    json_type = "application/json"
+    ask("POST", "/api/v1/namespaces", b'{"metadata":{"name":"NS"}}', json_type)
+    answers = {}
+    for place in ("NS", "NS-psa"):
+        account = b'{"metadata":{"name":"default"}}'
+        ask("POST", f"/api/v1/namespaces/{place}/serviceaccounts", account, json_type)
+    for request in requests_of_corpus():
+        code, body, warnings = ask(request.method, request.path, request.body, request.type)
+        if request.id == "psa-namespace":
+            account = b'{"metadata":{"name":"default"}}'
+            ask("POST", "/api/v1/namespaces/NS-psa/serviceaccounts", account, json_type)
+        shown = json.loads(body.decode().replace(namespace, "NS")) if _is_json(body) else ""
+        answer = {"code": code, "body": normal(shown)}
+        if warnings:
+            answer["warnings"] = [w.replace(namespace, "NS") for w in warnings]
+        answers[request.id] = answer
+    return answers
+
+
+def _is_json(body: bytes) -> bool:
+    return body.lstrip().startswith((b"{", b"["))
+
+
+OF_THE_SERVER = (
+    "uid",
+    "resourceVersion",
+    "creationTimestamp",
+    "deletionTimestamp",
+    "lastTransitionTime",
+    "time",
+    "clusterIP",
+    "nodePort",
+)
+NUMBERS = (
+    (re.compile(r"kube-api-access-\w{5}"), "kube-api-access-X"),
+    (re.compile(r"(?i)gen([-_])\w{5}\b"), "gen-X"),
+    (re.compile(r"\b[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f-]{22}\b"), "UID"),
+    (re.compile(r"record \(\d+\)"), "record (N)"),
+)
+
+
+def normal(value: Any) -> Any:
+    """JSON without names by chance, times and numbers that a server gives."""
+    if isinstance(value, dict):
+        result = {k: _kept(k, v) for k, v in value.items() if v is not None}
+        if value.get("kind") == "Status" and len(result.get("details", {}).get("causes", [])) > 1:
+            result["message"] = "(several causes, in no order)"
+        return result
+    if isinstance(value, list):
+        return [normal(v) for v in value]
+    if isinstance(value, str):
+        for pattern, instead in NUMBERS:
+            value = pattern.sub(instead, value)
+    return value
+
+
+def _kept(key: str, value: Any) -> Any:
+    if key in OF_THE_SERVER and value and value != "None":
+        return "X"
+    if key == "clusterIPs" and value != ["None"]:
+        return "X"
+    if key == "causes":
+        found = {json.dumps(normal(c), sort_keys=True) for c in value}
+        return [json.loads(c) for c in sorted(found)]
+    return normal(value)
 
 
 @contextlib.contextmanager
@@ -242,6 +341,11 @@ def _kubeconfig(port: int, authority: Path) -> Any:
 def cluster(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Cluster]:
     with serving(tmp_path_factory.mktemp("api")) as running:
         yield running
+
+
+@pytest.fixture(scope="session")
+def replay() -> Callable[[Send, str], dict[str, Any]]:
+    return _replay
 
 
 @pytest.fixture(scope="module")
