@@ -63,7 +63,7 @@ INVENTORY = Inventory(
             "ours",
             "10.244.1.6",
             labels={"app": "web"},
-            metadata={"annotations": {"npol.dev/run": "1"}},
+            metadata=PROBE,
         ),
         pod("far", "203.0.113.10", labels={"npol.dev/place": "internet"}),
     ),
