@@ -331,6 +331,7 @@ def test_curl_that_does_not_say_why_it_could_not_connect_is_asked_again():
             "* connect to 10.9.0.2 port 84 from 10.9.0.1 port 5 failed: No route to host",
             UNREACHABLE,
         ),
+        ("* Immediate connect fail for 10.7.0.1: Network is unreachable", UNREACHABLE),
     ],
 )
 def test_verbose_curl_says_why(line, outcome):

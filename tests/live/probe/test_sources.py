@@ -1,0 +1,216 @@
+"""Debug pods on a real cluster: they start, disturb nobody, tell when they cannot, and go."""
+
+from __future__ import annotations
+
+import time
+from concurrent.futures import ThreadPoolExecutor
+
+import pytest
+
+from harness.cluster.objects import DEPLOYMENTS, ENDPOINT_SLICES, NODES, PODS, Ref
+from harness.errors import NpolError, Position, Refused
+from harness.model.expectation import Outcome
+from harness.model.probe import Probe, ProbeKind
+from harness.model.story import Peer, PodSettings
+from harness.probe.pods import RUN
+from tests.live.conftest import wait_until
+from tests.live.probe.conftest import IMAGES, connect_probe, deny, pod, server, service
+
+pytestmark = pytest.mark.live
+
+
+def peer(place, name="web", **values):
+    values = {"labels": {"app": "web"}, **values}
+    return Peer(name=name, at=Position("story"), namespace=place.namespace, **values)
+
+
+def sleeper(place, name, **options):
+    return pod(place.namespace, name, IMAGES["netshoot"], command=["sleep", "600"], **options)
+
+
+@pytest.fixture(scope="module")
+def app(place):
+    """A Deployment `web` with a Service, at rest."""
+    template = server(place.namespace, "web")
+    container = template["spec"]["containers"][0]
+    container["readinessProbe"] = {"httpGet": {"path": "/healthz", "port": 80}, "periodSeconds": 1}
+    place.connection.create(service(place.namespace, "web", "web"))
+    place.connection.create(
+        {
+            "apiVersion": "apps/v1",
+            "kind": "Deployment",
+            "metadata": {"name": "web", "namespace": place.namespace},
+            "spec": {
+                "replicas": 2,
+                "selector": {"matchLabels": {"app": "web"}},
+                "template": {"metadata": {"labels": {"app": "web"}}, "spec": template["spec"]},
+            },
+        }
+    )
+    del template["spec"]["terminationGracePeriodSeconds"]
+    wait_until(lambda: len(ready_addresses(place)) == 2, "the Deployment to be ready")
+
+
+def ready_addresses(place):
+    return {
+        address
+        for slice_ in place.connection.list(ENDPOINT_SLICES, place.namespace)
+        for endpoint in slice_.get("endpoints") or ()
+        if endpoint["conditions"].get("ready")
+        for address in endpoint["addresses"]
+    }
+
+
+def deployment(place):
+    return place.connection.get(Ref(DEPLOYMENTS, place.namespace, "web"))
+
+
+def debug_pods(place):
+    pods = place.connection.list(PODS, place.namespace)
+    return [p for p in pods if RUN in (p["metadata"].get("annotations") or {})]
+
+
+def test_debug_pods_with_an_applications_labels_disturb_nobody(place, app):
+    before = ready_addresses(place)
+    began = time.monotonic()
+    with place.sources(peer(place, "one"), peer(place, "two")) as sources:
+        took = time.monotonic() - began
+        (answer,) = (
+            sources.prober("one").ask([connect_probe("k", min(before))], deadline=20).values()
+        )
+        time.sleep(2)  # a controller would have acted by now
+
+        assert answer.outcome is Outcome.OPEN
+        assert ready_addresses(place) == before
+        assert deployment(place)["status"]["replicas"] == 2
+        assert {p["metadata"]["ownerReferences"][0]["kind"] for p in debug_pods(place)} == {"Lease"}
+        assert not sources.pod("one").ready
+    assert took < 60
+    assert debug_pods(place) == []
+    assert deployment(place)["status"]["readyReplicas"] == 2
+
+
+def test_an_image_that_does_not_exist_fails_fast_and_leaves_nothing(place):
+    began = time.monotonic()
+    settings = PodSettings(image="docker.io/nicolaka/netshoot:no-such-tag")
+
+    with pytest.raises(Refused, match=r"ErrImagePull|ImagePullBackOff"):
+        place.sources(peer(place), settings=settings).start()
+    assert time.monotonic() - began < 60
+    assert debug_pods(place) == []
+
+
+def test_a_pod_that_fits_nowhere_is_told_with_the_schedulers_words(place):
+    settings = PodSettings(requests={"cpu": "1000"}, limits={"cpu": "1000"})
+
+    with pytest.raises(Refused, match=r"Unschedulable: .*nodes are available"):
+        place.sources(peer(place), settings=settings).start()
+    assert debug_pods(place) == []
+
+
+def test_a_service_that_publishes_what_is_not_ready_is_refused(place):
+    publishing = service(place.namespace, "publishing", "published")
+    publishing["spec"]["publishNotReadyAddresses"] = True
+    place.connection.create(publishing)
+
+    with pytest.raises(Refused, match="publishes addresses that are not ready"):
+        place.sources(peer(place, labels={"app": "published"})).start()
+    assert debug_pods(place) == []
+
+
+def test_as_a_deployment_they_are_found_and_deleted_too(place):
+    with place.sources(peer(place), settings=PodSettings(as_deployment=True)) as sources:
+        name = sources.pod("web").name
+
+        assert name.startswith("npol-")
+    wait_until(lambda: not debug_pods(place), "the Deployment's pods to go")
+    deployments = place.connection.list(DEPLOYMENTS, place.namespace)
+    assert not [d for d in deployments if d["metadata"]["name"].startswith("npol-")]
+
+
+@pytest.mark.parametrize("node", ["same", "other"])
+def test_placement_follows_the_target(place, app, node):
+    workers = [n for n in place.connection.list(NODES) if not n["spec"].get("taints")]
+    if len(workers) < 2:
+        pytest.skip("placement needs two nodes")
+    target = peer(place, "target", pod="fixed", labels={})
+    where = place.start(sleeper(place, "fixed"))
+    try:
+        with place.sources(peer(place, "mover", node=node), targets=(target,)) as sources:
+            assert (sources.pod("mover").node == where.node) == (node == "same")
+    finally:
+        place.connection.delete(Ref(PODS, where.namespace, where.name), uid=where.uid, grace=0)
+        wait_until(lambda: place.connection.get(Ref(PODS, where.namespace, "fixed")) is None, "it")
+
+
+def test_a_pod_of_a_workload_is_asked_from(place, app):
+    sources = place.sources(peer(place, workload="deployment/web", labels={}))
+    try:
+        assert sources.pod("web").labels["app"] == "web"
+        found = sources.prober("web").ask([connect_probe("k", sources.pod("web").ip)], deadline=20)
+        assert found["k"].outcome is Outcome.OPEN
+    finally:
+        assert sources.close() == ()
+
+
+def test_a_source_that_is_deleted_in_the_middle_gives_errors(place, app):
+    """F42: evicted, preempted, deleted; its probes were about to end in silence."""
+    place.connection.create(deny(place.namespace, "victim", "Egress"))
+    victim = place.start(sleeper(place, "victim"))
+    prober = place.prober(victim)
+    prober.open()
+    probe = connect_probe("k", min(ready_addresses(place)), timeout=20.0)
+    with ThreadPoolExecutor(1) as pool:
+        asked = pool.submit(prober.ask, [probe], deadline=60)
+        time.sleep(1)
+        place.connection.delete(Ref(PODS, victim.namespace, "victim"), uid=victim.uid, grace=0)
+
+        assert asked.result()["k"].outcome is Outcome.ERROR
+
+
+def test_a_successor_of_that_name_does_not_answer_for_it(place):
+    """F22: same name, other uid."""
+    manifest = sleeper(place, "twin")
+    first = place.start(manifest)
+    place.connection.delete(Ref(PODS, first.namespace, first.name), uid=first.uid, grace=0)
+    wait_until(lambda: place.connection.get(Ref(PODS, first.namespace, "twin")) is None, "it to go")
+    second = place.start(manifest)
+
+    answer = place.prober(first).ask([connect_probe("k", second.ip, 9)], deadline=20)["k"]
+
+    assert answer.outcome is Outcome.ERROR
+    assert "replaced by another pod" in answer.detail
+    assert place.prober(first).gone
+
+
+@pytest.mark.parametrize("limits", [{"cpu": "20m"}, {"cpu": "50m", "memory": "24Mi"}])
+def test_a_starved_source_never_takes_open_for_closed(place, app, limits):
+    """The table of starvation: with 50m, ten curls at once come near their timeout."""
+    source = place.start(sleeper(place, f"starved-{limits['cpu']}", limits=limits))
+    address = min(ready_addresses(place))
+    probes = [
+        Probe(key=str(i), kind=ProbeKind.HTTP, address=address, port=80, timeout=1.0)
+        for i in range(20)
+    ]
+
+    answers = place.prober(source).ask(probes, deadline=60)
+
+    assert {a.outcome for a in answers.values()} <= {Outcome.OPEN, Outcome.ERROR}
+    place.connection.delete(Ref(PODS, source.namespace, source.name), uid=source.uid, grace=0)
+
+
+def test_what_may_not_be_made_is_told_in_the_admissions_words(place):
+    """PodSecurity refuses host network where the namespace is restricted."""
+    ref = place.connection.ref_of(
+        {"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": place.namespace}}
+    )
+    label = "pod-security.kubernetes.io/enforce"
+    place.connection.patch(ref, {"metadata": {"labels": {label: "restricted"}}})
+    try:
+        with pytest.raises(NpolError, match="PodSecurity"):
+            place.sources(peer(place, host_network=True)).start()
+        with place.sources(peer(place, "fine")) as sources:
+            assert sources.pod("fine").ip
+    finally:
+        place.connection.patch(ref, {"metadata": {"labels": {label: None}}})
+    assert debug_pods(place) == []
