@@ -38,11 +38,10 @@ def main() -> int:
     print("\n2. A story that is wrong on purpose: a rule names the Service's port.\n")
     failed = shown(broken)
     as_it_should = held == 0 and failed == 1
-    print(
-        "\ndemo: the first story holds and the second fails, as it should."
-        if as_it_should
-        else f"\ndemo: NOT as it should be: the stories ended with {held} and {failed}, not 0 and 1."
-    )
+    said = "the first story holds and the second fails, as it should"
+    if not as_it_should:
+        said = f"NOT as it should be: the stories ended with {held} and {failed}, not 0 and 1"
+    print(f"\ndemo: {said}.")
     return 0 if as_it_should else 1
 
 

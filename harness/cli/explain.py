@@ -12,9 +12,10 @@ from harness.errors import InputError, Position
 from harness.model.expectation import parse_expectation
 from harness.model.result import Cause
 from harness.model.story import Flow, Protocol, Story
+from harness.policy.asking import ask
 from harness.policy.describe import explain_policy
 from harness.policy.explain import Explanation, explain_flow
-from harness.policy.scenes import ask, scenes
+from harness.policy.scenes import scenes
 from harness.report.escape import safe
 from harness.run.scripted import flow_entry
 from harness.story import load_story

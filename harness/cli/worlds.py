@@ -41,7 +41,7 @@ def manifests(paths: Sequence[str], root: str | None = None) -> tuple[Manifest, 
     Raises:
         Mistakes: everything that is wrong in them.
     """
-    top = root or find_root(paths[0])
+    top = os.path.relpath(root or find_root(paths[0]))
     return load_manifests(top, *(os.path.relpath(path, top) for path in paths))
 
 
