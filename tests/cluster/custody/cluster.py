@@ -230,5 +230,8 @@ def pod(name="web", namespace="shop", **labels):
         "apiVersion": "v1",
         "kind": "Pod",
         "metadata": {"name": name, "namespace": namespace, "labels": labels or {"app": "web"}},
-        "spec": {"containers": [{"name": "web", "image": "nginx"}]},
+        "spec": {
+            "containers": [{"name": "web", "image": "docker.io/library/nginx:1.27"}],
+            "terminationGracePeriodSeconds": 0,
+        },
     }

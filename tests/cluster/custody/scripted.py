@@ -30,61 +30,73 @@ LEASE = 0.4
 """Seconds; short, so that renewals happen while the run lasts."""
 
 
-def work(custody, connection):
-    custody.create(pod("given", app="given"))
-    custody.apply(pod("given", app="changed"))
-    custody.create(pod("passing", app="passing"))
-    custody.delete(pod("passing"))
-    debug = pod("debug", "bank")
+def work(custody, connection, shop="shop", bank="bank"):
+    """Every kind of change, in two namespaces that `prepare` has filled."""
+    custody.create(pod("given", shop, app="given"))
+    custody.apply(pod("given", shop, app="changed"))
+    custody.create(pod("passing", shop, app="passing"))
+    custody.delete(pod("passing", shop))
+    debug = pod("debug", bank)
     debug["metadata"] |= {
         "annotations": {"npol.dev/run": RUN},
-        "ownerReferences": [custody.lease("bank")],
+        "ownerReferences": [custody.lease(bank)],
     }
     connection.create(debug)
-    custody.apply(policy("created"))
+    custody.apply(policy("created", shop))
     custody.mark("first")
-    custody.apply(policy("existing", policyTypes=["Egress"]))
-    custody.delete(policy("doomed", "bank"))
-    custody.label("pod", "shop", "web", {"app": "other"})
-    custody.label("namespace", "", "bank", {"team": "bank"})
+    custody.apply(policy("existing", shop, policyTypes=["Egress"]))
+    custody.delete(policy("doomed", bank))
+    custody.label("pod", shop, "web", {"app": "other"})
+    custody.label("namespace", "", bank, {"team": "bank"})
     custody.restore_to("first")
-    custody.delete(policy("doomed", "bank"))
-    custody.label("pod", "shop", "web", {"app": "another"})
-    custody.apply(policy("existing", policyTypes=["Egress"]))
-    custody.apply(policy("second", "bank"))
+    custody.delete(policy("doomed", bank))
+    custody.label("pod", shop, "web", {"app": "another"})
+    custody.apply(policy("existing", shop, policyTypes=["Egress"]))
+    custody.apply(policy("second", bank))
 
 
-def connected(kubeconfig):
-    patience = Patience(first=5, lost=5, throttled=5)
-    return connect(kubeconfig=kubeconfig, context="test", mode=Mode.APPLY, patience=patience)
+def found(shop="shop", bank="bank"):
+    """What is in the two namespaces before a run: objects of others."""
+    body = policy("existing", shop, ingress=[{}])
+    body["metadata"]["annotations"] = {"note": "by hand"}
+    return [body, policy("doomed", bank), pod("web", shop)]
 
 
-def restore_dead(kubeconfig, state):
-    return int(exit_code(recover(connected(kubeconfig), state_directory=Path(state))))
+def connected(order):
+    return connect(
+        kubeconfig=order["kubeconfig"],
+        context=order["context"],
+        mode=Mode.APPLY,
+        patience=Patience(first=5, lost=5, throttled=5),
+    )
 
 
-def run(kubeconfig, state, watched, act):
+def restore_dead(order):
+    return int(exit_code(recover(connected(order), state_directory=Path(order["state"]))))
+
+
+def run(order):
     """The whole life of a run; its exit code."""
-    if not watched:
+    if not order["watched"]:
         opening.Watchdog.start = lambda *_: None
     code = 0
     with Stop(echo=0.0) as stop:
         custody = None
         try:
-            connection = connected(kubeconfig)
+            connection = connected(order)
             custody = Custody.open(
                 connection,
                 run_id=RUN,
-                namespaces=["shop", "bank"],
+                namespaces=order["namespaces"],
                 replace=True,
                 kinds=[PODS],
                 stop=stop,
                 lease=LEASE,
-                state_directory=Path(state),
+                state_directory=Path(order["state"]),
             )
-            work(custody, connection)
+            work(custody, connection, *order["namespaces"])
             time.sleep(LEASE / 2)
-            if act == "vanish":
+            if order["act"] == "vanish":
                 os._exit(3)
         except Stopped as stopped:
             code = stopped.exit_code
@@ -104,8 +116,12 @@ def run(kubeconfig, state, watched, act):
 class Striker:
     """Runs scripted runs in forks of one prepared process."""
 
-    def __init__(self, cluster):
-        self._cluster = cluster
+    def __init__(self, kubeconfig, context="test", namespaces=("shop", "bank")):
+        self._where = {
+            "kubeconfig": str(kubeconfig),
+            "context": context,
+            "namespaces": list(namespaces),
+        }
         self._server = subprocess.Popen(
             [sys.executable, "-m", "tests.cluster.custody.scripted"],
             stdin=subprocess.PIPE,
@@ -120,8 +136,8 @@ class Striker:
     def start(self, fail_point, state, *, act="run", watched=False, ignored=()):
         """Begin one; `act` is `run`, `vanish` (no restore, os._exit) or `recover`."""
         order = {
+            **self._where,
             "act": act,
-            "kubeconfig": str(self._cluster.kubeconfig),
             "state": str(state),
             "fail_point": fail_point,
             "watched": watched,
@@ -162,10 +178,7 @@ def _child(order):
     os.environ["NPOL_FAIL_POINT"] = order["fail_point"]
     code = 70
     try:
-        if order["act"] == "recover":
-            code = restore_dead(order["kubeconfig"], order["state"])
-        else:
-            code = run(order["kubeconfig"], order["state"], order["watched"], order["act"])
+        code = restore_dead(order) if order["act"] == "recover" else run(order)
     finally:
         sys.stdout.flush()
         os._exit(code)

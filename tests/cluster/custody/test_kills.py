@@ -10,9 +10,8 @@ import time
 import pytest
 
 from harness.cluster.custody.recovery import exit_code, open_runs, recover
-from tests.cluster.custody.cluster import pod, policy
 from tests.cluster.custody.points import all_points
-from tests.cluster.custody.scripted import LEASE, Striker
+from tests.cluster.custody.scripted import LEASE, Striker, found
 
 POINTS = all_points()
 POLICIES = "networkpolicies.networking.k8s.io"
@@ -40,7 +39,7 @@ RESTORING = [p for p in POINTS if p.startswith("restore.")]
 
 @pytest.fixture(scope="module")
 def striker(server):
-    striker = Striker(server)
+    striker = Striker(server.kubeconfig)
     yield striker
     striker.close()
 
@@ -51,11 +50,9 @@ def before(cluster, request):
     if "state-namespace" in request.node.name:
         cluster.remove("namespaces", None, "npol-system")
         eventually(lambda: cluster.get("namespaces", None, "npol-system") is None)
-    body = policy("existing", ingress=[{}])
-    body["metadata"]["annotations"] = {"note": "by hand"}
-    cluster.edit("create", POLICIES, body, manager="kubectl")
-    cluster.edit("create", POLICIES, policy("doomed", "bank"))
-    cluster.edit("create", "pods", pod())
+    for body in found():
+        resource = "pods" if body["kind"] == "Pod" else POLICIES
+        cluster.edit("create", resource, body, manager="kubectl")
     return cluster.state()
 
 
