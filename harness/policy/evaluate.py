@@ -33,7 +33,8 @@ def decide(world: World, traffic: Traffic, dialect: Dialect = SPEC) -> Decision:
     """Decide a flow under one dialect only."""
     found = routes(world, traffic, dialect)
     paths = tuple(_decide_path(world, path, dialect) for path in found.paths)
-    ends = {id(e): e for p in found.paths for e in (p.source, p.target)}.values()
+    filtered = [p for p in found.paths if not p.to_itself or p.service]
+    ends = {id(e): e for p in filtered for e in (p.source, p.target)}.values()
     others = {str(o): o for e in ends if isinstance(e, Pod) for o in world.others_for(e)}
     allowed, why = _together(paths, found.problem, tuple(others.values()))
     return Decision(

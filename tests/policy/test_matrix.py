@@ -13,11 +13,17 @@ from harness.policy.groups import Port
 from harness.policy.matrix import matrix
 from tests.policy.clusters import PORTS, PROTOCOLS, clusters, objects
 
+OF_ANOTHER_KIND = {
+    "apiVersion": "cilium.io/v2",
+    "kind": "CiliumNetworkPolicy",
+    "metadata": {"name": "other", "namespace": "x"},
+}
+
 
 @settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.too_slow])
-@given(cluster=clusters(), dialect=st.sampled_from([SPEC, CALICO, CILIUM]))
-def test_matrix_agrees_with_the_evaluator(cluster, dialect):
-    world = build(objects(cluster))
+@given(cluster=clusters(), dialect=st.sampled_from([SPEC, CALICO, CILIUM]), other=st.booleans())
+def test_matrix_agrees_with_the_evaluator(cluster, dialect, other):
+    world = build([*objects(cluster), *([OF_ANOTHER_KIND] if other else [])])
     ports = [Port(number, protocol) for number in PORTS for protocol in PROTOCOLS]
     answers = matrix(world, dialect, ports=ports)
     for source in world.pods:
