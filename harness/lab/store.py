@@ -86,7 +86,8 @@ class Store:
     def __init__(self) -> None:
         self.revision = 1
         self._objects: dict[str, dict[tuple[str, str], Obj]] = {}
-        self._history: deque[Event] = deque(maxlen=HISTORY)
+        self._history: deque[Event] = deque()
+        self._forgotten = 0
         self._subscriptions: list[Subscription] = []
 
     def get(self, resource: str, namespace: str | None, name: str) -> Obj | None:
@@ -133,14 +134,14 @@ class Store:
         Raises:
             Gone: the history does not reach back so far.
         """
-        if len(self._history) == HISTORY and revision < self._history[0].revision - 1:
-            raise Gone(f"too old resource version: {revision} ({self._history[0].revision - 1})")
+        if revision < self._forgotten:
+            raise Gone(f"too old resource version: {revision} ({self._forgotten})")
         return [e for e in self._history if e.revision > revision and e.resource == resource]
 
     def forget_history(self) -> None:
         """Make every watch that wants to go back start afresh, as a compaction does."""
         self._history.clear()
-        self._history.extend(Event("MODIFIED", "", {}, self.revision) for _ in range(HISTORY))
+        self._forgotten = self.revision
 
     def put(self, resource: str, obj: Obj) -> Obj:
         """Store a copy of `obj` under the next resourceVersion and return another."""
@@ -169,5 +170,7 @@ class Store:
 
     def _tell(self, event: Event) -> None:
         self._history.append(event)
+        if len(self._history) > HISTORY:
+            self._forgotten = self._history.popleft().revision
         for subscription in list(self._subscriptions):
             subscription.offer(event)

@@ -19,6 +19,7 @@ from harness.lab.api.openapi import OpenApi
 from harness.lab.api.rbac import Authorizer
 from harness.lab.api.resources import Resources
 from harness.lab.api.responses import error_response, json_response
+from harness.lab.api.roles import install_roles
 from harness.lab.api.runtime import Runtime
 from harness.lab.api.users import Tokens
 from harness.lab.registry import Registry, StatusError
@@ -62,6 +63,7 @@ class Api:
 
     async def start(self, sock: socket.socket, *more: socket.socket) -> None:
         """Serve on listening sockets, in the running event loop; clients are told the first."""
+        install_roles(self._registry)
         host, port = sock.getsockname()[:2]
         self._hosts = {*HOSTS, *(s.getsockname()[0] for s in (sock, *more))}
         self._discovery = Discovery(self._registry, f"{host}:{port}")
