@@ -184,7 +184,9 @@ class FlowItem(pytest.Item):
         if isinstance(excinfo.value, FlowFailed):
             from harness.report.failure import failure_text
 
-            return failure_text(excinfo.value.result, rerun=f"pytest '{self.nodeid}'")
+            context = self.config.getoption("--kube-context") or ""
+            again = f"pytest '{self.nodeid}'" + (f" --kube-context={context}" if context else "")
+            return failure_text(excinfo.value.result, rerun=again, context=context)
         return super().repr_failure(excinfo, style)
 
     def reportinfo(self) -> tuple[Path, int, str]:

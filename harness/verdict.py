@@ -110,7 +110,10 @@ def _why_closed(seen: Answer, evidence: Sequence[Evidence]) -> str:
     pods = [e for e in evidence if e.role is Role.POD]
     if opened and any(e.role is Role.POD for e in evidence if e.subject in opened):
         return f"the Service's address is closed while {len(opened)} other(s) answer"
-    return "no answer by name, ClusterIP or pod address" if pods else "no answer"
+    if not pods:
+        return "no answer"
+    named = any(e.role is Role.NAME for e in evidence)
+    return ("the name resolves; " if named else "") + "neither ClusterIP nor pod address answers"
 
 
 def _all_addresses_open(evidence: Sequence[Evidence]) -> bool:

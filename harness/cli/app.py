@@ -8,7 +8,7 @@ from collections.abc import Callable
 import typer
 
 from harness import __version__
-from harness.cli import check, doctor, explain, init, lab, plan, recover, report, run
+from harness.cli import check, doctor, explain, init, lab, plan, recover, report, rollback, run
 from harness.errors import ExitCode, NpolError
 
 app = typer.Typer(
@@ -26,6 +26,7 @@ COMMANDS: dict[str, tuple[Callable[..., int | None], str]] = {
     "explain": (explain.explain, "Why? A flow or a policy, in sentences."),
     "init": (init.init, "Where do I start? A first story, on standard output."),
     "doctor": (doctor.doctor, "Can this cluster be trusted, and with which rights?"),
+    "rollback": (rollback.rollback, "Take back what a story left applied, and prove it."),
     "recover": (recover.recover, "As before, please: restores what dead runs have changed."),
     "report": (report.report, "Show me an earlier run."),
     "lab": (lab.lab, "A cluster to try it in: starts a lab and waits for Ctrl-C."),

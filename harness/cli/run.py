@@ -9,9 +9,12 @@ import typer
 
 from harness import where
 from harness.cli.options import Context, Kubeconfig, Peers, Root, StoryFile
-from harness.errors import InputError
+from harness.cluster.connection import Mode, connect
+from harness.cluster.custody.planning import plan_changes
+from harness.errors import ExitCode, InputError
 from harness.model.story import Story
 from harness.plan import Selection, expand, replayed
+from harness.report.escape import safe
 from harness.report.json import to_json
 from harness.report.terminal import Terminal
 from harness.run import Options, StoryRun
@@ -40,12 +43,19 @@ def run(
     to: Annotated[
         str | None, typer.Option("--to", metavar="STEP", help="Stop after this step.")
     ] = None,
+    dry_run: Annotated[
+        bool, typer.Option("--dry-run", help="Say what would be applied, and change nothing.")
+    ] = False,
     report: Annotated[
         str | None, typer.Option("--report", metavar="FILE", help="Write the run as JSON.")
     ] = None,
 ) -> int:
     told = _until(expand(load_story(story, root=root, overlay=peers)), to)
     terminal = Terminal()
+    if leave and context is None:
+        raise InputError(
+            "a lab ends with the run: there is nothing to leave", hint="--context NAME"
+        )
     with where.cluster(kubeconfig, context) as chosen:
         options = Options(
             kubeconfig=chosen.kubeconfig,
@@ -57,7 +67,17 @@ def run(
             leave=leave,
             say=terminal.progress,
         )
+        if dry_run:
+            return _foretell(told, options)
         return _tell(StoryRun(told, options), terminal, report)
+
+
+def _foretell(story: Story, options: Options) -> int:
+    connection = connect(kubeconfig=options.kubeconfig, context=options.context, mode=Mode.APPLY)
+    plan = plan_changes(connection, story, replace=options.replace)
+    for line in str(plan).splitlines():
+        typer.echo(safe(line))
+    return int(ExitCode.REFUSED if plan.problems else ExitCode.AS_EXPECTED)
 
 
 def _until(story: Story, to: str | None) -> Story:
@@ -81,7 +101,13 @@ def _tell(run: StoryRun, terminal: Terminal, file: str | None) -> int:
     finally:
         run.close()
         told = run.report()
-        terminal.ending(told, rerun=f"npol run {told.path}")
+        terminal.ending(told, rerun=_again(run))
         if file:
             Path(file).write_text(to_json(told), encoding="utf-8")
     return int(told.exit_code)
+
+
+def _again(run: StoryRun) -> str:
+    options = run.options
+    where_ = "" if options.disposable else f" --context {options.context}"
+    return f"npol run {run.story.path}{where_}"

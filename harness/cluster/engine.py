@@ -26,6 +26,9 @@ from harness.cluster.switches import (
 __all__ = ["Agent", "Enforces", "Engine", "Facts", "detect", "gather"]
 
 
+_LAB = "ConfigMap kube-system/npol-lab says that it is npol's lab"
+
+
 def detect(facts: Facts) -> Engine:
     """The engine that the facts point to; `unknown` is an answer, too."""
     lab = facts.config("npol-lab")
@@ -41,7 +44,11 @@ def detect(facts: Facts) -> Engine:
 def _lab(facts: Facts, config: Mapping[str, str]) -> Engine:
     case = Case(facts, TABLE[0], enforces=Enforces.YES, denial=TABLE[0].denial)
     case.version = config.get("version") or "unknown"
-    case.evidence.append("ConfigMap kube-system/npol-lab" if config else "the server's version")
+    case.evidence.append(
+        "ConfigMap kube-system/npol-lab says that it is npol's lab"
+        if config
+        else "the server's version"
+    )
     if config.get("enforcement") == "off":
         case.no("ConfigMap kube-system/npol-lab: enforcement is off")
     return case.engine()

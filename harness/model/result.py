@@ -157,6 +157,8 @@ class RestoreResult:
     verified: str = ""
     """`12 of 12 flows as before`, or why they were not asked."""
     seconds: float = 0.0
+    left: str = ""
+    """How to take back what was left applied on purpose; "" when nothing was."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -57,6 +57,8 @@ def restore_line(restore: RestoreResult | None) -> str:
     """How the cluster was given back."""
     if restore is None:
         return ""
+    if restore.left:
+        return f"left applied, as asked; to take it back: {safe(restore.left)}"
     if not restore.complete:
         return f"restore INCOMPLETE: {safe('; '.join(restore.problems))}"
     verified = f", {safe(restore.verified)}" if restore.verified else ""

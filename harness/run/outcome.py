@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from harness.model.expectation import Expectation, Outcome, Verdict, Word
+from harness.model.expectation import Expectation, Outcome, Verdict
 from harness.model.result import Evidence, FlowResult
 from harness.model.story import Flow
+from harness.policy.compare import diagnose
 from harness.run.predict import Prediction
 from harness.run.rounds import Asked
 from harness.settle import Settled
@@ -49,7 +50,7 @@ def flow_result(
         enforced_after=settled.enforced_after,
         settled_after=settled.settled_after,
         predicted=prediction.word,
-        diagnosis=_diagnosis(expectation, verdict, judgement.outcome, prediction),
+        diagnosis=_diagnosis(expectation, verdict, judgement.outcome, prediction.word),
         causes=prediction.causes,
     )
 
@@ -85,16 +86,7 @@ def _not_because(flow: Flow, prediction: Prediction) -> str:
     return f"policy {flow.because!r} is not what decides it"
 
 
-def _diagnosis(
-    expectation: Expectation, verdict: Verdict, outcome: Outcome, prediction: Prediction
-) -> str:
-    """Which of the three differs from the other two: expected, predicted, observed."""
-    if verdict is Verdict.AS_EXPECTED or prediction.word not in ("allow", "deny"):
+def _diagnosis(expectation: Expectation, verdict: Verdict, outcome: Outcome, predicted: str) -> str:
+    if verdict is Verdict.AS_EXPECTED:
         return ""
-    if outcome is Outcome.ERROR or verdict is Verdict.UNKNOWN:
-        return "broken probe" if outcome is Outcome.ERROR else ""
-    observed = "allow" if outcome is Outcome.OPEN else "deny"
-    if observed != prediction.word:
-        return "enforcement gap"
-    wanted = "allow" if expectation.word in (Word.ALLOW, Word.HTTP) else "deny"
-    return "policy bug" if observed != wanted else ""
+    return diagnose(expectation, outcome, {"allow": True, "deny": False}.get(predicted))

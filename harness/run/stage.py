@@ -11,6 +11,7 @@ from harness.canary import prove_enforcement
 from harness.cluster.canary import Proof
 from harness.cluster.connection import Connection, Mode, connect
 from harness.cluster.custody.custody import Custody
+from harness.cluster.custody.rollback import story_id
 from harness.cluster.engines import Engine
 from harness.cluster.inventory import read
 from harness.cluster.objects import Ref, resource_named
@@ -148,7 +149,7 @@ class Stage:
             connection,
             run_id=self.run_id,
             namespaces=self._changed,
-            story=self.story.path,
+            story=story_id(self.story),
             create_namespaces=self._creates,
             replace=self.options.replace,
             disposable=self.options.disposable,
@@ -267,12 +268,25 @@ class Stage:
         if self._custody is None:
             return RestoreResult(complete=True)
         began = time.monotonic()
+        if self.options.leave:
+            return self._leave()
         with self._stop.restoring():
             verified = self._verified(verify)
             if self._sources is not None:
                 self._sources.close()
             result = self._custody.restore()
             return self._closed(result, verified, time.monotonic() - began)
+
+    def _leave(self) -> RestoreResult:
+        """Only debug pods and locks go; the journal keeps the way back."""
+        self.custody.leave([s.name for s in self.story.steps])
+        if self._sources is not None:
+            self._sources.close()
+        self.custody.close()
+        return RestoreResult(
+            complete=True,
+            left=f"npol rollback {self.story.path} --context {self.options.context}",
+        )
 
     def _verified(self, verify: Callable[[], str] | None) -> str:
         """Policies first, while the debug pods are there to ask again."""

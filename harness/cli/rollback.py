@@ -1,0 +1,88 @@
+"""`npol rollback`: take back what a story left applied, and prove it."""
+
+from __future__ import annotations
+
+import secrets
+from dataclasses import replace
+from typing import Annotated
+
+import typer
+
+from harness import where
+from harness.cli.options import Context, Kubeconfig, Peers, Root, StoryFile
+from harness.cluster.connection import Connection, Mode, connect
+from harness.cluster.custody.rollback import plan_rollback
+from harness.cluster.custody.rollback import rollback as roll_back
+from harness.cluster.signals import Stop
+from harness.errors import ExitCode, InputError
+from harness.model.story import Step, Story
+from harness.plan import expand
+from harness.report.escape import safe
+from harness.report.summary import restore_line
+from harness.report.terminal import Terminal
+from harness.run import Options, StoryRun
+from harness.story import load_story
+
+
+def rollback(
+    story: StoryFile,
+    context: Context = None,
+    kubeconfig: Kubeconfig = None,
+    peers: Peers = None,
+    root: Root = None,
+    dry_run: Annotated[
+        bool, typer.Option("--dry-run", help="Say what would happen, and change nothing.")
+    ] = False,
+    drifted: Annotated[
+        bool, typer.Option("--drifted", help="Also delete policies that differ from their files.")
+    ] = False,
+    verify: Annotated[
+        bool, typer.Option(help="Ask the flows of the step before all changes again.")
+    ] = True,
+) -> int:
+    told = expand(load_story(story, root=root, overlay=peers))
+    chosen = where.named(kubeconfig, context)
+    if chosen is None:
+        raise InputError("rollback needs a cluster", hint="--context NAME")
+    mode = Mode.READ_ONLY if dry_run else Mode.APPLY
+    connection = connect(kubeconfig=chosen.kubeconfig, context=chosen.context, mode=mode)
+    if dry_run:
+        plan = plan_rollback(connection, told, drifted=drifted)
+        for line in str(plan).splitlines():
+            typer.echo(safe(line))
+        return int(ExitCode.RESTORE_INCOMPLETE if plan.problems else ExitCode.AS_EXPECTED)
+    code = _undo(connection, told, drifted)
+    if code is not ExitCode.AS_EXPECTED or not verify:
+        return int(code)
+    return _verify(told, Options(kubeconfig=chosen.kubeconfig, context=chosen.context))
+
+
+def _undo(connection: Connection, story: Story, drifted: bool) -> ExitCode:
+    run_id = f"rollback-{secrets.token_hex(4)}"
+    with Stop() as stop:
+        done = roll_back(connection, story, run_id=run_id, drifted=drifted, stop=stop)
+    for action in done.actions:
+        typer.echo(f"  {safe(action)}")
+    typer.echo(restore_line(done))
+    return ExitCode.AS_EXPECTED if done.complete else ExitCode.RESTORE_INCOMPLETE
+
+
+def _verify(story: Story, options: Options) -> int:
+    """The flows of the first step, which changes nothing, as they are now."""
+    baseline = next((s for s in story.steps if s.flows and not s.changes), None)
+    if baseline is None:
+        typer.echo("no step without changes: no flow says what it was before")
+        return int(ExitCode.UNKNOWN)
+    terminal = Terminal()
+    run = StoryRun(_only(story, baseline), replace(options, say=terminal.progress))
+    run.open()
+    try:
+        terminal.step(run.reach(baseline.name))
+    finally:
+        run.close()
+        terminal.ending(run.report())
+    return int(run.report().exit_code)
+
+
+def _only(story: Story, step: Step) -> Story:
+    return replace(story, steps=(step,))
