@@ -82,6 +82,34 @@ def put_back(before: Mapping[str, Any], live: Mapping[str, Any]) -> Object:
     return body
 
 
+DEFAULTED = ("policyTypes", "protocol")
+"""What the API server adds to a policy's spec (pkg/apis/networking/v1/defaults.go)."""
+
+
+def says_the_same(asked: Any, kept: Any) -> bool:
+    """Whether a spec came back as it was sent, but for empty fields and known defaults."""
+    return _covers(_filled(asked), _filled(kept))
+
+
+def _filled(value: Any) -> Any:
+    """Without fields that say nothing; an empty rule in a list says a lot, and stays."""
+    if isinstance(value, list):
+        return [_filled(item) for item in value]
+    if not isinstance(value, Mapping):
+        return value
+    fields = {key: _filled(item) for key, item in value.items()}
+    return {key: item for key, item in fields.items() if item not in (None, [], {})}
+
+
+def _covers(asked: Any, kept: Any) -> bool:
+    if isinstance(asked, dict) and isinstance(kept, dict):
+        extra = set(kept) - set(asked) - set(DEFAULTED)
+        return not extra and all(_covers(item, kept.get(key)) for key, item in asked.items())
+    if isinstance(asked, list) and isinstance(kept, list):
+        return len(asked) == len(kept) and all(map(_covers, asked, kept))
+    return bool(asked == kept)
+
+
 def difference(
     wanted: Mapping[str, Any] | None,
     found: Mapping[str, Any] | None,

@@ -13,7 +13,15 @@ from dataclasses import dataclass
 from typing import Any
 
 from harness.cluster.custody import sending
-from harness.cluster.custody.content import difference, marked, put_back, reborn, same, unmarked
+from harness.cluster.custody.content import (
+    difference,
+    marked,
+    put_back,
+    reborn,
+    same,
+    says_the_same,
+    unmarked,
+)
 from harness.cluster.custody.records import Action, Key
 from harness.cluster.custody.session import Session, bare, slim
 from harness.cluster.custody.snapshot import key_of
@@ -133,11 +141,14 @@ class Policies:
             both = {**(metadata.get(part) or {}), **(wanted["metadata"].get(part) or {})}
             metadata[part] = both
         body = put_back({**wanted, "metadata": metadata}, live)
-        return self.session.connection.replace(body, dry_run=True)
+        after = self.session.connection.replace(body, dry_run=True)
+        _check_not_rewritten(wanted, after)
+        return after
 
     def _create(self, wanted: Object) -> Object:
         session, key = self.session, key_of(wanted)
         after = session.connection.create(wanted, dry_run=True)
+        _check_not_rewritten(wanted, after)
         with session.stop.shield():
             record = session.writer.intend(
                 Action.CREATE, key, before=session.first(key, None), after=slim(after)
@@ -194,6 +205,21 @@ def _policy_key(body: Mapping[str, Any]) -> Key:
     if key.kind != "NetworkPolicy":
         raise Refused(f"{key}: a step changes NetworkPolicies, and nothing that npol did not make")
     return key
+
+
+def _check_not_rewritten(wanted: Object, after: Object) -> None:
+    """
+    Raises:
+        Refused: an admission webhook made another policy of it, which is not what was asked.
+    """
+    if not says_the_same(wanted.get("spec"), after.get("spec")):
+        diff = difference(
+            wanted, after, name=str(key_of(wanted)), labels=("in the manifest", "as admitted")
+        )
+        raise Refused(
+            f"{key_of(wanted)}: the cluster's admission rewrites the policy\n{diff}",
+            hint="put what it wants into the manifest, or exempt the namespace",
+        )
 
 
 def _diff(key: Key, live: Mapping[str, Any] | None, after: Mapping[str, Any] | None) -> str:

@@ -328,6 +328,29 @@ def test_a_policy_that_the_server_refuses_leaves_nothing(cluster, begin, passed)
     assert cluster.policies() == {}
 
 
+@pytest.mark.parametrize("replacing", [False, True], ids=["created", "replaced"])
+def test_a_policy_that_admission_rewrites_is_refused_with_a_diff(
+    cluster, begin, existing, replacing
+):
+    connection = cluster.connect()
+    verb = "replace" if replacing else "create"
+    send = getattr(connection, verb)
+
+    def webhook(obj, **options):
+        if obj["kind"] == "NetworkPolicy":
+            obj = {**obj, "spec": {**obj["spec"], "egress": [{}]}}
+        return send(obj, **options)
+
+    setattr(connection, verb, webhook)
+    custody = begin(connection=connection, replace=True)
+
+    with pytest.raises(Refused, match=r"rewrites the policy[\s\S]*\+  egress"):
+        custody.apply(policy("existing" if replacing else "new", policyTypes=["Egress"]))
+
+    assert list(cluster.policies()) == ["shop/existing"]
+    assert kept(cluster.get(POLICIES, "shop", "existing")) == kept(existing)
+
+
 def test_a_preview_says_what_would_happen_and_changes_nothing(cluster, begin, existing):
     custody = begin(replace=True)
     cluster.asked.clear()

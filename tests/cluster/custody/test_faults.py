@@ -181,6 +181,23 @@ def test_rights_that_were_revoked_are_named_for_each_object(cluster, begin, befo
     assert cluster.state() == before
 
 
+@pytest.mark.parametrize("status", [401, 403, 500])
+def test_a_refusal_of_everything_keeps_the_journal(cluster, begin, before, tmp_path, status):
+    patience = Patience(first=0.5, lost=0.5, throttled=0.5)
+    custody = begin(connection=cluster.connect(patience=patience), watched=True)
+    custody.apply(policy())
+    cluster.faults({"match": {}, "action": {"status": status}})
+
+    assert not custody.restore().complete
+    with pytest.raises(RestoreIncomplete):
+        custody.close()
+
+    cluster.faults()
+    done = recover(cluster.connect(), known_dead=True, state_directory=tmp_path / "state")
+    assert exit_code(done) == 0
+    assert cluster.state() == before
+
+
 def test_a_server_that_comes_back_in_time_gets_its_restore(cluster, begin, before):
     custody = begin(connection=cluster.connect(patience=Patience(lost=20)))
     custody.apply(policy())
