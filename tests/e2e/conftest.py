@@ -1,0 +1,106 @@
+"""Whole runs: the `npol` command as a user has it, and one lab for each module."""
+
+from __future__ import annotations
+
+import base64
+import json
+import os
+import ssl
+import subprocess
+import sys
+import urllib.request
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+
+from harness.cli import main
+from harness.lab.session import Lab
+
+ROOT = Path(__file__).parents[2]
+NPOL = Path(sys.executable).with_name("npol")
+Told = subprocess.CompletedProcess[str]
+
+
+@pytest.fixture
+def home(tmp_path_factory) -> dict[str, str]:
+    """An environment without a kubeconfig, with directories of its own."""
+    place = str(tmp_path_factory.mktemp("home"))
+    kept = {k: v for k, v in os.environ.items() if not k.startswith(("KUBE", "XDG", "NPOL"))}
+    return {**kept, "HOME": place, "NO_COLOR": "1", "COLUMNS": "160"}
+
+
+@pytest.fixture
+def npol(tmp_path, home) -> Callable[..., Told]:
+    """Run `npol ARGUMENTS` in `tmp_path`; whatever it says, it says without a traceback."""
+
+    def run(*arguments: object, cwd: Path = tmp_path, before: tuple[str, ...] = ()) -> Told:
+        command = [*before, str(NPOL), *map(str, arguments)]
+        done = subprocess.run(command, cwd=cwd, env=home, capture_output=True, text=True)
+        assert "Traceback" not in done.stdout + done.stderr, done.stdout + done.stderr
+        return done
+
+    return run
+
+
+@pytest.fixture
+def npol_here(tmp_path, home, monkeypatch, capsys) -> Callable[..., Told]:
+    """The same in this process, which is faster; what is no error of npol's is raised."""
+    for name in set(os.environ) - home.keys():
+        monkeypatch.delenv(name)
+    for name, value in home.items():
+        monkeypatch.setenv(name, value)
+    monkeypatch.chdir(tmp_path)
+
+    def run(*arguments: object) -> Told:
+        command = ["npol", *map(str, arguments)]
+        monkeypatch.setattr(sys, "argv", command)
+        capsys.readouterr()
+        with pytest.raises(SystemExit) as ended:
+            main()
+        return subprocess.CompletedProcess(command, ended.value.code, *capsys.readouterr())
+
+    return run
+
+
+@pytest.fixture(scope="module")
+def lab() -> Iterator[Lab]:
+    with Lab.start() as lab:
+        yield lab
+
+
+class Server:
+    """The lab's API server, asked as its administrator."""
+
+    def __init__(self, kubeconfig: Path) -> None:
+        self.kubeconfig = json.loads(kubeconfig.read_text())
+        self.cluster = self.kubeconfig["clusters"][0]["cluster"]
+        self._token = self.kubeconfig["users"][0]["user"]["token"]
+        self._tls = ssl.create_default_context(cadata=_pem(self.cluster))
+
+    def ask(self, method: str, path: str, body: object = None) -> dict:
+        request = urllib.request.Request(
+            self.cluster["server"] + path,
+            method=method,
+            data=None if body is None else json.dumps(body).encode(),
+            headers={"Authorization": f"Bearer {self._token}", "Content-Type": "application/json"},
+        )
+        with urllib.request.urlopen(request, context=self._tls) as answer:
+            return json.load(answer)
+
+    def requests(self) -> dict[str, int]:
+        """How often what was asked, by verb and resource."""
+        return self.ask("GET", "/npol-lab/requests")["requests"]
+
+    def names(self, path: str) -> set[str]:
+        """Names of the objects of a list."""
+        return {item["metadata"]["name"] for item in self.ask("GET", path)["items"]}
+
+
+def _pem(cluster: dict[str, str]) -> str:
+    return base64.b64decode(cluster["certificate-authority-data"]).decode()
+
+
+@pytest.fixture(scope="module")
+def server(lab) -> Server:
+    return Server(lab.kubeconfig)

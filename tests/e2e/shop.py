@@ -1,0 +1,72 @@
+"""A small world for whole runs: one Service, one deny-all, one story of three steps."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+APP = """
+apiVersion: v1
+kind: Namespace
+metadata: {name: shop, labels: {name: shop}}
+---
+apiVersion: v1
+kind: Pod
+metadata: {name: web, namespace: shop, labels: {app: web}}
+spec:
+  terminationGracePeriodSeconds: 0
+  containers:
+    - name: web
+      image: registry.k8s.io/e2e-test-images/agnhost:2.53
+      args: [netexec, --http-port=8080]
+      ports: [{containerPort: 8080}]
+---
+apiVersion: v1
+kind: Service
+metadata: {name: web, namespace: shop}
+spec:
+  selector: {app: web}
+  ports: [{port: 80, targetPort: 8080}]
+"""
+DENY = """
+apiVersion: networking.k8s.io/v1
+kind: NetworkPolicy
+metadata: {name: deny-all, namespace: shop}
+spec:
+  podSelector: {}
+  policyTypes: [Ingress, Egress]
+"""
+HEAD = """
+version: 1
+name: shop
+given: [app.yaml]
+defaults: {timeout: 500ms, settle: {within: 2s}}
+peers:
+  client: {namespace: shop, labels: {app: client}}
+  web: {namespace: shop, service: web}
+steps:
+"""
+STEPS = """
+  - name: open
+    flows:
+      - {name: the shop answers, from: client, to: web, port: 80, expect: allow, tags: [smoke]}
+      - {name: its name resolves, from: client, resolve: web.shop, expect: allow}
+  - name: deny all
+    apply: [deny.yaml]
+    flows:
+      - {name: the shop is closed, from: client, to: web, port: 80, expect: deny, tags: [slow]}
+  - name: rollback
+    delete: [deny.yaml]
+    same_as: open
+"""
+
+
+def write_shop(
+    directory: Path, steps: str = STEPS, name: str = "shop.npol.yaml", head: str = HEAD
+) -> Path:
+    """The manifests and a story of these steps; the story's path."""
+    directory.mkdir(exist_ok=True)
+    (directory / "app.yaml").write_text(APP)
+    (directory / "deny.yaml").write_text(DENY)
+    story = directory / name
+    story.write_text(head.lstrip() + steps.strip("\n") + "\n")
+    return story
