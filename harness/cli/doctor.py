@@ -95,7 +95,7 @@ def _others(connection: Connection, namespaces: Sequence[str]) -> Iterator[str]:
 
 def _proof(connection: Connection, engine: Engine) -> tuple[ExitCode, str]:
     if engine.enforces is Enforces.NO:
-        return ExitCode.REFUSED, f"NetworkPolicies are NOT enforced here: {engine.evidence[-1]}"
+        return ExitCode.REFUSED, f"NetworkPolicies are NOT enforced here: {engine.off}"
     run_id = f"doctor-{secrets.token_hex(4)}"
     with Stop() as stop:
         try:

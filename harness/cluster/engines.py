@@ -167,6 +167,8 @@ class Engine:
     conflict: str = ""
     """Why nothing can be judged here, if so."""
     evidence: tuple[str, ...] = ()
+    off: str = ""
+    """Which piece of evidence says that policies are not enforced; "" when none does."""
 
     @property
     def healthy(self) -> bool:

@@ -274,7 +274,7 @@ def _engine(engine: Engine, plan: Plan, notes: list[str]) -> Iterable[Finding]:
         )
     if plan.denies and engine.enforces is Enforces.NO:
         yield Finding(
-            what=f"NetworkPolicies are not enforced here: {engine.evidence[0]}",
+            what=f"NetworkPolicies are not enforced here: {engine.off}",
             hint="--assume-enforced judges denies all the same",
         )
 

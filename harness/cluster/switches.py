@@ -29,9 +29,11 @@ class Case:
     denial: frozenset[Outcome] = frozenset()
     conflict: str = ""
     evidence: list[str] = field(default_factory=list)
+    off: str = ""
 
     def no(self, why: str) -> None:
         self.enforces = Enforces.NO
+        self.off = self.off or why
         self.evidence.append(why)
 
     def maybe(self, why: str) -> None:
@@ -67,6 +69,7 @@ class Case:
             label_patience=self.traits.label_patience,
             conflict=self.conflict,
             evidence=tuple(self.evidence),
+            off=self.off or (self.traits.note if self.enforces is Enforces.NO else ""),
         )
 
 

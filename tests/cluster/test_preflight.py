@@ -191,7 +191,7 @@ def test_an_engine_that_is_off_is_refused_only_if_denies_are_expected(cluster, t
     api.on("GET", "/apis/apps/v1/daemonsets", reply(body={"items": [off]}))
 
     assert preflight(to(), dev()).engine.name == "flannel"
-    with pytest.raises(Refused, match="NetworkPolicies are not enforced here"):
+    with pytest.raises(Refused, match="not enforced here: flannel alone does not enforce"):
         preflight(to(), dev(denies=True))
 
 

@@ -35,7 +35,8 @@ def target(pytestconfig) -> Target:
     context = pytestconfig.getoption("kube_context", None) or os.environ.get("NPOL_TEST_CONTEXT")
     if not context:
         pytest.fail("live tests need a cluster: --kube-context NAME or NPOL_TEST_CONTEXT=NAME")
-    return Target(pytestconfig.getoption("kubeconfig", None), context)
+    kubeconfig = pytestconfig.getoption("kubeconfig", None) or os.environ.get("KUBECONFIG")
+    return Target(kubeconfig, context)  # said outright: some tests run programs without ours
 
 
 @pytest.fixture(scope="session")
