@@ -7,7 +7,7 @@ import pytest
 import trustme
 
 from harness.errors import ExitCode
-from tests.e2e.shop import STEPS, write_shop
+from tests.e2e.shop import write_shop
 
 AUTHORITY = base64.b64encode(trustme.CA().cert_pem.bytes()).decode()
 TEN_MISTAKES = """\
@@ -177,23 +177,65 @@ def test_a_machine_without_user_namespaces_is_refused_with_its_switch(tmp_path, 
 
 
 @pytest.fixture
-def nobody(server, tmp_path):
-    """A kubeconfig of a ServiceAccount that has no rights."""
-    accounts = "/api/v1/namespaces/default/serviceaccounts"
-    server.ask("POST", accounts, {"metadata": {"name": "nobody"}})
-    request = {"apiVersion": "authentication.k8s.io/v1", "kind": "TokenRequest", "spec": {}}
-    token = server.ask("POST", f"{accounts}/nobody/token", request)["status"]["token"]
-    yield kubeconfig(tmp_path / "nobody", server.cluster, token=token)
-    server.ask("DELETE", f"{accounts}/nobody")
+def account(server, tmp_path):
+    """A kubeconfig of a ServiceAccount with these rules in the whole cluster, and no others."""
+    accounts, rbac = "/api/v1/namespaces/default/serviceaccounts", "rbac.authorization.k8s.io"
+    made = []
+
+    def make(rules):
+        role = {"apiGroup": rbac, "kind": "ClusterRole", "name": "some"}
+        subject = {"kind": "ServiceAccount", "namespace": "default", "name": "somebody"}
+        for path, body in (
+            (accounts, {}),
+            (f"/apis/{rbac}/v1/clusterroles", {"rules": rules}),
+            (f"/apis/{rbac}/v1/clusterrolebindings", {"roleRef": role, "subjects": [subject]}),
+        ):
+            name = "somebody" if path == accounts else "some"
+            server.ask("POST", path, {"metadata": {"name": name}, **body})
+            made.append(f"{path}/{name}")
+        token = server.ask("POST", f"{accounts}/somebody/token", {})["status"]["token"]
+        return kubeconfig(tmp_path / "somebody", server.cluster, token=token)
+
+    yield make
+    for path in made:
+        server.ask("DELETE", path)
 
 
 @pytest.mark.lab
-def test_somebody_without_rights_is_told_which_are_missing(tmp_path, npol, server, nobody):
-    story = write_shop(tmp_path, STEPS)
+def test_somebody_without_rights_is_told_which_are_missing(tmp_path, npol, server, account):
+    story, config = write_shop(tmp_path), account([])
     before = server.names("/api/v1/namespaces")
-    done = npol("run", story.name, "--kubeconfig", nobody, "--context", "dev", "--create")
+    done = npol("run", story.name, "--kubeconfig", config, "--context", "dev", "--create")
     assert done.returncode == ExitCode.REFUSED
-    assert "may not" in done.stderr
-    assert "namespaces" in done.stderr
+    assert "may not create pods" in done.stderr
+    assert "npol doctor --rbac" in done.stderr
+    assert server.names("/api/v1/namespaces") == before
+
+
+@pytest.mark.lab
+@pytest.mark.parametrize("missing", ["npol-system", "shop"])
+def test_somebody_who_may_do_all_but_make_namespaces_is_told_so(
+    tmp_path, npol, server, account, missing
+):
+    if missing == "shop":
+        server.ask("POST", "/api/v1/namespaces", {"metadata": {"name": "npol-system"}})
+    everything = server.ask("GET", "/api/v1")["resources"]
+    names = sorted({r["name"] for r in everything if r["name"].partition("/")[0] != "namespaces"})
+    config = account(
+        [
+            {"apiGroups": [""], "resources": names, "verbs": ["*"]},
+            {"apiGroups": [""], "resources": ["namespaces"], "verbs": ["get", "list"]},
+            *(
+                {"apiGroups": [g["name"]], "resources": ["*"], "verbs": ["*"]}
+                for g in server.ask("GET", "/apis")["groups"]
+            ),
+        ]
+    )
+    before = server.names("/api/v1/namespaces")
+    story = write_shop(tmp_path)
+    done = npol("run", story.name, "--kubeconfig", config, "--context", "dev", "--create")
+    assert done.returncode == ExitCode.REFUSED
+    assert missing in done.stderr
+    assert "namespace" in done.stderr
     assert "npol doctor --rbac" in done.stderr
     assert server.names("/api/v1/namespaces") == before
