@@ -50,7 +50,7 @@ def flow_result(
         enforced_after=settled.enforced_after,
         settled_after=settled.settled_after,
         predicted=prediction.word,
-        diagnosis=_diagnosis(expectation, verdict, judgement.outcome, prediction.word),
+        diagnosis=_diagnosis(expectation, verdict, judgement.outcome, prediction),
         causes=prediction.causes,
     )
 
@@ -86,7 +86,9 @@ def _not_because(flow: Flow, prediction: Prediction) -> str:
     return f"policy {flow.because!r} is not what decides it"
 
 
-def _diagnosis(expectation: Expectation, verdict: Verdict, outcome: Outcome, predicted: str) -> str:
+def _diagnosis(
+    expectation: Expectation, verdict: Verdict, outcome: Outcome, prediction: Prediction
+) -> str:
     if verdict is Verdict.AS_EXPECTED:
         return ""
-    return diagnose(expectation, outcome, {"allow": True, "deny": False}.get(predicted))
+    return diagnose(expectation, outcome, prediction.passes)

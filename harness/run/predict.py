@@ -4,28 +4,32 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from ipaddress import ip_address
 
 from harness.model.inventory import Inventory
-from harness.model.probe import PodRef
 from harness.model.result import Cause
-from harness.model.story import Flow, FlowKind, Manifest, Peer, Protocol
-from harness.policy.causes import causes
+from harness.model.story import Flow, Manifest, Story
+from harness.policy.asking import ask
 from harness.policy.changes import build
-from harness.policy.decision import Decision
-from harness.policy.dialects import dialect_of
-from harness.policy.ends import Place, Pod, Service, Traffic
-from harness.policy.evaluate import evaluate
+from harness.policy.dns import with_dns
+from harness.policy.forecast import forecast
+from harness.policy.scenes import Scene
 from harness.policy.source import Given
-from harness.targets import selected_pods
+
+READ_BY_PROXIES = ("ConfigMap", "Ingress")
+"""Kinds of `given` that tell what a proxy asks in its turn; they are not read from the cluster."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Prediction:
-    """`allow`, `deny` or `unknown: ...`, and what decides it; "" where nothing is predicted."""
+    """`allow`, `deny`, `dns timeout`, `deny behind the proxy`, or `unknown: ...`."""
 
     word: str = ""
     causes: tuple[Cause, ...] = ()
+
+    @property
+    def passes(self) -> bool | None:
+        """Whether the flow's own packets pass; None where that is not what is foretold."""
+        return {"allow": True, "deny": False}.get(self.word)
 
 
 class Oracle:
@@ -35,60 +39,28 @@ class Oracle:
         self,
         inventory: Inventory,
         applied: Mapping[tuple[str, str], Manifest],
-        peers: Mapping[str, Peer],
+        story: Story,
         engine: str,
     ) -> None:
-        self._inventory = inventory
-        self._peers = peers
-        self._dialect = dialect_of(engine)
-        self._world = build(_given(inventory, applied))
+        self._story = story
+        self._engine = engine
+        self._world = with_dns(build(_given(inventory, applied, story)))
 
-    def predict(self, flow: Flow, source: PodRef | None) -> Prediction:
-        """One flow's prediction; a look-up is predicted as its packets to the cluster's DNS."""
-        traffic = self._traffic(flow, source)
-        if traffic is None:
-            return Prediction()
-        decision = evaluate(self._world, traffic, self._dialect)
-        return Prediction(word=_word(decision), causes=tuple(causes(self._world, decision)))
-
-    def _traffic(self, flow: Flow, source: PodRef | None) -> Traffic | None:
-        start = self._pod(source) if source else None
-        end = self._target(flow)
-        if start is None or end is None:
-            return None
-        port = flow.port or 53
-        protocol = Protocol.UDP if flow.kind is FlowKind.DNS else flow.protocol
-        return Traffic(source=start, target=end, port=port, protocol=protocol)
-
-    def _pod(self, pod: PodRef) -> Pod | None:
-        return self._world.pod(pod.namespace, pod.name)
-
-    def _target(self, flow: Flow) -> Pod | Service | Place | None:
-        if flow.kind is FlowKind.DNS:
-            return self._world.service("kube-system", "kube-dns")
-        peer = self._peers[flow.target]
-        if peer.via_service:
-            return self._world.service(peer.via_namespace, peer.via_service)
-        if peer.service:
-            return self._world.service(peer.namespace, peer.service)
-        if peer.address:
-            return Place(name=peer.name, addresses=(ip_address(peer.address),))
-        if peer.external:
-            return None
-        pods = selected_pods(peer, self._inventory)
-        return next((p for p in map(self._pod, pods) if p), None)
+    def predict(self, flow: Flow) -> Prediction:
+        """One flow's prediction, and what decides it."""
+        asked = ask(self._world, self._story, flow)
+        scene = Scene(step="", world=self._world, asked=(asked,))
+        (told,) = forecast([scene], self._engine)[0].flows
+        return Prediction(word=told.prediction, causes=told.causes)
 
 
-def _given(inventory: Inventory, applied: Mapping[tuple[str, str], Manifest]) -> list[Given]:
-    objects: list[Given] = [*inventory.namespaces, *inventory.pods, *inventory.services]
+def _given(
+    inventory: Inventory, applied: Mapping[tuple[str, str], Manifest], story: Story
+) -> list[Given]:
+    objects: list[Given] = [m for m in story.given if m.kind in READ_BY_PROXIES]
+    objects += [*inventory.namespaces, *inventory.pods, *inventory.services]
     objects += [*inventory.slices, *inventory.nodes]
     for policy in inventory.policies:
         meta = policy["metadata"]
         objects.append(applied.get((meta["namespace"], meta["name"])) or policy)
     return objects
-
-
-def _word(decision: Decision) -> str:
-    if decision.allowed is None:
-        return f"unknown: {decision.why_unknown}"
-    return "allow" if decision.allowed else "deny"

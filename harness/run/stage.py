@@ -14,10 +14,11 @@ from harness.cluster.custody.custody import Custody
 from harness.cluster.custody.rollback import story_id
 from harness.cluster.engines import Engine
 from harness.cluster.inventory import read
-from harness.cluster.objects import Ref, resource_named
+from harness.cluster.kinds import resource_called
+from harness.cluster.objects import Ref
 from harness.cluster.preflight import Plan, preflight
 from harness.cluster.signals import Stop
-from harness.errors import NpolError, Refused
+from harness.errors import InputError, NpolError, Refused
 from harness.model.inventory import Inventory
 from harness.model.probe import PodRef
 from harness.model.result import ClusterFacts, RestoreResult
@@ -33,6 +34,7 @@ from harness.run.scope import (
     named_namespaces,
     namespaces_of,
 )
+from harness.run.view import StageView
 
 READY_WITHIN = 180.0
 """Seconds in which what `given` creates must be ready; images may have to be pulled."""
@@ -207,6 +209,15 @@ class Stage:
             workloads=looks_at_workloads(self.story),
         )
 
+    def view(self) -> StageView:
+        """What state checks look at, now."""
+        return StageView(
+            engine=self.engine.name,
+            inventory=self.look(),
+            connection=self.connection,
+            inside=self.inside,
+        )
+
     def source(self, peer: str) -> Asks:
         """Where a peer's probes are asked from."""
         assert self._sources is not None
@@ -219,14 +230,18 @@ class Stage:
 
     def oracle(self, inventory: Inventory) -> Oracle:
         """Predictions for this moment."""
-        return Oracle(inventory, self._applied, self.story.peers, self.engine.name)
+        return Oracle(inventory, self._applied, self.story, self.engine.name)
 
     def unmet(self, when: When | None) -> str:
         """Why a step is skipped; "" when it is not."""
         if when is None:
             return ""
-        resource = resource_named(when.kind)
-        found = self.connection.get(Ref(resource, when.namespace, when.name))
+        try:
+            resource = resource_called(self.connection, when.kind)
+        except InputError as error:
+            return error.message
+        namespace = when.namespace if resource.namespaced else ""
+        found = self.connection.get(Ref(resource, namespace, when.name))
         return "" if found else f"there is no {when.kind} {when.name}"
 
     def change(self, step: Step) -> tuple[str, ...]:

@@ -123,7 +123,7 @@ class Teller:
             engine=self._stage.engine.name,
             settled=settled,
             evidence=final.evidence[name],
-            prediction=oracle.predict(flow, one.source.source),
+            prediction=oracle.predict(flow),
             budget=budget or self._stage.story.defaults.converge_within,
         )
 
@@ -175,7 +175,7 @@ class Teller:
     def _checks(self, step: Step, patience: Patience) -> tuple[CheckResult, ...]:
         if not step.checks:
             return ()
-        return check_all(step.checks, step.name, self._stage.look, patience.deadline)
+        return check_all(step.checks, step.name, self._stage.view, patience.deadline)
 
 
 def _absolute(flow: Flow, source: Peer, inventory: Inventory) -> str:

@@ -1,0 +1,42 @@
+"""`ready`: the pods of a workload, or those that a selector selects, are Ready."""
+
+from __future__ import annotations
+
+from harness import selectors
+from harness.model.inventory import pod_ref
+from harness.model.probe import PodRef
+from harness.model.story import StateCheck
+from harness.run.checks.view import Found, View, missing, named
+
+
+def wanted(check: StateCheck) -> str:
+    return "all ready"
+
+
+def look(check: StateCheck, view: View) -> Found:
+    kind, slash, _ = check.subject.partition("/")
+    if not slash or "=" in kind:
+        return _pods(_selected(check, view))
+    obj = named(check, view.inventory)
+    if obj is None:
+        return missing(check)
+    if kind == "pod":
+        return _pods([pod_ref(obj)])
+    status = obj.get("status") or {}
+    count = obj["spec"].get("replicas", status.get("desiredNumberScheduled", 1))
+    ready = status.get("readyReplicas", status.get("numberReady", 0))
+    return Found(ready >= count, f"{ready} of {count} ready")
+
+
+def _selected(check: StateCheck, view: View) -> list[PodRef]:
+    selector = selectors.parse(check.subject)
+    pods = map(pod_ref, view.inventory.pods_of(check.namespace))
+    return [p for p in pods if selectors.matches(selector, p.labels)]
+
+
+def _pods(pods: list[PodRef]) -> Found:
+    if not pods:
+        return Found(False, "no pod", "the selector selects no running pod")
+    waiting = [p.name for p in pods if not p.ready]
+    reason = f"not ready: {', '.join(waiting[:3])}" if waiting else ""
+    return Found(not waiting, f"{len(pods) - len(waiting)} of {len(pods)} ready", reason)
