@@ -18,8 +18,10 @@ from collections.abc import AsyncIterator, Callable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlencode
 
 import pytest
+import websocket
 
 from harness.documents import Dialect, dump, load
 from harness.lab.api import Api, ExecFailed, Tokens, issue
@@ -50,6 +52,9 @@ class HostExecution:
 
     def resize(self, columns: int, rows: int) -> None:
         self.size = (columns, rows)
+
+    def close(self) -> None:
+        self._process._transport.close()  # type: ignore[attr-defined]
 
     def kill(self) -> None:
         with contextlib.suppress(ProcessLookupError):
@@ -319,10 +324,22 @@ def serving(directory: Path) -> Iterator[Cluster]:
     try:
         yield Cluster(registry, api, runtime, loop, port, kubeconfig, authority)
     finally:
-        asyncio.run_coroutine_threadsafe(api.stop(), loop).result(10)
+        asyncio.run_coroutine_threadsafe(_ended(api, runtime), loop).result(10)
         loop.call_soon_threadsafe(loop.stop)
         thread.join(10)
         loop.close()
+
+
+async def _ended(api: Api, runtime: HostRuntime) -> None:
+    await api.stop()
+    for execution in runtime.executions:
+        execution.kill()
+        await execution.wait()
+        execution.close()
+    tasks = asyncio.all_tasks() - {asyncio.current_task()}
+    for task in tasks:
+        task.cancel()
+    await asyncio.gather(*tasks, return_exceptions=True)
 
 
 def _kubeconfig(port: int, authority: Path) -> Any:
@@ -341,6 +358,54 @@ def _kubeconfig(port: int, authority: Path) -> Any:
 def cluster(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Cluster]:
     with serving(tmp_path_factory.mktemp("api")) as running:
         yield running
+
+
+@pytest.fixture
+def connect(cluster: Cluster) -> Iterator[Callable[..., websocket.WebSocket]]:
+    """Opens an exec in a pod of the namespace `exec`."""
+    opened = []
+    tls = ssl.create_default_context(cafile=str(cluster.authority))
+    tls.check_hostname = False
+
+    def to(
+        pod: str,
+        *command: str,
+        protocol: str = "v5.channel.k8s.io",
+        stdin: bool = False,
+        tty: bool = False,
+        **query: Any,
+    ) -> websocket.WebSocket:
+        flags = {"stdin": stdin, "stdout": True, "stderr": not tty, "tty": tty, **query}
+        pairs = [("command", c) for c in command]
+        pairs += [(k, "true" if v is True else v) for k, v in flags.items() if v]
+        raw = tls.wrap_socket(socket.create_connection(("127.0.0.1", cluster.port), timeout=10))
+        opened.append(raw)
+        return websocket.create_connection(
+            f"ws://127.0.0.1:{cluster.port}/api/v1/namespaces/exec/pods/{pod}/exec?"
+            + urlencode(pairs),
+            header=[f"Authorization: Bearer {cluster.token}"],
+            subprotocols=[protocol],
+            socket=raw,
+        )
+
+    yield to
+    for raw in opened:
+        raw.close()
+
+
+@pytest.fixture(scope="session")
+def finished() -> Callable[[websocket.WebSocket], tuple[bytes, bytes, Any]]:
+    """Everything until the server closes: stdout, stderr, and the status."""
+
+    def of(stream: websocket.WebSocket) -> tuple[bytes, bytes, Any]:
+        out = {1: b"", 2: b"", 3: b""}
+        while True:
+            code, data = stream.recv_data()
+            if code == websocket.ABNF.OPCODE_CLOSE:
+                return out[1], out[2], json.loads(out[3] or "null")
+            out[data[0]] += data[1:]
+
+    return of
 
 
 @pytest.fixture(scope="session")
