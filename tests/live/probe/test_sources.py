@@ -51,10 +51,18 @@ def app(place):
     wait_until(lambda: len(ready_addresses(place)) == 2, "the Deployment to be ready")
 
 
+def begin(sources):
+    """Start, and close only what did start: what did not must leave nothing by itself."""
+    sources.start()
+    sources.close()
+
+
 def ready_addresses(place):
+    """Of the Service `web`."""
+    selector = "kubernetes.io/service-name=web"
     return {
         address
-        for slice_ in place.connection.list(ENDPOINT_SLICES, place.namespace)
+        for slice_ in place.connection.list(ENDPOINT_SLICES, place.namespace, selector=selector)
         for endpoint in slice_.get("endpoints") or ()
         if endpoint["conditions"].get("ready")
         for address in endpoint["addresses"]
@@ -95,7 +103,7 @@ def test_an_image_that_does_not_exist_fails_fast_and_leaves_nothing(place):
     settings = PodSettings(image="docker.io/nicolaka/netshoot:no-such-tag")
 
     with pytest.raises(Refused, match=r"ErrImagePull|ImagePullBackOff"):
-        place.sources(peer(place), settings=settings).start()
+        begin(place.sources(peer(place), settings=settings))
     assert time.monotonic() - began < 60
     assert debug_pods(place) == []
 
@@ -104,7 +112,7 @@ def test_a_pod_that_fits_nowhere_is_told_with_the_schedulers_words(place):
     settings = PodSettings(requests={"cpu": "1000"}, limits={"cpu": "1000"})
 
     with pytest.raises(Refused, match=r"Unschedulable: .*nodes are available"):
-        place.sources(peer(place), settings=settings).start()
+        begin(place.sources(peer(place), settings=settings))
     assert debug_pods(place) == []
 
 
@@ -114,7 +122,7 @@ def test_a_service_that_publishes_what_is_not_ready_is_refused(place):
     place.connection.create(publishing)
 
     with pytest.raises(Refused, match="publishes addresses that are not ready"):
-        place.sources(peer(place, labels={"app": "published"})).start()
+        begin(place.sources(peer(place, labels={"app": "published"})))
     assert debug_pods(place) == []
 
 
@@ -208,7 +216,7 @@ def test_what_may_not_be_made_is_told_in_the_admissions_words(place):
     place.connection.patch(ref, {"metadata": {"labels": {label: "restricted"}}})
     try:
         with pytest.raises(NpolError, match="PodSecurity"):
-            place.sources(peer(place, host_network=True)).start()
+            begin(place.sources(peer(place, host_network=True)))
         with place.sources(peer(place, "fine")) as sources:
             assert sources.pod("fine").ip
     finally:
