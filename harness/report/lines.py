@@ -6,9 +6,10 @@ One step at a time, so that a step can be shown as soon as it is told.
 
 from __future__ import annotations
 
+import textwrap
 from collections.abc import Iterator, Sequence
 
-from harness.model.result import CheckResult, FlowResult, StepResult, StoryReport
+from harness.model.result import Cause, CheckResult, FlowResult, StepResult, StoryReport
 from harness.report.escape import safe
 from harness.report.failure import failure_text, is_lookup
 from harness.report.grid import grid, grid_lines
@@ -25,6 +26,8 @@ from harness.report.summary import (
 )
 
 INDENT = "  "
+FEW = 6
+"""Flows of a step up to which an expected gateway error is explained on the spot."""
 MOST_EXPLAINED = 20
 """Failures explained at the end of a run; the marks and the other reports have the rest."""
 
@@ -66,6 +69,7 @@ def result_lines(results: Sequence[Result], width: int) -> Iterator[Line]:
         yield from ((Piece(INDENT), *line) for line in grid_lines(table, width - len(INDENT)))
     yield from (_lookup(f) for f in flows if is_lookup(f))
     yield from (_check(r) for r in results if isinstance(r, CheckResult))
+    yield from _gateways(flows, width)
     yield from (_why_skipped(r) for r in _skipped_for_different_reasons(results))
     yield _count(results, flows)
 
@@ -73,6 +77,25 @@ def result_lines(results: Sequence[Result], width: int) -> Iterator[Line]:
 def _lookup(flow: FlowResult) -> Line:
     head = f"{INDENT}{safe(flow.source)} ? {safe(flow.target)}  "
     return (Piece(head), Piece(_said(flow), tone_of(flow)))
+
+
+def _gateways(flows: Sequence[FlowResult], width: int) -> Iterator[Line]:
+    """
+    What lies behind an expected 502 or 504: the cut is not on the way that was asked.
+
+    Only where the step asks little: among many flows the cut is in the table, too.
+    """
+    told = [f for f in flows if f.passed and f.seen in ("http 502", "http 504") and f.causes]
+    for flow in told if len(flows) <= FEW else []:
+        text = f"{flow.seen[5:]} because {_cause(flow.causes[0])}"
+        for part in textwrap.wrap(text, width - 2 * len(INDENT), break_on_hyphens=False):
+            yield (Piece(INDENT + INDENT), Piece(part, Tone.CLOSED))
+
+
+def _cause(cause: Cause) -> str:
+    place = f"{cause.at.file}:{cause.at.line}" if cause.at else ""
+    told = not place or place in cause.text
+    return safe(cause.text if told else f"{cause.text} ({place})")
 
 
 def _said(result: Result) -> str:
