@@ -96,12 +96,15 @@ class Opening:
 
     def _begin(self, header: Header) -> Opened:
         terms, connection = self._terms, self._connection
-        local = watchdog = None
-        if not terms.disposable:
-            local = LocalFile.create(terms.run_id, terms.state_directory)
+        watchdog = None
+        if not terms.disposable:  # first of all, so that it sees the end of anything later
             watchdog = Watchdog.start(connection, terms.run_id, terms.state_directory)
-        writer = JournalWriter(ClusterCopy(connection, terms.run_id), local)
         lock = Lock(connection, terms.run_id, duration=terms.lease)
+        try:
+            writer = self._writer()
+        except BaseException:
+            _dismiss(watchdog)
+            raise
         try:
             writer.write(header)
             self._lock(lock)
@@ -110,10 +113,15 @@ class Opening:
             lock.release()
             writer.remove()
             writer.close()
-            if watchdog is not None:
-                watchdog.dismiss()
+            _dismiss(watchdog)
             raise
         return Opened(writer, lock, watchdog)
+
+    def _writer(self) -> JournalWriter:
+        terms, local = self._terms, None
+        if not terms.disposable:
+            local = LocalFile.create(terms.run_id, terms.state_directory)
+        return JournalWriter(ClusterCopy(self._connection, terms.run_id), local)
 
     def _snapshot(self) -> list[Place | Seen]:
         snapshot = take(self._connection, self._terms.namespaces)
@@ -160,3 +168,8 @@ class Opening:
                     f"{run} has left its changes in {', '.join(shared)}",
                     hint=f"`npol rollback {run.story}` first, or allow it with --left-ok",
                 )
+
+
+def _dismiss(watchdog: Watchdog | None) -> None:
+    if watchdog is not None:
+        watchdog.dismiss()
