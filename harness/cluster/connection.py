@@ -13,6 +13,7 @@ import threading
 import time
 from collections import Counter
 from collections.abc import Iterable, Mapping
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlencode
 
@@ -254,15 +255,12 @@ class Connection(Verbs):
         patch: str = "",
         name: str = "",
         repeatable: bool | None = None,
+        as_text: bool = False,
     ) -> Any:
+        """See `Verbs.raw`; `as_text`: the answer is no JSON, such as a log."""
         request = request_of(method, path)
         if name and not request.name:
-            request = Request(
-                verb=request.verb,
-                resource=request.resource,
-                namespace=request.namespace,
-                name=name,
-            )
+            request = replace(request, name=name)
         self.guard.check(request)
         if repeatable is None:
             repeatable = method in ("GET", "HEAD") or "reviews." in request.resource
@@ -273,6 +271,8 @@ class Connection(Verbs):
             login = self._login
             user, secrets = login.context.who, login.secrets()
             raise api_error(reply, request, user=user, secrets=secrets)
+        if as_text:
+            return reply.body.decode("utf-8", "replace")
         try:
             return reply.json()
         except ValueError:

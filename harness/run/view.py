@@ -36,7 +36,8 @@ class StageView:
     def log(self, pod: PodRef, container: str) -> str:
         path = PODS.path(pod.namespace, pod.name, "log")
         query = {"container": container, "tailLines": "5000"}
-        return self.connection.text(path, query=query)[-LOG_BYTES:]
+        text = self.connection.raw("GET", path, query=query, as_text=True)
+        return str(text)[-LOG_BYTES:]
 
     def ask(self, pod: PodRef, probes: Sequence[Probe]) -> Mapping[str, Answer]:
         longest = max(p.timeout for p in probes)

@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+import re
+
 from harness import selectors
 from harness.model.inventory import pod_ref
 from harness.model.probe import PodRef
 from harness.model.story import StateCheck
 from harness.run.checks.view import Found, View, missing, named
+
+_NAMED = re.compile(r"[a-z]+/[^,=!]*")
+"""KIND/NAME; anything else is a label selector."""
 
 
 def wanted(check: StateCheck) -> str:
@@ -14,8 +19,8 @@ def wanted(check: StateCheck) -> str:
 
 
 def look(check: StateCheck, view: View) -> Found:
-    kind, slash, _ = check.subject.partition("/")
-    if not slash or "=" in kind:
+    kind = check.subject.partition("/")[0]
+    if not _NAMED.fullmatch(check.subject):
         return _pods(_selected(check, view))
     obj = named(check, view.inventory)
     if obj is None:

@@ -1,0 +1,440 @@
+"""State checks on objects that are written here, with answers that are given."""
+
+import dataclasses
+import json
+
+import pytest
+
+from harness.cluster.api_errors import ApiError
+from harness.documents import Dialect, load
+from harness.errors import InputError, Position
+from harness.model.expectation import Outcome, Verdict
+from harness.model.inventory import Inventory
+from harness.model.probe import Answer
+from harness.model.story import Manifest, StateCheck
+from harness.run.checks import check_all
+from harness.run.checks.table import CHECKERS
+from harness.story.entries.check import CHECKS
+
+AT = Position("a.npol.yaml", 7, 3)
+
+
+@dataclasses.dataclass
+class Scene:
+    """A cluster's answers, written down."""
+
+    inventory: Inventory = dataclasses.field(default_factory=Inventory)
+    engine: str = "calico"
+    objects: dict = dataclasses.field(default_factory=dict)
+    logs: dict = dataclasses.field(default_factory=dict)
+    answers: dict = dataclasses.field(default_factory=dict)
+
+    def get(self, kind, namespace, name):
+        if kind not in {k.partition("/")[0] for k in self.objects}:
+            raise InputError(f"the cluster serves no kind {kind}")
+        return self.objects.get(f"{kind}/{name}")
+
+    def live(self, manifest):
+        return self.objects.get(f"{manifest.kind}/{manifest.name}")
+
+    def log(self, pod, container):
+        return self.logs[pod.name, container]
+
+    def ask(self, pod, probes):
+        return {p.key: self._answer(p) for p in probes}
+
+    def _answer(self, probe):
+        answer = self.answers.get(probe.address, Answer(key="", outcome=Outcome.REFUSED))
+        return dataclasses.replace(answer, key=probe.key)
+
+
+def check(kind, subject, namespace="shop", **wants):
+    name = f"{kind} {subject}"
+    return StateCheck(
+        kind=kind, name=name, at=AT, namespace=namespace, subject=subject, wants=wants
+    )
+
+
+def result(one, scene):
+    (found,) = check_all([one], "a step", lambda: scene, 0.0, now=lambda: 1.0)
+    return found
+
+
+def pod(name="web-1", labels=None, ready=True, ports=(), ip="10.0.0.1", image="nginx:1.27"):
+    container = {"name": "web", "image": image, "ports": list(ports)}
+    return {
+        "metadata": {
+            "name": name,
+            "namespace": "shop",
+            "uid": name,
+            "labels": labels or {"app": "web"},
+        },
+        "spec": {"containers": [container]},
+        "status": {
+            "phase": "Running",
+            "podIP": ip,
+            "conditions": [{"type": "Ready", "status": "True" if ready else "False"}],
+        },
+    }
+
+
+def deployment(image="docker.io/library/nginx:1.27", **status):
+    done = {"observedGeneration": 2, "replicas": 1, "updatedReplicas": 1, "availableReplicas": 1}
+    return {
+        "kind": "Deployment",
+        "metadata": {"name": "web", "namespace": "shop", "generation": 2},
+        "spec": {
+            "replicas": 1,
+            "selector": {"matchLabels": {"app": "web"}},
+            "template": {
+                "metadata": {"labels": {"app": "web"}},
+                "spec": {"containers": [{"name": "web", "image": image}]},
+            },
+        },
+        "status": {**done, "readyReplicas": 1, **status},
+    }
+
+
+def service(target="http", port=80, selector=None):
+    return {
+        "metadata": {"name": "web", "namespace": "shop"},
+        "spec": {
+            "selector": {"app": "web"} if selector is None else selector,
+            "ports": [{"port": port, "targetPort": target}],
+        },
+    }
+
+
+def endpoint_slice(*addresses, port=8080):
+    return {
+        "metadata": {
+            "name": "web-x",
+            "namespace": "shop",
+            "labels": {"kubernetes.io/service-name": "web"},
+        },
+        "endpoints": [{"addresses": [a], "conditions": {"ready": True}} for a in addresses],
+        "ports": [{"port": port}],
+    }
+
+
+def test_every_kind_that_a_story_may_name_is_checked():
+    assert set(CHECKERS) == set(CHECKS)
+
+
+@pytest.mark.parametrize(
+    ("wants", "addresses", "holds"),
+    [
+        pytest.param({"ready": 1, "port": 8080}, ["10.0.0.1"], True, id="count-and-port"),
+        pytest.param({"ready": 2}, ["10.0.0.1"], False, id="too-few"),
+        pytest.param({"port": 80}, ["10.0.0.1"], False, id="other-port"),
+        pytest.param({}, [], False, id="one-at-least-when-left-out"),
+        pytest.param({"ready": 0}, [], True, id="none-wanted"),
+    ],
+)
+def test_endpoints_are_counted_and_their_port_compared(wants, addresses, holds):
+    scene = Scene(Inventory(slices=(endpoint_slice(*addresses),)))
+
+    assert result(check("endpoints", "web", **wants), scene).passed is holds
+
+
+def test_labels_of_a_workload_are_those_of_its_pods():
+    scene = Scene(Inventory(workloads=(deployment(),)))
+
+    assert result(check("labels", "deployment/web", has={"app": "web"}), scene).passed
+    told = result(check("labels", "deployment/web", has={"app": "api"}), scene)
+    assert (told.expected, told.seen) == ("app=api", "app=web")
+    assert told.reason == "what selects by app=api does not select it"
+
+
+@pytest.mark.parametrize(
+    ("subject", "ready", "seen"),
+    [
+        pytest.param("app=web", True, "1 of 1 ready", id="selector"),
+        pytest.param("app=web,tier!=db", False, "0 of 1 ready", id="selector-not-ready"),
+        pytest.param("app=none", True, "no pod", id="selects-nothing"),
+        pytest.param("app.example.test/name=web", True, "no pod", id="key-with-a-slash"),
+        pytest.param("pod/web-1", True, "1 of 1 ready", id="pod"),
+        pytest.param("deployment/web", True, "1 of 1 ready", id="workload"),
+        pytest.param("deployment/gone", True, "not found", id="no-such-workload"),
+    ],
+)
+def test_ready_asks_a_workload_a_pod_or_a_selector(subject, ready, seen):
+    scene = Scene(Inventory(pods=(pod(ready=ready),), workloads=(deployment(),)))
+
+    assert result(check("ready", subject), scene).seen == seen
+
+
+@pytest.mark.parametrize(
+    ("status", "image", "holds", "seen"),
+    [
+        pytest.param({}, "", True, "complete", id="complete"),
+        pytest.param({}, "nginx:1.27", True, "complete, image ", id="end-of-the-image"),
+        pytest.param({}, "inx:1.27", False, "complete, image ", id="not-half-a-name"),
+        pytest.param({}, "nginx:1.28", False, "complete, image ", id="another-tag"),
+        pytest.param({"observedGeneration": 1}, "", False, "the new version", id="not-seen-yet"),
+        pytest.param({"updatedReplicas": 0}, "", False, "0 of 1 new, 1 available", id="not-new"),
+        pytest.param({"replicas": 2}, "", False, "1 old to go", id="old-ones-stay"),
+    ],
+)
+def test_rollout_is_complete_when_every_replica_is_new(status, image, holds, seen):
+    scene = Scene(Inventory(workloads=(deployment(**status),)))
+
+    found = result(check("rollout", "deployment/web", image=image), scene)
+
+    assert found.passed is holds
+    assert found.seen.startswith(seen)
+
+
+HTTP = {"name": "http", "containerPort": 8080}
+
+
+@pytest.mark.parametrize(
+    ("svc", "ports", "reason"),
+    [
+        pytest.param(service(), [HTTP], "", id="by-name"),
+        pytest.param(service(target=8080), [HTTP], "", id="by-number"),
+        pytest.param(
+            service(target="web"),
+            [HTTP],
+            "targetPort web is no container port of pod web-1, which declares 8080 (http)",
+            id="no-such-name",
+        ),
+        pytest.param(
+            service(target=80),
+            [],
+            "targetPort 80 is no container port of pod web-1, which declares none",
+            id="declares-nothing",
+        ),
+        pytest.param(
+            service(selector={"app": "wbe"}),
+            [HTTP],
+            "no running pod carries app=wbe, which the Service selects",
+            id="selects-nothing",
+        ),
+    ],
+)
+def test_aligned_names_what_does_not_fit(svc, ports, reason):
+    slices = (endpoint_slice("10.0.0.1"),)
+    scene = Scene(Inventory(services=(svc,), pods=(pod(ports=ports),), slices=slices))
+
+    found = result(check("aligned", "service/web"), scene)
+
+    assert found.reason == reason
+    assert found.passed is not bool(reason)
+
+
+POLICY = """
+apiVersion: networking.k8s.io/v1
+kind: NetworkPolicy
+metadata:
+  name: allow
+  namespace: shop
+spec:
+  podSelector: {matchLabels: {app: web}}
+  ingress:
+    - from: [{podSelector: {}}]
+      ports: [{port: 80}]
+"""
+STORED = {
+    "apiVersion": "networking.k8s.io/v1",
+    "kind": "NetworkPolicy",
+    "metadata": {"name": "allow", "namespace": "shop", "uid": "1", "resourceVersion": "9"},
+    "spec": {
+        "podSelector": {"matchLabels": {"app": "web"}},
+        "policyTypes": ["Ingress"],
+        "ingress": [{"from": [{"podSelector": {}}], "ports": [{"port": 80, "protocol": "TCP"}]}],
+    },
+}
+
+
+def manifest(text):
+    (document,) = load(text, "allow.yaml", Dialect.MANIFEST)
+    return Manifest(body=document.data, document=document, at=document.at())
+
+
+def applied(live):
+    objects = {"NetworkPolicy/allow": live} if live else {}
+    wants = {"manifests": (manifest(POLICY),)}
+    return result(check("applied", "allow.yaml", **wants), Scene(objects=objects))
+
+
+def with_spec(**changes):
+    return {**STORED, "spec": {**STORED["spec"], **changes}}
+
+
+def test_applied_holds_for_what_the_api_server_makes_of_a_manifest():
+    assert applied(STORED).passed
+
+
+@pytest.mark.parametrize(
+    ("live", "reason"),
+    [
+        pytest.param(None, "allow.yaml: NetworkPolicy shop/allow is not in the cluster", id="gone"),
+        pytest.param(
+            with_spec(podSelector={}),
+            "allow.yaml:8: NetworkPolicy shop/allow spec.podSelector.matchLabels: "
+            "repository {'app': 'web'}, cluster nothing",
+            id="wider-selector",
+        ),
+        pytest.param(
+            with_spec(ingress=[*STORED["spec"]["ingress"], {}]),
+            "spec.ingress[1]: repository nothing, cluster {}",
+            id="a-rule-too-many",
+        ),
+        pytest.param(
+            with_spec(policyTypes=["Ingress", "Egress"]),
+            "repository nothing, cluster 'Ingress'",
+            id="another-direction",
+        ),
+    ],
+)
+def test_applied_tells_drift_by_file_line_and_field(live, reason):
+    found = applied(live)
+
+    assert found.verdict is Verdict.WRONG_ANSWER
+    assert reason in found.reason
+
+
+APPLICATION = {
+    "metadata": {"name": "root", "namespace": "argocd", "labels": {"a/b": "c"}},
+    "status": {"health": {"status": "Healthy"}, "replicas": 2},
+}
+
+
+@pytest.mark.parametrize(
+    ("wants", "holds"),
+    [
+        pytest.param({"path": ("status", "replicas"), "equals": 2}, True, id="equals"),
+        pytest.param(
+            {"path": ("status", "replicas"), "equals": "2"}, False, id="text-is-no-number"
+        ),
+        pytest.param({"path": ("status", "health", "status"), "matches": "^H"}, True, id="matches"),
+        pytest.param({"path": ("status", "sync"), "equals": None}, False, id="no-such-field"),
+        pytest.param({"path": ("status", "sync"), "exists": False}, True, id="field-not-there"),
+        pytest.param({"exists": True}, True, id="object-there"),
+        pytest.param({"exists": False}, False, id="object-not-wanted"),
+    ],
+)
+def test_object_compares_a_field_of_any_object(wants, holds):
+    kind = "application.argoproj.io"
+    scene = Scene(objects={f"{kind}/root": APPLICATION})
+
+    found = result(check("object", "root", ref=f"{kind}/root", **wants), scene)
+
+    assert found.passed is holds
+
+
+def test_object_in_the_lab_is_said_to_be_recorded_data():
+    ref = "application.argoproj.io/root"
+    scene = Scene(engine="npol-lab", objects={ref: APPLICATION})
+
+    assert "no controller" in result(check("object", "root", ref=ref, exists=True), scene).reason
+
+
+def test_a_kind_that_the_cluster_does_not_serve_is_unknown():
+    found = result(check("object", "x", ref="policy.example.test/x", exists=True), Scene())
+
+    assert found.verdict is Verdict.UNKNOWN
+    assert found.reason == "the cluster serves no kind policy.example.test"
+
+
+def test_logs_must_hold_the_text_in_every_pod():
+    pods = (pod("web-1"), pod("web-2"))
+    logs = {("web-1", "web"): "listening on 0.0.0.0:3001", ("web-2", "web"): "starting"}
+    scene = Scene(Inventory(pods=pods, workloads=(deployment(),)), logs=logs)
+
+    found = result(check("logs", "deployment/web", contain="listening"), scene)
+
+    assert (found.seen, found.reason) == ("in 1 of 2 logs", "not in the log of web-2")
+    assert not found.passed
+
+
+def test_logs_that_may_not_be_read_are_unknown():
+    class Mute(Scene):
+        def log(self, pod, container):
+            raise ApiError("may not get pods/log", status=403)
+
+    scene = Mute(Inventory(pods=(pod(),), workloads=(deployment(),)))
+
+    assert result(check("logs", "deployment/web", contain="x"), scene).verdict is Verdict.UNKNOWN
+
+
+OPEN = Answer(key="", outcome=Outcome.OPEN)
+SILENT = Answer(key="", outcome=Outcome.TIMEOUT)
+
+
+@pytest.mark.parametrize(
+    ("answers", "verdict", "seen"),
+    [
+        pytest.param(
+            {"10.0.0.1": OPEN, "127.0.0.1": OPEN},
+            Verdict.AS_EXPECTED,
+            "listens on 0.0.0.0:3001",
+            id="everywhere",
+        ),
+        pytest.param(
+            {"127.0.0.1": OPEN},
+            Verdict.WRONG_ANSWER,
+            "listens on 127.0.0.1:3001 only",
+            id="loopback-only",
+        ),
+        pytest.param({}, Verdict.WRONG_ANSWER, "nothing listens on 3001", id="nothing"),
+        pytest.param(
+            {"10.0.0.1": SILENT, "127.0.0.1": OPEN}, Verdict.UNKNOWN, "not known", id="no-answer"
+        ),
+    ],
+)
+def test_listens_tells_loopback_from_blocked(answers, verdict, seen):
+    scene = Scene(Inventory(pods=(pod(),), workloads=(deployment(),)), answers=answers)
+
+    found = result(check("listens", "deployment/web", port=3001, address="0.0.0.0"), scene)
+
+    assert (found.verdict, found.seen) == (verdict, seen)
+
+
+def prometheus(answer, **wants):
+    inventory = Inventory(services=(service(target="http", port=9090),), pods=(pod(ports=[HTTP]),))
+    scene = Scene(inventory, answers={"10.0.0.1": answer})
+    return result(check("prometheus", "service/web", port=9090, **wants), scene)
+
+
+def http(body, status=200):
+    return Answer(key="", outcome=Outcome.OPEN, status=status, body=body)
+
+
+def vector(value):
+    return http(json.dumps({"data": {"result": [{"metric": {}, "value": [1, value]}]}}))
+
+
+@pytest.mark.parametrize(
+    ("answer", "verdict", "seen"),
+    [
+        pytest.param(vector("2"), Verdict.AS_EXPECTED, "2 up", id="up"),
+        pytest.param(vector("1"), Verdict.WRONG_ANSWER, "1 up", id="one-is-down"),
+        pytest.param(http('{"data":{"result":[]}}'), Verdict.WRONG_ANSWER, "0 up", id="no-target"),
+        pytest.param(http("hello"), Verdict.UNKNOWN, "not known", id="something-else"),
+        pytest.param(http("", status=503), Verdict.UNKNOWN, "not known", id="not-ready"),
+    ],
+)
+def test_prometheus_counts_targets_that_are_up(answer, verdict, seen):
+    found = prometheus(answer, job="app", up=2)
+
+    assert (found.verdict, found.seen) == (verdict, seen)
+    assert found.expected == "2 up in job app"
+
+
+def test_checks_are_asked_again_until_they_hold():
+    scenes = iter([Scene(), Scene(), Scene(Inventory(slices=(endpoint_slice("10.0.0.1"),)))])
+    naps = []
+
+    (found,) = check_all(
+        [check("endpoints", "web", ready=1)],
+        "a step",
+        lambda: next(scenes),
+        10.0,
+        now=lambda: float(len(naps)),
+        sleep=naps.append,
+    )
+
+    assert found.passed
+    assert len(naps) == 2
