@@ -69,7 +69,7 @@ def _merge_list(
 ) -> list[Any]:
     if type.is_set:
         merged = [*original, *(v for v in patch if v not in original)]
-        return arranged(merged, original, order or patch, lambda v: v)
+        return _arranged(merged, original, order or patch, lambda v: v)
     key = type.keys[0]
     if any(isinstance(item, dict) and item.get(PATCH) == "replace" for item in patch):
         return [copied(i) for i in patch if i.get(PATCH) != "replace"]
@@ -85,7 +85,7 @@ def _merge_list(
         else:
             merged[at] = strategic_merge(merged[at], item, type.item)
     wanted = [o.get(key) for o in order or patch]
-    return arranged(merged, original, wanted, lambda item: item.get(key))
+    return _arranged(merged, original, wanted, lambda item: item.get(key))
 
 
 def _order_untouched(result: dict[str, Any], patch: dict[str, Any], type: Type) -> None:
@@ -99,12 +99,8 @@ def _order_untouched(result: dict[str, Any], patch: dict[str, Any], type: Type) 
             result[key] = _merge_list(result[key], [], field, order)
 
 
-def arranged(merged: list[Any], live: list[Any], order: Sequence[Any], key_of: Any) -> list[Any]:
-    """
-    Items that `order` names in its order, the others where they stood among them.
-
-    Both strategic merge patch and server-side apply keep lists in order this way.
-    """
+def _arranged(merged: list[Any], live: list[Any], order: Sequence[Any], key_of: Any) -> list[Any]:
+    """Items that `order` names in its order, the others where they stood among them."""
     by_key: dict[Hashable, Any] = {_hashable(key_of(i)): i for i in merged}
     was = {_hashable(key_of(item)): at for at, item in enumerate(live)}
     named = [k for k in map(_hashable, order) if k in by_key]

@@ -7,7 +7,6 @@ from typing import Any
 from harness.lab.registry.errors import StatusError, go_text
 from harness.lab.registry.fieldsets import Fields, Path, children_of, element_of, spelled
 from harness.lab.registry.schema import ANY, ListOf, MapOf, Scalar, Struct, Type, resolved
-from harness.lab.registry.strategic import arranged
 from harness.lab.store import Obj, copied
 
 
@@ -23,8 +22,7 @@ def merged(type: Type, live: Any, applied: Any) -> Any:
         return result
     assert isinstance(kind, ListOf), "only lists and maps have children"
     if kind.is_set:
-        both = [*live, *(v for v in applied if v not in live)]
-        return arranged(both, live, applied, lambda v: v)
+        return interleaved(live, applied)
     return _merged_items(kind, live, applied)
 
 
@@ -39,8 +37,20 @@ def _merged_items(type: ListOf, live: list[Any], applied: list[Any]) -> list[Any
     for item in applied:
         element = element_of(type, item)
         items[element] = merged(type.item, items.get(element), item)
-    order = [element_of(type, item) for item in applied]
-    return arranged(list(items.values()), live, order, lambda item: element_of(type, item))
+    was, wanted = ([element_of(type, item) for item in side] for side in (live, applied))
+    return [items[element] for element in interleaved(was, wanted)]
+
+
+def interleaved(live: list[Any], applied: list[Any]) -> list[Any]:
+    """The applied order, with what only the live list has where it stood before."""
+    result: list[Any] = []
+    rest = list(applied)
+    for key in live:
+        while key in rest and key not in result:
+            result.append(rest.pop(0))
+        if key not in applied:
+            result.append(key)
+    return result + rest
 
 
 def without(type: Type, value: Any, gone: Fields, others: Fields, path: Path = ()) -> Any:
