@@ -68,6 +68,17 @@ def test_every_pre_image_is_whole_before_the_change_is_made(changes):
                     assert record.before["metadata"]["managedFields"]
 
 
+def test_no_discovery_is_asked_for_what_every_cluster_serves(cluster, changes):
+    """A broken aggregated API breaks discovery, and must not break a restore."""
+    assert len(cluster.asked) > 50
+    assert [a for a in cluster.asked if not a.resource] == []
+
+
+def test_nothing_hangs_on_a_watch(cluster, changes):
+    """A watch may expire, drop events or repeat them: npol lists."""
+    assert [a for a in cluster.asked if a.verb == "watch"] == []
+
+
 def test_the_journal_names_run_and_cluster_before_the_first_lock(cluster, begin):
     begin(run_id="first")
 
