@@ -100,7 +100,13 @@ async def _start(parts: _Parts, tasks: asyncio.TaskGroup) -> None:
     certificates = api.issue()
     await parts.network.start(*nodes)
     addresses = {name: parts.network.node_address(name) for name in nodes}
-    system.install(parts.registry, lab=parts.settings["id"], nodes=addresses, now=time.time())
+    system.install(
+        parts.registry,
+        lab=parts.settings["id"],
+        nodes=addresses,
+        now=time.time(),
+        enforces=parts.settings["enforcement"],
+    )
     work: list[Coroutine[Any, Any, None]] = [parts.network.run(parts.store), parts.kubelet.run()]
     for controller in controllers(parts.registry, ca=certificates.authority.decode()):
         work.append(controller.run())

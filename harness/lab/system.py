@@ -32,13 +32,16 @@ TOOLBOX = "registry.k8s.io/e2e-test-images/agnhost:2.53"
 MEMORY = "8Gi"
 
 
-def install(registry: Registry, *, lab: str, nodes: dict[str, str], now: float) -> None:
+def install(
+    registry: Registry, *, lab: str, nodes: dict[str, str], now: float, enforces: bool = True
+) -> None:
     """
     Create them all. The controllers and kubelets make pods of them.
 
     Args:
         nodes: name to address of the workers; places outside are added.
         now: seconds since the epoch.
+        enforces: whether policies mean anything here; it is said, as other engines say it.
     """
     for name in NAMESPACES:
         registry.create("namespaces", {"metadata": {"name": name}})
@@ -46,7 +49,7 @@ def install(registry: Registry, *, lab: str, nodes: dict[str, str], now: float) 
         registry.create("nodes", _worker(name, address, number, now))
     for place in PLACES:
         registry.create("nodes", _outside(place, now))
-    for resource, obj in (*_api_server(), *_dns(), *_about(lab)):
+    for resource, obj in (*_api_server(), *_dns(), *_about(lab, enforces)):
         registry.create(resource, obj)
     for place in PLACES:
         registry.create("pods", _place_pod(place))
@@ -175,10 +178,15 @@ def _dns() -> Iterator[tuple[str, Obj]]:
     yield "deployments.apps", {"metadata": named, "spec": spec}
 
 
-def _about(lab: str) -> Iterator[tuple[str, Obj]]:
+def _about(lab: str, enforces: bool) -> Iterator[tuple[str, Obj]]:
     """What says that this is no real cluster."""
     metadata: Obj = {"name": "npol-lab", "namespace": "kube-system"}
-    yield "configmaps", {"metadata": metadata, "data": {"version": harness.__version__, "id": lab}}
+    data = {
+        "version": harness.__version__,
+        "id": lab,
+        "enforcement": "on" if enforces else "off",
+    }
+    yield "configmaps", {"metadata": metadata, "data": data}
 
 
 def _place_pod(place: Place) -> Obj:
