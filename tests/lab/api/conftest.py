@@ -340,6 +340,7 @@ async def _ended(api: Api, runtime: HostRuntime) -> None:
     for task in tasks:
         task.cancel()
     await asyncio.gather(*tasks, return_exceptions=True)
+    await asyncio.sleep(0.05)  # connections say goodbye
 
 
 def _kubeconfig(port: int, authority: Path) -> Any:
