@@ -8,8 +8,10 @@ first of its items is reached; each item then reads its own result.
 
 from __future__ import annotations
 
+import os
+import shlex
 from collections.abc import Callable, Generator, Iterable
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -93,7 +95,7 @@ class StoryFile(pytest.File):
 
         overlay = self.config.getoption("--npol-peers")
         try:
-            story = load_story(str(self.path), root=str(self.config.rootpath), overlay=overlay)
+            story = load_story(_shown(self.path), root=str(self.config.rootpath), overlay=overlay)
         except NpolError as error:
             raise self.CollectError(str(error)) from error
         self.story = expand(story)
@@ -121,8 +123,7 @@ class StoryFile(pytest.File):
         return next(r for r in reached.results if r.name == name)
 
     def _open(self) -> StoryRun:
-        runs: Runs = self.config.pluginmanager.get_plugin("npol-runs")  # type: ignore[assignment]
-        return runs.open(replayed(self.story, self._selection()))
+        return _runs(self.config).open(replayed(self.story, self._selection()))
 
     def _selection(self) -> Selection:
         """The items of this file that pytest is going to run."""
@@ -132,8 +133,7 @@ class StoryFile(pytest.File):
     def teardown(self) -> None:
         run, self.run = self.run, None
         if run is not None:
-            runs: Runs = self.config.pluginmanager.get_plugin("npol-runs")  # type: ignore[assignment]
-            runs.close(run)
+            _runs(self.config).close(run)
 
 
 class StepNode(pytest.Collector):
@@ -185,8 +185,10 @@ class FlowItem(pytest.Item):
             from harness.report.failure import failure_text
 
             context = self.config.getoption("--kube-context") or ""
-            again = f"pytest '{self.nodeid}'" + (f" --kube-context={context}" if context else "")
+            again = f"pytest {_runs(self.config).named}{shlex.quote(self.nodeid)}"
             return failure_text(excinfo.value.result, rerun=again, context=context)
+        if isinstance(excinfo.value, NpolError):  # the restore, while the file is torn down
+            return f"npol: {excinfo.value}"
         return super().repr_failure(excinfo, style)
 
     def reportinfo(self) -> tuple[Path, int, str]:
@@ -207,6 +209,17 @@ def _mark(node: pytest.Collector | pytest.Item, tags: Iterable[str]) -> None:
         node.add_marker(tag)
 
 
+def _shown(path: Path) -> str:
+    """As messages name it: from where pytest was started, if it is below."""
+    relative = os.path.relpath(path)
+    return str(path) if relative.startswith(os.pardir) else relative
+
+
+def _runs(config: pytest.Config) -> Runs:
+    runs: Runs = config.pluginmanager.get_plugin("npol-runs")  # type: ignore[assignment]
+    return runs
+
+
 class Runs:
     """The runs of this session, and the cluster that they share."""
 
@@ -214,6 +227,7 @@ class Runs:
         self.config = config
         self.reports: list[StoryReport] = []
         self.incomplete: list[str] = []
+        self._open: list[StoryRun] = []
         self._stack = ExitStack()
         self._where: where.Where | None = None
 
@@ -225,6 +239,12 @@ class Runs:
             )
             self._where = self._stack.enter_context(chosen)
         return self._where
+
+    @property
+    def named(self) -> str:
+        """The options that name the cluster, as one types them."""
+        given = ((o, self.config.getoption(o)) for o in ("--kubeconfig", "--kube-context"))
+        return "".join(f"{o}={shlex.quote(value)} " for o, value in given if value)
 
     def options(self) -> Options:
         from harness.run import Options
@@ -254,6 +274,7 @@ class Runs:
             run.open()
         except Refused as error:
             pytest.exit(f"npol: {error}", returncode=int(error.exit_code))
+        self._open.append(run)
         return run
 
     def close(self, run: StoryRun) -> None:
@@ -261,12 +282,26 @@ class Runs:
         Raises:
             RestoreIncomplete: the cluster is not as it was found.
         """
+        if run not in self._open:
+            return
+        self._open.remove(run)
         restored = run.close()
         self.reports.append(run.report())
+        self._write(self.reports[-1])
         if not restored.complete:
             remedy = f"npol recover --context {run.options.context}"
             self.incomplete.append(remedy)
             raise RestoreIncomplete("; ".join(restored.problems), hint=remedy)
+
+    def _write(self, report: StoryReport) -> None:
+        if directory := self.config.getoption("--npol-report"):
+            from harness.report.html import to_html
+            from harness.report.json import to_json
+
+            Path(directory).mkdir(parents=True, exist_ok=True)
+            name = f"{report.story.replace(os.sep, '-')}-{report.run_id}"
+            Path(directory, f"{name}.json").write_text(to_json(report), encoding="utf-8")
+            Path(directory, f"{name}.html").write_text(to_html([report]), encoding="utf-8")
 
     @pytest.hookimpl(wrapper=True)
     def pytest_runtest_makereport(self, item: pytest.Item) -> Generator[None, Any, Any]:
@@ -291,16 +326,33 @@ class Runs:
             terminalreporter.write_line(f"the cluster is NOT as it was found; run: {remedy}")
 
     def pytest_sessionfinish(self, session: pytest.Session) -> None:
+        """Also after Ctrl-C, when nothing was torn down yet: first the runs, then the lab."""
+        for run in list(self._open):
+            with suppress(RestoreIncomplete):  # told by `incomplete`
+                self.close(run)
         self._stack.close()
+        if hasattr(self.config, "workeroutput"):
+            from harness.report.json import to_json
+
+            told = {"reports": list(map(to_json, self.reports)), "incomplete": self.incomplete}
+            self.config.workeroutput["npol"] = told
         if self.incomplete:
             session.exitstatus = int(ExitCode.RESTORE_INCOMPLETE)
+
+    @pytest.hookimpl(optionalhook=True)
+    def pytest_testnodedown(self, node: Any) -> None:
+        """What a worker of pytest-xdist ran; nothing comes from one that crashed."""
+        from harness.report.json import from_json
+
+        told = getattr(node, "workeroutput", {}).get("npol", {})
+        self.reports += map(from_json, told.get("reports", []))
+        self.incomplete += told.get("incomplete", [])
 
 
 @pytest.fixture(scope="session")
 def npol_cluster(pytestconfig: pytest.Config) -> where.Where:
     """The cluster under test, by `kubeconfig` and `context`: the one named, else a lab."""
-    runs: Runs = pytestconfig.pluginmanager.get_plugin("npol-runs")  # type: ignore[assignment]
-    return runs.where()
+    return _runs(pytestconfig).where()
 
 
 @pytest.fixture
@@ -314,7 +366,7 @@ def netpol(request: pytest.FixtureRequest, npol_cluster: where.Where) -> Callabl
     """
     from harness.run.scripted import scripted
 
-    runs: Runs = request.config.pluginmanager.get_plugin("npol-runs")  # type: ignore[assignment]
+    runs = _runs(request.config)
 
     def start(**story: Any) -> Scripted:
         root = str(request.config.rootpath)

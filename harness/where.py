@@ -10,7 +10,6 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 
-from harness.cluster.connection import contexts
 from harness.errors import InputError
 
 
@@ -32,6 +31,8 @@ def named(kubeconfig: str | None, context: str | None) -> Where | None:
     """
     if context is None and kubeconfig is None:
         return None
+    from harness.cluster.connection import contexts  # every pytest session would pay for it
+
     known = contexts(kubeconfig)
     if not context:
         raise _not_usable("a context must be named: npol never uses the current one", known)
