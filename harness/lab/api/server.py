@@ -13,11 +13,11 @@ from harness.lab.api.call import Call
 from harness.lab.api.certificates import Certificates
 from harness.lab.api.counter import RequestCounter
 from harness.lab.api.discovery import Discovery, version_info
+from harness.lab.api.dispatch import Dispatch
 from harness.lab.api.faults import Faults
 from harness.lab.api.identity import Identity
 from harness.lab.api.openapi import OpenApi
 from harness.lab.api.rbac import Authorizer
-from harness.lab.api.resources import Resources
 from harness.lab.api.responses import error_response, json_response
 from harness.lab.api.roles import install_roles
 from harness.lab.api.runtime import Runtime
@@ -55,7 +55,7 @@ class Api:
         self._certificates = certificates
         self._authorizer = Authorizer(registry.store)
         self._identity = Identity(tokens, self._authorizer)
-        self._resources = Resources(registry, runtime, tokens, self._authorizer)
+        self._dispatch = Dispatch(registry, runtime, tokens, self._authorizer)
         self._admin = Admin(self.counter, self.faults, registry.store)
         self._openapi = OpenApi(registry)
         self._runner: web.AppRunner | None = None
@@ -78,9 +78,14 @@ class Api:
             await site.start()
 
     async def stop(self) -> None:
-        self._resources.stop()
-        if self._runner is not None:
-            await self._runner.cleanup()
+        """At once: TLS would wait half a minute for clients that do not say goodbye."""
+        self._dispatch.stop()
+        if self._runner is None or self._runner.server is None:
+            return
+        transports = [c.transport for c in self._runner.server.connections if c.transport]
+        await self._runner.cleanup()
+        for transport in transports:
+            transport.abort()
 
     async def _handle(self, request: web.Request) -> web.StreamResponse:
         try:
@@ -114,7 +119,7 @@ class Api:
         self._identity.check(call)
         path = call.request.path
         if call.info.plural:
-            return await self._resources.serve(call, action)
+            return await self._dispatch.serve(call, action)
         if path in ("/", ""):
             return json_response({"paths": ["/api", "/apis", "/openapi/v3", "/version"]})
         if path.startswith("/openapi/"):

@@ -23,7 +23,7 @@ from harness.lab.resources import CREATE_ONLY, Resource
 NAMELESS = ("create", "list", "watch", "deletecollection")
 
 
-class Resources:
+class Dispatch:
     def __init__(
         self, registry: Registry, runtime: Runtime, tokens: Tokens, authorizer: Authorizer
     ) -> None:
