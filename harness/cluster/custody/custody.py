@@ -151,7 +151,8 @@ class Custody:
         made = self._given.create(body)
         key = key_of(body)
         if key.kind == "Namespace" and self._session.is_ours(made):
-            self._lock.acquire([key.name])
+            with self._session.stop.shield():
+                self._lock.acquire([key.name])
         return made
 
     def apply(self, body: Body, *, replace: bool = False) -> str:

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 from harness.cluster.connection import Connection
 from harness.cluster.custody.journal import JournalWriter
 from harness.cluster.custody.lock import Lock
 from harness.cluster.custody.pods import delete_debug_pods
 from harness.cluster.custody.restore import Restoration
 from harness.cluster.custody.verify import Problem
+from harness.cluster.objects import Object
 
 PODS_WITHIN = 15.0
 """Seconds that debug pods may take to be gone."""
@@ -38,3 +41,13 @@ def conclude_left(connection: Connection, writer: JournalWriter, lock: Lock, run
     """After `leave`: pods and locks go, the journal stays for `npol rollback`."""
     delete_debug_pods(connection, writer.says.namespaces, run_id, within=PODS_WITHIN)
     lock.release()
+
+
+def let_go(connection: Connection, run_id: str, locks: Mapping[str, Object]) -> list[str]:
+    """Debug pods and locks of a run that is dead; what is not gone yet, in words."""
+    going = delete_debug_pods(connection, locks, run_id, within=PODS_WITHIN)
+    lock = Lock(connection, run_id)
+    for namespace, lease in locks.items():
+        lock.take_over(namespace, lease)
+    lock.release()
+    return going

@@ -156,7 +156,10 @@ class Opening:
             stop=self._stop,
             state_directory=self._terms.state_directory,
         )
-        return all(each.result is not None and each.result.complete for each in done)
+        return all(
+            each.result.complete if each.result else not each.alive  # left on purpose
+            for each in done
+        )
 
     def _check_nothing_left(self) -> None:
         if self._terms.left_ok:

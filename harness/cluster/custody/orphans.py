@@ -11,11 +11,9 @@ from collections.abc import Callable, Mapping
 
 from harness.cluster.connection import Connection
 from harness.cluster.custody.content import run_of
-from harness.cluster.custody.ending import PODS_WITHIN
+from harness.cluster.custody.ending import let_go
 from harness.cluster.custody.journals import OpenRun
 from harness.cluster.custody.leases import holder_of, ref, watch_renewals
-from harness.cluster.custody.lock import Lock
-from harness.cluster.custody.pods import delete_debug_pods
 from harness.cluster.custody.restore import Restoration
 from harness.cluster.custody.verify import Problem
 from harness.cluster.guard import protected
@@ -63,13 +61,8 @@ def release(connection: Connection, run_id: str, locks: Mapping[str, Object]) ->
         if run_of(policy) == run_id
     ]
     if not problems:
-        pods = delete_debug_pods(connection, locks, run_id, within=PODS_WITHIN)
-        problems = [Problem(text=text, ours=True) for text in pods]
-    if not problems:
-        lock = Lock(connection, run_id)
-        for namespace, lease in locks.items():
-            lock.take_over(namespace, lease)
-        lock.release()
+        going = let_go(connection, run_id, locks)
+        problems = [Problem(text=text, ours=True) for text in going]
     return Restoration(actions=(), problems=tuple(problems), seconds=0.0)
 
 

@@ -8,23 +8,24 @@ by watching whether its Leases are renewed.
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
 from harness.cluster.connection import Connection
 from harness.cluster.custody import localfile, orphans, process
 from harness.cluster.custody.configmaps import ClusterCopy
-from harness.cluster.custody.ending import conclude
+from harness.cluster.custody.ending import conclude, let_go
 from harness.cluster.custody.journal import JournalWriter
 from harness.cluster.custody.journals import Found, OpenRun, find, open_runs
 from harness.cluster.custody.leases import describe, holder_of, ref, watch_renewals
 from harness.cluster.custody.localfile import LocalFile
 from harness.cluster.custody.lock import Lock
-from harness.cluster.custody.records import Journal
+from harness.cluster.custody.records import Header, Journal
 from harness.cluster.custody.restore import Restoration, restore
 from harness.cluster.custody.snapshot import take_places
 from harness.cluster.custody.verify import Problem
+from harness.cluster.objects import Object
 from harness.cluster.signals import Stop
 from harness.errors import ExitCode, LockHeld, NpolError, Refused
 from harness.model.result import RestoreResult
@@ -117,31 +118,38 @@ def _recover(
     connection: Connection, found: Found, terms: _Terms, *, known_dead: bool, with_left: bool
 ) -> Recovery:
     run = found.run
-    if run.left and not with_left:
-        return Recovery(run=run, skipped=f"{run}: its changes were left on purpose")
-    if not (known_dead or run.left):
-        sign = _sign_of_life(connection, found, terms.sleep)
+    held = {name: connection.get(ref(name)) for name in found.journal.namespaces}
+    locks = {n: le for n, le in held.items() if le and holder_of(le) == run.run_id}
+    if not known_dead and (locks or not run.left):
+        sign = _sign_of_life(connection, found.header, locks, terms.sleep)
         if sign:
             return Recovery(run=run, skipped=f"{run}: {sign}", alive=True)
     permit(connection, found.journal)
+    if run.left and not with_left:
+        if locks:  # it ended before it could let them go
+            let_go(connection, run.run_id, locks)
+        return Recovery(run=run, skipped=f"{run}: its changes were left on purpose")
     lock = Lock(connection, run.run_id)
     other = _take_over(connection, lock, found.journal)
     if other:
-        lock.release()
+        lock.stop()
         return Recovery(run=run, skipped=f"{run}: {other}", alive=True)
     with terms.stop.restoring():
         done = _restore(connection, found, lock, terms)
         return Recovery(run=run, result=done.result, ours_left=done.ours_left)
 
 
-def _sign_of_life(connection: Connection, found: Found, sleep: Callable[[float], None]) -> str:
-    known = process.alive(found.header.process, found.header.pid)
+def _sign_of_life(
+    connection: Connection,
+    header: Header,
+    locks: Mapping[str, Object],
+    sleep: Callable[[float], None],
+) -> str:
+    known = process.alive(header.process, header.pid)
     if known is not None:
-        return f"it is still running here, pid {found.header.pid}" if known else ""
-    leases = {n: connection.get(ref(n)) for n in found.journal.namespaces}
-    held = {n: le for n, le in leases.items() if le and holder_of(le) == found.run.run_id}
-    renewed = watch_renewals(connection, held, sleep=sleep)
-    return f"it still renews its locks, from {found.header.host}" if renewed else ""
+        return f"it is still running here, pid {header.pid}" if known else ""
+    renewed = watch_renewals(connection, locks, sleep=sleep)
+    return f"it still renews its locks, from {header.host}" if renewed else ""
 
 
 def permit(connection: Connection, journal: Journal) -> None:

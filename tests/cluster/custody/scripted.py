@@ -98,6 +98,10 @@ def run(order):
             time.sleep(LEASE / 2)
             if order["act"] == "vanish":
                 os._exit(3)
+            if order["act"] == "leave":
+                custody.leave(["first"])
+                custody.close()
+                return 0
         except Stopped as stopped:
             code = stopped.exit_code
         except NpolError as error:
@@ -134,7 +138,7 @@ class Striker:
         return self.wait(self.start(fail_point, state, **options))
 
     def start(self, fail_point, state, *, act="run", watched=False, ignored=()):
-        """Begin one; `act` is `run`, `vanish` (no restore, os._exit) or `recover`."""
+        """Begin one; `act`: `run`, `leave`, `vanish` (os._exit, no restore) or `recover`."""
         order = {
             **self._where,
             "act": act,

@@ -240,6 +240,35 @@ def test_recover_killed_five_times_in_a_row_still_gets_there(cluster, before, st
     assert files(state) == []
 
 
+# -- struck while it leaves its changes
+
+
+@pytest.mark.parametrize(
+    "point",
+    [
+        "debug-pod.delete.before",
+        "debug-pod.delete.after",
+        "lease.delete.before",
+        "lease.delete.after",
+    ],
+)
+def test_a_run_killed_while_it_leaves_has_left_its_changes_and_nothing_else(
+    cluster, before, striker, tmp_path, point
+):
+    state = tmp_path / "state"
+    assert striker.strike(f"{point}:KILL", state, act="leave")[0] == -signal.SIGKILL
+
+    assert exit_code(recover(cluster.connect(), state_directory=state)) == 0
+
+    now = cluster.state()
+    assert (now["leases"], now["journals"]) == ([], ["npol-struck-0"])
+    assert "bank/second" in now["policies"]
+    assert "bank/debug" not in now["pods"]
+    done = recover(cluster.connect(), with_left=True, state_directory=state)
+    assert exit_code(done) == 0
+    assert cluster.state() == before
+
+
 # -- stopped for longer than the lock lives (F08)
 
 

@@ -312,6 +312,25 @@ def test_a_run_without_its_lock_writes_nothing_more_and_restores(cluster, begin,
     assert cluster.policies() == {}
 
 
+def test_a_write_that_slips_through_after_a_recovery_is_taken_back(cluster, begin, tmp_path):
+    """The process slept between its check of the lock and its write: no lock can prevent that."""
+    custody = begin()
+    check = custody._session.check_lock
+
+    def sleep_after_the_last_check(namespace):
+        check(namespace)
+        if custody._session.writer.says.records and cluster.state()["journals"]:
+            recover(cluster.connect(), known_dead=True, state_directory=tmp_path / "elsewhere")
+
+    custody._session.check_lock = sleep_after_the_last_check
+    assert custody.apply(policy()) == "created"
+
+    assert custody.restore().complete
+    custody.close()
+    state = cluster.state()
+    assert (state["policies"], state["leases"], state["journals"]) == ({}, [], [])
+
+
 def test_recover_leaves_a_namespace_alone_that_another_run_holds_now(cluster, begin, dead_run):
     cluster.remove(LEASES, "shop", "npol")
     Lock(cluster.connect(), "other", duration=3600)._take("shop")
