@@ -132,8 +132,12 @@ class StoryFile(pytest.File):
 
     def teardown(self) -> None:
         run, self.run = self.run, None
-        if run is not None:
+        if run is None:
+            return
+        try:
             _runs(self.config).close(run)
+        except NpolError as error:
+            pytest.fail(f"npol: {error}", pytrace=False)
 
 
 class StepNode(pytest.Collector):
@@ -187,8 +191,6 @@ class FlowItem(pytest.Item):
             context = self.config.getoption("--kube-context") or ""
             again = f"pytest {_runs(self.config).named}{shlex.quote(self.nodeid)}"
             return failure_text(excinfo.value.result, rerun=again, context=context)
-        if isinstance(excinfo.value, NpolError):  # the restore, while the file is torn down
-            return f"npol: {excinfo.value}"
         return super().repr_failure(excinfo, style)
 
     def reportinfo(self) -> tuple[Path, int, str]:

@@ -301,3 +301,27 @@ def test_xdist_does_not_run_a_story_on_every_worker(shop):
     assert result.ret == pytest.ExitCode.USAGE_ERROR
     assert "--dist each" in text(result)
     assert "Traceback" not in text(result)
+
+
+@pytest.mark.lab
+@pytest.mark.parametrize("options", [[], ["-n1"]], ids=["alone", "xdist"])
+def test_an_incomplete_restore_is_an_error_that_ends_with_six(shop, named, options):
+    shop.makeconftest(
+        """
+        import dataclasses
+        from harness.run import StoryRun
+
+        close = StoryRun.close
+        def incomplete(run):
+            return dataclasses.replace(close(run), complete=False, problems=("it is still there",))
+        StoryRun.close = incomplete
+        """
+    )
+    result = shop.runpytest_subprocess(*named, "-k", "open and answers", *options)
+    result.assert_outcomes(passed=1, errors=1, deselected=0 if options else 4)
+    assert result.ret == 6
+    said = text(result)
+    assert "it is still there" in said
+    assert "the cluster is NOT as it was found; run: npol recover --context lab" in said
+    assert "Traceback" not in said
+    assert "pytest_plugin.py" not in said
