@@ -33,27 +33,33 @@ selectors = st.fixed_dictionaries(
     },
 )
 
-namespace_selectors = st.one_of(
-    selectors,
-    st.sampled_from(NAMESPACES).map(
-        lambda name: {"matchLabels": {"kubernetes.io/metadata.name": name}}
-    ),
-)
 
-ip_blocks = st.one_of(
-    st.just({"cidr": "0.0.0.0/0"}),
-    st.just({"cidr": "10.0.0.0/24"}),
-    st.integers(0, 4).map(lambda n: {"cidr": f"10.0.0.{n}/32"}),
-    st.integers(0, 4).map(lambda n: {"cidr": "10.0.0.0/24", "except": [f"10.0.0.{n}/32"]}),
-    st.just({"cidr": "::/0"}),
-)
+def namespace_selectors(namespaces):
+    by_name = [{"matchLabels": {"kubernetes.io/metadata.name": name}} for name in namespaces]
+    return st.one_of(selectors, st.sampled_from(by_name))
 
-peers = st.one_of(
-    st.fixed_dictionaries({"podSelector": selectors}),
-    st.fixed_dictionaries({"namespaceSelector": namespace_selectors}),
-    st.fixed_dictionaries({"podSelector": selectors, "namespaceSelector": namespace_selectors}),
-    st.fixed_dictionaries({"ipBlock": ip_blocks}),
-)
+
+def ip_blocks(network, addresses):
+    """All, `network`, or single ones of the addresses inside it, also as exceptions."""
+    hosts = st.sampled_from([f"{address}/32" for address in addresses])
+    return st.one_of(
+        st.just({"cidr": "0.0.0.0/0"}),
+        st.just({"cidr": network}),
+        hosts.map(lambda host: {"cidr": host}),
+        hosts.map(lambda host: {"cidr": network, "except": [host]}),
+        st.just({"cidr": "::/0"}),
+    )
+
+
+def peers(blocks, namespaces):
+    spaces = namespace_selectors(namespaces)
+    return st.one_of(
+        st.fixed_dictionaries({"podSelector": selectors}),
+        st.fixed_dictionaries({"namespaceSelector": spaces}),
+        st.fixed_dictionaries({"podSelector": selectors, "namespaceSelector": spaces}),
+        st.fixed_dictionaries({"ipBlock": blocks}),
+    )
+
 
 ports = st.one_of(
     st.fixed_dictionaries(
@@ -67,7 +73,11 @@ ports = st.one_of(
 )
 
 
-def rules(peers_field):
+made_up_blocks = ip_blocks("10.0.0.0/24", [f"10.0.0.{n}" for n in range(5)])
+made_up_peers = peers(made_up_blocks, NAMESPACES)
+
+
+def rules(peers_field, peers=made_up_peers):
     """Mostly filled; missing and empty fields come, too."""
     filled = {
         peers_field: st.lists(peers, min_size=1, max_size=3),
@@ -82,25 +92,28 @@ def rules(peers_field):
     )
 
 
-_rule_lists = {
-    "ingress": st.lists(rules("from"), min_size=1, max_size=2),
-    "egress": st.lists(rules("to"), min_size=1, max_size=2),
-}
 _types = st.lists(st.sampled_from(["Ingress", "Egress"]), max_size=2, unique=True)
 
-specs = st.one_of(
-    st.fixed_dictionaries({"podSelector": selectors, **_rule_lists}),
-    st.fixed_dictionaries({"podSelector": st.just({}), "policyTypes": _types, **_rule_lists}),
-    st.fixed_dictionaries(
-        {},
-        optional={
-            "podSelector": selectors,
-            "policyTypes": _types,
-            "ingress": st.lists(rules("from"), max_size=1),
-            "egress": st.lists(rules("to"), max_size=1),
-        },
-    ),
-)
+
+def specs(blocks, namespaces=NAMESPACES):
+    """Specs of policies whose `ipBlock`s are among `blocks`."""
+    some = peers(blocks, namespaces)
+    incoming, outgoing = rules("from", some), rules("to", some)
+    both = {
+        "ingress": st.lists(incoming, min_size=1, max_size=2),
+        "egress": st.lists(outgoing, min_size=1, max_size=2),
+    }
+    sparse = {
+        "podSelector": selectors,
+        "policyTypes": _types,
+        "ingress": st.lists(incoming, max_size=1),
+        "egress": st.lists(outgoing, max_size=1),
+    }
+    return st.one_of(
+        st.fixed_dictionaries({"podSelector": selectors, **both}),
+        st.fixed_dictionaries({"podSelector": st.just({}), "policyTypes": _types, **both}),
+        st.fixed_dictionaries({}, optional=sparse),
+    )
 
 
 @st.composite
@@ -119,7 +132,7 @@ def clusters(draw, max_policies=4):
     return {
         "namespaces": {name: draw(labels) for name in NAMESPACES},
         "pods": [_pod(n, draw) for n in range(draw(st.integers(3, 6)))],
-        "policies": [_policy(n, draw) for n in range(draw(st.integers(1, max_policies)))],
+        "policies": draw(policies(specs(made_up_blocks), max_policies=max_policies)),
     }
 
 
@@ -137,12 +150,20 @@ def _pod(number, draw):
     }
 
 
-def _policy(number, draw):
+def policies(specs, *, max_policies, namespaces=NAMESPACES):
+    """From one to `max_policies`, named n0, n1, ..."""
+    placed = st.tuples(st.sampled_from(namespaces), specs)
+    return st.lists(placed, min_size=1, max_size=max_policies).map(
+        lambda found: [_policy(n, *one) for n, one in enumerate(found)]
+    )
+
+
+def _policy(number, namespace, spec):
     return {
         "apiVersion": "networking.k8s.io/v1",
         "kind": "NetworkPolicy",
-        "metadata": {"name": f"n{number}", "namespace": draw(st.sampled_from(NAMESPACES))},
-        "spec": draw(specs),
+        "metadata": {"name": f"n{number}", "namespace": namespace},
+        "spec": spec,
     }
 
 
