@@ -14,9 +14,12 @@ from dataclasses import dataclass
 
 import pytest
 
+from harness.canary import prove_enforcement
 from harness.cluster.connection import Connection, Mode, connect
 from harness.cluster.objects import DEPLOYMENTS, NAMESPACES, PODS, Ref
+from harness.errors import Refused
 from harness.model.probe import PodRef
+from harness.model.story import PodSettings
 
 IMAGE = "docker.io/nicolaka/netshoot:v0.15"
 READY_WITHIN = 120.0
@@ -47,6 +50,21 @@ def connected(target) -> Callable[..., Connection]:
         return connect(kubeconfig=target.kubeconfig, context=target.context, mode=mode)
 
     return to
+
+
+@pytest.fixture(scope="session")
+def enforced(connected) -> bool:
+    """Whether policies mean anything there, by the canary's packets."""
+    connection = connected(Mode.APPLY)
+    try:
+        prove_enforcement(
+            connection, run_id=f"live-{secrets.token_hex(3)}", settings=PodSettings(), within=10.0
+        )
+    except Refused as error:
+        if "not enforced here" not in error.message:
+            raise
+        return False
+    return True
 
 
 @pytest.fixture(scope="module")

@@ -1,0 +1,141 @@
+"""The shipped stories on a real cluster: they hold, leave nothing, and keep out of others' way."""
+
+from __future__ import annotations
+
+import secrets
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from harness.cluster.connection import Mode
+from harness.cluster.objects import LEASES, NAMESPACES, Ref
+from harness.errors import ExitCode, LockHeld, Refused
+from harness.run import Options, StoryRun
+from harness.run.scope import namespaces_of
+from tests import shop
+from tests.live.conftest import wait_until
+
+pytestmark = pytest.mark.live
+
+ROOT = Path(__file__).parents[2]
+BASELINE = ROOT / "fixtures/baseline"
+RIG_INTERNET = "internet: {address: 203.0.113.10}\n"
+"""What answers outside the rig, which has no other way out."""
+
+
+@pytest.fixture(autouse=True)
+def journals(tmp_path, monkeypatch):
+    """Where local journals are kept meanwhile."""
+    monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path / "state"))
+    return tmp_path / "state" / "npol" / "runs"
+
+
+@pytest.fixture
+def options(target):
+    return Options(kubeconfig=target.kubeconfig, context=target.context, create=True)
+
+
+@pytest.fixture
+def overlay(target, tmp_path):
+    if target.context != "rig":
+        return None
+    file = tmp_path / "peers.yaml"
+    file.write_text(RIG_INTERNET)
+    return str(file)
+
+
+@pytest.fixture
+def nothing_left(connected, journals):
+    """Fail unless no object, namespace or journal of a run remains."""
+    connection = connected(Mode.READ_ONLY)
+
+    def check(run_id: str, *namespaces: str) -> None:
+        for name in namespaces:
+            ref = Ref(NAMESPACES, "", name)
+            wait_until(lambda ref=ref: connection.get(ref) is None, f"{name} to go")
+        assert shop.left(connection, run_id) == []
+        assert [f.name for f in journals.glob("*")] == []
+
+    return check
+
+
+@pytest.fixture
+def space():
+    return f"npol-live-{secrets.token_hex(4)}"
+
+
+@pytest.mark.timeout(600)
+@pytest.mark.parametrize("name", ["baseline", "smoke"])
+def test_a_shipped_story_holds_and_leaves_nothing(options, enforced, overlay, nothing_left, name):
+    if name == "baseline" and not enforced:
+        pytest.skip("this cluster does not enforce policies: see test_no_engine.py")
+    story = shop.read(str(BASELINE / f"{name}.npol.yaml"), overlay)
+
+    report = shop.told(story, options)
+
+    assert shop.wrong(report) == []
+    assert (report.error, report.exit_code) == ("", ExitCode.AS_EXPECTED)
+    assert [s.name for s in report.steps] == [s.name for s in story.steps]
+    nothing_left(report.run_id, *namespaces_of(story.given))
+
+
+def test_a_pod_that_cannot_start_leaves_nothing(options, nothing_left, tmp_path, space):
+    image = "{timeout: 1s, pod: {image: registry.invalid/no-such:1}}"
+    story = shop.read(shop.write(tmp_path, space, steps="", defaults=image))
+    run = StoryRun(story, options)
+
+    with pytest.raises(Refused, match=r"no-such"):
+        run.open()
+
+    assert run.report().exit_code == ExitCode.REFUSED
+    nothing_left(run.run_id, space)
+
+
+def test_the_second_story_is_told_who_holds_the_namespace(
+    options, connected, nothing_left, tmp_path, space
+):
+    story = shop.read(shop.write(tmp_path, space, steps=""))
+    second = StoryRun(story, options)
+
+    with shop.opened(story, options) as first:
+        with pytest.raises(LockHeld, match=first.run_id):
+            second.open()
+        held = connected(Mode.READ_ONLY).get(Ref(LEASES, space, "npol"))
+        assert first.run_id in str(held)
+        told = first.reach("open")
+
+    assert [f.verdict.value for f in told.flows] == ["as expected"]
+    nothing_left(first.run_id, space)
+    nothing_left(second.run_id)
+
+
+@pytest.mark.timeout(300)
+def test_two_stories_in_two_namespaces_do_not_disturb_each_other(
+    options, enforced, nothing_left, tmp_path, space
+):
+    spaces = [f"{space}-{letter}" for letter in "ab"]
+    steps = shop.DENIES if enforced else ""
+    paths = [shop.write(tmp_path / s, s, steps=steps) for s in spaces]
+
+    running = [begun(options, path) for path in paths]
+    said = [process.communicate(timeout=240)[0] for process in running]
+
+    assert [p.returncode for p in running] == [0, 0], "\n".join(said)
+    for name in spaces:
+        nothing_left(name, name)
+
+
+def begun(options: Options, path: str) -> subprocess.Popen[str]:
+    """A run in a process of its own."""
+    command = "from harness.cli import main; main()"
+    cluster = ["--kubeconfig", options.kubeconfig or "", "--context", options.context]
+    return subprocess.Popen(
+        [sys.executable, "-c", command, "run", path, "--root", str(Path(path).parent), "--create"]
+        + (cluster if options.kubeconfig else cluster[2:]),
+        cwd=ROOT,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+    )
