@@ -55,7 +55,7 @@ def selected_pods(peer: Peer, inventory: Inventory) -> Iterator[PodRef]:
         labels = pod["metadata"].get("labels") or {}
         if peer.pod and pod["metadata"]["name"] != peer.pod:
             continue
-        if _is_probe(pod) or not selectors.matches(selector, labels):
+        if is_debug_pod(pod) or not selectors.matches(selector, labels):
             continue
         yield pod_ref(pod, peer.container)
 
@@ -78,7 +78,7 @@ def absolute_name(name: str, source: Peer, inventory: Inventory) -> str:
     return f"{name}."
 
 
-def _is_probe(pod: Obj) -> bool:
+def is_debug_pod(pod: Obj) -> bool:
     """Whether it is a debug pod of some run (`harness.probe.pods`)."""
     return "npol.dev/peer" in (pod["metadata"].get("annotations") or {})
 

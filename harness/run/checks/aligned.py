@@ -9,7 +9,7 @@ from harness import selectors
 from harness.model.inventory import Obj
 from harness.model.story import StateCheck
 from harness.run.checks.endpoints import ports_of, ready_addresses, slices_of
-from harness.run.checks.view import Found, View, missing, named
+from harness.run.checks.view import Found, View, missing, named, running_pods
 
 
 def wanted(check: StateCheck) -> str:
@@ -23,7 +23,7 @@ def look(check: StateCheck, view: View) -> Found:
     selector = service["spec"].get("selector") or {}
     pods = [
         p
-        for p in view.inventory.pods_of(check.namespace)
+        for p in running_pods(view.inventory, check.namespace)
         if selector and selectors.matches({"matchLabels": selector}, _labels(p))
     ]
     if not pods:

@@ -15,7 +15,7 @@ from harness.model.inventory import Obj, pod_ref
 from harness.model.probe import Answer, Probe, ProbeKind
 from harness.model.story import StateCheck
 from harness.run.checks.aligned import target_port
-from harness.run.checks.view import Found, View, missing, named
+from harness.run.checks.view import Found, View, missing, named, running_pods
 
 TIMEOUT = 2.0
 KEY = "prometheus"
@@ -23,7 +23,7 @@ KEY = "prometheus"
 
 def wanted(check: StateCheck) -> str:
     job = check.wants.get("job")
-    return f"{check.wants.get('up', 1)} up" + (f" in job {job}" if job else "")
+    return f"{check.wants.get('up', 1) or 'none'} up" + (f" in job {job}" if job else "")
 
 
 def look(check: StateCheck, view: View) -> Found:
@@ -31,7 +31,7 @@ def look(check: StateCheck, view: View) -> Found:
     if service is None:
         return missing(check)
     selector = {"matchLabels": service["spec"].get("selector") or {}}
-    pods = view.inventory.pods_of(check.namespace)
+    pods = running_pods(view.inventory, check.namespace)
     pod = next((p for p in pods if selectors.matches(selector, _labels(p))), None)
     port = _port(check, service, pod) if pod else None
     if pod is None or port is None:
@@ -63,7 +63,8 @@ def _read(check: StateCheck, answer: Answer) -> Found:
         up = int(float(rows[0]["value"][1])) if rows else 0
     except (ValueError, LookupError, TypeError):
         return Found(None, "not known", "what answered is not Prometheus' API")
-    return Found(up >= check.wants.get("up", 1), f"{up} up")
+    claimed = check.wants.get("up", 1)
+    return Found(up >= claimed if claimed else up == 0, f"{up} up")
 
 
 def _labels(pod: Obj) -> dict[str, str]:

@@ -8,7 +8,7 @@ from harness import selectors
 from harness.model.inventory import pod_ref
 from harness.model.probe import PodRef
 from harness.model.story import StateCheck
-from harness.run.checks.view import Found, View, missing, named
+from harness.run.checks.view import Found, View, missing, named, running_pods
 
 _NAMED = re.compile(r"[a-z]+/[^,=!]*")
 """KIND/NAME; anything else is a label selector."""
@@ -35,7 +35,7 @@ def look(check: StateCheck, view: View) -> Found:
 
 def _selected(check: StateCheck, view: View) -> list[PodRef]:
     selector = selectors.parse(check.subject)
-    pods = map(pod_ref, view.inventory.pods_of(check.namespace))
+    pods = map(pod_ref, running_pods(view.inventory, check.namespace))
     return [p for p in pods if selectors.matches(selector, p.labels)]
 
 

@@ -9,7 +9,7 @@ from typing import Protocol
 from harness.model.inventory import Inventory, Obj
 from harness.model.probe import Answer, PodRef, Probe
 from harness.model.story import Manifest, Peer, StateCheck
-from harness.targets import selected_pods
+from harness.targets import is_debug_pod, selected_pods
 
 
 class View(Protocol):
@@ -71,6 +71,11 @@ def named(check: StateCheck, inventory: Inventory) -> Obj | None:
     if kind == "service":
         return inventory.service(check.namespace, name)
     return inventory.workload(check.namespace, kind, name)
+
+
+def running_pods(inventory: Inventory, namespace: str) -> list[Obj]:
+    """The pods of a namespace that run, without the debug pods of any run."""
+    return [p for p in inventory.pods_of(namespace) if not is_debug_pod(p)]
 
 
 def workload_pods(check: StateCheck, inventory: Inventory) -> list[PodRef]:
