@@ -125,6 +125,35 @@ def test_an_edit_between_the_check_and_the_write_is_not_lost(cluster, replaced):
     assert cluster.policies()["shop/existing"]["annotations"]["foreign"] == "late"
 
 
+@pytest.mark.parametrize("verb", ["delete", "replace", "create"])
+def test_an_edit_between_a_restore_s_read_and_its_write_is_not_lost(cluster, begin, verb):
+    """Whatever was read, each write names what it may go over."""
+    cluster.edit("create", POLICIES, policy("replace", **OPEN))
+    cluster.edit("create", POLICIES, policy("create", **OPEN))
+    connection = cluster.connect()
+    custody = begin(connection=connection, replace=True)
+    custody.apply(policy("delete"))
+    custody.apply(policy("replace", policyTypes=["Egress"]))
+    custody.delete(policy("create"))
+    send = getattr(connection, verb)
+    late = policy(verb)
+    respec(4711)(late)
+
+    def edit_then_send(*args, **options):
+        setattr(connection, verb, send)
+        if verb == "create":
+            cluster.edit("create", POLICIES, late)
+        else:
+            cluster.change(POLICIES, "shop", verb, respec(4711))
+        return send(*args, **options)
+
+    setattr(connection, verb, edit_then_send)
+    result = custody.restore()
+
+    assert "4711" in str(cluster.policies()[f"shop/{verb}"])
+    assert [p for p in result.problems if "4711" in p] == [*result.problems] != []
+
+
 def test_labels_of_a_namespace_that_others_changed_are_left_alone(cluster, begin):
     custody = begin()
     custody.label("namespace", "", "shop", {"team": "ours"})

@@ -312,6 +312,25 @@ def test_a_run_without_its_lock_writes_nothing_more_and_restores(cluster, begin,
     assert cluster.policies() == {}
 
 
+def test_a_lock_that_is_lost_while_the_intent_is_written_stops_the_write(cluster, begin):
+    custody = begin()
+    writer = custody._session.writer
+    intend = writer.intend
+
+    def steal_after(*args, **options):
+        record = intend(*args, **options)
+        cluster.remove(LEASES, "shop", "npol")
+        custody._lock._held["shop"].renewed -= 1000
+        return record
+
+    writer.intend = steal_after
+    with pytest.raises(LockHeld, match="its Lease was deleted"):
+        custody.apply(policy())
+
+    assert cluster.policies() == {}
+    assert custody.restore().complete
+
+
 def test_a_write_that_slips_through_after_a_recovery_is_taken_back(cluster, begin, tmp_path):
     """The process slept between its check of the lock and its write: no lock can prevent that."""
     custody = begin()

@@ -122,24 +122,26 @@ def line(**changes):
     return lines
 
 
+def made(*key):
+    """What the record of a created object says."""
+    return {"key": key, "action": "create", "before": None, "after": None}
+
+
 SECRET = {"apiVersion": "v1", "kind": "Secret", "metadata": {"name": "x", "namespace": "shop"}}
 
 
 @pytest.mark.parametrize(
     "forged",
     [
-        pytest.param({"key": ["v1", "Secret", "shop", "x"], "after": None}, id="a-secret"),
+        pytest.param(made("v1", "Secret", "shop", "x"), id="a-secret"),
         pytest.param({"key": ["v1", "Secret", "shop", "x"], "after": SECRET}, id="its-content"),
         pytest.param({"after": SECRET}, id="another-object-than-its-key"),
         pytest.param({"after": policy("other")}, id="another-policy-than-its-key"),
         pytest.param({"after": policy(namespace="bank")}, id="another-namespace"),
+        pytest.param(made("v1", "Pod", "kube-system", "x"), id="a-protected-namespace"),
+        pytest.param(made("v1", "Namespace", "", "kube-system"), id="kube-system-itself"),
         pytest.param(
-            {"key": ["networking.k8s.io/v1", "NetworkPolicy", "kube-system", "x"]},
-            id="a-protected-namespace",
-        ),
-        pytest.param({"key": ["v1", "Namespace", "", "kube-system"]}, id="kube-system-itself"),
-        pytest.param(
-            {"key": ["rbac.authorization.k8s.io/v1", "ClusterRoleBinding", "", "x"]}, id="rights"
+            made("rbac.authorization.k8s.io/v1", "ClusterRoleBinding", "", "x"), id="rights"
         ),
         pytest.param({"key": ["apps/v1", "Deployment", "shop", "x"]}, id="content-of-a-workload"),
         pytest.param({"action": "exec"}, id="another-action"),
@@ -154,8 +156,9 @@ def test_a_forged_entry_is_refused(forged):
         journal_of(line(**forged))
 
 
-def test_an_untouched_entry_is_read():
-    assert journal_of(line()).history
+@pytest.mark.parametrize("changes", [{}, made("v1", "Pod", "shop", "x")], ids=["policy", "pod"])
+def test_an_honest_entry_is_read(changes):
+    assert journal_of(line(**changes)).history
 
 
 def test_a_journal_of_another_version_is_refused():
