@@ -106,7 +106,7 @@ def test_the_services_port_for_the_pods_is_named(broken):
 
     text = told(found[CALL])
     assert "expected allow seen timeout" in text
-    assert f"{POLICIES}/{file}:15" in text
+    assert f"{POLICIES}/{file}:16" in text
     assert "3001" in text
 
 

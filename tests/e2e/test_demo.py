@@ -1,0 +1,43 @@
+"""What the README promises at first sight."""
+
+import re
+import subprocess
+import sys
+
+import pytest
+
+from tests.e2e.conftest import ROOT
+
+
+@pytest.mark.lab
+@pytest.mark.nightly
+def test_the_demo_holds_explains_its_failure_and_ends_with_zero(home):
+    command = [sys.executable, ROOT / "tools/demo.py"]
+    done = subprocess.run(command, env=home, capture_output=True, text=True, timeout=100)
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert "Traceback" not in done.stdout + done.stderr
+    held, _, failed = done.stdout.partition("\n2. ")
+    assert "504" in held
+    assert "flows verified by fresh probes" in held
+    assert "variants/egress-port-80.yaml:" in failed
+    assert "TOO CLOSED" in failed
+    assert done.stdout.rstrip().endswith("as it should.")
+
+
+def test_help_lists_the_commands_that_the_readme_names(npol_here):
+    readme = (ROOT / "README.md").read_text()
+    table = set(re.findall(r"^\| `npol (\w+)", readme, re.MULTILINE))
+    told = npol_here("--help").stdout.partition("Commands:")[2]
+    known = set(re.findall(r"^  (\w+)", told, re.MULTILINE))
+    assert table == known
+
+
+def test_every_command_line_of_the_readme_uses_known_options(npol_here):
+    readme = (ROOT / "README.md").read_text()
+    lines = re.findall(r"npol \w+ [^`\n|]*--[^`\n|]*", readme)
+    assert lines
+    for line in lines:
+        command, _, rest = line.removeprefix("npol ").partition(" ")
+        told = npol_here(command, "--help").stdout
+        for option in re.findall(r"--[\w-]+", rest):
+            assert option in told, line
