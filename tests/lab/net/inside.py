@@ -5,6 +5,7 @@ Runs inside new namespaces: `python inside.py LAB`; see `conftest.py` for the ot
 """
 
 import asyncio
+import itertools
 import json
 import sys
 import time
@@ -22,6 +23,9 @@ from harness.lab.node.files import ContainerFiles
 from harness.lab.pauses import Pauses
 from harness.lab.store import Store
 
+SOURCE_PORTS = range(32768, 60999)
+"""In turn, for UDP: a pair of ports that was in use may pass as the same connection for 30 s."""
+
 
 class World:
     """The network, a store to put objects in, and the sandboxes of the pods by name."""
@@ -30,6 +34,7 @@ class World:
         self.store = Store()
         self.network = Network(lab, Pauses(keeper), **options)
         self.sandboxes = {}
+        self.source_ports = itertools.cycle(SOURCE_PORTS)
         self.names = NameServer(Names(self.store, PLACES))
 
     async def put(self, resource, obj):
@@ -91,6 +96,8 @@ class World:
     async def _probe(self, source, ip, port, protocol="TCP", timeout=0.2):
         loop = asyncio.get_running_loop()
         with self._socket(source, protocol) as sock:
+            if protocol == "UDP":
+                sock.bind(("0.0.0.0", next(self.source_ports)))
             try:
                 async with asyncio.timeout(timeout):
                     await loop.sock_connect(sock, (ip, port))
