@@ -1,0 +1,176 @@
+"""What goes wrong while a story is told never becomes a verdict: whole runs, with faults."""
+
+from __future__ import annotations
+
+import base64
+import json
+import secrets
+import ssl
+import urllib.request
+
+import pytest
+
+from harness.cluster.connection import Connection, Mode, connect
+from harness.errors import ExitCode
+from harness.lab.session import Lab
+from harness.model.expectation import Verdict
+from harness.model.result import StepResult
+from harness.run import Options, StoryRun
+from tests import shop
+
+pytestmark = pytest.mark.lab
+
+BRIEF = "{timeout: 500ms, settle: {within: 4s}}"
+EXEC = {"resource": "pods", "subresource": "exec"}
+WEB = "/apis/apps/v1/namespaces/{}/deployments/web"
+BROKEN = ("rst", "success-without-output", "garbage")
+BROKEN_SLOWLY = (
+    "fin", "close-without-status", "silent", "flood", "swap-pod", "runtime-error",
+    "exit-code-only", "no-handshake",
+)  # fmt: skip
+ONLY_CLOSED = """
+version: 1
+name: {name}
+given: [apps.yaml]
+defaults: {defaults}
+peers:
+  client: {{namespace: {name}, labels: {{app: client}}}}
+  web: {{namespace: {name}, service: web}}
+steps:
+  - name: closed
+    apply: [deny.yaml]
+    flows: [{{from: client, to: web, port: 80, expect: deny}}]
+"""
+
+
+def options(lab: Lab) -> Options:
+    return Options(
+        kubeconfig=str(lab.kubeconfig), context=lab.context, create=True, disposable=True
+    )
+
+
+@pytest.fixture(scope="module")
+def lab():
+    with Lab.start() as lab:
+        yield lab
+
+
+@pytest.fixture
+def somebody(lab) -> Connection:
+    """Another writer."""
+    connection = connect(kubeconfig=str(lab.kubeconfig), context=lab.context, mode=Mode.APPLY)
+    return connection
+
+
+@pytest.fixture
+def space(somebody):
+    name = f"fault-{secrets.token_hex(3)}"
+    somebody.permit(namespaces=[name], kinds=[somebody.resource("apps/v1", "Deployment")])
+    return name
+
+
+@pytest.fixture
+def faulty(lab):
+    """Script faults of the API server; they are gone after the test."""
+
+    def add(match, **action):
+        ask(lab, "POST", [{"match": match, "times": None, "after": 0, "action": action}])
+
+    yield add
+    ask(lab, "DELETE")
+
+
+def ask(lab, method, rules=None):
+    config = json.loads(lab.kubeconfig.read_text())
+    cluster, user = config["clusters"][0]["cluster"], config["users"][0]["user"]
+    trusted = ssl.create_default_context(
+        cadata=base64.b64decode(cluster["certificate-authority-data"]).decode()
+    )
+    headers = {"Authorization": f"Bearer {user['token']}", "Content-Type": "application/json"}
+    url, body = f"{cluster['server']}/npol-lab/faults", json.dumps(rules).encode()
+    request = urllib.request.Request(url, data=body, headers=headers, method=method)
+    urllib.request.urlopen(request, context=trusted, timeout=10).close()
+
+
+@pytest.fixture
+def run(lab, tmp_path, space):
+    """The small story, opened; `only_closed`: nothing of it was ever seen open."""
+    runs: list[StoryRun] = []
+
+    def opened(only_closed: bool = False) -> StoryRun:
+        path = shop.write(tmp_path, space, defaults=BRIEF)
+        if only_closed:
+            text = ONLY_CLOSED.format(name=space, defaults=BRIEF)
+            (tmp_path / "shop.npol.yaml").write_text(text)
+        runs.append(StoryRun(shop.read(path), options(lab)))
+        runs[0].open()
+        return runs[0]
+
+    yield opened
+    for made in runs:
+        made.close()
+
+
+def verdicts(step: StepResult) -> list[tuple[str, str]]:
+    return [(f.verdict.value, f.reason) for f in step.flows]
+
+
+def no_verdict(lab, directory, namespace, faulty, mode):
+    """F19-F22, F85, F86: neither allow nor deny is fulfilled, and the exit code says why."""
+    faulty(EXEC, exec=mode)
+    path = shop.write(directory, namespace, defaults=BRIEF)
+
+    report = shop.told(shop.read(path), options(lab))
+
+    assert report.exit_code == ExitCode.UNKNOWN
+    assert [r for r in report.results if r.verdict is not Verdict.UNKNOWN] == []
+    assert report.restore is not None
+    assert report.restore.complete
+
+
+@pytest.mark.parametrize("mode", BROKEN)
+def test_broken_execs_give_no_verdict(lab, tmp_path, space, faulty, mode):
+    no_verdict(lab, tmp_path, space, faulty, mode)
+
+
+@pytest.mark.nightly
+@pytest.mark.parametrize("mode", BROKEN_SLOWLY)
+def test_execs_broken_in_any_way_give_no_verdict(lab, tmp_path, space, faulty, mode):
+    no_verdict(lab, tmp_path, space, faulty, mode)
+
+
+def test_a_change_by_others_makes_the_verdicts_invalid(run, somebody, space):
+    told = run()
+    assert [v for v, _ in verdicts(told.reach("open"))] == ["as expected"]
+    somebody.create(policy(space))
+
+    found = verdicts(told.reach("closed"))
+
+    assert [v for v, _ in found] == ["invalid"]
+    assert "somebody else changed the cluster meanwhile" in found[0][1]
+
+
+def test_a_target_that_died_denies_nothing(run, somebody, space):
+    """Its policy would deny, too; but the silence of the dead is no proof of it."""
+    told = run()
+    told.reach("open")
+    somebody.raw("PATCH", WEB.format(space), body={"spec": {"replicas": 0}}, patch="merge")
+
+    found = verdicts(told.reach("closed"))
+
+    assert [v for v, _ in found] == ["unknown"]
+
+
+def test_a_target_that_was_never_seen_is_asked_from_inside(run):
+    """Nothing was open before the deny: the pod itself says that it lives."""
+    assert [v for v, _ in verdicts(run(only_closed=True).reach("closed"))] == ["as expected"]
+
+
+def policy(namespace):
+    """Anybody's, for pods that are not there."""
+    return {
+        "apiVersion": "networking.k8s.io/v1",
+        "kind": "NetworkPolicy",
+        "metadata": {"name": "others", "namespace": namespace},
+        "spec": {"podSelector": {"matchLabels": {"app": "nobody"}}},
+    }
