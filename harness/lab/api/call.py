@@ -109,10 +109,11 @@ class Call:
 
     async def body(self) -> tuple[Any, list[str]]:
         """The decoded body, and its duplicate keys."""
-        raw = await self.request.content.read(-1)
-        if len(raw) > bodies.MAX_BYTES:
+        try:
+            raw = await self.request.read()
+        except web.HTTPRequestEntityTooLarge as large:
             message = f"Request entity too large: limit is {bodies.MAX_BYTES}"
-            raise errors.StatusError(413, "RequestEntityTooLarge", message)
+            raise errors.StatusError(413, "RequestEntityTooLarge", message) from large
         if self.request.content_type == protobuf.MEDIA_TYPE:
             return protobuf.decode(raw, type_of(self._body_kind())), []
         stated = "Content-Type" in self.request.headers  # the Python client states none

@@ -5,6 +5,7 @@ from __future__ import annotations
 from aiohttp import web
 
 from harness.lab.api.call import Call
+from harness.lab.api.deletions import Deletions
 from harness.lab.api.execs import Execs
 from harness.lab.api.objects import Objects
 from harness.lab.api.podlogs import Logs
@@ -29,6 +30,7 @@ class Dispatch:
     ) -> None:
         self._registry = registry
         self._objects = Objects(registry)
+        self._deletions = Deletions(registry, self._objects)
         self._watches = Watches(registry)
         self._execs = Execs(registry, runtime)
         self._logs = Logs(registry, runtime)
@@ -61,8 +63,8 @@ class Dispatch:
         if info.verb == "patch":
             return await self._objects.patch(call)
         if info.verb == "delete":
-            return await self._objects.delete(call)
-        return await self._objects.delete_collection(call)
+            return await self._deletions.one(call)
+        return await self._deletions.collection(call)
 
     def _kind(self, call: Call) -> Resource:
         info = call.info

@@ -5,13 +5,12 @@ from __future__ import annotations
 import base64
 import json
 from collections.abc import Sequence, Set
-from typing import Any, cast
 
 from aiohttp import web
 
 from harness.lab.api import selection, tables
 from harness.lab.api.call import Call
-from harness.lab.api.responses import META, Form, json_response, partial, success
+from harness.lab.api.responses import META, Form, json_response, partial
 from harness.lab.api.tables.column import Column
 from harness.lab.registry import Registry, errors
 from harness.lab.registry.patches import PatchType
@@ -24,18 +23,6 @@ PATCHES: dict[str, PatchType] = {
     "application/strategic-merge-patch+json": "strategic",
     "application/apply-patch+yaml": "apply",
 }
-RETURNS_DELETED = frozenset(
-    (
-        "pods",
-        "services",
-        "serviceaccounts",
-        "persistentvolumeclaims",
-        "persistentvolumes",
-        "resourcequotas",
-        "namespaces",
-    )
-)
-"""Kinds whose deletion answers the object although it is gone (`ReturnDeletedObject`)."""
 
 
 class Objects:
@@ -79,7 +66,7 @@ class Objects:
                 "kind": kind.list_kind,
                 "apiVersion": kind.api_version,
                 "metadata": metadata,
-                "items": page if kind.custom else [_bare(o) for o in page],
+                "items": page if kind.custom else [bare(o) for o in page],
             }
         return json_response(body)
 
@@ -172,51 +159,8 @@ class Objects:
         )
         return self.shown(call, patched, status=201 if is_new else 200)
 
-    async def delete(self, call: Call) -> web.Response:
-        options = await _delete_options(call)
-        deleted = self._delete(call, call.namespace, call.info.name, options)
-        return self._deleted(call, deleted)
 
-    def _delete(self, call: Call, namespace: str | None, name: str, options: Obj) -> Obj:
-        preconditions = options.get("preconditions") or {}
-        return self._registry.delete(
-            call.resource.name,
-            namespace,
-            name,
-            uid=preconditions.get("uid"),
-            resource_version=preconditions.get("resourceVersion"),
-            grace=options.get("gracePeriodSeconds"),
-            propagation=options.get("propagationPolicy") or "Background",
-            dry_run=call.dry_run or "All" in (options.get("dryRun") or []),
-        )
-
-    def _deleted(self, call: Call, obj: Obj) -> web.Response:
-        kind, metadata = call.resource, obj["metadata"]
-        namespace = metadata.get("namespace")
-        kept = self._registry.store.get(kind.name, namespace, metadata["name"])
-        waits = kept is not None and "deletionTimestamp" in kept["metadata"]
-        if waits or kind.name in RETURNS_DELETED:
-            return self.shown(call, obj)
-        return json_response(success(kind.plural, kind.group, metadata["name"], metadata["uid"]))
-
-    async def delete_collection(self, call: Call) -> web.Response:
-        options = await _delete_options(call)
-        gone = [
-            self._delete(call, o["metadata"].get("namespace"), o["metadata"]["name"], options)
-            for o in self.selected(call)
-        ]
-        kind = call.resource
-        return json_response(
-            {
-                "kind": kind.list_kind,
-                "apiVersion": kind.api_version,
-                "metadata": {"resourceVersion": str(self._registry.store.revision)},
-                "items": [_bare(o) for o in gone],
-            }
-        )
-
-
-def _bare(obj: Obj) -> Obj:
+def bare(obj: Obj) -> Obj:
     """Items of a list do not repeat their kind."""
     return {k: v for k, v in obj.items() if k not in ("apiVersion", "kind")}
 
@@ -295,23 +239,3 @@ def _check_patch_options(call: Call, type: PatchType) -> None:
     if type != "apply" and "force" in call.request.query:
         cause = errors.field_forbidden("force", "may not be specified for non-apply patch")
         raise errors.invalid_options("PatchOptions", cause)
-
-
-async def _delete_options(call: Call) -> Obj:
-    """From the body, or from the query as `curl -X DELETE` users give them."""
-    body = (await call.body())[0] if call.request.can_read_body else None
-    options: Obj = dict(cast(Any, body) or {})
-    grace = call.number("gracePeriodSeconds")
-    if grace is not None:
-        options.setdefault("gracePeriodSeconds", grace)
-    policy = call.request.query.get("propagationPolicy")
-    if policy:
-        options.setdefault("propagationPolicy", policy)
-    if options.get("orphanDependents"):
-        options.setdefault("propagationPolicy", "Orphan")
-    known = ("Foreground", "Background", "Orphan")
-    given = options.get("propagationPolicy")
-    if given and given not in known:
-        cause = errors.unsupported("propagationPolicy", given, [*known, "nil"])
-        raise errors.invalid_options("DeleteOptions", cause)
-    return options

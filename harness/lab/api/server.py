@@ -7,7 +7,7 @@ import socket
 
 from aiohttp import web
 
-from harness.lab.api import requests
+from harness.lab.api import bodies, requests
 from harness.lab.api.admin import Admin
 from harness.lab.api.call import Call
 from harness.lab.api.certificates import Certificates
@@ -67,7 +67,7 @@ class Api:
         host, port = sock.getsockname()[:2]
         self._hosts = {*HOSTS, *(s.getsockname()[0] for s in (sock, *more))}
         self._discovery = Discovery(self._registry, f"{host}:{port}")
-        app = web.Application(client_max_size=0)
+        app = web.Application(client_max_size=bodies.MAX_BYTES)
         app.router.add_route("*", "/{path:.*}", self._handle)
         self._runner = web.AppRunner(
             app, access_log=None, handle_signals=False, shutdown_timeout=0.1

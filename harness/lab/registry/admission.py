@@ -1,8 +1,8 @@
 """
 What the API server's admission plugins add to objects, and what they refuse.
 
-NamespaceLifecycle, ServiceAccount, DefaultTolerationSeconds, Priority and the pod count
-of ResourceQuota; PodSecurity is in `podsecurity.py`.
+NamespaceLifecycle, ServiceAccount, DefaultTolerationSeconds, Priority, DefaultIngressClass
+and the pod count of ResourceQuota; PodSecurity is in `podsecurity.py`.
 """
 
 from __future__ import annotations
@@ -22,6 +22,7 @@ SYSTEM_PRIORITIES = {
     "system-cluster-critical": 2_000_000_000,
     "system-node-critical": 2_000_001_000,
 }
+DEFAULT_CLASS = "ingressclass.kubernetes.io/is-default-class"
 PROTECTED = ("default", "kube-system", "kube-public")
 
 
@@ -155,6 +156,20 @@ def check_quota(store: Store, kind: Resource, obj: Obj) -> None:
 
 def _ended(pod: Obj) -> bool:
     return pod.get("status", {}).get("phase") in ("Succeeded", "Failed")
+
+
+def default_ingress_class(store: Store, ingress: Obj) -> None:
+    """An Ingress that names no class gets the one that is marked as the default."""
+    named = (ingress["metadata"].get("annotations") or {}).get("kubernetes.io/ingress.class")
+    if named or "ingressClassName" in ingress.get("spec", {}):
+        return
+    marked = [
+        c["metadata"]["name"]
+        for c in store.list("ingressclasses.networking.k8s.io")
+        if (c["metadata"].get("annotations") or {}).get(DEFAULT_CLASS) == "true"
+    ]
+    if marked:
+        ingress.setdefault("spec", {})["ingressClassName"] = marked[0]
 
 
 def check_namespace_deletion(kind: Resource, name: str) -> None:

@@ -110,7 +110,7 @@ class Decoder:
         if isinstance(kind, Struct):
             return self.struct(kind, value, path, trail)
         return {
-            k: self.value(kind.value, v, f"{path}.{k}", f"{trail}.{k}", where)
+            k: self.value(kind.value, _zero(kind.value, v), f"{path}.{k}", f"{trail}.{k}", where)
             for k, v in value.items()
         }
 
@@ -147,7 +147,7 @@ def _unset(kind: Type, always: bool) -> Any:
 
 
 def _zero(type: Type, value: Any) -> Any:
-    """A null in a list is its type's zero value."""
+    """A null in a list or a map is its type's zero value."""
     if value is not None:
         return value
     kind = resolved(type)

@@ -66,6 +66,8 @@ class Registry:
 
     def decode(self, kind: Resource, obj: Any) -> tuple[Obj, list[str]]:
         """The object in the server's form, and the paths of fields that its kind lacks."""
+        if not isinstance(obj, dict):
+            raise errors.undecodable(kind, "json: an object is expected")
         decoder = Decoder(custom=kind.custom)
         try:
             return decoder.struct(self.catalogue.type(kind), obj), decoder.unknown
@@ -118,6 +120,8 @@ class Registry:
         if kind.name == "pods":
             admission.admit_pod(self.store, kind, new)
             strategy.default(new)
+        if kind.name == "ingresses.networking.k8s.io":
+            admission.default_ingress_class(self.store, new)
         strategy.prepare(new)
         new.update(self.decode(kind, new)[0])
         if kind.name == custom.DEFINITIONS:
@@ -270,12 +274,12 @@ class Registry:
             applied = self._applied(kind, live, (namespace, name), patch, applier, force, dry_run)
             return self._warned(kind, applied, live, warnings)
         old = self.get(resource, namespace, name)
-        new = patches.patched(old, patch, type, self.catalogue.type(kind))
-        unknown = self.decode(kind, new)[1] if validation != "Ignore" else []
-        told = [f'unknown field "{path}"' for path in unknown]
+        result = patches.patched(old, patch, type, self.catalogue.type(kind))
+        new, unknown = self.decode(kind, result)
+        told = [f'unknown field "{path}"' for path in unknown if validation != "Ignore"]
         if told and validation == "Strict":
             why = f"strict decoding error: {', '.join(told)}"
-            raise patches.rejected(new, patch, type, why)
+            raise patches.rejected(result, patch, type, why)
         if warnings is not None:
             warnings += told
         self._check_version(kind, old, new)

@@ -1,8 +1,7 @@
 """
 Answers of a lab against those of a real API server, request by request, word by word.
 
-`corpus/answers.json` was recorded from kube-apiserver 1.33.13, without controllers. The live
-test compares with whatever cluster is given; NPOL_RECORD=1 makes it record instead.
+`corpus/answers.json` was recorded from kube-apiserver 1.33.13, without controllers.
 """
 
 from __future__ import annotations
@@ -72,17 +71,51 @@ def real(pytestconfig):
     client.close()
 
 
+def creations(send):
+    """
+    Only what controllers do not answer for: new objects, and those that would start a pod
+    as a dry run.
+    """
+    makers = ("/pods", "/deployments", "/replicasets", "/daemonsets", "/statefulsets", "/jobs")
+
+    def creating(method, path, body, type):
+        if method == "PATCH" and path.count("/") == 4:  # a namespace: for what comes after it
+            send(method, path, body, type)
+        if method != "POST":
+            return 0, b"", []
+        if path.partition("?")[0].endswith(makers):
+            path += ("&" if "?" in path else "?") + "dryRun=All"
+        return send(method, path, body, type)
+
+    return creating
+
+
 @pytest.mark.live
 def test_a_real_server_answers_as_recorded(real, replay):
+    """With NPOL_RECORD=1 it records instead, which wants a server without controllers."""
+    recording = bool(os.environ.get("NPOL_RECORD"))
+    version = json.loads(real("GET", "/version", None, "")[1])
+    if not recording and (version["major"], version["minor"].rstrip("+")) != ("1", "33"):
+        pytest.skip(f"the recording is of 1.33, this server is {version['gitVersion']}")
     namespace = f"cmp-{secrets.token_hex(3)}"
     try:
-        found = replay(real, namespace)
+        found = replay(real if recording else creations(real), namespace)
     finally:
         for name in (namespace, f"{namespace}-psa"):
             real("DELETE", f"/api/v1/namespaces/{name}", None, "application/json")
-    if os.environ.get("NPOL_RECORD"):
+    if recording:
         lines = (f"{json.dumps(k)}: {json.dumps(v, sort_keys=True)}" for k, v in found.items())
         ANSWERS.write_text("{\n" + ",\n".join(lines) + "\n}\n")
         return
-    differing = [k for k, v in RECORDED.items() if k not in UNLIKE and found.get(k) != v]
-    assert differing == []
+    asked = {k: v for k, v in found.items() if v["code"] and k not in UNLIKE}
+    assert [k for k, v in asked.items() if without_version(v) != without_version(RECORDED[k])] == []
+    assert len(asked) > 100
+
+
+def without_version(answer):
+    """A dry run gives no resourceVersion."""
+    body = answer["body"]
+    if isinstance(body, dict) and isinstance(body.get("metadata"), dict):
+        kept = {k: v for k, v in body["metadata"].items() if k != "resourceVersion"}
+        return {**answer, "body": {**body, "metadata": kept}}
+    return answer

@@ -191,3 +191,9 @@ def test_pods_are_selected_by_their_fields(cluster, here, field, value, hits):
     query = urlencode({"fieldSelector": f"{field}={value}"})
     found = cluster.request("GET", f"/api/v1/namespaces/{namespace}/pods?{query}").json["items"]
     assert bool(found) is hits
+
+
+def test_a_body_that_is_too_large_is_refused(cluster, here):
+    body = {"metadata": {"name": "large"}, "data": {"x": "y" * 4_000_000}}
+    answer = cluster.request("POST", here, body)
+    assert (answer.code, answer.json["reason"]) == (413, "RequestEntityTooLarge")

@@ -189,6 +189,22 @@ def test_a_quota_bounds_the_number_of_pods(registry):
     registry.create("pods", pod("two"))
 
 
+def test_an_ingress_without_a_class_gets_the_default(registry):
+    ingresses, classes = ("ingresses.networking.k8s.io", "ingressclasses.networking.k8s.io")
+    backend = {"defaultBackend": {"service": {"name": "s", "port": {"number": 80}}}}
+
+    def ingress(name, **spec):
+        return {"metadata": {"name": name, "namespace": "ns"}, "spec": {**backend, **spec}}
+
+    assert "ingressClassName" not in registry.create(ingresses, ingress("before"))["spec"]
+    mark = {"ingressclass.kubernetes.io/is-default-class": "true"}
+    head = {"name": "nginx", "annotations": mark}
+    registry.create(classes, {"metadata": head, "spec": {"controller": "a.b/c"}})
+    assert registry.create(ingresses, ingress("after"))["spec"]["ingressClassName"] == "nginx"
+    own = registry.create(ingresses, ingress("own", ingressClassName="other"))
+    assert own["spec"]["ingressClassName"] == "other"
+
+
 def test_a_pod_is_bound_once(registry):
     registry.create("pods", pod())
     registry.bind("ns", "p", "lab-1")
