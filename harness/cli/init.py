@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Iterable
 from typing import Annotated
 
 import typer
@@ -11,8 +12,12 @@ from harness.cli import worlds
 from harness.cli.options import Context, Kubeconfig, Root
 from harness.documents import dump
 from harness.errors import InputError
+from harness.model.story import Manifest
+from harness.policy.changes import build
+from harness.policy.dns import with_dns
 from harness.policy.suggest import story_data, suggest
 
+POLICY = "NetworkPolicy"
 MODELINE = "# yaml-language-server: $schema=npol.schema.json\n"
 HEAD = (
     "# A first story: the flows that the policies talk about, with predicted verdicts. Edit it.\n"
@@ -37,19 +42,27 @@ def init(
     if bool(manifests) == from_cluster:
         raise InputError("one of --from-manifests DIR and --from-cluster is needed")
     if manifests:
-        seen = worlds.of_paths([manifests], root)
+        objects = worlds.manifests([manifests], root)
+        seen = worlds.Seen(world=with_dns(build(objects)))
     else:
+        objects = ()
         seen = worlds.of_cluster(kubeconfig, context, namespace or ())
     found = suggest(seen.world, seen.dialect)
-    policies = sorted({p.origin.at.file for p in seen.world.policies if p.origin.at})
-    given = [manifests] if manifests else []
+    policies = _files(m for m in objects if m.kind == POLICY)
+    others = _files(m for m in objects if m.kind != POLICY)
     data = story_data(
-        found,
-        name=name,
-        given=[os.path.relpath(g) for g in given],
-        policies=[os.path.relpath(p) for p in policies],
+        found, name=name, given=[f for f in others if f not in policies], policies=policies
     )
     typer.echo(MODELINE + HEAD + dump(data), nl=False)
     for left in found.left_out:
         typer.echo(f"# left out: {left}")
+    for file in policies:
+        if file in others:
+            typer.echo(
+                f"# left out: what stands beside policies in {file}; give it a file of its own"
+            )
     return 0
+
+
+def _files(objects: Iterable[Manifest]) -> list[str]:
+    return sorted({os.path.relpath(m.at.file) for m in objects})
