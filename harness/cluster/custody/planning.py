@@ -155,15 +155,19 @@ class _Told:
     def _preview(self, change: Apply | Delete, manifest: Manifest) -> Preview:
         body, key = manifest.body, key_of(manifest.body)
         policies = Policies(self.session)
-        if key in self.after:
+        if key in self.after or self._is_missing(key.namespace):
             wanted = bare(body) if isinstance(change, Apply) else None
-            found = _imagined(key, self.after[key], wanted)
+            found = _imagined(key, self.after.get(key), wanted)
         elif isinstance(change, Apply):
             found = policies.preview_apply(body, replace=change.replace)
         else:
             found = policies.preview_delete(body)
         self.after[key] = body if isinstance(change, Apply) else None
         return found
+
+    def _is_missing(self, namespace: str) -> bool:
+        """Whether the story makes the namespace itself, so that the server cannot be asked."""
+        return not self.session.writer.says.places[namespace].uid
 
 
 def _imagined(

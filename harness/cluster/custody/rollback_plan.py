@@ -17,7 +17,7 @@ from harness.cluster.custody.commands import (
     policies_of,
     put_back_command,
 )
-from harness.cluster.custody.content import difference, put_back, same, unmarked
+from harness.cluster.custody.content import difference, says_the_same
 from harness.cluster.custody.journals import Found, OpenRun, find
 from harness.cluster.custody.records import Key
 from harness.cluster.custody.session import bare
@@ -181,9 +181,8 @@ def _by_file(connection: Connection, manifest: Manifest, drifted: bool) -> tuple
     live = connection.get(ref_of(connection, key))
     if live is None:
         return Item(action="absent", key=key), manifest
-    body = {**bare(manifest.body), "metadata": {**live["metadata"], **manifest.body["metadata"]}}
-    wanted = connection.replace(put_back(body, live), dry_run=True)
-    if drifted or same(unmarked(wanted), unmarked(live)):
+    wanted = bare(manifest.body)
+    if drifted or _is_as_filed(wanted, live):
         return Item(action="delete", key=key), manifest
     sides = (f"as {manifest.at} says", "in the cluster")
     return (
@@ -195,3 +194,11 @@ def _by_file(connection: Connection, manifest: Manifest, drifted: bool) -> tuple
         ),
         manifest,
     )
+
+
+def _is_as_filed(wanted: Mapping[str, Any], live: Mapping[str, Any]) -> bool:
+    """Whether a policy says what its file says; others may have added labels and annotations."""
+    asked, found = (obj["metadata"] for obj in (wanted, live))
+    parts = [(asked.get(p) or {}, found.get(p) or {}) for p in ("labels", "annotations")]
+    added_to = all(mine.items() <= theirs.items() for mine, theirs in parts)
+    return added_to and says_the_same(wanted.get("spec"), live.get("spec"))

@@ -4,6 +4,7 @@ from pathlib import Path
 
 import pytest
 
+from harness.cluster.connection import Mode
 from harness.cluster.custody.custody import Custody
 from harness.cluster.custody.planning import plan_changes
 from harness.cluster.custody.recovery import recover
@@ -312,6 +313,25 @@ def test_a_dry_run_shows_each_step_and_changes_nothing(cluster, before, story):
         str(plan)
     )
     assert not [a for a in cluster.asked if a.writes]
+
+
+def test_plans_of_a_rollback_need_to_read_only(cluster, story, by_kubectl, here):
+    connection = cluster.connect(Mode.READ_ONLY)
+
+    plan = plan_rollback(connection, story, **here)
+
+    assert [item.action for item in plan.items] == ["delete", "delete", "delete"]
+
+
+def test_a_dry_run_imagines_namespaces_that_the_story_makes(cluster, story):
+    policies = Path(story.path).parent / "policies"
+    (policies / "bank.yaml").write_text(DENY.replace("NAMESPACE", "not-yet"))
+    again = load_story(story.path, root=story.root)
+
+    plan = plan_changes(cluster.connect(), again)
+
+    assert plan.problems == ()
+    assert str(plan.steps[1].previews[1]) == "create NetworkPolicy not-yet/deny-all"
 
 
 def test_a_dry_run_ends_at_a_step_and_names_what_would_be_refused(cluster, before, story):
