@@ -1,0 +1,75 @@
+"""Every row of the documents is shown by something, or said not to be."""
+
+import ipaddress
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from harness.errors import Mistakes
+from harness.model.story import Protocol
+from harness.policy.changes import build
+from harness.policy.ends import Place, Traffic
+from harness.policy.evaluate import decide
+from harness.policy.lint import lint
+from harness.story import load_manifests, load_story
+
+ROOT = Path(__file__).parent.parent
+TOP = (
+    "pyproject.toml",
+    "conftest.py",
+    "harness",
+    "tests",
+    "fixtures",
+    "kind-config.yaml",
+    "README.md",
+)
+
+
+def test_every_row_is_shown_or_said_not_to_be():
+    command = [sys.executable, "tools/coverage_rows.py", "--check"]
+
+    told = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
+
+    assert (told.returncode, told.stderr) == (0, "")
+
+
+def test_the_top_level_is_what_was_asked_for():
+    assert [name for name in TOP if not (ROOT / name).exists()] == []
+
+
+def test_both_mistakes_of_the_short_form_are_reported_at_their_lines():
+    three_tier = "fixtures/three-tier"
+    with pytest.raises(Mistakes) as twice:
+        load_manifests(str(ROOT), f"{three_tier}/as-written/dbpolicy-short.yaml")
+    manifests = load_manifests(str(ROOT), f"{three_tier}/policies/dbpolicy-short.yaml")
+    given = load_story(str(ROOT / three_tier / "three-tier.npol.yaml"), root=str(ROOT)).given
+
+    label = [f for f in lint(manifests, build(given)) if f.id == "NP014"]
+
+    assert "dbpolicy-short.yaml:36:7: key 'ports' stands twice here" in str(twice.value)
+    assert [f.at.line for f in label] == [17]
+
+
+@pytest.mark.parametrize(
+    ("address", "port", "allowed"),
+    [
+        pytest.param("203.0.113.10", 443, True, id="in-the-range"),
+        pytest.param("203.0.113.5", 443, False, id="the-exception"),
+        pytest.param("203.0.113.10", 80, False, id="another-port"),
+        pytest.param("198.51.100.1", 443, False, id="elsewhere"),
+    ],
+)
+def test_the_tutorials_exception_is_closed_by_prediction(address, port, allowed):
+    tutorial = "fixtures/tutorial"
+    manifests = load_manifests(
+        str(ROOT), f"{tutorial}/apps", f"{tutorial}/policies/allow-external-api.yaml"
+    )
+    world = build(manifests)
+    backend = next(p for p in world.pods_in("shop") if p.labels["app"] == "backend")
+    place = Place(name="outside", addresses=(ipaddress.ip_address(address),))
+
+    found = decide(world, Traffic(source=backend, target=place, port=port, protocol=Protocol.TCP))
+
+    assert found.allowed is allowed
