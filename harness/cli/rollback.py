@@ -36,6 +36,10 @@ def rollback(
     drifted: Annotated[
         bool, typer.Option("--drifted", help="Also delete policies that differ from their files.")
     ] = False,
+    allow_gitops: Annotated[
+        bool,
+        typer.Option("--allow-gitops", help="Also delete what Argo CD, Flux and the like own."),
+    ] = False,
     verify: Annotated[
         bool, typer.Option(help="Ask the flows of the step before all changes again.")
     ] = True,
@@ -51,16 +55,18 @@ def rollback(
         for line in str(plan).splitlines():
             typer.echo(safe(line))
         return int(ExitCode.RESTORE_INCOMPLETE if plan.problems else ExitCode.AS_EXPECTED)
-    code = _undo(connection, told, drifted)
+    code = _undo(connection, told, drifted=drifted, gitops_ok=allow_gitops)
     if code is not ExitCode.AS_EXPECTED or not verify:
         return int(code)
     return _verify(told, Options(kubeconfig=chosen.kubeconfig, context=chosen.context))
 
 
-def _undo(connection: Connection, story: Story, drifted: bool) -> ExitCode:
+def _undo(connection: Connection, story: Story, *, drifted: bool, gitops_ok: bool) -> ExitCode:
     run_id = f"rollback-{secrets.token_hex(4)}"
     with Stop() as stop:
-        done = roll_back(connection, story, run_id=run_id, drifted=drifted, stop=stop)
+        done = roll_back(
+            connection, story, run_id=run_id, drifted=drifted, gitops_ok=gitops_ok, stop=stop
+        )
     for action in done.actions:
         typer.echo(f"  {safe(action)}")
     typer.echo(restore_line(done))

@@ -33,6 +33,10 @@ def run(
     replace: Annotated[
         bool, typer.Option("--replace", help="Policies that exist may be replaced for a while.")
     ] = False,
+    allow_gitops: Annotated[
+        bool,
+        typer.Option("--allow-gitops", help="Also change what Argo CD, Flux and the like own."),
+    ] = False,
     assume_enforced: Annotated[
         bool, typer.Option("--assume-enforced", help="Judge denies without proof of enforcement.")
     ] = False,
@@ -63,6 +67,7 @@ def run(
             create=create or chosen.is_lab,
             disposable=chosen.is_lab,
             replace=replace,
+            gitops_ok=allow_gitops,
             assume_enforced=assume_enforced,
             leave=leave,
             say=terminal.progress,
@@ -74,7 +79,7 @@ def run(
 
 def _foretell(story: Story, options: Options) -> int:
     connection = connect(kubeconfig=options.kubeconfig, context=options.context, mode=Mode.APPLY)
-    plan = plan_changes(connection, story, replace=options.replace)
+    plan = plan_changes(connection, story, replace=options.replace, gitops_ok=options.gitops_ok)
     for line in str(plan).splitlines():
         typer.echo(safe(line))
     return int(ExitCode.REFUSED if plan.problems else ExitCode.AS_EXPECTED)

@@ -20,6 +20,8 @@ class Options:
     """Create what the story lists under `given`, and delete it at the end."""
     replace: bool = False
     """Policies that exist already may be replaced; they come back at the end."""
+    gitops_ok: bool = False
+    """Objects that Argo CD, Flux and the like keep as Git has them may be changed."""
     assume_enforced: bool = False
     """Judge denies although nothing proves that the cluster enforces policies."""
     disposable: bool = False

@@ -154,6 +154,8 @@ class Stage:
             story=story_id(self.story),
             create_namespaces=self._creates,
             replace=self.options.replace,
+            gitops_ok=self.options.gitops_ok,
+            left_ok=self.options.leave or not self.story.writes,
             disposable=self.options.disposable,
             kinds=sorted(kinds, key=lambda k: k.qualified) if self._creates else (),
             stop=self._stop,
