@@ -1,0 +1,217 @@
+"""
+A 9 x 9 matrix of flows, all open and then all blocked, beside the plain way of asking it.
+
+    python benchmarks/matrix.py [CONTEXT [KUBECONFIG]]
+
+Without a context in a lab. The plain way is one exec for each flow and round, 15 at once, with
+`nc`: what most scripts do. Both ask the same 81 flows of the same pods in the same run. The
+targets: 9 execs for the whole story; a step that is all open takes at most 0.5 s, one that is
+all blocked at most 1.3 x one timeout after the engine's quiet time, both confirmations included.
+"""
+
+from __future__ import annotations
+
+import json
+import sys
+import tempfile
+import time
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from pathlib import Path
+
+ROOT = Path(__file__).parent.parent
+sys.path.insert(0, str(ROOT))
+
+from harness import where  # noqa: E402  needs the path above
+from harness.cluster.connection import Connection, Mode, connect  # noqa: E402
+from harness.cluster.exec import run_once  # noqa: E402
+from harness.cluster.objects import PODS, Ref  # noqa: E402
+from harness.model.inventory import pod_ref  # noqa: E402
+from harness.model.probe import PodRef  # noqa: E402
+from harness.model.result import StepResult  # noqa: E402
+from harness.plan import expand  # noqa: E402
+from harness.probe.pods import CONTAINER, RUN  # noqa: E402
+from harness.run import Options, StoryRun  # noqa: E402
+from harness.story import load_story  # noqa: E402
+
+SIDE, TIMEOUT, WORKERS = 9, 1, 15
+NAMESPACE, PORT = "npol-matrix", 8080
+SERVER = {
+    "name": "main",
+    "image": "registry.k8s.io/e2e-test-images/agnhost:2.53",
+    "args": ["netexec", f"--http-port={PORT}"],
+    "ports": [{"containerPort": PORT}],
+}
+
+
+@dataclass(frozen=True)
+class Cost:
+    """One step, asked in one way."""
+
+    what: str
+    way: str
+    seconds: float
+    execs: int
+    requests: int
+    wrong: int
+
+
+def main() -> None:
+    context, kubeconfig = (*sys.argv[1:], None, None)[:2]
+    with tempfile.TemporaryDirectory() as name, where.cluster(kubeconfig, context) as chosen:
+        directory = Path(name)
+        write(directory)
+        options = Options(
+            kubeconfig=chosen.kubeconfig,
+            context=chosen.context,
+            create=True,
+            disposable=chosen.is_lab,
+            say=lambda line: print(f"  {line}", file=sys.stderr),
+        )
+        path = str(directory / "matrix.npol.yaml")
+        run = StoryRun(expand(load_story(path, root=name)), options)
+        run.open()
+        try:
+            show(list(compare(run, options)), run)
+        finally:
+            run.close()
+
+
+def compare(run: StoryRun, options: Options) -> Iterator[Cost]:
+    """Each step by npol, and then the same state the plain way."""
+    connection = connect(kubeconfig=options.kubeconfig, context=options.context, mode=Mode.SMOKE)
+    pods = sources(connection, run.run_id)
+    addresses = [p.ip for p in targets(connection)]
+    for step, opens in (("all open", True), ("all blocked", False)):
+        yield by_npol(run, step)
+        yield plainly(connection, pods, addresses, step, opens=opens)
+
+
+def by_npol(run: StoryRun, step: str) -> Cost:
+    before = run.report()
+    told: StepResult = run.reach(step)
+    after = run.report()
+    return Cost(
+        step,
+        "npol",
+        max(f.settled_after for f in told.flows),
+        after.execs - before.execs,
+        after.requests - before.requests,
+        sum(not f.passed for f in told.flows),
+    )
+
+
+def plainly(
+    connection: Connection, pods: list[PodRef], addresses: list[str], step: str, *, opens: bool
+) -> Cost:
+    """One round, without controls, names or confirmation."""
+    before, execs, began = total(connection), connection.requests["exec pods"], time.monotonic()
+
+    def ask(pod: PodRef, address: str) -> bool:
+        command = ["nc", "-z", "-w", str(TIMEOUT), address, str(PORT)]
+        return run_once(connection, pod, command, timeout=30).exit_code == 0
+
+    with ThreadPoolExecutor(WORKERS) as pool:
+        flows = [(p, a) for p in pods for a in addresses]
+        answers = list(pool.map(lambda flow: ask(*flow), flows))
+    return Cost(
+        step,
+        "plain",
+        time.monotonic() - began,
+        connection.requests["exec pods"] - execs,
+        total(connection) - before,
+        sum(answer is not opens for answer in answers),
+    )
+
+
+def total(connection: Connection) -> int:
+    return sum(connection.requests.values())
+
+
+def sources(connection: Connection, run_id: str) -> list[PodRef]:
+    """The story's debug pods."""
+    found = connection.list(PODS, NAMESPACE)
+    return [
+        pod_ref(p, CONTAINER)
+        for p in found
+        if (p["metadata"].get("annotations") or {}).get(RUN) == run_id
+        and p["spec"]["containers"][0]["name"] == CONTAINER
+    ]
+
+
+def targets(connection: Connection) -> list[PodRef]:
+    names = [f"target-{n}" for n in range(SIDE)]
+    found = (connection.get(Ref(PODS, NAMESPACE, name)) for name in names)
+    return [pod_ref(pod, "main") for pod in found if pod]
+
+
+def write(directory: Path) -> None:
+    """The story, its targets and its policy."""
+    numbers = range(SIDE)
+    peers = {f"s{n}": {"namespace": NAMESPACE, "labels": {"source": str(n)}} for n in numbers}
+    peers |= {f"t{n}": {"namespace": NAMESPACE, "pod": f"target-{n}"} for n in numbers}
+    pairs = [(f"s{a}", f"t{b}") for a in numbers for b in numbers]
+    story = {
+        "version": 1,
+        "name": "matrix",
+        "given": ["given"],
+        "defaults": {"timeout": f"{TIMEOUT}s"},
+        "peers": peers,
+        "steps": [
+            {"name": "all open", "flows": [flow(*pair, "allow") for pair in pairs]},
+            {
+                "name": "all blocked",
+                "apply": ["deny.yaml"],
+                "flows": [flow(*pair, "deny") for pair in pairs],
+            },
+        ],
+    }
+    (directory / "matrix.npol.yaml").write_text(json.dumps(story))
+    (directory / "deny.yaml").write_text(json.dumps(policy()))
+    (directory / "given").mkdir()
+    for number, obj in enumerate([namespace(), *map(target, numbers)]):
+        (directory / "given" / f"{number:02}.yaml").write_text(json.dumps(obj))
+
+
+def flow(source: str, target: str, expect: str) -> dict[str, object]:
+    return {"from": source, "to": target, "port": PORT, "expect": expect}
+
+
+def namespace() -> dict[str, object]:
+    return {"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": NAMESPACE}}
+
+
+def target(number: int) -> dict[str, object]:
+    metadata = {
+        "name": f"target-{number}",
+        "namespace": NAMESPACE,
+        "labels": {"role": "target"},
+    }
+    spec = {"containers": [SERVER], "terminationGracePeriodSeconds": 0}
+    return {"apiVersion": "v1", "kind": "Pod", "metadata": metadata, "spec": spec}
+
+
+def policy() -> dict[str, object]:
+    return {
+        "apiVersion": "networking.k8s.io/v1",
+        "kind": "NetworkPolicy",
+        "metadata": {"name": "deny", "namespace": NAMESPACE},
+        "spec": {"podSelector": {"matchLabels": {"role": "target"}}, "policyTypes": ["Ingress"]},
+    }
+
+
+def show(costs: list[Cost], run: StoryRun) -> None:
+    facts = run.report().cluster
+    print(f"{SIDE} x {SIDE} flows, timeout {TIMEOUT} s, on {facts.context} ({facts.engine})")
+    print(f"{'step':12} {'way':6} {'seconds':>8} {'execs':>6} {'requests':>9} {'wrong':>6}")
+    for c in costs:
+        print(f"{c.what:12} {c.way:6} {c.seconds:8.2f} {c.execs:6} {c.requests:9} {c.wrong:6}")
+    for step in ("all open", "all blocked"):
+        npol, plain = (c for c in costs if c.what == step)
+        print(f"{step}: the plain way takes {plain.seconds / npol.seconds:.1f} x the time of npol")
+    print(f"execs for the whole story, sources' only: {run.report().execs}")
+
+
+if __name__ == "__main__":
+    main()
