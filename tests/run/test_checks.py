@@ -423,6 +423,24 @@ def test_prometheus_counts_targets_that_are_up(answer, verdict, seen):
     assert found.expected == "2 up in job app"
 
 
+def test_prometheus_with_nothing_up_can_be_claimed():
+    assert prometheus(vector("0"), up=0).passed
+    assert not prometheus(vector("1"), up=0).passed
+
+
+def test_debug_pods_are_no_pods_of_a_workload():
+    probe = pod("npol-x", ready=False, ip="10.0.0.9")
+    probe["metadata"]["annotations"] = {"npol.dev/peer": "web"}
+    inventory = Inventory(
+        services=(service(),),
+        pods=(pod(ports=[HTTP]), probe),
+        slices=(endpoint_slice("10.0.0.1"),),
+    )
+
+    assert result(check("ready", "app=web"), Scene(inventory)).seen == "1 of 1 ready"
+    assert result(check("aligned", "service/web"), Scene(inventory)).passed
+
+
 def test_checks_are_asked_again_until_they_hold():
     scenes = iter([Scene(), Scene(), Scene(Inventory(slices=(endpoint_slice("10.0.0.1"),)))])
     naps = []
