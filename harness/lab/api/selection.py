@@ -53,12 +53,6 @@ class Selection:
             return False
         return all((field_of(obj, field) == value) is same for field, value, same in self.fields)
 
-    @property
-    def name(self) -> str:
-        """The one name that can hold, if the selector fixes it."""
-        wanted = [v for field, v, same in self.fields if field == "metadata.name" and same]
-        return wanted[0] if wanted else ""
-
 
 def parse(kind: Resource, labels: str, fields: str) -> Selection:
     """
