@@ -26,6 +26,7 @@ from harness.model.expectation import Outcome
 from harness.model.probe import Answer, PodRef, Probe
 from harness.probe import framing
 from harness.probe.plain import Plain
+from harness.probe.pods import CONTAINER
 from harness.probe.round import Round, Ticket
 from harness.probe.session import HELLO_WITHIN, LIFETIME, NoShell, Session, Stream
 from harness.probe.toolbox import Toolbox
@@ -228,13 +229,15 @@ class Prober:
         return session
 
     def _check_identity(self, session: Session) -> None:
-        uid = session.toolbox.uid
-        if uid and self.source.uid and uid != self.source.uid:
+        uid, wanted = session.toolbox.uid, self.source.uid
+        if not uid and self.source.container == CONTAINER:
+            session.close()
+            raise ExecBroken(f"another pod answers for {self.source}: a debug pod knows its uid")
+        if uid and wanted and uid != wanted:
             session.close()
             self.gone = True
             raise ExecBroken(
-                f"{self.source} is another pod now: uid {uid} instead of {self.source.uid}",
-                passing=False,
+                f"{self.source} is another pod now: uid {uid} instead of {wanted}", passing=False
             )
 
     def _notify(self) -> None:

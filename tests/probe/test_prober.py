@@ -4,6 +4,7 @@ import queue
 import re
 import threading
 import time
+from dataclasses import replace
 
 import pytest
 
@@ -12,6 +13,7 @@ from harness.errors import Refused
 from harness.model.expectation import Outcome
 from harness.model.probe import PodRef, Probe, ProbeKind
 from harness.model.story import Protocol
+from harness.probe.pods import CONTAINER
 from harness.probe.prober import AT_ONCE, Prober, at_once
 from harness.probe.toolbox import Toolbox
 
@@ -100,9 +102,9 @@ class Streams:
 def make_prober():
     made = []
 
-    def make(*streams, **options):
+    def make(*streams, source=SOURCE, **options):
         opener = Streams(*streams)
-        made.append(Prober(opener, SOURCE, sleep=lambda _: None, **options))
+        made.append(Prober(opener, source, sleep=lambda _: None, **options))
         made[-1].opener = opener
         return made[-1]
 
@@ -111,8 +113,13 @@ def make_prober():
         prober.close()
 
 
-def connect(key="k", *, address="10.0.0.2", timeout=2.0):
-    return Probe(key=key, kind=ProbeKind.CONNECT, address=address, port=80, timeout=timeout)
+def connect(key="k", *, address="10.0.0.2", port=80):
+    return Probe(key=key, kind=ProbeKind.CONNECT, address=address, port=port)
+
+
+def many(count):
+    """Probes of as many ports."""
+    return [connect(str(i), port=1000 + i) for i in range(count)]
 
 
 def ask(prober, *probes, deadline=5.0):
@@ -137,7 +144,7 @@ def test_its_tools_are_reported(make_prober):
 def test_answers_may_come_in_any_order(make_prober):
     stream = FakeStream(lambda argv: None)
     prober = make_prober(stream)
-    probes = [connect(str(i)) for i in range(5)]
+    probes = many(5)
 
     def reply():
         while len(stream.requests) < 6:  # the probes and their control
@@ -266,6 +273,17 @@ def test_another_pod_of_that_name_does_not_answer(make_prober):
     assert prober.gone
 
 
+def test_a_debug_pod_that_does_not_know_its_uid_is_another_pod(make_prober):
+    """F22: whoever answers, it is none of those that were made with their uid."""
+    streams = [FakeStream(facts=FACTS.replace("uid=uid-1", "uid=")) for _ in range(3)]
+    prober = make_prober(*streams, source=replace(SOURCE, container=CONTAINER))
+
+    answer = ask(prober)["k"]
+
+    assert answer.outcome is Outcome.ERROR
+    assert "another pod answers" in answer.detail
+
+
 def test_a_prober_that_says_nothing_is_given_up(make_prober):
     """F20: the exec never answers."""
     prober = make_prober(FakeStream(lambda argv: None))
@@ -356,7 +374,7 @@ def test_what_was_answered_before_the_break_counts(make_prober):
     replies = iter([(0, OPEN), (0, OPEN), ExecBroken("cut")])
     stream.answer = lambda argv: next(replies)
 
-    answers = ask(make_prober(stream), connect("a"), connect("b"))
+    answers = ask(make_prober(stream), *many(2))
 
     assert sorted(a.outcome.value for a in answers.values()) == ["error", "open"]
 
@@ -365,7 +383,7 @@ def test_only_so_many_probes_are_under_way_at_once(make_prober):
     stream = FakeStream(lambda argv: None, facts=FACTS + "\x1ememory=33554432")
     prober = make_prober(stream)
 
-    ask(prober, *[connect(str(i)) for i in range(100)], deadline=0.3)
+    ask(prober, *many(100), deadline=0.3)
 
     assert len(stream.requests) == 16
 
@@ -373,7 +391,7 @@ def test_only_so_many_probes_are_under_way_at_once(make_prober):
 def test_all_are_asked_in_the_end(make_prober):
     prober = make_prober(FakeStream(facts=FACTS + "\x1ecpu=5000 100000"))
 
-    answers = ask(prober, *[connect(str(i)) for i in range(100)])
+    answers = ask(prober, *many(100))
 
     assert len(answers) == 100
     assert {a.outcome for a in answers.values()} == {Outcome.OPEN}
