@@ -65,7 +65,10 @@ class Round:
 
     def __init__(self, probes: Sequence[Probe], box: Toolbox) -> None:
         self._box = box
-        self._probes = {probe.key: probe for probe in probes}
+        self._keys: dict[Probe, list[str]] = {}
+        for probe in probes:
+            self._keys.setdefault(replace(probe, key=""), []).append(probe.key)
+        self._probes = {keys[0]: replace(p, key=keys[0]) for p, keys in self._keys.items()}
         self._seen: dict[str, _Seen] = {}
         self._errors: dict[str, Answer] = {}
         self._controls: dict[str, Frame] = {}
@@ -119,9 +122,12 @@ class Round:
         self.unsent.clear()
 
     def answers(self) -> Mapping[str, Answer]:
-        """One for each probe, by its key."""
-        found = {key: self._answer(self._probes[key], seen) for key, seen in self._seen.items()}
-        return found | self._errors
+        """One for each probe, by its key. The same question is asked once."""
+        seen = {key: self._answer(self._probes[key], seen) for key, seen in self._seen.items()}
+        once = seen | self._errors
+        return {
+            key: replace(once[keys[0]], key=key) for keys in self._keys.values() for key in keys
+        }
 
     def _ask(self, probe: Probe) -> None:
         try:

@@ -1,0 +1,121 @@
+"""One round at one source: looks, second looks, controls and the answers they come to."""
+
+import pytest
+
+from harness.model.expectation import Outcome
+from harness.model.probe import Probe, ProbeKind
+from harness.model.story import Protocol
+from harness.probe.framing import Frame
+from harness.probe.round import Round
+from harness.probe.toolbox import Nc, Toolbox
+
+BOX = Toolbox(
+    tools=frozenset({"nc", "curl", "bash", "dig", "timeout", "base64"}),
+    nc=Nc.OPENBSD,
+    nc_limit=True,
+    nc_udp=True,
+    nameservers=("10.96.0.10",),
+)
+OPEN = "Connection to 10.0.0.2 80 port [tcp/*] succeeded!"
+REFUSED = "nc: connect to x port 9 (tcp) failed: Connection refused"
+
+
+def probe(key, kind=ProbeKind.CONNECT, **values):
+    values = {"address": "10.0.0.2", "port": 80, **values}
+    return Probe(key=key, kind=kind, **values)
+
+
+def play(round_, say, now=0.0):
+    """Sends everything; `say(ticket)` -> (exit code, text, seconds)."""
+    sent = []
+    while not round_.done:
+        while round_.unsent:
+            round_.send(round_.unsent[0], now)
+        for ticket in list(round_.sent.values()):
+            sent.append(ticket)
+            code, text, seconds = (1, REFUSED, 0.0) if ticket.control else say(ticket)
+            round_.end(Frame(ticket.id, code, 1.0, 1.0, 1.0 + seconds, text))
+    return sent
+
+
+def test_each_probe_has_its_answer_and_each_tool_its_control():
+    round_ = Round([probe("a"), probe("b", port=81), probe("w", ProbeKind.HTTP)], BOX)
+
+    sent = play(round_, lambda t: (0, OPEN, 0.0) if t.probe.key != "w" else (None, "", 0.0))
+
+    assert sorted(round_.answers()) == ["a", "b", "w"]
+    assert sorted(t.control for t in sent if t.control) == ["curl", "nc"]
+
+
+def test_the_same_question_is_asked_once():
+    round_ = Round([probe("a"), probe("b"), probe("c", port=81)], BOX)
+
+    sent = play(round_, lambda t: (0, OPEN, 0.0))
+
+    assert len([t for t in sent if not t.control]) == 2
+    assert {k: a.key for k, a in round_.answers().items()} == {"a": "a", "b": "b", "c": "c"}
+
+
+def test_a_second_look_replaces_a_first_that_did_not_say_why():
+    account = "curl: (7) Failed to connect\nnpol 000 0.000000 \nexit=7\nbody="
+    why = "* connect to 10.0.0.2 port 80 failed: No route to host"
+
+    round_ = Round([probe("w", ProbeKind.HTTP)], BOX)
+    play(round_, lambda t: (7, why, 0.0) if t.first else (None, account, 0.0))
+
+    assert round_.answers()["w"].outcome is Outcome.UNREACHABLE
+
+
+def test_a_second_look_that_saw_nothing_leaves_the_first():
+    round_ = Round([probe("u", protocol=Protocol.UDP)], BOX)
+    play(
+        round_, lambda t: (None, "exit=124\nbody=", 2.0) if t.first else (None, "exit=0\nbody=", 0)
+    )
+
+    assert round_.answers()["u"].outcome is Outcome.REFUSED
+
+
+def test_there_is_no_third_look():
+    round_ = Round([probe("u", protocol=Protocol.UDP)], BOX)
+
+    sent = play(round_, lambda t: (None, "exit=0\nbody=", 0.0))
+
+    assert len([t for t in sent if not t.control]) == 2
+
+
+def test_a_lost_second_look_leaves_the_first():
+    round_ = Round([probe("u", protocol=Protocol.UDP)], BOX)
+    for ticket in list(round_.unsent):
+        round_.send(ticket, 0.0)
+    for ticket in list(round_.sent.values()):
+        round_.end(Frame(ticket.id, None, 1.0, 1.0, 1.0, "exit=0\nbody="))
+    round_.give_up("cut")
+
+    assert round_.answers()["u"].outcome is Outcome.REFUSED
+
+
+@pytest.mark.parametrize(("timeout", "overdue"), [(2.0, 8.0), (10.0, 20.0)], ids=["2s", "10s"])
+def test_an_answer_is_overdue_some_seconds_after_its_time(timeout, overdue):
+    round_ = Round([probe("a", timeout=timeout)], BOX)
+    for ticket in list(round_.unsent):
+        round_.send(ticket, 100.0)
+
+    assert not round_.overdue(100.0 + overdue - 0.1)
+    assert round_.overdue(100.0 + overdue + 0.1)
+
+
+def test_garbled_answers_are_errors():
+    round_ = Round([probe("a"), probe("w", ProbeKind.HTTP)], BOX)
+    play(round_, lambda t: (None, "what?", 0.0))
+
+    assert {a.detail for a in round_.answers().values()} == {"the prober's answer is garbled"}
+
+
+def test_status_and_body_belong_to_http_probes_only():
+    box = Toolbox(tools=frozenset({"curl", "base64"}))
+    round_ = Round([probe("c")], box)
+    text = "npol 200 0.001 10.0.0.2\nexit=0\nbody=aGk="
+    play(round_, lambda t: (None, text, 0.0))
+    answer = round_.answers()["c"]
+
+    assert (answer.outcome, answer.status, answer.body) == (Outcome.OPEN, 0, "")
