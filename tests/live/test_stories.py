@@ -20,7 +20,6 @@ from tests.live.conftest import wait_until
 pytestmark = pytest.mark.live
 
 ROOT = Path(__file__).parents[2]
-BASELINE = ROOT / "fixtures/baseline"
 RIG_INTERNET = "internet: {address: 203.0.113.10}\n"
 """What answers outside the rig, which has no other way out."""
 
@@ -67,11 +66,22 @@ def space():
 
 
 @pytest.mark.timeout(600)
-@pytest.mark.parametrize("name", ["baseline", "smoke"])
+@pytest.mark.parametrize(
+    "name",
+    [
+        "baseline/baseline",
+        "baseline/extras",
+        "baseline/smoke",
+        "tutorial/exercises",
+        "tutorial/tutorial",
+        "three-tier/three-tier",
+        "webapp/webapp",
+    ],
+)
 def test_a_shipped_story_holds_and_leaves_nothing(options, enforced, overlay, nothing_left, name):
-    if name == "baseline" and not enforced:
+    if name != "baseline/smoke" and not enforced:
         pytest.skip("this cluster does not enforce policies: see test_no_engine.py")
-    story = shop.read(str(BASELINE / f"{name}.npol.yaml"), overlay)
+    story = shop.read(str(ROOT / "fixtures" / f"{name}.npol.yaml"), overlay)
 
     report = shop.told(story, options)
 
