@@ -9,6 +9,7 @@ import typer
 
 from harness import __version__
 from harness.cli import check, doctor, explain, init, lab, plan, recover, report, rollback, run
+from harness.cluster.signals import Stopped
 from harness.errors import ExitCode, NpolError
 
 app = typer.Typer(
@@ -51,8 +52,9 @@ def main() -> None:
     except NpolError as error:
         print(f"npol: {error}", file=sys.stderr)
         code = error.exit_code
-    except typer.Abort:
-        code = 130
+    except typer.Abort as abort:
+        stopped = abort.__cause__  # click makes an Abort of every KeyboardInterrupt
+        code = stopped.exit_code if isinstance(stopped, Stopped) else 130
     except Exception as error:
         code = _usage(error)
     sys.exit(int(code or 0))

@@ -11,6 +11,7 @@ from harness import where
 from harness.cli.options import Context, Kubeconfig, Peers, Root, StoryFile
 from harness.cluster.connection import Mode, connect
 from harness.cluster.custody.planning import plan_changes
+from harness.cluster.signals import Stopped
 from harness.errors import ExitCode, InputError
 from harness.model.story import Story
 from harness.plan import Selection, expand, replayed
@@ -99,7 +100,15 @@ def _until(story: Story, to: str | None) -> Story:
 
 def _tell(run: StoryRun, terminal: Terminal, file: str | None) -> int:
     terminal.title(run.story.name, run.story.path)
-    run.open()
+    try:
+        run.open()
+        return _told(run, terminal, file)
+    except Stopped as stopped:
+        complete = run.close().complete
+        return stopped.exit_code if complete else int(ExitCode.RESTORE_INCOMPLETE)
+
+
+def _told(run: StoryRun, terminal: Terminal, file: str | None) -> int:
     try:
         for step in run.story.steps:
             terminal.step(run.reach(step.name))

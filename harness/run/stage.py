@@ -311,7 +311,8 @@ class Stage:
         if verify is None or not writes or self._stop.hurried:
             return ""
         try:
-            self.custody.restore_to(BEFORE)
+            if not self.custody.restore(to=BEFORE).complete:
+                return "flows not verified: not all policies could be put back"
             return verify() or "flows verified by fresh probes"
         except NpolError as error:
             return f"flows not verified: {error.message}"

@@ -1,0 +1,149 @@
+"""On call: leave it applied, look at it, take it back; and runs on a cluster that outlives them."""
+
+import signal
+import subprocess
+import time
+
+import pytest
+import yaml
+
+from tests.e2e.conftest import NPOL
+from tests.e2e.shop import APP, write_shop
+
+pytestmark = pytest.mark.lab
+POLICIES = "/apis/networking.k8s.io/v1/namespaces/shop/networkpolicies"
+LEASES = "/apis/coordination.k8s.io/v1/namespaces/shop/leases"
+JOURNALS = "/api/v1/namespaces/npol-system/configmaps?labelSelector=npol.dev/journal=run"
+PATHS = {
+    "Namespace": "namespaces",
+    "Pod": "namespaces/shop/pods",
+    "Service": "namespaces/shop/services",
+}
+CLOSED = """
+  - name: closed
+    flows:
+      - {name: the shop is closed, from: client, to: web, port: 80, expect: deny}
+"""
+
+
+@pytest.fixture(scope="module")
+def shop(server):
+    """The shop, put into the lab by somebody else."""
+    for body in yaml.safe_load_all(APP):
+        server.ask("POST", f"/api/v1/{PATHS[body['kind']]}", body)
+    eventually(lambda: ready(server.ask("GET", "/api/v1/namespaces/shop/pods/web")))
+
+
+def ready(pod):
+    conditions = pod["status"].get("conditions", [])
+    return any(c["type"] == "Ready" and c["status"] == "True" for c in conditions)
+
+
+@pytest.fixture
+def story(tmp_path, shop):
+    return write_shop(tmp_path)
+
+
+@pytest.fixture
+def there(lab):
+    return "--kubeconfig", str(lab.kubeconfig), "--context", lab.context
+
+
+@pytest.fixture
+def policies(server):
+    return lambda: server.names(POLICIES)
+
+
+def nothing_is_left(server):
+    return not (server.names(POLICIES) | server.names(LEASES) | server.names(JOURNALS))
+
+
+def eventually(condition, within=15.0):
+    """Seconds until it holds."""
+    began = time.monotonic()
+    while not condition():
+        assert time.monotonic() - began < within
+        time.sleep(0.05)
+    return time.monotonic() - began
+
+
+def test_what_was_left_is_looked_at_and_taken_back(npol, server, story, there, policies, tmp_path):
+    foretold = npol("run", story, *there, "--leave", "--to", "deny all", "--dry-run")
+    assert "would create NetworkPolicy shop/deny-all" in foretold.stdout
+    assert policies() == set()
+
+    left = npol("run", story, *there, "--leave", "--to", "deny all")
+    assert left.returncode == 0, left.stdout + left.stderr
+    assert policies() == {"deny-all"}
+    assert server.names(LEASES) == set()
+    assert "left on purpose" in npol("recover", *there, "--list").stdout
+
+    closed = write_shop(tmp_path, CLOSED, "closed.npol.yaml")
+    looked = npol("run", closed, *there, "--assume-enforced")
+    assert looked.returncode in (0, 3), (
+        looked.stdout
+    )  # without a baseline a silence may prove nothing
+    assert policies() == {"deny-all"}
+
+    recovered = npol("recover", *there)
+    assert recovered.returncode == 0
+    assert policies() == {"deny-all"}
+
+    planned = npol("rollback", story, *there, "--dry-run")
+    assert "delete NetworkPolicy shop/deny-all" in planned.stdout
+    assert "delete networkpolicy deny-all" in planned.stdout
+    assert policies() == {"deny-all"}
+
+    back = npol("rollback", story, *there)
+    assert back.returncode == 0, back.stdout + back.stderr
+    assert nothing_is_left(server)
+
+
+def test_what_somebody_else_applied_is_taken_back_by_the_files(npol, server, story, there):
+    body = yaml.safe_load((story.parent / "deny.yaml").read_text())
+    server.ask("POST", POLICIES, body)
+
+    planned = npol("rollback", story, *there, "--dry-run")
+    assert "-n shop delete --ignore-not-found -f deny.yaml" in planned.stdout
+    back = npol("rollback", story, *there)
+
+    assert back.returncode == 0, back.stdout + back.stderr
+    assert nothing_is_left(server)
+
+
+@pytest.fixture
+def struck(home, story, there, policies):
+    """Strike a run while its policy is applied; the exit code, and the seconds until it ended."""
+
+    def strike(sign):
+        process = subprocess.Popen(
+            [NPOL, "run", story, *there],
+            env=home,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+        )
+        eventually(lambda: policies() == {"deny-all"}, 60)
+        began = time.monotonic()
+        process.send_signal(sign)
+        output, _ = process.communicate(timeout=60)
+        return process.returncode, time.monotonic() - began, output
+
+    return strike
+
+
+@pytest.mark.parametrize(
+    "sign", [signal.SIGTERM, signal.SIGINT, signal.SIGHUP], ids=lambda s: s.name
+)
+def test_a_run_that_is_stopped_gives_the_cluster_back(server, struck, sign):
+    code, seconds, output = struck(sign)
+
+    assert code == 128 + sign, output
+    assert nothing_is_left(server)
+    assert seconds < 8, output
+
+
+def test_a_run_that_is_killed_is_restored_by_its_watchdog(server, struck):
+    struck(signal.SIGKILL)
+
+    eventually(lambda: nothing_is_left(server), 15)
