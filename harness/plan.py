@@ -125,11 +125,16 @@ def expand(story: Story) -> Story:
         if step.same_as:
             model = done[step.same_as]
             restated = {k for f in step.flows for k in (f.key, f.name)}
-            others = (f for f in model.flows if restated.isdisjoint((f.key, f.name)))
+            others = (_untagged(f) for f in model.flows if restated.isdisjoint((f.key, f.name)))
             flows = (*step.flows, *others)
             step = replace(step, flows=flows, checks=(*step.checks, *model.checks))
         done[step.name] = step
     return replace(story, steps=tuple(done.values()))
+
+
+def _untagged(flow: Flow) -> Flow:
+    """Repeated after a change, a flow is no smoke check: to select it would replay the change."""
+    return replace(flow, tags=tuple(t for t in flow.tags if t != "smoke"))
 
 
 @dataclass(frozen=True, slots=True)

@@ -13,6 +13,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from harness.cluster.memoryfiles import by_path
 from harness.documents import Dialect, load
 from harness.errors import InputError
 
@@ -78,8 +79,8 @@ class Context:
             "kind": "Config",
             "current-context": "it",
             "contexts": [{"name": "it", "context": {"cluster": "it", "user": "it"}}],
-            "clusters": [{"name": "it", "cluster": _filled(self.cluster)}],
-            "users": [{"name": "it", "user": _filled(user)}],
+            "clusters": [{"name": "it", "cluster": by_path(_filled(self.cluster))}],
+            "users": [{"name": "it", "user": by_path(_filled(user))}],
         }
 
 

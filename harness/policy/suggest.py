@@ -215,22 +215,29 @@ def _target(world: World, cast: Cast, traffic: Traffic) -> str:
 def story_data(
     suggestion: Suggestion, *, name: str, given: Sequence[str], policies: Sequence[str]
 ) -> dict[str, Any]:
-    """The story as plain data, ready to be dumped: before, with the policies, rolled back."""
+    """
+    The story as plain data, ready to be dumped: before, with the policies, rolled back.
+
+    Without files of `policies` they are those of a cluster: one step asks what they do now.
+    """
     return {
         "version": 1,
         "name": name,
         **({"given": list(given)} if given else {}),
         "peers": suggestion.peers,
-        "steps": [
-            {"name": "before policies", "flows": _entries(suggestion, before=True)},
-            {
-                "name": "policies",
-                "apply": list(policies),
-                "flows": _entries(suggestion, before=False),
-            },
-            {"name": "rollback", "delete": list(policies), "same_as": "before policies"},
-        ],
+        "steps": _steps(suggestion, list(policies)),
     }
+
+
+def _steps(suggestion: Suggestion, policies: list[str]) -> list[dict[str, Any]]:
+    now = _entries(suggestion, before=False)
+    if not policies:
+        return [{"name": "as applied", "flows": now}]
+    return [
+        {"name": "before policies", "flows": _entries(suggestion, before=True)},
+        {"name": "policies", "apply": policies, "flows": now},
+        {"name": "rollback", "delete": policies, "same_as": "before policies"},
+    ]
 
 
 def _entries(suggestion: Suggestion, *, before: bool) -> list[dict[str, Any]]:
