@@ -20,6 +20,8 @@ LINE_END = "\x1e"
 """What stands for a line's end in an answer's text."""
 LONGEST = 4096
 """Bytes of an answer's line: writes up to PIPE_BUF are not mixed with others."""
+BODY_BYTES = 2048
+"""How much of a body the program returns: as base64, with the words, it must fit a line."""
 
 BOOTSTRAP = """while IFS= read -r l;do case $l in "#end")eval "$s";exit;;esac;s="$s$l
 ";done;exit 97"""

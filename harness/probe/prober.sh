@@ -28,7 +28,7 @@ line_end='
 mark=$(printf '\036')
 tab=$(printf '\011')
 IFS=' '
-body_bytes=1536
+body_bytes=2048
 text_bytes=3600
 
 now() {

@@ -12,6 +12,7 @@ import re
 from harness.model.expectation import Outcome
 from harness.model.probe import Probe
 from harness.probe.command import Ended
+from harness.probe.framing import BODY_BYTES
 from harness.probe.readings import Again, Reading, error
 from harness.probe.words import looks_like_option, one_line, outcome_of
 
@@ -32,11 +33,17 @@ def read_curl(ended: Ended, probe: Probe) -> Reading | None:
     words = _ACCOUNT.sub("", ended.words).strip()
     status = int(account["status"]) if account else 0
     if status:
-        body = ended.body.decode("utf-8", "replace")
-        return Reading(outcome=Outcome.OPEN, status=status, body=body, detail=one_line(words))
+        return _answered(status, ended, one_line(words))
     if account and (account["peer"] or _positive(account["connect"])):
         return _no_answer(ended.exit_code, words)
     return _not_connected(ended.exit_code, words)
+
+
+def _answered(status: int, ended: Ended, detail: str = "") -> Reading:
+    if len(ended.body) >= BODY_BYTES:
+        detail = f"only the first {BODY_BYTES} bytes of the body were read"
+    body = ended.body.decode("utf-8", "replace")
+    return Reading(outcome=Outcome.OPEN, status=status, body=body, detail=detail)
 
 
 def _positive(seconds: str) -> bool:
@@ -99,8 +106,7 @@ def read_wget(ended: Ended, probe: Probe) -> Reading | None:
     """GNU wget -S: its code 4 is every failure, its words tell them apart."""
     status = _STATUS.search(ended.words)
     if status:
-        body = ended.body.decode("utf-8", "replace")
-        return Reading(outcome=Outcome.OPEN, status=int(status[1]), body=body)
+        return _answered(int(status[1]), ended)
     last = one_line(_without_end(ended.words))
     if re.search(r"\.\.\. connected\.", ended.words):
         reset = outcome_of(ended.words) is Outcome.RESET
@@ -118,14 +124,9 @@ def _without_end(words: str) -> str:
 
 def read_wget_busybox(ended: Ended, probe: Probe) -> Reading | None:
     """BusyBox follows redirects, and its `timed out` may be a server that says nothing."""
-    body = ended.body.decode("utf-8", "replace")
     if ended.exit_code == 0:
-        return Reading(
-            outcome=Outcome.OPEN,
-            status=200,
-            body=body,
-            detail="BusyBox wget shows no status: 200, another 2xx, or a redirect followed",
-        )
+        detail = "BusyBox wget shows no status: 200, another 2xx, or a redirect followed"
+        return _answered(200, ended, detail)
     refusal = re.search(r"server returned error: HTTP/[\d.]+ (\d{3})", ended.words)
     if refusal:
         return Reading(outcome=Outcome.OPEN, status=int(refusal[1]), detail=one_line(ended.words))

