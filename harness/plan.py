@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Collection, Iterable
 from dataclasses import dataclass, replace
 
-from harness.model.expectation import Word
+from harness.model.expectation import Outcome, Word
 from harness.model.probe import PodRef, Probe, ProbeKind
 from harness.model.result import Role
 from harness.model.story import Flow, FlowKind, Protocol, Step, Story
@@ -180,6 +180,11 @@ def _narrow(step: Step, selection: Selection, first: bool, story: Story) -> Step
     return replace(step, flows=tuple(flows), checks=tuple(checks))
 
 
+SILENT = (Outcome.TIMEOUT, Outcome.DNS_TIMEOUT)
+"""Outcomes that only an enforced policy brings about, as `deny` does."""
+
+
 def has_denies(story: Story, engine: str) -> bool:
     """Whether any flow of the story is expected to be cut on this engine."""
-    return any(f.expect.for_engine(engine).word is Word.DENY for s in story.steps for f in s.flows)
+    expected = [f.expect.for_engine(engine) for s in story.steps for f in s.flows]
+    return any(e.word is Word.DENY or e.outcome in SILENT for e in expected)

@@ -56,7 +56,6 @@ def test_every_relative_link_leads_somewhere(page):
     assert [link for link in links if not (page.parent / link).exists()] == []
 
 
-@pytest.mark.xfail(reason="`npol document` is named and is no command yet", strict=True)
 def test_every_command_that_the_readme_names_is_one():
     named = set(COMMAND.findall((ROOT / "README.md").read_text()))
 

@@ -2,13 +2,15 @@
 
 from dataclasses import replace
 
+import pytest
+
 from harness.errors import Position
 from harness.model.expectation import parse_expectation
 from harness.model.probe import PodRef, ProbeKind
 from harness.model.result import Role
 from harness.model.story import Apply, Flow, HttpCheck, Protocol, Step, Story
 from harness.model.target import Backend, Target
-from harness.plan import Selection, expand, questions, replayed
+from harness.plan import Selection, expand, has_denies, questions, replayed
 
 HERE = Position("story.npol.yaml", 1, 1)
 POD = PodRef(namespace="shop", name="web-1", uid="u", ip="10.244.1.2")
@@ -112,3 +114,17 @@ def test_no_selection_keeps_everything():
     whole = story(step("before", flow()), step("cut", changes=CHANGE))
 
     assert replayed(whole, Selection()) is whole
+
+
+@pytest.mark.parametrize(
+    ("word", "needs"),
+    [
+        ("deny", True),
+        ("timeout", True),
+        ("dns timeout", True),
+        ("refused", False),
+        ("allow", False),
+    ],
+)
+def test_what_only_an_enforced_policy_brings_about_needs_proof(word, needs):
+    assert has_denies(story(step("s", flow(expect=parse_expectation(word)))), "calico") is needs

@@ -24,7 +24,6 @@ def test_the_demo_holds_explains_its_failure_and_ends_with_zero(home):
     assert done.stdout.rstrip().endswith("as it should.")
 
 
-@pytest.mark.xfail(strict=True, reason="`npol document` is promised and not there")
 def test_help_lists_the_commands_that_the_readme_names(npol_here):
     readme = (ROOT / "README.md").read_text()
     table = set(re.findall(r"^\| `npol (\w+)", readme, re.MULTILINE))

@@ -91,6 +91,7 @@ def creations(send):
 
 
 @pytest.mark.live
+@pytest.mark.nightly
 def test_a_real_server_answers_as_recorded(real, replay):
     """With NPOL_RECORD=1 it records instead, which wants a server without controllers."""
     recording = bool(os.environ.get("NPOL_RECORD"))

@@ -1,0 +1,221 @@
+"""The evaluator, in the dialect of the engine that is detected, and a real cluster agree."""
+
+from __future__ import annotations
+
+import secrets
+from collections import Counter
+from dataclasses import replace
+
+import pytest
+from hypothesis import HealthCheck, Phase, given, settings
+from hypothesis import strategies as st
+
+from harness.cluster.connection import Mode
+from harness.cluster.engine import detect, gather
+from harness.cluster.inventory import read
+from harness.documents import dump
+from harness.run import Options, StoryRun
+from harness.run.predict import Oracle
+from harness.story import read_story
+from tests.live.conftest import connected, target
+from tests.policy.clusters import ip_blocks, policies, specs
+
+__all__ = ["connected", "target"]
+
+pytestmark = [pytest.mark.live, pytest.mark.nightly]
+
+IMAGE = "registry.k8s.io/e2e-test-images/agnhost:2.53"
+PODS = {
+    # name: which namespace, labels, number of its port `web`
+    "p0": ("x", {"app": "a"}, 80),
+    "p1": ("x", {"app": "b", "tier": "a"}, 81),
+    "p2": ("y", {"app": "a", "tier": "b"}, 80),
+    "p3": ("y", {"app": "b"}, 81),
+}
+SERVICES = {"sx": ("x", {"tier": "a"}), "sy": ("y", {"app": "a"})}
+CASES = 32
+
+
+def dump_each(objects):
+    return "---\n".join(dump(obj) for obj in objects)
+
+
+def workload(namespace, name, labels, web):
+    containers = [
+        {
+            "name": port,
+            "image": IMAGE,
+            "args": ["netexec", f"--http-port={number}", f"--udp-port={number}"],
+            "ports": [{"name": port, "containerPort": number}],
+        }
+        for port, number in {"web": web, "api": 161 - web}.items()
+    ]
+    meta = {"name": name, "namespace": namespace}
+    pod = {"containers": containers, "terminationGracePeriodSeconds": 0}
+    own = {"pod": name}
+    return {
+        "apiVersion": "apps/v1",
+        "kind": "Deployment",
+        "metadata": meta,
+        "spec": {
+            "selector": {"matchLabels": own},
+            "template": {"metadata": {"labels": {**own, **labels}}, "spec": pod},
+        },
+    }
+
+
+def service(namespace, name, selector):
+    ports = [{"name": "web", "port": 8000, "targetPort": "web"}]
+    return {
+        "apiVersion": "v1",
+        "kind": "Service",
+        "metadata": {"name": name, "namespace": namespace},
+        "spec": {"selector": selector, "ports": ports},
+    }
+
+
+class Live:
+    """One run of a story whose steps are made as cases come."""
+
+    def __init__(self, target, connection, directory):
+        self.spaces = {n: f"npol-differ-{n}-{secrets.token_hex(3)}" for n in ("x", "y")}
+        self.directory = directory
+        self.connection = connection
+        self.engine = detect(gather(connection)).name
+        self.counted = Counter()
+        self.before = ""
+        (directory / "given.yaml").write_text(dump_each(self._given()))
+        options = Options(
+            kubeconfig=target.kubeconfig,
+            context=target.context,
+            create=True,
+            assume_enforced=True,
+            namespaces=tuple(self.spaces.values()),
+        )
+        flows = [self._flow(name, name, 80, "tcp", "allow") for name in PODS]
+        story = self.story("before", flows, given=["given.yaml"])
+        self.run = StoryRun(story, options)
+        self.run.open()
+        self.inventory = self.look()
+
+    def _given(self):
+        for letter, name in self.spaces.items():
+            meta = {"name": name, "labels": {"app": {"x": "a", "y": "b"}[letter]}}
+            yield {"apiVersion": "v1", "kind": "Namespace", "metadata": meta}
+        for name, (letter, labels, web) in PODS.items():
+            yield workload(self.spaces[letter], name, labels, web)
+        for name, (letter, selector) in SERVICES.items():
+            yield service(self.spaces[letter], name, selector)
+
+    def look(self):
+        return read(self.connection, [*self.spaces.values(), "kube-system"], workloads=True)
+
+    def story(self, step, flows, *, given=(), changes=()):
+        peers = {
+            name: {"namespace": self.spaces[letter], "workload": f"deployment/{name}"}
+            for name, (letter, *_) in PODS.items()
+        }
+        for name, (letter, _) in SERVICES.items():
+            peers[name] = {"namespace": self.spaces[letter], "service": name}
+        entry = {"name": step, "flows": flows}
+        entry |= {"change": list(changes)} if changes else {}
+        whole = {"version": 1, "name": "differ", "peers": peers, "given": list(given)}
+        defaults = {"timeout": "1s", "settle": {"within": "60s"}}
+        text = dump({**whole, "defaults": defaults, "steps": [entry]})
+        where = self.directory / "differ.npol.yaml"
+        return read_story(text.encode(), str(where), str(self.directory))
+
+    def _flow(self, source, target, port, protocol, word):
+        ends = {"from": source, "to": target, "port": port, "protocol": protocol}
+        return {**ends, "expect": word, "name": f"{source} -> {target}:{port}/{protocol}"}
+
+    @property
+    def specs(self):
+        addresses = [
+            pod["status"]["podIP"]
+            for pod in self.inventory.pods
+            if pod["metadata"]["namespace"] in self.spaces.values()
+        ]
+        return specs(ip_blocks("10.0.0.0/8", addresses), [*self.spaces.values()])
+
+    def differences(self, made, flows):
+        """The flows that did what was not foretold in the step with these policies."""
+        flows = list(self._foretold(made, flows))
+        name = f"case {self.counted['cases']}"
+        path = f"{name}.yaml"
+        (self.directory / path).write_text(dump_each(made))
+        changes = [*([{"delete": [self.before]}] if self.before else []), {"apply": [path]}]
+        self.before = path
+        told = self._tell(name, flows, changes)
+        self.counted["cases"] += 1
+        self.counted.update(flow.expected for flow in told)
+        wrong = {flow.name for flow in told if _differs(flow)}
+        return [_spell(flow) for flow in self._settled(name, flows, wrong) if _differs(flow)]
+
+    def _settled(self, name, flows, wrong):
+        """Asked once more: while several policies come and go one by one, answers may change."""
+        if not wrong:
+            return ()
+        self.counted["asked again"] += len(wrong)
+        return self._tell(f"{name}, settled", [f for f in flows if f["name"] in wrong], [])
+
+    def _tell(self, step, flows, changes):
+        return self.run.tell(self.story(step, flows, changes=changes).steps[0]).flows
+
+    def _foretold(self, made, flows):
+        """The flows that the dialect decides, with their predictions as expectations."""
+        asked = self.story("ask", [self._flow(*flow, "allow") for flow in flows])
+        oracle = Oracle(replace(self.inventory, policies=tuple(made)), {}, asked, self.engine)
+        for flow, parsed in zip(flows, asked.steps[0].flows, strict=True):
+            word = oracle.predict(parsed).word
+            if word.startswith("unknown"):
+                self.counted["left out"] += 1
+            else:
+                yield self._flow(*flow, word)
+
+
+def _differs(flow):
+    return not flow.passed or flow.predicted != flow.expected
+
+
+def _spell(flow):
+    seen = f"expected {flow.expected}, seen {flow.seen} ({flow.reason})"
+    return f"{flow.name}: predicted {flow.predicted}, {seen}"
+
+
+@pytest.fixture(scope="module")
+def live(target, connected, tmp_path_factory):
+    made = Live(target, connected(Mode.SMOKE), tmp_path_factory.mktemp("differ"))
+    yield made
+    restored = made.run.close()
+    print(made.engine, dict(made.counted))
+    assert restored.complete, restored.problems
+
+
+_ports = st.tuples(st.sampled_from([80, 81]), st.sampled_from(["tcp", "udp"]))
+
+
+@st.composite
+def asked(draw):
+    """From every pod: to two pods, which may be itself, and to a Service."""
+    found = []
+    for source in PODS:
+        for other in draw(st.permutations([*PODS]))[:2]:
+            found.append((source, other, *draw(_ports)))
+        found.append((source, draw(st.sampled_from([*SERVICES])), 8000, "tcp"))
+    return found
+
+
+@pytest.mark.timeout(900)
+@settings(
+    max_examples=CASES,
+    deadline=None,
+    phases=(Phase.explicit, Phase.reuse, Phase.generate),
+    suppress_health_check=list(HealthCheck),
+)
+@given(data=st.data())
+def test_evaluator_agrees_with_a_real_cluster(live, data):
+    among = [*live.spaces.values()]
+    made = data.draw(policies(live.specs, max_policies=4, namespaces=among))
+    differences = live.differences(made, data.draw(asked()))
+    assert not differences, "\n".join(differences)
