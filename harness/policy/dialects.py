@@ -30,6 +30,8 @@ class Dialect:
     """Whether policies that select a pod on the host's network act on it."""
     isolates_from_itself_by_service: bool | None = None
     """Whether policies act on a pod that reaches itself through its own Service."""
+    rules_outrank_types: bool = False
+    """Whether a rule puts its direction in force although `policyTypes` does not name it."""
     node_port_clients: tuple[str, ...] = ("client", "node", "replaced")
     """Which source a pod may see behind a NodePort: the client's own address, another node's,
     or one that is neither."""
@@ -56,6 +58,7 @@ CILIUM = Dialect(
     selectors_select_host_network=False,
     isolates_host_network=False,
     isolates_from_itself_by_service=False,
+    rules_outrank_types=True,
     node_port_clients=("replaced",),
 )
 

@@ -114,6 +114,7 @@ def difference(before: World, after: World, dialect: Dialect = SPEC) -> tuple[Di
     The outside is asked at an address of each block that a policy names, and at one of none.
     Where one world is unsure, a flow counts as closed there.
     """
+    before, after = before.as_read(dialect), after.as_read(dialect)
     pair = _pair(before, after)
     found = _Found(len(pair.ports))
     _between_pods(pair, found, dialect)

@@ -31,6 +31,7 @@ def evaluate(world: World, traffic: Traffic, dialect: Dialect = SPEC) -> Decisio
 
 def decide(world: World, traffic: Traffic, dialect: Dialect = SPEC) -> Decision:
     """Decide a flow under one dialect only."""
+    world = world.as_read(dialect)
     found = routes(world, traffic, dialect)
     paths = tuple(_decide_path(world, path, dialect) for path in found.paths)
     filtered = [p for p in found.paths if not p.to_itself or p.service]

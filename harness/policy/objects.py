@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import enum
 import ipaddress
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from harness.errors import Position
 from harness.model.story import Protocol
@@ -127,6 +127,14 @@ class Policy:
         if direction not in self.directions:
             return ()
         return self.ingress if direction is Direction.INGRESS else self.egress
+
+    @property
+    def by_its_rules(self) -> Policy:
+        """The same with every direction in force that has a rule, named or not."""
+        written = {rule.direction for rule in (*self.ingress, *self.egress)}
+        if written <= self.directions:
+            return self
+        return replace(self, directions=self.directions | written)
 
     @property
     def all_rules(self) -> tuple[Rule, ...]:

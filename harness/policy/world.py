@@ -7,6 +7,7 @@ from dataclasses import dataclass, field, replace
 from functools import cached_property
 
 from harness.errors import Mistake
+from harness.policy.dialects import Dialect
 from harness.policy.ends import (
     NAME_LABEL,
     Endpoint,
@@ -129,6 +130,16 @@ class World:
         """The world without the policies `namespace/name`."""
         gone = set(names)
         return replace(self, policies=tuple(p for p in self.policies if str(p) not in gone))
+
+    def as_read(self, dialect: Dialect) -> World:
+        """The world with the directions in force that they are for an engine."""
+        return self._by_its_rules if dialect.rules_outrank_types else self
+
+    @cached_property
+    def _by_its_rules(self) -> World:
+        """The world where a rule puts its direction in force, whatever `policyTypes` says."""
+        policies = tuple(p.by_its_rules for p in self.policies)
+        return self if policies == self.policies else replace(self, policies=policies)
 
     def with_pods(self, pods: Iterable[Pod]) -> World:
         """The world with these pods, too; a pod of the same name is replaced."""

@@ -43,7 +43,7 @@ CASES = [
         "types-without-direction-ignore-rules",
         [policy("p", "{policyTypes: [Ingress], egress: [{ports: [{port: 81}]}]}")],
         "x/a -> z/a:80",
-        "allow",
+        ("allow", "allow", "deny"),
     ),
     # empty and missing
     ("rules-missing-deny", [DENY_IN], "x/b -> x/a:80", "deny"),

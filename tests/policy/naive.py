@@ -2,7 +2,8 @@
 A third reading of the specification, as naive as it can be: raw manifests, no classes, no speed.
 
 It follows the field descriptions of kubernetes/api networking/v1/types.go, sentence by sentence,
-and shares no code with the package. `blocks_select_pods` is the one thing it asks of an engine.
+and shares no code with the package. `blocks_select_pods` and `rules_outrank_types` are all that
+it asks of an engine.
 """
 
 from __future__ import annotations
@@ -10,16 +11,19 @@ from __future__ import annotations
 import ipaddress
 
 
-def flow_is_allowed(cluster, source, target, port, protocol, *, blocks_select_pods):
+def flow_is_allowed(
+    cluster, source, target, port, protocol, *, blocks_select_pods, rules_outrank_types=False
+):
     """`cluster` holds raw `namespaces`, `pods` and `policies`; the ends are pods of it."""
     if source is target:
         return True
-    out = _direction(cluster, "Egress", source, target, target, port, protocol, blocks_select_pods)
-    in_ = _direction(cluster, "Ingress", target, source, target, port, protocol, blocks_select_pods)
+    flow = (target, port, protocol, blocks_select_pods, rules_outrank_types)
+    out = _direction(cluster, "Egress", source, target, *flow)
+    in_ = _direction(cluster, "Ingress", target, source, *flow)
     return out and in_
 
 
-def _direction(cluster, direction, pod, other, target, port, protocol, blocks):
+def _direction(cluster, direction, pod, other, target, port, protocol, blocks, outrank):
     isolated = False
     for policy in cluster["policies"]:
         spec = policy["spec"]
@@ -27,7 +31,8 @@ def _direction(cluster, direction, pod, other, target, port, protocol, blocks):
             continue
         if not selects(spec.get("podSelector") or {}, pod["metadata"].get("labels") or {}):
             continue
-        if direction not in policy_types(spec):
+        written = outrank and spec.get(direction.lower())
+        if direction not in policy_types(spec) and not written:
             continue
         isolated = True
         for rule in spec.get(direction.lower()) or []:

@@ -39,7 +39,13 @@ def _every_flow(cluster, port, protocol):
 def test_evaluator_agrees_with_the_naive_reading(dialect, blocks, cluster, port, protocol):
     for world, traffic, source, target in _every_flow(cluster, port, protocol):
         expected = flow_is_allowed(
-            cluster, source, target, port, protocol, blocks_select_pods=blocks
+            cluster,
+            source,
+            target,
+            port,
+            protocol,
+            blocks_select_pods=blocks,
+            rules_outrank_types=dialect is CILIUM,
         )
         assert decide(world, traffic, dialect).allowed is expected, str(traffic)
 
@@ -60,7 +66,13 @@ def test_evaluator_agrees_with_the_naive_reading_on_thousands(
 ):
     for world, traffic, source, target in _every_flow(cluster, port, protocol):
         expected = flow_is_allowed(
-            cluster, source, target, port, protocol, blocks_select_pods=blocks
+            cluster,
+            source,
+            target,
+            port,
+            protocol,
+            blocks_select_pods=blocks,
+            rules_outrank_types=dialect is CILIUM,
         )
         assert decide(world, traffic, dialect).allowed is expected, str(traffic)
 
