@@ -10,6 +10,7 @@ import json
 import sys
 import time
 import traceback
+from collections import defaultdict
 from pathlib import Path
 
 from harness.lab.keeper import keep
@@ -19,12 +20,13 @@ from harness.lab.net.names import Names
 from harness.lab.net.netlink import Netlink, delete_link
 from harness.lab.net.network import Network
 from harness.lab.net.places import PLACES
+from harness.lab.net.sandbox import socket_in
 from harness.lab.node.files import ContainerFiles
 from harness.lab.pauses import Pauses
 from harness.lab.store import Store
 
 SOURCE_PORTS = range(32768, 60999)
-"""In turn, for UDP: a pair of ports that was in use may pass as the same connection for 30 s."""
+"""In turn: for 120 s, ports in use before may pass as the old connection, translation and all."""
 
 
 class World:
@@ -34,7 +36,7 @@ class World:
         self.store = Store()
         self.network = Network(lab, Pauses(keeper), **options)
         self.sandboxes = {}
-        self.source_ports = itertools.cycle(SOURCE_PORTS)
+        self.source_ports = defaultdict(lambda: itertools.cycle(SOURCE_PORTS))
         self.names = NameServer(Names(self.store, PLACES))
 
     async def put(self, resource, obj):
@@ -89,15 +91,18 @@ class World:
         return await asyncio.gather(*(self._probe(**flow) for flow in flows))
 
     def _socket(self, source, protocol):
-        if source in self.sandboxes:
-            return self.sandboxes[source].socket(protocol)
-        return self.network.node_socket(source, protocol)
+        netns = self._netns(source)
+        made = socket_in(netns, protocol)
+        made.bind(("0.0.0.0", next(self.source_ports[netns])))
+        return made
+
+    def _netns(self, source):
+        known = self.sandboxes.get(source)
+        return known.netns if known else self.network._host(source)
 
     async def _probe(self, source, ip, port, protocol="TCP", timeout=0.2):
         loop = asyncio.get_running_loop()
         with self._socket(source, protocol) as sock:
-            if protocol == "UDP":
-                sock.bind(("0.0.0.0", next(self.source_ports)))
             try:
                 async with asyncio.timeout(timeout):
                     await loop.sock_connect(sock, (ip, port))
