@@ -6,7 +6,7 @@ Reads raw objects; `before` is from before the pods were made, `after` from when
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 from harness import selectors
@@ -28,6 +28,25 @@ def objections(manifest: Mapping[str, Any], before: Inventory) -> Iterator[str]:
             yield (
                 f"Service {namespace}/{service['metadata']['name']} selects its labels and "
                 "publishes addresses that are not ready: it would get real traffic"
+            )
+
+
+def concerns(manifests: Iterable[Mapping[str, Any]], budgets: Iterable[Obj]) -> Iterator[str]:
+    """
+    PodDisruptionBudgets that count a debug pod.
+
+    Its controller is one that the disruption controller does not know, so a budget in per
+    cent cannot be computed, and evictions wait until the pod is gone.
+    """
+    labels = [(m["metadata"]["namespace"], _pod_labels(m)) for m in manifests]
+    for budget in budgets:
+        metadata = budget["metadata"]
+        selector = (budget.get("spec") or {}).get("selector") or {}
+        mine = [of for where, of in labels if where == metadata["namespace"]]
+        if any(selectors.matches(selector, of) for of in mine):
+            yield (
+                f"PodDisruptionBudget {metadata['namespace']}/{metadata['name']} counts a debug "
+                "pod: evictions there may wait until it is gone"
             )
 
 

@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 
 from harness.cluster.connection import Connection
-from harness.cluster.objects import EVENTS, PODS, Ref
+from harness.cluster.objects import DISRUPTION_BUDGETS, EVENTS, PODS, Ref
 from harness.errors import NpolError, Refused
 from harness.model.inventory import Inventory, Obj
-from harness.probe.bystanders import disturbances, objections
+from harness.probe.bystanders import concerns, disturbances, objections
 from harness.probe.pods import PEER, RUN
 from harness.probe.starting import hopeless, last_warning, runs
 
@@ -42,7 +42,11 @@ class DebugPods:
         self._look = look
         self._now = now
         self._sleep = sleep
+        self._manifests: dict[str, Obj] = {}
         self._made: dict[str, Obj] = {}
+        self._revived: set[str] = set()
+        self.notes: tuple[str, ...] = ()
+        """What they may do to others although they disturb nobody now."""
 
     def start(self, manifests: Mapping[str, Obj], before: Inventory) -> dict[str, Obj]:
         """
@@ -54,14 +58,33 @@ class DebugPods:
         for name, manifest in manifests.items():
             for objection in objections(manifest, before):
                 raise Refused(f"no debug pod for peer {name!r}: {objection}", hint=INSTEAD)
+        self.notes = tuple(self._concerns(manifests))
         self._create(manifests)
-        pods = self._wait_until_running()
+        pods = self._wait_until_running(list(manifests))
         running = [pods[name] for name in manifests]
         for disturbance in disturbances(list(manifests.values()), running, before, self._look()):
             raise Refused(
                 f"a debug pod is not harmless, so all are deleted: {disturbance}", hint=INSTEAD
             )
         return pods
+
+    def revive(self, name: str) -> Obj:
+        """
+        The peer's pod as it is now; once it is made anew, if it was evicted or deleted.
+
+        Raises:
+            Refused: it was made anew before, or it does not run again.
+        """
+        pod = self._find(name)
+        if pod and runs(pod):
+            return pod
+        if self._made[name]["kind"] == "Pod":
+            if name in self._revived:
+                raise Refused(f"the debug pod of peer {name!r} is gone for the second time")
+            self._revived.add(name)
+            self._delete(self._made[name])
+            self._create({name: _successor(self._manifests[name])})
+        return self._wait_until_running([name])[name]
 
     def delete(self) -> tuple[str, ...]:
         """Delete them and wait until they are gone; says what stayed, and why."""
@@ -72,26 +95,34 @@ class DebugPods:
 
     def _create(self, manifests: Mapping[str, Obj]) -> None:
         """Remembered before they are sent: a reply may be lost."""
+        self._manifests.update(manifests)
         self._made.update(manifests)
         with ThreadPoolExecutor(AT_ONCE) as pool:
             made = pool.map(self._connection.create, manifests.values())
             for name, obj in zip(manifests, made, strict=True):
                 self._made[name] = obj
 
-    def _wait_until_running(self) -> dict[str, Obj]:
+    def _wait_until_running(self, names: Sequence[str]) -> dict[str, Obj]:
         began, pause = self._now(), POLL
         running: dict[str, Obj] = {}
         while True:
-            missing = [name for name in self._made if name not in running]
+            missing = [name for name in names if name not in running]
             with ThreadPoolExecutor(AT_ONCE) as pool:
                 found = dict(zip(missing, pool.map(self._find, missing), strict=True))
             running |= {name: pod for name, pod in found.items() if pod and runs(pod)}
-            if len(running) == len(self._made):
+            if len(running) == len(names):
                 return running
             for name in missing:
                 self._despair(name, found[name], self._now() - began)
             self._sleep(pause)
             pause = min(SLOWEST_POLL, pause * 1.2)
+
+    def _concerns(self, manifests: Mapping[str, Obj]) -> Iterator[str]:
+        namespaces = sorted({m["metadata"]["namespace"] for m in manifests.values()})
+        with suppress(NpolError):
+            for namespace in namespaces:
+                budgets = self._connection.list(DISRUPTION_BUDGETS, namespace)
+                yield from concerns(manifests.values(), budgets)
 
     def _despair(self, name: str, pod: Obj | None, waited: float) -> None:
         """Raises Refused when more waiting is of no use."""
@@ -161,3 +192,10 @@ class DebugPods:
         """Whether it is a debug pod of this run; pods of `given` carry the run's id, too."""
         annotations = obj["metadata"].get("annotations") or {}
         return annotations.get(RUN) == self._run_id and PEER in annotations
+
+
+def _successor(manifest: Obj) -> Obj:
+    """The same under another name: the old one may not be gone yet."""
+    metadata = manifest["metadata"]
+    stem, _, number = metadata["name"].rpartition("-")
+    return {**manifest, "metadata": {**metadata, "name": f"{stem}-{int(number) + 1}"}}

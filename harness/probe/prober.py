@@ -63,8 +63,8 @@ class Prober:
         self.source = source
         self.execs = 0
         """How many were opened so far."""
-        self.gone = False
-        """Whether the pod is not there any more, or another one is."""
+        self.failing = False
+        """Whether the last exec could not be opened: the pod may be gone."""
         self._plain = Plain(open_command, now=now) if open_command else None
         self._shell = True
         self._open_stream = open_stream
@@ -196,7 +196,9 @@ class Prober:
                 return session
             if session:
                 session.close("its time was up")
+            self.failing = True
             self._session = self._retried(until)
+            self.failing = False
             return self._session
 
     def _age(self) -> float:
@@ -204,7 +206,7 @@ class Prober:
 
     def _retried(self, until: float) -> Session:
         return Retrying(
-            retry=retry_if_exception(lambda e: _may_pass(e)),
+            retry=retry_if_exception(_may_pass),
             stop=stop_after_attempt(ATTEMPTS) | stop_before_delay(until - self._now()),
             wait=wait_exponential_jitter(multiplier=0.1, max=2.0),
             sleep=self._sleep,
@@ -217,10 +219,9 @@ class Prober:
             session = Session(self._open_stream(), on_change=self._notify)
             session.start(within=max(0.1, min(HELLO_WITHIN, until - self._now())))
         except NoShell:
-            self._shell = False
+            self._shell = self.failing = False
             raise
-        except ExecBroken as broken:
-            self.gone = not broken.passing
+        except ExecBroken:
             raise
         except NpolError as error:
             raise ExecBroken(error.message, passing=False) from error
@@ -235,7 +236,6 @@ class Prober:
             raise ExecBroken(f"another pod answers for {self.source}: a debug pod knows its uid")
         if uid and wanted and uid != wanted:
             session.close()
-            self.gone = True
             raise ExecBroken(
                 f"{self.source} is another pod now: uid {uid} instead of {wanted}", passing=False
             )

@@ -153,6 +153,8 @@ class Round:
 
     def _answer(self, probe: Probe, seen: _Seen) -> Answer:
         reading, command = seen.reading, seen.look.command
+        if reading.outcome is not Outcome.OPEN and not seen.frame.ended:
+            reading = error("the source has no /proc/uptime: nothing shows how long it was silent")
         if reading.outcome in SILENT:
             control = self._controls.get(command.reader)
             expected = max(command.limit, float(whole(probe.timeout)))

@@ -10,12 +10,13 @@ import threading
 import time
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from types import TracebackType
 from typing import Any
 
 from harness.cluster.connection import Connection
 from harness.cluster.exec import open_exec
-from harness.errors import Refused
+from harness.errors import NpolError, Refused
 from harness.model.inventory import Inventory, Obj, pod_ref
 from harness.model.probe import PodRef
 from harness.model.story import Peer, Story
@@ -70,6 +71,11 @@ class Sources:
     ) -> None:
         self.close()
 
+    @property
+    def notes(self) -> tuple[str, ...]:
+        """What a debug pod may do to others although it disturbs nobody now."""
+        return self._debug.notes
+
     def start(self) -> None:
         """
         Make the debug pods and open their probers.
@@ -98,7 +104,8 @@ class Sources:
 
     def prober(self, peer: str) -> Prober:
         """
-        What asks for a peer. A running pod that is gone is replaced by its successor.
+        What asks for a peer. A pod that is gone is replaced: a running one by its successor,
+        a debug pod by one more.
 
         Raises:
             Refused: there is no such pod.
@@ -106,9 +113,17 @@ class Sources:
         with self._lock:
             pod = self._pods.get(peer)
             known = self._probers.get(pod.uid) if pod else None
-            if known and known.gone and not needs_debug_pod(self._story.peers[peer]):
-                del self._pods[peer]
+            if known and known.failing:
+                self._replace(peer)
             return self.inside(self.pod(peer))
+
+    def _replace(self, peer: str) -> None:
+        """If nothing comes of it, the old prober goes on to answer with errors."""
+        with suppress(NpolError):
+            if needs_debug_pod(self._story.peers[peer]):
+                self._pods[peer] = pod_ref(self._debug.revive(peer), CONTAINER)
+            else:
+                self._pods[peer] = self._running(self._story.peers[peer])
 
     def inside(self, pod: PodRef) -> Prober:
         """What asks from inside any running pod, a target for example."""

@@ -7,7 +7,7 @@ import pytest
 from harness.errors import Position
 from harness.model.inventory import Inventory
 from harness.model.story import Peer, PodSettings
-from harness.probe.bystanders import disturbances, objections
+from harness.probe.bystanders import concerns, disturbances, objections
 from harness.probe.pods import debug_pod
 
 PEER = Peer(name="web", at=Position("story"), namespace="shop", labels={"app": "web"})
@@ -120,3 +120,21 @@ def test_replica_counts_of_those_who_select_its_labels_must_not_change(before, a
     said = disturbed(running(), Inventory(workloads=(before,)), Inventory(workloads=(after,)))
 
     assert len(said) == count
+
+
+@pytest.mark.parametrize(
+    ("selector", "namespace", "count"),
+    [
+        pytest.param({"matchLabels": {"app": "web"}}, "shop", 1, id="its-labels"),
+        pytest.param({}, "shop", 1, id="all-pods"),
+        pytest.param({"matchLabels": {"app": "db"}}, "shop", 0, id="other-labels"),
+        pytest.param({"matchLabels": {"app": "web"}}, "else", 0, id="other-namespace"),
+    ],
+)
+def test_disruption_budgets_that_count_the_pod_are_named(selector, namespace, count):
+    budget = {
+        "metadata": {"name": "web", "namespace": namespace},
+        "spec": {"selector": selector},
+    }
+
+    assert len(list(concerns([MANIFEST], [budget]))) == count

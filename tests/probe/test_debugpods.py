@@ -20,6 +20,7 @@ class FakeApi:
         self.objects = {}
         self.deleted = []
         self.events = []
+        self.budgets = []
         self.status = {
             "podIP": "10.0.0.9",
             "conditions": [{"type": "ContainersReady", "status": "True"}],
@@ -49,6 +50,8 @@ class FakeApi:
     def list(self, resource, namespace="", *, selector="", fields=""):
         if resource.kind == "Event":
             return self.events
+        if resource.kind == "PodDisruptionBudget":
+            return self.budgets
         return [o for (where, _), o in self.objects.items() if where == namespace]
 
     def delete(self, ref, *, uid=None):
@@ -210,3 +213,42 @@ def test_the_pod_of_a_deployment_is_found_by_its_own_label(api, pods):
 
     name = wanted["a"]["metadata"]["name"]
     assert running["a"]["metadata"]["name"] == f"npol.dev/peer={name}-x"
+
+
+def test_a_debug_pod_that_is_gone_is_made_anew_once(api, pods):
+    """F42: evicted, preempted, deleted."""
+    first = pods.start(manifests("a"), Inventory())["a"]["metadata"]["name"]
+    api.objects.clear()
+
+    second = pods.revive("a")["metadata"]["name"]
+    api.objects.clear()
+
+    assert first.endswith("-0")
+    assert second == first.removesuffix("0") + "1"
+    with pytest.raises(Refused, match="second time"):
+        pods.revive("a")
+
+
+def test_a_debug_pod_that_runs_is_left_as_it_is(api, pods):
+    pods.start(manifests("a"), Inventory())
+
+    assert pods.revive("a")["metadata"]["name"].endswith("-0")
+    assert api.deleted == []
+
+
+def test_a_debug_pod_that_was_made_anew_is_deleted_in_the_end(api, pods):
+    pods.start(manifests("a"), Inventory())
+    api.objects.clear()
+    pods.revive("a")
+    pods.delete()
+
+    assert api.objects == {}
+
+
+def test_budgets_that_count_the_pods_are_noted(api, pods):
+    api.budgets = [{"metadata": {"name": "web", "namespace": "shop"}, "spec": {"selector": {}}}]
+
+    pods.start(manifests("a"), Inventory())
+
+    (note,) = pods.notes
+    assert note.startswith("PodDisruptionBudget shop/web counts a debug pod")

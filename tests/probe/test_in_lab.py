@@ -16,6 +16,7 @@ from tests.live.probe.test_signals import (  # noqa: F401 - fixtures and tests
 )
 from tests.live.probe.test_sources import (  # noqa: F401 - fixtures and tests
     app,
+    test_a_debug_pod_that_was_deleted_is_made_anew,
     test_a_pod_of_a_workload_is_asked_from,
     test_a_service_that_publishes_what_is_not_ready_is_refused,
     test_a_source_that_is_deleted_in_the_middle_gives_errors,

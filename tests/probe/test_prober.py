@@ -253,7 +253,7 @@ def test_what_more_trying_does_not_cure_is_not_tried_again(make_prober):
     prober = make_prober(ExecBroken("ns/pod (uid uid-1) was deleted", passing=False))
 
     assert ask(prober)["k"].detail == "ns/pod (uid uid-1) was deleted"
-    assert (prober.execs, prober.gone) == (1, True)
+    assert (prober.execs, prober.failing) == (1, True)
 
 
 def test_a_refusal_of_the_api_server_is_an_error_and_no_exception(make_prober):
@@ -270,7 +270,7 @@ def test_another_pod_of_that_name_does_not_answer(make_prober):
 
     assert answer.outcome is Outcome.ERROR
     assert "another pod now" in answer.detail
-    assert prober.gone
+    assert prober.failing
 
 
 def test_a_debug_pod_that_does_not_know_its_uid_is_another_pod(make_prober):

@@ -119,3 +119,16 @@ def test_status_and_body_belong_to_http_probes_only():
     answer = round_.answers()["c"]
 
     assert (answer.outcome, answer.status, answer.body) == (Outcome.OPEN, 0, "")
+
+
+def test_without_a_clock_in_the_source_only_an_answer_counts():
+    round_ = Round([probe("a"), probe("b", port=81)], BOX)
+    for ticket in list(round_.unsent):
+        round_.send(ticket, 0.0)
+    for ticket in list(round_.sent.values()):
+        closed = ticket.probe.port == 81
+        code, words = (1, REFUSED) if closed or ticket.control else (0, OPEN)
+        round_.end(Frame(ticket.id, code, 0.0, 0.0, 0.0, words))
+    answers = round_.answers()
+
+    assert (answers["a"].outcome, answers["b"].outcome) == (Outcome.OPEN, Outcome.ERROR)

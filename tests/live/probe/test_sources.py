@@ -176,6 +176,23 @@ def test_a_source_that_is_deleted_in_the_middle_gives_errors(place, app):
         assert asked.result()["k"].outcome is Outcome.ERROR
 
 
+def test_a_debug_pod_that_was_deleted_is_made_anew(place, app):
+    """F42: until then its probes are errors, and nothing of either pod stays."""
+    probe = connect_probe("k", min(ready_addresses(place)))
+    with place.sources(peer(place)) as sources:
+        first = sources.pod("web")
+        place.connection.delete(Ref(PODS, first.namespace, first.name), uid=first.uid, grace=0)
+        wait_until(
+            lambda: sources.inside(first).ask([probe], deadline=20)["k"].outcome is Outcome.ERROR,
+            "the pod to end",
+        )
+        answer = sources.prober("web").ask([probe], deadline=20)["k"]
+
+        assert answer.outcome is Outcome.OPEN
+        assert sources.pod("web").uid != first.uid
+    assert debug_pods(place) == []
+
+
 def test_a_successor_of_that_name_does_not_answer_for_it(place):
     """F22: same name, other uid."""
     manifest = sleeper(place, "twin")
@@ -188,7 +205,7 @@ def test_a_successor_of_that_name_does_not_answer_for_it(place):
 
     assert answer.outcome is Outcome.ERROR
     assert "replaced by another pod" in answer.detail
-    assert place.prober(first).gone
+    assert place.prober(first).failing
 
 
 @pytest.mark.parametrize("limits", [{"cpu": "20m"}, {"cpu": "50m", "memory": "24Mi"}])
