@@ -139,5 +139,5 @@ def _clauses(
         if fit_peer(world, policy.namespace, peer, other, path, dialect).holds:
             yield peer.origin, "peer"
     for port in rule.ports:
-        if fit_port(port, path).holds:
+        if fit_port(port, path, dialect).holds:
             yield port.origin, "port"

@@ -26,6 +26,8 @@ class Dialect:
     """Whether an egress block around a ClusterIP opens the Service."""
     selectors_select_host_network: bool | None = None
     """Whether pod and namespace selectors select pods on the host's network as peers."""
+    names_ports_of_host_network: bool | None = None
+    """Whether a port's name is looked up on a pod on the host's network."""
     isolates_host_network: bool | None = None
     """Whether policies that select a pod on the host's network act on it."""
     isolates_from_itself_by_service: bool | None = None
@@ -45,6 +47,7 @@ CALICO = Dialect(
     ip_block_selects_control_plane=True,
     ip_block_selects_service_addresses=False,
     selectors_select_host_network=False,
+    names_ports_of_host_network=False,
     isolates_host_network=False,
     isolates_from_itself_by_service=True,
     node_port_clients=("client", "node"),

@@ -152,7 +152,7 @@ def _fit_rule(
     world: World, policy: Policy, rule: Rule, other: End, path: Path, dialect: Dialect
 ) -> RuleFit:
     peers = [(p, fit_peer(world, policy.namespace, p, other, path, dialect)) for p in rule.peers]
-    ports = [(p, fit_port(p, path)) for p in rule.ports]
+    ports = [(p, fit_port(p, path, dialect)) for p in rule.ports]
     peer, peer_fit = _best(peers)
     port, port_fit = _best(ports)
     return RuleFit(

@@ -93,6 +93,7 @@ def fit_peer(
 
 
 HOST_NETWORK_PEER = "whether selectors select pods on the host's network is undefined"
+HOST_NETWORK_PORT = "whether ports of pods on the host's network are known by name is undefined"
 
 
 def _kind(end: End) -> str:
@@ -194,7 +195,7 @@ def _fit_service_address(block: IpBlock, path: Path, dialect: Dialect) -> Fit:
     return Fit(False, (Part.ADDRESS,), text)
 
 
-def fit_port(clause: PortClause, path: Path) -> Fit:
+def fit_port(clause: PortClause, path: Path, dialect: Dialect) -> Fit:
     """Whether a port clause holds the path's protocol and the target's own port."""
     if clause.protocol is not path.protocol:
         text = f"the rule is for {clause.protocol.name}, the flow is {path.protocol.name}"
@@ -202,18 +203,29 @@ def fit_port(clause: PortClause, path: Path) -> Fit:
     if clause.port is None:
         return YES
     if isinstance(clause.port, str):
-        return _fit_named_port(clause.port, path)
+        return _fit_named_port(clause.port, path, dialect)
     if clause.port <= path.port <= (clause.end_port or clause.port):
         return YES
     return Fit(False, (Part.PORT,), f"the rule allows {clause}, the pod's port is {path.port}")
 
 
-def _fit_named_port(name: str, path: Path) -> Fit:
+def _fit_named_port(name: str, path: Path, dialect: Dialect) -> Fit:
     """A name is looked up on the destination pod, whichever side the policy is on."""
     target = path.target
     number = target.port_named(name, path.protocol) if isinstance(target, Pod) else None
     if number == path.port:
-        return YES
+        return _on_its_own(target, name, dialect)
     has = f"is {number}" if number else "does not exist"
     text = f"port {name!r} {has} on {target}, the flow goes to {path.port}"
+    return Fit(False, (Part.PORT,), text)
+
+
+def _on_its_own(target: End, name: str, dialect: Dialect) -> Fit:
+    """A pod on the host's network may be no more than its node to the engine."""
+    known = dialect.names_ports_of_host_network
+    if known or not (isinstance(target, Pod) and target.host_network):
+        return YES
+    if known is None:
+        return Fit(None, latitude=HOST_NETWORK_PORT)
+    text = f"{target} is on its node's network: port {name!r} is not looked up on it"
     return Fit(False, (Part.PORT,), text)

@@ -96,6 +96,7 @@ class Live:
         story = self.story("before", flows, given=["given.yaml"])
         self.run = StoryRun(story, options)
         self.run.open()
+        self.run.reach("before")
         self.inventory = self.look()
 
     def _given(self):

@@ -176,6 +176,12 @@ CASES = [
         "x/a -> outside:80",
         "deny",
     ),
+    (
+        "port-named-host-network",
+        [out_of_x("{ports: [{port: web}]}")],
+        "x/a -> z/far:80",
+        ("?", "deny", "?"),
+    ),
     # Services
     (
         "service-egress-names-service-port",
