@@ -3,22 +3,22 @@
 import re
 import subprocess
 import sys
-from collections import Counter
 from pathlib import Path
 
 import pytest
 
 ROOT = Path(__file__).parent.parent
 PAGE = (ROOT / "docs" / "reliability.md").read_text()
-TEST = re.compile(r"`([\w/]+\.py::test_\w+)`")
+TEST = re.compile(r"`([\w/]+\.py::test_\w+)`(?: \((\w+)\))?")
+"""A test, and perhaps the word that its cases must hold to count here."""
 ROW = re.compile(r"\| (F\d\d) \|(.*)\| ([^|]*) \|")
 ROWS = {match[1]: (TEST.findall(match[2]), match[3].strip()) for match in ROW.finditer(PAGE)}
 
 
 @pytest.fixture(scope="module")
 def cases():
-    """How many cases each test has, those of the nightly run included."""
-    files = sorted({f"tests/{test.partition('::')[0]}" for test in TEST.findall(PAGE)})
+    """Test -> the ids of its cases, those of the nightly run included."""
+    files = sorted({f"tests/{test.partition('::')[0]}" for test, _ in TEST.findall(PAGE)})
     options = ["--collect-only", "-q", "-p", "no:cacheprovider"]
     options += ["-o", "addopts=--import-mode=importlib"]
     listed = subprocess.run(
@@ -28,8 +28,11 @@ def cases():
         text=True,
         check=True,
     ).stdout
-    names = (line.partition("[")[0] for line in listed.splitlines() if "::" in line)
-    return Counter(name.removeprefix("tests/") for name in names)
+    found = {}
+    for line in listed.splitlines():
+        test, _, case = line.removeprefix("tests/").partition("[")
+        found.setdefault(test, []).append(case)
+    return found
 
 
 def test_every_fault_has_one_row():
@@ -37,12 +40,12 @@ def test_every_fault_has_one_row():
 
 
 def test_every_test_that_the_page_names_exists(cases):
-    assert [test for test in TEST.findall(PAGE) if not cases[test]] == []
+    assert [test for test, _ in TEST.findall(PAGE) if test not in cases] == []
 
 
 def test_the_page_counts_what_is_run(cases):
     for fault, (tests, counted) in ROWS.items():
-        tried = sum(cases[test] for test in tests)
+        tried = sum(word in case for test, word in tests for case in cases[test])
         right = f"{tried} / {tried}" if tests else "-"
         assert counted == right, f"{fault} has {right} cases by now"
 
