@@ -70,12 +70,12 @@ def space():
     "name",
     [
         "baseline/baseline",
-        "baseline/extras",
         "baseline/smoke",
-        "tutorial/exercises",
-        "tutorial/tutorial",
-        "three-tier/three-tier",
-        "webapp/webapp",
+        pytest.param("baseline/extras", marks=pytest.mark.nightly),
+        pytest.param("tutorial/exercises", marks=pytest.mark.nightly),
+        pytest.param("tutorial/tutorial", marks=pytest.mark.nightly),
+        pytest.param("three-tier/three-tier", marks=pytest.mark.nightly),
+        pytest.param("webapp/webapp", marks=pytest.mark.nightly),
     ],
 )
 def test_a_shipped_story_holds_and_leaves_nothing(options, enforced, overlay, nothing_left, name):
