@@ -67,6 +67,7 @@ READING = (
 )
 PROBING = (
     Rule(group="", resources=("events",), verbs=LIST),  # why a debug pod does not start
+    Rule(group="policy", resources=("poddisruptionbudgets",), verbs=LIST),  # who counts one
     Rule(group="", resources=("pods",), verbs=("get", "create", "delete")),
     # A WebSocket's GET needs `get` before Kubernetes 1.35 and `create` from then on
     # (kubernetes#134577).
