@@ -63,4 +63,5 @@ def _longest_prefix(text: str) -> str:
         ip = ipaddress.ip_address(base)
     except ValueError:
         return ""
-    return f"did you mean '{ip}/{ip.max_prefixlen}'?" if length.isdecimal() else ""
+    meant = ip.ipv4_mapped or ip if ip.version == 6 else ip
+    return f"did you mean '{meant}/{meant.max_prefixlen}'?" if length.isdecimal() else ""

@@ -7,7 +7,7 @@ import re
 from contextlib import suppress
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from harness.story import addresses, grammar
@@ -57,6 +57,7 @@ def test_addresses_come_out_in_canonical_form(ip):
         assert addresses.address(f"[{ip}]") == str(ip)
 
 
+@example(ipaddress.ip_address("::ffff:0:0"), 129)
 @given(st.ip_addresses(), st.integers(0, 140))
 def test_networks_are_right_or_come_with_the_right_one(ip, length):
     text = f"{ip}/{length}"
