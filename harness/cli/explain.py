@@ -16,6 +16,7 @@ from harness.policy.asking import ask
 from harness.policy.describe import explain_policy
 from harness.policy.explain import Explanation, explain_flow
 from harness.policy.scenes import scenes
+from harness.policy.spelling import parse_flow
 from harness.report.escape import safe
 from harness.run.scripted import flow_entry
 from harness.story import load_story
@@ -48,7 +49,7 @@ def explain(
         return _of_story(what, story, at, without or [], root)
     seen = worlds.of_paths(paths, root) if paths else worlds.of_cluster(kubeconfig, context)
     if "->" in what:
-        flow = worlds.traffic(seen.world, what)
+        flow = parse_flow(seen.world, what)
         _print(explain_flow(seen.world, flow, seen.dialect, without=without or ()))
         return 0
     namespace, _, name = what.rpartition("/")

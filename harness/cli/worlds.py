@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
@@ -13,17 +12,12 @@ from harness.cluster.engine import detect, gather
 from harness.cluster.inventory import read
 from harness.cluster.objects import NAMESPACES
 from harness.errors import InputError
-from harness.model.story import Manifest, Protocol
+from harness.model.story import Manifest
 from harness.policy.changes import build
 from harness.policy.dialects import SPEC, Dialect, dialect_of
 from harness.policy.dns import with_dns
-from harness.policy.ends import Pod, Service, Traffic
 from harness.policy.world import World
 from harness.story import find_root, load_manifests
-
-FLOW = re.compile(
-    r"\s*(?P<source>\S+)\s*->\s*(?P<target>[^\s:]+):(?P<port>\d+)(?:/(?P<protocol>tcp|udp|sctp))?\s*"
-)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -77,46 +71,3 @@ def connected(kubeconfig: str | None, context: str | None) -> Connection:
     if chosen is None:
         raise InputError("name a cluster or manifests", hint="--context NAME, or paths")
     return connect(kubeconfig=chosen.kubeconfig, context=chosen.context)
-
-
-def traffic(world: World, text: str) -> Traffic:
-    """
-    `namespace/pod -> namespace/service:80/tcp` in a world.
-
-    A source may be a pod, or a workload's name; a target a Service, pod or workload.
-
-    Raises:
-        InputError: not of this form, or there is no such pod or Service.
-    """
-    match = FLOW.fullmatch(text)
-    if match is None:
-        raise InputError(
-            f"{text!r} is no flow", hint="namespace/pod -> namespace/service:80, or .../udp"
-        )
-    target: Pod | Service | None = world.service(*_split(match["target"]))
-    return Traffic(
-        source=_pod(world, match["source"]),
-        target=target or _pod(world, match["target"]),
-        port=int(match["port"]),
-        protocol=Protocol(match["protocol"] or "tcp"),
-    )
-
-
-def _pod(world: World, text: str) -> Pod:
-    namespace, name = _split(text)
-    exact = world.pod(namespace, name)
-    of_workload = (
-        p
-        for p in world.pods_in(namespace)
-        if p.workload.partition("/")[2] == name or p.name == name
-    )
-    found = exact or next(of_workload, None)
-    if found is None:
-        known = ", ".join(sorted({p.name for p in world.pods_in(namespace)})) or "none"
-        raise InputError(f"there is no pod, workload or Service {text}", hint=f"pods: {known}")
-    return found
-
-
-def _split(text: str) -> tuple[str, str]:
-    namespace, slash, name = text.partition("/")
-    return (namespace, name) if slash else ("default", text)

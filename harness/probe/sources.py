@@ -141,8 +141,7 @@ class Sources:
         return self._debug.delete()
 
     def _start(self) -> None:
-        used = {flow.source for step in self._story.steps for flow in step.flows}
-        peers = [p for name, p in self._story.peers.items() if name in used and needs_debug_pod(p)]
+        peers = debug_pod_peers(self._story)
         if not peers:
             return
         before = self._look()
@@ -209,6 +208,12 @@ class Sources:
             now=self._now,
             sleep=self._sleep,
         )
+
+
+def debug_pod_peers(story: Story) -> list[Peer]:
+    """Peers that are sources and have no running pod of their own to ask from."""
+    used = {flow.source for step in story.steps for flow in step.flows}
+    return [p for name, p in story.peers.items() if name in used and needs_debug_pod(p)]
 
 
 def needs_debug_pod(peer: Peer) -> bool:

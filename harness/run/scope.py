@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from harness.model.story import Apply, Delete, Label, Manifest, Peer, Story
+from harness.model.story import Apply, Delete, Label, Manifest, Story
+from harness.probe.sources import debug_pod_peers
 
 WORKLOADS = frozenset({"deployment", "statefulset", "daemonset"})
 
@@ -32,16 +33,6 @@ def changed_namespaces(story: Story, *, creates: bool) -> set[str]:
     pods = {p.namespace for p in debug_pod_peers(story)}
     given = namespaces_of(story.given) if creates else set()
     return {n for n in pods | given | written_namespaces(story) if n}
-
-
-def debug_pod_peers(story: Story) -> list[Peer]:
-    """Peers that are sources and have no running pod of their own to ask from."""
-    used = {f.source for s in story.steps for f in s.flows}
-    return [p for name, p in story.peers.items() if name in used and needs_debug_pod(p)]
-
-
-def needs_debug_pod(peer: Peer) -> bool:
-    return not (peer.workload or peer.pod or peer.external)
 
 
 def namespaces_of(manifests: Iterable[Manifest]) -> set[str]:
