@@ -63,8 +63,7 @@ class Prober:
         self.source = source
         self.execs = 0
         """How many were opened so far."""
-        self.failing = False
-        """Whether the last exec could not be opened: the pod may be gone."""
+        self._unopened = False
         self._plain = Plain(open_command, now=now) if open_command else None
         self._shell = True
         self._open_stream = open_stream
@@ -81,6 +80,11 @@ class Prober:
     def tools(self) -> Mapping[str, str]:
         """Tool -> which program of that name; empty before the first round."""
         return self._session.toolbox.names if self._session else {}
+
+    @property
+    def failing(self) -> bool:
+        """Whether the last exec broke or could not be opened: the pod may be gone."""
+        return self._unopened or bool(self._session and self._session.broken)
 
     def open(self, *, deadline: float = 30.0) -> None:
         """
@@ -196,9 +200,9 @@ class Prober:
                 return session
             if session:
                 session.close("its time was up")
-            self.failing = True
+            self._unopened = True
             self._session = self._retried(until)
-            self.failing = False
+            self._unopened = False
             return self._session
 
     def _age(self) -> float:
@@ -219,7 +223,7 @@ class Prober:
             session = Session(self._open_stream(), on_change=self._notify)
             session.start(within=max(0.1, min(HELLO_WITHIN, until - self._now())))
         except NoShell:
-            self._shell = self.failing = False
+            self._shell = self._unopened = False
             raise
         except ExecBroken:
             raise

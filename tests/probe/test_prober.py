@@ -231,8 +231,9 @@ def test_a_broken_exec_is_opened_again_for_the_next_round(make_prober):
     prober = make_prober(broken("cut"), FakeStream())
 
     assert ask(prober)["k"].outcome is Outcome.ERROR
+    assert prober.failing, "the pod may be gone: to be looked at before it is asked again"
     assert ask(prober)["k"].outcome is Outcome.OPEN
-    assert prober.execs == 2
+    assert (prober.execs, prober.failing) == (2, False)
 
 
 def test_an_exec_that_does_not_open_is_tried_again(make_prober):

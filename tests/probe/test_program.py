@@ -161,13 +161,13 @@ def test_a_limit_ends_a_command(talk):
 
 
 def test_ended_commands_leave_no_zombies(talk):
-    for _ in range(5):
+    for _ in range(10):
         talk.answers(*[run("true") for _ in range(10)])
     children = f"/proc/{talk.stream.pid}/task/{talk.stream.pid}/children"
     with open(children) as file:
         left = file.read().split()
 
-    assert len(left) <= 1 + 10  # its timer, and the last round
+    assert len(left) < 30, "its timer, and what the last rounds left to be waited for"
 
 
 def test_it_ends_with_its_stdin(shell, start_stream):

@@ -2,6 +2,8 @@
 
 import pytest
 
+from tests.live.conftest import wait_until
+
 pytestmark = pytest.mark.lab
 
 
@@ -80,7 +82,7 @@ def test_a_pod_that_cannot_be_made_leaves_nothing(net):
     for _ in range(3):
         with pytest.raises(RuntimeError, match="ip link add"):
             net.ask("add_broken_pod", node="lab-1")
-    assert net.ask("counts") == before
+    wait_until(lambda: net.ask("counts") == before, "its process to end")
 
 
 def test_a_refused_netlink_request_says_what_was_asked(net):
