@@ -280,7 +280,7 @@ class Stage:
         """
         Policies back, verified by fresh probes; then debug pods, `given` and locks go.
 
-        `verify` says what is not as before, or "" when all is.
+        `verify` says whether the flows are as before.
         """
         if self._custody is None:
             return RestoreResult(complete=True)
@@ -313,7 +313,7 @@ class Stage:
         try:
             if not self.custody.restore(to=BEFORE).complete:
                 return "flows not verified: not all policies could be put back"
-            return verify() or "flows verified by fresh probes"
+            return verify()
         except NpolError as error:
             return f"flows not verified: {error.message}"
 

@@ -32,6 +32,8 @@ class Teller:
         self._ledger = Ledger()
         self._before: dict[str, Hashable] = {}
         self._baseline: Step | None = None
+        """The first step told, if it changed nothing: the state that the restore goes back to."""
+        self._told = 0
 
     def tell(self, step: Step) -> StepResult:
         """
@@ -49,7 +51,8 @@ class Teller:
         results = self._flows(step, patience)
         checks = self._checks(step, patience)
         self._stage.mark(step.name)
-        if self._baseline is None and not step.changes:
+        self._told += 1
+        if self._told == 1 and not step.changes:
             held = {r.name for r in results if r.passed and not r.skipped}
             self._baseline = replace(step, flows=tuple(f for f in step.flows if f.name in held))
         foreign = self._stage.changed_by_others()
@@ -65,18 +68,18 @@ class Teller:
 
     def verify(self) -> str:
         """
-        The baseline's flows once more, after the restore; "" when all are as they were.
+        The baseline's flows once more, after the restore: says how they are.
 
         Only those that held before: what never did says nothing about the restore.
         """
         if self._baseline is None or not self._baseline.flows:
-            return ""
+            return "flows not verified: none was as expected before the first change"
         began = time.monotonic()
         patience = replace(self._patience(self._baseline, began), started=began)
         results = self._flows(self._baseline, patience)
         wrong = [r for r in results if not r.passed]
         if not wrong:
-            return ""
+            return "flows verified by fresh probes"
         return f"{len(wrong)} of {len(results)} flows are not as before: {wrong[0].name}"
 
     def _patience(self, step: Step, changed_at: float | None) -> Patience:

@@ -8,6 +8,7 @@ from harness.errors import ExitCode
 from harness.lab.session import Lab, LabOptions
 from harness.run import Options
 from tests import shop, unenforced
+from tests.e2e.shop import write_shop
 
 pytestmark = pytest.mark.lab
 
@@ -88,3 +89,19 @@ def test_the_default_quiet_time_is_enough_for_an_honest_lab(tmp_path):
         report = shop.told(shop.read(path), options(lab))
 
     assert [f.verdict.value for f in report.steps[1].flows] == ["too closed"]
+
+
+LATE = """
+  - name: deny all
+    apply: [deny.yaml]
+    flows: [{name: closed, from: client, to: web, port: 80, expect: deny}]
+  - name: a look once more
+    flows: [{name: closed, from: client, to: web, port: 80, expect: deny}]
+"""
+
+
+def test_a_state_that_a_step_made_is_not_what_the_restore_goes_back_to(tmp_path, npol):
+    story = write_shop(tmp_path / "shop", LATE)
+    done = npol("run", story)
+    assert done.returncode == 0, done.stdout
+    assert "flows not verified: none was as expected before the first change" in done.stdout
