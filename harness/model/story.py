@@ -90,6 +90,7 @@ class Flow:
     converge_within: float | None = None
     because: str = ""
     """The policy that decides, by prediction."""
+    covers: tuple[str, ...] = ()
     tags: tuple[str, ...] = ()
 
     @property
@@ -119,6 +120,7 @@ class StateCheck:
     namespace: str
     subject: str
     wants: Mapping[str, Any] = field(default_factory=dict)
+    covers: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -242,6 +244,7 @@ class Step:
     settle: Settle | None = None
     converge_within: float | None = None
     when: When | None = None
+    covers: tuple[str, ...] = ()
     tags: tuple[str, ...] = ()
 
 
@@ -255,6 +258,7 @@ class Story:
     root: str
     """Manifests must lie below it."""
     covers: tuple[str, ...] = ()
+    """Requirements that the whole shows; those of one step, flow or check stand there."""
     given: tuple[Manifest, ...] = ()
     defaults: Defaults = Defaults()
     peers: Mapping[str, Peer] = field(default_factory=dict)
@@ -263,6 +267,12 @@ class Story:
 
     def step(self, name: str) -> Step:
         return next(s for s in self.steps if s.name == name)
+
+    @property
+    def shows(self) -> tuple[str, ...]:
+        """All requirements that the story, its steps, flows and checks cover, each once."""
+        items = (i for s in self.steps for i in (s, *s.checks, *s.flows))
+        return tuple(dict.fromkeys([*self.covers, *(c for i in items for c in i.covers)]))
 
     @property
     def writes(self) -> bool:

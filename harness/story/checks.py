@@ -39,6 +39,7 @@ def read_check(node: Node, shelf: Shelf) -> StateCheck | None:
         namespace=namespace,
         subject=subject,
         wants=_wants(entry, node, shelf),
+        covers=tuple(entry.covers),
     )
 
 

@@ -136,6 +136,7 @@ def _flow(entry: FlowEntry, expect: Expectation, node: Node) -> Flow:
         resolve=entry.resolve,
         converge_within=entry.converge_within or None,
         because=entry.because.policy if entry.because else "",
+        covers=tuple(entry.covers),
         tags=tuple(entry.tags),
     )
 

@@ -69,6 +69,7 @@ class Steps:
             settle=read_settle(entry.settle) if entry.settle else None,
             converge_within=entry.converge_within or None,
             when=_when(entry.when, node) if entry.when else None,
+            covers=tuple(entry.covers),
             tags=tuple(entry.tags),
         )
         self._check(step, node)

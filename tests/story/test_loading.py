@@ -30,7 +30,7 @@ peers:
 steps:
   - name: before policies
     state:
-      - {endpoints: backend-sample, namespace: backend-dev, port: 3001, ready: 1}
+      - {endpoints: backend-sample, namespace: backend-dev, port: 3001, ready: 1, covers: [APP-1]}
     flows:
       - name: frontend calls the backend
         from: frontend
@@ -40,6 +40,7 @@ steps:
         expect: http 200
         converge_within: 500ms
         because: {policy: allow}
+        covers: [NPOL-004, NPOL-002]
         tags: [smoke]
       - {from: frontend, resolve: backend-sample.backend-dev, expect: allow}
     matrix: |
@@ -50,6 +51,7 @@ steps:
     when: {exists: Deployment/web in shop}
     settle: {within: 45s, quiet: 2s}
     converge_within: 5s
+    covers: [NPOL-002, NPOL-008]
     tags: [slow]
     matrix: |
       | from \\ to | backend:80 | kube-dns:53/udp |
@@ -80,6 +82,16 @@ def test_a_story_keeps_what_its_frame_says(loaded, tmp_path):
     assert loaded.defaults.pod.image == "nicolaka/netshoot:v0.15"
     assert [m.name for m in loaded.given] == ["frontend-dev"]
     assert loaded.writes
+
+
+def test_a_story_shows_what_its_parts_cover_each_once(loaded):
+    step = loaded.step("before policies")
+
+    assert step.checks[0].covers == ("APP-1",)
+    assert "covers" not in step.checks[0].wants
+    assert step.flows[0].covers == ("NPOL-004", "NPOL-002")
+    assert loaded.step("deny all").covers == ("NPOL-002", "NPOL-008")
+    assert loaded.shows == ("NPOL-002", "NPOL-003", "APP-1", "NPOL-004", "NPOL-008")
 
 
 def test_what_defaults_leave_out_keeps_its_default(story):

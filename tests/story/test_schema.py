@@ -117,6 +117,7 @@ STORY = "version: 1\npeers: {a: {namespace: x}}\nsteps: [{name: one, FIELD}]\n"
         "label: {namespace: x, set: {a: null}}",
         "state: [{endpoints: x, ready: 1}, {applied: deny.yaml}, {labels: {pod: a}, has: {}}]",
         "converge_within: 1.5s",
+        "covers: [A-1], state: [{endpoints: x, covers: [A-2]}]",
     ],
 )
 def test_what_the_door_reads_fits(field):

@@ -2,7 +2,7 @@
 State checks as written: claims about objects of the cluster, not about packets.
 
 One class is one kind of check. Its first field, of the kind's own name, is what the check is
-about; every other field but `name` and `namespace` ends up in `StateCheck.wants`. A new kind is
+about; every other field but those of CheckEntry ends up in `StateCheck.wants`. A new kind is
 a class here and its name in CHECKS.
 """
 
@@ -94,6 +94,7 @@ class CheckEntry(Entry):
     namespace: Namespace = Field(
         "", description="The object's namespace; `defaults.namespace` when left out."
     )
+    covers: list[Line] = Field([], description="Ids of requirements that the check shows.")
 
     @property
     def wants(self) -> dict[str, Any]:

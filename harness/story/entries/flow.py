@@ -83,4 +83,5 @@ class FlowEntry(Entry, title="flow"):
     converge_within: Duration = Field(
         0.0, description="A budget: the flow must be as expected this soon after the change."
     )
+    covers: list[Line] = Field([], description="Ids of requirements that the flow shows.")
     tags: list[Tag] = Field([], description="Become pytest markers: `pytest -m TAG`.")

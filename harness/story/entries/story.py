@@ -64,6 +64,7 @@ class StepEntry(ChangeFields, title="step"):
     when: Optional[WhenEntry] = Field(
         None, description="Skip the step, with the reason, unless this object exists."
     )
+    covers: list[Line] = Field([], description="Ids of requirements that the step shows.")
     tags: list[Tag] = Field([], description="Become pytest markers of all flows and checks.")
 
 
@@ -98,7 +99,11 @@ class StoryEntry(Entry, title="story"):
 
     version: Literal[1] = Field(description="The version of this format.")
     name: Line = Field("", description="What reports call the story; the file's name by default.")
-    covers: list[Line] = Field([], description="Ids of requirements that the story shows.")
+    covers: list[Line] = Field(
+        [],
+        description="Ids of requirements that the whole story shows; steps, flows and checks have"
+        " a `covers` of their own.",
+    )
     given: Sources = Field(
         [],
         description="Manifests of what must exist before. They are created only in the lab or"
