@@ -271,8 +271,11 @@ class Story:
     @property
     def shows(self) -> tuple[str, ...]:
         """All requirements that the story, its steps, flows and checks cover, each once."""
-        items = (i for s in self.steps for i in (s, *s.checks, *s.flows))
-        return tuple(dict.fromkeys([*self.covers, *(c for i in items for c in i.covers)]))
+        found = [*self.covers]
+        for step in self.steps:
+            parts: list[Step | StateCheck | Flow] = [step, *step.checks, *step.flows]
+            found += (c for part in parts for c in part.covers)
+        return tuple(dict.fromkeys(found))
 
     @property
     def writes(self) -> bool:

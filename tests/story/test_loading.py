@@ -161,7 +161,7 @@ def test_a_step_keeps_its_conditions(loaded):
     (change,) = step.changes
     assert isinstance(change, Apply)
     assert [m.name for m in change.manifests] == ["deny"]
-    assert change.at == Position("s.npol.yaml", 33, 5)
+    assert change.at == Position("s.npol.yaml", 34, 5)
 
 
 def test_changes_keep_their_order(loaded):
