@@ -183,6 +183,8 @@ class FlowItem(pytest.Item):
             pytest.skip(result.skipped)
         if not result.passed:
             raise FlowFailed(result)
+        if isinstance(result, CheckResult) and result.cannot_fail:
+            pytest.skip(f"cannot fail: {result.cannot_fail}")
 
     def repr_failure(self, excinfo: pytest.ExceptionInfo[BaseException], style: Any = None) -> Any:
         if isinstance(excinfo.value, FlowFailed):

@@ -103,6 +103,8 @@ class CheckResult:
     verdict: Verdict
     reason: str = ""
     skipped: str = ""
+    cannot_fail: str = ""
+    """Why nothing could have falsified it; such a check is told, but proves nothing."""
 
     @property
     def passed(self) -> bool:

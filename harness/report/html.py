@@ -20,6 +20,7 @@ from harness.report.summary import (
     enforcement_line,
     failures,
     last_line,
+    not_counted,
     restore_line,
 )
 
@@ -31,7 +32,15 @@ def to_html(reports: Sequence[StoryReport]) -> str:
     )
     environment.filters["safe_text"] = safe
     environment.tests["lookup"] = is_lookup
-    words = (cluster_line, cost_line, counted, enforcement_line, failures, last_line)
+    words = (
+        cluster_line,
+        cost_line,
+        counted,
+        enforcement_line,
+        failures,
+        last_line,
+        not_counted,
+    )
     environment.globals.update({f.__name__: f for f in words})
     environment.globals.update(
         failure_parts=failure_parts,

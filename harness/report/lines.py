@@ -22,6 +22,7 @@ from harness.report.summary import (
     enforcement_line,
     failures,
     last_line,
+    not_counted,
     restore_line,
 )
 
@@ -109,7 +110,8 @@ def _said(result: Result) -> str:
 
 
 def _check(check: CheckResult) -> Line:
-    return (Piece(f"{INDENT}check {safe(check.name)}  "), Piece(_said(check), tone_of(check)))
+    said = _said(check) + not_counted(check)
+    return (Piece(f"{INDENT}check {safe(check.name)}  "), Piece(said, tone_of(check)))
 
 
 def _skipped_for_different_reasons(results: Sequence[Result]) -> list[Result]:

@@ -22,6 +22,7 @@ from harness.report.summary import (
     enforcement_line,
     failures,
     last_line,
+    not_counted,
     restore_line,
 )
 
@@ -105,6 +106,6 @@ def _row(result: Result) -> str:
     asked = result.name
     if isinstance(result, FlowResult):
         asked = f"{result.source} {arrow(result)} {target(result)}"
-    seen = f"skipped: {result.skipped}" if result.skipped else result.seen
+    seen = f"skipped: {result.skipped}" if result.skipped else result.seen + not_counted(result)
     sign = "" if result.passed else "❌ "
     return f"| {markdown(asked)} | {markdown(result.expected)} | {sign}{markdown(seen)} |"

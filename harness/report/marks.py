@@ -43,7 +43,7 @@ Line = tuple[Piece, ...]
 
 def tone_of(result: FlowResult | CheckResult) -> Tone:
     """How a result is meant."""
-    if result.skipped:
+    if result.skipped or (isinstance(result, CheckResult) and result.cannot_fail):
         return Tone.SKIPPED
     if result.verdict in (Verdict.UNKNOWN, Verdict.INVALID):
         return Tone.UNKNOWN

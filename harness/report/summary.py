@@ -25,18 +25,27 @@ MEANING = {
 
 
 def counted(results: Iterable[Result]) -> str:
-    """`24 of 26 as expected, 1 too open, 1 unknown, 3 skipped`."""
+    """`24 of 26 as expected, 1 too open, 1 unknown, 3 skipped, 2 cannot fail`."""
     verdicts: Counter[Verdict] = Counter()
-    skipped = 0
+    skipped = idle = 0
     for result in results:
         if result.skipped:
             skipped += 1
+        elif not_counted(result):
+            idle += 1
         else:
             verdicts[result.verdict] += 1
     asked = sum(verdicts.values())
     parts = [f"{verdicts.pop(Verdict.AS_EXPECTED, 0)} of {asked} as expected"]
     parts += [f"{n} {v.value}" for v in Verdict if (n := verdicts[v])]
-    return ", ".join([*parts, *([f"{skipped} skipped"] if skipped else [])])
+    apart = ((skipped, "skipped"), (idle, "cannot fail"))
+    return ", ".join([*parts, *(f"{n} {what}" for n, what in apart if n)])
+
+
+def not_counted(result: Result) -> str:
+    """What is said behind a result that nothing could falsify; "" for all others."""
+    why = result.cannot_fail if isinstance(result, CheckResult) else ""
+    return f", not counted: {safe(why)}" if why else ""
 
 
 def cluster_line(cluster: ClusterFacts | None) -> str:

@@ -10,9 +10,9 @@ from dataclasses import replace
 from harness.model.expectation import Verdict
 from harness.model.inventory import Inventory
 from harness.model.result import CheckResult, FlowResult, StepResult
-from harness.model.story import Flow, FlowKind, Peer, Step
+from harness.model.story import Flow, FlowKind, Peer, StateCheck, Step
 from harness.model.target import Target
-from harness.run.checks import check_all
+from harness.run.checks import cannot_fail, check_all
 from harness.run.ledger import Ledger
 from harness.run.outcome import flow_result, skipped_flow
 from harness.run.predict import Oracle
@@ -178,7 +178,16 @@ class Teller:
     def _checks(self, step: Step, patience: Patience) -> tuple[CheckResult, ...]:
         if not step.checks:
             return ()
-        return check_all(step.checks, step.name, self._stage.view, patience.deadline)
+        results = check_all(step.checks, step.name, self._stage.view, patience.deadline)
+        return tuple(map(self._weighed, step.checks, results))
+
+    def _weighed(self, check: StateCheck, result: CheckResult) -> CheckResult:
+        """The result, marked where nothing could have falsified it."""
+        if not result.passed:
+            return result
+        story, creates = self._stage.story, self._stage.options.create
+        why = cannot_fail(check, story, result.step, creates=creates)
+        return replace(result, cannot_fail=why)
 
 
 def _absolute(flow: Flow, source: Peer, inventory: Inventory) -> str:

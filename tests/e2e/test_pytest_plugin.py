@@ -248,6 +248,20 @@ def test_a_failure_is_explained_and_found_again_by_last_failed(shop, named, serv
 
 
 @pytest.mark.lab
+def test_a_check_that_cannot_fail_is_skipped_and_says_why(shop, named):
+    written = "{labels: {namespace: shop}, has: {name: shop}}"
+    seen = "{ready: app=web, namespace: shop}"
+    steps = STEPS.replace("- name: open\n", f"- name: open\n    state: [{written}, {seen}]\n")
+    write_shop(shop.path, steps)
+
+    result = shop.runpytest_inprocess("-rs", *named, "-k", "open and (labels or ready)")
+
+    result.assert_outcomes(passed=1, skipped=1, deselected=7)
+    result.stdout.fnmatch_lines(["SKIPPED*cannot fail: reads back what the run itself wrote: *"])
+    result.stdout.fnmatch_lines(["*1 of 1 as expected, 1 cannot fail"])
+
+
+@pytest.mark.lab
 def test_a_step_that_cannot_be_set_up_is_an_error_and_so_are_those_after_it(shop, named):
     write_shop(shop.path, NOT_TO_BE_MADE)
     result = shop.runpytest_inprocess(*named)

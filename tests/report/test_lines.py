@@ -10,8 +10,10 @@ from rich.console import Console
 
 from harness.model.expectation import Verdict
 from harness.model.result import RestoreResult, StepResult
-from harness.report.json import result_data
+from harness.report.html import to_html
+from harness.report.json import from_json, result_data, to_json
 from harness.report.lines import MOST_EXPLAINED
+from harness.report.markdown import to_markdown
 from harness.report.plain import session_summary, story_text
 from harness.report.terminal import Terminal
 
@@ -165,3 +167,16 @@ def test_a_test_session_on_workers_has_results_and_no_runs(report):
     found = [{"story": "shop", "result": result_data(report.results[0])}]
 
     assert list(session_summary(found, []))[-1].startswith(".  allowed")
+
+
+def test_a_check_that_cannot_fail_is_told_and_not_counted(report):
+    (check,) = report.steps[0].checks
+    idle = replace(check, cannot_fail="reads back what the run itself wrote: apps.yaml:3")
+    told = replace(report, steps=(replace(report.steps[0], checks=(idle,)),))
+    line = "1 ready on 5432, not counted: reads back what the run itself wrote: apps.yaml:3"
+
+    assert f"  check endpoints shop/db  {line}\n" in story_text(told)
+    assert "  3 of 3 as expected, 1 cannot fail\n" in story_text(told)
+    assert line in to_markdown([told])
+    assert line in to_html([told])
+    assert from_json(to_json(told)) == told

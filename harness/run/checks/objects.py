@@ -33,6 +33,11 @@ def look(check: StateCheck, view: View) -> Found:
     return Found(_holds(check, found), seen, reason)
 
 
+def holds_for(check: StateCheck, obj: Obj) -> bool:
+    """Whether an object is as a check claims."""
+    return _holds(check, field(obj, check.wants.get("path") or ()))
+
+
 def _holds(check: StateCheck, found: Any) -> bool:
     wants = check.wants
     if "exists" in wants:
