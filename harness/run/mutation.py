@@ -1,0 +1,65 @@
+"""Mutants tried by packets: the story is run with each of them in place of its policy."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from harness.errors import NpolError, RestoreIncomplete
+from harness.model.expectation import Verdict
+from harness.model.result import FlowResult, StepResult
+from harness.model.story import Story
+from harness.run.options import Options
+from harness.run.session import StoryRun
+
+CONTRADICTIONS = (Verdict.TOO_OPEN, Verdict.TOO_CLOSED, Verdict.WRONG_ANSWER)
+"""Verdicts that packets give; others say that nobody can tell."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Tried:
+    """One run of a story: the first flow that contradicts it, or why that is not known."""
+
+    failed: str = ""
+    """`step: flow`."""
+    unknown: str = ""
+
+    @property
+    def held(self) -> bool:
+        return not self.failed and not self.unknown
+
+
+def try_story(
+    story: Story, options: Options, run: Callable[[Story, Options], StoryRun] = StoryRun
+) -> Tried:
+    """
+    Run a story until one of its flows fails, and give the cluster back.
+
+    Raises:
+        NpolError: it could not be run, or not be taken back.
+    """
+    telling = run(story, options)
+    try:
+        telling.open()
+        for step in story.steps:
+            found = _judge(telling.reach(step.name))
+            if not found.held:
+                return found
+        return Tried()
+    finally:
+        if not telling.close().complete:
+            raise RestoreIncomplete("the cluster could not be given back")
+
+
+def _judge(step: StepResult) -> Tried:
+    if step.error:
+        raise NpolError(f"step {step.name!r}: {step.error}")
+    failed = [f for f in step.flows if not f.passed]
+    for flow in failed:
+        if flow.verdict in CONTRADICTIONS:
+            return Tried(failed=_name(flow))
+    return Tried(unknown=f"{_name(failed[0])}: {failed[0].reason}") if failed else Tried()
+
+
+def _name(flow: FlowResult) -> str:
+    return f"{flow.step}: {flow.name}"
