@@ -29,6 +29,8 @@ class Controls:
     """The source asking itself, in the same round."""
     alive: Mapping[str, str] = field(default_factory=dict)
     """Subject of each target address -> how we know that it lives; missing: we do not."""
+    refusing: Collection[str] = ()
+    """Subjects that are known to refuse whom they hear: another refusal is no silence."""
     dns_alive: str = ""
     """How we know that the cluster's DNS answers somebody; "" for not at all."""
     denial: Collection[Outcome] = SILENCE
@@ -156,6 +158,9 @@ def _judge_deny(
         return _judgement(Verdict.TOO_OPEN, opened.answer, _which(addresses, Outcome.OPEN))
     denial = SILENCE if expectation.word is Word.OUTCOME else controls.denial
     odd = next((e for e in addresses if e.answer.outcome not in denial), None)
+    if odd and odd.answer.outcome is Outcome.REFUSED and odd.subject in controls.refusing:
+        reason = f"{odd.subject} refused, as it does whom it hears"
+        return _judgement(Verdict.TOO_OPEN, odd.answer, reason)
     if odd:
         return _unknown(odd.answer, _not_silence(odd))
     if missing := _no_source(controls) or _no_target(addresses, controls):

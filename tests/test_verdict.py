@@ -101,6 +101,14 @@ def test_verdict_follows_every_address(expect, found, verdict):
 CLOSED = evidence(service="timeout", pod="timeout")
 
 
+def test_a_target_that_is_known_to_refuse_was_reached_when_it_refuses_again():
+    refused = evidence("", "", "refused")
+
+    assert verdict_of("deny", refused, refusing={POD}) is Verdict.TOO_OPEN
+    assert verdict_of("deny", refused, refusing={SERVICE}) is Verdict.UNKNOWN
+    assert verdict_of("deny", evidence("", "", "timeout"), refusing={POD}) is Verdict.AS_EXPECTED
+
+
 @pytest.mark.parametrize("word", ["deny", "timeout"])
 def test_silence_without_the_sources_control_proves_nothing(word):
     silent = Answer(key="self", outcome=Outcome.TIMEOUT)

@@ -3,7 +3,8 @@ What is known to be alive: the memory that makes a silence count as a denial.
 
 An address counts as alive when it was seen open in this story and its pod, with the same
 uid, is still Ready; when another source reaches it in this very round; or when its pod
-reaches it from inside.
+reaches it from inside. Where a story expects `refused` and sees it, the target's host has
+answered: that is as good as open.
 """
 
 from __future__ import annotations
@@ -18,26 +19,28 @@ from harness.model.story import Flow
 from harness.model.target import Backend, Target
 
 _ADDRESSES = (Role.SERVICE, Role.POD, Role.HOST)
+_REFUSED = Outcome.REFUSED.value
 
 
 @dataclass(slots=True)
 class Ledger:
     """One story's memory of what answered, and when."""
 
-    _opened: dict[str, tuple[str, str]] = field(default_factory=dict)
-    """Address -> uid of the pod behind it ("" without one), and the step that saw it open."""
+    _answered: dict[str, tuple[str, str]] = field(default_factory=dict)
+    """Address -> uid of the pod behind it ("" without one), and when it answered, in words."""
     _dns: str = ""
 
     def note(self, step: str, flow: Flow, target: Target | None, found: Iterable[Evidence]) -> None:
-        """Remember every address of a flow that was open, and that names resolved."""
+        """Remember every address of a flow that answered, and that names resolved."""
         for evidence in found:
-            if evidence.answer.outcome is not Outcome.OPEN:
+            if not _answers(evidence, flow):
                 continue
             if evidence.role is Role.NAME:
                 self._dns = f"names resolved in step {step!r}"
             elif target and evidence.role in _ADDRESSES:
                 uid = self._uid(evidence.subject, target)
-                self._opened[self._address(flow, evidence.subject)] = (uid, step)
+                when = f"{evidence.answer.outcome.value} in step {step!r}"
+                self._answered[self._address(flow, evidence.subject)] = (uid, when)
 
     def dns_alive(self) -> str:
         """How we know that the cluster's DNS answers; "" for not at all."""
@@ -73,21 +76,35 @@ class Ledger:
         return {subject: "its pods are alive"} if reasons and all(reasons) else {}
 
     def _why(self, flow: Flow, backend: Backend) -> str:
-        uid, step = self._opened.get(self._address(flow, f" {backend}"), ("", ""))
-        if not step:
-            return ""
-        if backend.pod is None:
-            return f"open in step {step!r}"
+        uid, when = self._answered.get(self._address(flow, f" {backend}"), ("", ""))
+        if not when or backend.pod is None:
+            return when
         if backend.pod.uid != uid or not (backend.pod.ready or backend.pod.host_network):
             return ""
-        return f"open in step {step!r}, and its pod is still Ready"
+        return f"{when}, and its pod is still Ready"
 
     def _address(self, flow: Flow, subject: str) -> str:
         return f"{subject.rsplit(' ', 1)[-1]}/{flow.protocol.value}"
 
+    def refusing(self, flow: Flow, found: Iterable[Evidence]) -> frozenset[str]:
+        """Subjects of a flow's addresses that refuse whom they hear, as the story has shown."""
+        return frozenset(
+            e.subject
+            for e in found
+            if self._answered.get(self._address(flow, e.subject), ("", ""))[1].startswith(_REFUSED)
+        )
+
     def _uid(self, subject: str, target: Target) -> str:
         pods = (b.pod.uid for b in target.backends if b.pod and subject.endswith(f" {b}"))
         return next(pods, "")
+
+
+def _answers(evidence: Evidence, flow: Flow) -> bool:
+    """A refusal is a policy's in some engines, and the host's only where one was expected."""
+    if evidence.answer.outcome is Outcome.REFUSED:
+        expected = flow.expect.outcome is Outcome.REFUSED
+        return expected and evidence.role in (Role.POD, Role.HOST)
+    return evidence.answer.outcome is Outcome.OPEN
 
 
 def _from_inside(backend: Backend, itself: Mapping[str, Answer]) -> str:

@@ -140,6 +140,7 @@ class Rounds:
         controls = verdict.Controls(
             source=answers.get(_key(a.source, self._self_control(a.source).probe.key)),
             alive=self._alive(a, evidence, answers),
+            refusing=self.ledger.refusing(a.flow, evidence),
             dns_alive=self.ledger.dns_alive(),
             denial=self.denial,
         )

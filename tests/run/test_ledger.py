@@ -1,0 +1,74 @@
+"""What counts as alive: that it answered in this story, and is still there."""
+
+import dataclasses
+
+import pytest
+
+from harness.errors import Position
+from harness.model.expectation import Outcome, parse_expectation
+from harness.model.probe import Answer, PodRef
+from harness.model.result import Evidence, Role
+from harness.model.story import Flow
+from harness.model.target import Backend, Target
+from harness.run.ledger import Ledger
+
+POD = PodRef(namespace="x", name="web-1", uid="u1", ip="10.0.0.1", ready=True)
+SUBJECT = "pod web-1 10.0.0.1:81"
+
+
+def flow(expect):
+    at = Position("story.npol.yaml", 1, 1)
+    return Flow(
+        name="f", at=at, source="a", target="web", port=81, expect=parse_expectation(expect)
+    )
+
+
+def target(pod=POD):
+    return Target(label="web:81", port=81, backends=(Backend(ip="10.0.0.1", port=81, pod=pod),))
+
+
+def seen(outcome, role=Role.POD):
+    answer = Answer(key=SUBJECT, outcome=Outcome(outcome))
+    return [Evidence(role=role, subject=SUBJECT, answer=answer)]
+
+
+def alive(ledger, pod=POD):
+    return ledger.alive(flow("deny"), target(pod), seen("timeout"), {})
+
+
+def told(expect, outcome, role=Role.POD):
+    ledger = Ledger()
+    ledger.note("open", flow(expect), target(), seen(outcome, role))
+    return ledger
+
+
+@pytest.mark.parametrize(
+    ("expect", "outcome", "why"),
+    [
+        ("allow", "open", "open in step 'open', and its pod is still Ready"),
+        ("refused", "refused", "refused in step 'open', and its pod is still Ready"),
+        ("allow", "refused", ""),
+        ("deny", "refused", ""),
+        ("refused", "timeout", ""),
+        ("allow", "error", ""),
+    ],
+)
+def test_what_answered_as_it_should_is_alive(expect, outcome, why):
+    assert alive(told(expect, outcome)) == ({SUBJECT: why} if why else {})
+
+
+def test_a_refusal_by_a_services_address_is_nobodys_answer():
+    assert alive(told("refused", "refused", Role.SERVICE)) == {}
+
+
+@pytest.mark.parametrize("change", [{"uid": "u2"}, {"ready": False}])
+def test_a_pod_that_is_another_or_not_ready_is_not_known_to_live(change):
+    assert alive(told("refused", "refused"), dataclasses.replace(POD, **change)) == {}
+
+
+@pytest.mark.parametrize(
+    ("expect", "outcome", "known"),
+    [("refused", "refused", {SUBJECT}), ("allow", "open", set()), ("deny", "refused", set())],
+)
+def test_who_refuses_is_known_where_it_was_expected(expect, outcome, known):
+    assert told(expect, outcome).refusing(flow("deny"), seen("refused")) == known
