@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 
+from harness.cluster.api_errors import ApiError
 from harness.cluster.connection import Connection
 from harness.cluster.objects import DISRUPTION_BUDGETS, EVENTS, PODS, Ref
 from harness.errors import NpolError, Refused
@@ -86,12 +87,19 @@ class DebugPods:
             self._create({name: _successor(self._manifests[name])})
         return self._wait_until_running([name])[name]
 
-    def delete(self) -> tuple[str, ...]:
-        """Delete them and wait until they are gone; says what stayed, and why."""
-        made, self._made = self._made, {}
+    def delete(self, within: float = GONE_WITHIN) -> tuple[str, ...]:
+        """
+        Delete them and wait until they are gone; says what stayed, and why.
+
+        What stayed is tried again by the next call. `within`: seconds to wait for.
+        """
+        made = list(self._made.values())
         with ThreadPoolExecutor(AT_ONCE) as pool:
-            problems = [p for p in pool.map(self._delete, made.values()) if p]
-        return (*problems, *self._wait_until_gone(made.values()))
+            problems = [p for p in pool.map(self._delete, made) if p]
+        stayed = (*problems, *self._wait_until_gone(made, within))
+        if not stayed:
+            self._made = {}
+        return stayed
 
     def _create(self, manifests: Mapping[str, Obj]) -> None:
         """Remembered before they are sent: a reply may be lost."""
@@ -163,6 +171,8 @@ class DebugPods:
             if uid:
                 self._connection.delete(ref, uid=uid)
         except NpolError as error:
+            if isinstance(error, ApiError) and error.status == 409:
+                return ""  # ours is gone, and another one has its name
             return f"{ref} was not deleted: {error.message}"
         return ""
 
@@ -170,8 +180,8 @@ class DebugPods:
         live = self._connection.get(ref)
         return str(live["metadata"]["uid"]) if live and self._is_ours(live) else ""
 
-    def _wait_until_gone(self, made: Iterable[Obj]) -> Iterable[str]:
-        deadline = self._now() + GONE_WITHIN
+    def _wait_until_gone(self, made: Iterable[Obj], within: float) -> Iterable[str]:
+        deadline = self._now() + within
         namespaces = sorted({obj["metadata"]["namespace"] for obj in made})
         while True:
             try:
@@ -181,7 +191,7 @@ class DebugPods:
             if not left:
                 return []
             if self._now() >= deadline:
-                return [f"still there after {GONE_WITHIN:.0f} s: {', '.join(left)}"]
+                return [f"still there: {', '.join(left)}"]
             self._sleep(POLL)
 
     def _left(self, namespace: str) -> list[str]:

@@ -20,7 +20,7 @@ from harness.errors import NpolError, Refused
 from harness.model.inventory import Inventory, Obj, pod_ref
 from harness.model.probe import PodRef
 from harness.model.story import Peer, Story
-from harness.probe.debugpods import POLL, READY_WITHIN, DebugPods
+from harness.probe.debugpods import GONE_WITHIN, POLL, READY_WITHIN, DebugPods
 from harness.probe.framing import BOOTSTRAP
 from harness.probe.pods import CONTAINER, ELSEWHERE, debug_pod
 from harness.probe.prober import Prober
@@ -132,13 +132,17 @@ class Sources:
                 self._probers[pod.uid] = self._new_prober(pod)
             return self._probers[pod.uid]
 
-    def close(self) -> tuple[str, ...]:
-        """End all execs, delete the debug pods, wait until they are gone; says what stayed."""
+    def close(self, within: float = GONE_WITHIN) -> tuple[str, ...]:
+        """
+        End all execs, delete the debug pods, wait until they are gone; says what stayed.
+
+        What stayed is tried again by the next call. `within`: seconds to wait for.
+        """
         with self._lock:
             probers, self._probers = list(self._probers.values()), {}
         for prober in probers:
             prober.close()
-        return self._debug.delete()
+        return self._debug.delete(within)
 
     def _start(self) -> None:
         peers = debug_pod_peers(self._story)

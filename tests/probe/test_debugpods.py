@@ -192,7 +192,40 @@ def test_what_cannot_be_deleted_is_told(api, pods):
     problems = pods.delete()
 
     assert any("was not deleted: 403" in p for p in problems)
-    assert any("still there after 60 s" in p for p in problems)
+    assert any(p.startswith("still there: pod shop/npol-") for p in problems)
+
+
+def test_what_stayed_is_tried_again(api, pods):
+    pods.start(manifests("a"), Inventory())
+    allowed, api.delete = api.delete, lambda ref, uid: (_ for _ in ()).throw(Refused("403"))
+    assert pods.delete()
+
+    api.delete = allowed
+
+    assert pods.delete(within=0) == ()
+    assert api.objects == {}
+
+
+def test_what_stayed_of_a_failed_start_is_known_at_the_end(api, pods):
+    made = manifests("a", "b")
+    api.refuse = {made["b"]["metadata"]["name"]: Refused("no")}
+    allowed, api.delete = api.delete, lambda ref, uid: (_ for _ in ()).throw(Refused("403"))
+    with pytest.raises(Refused, match="no"):
+        pods.start(made, Inventory())
+    assert pods.delete()
+
+    api.delete = allowed
+
+    assert pods.delete() == ()
+    assert api.objects == {}
+
+
+def test_a_name_that_another_has_by_now_is_no_trouble(api, pods):
+    pods.start(manifests("a"), Inventory())
+    api.objects.clear()
+    api.delete = lambda ref, uid: (_ for _ in ()).throw(ApiError("another uid", status=409))
+
+    assert pods.delete() == ()
 
 
 def test_the_pod_of_a_deployment_is_found_by_its_own_label(api, pods):
