@@ -8,7 +8,19 @@ from collections.abc import Callable
 import typer
 
 from harness import __version__
-from harness.cli import check, doctor, explain, init, lab, plan, recover, report, rollback, run
+from harness.cli import (
+    check,
+    doctor,
+    document,
+    explain,
+    init,
+    lab,
+    plan,
+    recover,
+    report,
+    rollback,
+    run,
+)
 from harness.cluster.signals import Stopped
 from harness.errors import ExitCode, NpolError
 
@@ -27,6 +39,7 @@ COMMANDS: dict[str, tuple[Callable[..., int | None], str]] = {
     "explain": (explain.explain, "Why? A flow or a policy, in sentences."),
     "init": (init.init, "Where do I start? A first story, on standard output."),
     "doctor": (doctor.doctor, "Can this cluster be trusted, and with which rights?"),
+    "document": (document.document, "Write it down: policies in words, who reaches whom."),
     "rollback": (rollback.rollback, "Take back what a story left applied, and prove it."),
     "recover": (recover.recover, "As before, please: restores what dead runs have changed."),
     "report": (report.report, "Show me an earlier run."),

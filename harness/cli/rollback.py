@@ -54,6 +54,7 @@ def rollback(
         plan = plan_rollback(connection, told, drifted=drifted)
         for line in str(plan).splitlines():
             typer.echo(safe(line))
+        typer.echo(safe(_foretold(told)))
         return int(ExitCode.RESTORE_INCOMPLETE if plan.problems else ExitCode.AS_EXPECTED)
     code = _undo(connection, told, drifted=drifted, gitops_ok=allow_gitops)
     if code is not ExitCode.AS_EXPECTED or not verify:
@@ -73,9 +74,22 @@ def _undo(connection: Connection, story: Story, *, drifted: bool, gitops_ok: boo
     return ExitCode.AS_EXPECTED if done.complete else ExitCode.RESTORE_INCOMPLETE
 
 
+def _foretold(story: Story) -> str:
+    baseline = _baseline(story)
+    if baseline is None:
+        return "no flow would be asked afterwards: the story has no step without changes"
+    flows = len(baseline.flows)
+    return f"the {flows} flow(s) of step {baseline.name!r} would be asked again"
+
+
+def _baseline(story: Story) -> Step | None:
+    """The first step that changes nothing: how it was before."""
+    return next((s for s in story.steps if s.flows and not s.changes), None)
+
+
 def _verify(story: Story, options: Options) -> int:
-    """The flows of the first step, which changes nothing, as they are now."""
-    baseline = next((s for s in story.steps if s.flows and not s.changes), None)
+    """The flows of the baseline, as they are now."""
+    baseline = _baseline(story)
     if baseline is None:
         typer.echo("no step without changes: no flow says what it was before")
         return int(ExitCode.UNKNOWN)

@@ -28,26 +28,32 @@ class Described:
     """The effective policyTypes."""
 
 
-def explain_policy(world: World, policy: Policy) -> Described:
-    """What a policy says, and what that means in this world."""
+def explain_policy(world: World, policy: Policy, *, counted: bool = True) -> Described:
+    """
+    What a policy says, and what that means in this world.
+
+    `counted`: how many pods it selects now; without, a page stays true when a workload scales.
+    """
     chosen = world.select(policy.namespace, policy.selector)
     return Described(
         policy=str(policy),
-        lines=tuple(_lines(world, policy, chosen)),
+        lines=tuple(_lines(world, policy, chosen, counted)),
         selects=tuple(map(str, chosen)),
         directions=tuple(d.value for d in Direction if d in policy.directions),
     )
 
 
-def _lines(world: World, policy: Policy, chosen: Sequence[Pod]) -> Iterator[Cause]:
+def _lines(world: World, policy: Policy, chosen: Sequence[Pod], counted: bool) -> Iterator[Cause]:
     who = "every pod" if not policy.selector else f"the pods with {spell(policy.selector)}"
-    text = f"{policy} selects {who} in namespace {policy.namespace}: {_now(chosen)}"
+    text = f"{policy} selects {who} in namespace {policy.namespace}: {_now(chosen, counted)}"
     yield Cause(text=text, at=policy.origin.at)
     for direction in Direction:
-        yield from _direction(world, policy, direction)
+        yield from _direction(world, policy, direction, counted)
 
 
-def _direction(world: World, policy: Policy, direction: Direction) -> Iterator[Cause]:
+def _direction(
+    world: World, policy: Policy, direction: Direction, counted: bool
+) -> Iterator[Cause]:
     if direction not in policy.directions:
         yield Cause(text=f"it leaves their {direction.field} as it is", at=policy.origin.at)
         return
@@ -59,25 +65,25 @@ def _direction(world: World, policy: Policy, direction: Direction) -> Iterator[C
     text = f"it isolates them for {direction.field}, but for {_count(len(rules), 'rule')}:"
     yield Cause(text=text, at=policy.origin.at)
     for rule in rules:
-        yield Cause(text=f"  {spell_rule(world, policy, rule)}", at=rule.origin.at)
+        yield Cause(text=f"  {_spell_rule(world, policy, rule, counted)}", at=rule.origin.at)
 
 
-def spell_rule(world: World, policy: Policy, rule: Rule) -> str:
+def _spell_rule(world: World, policy: Policy, rule: Rule, counted: bool) -> str:
     """One rule in words, with what its peers select now."""
     word = rule.direction.peers_field
-    peers = [_spell_peer(world, policy, peer) for peer in rule.peers]
+    peers = [_spell_peer(world, policy, peer, counted) for peer in rule.peers]
     ports = [str(port) for port in rule.ports]
     whom = " or ".join(peers) if peers else "anywhere, outside the cluster included"
     what = f"on {', '.join(ports)}" if ports else "on every port"
     return f"{word} {whom}, {what}"
 
 
-def _spell_peer(world: World, policy: Policy, peer: PeerClause) -> str:
+def _spell_peer(world: World, policy: Policy, peer: PeerClause, counted: bool) -> str:
     if peer.ip_block is not None:
         return f"the addresses {peer.ip_block}"
     who = f"pods with {spell(peer.pod_selector)}" if peer.pod_selector else "every pod"
     pods = list(selected_pods(world, policy.namespace, peer))
-    return f"{who} in {_spell_place(world, policy, peer)} ({_now(pods)})"
+    return f"{who} in {_spell_place(world, policy, peer)} ({_now(pods, counted)})"
 
 
 def _spell_place(world: World, policy: Policy, peer: PeerClause) -> str:
@@ -89,11 +95,16 @@ def _spell_place(world: World, policy: Policy, peer: PeerClause) -> str:
     return f"namespaces with {spell(peer.namespace_selector)}: {found or 'none now'}"
 
 
-def _now(pods: Sequence[Pod]) -> str:
+def _now(pods: Sequence[Pod], counted: bool) -> str:
     if not pods:
         return "no pod now"
-    names = dict.fromkeys(p.workload or f"pod/{p.name}" for p in pods)
-    return f"{_count(len(pods), 'pod')} now, {_names(names)}"
+    names = _names(workloads(pods))
+    return f"{_count(len(pods), 'pod')} now, {names}" if counted else names
+
+
+def workloads(pods: Iterable[Pod]) -> list[str]:
+    """What made these pods, each once: `deployment/backend`, `pod/stranger`."""
+    return list(dict.fromkeys(p.workload or f"pod/{p.name}" for p in pods))
 
 
 def _names(names: Iterable[str]) -> str:

@@ -52,6 +52,20 @@ def delete_command(namespace: str, names: Iterable[str], context: str) -> Comman
     return Command(namespace=namespace, line=_line(context, namespace, words))
 
 
+def get_commands(policies: Iterable[tuple[str, str]], context: str) -> list[Command]:
+    """`kubectl get` of these (namespace, name), one line per namespace: what is still there."""
+    by_namespace: dict[str, list[str]] = {}
+    for namespace, name in policies:
+        by_namespace.setdefault(namespace, []).append(name)
+    return [
+        Command(
+            namespace=namespace,
+            line=_line(context, namespace, ["get", "networkpolicy", *names, "--ignore-not-found"]),
+        )
+        for namespace, names in by_namespace.items()
+    ]
+
+
 def policies_of(story: Story, kinds: tuple[type, ...] = (Apply,)) -> list[Manifest]:
     """The policies that a story applies (or deletes), in order, each object once."""
     found: dict[tuple[str, str], Manifest] = {}

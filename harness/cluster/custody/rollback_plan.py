@@ -14,6 +14,7 @@ from harness.cluster.custody.commands import (
     delete_command,
     delete_commands,
     directory_of,
+    get_commands,
     policies_of,
     put_back_command,
 )
@@ -74,6 +75,10 @@ class RollbackPlan:
         if self.commands:
             yield f"by hand, in {self.directory}:"
             yield from (f"  {command.line}" for command in self.commands)
+        going = [(i.key.namespace, i.key.name) for i in self.items if i.action == "delete"]
+        if going:
+            yield "after which this prints nothing:"
+            yield from (f"  {c.line}" for c in get_commands(going, self.context))
 
 
 def story_id(story: Story) -> str:
