@@ -293,7 +293,7 @@ class Runs:
         self.reports.append(run.report())
         self._write(self.reports[-1])
         if not restored.complete:
-            remedy = f"npol recover --context {run.options.context}"
+            remedy = restored.remedy or f"npol recover --context {run.options.context}"
             self.incomplete.append(remedy)
             raise RestoreIncomplete("; ".join(restored.problems), hint=remedy)
 

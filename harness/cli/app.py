@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import functools
+import signal
 import sys
 from collections.abc import Callable
 
@@ -21,7 +23,8 @@ from harness.cli import (
     rollback,
     run,
 )
-from harness.cluster.signals import Stopped
+from harness.cli.output import UNREAD, install
+from harness.cluster.signals import Stop, Stopped
 from harness.errors import ExitCode, NpolError
 
 app = typer.Typer(
@@ -45,8 +48,25 @@ COMMANDS: dict[str, tuple[Callable[..., int | None], str]] = {
     "report": (report.report, "Show me an earlier run."),
     "lab": (lab.lab, "A cluster to try it in: starts a lab and waits for Ctrl-C."),
 }
+
+
+def _ended(command: Callable[..., int | None]) -> Callable[..., int | None]:
+    """A command that a signal ends with its own exit code; click makes 130 of every signal."""
+
+    @functools.wraps(command)
+    def run(*arguments: object, **options: object) -> int | None:
+        try:
+            return command(*arguments, **options)
+        except Stopped as stopped:
+            if stopped.number != signal.SIGPIPE:
+                print(f"npol: {stopped}", file=sys.stderr)
+            return stopped.exit_code
+
+    return run
+
+
 for _name, (_command, _help) in COMMANDS.items():
-    app.command(name=_name, help=_help)(_command)
+    app.command(name=_name, help=_help)(_ended(_command))
 
 
 @app.callback(invoke_without_command=True)
@@ -60,17 +80,20 @@ def version(
 
 def main() -> None:
     """The `npol` command. Exit codes: `harness.errors.ExitCode`."""
+    unread = install()
+    with Stop():
+        code = _run()
+    sys.exit(UNREAD if unread() and code != ExitCode.RESTORE_INCOMPLETE else code)
+
+
+def _run() -> int:
     try:
-        code = app(standalone_mode=False)
+        return int(app(standalone_mode=False) or 0)
     except NpolError as error:
         print(f"npol: {error}", file=sys.stderr)
-        code = error.exit_code
-    except typer.Abort as abort:
-        stopped = abort.__cause__  # click makes an Abort of every KeyboardInterrupt
-        code = stopped.exit_code if isinstance(stopped, Stopped) else 130
+        return int(error.exit_code)
     except Exception as error:
-        code = _usage(error)
-    sys.exit(int(code or 0))
+        return _usage(error)
 
 
 def _usage(error: Exception) -> int:

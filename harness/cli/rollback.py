@@ -10,12 +10,13 @@ import typer
 
 from harness import where
 from harness.cli.options import Context, Kubeconfig, Peers, Root, StoryFile
+from harness.cli.run import tell
 from harness.cluster.connection import Connection, Mode, connect
 from harness.cluster.custody.rollback import plan_rollback
 from harness.cluster.custody.rollback import rollback as roll_back
 from harness.cluster.signals import Stop
 from harness.errors import ExitCode, InputError
-from harness.model.story import Step, Story
+from harness.model.story import Story
 from harness.plan import expand
 from harness.report.escape import safe
 from harness.report.summary import restore_line
@@ -94,15 +95,5 @@ def _verify(story: Story, options: Options) -> int:
         typer.echo("no step without changes: no flow says what it was before")
         return int(ExitCode.UNKNOWN)
     terminal = Terminal()
-    run = StoryRun(_only(story, baseline), replace(options, say=terminal.progress))
-    run.open()
-    try:
-        terminal.step(run.reach(baseline.name))
-    finally:
-        run.close()
-        terminal.ending(run.report())
-    return int(run.report().exit_code)
-
-
-def _only(story: Story, step: Step) -> Story:
-    return replace(story, steps=(step,))
+    asked = replace(story, steps=(baseline,))
+    return tell(StoryRun(asked, replace(options, say=terminal.progress)), terminal)

@@ -11,6 +11,7 @@ from harness import where
 from harness.cli.options import Context, Kubeconfig, Peers, Root, StoryFile
 from harness.cluster.connection import Mode, connect
 from harness.cluster.custody.planning import plan_changes
+from harness.cluster.kubeconfig import options_of
 from harness.cluster.signals import Stopped
 from harness.errors import ExitCode, InputError
 from harness.model.story import Story
@@ -75,7 +76,7 @@ def run(
         )
         if dry_run:
             return _foretell(told, options)
-        return _tell(StoryRun(told, options), terminal, report)
+        return tell(StoryRun(told, options), terminal, report)
 
 
 def _foretell(story: Story, options: Options) -> int:
@@ -98,30 +99,33 @@ def _until(story: Story, to: str | None) -> Story:
     return replayed(story, Selection(frozenset(flows | checks)))
 
 
-def _tell(run: StoryRun, terminal: Terminal, file: str | None) -> int:
+def tell(run: StoryRun, terminal: Terminal, file: str | None = None) -> int:
+    """Run a story and show it, then give the cluster back; the exit status."""
     terminal.title(run.story.name, run.story.path)
     try:
         run.open()
-        return _told(run, terminal, file)
-    except Stopped as stopped:
-        complete = run.close().complete
-        return stopped.exit_code if complete else int(ExitCode.RESTORE_INCOMPLETE)
-
-
-def _told(run: StoryRun, terminal: Terminal, file: str | None) -> int:
+    except Stopped:
+        return _ended(run, terminal, file)
     try:
         for step in run.story.steps:
             terminal.step(run.reach(step.name))
+    except Stopped:
+        pass  # the report knows of it
     finally:
         run.close()
-        told = run.report()
-        terminal.ending(told, rerun=_again(run))
-        if file:
-            Path(file).write_text(to_json(told), encoding="utf-8")
-    return int(told.exit_code)
+        code = _ended(run, terminal, file)
+    return code
+
+
+def _ended(run: StoryRun, terminal: Terminal, file: str | None) -> int:
+    told = run.report()
+    terminal.ending(told, rerun=_again(run))
+    if file:
+        Path(file).write_text(to_json(told), encoding="utf-8")
+    return told.exit_status
 
 
 def _again(run: StoryRun) -> str:
     options = run.options
-    where_ = "" if options.disposable else f" --context {options.context}"
-    return f"npol run {run.story.path}{where_}"
+    there = "" if options.disposable else f" {options_of(options.kubeconfig, options.context)}"
+    return f"npol run {run.story.path}{there}"

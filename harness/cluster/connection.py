@@ -21,7 +21,7 @@ from harness.cluster.answers import Reply, api_error, transient
 from harness.cluster.api_errors import ApiError, Forbidden, LostReply, Unreachable
 from harness.cluster.dial import Dial, tls_context
 from harness.cluster.guard import Guard, Mode, Request, request_of
-from harness.cluster.kubeconfig import Context, contexts, pick
+from harness.cluster.kubeconfig import Context, contexts, options_of, pick
 from harness.cluster.objects import Resource
 from harness.cluster.plugin import Credential, credential_of
 from harness.cluster.retry import Clock, Patience, Transient, persist
@@ -222,6 +222,11 @@ class Connection(Verbs):
     def kubeconfig(self) -> str | None:
         """The path that was given; None: $KUBECONFIG, else ~/.kube/config."""
         return self._kubeconfig
+
+    @property
+    def options(self) -> str:
+        """What names this cluster on the command line."""
+        return options_of(self._kubeconfig, self.context)
 
     @property
     def settings(self) -> Context:

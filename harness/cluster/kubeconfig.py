@@ -8,6 +8,7 @@ resolved against the file that they stand in. Messages name files and users, nev
 from __future__ import annotations
 
 import os
+import shlex
 import stat
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
@@ -92,6 +93,11 @@ class _Merged:
     contexts: dict[str, tuple[str, dict[str, Any]]] = field(default_factory=dict)
     clusters: dict[str, tuple[str, dict[str, Any]]] = field(default_factory=dict)
     users: dict[str, tuple[str, dict[str, Any]]] = field(default_factory=dict)
+
+
+def options_of(kubeconfig: str | None, context: str) -> str:
+    """What names a cluster on the command line: `--context dev --kubeconfig FILE`."""
+    return shlex.join(["--context", context, *(["--kubeconfig", kubeconfig] if kubeconfig else [])])
 
 
 def contexts(kubeconfig: str | None) -> list[str]:

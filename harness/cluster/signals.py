@@ -5,6 +5,9 @@ The first SIGINT, SIGTERM or SIGHUP ends what the run is doing by raising `Stopp
 main thread, but never in the middle of a write (`shield`). Later ones raise nothing: the
 restore goes on. Only a second SIGINT says that somebody will not wait (`hurried`): the
 restore then ends after the write at hand.
+
+A reader of the output that went away (`npol run STORY | head -1`) counts as SIGPIPE. It is no
+handler's affair: every broken connection to a server would call it, too (`pull`).
 """
 
 from __future__ import annotations
@@ -20,6 +23,16 @@ from typing import Any
 SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 ECHO = 0.25
 """Seconds. A terminal and a wrapper (make, uv) both pass on one Ctrl-C: it counts once."""
+
+
+_entered: list[Stop] = []
+"""Those that handle the signals of this process now; the last one counts."""
+
+
+def pull(number: int) -> None:
+    """As if a signal had come that is no signal here, to whoever handles them now."""
+    if _entered:
+        _entered[-1].take(number)
 
 
 class Stopped(KeyboardInterrupt):
@@ -59,6 +72,7 @@ class Stop:
                 if number == signal.SIGHUP and signal.getsignal(number) == signal.SIG_IGN:
                     continue  # nohup: the user wants the run to outlive the terminal
                 self._before[number] = signal.signal(number, self._handle)
+            _entered.append(self)
         return self
 
     def __exit__(
@@ -70,6 +84,8 @@ class Stop:
         for number, handler in self._before.items():
             signal.signal(number, handler)
         self._before.clear()
+        if self in _entered:
+            _entered.remove(self)
 
     @contextmanager
     def shield(self) -> Iterator[None]:
@@ -96,6 +112,10 @@ class Stop:
     def _handle(self, number: int, frame: FrameType | None) -> None:
         if number == signal.SIGINT:
             self._count_interrupt()
+        self.take(number)
+
+    def take(self, number: int) -> None:
+        """Remember a signal, and raise it unless a shield or the restore stands before it."""
         self.number = self.number or number
         self._raise_if_due()
 

@@ -77,9 +77,9 @@ class Lab:
         sweep(Path(tempfile.gettempdir()))
         id = f"npol{secrets.token_hex(3)}"
         directory = Path(tempfile.gettempdir(), PREFIX + id)
-        directory.mkdir(mode=0o700)
         with contextlib.ExitStack() as undo:
             undo.callback(shutil.rmtree, directory, ignore_errors=True)
+            directory.mkdir(mode=0o700)
             lab = cls._launch(id, directory, options or LabOptions(), undo)
             undo.pop_all()
         return lab

@@ -159,6 +159,8 @@ class RestoreResult:
     verified: str = ""
     """`12 of 12 flows as before`, or why they were not asked."""
     seconds: float = 0.0
+    remedy: str = ""
+    """The command that goes on with the restore; "" when it is complete."""
     left: str = ""
     """How to take back what was left applied on purpose; "" when nothing was."""
 
@@ -178,6 +180,8 @@ class StoryReport:
     error: str = ""
     """Why the run ended early; "" when it did not."""
     error_code: ExitCode = ExitCode.AS_EXPECTED
+    stopped: int = 0
+    """The signal that ended the run; 0 for none."""
     covers: tuple[str, ...] = ()
     seconds: float = 0.0
     execs: int = 0
@@ -199,3 +203,11 @@ class StoryReport:
                 unknown = result.verdict in (Verdict.UNKNOWN, Verdict.INVALID)
                 codes.add(ExitCode.UNKNOWN if unknown else ExitCode.DIFFERS)
         return next(code for code in PRECEDENCE if code in codes)
+
+    @property
+    def exit_status(self) -> int:
+        """What the process ends with: `exit_code`, or 128+n where a signal ended the run."""
+        code = self.exit_code
+        if self.stopped and code is not ExitCode.RESTORE_INCOMPLETE:
+            return 128 + self.stopped
+        return int(code)

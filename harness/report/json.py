@@ -18,7 +18,7 @@ from typing import Any
 
 from harness.errors import InputError
 from harness.model.result import CheckResult, FlowResult, StoryReport
-from harness.report.summary import MEANING, counted
+from harness.report.summary import counted, meaning
 
 SCHEMA_VERSION = 1
 
@@ -26,8 +26,8 @@ SCHEMA_VERSION = 1
 def to_json(report: StoryReport) -> str:
     """One run, indented, newline at the end."""
     summary = {
-        "exitCode": int(report.exit_code),
-        "meaning": MEANING[report.exit_code],
+        "exitCode": report.exit_status,
+        "meaning": meaning(report),
         "results": counted(report.results),
         "passed": all(r.passed for r in report.results),
     }

@@ -160,4 +160,4 @@ def ending_lines(report: StoryReport, width: int, *, rerun: str = "") -> Iterato
         yield (Piece(f"note: {safe(note)}", Tone.FAINT),)
     yield (Piece(f"{counted(report.results)} in {cost_line(report)}"),)
     yield (Piece(LEGEND, Tone.FAINT),)
-    yield (Piece(last_line(report), Tone.WRONG if report.exit_code else Tone.OPEN),)
+    yield (Piece(last_line(report), Tone.WRONG if report.exit_status else Tone.OPEN),)

@@ -47,7 +47,7 @@ def to_markdown(reports: Sequence[StoryReport], most_bytes: int = MOST_BYTES) ->
 
 def _important(report: StoryReport) -> Iterator[str]:
     failed = failures(report)
-    sign = "❌" if report.exit_code else "✅"
+    sign = "❌" if report.exit_status else "✅"
     yield f"## {sign} {markdown(report.story)}: {counted(report.results)}\n"
     if report.error:
         yield fenced(report.error) + "\n"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import signal
 from collections import Counter
 from collections.abc import Iterable
 
@@ -69,15 +70,22 @@ def restore_line(restore: RestoreResult | None) -> str:
     if restore.left:
         return f"left applied, as asked; to take it back: {safe(restore.left)}"
     if not restore.complete:
-        return f"restore INCOMPLETE: {safe('; '.join(restore.problems))}"
+        remedy = f"; to go on: {safe(restore.remedy)}" if restore.remedy else ""
+        return f"restore INCOMPLETE: {safe('; '.join(restore.problems))}{remedy}"
     verified = f", {safe(restore.verified)}" if restore.verified else ""
     return f"restored in {restore.seconds:.1f} s{verified}"
 
 
 def last_line(report: StoryReport) -> str:
     """The cluster, and the exit code with its meaning."""
-    code = report.exit_code
-    return f"{cluster_line(report.cluster)}: exit code {int(code)}, {MEANING[code]}"
+    return f"{cluster_line(report.cluster)}: exit code {report.exit_status}, {meaning(report)}"
+
+
+def meaning(report: StoryReport) -> str:
+    """What the exit code says."""
+    if report.exit_status > 128:
+        return f"stopped by {signal.Signals(report.stopped).name}"
+    return MEANING[report.exit_code]
 
 
 def cost_line(report: StoryReport) -> str:

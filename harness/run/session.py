@@ -111,6 +111,7 @@ class StoryRun:
             restore=self._restore,
             error=str(self._error) if self._error else "",
             error_code=self._error.exit_code if self._error else ExitCode.AS_EXPECTED,
+            stopped=self._stop.number,
             covers=self.story.shows,
             seconds=time.monotonic() - self._clock,
             execs=stage.execs if stage else 0,

@@ -302,7 +302,7 @@ class Stage:
         self.custody.close()
         return RestoreResult(
             complete=True,
-            left=f"npol rollback {self.story.path} --context {self.options.context}",
+            left=f"npol rollback {self.story.path} {self.connection.options}",
         )
 
     def _verified(self, verify: Callable[[], str] | None) -> str:
@@ -318,16 +318,18 @@ class Stage:
             return f"flows not verified: {error.message}"
 
     def _closed(self, result: RestoreResult, verified: str, seconds: float) -> RestoreResult:
-        problems = list(result.problems)
+        problems, remedy = list(result.problems), ""
         try:
             self.custody.close()
         except NpolError as error:
             problems += [error.message] if not problems else []
+            remedy = error.hint
         broken = bool(verified) and "not as before" in verified
         return RestoreResult(
             complete=result.complete and not problems and not broken,
             actions=result.actions,
             problems=(*problems, *([verified] if broken else [])),
+            remedy=remedy,
             verified=verified,
             seconds=seconds,
         )

@@ -6,7 +6,7 @@ import threading
 
 import pytest
 
-from harness.cluster.signals import SIGNALS, Stop, Stopped
+from harness.cluster.signals import SIGNALS, Stop, Stopped, pull
 
 INT, TERM, HUP = SIGNALS
 
@@ -178,3 +178,11 @@ def test_nohup_stays_in_force():
     done = subprocess.run([sys.executable, "-c", NOHUP], stdout=subprocess.PIPE, check=True)
 
     assert done.stdout == b"0\n"
+
+
+def test_a_reader_that_went_stops_who_handles_the_signals_now(stop):
+    with Stop() as inner, pytest.raises(Stopped) as stopped, inner.shield():
+        pull(signal.SIGPIPE)
+
+    assert stopped.value.exit_code == 141
+    assert stop.number == 0

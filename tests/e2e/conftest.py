@@ -44,6 +44,32 @@ def npol(tmp_path, home) -> Callable[..., Told]:
 
 
 @pytest.fixture
+def unread(home, tmp_path) -> Callable[..., tuple[int, str]]:
+    """Run `npol ARGUMENTS`, go away after some lines; its exit code and what it complained of."""
+
+    def run(
+        *arguments: object, lines: int, meanwhile: Callable[[], None] = lambda: None
+    ) -> tuple[int, str]:
+        with subprocess.Popen(
+            [NPOL, *map(str, arguments)],
+            cwd=tmp_path,
+            env=home,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+            bufsize=1,
+        ) as process:
+            for _ in range(lines):
+                assert process.stdout.readline()
+            meanwhile()
+            process.stdout.close()
+            complaint = process.stderr.read()
+        return process.returncode, complaint
+
+    return run
+
+
+@pytest.fixture
 def npol_here(tmp_path, home, monkeypatch, capsys) -> Callable[..., Told]:
     """The same in this process, which is faster; what is no error of npol's is raised."""
     for name in set(os.environ) - home.keys():

@@ -117,3 +117,28 @@ def test_an_interrupted_pytest_restores_before_its_lab_ends(tmp_path, env):
     assert "shop: restored in" in said
     assert "NOT as it was found" not in said
     assert left(id) == []
+
+
+@pytest.mark.lab
+@pytest.mark.parametrize(
+    "sign", [signal.SIGTERM, signal.SIGINT, signal.SIGHUP], ids=lambda s: s.name
+)
+def test_a_run_that_is_stopped_while_its_lab_starts_says_so_in_one_line(tmp_path, env, sign):
+    process = subprocess.Popen(
+        [NPOL, "run", BASELINE],
+        env=env,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+    )
+    deadline = time.monotonic() + 60
+    while not list((tmp_path / "tmp").glob("npol-lab-*")):
+        assert time.monotonic() < deadline
+        time.sleep(0.001)
+    process.send_signal(sign)
+    said, _ = process.communicate(timeout=60)
+
+    assert (process.returncode, said) == (128 + sign, f"npol: stopped by {sign.name}\n")
+    while list((tmp_path / "tmp").iterdir()):
+        assert time.monotonic() < deadline
+        time.sleep(0.05)

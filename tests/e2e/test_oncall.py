@@ -3,6 +3,7 @@
 import signal
 import subprocess
 import time
+from functools import partial
 
 import pytest
 import yaml
@@ -139,6 +140,7 @@ def test_a_run_that_is_stopped_gives_the_cluster_back(server, struck, sign):
     code, seconds, output = struck(sign)
 
     assert code == 128 + sign, output
+    assert output.splitlines()[-1].endswith(f"exit code {code}, stopped by {sign.name}")
     assert nothing_is_left(server)
     assert seconds < 8, output
 
@@ -147,3 +149,35 @@ def test_a_run_that_is_killed_is_restored_by_its_watchdog(server, struck):
     struck(signal.SIGKILL)
 
     eventually(lambda: nothing_is_left(server), 15)
+
+
+@pytest.fixture
+def slow(story):
+    """A story that waits, and says so after some seconds, while its policy is applied."""
+    text = story.read_text().replace("expect: deny", "expect: allow")
+    story.write_text(text.replace("within: 2s", "within: 60s"))
+    return story
+
+
+def test_a_run_whose_reader_goes_gives_the_cluster_back(unread, server, slow, there, policies):
+    applied = partial(eventually, lambda: policies() == {"deny-all"}, 60)
+
+    assert unread("run", slow, *there, lines=1, meanwhile=applied) == (141, "")
+
+    assert nothing_is_left(server)
+
+
+def test_a_restore_that_is_not_complete_counts_more_than_a_reader_who_went(
+    npol, unread, server, slow, there, policies
+):
+    def edited():
+        eventually(lambda: policies() == {"deny-all"}, 60)
+        policy = server.ask("GET", f"{POLICIES}/deny-all")
+        policy["spec"]["policyTypes"] = ["Egress"]
+        server.ask("PUT", f"{POLICIES}/deny-all", policy)
+
+    assert unread("run", slow, *there, lines=1, meanwhile=edited) == (6, "")
+
+    server.ask("DELETE", f"{POLICIES}/deny-all")
+    assert npol("recover", *there).returncode == 0
+    assert nothing_is_left(server)

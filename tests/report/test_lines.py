@@ -118,10 +118,12 @@ def test_a_step_that_failed_to_start_or_was_skipped_says_so(report):
 
 
 def test_an_incomplete_restore_is_loud_and_names_the_cure(report):
-    broken = RestoreResult(complete=False, problems=("NetworkPolicy shop/deny is still there",))
+    still = "NetworkPolicy shop/deny is still there"
+    remedy = "npol recover run-1 --context dev"
+    broken = RestoreResult(complete=False, problems=(still,), remedy=remedy)
     lines = story_text(replace(report, restore=broken)).splitlines()
 
-    assert "restore INCOMPLETE: NetworkPolicy shop/deny is still there" in lines
+    assert f"restore INCOMPLETE: {still}; to go on: {remedy}" in lines
     assert lines[-1].endswith("exit code 6, the cluster is not as it was found; run `npol recover`")
 
 

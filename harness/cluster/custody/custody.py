@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Any
 
 from harness.cluster.connection import Connection
-from harness.cluster.custody.ending import conclude, conclude_left
+from harness.cluster.custody.ending import conclude, conclude_left, recover_command
 from harness.cluster.custody.given import Given
 from harness.cluster.custody.leases import DURATION
 from harness.cluster.custody.lock import Lock
@@ -286,10 +286,9 @@ class Custody:
             raise self._incomplete(done.result.problems)
 
     def _incomplete(self, problems: Sequence[str]) -> RestoreIncomplete:
-        connection = self._session.connection
         return RestoreIncomplete(
             "the cluster is not as it was found: " + "; ".join(problems),
-            hint=f"npol recover --context {connection.context} {self._session.run_id}",
+            hint=recover_command(self._session.run_id, self._session.connection),
         )
 
 

@@ -16,6 +16,11 @@ PODS_WITHIN = 15.0
 """Seconds that debug pods may take to be gone."""
 
 
+def recover_command(run_id: str, connection: Connection) -> str:
+    """What goes on with the restore of a run, from any machine that has the kubeconfig."""
+    return f"npol recover {run_id} {connection.options}"
+
+
 def conclude(
     connection: Connection, writer: JournalWriter, lock: Lock, run_id: str, done: Restoration
 ) -> Restoration:

@@ -81,12 +81,14 @@ def describe(lease: Mapping[str, Any]) -> str:
     return f"held by run {holder_of(lease) or '(none)'} of {who} on {where} (pid {pid}){since}"
 
 
-def held_by(namespace: str, lease: Mapping[str, Any] | None) -> LockHeld:
+def held_by(connection: Connection, namespace: str) -> LockHeld:
+    lease = connection.get(ref(namespace))
     if lease is None:  # it went while we looked
         return LockHeld(f"namespace {namespace} was held by another run", hint="try again")
     return LockHeld(
         f"namespace {namespace} is {describe(lease)}",
-        hint=f"wait for it, or `npol recover {holder_of(lease)}` if it is dead",
+        hint=f"wait for it (--wait SECONDS), or if it is dead: "
+        f"npol recover {holder_of(lease)} {connection.options}",
     )
 
 

@@ -189,7 +189,7 @@ class Lock:
         except ApiError as error:
             if error.status != 409:
                 raise
-            raise held_by(namespace, self._connection.get(ref(namespace))) from None
+            raise held_by(self._connection, namespace) from None
         self._held[namespace] = _Held(lease, began)
 
     def _keep(self) -> None:

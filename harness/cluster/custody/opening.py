@@ -169,7 +169,7 @@ class Opening:
             if shared:
                 raise Refused(
                     f"{run} has left its changes in {', '.join(shared)}",
-                    hint=f"`npol rollback {run.story}` takes them back",
+                    hint=f"to take them back: npol rollback {run.story} {self._connection.options}",
                 )
 
 

@@ -399,7 +399,7 @@ def test_an_incomplete_restore_keeps_the_journal_and_says_how_to_go_on(cluster, 
     custody.apply(policy())
     cluster.change(POLICIES, "shop", "deny-all", lambda p: p["spec"].update(OPEN))
 
-    with pytest.raises(RestoreIncomplete, match="npol recover --context test run-1"):
+    with pytest.raises(RestoreIncomplete, match="npol recover run-1 --context test"):
         custody.close()
 
     assert cluster.state()["journals"]

@@ -259,7 +259,7 @@ def dead_run(cluster, begin, monkeypatch):
 
 
 def test_a_stale_lock_is_named_with_the_way_out(begin, dead_run):
-    with pytest.raises(LockHeld, match="npol recover dead"):
+    with pytest.raises(LockHeld, match="npol recover dead --context test --kubeconfig "):
         begin()
 
 
