@@ -16,7 +16,7 @@ from harness.cluster.custody.rollback import plan_rollback
 from harness.cluster.custody.rollback import rollback as roll_back
 from harness.cluster.signals import Stop
 from harness.errors import ExitCode, InputError
-from harness.model.story import Story
+from harness.model.story import Step, Story
 from harness.plan import expand
 from harness.report.escape import safe
 from harness.report.summary import restore_line
