@@ -7,13 +7,14 @@ from typing import Annotated
 import typer
 
 from harness.cli import worlds
-from harness.cli.options import Context, Kubeconfig, Root
+from harness.cli.options import Context, Engine, Kubeconfig, Root
 from harness.errors import InputError, Position
 from harness.model.expectation import parse_expectation
 from harness.model.result import Cause
 from harness.model.story import Flow, Protocol, Story
 from harness.policy.asking import ask
 from harness.policy.describe import explain_policy
+from harness.policy.dialects import SPEC, Dialect
 from harness.policy.explain import Explanation, explain_flow
 from harness.policy.scenes import scenes
 from harness.policy.spelling import parse_flow
@@ -41,28 +42,37 @@ def explain(
     without: Annotated[
         list[str] | None, typer.Option("--without", metavar="POLICY", help="Also without these.")
     ] = None,
+    engine: Engine = None,
     context: Context = None,
     kubeconfig: Kubeconfig = None,
     root: Root = None,
 ) -> int:
     if story:
-        return _of_story(what, story, at, without or [], root)
+        return _of_story(what, story, at, without or [], root, worlds.spoken(engine) or SPEC)
     seen = worlds.of_paths(paths, root) if paths else worlds.of_cluster(kubeconfig, context)
+    dialect = worlds.spoken(engine) or seen.dialect
     if "->" in what:
         flow = parse_flow(seen.world, what)
-        _print(explain_flow(seen.world, flow, seen.dialect, without=without or ()))
+        _print(explain_flow(seen.world, flow, dialect, without=without or ()))
         return 0
     namespace, _, name = what.rpartition("/")
     policy = seen.world.policy(namespace or "default", name)
     if policy is None:
         known = ", ".join(map(str, seen.world.policies)) or "none"
         raise InputError(f"there is no policy {what}", hint=f"policies: {known}")
-    for line in explain_policy(seen.world, policy).lines:
+    for line in explain_policy(seen.world, policy, dialect).lines:
         typer.echo(_line(line))
     return 0
 
 
-def _of_story(what: str, file: str, at: str | None, without: list[str], root: str | None) -> int:
+def _of_story(
+    what: str,
+    file: str,
+    at: str | None,
+    without: list[str],
+    root: str | None,
+    dialect: Dialect,
+) -> int:
     told = load_story(file, root=root)
     by_name = {s.step: s for s in scenes(told)}
     step = at or list(by_name)[-1]
@@ -74,7 +84,7 @@ def _of_story(what: str, file: str, at: str | None, without: list[str], root: st
         raise InputError(asked.problem)
     typer.echo(f"after step {step!r}:")
     for traffic in asked.traffics:
-        _print(explain_flow(world, traffic, without=without))
+        _print(explain_flow(world, traffic, dialect, without=without))
     return 0
 
 

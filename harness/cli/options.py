@@ -13,6 +13,12 @@ Context = Annotated[
 Kubeconfig = Annotated[
     str | None, typer.Option("--kubeconfig", help="Path; default: $KUBECONFIG, ~/.kube/config.")
 ]
+Engine = Annotated[
+    str | None,
+    typer.Option(
+        "--engine", help="Whose reading, where engines differ by design; default: the cluster's."
+    ),
+]
 Peers = Annotated[str | None, typer.Option("--peers", help="File that overlays the story's peers.")]
 Root = Annotated[
     str | None, typer.Option("--root", help="Manifests must lie below it; default: the git top.")

@@ -14,7 +14,7 @@ from harness.cluster.objects import NAMESPACES
 from harness.errors import InputError
 from harness.model.story import Manifest
 from harness.policy.changes import build
-from harness.policy.dialects import SPEC, Dialect, dialect_of
+from harness.policy.dialects import BY_ENGINE, SPEC, Dialect, dialect_of
 from harness.policy.dns import with_dns
 from harness.policy.world import World
 from harness.story import find_root, load_manifests
@@ -41,6 +41,18 @@ def manifests(paths: Sequence[str], root: str | None = None) -> tuple[Manifest, 
 
 def of_paths(paths: Sequence[str], root: str | None = None) -> Seen:
     return Seen(world=with_dns(build(manifests(paths, root))))
+
+
+def spoken(engine: str | None) -> Dialect | None:
+    """
+    The dialect that `--engine` names; None without one.
+
+    Raises:
+        InputError: nothing was measured of such an engine.
+    """
+    if engine and engine not in BY_ENGINE:
+        raise InputError(f"no dialect of {engine!r} is known", hint=f"one of: {list(BY_ENGINE)}")
+    return BY_ENGINE[engine] if engine else None
 
 
 def of_cluster(kubeconfig: str | None, context: str | None, namespaces: Iterable[str] = ()) -> Seen:

@@ -26,7 +26,7 @@ def nearest(world: World, traffic: Traffic, dialect: Dialect = SPEC) -> list[Cau
     For a closed flow: what in the nearest rules does not fit, and what isolates each closed
     side. For an open one: the rules that allow it, or why no policy acts on it.
     """
-    return causes(world, evaluate(world, traffic, dialect))
+    return causes(world.as_read(dialect), evaluate(world, traffic, dialect))
 
 
 def causes(world: World, decision: Decision) -> list[Cause]:

@@ -11,7 +11,7 @@ from harness.policy.dialects import SPEC, Dialect
 from harness.policy.evaluate import decide
 from harness.policy.match import Path, fit_peer, fit_port
 from harness.policy.objects import Direction, Origin, Policy, Rule
-from harness.policy.scenes import Scene
+from harness.policy.scenes import Scene, read_by
 from harness.policy.world import World
 
 
@@ -73,7 +73,7 @@ def _key(origin: Origin, kind: str) -> _Key:
 def coverage(told: Iterable[Scene], dialect: Dialect = SPEC) -> Coverage:
     """The coverage of the policies of all scenes by the flows of all scenes."""
     tally = _Tally()
-    for scene in told:
+    for scene in read_by(dialect, told):
         for policy in scene.world.policies:
             tally.know(policy)
         for asked in scene.asked:

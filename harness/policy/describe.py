@@ -6,6 +6,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
 from harness.model.result import Cause
+from harness.policy.dialects import ENGINES, SPEC, Dialect
 from harness.policy.ends import Pod
 from harness.policy.misfits import namespaces_of, selected_pods
 from harness.policy.objects import Direction, PeerClause, Policy, Rule
@@ -28,7 +29,9 @@ class Described:
     """The effective policyTypes."""
 
 
-def explain_policy(world: World, policy: Policy, *, counted: bool = True) -> Described:
+def explain_policy(
+    world: World, policy: Policy, dialect: Dialect = SPEC, *, counted: bool = True
+) -> Described:
     """
     What a policy says, and what that means in this world.
 
@@ -37,18 +40,30 @@ def explain_policy(world: World, policy: Policy, *, counted: bool = True) -> Des
     chosen = world.select(policy.namespace, policy.selector)
     return Described(
         policy=str(policy),
-        lines=tuple(_lines(world, policy, chosen, counted)),
+        lines=tuple(_lines(world, policy, dialect, chosen, counted)),
         selects=tuple(map(str, chosen)),
-        directions=tuple(d.value for d in Direction if d in policy.directions),
+        directions=tuple(d.value for d in Direction if d in dialect.read(policy).directions),
     )
 
 
-def _lines(world: World, policy: Policy, chosen: Sequence[Pod], counted: bool) -> Iterator[Cause]:
+def _lines(
+    world: World, policy: Policy, dialect: Dialect, chosen: Sequence[Pod], counted: bool
+) -> Iterator[Cause]:
     who = "every pod" if not policy.selector else f"the pods with {spell(policy.selector)}"
     text = f"{policy} selects {who} in namespace {policy.namespace}: {_now(chosen, counted)}"
     yield Cause(text=text, at=policy.origin.at)
     for direction in Direction:
-        yield from _direction(world, policy, direction, counted)
+        yield from _direction(world, dialect.read(policy), direction, counted)
+        if direction not in policy.directions and (rules := policy.written(direction)):
+            yield Cause(text=_not_stated(direction, dialect), at=rules[0].origin.at)
+
+
+def _not_stated(direction: Direction, dialect: Dialect) -> str:
+    text = f"  its policyTypes do not name {direction.value}, although it has rules for it: "
+    if dialect.rules_outrank_types:
+        return f"{text}{dialect.name} goes by the rules"
+    others = ", ".join(e.name for e in ENGINES if e.rules_outrank_types)
+    return f"{text}they do nothing (on {others} they isolate)"
 
 
 def _direction(

@@ -10,6 +10,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from harness.policy.objects import Policy
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Dialect:
@@ -37,6 +39,10 @@ class Dialect:
     node_port_clients: tuple[str, ...] = ("client", "node", "replaced")
     """Which source a pod may see behind a NodePort: the client's own address, another node's,
     or one that is neither."""
+
+    def read(self, policy: Policy) -> Policy:
+        """A policy with the directions in force that they are for this engine."""
+        return policy.by_its_rules if self.rules_outrank_types else policy
 
 
 SPEC = Dialect(name="spec")
@@ -68,7 +74,7 @@ CILIUM = Dialect(
 ENGINES = (CALICO, CILIUM)
 """The measured engines: a prediction that differs between them depends on the dialect."""
 
-_BY_ENGINE = {
+BY_ENGINE = {
     "spec": SPEC,
     "calico": CALICO,
     "npol-lab": CALICO,
@@ -78,4 +84,4 @@ _BY_ENGINE = {
 
 def dialect_of(engine: str) -> Dialect:
     """The dialect of a detected engine; one that was never measured gets the specification's."""
-    return _BY_ENGINE.get(engine, SPEC)
+    return BY_ENGINE.get(engine, SPEC)

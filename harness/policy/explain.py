@@ -48,14 +48,15 @@ def explain_flow(
     `without` holds names `namespace/name`; one that is no policy here changes nothing.
     """
     decision = evaluate(world, traffic, dialect)
-    stages = tuple(_stages(world, decision, dialect))
+    read = world.as_read(dialect)
+    stages = tuple(_stages(read, decision, dialect))
     explanation = Explanation(
         flow=str(traffic),
         prediction=decision.prediction,
         dialect=dialect.name,
         stages=stages,
-        notes=tuple(_notes(decision, stages)),
-        remedies=() if decision.allowed else remedies(world, decision, dialect),
+        notes=(*_notes(decision, stages), *_by_their_rules(world, decision)),
+        remedies=() if decision.allowed else remedies(read, decision, dialect),
     )
     if not without:
         return explanation
@@ -121,3 +122,17 @@ def _notes(decision: Decision, stages: tuple[Stage, ...]) -> Iterator[str]:
     if decision.depends_on_dialect:
         said = ", ".join(f"{e} {_answer(a)}" for e, a in decision.by_engine.items())
         yield f"engines differ on this flow by design: {said}"
+
+
+def _by_their_rules(world: World, decision: Decision) -> tuple[str, ...]:
+    """Policies that isolate an end in a direction which their policyTypes do not name."""
+    sides = [s for p in decision.paths for s in p.sides if not s.exempt]
+    found = (
+        f"{policy} ({policy.origin}) isolates {side.direction.field}, which its policyTypes do "
+        f"not name: {decision.dialect} goes by the rules that it has"
+        for side in sides
+        for policy in side.isolating
+        if (written := world.policy(policy.namespace, policy.name))
+        and side.direction not in written.directions
+    )
+    return tuple(dict.fromkeys(found))

@@ -17,7 +17,7 @@ from harness.policy.decision import Decision
 from harness.policy.dialects import Dialect, dialect_of
 from harness.policy.diff import Difference, End, difference
 from harness.policy.ends import Place, Pod, Service, Traffic
-from harness.policy.evaluate import evaluate
+from harness.policy.evaluate import decide, evaluate
 from harness.policy.groups import PodGroup
 from harness.policy.remedy import lasting
 from harness.policy.scenes import Scene
@@ -70,6 +70,17 @@ def forecast(told: Sequence[Scene], engine: str) -> list[StepForecast]:
     return steps
 
 
+def foretell(asked: Asked, world: World, dialect: Dialect) -> bool | None:
+    """Whether a flow's expectation is met in a world, as one engine reads it; None: not known."""
+    names, packets, behind = (
+        [decide(world, t, dialect) for t in traffics]
+        for traffics in (asked.lookups, asked.traffics, asked.hops)
+    )
+    resolves = all(d.allowed is not False for d in names)
+    prediction = _prediction(asked, packets, behind, resolves=resolves)
+    return holds(asked.flow.expect.for_engine(dialect.name), prediction, resolves=resolves)
+
+
 def _flow(asked: Asked, world: World, dialect: Dialect, engine: str) -> FlowForecast:
     names, packets, behind = (
         [evaluate(world, t, dialect) for t in traffics]
@@ -83,7 +94,7 @@ def _flow(asked: Asked, world: World, dialect: Dialect, engine: str) -> FlowFore
         flow=asked.flow,
         prediction=prediction,
         holds=holds(expect, prediction, resolves=resolves),
-        causes=tuple(causes(world, telling[0])) if telling else (),
+        causes=tuple(causes(world.as_read(dialect), telling[0])) if telling else (),
         by_engine=any(d.depends_on_dialect for d in packets),
     )
 

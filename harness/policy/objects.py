@@ -124,8 +124,10 @@ class Policy:
 
     def rules(self, direction: Direction) -> tuple[Rule, ...]:
         """The rules in force: those of a direction outside `directions` mean nothing."""
-        if direction not in self.directions:
-            return ()
+        return self.written(direction) if direction in self.directions else ()
+
+    def written(self, direction: Direction) -> tuple[Rule, ...]:
+        """The rules as they stand in the manifest, in force or not."""
         return self.ingress if direction is Direction.INGRESS else self.egress
 
     @property

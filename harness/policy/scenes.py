@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Iterable
+from dataclasses import dataclass, replace
 
 from harness.model.story import Apply, Change, Delete, Flow, Label, Restore, Step, Story
 from harness.policy.asking import Asked, ask
 from harness.policy.changes import apply, delete, label
+from harness.policy.dialects import Dialect
 from harness.policy.dns import with_dns
 from harness.policy.world import World
 
@@ -38,6 +40,11 @@ def scenes(story: Story, start: World | None = None) -> list[Scene]:
         asked = tuple(ask(world, story, flow) for flow in flows[step.name])
         told.append(Scene(step=step.name, world=world, asked=asked))
     return told
+
+
+def read_by(dialect: Dialect, told: Iterable[Scene]) -> list[Scene]:
+    """The scenes with the directions in force that they are for an engine."""
+    return [replace(scene, world=scene.world.as_read(dialect)) for scene in told]
 
 
 def _default(story: Story) -> str:

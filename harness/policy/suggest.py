@@ -52,7 +52,7 @@ def suggest(world: World, dialect: Dialect = SPEC) -> Suggestion:
     For each isolated direction without a rule: one flow that it stops. Ports are those of the
     rules, else those that the target pods declare. Flows of unknown outcome are left out.
     """
-    world = with_dns(world)
+    world = with_dns(world).as_read(dialect)
     cast = Cast(world)
     flows: dict[tuple[str, str, int, Protocol], SuggestedFlow] = {}
     left_out: list[str] = []
@@ -149,7 +149,7 @@ def _traffics(
     if source == target:
         return
     for number, protocol in _ports(target, clauses):
-        service = _in_front(world, target, number, protocol)
+        service = in_front(world, target, number, protocol)
         yield Traffic(
             source=source,
             target=service[0] if service else target,
@@ -174,7 +174,7 @@ def _number(target: End, clause: PortClause) -> int | None:
     return clause.port
 
 
-def _in_front(
+def in_front(
     world: World, target: End, number: int, protocol: Protocol
 ) -> tuple[Service, int] | None:
     """The Service port that leads to a pod's port, if there is one."""

@@ -7,20 +7,22 @@ Each rule is a function of one noun's module; ids and severities are in `finding
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
+from dataclasses import replace
 
 from harness.policy.changes import apply
+from harness.policy.dialects import SPEC, Dialect
 from harness.policy.dns import with_dns
 from harness.policy.lint import blocks, dns, effect, ports, selectors, text, types
 from harness.policy.lint.findings import RULES, Finding, LintRule, Severity
 from harness.policy.lint.scope import Checked, Scope
-from harness.policy.reading import is_policy, parse_policy
-from harness.policy.source import Given, sources
+from harness.policy.reading import Reading, is_policy, parse_policy
+from harness.policy.source import Given, Source, sources
 from harness.policy.world import World
 
 __all__ = ["RULES", "Finding", "LintRule", "Severity", "lint"]
 
 _OF_TEXT = (text.refusals, text.no_namespace)
-_OF_SHAPE = (types.policy_types, types.empty_rules, blocks.host_bits)
+_OF_SHAPE = (types.empty_rules, blocks.host_bits)
 _OF_MEANING = (
     selectors.selects_no_pod,
     selectors.host_network_only,
@@ -35,7 +37,11 @@ _OF_MEANING = (
 
 
 def lint(
-    given: Iterable[Given], world: World | None = None, *, default_namespace: str = "default"
+    given: Iterable[Given],
+    world: World | None = None,
+    dialect: Dialect = SPEC,
+    *,
+    default_namespace: str = "default",
 ) -> list[Finding]:
     """
     Everything that is odd about the policies among these objects, in the order of the files.
@@ -44,16 +50,12 @@ def lint(
     that they are for. Where nothing is known of a namespace's pods, nothing is said of them.
     """
     found = list(sources(given))
-    policies = [
-        Checked(s, parse_policy(s, default_namespace=default_namespace))
-        for s in found
-        if is_policy(s)
-    ]
+    policies = [Checked(s, _read(s, dialect, default_namespace)) for s in found if is_policy(s)]
     valid = [c for c in policies if not c.reading.mistakes]
     rest = [s for s in found if not is_policy(s)]
     around = apply(world or World(), rest, default_namespace=default_namespace)
-    around = around.with_policies(c.policy for c in valid)
-    scope = Scope(with_dns(around), around)
+    around = around.as_read(dialect).with_policies(c.policy for c in valid)
+    scope = Scope(with_dns(around), around, dialect)
     findings = [*text.duplicate_keys(found), *text.same_names(policies)]
     for source in found:
         findings += text.wrong_api_version(source)
@@ -66,7 +68,13 @@ def lint(
     return sorted(findings, key=lambda f: _place(f, order))
 
 
+def _read(source: Source, dialect: Dialect, default_namespace: str) -> Reading:
+    reading = parse_policy(source, default_namespace=default_namespace)
+    return replace(reading, policy=dialect.read(reading.policy))
+
+
 def _of_one(scope: Scope, checked: Checked) -> Iterator[Finding]:
+    yield from types.policy_types(checked, scope.dialect)
     for rule in (*_OF_TEXT, *_OF_SHAPE):
         yield from rule(checked)
     if not checked.reading.mistakes:

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from harness.model.story import Protocol
-from harness.policy.dialects import SPEC
 from harness.policy.dns import PORT, dns_service, dns_traffic
 from harness.policy.ends import Pod
 from harness.policy.evaluate import decide
@@ -55,7 +54,7 @@ def _resolves(scope: Scope, policy: Policy, protocol: Protocol) -> bool | None:
     key = (pod.namespace, spell_labels(pod.labels), protocol)
     if key not in scope.resolves:
         traffic = dns_traffic(scope.world, pod, protocol)
-        decision = decide(scope.world, traffic, SPEC) if traffic else None
+        decision = decide(scope.world, traffic, scope.dialect) if traffic else None
         paths = decision.paths if decision else ()
         scope.resolves[key] = paths[0].egress.allowed if paths else None
     return scope.resolves[key]

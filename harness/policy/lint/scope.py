@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from functools import cached_property
 
 from harness.model.story import Protocol
+from harness.policy.dialects import SPEC, Dialect
 from harness.policy.ends import Pod
 from harness.policy.lint.findings import RULES, Finding
 from harness.policy.misfits import selected_pods
@@ -62,6 +63,8 @@ class Scope:
     """With the DNS that every cluster has."""
     seen: World
     """Without it, unless it was seen."""
+    dialect: Dialect = SPEC
+    """Whose reading the policies are in."""
 
     def knows_pods(self, namespaces: Iterable[str]) -> bool:
         """Whether any pod of these namespaces was seen."""

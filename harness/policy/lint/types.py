@@ -4,16 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 
+from harness.policy.dialects import ENGINES, Dialect
 from harness.policy.lint.findings import Finding
 from harness.policy.lint.scope import Checked
 from harness.policy.objects import Direction
 from harness.policy.source import items, mapping
 
 
-def policy_types(checked: Checked) -> Iterator[Finding]:
+def policy_types(checked: Checked, dialect: Dialect) -> Iterator[Finding]:
     spec = checked.source.spec
     if items(spec.get("policyTypes")):
-        yield from _contradictions(checked)
+        yield from _contradictions(checked, dialect)
         return
     effective = ", ".join(d.value for d in Direction if d in checked.policy.directions)
     has = {d for d in Direction if items(spec.get(d.field))}
@@ -29,14 +30,22 @@ def policy_types(checked: Checked) -> Iterator[Finding]:
         yield checked.finding("NP030", ("spec",), message, f"write policyTypes: [{effective}]")
 
 
-def _contradictions(checked: Checked) -> Iterator[Finding]:
+def _contradictions(checked: Checked, dialect: Dialect) -> Iterator[Finding]:
     spec = checked.source.spec
+    stated = items(spec.get("policyTypes"))
     for direction in Direction:
-        if items(spec.get(direction.field)) and direction not in checked.policy.directions:
-            message = f"these rules do nothing: policyTypes does not name {direction.value}"
+        if items(spec.get(direction.field)) and direction.value not in stated:
+            message = f"{_effect(dialect)}: policyTypes does not name {direction.value}"
             fix = f"add {direction.value} to policyTypes, or take the rules away"
             path = ("spec", direction.field)
             yield checked.finding("NP031", path, message, fix, at_key=True)
+
+
+def _effect(dialect: Dialect) -> str:
+    if dialect.rules_outrank_types:
+        return f"{dialect.name} isolates by these rules, and other engines ignore them"
+    others = ", ".join(e.name for e in ENGINES if e.rules_outrank_types)
+    return f"these rules do nothing (on {others} they isolate)"
 
 
 def empty_rules(checked: Checked) -> Iterator[Finding]:
