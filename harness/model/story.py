@@ -203,7 +203,8 @@ class PodSettings:
 
     image: str = "docker.io/nicolaka/netshoot:v0.15"
     pull_secrets: tuple[str, ...] = ()
-    requests: Mapping[str, str] = field(default_factory=lambda: {"cpu": "10m", "memory": "32Mi"})
+    requests: Mapping[str, str] = field(default_factory=dict)
+    """What is limited and not requested is requested as 0: there is room on every node."""
     limits: Mapping[str, str] = field(default_factory=lambda: {"cpu": "500m", "memory": "256Mi"})
     tolerations: tuple[Mapping[str, Any], ...] = ()
     annotations: Mapping[str, str] = field(default_factory=dict)

@@ -148,7 +148,7 @@ def _container(peer: Peer, settings: PodSettings, deadline: int) -> Obj:
                 "valueFrom": {"fieldRef": {"fieldPath": "metadata.uid"}},
             }
         ],
-        "resources": {"requests": dict(settings.requests), "limits": dict(settings.limits)},
+        "resources": _resources(settings),
         "securityContext": {
             "allowPrivilegeEscalation": False,
             "readOnlyRootFilesystem": True,
@@ -156,6 +156,16 @@ def _container(peer: Peer, settings: PodSettings, deadline: int) -> Obj:
         },
         "volumeMounts": [{"name": "tmp", "mountPath": "/tmp"}],
     }
+
+
+def _resources(settings: PodSettings) -> Obj:
+    """
+    Nothing is requested, unless the settings do: a node that is full takes the pod, and no pod
+    of a lower priority has to go for it. It is written down, because a request that is left out
+    becomes as large as its limit, and a quota counts only what is written.
+    """
+    nothing = dict.fromkeys(settings.limits, "0")
+    return {"requests": nothing | dict(settings.requests), "limits": dict(settings.limits)}
 
 
 def _placed(node: str) -> Obj:

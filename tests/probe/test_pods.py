@@ -87,6 +87,23 @@ def test_it_ends_by_itself():
     assert spec["terminationGracePeriodSeconds"] == 1
 
 
+@pytest.mark.parametrize(
+    ("settings", "requests"),
+    [
+        pytest.param(PodSettings(), {"cpu": "0", "memory": "0"}, id="nothing-set"),
+        pytest.param(PodSettings(limits={"cpu": "1"}), {"cpu": "0"}, id="another-limit"),
+        pytest.param(
+            PodSettings(requests={"cpu": "20m"}), {"cpu": "20m", "memory": "0"}, id="one-set"
+        ),
+    ],
+)
+def test_it_requests_nothing_so_that_it_fits_on_a_full_node(settings, requests):
+    """Left out, a request is as large as the limit (Kubernetes docs, "Resource Management")."""
+    (container,) = pod(settings=settings)["spec"]["containers"]
+
+    assert container["resources"] == {"requests": requests, "limits": dict(settings.limits)}
+
+
 def test_no_mesh_puts_a_sidecar_into_it():
     annotations = pod()["metadata"]["annotations"]
 
@@ -145,7 +162,8 @@ def test_settings_are_the_users():
     (container,) = made["spec"]["containers"]
 
     assert container["image"] == "registry.test/tools:1"
-    assert container["resources"] == {"requests": {"cpu": "1m"}, "limits": {"memory": "1Gi"}}
+    assert container["resources"]["requests"]["cpu"] == "1m"
+    assert container["resources"]["limits"] == {"memory": "1Gi"}
     assert made["spec"]["imagePullSecrets"] == [{"name": "regcred"}]
     assert made["spec"]["tolerations"] == [{"key": "dedicated", "operator": "Exists"}]
     assert made["metadata"]["annotations"]["policy.test/exempt"] == "yes"

@@ -99,7 +99,7 @@ def test_what_defaults_leave_out_keeps_its_default(story):
 
     assert defaults.pod.image.endswith("netshoot:v0.15")
     assert defaults.pod.limits == {"cpu": "1"}
-    assert defaults.pod.requests == {"cpu": "10m", "memory": "32Mi"}
+    assert defaults.pod.requests == {}
     assert (defaults.settle.within, defaults.settle.stable, defaults.settle.quiet) == (
         None,
         2,

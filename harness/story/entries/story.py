@@ -73,7 +73,7 @@ class PodEntry(Entry, title="pod"):
 
     image: Image = Field("", description="The image; netshoot by default.")
     pull_secrets: list[ObjectName] = Field([], description="Secrets to pull the image with.")
-    requests: dict[str, str] = Field({}, description="Resource requests: cpu, memory.")
+    requests: dict[str, str] = Field({}, description="Resource requests; 0 by default.")
     limits: dict[str, str] = Field({}, description="Resource limits: cpu, memory.")
     tolerations: list[dict[str, Any]] = Field([], description="Tolerations, as in a pod's spec.")
     annotations: dict[str, str] = Field({}, description="Annotations on every debug pod.")

@@ -9,11 +9,12 @@ import pytest
 
 from harness.cluster.objects import DEPLOYMENTS, ENDPOINT_SLICES, NODES, PODS, Ref
 from harness.errors import NpolError, Position, Refused
+from harness.lab.registry.quantity import amount
 from harness.model.expectation import Outcome
 from harness.model.probe import Probe, ProbeKind
 from harness.model.story import Peer, PodSettings
 from harness.probe.pods import RUN
-from tests.live.conftest import wait_until
+from tests.live.conftest import stop, wait_until
 from tests.live.probe.conftest import IMAGES, connect_probe, deny, pod, server, service
 
 pytestmark = pytest.mark.live
@@ -114,6 +115,36 @@ def test_a_pod_that_fits_nowhere_is_told_with_the_schedulers_words(place):
     with pytest.raises(Refused, match=r"Unschedulable: .*nodes are available"):
         begin(place.sources(peer(place), settings=settings))
     assert debug_pods(place) == []
+
+
+def test_a_node_without_any_cpu_left_takes_them(place):
+    node = next(n for n in place.connection.list(NODES) if not n["spec"].get("taints"))
+    name = node["metadata"]["name"]
+    if node["status"]["nodeInfo"]["containerRuntimeVersion"].startswith("npol-lab"):
+        pytest.skip("the lab does not count CPUs")
+    filler = sleeper(place, "filler")
+    filler["spec"]["nodeSelector"] = {"kubernetes.io/hostname": name}
+    (container,) = filler["spec"]["containers"]
+    container["resources"] = {"requests": {"cpu": f"{free_cpu(place, node)}m"}}
+    full = place.start(filler)
+    try:
+        with place.sources(peer(place, node=name)) as sources:
+            assert sources.pod("web").node == name
+        asking = PodSettings(requests={"cpu": "10m"})
+        with pytest.raises(Refused, match="Insufficient cpu"):
+            begin(place.sources(peer(place, node=name), settings=asking))
+    finally:
+        stop(place.connection, full)
+    assert debug_pods(place) == []
+
+
+def free_cpu(place, node):
+    """Thousandths of a CPU that no pod of a node has requested."""
+    pods = place.connection.list(PODS, fields=f"spec.nodeName={node['metadata']['name']}")
+    there = [p for p in pods if p["status"].get("phase") not in ("Succeeded", "Failed")]
+    specs = [c["resources"] for p in there for c in p["spec"]["containers"]]
+    taken = sum(amount((r.get("requests") or {}).get("cpu", 0)) for r in specs)
+    return int(1000 * (amount(node["status"]["allocatable"]["cpu"]) - taken))
 
 
 def test_a_service_that_publishes_what_is_not_ready_is_refused(place):
