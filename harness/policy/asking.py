@@ -41,6 +41,10 @@ class Asked:
         """Whether its names resolve; True where none is looked up."""
         return both(decide(world, t, dialect).allowed for t in self.lookups)
 
+    def resolves(self, world: World, dialect: Dialect = SPEC) -> bool | None:
+        """Whether its names resolve; True where none is looked up."""
+        return both(decide(world, t, dialect).allowed for t in self.lookups)
+
     @property
     def every_traffic(self) -> tuple[Traffic, ...]:
         """All packets that it sets off."""
@@ -50,19 +54,31 @@ class Asked:
         """Whether what it sets off passes: where not, a proxy answers 502 or 504."""
         return both(decide(world, t, dialect).allowed for t in self.hops)
 
+    def beyond(self, world: World, dialect: Dialect = SPEC) -> bool | None:
+        """Whether what it sets off passes: where not, a proxy answers 502 or 504."""
+        return both(decide(world, t, dialect).allowed for t in self.hops)
+
 
 def ask(world: World, story: Story, flow: Flow) -> Asked:
     """A flow of a story in a world; a look-up is its packets to the cluster's DNS."""
     source = story.peers[flow.source]
-    starts = list(_sources(world, source))
+    starts = list(askers(world, source))
     if not starts:
         return Asked(flow=flow, problem=f"no pod here is peer {source.name!r}")
     if flow.kind is FlowKind.DNS:
         found = (dns_traffic(world, start, flow.protocol) for start in starts)
         return Asked(flow=flow, traffics=tuple(t for t in found if t))
     target = story.peers[flow.target]
+    if problem := _not_here(world, target):
+        return Asked(flow=flow, problem=problem)
     traffics = tuple(
-        Traffic(source=_placed(s, source, t), target=t, port=port, protocol=flow.protocol)
+        Traffic(
+            source=_placed(s, source, t),
+            target=t,
+            port=port,
+            protocol=flow.protocol,
+            family=_family(target),
+        )
         for s in starts
         for t, port in _targets(world, target, flow)
     )
@@ -89,11 +105,12 @@ def _lookups(world: World, starts: list[End], target: Peer, flow: Flow) -> tuple
     return tuple(t for t in found if t)
 
 
-def _sources(world: World, peer: Peer) -> Iterator[End]:
+def askers(world: World, peer: Peer) -> Iterator[End]:
+    """What asks for a peer: a place, its running pods, or a debug pod."""
     if peer.external or peer.address:
         yield _place(peer)
     elif peer.workload or peer.pod:
-        yield from _pods(world, peer)
+        yield from pods_of(world, peer)
     else:
         yield debug_pod(peer)
 
@@ -119,6 +136,10 @@ def _placed(source: End, peer: Peer, target: End | Service) -> End:
     return source
 
 
+def _family(target: Peer) -> int:
+    return next((a.version for a in _place(target).addresses), 4)
+
+
 def _place(peer: Peer) -> Place:
     addresses = (ipaddress.ip_address(peer.address),) if peer.address else ()
     return Place(name=peer.external or peer.name, addresses=addresses)
@@ -133,11 +154,23 @@ def _targets(world: World, peer: Peer, flow: Flow) -> Iterator[tuple[End | Servi
         elif service:
             yield service, flow.port
     elif peer.external or peer.address:
-        place = _place(peer)
-        owner = world.owner(place.addresses[0]) if place.addresses else None
-        yield owner or place, flow.port
+        yield _at_address(world, _place(peer)), flow.port
     else:
-        yield from ((pod, flow.port) for pod in _pods(world, peer))
+        yield from ((pod, flow.port) for pod in pods_of(world, peer))
+
+
+def _at_address(world: World, place: Place) -> End | Service:
+    """Whatever has a place's address: an address may as well be a pod's, or a ClusterIP."""
+    found = (world.owner(a) or world.service_at(a) for a in place.addresses)
+    return next((f for f in found if f), place)
+
+
+def _not_here(world: World, target: Peer) -> str:
+    """Why nothing is known of an address; "" where something has it, or where it is outside."""
+    found = _at_address(world, place := _place(target))
+    if isinstance(found, Place) and any(map(world.looks_like_a_service, place.addresses)):
+        return f"{target.address} lies among the ClusterIPs, and no Service known here has it"
+    return ""
 
 
 def _behind(world: World, service: Service, flow: Flow) -> Iterator[tuple[Pod, int]]:
@@ -147,7 +180,7 @@ def _behind(world: World, service: Service, flow: Flow) -> Iterator[tuple[Pod, i
             yield pod, number
 
 
-def _pods(world: World, peer: Peer) -> Iterator[Pod]:
+def pods_of(world: World, peer: Peer) -> Iterator[Pod]:
     """The pods that a peer names by workload, by name or by labels."""
     for pod in world.pods_in(peer.namespace):
         named = not peer.pod or pod.name == peer.pod

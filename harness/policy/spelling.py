@@ -10,6 +10,7 @@ from collections.abc import Iterator
 from harness.errors import InputError
 from harness.model.story import Protocol
 from harness.policy.ends import End, Place, Pod, Service, Traffic
+from harness.policy.objects import Address
 from harness.policy.world import World
 
 _FLOW = re.compile(r"\s*(\S.*?)\s*->\s*(\S.*?):(\d+)(?:/(tcp|udp|sctp))?\s*", re.IGNORECASE)
@@ -42,16 +43,24 @@ def parse_flow(world: World, text: str) -> Traffic:
         target=target,
         port=port,
         protocol=Protocol((match[4] or "tcp").lower()),
-        family=_family(source, target),
+        family=_family(match[1], match[2]),
     )
 
 
-def _family(*ends: End | Service) -> int:
-    places = [e for e in ends if isinstance(e, Place) and e.addresses]
-    return places[0].addresses[0].version if places else 4
+def _address_in(text: str) -> Address | None:
+    try:
+        return ipaddress.ip_address(text.strip("[]"))
+    except ValueError:
+        return None
+
+
+def _family(*ends: str) -> int:
+    return next((a.version for a in map(_address_in, ends) if a), 4)
 
 
 def _service(world: World, text: str) -> Service | None:
+    if address := _address_in(text):
+        return world.service_at(address)
     namespace, _, name = text.partition("/")
     return world.service(namespace, name)
 
@@ -79,11 +88,16 @@ def _node(world: World, name: str) -> End:
 
 
 def _address(world: World, text: str) -> End:
-    try:
-        address = ipaddress.ip_address(text.strip("[]"))
-    except ValueError:
-        raise InputError(f"{text!r} is no end of a flow", hint=_HOW) from None
-    return world.owner(address) or Place(name=str(address), addresses=(address,))
+    address = _address_in(text)
+    if address is None:
+        raise InputError(f"{text!r} is no end of a flow", hint=_HOW)
+    owner = world.owner(address)
+    if owner is None and world.looks_like_a_service(address):
+        raise InputError(
+            f"{address} lies among the ClusterIPs, and no Service known here has it",
+            hint="name the Service, or its pods",
+        )
+    return owner or Place(name=str(address), addresses=(address,))
 
 
 def _pods(world: World, namespace: str, name: str) -> Iterator[Pod]:

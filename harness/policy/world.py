@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ipaddress
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from functools import cached_property
@@ -21,6 +22,9 @@ from harness.policy.objects import Address, Direction, Policy
 from harness.policy.others import OtherPolicy
 from harness.policy.reading import Reading
 from harness.selectors import Selector, matches, spell
+
+NEAR = {4: 16, 6: 112}
+"""Prefix lengths, by family, that Service networks of clusters rarely stay below."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -126,6 +130,19 @@ class World:
         """The pod or node behind an address; host-network pods count as their node."""
         return self._owners.get(address)
 
+    def service_at(self, address: Address) -> Service | None:
+        """The Service that answers at a ClusterIP."""
+        return self._services_by_address.get(address)
+
+    def looks_like_a_service(self, address: Address) -> bool:
+        """
+        Whether an address that nobody here has lies beside ClusterIPs that are known.
+
+        Clusters give Services a network of their own; how large it is, manifests do not say.
+        """
+        near = ipaddress.ip_network((address, NEAR[address.version]), strict=False)
+        return any(known in near for known in self._services_by_address)
+
     def without_policies(self, names: Iterable[str]) -> World:
         """The world without the policies `namespace/name`."""
         gone = set(names)
@@ -177,6 +194,10 @@ class World:
     @cached_property
     def _services_by_key(self) -> dict[tuple[str, str], Service]:
         return {(s.namespace, s.name): s for s in self.services}
+
+    @cached_property
+    def _services_by_address(self) -> dict[Address, Service]:
+        return {address: service for service in self.services for address in service.addresses}
 
     @cached_property
     def _services_by_namespace(self) -> dict[str, list[Service]]:

@@ -14,7 +14,12 @@ PEERS = {
     "b": Peer(name="b", at=AT, namespace="x", service="b"),
     "far": Peer(name="far", at=AT, namespace="z", labels={"app": "a"}),
     "pods": Peer(name="pods", at=AT, namespace="x", labels={"app": "b"}, service="both"),
+    "tool": Peer(name="tool", at=AT, namespace="x", labels={"run": "tool"}),
     "partner": Peer(name="partner", at=AT, address="203.0.113.9"),
+    "partner6": Peer(name="partner6", at=AT, address="2001:db8::9"),
+    "cluster-ip": Peer(name="cluster-ip", at=AT, address="10.96.0.2"),
+    "unread": Peer(name="unread", at=AT, address="10.96.44.3"),
+    "one-pod": Peer(name="one-pod", at=AT, address="10.0.0.3"),
     "nobody": Peer(name="nobody", at=AT, namespace="x", workload="deployment/none"),
 }
 
@@ -29,7 +34,7 @@ def given():
 
 
 def flow(text, expect="allow"):
-    """`a -> b:8080/tcp`, or `a ? name` for a look-up."""
+    """`a -> b:8080/tcp`, `a -> b:8080 deny`, or `a ? name` for a look-up."""
     source, lookup, name = text.partition(" ? ")
     if lookup:
         return Flow(
@@ -40,6 +45,8 @@ def flow(text, expect="allow"):
             protocol=Protocol.UDP,
             expect=parse_expectation(expect),
         )
+    if text.endswith(" deny"):
+        text, expect = text.removesuffix(" deny"), "deny"
     source, target = text.split(" -> ")
     target, _, port = target.partition(":")
     number, _, protocol = port.partition("/")

@@ -23,6 +23,7 @@ WORLD = world_with(policy("p", "{podSelector: {matchLabels: {tier: c}}}"))
         ("node/n1 -> x/a:80", "node n1 -> x/a:80/tcp"),
         ("x/a -> 203.0.113.9:443", "x/a -> 203.0.113.9:443/tcp"),
         ("x/a -> 10.0.1.1:80", "x/a -> z/a:80/tcp"),
+        ("x/a -> 10.96.0.3:8080", "x/a -> x/both:8080/tcp"),
         ("x/a -> [2001:db8::9]:443", "x/a -> 2001:db8::9:443/tcp"),
     ],
 )
@@ -39,6 +40,7 @@ def test_service_wins_over_a_pod_of_its_name_as_a_target():
 
 def test_family_is_that_of_the_address():
     assert parse_flow(WORLD, "x/a -> [2001:db8::9]:443").family == 6
+    assert parse_flow(WORLD, "x/a -> [fd00::2]:3001").family == 6
 
 
 @pytest.mark.parametrize(
@@ -48,6 +50,7 @@ def test_family_is_that_of_the_address():
         ("x/a -> x/b", "'x/a -> x/b' is no flow"),
         ("x/aa -> x/b:80", "did you mean x/a?"),
         ("node/n9 -> x/b:80", "known: n1, n2, cp"),
+        ("x/a -> 10.96.44.3:80", "no Service known here has it"),
         ("somewhere -> x/b:80", "is no end of a flow"),
         ("x/a -> x/b:99999", "99999 is no port"),
     ],
