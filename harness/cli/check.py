@@ -4,24 +4,31 @@ from __future__ import annotations
 
 import enum
 import json
-from collections.abc import Iterator, Sequence
+import re
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
 from harness import __version__
 from harness.cli import worlds
-from harness.cli.options import Context, Kubeconfig, Root
+from harness.cli.check_lab import print_lab_mutation
+from harness.cli.options import Context, Engine, Kubeconfig, Root
+from harness.errors import InputError
 from harness.model.story import Apply, Manifest, Story
 from harness.policy.coverage import coverage
+from harness.policy.dialects import CALICO, Dialect
 from harness.policy.lint import Finding, Severity, lint
-from harness.policy.mutate import mutate
+from harness.policy.mutate import Result, mutate
 from harness.policy.sarif import github_annotations, sarif
 from harness.policy.scenes import scenes
 from harness.policy.world import World
 from harness.report.escape import safe
 from harness.story import load_story
+
+_PLAIN = re.compile(r"(?!(?i:true|false|null|yes|no|on|off)$)[A-Za-z][\w./-]*( [a-z]+)*")
+"""Text that YAML takes for text without quotes."""
 
 
 class Format(enum.StrEnum):
@@ -43,19 +50,33 @@ def check(
     mutated: Annotated[
         bool, typer.Option("--mutate", help="Would the stories notice a changed policy?")
     ] = False,
+    lab: Annotated[
+        bool, typer.Option("--lab", help="With --mutate: by packets in a lab, not by prediction.")
+    ] = False,
+    most: Annotated[
+        int, typer.Option("--most", min=1, help="With --lab: how many mutants of a story to try.")
+    ] = 20,
+    engine: Engine = None,
     context: Context = None,
     kubeconfig: Kubeconfig = None,
     root: Root = None,
 ) -> int:
+    if lab and not mutated:
+        raise InputError("--lab says how mutants are tried", hint="add --mutate")
     stories = [load_story(file, root=root) for file in _story_files(paths)]
     objects = _manifests(paths, stories, root)
-    world = worlds.of_cluster(kubeconfig, context).world if context else World()
-    findings = lint(objects, world)
+    seen = worlds.of_cluster(kubeconfig, context) if context else worlds.Seen(world=World())
+    dialect = worlds.spoken(engine) or seen.dialect
+    findings = lint(objects, seen.world, dialect)
     _print(findings, shape)
     worst = 1 if any(f.severity is Severity.ERROR for f in findings) else 0
     if covered:
-        _print_coverage(stories)
-    return max(worst, _print_mutation(stories) if mutated else 0)
+        _print_coverage(stories, dialect)
+    if mutated:
+        reader = worlds.spoken(engine) or CALICO
+        survived = print_lab_mutation(stories, most) if lab else _print_mutation(stories, reader)
+        return max(worst, survived)
+    return worst
 
 
 def _story_files(paths: Sequence[str]) -> Iterator[str]:
@@ -91,26 +112,48 @@ def _print(findings: Sequence[Finding], shape: Format) -> None:
         typer.echo(f"{len(findings)} finding(s)")
 
 
-def _print_coverage(stories: Sequence[Story]) -> None:
-    found = coverage(scene for story in stories for scene in scenes(story))
+def _print_coverage(stories: Sequence[Story], dialect: Dialect) -> None:
+    found = coverage((scene for story in stories for scene in scenes(story)), dialect)
     for item in found.uncovered:
         typer.echo(safe(f"{item.origin}: no flow exercises this {item.kind}: {item.what}"))
     total = len(found.items)
     typer.echo(f"coverage: {total - len(found.uncovered)} of {total} items, {found.share:.0%}")
 
 
-def _print_mutation(stories: Sequence[Story]) -> int:
+def _print_mutation(stories: Sequence[Story], dialect: Dialect) -> int:
     survivors = 0
     for story in stories:
-        found = mutate(scenes(story))
+        found = mutate(story, dialect)
         survivors += len(found.survivors)
-        for result in found.survivors:
-            typer.echo(safe(f"survived: {result.mutant}"))
-            typer.echo(safe(f"  add {result.hint}"))
-        noticed = sum(bool(r.noticed_by) for r in found.results)
+        for result in found.results:
+            for line in _told(result):
+                typer.echo(safe(line))
         typer.echo(
-            f"mutation of {story.name}: {noticed} of {len(found.results)} noticed, "
-            f"{len(found.survivors)} survived, "
-            f"{sum(r.equivalent for r in found.results)} make no difference"
+            f"mutation of {story.name}: {len(found.noticed)} of {len(found.results)} noticed, "
+            f"{len(found.survivors)} survived, {len(found.unproven)} not provable, "
+            f"{len(found.equivalent)} make no difference"
         )
     return 1 if survivors else 0
+
+
+def _told(result: Result) -> Iterator[str]:
+    if result.add:
+        yield f"survived: {result.mutant}"
+        yield f"  add to step {result.add.step!r}: - {_flow_style(result.add.flow)}"
+        if result.add.open_in:
+            first = {**result.add.flow, "expect": "refused"}
+            yield f"  and to step {result.add.open_in!r}: - {_flow_style(first)}"
+        for name, entry in result.add.peers.items():
+            yield f"  with the peer {name}: {_flow_style(entry)}"
+    elif result.unproven:
+        yield f"not provable: {result.mutant}: {result.unproven}"
+    elif result.equivalent:
+        yield f"no difference: {result.mutant}: every flow between what is here stays as it was"
+
+
+def _flow_style(value: Any) -> str:
+    """As people write it on one line of YAML."""
+    if isinstance(value, Mapping):
+        return "{" + ", ".join(f"{k}: {_flow_style(v)}" for k, v in value.items()) + "}"
+    text = str(value)
+    return text if _PLAIN.fullmatch(text) or isinstance(value, int) else json.dumps(text)

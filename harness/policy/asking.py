@@ -41,18 +41,10 @@ class Asked:
         """Whether its names resolve; True where none is looked up."""
         return both(decide(world, t, dialect).allowed for t in self.lookups)
 
-    def resolves(self, world: World, dialect: Dialect = SPEC) -> bool | None:
-        """Whether its names resolve; True where none is looked up."""
-        return both(decide(world, t, dialect).allowed for t in self.lookups)
-
     @property
     def every_traffic(self) -> tuple[Traffic, ...]:
         """All packets that it sets off."""
         return (*self.lookups, *self.traffics, *self.hops)
-
-    def beyond(self, world: World, dialect: Dialect = SPEC) -> bool | None:
-        """Whether what it sets off passes: where not, a proxy answers 502 or 504."""
-        return both(decide(world, t, dialect).allowed for t in self.hops)
 
     def beyond(self, world: World, dialect: Dialect = SPEC) -> bool | None:
         """Whether what it sets off passes: where not, a proxy answers 502 or 504."""

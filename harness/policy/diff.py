@@ -33,6 +33,8 @@ class Difference:
     ports: tuple[str, ...]
     example: Traffic
     """One flow of it, in the later world."""
+    numbers: tuple[Port, ...] = ()
+    """The ports as numbers; one stands for all that no policy names."""
 
     def __str__(self) -> str:
         word = "opens" if self.opens else "closes"
@@ -46,13 +48,13 @@ class _Found:
 
     all_ports: int
     ends: dict[tuple[bool, str, str], tuple[End, End]] = field(default_factory=dict)
-    ports: dict[tuple[bool, str, str], list[str]] = field(default_factory=dict)
+    ports: dict[tuple[bool, str, str], dict[str, Port]] = field(default_factory=dict)
     examples: dict[tuple[bool, str, str], Traffic] = field(default_factory=dict)
 
     def add(self, opens: bool, ends: tuple[End, End], spelled: str, port: Port) -> None:
         key = (opens, str(ends[0]), str(ends[1]))
         self.ends[key] = ends
-        self.ports.setdefault(key, []).append(spelled)
+        self.ports.setdefault(key, {})[spelled] = port
         if key not in self.examples or not _listens(self.examples[key]):
             self.examples[key] = _example(ends, port)
 
@@ -69,6 +71,7 @@ class _Found:
                 target=self.ends[keys[0]][1],
                 ports=ports,
                 example=self.examples[keys[0]],
+                numbers=tuple(self.ports[keys[0]].values()),
             )
             for (opens, _, ports), keys in lines.items()
         )

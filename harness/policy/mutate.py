@@ -1,6 +1,6 @@
 """
-Would the stories notice? Each policy is changed in one place, in prediction, and a flow of some
-step must change its answer. What no flow notices survives, with the flow that would notice it.
+Would the stories notice? Each policy is changed in one place, in prediction, and the expectation
+of some flow must no longer be met. What no flow notices survives, with a flow that would.
 """
 
 from __future__ import annotations
@@ -8,12 +8,14 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 
+from harness.model.story import Story
 from harness.policy.asking import Asked
-from harness.policy.dialects import SPEC, Dialect
-from harness.policy.diff import Difference, difference
+from harness.policy.dialects import CALICO, Dialect
+from harness.policy.forecast import foretell
 from harness.policy.mutants import Mutant, mutants
 from harness.policy.objects import Policy
-from harness.policy.scenes import Scene
+from harness.policy.scenes import Scene, read_by, scenes
+from harness.policy.witness import Witness, Witnesses
 from harness.policy.world import World
 
 
@@ -22,71 +24,68 @@ class Result:
     """
     What became of one mutant.
 
-    Without `noticed_by` it survived: `add` is a flow that tells the two apart, in `step`;
-    without one the mutant is `equivalent`: no flow between the pods at hand, or with the
-    outside, could tell.
+    It was noticed, or it survived and `add` would notice it; or it is not `provable`: it does
+    change flows, but none that packets could prove; else it makes no difference at all to the
+    pods at hand and the story's peers.
     """
 
     mutant: Mutant
+    noticed_in: str = ""
+    """The step of the flow that noticed it."""
     noticed_by: str = ""
-    """`step: flow`."""
-    add: Difference | None = None
-    step: str = ""
-
-    @property
-    def hint(self) -> str:
-        """The flow to add, in words; "" where none is needed or none would help."""
-        if self.add is None:
-            return ""
-        expect = "allow" if self.add.opens else "deny"
-        return f"in step {self.step!r}: {self.add.example}, expect {expect}"
+    """The name of that flow."""
+    add: Witness | None = None
+    unproven: str = ""
+    """Why packets cannot prove it."""
 
     @property
     def survived(self) -> bool:
-        return not self.noticed_by and self.add is not None
+        return self.add is not None
 
     @property
     def equivalent(self) -> bool:
-        return not self.noticed_by and self.add is None
+        return not (self.noticed_by or self.add or self.unproven)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Mutation:
-    """All mutants of all policies of the scenes."""
+    """All mutants of all policies of a story."""
 
     results: tuple[Result, ...]
+
+    @property
+    def noticed(self) -> tuple[Result, ...]:
+        return tuple(r for r in self.results if r.noticed_by)
 
     @property
     def survivors(self) -> tuple[Result, ...]:
         return tuple(r for r in self.results if r.survived)
 
     @property
+    def unproven(self) -> tuple[Result, ...]:
+        return tuple(r for r in self.results if r.unproven)
+
+    @property
+    def equivalent(self) -> tuple[Result, ...]:
+        return tuple(r for r in self.results if r.equivalent)
+
+    @property
     def score(self) -> float:
         """Noticed mutants among those that could be noticed; 1 where there are none."""
-        noticed = sum(bool(r.noticed_by) for r in self.results)
-        return noticed / (noticed + len(self.survivors)) if self.results else 1.0
+        could = len(self.noticed) + len(self.survivors)
+        return len(self.noticed) / could if could else 1.0
 
 
-def mutate(told: Sequence[Scene], dialect: Dialect = SPEC) -> Mutation:
-    """Try every mutant of every policy that some scene has in force."""
-    answers = [[_answers(a, scene.world, dialect) for a in scene.asked] for scene in told]
-    results = [
-        _try(mutant, told, answers, dialect)
-        for policy in _policies(told)
-        for mutant in mutants(policy)
-    ]
-    return Mutation(results=tuple(results))
-
-
-_Answers = tuple[bool | None, bool | None, bool | None]
-
-
-def _answers(asked: Asked, world: World, dialect: Dialect) -> _Answers:
-    return (
-        asked.answer(world, dialect),
-        asked.resolves(world, dialect),
-        asked.beyond(world, dialect),
+def mutate(story: Story, dialect: Dialect = CALICO) -> Mutation:
+    """Try every mutant of every policy that some step of a story has in force."""
+    told = read_by(dialect, scenes(story))
+    trial = _Trial(
+        told=told,
+        met=[[foretell(a, scene.world, dialect) for a in scene.asked] for scene in told],
+        witnesses=Witnesses(story, told, dialect),
+        dialect=dialect,
     )
+    return Mutation(results=tuple(trial.of(m) for p in _policies(told) for m in mutants(p)))
 
 
 def _policies(told: Iterable[Scene]) -> list[Policy]:
@@ -97,37 +96,47 @@ def _policies(told: Iterable[Scene]) -> list[Policy]:
     return found
 
 
-def _try(
-    mutant: Mutant,
-    told: Sequence[Scene],
-    answers: Sequence[Sequence[_Answers]],
-    dialect: Dialect,
-) -> Result:
-    worlds = [_mutated(scene.world, mutant) for scene in told]
-    for scene, world, before in zip(told, worlds, answers, strict=True):
-        if world is None:
-            continue
-        for asked, answer in zip(scene.asked, before, strict=True):
-            if _touches(asked, mutant) and _answers(asked, world, dialect) != answer:
-                return Result(mutant=mutant, noticed_by=f"{scene.step}: {asked.flow.name}")
-    return _survivor(mutant, told, worlds, dialect)
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Trial:
+    """`met`: of each flow of each scene, whether its expectation is met as things are."""
+
+    told: Sequence[Scene]
+    met: Sequence[Sequence[bool | None]]
+    witnesses: Witnesses
+    dialect: Dialect
+
+    def of(self, mutant: Mutant) -> Result:
+        worlds = [_mutated(scene.world, mutant) for scene in self.told]
+        for scene, world, met in zip(self.told, worlds, self.met, strict=True):
+            for asked, before in zip(scene.asked, met, strict=True) if world else ():
+                if world and self._notices(asked, mutant, world, before):
+                    name = asked.flow.name
+                    return Result(mutant=mutant, noticed_in=scene.step, noticed_by=name)
+        return self._unnoticed(mutant, worlds)
+
+    def _notices(self, asked: Asked, mutant: Mutant, world: World, before: bool | None) -> bool:
+        """Whether a flow that was not wrong before is no longer right."""
+        if before is False or not _touches(asked, mutant):
+            return False
+        after = foretell(asked, world, self.dialect)
+        return after is not True and after is not before
+
+    def _unnoticed(self, mutant: Mutant, worlds: Sequence[World | None]) -> Result:
+        """With the plainest flow of any step; the earliest of those."""
+        best, why = None, ""
+        for scene, world in zip(self.told, worlds, strict=True):
+            if world is not None and (best is None or any(best.rank)):
+                witness, unproven = self.witnesses.find(scene, world)
+                if witness and (best is None or witness.rank < best.rank):
+                    best = witness
+                why = why or unproven
+        return Result(mutant=mutant, add=best, unproven="" if best else why)
 
 
 def _touches(asked: Asked, mutant: Mutant) -> bool:
     """Whether an end of a flow is where the policy is: no other can change."""
     ends = (end for t in asked.every_traffic for end in (t.source, t.target))
     return any(getattr(e, "namespace", "") == mutant.policy.namespace for e in ends)
-
-
-def _survivor(
-    mutant: Mutant, told: Sequence[Scene], worlds: Sequence[World | None], dialect: Dialect
-) -> Result:
-    """The step where the mutant shows most plainly, and what it opens or closes there."""
-    for scene, world in zip(told, worlds, strict=True):
-        if world is not None and (found := difference(world, scene.world, dialect)):
-            plainest = min(found, key=lambda d: (len(d.ports) > 1, "outside" in str(d)))
-            return Result(mutant=mutant, add=plainest, step=scene.step)
-    return Result(mutant=mutant)
 
 
 def _mutated(world: World, mutant: Mutant) -> World | None:

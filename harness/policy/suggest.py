@@ -182,7 +182,10 @@ def in_front(
         return None
     for service in world.services_of(target):
         for port in service.ports:
-            if port.protocol is protocol and target_port(service, port, target, number) == number:
+            if (
+                port.protocol is protocol
+                and target_port(service, port, target, port.port) == number
+            ):
                 return service, port.port
     return None
 

@@ -95,12 +95,29 @@ def test_check_tells_what_no_flow_exercises(tmp_path, npol_here):
     assert "deny.yaml:" in less.stdout
 
 
-def test_check_tells_which_changed_policies_nobody_would_notice(baseline, npol_here):
-    done = npol_here("check", "--mutate", "baseline.npol.yaml")
+def test_check_tells_which_changed_policies_nobody_would_notice(tmp_path, npol_here):
+    write_shop(tmp_path, STEPS.partition("    flows:\n      - {name: the shop is closed")[0])
+    done = npol_here("check", "--mutate", "shop.npol.yaml")
     assert done.returncode == 1
-    assert "survived: " in done.stdout
-    assert "  add in step " in done.stdout
-    assert "mutation of baseline: " in lines(done)[-1]
+    told = lines(done)
+    assert told[1] == "survived: shop/deny-all (deny.yaml:2): policy removed"
+    assert told[2] == (
+        "  add to step 'deny all': - {from: client, to: web, port: 80, expect: deny}"
+    )
+    assert told[3] == (
+        "not provable: shop/deny-all (deny.yaml:2): Ingress taken out of policyTypes: "
+        "the story runs no pods in kube-system"
+    )
+    assert told[-1] == (
+        "mutation of shop: 0 of 3 noticed, 2 survived, 1 not provable, 0 make no difference"
+    )
+
+
+def test_flow_that_check_adds_is_noticed(tmp_path, npol_here):
+    write_shop(tmp_path)
+    done = npol_here("check", "--mutate", "shop.npol.yaml")
+    assert "policy removed" not in done.stdout
+    assert "mutation of shop: 1 of 3 noticed, 1 survived" in done.stdout
 
 
 # -- explain

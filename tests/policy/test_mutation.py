@@ -19,6 +19,13 @@ INTO_C = policy(
 )
 
 
+BEFORE = step("before", "pods -> b:8080")
+
+
+def with_policy(*flows, before=BEFORE):
+    return story(before, step("policies", *flows, apply=[INTO_C]))
+
+
 def told(*flows):
     return scenes(story(step("policies", *flows, apply=[INTO_C])))
 
@@ -92,33 +99,90 @@ def test_mutant_of_two_directions_frees_each():
     ]
 
 
-def test_flow_that_would_change_notices_the_mutant():
-    results = mutate(told("a -> b:8080"), CALICO).results
+def results(*flows, what, **kwargs):
+    found = mutate(with_policy(*flows, **kwargs), CALICO).results
+    return [r for r in found if r.mutant.what == what]
 
-    (removed,) = (r for r in results if r.mutant.what == "rule removed")
-    assert removed.noticed_by == "policies: a -> b:8080"
+
+def test_flow_that_would_change_notices_the_mutant():
+    (removed,) = results("a -> b:8080", what="rule removed")
+
+    assert (removed.noticed_in, removed.noticed_by) == ("policies", "a -> b:8080")
 
 
 def test_survivor_comes_with_the_flow_to_add():
-    (survivor,) = (
-        r
-        for r in mutate(told("a -> b:8080"), CALICO).survivors
-        if r.mutant.what == "policy removed"
-    )
-    assert survivor.hint == "in step 'policies': x/b -> x/c:3002/tcp, expect deny"
+    (survivor,) = results("a -> b:8080", what="policy removed")
+
+    assert survivor.survived
+    assert survivor.add.step == "policies"
+    assert survivor.add.flow == {"from": "pods", "to": "b", "port": 8080, "expect": "deny"}
 
 
 def test_flow_that_is_hinted_at_kills_the_survivor():
-    results = mutate(told("a -> b:8080", "pods -> b:8080"), CALICO).results
+    (removed,) = results("a -> b:8080", "pods -> b:8080 deny", what="policy removed")
 
-    (removed,) = (r for r in results if r.mutant.what == "policy removed")
-    assert removed.noticed_by == "policies: pods -> b:8080"
+    assert removed.noticed_by == "pods -> b:8080"
+
+
+def test_flow_whose_expectation_is_met_either_way_notices_nothing():
+    """A deny is about addresses: that its name resolves again changes nothing."""
+    no_dns = policy("no-dns", "{podSelector: {matchLabels: {app: a}}, policyTypes: [Egress], "
+                    "egress: [{to: [{podSelector: {}}]}]}")  # fmt: skip
+    one = story(step("s", "a -> far:80 deny", apply=[no_dns]))
+    found = {r.mutant.what: r for r in mutate(one, CALICO).results}
+
+    assert found["policy removed"].noticed_by == "a -> far:80"
+    assert not found["podSelector widened to all pods"].noticed_by
+
+
+def test_closed_port_tells_where_an_earlier_step_shows_that_it_refuses():
+    (dropped,) = results("a -> b:8080", "pods -> b:8080 deny", what="ports dropped")
+    witness = dropped.add
+
+    assert witness.open_in == "before"
+    assert witness.flow["expect"] == "deny"
+    assert witness.flow["port"] not in (3002, 3003)
+    (name,) = witness.peers
+    assert witness.peers[name] == {"namespace": "x", "labels": {"app": "b", "tier": "c"}}
+
+
+def test_closed_port_does_not_tell_where_nothing_can_show_that_it_refuses():
+    one = story(step("policies", "a -> b:8080", "pods -> b:8080 deny", apply=[INTO_C]))
+    (dropped,) = (r for r in mutate(one, CALICO).results if r.mutant.what == "ports dropped")
+
+    assert not dropped.survived
+    assert dropped.unproven.startswith("no step shows first what is there")
+
+
+def test_block_that_no_peer_stands_for_is_not_provable():
+    block = "{cidr: 203.0.113.0/24, except: [203.0.113.5/32]}"
+    out = policy("out", "{podSelector: {matchLabels: {app: a}}, policyTypes: [Egress], "
+                 f"egress: [{{to: [{{ipBlock: {block}}}]}}]}}")  # fmt: skip
+    one = story(step("out", "a -> partner:443", "a -> far:80 deny", apply=[out]))
+    found = {r.mutant.what: r for r in mutate(one, CALICO).results}
+
+    assert found["except dropped"].unproven == (
+        "no peer is known to answer at 203.0.113.5 (of 203.0.113.5/32) every port"
+    )
+    assert found["rule removed"].noticed_by == "a -> partner:443"
+
+
+def test_debug_pods_of_the_story_count_as_ends():
+    """No pod of the cluster has the label, but one of the story's peers does."""
+    narrow = policy("narrow", "{podSelector: {matchLabels: {tier: c}}, ingress: "
+                    "[{from: [{podSelector: {matchLabels: {run: tool}}}]}]}")  # fmt: skip
+    one = story(step("s", "tool -> b:8080", "a -> b:8080 deny", apply=[narrow]))
+    found = {r.mutant.what: r for r in mutate(one, CALICO).results}
+
+    assert found["rule removed"].noticed_by == "tool -> b:8080"
+    one = story(step("s", "a -> b:8080 deny", apply=[narrow]), step("t", "tool -> far:80"))
+    found = {r.mutant.what: r for r in mutate(one, CALICO).results}
+    assert found["rule removed"].add.flow["from"] == "tool"
 
 
 def test_mutant_that_no_flow_could_tell_is_equivalent_and_not_counted():
-    """Port 3003 is removed, and the policy's pods do not differ in any flow that is asked."""
     selects_nobody = policy("none", "{podSelector: {matchLabels: {app: none}}, ingress: [{}]}")
-    mutation = mutate(scenes(story(step("s", apply=[selects_nobody]))), CALICO)
+    mutation = mutate(story(step("s", apply=[selects_nobody])), CALICO)
 
     removed = [r for r in mutation.results if r.mutant.what in ("policy removed", "rule removed")]
     assert all(r.equivalent for r in removed)
@@ -126,7 +190,7 @@ def test_mutant_that_no_flow_could_tell_is_equivalent_and_not_counted():
 
 
 def test_score_counts_what_could_be_noticed():
-    everything = mutate(told("a -> b:8080", "far -> b:8080", "pods -> b:8080"), CALICO)
+    everything = mutate(with_policy("a -> b:8080", "far -> b:8080", "pods -> b:8080 deny"), CALICO)
 
     assert 0 < everything.score < 1
-    assert mutate([], CALICO).score == 1.0
+    assert mutate(story(), CALICO).score == 1.0

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from harness.documents import dump
+from harness.model.story import Protocol
 from harness.policy.dialects import CALICO, SPEC
-from harness.policy.suggest import story_data, suggest
+from harness.policy.suggest import in_front, story_data, suggest
 from harness.story import load_story
 from tests.policy.worlds import policy, world_with
 
@@ -74,3 +75,16 @@ def test_suggested_story_is_a_valid_story(tmp_path):
 
     assert [s.name for s in story.steps] == ["before policies", "policies", "rollback"]
     assert len(story.steps[1].flows) == 2
+
+
+def test_headless_service_is_in_front_of_its_own_ports_only():
+    world = world_with()
+    pod = world.pod("x", "c")
+
+    fronts = {n: in_front(world, pod, n, Protocol.TCP) for n in (3002, 8080, 9999)}
+
+    assert {n: f and (f[0].name, f[1]) for n, f in fronts.items()} == {
+        3002: ("b", 8080),
+        8080: ("headless", 8080),
+        9999: None,
+    }
