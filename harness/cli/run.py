@@ -20,6 +20,7 @@ from harness.report.escape import safe
 from harness.report.json import to_json
 from harness.report.terminal import Terminal
 from harness.run import Options, StoryRun
+from harness.run.looking import foreseen
 from harness.story import load_story
 
 
@@ -49,6 +50,12 @@ def run(
     to: Annotated[
         str | None, typer.Option("--to", metavar="STEP", help="Stop after this step.")
     ] = None,
+    reach: Annotated[
+        int,
+        typer.Option(
+            "--reach", min=0, help="Pods besides the story's that policies may select."
+        ),
+    ] = 50,
     dry_run: Annotated[
         bool, typer.Option("--dry-run", help="Say what would be applied, and change nothing.")
     ] = False,
@@ -72,6 +79,7 @@ def run(
             gitops_ok=allow_gitops,
             assume_enforced=assume_enforced,
             leave=leave,
+            reach=reach,
             say=terminal.progress,
         )
         if dry_run:
@@ -82,9 +90,10 @@ def run(
 def _foretell(story: Story, options: Options) -> int:
     connection = connect(kubeconfig=options.kubeconfig, context=options.context, mode=Mode.APPLY)
     plan = plan_changes(connection, story, replace=options.replace, gitops_ok=options.gitops_ok)
-    for line in str(plan).splitlines():
+    against = [f"refused: {f.what}" for f in foreseen(connection, story, most=options.reach)]
+    for line in (*str(plan).splitlines(), *against):
         typer.echo(safe(line))
-    return int(ExitCode.REFUSED if plan.problems else ExitCode.AS_EXPECTED)
+    return int(ExitCode.REFUSED if plan.problems or against else ExitCode.AS_EXPECTED)
 
 
 def _until(story: Story, to: str | None) -> Story:

@@ -64,6 +64,8 @@ class Plan:
     """Whether any flow is expected to be denied."""
     uid: str = ""
     """The cluster that is meant, if it is known."""
+    against: Collection[Finding] = ()
+    """What its maker knows to speak against it."""
 
 
 def preflight(connection: Connection, plan: Plan) -> Preflight:
@@ -75,7 +77,7 @@ def preflight(connection: Connection, plan: Plan) -> Preflight:
         Unreachable: no API server.
     """
     version = str(connection.raw("GET", "/version").get("gitVersion", ""))
-    findings: list[Finding] = []
+    findings = list(plan.against)
     notes = [*_version_notes(version), *_kubeconfig_notes(connection)]
     uid = _identity(connection, plan, findings)
     findings += _namespaces(connection, plan, notes)

@@ -24,6 +24,8 @@ class Options:
     """Objects that Argo CD, Flux and the like keep as Git has them may be changed."""
     assume_enforced: bool = False
     """Judge denies although nothing proves that the cluster enforces policies."""
+    reach: int = 50
+    """How many pods that the story does not name its policies may select."""
     disposable: bool = False
     """The cluster ends with this process: no watchdog and no local journal are needed."""
     leave: bool = False

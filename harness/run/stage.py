@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 
@@ -13,7 +13,6 @@ from harness.cluster.connection import Connection, Mode, connect
 from harness.cluster.custody.custody import Custody
 from harness.cluster.custody.rollback import story_id
 from harness.cluster.engines import Engine
-from harness.cluster.inventory import read
 from harness.cluster.kinds import resource_called
 from harness.cluster.objects import Ref
 from harness.cluster.preflight import Plan, preflight
@@ -24,13 +23,14 @@ from harness.model.probe import PodRef
 from harness.model.result import ClusterFacts, RestoreResult
 from harness.model.story import Apply, Delete, Label, Manifest, Restore, Step, Story, When
 from harness.plan import has_denies
-from harness.probe.sources import Sources
+from harness.probe.pods import MANAGED_BY, debug_pod
+from harness.probe.sources import Sources, debug_pod_peers
+from harness.run.looking import foreseen, look
 from harness.run.options import Options
 from harness.run.predict import Oracle
 from harness.run.rounds import Asks
 from harness.run.scope import (
     changed_namespaces,
-    looks_at_workloads,
     named_namespaces,
     namespaces_of,
 )
@@ -40,6 +40,7 @@ READY_WITHIN = 180.0
 """Seconds in which what `given` creates must be ready; images may have to be pulled."""
 POLL_EVERY = 0.1
 WORKLOADS = ("Deployment", "StatefulSet", "DaemonSet")
+OURS = ",".join(f"{name}={value}" for name, value in MANAGED_BY.items())
 BEFORE = "(before the story)"
 """Name of the mark that the restore goes back to."""
 
@@ -88,7 +89,8 @@ class Stage:
         )
         self._sources.start()
         self._wait_until_given()
-        self.facts = replace(self.facts, enforcement=enforcement())
+        notes = (*self.facts.notes, *self._sources.notes)
+        self.facts = replace(self.facts, enforcement=enforcement(), notes=notes)
         self._custody.mark(BEFORE)
 
     def _prove(self) -> Callable[[], str]:
@@ -129,8 +131,13 @@ class Stage:
                 namespaces=sorted(named_namespaces(self.story)),
                 changed=self._changed,
                 created=sorted(created),
+                pods=[
+                    debug_pod(peer, self.story.defaults.pod, run_id=self.run_id)
+                    for peer in debug_pod_peers(self.story)
+                ],
                 labels=any(isinstance(c, Label) for s in self.story.steps for c in s.changes),
                 denies=has_denies(self.story, "") and not self.options.assume_enforced,
+                against=foreseen(connection, self.story, most=self.options.reach),
             ),
         )
         self.engine = found.engine
@@ -203,13 +210,7 @@ class Stage:
 
     def look(self) -> Inventory:
         """The objects of the story's namespaces, now."""
-        peers = self.story.peers.values()
-        return read(
-            self.connection,
-            {*named_namespaces(self.story), "kube-system"},
-            places={p.external for p in peers if p.external},
-            workloads=looks_at_workloads(self.story),
-        )
+        return look(self.connection, self.story)
 
     def view(self) -> StageView:
         """What state checks look at, now."""
@@ -285,25 +286,20 @@ class Stage:
         if self._custody is None:
             return RestoreResult(complete=True)
         began = time.monotonic()
-        if self.options.leave:
-            return self._leave()
         with self._stop.restoring():
+            if self.options.leave:
+                return self._leave(began)
             verified = self._verified(verify)
-            if self._sources is not None:
-                self._sources.close()
+            stayed = self._sources.close() if self._sources else ()
             result = self._custody.restore()
-            return self._closed(result, verified, time.monotonic() - began)
+            return self._closed(result, began, verified=verified, stayed=stayed)
 
-    def _leave(self) -> RestoreResult:
+    def _leave(self, began: float) -> RestoreResult:
         """Only debug pods and locks go; the journal keeps the way back."""
         self.custody.leave([s.name for s in self.story.steps])
-        if self._sources is not None:
-            self._sources.close()
-        self.custody.close()
-        return RestoreResult(
-            complete=True,
-            left=f"npol rollback {self.story.path} {self.connection.options}",
-        )
+        stayed = self._sources.close() if self._sources else ()
+        back = f"npol rollback {self.story.path} {self.connection.options}"
+        return self._closed(RestoreResult(complete=True, left=back), began, stayed=stayed)
 
     def _verified(self, verify: Callable[[], str] | None) -> str:
         """Policies first, while the debug pods are there to ask again."""
@@ -317,22 +313,35 @@ class Stage:
         except NpolError as error:
             return f"flows not verified: {error.message}"
 
-    def _closed(self, result: RestoreResult, verified: str, seconds: float) -> RestoreResult:
-        problems, remedy = list(result.problems), ""
+    def _closed(
+        self, result: RestoreResult, began: float, *, stayed: Sequence[str], verified: str = ""
+    ) -> RestoreResult:
+        """Locks and journal go; `stayed` is what did not go when the debug pods were deleted."""
+        error = self._released()
+        if stayed and self._sources:
+            stayed = self._sources.close(within=0.0)  # it may be gone by now
+        broken = [verified] if "not as before" in verified else []
+        told = [*result.problems, *stayed] or ([error.message] if error else [])
+        return replace(
+            result,
+            complete=result.complete and not (told or broken),
+            problems=(*told, *broken),
+            remedy=error.hint if error else self._look_for_pods() if stayed else "",
+            verified=verified,
+            seconds=time.monotonic() - began,
+        )
+
+    def _released(self) -> NpolError | None:
+        """What kept locks and journal from going."""
         try:
             self.custody.close()
         except NpolError as error:
-            problems += [error.message] if not problems else []
-            remedy = error.hint
-        broken = bool(verified) and "not as before" in verified
-        return RestoreResult(
-            complete=result.complete and not problems and not broken,
-            actions=result.actions,
-            problems=(*problems, *([verified] if broken else [])),
-            remedy=remedy,
-            verified=verified,
-            seconds=seconds,
-        )
+            return error
+        return None
+
+    def _look_for_pods(self) -> str:
+        """The journal is gone, and with it what `npol recover` goes by."""
+        return f"kubectl get pods,deployments -A -l {OURS} {self.connection.options}"
 
     @property
     def execs(self) -> int:

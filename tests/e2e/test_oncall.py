@@ -13,6 +13,7 @@ from tests.e2e.shop import APP, write_shop
 
 pytestmark = pytest.mark.lab
 POLICIES = "/apis/networking.k8s.io/v1/namespaces/shop/networkpolicies"
+PODS = "/api/v1/namespaces/shop/pods"
 LEASES = "/apis/coordination.k8s.io/v1/namespaces/shop/leases"
 JOURNALS = "/api/v1/namespaces/npol-system/configmaps?labelSelector=npol.dev/journal=run"
 PATHS = {
@@ -180,4 +181,46 @@ def test_a_restore_that_is_not_complete_counts_more_than_a_reader_who_went(
 
     server.ask("DELETE", f"{POLICIES}/deny-all")
     assert npol("recover", *there).returncode == 0
+    assert nothing_is_left(server)
+
+
+def strangers(server, count, **spec):
+    """Pods in the shop that no story speaks of."""
+    container = {"name": "main", "image": "registry.k8s.io/pause:3.10"}
+    for number in range(count):
+        metadata = {"name": f"stranger-{number}", "namespace": "shop"}
+        body = {"metadata": metadata, "spec": {"containers": [container], **spec}}
+        server.ask("POST", PODS, {"apiVersion": "v1", "kind": "Pod", **body})
+    yield
+    for number in range(count):
+        server.ask("DELETE", f"{PODS}/stranger-{number}?gracePeriodSeconds=0")
+
+
+@pytest.fixture
+def three_strangers(server, shop):
+    yield from strangers(server, 3)
+
+
+@pytest.fixture
+def critical(server, shop):
+    yield from strangers(server, 1, priorityClassName="system-cluster-critical")
+
+
+def test_a_policy_that_reaches_too_many_is_refused(npol, server, story, there, three_strangers):
+    run = ("run", story, *there, "--reach")
+    foretold = npol(*run, "2", "--dry-run")
+    refused = npol(*run, "2")
+
+    for said in (foretold.stdout, refused.stderr):
+        assert "3 pod(s) that the story does not name, shop/stranger-0" in said
+    assert (foretold.returncode, refused.returncode) == (4, 4)
+    assert nothing_is_left(server)
+    assert npol(*run, "3").returncode == 0
+
+
+def test_a_policy_that_cuts_what_the_cluster_needs_is_refused(npol, server, story, there, critical):
+    refused = npol("run", story, *there, "--reach", "100")
+
+    assert refused.returncode == 4
+    assert "deny.yaml:2:1) selects shop/stranger-0: critical to the cluster" in refused.stderr
     assert nothing_is_left(server)
