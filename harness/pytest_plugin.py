@@ -278,6 +278,9 @@ class Runs:
             run.open()
         except Refused as error:
             pytest.exit(f"npol: {error}", returncode=int(error.exit_code))
+        except RestoreIncomplete as error:
+            self.incomplete.append(error.hint)
+            raise
         self._open.append(run)
         return run
 

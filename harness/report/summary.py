@@ -67,13 +67,19 @@ def restore_line(restore: RestoreResult | None) -> str:
     """How the cluster was given back."""
     if restore is None:
         return ""
-    if restore.left:
-        return f"left applied, as asked; to take it back: {safe(restore.left)}"
     if not restore.complete:
         remedy = f"; to go on: {safe(restore.remedy)}" if restore.remedy else ""
         return f"restore INCOMPLETE: {safe('; '.join(restore.problems))}{remedy}"
+    if restore.left:
+        return f"left applied, as asked; to take it back: {safe(restore.left)}"
     verified = f", {safe(restore.verified)}" if restore.verified else ""
     return f"restored in {restore.seconds:.1f} s{verified}"
+
+
+def notes(report: StoryReport) -> tuple[str, ...]:
+    """What a reader should know of the cluster and of how it was given back."""
+    of_cluster = report.cluster.notes if report.cluster else ()
+    return (*of_cluster, *(report.restore.notes if report.restore else ()))
 
 
 def last_line(report: StoryReport) -> str:

@@ -9,7 +9,7 @@ from datetime import UTC, datetime
 
 from harness import __version__
 from harness.cluster.signals import Stop
-from harness.errors import ExitCode, NpolError
+from harness.errors import ExitCode, NpolError, RestoreIncomplete
 from harness.model.result import RestoreResult, StepResult, StoryReport
 from harness.model.story import Step, Story
 from harness.run.options import Options
@@ -44,6 +44,7 @@ class StoryRun:
 
         Raises:
             Refused, LockHeld, InputError: nothing is left behind.
+            RestoreIncomplete: besides, something is.
         """
         stage = Stage(self.story, self.options, self.run_id, self._stop)
         self._stop.__enter__()
@@ -53,7 +54,9 @@ class StoryRun:
         except BaseException as error:
             self._error = error if isinstance(error, NpolError) else None
             self._stage = stage
-            self.close()
+            restored = self.close()
+            if self._error and not restored.complete:
+                raise _not_given_back(self._error, restored) from error
             raise
         self._stage = stage
 
@@ -118,3 +121,11 @@ class StoryRun:
             requests=stage.requests if stage else 0,
             versions={"npol": __version__},
         )
+
+
+def _not_given_back(error: NpolError, restored: RestoreResult) -> RestoreIncomplete:
+    """The worse of two troubles leads, and neither is lost."""
+    return RestoreIncomplete(
+        f"{error.message}; and the cluster is not as it was found: {'; '.join(restored.problems)}",
+        hint=restored.remedy,
+    )

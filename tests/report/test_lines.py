@@ -127,6 +127,24 @@ def test_an_incomplete_restore_is_loud_and_names_the_cure(report):
     assert lines[-1].endswith("exit code 6, the cluster is not as it was found; run `npol recover`")
 
 
+def test_what_stayed_is_told_before_what_was_left_on_purpose(report):
+    stayed = RestoreResult(complete=False, problems=("pod a/b is still there",), left="npol ...")
+
+    assert "restore INCOMPLETE: pod a/b is still there" in story_text(
+        replace(report, restore=stayed)
+    )
+
+
+def test_a_note_is_in_every_report(report):
+    note = "PodDisruptionBudget shop/web counts a debug pod"
+    noted = replace(report, cluster=replace(report.cluster, notes=(note,)))
+    session = "\n".join(session_summary([], [noted]))
+
+    for text in (story_text(noted), session, to_html([noted]), to_markdown([noted])):
+        assert note in text
+    assert from_json(to_json(noted)).cluster.notes == (note,)
+
+
 def test_a_run_that_ended_early_says_why_and_which_cluster(report):
     early = replace(report, steps=(), restore=None, cluster=None, error="refused\n  try: this")
     lines = story_text(early).splitlines()
