@@ -29,8 +29,9 @@ def written_namespaces(story: Story) -> set[str]:
 
 
 def changed_namespaces(story: Story, *, creates: bool) -> set[str]:
-    """Namespaces in which something is written: policies, labels, debug pods, `given`."""
+    """Namespaces in which something is written: policies, labels, pods (dry or not), `given`."""
     pods = {p.namespace for p in debug_pod_peers(story)}
+    pods |= {c.namespace for s in story.steps for c in s.checks if c.kind == "admits"}
     given = namespaces_of(story.given) if creates else set()
     return {n for n in pods | given | written_namespaces(story) if n}
 

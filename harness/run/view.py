@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
+from harness.cluster.api_errors import ApiError
 from harness.cluster.connection import Connection
 from harness.cluster.kinds import resource_called
 from harness.cluster.objects import PODS, Ref
@@ -13,6 +15,10 @@ from harness.model.probe import Answer, PodRef, Probe
 from harness.model.story import Manifest
 from harness.run.rounds import GRACE, Asks
 
+REFUSALS = (400, 403, 422)
+"""What admission answers with: webhooks choose, policies say 422, Pod Security and quotas 403."""
+UNASKED = re.compile(r'User ".*" cannot create|does not support dry run|failed calling webhook')
+"""No word of admission: RBAC was in the way, or a webhook that could not be asked."""
 LOG_BYTES = 1 << 20
 """The end of a log that is looked at."""
 
@@ -32,6 +38,16 @@ class StageView:
 
     def live(self, manifest: Manifest) -> Obj | None:
         return self.connection.get(self.connection.ref_of(manifest.body))
+
+    def refusal(self, obj: Obj) -> str:
+        try:
+            self.connection.create(obj, dry_run=True)
+        except ApiError as error:
+            told = str(error.body.get("message") or error.message)
+            if error.status not in REFUSALS or UNASKED.search(told):
+                raise
+            return told
+        return ""
 
     def log(self, pod: PodRef, container: str) -> str:
         path = PODS.path(pod.namespace, pod.name, "log")

@@ -104,12 +104,14 @@ class Server:
         self._token = self.kubeconfig["users"][0]["user"]["token"]
         self._tls = ssl.create_default_context(cadata=_pem(self.cluster))
 
-    def ask(self, method: str, path: str, body: object = None) -> dict:
+    def ask(
+        self, method: str, path: str, body: object = None, kind: str = "application/json"
+    ) -> dict:
         request = urllib.request.Request(
             self.cluster["server"] + path,
             method=method,
             data=None if body is None else json.dumps(body).encode(),
-            headers={"Authorization": f"Bearer {self._token}", "Content-Type": "application/json"},
+            headers={"Authorization": f"Bearer {self._token}", "Content-Type": kind},
         )
         with urllib.request.urlopen(request, context=self._tls) as answer:
             return json.load(answer)

@@ -26,6 +26,7 @@ class Scene:
     inventory: Inventory = dataclasses.field(default_factory=Inventory)
     engine: str = "calico"
     objects: dict = dataclasses.field(default_factory=dict)
+    refusals: dict = dataclasses.field(default_factory=dict)
     logs: dict = dataclasses.field(default_factory=dict)
     answers: dict = dataclasses.field(default_factory=dict)
 
@@ -36,6 +37,9 @@ class Scene:
 
     def live(self, manifest):
         return self.objects.get(f"{manifest.kind}/{manifest.name}")
+
+    def refusal(self, obj):
+        return self.refusals.get(obj["metadata"]["labels"]["app"], "")
 
     def log(self, pod, container):
         return self.logs[pod.name, container]
@@ -336,6 +340,21 @@ def test_a_kind_that_the_cluster_does_not_serve_is_unknown():
 
     assert found.verdict is Verdict.UNKNOWN
     assert found.reason == "the cluster serves no kind policy.example.test"
+
+
+@pytest.mark.parametrize(
+    ("refusals", "verdict", "seen"),
+    [
+        pytest.param({}, Verdict.AS_EXPECTED, "admitted by a dry run", id="admitted"),
+        pytest.param({"web": "no limits"}, Verdict.WRONG_ANSWER, "refused", id="refused"),
+    ],
+)
+def test_admits_asks_for_the_next_pod_of_a_workload(refusals, verdict, seen):
+    scene = Scene(Inventory(workloads=(deployment(),)), refusals=refusals)
+
+    found = result(check("admits", "deployment/web"), scene)
+
+    assert (found.verdict, found.seen, found.reason) == (verdict, seen, refusals.get("web", ""))
 
 
 def test_logs_must_hold_the_text_in_every_pod():

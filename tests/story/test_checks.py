@@ -107,6 +107,11 @@ KINDS = [
         id="aligned",
     ),
     pytest.param(
+        "{admits: deployment/web}",
+        ("admits", "admits store/deployment/web", "store", "deployment/web", {}),
+        id="admits",
+    ),
+    pytest.param(
         "{logs: deployment/web, contain: 'listening on', container: app}",
         (
             "logs",

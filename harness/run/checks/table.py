@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from harness.run.checks import (
+    admits,
     aligned,
     applied,
     endpoints,
@@ -26,6 +27,7 @@ CHECKERS: Mapping[str, Checker] = {
     "applied": Checker(applied.wanted, applied.look),
     "object": Checker(objects.wanted, objects.look),
     "aligned": Checker(aligned.wanted, aligned.look),
+    "admits": Checker(admits.wanted, admits.look),
     "logs": Checker(logs.wanted, logs.look),
     "listens": Checker(listens.wanted, listens.look),
     "prometheus": Checker(prometheus.wanted, prometheus.look),

@@ -27,6 +27,9 @@ class View(Protocol):
     def live(self, manifest: Manifest) -> Obj | None:
         """The object that a manifest describes, as it is in the cluster."""
 
+    def refusal(self, obj: Obj) -> str:
+        """Why the API server would not take a new object, in its words; "" when it would."""
+
     def log(self, pod: PodRef, container: str) -> str:
         """A container's log; "" for the pod's only container."""
 

@@ -164,6 +164,12 @@ class AlignedCheck(CheckEntry, title="aligned check"):
     aligned: _SERVICE = Field(description="service/NAME.")
 
 
+class AdmitsCheck(CheckEntry, title="admits check"):
+    """A new rollout would pass admission: the workload's next pod, by a dry run."""
+
+    admits: Workload = Field(description="deployment/NAME.")
+
+
 class LogsCheck(CheckEntry, title="logs check"):
     """A workload's logs hold a text."""
 
@@ -197,6 +203,7 @@ CHECKS: dict[str, type[CheckEntry]] = {
     "applied": AppliedCheck,
     "object": ObjectCheck,
     "aligned": AlignedCheck,
+    "admits": AdmitsCheck,
     "logs": LogsCheck,
     "listens": ListensCheck,
     "prometheus": PrometheusCheck,
@@ -209,6 +216,7 @@ AnyCheck = (
     | AppliedCheck
     | ObjectCheck
     | AlignedCheck
+    | AdmitsCheck
     | LogsCheck
     | ListensCheck
     | PrometheusCheck
