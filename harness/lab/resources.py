@@ -74,7 +74,7 @@ _TABLE = (
         kind="Pod",
         short_names=("po",),
         categories=_ALL,
-        subresources=("binding", "eviction", "exec", "log", "status"),
+        subresources=("attach", "binding", "eviction", "exec", "log", "status"),
     ),
     Resource(
         plural="services",

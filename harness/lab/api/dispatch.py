@@ -81,7 +81,7 @@ class Dispatch:
 
     async def _subresource(self, call: Call, fault: Json) -> web.StreamResponse:
         what = (call.resource.name, call.info.subresource)
-        if what == ("pods", "exec"):
+        if what in (("pods", "exec"), ("pods", "attach")):
             return await self._execs.serve(call, fault)
         if what == ("pods", "log"):
             return await self._logs.serve(call)

@@ -1,4 +1,4 @@
-"""`pods/exec`: a command in a container, its streams over a WebSocket."""
+"""`pods/exec` and `pods/attach`: the streams of a command or container over a WebSocket."""
 
 from __future__ import annotations
 
@@ -24,6 +24,7 @@ from harness.lab.api.runtime import ExecFailed, Execution, Runtime
 from harness.lab.registry import Registry, errors
 from harness.lab.store import Obj
 
+ATTACH = "attach"
 CHUNK = 32 * 1024
 SPDY = (
     "exec over SPDY; kubectl >= 1.31 and the official clients use WebSockets "
@@ -76,12 +77,7 @@ class Execs:
         return channels.socket
 
     async def _run(self, session: Session, pod: Obj, container: str) -> None:
-        if not containers.is_running(pod, container):
-            missing = f'unable to upgrade connection: container not found ("{container}")'
-            raise ExecFailed(missing)
-        execution = await self._runtime.exec(
-            pod, container, session.argv, stdin=session.stdin, tty=session.tty
-        )
+        execution = await self._execution(session, pod, container)
         work = self._spawn(session.output(execution))
         listening = self._spawn(session.listen(execution))
         await asyncio.wait({work, listening}, return_when=asyncio.FIRST_COMPLETED)
@@ -93,11 +89,22 @@ class Execs:
             await listening
         await session.finish(work.result())
 
+    async def _execution(self, session: Session, pod: Obj, container: str) -> Execution:
+        if session.attaches:
+            return self._runtime.attach(pod, container, stdin=session.stdin)
+        if not containers.is_running(pod, container):
+            missing = f'unable to upgrade connection: container not found ("{container}")'
+            raise ExecFailed(missing)
+        return await self._runtime.exec(
+            pod, container, session.argv, stdin=session.stdin, tty=session.tty
+        )
+
 
 class Session:
     """The streams between one client and one command."""
 
     def __init__(self, call: Call, channels: Channels, tamper: exec_faults.Tamper) -> None:
+        self.attaches = call.info.subresource == ATTACH
         self.argv = call.request.query.getall("command", [])
         self.stdin, self.tty = call.flag("stdin"), call.flag("tty")
         self._wanted = {Channel.STDOUT: call.flag("stdout"), Channel.STDERR: call.flag("stderr")}
@@ -176,7 +183,7 @@ def _check(call: Call, pod: Obj) -> None:
     query = call.request.query
     if not pod["spec"].get("nodeName"):
         raise errors.bad_request(f"pod {call.info.name} does not have a host assigned")
-    if not any(query.getall("command", [])):
+    if call.info.subresource != ATTACH and not any(query.getall("command", [])):
         raise errors.bad_request("you must specify at least 1 command for the container")
     if not any(call.flag(k) for k in ("stdin", "stdout", "stderr")):
         raise errors.bad_request("you must specify at least 1 of stdin, stdout, stderr")

@@ -13,11 +13,23 @@ class ExecFailed(Exception):
     """The command was never started; the message is the container runtime's."""
 
 
+class Input(Protocol):
+    """As much of an `asyncio.StreamWriter` as a client needs."""
+
+    def write(self, data: bytes) -> None: ...
+
+    async def drain(self) -> None: ...
+
+    def close(self) -> None: ...
+
+    def is_closing(self) -> bool: ...
+
+
 class Execution(Protocol):
     """A command that runs in a container. A terminal has no stderr of its own."""
 
     @property
-    def stdin(self) -> asyncio.StreamWriter | None: ...
+    def stdin(self) -> Input | None: ...
 
     @property
     def stdout(self) -> asyncio.StreamReader: ...
@@ -43,6 +55,15 @@ class Runtime(Protocol):
         """
         Raises:
             ExecFailed: no such program, or the container is not running.
+        """
+        ...
+
+    def attach(self, pod: Obj, container: str, *, stdin: bool) -> Execution:
+        """
+        The program of a running container; it goes on when the client goes.
+
+        Raises:
+            ExecFailed: the container is not running.
         """
         ...
 

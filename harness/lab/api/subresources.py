@@ -21,7 +21,6 @@ SCALE = Resource(group="autoscaling", plural="scales", kind="Scale")
 TOKEN = Resource(group="authentication.k8s.io", plural="tokenrequests", kind="TokenRequest")
 MIN_TOKEN_SECONDS = 600
 UNDONE = {
-    "attach": "attach",
     "portforward": "port-forward; it would pass beside every NetworkPolicy anyway",
     "proxy": "proxying to pods, services and nodes",
     "eviction": "eviction; delete the pod instead",

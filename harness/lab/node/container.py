@@ -48,7 +48,8 @@ class Container:
         self._reference: Reference | None = None
         self._workload: Workload | None = None
         self._stopping = asyncio.Event()
-        self._run_over = asyncio.Event()
+        self.run_over = asyncio.Event()
+        """Of the run that is going on: another one for each."""
         self._ended = asyncio.Event()
 
     @property
@@ -183,7 +184,7 @@ class Container:
         except CannotStart as error:
             self._cannot_start(str(error))
             return
-        self._workload, self._run_over = workload, asyncio.Event()
+        self._workload, self.run_over = workload, asyncio.Event()
         self._tell("Started", f"Started container {self.name}")
         prober = Prober(self)
         self.started = not prober.has_startup
@@ -199,7 +200,7 @@ class Container:
         finally:
             prober.stop()
             self._workload = None
-            self._run_over.set()
+            self.run_over.set()
         self._end(code, started)
 
     def _cannot_start(self, why: str) -> None:
@@ -260,7 +261,7 @@ class Container:
         self._ended.set()
 
     async def _end_workload(self, grace: float) -> None:
-        workload, over = self._workload, self._run_over
+        workload, over = self._workload, self.run_over
         if workload is None:
             return
         with contextlib.suppress(TimeoutError):

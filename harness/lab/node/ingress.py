@@ -8,7 +8,7 @@ import signal
 from harness.lab.node import certificates
 from harness.lab.node.ingress_config import FAKE_CERTIFICATE, World, render
 from harness.lab.node.logs import Log
-from harness.lab.node.process import Command, Process
+from harness.lab.node.process import Command, Console, Process
 from harness.lab.node.rootfs import Root
 from harness.lab.node.sandbox import Sandbox
 from harness.lab.registry import Registry
@@ -25,9 +25,15 @@ class IngressProcess(Process):
     """nginx that is told to reload whenever its configuration would be another."""
 
     def __init__(
-        self, sandbox: Sandbox, root: Root, command: Command, log: Log, registry: Registry
+        self,
+        sandbox: Sandbox,
+        root: Root,
+        command: Command,
+        log: Log,
+        console: Console,
+        registry: Registry,
     ) -> None:
-        super().__init__(sandbox, root, command, log)
+        super().__init__(sandbox, root, command, log, console)
         self._directory = root.path
         self._store = registry.store
         self._written = ""

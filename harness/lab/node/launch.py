@@ -14,7 +14,15 @@ from harness.lab.node.environment import ConfigError, environment, expand, hostn
 from harness.lab.node.images import Image, arguments
 from harness.lab.node.ingress import IngressProcess
 from harness.lab.node.logs import Log
-from harness.lab.node.process import Command, Process, exit_code, processes_in, send, spawn
+from harness.lab.node.process import (
+    Command,
+    Console,
+    Process,
+    exit_code,
+    processes_in,
+    send,
+    spawn,
+)
 from harness.lab.node.resolver import Coredns
 from harness.lab.node.rootfs import Root, RootPlan, VolumeMount
 from harness.lab.node.workload import Served, Workload, builtin
@@ -37,6 +45,7 @@ class Launcher:
         self._root: Root | None = None
         self._building = asyncio.Lock()
         self.env: Mapping[str, str] = {}
+        self.console = self._new_console()
         self.is_init = spec in (pod.obj["spec"].get("initContainers") or [])
 
     async def prepare(self, image: Image, log: Log) -> Workload:
@@ -50,11 +59,14 @@ class Launcher:
         namespace = pod.obj["metadata"]["namespace"]
         find, services = pod.host.find(namespace), pod.host.services(namespace)
         self.env = environment(pod.obj, spec, pod.facts, find, services)
-        self._image = image
+        self._image, self.console = image, self._new_console()
         path = pod.directory / "containers" / f"{spec['name']}-{next(_RUNS)}"
         self._root = Root(path, pod.host.base)
         argv = [expand(word, self.env) for word in arguments(image, spec)]
         return await self._workload(image, argv, log)
+
+    def _new_console(self) -> Console:
+        return Console(self._spec, self._pod.host.base.dev / "pts")
 
     async def _workload(self, image: Image, argv: list[str], log: Log) -> Workload:
         pod = self._pod
@@ -68,8 +80,8 @@ class Launcher:
             image.behaviour == "ingress"
         ):  # its own arguments are for the program that nginx replaces
             command = self.command([*image.entrypoint])
-            return IngressProcess(pod.sandbox, root, command, log, pod.host.registry)
-        return Process(pod.sandbox, root, self.command(argv), log)
+            return IngressProcess(pod.sandbox, root, command, log, self.console, pod.host.registry)
+        return Process(pod.sandbox, root, self.command(argv), log, self.console)
 
     def _place(self, argv: list[str], log: Log) -> Place:
         skipped = 2 if self._image and self._image.behaviour == "agnhost" else 1

@@ -47,8 +47,11 @@ class Log:
         self._count = 0
         self._closed = False
         self._changed: set[asyncio.Event] = set()
+        self._taps: set[asyncio.StreamReader] = set()
 
     def write(self, data: bytes) -> None:
+        for tap in self._taps:
+            tap.feed_data(data)
         *whole, self._partial = (self._partial + data).split(b"\n")
         for line in whole:
             self._add(line + b"\n")
@@ -75,6 +78,20 @@ class Log:
             self._add(rest)
         self._closed = True
         self._tell()
+        for tap in list(self._taps):
+            self.untap(tap)
+
+    def tap(self) -> asyncio.StreamReader:
+        """What is written from now on, byte by byte, until the log closes or `untap`."""
+        reader = asyncio.StreamReader()
+        self._taps.add(reader)
+        if self._closed:
+            self.untap(reader)
+        return reader
+
+    def untap(self, reader: asyncio.StreamReader) -> None:
+        self._taps.discard(reader)
+        reader.feed_eof()
 
     async def read(self, options: LogOptions) -> AsyncIterator[bytes]:
         left = options.limit

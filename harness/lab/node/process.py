@@ -4,13 +4,10 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import fcntl
 import os
 import signal
-import struct
-import termios
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from harness.lab.node.base import INSIDE
@@ -18,9 +15,10 @@ from harness.lab.node.files import ContainerFiles
 from harness.lab.node.logs import Log
 from harness.lab.node.rootfs import Root
 from harness.lab.node.sandbox import Sandbox
+from harness.lab.node.terminals import Terminal, connect, open_terminal
+from harness.lab.store import Obj
 
-PIPE = asyncio.subprocess.PIPE
-_TIOCSPTLCK, _TIOCGPTN = 0x40045431, 0x80045430
+PIPE, NOTHING = asyncio.subprocess.PIPE, asyncio.subprocess.DEVNULL
 _TAKE_TERMINAL = (f"{INSIDE}/usr/bin/setsid", "--ctty")
 """Makes standard input the terminal that Ctrl-C and window sizes come from."""
 
@@ -66,7 +64,7 @@ async def spawn(
     root: Root,
     command: Command,
     *,
-    stdin: int = asyncio.subprocess.DEVNULL,
+    stdin: int = NOTHING,
     stdout: int = PIPE,
     stderr: int = PIPE,
     terminal: bool = False,
@@ -89,28 +87,26 @@ async def spawn(
     )
 
 
-def open_terminal(pts: Path) -> tuple[int, int]:
+async def spawn_in_terminal(
+    sandbox: Sandbox, root: Root, command: Command, pts: Path
+) -> tuple[asyncio.subprocess.Process, Terminal]:
     """
-    The two ends of a new pseudo-terminal: the runtime's and the program's.
-
-    Args:
-        pts: the devpts file system that containers see, so that theirs has a name there.
-
     Raises:
-        OSError: there is no such file system, or it is full.
+        CannotStart: see `prepare`.
+        OSError: see `open_terminal`.
     """
-    ours = os.open(pts / "ptmx", os.O_RDWR | os.O_NOCTTY)
+    command = replace(command, env={"TERM": "xterm", **command.env})
+    ours, theirs = open_terminal(pts)
     try:
-        fcntl.ioctl(ours, _TIOCSPTLCK, struct.pack("i", 0))
-        (number,) = struct.unpack("i", fcntl.ioctl(ours, _TIOCGPTN, struct.pack("i", 0)))
-        return ours, os.open(pts / str(number), os.O_RDWR | os.O_NOCTTY)
+        process = await spawn(
+            sandbox, root, command, stdin=theirs, stdout=theirs, stderr=theirs, terminal=True
+        )
     except BaseException:
         os.close(ours)
         raise
-
-
-def resize(terminal: int, columns: int, rows: int) -> None:
-    fcntl.ioctl(terminal, termios.TIOCSWINSZ, struct.pack("HHHH", rows, columns, 0, 0))
+    finally:
+        os.close(theirs)
+    return process, await connect(ours)
 
 
 def exit_code(returncode: int) -> int:
@@ -135,30 +131,70 @@ def send(pids: list[int], number: int) -> None:
             os.kill(pid, number)
 
 
+class Console:
+    """What the program of a container reads: nothing, a pipe, or a terminal."""
+
+    def __init__(self, spec: Obj, pts: Path) -> None:
+        self.stdin: asyncio.StreamWriter | None = None
+        self.terminal: Terminal | None = None
+        self.is_terminal = bool(spec.get("tty"))
+        self._open = bool(spec.get("stdin"))
+        self._once = bool(spec.get("stdinOnce"))
+        self._pts = pts
+
+    async def start(
+        self, sandbox: Sandbox, root: Root, command: Command
+    ) -> tuple[asyncio.subprocess.Process, asyncio.StreamReader]:
+        """
+        The program, and what it writes.
+
+        Raises:
+            CannotStart: see `prepare`.
+        """
+        if self.is_terminal:
+            process, terminal = await spawn_in_terminal(sandbox, root, command, self._pts)
+            self.terminal, self.stdin = terminal, terminal.writer if self._open else None
+            return process, terminal.reader
+        together, source = asyncio.subprocess.STDOUT, PIPE if self._open else NOTHING
+        process = await spawn(sandbox, root, command, stdin=source, stderr=together)
+        assert process.stdout is not None
+        self.stdin = process.stdin
+        return process, process.stdout
+
+    def leave(self) -> None:
+        """The first client has gone: `stdinOnce` ends what is read, but for terminals."""
+        if self.stdin is not None and self._once and not self.is_terminal:
+            self.stdin.close()
+
+
 class Process:
     """The main program of a container."""
 
-    def __init__(self, sandbox: Sandbox, root: Root, command: Command, log: Log) -> None:
+    def __init__(
+        self, sandbox: Sandbox, root: Root, command: Command, log: Log, console: Console
+    ) -> None:
         self._sandbox = sandbox
         self._root = root
         self._command = command
         self._log = log
+        self._console = console
         self._running: asyncio.subprocess.Process | None = None
+        self._output: asyncio.StreamReader | None = None
 
     async def start(self) -> None:
         """
         Raises:
             CannotStart: see `prepare`.
         """
-        self._running = await spawn(
-            self._sandbox, self._root, self._command, stderr=asyncio.subprocess.STDOUT
+        self._running, self._output = await self._console.start(
+            self._sandbox, self._root, self._command
         )
 
     async def wait(self) -> int:
         """The exit code; what it has left running is killed, as a pid namespace's end does."""
         assert self._running is not None
-        assert self._running.stdout is not None
-        copying = asyncio.create_task(self._copy(self._running.stdout))
+        assert self._output is not None
+        copying = asyncio.create_task(self._copy(self._output))
         code = exit_code(await self._running.wait())
         self.kill()
         await copying

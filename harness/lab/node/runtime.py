@@ -1,14 +1,12 @@
-"""What the API server asks of the nodes: commands in containers, and their logs."""
+"""What the API server asks of the nodes: commands in containers, their streams and logs."""
 
 from __future__ import annotations
 
 import asyncio
 import contextlib
-import os
 import secrets
 import signal
 from collections.abc import AsyncIterator
-from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from harness.lab.api.runtime import ExecFailed
@@ -16,14 +14,16 @@ from harness.lab.node.container import Container
 from harness.lab.node.environment import ConfigError
 from harness.lab.node.logs import LogOptions
 from harness.lab.node.process import (
+    NOTHING,
     PIPE,
     CannotStart,
+    Console,
     exit_code,
-    open_terminal,
-    resize,
     send,
     spawn,
+    spawn_in_terminal,
 )
+from harness.lab.node.terminals import Terminal
 from harness.lab.store import Obj
 
 if TYPE_CHECKING:
@@ -34,30 +34,19 @@ if TYPE_CHECKING:
 class Execution:
     """A running command of `kubectl exec`."""
 
-    def __init__(self, process: asyncio.subprocess.Process, terminal: int | None = None) -> None:
+    def __init__(
+        self, process: asyncio.subprocess.Process, terminal: Terminal | None = None
+    ) -> None:
         self._process = process
         self._terminal = terminal
-        self.stdin: asyncio.StreamWriter | None = process.stdin
-        assert process.stdout is not None or terminal is not None
-        self._stdout = process.stdout
+        self.stdin = terminal.writer if terminal else process.stdin
         self.stderr: asyncio.StreamReader | None = process.stderr
 
     @property
     def stdout(self) -> asyncio.StreamReader:
-        assert self._stdout is not None
-        return self._stdout
-
-    async def attach(self, terminal: int) -> None:
-        """Read and write a pseudo-terminal as the command's only stream."""
-        loop = asyncio.get_running_loop()
-        reader = asyncio.StreamReader()
-        file = os.fdopen(terminal, "r+b", buffering=0)
-        await loop.connect_read_pipe(lambda: _TerminalReader(reader), file)
-        transport, protocol = await loop.connect_write_pipe(
-            asyncio.streams.FlowControlMixin, os.fdopen(os.dup(terminal), "wb", buffering=0)
-        )
-        self._stdout, self.stderr = reader, None
-        self.stdin = asyncio.StreamWriter(transport, protocol, None, loop)
+        stream = self._terminal.reader if self._terminal else self._process.stdout
+        assert stream is not None
+        return stream
 
     async def wait(self) -> int:
         """The exit code; 128 + n when signal n ended it."""
@@ -65,7 +54,7 @@ class Execution:
 
     def resize(self, columns: int, rows: int) -> None:
         if self._terminal is not None:
-            resize(self._terminal, columns, rows)
+            self._terminal.resize(columns, rows)
 
     def kill(self) -> None:
         """End it, for a client that went away with its terminal."""
@@ -77,11 +66,41 @@ class Execution:
                 self._process.kill()
 
 
-class _TerminalReader(asyncio.StreamReaderProtocol):
-    """A terminal whose program has ended reads as an I/O error: the end of the stream."""
+class Attachment:
+    """A client at the streams of a container's own program, which does not end with it."""
 
-    def connection_lost(self, exc: Exception | None) -> None:
-        super().connection_lost(None)
+    stderr = None
+
+    def __init__(self, container: Container, *, stdin: bool) -> None:
+        self._console, self._log = container.launcher.console, container.log
+        self._over = container.run_over
+        self.stdout = self._log.tap()
+        self.stdin = _Shared(self._console) if stdin and self._console.stdin else None
+
+    async def wait(self) -> int:
+        """Nobody learns from an attachment how the program ended."""
+        await self._over.wait()
+        return 0
+
+    def resize(self, columns: int, rows: int) -> None:
+        if self._console.terminal is not None:
+            self._console.terminal.resize(columns, rows)
+
+    def kill(self) -> None:
+        self._log.untap(self.stdout)
+
+
+class _Shared:
+    """The standard input of a container: others may come and write to it after this client."""
+
+    def __init__(self, console: Console) -> None:
+        assert console.stdin is not None
+        self._console, self._stream = console, console.stdin
+        self.write, self.drain = self._stream.write, self._stream.drain
+        self.is_closing = self._stream.is_closing
+
+    def close(self) -> None:
+        self._console.leave()
 
 
 class Runtime:
@@ -116,28 +135,27 @@ class Runtime:
         root = await container.launcher.root()
         command = container.launcher.command(argv)
         if not tty:
-            source = PIPE if stdin else asyncio.subprocess.DEVNULL
+            source = PIPE if stdin else NOTHING
             return Execution(await spawn(pod.sandbox, root, command, stdin=source))
-        command = replace(command, env={"TERM": "xterm", **command.env})
-        ours, theirs = open_terminal(pod.host.base.dev / "pts")
-        try:
-            process = await spawn(
-                pod.sandbox,
-                root,
-                command,
-                stdin=theirs,
-                stdout=theirs,
-                stderr=theirs,
-                terminal=True,
-            )
-        except BaseException:
-            os.close(ours)
-            raise
-        finally:
-            os.close(theirs)
-        execution = Execution(process, ours)
-        await execution.attach(ours)
-        return execution
+        pts = pod.host.base.dev / "pts"
+        return Execution(*await spawn_in_terminal(pod.sandbox, root, command, pts))
+
+    def attach(self, pod: Obj, container: str, *, stdin: bool) -> Attachment:
+        """
+        The streams of a running container's program, from now on.
+
+        Raises:
+            ExecFailed: the container does not run.
+        """
+        with contextlib.suppress(LookupError):
+            chosen = self._find(pod, container)[1]
+            if chosen.running:
+                return Attachment(chosen, stdin=stdin)
+        metadata = pod["metadata"]
+        where = f"{metadata['name']}_{metadata['namespace']}"
+        raise ExecFailed(
+            f"unable to upgrade connection: container {container} not found in pod {where}"
+        )
 
     def logs(
         self,

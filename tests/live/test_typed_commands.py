@@ -1,0 +1,34 @@
+"""The documents' commands, typed with the real kubectl at a real cluster."""
+
+import secrets
+from pathlib import Path
+
+import pytest
+
+from harness.cluster.connection import Mode
+from harness.cluster.objects import NAMESPACES, Ref
+from tests.live.conftest import permitted, wait_until
+from tests.typed import SCRIPTS, Typist
+
+pytestmark = [pytest.mark.live, pytest.mark.nightly, pytest.mark.timeout(600)]
+
+
+@pytest.mark.parametrize("script", SCRIPTS.values(), ids=SCRIPTS)
+def test_what_the_documents_type_is_answered(tmp_path, target, connected, script):
+    space = f"npol-live-{secrets.token_hex(4)}"
+    names = [space, *(f"{space}-{name}" for name in script.namespaces)]
+    connection = connected(Mode.APPLY)
+    for name in names:
+        permitted(connection, name)
+    connection.create({"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": space}})
+    typist = Typist(tmp_path, Path(target.kubeconfig), target.context, space)
+    try:
+        typist.type(script)
+    finally:
+        for name in names:
+            if connection.get(Ref(NAMESPACES, "", name)):
+                connection.delete(Ref(NAMESPACES, "", name))
+        for name in names:
+            wait_until(
+                lambda n=name: connection.get(Ref(NAMESPACES, "", n)) is None, f"{name} to go"
+            )
