@@ -52,7 +52,7 @@ def _print(recovery: Recovery) -> None:
     if recovery.result is None:
         typer.echo(f"  skipped: {safe(recovery.skipped)}")
         return
-    for action in recovery.result.actions:
+    for action in (*recovery.result.actions, *recovery.result.notes):
         typer.echo(f"  {safe(action)}")
     typer.echo(f"  {restore_line(recovery.result)}")
     for problem in recovery.result.problems:

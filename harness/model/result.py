@@ -159,6 +159,8 @@ class RestoreResult:
     verified: str = ""
     """`12 of 12 flows as before`, or why they were not asked."""
     seconds: float = 0.0
+    notes: tuple[str, ...] = ()
+    """What a reader should know although it stands in nobody's way."""
     remedy: str = ""
     """The command that goes on with the restore; "" when it is complete."""
     left: str = ""
@@ -191,6 +193,12 @@ class StoryReport:
     @property
     def results(self) -> tuple[FlowResult | CheckResult, ...]:
         return tuple(r for s in self.steps for r in s.results)
+
+    @property
+    def notes(self) -> tuple[str, ...]:
+        """What a reader should know of the cluster, and of how it was given back."""
+        of_cluster = self.cluster.notes if self.cluster else ()
+        return (*of_cluster, *(self.restore.notes if self.restore else ()))
 
     @property
     def exit_code(self) -> ExitCode:

@@ -156,7 +156,7 @@ def ending_lines(report: StoryReport, width: int, *, rerun: str = "") -> Iterato
         yield (Piece(restored, Tone.PLAIN if fine else Tone.WRONG),)
     if known := enforcement_line(report.cluster):
         yield (Piece(known, Tone.FAINT),)
-    for note in report.cluster.notes if report.cluster else ():
+    for note in report.notes:
         yield (Piece(f"note: {safe(note)}", Tone.FAINT),)
     yield (Piece(f"{counted(report.results)} in {cost_line(report)}"),)
     yield (Piece(LEGEND, Tone.FAINT),)

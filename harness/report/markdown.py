@@ -54,8 +54,7 @@ def _important(report: StoryReport) -> Iterator[str]:
     context = report.cluster.context if report.cluster else ""
     for result in failed:
         yield f"**{markdown(result.step)}**\n\n{fenced(failure_text(result, context=context))}\n"
-    notes = report.cluster.notes if report.cluster else ()
-    facts = (restore_line(report.restore), enforcement_line(report.cluster), *notes)
+    facts = (restore_line(report.restore), enforcement_line(report.cluster), *report.notes)
     yield "".join(f"- {markdown(f)}\n" for f in (*facts, cost_line(report), last_line(report)) if f)
 
 

@@ -35,7 +35,7 @@ def session_summary(
         yield from (INDENT + _text(line) for line in result_lines(results, width - len(INDENT)))
     yield LEGEND
     for report in reports:
-        notes = (f"note: {safe(note)}" for note in (report.cluster.notes if report.cluster else ()))
+        notes = (f"note: {safe(note)}" for note in report.notes)
         endings = (restore_line(report.restore), enforcement_line(report.cluster), *notes)
         yield from (f"{safe(report.story)}: {line}" for line in endings if line)
     yield from dict.fromkeys(cluster_line(r.cluster) for r in reports)

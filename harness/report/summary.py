@@ -76,12 +76,6 @@ def restore_line(restore: RestoreResult | None) -> str:
     return f"restored in {restore.seconds:.1f} s{verified}"
 
 
-def notes(report: StoryReport) -> tuple[str, ...]:
-    """What a reader should know of the cluster and of how it was given back."""
-    of_cluster = report.cluster.notes if report.cluster else ()
-    return (*of_cluster, *(report.restore.notes if report.restore else ()))
-
-
 def last_line(report: StoryReport) -> str:
     """The cluster, and the exit code with its meaning."""
     return f"{cluster_line(report.cluster)}: exit code {report.exit_status}, {meaning(report)}"

@@ -326,6 +326,7 @@ class Stage:
             result,
             complete=result.complete and not (told or broken),
             problems=(*told, *broken),
+            notes=self.custody.notes,
             remedy=error.hint if error else self._look_for_pods() if stayed else "",
             verified=verified,
             seconds=time.monotonic() - began,

@@ -58,6 +58,8 @@ class Custody:
         self._restoration: Restoration | None = None
         self._left = self._committed = False
         self._closed = False
+        self.notes: tuple[str, ...] = ()
+        """What a reader should know of the end, once it is closed."""
 
     @classmethod
     def open(
@@ -277,11 +279,13 @@ class Custody:
     def _conclude(self) -> None:
         session, lock = self._session, self._lock
         if self._restoration is None:
-            conclude_left(session.connection, session.writer, lock, session.run_id)
+            pods = conclude_left(session.connection, session.writer, lock, session.run_id)
+            self.notes = pods.forced
             if self._committed:
                 session.writer.remove()
             return
         done = conclude(session.connection, session.writer, lock, session.run_id, self._restoration)
+        self.notes = done.notes
         if not done.complete:
             raise self._incomplete(done.result.problems)
 

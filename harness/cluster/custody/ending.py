@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from harness.cluster.connection import Connection
 from harness.cluster.custody.journal import JournalWriter
 from harness.cluster.custody.lock import Lock
-from harness.cluster.custody.pods import delete_debug_pods
+from harness.cluster.custody.pods import Farewell, delete_debug_pods
 from harness.cluster.custody.restore import Restoration
 from harness.cluster.custody.verify import Problem
 from harness.cluster.objects import Object
@@ -31,7 +31,8 @@ def conclude(
     that nobody takes a half restored namespace for a baseline.
     """
     pods = delete_debug_pods(connection, writer.says.namespaces, run_id, within=PODS_WITHIN)
-    done = done.with_problems([Problem(text=text, ours=True) for text in pods])
+    done = done.with_problems(Problem(text=text, ours=True) for text in pods.going)
+    done = done.with_notes(pods.forced)
     if not done.ours_left:
         lock.release()
     if done.complete:
@@ -42,17 +43,20 @@ def conclude(
     return done
 
 
-def conclude_left(connection: Connection, writer: JournalWriter, lock: Lock, run_id: str) -> None:
+def conclude_left(
+    connection: Connection, writer: JournalWriter, lock: Lock, run_id: str
+) -> Farewell:
     """After `leave`: pods and locks go, the journal stays for `npol rollback`."""
-    delete_debug_pods(connection, writer.says.namespaces, run_id, within=PODS_WITHIN)
+    pods = delete_debug_pods(connection, writer.says.namespaces, run_id, within=PODS_WITHIN)
     lock.release()
+    return pods
 
 
-def let_go(connection: Connection, run_id: str, locks: Mapping[str, Object]) -> list[str]:
-    """Debug pods and locks of a run that is dead; what is not gone yet, in words."""
-    going = delete_debug_pods(connection, locks, run_id, within=PODS_WITHIN)
+def let_go(connection: Connection, run_id: str, locks: Mapping[str, Object]) -> Farewell:
+    """Debug pods and locks of a run that is dead."""
+    pods = delete_debug_pods(connection, locks, run_id, within=PODS_WITHIN)
     lock = Lock(connection, run_id)
     for namespace, lease in locks.items():
         lock.take_over(namespace, lease)
     lock.release()
-    return going
+    return pods

@@ -14,6 +14,7 @@ from harness.cluster.custody.content import run_of
 from harness.cluster.custody.ending import let_go
 from harness.cluster.custody.journals import OpenRun
 from harness.cluster.custody.leases import holder_of, ref, watch_renewals
+from harness.cluster.custody.pods import Farewell
 from harness.cluster.custody.restore import Restoration
 from harness.cluster.custody.verify import Problem
 from harness.cluster.guard import protected
@@ -54,6 +55,7 @@ def alive(
 
 def release(connection: Connection, run_id: str, locks: Mapping[str, Object]) -> Restoration:
     """Locks and debug pods go, if no policy carries the run's mark any more."""
+    pods = Farewell()
     problems = [
         Problem(text=_marked(connection, policy), ours=True)
         for namespace in locks
@@ -61,9 +63,10 @@ def release(connection: Connection, run_id: str, locks: Mapping[str, Object]) ->
         if run_of(policy) == run_id
     ]
     if not problems:
-        going = let_go(connection, run_id, locks)
-        problems = [Problem(text=text, ours=True) for text in going]
-    return Restoration(actions=(), problems=tuple(problems), seconds=0.0)
+        pods = let_go(connection, run_id, locks)
+        problems = [Problem(text=text, ours=True) for text in pods.going]
+    done = Restoration(actions=(), problems=tuple(problems), seconds=0.0)
+    return done.with_notes(pods.forced)
 
 
 def _marked(connection: Connection, policy: Object) -> str:

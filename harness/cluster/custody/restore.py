@@ -34,6 +34,7 @@ class Restoration:
     actions: tuple[str, ...]
     problems: tuple[Problem, ...]
     seconds: float
+    notes: tuple[str, ...] = ()
 
     @property
     def complete(self) -> bool:
@@ -47,6 +48,9 @@ class Restoration:
     def with_problems(self, problems: Iterable[Problem]) -> Restoration:
         return replace(self, problems=(*self.problems, *problems))
 
+    def with_notes(self, notes: Iterable[str]) -> Restoration:
+        return replace(self, notes=(*self.notes, *notes))
+
     def accepting_foreign(self) -> Restoration:
         """What others changed is theirs: it is said, and stands in nobody's way."""
         kept = [f"left to others: {problem.text}" for problem in self.problems]
@@ -58,6 +62,7 @@ class Restoration:
             complete=self.complete,
             actions=self.actions,
             problems=tuple(problem.text for problem in self.problems),
+            notes=self.notes,
             seconds=self.seconds,
         )
 
