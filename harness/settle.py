@@ -12,6 +12,7 @@ from __future__ import annotations
 
 from collections.abc import Hashable, Mapping
 from dataclasses import dataclass, field
+from itertools import takewhile
 
 from harness.model.expectation import Verdict
 from harness.model.result import Judgement
@@ -96,13 +97,21 @@ class Track:
             return False
         return self.changed() or all(s.started >= patience.quiet_until for s in last)
 
-    def hopeless(self) -> bool:
+    def hopeless(self, patience: Patience) -> bool:
         """Nothing but the same trouble, for long enough: more rounds will not help."""
-        last = self.samples[-GIVE_UP_AFTER_ERRORS:]
-        troubled = all(s.judgement.verdict is Verdict.UNKNOWN for s in last)
-        long_enough = last and last[-1].finished - last[0].started >= ERROR_SPAN
-        alike = len({s.judgement.reason for s in last}) == 1
-        return len(last) == GIVE_UP_AFTER_ERRORS and troubled and alike and bool(long_enough)
+        last = self.samples[-1].judgement
+        trouble = (Verdict.UNKNOWN, last.reason)
+        alike = [
+            s
+            for s in takewhile(
+                lambda s: (s.judgement.verdict, s.judgement.reason) == trouble,
+                reversed(self.samples),
+            )
+            if s.started >= patience.quiet_until
+        ]
+        if len(alike) < GIVE_UP_AFTER_ERRORS:
+            return False
+        return alike[0].finished - alike[-1].started >= ERROR_SPAN
 
     def flapped(self) -> bool:
         """Right, wrong, right, wrong: more than one way back is no enforcement delay."""
@@ -172,7 +181,7 @@ class Settling:
         tracks = self.tracks.values()
         if not all(t.samples for t in tracks):
             return False
-        if all(t.settled(self.patience) or t.hopeless() for t in tracks):
+        if all(t.settled(self.patience) or t.hopeless(self.patience) for t in tracks):
             return True
         return now >= self.patience.deadline
 

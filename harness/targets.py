@@ -6,6 +6,7 @@ Pure. Addresses come from the API and never from a look-up: a name is a probe of
 
 from __future__ import annotations
 
+import difflib
 from collections.abc import Iterator
 from typing import Any
 
@@ -122,7 +123,7 @@ def _service(
     namespace, name = where
     service = inventory.service(namespace, name)
     if service is None:
-        return _nothing(flow, label, f"Service {namespace}/{name} does not exist")
+        return _nothing(flow, label, _no_service(namespace, name, inventory))
     spec = service["spec"]
     ports = spec.get("ports") or []
     port = next((p for p in ports if _serves(p, flow)), None)
@@ -151,6 +152,15 @@ def _serves(port: Obj, flow: Flow) -> bool:
 
 def _protocol(port: Obj) -> Protocol:
     return Protocol(str(port.get("protocol") or "TCP").lower())
+
+
+def _no_service(namespace: str, name: str, inventory: Inventory) -> str:
+    there = sorted(
+        s["metadata"]["name"] for s in inventory.services if s["metadata"]["namespace"] == namespace
+    )
+    near = difflib.get_close_matches(name, there, n=1, cutoff=0.5)
+    told = f"did you mean {near[0]!r}?" if near else f"there are {', '.join(there) or 'none'}"
+    return f"Service {namespace}/{name} does not exist: {told}"
 
 
 def _spell_ports(ports: list[Obj], flow: Flow) -> str:

@@ -118,6 +118,26 @@ def test_trouble_that_stays_the_same_is_given_up():
     assert machine.done(3.2)
 
 
+def test_trouble_that_is_told_at_once_is_given_up_as_soon():
+    machine = settling(changed_at=None)
+    nowhere = judged(Verdict.UNKNOWN, Outcome.ERROR, "Service shop/db does not exist")
+
+    feed(machine, *((n / 5, nowhere) for n in range(10)))
+    assert not machine.done(1.9)
+    feed(machine, (2.0, nowhere))
+    assert machine.done(2.1)
+
+
+def test_trouble_right_after_a_change_may_pass():
+    machine = settling(changed_at=0.0, quiet=5.0)
+    broken = judged(Verdict.UNKNOWN, Outcome.ERROR, "exec broke")
+
+    feed(machine, *((n / 2, broken) for n in range(13)))
+    assert not machine.done(6.1)
+    feed(machine, (6.5, broken), (7.0, broken))
+    assert machine.done(7.1)
+
+
 def test_one_slow_flow_keeps_all_of_them_under_watch():
     patience = Patience(started=0.0, changed_at=None, within=30.0, quiet=0.0)
     machine = Settling({"fast": None, "slow": None}, patience)

@@ -101,7 +101,7 @@ def test_ports_are_matched_by_name_and_protocol():
         pytest.param(
             Peer(name="x", at=HERE, namespace="shop", service="wbe"),
             80,
-            "Service shop/wbe does not exist",
+            "Service shop/wbe does not exist: did you mean 'web'?",
             id="no-service",
         ),
         pytest.param(

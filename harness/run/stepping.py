@@ -32,8 +32,10 @@ def settle(rounds: Rounds, settling: Settling, say: Say) -> Final:
     last: RoundResult | None = None
     announced = settling.patience.started + SAY_AFTER
     while not settling.done(time.monotonic()) or last is None:
-        if settling.may_launch(time.monotonic()) or not running:
+        if settling.may_launch(time.monotonic()):
             running.add(_launch(rounds, settling))
+        if not running:
+            time.sleep(_nap(settling))
         ended, running = wait(running, timeout=_nap(settling), return_when=FIRST_COMPLETED)
         for future in ended:
             result = future.result()

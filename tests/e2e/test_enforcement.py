@@ -91,7 +91,7 @@ def test_the_default_quiet_time_is_enough_for_an_honest_lab(tmp_path):
     assert [f.verdict.value for f in report.steps[1].flows] == ["too closed"]
 
 
-LATE = """
+CHANGES_FIRST = """
   - name: deny all
     apply: [deny.yaml]
     flows: [{name: closed, from: client, to: web, port: 80, expect: deny}]
@@ -101,7 +101,7 @@ LATE = """
 
 
 def test_a_state_that_a_step_made_is_not_what_the_restore_goes_back_to(tmp_path, npol):
-    story = write_shop(tmp_path / "shop", LATE)
+    story = write_shop(tmp_path / "shop", CHANGES_FIRST)
     done = npol("run", story)
     assert done.returncode == 0, done.stdout
     assert "flows not verified: none was as expected before the first change" in done.stdout
