@@ -90,12 +90,17 @@ class Track:
         return (self.before is not None and self.before != now) or bool(earlier - {now})
 
     def settled(self, patience: Patience) -> bool:
-        last = self.samples[-patience.stable :]
-        if len(last) < patience.stable or not all(s.matched for s in last):
+        return self.missing(patience) == 0
+
+    def missing(self, patience: Patience) -> int:
+        """How many more samples like the last ones would make it final."""
+        last = list(takewhile(lambda s: self._counts(s, patience), reversed(self.samples)))
+        return max(0, patience.stable - len(last))
+
+    def _counts(self, sample: Sample, patience: Patience) -> bool:
+        if not sample.matched or sample.signature != self.samples[-1].signature:
             return False
-        if len({s.signature for s in last}) > 1:
-            return False
-        return self.changed() or all(s.started >= patience.quiet_until for s in last)
+        return self.changed() or sample.started >= patience.quiet_until
 
     def hopeless(self, patience: Patience) -> bool:
         """Nothing but the same trouble, for long enough: more rounds will not help."""
@@ -170,7 +175,8 @@ class Settling:
         if now < self.patience.quiet_until:
             return not self._open
         late = [s for s in self._open if s >= self.patience.quiet_until]
-        return len(late) < IN_FLIGHT
+        wanted = max(t.missing(self.patience) for t in self.tracks.values())
+        return len(late) < min(IN_FLIGHT, wanted)
 
     def next_launch(self) -> float:
         """The earliest time for the next round, if none of those under way ends first."""

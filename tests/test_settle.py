@@ -166,3 +166,23 @@ def test_rounds_overlap_in_pairs(launched, now, may):
         machine.launch(started)
 
     assert machine.may_launch(now) is may
+
+
+def test_no_round_is_started_that_those_under_way_may_spare():
+    machine = settling(changed_at=None)
+    machine.launch(0.0)
+    machine.launch(0.2)
+    machine.record(0.0, 0.3, {"f": DENIED})
+
+    assert not machine.may_launch(0.5)
+    machine.record(0.2, 0.6, {"f": STILL_OPEN})
+    assert machine.may_launch(0.6)
+
+
+def test_a_wrong_answer_needs_more_than_the_round_under_way():
+    machine = settling(changed_at=None)
+    machine.launch(0.0)
+    machine.launch(0.2)
+    machine.record(0.0, 0.3, {"f": STILL_OPEN})
+
+    assert machine.may_launch(0.5)
