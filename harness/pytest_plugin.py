@@ -37,9 +37,15 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     _add(group, "--kubeconfig", "FILE", "kubeconfig; default: $KUBECONFIG, ~/.kube/config")
     _add(group, "--npol-peers", "FILE", "file that overlays the stories' peers")
     _add(group, "--npol-report", "DIR", "write each story's run as JSON and HTML")
+    for name, kind, default, text in (
+        ("--npol-wait", float, 0.0, "seconds to wait for a namespace that another run holds"),
+        ("--npol-reach", int, 50, "pods besides a story's that its policies may select; 50"),
+    ):
+        group.addoption(name, type=kind, default=default, metavar="N", help=text)
     for flag, text in (
         ("--npol-create", "create what stories list under `given`, and delete it at the end"),
         ("--npol-replace", "policies that exist may be replaced; they come back at the end"),
+        ("--npol-recover-stale", "restore what a dead run has left, then begin"),
         ("--npol-assume-enforced", "run stories with denies although enforcement is not proven"),
     ):
         group.addoption(flag, action="store_true", default=False, help=text)
@@ -261,6 +267,9 @@ class Runs:
             disposable=chosen.is_lab,
             replace=option("--npol-replace"),
             assume_enforced=option("--npol-assume-enforced"),
+            wait=option("--npol-wait"),
+            recover_stale=option("--npol-recover-stale"),
+            reach=option("--npol-reach"),
             say=self._say,
         )
 

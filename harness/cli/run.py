@@ -50,11 +50,17 @@ def run(
     to: Annotated[
         str | None, typer.Option("--to", metavar="STEP", help="Stop after this step.")
     ] = None,
+    wait: Annotated[
+        float,
+        typer.Option("--wait", min=0, help="Seconds to wait for a namespace that is held."),
+    ] = 0.0,
+    recover_stale: Annotated[
+        bool,
+        typer.Option("--recover-stale", help="Restore what a dead run has left here, then begin."),
+    ] = False,
     reach: Annotated[
         int,
-        typer.Option(
-            "--reach", min=0, help="Pods besides the story's that policies may select."
-        ),
+        typer.Option("--reach", min=0, help="Pods besides the story's that policies may select."),
     ] = 50,
     dry_run: Annotated[
         bool, typer.Option("--dry-run", help="Say what would be applied, and change nothing.")
@@ -79,6 +85,8 @@ def run(
             gitops_ok=allow_gitops,
             assume_enforced=assume_enforced,
             leave=leave,
+            wait=wait,
+            recover_stale=recover_stale,
             reach=reach,
             say=terminal.progress,
         )

@@ -24,6 +24,10 @@ class Options:
     """Objects that Argo CD, Flux and the like keep as Git has them may be changed."""
     assume_enforced: bool = False
     """Judge denies although nothing proves that the cluster enforces policies."""
+    wait: float = 0.0
+    """Seconds to wait for a namespace that another run holds."""
+    recover_stale: bool = False
+    """Where the run that holds a namespace is dead, restore what it left, then begin."""
     reach: int = 50
     """How many pods that the story does not name its policies may select."""
     disposable: bool = False

@@ -164,6 +164,8 @@ class Stage:
             gitops_ok=self.options.gitops_ok,
             left_ok=self.options.leave or not self.story.writes,
             disposable=self.options.disposable,
+            wait=self.options.wait,
+            recover_stale=self.options.recover_stale,
             kinds=sorted(kinds, key=lambda k: k.qualified) if self._creates else (),
             stop=self._stop,
         )

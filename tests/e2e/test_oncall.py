@@ -1,9 +1,12 @@
 """On call: leave it applied, look at it, take it back; and runs on a cluster that outlives them."""
 
+import os
 import signal
 import subprocess
+import threading
 import time
 from functools import partial
+from pathlib import Path
 
 import pytest
 import yaml
@@ -224,3 +227,49 @@ def test_a_policy_that_cuts_what_the_cluster_needs_is_refused(npol, server, stor
     assert refused.returncode == 4
     assert "deny.yaml:2:1) selects shop/stranger-0: critical to the cluster" in refused.stderr
     assert nothing_is_left(server)
+
+
+@pytest.fixture
+def running(home, slow, there, policies):
+    """A run whose policy is applied; it is stopped in the end."""
+    process = subprocess.Popen(
+        [NPOL, "run", slow, *there], env=home, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
+    )
+    eventually(lambda: policies() == {"deny-all"}, 60)
+    yield process
+    process.terminate()
+    process.wait(60)
+
+
+def test_a_namespace_that_is_held_is_waited_for(npol, server, tmp_path, there, running):
+    (tmp_path / "other").mkdir()
+    other = write_shop(tmp_path / "other")
+    refused = npol("run", other, *there)
+    assert (refused.returncode, "--wait SECONDS" in refused.stderr) == (5, True)
+
+    ending = threading.Timer(2.0, running.terminate)
+    ending.start()
+    waited = npol("run", other, *there, "--wait", "60")
+
+    assert waited.returncode == 0, waited.stdout + waited.stderr
+    assert nothing_is_left(server)
+
+
+def test_what_a_dead_run_has_left_is_restored_first(npol, server, tmp_path, there, running):
+    (watchdog,) = children(running.pid)
+    os.kill(watchdog, signal.SIGKILL)
+    running.kill()
+    running.wait()
+    (tmp_path / "other").mkdir()
+    other = write_shop(tmp_path / "other")
+    refused = npol("run", other, *there)
+    assert (refused.returncode, "--recover-stale" in refused.stderr) == (5, True)
+
+    done = npol("run", other, *there, "--recover-stale")
+
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert nothing_is_left(server)
+
+
+def children(pid):
+    return [int(p) for p in Path(f"/proc/{pid}/task/{pid}/children").read_text().split()]

@@ -186,6 +186,23 @@ def test_a_cluster_that_does_not_answer_ends_the_session_with_four(shop, monkeyp
 # -- whole runs
 
 
+def test_what_may_be_done_to_a_cluster_reaches_the_run(shop, kubeconfig):
+    shop.makeconftest(
+        """
+        from harness.errors import Refused
+        from harness.run import StoryRun
+
+        def show(run):
+            wanted = ("wait", "reach", "recover_stale", "replace")
+            raise Refused("; ".join(f"{name}: {getattr(run.options, name)}" for name in wanted))
+        StoryRun.open = show
+        """
+    )
+    options = ("--npol-wait=30", "--npol-reach=7", "--npol-recover-stale", "--npol-replace")
+    result = shop.runpytest_subprocess(f"--kubeconfig={kubeconfig}", "--kube-context=dev", *options)
+    assert "wait: 30.0; reach: 7; recover_stale: True; replace: True" in text(result)
+
+
 @pytest.mark.lab
 def test_a_story_runs_in_a_cluster_by_its_context_and_leaves_nothing(shop, named, server):
     before = server.names("/api/v1/namespaces")

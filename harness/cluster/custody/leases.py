@@ -87,7 +87,7 @@ def held_by(connection: Connection, namespace: str) -> LockHeld:
         return LockHeld(f"namespace {namespace} was held by another run", hint="try again")
     return LockHeld(
         f"namespace {namespace} is {describe(lease)}",
-        hint=f"wait for it (--wait SECONDS), or if it is dead: "
+        hint=f"wait for it (--wait SECONDS), or if it is dead: --recover-stale, or "
         f"npol recover {holder_of(lease)} {connection.options}",
     )
 
