@@ -46,7 +46,7 @@ nightly: setup
 	@$(PY) -m pytest -m nightly --timeout=3600
 
 coverage: setup
-	@$(PY) tools/coverage_rows.py
+	@$(PY) tools/coverage_rows.py --run
 
 bench: setup
 	@for b in benchmarks/*.py; do echo "== $$b"; $(PY) $$b || exit 1; done

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from harness.documents import Dialect, load
 from harness.errors import Mistakes
 from harness.model.story import Protocol
 from harness.policy.changes import build
@@ -37,6 +38,17 @@ def test_every_row_is_shown_or_said_not_to_be():
 
 def test_the_top_level_is_what_was_asked_for():
     assert [name for name in TOP if not (ROOT / name).exists()] == []
+
+
+def test_the_kind_cluster_leaves_policies_to_calico():
+    """Recent versions of kind's own network enforce policies, too."""
+    (config,) = load((ROOT / "kind-config.yaml").read_bytes(), "kind-config.yaml", Dialect.STORY)
+
+    assert config.data["networking"] == {
+        "disableDefaultCNI": True,
+        "podSubnet": "192.168.0.0/16",  # what Calico's custom-resources.yaml installs
+    }
+    assert [n["role"] for n in config.data["nodes"]].count("worker") >= 2
 
 
 def test_both_mistakes_of_the_short_form_are_reported_at_their_lines():
