@@ -20,9 +20,10 @@ from harness.cluster.preflight import missing_rights
 from harness.cluster.rbac import manifests
 from harness.cluster.signals import Stop
 from harness.documents import dump
-from harness.errors import ExitCode, NpolError
+from harness.errors import PRECEDENCE, ExitCode, NpolError, UnknownVerdict
 from harness.model.story import PodSettings
 from harness.report.escape import safe
+from harness.run.triage import Finding, State, examine
 
 
 def doctor(
@@ -52,54 +53,88 @@ def doctor(
 
 def _examine(connection: Connection, namespaces: Sequence[str], *, canary: bool) -> int:
     version = connection.raw("GET", "/version").get("gitVersion", "")
+    typer.echo(safe(f"{connection.context} ({connection.server}), Kubernetes {version}"))
     engine = detect(gather(connection))
-    for line in (
-        f"cluster      {connection.context} ({connection.server}), Kubernetes {version}",
-        *_engine(engine),
-        *_rights(connection, namespaces),
-        *_others(connection, namespaces),
-    ):
-        typer.echo(safe(line))
-    code, proof = _proof(connection, engine) if canary else (ExitCode.AS_EXPECTED, "not asked")
-    typer.echo(safe(f"enforcement  {proof}"))
-    return int(code)
+    codes = {
+        _say(finding)
+        for finding in (
+            *_engine(engine),
+            *_rights(connection, namespaces),
+            *examine(connection, engine, namespaces),
+            *_others(connection, namespaces),
+        )
+    }
+    if canary:
+        code, proof = _proof(connection, engine)
+        codes |= {code, _say(proof)}
+    return int(next(code for code in PRECEDENCE if code in codes))
 
 
-def _engine(engine: Engine) -> Iterator[str]:
+def _say(found: Finding) -> ExitCode:
+    typer.echo(safe(f"{found.state.value:<14} {found.topic:<12} {found.what}"))
+    if found.hint:
+        typer.echo(safe(f"{'':<27} try: {found.hint}"))
+    return ExitCode.DIFFERS if found.state is State.PROBLEM else ExitCode.AS_EXPECTED
+
+
+_ENFORCES = {
+    Enforces.YES: State.OK,
+    Enforces.NO: State.PROBLEM,
+    Enforces.MAYBE: State.UNVERIFIED,
+}
+
+_REMEDIES = {
+    Enforces.YES: "",
+    Enforces.NO: "install an engine that enforces, such as Calico or Cilium, or switch this one on",
+    Enforces.MAYBE: "the canary proves it: see below, `enforcement`",
+}
+
+
+def _engine(engine: Engine) -> Iterator[Finding]:
     flavour = f", {engine.flavour}" if engine.flavour else ""
-    yield f"engine       {engine.title}, version {engine.version}{flavour}"
-    for text in engine.evidence:
-        yield f"             {text}"
-    for agent in engine.agents:
-        yield f"             {agent.name}: {agent.ready} of {agent.desired} ready"
+    seen = "; ".join((*engine.evidence, *([engine.off] if engine.off else [])))
+    text = f"{engine.title}, version {engine.version}{flavour}" + (f" ({seen})" if seen else "")
+    yield Finding("engine", _ENFORCES[engine.enforces], text, _REMEDIES[engine.enforces])
     if engine.conflict:
-        yield f"conflict     {engine.conflict}"
+        yield Finding("engine", State.PROBLEM, engine.conflict)
 
 
-def _rights(connection: Connection, namespaces: Sequence[str]) -> Iterator[str]:
+def _rights(connection: Connection, namespaces: Sequence[str]) -> Iterator[Finding]:
     missing = missing_rights(connection, namespaces)
     if not missing:
-        yield f"rights       all that mode {connection.mode.value} needs"
+        yield Finding("rights", State.OK, f"all that mode {connection.mode.value} needs")
     for finding in missing:
-        yield f"rights       {finding.what}"
+        yield Finding("rights", State.PROBLEM, finding.what, finding.hint)
 
 
-def _others(connection: Connection, namespaces: Sequence[str]) -> Iterator[str]:
+def _others(connection: Connection, namespaces: Sequence[str]) -> Iterator[Finding]:
     others = foreign_policies(connection, namespaces)
-    yield f"other kinds  {', '.join(others.found) or 'no policies of other kinds'}"
+    if others.found:
+        text = f"verdicts may be theirs: {', '.join(others.found)}"
+        yield Finding("other kinds", State.UNVERIFIED, text, "npol evaluates NetworkPolicies only")
+    elif not others.unread:
+        yield Finding("other kinds", State.OK, "no policies of other kinds")
     if others.unread:
-        yield f"             may not read: {', '.join(others.unread)}"
+        yield Finding("other kinds", State.UNVERIFIED, f"may not read {', '.join(others.unread)}")
     for run in open_runs(connection):
-        yield f"open run     {run}"
+        if run.left:
+            yield Finding("open run", State.OK, f"left on purpose: {run}")
+        else:
+            hint = f"if it is dead: npol recover --context {connection.context}"
+            yield Finding("open run", State.PROBLEM, str(run), hint)
 
 
-def _proof(connection: Connection, engine: Engine) -> tuple[ExitCode, str]:
+def _proof(connection: Connection, engine: Engine) -> tuple[ExitCode, Finding]:
+    """Whether policies bite, by packets."""
+    topic = "enforcement"
     if engine.enforces is Enforces.NO:
-        return ExitCode.REFUSED, f"NetworkPolicies are NOT enforced here: {engine.off}"
+        text = f"NetworkPolicies are NOT enforced here: {engine.off}"
+        return ExitCode.REFUSED, Finding(topic, State.PROBLEM, text)
     run_id = f"doctor-{secrets.token_hex(4)}"
     with Stop() as stop:
         try:
             proof = prove_enforcement(connection, run_id=run_id, settings=PodSettings(), stop=stop)
         except NpolError as error:
-            return error.exit_code, error.message
-    return ExitCode.AS_EXPECTED, str(proof)
+            state = State.UNVERIFIED if isinstance(error, UnknownVerdict) else State.PROBLEM
+            return error.exit_code, Finding(topic, state, error.message, error.hint)
+    return ExitCode.AS_EXPECTED, Finding(topic, State.OK, str(proof))
