@@ -27,7 +27,7 @@ BOOTSTRAP = """while IFS= read -r l;do case $l in "#end")eval "$s";exit;;esac;s=
 ";done;exit 97"""
 """Reads the program from stdin: in the command line it would make the exec's URL too long."""
 
-_PLAIN = re.compile(rb"[A-Za-z0-9_./:=@%+,{}~^-]")
+_PLAIN = re.compile(rb"[A-Za-z0-9_./:=@%+,{}~^-]+")
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,6 +79,8 @@ def _word(value: bytes) -> str:
         raise ValueError("an argument must not be empty")
     if value == b"-":
         return "\\0055"
+    if _PLAIN.fullmatch(value):
+        return value.decode()
     return "".join(chr(byte) if _PLAIN.match(bytes([byte])) else f"\\0{byte:03o}" for byte in value)
 
 

@@ -70,5 +70,7 @@ def one_line(words: str, longest: int = 240) -> str:
     """The last line that says something, with everything unprintable escaped."""
     lines = [line.strip() for line in words.split("\n") if line.strip()]
     line = lines[-1] if lines else ""
-    shown = "".join(c if c.isprintable() else f"\\x{ord(c):02x}" for c in line)
+    shown = line
+    if not line.isprintable():
+        shown = "".join(c if c.isprintable() else f"\\x{ord(c):02x}" for c in line)
     return shown if len(shown) <= longest else shown[: longest - 3] + "..."

@@ -73,6 +73,14 @@ class Rounds:
     denial: frozenset[Outcome]
     inside: Mapping[str, Asks] = field(default_factory=dict)
     """`ip:port` of targets that are asked from inside, because nothing else shows they live."""
+    _questions: Mapping[str, tuple[plan.Question, ...]] = field(init=False)
+    """By flow name; the same in every round."""
+    _timeout: float = field(init=False)
+    """Of the controls."""
+
+    def __post_init__(self) -> None:
+        self._questions = {name: a.questions for name, a in self.asked.items()}
+        self._timeout = max((a.timeout for a in self.asked.values()), default=2.0)
 
     def launch(self, now: float) -> Future[RoundResult]:
         """One round over all flows, in the background."""
@@ -81,7 +89,7 @@ class Rounds:
     def _round(self, launched: float) -> RoundResult:
         started = time.monotonic()
         answers = self._ask_all()
-        evidence = {name: self._evidence(a, answers) for name, a in self.asked.items()}
+        evidence = {name: self._evidence(name, answers) for name in self.asked}
         for name, a in self.asked.items():
             self.ledger.note(self.step, a.flow, a.target, evidence[name])
         judged = {n: self._judge(a, evidence[n], answers) for n, a in self.asked.items()}
@@ -97,9 +105,9 @@ class Rounds:
     def _ask_all(self) -> dict[str, Answer]:
         """All answers by source and probe key: one `ask` per source, side by side."""
         batches: dict[Asks, list[Probe]] = {}
-        for a in self.asked.values():
+        for name, a in self.asked.items():
             probes = batches.setdefault(a.source, [])
-            probes += [q.probe for q in a.questions]
+            probes += [q.probe for q in self._questions[name]]
         for source, probes in batches.items():
             probes.append(self._self_control(source).probe)
         for backend, target in self.inside.items():
@@ -112,25 +120,23 @@ class Rounds:
                 for key, answer in reply.items()
             }
 
-    def _timeout(self) -> float:
-        return max((a.timeout for a in self.asked.values()), default=2.0)
-
     def _self_control(self, source: Asks) -> plan.Question:
-        return plan.self_control(source.source, timeout=self._timeout())
+        return plan.self_control(source.source, timeout=self._timeout)
 
     def _inside(self, backend: str) -> Probe:
         targets = (a.target for a in self.asked.values() if a.target)
         found = next(b for t in targets for b in t.backends if str(b) == backend)
-        return plan.alive_control(found, timeout=self._timeout()).probe
+        return plan.alive_control(found, timeout=self._timeout).probe
 
-    def _evidence(self, a: Asked, answers: Mapping[str, Answer]) -> tuple[Evidence, ...]:
+    def _evidence(self, name: str, answers: Mapping[str, Answer]) -> tuple[Evidence, ...]:
+        source = self.asked[name].source
         return tuple(
             Evidence(
                 role=q.role,
                 subject=q.subject,
-                answer=_of_address(q, answers[_key(a.source, q.probe.key)]),
+                answer=_of_address(q, answers[_key(source, q.probe.key)]),
             )
-            for q in a.questions
+            for q in self._questions[name]
         )
 
     def _judge(
