@@ -30,6 +30,30 @@ def resource_called(connection: Verbs, word: str) -> Resource:
     return found
 
 
+def namespaced_kinds(connection: Verbs) -> list[Resource]:
+    """
+    Every kind of object that may lie in a namespace of this cluster, by discovery.
+
+    Each in one version, the one that the server prefers. What can only be read (metrics) is
+    no object.
+
+    Raises:
+        ApiError: a group does not say what it serves.
+    """
+    groups = connection.raw("GET", "/apis").get("groups") or ()
+    preferred = [("", "v1"), *((g["name"], g["preferredVersion"]["version"]) for g in groups)]
+    return [
+        Resource(group, version, row["name"], row["kind"])
+        for group, version in preferred
+        for row in connection.raw("GET", _path(group, version)).get("resources") or ()
+        if row.get("namespaced") and {"list", "delete"} <= set(row.get("verbs") or ())
+    ]
+
+
+def _path(group: str, version: str) -> str:
+    return f"/apis/{group}/{version}" if group else f"/api/{version}"
+
+
 def _is_called(resource: Resource, kind: str) -> bool:
     return kind.lower() in (resource.kind.lower(), resource.plural)
 
@@ -39,7 +63,7 @@ def _served(connection: Verbs, group: str, kind: str) -> Resource | None:
     if not preferred:
         return None
     version = str(preferred["version"])
-    for row in _get(connection, f"/apis/{group}/{version}").get("resources") or ():
+    for row in _get(connection, _path(group, version)).get("resources") or ():
         namespaced = bool(row.get("namespaced"))
         found = Resource(group, version, row["name"], row["kind"], namespaced)
         if "/" not in found.plural and _is_called(found, kind):

@@ -3,20 +3,28 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
-from harness.cluster.api_errors import ApiError
 from harness.cluster.connection import Connection
 from harness.cluster.custody.content import run_of
-from harness.cluster.objects import BUILT_IN, Ref, Resource
+from harness.cluster.foreign import SHADOWS
+from harness.cluster.kinds import namespaced_kinds
+from harness.cluster.objects import Ref
 
 BY_THE_CLUSTER = {
     ("ConfigMap", "kube-root-ca.crt"),
     ("ServiceAccount", "default"),
 }
 """Objects that a controller puts into every namespace."""
-LEFT_OUT = {"Event", "Endpoints", "EndpointSlice", "Lease", "Secret"}
+LEFT_OUT = {
+    "events",
+    "events.events.k8s.io",
+    "endpoints",
+    "endpointslices.discovery.k8s.io",
+    "leases.coordination.k8s.io",
+    "secrets",
+}
 """Kinds that follow others or say nothing; Secrets are never read (least privilege)."""
 
 
@@ -39,11 +47,13 @@ def foreign_objects(
     Pods of a Deployment that was just deleted are on their way out: they are waited for.
 
     Raises:
-        ApiError: a kind may not be listed, so nobody can say that the namespace is empty.
+        ApiError: a group does not answer or a kind may not be listed, so nobody can say that
+            the namespace is empty.
     """
+    kinds = [k for k in namespaced_kinds(connection) if k.qualified not in LEFT_OUT]
     until = now() + LEAVE_WITHIN
     while True:
-        found = [obj for kind in _kinds() for obj in _listed(connection, kind, namespace)]
+        found = [obj for kind in kinds for obj in connection.list(kind, namespace)]
         known = {o["metadata"]["uid"] for o in found if run_of(o) == run_id}
         strangers = _strangers(found, known)
         leaving = [o for o in strangers if _is_leaving(connection, o)]
@@ -68,25 +78,13 @@ def _exists(connection: Connection, metadata: Mapping[str, Any], owner: Mapping[
     return found is not None and found["metadata"]["uid"] == owner["uid"]
 
 
-def _kinds() -> Iterable[Resource]:
-    return (r for r in BUILT_IN.values() if r.namespaced and r.kind not in LEFT_OUT)
-
-
-def _listed(connection: Connection, kind: Resource, namespace: str) -> list[dict[str, Any]]:
-    try:
-        return connection.list(kind, namespace)
-    except ApiError as error:
-        if error.status == 404:  # this cluster does not serve the kind
-            return []
-        raise
-
-
 def _strangers(found: list[dict[str, Any]], known: set[str]) -> list[Mapping[str, Any]]:
     rest: list[Mapping[str, Any]] = [
         o
         for o in found
         if o["metadata"]["uid"] not in known
         and (o["kind"], o["metadata"]["name"]) not in BY_THE_CLUSTER
+        and not o["metadata"]["name"].startswith(SHADOWS)
     ]
     owned = [o for o in rest if _owners(o) & known]
     if not owned:

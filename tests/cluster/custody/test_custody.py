@@ -149,6 +149,11 @@ def test_a_label_of_a_pod_that_is_gone_needs_no_restore(cluster, begin):
     assert cluster.state()["pods"]["shop/web"] == {"app": "successor"}
 
 
+def widget(name, namespace):
+    metadata = {"name": name, "namespace": namespace}
+    return {"apiVersion": "example.com/v1", "kind": "Widget", "metadata": metadata}
+
+
 def namespace(name, **labels):
     return {
         "apiVersion": "v1",
@@ -192,15 +197,49 @@ def test_policies_come_back_before_given_goes(cluster, with_given):
     assert cluster.get("namespaces", None, "fresh") is None
 
 
-def test_a_namespace_that_was_made_stays_while_something_foreign_is_inside(cluster, with_given):
-    cluster.edit("create", "pods", pod("stranger", "fresh"))
+@pytest.fixture
+def widgets(cluster):
+    """A kind that somebody has defined."""
+    schema = {"type": "object", "x-kubernetes-preserve-unknown-fields": True}
+    version = {"name": "v1", "served": True, "storage": True, "schema": {"openAPIV3Schema": schema}}
+    definition = {
+        "metadata": {"name": "widgets.example.com"},
+        "spec": {
+            "group": "example.com",
+            "scope": "Namespaced",
+            "names": {"plural": "widgets", "kind": "Widget"},
+            "versions": [version],
+        },
+    }
+    cluster.edit("create", "customresourcedefinitions.apiextensions.k8s.io", definition)
+    yield "widgets.example.com"
+    cluster.remove("customresourcedefinitions.apiextensions.k8s.io", None, "widgets.example.com")
+
+
+@pytest.mark.parametrize("resource", ["pods", "widgets.example.com"])
+def test_a_namespace_that_was_made_stays_while_something_foreign_is_inside(
+    cluster, with_given, widgets, resource
+):
+    stranger = pod("stranger", "fresh") if resource == "pods" else widget("stranger", "fresh")
+    cluster.edit("create", resource, stranger)
 
     result = with_given.restore(deadline=5)
 
     assert not result.complete
-    assert "Pod stranger" in result.problems[0]
-    assert cluster.get("pods", "fresh", "stranger")
-    cluster.remove("pods", "fresh", "stranger")
+    assert f"{stranger['kind']} stranger" in result.problems[0]
+    assert cluster.get(resource, "fresh", "stranger")
+    cluster.remove(resource, "fresh", "stranger")
+    assert with_given.restore(deadline=10).complete
+
+
+def test_a_namespace_stays_while_nobody_can_say_that_it_is_empty(cluster, with_given, widgets):
+    cluster.faults({"match": {"verb": "list", "resource": widgets}, "action": {"status": 403}})
+
+    result = with_given.restore(deadline=5)
+
+    assert not result.complete
+    assert cluster.get("namespaces", None, "fresh")
+    cluster.faults()
     assert with_given.restore(deadline=10).complete
 
 
