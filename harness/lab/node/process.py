@@ -131,6 +131,27 @@ def send(pids: list[int], number: int) -> None:
             os.kill(pid, number)
 
 
+async def _end_of(process: asyncio.subprocess.Process) -> int:
+    """
+    The return code, as soon as there is one.
+
+    `Process.wait` may go on until nobody holds the output open, which a child that the program
+    has left running does for as long as it likes.
+    """
+    with contextlib.suppress(ProcessLookupError):
+        handle = os.pidfd_open(process.pid)
+        loop, ended = asyncio.get_running_loop(), asyncio.Event()
+        loop.add_reader(handle, ended.set)
+        try:
+            await ended.wait()
+        finally:
+            loop.remove_reader(handle)
+            os.close(handle)
+    while process.returncode is None:  # it is on its way here from the thread that reaps
+        await asyncio.sleep(0.002)
+    return process.returncode
+
+
 class Console:
     """What the program of a container reads: nothing, a pipe, or a terminal."""
 
@@ -195,7 +216,7 @@ class Process:
         assert self._running is not None
         assert self._output is not None
         copying = asyncio.create_task(self._copy(self._output))
-        code = exit_code(await self._running.wait())
+        code = exit_code(await _end_of(self._running))
         self.kill()
         await copying
         return code

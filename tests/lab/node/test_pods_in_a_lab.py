@@ -295,6 +295,21 @@ def test_a_deleted_pod_is_gone_soon_with_all_its_processes(user):
     assert 0.9 <= gone["pod"] < 5.0  # it ignores SIGTERM and had one second of grace
 
 
+def test_a_program_that_ends_when_told_to_is_not_kept_by_what_it_leaves_running(user):
+    obedient = "trap 'exit 0' TERM; sleep 1000 & touch /tmp/ready; wait"
+    probe = {"exec": {"command": ["test", "-e", "/tmp/ready"]}}
+    command = tool("sh", "-c", obedient, readinessProbe=probe)
+    user.pod("pod", command, terminationGracePeriodSeconds=600)
+    user.ready()
+
+    user.core.delete_namespaced_pod("pod", user.namespace)
+
+    deadline = time.monotonic() + WITHIN
+    while user.core.list_namespaced_pod(user.namespace).items:
+        assert time.monotonic() < deadline, "its grace is waited for"
+        time.sleep(0.05)
+
+
 def test_agnhost_connect_tells_open_refused_and_silent_apart(user):
     user.pod("pod", {"name": "c", "image": AGNHOST, "args": ["netexec", "--http-port=3001"]})
     address = user.ready().status.pod_ip
