@@ -218,7 +218,7 @@ class _Reader:
     def _note_duplicate(self, event: Any, path: Path) -> None:
         """A key stands a second time; its marks will replace those of the first."""
         first = self._marks.keys[path]
-        message = f"key {path[-1]!a} stands twice here, first in line {first.line}"
+        message = f"key {path[-1]!a} stands twice here, first at {first}"
         self._marks.duplicates.append(Mistake(self._position(event), message))
 
     def _scalar(self, event: Any) -> Any:

@@ -75,7 +75,7 @@ def test_a_key_that_stands_twice_is_noted_and_the_last_one_wins():
 
     assert document.data == {"a": {"b": 3}, "c": 2}
     assert [str(m) for m in document.duplicates] == [
-        "f.yaml:3:1: key 'a' stands twice here, first in line 1"
+        "f.yaml:3:1: key 'a' stands twice here, first at f.yaml:1:1"
     ]
     assert document.at("a", "b").line == 3
 

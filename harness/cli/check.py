@@ -6,6 +6,7 @@ import enum
 import json
 import re
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -19,13 +20,13 @@ from harness.errors import InputError
 from harness.model.story import Apply, Manifest, Story
 from harness.policy.coverage import coverage
 from harness.policy.dialects import CALICO, Dialect
-from harness.policy.lint import Finding, Severity, lint
+from harness.policy.lint import Finding, Severity, lint, of_files
 from harness.policy.mutate import Result, mutate
 from harness.policy.sarif import github_annotations, sarif
 from harness.policy.scenes import scenes
 from harness.policy.world import World
 from harness.report.escape import safe
-from harness.story import load_story
+from harness.story import Survey, load_story
 
 _PLAIN = re.compile(r"(?!(?i:true|false|null|yes|no|on|off)$)[A-Za-z][\w./-]*( [a-z]+)*")
 """Text that YAML takes for text without quotes."""
@@ -64,10 +65,13 @@ def check(
     if lab and not mutated:
         raise InputError("--lab says how mutants are tried", hint="add --mutate")
     stories = [load_story(file, root=root) for file in _story_files(paths)]
-    objects = _manifests(paths, stories, root)
+    looked_at = _looked_at(paths, stories, root)
     seen = worlds.of_cluster(kubeconfig, context) if context else worlds.Seen(world=World())
     dialect = worlds.spoken(engine) or seen.dialect
-    findings = lint(objects, seen.world, dialect)
+    findings = [
+        *of_files(looked_at.unreadable, looked_at.left_out),
+        *lint(looked_at.manifests, seen.world, dialect),
+    ]
     _print(findings, shape)
     worst = 1 if any(f.severity is Severity.ERROR for f in findings) else 0
     if covered:
@@ -87,18 +91,18 @@ def _story_files(paths: Sequence[str]) -> Iterator[str]:
             yield str(path)
 
 
-def _manifests(paths: Sequence[str], stories: Sequence[Story], root: str | None) -> list[Manifest]:
+def _looked_at(paths: Sequence[str], stories: Sequence[Story], root: str | None) -> Survey:
     """What the stories give and apply, and all manifests that are named beside them."""
     found: dict[str, Manifest] = {}
     for story in stories:
         applied = [c for s in story.steps for c in s.changes if isinstance(c, Apply)]
         for manifest in (*story.given, *(m for c in applied for m in c.manifests)):
             found.setdefault(str(manifest.at), manifest)
-    others = [p for p in paths if not p.endswith((".npol.yaml", ".npol.yml"))]
-    if others and not (stories and all(Path(p).is_dir() for p in others)):
-        for manifest in worlds.manifests(others, root):
-            found.setdefault(str(manifest.at), manifest)
-    return list(found.values())
+    others = [p for p in paths if not any(_story_files([p]))]
+    beside = worlds.surveyed(others, root) if others else Survey(manifests=())
+    for manifest in beside.manifests:
+        found.setdefault(str(manifest.at), manifest)
+    return replace(beside, manifests=tuple(found.values()))
 
 
 def _print(findings: Sequence[Finding], shape: Format) -> None:

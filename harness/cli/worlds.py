@@ -17,7 +17,7 @@ from harness.policy.changes import build
 from harness.policy.dialects import BY_ENGINE, SPEC, Dialect, dialect_of
 from harness.policy.dns import with_dns
 from harness.policy.world import World
-from harness.story import find_root, load_manifests
+from harness.story import Survey, find_root, load_manifests, survey
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -35,8 +35,24 @@ def manifests(paths: Sequence[str], root: str | None = None) -> tuple[Manifest, 
     Raises:
         Mistakes: everything that is wrong in them.
     """
+    top, below = _below(paths, root)
+    return load_manifests(top, *below)
+
+
+def surveyed(paths: Sequence[str], root: str | None = None) -> Survey:
+    """
+    The same, only to be looked at: what is wrong in them is told beside them.
+
+    Raises:
+        Mistakes: a path that cannot be read, or holds no manifests at all.
+    """
+    top, below = _below(paths, root)
+    return survey(top, *below)
+
+
+def _below(paths: Sequence[str], root: str | None) -> tuple[str, list[str]]:
     top = os.path.relpath(root or find_root(paths[0]))
-    return load_manifests(top, *(os.path.relpath(path, top) for path in paths))
+    return top, [os.path.relpath(path, top) for path in paths]
 
 
 def of_paths(paths: Sequence[str], root: str | None = None) -> Seen:

@@ -9,7 +9,15 @@ it; what comes out are the frozen nouns of `harness.model.story`.
 
 from harness.story.files import find_root
 from harness.story.loading import load_story, read_story
-from harness.story.manifests import load_manifests
+from harness.story.manifests import Survey, load_manifests, survey
 from harness.story.schema import schema
 
-__all__ = ["find_root", "load_manifests", "load_story", "read_story", "schema"]
+__all__ = [
+    "Survey",
+    "find_root",
+    "load_manifests",
+    "load_story",
+    "read_story",
+    "schema",
+    "survey",
+]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from functools import partial
 
@@ -33,6 +33,8 @@ class Shelf:
     root: str
     namespace: str
     mistakes: list[Mistake]
+    left_out: list[Mistake] | None = None
+    """For manifests that are only looked at: where YAML that is no object is noted."""
     _read: dict[tuple[str, ...], tuple[Manifest, ...]] = field(default_factory=dict)
     _objects: int = 0
     _faulty: bool = False
@@ -60,6 +62,8 @@ class Shelf:
             return self._file(real)
         if _is_kustomization(real):
             hint = f"write {{kustomize: {source.file}}}"
+            if self.left_out is not None:
+                hint = f"render it first: kubectl kustomize {self._label_of(real)} > FILE"
             raise NotValid("this directory is a kustomization", hint)
         inside = files.manifests_in(real, self.root, shown(source.file))
         return tuple(m for file in inside for m in self._file(file))
@@ -83,7 +87,9 @@ class Shelf:
         if key not in self._read:
             before = len(self.mistakes)
             label = self._label_of(key[1]) + (f" ({key[0]})" if key[0] else "")
-            self._read[key] = read_objects(text(), label, self.namespace, self.mistakes)
+            self._read[key] = read_objects(
+                text(), label, self.namespace, self.mistakes, self.left_out
+            )
             self._faulty |= len(self.mistakes) > before
             self._objects += len(self._read[key])
             if self._objects > MAX_OBJECTS:
@@ -92,8 +98,14 @@ class Shelf:
 
     def _label_of(self, real: str) -> str:
         relative = os.path.relpath(real, os.path.realpath(self.base))
-        label = os.path.normpath(os.path.join(self.label, relative))
+        label = _from_here(os.path.join(self.label, relative))
         return label.encode(errors="backslashreplace").decode()
+
+
+def _from_here(path: str) -> str:
+    """Without a way up and down again; what is absolute stays so."""
+    plain = os.path.normpath(path)
+    return os.path.relpath(plain) if plain.startswith(os.pardir) else plain
 
 
 def _one_origin(source: SourceFields) -> None:
@@ -119,14 +131,52 @@ def load_manifests(root: str, *paths: str, namespace: str = "") -> tuple[Manifes
     """
     mistakes: list[Mistake] = []
     shelf = Shelf(base=root, label=root, root=root, namespace=namespace, mistakes=mistakes)
-    found: list[Manifest] = []
-    for path in paths:
-        here = Document(
-            file=os.path.normpath(os.path.join(root, path)), data=path, values={}, keys={}
-        )
-        found += shelf.take(
-            SourceFields.model_validate({"file": path}), Node(here, (), path, mistakes)
-        )
+    found = _all(shelf, paths, mistakes)
     if mistakes:
         raise Mistakes(in_order(mistakes))
+    return found
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Survey:
+    """Manifests as they are, to be looked at: those that can be read, and the rest."""
+
+    manifests: tuple[Manifest, ...]
+    unreadable: tuple[Mistake, ...] = ()
+    """Files and objects that the API server would not take."""
+    left_out: tuple[Mistake, ...] = ()
+    """YAML that is no Kubernetes object."""
+
+
+def survey(root: str, *paths: str) -> Survey:
+    """
+    What files and directories below `root` hold, however much of it is wrong.
+
+    Raises:
+        Mistakes: a path that cannot be read, or holds no manifests at all.
+    """
+    unreadable: list[Mistake] = []
+    left_out: list[Mistake] = []
+    no_path: list[Mistake] = []
+    shelf = Shelf(
+        base=root, label=root, root=root, namespace="", mistakes=unreadable, left_out=left_out
+    )
+    found = _all(shelf, paths, no_path)
+    if no_path:
+        raise Mistakes([*in_order(no_path), *in_order(left_out)])
+    return Survey(
+        manifests=found,
+        unreadable=tuple(in_order(unreadable)),
+        left_out=tuple(in_order(left_out)),
+    )
+
+
+def _all(shelf: Shelf, paths: Sequence[str], mistakes: list[Mistake]) -> tuple[Manifest, ...]:
+    """The manifests of paths; what is wrong with a path itself goes to `mistakes`."""
+    found: list[Manifest] = []
+    for path in paths:
+        file = _from_here(os.path.join(shelf.root, path))
+        here = Document(file=file, data=path, values={}, keys={})
+        source = SourceFields.model_validate({"file": path})
+        found += shelf.take(source, Node(here, (), path, mistakes))
     return tuple(found)

@@ -8,7 +8,9 @@ name and a namespace, and nothing in it that the API server would refuse or kube
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterator, Mapping
+from bisect import bisect_right
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 from harness.documents import Dialect, Document, Path, load
@@ -34,27 +36,64 @@ _SERVER_SIDE = ("managedFields", "resourceVersion", "uid", "generation", "creati
 _FOREIGN = ("ownerReferences", "finalizers")
 _TEMPLATE = re.compile(r"\{\{|\$\{")
 _RENDER = "render it first: {helm: CHART}, {kustomize: DIR}, or a rendered file"
+_BUILD = "write {kustomize: DIR}"
+_BY_HAND = {
+    _RENDER: "render it first: helm template CHART > FILE",
+    _BUILD: "render it first: kubectl kustomize DIR > FILE",
+}
+"""The same hints where there is no story to write them in."""
 
 
 def read_objects(
-    text: bytes, file: str, default_namespace: str, mistakes: list[Mistake]
+    text: bytes,
+    file: str,
+    default_namespace: str,
+    mistakes: list[Mistake],
+    left_out: list[Mistake] | None = None,
 ) -> tuple[Manifest, ...]:
-    """The objects of a text; what is wrong with them goes to `mistakes`."""
+    """
+    The objects of a text; what is wrong with them goes to `mistakes`.
+
+    With `left_out` they are only looked at: YAML that is no object goes there, and what matters
+    to an apply alone is no mistake. Keys that stand twice are then left to who looks.
+    """
     try:
         documents = load(text, file, Dialect.MANIFEST)
     except Mistakes as error:
         template = _template_line(text, file)
-        mistakes.extend([template] if template else error.mistakes)
+        wrong = [template] if template else [*error.mistakes]
+        mistakes.extend(wrong if left_out is None else map(_by_hand, wrong))
         return ()
+    items = [item for document in documents for item in _unpacked(document)]
+    if left_out is not None:
+        return tuple(_looked_at(items, default_namespace, mistakes, left_out))
     found: list[Manifest] = []
-    for document in documents:
-        mistakes.extend(document.duplicates)
-        for item in _unpacked(document):
-            wrong = list(_problems(item, default_namespace))
-            mistakes.extend(wrong)
-            if not wrong:
-                found.append(_manifest(item, default_namespace))
+    for item in items:
+        mistakes.extend(item.duplicates)
+        wrong = list(_problems(item, default_namespace))
+        mistakes.extend(wrong)
+        if not wrong:
+            found.append(_manifest(item, default_namespace))
     return tuple(found)
+
+
+def _looked_at(
+    items: Sequence[Document],
+    default_namespace: str,
+    mistakes: list[Mistake],
+    left_out: list[Mistake],
+) -> Iterator[Manifest]:
+    for item in items:
+        if no_object := _no_object(item):
+            left_out.append(_by_hand(no_object))
+        elif wrong := list(_unreadable(item, default_namespace or "default")):
+            mistakes.extend(map(_by_hand, (*wrong, *item.duplicates)))
+        else:
+            yield _manifest(item, default_namespace)
+
+
+def _by_hand(mistake: Mistake) -> Mistake:
+    return replace(mistake, hint=_BY_HAND.get(mistake.hint, mistake.hint))
 
 
 def _template_line(text: bytes, file: str) -> Mistake | None:
@@ -73,10 +112,20 @@ def _unpacked(document: Document) -> Iterator[Document]:
         yield document
         return
     values, keys = _by_item(document.values), _by_item(document.keys)
+    starts = [document.at("items", index) for index in range(len(data["items"]))]
     for index, item in enumerate(data["items"]):
         yield Document(
-            file=document.file, data=item, values=values.get(index, {}), keys=keys.get(index, {})
+            file=document.file,
+            data=item,
+            values=values.get(index, {}),
+            keys=keys.get(index, {}),
+            duplicates=tuple(d for d in document.duplicates if _item_at(d.at, starts) == index),
         )
+
+
+def _item_at(at: Position, starts: Sequence[Position]) -> int:
+    """The item that a position lies in; what lies before the first one counts as there."""
+    return max(0, bisect_right(starts, at) - 1)
 
 
 def _by_item(positions: Mapping[Path, Position]) -> dict[int, dict[Path, Position]]:
@@ -97,18 +146,34 @@ def _manifest(document: Document, default_namespace: str) -> Manifest:
     return Manifest(body=body, document=document, at=document.at())
 
 
-def _problems(document: Document, default_namespace: str) -> Iterator[Mistake]:
+def _no_object(document: Document) -> Mistake | None:
+    """Why a document is no object that the API server would take."""
     data = document.data
     if not isinstance(data, dict):
-        yield Mistake(document.at(), f"not a Kubernetes object: {shown(data)}")
-        return
+        return Mistake(document.at(), f"not a Kubernetes object: {shown(data)}")
     for key in ("apiVersion", "kind"):
         if not data.get(key) or not isinstance(data[key], str):
-            yield Mistake(document.at(key), f"not a Kubernetes object: it has no `{key}:`")
-            return
+            return Mistake(document.at(key), f"not a Kubernetes object: it has no `{key}:`")
     if data["kind"] == "Kustomization":
-        yield Mistake(document.at(), "a kustomization is no manifest", "write {kustomize: DIR}")
+        return Mistake(document.at(), "a kustomization is no manifest", _BUILD)
+    return None
+
+
+def _problems(document: Document, default_namespace: str) -> Iterator[Mistake]:
+    if no_object := _no_object(document):
+        yield no_object
         return
+    yield from _unreadable(document, default_namespace)
+    for key in _FOREIGN:
+        metadata = document.data.get("metadata")
+        if isinstance(metadata, dict) and metadata.get(key):
+            message = f"`{key}` in a manifest would tie the object to others or keep it for ever"
+            yield Mistake(document.key_at("metadata", key), message, "take it out")
+
+
+def _unreadable(document: Document, default_namespace: str) -> Iterator[Mistake]:
+    """What the API server would refuse, or kubectl misread, in an object of any kind."""
+    data = document.data
     yield from _metadata_problems(document, default_namespace)
     yield from _templates(document, () if data["kind"] == "NetworkPolicy" else ("metadata",))
     if data["kind"] == "NetworkPolicy" and data["apiVersion"] == "networking.k8s.io/v1":
@@ -129,10 +194,6 @@ def _metadata_problems(document: Document, default_namespace: str) -> Iterator[M
         yield Mistake(document.at("metadata"), f"{kind} {metadata['name']} has no namespace", hint)
     for key in ("labels", "annotations"):
         yield from _map_problems(document, ("metadata", key), metadata.get(key))
-    for key in _FOREIGN:
-        if metadata.get(key):
-            message = f"`{key}` in a manifest would tie the object to others or keep it for ever"
-            yield Mistake(document.key_at("metadata", key), message, "take it out")
 
 
 def _generated(metadata: Any) -> bool:

@@ -6,8 +6,9 @@ from pathlib import Path
 
 import pytest
 
+from harness.errors import Mistake, Position
 from harness.policy.changes import build
-from harness.policy.lint import RULES, lint
+from harness.policy.lint import RULES, lint, of_files
 from tests.policy.worlds import CLUSTER, documents
 
 HEAD = """\
@@ -160,8 +161,24 @@ def test_duplicate_key_is_reported_where_it_stands_again():
     found = [f for f in findings(spec) if f.id == "NP002"]
 
     assert [(f.at.line, f.message) for f in found] == [
-        (8, "key 'ports' stands twice here, first in line 7")
+        (8, "key 'ports' stands twice here, first at p.yaml:7:5")
     ]
+
+
+def test_option_with_a_typographic_dash_is_reported_where_a_container_is_told_to_run_it():
+    """WEB-3: curl takes `\u2013-max-time` for a host, and never asks the one that is meant."""
+    text = (
+        "apiVersion: v1\nkind: Pod\nmetadata: {name: a, namespace: x}\nspec:\n  containers:\n"
+        "  - {name: c, command: [curl], args: [\u2013-max-time, '2', a\u2013b]}\n"
+    )
+    (found,) = lint(documents(text, "p.yaml"))
+
+    assert (found.id, found.at.line, found.at.column) == ("NP006", 6, 39)
+    assert found.message == (
+        "'\u2013-max-time' begins with an en dash: a tool takes it for a name, not for an option; "
+        "then it does not run, which is not the same as blocked"
+    )
+    assert found.fix == "write '--max-time'"
 
 
 def test_same_name_twice_is_reported_with_both_places():
@@ -236,8 +253,18 @@ def test_findings_come_in_the_order_of_the_file():
     assert [f.at.line for f in found] == sorted(f.at.line for f in found)
 
 
+def test_what_could_not_be_read_is_found_before_any_rule_looks():
+    at = Position("p.yaml", 3, 5)
+    unreadable, no_object = of_files(
+        [Mistake(at, "not YAML: a tab", "use blanks")], [Mistake(at, "not a Kubernetes object")]
+    )
+
+    assert str(unreadable) == "p.yaml:3:5: NP008 error: not YAML: a tab - use blanks"
+    assert str(no_object) == "p.yaml:3:5: NP009 note: not a Kubernetes object"
+
+
 def test_every_rule_has_a_test():
-    tested = {f[0] for f in FOUND} | {"NP002", "NP004", "NP005", "NP007", "NP015", "NP051", "NP052"}
+    tested = {f[0] for f in FOUND} | {f"NP{n:03}" for n in (2, 4, 5, 7, 8, 9, 15, 51, 52)}
 
     assert tested == set(RULES)
 

@@ -13,13 +13,14 @@ from harness.policy.changes import apply
 from harness.policy.dialects import SPEC, Dialect
 from harness.policy.dns import with_dns
 from harness.policy.lint import blocks, dns, effect, ports, selectors, text, types
+from harness.policy.lint.files import of_files
 from harness.policy.lint.findings import RULES, Finding, LintRule, Severity
 from harness.policy.lint.scope import Checked, Scope
 from harness.policy.reading import Reading, is_policy, parse_policy
 from harness.policy.source import Given, Source, sources
 from harness.policy.world import World
 
-__all__ = ["RULES", "Finding", "LintRule", "Severity", "lint"]
+__all__ = ["RULES", "Finding", "LintRule", "Severity", "lint", "of_files"]
 
 _OF_TEXT = (text.refusals, text.no_namespace)
 _OF_SHAPE = (types.empty_rules, blocks.host_bits)
@@ -59,6 +60,7 @@ def lint(
     findings = [*text.duplicate_keys(found), *text.same_names(policies)]
     for source in found:
         findings += text.wrong_api_version(source)
+        findings += text.commands(source)
         if source.kind == "NetworkPolicy":
             findings += text.typographic(source)
     findings += effect.superfluous(valid)

@@ -59,6 +59,8 @@ RULES = {
         LintRule("NP005", "no-namespace", _NOTE, "No namespace: it lands where the context says"),
         LintRule("NP006", "typographic", _ERROR, "Typographic dashes, quotes or spaces"),
         LintRule("NP007", "same-name", _WARNING, "Two policies of the same name: the last wins"),
+        LintRule("NP008", "unreadable", _ERROR, "No YAML, or no object that an API server takes"),
+        LintRule("NP009", "no-object", _NOTE, "YAML that is no Kubernetes object: left out"),
         LintRule("NP010", "selects-no-pod", _WARNING, "The policy selects no pod"),
         LintRule("NP011", "no-such-namespace-label", _WARNING, "No namespace has that label"),
         LintRule("NP012", "peer-selects-no-pod", _WARNING, "A peer selects no pod"),

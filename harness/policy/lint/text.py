@@ -12,6 +12,7 @@ from harness.policy.lint.scope import Checked
 from harness.policy.reading import GROUP
 from harness.policy.refusals import Refusal
 from harness.policy.source import Path, Source
+from harness.policy.subjects import WORKLOADS
 
 OTHER_GROUPS = ("crd.projectcalico.org", "projectcalico.org", "crd.antrea.io")
 TYPOGRAPHIC = {
@@ -76,7 +77,10 @@ def duplicate_keys(sources: Iterable[Source]) -> Iterator[Finding]:
     for source in documents.values():
         assert source.document  # kept only with one
         for mistake in source.document.duplicates:
-            fix = "the last one wins, strict API servers refuse it: join the two or drop one"
+            fix = (
+                "the last one wins, and kubectl drops the first without a word; an API server that "
+                "is sent both refuses them if it validates strictly: join the two or drop one"
+            )
             yield _in_file("NP002", source, mistake.message, fix, mistake.at)
 
 
@@ -96,6 +100,21 @@ def typographic(source: Source) -> Iterator[Finding]:
             plain = "".join(TYPOGRAPHIC.get(c, c) for c in text)
             message = f"{text!r} holds a {name}, as editors and web pages put in"
             yield _in_file("NP006", source, message, f"write {plain!r}", source.at(*path))
+
+
+def commands(source: Source) -> Iterator[Finding]:
+    """Options of containers' commands that begin with a dash which is none."""
+    if source.kind != "Pod" and source.kind not in WORKLOADS:
+        return
+    for path, text in _texts(source.spec, ("spec",)):
+        if path[-2:-1] in (("command",), ("args",)) and TYPOGRAPHIC.get(text[:1]) == "-":
+            name = unicodedata.name(text[0]).lower()
+            message = (
+                f"{text!r} begins with an {name}: a tool takes it for a name, not for an option; "
+                "then it does not run, which is not the same as blocked"
+            )
+            fix = f"write {''.join(TYPOGRAPHIC.get(c, c) for c in text)!r}"
+            yield _in_file("NP006", source, message, fix, source.at(*path))
 
 
 def _texts(value: Any, path: Path) -> Iterator[tuple[Path, str]]:
