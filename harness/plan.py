@@ -152,8 +152,9 @@ def replayed(story: Story, selection: Selection) -> Story:
     What a selection needs of an expanded story.
 
     Changes of earlier steps are kept, their flows are not. Steps after the last wanted
-    one go. The first step keeps the flows that the selection asks anywhere: its round is
-    the baseline that a later deny is judged against.
+    one go. The first step keeps the flows that the selection asks anywhere, and those that
+    show how their targets refuse: its round is the baseline that a later deny is judged
+    against.
     """
     if selection.wanted is None:
         return story
@@ -172,12 +173,25 @@ def _names(step: Step) -> Iterable[str]:
 
 
 def _narrow(step: Step, selection: Selection, first: bool, story: Story) -> Step:
-    baseline: Collection[str] = ()
-    if first and not step.changes:
-        baseline = {f.key for s in story.steps for f in s.flows if selection.has(s.name, f.name)}
-    flows = [f for f in step.flows if selection.has(step.name, f.name) or f.key in baseline]
+    baseline = _baseline(step, selection, story) if first and not step.changes else ()
+    flows = [f for f in step.flows if selection.has(step.name, f.name) or f.name in baseline]
     checks = [c for c in step.checks if selection.has(step.name, c.name)]
     return replace(step, flows=tuple(flows), checks=tuple(checks))
+
+
+def _baseline(step: Step, selection: Selection, story: Story) -> Collection[str]:
+    """The names of a step's flows that a selection asks again, or whose targets it asks."""
+    wanted = [f for s in story.steps for f in s.flows if selection.has(s.name, f.name)]
+    keys, ends = {f.key for f in wanted}, {_end(f) for f in wanted}
+    return {
+        f.name
+        for f in step.flows
+        if f.key in keys or (f.expect.outcome is Outcome.REFUSED and _end(f) in ends)
+    }
+
+
+def _end(flow: Flow) -> tuple[str, int, Protocol]:
+    return flow.target, flow.port, flow.protocol
 
 
 SILENT = (Outcome.TIMEOUT, Outcome.DNS_TIMEOUT)

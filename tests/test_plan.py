@@ -110,6 +110,18 @@ def test_a_selection_keeps_earlier_changes_and_one_baseline_of_its_flows():
     assert kept.steps[1].changes == CHANGE
 
 
+def test_a_selection_keeps_who_shows_that_a_port_refuses():
+    """Whoever asked it: without it the silence later would prove nothing."""
+    refused, denied = parse_expectation("refused"), parse_expectation("deny")
+    shown, elsewhere = flow("b", port=81, expect=refused), flow("c", port=82, expect=refused)
+    cut = flow("a", port=81, expect=denied)
+    whole = story(step("before", shown, elsewhere), step("cut", cut, changes=CHANGE))
+
+    kept = replayed(whole, Selection(frozenset({("cut", "a")})))
+
+    assert [s.flows for s in kept.steps] == [(shown,), (cut,)]
+
+
 def test_no_selection_keeps_everything():
     whole = story(step("before", flow()), step("cut", changes=CHANGE))
 

@@ -56,8 +56,7 @@ class Meetings:
         self._story = story
         self._asking = asking
         self._known = known
-        targets = {f.target for step in story.steps for f in step.flows}
-        self._asked = [peer for name, peer in story.peers.items() if name in targets]
+        self._asked = [p for p in story.peers.values() if _can_be_asked(p)]
         self.places = [p.name for p in self._asked if p.external]
         """Peers whose address only the cluster knows."""
         self.homes = {m.namespace or m.name for m in story.given} | {p.namespace for p in asking}
@@ -132,6 +131,11 @@ class Meetings:
         if name + suffix in self._story.peers:
             name += f"-{pod.namespace}"
         return name + suffix, entry
+
+
+def _can_be_asked(peer: Peer) -> bool:
+    inside = peer.service or peer.workload or peer.pod or peer.labels
+    return bool(inside or peer.external or peer.address)
 
 
 def _place(peer: Peer) -> Place:

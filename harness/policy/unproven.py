@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 
+from harness.model.story import Protocol
 from harness.policy.diff import Difference
 from harness.policy.ends import Place
 from harness.policy.meeting import Meetings
@@ -30,13 +31,15 @@ def _trouble(one: Difference, meetings: Meetings) -> tuple[str, str]:
         return "no peer is known to ask from", str(one.sources[0])
     if not any(s.first.namespace in meetings.homes for s in pods):
         return "the story runs no pods in", pods[0].first.namespace
+    if all(p.transport is not Protocol.TCP for p in one.numbers):
+        return "nothing is known to answer at", f"{one.target} {ports}"
     return "no step shows first what is there without the policy:", f"{one.target} {ports}"
 
 
 def _of_place(meetings: Meetings) -> str:
     if not meetings.places:
         return "no peer is known to answer at"
-    return f"only the cluster knows whether {' or '.join(meetings.places)} is"
+    return f"only the cluster knows whether {' or '.join(meetings.places)} is at"
 
 
 def _few(examples: Iterable[str]) -> str:

@@ -2,7 +2,7 @@
 A flow that tells a changed policy from the policy, in the words of a story.
 
 Only flows that packets can prove count: what is expected to be closed must be known to live
-(`harness.run.ledger`). It answers, or its host refuses in an earlier step where it is open.
+(`harness.run.ledger`). It answers, or over TCP its host refuses in an earlier, open step.
 """
 
 from __future__ import annotations
@@ -88,6 +88,8 @@ class Witnesses:
         self, scene: Scene, changed: World, found: Difference, meeting: Meeting
     ) -> Witness | None:
         """A meeting that is as expected under the policy, and is not under the changed one."""
+        if not meeting.answers and meeting.protocol is not Protocol.TCP:
+            return None
         expect = (ALLOW if meeting.answers else REFUSED) if found.opens else DENY
         asked = self._ask(scene, meeting, expect)
         before = foretell(asked, scene.world, self._dialect)

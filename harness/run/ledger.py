@@ -15,7 +15,7 @@ from dataclasses import dataclass, field
 from harness.model.expectation import Outcome
 from harness.model.probe import Answer
 from harness.model.result import Evidence, Role
-from harness.model.story import Flow
+from harness.model.story import Flow, Protocol
 from harness.model.target import Backend, Target
 
 _ADDRESSES = (Role.SERVICE, Role.POD, Role.HOST)
@@ -100,9 +100,13 @@ class Ledger:
 
 
 def _answers(evidence: Evidence, flow: Flow) -> bool:
-    """A refusal is a policy's in some engines, and the host's only where one was expected."""
+    """
+    A refusal is a policy's in some engines, and the host's only where one was expected.
+
+    Over UDP none counts: kernels answer once a second and peer (`net.ipv4.icmp_ratelimit`).
+    """
     if evidence.answer.outcome is Outcome.REFUSED:
-        expected = flow.expect.outcome is Outcome.REFUSED
+        expected = flow.expect.outcome is Outcome.REFUSED and flow.protocol is Protocol.TCP
         return expected and evidence.role in (Role.POD, Role.HOST)
     return evidence.answer.outcome is Outcome.OPEN
 

@@ -8,7 +8,7 @@ from harness.errors import Position
 from harness.model.expectation import Outcome, parse_expectation
 from harness.model.probe import Answer, PodRef
 from harness.model.result import Evidence, Role
-from harness.model.story import Flow
+from harness.model.story import Flow, Protocol
 from harness.model.target import Backend, Target
 from harness.run.ledger import Ledger
 
@@ -55,6 +55,14 @@ def told(expect, outcome, role=Role.POD):
 )
 def test_what_answered_as_it_should_is_alive(expect, outcome, why):
     assert alive(told(expect, outcome)) == ({SUBJECT: why} if why else {})
+
+
+def test_a_refusal_over_udp_is_no_sign_of_life():
+    udp = dataclasses.replace(flow("refused"), protocol=Protocol.UDP)
+    ledger = Ledger()
+    ledger.note("open", udp, target(), seen("refused"))
+
+    assert ledger.alive(udp, target(), seen("timeout"), {}) == {}
 
 
 def test_a_refusal_by_a_services_address_is_nobodys_answer():

@@ -1,0 +1,31 @@
+"""Every mistake in a policy of a shipped story is noticed, or named with why it cannot be."""
+
+from __future__ import annotations
+
+import pytest
+
+from harness.policy.mutate import mutate
+from harness.story import load_story
+from tests.e2e.conftest import ROOT
+
+NAMES = sorted(
+    str(file.relative_to(ROOT / "fixtures")).removesuffix(".npol.yaml")
+    for file in (ROOT / "fixtures").glob("*/*.npol.yaml")
+)
+NOT_PROVABLE = {
+    "tutorial/tutorial": {
+        "allow-external-api.yaml:15": "only the cluster knows whether internet or partner is at "
+        "203.0.113.5 (of 203.0.113.5/32) 443/tcp"
+    }
+}
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_every_mutant_is_noticed_or_named(name):
+    found = mutate(load_story(f"{ROOT}/fixtures/{name}.npol.yaml", root=str(ROOT)))
+
+    assert [f"{r.mutant}: {r.add}" for r in found.survivors] == []
+    assert {
+        str(r.mutant.origin).rpartition("/")[2]: r.unproven for r in found.unproven
+    } == NOT_PROVABLE.get(name, {})
+    assert len(found.equivalent) <= len(found.results) / 4, "what makes a difference is most"
