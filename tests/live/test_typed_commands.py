@@ -7,7 +7,7 @@ import pytest
 
 from harness.cluster.connection import Mode
 from harness.cluster.objects import NAMESPACES, Ref
-from tests.live.conftest import permitted, wait_until
+from tests.live.conftest import wait_until
 from tests.typed import SCRIPTS, Typist
 
 pytestmark = [pytest.mark.live, pytest.mark.nightly, pytest.mark.timeout(600)]
@@ -18,8 +18,7 @@ def test_what_the_documents_type_is_answered(tmp_path, target, connected, script
     space = f"npol-live-{secrets.token_hex(4)}"
     names = [space, *(f"{space}-{name}" for name in script.namespaces)]
     connection = connected(Mode.APPLY)
-    for name in names:
-        permitted(connection, name)
+    connection.permit(namespaces=names, kinds=[NAMESPACES])
     connection.create({"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": space}})
     typist = Typist(tmp_path, Path(target.kubeconfig), target.context, space)
     try:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import base64
 import json
-from collections.abc import Sequence, Set
+from collections.abc import Mapping, Sequence, Set
 
 from aiohttp import web
 
@@ -23,6 +23,8 @@ PATCHES: dict[str, PatchType] = {
     "application/strategic-merge-patch+json": "strategic",
     "application/apply-patch+yaml": "apply",
 }
+FORMER = ("apps/v1beta1", "apps/v1beta2", "extensions/v1beta1")
+"""Versions that the server knows and does not serve any more."""
 
 
 class Objects:
@@ -115,7 +117,10 @@ class Objects:
         kind = call.resource
         if not isinstance(body, dict):
             raise errors.bad_request("the object provided is unrecognized (must be of type JSON)")
-        _check_kind(kind, body, {r.api_version for r in self._registry.resources.values()})
+        known: dict[str, set[str]] = {}
+        for resource in self._registry.resources.values():
+            known.setdefault(resource.api_version, set()).add(resource.kind)
+        _check_kind(kind, body, known)
         decoded, unknown = self._registry.decode(kind, body)
         self._report(call, [f'unknown field "{p}"' for p in unknown], twice)
         decoded.setdefault("metadata", {})
@@ -193,7 +198,7 @@ def _start_of(token: str) -> tuple[str, str]:
     return namespace, name
 
 
-def _check_kind(kind: Resource, body: Obj, known: Set[str]) -> None:
+def _check_kind(kind: Resource, body: Obj, known: Mapping[str, Set[str]]) -> None:
     version, name = body.get("apiVersion"), body.get("kind")
     if kind.custom and not (version and name):
         missing = "Kind" if not name else "apiVersion"
@@ -202,7 +207,8 @@ def _check_kind(kind: Resource, body: Obj, known: Set[str]) -> None:
             f"the object provided is unrecognized (must be of type {kind.kind}): Object "
             f"'{missing}' is missing in '{shown}' ({shown[:30]} ...)"
         )
-    if version and version not in known:
+    unknown = version not in (*known, *FORMER)
+    if version and (unknown or (version == kind.api_version and name not in known[version])):
         scheme = 'in scheme "pkg/runtime/scheme.go:110"'
         raise errors.bad_request(
             f'{name} in version "{version.split("/")[-1]}" cannot be handled as a {kind.kind}: '

@@ -15,6 +15,8 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
+from harness.lab import addresses
+
 Obj = dict[str, Any]
 Labels = frozenset[tuple[str, str]]
 Direction = Literal["ingress", "egress"]
@@ -124,13 +126,14 @@ def _selected(peer: Obj, own_namespace: str) -> Peers:
 
 def _blocks(block: Obj) -> list[str]:
     """The addresses of a block without its exceptions, as disjoint IPv4 prefixes."""
-    cidr = ipaddress.ip_network(block["cidr"], strict=False)
+    cidr = addresses.network(block["cidr"])
     if not isinstance(cidr, ipaddress.IPv4Network):
         return []  # no pod of the lab has an IPv6 address
     left = [cidr]
     for text in block.get("except") or []:
-        hole = ipaddress.IPv4Network(text, strict=False)
-        left = [piece for whole in left for piece in _without(whole, hole)]
+        hole = addresses.network(text)
+        if isinstance(hole, ipaddress.IPv4Network):
+            left = [piece for whole in left for piece in _without(whole, hole)]
     return [str(piece) for piece in ipaddress.collapse_addresses(left)]
 
 

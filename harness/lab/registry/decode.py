@@ -206,6 +206,8 @@ def _quantity(value: Any, where: str) -> Any:
 def _mismatch(value: Any, where: str, wanted: str) -> WrongType:
     found = {bool: "bool", int: "number", float: "number", str: "string", list: "array"}
     got = found.get(type(value), "object")
+    if got == "number" and wanted.startswith("int"):
+        got = f"number {value}"
     return WrongType(f"json: cannot unmarshal {got} into Go struct field {where} of type {wanted}")
 
 

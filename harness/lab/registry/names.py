@@ -12,8 +12,11 @@ import re
 from collections.abc import Mapping
 from typing import Any
 
+from harness.lab import addresses
 from harness.lab.registry.errors import Cause, field_forbidden, invalid_value, required
 
+IP = "must be a valid IP address, (e.g. 10.9.8.7 or 2001:db8::ffff)"
+CIDR = "must be a valid CIDR value, (e.g. 10.9.8.0/24 or 2001:db8::/64)"
 _LABEL = "[a-z0-9]([-a-z0-9]*[a-z0-9])?"
 _SUBDOMAIN = rf"{_LABEL}(\.{_LABEL})*"
 _DNS1035 = "[a-z]([-a-z0-9]*[a-z0-9])?"
@@ -170,6 +173,23 @@ def port(value: Any, field: str) -> list[Cause]:
     """A port by number or by name."""
     messages = port_number(value) if isinstance(value, int) else port_name(str(value))
     return [invalid_value(field, value, m) for m in messages]
+
+
+def ip(text: str, field: str) -> list[Cause]:
+    return [] if addresses.address(text) else [invalid_value(field, text, IP)]
+
+
+def outside_ip(text: str, field: str) -> list[Cause]:
+    """An address that others may have: none with a meaning of its own."""
+    found = addresses.address(text)
+    if found is None:
+        return [invalid_value(field, text, IP)]
+    special = {
+        "may not be unspecified (0.0.0.0 or ::)": found.is_unspecified,
+        "may not be in the loopback range (127.0.0.0/8, ::1/128)": found.is_loopback,
+        "may not be in the link-local range (169.254.0.0/16, fe80::/10)": found.is_link_local,
+    }
+    return [invalid_value(field, text, rule) for rule, is_so in special.items() if is_so]
 
 
 def labels(values: Mapping[str, str], field: str) -> list[Cause]:

@@ -12,6 +12,7 @@ import socket
 import ssl
 import subprocess
 import threading
+import time
 import urllib.error
 import urllib.request
 from collections.abc import AsyncIterator, Callable, Iterator
@@ -22,6 +23,7 @@ from urllib.parse import urlencode
 
 import pytest
 import websocket
+from kubernetes import config
 
 from harness.documents import Dialect, dump, load
 from harness.lab.api import Api, ExecFailed, Tokens, issue
@@ -435,3 +437,38 @@ def kubectl(cluster: Cluster, tmp_path_factory: pytest.TempPathFactory) -> Calla
         return done
 
     return run
+
+
+@pytest.fixture
+def real(pytestconfig: pytest.Config) -> Iterator[Send]:
+    """Sends raw requests to the cluster that the live tests are run against."""
+    context = pytestconfig.getoption("kube_context", None) or os.environ.get("NPOL_TEST_CONTEXT")
+    if not context:
+        pytest.fail("live tests need a cluster: --kube-context NAME or NPOL_TEST_CONTEXT=NAME")
+    client = config.new_client_from_config(
+        config_file=pytestconfig.getoption("kubeconfig", None), context=context
+    )
+    headers = {"User-Agent": "t/1", "Accept": "application/json"}
+    settings = client.configuration.auth_settings().values()
+    headers |= {s["key"]: s["value"] for s in settings if s["in"] == "header"}
+
+    def send(method: str, path: str, body: bytes | None, type: str) -> tuple[int, bytes, list[str]]:
+        own = {**headers, "Content-Type": type} if body is not None else headers
+        url = client.configuration.host + path
+        got = client.rest_client.pool_manager.request(
+            method, url, body=body, headers=own, timeout=30, retries=False
+        )
+        if method == "PATCH" and path.count("/") == 4:  # a namespace
+            time.sleep(1)  # admission reads namespaces from a cache
+        return got.status, got.data, got.headers.getlist("Warning")
+
+    yield send
+    client.close()
+
+
+@pytest.fixture
+def of_the_recording(real: Send) -> None:
+    """Skips where the real server is of another version than the one that was recorded."""
+    version = json.loads(real("GET", "/version", None, "")[1])
+    if (version["major"], version["minor"].rstrip("+")) != ("1", "33"):
+        pytest.skip(f"the recording is of 1.33, this server is {version['gitVersion']}")

@@ -9,11 +9,9 @@ from __future__ import annotations
 import json
 import os
 import secrets
-import time
 from pathlib import Path
 
 import pytest
-from kubernetes import config
 
 ANSWERS = Path(__file__).parent / "corpus" / "answers.json"
 RECORDED = json.loads(ANSWERS.read_text()) if ANSWERS.exists() else {}
@@ -44,33 +42,6 @@ def test_the_recording_holds_every_request_of_the_corpus(answers):
     assert set(answers) == set(RECORDED)
 
 
-@pytest.fixture
-def real(pytestconfig):
-    """Sends raw requests to the cluster that the live tests are run against."""
-    context = pytestconfig.getoption("kube_context", None) or os.environ.get("NPOL_TEST_CONTEXT")
-    if not context:
-        pytest.fail("live tests need a cluster: --kube-context NAME or NPOL_TEST_CONTEXT=NAME")
-    client = config.new_client_from_config(
-        config_file=pytestconfig.getoption("kubeconfig", None), context=context
-    )
-    headers = {"User-Agent": "t/1", "Accept": "application/json"}
-    settings = client.configuration.auth_settings().values()
-    headers |= {s["key"]: s["value"] for s in settings if s["in"] == "header"}
-
-    def send(method, path, body, type):
-        own = {**headers, "Content-Type": type} if body is not None else headers
-        url = client.configuration.host + path
-        got = client.rest_client.pool_manager.request(
-            method, url, body=body, headers=own, timeout=30, retries=False
-        )
-        if method == "PATCH" and path.count("/") == 4:  # a namespace
-            time.sleep(1)  # admission reads namespaces from a cache
-        return got.status, got.data, got.headers.getlist("Warning")
-
-    yield send
-    client.close()
-
-
 def creations(send):
     """
     Only what controllers do not answer for: new objects, and those that would start a pod
@@ -92,12 +63,9 @@ def creations(send):
 
 @pytest.mark.live
 @pytest.mark.nightly
-def test_a_real_server_answers_as_recorded(real, replay):
+def test_a_real_server_answers_as_recorded(real, replay, of_the_recording):
     """With NPOL_RECORD=1 it records instead, which wants a server without controllers."""
     recording = bool(os.environ.get("NPOL_RECORD"))
-    version = json.loads(real("GET", "/version", None, "")[1])
-    if not recording and (version["major"], version["minor"].rstrip("+")) != ("1", "33"):
-        pytest.skip(f"the recording is of 1.33, this server is {version['gitVersion']}")
     namespace = f"cmp-{secrets.token_hex(3)}"
     try:
         found = replay(real if recording else creations(real), namespace)

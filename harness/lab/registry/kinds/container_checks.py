@@ -6,6 +6,8 @@ Source: kubernetes `pkg/apis/core/validation/validation.go`, validateContainerCo
 
 from __future__ import annotations
 
+import re
+
 from harness.lab.registry import names
 from harness.lab.registry.errors import (
     Cause,
@@ -25,6 +27,30 @@ PULL = ("Always", "IfNotPresent", "Never")
 HANDLERS = ("exec", "httpGet", "tcpSocket", "grpc")
 HOOKS = (*HANDLERS, "sleep")
 SOURCES = ("fieldRef", "resourceFieldRef", "configMapKeyRef", "secretKeyRef")
+FIELDS = (
+    "metadata.name",
+    "metadata.namespace",
+    "metadata.uid",
+    "spec.nodeName",
+    "spec.serviceAccountName",
+    "status.hostIP",
+    "status.hostIPs",
+    "status.podIP",
+    "status.podIPs",
+)
+CONVERTED = (
+    *FIELDS,
+    "metadata.annotations",
+    "metadata.labels",
+    "spec.hostNetwork",
+    "spec.restartPolicy",
+    "spec.schedulerName",
+    "status.nominatedNodeName",
+    "status.phase",
+)
+"""Fields of pods that have a name for selectors; not all of them may be variables."""
+KEYED = re.compile(r"metadata\.(annotations|labels)\['[^']+'\]")
+PROFILES = ("Localhost", "RuntimeDefault", "Unconfined")
 STANDARD = ("cpu", "memory", "ephemeral-storage")
 
 
@@ -106,8 +132,8 @@ def _source(variable: Obj, field: str) -> list[Cause]:
     for key in ("configMapKeyRef", "secretKeyRef"):
         if key in source:
             wrong += _reference(source[key], f"{field}.{key}")
-    if "fieldRef" in source and not source["fieldRef"].get("fieldPath"):
-        wrong.append(required(f"{field}.fieldRef.fieldPath"))
+    if "fieldRef" in source:
+        wrong += _field(source["fieldRef"].get("fieldPath"), f"{field}.fieldRef.fieldPath")
     if not given:
         listed = "`fieldRef`, `resourceFieldRef`, `configMapKeyRef` or `secretKeyRef`"
         wrong.append(invalid_value(field, "", f"must specify one of: {listed}"))
@@ -118,6 +144,17 @@ def _source(variable: Obj, field: str) -> list[Cause]:
         rule = "may not have more than one field specified at a time"
         wrong.append(invalid_value(field, "", rule))
     return wrong
+
+
+def _field(path: str | None, field: str) -> list[Cause]:
+    if not path:
+        return [required(field)]
+    if KEYED.fullmatch(path):
+        return []
+    if path not in CONVERTED:
+        why = f"error converting fieldPath: field label not supported: {path}"
+        return [invalid_value(field, path, why)]
+    return [] if path in FIELDS else [unsupported(field, path, FIELDS)]
 
 
 def _reference(reference: Obj, field: str) -> list[Cause]:
@@ -182,15 +219,24 @@ def _amount(name: str, quantity: str, field: str) -> list[Cause]:
 
 
 def _security(context: Obj, field: str) -> list[Cause]:
+    wrong = check_identity(context, field)
+    if context.get("allowPrivilegeEscalation") is False and context.get("privileged"):
+        rule = "cannot set `allowPrivilegeEscalation` to false and `privileged` to true"
+        wrong.append(invalid_value(field, context, rule))
+    return wrong
+
+
+def check_identity(context: Obj, field: str) -> list[Cause]:
+    """What the security contexts of pods and containers have in common."""
     wrong: list[Cause] = []
     for key in ("runAsUser", "runAsGroup"):
         value = context.get(key)
         if value is not None and not 0 <= value < 2**31:
             rule = "must be between 0 and 2147483647, inclusive"
             wrong.append(invalid_value(f"{field}.{key}", value, rule))
-    if context.get("allowPrivilegeEscalation") is False and context.get("privileged"):
-        rule = "cannot set `allowPrivilegeEscalation` to false and `privileged` to true"
-        wrong.append(invalid_value(field, context, rule))
+    seccomp = (context.get("seccompProfile") or {}).get("type", PROFILES[0])
+    if seccomp not in PROFILES:
+        wrong.append(unsupported(f"{field}.seccompProfile.type", seccomp, PROFILES))
     return wrong
 
 

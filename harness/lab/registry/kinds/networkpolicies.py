@@ -6,9 +6,9 @@ Source: kubernetes `pkg/apis/networking/v1/defaults.go` and `.../validation/vali
 
 from __future__ import annotations
 
-import ipaddress
 from typing import Any
 
+from harness.lab import addresses
 from harness.lab.registry import names
 from harness.lab.registry.errors import (
     Cause,
@@ -22,7 +22,6 @@ from harness.lab.store import Obj
 
 PROTOCOLS = ("TCP", "UDP", "SCTP")
 TYPES = ("Ingress", "Egress")
-CIDR = "must be a valid CIDR value, (e.g. 10.9.8.0/24 or 2001:db8::/64)"
 
 
 def default_networkpolicy(obj: Obj) -> None:
@@ -97,28 +96,18 @@ def _peer(peer: Obj, field: str) -> list[Cause]:
 def _block(block: Obj, field: str) -> list[Cause]:
     if not block.get("cidr"):
         return [required(f"{field}.cidr")]
-    network = parsed_cidr(block["cidr"])
-    if network is None:
-        return [invalid_value(f"{field}.cidr", block["cidr"], CIDR)]
+    whole = addresses.network(block["cidr"])
+    if whole is None:
+        return [invalid_value(f"{field}.cidr", block["cidr"], names.CIDR)]
     wrong: list[Cause] = []
     for i, text in enumerate(block.get("except") or []):
-        hole = parsed_cidr(text)
+        hole = addresses.network(text)
         if hole is None:
-            wrong.append(invalid_value(f"{field}.except[{i}]", text, CIDR))
-        elif not _is_strictly_in(hole, network):
+            wrong.append(invalid_value(f"{field}.except[{i}]", text, names.CIDR))
+        elif not _is_strictly_in(hole, whole):
             rule = "must be a strict subset of `cidr`"
             wrong.append(invalid_value(f"{field}.except[{i}]", text, rule))
     return wrong
-
-
-def parsed_cidr(text: str) -> Any:
-    """None for what is no CIDR; bits beyond the prefix are let through, as 1.33 does."""
-    if "/" not in text:
-        return None
-    try:
-        return ipaddress.ip_network(text, strict=False)
-    except ValueError:
-        return None
 
 
 def _is_strictly_in(hole: Any, network: Any) -> bool:

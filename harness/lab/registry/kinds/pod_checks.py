@@ -18,12 +18,18 @@ from harness.lab.registry.errors import (
     required,
     unsupported,
 )
-from harness.lab.registry.kinds.container_checks import check_container, check_lifecycle_and_probes
+from harness.lab.registry.kinds.container_checks import (
+    check_container,
+    check_identity,
+    check_lifecycle_and_probes,
+)
 from harness.lab.store import Obj, copied
 
 RESTART = ("Always", "OnFailure", "Never")
 DNS = ("ClusterFirstWithHostNet", "ClusterFirst", "Default", "None")
 EFFECTS = ("NoSchedule", "PreferNoSchedule", "NoExecute")
+SOURCES = ("emptyDir", "hostPath", "secret", "nfs", "persistentVolumeClaim", "configMap")
+"""Of a volume, in the order in which the server looks at them; of two it blames the later."""
 UPDATABLE = (
     "`spec.containers[*].image`,`spec.initContainers[*].image`,`spec.activeDeadlineSeconds`,"
     "`spec.tolerations` (only additions to existing tolerations),"
@@ -62,7 +68,21 @@ def check_pod_spec(spec: Obj, field: str) -> list[Cause]:
         wrong.append(invalid_value(f"{field}.activeDeadlineSeconds", deadline, rule))
     for i, toleration in enumerate(spec.get("tolerations") or []):
         wrong += _toleration(toleration, f"{field}.tolerations[{i}]")
-    return wrong + _dns_config(spec, f"{field}.dnsConfig")
+    for i, alias in enumerate(spec.get("hostAliases") or []):
+        wrong += names.ip(alias.get("ip", ""), f"{field}.hostAliases[{i}].ip")
+    wrong += check_identity(spec.get("securityContext") or {}, f"{field}.securityContext")
+    return wrong + _host_ports(spec, field) + _dns_config(spec, f"{field}.dnsConfig")
+
+
+def _host_ports(spec: Obj, field: str) -> list[Cause]:
+    rule = "must match `containerPort` when `hostNetwork` is true"
+    return [
+        invalid_value(f"{field}.{key}[{i}].ports[{j}].hostPort", port["hostPort"], rule)
+        for key in ("initContainers", "containers")
+        for i, container in enumerate(spec.get(key) or [])
+        for j, port in enumerate(container.get("ports") or [])
+        if spec.get("hostNetwork") and port.get("hostPort", 0) != port.get("containerPort", 0)
+    ]
 
 
 def _names(spec: Obj, field: str) -> list[Cause]:
@@ -86,7 +106,7 @@ def _volumes(volumes: list[Obj], field: str) -> tuple[set[str], list[Cause]]:
     seen: set[str] = set()
     for i, volume in enumerate(volumes):
         here, name = f"{field}[{i}]", volume.get("name", "")
-        sources = sorted(k for k in volume if k != "name")
+        sources = sorted((k for k in volume if k != "name"), key=_looked_at)
         if len(sources) > 1:
             rule = "may not specify more than 1 volume type"
             wrong += [field_forbidden(f"{here}.{s}", rule) for s in sources[1:]]
@@ -101,6 +121,10 @@ def _volumes(volumes: list[Obj], field: str) -> tuple[set[str], list[Cause]]:
             if key in volume and not volume[key].get(inner):
                 wrong.append(required(f"{here}.{key}.{inner}"))
     return seen, wrong
+
+
+def _looked_at(source: str) -> int:
+    return SOURCES.index(source) if source in SOURCES else len(SOURCES)
 
 
 def _containers(spec: Obj, field: str, volumes: set[str]) -> list[Cause]:
@@ -161,15 +185,20 @@ def _toleration(toleration: Obj, field: str) -> list[Cause]:
 def _dns_config(spec: Obj, field: str) -> list[Cause]:
     servers = (spec.get("dnsConfig") or {}).get("nameservers") or []
     if spec.get("dnsPolicy") == "None" and not servers:
+        if "dnsConfig" not in spec:
+            return [required(field, "must provide `dnsConfig` when `dnsPolicy` is None")]
         rule = "must provide at least one DNS nameserver when `dnsPolicy` is None"
-        name = f"{field}.nameservers" if "dnsConfig" in spec else field
-        return [required(name, rule)]
-    return []
+        return [required(f"{field}.nameservers", rule)]
+    return [
+        cause
+        for i, server in enumerate(servers)
+        for cause in names.ip(server, f"{field}.nameservers[{i}]")
+    ]
 
 
 def check_template(template: Obj, field: str) -> list[Cause]:
     metadata = template.get("metadata") or {}
-    wrong = names.labels(metadata.get("labels") or {}, f"{field}.metadata.labels")
+    wrong = names.labels(metadata.get("labels") or {}, f"{field}.labels")
     return wrong + check_pod_spec(template.get("spec") or {}, f"{field}.spec")
 
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 from typing import Any
 
+from harness.lab import addresses
 from harness.lab.registry import names
 from harness.lab.registry.errors import (
     Cause,
@@ -24,6 +25,7 @@ from harness.lab.store import Obj
 
 PROTOCOLS = ("SCTP", "TCP", "UDP")
 TYPES = ("ClusterIP", "ExternalName", "LoadBalancer", "NodePort")
+FAMILY_POLICIES = ("PreferDualStack", "RequireDualStack", "SingleStack")
 MAX_AFFINITY_SECONDS = 86_400
 
 
@@ -44,7 +46,7 @@ def check_service(obj: Obj) -> list[Cause]:
     wrong += _affinity(spec)
     if kind not in TYPES:
         wrong.append(unsupported("spec.type", kind, TYPES))
-    wrong += _node_ports(spec, ports)
+    wrong += _outside(spec) + _node_ports(spec, ports)
     return wrong + _duplicates(ports) + _policies(spec)
 
 
@@ -86,8 +88,7 @@ def _affinity(spec: Obj) -> list[Cause]:
     if kind not in ("ClientIP", "None"):
         return [unsupported("spec.sessionAffinity", kind, ["ClientIP", "None"])]
     if kind == "None":
-        rule = "must not be set when session affinity is None"
-        return [field_forbidden("spec.sessionAffinityConfig", rule)] if config else []
+        return []
     seconds = ((config or {}).get("clientIP") or {}).get("timeoutSeconds", 0)
     if 0 < seconds <= MAX_AFFINITY_SECONDS:
         return []
@@ -96,6 +97,21 @@ def _affinity(spec: Obj) -> list[Cause]:
         invalid_value(
             field, seconds, f"must be greater than 0 and less than {MAX_AFFINITY_SECONDS}"
         )
+    ]
+
+
+def _outside(spec: Obj) -> list[Cause]:
+    wrong: list[Cause] = []
+    for i, address in enumerate(spec.get("externalIPs") or []):
+        wrong += names.outside_ip(address, f"spec.externalIPs[{i}]")
+    ranges, field = spec.get("loadBalancerSourceRanges") or [], "spec.LoadBalancerSourceRanges"
+    if ranges and spec.get("type") != "LoadBalancer":
+        rule = "may only be used when `type` is 'LoadBalancer'"
+        return [*wrong, field_forbidden(field, rule)]
+    return wrong + [
+        invalid_value(f"{field}[{i}]", text, names.CIDR)
+        for i, text in enumerate(ranges)
+        if addresses.network(text.strip()) is None
     ]
 
 
@@ -149,6 +165,9 @@ def _policies(spec: Obj) -> list[Cause]:
     for key in ("externalTrafficPolicy", "internalTrafficPolicy"):
         if key in spec and spec[key] not in known:
             wrong.append(unsupported(f"spec.{key}", spec[key], known))
+    how_many = spec.get("ipFamilyPolicy", FAMILY_POLICIES[0])
+    if how_many not in FAMILY_POLICIES:
+        wrong.append(unsupported("spec.ipFamilyPolicy", how_many, FAMILY_POLICIES))
     families = spec.get("ipFamilies") or []
     for i, family in enumerate(families):
         if family not in ("IPv4", "IPv6"):

@@ -19,6 +19,8 @@ def default_service(obj: Obj) -> None:
     if spec["sessionAffinity"] == "ClientIP":
         client = spec.setdefault("sessionAffinityConfig", {}).setdefault("clientIP", {})
         client.setdefault("timeoutSeconds", AFFINITY_SECONDS)
+    elif spec["sessionAffinity"] == "None":
+        spec.pop("sessionAffinityConfig", None)
     for port in spec.get("ports") or []:
         port.setdefault("protocol", "TCP")
         port["targetPort"] = port.get("targetPort") or port.get("port")

@@ -100,13 +100,23 @@ def _strategy(strategy: Obj) -> list[Cause]:
     zero = [str(rolling.get(k)).rstrip("%") == "0" for k in ("maxUnavailable", "maxSurge")]
     if all(zero):
         rule = "may not be 0 when `maxSurge` is 0"
-        value = rolling["maxUnavailable"]
-        number = value if isinstance(value, int) else 0
-        text = "" if isinstance(value, int) else value
-        kind = int(bool(text))
-        shown = f"intstr.IntOrString{{Type:{kind}, IntVal:{number}, StrVal:{json.dumps(text)}}}"
-        wrong.append(invalid_value(f"{field}.maxUnavailable", Raw(shown), rule))
-    return wrong
+        shown = _go_number(rolling["maxUnavailable"])
+        wrong.append(invalid_value(f"{field}.maxUnavailable", shown, rule))
+    return wrong + _at_most_all(rolling.get("maxUnavailable", 0), f"{field}.maxUnavailable")
+
+
+def _at_most_all(value: Any, field: str) -> list[Cause]:
+    percent = re.fullmatch("([0-9]+)%", str(value))
+    if percent is None or int(percent[1]) <= 100:
+        return []
+    return [invalid_value(field, _go_number(value), "must not be greater than 100%")]
+
+
+def _go_number(value: Any) -> Raw:
+    """A number or text as Go prints an `intstr.IntOrString`."""
+    number, text = (value, "") if isinstance(value, int) else (0, value)
+    kind = int(bool(text))
+    return Raw(f"intstr.IntOrString{{Type:{kind}, IntVal:{number}, StrVal:{json.dumps(text)}}}")
 
 
 def _count_or_percent(value: Any, field: str) -> list[Cause]:
@@ -119,7 +129,7 @@ def _count_or_percent(value: Any, field: str) -> list[Cause]:
         "a valid percent string must be a numeric string followed by an ending '%' "
         "(e.g. '1%',  or '93%', regex used for validation is '[0-9]+%')"
     )
-    return [invalid_value(field, value, rule)]
+    return [invalid_value(field, _go_number(value), rule)]
 
 
 def check_job(obj: Obj) -> list[Cause]:
