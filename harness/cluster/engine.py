@@ -30,15 +30,21 @@ _LAB = "ConfigMap kube-system/npol-lab says that it is npol's lab"
 
 
 def detect(facts: Facts) -> Engine:
-    """The engine that the facts point to; `unknown` is an answer, too."""
+    """
+    The engine that the facts point to; `unknown` is an answer, too.
+
+    One that is switched off yields to one that is not: kube-router may be there as a proxy only.
+    """
     lab = facts.config("npol-lab")
     if lab is not None or "+npol-lab" in facts.version:
         return _lab(facts, lab or {})
-    for traits in TABLE:
-        sets = [s for s in facts.daemon_sets if _fits(s, traits)]
-        if sets:
-            return _by_agents(facts, traits, sets)
-    return _without_agents(facts)
+    seen = [
+        _by_agents(facts, traits, sets)
+        for traits in TABLE
+        if (sets := [s for s in facts.daemon_sets if _fits(s, traits)])
+    ]
+    acting = (engine for engine in seen if engine.enforces is not Enforces.NO)
+    return next(acting, None) or (seen[0] if seen else _without_agents(facts))
 
 
 def _lab(facts: Facts, config: Mapping[str, str]) -> Engine:

@@ -13,7 +13,13 @@ from harness.cluster.verbs import Verbs
 CONFIGS = ("amazon-vpc-cni", "cilium-config", "npol-lab")
 """ConfigMaps in kube-system that say how an engine is set up."""
 
-PLACES = ("kube-system", "calico-system", "kube-flannel", "openshift-ovn-kubernetes")
+PLACES = (
+    "kube-system",
+    "calico-system",
+    "kube-flannel",
+    "openshift-ovn-kubernetes",
+    "ovn-kubernetes",
+)
 """Where agents live, for users who may not list DaemonSets everywhere."""
 
 CUSTOM = (

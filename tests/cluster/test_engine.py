@@ -38,16 +38,19 @@ TABLE = [
     ("cilium-left-over-crds", "cilium", "unknown", "maybe"),
     ("gke-dataplane-v2", "gke-dataplane-v2", "v1.15.15-gke.19", "yes"),
     ("antrea", "antrea", "v2.4.1", "yes"),
+    ("antrea-on-eks", "antrea", "v2.4.1", "yes"),
     ("kube-router", "kube-router", "v2.5.0", "yes"),
     ("kube-router-no-firewall", "kube-router", "v2.5.0", "no"),
     ("k3s", "k3s", "v1.33.5+k3s1", "maybe"),
     ("kindnet", "kindnet", "v20250512-df8de77b", "yes"),
     ("kindnet-old", "kindnet", "v20230511-dc714da8", "no"),
     ("kindnet-odd-tag", "kindnet", "latest", "maybe"),
+    ("kindnet-with-kube-router-as-proxy", "kindnet", "v20250512-df8de77b", "yes"),
     ("ovn-kubernetes", "ovn-kubernetes", "unknown", "yes"),
     ("weave", "weave", "2.8.1", "yes"),
     ("weave-without-npc", "weave", "2.8.1", "no"),
     ("flannel", "flannel", "v0.27.4", "no"),
+    ("flannel-by-architecture", "flannel", "v0.11.0-amd64", "no"),
     ("flannel-with-kube-network-policies", "kube-network-policies", "v1.0.0", "yes"),
     ("azure-npm", "azure-npm", "v1.5.45", "yes"),
     ("npol-lab", "npol-lab", "0.1.0", "yes"),
@@ -71,6 +74,13 @@ def test_an_engine_is_told_by_its_objects(recording, name, version, enforces):
 
 def test_every_recording_is_in_the_table():
     assert {p.stem for p in RECORDED.glob("*.json")} == {row[0] for row in TABLE}
+
+
+def test_every_recording_has_a_source():
+    rows = (RECORDED / "README.md").read_text().splitlines()
+    named = {name for row in rows if row.startswith("| ") for name in row.split("|")[1].split(",")}
+
+    assert {row[0] for row in TABLE} <= {name.strip() for name in named}
 
 
 def test_calico_and_the_aws_agent_together_are_a_conflict():
