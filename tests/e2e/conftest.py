@@ -18,6 +18,11 @@ from harness.cli import main
 from harness.lab.session import Lab
 
 ROOT = Path(__file__).parents[2]
+SHIPPED = sorted(
+    str(file.relative_to(ROOT / "fixtures")).removesuffix(".npol.yaml")
+    for file in (ROOT / "fixtures").glob("*/*.npol.yaml")
+)
+"""The stories below `fixtures/`, without their ending."""
 NPOL = Path(sys.executable).with_name("npol")
 Told = subprocess.CompletedProcess[str]
 

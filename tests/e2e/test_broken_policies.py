@@ -5,11 +5,15 @@ import shutil
 import pytest
 
 from harness.model.expectation import Verdict
-from harness.plan import expand
+from harness.plan import Selection, expand, replayed
+from harness.policy.mutate import mutate
+from harness.policy.mutated import mutated_story, packets_only
+from harness.policy.scenes import scenes
 from harness.report.failure import failure_text
 from harness.run import Options, StoryRun
+from harness.run.mutation import try_story
 from harness.story import load_story
-from tests.e2e.conftest import ROOT
+from tests.e2e.conftest import ROOT, SHIPPED
 
 POLICIES = "infra/manifests/network-policies"
 STORY = f"""\
@@ -42,8 +46,19 @@ CUT = {CALL: Verdict.TOO_CLOSED, SITE: Verdict.WRONG_ANSWER}
 """The site's page is made of the backend's answer."""
 
 
+WITHIN = 3.0
+"""Seconds until a wrong answer is final: the lab enforces within a tenth of one."""
+
+
+@pytest.fixture(scope="module")
+def options(lab):
+    return Options(
+        kubeconfig=str(lab.kubeconfig), context=lab.context, create=True, disposable=True
+    )
+
+
 @pytest.fixture
-def broken(tmp_path, lab, monkeypatch):
+def broken(tmp_path, options, monkeypatch):
     """Results of the story's last step, by flow, after one text of one policy was replaced."""
     shutil.copytree(ROOT / "fixtures/baseline", tmp_path / "baseline")
     monkeypatch.chdir(tmp_path / "baseline")
@@ -54,9 +69,6 @@ def broken(tmp_path, lab, monkeypatch):
         policy.write_text(policy.read_text().replace(was, becomes))
         (tmp_path / "baseline/short.npol.yaml").write_text(STORY)
         story = expand(load_story("short.npol.yaml", root=str(tmp_path)))
-        options = Options(
-            kubeconfig=str(lab.kubeconfig), context=lab.context, create=True, disposable=True
-        )
         run = StoryRun(story, options)
         run.open()
         try:
@@ -132,3 +144,35 @@ def test_a_rule_that_is_too_wide_opens_what_it_should_not(broken):
     text = told(found["stranger -> backend:80"])
     assert "expected deny seen open" in text or "expected deny seen http" in text
     assert f"{POLICIES}/{file}:" in text
+
+
+def shipped(name):
+    story = load_story(f"{ROOT}/fixtures/{name}.npol.yaml", root=str(ROOT))
+    return packets_only(expand(story), WITHIN)
+
+
+def policies():
+    """Each version of each policy of the shipped stories; the first of a story in every run."""
+    for name in SHIPPED:
+        steps = scenes(shipped(name))
+        origins = dict.fromkeys(str(p.origin) for s in steps for p in s.world.policies)
+        for number, origin in enumerate(origins):
+            marks = [pytest.mark.nightly] if number else []
+            file = "/".join(origin.split("/")[-2:])
+            yield pytest.param(name, origin, id=f"{name}-{file}", marks=marks)
+
+
+@pytest.mark.lab
+@pytest.mark.parametrize(("name", "origin"), [*policies()])
+def test_a_shipped_story_fails_when_one_of_its_policies_is_broken(name, origin, options):
+    """By packets: the policy is removed or, where that changes nothing, widened."""
+    story = shipped(name)
+    results = [r for r in mutate(story).results if str(r.mutant.policy.origin) == origin]
+    central = next(r for r in results if r.noticed_by)
+    telling = Selection(frozenset({(central.noticed_in, central.noticed_by)}))
+
+    tried = try_story(
+        replayed(mutated_story(story, central.mutant, scenes(story)), telling), options
+    )
+
+    assert tried.failed == f"{central.noticed_in}: {central.noticed_by}", tried.unknown
