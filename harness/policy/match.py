@@ -11,7 +11,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 
 from harness.model.story import Protocol
-from harness.policy.dialects import Dialect
+from harness.policy.dialects import SPEC, Dialect
 from harness.policy.ends import End, Namespace, Node, Place, Pod, Service
 from harness.policy.objects import IpBlock, PeerClause, PortClause
 from harness.policy.world import World
@@ -93,7 +93,9 @@ def fit_peer(
 
 
 HOST_NETWORK_PEER = "whether selectors select pods on the host's network is undefined"
-HOST_NETWORK_PORT = "whether ports of pods on the host's network are known by name is undefined"
+HOST_NETWORK_PORT = (
+    "whether a port of a pod on the host's network is known by its name is undefined"
+)
 
 
 def _kind(end: End) -> str:
@@ -226,6 +228,7 @@ def _on_its_own(target: End, name: str, dialect: Dialect) -> Fit:
     if known or not (isinstance(target, Pod) and target.host_network):
         return YES
     if known is None:
-        return Fit(None, latitude=HOST_NETWORK_PORT)
+        whose = "" if dialect == SPEC else f", and was not measured on {dialect.name}"
+        return Fit(None, latitude=f"{HOST_NETWORK_PORT}{whose}")
     text = f"{target} is on its node's network: port {name!r} is not looked up on it"
     return Fit(False, (Part.PORT,), text)

@@ -11,7 +11,7 @@ from hypothesis import HealthCheck, Phase, given, settings
 
 from harness.model.story import Protocol
 from harness.policy.changes import build
-from harness.policy.dialects import CALICO
+from harness.policy.dialects import LAB
 from harness.policy.ends import Place, Pod, Service, Traffic
 from harness.policy.evaluate import decide
 from tests.differential.roster import PODS, lab_clusters, objects, places, slices
@@ -141,7 +141,7 @@ def _traffic(source, target, port, protocol):
 
 def _foretold(world, traffic):
     """A Service leads to one of its pods: the open ones answer, the others are mute."""
-    paths = decide(world, traffic, CALICO).paths
+    paths = decide(world, traffic, LAB).paths
     answers = {path.allowed for path in paths}
     assert None not in answers, traffic
     if not answers:

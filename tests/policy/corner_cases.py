@@ -180,7 +180,7 @@ CASES = [
         "port-named-host-network",
         [out_of_x("{ports: [{port: web}]}")],
         "x/a -> z/far:80",
-        ("?", "deny", "?"),
+        ("?", "?", "deny"),
     ),
     # Services
     (

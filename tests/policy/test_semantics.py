@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from harness.policy.dialects import CALICO, CILIUM, SPEC
+from harness.policy.dialects import CALICO, CILIUM, LAB, SPEC
 from harness.policy.evaluate import decide, evaluate
 from tests.policy.corner_cases import ALL_IN, CASES, into_x
 from tests.policy.worlds import policy, traffic, world_with
@@ -46,6 +46,21 @@ def test_decision_says_whether_engines_differ_by_design(rule, differs):
 
     assert decision.prediction == "allow"
     assert decision.depends_on_dialect is differs
+
+
+def test_named_port_of_a_host_network_pod_is_unknown_where_it_was_not_measured():
+    world = world_with(policy("p", "{policyTypes: [Egress], egress: [{ports: [{port: web}]}]}"))
+    asked = traffic(world, "x/a -> z/far:80")
+    why = "whether a port of a pod on the host's network is known by its name is undefined"
+
+    predicted = {d.name: decide(world, asked, d).prediction for d in (SPEC, CALICO, CILIUM, LAB)}
+
+    assert predicted == {
+        "spec": f"unknown: {why}",
+        "calico": f"unknown: {why}, and was not measured on calico",
+        "cilium": "deny",
+        "npol-lab": "deny",
+    }
 
 
 def test_other_policy_kinds_make_a_prediction_unknown_where_they_may_select():
