@@ -28,6 +28,9 @@ def run(
     story: StoryFile,
     context: Context = None,
     kubeconfig: Kubeconfig = None,
+    lab: Annotated[
+        bool, typer.Option("--lab", help="In a lab, as without a context; says so in scripts.")
+    ] = False,
     peers: Peers = None,
     root: Root = None,
     create: Annotated[
@@ -71,6 +74,8 @@ def run(
 ) -> int:
     told = _until(expand(load_story(story, root=root, overlay=peers)), to)
     terminal = Terminal()
+    if lab and (context is not None or kubeconfig is not None):
+        raise InputError("--lab and --context name two clusters", hint="leave one of them out")
     if leave and context is None:
         raise InputError(
             "a lab ends with the run: there is nothing to leave", hint="--context NAME"

@@ -102,6 +102,6 @@ CHANGES_FIRST = """
 
 def test_a_state_that_a_step_made_is_not_what_the_restore_goes_back_to(tmp_path, npol):
     story = write_shop(tmp_path / "shop", CHANGES_FIRST)
-    done = npol("run", story)
+    done = npol("run", story, "--lab")
     assert done.returncode == 0, done.stdout
     assert "flows not verified: none was as expected before the first change" in done.stdout

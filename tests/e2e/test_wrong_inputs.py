@@ -146,6 +146,7 @@ def test_a_kubeconfig_that_is_missing_or_no_yaml_is_bad_input(tmp_path, npol_her
         ["run"],
         ["run", "shop.npol.yaml", "--no-such-option"],
         ["run", "shop.npol.yaml", "--to", "no such step"],
+        ["run", "shop.npol.yaml", "--lab", "--context", "dev"],
         ["explain", "no flow at all"],
         ["explain", "x -> y:80", "app.yaml"],
         ["explain", "client -> web:81", "--story", "shop.npol.yaml", "--at", "nowhere"],
