@@ -36,6 +36,7 @@ TABLE = [
     ("cilium-answers-icmp", "cilium", "v1.20.2", "yes"),
     ("cilium-agents-are-not-pods", "cilium", "unknown", "maybe"),
     ("cilium-left-over-crds", "cilium", "unknown", "maybe"),
+    ("cilium-recorded", "cilium", "unknown", "maybe"),
     ("gke-dataplane-v2", "gke-dataplane-v2", "v1.15.15-gke.19", "yes"),
     ("antrea", "antrea", "v2.4.1", "yes"),
     ("antrea-on-eks", "antrea", "v2.4.1", "yes"),
