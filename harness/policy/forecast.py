@@ -5,7 +5,7 @@ A story foretold: which of its expectations the policies will not meet, and what
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 
 from harness.model.expectation import Expectation, Outcome, Word
@@ -72,31 +72,54 @@ def forecast(told: Sequence[Scene], engine: str) -> list[StepForecast]:
 
 def foretell(asked: Asked, world: World, dialect: Dialect) -> bool | None:
     """Whether a flow's expectation is met in a world, as one engine reads it; None: not known."""
-    names, packets, behind = (
-        [decide(world, t, dialect) for t in traffics]
-        for traffics in (asked.lookups, asked.traffics, asked.hops)
-    )
-    resolves = all(d.allowed is not False for d in names)
-    prediction = _prediction(asked, packets, behind, resolves=resolves)
-    return holds(asked.flow.expect.for_engine(dialect.name), prediction, resolves=resolves)
+    decided = _decided(asked, world, dialect, decide)
+    return decided.holds(asked.flow.expect.for_engine(dialect.name))
 
 
 def _flow(asked: Asked, world: World, dialect: Dialect, engine: str) -> FlowForecast:
-    names, packets, behind = (
-        [evaluate(world, t, dialect) for t in traffics]
-        for traffics in (asked.lookups, asked.traffics, asked.hops)
-    )
-    resolves = all(d.allowed is not False for d in names)
-    prediction = _prediction(asked, packets, behind, resolves=resolves)
-    telling = [d for d in (*packets, *names, *behind) if not d.allowed] or packets
-    expect = asked.flow.expect.for_engine(engine)
+    decided = _decided(asked, world, dialect, evaluate)
+    first = next(iter(decided.telling), None)
     return FlowForecast(
         flow=asked.flow,
-        prediction=prediction,
-        holds=holds(expect, prediction, resolves=resolves),
-        causes=tuple(causes(world.as_read(dialect), telling[0])) if telling else (),
-        by_engine=any(d.depends_on_dialect for d in packets),
+        prediction=decided.prediction,
+        holds=decided.holds(asked.flow.expect.for_engine(engine)),
+        causes=tuple(causes(world.as_read(dialect), first)) if first else (),
+        by_engine=any(d.depends_on_dialect for d in decided.packets),
     )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Decided:
+    """The decisions on all packets of a flow, and what they come to."""
+
+    names: list[Decision]
+    packets: list[Decision]
+    behind: list[Decision]
+    prediction: str
+
+    @property
+    def telling(self) -> list[Decision]:
+        """Those that say why, the first of all first."""
+        closed = [d for d in (*self.packets, *self.names, *self.behind) if not d.allowed]
+        return closed or self.packets
+
+    def holds(self, expect: Expectation) -> bool | None:
+        return holds(expect, self.prediction, resolves=_resolves(self.names))
+
+
+def _decided(
+    asked: Asked, world: World, dialect: Dialect, how: Callable[[World, Traffic, Dialect], Decision]
+) -> _Decided:
+    names, packets, behind = (
+        [how(world, t, dialect) for t in traffics]
+        for traffics in (asked.lookups, asked.traffics, asked.hops)
+    )
+    prediction = _prediction(asked, packets, behind, resolves=_resolves(names))
+    return _Decided(names=names, packets=packets, behind=behind, prediction=prediction)
+
+
+def _resolves(names: list[Decision]) -> bool:
+    return all(d.allowed is not False for d in names)
 
 
 def _prediction(
