@@ -370,7 +370,7 @@ class Typist:
 
     def _named(self, text: str, script: Script) -> str:
         for name in script.namespaces if self._prefix else ():
-            text = re.sub(rf"(?<![\w-]){name}(?![\w-])", f"{self._prefix}-{name}", text)
+            text = re.sub(rf"(?<![\w/-]){name}(?![\w-])", f"{self._prefix}-{name}", text)
         return text
 
     def _line(self, typed: str, says: str, line: Line) -> None:

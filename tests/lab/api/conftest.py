@@ -458,8 +458,6 @@ def real(pytestconfig: pytest.Config) -> Iterator[Send]:
         got = client.rest_client.pool_manager.request(
             method, url, body=body, headers=own, timeout=30, retries=False
         )
-        if method == "PATCH" and path.count("/") == 4:  # a namespace
-            time.sleep(1)  # admission reads namespaces from a cache
         return got.status, got.data, got.headers.getlist("Warning")
 
     yield send
@@ -472,3 +470,23 @@ def of_the_recording(real: Send) -> None:
     version = json.loads(real("GET", "/version", None, "")[1])
     if (version["major"], version["minor"].rstrip("+")) != ("1", "33"):
         pytest.skip(f"the recording is of 1.33, this server is {version['gitVersion']}")
+
+
+@pytest.fixture
+def places(real: Send) -> Iterator[list[str]]:
+    """Names of namespaces of a real server that are gone when the test ends."""
+    names: list[str] = []
+    yield names
+    paths = [f"/api/v1/namespaces/{name}" for name in names]
+    for path in paths:
+        real("DELETE", path, None, "application/json")
+    for path in paths:
+        until(lambda path=path: real("GET", path, None, "")[0] == 404, f"{path} to go")
+
+
+def until(holds: Callable[[], bool], what: str) -> None:
+    """Poll a real server, whose caches and controllers have clocks of their own."""
+    deadline = time.monotonic() + 60
+    while not holds():
+        assert time.monotonic() < deadline, f"waited for {what}"
+        time.sleep(0.1)
