@@ -56,6 +56,7 @@ class Meetings:
         self._story = story
         self._asking = asking
         self._known = known
+        self._starts = {p.name: {str(e) for e in askers(world, p)} for p in asking}
         self._asked = [p for p in story.peers.values() if _can_be_asked(p)]
         self.places = [p.name for p in self._asked if p.external]
         """Peers whose address only the cluster knows."""
@@ -95,7 +96,7 @@ class Meetings:
             yield from (PeerEnd(name=p.name) for p in self._asking if p.external or p.address)
             return
         names = {str(p) for p in group.pods}
-        known = [p for p in self._asking if names & set(map(str, askers(self._world, p)))]
+        known = [p for p in self._asking if names & self._starts[p.name]]
         yield from (PeerEnd(name=p.name) for p in known)
         if not known and group.first.namespace in self.homes:
             name, entry = self._cast(group.first)
