@@ -1,7 +1,7 @@
 # make demo      sets everything up and shows the main job in the lab
 # make test      sets everything up and runs the tests
 # make test-live runs the live tests: KUBE_CONTEXT=... (KUBECONFIG=...), or on the rig
-# make nightly   what takes longer
+# make nightly   what takes longer; live tests on KUBE_CONTEXT, or on the rig if there is one
 #
 # Set-up installs Debian packages (nftables curl netcat-openbsd bind9-dnsutils nginx-light
 # busybox iproute2 iputils-ping python3-venv) where they are missing, and a virtual environment
@@ -43,7 +43,8 @@ test-live: setup
 	@tools/test-live $(KUBE_CONTEXT)
 
 nightly: setup
-	@$(PY) -m pytest -m nightly --timeout=3600
+	@$(PY) -m pytest -m "nightly and not live" --timeout=3600
+	@tools/test-live --nightly $(KUBE_CONTEXT)
 
 coverage: setup
 	@$(PY) tools/coverage_rows.py --run

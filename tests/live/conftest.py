@@ -11,6 +11,7 @@ import secrets
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
+from pathlib import Path
 
 import pytest
 
@@ -20,9 +21,12 @@ from harness.cluster.objects import DEPLOYMENTS, NAMESPACES, PODS, Ref
 from harness.errors import Refused
 from harness.model.probe import PodRef
 from harness.model.story import PodSettings
+from harness.run import Options
 
 IMAGE = "docker.io/nicolaka/netshoot:v0.15"
 READY_WITHIN = 120.0
+RIG_INTERNET = "internet: {address: 203.0.113.10}\n"
+"""What answers outside the rig, which has no other way out."""
 
 
 @dataclass(frozen=True)
@@ -40,6 +44,28 @@ def target(pytestconfig) -> Target:
         pytest.fail("live tests need a cluster: --kube-context NAME or NPOL_TEST_CONTEXT=NAME")
     kubeconfig = pytestconfig.getoption("kubeconfig", None) or os.environ.get("KUBECONFIG")
     return Target(kubeconfig, context)  # said outright: some tests run programs without ours
+
+
+@pytest.fixture
+def journals(tmp_path, monkeypatch) -> Path:
+    """Where local journals are kept meanwhile."""
+    monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path / "state"))
+    return tmp_path / "state" / "npol" / "runs"
+
+
+@pytest.fixture
+def options(target) -> Options:
+    return Options(kubeconfig=target.kubeconfig, context=target.context, create=True)
+
+
+@pytest.fixture
+def overlay(target, tmp_path) -> str | None:
+    """A file of peers for places that a cluster has elsewhere."""
+    if target.context != "rig":
+        return None
+    file = tmp_path / "peers.yaml"
+    file.write_text(RIG_INTERNET)
+    return str(file)
 
 
 @pytest.fixture(scope="session")

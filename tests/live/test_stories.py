@@ -17,32 +17,9 @@ from harness.run.scope import namespaces_of
 from tests import shop
 from tests.live.conftest import wait_until
 
-pytestmark = pytest.mark.live
+pytestmark = [pytest.mark.live, pytest.mark.usefixtures("journals")]
 
 ROOT = Path(__file__).parents[2]
-RIG_INTERNET = "internet: {address: 203.0.113.10}\n"
-"""What answers outside the rig, which has no other way out."""
-
-
-@pytest.fixture(autouse=True)
-def journals(tmp_path, monkeypatch):
-    """Where local journals are kept meanwhile."""
-    monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path / "state"))
-    return tmp_path / "state" / "npol" / "runs"
-
-
-@pytest.fixture
-def options(target):
-    return Options(kubeconfig=target.kubeconfig, context=target.context, create=True)
-
-
-@pytest.fixture
-def overlay(target, tmp_path):
-    if target.context != "rig":
-        return None
-    file = tmp_path / "peers.yaml"
-    file.write_text(RIG_INTERNET)
-    return str(file)
 
 
 @pytest.fixture
@@ -72,6 +49,8 @@ def space():
         "baseline/baseline",
         "baseline/smoke",
         pytest.param("baseline/extras", marks=pytest.mark.nightly),
+        pytest.param("platform/tightened", marks=pytest.mark.nightly),
+        pytest.param("platform/triage", marks=pytest.mark.nightly),
         pytest.param("tutorial/exercises", marks=pytest.mark.nightly),
         pytest.param("tutorial/tutorial", marks=pytest.mark.nightly),
         pytest.param("three-tier/three-tier", marks=pytest.mark.nightly),
