@@ -8,7 +8,6 @@ from tests.e2e.shop import write_shop
 
 pytestmark = pytest.mark.lab
 PLATFORM = ROOT / "fixtures/platform"
-APPS = ROOT / "fixtures/baseline/infra/manifests/apps"
 DEFINITIONS = "/apis/apiextensions.k8s.io/v1/customresourcedefinitions"
 APPLICATIONS = "/apis/argoproj.io/v1alpha1/namespaces/argocd/applications"
 CLUSTER_POLICIES = "/apis/kyverno.io/v1/clusterpolicies"
@@ -19,8 +18,6 @@ PATHS = {
     "Application": APPLICATIONS,
     "ClusterPolicy": CLUSTER_POLICIES,
     "Namespace": NAMESPACES,
-    "ConfigMap": NAMESPACES + "/{namespace}/configmaps",
-    "Service": NAMESPACES + "/{namespace}/services",
     "Deployment": "/apis/apps/v1/namespaces/{namespace}/deployments",
 }
 ARGO = {"labels": {"argocd.argoproj.io/instance": "shop-policies"}}
@@ -38,8 +35,7 @@ def platform(server):
     manifests = PLATFORM / "objects"
     for body in objects(
         manifests / "definitions.yaml",
-        PLATFORM / "argocd.yaml",
-        *sorted(APPS.iterdir()),
+        PLATFORM / "apps.yaml",
         manifests / "applications.yaml",
         manifests / "policies.yaml",
     ):
