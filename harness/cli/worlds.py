@@ -4,19 +4,24 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterable, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 
+import typer
+
 from harness import where
+from harness.cluster.api_errors import Forbidden
 from harness.cluster.connection import Connection, connect
 from harness.cluster.engine import detect, gather
-from harness.cluster.inventory import read
-from harness.cluster.objects import NAMESPACES
+from harness.cluster.inventory import READERS, read
+from harness.cluster.objects import NAMESPACES, NETWORK_POLICIES
 from harness.errors import InputError
 from harness.model.story import Manifest
 from harness.policy.changes import build
 from harness.policy.dialects import BY_ENGINE, SPEC, Dialect, dialect_of
 from harness.policy.dns import with_dns
 from harness.policy.world import World
+from harness.report.escape import safe
 from harness.story import Survey, find_root, load_manifests, survey
 
 
@@ -73,19 +78,39 @@ def spoken(engine: str | None) -> Dialect | None:
 
 def of_cluster(kubeconfig: str | None, context: str | None, namespaces: Iterable[str] = ()) -> Seen:
     """
-    A cluster as it is now; all namespaces unless some are named.
+    A cluster as it is now; unless namespaces are named, all that may be read.
 
     Raises:
         InputError: no context was named.
         Refused: it may not be read.
     """
     connection = connected(kubeconfig, context)
-    wanted = list(namespaces) or [n["metadata"]["name"] for n in connection.list(NAMESPACES)]
+    wanted = list(namespaces) or _readable(connection)
     found = read(connection, wanted, workloads=True)
     objects = [*found.namespaces, *found.nodes, *found.pods, *found.services, *found.slices]
     engine = detect(gather(connection))
     world = build([*objects, *found.policies])
     return Seen(world=world, dialect=dialect_of(engine.name))
+
+
+def _readable(connection: Connection) -> list[str]:
+    """The namespaces whose policies may be read; what is left out is said."""
+    names = [n["metadata"]["name"] for n in connection.list(NAMESPACES)]
+    with ThreadPoolExecutor(max_workers=READERS) as pool:
+        may = list(pool.map(lambda name: _may_read(connection, name), names))
+    left_out = [name for name, yes in zip(names, may, strict=True) if not yes]
+    if left_out:
+        text = f"npol: left out, for they may not be read: namespaces {', '.join(left_out)}"
+        typer.echo(safe(text), err=True)
+    return [name for name in names if name not in left_out]
+
+
+def _may_read(connection: Connection, namespace: str) -> bool:
+    try:
+        connection.list(NETWORK_POLICIES, namespace)
+    except Forbidden:
+        return False
+    return True
 
 
 def connected(kubeconfig: str | None, context: str | None) -> Connection:

@@ -18,7 +18,7 @@ from harness.cluster.exec import ExecBroken, run_once
 from harness.cluster.foreign import foreign_policies
 from harness.cluster.guard import PROTECTED, STATE_NAMESPACE, Mode, protected
 from harness.cluster.objects import ACCESS_REVIEWS, NAMESPACES, Object, Ref
-from harness.cluster.rbac import Right, rights
+from harness.cluster.rbac import Extras, Right, rights
 from harness.errors import NpolError, Refused
 from harness.model.probe import PodRef
 
@@ -58,8 +58,8 @@ class Plan:
     """Those that the run makes itself."""
     pods: Collection[Mapping[str, Any]] = ()
     """Manifests of the debug pods."""
-    labels: bool = False
-    """Whether labels of pods or namespaces are changed."""
+    extras: Extras = ()
+    """What the story does that not every story does."""
     denies: bool = False
     """Whether any flow is expected to be denied."""
     uid: str = ""
@@ -82,7 +82,7 @@ def preflight(connection: Connection, plan: Plan) -> Preflight:
     uid = _identity(connection, plan, findings)
     findings += _namespaces(connection, plan, notes)
     findings += _state_namespace(connection)
-    findings += missing_rights(connection, plan.namespaces, plan.created, labels=plan.labels)
+    findings += missing_rights(connection, plan.namespaces, plan.created, extras=plan.extras)
     findings += _pods(connection, plan)
     engine = detect(gather(connection))
     findings += _engine(engine, plan, notes)
@@ -122,15 +122,15 @@ def missing_rights(
     namespaces: Collection[str],
     created: Collection[str] = (),
     *,
-    labels: bool = False,
+    extras: Extras = (),
 ) -> list[Finding]:
     """Every right of the mode's table that the API server denies us, by access review."""
     mode = connection.mode
-    wanted = list(rights(mode, [n for n in namespaces if n not in created], labels=labels))
+    wanted = list(rights(mode, [n for n in namespaces if n not in created], extras=extras))
     with ThreadPoolExecutor(max_workers=ASKED_AT_ONCE) as pool:
         allowed = list(pool.map(lambda right: _allowed(connection, right), wanted))
     missing = [right for right, yes in zip(wanted, allowed, strict=True) if not yes]
-    hint = f"an administrator applies what `npol doctor --rbac {mode.value}` prints"
+    hint = f"an administrator applies what `npol doctor --rbac {mode.value} --story STORY` prints"
     return [Finding(what=f"may not {right}", hint=hint) for right in missing]
 
 

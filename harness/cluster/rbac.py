@@ -6,6 +6,7 @@ Never in it: secrets, nodes, pods/ephemeralcontainers, impersonate, escalate, bi
 
 from __future__ import annotations
 
+import enum
 from collections.abc import Collection, Iterator
 from dataclasses import dataclass
 from typing import Any
@@ -52,6 +53,15 @@ class Right:
         return f"{self.verb} {what}{named} {place}"
 
 
+class Extra(enum.Enum):
+    """What not every story does, and what needs rights of its own."""
+
+    LABELS = "labels"  # changes labels of pods or namespaces
+    LOGS = "logs"  # looks into logs of pods
+
+
+Extras = Collection[Extra]
+
 CLUSTER = (Rule(group="", resources=("namespaces",), verbs=("get", "list")),)
 """Labels of namespaces decide what selectors select, so all of them are read."""
 
@@ -87,6 +97,7 @@ WRITING = (
         verbs=("get", "create", "update", "delete"),
     ),
 )
+LOGGING = (Rule(group="", resources=("pods/log",), verbs=("get",)),)
 LABELLING = (Rule(group="", resources=("pods",), verbs=("patch",)),)
 CLUSTER_LABELLING = (Rule(group="", resources=("namespaces",), verbs=("patch",)),)
 STATE = (
@@ -101,33 +112,30 @@ BY_MODE = {
 }
 
 
-def rules(mode: Mode, namespace: str, *, labels: bool = False) -> tuple[Rule, ...]:
-    """
-    What a mode needs in one namespace; only reading in a protected one.
-
-    `labels`: whether the story changes labels of pods.
-    """
+def rules(mode: Mode, namespace: str, *, extras: Extras = ()) -> tuple[Rule, ...]:
+    """What a mode needs in one namespace; only reading in a protected one."""
+    logging = LOGGING if Extra.LOGS in extras and mode is not Mode.READ_ONLY else ()
     if protected(namespace):
-        return READING
-    found = BY_MODE[mode]
-    if labels and mode is Mode.APPLY:
+        return READING + logging
+    found = BY_MODE[mode] + logging
+    if Extra.LABELS in extras and mode is Mode.APPLY:
         found += LABELLING
     if namespace == STATE_NAMESPACE and mode is not Mode.READ_ONLY:
         found += STATE
     return found
 
 
-def cluster_rules(mode: Mode, *, labels: bool = False) -> tuple[Rule, ...]:
+def cluster_rules(mode: Mode, *, extras: Extras = ()) -> tuple[Rule, ...]:
     """What a mode needs of cluster-scoped objects."""
-    return CLUSTER + (CLUSTER_LABELLING if labels and mode is Mode.APPLY else ())
+    return CLUSTER + (CLUSTER_LABELLING if Extra.LABELS in extras and mode is Mode.APPLY else ())
 
 
-def rights(mode: Mode, namespaces: Collection[str], *, labels: bool = False) -> Iterator[Right]:
+def rights(mode: Mode, namespaces: Collection[str], *, extras: Extras = ()) -> Iterator[Right]:
     """Every single right of the table, for these namespaces."""
-    for rule in cluster_rules(mode, labels=labels):
+    for rule in cluster_rules(mode, extras=extras):
         yield from _singly(rule, "")
     for namespace in places(mode, namespaces):
-        for rule in rules(mode, namespace, labels=labels):
+        for rule in rules(mode, namespace, extras=extras):
             yield from _singly(rule, namespace)
 
 
@@ -150,7 +158,7 @@ def manifests(
     mode: Mode,
     namespaces: Collection[str],
     *,
-    labels: bool = False,
+    extras: Extras = (),
     account: str = NAME,
     account_namespace: str = STATE_NAMESPACE,
 ) -> list[dict[str, Any]]:
@@ -165,9 +173,9 @@ def manifests(
         _object("v1", "Namespace", STATE_NAMESPACE),
         _object("v1", "ServiceAccount", account, account_namespace),
     ]
-    found += _bound("ClusterRole", role, "", cluster_rules(mode, labels=labels), subject)
+    found += _bound("ClusterRole", role, "", cluster_rules(mode, extras=extras), subject)
     for place in places(mode, namespaces):
-        found += _bound("Role", role, place, rules(mode, place, labels=labels), subject)
+        found += _bound("Role", role, place, rules(mode, place, extras=extras), subject)
     return found
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
+from harness.cluster.rbac import Extra
 from harness.model.story import Apply, Delete, Label, Manifest, Story
 from harness.probe.sources import debug_pod_peers
 
@@ -34,6 +35,13 @@ def changed_namespaces(story: Story, *, creates: bool) -> set[str]:
     pods |= {c.namespace for s in story.steps for c in s.checks if c.kind == "admits"}
     given = namespaces_of(story.given) if creates else set()
     return {n for n in pods | given | written_namespaces(story) if n}
+
+
+def extras_of(story: Story) -> set[Extra]:
+    """What the story does that needs rights which not every story needs."""
+    labels = any(isinstance(c, Label) for s in story.steps for c in s.changes)
+    logs = any(c.kind == "logs" for s in story.steps for c in s.checks)
+    return {e for e, does in ((Extra.LABELS, labels), (Extra.LOGS, logs)) if does}
 
 
 def namespaces_of(manifests: Iterable[Manifest]) -> set[str]:

@@ -31,6 +31,7 @@ from harness.run.predict import Oracle
 from harness.run.rounds import Asks
 from harness.run.scope import (
     changed_namespaces,
+    extras_of,
     named_namespaces,
     namespaces_of,
 )
@@ -135,7 +136,7 @@ class Stage:
                     debug_pod(peer, self.story.defaults.pod, run_id=self.run_id)
                     for peer in debug_pod_peers(self.story)
                 ],
-                labels=any(isinstance(c, Label) for s in self.story.steps for c in s.changes),
+                extras=extras_of(self.story),
                 denies=has_denies(self.story, "") and not self.options.assume_enforced,
                 against=foreseen(connection, self.story, most=self.options.reach),
             ),

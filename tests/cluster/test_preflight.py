@@ -9,7 +9,7 @@ import pytest
 from harness.cluster.connection import Mode
 from harness.cluster.foreign import foreign_policies
 from harness.cluster.preflight import Plan, check_exec, preflight
-from harness.cluster.rbac import manifests, rights
+from harness.cluster.rbac import Extra, manifests, rights
 from harness.errors import Refused
 from harness.model.probe import PodRef
 from tests.cluster.fake_api import EXEC, reply, status
@@ -92,11 +92,11 @@ def test_read_only_sends_no_dry_run(cluster, to, api):
 
 @pytest.mark.parametrize("mode", Mode)
 def test_every_missing_right_is_named(cluster, to, mode):
-    rows = list(rights(mode, ["dev"], labels=True))
+    rows = list(rights(mode, ["dev"], extras=Extra))
     cluster.denied = {(right.verb, right.resource, right.namespace) for right in rows}
 
     with pytest.raises(Refused) as caught:
-        preflight(to(mode), dev(labels=True))
+        preflight(to(mode), dev(extras=Extra))
 
     lines = [line for line in str(caught.value).splitlines() if "- may not" in line]
     assert lines == [f"  - may not {right}" for right in rows]
@@ -155,6 +155,13 @@ def test_all_findings_come_at_once(cluster, to, api):
         "no agent of Calico is ready",
     ):
         assert words in str(caught.value)
+
+
+def test_a_webhook_that_knows_no_dry_run_is_asked_when_the_pod_is_made(cluster, to, api):
+    words = 'admission webhook "v.test" does not support dry run'
+    api.on("POST", "/api/v1/namespaces/dev/pods", status(400, "BadRequest", words))
+
+    preflight(to(), dev())
 
 
 def test_a_namespace_that_the_run_makes_need_not_exist(cluster, to):

@@ -7,11 +7,11 @@ import itertools
 import pytest
 
 from harness.cluster.guard import Mode
-from harness.cluster.rbac import manifests, rights, rules
+from harness.cluster.rbac import Extra, manifests, rights, rules
 
 
 def every(mode):
-    return set(map(str, rights(mode, ["dev"], labels=True)))
+    return set(map(str, rights(mode, ["dev"], extras=Extra)))
 
 
 def test_each_mode_has_the_rights_of_the_one_before():
@@ -21,7 +21,7 @@ def test_each_mode_has_the_rights_of_the_one_before():
 
 @pytest.mark.parametrize("mode", Mode)
 def test_the_table_never_holds_what_no_test_needs(mode):
-    for right in rights(mode, ["dev"], labels=True):
+    for right in rights(mode, ["dev"], extras=Extra):
         assert right.resource not in ("secrets", "nodes", "pods/ephemeralcontainers")
         assert right.verb not in ("impersonate", "escalate", "bind", "*")
         assert "*" not in (right.group, right.resource)
@@ -40,7 +40,7 @@ def test_read_only_writes_nothing():
 
 @pytest.mark.parametrize("mode", Mode)
 def test_a_protected_namespace_is_only_read(mode):
-    for rule in rules(mode, "kube-system", labels=True):
+    for rule in rules(mode, "kube-system", extras=Extra):
         assert set(rule.verbs) <= {"get", "list"}
 
 
@@ -79,3 +79,14 @@ def test_manifests_bind_every_role_to_the_account():
         assert binding["subjects"] == [
             {"kind": "ServiceAccount", "name": "npol", "namespace": "npol-system"}
         ]
+
+
+@pytest.mark.parametrize("mode", Mode)
+def test_logs_may_be_read_where_a_story_looks_into_them(mode):
+    without, with_ = (
+        {r.namespace for r in rights(mode, ["dev"], extras=e) if r.resource == "pods/log"}
+        for e in ([Extra.LABELS], [Extra.LOGS])
+    )
+
+    assert without == set()
+    assert ("dev" in with_) is (mode is not Mode.READ_ONLY)

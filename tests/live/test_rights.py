@@ -9,16 +9,18 @@ from pathlib import Path
 import pytest
 from kubernetes import client, config
 
-from harness.cluster.connection import Connection, Mode
+from harness.cli.app import app
+from harness.cluster.connection import Connection, Mode, connect
 from harness.cluster.foreign import KINDS
 from harness.cluster.guard import STATE_NAMESPACE
-from harness.cluster.rbac import manifests, rights
+from harness.cluster.preflight import missing_rights
+from harness.cluster.rbac import Right, manifests, rights
 from harness.documents import dump
 from harness.errors import ExitCode
 from harness.plan import expand
 from harness.run import Options, StoryRun
 from harness.story import load_story
-from tests.live.conftest import permitted, start
+from tests.live.conftest import permitted, start, wait_until
 
 pytestmark = pytest.mark.live
 
@@ -138,18 +140,21 @@ def sent(monkeypatch):
     return seen
 
 
-@pytest.mark.timeout(300)
-@pytest.mark.parametrize("mode", [Mode.SMOKE, Mode.APPLY])
-def test_a_mode_needs_no_more_than_its_printed_roles(target, namespace, web, sent, tmp_path, mode):
-    text = STORY + (CHANGES if mode is Mode.APPLY else "")
-    (tmp_path / "rights.npol.yaml").write_text(text.format(namespace=namespace))
-    deny = {
+def deny_all(namespace):
+    return {
         "apiVersion": "networking.k8s.io/v1",
         "kind": "NetworkPolicy",
         "metadata": {"name": "deny", "namespace": namespace},
         "spec": {"podSelector": {}, "policyTypes": ["Ingress"]},
     }
-    (tmp_path / "deny.yaml").write_text(dump(deny))
+
+
+@pytest.mark.timeout(300)
+@pytest.mark.parametrize("mode", [Mode.SMOKE, Mode.APPLY])
+def test_a_mode_needs_no_more_than_its_printed_roles(target, namespace, web, sent, tmp_path, mode):
+    text = STORY + (CHANGES if mode is Mode.APPLY else "")
+    (tmp_path / "rights.npol.yaml").write_text(text.format(namespace=namespace))
+    (tmp_path / "deny.yaml").write_text(dump(deny_all(namespace)))
     story = expand(load_story(str(tmp_path / "rights.npol.yaml"), root=str(tmp_path)))
 
     with granted(target, mode, namespace, tmp_path) as kubeconfig:
@@ -168,3 +173,103 @@ def test_a_mode_needs_no_more_than_its_printed_roles(target, namespace, web, sen
     asks = {s for s in sent if s[1].startswith("/") or "reviews." in s[1]}
     others = {("list", kind.qualified) for kind in KINDS}
     assert {s for s in sent - may - asks if s[:2] not in OPTIONAL | others} == set()
+
+
+@pytest.fixture
+def npol(capsys):
+    """Run a command in this process: its exit code, and all that it said."""
+
+    def run(*arguments):
+        capsys.readouterr()
+        code = app([*map(str, arguments)], standalone_mode=False)
+        said = capsys.readouterr()
+        return code, said.out + said.err
+
+    return run
+
+
+@pytest.mark.timeout(300)
+def test_read_only_needs_no_more_than_its_printed_roles(
+    target, namespace, web, sent, npol, tmp_path
+):
+    (tmp_path / "deny.yaml").write_text(dump(deny_all(namespace)))
+
+    with granted(target, Mode.READ_ONLY, namespace, tmp_path) as kubeconfig:
+        there = ("--kubeconfig", kubeconfig, "--context", "robot")
+        answers = {
+            "doctor": npol("doctor", "--mode", "read-only", "-n", namespace, *there),
+            "explain": npol("explain", f"{namespace}/web -> {namespace}/web:80", *there),
+            "check": npol("check", tmp_path / "deny.yaml", "--root", tmp_path, *there),
+            "init": npol("init", "--from-cluster", "-n", namespace, *there),
+        }
+
+    assert "all that mode read-only needs" in answers["doctor"][1]
+    assert "predicted allow" in answers["explain"][1]
+    assert {name: code for name, (code, _) in answers.items() if name != "doctor"} == {
+        "explain": 0,
+        "check": 0,
+        "init": 0,
+    }, answers
+    assert {s for s in sent if s[0] not in ("get", "list") and "reviews." not in s[1]} == set()
+
+
+@pytest.mark.timeout(300)
+@pytest.mark.parametrize("mode", Mode)
+def test_any_right_that_is_missing_is_named_alone(target, namespace, tmp_path, mode):
+    with granted(target, mode, namespace, tmp_path) as kubeconfig:
+        connection = connect(kubeconfig=kubeconfig, context="robot", mode=mode)
+        for right in rights(mode, [namespace]):
+            if right.namespace == namespace:
+                with taken_away(target, mode, right):
+                    named(connection, right)
+
+
+def test_doctor_says_which_right_is_missing(target, namespace, npol, tmp_path):
+    right = Right(verb="list", group="", resource="pods", namespace=namespace)
+    with granted(target, Mode.READ_ONLY, namespace, tmp_path) as kubeconfig:
+        connection = connect(kubeconfig=kubeconfig, context="robot", mode=Mode.READ_ONLY)
+        with taken_away(target, Mode.READ_ONLY, right):
+            named(connection, right)
+            code, said = npol(
+                *("doctor", "--mode", "read-only", "-n", namespace),
+                *("--kubeconfig", kubeconfig, "--context", "robot"),
+            )
+    assert (code, f"may not {right}" in said) == (1, True), said
+
+
+def named(connection, right):
+    """The API server needs a moment to hear of changed roles."""
+
+    def alone():
+        found = missing_rights(connection, [right.namespace])
+        return [f.what for f in found] == [f"may not {right}"]
+
+    wait_until(alone, f"{right} alone to be missing")
+
+
+@contextlib.contextmanager
+def taken_away(target, mode, right):
+    """Without one verb of the role for as long as it is needed."""
+    name = f"npol-{mode.value}-{right.namespace}"
+    with config.new_client_from_config(target.kubeconfig, target.context) as api:
+        rbac = client.RbacAuthorizationV1Api(api)
+        whole = rbac.read_namespaced_role(name, right.namespace).rules
+        rbac.patch_namespaced_role(
+            name, right.namespace, {"rules": [less for r in whole for less in without(r, right)]}
+        )
+        yield
+        rbac.patch_namespaced_role(name, right.namespace, {"rules": whole})
+
+
+def without(rule, right):
+    """A rule of a role as one or two, with everything but this right."""
+    if right.group not in rule.api_groups or right.resource not in rule.resources:
+        return [rule]
+    others = [r for r in rule.resources if r != right.resource]
+    verbs = [v for v in rule.verbs if v != right.verb]
+    made = [(others, rule.verbs), ([right.resource], verbs)]
+    return [
+        client.V1PolicyRule(api_groups=rule.api_groups, resources=resources, verbs=verbs)
+        for resources, verbs in made
+        if resources and verbs
+    ]

@@ -7,7 +7,7 @@ import pytest
 from harness.cluster.connection import Mode, connect
 from harness.cluster.custody.recovery import exit_code, recover
 from harness.cluster.objects import PODS
-from harness.cluster.rbac import manifests
+from harness.cluster.rbac import Extra, manifests
 from harness.cluster.retry import Patience
 from harness.errors import NpolError
 from tests.cluster.custody.cluster import STATE
@@ -29,7 +29,7 @@ RESOURCES = {
 @pytest.fixture
 def granted(cluster, tmp_path):
     """Apply the printed manifests, and connect as the account that they are for."""
-    made = manifests(Mode.APPLY, PLACES, labels=True)
+    made = manifests(Mode.APPLY, PLACES, extras=[Extra.LABELS])
     for body in made:
         resource, metadata = RESOURCES[body["kind"]], body["metadata"]
         if cluster.get(resource, metadata.get("namespace"), metadata["name"]) is None:
