@@ -60,8 +60,11 @@ def explain(
     if policy is None:
         known = ", ".join(map(str, seen.world.policies)) or "none"
         raise InputError(f"there is no policy {what}", hint=f"policies: {known}")
-    for line in explain_policy(seen.world, policy, dialect).lines:
+    described = explain_policy(seen.world, policy, dialect)
+    for line in described.lines:
         typer.echo(_line(line))
+    for note in described.notes:
+        typer.echo(f"  note: {note}")
     return 0
 
 

@@ -85,7 +85,8 @@ def _miss(world: World, side: Side, fit: RuleFit, path: PathDecision) -> Cause:
     clause = fit.port if fit.port_fit.holds is not True else fit.peer
     origin = clause.origin if clause else fit.origin
     why = reason(world, fit, path.path)
-    return Cause(text=f"{side}: {fit.policy} ({origin}) does not fit: {why}", at=origin.at)
+    word = "may or may not fit" if fit.holds is None else "does not fit"
+    return Cause(text=f"{side}: {fit.policy} ({origin}) {word}: {why}", at=origin.at)
 
 
 def _isolated(side: Side, path: PathDecision) -> Cause:
@@ -93,7 +94,8 @@ def _isolated(side: Side, path: PathDecision) -> Cause:
     more = len(side.isolating) - MOST
     names += f" and {more} more" if more > 0 else ""
     whose = "their" if len(side.isolating) > 1 else "its"
-    text = f"{side}: isolated by {names}, and none of {whose} rules allows it"
+    allows = "is known to allow it" if side.allowed is None else "allows it"
+    text = f"{side}: isolated by {names}, and none of {whose} rules {allows}"
     return Cause(text=text + _remedy(side, path), at=_first(side.isolating))
 
 

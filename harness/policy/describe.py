@@ -16,6 +16,12 @@ from harness.selectors import spell
 SHOWN = 3
 """How many names a list spells out."""
 
+OWN_NODE = (
+    "a pod's own node always reaches it: the kubelet's probes go on, and the pods stay Ready "
+    "under any policy"
+)
+"""types.go: ingress is allowed if "the traffic source is the pod's local node"."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Described:
@@ -27,6 +33,8 @@ class Described:
     """The pods that it selects now, `namespace/name`."""
     directions: tuple[str, ...]
     """The effective policyTypes."""
+    notes: tuple[str, ...] = ()
+    """What it does not do, although people expect it to."""
 
 
 def explain_policy(
@@ -43,6 +51,7 @@ def explain_policy(
         lines=tuple(_lines(world, policy, dialect, chosen, counted)),
         selects=tuple(map(str, chosen)),
         directions=tuple(d.value for d in Direction if d in dialect.read(policy).directions),
+        notes=(OWN_NODE,) if Direction.INGRESS in policy.directions else (),
     )
 
 
