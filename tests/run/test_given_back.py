@@ -38,6 +38,8 @@ NOTE = "PodDisruptionBudget shop/web counts a debug pod"
 class FakeCustody:
     """Nothing to give back; `error` is what its end raises."""
 
+    notes = ()
+
     def __init__(self):
         self.error = None
 
