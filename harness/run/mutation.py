@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from harness.errors import NpolError, RestoreIncomplete
+from harness.errors import NpolError, UnknownVerdict
 from harness.model.expectation import Verdict
 from harness.model.result import FlowResult, StepResult
 from harness.model.story import Story
@@ -36,7 +36,8 @@ def try_story(
     Run a story until one of its flows fails, and give the cluster back.
 
     Raises:
-        NpolError: it could not be run, or not be taken back.
+        UnknownVerdict: the cluster is not as before, so nothing more can be tried on it.
+        NpolError: the story could not be run.
     """
     telling = run(story, options)
     try:
@@ -47,8 +48,10 @@ def try_story(
                 return found
         return Tried()
     finally:
-        if not telling.close().complete:
-            raise RestoreIncomplete("the cluster could not be given back")
+        restored = telling.close()
+        if not restored.complete:
+            why = "; ".join(restored.problems)
+            raise UnknownVerdict(f"the next one would not begin where this one did: {why}")
 
 
 def _judge(step: StepResult) -> Tried:
