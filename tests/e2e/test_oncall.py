@@ -273,3 +273,32 @@ def test_what_a_dead_run_has_left_is_restored_first(npol, server, tmp_path, ther
 
 def children(pid):
     return [int(p) for p in Path(f"/proc/{pid}/task/{pid}/children").read_text().split()]
+
+
+@pytest.mark.parametrize(
+    ("ends", "code"),
+    [
+        pytest.param(["-o", "timeout=15", "--timeout-method=thread"], 1, id="timeout-by-os._exit"),
+        pytest.param(signal.SIGTERM, pytest.ExitCode.INTERRUPTED, id="SIGTERM"),
+        pytest.param(signal.SIGHUP, pytest.ExitCode.INTERRUPTED, id="SIGHUP"),
+        pytest.param(signal.SIGKILL, -signal.SIGKILL, id="SIGKILL"),
+    ],
+)
+def test_a_pytest_that_ends_in_any_way_gives_the_cluster_back(
+    home, server, slow, lab, policies, ends, code
+):
+    named = (f"--kubeconfig={lab.kubeconfig}", f"--kube-context={lab.context}")
+    options = ends if isinstance(ends, list) else ["-p", "no:timeout"]
+    process = subprocess.Popen(
+        [NPOL.with_name("python"), "-m", "pytest", "-p", "no:cacheprovider", *named, *options],
+        cwd=slow.parent,
+        env=home,
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+    )
+    eventually(lambda: policies() == {"deny-all"}, 60)
+    if not isinstance(ends, list):
+        process.send_signal(ends)
+
+    assert process.wait(60) == code
+    eventually(lambda: nothing_is_left(server), 30)
