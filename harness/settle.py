@@ -12,9 +12,9 @@ from __future__ import annotations
 
 from collections.abc import Hashable, Mapping
 from dataclasses import dataclass, field
-from itertools import takewhile
+from itertools import pairwise, takewhile
 
-from harness.model.expectation import Verdict
+from harness.model.expectation import Outcome, Verdict
 from harness.model.result import Judgement
 
 STAGGER = 0.2
@@ -120,8 +120,20 @@ class Track:
 
     def flapped(self) -> bool:
         """Right, wrong, right, wrong: more than one way back is no enforcement delay."""
-        pairs = zip(self.samples, self.samples[1:], strict=False)
-        return sum(a.matched and not b.matched for a, b in pairs) > 1
+        told = self._telling()
+        return sum(a.matched and not b.matched for a, b in pairwise(told)) > 1
+
+    def _telling(self) -> list[Sample]:
+        """
+        The samples that say something of the network: not those whose probe did not run, nor
+        those that saw what is expected and lack a control. A starved source has both in turns.
+        """
+        nothing = {s.judgement.outcome for s in self.samples if s.matched} | {Outcome.ERROR}
+        return [
+            s
+            for s in self.samples
+            if s.judgement.verdict is not Verdict.UNKNOWN or s.judgement.outcome not in nothing
+        ]
 
     def result(self, patience: Patience) -> Settled:
         last = self.samples[-1]

@@ -96,6 +96,33 @@ def test_answers_that_come_and_go_are_flapping():
     assert machine.results()["f"].judgement.verdict is Verdict.FLAPPING
 
 
+@pytest.mark.parametrize(
+    "between",
+    [
+        pytest.param(judged(Verdict.UNKNOWN, Outcome.ERROR, "starved"), id="did-not-run"),
+        pytest.param(judged(Verdict.UNKNOWN, Outcome.TIMEOUT, "no control"), id="no-control"),
+    ],
+)
+def test_trouble_that_comes_and_goes_is_no_flapping(between):
+    """A starved source: what its probes saw is the same all the time, where they ran."""
+    machine = settling(changed_at=None)
+    feed(machine, *((t * 0.3, DENIED if t % 2 else between) for t in range(9)))
+    feed(machine, (2.8, DENIED), (2.9, DENIED))
+
+    assert machine.done(3.0)
+    assert machine.results()["f"].judgement.verdict is AS
+
+
+def test_a_refusal_that_comes_and_goes_is_flapping():
+    """It proves nothing, and it is another answer all the same."""
+    machine = settling(changed_at=None)
+    refused = judged(Verdict.UNKNOWN, Outcome.REFUSED, "nothing listens")
+    feed(machine, *((t * 0.3, DENIED if t % 2 else refused) for t in range(9)))
+    feed(machine, (2.8, DENIED), (2.9, DENIED))
+
+    assert machine.results()["f"].judgement.verdict is Verdict.FLAPPING
+
+
 def test_samples_count_in_the_order_in_which_they_started():
     """A blocked probe ends 2 s after it began, an open one at once: the end orders nothing."""
     machine = settling(before=(Outcome.OPEN, 0), quiet=0.0)
