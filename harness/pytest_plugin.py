@@ -25,6 +25,7 @@ from harness.plan import Selection, expand, replayed
 
 if TYPE_CHECKING:
     from harness.run import Options, StoryRun
+    from harness.run.bundle import Bundle
     from harness.run.scripted import Scripted
 
 SUFFIXES = (".npol.yaml", ".npol.yml")
@@ -42,6 +43,7 @@ def pytest_addoption(parser: pytest.Parser) -> None:
         ("--npol-reach", int, 50, "pods besides a story's that its policies may select; 50"),
     ):
         group.addoption(name, type=kind, default=default, metavar="N", help=text)
+    _add(group, "--npol-collect", "FILE", "at a failure gather what helps in a .tar.gz")
     for flag, text in (
         ("--npol-create", "create what stories list under `given`, and delete it at the end"),
         ("--npol-replace", "policies that exist may be replaced; they come back at the end"),
@@ -64,9 +66,10 @@ def pytest_configure(config: pytest.Config) -> None:
     config.addinivalue_line("markers", "smoke: the functional checks; they change no policy")
     try:
         where.named(config.getoption("--kubeconfig"), config.getoption("--kube-context"))
+        runs = Runs(config)
     except NpolError as error:
         raise pytest.UsageError(str(error)) from error
-    config.pluginmanager.register(Runs(config), "npol-runs")
+    config.pluginmanager.register(runs, "npol-runs")
 
 
 def pytest_collect_file(file_path: Path, parent: pytest.Collector) -> pytest.Collector | None:
@@ -237,6 +240,12 @@ class Runs:
         self.config = config
         self.reports: list[StoryReport] = []
         self.incomplete: list[str] = []
+        self.collected: list[str] = []
+        self._bundle: Bundle | None = None
+        if file := config.getoption("--npol-collect"):
+            from harness.run.bundle import bundle
+
+            self._bundle = bundle(file, worker=os.environ.get("PYTEST_XDIST_WORKER", ""))
         self._open: list[StoryRun] = []
         self._stack = ExitStack()
         self._where: where.Where | None = None
@@ -303,26 +312,21 @@ class Runs:
         self._open.remove(run)
         restored = run.close()
         self.reports.append(run.report())
-        self._write(self.reports[-1])
+        if directory := self.config.getoption("--npol-report"):
+            from harness.report.files import write_report
+
+            write_report(directory, self.reports[-1])
         if not restored.complete:
             remedy = restored.remedy or f"npol recover --context {run.options.context}"
             self.incomplete.append(remedy)
             raise RestoreIncomplete("; ".join(restored.problems), hint=remedy)
 
-    def _write(self, report: StoryReport) -> None:
-        if directory := self.config.getoption("--npol-report"):
-            from harness.report.html import to_html
-            from harness.report.json import to_json
-
-            Path(directory).mkdir(parents=True, exist_ok=True)
-            name = f"{report.story.replace(os.sep, '-')}-{report.run_id}"
-            Path(directory, f"{name}.json").write_text(to_json(report), encoding="utf-8")
-            Path(directory, f"{name}.html").write_text(to_html([report]), encoding="utf-8")
-
     @pytest.hookimpl(wrapper=True)
     def pytest_runtest_makereport(self, item: pytest.Item) -> Generator[None, Any, Any]:
         """Results travel with the reports, so that xdist's controller has them, too."""
         report: Any = yield
+        if report.failed and isinstance(item, FlowItem) and item.file.run and self._bundle:
+            self._bundle.add(item.file.run.story, item.file.run.options)
         if isinstance(item, FlowItem) and item.result is not None:
             from harness.report.json import result_data
 
@@ -338,20 +342,23 @@ class Runs:
             terminalreporter.section("connectivity")
             for line in session_summary(found, self.reports):
                 terminalreporter.write_line(line)
-        for remedy in self.incomplete:
-            terminalreporter.write_line(f"the cluster is NOT as it was found; run: {remedy}")
+        remedies = (f"the cluster is NOT as it was found; run: {r}" for r in self.incomplete)
+        for line in (*self.collected, *remedies):
+            terminalreporter.write_line(line)
 
     def pytest_sessionfinish(self, session: pytest.Session) -> None:
         """Also after Ctrl-C, when nothing was torn down yet: first the runs, then the lab."""
         for run in list(self._open):
             with suppress(RestoreIncomplete):  # told by `incomplete`
                 self.close(run)
+        from harness.report.json import to_json
+
+        if self._bundle:
+            self.collected += self._bundle.write({r.path: to_json(r) for r in self.reports})
         self._stack.close()
         if hasattr(self.config, "workeroutput"):
-            from harness.report.json import to_json
-
             told = {"reports": list(map(to_json, self.reports)), "incomplete": self.incomplete}
-            self.config.workeroutput["npol"] = told
+            self.config.workeroutput["npol"] = {**told, "collected": self.collected}
         if self.incomplete:
             session.exitstatus = int(ExitCode.RESTORE_INCOMPLETE)
 
@@ -363,6 +370,7 @@ class Runs:
         told = getattr(node, "workeroutput", {}).get("npol", {})
         self.reports += map(from_json, told.get("reports", []))
         self.incomplete += told.get("incomplete", [])
+        self.collected += told.get("collected", [])
 
 
 @pytest.fixture(scope="session")

@@ -10,20 +10,26 @@ import typer
 
 from harness import where
 from harness.canary import prove_enforcement
+from harness.cli.collecting import Said, collect_into
 from harness.cli.options import Context, Kubeconfig
+from harness.cli.report import read_report
+from harness.cluster.api_errors import Forbidden
+from harness.cluster.collect import check_new
 from harness.cluster.connection import Connection, Mode, connect
 from harness.cluster.custody.recovery import open_runs
 from harness.cluster.engine import detect, gather
 from harness.cluster.engines import Enforces, Engine
 from harness.cluster.foreign import foreign_policies
 from harness.cluster.preflight import missing_rights
-from harness.cluster.rbac import manifests
+from harness.cluster.rbac import Extras, manifests
 from harness.cluster.signals import Stop
 from harness.documents import dump
 from harness.errors import PRECEDENCE, ExitCode, NpolError, UnknownVerdict
-from harness.model.story import PodSettings
-from harness.report.escape import safe
+from harness.model.story import PodSettings, Story
+from harness.report.json import to_json
+from harness.run.scope import extras_of, named_namespaces
 from harness.run.triage import Finding, State, examine
+from harness.story import load_story
 
 
 def doctor(
@@ -31,6 +37,10 @@ def doctor(
     kubeconfig: Kubeconfig = None,
     namespaces: Annotated[
         list[str] | None, typer.Option("--namespaces", "-n", help="Those that stories name.")
+    ] = None,
+    stories: Annotated[
+        list[str] | None,
+        typer.Option("--story", metavar="STORY", help="For what this story names and does."),
     ] = None,
     rbac: Annotated[
         Mode | None, typer.Option("--rbac", help="Print the rights that this mode needs.")
@@ -41,40 +51,64 @@ def doctor(
     canary: Annotated[
         bool, typer.Option(help="Prove enforcement with two pods in npol-system.")
     ] = True,
+    collect: Annotated[
+        str | None,
+        typer.Option("--collect", metavar="FILE", help="Gather all that helps in a .tar.gz."),
+    ] = None,
+    report: Annotated[
+        str | None,
+        typer.Option("--report", metavar="FILE", help="Put this run's JSON into the archive, too."),
+    ] = None,
 ) -> int:
-    wanted = [n for item in namespaces or [] for n in item.split(",") if n]
+    told_of = [load_story(path) for path in stories or ()]
+    wanted = _wanted(namespaces or (), told_of)
+    extras = {extra for story in told_of for extra in extras_of(story)}
     if rbac:
-        typer.echo("---\n".join(dump(m) for m in manifests(rbac, wanted)), nl=False)
+        made = manifests(rbac, wanted, extras=extras)
+        typer.echo("---\n".join(dump(m) for m in made), nl=False)
         return 0
+    told = to_json(read_report(report)) if report else ""
+    if collect:
+        check_new(collect)
     with where.cluster(kubeconfig, context) as chosen:
         connection = connect(kubeconfig=chosen.kubeconfig, context=chosen.context, mode=mode)
-        return _examine(connection, wanted, canary=canary and mode is Mode.APPLY)
+        said = Said()
+        code = _examine(connection, wanted, extras, said, canary=canary and mode is Mode.APPLY)
+        if collect:
+            collect_into(collect, connection, wanted, said, told)
+        return code
 
 
-def _examine(connection: Connection, namespaces: Sequence[str], *, canary: bool) -> int:
+def _wanted(namespaces: Sequence[str], stories: Sequence[Story]) -> list[str]:
+    """The namespaces that were named, with or without commas, and those of the stories."""
+    typed = {n for item in namespaces for n in item.split(",") if n}
+    return sorted(typed.union(*map(named_namespaces, stories)))
+
+
+def _examine(
+    connection: Connection,
+    namespaces: Sequence[str],
+    extras: Extras,
+    said: Said,
+    *,
+    canary: bool,
+) -> int:
     version = connection.raw("GET", "/version").get("gitVersion", "")
-    typer.echo(safe(f"{connection.context} ({connection.server}), Kubernetes {version}"))
+    said.line(f"{connection.context} ({connection.server}), Kubernetes {version}")
     engine = detect(gather(connection))
     codes = {
-        _say(finding)
+        said.finding(finding)
         for finding in (
             *_engine(engine),
-            *_rights(connection, namespaces),
+            *_rights(connection, namespaces, extras),
             *examine(connection, engine, namespaces),
             *_others(connection, namespaces),
         )
     }
     if canary:
         code, proof = _proof(connection, engine)
-        codes |= {code, _say(proof)}
+        codes |= {code, said.finding(proof)}
     return int(next(code for code in PRECEDENCE if code in codes))
-
-
-def _say(found: Finding) -> ExitCode:
-    typer.echo(safe(f"{found.state.value:<14} {found.topic:<12} {found.what}"))
-    if found.hint:
-        typer.echo(safe(f"{'':<27} try: {found.hint}"))
-    return ExitCode.DIFFERS if found.state is State.PROBLEM else ExitCode.AS_EXPECTED
 
 
 _ENFORCES = {
@@ -99,8 +133,8 @@ def _engine(engine: Engine) -> Iterator[Finding]:
         yield Finding("engine", State.PROBLEM, engine.conflict)
 
 
-def _rights(connection: Connection, namespaces: Sequence[str]) -> Iterator[Finding]:
-    missing = missing_rights(connection, namespaces)
+def _rights(connection: Connection, namespaces: Sequence[str], extras: Extras) -> Iterator[Finding]:
+    missing = missing_rights(connection, namespaces, extras=extras)
     if not missing:
         yield Finding("rights", State.OK, f"all that mode {connection.mode.value} needs")
     for finding in missing:
@@ -116,11 +150,20 @@ def _others(connection: Connection, namespaces: Sequence[str]) -> Iterator[Findi
         yield Finding("other kinds", State.OK, "no policies of other kinds")
     if others.unread:
         yield Finding("other kinds", State.UNVERIFIED, f"may not read {', '.join(others.unread)}")
-    for run in open_runs(connection):
+    yield from _open_runs(connection)
+
+
+def _open_runs(connection: Connection) -> Iterator[Finding]:
+    try:
+        runs = open_runs(connection)
+    except Forbidden as error:  # mode read-only has no right to the journals
+        yield Finding("open run", State.UNVERIFIED, error.message)
+        return
+    for run in runs:
         if run.left:
             yield Finding("open run", State.OK, f"left on purpose: {run}")
         else:
-            hint = f"if it is dead: npol recover --context {connection.context}"
+            hint = f"if it is dead: npol recover {run.run_id} {connection.options}"
             yield Finding("open run", State.PROBLEM, str(run), hint)
 
 

@@ -29,7 +29,7 @@ def report(
     file: Annotated[str, typer.Argument(metavar="FILE", help="What `npol run --report` wrote.")],
     shape: Annotated[Format, typer.Option("--format", help="How it is shown.")] = Format.TERMINAL,
 ) -> int:
-    found = _read(file)
+    found = read_report(file)
     if shape is Format.TERMINAL:
         Terminal().story(found)
     else:
@@ -43,7 +43,11 @@ def _written(found: StoryReport, shape: Format) -> str:
     return to_html([found]) if shape is Format.HTML else to_json(found)
 
 
-def _read(file: str) -> StoryReport:
+def read_report(file: str) -> StoryReport:
+    """
+    Raises:
+        InputError: it cannot be read, or is none.
+    """
     try:
         return from_json(Path(file).read_bytes())
     except OSError as error:

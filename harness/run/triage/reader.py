@@ -101,6 +101,12 @@ def look(connection: Connection, engine: Engine, wanted: Sequence[str]) -> Seen:
     )
 
 
+def examined(connection: Connection) -> list[str]:
+    """The namespaces in question where none is named; none where they may not be listed."""
+    names = (n["metadata"]["name"] for n in _Reader(connection).list(NAMESPACES, ""))
+    return [name for name in names if not _apart(name)]
+
+
 def is_component(namespace: str) -> bool:
     return any(fnmatch.fnmatchcase(namespace, pattern) for pattern in COMPONENTS)
 
