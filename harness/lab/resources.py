@@ -37,6 +37,8 @@ class Resource:
     singular: str = ""
     list_kind: str = ""
     custom: bool = False
+    deprecated: str = ""
+    """What each answer about it warns of."""
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "singular", self.singular or self.kind.lower())
@@ -74,7 +76,7 @@ _TABLE = (
         kind="Pod",
         short_names=("po",),
         categories=_ALL,
-        subresources=("attach", "binding", "eviction", "exec", "log", "status"),
+        subresources=("attach", "binding", "eviction", "exec", "log", "portforward", "status"),
     ),
     Resource(
         plural="services",
@@ -83,7 +85,13 @@ _TABLE = (
         categories=_ALL,
         subresources=_STATUS,
     ),
-    Resource(plural="endpoints", kind="Endpoints", short_names=("ep",), singular="endpoints"),
+    Resource(
+        plural="endpoints",
+        kind="Endpoints",
+        short_names=("ep",),
+        singular="endpoints",
+        deprecated="v1 Endpoints is deprecated in v1.33+; use discovery.k8s.io/v1 EndpointSlice",
+    ),
     Resource(plural="configmaps", kind="ConfigMap", short_names=("cm",)),
     Resource(plural="secrets", kind="Secret"),
     Resource(

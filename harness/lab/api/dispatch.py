@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+
 from aiohttp import web
 
 from harness.lab.api.call import Call
@@ -9,6 +11,7 @@ from harness.lab.api.deletions import Deletions
 from harness.lab.api.execs import Execs
 from harness.lab.api.objects import Objects
 from harness.lab.api.podlogs import Logs
+from harness.lab.api.portforwards import PortForwards
 from harness.lab.api.rbac import Authorizer
 from harness.lab.api.requests import RequestInfo
 from harness.lab.api.responses import json_response
@@ -33,6 +36,7 @@ class Dispatch:
         self._deletions = Deletions(registry, self._objects)
         self._watches = Watches(registry)
         self._execs = Execs(registry, runtime)
+        self._portforwards = PortForwards(registry, runtime)
         self._logs = Logs(registry, runtime)
         self._reviews = Reviews(authorizer, tokens)
         self._subresources = Subresources(registry, self._objects, tokens)
@@ -43,6 +47,15 @@ class Dispatch:
 
     async def serve(self, call: Call, fault: Json) -> web.StreamResponse:
         call.kind = kind = self._kind(call)
+        if kind.deprecated:
+            call.warnings.append(kind.deprecated)
+        response = await self._served(call, kind, fault)
+        if not response.prepared:  # a stream has sent its headers before it had anything to warn of
+            for text in call.warnings:
+                response.headers.add("Warning", f"299 - {json.dumps(text)}")
+        return response
+
+    async def _served(self, call: Call, kind: Resource, fault: Json) -> web.StreamResponse:
         info = call.info
         if info.subresource:
             return await self._subresource(call, fault)
@@ -83,6 +96,8 @@ class Dispatch:
         what = (call.resource.name, call.info.subresource)
         if what in (("pods", "exec"), ("pods", "attach")):
             return await self._execs.serve(call, fault)
+        if what == ("pods", "portforward"):
+            return await self._portforwards.serve(call)
         if what == ("pods", "log"):
             return await self._logs.serve(call)
         return await self._subresources.serve(call)

@@ -37,10 +37,7 @@ class Objects:
 
     def shown(self, call: Call, obj: Obj, *, status: int = 200) -> web.Response:
         """An object in the form that the client accepts."""
-        response = json_response(self._formed(call.resource, call.form, obj), status=status)
-        for text in call.warnings:
-            response.headers.add("Warning", f"299 - {json.dumps(text)}")
-        return response
+        return json_response(self._formed(call.resource, call.form, obj), status=status)
 
     def _formed(self, kind: Resource, form: Form, obj: Obj) -> Obj:
         if form.kind == "Table":

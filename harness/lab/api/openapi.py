@@ -36,7 +36,7 @@ SCALARS: dict[str, Json] = {
     "bytes": {"type": "string", "format": "byte"},
     "intstr": {"type": "string", "format": "int-or-string"},
     "quantity": {"type": "string"},
-    "any": {},
+    "any": {"x-kubernetes-preserve-unknown-fields": True},
 }
 STRATEGY = "x-kubernetes-patch-strategy"
 YEAR = 365 * 24 * 3600.0

@@ -67,6 +67,17 @@ class Runtime(Protocol):
         """
         ...
 
+    async def connect(
+        self, pod: Obj, port: int
+    ) -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
+        """
+        A connection to the pod's own loopback, by TCP.
+
+        Raises:
+            OSError: nothing listens there, in the container runtime's words.
+        """
+        ...
+
     def logs(
         self,
         pod: Obj,

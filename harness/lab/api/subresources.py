@@ -20,10 +20,9 @@ from harness.selectors import spell
 SCALE = Resource(group="autoscaling", plural="scales", kind="Scale")
 TOKEN = Resource(group="authentication.k8s.io", plural="tokenrequests", kind="TokenRequest")
 MIN_TOKEN_SECONDS = 600
+DONE = {"kind": "Status", "apiVersion": "v1", "metadata": {}, "status": "Success", "code": 201}
 UNDONE = {
-    "portforward": "port-forward; it would pass beside every NetworkPolicy anyway",
     "proxy": "proxying to pods, services and nodes",
-    "eviction": "eviction; delete the pod instead",
     "ephemeralcontainers": "ephemeral containers",
     "resize": "resizing of pods in place",
 }
@@ -53,7 +52,25 @@ class Subresources:
             return await self._finalize(call)
         if call.info.verb != "create":
             raise errors.not_allowed()
+        if name == "eviction":
+            return await self._evict(call)
         return await (self._bind(call) if name == "binding" else self._token(call))
+
+    async def _evict(self, call: Call) -> web.Response:
+        """A deletion; PodDisruptionBudgets are data here and hold nobody up."""
+        body = (await call.body())[0]
+        options = body.get("deleteOptions") or {}
+        preconditions = options.get("preconditions") or {}
+        self._registry.delete(
+            "pods",
+            call.namespace,
+            call.info.name,
+            uid=preconditions.get("uid"),
+            resource_version=preconditions.get("resourceVersion"),
+            grace=options.get("gracePeriodSeconds"),
+            dry_run=call.dry_run or "All" in (options.get("dryRun") or []),
+        )
+        return json_response(DONE, status=201)
 
     async def _status(self, call: Call) -> web.Response:
         if call.info.verb == "get":
@@ -99,16 +116,7 @@ class Subresources:
             raise errors.bad_request("binding: target.name is required")
         pod = self._registry.get("pods", call.namespace, call.info.name)
         self._registry.bind(pod["metadata"]["namespace"], pod["metadata"]["name"], node)
-        return json_response(
-            {
-                "kind": "Status",
-                "apiVersion": "v1",
-                "metadata": {},
-                "status": "Success",
-                "code": 201,
-            },
-            status=201,
-        )
+        return json_response(DONE, status=201)
 
     async def _token(self, call: Call) -> web.Response:
         body = (await call.body())[0]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import os
 import secrets
 import signal
 from collections.abc import AsyncIterator
@@ -29,6 +30,9 @@ from harness.lab.store import Obj
 if TYPE_CHECKING:
     from harness.lab.node.kubelet import Kubelet
     from harness.lab.node.pod import Pod
+
+
+LOOPBACK = "127.0.0.1"
 
 
 class Execution:
@@ -156,6 +160,33 @@ class Runtime:
         raise ExecFailed(
             f"unable to upgrade connection: container {container} not found in pod {where}"
         )
+
+    async def connect(
+        self, pod: Obj, port: int
+    ) -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
+        """
+        A connection to the pod's own loopback.
+
+        Raises:
+            OSError: nothing listens there.
+        """
+        place = self._kubelet.pods.get(pod["metadata"]["uid"])
+        where = f"error forwarding port {port} to pod {pod['metadata']['uid']}, uid : "
+        if place is None:
+            raise OSError(f"{where}pod not found")
+        connection = place.sandbox.socket("TCP")
+        try:
+            loop = asyncio.get_running_loop()
+            await loop.sock_connect(connection, (LOOPBACK, port))
+            return await asyncio.open_connection(sock=connection)
+        except OSError as error:
+            connection.close()
+            why = os.strerror(error.errno or 0).lower()
+            raise OSError(
+                f"{where}failed to execute portforward in the pod's network namespace: failed to "
+                f"connect to localhost:{port} inside namespace, IPv4: dial tcp4 {LOOPBACK}:{port}: "
+                f"connect: {why}"
+            ) from None
 
     def logs(
         self,
