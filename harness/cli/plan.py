@@ -9,6 +9,7 @@ import typer
 from harness.cli import worlds
 from harness.cli.options import Peers, Root
 from harness.errors import InputError
+from harness.policy.dialects import SPEC, Dialect
 from harness.policy.diff import difference
 from harness.policy.forecast import StepForecast, forecast
 from harness.policy.scenes import scenes
@@ -31,9 +32,10 @@ def plan(
     peers: Peers = None,
     root: Root = None,
 ) -> int:
+    dialect = worlds.spoken(engine) or SPEC
     if against:
         old, new = worlds.of_paths([against], root).world, worlds.of_paths([what], root).world
-        return _print_difference(old, new)
+        return _print_difference(old, new, dialect)
     if not what.endswith((".yaml", ".yml")):
         raise InputError(f"{what} is no story file", hint="a *.npol.yaml, or --against DIR")
     steps = forecast(scenes(load_story(what, root=root, overlay=peers)), engine)
@@ -44,8 +46,8 @@ def plan(
     return 1 if failing else 0
 
 
-def _print_difference(old: World, new: World) -> int:
-    found = difference(old, new)
+def _print_difference(old: World, new: World, dialect: Dialect) -> int:
+    found = difference(old, new, dialect)
     for one in found:
         typer.echo(safe(str(one)))
     typer.echo(f"{len(found)} difference(s)" if found else "no flow opens or closes")

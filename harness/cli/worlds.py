@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import difflib
 import os
 from collections.abc import Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -15,7 +16,7 @@ from harness.cluster.connection import Connection, connect
 from harness.cluster.engine import detect, gather
 from harness.cluster.inventory import READERS, read
 from harness.cluster.objects import NAMESPACES, NETWORK_POLICIES
-from harness.errors import InputError
+from harness.errors import InputError, Mistakes
 from harness.model.story import Manifest
 from harness.policy.changes import build
 from harness.policy.dialects import BY_ENGINE, SPEC, Dialect, dialect_of
@@ -23,6 +24,7 @@ from harness.policy.dns import with_dns
 from harness.policy.world import World
 from harness.report.escape import safe
 from harness.story import Survey, find_root, load_manifests, survey
+from harness.story.entries.values import ENGINES
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -61,19 +63,36 @@ def _below(paths: Sequence[str], root: str | None) -> tuple[str, list[str]]:
 
 
 def of_paths(paths: Sequence[str], root: str | None = None) -> Seen:
-    return Seen(world=with_dns(build(manifests(paths, root))))
+    """
+    What files and directories describe; YAML that is no object is passed over.
+
+    Raises:
+        Mistakes: objects that cannot be read for sure.
+    """
+    found = surveyed(paths, root)
+    twice = (d for m in found.manifests for d in m.document.duplicates)
+    if wrong := list(dict.fromkeys((*found.unreadable, *twice))):
+        raise Mistakes(wrong)
+    return Seen(world=with_dns(build(found.manifests)))
 
 
 def spoken(engine: str | None) -> Dialect | None:
     """
-    The dialect that `--engine` names; None without one.
+    The dialect that `--engine` names, the specification's if it was never measured; None without.
 
     Raises:
-        InputError: nothing was measured of such an engine.
+        InputError: there is no such engine.
     """
-    if engine and engine not in BY_ENGINE:
-        raise InputError(f"no dialect of {engine!r} is known", hint=f"one of: {list(BY_ENGINE)}")
-    return BY_ENGINE[engine] if engine else None
+    if engine is None:
+        return None
+    known = (*BY_ENGINE, *ENGINES)
+    if engine not in known:
+        near = difflib.get_close_matches(engine, known, n=1)
+        rest = f"one of: {', '.join(sorted(set(known)))}"
+        raise InputError(
+            f"no engine is called {engine!r}", hint=f"did you mean {near[0]!r}?" if near else rest
+        )
+    return dialect_of(engine)
 
 
 def of_cluster(kubeconfig: str | None, context: str | None, namespaces: Iterable[str] = ()) -> Seen:

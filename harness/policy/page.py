@@ -28,7 +28,7 @@ def fullest(told: Sequence[Scene]) -> Scene:
     return max(reversed(told), key=lambda scene: len(scene.world.policies))
 
 
-def policy_entries(world: World) -> Iterator[PolicyEntry]:
+def policy_entries(world: World, dialect: Dialect) -> Iterator[PolicyEntry]:
     """Every policy in words, by namespace, in the order of application."""
     for policy in sorted(world.policies, key=lambda p: p.namespace):
         at = policy.origin.at
@@ -36,7 +36,7 @@ def policy_entries(world: World) -> Iterator[PolicyEntry]:
             namespace=policy.namespace,
             name=policy.name,
             place=f"{at.file}:{at.line}" if at else "",
-            sentences=explain_policy(world, policy, counted=False).lines,
+            sentences=explain_policy(world, policy, dialect, counted=False).lines,
         )
 
 

@@ -108,7 +108,7 @@ def _applied(story: Story) -> Iterator[Manifest]:
 
 def _entries(given: Meant) -> Iterator[PolicyEntry]:
     said = given.compared.said if given.compared else {}
-    for entry in policy_entries(given.world):
+    for entry in policy_entries(given.world, dialect_of(given.engine)):
         yield replace(entry, applied=said.get((entry.namespace, entry.name), ""))
 
 

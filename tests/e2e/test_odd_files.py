@@ -168,3 +168,14 @@ def test_manifests_beside_a_directory_of_stories_are_linted_too(tmp_path, npol_h
     done = npol_here("check", "stories", "more")
 
     assert f"more/p.yaml:7:14: {FROM}" in done.stdout
+
+
+def test_explain_passes_over_what_is_no_object_and_refuses_what_it_cannot_read(tmp_path, npol_here):
+    write(tmp_path, {"p.yaml": POLICY, "values.yaml": "a: 1\n"})
+    assert "x/p selects every pod" in npol_here("explain", "x/p", ".").stdout
+
+    write(tmp_path, {"twice.yaml": TWICE})
+    done = npol_here("explain", "x/p", ".")
+
+    assert done.returncode == ExitCode.BAD_INPUT
+    assert "twice.yaml:8:3: key 'policyTypes' stands twice here" in done.stderr

@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 
+from harness.errors import ExitCode
 from tests.e2e.conftest import ROOT
 
 POLICIES = "infra/manifests/network-policies"
@@ -347,3 +348,17 @@ def test_every_doubted_row_has_its_sentence():
     doubted = set(re.findall(r"^\| ([A-Z0-9-]+) ! \|", text, re.M))
 
     assert doubted == {told.row for told in (*ROWS, *WITH_PACKETS)}
+
+
+@pytest.mark.parametrize(
+    "command",
+    [("plan", "webapp.npol.yaml"), ("explain", "frontend/default-deny", "."), ("check", "apps")],
+    ids=lambda command: command[0],
+)
+def test_an_engine_that_there_is_not_is_refused_with_its_neighbour(tmp_path, npol_here, command):
+    shutil.copytree(ROOT / "fixtures/webapp", tmp_path, dirs_exist_ok=True)
+
+    done = npol_here(*command, "--engine", "clium")
+
+    assert done.returncode == ExitCode.BAD_INPUT
+    assert "no engine is called 'clium'\n  try: did you mean 'cilium'?" in done.stderr
