@@ -117,6 +117,14 @@ PROTECTIONS = [
         ("foreign edits between rounds", C + "session.py",
          "if item is None and same(known, live) and _uid(known) == _uid(live):",
          "if item is None:", C + "test_foreign.py"),
+        ("pods of lost nodes", C + "pods.py", "now() - asked[uid] >= FORCE_AFTER", "False",
+         C + "test_pods.py"),
+        ("patience with living nodes", C + "pods.py", "now() - asked[uid] >= FORCE_AFTER", "True",
+         C + "test_pods.py"),
+        ("kinds that others defined", "kinds.py", "for g in groups)", "for g in ())",
+         C + "test_custody.py"),
+        ("readers that went", "signals.py", "        _entered[-1].take(number)", "        pass",
+         "test_signals.py"),
     )
 ]  # fmt: skip
 
