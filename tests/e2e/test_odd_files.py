@@ -150,6 +150,17 @@ def test_where_nothing_can_be_checked_nothing_is_said_to_be_well(
     assert message in done.stderr
 
 
+def test_a_key_that_stands_twice_in_a_list_is_its_own_objects(tmp_path, npol_here):
+    write(tmp_path, {"p.yaml": LIST})
+
+    done = npol_here("check", "--format", "sarif", "p.yaml")
+
+    (run,) = json.loads(done.stdout)["runs"]
+    (twice,) = (r for r in run["results"] if r["ruleId"] == "NP002")
+    (place,) = twice["locations"]
+    assert place["logicalLocations"] == [{"fullyQualifiedName": "NetworkPolicy x/r"}]
+
+
 def test_the_reading_that_wins_is_the_one_that_is_linted(tmp_path, npol_here):
     """The first `ingress` is dropped, as kubectl does: nothing is said of it."""
     text = POLICY.replace("ingress: [{from: []}]", "ingress: [{from: []}]\n  ingress: [{}]")

@@ -71,7 +71,9 @@ def test_causes_name_a_policy_that_acts_for_pods_that_it_does_not_select(dialect
     """`no policy selects it` names one that might have been meant to, as the engine reads it."""
     found = nearest(WORLD, traffic(WORLD, "x/b -> z/a:80"), dialect)
 
+    stages = explain_flow(WORLD, traffic(WORLD, "x/b -> z/a:80"), dialect).stages
     assert any("x/odd" in c.text for c in found) is acts
+    assert any("x/odd" in line.text for stage in stages for line in stage.lines) is acts
 
 
 @pytest.mark.parametrize(("dialect", "acts"), CILIUM_READS)
@@ -101,6 +103,19 @@ def test_lint_judges_the_rules_that_act(dialect, acts):
         if acts
         else "these rules do nothing (on cilium they isolate): policyTypes does not name Egress"
     )
+
+
+@pytest.mark.parametrize(("dialect", "forgotten"), [(SPEC, False), (CALICO, False), (CILIUM, True)])
+def test_lint_says_that_dns_is_forgotten_where_a_block_holds_no_pods(dialect, forgotten):
+    """`0.0.0.0/0` opens the DNS pods on Calico; Cilium never selects pods by it."""
+    text = LINES.replace("[Ingress]", "[Egress]").replace(
+        "egress: [{to: [{podSelector: {matchLabels: {app: b}}}], ports: [{port: 8080}]}]",
+        "egress: [{to: [{ipBlock: {cidr: 0.0.0.0/0}}]}]",
+    )
+
+    found = {f.id for f in lint(documents(text, "p.yaml"), WORLD, dialect)}
+
+    assert ("NP022" in found) is forgotten
 
 
 @pytest.mark.parametrize(("dialect", "acts"), CILIUM_READS)
