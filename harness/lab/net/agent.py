@@ -7,6 +7,7 @@ import logging
 from collections.abc import Iterable, Mapping
 
 from harness.lab.net import policies, services
+from harness.lab.net.conntrack import Place
 from harness.lab.net.nft import NftError, Ruleset
 from harness.lab.net.node import Node, base_chains
 from harness.lab.net.pods import is_judged, pod_of
@@ -38,6 +39,7 @@ class Agent:
         self._objects: dict[str, dict[tuple[str, str], Obj]] = {r: {} for r in FOLLOWED}
         self._compiled: dict[tuple[str, str], Policy] = {}
         self._selects = policies.Selection()
+        self._served: Mapping[Place, frozenset[Place]] = {}
         self._changed = asyncio.Event()
         self._waiting: list[asyncio.Future[None]] = []
 
@@ -124,9 +126,13 @@ class Agent:
     async def _program(self) -> None:
         world = self._world()
         ports = services.exposed(self._objects["services"].values(), self._objects[SLICES].values())
-        await asyncio.gather(
-            *(node.program(_rules(node, world, ports)) for node in self._nodes.values())
-        )
+        nodes = self._nodes.values()
+        await asyncio.gather(*(node.program(_rules(node, world, ports)) for node in nodes))
+        served = services.udp_endpoints(ports, [node.address for node in nodes])
+        fewer = {k: now for k, now in served.items() if self._served.get(k, now) - now}
+        self._served = served
+        if fewer:
+            await asyncio.gather(*(node.forget(fewer) for node in nodes))
 
     def _world(self) -> policies.World:
         return policies.World(

@@ -4,13 +4,17 @@ from __future__ import annotations
 
 import ipaddress
 import itertools
-from collections.abc import Iterable
+import logging
+from collections.abc import Iterable, Mapping
 
-from harness.lab.net import nft
+from harness.lab.net import conntrack, nft
+from harness.lab.net.conntrack import Place
 from harness.lab.net.links import EVERYWHERE, POD_LINK, Links, make_router
 from harness.lab.net.policy import ARRIVE
 from harness.lab.net.resident import Resident
 from harness.lab.net.services import FROM_OUTSIDE, POD_RANGE, SERVE, UNSERVED
+
+log = logging.getLogger(__name__)
 
 
 class NoAddress(OSError):
@@ -83,6 +87,13 @@ class Node:
         if commands:
             await self._thread.run(nft.apply, f"add table ip {self._table}\n{commands}")
         self._applied = wanted
+
+    async def forget(self, served: Mapping[Place, frozenset[Place]]) -> None:
+        """No UDP client is sent on to an endpoint of these that has gone."""
+        try:
+            await self._thread.run(conntrack.forget_udp, served)
+        except OSError as error:
+            log.warning("UDP clients of ended pods keep them until they pause: %s", error)
 
 
 def base_chains(node: Node, pods: Iterable[str]) -> nft.Ruleset:

@@ -6,10 +6,11 @@ Follows kube-proxy: https://kubernetes.io/docs/reference/networking/virtual-ips/
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from harness.lab.net.conntrack import Place
 from harness.lab.net.nft import Chain, Ruleset, Set
 from harness.lab.net.pods import Pod
 from harness.lab.net.policy import name_of
@@ -68,6 +69,20 @@ def exposed(services: Iterable[Obj], slices: Iterable[Obj]) -> list[Exposed]:
         if _has_address(service)
         for port in service["spec"].get("ports") or []
     ]
+
+
+def udp_endpoints(ports: Iterable[Exposed], nodes: Sequence[str]) -> dict[Place, frozenset[Place]]:
+    """Where UDP may be sent to, by the address and port that a client asks; `nodes`: theirs."""
+    found: dict[Place, frozenset[Place]] = {}
+    for port in ports:
+        if port.protocol != "udp":
+            continue
+        endpoints = frozenset((e.address, e.port) for e in port.endpoints)
+        asked = [(address, port.port["port"]) for address in _addresses(port.spec)]
+        if number := port.port.get("nodePort"):
+            asked += [(node, number) for node in nodes]
+        found |= dict.fromkeys(asked, endpoints)
+    return found
 
 
 def _key(service: Obj) -> tuple[str, str]:

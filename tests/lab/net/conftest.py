@@ -51,7 +51,8 @@ class Packets:
         if namespace:
             metadata["namespace"] = namespace
         self.ask("put", resource=resource, obj={"metadata": metadata, **rest})
-        self.made.append((resource, namespace, name))
+        if (resource, namespace, name) not in self.made:
+            self.made.append((resource, namespace, name))
 
     def remove(self, resource, namespace, name):
         self.ask("remove", resource=resource, namespace=namespace, name=name)

@@ -116,12 +116,14 @@ class World:
             except OSError as error:
                 return {"outcome": "unreachable", "text": str(error)}
 
-    async def hold(self, source, ip, port):
-        """Open a connection that `still_alive` asks again later."""
+    async def hold(self, source, ip, port, protocol="TCP"):
+        """Open a connection that `still_alive` asks again later; what it was told."""
         loop = asyncio.get_running_loop()
-        self.held = self._socket(source, "TCP")
+        self.held = self._socket(source, protocol)
         await loop.sock_connect(self.held, (ip, port))
-        await loop.sock_recv(self.held, 999)
+        if protocol == "UDP":
+            await loop.sock_sendall(self.held, b"hello")
+        return (await loop.sock_recv(self.held, 999)).decode()
 
     async def still_alive(self):
         loop = asyncio.get_running_loop()

@@ -58,6 +58,26 @@ def test_a_service_without_endpoints_refuses_at_once(net, protocol):
 
 
 @pytest.mark.lab
+@pytest.mark.parametrize(
+    ("asked", "more"),
+    [
+        pytest.param("10.96.0.20", {}, id="cluster-ip"),
+        pytest.param("10.98.1.12", {"node_port": 30080}, id="node-port"),
+    ],
+)
+def test_a_udp_client_that_keeps_its_port_is_led_to_who_is_left(net, asked, more):
+    """As kube-proxy clears conntrack: the old translation would go on as long as the client."""
+    udp = {"target": 8081, "protocol": "UDP", **more}
+    port = more.get("node_port", 80)
+    net.service("names", "10.96.0.20", A2, **udp)
+    assert net.ask("hold", source="other2", ip=asked, port=port, protocol="UDP")[:2] == "a2"
+    net.service("names", "10.96.0.20", A2, B1, **udp)
+    assert net.ask("still_alive")[:2] == "a2", "its endpoint is still there"
+    net.service("names", "10.96.0.20", B1, **udp)
+    assert net.ask("still_alive")[:2] == "b1"
+
+
+@pytest.mark.lab
 def test_a_port_that_the_service_lacks_is_refused(net):
     net.service("web", "10.96.0.20", B1)
     assert net.probe("a1", "10.96.0.20", 81) == "refused"
