@@ -29,6 +29,7 @@ from harness.model.story import PodSettings, Story
 from harness.report.json import to_json
 from harness.run.scope import extras_of, named_namespaces
 from harness.run.triage import Finding, State, examine
+from harness.run.triage.reader import examined
 from harness.story import load_story
 
 
@@ -102,7 +103,7 @@ def _examine(
             *_engine(engine),
             *_rights(connection, namespaces, extras),
             *examine(connection, engine, namespaces),
-            *_others(connection, namespaces),
+            *_others(connection, namespaces or examined(connection)),
         )
     }
     if canary:

@@ -65,6 +65,8 @@ def _page(
     given = [word for name, value in options if value for word in (name, value)]
     is_dir = os.path.isdir(what)
     command = shlex.join(["npol", "document", "." if is_dir else told, *given])
+    if not is_dir:
+        load_story(what, root=root, overlay=peers)  # mistakes are told by their paths from here
     files = {"overlay": _absolute(peers), "root": _absolute(root)}
     kubeconfig = _absolute(kubeconfig)
     with contextlib.chdir(what if is_dir else os.path.dirname(os.path.abspath(what))):
@@ -90,7 +92,7 @@ def _of_manifests(name: str) -> Story:
     """All manifests of the working directory, as a story of one step."""
     if stories := sorted(map(str, Path().rglob("*.npol.y*ml"))):
         raise InputError(f"{name} holds stories", hint=f"name one of them: {', '.join(stories)}")
-    found = load_manifests(".", ".")
+    found = load_manifests(".", ".", namespace="default")
     policies = tuple(m for m in found if m.kind == "NetworkPolicy")
     given = tuple(m for m in found if m.kind != "NetworkPolicy")
     place = Position(name)

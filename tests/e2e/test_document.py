@@ -101,6 +101,7 @@ def test_a_page_of_others_keeps_what_they_wrote(baseline, npol_here):
         pytest.param(["--output", "README.md"], "does not hold the marks", id="not-its-page"),
         pytest.param(["--check", "none.md"], "No such file", id="no-page"),
         pytest.param(["--output", "a", "--check", "b"], "one of them", id="both"),
+        pytest.param(["--output", "no/such/page.md"], "No such file", id="no-directory"),
         pytest.param(["--at", "nowhere"], "has no step 'nowhere'", id="no-such-step"),
     ],
 )
@@ -110,6 +111,20 @@ def test_what_cannot_be_written_is_bad_input(baseline, npol_here, options, said)
     assert done.returncode == 2
     assert said in done.stderr
     assert (baseline / "README.md").read_text() == before
+
+
+@pytest.mark.parametrize("what", ["none.npol.yaml", "no/such/none.npol.yaml"])
+def test_a_story_that_is_not_there_is_bad_input(npol_here, what):
+    done = npol_here("document", what)
+    assert done.returncode == 2
+    assert "No such file" in done.stderr or "no such file" in done.stderr
+
+
+def test_mistakes_are_told_by_their_paths_from_here(baseline, npol_here, monkeypatch):
+    (baseline / "infra/wrong.npol.yaml").write_text("version: 1\nstep: []\n")
+    done = npol_here("document", "infra/wrong.npol.yaml")
+    assert done.returncode == 2
+    assert "infra/wrong.npol.yaml:2:1" in done.stderr
 
 
 def test_manifests_without_a_story_get_a_page_with_a_matrix(baseline, npol_here):

@@ -140,4 +140,9 @@ class _Reader:
             resource = resource_called(self.connection, word)
         except InputError:
             return ()
+        except Forbidden as error:
+            if error.status == 401:
+                raise
+            self.unread.append(word)
+            return ()
         return self.list(resource, "")
