@@ -478,11 +478,13 @@ class TestEmptyServices:
         assert net.probe("a1", "10.96.0.21", 80) == "timeout"
 
 
-def test_established_connections_live_on(net):
-    net.ask("hold", source="a1", ip=net.ips["b1"], port=8080)
+@pytest.mark.parametrize(("protocol", "port"), [("TCP", 8080), ("UDP", 8081)])
+def test_established_connections_live_on(net, protocol, port):
+    """UDP as well, from the source port that was answered before."""
+    net.ask("hold", source="a1", ip=net.ips["b1"], port=port, protocol=protocol)
     net.policy(policyTypes=BOTH)
-    assert net.probe("a1", "b1") == "timeout", "a new one is judged"
-    assert net.ask("still_alive") == "still there\n"
+    assert net.probe("a1", "b1", port, protocol) == "timeout", "a new one is judged"
+    assert net.ask("still_alive").startswith({"TCP": "still there", "UDP": "b1"}[protocol])
 
 
 def test_a_policy_that_goes_leaves_nothing_denied(net):
