@@ -68,7 +68,7 @@ class Scripted:
             return
         restored = self._run.close()
         if not restored.complete:
-            raise RestoreIncomplete("; ".join(restored.problems))
+            raise RestoreIncomplete("; ".join(restored.problems), hint=restored.remedy)
 
     def apply(self, *paths: str) -> None:
         """Apply manifests with the next `expect`."""

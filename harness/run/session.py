@@ -74,8 +74,10 @@ class StoryRun:
         A step that is not in the story, told now.
 
         Raises:
-            NpolError: it could not be set up.
+            NpolError: it could not be set up, or its policies reach too far.
         """
+        assert self._stage is not None
+        self._stage.check_reach(step)
         self._steps[step.name] = told = self._run(step)
         if told.error:
             raise self._error or NpolError(told.error)

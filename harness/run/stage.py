@@ -250,6 +250,15 @@ class Stage:
         found = self.connection.get(Ref(resource, namespace, when.name))
         return "" if found else f"there is no {when.kind} {when.name}"
 
+    def check_reach(self, step: Step) -> None:
+        """
+        Raises:
+            Refused: the policies of a step that preflight did not know reach too far.
+        """
+        asked = replace(self.story, steps=(step,))
+        for found in foreseen(self.connection, asked, most=self.options.reach):
+            raise Refused(found.what, hint=found.hint)
+
     def change(self, step: Step) -> tuple[str, ...]:
         """Make a step's changes; what was done, one line each."""
         return tuple(line for change in step.changes for line in self._change(change))

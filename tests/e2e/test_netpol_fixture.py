@@ -1,6 +1,11 @@
 """Stories written in Python: the `netpol` fixture, with packets in a lab."""
 
+from pathlib import Path
+
 import pytest
+
+from harness.errors import Refused
+from tests.e2e.conftest import Server
 
 BASELINE = "../../fixtures/baseline/infra/manifests"
 PEERS = {
@@ -30,3 +35,19 @@ def test_netpol_fixture_fails_on_what_is_not_so(netpol):
         pytest.raises(AssertionError, match="too open, expected deny, seen open"),
     ):
         net.expect("frontend -> backend:80", "deny")
+
+
+@pytest.mark.lab
+def test_netpol_fixture_refuses_a_policy_that_cuts_what_the_cluster_needs(netpol, npol_cluster):
+    server, pods = Server(Path(npol_cluster.kubeconfig)), "/api/v1/namespaces/backend-dev/pods"
+    container = {"name": "main", "image": "registry.k8s.io/pause:3.10"}
+    spec = {"containers": [container], "priorityClassName": "system-cluster-critical"}
+    stranger = {"apiVersion": "v1", "kind": "Pod", "metadata": {"name": "stranger"}, "spec": spec}
+    with netpol(peers=PEERS, given=[f"{BASELINE}/apps"], defaults={"timeout": "1s"}) as net:
+        net.expect("frontend -> backend:80", "http 200")
+        server.ask("POST", pods, stranger)
+        net.apply(f"{BASELINE}/network-policies/backend-dev/00-deny-all.yaml")
+        with pytest.raises(Refused, match=r"00-deny-all.yaml:\d+:\d+\) selects backend-dev/strang"):
+            net.expect("frontend -> backend:80", "deny")
+        server.ask("DELETE", f"{pods}/stranger?gracePeriodSeconds=0")
+        net.expect("frontend -> backend:80", "http 200")
