@@ -383,6 +383,8 @@ class Api:
         raise Forbidden("no", status=403)
 
     def raw(self, method, path, **_):
+        if "argoproj" in path:
+            raise Forbidden("no discovery", status=403)
         raise ApiError("no", status=404)
 
 
@@ -391,4 +393,5 @@ def test_what_may_not_be_read_is_not_verifiable_and_no_problem():
     topics = (policies.findings, policies.labels, endpoints.services, endpoints.dns)
     assert [f.state for t in topics for f in t(found)] == [UNVERIFIED]
     assert "may not list pods in namespace shop" in [f.what for f in unread(found)]
+    assert "may not list application.argoproj.io" in [f.what for f in unread(found)]
     assert {f.state for f in unread(found)} == {UNVERIFIED}
