@@ -8,7 +8,7 @@ from collections.abc import Sequence
 import typer
 
 from harness import where
-from harness.errors import ExitCode, UnknownVerdict
+from harness.errors import ExitCode, InputError, UnknownVerdict
 from harness.model.story import Story
 from harness.plan import expand
 from harness.policy.dialects import dialect_of
@@ -29,9 +29,12 @@ def print_lab_mutation(stories: Sequence[Story], most: int) -> int:
     Try the mutants of each story in one lab, and say which were noticed.
 
     Raises:
+        InputError: there is no story to try them in.
         Refused: no lab can be started here.
         UnknownVerdict: a story fails as it is, so its failures would say nothing of mutants.
     """
+    if not stories:
+        raise InputError("packets need a story to be sent in", hint="name a *.npol.yaml")
     with where.cluster(None, None) as chosen:
         options = Options(
             kubeconfig=chosen.kubeconfig, context=chosen.context, create=True, disposable=True

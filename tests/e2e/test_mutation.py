@@ -69,10 +69,12 @@ def test_ctrl_c_leaves_nothing(tmp_path, env, until):  # noqa: F811
     assert list((tmp_path / "tmp").iterdir()) == []
 
 
-def test_a_lab_is_for_mutants_only(tmp_path, npol_here):
+def test_a_lab_is_for_mutants_of_stories_only(tmp_path, npol_here):
     write_shop(tmp_path)
 
-    done = npol_here("check", "--lab", "shop.npol.yaml")
+    alone = npol_here("check", "--lab", "shop.npol.yaml")
+    storyless = npol_here("check", "--mutate", "--lab", "deny.yaml")
 
-    assert done.returncode == ExitCode.BAD_INPUT
-    assert "--mutate" in done.stderr
+    assert (alone.returncode, storyless.returncode) == (ExitCode.BAD_INPUT,) * 2
+    assert "try: add --mutate" in alone.stderr
+    assert "packets need a story" in storyless.stderr
