@@ -1,0 +1,37 @@
+"""The options that npol adds to pytest's."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+
+def add_options(parser: pytest.Parser) -> None:
+    group = parser.getgroup("npol", "NetworkPolicy connectivity (npol)")
+    _add(group, "--kube-context", "NAME", "context to test; without one a lab is started")
+    _add(group, "--kubeconfig", "FILE", "kubeconfig; default: $KUBECONFIG, ~/.kube/config")
+    _add(group, "--npol-peers", "FILE", "file that overlays the stories' peers")
+    _add(group, "--npol-report", "DIR", "write each story's run as JSON and HTML")
+    for name, kind, default, text in (
+        ("--npol-wait", float, 0.0, "seconds to wait for a namespace that another run holds"),
+        ("--npol-reach", int, 50, "pods besides a story's that its policies may select; 50"),
+    ):
+        group.addoption(name, type=kind, default=default, metavar="N", help=text)
+    _add(group, "--npol-collect", "FILE", "at a failure gather what helps in a .tar.gz")
+    for flag, text in (
+        ("--npol-create", "create what stories list under `given`, and delete it at the end"),
+        ("--npol-replace", "policies that exist may be replaced; they come back at the end"),
+        ("--npol-recover-stale", "restore what a dead run has left, then begin"),
+        ("--npol-assume-enforced", "run stories with denies although enforcement is not proven"),
+    ):
+        group.addoption(flag, action="store_true", default=False, help=text)
+
+
+def _add(group: Any, name: str, metavar: str, text: str) -> None:
+    try:
+        group.addoption(name, default=None, metavar=metavar, help=text)
+    except ValueError as error:  # kubetest has the same option
+        raise pytest.UsageError(
+            f"{name} belongs to another plugin, too ({error}); try: -p no:kubetest"
+        ) from error
