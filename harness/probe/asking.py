@@ -154,4 +154,4 @@ def _missing(probe: Probe) -> str:
         tools = ("/agnhost",)
     if probe.kind is ProbeKind.DNS and probe.protocol is Protocol.TCP:
         tools = ("nc", "dig", "nslookup of BIND")
-    return f"probe did not run: the image has no {any_of(tools)} that could ask this"
+    return f"the image has no {any_of(tools)} that could ask this"

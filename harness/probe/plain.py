@@ -75,7 +75,7 @@ class Plain:
             except Missing:
                 self._missing.add(tool)
         names = ", ".join(["sh", *tried])
-        return _answer(probe, error(f"probe did not run: no {names} in the image"))
+        return _answer(probe, error(f"there is no {names} in the image"))
 
     def _ask_with(self, command: Command, probe: Probe, box: Toolbox, until: float) -> Answer:
         try:

@@ -101,7 +101,7 @@ def test_the_cheapest_tool_that_can_asks(asked, box, reader):
     ],
 )
 def test_a_source_that_cannot_ask_says_what_is_missing(asked, box, words):
-    with pytest.raises(CannotAsk, match=f"probe did not run: the image has {words}"):
+    with pytest.raises(CannotAsk, match=f"the image has {words}"):
         first_look(asked, box)
 
 

@@ -163,7 +163,7 @@ def test_an_image_without_a_shell_or_tools_gives_errors_that_say_so(place, scene
     answers = place.ask(scene["http-echo"], *(probe for probe, _ in rows.values()))
 
     assert {a.outcome for a in answers.values()} == {ERROR}
-    assert answers["tcp open"].detail.startswith("probe did not run: no sh, curl, nc, /agnhost")
+    assert answers["tcp open"].detail.startswith("there is no sh, curl, nc, /agnhost")
 
 
 def test_agnhost_is_asked_even_without_a_shell(place, scene):
