@@ -7,7 +7,7 @@ from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
-from harness.cluster.objects import DEPLOYMENTS, ENDPOINT_SLICES, NODES, PODS, Ref
+from harness.cluster.objects import DEPLOYMENTS, ENDPOINT_SLICES, NODES, PODS, Ref, Resource
 from harness.errors import NpolError, Position, Refused
 from harness.lab.registry.quantity import amount
 from harness.model.expectation import Outcome
@@ -18,6 +18,8 @@ from tests.live.conftest import stop, wait_until
 from tests.live.probe.conftest import IMAGES, connect_probe, deny, pod, server, service
 
 pytestmark = pytest.mark.live
+
+QUOTAS = Resource("", "v1", "resourcequotas", "ResourceQuota", True)
 
 
 def peer(place, name="web", **values):
@@ -117,11 +119,17 @@ def test_a_pod_that_fits_nowhere_is_told_with_the_schedulers_words(place):
     assert debug_pods(place) == []
 
 
-def test_a_node_without_any_cpu_left_takes_them(place):
-    node = next(n for n in place.connection.list(NODES) if not n["spec"].get("taints"))
-    name = node["metadata"]["name"]
-    if node["status"]["nodeInfo"]["containerRuntimeVersion"].startswith("npol-lab"):
+@pytest.fixture
+def node(place):
+    """A worker that counts what its pods request."""
+    found = next(n for n in place.connection.list(NODES) if not n["spec"].get("taints"))
+    if found["status"]["nodeInfo"]["containerRuntimeVersion"].startswith("npol-lab"):
         pytest.skip("the lab does not count CPUs")
+    return found
+
+
+def test_a_node_without_any_cpu_left_takes_them(place, node):
+    name = node["metadata"]["name"]
     filler = sleeper(place, "filler")
     filler["spec"]["nodeSelector"] = {"kubernetes.io/hostname": name}
     (container,) = filler["spec"]["containers"]
@@ -136,6 +144,25 @@ def test_a_node_without_any_cpu_left_takes_them(place):
     finally:
         stop(place.connection, full)
     assert debug_pods(place) == []
+
+
+def test_a_quota_on_requests_admits_them(place, node):
+    """It refuses pods that leave a request out; nothing is left of this one for any more."""
+    quota = {
+        "apiVersion": "v1",
+        "kind": "ResourceQuota",
+        "metadata": {"name": "full", "namespace": place.namespace},
+        "spec": {"hard": {"requests.cpu": "0", "requests.memory": "0", "limits.cpu": "4"}},
+    }
+    place.connection.permit(namespaces=[place.namespace], kinds=[QUOTAS])
+    ref = Ref(QUOTAS, place.namespace, "full")
+    place.connection.create(quota)
+    try:
+        wait_until(lambda: place.connection.get(ref).get("status"), "the quota to be counted")
+        with place.sources(peer(place)) as sources:
+            assert sources.pod("web").ip
+    finally:
+        place.connection.delete(ref)
 
 
 def free_cpu(place, node):
