@@ -76,7 +76,16 @@ _TABLE = (
         kind="Pod",
         short_names=("po",),
         categories=_ALL,
-        subresources=("attach", "binding", "eviction", "exec", "log", "portforward", "status"),
+        subresources=(
+            "attach",
+            "binding",
+            "ephemeralcontainers",
+            "eviction",
+            "exec",
+            "log",
+            "portforward",
+            "status",
+        ),
     ),
     Resource(
         plural="services",

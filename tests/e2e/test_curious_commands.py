@@ -84,6 +84,20 @@ SCRIPTS = {
         do("kubectl exec box -- cat /tmp/note", "^hello"),
         do("kubectl cp box:/tmp/note back && cat back", "hello"),
     ],
+    "debug": [
+        do("kubectl run web --image=nginx:1.27", "created"),
+        do("kubectl wait --for=condition=Ready pod/web --timeout=60s"),
+        do(f"kubectl debug web -c looks {TOOLS.split()[0]} --profile=general -- sleep 1d"),
+        see("kubectl exec web -c looks -- curl -s localhost", "Welcome to nginx"),
+        do(
+            "(echo 'echo got $((40+2))'; echo exit) | "
+            f"kubectl debug web -i {TOOLS.split()[0]} --profile=general -- sh",
+            "got 42",
+        ),
+        do("kubectl describe pod web", r"Ephemeral Containers:\n  looks:"),
+        do("kubectl debug web -c looks --image=x --profile=general", "Duplicate value", code=1),
+        do("kubectl delete pod web --now", "deleted"),
+    ],
     "nodes": [
         *WEB,
         do("kubectl cordon lab-1", "cordoned"),
@@ -107,7 +121,6 @@ SCRIPTS = {
         do("kubectl top pods", "Metrics API not available", code=1),
         do(f"kubectl run box {TOOLS} -- sleep 1d", "created"),
         do("kubectl wait --for=condition=Ready pod/box --timeout=60s"),
-        do("kubectl debug box --image=busybox", "the lab does not do this: ephemeral", code=1),
         do(
             "kubectl get --raw /api/v1/namespaces/default/pods/box/proxy/",
             "the lab does not do this: proxying",

@@ -18,7 +18,8 @@ def chosen(pod: Obj, wanted: str) -> str:
     initial = [c["name"] for c in spec.get("initContainers") or []]
     if not wanted and len(main) == 1 and not initial:
         return str(main[0])
-    if wanted in (*main, *initial):
+    ephemeral = [c["name"] for c in spec.get("ephemeralContainers") or []]
+    if wanted in (*main, *initial, *ephemeral):
         return wanted
     if wanted:
         raise errors.bad_request(f"container {wanted} is not valid for pod {name}")
@@ -37,5 +38,6 @@ def is_running(pod: Obj, container: str) -> bool:
     statuses = [
         *(status.get("containerStatuses") or []),
         *(status.get("initContainerStatuses") or []),
+        *(status.get("ephemeralContainerStatuses") or []),
     ]
     return any(s["name"] == container and "running" in s.get("state", {}) for s in statuses)

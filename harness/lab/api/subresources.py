@@ -13,6 +13,7 @@ from harness.lab.api.responses import json_response
 from harness.lab.api.users import TOKEN_SECONDS, Tokens
 from harness.lab.registry import Registry, errors
 from harness.lab.registry.merge import merge
+from harness.lab.registry.metadata import EPHEMERAL
 from harness.lab.resources import Resource
 from harness.lab.store import Obj, copied
 from harness.selectors import spell
@@ -23,7 +24,6 @@ MIN_TOKEN_SECONDS = 600
 DONE = {"kind": "Status", "apiVersion": "v1", "metadata": {}, "status": "Success", "code": 201}
 UNDONE = {
     "proxy": "proxying to pods, services and nodes",
-    "ephemeralcontainers": "ephemeral containers",
     "resize": "resizing of pods in place",
 }
 
@@ -44,7 +44,7 @@ class Subresources:
             raise errors.not_implemented(UNDONE[name])
         if name not in kind.subresources:
             raise errors.no_such_resource()
-        if name == "status":
+        if name in ("status", EPHEMERAL):
             return await self._status(call)
         if name == "scale":
             return await self._scale(call)

@@ -64,6 +64,11 @@ class Container:
     def sidecar(self) -> bool:
         return self.spec.get("restartPolicy") == "Always"
 
+    @property
+    def ephemeral(self) -> bool:
+        """Brought into a running pod to look around; it runs once."""
+        return self in self.pod.ephemeral
+
     def status(self) -> Obj:
         reference = self._reference
         status: Obj = {
@@ -101,8 +106,8 @@ class Container:
     def _wanted_again(self) -> bool:
         policy: str = self.pod.obj["spec"].get("restartPolicy", "Always")
         failed: bool = self.state["terminated"]["exitCode"] != 0
-        if self.sidecar:
-            return True
+        if self.sidecar or self.ephemeral:
+            return self.sidecar
         if self.launcher.is_init:
             return policy != "Never" and failed
         return policy == "Always" or (policy == "OnFailure" and failed)
@@ -280,4 +285,5 @@ class Container:
     @property
     def _field(self) -> str:
         kind = "initContainers" if self.launcher.is_init else "containers"
+        kind = "ephemeralContainers" if self.ephemeral else kind
         return f"spec.{kind}{{{self.name}}}"

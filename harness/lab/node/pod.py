@@ -40,6 +40,7 @@ class Pod:
         self.facts = PodFacts(pod_ip="", host_ip=host.network.node_address(self.node))
         self.init = [Container(self, c) for c in obj["spec"].get("initContainers") or []]
         self.main = [Container(self, c) for c in obj["spec"]["containers"]]
+        self.ephemeral: list[Container] = []
         if not self.init:
             for container in self.main:
                 container.state = {"waiting": {"reason": "ContainerCreating"}}
@@ -62,7 +63,7 @@ class Pod:
 
     @property
     def containers(self) -> list[Container]:
-        return [*self.init, *self.main]
+        return [*self.main, *self.init, *self.ephemeral]
 
     @property
     def grace(self) -> float:
@@ -89,6 +90,7 @@ class Pod:
         await self._mount()
         self._sandbox = await self._connect_pod()
         self.facts = PodFacts(pod_ip=self._sandbox.ip, host_ip=self.facts.host_ip)
+        self._begin_ephemeral()
         self.changed()
         deadline = self.obj["spec"].get("activeDeadlineSeconds")
         work = asyncio.create_task(self._work())
@@ -139,6 +141,14 @@ class Pod:
         self._tasks.append(task)
         return task
 
+    def _begin_ephemeral(self) -> None:
+        known = {container.name for container in self.ephemeral}
+        for spec in self.obj["spec"].get("ephemeralContainers") or []:
+            if spec["name"] not in known:
+                container = Container(self, spec)
+                self.ephemeral.append(container)
+                self._begin(container)
+
     async def _initialize(self, container: Container) -> bool:
         """Whether the next one may start: this one has done its work, or runs as a sidecar."""
         run = self._begin(container)
@@ -169,6 +179,8 @@ class Pod:
             self._stop.set()
         elif gates:
             self.changed()
+        if self._sandbox is not None and not self._stop.is_set():
+            self._begin_ephemeral()
 
     def vanished(self) -> None:
         """It was deleted without grace: nobody waits for it, and it ends at once."""
@@ -195,6 +207,7 @@ class Pod:
         return Seen(
             init=[c.status() for c in self.init],
             main=[c.status() for c in self.main],
+            ephemeral=[{**c.status(), "ready": False} for c in self.ephemeral],
             pod_ip=self.facts.pod_ip,
             host_ip=self.facts.host_ip,
             started_at=self._started_at,
@@ -225,7 +238,7 @@ class Pod:
     async def _end(self) -> None:
         grace = self.obj["metadata"].get("deletionGracePeriodSeconds", self.grace)
         grace = 0 if self._vanished else grace
-        await asyncio.gather(*(c.stop(grace) for c in self.main))
+        await asyncio.gather(*(c.stop(grace) for c in (*self.main, *self.ephemeral)))
         await asyncio.gather(*(c.stop(grace) for c in self.init))
         await self._wait_for_containers()
         for container in self.containers:

@@ -222,7 +222,7 @@ class Runtime:
         pod = self._kubelet.pods.get(obj["metadata"]["uid"])
         if pod is None:
             raise LookupError(f"pod {obj['metadata']['name']} has no running containers")
-        for candidate in [*pod.main, *pod.init]:
+        for candidate in pod.containers:
             if candidate.name == (container or pod.main[0].name):
                 return pod, candidate
         raise LookupError(f"container {container} is not valid for pod {obj['metadata']['name']}")

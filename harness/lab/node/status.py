@@ -7,7 +7,7 @@ pkg/kubelet/status/generate.go.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from harness.lab.store import Obj
@@ -32,6 +32,7 @@ class Seen:
     ending: bool = False
     """No container will be started again."""
     sandboxed: bool = True
+    ephemeral: Conditions = field(default_factory=list)
 
 
 def pod_status(pod: Obj, seen: Seen, now: str) -> Obj:
@@ -50,6 +51,8 @@ def pod_status(pod: Obj, seen: Seen, now: str) -> Obj:
         status |= {"podIP": seen.pod_ip, "podIPs": [{"ip": seen.pod_ip}]}
     if seen.init:
         status["initContainerStatuses"] = seen.init
+    if seen.ephemeral:
+        status["ephemeralContainerStatuses"] = seen.ephemeral
     if seen.failure:
         status["reason"], status["message"] = seen.failure
     return status

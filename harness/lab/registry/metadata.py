@@ -90,6 +90,9 @@ def generated(prefix: str) -> str:
     return prefix[:PREFIX_LENGTH] + "".join(secrets.choice(ALPHABET) for _ in range(5))
 
 
+EPHEMERAL = "ephemeralcontainers"
+
+
 def keep(kind: Resource, old: Obj, new: Obj, subresource: str) -> None:
     """
     Put back what an update may not touch: system fields, and status or all but the status.
@@ -107,6 +110,11 @@ def keep(kind: Resource, old: Obj, new: Obj, subresource: str) -> None:
     if subresource == "status":
         for key in {*old, *new} - {"metadata", "status"}:
             _take(old, new, key)
+    elif subresource == EPHEMERAL:
+        added = (new.get("spec") or {}).get("ephemeralContainers") or []
+        for key in {*old, *new} - {"metadata"}:
+            _take(old, new, key)
+        new["spec"]["ephemeralContainers"] = added
     elif "status" in kind.subresources and kind.name != "nodes":
         _take(old, new, "status")
 

@@ -21,6 +21,7 @@ from harness.lab.registry.applying import applicable
 from harness.lab.registry.catalogue import Catalogue
 from harness.lab.registry.decode import Decoder, WrongType
 from harness.lab.registry.kinds import Strategy
+from harness.lab.registry.kinds.ephemeral_checks import check_ephemeral_update
 from harness.lab.registry.managed import APPLY, UPDATE, Manager
 from harness.lab.registry.patches import PatchType
 from harness.lab.resources import Resource
@@ -201,6 +202,9 @@ class Registry:
             strategy.default(new)
         if subresource in ("", "scale"):
             self._check_update(kind, new, old)
+        if subresource == metadata.EPHEMERAL:
+            self._check(kind, new, check_ephemeral_update(new, old))
+            podsecurity.enforce(self.store, kind, new)
         if old == new:
             return old
         if metadata.content(old) != metadata.content(new) and "generation" in old["metadata"]:

@@ -195,6 +195,7 @@ def test_discovery_and_explanations(kubectl):
 
 
 def test_what_a_lab_does_not_do_is_said(cluster, here, request):
-    cluster.running_pod(f"k{abs(hash(request.node.name)) % 10**9}", "web")
-    refused = here("debug", "web", "--image=busybox", check=False)
-    assert "the lab does not do this: ephemeral containers" in refused.stderr
+    name = f"k{abs(hash(request.node.name)) % 10**9}"
+    cluster.running_pod(name, "web")
+    refused = here("get", "--raw", f"/api/v1/namespaces/{name}/pods/web/proxy/", check=False)
+    assert "the lab does not do this: proxying to pods, services and nodes" in refused.stderr

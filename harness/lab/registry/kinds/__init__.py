@@ -6,6 +6,7 @@ from harness.lab.registry import custom, names
 from harness.lab.registry.kinds import (
     core,
     core_checks,
+    ephemeral_checks,
     ingresses,
     networkpolicies,
     pod_checks,
@@ -42,6 +43,7 @@ STRATEGIES: dict[str, Strategy] = {
         default=pod_defaults.default_pod,
         prepare=_prepare_pod,
         validate=pod_checks.check_pod,
+        validate_create=ephemeral_checks.check_no_ephemeral,
         validate_update=pod_checks.check_pod_update,
     ),
     "services": Strategy(

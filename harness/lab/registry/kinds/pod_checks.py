@@ -199,6 +199,9 @@ def _dns_config(spec: Obj, field: str) -> list[Cause]:
 def check_template(template: Obj, field: str) -> list[Cause]:
     metadata = template.get("metadata") or {}
     wrong = names.labels(metadata.get("labels") or {}, f"{field}.labels")
+    if (template.get("spec") or {}).get("ephemeralContainers"):
+        rule = "ephemeral containers not allowed in pod template"
+        wrong.append(field_forbidden(f"{field}.spec.ephemeralContainers", rule))
     return wrong + check_pod_spec(template.get("spec") or {}, f"{field}.spec")
 
 

@@ -27,6 +27,8 @@ def default_pod(pod: Obj) -> None:
     spec.setdefault("enableServiceLinks", True)
     if spec["terminationGracePeriodSeconds"] < 0:
         spec["terminationGracePeriodSeconds"] = 1
+    for container in spec.get("ephemeralContainers") or []:
+        _default_container(container)
     for container in containers_of(spec):
         resources = container["resources"]
         limits = resources.get("limits") or {}
