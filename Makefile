@@ -40,7 +40,7 @@ lint: $(STAMP)
 	  && echo "lint: ruff, mypy --strict and import contracts hold"
 
 test-live: setup
-	@tools/test-live "live and not nightly" $(KUBE_CONTEXT)
+	@tools/test-live $(KUBE_CONTEXT)
 
 nightly: setup
 	@$(PY) -m pytest -m "nightly and not live" --timeout=3600
