@@ -23,7 +23,7 @@ def run(tests: Iterable[str]) -> int:
     """Run all stories and these tests in the lab; pytest's exit code."""
     shutil.rmtree(LAST, ignore_errors=True)
     here = [t for t in tests if not t.startswith("tests/live/")]
-    options = ["-q", "-n", "4", f"--npol-report={LAST}", f"--junitxml={JUNIT}"]
+    options = ["-q", "-n", "2", f"--npol-report={LAST}", f"--junitxml={JUNIT}"]
     command = [sys.executable, "-m", "pytest", "fixtures", *here, *options]
     done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
     if done.returncode:
