@@ -138,6 +138,8 @@ TESTING = Script(
             r"LABELS\n.*frontend +1/1 +Running +0 .* app=frontend\n",
         ),
         do("kubectl get pod backend --show-labels", r"app=backend\n"),
+        # No result, and policies work none the less: what enforces them need not be a pod.
+        do("kubectl get pods -n kube-system | grep -E 'calico|cilium|weave'", "^$", code=1),
         do("kubectl delete networkpolicy backend-policy", "deleted"),
         *calls("frontend", "backend"),
         do(f"kubectl delete pod,service,networkpolicy --all {REMOVED}", "deleted"),

@@ -25,6 +25,7 @@ from harness.lab.store import Event, Obj, copied
 
 DEPLOYMENTS = "deployments.apps"
 DESIRED = "deployment.kubernetes.io/desired-replicas"
+MOST = "deployment.kubernetes.io/max-replicas"
 
 
 class Deployments(Controller):
@@ -112,7 +113,7 @@ class Deployments(Controller):
                 "namespace": metadata["namespace"],
                 "labels": template["metadata"]["labels"],
                 "annotations": {
-                    DESIRED: str(spec.get("replicas", 1)),
+                    **_size(spec),
                     REVISION: str(max((revision(s) for s in sets), default=0) + 1),
                 },
                 "ownerReferences": [reference_to(deployment)],
@@ -170,8 +171,7 @@ class Deployments(Controller):
             return
         new: Obj = copied(replica_set)
         new["spec"]["replicas"] = wanted
-        annotations = new["metadata"].setdefault("annotations", {})
-        annotations[DESIRED] = str(deployment["spec"].get("replicas", 1))
+        new["metadata"].setdefault("annotations", {}).update(_size(deployment["spec"]))
         new["metadata"].pop("resourceVersion", None)
         self.registry.update(REPLICASETS, new)
         direction = "up" if wanted > have else "down"
@@ -199,3 +199,11 @@ class Deployments(Controller):
         left = seconds_left(written, self.clock())
         if left is not None:
             self.look_later(key, left)
+
+
+def _size(spec: Obj) -> dict[str, str]:
+    """What a ReplicaSet is told of its Deployment's size, in annotations."""
+    wanted = int(spec.get("replicas", 1))
+    rolls = (spec.get("strategy") or {}).get("type") != "Recreate"
+    most = wanted + (rolling_limits(spec, wanted)[0] if rolls and wanted else 0)
+    return {DESIRED: str(wanted), MOST: str(most)}

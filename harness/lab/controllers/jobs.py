@@ -112,7 +112,8 @@ class Jobs(Controller):
         }
         if verdict is not None:
             stamps = {"status": "True", "lastProbeTime": now, "lastTransitionTime": now}
-            status["conditions"] = [verdict | stamps]
+            first = "SuccessCriteriaMet" if verdict["type"] == "Complete" else "FailureTarget"
+            status["conditions"] = [verdict | stamps | {"type": first}, verdict | stamps]
             reason, message = ("Completed", "Job completed")
             if verdict["type"] == "Complete":
                 status["completionTime"] = now

@@ -10,7 +10,7 @@ from harness.lab.controllers.controller import Controller, Key, key_of
 from harness.lab.controllers.pods import is_finished, is_going
 from harness.lab.events import Recorder
 from harness.lab.registry import Registry
-from harness.lab.store import Event, Obj, copied
+from harness.lab.store import Event, Obj
 
 NAME = "default-scheduler"
 
@@ -54,12 +54,10 @@ class Scheduler(Controller):
             self._refuse(pod, reasons)
 
     def _bind(self, pod: Obj, node: str) -> None:
-        new: Obj = copied(pod)
-        new["spec"]["nodeName"] = node
-        self.registry.update("pods", new, subresource="binding")
-        self._set_condition(pod, "True", "", "")
-        name = f"{pod['metadata']['namespace']}/{pod['metadata']['name']}"
-        self._events.normal(pod, "Scheduled", f"Successfully assigned {name} to {node}")
+        namespace, name = pod["metadata"]["namespace"], pod["metadata"]["name"]
+        self.registry.bind(namespace, name, node)
+        text = f"Successfully assigned {namespace}/{name} to {node}"
+        self._events.normal(pod, "Scheduled", text)
 
     def _refuse(self, pod: Obj, reasons: dict[str, int]) -> None:
         total = sum(reasons.values())

@@ -40,6 +40,9 @@ def test_its_replica_set_and_pods_carry_the_templates_hash(cluster, live, worklo
     assert cluster.pods()[0]["metadata"]["labels"] == {"app": "web", "pod-template-hash": label}
     annotations = cluster.get(DEPLOY, "web")["metadata"]["annotations"]
     assert annotations["deployment.kubernetes.io/revision"] == "1"
+    told = replica_set["metadata"]["annotations"]
+    prefix = "deployment.kubernetes.io"
+    assert [told[f"{prefix}/{key}-replicas"] for key in ("desired", "max")] == ["1", "2"]
 
 
 @pytest.mark.parametrize("strategy", ["RollingUpdate", "Recreate"])

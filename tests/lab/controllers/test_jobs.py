@@ -35,7 +35,8 @@ def test_a_job_is_complete_when_enough_pods_have_succeeded(cluster, live, comple
     live(work, *ONLY)
     assert most == parallelism
     assert cluster.get(JOBS, "j")["status"]["succeeded"] == completions
-    assert condition(cluster) == [("Complete", "CompletionsReached")]
+    reason = "CompletionsReached"
+    assert condition(cluster) == [("SuccessCriteriaMet", reason), ("Complete", reason)]
 
 
 def test_a_job_fails_past_its_backoff_limit(cluster, live):
@@ -48,7 +49,8 @@ def test_a_job_fails_past_its_backoff_limit(cluster, live):
         await cluster.settle()
 
     live(work, *ONLY)
-    assert condition(cluster) == [("Failed", "BackoffLimitExceeded")]
+    reason = "BackoffLimitExceeded"
+    assert condition(cluster) == [("FailureTarget", reason), ("Failed", reason)]
     assert len(cluster.pods()) == 2
 
 

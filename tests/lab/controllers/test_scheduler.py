@@ -88,6 +88,7 @@ def test_a_pending_pod_is_bound_when_a_node_comes(cluster, live):
 
     assert live(work, *ONLY) is None
     assert where(cluster) == "late"
+    assert cluster.get("pods", "p")["metadata"]["generation"] == 1, "nobody has changed the pod"
 
 
 def test_equal_pods_are_spread(cluster, live):
