@@ -39,6 +39,8 @@ class Resource:
     custom: bool = False
     deprecated: str = ""
     """What each answer about it warns of."""
+    inert: bool = False
+    """Kept as data: no controller and no admission of the lab acts on it."""
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "singular", self.singular or self.kind.lower())
@@ -110,7 +112,7 @@ _TABLE = (
         subresources=("token",),
     ),
     Resource(plural="events", kind="Event", short_names=("ev",)),
-    Resource(plural="limitranges", kind="LimitRange", short_names=("limits",)),
+    Resource(plural="limitranges", kind="LimitRange", short_names=("limits",), inert=True),
     Resource(
         plural="resourcequotas",
         kind="ResourceQuota",
@@ -168,6 +170,7 @@ _TABLE = (
         group="batch",
         plural="cronjobs",
         kind="CronJob",
+        inert=True,
         short_names=("cj",),
         categories=_ALL,
         subresources=_STATUS,
@@ -177,6 +180,7 @@ _TABLE = (
         version="v2",
         plural="horizontalpodautoscalers",
         kind="HorizontalPodAutoscaler",
+        inert=True,
         short_names=("hpa",),
         categories=_ALL,
         subresources=_STATUS,
@@ -185,6 +189,7 @@ _TABLE = (
         group="policy",
         plural="poddisruptionbudgets",
         kind="PodDisruptionBudget",
+        inert=True,
         short_names=("pdb",),
         subresources=_STATUS,
     ),
@@ -242,6 +247,7 @@ _TABLE = (
         group="admissionregistration.k8s.io",
         plural="validatingwebhookconfigurations",
         kind="ValidatingWebhookConfiguration",
+        inert=True,
         namespaced=False,
         verbs=READ_ONLY,
     ),
@@ -249,6 +255,7 @@ _TABLE = (
         group="admissionregistration.k8s.io",
         plural="mutatingwebhookconfigurations",
         kind="MutatingWebhookConfiguration",
+        inert=True,
         namespaced=False,
         verbs=READ_ONLY,
     ),

@@ -118,6 +118,14 @@ SCRIPTS = {
         do("kubectl get netpol deny --show-managed-fields -o yaml", "manager: kubectl"),
     ],
     "not here": [
+        do(
+            "kubectl create cronjob tick --image=busybox --schedule='* * * * *' -- date",
+            "Warning: the lab keeps a CronJob as data: nothing here acts on it",
+        ),
+        do("kubectl create job now --from=cronjob/tick", "job.batch/now created"),
+        do(
+            "kubectl create pdb p --selector=a=b --min-available=1", "Budget as data"
+        ),
         do("kubectl top pods", "Metrics API not available", code=1),
         do(f"kubectl run box {TOOLS} -- sleep 1d", "created"),
         do("kubectl wait --for=condition=Ready pod/box --timeout=60s"),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Iterator
 
 from aiohttp import web
 
@@ -24,6 +25,7 @@ from harness.lab.registry import Registry, errors
 from harness.lab.registry.errors import Json
 from harness.lab.resources import CREATE_ONLY, Resource
 
+APPLY = "application/apply-patch+yaml"
 NAMELESS = ("create", "list", "watch", "deletecollection")
 
 
@@ -47,8 +49,7 @@ class Dispatch:
 
     async def serve(self, call: Call, fault: Json) -> web.StreamResponse:
         call.kind = kind = self._kind(call)
-        if kind.deprecated:
-            call.warnings.append(kind.deprecated)
+        call.warnings += _warnings(call, kind)
         response = await self._served(call, kind, fault)
         if not response.prepared:  # a stream has sent its headers before it had anything to warn of
             for text in call.warnings:
@@ -107,6 +108,14 @@ class Dispatch:
         obj = {**body, "apiVersion": call.resource.api_version, "kind": call.resource.kind}
         answer = self._reviews.answer(call.resource.plural, obj, call.user, call.info.namespace)
         return json_response(answer, status=201)
+
+
+def _warnings(call: Call, kind: Resource) -> Iterator[str]:
+    if kind.deprecated:
+        yield kind.deprecated
+    applied = call.info.verb == "patch" and call.request.content_type == APPLY
+    if kind.inert and (call.info.verb == "create" or applied):
+        yield f"the lab keeps a {kind.kind} as data: nothing here acts on it"
 
 
 def _misplaced(info: RequestInfo) -> bool:
