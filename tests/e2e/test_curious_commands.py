@@ -94,6 +94,7 @@ SCRIPTS = {
             f"kubectl debug web -i {TOOLS.split()[0]} --profile=general -- sh",
             "got 42",
         ),
+        do("kubectl exec web -c looks -- telnet localhost 80 </dev/null", "Connected to localhost"),
         do("kubectl describe pod web", r"Ephemeral Containers:\n  looks:"),
         do("kubectl debug web -c looks --image=x --profile=general", "Duplicate value", code=1),
         do("kubectl delete pod web --now", "deleted"),
@@ -123,9 +124,7 @@ SCRIPTS = {
             "Warning: the lab keeps a CronJob as data: nothing here acts on it",
         ),
         do("kubectl create job now --from=cronjob/tick", "job.batch/now created"),
-        do(
-            "kubectl create pdb p --selector=a=b --min-available=1", "Budget as data"
-        ),
+        do("kubectl create pdb p --selector=a=b --min-available=1", "Budget as data"),
         do("kubectl top pods", "Metrics API not available", code=1),
         do(f"kubectl run box {TOOLS} -- sleep 1d", "created"),
         do("kubectl wait --for=condition=Ready pod/box --timeout=60s"),

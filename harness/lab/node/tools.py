@@ -29,6 +29,8 @@ _NETWORK = """
 NETWORK = tuple(_NETWORK.split())
 """What a network tool image has on top. No wget: its exit codes say nothing."""
 
+EXTRAS = ("telnet", "traceroute")
+"""What a network tool image has of BusyBox where it has nothing better."""
 
 SYSTEM = frozenset(("nginx", "tc", "bridge", "rtmon"))
 """What stands in /usr/sbin."""
@@ -57,6 +59,8 @@ def programs(toolset: str) -> dict[str, str]:
         return _links(dict.fromkeys((*applets(), "busybox"), "busybox"))
     more = {"network": NETWORK, "nginx": ("nginx",), "python": ("python3",)}.get(toolset, ())
     alias = {"python": "python3"} if toolset == "python" else {}
+    if toolset == "network":
+        alias = {name: "busybox" for name in EXTRAS if name in applets() and not _on_host(name)}
     return _links({name: name for name in BASE + more} | alias)
 
 
