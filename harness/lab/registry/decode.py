@@ -42,7 +42,15 @@ GO_NAMES = {
 
 
 class WrongType(Exception):
-    """A value that does not fit its field, as Go's JSON decoder puts it."""
+    """
+    A value that does not fit its field, as Go's JSON decoder puts it.
+
+    `converted`: the same in the words of the converter that reads strategic merge patches.
+    """
+
+    def __init__(self, message: str, converted: str = "") -> None:
+        super().__init__(message)
+        self.converted = converted or message
 
 
 class Decoder:
@@ -159,7 +167,9 @@ def _scalar(name: str, value: Any, where: str) -> Any:
         return value
     if name == "intstr":
         if isinstance(value, bool) or not isinstance(value, int | str):
-            raise _mismatch(value, where, GO_NAMES["int32"])
+            wrong = _mismatch(value, where, GO_NAMES["int32"])
+            into = f"Go struct field {where}"
+            raise WrongType(str(wrong), str(wrong).replace(into, "Go value"))
         return value
     if name == "quantity":
         return _quantity(value, where)
@@ -208,7 +218,23 @@ def _mismatch(value: Any, where: str, wanted: str) -> WrongType:
     got = found.get(type(value), "object")
     if got == "number" and wanted.startswith("int"):
         got = f"number {value}"
-    return WrongType(f"json: cannot unmarshal {got} into Go struct field {where} of type {wanted}")
+    message = f"json: cannot unmarshal {got} into Go struct field {where} of type {wanted}"
+    return WrongType(message, _converted(value, wanted))
+
+
+def _converted(value: Any, wanted: str) -> str:
+    """Source: apimachinery `pkg/runtime/converter.go`, fromUnstructured."""
+    kinds = {bool: "bool", int: "int64", float: "float64", str: "string", list: "slice"}
+    found = kinds.get(type(value), "map")
+    if wanted.startswith("[]"):
+        return f"cannot restore slice from {found}"
+    if wanted.startswith("map["):
+        return f"cannot restore map from {found}"
+    if "." in wanted:
+        return f"cannot restore struct from: {found}"
+    if (found, wanted) == ("int64", "string"):  # which Go could do, though it means another thing
+        return f"cannot convert {found} to {wanted}"
+    return f"unrecognized type: {wanted}"
 
 
 def _go_name(type: Type) -> str:

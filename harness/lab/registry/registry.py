@@ -69,11 +69,14 @@ class Registry:
         """The object in the server's form, and the paths of fields that its kind lacks."""
         if not isinstance(obj, dict):
             raise errors.undecodable(kind, "json: an object is expected")
-        decoder = Decoder(custom=kind.custom)
         try:
-            return decoder.struct(self.catalogue.type(kind), obj), decoder.unknown
+            return self._read(kind, obj)
         except WrongType as wrong:
             raise errors.undecodable(kind, str(wrong)) from wrong
+
+    def _read(self, kind: Resource, obj: Obj) -> tuple[Obj, list[str]]:
+        decoder = Decoder(custom=kind.custom)
+        return decoder.struct(self.catalogue.type(kind), obj), decoder.unknown
 
     def create(
         self,
@@ -279,7 +282,11 @@ class Registry:
             return self._warned(kind, applied, live, warnings)
         old = self.get(resource, namespace, name)
         result = patches.patched(old, patch, type, self.catalogue.type(kind))
-        new, unknown = self.decode(kind, result)
+        try:
+            new, unknown = self._read(kind, result)
+        except WrongType as wrong:
+            why = wrong.converted if type == "strategic" else str(wrong)
+            raise patches.rejected(result, patch, type, why) from wrong
         told = [f'unknown field "{path}"' for path in unknown if validation != "Ignore"]
         if told and validation == "Strict":
             why = f"strict decoding error: {', '.join(told)}"
