@@ -31,7 +31,7 @@ from harness.lab.registry import Registry
 from harness.lab.store import Store
 
 ADMIN = "the-administrators-token"
-KUBECTL = shutil.which("kubectl")
+KUBECTL = os.environ.get("NPOL_KUBECTL") or shutil.which("kubectl")
 CORPUS = Path(__file__).parent / "corpus"
 Send = Callable[[str, str, bytes | None, str], tuple[int, bytes, list[str]]]
 """(method, path, body, content type) to (status, body, warnings)."""
