@@ -14,13 +14,11 @@ from harness.cluster.api_errors import ApiError, Forbidden, Unreachable
 from harness.cluster.connection import Connection
 from harness.cluster.engine import detect, gather
 from harness.cluster.engines import Enforces, Engine
-from harness.cluster.exec import ExecBroken, run_once
 from harness.cluster.foreign import foreign_policies
 from harness.cluster.guard import PROTECTED, STATE_NAMESPACE, Mode, protected
 from harness.cluster.objects import ACCESS_REVIEWS, NAMESPACES, Object, Ref
 from harness.cluster.rbac import Extras, Right, rights
 from harness.errors import NpolError, Refused
-from harness.model.probe import PodRef
 
 OLDEST = (1, 25)
 """The oldest Kubernetes whose API is known to be enough."""
@@ -92,24 +90,6 @@ def preflight(connection: Connection, plan: Plan) -> Preflight:
     if findings:
         raise refusal(connection, findings)
     return Preflight(uid=uid, version=version, engine=engine, notes=tuple(notes))
-
-
-def check_exec(connection: Connection, pod: PodRef, *, timeout: float = 10.0) -> None:
-    """
-    One trivial exec: proxies and rights that REST needs are not those that WebSockets need.
-
-    Raises:
-        Refused: it did not work.
-    """
-    try:
-        result = run_once(connection, pod, ["true"], timeout=timeout)
-    except ExecBroken as error:
-        raise Refused(
-            f"exec does not work in {pod}: {error.reason}",
-            hint="try `kubectl exec` there; a proxy before the API server may not pass WebSockets",
-        ) from None
-    if result.exit_code != 0:
-        raise Refused(f"exec of `true` in {pod} ended with {result.exit_code}")
 
 
 def refusal(connection: Connection, findings: Collection[Finding]) -> Refused:

@@ -14,6 +14,7 @@ from contextlib import suppress
 from types import TracebackType
 from typing import Any
 
+from harness.cluster.channels import ExecBroken
 from harness.cluster.connection import Connection
 from harness.cluster.exec import open_exec
 from harness.errors import NpolError, Refused
@@ -83,6 +84,7 @@ class Sources:
         Raises:
             Refused: a pod may not be made, does not start, or disturbs somebody.
                 Nothing of it stays.
+            ExecBroken: the same, where no exec reaches it.
         """
         try:
             self._start()
@@ -153,7 +155,18 @@ class Sources:
         for name, pod in pods.items():
             self._pods[name] = pod_ref(pod, CONTAINER)
         with ThreadPoolExecutor(len(pods)) as pool:
-            list(pool.map(lambda name: self.prober(name).open(), pods))
+            list(pool.map(self._open, pods))
+
+    def _open(self, peer: str) -> None:
+        """The first exec: a way that REST requests pass is not always one for WebSockets."""
+        try:
+            self.prober(peer).open()
+        except ExecBroken as broken:
+            where = self._pods[peer]
+            raise ExecBroken(
+                f"{broken.reason} ({where}, before anything was asked)",
+                hint="try `kubectl exec` there; a proxy on the way may not pass WebSockets",
+            ) from broken
 
     def _manifest(self, peer: Peer, before: Inventory) -> Obj:
         return debug_pod(

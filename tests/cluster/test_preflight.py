@@ -8,11 +8,10 @@ import pytest
 
 from harness.cluster.connection import Mode
 from harness.cluster.foreign import foreign_policies
-from harness.cluster.preflight import Plan, check_exec, preflight
+from harness.cluster.preflight import Plan, preflight
 from harness.cluster.rbac import Extra, manifests, rights
 from harness.errors import Refused
-from harness.model.probe import PodRef
-from tests.cluster.fake_api import EXEC, reply, status
+from tests.cluster.fake_api import reply, status
 
 REVIEWS = "/apis/authorization.k8s.io/v1/selfsubjectaccessreviews"
 POD = {
@@ -257,11 +256,3 @@ def test_ambient_meshes_are_a_note(cluster, to, api):
     api.on("GET", "/api/v1/namespaces/dev", namespace("dev", metadata=labels))
 
     assert any("Istio ambient mesh" in n for n in preflight(to(), dev()).notes)
-
-
-def test_an_exec_that_does_not_work_is_refused(cluster, to, api):
-    api.on("GET", EXEC, status(403, "Forbidden", "cannot create resource pods/exec"))
-    pod = PodRef(namespace="default", name="web-0", uid="", ip="")
-
-    with pytest.raises(Refused, match="exec does not work in default/web-0: HTTP 403: cannot"):
-        check_exec(to(), pod)

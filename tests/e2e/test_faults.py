@@ -10,7 +10,9 @@ import urllib.request
 
 import pytest
 
+from harness.cluster.channels import ExecBroken
 from harness.cluster.connection import Connection, Mode, connect
+from harness.cluster.objects import NAMESPACES, Ref
 from harness.errors import ExitCode
 from harness.lab.session import Lab
 from harness.model.expectation import Verdict
@@ -141,6 +143,16 @@ def test_broken_execs_give_no_verdict(lab, tmp_path, space, faulty, mode):
 @pytest.mark.parametrize("mode", BROKEN_SLOWLY)
 def test_execs_broken_in_any_way_give_no_verdict(lab, tmp_path, space, faulty, mode):
     no_verdict(lab, tmp_path, space, faulty, mode)
+
+
+def test_an_exec_that_never_works_is_told_before_any_step(run, somebody, space, faulty):
+    faulty(EXEC, status=403)
+
+    with pytest.raises(ExecBroken, match=f"{space}/npol-.*before anything was asked") as told:
+        run()
+
+    assert "kubectl exec" in told.value.hint
+    assert somebody.get(Ref(NAMESPACES, "", space)) is None
 
 
 def test_a_change_by_others_makes_the_verdicts_invalid(run, somebody, space):

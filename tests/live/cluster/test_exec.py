@@ -9,7 +9,6 @@ import pytest
 
 from harness.cluster.connection import Mode
 from harness.cluster.exec import Channel, ExecBroken, open_exec, run_once
-from harness.cluster.preflight import check_exec
 from tests.live.conftest import permitted, pod_manifest, start, stop
 
 pytestmark = pytest.mark.live
@@ -119,10 +118,6 @@ def test_a_successor_of_the_same_name_is_not_the_pod(connection, namespace):
 
     with pytest.raises(ExecBroken, match=f"uid {pod.uid}. was replaced by another pod"):
         run_once(connection, pod, ["true"], timeout=10)
-
-
-def test_a_trivial_exec_is_checked_before_anything_is_changed(connection, pod):
-    check_exec(connection, pod)
 
 
 def test_an_exec_costs_two_requests(connection, pod):
