@@ -13,8 +13,9 @@ Everything else that ends a run is a defect of npol and keeps its traceback.
 
 from __future__ import annotations
 
+import difflib
 import enum
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 
 
@@ -119,3 +120,9 @@ class RestoreIncomplete(NpolError):
     """The cluster is not as it was found."""
 
     exit_code = ExitCode.RESTORE_INCOMPLETE
+
+
+def did_you_mean(word: str, known: Collection[str], otherwise: str) -> str:
+    """A hint for a word that is not known: its nearest neighbour, else `otherwise`."""
+    near = difflib.get_close_matches(word, known, n=1)
+    return f"did you mean {near[0]!r}?" if near else otherwise

@@ -104,19 +104,15 @@ class Track:
 
     def hopeless(self, patience: Patience) -> bool:
         """Nothing but the same trouble, for long enough: more rounds will not help."""
-        last = self.samples[-1].judgement
-        trouble = (Verdict.UNKNOWN, last.reason)
-        alike = [
-            s
-            for s in takewhile(
-                lambda s: (s.judgement.verdict, s.judgement.reason) == trouble,
-                reversed(self.samples),
-            )
-            if s.started >= patience.quiet_until
-        ]
+        alike = list(takewhile(lambda s: self._as_troubled(s, patience), reversed(self.samples)))
         if len(alike) < GIVE_UP_AFTER_ERRORS:
             return False
         return alike[0].finished - alike[-1].started >= ERROR_SPAN
+
+    def _as_troubled(self, sample: Sample, patience: Patience) -> bool:
+        trouble = (Verdict.UNKNOWN, self.samples[-1].judgement.reason)
+        told = (sample.judgement.verdict, sample.judgement.reason)
+        return told == trouble and sample.started >= patience.quiet_until
 
     def flapped(self) -> bool:
         """Right, wrong, right, wrong: more than one way back is no enforcement delay."""

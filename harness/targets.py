@@ -6,11 +6,11 @@ Pure. Addresses come from the API and never from a look-up: a name is a probe of
 
 from __future__ import annotations
 
-import difflib
 from collections.abc import Iterator
 from typing import Any
 
 from harness import selectors
+from harness.errors import did_you_mean
 from harness.model.inventory import Inventory, Obj, pod_ref
 from harness.model.probe import PodRef
 from harness.model.story import Flow, Peer, Protocol
@@ -158,8 +158,7 @@ def _no_service(namespace: str, name: str, inventory: Inventory) -> str:
     there = sorted(
         s["metadata"]["name"] for s in inventory.services if s["metadata"]["namespace"] == namespace
     )
-    near = difflib.get_close_matches(name, there, n=1, cutoff=0.5)
-    told = f"did you mean {near[0]!r}?" if near else f"there are {', '.join(there) or 'none'}"
+    told = did_you_mean(name, there, f"there are {', '.join(there) or 'none'}")
     return f"Service {namespace}/{name} does not exist: {told}"
 
 

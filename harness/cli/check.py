@@ -17,7 +17,7 @@ from harness.cli import worlds
 from harness.cli.check_lab import print_lab_mutation
 from harness.cli.options import Context, Engine, Kubeconfig, Root
 from harness.errors import InputError
-from harness.model.story import Apply, Manifest, Story
+from harness.model.story import Manifest, Story
 from harness.policy.coverage import coverage
 from harness.policy.dialects import CALICO, Dialect
 from harness.policy.lint import Finding, Severity, lint, of_files
@@ -95,8 +95,7 @@ def _looked_at(paths: Sequence[str], stories: Sequence[Story], root: str | None)
     """What the stories give and apply, and all manifests that are named beside them."""
     found: dict[str, Manifest] = {}
     for story in stories:
-        applied = [c for s in story.steps for c in s.changes if isinstance(c, Apply)]
-        for manifest in (*story.given, *(m for c in applied for m in c.manifests)):
+        for manifest in (*story.given, *story.applied):
             found.setdefault(str(manifest.at), manifest)
     others = [p for p in paths if not any(_story_files([p]))]
     beside = worlds.surveyed(others, root) if others else Survey(manifests=())

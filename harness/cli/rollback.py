@@ -16,7 +16,7 @@ from harness.cluster.custody.rollback import plan_rollback
 from harness.cluster.custody.rollback import rollback as roll_back
 from harness.cluster.signals import Stop
 from harness.errors import ExitCode, InputError
-from harness.model.story import Step, Story
+from harness.model.story import Story
 from harness.plan import expand
 from harness.report.escape import safe
 from harness.report.summary import restore_line
@@ -76,21 +76,16 @@ def _undo(connection: Connection, story: Story, *, drifted: bool, gitops_ok: boo
 
 
 def _foretold(story: Story) -> str:
-    baseline = _baseline(story)
+    baseline = story.baseline
     if baseline is None:
         return "no flow would be asked afterwards: the story has no step without changes"
     flows = len(baseline.flows)
     return f"the {flows} flow(s) of step {baseline.name!r} would be asked again"
 
 
-def _baseline(story: Story) -> Step | None:
-    """The first step that changes nothing: how it was before."""
-    return next((s for s in story.steps if s.flows and not s.changes), None)
-
-
 def _verify(story: Story, options: Options) -> int:
     """The flows of the baseline, as they are now."""
-    baseline = _baseline(story)
+    baseline = story.baseline
     if baseline is None:
         typer.echo("no step without changes: no flow says what it was before")
         return int(ExitCode.UNKNOWN)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 import os
 from collections.abc import Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -16,7 +15,7 @@ from harness.cluster.connection import Connection, connect
 from harness.cluster.engine import detect, gather
 from harness.cluster.inventory import READERS, read
 from harness.cluster.objects import NAMESPACES, NETWORK_POLICIES
-from harness.errors import InputError, Mistakes
+from harness.errors import InputError, Mistakes, did_you_mean
 from harness.model.story import Manifest
 from harness.policy.changes import build
 from harness.policy.dialects import BY_ENGINE, SPEC, Dialect, dialect_of
@@ -87,11 +86,8 @@ def spoken(engine: str | None) -> Dialect | None:
         return None
     known = (*BY_ENGINE, *ENGINES)
     if engine not in known:
-        near = difflib.get_close_matches(engine, known, n=1)
         rest = f"one of: {', '.join(sorted(set(known)))}"
-        raise InputError(
-            f"no engine is called {engine!r}", hint=f"did you mean {near[0]!r}?" if near else rest
-        )
+        raise InputError(f"no engine is called {engine!r}", hint=did_you_mean(engine, known, rest))
     return dialect_of(engine)
 
 
@@ -105,7 +101,7 @@ def of_cluster(kubeconfig: str | None, context: str | None, namespaces: Iterable
     """
     connection = connected(kubeconfig, context)
     wanted = list(namespaces) or _readable(connection)
-    found = read(connection, wanted, workloads=True)
+    found = read(connection, wanted)
     objects = [*found.namespaces, *found.nodes, *found.pods, *found.services, *found.slices]
     engine = detect(gather(connection))
     world = build([*objects, *found.policies])

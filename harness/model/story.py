@@ -279,6 +279,21 @@ class Story:
         return tuple(dict.fromkeys(found))
 
     @property
+    def changes(self) -> tuple[Change, ...]:
+        """Those of all steps, in their order."""
+        return tuple(change for step in self.steps for change in step.changes)
+
+    @property
+    def applied(self) -> tuple[Manifest, ...]:
+        """Everything that some step applies, in order; an object stands once for each time."""
+        return tuple(m for c in self.changes if isinstance(c, Apply) for m in c.manifests)
+
+    @property
+    def baseline(self) -> Step | None:
+        """The first step that asks flows and changes nothing: what a rollback is held against."""
+        return next((s for s in self.steps if s.flows and not s.changes), None)
+
+    @property
     def writes(self) -> bool:
         """Whether any step changes the cluster."""
-        return any(s.changes for s in self.steps)
+        return bool(self.changes)

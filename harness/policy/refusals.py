@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import difflib
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from harness.errors import Mistake
+from harness.errors import Mistake, did_you_mean
 from harness.policy.source import Path, Source, items
 
 
@@ -48,9 +47,7 @@ class Refusals:
         """Refuse every key that is not a field here; `otherwise`: the hint if none is near."""
         for key in value:
             if key not in known:
-                near = difflib.get_close_matches(str(key), known, n=1, cutoff=0.6)
-                rest = otherwise or f"known: {', '.join(known)}"
-                hint = f"did you mean {near[0]!r}?" if near else rest
+                hint = did_you_mean(str(key), known, otherwise or f"known: {', '.join(known)}")
                 self._add((*path, key), f"unknown field {key!r}", hint, unknown_field=True)
 
     def list_of(self, owner: Mapping[str, Any], key: str, path: Path) -> list[Any]:

@@ -45,7 +45,7 @@ class Meant:
         """The policies of the step, in the order in which the story first applies each."""
         held = {p.origin.at for p in _scene(self.told, self.at.step).world.policies}
         order = {(m.namespace, m.name): n for n, m in enumerate(policies_of(self.story))}
-        found = {m.at: m for m in _applied(self.story) if m.at in held}
+        found = {m.at: m for m in self.story.applied if m.at in held}
         return sorted(found.values(), key=lambda m: order[m.namespace, m.name])
 
     @property
@@ -100,12 +100,6 @@ def _scene(told: Sequence[Scene], step: str) -> Scene:
     return next(scene for scene in told if scene.step == step)
 
 
-def _applied(story: Story) -> Iterator[Manifest]:
-    for change in (c for s in story.steps for c in s.changes):
-        if isinstance(change, Apply):
-            yield from change.manifests
-
-
 def _entries(given: Meant) -> Iterator[PolicyEntry]:
     said = given.compared.said if given.compared else {}
     for entry in policy_entries(given.world, dialect_of(given.engine)):
@@ -118,8 +112,7 @@ def _lines(commands: Sequence[Command]) -> tuple[str, ...]:
 
 def _proof(story: Story) -> Iterator[str]:
     """What the step before all changes asks."""
-    before = next((s for s in story.steps if s.flows and not s.changes), None)
-    if before:
+    if before := story.baseline:
         yield from (c.name for c in before.checks)
         yield from (f"{f.name}: {f.expect}" for f in before.flows)
 

@@ -21,7 +21,7 @@ def named_namespaces(story: Story) -> set[str]:
 def written_namespaces(story: Story) -> set[str]:
     """Namespaces whose policies or labels the steps change."""
     found: set[str] = set()
-    for change in (c for s in story.steps for c in s.changes):
+    for change in story.changes:
         if isinstance(change, Apply | Delete):
             found |= namespaces_of(change.manifests)
         elif isinstance(change, Label):
@@ -39,7 +39,7 @@ def changed_namespaces(story: Story, *, creates: bool) -> set[str]:
 
 def extras_of(story: Story) -> set[Extra]:
     """What the story does that needs rights which not every story needs."""
-    labels = any(isinstance(c, Label) for s in story.steps for c in s.changes)
+    labels = any(isinstance(c, Label) for c in story.changes)
     logs = any(c.kind == "logs" for s in story.steps for c in s.checks)
     return {e for e, does in ((Extra.LABELS, labels), (Extra.LOGS, logs)) if does}
 

@@ -16,6 +16,7 @@ import pytest
 
 from harness.cli import main
 from harness.lab.session import Lab
+from tests.e2e.shop import write_shop
 
 ROOT = Path(__file__).parents[2]
 SHIPPED = sorted(
@@ -98,6 +99,22 @@ def npol_here(tmp_path, home, monkeypatch, capsys) -> Callable[..., Told]:
 def lab() -> Iterator[Lab]:
     with Lab.start() as lab:
         yield lab
+
+
+@pytest.fixture
+def shop(pytester, monkeypatch):
+    """A directory with the shop's story, in which pytest runs."""
+    for name in ("KUBECONFIG", "PYTEST_ADDOPTS", "PYTEST_XDIST_WORKER"):
+        monkeypatch.delenv(name, raising=False)
+    pytester.makeini("[pytest]\naddopts = --strict-markers --strict-config")
+    write_shop(pytester.path)
+    return pytester
+
+
+@pytest.fixture
+def named(lab):
+    """The options that name the lab as if it were any cluster."""
+    return (f"--kubeconfig={lab.kubeconfig}", "--kube-context=lab", "--npol-create")
 
 
 class Server:

@@ -137,23 +137,9 @@ def test_a_report_goes_into_the_archive(npol_here, cluster, there, tmp_path):
 # -- pytest
 
 
-@pytest.fixture
-def shop(pytester, monkeypatch):
-    for name in ("KUBECONFIG", "PYTEST_ADDOPTS", "PYTEST_XDIST_WORKER"):
-        monkeypatch.delenv(name, raising=False)
-    pytester.makeini("[pytest]\n")
-    write_shop(pytester.path)
-    return pytester
-
-
-@pytest.fixture
-def pytest_there(lab):
-    return f"--kubeconfig={lab.kubeconfig}", "--kube-context=lab", "--npol-create"
-
-
-def test_a_failure_is_collected_while_its_policies_are_there(shop, pytest_there):
+def test_a_failure_is_collected_while_its_policies_are_there(shop, named):
     write_shop(shop.path, WRONG)
-    result = shop.runpytest_subprocess("--npol-collect=found.tar.gz", *pytest_there)
+    result = shop.runpytest_subprocess("--npol-collect=found.tar.gz", *named)
 
     assert "what helps to find the cause is in found.tar.gz" in result.stdout.str()
     found = files(shop.path / "found.tar.gz")
@@ -164,20 +150,20 @@ def test_a_failure_is_collected_while_its_policies_are_there(shop, pytest_there)
             if p["metadata"]["name"] == "web"]  # fmt: skip
 
 
-def test_without_a_failure_there_is_no_archive(shop, pytest_there):
-    result = shop.runpytest_subprocess("--npol-collect=found.tar.gz", *pytest_there)
+def test_without_a_failure_there_is_no_archive(shop, named):
+    result = shop.runpytest_subprocess("--npol-collect=found.tar.gz", *named)
     assert result.ret == 0
     assert not (shop.path / "found.tar.gz").exists()
 
 
-def test_an_archive_that_exists_ends_the_session_before_it_begins(shop, pytest_there):
+def test_an_archive_that_exists_ends_the_session_before_it_begins(shop, named):
     (shop.path / "found.tar.gz").write_text("mine")
-    result = shop.runpytest_subprocess("--npol-collect=found.tar.gz", *pytest_there)
+    result = shop.runpytest_subprocess("--npol-collect=found.tar.gz", *named)
     assert result.ret == pytest.ExitCode.USAGE_ERROR
     assert "exists and is not overwritten" in result.stderr.str()
 
 
-def test_each_worker_has_an_archive_of_its_own(shop, pytest_there):
+def test_each_worker_has_an_archive_of_its_own(shop, named):
     write_shop(shop.path, WRONG)
-    shop.runpytest_subprocess("-n1", "--npol-collect=found.tar.gz", *pytest_there)
+    shop.runpytest_subprocess("-n1", "--npol-collect=found.tar.gz", *named)
     assert "shop/report.json" in files(shop.path / "found-gw0.tar.gz")

@@ -30,28 +30,12 @@ ALL = [
 
 
 @pytest.fixture
-def shop(pytester, monkeypatch):
-    """A directory with the shop's story, in which pytest runs."""
-    for name in ("KUBECONFIG", "PYTEST_ADDOPTS", "PYTEST_XDIST_WORKER"):
-        monkeypatch.delenv(name, raising=False)
-    pytester.makeini("[pytest]\naddopts = --strict-markers --strict-config")
-    write_shop(pytester.path)
-    return pytester
-
-
-@pytest.fixture
 def kubeconfig(shop):
     """Two contexts of a server that is not there."""
     contexts = [{"name": n, "context": {"cluster": "c", "user": "u"}} for n in ("dev", "prod")]
     path = shop.path / "config"
     path.write_text(json.dumps({"apiVersion": "v1", "kind": "Config", "contexts": contexts}))
     return path
-
-
-@pytest.fixture
-def named(lab):
-    """The options that name the lab as if it were any cluster."""
-    return (f"--kubeconfig={lab.kubeconfig}", "--kube-context=lab", "--npol-create")
 
 
 def collected(shop, *options):

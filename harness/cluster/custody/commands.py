@@ -69,12 +69,11 @@ def get_commands(policies: Iterable[tuple[str, str]], context: str) -> list[Comm
 def policies_of(story: Story, kinds: tuple[type, ...] = (Apply,)) -> list[Manifest]:
     """The policies that a story applies (or deletes), in order, each object once."""
     found: dict[tuple[str, str], Manifest] = {}
-    for step in story.steps:
-        for change in step.changes:
-            if isinstance(change, kinds) and isinstance(change, Apply | Delete):
-                for manifest in change.manifests:
-                    if manifest.kind == "NetworkPolicy":
-                        found.setdefault((manifest.namespace, manifest.name), manifest)
+    for change in story.changes:
+        if isinstance(change, kinds) and isinstance(change, Apply | Delete):
+            for manifest in change.manifests:
+                if manifest.kind == "NetworkPolicy":
+                    found.setdefault((manifest.namespace, manifest.name), manifest)
     return list(found.values())
 
 
@@ -98,8 +97,7 @@ def _commands(
 
 def _is_whole(file: str, story: Story, wanted: Sequence[Manifest]) -> bool:
     """Whether a file is there, and the story knows of nothing else in it."""
-    changes = (change for step in story.steps for change in step.changes)
-    named = [m for c in changes if isinstance(c, Apply | Delete) for m in c.manifests]
+    named = [m for c in story.changes if isinstance(c, Apply | Delete) for m in c.manifests]
     inside = {m.at for m in (*story.given, *named) if m.at.file == file}
     return os.path.isfile(file) and inside == {m.at for m in wanted if m.at.file == file}
 
