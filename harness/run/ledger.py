@@ -19,15 +19,26 @@ from harness.model.story import Flow, Protocol
 from harness.model.target import Backend, Target
 
 _ADDRESSES = (Role.SERVICE, Role.POD, Role.HOST)
-_REFUSED = Outcome.REFUSED.value
+
+
+@dataclass(frozen=True, slots=True)
+class _Sign:
+    """What an address did that shows its life, in which step, and the uid of its pod or ""."""
+
+    uid: str
+    outcome: Outcome
+    step: str
+
+    def __str__(self) -> str:
+        return f"{self.outcome.value} in step {self.step!r}"
 
 
 @dataclass(slots=True)
 class Ledger:
     """One story's memory of what answered, and when."""
 
-    _answered: dict[str, tuple[str, str]] = field(default_factory=dict)
-    """Address -> uid of the pod behind it ("" without one), and when it answered, in words."""
+    _answered: dict[str, _Sign] = field(default_factory=dict)
+    """By address: the last sign of its life."""
     _dns: str = ""
 
     def note(self, step: str, flow: Flow, target: Target | None, found: Iterable[Evidence]) -> None:
@@ -38,9 +49,8 @@ class Ledger:
             if evidence.role is Role.NAME:
                 self._dns = f"names resolved in step {step!r}"
             elif target and evidence.role in _ADDRESSES:
-                uid = self._uid(evidence.subject, target)
-                when = f"{evidence.answer.outcome.value} in step {step!r}"
-                self._answered[self._address(flow, evidence.subject)] = (uid, when)
+                sign = _Sign(self._uid(evidence.subject, target), evidence.answer.outcome, step)
+                self._answered[self._address(flow, evidence.subject)] = sign
 
     def dns_alive(self) -> str:
         """How we know that the cluster's DNS answers; "" for not at all."""
@@ -76,12 +86,14 @@ class Ledger:
         return {subject: "its pods are alive"} if reasons and all(reasons) else {}
 
     def _why(self, flow: Flow, backend: Backend) -> str:
-        uid, when = self._answered.get(self._address(flow, f" {backend}"), ("", ""))
-        if not when or backend.pod is None:
-            return when
-        if backend.pod.uid != uid or not (backend.pod.ready or backend.pod.host_network):
+        sign = self._answered.get(self._address(flow, f" {backend}"))
+        if sign is None:
             return ""
-        return f"{when}, and its pod is still Ready"
+        if backend.pod is None:
+            return str(sign)
+        if backend.pod.uid != sign.uid or not (backend.pod.ready or backend.pod.host_network):
+            return ""
+        return f"{sign}, and its pod is still Ready"
 
     def _address(self, flow: Flow, subject: str) -> str:
         return f"{subject.rsplit(' ', 1)[-1]}/{flow.protocol.value}"
@@ -91,7 +103,8 @@ class Ledger:
         return frozenset(
             e.subject
             for e in found
-            if self._answered.get(self._address(flow, e.subject), ("", ""))[1].startswith(_REFUSED)
+            if (sign := self._answered.get(self._address(flow, e.subject)))
+            and sign.outcome is Outcome.REFUSED
         )
 
     def _uid(self, subject: str, target: Target) -> str:
