@@ -15,11 +15,11 @@ from pathlib import Path
 ROOT = Path(__file__).parent.parent
 sys.path.insert(0, str(ROOT))
 
-from harness.lab.session import Lab  # noqa: E402  needs the path above
-from harness.model.result import StoryReport  # noqa: E402
-from harness.plan import expand  # noqa: E402
-from harness.run import Options, StoryRun  # noqa: E402
-from harness.story import load_story  # noqa: E402
+from npol.model.result import StoryReport  # noqa: E402
+from npol.plan import expand  # noqa: E402
+from npol.run import Options, StoryRun  # noqa: E402
+from npol.story import load_story  # noqa: E402
+from npol_lab.session import Lab  # noqa: E402  needs the path above
 
 STORY = ROOT / "fixtures/baseline/baseline.npol.yaml"
 

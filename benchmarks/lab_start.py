@@ -16,8 +16,7 @@ from pathlib import Path
 
 from kubernetes import client, config
 from kubernetes.stream import stream
-
-from harness.lab.session import Lab
+from npol_lab.session import Lab
 
 POLICIES = 10
 SERVER = {

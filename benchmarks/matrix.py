@@ -23,17 +23,17 @@ from pathlib import Path
 ROOT = Path(__file__).parent.parent
 sys.path.insert(0, str(ROOT))
 
-from harness import where  # noqa: E402  needs the path above
-from harness.cluster.connection import Connection, Mode, connect  # noqa: E402
-from harness.cluster.exec import run_once  # noqa: E402
-from harness.cluster.objects import PODS, Ref  # noqa: E402
-from harness.model.inventory import pod_ref  # noqa: E402
-from harness.model.probe import PodRef  # noqa: E402
-from harness.model.result import StepResult  # noqa: E402
-from harness.plan import expand  # noqa: E402
-from harness.probe.pods import CONTAINER, RUN  # noqa: E402
-from harness.run import Options, StoryRun  # noqa: E402
-from harness.story import load_story  # noqa: E402
+from npol import where  # noqa: E402  needs the path above
+from npol.cluster.connection import Connection, Mode, connect  # noqa: E402
+from npol.cluster.exec import run_once  # noqa: E402
+from npol.cluster.objects import PODS, Ref  # noqa: E402
+from npol.model.inventory import pod_ref  # noqa: E402
+from npol.model.probe import PodRef  # noqa: E402
+from npol.model.result import StepResult  # noqa: E402
+from npol.plan import expand  # noqa: E402
+from npol.probe.pods import CONTAINER, RUN  # noqa: E402
+from npol.run import Options, StoryRun  # noqa: E402
+from npol.story import load_story  # noqa: E402
 
 SIDE, TIMEOUT, WORKERS = 9, 1, 15
 NAMESPACE, PORT = "npol-matrix", 8080

@@ -13,13 +13,13 @@ import time
 from collections.abc import Callable
 from typing import Any
 
-from harness.policy.changes import build
-from harness.policy.dialects import CALICO
-from harness.policy.diff import difference
-from harness.policy.ends import Traffic
-from harness.policy.explain import explain_flow
-from harness.policy.lint import lint
-from harness.policy.matrix import matrix
+from npol.policy.changes import build
+from npol.policy.dialects import CALICO
+from npol.policy.diff import difference
+from npol.policy.ends import Traffic
+from npol.policy.explain import explain_flow
+from npol.policy.lint import lint
+from npol.policy.matrix import matrix
 
 NAMESPACES, APPS, REPLICAS = 25, 8, 5
 

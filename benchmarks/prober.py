@@ -14,17 +14,17 @@ from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, contextmanager
 
-from harness.cluster.connection import Connection, Mode, connect
-from harness.cluster.exec import open_exec, run_once
-from harness.cluster.objects import NAMESPACES, PODS, SERVICES, Ref
-from harness.lab.session import Lab
-from harness.model.expectation import Outcome
-from harness.model.inventory import pod_ref
-from harness.model.probe import PodRef, Probe, ProbeKind
-from harness.model.story import Protocol
-from harness.probe.framing import BOOTSTRAP
-from harness.probe.prober import Prober
-from harness.probe.starting import runs
+from npol.cluster.connection import Connection, Mode, connect
+from npol.cluster.exec import open_exec, run_once
+from npol.cluster.objects import NAMESPACES, PODS, SERVICES, Ref
+from npol.model.expectation import Outcome
+from npol.model.inventory import pod_ref
+from npol.model.probe import PodRef, Probe, ProbeKind
+from npol.model.story import Protocol
+from npol.probe.framing import BOOTSTRAP
+from npol.probe.prober import Prober
+from npol.probe.starting import runs
+from npol_lab.session import Lab
 
 PODS_AT_ALL, WORKERS, TIMEOUT = 9, 15, 2.0
 AGNHOST = "registry.k8s.io/e2e-test-images/agnhost:2.53"

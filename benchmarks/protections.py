@@ -30,7 +30,7 @@ class Protection:
 
     def taken_away(self, root: Path) -> bool:
         """Whether some test notices."""
-        path = root / "harness" / "cluster" / self.file
+        path = root / "harness" / "npol" / "cluster" / self.file
         whole = path.read_text()
         if self.code not in whole:
             raise SystemExit(f"{self.name}: {self.file} no longer holds {self.code!r}")

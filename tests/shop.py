@@ -7,14 +7,14 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from harness.cluster.connection import Connection
-from harness.cluster.objects import CONFIG_MAPS, LEASES, NETWORK_POLICIES, PODS
-from harness.errors import NpolError
-from harness.model.result import StoryReport
-from harness.model.story import Story
-from harness.plan import expand
-from harness.run import Options, StoryRun
-from harness.story import load_story
+from npol.cluster.connection import Connection
+from npol.cluster.objects import CONFIG_MAPS, LEASES, NETWORK_POLICIES, PODS
+from npol.errors import NpolError
+from npol.model.result import StoryReport
+from npol.model.story import Story
+from npol.plan import expand
+from npol.run import Options, StoryRun
+from npol.story import load_story
 
 APPS = """
 apiVersion: v1

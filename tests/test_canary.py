@@ -3,15 +3,14 @@
 from __future__ import annotations
 
 import pytest
-
-from harness.canary import prove_enforcement
-from harness.cluster.connection import Mode, connect
-from harness.cluster.guard import STATE_NAMESPACE
-from harness.cluster.objects import CONFIG_MAPS, LEASES, NETWORK_POLICIES, PODS
-from harness.errors import Refused
-from harness.lab.session import Lab, LabOptions
-from harness.model.expectation import Outcome
-from harness.model.story import PodSettings
+from npol.canary import prove_enforcement
+from npol.cluster.connection import Mode, connect
+from npol.cluster.guard import STATE_NAMESPACE
+from npol.cluster.objects import CONFIG_MAPS, LEASES, NETWORK_POLICIES, PODS
+from npol.errors import Refused
+from npol.model.expectation import Outcome
+from npol.model.story import PodSettings
+from npol_lab.session import Lab, LabOptions
 
 pytestmark = pytest.mark.lab
 

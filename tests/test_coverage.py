@@ -6,15 +6,14 @@ import sys
 from pathlib import Path
 
 import pytest
-
-from harness.documents import Dialect, load
-from harness.errors import Mistakes
-from harness.model.story import Protocol
-from harness.policy.changes import build
-from harness.policy.ends import Place, Traffic
-from harness.policy.evaluate import decide
-from harness.policy.lint import lint
-from harness.story import load_manifests, load_story
+from npol.documents import Dialect, load
+from npol.errors import Mistakes
+from npol.model.story import Protocol
+from npol.policy.changes import build
+from npol.policy.ends import Place, Traffic
+from npol.policy.evaluate import decide
+from npol.policy.lint import lint
+from npol.story import load_manifests, load_story
 
 ROOT = Path(__file__).parent.parent
 TOP = (

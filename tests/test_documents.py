@@ -7,9 +7,8 @@ from contextlib import suppress
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-
-from harness.documents import Dialect, dump, load
-from harness.errors import Mistakes, Position
+from npol.documents import Dialect, dump, load
+from npol.errors import Mistakes, Position
 
 TEXT = """\
 # a comment

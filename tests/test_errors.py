@@ -5,9 +5,8 @@ from __future__ import annotations
 import inspect
 
 import pytest
-
-from harness import errors
-from harness.errors import (
+from npol import errors
+from npol.errors import (
     PRECEDENCE,
     ExitCode,
     InputError,

@@ -1,13 +1,13 @@
-"""The front door: what `import harness` offers."""
+"""The front door: what `import npol` offers."""
 
 import subprocess
 import sys
 
-import harness
+import npol
 
 
 def test_public_names_are_these():
-    assert set(harness.__all__) == {
+    assert set(npol.__all__) == {
         "ExitCode",
         "NpolError",
         "Options",
@@ -18,13 +18,13 @@ def test_public_names_are_these():
         "load_story",
         "to_json",
     }
-    assert all(getattr(harness, name) is not None for name in harness.__all__)
+    assert all(getattr(npol, name) is not None for name in npol.__all__)
 
 
 def test_loading_the_plugin_loads_no_client():
     """Every test session of a user pays for what the plugin imports."""
     heavy = "kubernetes", "pydantic", "aiohttp", "jinja2", "typer", "rich"
-    code = f"import sys, harness.pytest_plugin; print([m for m in {heavy!r} if m in sys.modules])"
+    code = f"import sys, npol.pytest_plugin; print([m for m in {heavy!r} if m in sys.modules])"
 
     loaded = subprocess.run(
         [sys.executable, "-c", code], capture_output=True, text=True, check=True

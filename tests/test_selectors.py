@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import pytest
-
-from harness.selectors import matches, parse, spell
+from npol.selectors import matches, parse, spell
 
 WEB = {"app": "web", "tier": "front", "empty": ""}
 

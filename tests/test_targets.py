@@ -1,12 +1,11 @@
 """Targets: a story's peers against the objects of a cluster."""
 
 import pytest
-
-from harness.errors import Position
-from harness.model.expectation import parse_expectation
-from harness.model.inventory import Inventory
-from harness.model.story import Flow, Peer, Protocol
-from harness.targets import absolute_name, place_pod, resolve, selected_pods
+from npol.errors import Position
+from npol.model.expectation import parse_expectation
+from npol.model.inventory import Inventory
+from npol.model.story import Flow, Peer, Protocol
+from npol.targets import absolute_name, place_pod, resolve, selected_pods
 
 HERE = Position("story.npol.yaml", 1, 1)
 

@@ -1,13 +1,12 @@
 """Verdicts: what counts as allowed, what counts as denied, and what proves nothing."""
 
 import pytest
-
-from harness.errors import Position
-from harness.model.expectation import Outcome, Verdict, parse_expectation
-from harness.model.probe import Answer
-from harness.model.result import Evidence, Role
-from harness.model.story import Flow, HttpCheck
-from harness.verdict import Controls, judge
+from npol.errors import Position
+from npol.model.expectation import Outcome, Verdict, parse_expectation
+from npol.model.probe import Answer
+from npol.model.result import Evidence, Role
+from npol.model.story import Flow, HttpCheck
+from npol.verdict import Controls, judge
 
 HERE = Position("story.npol.yaml", 1, 1)
 SELF_OK = Answer(key="self", outcome=Outcome.REFUSED)

@@ -7,9 +7,9 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from harness.model.story import Step, Story
-from harness.run.checks import cannot_fail
-from harness.story import load_story
+from npol.model.story import Step, Story
+from npol.run.checks import cannot_fail
+from npol.story import load_story
 
 ROOT = Path(__file__).resolve().parent.parent
 LIVE_STORIES = ROOT / "tests/live/test_stories.py"

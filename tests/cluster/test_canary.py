@@ -6,12 +6,11 @@ import threading
 from dataclasses import dataclass, field
 
 import pytest
-
-from harness.cluster.canary import Canary
-from harness.cluster.retry import Clock
-from harness.errors import Refused, UnknownVerdict
-from harness.model.expectation import Outcome
-from harness.model.probe import Answer, PodRef
+from npol.cluster.canary import Canary
+from npol.cluster.retry import Clock
+from npol.errors import Refused, UnknownVerdict
+from npol.model.expectation import Outcome
+from npol.model.probe import Answer, PodRef
 
 FREE = PodRef(namespace="npol-system", name="free", uid="1", ip="10.0.0.1", node="a")
 GUARDED = PodRef(namespace="npol-system", name="guarded", uid="2", ip="10.0.0.2", node="b")

@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import pytest
-
-from harness.cluster.connection import (
+from npol.cluster.connection import (
     ApiError,
     Forbidden,
     LostReply,
@@ -12,9 +11,10 @@ from harness.cluster.connection import (
     Unreachable,
     connect,
 )
-from harness.cluster.objects import NETWORK_POLICIES, PODS, Ref
-from harness.cluster.retry import Patience
-from harness.errors import ExitCode, InputError, NpolError, Refused
+from npol.cluster.objects import NETWORK_POLICIES, PODS, Ref
+from npol.cluster.retry import Patience
+from npol.errors import ExitCode, InputError, NpolError, Refused
+
 from tests.cluster.fake_api import FakeApi, cut, mute, reply, reset, status
 
 POLICIES = "/apis/networking.k8s.io/v1/namespaces/dev/networkpolicies"

@@ -6,11 +6,10 @@ import json
 from pathlib import Path
 
 import pytest
-
-from harness.cluster.engine import detect
-from harness.cluster.engines import Enforces
-from harness.cluster.facts import facts_of
-from harness.model.expectation import Outcome
+from npol.cluster.engine import detect
+from npol.cluster.engines import Enforces
+from npol.cluster.facts import facts_of
+from npol.model.expectation import Outcome
 
 RECORDED = Path(__file__).parent / "recorded"
 

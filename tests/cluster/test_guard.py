@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 import pytest
-
-from harness.cluster.guard import Guard, Mode, protected, request_of
-from harness.cluster.objects import DEPLOYMENTS, NAMESPACES
-from harness.errors import Refused
+from npol.cluster.guard import Guard, Mode, protected, request_of
+from npol.cluster.objects import DEPLOYMENTS, NAMESPACES
+from npol.errors import Refused
 
 CORE = "/api/v1/namespaces"
 NET = "/apis/networking.k8s.io/v1/namespaces"

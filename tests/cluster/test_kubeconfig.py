@@ -12,11 +12,10 @@ from pathlib import Path
 
 import pytest
 import yaml
-
-from harness.cluster.connection import connect
-from harness.cluster.kubeconfig import contexts, pick
-from harness.cluster.plugin import run_plugin
-from harness.errors import InputError, Refused
+from npol.cluster.connection import connect
+from npol.cluster.kubeconfig import contexts, pick
+from npol.cluster.plugin import run_plugin
+from npol.errors import InputError, Refused
 
 SECRET = "s3cr3t-token-that-nobody-may-see-0123456789"
 

@@ -5,12 +5,12 @@ from __future__ import annotations
 import json
 
 import pytest
+from npol.cluster.connection import Mode
+from npol.cluster.foreign import foreign_policies
+from npol.cluster.preflight import Plan, preflight
+from npol.cluster.rbac import Extra, manifests, rights
+from npol.errors import Refused
 
-from harness.cluster.connection import Mode
-from harness.cluster.foreign import foreign_policies
-from harness.cluster.preflight import Plan, preflight
-from harness.cluster.rbac import Extra, manifests, rights
-from harness.errors import Refused
 from tests.cluster.fake_api import reply, status
 
 REVIEWS = "/apis/authorization.k8s.io/v1/selfsubjectaccessreviews"

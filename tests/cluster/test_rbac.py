@@ -5,9 +5,8 @@ from __future__ import annotations
 import itertools
 
 import pytest
-
-from harness.cluster.guard import Mode
-from harness.cluster.rbac import Extra, manifests, rights, rules
+from npol.cluster.guard import Mode
+from npol.cluster.rbac import Extra, manifests, rights, rules
 
 
 def every(mode):

@@ -5,8 +5,7 @@ import sys
 import threading
 
 import pytest
-
-from harness.cluster.signals import SIGNALS, Stop, Stopped, pull
+from npol.cluster.signals import SIGNALS, Stop, Stopped, pull
 
 INT, TERM, HUP = SIGNALS
 
@@ -166,7 +165,7 @@ def test_without_being_entered_it_changes_nothing():
 
 NOHUP = """
 import os, signal
-from harness.cluster.signals import Stop
+from npol.cluster.signals import Stop
 signal.signal(signal.SIGHUP, signal.SIG_IGN)
 with Stop() as stop:
     os.kill(os.getpid(), signal.SIGHUP)

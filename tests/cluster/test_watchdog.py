@@ -6,9 +6,8 @@ import sys
 from types import SimpleNamespace
 
 import pytest
-
-from harness.cluster import watchdog
-from harness.cluster.watchdog import GOODBYE, Watchdog
+from npol.cluster import watchdog
+from npol.cluster.watchdog import GOODBYE, Watchdog
 
 
 @pytest.fixture
@@ -47,7 +46,7 @@ def test_nothing_it_is_told_stands_on_its_command_line_or_in_its_environment(sta
     dog = start(kubeconfig="/home/ann/.kube/canary")
 
     assert b"canary" not in read(dog.pid, "cmdline") + read(dog.pid, "environ")
-    assert b"harness.cluster.watchdog" in read(dog.pid, "cmdline")
+    assert b"npol.cluster.watchdog" in read(dog.pid, "cmdline")
 
 
 def test_it_has_a_session_of_its_own_and_ignores_what_stops_the_run(start):
@@ -62,15 +61,15 @@ def test_it_has_a_session_of_its_own_and_ignores_what_stops_the_run(start):
 
 def test_it_starts_without_the_client(start):
     """So that it costs a run little: what it needs for a restore is imported then."""
-    code = "import sys, harness.cluster.watchdog; print([m for m in sys.modules if 'kube' in m])"
+    code = "import sys, npol.cluster.watchdog; print([m for m in sys.modules if 'kubernetes' in m])"
     done = subprocess.run([sys.executable, "-c", code], stdout=subprocess.PIPE, check=True)
 
     assert done.stdout == b"[]\n"
 
 
-def test_a_directory_called_harness_does_not_mislead_it(start, tmp_path, monkeypatch):
-    (tmp_path / "harness").mkdir()
-    (tmp_path / "harness" / "__init__.py").write_text("raise SystemExit(1)")
+def test_a_directory_called_npol_does_not_mislead_it(start, tmp_path, monkeypatch):
+    (tmp_path / "npol").mkdir()
+    (tmp_path / "npol" / "__init__.py").write_text("raise SystemExit(1)")
     monkeypatch.chdir(tmp_path)
 
     dog = start()

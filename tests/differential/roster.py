@@ -6,8 +6,8 @@ import ipaddress
 from dataclasses import dataclass
 
 from hypothesis import strategies as st
+from npol.policy.ends import Place
 
-from harness.policy.ends import Place
 from tests.policy.clusters import (
     KEYS,
     NAMES,

@@ -8,12 +8,12 @@ from dataclasses import dataclass
 
 import pytest
 from hypothesis import HealthCheck, Phase, given, settings
+from npol.model.story import Protocol
+from npol.policy.changes import build
+from npol.policy.dialects import LAB
+from npol.policy.ends import Place, Pod, Service, Traffic
+from npol.policy.evaluate import decide
 
-from harness.model.story import Protocol
-from harness.policy.changes import build
-from harness.policy.dialects import LAB
-from harness.policy.ends import Place, Pod, Service, Traffic
-from harness.policy.evaluate import decide
 from tests.differential.roster import PODS, lab_clusters, objects, places, slices
 from tests.lab.net.conftest import POLICIES, SLICES, Packets
 from tests.policy.clusters import PORTS

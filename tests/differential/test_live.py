@@ -9,14 +9,14 @@ from dataclasses import replace
 import pytest
 from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
+from npol.cluster.connection import Mode
+from npol.cluster.engine import detect, gather
+from npol.cluster.inventory import read
+from npol.documents import dump
+from npol.run import Options, StoryRun
+from npol.run.predict import Oracle
+from npol.story import read_story
 
-from harness.cluster.connection import Mode
-from harness.cluster.engine import detect, gather
-from harness.cluster.inventory import read
-from harness.documents import dump
-from harness.run import Options, StoryRun
-from harness.run.predict import Oracle
-from harness.story import read_story
 from tests.live.conftest import connected, target
 from tests.policy.clusters import ip_blocks, policies, specs
 

@@ -3,16 +3,16 @@
 import shutil
 
 import pytest
+from npol.model.expectation import Verdict
+from npol.plan import Selection, expand, replayed
+from npol.policy.mutate import mutate
+from npol.policy.mutated import mutated_story, packets_only
+from npol.policy.scenes import scenes
+from npol.report.failure import failure_text
+from npol.run import Options, StoryRun
+from npol.run.mutation import try_story
+from npol.story import load_story
 
-from harness.model.expectation import Verdict
-from harness.plan import Selection, expand, replayed
-from harness.policy.mutate import mutate
-from harness.policy.mutated import mutated_story, packets_only
-from harness.policy.scenes import scenes
-from harness.report.failure import failure_text
-from harness.run import Options, StoryRun
-from harness.run.mutation import try_story
-from harness.story import load_story
 from tests.e2e.conftest import ROOT, SHIPPED
 
 POLICIES = "infra/manifests/network-policies"

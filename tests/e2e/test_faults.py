@@ -9,15 +9,15 @@ import ssl
 import urllib.request
 
 import pytest
+from npol.cluster.channels import ExecBroken
+from npol.cluster.connection import Connection, Mode, connect
+from npol.cluster.objects import NAMESPACES, Ref
+from npol.errors import ExitCode
+from npol.model.expectation import Verdict
+from npol.model.result import StepResult
+from npol.run import Options, StoryRun
+from npol_lab.session import Lab
 
-from harness.cluster.channels import ExecBroken
-from harness.cluster.connection import Connection, Mode, connect
-from harness.cluster.objects import NAMESPACES, Ref
-from harness.errors import ExitCode
-from harness.lab.session import Lab
-from harness.model.expectation import Verdict
-from harness.model.result import StepResult
-from harness.run import Options, StoryRun
 from tests import shop
 
 pytestmark = pytest.mark.lab

@@ -3,8 +3,7 @@
 import json
 
 import pytest
-
-from harness.errors import ExitCode
+from npol.errors import ExitCode
 
 POLICY = """\
 apiVersion: networking.k8s.io/v1

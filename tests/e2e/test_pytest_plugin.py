@@ -119,7 +119,7 @@ def test_a_broken_story_is_one_collection_error_that_says_all(shop):
         assert f"\n{place}" in said or f"E   {place}" in said, said
     assert "did you mean" in said
     assert "Traceback" not in said
-    assert "harness/" not in said
+    assert "harness/npol/" not in said
 
 
 def test_only_files_that_are_called_stories_are_collected(shop):
@@ -128,7 +128,7 @@ def test_only_files_that_are_called_stories_are_collected(shop):
 
 
 def test_collecting_starts_no_lab(shop, monkeypatch):
-    monkeypatch.setattr("harness.lab.session.Lab.start", lambda *_: pytest.fail("it did"))
+    monkeypatch.setattr("npol_lab.session.Lab.start", lambda *_: pytest.fail("it did"))
     assert collected(shop) == ALL
 
 
@@ -173,8 +173,8 @@ def test_a_cluster_that_does_not_answer_ends_the_session_with_four(shop, monkeyp
 def test_what_may_be_done_to_a_cluster_reaches_the_run(shop, kubeconfig):
     shop.makeconftest(
         """
-        from harness.errors import Refused
-        from harness.run import StoryRun
+        from npol.errors import Refused
+        from npol.run import StoryRun
 
         def show(run):
             wanted = ("wait", "reach", "recover_stale", "replace")
@@ -324,7 +324,7 @@ def test_an_incomplete_restore_is_an_error_that_ends_with_six(shop, named, optio
     shop.makeconftest(
         """
         import dataclasses
-        from harness.run import StoryRun
+        from npol.run import StoryRun
 
         close = StoryRun.close
         def incomplete(run):

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import pytest
+from npol.policy.mutate import mutate
+from npol.story import load_story
 
-from harness.policy.mutate import mutate
-from harness.story import load_story
 from tests.e2e.conftest import ROOT, SHIPPED
 
 NOT_PROVABLE = {

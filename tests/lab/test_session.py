@@ -14,15 +14,14 @@ from pathlib import Path
 
 import pytest
 from kubernetes import client, config
-
-from harness.errors import Refused
-from harness.lab import requirements, session
-from harness.lab.session import Lab, LabOptions, sweep
+from npol.errors import Refused
+from npol_lab import requirements, session
+from npol_lab.session import Lab, LabOptions, sweep
 
 ROOT = str(Path(__file__).parents[2])
 OWNER = """
 import sys, time
-from harness.lab.session import Lab
+from npol_lab.session import Lab
 lab = Lab.start()
 print(lab.id, flush=True)
 time.sleep(600)
@@ -265,7 +264,7 @@ def test_missing_python_packages_are_named(monkeypatch):
     monkeypatch.setattr(requirements, "MODULES", ("json", "no_such_module"))
     with pytest.raises(Refused, match="no_such_module") as refused:
         requirements.require_tools()
-    assert "npol[lab]" in refused.value.hint
+    assert "pip install" in refused.value.hint
 
 
 @pytest.mark.parametrize(
@@ -291,8 +290,8 @@ def test_forbidden_namespaces_are_explained_by_their_switch(tmp_path, name, valu
 def test_a_machine_without_user_namespaces_refuses_with_the_reason():
     """In a user namespace that allows no further ones, as containers often are."""
     script = (
-        "from harness.errors import Refused\n"
-        "from harness.lab.session import Lab\n"
+        "from npol.errors import Refused\n"
+        "from npol_lab.session import Lab\n"
         "try: Lab.start()\n"
         "except Refused as why: print(why)\n"
     )
@@ -322,7 +321,7 @@ def test_a_machine_without_user_namespaces_refuses_with_the_reason():
 def test_an_ordinary_user_can_have_a_lab():
     script = (
         "import os\n"
-        "from harness.lab.session import Lab\n"
+        "from npol_lab.session import Lab\n"
         "with Lab.start() as lab: print(os.getuid(), lab.running)\n"
     )
     ordinary = ["unshare", "--user", "--map-user=1000", "--map-group=1000"]

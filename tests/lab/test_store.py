@@ -5,8 +5,7 @@ from __future__ import annotations
 import asyncio
 
 import pytest
-
-from harness.lab.store import HISTORY, Gone, Store
+from npol_lab.store import HISTORY, Gone, Store
 
 
 def configmap(name, **data):

@@ -14,14 +14,13 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
-
-from harness.canary import prove_enforcement
-from harness.cluster.connection import Connection, Mode, connect
-from harness.cluster.objects import DEPLOYMENTS, NAMESPACES, PODS, Ref
-from harness.errors import Refused
-from harness.model.probe import PodRef
-from harness.model.story import PodSettings
-from harness.run import Options
+from npol.canary import prove_enforcement
+from npol.cluster.connection import Connection, Mode, connect
+from npol.cluster.objects import DEPLOYMENTS, NAMESPACES, PODS, Ref
+from npol.errors import Refused
+from npol.model.probe import PodRef
+from npol.model.story import PodSettings
+from npol.run import Options
 
 IMAGE = "docker.io/nicolaka/netshoot:v0.15"
 READY_WITHIN = 120.0

@@ -6,14 +6,13 @@ import os
 import secrets
 
 import pytest
-
-from harness.canary import prove_enforcement
-from harness.cluster.connection import Mode
-from harness.cluster.engine import Enforces, detect, gather
-from harness.cluster.guard import STATE_NAMESPACE
-from harness.cluster.objects import CONFIG_MAPS, LEASES, NETWORK_POLICIES, PODS
-from harness.errors import Refused
-from harness.model.story import PodSettings
+from npol.canary import prove_enforcement
+from npol.cluster.connection import Mode
+from npol.cluster.engine import Enforces, detect, gather
+from npol.cluster.guard import STATE_NAMESPACE
+from npol.cluster.objects import CONFIG_MAPS, LEASES, NETWORK_POLICIES, PODS
+from npol.errors import Refused
+from npol.model.story import PodSettings
 
 pytestmark = pytest.mark.live
 

@@ -8,18 +8,18 @@ from pathlib import Path
 
 import pytest
 from kubernetes import client, config
+from npol.cli.app import app
+from npol.cluster.connection import Connection, Mode, connect
+from npol.cluster.foreign import KINDS
+from npol.cluster.guard import STATE_NAMESPACE
+from npol.cluster.preflight import missing_rights
+from npol.cluster.rbac import Right, manifests, rights
+from npol.documents import dump
+from npol.errors import ExitCode
+from npol.plan import expand
+from npol.run import Options, StoryRun
+from npol.story import load_story
 
-from harness.cli.app import app
-from harness.cluster.connection import Connection, Mode, connect
-from harness.cluster.foreign import KINDS
-from harness.cluster.guard import STATE_NAMESPACE
-from harness.cluster.preflight import missing_rights
-from harness.cluster.rbac import Right, manifests, rights
-from harness.documents import dump
-from harness.errors import ExitCode
-from harness.plan import expand
-from harness.run import Options, StoryRun
-from harness.story import load_story
 from tests.live.conftest import permitted, start, wait_until
 
 pytestmark = pytest.mark.live
@@ -114,7 +114,7 @@ def _grant(core, rbac, obj, namespace, undo):
 
 
 def _acting_as(target, account, directory):
-    from harness.cluster.kubeconfig import pick
+    from npol.cluster.kubeconfig import pick
 
     settings = pick(target.kubeconfig, target.context)
     user = f"system:serviceaccount:{STATE_NAMESPACE}:{account}"

@@ -8,12 +8,12 @@ import sys
 from pathlib import Path
 
 import pytest
+from npol.cluster.connection import Mode
+from npol.cluster.objects import LEASES, NAMESPACES, Ref
+from npol.errors import ExitCode, LockHeld, Refused
+from npol.run import Options, StoryRun
+from npol.run.scope import namespaces_of
 
-from harness.cluster.connection import Mode
-from harness.cluster.objects import LEASES, NAMESPACES, Ref
-from harness.errors import ExitCode, LockHeld, Refused
-from harness.run import Options, StoryRun
-from harness.run.scope import namespaces_of
 from tests import shop
 from tests.live.conftest import wait_until
 
@@ -118,7 +118,7 @@ def test_two_stories_in_two_namespaces_do_not_disturb_each_other(
 
 def begun(options: Options, path: str) -> subprocess.Popen[str]:
     """A run in a process of its own."""
-    command = "from harness.cli import main; main()"
+    command = "from npol.cli import main; main()"
     cluster = ["--kubeconfig", options.kubeconfig or "", "--context", options.context]
     return subprocess.Popen(
         [sys.executable, "-c", command, "run", path, "--root", str(Path(path).parent), "--create"]

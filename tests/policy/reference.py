@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from harness.policy.changes import build
-from harness.policy.dns import with_dns
-from harness.policy.ends import Pod
+from npol.policy.changes import build
+from npol.policy.dns import with_dns
+from npol.policy.ends import Pod
+
 from tests.policy.worlds import documents
 
 APPS = """

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from harness.errors import Position
-from harness.model.expectation import parse_expectation
-from harness.model.story import Apply, Delete, Flow, Manifest, Peer, Protocol, Step, Story
+from npol.errors import Position
+from npol.model.expectation import parse_expectation
+from npol.model.story import Apply, Delete, Flow, Manifest, Peer, Protocol, Step, Story
+
 from tests.policy.worlds import CLUSTER, documents
 
 AT = Position("story.npol.yaml")

@@ -5,12 +5,12 @@ from __future__ import annotations
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from npol.model.story import Protocol
+from npol.policy.changes import build
+from npol.policy.dialects import CALICO, CILIUM, SPEC
+from npol.policy.ends import Traffic
+from npol.policy.evaluate import decide
 
-from harness.model.story import Protocol
-from harness.policy.changes import build
-from harness.policy.dialects import CALICO, CILIUM, SPEC
-from harness.policy.ends import Traffic
-from harness.policy.evaluate import decide
 from tests.policy.clusters import PORTS, PROTOCOLS, clusters, objects
 from tests.policy.naive import flow_is_allowed
 

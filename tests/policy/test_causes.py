@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from harness.model.story import Protocol
-from harness.policy.causes import nearest
-from harness.policy.dialects import CALICO
-from harness.policy.dns import dns_traffic
-from harness.policy.ends import Node, Traffic
+from npol.model.story import Protocol
+from npol.policy.causes import nearest
+from npol.policy.dialects import CALICO
+from npol.policy.dns import dns_traffic
+from npol.policy.ends import Node, Traffic
+
 from tests.policy.reference import (
     ALLOW_DNS,
     DENY,

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import ipaddress
 
-from harness.policy.changes import apply, build, delete, label
-from harness.policy.objects import Direction
+from npol.policy.changes import apply, build, delete, label
+from npol.policy.objects import Direction
+
 from tests.policy.worlds import CLUSTER, documents, policy, world_with
 
 DEPLOYMENT = """

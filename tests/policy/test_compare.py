@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import pytest
-
-from harness.model.expectation import Outcome, parse_expectation
-from harness.policy.compare import diagnose
+from npol.model.expectation import Outcome, parse_expectation
+from npol.policy.compare import diagnose
 
 CASES = [
     ("allow", Outcome.OPEN, True, ""),

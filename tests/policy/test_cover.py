@@ -6,15 +6,15 @@ from dataclasses import replace
 
 import pytest
 from hypothesis import HealthCheck, given, settings
+from npol.policy.changes import build
+from npol.policy.cover import covers_peers, covers_ports, covers_selector
+from npol.policy.dialects import CALICO
+from npol.policy.ends import Traffic
+from npol.policy.evaluate import decide
+from npol.policy.lint import lint
+from npol.policy.objects import Direction
+from npol.policy.reading import parse_policy
 
-from harness.policy.changes import build
-from harness.policy.cover import covers_peers, covers_ports, covers_selector
-from harness.policy.dialects import CALICO
-from harness.policy.ends import Traffic
-from harness.policy.evaluate import decide
-from harness.policy.lint import lint
-from harness.policy.objects import Direction
-from harness.policy.reading import parse_policy
 from tests.policy.clusters import PORTS, clusters, objects
 from tests.policy.clusters import rules as any_rule
 from tests.policy.worlds import policy

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from hypothesis import HealthCheck, given, settings
+from npol.policy.changes import apply, build, label
+from npol.policy.dialects import CALICO
+from npol.policy.diff import difference
+from npol.policy.ends import Traffic
+from npol.policy.evaluate import decide
+from npol.policy.groups import ports_of
 
-from harness.policy.changes import apply, build, label
-from harness.policy.dialects import CALICO
-from harness.policy.diff import difference
-from harness.policy.ends import Traffic
-from harness.policy.evaluate import decide
-from harness.policy.groups import ports_of
 from tests.policy.clusters import clusters, objects
 from tests.policy.worlds import policy, world_with
 

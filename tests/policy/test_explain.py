@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from npol.policy.changes import apply, build
+from npol.policy.describe import explain_policy
+from npol.policy.dialects import CALICO
+from npol.policy.ends import Traffic
+from npol.policy.evaluate import decide, evaluate
+from npol.policy.explain import explain_flow
+from npol.policy.remedy import remedies
 
-from harness.policy.changes import apply, build
-from harness.policy.describe import explain_policy
-from harness.policy.dialects import CALICO
-from harness.policy.ends import Traffic
-from harness.policy.evaluate import decide, evaluate
-from harness.policy.explain import explain_flow
-from harness.policy.remedy import remedies
 from tests.policy.clusters import PORTS, clusters, objects
 from tests.policy.reference import ALLOW_DNS, DENY, FROM_FRONTEND, FRONTEND, TO_BACKEND, cluster
 from tests.policy.worlds import policy, traffic, world_with

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import pytest
+from npol.policy.changes import build
+from npol.policy.dialects import CALICO
+from npol.policy.ends import Place, Traffic
+from npol.policy.hops import beyond, hops
 
-from harness.policy.changes import build
-from harness.policy.dialects import CALICO
-from harness.policy.ends import Place, Traffic
-from harness.policy.hops import beyond, hops
 from tests.policy.worlds import documents
 
 CLUSTER = """

@@ -5,10 +5,10 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
+from npol.errors import Mistake, Position
+from npol.policy.changes import build
+from npol.policy.lint import RULES, lint, of_files
 
-from harness.errors import Mistake, Position
-from harness.policy.changes import build
-from harness.policy.lint import RULES, lint, of_files
 from tests.policy.worlds import CLUSTER, documents
 
 HEAD = """\

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from npol.policy.changes import build
+from npol.policy.dialects import CALICO, CILIUM, SPEC
+from npol.policy.ends import Traffic
+from npol.policy.evaluate import decide
+from npol.policy.groups import Port
+from npol.policy.matrix import matrix
 
-from harness.policy.changes import build
-from harness.policy.dialects import CALICO, CILIUM, SPEC
-from harness.policy.ends import Traffic
-from harness.policy.evaluate import decide
-from harness.policy.groups import Port
-from harness.policy.matrix import matrix
 from tests.policy.clusters import PORTS, PROTOCOLS, clusters, objects
 
 OF_ANOTHER_KIND = {

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from harness.model.story import Apply, Delete, Settle
-from harness.policy.mutants import mutants
-from harness.policy.mutated import mutated_story, packets_only
-from harness.policy.scenes import scenes
+from npol.model.story import Apply, Delete, Settle
+from npol.policy.mutants import mutants
+from npol.policy.mutated import mutated_story, packets_only
+from npol.policy.scenes import scenes
+
 from tests.policy.stories import manifests, step, story
 from tests.policy.worlds import policy
 

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from harness.policy.coverage import coverage
-from harness.policy.dialects import CALICO
-from harness.policy.mutants import mutants
-from harness.policy.mutate import mutate
-from harness.policy.reading import parse_policy
-from harness.policy.scenes import scenes
+from npol.policy.coverage import coverage
+from npol.policy.dialects import CALICO
+from npol.policy.mutants import mutants
+from npol.policy.mutate import mutate
+from npol.policy.reading import parse_policy
+from npol.policy.scenes import scenes
+
 from tests.policy.stories import step, story
 from tests.policy.worlds import policy
 

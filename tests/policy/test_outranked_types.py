@@ -3,17 +3,17 @@
 from __future__ import annotations
 
 import pytest
+from npol.policy.causes import nearest
+from npol.policy.coverage import coverage
+from npol.policy.describe import explain_policy
+from npol.policy.dialects import CALICO, CILIUM, SPEC
+from npol.policy.evaluate import decide
+from npol.policy.explain import explain_flow
+from npol.policy.lint import lint
+from npol.policy.mutate import mutate
+from npol.policy.scenes import scenes
+from npol.policy.suggest import suggest
 
-from harness.policy.causes import nearest
-from harness.policy.coverage import coverage
-from harness.policy.describe import explain_policy
-from harness.policy.dialects import CALICO, CILIUM, SPEC
-from harness.policy.evaluate import decide
-from harness.policy.explain import explain_flow
-from harness.policy.lint import lint
-from harness.policy.mutate import mutate
-from harness.policy.scenes import scenes
-from harness.policy.suggest import suggest
 from tests.policy.stories import step, story
 from tests.policy.worlds import documents, policy, traffic, world_with
 

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from harness.policy.changes import build
-from harness.policy.needs import label_needs
-from harness.policy.page import fullest
-from harness.policy.scenes import Scene
+from npol.policy.changes import build
+from npol.policy.needs import label_needs
+from npol.policy.page import fullest
+from npol.policy.scenes import Scene
 
 
 def policy(name, selector=None, peers=()):

@@ -5,10 +5,10 @@ from __future__ import annotations
 import ipaddress
 
 import pytest
+from npol.model.story import Protocol
+from npol.policy.objects import Direction, IpBlock
+from npol.policy.reading import parse_policy
 
-from harness.model.story import Protocol
-from harness.policy.objects import Direction, IpBlock
-from harness.policy.reading import parse_policy
 from tests.policy.worlds import documents, policy
 
 IN, OUT = Direction.INGRESS, Direction.EGRESS

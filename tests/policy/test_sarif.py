@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from harness.policy.lint import lint
-from harness.policy.sarif import github_annotations, sarif
+from npol.policy.lint import lint
+from npol.policy.sarif import github_annotations, sarif
+
 from tests.policy.worlds import documents
 
 TEXT = """\

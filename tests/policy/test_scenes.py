@@ -5,11 +5,11 @@ from __future__ import annotations
 from dataclasses import replace
 
 import pytest
+from npol.model.story import Protocol
+from npol.policy.dialects import CALICO, CILIUM, SPEC
+from npol.policy.forecast import forecast
+from npol.policy.scenes import scenes
 
-from harness.model.story import Protocol
-from harness.policy.dialects import CALICO, CILIUM, SPEC
-from harness.policy.forecast import forecast
-from harness.policy.scenes import scenes
 from tests.policy.stories import step, story
 from tests.policy.worlds import policy
 

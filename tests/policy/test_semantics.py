@@ -6,9 +6,9 @@ import re
 from pathlib import Path
 
 import pytest
+from npol.policy.dialects import CALICO, CILIUM, LAB, SPEC
+from npol.policy.evaluate import decide, evaluate
 
-from harness.policy.dialects import CALICO, CILIUM, LAB, SPEC
-from harness.policy.evaluate import decide, evaluate
 from tests.policy.corner_cases import ALL_IN, CASES, into_x
 from tests.policy.worlds import policy, traffic, world_with
 

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import pytest
+from npol.errors import InputError
+from npol.policy.dialects import CALICO
+from npol.policy.draw import markdown, table
+from npol.policy.matrix import matrix
+from npol.policy.spelling import parse_flow
 
-from harness.errors import InputError
-from harness.policy.dialects import CALICO
-from harness.policy.draw import markdown, table
-from harness.policy.matrix import matrix
-from harness.policy.spelling import parse_flow
 from tests.policy.worlds import policy, world_with
 
 WORLD = world_with(policy("p", "{podSelector: {matchLabels: {tier: c}}}"))

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from harness.documents import dump
-from harness.model.story import Protocol
-from harness.policy.dialects import CALICO, SPEC
-from harness.policy.suggest import in_front, story_data, suggest
-from harness.story import load_story
+from npol.documents import dump
+from npol.model.story import Protocol
+from npol.policy.dialects import CALICO, SPEC
+from npol.policy.suggest import in_front, story_data, suggest
+from npol.story import load_story
+
 from tests.policy.worlds import policy, world_with
 
 INTO_C = policy(

@@ -5,10 +5,10 @@ from __future__ import annotations
 from dataclasses import replace
 
 from hypothesis import given, settings
+from npol.policy.mutants import mutants
+from npol.policy.reading import parse_policy
+from npol.policy.writing import spec_of
 
-from harness.policy.mutants import mutants
-from harness.policy.reading import parse_policy
-from harness.policy.writing import spec_of
 from tests.policy.clusters import clusters
 from tests.policy.worlds import policy
 

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import ipaddress
 
-from harness.documents import Dialect, load
-from harness.model.story import Protocol
-from harness.policy.changes import build
-from harness.policy.ends import Place, Traffic
+from npol.documents import Dialect, load
+from npol.model.story import Protocol
+from npol.policy.changes import build
+from npol.policy.ends import Place, Traffic
 
 BASE = """
 apiVersion: v1

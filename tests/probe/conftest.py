@@ -7,17 +7,16 @@ import subprocess
 import threading
 
 import pytest
-
-from harness.cluster.channels import Channel, ExecBroken, ExecStatus, Frame
-from harness.model.probe import PodRef
-from harness.probe.framing import BOOTSTRAP
-from harness.probe.prober import Prober
+from npol.cluster.channels import Channel, ExecBroken, ExecStatus, Frame
+from npol.model.probe import PodRef
+from npol.probe.framing import BOOTSTRAP
+from npol.probe.prober import Prober
 
 SHELLS = {"dash": ["dash"], "bash": ["bash"], "busybox": ["busybox", "sh"]}
 
 
 class LocalStream:
-    """What `harness.cluster.exec.ExecStream` is to a pod, to a process of this machine."""
+    """What `npol.cluster.exec.ExecStream` is to a pod, to a process of this machine."""
 
     def __init__(self, argv, **options):
         self.status = None

@@ -4,20 +4,19 @@ import contextlib
 from dataclasses import replace
 
 import pytest
-
-from harness.model.expectation import Outcome
-from harness.model.probe import Probe, ProbeKind
-from harness.model.story import Protocol
-from harness.probe.asking import (
+from npol.model.expectation import Outcome
+from npol.model.probe import Probe, ProbeKind
+from npol.model.story import Protocol
+from npol.probe.asking import (
     CannotAsk,
     control_look,
     first_look,
     second_look,
     settle_looks,
 )
-from harness.probe.command import Capture
-from harness.probe.readings import Again, Reading
-from harness.probe.toolbox import Nc, Toolbox
+from npol.probe.command import Capture
+from npol.probe.readings import Again, Reading
+from npol.probe.toolbox import Nc, Toolbox
 
 NETSHOOT = Toolbox(
     tools=frozenset(

@@ -3,12 +3,11 @@
 import copy
 
 import pytest
-
-from harness.errors import Position
-from harness.model.inventory import Inventory
-from harness.model.story import Peer, PodSettings
-from harness.probe.bystanders import concerns, disturbances, objections
-from harness.probe.pods import debug_pod
+from npol.errors import Position
+from npol.model.inventory import Inventory
+from npol.model.story import Peer, PodSettings
+from npol.probe.bystanders import concerns, disturbances, objections
+from npol.probe.pods import debug_pod
 
 PEER = Peer(name="web", at=Position("story"), namespace="shop", labels={"app": "web"})
 OWNER = {"kind": "Lease", "name": "npol", "uid": "lease-uid", "controller": True}

@@ -3,14 +3,13 @@
 import threading
 
 import pytest
-
-from harness.cluster.api_errors import ApiError
-from harness.cluster.objects import ref_of
-from harness.errors import Position, Refused
-from harness.model.inventory import Inventory
-from harness.model.story import Peer, PodSettings
-from harness.probe.debugpods import DebugPods
-from harness.probe.pods import debug_pod
+from npol.cluster.api_errors import ApiError
+from npol.cluster.objects import ref_of
+from npol.errors import Position, Refused
+from npol.model.inventory import Inventory
+from npol.model.story import Peer, PodSettings
+from npol.probe.debugpods import DebugPods
+from npol.probe.pods import debug_pod
 
 
 class FakeApi:

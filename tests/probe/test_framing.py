@@ -6,9 +6,8 @@ import subprocess
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-
-from harness.probe.command import Capture, Command
-from harness.probe.framing import LINE_END, LONGEST, Frames, bodied, program, request
+from npol.probe.command import Capture, Command
+from npol.probe.framing import LINE_END, LONGEST, Frames, bodied, program, request
 
 NONCE = "0123456789abcdef0123456789abcdef"
 

@@ -8,10 +8,9 @@ from pathlib import Path
 from time import monotonic
 
 import pytest
-
-from harness.model.expectation import Outcome
-from harness.model.probe import Probe, ProbeKind
-from harness.model.story import Protocol
+from npol.model.expectation import Outcome
+from npol.model.probe import Probe, ProbeKind
+from npol.model.story import Protocol
 
 pytestmark = pytest.mark.lab
 

@@ -3,10 +3,9 @@
 import re
 
 import pytest
-
-from harness.errors import Position
-from harness.model.story import Peer, PodSettings
-from harness.probe.pods import debug_pod, role_name
+from npol.errors import Position
+from npol.model.story import Peer, PodSettings
+from npol.probe.pods import debug_pod, role_name
 
 LEASE = {
     "apiVersion": "coordination.k8s.io/v1",

@@ -7,15 +7,14 @@ import time
 from dataclasses import replace
 
 import pytest
-
-from harness.cluster.channels import Channel, ExecBroken, ExecStatus, Frame
-from harness.errors import Refused
-from harness.model.expectation import Outcome
-from harness.model.probe import PodRef, Probe, ProbeKind
-from harness.model.story import Protocol
-from harness.probe.pods import CONTAINER
-from harness.probe.prober import AT_ONCE, Prober, at_once
-from harness.probe.toolbox import Toolbox
+from npol.cluster.channels import Channel, ExecBroken, ExecStatus, Frame
+from npol.errors import Refused
+from npol.model.expectation import Outcome
+from npol.model.probe import PodRef, Probe, ProbeKind
+from npol.model.story import Protocol
+from npol.probe.pods import CONTAINER
+from npol.probe.prober import AT_ONCE, Prober, at_once
+from npol.probe.toolbox import Toolbox
 
 SOURCE = PodRef(namespace="ns", name="pod", uid="uid-1", ip="10.0.0.1")
 FACTS = "uid=uid-1\x1enameserver=10.96.0.10\x1etool=nc\x1enc=OpenBSD netcat [-W recvlimit]"

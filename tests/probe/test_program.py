@@ -6,10 +6,9 @@ import shutil
 import time
 
 import pytest
-
-from harness.cluster.channels import Channel
-from harness.probe.command import Capture, Command
-from harness.probe.framing import BODY_BYTES, Frames, bodied, bye, hello, program, requests
+from npol.cluster.channels import Channel
+from npol.probe.command import Capture, Command
+from npol.probe.framing import BODY_BYTES, Frames, bodied, bye, hello, program, requests
 
 NONCE = "c0ffee" * 5
 

@@ -1,13 +1,12 @@
 """The table of signals, row by row: what each tool says in each situation, as it was measured."""
 
 import pytest
-
-from harness.model.expectation import Outcome
-from harness.model.probe import Probe, ProbeKind
-from harness.model.story import Protocol
-from harness.probe.command import Capture, Command, Ended
-from harness.probe.reading import READERS, read
-from harness.probe.readings import Again
+from npol.model.expectation import Outcome
+from npol.model.probe import Probe, ProbeKind
+from npol.model.story import Protocol
+from npol.probe.command import Capture, Command, Ended
+from npol.probe.reading import READERS, read
+from npol.probe.readings import Again
 
 OPEN, TIMEOUT, REFUSED = Outcome.OPEN, Outcome.TIMEOUT, Outcome.REFUSED
 UNREACHABLE, RESET, ERROR = Outcome.UNREACHABLE, Outcome.RESET, Outcome.ERROR

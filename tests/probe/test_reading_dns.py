@@ -4,14 +4,13 @@ import dns.message
 import dns.rcode
 import dns.rrset
 import pytest
-
-from harness.model.expectation import Outcome
-from harness.model.probe import Probe, ProbeKind
-from harness.model.story import Protocol
-from harness.probe.command import Command, Ended
-from harness.probe.reading import read
-from harness.probe.reading_dns import QUESTION_ID, question
-from harness.probe.readings import Again
+from npol.model.expectation import Outcome
+from npol.model.probe import Probe, ProbeKind
+from npol.model.story import Protocol
+from npol.probe.command import Command, Ended
+from npol.probe.reading import read
+from npol.probe.reading_dns import QUESTION_ID, question
+from npol.probe.readings import Again
 
 OPEN, REFUSED, UNREACHABLE = Outcome.OPEN, Outcome.REFUSED, Outcome.UNREACHABLE
 SILENT, NEGATIVE, ERROR = Outcome.DNS_TIMEOUT, Outcome.DNS_NEGATIVE, Outcome.ERROR

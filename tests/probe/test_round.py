@@ -1,13 +1,12 @@
 """One round at one source: looks, second looks, controls and the answers they come to."""
 
 import pytest
-
-from harness.model.expectation import Outcome
-from harness.model.probe import Probe, ProbeKind
-from harness.model.story import Protocol
-from harness.probe.framing import Frame
-from harness.probe.round import Round
-from harness.probe.toolbox import Nc, Toolbox
+from npol.model.expectation import Outcome
+from npol.model.probe import Probe, ProbeKind
+from npol.model.story import Protocol
+from npol.probe.framing import Frame
+from npol.probe.round import Round
+from npol.probe.toolbox import Nc, Toolbox
 
 BOX = Toolbox(
     tools=frozenset({"nc", "curl", "bash", "dig", "timeout", "base64"}),

@@ -1,8 +1,7 @@
 """Whether a pod runs, will run, or never will."""
 
 import pytest
-
-from harness.probe.starting import hopeless, last_warning, runs
+from npol.probe.starting import hopeless, last_warning, runs
 
 
 def pod(*, ip="10.0.0.1", ready="True", phase="Running", waiting=None, unscheduled="", **status):

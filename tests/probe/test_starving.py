@@ -1,9 +1,8 @@
 """When silence is no evidence because the source had no CPU to hear with."""
 
 import pytest
-
-from harness.probe.framing import Frame
-from harness.probe.starving import starved
+from npol.probe.framing import Frame
+from npol.probe.starving import starved
 
 
 def frame(asked, began, ended):

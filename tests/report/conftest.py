@@ -6,11 +6,10 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
-
-from harness.errors import Position
-from harness.model.expectation import Outcome, Verdict
-from harness.model.probe import Answer, PodRef
-from harness.model.result import (
+from npol.errors import Position
+from npol.model.expectation import Outcome, Verdict
+from npol.model.probe import Answer, PodRef
+from npol.model.result import (
     Cause,
     CheckResult,
     ClusterFacts,

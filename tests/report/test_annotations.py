@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from harness.report.annotations import workflow_commands
+from npol.report.annotations import workflow_commands
 
 
 def test_each_failure_is_an_error_at_its_line(report):

@@ -5,8 +5,7 @@ from __future__ import annotations
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-
-from harness.report.escape import fenced, markdown, markup, safe, short
+from npol.report.escape import fenced, markdown, markup, safe, short
 
 
 @pytest.mark.parametrize(

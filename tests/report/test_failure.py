@@ -5,12 +5,11 @@ from __future__ import annotations
 from dataclasses import replace
 
 import pytest
-
-from harness.errors import Position
-from harness.model.expectation import Outcome, Verdict
-from harness.model.probe import Answer
-from harness.model.result import CheckResult, Evidence, Role
-from harness.report.failure import failure_text
+from npol.errors import Position
+from npol.model.expectation import Outcome, Verdict
+from npol.model.probe import Answer
+from npol.model.result import CheckResult, Evidence, Role
+from npol.report.failure import failure_text
 
 TEXT = """\
 TOO OPEN: frontend loses the database

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from xml.etree import ElementTree
 
-from harness.model.expectation import Verdict
-from harness.report.graph import dot, edges, mermaid, svg
-from harness.report.grid import grid
+from npol.model.expectation import Verdict
+from npol.report.graph import dot, edges, mermaid, svg
+from npol.report.grid import grid
 
 
 def test_ports_of_one_result_share_an_edge(flow):

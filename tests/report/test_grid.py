@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 import pytest
-
-from harness.model.expectation import Verdict
-from harness.report.grid import grid, grid_lines
-from harness.report.marks import Tone, mark_of, tone_of
+from npol.model.expectation import Verdict
+from npol.report.grid import grid, grid_lines
+from npol.report.marks import Tone, mark_of, tone_of
 
 
 def text(table, width=80):

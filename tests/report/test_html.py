@@ -6,7 +6,7 @@ import re
 from dataclasses import replace
 from html.parser import HTMLParser
 
-from harness.report.html import to_html
+from npol.report.html import to_html
 
 VOID = {"meta", "br", "!doctype"}
 

@@ -6,9 +6,8 @@ import json
 from dataclasses import replace
 
 import pytest
-
-from harness.errors import ExitCode, InputError
-from harness.report.json import SCHEMA_VERSION, from_json, result_data, result_from, to_json
+from npol.errors import ExitCode, InputError
+from npol.report.json import SCHEMA_VERSION, from_json, result_data, result_from, to_json
 
 
 def test_a_run_comes_back_as_it_was(report):

@@ -6,16 +6,15 @@ import io
 from dataclasses import replace
 
 import pytest
+from npol.model.expectation import Verdict
+from npol.model.result import RestoreResult, StepResult
+from npol.report.html import to_html
+from npol.report.json import from_json, result_data, to_json
+from npol.report.lines import MOST_EXPLAINED
+from npol.report.markdown import to_markdown
+from npol.report.plain import session_summary, story_text
+from npol.report.terminal import Terminal
 from rich.console import Console
-
-from harness.model.expectation import Verdict
-from harness.model.result import RestoreResult, StepResult
-from harness.report.html import to_html
-from harness.report.json import from_json, result_data, to_json
-from harness.report.lines import MOST_EXPLAINED
-from harness.report.markdown import to_markdown
-from harness.report.plain import session_summary, story_text
-from harness.report.terminal import Terminal
 
 PAGE = """\
 story shop  shop.npol.yaml

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from harness.report.markdown import to_markdown
+from npol.report.markdown import to_markdown
 
 
 def test_failures_come_first_and_steps_are_folded(report):

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from harness.model.page import FlowEntry, LabelNeed, Page, StepEntry
-from harness.report.page import BEGIN, END, page_markdown
+from npol.model.page import FlowEntry, LabelNeed, Page, StepEntry
+from npol.report.page import BEGIN, END, page_markdown
 
 NASTY = f"a|b\n{END} <img src=x> **bold**"
 

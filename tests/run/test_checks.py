@@ -4,17 +4,16 @@ import dataclasses
 import json
 
 import pytest
-
-from harness.cluster.api_errors import ApiError
-from harness.documents import Dialect, load
-from harness.errors import InputError, Position
-from harness.model.expectation import Outcome, Verdict
-from harness.model.inventory import Inventory
-from harness.model.probe import Answer
-from harness.model.story import Manifest, StateCheck
-from harness.run.checks import check_all
-from harness.run.checks.table import CHECKERS
-from harness.story.entries.check import CHECKS
+from npol.cluster.api_errors import ApiError
+from npol.documents import Dialect, load
+from npol.errors import InputError, Position
+from npol.model.expectation import Outcome, Verdict
+from npol.model.inventory import Inventory
+from npol.model.probe import Answer
+from npol.model.story import Manifest, StateCheck
+from npol.run.checks import check_all
+from npol.run.checks.table import CHECKERS
+from npol.story.entries.check import CHECKS
 
 AT = Position("a.npol.yaml", 7, 3)
 

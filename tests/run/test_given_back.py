@@ -5,15 +5,14 @@ from __future__ import annotations
 from types import SimpleNamespace
 
 import pytest
-
-from harness.cluster.engines import SILENCE, Enforces, Engine
-from harness.errors import ExitCode, Refused, RestoreIncomplete
-from harness.model.inventory import Inventory
-from harness.model.result import RestoreResult
-from harness.plan import expand
-from harness.run import Options, StoryRun
-from harness.run import stage as room
-from harness.story import load_story
+from npol.cluster.engines import SILENCE, Enforces, Engine
+from npol.errors import ExitCode, Refused, RestoreIncomplete
+from npol.model.inventory import Inventory
+from npol.model.result import RestoreResult
+from npol.plan import expand
+from npol.run import Options, StoryRun
+from npol.run import stage as room
+from npol.story import load_story
 
 STORY = """
 version: 1

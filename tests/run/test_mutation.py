@@ -5,13 +5,12 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 
 import pytest
-
-from harness.errors import NpolError, Position, UnknownVerdict
-from harness.model.expectation import Verdict
-from harness.model.result import FlowResult, RestoreResult, StepResult
-from harness.model.story import Step, Story
-from harness.run.mutation import Tried, try_story
-from harness.run.options import Options
+from npol.errors import NpolError, Position, UnknownVerdict
+from npol.model.expectation import Verdict
+from npol.model.result import FlowResult, RestoreResult, StepResult
+from npol.model.story import Step, Story
+from npol.run.mutation import Tried, try_story
+from npol.run.options import Options
 
 AT = Position("s.npol.yaml")
 OPTIONS = Options(kubeconfig=None, context="lab")

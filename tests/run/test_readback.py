@@ -1,10 +1,9 @@
 """Checks that nothing could falsify, told apart from those that something could."""
 
 import pytest
-
-from harness.plan import expand
-from harness.run.checks import cannot_fail
-from harness.story import load_story
+from npol.plan import expand
+from npol.run.checks import cannot_fail
+from npol.story import load_story
 
 GIVEN = """
 apiVersion: v1

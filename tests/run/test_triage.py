@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import pytest
-
-from harness.cluster.api_errors import ApiError, Forbidden
-from harness.cluster.engines import UNKNOWN, Agent, Enforces, Engine
-from harness.model.inventory import Inventory
-from harness.run.triage import State, admission, components, endpoints, gitops, policies, unread
-from harness.run.triage.reader import Seen, look
+from npol.cluster.api_errors import ApiError, Forbidden
+from npol.cluster.engines import UNKNOWN, Agent, Enforces, Engine
+from npol.model.inventory import Inventory
+from npol.run.triage import State, admission, components, endpoints, gitops, policies, unread
+from npol.run.triage.reader import Seen, look
 
 OK, PROBLEM, UNVERIFIED = State.OK, State.PROBLEM, State.UNVERIFIED
 

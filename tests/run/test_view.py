@@ -1,10 +1,9 @@
 """What the API server says of an object by dry run: admission's word, or nobody's."""
 
 import pytest
-
-from harness.cluster.api_errors import ApiError
-from harness.model.inventory import Inventory
-from harness.run.view import StageView
+from npol.cluster.api_errors import ApiError
+from npol.model.inventory import Inventory
+from npol.run.view import StageView
 
 
 class Server:

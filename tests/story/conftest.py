@@ -6,10 +6,9 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 
 import pytest
-
-from harness.errors import InputError
-from harness.model.story import Story
-from harness.story import load_story
+from npol.errors import InputError
+from npol.model.story import Story
+from npol.story import load_story
 
 Files = Mapping[str, str | bytes]
 NAME = "s.npol.yaml"

@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import pytest
-
-from harness.story.entries.check import CHECKS
+from npol.story.entries.check import CHECKS
 
 KINDS = [
     pytest.param(

@@ -5,9 +5,8 @@ from __future__ import annotations
 import os
 
 import pytest
-
-from harness.story import files
-from harness.story.grammar import NotValid
+from npol.story import files
+from npol.story.grammar import NotValid
 
 
 def test_a_directory_with_too_many_files_is_refused(tmp_path, monkeypatch):

@@ -10,10 +10,9 @@ from typing import Any
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-
-from harness.documents import Dialect, dump, load
-from harness.errors import InputError
-from harness.story import load_story
+from npol.documents import Dialect, dump, load
+from npol.errors import InputError
+from npol.story import load_story
 
 POLICY = """\
 apiVersion: networking.k8s.io/v1

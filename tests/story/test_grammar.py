@@ -9,9 +9,8 @@ from contextlib import suppress
 import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
-
-from harness.story import addresses, grammar
-from harness.story.grammar import NotValid
+from npol.story import addresses, grammar
+from npol.story.grammar import NotValid
 
 CHECKS = [
     grammar.namespace,

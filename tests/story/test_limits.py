@@ -70,8 +70,8 @@ def test_hostile_stories_stay_within_their_memory(text, tmp_path):
     path.write_text(text)
     script = (
         "import resource, sys\n"
-        "from harness.errors import NpolError\n"
-        "from harness.story import load_story\n"
+        "from npol.errors import NpolError\n"
+        "from npol.story import load_story\n"
         "try:\n    load_story(sys.argv[1])\n"
         "except NpolError:\n    print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss // 1024)\n"
     )

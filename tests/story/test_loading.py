@@ -7,11 +7,10 @@ import subprocess
 import sys
 
 import pytest
-
-from harness.errors import InputError, Position
-from harness.model.expectation import Outcome, Word
-from harness.model.story import Apply, Delete, FlowKind, Label, Protocol, Restore, When
-from harness.story import find_root, load_story
+from npol.errors import InputError, Position
+from npol.model.expectation import Outcome, Word
+from npol.model.story import Apply, Delete, FlowKind, Label, Protocol, Restore, When
+from npol.story import find_root, load_story
 
 DESIGN = """\
 version: 1
@@ -228,8 +227,8 @@ def test_a_flow_may_want_every_pod(story):
 
 
 def test_names_of_engines_are_those_that_are_detected():
-    from harness.cluster.engines import TABLE
-    from harness.story.entries.values import ENGINES
+    from npol.cluster.engines import TABLE
+    from npol.story.entries.values import ENGINES
 
     assert sorted(t.name for t in TABLE) == sorted(ENGINES)
 
@@ -283,7 +282,7 @@ def test_loading_speaks_to_nobody(story, monkeypatch):
 
 
 def test_loading_needs_no_client_of_a_cluster():
-    script = "import sys, harness.story; print(*sys.modules)"
+    script = "import sys, npol.story; print(*sys.modules)"
     done = subprocess.run(
         [sys.executable, "-c", script], capture_output=True, text=True, check=True
     )

@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import pytest
-
-from harness.errors import Mistakes, Position
-from harness.story import load_manifests
+from npol.errors import Mistakes, Position
+from npol.story import load_manifests
 
 HEAD = "version: 1\n"
 POLICY = """\
@@ -118,7 +117,7 @@ def test_a_file_that_is_named_twice_is_complained_of_once(mistakes):
 
 
 def test_positions_repeat_the_path_of_the_story(write, tmp_path):
-    from harness.story import load_story
+    from npol.story import load_story
 
     text = f"{HEAD}steps:\n- name: one\n  apply: [../policies/a.yaml]\n"
     write({"stories/s.npol.yaml": text, "policies/a.yaml": policy("a")})

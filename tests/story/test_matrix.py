@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import pytest
-
-from harness.errors import Position
-from harness.model.story import Flow, Protocol
+from npol.errors import Position
+from npol.model.story import Flow, Protocol
 
 HEAD = """\
 version: 1

@@ -5,8 +5,7 @@ from __future__ import annotations
 from contextlib import suppress
 
 import pytest
-
-from harness.errors import Mistakes
+from npol.errors import Mistakes
 
 TEXT = """\
 version: 1

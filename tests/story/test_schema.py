@@ -11,22 +11,21 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-
-from harness.documents import Dialect, load
-from harness.story import schema
+from npol.documents import Dialect, load
+from npol.story import schema
 
 FIXTURES = Path(__file__).parents[2] / "fixtures"
 
 
 @cache
 def shipped() -> dict[str, Any]:
-    return json.loads(files("harness.story").joinpath("npol.schema.json").read_text())
+    return json.loads(files("npol.story").joinpath("npol.schema.json").read_text())
 
 
 def test_the_shipped_schema_is_the_one_of_the_models():
     made = json.loads(json.dumps(schema()))
 
-    assert shipped() == made, "write it anew: python -m harness.story"
+    assert shipped() == made, "write it anew: python -m npol.story"
 
 
 def test_the_schema_is_draft_07_without_newer_words():

@@ -7,9 +7,8 @@ import stat
 import tarfile
 
 import pytest
-
-from harness.cluster.collect import Piece, archive, check_new, write_archive
-from harness.errors import InputError
+from npol.cluster.collect import Piece, archive, check_new, write_archive
+from npol.errors import InputError
 
 PIECES = [Piece(name="npol/b.json", data=b"[]"), Piece(name="npol/a.json", data=b"{}")]
 

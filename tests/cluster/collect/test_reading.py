@@ -5,9 +5,9 @@ from __future__ import annotations
 import json
 
 import pytest
+from npol.cluster.collect import collect, notes
+from npol.cluster.connection import Mode
 
-from harness.cluster.collect import collect, notes
-from harness.cluster.connection import Mode
 from tests.cluster.fake_api import cut, reply, status
 
 NONE = reply(body={"items": []})

@@ -5,8 +5,7 @@ from __future__ import annotations
 import json
 
 import pytest
-
-from harness.cluster.collect.redact import REDACTED, masked, redacted, secrets_of
+from npol.cluster.collect.redact import REDACTED, masked, redacted, secrets_of
 
 CANARY = "hunter2-canary"
 JWT = "eyJhbGciOiJSUzI1NiJ9.eyJzdWIiOiJucG9sIn0.c2lnbmF0dXJl"

@@ -15,16 +15,16 @@ import socket
 import threading
 from dataclasses import dataclass
 
-from harness.cluster.connection import Mode, connect
-from harness.cluster.retry import Patience
-from harness.lab.api.certificates import issue
-from harness.lab.api.server import Api
-from harness.lab.api.users import Tokens
-from harness.lab.controllers.garbage import GarbageCollector
-from harness.lab.controllers.namespaces import Namespaces, RootCertificates, ServiceAccounts
-from harness.lab.registry import Registry
-from harness.lab.registry.errors import StatusError
-from harness.lab.store import Store
+from npol.cluster.connection import Mode, connect
+from npol.cluster.retry import Patience
+from npol_lab.api.certificates import issue
+from npol_lab.api.server import Api
+from npol_lab.api.users import Tokens
+from npol_lab.controllers.garbage import GarbageCollector
+from npol_lab.controllers.namespaces import Namespaces, RootCertificates, ServiceAccounts
+from npol_lab.registry import Registry
+from npol_lab.registry.errors import StatusError
+from npol_lab.store import Store
 
 TOKEN = "administrator"
 STATE = "npol-system"

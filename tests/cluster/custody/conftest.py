@@ -1,8 +1,8 @@
 import itertools
 
 import pytest
+from npol.cluster.custody.custody import Custody
 
-from harness.cluster.custody.custody import Custody
 from tests.cluster.custody.cluster import Cluster
 
 

@@ -3,9 +3,9 @@
 import ast
 from pathlib import Path
 
-import harness.cluster
+import npol.cluster
 
-ROOM = Path(harness.cluster.__file__).parent
+ROOM = Path(npol.cluster.__file__).parent
 FILES = sorted(ROOM.rglob("*.py"))
 
 

@@ -14,15 +14,15 @@ import time
 from pathlib import Path
 
 import kubernetes.client  # noqa: F401  so that forks need not import it
+from npol.cluster.connection import Mode, connect
+from npol.cluster.custody import opening
+from npol.cluster.custody.custody import Custody
+from npol.cluster.custody.recovery import exit_code, recover
+from npol.cluster.objects import PODS
+from npol.cluster.retry import Patience
+from npol.cluster.signals import Stop, Stopped
+from npol.errors import NpolError
 
-from harness.cluster.connection import Mode, connect
-from harness.cluster.custody import opening
-from harness.cluster.custody.custody import Custody
-from harness.cluster.custody.recovery import exit_code, recover
-from harness.cluster.objects import PODS
-from harness.cluster.retry import Patience
-from harness.cluster.signals import Stop, Stopped
-from harness.errors import NpolError
 from tests.cluster.custody.cluster import pod, policy
 
 RUN = "struck"

@@ -1,6 +1,6 @@
 import pytest
+from npol.cluster.custody.content import difference, same, says_the_same
 
-from harness.cluster.custody.content import difference, same, says_the_same
 from tests.cluster.custody.cluster import policy
 
 

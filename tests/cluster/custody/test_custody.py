@@ -1,11 +1,11 @@
 import os
 
 import pytest
+from npol.cluster.api_errors import ApiError
+from npol.cluster.custody.session import ChangedByOthers
+from npol.cluster.objects import DEPLOYMENTS, PODS, SERVICES, Ref
+from npol.errors import InputError, LockHeld, Refused, RestoreIncomplete
 
-from harness.cluster.api_errors import ApiError
-from harness.cluster.custody.session import ChangedByOthers
-from harness.cluster.objects import DEPLOYMENTS, PODS, SERVICES, Ref
-from harness.errors import InputError, LockHeld, Refused, RestoreIncomplete
 from tests.cluster.custody.cluster import STATE, kept, pod, policy
 
 POLICIES = "networkpolicies.networking.k8s.io"

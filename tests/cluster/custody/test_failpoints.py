@@ -5,8 +5,8 @@ import os
 import signal
 
 import pytest
+from npol.cluster.failpoints import around
 
-from harness.cluster.failpoints import around
 from tests.cluster.custody import test_kills
 from tests.cluster.custody.points import FILES, ROOM, all_points, marks, names
 

@@ -4,11 +4,11 @@ import threading
 import time
 
 import pytest
+from npol.cluster.custody.recovery import exit_code, recover
+from npol.cluster.objects import PODS
+from npol.cluster.retry import Clock, Patience
+from npol.errors import NpolError, RestoreIncomplete
 
-from harness.cluster.custody.recovery import exit_code, recover
-from harness.cluster.objects import PODS
-from harness.cluster.retry import Clock, Patience
-from harness.errors import NpolError, RestoreIncomplete
 from tests.cluster.custody.cluster import pod, policy
 from tests.cluster.custody.scripted import work
 

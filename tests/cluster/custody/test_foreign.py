@@ -7,11 +7,11 @@ from collections import Counter
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from npol.cluster.custody.custody import Custody
+from npol.cluster.custody.recovery import exit_code, recover
+from npol.cluster.custody.session import ChangedByOthers
+from npol.errors import NpolError, Refused
 
-from harness.cluster.custody.custody import Custody
-from harness.cluster.custody.recovery import exit_code, recover
-from harness.cluster.custody.session import ChangedByOthers
-from harness.errors import NpolError, Refused
 from tests.cluster.custody.cluster import policy
 from tests.cluster.custody.conftest import empty
 

@@ -4,14 +4,14 @@ import errno
 import os
 
 import pytest
+from npol.cluster.api_errors import ApiError
+from npol.cluster.custody import localfile
+from npol.cluster.custody.configmaps import ClusterCopy, chunks_of_runs, read_chunks
+from npol.cluster.custody.lines import written
+from npol.cluster.custody.records import Seen
+from npol.cluster.custody.snapshot import key_of
+from npol.errors import Refused
 
-from harness.cluster.api_errors import ApiError
-from harness.cluster.custody import localfile
-from harness.cluster.custody.configmaps import ClusterCopy, chunks_of_runs, read_chunks
-from harness.cluster.custody.lines import written
-from harness.cluster.custody.records import Seen
-from harness.cluster.custody.snapshot import key_of
-from harness.errors import Refused
 from tests.cluster.custody.cluster import STATE, policy
 
 

@@ -8,8 +8,8 @@ import signal
 import time
 
 import pytest
+from npol.cluster.custody.recovery import exit_code, open_runs, recover
 
-from harness.cluster.custody.recovery import exit_code, open_runs, recover
 from tests.cluster.custody.points import all_points
 from tests.cluster.custody.scripted import LEASE, Striker, found
 

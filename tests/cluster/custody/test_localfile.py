@@ -3,12 +3,11 @@ import os
 import stat
 
 import pytest
-
-from harness.cluster.custody import localfile
-from harness.cluster.custody.lines import written
-from harness.cluster.custody.localfile import LocalFile, read, remove_empty, runs, state_directory
-from harness.cluster.custody.records import Left
-from harness.errors import Refused
+from npol.cluster.custody import localfile
+from npol.cluster.custody.lines import written
+from npol.cluster.custody.localfile import LocalFile, read, remove_empty, runs, state_directory
+from npol.cluster.custody.records import Left
+from npol.errors import Refused
 
 LINE = written(1, Left(steps=("one",)))
 

@@ -5,14 +5,14 @@ import sys
 import time
 
 import pytest
+from npol.cluster.custody import leases as locks
+from npol.cluster.custody import opening, process
+from npol.cluster.custody.leases import watch_renewals
+from npol.cluster.custody.lock import Lock
+from npol.cluster.custody.process import Identity
+from npol.cluster.custody.recovery import exit_code, recover
+from npol.errors import LockHeld
 
-from harness.cluster.custody import leases as locks
-from harness.cluster.custody import opening, process
-from harness.cluster.custody.leases import watch_renewals
-from harness.cluster.custody.lock import Lock
-from harness.cluster.custody.process import Identity
-from harness.cluster.custody.recovery import exit_code, recover
-from harness.errors import LockHeld
 from tests.cluster.custody.cluster import policy
 
 LEASES = "leases.coordination.k8s.io"
@@ -366,9 +366,9 @@ def test_recover_leaves_a_namespace_alone_that_another_run_holds_now(cluster, be
 FIGHTER = """
 import os, random, sys, time
 from pathlib import Path
-from harness.cluster.connection import Mode, connect
-from harness.cluster.custody.lock import Lock
-from harness.errors import LockHeld
+from npol.cluster.connection import Mode, connect
+from npol.cluster.custody.lock import Lock
+from npol.errors import LockHeld
 import kubernetes.client
 kubeconfig, mark, processes, attempts = sys.argv[1], sys.argv[2], int(sys.argv[3]), int(sys.argv[4])
 

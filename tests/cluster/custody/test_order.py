@@ -1,12 +1,12 @@
 """Guarantee G1: what is about to change is written down first, in the cluster and on the disk."""
 
 import pytest
+from npol.cluster.custody import localfile
+from npol.cluster.custody.configmaps import read_chunks
+from npol.cluster.custody.lines import journal_of
+from npol.cluster.custody.records import Action
+from npol.cluster.objects import PODS
 
-from harness.cluster.custody import localfile
-from harness.cluster.custody.configmaps import read_chunks
-from harness.cluster.custody.lines import journal_of
-from harness.cluster.custody.records import Action
-from harness.cluster.objects import PODS
 from tests.cluster.custody.cluster import STATE, pod, policy
 from tests.cluster.custody.scripted import work
 

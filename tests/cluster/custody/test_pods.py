@@ -1,9 +1,9 @@
 """Debug pods of a run whose node does not answer: its kubelet never says that they ended."""
 
 import pytest
+from npol.cluster.custody import pods
+from npol.cluster.custody.pods import FORCE_AFTER, delete_debug_pods
 
-from harness.cluster.custody import pods
-from harness.cluster.custody.pods import FORCE_AFTER, delete_debug_pods
 from tests.cluster.custody.cluster import pod
 
 WITHIN = 15.0

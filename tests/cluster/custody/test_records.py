@@ -3,8 +3,7 @@ import json
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-
-from harness.cluster.custody.lines import (
+from npol.cluster.custody.lines import (
     _checksum,
     journal_of,
     merged,
@@ -12,7 +11,7 @@ from harness.cluster.custody.lines import (
     text_of,
     written,
 )
-from harness.cluster.custody.records import (
+from npol.cluster.custody.records import (
     Action,
     Header,
     Journal,
@@ -23,7 +22,8 @@ from harness.cluster.custody.records import (
     Seen,
     State,
 )
-from harness.errors import Refused
+from npol.errors import Refused
+
 from tests.cluster.custody.cluster import policy
 
 POLICY = Key("networking.k8s.io/v1", "NetworkPolicy", "shop", "deny-all")

@@ -3,14 +3,14 @@
 import json
 
 import pytest
+from npol.cluster.custody import localfile, process
+from npol.cluster.custody.configmaps import read_chunks
+from npol.cluster.custody.lines import _checksum, journal_of, read_lines, text_of, written
+from npol.cluster.custody.process import Identity
+from npol.cluster.custody.records import Action, Key, Record
+from npol.cluster.custody.recovery import exit_code, open_runs, recover
+from npol.errors import Refused
 
-from harness.cluster.custody import localfile, process
-from harness.cluster.custody.configmaps import read_chunks
-from harness.cluster.custody.lines import _checksum, journal_of, read_lines, text_of, written
-from harness.cluster.custody.process import Identity
-from harness.cluster.custody.records import Action, Key, Record
-from harness.cluster.custody.recovery import exit_code, open_runs, recover
-from harness.errors import Refused
 from tests.cluster.custody.cluster import STATE, policy
 from tests.cluster.custody.test_records import HEADER
 

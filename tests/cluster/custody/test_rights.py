@@ -3,13 +3,13 @@
 import json
 
 import pytest
+from npol.cluster.connection import Mode, connect
+from npol.cluster.custody.recovery import exit_code, recover
+from npol.cluster.objects import PODS
+from npol.cluster.rbac import Extra, manifests
+from npol.cluster.retry import Patience
+from npol.errors import NpolError
 
-from harness.cluster.connection import Mode, connect
-from harness.cluster.custody.recovery import exit_code, recover
-from harness.cluster.objects import PODS
-from harness.cluster.rbac import Extra, manifests
-from harness.cluster.retry import Patience
-from harness.errors import NpolError
 from tests.cluster.custody.cluster import STATE
 from tests.cluster.custody.scripted import found, work
 

@@ -3,14 +3,14 @@ import subprocess
 from pathlib import Path
 
 import pytest
+from npol.cluster.connection import Mode
+from npol.cluster.custody.custody import Custody
+from npol.cluster.custody.planning import plan_changes
+from npol.cluster.custody.recovery import recover
+from npol.cluster.custody.rollback import plan_rollback, rollback, story_id
+from npol.errors import InputError, LockHeld, Refused
+from npol.story import load_story
 
-from harness.cluster.connection import Mode
-from harness.cluster.custody.custody import Custody
-from harness.cluster.custody.planning import plan_changes
-from harness.cluster.custody.recovery import recover
-from harness.cluster.custody.rollback import plan_rollback, rollback, story_id
-from harness.errors import InputError, LockHeld, Refused
-from harness.story import load_story
 from tests.cluster.custody.cluster import kept, policy
 
 POLICIES = "networkpolicies.networking.k8s.io"

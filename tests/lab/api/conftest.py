@@ -24,11 +24,10 @@ from urllib.parse import urlencode
 import pytest
 import websocket
 from kubernetes import config
-
-from harness.documents import Dialect, dump, load
-from harness.lab.api import Api, ExecFailed, Tokens, issue
-from harness.lab.registry import Registry
-from harness.lab.store import Store
+from npol.documents import Dialect, dump, load
+from npol_lab.api import Api, ExecFailed, Tokens, issue
+from npol_lab.registry import Registry
+from npol_lab.store import Store
 
 ADMIN = "the-administrators-token"
 KUBECTL = os.environ.get("NPOL_KUBECTL") or shutil.which("kubectl")

@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 import pytest
-
-from harness.lab.api import Tokens
-from harness.lab.registry import Registry
-from harness.lab.store import Store
+from npol_lab.api import Tokens
+from npol_lab.registry import Registry
+from npol_lab.store import Store
 
 RBAC = "/apis/rbac.authorization.k8s.io/v1"
 

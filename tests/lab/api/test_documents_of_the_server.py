@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 import pytest
-
-from harness.lab.api import protobuf
-from harness.lab.registry.errors import StatusError
-from harness.lab.registry.schema import structs
+from npol_lab.api import protobuf
+from npol_lab.registry.errors import StatusError
+from npol_lab.registry.schema import structs
 
 AGGREGATED = "application/json;g=apidiscovery.k8s.io;v=v2;as=APIGroupDiscoveryList"
 

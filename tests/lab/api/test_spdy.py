@@ -4,8 +4,7 @@ import struct
 import zlib
 
 import pytest
-
-from harness.lab.api import spdy
+from npol_lab.api import spdy
 
 
 class Client:

@@ -110,7 +110,7 @@ def test_a_watch_from_a_forgotten_version_is_gone(cluster, put, watch):
 
 
 def test_bookmarks_tell_how_far_a_watch_has_come(cluster, put, watch, monkeypatch):
-    from harness.lab.api import watching
+    from npol_lab.api import watching
 
     monkeypatch.setattr(watching, "BOOKMARK_EVERY", 0.05)
     put("a")

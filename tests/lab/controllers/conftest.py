@@ -5,10 +5,9 @@ import contextlib
 import itertools
 
 import pytest
-
-from harness.lab.controllers import controllers
-from harness.lab.registry import Registry
-from harness.lab.store import Store
+from npol_lab.controllers import controllers
+from npol_lab.registry import Registry
+from npol_lab.store import Store
 
 QUIET = 12
 """Turns of the loop without a write after which nobody has anything to do."""

@@ -1,8 +1,8 @@
 import asyncio
 
-from harness.lab.controllers.controller import Controller, key_of
-from harness.lab.registry import Registry, StatusError
-from harness.lab.store import Store
+from npol_lab.controllers.controller import Controller, key_of
+from npol_lab.registry import Registry, StatusError
+from npol_lab.store import Store
 
 
 class Recording(Controller):

@@ -1,7 +1,6 @@
 import pytest
-
-from harness.lab.controllers.deployment_status import deployment_status
-from harness.lab.controllers.rollout import drops, rolling_limits, template_hash
+from npol_lab.controllers.deployment_status import deployment_status
+from npol_lab.controllers.rollout import drops, rolling_limits, template_hash
 
 DEPLOY, RS = "deployments.apps", "replicasets.apps"
 ONLY = ("Deployments", "ReplicaSets", "Scheduler")

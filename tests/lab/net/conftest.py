@@ -8,8 +8,7 @@ import sys
 from pathlib import Path
 
 import pytest
-
-from harness.lab.session import NAMESPACES
+from npol_lab.session import NAMESPACES
 
 INSIDE = Path(__file__).with_name("inside.py")
 UNSHARE = ("unshare", *NAMESPACES, "--fork", "--kill-child", "--mount-proc")

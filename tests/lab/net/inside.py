@@ -13,17 +13,17 @@ import traceback
 from collections import defaultdict
 from pathlib import Path
 
-from harness.lab.keeper import keep
-from harness.lab.net import nft
-from harness.lab.net.dns import NameServer
-from harness.lab.net.names import Names
-from harness.lab.net.netlink import Netlink, delete_link
-from harness.lab.net.network import Network
-from harness.lab.net.places import PLACES
-from harness.lab.net.sandbox import socket_in
-from harness.lab.node.files import ContainerFiles
-from harness.lab.pauses import Pauses
-from harness.lab.store import Store
+from npol_lab.keeper import keep
+from npol_lab.net import nft
+from npol_lab.net.dns import NameServer
+from npol_lab.net.names import Names
+from npol_lab.net.netlink import Netlink, delete_link
+from npol_lab.net.network import Network
+from npol_lab.net.places import PLACES
+from npol_lab.net.sandbox import socket_in
+from npol_lab.node.files import ContainerFiles
+from npol_lab.pauses import Pauses
+from npol_lab.store import Store
 
 SOURCE_PORTS = range(32768, 60999)
 """In turn: for 120 s, ports in use before may pass as the old connection, translation and all."""

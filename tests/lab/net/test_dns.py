@@ -4,11 +4,10 @@ import dns.flags
 import dns.message
 import dns.rcode
 import pytest
-
-from harness.lab.net.dns import NameServer, answer
-from harness.lab.net.names import Names
-from harness.lab.net.places import PLACES
-from harness.lab.store import Store
+from npol_lab.net.dns import NameServer, answer
+from npol_lab.net.names import Names
+from npol_lab.net.places import PLACES
+from npol_lab.store import Store
 
 SLICES = "endpointslices.discovery.k8s.io"
 

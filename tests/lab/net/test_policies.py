@@ -3,10 +3,9 @@
 import time
 
 import pytest
-
-from harness.lab.net.pods import Pod, is_judged, pod_of
-from harness.lab.net.policies import Selection, World, rules_for
-from harness.lab.net.policy import compile_policy
+from npol_lab.net.pods import Pod, is_judged, pod_of
+from npol_lab.net.policies import Selection, World, rules_for
+from npol_lab.net.policy import compile_policy
 
 
 def _policy(**spec):

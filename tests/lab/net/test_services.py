@@ -1,8 +1,7 @@
 """Services with real packets, as kube-proxy serves them."""
 
 import pytest
-
-from harness.lab.net.services import exposed, rules_for
+from npol_lab.net.services import exposed, rules_for
 
 B1 = ("b1", "lab-2")
 A2 = ("a2", "lab-1")

@@ -7,10 +7,9 @@ import socket
 import time
 
 import pytest
-
-from harness.lab.node.kubelet import Kubelet
-from harness.lab.registry import Registry
-from harness.lab.store import Store
+from npol_lab.node.kubelet import Kubelet
+from npol_lab.registry import Registry
+from npol_lab.store import Store
 
 NAMESPACE = "demo"
 _THIRD = itertools.count(1)

@@ -3,12 +3,11 @@ import json
 import socket
 
 import pytest
-
-from harness.lab.node.apps.app import Place, UsageError
-from harness.lab.node.apps.default import DefaultApp
-from harness.lab.node.apps.http_echo import HttpEcho
-from harness.lab.node.apps.netexec import Netexec
-from harness.lab.node.apps.serve_hostname import Porter, ServeHostname
+from npol_lab.node.apps.app import Place, UsageError
+from npol_lab.node.apps.default import DefaultApp
+from npol_lab.node.apps.http_echo import HttpEcho
+from npol_lab.node.apps.netexec import Netexec
+from npol_lab.node.apps.serve_hostname import Porter, ServeHostname
 
 NETEXEC = ("--http-port=8080", "--udp-port=8081")
 

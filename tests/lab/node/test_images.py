@@ -1,7 +1,6 @@
 import pytest
-
-from harness.lab.node import images
-from harness.lab.node.images import BadImage
+from npol_lab.node import images
+from npol_lab.node.images import BadImage
 
 
 @pytest.mark.parametrize(

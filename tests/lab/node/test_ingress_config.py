@@ -1,6 +1,5 @@
 import pytest
-
-from harness.lab.node.ingress_config import World, accepted, render
+from npol_lab.node.ingress_config import World, accepted, render
 
 SERVICE = {
     "metadata": {"name": "app", "namespace": "demo"},

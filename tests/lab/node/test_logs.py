@@ -1,8 +1,7 @@
 import asyncio
 
 import pytest
-
-from harness.lab.node.logs import Log, LogOptions
+from npol_lab.node.logs import Log, LogOptions
 
 
 class Clock:

@@ -1,6 +1,5 @@
 import pytest
-
-from harness.lab.node.podfiles import hosts, resolv_conf
+from npol_lab.node.podfiles import hosts, resolv_conf
 
 
 def pod(**spec):

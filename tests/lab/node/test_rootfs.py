@@ -1,7 +1,6 @@
 import pytest
-
-from harness.lab.node.base import Base
-from harness.lab.node.rootfs import Root
+from npol_lab.node.base import Base
+from npol_lab.node.rootfs import Root
 
 
 @pytest.fixture

@@ -1,9 +1,8 @@
 import base64
 
 import pytest
-
-from harness.lab.node.environment import PodFacts
-from harness.lab.node.volumes import NotMounted, Volumes
+from npol_lab.node.environment import PodFacts
+from npol_lab.node.volumes import NotMounted, Volumes
 
 CONFIG = {
     "kind": "ConfigMap",

@@ -7,11 +7,10 @@ import contextlib
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-
-from harness.lab.registry import Registry, StatusError
-from harness.lab.registry.schema import ListOf, MapOf, Struct, resolved, structs
-from harness.lab.resources import CREATE_ONLY, READ_ONLY, RESOURCES
-from harness.lab.store import Store
+from npol_lab.registry import Registry, StatusError
+from npol_lab.registry.schema import ListOf, MapOf, Struct, resolved, structs
+from npol_lab.resources import CREATE_ONLY, READ_ONLY, RESOURCES
+from npol_lab.store import Store
 
 KINDS = [n for n, r in RESOURCES.items() if r.verbs not in (CREATE_ONLY, READ_ONLY)]
 WORDS = [

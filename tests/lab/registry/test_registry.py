@@ -5,9 +5,8 @@ from __future__ import annotations
 from datetime import UTC, datetime, timedelta
 
 import pytest
-
-from harness.lab.registry import Registry, StatusError
-from harness.lab.store import Store
+from npol_lab.registry import Registry, StatusError
+from npol_lab.store import Store
 
 POLICIES = "networkpolicies.networking.k8s.io"
 

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import pytest
+from npol.cluster.connection import ApiError, Mode
+from npol.cluster.objects import NAMESPACES, NETWORK_POLICIES, Ref
+from npol.errors import InputError, Refused
 
-from harness.cluster.connection import ApiError, Mode
-from harness.cluster.objects import NAMESPACES, NETWORK_POLICIES, Ref
-from harness.errors import InputError, Refused
 from tests.live.conftest import permitted
 
 pytestmark = pytest.mark.live
@@ -86,7 +86,7 @@ def test_fields_of_another_manager_are_a_conflict_unless_forced(connected, names
 
 
 def test_a_long_list_comes_in_pages_and_whole(connected, namespace, monkeypatch):
-    monkeypatch.setattr("harness.cluster.verbs.PAGE", 2)
+    monkeypatch.setattr("npol.cluster.verbs.PAGE", 2)
     connection = permitted(connected(), namespace)
     for number in range(5):
         body = policy(namespace)

@@ -5,12 +5,12 @@ import signal
 import time
 
 import pytest
+from npol.cluster.connection import Mode
+from npol.cluster.custody.custody import Custody
+from npol.cluster.custody.recovery import exit_code, recover
+from npol.cluster.guard import STATE_NAMESPACE
+from npol.cluster.objects import CONFIG_MAPS, LEASES, NAMESPACES, NETWORK_POLICIES, PODS, Ref
 
-from harness.cluster.connection import Mode
-from harness.cluster.custody.custody import Custody
-from harness.cluster.custody.recovery import exit_code, recover
-from harness.cluster.guard import STATE_NAMESPACE
-from harness.cluster.objects import CONFIG_MAPS, LEASES, NAMESPACES, NETWORK_POLICIES, PODS, Ref
 from tests.cluster.custody.cluster import kept, policy
 from tests.cluster.custody.scripted import RUN, Striker, found, work
 

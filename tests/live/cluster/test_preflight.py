@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import pytest
 import yaml
+from npol.cluster.connection import Forbidden, Mode, connect
+from npol.cluster.engine import detect, gather
+from npol.cluster.foreign import foreign_policies
+from npol.cluster.objects import NAMESPACES, Ref
+from npol.cluster.preflight import Plan, missing_rights, preflight
+from npol.cluster.rbac import manifests
+from npol.errors import InputError, Refused
 
-from harness.cluster.connection import Forbidden, Mode, connect
-from harness.cluster.engine import detect, gather
-from harness.cluster.foreign import foreign_policies
-from harness.cluster.objects import NAMESPACES, Ref
-from harness.cluster.preflight import Plan, missing_rights, preflight
-from harness.cluster.rbac import manifests
-from harness.errors import InputError, Refused
 from tests.live.conftest import permitted, pod_manifest
 
 pytestmark = pytest.mark.live

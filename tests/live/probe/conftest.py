@@ -6,18 +6,18 @@ import secrets
 from dataclasses import dataclass
 
 import pytest
+from npol.cluster.connection import Connection, Mode, connect
+from npol.cluster.exec import open_exec
+from npol.cluster.inventory import read
+from npol.cluster.objects import DEPLOYMENTS, LEASES, NAMESPACES, PODS, SERVICES, Ref
+from npol.errors import Position
+from npol.model.expectation import parse_expectation
+from npol.model.probe import PodRef, Probe, ProbeKind
+from npol.model.story import Defaults, Flow, Peer, PodSettings, Step, Story
+from npol.probe.framing import BOOTSTRAP
+from npol.probe.prober import Prober
+from npol.probe.sources import Sources
 
-from harness.cluster.connection import Connection, Mode, connect
-from harness.cluster.exec import open_exec
-from harness.cluster.inventory import read
-from harness.cluster.objects import DEPLOYMENTS, LEASES, NAMESPACES, PODS, SERVICES, Ref
-from harness.errors import Position
-from harness.model.expectation import parse_expectation
-from harness.model.probe import PodRef, Probe, ProbeKind
-from harness.model.story import Defaults, Flow, Peer, PodSettings, Step, Story
-from harness.probe.framing import BOOTSTRAP
-from harness.probe.prober import Prober
-from harness.probe.sources import Sources
 from tests.live.conftest import start, wait_until
 
 AGNHOST = "registry.k8s.io/e2e-test-images/agnhost:2.53"

@@ -5,10 +5,10 @@ from __future__ import annotations
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
+from npol.model.expectation import Outcome
+from npol.model.probe import Probe, ProbeKind
+from npol.model.story import Protocol
 
-from harness.model.expectation import Outcome
-from harness.model.probe import Probe, ProbeKind
-from harness.model.story import Protocol
 from tests.live.conftest import wait_until
 from tests.live.probe.conftest import COMMANDS, IMAGES, connect_probe, deny, pod, server, service
 
@@ -168,8 +168,8 @@ def test_an_image_without_a_shell_or_tools_gives_errors_that_say_so(place, scene
 
 def test_agnhost_is_asked_even_without_a_shell(place, scene):
     """The plain way: one exec for each probe, and a success that is confirmed."""
-    from harness.cluster.exec import open_exec
-    from harness.probe.plain import Plain
+    from npol.cluster.exec import open_exec
+    from npol.probe.plain import Plain
 
     plain = Plain(lambda argv: open_exec(place.connection, scene["agnhost"], argv))
     plain._missing.update({"curl", "nc", "dig", "nslookup"})

@@ -6,14 +6,14 @@ import time
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
+from npol.cluster.objects import DEPLOYMENTS, ENDPOINT_SLICES, NODES, PODS, Ref, Resource
+from npol.errors import NpolError, Position, Refused
+from npol.model.expectation import Outcome
+from npol.model.probe import Probe, ProbeKind
+from npol.model.story import Peer, PodSettings
+from npol.probe.pods import RUN
+from npol_lab.registry.quantity import amount
 
-from harness.cluster.objects import DEPLOYMENTS, ENDPOINT_SLICES, NODES, PODS, Ref, Resource
-from harness.errors import NpolError, Position, Refused
-from harness.lab.registry.quantity import amount
-from harness.model.expectation import Outcome
-from harness.model.probe import Probe, ProbeKind
-from harness.model.story import Peer, PodSettings
-from harness.probe.pods import RUN
 from tests.live.conftest import stop, wait_until
 from tests.live.probe.conftest import IMAGES, connect_probe, deny, pod, server, service
 

@@ -1,5 +1,0 @@
-"""The controllers: what turns the objects that users write into the objects that run."""
-
-from harness.lab.controllers.wiring import controllers
-
-__all__ = ["controllers"]

@@ -1,9 +1,0 @@
-"""The program that only waits."""
-
-from __future__ import annotations
-
-from harness.lab.node.apps.app import App
-
-
-class Pause(App):
-    """Runs until it is stopped; `App` does that already."""

@@ -1,0 +1,5 @@
+"""`python -m npol` is the command `npol`."""
+
+from npol.cli import main
+
+main()

@@ -1,0 +1,174 @@
+"""
+The canary, put on a cluster: its pods, its probes, its journal, and all of it gone again.
+
+It lives in the state namespace, under a lock of its own, so that two runs at once follow each
+other there and the story's namespaces are not touched.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import ExitStack, closing, contextmanager
+from dataclasses import dataclass, field
+
+from npol.cluster.canary import Canary, Proof
+from npol.cluster.connection import Connection
+from npol.cluster.custody.configmaps import ensure_state_namespace
+from npol.cluster.custody.custody import Custody
+from npol.cluster.exec import open_exec
+from npol.cluster.guard import STATE_NAMESPACE
+from npol.cluster.inventory import read
+from npol.cluster.objects import Object
+from npol.cluster.signals import Stop
+from npol.errors import Position
+from npol.model.inventory import Inventory, pod_ref
+from npol.model.probe import Answer, PodRef, Probe
+from npol.model.story import Peer, PodSettings
+from npol.probe.debugpods import DebugPods
+from npol.probe.framing import BOOTSTRAP
+from npol.probe.pods import CONTAINER, debug_pod
+from npol.probe.prober import Prober
+
+PORT = 8099
+LABEL = "npol.dev/canary"
+ROLES = ("free", "guarded")
+LOCK_WAIT = 120.0
+"""Seconds to wait for the canary of another run."""
+ASK_WITHIN = 20.0
+
+LISTEN = f"""exec </dev/null >/dev/null 2>&1
+if command -v socat; then exec timeout 300 socat TCP-LISTEN:{PORT},reuseaddr,fork,backlog=32 -; fi
+timeout 300 nc -lk -p {PORT} || timeout 300 nc -lk {PORT}
+"""
+"""POSIX sh: takes connections for five minutes, several at once, with what the image has."""
+
+
+def prove_enforcement(
+    connection: Connection,
+    *,
+    run_id: str,
+    settings: PodSettings,
+    stop: Stop | None = None,
+    disposable: bool = False,
+    within: float = 30.0,
+) -> Proof:
+    """
+    Prove with packets that NetworkPolicies are enforced on a cluster; leaves nothing there.
+
+    Args:
+        run_id: of the run that wants to know.
+        settings: how its debug pods are made.
+        disposable: the cluster ends with this process.
+        within: seconds that the engine may take for one change.
+
+    Raises:
+        Refused: they are not enforced; or pods or policies may not be made.
+        UnknownVerdict: nothing was proven.
+        LockHeld: another run's canary does not end.
+    """
+    own = connection.fresh()
+    ensure_state_namespace(own)
+    with ExitStack() as stack:
+        custody = stack.enter_context(
+            closing(
+                Custody.open(
+                    own,
+                    run_id=f"{run_id}-canary",
+                    namespaces=[STATE_NAMESPACE],
+                    story="canary",
+                    disposable=disposable,
+                    recover_stale=True,
+                    wait=LOCK_WAIT,
+                    stop=stop,
+                )
+            )
+        )
+        pods = stack.enter_context(_pods(own, custody, run_id, settings))
+        probers = _Probers(own)
+        stack.callback(probers.close)
+        for pod in pods.values():
+            stack.enter_context(open_exec(own, pod, ["sh", "-c", LISTEN], stdin=False))
+        return Canary(
+            ask=probers.ask,
+            writer=_Journaled(custody),
+            free=pods["free"],
+            guarded=pods["guarded"],
+            labels={LABEL: "guarded"},
+            port=PORT,
+            clock=own.clock,
+            within=within,
+        ).prove()
+
+
+@dataclass(frozen=True, slots=True)
+class _Journaled:
+    """Writes the policies by way of the journal."""
+
+    custody: Custody
+
+    def create(self, policy: Object) -> str:
+        return self.custody.apply(policy)
+
+    def delete(self, policy: Object) -> str:
+        return self.custody.delete(policy)
+
+
+@dataclass(slots=True)
+class _Probers:
+    """One prober for each pod."""
+
+    connection: Connection
+    made: dict[str, Prober] = field(default_factory=dict)
+
+    def ask(self, source: PodRef, probes: Sequence[Probe]) -> Mapping[str, Answer]:
+        if source.uid not in self.made:
+            self.made[source.uid] = Prober(
+                lambda: open_exec(self.connection, source, ("sh", "-c", BOOTSTRAP)), source
+            )
+        return self.made[source.uid].ask(probes, deadline=ASK_WITHIN)
+
+    def close(self) -> None:
+        for prober in self.made.values():
+            prober.close()
+
+
+@contextmanager
+def _pods(
+    connection: Connection, custody: Custody, run_id: str, settings: PodSettings
+) -> Iterator[dict[str, PodRef]]:
+    """The two pods, running; deleted in the end."""
+
+    def look() -> Inventory:
+        return read(connection, [STATE_NAMESPACE])
+
+    debug = DebugPods(connection, run_id, look=look)
+    owner = custody.lease(STATE_NAMESPACE)
+    manifests = {
+        role: _apart(debug_pod(_peer(role), settings, run_id=run_id, owner=owner)) for role in ROLES
+    }
+    try:
+        started = debug.start(manifests, look())
+        yield {role: pod_ref(pod, CONTAINER) for role, pod in started.items()}
+    finally:
+        debug.delete()
+
+
+def _apart(manifest: Object) -> Object:
+    """Better on two nodes, where there are two: the way between them is the longer one."""
+    term = {
+        "labelSelector": {"matchExpressions": [{"key": LABEL, "operator": "Exists"}]},
+        "topologyKey": "kubernetes.io/hostname",
+    }
+    preferred = [{"weight": 100, "podAffinityTerm": term}]
+    apart = {"preferredDuringSchedulingIgnoredDuringExecution": preferred}
+    affinity = {**(manifest["spec"].get("affinity") or {}), "podAntiAffinity": apart}
+    return {**manifest, "spec": {**manifest["spec"], "affinity": affinity}}
+
+
+def _peer(role: str) -> Peer:
+    return Peer(
+        name=f"canary-{role}",
+        at=Position("canary"),
+        namespace=STATE_NAMESPACE,
+        labels={LABEL: role},
+    )

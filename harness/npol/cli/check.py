@@ -1,0 +1,162 @@
+"""`npol check`: is it well written, and is it covered?"""
+
+from __future__ import annotations
+
+import enum
+import json
+import re
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from npol import __version__
+from npol.cli import worlds
+from npol.cli.check_lab import print_lab_mutation
+from npol.cli.options import Context, Engine, Kubeconfig, Root
+from npol.errors import InputError
+from npol.model.story import Manifest, Story
+from npol.policy.coverage import coverage
+from npol.policy.dialects import CALICO, Dialect
+from npol.policy.lint import Finding, Severity, lint, of_files
+from npol.policy.mutate import Result, mutate
+from npol.policy.sarif import github_annotations, sarif
+from npol.policy.scenes import scenes
+from npol.policy.world import World
+from npol.report.escape import safe
+from npol.story import Survey, load_story
+
+_PLAIN = re.compile(r"(?!(?i:true|false|null|yes|no|on|off)$)[A-Za-z][\w./-]*( [a-z]+)*")
+"""Text that YAML takes for text without quotes."""
+
+
+class Format(enum.StrEnum):
+    """How findings are written."""
+
+    TEXT = "text"
+    SARIF = "sarif"
+    GITHUB = "github"
+
+
+def check(
+    paths: Annotated[list[str], typer.Argument(metavar="PATHS...", help="Stories, manifests.")],
+    shape: Annotated[Format, typer.Option("--format", help="How findings are written.")] = (
+        Format.TEXT
+    ),
+    covered: Annotated[
+        bool, typer.Option("--coverage", help="Which rules, peers, ports no flow exercises.")
+    ] = False,
+    mutated: Annotated[
+        bool, typer.Option("--mutate", help="Would the stories notice a changed policy?")
+    ] = False,
+    lab: Annotated[
+        bool, typer.Option("--lab", help="With --mutate: by packets in a lab, not by prediction.")
+    ] = False,
+    most: Annotated[
+        int, typer.Option("--most", min=1, help="With --lab: how many mutants of a story to try.")
+    ] = 20,
+    engine: Engine = None,
+    context: Context = None,
+    kubeconfig: Kubeconfig = None,
+    root: Root = None,
+) -> int:
+    if lab and not mutated:
+        raise InputError("--lab says how mutants are tried", hint="add --mutate")
+    stories = [load_story(file, root=root) for file in _story_files(paths)]
+    looked_at = _looked_at(paths, stories, root)
+    seen = worlds.of_cluster(kubeconfig, context) if context else worlds.Seen(world=World())
+    dialect = worlds.spoken(engine) or seen.dialect
+    findings = [
+        *of_files(looked_at.unreadable, looked_at.left_out),
+        *lint(looked_at.manifests, seen.world, dialect),
+    ]
+    _print(findings, shape)
+    worst = 1 if any(f.severity is Severity.ERROR for f in findings) else 0
+    if covered:
+        _print_coverage(stories, dialect)
+    if mutated:
+        reader = worlds.spoken(engine) or CALICO
+        survived = print_lab_mutation(stories, most) if lab else _print_mutation(stories, reader)
+        return max(worst, survived)
+    return worst
+
+
+def _story_files(paths: Sequence[str]) -> Iterator[str]:
+    for path in map(Path, paths):
+        if path.is_dir():
+            yield from sorted(str(p) for p in path.rglob("*.npol.y*ml"))
+        elif path.name.endswith((".npol.yaml", ".npol.yml")):
+            yield str(path)
+
+
+def _looked_at(paths: Sequence[str], stories: Sequence[Story], root: str | None) -> Survey:
+    """What the stories give and apply, and all manifests that are named beside them."""
+    found: dict[str, Manifest] = {}
+    for story in stories:
+        for manifest in (*story.given, *story.applied):
+            found.setdefault(str(manifest.at), manifest)
+    others = [p for p in paths if not any(_story_files([p]))]
+    beside = worlds.surveyed(others, root) if others else Survey(manifests=())
+    for manifest in beside.manifests:
+        found.setdefault(str(manifest.at), manifest)
+    return replace(beside, manifests=tuple(found.values()))
+
+
+def _print(findings: Sequence[Finding], shape: Format) -> None:
+    if shape is Format.SARIF:
+        typer.echo(json.dumps(sarif(findings, version=__version__), indent=2))
+        return
+    lines = github_annotations(findings) if shape is Format.GITHUB else map(str, findings)
+    for line in lines:
+        typer.echo(safe(line))
+    if shape is Format.TEXT:
+        typer.echo(f"{len(findings)} finding(s)")
+
+
+def _print_coverage(stories: Sequence[Story], dialect: Dialect) -> None:
+    found = coverage((scene for story in stories for scene in scenes(story)), dialect)
+    for item in found.uncovered:
+        typer.echo(safe(f"{item.origin}: no flow exercises this {item.kind}: {item.what}"))
+    total = len(found.items)
+    typer.echo(f"coverage: {total - len(found.uncovered)} of {total} items, {found.share:.0%}")
+
+
+def _print_mutation(stories: Sequence[Story], dialect: Dialect) -> int:
+    survivors = 0
+    for story in stories:
+        found = mutate(story, dialect)
+        survivors += len(found.survivors)
+        for result in found.results:
+            for line in _told(result):
+                typer.echo(safe(line))
+        typer.echo(
+            f"mutation of {story.name}: {len(found.noticed)} of {len(found.results)} noticed, "
+            f"{len(found.survivors)} survived, {len(found.unproven)} not provable, "
+            f"{len(found.equivalent)} make no difference"
+        )
+    return 1 if survivors else 0
+
+
+def _told(result: Result) -> Iterator[str]:
+    if result.add:
+        yield f"survived: {result.mutant}"
+        yield f"  add to step {result.add.step!r}: - {_flow_style(result.add.flow)}"
+        if result.add.open_in:
+            first = {**result.add.flow, "expect": "refused"}
+            yield f"  and to step {result.add.open_in!r}: - {_flow_style(first)}"
+        for name, entry in result.add.peers.items():
+            yield f"  with the peer {name}: {_flow_style(entry)}"
+    elif result.unproven:
+        yield f"not provable: {result.mutant}: {result.unproven}"
+    elif result.equivalent:
+        yield f"no difference: {result.mutant}: every flow between what is here stays as it was"
+
+
+def _flow_style(value: Any) -> str:
+    """As people write it on one line of YAML."""
+    if isinstance(value, Mapping):
+        return "{" + ", ".join(f"{k}: {_flow_style(v)}" for k, v in value.items()) + "}"
+    text = str(value)
+    return text if _PLAIN.fullmatch(text) or isinstance(value, int) else json.dumps(text)

@@ -1,0 +1,111 @@
+"""`npol check --mutate --lab`: changed policies tried by packets."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Sequence
+
+import typer
+
+from npol import where
+from npol.errors import ExitCode, InputError, UnknownVerdict
+from npol.model.story import Story
+from npol.plan import expand
+from npol.policy.dialects import dialect_of
+from npol.policy.mutate import Result, mutate
+from npol.policy.mutated import mutated_story, packets_only
+from npol.policy.scenes import scenes
+from npol.report.escape import safe
+from npol.run.mutation import Tried, try_story
+from npol.run.options import Options
+
+LAB = dialect_of("npol-lab")
+WITHIN = 8.0
+"""Seconds until a wrong answer is final: the lab enforces within a tenth of one."""
+
+
+def print_lab_mutation(stories: Sequence[Story], most: int) -> int:
+    """
+    Try the mutants of each story in one lab, and say which were noticed.
+
+    Raises:
+        InputError: there is no story to try them in.
+        Refused: no lab can be started here.
+        UnknownVerdict: a story fails as it is, so its failures would say nothing of mutants.
+    """
+    if not stories:
+        raise InputError("packets need a story to be sent in", hint="name a *.npol.yaml")
+    with where.cluster(None, None) as chosen:
+        options = Options(
+            kubeconfig=chosen.kubeconfig, context=chosen.context, create=True, disposable=True
+        )
+        return max((_print_story(story, most, options) for story in stories), default=0)
+
+
+def _print_story(story: Story, most: int, options: Options) -> int:
+    told = packets_only(expand(story), WITHIN)
+    seen = scenes(told)
+    results = sorted(mutate(told, LAB).results, key=lambda r: not (r.noticed_by or r.survived))
+    tried, left_out = results[:most], results[most:]
+    typer.echo(safe(f"{story.name}: {len(tried)} of {len(results)} mutants, in the lab"))
+    _require_that_it_holds(told, options)
+    found: list[Tried] = []
+    for number, result in enumerate(tried, start=1):
+        mutated = mutated_story(told, result.mutant, seen)
+        found.append(try_story(mutated, options))
+        _print_one(f"{number}/{len(tried)}", result, found[-1])
+    for result in left_out:
+        typer.echo(safe(f"left out (--most {most}): {result.mutant}"))
+    return _print_sum(story, tried, found)
+
+
+def _require_that_it_holds(told: Story, options: Options) -> None:
+    as_it_is = try_story(told, options)
+    if not as_it_is.held:
+        raise UnknownVerdict(
+            f"{told.name} fails in the lab as it is: {as_it_is.failed or as_it_is.unknown}",
+            hint=f"npol run {told.path}",
+        )
+
+
+def _print_one(number: str, result: Result, tried: Tried) -> None:
+    differs = "" if _as_predicted(result, tried) else f"; predicted: {_predicted(result)}"
+    typer.echo(safe(f"{number} {_word(tried)}: {result.mutant}{differs}"))
+    if tried.failed:
+        typer.echo(safe(f"  by {tried.failed}"))
+    elif tried.unknown:
+        typer.echo(safe(f"  {tried.unknown}"))
+
+
+def _word(tried: Tried) -> str:
+    return "noticed" if tried.failed else "not known" if tried.unknown else "survived"
+
+
+def _predicted(result: Result) -> str:
+    if result.noticed_by:
+        return f"noticed by {result.noticed_in}: {result.noticed_by}"
+    return "survives" if result.survived else result.unproven or "makes no difference"
+
+
+def _as_predicted(result: Result, tried: Tried) -> bool:
+    return not tried.unknown and bool(result.noticed_by) == bool(tried.failed)
+
+
+def _print_sum(story: Story, results: Sequence[Result], found: Sequence[Tried]) -> int:
+    pairs = list(zip(results, found, strict=True))
+    words = Counter(_word(t) for _, t in pairs)
+    idle = sum(t.held and not r.survived and not r.noticed_by for r, t in pairs)
+    survived = words["survived"] - idle
+    other = sum(not _as_predicted(r, t) for r, t in pairs)
+    if survived:
+        typer.echo(safe(f"flows to add: npol check --mutate {story.path}"))
+    typer.echo(
+        safe(
+            f"mutation of {story.name} in the lab: {words['noticed']} of {len(pairs)} noticed, "
+            f"{survived} survived, {idle} cannot be noticed, "
+            f"{words['not known']} not known; {other} otherwise than predicted"
+        )
+    )
+    if survived:
+        return int(ExitCode.DIFFERS)
+    return int(ExitCode.UNKNOWN if words["not known"] else ExitCode.AS_EXPECTED)

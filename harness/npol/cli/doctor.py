@@ -1,0 +1,184 @@
+"""`npol doctor`: can this cluster be trusted, with which rights, and what is going on?"""
+
+from __future__ import annotations
+
+import secrets
+from collections.abc import Iterator, Sequence
+from typing import Annotated
+
+import typer
+
+from npol import where
+from npol.canary import prove_enforcement
+from npol.cli.collecting import Said, collect_into
+from npol.cli.options import Context, Kubeconfig
+from npol.cli.report import read_report
+from npol.cluster.api_errors import Forbidden
+from npol.cluster.collect import check_new
+from npol.cluster.connection import Connection, Mode, connect
+from npol.cluster.custody.recovery import open_runs
+from npol.cluster.engine import detect, gather
+from npol.cluster.engines import Enforces, Engine
+from npol.cluster.foreign import foreign_policies
+from npol.cluster.preflight import missing_rights
+from npol.cluster.rbac import Extras, manifests
+from npol.cluster.signals import Stop
+from npol.documents import dump
+from npol.errors import PRECEDENCE, ExitCode, NpolError, UnknownVerdict
+from npol.model.story import PodSettings, Story
+from npol.report.json import to_json
+from npol.run.scope import extras_of, named_namespaces
+from npol.run.triage import Finding, State, examine
+from npol.run.triage.reader import examined
+from npol.story import load_story
+
+
+def doctor(
+    context: Context = None,
+    kubeconfig: Kubeconfig = None,
+    namespaces: Annotated[
+        list[str] | None, typer.Option("--namespaces", "-n", help="Those that stories name.")
+    ] = None,
+    stories: Annotated[
+        list[str] | None,
+        typer.Option("--story", metavar="STORY", help="For what this story names and does."),
+    ] = None,
+    rbac: Annotated[
+        Mode | None, typer.Option("--rbac", help="Print the rights that this mode needs.")
+    ] = None,
+    mode: Annotated[Mode, typer.Option("--mode", help="Check the rights of this mode.")] = (
+        Mode.APPLY
+    ),
+    canary: Annotated[
+        bool, typer.Option(help="Prove enforcement with two pods in npol-system.")
+    ] = True,
+    collect: Annotated[
+        str | None,
+        typer.Option("--collect", metavar="FILE", help="Gather all that helps in a .tar.gz."),
+    ] = None,
+    report: Annotated[
+        str | None,
+        typer.Option("--report", metavar="FILE", help="Put this run's JSON into the archive, too."),
+    ] = None,
+) -> int:
+    told_of = [load_story(path) for path in stories or ()]
+    wanted = _wanted(namespaces or (), told_of)
+    extras = {extra for story in told_of for extra in extras_of(story)}
+    if rbac:
+        made = manifests(rbac, wanted, extras=extras)
+        typer.echo("---\n".join(dump(m) for m in made), nl=False)
+        return 0
+    told = to_json(read_report(report)) if report else ""
+    if collect:
+        check_new(collect)
+    with where.cluster(kubeconfig, context) as chosen:
+        connection = connect(kubeconfig=chosen.kubeconfig, context=chosen.context, mode=mode)
+        said = Said()
+        code = _examine(connection, wanted, extras, said, canary=canary and mode is Mode.APPLY)
+        if collect:
+            collect_into(collect, connection, wanted, said, told)
+        return code
+
+
+def _wanted(namespaces: Sequence[str], stories: Sequence[Story]) -> list[str]:
+    """The namespaces that were named, with or without commas, and those of the stories."""
+    typed = {n for item in namespaces for n in item.split(",") if n}
+    return sorted(typed.union(*map(named_namespaces, stories)))
+
+
+def _examine(
+    connection: Connection,
+    namespaces: Sequence[str],
+    extras: Extras,
+    said: Said,
+    *,
+    canary: bool,
+) -> int:
+    version = connection.raw("GET", "/version").get("gitVersion", "")
+    said.line(f"{connection.context} ({connection.server}), Kubernetes {version}")
+    engine = detect(gather(connection))
+    codes = {
+        said.finding(finding)
+        for finding in (
+            *_engine(engine),
+            *_rights(connection, namespaces, extras),
+            *examine(connection, engine, namespaces),
+            *_others(connection, namespaces or examined(connection)),
+        )
+    }
+    if canary:
+        code, proof = _proof(connection, engine)
+        codes |= {code, said.finding(proof)}
+    return int(next(code for code in PRECEDENCE if code in codes))
+
+
+_ENFORCES = {
+    Enforces.YES: State.OK,
+    Enforces.NO: State.PROBLEM,
+    Enforces.MAYBE: State.UNVERIFIED,
+}
+
+_REMEDIES = {
+    Enforces.YES: "",
+    Enforces.NO: "install an engine that enforces, such as Calico or Cilium, or switch this one on",
+    Enforces.MAYBE: "the canary proves it: see below, `enforcement`",
+}
+
+
+def _engine(engine: Engine) -> Iterator[Finding]:
+    flavour = f", {engine.flavour}" if engine.flavour else ""
+    seen = "; ".join((*engine.evidence, *([engine.off] if engine.off else [])))
+    text = f"{engine.title}, version {engine.version}{flavour}" + (f" ({seen})" if seen else "")
+    yield Finding("engine", _ENFORCES[engine.enforces], text, _REMEDIES[engine.enforces])
+    if engine.conflict:
+        yield Finding("engine", State.PROBLEM, engine.conflict)
+
+
+def _rights(connection: Connection, namespaces: Sequence[str], extras: Extras) -> Iterator[Finding]:
+    missing = missing_rights(connection, namespaces, extras=extras)
+    if not missing:
+        yield Finding("rights", State.OK, f"all that mode {connection.mode.value} needs")
+    for finding in missing:
+        yield Finding("rights", State.PROBLEM, finding.what, finding.hint)
+
+
+def _others(connection: Connection, namespaces: Sequence[str]) -> Iterator[Finding]:
+    others = foreign_policies(connection, namespaces)
+    if others.found:
+        text = f"verdicts may be theirs: {', '.join(others.found)}"
+        yield Finding("other kinds", State.UNVERIFIED, text, "npol evaluates NetworkPolicies only")
+    elif not others.unread:
+        yield Finding("other kinds", State.OK, "no policies of other kinds")
+    if others.unread:
+        yield Finding("other kinds", State.UNVERIFIED, f"may not read {', '.join(others.unread)}")
+    yield from _open_runs(connection)
+
+
+def _open_runs(connection: Connection) -> Iterator[Finding]:
+    try:
+        runs = open_runs(connection)
+    except Forbidden as error:  # mode read-only has no right to the journals
+        yield Finding("open run", State.UNVERIFIED, error.message)
+        return
+    for run in runs:
+        if run.left:
+            yield Finding("open run", State.OK, f"left on purpose: {run}")
+        else:
+            hint = f"if it is dead: npol recover {run.run_id} {connection.options}"
+            yield Finding("open run", State.PROBLEM, str(run), hint)
+
+
+def _proof(connection: Connection, engine: Engine) -> tuple[ExitCode, Finding]:
+    """Whether policies bite, by packets."""
+    topic = "enforcement"
+    if engine.enforces is Enforces.NO:
+        text = f"NetworkPolicies are NOT enforced here: {engine.off}"
+        return ExitCode.REFUSED, Finding(topic, State.PROBLEM, text)
+    run_id = f"doctor-{secrets.token_hex(4)}"
+    with Stop() as stop:
+        try:
+            proof = prove_enforcement(connection, run_id=run_id, settings=PodSettings(), stop=stop)
+        except NpolError as error:
+            state = State.UNVERIFIED if isinstance(error, UnknownVerdict) else State.PROBLEM
+            return error.exit_code, Finding(topic, state, error.message, error.hint)
+    return ExitCode.AS_EXPECTED, Finding(topic, State.OK, str(proof))

@@ -1,0 +1,143 @@
+"""`npol document`: write it down."""
+
+from __future__ import annotations
+
+import contextlib
+import difflib
+import os
+import shlex
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from npol.cli import worlds
+from npol.cli.options import Context, Kubeconfig, Peers, Root
+from npol.errors import ExitCode, InputError, Position
+from npol.model.story import Apply, Step, Story
+from npol.report.escape import safe
+from npol.report.page import BEGIN, END, page_markdown
+from npol.run.page import Meant, meant, story_page
+from npol.run.standing import as_applied
+from npol.story import load_manifests, load_story
+
+
+def document(
+    what: Annotated[str, typer.Argument(metavar="STORY|DIR", help="A story file, or manifests.")],
+    output: Annotated[
+        str | None, typer.Option("--output", "-o", metavar="FILE", help="Write or update the page.")
+    ] = None,
+    check: Annotated[
+        str | None, typer.Option("--check", metavar="FILE", help="Fail when this page is stale.")
+    ] = None,
+    at: Annotated[
+        str | None,
+        typer.Option("--at", metavar="STEP", help="Default: the step with most policies."),
+    ] = None,
+    context: Context = None,
+    kubeconfig: Kubeconfig = None,
+    peers: Peers = None,
+    root: Root = None,
+) -> int:
+    if output and check:
+        raise InputError("--output writes a page and --check compares one", hint="one of them")
+    text = _page(what, at, context, kubeconfig, peers, root)
+    if check:
+        return _compare(check, text)
+    if output:
+        _write(output, text)
+    else:
+        typer.echo(text, nl=False)
+    return int(ExitCode.AS_EXPECTED)
+
+
+def _page(
+    what: str,
+    at: str | None,
+    context: str | None,
+    kubeconfig: str | None,
+    peers: str | None,
+    root: str | None,
+) -> str:
+    """The same text wherever it is written from: all of it is told from beside the file."""
+    told = os.path.basename(os.path.abspath(what))
+    options = (("--at", at), ("--context", context), ("--peers", peers))
+    given = [word for name, value in options if value for word in (name, value)]
+    is_dir = os.path.isdir(what)
+    command = shlex.join(["npol", "document", "." if is_dir else told, *given])
+    if not is_dir:
+        load_story(what, root=root, overlay=peers)  # mistakes are told by their paths from here
+    files = {"overlay": _absolute(peers), "root": _absolute(root)}
+    kubeconfig = _absolute(kubeconfig)
+    with contextlib.chdir(what if is_dir else os.path.dirname(os.path.abspath(what))):
+        story = _of_manifests(told) if is_dir else load_story(told, **files)
+        found = _meant(story, at or "")
+        if context or kubeconfig:
+            found = as_applied(found, worlds.connected(kubeconfig, context))
+        return page_markdown(story_page(found, command=command, from_file=not is_dir))
+
+
+def _absolute(path: str | None) -> str | None:
+    return os.path.abspath(path) if path else None
+
+
+def _meant(story: Story, step: str) -> Meant:
+    names = [s.name for s in story.steps]
+    if step and step not in names:
+        raise InputError(f"story {story.name!r} has no step {step!r}", hint=f"one of: {names}")
+    return meant(story, step)
+
+
+def _of_manifests(name: str) -> Story:
+    """All manifests of the working directory, as a story of one step."""
+    if stories := sorted(map(str, Path().rglob("*.npol.y*ml"))):
+        raise InputError(f"{name} holds stories", hint=f"name one of them: {', '.join(stories)}")
+    found = load_manifests(".", ".", namespace="default")
+    policies = tuple(m for m in found if m.kind == "NetworkPolicy")
+    given = tuple(m for m in found if m.kind != "NetworkPolicy")
+    place = Position(name)
+    step = Step(name="applied", at=place, changes=(Apply(at=place, manifests=policies),))
+    return Story(name=name, path="manifests", root=".", given=given, steps=(step,))
+
+
+def _compare(file: str, text: str) -> int:
+    """Only what stands between the marks is compared."""
+    old = _between(_read(file), file)
+    if old == text:
+        return int(ExitCode.AS_EXPECTED)
+    names = (f"{file} as it is", f"{file} as it would be written")
+    found = difflib.unified_diff(old.splitlines(), text.splitlines(), *names, lineterm="")
+    for line in found:
+        typer.echo(safe(line))
+    return int(ExitCode.DIFFERS)
+
+
+def _write(file: str, text: str) -> None:
+    """A new file; of one that is there, only what stands between the marks."""
+    if os.path.exists(file):
+        old = _read(file)
+        text = old.replace(_between(old, file), text, 1)
+    try:
+        Path(file).write_text(text, encoding="utf-8")
+    except OSError as error:
+        raise InputError(f"{file}: {error.strerror}") from error
+
+
+def _read(file: str) -> str:
+    try:
+        return Path(file).read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError) as error:
+        reason = error.strerror if isinstance(error, OSError) else "it is no text"
+        raise InputError(f"{file}: {reason}", hint="--output FILE writes a new page") from error
+
+
+def _between(text: str, file: str) -> str:
+    """From mark to mark, both included."""
+    _, begin, rest = text.partition(BEGIN)
+    inside, end, _ = rest.partition(f"{END}\n")
+    if not begin or not end:
+        raise InputError(
+            f"{file} does not hold the marks of a page that npol wrote",
+            hint=f"put the lines {BEGIN} and {END} where it is to stand",
+        )
+    return begin + inside + end

@@ -1,0 +1,69 @@
+"""Output whose reader may go away: `npol run STORY | head -1`."""
+
+from __future__ import annotations
+
+import io
+import os
+import signal
+import sys
+from collections.abc import Callable
+from typing import TYPE_CHECKING, TextIO
+
+from npol.cluster.signals import pull
+
+if TYPE_CHECKING:
+    from _typeshed import ReadableBuffer
+
+UNREAD = 128 + signal.SIGPIPE
+"""How a command ends whose output nobody read to its end."""
+
+
+class Output(io.FileIO):
+    """
+    A stream of this process that takes everything, also when nobody reads it any more.
+
+    `then` is called once, when the reader is found gone; what it raises goes to the writer.
+    """
+
+    def __init__(self, descriptor: int, then: Callable[[], None]) -> None:
+        super().__init__(descriptor, "w", closefd=False)
+        self.gone = False
+        self._then = then
+
+    def write(self, data: ReadableBuffer, /) -> int:
+        if not self.gone:
+            try:
+                return super().write(data)
+            except BrokenPipeError:
+                self.gone = True
+                self._then()
+        return memoryview(data).nbytes
+
+
+def install() -> Callable[[], bool]:
+    """
+    Make standard output and standard error such streams, where they are the process's own.
+
+    Who reads the output and goes stops the command; call the result to know whether it did.
+    """
+    _replace("stderr", lambda: None)
+    output = _replace("stdout", lambda: pull(signal.SIGPIPE))
+    return lambda: output is not None and output.gone
+
+
+def _replace(name: str, then: Callable[[], None]) -> Output | None:
+    stream: TextIO | None = getattr(sys, name)
+    if stream is None:  # `>&-`: else the next file that is opened would be written to
+        setattr(sys, name, open(os.devnull, "w"))  # noqa: SIM115  it stays open to the end
+        return None
+    if stream is not getattr(sys, f"__{name}__"):
+        return None
+    output = Output(stream.fileno(), then)
+    text = io.TextIOWrapper(
+        io.BufferedWriter(output),
+        encoding=stream.encoding,
+        errors=stream.errors,
+        line_buffering=stream.line_buffering,
+    )
+    setattr(sys, name, text)
+    return output

@@ -1,0 +1,69 @@
+"""`npol plan`: what would change?"""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+from npol.cli import worlds
+from npol.cli.options import Peers, Root
+from npol.errors import InputError
+from npol.policy.dialects import SPEC, Dialect
+from npol.policy.diff import difference
+from npol.policy.forecast import StepForecast, forecast
+from npol.policy.scenes import scenes
+from npol.policy.world import World
+from npol.report.escape import safe
+from npol.story import load_story
+
+
+def plan(
+    what: Annotated[
+        str, typer.Argument(metavar="STORY|DIR", help="A story file, or manifests with --against.")
+    ],
+    against: Annotated[
+        str | None,
+        typer.Option("--against", metavar="DIR", help="Compare with these manifests (the older)."),
+    ] = None,
+    engine: Annotated[
+        str, typer.Option("--engine", help="Whose reading, where engines differ by design.")
+    ] = "calico",
+    peers: Peers = None,
+    root: Root = None,
+) -> int:
+    dialect = worlds.spoken(engine) or SPEC
+    if against:
+        old, new = worlds.of_paths([against], root).world, worlds.of_paths([what], root).world
+        return _print_difference(old, new, dialect)
+    if not what.endswith((".yaml", ".yml")):
+        raise InputError(f"{what} is no story file", hint="a *.npol.yaml, or --against DIR")
+    steps = forecast(scenes(load_story(what, root=root, overlay=peers)), engine)
+    for step in steps:
+        _print_step(step)
+    failing = [f for step in steps for f in step.failing]
+    typer.echo(f"{len(failing)} flow(s) will fail, by prediction for {engine}")
+    return 1 if failing else 0
+
+
+def _print_difference(old: World, new: World, dialect: Dialect) -> int:
+    found = difference(old, new, dialect)
+    for one in found:
+        typer.echo(safe(str(one)))
+    typer.echo(f"{len(found)} difference(s)" if found else "no flow opens or closes")
+    return 0
+
+
+def _print_step(step: StepForecast) -> None:
+    typer.echo(safe(f"step {step.step!r}: {len(step.flows)} flow(s)"))
+    for flow in step.failing:
+        place, name = flow.flow.at, flow.flow.name
+        typer.echo(
+            safe(
+                f"  FAILS {place}: {name}: expected {flow.flow.expect}, predicted {flow.prediction}"
+            )
+        )
+        for cause in flow.causes:
+            typer.echo(safe(f"        {cause.text}"))
+    for one in step.unasked:
+        typer.echo(safe(f"  unasked, {one}"))

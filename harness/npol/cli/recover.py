@@ -1,0 +1,59 @@
+"""`npol recover`: as before, please."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+from npol import where
+from npol.cli.options import Context, Kubeconfig
+from npol.cluster.connection import Mode, connect
+from npol.cluster.custody.recovery import Recovery, exit_code, open_runs
+from npol.cluster.custody.recovery import recover as recover_runs
+from npol.cluster.signals import Stop
+from npol.errors import InputError
+from npol.report.escape import safe
+from npol.report.summary import restore_line
+
+
+def recover(
+    run: Annotated[
+        str | None, typer.Argument(metavar="[RUN]", help="This run only; without one: all.")
+    ] = None,
+    context: Context = None,
+    kubeconfig: Kubeconfig = None,
+    show: Annotated[
+        bool, typer.Option("--list", help="Show the open runs, and do nothing.")
+    ] = False,
+    accept_foreign: Annotated[
+        bool, typer.Option("--accept-foreign", help="What others have changed may stay theirs.")
+    ] = False,
+) -> int:
+    chosen = where.named(kubeconfig, context)
+    if chosen is None:
+        raise InputError("recover needs a cluster", hint="--context NAME")
+    mode = Mode.READ_ONLY if show else Mode.APPLY
+    connection = connect(kubeconfig=chosen.kubeconfig, context=chosen.context, mode=mode)
+    if show:
+        for one in open_runs(connection):
+            typer.echo(safe(str(one)) + ("   (left on purpose)" if one.left else ""))
+        return 0
+    with Stop() as stop:
+        done = recover_runs(connection, run_id=run, accept_foreign=accept_foreign, stop=stop)
+    for recovery in done:
+        _print(recovery)
+    typer.echo(f"{len(done)} open run(s) in context {chosen.context} ({connection.server})")
+    return int(exit_code(done))
+
+
+def _print(recovery: Recovery) -> None:
+    typer.echo(safe(str(recovery.run)))
+    if recovery.result is None:
+        typer.echo(f"  skipped: {safe(recovery.skipped)}")
+        return
+    for action in (*recovery.result.actions, *recovery.result.notes):
+        typer.echo(f"  {safe(action)}")
+    typer.echo(f"  {restore_line(recovery.result)}")
+    for problem in recovery.result.problems:
+        typer.echo(f"  {safe(problem)}")

@@ -1,0 +1,94 @@
+"""`npol rollback`: take back what a story left applied, and prove it."""
+
+from __future__ import annotations
+
+import secrets
+from dataclasses import replace
+from typing import Annotated
+
+import typer
+
+from npol import where
+from npol.cli.options import Context, Kubeconfig, Peers, Root, StoryFile
+from npol.cli.run import tell
+from npol.cluster.connection import Connection, Mode, connect
+from npol.cluster.custody.rollback import plan_rollback
+from npol.cluster.custody.rollback import rollback as roll_back
+from npol.cluster.signals import Stop
+from npol.errors import ExitCode, InputError
+from npol.model.story import Story
+from npol.plan import expand
+from npol.report.escape import safe
+from npol.report.summary import restore_line
+from npol.report.terminal import Terminal
+from npol.run import Options, StoryRun
+from npol.story import load_story
+
+
+def rollback(
+    story: StoryFile,
+    context: Context = None,
+    kubeconfig: Kubeconfig = None,
+    peers: Peers = None,
+    root: Root = None,
+    dry_run: Annotated[
+        bool, typer.Option("--dry-run", help="Say what would happen, and change nothing.")
+    ] = False,
+    drifted: Annotated[
+        bool, typer.Option("--drifted", help="Also delete policies that differ from their files.")
+    ] = False,
+    allow_gitops: Annotated[
+        bool,
+        typer.Option("--allow-gitops", help="Also delete what Argo CD, Flux and the like own."),
+    ] = False,
+    verify: Annotated[
+        bool, typer.Option(help="Ask the flows of the step before all changes again.")
+    ] = True,
+) -> int:
+    told = expand(load_story(story, root=root, overlay=peers))
+    chosen = where.named(kubeconfig, context)
+    if chosen is None:
+        raise InputError("rollback needs a cluster", hint="--context NAME")
+    mode = Mode.READ_ONLY if dry_run else Mode.APPLY
+    connection = connect(kubeconfig=chosen.kubeconfig, context=chosen.context, mode=mode)
+    if dry_run:
+        plan = plan_rollback(connection, told, drifted=drifted)
+        for line in str(plan).splitlines():
+            typer.echo(safe(line))
+        typer.echo(safe(_foretold(told)))
+        return int(ExitCode.RESTORE_INCOMPLETE if plan.problems else ExitCode.AS_EXPECTED)
+    code = _undo(connection, told, drifted=drifted, gitops_ok=allow_gitops)
+    if code is not ExitCode.AS_EXPECTED or not verify:
+        return int(code)
+    return _verify(told, Options(kubeconfig=chosen.kubeconfig, context=chosen.context))
+
+
+def _undo(connection: Connection, story: Story, *, drifted: bool, gitops_ok: bool) -> ExitCode:
+    run_id = f"rollback-{secrets.token_hex(4)}"
+    with Stop() as stop:
+        done = roll_back(
+            connection, story, run_id=run_id, drifted=drifted, gitops_ok=gitops_ok, stop=stop
+        )
+    for action in done.actions:
+        typer.echo(f"  {safe(action)}")
+    typer.echo(restore_line(done))
+    return ExitCode.AS_EXPECTED if done.complete else ExitCode.RESTORE_INCOMPLETE
+
+
+def _foretold(story: Story) -> str:
+    baseline = story.baseline
+    if baseline is None:
+        return "no flow would be asked afterwards: the story has no step without changes"
+    flows = len(baseline.flows)
+    return f"the {flows} flow(s) of step {baseline.name!r} would be asked again"
+
+
+def _verify(story: Story, options: Options) -> int:
+    """The flows of the baseline, as they are now."""
+    baseline = story.baseline
+    if baseline is None:
+        typer.echo("no step without changes: no flow says what it was before")
+        return int(ExitCode.UNKNOWN)
+    terminal = Terminal()
+    asked = replace(story, steps=(baseline,))
+    return tell(StoryRun(asked, replace(options, say=terminal.progress)), terminal)

@@ -1,0 +1,141 @@
+"""What `plan`, `explain`, `check` and `init` look at: manifests, a story's step, or a cluster."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+
+import typer
+
+from npol import where
+from npol.cluster.api_errors import Forbidden
+from npol.cluster.connection import Connection, connect
+from npol.cluster.engine import detect, gather
+from npol.cluster.inventory import READERS, read
+from npol.cluster.objects import NAMESPACES, NETWORK_POLICIES
+from npol.errors import InputError, Mistakes, did_you_mean
+from npol.model.story import Manifest
+from npol.policy.changes import build
+from npol.policy.dialects import BY_ENGINE, SPEC, Dialect, dialect_of
+from npol.policy.dns import with_dns
+from npol.policy.world import World
+from npol.report.escape import safe
+from npol.story import Survey, find_root, load_manifests, survey
+from npol.story.entries.values import ENGINES
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Seen:
+    """A world, and the dialect that its engine reads it in."""
+
+    world: World
+    dialect: Dialect = SPEC
+
+
+def manifests(paths: Sequence[str], root: str | None = None) -> tuple[Manifest, ...]:
+    """
+    The objects of files and directories.
+
+    Raises:
+        Mistakes: everything that is wrong in them.
+    """
+    top, below = _below(paths, root)
+    return load_manifests(top, *below)
+
+
+def surveyed(paths: Sequence[str], root: str | None = None) -> Survey:
+    """
+    The same, only to be looked at: what is wrong in them is told beside them.
+
+    Raises:
+        Mistakes: a path that cannot be read, or holds no manifests at all.
+    """
+    top, below = _below(paths, root)
+    return survey(top, *below)
+
+
+def _below(paths: Sequence[str], root: str | None) -> tuple[str, list[str]]:
+    top = os.path.relpath(root or find_root(paths[0]))
+    return top, [os.path.relpath(path, top) for path in paths]
+
+
+def of_paths(paths: Sequence[str], root: str | None = None) -> Seen:
+    """
+    What files and directories describe; YAML that is no object is passed over.
+
+    Raises:
+        Mistakes: objects that cannot be read for sure.
+    """
+    found = surveyed(paths, root)
+    twice = (d for m in found.manifests for d in m.document.duplicates)
+    if wrong := list(dict.fromkeys((*found.unreadable, *twice))):
+        raise Mistakes(wrong)
+    return Seen(world=with_dns(build(found.manifests)))
+
+
+def spoken(engine: str | None) -> Dialect | None:
+    """
+    The dialect that `--engine` names, the specification's if it was never measured; None without.
+
+    Raises:
+        InputError: there is no such engine.
+    """
+    if engine is None:
+        return None
+    known = (*BY_ENGINE, *ENGINES)
+    if engine not in known:
+        rest = f"one of: {', '.join(sorted(set(known)))}"
+        raise InputError(f"no engine is called {engine!r}", hint=did_you_mean(engine, known, rest))
+    return dialect_of(engine)
+
+
+def of_cluster(kubeconfig: str | None, context: str | None, namespaces: Iterable[str] = ()) -> Seen:
+    """
+    A cluster as it is now; unless namespaces are named, all that may be read.
+
+    Raises:
+        InputError: no context was named.
+        Refused: it may not be read.
+    """
+    connection = connected(kubeconfig, context)
+    wanted = list(namespaces) or _readable(connection)
+    found = read(connection, wanted)
+    objects = [*found.namespaces, *found.nodes, *found.pods, *found.services, *found.slices]
+    engine = detect(gather(connection))
+    world = build([*objects, *found.policies])
+    return Seen(world=world, dialect=dialect_of(engine.name))
+
+
+def _readable(connection: Connection) -> list[str]:
+    """The namespaces whose policies may be read; what is left out is said."""
+    names = [n["metadata"]["name"] for n in connection.list(NAMESPACES)]
+    with ThreadPoolExecutor(max_workers=READERS) as pool:
+        may = list(pool.map(lambda name: _may_read(connection, name), names))
+    left_out = [name for name, yes in zip(names, may, strict=True) if not yes]
+    if left_out:
+        text = f"npol: left out, for they may not be read: namespaces {', '.join(left_out)}"
+        typer.echo(safe(text), err=True)
+    return [name for name in names if name not in left_out]
+
+
+def _may_read(connection: Connection, namespace: str) -> bool:
+    try:
+        connection.list(NETWORK_POLICIES, namespace)
+    except Forbidden:
+        return False
+    return True
+
+
+def connected(kubeconfig: str | None, context: str | None) -> Connection:
+    """
+    A connection that only reads.
+
+    Raises:
+        InputError: no context was named.
+    """
+    chosen = where.named(kubeconfig, context)
+    if chosen is None:
+        raise InputError("name a cluster or manifests", hint="--context NAME, or paths")
+    return connect(kubeconfig=chosen.kubeconfig, context=chosen.context)

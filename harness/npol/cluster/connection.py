@@ -1,0 +1,399 @@
+"""
+One connection to one cluster: the one door to the official client.
+
+The client's own machinery signs in and moves bytes; bodies are raw JSON both ways, because
+its models drop fields that they do not know. Every request is checked by the guard, counted,
+has a deadline, and is sent again where that is safe.
+"""
+
+from __future__ import annotations
+
+import ssl
+import threading
+import time
+from collections import Counter
+from collections.abc import Iterable, Mapping
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any
+from urllib.parse import urlencode
+
+from npol.cluster.answers import Reply, api_error, transient
+from npol.cluster.api_errors import ApiError, Forbidden, LostReply, Unreachable
+from npol.cluster.dial import Dial, tls_context
+from npol.cluster.guard import Guard, Mode, Request, request_of
+from npol.cluster.kubeconfig import Context, contexts, options_of, pick
+from npol.cluster.objects import Resource
+from npol.cluster.plugin import Credential, credential_of
+from npol.cluster.retry import Clock, Patience, Transient, persist
+from npol.cluster.verbs import Verbs
+from npol.cluster.wording import cause_of, plain
+from npol.errors import Refused
+
+if TYPE_CHECKING:
+    from kubernetes.client import Configuration
+
+__all__ = [
+    "ApiError",
+    "Connection",
+    "Forbidden",
+    "LostReply",
+    "Mode",
+    "Unreachable",
+    "connect",
+    "contexts",
+]
+
+CONNECT_TIMEOUT = 5.0
+READ_TIMEOUT = 30.0
+RENEW_BEFORE = 60.0
+"""Seconds before its expiry at which a credential is renewed."""
+
+PATCHES = {
+    "apply": "application/apply-patch+yaml",
+    "merge": "application/merge-patch+json",
+    "strategic": "application/strategic-merge-patch+json",
+    "json": "application/json-patch+json",
+}
+
+
+def connect(
+    *,
+    kubeconfig: str | None,
+    context: str,
+    mode: Mode = Mode.READ_ONLY,
+    patience: Patience | None = None,
+    clock: Clock | None = None,
+) -> Connection:
+    """
+    Sign in to the cluster of a context; nothing is sent yet.
+
+    Args:
+        kubeconfig: a path; None: $KUBECONFIG, else ~/.kube/config.
+        context: must be named; the current context is never used silently.
+
+    Raises:
+        InputError: no such file or context, or it is broken; lists the contexts.
+        Refused: a credential plugin failed, or the mode writes without verifying the server.
+    """
+    chosen = pick(kubeconfig, context)
+    if chosen.insecure and mode is not Mode.READ_ONLY:
+        raise Refused(
+            f"context {context} does not verify the server's certificate; "
+            f"mode {mode.value} writes only to a cluster that it can recognise",
+            hint="put certificate-authority-data in place of insecure-skip-tls-verify",
+        )
+    return Connection(
+        _Login(chosen),
+        kubeconfig,
+        Guard(mode=mode),
+        patience=patience or Patience(),
+        clock=clock or Clock(),
+    )
+
+
+class _Login:
+    """The official client, signed in once; thread-safe."""
+
+    def __init__(self, context: Context) -> None:
+        from kubernetes.client import ApiClient
+
+        self.context = context
+        self.credential = credential_of(context)
+        self.configuration = _configuration(context, self.credential)
+        self.client = ApiClient(self.configuration)
+        self.client.user_agent = "npol"
+        self._tls: ssl.SSLContext | None = None
+
+    def headers(self) -> dict[str, str]:
+        """Authorization and impersonation, as the kubeconfig's user asks for them."""
+        found = self.context.impersonation()
+        bearer = self.configuration.auth_settings().get("BearerToken")
+        if bearer:
+            found[bearer["key"]] = str(bearer["value"])
+        return found
+
+    def secrets(self) -> list[str]:
+        """Values that no message may hold."""
+        return [word for value in self.headers().values() for word in value.split()[1:]]
+
+    def stale(self) -> bool:
+        """Whether the plugin's credential is about to expire."""
+        expires = self.credential.expires
+        return expires is not None and expires - time.time() < RENEW_BEFORE
+
+    def send(
+        self, method: str, target: str, body: Any, content_type: str, timeout: tuple[float, float]
+    ) -> Reply:
+        """
+        One attempt.
+
+        Raises:
+            Transient: no reply, for a reason that may pass.
+            Unreachable: no reply, for a reason that will not.
+        """
+        import urllib3
+        from kubernetes.client.exceptions import ApiException
+
+        if self.context.insecure:  # npol says so itself, once, instead of at each request
+            urllib3.disable_warnings(urllib3.exceptions.InsecureRequestWarning)
+        headers = {**self.client.default_headers, **self.headers(), "Accept": "application/json"}
+        if body is not None:
+            headers["Content-Type"] = content_type  # by this the client makes JSON of the body
+        try:
+            response = self.client.call_api(
+                method, self.context.server + target, headers, body, _request_timeout=timeout
+            )
+            content = response.read()  # type: ignore[no-untyped-call]
+        except ApiException as error:
+            raise self._broken_tls(str(error.reason)) from None
+        except (
+            urllib3.exceptions.NewConnectionError,
+            urllib3.exceptions.ConnectTimeoutError,
+            urllib3.exceptions.ProxyError,
+        ) as error:
+            raise Transient(cause_of(error), sent=False) from None
+        except (urllib3.exceptions.HTTPError, OSError) as error:
+            raise Transient(cause_of(error), sent=True) from None
+        return Reply(status=response.status, body=content, headers=dict(response.headers))
+
+    def _broken_tls(self, reason: str) -> Exception:
+        cause = plain(reason.replace("SSLError", ""), limit=200)
+        if "EOF" in reason:
+            return Transient(f"the TLS connection was cut: {cause}", sent=True)
+        return Unreachable(
+            f"no TLS connection with {self.context.server}: {cause}",
+            hint=f"look at certificate-authority and the user's certificate, "
+            f"context {self.context.name} in {self.context.file}",
+        )
+
+    def dial(self, target: str) -> Dial:
+        """How to open a WebSocket at `target` (path and query)."""
+        if self._tls is None and self.context.server.startswith("https"):
+            self._tls = tls_context(self.configuration)
+        url = self.context.server.replace("http", "ws", 1) + target
+        return Dial(
+            url=url,
+            headers=self.headers(),
+            tls=self._tls,
+            tls_name=self.configuration.tls_server_name or "",
+            proxy=self.configuration.proxy or "",
+            no_proxy=self.configuration.no_proxy or "",
+        )
+
+
+class Connection(Verbs):
+    """
+    The API server, by verbs. Objects are raw JSON dicts; methods are thread-safe.
+
+    All methods raise: Refused (the guard, before anything is sent), Unreachable, Forbidden
+    (403 and 401), ApiError (what else the server refuses); writes that are not safe to repeat
+    raise LostReply where their reply was lost.
+    """
+
+    def __init__(
+        self,
+        login: _Login,
+        kubeconfig: str | None,
+        guard: Guard,
+        *,
+        patience: Patience,
+        clock: Clock,
+    ) -> None:
+        super().__init__()
+        self._login = login
+        self._kubeconfig = kubeconfig
+        self._lock = threading.Lock()
+        self._answered = False
+        self.guard = guard
+        self.patience = patience
+        self.clock = clock
+        self.requests: Counter[str] = Counter()
+        """`verb resource` -> how many were sent, repeated ones and execs included."""
+
+    @property
+    def context(self) -> str:
+        return self._login.context.name
+
+    @property
+    def server(self) -> str:
+        return self._login.context.server
+
+    @property
+    def kubeconfig(self) -> str | None:
+        """The path that was given; None: $KUBECONFIG, else ~/.kube/config."""
+        return self._kubeconfig
+
+    @property
+    def options(self) -> str:
+        """What names this cluster on the command line."""
+        return options_of(self._kubeconfig, self.context)
+
+    @property
+    def settings(self) -> Context:
+        """The kubeconfig's entry that this connection was made from."""
+        return self._login.context
+
+    @property
+    def mode(self) -> Mode:
+        return self.guard.mode
+
+    def permit(self, *, namespaces: Iterable[str], kinds: Iterable[Resource] = ()) -> None:
+        """From now on writes go to these namespaces only, and to these kinds as well."""
+        self.guard = self.guard.permit(
+            namespaces=namespaces, kinds=[kind.qualified for kind in kinds]
+        )
+
+    def fresh(self) -> Connection:
+        """A new client of the same cluster, from the kubeconfig as it is now."""
+        login = _Login(pick(self._kubeconfig, self.context))
+        return Connection(
+            login, self._kubeconfig, self.guard, patience=self.patience, clock=self.clock
+        )
+
+    def raw(
+        self,
+        method: str,
+        path: str,
+        *,
+        query: Mapping[str, str] | None = None,
+        body: Any = None,
+        patch: str = "",
+        name: str = "",
+        repeatable: bool | None = None,
+        as_text: bool = False,
+    ) -> Any:
+        """See `Verbs.raw`; `as_text`: the answer is no JSON, such as a log."""
+        request = request_of(method, path)
+        if name and not request.name:
+            request = replace(request, name=name)
+        self.guard.check(request)
+        if repeatable is None:
+            repeatable = method in ("GET", "HEAD") or "reviews." in request.resource
+        wanted = {k: v for k, v in (query or {}).items() if v}
+        target = path + (f"?{urlencode(wanted)}" if wanted else "")
+        reply = self._persist(request, method, target, body, PATCHES.get(patch), repeatable)
+        if not 200 <= reply.status < 300:
+            login = self._login
+            user, secrets = login.context.who, login.secrets()
+            raise api_error(reply, request, user=user, secrets=secrets)
+        if as_text:
+            return reply.body.decode("utf-8", "replace")
+        try:
+            return reply.json()
+        except ValueError:
+            raise ApiError(
+                f"{request}: the answer is not JSON", status=reply.status, reason="NotJson"
+            ) from None
+
+    def dial(self, path: str, query: str, namespace: str, name: str) -> Dial:
+        """How to open an exec's WebSocket; counted as one. Raises Refused by the guard."""
+        self.guard.check_exec(namespace, name)
+        self._count("exec pods")
+        return self._current().dial(f"{path}?{query}")
+
+    def renew(self) -> None:
+        """Sign in again from the kubeconfig as it is now, as after a 401."""
+        self._renew(self._login)
+
+    def _persist(
+        self,
+        request: Request,
+        method: str,
+        target: str,
+        body: Any,
+        content_type: str | None,
+        repeatable: bool,
+    ) -> Reply:
+        limit = self.patience.lost if self._answered else self.patience.first
+        deadline = self.clock.now() + limit
+
+        def attempt() -> Reply:
+            left = max(0.2, deadline - self.clock.now())
+            timeout = (CONNECT_TIMEOUT, READ_TIMEOUT)
+            if not self._answered:
+                timeout = (min(CONNECT_TIMEOUT, left), min(READ_TIMEOUT, left))
+            reply = self._send(request, method, target, body, content_type, timeout)
+            failure = transient(reply)
+            if failure:
+                raise failure
+            return reply
+
+        try:
+            return persist(
+                attempt,
+                patience=limit,
+                throttled=self.patience.throttled,
+                repeatable=repeatable,
+                clock=self.clock,
+            )
+        except Transient as failure:
+            raise self._given_up(request, failure, repeatable) from None
+
+    def _send(
+        self,
+        request: Request,
+        method: str,
+        target: str,
+        body: Any,
+        content_type: str | None,
+        timeout: tuple[float, float],
+    ) -> Reply:
+        for last in (False, True):
+            login = self._current()
+            self._count(f"{request.verb} {request.resource}")
+            reply = login.send(method, target, body, content_type or "application/json", timeout)
+            self._answered = True
+            if reply.status != 401 or last:
+                break
+            self._renew(login)
+        return reply
+
+    def _given_up(self, request: Request, failure: Transient, repeatable: bool) -> Exception:
+        if failure.sent and not repeatable:
+            return LostReply(
+                f"{request}: the reply was lost, the outcome is unknown: {failure.what}",
+                status=failure.status,
+            )
+        if failure.status:
+            return ApiError(f"{request}: {failure.what}", status=failure.status)
+        return Unreachable(
+            f"the API server {self.server} of context {self.context} does not answer: "
+            f"{failure.what}",
+            hint="is it up, and is this the right context?",
+        )
+
+    def _current(self) -> _Login:
+        login = self._login
+        if login.stale():
+            self._renew(login)
+        return self._login
+
+    def _renew(self, old: _Login) -> None:
+        with self._lock:
+            if self._login is old:  # else another thread has done it meanwhile
+                self._login = _Login(pick(self._kubeconfig, old.context.name))
+
+    def _count(self, what: str) -> None:
+        with self._lock:
+            self.requests[what] += 1
+
+
+def _configuration(context: Context, credential: Credential) -> Configuration:
+    from kubernetes.client import Configuration
+    from kubernetes.config import load_kube_config_from_dict
+
+    user = {key: value for key, value in context.user.items() if key != "exec"}
+    configuration = Configuration()
+    try:
+        load_kube_config_from_dict(  # type: ignore[no-untyped-call]
+            context.loadable({**user, **credential.user()}), client_configuration=configuration
+        )
+    except Exception as error:  # the loader raises whatever its parts do, content included
+        raise Refused(
+            f"the credentials of user {context.user_name} in {context.file} cannot be used "
+            f"({type(error).__name__})",
+            hint="does kubectl work with this context?",
+        ) from None
+    configuration.retries = False  # its own would send PUT and DELETE twice
+    configuration.connection_pool_maxsize = 32
+    return configuration

@@ -1,0 +1,390 @@
+"""
+Commands in running pods: the one door to WebSockets.
+
+A reader of our own over websocket-client, with what the official client knows of server and
+user. The official one shares and patches the REST client, has no deadline for the handshake,
+and returns the same for exit 0, an internal error and a cut connection. Here everything that
+is not a complete, proven answer is an ExecBroken.
+"""
+
+from __future__ import annotations
+
+import secrets
+import select
+import socket
+import ssl
+import threading
+import time
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager, suppress
+from typing import Any
+from urllib.parse import urlencode
+
+import websocket
+
+from npol.cluster.answers import PASSING, Reply
+from npol.cluster.channels import (
+    PROTOCOLS,
+    Channel,
+    ExecBroken,
+    ExecStatus,
+    Frame,
+    frame_of,
+    status_of,
+)
+from npol.cluster.connection import Connection
+from npol.cluster.dial import Dial
+from npol.cluster.objects import PODS, Ref
+from npol.cluster.proof import ExecResult, framed, proven
+from npol.cluster.retry import Transient, persist
+from npol.cluster.wording import plain
+from npol.errors import NpolError
+from npol.model.probe import PodRef
+
+__all__ = [
+    "Channel",
+    "ExecBroken",
+    "ExecResult",
+    "ExecStatus",
+    "ExecStream",
+    "Frame",
+    "open_exec",
+    "run_once",
+]
+
+LONGEST_COMMAND = 4000
+"""Characters of the URL's query; proxies before an API server cut longer ones."""
+LARGEST_MESSAGE = 1 << 20
+"""Bytes; the kubelet sends 32 KiB at most."""
+CHUNK = 32 * 1024
+WRITE_TIMEOUT = 10.0
+
+
+def open_exec(
+    connection: Connection,
+    pod: PodRef,
+    argv: Sequence[str],
+    *,
+    stdin: bool = True,
+    handshake_timeout: float = 10.0,
+) -> ExecStream:
+    """
+    Start a command in a pod, with a WebSocket of its own.
+
+    A handshake that fails in a way that may pass (429, 5xx, no connection) is tried again
+    until `handshake_timeout` seconds are over: no command has run by then.
+
+    Raises:
+        ExecBroken: no exec, or the pod is not the one meant any more (its uid differs).
+        Refused: the connection's mode only reads.
+    """
+    query = _query(pod, argv, stdin)
+    path = PODS.path(pod.namespace, pod.name, "exec")
+    deadline = time.monotonic() + handshake_timeout
+
+    def attempt() -> ExecStream:
+        dial = connection.dial(path, query, pod.namespace, pod.name)
+        left = max(0.5, deadline - time.monotonic())
+        return ExecStream(_handshake(dial, left, connection.renew))
+
+    try:
+        stream = persist(
+            attempt,
+            patience=handshake_timeout,
+            throttled=handshake_timeout,
+            repeatable=True,
+            clock=connection.clock,
+        )
+    except Transient as failure:
+        raise ExecBroken(f"{pod}: {failure.what}") from None
+    try:
+        _check_identity(connection, pod)
+    except BaseException:
+        stream.close()
+        raise
+    return stream
+
+
+def _query(pod: PodRef, argv: Sequence[str], stdin: bool) -> str:
+    fields = [("command", word) for word in argv]
+    fields += [("stdin", str(stdin).lower()), ("stdout", "true"), ("stderr", "true")]
+    if pod.container:
+        fields.append(("container", pod.container))
+    query = urlencode(fields)
+    if len(query) > LONGEST_COMMAND:
+        raise ExecBroken(
+            f"{pod}: a command of {len(query)} characters in the URL, "
+            f"{LONGEST_COMMAND} are safe; send the rest over stdin",
+            passing=False,
+        )
+    return query
+
+
+def _check_identity(connection: Connection, pod: PodRef) -> None:
+    """
+    That the pod that we are in by now is the one meant, not a successor of that name.
+
+    Names are unique at any time: the uid is the same after the start, so it was at the start.
+    """
+    if not pod.uid:
+        return
+    try:
+        found = connection.get(Ref(PODS, pod.namespace, pod.name))
+    except NpolError as error:
+        raise ExecBroken(f"{pod}: its identity cannot be read: {error.message}") from None
+    uid = found["metadata"]["uid"] if found else ""
+    if uid != pod.uid:
+        what = f"replaced by another pod, uid {uid}" if uid else "deleted"
+        raise ExecBroken(f"{pod} (uid {pod.uid}) was {what}", passing=False)
+
+
+class ExecStream:
+    """
+    A running command: its output by frames, its end by status.
+
+    One thread may read while others write. Nothing here waits longer than it says.
+    """
+
+    def __init__(self, ws: _Socket) -> None:
+        self._ws = ws
+        self._lock = threading.Lock()
+        self._broken = ""
+        self.status: ExecStatus | None = None
+        """How the command ended; None while it runs, and for ever if the stream breaks."""
+
+    @property
+    def protocol(self) -> str:
+        """`v5.channel.k8s.io` or `v4.channel.k8s.io`."""
+        return str(self._ws.subprotocol or "")
+
+    def __enter__(self) -> ExecStream:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def write(self, data: bytes) -> None:
+        """
+        Send bytes to the command's stdin, all of them.
+
+        Raises:
+            ExecBroken: the stream ended, or took nothing for 10 s.
+        """
+        for start in range(0, len(data), CHUNK):
+            message = bytes([Channel.STDIN]) + data[start : start + CHUNK]
+            with self._lock, self._breaking():
+                self._ws.send_binary(message)
+
+    def read(self, timeout: float) -> Frame | None:
+        """
+        The next frame; None when there was none for `timeout` seconds.
+
+        The frame of channel ERROR is the last one, and sets `status`.
+
+        Raises:
+            ExecBroken: the stream ended without a status, or is read beyond it.
+        """
+        deadline = time.monotonic() + timeout
+        while True:
+            frame = self._next()
+            if frame is not None:
+                return frame
+            left = deadline - time.monotonic()
+            if left <= 0:
+                return None
+            self._wait(left)
+
+    def close(self) -> None:
+        """End the connection at once. It does not end the command (kubernetes#89031)."""
+        self._broken = self._broken or "it was closed"
+        with suppress(OSError, ValueError, websocket.WebSocketException):
+            if self._lock.acquire(timeout=0.5):
+                try:
+                    self._ws.settimeout(0.5)
+                    self._ws.close(timeout=0)
+                finally:
+                    self._lock.release()
+            else:
+                self._ws.cut()
+
+    def _next(self) -> Frame | None:
+        with self._lock, self._breaking():
+            if self.status is not None:
+                raise ExecBroken("the command has ended")
+            while True:
+                message = self._ws.whole_message()
+                if message is None:
+                    return None
+                frame = frame_of(message)
+                if frame.channel is Channel.ERROR:
+                    self.status = status_of(frame.data)
+                if frame.data:  # servers open each channel with an empty message
+                    return frame
+
+    def _wait(self, seconds: float) -> None:
+        with self._lock, self._breaking():
+            descriptor = self._ws.descriptor()
+        poll = select.poll()
+        poll.register(descriptor, select.POLLIN)
+        poll.poll(seconds * 1000)
+
+    @contextmanager
+    def _breaking(self) -> Iterator[None]:
+        """Whatever goes wrong on the socket breaks the stream for good."""
+        if self._broken:
+            raise ExecBroken(self._broken)
+        try:
+            yield
+        except ExecBroken as error:
+            self._broken = error.reason
+            raise
+        except (OSError, ValueError, websocket.WebSocketException) as error:
+            self._broken = f"the stream ended without a status: {_words(error)}"
+            raise ExecBroken(self._broken) from None
+
+
+class _Socket(websocket.WebSocket):
+    """A WebSocket whose reading of frames never waits, so that no thread holds it for long."""
+
+    def __init__(self, tls: dict[str, Any]) -> None:
+        super().__init__(sslopt=tls, enable_multithread=False, skip_utf8_validation=True)
+        self._parts: list[bytes] = []
+        self._unread = 0
+
+    def descriptor(self) -> int:
+        """To poll on. Raises OSError when there is no connection any more."""
+        if self.sock is None:
+            raise OSError("it was closed")
+        return self.sock.fileno()
+
+    def cut(self) -> None:
+        """End the connection from any thread; whoever waits on it wakes up."""
+        with suppress(OSError, ValueError):
+            if self.sock is not None:  # below TLS: its own shutdown would bare the ciphertext
+                socket.socket.shutdown(self.sock, socket.SHUT_RDWR)
+
+    def whole_message(self) -> bytes | None:
+        """The next message if all of it is here; pings are answered on the way."""
+        while True:
+            self.settimeout(0)
+            try:
+                frame = self.recv_frame()  # type: ignore[no-untyped-call]
+            except websocket.WebSocketTimeoutException:
+                return None
+            finally:
+                self.settimeout(WRITE_TIMEOUT)
+            if frame.opcode == websocket.ABNF.OPCODE_PING:
+                self.pong(frame.data)
+            elif frame.opcode == websocket.ABNF.OPCODE_CLOSE:
+                raise websocket.WebSocketConnectionClosedException("the server closed it")
+            elif frame.opcode != websocket.ABNF.OPCODE_PONG:
+                self._parts.append(bytes(frame.data))
+                if frame.fin:
+                    message, self._parts, self._unread = b"".join(self._parts), [], 0
+                    return message
+
+    def _recv(self, bufsize: int) -> bytes:
+        """What is here, for the frame reader, which keeps the parts of a frame."""
+        if self.sock is None:
+            raise websocket.WebSocketConnectionClosedException("it was closed")
+        try:
+            data = bytes(self.sock.recv(bufsize))
+        except (ssl.SSLWantReadError, ssl.SSLWantWriteError, BlockingIOError):
+            raise websocket.WebSocketTimeoutException from None
+        if not data:
+            raise websocket.WebSocketConnectionClosedException("the connection was cut")
+        self._unread += len(data)
+        if self._unread > LARGEST_MESSAGE:
+            raise websocket.WebSocketProtocolException("one message of more than 1 MiB")
+        return data
+
+
+def _handshake(dial: Dial, timeout: float, renew: Callable[[], None]) -> _Socket:
+    """Raises Transient for what may pass, ExecBroken for what will not."""
+    ws = _Socket({"context": dial.tls, "server_hostname": dial.tls_name or None})
+    try:
+        with _ended_after(timeout, ws):
+            ws.connect(  # type: ignore[no-untyped-call]
+                dial.url,
+                header=[f"{name}: {value}" for name, value in dial.headers.items()],
+                subprotocols=list(PROTOCOLS),
+                timeout=timeout,
+                redirect_limit=0,
+                **dial.proxy_options(),
+            )
+    except websocket.WebSocketBadStatusException as error:
+        raise _refusal(error, renew) from None
+    except (OSError, ValueError, websocket.WebSocketException) as error:
+        raise Transient(f"no exec: {_words(error)}", sent=False) from None
+    return ws
+
+
+@contextmanager
+def _ended_after(seconds: float, ws: _Socket) -> Iterator[None]:
+    """Cuts the connection then: a server that trickles bytes passes every single timeout."""
+
+    timer = threading.Timer(seconds, ws.cut)
+    timer.daemon = True
+    timer.start()
+    try:
+        yield
+    finally:
+        timer.cancel()
+
+
+def _refusal(error: websocket.WebSocketBadStatusException, renew: Callable[[], None]) -> Exception:
+    reply = Reply(status=error.status_code, body=error.resp_body or b"")
+    message = plain(str(reply.state().get("message") or error.status_message or ""), limit=300)
+    what = f"HTTP {reply.status}: {message}"
+    if reply.status == 401:
+        renew()
+    if reply.status == 401 or reply.status in PASSING:
+        return Transient(what, sent=False, status=reply.status)
+    return ExecBroken(what, passing=False)
+
+
+def _words(error: Exception) -> str:
+    if isinstance(error, TimeoutError | websocket.WebSocketTimeoutException):
+        return "no answer in time"
+    return plain(str(error) or type(error).__name__, limit=200)
+
+
+def run_once(
+    connection: Connection,
+    pod: PodRef,
+    argv: Sequence[str],
+    *,
+    timeout: float,
+    limit: int = 64 * 1024,
+) -> ExecResult:
+    """
+    Run a command to its end, by the container's `sh`.
+
+    The result stands on two legs: the status frame, and a mark with a nonce and the exit code
+    that the shell prints after the command.
+
+    Args:
+        timeout: seconds for the command; the handshake has its own.
+        limit: bytes of output.
+
+    Raises:
+        ExecBroken: anything else.
+    """
+    nonce = secrets.token_hex(16)
+    with open_exec(connection, pod, framed(argv, nonce), stdin=False) as stream:
+        out = _collect(stream, timeout, limit)
+        return proven(stream.status, out, nonce)
+
+
+def _collect(stream: ExecStream, timeout: float, limit: int) -> dict[Channel, bytes]:
+    deadline = time.monotonic() + timeout
+    out = {Channel.STDOUT: b"", Channel.STDERR: b""}
+    while stream.status is None:
+        frame = stream.read(max(0.0, deadline - time.monotonic()))
+        if frame is None:
+            raise ExecBroken(f"the command did not end within {timeout:g} s")
+        if frame.channel in out:
+            out[frame.channel] += frame.data
+        if sum(map(len, out.values())) > limit:
+            raise ExecBroken(f"more than {limit // 1024} KiB of output", passing=False)
+    return out

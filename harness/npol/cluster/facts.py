@@ -1,0 +1,162 @@
+"""What a cluster shows of its network plugin: gathered once, then judged without I/O."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from npol.cluster.api_errors import ApiError, Forbidden
+from npol.cluster.objects import CONFIG_MAPS, DAEMON_SETS, NODES, Object, Ref, Resource
+from npol.cluster.verbs import Verbs
+
+CONFIGS = ("amazon-vpc-cni", "cilium-config", "npol-lab")
+"""ConfigMaps in kube-system that say how an engine is set up."""
+
+PLACES = (
+    "kube-system",
+    "calico-system",
+    "kube-flannel",
+    "openshift-ovn-kubernetes",
+    "ovn-kubernetes",
+)
+"""Where agents live, for users who may not list DaemonSets everywhere."""
+
+CUSTOM = (
+    (Resource("operator.tigera.io", "v1", "installations", "Installation", False), "default"),
+    (
+        Resource("crd.projectcalico.org", "v1", "clusterinformations", "ClusterInformation", False),
+        "default",
+    ),
+    (
+        Resource("crd.projectcalico.org", "v1", "felixconfigurations", "FelixConfiguration", False),
+        "default",
+    ),
+)
+"""Custom objects that know a version or a setting."""
+
+CILIUM_NODES = Resource("cilium.io", "v2", "ciliumnodes", "CiliumNode", False)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Facts:
+    """Raw objects, and what could not be read."""
+
+    version: str
+    """The API server's gitVersion."""
+    groups: frozenset[str] = frozenset()
+    """API groups that are served."""
+    daemon_sets: tuple[Object, ...] = ()
+    config_maps: tuple[Object, ...] = ()
+    custom: tuple[Object, ...] = ()
+    nodes: tuple[Object, ...] = ()
+    unread: tuple[str, ...] = ()
+    """What we were not allowed to read."""
+
+    def config(self, name: str) -> Mapping[str, str] | None:
+        """The data of a ConfigMap of kube-system; None where there is none."""
+        found = (c for c in self.config_maps if c["metadata"]["name"] == name)
+        return next((c.get("data") or {} for c in found), None)
+
+    def object(self, kind: str) -> Object:
+        """The first custom object of a kind; {} where there is none."""
+        return next((c for c in self.custom if c.get("kind") == kind), {})
+
+
+def facts_of(recorded: Mapping[str, Any]) -> Facts:
+    """Facts from a recording: a JSON mapping with the names of the fields."""
+    objects = {k: tuple(recorded.get(k) or ()) for k in ("daemon_sets", "config_maps", "custom")}
+    return Facts(
+        version=recorded["version"],
+        groups=frozenset(recorded.get("groups") or ()),
+        nodes=tuple(recorded.get("nodes") or ()),
+        unread=tuple(recorded.get("unread") or ()),
+        **objects,
+    )
+
+
+@dataclass(slots=True)
+class _Reader:
+    """Reads what it may, and notes what it may not."""
+
+    verbs: Verbs
+    unread: list[str] = field(default_factory=list)
+
+    def try_to(self, what: str, read: Callable[[], Sequence[Object]]) -> Sequence[Object] | None:
+        try:
+            return read()
+        except Forbidden as error:
+            if error.status == 401:
+                raise
+            self.unread.append(what)
+        except ApiError as error:
+            if error.status != 404:
+                raise
+        return None
+
+    def one(self, ref: Ref) -> Sequence[Object]:
+        found = self.verbs.get(ref)
+        return [found] if found else []
+
+
+def gather(verbs: Verbs) -> Facts:
+    """
+    Read all that detection looks at; missing rights are facts, too.
+
+    Raises:
+        Unreachable, ApiError: the API server does not answer, or not as one.
+    """
+    reader = _Reader(verbs)
+    groups = frozenset(g["name"] for g in verbs.raw("GET", "/apis").get("groups") or ())
+    return Facts(
+        version=str(verbs.raw("GET", "/version").get("gitVersion", "")),
+        groups=groups,
+        daemon_sets=tuple(_daemon_sets(reader)),
+        config_maps=tuple(_configs(reader)),
+        custom=tuple(_custom(reader, groups)),
+        nodes=tuple(reader.try_to("nodes", lambda: verbs.list(NODES)) or ()),
+        unread=tuple(reader.unread),
+    )
+
+
+def _daemon_sets(reader: _Reader) -> Sequence[Object]:
+    everywhere = reader.try_to(
+        "daemonsets in all namespaces", lambda: reader.verbs.list(DAEMON_SETS)
+    )
+    if everywhere is not None:
+        return everywhere
+    found: list[Object] = []
+    for place in PLACES:
+
+        def there(namespace: str = place) -> Sequence[Object]:
+            return reader.verbs.list(DAEMON_SETS, namespace)
+
+        found += reader.try_to(f"daemonsets in {place}", there) or ()
+    return found
+
+
+def _configs(reader: _Reader) -> Sequence[Object]:
+    found: list[Object] = []
+    for name in CONFIGS:
+        ref = Ref(CONFIG_MAPS, "kube-system", name)
+
+        def read(ref: Ref = ref) -> Sequence[Object]:
+            return reader.one(ref)
+
+        found += reader.try_to(f"configmap kube-system/{name}", read) or ()
+    return found
+
+
+def _custom(reader: _Reader, groups: frozenset[str]) -> Sequence[Object]:
+    found: list[Object] = []
+    for resource, name in CUSTOM:
+        if resource.group in groups:
+            ref = Ref(resource, "", name)
+
+            def read(ref: Ref = ref) -> Sequence[Object]:
+                return reader.one(ref)
+
+            found += reader.try_to(f"{resource.qualified} {name}", read) or ()
+    if CILIUM_NODES.group in groups:
+        found += reader.try_to("ciliumnodes", lambda: reader.verbs.list(CILIUM_NODES)) or ()
+    return found

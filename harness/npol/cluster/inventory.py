@@ -1,0 +1,89 @@
+"""Reads the objects that a run looks at. What may not be read is left out, and said."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any
+
+from npol.cluster.connection import Connection
+from npol.cluster.objects import (
+    DAEMON_SETS,
+    DEPLOYMENTS,
+    ENDPOINT_SLICES,
+    NAMESPACES,
+    NETWORK_POLICIES,
+    NODES,
+    PODS,
+    SERVICES,
+    STATEFUL_SETS,
+    Resource,
+)
+from npol.errors import Refused
+from npol.model.inventory import Inventory
+
+_NAMESPACED = (PODS, SERVICES, ENDPOINT_SLICES, NETWORK_POLICIES)
+_WORKLOADS = (DEPLOYMENTS, STATEFUL_SETS, DAEMON_SETS)
+READERS = 4
+"""Lists asked at once."""
+
+
+def read(
+    connection: Connection,
+    namespaces: Iterable[str],
+    *,
+    places: Iterable[str] = (),
+    workloads: bool = False,
+) -> Inventory:
+    """
+    The objects of these namespaces, and the pods that stand for these places outside.
+
+    `places` are values of the label `npol.dev/place`, looked for in all namespaces. Nodes
+    are read where that is allowed, else left out.
+
+    Raises:
+        Refused: a right to read is missing, or the API server does not answer.
+    """
+    kinds = (*_NAMESPACED, *(_WORKLOADS if workloads else ()))
+    wanted = [(kind, namespace) for namespace in sorted(set(namespaces)) for kind in kinds]
+    with ThreadPoolExecutor(max_workers=READERS) as pool:
+        all_namespaces = pool.submit(connection.list, NAMESPACES)
+        nodes = pool.submit(_optional, connection, NODES)
+        found = list(pool.map(lambda w: _kinded(connection, *w), wanted))
+        pods = pool.submit(_places, connection, list(places))
+    by_kind: dict[str, list[Any]] = {}
+    for (kind, _), objects in zip(wanted, found, strict=True):
+        by_kind.setdefault(kind.kind, []).extend(objects)
+    known = {p["metadata"]["uid"] for p in by_kind.get("Pod", [])}
+    outside = [p for p in pods.result() if p["metadata"]["uid"] not in known]
+    return Inventory(
+        namespaces=tuple(all_namespaces.result()),
+        nodes=tuple(nodes.result()),
+        pods=(*by_kind.get("Pod", ()), *outside),
+        services=tuple(by_kind.get("Service", ())),
+        slices=tuple(by_kind.get("EndpointSlice", ())),
+        policies=tuple(by_kind.get("NetworkPolicy", ())),
+        workloads=tuple(o for k in _WORKLOADS for o in by_kind.get(k.kind, ())),
+    )
+
+
+def _kinded(connection: Connection, resource: Resource, namespace: str) -> list[dict[str, Any]]:
+    """Items of a list carry no kind of their own."""
+    stamp = {"apiVersion": resource.api_version, "kind": resource.kind}
+    return [{**stamp, **obj} for obj in connection.list(resource, namespace)]
+
+
+def _optional(connection: Connection, resource: Resource) -> list[dict[str, Any]]:
+    try:
+        return connection.list(resource)
+    except Refused:
+        return []
+
+
+def _places(connection: Connection, names: list[str]) -> list[dict[str, Any]]:
+    if not names:
+        return []
+    try:
+        return connection.list(PODS, selector=f"npol.dev/place in ({','.join(sorted(names))})")
+    except Refused:
+        return []

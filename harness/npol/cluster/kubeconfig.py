@@ -1,0 +1,205 @@
+"""
+Kubeconfig files: which contexts they hold, and one context made ready to connect with.
+
+Merged as kubectl merges them (the first file that names a thing wins); relative paths are
+resolved against the file that they stand in. Messages name files and users, never content.
+"""
+
+from __future__ import annotations
+
+import os
+import shlex
+import stat
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from npol.cluster.memoryfiles import by_path
+from npol.documents import Dialect, load
+from npol.errors import InputError
+
+PATHS = {
+    "cluster": ("certificate-authority",),
+    "user": ("client-certificate", "client-key", "tokenFile"),
+}
+"""Fields that name files, by section."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, repr=False)
+class Context:
+    """One context with its cluster and user, as plain data."""
+
+    name: str
+    file: str
+    """Where the user's credentials stand; messages name it."""
+    cluster: Mapping[str, Any]
+    user_name: str
+    user: Mapping[str, Any]
+    namespace: str
+    directory: str
+    """Of the file that holds the user; credential plugins run there."""
+
+    @property
+    def server(self) -> str:
+        return str(self.cluster["server"]).rstrip("/")
+
+    @property
+    def insecure(self) -> bool:
+        """Whether the server's certificate is not verified."""
+        return bool(self.cluster.get("insecure-skip-tls-verify"))
+
+    @property
+    def who(self) -> str:
+        """The user and the file of its credentials, for messages."""
+        return f"{self.user_name or '(none)'} in {self.file}"
+
+    @property
+    def exposed(self) -> bool:
+        """Whether the file with the credentials can be read by every user of this machine."""
+        return bool(os.stat(self.file).st_mode & stat.S_IROTH)
+
+    def impersonation(self) -> dict[str, str]:
+        """The headers of a user that acts as another one. Raises InputError."""
+        groups = self.user.get("as-groups") or ()
+        if len(groups) > 1 or self.user.get("as-user-extra"):
+            raise InputError(
+                f"{self.file}: user {self.user_name} impersonates with several groups or extra "
+                "fields, and one group is the most that npol can send"
+            )
+        wanted = {
+            "Impersonate-User": self.user.get("as"),
+            "Impersonate-Uid": self.user.get("as-uid"),
+            "Impersonate-Group": groups[0] if groups else None,
+        }
+        return {name: str(value) for name, value in wanted.items() if value}
+
+    def loadable(self, user: Mapping[str, Any]) -> dict[str, Any]:
+        """This context alone as a kubeconfig, with `user` for its credentials."""
+        return {
+            "apiVersion": "v1",
+            "kind": "Config",
+            "current-context": "it",
+            "contexts": [{"name": "it", "context": {"cluster": "it", "user": "it"}}],
+            "clusters": [{"name": "it", "cluster": by_path(_filled(self.cluster))}],
+            "users": [{"name": "it", "user": by_path(_filled(user))}],
+        }
+
+
+@dataclass(slots=True, repr=False)
+class _Merged:
+    """All files of one kubeconfig path, entries by name, with the file of each."""
+
+    path: str
+    contexts: dict[str, tuple[str, dict[str, Any]]] = field(default_factory=dict)
+    clusters: dict[str, tuple[str, dict[str, Any]]] = field(default_factory=dict)
+    users: dict[str, tuple[str, dict[str, Any]]] = field(default_factory=dict)
+
+
+def options_of(kubeconfig: str | None, context: str) -> str:
+    """What names a cluster on the command line: `--context dev --kubeconfig FILE`."""
+    return shlex.join(["--context", context, *(["--kubeconfig", kubeconfig] if kubeconfig else [])])
+
+
+def contexts(kubeconfig: str | None) -> list[str]:
+    """
+    The names of all contexts, in the files' order.
+
+    Args:
+        kubeconfig: a path, or several as in $KUBECONFIG; None: $KUBECONFIG, else
+            ~/.kube/config.
+
+    Raises:
+        InputError: a file is missing or broken.
+    """
+    return list(_read(kubeconfig).contexts)
+
+
+def pick(kubeconfig: str | None, context: str) -> Context:
+    """
+    One context by name. The current context is never used silently.
+
+    Raises:
+        InputError: no such context, or its cluster or user is missing or broken.
+    """
+    merged = _read(kubeconfig)
+    if context not in merged.contexts:
+        known = ", ".join(merged.contexts) or "none"
+        said = f"there is no context {context!r}" if context else "no context was named"
+        raise InputError(f"{said} in {merged.path}", hint=f"name one of: {known}")
+    file, entry = merged.contexts[context]
+    cluster_name, user_name = str(entry.get("cluster", "")), str(entry.get("user", ""))
+    if cluster_name not in merged.clusters:
+        raise InputError(f"{file}: context {context} names cluster {cluster_name!r}, not in it")
+    if user_name and user_name not in merged.users:
+        raise InputError(f"{file}: context {context} names user {user_name!r}, not in it")
+    cluster_file, cluster = merged.clusters[cluster_name]
+    user_file, user = merged.users.get(user_name, (file, {}))
+    if not str(cluster.get("server", "")).startswith(("https://", "http://")):
+        raise InputError(f"{cluster_file}: cluster {cluster_name} has no server URL")
+    return Context(
+        name=context,
+        file=user_file,
+        cluster=_absolute(cluster, "cluster", cluster_file),
+        user_name=user_name,
+        user=_absolute(user, "user", user_file),
+        namespace=str(entry.get("namespace") or "default"),
+        directory=os.path.dirname(os.path.abspath(user_file)),
+    )
+
+
+def _read(kubeconfig: str | None) -> _Merged:
+    path = kubeconfig or os.environ.get("KUBECONFIG") or os.path.join("~", ".kube", "config")
+    files = [os.path.expanduser(part) for part in path.split(os.pathsep) if part]
+    present = [file for file in files if os.path.exists(file)]
+    if not present:
+        raise InputError(
+            f"there is no kubeconfig at {path}",
+            hint="give --kubeconfig FILE, or set KUBECONFIG",
+        )
+    merged = _Merged(path)
+    for file in present:
+        _merge(merged, file, _content(file))
+    return merged
+
+
+def _content(file: str) -> Mapping[str, Any]:
+    try:
+        with open(file, "rb") as handle:
+            documents = load(handle.read(), file, Dialect.MANIFEST)
+    except OSError as error:
+        raise InputError(f"{file}: the kubeconfig cannot be read: {error.strerror}") from None
+    if len(documents) != 1 or not isinstance(documents[0].data, dict):
+        raise InputError(f"{file}: a kubeconfig is one YAML mapping, and this is none")
+    return documents[0].data
+
+
+def _merge(merged: _Merged, file: str, content: Mapping[str, Any]) -> None:
+    for section, key in (("contexts", "context"), ("clusters", "cluster"), ("users", "user")):
+        table = getattr(merged, section)
+        for name, entry in _entries(content.get(section), key, f"{file}: {section}"):
+            table.setdefault(name, (file, entry))
+
+
+def _entries(section: Any, key: str, place: str) -> Iterator[tuple[str, dict[str, Any]]]:
+    if section is None:
+        return
+    if not isinstance(section, list):
+        raise InputError(f"{place} is not a list")
+    for number, item in enumerate(section, 1):
+        if not isinstance(item, dict) or not isinstance(item.get(key) or {}, dict):
+            raise InputError(f"{place}: entry {number} is not a name with a {key}")
+        yield str(item.get("name", "")), dict(item.get(key) or {})
+
+
+def _filled(entry: Mapping[str, Any]) -> dict[str, Any]:
+    """Without empty fields, which the client's loader takes for files named ""."""
+    return {key: value for key, value in entry.items() if value not in ("", None)}
+
+
+def _absolute(entry: Mapping[str, Any], section: str, file: str) -> dict[str, Any]:
+    base = os.path.dirname(os.path.abspath(file))
+    named = {key: os.path.join(base, str(entry[key])) for key in PATHS[section] if entry.get(key)}
+    for key, path in named.items():
+        if not os.access(path, os.R_OK):
+            raise InputError(f"{file}: {key} names {path}, which cannot be read")
+    return {**entry, **named}

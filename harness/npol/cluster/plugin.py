@@ -1,0 +1,157 @@
+"""
+Credential plugins of a kubeconfig (`users[].user.exec`), run with a deadline.
+
+The official client's own runner waits for ever, logs a failure and goes on without
+credentials, and never refreshes client certificates. The protocol:
+kubernetes.io/docs/reference/access-authn-authz/authentication, "client-go credential plugins".
+"""
+
+from __future__ import annotations
+
+import base64
+import datetime
+import json
+import os
+import signal
+import subprocess
+from collections.abc import Mapping
+from contextlib import suppress
+from dataclasses import dataclass
+from typing import Any
+
+from npol.cluster.kubeconfig import Context
+from npol.cluster.wording import guarded
+from npol.errors import Refused
+
+TIMEOUT = 20.0
+"""Seconds that a plugin may take; cloud plugins call their provider."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, repr=False)
+class Credential:
+    """What a plugin printed; `expires` is in seconds since the epoch, None for unknown."""
+
+    token: str = ""
+    certificate: str = ""
+    key: str = ""
+    expires: float | None = None
+
+    def user(self) -> dict[str, str]:
+        """The same as fields of a kubeconfig's user."""
+        fields = {
+            "token": self.token,
+            "client-certificate-data": _base64(self.certificate),
+            "client-key-data": _base64(self.key),
+        }
+        return {name: value for name, value in fields.items() if value}
+
+
+def credential_of(context: Context) -> Credential:
+    """What the plugin of a context's user prints; an empty one where there is no plugin."""
+    spec = context.user.get("exec")
+    if not spec:
+        return Credential()
+    return run_plugin(
+        spec, user=context.user_name, cluster=context.cluster, directory=context.directory
+    )
+
+
+def _base64(text: str) -> str:
+    return base64.b64encode(text.encode()).decode()
+
+
+def run_plugin(
+    spec: Mapping[str, Any],
+    *,
+    user: str,
+    cluster: Mapping[str, Any],
+    directory: str,
+    timeout: float = TIMEOUT,
+) -> Credential:
+    """
+    Run the plugin of user `user` and read the credential that it prints.
+
+    Raises:
+        Refused: it is not installed, failed, hung, or printed something else.
+    """
+    command = [str(spec.get("command", "")), *(str(a) for a in spec.get("args") or ())]
+    out = _run(command, _environment(spec, cluster), user, directory, spec, timeout)
+    try:
+        answer = json.loads(out)
+        status = answer["status"]
+        return Credential(
+            token=str(status.get("token") or ""),
+            certificate=str(status.get("clientCertificateData") or ""),
+            key=str(status.get("clientKeyData") or ""),
+            expires=_seconds(status.get("expirationTimestamp")),
+        )
+    except (ValueError, KeyError, TypeError, AttributeError):
+        raise _failed(user, command[0], "printed no ExecCredential with a status") from None
+
+
+def _environment(spec: Mapping[str, Any], cluster: Mapping[str, Any]) -> dict[str, str]:
+    info: dict[str, Any] = {
+        "apiVersion": spec.get("apiVersion"),
+        "kind": "ExecCredential",
+        "spec": {"interactive": False},
+    }
+    if spec.get("provideClusterInfo"):
+        info["spec"]["cluster"] = dict(cluster)
+    added = {str(e["name"]): str(e["value"]) for e in spec.get("env") or ()}
+    return {**os.environ, **added, "KUBERNETES_EXEC_INFO": json.dumps(info)}
+
+
+def _run(
+    command: list[str],
+    env: Mapping[str, str],
+    user: str,
+    directory: str,
+    spec: Mapping[str, Any],
+    timeout: float,
+) -> str:
+    try:
+        process = subprocess.Popen(
+            command,
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+            env=env,
+            cwd=directory or None,
+            start_new_session=True,
+        )
+    except OSError as error:
+        hint = guarded(str(spec.get("installHint") or "")) or "install it, or log in another way"
+        raise _failed(user, command[0], f"did not start: {error.strerror}", hint) from None
+    try:
+        out, err = process.communicate(timeout=timeout)
+    except subprocess.TimeoutExpired:
+        _kill(process)
+        raise _failed(user, command[0], f"did not answer within {timeout:g} s") from None
+    except BaseException:
+        _kill(process)
+        raise
+    if process.returncode != 0:
+        words = guarded(err.strip().splitlines()[-1]) if err.strip() else "no message"
+        raise _failed(user, command[0], f"ended with status {process.returncode}: {words}")
+    return out
+
+
+def _kill(process: subprocess.Popen[str]) -> None:
+    """With all that it started: a plugin is often a shell script around another program."""
+    with suppress(ProcessLookupError):
+        os.killpg(process.pid, signal.SIGKILL)
+    process.communicate()
+
+
+def _seconds(timestamp: str | None) -> float | None:
+    if not timestamp:
+        return None
+    return datetime.datetime.fromisoformat(timestamp.replace("Z", "+00:00")).timestamp()
+
+
+def _failed(user: str, command: str, what: str, hint: str = "") -> Refused:
+    return Refused(
+        f"the credential plugin of user {user}, {command}, {what}",
+        hint=hint or "run any kubectl command with this context; log in where it asks for it",
+    )

@@ -1,0 +1,274 @@
+"""
+What is looked at before anything is changed. Everything that is wrong is said at once.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Collection, Iterable, Mapping
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from typing import Any
+
+from npol.cluster.api_errors import ApiError, Forbidden, Unreachable
+from npol.cluster.connection import Connection
+from npol.cluster.engine import detect, gather
+from npol.cluster.engines import Enforces, Engine
+from npol.cluster.foreign import foreign_policies
+from npol.cluster.guard import PROTECTED, STATE_NAMESPACE, Mode, protected
+from npol.cluster.objects import ACCESS_REVIEWS, NAMESPACES, Object, Ref
+from npol.cluster.rbac import Extras, Right, rights
+from npol.errors import NpolError, Refused
+
+OLDEST = (1, 25)
+"""The oldest Kubernetes whose API is known to be enough."""
+ASKED_AT_ONCE = 8
+NO_DRY_RUN = "does not support dry run"
+"""What the API server says of a webhook that it may not ask without an effect."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Finding:
+    """One thing that rules the run out."""
+
+    what: str
+    hint: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Preflight:
+    """A cluster that may be tested: what it is, and what a reader of the report should know."""
+
+    uid: str
+    """Of the namespace kube-system: the cluster's identity."""
+    version: str
+    engine: Engine
+    notes: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Plan:
+    """What a run is going to do."""
+
+    namespaces: Collection[str]
+    """All that the story names."""
+    changed: Collection[str] = ()
+    """Those in which something is written: debug pods, policies, labels."""
+    created: Collection[str] = ()
+    """Those that the run makes itself."""
+    pods: Collection[Mapping[str, Any]] = ()
+    """Manifests of the debug pods."""
+    extras: Extras = ()
+    """What the story does that not every story does."""
+    denies: bool = False
+    """Whether any flow is expected to be denied."""
+    uid: str = ""
+    """The cluster that is meant, if it is known."""
+    against: Collection[Finding] = ()
+    """What its maker knows to speak against it."""
+
+
+def preflight(connection: Connection, plan: Plan) -> Preflight:
+    """
+    Look at everything, change nothing.
+
+    Raises:
+        Refused: with all findings.
+        Unreachable: no API server.
+    """
+    version = str(connection.raw("GET", "/version").get("gitVersion", ""))
+    findings = list(plan.against)
+    notes = [*_version_notes(version), *_kubeconfig_notes(connection)]
+    uid = _identity(connection, plan, findings)
+    findings += _namespaces(connection, plan, notes)
+    findings += _state_namespace(connection)
+    findings += missing_rights(connection, plan.namespaces, plan.created, extras=plan.extras)
+    findings += _pods(connection, plan)
+    engine = detect(gather(connection))
+    findings += _engine(engine, plan, notes)
+    notes += _foreign(connection, plan)
+    if findings:
+        raise refusal(connection, findings)
+    return Preflight(uid=uid, version=version, engine=engine, notes=tuple(notes))
+
+
+def refusal(connection: Connection, findings: Collection[Finding]) -> Refused:
+    """All findings as one error."""
+    lines = [f"  - {f.what}" + (f"\n    try: {f.hint}" if f.hint else "") for f in findings]
+    head = f"context {connection.context} was not touched; {len(lines)} thing(s) stand against it:"
+    return Refused("\n".join([head, *lines]))
+
+
+def missing_rights(
+    connection: Connection,
+    namespaces: Collection[str],
+    created: Collection[str] = (),
+    *,
+    extras: Extras = (),
+) -> list[Finding]:
+    """Every right of the mode's table that the API server denies us, by access review."""
+    mode = connection.mode
+    wanted = list(rights(mode, [n for n in namespaces if n not in created], extras=extras))
+    with ThreadPoolExecutor(max_workers=ASKED_AT_ONCE) as pool:
+        answers = list(pool.map(lambda right: allowed(connection, right), wanted))
+    missing = [right for right, yes in zip(wanted, answers, strict=True) if not yes]
+    hint = f"an administrator applies what `npol doctor --rbac {mode.value} --story STORY` prints"
+    return [Finding(what=f"may not {right}", hint=hint) for right in missing]
+
+
+def allowed(connection: Connection, right: Right) -> bool:
+    """Whether this user has a right, by access review."""
+    resource, _, subresource = right.resource.partition("/")
+    asked = {
+        "verb": right.verb,
+        "group": right.group,
+        "resource": resource,
+        "subresource": subresource,
+        "namespace": right.namespace,
+        "name": right.name,
+    }
+    body = {
+        "apiVersion": "authorization.k8s.io/v1",
+        "kind": "SelfSubjectAccessReview",
+        "spec": {"resourceAttributes": {k: v for k, v in asked.items() if v}},
+    }
+    answer = connection.raw("POST", ACCESS_REVIEWS.path(), body=body)
+    return bool((answer.get("status") or {}).get("allowed"))
+
+
+def _version_notes(version: str) -> Iterable[str]:
+    match = re.match(r"v?(\d+)\.(\d+)", version)
+    if match is None:
+        yield f"the server's version {version!r} is not understood"
+    elif (int(match[1]), int(match[2])) < OLDEST:
+        yield f"Kubernetes {version} is older than 1.25, the oldest that is known to be enough"
+
+
+def _kubeconfig_notes(connection: Connection) -> Iterable[str]:
+    settings = connection.settings
+    if settings.exposed:
+        yield f"{settings.file} can be read by everybody on this machine"
+    if settings.insecure:
+        yield f"context {settings.name} does not verify the server's certificate"
+
+
+def _identity(connection: Connection, plan: Plan, findings: list[Finding]) -> str:
+    try:
+        found = connection.get(Ref(NAMESPACES, "", "kube-system"))
+    except Forbidden as error:
+        findings.append(Finding(what=error.message, hint=error.hint))
+        return ""
+    uid = str(found["metadata"]["uid"]) if found else ""
+    if plan.uid and uid != plan.uid:
+        findings.append(
+            Finding(
+                what=f"context {connection.context} leads to another cluster than meant: "
+                f"kube-system has uid {uid}, not {plan.uid}"
+            )
+        )
+    return uid
+
+
+def _namespaces(connection: Connection, plan: Plan, notes: list[str]) -> Iterable[Finding]:
+    for name in sorted({*plan.namespaces, *plan.changed}):
+        if name in plan.changed and protected(name):
+            yield Finding(
+                what=f"namespace {name} is protected and never changed",
+                hint=f"the story must not write to {', '.join(PROTECTED)}",
+            )
+        try:
+            found = connection.get(Ref(NAMESPACES, "", name))
+        except Forbidden:
+            continue  # the missing right is a finding of its own
+        if found is None:
+            if name not in (*plan.created, STATE_NAMESPACE):
+                yield Finding(
+                    what=f"namespace {name} does not exist",
+                    hint="create it, or run with --create",
+                )
+            continue
+        if _terminating(found):
+            yield Finding(what=f"namespace {name} is being deleted")
+        notes += _mesh_notes(found)
+
+
+def _state_namespace(connection: Connection) -> Iterable[Finding]:
+    """It is made by an administrator, or by us where we may."""
+    if connection.mode is Mode.READ_ONLY:
+        return
+    try:
+        found = connection.get(Ref(NAMESPACES, "", STATE_NAMESPACE))
+    except Forbidden:
+        return  # the missing right is a finding of its own
+    if found is None and not allowed(
+        connection, Right(verb="create", group="", resource="namespaces")
+    ):
+        yield Finding(
+            what=f"namespace {STATE_NAMESPACE} is missing, and this user may not make it",
+            hint=f"an administrator applies what `npol doctor --rbac {connection.mode.value}` "
+            "prints",
+        )
+
+
+def _terminating(namespace: Object) -> bool:
+    phase = (namespace.get("status") or {}).get("phase")
+    return phase == "Terminating" or "deletionTimestamp" in namespace["metadata"]
+
+
+def _mesh_notes(namespace: Object) -> Iterable[str]:
+    labels = namespace["metadata"].get("labels") or {}
+    if labels.get("istio.io/dataplane-mode") == "ambient":
+        yield (
+            f"namespace {namespace['metadata']['name']} is in an Istio ambient mesh: mesh traffic "
+            "runs over port 15008, and plain probes do not see it"
+        )
+
+
+def _pods(connection: Connection, plan: Plan) -> Iterable[Finding]:
+    if connection.mode is Mode.READ_ONLY:
+        return
+    for manifest in plan.pods:
+        namespace = str(manifest["metadata"]["namespace"])
+        if namespace in plan.created or protected(namespace):
+            continue
+        try:
+            connection.create(manifest, dry_run=True)
+        except Unreachable:
+            raise
+        except NpolError as error:
+            if NO_DRY_RUN in error.message:
+                continue  # what its webhook would say is known when the pod is made
+            yield Finding(
+                what=f"the debug pod is not admitted in {namespace}: {_verbatim(error)}",
+                hint="`defaults.pod` sets image, resources, pull secrets and annotations",
+            )
+
+
+def _verbatim(error: NpolError) -> str:
+    """The admission's own words."""
+    body = error.body if isinstance(error, ApiError) else {}
+    return str(body.get("message") or error.message)
+
+
+def _engine(engine: Engine, plan: Plan, notes: list[str]) -> Iterable[Finding]:
+    notes += engine.evidence
+    if engine.conflict:
+        yield Finding(what=engine.conflict)
+    if engine.agents and not any(agent.ready for agent in engine.agents):
+        yield Finding(
+            what=f"no agent of {engine.title} is ready",
+            hint=f"kubectl get daemonset -A; looked at {', '.join(a.name for a in engine.agents)}",
+        )
+    if plan.denies and engine.enforces is Enforces.NO:
+        yield Finding(
+            what=f"NetworkPolicies are not enforced here: {engine.off}",
+            hint="--assume-enforced judges denies all the same",
+        )
+
+
+def _foreign(connection: Connection, plan: Plan) -> Iterable[str]:
+    others = foreign_policies(connection, plan.namespaces)
+    if others.found:
+        yield "other policy kinds are present, verdicts may be theirs: " + ", ".join(others.found)
+    if others.unread:
+        yield "may not read other policy kinds: " + ", ".join(others.unread)

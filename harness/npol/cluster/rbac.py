@@ -1,0 +1,200 @@
+"""
+The rights that each mode needs: one table, from which preflight asks and `npol doctor` prints.
+
+Never in it: secrets, nodes, pods/ephemeralcontainers, impersonate, escalate, bind, wildcards.
+"""
+
+from __future__ import annotations
+
+import enum
+from collections.abc import Collection, Iterator
+from dataclasses import dataclass
+from typing import Any
+
+from npol.cluster.guard import STATE_NAMESPACE, Mode, protected
+
+NAME = "npol"
+"""Of every Role, binding and account that is printed, and of the Lease."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Rule:
+    """Verbs on some resources of one API group; `names` narrows them to objects."""
+
+    group: str
+    resources: tuple[str, ...]
+    verbs: tuple[str, ...]
+    names: tuple[str, ...] = ()
+
+    def manifest(self) -> dict[str, Any]:
+        """The rule as a Role spells it."""
+        rule: dict[str, Any] = {"apiGroups": [self.group], "resources": list(self.resources)}
+        if self.names:
+            rule["resourceNames"] = list(self.names)
+        return {**rule, "verbs": list(self.verbs)}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Right:
+    """One verb on one resource in one place: what an access review answers."""
+
+    verb: str
+    group: str
+    resource: str
+    """With its subresource: `pods/exec`."""
+    namespace: str = ""
+    """Empty for cluster-scoped resources."""
+    name: str = ""
+
+    def __str__(self) -> str:
+        what = self.resource + (f".{self.group}" if self.group else "")
+        named = f" {self.name}" if self.name else ""
+        place = f"in namespace {self.namespace}" if self.namespace else "in the whole cluster"
+        return f"{self.verb} {what}{named} {place}"
+
+
+class Extra(enum.Enum):
+    """What not every story does, and what needs rights of its own."""
+
+    LABELS = "labels"  # changes labels of pods or namespaces
+    LOGS = "logs"  # looks into logs of pods
+
+
+Extras = Collection[Extra]
+
+CLUSTER = (Rule(group="", resources=("namespaces",), verbs=("get", "list")),)
+"""Labels of namespaces decide what selectors select, so all of them are read."""
+
+SYSTEM = "kube-system"
+"""Read in every mode: the cluster's name server lives there, and most policy engines do."""
+
+LIST = ("list",)
+READING = (
+    Rule(group="networking.k8s.io", resources=("networkpolicies",), verbs=LIST),
+    Rule(group="", resources=("pods", "services"), verbs=LIST),
+    Rule(group="discovery.k8s.io", resources=("endpointslices",), verbs=LIST),
+    Rule(group="apps", resources=("deployments", "statefulsets", "daemonsets"), verbs=LIST),
+)
+PROBING = (
+    Rule(group="", resources=("events",), verbs=LIST),  # why a debug pod does not start
+    Rule(group="policy", resources=("poddisruptionbudgets",), verbs=LIST),  # who counts one
+    Rule(group="", resources=("pods",), verbs=("get", "create", "delete")),
+    # A WebSocket's GET needs `get` before Kubernetes 1.35 and `create` from then on
+    # (kubernetes#134577).
+    Rule(group="", resources=("pods/exec",), verbs=("get", "create")),
+    Rule(group="coordination.k8s.io", resources=("leases",), verbs=("create",)),
+    Rule(
+        group="coordination.k8s.io",
+        resources=("leases",),
+        verbs=("get", "update", "delete"),
+        names=(NAME,),
+    ),
+)
+WRITING = (
+    Rule(
+        group="networking.k8s.io",
+        resources=("networkpolicies",),
+        verbs=("get", "create", "update", "delete"),
+    ),
+)
+LOGGING = (Rule(group="", resources=("pods/log",), verbs=("get",)),)
+LABELLING = (Rule(group="", resources=("pods",), verbs=("patch",)),)
+CLUSTER_LABELLING = (Rule(group="", resources=("namespaces",), verbs=("patch",)),)
+STATE = (
+    Rule(group="", resources=("configmaps",), verbs=("get", "list", "create", "update", "delete")),
+)
+"""The journal, in the state namespace only."""
+
+BY_MODE = {
+    Mode.READ_ONLY: READING,
+    Mode.SMOKE: READING + PROBING,
+    Mode.APPLY: READING + PROBING + WRITING,
+}
+
+
+def rules(mode: Mode, namespace: str, *, extras: Extras = ()) -> tuple[Rule, ...]:
+    """What a mode needs in one namespace; only reading in a protected one."""
+    logging = LOGGING if Extra.LOGS in extras and mode is not Mode.READ_ONLY else ()
+    if protected(namespace):
+        return READING + logging
+    found = BY_MODE[mode] + logging
+    if Extra.LABELS in extras and mode is Mode.APPLY:
+        found += LABELLING
+    if namespace == STATE_NAMESPACE and mode is not Mode.READ_ONLY:
+        found += STATE
+    return found
+
+
+def cluster_rules(mode: Mode, *, extras: Extras = ()) -> tuple[Rule, ...]:
+    """What a mode needs of cluster-scoped objects."""
+    return CLUSTER + (CLUSTER_LABELLING if Extra.LABELS in extras and mode is Mode.APPLY else ())
+
+
+def rights(mode: Mode, namespaces: Collection[str], *, extras: Extras = ()) -> Iterator[Right]:
+    """Every single right of the table, for these namespaces."""
+    for rule in cluster_rules(mode, extras=extras):
+        yield from _singly(rule, "")
+    for namespace in places(mode, namespaces):
+        for rule in rules(mode, namespace, extras=extras):
+            yield from _singly(rule, namespace)
+
+
+def places(mode: Mode, namespaces: Collection[str]) -> list[str]:
+    """The namespaces, the system's, and the state namespace for modes that keep a journal."""
+    own = {STATE_NAMESPACE} if mode is not Mode.READ_ONLY else set()
+    return sorted({*namespaces, SYSTEM, *own})
+
+
+def _singly(rule: Rule, namespace: str) -> Iterator[Right]:
+    for resource in rule.resources:
+        for verb in rule.verbs:
+            for name in rule.names or ("",):
+                yield Right(
+                    verb=verb, group=rule.group, resource=resource, namespace=namespace, name=name
+                )
+
+
+def manifests(
+    mode: Mode,
+    namespaces: Collection[str],
+    *,
+    extras: Extras = (),
+    account: str = NAME,
+    account_namespace: str = STATE_NAMESPACE,
+) -> list[dict[str, Any]]:
+    """
+    What an administrator applies so that `account` may run this mode in these namespaces.
+
+    The state namespace, a ServiceAccount, one ClusterRole and one Role for each namespace.
+    """
+    subject = {"kind": "ServiceAccount", "name": account, "namespace": account_namespace}
+    role = f"{NAME}-{mode.value}"
+    found: list[dict[str, Any]] = [
+        _object("v1", "Namespace", STATE_NAMESPACE),
+        _object("v1", "ServiceAccount", account, account_namespace),
+    ]
+    found += _bound("ClusterRole", role, "", cluster_rules(mode, extras=extras), subject)
+    for place in places(mode, namespaces):
+        found += _bound("Role", role, place, rules(mode, place, extras=extras), subject)
+    return found
+
+
+def _bound(
+    kind: str, name: str, namespace: str, granted: tuple[Rule, ...], subject: dict[str, str]
+) -> list[dict[str, Any]]:
+    api = "rbac.authorization.k8s.io"
+    role = _object(f"{api}/v1", kind, name, namespace)
+    binding = _object(f"{api}/v1", f"{kind}Binding", name, namespace)
+    return [
+        {**role, "rules": [rule.manifest() for rule in granted]},
+        {
+            **binding,
+            "roleRef": {"apiGroup": api, "kind": kind, "name": name},
+            "subjects": [subject],
+        },
+    ]
+
+
+def _object(api_version: str, kind: str, name: str, namespace: str = "") -> dict[str, Any]:
+    metadata = {"name": name, **({"namespace": namespace} if namespace else {})}
+    return {"apiVersion": api_version, "kind": kind, "metadata": metadata}

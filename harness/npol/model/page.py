@@ -1,0 +1,92 @@
+"""The page of record: what the policies mean, and what a story proves of them. Values only."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from npol.model.result import Cause
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PolicyEntry:
+    """One policy in words."""
+
+    namespace: str
+    name: str
+    place: str
+    """`file:line`; "" for one that no file holds."""
+    sentences: tuple[Cause, ...]
+    applied: str = ""
+    """How the cluster's object compares with the file; "" where no cluster was asked."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LabelNeed:
+    """Labels that some policy asks for."""
+
+    of: str
+    """`namespaces`, or `pods in NAMESPACES`."""
+    labels: str
+    carried_by: tuple[str, ...]
+    """What carries them: namespaces, or workloads."""
+    needed_by: tuple[str, ...]
+    """`policy (file:line)`."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FlowEntry:
+    """Who may reach whom."""
+
+    source: str
+    target: str
+    """`backend:80/tcp`, `backend:80/tcp /api/health`, or `name backend.backend-dev`."""
+    answer: str
+    """`allowed`, `denied`, or `not known: ...`."""
+    because: tuple[str, ...]
+    """The policies that decide, at file:line."""
+    asked_in: str
+    """The step that asks it with packets under the same answer; "" for none."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StepEntry:
+    """One step of the story: what it changes, and what it holds then."""
+
+    name: str
+    changes: tuple[str, ...]
+    checks: tuple[str, ...]
+    flows: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Page:
+    """Everything on the page, in its order."""
+
+    title: str
+    command: str
+    """That writes the page."""
+    state: str
+    """Which policies are meant."""
+    facts: tuple[str, ...] = ()
+    """The cluster: engine, versions. Empty without one."""
+    policies: tuple[PolicyEntry, ...] = ()
+    missing: tuple[str, ...] = ()
+    """Policies of files that the cluster does not have."""
+    labels: tuple[LabelNeed, ...] = ()
+    peers: tuple[tuple[str, str], ...] = ()
+    """Name, and who that is."""
+    flows: tuple[FlowEntry, ...] = ()
+    matrix: str = ""
+    """A Markdown table of groups of pods, where no story names flows."""
+    files: tuple[str, ...] = ()
+    """In the order of application."""
+    applying: tuple[str, ...] = ()
+    """kubectl, one line per namespace; so are the next two."""
+    deleting: tuple[str, ...] = ()
+    verifying: tuple[str, ...] = ()
+    """What prints nothing after the rollback."""
+    rollback: str = ""
+    """The one command of npol that does it and proves it; "" without a story."""
+    proof: tuple[str, ...] = ()
+    """What holds again after a rollback."""
+    steps: tuple[StepEntry, ...] = ()

@@ -1,0 +1,85 @@
+"""What is asked of the network, from where, and what it answered."""
+
+from __future__ import annotations
+
+import enum
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from npol.model.expectation import Outcome
+from npol.model.story import Protocol
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PodRef:
+    """One pod as it was when it was looked up; `uid` tells it from a successor of that name."""
+
+    namespace: str
+    name: str
+    uid: str
+    ip: str
+    node: str = ""
+    container: str = ""
+    labels: Mapping[str, str] = field(default_factory=dict)
+    ready: bool = False
+    host_network: bool = False
+
+    def __str__(self) -> str:
+        return f"{self.namespace}/{self.name}"
+
+
+class ProbeKind(enum.Enum):
+    """How a probe asks."""
+
+    CONNECT = "connect"
+    HTTP = "http"
+    DNS = "dns"
+    PING = "ping"  # reported, never judged: NetworkPolicy does not speak of ICMP
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Probe:
+    """
+    One question to the network, asked from one source over a new socket.
+
+    `address` is an IP address: a probe resolves nothing by itself. For DNS it is the
+    server, "" for the servers of the source's own resolv.conf, and `name` is looked up.
+    """
+
+    key: str
+    kind: ProbeKind
+    address: str
+    port: int = 0
+    protocol: Protocol = Protocol.TCP
+    name: str = ""
+    """DNS: the name to look up. HTTP: the Host header and, with `tls`, the server name."""
+    path: str = "/"
+    tls: bool = False
+    payload: str = ""
+    """UDP: what to send; any answer counts."""
+    timeout: float = 2.0
+
+    def __post_init__(self) -> None:
+        if not 0 <= self.port <= 65535:
+            raise ValueError(f"port must be 0-65535, got {self.port}")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Answer:
+    """What one probe saw, with the evidence for it."""
+
+    key: str
+    outcome: Outcome
+    seconds: float = 0.0
+    tool: str = ""
+    """The program that asked (`curl`, `nc`, ...)."""
+    detail: str = ""
+    """The tool's own words, or why the probe did not run; at most one line."""
+    status: int = 0
+    """HTTP status; 0 for none."""
+    body: str = ""
+    """The beginning of the HTTP body."""
+    addresses: tuple[str, ...] = ()
+    """What a name resolved to."""
+    command: str = ""
+    """A command that asks the same by hand, inside the source."""

@@ -1,0 +1,221 @@
+"""What npol makes of the answers: values that reports are written from."""
+
+from __future__ import annotations
+
+import enum
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from npol.errors import PRECEDENCE, ExitCode, Position
+from npol.model.expectation import Outcome, Verdict
+from npol.model.probe import Answer, PodRef
+
+
+class Role(enum.Enum):
+    """What an answer was asked for."""
+
+    NAME = "name"  # does the Service's name resolve
+    SERVICE = "service"  # does its ClusterIP answer
+    POD = "pod"  # does a pod behind it answer by its own address
+    HOST = "host"  # a place, an address or a site
+    SELF = "self"  # control: the source reaches its own address
+    ALIVE = "alive"  # control: the target answers itself, or another source
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Evidence:
+    """One answer and what it was asked for."""
+
+    role: Role
+    subject: str
+    """What was asked, for people: `ClusterIP 10.96.1.2:80`, `pod backend-1 10.244.1.7:3001`."""
+    answer: Answer
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Judgement:
+    """One flow judged on one round of answers."""
+
+    verdict: Verdict
+    outcome: Outcome
+    """What the flow as a whole did, as the application would see it."""
+    reason: str = ""
+    """Why the verdict is not `as expected`, or what is worth knowing although it is."""
+    status: int = 0
+
+    @property
+    def seen(self) -> str:
+        return f"http {self.status}" if self.status else self.outcome.value
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Cause:
+    """One sentence on why a flow did what it did, and the line that says so."""
+
+    text: str
+    at: Position | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FlowResult:
+    """What became of one flow in one step."""
+
+    name: str
+    at: Position
+    step: str
+    source: str
+    target: str
+    """`backend:80/tcp`, for people."""
+    expected: str
+    seen: str
+    verdict: Verdict
+    reason: str = ""
+    skipped: str = ""
+    """Why it was not asked at all; then `verdict` says nothing."""
+    tags: tuple[str, ...] = ()
+    source_pod: PodRef | None = None
+    target_pods: tuple[PodRef, ...] = ()
+    evidence: tuple[Evidence, ...] = ()
+    rounds: int = 0
+    enforced_after: float | None = None
+    """Seconds from the step's change to the last wrong outcome; None without a change."""
+    settled_after: float = 0.0
+    predicted: str = ""
+    """`allow`, `deny`, or `unknown: ...`; "" without a prediction."""
+    diagnosis: str = ""
+    """`policy bug`, `enforcement gap`, `broken probe`, or ""."""
+    causes: tuple[Cause, ...] = ()
+
+    @property
+    def passed(self) -> bool:
+        return bool(self.skipped) or self.verdict is Verdict.AS_EXPECTED
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CheckResult:
+    """What became of one state check."""
+
+    name: str
+    at: Position
+    step: str
+    expected: str
+    seen: str
+    verdict: Verdict
+    reason: str = ""
+    skipped: str = ""
+    cannot_fail: str = ""
+    """Why nothing could have falsified it; such a check is told, but proves nothing."""
+
+    @property
+    def passed(self) -> bool:
+        return bool(self.skipped) or self.verdict is Verdict.AS_EXPECTED
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StepResult:
+    """One step: what was changed, and what it did."""
+
+    name: str
+    at: Position
+    changes: tuple[str, ...] = ()
+    """`applied NetworkPolicy backend-dev/deny-all`, one per object."""
+    flows: tuple[FlowResult, ...] = ()
+    checks: tuple[CheckResult, ...] = ()
+    skipped: str = ""
+    error: str = ""
+    """Trouble while the step was set up; its flows were then not asked."""
+    seconds: float = 0.0
+    same_as: str = ""
+
+    @property
+    def results(self) -> tuple[FlowResult | CheckResult, ...]:
+        return (*self.checks, *self.flows)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ClusterFacts:
+    """The cluster that a run spoke to."""
+
+    context: str
+    server: str
+    uid: str
+    """The uid of the namespace kube-system."""
+    version: str
+    engine: str
+    """`calico`, `cilium`, `npol-lab`, ... or `unknown`."""
+    engine_version: str = ""
+    enforcement: str = ""
+    """What is known of it: `proven by a canary in 0.3 s`, `assumed`, `not proven: ...`."""
+    notes: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RestoreResult:
+    """How the cluster was given back."""
+
+    complete: bool
+    actions: tuple[str, ...] = ()
+    problems: tuple[str, ...] = ()
+    verified: str = ""
+    """`12 of 12 flows as before`, or why they were not asked."""
+    seconds: float = 0.0
+    notes: tuple[str, ...] = ()
+    """What a reader should know although it stands in nobody's way."""
+    remedy: str = ""
+    """The command that goes on with the restore; "" when it is complete."""
+    left: str = ""
+    """How to take back what was left applied on purpose; "" when nothing was."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StoryReport:
+    """One run of one story."""
+
+    story: str
+    path: str
+    run_id: str
+    started: str
+    """RFC 3339, UTC."""
+    cluster: ClusterFacts | None = None
+    steps: tuple[StepResult, ...] = ()
+    restore: RestoreResult | None = None
+    error: str = ""
+    """Why the run ended early; "" when it did not."""
+    error_code: ExitCode = ExitCode.AS_EXPECTED
+    stopped: int = 0
+    """The signal that ended the run; 0 for none."""
+    covers: tuple[str, ...] = ()
+    seconds: float = 0.0
+    execs: int = 0
+    requests: int = 0
+    versions: Mapping[str, str] = field(default_factory=dict)
+
+    @property
+    def results(self) -> tuple[FlowResult | CheckResult, ...]:
+        return tuple(r for s in self.steps for r in s.results)
+
+    @property
+    def notes(self) -> tuple[str, ...]:
+        """What a reader should know of the cluster, and of how it was given back."""
+        of_cluster = self.cluster.notes if self.cluster else ()
+        return (*of_cluster, *(self.restore.notes if self.restore else ()))
+
+    @property
+    def exit_code(self) -> ExitCode:
+        """The worst of everything that happened (errors.PRECEDENCE)."""
+        codes = {self.error_code}
+        if self.restore and not self.restore.complete:
+            codes.add(ExitCode.RESTORE_INCOMPLETE)
+        for result in self.results:
+            if not result.passed:
+                unknown = result.verdict in (Verdict.UNKNOWN, Verdict.INVALID)
+                codes.add(ExitCode.UNKNOWN if unknown else ExitCode.DIFFERS)
+        return next(code for code in PRECEDENCE if code in codes)
+
+    @property
+    def exit_status(self) -> int:
+        """What the process ends with: `exit_code`, or 128+n where a signal ended the run."""
+        code = self.exit_code
+        if self.stopped and code is not ExitCode.RESTORE_INCOMPLETE:
+            return 128 + self.stopped
+        return int(code)

@@ -1,0 +1,299 @@
+"""What a story file says, after the door: every value is valid and every name resolves."""
+
+from __future__ import annotations
+
+import enum
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from npol.documents import Document
+from npol.errors import Position
+from npol.model.expectation import Expectation
+
+
+class Protocol(enum.Enum):
+    """Transport protocols that a NetworkPolicy knows."""
+
+    TCP = "tcp"
+    UDP = "udp"
+    SCTP = "sctp"
+
+
+class FlowKind(enum.Enum):
+    """What is asked over a flow."""
+
+    CONNECT = "connect"  # does the port answer: TCP handshake, or a UDP datagram that is answered
+    HTTP = "http"
+    DNS = "dns"  # does the name resolve
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Peer:
+    """
+    One end of a flow; a peer may be a source, a target, or both.
+
+    As a source: a debug pod with `labels` in `namespace`, or the running `workload`/`pod`
+    (exec in `container`), or a place outside. As a target: `service`, else the pods of
+    `workload`/`pod`/`labels`, else `host` (reached `via` another peer's Service), `address`,
+    or the `external` place.
+    """
+
+    name: str
+    at: Position
+    namespace: str = ""
+    labels: Mapping[str, str] = field(default_factory=dict)
+    service: str = ""
+    workload: str = ""
+    """`deployment/web-app`: kind and name."""
+    pod: str = ""
+    container: str = ""
+    host: str = ""
+    via_namespace: str = ""
+    via_service: str = ""
+    external: str = ""
+    address: str = ""
+    node: str = ""
+    """Where a debug pod runs: a node's name, or `same` / `other` than its flow's target."""
+    host_network: bool = False
+    image: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class HttpCheck:
+    """An HTTP request and what its answer must hold."""
+
+    path: str = "/"
+    host: str = ""
+    body: str = ""
+    """Text that the answer must contain; empty for any."""
+    tls: bool = False
+    sni: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Flow:
+    """One source, one target, one port, one protocol, and what is expected of it."""
+
+    name: str
+    at: Position
+    source: str
+    expect: Expectation
+    target: str = ""
+    every_pod: bool = False
+    port: int = 0
+    """The Service's port for a target with a Service, else the pod's. 0 for DNS flows."""
+    protocol: Protocol = Protocol.TCP
+    http: HttpCheck | None = None
+    resolve: str = ""
+    """A name to look up instead of a target to reach."""
+    converge_within: float | None = None
+    because: str = ""
+    """The policy that decides, by prediction."""
+    covers: tuple[str, ...] = ()
+    tags: tuple[str, ...] = ()
+
+    @property
+    def kind(self) -> FlowKind:
+        if self.resolve:
+            return FlowKind.DNS
+        return FlowKind.HTTP if self.http else FlowKind.CONNECT
+
+    @property
+    def key(self) -> str:
+        """What is asked, whatever is expected of it: equal in every step that asks the same."""
+        if self.resolve:
+            return f"{self.source} ? {self.resolve}/{self.protocol.value}"
+        web = f" {self.http}" if self.http else ""
+        every = "every pod of " if self.every_pod else ""
+        return f"{self.source} -> {every}{self.target}:{self.port}/{self.protocol.value}{web}"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StateCheck:
+    """A claim about objects of the cluster, not about packets."""
+
+    kind: str
+    """`endpoints`, `ready`, ...: the key that names the check in the file."""
+    name: str
+    at: Position
+    namespace: str
+    subject: str
+    wants: Mapping[str, Any] = field(default_factory=dict)
+    covers: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Manifest:
+    """One object of a manifest file, raw, with its positions."""
+
+    body: Mapping[str, Any]
+    document: Document
+    at: Position
+
+    @property
+    def kind(self) -> str:
+        return str(self.body.get("kind", ""))
+
+    @property
+    def api_version(self) -> str:
+        return str(self.body.get("apiVersion", ""))
+
+    @property
+    def name(self) -> str:
+        return str((self.body.get("metadata") or {}).get("name", ""))
+
+    @property
+    def namespace(self) -> str:
+        return str((self.body.get("metadata") or {}).get("namespace", ""))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Apply:
+    """Server-side apply of these objects, in this order."""
+
+    at: Position
+    manifests: tuple[Manifest, ...]
+    replace: bool = False
+    """Whether a policy that exists already may be replaced (and is put back at the end)."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Delete:
+    """Deletion of these objects, as `kubectl delete -f` names them."""
+
+    at: Position
+    manifests: tuple[Manifest, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Label:
+    """Labels set on (or, with None, taken from) a pod or a namespace."""
+
+    at: Position
+    kind: str
+    name: str
+    namespace: str
+    set: Mapping[str, str | None]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Restore:
+    """Everything back to what was recorded at the end of an earlier step."""
+
+    at: Position
+    step: str
+
+
+Change = Apply | Delete | Label | Restore
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Settle:
+    """How long to wait for a verdict, in seconds; None: the engine's own figure."""
+
+    within: float | None = None
+    stable: int = 2
+    quiet: float | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PodSettings:
+    """How debug pods are made."""
+
+    image: str = "docker.io/nicolaka/netshoot:v0.15"
+    pull_secrets: tuple[str, ...] = ()
+    requests: Mapping[str, str] = field(default_factory=dict)
+    """What is limited and not requested is requested as 0: there is room on every node."""
+    limits: Mapping[str, str] = field(default_factory=lambda: {"cpu": "500m", "memory": "256Mi"})
+    tolerations: tuple[Mapping[str, Any], ...] = ()
+    annotations: Mapping[str, str] = field(default_factory=dict)
+    as_deployment: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Defaults:
+    """What holds for the whole story unless a step or flow says otherwise."""
+
+    timeout: float = 2.0
+    """Seconds of silence after which a probe's outcome is TIMEOUT."""
+    settle: Settle = Settle()
+    pod: PodSettings = PodSettings()
+    namespace: str = ""
+    converge_within: float | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class When:
+    """A condition without which a step is skipped: an object that must exist."""
+
+    kind: str
+    name: str
+    namespace: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Step:
+    """Changes, then flows and checks."""
+
+    name: str
+    at: Position
+    changes: tuple[Change, ...] = ()
+    checks: tuple[StateCheck, ...] = ()
+    flows: tuple[Flow, ...] = ()
+    same_as: str = ""
+    settle: Settle | None = None
+    converge_within: float | None = None
+    when: When | None = None
+    covers: tuple[str, ...] = ()
+    tags: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Story:
+    """One story file."""
+
+    name: str
+    path: str
+    """As the user gave it; positions repeat it."""
+    root: str
+    """Manifests must lie below it."""
+    covers: tuple[str, ...] = ()
+    """Requirements that the whole shows; those of one step, flow or check stand there."""
+    given: tuple[Manifest, ...] = ()
+    defaults: Defaults = Defaults()
+    peers: Mapping[str, Peer] = field(default_factory=dict)
+    steps: tuple[Step, ...] = ()
+    tags: tuple[str, ...] = ()
+
+    def step(self, name: str) -> Step:
+        return next(s for s in self.steps if s.name == name)
+
+    @property
+    def shows(self) -> tuple[str, ...]:
+        """All requirements that the story, its steps, flows and checks cover, each once."""
+        found = [*self.covers]
+        for step in self.steps:
+            parts: list[Step | StateCheck | Flow] = [step, *step.checks, *step.flows]
+            found += (c for part in parts for c in part.covers)
+        return tuple(dict.fromkeys(found))
+
+    @property
+    def changes(self) -> tuple[Change, ...]:
+        """Those of all steps, in their order."""
+        return tuple(change for step in self.steps for change in step.changes)
+
+    @property
+    def applied(self) -> tuple[Manifest, ...]:
+        """Everything that some step applies, in order; an object stands once for each time."""
+        return tuple(m for c in self.changes if isinstance(c, Apply) for m in c.manifests)
+
+    @property
+    def baseline(self) -> Step | None:
+        """The first step that asks flows and changes nothing: what a rollback is held against."""
+        return next((s for s in self.steps if s.flows and not s.changes), None)
+
+    @property
+    def writes(self) -> bool:
+        """Whether any step changes the cluster."""
+        return bool(self.changes)

@@ -1,0 +1,44 @@
+"""Where a flow's packets go, as the cluster says at this moment."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from npol.model.probe import PodRef
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Backend:
+    """One address that answers for a target: a pod's, or a place's."""
+
+    ip: str
+    port: int
+    pod: PodRef | None = None
+
+    def __str__(self) -> str:
+        return f"{self.ip}:{self.port}"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Target:
+    """
+    A flow's target, resolved.
+
+    A Service has a `name` (fully qualified, with the trailing dot), a `cluster_ip` (empty
+    when headless) and its ready endpoints as `backends`. A place or an address has one
+    backend without a pod.
+    """
+
+    label: str
+    port: int
+    name: str = ""
+    cluster_ip: str = ""
+    backends: tuple[Backend, ...] = ()
+    problem: str = ""
+    """Why there is nothing to ask (`Service backend-dev/x does not exist`); "" when there is."""
+    host: str = ""
+    """The Host header that the target answers to."""
+
+    @property
+    def pods(self) -> tuple[PodRef, ...]:
+        return tuple(b.pod for b in self.backends if b.pod)

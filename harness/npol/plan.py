@@ -1,0 +1,204 @@
+"""
+Which probes to ask for a flow, and which of a story's steps and flows a selection needs.
+
+Pure: the cluster's answers come in as `Target` and `PodRef` values, probes go out.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterable
+from dataclasses import dataclass, replace
+
+from npol.model.expectation import Outcome, Word
+from npol.model.probe import PodRef, Probe, ProbeKind
+from npol.model.result import Role
+from npol.model.story import Flow, FlowKind, Protocol, Step, Story
+from npol.model.target import Backend, Target
+
+DNS_PORT = 53
+UDP_PAYLOAD = "echo npol"
+"""What agnhost's UDP server answers with `npol`; any answer at all counts."""
+SELF_PORT = 9
+"""Where a source asks itself: whether it is refused or answered, the packet came back."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Question:
+    """One probe and what it is asked for."""
+
+    role: Role
+    subject: str
+    probe: Probe
+
+
+def questions(flow: Flow, target: Target | None, *, timeout: float) -> tuple[Question, ...]:
+    """
+    The probes of one flow, asked together in one round.
+
+    A Service is asked by name, by ClusterIP and by each pod's address, whatever is
+    expected: allow needs the first two, deny needs all addresses closed, and a failure
+    is explained by the difference. DNS flows have no target.
+    """
+    if flow.kind is FlowKind.DNS:
+        return (_lookup(flow.key, flow.resolve, flow.protocol, timeout),)
+    if target is None:
+        return ()
+    asked: list[Question] = []
+    if target.name and not flow.every_pod:
+        asked.append(_lookup(f"{flow.key}|name", target.name, Protocol.UDP, timeout))
+    if target.cluster_ip and not flow.every_pod:
+        backend = Backend(ip=target.cluster_ip, port=target.port)
+        asked.append(_connect(flow, target, backend, Role.SERVICE, timeout))
+    role = Role.POD if target.name or target.pods else Role.HOST
+    asked += [_connect(flow, target, backend, role, timeout) for backend in target.backends]
+    return tuple(asked)
+
+
+def self_control(source: PodRef, *, timeout: float) -> Question:
+    """The control of every deny: a pod reaches its own address under any policy."""
+    probe = Probe(
+        key=f"self {source.ip}",
+        kind=ProbeKind.CONNECT,
+        address=source.ip,
+        port=SELF_PORT,
+        timeout=timeout,
+    )
+    return Question(role=Role.SELF, subject=f"itself, {source.ip}", probe=probe)
+
+
+def alive_control(backend: Backend, *, timeout: float) -> Question:
+    """The other control: the target answers a probe from itself."""
+    probe = Probe(
+        key=f"alive {backend}",
+        kind=ProbeKind.CONNECT,
+        address=backend.ip,
+        port=backend.port,
+        timeout=timeout,
+    )
+    return Question(role=Role.ALIVE, subject=f"{backend.pod} asked itself, {backend}", probe=probe)
+
+
+def _lookup(key: str, name: str, protocol: Protocol, timeout: float) -> Question:
+    probe = Probe(
+        key=key, kind=ProbeKind.DNS, address="", name=name, protocol=protocol, timeout=timeout
+    )
+    return Question(role=Role.NAME, subject=f"name {name}", probe=probe)
+
+
+def _connect(flow: Flow, target: Target, backend: Backend, role: Role, timeout: float) -> Question:
+    subject = {
+        Role.SERVICE: f"ClusterIP {backend}",
+        Role.POD: f"pod {backend.pod.name if backend.pod else ''} {backend}",
+    }.get(role, f"{target.label} {backend}")
+    probe = _probe(flow, target, backend, f"{flow.key}|{backend}", timeout)
+    return Question(role=role, subject=subject, probe=probe)
+
+
+def _probe(flow: Flow, target: Target, backend: Backend, key: str, timeout: float) -> Probe:
+    base = Probe(
+        key=key,
+        kind=ProbeKind.CONNECT,
+        address=backend.ip,
+        port=backend.port,
+        protocol=flow.protocol,
+        timeout=timeout,
+    )
+    if flow.http:
+        host = flow.http.host or target.host or target.name.rstrip(".")
+        name = flow.http.sni or host
+        return replace(base, kind=ProbeKind.HTTP, name=name, path=flow.http.path, tls=flow.http.tls)
+    if flow.protocol is Protocol.UDP and flow.port == DNS_PORT:
+        # A DNS server answers questions, not datagrams; any answer opens the flow.
+        return replace(base, kind=ProbeKind.DNS, name="kubernetes.default.svc.cluster.local.")
+    return replace(base, payload=UDP_PAYLOAD if flow.protocol is Protocol.UDP else "")
+
+
+def expand(story: Story) -> Story:
+    """
+    The story with every `same_as` written out.
+
+    Such a step gets the flows and checks of the step it names, with their expectations,
+    but for those flows that it restates: the same question, or the same name.
+    """
+    done: dict[str, Step] = {}
+    for step in story.steps:
+        if step.same_as:
+            model = done[step.same_as]
+            restated = {k for f in step.flows for k in (f.key, f.name)}
+            others = (_untagged(f) for f in model.flows if restated.isdisjoint((f.key, f.name)))
+            flows = (*step.flows, *others)
+            step = replace(step, flows=flows, checks=(*step.checks, *model.checks))
+        done[step.name] = step
+    return replace(story, steps=tuple(done.values()))
+
+
+def _untagged(flow: Flow) -> Flow:
+    """Repeated after a change, a flow is no smoke check: to select it would replay the change."""
+    return replace(flow, tags=tuple(t for t in flow.tags if t != "smoke"))
+
+
+@dataclass(frozen=True, slots=True)
+class Selection:
+    """Names of the results (flows and checks) that are wanted, per step; None: all."""
+
+    wanted: frozenset[tuple[str, str]] | None = None
+
+    def has(self, step: str, name: str) -> bool:
+        return self.wanted is None or (step, name) in self.wanted
+
+
+def replayed(story: Story, selection: Selection) -> Story:
+    """
+    What a selection needs of an expanded story.
+
+    Changes of earlier steps are kept, their flows are not. Steps after the last wanted
+    one go. The first step keeps the flows that the selection asks anywhere, and those that
+    show how their targets refuse: its round is the baseline that a later deny is judged
+    against.
+    """
+    if selection.wanted is None:
+        return story
+    last = max((i for i, s in enumerate(story.steps) if _any_wanted(s, selection)), default=-1)
+    steps = [_narrow(s, selection, i == 0, story) for i, s in enumerate(story.steps[: last + 1])]
+    return replace(story, steps=tuple(steps))
+
+
+def _any_wanted(step: Step, selection: Selection) -> bool:
+    return any(selection.has(step.name, n) for n in _names(step))
+
+
+def _names(step: Step) -> Iterable[str]:
+    yield from (f.name for f in step.flows)
+    yield from (c.name for c in step.checks)
+
+
+def _narrow(step: Step, selection: Selection, first: bool, story: Story) -> Step:
+    baseline = _baseline(step, selection, story) if first and not step.changes else ()
+    flows = [f for f in step.flows if selection.has(step.name, f.name) or f.name in baseline]
+    checks = [c for c in step.checks if selection.has(step.name, c.name)]
+    return replace(step, flows=tuple(flows), checks=tuple(checks))
+
+
+def _baseline(step: Step, selection: Selection, story: Story) -> Collection[str]:
+    """The names of a step's flows that a selection asks again, or whose targets it asks."""
+    wanted = [f for s in story.steps for f in s.flows if selection.has(s.name, f.name)]
+    keys, ends = {f.key for f in wanted}, {_end(f) for f in wanted}
+    return {
+        f.name
+        for f in step.flows
+        if f.key in keys or (f.expect.outcome is Outcome.REFUSED and _end(f) in ends)
+    }
+
+
+def _end(flow: Flow) -> tuple[str, int, Protocol]:
+    return flow.target, flow.port, flow.protocol
+
+
+SILENT = (Outcome.TIMEOUT, Outcome.DNS_TIMEOUT)
+"""Outcomes that only an enforced policy brings about, as `deny` does."""
+
+
+def has_denies(story: Story, engine: str) -> bool:
+    """Whether any flow of the story is expected to be cut on this engine."""
+    expected = [f.expect.for_engine(engine) for s in story.steps for f in s.flows]
+    return any(e.word is Word.DENY or e.outcome in SILENT for e in expected)

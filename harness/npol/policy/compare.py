@@ -1,0 +1,45 @@
+"""Expected, predicted, observed: which of the three stands alone."""
+
+from __future__ import annotations
+
+from npol.model.expectation import Expectation, Outcome, Word
+
+POLICY_BUG = "policy bug"
+"""The cluster does what the policies say, and the policies do not say what is expected."""
+ENFORCEMENT_GAP = "enforcement gap"
+"""The cluster does not do what the policies say: engine, delay, or old connections."""
+BROKEN_PROBE = "broken probe"
+"""The probe did not run: it says nothing about any policy."""
+
+_OBSERVED = {
+    Outcome.OPEN: True,
+    Outcome.DNS_NEGATIVE: True,  # a server answered: the packets went both ways
+    Outcome.TIMEOUT: False,
+    Outcome.DNS_TIMEOUT: False,
+    Outcome.UNREACHABLE: False,
+}
+"""What an outcome says of the packets. REFUSED and RESET come from hosts as well as from
+policies that reject, so they say nothing by themselves."""
+
+
+def diagnose(expect: Expectation, outcome: Outcome, predicted: bool | None) -> str:
+    """
+    One of the three diagnoses, or "" where all agree or nothing can be said.
+
+    `predicted`: whether the policies let the packets through; None: not known.
+    """
+    if outcome is Outcome.ERROR:
+        return BROKEN_PROBE
+    observed = _OBSERVED.get(outcome)
+    if observed is None or predicted is None:
+        return ""
+    if observed is not predicted:
+        return ENFORCEMENT_GAP
+    return POLICY_BUG if observed is not _wanted(expect) else ""
+
+
+def _wanted(expect: Expectation) -> bool:
+    """Whether the packets should pass; a gateway's own 504 came back through an open flow."""
+    if expect.word is Word.OUTCOME and expect.outcome is not None:
+        return _OBSERVED.get(expect.outcome, False)
+    return expect.word is not Word.DENY

@@ -1,0 +1,91 @@
+"""
+The lint of NetworkPolicies: `lint(documents)`, or with the world that they will meet.
+
+Each rule is a function of one noun's module; ids and severities are in `findings`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from dataclasses import replace
+
+from npol.policy.changes import apply
+from npol.policy.dialects import SPEC, Dialect
+from npol.policy.dns import with_dns
+from npol.policy.lint import blocks, dns, effect, ports, selectors, text, types
+from npol.policy.lint.files import of_files
+from npol.policy.lint.findings import RULES, Finding, LintRule, Severity
+from npol.policy.lint.scope import Checked, Scope
+from npol.policy.reading import Reading, is_policy, parse_policy
+from npol.policy.source import Given, Source, sources
+from npol.policy.world import World
+
+__all__ = ["RULES", "Finding", "LintRule", "Severity", "lint", "of_files"]
+
+_OF_TEXT = (text.refusals, text.no_namespace)
+_OF_SHAPE = (types.empty_rules, blocks.host_bits)
+_OF_MEANING = (
+    selectors.selects_no_pod,
+    selectors.host_network_only,
+    selectors.no_such_namespace,
+    selectors.peers_select_nothing,
+    selectors.stray_dash,
+    selectors.wrong_selector,
+    ports.ports_without_listener,
+    dns.dns,
+    blocks.blocks,
+)
+
+
+def lint(
+    given: Iterable[Given],
+    world: World | None = None,
+    dialect: Dialect = SPEC,
+    *,
+    default_namespace: str = "default",
+) -> list[Finding]:
+    """
+    Everything that is odd about the policies among these objects, in the order of the files.
+
+    What selectors find is looked up among the objects and in `world`, such as the cluster
+    that they are for. Where nothing is known of a namespace's pods, nothing is said of them.
+    """
+    found = list(sources(given))
+    policies = [Checked(s, _read(s, dialect, default_namespace)) for s in found if is_policy(s)]
+    valid = [c for c in policies if not c.reading.mistakes]
+    rest = [s for s in found if not is_policy(s)]
+    around = apply(world or World(), rest, default_namespace=default_namespace)
+    around = around.as_read(dialect).with_policies(c.policy for c in valid)
+    scope = Scope(with_dns(around), around, dialect)
+    findings = [*text.duplicate_keys(found), *text.same_names(policies)]
+    for source in found:
+        findings += text.wrong_api_version(source)
+        findings += text.commands(source)
+        if source.kind == "NetworkPolicy":
+            findings += text.typographic(source)
+    findings += effect.superfluous(valid)
+    for checked in policies:
+        findings += _of_one(scope, checked)
+    order = {s.document.file: n for n, s in enumerate(found) if s.document}
+    return sorted(findings, key=lambda f: _place(f, order))
+
+
+def _read(source: Source, dialect: Dialect, default_namespace: str) -> Reading:
+    reading = parse_policy(source, default_namespace=default_namespace)
+    return replace(reading, policy=dialect.read(reading.policy))
+
+
+def _of_one(scope: Scope, checked: Checked) -> Iterator[Finding]:
+    yield from types.policy_types(checked, scope.dialect)
+    for rule in (*_OF_TEXT, *_OF_SHAPE):
+        yield from rule(checked)
+    if not checked.reading.mistakes:
+        for meaning in _OF_MEANING:
+            yield from meaning(scope, checked)
+
+
+def _place(finding: Finding, order: dict[str, int]) -> tuple[int, int, int, str]:
+    if finding.at is None:
+        return len(order), 0, 0, f"{finding.subject} {finding.id}"
+    file = order.get(finding.at.file, len(order))
+    return file, finding.at.line, finding.at.column, finding.id

@@ -1,0 +1,78 @@
+"""Rules about ipBlock."""
+
+from __future__ import annotations
+
+import ipaddress
+from bisect import bisect_left
+from collections.abc import Iterator
+
+from npol.policy.ends import Pod
+from npol.policy.lint.findings import Finding
+from npol.policy.lint.scope import Checked, Scope
+from npol.policy.objects import IpBlock, PeerClause
+from npol.policy.source import items, mapping
+
+
+def blocks(scope: Scope, checked: Checked) -> Iterator[Finding]:
+    for rule in checked.policy.all_rules:
+        for peer in rule.peers:
+            if peer.ip_block is not None:
+                yield from _block(scope, checked, peer, peer.ip_block)
+
+
+def _block(scope: Scope, checked: Checked, peer: PeerClause, block: IpBlock) -> Iterator[Finding]:
+    if block.whole_family:
+        message = f"on Calico {block} is every pod, too; on Cilium it is the outside alone"
+        fix = "take the pods' and Services' networks out with `except` if the outside is meant"
+        yield checked.finding_at("NP043", peer.origin, message, fix)
+        return
+    if pod := _pod_in(scope, block):
+        message = f"{block} holds {pod}: addresses of pods change, and Cilium never matches them"
+        fix = "select pods by their labels; ipBlock is for what is outside the cluster"
+        yield checked.finding_at("NP040", peer.origin, message, fix)
+        return
+    for service in scope.seen.services:
+        if any(a in block for a in service.addresses):
+            message = f"{block} holds the address of {service}, which no engine matches"
+            fix = "select the pods behind it: policies are judged after translation"
+            yield checked.finding_at("NP044", peer.origin, message, fix)
+            return
+
+
+def _pod_in(scope: Scope, block: IpBlock) -> str:
+    """Some pod whose address is in the block, with the address; "" if none is."""
+    low, high = int(block.cidr.network_address), int(block.cidr.broadcast_address)
+    known = scope.addresses[block.cidr.version]
+    for number, pod in known[bisect_left(known, low, key=_number) :]:
+        if number > high:
+            break
+        address = pod.address(block.cidr.version)
+        if address and address in block:
+            return f"{pod} ({address})"
+    return ""
+
+
+def _number(entry: tuple[int, Pod]) -> int:
+    return entry[0]
+
+
+def host_bits(checked: Checked) -> Iterator[Finding]:
+    for direction in ("ingress", "egress"):
+        key = "from" if direction == "ingress" else "to"
+        for r, rule in enumerate(items(checked.source.spec.get(direction))):
+            for p, peer in enumerate(items(mapping(rule).get(key))):
+                cidr = mapping(mapping(peer).get("ipBlock")).get("cidr")
+                if isinstance(cidr, str) and (network := _loose(cidr)):
+                    path = ("spec", direction, r, key, p, "ipBlock", "cidr")
+                    message = f"{cidr} has bits behind its prefix; it means {network}"
+                    yield checked.finding("NP042", path, message, f"write {network}")
+
+
+def _loose(cidr: str) -> str:
+    """The network that a cidr with host bits means; "" if it has none."""
+    try:
+        interface = ipaddress.ip_interface(cidr)
+    except ValueError:
+        return ""
+    network = interface.network
+    return "" if interface.ip == network.network_address else str(network)

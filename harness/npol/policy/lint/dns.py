@@ -1,0 +1,80 @@
+"""Rules about DNS, without which names do not resolve."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from npol.model.story import Protocol
+from npol.policy.dns import PORT, dns_service, dns_traffic
+from npol.policy.ends import Pod
+from npol.policy.evaluate import decide
+from npol.policy.lint.findings import Finding
+from npol.policy.lint.scope import Checked, Scope
+from npol.policy.match import spell_labels
+from npol.policy.misfits import namespaces_of, selected_pods
+from npol.policy.objects import Direction, Policy, PortClause, Rule
+from npol.policy.routes import backends_of
+
+
+def dns(scope: Scope, checked: Checked) -> Iterator[Finding]:
+    rules = checked.policy.rules(Direction.EGRESS)
+    about_dns = [rule for rule in rules if _dns_clause(rule)]
+    for rule in about_dns:
+        yield from _wrong_pods(scope, checked, rule)
+    if not rules:
+        return  # a plain deny: what it forgets is for others to allow
+    udp, tcp = (_resolves(scope, checked.policy, p) for p in (Protocol.UDP, Protocol.TCP))
+    if not about_dns and udp is False and tcp is False:
+        message = "it isolates egress, and nothing allows DNS: no name will resolve"
+        fix = "allow UDP and TCP 53 to the pods k8s-app=kube-dns in kube-system"
+        yield checked.finding("NP022", ("spec", "egress"), message, fix, at_key=True)
+    elif about_dns and udp is not tcp:
+        yield _one_protocol(checked, about_dns[0], Protocol.UDP if udp else Protocol.TCP)
+
+
+def _one_protocol(checked: Checked, rule: Rule, only: Protocol) -> Finding:
+    clause = _dns_clause(rule)
+    origin = clause.origin if clause else rule.origin
+    if only is Protocol.TCP:
+        message = "DNS is allowed over TCP only, and resolvers ask over UDP first"
+        return checked.finding_at("NP023", origin, message, "add protocol: UDP, port: 53")
+    message = "DNS is allowed over UDP only; answers that are too long come over TCP"
+    return checked.finding_at("NP023", origin, message, "add protocol: TCP, port: 53")
+
+
+def _dns_clause(rule: Rule) -> PortClause | None:
+    return next((p for p in rule.ports if p.port == PORT), None)
+
+
+def _resolves(scope: Scope, policy: Policy, protocol: Protocol) -> bool | None:
+    """For the first pod that the policy selects, or for one that carries its labels."""
+    pods = scope.selected(policy)
+    labels = policy.selector.get("matchLabels") or {}
+    pod = pods[0] if pods else Pod(namespace=policy.namespace, name="(any)", labels=labels)
+    key = (pod.namespace, spell_labels(pod.labels), protocol)
+    if key not in scope.resolves:
+        traffic = dns_traffic(scope.world, pod, protocol)
+        decision = decide(scope.world, traffic, scope.dialect) if traffic else None
+        paths = decision.paths if decision else ()
+        scope.resolves[key] = paths[0].egress.allowed if paths else None
+    return scope.resolves[key]
+
+
+def _wrong_pods(scope: Scope, checked: Checked, rule: Rule) -> Iterator[Finding]:
+    """The namespace is right (else its label is reported), the pods are not."""
+    service = dns_service(scope.world)
+    servers = backends_of(scope.world, service) if service else []
+    if not servers or not rule.peers or any(p.ip_block for p in rule.peers):
+        return
+    chosen = [p for peer in rule.peers for p in selected_pods(scope.world, _ns(checked), peer)]
+    spaces = {n.name for peer in rule.peers for n in namespaces_of(scope.world, peer, _ns(checked))}
+    if not spaces or any(str(server) in {str(p) for p in chosen} for server in servers):
+        return
+    labels = ",".join(f"{k}={v}" for k, v in (service.selector or {}).items()) if service else ""
+    message = f"a rule for port {PORT} that selects none of the DNS pods, such as {servers[0]}"
+    fix = f"they are in {servers[0].namespace} and have {labels}"
+    yield checked.finding_at("NP024", rule.peers[0].origin, message, fix)
+
+
+def _ns(checked: Checked) -> str:
+    return checked.policy.namespace

@@ -1,0 +1,22 @@
+"""What is wrong with files before any policy in them can be looked at."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+
+from npol.errors import Mistake
+from npol.policy.lint.findings import RULES, Finding
+
+
+def of_files(unreadable: Iterable[Mistake], left_out: Iterable[Mistake]) -> Iterator[Finding]:
+    """Findings for what could not be read, and for YAML that is no object."""
+    for id_, mistakes in (("NP008", unreadable), ("NP009", left_out)):
+        for mistake in mistakes:
+            yield Finding(
+                id=id_,
+                severity=RULES[id_].severity,
+                message=mistake.message,
+                fix=mistake.hint,
+                subject=mistake.at.file,
+                at=mistake.at,
+            )

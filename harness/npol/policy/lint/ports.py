@@ -1,0 +1,68 @@
+"""Rules about ports: those of pods, those of Services."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+
+from npol.policy.ends import Pod, Service
+from npol.policy.lint.findings import Finding
+from npol.policy.lint.scope import Checked, Scope
+from npol.policy.objects import Direction, PortClause, Rule
+from npol.policy.routes import target_port
+
+
+def ports_without_listener(scope: Scope, checked: Checked) -> Iterator[Finding]:
+    for rule in checked.policy.all_rules:
+        if not rule.ports or any(p.ip_block for p in rule.peers):
+            continue
+        pods = scope.destinations(checked.policy, rule)
+        for clause in rule.ports:
+            yield from _check(scope, checked, rule, clause, pods)
+
+
+def _check(
+    scope: Scope, checked: Checked, rule: Rule, clause: PortClause, pods: Sequence[Pod]
+) -> Iterator[Finding]:
+    if not pods or clause.port is None or any(_has(pod, clause) for pod in pods):
+        return
+    found = None if isinstance(clause.port, str) else _service_of(scope, clause, pods)
+    if found:
+        service, pod, number = found
+        message = (
+            f"{clause.port} is the port of {service}; it is translated to pod port {number} "
+            f"({pod}) before {rule.direction.field} policy is judged"
+        )
+        yield checked.finding_at("NP021", clause.origin, message, f"name {number}")
+    elif all(pod.ports for pod in pods) and (rule.peers or rule.direction is Direction.INGRESS):
+        yield _nobody_listens(checked, clause, pods)
+
+
+def _nobody_listens(checked: Checked, clause: PortClause, pods: Sequence[Pod]) -> Finding:
+    declared = sorted({(p.number, p.protocol.name, p.name) for pod in pods for p in pod.ports})
+    has = ", ".join(f"{n}/{proto}{f' ({name})' if name else ''}" for n, proto, name in declared)
+    named = isinstance(clause.port, str)
+    noun = "has a port named" if named else "declares port"
+    message = f"no pod of this rule {noun} {clause.port} on {clause.protocol.name}"
+    id_ = "NP025" if named else "NP020"
+    return checked.finding_at(id_, clause.origin, message, f"{pods[0]} and its like have {has}")
+
+
+def _has(pod: Pod, clause: PortClause) -> bool:
+    if isinstance(clause.port, str):
+        return pod.port_named(clause.port, clause.protocol) is not None
+    low = clause.port or 1
+    high = clause.end_port or low
+    return any(p.protocol is clause.protocol and low <= p.number <= high for p in pod.ports)
+
+
+def _service_of(
+    scope: Scope, clause: PortClause, pods: Sequence[Pod]
+) -> tuple[Service, Pod, int] | None:
+    """A Service with the clause's port in front of one of the pods, which has another."""
+    for pod in pods:
+        for service in scope.seen.services_of(pod):
+            port = service.port(int(clause.port or 0), clause.protocol)
+            number = target_port(service, port, pod, port.port) if port else None
+            if number and number != clause.port:
+                return service, pod, number
+    return None

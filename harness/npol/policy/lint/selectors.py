@@ -1,0 +1,139 @@
+"""Rules about what selectors select."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from npol.policy.ends import NAME_LABEL, Pod
+from npol.policy.lint.findings import Finding
+from npol.policy.lint.scope import Checked, Scope
+from npol.policy.match import spell_labels
+from npol.policy.misfits import namespaces_of, selected_pods
+from npol.policy.objects import PeerClause, Rule
+from npol.policy.remedy import lasting
+from npol.selectors import Selector, matches, spell
+
+ALWAYS_THERE = ("kube-system", "default", "kube-public", "kube-node-lease")
+"""Namespaces of every cluster, with no label but the one that the API server sets."""
+
+
+def selects_no_pod(scope: Scope, checked: Checked) -> Iterator[Finding]:
+    policy = checked.policy
+    if not policy.selector or not scope.knows_pods([policy.namespace]):
+        return
+    if not scope.selected(policy):
+        has = _labels_there(scope, policy.namespace)
+        message = f"podSelector {spell(policy.selector)} selects no pod in {policy.namespace}"
+        fix = f"pods there have {has}"
+        yield checked.finding("NP010", ("spec", "podSelector"), message, fix)
+
+
+def host_network_only(scope: Scope, checked: Checked) -> Iterator[Finding]:
+    pods = scope.selected(checked.policy)
+    if pods and all(p.host_network for p in pods):
+        message = f"it selects only pods on their node's network ({pods[0]}): it does not act"
+        fix = "policies act on pods with a network of their own"
+        yield checked.finding("NP052", ("spec", "podSelector"), message, fix)
+
+
+def no_such_namespace(scope: Scope, checked: Checked) -> Iterator[Finding]:
+    name = checked.policy.namespace
+    if name in ALWAYS_THERE or not scope.knows_namespaces or scope.knows_pods([name]):
+        return
+    if not scope.seen.namespace(name).declared:
+        message = f"namespace {name} does not exist here"
+        known = ", ".join(sorted(scope.seen.namespaces))
+        yield checked.finding("NP015", ("metadata", "namespace"), message, f"known: {known}")
+
+
+def peers_select_nothing(scope: Scope, checked: Checked) -> Iterator[Finding]:
+    for rule in checked.policy.all_rules:
+        for peer in rule.peers:
+            if peer.ip_block is None:
+                yield from _peer_selects_nothing(scope, checked, peer)
+
+
+def _peer_selects_nothing(scope: Scope, checked: Checked, peer: PeerClause) -> Iterator[Finding]:
+    chosen = namespaces_of(scope.seen, peer, checked.policy.namespace)
+    if peer.namespace_selector is not None and not chosen:
+        yield from _no_namespace(scope, checked, peer, peer.namespace_selector)
+        return
+    names = [n.name for n in chosen]
+    everywhere = peer.namespace_selector == {} and not scope.knows_pods(["kube-system"])
+    if not peer.pod_selector or everywhere or not all(scope.knows_pods([n]) for n in names):
+        return
+    if not any(True for _ in selected_pods(scope.seen, checked.policy.namespace, peer)):
+        message = f"{spell(peer.pod_selector)} selects no pod in {', '.join(names)}"
+        fix = f"pods there have {_labels_there(scope, names[0])}"
+        yield checked.finding_at("NP012", peer.origin, message, fix)
+
+
+def _no_namespace(
+    scope: Scope, checked: Checked, peer: PeerClause, selector: Selector
+) -> Iterator[Finding]:
+    """Without any Namespace object, only what Kubernetes itself never labels is told."""
+    wanted = selector.get("matchLabels") or {}
+    if any(matches(selector, {NAME_LABEL: name}) for name in ALWAYS_THERE):
+        return
+    if not scope.knows_namespaces and wanted.get("name") not in ALWAYS_THERE:
+        return
+    message = f"no namespace that is known here has {spell(selector)}"
+    name = next(iter(wanted.values()), "NAME")
+    fix = f"select {NAME_LABEL}={name}, which every namespace has, or label the namespace"
+    if NAME_LABEL in wanted:
+        fix = f"known: {', '.join(sorted(scope.seen.namespaces))}"
+    yield checked.finding_at("NP011", peer.origin, message, fix)
+
+
+def stray_dash(_: Scope, checked: Checked) -> Iterator[Finding]:
+    for rule in checked.policy.all_rules:
+        for first, second in zip(rule.peers, rule.peers[1:], strict=False):
+            if _lonely(first) | _lonely(second) == {"pods", "namespaces"}:
+                yield _stray(checked, first, second)
+
+
+def _lonely(peer: PeerClause) -> set[str]:
+    """What a peer with just one selector, which is not empty, selects by."""
+    if peer.pod_selector and peer.namespace_selector is None:
+        return {"pods"}
+    if peer.namespace_selector and peer.pod_selector is None:
+        return {"namespaces"}
+    return set()
+
+
+def _stray(checked: Checked, first: PeerClause, second: PeerClause) -> Finding:
+    pods = first if first.pod_selector else second
+    spaces = second if pods is first else first
+    message = (
+        f"two peers, either of which is enough: pods with {spell(pods.pod_selector or {})} in "
+        f"{checked.policy.namespace} alone, or every pod of namespaces with "
+        f"{spell(spaces.namespace_selector or {})}"
+    )
+    fix = "if pods that are both were meant, take away the dash before the second selector"
+    return checked.finding_at("NP013", second.origin, message, fix)
+
+
+def wrong_selector(scope: Scope, checked: Checked) -> Iterator[Finding]:
+    """`name` and kubernetes.io/metadata.name are what namespaces are selected by."""
+    for rule in checked.policy.all_rules:
+        yield from _wrong_in_rule(scope, checked, rule)
+
+
+def _wrong_in_rule(scope: Scope, checked: Checked, rule: Rule) -> Iterator[Finding]:
+    for peer in rule.peers:
+        for key in _keys(peer.pod_selector or {}):
+            if key in ("name", NAME_LABEL) and key not in scope.labels_of_pods:
+                message = f"{key} in a podSelector is a label of pods, and no pod here has it"
+                fix = "a namespace's label belongs into a namespaceSelector of the same entry"
+                yield checked.finding_at("NP014", peer.origin, message, fix)
+
+
+def _keys(selector: Selector) -> list[str]:
+    expressions = selector.get("matchExpressions") or []
+    return [*(selector.get("matchLabels") or {}), *(e["key"] for e in expressions)]
+
+
+def _labels_there(scope: Scope, namespace: str) -> str:
+    """The labels of a namespace's pods, each set once."""
+    pods: tuple[Pod, ...] = scope.seen.pods_in(namespace)
+    return " or ".join(dict.fromkeys(spell_labels(lasting(p.labels)) for p in pods[:20]))

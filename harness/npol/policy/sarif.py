@@ -1,0 +1,78 @@
+"""Findings for code scanning (SARIF 2.1.0) and for GitHub's annotations. Pure text and data."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from typing import Any
+
+from npol.policy.lint.findings import RULES, Finding, Severity
+
+SCHEMA = "https://json.schemastore.org/sarif-2.1.0.json"
+_COMMANDS = {Severity.ERROR: "error", Severity.WARNING: "warning", Severity.NOTE: "notice"}
+
+
+def sarif(findings: Iterable[Finding], *, version: str) -> dict[str, Any]:
+    """A SARIF log with one run; `version` is npol's own."""
+    found = list(findings)
+    used = sorted({f.id for f in found})
+    driver = {"name": "npol", "version": version, "rules": [_rule(id_) for id_ in used]}
+    results = [_result(f, used) for f in found]
+    return {
+        "$schema": SCHEMA,
+        "version": "2.1.0",
+        "runs": [{"tool": {"driver": driver}, "results": results}],
+    }
+
+
+def _rule(id_: str) -> dict[str, Any]:
+    rule = RULES[id_]
+    return {
+        "id": id_,
+        "name": rule.name,
+        "shortDescription": {"text": rule.title},
+        "defaultConfiguration": {"level": rule.severity.value},
+    }
+
+
+def _result(finding: Finding, used: Sequence[str]) -> dict[str, Any]:
+    fix = f"\nFix: {finding.fix}" if finding.fix else ""
+    return {
+        "ruleId": finding.id,
+        "ruleIndex": used.index(finding.id),
+        "level": finding.severity.value,
+        "message": {"text": finding.message + fix},
+        "locations": [_location(finding)],
+    }
+
+
+def _location(finding: Finding) -> dict[str, Any]:
+    name = f"{finding.subject} {finding.path}".strip()
+    location: dict[str, Any] = {"logicalLocations": [{"fullyQualifiedName": name}]}
+    if finding.at:
+        region = {"startLine": finding.at.line, "startColumn": finding.at.column}
+        artifact = {"uri": finding.at.file.replace("\\", "/")}
+        location["physicalLocation"] = {"artifactLocation": artifact, "region": region}
+    return location
+
+
+def github_annotations(findings: Iterable[Finding]) -> list[str]:
+    """Workflow commands that put each finding beside its line in a pull request."""
+    return [_annotation(f) for f in findings]
+
+
+def _annotation(finding: Finding) -> str:
+    place = ""
+    if finding.at:
+        file = _escape(finding.at.file, also=":,")
+        place = f"file={file},line={finding.at.line},col={finding.at.column},"
+    fix = f" - {finding.fix}" if finding.fix else ""
+    text = _escape(f"{finding.message}{fix}")
+    return f"::{_COMMANDS[finding.severity]} {place}title={finding.id}::{text}"
+
+
+def _escape(text: str, also: str = "") -> str:
+    """As actions/toolkit does it: packages/core/src/command.ts."""
+    text = text.replace("%", "%25").replace("\r", "%0D").replace("\n", "%0A")
+    for char in also:
+        text = text.replace(char, f"%{ord(char):02X}")
+    return text

@@ -1,0 +1,211 @@
+"""Makes debug pods, all at once, waits until they run, and deletes them."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
+
+from npol.cluster.api_errors import ApiError
+from npol.cluster.connection import Connection
+from npol.cluster.objects import DISRUPTION_BUDGETS, EVENTS, PODS, Ref
+from npol.errors import NpolError, Refused
+from npol.model.inventory import Inventory, Obj
+from npol.probe.bystanders import concerns, disturbances, objections
+from npol.probe.pods import PEER, RUN
+from npol.probe.starting import hopeless, last_warning, runs
+
+READY_WITHIN = 180.0
+"""Seconds in which debug pods must run; an image may have to be pulled."""
+GONE_WITHIN = 60.0
+POLL, SLOWEST_POLL = 0.2, 1.0
+AT_ONCE = 4
+"""Requests under way at once."""
+INSTEAD = "ask from the running pod instead: workload: deployment/NAME"
+
+
+class DebugPods:
+    """The debug pods of one run."""
+
+    def __init__(
+        self,
+        connection: Connection,
+        run_id: str,
+        *,
+        look: Callable[[], Inventory],
+        now: Callable[[], float] = time.monotonic,
+        sleep: Callable[[float], None] = time.sleep,
+    ) -> None:
+        """`look`: the objects of the namespaces in question, now."""
+        self._connection = connection
+        self._run_id = run_id
+        self._look = look
+        self._now = now
+        self._sleep = sleep
+        self._manifests: dict[str, Obj] = {}
+        self._made: dict[str, Obj] = {}
+        self._revived: set[str] = set()
+        self.notes: tuple[str, ...] = ()
+        """What they may do to others although they disturb nobody now."""
+
+    def start(self, manifests: Mapping[str, Obj], before: Inventory) -> dict[str, Obj]:
+        """
+        The running pods, by the name of their peer.
+
+        Raises:
+            Refused: a pod may not be made, does not start, or disturbs somebody.
+        """
+        for name, manifest in manifests.items():
+            for objection in objections(manifest, before):
+                raise Refused(f"no debug pod for peer {name!r}: {objection}", hint=INSTEAD)
+        self.notes = tuple(self._concerns(manifests))
+        self._create(manifests)
+        pods = self._wait_until_running(list(manifests))
+        running = [pods[name] for name in manifests]
+        for disturbance in disturbances(list(manifests.values()), running, before, self._look()):
+            raise Refused(
+                f"a debug pod is not harmless, so all are deleted: {disturbance}", hint=INSTEAD
+            )
+        return pods
+
+    def revive(self, name: str) -> Obj:
+        """
+        The peer's pod as it is now; once it is made anew, if it was evicted or deleted.
+
+        Raises:
+            Refused: it was made anew before, or it does not run again.
+        """
+        pod = self._find(name)
+        if pod and runs(pod):
+            return pod
+        if self._made[name]["kind"] == "Pod":
+            if name in self._revived:
+                raise Refused(f"the debug pod of peer {name!r} is gone for the second time")
+            self._revived.add(name)
+            self._delete(self._made[name])
+            self._create({name: _successor(self._manifests[name])})
+        return self._wait_until_running([name])[name]
+
+    def delete(self, within: float = GONE_WITHIN) -> tuple[str, ...]:
+        """
+        Delete them and wait until they are gone; says what stayed, and why.
+
+        What stayed is tried again by the next call. `within`: seconds to wait for.
+        """
+        made = list(self._made.values())
+        with ThreadPoolExecutor(AT_ONCE) as pool:
+            problems = [p for p in pool.map(self._delete, made) if p]
+        stayed = (*problems, *self._wait_until_gone(made, within))
+        if not stayed:
+            self._made = {}
+        return stayed
+
+    def _create(self, manifests: Mapping[str, Obj]) -> None:
+        """Remembered before they are sent: a reply may be lost."""
+        self._manifests.update(manifests)
+        self._made.update(manifests)
+        with ThreadPoolExecutor(AT_ONCE) as pool:
+            made = pool.map(self._connection.create, manifests.values())
+            for name, obj in zip(manifests, made, strict=True):
+                self._made[name] = obj
+
+    def _wait_until_running(self, names: Sequence[str]) -> dict[str, Obj]:
+        began, pause = self._now(), POLL
+        running: dict[str, Obj] = {}
+        while True:
+            missing = [name for name in names if name not in running]
+            with ThreadPoolExecutor(AT_ONCE) as pool:
+                found = dict(zip(missing, pool.map(self._find, missing), strict=True))
+            running |= {name: pod for name, pod in found.items() if pod and runs(pod)}
+            if len(running) == len(names):
+                return running
+            for name in missing:
+                self._despair(name, found[name], self._now() - began)
+            self._sleep(pause)
+            pause = min(SLOWEST_POLL, pause * 1.2)
+
+    def _concerns(self, manifests: Mapping[str, Obj]) -> Iterator[str]:
+        namespaces = sorted({m["metadata"]["namespace"] for m in manifests.values()})
+        with suppress(NpolError):
+            for namespace in namespaces:
+                budgets = self._connection.list(DISRUPTION_BUDGETS, namespace)
+                yield from concerns(manifests.values(), budgets)
+
+    def _despair(self, name: str, pod: Obj | None, waited: float) -> None:
+        """Raises Refused when more waiting is of no use."""
+        why = hopeless(pod, waited) if pod else ""
+        if not why and waited < READY_WITHIN:
+            return
+        why = why or f"not within {READY_WITHIN:.0f} s"
+        where = f"{pod['metadata']['namespace']}/{pod['metadata']['name']}" if pod else "no pod yet"
+        told = self._warning(pod) if pod else ""
+        more = f" ({told})" if told and told not in why else ""
+        raise Refused(
+            f"the debug pod of peer {name!r} does not run ({where}): {why}{more}",
+            hint="`defaults.pod` sets image, pull secrets, resources and tolerations",
+        )
+
+    def _warning(self, pod: Obj) -> str:
+        uid, namespace = pod["metadata"]["uid"], pod["metadata"]["namespace"]
+        with suppress(NpolError):
+            fields = f"involvedObject.uid={uid}"
+            return last_warning(self._connection.list(EVENTS, namespace, fields=fields), uid)
+        return ""
+
+    def _find(self, name: str) -> Obj | None:
+        """The pod of what was made: itself, or the one that a Deployment made."""
+        made = self._made[name]
+        metadata = made["metadata"]
+        if made["kind"] == "Pod":
+            return self._connection.get(Ref(PODS, metadata["namespace"], metadata["name"]))
+        selector = f"{PEER}={metadata['name']}"
+        pods = self._connection.list(PODS, metadata["namespace"], selector=selector)
+        return next(iter(pods), None)
+
+    def _delete(self, made: Obj) -> str:
+        """Only what is ours: by uid, or after a look at what has its name."""
+        ref = self._connection.ref_of(made)
+        try:
+            uid = made["metadata"].get("uid") or self._own_uid(ref)
+            if uid:
+                self._connection.delete(ref, uid=uid)
+        except NpolError as error:
+            if isinstance(error, ApiError) and error.status == 409:
+                return ""  # ours is gone, and another one has its name
+            return f"{ref} was not deleted: {error.message}"
+        return ""
+
+    def _own_uid(self, ref: Ref) -> str:
+        live = self._connection.get(ref)
+        return str(live["metadata"]["uid"]) if live and self._is_ours(live) else ""
+
+    def _wait_until_gone(self, made: Iterable[Obj], within: float) -> Iterable[str]:
+        deadline = self._now() + within
+        namespaces = sorted({obj["metadata"]["namespace"] for obj in made})
+        while True:
+            try:
+                left = [name for n in namespaces for name in self._left(n)]
+            except NpolError as error:
+                return [f"whether the debug pods are gone cannot be read: {error.message}"]
+            if not left:
+                return []
+            if self._now() >= deadline:
+                return [f"still there: {', '.join(left)}"]
+            self._sleep(POLL)
+
+    def _left(self, namespace: str) -> list[str]:
+        pods = self._connection.list(PODS, namespace)
+        return [f"pod {namespace}/{p['metadata']['name']}" for p in pods if self._is_ours(p)]
+
+    def _is_ours(self, obj: Obj) -> bool:
+        """Whether it is a debug pod of this run; pods of `given` carry the run's id, too."""
+        annotations = obj["metadata"].get("annotations") or {}
+        return annotations.get(RUN) == self._run_id and PEER in annotations
+
+
+def _successor(manifest: Obj) -> Obj:
+    """The same under another name: the old one may not be gone yet."""
+    metadata = manifest["metadata"]
+    stem, _, number = metadata["name"].rpartition("-")
+    return {**manifest, "metadata": {**metadata, "name": f"{stem}-{int(number) + 1}"}}

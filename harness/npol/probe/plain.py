@@ -1,0 +1,157 @@
+"""
+Asking from a container without a shell: one exec for each probe, of whatever tool it has.
+
+Nothing vouches for an exit code here but the status of the exec, and a kubelet that restarts
+reports success (kubectl#1726). So words are needed, or a success that comes twice around a
+failure that was asked for.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
+
+from npol.cluster.channels import Channel, ExecBroken
+from npol.model.expectation import Outcome
+from npol.model.probe import Answer, Probe
+from npol.probe.asking import CannotAsk, first_look
+from npol.probe.command import Command, Ended
+from npol.probe.reading import read
+from npol.probe.readings import Reading, error
+from npol.probe.session import Stream
+from npol.probe.toolbox import Nc, Toolbox
+from npol.probe.words import not_there
+
+BOXES = (
+    Toolbox(tools=frozenset({"curl"})),
+    Toolbox(tools=frozenset({"nc"}), nc=Nc.OPENBSD),
+    Toolbox(tools=frozenset({"/agnhost"})),
+    Toolbox(tools=frozenset({"dig"})),
+    Toolbox(tools=frozenset({"nslookup"})),
+)
+"""What may be there, one tool each; a tool that needs stdin's end is of no use here."""
+AT_ONCE = 8
+SLACK = 10.0
+OUTPUT = 64 * 1024
+"""Bytes that one command may write."""
+
+Open = Callable[[Sequence[str]], Stream]
+
+
+class Missing(Exception):
+    """The tool is not in the image."""
+
+
+class Plain:
+    """Asks without a shell. Thread-safe."""
+
+    def __init__(self, open_command: Open, *, now: Callable[[], float] = time.monotonic) -> None:
+        self._open = open_command
+        self._now = now
+        self._missing: set[str] = set()
+
+    def ask(self, probes: Sequence[Probe], *, deadline: float) -> Mapping[str, Answer]:
+        """One answer for each probe, by its key; `deadline` in seconds."""
+        until = self._now() + deadline
+        with ThreadPoolExecutor(AT_ONCE) as pool:
+            answers = pool.map(lambda probe: self._answer(probe, until), probes)
+            return {answer.key: answer for answer in answers}
+
+    def _answer(self, probe: Probe, until: float) -> Answer:
+        tried = []
+        for box in BOXES:
+            (tool,) = box.tools
+            try:
+                look = first_look(probe, box)
+            except CannotAsk:
+                continue
+            tried.append(tool)
+            if tool in self._missing or look.command.input:
+                continue
+            try:
+                return self._ask_with(look.command, probe, box, until)
+            except Missing:
+                self._missing.add(tool)
+        names = ", ".join(["sh", *tried])
+        return _answer(probe, error(f"there is no {names} in the image"))
+
+    def _ask_with(self, command: Command, probe: Probe, box: Toolbox, until: float) -> Answer:
+        try:
+            ended = self._run(command, until)
+            reading = read(command, ended, probe)
+            if reading.outcome is Outcome.OPEN and not ended.words.strip():
+                reading = self._confirmed(reading, command, probe, box, until)
+        except ExecBroken as broken:
+            return _answer(probe, error(broken.reason), command)
+        return _answer(probe, reading, command, ended.seconds)
+
+    def _confirmed(
+        self, reading: Reading, command: Command, probe: Probe, box: Toolbox, until: float
+    ) -> Reading:
+        """A success without a word: once more, after a refusal that must come."""
+        closed = replace(probe, address="127.0.0.1", port=9)
+        refused = first_look(closed, box).command
+        told = read(refused, self._run(refused, until), closed)
+        again = read(command, self._run(command, until), probe)
+        if told.outcome is Outcome.REFUSED and again.outcome is Outcome.OPEN:
+            return reading
+        return error("the exec reported success, and nothing shows that the probe ran")
+
+    def _run(self, command: Command, until: float) -> Ended:
+        """
+        Raises:
+            Missing: the container has no such program.
+            ExecBroken: it did not come to its end.
+        """
+        began = self._now()
+        written = {Channel.STDOUT: b"", Channel.STDERR: b""}
+        stream = self._open(command.argv)
+        try:
+            while stream.status is None:
+                message = stream.read(max(0.0, until - self._now()))
+                if message is None:
+                    raise ExecBroken("the command did not end in time")
+                if message.channel in written:
+                    written[message.channel] += message.data
+                if sum(map(len, written.values())) > OUTPUT:
+                    raise ExecBroken("more output than a probe writes", passing=False)
+            return _ended(command, stream, written, self._now() - began)
+        finally:
+            stream.close()
+
+
+def _ended(
+    command: Command, stream: Stream, written: Mapping[Channel, bytes], seconds: float
+) -> Ended:
+    status = stream.status
+    if status is None or status.exit_code is None:
+        words = status.message if status else "no status"
+        if not_there(words):
+            raise Missing(command.tool)
+        raise ExecBroken(words)
+    if status.exit_code in (126, 127):
+        raise Missing(command.tool)
+    words = written[Channel.STDERR].decode("utf-8", "replace")
+    if command.reader not in ("curl",):
+        words = written[Channel.STDOUT].decode("utf-8", "replace") + words
+        return Ended(exit_code=status.exit_code, words=words, seconds=seconds)
+    body = written[Channel.STDOUT][:4096]
+    return Ended(exit_code=status.exit_code, words=words, body=body, seconds=seconds)
+
+
+def _answer(
+    probe: Probe, reading: Reading, command: Command | None = None, seconds: float = 0.0
+) -> Answer:
+    return Answer(
+        key=probe.key,
+        outcome=reading.outcome,
+        seconds=round(seconds, 2),
+        tool=command.tool if command else "",
+        detail=reading.detail,
+        status=reading.status,
+        body=reading.body,
+        addresses=reading.addresses,
+        command=str(command) if command else "",
+    )

@@ -1,0 +1,183 @@
+"""
+Manifests of debug pods. Pure.
+
+A debug pod has the labels of the pod it stands for, because policies select by labels; so do
+Services, ReplicaSets and autoscalers. A readiness gate that nobody fulfils keeps it out of
+Services, a controller owner keeps ReplicaSets from adopting it (Kubernetes docs, "ReplicaSet",
+"Non-Template Pod acquisitions"). It meets the pod security level `restricted`.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Mapping
+from typing import Any
+
+from npol.model.story import Peer, PodSettings
+
+Obj = dict[str, Any]
+
+CONTAINER = "npol"
+GATE = "npol.dev/never"
+RUN = "npol.dev/run"
+PEER = "npol.dev/peer"
+MANAGED_BY = {"app.kubernetes.io/managed-by": "npol"}
+"""Constant: run ids in labels would make new identities in Cilium."""
+USER = 65532
+DEADLINE = 3600
+ELSEWHERE = "!"
+"""Before a node's name: any node but this one."""
+SLEEP = 'trap "exit 0" TERM INT; sleep "$0" & wait'
+"""As process 1: takes in orphans, ends at once when told to, and by itself in the end."""
+
+NO_MESH = {
+    "sidecar.istio.io/inject": "false",
+    "istio.io/dataplane-mode": "none",
+    "linkerd.io/inject": "disabled",
+    "consul.hashicorp.com/connect-inject": "false",
+    "kuma.io/sidecar-injection": "disabled",
+}
+"""A sidecar answers for the network: with one, `nc` finds every port open (istio#36540)."""
+
+
+def role_name(peer: Peer, run_id: str) -> str:
+    """`npol-3f9a2b1c7d`: AWS tells pods apart by their name up to the last dash."""
+    role = f"{run_id}/{peer.namespace}/{peer.name}"
+    return f"npol-{hashlib.sha256(role.encode()).hexdigest()[:10]}"
+
+
+def debug_pod(
+    peer: Peer,
+    settings: PodSettings,
+    *,
+    run_id: str,
+    owner: Mapping[str, Any] | None = None,
+    node: str = "",
+    deadline: int = DEADLINE,
+) -> Obj:
+    """
+    The manifest of a peer's debug pod, or of the Deployment that makes it.
+
+    Args:
+        owner: the owner reference of the run's Lease in the peer's namespace.
+        node: the node to run on; `!NAME` for any other than that one.
+        deadline: seconds after which it ends by itself.
+    """
+    name = role_name(peer, run_id)
+    template = _template(peer, settings, run_id=run_id, node=node, deadline=deadline)
+    own = {"namespace": peer.namespace, **_owned(owner)}
+    if not settings.as_deployment:
+        metadata = {**template["metadata"], **own, "name": f"{name}-0"}
+        return {"apiVersion": "v1", "kind": "Pod", "metadata": metadata, "spec": template["spec"]}
+    return _deployment(name, template, own)
+
+
+def _owned(owner: Mapping[str, Any] | None) -> Obj:
+    return {"ownerReferences": [dict(owner)]} if owner else {}
+
+
+def _deployment(name: str, template: Obj, own: Obj) -> Obj:
+    """The AWS agent ignores bare pods. A Deployment's pods may not set a deadline."""
+    annotations = template["metadata"]["annotations"]
+    labels = {**template["metadata"]["labels"], PEER: name}
+    metadata = {"labels": labels, "annotations": annotations}
+    spec = {k: v for k, v in template["spec"].items() if k != "activeDeadlineSeconds"}
+    return {
+        "apiVersion": "apps/v1",
+        "kind": "Deployment",
+        "metadata": {
+            **own,
+            "name": name,
+            "labels": MANAGED_BY,
+            "annotations": metadata["annotations"],
+        },
+        "spec": {
+            "replicas": 1,
+            "selector": {"matchLabels": {PEER: name}},
+            "strategy": {"type": "Recreate"},
+            "template": {"metadata": metadata, "spec": {**spec, "restartPolicy": "Always"}},
+        },
+    }
+
+
+def _template(peer: Peer, settings: PodSettings, *, run_id: str, node: str, deadline: int) -> Obj:
+    annotations = {
+        **NO_MESH,
+        "cluster-autoscaler.kubernetes.io/safe-to-evict": "true",
+        **settings.annotations,
+        RUN: run_id,
+        PEER: peer.name,
+    }
+    spec: Obj = {
+        "restartPolicy": "Never",
+        "activeDeadlineSeconds": deadline,
+        "terminationGracePeriodSeconds": 1,
+        "automountServiceAccountToken": False,
+        "enableServiceLinks": False,
+        "readinessGates": [{"conditionType": GATE}],
+        "nodeSelector": {"kubernetes.io/os": "linux"},
+        "securityContext": {
+            "runAsNonRoot": True,
+            "runAsUser": USER,
+            "runAsGroup": USER,
+            "seccompProfile": {"type": "RuntimeDefault"},
+        },
+        "volumes": [{"name": "tmp", "emptyDir": {}}],
+        "containers": [_container(peer, settings, deadline)],
+        **_placed(node),
+    }
+    if peer.host_network:
+        spec |= {"hostNetwork": True, "dnsPolicy": "ClusterFirstWithHostNet"}
+    if settings.tolerations:
+        spec["tolerations"] = [dict(t) for t in settings.tolerations]
+    if settings.pull_secrets:
+        spec["imagePullSecrets"] = [{"name": name} for name in settings.pull_secrets]
+    labels = {**MANAGED_BY, **peer.labels}
+    return {"metadata": {"labels": labels, "annotations": annotations}, "spec": spec}
+
+
+def _container(peer: Peer, settings: PodSettings, deadline: int) -> Obj:
+    return {
+        "name": CONTAINER,
+        "image": peer.image or settings.image,
+        "command": ["sh", "-c", SLEEP, str(deadline)],
+        "workingDir": "/tmp",
+        "env": [
+            {
+                "name": "NPOL_POD_UID",
+                "valueFrom": {"fieldRef": {"fieldPath": "metadata.uid"}},
+            }
+        ],
+        "resources": _resources(settings),
+        "securityContext": {
+            "allowPrivilegeEscalation": False,
+            "readOnlyRootFilesystem": True,
+            "capabilities": {"drop": ["ALL"]},
+        },
+        "volumeMounts": [{"name": "tmp", "mountPath": "/tmp"}],
+    }
+
+
+def _resources(settings: PodSettings) -> Obj:
+    """
+    Nothing is requested, unless the settings do: a node that is full takes the pod, and no pod
+    of a lower priority has to go for it. It is written down, because a request that is left out
+    becomes as large as its limit, and a quota counts only what is written.
+    """
+    nothing = dict.fromkeys(settings.limits, "0")
+    return {"requests": nothing | dict(settings.requests), "limits": dict(settings.limits)}
+
+
+def _placed(node: str) -> Obj:
+    """By affinity: the scheduler still looks at taints and room."""
+    if not node:
+        return {}
+    operator = "NotIn" if node.startswith(ELSEWHERE) else "In"
+    field = {
+        "key": "metadata.name",
+        "operator": operator,
+        "values": [node.removeprefix(ELSEWHERE)],
+    }
+    terms = [{"matchFields": [field]}]
+    required = {"requiredDuringSchedulingIgnoredDuringExecution": {"nodeSelectorTerms": terms}}
+    return {"affinity": {"nodeAffinity": required}}

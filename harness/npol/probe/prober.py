@@ -1,0 +1,267 @@
+"""
+The prober of one source: one exec, kept open for the whole story.
+
+A broken exec is opened again; what was asked and not answered is an error with the reason,
+never an outcome. Nothing here raises for what a cluster or a pod does.
+"""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
+
+from tenacity import (
+    Retrying,
+    retry_if_exception,
+    stop_after_attempt,
+    stop_before_delay,
+    wait_exponential_jitter,
+)
+
+from npol.cluster.channels import ExecBroken
+from npol.errors import NpolError
+from npol.model.expectation import Outcome
+from npol.model.probe import Answer, PodRef, Probe
+from npol.probe import framing
+from npol.probe.plain import Plain
+from npol.probe.pods import CONTAINER
+from npol.probe.round import Round, Ticket
+from npol.probe.session import HELLO_WITHIN, LIFETIME, NoShell, Session, Stream
+from npol.probe.toolbox import Toolbox
+
+ATTEMPTS = 3
+"""Times that a broken exec is opened again for one round."""
+ROTATE_AFTER = 0.8 * LIFETIME
+AT_ONCE = 128
+"""The weight of probes under way, where the source's limits set no lower one."""
+MEMORY, CPU = 1 << 20, 0.0025
+"""Bytes, and seconds of the CPU, for one unit of weight (measured: 0.4 MiB, 2.2 ms)."""
+MEMORY_SHARE, BURST = 0.5, 0.5
+"""The share of the memory that probes may take, and the seconds that starting them may."""
+POLL = 1.0
+
+
+class Prober:
+    """Asks from one source. Thread-safe; several rounds may be under way."""
+
+    def __init__(
+        self,
+        open_stream: Callable[[], Stream],
+        source: PodRef,
+        *,
+        open_command: Callable[[Sequence[str]], Stream] | None = None,
+        now: Callable[[], float] = time.monotonic,
+        sleep: Callable[[float], None] = time.sleep,
+    ) -> None:
+        """
+        Args:
+            open_stream: starts `framing.BOOTSTRAP` by the source's `sh`; raises ExecBroken.
+            open_command: starts one command, for a container that has no shell.
+        """
+        self.source = source
+        self.execs = 0
+        """How many were opened so far."""
+        self._unopened = False
+        self._plain = Plain(open_command, now=now) if open_command else None
+        self._shell = True
+        self._open_stream = open_stream
+        self._now = now
+        self._sleep = sleep
+        self._changed = threading.Condition()
+        self._opening = threading.Lock()
+        self._session: Session | None = None
+        self._opened_at = 0.0
+        self._under_way = 0
+        self._closed = False
+
+    @property
+    def tools(self) -> Mapping[str, str]:
+        """Tool -> which program of that name; empty before the first round."""
+        return self._session.toolbox.names if self._session else {}
+
+    @property
+    def failing(self) -> bool:
+        """Whether the last exec broke or could not be opened: the pod may be gone."""
+        return self._unopened or bool(self._session and self._session.broken)
+
+    def open(self, *, deadline: float = 30.0) -> None:
+        """
+        Start the exec now rather than with the first round; `deadline` in seconds.
+
+        Raises:
+            ExecBroken: it did not start.
+        """
+        with suppress(NoShell):
+            self._ready(self._now() + deadline)
+
+    def ask(self, probes: Sequence[Probe], *, deadline: float) -> Mapping[str, Answer]:
+        """
+        All probes at once; one answer each, by key.
+
+        Args:
+            deadline: seconds after which what is still unanswered is an error.
+        """
+        until = self._now() + deadline
+        try:
+            session = self._ready(until)
+        except NoShell as none:
+            if self._plain is None:
+                return _all_failed(probes, none.reason)
+            return self._plain.ask(probes, deadline=until - self._now())
+        except ExecBroken as broken:
+            return _all_failed(probes, broken.reason)
+        round_ = Round(probes, session.toolbox)
+        while not self._finished(session, round_):
+            if self._now() >= until:
+                self._drop(round_)
+                round_.give_up(f"not answered within {deadline:g} s")
+            elif session.broken:
+                self._drop(round_)
+                round_.lose(session.broken)
+                session = self._replacement(session, round_, until)
+            elif not self._send(session, round_):
+                self._wait(session, round_, until)
+        return round_.answers()
+
+    def close(self) -> None:
+        """End the exec."""
+        with self._opening:
+            self._closed = True
+            if self._session:
+                self._session.close()
+
+    def _finished(self, session: Session, round_: Round) -> bool:
+        """Takes what came; whether that was all."""
+        for ticket in [t for t in round_.sent.values() if t.id in session.heard]:
+            self._count(-ticket.weight)
+            round_.end(session.heard.pop(ticket.id))
+        return round_.done
+
+    def _send(self, session: Session, round_: Round) -> bool:
+        """Send what may go; whether anything did."""
+        batch: list[Ticket] = []
+        limit = at_once(session.toolbox)
+        with self._changed:
+            while round_.unsent:
+                ticket = round_.unsent[0]
+                if self._under_way and self._under_way + ticket.weight > limit:
+                    break
+                self._under_way += ticket.weight
+                round_.send(ticket, self._now())
+                batch.append(ticket)
+        if batch:
+            session.send(framing.requests([(t.id, t.look.command) for t in batch]))
+        return bool(batch)
+
+    def _wait(self, session: Session, round_: Round, until: float) -> None:
+        """Until something changes, or an answer is overdue: then the session is given up."""
+        if round_.overdue(self._now()):
+            session.close("the prober does not answer any more")
+        with self._changed:
+            news = session.broken or any(t in session.heard for t in round_.sent)
+            if not news:
+                self._changed.wait(min(POLL, max(0.0, until - self._now())))
+
+    def _drop(self, round_: Round) -> None:
+        self._count(-sum(ticket.weight for ticket in round_.sent.values()))
+
+    def _count(self, weight: int) -> None:
+        with self._changed:
+            self._under_way += weight
+            self._changed.notify_all()
+
+    def _replacement(self, session: Session, round_: Round, until: float) -> Session:
+        """A new session for what was not sent yet."""
+        if round_.done:
+            return session
+        try:
+            return self._ready(until)
+        except ExecBroken as broken:
+            round_.give_up(broken.reason)
+            return session
+
+    def _ready(self, until: float) -> Session:
+        """
+        The session, opened again if need be.
+
+        Raises:
+            ExecBroken: not within the budget.
+        """
+        with self._opening:
+            if self._closed:
+                raise ExecBroken("the prober was closed", passing=False)
+            if not self._shell:
+                raise NoShell("the container has no shell")
+            session = self._session
+            worn = session and not self._under_way and self._age() > ROTATE_AFTER
+            if session and not session.broken and not worn:
+                return session
+            if session:
+                session.close("its time was up")
+            self._unopened = True
+            self._session = self._retried(until)
+            self._unopened = False
+            return self._session
+
+    def _age(self) -> float:
+        return self._now() - self._opened_at
+
+    def _retried(self, until: float) -> Session:
+        return Retrying(
+            retry=retry_if_exception(_may_pass),
+            stop=stop_after_attempt(ATTEMPTS) | stop_before_delay(until - self._now()),
+            wait=wait_exponential_jitter(multiplier=0.1, max=2.0),
+            sleep=self._sleep,
+            reraise=True,
+        )(self._opened, until)
+
+    def _opened(self, until: float) -> Session:
+        self.execs += 1
+        try:
+            session = Session(self._open_stream(), on_change=self._notify)
+            session.start(within=max(0.1, min(HELLO_WITHIN, until - self._now())))
+        except NoShell:
+            self._shell = self._unopened = False
+            raise
+        except ExecBroken:
+            raise
+        except NpolError as error:
+            raise ExecBroken(error.message, passing=False) from error
+        self._check_identity(session)
+        self._opened_at = self._now()
+        return session
+
+    def _check_identity(self, session: Session) -> None:
+        uid, wanted = session.toolbox.uid, self.source.uid
+        if not uid and self.source.container == CONTAINER:
+            session.close()
+            raise ExecBroken(f"another pod answers for {self.source}: a debug pod knows its uid")
+        if uid and wanted and uid != wanted:
+            session.close()
+            raise ExecBroken(
+                f"{self.source} is another pod now: uid {uid} instead of {wanted}", passing=False
+            )
+
+    def _notify(self) -> None:
+        with self._changed:
+            self._changed.notify_all()
+
+
+def _may_pass(error: BaseException) -> bool:
+    return isinstance(error, ExecBroken) and not isinstance(error, NoShell) and error.passing
+
+
+def at_once(box: Toolbox) -> int:
+    """How much weight may be under way: a starved source sees silence where there is none."""
+    limits = [float(AT_ONCE)]
+    if box.memory is not None:
+        limits.append(box.memory * MEMORY_SHARE / MEMORY)
+    if box.cpus is not None:
+        limits.append(box.cpus * BURST / CPU)
+    return max(4, int(min(limits)))
+
+
+def _all_failed(probes: Sequence[Probe], reason: str) -> Mapping[str, Answer]:
+    return {p.key: Answer(key=p.key, outcome=Outcome.ERROR, detail=reason) for p in probes}

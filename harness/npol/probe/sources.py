@@ -1,0 +1,238 @@
+"""
+The places that a story asks from: debug pods, running pods, pods that stand for places outside.
+
+All debug pods of a story start together, before its first step, and are deleted at its end.
+"""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Callable, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
+from types import TracebackType
+from typing import Any
+
+from npol.cluster.channels import ExecBroken
+from npol.cluster.connection import Connection
+from npol.cluster.exec import open_exec
+from npol.errors import NpolError, Refused
+from npol.model.inventory import Inventory, Obj, pod_ref
+from npol.model.probe import PodRef
+from npol.model.story import Peer, Story
+from npol.probe.debugpods import GONE_WITHIN, POLL, READY_WITHIN, DebugPods
+from npol.probe.framing import BOOTSTRAP
+from npol.probe.pods import CONTAINER, ELSEWHERE, debug_pod
+from npol.probe.prober import Prober
+from npol.probe.session import Stream
+from npol.targets import no_place, place_pod, resolve, selected_pods
+
+
+class Sources:
+    """A context manager; `start` and `close` are its halves. Thread-safe."""
+
+    def __init__(
+        self,
+        connection: Connection,
+        story: Story,
+        *,
+        run_id: str,
+        look: Callable[[], Inventory],
+        lease: Callable[[str], Mapping[str, Any]] | None = None,
+        now: Callable[[], float] = time.monotonic,
+        sleep: Callable[[float], None] = time.sleep,
+    ) -> None:
+        """
+        Args:
+            look: the objects of the story's namespaces, now.
+            lease: namespace -> the owner reference of the run's Lease there.
+        """
+        self._connection = connection
+        self._story = story
+        self._run_id = run_id
+        self._look = look
+        self._lease = lease
+        self._now = now
+        self._sleep = sleep
+        self._debug = DebugPods(connection, run_id, look=look, now=now, sleep=sleep)
+        self._pods: dict[str, PodRef] = {}
+        self._probers: dict[str, Prober] = {}
+        self._lock = threading.RLock()
+
+    def __enter__(self) -> Sources:
+        self.start()
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self.close()
+
+    @property
+    def notes(self) -> tuple[str, ...]:
+        """What a debug pod may do to others although it disturbs nobody now."""
+        return self._debug.notes
+
+    def start(self) -> None:
+        """
+        Make the debug pods and open their probers.
+
+        Raises:
+            Refused: a pod may not be made, does not start, or disturbs somebody.
+                Nothing of it stays.
+            ExecBroken: the same, where no exec reaches it.
+        """
+        try:
+            self._start()
+        except BaseException:
+            self.close()
+            raise
+
+    def pod(self, peer: str) -> PodRef:
+        """
+        The pod that a peer's probes are asked from.
+
+        Raises:
+            Refused: there is none.
+        """
+        with self._lock:
+            if peer not in self._pods:
+                self._pods[peer] = self._running(self._story.peers[peer])
+            return self._pods[peer]
+
+    def prober(self, peer: str) -> Prober:
+        """
+        What asks for a peer. A pod that is gone is replaced: a running one by its successor,
+        a debug pod by one more.
+
+        Raises:
+            Refused: there is no such pod.
+        """
+        with self._lock:
+            pod = self._pods.get(peer)
+            known = self._probers.get(pod.uid) if pod else None
+            if known and known.failing:
+                self._replace(peer)
+            return self.inside(self.pod(peer))
+
+    def _replace(self, peer: str) -> None:
+        """If nothing comes of it, the old prober goes on to answer with errors."""
+        with suppress(NpolError):
+            if needs_debug_pod(self._story.peers[peer]):
+                self._pods[peer] = pod_ref(self._debug.revive(peer), CONTAINER)
+            else:
+                self._pods[peer] = self._running(self._story.peers[peer])
+
+    def inside(self, pod: PodRef) -> Prober:
+        """What asks from inside any running pod, a target for example."""
+        with self._lock:
+            if pod.uid not in self._probers:
+                self._probers[pod.uid] = self._new_prober(pod)
+            return self._probers[pod.uid]
+
+    def close(self, within: float = GONE_WITHIN) -> tuple[str, ...]:
+        """
+        End all execs, delete the debug pods, wait until they are gone; says what stayed.
+
+        What stayed is tried again by the next call. `within`: seconds to wait for.
+        """
+        with self._lock:
+            probers, self._probers = list(self._probers.values()), {}
+        for prober in probers:
+            prober.close()
+        return self._debug.delete(within)
+
+    def _start(self) -> None:
+        peers = debug_pod_peers(self._story)
+        if not peers:
+            return
+        before = self._look()
+        pods = self._debug.start({p.name: self._manifest(p, before) for p in peers}, before)
+        for name, pod in pods.items():
+            self._pods[name] = pod_ref(pod, CONTAINER)
+        with ThreadPoolExecutor(len(pods)) as pool:
+            list(pool.map(self._open, pods))
+
+    def _open(self, peer: str) -> None:
+        """The first exec: a way that REST requests pass is not always one for WebSockets."""
+        try:
+            self.prober(peer).open()
+        except ExecBroken as broken:
+            where = self._pods[peer]
+            raise ExecBroken(
+                f"{broken.reason} ({where}, before anything was asked)",
+                hint="try `kubectl exec` there; a proxy on the way may not pass WebSockets",
+            ) from broken
+
+    def _manifest(self, peer: Peer, before: Inventory) -> Obj:
+        return debug_pod(
+            peer,
+            self._story.defaults.pod,
+            run_id=self._run_id,
+            owner=self._lease(peer.namespace) if self._lease else None,
+            node=self._place(peer, before),
+        )
+
+    def _place(self, peer: Peer, inventory: Inventory) -> str:
+        """The node for `same` and `other`: that of the first flow's target, once it has one."""
+        if peer.node not in ("same", "other"):
+            return peer.node
+        deadline = self._now() + READY_WITHIN
+        while not (node := self._target_node(peer, inventory)):
+            if self._now() >= deadline:
+                raise Refused(
+                    f"peer {peer.name!r} is to run on the {peer.node} node, "
+                    "and no target of its flows runs on any"
+                )
+            self._sleep(POLL)
+            inventory = self._look()
+        return node if peer.node == "same" else ELSEWHERE + node
+
+    def _target_node(self, peer: Peer, inventory: Inventory) -> str:
+        flows = [f for s in self._story.steps for f in s.flows if f.source == peer.name]
+        for flow in (f for f in flows if f.target):
+            target = resolve(flow, self._story.peers[flow.target], inventory)
+            for pod in target.pods:
+                if pod.node:
+                    return pod.node
+        return ""
+
+    def _running(self, peer: Peer) -> PodRef:
+        inventory = self._look()
+        if peer.external:
+            place = place_pod(peer.external, inventory)
+            if place is None:
+                raise Refused(no_place(peer.external))
+            return place
+        pods = [p for p in selected_pods(peer, inventory) if p.ip]
+        if not pods:
+            what = peer.workload or f"pod {peer.pod}"
+            raise Refused(f"peer {peer.name!r}: {what} has no running pod in {peer.namespace}")
+        return min(pods, key=lambda pod: (not pod.ready, pod.name))
+
+    def _new_prober(self, pod: PodRef) -> Prober:
+        def open_command(argv: Sequence[str]) -> Stream:
+            return open_exec(self._connection, pod, argv)
+
+        return Prober(
+            lambda: open_command(("sh", "-c", BOOTSTRAP)),
+            pod,
+            open_command=open_command,
+            now=self._now,
+            sleep=self._sleep,
+        )
+
+
+def debug_pod_peers(story: Story) -> list[Peer]:
+    """Peers that are sources and have no running pod of their own to ask from."""
+    used = {flow.source for step in story.steps for flow in step.flows}
+    return [p for name, p in story.peers.items() if name in used and needs_debug_pod(p)]
+
+
+def needs_debug_pod(peer: Peer) -> bool:
+    """Whether a peer has no running pod of its own to ask from."""
+    return not (peer.workload or peer.pod or peer.external)

@@ -1,0 +1,36 @@
+"""
+Whether a source was too starved for its silence to mean anything. Pure.
+
+A pod under a tight CPU limit reports timeouts on open flows: ten curls at 50m take 1.6 s
+each. So every round has a control that needs no network, asked with the same tool at the
+same time, and each probe knows when it was asked for, was started and had ended.
+"""
+
+from __future__ import annotations
+
+from npol.probe.framing import Frame
+
+SHARE = 0.5
+"""The share of a timeout that may be lost to waiting for the CPU."""
+
+
+def starved(timeout: float, expected: float, frame: Frame, control: Frame | None) -> str:
+    """
+    Why a silence is no evidence; "" when it is.
+
+    Args:
+        timeout: seconds of silence that were to be waited for.
+        expected: seconds that the command takes when nothing answers.
+        frame: the command's own account.
+        control: the control's; None: it has not come back yet.
+    """
+    if control is None:
+        return "the source is starved: its control, which needs no network, has not ended yet"
+    most = SHARE * timeout
+    if (late := frame.began - frame.asked) > most:
+        return f"the source is starved: the probe was started {late:.1f} s late"
+    if (over := frame.ended - frame.began - expected) > most:
+        return f"the source is starved: the probe ended {over:.1f} s late"
+    if (took := control.ended - control.asked) > most:
+        return f"the source is starved: its control, which needs no network, took {took:.1f} s"
+    return ""

@@ -1,0 +1,74 @@
+"""
+The pytest door: `*.npol.yaml` files become items, file :: step :: flow.
+
+A file's story is opened when its first item is set up and closed, with the verified
+restore, when its last is torn down. The flows of a step are asked together, once, when the
+first of its items is reached; each item then reads its own result.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Generator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from npol import where
+from npol.errors import NpolError
+from npol.pytest_plugin.fixtures import netpol, npol_cluster
+from npol.pytest_plugin.items import FlowItem, StoryFile
+from npol.pytest_plugin.options import add_options
+from npol.pytest_plugin.runs import NAME, Runs, runs_of
+
+__all__ = ["netpol", "npol_cluster"]
+
+SUFFIXES = (".npol.yaml", ".npol.yml")
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    add_options(parser)
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    config.addinivalue_line("markers", "smoke: the functional checks; they change no policy")
+    try:
+        where.named(config.getoption("--kubeconfig"), config.getoption("--kube-context"))
+        runs = Runs(config)
+    except NpolError as error:
+        raise pytest.UsageError(str(error)) from error
+    config.pluginmanager.register(runs, NAME)
+
+
+def pytest_collect_file(file_path: Path, parent: pytest.Collector) -> pytest.Collector | None:
+    if file_path.name.endswith(SUFFIXES):
+        return StoryFile.from_parent(parent, path=file_path)
+    return None
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Any:
+    """Keep a file's items on one worker: its steps build on each other (xdist splits them)."""
+    dist = config.getoption("dist", "no")
+    if dist == "each":
+        raise pytest.UsageError("--dist each would run every story on one cluster several times")
+    if dist in ("load", "worksteal", "loadgroup"):
+        from xdist.scheduler import LoadFileScheduling  # type: ignore[import-untyped]
+
+        return LoadFileScheduling(config, log)
+    return None
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport(item: pytest.Item) -> Generator[None, Any, Any]:
+    """Results travel with the reports, so that xdist's controller has them, too."""
+    report: Any = yield
+    if not isinstance(item, FlowItem):
+        return report
+    if report.failed and item.file.run:
+        runs_of(item.config).collect(item.file.run)
+    if item.result is not None:
+        from npol.report.json import result_data
+
+        report.npol = {"story": item.file.story.name, "result": result_data(item.result)}
+    return report

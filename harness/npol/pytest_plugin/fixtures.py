@@ -1,0 +1,40 @@
+"""The fixtures: the cluster under test, and stories written in Python."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from npol import where
+from npol.pytest_plugin.runs import runs_of
+
+if TYPE_CHECKING:
+    from npol.run.scripted import Scripted
+
+
+@pytest.fixture(scope="session")
+def npol_cluster(pytestconfig: pytest.Config) -> where.Where:
+    """The cluster under test, by `kubeconfig` and `context`: the one named, else a lab."""
+    return runs_of(pytestconfig).where()
+
+
+@pytest.fixture
+def netpol(request: pytest.FixtureRequest, npol_cluster: where.Where) -> Callable[..., Scripted]:
+    """
+    Stories written in Python: `with netpol(peers={...}, given=[...]) as net`.
+
+    `net.apply(path)` and `net.delete(path)` change, `net.expect("frontend -> backend:80",
+    "deny")` settles and asserts; the restore comes with the end of the `with` block. Paths are
+    relative to the test's file.
+    """
+    from npol.run.scripted import scripted
+
+    runs = runs_of(request.config)
+
+    def start(**story: Any) -> Scripted:
+        root = str(request.config.rootpath)
+        return scripted(story, path=str(request.path), root=root, options=runs.options())
+
+    return start

@@ -1,0 +1,159 @@
+"""What pytest collects: a story file, its steps, and an item for each flow and check."""
+
+from __future__ import annotations
+
+import os
+import shlex
+from collections.abc import Iterable
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from npol.errors import NpolError
+from npol.model.result import CheckResult, FlowResult
+from npol.model.story import Flow, StateCheck, Step, Story
+from npol.plan import Selection, expand, replayed
+from npol.pytest_plugin.runs import runs_of
+
+if TYPE_CHECKING:
+    from npol.run import StoryRun
+
+Result = FlowResult | CheckResult
+
+
+class StoryFile(pytest.File):
+    """One story; all of its items share one run."""
+
+    story: Story
+    run: StoryRun | None = None
+    trouble: NpolError | None = None
+    """Why the run could not be opened; the file's other items say the same."""
+
+    def collect(self) -> Iterable[pytest.Collector]:
+        from npol.story import load_story  # pydantic: only where a story is
+
+        overlay = self.config.getoption("--npol-peers")
+        try:
+            story = load_story(_shown(self.path), root=str(self.config.rootpath), overlay=overlay)
+        except NpolError as error:
+            raise self.CollectError(str(error)) from error
+        self.story = expand(story)
+        _mark(self, story.tags)
+        for step in self.story.steps:
+            yield StepNode.from_parent(self, name=step.name, step=step)
+
+    def result(self, step: str, name: str) -> Result:
+        """
+        What became of a flow or check; whatever comes before it is run first, if need be.
+
+        Raises:
+            NpolError: the step could not be set up.
+        """
+        if self.trouble:
+            raise self.trouble
+        try:
+            self.run = run = self.run or self._open()
+        except NpolError as error:
+            self.trouble = error
+            raise
+        reached = run.reach(step)
+        if reached.error:
+            raise NpolError(reached.error)
+        return next(r for r in reached.results if r.name == name)
+
+    def _open(self) -> StoryRun:
+        return runs_of(self.config).open(replayed(self.story, self._selection()))
+
+    def _selection(self) -> Selection:
+        """The items of this file that pytest is going to run."""
+        items = [i for i in self.session.items if isinstance(i, FlowItem) and i.file is self]
+        return Selection(frozenset((i.step.name, i.name) for i in items))
+
+    def teardown(self) -> None:
+        run, self.run = self.run, None
+        if run is None:
+            return
+        try:
+            runs_of(self.config).close(run)
+        except NpolError as error:
+            pytest.fail(f"npol: {error}", pytrace=False)
+
+
+class StepNode(pytest.Collector):
+    """One step."""
+
+    def __init__(self, *, step: Step, **kwargs: Any) -> None:
+        super().__init__(**kwargs)
+        self.step = step
+
+    def collect(self) -> Iterable[pytest.Item]:
+        _mark(self, self.step.tags)
+        claims: list[Flow | StateCheck] = [*self.step.checks, *self.step.flows]
+        for claim in claims:
+            yield FlowItem.from_parent(self, name=claim.name, step=self.step, claim=claim)
+
+
+class FlowItem(pytest.Item):
+    """One flow or state check of one step."""
+
+    def __init__(self, *, step: Step, claim: Flow | StateCheck, **kwargs: Any) -> None:
+        super().__init__(**kwargs)
+        self.step = step
+        self.claim = claim
+        self.result: Result | None = None
+        _mark(self, claim.tags if isinstance(claim, Flow) else ())
+
+    @property
+    def file(self) -> StoryFile:
+        return self.parent.parent  # type: ignore[union-attr, return-value]
+
+    def setup(self) -> None:
+        try:
+            self.result = self.file.result(self.step.name, self.name)
+        except NpolError as error:
+            pytest.fail(f"npol: {error}", pytrace=False)
+
+    def runtest(self) -> None:
+        result = self.result
+        assert result is not None
+        self.user_properties += [("expected", result.expected), ("seen", result.seen)]
+        self.user_properties.append(("verdict", result.verdict.value))
+        if result.skipped:
+            pytest.skip(result.skipped)
+        if not result.passed:
+            raise FlowFailed(result)
+        if isinstance(result, CheckResult) and result.cannot_fail:
+            pytest.skip(f"cannot fail: {result.cannot_fail}")
+
+    def repr_failure(self, excinfo: pytest.ExceptionInfo[BaseException], style: Any = None) -> Any:
+        if isinstance(excinfo.value, FlowFailed):
+            from npol.report.failure import failure_text
+
+            context = self.config.getoption("--kube-context") or ""
+            again = f"pytest {runs_of(self.config).named}{shlex.quote(self.nodeid)}"
+            return failure_text(excinfo.value.result, rerun=again, context=context)
+        return super().repr_failure(excinfo, style)
+
+    def reportinfo(self) -> tuple[Path, int, str]:
+        return self.path, self.claim.at.line - 1, f"{self.step.name}: {self.name}"
+
+
+class FlowFailed(Exception):
+    """A flow's or check's verdict is not `as expected`."""
+
+    def __init__(self, result: Result) -> None:
+        super().__init__(f"{result.name}: {result.verdict.value}")
+        self.result = result
+
+
+def _mark(node: pytest.Collector | pytest.Item, tags: Iterable[str]) -> None:
+    for tag in tags:
+        node.config.addinivalue_line("markers", f"{tag}: tag of a story")
+        node.add_marker(tag)
+
+
+def _shown(path: Path) -> str:
+    """As messages name it: from where pytest was started, if it is below."""
+    relative = os.path.relpath(path)
+    return str(path) if relative.startswith(os.pardir) else relative

@@ -1,0 +1,160 @@
+"""The runs of one pytest session: opened, closed, told, and ended with it."""
+
+from __future__ import annotations
+
+import os
+import shlex
+from contextlib import ExitStack, suppress
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from npol import where
+from npol.errors import ExitCode, Refused, RestoreIncomplete
+from npol.model.result import StoryReport
+from npol.model.story import Story
+
+if TYPE_CHECKING:
+    from npol.run import Options, StoryRun
+    from npol.run.bundle import Bundle
+
+NAME = "npol-runs"
+"""What the session's `Runs` is registered as with pytest's plugin manager."""
+
+
+def runs_of(config: pytest.Config) -> Runs:
+    runs: Runs = config.pluginmanager.get_plugin(NAME)  # type: ignore[assignment]
+    return runs
+
+
+class Runs:
+    """The runs of this session, and the cluster that they share."""
+
+    def __init__(self, config: pytest.Config) -> None:
+        self.config = config
+        self.reports: list[StoryReport] = []
+        self.incomplete: list[str] = []
+        self.collected: list[str] = []
+        self._bundle: Bundle | None = None
+        if file := config.getoption("--npol-collect"):
+            from npol.run.bundle import bundle
+
+            self._bundle = bundle(file, worker=os.environ.get("PYTEST_XDIST_WORKER", ""))
+        self._open: list[StoryRun] = []
+        self._stack = ExitStack()
+        self._where: where.Where | None = None
+
+    def where(self) -> where.Where:
+        """The cluster under test; a lab is started at the first call."""
+        if self._where is None:
+            chosen = where.cluster(
+                self.config.getoption("--kubeconfig"), self.config.getoption("--kube-context")
+            )
+            self._where = self._stack.enter_context(chosen)
+        return self._where
+
+    @property
+    def named(self) -> str:
+        """The options that name the cluster, as one types them."""
+        given = ((o, self.config.getoption(o)) for o in ("--kubeconfig", "--kube-context"))
+        return "".join(f"{o}={shlex.quote(value)} " for o, value in given if value)
+
+    def options(self) -> Options:
+        from npol.run import Options
+
+        chosen, option = self.where(), self.config.getoption
+        return Options(
+            kubeconfig=chosen.kubeconfig,
+            context=chosen.context,
+            create=chosen.is_lab or option("--npol-create"),
+            disposable=chosen.is_lab,
+            replace=option("--npol-replace"),
+            assume_enforced=option("--npol-assume-enforced"),
+            wait=option("--npol-wait"),
+            recover_stale=option("--npol-recover-stale"),
+            reach=option("--npol-reach"),
+            say=self._say,
+        )
+
+    def _say(self, line: str) -> None:
+        terminal = self.config.pluginmanager.get_plugin("terminalreporter")
+        if terminal and self.config.getoption("verbose") > 0:
+            terminal.write_line(f"npol: {line}")
+
+    def open(self, story: Story) -> StoryRun:
+        """A story's run. What preflight refuses ends the session, before anything is changed."""
+        from npol.run import StoryRun
+
+        try:
+            run = StoryRun(story, self.options())
+            run.open()
+        except Refused as error:
+            pytest.exit(f"npol: {error}", returncode=int(error.exit_code))
+        except RestoreIncomplete as error:
+            self.incomplete.append(error.hint)
+            raise
+        self._open.append(run)
+        return run
+
+    def close(self, run: StoryRun) -> None:
+        """
+        Raises:
+            RestoreIncomplete: the cluster is not as it was found.
+        """
+        if run not in self._open:
+            return
+        self._open.remove(run)
+        restored = run.close()
+        self.reports.append(run.report())
+        if directory := self.config.getoption("--npol-report"):
+            from npol.report.files import write_report
+
+            write_report(directory, self.reports[-1])
+        if not restored.complete:
+            remedy = restored.remedy or f"npol recover --context {run.options.context}"
+            self.incomplete.append(remedy)
+            raise RestoreIncomplete("; ".join(restored.problems), hint=remedy)
+
+    def collect(self, run: StoryRun) -> None:
+        """Gather what helps afterwards, if that was asked for: its policies still apply."""
+        if self._bundle:
+            self._bundle.add(run.story, run.options)
+
+    def pytest_terminal_summary(self, terminalreporter: Any) -> None:
+        reports = [r for group in terminalreporter.stats.values() for r in group]
+        found = [r.npol for r in reports if hasattr(r, "npol") and r.when == "call"]
+        if found:
+            from npol.report.plain import session_summary
+
+            terminalreporter.section("connectivity")
+            for line in session_summary(found, self.reports):
+                terminalreporter.write_line(line)
+        remedies = (f"the cluster is NOT as it was found; run: {r}" for r in self.incomplete)
+        for line in (*self.collected, *remedies):
+            terminalreporter.write_line(line)
+
+    def pytest_sessionfinish(self, session: pytest.Session) -> None:
+        """Also after Ctrl-C, when nothing was torn down yet: first the runs, then the lab."""
+        for run in list(self._open):
+            with suppress(RestoreIncomplete):  # told by `incomplete`
+                self.close(run)
+        from npol.report.json import to_json
+
+        if self._bundle:
+            self.collected += self._bundle.write({r.path: to_json(r) for r in self.reports})
+        self._stack.close()
+        if hasattr(self.config, "workeroutput"):
+            told = {"reports": list(map(to_json, self.reports)), "incomplete": self.incomplete}
+            self.config.workeroutput["npol"] = {**told, "collected": self.collected}
+        if self.incomplete:
+            session.exitstatus = int(ExitCode.RESTORE_INCOMPLETE)
+
+    @pytest.hookimpl(optionalhook=True)
+    def pytest_testnodedown(self, node: Any) -> None:
+        """What a worker of pytest-xdist ran; nothing comes from one that crashed."""
+        from npol.report.json import from_json
+
+        told = getattr(node, "workeroutput", {}).get("npol", {})
+        self.reports += map(from_json, told.get("reports", []))
+        self.incomplete += told.get("incomplete", [])
+        self.collected += told.get("collected", [])

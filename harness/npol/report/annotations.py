@@ -1,0 +1,41 @@
+"""
+GitHub annotations at the story's lines, for runs without pytest (its plugins write their own).
+
+GitHub shows ten of a kind for each step of a job: nine failures, and how many more there are.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+
+from npol.model.result import StoryReport
+from npol.report.escape import safe
+from npol.report.summary import Result, failures
+
+MOST = 9
+
+
+def workflow_commands(reports: Sequence[StoryReport]) -> Iterator[str]:
+    """One `::error` line for each failure, nine at most, and how many more there are."""
+    failed = [r for report in reports for r in failures(report)]
+    yield from (_annotation(r) for r in failed[:MOST])
+    if len(failed) > MOST:
+        yield f"::error title=npol::and {len(failed) - MOST} more"
+
+
+def _annotation(result: Result) -> str:
+    told = f"{result.verdict.value}: expected {result.expected}, seen {result.seen or 'nothing'}"
+    why = f"; {result.reason}" if result.reason else ""
+    place = f"file={_property(result.at.file)},line={result.at.line},col={result.at.column}"
+    title = _property(f"{result.step}: {result.name}")
+    return f"::error {place},title={title}::{_data(told + why)}"
+
+
+def _data(text: str) -> str:
+    """Source: actions/toolkit packages/core/src/command.ts, escapeData."""
+    return safe(text).replace("%", "%25")
+
+
+def _property(text: str) -> str:
+    """escapeProperty of the same file."""
+    return _data(text).replace(":", "%3A").replace(",", "%2C")

@@ -1,0 +1,111 @@
+"""
+A run as JSON, and back: what every other report can be written from later.
+
+`schemaVersion` counts the incompatible changes. Names are those of `npol.model.result`;
+readers ignore names that they do not know. `summary` is for other programs and is not read.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import enum
+import functools
+import json
+import types
+import typing
+from collections.abc import Mapping
+from typing import Any
+
+from npol.errors import InputError
+from npol.model.result import CheckResult, FlowResult, StoryReport
+from npol.report.summary import counted, meaning
+
+SCHEMA_VERSION = 1
+
+
+def to_json(report: StoryReport) -> str:
+    """One run, indented, newline at the end."""
+    summary = {
+        "exitCode": report.exit_status,
+        "meaning": meaning(report),
+        "results": counted(report.results),
+        "passed": all(r.passed for r in report.results),
+    }
+    head = {"schemaVersion": SCHEMA_VERSION, "summary": summary}
+    return json.dumps({**head, "report": _plain(report)}, indent=1, ensure_ascii=True) + "\n"
+
+
+def from_json(text: str | bytes) -> StoryReport:
+    """
+    The run that `to_json` wrote.
+
+    Raises:
+        InputError: it is no such file, or of a schema version that is not known here.
+    """
+    try:
+        data = json.loads(text)
+        version = data["schemaVersion"]
+        body = data["report"]
+    except (ValueError, TypeError, KeyError, RecursionError) as error:
+        raise InputError("this is no report of npol", hint="give a file of --report") from error
+    if version != SCHEMA_VERSION:
+        raise InputError(f"the report has schema version {version!r}, known is {SCHEMA_VERSION}")
+    try:
+        return typing.cast(StoryReport, _value(StoryReport, body))
+    except (ValueError, TypeError, KeyError, AttributeError, RecursionError) as error:
+        raise InputError("this report is damaged", hint="run the story again") from error
+
+
+def result_data(result: FlowResult | CheckResult) -> dict[str, Any]:
+    """One result as plain data, which also travels between pytest-xdist's processes."""
+    kind = "check" if isinstance(result, CheckResult) else "flow"
+    return {"kind": kind, **_plain(result)}
+
+
+def result_from(data: Mapping[str, Any]) -> FlowResult | CheckResult:
+    """The result that `result_data` took apart."""
+    model = CheckResult if data["kind"] == "check" else FlowResult
+    return typing.cast(FlowResult | CheckResult, _value(model, data))
+
+
+def _plain(value: Any) -> Any:
+    if isinstance(value, enum.Enum):
+        return value.value
+    if dataclasses.is_dataclass(value) and not isinstance(value, type):
+        return {f.name: _plain(getattr(value, f.name)) for f in dataclasses.fields(value)}
+    if isinstance(value, Mapping):
+        return {str(k): _plain(v) for k, v in value.items()}
+    if isinstance(value, tuple | list):
+        return [_plain(v) for v in value]
+    return value
+
+
+@functools.cache
+def _hints(model: type) -> dict[str, Any]:
+    return typing.get_type_hints(model)
+
+
+def _value(kind: Any, data: Any) -> Any:
+    """`data` as a value of the type `kind`."""
+    # The annotations of npol.model.result are all there is: str | None, tuple, Mapping, ...
+    origin, args = typing.get_origin(kind), typing.get_args(kind)
+    if origin in (types.UnionType, typing.Union):
+        inner = next(a for a in args if a is not types.NoneType)
+        return None if data is None else _value(inner, data)
+    if origin is tuple:
+        return tuple(_value(args[0], d) for d in _of_type(data, list))
+    if origin is not None:
+        return dict(_of_type(data, dict))
+    if dataclasses.is_dataclass(kind):
+        model = typing.cast(type, kind)
+        known = {n: hint for n, hint in _hints(model).items() if n in _of_type(data, dict)}
+        return model(**{name: _value(hint, data[name]) for name, hint in known.items()})
+    if issubclass(kind, enum.Enum):
+        return kind(data)
+    return float(data) if kind is float else _of_type(data, kind)
+
+
+def _of_type(data: Any, kind: type) -> Any:
+    if not isinstance(data, kind):
+        raise TypeError(f"expected {kind.__name__}, got {type(data).__name__}")
+    return data

@@ -1,0 +1,110 @@
+"""
+A run for GitHub's job summary and for pull requests: failures first, the rest folded.
+
+A summary above 1,024 KiB is dropped as a whole, so a long one is cut, and says so.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+
+from npol.model.result import CheckResult, FlowResult, StepResult, StoryReport
+from npol.report.escape import fenced, markdown, markup
+from npol.report.failure import arrow, failure_text, is_lookup, target
+from npol.report.graph import edges, mermaid
+from npol.report.grid import Grid, grid
+from npol.report.marks import Tone, tone_of
+from npol.report.summary import (
+    Result,
+    cost_line,
+    counted,
+    enforced,
+    enforcement_line,
+    failures,
+    last_line,
+    not_counted,
+    restore_line,
+)
+
+MOST_BYTES = 1_000_000
+"""Below GitHub's 1,024 KiB, with room for what other steps of the job write."""
+
+
+def to_markdown(reports: Sequence[StoryReport], most_bytes: int = MOST_BYTES) -> str:
+    """All runs of a job; what does not fit is left out from the end, the least telling."""
+    blocks = [b for report in reports for b in _important(report)]
+    blocks += [b for report in reports for b in _folded(report)]
+    cut = "\nThe rest did not fit here; it is in the JSON and HTML reports.\n"
+    room = most_bytes - len(cut.encode())
+    kept: list[str] = []
+    for block in blocks:
+        room -= len(block.encode()) + 1
+        if room < 0:
+            return "\n".join([*kept, cut])
+        kept.append(block)
+    return "\n".join(kept)
+
+
+def _important(report: StoryReport) -> Iterator[str]:
+    failed = failures(report)
+    sign = "❌" if report.exit_status else "✅"
+    yield f"## {sign} {markdown(report.story)}: {counted(report.results)}\n"
+    if report.error:
+        yield fenced(report.error) + "\n"
+    context = report.cluster.context if report.cluster else ""
+    for result in failed:
+        yield f"**{markdown(result.step)}**\n\n{fenced(failure_text(result, context=context))}\n"
+    facts = (restore_line(report.restore), enforcement_line(report.cluster), *report.notes)
+    yield "".join(f"- {markdown(f)}\n" for f in (*facts, cost_line(report), last_line(report)) if f)
+
+
+def _folded(report: StoryReport) -> Iterator[str]:
+    for step in report.steps:
+        title = markup(f"{report.story}: {step.name}, {counted(step.results)}")
+        body = "\n".join(_step(step))
+        yield f"<details><summary>{title}</summary>\n\n{body}\n</details>\n"
+
+
+def _step(step: StepResult) -> Iterator[str]:
+    yield from (f"- {markdown(change)}" for change in step.changes)
+    for label, text in (("skipped", step.skipped), ("error", step.error)):
+        if text:
+            yield f"- {label}: {markdown(text)}"
+    if took := enforced(step.flows):
+        yield f"- {took}"
+    if table := grid(step.flows):
+        yield ""
+        yield from _table(table)
+    others = [r for r in step.results if isinstance(r, CheckResult) or is_lookup(r)]
+    if others:
+        yield "\n| asked | expected | seen |\n|---|---|---|"
+        yield from (_row(r) for r in others)
+    if drawing := mermaid(edges(step.flows)):
+        yield f"\n```mermaid\n{drawing}\n```"
+
+
+def _table(table: Grid) -> Iterator[str]:
+    yield f"| from \\\\ to | {' | '.join(map(markdown, table.targets))} |"
+    yield "|---" * (len(table.targets) + 1) + "|"
+    for source, row in zip(table.sources, table.cells, strict=True):
+        cells = (" / ".join(dict.fromkeys(_words(r) for r in cell.results)) for cell in row)
+        yield f"| {markdown(source)} | {' | '.join(cells)} |"
+
+
+def _words(result: FlowResult) -> str:
+    """What a cell says: no marks that a reader must learn."""
+    if result.skipped:
+        return "skipped"
+    if result.passed:
+        return markdown(result.seen if tone_of(result) is Tone.OPEN else result.expected)
+    seen = markdown(result.seen) or "nothing"
+    return f"❌ **{result.verdict.value}**: expected {markdown(result.expected)}, seen {seen}"
+
+
+def _row(result: Result) -> str:
+    asked = result.name
+    if isinstance(result, FlowResult):
+        asked = f"{result.source} {arrow(result)} {target(result)}"
+    seen = f"skipped: {result.skipped}" if result.skipped else result.seen + not_counted(result)
+    sign = "" if result.passed else "❌ "
+    return f"| {markdown(asked)} | {markdown(result.expected)} | {sign}{markdown(seen)} |"

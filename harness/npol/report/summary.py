@@ -1,0 +1,118 @@
+"""A run in a few sentences: how many, which cluster, what the exit code means."""
+
+from __future__ import annotations
+
+import signal
+from collections import Counter
+from collections.abc import Iterable
+
+from npol.errors import ExitCode
+from npol.model.expectation import Verdict
+from npol.model.result import CheckResult, ClusterFacts, FlowResult, RestoreResult, StoryReport
+from npol.report.escape import safe
+
+Result = FlowResult | CheckResult
+
+MEANING = {
+    ExitCode.AS_EXPECTED: "as expected",
+    ExitCode.DIFFERS: "a verdict differs from the story",
+    ExitCode.BAD_INPUT: "bad input; nothing was sent to the cluster",
+    ExitCode.UNKNOWN: "something could not be judged, so it is not proven",
+    ExitCode.REFUSED: "refused by preflight or a guard",
+    ExitCode.LOCK: "another run holds the lock, or took it",
+    ExitCode.RESTORE_INCOMPLETE: "the cluster is not as it was found; run `npol recover`",
+}
+"""What the command line's exit codes say, for people."""
+
+
+def counted(results: Iterable[Result]) -> str:
+    """`24 of 26 as expected, 1 too open, 1 unknown, 3 skipped, 2 cannot fail`."""
+    verdicts: Counter[Verdict] = Counter()
+    skipped = idle = 0
+    for result in results:
+        if result.skipped:
+            skipped += 1
+        elif not_counted(result):
+            idle += 1
+        else:
+            verdicts[result.verdict] += 1
+    asked = sum(verdicts.values())
+    parts = [f"{verdicts.pop(Verdict.AS_EXPECTED, 0)} of {asked} as expected"]
+    parts += [f"{n} {v.value}" for v in Verdict if (n := verdicts[v])]
+    apart = ((skipped, "skipped"), (idle, "cannot fail"))
+    return ", ".join([*parts, *(f"{n} {what}" for n, what in apart if n)])
+
+
+def not_counted(result: Result) -> str:
+    """What is said behind a result that nothing could falsify; "" for all others."""
+    why = result.cannot_fail if isinstance(result, CheckResult) else ""
+    return f", not counted: {safe(why)}" if why else ""
+
+
+def cluster_line(cluster: ClusterFacts | None) -> str:
+    """Which cluster was spoken to; the last line of every run holds it."""
+    if cluster is None:
+        return "no cluster was spoken to"
+    engine = " ".join(p for p in (cluster.engine, cluster.engine_version) if p)
+    facts = f"{cluster.server}, Kubernetes {cluster.version}, engine {engine}"
+    return safe(f"cluster {cluster.context} ({facts})")
+
+
+def enforcement_line(cluster: ClusterFacts | None) -> str:
+    """Whether policies are known to bite there."""
+    return f"enforcement {safe(cluster.enforcement)}" if cluster and cluster.enforcement else ""
+
+
+def restore_line(restore: RestoreResult | None) -> str:
+    """How the cluster was given back."""
+    if restore is None:
+        return ""
+    if not restore.complete:
+        remedy = f"; to go on: {safe(restore.remedy)}" if restore.remedy else ""
+        return f"restore INCOMPLETE: {safe('; '.join(restore.problems))}{remedy}"
+    if restore.left:
+        return f"left applied, as asked; to take it back: {safe(restore.left)}"
+    verified = f", {safe(restore.verified)}" if restore.verified else ""
+    return f"restored in {restore.seconds:.1f} s{verified}"
+
+
+def last_line(report: StoryReport) -> str:
+    """The cluster, and the exit code with its meaning."""
+    return f"{cluster_line(report.cluster)}: exit code {report.exit_status}, {meaning(report)}"
+
+
+def meaning(report: StoryReport) -> str:
+    """What the exit code says."""
+    if report.exit_status > 128:
+        return f"stopped by {signal.Signals(report.stopped).name}"
+    return MEANING[report.exit_code]
+
+
+def cost_line(report: StoryReport) -> str:
+    """What the run took."""
+    execs = "1 exec" if report.execs == 1 else f"{report.execs} execs"
+    return f"{report.seconds:.1f} s, {execs}, {report.requests} API requests"
+
+
+def failures(report: StoryReport) -> list[Result]:
+    """Every result that is not as expected, in the order of the story."""
+    return [r for r in report.results if not r.passed]
+
+
+def enforced(results: Iterable[FlowResult]) -> str:
+    """`enforced within 0.4 s`; "" where nothing was changed."""
+    seconds = slowest(results)
+    if seconds is None:
+        return ""
+    return f"enforced within {span(seconds)}" if seconds else "enforced at once"
+
+
+def span(seconds: float) -> str:
+    """`40 ms`, `2.1 s`."""
+    return f"{seconds:.1f} s" if seconds >= 1 else f"{seconds * 1000:.0f} ms"
+
+
+def slowest(results: Iterable[FlowResult]) -> float | None:
+    """The time to enforce of a step, in seconds: of those flows that came true the slowest's."""
+    times = (r.enforced_after for r in results if r.verdict is Verdict.AS_EXPECTED)
+    return max((t for t in times if t is not None), default=None)

@@ -1,0 +1,43 @@
+"""`applied`: objects are in the cluster as the repository has them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from npol.model.story import Manifest, StateCheck
+from npol.run.checks.drift import differences, spell_path
+from npol.run.checks.view import Found, View
+
+MOST = 5
+"""Differences that are told; the rest are counted."""
+
+
+def wanted(check: StateCheck) -> str:
+    return f"{_count(len(check.wants['manifests']))} as in the repository"
+
+
+def look(check: StateCheck, view: View) -> Found:
+    manifests = check.wants["manifests"]
+    drifted = {m: told for m in range(len(manifests)) if (told := list(_drift(manifests[m], view)))}
+    if not drifted:
+        return Found(True, f"{_count(len(manifests))} as in the repository")
+    told = [line for lines in drifted.values() for line in lines]
+    more = f"; and {len(told) - MOST} more" if len(told) > MOST else ""
+    return Found(False, f"{len(drifted)} of {len(manifests)} differ", "; ".join(told[:MOST]) + more)
+
+
+def _drift(manifest: Manifest, view: View) -> Iterator[str]:
+    place = f"{manifest.namespace}/" if manifest.namespace else ""
+    name = f"{manifest.kind} {place}{manifest.name}"
+    live = view.live(manifest)
+    if live is None:
+        yield f"{manifest.at.file}: {name} is not in the cluster"
+        return
+    for path, mine, theirs in differences(manifest.body, live):
+        at = manifest.document.at(*path)
+        where = f"{at.file}:{at.line}" if at.line else at.file
+        yield f"{where}: {name} {spell_path(path)}: repository {mine!r}, cluster {theirs!r}"
+
+
+def _count(number: int) -> str:
+    return f"{number} object{'s' if number != 1 else ''}"

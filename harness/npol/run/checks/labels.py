@@ -1,0 +1,30 @@
+"""`labels`: an object carries labels that policies select by."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from npol.model.inventory import Obj
+from npol.model.story import StateCheck
+from npol.run.checks.view import Found, View, missing, named
+
+
+def wanted(check: StateCheck) -> str:
+    return ", ".join(f"{k}={v}" for k, v in check.wants["has"].items())
+
+
+def look(check: StateCheck, view: View) -> Found:
+    obj = named(check, view.inventory)
+    if obj is None:
+        return missing(check)
+    labels = labels_of(obj)
+    lacking = {k: v for k, v in check.wants["has"].items() if labels.get(k) != v}
+    told = ", ".join(f"{k}={labels[k]}" if k in labels else f"no {k}" for k in lacking)
+    reason = f"what selects by {wanted(check)} does not select it" if lacking else ""
+    return Found(not lacking, told or "has them", reason)
+
+
+def labels_of(obj: Obj) -> Mapping[str, str]:
+    """A workload's labels that policies see are those of its pods."""
+    template = (obj.get("spec") or {}).get("template") or obj
+    return template["metadata"].get("labels") or {}

@@ -1,0 +1,69 @@
+"""`object`: a field of any object, custom resources included."""
+
+from __future__ import annotations
+
+import json
+import re
+from typing import Any
+
+from npol.model.inventory import Obj
+from npol.model.story import StateCheck
+from npol.run.checks.view import NOT_FOUND, Found, View
+
+_NOTHING = object()
+RECORDED = "recorded data: no controller of the lab acts on such an object"
+
+
+def wanted(check: StateCheck) -> str:
+    wants = check.wants
+    if "exists" in wants:
+        return "there" if wants["exists"] else "not there"
+    if "matches" in wants:
+        return f"matches {wants['matches']}"
+    return spell(wants.get("equals"))
+
+
+def look(check: StateCheck, view: View) -> Found:
+    kind, _, name = check.wants["ref"].partition("/")
+    obj = view.get(kind, check.namespace, name)
+    found = _NOTHING if obj is None else field(obj, check.wants.get("path") or ())
+    seen = NOT_FOUND if found is _NOTHING else spell(found) if check.wants.get("path") else "there"
+    note = RECORDED if obj is not None and "." in kind and view.engine == "npol-lab" else ""
+    reason = f"{check.wants['ref']} does not exist" if obj is None else note
+    return Found(_holds(check, found), seen, reason)
+
+
+def holds_for(check: StateCheck, obj: Obj) -> bool:
+    """Whether an object is as a check claims."""
+    return _holds(check, field(obj, check.wants.get("path") or ()))
+
+
+def _holds(check: StateCheck, found: Any) -> bool:
+    wants = check.wants
+    if "exists" in wants:
+        return (found is not _NOTHING) is bool(wants["exists"])
+    if found is _NOTHING:
+        return False
+    if "matches" in wants:
+        text = found if isinstance(found, str) else spell(found)
+        return re.search(wants["matches"], text) is not None
+    return bool(found == wants.get("equals")) and type(found) is type(wants.get("equals"))
+
+
+def field(obj: Obj, path: tuple[str | int, ...]) -> Any:
+    """The value at a path of keys and indexes; `_NOTHING` where there is none."""
+    value: Any = obj
+    for part in path:
+        if isinstance(part, int):
+            there = isinstance(value, list) and part < len(value)
+        else:
+            there = isinstance(value, dict) and part in value
+        if not there:
+            return _NOTHING
+        value = value[part]
+    return value
+
+
+def spell(value: Any) -> str:
+    """A value of an object as people read it: text bare, the rest as JSON."""
+    return value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)

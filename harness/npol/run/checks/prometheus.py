@@ -1,0 +1,71 @@
+"""
+`prometheus`: Prometheus' own API says that scrape targets are up.
+
+Asked from inside Prometheus' pod at its own address, which no policy closes. The query is
+`sum(up)`, so that the answer stays small however many targets there are.
+"""
+
+from __future__ import annotations
+
+import json
+from urllib.parse import quote
+
+from npol import selectors
+from npol.model.inventory import Obj, pod_ref
+from npol.model.probe import Answer, Probe, ProbeKind
+from npol.model.story import StateCheck
+from npol.run.checks.aligned import target_port
+from npol.run.checks.view import Found, View, missing, named, running_pods
+
+TIMEOUT = 2.0
+KEY = "prometheus"
+
+
+def wanted(check: StateCheck) -> str:
+    job = check.wants.get("job")
+    return f"{check.wants.get('up', 1) or 'none'} up" + (f" in job {job}" if job else "")
+
+
+def look(check: StateCheck, view: View) -> Found:
+    service = named(check, view.inventory)
+    if service is None:
+        return missing(check)
+    selector = {"matchLabels": service["spec"].get("selector") or {}}
+    pods = running_pods(view.inventory, check.namespace)
+    pod = next((p for p in pods if selectors.matches(selector, _labels(p))), None)
+    port = _port(check, service, pod) if pod else None
+    if pod is None or port is None:
+        return Found(None, "not known", f"no pod of Prometheus answers for {check.subject}")
+    ref = pod_ref(pod)
+    return _read(check, view.ask(ref, [_probe(check, ref.ip, port)])[KEY])
+
+
+def _port(check: StateCheck, service: Obj, pod: Obj) -> int | None:
+    wanted_port = check.wants.get("port", 9090)
+    ports = (p for p in service["spec"].get("ports") or [] if p["port"] == wanted_port)
+    return next((target_port(p, pod) for p in ports), None)
+
+
+def _probe(check: StateCheck, address: str, port: int) -> Probe:
+    job = check.wants.get("job")
+    query = f"sum(up{{job={json.dumps(job)}}})" if job else "sum(up)"
+    path = f"/api/v1/query?query={quote(query, safe='')}"
+    kind = ProbeKind.HTTP
+    return Probe(key=KEY, kind=kind, address=address, port=port, path=path, timeout=TIMEOUT)
+
+
+def _read(check: StateCheck, answer: Answer) -> Found:
+    if answer.status != 200:
+        said = f"http {answer.status}" if answer.status else answer.detail or answer.outcome.value
+        return Found(None, "not known", f"Prometheus' API did not answer: {said}")
+    try:
+        rows = json.loads(answer.body)["data"]["result"]
+        up = int(float(rows[0]["value"][1])) if rows else 0
+    except (ValueError, LookupError, TypeError):
+        return Found(None, "not known", "what answered is not Prometheus' API")
+    claimed = check.wants.get("up", 1)
+    return Found(up >= claimed if claimed else up == 0, f"{up} up")
+
+
+def _labels(pod: Obj) -> dict[str, str]:
+    return pod["metadata"].get("labels") or {}

@@ -1,0 +1,47 @@
+"""`ready`: the pods of a workload, or those that a selector selects, are Ready."""
+
+from __future__ import annotations
+
+import re
+
+from npol import selectors
+from npol.model.inventory import pod_ref
+from npol.model.probe import PodRef
+from npol.model.story import StateCheck
+from npol.run.checks.view import Found, View, missing, named, running_pods
+
+_NAMED = re.compile(r"[a-z]+/[^,=!]*")
+"""KIND/NAME; anything else is a label selector."""
+
+
+def wanted(check: StateCheck) -> str:
+    return "all ready"
+
+
+def look(check: StateCheck, view: View) -> Found:
+    kind = check.subject.partition("/")[0]
+    if not _NAMED.fullmatch(check.subject):
+        return _pods(_selected(check, view))
+    obj = named(check, view.inventory)
+    if obj is None:
+        return missing(check)
+    if kind == "pod":
+        return _pods([pod_ref(obj)])
+    status = obj.get("status") or {}
+    count = obj["spec"].get("replicas", status.get("desiredNumberScheduled", 1))
+    ready = status.get("readyReplicas", status.get("numberReady", 0))
+    return Found(ready >= count, f"{ready} of {count} ready")
+
+
+def _selected(check: StateCheck, view: View) -> list[PodRef]:
+    selector = selectors.parse(check.subject)
+    pods = map(pod_ref, running_pods(view.inventory, check.namespace))
+    return [p for p in pods if selectors.matches(selector, p.labels)]
+
+
+def _pods(pods: list[PodRef]) -> Found:
+    if not pods:
+        return Found(False, "no pod", "the selector selects no running pod")
+    waiting = [p.name for p in pods if not p.ready]
+    reason = f"not ready: {', '.join(waiting[:3])}" if waiting else ""
+    return Found(not waiting, f"{len(pods) - len(waiting)} of {len(pods)} ready", reason)

@@ -1,0 +1,95 @@
+"""What checks may look at, and what they find."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Protocol
+
+from npol.model.inventory import Inventory, Obj
+from npol.model.probe import Answer, PodRef, Probe
+from npol.model.story import Manifest, Peer, StateCheck
+from npol.targets import is_debug_pod, selected_pods
+
+
+class View(Protocol):
+    """The cluster at one moment. Methods raise NpolError where it cannot be told."""
+
+    @property
+    def engine(self) -> str: ...
+
+    @property
+    def inventory(self) -> Inventory: ...
+
+    def get(self, kind: str, namespace: str, name: str) -> Obj | None:
+        """Any object; `kind` as in `application.argoproj.io`. InputError: no such kind."""
+
+    def live(self, manifest: Manifest) -> Obj | None:
+        """The object that a manifest describes, as it is in the cluster."""
+
+    def refusal(self, obj: Obj) -> str:
+        """Why the API server would not take a new object, in its words; "" when it would."""
+
+    def log(self, pod: PodRef, container: str) -> str:
+        """A container's log; "" for the pod's only container."""
+
+    def ask(self, pod: PodRef, probes: Sequence[Probe]) -> Mapping[str, Answer]:
+        """Answers to probes from inside a running pod, by key."""
+
+
+@dataclass(frozen=True, slots=True)
+class Found:
+    """What a check saw; `holds` is None where it cannot be told."""
+
+    holds: bool | None
+    seen: str
+    reason: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Checker:
+    """One kind of check: what it wants, in words, and how it looks."""
+
+    wanted: Callable[[StateCheck], str]
+    look: Callable[[StateCheck, View], Found]
+
+
+NOT_FOUND = "not found"
+
+
+def missing(check: StateCheck) -> Found:
+    place = f" in namespace {check.namespace}" if check.namespace else ""
+    return Found(False, NOT_FOUND, f"{check.subject} does not exist{place}")
+
+
+def named(check: StateCheck, inventory: Inventory) -> Obj | None:
+    """The object that `KIND/NAME` of a check's subject names."""
+    kind, _, name = check.subject.partition("/")
+    if kind == "namespace":
+        return _first(inventory.namespaces, "", name)
+    if kind == "node":
+        return _first(inventory.nodes, "", name)
+    if kind == "pod":
+        return _first(inventory.pods, check.namespace, name)
+    if kind == "service":
+        return inventory.service(check.namespace, name)
+    return inventory.workload(check.namespace, kind, name)
+
+
+def running_pods(inventory: Inventory, namespace: str) -> list[Obj]:
+    """The pods of a namespace that run, without the debug pods of any run."""
+    return [p for p in inventory.pods_of(namespace) if not is_debug_pod(p)]
+
+
+def workload_pods(check: StateCheck, inventory: Inventory) -> list[PodRef]:
+    """The running pods of the workload that a check is about."""
+    peer = Peer(name="", at=check.at, namespace=check.namespace, workload=check.subject)
+    return list(selected_pods(peer, inventory))
+
+
+def _first(objects: Sequence[Obj], namespace: str, name: str) -> Obj | None:
+    for obj in objects:
+        meta = obj["metadata"]
+        if meta["name"] == name and meta.get("namespace", "") == namespace:
+            return obj
+    return None

@@ -1,0 +1,42 @@
+"""What a run sees of a cluster: the objects of the story's namespaces, and who they are for."""
+
+from __future__ import annotations
+
+from npol.cluster.api_errors import Unreachable
+from npol.cluster.connection import Connection
+from npol.cluster.custody.commands import policies_of
+from npol.cluster.inventory import read
+from npol.cluster.preflight import Finding
+from npol.errors import Refused
+from npol.model.inventory import Inventory
+from npol.model.story import Story
+from npol.run import reach
+from npol.run.scope import looks_at_workloads, named_namespaces
+
+
+def look(connection: Connection, story: Story) -> Inventory:
+    """
+    The objects of the story's namespaces, now.
+
+    Raises:
+        Refused: a right to read is missing, or the API server does not answer.
+    """
+    peers = story.peers.values()
+    return read(
+        connection,
+        {*named_namespaces(story), "kube-system"},
+        places={p.external for p in peers if p.external},
+        workloads=looks_at_workloads(story),
+    )
+
+
+def foreseen(connection: Connection, story: Story, *, most: int) -> list[Finding]:
+    """Whom the story's policies would reach that they should not (`reach.against`)."""
+    if not policies_of(story):
+        return []
+    try:
+        return reach.against(story, look(connection, story), most=most)
+    except Unreachable:
+        raise
+    except Refused:
+        return []  # the right that is missing is a finding of its own

@@ -1,0 +1,66 @@
+"""What the policies mean for a story's flows, at the moment of a step."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from npol.model.inventory import Inventory
+from npol.model.result import Cause
+from npol.model.story import Flow, Manifest, Story
+from npol.policy.asking import ask
+from npol.policy.changes import build
+from npol.policy.dns import with_dns
+from npol.policy.forecast import forecast
+from npol.policy.scenes import Scene
+from npol.policy.source import Given
+
+READ_BY_PROXIES = ("ConfigMap", "Ingress")
+"""Kinds of `given` that tell what a proxy asks in its turn; they are not read from the cluster."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Prediction:
+    """`allow`, `deny`, `dns timeout`, `deny behind the proxy`, or `unknown: ...`."""
+
+    word: str = ""
+    causes: tuple[Cause, ...] = ()
+
+    @property
+    def passes(self) -> bool | None:
+        """Whether the flow's own packets pass; None where that is not what is foretold."""
+        return {"allow": True, "deny": False}.get(self.word)
+
+
+class Oracle:
+    """Predicts flows in one inventory. Policies that the story applied have positions."""
+
+    def __init__(
+        self,
+        inventory: Inventory,
+        applied: Mapping[tuple[str, str], Manifest],
+        story: Story,
+        engine: str,
+    ) -> None:
+        self._story = story
+        self._engine = engine
+        self._world = with_dns(build(_given(inventory, applied, story)))
+
+    def predict(self, flow: Flow) -> Prediction:
+        """One flow's prediction, and what decides it."""
+        asked = ask(self._world, self._story, flow)
+        scene = Scene(step="", world=self._world, asked=(asked,))
+        (told,) = forecast([scene], self._engine)[0].flows
+        return Prediction(word=told.prediction, causes=told.causes)
+
+
+def _given(
+    inventory: Inventory, applied: Mapping[tuple[str, str], Manifest], story: Story
+) -> list[Given]:
+    objects: list[Given] = [m for m in story.given if m.kind in READ_BY_PROXIES]
+    objects += [*inventory.namespaces, *inventory.pods, *inventory.services]
+    objects += [*inventory.slices, *inventory.nodes]
+    for policy in inventory.policies:
+        meta = policy["metadata"]
+        objects.append(applied.get((meta["namespace"], meta["name"])) or policy)
+    return objects

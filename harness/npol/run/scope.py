@@ -1,0 +1,56 @@
+"""Which namespaces a story speaks of, and in which of them something is written."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from npol.cluster.rbac import Extra
+from npol.model.story import Apply, Delete, Label, Manifest, Story
+from npol.probe.sources import debug_pod_peers
+
+WORKLOADS = frozenset({"deployment", "statefulset", "daemonset"})
+
+
+def named_namespaces(story: Story) -> set[str]:
+    """All namespaces that the story names: of its peers, checks, changes and `given`."""
+    peers = {n for p in story.peers.values() for n in (p.namespace, p.via_namespace)}
+    checks = {c.namespace for s in story.steps for c in s.checks}
+    return {n for n in peers | checks | written_namespaces(story) if n}
+
+
+def written_namespaces(story: Story) -> set[str]:
+    """Namespaces whose policies or labels the steps change."""
+    found: set[str] = set()
+    for change in story.changes:
+        if isinstance(change, Apply | Delete):
+            found |= namespaces_of(change.manifests)
+        elif isinstance(change, Label):
+            found.add(change.name if change.kind == "namespace" else change.namespace)
+    return found
+
+
+def changed_namespaces(story: Story, *, creates: bool) -> set[str]:
+    """Namespaces in which something is written: policies, labels, pods (dry or not), `given`."""
+    pods = {p.namespace for p in debug_pod_peers(story)}
+    pods |= {c.namespace for s in story.steps for c in s.checks if c.kind == "admits"}
+    given = namespaces_of(story.given) if creates else set()
+    return {n for n in pods | given | written_namespaces(story) if n}
+
+
+def extras_of(story: Story) -> set[Extra]:
+    """What the story does that needs rights which not every story needs."""
+    labels = any(isinstance(c, Label) for c in story.changes)
+    logs = any(c.kind == "logs" for s in story.steps for c in s.checks)
+    return {e for e, does in ((Extra.LABELS, labels), (Extra.LOGS, logs)) if does}
+
+
+def namespaces_of(manifests: Iterable[Manifest]) -> set[str]:
+    """The namespaces that manifests are in, or are."""
+    made = {m.name for m in manifests if m.kind == "Namespace"}
+    return made | {m.namespace for m in manifests if m.namespace}
+
+
+def looks_at_workloads(story: Story) -> bool:
+    """Whether peers or checks speak of Deployments and the like, and not only of pods."""
+    subjects = {c.subject.partition("/")[0] for s in story.steps for c in s.checks}
+    return bool(subjects & WORKLOADS) or any(p.workload for p in story.peers.values())

@@ -1,0 +1,144 @@
+"""
+Stories written in Python, step by step, for tests that need more than a file can say.
+
+    with netpol(peers={...}, given=["apps"]) as net:
+        net.expect("frontend -> backend:80", "allow")
+        net.apply("policies/deny.yaml")
+        net.expect("frontend -> backend:80", "deny")
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from types import TracebackType
+from typing import Any
+
+from npol.documents import dump
+from npol.errors import InputError, RestoreIncomplete
+from npol.model.expectation import parse_expectation
+from npol.model.result import FlowResult, StepResult
+from npol.model.story import Flow, Story
+from npol.run.options import Options
+from npol.run.session import StoryRun
+from npol.story import read_story
+
+FLOW = re.compile(
+    r"\s*(?P<from>\S+)\s*(?:->\s*(?P<to>[^\s:]+):(?P<port>\d+)(?:/(?P<protocol>tcp|udp|sctp))?"
+    r"|\?\s*(?P<resolve>\S+))\s*"
+)
+
+
+class Unexpected(AssertionError):
+    """Flows that are not as expected; `results` has them."""
+
+    def __init__(self, results: Sequence[FlowResult]) -> None:
+        super().__init__("\n".join(map(_spell, results)))
+        self.results = tuple(results)
+
+
+def _spell(r: FlowResult) -> str:
+    reason = f" ({r.reason})" if r.reason else ""
+    return f"{r.name}: {r.verdict.value}, expected {r.expected}, seen {r.seen}{reason}"
+
+
+class Scripted:
+    """One run whose steps are made as the test goes on. Every `expect` is a step."""
+
+    def __init__(self, story: Mapping[str, Any], *, path: str, root: str, options: Options) -> None:
+        self._data = {"version": 1, "name": "scripted", **story}
+        self._path = path
+        self._root = root
+        self._options = options
+        self._run: StoryRun | None = None
+        self._changes: list[dict[str, Any]] = []
+        self._count = 0
+
+    def __enter__(self) -> Scripted:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        if self._run is None:
+            return
+        restored = self._run.close()
+        if not restored.complete:
+            raise RestoreIncomplete("; ".join(restored.problems), hint=restored.remedy)
+
+    def apply(self, *paths: str) -> None:
+        """Apply manifests with the next `expect`."""
+        self._changes.append({"apply": list(paths)})
+
+    def delete(self, *paths: str) -> None:
+        """Delete what manifests name with the next `expect`."""
+        self._changes.append({"delete": list(paths)})
+
+    def expect(self, flow: str | Mapping[str, str], word: str = "allow") -> StepResult:
+        """
+        Change what is due, settle, and judge `"a -> b:80"` or `"a ? name"`, or several.
+
+        Raises:
+            Unexpected: a verdict is not `as expected`.
+            InputError: a flow or word is not understood.
+        """
+        wanted = {flow: word} if isinstance(flow, str) else flow
+        result = self._tell([flow_entry(f, w) for f, w in wanted.items()])
+        wrong = [r for r in result.flows if not r.passed]
+        if wrong:
+            raise Unexpected(wrong)
+        return result
+
+    def _tell(self, flows: list[dict[str, Any]]) -> StepResult:
+        self._count += 1
+        entry = {"name": f"step {self._count}", "flows": flows}
+        if self._changes:
+            entry["change"] = self._changes
+        self._changes = []
+        story = self._read([entry])
+        if self._run is None:
+            peers = {p.namespace for p in story.peers.values() if p.namespace}
+            options = replace(self._options, namespaces=tuple(sorted(peers)))
+            self._run = StoryRun(_every_source(story), options)
+            self._run.open()
+        return self._run.tell(story.steps[0])
+
+    def _read(self, steps: list[dict[str, Any]]) -> Story:
+        text = dump({**self._data, "steps": steps}).encode()
+        return read_story(text, self._path, self._root)
+
+
+def flow_entry(flow: str, word: str) -> dict[str, Any]:
+    """
+    A flow as a story file spells it, from `a -> b:80`, `a -> b:53/udp` or `a ? name`.
+
+    Raises:
+        InputError: it is none of these.
+    """
+    match = FLOW.fullmatch(flow)
+    if match is None:
+        raise InputError(f"{flow!r} is no flow", hint="'a -> b:80', 'a -> b:53/udp' or 'a ? name'")
+    found = {k: v for k, v in match.groupdict().items() if v}
+    if "port" in found:
+        return {**found, "port": int(found["port"]), "expect": word, "name": flow}
+    return {**found, "expect": word, "name": flow}
+
+
+def _every_source(story: Story) -> Story:
+    """The story whose sources are all peers that can be one: later steps may need any of them."""
+    allow = parse_expectation("allow")
+    sources = [p for p in story.peers.values() if p.labels or p.workload or p.pod or p.external]
+    flows = [
+        Flow(name=p.name, at=p.at, source=p.name, resolve=f"{p.name}.", expect=allow)
+        for p in sources
+    ]
+    return replace(story, steps=(replace(story.steps[0], changes=(), flows=tuple(flows)),))
+
+
+def scripted(story: Mapping[str, Any], *, path: str, root: str, options: Options) -> Scripted:
+    """A run to be written; `story` has `peers`, `given`, `defaults` as a story file has."""
+    return Scripted(story, path=path, root=root, options=options)

@@ -1,0 +1,133 @@
+"""One run of one story: opened, told step by step, and given back."""
+
+from __future__ import annotations
+
+import secrets
+import time
+from concurrent.futures import ThreadPoolExecutor
+from datetime import UTC, datetime
+
+from npol import __version__
+from npol.cluster.signals import Stop
+from npol.errors import ExitCode, NpolError, RestoreIncomplete
+from npol.model.result import RestoreResult, StepResult, StoryReport
+from npol.model.story import Step, Story
+from npol.run.options import Options
+from npol.run.stage import Stage
+from npol.run.telling import Teller
+
+
+class StoryRun:
+    """
+    A story's run on one cluster.
+
+    `story` is expanded (`plan.expand`) and narrowed to what is wanted (`plan.replayed`).
+    Call `open`, then `reach` for each step that is wanted, then `close`, always.
+    """
+
+    def __init__(self, story: Story, options: Options) -> None:
+        self.story = story
+        self.options = options
+        self.run_id = f"{datetime.now(UTC):%Y%m%d-%H%M%S}-{secrets.token_hex(3)}"
+        self._started = datetime.now(UTC)
+        self._clock = time.monotonic()
+        self._stage: Stage | None = None
+        self._teller: Teller | None = None
+        self._steps: dict[str, StepResult] = {}
+        self._restore: RestoreResult | None = None
+        self._error: NpolError | None = None
+        self._stop = Stop()
+
+    def open(self) -> None:
+        """
+        Preflight, lock, `given`, debug pods; on trouble everything is given back at once.
+
+        Raises:
+            Refused, LockHeld, InputError: nothing is left behind.
+            RestoreIncomplete: besides, something is.
+        """
+        stage = Stage(self.story, self.options, self.run_id, self._stop)
+        self._stop.__enter__()
+        try:
+            stage.open()
+            self._teller = Teller(stage, ThreadPoolExecutor(max_workers=8))
+        except BaseException as error:
+            self._error = error if isinstance(error, NpolError) else None
+            self._stage = stage
+            restored = self.close()
+            if self._error and not restored.complete:
+                raise _not_given_back(self._error, restored) from error
+            raise
+        self._stage = stage
+
+    def reach(self, name: str) -> StepResult:
+        """The result of a step; the steps before it are run first where they were not yet."""
+        for step in self.story.steps:
+            if step.name not in self._steps:
+                self._steps[step.name] = self._run(step)
+            if step.name == name:
+                break
+        return self._steps[name]
+
+    def tell(self, step: Step) -> StepResult:
+        """
+        A step that is not in the story, told now.
+
+        Raises:
+            NpolError: it could not be set up, or its policies reach too far.
+        """
+        assert self._stage is not None
+        self._stage.check_reach(step)
+        self._steps[step.name] = told = self._run(step)
+        if told.error:
+            raise self._error or NpolError(told.error)
+        return told
+
+    def _run(self, step: Step) -> StepResult:
+        assert self._teller is not None
+        failed = next((s for s in self._steps.values() if s.error), None)
+        if failed:
+            return StepResult(name=step.name, at=step.at, error=f"step {failed.name!r} failed")
+        try:
+            return self._teller.tell(step)
+        except NpolError as error:
+            self._error = self._error or error
+            return StepResult(name=step.name, at=step.at, error=str(error))
+
+    def close(self) -> RestoreResult:
+        """Give the cluster back, verified; safe to call twice."""
+        if self._restore is None:
+            baseline = self._teller.verify if self._teller else None
+            stage = self._stage
+            self._restore = stage.close(baseline) if stage else RestoreResult(complete=True)
+            self._stop.__exit__(None, None, None)
+        return self._restore
+
+    def report(self) -> StoryReport:
+        """The run as a value, at any time."""
+        stage = self._stage
+        return StoryReport(
+            story=self.story.name,
+            path=self.story.path,
+            run_id=self.run_id,
+            started=self._started.isoformat(timespec="seconds"),
+            cluster=getattr(stage, "facts", None),
+            steps=tuple(self._steps.values()),
+            restore=self._restore,
+            error=str(self._error) if self._error else "",
+            error_code=self._error.exit_code if self._error else ExitCode.AS_EXPECTED,
+            stopped=self._stop.number,
+            covers=self.story.shows,
+            seconds=time.monotonic() - self._clock,
+            execs=stage.execs if stage else 0,
+            requests=stage.requests if stage else 0,
+            versions={"npol": __version__},
+        )
+
+
+def _not_given_back(error: NpolError, restored: RestoreResult) -> RestoreIncomplete:
+    """The worse of two troubles leads, and neither is lost."""
+    return RestoreIncomplete(
+        f"{error.message}; and the cluster is not as it was found: {'; '.join(restored.problems)}",
+        hint=restored.remedy,
+    )

@@ -1,0 +1,370 @@
+"""What a run stands on: a connection, custody of what it changes, and its debug pods."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
+
+from npol.canary import prove_enforcement
+from npol.cluster.canary import Proof
+from npol.cluster.connection import Connection, Mode, connect
+from npol.cluster.custody.custody import Custody
+from npol.cluster.custody.rollback import story_id
+from npol.cluster.engines import Engine
+from npol.cluster.kinds import resource_called
+from npol.cluster.objects import Ref
+from npol.cluster.preflight import Plan, preflight
+from npol.cluster.signals import Stop
+from npol.errors import InputError, NpolError, Refused
+from npol.model.inventory import Inventory
+from npol.model.probe import PodRef
+from npol.model.result import ClusterFacts, RestoreResult
+from npol.model.story import Apply, Delete, Label, Manifest, Restore, Step, Story, When
+from npol.plan import has_denies
+from npol.probe.pods import MANAGED_BY, debug_pod
+from npol.probe.sources import Sources, debug_pod_peers
+from npol.run.looking import foreseen, look
+from npol.run.options import Options
+from npol.run.predict import Oracle
+from npol.run.rounds import Asks
+from npol.run.scope import (
+    changed_namespaces,
+    extras_of,
+    named_namespaces,
+    namespaces_of,
+)
+from npol.run.view import StageView
+
+READY_WITHIN = 180.0
+"""Seconds in which what `given` creates must be ready; images may have to be pulled."""
+POLL_EVERY = 0.1
+WORKLOADS = ("Deployment", "StatefulSet", "DaemonSet")
+OURS = ",".join(f"{name}={value}" for name, value in MANAGED_BY.items())
+BEFORE = "(before the story)"
+"""Name of the mark that the restore goes back to."""
+
+
+class Stage:
+    """Opened before the first step, closed after the last; nothing of it stays."""
+
+    engine: Engine
+    facts: ClusterFacts
+
+    def __init__(self, story: Story, options: Options, run_id: str, stop: Stop) -> None:
+        self.story = story
+        self.options = options
+        self.run_id = run_id
+        self._stop = stop
+        self._applied: dict[tuple[str, str], Manifest] = {}
+        self._connection: Connection | None = None
+        self._custody: Custody | None = None
+        self._sources: Sources | None = None
+
+    # -- opening
+
+    def open(self) -> None:
+        """
+        Preflight, locks, `given`, debug pods.
+
+        Raises:
+            Refused, LockHeld, InputError: say why the run cannot begin.
+        """
+        writes = self.story.writes or self._creates or self.options.namespaces
+        mode = Mode.APPLY if writes else Mode.SMOKE
+        self._connection = connect(
+            kubeconfig=self.options.kubeconfig, context=self.options.context, mode=mode
+        )
+        self._preflight(self._connection)
+        self._custody = self._take_custody(self._connection)
+        enforcement = self._prove()
+        for manifest in self.story.given if self._creates else ():
+            self._custody.create(manifest)
+        self._sources = Sources(
+            self._connection,
+            self.story,
+            run_id=self.run_id,
+            lease=self._custody.lease,
+            look=self.look,
+        )
+        self._sources.start()
+        self._wait_until_given()
+        notes = (*self.facts.notes, *self._sources.notes)
+        self.facts = replace(self.facts, enforcement=enforcement(), notes=notes)
+        self._custody.mark(BEFORE)
+
+    def _prove(self) -> Callable[[], str]:
+        """Start the canary beside everything else; call the result for what is known."""
+        engine = self.engine
+        if engine.name == "npol-lab":
+            return lambda: "by the lab itself"
+        if not (self.story.writes and has_denies(self.story, engine.name)):
+            return lambda: "not proven: no step of this story needs it"
+        if self.options.assume_enforced:
+            return lambda: "assumed, as asked (--assume-enforced)"
+        self.options.say("canary: do policies bite here?")
+        pool = ThreadPoolExecutor(max_workers=1)
+        proving = pool.submit(
+            prove_enforcement,
+            self.connection,
+            run_id=self.run_id,
+            settings=self.story.defaults.pod,
+            stop=self._stop,
+            disposable=self.options.disposable,
+        )
+        pool.shutdown(wait=False)
+        return lambda: self._proven(proving.result())
+
+    def _proven(self, proof: Proof) -> str:
+        self.engine = replace(self.engine, denial=proof.denial)
+        return str(proof)
+
+    @property
+    def _creates(self) -> bool:
+        return self.options.create and bool(self.story.given)
+
+    def _preflight(self, connection: Connection) -> None:
+        created = namespaces_of(self.story.given) if self._creates else set()
+        found = preflight(
+            connection,
+            Plan(
+                namespaces=sorted(named_namespaces(self.story)),
+                changed=self._changed,
+                created=sorted(created),
+                pods=[
+                    debug_pod(peer, self.story.defaults.pod, run_id=self.run_id)
+                    for peer in debug_pod_peers(self.story)
+                ],
+                extras=extras_of(self.story),
+                denies=has_denies(self.story, "") and not self.options.assume_enforced,
+                against=foreseen(connection, self.story, most=self.options.reach),
+            ),
+        )
+        self.engine = found.engine
+        self.facts = ClusterFacts(
+            context=connection.context,
+            server=connection.server,
+            uid=found.uid,
+            version=found.version,
+            engine=found.engine.name,
+            engine_version=found.engine.version,
+            enforcement="not proven yet",
+            notes=found.notes,
+        )
+
+    def _take_custody(self, connection: Connection) -> Custody:
+        kinds = {connection.resource(m.api_version, m.kind) for m in self.story.given}
+        return Custody.open(
+            connection,
+            run_id=self.run_id,
+            namespaces=self._changed,
+            story=story_id(self.story),
+            create_namespaces=self._creates,
+            replace=self.options.replace,
+            gitops_ok=self.options.gitops_ok,
+            left_ok=self.options.leave or not self.story.writes,
+            disposable=self.options.disposable,
+            wait=self.options.wait,
+            recover_stale=self.options.recover_stale,
+            kinds=sorted(kinds, key=lambda k: k.qualified) if self._creates else (),
+            stop=self._stop,
+        )
+
+    @property
+    def _changed(self) -> list[str]:
+        known = changed_namespaces(self.story, creates=self._creates)
+        return sorted(known | set(self.options.namespaces))
+
+    def _wait_until_given(self) -> None:
+        """The workloads of `given` are ready."""
+        deadline = time.monotonic() + READY_WITHIN
+        wanted = [m for m in self.story.given if m.kind in WORKLOADS]
+        while wanted := [m for m in wanted if not self._is_ready(m)]:
+            if time.monotonic() >= deadline:
+                names = ", ".join(map(_spell, wanted))
+                raise Refused(
+                    f"not ready after {READY_WITHIN:.0f} s: {names}",
+                    hint="kubectl describe them; an image may not be pulled",
+                )
+            time.sleep(POLL_EVERY)
+
+    def _is_ready(self, manifest: Manifest) -> bool:
+        found = self.connection.get(self.connection.ref_of(manifest.body))
+        if found is None:
+            return False
+        status = found.get("status") or {}
+        current = status.get("observedGeneration", 0) >= found["metadata"].get("generation", 0)
+        wanted = found["spec"].get("replicas", status.get("desiredNumberScheduled", 1))
+        ready = status.get("readyReplicas", status.get("numberReady", 0))
+        return current and bool(ready >= wanted)
+
+    # -- while the story is told
+
+    @property
+    def connection(self) -> Connection:
+        assert self._connection is not None
+        return self._connection
+
+    @property
+    def custody(self) -> Custody:
+        assert self._custody is not None
+        return self._custody
+
+    def look(self) -> Inventory:
+        """The objects of the story's namespaces, now."""
+        return look(self.connection, self.story)
+
+    def view(self) -> StageView:
+        """What state checks look at, now."""
+        return StageView(
+            engine=self.engine.name,
+            inventory=self.look(),
+            connection=self.connection,
+            inside=self.inside,
+        )
+
+    def source(self, peer: str) -> Asks:
+        """Where a peer's probes are asked from."""
+        assert self._sources is not None
+        return self._sources.prober(peer)
+
+    def inside(self, pod: PodRef) -> Asks:
+        """A running pod that is asked about itself."""
+        assert self._sources is not None
+        return self._sources.inside(pod)
+
+    def oracle(self, inventory: Inventory) -> Oracle:
+        """Predictions for this moment."""
+        return Oracle(inventory, self._applied, self.story, self.engine.name)
+
+    def unmet(self, when: When | None) -> str:
+        """Why a step is skipped; "" when it is not."""
+        if when is None:
+            return ""
+        try:
+            resource = resource_called(self.connection, when.kind)
+        except InputError as error:
+            return error.message
+        namespace = when.namespace if resource.namespaced else ""
+        found = self.connection.get(Ref(resource, namespace, when.name))
+        return "" if found else f"there is no {when.kind} {when.name}"
+
+    def check_reach(self, step: Step) -> None:
+        """
+        Raises:
+            Refused: the policies of a step that preflight did not know reach too far.
+        """
+        asked = replace(self.story, steps=(step,))
+        for found in foreseen(self.connection, asked, most=self.options.reach):
+            raise Refused(found.what, hint=found.hint)
+
+    def change(self, step: Step) -> tuple[str, ...]:
+        """Make a step's changes; what was done, one line each."""
+        return tuple(line for change in step.changes for line in self._change(change))
+
+    def _change(self, change: Apply | Delete | Label | Restore) -> Iterator[str]:
+        if isinstance(change, Apply):
+            for manifest in change.manifests:
+                done = self.custody.apply(manifest, replace=change.replace)
+                self._applied[manifest.namespace, manifest.name] = manifest
+                yield f"{done} {_spell(manifest)}"
+        elif isinstance(change, Delete):
+            for manifest in change.manifests:
+                done = self.custody.delete(manifest)
+                self._applied.pop((manifest.namespace, manifest.name), None)
+                yield f"{done} {_spell(manifest)}"
+        elif isinstance(change, Label):
+            self.custody.label(change.kind, change.namespace, change.name, change.set)
+            yield f"labelled {change.kind} {change.name}"
+        else:
+            yield from self.custody.restore_to(change.step)
+
+    def mark(self, step: str) -> None:
+        """Remember the state at the end of a step."""
+        self.custody.mark(step)
+
+    def changed_by_others(self) -> list[str]:
+        return self.custody.changed_by_others()
+
+    # -- closing
+
+    def close(self, verify: Callable[[], str] | None) -> RestoreResult:
+        """
+        Policies back, verified by fresh probes; then debug pods, `given` and locks go.
+
+        `verify` says whether the flows are as before.
+        """
+        if self._custody is None:
+            return RestoreResult(complete=True)
+        began = time.monotonic()
+        with self._stop.restoring():
+            if self.options.leave:
+                return self._leave(began)
+            verified = self._verified(verify)
+            stayed = self._sources.close() if self._sources else ()
+            result = self._custody.restore()
+            return self._closed(result, began, verified=verified, stayed=stayed)
+
+    def _leave(self, began: float) -> RestoreResult:
+        """Only debug pods and locks go; the journal keeps the way back."""
+        self.custody.leave([s.name for s in self.story.steps])
+        stayed = self._sources.close() if self._sources else ()
+        back = f"npol rollback {self.story.path} {self.connection.options}"
+        return self._closed(RestoreResult(complete=True, left=back), began, stayed=stayed)
+
+    def _verified(self, verify: Callable[[], str] | None) -> str:
+        """Policies first, while the debug pods are there to ask again."""
+        writes = self.story.writes or self.options.namespaces
+        if verify is None or not writes or self._stop.hurried:
+            return ""
+        try:
+            if not self.custody.restore(to=BEFORE).complete:
+                return "flows not verified: not all policies could be put back"
+            return verify()
+        except NpolError as error:
+            return f"flows not verified: {error.message}"
+
+    def _closed(
+        self, result: RestoreResult, began: float, *, stayed: Sequence[str], verified: str = ""
+    ) -> RestoreResult:
+        """Locks and journal go; `stayed` is what did not go when the debug pods were deleted."""
+        error = self._released()
+        if stayed and self._sources:
+            stayed = self._sources.close(within=0.0)  # it may be gone by now
+        broken = [verified] if "not as before" in verified else []
+        told = [*result.problems, *stayed] or ([error.message] if error else [])
+        return replace(
+            result,
+            complete=result.complete and not (told or broken),
+            problems=(*told, *broken),
+            notes=self.custody.notes,
+            remedy=error.hint if error else self._look_for_pods() if stayed else "",
+            verified=verified,
+            seconds=time.monotonic() - began,
+        )
+
+    def _released(self) -> NpolError | None:
+        """What kept locks and journal from going."""
+        try:
+            self.custody.close()
+        except NpolError as error:
+            return error
+        return None
+
+    def _look_for_pods(self) -> str:
+        """The journal is gone, and with it what `npol recover` goes by."""
+        return f"kubectl get pods,deployments -A -l {OURS} {self.connection.options}"
+
+    @property
+    def execs(self) -> int:
+        return self._connection.requests["exec pods"] if self._connection else 0
+
+    @property
+    def requests(self) -> int:
+        return sum(self._connection.requests.values()) if self._connection else 0
+
+
+def _spell(manifest: Manifest) -> str:
+    place = f"{manifest.namespace}/" if manifest.namespace else ""
+    return f"{manifest.kind} {place}{manifest.name}"

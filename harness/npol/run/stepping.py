@@ -1,0 +1,67 @@
+"""The loop of one step: rounds until every flow's answer is final."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Mapping
+from concurrent.futures import FIRST_COMPLETED, Future, wait
+from dataclasses import dataclass
+
+from npol.model.result import Evidence
+from npol.run.rounds import RoundResult, Rounds
+from npol.settle import Settled, Settling
+
+SAY_AFTER = 5.0
+"""Seconds of settling after which the wait is announced; silence looks like a hang."""
+
+Say = Callable[[str], None]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Final:
+    """A step's flows, all final."""
+
+    settled: Mapping[str, Settled]
+    evidence: Mapping[str, tuple[Evidence, ...]]
+    """Of the last round that ended."""
+
+
+def settle(rounds: Rounds, settling: Settling, say: Say) -> Final:
+    """Ask rounds, some of them overlapping, until all flows are final or time is up."""
+    running: set[Future[RoundResult]] = set()
+    last: RoundResult | None = None
+    announced = settling.patience.started + SAY_AFTER
+    while not settling.done(time.monotonic()) or last is None:
+        if settling.may_launch(time.monotonic()):
+            running.add(_launch(rounds, settling))
+        if not running:
+            time.sleep(_nap(settling))
+        ended, running = wait(running, timeout=_nap(settling), return_when=FIRST_COMPLETED)
+        for future in ended:
+            result = future.result()
+            settling.record(result.launched, result.finished, result.judgements)
+            last = result if last is None or result.started >= last.started else last
+        if time.monotonic() >= announced:
+            say(_progress(settling))
+            announced = time.monotonic() + SAY_AFTER
+    return Final(settled=settling.results(), evidence=last.evidence)
+
+
+def _launch(rounds: Rounds, settling: Settling) -> Future[RoundResult]:
+    now = time.monotonic()
+    settling.launch(now)
+    return rounds.launch(now)
+
+
+def _nap(settling: Settling) -> float:
+    """Until the next round may start; a moment at least, so that the loop does not spin."""
+    now = time.monotonic()
+    soon = [t for t in (settling.next_launch(), settling.patience.quiet_until) if t > now]
+    return max(0.01, min(soon, default=now + 0.2) - now)
+
+
+def _progress(settling: Settling) -> str:
+    waiting = settling.waiting()
+    passed = time.monotonic() - settling.patience.started
+    shown = ", ".join(waiting[:3]) + (f" and {len(waiting) - 3} more" if len(waiting) > 3 else "")
+    return f"waiting for {shown or 'quiet'}: {passed:.0f} s of {settling.patience.within:.0f} s"

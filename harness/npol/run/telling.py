@@ -1,0 +1,219 @@
+"""One step told: its changes, its rounds until they are final, its checks, its results."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Hashable, Mapping
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
+
+from npol.model.expectation import Verdict
+from npol.model.inventory import Inventory
+from npol.model.result import CheckResult, FlowResult, StepResult
+from npol.model.story import Flow, FlowKind, Peer, StateCheck, Step
+from npol.model.target import Target
+from npol.run.checks import cannot_fail, check_all
+from npol.run.ledger import Ledger
+from npol.run.outcome import flow_result, skipped_flow
+from npol.run.predict import Oracle
+from npol.run.rounds import Asked, Asks, Rounds, needs_inside
+from npol.run.stage import Stage
+from npol.run.stepping import Final, settle
+from npol.settle import Patience, Settling
+from npol.targets import absolute_name, no_place, place_pod, resolve
+
+
+class Teller:
+    """Tells steps one after the other; remembers what was seen before, and what lives."""
+
+    def __init__(self, stage: Stage, pool: ThreadPoolExecutor) -> None:
+        self._stage = stage
+        self._pool = pool
+        self._ledger = Ledger()
+        self._before: dict[str, Hashable] = {}
+        self._baseline: Step | None = None
+        """The first step told, if it changed nothing: the state that the restore goes back to."""
+        self._told = 0
+
+    def tell(self, step: Step) -> StepResult:
+        """
+        Change, settle, probe, check.
+
+        Raises:
+            NpolError: a change could not be made; nothing of the step was asked.
+        """
+        began = time.monotonic()
+        if reason := self._stage.unmet(step.when):
+            return _skip(step, reason)
+        changes = self._stage.change(step)
+        changed_at = time.monotonic() if step.changes else None
+        patience = self._patience(step, changed_at)
+        results = self._flows(step, patience)
+        checks = self._checks(step, patience)
+        self._stage.mark(step.name)
+        self._told += 1
+        if self._told == 1 and not step.changes:
+            held = {r.name for r in results if r.passed and not r.skipped}
+            self._baseline = replace(step, flows=tuple(f for f in step.flows if f.name in held))
+        foreign = self._stage.changed_by_others()
+        return StepResult(
+            name=step.name,
+            at=step.at,
+            changes=changes,
+            flows=tuple(_invalid(r, foreign) for r in results) if foreign else results,
+            checks=checks,
+            seconds=time.monotonic() - began,
+            same_as=step.same_as,
+        )
+
+    def verify(self) -> str:
+        """
+        The baseline's flows once more, after the restore: says how they are.
+
+        Only those that held before: what never did says nothing about the restore.
+        """
+        if self._baseline is None or not self._baseline.flows:
+            return "flows not verified: none was as expected before the first change"
+        began = time.monotonic()
+        patience = replace(self._patience(self._baseline, began), started=began)
+        results = self._flows(self._baseline, patience)
+        wrong = [r for r in results if not r.passed]
+        if not wrong:
+            return "flows verified by fresh probes"
+        return f"{len(wrong)} of {len(results)} flows are not as before: {wrong[0].name}"
+
+    def _patience(self, step: Step, changed_at: float | None) -> Patience:
+        own, story = step.settle, self._stage.story.defaults.settle
+        engine = self._stage.engine
+        within = (own and own.within) or story.within or engine.patience_for(step)
+        quiet = own.quiet if own and own.quiet is not None else story.quiet
+        return Patience(
+            started=time.monotonic(),
+            changed_at=changed_at,
+            within=within,
+            quiet=engine.quiet if quiet is None else quiet,
+            stable=own.stable if own else story.stable,
+        )
+
+    def _flows(self, step: Step, patience: Patience) -> tuple[FlowResult, ...]:
+        inventory = self._stage.look()
+        asked: dict[str, Asked] = {}
+        skipped: dict[str, str] = {}
+        for flow in step.flows:
+            one = self._asked(flow, inventory)
+            if isinstance(one, str):
+                skipped[flow.name] = one
+            else:
+                asked[flow.name] = one
+        final = self._settle(step, asked, patience) if asked else None
+        oracle = self._stage.oracle(inventory)
+        results = []
+        for flow in step.flows:
+            if flow.name in skipped or final is None:
+                results.append(skipped_flow(flow, step.name, skipped[flow.name]))
+                continue
+            results.append(self._result(step, asked[flow.name], final, oracle))
+        return tuple(results)
+
+    def _result(self, step: Step, one: Asked, final: Final, oracle: Oracle) -> FlowResult:
+        flow, name = one.flow, one.flow.name
+        settled = final.settled[name]
+        self._before[flow.key] = (settled.judgement.outcome, settled.judgement.status)
+        budget = flow.converge_within or step.converge_within
+        return flow_result(
+            one,
+            step=step.name,
+            engine=self._stage.engine.name,
+            settled=settled,
+            evidence=final.evidence[name],
+            prediction=oracle.predict(flow),
+            budget=budget or self._stage.story.defaults.converge_within,
+        )
+
+    def _settle(self, step: Step, asked: Mapping[str, Asked], patience: Patience) -> Final:
+        engine = self._stage.engine
+        rounds = Rounds(
+            step=step.name,
+            engine=engine.name,
+            asked=asked,
+            ledger=self._ledger,
+            pool=self._pool,
+            denial=engine.denial,
+            inside=self._inside(asked),
+        )
+        before = {name: self._before.get(a.flow.key) for name, a in asked.items()}
+        return settle(rounds, Settling(before, patience), self._stage.options.say)
+
+    def _inside(self, asked: Mapping[str, Asked]) -> dict[str, Asks]:
+        """Targets that must answer themselves, because nothing else shows that they live."""
+        found: dict[str, Asks] = {}
+        for one in asked.values():
+            wanted = needs_inside(one, self._stage.engine.name, self._ledger)
+            pods = {str(b): b.pod for b in (one.target.backends if one.target else ()) if b.pod}
+            for backend in wanted:
+                found[backend] = self._stage.inside(pods[backend])
+        return found
+
+    def _asked(self, flow: Flow, inventory: Inventory) -> Asked | str:
+        """The flow ready to be asked, or why it is skipped."""
+        peers = self._stage.story.peers
+        source = peers[flow.source]
+        if source.external and place_pod(source.external, inventory) is None:
+            return no_place(source.external)
+        target: Target | None = None
+        if flow.kind is not FlowKind.DNS:
+            target = resolve(
+                flow, peers[flow.target], inventory, from_outside=bool(source.external)
+            )
+            if target.problem == no_place(peers[flow.target].external):
+                return target.problem
+        return Asked(
+            flow=flow,
+            source=self._stage.source(flow.source),
+            target=target,
+            timeout=self._stage.story.defaults.timeout,
+            resolve_as=_absolute(flow, source, inventory),
+        )
+
+    def _checks(self, step: Step, patience: Patience) -> tuple[CheckResult, ...]:
+        if not step.checks:
+            return ()
+        results = check_all(step.checks, step.name, self._stage.view, patience.deadline)
+        return tuple(map(self._weighed, step.checks, results))
+
+    def _weighed(self, check: StateCheck, result: CheckResult) -> CheckResult:
+        """The result, marked where nothing could have falsified it."""
+        if not result.passed:
+            return result
+        story, creates = self._stage.story, self._stage.options.create
+        why = cannot_fail(check, story, result.step, creates=creates)
+        return replace(result, cannot_fail=why)
+
+
+def _absolute(flow: Flow, source: Peer, inventory: Inventory) -> str:
+    return absolute_name(flow.resolve, source, inventory) if flow.resolve else ""
+
+
+def _invalid(result: FlowResult, foreign: list[str]) -> FlowResult:
+    """The cluster was not what the step had made of it while it was judged."""
+    if result.skipped:
+        return result
+    reason = f"somebody else changed the cluster meanwhile: {'; '.join(foreign[:3])}"
+    return replace(result, verdict=Verdict.INVALID, reason=reason)
+
+
+def _skip(step: Step, reason: str) -> StepResult:
+    flows = tuple(skipped_flow(f, step.name, reason) for f in step.flows)
+    checks = tuple(
+        CheckResult(
+            name=c.name,
+            at=c.at,
+            step=step.name,
+            expected="",
+            seen="",
+            verdict=Verdict.UNKNOWN,
+            skipped=reason,
+        )
+        for c in step.checks
+    )
+    return StepResult(name=step.name, at=step.at, flows=flows, checks=checks, skipped=reason)

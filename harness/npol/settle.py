@@ -1,0 +1,209 @@
+"""
+When a step's answers are final. Pure: time is passed in, in seconds of one monotonic clock.
+
+A NetworkPolicy has no status, and the API never says when one is enforced (Kubernetes docs,
+"Network Policies", section "Pod lifecycle"). So rounds are asked until the answers are what
+is expected and hold still, or until the deadline. A match counts only if the flow has
+visibly changed since the step's change, or the engine's quiet time has passed when the
+sample began: an old answer is never taken for a new one.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Hashable, Mapping
+from dataclasses import dataclass, field
+from itertools import pairwise, takewhile
+
+from npol.model.expectation import Outcome, Verdict
+from npol.model.result import Judgement
+
+STAGGER = 0.2
+"""Seconds between the starts of two samples that may overlap."""
+IN_FLIGHT = 2
+GIVE_UP_AFTER_ERRORS = 3
+"""Equal samples of `unknown` in a row, spread over at least `ERROR_SPAN` seconds."""
+ERROR_SPAN = 2.0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Patience:
+    """How long to wait, in seconds; `changed_at` is None for a step without a change."""
+
+    started: float
+    changed_at: float | None
+    within: float
+    quiet: float
+    stable: int = 2
+
+    @property
+    def quiet_until(self) -> float:
+        return self.started if self.changed_at is None else self.changed_at + self.quiet
+
+    @property
+    def deadline(self) -> float:
+        return self.started + self.within
+
+
+@dataclass(frozen=True, slots=True)
+class Sample:
+    """One flow in one round."""
+
+    started: float
+    finished: float
+    judgement: Judgement
+
+    @property
+    def matched(self) -> bool:
+        return self.judgement.verdict is Verdict.AS_EXPECTED
+
+    @property
+    def signature(self) -> Hashable:
+        return (self.judgement.outcome, self.judgement.status)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Settled:
+    """The final word on one flow in one step."""
+
+    judgement: Judgement
+    rounds: int
+    enforced_after: float | None
+    """Seconds from the change to the last wrong outcome; None without a change."""
+    settled_after: float
+
+
+@dataclass(slots=True)
+class Track:
+    """One flow's samples in one step, in the order in which they were started."""
+
+    before: Hashable | None
+    samples: list[Sample] = field(default_factory=list)
+
+    def add(self, sample: Sample) -> None:
+        self.samples.append(sample)
+        self.samples.sort(key=lambda s: s.started)
+
+    def changed(self) -> bool:
+        """Whether what is seen now differs from what was seen before, or earlier in this step."""
+        now = self.samples[-1].signature
+        earlier = {s.signature for s in self.samples[:-1]}
+        return (self.before is not None and self.before != now) or bool(earlier - {now})
+
+    def settled(self, patience: Patience) -> bool:
+        return self.missing(patience) == 0
+
+    def missing(self, patience: Patience) -> int:
+        """How many more samples like the last ones would make it final."""
+        last = list(takewhile(lambda s: self._counts(s, patience), reversed(self.samples)))
+        return max(0, patience.stable - len(last))
+
+    def _counts(self, sample: Sample, patience: Patience) -> bool:
+        if not sample.matched or sample.signature != self.samples[-1].signature:
+            return False
+        return self.changed() or sample.started >= patience.quiet_until
+
+    def hopeless(self, patience: Patience) -> bool:
+        """Nothing but the same trouble, for long enough: more rounds will not help."""
+        alike = list(takewhile(lambda s: self._as_troubled(s, patience), reversed(self.samples)))
+        if len(alike) < GIVE_UP_AFTER_ERRORS:
+            return False
+        return alike[0].finished - alike[-1].started >= ERROR_SPAN
+
+    def _as_troubled(self, sample: Sample, patience: Patience) -> bool:
+        trouble = (Verdict.UNKNOWN, self.samples[-1].judgement.reason)
+        told = (sample.judgement.verdict, sample.judgement.reason)
+        return told == trouble and sample.started >= patience.quiet_until
+
+    def flapped(self) -> bool:
+        """Right, wrong, right, wrong: more than one way back is no enforcement delay."""
+        told = self._telling()
+        return sum(a.matched and not b.matched for a, b in pairwise(told)) > 1
+
+    def _telling(self) -> list[Sample]:
+        """
+        The samples that say something of the network: not those whose probe did not run, nor
+        those that saw what is expected and lack a control. A starved source has both in turns.
+        """
+        nothing = {s.judgement.outcome for s in self.samples if s.matched} | {Outcome.ERROR}
+        return [
+            s
+            for s in self.samples
+            if s.judgement.verdict is not Verdict.UNKNOWN or s.judgement.outcome not in nothing
+        ]
+
+    def result(self, patience: Patience) -> Settled:
+        last = self.samples[-1]
+        wrong = [s for s in self.samples if not s.matched]
+        since = patience.changed_at
+        enforced = None if since is None else max((s.started - since for s in wrong), default=0.0)
+        return Settled(
+            judgement=self._final(last),
+            rounds=len(self.samples),
+            enforced_after=enforced,
+            settled_after=last.finished - (patience.started if since is None else since),
+        )
+
+    def _final(self, last: Sample) -> Judgement:
+        if not self.flapped():
+            return last.judgement
+        seen = ", ".join(s.judgement.seen for s in self.samples[-6:])
+        return Judgement(
+            verdict=Verdict.FLAPPING,
+            outcome=last.judgement.outcome,
+            status=last.judgement.status,
+            reason=f"the answer keeps changing: ... {seen}",
+        )
+
+
+class Settling:
+    """All flows of one step, from the change until every one of them is final."""
+
+    def __init__(self, before: Mapping[str, Hashable | None], patience: Patience) -> None:
+        """`before`: each flow's signature at the end of the step before, None if not known."""
+        self.patience = patience
+        self.tracks = {key: Track(before=signature) for key, signature in before.items()}
+        self._launched: list[float] = []
+        self._open: set[float] = set()
+
+    def launch(self, now: float) -> None:
+        """A round starts; all flows of the step are asked in it."""
+        self._launched.append(now)
+        self._open.add(now)
+
+    def record(self, started: float, finished: float, round_: Mapping[str, Judgement]) -> None:
+        """A round has ended."""
+        self._open.discard(started)
+        for key, judgement in round_.items():
+            self.tracks[key].add(Sample(started, finished, judgement))
+
+    def may_launch(self, now: float) -> bool:
+        """Whether the next round may start now."""
+        if self.done(now) or (self._launched and now < self.next_launch()):
+            return False
+        if now < self.patience.quiet_until:
+            return not self._open
+        late = [s for s in self._open if s >= self.patience.quiet_until]
+        wanted = max(t.missing(self.patience) for t in self.tracks.values())
+        return len(late) < min(IN_FLIGHT, wanted)
+
+    def next_launch(self) -> float:
+        """The earliest time for the next round, if none of those under way ends first."""
+        return self._launched[-1] + STAGGER if self._launched else self.patience.started
+
+    def done(self, now: float) -> bool:
+        """Whether every flow is final."""
+        tracks = self.tracks.values()
+        if not all(t.samples for t in tracks):
+            return False
+        if all(t.settled(self.patience) or t.hopeless(self.patience) for t in tracks):
+            return True
+        return now >= self.patience.deadline
+
+    def waiting(self) -> tuple[str, ...]:
+        """Flows that are not as expected yet."""
+        return tuple(
+            k for k, t in self.tracks.items() if not t.samples or not t.samples[-1].matched
+        )
+
+    def results(self) -> dict[str, Settled]:
+        return {key: track.result(self.patience) for key, track in self.tracks.items()}

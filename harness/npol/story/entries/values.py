@@ -1,0 +1,163 @@
+"""Single values of a story file, as types: checked when read, described in the JSON Schema."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Annotated, Any, TypeVar
+
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    PlainValidator,
+    WithJsonSchema,
+)
+
+from npol.model.expectation import WORDS
+from npol.story import addresses, grammar
+
+
+class Entry(BaseModel):
+    """One mapping of a story file, as written. Its title is what messages call it."""
+
+    model_config = ConfigDict(extra="forbid", strict=True, frozen=True)
+
+
+_LABEL = "^[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?$"
+_SECONDS = r"^[0-9]+(\.[0-9]+)?(ms|s|m|h)$"
+
+Namespace = Annotated[
+    str,
+    AfterValidator(grammar.namespace),
+    WithJsonSchema({"type": "string", "pattern": _LABEL}),
+]
+ServiceName = Namespace
+ObjectName = Annotated[str, AfterValidator(grammar.object_name)]
+Line = Annotated[str, AfterValidator(grammar.one_line)]
+Tag = Annotated[
+    str,
+    AfterValidator(grammar.tag),
+    WithJsonSchema({"type": "string", "pattern": "^[A-Za-z][A-Za-z0-9_-]*$"}),
+]
+Host = Annotated[str, AfterValidator(grammar.host)]
+Address = Annotated[str, AfterValidator(addresses.address)]
+HttpPath = Annotated[
+    str,
+    AfterValidator(grammar.http_path),
+    WithJsonSchema({"type": "string", "pattern": "^/"}),
+]
+Image = Annotated[str, AfterValidator(grammar.image)]
+Workload = Annotated[
+    str,
+    AfterValidator(grammar.workload),
+    WithJsonSchema({"type": "string", "pattern": f"^({'|'.join(grammar.WORKLOADS)})/"}),
+]
+KindAndName = Annotated[
+    str,
+    AfterValidator(grammar.kind_and_name),
+    WithJsonSchema({"type": "string", "pattern": "^[A-Za-z][A-Za-z0-9.-]*/"}),
+]
+LabelKey = Annotated[str, AfterValidator(grammar.label_key)]
+LabelValue = Annotated[str, AfterValidator(grammar.label_value)]
+Labels = dict[LabelKey, LabelValue]
+Port = Annotated[
+    int,
+    PlainValidator(grammar.port),
+    WithJsonSchema({"type": "integer", "minimum": 1, "maximum": 65535}),
+]
+
+
+def _count(number: int) -> int:
+    if 0 <= number <= 100_000:
+        return number
+    raise grammar.NotValid(f"{number} is out of range: 0 to 100000")
+
+
+Count = Annotated[
+    int,
+    AfterValidator(_count),
+    WithJsonSchema({"type": "integer", "minimum": 0, "maximum": 100_000}),
+]
+
+
+def _duration(value: Any) -> float:
+    """Seconds. Numbers alone are refused: a reader cannot know their unit."""
+    if isinstance(value, str):
+        return grammar.duration(value)
+    hint = f"did you mean '{value}s'?" if type(value) in (int, float) else ""
+    raise grammar.NotValid(f"{grammar.shown(value)} is no duration, such as 500ms, 2s, 1m", hint)
+
+
+Duration = Annotated[
+    float,
+    PlainValidator(_duration),
+    WithJsonSchema({"type": "string", "pattern": _SECONDS, "examples": ["500ms", "2s", "1m"]}),
+]
+
+
+def _one_word(value: Any) -> Any:
+    if isinstance(value, str):
+        return {"default": value}
+    if isinstance(value, dict):
+        return value
+    hint = f"did you mean 'http {value}'?" if type(value) is int and 100 <= value < 600 else ""
+    words = "one of: allow, deny, http 200, ..., or {ENGINE: WORD}"
+    raise grammar.NotValid(f"{grammar.shown(value)} is no expectation", hint or words)
+
+
+ENGINES = (
+    "antrea",
+    "aws-vpc-cni",
+    "azure-npm",
+    "calico",
+    "cilium",
+    "flannel",
+    "gke-dataplane-v2",
+    "kindnet",
+    "kube-network-policies",
+    "kube-router",
+    "npol-lab",
+    "ovn-kubernetes",
+    "weave",
+)
+"""Names that `expect: {ENGINE: WORD}` may use."""
+
+_WORD = {
+    "anyOf": [
+        {"enum": list(WORDS)},
+        {"type": "string", "pattern": "^http [1-5]([0-9][0-9]|[0-9]x|xx)$"},
+    ]
+}
+Expect = Annotated[
+    dict[str, str],
+    BeforeValidator(_one_word),
+    WithJsonSchema(
+        {
+            "anyOf": [
+                *_WORD["anyOf"],
+                {
+                    "type": "object",
+                    "properties": dict.fromkeys(("default", *ENGINES), _WORD),
+                    "additionalProperties": False,
+                },
+            ]
+        }
+    ),
+]
+"""A word for every engine, as `{"default": word}`, or a word per engine."""
+
+T = TypeVar("T")
+
+
+def _given(value: T) -> T:
+    """`http:` with nothing behind it is a slip, not a wish."""
+    if value is None:
+        raise grammar.NotValid("has no value")
+    return value
+
+
+if TYPE_CHECKING:
+    Optional = Annotated[T | None, BeforeValidator(_given)]
+else:  # a union would have two complaints of one slip, and offer `null` in the schema
+    Optional = Annotated[T, BeforeValidator(_given)]
+    """A mapping that may be left out, but not be left empty."""

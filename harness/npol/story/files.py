@@ -1,0 +1,149 @@
+"""Files of a story: below the root, regular, bounded. Nothing else is opened."""
+
+from __future__ import annotations
+
+import itertools
+import os
+import stat
+from collections.abc import Iterator
+from pathlib import Path
+
+from npol.documents import MAX_BYTES
+from npol.errors import InputError
+from npol.story.grammar import NotValid, did_you_mean, shown
+
+MAX_FILES = 2_000
+MAX_LEVELS = 16
+SUFFIXES = (".yaml", ".yml", ".json")
+
+
+def find_root(path: str) -> str:
+    """The nearest directory above a story that holds `.git`, else the story's own."""
+    here = Path(os.path.realpath(path)).parent
+    return str(next((d for d in (here, *here.parents) if (d / ".git").exists()), here))
+
+
+def read_bytes(path: str, name: str) -> bytes:
+    """
+    A regular file's content; `name` is what messages call it.
+
+    Raises:
+        NotValid: there is no such file, or it is a pipe, a device, a directory, or too large.
+    """
+    try:
+        flags = os.O_NONBLOCK | os.O_NOFOLLOW | os.O_CLOEXEC  # opening a pipe must not block
+        handle = os.open(path, os.O_RDONLY | flags)
+    except OSError as error:
+        raise NotValid(f"{name} cannot be read: {_reason(error)}") from None
+    try:
+        status = os.fstat(handle)
+        if not stat.S_ISREG(status.st_mode):
+            raise NotValid(f"{name} is no regular file")
+        if status.st_size > MAX_BYTES:
+            raise NotValid(f"{name} is larger than {MAX_BYTES // 1_000_000} MB")
+        with os.fdopen(handle, "rb", closefd=False) as file:
+            return file.read(MAX_BYTES + 1)
+    finally:
+        os.close(handle)
+
+
+def resolve(path: str, base: str, root: str) -> str:
+    """
+    The real path of what a story names, relative to the story's directory `base`.
+
+    Raises:
+        NotValid: it does not exist, or does not stay below `root`, symbolic links included.
+    """
+    if not path or not path.isprintable():
+        raise NotValid(f"{shown(path)} is no path")
+    if os.path.isabs(path):
+        raise NotValid(f"{shown(path)} is absolute", "write it relative to the story")
+    top = os.path.realpath(root)
+    written = os.path.normpath(os.path.join(os.path.realpath(base), path))
+    if not _below(written, top):
+        raise NotValid(f"{shown(path)} is outside of the root {top}", "pass a wider --root")
+    try:
+        real = os.path.realpath(written, strict=True)
+    except FileNotFoundError:
+        raise NotValid(f"there is no {shown(path)}", _nearby(written)) from None
+    except OSError as error:
+        raise NotValid(f"{shown(path)}: {_reason(error)}") from None
+    if not _below(real, top):
+        raise NotValid(f"{shown(path)} is a link to a place outside of the root {top}")
+    return real
+
+
+def _below(path: str, top: str) -> bool:
+    return os.path.commonpath([top, path]) == top
+
+
+def _reason(error: OSError) -> str:
+    return (error.strerror or "unknown error").lower()
+
+
+def _nearby(path: str) -> str:
+    """A hint for the first part of a path that is not there."""
+    if os.path.exists(path):
+        return ""
+    folder, name = os.path.split(path)
+    while folder and folder != "/" and not os.path.exists(folder):
+        folder, name = os.path.split(folder)
+    try:
+        return did_you_mean(name, sorted(os.listdir(folder))[:MAX_FILES])
+    except OSError:
+        return ""
+
+
+def manifests_in(directory: str, root: str, name: str) -> Iterator[str]:
+    """
+    Real paths of all manifest files below a directory, in the order of their names.
+
+    `name` is what messages call the directory.
+
+    Hidden files are left out, and links to directories are not followed.
+
+    Raises:
+        NotValid: too many files, too many levels, or a link that leads out of `root`.
+    """
+    top = os.path.realpath(root)
+    for count, path in enumerate(_walk(directory, MAX_LEVELS, name)):
+        if count >= MAX_FILES:
+            raise NotValid(f"{name} holds more than {MAX_FILES} files")
+        if path.endswith(SUFFIXES):
+            real = os.path.realpath(path)
+            if not _below(real, top):
+                link = shown(os.path.relpath(path, directory))
+                raise NotValid(f"{link} in {name} is a link to a place outside of the root {top}")
+            yield real
+
+
+def _walk(directory: str, levels: int, name: str) -> Iterator[str]:
+    if not levels:
+        raise NotValid(f"{name} is nested deeper than {MAX_LEVELS} directories")
+    try:
+        with os.scandir(directory) as scan:
+            entries = list(itertools.islice(scan, MAX_FILES + 1))
+    except OSError as error:
+        raise NotValid(f"{name} cannot be read: {_reason(error)}") from None
+    for entry in sorted(entries, key=lambda e: e.name):
+        if entry.name.startswith("."):
+            continue
+        if entry.is_dir(follow_symlinks=False):
+            yield from _walk(entry.path, levels - 1, name)
+        else:
+            yield entry.path
+
+
+def story_bytes(path: str) -> bytes:
+    """
+    A story file's content.
+
+    Raises:
+        InputError: it cannot be read.
+    """
+    try:
+        return read_bytes(os.path.realpath(path), shown(path))
+    except NotValid as error:
+        raise InputError(str(error), hint=_nearby(os.path.abspath(path))) from None
+    except ValueError:
+        raise InputError(f"{shown(path)} is no path") from None

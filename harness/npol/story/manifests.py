@@ -1,0 +1,182 @@
+"""Manifests of a story: found, read as kubectl reads them, unpacked. Each file once."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from functools import partial
+
+from npol.documents import Document
+from npol.errors import Mistake, Mistakes
+from npol.model.story import Manifest
+from npol.story import files, render
+from npol.story.entries.change import SourceFields
+from npol.story.grammar import NotValid, shown
+from npol.story.node import Node, in_order
+from npol.story.objects import read_objects
+
+MAX_OBJECTS = 5_000
+
+
+@dataclass(slots=True, kw_only=True)
+class Shelf:
+    """
+    Where the manifests of one story come from.
+
+    `base` is the directory that paths are relative to, `label` what positions call it, `root`
+    what all of them must lie below; objects that name no namespace get `namespace`.
+    """
+
+    base: str
+    label: str
+    root: str
+    namespace: str
+    mistakes: list[Mistake]
+    left_out: list[Mistake] | None = None
+    """For manifests that are only looked at: where YAML that is no object is noted."""
+    _read: dict[tuple[str, ...], tuple[Manifest, ...]] = field(default_factory=dict)
+    _objects: int = 0
+    _faulty: bool = False
+
+    def take(self, source: SourceFields, node: Node) -> tuple[Manifest, ...]:
+        """The manifests of one entry of `apply:`, `delete:`, `given:` or `applied:`."""
+        try:
+            found = self._take(source)
+        except NotValid as error:
+            node.wrong(str(error), error.hint)
+            return ()
+        if not found and not self._faulty:
+            node.wrong("there are no manifests here")
+        return found
+
+    def _take(self, source: SourceFields) -> tuple[Manifest, ...]:
+        _one_origin(source)
+        real = self._resolve(source.file or source.kustomize or source.helm)
+        if source.kustomize:
+            built = partial(render.kustomize, real, source.kustomize)
+            return self._once(("kubectl kustomize", real), built)
+        if source.helm:
+            return self._chart(real, source)
+        if not os.path.isdir(real):
+            return self._file(real)
+        if _is_kustomization(real):
+            hint = f"write {{kustomize: {source.file}}}"
+            if self.left_out is not None:
+                hint = f"render it first: kubectl kustomize {self._label_of(real)} > FILE"
+            raise NotValid("this directory is a kustomization", hint)
+        inside = files.manifests_in(real, self.root, shown(source.file))
+        return tuple(m for file in inside for m in self._file(file))
+
+    def _resolve(self, path: str) -> str:
+        return files.resolve(path, self.base, self.root)
+
+    def _file(self, real: str) -> tuple[Manifest, ...]:
+        return self._once(("", real), partial(files.read_bytes, real, self._label_of(real)))
+
+    def _chart(self, real: str, source: SourceFields) -> tuple[Manifest, ...]:
+        values = [self._resolve(v) for v in source.values]
+        namespace = source.namespace or self.namespace
+        rendered = partial(
+            render.helm, real, source.helm, values=values, name=source.name, namespace=namespace
+        )
+        return self._once(("helm template", real, source.name, namespace, *values), rendered)
+
+    def _once(self, key: tuple[str, ...], text: Callable[[], bytes]) -> tuple[Manifest, ...]:
+        """The objects of a text. `key` begins with the renderer's name, "" for none, and a path."""
+        if key not in self._read:
+            before = len(self.mistakes)
+            label = self._label_of(key[1]) + (f" ({key[0]})" if key[0] else "")
+            self._read[key] = read_objects(
+                text(), label, self.namespace, self.mistakes, self.left_out
+            )
+            self._faulty |= len(self.mistakes) > before
+            self._objects += len(self._read[key])
+            if self._objects > MAX_OBJECTS:
+                raise NotValid(f"the story names more than {MAX_OBJECTS} objects")
+        return self._read[key]
+
+    def _label_of(self, real: str) -> str:
+        relative = os.path.relpath(real, os.path.realpath(self.base))
+        label = _from_here(os.path.join(self.label, relative))
+        return label.encode(errors="backslashreplace").decode()
+
+
+def _from_here(path: str) -> str:
+    """Without a way up and down again; what is absolute stays so."""
+    plain = os.path.normpath(path)
+    return os.path.relpath(plain) if plain.startswith(os.pardir) else plain
+
+
+def _one_origin(source: SourceFields) -> None:
+    origins = [f for f in ("file", "kustomize", "helm") if getattr(source, f)]
+    if len(origins) != 1:
+        raise NotValid("name one of a path, {kustomize: DIR} and {helm: CHART}")
+    for field_ in ("values", "name", "namespace"):
+        if field_ in source.model_fields_set and not source.helm:
+            raise NotValid(f"`{field_}` is for {{helm: CHART}} only")
+
+
+def _is_kustomization(directory: str) -> bool:
+    names = ("kustomization.yaml", "kustomization.yml", "Kustomization")
+    return any(os.path.exists(os.path.join(directory, name)) for name in names)
+
+
+def load_manifests(root: str, *paths: str, namespace: str = "") -> tuple[Manifest, ...]:
+    """
+    All objects of files and directories below `root`, in the order of the paths.
+
+    Raises:
+        Mistakes: everything that is wrong with them.
+    """
+    mistakes: list[Mistake] = []
+    shelf = Shelf(base=root, label=root, root=root, namespace=namespace, mistakes=mistakes)
+    found = _all(shelf, paths, mistakes)
+    if mistakes:
+        raise Mistakes(in_order(mistakes))
+    return found
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Survey:
+    """Manifests as they are, to be looked at: those that can be read, and the rest."""
+
+    manifests: tuple[Manifest, ...]
+    unreadable: tuple[Mistake, ...] = ()
+    """Files and objects that the API server would not take."""
+    left_out: tuple[Mistake, ...] = ()
+    """YAML that is no Kubernetes object."""
+
+
+def survey(root: str, *paths: str) -> Survey:
+    """
+    What files and directories below `root` hold, however much of it is wrong.
+
+    Raises:
+        Mistakes: a path that cannot be read, or holds no manifests at all.
+    """
+    unreadable: list[Mistake] = []
+    left_out: list[Mistake] = []
+    no_path: list[Mistake] = []
+    shelf = Shelf(
+        base=root, label=root, root=root, namespace="", mistakes=unreadable, left_out=left_out
+    )
+    found = _all(shelf, paths, no_path)
+    if no_path:
+        raise Mistakes([*in_order(no_path), *in_order(left_out)])
+    return Survey(
+        manifests=found,
+        unreadable=tuple(in_order(unreadable)),
+        left_out=tuple(in_order(left_out)),
+    )
+
+
+def _all(shelf: Shelf, paths: Sequence[str], mistakes: list[Mistake]) -> tuple[Manifest, ...]:
+    """The manifests of paths; what is wrong with a path itself goes to `mistakes`."""
+    found: list[Manifest] = []
+    for path in paths:
+        file = _from_here(os.path.join(shelf.root, path))
+        here = Document(file=file, data=path, values={}, keys={})
+        source = SourceFields.model_validate({"file": path})
+        found += shelf.take(source, Node(here, (), path, mistakes))
+    return tuple(found)

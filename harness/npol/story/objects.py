@@ -1,0 +1,267 @@
+"""
+Objects of a manifest text, checked as far as an object of any kind can be.
+
+What a NetworkPolicy means is the policy room's business; here it is an object with a kind, a
+name and a namespace, and nothing in it that the API server would refuse or kubectl misread.
+"""
+
+from __future__ import annotations
+
+import re
+from bisect import bisect_right
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import replace
+from typing import Any
+
+from npol.documents import Dialect, Document, Path, load
+from npol.errors import Mistake, Mistakes, Position
+from npol.model.story import Manifest
+from npol.story.addresses import cidr
+from npol.story.grammar import NotValid, namespace, object_name, shown
+
+NAMESPACED = frozenset(
+    {
+        *("Pod", "Deployment", "StatefulSet", "DaemonSet", "ReplicaSet", "Job", "CronJob"),
+        *("Service", "Endpoints", "EndpointSlice", "Ingress", "NetworkPolicy"),
+        *("ConfigMap", "Secret", "ServiceAccount", "Role", "RoleBinding", "Lease"),
+        *("PersistentVolumeClaim", "ResourceQuota", "LimitRange"),
+        *("HorizontalPodAutoscaler", "PodDisruptionBudget", "ReplicationController"),
+    }
+)
+"""Built-in kinds that live in a namespace; of other kinds nothing is assumed."""
+
+_SERVER_SIDE = ("managedFields", "resourceVersion", "uid", "generation", "creationTimestamp")
+"""Metadata that only the API server writes; exports of `kubectl get -o yaml` hold it."""
+
+_FOREIGN = ("ownerReferences", "finalizers")
+_TEMPLATE = re.compile(r"\{\{|\$\{")
+_RENDER = "render it first: {helm: CHART}, {kustomize: DIR}, or a rendered file"
+_BUILD = "write {kustomize: DIR}"
+_BY_HAND = {
+    _RENDER: "render it first: helm template CHART > FILE",
+    _BUILD: "render it first: kubectl kustomize DIR > FILE",
+}
+"""The same hints where there is no story to write them in."""
+
+
+def read_objects(
+    text: bytes,
+    file: str,
+    default_namespace: str,
+    mistakes: list[Mistake],
+    left_out: list[Mistake] | None = None,
+) -> tuple[Manifest, ...]:
+    """
+    The objects of a text; what is wrong with them goes to `mistakes`.
+
+    With `left_out` they are only looked at: YAML that is no object goes there, and what matters
+    to an apply alone is no mistake. Keys that stand twice are then left to who looks.
+    """
+    try:
+        documents = load(text, file, Dialect.MANIFEST)
+    except Mistakes as error:
+        template = _template_line(text, file)
+        wrong = [template] if template else [*error.mistakes]
+        mistakes.extend(wrong if left_out is None else map(_by_hand, wrong))
+        return ()
+    items = [item for document in documents for item in _unpacked(document)]
+    if left_out is not None:
+        return tuple(_looked_at(items, default_namespace, mistakes, left_out))
+    found: list[Manifest] = []
+    for item in items:
+        mistakes.extend(item.duplicates)
+        wrong = list(_problems(item, default_namespace))
+        mistakes.extend(wrong)
+        if not wrong:
+            found.append(_manifest(item, default_namespace))
+    return tuple(found)
+
+
+def _looked_at(
+    items: Sequence[Document],
+    default_namespace: str,
+    mistakes: list[Mistake],
+    left_out: list[Mistake],
+) -> Iterator[Manifest]:
+    for item in items:
+        if no_object := _no_object(item):
+            left_out.append(_by_hand(no_object))
+        elif wrong := list(_unreadable(item, default_namespace or "default")):
+            mistakes.extend(map(_by_hand, (*wrong, *item.duplicates)))
+        else:
+            yield _manifest(item, default_namespace)
+
+
+def _by_hand(mistake: Mistake) -> Mistake:
+    return replace(mistake, hint=_BY_HAND.get(mistake.hint, mistake.hint))
+
+
+def _template_line(text: bytes, file: str) -> Mistake | None:
+    """The first line of a text that is no YAML because a template was not rendered."""
+    for number, line in enumerate(text.split(b"\n"), start=1):
+        if (column := line.find(b"{{")) >= 0:
+            return Mistake(Position(file, number, column + 1), "an unrendered template", _RENDER)
+    return None
+
+
+def _unpacked(document: Document) -> Iterator[Document]:
+    """The items of a List, each as a document of its own; anything else as it is."""
+    data = document.data
+    is_list = isinstance(data, dict) and str(data.get("kind", "")).endswith("List")
+    if not is_list or not isinstance(data.get("items"), list):
+        yield document
+        return
+    values, keys = _by_item(document.values), _by_item(document.keys)
+    starts = [document.at("items", index) for index in range(len(data["items"]))]
+    for index, item in enumerate(data["items"]):
+        yield Document(
+            file=document.file,
+            data=item,
+            values=values.get(index, {}),
+            keys=keys.get(index, {}),
+            duplicates=tuple(d for d in document.duplicates if _item_at(d.at, starts) == index),
+        )
+
+
+def _item_at(at: Position, starts: Sequence[Position]) -> int:
+    """The item that a position lies in; what lies before the first one counts as there."""
+    return max(0, bisect_right(starts, at) - 1)
+
+
+def _by_item(positions: Mapping[Path, Position]) -> dict[int, dict[Path, Position]]:
+    """The positions below `items`, by index, with paths from the item on."""
+    found: dict[int, dict[Path, Position]] = {}
+    for path, position in positions.items():
+        if len(path) > 1 and path[0] == "items" and isinstance(path[1], int):
+            found.setdefault(path[1], {})[path[2:]] = position
+    return found
+
+
+def _manifest(document: Document, default_namespace: str) -> Manifest:
+    """The object, without what only the server writes, in its namespace."""
+    metadata = {k: v for k, v in document.data["metadata"].items() if k not in _SERVER_SIDE}
+    if document.data["kind"] in NAMESPACED and not metadata.get("namespace"):
+        metadata["namespace"] = default_namespace
+    body = {k: v for k, v in document.data.items() if k != "status"} | {"metadata": metadata}
+    return Manifest(body=body, document=document, at=document.at())
+
+
+def _no_object(document: Document) -> Mistake | None:
+    """Why a document is no object that the API server would take."""
+    data = document.data
+    if not isinstance(data, dict):
+        return Mistake(document.at(), f"not a Kubernetes object: {shown(data)}")
+    for key in ("apiVersion", "kind"):
+        if not data.get(key) or not isinstance(data[key], str):
+            return Mistake(document.at(key), f"not a Kubernetes object: it has no `{key}:`")
+    if data["kind"] == "Kustomization":
+        return Mistake(document.at(), "a kustomization is no manifest", _BUILD)
+    return None
+
+
+def _problems(document: Document, default_namespace: str) -> Iterator[Mistake]:
+    if no_object := _no_object(document):
+        yield no_object
+        return
+    yield from _unreadable(document, default_namespace)
+    for key in _FOREIGN:
+        metadata = document.data.get("metadata")
+        if isinstance(metadata, dict) and metadata.get(key):
+            message = f"`{key}` in a manifest would tie the object to others or keep it for ever"
+            yield Mistake(document.key_at("metadata", key), message, "take it out")
+
+
+def _unreadable(document: Document, default_namespace: str) -> Iterator[Mistake]:
+    """What the API server would refuse, or kubectl misread, in an object of any kind."""
+    data = document.data
+    yield from _metadata_problems(document, default_namespace)
+    yield from _templates(document, () if data["kind"] == "NetworkPolicy" else ("metadata",))
+    if data["kind"] == "NetworkPolicy" and data["apiVersion"] == "networking.k8s.io/v1":
+        yield from _address_blocks(document)
+
+
+def _metadata_problems(document: Document, default_namespace: str) -> Iterator[Mistake]:
+    metadata, kind = document.data.get("metadata"), document.data["kind"]
+    if not isinstance(metadata, dict) or not metadata.get("name"):
+        hint = "generated names cannot be deleted again" if _generated(metadata) else ""
+        yield Mistake(document.at("metadata"), f"{kind} without a `metadata.name`", hint)
+        return
+    for key, check in (("name", _any_name), ("namespace", namespace)):
+        if key in metadata:
+            yield from _text_problem(document, ("metadata", key), metadata[key], check)
+    if kind in NAMESPACED and not metadata.get("namespace") and not default_namespace:
+        hint = "add `metadata.namespace`, or `defaults: {namespace: NAME}` to the story"
+        yield Mistake(document.at("metadata"), f"{kind} {metadata['name']} has no namespace", hint)
+    for key in ("labels", "annotations"):
+        yield from _map_problems(document, ("metadata", key), metadata.get(key))
+
+
+def _generated(metadata: Any) -> bool:
+    return isinstance(metadata, dict) and "generateName" in metadata
+
+
+def _any_name(text: str) -> str:
+    """Names of RBAC objects may hold colons; the API server knows the rest."""
+    return (
+        text if re.fullmatch(r"[a-z0-9]([a-z0-9:.-]{0,251}[a-z0-9])?", text) else object_name(text)
+    )
+
+
+def _text_problem(
+    document: Document, path: Path, value: Any, check: Callable[[str], str] | None = None
+) -> Iterator[Mistake]:
+    if not isinstance(value, str):
+        yield Mistake(document.at(*path), *_not_text(path, value))
+        return
+    try:
+        if check and not _TEMPLATE.search(value):  # templates are told apart, and once
+            check(value)
+    except NotValid as error:
+        yield Mistake(document.at(*path), str(error), error.hint)
+
+
+def _not_text(path: Path, value: Any) -> tuple[str, str]:
+    name = f"`{path[-1]}`"
+    if isinstance(value, bool):
+        spellings = "y, yes, on" if value else "n, no, off"
+        rule = f"unquoted {spellings} and {str(value).lower()} are booleans to kubectl"
+        return f"{name} must be text, got a boolean: {rule}", "quote it"
+    if isinstance(value, int | float):
+        return f"{name} must be text, got the number {value}", f'quote it: "{value}"'
+    return f"{name} must be text, got {shown(value)}", ""
+
+
+def _map_problems(document: Document, path: Path, labels: Any) -> Iterator[Mistake]:
+    """Labels and annotations map text to text."""
+    if labels is None:
+        return
+    if not isinstance(labels, dict):
+        yield Mistake(document.at(*path), f"`{path[-1]}` must be a mapping")
+        return
+    for key, value in labels.items():
+        yield from _text_problem(document, (*path, key), value)
+
+
+def _templates(document: Document, below: Path) -> Iterator[Mistake]:
+    """Texts that a renderer should have filled in."""
+    for path, value in _texts(document.data, ()):
+        if path[: len(below)] == below and _TEMPLATE.search(value):
+            yield Mistake(document.at(*path), f"an unrendered template: {shown(value)}", _RENDER)
+
+
+def _texts(value: Any, path: Path) -> Iterator[tuple[Path, str]]:
+    if isinstance(value, str):
+        yield path, value
+    elif isinstance(value, dict):
+        for key, inner in value.items():
+            yield from _texts(inner, (*path, key))
+    elif isinstance(value, list):
+        for index, inner in enumerate(value):
+            yield from _texts(inner, (*path, index))
+
+
+def _address_blocks(document: Document) -> Iterator[Mistake]:
+    """CIDRs as the API server wants them, with the corrected value."""
+    for path, value in _texts(document.data.get("spec"), ("spec",)):
+        if path[-2:] == ("ipBlock", "cidr") or path[-3:-1] == ("ipBlock", "except"):
+            yield from _text_problem(document, path, value, cidr)

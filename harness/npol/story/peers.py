@@ -1,0 +1,151 @@
+"""Peers, with what a --peers file says of them on this cluster."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+
+from npol.model.story import Peer
+from npol.story.entries.peer import PeerEntry
+from npol.story.grammar import NotValid, did_you_mean, peer_name, shown
+from npol.story.node import Node, merged
+from npol.story.wording import MOST
+
+
+@dataclass(frozen=True, slots=True)
+class Peers:
+    """
+    The peers of a story, and which of them may stand at which end.
+
+    A peer with mistakes of its own is in `names`, `sources` and `targets`, so that flows that
+    use it are not called wrong, too.
+    """
+
+    read: Mapping[str, Peer]
+    names: frozenset[str]
+    sources: frozenset[str]
+    targets: frozenset[str]
+
+    @property
+    def podless(self) -> frozenset[str]:
+        """Peers without pods that could be reached one by one."""
+        return frozenset(n for n, p in self.read.items() if p.host or p.address or p.external)
+
+    def trouble_as_source(self, name: str) -> tuple[str, str] | None:
+        """Message and hint when a flow cannot start at this peer."""
+        if name not in self.names:
+            return self._unknown(name)
+        if name in self.sources:
+            return None
+        hint = "give it labels (of a debug pod), a workload or a pod"
+        return f"peer {shown(name)} cannot be a source: nothing of it can run a probe", hint
+
+    def trouble_as_target(self, name: str) -> tuple[str, str] | None:
+        """Message and hint when a flow cannot end at this peer."""
+        if name not in self.names:
+            return self._unknown(name)
+        if name in self.targets:
+            return None
+        hint = "give it a service, labels, a workload, a pod, a host or an address"
+        return f"peer {shown(name)} cannot be a target: nothing says how to reach it", hint
+
+    def _unknown(self, name: str) -> tuple[str, str]:
+        known = sorted(self.names)
+        listed = f"the peers are: {', '.join(known[:8])}{', ...' if known[8:] else ''}"
+        hint = did_you_mean(name, known) or (listed if known else "the story has no peers")
+        return f"no peer is called {shown(name)}", hint
+
+
+def read_peers(story: Node, overlay: Node | None) -> Peers:
+    """The peers of a story, each merged with the overlay's peer of that name."""
+    read: dict[str, Peer] = {}
+    names, sources, targets = set(), set(), set()
+    for node in _nodes(story, overlay):
+        name = str(node.path[-1])
+        names.add(name)
+        before = len(node.mistakes)
+        entry = node.read(PeerEntry)
+        if entry:
+            _check(entry, node)
+            read[name] = _peer(name, entry, node)
+        mistaken = len(node.mistakes) > before
+        if mistaken or (entry and _asks(entry)):
+            sources.add(name)
+        if mistaken or (entry and _answers(entry)):
+            targets.add(name)
+    return Peers(read, frozenset(names), frozenset(sources), frozenset(targets))
+
+
+def _nodes(story: Node, overlay: Node | None) -> Iterator[Node]:
+    peers = story.data.get("peers")
+    if not isinstance(peers, dict):
+        return
+    parent = story.child("peers")
+    for name in peers:
+        if len(story.mistakes) > MOST:
+            return
+        try:
+            peer_name(name) if isinstance(name, str) else _not_text(name)
+        except NotValid as error:
+            parent.wrong(str(error), error.hint, key=(name,))
+            continue
+        node = parent.child(name)
+        yield merged(node, overlay.child(name)) if overlay and name in overlay.data else node
+
+
+def _not_text(name: object) -> None:
+    raise NotValid(f"a peer's name must be text, got {shown(name)}", f'quote it: "{name}"')
+
+
+_DEBUG_ONLY = ("image", "node", "host_network")
+_IN_NAMESPACE = ("service", "workload", "pod", "labels", "host_network", "node", "image")
+
+
+def _check(peer: PeerEntry, node: Node) -> None:
+    """Which fields go together."""
+    has = peer.model_fields_set
+    if not has:
+        node.wrong("the peer is empty", "give it a namespace and labels, a service, ...")
+    needs_namespace = [f for f in _IN_NAMESPACE if f in has]
+    if needs_namespace and not peer.namespace:
+        node.wrong(f"`{needs_namespace[0]}` needs a `namespace:` beside it")
+    for first, second in (("workload", "pod"), ("service", "host"), ("service", "address")):
+        if first in has and second in has:
+            node.wrong(f"`{second}` and `{first}` exclude each other", key=(second,))
+    if peer.container and not (peer.workload or peer.pod):
+        node.wrong("`container` needs a `workload:` or a `pod:` to be in", key=("container",))
+    if peer.via and not peer.host:
+        node.wrong("`via` needs the `host:` that is reached so", key=("via",))
+    for field in _DEBUG_ONLY:
+        if field in has and (peer.workload or peer.pod):
+            node.wrong(f"`{field}` is for debug pods; this peer is a running pod", key=(field,))
+
+
+def _asks(peer: PeerEntry) -> bool:
+    if peer.workload or peer.pod or peer.external:
+        return True
+    outside = peer.host or peer.address
+    stands_for_service_only = peer.service and "labels" not in peer.model_fields_set
+    return bool(peer.namespace) and not outside and not stands_for_service_only
+
+
+def _answers(peer: PeerEntry) -> bool:
+    inside = peer.service or peer.workload or peer.pod or peer.labels
+    return bool(inside or peer.host or peer.address or peer.external)
+
+
+def _peer(name: str, entry: PeerEntry, node: Node) -> Peer:
+    return Peer(
+        name=name,
+        at=node.document.key_at(*node.path),
+        via_namespace=entry.via.namespace if entry.via else "",
+        via_service=entry.via.service if entry.via else "",
+        **entry.model_dump(exclude={"via"}),
+    )
+
+
+def check_overlay(overlay: Node, known: frozenset[str]) -> None:
+    """Peers of the overlay that this story does not use are read all the same."""
+    for name in overlay.data:
+        if name not in known:
+            overlay.child(name).read(PeerEntry)

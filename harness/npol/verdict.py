@@ -1,0 +1,209 @@
+"""
+How one flow's answers are judged. Pure, and the same for every engine.
+
+allow is judged as the application sees it: the name resolves, then the address it got
+answers. deny is judged by every address, needs the network's silence, and counts only with
+its controls in the same round: the source reached itself, and the target is alive.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass, field
+
+from npol.model.expectation import CLOSED, Expectation, Outcome, Verdict, Word
+from npol.model.probe import Answer
+from npol.model.result import Evidence, Judgement, Role
+from npol.model.story import Flow, FlowKind
+
+SILENCE = frozenset({Outcome.TIMEOUT})
+"""What a denied connection looks like unless a canary showed something else."""
+_DNS = (Outcome.DNS_TIMEOUT, Outcome.DNS_NEGATIVE)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Controls:
+    """What makes a silence count as a denial."""
+
+    source: Answer | None = None
+    """The source asking itself, in the same round."""
+    alive: Mapping[str, str] = field(default_factory=dict)
+    """Subject of each target address -> how we know that it lives; missing: we do not."""
+    refusing: Collection[str] = ()
+    """Subjects that are known to refuse whom they hear: another refusal is no silence."""
+    dns_alive: str = ""
+    """How we know that the cluster's DNS answers somebody; "" for not at all."""
+    denial: Collection[Outcome] = SILENCE
+
+
+def judge(
+    flow: Flow,
+    expectation: Expectation,
+    evidence: Sequence[Evidence],
+    controls: Controls,
+    problem: str = "",
+) -> Judgement:
+    """One flow in one round; `problem` is why there was nothing to ask (`Target.problem`)."""
+    seen = as_seen(evidence, flow)
+    if problem or not evidence:
+        return _unknown(seen, problem or "there is no address to ask")
+    if broken := _broken(evidence):
+        return _unknown(seen, f"the probe did not run: {broken.answer.detail or broken.subject}")
+    if expectation.word in (Word.ALLOW, Word.HTTP):
+        return _judge_allow(flow, expectation, evidence, seen)
+    if flow.kind is FlowKind.DNS or expectation.outcome in _DNS:
+        return _judge_name(expectation, evidence, controls, seen)
+    if expectation.word is Word.OUTCOME and expectation.outcome is not Outcome.TIMEOUT:
+        return _judge_exact(expectation, evidence, seen)
+    return _judge_deny(expectation, evidence, controls, seen)
+
+
+def as_seen(evidence: Sequence[Evidence], flow: Flow) -> Answer:
+    """The answer that an application would have met: the name's failure, else the address."""
+    name = next((e.answer for e in evidence if e.role is Role.NAME), None)
+    if flow.kind is FlowKind.DNS:
+        return name or Answer(key=flow.key, outcome=Outcome.ERROR)
+    if name and name.outcome is not Outcome.OPEN:
+        return name
+    addresses = [e for e in evidence if e.role is not Role.NAME]
+    service = [e.answer for e in addresses if e.role is Role.SERVICE]
+    answers = service or [e.answer for e in addresses]
+    worst = [a for a in answers if a.outcome is not Outcome.OPEN]
+    return next(iter(worst or answers), Answer(key=flow.key, outcome=Outcome.ERROR))
+
+
+def _broken(evidence: Sequence[Evidence]) -> Evidence | None:
+    return next((e for e in evidence if e.answer.outcome is Outcome.ERROR), None)
+
+
+def _judgement(verdict: Verdict, seen: Answer, reason: str = "") -> Judgement:
+    return Judgement(verdict=verdict, outcome=seen.outcome, status=seen.status, reason=reason)
+
+
+def _unknown(seen: Answer, reason: str) -> Judgement:
+    return _judgement(Verdict.UNKNOWN, seen, reason)
+
+
+def _judge_allow(
+    flow: Flow, expectation: Expectation, evidence: Sequence[Evidence], seen: Answer
+) -> Judgement:
+    if seen.outcome is not Outcome.OPEN:
+        return _judgement(Verdict.TOO_CLOSED, seen, _why_closed(seen, evidence))
+    if expectation.word is Word.HTTP and not expectation.accepts_status(seen.status):
+        status = f"HTTP status {seen.status}" if seen.status else "no HTTP answer"
+        return _judgement(Verdict.WRONG_ANSWER, seen, f"{status} instead of {expectation.status}")
+    if flow.http and flow.http.body and flow.http.body not in seen.body:
+        return _judgement(
+            Verdict.WRONG_ANSWER, seen, f"the answer does not contain {flow.http.body!r}"
+        )
+    return _judgement(Verdict.AS_EXPECTED, seen)
+
+
+def _why_closed(seen: Answer, evidence: Sequence[Evidence]) -> str:
+    opened = [e.subject for e in evidence if e.answer.outcome is Outcome.OPEN]
+    if seen.outcome is Outcome.DNS_TIMEOUT:
+        addresses = any(e.role is not Role.NAME for e in evidence)
+        tail = "; its addresses answer" if addresses and _all_addresses_open(evidence) else ""
+        return f"DNS is blocked: no DNS server answered{tail}"
+    if seen.outcome is Outcome.DNS_NEGATIVE:
+        return "the name does not exist"
+    if seen.outcome is Outcome.REFUSED:
+        return "refused at once: nothing listens there, or the Service has no endpoints"
+    pods = [e for e in evidence if e.role is Role.POD]
+    if opened and any(e.role is Role.POD for e in evidence if e.subject in opened):
+        return f"the Service's address is closed while {len(opened)} other(s) answer"
+    if not pods:
+        return "no answer"
+    named = any(e.role is Role.NAME for e in evidence)
+    return ("the name resolves; " if named else "") + "neither ClusterIP nor pod address answers"
+
+
+def _all_addresses_open(evidence: Sequence[Evidence]) -> bool:
+    return all(e.answer.outcome is Outcome.OPEN for e in evidence if e.role is not Role.NAME)
+
+
+def _judge_name(
+    expectation: Expectation, evidence: Sequence[Evidence], controls: Controls, seen: Answer
+) -> Judgement:
+    """deny, timeout and the two DNS words, asked of a name."""
+    name = next((e.answer for e in evidence if e.role is Role.NAME), seen)
+    if expectation.outcome is Outcome.DNS_NEGATIVE:
+        matched = name.outcome is Outcome.DNS_NEGATIVE
+        other = Verdict.TOO_OPEN if name.outcome is Outcome.OPEN else Verdict.TOO_CLOSED
+        return _judgement(Verdict.AS_EXPECTED if matched else other, name)
+    if name.outcome is not Outcome.DNS_TIMEOUT:
+        said = "resolved" if name.outcome is Outcome.OPEN else "a DNS server answered"
+        return _judgement(Verdict.TOO_OPEN, name, said)
+    if missing := _no_source(controls) or _no_dns(controls):
+        return _unknown(name, missing)
+    return _judgement(Verdict.AS_EXPECTED, name)
+
+
+def _judge_exact(expectation: Expectation, evidence: Sequence[Evidence], seen: Answer) -> Judgement:
+    """refused, unreachable, reset: somebody's answer, which every address must give."""
+    outcomes = {e.answer.outcome for e in evidence if e.role is not Role.NAME}
+    if outcomes == {expectation.outcome}:
+        return _judgement(Verdict.AS_EXPECTED, seen)
+    if Outcome.OPEN in outcomes:
+        return _judgement(Verdict.TOO_OPEN, seen, _which(evidence, Outcome.OPEN))
+    return _judgement(Verdict.WRONG_ANSWER, seen, f"closed, but not {expectation}")
+
+
+def _judge_deny(
+    expectation: Expectation, evidence: Sequence[Evidence], controls: Controls, seen: Answer
+) -> Judgement:
+    addresses = [e for e in evidence if e.role is not Role.NAME]
+    opened = next((e for e in addresses if e.answer.outcome is Outcome.OPEN), None)
+    if opened:
+        return _judgement(Verdict.TOO_OPEN, opened.answer, _which(addresses, Outcome.OPEN))
+    denial = SILENCE if expectation.word is Word.OUTCOME else controls.denial
+    odd = next((e for e in addresses if e.answer.outcome not in denial), None)
+    if odd and odd.answer.outcome is Outcome.REFUSED and odd.subject in controls.refusing:
+        reason = f"{odd.subject} refused, as it does whom it hears"
+        return _judgement(Verdict.TOO_OPEN, odd.answer, reason)
+    if odd:
+        return _unknown(odd.answer, _not_silence(odd))
+    if missing := _no_source(controls) or _no_target(addresses, controls):
+        return _unknown(seen, missing)
+    return _judgement(Verdict.AS_EXPECTED, addresses[0].answer if addresses else seen)
+
+
+def _which(evidence: Sequence[Evidence], outcome: Outcome) -> str:
+    return f"{outcome.value}: " + ", ".join(
+        e.subject for e in evidence if e.answer.outcome is outcome
+    )
+
+
+def _not_silence(odd: Evidence) -> str:
+    what = odd.answer.outcome
+    if what is Outcome.REFUSED:
+        return f"{odd.subject} refused at once: nothing listens, which is no proof of a policy"
+    if what in CLOSED:
+        return f"{odd.subject} answered {what.value}, which is not how this engine denies"
+    return f"{odd.subject}: {what.value}"
+
+
+def _no_source(controls: Controls) -> str:
+    if controls.source is None:
+        return "the source's control probe to itself was not asked"
+    if controls.source.outcome in (Outcome.OPEN, Outcome.REFUSED):
+        return ""
+    return (
+        "the source does not reach its own address "
+        f"({controls.source.outcome.value}): the probe is broken, not the flow blocked"
+    )
+
+
+def _no_dns(controls: Controls) -> str:
+    if controls.dns_alive:
+        return ""
+    return "nothing shows that the cluster's DNS answers anybody, so silence proves nothing"
+
+
+def _no_target(addresses: Sequence[Evidence], controls: Controls) -> str:
+    dead = [e.subject for e in addresses if e.subject not in controls.alive]
+    if not addresses:
+        return "there is no address to deny: no ready endpoint"
+    if not dead:
+        return ""
+    return f"nothing shows that {dead[0]} is alive, so its silence proves nothing"

@@ -1,0 +1,64 @@
+"""
+Which cluster a door speaks to: the context that was named, else a lab of our own.
+
+The lab is reached like any other cluster, by the kubeconfig that it wrote.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+
+from npol.errors import InputError
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Where:
+    """A cluster by its kubeconfig (None: the client's default) and context."""
+
+    kubeconfig: str | None
+    context: str
+    is_lab: bool = False
+
+
+def named(kubeconfig: str | None, context: str | None) -> Where | None:
+    """
+    The cluster that two options name; None when they name none.
+
+    Raises:
+        InputError: a kubeconfig without a context, an empty or an unknown context.
+    """
+    if context is None and kubeconfig is None:
+        return None
+    from npol.cluster.connection import contexts  # every pytest session would pay for it
+
+    known = contexts(kubeconfig)
+    if not context:
+        raise _not_usable("a context must be named: npol never uses the current one", known)
+    if context not in known:
+        raise _not_usable(f"there is no context {context!r} in the kubeconfig", known)
+    return Where(kubeconfig=kubeconfig, context=context)
+
+
+def _not_usable(message: str, known: list[str]) -> InputError:
+    return InputError(message, hint=f"one of: {', '.join(known) or '(the kubeconfig has none)'}")
+
+
+@contextmanager
+def cluster(kubeconfig: str | None, context: str | None) -> Iterator[Where]:
+    """
+    The cluster that two options name, or a lab for as long as it is used.
+
+    Raises:
+        InputError: see `named`.
+        Refused: no lab can be started on this machine.
+    """
+    where = named(kubeconfig, context)
+    if where is not None:
+        yield where
+        return
+    from npol_lab.session import Lab  # costs start-up time that a named cluster need not pay
+
+    with Lab.start() as own:
+        yield Where(kubeconfig=str(own.kubeconfig), context=own.context, is_lab=True)

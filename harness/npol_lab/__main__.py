@@ -1,0 +1,58 @@
+"""
+`python -m npol_lab`: the inside of a lab, started by `session.py` in new namespaces.
+
+This process becomes the keeper; everything that takes time to import is imported by
+its child.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import ctypes
+import json
+import os
+import socket
+import sys
+from pathlib import Path
+from typing import Any
+
+from npol_lab.keeper import keep
+
+MNT_DETACH = 2
+STATE = "state"
+
+
+def _mount_state(directory: Path) -> Path:
+    """A file system in memory, seen by nobody outside: it goes with the mount namespace."""
+    state = directory / STATE
+    state.mkdir(mode=0o700)
+    kind = b"tmpfs"
+    if ctypes.CDLL(None, use_errno=True).mount(kind, os.fsencode(state), kind, 0, b"mode=700"):
+        raise OSError(ctypes.get_errno(), os.strerror(ctypes.get_errno()), str(state))
+    return state
+
+
+def _forget(directory: Path) -> None:
+    """The directory is the only thing of a lab that its namespaces do not hold."""
+    ctypes.CDLL(None).umount2(os.fsencode(directory / STATE), MNT_DETACH)
+    with contextlib.suppress(OSError):
+        (directory / STATE).rmdir()
+        for entry in directory.iterdir():
+            entry.unlink()
+        directory.rmdir()
+
+
+def main(settings: dict[str, Any]) -> int:
+    directory = Path(settings["directory"])
+    settings["state"] = str(_mount_state(directory))
+
+    def run(keeper: socket.socket) -> None:
+        from npol_lab.assembly import run_lab
+
+        run_lab(settings, keeper)
+
+    return keep(run, tuple(settings["parent"]), lambda: _forget(directory))
+
+
+if __name__ == "__main__":
+    sys.exit(main(json.loads(sys.argv[2])))

@@ -1,0 +1,8 @@
+"""The API server: Kubernetes over HTTPS, for the official clients and kubectl."""
+
+from npol_lab.api.certificates import Certificates, issue
+from npol_lab.api.runtime import ExecFailed, Execution, Runtime
+from npol_lab.api.server import Api
+from npol_lab.api.users import Tokens
+
+__all__ = ["Api", "Certificates", "ExecFailed", "Execution", "Runtime", "Tokens", "issue"]

@@ -1,0 +1,141 @@
+"""
+All NetworkPolicies as one node's chains and sets.
+
+A pod that no policy selects for a direction is not mentioned. For one that is, its
+address leads (by a verdict map) to a chain that tries all its policies and ends with
+`drop`.
+"""
+
+from __future__ import annotations
+
+import functools
+import json
+from collections import defaultdict
+from collections.abc import Iterable, Mapping, Sequence
+
+from npol.selectors import matches
+
+from npol_lab.net.nft import Chain, Ruleset, Set
+from npol_lab.net.pods import Pod
+from npol_lab.net.policy import Direction, NamedPort, Peers, Policy, name_of
+
+Labels = frozenset[tuple[str, str]]
+
+
+class Selection:
+    """Which labels a selector selects, remembered: many pods carry the same labels."""
+
+    def __init__(self) -> None:
+        self._known: dict[tuple[str, Labels], bool] = {}
+
+    def __call__(self, selector: str, labels: Labels) -> bool:
+        key = (selector, labels)
+        if key not in self._known:
+            self._known[key] = matches(json.loads(selector), dict(labels))
+        return self._known[key]
+
+
+class World:
+    """
+    Everything that decides what the policies mean right now.
+
+    What it works out is kept: both nodes ask the same, and pods of one kind share answers.
+    """
+
+    def __init__(
+        self,
+        policies: Iterable[Policy],
+        pods: Sequence[Pod],
+        namespaces: Mapping[str, Labels],
+        selects: Selection,
+    ) -> None:
+        self.pods = pods
+        self._namespaces = namespaces
+        self._selects = selects
+        self._policies: dict[str, list[Policy]] = defaultdict(list)
+        for policy in policies:
+            self._policies[policy.namespace].append(policy)
+        self._selecting: dict[tuple[str, Labels], list[Policy]] = {}
+        self._members: dict[Peers, dict[str, str]] = {}
+        self._holders: dict[NamedPort, dict[str, str]] = {}
+
+    def policies_of(self, pod: Pod) -> list[Policy]:
+        """Those that select the pod, for whatever direction."""
+        kind = (pod.namespace, pod.labels)
+        if kind not in self._selecting:
+            own = self._policies[pod.namespace]
+            self._selecting[kind] = [p for p in own if self._selects(p.selector, pod.labels)]
+        return self._selecting[kind]
+
+    def members(self, peers: Peers) -> dict[str, str]:
+        """The addresses of the pods that a peer means, as the elements of a set."""
+        if peers not in self._members:
+            self._members[peers] = self._find_members(peers)
+        return self._members[peers]
+
+    def _find_members(self, peers: Peers) -> dict[str, str]:
+        chosen = {peers.namespace} if peers.namespace else self._chosen(peers.namespaces)
+        return {
+            pod.ip: ""
+            for pod in self.pods
+            if pod.namespace in chosen and self._selects(peers.pods, pod.labels)
+        }
+
+    def _chosen(self, selector: str) -> set[str]:
+        return {n for n, labels in self._namespaces.items() if self._selects(selector, labels)}
+
+    def holders(self, port: NamedPort) -> dict[str, str]:
+        """Address and number of every pod with a port of this name: it may differ by pod."""
+        if port not in self._holders:
+            self._holders[port] = {
+                f"{pod.ip} . {number}": ""
+                for pod in self.pods
+                for name, protocol, number in pod.ports
+                if name == port.name and protocol.lower() == port.protocol
+            }
+        return self._holders[port]
+
+
+def rules_for(node: str, world: World) -> Ruleset:
+    """The verdict maps `ingress` and `egress` for the node's pods, and all that they lead to."""
+    ruleset = Ruleset()
+    verdicts: dict[Direction, dict[str, str]] = {"ingress": {}, "egress": {}}
+    by_kind: dict[int, list[Pod]] = defaultdict(list)
+    used: dict[int, Policy] = {}
+    for pod in world.pods:
+        if pod.node == node:
+            by_kind[id(world.policies_of(pod))].append(pod)
+    for pods in by_kind.values():
+        selecting = world.policies_of(pods[0])
+        for direction, found in verdicts.items():
+            if isolating := [p for p in selecting if direction in p.chains]:
+                chain = _isolation(direction, isolating, ruleset)
+                found |= {pod.ip: f"goto {chain}" for pod in pods}
+        used |= {id(policy): policy for policy in selecting}
+    for policy in used.values():
+        _add(policy, world, ruleset)
+    for direction, found in verdicts.items():
+        ruleset.sets[direction] = Set("ipv4_addr : verdict", found)
+    return ruleset
+
+
+def _isolation(direction: Direction, policies: list[Policy], ruleset: Ruleset) -> str:
+    """The chain of all pods with these policies: what none of them allows is dropped."""
+    name, chain = _isolated(direction, tuple(sorted(p.chains[direction] for p in policies)))
+    ruleset.chains[name] = chain
+    return name
+
+
+@functools.lru_cache(maxsize=4096)
+def _isolated(direction: Direction, chains: tuple[str, ...]) -> tuple[str, Chain]:
+    rules = (*(f"jump {chain}" for chain in chains), "drop")
+    return name_of(f"isolated_{direction}", chains), Chain(rules)
+
+
+def _add(policy: Policy, world: World, ruleset: Ruleset) -> None:
+    for name, rules in policy.rules.items():
+        ruleset.chains[name] = Chain(rules)
+    for name, peers in policy.peers.items():
+        ruleset.sets[name] = Set("ipv4_addr", world.members(peers))
+    for name, port in policy.ports.items():
+        ruleset.sets[name] = Set("ipv4_addr . inet_service", world.holders(port))

@@ -1,0 +1,226 @@
+"""
+Services as nftables maps: ClusterIPs and node ports become pod addresses before routing.
+
+Follows kube-proxy: https://kubernetes.io/docs/reference/networking/virtual-ips/
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from npol_lab.net.conntrack import Place
+from npol_lab.net.nft import Chain, Ruleset, Set
+from npol_lab.net.pods import Pod
+from npol_lab.net.policy import name_of
+
+Obj = dict[str, Any]
+
+SERVE = "serve"
+"""The chain that picks an endpoint, in prerouting and for the node's own packets."""
+UNSERVED = "unserved"
+"""The chain that rejects what asks for a Service without endpoints, or for a port it lacks."""
+_REJECT = "refuse"
+FROM_OUTSIDE = "0x4000"
+"""The mark of a packet whose source becomes the node's address."""
+POD_RANGE = "10.244.0.0/16"
+_PROTOCOLS = ("TCP", "UDP", "SCTP")
+_AFFINE = "ClientIP"
+
+
+@dataclass(frozen=True, slots=True)
+class Endpoint:
+    address: str
+    port: int
+    node: str
+
+
+@dataclass(frozen=True, slots=True)
+class Exposed:
+    """One port of one Service with those who answer it."""
+
+    service: Obj
+    port: Obj
+    endpoints: tuple[Endpoint, ...]
+
+    @property
+    def spec(self) -> Obj:
+        spec: Obj = self.service["spec"]
+        return spec
+
+    @property
+    def protocol(self) -> str:
+        return (self.port.get("protocol") or "TCP").lower()
+
+    def local(self, node: str) -> tuple[Endpoint, ...]:
+        return tuple(e for e in self.endpoints if e.node == node)
+
+
+def exposed(services: Iterable[Obj], slices: Iterable[Obj]) -> list[Exposed]:
+    """Every port of every Service that has an address of its own."""
+    by_service: dict[tuple[str, str], list[Obj]] = {}
+    for piece in slices:
+        owner = (piece["metadata"].get("labels") or {}).get("kubernetes.io/service-name", "")
+        by_service.setdefault((piece["metadata"]["namespace"], owner), []).append(piece)
+    return [
+        Exposed(service, port, _endpoints(by_service.get(_key(service), []), port))
+        for service in services
+        if _has_address(service)
+        for port in service["spec"].get("ports") or []
+    ]
+
+
+def udp_endpoints(ports: Iterable[Exposed], nodes: Sequence[str]) -> dict[Place, frozenset[Place]]:
+    """Where UDP may be sent to, by the address and port that a client asks; `nodes`: theirs."""
+    found: dict[Place, frozenset[Place]] = {}
+    for port in ports:
+        if port.protocol != "udp":
+            continue
+        endpoints = frozenset((e.address, e.port) for e in port.endpoints)
+        asked = [(address, port.port["port"]) for address in _addresses(port.spec)]
+        if number := port.port.get("nodePort"):
+            asked += [(node, number) for node in nodes]
+        found |= dict.fromkeys(asked, endpoints)
+    return found
+
+
+def _key(service: Obj) -> tuple[str, str]:
+    return service["metadata"]["namespace"], service["metadata"]["name"]
+
+
+def _has_address(service: Obj) -> bool:
+    spec = service["spec"]
+    return spec.get("type") != "ExternalName" and spec.get("clusterIP") not in (None, "", "None")
+
+
+def _endpoints(slices: Iterable[Obj], port: Obj) -> tuple[Endpoint, ...]:
+    """The ready ones; where there are none, those that still serve while they end."""
+    ready: dict[Endpoint, None] = {}
+    ending: dict[Endpoint, None] = {}
+    for piece in slices:
+        numbers = [p["port"] for p in piece.get("ports") or [] if _same(p, port)]
+        for endpoint in piece.get("endpoints") or []:
+            conditions = endpoint.get("conditions") or {}
+            chosen = ready if conditions.get("ready") is not False else ending
+            if chosen is ending and not conditions.get("serving"):
+                continue
+            for number in numbers:
+                found = Endpoint(endpoint["addresses"][0], number, endpoint.get("nodeName") or "")
+                chosen[found] = None
+    return tuple(ready or ending)
+
+
+def _same(a: Obj, b: Obj) -> bool:
+    names = (a.get("name") or "") == (b.get("name") or "")
+    return names and (a.get("protocol") or "TCP") == (b.get("protocol") or "TCP")
+
+
+def rules_for(node: str, ports: Iterable[Exposed], pods: Iterable[Pod] = ()) -> Ruleset:
+    """The chains SERVE and UNSERVED with their maps, and what leads to `hostPort`s."""
+    ruleset = Ruleset()
+    _add_host_ports([pod for pod in pods if pod.node == node], ruleset)
+    by_address: dict[str, str] = {}
+    by_node_port: dict[str, str] = {}
+    empty: dict[str, str] = {}
+    addresses: dict[str, str] = {}
+    for port in ports:
+        keys = [f"{a} . {port.protocol} . {port.port['port']}" for a in _addresses(port.spec)]
+        addresses |= dict.fromkeys(_addresses(port.spec), "")
+        if not port.endpoints:
+            empty |= dict.fromkeys(keys, f"goto {_REJECT}")
+            continue
+        by_address |= dict.fromkeys(keys, f"goto {_inside(port, node, ruleset)}")
+        if number := port.port.get("nodePort"):
+            key = f"{port.protocol} . {number}"
+            by_node_port[key] = f"goto {_outside(port, node, ruleset)}"
+    ruleset.sets |= {
+        "services": Set("ipv4_addr . inet_proto . inet_service : verdict", by_address),
+        "node_ports": Set("inet_proto . inet_service : verdict", by_node_port),
+        "empty_services": Set("ipv4_addr . inet_proto . inet_service : verdict", empty),
+        "service_addresses": Set("ipv4_addr", addresses),
+    }
+    ruleset.chains |= dict(_fixed_chains())
+    return ruleset
+
+
+def _add_host_ports(pods: Iterable[Pod], ruleset: Ruleset) -> None:
+    """As the portmap plugin does it: the client's address stays."""
+    verdicts = {}
+    for pod in pods:
+        for protocol, outside, inside in pod.host_ports:
+            chain = _translation(
+                f"meta l4proto {protocol.lower()} dnat to {pod.ip}:{inside}", ruleset
+            )
+            verdicts[f"{protocol.lower()} . {outside}"] = f"goto {chain}"
+    ruleset.sets["host_ports"] = Set("inet_proto . inet_service : verdict", verdicts)
+
+
+def _addresses(spec: Obj) -> list[str]:
+    return [spec["clusterIP"], *(spec.get("externalIPs") or [])]
+
+
+def _fixed_chains() -> Iterator[tuple[str, Chain]]:
+    yield (
+        SERVE,
+        Chain(
+            (
+                "ip daddr . meta l4proto . th dport vmap @services",
+                "fib daddr type local meta l4proto . th dport vmap @host_ports",
+                "fib daddr type local meta l4proto . th dport vmap @node_ports",
+            )
+        ),
+    )
+    yield (
+        UNSERVED,
+        Chain(
+            (
+                "ip daddr . meta l4proto . th dport vmap @empty_services",
+                "ip daddr @service_addresses reject",
+            )
+        ),
+    )
+    yield _REJECT, Chain(("meta l4proto tcp reject with tcp reset", "reject"))
+
+
+def _inside(port: Exposed, node: str, ruleset: Ruleset) -> str:
+    """The chain for what comes to the ClusterIP."""
+    local_only = port.spec.get("internalTrafficPolicy") == "Local"
+    return _balance(port, port.local(node) if local_only else port.endpoints, ruleset)
+
+
+def _outside(port: Exposed, node: str, ruleset: Ruleset) -> str:
+    """The chain for what comes to a node's own address."""
+    anywhere = _balance(port, port.endpoints, ruleset)
+    marked = f"meta mark set {FROM_OUTSIDE}"
+    rules: tuple[str, ...] = (marked, f"goto {anywhere}")
+    if port.spec.get("externalTrafficPolicy") == "Local":
+        rules = (
+            f"ip saddr {POD_RANGE} goto {anywhere}",
+            f"fib saddr type local {marked} goto {anywhere}",
+            f"goto {_balance(port, port.local(node), ruleset)}",
+        )
+    name = name_of("outside", rules)
+    ruleset.chains[name] = Chain(rules)
+    return name
+
+
+def _balance(port: Exposed, endpoints: tuple[Endpoint, ...], ruleset: Ruleset) -> str:
+    """A chain that picks one endpoint: at random, or always the same one for a client."""
+    affine = port.spec.get("sessionAffinity") == _AFFINE
+    pick = "jhash ip saddr mod" if affine else "numgen random mod"
+    targets = sorted((e.address, e.port) for e in endpoints)
+    if not targets:
+        rule = "drop"
+    elif len(targets) == 1:
+        rule = f"meta l4proto {port.protocol} dnat to {targets[0][0]}:{targets[0][1]}"
+    else:
+        choices = ", ".join(f"{i} : {a} . {p}" for i, (a, p) in enumerate(targets))
+        rule = f"meta l4proto {port.protocol} dnat ip to {pick} {len(targets)} map {{ {choices} }}"
+    return _translation(rule, ruleset)
+
+
+def _translation(rule: str, ruleset: Ruleset) -> str:
+    name = name_of("balance", rule)
+    ruleset.chains[name] = Chain((rule,))
+    return name

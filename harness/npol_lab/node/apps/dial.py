@@ -1,0 +1,49 @@
+"""Connections that a program opens from inside its pod: agnhost's `/dial`."""
+
+from __future__ import annotations
+
+import asyncio
+
+from npol_lab.node.sandbox import Sandbox
+
+TIMEOUT = 5.0
+"""Seconds, as agnhost's clients have it."""
+
+
+async def dial_http(sandbox: Sandbox, host: str, port: int, request: str) -> str:
+    """
+    The body of `http://host:port/request`. `host` is an address.
+
+    Raises:
+        OSError: no answer; a TimeoutError is one.
+    """
+    async with asyncio.timeout(TIMEOUT):
+        sock = sandbox.socket("TCP")
+        try:
+            await asyncio.get_running_loop().sock_connect(sock, (host, port))
+        except BaseException:
+            sock.close()
+            raise
+        reader, writer = await asyncio.open_connection(sock=sock)
+        try:
+            lines = (f"GET /{request} HTTP/1.0", f"Host: {host}:{port}", "", "")
+            writer.write("\r\n".join(lines).encode())
+            answer = await reader.read(-1)
+        finally:
+            writer.close()
+    return answer.partition(b"\r\n\r\n")[2].decode(errors="replace")
+
+
+async def dial_udp(sandbox: Sandbox, host: str, port: int, request: str) -> str:
+    """
+    The first datagram that answers `request`.
+
+    Raises:
+        OSError: no answer; a TimeoutError is one.
+    """
+    loop = asyncio.get_running_loop()
+    with sandbox.socket("UDP") as sock:
+        async with asyncio.timeout(TIMEOUT):
+            await loop.sock_connect(sock, (host, port))
+            await loop.sock_sendall(sock, request.encode())
+            return (await loop.sock_recv(sock, 2048)).decode(errors="replace")

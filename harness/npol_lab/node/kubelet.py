@@ -1,0 +1,101 @@
+"""The kubelets of all nodes: they follow the pods that are bound to them."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+from pathlib import Path
+
+from npol_lab.node.host import Host, NameServer
+from npol_lab.node.pod import Pod
+from npol_lab.node.runtime import Runtime
+from npol_lab.node.sandbox import Network
+from npol_lab.node.volumes import Token
+from npol_lab.registry import Registry
+from npol_lab.store import Event, Obj
+
+REFRESH_AFTER = 1.0
+"""Seconds from a change of a ConfigMap or a Secret to the files in running pods."""
+
+
+def _no_token(namespace: str, account: str) -> str:
+    return f"lab-token-of-{namespace}-{account}"
+
+
+class Kubelet:
+    """
+    Runs the pods of every node of the lab.
+
+    Args:
+        state: an empty directory on a tmpfs of the lab's own mount namespace.
+        token: makes the tokens that pods mount: (namespace, service account) -> token.
+        dns: makes the name server that answers in place of one container of coredns.
+    """
+
+    def __init__(
+        self,
+        registry: Registry,
+        network: Network,
+        *,
+        state: Path,
+        token: Token = _no_token,
+        dns: Callable[[], NameServer] | None = None,
+    ) -> None:
+        self.host = Host(registry=registry, network=network, state=state, token=token, dns=dns)
+        self.pods: dict[str, Pod] = {}
+        self.runtime = Runtime(self)
+        self._tasks: set[asyncio.Task[None]] = set()
+
+    async def run(self) -> None:
+        """Until cancelled; all pods end with it."""
+        subscription = self.host.registry.store.subscribe("pods", "configmaps", "secrets")
+        try:
+            async for event in subscription:
+                if event.resource == "pods":
+                    self._follow(event)
+                elif event.type == "MODIFIED":
+                    self._refresh_soon(event.object["metadata"]["namespace"])
+        finally:
+            subscription.close()
+            for task in self._tasks:
+                task.cancel()
+            await asyncio.gather(*self._tasks, return_exceptions=True)
+
+    def _follow(self, event: Event) -> None:
+        uid = event.object["metadata"]["uid"]
+        pod = self.pods.get(uid)
+        if event.type == "DELETED":
+            if pod is not None:
+                pod.vanished()
+        elif pod is not None:
+            pod.update(event.object)
+        elif event.object["spec"].get("nodeName"):
+            self._begin(event.object)
+
+    def _begin(self, obj: Obj) -> None:
+        if obj.get("status", {}).get("phase") in ("Succeeded", "Failed"):
+            return
+        pod = self.pods[obj["metadata"]["uid"]] = Pod(self.host, obj)
+        if "deletionTimestamp" in obj["metadata"]:
+            pod.update(obj)
+        task = asyncio.create_task(self._live(pod))
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+
+    async def _live(self, pod: Pod) -> None:
+        try:
+            await pod.run()
+        finally:
+            self.pods.pop(pod.uid, None)
+        metadata = pod.obj["metadata"]
+        current = self.host.registry.store.get("pods", metadata["namespace"], metadata["name"])
+        if current is not None and current["metadata"]["uid"] == pod.uid:
+            self.host.registry.finalize("pods", metadata["namespace"], metadata["name"])
+
+    def _refresh_soon(self, namespace: str) -> None:
+        asyncio.get_running_loop().call_later(REFRESH_AFTER, self._refresh, namespace)
+
+    def _refresh(self, namespace: str) -> None:
+        for pod in self.pods.values():
+            if pod.obj["metadata"]["namespace"] == namespace:
+                pod.volumes.refresh(pod.obj, pod.facts)

@@ -1,0 +1,265 @@
+"""One pod on its node, from its sandbox to its end."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import itertools
+import logging
+
+from npol_lab.clock import timestamp
+from npol_lab.node.container import Container
+from npol_lab.node.environment import PodFacts
+from npol_lab.node.files import ContainerFiles
+from npol_lab.node.host import Host
+from npol_lab.node.sandbox import Sandbox
+from npol_lab.node.status import Seen, pod_status
+from npol_lab.node.volumes import NotMounted, Volumes
+from npol_lab.registry import StatusError
+from npol_lab.store import Obj
+
+GATHER = 0.002
+"""Seconds in which changes of a status are gathered into one write."""
+MOUNT_AGAIN = 1.0
+"""Seconds between tries to have a ConfigMap that a volume names and nobody has made."""
+MOUNT_SOON = (0.01, 0.02, 0.05, 0.1, 0.2)
+log = logging.getLogger(__name__)
+
+
+class Pod:
+    """What the kubelet's worker of one pod knows and does."""
+
+    def __init__(self, host: Host, obj: Obj) -> None:
+        self.host = host
+        self.obj = obj
+        self.uid: str = obj["metadata"]["uid"]
+        self.recorder = host.recorder(obj["spec"]["nodeName"])
+        self.directory = host.state / "pods" / self.uid
+        shared, find = host.state / "shared", host.find(obj["metadata"]["namespace"])
+        self.volumes = Volumes(self.directory / "volumes", shared, find, host.token)
+        self.facts = PodFacts(pod_ip="", host_ip=host.network.node_address(self.node))
+        self.init = [Container(self, c) for c in obj["spec"].get("initContainers") or []]
+        self.main = [Container(self, c) for c in obj["spec"]["containers"]]
+        self.ephemeral: list[Container] = []
+        if not self.init:
+            for container in self.main:
+                container.state = {"waiting": {"reason": "ContainerCreating"}}
+        self._sandbox: Sandbox | None = None
+        self._started_at = timestamp(host.clock())
+        self._failure: tuple[str, str] | None = None
+        self._told: asyncio.Handle | None = None
+        self._vanished = False
+        self._stop = asyncio.Event()
+        self._tasks: list[asyncio.Task[None]] = []
+
+    @property
+    def node(self) -> str:
+        return str(self.obj["spec"]["nodeName"])
+
+    @property
+    def sandbox(self) -> Sandbox:
+        assert self._sandbox is not None
+        return self._sandbox
+
+    @property
+    def containers(self) -> list[Container]:
+        return [*self.main, *self.init, *self.ephemeral]
+
+    @property
+    def grace(self) -> float:
+        return float(self.obj["spec"].get("terminationGracePeriodSeconds", 30))
+
+    async def run(self) -> None:
+        """Start it, keep it, and clear everything away when it is to end."""
+        keeping = asyncio.create_task(self._keep())
+        stopping = asyncio.create_task(self._stop.wait())
+        try:
+            await asyncio.wait((keeping, stopping), return_when=asyncio.FIRST_COMPLETED)
+            if keeping.done() and keeping.exception() is not None:
+                log.error("pod %s", self.obj["metadata"]["name"], exc_info=keeping.exception())
+            await stopping
+            keeping.cancel()
+            await asyncio.wait((keeping,))
+            await self._end()
+        finally:
+            for task in (keeping, stopping, *self._tasks):
+                task.cancel()
+            await asyncio.gather(keeping, *self._tasks, return_exceptions=True)
+
+    async def _keep(self) -> None:
+        await self._mount()
+        self._sandbox = await self._connect_pod()
+        self.facts = PodFacts(pod_ip=self._sandbox.ip, host_ip=self.facts.host_ip)
+        self._begin_ephemeral()
+        self.changed()
+        deadline = self.obj["spec"].get("activeDeadlineSeconds")
+        work = asyncio.create_task(self._work())
+        try:
+            async with asyncio.timeout(deadline):
+                await asyncio.shield(work)
+        except TimeoutError:
+            await self._deadline()
+        finally:
+            work.cancel()
+        self.changed()
+
+    async def _mount(self) -> None:
+        """ConfigMaps made together with the pod may come a moment later."""
+        for pause in itertools.chain(MOUNT_SOON, itertools.repeat(MOUNT_AGAIN)):
+            try:
+                return self.volumes.prepare(self.obj)
+            except NotMounted as error:
+                self.changed()
+                if pause == MOUNT_AGAIN:
+                    self.recorder.warning(self.obj, "FailedMount", str(error))
+            await asyncio.sleep(pause)
+
+    async def _connect_pod(self) -> Sandbox:
+        while True:
+            try:
+                return await self.host.network.add_pod(self.obj)
+            except OSError as error:
+                self.changed()
+                message = f"Failed to create pod sandbox: {error}"
+                self.recorder.warning(self.obj, "FailedCreatePodSandBox", message)
+            await asyncio.sleep(MOUNT_AGAIN)
+
+    async def _work(self) -> None:
+        """Cancelled when the pod is to end; the containers run on and get their grace."""
+        for container in self.init:
+            if not await self._initialize(container):
+                return
+        for container in self.main:
+            if container.state == {"waiting": {"reason": "PodInitializing"}}:
+                container.state = {"waiting": {"reason": "ContainerCreating"}}
+        await asyncio.wait([self._begin(container) for container in self.main])
+        await asyncio.gather(*(c.stop(self.grace) for c in self.init))
+
+    def _begin(self, container: Container) -> asyncio.Task[None]:
+        task = asyncio.create_task(container.run())
+        task.add_done_callback(_report)
+        self._tasks.append(task)
+        return task
+
+    def _begin_ephemeral(self) -> None:
+        known = {container.name for container in self.ephemeral}
+        for spec in self.obj["spec"].get("ephemeralContainers") or []:
+            if spec["name"] not in known:
+                container = Container(self, spec)
+                self.ephemeral.append(container)
+                self._begin(container)
+
+    async def _initialize(self, container: Container) -> bool:
+        """Whether the next one may start: this one has done its work, or runs as a sidecar."""
+        run = self._begin(container)
+        if container.sidecar:
+            await container.has_started.wait()
+            return True
+        await asyncio.wait([run])
+        ended = container.state.get("terminated")
+        return bool(ended and ended["exitCode"] == 0)
+
+    async def _deadline(self) -> None:
+        message = "Pod was active on the node longer than the specified deadline"
+        self._failure = ("DeadlineExceeded", message)
+        self.recorder.normal(self.obj, "DeadlineExceeded", message)
+        await asyncio.gather(*(c.stop(self.grace) for c in self.containers))
+        await self._wait_for_containers()
+
+    async def _wait_for_containers(self) -> None:
+        if self._tasks:
+            await asyncio.wait(self._tasks)
+
+    def update(self, obj: Obj) -> None:
+        """The API has a newer version of the pod: a deletion, a condition, a label."""
+        deleted = "deletionTimestamp" in obj["metadata"]
+        gates = obj["spec"].get("readinessGates") and _conditions(obj) != _conditions(self.obj)
+        self.obj = obj
+        if deleted:
+            self._stop.set()
+        elif gates:
+            self.changed()
+        if self._sandbox is not None and not self._stop.is_set():
+            self._begin_ephemeral()
+
+    def vanished(self) -> None:
+        """It was deleted without grace: nobody waits for it, and it ends at once."""
+        self._vanished = True
+        self._stop.set()
+
+    def changed(self) -> None:
+        """Tell the API soon, once for all that changes until then."""
+        if self._told is None:
+            self._told = asyncio.get_running_loop().call_later(GATHER, self._tell)
+
+    def _tell(self) -> None:
+        self._told = None
+        metadata = self.obj["metadata"]
+        registry = self.host.registry
+        current = registry.store.get("pods", metadata["namespace"], metadata["name"])
+        if current is None or current["metadata"]["uid"] != self.uid:
+            return
+        status = pod_status(current, self._seen(), timestamp(self.host.clock()))
+        with contextlib.suppress(StatusError):  # it went away in the meantime
+            registry.set_status("pods", metadata["namespace"], metadata["name"], status)
+
+    def _seen(self) -> Seen:
+        return Seen(
+            init=[c.status() for c in self.init],
+            main=[c.status() for c in self.main],
+            ephemeral=[{**c.status(), "ready": False} for c in self.ephemeral],
+            pod_ip=self.facts.pod_ip,
+            host_ip=self.facts.host_ip,
+            started_at=self._started_at,
+            failure=self._failure,
+            ending=self._stop.is_set(),
+            sandboxed=self._sandbox is not None,
+        )
+
+    async def connect(
+        self, address: str, port: int
+    ) -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
+        """A TCP connection from the pod's node, where the kubelet's probes come from."""
+        sock = self.host.network.node_socket(self.node, "TCP")
+        try:
+            await asyncio.get_running_loop().sock_connect(sock, (address, port))
+        except BaseException:
+            sock.close()
+            raise
+        return await asyncio.open_connection(sock=sock)
+
+    async def run_outside(self, argv: list[str]) -> int:
+        """A command of the lab in the pod's namespaces, without a container's root."""
+        process = await asyncio.create_subprocess_exec(
+            *self.sandbox.argv(argv, ContainerFiles()), stderr=asyncio.subprocess.DEVNULL
+        )
+        return await process.wait()
+
+    async def _end(self) -> None:
+        grace = self.obj["metadata"].get("deletionGracePeriodSeconds", self.grace)
+        grace = 0 if self._vanished else grace
+        await asyncio.gather(*(c.stop(grace) for c in (*self.main, *self.ephemeral)))
+        await asyncio.gather(*(c.stop(grace) for c in self.init))
+        await self._wait_for_containers()
+        for container in self.containers:
+            container.launcher.clean()
+        if self._told is not None:
+            self._told.cancel()
+        self._tell()
+        if self._sandbox is not None:
+            await self.host.network.remove_pod(self.uid)
+        self.volumes.remove()
+        for directory in (self.directory / "containers", self.directory):
+            with contextlib.suppress(OSError):  # never made, or a mount in it would not go
+                directory.rmdir()
+
+
+def _report(task: asyncio.Task[None]) -> None:
+    """A defect in one container must not be silent."""
+    if not task.cancelled() and task.exception() is not None:
+        log.error("a container's task failed", exc_info=task.exception())
+
+
+def _conditions(obj: Obj) -> dict[str, str]:
+    conditions = obj.get("status", {}).get("conditions") or []
+    return {c["type"]: c["status"] for c in conditions}

@@ -1,0 +1,55 @@
+"""What a node needs of the network that a pod lives in."""
+
+from __future__ import annotations
+
+import socket
+from typing import Literal
+from typing import Protocol as Interface
+
+from npol_lab.node.files import ContainerFiles
+from npol_lab.store import Obj
+
+Protocol = Literal["TCP", "UDP"]
+
+
+class Sandbox(Interface):
+    """A pod's network, with the pause process that holds the pod's namespaces."""
+
+    @property
+    def ip(self) -> str: ...
+
+    @property
+    def pid(self) -> int:
+        """Of the pause process; -1: the pod has no pid namespace of its own."""
+        ...
+
+    def argv(self, argv: list[str], mounts: ContainerFiles) -> list[str]:
+        """A command line that runs `argv` inside the pod's namespaces."""
+        ...
+
+    def listen(self, port: int, protocol: Protocol, host: str = "0.0.0.0") -> socket.socket:
+        """
+        A bound, non-blocking socket made inside the pod's network namespace.
+
+        Raises:
+            OSError: the port is taken.
+        """
+        ...
+
+    def socket(self, protocol: Protocol) -> socket.socket:
+        """The same, neither bound nor connected."""
+        ...
+
+
+class Network(Interface):
+    """Where sandboxes come from."""
+
+    async def add_pod(self, pod: Obj) -> Sandbox: ...
+
+    async def remove_pod(self, uid: str) -> None: ...
+
+    def node_socket(self, node: str, protocol: Protocol = "TCP") -> socket.socket:
+        """A non-blocking socket of the node's own network: what kubelet probes come from."""
+        ...
+
+    def node_address(self, node: str) -> str: ...

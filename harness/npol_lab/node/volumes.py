@@ -1,0 +1,172 @@
+"""A pod's volumes, written to directories that its containers mount."""
+
+from __future__ import annotations
+
+import contextlib
+import itertools
+import os
+import shutil
+from collections.abc import Callable
+from pathlib import Path
+
+from npol_lab.node.environment import Find, PodFacts, field, texts
+from npol_lab.store import Obj
+
+Token = Callable[[str, str], str]
+"""(namespace, service account) -> a bearer token."""
+Entries = dict[str, tuple[bytes, int]]
+"""Content and mode by path relative to the volume."""
+
+_VERSIONS = itertools.count(1)
+WRITTEN = ("configMap", "secret", "downwardAPI", "projected")
+
+
+class NotMounted(Exception):
+    """A volume cannot be had now (event FailedMount); it is tried again."""
+
+
+class Volumes:
+    """The volumes of one pod, below `directory`; `shared` outlives the pod."""
+
+    def __init__(self, directory: Path, shared: Path, find: Find, token: Token) -> None:
+        self._directory = directory
+        self._shared = shared
+        self._find = find
+        self._token = token
+        self.paths: dict[str, Path] = {}
+
+    def prepare(self, pod: Obj) -> None:
+        """
+        Raises:
+            NotMounted: a ConfigMap or a Secret is missing, or the lab has no such volume.
+        """
+        for volume in pod["spec"].get("volumes") or []:
+            self.paths[volume["name"]] = self._prepare(pod, volume)
+
+    def _prepare(self, pod: Obj, volume: Obj) -> Path:
+        path = self._directory / str(volume["name"])
+        if "hostPath" in volume:
+            inside = str(volume["hostPath"]["path"]).strip("/")
+            path = self._shared / str(pod["spec"]["nodeName"]) / inside
+        elif "persistentVolumeClaim" in volume:
+            claim = str(volume["persistentVolumeClaim"]["claimName"])
+            path = self._shared / "claims" / str(pod["metadata"]["namespace"]) / claim
+        elif _is_empty(volume):
+            pass
+        elif not any(kind in volume for kind in WRITTEN):
+            kind = next(k for k in volume if k != "name")
+            raise self._failed(volume, f"the lab has no volumes of type {kind}")
+        path.mkdir(parents=True, exist_ok=True)
+        if any(kind in volume for kind in WRITTEN):
+            write_atomically(path, self.entries(pod, volume))
+        return path
+
+    def refresh(self, pod: Obj, facts: PodFacts) -> None:
+        """Write again what has changed in ConfigMaps, Secrets and the pod's metadata."""
+        for volume in pod["spec"].get("volumes") or []:
+            if any(kind in volume for kind in WRITTEN) and volume["name"] in self.paths:
+                with contextlib.suppress(NotMounted):
+                    entries = self.entries(pod, volume, facts)
+                    write_atomically(self.paths[volume["name"]], entries)
+
+    def entries(self, pod: Obj, volume: Obj, facts: PodFacts | None = None) -> Entries:
+        facts = facts or PodFacts(pod_ip="", host_ip="")
+        projected = volume.get("projected")
+        sources = projected.get("sources") or [] if projected else [volume]
+        mode = next((volume[k].get("defaultMode", 0o644) for k in WRITTEN if volume.get(k)), 0o644)
+        entries: Entries = {}
+        for source in sources:
+            entries.update(self._source(pod, volume, source, mode, facts))
+        return entries
+
+    def _source(self, pod: Obj, volume: Obj, source: Obj, mode: int, facts: PodFacts) -> Entries:
+        if (chosen := source.get("configMap")) is not None:
+            return self._keys(volume, "configmap", chosen["name"], chosen, mode)
+        if (chosen := source.get("secret")) is not None:
+            name = chosen.get("secretName") or chosen.get("name")
+            return self._keys(volume, "secret", name, chosen, mode)
+        if (chosen := source.get("downwardAPI")) is not None:
+            items = chosen.get("items") or []
+            return {i["path"]: (_downward(pod, i, facts), i.get("mode", mode)) for i in items}
+        if (chosen := source.get("serviceAccountToken")) is not None:
+            account = pod["spec"].get("serviceAccountName", "default")
+            token = self._token(pod["metadata"]["namespace"], account)
+            return {chosen["path"]: (token.encode(), mode)}
+        return {}
+
+    def _keys(self, volume: Obj, word: str, name: str, chosen: Obj, mode: int) -> Entries:
+        found = self._find(f"{word}s", name)
+        optional = bool(chosen.get("optional"))
+        if found is None:
+            if optional:
+                return {}
+            raise self._failed(volume, f'{word} "{name}" not found')
+        values = texts(found)
+        items = chosen.get("items")
+        if not items:
+            return {key: (value, mode) for key, value in values.items()}
+        missing = [item["key"] for item in items if item["key"] not in values]
+        if missing and not optional:
+            raise self._failed(volume, f"references non-existent config key: {missing[0]}")
+        return {
+            item["path"]: (values[item["key"]], item.get("mode", mode))
+            for item in items
+            if item["key"] in values
+        }
+
+    def _failed(self, volume: Obj, why: str) -> NotMounted:
+        return NotMounted(f'MountVolume.SetUp failed for volume "{volume["name"]}" : {why}')
+
+    def remove(self) -> None:
+        shutil.rmtree(self._directory, ignore_errors=True)
+
+
+def _is_empty(volume: Obj) -> bool:
+    """An emptyDir; a volume without a type is one by default."""
+    return "emptyDir" in volume or set(volume) == {"name"}
+
+
+def _downward(pod: Obj, item: Obj, facts: PodFacts) -> bytes:
+    if reference := item.get("fieldRef"):
+        return field(pod, reference["fieldPath"], facts).encode()
+    return b"0"
+
+
+def write_atomically(path: Path, entries: Entries) -> None:
+    """
+    Files behind a link `..data` that changes in one step, as the kubelet writes them.
+
+    Nothing is written when nothing has changed.
+    """
+    data = path / "..data"
+    if data.is_symlink() and _read(path / os.readlink(data)) == entries:
+        return
+    version = f"..{next(_VERSIONS)}"
+    for name, (content, mode) in entries.items():
+        file = path / version / name
+        file.parent.mkdir(parents=True, exist_ok=True)
+        file.write_bytes(content)
+        file.chmod(mode | 0o400)
+    (path / version).mkdir(exist_ok=True)
+    old = os.readlink(data) if data.is_symlink() else None
+    (path / "..data_tmp").symlink_to(version)
+    os.replace(path / "..data_tmp", data)
+    _link_names(path, {name.split("/")[0] for name in entries})
+    if old:
+        shutil.rmtree(path / old, ignore_errors=True)
+
+
+def _link_names(path: Path, names: set[str]) -> None:
+    for entry in os.listdir(path):
+        if not entry.startswith("..") and entry not in names:
+            (path / entry).unlink()
+    for name in names:
+        if not (path / name).is_symlink():
+            (path / name).symlink_to(f"..data/{name}")
+
+
+def _read(directory: Path) -> Entries:
+    files = [f for f in directory.rglob("*") if f.is_file()]
+    return {
+        str(f.relative_to(directory)): (f.read_bytes(), f.stat().st_mode & 0o777) for f in files
+    }

@@ -1,0 +1,215 @@
+"""
+What the API server answers when it says no, in its own words.
+
+Source of the wordings: apimachinery `pkg/api/errors/errors.go` and
+`pkg/util/validation/field/errors.go`.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from npol_lab.resources import Resource
+
+Json = dict[str, Any]
+
+
+class StatusError(Exception):
+    """A `metav1.Status` of Failure; `code` is the HTTP status."""
+
+    def __init__(self, code: int, reason: str, message: str, details: Json | None = None) -> None:
+        super().__init__(message)
+        self.code = code
+        self.reason = reason
+        self.message = message
+        self.details = details
+
+    def status(self) -> Json:
+        body: Json = {
+            "kind": "Status",
+            "apiVersion": "v1",
+            "metadata": {},
+            "status": "Failure",
+            "message": self.message,
+        }
+        if self.reason:
+            body["reason"] = self.reason
+        if self.details is not None:
+            body["details"] = self.details
+        return body | {"code": self.code}
+
+
+def _details(resource: Resource, name: str) -> Json:
+    details: Json = {"name": name, "group": resource.group, "kind": resource.plural}
+    return {k: v for k, v in details.items() if v}
+
+
+def not_found(resource: Resource, name: str) -> StatusError:
+    message = f'{resource.name} "{name}" not found'
+    return StatusError(404, "NotFound", message, _details(resource, name))
+
+
+def already_exists(resource: Resource, name: str) -> StatusError:
+    message = f'{resource.name} "{name}" already exists'
+    return StatusError(409, "AlreadyExists", message, _details(resource, name))
+
+
+def conflict(resource: Resource, name: str, why: str) -> StatusError:
+    message = f'Operation cannot be fulfilled on {resource.name} "{name}": {why}'
+    return StatusError(409, "Conflict", message, _details(resource, name))
+
+
+MODIFIED = (
+    "the object has been modified; please apply your changes to the latest version and try again"
+)
+
+
+def forbidden(resource: Resource, name: str, why: str) -> StatusError:
+    called = f'{resource.name} "{name}"' if name else resource.name
+    message = f"{called} is forbidden: {why}"
+    return StatusError(403, "Forbidden", message, _details(resource, name))
+
+
+def bad_request(message: str) -> StatusError:
+    return StatusError(400, "BadRequest", message)
+
+
+def undecodable(resource: Resource, why: str) -> StatusError:
+    """400, as for unknown fields under strict validation and for mistyped values."""
+    return bad_request(
+        f'{resource.kind} in version "{resource.version}" cannot be handled as a '
+        f"{resource.kind}: {why}"
+    )
+
+
+def unsupported_media(accepted: Sequence[str]) -> StatusError:
+    message = (
+        "the body of the request was in an unknown format - accepted media types include: "
+        + ", ".join(accepted)
+    )
+    return StatusError(415, "UnsupportedMediaType", message)
+
+
+def not_implemented(message: str) -> StatusError:
+    return StatusError(501, "NotImplemented", f"the lab does not do this: {message}")
+
+
+def no_such_resource() -> StatusError:
+    message = "the server could not find the requested resource"
+    return StatusError(404, "NotFound", message, {})
+
+
+def not_allowed() -> StatusError:
+    message = "the server does not allow this method on the requested resource"
+    return StatusError(405, "MethodNotAllowed", message, {})
+
+
+@dataclass(frozen=True, slots=True)
+class Cause:
+    """One field that is wrong: `reason` is the API's word for the kind of mistake."""
+
+    reason: str
+    field: str
+    message: str
+
+
+def invalid_value(field: str, value: Any, why: str) -> Cause:
+    return Cause("FieldValueInvalid", field, f"Invalid value: {_shown(value)}: {why}")
+
+
+def required(field: str, why: str = "") -> Cause:
+    return Cause("FieldValueRequired", field, "Required value" + (f": {why}" if why else ""))
+
+
+def duplicate(field: str, value: Any) -> Cause:
+    return Cause("FieldValueDuplicate", field, f"Duplicate value: {_shown(value)}")
+
+
+def not_found_value(field: str, value: Any) -> Cause:
+    return Cause("FieldValueNotFound", field, f"Not found: {_shown(value)}")
+
+
+def field_forbidden(field: str, why: str) -> Cause:
+    return Cause("FieldValueForbidden", field, f"Forbidden: {why}")
+
+
+def unsupported(field: str, value: Any, supported: Sequence[str]) -> Cause:
+    known = ", ".join(json.dumps(s) for s in supported)
+    message = f"Unsupported value: {_shown(value)}: supported values: {known}"
+    return Cause("FieldValueNotSupported", field, message)
+
+
+def too_long(field: str, limit: int) -> Cause:
+    return Cause("FieldValueTooLong", field, f"Too long: may not be more than {limit} bytes")
+
+
+def _shown(value: Any) -> str:
+    return value if isinstance(value, Raw) else json.dumps(value)
+
+
+def go_text(value: Any) -> str:
+    """A value as Go prints it with `%v`."""
+    if isinstance(value, dict):
+        return "map[" + " ".join(f"{k}:{go_text(v)}" for k, v in sorted(value.items())) + "]"
+    if isinstance(value, list):
+        return "[" + " ".join(go_text(v) for v in value) + "]"
+    if value is None:
+        return "<nil>"
+    return str(value).lower() if isinstance(value, bool) else str(value)
+
+
+def go_strings(values: Sequence[str]) -> Raw:
+    """A list of strings as Go prints it with `%#v`."""
+    return Raw("[]string{" + ", ".join(json.dumps(v) for v in values) + "}")
+
+
+class Raw(str):
+    """A value whose spelling in a message is not its JSON, such as a Go struct."""
+
+    __slots__ = ()
+
+
+def invalid(resource: Resource, name: str, causes: Sequence[Cause]) -> StatusError:
+    """422. The message joins the causes as the server does: one bare, several in brackets."""
+    lines = list(dict.fromkeys(f"{c.field}: {c.message}" for c in causes))
+    joined = lines[0] if len(lines) == 1 else f"[{', '.join(lines)}]"
+    called = f"{resource.kind}.{resource.group}" if resource.group else resource.kind
+    details: Json = {
+        "name": name,
+        "group": resource.group,
+        "kind": resource.kind,
+        "causes": [{"reason": c.reason, "message": c.message, "field": c.field} for c in causes],
+    }
+    return StatusError(
+        422,
+        "Invalid",
+        f'{called} "{name}" is invalid: {joined}',
+        {k: v for k, v in details.items() if v},
+    )
+
+
+def version_required(resource: Resource, name: str) -> StatusError:
+    """422 for an update without a resourceVersion, for a kind that wants one."""
+    rule = "must be specified for an update"
+    cause = invalid_value("metadata.resourceVersion", Raw("0x0"), rule)
+    refusal = invalid(resource, name, [cause])
+    refusal.message = f'{resource.name} "{name}" is invalid: {cause.field}: {cause.message}'
+    refusal.details = {**(refusal.details or {}), "kind": resource.plural}
+    return refusal
+
+
+def invalid_options(kind: str, cause: Cause) -> StatusError:
+    """422 for query parameters, which the server reads as an object called `kind`."""
+    return StatusError(
+        422,
+        "Invalid",
+        f'{kind}.meta.k8s.io "" is invalid: {cause.field}: {cause.message}',
+        {
+            "group": "meta.k8s.io",
+            "kind": kind,
+            "causes": [{"reason": cause.reason, "message": cause.message, "field": cause.field}],
+        },
+    )

@@ -1,0 +1,122 @@
+"""What is particular to each kind: defaults, first status, validation, immutability."""
+
+from __future__ import annotations
+
+from npol_lab.registry import custom, names
+from npol_lab.registry.kinds import (
+    core,
+    core_checks,
+    ephemeral_checks,
+    ingresses,
+    networkpolicies,
+    pod_checks,
+    pod_defaults,
+    service_checks,
+    services,
+    workload_checks,
+    workloads,
+)
+from npol_lab.registry.kinds.strategy import PLAIN, Strategy
+from npol_lab.store import Obj
+
+_RBAC = "rbac.authorization.k8s.io"
+
+
+def _prepare_pod(pod: Obj) -> None:
+    pod["status"] = {"phase": "Pending", "qosClass": pod_defaults.qos_class(pod["spec"])}
+
+
+_BINDING = Strategy(
+    default=core.default_binding,
+    validate=core_checks.check_binding,
+    validate_update=core_checks.check_binding_update,
+    name=names.path_segment,
+)
+_ROLE = Strategy(validate=core_checks.check_role, name=names.path_segment)
+
+STRATEGIES: dict[str, Strategy] = {
+    "namespaces": Strategy(
+        default=core.default_namespace, prepare=core.prepare_namespace, name=names.dns_label
+    ),
+    "nodes": Strategy(default=core.default_node),
+    "pods": Strategy(
+        default=pod_defaults.default_pod,
+        prepare=_prepare_pod,
+        validate=pod_checks.check_pod,
+        validate_create=ephemeral_checks.check_no_ephemeral,
+        validate_update=pod_checks.check_pod_update,
+    ),
+    "services": Strategy(
+        default=services.default_service,
+        prepare=services.prepare_service,
+        prepare_update=services.keep_allocations,
+        validate=service_checks.check_service,
+        validate_update=service_checks.check_service_update,
+        name=names.dns1035_label,
+    ),
+    "endpoints": Strategy(default=core.default_endpoints),
+    "endpointslices.discovery.k8s.io": Strategy(
+        default=core.default_endpointslice, validate=core_checks.check_endpointslice
+    ),
+    "configmaps": Strategy(
+        validate=core_checks.check_configmap, validate_update=core_checks.check_immutable_data
+    ),
+    "secrets": Strategy(
+        default=core.default_secret,
+        validate=core_checks.check_secret,
+        validate_update=core_checks.check_secret_update,
+    ),
+    "persistentvolumeclaims": Strategy(prepare=core.prepare_claim),
+    "deployments.apps": Strategy(
+        default=workloads.default_deployment,
+        validate=workload_checks.check_deployment,
+        validate_update=workload_checks.check_selector_kept,
+    ),
+    "replicasets.apps": Strategy(
+        default=workloads.default_replicaset,
+        validate=workload_checks.check_replicated,
+        validate_update=workload_checks.check_selector_kept,
+    ),
+    "statefulsets.apps": Strategy(
+        default=workloads.default_statefulset,
+        validate=workload_checks.check_replicated,
+        validate_update=workload_checks.check_selector_kept,
+    ),
+    "daemonsets.apps": Strategy(
+        default=workloads.default_daemonset,
+        validate=workload_checks.check_replicated,
+        validate_update=workload_checks.check_selector_kept,
+    ),
+    "jobs.batch": Strategy(
+        default=workloads.default_job,
+        prepare=workloads.prepare_job,
+        validate=workload_checks.check_job,
+        validate_update=workload_checks.check_job_update,
+    ),
+    "cronjobs.batch": Strategy(default=workloads.default_cronjob),
+    "horizontalpodautoscalers.autoscaling": Strategy(default=workloads.default_autoscaler),
+    "networkpolicies.networking.k8s.io": Strategy(
+        default=networkpolicies.default_networkpolicy,
+        validate=networkpolicies.check_networkpolicy,
+    ),
+    "ingresses.networking.k8s.io": Strategy(
+        validate=ingresses.check_ingress, validate_create=ingresses.check_new_ingress
+    ),
+    "leases.coordination.k8s.io": Strategy(validate=core_checks.check_lease),
+    f"rolebindings.{_RBAC}": _BINDING,
+    f"clusterrolebindings.{_RBAC}": _BINDING,
+    f"roles.{_RBAC}": _ROLE,
+    f"clusterroles.{_RBAC}": _ROLE,
+    "storageclasses.storage.k8s.io": Strategy(default=core.default_storageclass),
+    "priorityclasses.scheduling.k8s.io": Strategy(default=core.default_priorityclass),
+    custom.DEFINITIONS: Strategy(
+        default=custom.default_definition, validate=custom.check_definition
+    ),
+}
+
+
+def strategy_of(resource: str) -> Strategy:
+    return STRATEGIES.get(resource, PLAIN)
+
+
+__all__ = ["STRATEGIES", "Strategy", "strategy_of"]

@@ -1,0 +1,192 @@
+"""
+What Services may say, and what may not change in them.
+
+Source: kubernetes `pkg/apis/core/validation/validation.go`, ValidateService.
+"""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+from npol_lab import addresses
+from npol_lab.registry import names
+from npol_lab.registry.errors import (
+    Cause,
+    Raw,
+    duplicate,
+    field_forbidden,
+    invalid_value,
+    required,
+    unsupported,
+)
+from npol_lab.registry.kinds.services import HEADLESS
+from npol_lab.store import Obj
+
+PROTOCOLS = ("SCTP", "TCP", "UDP")
+TYPES = ("ClusterIP", "ExternalName", "LoadBalancer", "NodePort")
+FAMILY_POLICIES = ("PreferDualStack", "RequireDualStack", "SingleStack")
+MAX_AFFINITY_SECONDS = 86_400
+
+
+def check_service(obj: Obj) -> list[Cause]:
+    spec = obj["spec"]
+    kind, ports = spec.get("type", ""), spec.get("ports") or []
+    headless = spec.get("clusterIP") == HEADLESS or HEADLESS in (spec.get("clusterIPs") or [])
+    wrong: list[Cause] = []
+    if not ports and not headless and kind != "ExternalName":
+        wrong.append(required("spec.ports"))
+    if headless and kind in ("LoadBalancer", "NodePort"):
+        rule = f"may not be set to 'None' for {kind} services"
+        wrong.append(invalid_value("spec.clusterIPs[0]", HEADLESS, rule))
+    if kind == "ExternalName":
+        wrong += _external(spec)
+    wrong += _ports(ports)
+    wrong += names.labels(spec.get("selector") or {}, "spec.selector")
+    wrong += _affinity(spec)
+    if kind not in TYPES:
+        wrong.append(unsupported("spec.type", kind, TYPES))
+    wrong += _outside(spec) + _node_ports(spec, ports)
+    return wrong + _duplicates(ports) + _policies(spec)
+
+
+def _external(spec: Obj) -> list[Cause]:
+    given = [k for k in ("clusterIPs", "ipFamilies", "ipFamilyPolicy") if spec.get(k)]
+    rule = "may not be set for ExternalName services"
+    wrong = [field_forbidden(f"spec.{k}", rule) for k in given]
+    name = spec.get("externalName", "").removesuffix(".")
+    if not name:
+        return [*wrong, required("spec.externalName")]
+    return wrong + [invalid_value("spec.externalName", name, m) for m in names.dns_subdomain(name)]
+
+
+def _ports(ports: list[Obj]) -> list[Cause]:
+    wrong: list[Cause] = []
+    seen: set[str] = set()
+    for i, port in enumerate(ports):
+        field, name = f"spec.ports[{i}]", port.get("name", "")
+        if not name and len(ports) > 1:
+            wrong.append(required(f"{field}.name"))
+        wrong += [
+            invalid_value(f"{field}.name", name, m) for m in (names.dns_label(name) if name else [])
+        ]
+        if name in seen:
+            wrong.append(duplicate(f"{field}.name", name))
+        seen |= {name} if name else set()
+        wrong += names.port(port.get("port", 0), f"{field}.port")
+        if port.get("protocol") not in PROTOCOLS:
+            wrong.append(unsupported(f"{field}.protocol", port.get("protocol"), PROTOCOLS))
+        wrong += names.port(port.get("targetPort", 0), f"{field}.targetPort")
+        protocol = port.get("appProtocol")
+        messages = names.qualified_name(protocol) if protocol is not None else []
+        wrong += [invalid_value(f"{field}.appProtocol", protocol, m) for m in messages]
+    return wrong
+
+
+def _affinity(spec: Obj) -> list[Cause]:
+    kind, config = spec.get("sessionAffinity"), spec.get("sessionAffinityConfig")
+    if kind not in ("ClientIP", "None"):
+        return [unsupported("spec.sessionAffinity", kind, ["ClientIP", "None"])]
+    if kind == "None":
+        return []
+    seconds = ((config or {}).get("clientIP") or {}).get("timeoutSeconds", 0)
+    if 0 < seconds <= MAX_AFFINITY_SECONDS:
+        return []
+    field = "spec.sessionAffinityConfig.clientIP.timeoutSeconds"
+    return [
+        invalid_value(
+            field, seconds, f"must be greater than 0 and less than {MAX_AFFINITY_SECONDS}"
+        )
+    ]
+
+
+def _outside(spec: Obj) -> list[Cause]:
+    wrong: list[Cause] = []
+    for i, address in enumerate(spec.get("externalIPs") or []):
+        wrong += names.outside_ip(address, f"spec.externalIPs[{i}]")
+    ranges, field = spec.get("loadBalancerSourceRanges") or [], "spec.LoadBalancerSourceRanges"
+    if ranges and spec.get("type") != "LoadBalancer":
+        rule = "may only be used when `type` is 'LoadBalancer'"
+        return [*wrong, field_forbidden(field, rule)]
+    return wrong + [
+        invalid_value(f"{field}[{i}]", text, names.CIDR)
+        for i, text in enumerate(ranges)
+        if addresses.network(text.strip()) is None
+    ]
+
+
+def _node_ports(spec: Obj, ports: list[Obj]) -> list[Cause]:
+    if spec.get("type") != "ClusterIP":
+        return []
+    rule = "may not be used when `type` is 'ClusterIP'"
+    return [
+        field_forbidden(f"spec.ports[{i}].nodePort", rule)
+        for i, p in enumerate(ports)
+        if p.get("nodePort")
+    ]
+
+
+def _duplicates(ports: list[Obj]) -> list[Cause]:
+    wrong: list[Cause] = []
+    nodes: set[Any] = set()
+    own: set[Any] = set()
+    for i, port in enumerate(ports):
+        node = port.get("nodePort")
+        if node and (node, port.get("protocol")) in nodes:
+            wrong.append(duplicate(f"spec.ports[{i}].nodePort", node))
+        nodes.add((node, port.get("protocol")))
+    for i, port in enumerate(ports):
+        key = (port.get("port"), port.get("protocol"))
+        if key in own:
+            wrong.append(duplicate(f"spec.ports[{i}]", Raw(_go_port(port))))
+        own.add(key)
+    return wrong
+
+
+def _go_port(port: Obj) -> str:
+    return (
+        f'core.ServicePort{{Name:"", Protocol:{json.dumps(port.get("protocol"))}, '
+        f"AppProtocol:(*string)(nil), Port:{port.get('port')}, TargetPort:intstr.IntOrString"
+        '{Type:0, IntVal:0, StrVal:""}, NodePort:0}'
+    )
+
+
+def _policies(spec: Obj) -> list[Cause]:
+    wrong: list[Cause] = []
+    kind = spec.get("type")
+    if "allocateLoadBalancerNodePorts" in spec and kind != "LoadBalancer":
+        rule = "may only be used when `type` is 'LoadBalancer'"
+        wrong.append(field_forbidden("spec.allocateLoadBalancerNodePorts", rule))
+    external = spec.get("externalTrafficPolicy")
+    if external is not None and kind == "ClusterIP" and not spec.get("externalIPs"):
+        rule = "may only be set for externally-accessible services"
+        wrong.append(invalid_value("spec.externalTrafficPolicy", external, rule))
+    known = ("Cluster", "Local")
+    for key in ("externalTrafficPolicy", "internalTrafficPolicy"):
+        if key in spec and spec[key] not in known:
+            wrong.append(unsupported(f"spec.{key}", spec[key], known))
+    how_many = spec.get("ipFamilyPolicy", FAMILY_POLICIES[0])
+    if how_many not in FAMILY_POLICIES:
+        wrong.append(unsupported("spec.ipFamilyPolicy", how_many, FAMILY_POLICIES))
+    families = spec.get("ipFamilies") or []
+    for i, family in enumerate(families):
+        if family not in ("IPv4", "IPv6"):
+            wrong.append(unsupported(f"spec.ipFamilies[{i}]", family, ["IPv4", "IPv6"]))
+        elif family == "IPv6" and spec.get("clusterIP") != HEADLESS:
+            rule = "not configured on this cluster"
+            wrong.append(invalid_value(f"spec.ipFamilies[{i}]", family, rule))
+    return wrong
+
+
+def check_service_update(new: Obj, old: Obj) -> list[Cause]:
+    after, before = new["spec"], old["spec"]
+    if "ExternalName" in (after.get("type"), before.get("type")):
+        return []
+    given, had = after.get("clusterIPs") or [], before.get("clusterIPs") or []
+    if given == had:
+        return []
+    shown = Raw("[]string{" + ", ".join(json.dumps(g) for g in given) + "}")
+    if given and given[0] != after.get("clusterIP"):
+        rule = "first value must match `clusterIP`"
+        return [invalid_value("spec.clusterIPs", shown, rule)]
+    return [invalid_value("spec.clusterIPs[0]", shown, "may not change once set")]

@@ -1,0 +1,227 @@
+"""`metadata`: what the server sets, what it keeps on updates, what it refuses."""
+
+from __future__ import annotations
+
+import secrets
+import uuid
+from collections.abc import Callable, Sequence
+from datetime import UTC, datetime
+from typing import Any
+
+from npol_lab.registry import errors, names
+from npol_lab.registry.errors import Cause, invalid_value, required
+from npol_lab.resources import Resource
+from npol_lab.store import Obj, copied
+
+ALPHABET = "bcdfghjklmnpqrstvwxz2456789"
+"""What generated names end with: no vowels, so no words (apimachinery `util/rand`)."""
+PREFIX_LENGTH = 58
+ANNOTATION_BYTES = 256 * 1024
+WITHOUT_GENERATION = frozenset(
+    (
+        "namespaces",
+        "nodes",
+        "services",
+        "endpoints",
+        "configmaps",
+        "secrets",
+        "serviceaccounts",
+        "events",
+        "leases.coordination.k8s.io",
+        "limitranges",
+        "resourcequotas",
+        "persistentvolumes",
+        "persistentvolumeclaims",
+        "horizontalpodautoscalers.autoscaling",
+        "roles.rbac.authorization.k8s.io",
+        "rolebindings.rbac.authorization.k8s.io",
+        "clusterroles.rbac.authorization.k8s.io",
+        "clusterrolebindings.rbac.authorization.k8s.io",
+        "storageclasses.storage.k8s.io",
+        "controllerrevisions.apps",
+    )
+)
+STANDARD_FINALIZERS = ("kubernetes", "orphan", "foregroundDeletion")
+KEPT = (
+    "name",
+    "generateName",
+    "namespace",
+    "uid",
+    "creationTimestamp",
+    "generation",
+    "deletionTimestamp",
+    "deletionGracePeriodSeconds",
+    "resourceVersion",
+)
+"""What an update does not change."""
+
+
+def timestamp(moment: datetime) -> str:
+    return moment.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+
+
+def fill(kind: Resource, obj: Obj, now: datetime) -> None:
+    """
+    Name, uid and time of a new object.
+
+    Raises:
+        StatusError: 500 for a resourceVersion, which only the server gives.
+    """
+    metadata = obj.setdefault("metadata", {})
+    if metadata.get("resourceVersion"):
+        message = "resourceVersion should not be set on objects to be created"
+        raise errors.StatusError(500, "", message)
+    if not metadata.get("name") and metadata.get("generateName"):
+        metadata["name"] = generated(metadata["generateName"])
+    if kind.namespaced:
+        metadata.setdefault("namespace", "default")
+    else:
+        metadata.pop("namespace", None)
+    for key in ("deletionTimestamp", "deletionGracePeriodSeconds", "selfLink", "generation"):
+        metadata.pop(key, None)
+    metadata.pop("resourceVersion", None)
+    metadata["uid"] = str(uuid.uuid4())
+    metadata["creationTimestamp"] = timestamp(now)
+    if kind.name not in WITHOUT_GENERATION:
+        metadata["generation"] = 1
+
+
+def generated(prefix: str) -> str:
+    return prefix[:PREFIX_LENGTH] + "".join(secrets.choice(ALPHABET) for _ in range(5))
+
+
+EPHEMERAL = "ephemeralcontainers"
+
+
+def keep(kind: Resource, old: Obj, new: Obj, subresource: str) -> None:
+    """
+    Put back what an update may not touch: system fields, and status or all but the status.
+
+    Raises:
+        StatusError: 409 when the update is meant for another object of that name.
+    """
+    metadata, before = new.setdefault("metadata", {}), old["metadata"]
+    uid = metadata.get("uid")
+    if uid and uid != before["uid"]:
+        why = precondition(kind, old, "UID", uid, before["uid"])
+        raise errors.conflict(kind, before["name"], why)
+    for key in KEPT:
+        _take(before, metadata, key)
+    if subresource == "status":
+        for key in {*old, *new} - {"metadata", "status"}:
+            _take(old, new, key)
+    elif subresource == EPHEMERAL:
+        added = (new.get("spec") or {}).get("ephemeralContainers") or []
+        for key in {*old, *new} - {"metadata"}:
+            _take(old, new, key)
+        new["spec"]["ephemeralContainers"] = added
+    elif "status" in kind.subresources and kind.name != "nodes":
+        _take(old, new, "status")
+
+
+def _take(source: Obj, target: Obj, key: str) -> None:
+    if key in source:
+        target[key] = copied(source[key])
+    else:
+        target.pop(key, None)
+
+
+STORED_AS = {
+    "services": "services/specs",
+    "endpoints": "services/endpoints",
+    "nodes": "minions",
+    "ingresses.networking.k8s.io": "ingress",
+}
+
+
+def precondition(kind: Resource, obj: Obj, word: str, wanted: str, found: str) -> str:
+    """The storage layer's words, etcd key included."""
+    head = obj["metadata"]
+    prefix = STORED_AS.get(kind.name, f"{kind.group}/{kind.plural}" if kind.custom else kind.plural)
+    key = "/".join(p for p in (prefix, head.get("namespace"), head["name"]) if p)
+    return (
+        f"StorageError: invalid object, Code: 4, Key: /registry/{key}, ResourceVersion: 0, "
+        f"AdditionalErrorMsg: Precondition failed: {word} in precondition: {wanted}, "
+        f"{word} in object meta: {found}"
+    )
+
+
+def check(kind: Resource, obj: Obj, name_rule: Callable[[str], list[str]]) -> list[Cause]:
+    """Source: apimachinery `pkg/api/validation/objectmeta.go`, ValidateObjectMetaAccessor."""
+    metadata = obj["metadata"]
+    wrong: list[Cause] = []
+    prefix, name = metadata.get("generateName"), metadata.get("name")
+    if prefix:
+        stem = prefix.rstrip("-") if prefix.endswith("-") else prefix
+        messages = name_rule(stem)
+        wrong += [invalid_value("metadata.generateName", prefix, m) for m in messages]
+    if not name:
+        wrong.append(required("metadata.name", "name or generateName is required"))
+    else:
+        wrong += [invalid_value("metadata.name", name, m) for m in name_rule(name)]
+    wrong += names.labels(metadata.get("labels") or {}, "metadata.labels")
+    wrong += _annotations(metadata.get("annotations") or {})
+    wrong += _owners(metadata.get("ownerReferences") or [])
+    return wrong + _finalizers(metadata.get("finalizers") or [], custom=kind.custom)
+
+
+def _annotations(annotations: Obj) -> list[Cause]:
+    field = "metadata.annotations"
+    wrong = [
+        invalid_value(field, k, m) for k in annotations for m in names.qualified_name(k.lower())
+    ]
+    size = sum(len(k.encode()) + len(v.encode()) for k, v in annotations.items())
+    if size > ANNOTATION_BYTES:
+        wrong.append(errors.too_long(field, ANNOTATION_BYTES))
+    return wrong
+
+
+def _owners(references: Sequence[Obj]) -> list[Cause]:
+    words = {"apiVersion": "version", "kind": "kind", "name": "name", "uid": "uid"}
+    wrong = [
+        invalid_value(f"metadata.ownerReferences.{key}", "", f"{word} must not be empty")
+        for reference in references
+        for key, word in words.items()
+        if not reference.get(key)
+    ]
+    controllers = [f"{r.get('kind')}/{r.get('name')}" for r in references if r.get("controller")]
+    if len(controllers) > 1:
+        rule = (
+            "Only one reference can have Controller set to true. Found "
+            f'"true" in references for {controllers[0]} and {controllers[1]}'
+        )
+        wrong.append(invalid_value("metadata.ownerReferences", list(references), rule))
+    return wrong
+
+
+def _finalizers(finalizers: Sequence[str], *, custom: bool) -> list[Cause]:
+    field = "metadata.finalizers"
+    wrong = [invalid_value(field, f, m) for f in finalizers for m in names.qualified_name(f)]
+    if {"orphan", "foregroundDeletion"} <= set(finalizers):
+        rule = "finalizer orphan and foregroundDeletion cannot be both set"
+        wrong.append(invalid_value(field, errors.go_strings(finalizers), rule))
+    rule = "name is neither a standard finalizer name nor is it fully qualified"
+    unqualified = [] if custom else [f for f in finalizers if "/" not in f]
+    return wrong + [
+        invalid_value(f"{field}[{finalizers.index(f)}]", f, rule)
+        for f in unqualified
+        if f not in STANDARD_FINALIZERS
+    ]
+
+
+def check_update(new: Obj, old: Obj) -> list[Cause]:
+    """What may not change, beside what `keep` has put back."""
+    before, after = (set(o["metadata"].get("finalizers") or []) for o in (old, new))
+    added = sorted(after - before)
+    if "deletionTimestamp" not in old["metadata"] or not added:
+        return []
+    rule = (
+        "no new finalizers can be added if the object is being deleted, "
+        f"found new finalizers {errors.go_strings(added)}"
+    )
+    return [errors.field_forbidden("metadata.finalizers", rule)]
+
+
+def content(obj: Any) -> Any:
+    """What a new generation is counted for."""
+    return {k: v for k, v in obj.items() if k not in ("metadata", "status")}

@@ -1,0 +1,400 @@
+"""The registry: create, update, patch and delete, as the API server does them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+from npol_lab.registry import (
+    admission,
+    custom,
+    deletion,
+    errors,
+    managed,
+    metadata,
+    patches,
+    podsecurity,
+)
+from npol_lab.registry.allocation import Allocator
+from npol_lab.registry.applying import applicable
+from npol_lab.registry.catalogue import Catalogue
+from npol_lab.registry.decode import Decoder, WrongType
+from npol_lab.registry.kinds import Strategy
+from npol_lab.registry.kinds.ephemeral_checks import check_ephemeral_update
+from npol_lab.registry.managed import APPLY, UPDATE, Manager
+from npol_lab.registry.patches import PatchType
+from npol_lab.resources import Resource
+from npol_lab.store import Obj, Store, copied
+
+OWN = "npol-lab"
+"""The field manager of the lab's own controllers."""
+BINDING = Resource(plural="pods/binding", kind="Binding")
+CONDITIONAL = ("leases.coordination.k8s.io", "poddisruptionbudgets.policy", custom.DEFINITIONS)
+"""Kinds that are not updated without a resourceVersion (`AllowUnconditionalUpdate`)."""
+
+
+def _utcnow() -> datetime:
+    return datetime.now(UTC)
+
+
+class Registry:
+    """
+    The one door to the store for everybody who writes.
+
+    Every method raises `StatusError` with what the API server would have answered.
+    """
+
+    def __init__(self, store: Store, *, now: Callable[[], datetime] = _utcnow) -> None:
+        self.store = store
+        self.catalogue = Catalogue()
+        self._allocator = Allocator(store)
+        self._now = now
+
+    @property
+    def resources(self) -> dict[str, Resource]:
+        return self.catalogue.resources
+
+    def resource(self, name: str) -> Resource:
+        return self.catalogue.resource(name)
+
+    def get(self, resource: str, namespace: str | None, name: str) -> Obj:
+        kind = self.resource(resource)
+        found = self.store.get(resource, namespace if kind.namespaced else None, name)
+        if found is None:
+            raise errors.not_found(kind, name)
+        return found
+
+    def decode(self, kind: Resource, obj: Any) -> tuple[Obj, list[str]]:
+        """The object in the server's form, and the paths of fields that its kind lacks."""
+        if not isinstance(obj, dict):
+            raise errors.undecodable(kind, "json: an object is expected")
+        try:
+            return self._read(kind, obj)
+        except WrongType as wrong:
+            raise errors.undecodable(kind, str(wrong)) from wrong
+
+    def _read(self, kind: Resource, obj: Obj) -> tuple[Obj, list[str]]:
+        decoder = Decoder(custom=kind.custom)
+        return decoder.struct(self.catalogue.type(kind), obj), decoder.unknown
+
+    def create(
+        self,
+        resource: str,
+        obj: Obj,
+        *,
+        manager: str = OWN,
+        dry_run: bool = False,
+        warnings: list[str] | None = None,
+    ) -> Obj:
+        """`warnings` takes what a client is to be told although the object is fine."""
+        kind = self.resource(resource)
+        new = self.decode(kind, obj)[0]
+        new.setdefault("metadata", {}).pop("managedFields", None)
+        created = self._created(kind, new, _updater(kind, manager, ""), dry_run)
+        return self._warned(kind, created, None, warnings)
+
+    def _created(self, kind: Resource, new: Obj, manager: Manager, dry_run: bool) -> Obj:
+        new["apiVersion"], new["kind"] = kind.api_version, kind.kind
+        metadata.fill(kind, new, self._now())
+        admission.check_namespace(self.store, kind, new)
+        if "status" in kind.subresources and kind.name != "nodes":
+            new.pop("status", None)
+        self._strategy(kind).default(new)
+        if manager.operation == UPDATE:
+            empty = self.decode(kind, {"metadata": {}})[0]
+            managed.update(self.catalogue.type(kind), empty, new, {}, manager, self._stamp())
+        self._prepare(kind, new)
+        self._allow(kind, new)
+        if dry_run:
+            return new
+        stored = self.store.put(kind.name, new)
+        self._follow_up(kind, stored)
+        return stored
+
+    def _stamp(self) -> str:
+        return metadata.timestamp(self._now())
+
+    def _strategy(self, kind: Resource) -> Strategy:
+        return self.catalogue.strategy(kind)
+
+    def _prepare(self, kind: Resource, new: Obj) -> None:
+        """What is filled in after the defaults, before anything is refused."""
+        strategy = self._strategy(kind)
+        if kind.name == "pods":
+            admission.admit_pod(self.store, kind, new)
+            strategy.default(new)
+        if kind.name == "ingresses.networking.k8s.io":
+            admission.default_ingress_class(self.store, new)
+        strategy.prepare(new)
+        new.update(self.decode(kind, new)[0])
+        if kind.name == custom.DEFINITIONS:
+            custom.prepare(new, self._now())
+
+    def _allow(self, kind: Resource, new: Obj) -> None:
+        strategy = self._strategy(kind)
+        wrong = metadata.check(kind, new, strategy.name)
+        self._check(kind, new, wrong + strategy.validate(new) + strategy.validate_create(new))
+        if kind.name == "services":
+            self._check(kind, new, self._allocator.fill(new))
+        name, namespace = new["metadata"]["name"], new["metadata"].get("namespace")
+        if self.store.get(kind.name, namespace, name) is not None:
+            raise errors.already_exists(kind, name)
+        if kind.name == "pods":
+            podsecurity.enforce(self.store, kind, new)
+            admission.check_quota(self.store, kind, new)
+
+    def _check(self, kind: Resource, obj: Obj, causes: list[errors.Cause]) -> None:
+        if causes:
+            raise errors.invalid(kind, obj["metadata"].get("name", ""), causes)
+
+    def _follow_up(self, kind: Resource, stored: Obj) -> None:
+        """What must be there as soon as the object is."""
+        if kind.name == "namespaces":
+            name = stored["metadata"]["name"]
+            self.create("serviceaccounts", {"metadata": {"name": "default", "namespace": name}})
+        if kind.name == custom.DEFINITIONS:
+            self.catalogue.define(stored)
+
+    def update(
+        self,
+        resource: str,
+        obj: Obj,
+        *,
+        subresource: str = "",
+        manager: str = OWN,
+        dry_run: bool = False,
+        warnings: list[str] | None = None,
+    ) -> Obj:
+        kind = self.resource(resource)
+        head = obj.get("metadata", {})
+        old = self.get(resource, head.get("namespace"), head.get("name", ""))
+        if not head.get("resourceVersion") and not subresource and manager != OWN:
+            self._require_version(kind, old)
+        self._check_version(kind, old, obj)
+        new = self._replace(kind, old, obj, _updater(kind, manager, subresource), dry_run)
+        return self._warned(kind, new, old, warnings)
+
+    def _warned(self, kind: Resource, new: Obj, old: Obj | None, warnings: list[str] | None) -> Obj:
+        if warnings is not None:
+            warnings += podsecurity.warnings(self.store, kind, new, old)
+        return new
+
+    def _require_version(self, kind: Resource, old: Obj) -> None:
+        if kind.name in CONDITIONAL or kind.custom:
+            raise errors.version_required(kind, old["metadata"]["name"])
+
+    def _check_version(self, kind: Resource, old: Obj, new: Obj) -> None:
+        version = new.get("metadata", {}).get("resourceVersion")
+        if version and version != old["metadata"]["resourceVersion"]:
+            raise errors.conflict(kind, old["metadata"]["name"], errors.MODIFIED)
+
+    def _replace(self, kind: Resource, old: Obj, obj: Obj, manager: Manager, dry_run: bool) -> Obj:
+        """Everything between a new version of an object and the store."""
+        new = self.decode(kind, obj)[0]
+        new["apiVersion"], new["kind"] = kind.api_version, kind.kind
+        subresource = manager.subresource
+        metadata.keep(kind, old, new, subresource)
+        owners = managed.base_of(old, new)
+        strategy = self._strategy(kind)
+        strategy.default(new)
+        if manager.operation == UPDATE:
+            managed.update(self.catalogue.type(kind), old, new, owners, manager, self._stamp())
+        if not subresource:
+            strategy.prepare_update(new, old)
+            strategy.default(new)
+        if subresource in ("", "scale"):
+            self._check_update(kind, new, old)
+        if subresource == metadata.EPHEMERAL:
+            self._check(kind, new, check_ephemeral_update(new, old))
+            podsecurity.enforce(self.store, kind, new)
+        if old == new:
+            return old
+        if metadata.content(old) != metadata.content(new) and "generation" in old["metadata"]:
+            new["metadata"]["generation"] = old["metadata"]["generation"] + 1
+        return new if dry_run else self._stored(kind, new)
+
+    def _check_update(self, kind: Resource, new: Obj, old: Obj) -> None:
+        strategy = self._strategy(kind)
+        wrong = metadata.check(kind, new, strategy.name) + metadata.check_update(new, old)
+        wrong += strategy.validate(new) + strategy.validate_update(new, old)
+        self._check(kind, new, wrong)
+        if kind.name == "services":
+            self._check(kind, new, self._allocator.fill(new))
+        if kind.name == "pods" and podsecurity.is_relevant(new, old):
+            podsecurity.enforce(self.store, kind, new)
+
+    def _stored(self, kind: Resource, new: Obj) -> Obj:
+        stored = self.store.put(kind.name, new)
+        if kind.name == custom.DEFINITIONS:
+            self.catalogue.define(stored)
+        going = "deletionTimestamp" in stored["metadata"]
+        return self._remove(kind, stored) if going and not deletion.waits(stored) else stored
+
+    def set_status(self, resource: str, namespace: str | None, name: str, status: Obj) -> Obj:
+        """Merge top-level keys into `.status`; nothing is written when nothing changes."""
+        old = self.get(resource, namespace, name)
+        before = old.get("status", {})
+        if all(before.get(k) == v for k, v in status.items()):
+            return old
+        new = {**old, "status": {**before, **copied(status)}}
+        kind = self.resource(resource)
+        return self._replace(kind, old, new, _updater(kind, OWN, "status"), dry_run=False)
+
+    def bind(self, namespace: str, name: str, node: str) -> Obj:
+        """Give a pod its node, once: what a scheduler does."""
+        kind = self.resource("pods")
+        pod = self.get("pods", namespace, name)
+        if "deletionTimestamp" in pod["metadata"]:
+            why = f"pod {name} is being deleted, cannot be assigned to a host"
+            raise errors.conflict(BINDING, name, why)
+        if pod["spec"].get("nodeName"):
+            why = f'pod {name} is already assigned to node "{pod["spec"]["nodeName"]}"'
+            raise errors.conflict(BINDING, name, why)
+        pod["spec"]["nodeName"] = node
+        conditions = pod.setdefault("status", {}).setdefault("conditions", [])
+        conditions[:] = [c for c in conditions if c["type"] != "PodScheduled"]
+        scheduled = {"type": "PodScheduled", "status": "True", "lastProbeTime": None}
+        conditions.append({**scheduled, "lastTransitionTime": self._stamp()})
+        return self.store.put("pods", self.decode(kind, pod)[0])
+
+    def patch(
+        self,
+        resource: str,
+        namespace: str | None,
+        name: str,
+        patch: Any,
+        *,
+        type: PatchType,
+        subresource: str = "",
+        manager: str = OWN,
+        force: bool = False,
+        dry_run: bool = False,
+        validation: str = "Ignore",
+        warnings: list[str] | None = None,
+    ) -> Obj:
+        """`validation`: unknown fields are refused (Strict), told in `warnings` (Warn), or not."""
+        kind = self.resource(resource)
+        if type == "apply":
+            applier = Manager(APPLY, manager, subresource)
+            live = self.store.get(kind.name, namespace if kind.namespaced else None, name)
+            applied = self._applied(kind, live, (namespace, name), patch, applier, force, dry_run)
+            return self._warned(kind, applied, live, warnings)
+        old = self.get(resource, namespace, name)
+        result = patches.patched(old, patch, type, self.catalogue.type(kind))
+        try:
+            new, unknown = self._read(kind, result)
+        except WrongType as wrong:
+            why = wrong.converted if type == "strategic" else str(wrong)
+            raise patches.rejected(result, patch, type, why) from wrong
+        told = [f'unknown field "{path}"' for path in unknown if validation != "Ignore"]
+        if told and validation == "Strict":
+            why = f"strict decoding error: {', '.join(told)}"
+            raise patches.rejected(result, patch, type, why)
+        if warnings is not None:
+            warnings += told
+        self._check_version(kind, old, new)
+        self._check_identity(kind, old, new)
+        updater = _updater(kind, manager, subresource)
+        return self._warned(kind, self._replace(kind, old, new, updater, dry_run), old, warnings)
+
+    def _check_identity(self, kind: Resource, old: Obj, new: Obj) -> None:
+        if new.get("metadata", {}).get("name") != old["metadata"]["name"]:
+            raise errors.bad_request("the name of the object does not match the name on the URL")
+        if new.get("kind") != kind.kind or new.get("apiVersion") != kind.api_version:
+            raise errors.bad_request("a patch may not change apiVersion or kind")
+
+    def _applied(
+        self,
+        kind: Resource,
+        live: Obj | None,
+        place: tuple[str | None, str],
+        config: Any,
+        manager: Manager,
+        force: bool,
+        dry_run: bool,
+    ) -> Obj:
+        config = applicable(kind, self.catalogue.type(kind), *place, config)
+        start: Obj = live or {"metadata": {}}
+        if live is not None:
+            self._check_version(kind, live, config)
+        new = managed.apply(
+            self.catalogue.type(kind), start, config, manager, force=force, now=self._stamp()
+        )
+        if live is None:
+            new = self.decode(kind, new)[0]
+            return self._created(kind, new, manager, dry_run)
+        return self._replace(kind, live, new, manager, dry_run)
+
+    def delete(
+        self,
+        resource: str,
+        namespace: str | None,
+        name: str,
+        *,
+        uid: str | None = None,
+        resource_version: str | None = None,
+        grace: int | None = None,
+        propagation: str = "Background",
+        dry_run: bool = False,
+    ) -> Obj:
+        kind = self.resource(resource)
+        old = self.get(resource, namespace, name)
+        deletion.check_preconditions(kind, old, uid, resource_version)
+        if resource == "namespaces":
+            admission.check_namespace_deletion(kind, name)
+        if dry_run:
+            return old
+        seconds = deletion.grace_of(old, grace) if resource == "pods" else 0
+        old["metadata"]["finalizers"] = deletion.finalizers_for(old, propagation)
+        if not old["metadata"]["finalizers"]:
+            del old["metadata"]["finalizers"]
+        if seconds or old["metadata"].get("finalizers") or resource == "namespaces":
+            return self._marked(kind, old, seconds)
+        gone = self._remove(kind, old)
+        return self._dated(kind, gone, 0) if resource == "pods" else gone
+
+    def _marked(self, kind: Resource, obj: Obj, grace: int) -> Obj:
+        """Deletion has begun; a second one can only shorten the wait."""
+        head = obj["metadata"]
+        begun = "deletionTimestamp" in head
+        if begun and grace >= head.get("deletionGracePeriodSeconds", 0):
+            return obj
+        return self.store.put(kind.name, self._dated(kind, obj, grace))
+
+    def _dated(self, kind: Resource, obj: Obj, grace: int) -> Obj:
+        head = obj["metadata"]
+        head["deletionTimestamp"] = metadata.timestamp(self._now() + timedelta(seconds=grace))
+        if kind.name == "namespaces":
+            obj["status"] = {**obj.get("status", {}), "phase": "Terminating"}
+        else:
+            head["deletionGracePeriodSeconds"] = grace
+        if "generation" in head:
+            head["generation"] += 1
+        return obj
+
+    def finalize(self, resource: str, namespace: str | None, name: str) -> None:
+        """
+        The owner of an object's last steps has done them: let the object go.
+
+        The kubelet calls it for a pod, the namespace controller for a namespace.
+        Finalizers of others still hold it.
+        """
+        kind = self.resource(resource)
+        obj = self.store.get(resource, namespace if kind.namespaced else None, name)
+        if obj is None:
+            return
+        if obj["metadata"].get("finalizers"):
+            self._marked(kind, obj, 0)
+        else:
+            self._remove(kind, obj)
+
+    def _remove(self, kind: Resource, obj: Obj) -> Obj:
+        if kind.name == custom.DEFINITIONS:
+            self.catalogue.undefine(obj, self.store)
+        head = obj["metadata"]
+        return self.store.remove(kind.name, head.get("namespace"), head["name"])
+
+
+def _updater(kind: Resource, manager: str, subresource: str) -> Manager:
+    return Manager(UPDATE, manager, subresource, kind.api_version)

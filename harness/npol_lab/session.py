@@ -1,0 +1,239 @@
+"""Starting a lab, and making sure that nothing of it stays: the side of who wants one."""
+
+from __future__ import annotations
+
+import contextlib
+import fcntl
+import json
+import os
+import secrets
+import select
+import shutil
+import socket
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Iterator
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from types import TracebackType
+from typing import Any
+
+import npol
+from npol.errors import Refused
+
+from npol_lab.kubeconfig import CONTEXT
+from npol_lab.requirements import SEARCH, no_namespaces, require_tools
+
+PREFIX = "npol-lab-"
+PATIENCE = 60.0
+"""Seconds in which a lab must be ready, also on a machine under heavy load."""
+FAREWELL = 5.0
+"""Seconds in which the last process must have ended; then it is killed."""
+YOUNG = 10.0
+NAMESPACES = ("--user", "--map-root-user", "--mount", "--pid", "--net", "--ipc", "--uts")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LabOptions:
+    """`enforcement` False: policies are accepted and ignored; `enforcement_delay`: in seconds."""
+
+    nodes: int = 2
+    enforcement: bool = True
+    enforcement_delay: float = 0.0
+
+    def __post_init__(self) -> None:
+        if not 1 <= self.nodes <= 9:
+            raise ValueError(f"a lab has 1 to 9 nodes, not {self.nodes}")
+        if self.enforcement_delay < 0:
+            raise ValueError(f"a delay is not negative, got {self.enforcement_delay:g} s")
+
+
+class Lab:
+    """
+    A running lab; a context manager that stops it.
+
+    It lives as long as this process: when that ends, in whatever way, the lab's first
+    process sees it and everything is gone within a tenth of a second.
+    """
+
+    context = CONTEXT
+
+    def __init__(self, id: str, directory: Path, process: subprocess.Popen[bytes]) -> None:
+        self.id = id
+        self.kubeconfig = directory / "kubeconfig"
+        self.log = directory / "lab.log"
+        self._directory = directory
+        self._process = process
+        self._held: list[int] = []
+
+    @classmethod
+    def start(cls, options: LabOptions | None = None) -> Lab:
+        """
+        Raises:
+            Refused: this machine cannot have a lab; the message says why and what to do.
+        """
+        require_tools()
+        sweep(Path(tempfile.gettempdir()))
+        id = f"npol{secrets.token_hex(3)}"
+        directory = Path(tempfile.gettempdir(), PREFIX + id)
+        with contextlib.ExitStack() as undo:
+            undo.callback(shutil.rmtree, directory, ignore_errors=True)
+            directory.mkdir(mode=0o700)
+            lab = cls._launch(id, directory, options or LabOptions(), undo)
+            undo.pop_all()
+        return lab
+
+    @classmethod
+    def _launch(
+        cls, id: str, directory: Path, options: LabOptions, undo: contextlib.ExitStack
+    ) -> Lab:
+        lock = _lock(directory)
+        listener = socket.create_server(("127.0.0.1", 0), backlog=512)
+        lifeline, held = os.pipe()
+        news, teller = os.pipe()
+        parent = os.pidfd_open(os.getpid())
+        passed = (lock, listener.fileno(), lifeline, parent, teller)
+        settings = {
+            "id": id,
+            "directory": str(directory),
+            "listener": listener.fileno(),
+            "parent": [lifeline, parent],
+            "teller": teller,
+            **asdict(options),
+        }
+        with listener:
+            try:
+                process = _spawn(settings, directory, passed)
+            finally:
+                for handle in (lock, lifeline, parent, teller):
+                    os.close(handle)
+        lab = cls(id, directory, process)
+        lab._held = [held]
+        undo.callback(lab.stop)
+        try:
+            lab._wait_until_ready(news)
+        finally:
+            os.close(news)
+        return lab
+
+    def _wait_until_ready(self, news: int) -> None:
+        """One line of JSON comes when it is ready, or nothing but the pipe's end."""
+        deadline, message = time.monotonic() + PATIENCE, b""
+        poll = select.poll()  # unlike select, it takes any descriptor's number
+        poll.register(news, select.POLLIN)
+        while not message.endswith(b"\n"):
+            left = deadline - time.monotonic()
+            if left <= 0 or not poll.poll(left * 1000):
+                raise Refused(f"the lab was not ready within {PATIENCE:g} s", hint=self._tail())
+            piece = os.read(news, 65536)
+            if not piece:
+                raise self._why_not()
+            message += piece
+        said: dict[str, Any] = json.loads(message)
+        if "refused" in said:
+            raise Refused(said["refused"], hint=said["hint"])
+
+    def _why_not(self) -> Refused:
+        with contextlib.suppress(subprocess.TimeoutExpired):
+            self._process.wait(FAREWELL)
+        text = self.log.read_text(errors="replace").strip()
+        last = text.splitlines()[-1] if text else "it wrote nothing"
+        if last.startswith("unshare:"):
+            return no_namespaces(last)
+        return Refused(f"the lab ended while it started: {last}", hint=self._tail())
+
+    def _tail(self) -> str:
+        text = self.log.read_text(errors="replace").strip()
+        return f"report this, it is a defect of the lab:\n{text[-4000:]}"
+
+    @property
+    def running(self) -> bool:
+        return self._process.poll() is None
+
+    def stop(self) -> None:
+        """End every process of the lab and remove its files. Twice is fine."""
+        while self._held:
+            os.close(self._held.pop())
+        try:
+            self._process.wait(FAREWELL)
+        except subprocess.TimeoutExpired:
+            self._process.kill()
+            self._process.wait()
+        shutil.rmtree(self._directory, ignore_errors=True)
+
+    def __enter__(self) -> Lab:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self.stop()
+
+
+def _spawn(
+    settings: dict[str, Any], directory: Path, passed: tuple[int, ...]
+) -> subprocess.Popen[bytes]:
+    """In a session of its own: a Ctrl-C at the terminal is for us, who then stop the lab."""
+    package = str(Path(npol.__file__).parent.parent)
+    path = os.pathsep.join(p for p in (package, os.environ.get("PYTHONPATH")) if p)
+    unused = {"SSL_CERT_FILE": os.devnull}  # reading the host's authorities costs 45 ms
+    command = ["unshare", *NAMESPACES, "--fork", "--kill-child", "--mount-proc", sys.executable]
+    log = os.open(directory / "lab.log", os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+    try:
+        return subprocess.Popen(
+            [*command, "-P", "-m", "npol_lab", settings["id"], json.dumps(settings)],
+            stdin=subprocess.DEVNULL,
+            stdout=log,
+            stderr=log,
+            pass_fds=passed,
+            start_new_session=True,
+            env={**os.environ, **unused, "PATH": SEARCH, "PYTHONPATH": path},
+        )
+    finally:
+        os.close(log)
+
+
+def _lock(directory: Path) -> int:
+    """Held by us and by the lab's first process: while one of them lives, it is not stale."""
+    handle = os.open(directory / "lock", os.O_RDWR | os.O_CREAT | os.O_EXCL, 0o600)
+    fcntl.flock(handle, fcntl.LOCK_EX)
+    return handle
+
+
+def sweep(temporary: Path, *, young: float = YOUNG) -> None:
+    """
+    Remove what labs left that could not clean up: all their processes were killed.
+
+    Args:
+        young: seconds for which a directory is left alone: it may not be locked yet.
+    """
+    for directory in temporary.glob(f"{PREFIX}*"):
+        with contextlib.suppress(OSError):
+            about = directory.lstat()
+            if about.st_uid == os.getuid() and time.time() - about.st_mtime >= young:
+                _remove_unless_held(directory)
+
+
+def _remove_unless_held(directory: Path) -> None:
+    with _opened(directory / "lock") as handle:
+        if handle is not None:
+            fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        shutil.rmtree(directory, ignore_errors=True)
+
+
+@contextlib.contextmanager
+def _opened(lock: Path) -> Iterator[int | None]:
+    try:
+        handle = os.open(lock, os.O_RDWR | os.O_NOFOLLOW)
+    except FileNotFoundError:
+        yield None
+        return
+    try:
+        yield handle
+    finally:
+        os.close(handle)
