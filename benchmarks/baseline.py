@@ -15,8 +15,8 @@ from pathlib import Path
 ROOT = Path(__file__).parent.parent
 sys.path.insert(0, str(ROOT))
 
+from npol.judge.probes import expand  # noqa: E402
 from npol.model.result import StoryReport  # noqa: E402
-from npol.plan import expand  # noqa: E402
 from npol.run import Options, StoryRun  # noqa: E402
 from npol.story import load_story  # noqa: E402
 from npol_lab.session import Lab  # noqa: E402  needs the path above

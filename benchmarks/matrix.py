@@ -27,10 +27,10 @@ from npol import where  # noqa: E402  needs the path above
 from npol.cluster.connection import Connection, Mode, connect  # noqa: E402
 from npol.cluster.exec import run_once  # noqa: E402
 from npol.cluster.objects import PODS, Ref  # noqa: E402
+from npol.judge.probes import expand  # noqa: E402
 from npol.model.inventory import pod_ref  # noqa: E402
 from npol.model.probe import PodRef  # noqa: E402
 from npol.model.result import StepResult  # noqa: E402
-from npol.plan import expand  # noqa: E402
 from npol.probe.pods import CONTAINER, RUN  # noqa: E402
 from npol.run import Options, StoryRun  # noqa: E402
 from npol.story import load_story  # noqa: E402

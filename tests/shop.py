@@ -10,9 +10,9 @@ from pathlib import Path
 from npol.cluster.connection import Connection
 from npol.cluster.objects import CONFIG_MAPS, LEASES, NETWORK_POLICIES, PODS
 from npol.errors import NpolError
+from npol.judge.probes import expand
 from npol.model.result import StoryReport
 from npol.model.story import Story
-from npol.plan import expand
 from npol.run import Options, StoryRun
 from npol.story import load_story
 

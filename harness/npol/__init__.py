@@ -26,7 +26,7 @@ _HOMES = {
     "Options": "npol.run",
     "StoryReport": "npol.model.result",
     "StoryRun": "npol.run",
-    "expand": "npol.plan",
+    "expand": "npol.judge.probes",
     "load_story": "npol.story",
     "to_json": "npol.report.json",
 }

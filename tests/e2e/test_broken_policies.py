@@ -3,8 +3,8 @@
 import shutil
 
 import pytest
+from npol.judge.probes import Selection, expand, replayed
 from npol.model.expectation import Verdict
-from npol.plan import Selection, expand, replayed
 from npol.policy.mutate import mutate
 from npol.policy.mutated import mutated_story, packets_only
 from npol.policy.scenes import scenes

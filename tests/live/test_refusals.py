@@ -7,7 +7,7 @@ from contextlib import contextmanager
 import pytest
 from npol.cluster.objects import LEASES, NAMESPACES, PODS, Ref
 from npol.errors import Refused
-from npol.plan import expand
+from npol.judge.probes import expand
 from npol.run import Options, StoryRun
 from npol.story import load_story
 

@@ -16,7 +16,7 @@ from npol.cluster.preflight import missing_rights
 from npol.cluster.rbac import Right, manifests, rights
 from npol.documents import dump
 from npol.errors import ExitCode
-from npol.plan import expand
+from npol.judge.probes import expand
 from npol.run import Options, StoryRun
 from npol.story import load_story
 

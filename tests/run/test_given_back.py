@@ -7,9 +7,9 @@ from types import SimpleNamespace
 import pytest
 from npol.cluster.engines import SILENCE, Enforces, Engine
 from npol.errors import ExitCode, Refused, RestoreIncomplete
+from npol.judge.probes import expand
 from npol.model.inventory import Inventory
 from npol.model.result import RestoreResult
-from npol.plan import expand
 from npol.run import Options, StoryRun
 from npol.run import stage as room
 from npol.story import load_story

@@ -9,8 +9,8 @@ import typer
 
 from npol import where
 from npol.errors import ExitCode, InputError, UnknownVerdict
+from npol.judge.probes import expand
 from npol.model.story import Story
-from npol.plan import expand
 from npol.policy.dialects import dialect_of
 from npol.policy.mutate import Result, mutate
 from npol.policy.mutated import mutated_story, packets_only

@@ -16,8 +16,8 @@ from npol.cluster.custody.rollback import plan_rollback
 from npol.cluster.custody.rollback import rollback as roll_back
 from npol.cluster.signals import Stop
 from npol.errors import ExitCode, InputError
+from npol.judge.probes import expand
 from npol.model.story import Story
-from npol.plan import expand
 from npol.report.escape import safe
 from npol.report.summary import restore_line
 from npol.report.terminal import Terminal

@@ -14,8 +14,8 @@ from npol.cluster.custody.planning import plan_changes
 from npol.cluster.kubeconfig import options_of
 from npol.cluster.signals import Stopped
 from npol.errors import ExitCode, InputError
+from npol.judge.probes import Selection, expand, replayed
 from npol.model.story import Story
-from npol.plan import Selection, expand, replayed
 from npol.report.escape import safe
 from npol.report.json import to_json
 from npol.report.terminal import Terminal

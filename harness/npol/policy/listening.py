@@ -2,7 +2,7 @@
 Where silence would prove something: what a story and its manifests show to answer.
 
 A silence counts as a denial only where something shows that the target would answer
-(`npol.verdict`): a port that a container declares, or one that is open in some step.
+(`npol.judge.verdict`): a port that a container declares, or one that is open in some step.
 """
 
 from __future__ import annotations

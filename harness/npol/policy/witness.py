@@ -2,7 +2,7 @@
 A flow that tells a changed policy from the policy, in the words of a story.
 
 Only flows that packets can prove count: what is expected to be closed must be known to live
-(`npol.run.ledger`). It answers, or over TCP its host refuses in an earlier, open step.
+(`npol.judge.liveness`). It answers, or over TCP its host refuses in an earlier, open step.
 """
 
 from __future__ import annotations

@@ -18,6 +18,7 @@ from npol.cluster.channels import ExecBroken
 from npol.cluster.connection import Connection
 from npol.cluster.exec import open_exec
 from npol.errors import NpolError, Refused
+from npol.judge.targets import no_place, place_pod, resolve, selected_pods
 from npol.model.inventory import Inventory, Obj, pod_ref
 from npol.model.probe import PodRef
 from npol.model.story import Peer, Story
@@ -26,7 +27,6 @@ from npol.probe.framing import BOOTSTRAP
 from npol.probe.pods import CONTAINER, ELSEWHERE, debug_pod
 from npol.probe.prober import Prober
 from npol.probe.session import Stream
-from npol.targets import no_place, place_pod, resolve, selected_pods
 
 
 class Sources:

@@ -11,9 +11,9 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from npol.errors import NpolError
+from npol.judge.probes import Selection, expand, replayed
 from npol.model.result import CheckResult, FlowResult
 from npol.model.story import Flow, StateCheck, Step, Story
-from npol.plan import Selection, expand, replayed
 from npol.pytest_plugin.runs import runs_of
 
 if TYPE_CHECKING:

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from npol.judge.settle import Settled
 from npol.model.expectation import Expectation, Outcome, Verdict
 from npol.model.result import Evidence, FlowResult
 from npol.model.story import Flow
 from npol.policy.compare import diagnose
 from npol.run.predict import Prediction
 from npol.run.rounds import Asked
-from npol.settle import Settled
 
 
 def flow_result(

@@ -12,9 +12,9 @@ from npol.cluster.custody.commands import (
     get_commands,
     policies_of,
 )
+from npol.judge.probes import expand
 from npol.model.page import Page, PolicyEntry, StepEntry
 from npol.model.story import Apply, Change, Delete, Label, Manifest, Peer, Restore, Step, Story
-from npol.plan import expand
 from npol.policy.dialects import dialect_of
 from npol.policy.draw import markdown as drawn
 from npol.policy.matrix import matrix

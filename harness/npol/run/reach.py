@@ -12,10 +12,10 @@ from npol import selectors
 from npol.cluster.custody.commands import policies_of
 from npol.cluster.guard import PROTECTED, STATE_NAMESPACE, protected
 from npol.cluster.preflight import Finding
+from npol.judge.targets import is_debug_pod, selected_pods
 from npol.model.inventory import Inventory, Obj
 from npol.model.story import Manifest, Peer, Story
 from npol.selectors import Selector
-from npol.targets import is_debug_pod, selected_pods
 
 DNS = {"kube-dns", "coredns"}
 """Values of the label `k8s-app` that the cluster's name server bears, wherever it runs."""

@@ -8,13 +8,14 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
 from typing import Protocol
 
-from npol import plan, verdict
+from npol.judge import verdict
+from npol.judge.liveness import Ledger
+from npol.judge.probes import Question, alive_control, questions, self_control
 from npol.model.expectation import Outcome, Word
 from npol.model.probe import Answer, PodRef, Probe
 from npol.model.result import Evidence, Judgement, Role
 from npol.model.story import Flow, FlowKind
 from npol.model.target import Target
-from npol.run.ledger import Ledger
 
 GRACE = 5.0
 """Seconds beyond its probes' own deadlines that a source may take to answer a round."""
@@ -40,9 +41,9 @@ class Asked:
     """The fully qualified name of a DNS flow."""
 
     @property
-    def questions(self) -> tuple[plan.Question, ...]:
+    def questions(self) -> tuple[Question, ...]:
         flow = replace(self.flow, resolve=self.resolve_as) if self.resolve_as else self.flow
-        return plan.questions(flow, self.target, timeout=self.timeout)
+        return questions(flow, self.target, timeout=self.timeout)
 
     @property
     def problem(self) -> str:
@@ -73,7 +74,7 @@ class Rounds:
     denial: frozenset[Outcome]
     inside: Mapping[str, Asks] = field(default_factory=dict)
     """`ip:port` of targets that are asked from inside, because nothing else shows they live."""
-    _questions: Mapping[str, tuple[plan.Question, ...]] = field(init=False)
+    _questions: Mapping[str, tuple[Question, ...]] = field(init=False)
     """By flow name; the same in every round."""
     _timeout: float = field(init=False)
     """Of the controls."""
@@ -120,13 +121,13 @@ class Rounds:
                 for key, answer in reply.items()
             }
 
-    def _self_control(self, source: Asks) -> plan.Question:
-        return plan.self_control(source.source, timeout=self._timeout)
+    def _self_control(self, source: Asks) -> Question:
+        return self_control(source.source, timeout=self._timeout)
 
     def _inside(self, backend: str) -> Probe:
         targets = (a.target for a in self.asked.values() if a.target)
         found = next(b for t in targets for b in t.backends if str(b) == backend)
-        return plan.alive_control(found, timeout=self._timeout).probe
+        return alive_control(found, timeout=self._timeout).probe
 
     def _evidence(self, name: str, answers: Mapping[str, Answer]) -> tuple[Evidence, ...]:
         source = self.asked[name].source
@@ -176,7 +177,7 @@ def _key(source: Asks, probe_key: str) -> str:
     return f"{source.source.uid}|{probe_key}"
 
 
-def _of_address(question: plan.Question, answer: Answer) -> Answer:
+def _of_address(question: Question, answer: Answer) -> Answer:
     """
     What an address did. A DNS server's port is asked by a look-up: any answer opens it.
     """

@@ -18,11 +18,11 @@ from npol.cluster.objects import Ref
 from npol.cluster.preflight import Plan, preflight
 from npol.cluster.signals import Stop
 from npol.errors import InputError, NpolError, Refused
+from npol.judge.probes import has_denies
 from npol.model.inventory import Inventory
 from npol.model.probe import PodRef
 from npol.model.result import ClusterFacts, RestoreResult
 from npol.model.story import Apply, Delete, Label, Manifest, Restore, Step, Story, When
-from npol.plan import has_denies
 from npol.probe.pods import MANAGED_BY, debug_pod
 from npol.probe.sources import Sources, debug_pod_peers
 from npol.run.looking import foreseen, look

@@ -10,13 +10,13 @@ from npol.cluster.engine import detect, gather
 from npol.cluster.engines import Engine
 from npol.cluster.inventory import read
 from npol.cluster.rbac import SYSTEM
+from npol.judge.targets import is_debug_pod
 from npol.policy.changes import build
 from npol.policy.dns import with_dns
 from npol.policy.scenes import Scene
 from npol.run.applied import compared
 from npol.run.page import Meant
 from npol.run.scope import named_namespaces
-from npol.targets import is_debug_pod
 
 
 def as_applied(given: Meant, connection: Connection) -> Meant:

@@ -7,9 +7,9 @@ from collections.abc import Callable, Mapping
 from concurrent.futures import FIRST_COMPLETED, Future, wait
 from dataclasses import dataclass
 
+from npol.judge.settle import Settled, Settling
 from npol.model.result import Evidence
 from npol.run.rounds import RoundResult, Rounds
-from npol.settle import Settled, Settling
 
 SAY_AFTER = 5.0
 """Seconds of settling after which the wait is announced; silence looks like a hang."""

@@ -7,20 +7,20 @@ from collections.abc import Hashable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 
+from npol.judge.liveness import Ledger
+from npol.judge.settle import Patience, Settling
+from npol.judge.targets import absolute_name, no_place, place_pod, resolve
 from npol.model.expectation import Verdict
 from npol.model.inventory import Inventory
 from npol.model.result import CheckResult, FlowResult, StepResult
 from npol.model.story import Flow, FlowKind, Peer, StateCheck, Step
 from npol.model.target import Target
 from npol.run.checks import cannot_fail, check_all
-from npol.run.ledger import Ledger
 from npol.run.outcome import flow_result, skipped_flow
 from npol.run.predict import Oracle
 from npol.run.rounds import Asked, Asks, Rounds, needs_inside
 from npol.run.stage import Stage
 from npol.run.stepping import Final, settle
-from npol.settle import Patience, Settling
-from npol.targets import absolute_name, no_place, place_pod, resolve
 
 
 class Teller:

@@ -6,10 +6,10 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
+from npol.judge.targets import is_debug_pod, selected_pods
 from npol.model.inventory import Inventory, Obj
 from npol.model.probe import Answer, PodRef, Probe
 from npol.model.story import Manifest, Peer, StateCheck
-from npol.targets import is_debug_pod, selected_pods
 
 
 class View(Protocol):

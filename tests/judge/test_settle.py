@@ -1,9 +1,9 @@
 """Settling: when answers are final. Time is a number that the tests choose."""
 
 import pytest
+from npol.judge.settle import Patience, Settling
 from npol.model.expectation import Outcome, Verdict
 from npol.model.result import Judgement
-from npol.settle import Patience, Settling
 
 AS, OPEN = Verdict.AS_EXPECTED, Verdict.TOO_OPEN
 

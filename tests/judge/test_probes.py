@@ -4,12 +4,12 @@ from dataclasses import replace
 
 import pytest
 from npol.errors import Position
+from npol.judge.probes import Selection, expand, has_denies, questions, replayed
 from npol.model.expectation import parse_expectation
 from npol.model.probe import PodRef, ProbeKind
 from npol.model.result import Role
 from npol.model.story import Apply, Flow, HttpCheck, Protocol, Step, Story
 from npol.model.target import Backend, Target
-from npol.plan import Selection, expand, has_denies, questions, replayed
 
 HERE = Position("story.npol.yaml", 1, 1)
 POD = PodRef(namespace="shop", name="web-1", uid="u", ip="10.244.1.2")

@@ -4,12 +4,12 @@ import dataclasses
 
 import pytest
 from npol.errors import Position
+from npol.judge.liveness import Ledger
 from npol.model.expectation import Outcome, parse_expectation
 from npol.model.probe import Answer, PodRef
 from npol.model.result import Evidence, Role
 from npol.model.story import Flow, Protocol
 from npol.model.target import Backend, Target
-from npol.run.ledger import Ledger
 
 POD = PodRef(namespace="x", name="web-1", uid="u1", ip="10.0.0.1", ready=True)
 SUBJECT = "pod web-1 10.0.0.1:81"

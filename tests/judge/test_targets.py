@@ -2,10 +2,10 @@
 
 import pytest
 from npol.errors import Position
+from npol.judge.targets import absolute_name, place_pod, resolve, selected_pods
 from npol.model.expectation import parse_expectation
 from npol.model.inventory import Inventory
 from npol.model.story import Flow, Peer, Protocol
-from npol.targets import absolute_name, place_pod, resolve, selected_pods
 
 HERE = Position("story.npol.yaml", 1, 1)
 

@@ -2,11 +2,11 @@
 
 import pytest
 from npol.errors import Position
+from npol.judge.verdict import Controls, judge
 from npol.model.expectation import Outcome, Verdict, parse_expectation
 from npol.model.probe import Answer
 from npol.model.result import Evidence, Role
 from npol.model.story import Flow, HttpCheck
-from npol.verdict import Controls, judge
 
 HERE = Position("story.npol.yaml", 1, 1)
 SELF_OK = Answer(key="self", outcome=Outcome.REFUSED)

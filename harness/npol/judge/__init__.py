@@ -1,0 +1,1 @@
+"""What to ask, where, how to judge it, and when it is final. Pure: time is passed in."""
