@@ -13,13 +13,13 @@ import time
 from collections.abc import Callable
 from typing import Any
 
-from npol.policy.changes import build
-from npol.policy.dialects import CALICO
-from npol.policy.diff import difference
-from npol.policy.ends import Traffic
-from npol.policy.explain import explain_flow
+from npol.policy.explain.explain import explain_flow
 from npol.policy.lint import lint
-from npol.policy.matrix import matrix
+from npol.policy.matrix.diff import difference
+from npol.policy.matrix.matrix import matrix
+from npol.policy.objects.dialects import CALICO
+from npol.policy.objects.entities import Traffic
+from npol.policy.state.apply_changes import build
 
 NAMESPACES, APPS, REPLICAS = 25, 8, 5
 

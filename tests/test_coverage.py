@@ -9,10 +9,10 @@ import pytest
 from npol.documents import Dialect, load
 from npol.errors import Mistakes
 from npol.model.story import Protocol
-from npol.policy.changes import build
-from npol.policy.ends import Place, Traffic
-from npol.policy.evaluate import decide
+from npol.policy.evaluate.evaluate import decide
 from npol.policy.lint import lint
+from npol.policy.objects.entities import Place, Traffic
+from npol.policy.state.apply_changes import build
 from npol.story import load_manifests, load_story
 
 ROOT = Path(__file__).parent.parent

@@ -5,12 +5,12 @@ import shutil
 import pytest
 from npol.judge.probes import Selection, expand, replayed
 from npol.model.expectation import Verdict
-from npol.policy.mutate import mutate
-from npol.policy.mutated import mutated_story, packets_only
-from npol.policy.scenes import scenes
+from npol.mutation.mutant_story import mutated_story, packets_only
+from npol.mutation.score import mutate
+from npol.mutation.try_by_packets import try_story
+from npol.policy.simulate.simulated_steps import scenes
 from npol.report.failure import failure_text
 from npol.run import Options, StoryRun
-from npol.run.mutation import try_story
 from npol.story import load_story
 
 from tests.e2e.conftest import ROOT, SHIPPED

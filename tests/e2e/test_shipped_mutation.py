@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from npol.policy.mutate import mutate
+from npol.mutation.score import mutate
 from npol.story import load_story
 
 from tests.e2e.conftest import ROOT, SHIPPED

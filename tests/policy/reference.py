@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from npol.policy.changes import build
-from npol.policy.dns import with_dns
-from npol.policy.ends import Pod
+from npol.policy.objects.entities import Pod
+from npol.policy.state.apply_changes import build
+from npol.policy.state.dns import with_dns
 
 from tests.policy.worlds import documents
 

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from npol.model.story import Protocol
-from npol.policy.causes import nearest
-from npol.policy.dialects import CALICO
-from npol.policy.dns import dns_traffic
-from npol.policy.ends import Node, Traffic
+from npol.policy.explain.causes import nearest
+from npol.policy.objects.dialects import CALICO
+from npol.policy.objects.entities import Node, Traffic
+from npol.policy.state.dns import dns_traffic
 
 from tests.policy.reference import (
     ALLOW_DNS,

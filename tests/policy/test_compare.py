@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 from npol.model.expectation import Outcome, parse_expectation
-from npol.policy.compare import diagnose
+from npol.policy.simulate.compare import diagnose
 
 CASES = [
     ("allow", Outcome.OPEN, True, ""),

@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 from npol.model.expectation import parse_expectation
-from npol.policy.forecast import forecast, holds
-from npol.policy.scenes import scenes
+from npol.policy.simulate.forecast import forecast, holds
+from npol.policy.simulate.simulated_steps import scenes
 from npol.story import load_story
 
 from tests.policy.stories import step, story

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from npol.policy.changes import build
-from npol.policy.dialects import CALICO, CILIUM, SPEC
-from npol.policy.ends import Traffic
-from npol.policy.evaluate import decide
-from npol.policy.groups import Port
-from npol.policy.matrix import matrix
+from npol.policy.evaluate.evaluate import decide
+from npol.policy.matrix.equivalence import Port
+from npol.policy.matrix.matrix import matrix
+from npol.policy.objects.dialects import CALICO, CILIUM, SPEC
+from npol.policy.objects.entities import Traffic
+from npol.policy.state.apply_changes import build
 
 from tests.policy.clusters import PORTS, PROTOCOLS, clusters, objects
 

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from npol.policy.changes import build
-from npol.policy.needs import label_needs
+from npol.policy.explain.label_requirements import label_needs
 from npol.policy.page import fullest
-from npol.policy.scenes import Scene
+from npol.policy.simulate.simulated_steps import Scene
+from npol.policy.state.apply_changes import build
 
 
 def policy(name, selector=None, peers=()):

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from npol.policy.lint import lint
-from npol.policy.sarif import github_annotations, sarif
+from npol.policy.lint.sarif import github_annotations, sarif
 
 from tests.policy.worlds import documents
 

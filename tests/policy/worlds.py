@@ -6,8 +6,8 @@ import ipaddress
 
 from npol.documents import Dialect, load
 from npol.model.story import Protocol
-from npol.policy.changes import build
-from npol.policy.ends import Place, Traffic
+from npol.policy.objects.entities import Place, Traffic
+from npol.policy.state.apply_changes import build
 
 BASE = """
 apiVersion: v1

@@ -18,13 +18,13 @@ from npol.cli.check_lab import print_lab_mutation
 from npol.cli.options import Context, Engine, Kubeconfig, Root
 from npol.errors import InputError
 from npol.model.story import Manifest, Story
-from npol.policy.coverage import coverage
-from npol.policy.dialects import CALICO, Dialect
+from npol.mutation.score import Result, mutate
 from npol.policy.lint import Finding, Severity, lint, of_files
-from npol.policy.mutate import Result, mutate
-from npol.policy.sarif import github_annotations, sarif
-from npol.policy.scenes import scenes
-from npol.policy.world import World
+from npol.policy.lint.sarif import github_annotations, sarif
+from npol.policy.objects.dialects import CALICO, Dialect
+from npol.policy.simulate.coverage import coverage
+from npol.policy.simulate.simulated_steps import scenes
+from npol.policy.state.cluster_state import World
 from npol.report.escape import safe
 from npol.story import Survey, load_story
 

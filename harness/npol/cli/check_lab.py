@@ -11,12 +11,12 @@ from npol import where
 from npol.errors import ExitCode, InputError, UnknownVerdict
 from npol.judge.probes import expand
 from npol.model.story import Story
-from npol.policy.dialects import dialect_of
-from npol.policy.mutate import Result, mutate
-from npol.policy.mutated import mutated_story, packets_only
-from npol.policy.scenes import scenes
+from npol.mutation.mutant_story import mutated_story, packets_only
+from npol.mutation.score import Result, mutate
+from npol.mutation.try_by_packets import Tried, try_story
+from npol.policy.objects.dialects import dialect_of
+from npol.policy.simulate.simulated_steps import scenes
 from npol.report.escape import safe
-from npol.run.mutation import Tried, try_story
 from npol.run.options import Options
 
 LAB = dialect_of("npol-lab")

@@ -12,12 +12,12 @@ from npol.errors import InputError, Position
 from npol.model.expectation import parse_expectation
 from npol.model.result import Cause
 from npol.model.story import Flow, Protocol, Story
-from npol.policy.asking import ask
-from npol.policy.describe import explain_policy
-from npol.policy.dialects import SPEC, Dialect
-from npol.policy.explain import Explanation, explain_flow
-from npol.policy.scenes import scenes
-from npol.policy.spelling import parse_flow
+from npol.policy.explain.describe import explain_policy
+from npol.policy.explain.explain import Explanation, explain_flow
+from npol.policy.objects.dialects import SPEC, Dialect
+from npol.policy.simulate.flow_resolution import ask
+from npol.policy.simulate.simulated_steps import scenes
+from npol.policy.state.flow_syntax import parse_flow
 from npol.report.escape import safe
 from npol.run.scripted import flow_entry
 from npol.story import load_story

@@ -13,9 +13,9 @@ from npol.cli.options import Context, Kubeconfig, Root
 from npol.documents import dump
 from npol.errors import InputError
 from npol.model.story import Manifest
-from npol.policy.changes import build
-from npol.policy.dns import with_dns
-from npol.policy.suggest import story_data, suggest
+from npol.policy.state.apply_changes import build
+from npol.policy.state.dns import with_dns
+from npol.policy.suggest.suggest import story_data, suggest
 
 POLICY = "NetworkPolicy"
 MODELINE = "# yaml-language-server: $schema=npol.schema.json\n"

@@ -9,11 +9,11 @@ import typer
 from npol.cli import worlds
 from npol.cli.options import Peers, Root
 from npol.errors import InputError
-from npol.policy.dialects import SPEC, Dialect
-from npol.policy.diff import difference
-from npol.policy.forecast import StepForecast, forecast
-from npol.policy.scenes import scenes
-from npol.policy.world import World
+from npol.policy.matrix.diff import difference
+from npol.policy.objects.dialects import SPEC, Dialect
+from npol.policy.simulate.forecast import StepForecast, forecast
+from npol.policy.simulate.simulated_steps import scenes
+from npol.policy.state.cluster_state import World
 from npol.report.escape import safe
 from npol.story import load_story
 

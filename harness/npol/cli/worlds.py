@@ -17,10 +17,10 @@ from npol.cluster.inventory import READERS, read
 from npol.cluster.objects import NAMESPACES, NETWORK_POLICIES
 from npol.errors import InputError, Mistakes, did_you_mean
 from npol.model.story import Manifest
-from npol.policy.changes import build
-from npol.policy.dialects import BY_ENGINE, SPEC, Dialect, dialect_of
-from npol.policy.dns import with_dns
-from npol.policy.world import World
+from npol.policy.objects.dialects import BY_ENGINE, SPEC, Dialect, dialect_of
+from npol.policy.state.apply_changes import build
+from npol.policy.state.cluster_state import World
+from npol.policy.state.dns import with_dns
 from npol.report.escape import safe
 from npol.story import Survey, find_root, load_manifests, survey
 from npol.story.entries.values import ENGINES

@@ -6,14 +6,14 @@ from collections.abc import Iterator, Sequence
 
 from npol.model.page import FlowEntry, PolicyEntry
 from npol.model.story import Flow, Story
-from npol.policy.asking import Asked, ask
-from npol.policy.decision import Decision, Side
-from npol.policy.describe import explain_policy
-from npol.policy.dialects import Dialect, dialect_of
-from npol.policy.evaluate import evaluate
-from npol.policy.forecast import forecast
-from npol.policy.scenes import Scene
-from npol.policy.world import World
+from npol.policy.evaluate.decision import Decision, Side
+from npol.policy.evaluate.evaluate import evaluate
+from npol.policy.explain.describe import explain_policy
+from npol.policy.objects.dialects import Dialect, dialect_of
+from npol.policy.simulate.flow_resolution import Asked, ask
+from npol.policy.simulate.forecast import forecast
+from npol.policy.simulate.simulated_steps import Scene
+from npol.policy.state.cluster_state import World
 
 ANSWERS = {
     "allow": "allowed",

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from npol.model.inventory import Obj
 from npol.model.story import Manifest
-from npol.policy.source import Given
+from npol.policy.parse.object_source import Given
 from npol.run.checks.drift import differences, spell_path
 
 Key = tuple[str, str]

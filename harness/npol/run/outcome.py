@@ -8,7 +8,7 @@ from npol.judge.settle import Settled
 from npol.model.expectation import Expectation, Outcome, Verdict
 from npol.model.result import Evidence, FlowResult
 from npol.model.story import Flow
-from npol.policy.compare import diagnose
+from npol.policy.simulate.compare import diagnose
 from npol.run.predict import Prediction
 from npol.run.rounds import Asked
 

@@ -15,13 +15,13 @@ from npol.cluster.custody.commands import (
 from npol.judge.probes import expand
 from npol.model.page import Page, PolicyEntry, StepEntry
 from npol.model.story import Apply, Change, Delete, Label, Manifest, Peer, Restore, Step, Story
-from npol.policy.dialects import dialect_of
-from npol.policy.draw import markdown as drawn
-from npol.policy.matrix import matrix
-from npol.policy.needs import label_needs
+from npol.policy.explain.label_requirements import label_needs
+from npol.policy.matrix.matrix import matrix
+from npol.policy.matrix.render import markdown as drawn
+from npol.policy.objects.dialects import dialect_of
 from npol.policy.page import flow_entries, fullest, policy_entries
-from npol.policy.scenes import Scene, scenes
-from npol.policy.world import World
+from npol.policy.simulate.simulated_steps import Scene, scenes
+from npol.policy.state.cluster_state import World
 from npol.run.applied import Comparison
 
 NO_CONTEXT = "CONTEXT"

@@ -8,12 +8,12 @@ from dataclasses import dataclass
 from npol.model.inventory import Inventory
 from npol.model.result import Cause
 from npol.model.story import Flow, Manifest, Story
-from npol.policy.asking import ask
-from npol.policy.changes import build
-from npol.policy.dns import with_dns
-from npol.policy.forecast import forecast
-from npol.policy.scenes import Scene
-from npol.policy.source import Given
+from npol.policy.parse.object_source import Given
+from npol.policy.simulate.flow_resolution import ask
+from npol.policy.simulate.forecast import forecast
+from npol.policy.simulate.simulated_steps import Scene
+from npol.policy.state.apply_changes import build
+from npol.policy.state.dns import with_dns
 
 READ_BY_PROXIES = ("ConfigMap", "Ingress")
 """Kinds of `given` that tell what a proxy asks in its turn; they are not read from the cluster."""

@@ -11,9 +11,9 @@ from npol.cluster.engines import Engine
 from npol.cluster.inventory import read
 from npol.cluster.rbac import SYSTEM
 from npol.judge.targets import is_debug_pod
-from npol.policy.changes import build
-from npol.policy.dns import with_dns
-from npol.policy.scenes import Scene
+from npol.policy.simulate.simulated_steps import Scene
+from npol.policy.state.apply_changes import build
+from npol.policy.state.dns import with_dns
 from npol.run.applied import compared
 from npol.run.page import Meant
 from npol.run.scope import named_namespaces

@@ -9,20 +9,20 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from dataclasses import replace
 
-from npol.policy.changes import apply
-from npol.policy.dialects import SPEC, Dialect
-from npol.policy.dns import with_dns
-from npol.policy.lint import blocks, dns, effect, ports, selectors, text, types
+from npol.policy.lint import blocks, dns, ports, redundancy, selectors, syntax, types
+from npol.policy.lint.context import Checked, Scope
 from npol.policy.lint.files import of_files
 from npol.policy.lint.findings import RULES, Finding, LintRule, Severity
-from npol.policy.lint.scope import Checked, Scope
-from npol.policy.reading import Reading, is_policy, parse_policy
-from npol.policy.source import Given, Source, sources
-from npol.policy.world import World
+from npol.policy.objects.dialects import SPEC, Dialect
+from npol.policy.parse.object_source import Given, Source, sources
+from npol.policy.parse.parse_policies import Reading, is_policy, parse_policy
+from npol.policy.state.apply_changes import apply
+from npol.policy.state.cluster_state import World
+from npol.policy.state.dns import with_dns
 
 __all__ = ["RULES", "Finding", "LintRule", "Severity", "lint", "of_files"]
 
-_OF_TEXT = (text.refusals, text.no_namespace)
+_OF_TEXT = (syntax.refusals, syntax.no_namespace)
 _OF_SHAPE = (types.empty_rules, blocks.host_bits)
 _OF_MEANING = (
     selectors.selects_no_pod,
@@ -57,13 +57,13 @@ def lint(
     around = apply(world or World(), rest, default_namespace=default_namespace)
     around = around.as_read(dialect).with_policies(c.policy for c in valid)
     scope = Scope(with_dns(around), around, dialect)
-    findings = [*text.duplicate_keys(found), *text.same_names(policies)]
+    findings = [*syntax.duplicate_keys(found), *syntax.same_names(policies)]
     for source in found:
-        findings += text.wrong_api_version(source)
-        findings += text.commands(source)
+        findings += syntax.wrong_api_version(source)
+        findings += syntax.commands(source)
         if source.kind == "NetworkPolicy":
-            findings += text.typographic(source)
-    findings += effect.superfluous(valid)
+            findings += syntax.typographic(source)
+    findings += redundancy.superfluous(valid)
     for checked in policies:
         findings += _of_one(scope, checked)
     order = {s.document.file: n for n, s in enumerate(found) if s.document}

@@ -6,11 +6,11 @@ import ipaddress
 from bisect import bisect_left
 from collections.abc import Iterator
 
-from npol.policy.ends import Pod
+from npol.policy.lint.context import Checked, Scope
 from npol.policy.lint.findings import Finding
-from npol.policy.lint.scope import Checked, Scope
-from npol.policy.objects import IpBlock, PeerClause
-from npol.policy.source import items, mapping
+from npol.policy.objects.entities import Pod
+from npol.policy.objects.netpol_types import IpBlock, PeerClause
+from npol.policy.parse.object_source import items, mapping
 
 
 def blocks(scope: Scope, checked: Checked) -> Iterator[Finding]:

@@ -5,15 +5,15 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from npol.model.story import Protocol
-from npol.policy.dns import PORT, dns_service, dns_traffic
-from npol.policy.ends import Pod
-from npol.policy.evaluate import decide
+from npol.policy.evaluate.evaluate import decide
+from npol.policy.evaluate.match import spell_labels
+from npol.policy.evaluate.service_routing import backends_of
+from npol.policy.explain.mismatch import namespaces_of, selected_pods
+from npol.policy.lint.context import Checked, Scope
 from npol.policy.lint.findings import Finding
-from npol.policy.lint.scope import Checked, Scope
-from npol.policy.match import spell_labels
-from npol.policy.misfits import namespaces_of, selected_pods
-from npol.policy.objects import Direction, Policy, PortClause, Rule
-from npol.policy.routes import backends_of
+from npol.policy.objects.entities import Pod
+from npol.policy.objects.netpol_types import Direction, Policy, PortClause, Rule
+from npol.policy.state.dns import PORT, dns_service, dns_traffic
 
 
 def dns(scope: Scope, checked: Checked) -> Iterator[Finding]:

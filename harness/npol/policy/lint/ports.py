@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
-from npol.policy.ends import Pod, Service
+from npol.policy.evaluate.service_routing import target_port
+from npol.policy.lint.context import Checked, Scope
 from npol.policy.lint.findings import Finding
-from npol.policy.lint.scope import Checked, Scope
-from npol.policy.objects import Direction, PortClause, Rule
-from npol.policy.routes import target_port
+from npol.policy.objects.entities import Pod, Service
+from npol.policy.objects.netpol_types import Direction, PortClause, Rule
 
 
 def ports_without_listener(scope: Scope, checked: Checked) -> Iterator[Finding]:

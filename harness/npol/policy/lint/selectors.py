@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from npol.policy.ends import NAME_LABEL, Pod
+from npol.policy.evaluate.match import spell_labels
+from npol.policy.explain.fixes import lasting
+from npol.policy.explain.mismatch import namespaces_of, selected_pods
+from npol.policy.lint.context import Checked, Scope
 from npol.policy.lint.findings import Finding
-from npol.policy.lint.scope import Checked, Scope
-from npol.policy.match import spell_labels
-from npol.policy.misfits import namespaces_of, selected_pods
-from npol.policy.objects import PeerClause, Rule
-from npol.policy.remedy import lasting
+from npol.policy.objects.entities import NAME_LABEL, Pod
+from npol.policy.objects.netpol_types import PeerClause, Rule
 from npol.selectors import Selector, matches, spell
 
 ALWAYS_THERE = ("kube-system", "default", "kube-public", "kube-node-lease")

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 
-from npol.policy.dialects import ENGINES, Dialect
+from npol.policy.lint.context import Checked
 from npol.policy.lint.findings import Finding
-from npol.policy.lint.scope import Checked
-from npol.policy.objects import Direction
-from npol.policy.source import items, mapping
+from npol.policy.objects.dialects import ENGINES, Dialect
+from npol.policy.objects.netpol_types import Direction
+from npol.policy.parse.object_source import items, mapping
 
 
 def policy_types(checked: Checked, dialect: Dialect) -> Iterator[Finding]:

@@ -7,8 +7,8 @@ from collections.abc import Iterator
 from npol import selectors
 from npol.cluster.objects import ENDPOINT_SLICES, SERVICES
 from npol.model.inventory import Obj
-from npol.policy.dns import NAMESPACE
-from npol.policy.dns import SERVICES as DNS_SERVICES
+from npol.policy.state.dns import NAMESPACE
+from npol.policy.state.dns import SERVICES as DNS_SERVICES
 from npol.run.checks.endpoints import ports_of, ready_addresses, slices_of
 from npol.run.triage.finding import Finding, State
 from npol.run.triage.reader import Seen

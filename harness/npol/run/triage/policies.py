@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 
 from npol.cluster.objects import NAMESPACES, NETWORK_POLICIES, PODS
-from npol.policy.changes import build
-from npol.policy.dns import with_dns
 from npol.policy.lint import Severity, lint
-from npol.policy.objects import Direction, Policy
+from npol.policy.objects.netpol_types import Direction, Policy
+from npol.policy.state.apply_changes import build
+from npol.policy.state.dns import with_dns
 from npol.run.triage.finding import Finding, State
 from npol.run.triage.reader import Seen
 

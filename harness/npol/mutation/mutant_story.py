@@ -1,0 +1,86 @@
+"""A story told with a mutant in the place of one of its policies, for packets to notice."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
+
+from npol.model.story import Apply, Change, Defaults, Delete, Manifest, Settle, Step, Story
+from npol.mutation.operators import Mutant
+from npol.policy.parse.object_source import sources
+from npol.policy.parse.parse_policies import is_policy, parse_policy
+from npol.policy.parse.serialize import spec_of
+from npol.policy.simulate.simulated_steps import Scene
+
+
+def packets_only(story: Story, within: float) -> Story:
+    """
+    The story without what looks at anything but packets, and with bounded patience.
+
+    State checks, budgets and `because` would fail for other reasons than a flow.
+    """
+    settle = replace(story.defaults.settle, within=_shorter(story.defaults.settle, within))
+    defaults = replace(story.defaults, settle=settle, converge_within=None)
+    return replace(
+        story, defaults=defaults, steps=tuple(_bare(step, within) for step in story.steps)
+    )
+
+
+def _shorter(settle: Settle, within: float) -> float:
+    return min(settle.within or within, within)
+
+
+def _bare(step: Step, within: float) -> Step:
+    own = step.settle and replace(step.settle, within=_shorter(step.settle, within))
+    flows = tuple(replace(flow, because="", converge_within=None) for flow in step.flows)
+    return replace(step, settle=own, flows=flows, checks=(), converge_within=None)
+
+
+def mutated_story(story: Story, mutant: Mutant, told: Sequence[Scene]) -> Story:
+    """
+    The story with the mutant applied where it applies the policy, up to the last step in force.
+
+    `told`: the story's scenes. Later steps cannot tell the two apart.
+    """
+    last = max((n for n, s in enumerate(told) if mutant.policy in s.world.policies), default=-1)
+    return replace(
+        story,
+        given=tuple(_instead(story.given, mutant, story.defaults)),
+        steps=tuple(
+            replace(step, changes=tuple(_changes(step, mutant, story.defaults)))
+            for step in story.steps[: last + 1]
+        ),
+    )
+
+
+def _changes(step: Step, mutant: Mutant, defaults: Defaults) -> Iterator[Change]:
+    """Where the policy is gone, an earlier version of it must not stay in its place."""
+    for change in step.changes:
+        if not isinstance(change, Apply):
+            yield change
+            continue
+        kept = tuple(_instead(change.manifests, mutant, defaults))
+        if kept:
+            yield replace(change, manifests=kept)
+        gone = [m for m in change.manifests if _is(m, mutant, defaults)]
+        if mutant.becomes is None and gone:
+            yield Delete(at=change.at, manifests=tuple(gone))
+
+
+def _instead(
+    manifests: Sequence[Manifest], mutant: Mutant, defaults: Defaults
+) -> Iterator[Manifest]:
+    for manifest in manifests:
+        if not _is(manifest, mutant, defaults):
+            yield manifest
+        elif mutant.becomes is not None:
+            yield replace(manifest, body={**manifest.body, "spec": spec_of(mutant.becomes)})
+
+
+def _is(manifest: Manifest, mutant: Mutant, defaults: Defaults) -> bool:
+    namespace = defaults.namespace or "default"
+    return any(
+        parse_policy(source, default_namespace=namespace).policy == mutant.policy
+        for source in sources([manifest])
+        if is_policy(source)
+    )

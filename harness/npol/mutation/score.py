@@ -1,0 +1,149 @@
+"""
+Would the stories notice? Each policy is changed in one place, in prediction, and the expectation
+of some flow must no longer be met. What no flow notices survives, with a flow that would.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, replace
+
+from npol.model.story import Story
+from npol.mutation.killing_flow import Witness, Witnesses
+from npol.mutation.operators import Mutant, mutants
+from npol.policy.objects.dialects import CALICO, Dialect
+from npol.policy.objects.netpol_types import Policy
+from npol.policy.simulate.flow_resolution import Asked
+from npol.policy.simulate.forecast import foretell
+from npol.policy.simulate.simulated_steps import Scene, read_by, scenes
+from npol.policy.state.cluster_state import World
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Result:
+    """
+    What became of one mutant.
+
+    It was noticed, or it survived and `add` would notice it; or it is not `provable`: it does
+    change flows, but none that packets could prove; else it makes no difference at all to the
+    pods at hand and the story's peers.
+    """
+
+    mutant: Mutant
+    noticed_in: str = ""
+    """The step of the flow that noticed it."""
+    noticed_by: str = ""
+    """The name of that flow."""
+    add: Witness | None = None
+    unproven: str = ""
+    """Why packets cannot prove it."""
+
+    @property
+    def survived(self) -> bool:
+        return self.add is not None
+
+    @property
+    def equivalent(self) -> bool:
+        return not (self.noticed_by or self.add or self.unproven)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Mutation:
+    """All mutants of all policies of a story."""
+
+    results: tuple[Result, ...]
+
+    @property
+    def noticed(self) -> tuple[Result, ...]:
+        return tuple(r for r in self.results if r.noticed_by)
+
+    @property
+    def survivors(self) -> tuple[Result, ...]:
+        return tuple(r for r in self.results if r.survived)
+
+    @property
+    def unproven(self) -> tuple[Result, ...]:
+        return tuple(r for r in self.results if r.unproven)
+
+    @property
+    def equivalent(self) -> tuple[Result, ...]:
+        return tuple(r for r in self.results if r.equivalent)
+
+    @property
+    def score(self) -> float:
+        """Noticed mutants among those that could be noticed; 1 where there are none."""
+        could = len(self.noticed) + len(self.survivors)
+        return len(self.noticed) / could if could else 1.0
+
+
+def mutate(story: Story, dialect: Dialect = CALICO) -> Mutation:
+    """Try every mutant of every policy that some step of a story has in force."""
+    told = read_by(dialect, scenes(story))
+    trial = _Trial(
+        told=told,
+        met=[[foretell(a, scene.world, dialect) for a in scene.asked] for scene in told],
+        witnesses=Witnesses(story, told, dialect),
+        dialect=dialect,
+    )
+    return Mutation(results=tuple(trial.of(m) for p in _policies(told) for m in mutants(p)))
+
+
+def _policies(told: Iterable[Scene]) -> list[Policy]:
+    """Each version of each policy once."""
+    found: list[Policy] = []
+    for scene in told:
+        found += [p for p in scene.world.policies if p not in found]
+    return found
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Trial:
+    """`met`: of each flow of each scene, whether its expectation is met as things are."""
+
+    told: Sequence[Scene]
+    met: Sequence[Sequence[bool | None]]
+    witnesses: Witnesses
+    dialect: Dialect
+
+    def of(self, mutant: Mutant) -> Result:
+        worlds = [_mutated(scene.world, mutant) for scene in self.told]
+        for scene, world, met in zip(self.told, worlds, self.met, strict=True):
+            for asked, before in zip(scene.asked, met, strict=True) if world else ():
+                if world and self._notices(asked, mutant, world, before):
+                    name = asked.flow.name
+                    return Result(mutant=mutant, noticed_in=scene.step, noticed_by=name)
+        return self._unnoticed(mutant, worlds)
+
+    def _notices(self, asked: Asked, mutant: Mutant, world: World, before: bool | None) -> bool:
+        """Whether a flow that was not wrong before is no longer right."""
+        if before is False or not _touches(asked, mutant):
+            return False
+        after = foretell(asked, world, self.dialect)
+        return after is not True and after is not before
+
+    def _unnoticed(self, mutant: Mutant, worlds: Sequence[World | None]) -> Result:
+        """With the plainest flow of any step; the earliest of those."""
+        best, why = None, ""
+        for scene, world in zip(self.told, worlds, strict=True):
+            if world is not None and (best is None or any(best.rank)):
+                witness, unproven = self.witnesses.find(scene, world)
+                if witness and (best is None or witness.rank < best.rank):
+                    best = witness
+                why = why or unproven
+        return Result(mutant=mutant, add=best, unproven="" if best else why)
+
+
+def _touches(asked: Asked, mutant: Mutant) -> bool:
+    """Whether an end of a flow is where the policy is: no other can change."""
+    ends = (end for t in asked.every_traffic for end in (t.source, t.target))
+    return any(getattr(e, "namespace", "") == mutant.policy.namespace for e in ends)
+
+
+def _mutated(world: World, mutant: Mutant) -> World | None:
+    """The world with the mutant in the policy's place; None where the policy is not in force."""
+    if mutant.policy not in world.policies:
+        return None
+    if mutant.becomes is None:
+        return world.without_policies([str(mutant.policy)])
+    kept = (mutant.becomes if p == mutant.policy else p for p in world.policies)
+    return replace(world, policies=tuple(kept))

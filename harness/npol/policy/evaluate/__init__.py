@@ -1,0 +1,1 @@
+"""One flow, decided as networking.k8s.io/v1 specifies it."""

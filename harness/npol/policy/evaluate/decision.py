@@ -1,0 +1,137 @@
+"""What an evaluation found: the answer, and every rule's part in it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from npol.policy.evaluate.match import Fit, Part, Path, both
+from npol.policy.objects.entities import End, Traffic
+from npol.policy.objects.netpol_types import Direction, Origin, PeerClause, Policy, PortClause, Rule
+from npol.policy.parse.unsupported import OtherPolicy
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RuleFit:
+    """How one rule fits a path, with its best peer and port (None: the rule restricts none)."""
+
+    policy: Policy
+    rule: Rule
+    holds: bool | None
+    peer: PeerClause | None = None
+    peer_fit: Fit = field(default_factory=lambda: Fit(True))
+    port: PortClause | None = None
+    port_fit: Fit = field(default_factory=lambda: Fit(True))
+
+    @property
+    def origin(self) -> Origin:
+        return self.rule.origin
+
+    @property
+    def failed(self) -> tuple[Part, ...]:
+        """What does not fit; fewer parts are a nearer miss."""
+        return (*self.peer_fit.failed, *self.port_fit.failed)
+
+    @property
+    def text(self) -> str:
+        """Why it does not fit."""
+        return "; ".join(t for t in (self.peer_fit.text, self.port_fit.text) if t)
+
+    @property
+    def latitude(self) -> str:
+        return self.peer_fit.latitude or self.port_fit.latitude
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Side:
+    """One direction of a path: the egress of its source or the ingress of its target."""
+
+    direction: Direction
+    subject: End
+    allowed: bool | None
+    exempt: str = ""
+    """Why no policy acts on it, whatever the policies say."""
+    isolating: tuple[Policy, ...] = ()
+    fits: tuple[RuleFit, ...] = ()
+    """Every rule of the isolating policies."""
+    latitude: str = ""
+    """What the answer hangs on, if `allowed` is None."""
+
+    def __str__(self) -> str:
+        return f"{self.direction.field} of {self.subject}"
+
+    @property
+    def allowing(self) -> tuple[RuleFit, ...]:
+        return tuple(f for f in self.fits if f.holds)
+
+    @property
+    def misses(self) -> tuple[RuleFit, ...]:
+        """The rules that do not fit, nearest first."""
+        return tuple(sorted((f for f in self.fits if f.holds is False), key=_distance))
+
+
+def _distance(fit: RuleFit) -> tuple[int, bool]:
+    return len(fit.failed), Part.KIND in fit.failed
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PathDecision:
+    """One path, decided."""
+
+    path: Path
+    egress: Side
+    ingress: Side
+
+    @property
+    def allowed(self) -> bool | None:
+        return both([self.egress.allowed, self.ingress.allowed])
+
+    @property
+    def sides(self) -> tuple[Side, Side]:
+        return self.egress, self.ingress
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Decision:
+    """A flow, decided under one dialect."""
+
+    traffic: Traffic
+    dialect: str
+    allowed: bool | None
+    paths: tuple[PathDecision, ...] = ()
+    why_unknown: str = ""
+    others: tuple[OtherPolicy, ...] = ()
+    """Policies that are not evaluated and may select an end."""
+    by_engine: Mapping[str, bool | None] = field(default_factory=dict)
+    """What each measured engine makes of it."""
+
+    @property
+    def depends_on_dialect(self) -> bool:
+        """Whether the measured engines differ on this flow, by design."""
+        return len(set(self.by_engine.values())) > 1
+
+    @property
+    def prediction(self) -> str:
+        """`allow`, `deny` or `unknown: ...`."""
+        if self.allowed is None:
+            return f"unknown: {self.why_unknown}"
+        return "allow" if self.allowed else "deny"
+
+    @property
+    def distinct_paths(self) -> tuple[PathDecision, ...]:
+        """One path for each way of being decided: replicas repeat each other."""
+        kept: dict[object, PathDecision] = {}
+        for path in self.paths:
+            ways = tuple((s.allowed, s.exempt, tuple(f.holds for f in s.fits)) for s in path.sides)
+            kept.setdefault((ways, path.path.port), path)
+        return tuple(kept.values())
+
+    @property
+    def decided_by(self) -> tuple[Policy, ...]:
+        """The policies whose rules allow it, or that isolate the ends that refuse it."""
+        found: dict[str, Policy] = {}
+        for side in (s for p in self.paths for s in p.sides if s.isolating and not s.exempt):
+            for policy in [f.policy for f in side.allowing] or side.isolating:
+                if bool(side.allowed) == bool(self.allowed):
+                    found[str(policy)] = policy
+        return tuple(found.values())

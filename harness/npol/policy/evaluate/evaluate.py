@@ -1,0 +1,177 @@
+"""
+One flow, decided as `networking.k8s.io/v1` specifies it, with every reason kept.
+
+A connection needs the egress of its source AND the ingress of its target; replies need nothing.
+Policies only add: an end that no policy isolates is open, one that is isolated opens where any
+rule of any of its policies fits. Each corner case and its source: docs/semantics.md.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+from typing import TypeVar
+
+from npol.policy.evaluate.decision import Decision, PathDecision, RuleFit, Side
+from npol.policy.evaluate.match import Fit, Path, both, either, fit_peer, fit_port
+from npol.policy.evaluate.service_routing import ANOTHER_NODE, routes
+from npol.policy.objects.dialects import ENGINES, SPEC, Dialect
+from npol.policy.objects.entities import End, Node, Pod, Traffic
+from npol.policy.objects.netpol_types import Direction, PeerClause, Policy, PortClause, Rule
+from npol.policy.parse.unsupported import OtherPolicy
+from npol.policy.state.cluster_state import World
+
+
+def evaluate(world: World, traffic: Traffic, dialect: Dialect = SPEC) -> Decision:
+    """Decide a flow, and say whether engines differ on it."""
+    decision = decide(world, traffic, dialect)
+    by_engine = {e.name: decide(world, traffic, e).allowed for e in ENGINES}
+    return replace(decision, by_engine=by_engine)
+
+
+def decide(world: World, traffic: Traffic, dialect: Dialect = SPEC) -> Decision:
+    """Decide a flow under one dialect only."""
+    world = world.as_read(dialect)
+    found = routes(world, traffic, dialect)
+    paths = tuple(_decide_path(world, path, dialect) for path in found.paths)
+    filtered = [p for p in found.paths if not p.to_itself or p.service]
+    ends = {id(e): e for p in filtered for e in (p.source, p.target)}.values()
+    others = {str(o): o for e in ends if isinstance(e, Pod) for o in world.others_for(e)}
+    allowed, why = _together(paths, found.problem, tuple(others.values()))
+    return Decision(
+        traffic=traffic,
+        dialect=dialect.name,
+        allowed=allowed,
+        paths=paths,
+        why_unknown=why,
+        others=tuple(others.values()),
+    )
+
+
+def _together(
+    paths: tuple[PathDecision, ...], problem: str, others: tuple[OtherPolicy, ...]
+) -> tuple[bool | None, str]:
+    """One answer for all paths of a flow, or None and why."""
+    if others:
+        return None, f"not evaluated: {', '.join(map(str, others))}"
+    if not paths:
+        return None, problem
+    answers = {p.allowed for p in paths}
+    if len(answers) == 1 and None not in answers:
+        return answers.pop(), ""
+    latitudes = [s.latitude for p in paths for s in p.sides if s.latitude and p.allowed is None]
+    if latitudes:
+        return None, latitudes[0]
+    is_open = ", ".join(_spell_path(p.path) for p in paths if p.allowed)
+    is_closed = ", ".join(_spell_path(p.path) for p in paths if not p.allowed)
+    return None, f"open: {is_open}; closed: {is_closed}"
+
+
+def _spell_path(path: Path) -> str:
+    return f"{path.source} -> {path.target}:{path.port}"
+
+
+def _decide_path(world: World, path: Path, dialect: Dialect) -> PathDecision:
+    return PathDecision(
+        path=path,
+        egress=_decide_side(world, Direction.EGRESS, path, dialect),
+        ingress=_decide_side(world, Direction.INGRESS, path, dialect),
+    )
+
+
+def _decide_side(world: World, direction: Direction, path: Path, dialect: Dialect) -> Side:
+    outgoing = direction is Direction.EGRESS
+    subject, other = (path.source, path.target) if outgoing else (path.target, path.source)
+    exempt, latitude = _exemption(direction, subject, other, path, dialect)
+    if exempt or not isinstance(subject, Pod):
+        return Side(direction=direction, subject=subject, allowed=True, exempt=exempt)
+    isolating = world.isolating(subject, direction)
+    fits = tuple(
+        _fit_rule(world, policy, rule, other, path, dialect)
+        for policy in isolating
+        for rule in policy.rules(direction)
+    )
+    allowed = either(f.holds for f in fits) if isolating else True
+    if allowed is None:
+        latitude = next(f.latitude for f in fits if f.holds is None)
+    return Side(
+        direction=direction,
+        subject=subject,
+        allowed=None if latitude and not allowed else allowed,
+        isolating=isolating,
+        fits=fits,
+        latitude="" if allowed else latitude,
+    )
+
+
+def _exemption(
+    direction: Direction, subject: End, other: End, path: Path, dialect: Dialect
+) -> tuple[str, str]:
+    """Why no policy acts on a side; else what may keep policies from acting, undecidedly."""
+    if not isinstance(subject, Pod):
+        return "policies select pods only", ""
+    if subject.host_network and dialect.isolates_host_network is False:
+        return f"{subject} is on its node's network: policies do not act on it", ""
+    if subject.host_network and dialect.isolates_host_network is None:
+        return "", "whether policies act on pods on the host's network is undefined"
+    if path.to_itself:
+        return _itself(path, dialect)
+    if direction is Direction.INGRESS:
+        return _from_own_node(subject, other)
+    return "", ""
+
+
+def _itself(path: Path, dialect: Dialect) -> tuple[str, str]:
+    if path.service is None:
+        return "a pod always reaches its own address", ""
+    if dialect.isolates_from_itself_by_service is None:
+        return "", "whether policies act on a pod's way to itself by its Service is undefined"
+    if dialect.isolates_from_itself_by_service:
+        return "", ""
+    return "a pod reaches itself through its own Service", ""
+
+
+def _from_own_node(subject: Pod, other: End) -> tuple[str, str]:
+    """A pod's own node always reaches it (types.go: "source is the pod's local node")."""
+    if other is ANOTHER_NODE:
+        return "", ""
+    if isinstance(other, Node):
+        node = other.name
+    elif isinstance(other, Pod) and other.host_network:
+        node = other.node
+    else:
+        return "", ""
+    if not node or not subject.node:
+        return "", f"whether {subject} runs on the node that {other} stands for is not known"
+    if node == subject.node:
+        return "a pod's own node always reaches it", ""
+    return "", ""
+
+
+def _fit_rule(
+    world: World, policy: Policy, rule: Rule, other: End, path: Path, dialect: Dialect
+) -> RuleFit:
+    peers = [(p, fit_peer(world, policy.namespace, p, other, path, dialect)) for p in rule.peers]
+    ports = [(p, fit_port(p, path, dialect)) for p in rule.ports]
+    peer, peer_fit = _best(peers)
+    port, port_fit = _best(ports)
+    return RuleFit(
+        policy=policy,
+        rule=rule,
+        holds=both([peer_fit.holds, port_fit.holds]),
+        peer=peer,
+        peer_fit=peer_fit,
+        port=port,
+        port_fit=port_fit,
+    )
+
+
+_RANK = {True: 0, None: 1, False: 2}
+_Clause = TypeVar("_Clause", PeerClause, PortClause)
+
+
+def _best(candidates: Sequence[tuple[_Clause, Fit]]) -> tuple[_Clause | None, Fit]:
+    """The clause that fits best; without clauses nothing is restricted."""
+    if not candidates:
+        return None, Fit(True)
+    return min(candidates, key=lambda c: (_RANK[c[1].holds], len(c[1].failed)))

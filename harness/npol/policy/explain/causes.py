@@ -1,0 +1,117 @@
+"""Why a flow does what it does: the policies at both ends, each cause in one sentence."""
+
+from __future__ import annotations
+
+from npol.errors import Position
+from npol.model.result import Cause
+from npol.policy.evaluate.decision import Decision, PathDecision, RuleFit, Side
+from npol.policy.evaluate.evaluate import evaluate
+from npol.policy.evaluate.match import Part, spell_labels
+from npol.policy.explain.mismatch import reason
+from npol.policy.objects.dialects import SPEC, Dialect
+from npol.policy.objects.entities import Pod, Traffic
+from npol.policy.objects.netpol_types import Direction, Policy
+from npol.policy.state.cluster_state import World
+from npol.selectors import spell
+
+DNS_PORT = 53
+MOST = 3
+"""How many misses, or policies, one side's causes name; the rest are farther off."""
+
+
+def nearest(world: World, traffic: Traffic, dialect: Dialect = SPEC) -> list[Cause]:
+    """
+    What decides a flow, the most telling first.
+
+    For a closed flow: what in the nearest rules does not fit, and what isolates each closed
+    side. For an open one: the rules that allow it, or why no policy acts on it.
+    """
+    return causes(world.as_read(dialect), evaluate(world, traffic, dialect))
+
+
+def causes(world: World, decision: Decision) -> list[Cause]:
+    """The same, of a flow that is decided already."""
+    found = [Cause(text=f"{o} may select an end, and is not evaluated") for o in decision.others]
+    if decision.why_unknown and not decision.others:
+        found.append(Cause(text=decision.why_unknown))
+    for path in decision.distinct_paths:
+        if decision.allowed is None and path.allowed:
+            continue
+        for side in path.sides:
+            if decision.allowed or side.allowed is not True:
+                found += side_causes(world, side, path)
+    return list({(c.text, c.at): c for c in found}.values())
+
+
+def side_causes(world: World, side: Side, path: PathDecision) -> list[Cause]:
+    """The causes of one side, open or closed."""
+    if side.exempt:
+        return [Cause(text=f"{side}: {side.exempt}")]
+    if not side.isolating:
+        return [_not_isolated(world, side)]
+    if side.allowing:
+        return [
+            Cause(text=f"{side}: {f.policy} allows it ({f.origin})", at=f.origin.at)
+            for f in side.allowing
+        ]
+    return [*_misses(world, side, path), _isolated(side, path)]
+
+
+def _not_isolated(world: World, side: Side) -> Cause:
+    """No policy selects the pod: name one of its namespace that might have been meant to."""
+    text = f"{side}: no policy selects it for {side.direction.value}"
+    if not isinstance(side.subject, Pod):
+        return Cause(text=text)
+    for policy in world.policies_in(side.subject.namespace):
+        if side.direction in policy.directions:
+            has = spell_labels(side.subject.labels)
+            text += f"; {policy} ({policy.origin}) selects {spell(policy.selector)}, not {has}"
+            return Cause(text=text, at=policy.origin.at)
+    return Cause(text=text)
+
+
+def _misses(world: World, side: Side, path: PathDecision) -> list[Cause]:
+    """The rules that fail in their peer or in their ports, but not in both."""
+    near = [
+        f
+        for f in side.fits
+        if (f.peer_fit.holds is True) != (f.port_fit.holds is True) and Part.KIND not in f.failed
+    ]
+    near.sort(key=lambda f: (f.port_fit.holds is True, len(f.failed)))
+    return [_miss(world, side, fit, path) for fit in near[:MOST]]
+
+
+def _miss(world: World, side: Side, fit: RuleFit, path: PathDecision) -> Cause:
+    clause = fit.port if fit.port_fit.holds is not True else fit.peer
+    origin = clause.origin if clause else fit.origin
+    why = reason(world, fit, path.path)
+    word = "may or may not fit" if fit.holds is None else "does not fit"
+    return Cause(text=f"{side}: {fit.policy} ({origin}) {word}: {why}", at=origin.at)
+
+
+def _isolated(side: Side, path: PathDecision) -> Cause:
+    names = ", ".join(f"{p} ({p.origin})" for p in side.isolating[:MOST])
+    more = len(side.isolating) - MOST
+    names += f" and {more} more" if more > 0 else ""
+    whose = "their" if len(side.isolating) > 1 else "its"
+    allows = "is known to allow it" if side.allowed is None else "allows it"
+    text = f"{side}: isolated by {names}, and none of {whose} rules {allows}"
+    return Cause(text=text + _remedy(side, path), at=_first(side.isolating))
+
+
+def _first(policies: tuple[Policy, ...]) -> Position | None:
+    return policies[0].origin.at
+
+
+def _remedy(side: Side, path: PathDecision) -> str:
+    """What is easily forgotten: DNS, and that the other side's rule is not enough."""
+    if side.direction is Direction.EGRESS and path.path.port == DNS_PORT:
+        return ": names do not resolve; allow egress to the DNS pods on UDP and TCP 53"
+    other = path.ingress if side is path.egress else path.egress
+    if not other.allowing:
+        return ""
+    fit = other.allowing[0]
+    return (
+        f"; {fit.policy} ({fit.origin}) allows its {other.direction.field}, "
+        f"but a flow needs the egress of its source and the ingress of its target"
+    )

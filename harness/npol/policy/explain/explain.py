@@ -1,0 +1,138 @@
+"""The walk of a packet in sentences: name, Service, egress of the source, ingress of the target."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterator
+from dataclasses import dataclass, replace
+
+from npol.model.result import Cause
+from npol.policy.evaluate.decision import Decision, PathDecision, Side
+from npol.policy.evaluate.evaluate import decide, evaluate
+from npol.policy.explain.causes import side_causes
+from npol.policy.explain.fixes import Remedy, remedies
+from npol.policy.objects.dialects import SPEC, Dialect
+from npol.policy.objects.entities import Pod, Service, Traffic
+from npol.policy.state.cluster_state import World
+from npol.policy.state.dns import dns_traffic
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Stage:
+    """One part of the walk. `answer`: `open`, `closed`, `unknown`, or "" for a mere fact."""
+
+    title: str
+    answer: str = ""
+    lines: tuple[Cause, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Explanation:
+    """A flow explained; `without` is the prediction without the policies that were left out."""
+
+    flow: str
+    prediction: str
+    dialect: str
+    stages: tuple[Stage, ...] = ()
+    notes: tuple[str, ...] = ()
+    remedies: tuple[Remedy, ...] = ()
+    left_out: tuple[str, ...] = ()
+    without: str = ""
+
+
+def explain_flow(
+    world: World, traffic: Traffic, dialect: Dialect = SPEC, *, without: Collection[str] = ()
+) -> Explanation:
+    """
+    Explain one flow as the policies stand; `without`: also what it would be without these.
+
+    `without` holds names `namespace/name`; one that is no policy here changes nothing.
+    """
+    decision = evaluate(world, traffic, dialect)
+    read = world.as_read(dialect)
+    stages = tuple(_stages(read, decision, dialect))
+    explanation = Explanation(
+        flow=str(traffic),
+        prediction=decision.prediction,
+        dialect=dialect.name,
+        stages=stages,
+        notes=(*_notes(decision, stages), *_by_their_rules(world, decision)),
+        remedies=() if decision.allowed else remedies(read, decision, dialect),
+    )
+    if not without:
+        return explanation
+    fewer = decide(world.without_policies(without), traffic, dialect)
+    return replace(explanation, left_out=tuple(without), without=fewer.prediction)
+
+
+def _stages(world: World, decision: Decision, dialect: Dialect) -> Iterator[Stage]:
+    traffic = decision.traffic
+    if isinstance(traffic.target, Service):
+        if stage := _name(world, traffic, dialect):
+            yield stage
+        yield _service(decision, traffic.target)
+    for path in decision.distinct_paths:
+        yield from (_side(world, side, path) for side in path.sides)
+
+
+def _side(world: World, side: Side, path: PathDecision) -> Stage:
+    lines = tuple(
+        replace(cause, text=cause.text.removeprefix(f"{side}: "))
+        for cause in side_causes(world, side, path)
+    )
+    return Stage(title=str(side), answer=_answer(side.allowed), lines=lines)
+
+
+def _answer(allowed: bool | None) -> str:
+    return {True: "open", False: "closed", None: "unknown"}[allowed]
+
+
+def _name(world: World, traffic: Traffic, dialect: Dialect) -> Stage | None:
+    """Before a packet goes to a Service, its name is looked up: a flow of its own."""
+    asking = dns_traffic(world, traffic.source)
+    if asking is None or asking.target == traffic.target or not isinstance(traffic.source, Pod):
+        return None
+    decision = decide(world, asking, dialect)
+    if decision.allowed is not False:
+        return Stage(title=f"name of {traffic.target}", answer=_answer(decision.allowed))
+    closed = [(s, p) for p in decision.paths[:1] for s in p.sides if s.allowed is False]
+    lines = tuple(cause for s, p in closed for cause in side_causes(world, s, p))
+    return Stage(title=f"name of {traffic.target}", answer="closed", lines=lines)
+
+
+def _service(decision: Decision, service: Service) -> Stage:
+    """The translation; where it changes the port, policies see the new one only."""
+    lines = [Cause(text=decision.why_unknown, at=service.at)] if not decision.paths else []
+    by_port: dict[int, list[str]] = {}
+    for path in decision.paths:
+        by_port.setdefault(path.path.port, []).append(str(path.path.target))
+    for port, pods in by_port.items():
+        asked = decision.traffic.port
+        text = f"{service} port {asked} goes to {', '.join(dict.fromkeys(pods))} port {port}"
+        if port != asked:
+            text += f": policies are judged on {port}, never on {asked}"
+        lines.append(Cause(text=text, at=service.at))
+    return Stage(title=str(service), lines=tuple(lines))
+
+
+def _notes(decision: Decision, stages: tuple[Stage, ...]) -> Iterator[str]:
+    if decision.allowed and any(s.answer == "closed" for s in stages):
+        yield "the packets would pass, but the name does not resolve: applications fail"
+    if decision.allowed is None and decision.paths:
+        yield decision.why_unknown
+    if decision.depends_on_dialect:
+        said = ", ".join(f"{e} {_answer(a)}" for e, a in decision.by_engine.items())
+        yield f"engines differ on this flow by design: {said}"
+
+
+def _by_their_rules(world: World, decision: Decision) -> tuple[str, ...]:
+    """Policies that isolate an end in a direction which their policyTypes do not name."""
+    sides = [s for p in decision.paths for s in p.sides if not s.exempt]
+    found = (
+        f"{policy} ({policy.origin}) isolates {side.direction.field}, which its policyTypes do "
+        f"not name: {decision.dialect} goes by the rules that it has"
+        for side in sides
+        for policy in side.isolating
+        if (written := world.policy(policy.namespace, policy.name))
+        and side.direction not in written.directions
+    )
+    return tuple(dict.fromkeys(found))

@@ -1,0 +1,215 @@
+"""
+The smallest change that would allow a flow, tried out before it is told.
+
+In this order: a port more in a rule that fits but for its ports; another selector in a rule
+whose own selects nothing; a new policy for just this flow.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, replace
+from typing import Any
+
+from npol.errors import Position
+from npol.policy.evaluate.decision import Decision, RuleFit, Side
+from npol.policy.evaluate.evaluate import decide
+from npol.policy.evaluate.match import Path
+from npol.policy.explain.mismatch import selects_nothing
+from npol.policy.objects.dialects import SPEC, Dialect
+from npol.policy.objects.entities import NAME_LABEL, End, Pod, Service, Traffic
+from npol.policy.objects.netpol_types import Direction, PeerClause, Policy, PortClause, Rule
+from npol.policy.parse.parse_policies import parse_policy
+from npol.policy.state.cluster_state import World
+from npol.selectors import Labels, spell
+
+HASHES = (
+    "pod-template-hash",
+    "controller-revision-hash",
+    "pod-template-generation",
+    "statefulset.kubernetes.io/pod-name",
+    "apps.kubernetes.io/pod-index",
+    "batch.kubernetes.io/job-completion-index",
+)
+"""Labels that name one pod or one revision: no policy should select by them."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Remedy:
+    """One change. `policy` is what it makes of an existing policy, or the new one."""
+
+    text: str
+    policy: Policy
+    at: Position | None = None
+    manifest: Mapping[str, Any] | None = None
+    """A new policy, ready to be written down."""
+
+
+def remedies(world: World, decision: Decision, dialect: Dialect = SPEC) -> tuple[Remedy, ...]:
+    """
+    What would allow a closed flow: one change for each closed side; () if nothing here would.
+
+    Each was tried on the world that the ones before it make. A policy that two of them
+    change stands in the second with both changes.
+    """
+    chosen: list[Remedy] = []
+    for _ in range(2 * len(decision.paths)):
+        closed = _first_closed(decision)
+        if closed is None:
+            break
+        remedy = _first_that_opens(world, decision.traffic, *closed, dialect)
+        if remedy is None:
+            return ()
+        chosen.append(remedy)
+        world = world.with_policies([remedy.policy])
+        decision = decide(world, decision.traffic, dialect)
+    return tuple(chosen)
+
+
+def _first_closed(decision: Decision) -> tuple[int, Side] | None:
+    """The number of a path, and its side that is not open; egress comes first."""
+    for number, path in enumerate(decision.paths):
+        for side in path.sides:
+            if side.allowed is not True:
+                return number, side
+    return None
+
+
+def _first_that_opens(
+    world: World, traffic: Traffic, number: int, side: Side, dialect: Dialect
+) -> Remedy | None:
+    path = decide(world, traffic, dialect).paths[number]
+    for remedy in _candidates(world, path.path, side):
+        again = decide(world.with_policies([remedy.policy]), traffic, dialect).paths[number]
+        if (again.egress if side.direction is Direction.EGRESS else again.ingress).allowed:
+            return remedy
+    return None
+
+
+def _candidates(world: World, path: Path, side: Side) -> Iterator[Remedy]:
+    for fit in side.misses:
+        if fit.peer_fit.holds and fit.port:
+            yield _another_port(fit, path)
+    for fit in side.misses:
+        if fit.port_fit.holds and fit.peer and selects_nothing(world, fit.policy, fit.peer):
+            yield _another_selector(fit, fit.peer, _other(path, side))
+    yield _new_policy(world, path, side)
+
+
+def _other(path: Path, side: Side) -> End:
+    return path.target if side.direction is Direction.EGRESS else path.source
+
+
+def _another_port(fit: RuleFit, path: Path) -> Remedy:
+    port = PortClause(origin=fit.rule.origin, protocol=path.protocol, port=path.port)
+    rule = replace(fit.rule, ports=(*fit.rule.ports, port))
+    at = fit.port.origin.at if fit.port else fit.origin.at
+    text = f"in {fit.policy} ({fit.port.origin if fit.port else fit.origin}) allow {port}"
+    return Remedy(text=text, policy=_with_rule(fit, rule), at=at)
+
+
+def _another_selector(fit: RuleFit, peer: PeerClause, other: End) -> Remedy:
+    better = _peer_for(peer, other, fit.policy.namespace)
+    peers = tuple(better if p is peer else p for p in fit.rule.peers)
+    text = f"in {fit.policy} ({peer.origin}) select {_spell(better)}"
+    policy = _with_rule(fit, replace(fit.rule, peers=peers))
+    return Remedy(text=text, policy=policy, at=peer.origin.at)
+
+
+def _with_rule(fit: RuleFit, rule: Rule) -> Policy:
+    """The policy with one rule replaced."""
+    rules = tuple(rule if r is fit.rule else r for r in fit.policy.rules(rule.direction))
+    if rule.direction is Direction.EGRESS:
+        return replace(fit.policy, egress=rules)
+    return replace(fit.policy, ingress=rules)
+
+
+def _peer_for(peer: PeerClause, end: End, policy_namespace: str) -> PeerClause:
+    if not isinstance(end, Pod):
+        return peer
+    place = {"matchLabels": {NAME_LABEL: end.namespace}}
+    return PeerClause(
+        origin=peer.origin,
+        namespace_selector=None if end.namespace == policy_namespace else place,
+        pod_selector={"matchLabels": lasting(end.labels)} if peer.pod_selector else None,
+    )
+
+
+def _spell(peer: PeerClause) -> str:
+    parts = []
+    if peer.namespace_selector is not None:
+        parts.append(f"namespaces with {spell(peer.namespace_selector)}")
+    if peer.pod_selector is not None:
+        parts.append(f"pods with {spell(peer.pod_selector)}")
+    return " and ".join(parts)
+
+
+def lasting(labels: Labels) -> dict[str, str]:
+    """The labels that outlive a pod and its revision."""
+    return {k: v for k, v in labels.items() if k not in HASHES}
+
+
+def _new_policy(world: World, path: Path, side: Side) -> Remedy:
+    manifest = _manifest(path, side)
+    policy = parse_policy(manifest).policy
+    text = f"add a policy {policy} that allows the {side} {_spell_port(path)}"
+    return Remedy(text=text, policy=policy, manifest=manifest)
+
+
+def _spell_port(path: Path) -> str:
+    return f"on {path.protocol.name} {path.port}"
+
+
+def _manifest(path: Path, side: Side) -> dict[str, Any]:
+    """The least that allows this flow: these pods, this peer, this port."""
+    assert isinstance(side.subject, Pod)  # only pods are isolated
+    outgoing = side.direction is Direction.EGRESS
+    other = _other(path, side)
+    rule = {
+        side.direction.peers_field: [_peer_entry(other, side.subject.namespace, path)],
+        "ports": [{"protocol": path.protocol.name, "port": path.port}],
+    }
+    word = "to" if outgoing else "from"
+    return {
+        "apiVersion": "networking.k8s.io/v1",
+        "kind": "NetworkPolicy",
+        "metadata": {
+            "name": f"allow-{word}-{_short(other)}",
+            "namespace": side.subject.namespace,
+        },
+        "spec": {
+            "podSelector": _selector(_labels_of(side.subject, path)),
+            "policyTypes": [side.direction.value],
+            side.direction.field: [rule],
+        },
+    }
+
+
+def _peer_entry(end: End, policy_namespace: str, path: Path) -> dict[str, Any]:
+    if not isinstance(end, Pod):
+        address = end.address(path.family)
+        whole = "0.0.0.0/0" if path.family == 4 else "::/0"
+        cidr = f"{address}/{address.max_prefixlen}" if address else whole
+        return {"ipBlock": {"cidr": cidr}}
+    entry: dict[str, Any] = {"podSelector": _selector(_labels_of(end, path))}
+    if end.namespace != policy_namespace:
+        entry["namespaceSelector"] = {"matchLabels": {NAME_LABEL: end.namespace}}
+    return entry
+
+
+def _labels_of(pod: Pod, path: Path) -> Labels:
+    """A Service's selector names its pods better than their own labels do."""
+    if pod is path.target and isinstance(path.service, Service) and path.service.selector:
+        return path.service.selector
+    return lasting(pod.labels)
+
+
+def _selector(labels: Labels) -> dict[str, Any]:
+    return {"matchLabels": dict(labels)} if labels else {}
+
+
+def _short(end: End) -> str:
+    """A name for an end that is fit for an object's name."""
+    if isinstance(end, Pod):
+        return end.workload.partition("/")[2] or end.labels.get("app") or end.name
+    return "".join(c if c.isalnum() else "-" for c in end.name.lower()).strip("-")[:40]

@@ -1,0 +1,61 @@
+"""The labels that policies ask for, and who carries them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from npol.model.page import LabelNeed
+from npol.policy.explain.describe import workloads
+from npol.policy.explain.mismatch import namespaces_of, selected_pods
+from npol.policy.objects.netpol_types import Origin, PeerClause, Policy
+from npol.policy.state.cluster_state import World
+from npol.selectors import spell
+
+Need = tuple[str, str, tuple[str, ...], str]
+"""`of`, labels, carriers, who needs it."""
+
+
+def label_needs(world: World) -> tuple[LabelNeed, ...]:
+    """Each selector once, namespaces first; a selector that nothing carries has no carriers."""
+    found: dict[tuple[str, str], list[Need]] = {}
+    for policy in world.policies:
+        for need in _needs(world, policy):
+            found.setdefault(need[:2], []).append(need)
+    merged = (
+        LabelNeed(
+            of=of,
+            labels=labels,
+            carried_by=tuple(dict.fromkeys(c for n in needs for c in n[2])),
+            needed_by=tuple(dict.fromkeys(n[3] for n in needs)),
+        )
+        for (of, labels), needs in found.items()
+    )
+    return tuple(sorted(merged, key=lambda n: (n.of != "namespaces", n.of, n.labels)))
+
+
+def _needs(world: World, policy: Policy) -> Iterator[Need]:
+    if policy.selector:
+        chosen = tuple(workloads(world.select(policy.namespace, policy.selector)))
+        yield _pods(policy.namespace), spell(policy.selector), chosen, _who(policy, policy.origin)
+    for peer in (p for rule in policy.all_rules for p in rule.peers):
+        yield from _of_peer(world, policy, peer)
+
+
+def _of_peer(world: World, policy: Policy, peer: PeerClause) -> Iterator[Need]:
+    who = _who(policy, peer.origin)
+    chosen = [n.name for n in namespaces_of(world, peer, policy.namespace)]
+    if peer.namespace_selector:
+        yield "namespaces", spell(peer.namespace_selector), tuple(chosen), who
+    if peer.pod_selector:
+        carriers = tuple(workloads(list(selected_pods(world, policy.namespace, peer))))
+        everywhere = peer.namespace_selector == {}
+        place = "every namespace" if everywhere else ", ".join(chosen) or "no namespace now"
+        yield _pods(place), spell(peer.pod_selector), carriers, who
+
+
+def _pods(place: str) -> str:
+    return f"pods in {place}"
+
+
+def _who(policy: Policy, origin: Origin) -> str:
+    return f"{policy} ({origin})"

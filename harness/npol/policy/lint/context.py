@@ -1,0 +1,112 @@
+"""What the lint's rules look at: one policy with its file, and the world around it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from functools import cached_property
+
+from npol.model.story import Protocol
+from npol.policy.explain.mismatch import selected_pods
+from npol.policy.lint.findings import RULES, Finding
+from npol.policy.objects.dialects import SPEC, Dialect
+from npol.policy.objects.entities import Pod
+from npol.policy.objects.netpol_types import Direction, Origin, Policy, Rule
+from npol.policy.parse.object_source import Path, Source, spell_path
+from npol.policy.parse.parse_policies import Reading
+from npol.policy.state.cluster_state import World
+
+
+@dataclass(frozen=True, slots=True)
+class Checked:
+    """One policy as it stands in its file."""
+
+    source: Source
+    reading: Reading
+
+    @property
+    def policy(self) -> Policy:
+        return self.reading.policy
+
+    def finding(
+        self, id_: str, path: Path, message: str, fix: str = "", *, at_key: bool = False
+    ) -> Finding:
+        """A finding at a place of this policy; `at_key`: at the key, not at its value."""
+        return Finding(
+            id=id_,
+            severity=RULES[id_].severity,
+            message=message,
+            fix=fix,
+            subject=str(self.policy),
+            path=spell_path(path),
+            at=self.source.key_at(*path) if at_key else self.source.at(*path),
+        )
+
+    def finding_at(self, id_: str, origin: Origin, message: str, fix: str = "") -> Finding:
+        """A finding at a clause."""
+        return Finding(
+            id=id_,
+            severity=RULES[id_].severity,
+            message=message,
+            fix=fix,
+            subject=str(self.policy),
+            path=origin.path,
+            at=origin.at,
+        )
+
+
+@dataclass(frozen=True)
+class Scope:
+    """The world, and what of it is known well enough to say that something is not there."""
+
+    world: World
+    """With the DNS that every cluster has."""
+    seen: World
+    """Without it, unless it was seen."""
+    dialect: Dialect = SPEC
+    """Whose reading the policies are in."""
+
+    def knows_pods(self, namespaces: Iterable[str]) -> bool:
+        """Whether any pod of these namespaces was seen."""
+        return any(self.seen.pods_in(name) for name in namespaces)
+
+    @property
+    def knows_namespaces(self) -> bool:
+        return any(n.declared for n in self.seen.namespaces.values())
+
+    def selected(self, policy: Policy) -> tuple[Pod, ...]:
+        return self.seen.select(policy.namespace, policy.selector)
+
+    @cached_property
+    def resolves(self) -> dict[tuple[str, str, Protocol], bool | None]:
+        """Whether pods of a namespace with these labels may ask DNS, as far as was asked."""
+        return {}
+
+    @cached_property
+    def labels_of_pods(self) -> frozenset[str]:
+        """The keys that any pod carries."""
+        return frozenset(key for pod in self.seen.pods for key in pod.labels)
+
+    @cached_property
+    def addresses(self) -> dict[int, list[tuple[int, Pod]]]:
+        """Family -> the pods by the numbers of their addresses, in order."""
+        found: dict[int, list[tuple[int, Pod]]] = {4: [], 6: []}
+        for pod in self.seen.pods:
+            if not pod.host_network:
+                for address in pod.addresses:
+                    found[address.version].append((int(address), pod))
+        return {f: sorted(pods, key=lambda entry: entry[0]) for f, pods in found.items()}
+
+    def destinations(self, policy: Policy, rule: Rule) -> tuple[Pod, ...]:
+        """The pods on whose ports a rule acts; addresses name no pods."""
+        if rule.direction is Direction.INGRESS:
+            return self.selected(policy)
+        if not rule.peers:
+            return self.seen.pods
+        found = (
+            pod
+            for peer in rule.peers
+            if not peer.ip_block
+            for pod in selected_pods(self.seen, policy.namespace, peer)
+        )
+        return tuple({id(pod): pod for pod in found}.values())

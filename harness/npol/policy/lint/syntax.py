@@ -1,0 +1,144 @@
+"""Rules about the file as such: refusals, keys, names, characters."""
+
+from __future__ import annotations
+
+import unicodedata
+from collections.abc import Iterable, Iterator
+from typing import Any
+
+from npol.errors import Position
+from npol.policy.lint.context import Checked
+from npol.policy.lint.findings import RULES, Finding
+from npol.policy.parse.object_source import Path, Source
+from npol.policy.parse.parse_policies import GROUP
+from npol.policy.parse.parse_workloads import WORKLOADS
+from npol.policy.parse.validation_errors import Refusal
+
+OTHER_GROUPS = ("crd.projectcalico.org", "projectcalico.org", "crd.antrea.io")
+TYPOGRAPHIC = {
+    "\u2010": "-",
+    "\u2011": "-",
+    "\u2012": "-",
+    "\u2013": "-",
+    "\u2014": "-",
+    "\u2212": "-",
+    "\u2018": "'",
+    "\u2019": "'",
+    "\u201c": '"',
+    "\u201d": '"',
+    "\u00a0": " ",
+    "\u200b": "",
+    "\ufeff": "",
+}
+"""Characters that editors and web pages put in the place of plain ones."""
+
+
+def refusals(checked: Checked) -> Iterator[Finding]:
+    for refusal in checked.reading.mistakes:
+        message = refusal.message
+        yield Finding(
+            id=(id_ := _id_of(refusal)),
+            severity=RULES[id_].severity,
+            message=message,
+            fix=refusal.hint,
+            subject=str(checked.policy),
+            path="",
+            at=refusal.at if checked.source.document else None,
+        )
+
+
+def _id_of(refusal: Refusal) -> str:
+    if refusal.unknown_field:
+        return "NP003"
+    if "except" in refusal.path and "is not a part of" in refusal.message:
+        return "NP041"
+    return "NP001"
+
+
+def no_namespace(checked: Checked) -> Iterator[Finding]:
+    if not checked.source.metadata.get("namespace"):
+        message = "no namespace: it lands in whichever one the context names"
+        fix = f"write metadata.namespace, or it will be {checked.policy.namespace}"
+        yield checked.finding("NP005", ("metadata",), message, fix)
+
+
+def same_names(policies: Iterable[Checked]) -> Iterator[Finding]:
+    seen: dict[str, Checked] = {}
+    for checked in policies:
+        first = seen.setdefault(str(checked.policy), checked)
+        if first is not checked:
+            message = f"{checked.policy} is written down twice, first at {first.policy.origin}"
+            fix = "give one of them another name: the one applied last replaces the other"
+            yield checked.finding("NP007", ("metadata", "name"), message, fix)
+
+
+def duplicate_keys(sources: Iterable[Source]) -> Iterator[Finding]:
+    documents = {id(s.document): s for s in sources if s.document}
+    for source in documents.values():
+        assert source.document  # kept only with one
+        for mistake in source.document.duplicates:
+            fix = (
+                "the last one wins, and kubectl drops the first without a word; an API server that "
+                "is sent both refuses them if it validates strictly: join the two or drop one"
+            )
+            yield _in_file("NP002", source, mistake.message, fix, mistake.at)
+
+
+def wrong_api_version(source: Source) -> Iterator[Finding]:
+    if source.kind != "NetworkPolicy" or source.group in (GROUP, *OTHER_GROUPS):
+        return
+    message = f"NetworkPolicy of {source.api_version or 'no apiVersion'} does not exist"
+    fix = f"apiVersion: {GROUP}/v1 (extensions/v1beta1 went with Kubernetes 1.16)"
+    yield _in_file("NP004", source, message, fix, source.at("apiVersion"))
+
+
+def typographic(source: Source) -> Iterator[Finding]:
+    for path, text in _texts(source.body, ()):
+        found = [c for c in text if c in TYPOGRAPHIC]
+        if found:
+            name = unicodedata.name(found[0], hex(ord(found[0]))).lower()
+            plain = "".join(TYPOGRAPHIC.get(c, c) for c in text)
+            message = f"{text!r} holds a {name}, as editors and web pages put in"
+            yield _in_file("NP006", source, message, f"write {plain!r}", source.at(*path))
+
+
+def commands(source: Source) -> Iterator[Finding]:
+    """Options of containers' commands that begin with a dash which is none."""
+    if source.kind != "Pod" and source.kind not in WORKLOADS:
+        return
+    for path, text in _texts(source.spec, ("spec",)):
+        if path[-2:-1] in (("command",), ("args",)) and TYPOGRAPHIC.get(text[:1]) == "-":
+            name = unicodedata.name(text[0]).lower()
+            message = (
+                f"{text!r} begins with an {name}: a tool takes it for a name, not for an option; "
+                "then it does not run, which is not the same as blocked"
+            )
+            fix = f"write {''.join(TYPOGRAPHIC.get(c, c) for c in text)!r}"
+            yield _in_file("NP006", source, message, fix, source.at(*path))
+
+
+def _texts(value: Any, path: Path) -> Iterator[tuple[Path, str]]:
+    """Every key and text of an object; annotations are prose and may hold anything."""
+    if isinstance(value, dict):
+        for key, inner in value.items():
+            if path == ("metadata",) and key == "annotations":
+                continue
+            if isinstance(key, str):
+                yield (*path, key), key
+            yield from _texts(inner, (*path, key))
+    elif isinstance(value, list):
+        for index, inner in enumerate(value):
+            yield from _texts(inner, (*path, index))
+    elif isinstance(value, str):
+        yield path, value
+
+
+def _in_file(id_: str, source: Source, message: str, fix: str, at: Position | None) -> Finding:
+    return Finding(
+        id=id_,
+        severity=RULES[id_].severity,
+        message=message,
+        fix=fix,
+        subject=f"{source.kind} {source.namespace('')}/{source.name}",
+        at=at,
+    )

@@ -1,0 +1,124 @@
+"""
+Pods that no policy of a world can tell apart, and ports likewise.
+
+A class of pods is keyed by namespace, by the labels whose keys some selector mentions, by the
+numbers of the ports that some rule names, and by the address blocks that it lies in.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterable, Iterator, Mapping
+from dataclasses import dataclass
+
+from npol.model.story import Protocol
+from npol.policy.objects.entities import Pod
+from npol.policy.objects.netpol_types import IpBlock, Policy, PortClause, Rule
+from npol.selectors import Selector
+
+
+@dataclass(frozen=True, slots=True, order=True)
+class Port:
+    """A port of a pod."""
+
+    number: int
+    protocol: str = "TCP"
+
+    def __str__(self) -> str:
+        return f"{self.number}/{self.protocol.lower()}"
+
+    @property
+    def transport(self) -> Protocol:
+        return Protocol[self.protocol]
+
+
+@dataclass(frozen=True, slots=True)
+class PodGroup:
+    """Pods that every policy treats alike."""
+
+    name: str
+    pods: tuple[Pod, ...]
+
+    def __str__(self) -> str:
+        return self.name
+
+    @property
+    def first(self) -> Pod:
+        return self.pods[0]
+
+
+def pod_groups(
+    pods: Iterable[Pod], policies: Collection[Policy], earlier: Mapping[str, Pod] | None = None
+) -> list[PodGroup]:
+    """
+    The groups of pods under these policies.
+
+    `earlier`: what pods (by `namespace/name`) were before; then groups are equal in both.
+    """
+    keys = sorted({k for s in _selectors(policies) for k in _keys(s)})
+    names = sorted({p.port for p in _ports(policies) if isinstance(p.port, str)})
+    blocks = blocks_of(policies)
+    found: dict[object, list[Pod]] = {}
+    for pod in pods:
+        versions = (pod, (earlier or {}).get(str(pod), pod))
+        key = tuple(_class(version, keys, names, blocks) for version in versions)
+        found.setdefault(key, []).append(pod)
+    return _named(found.values())
+
+
+def _class(pod: Pod, keys: list[str], names: list[str], blocks: list[IpBlock]) -> object:
+    labels = tuple(pod.labels.get(key) for key in keys)
+    ports = tuple(pod.port_named(name, protocol) for name in names for protocol in Protocol)
+    inside = tuple(None if (a := pod.address(b.cidr.version)) is None else a in b for b in blocks)
+    return pod.namespace, labels, ports, inside
+
+
+def _named(groups: Iterable[list[Pod]]) -> list[PodGroup]:
+    """Named by the workload, else by the only pod, else by the first of them; never twice."""
+    named: dict[str, PodGroup] = {}
+    for pods in groups:
+        workloads = sorted({p.workload.partition("/")[2] or p.name for p in pods})
+        name = f"{pods[0].namespace}/{workloads[0]}"
+        if len(workloads) > 1:
+            name += f" and {len(workloads) - 1} more"
+        while name in named:
+            name += "'"
+        named[name] = PodGroup(name, tuple(pods))
+    return list(named.values())
+
+
+def ports_of(pods: Iterable[Pod], policies: Collection[Policy]) -> list[Port]:
+    """The ports that pods declare and the numbers that rules name."""
+    found = {Port(p.number, p.protocol.name) for pod in pods for p in pod.ports}
+    for clause in _ports(policies):
+        if isinstance(clause.port, int):
+            found.add(Port(clause.port, clause.protocol.name))
+    return sorted(found)
+
+
+def _rules(policies: Iterable[Policy]) -> Iterator[Rule]:
+    for policy in policies:
+        yield from policy.all_rules
+
+
+def _ports(policies: Iterable[Policy]) -> Iterator[PortClause]:
+    for rule in _rules(policies):
+        yield from rule.ports
+
+
+def _selectors(policies: Iterable[Policy]) -> Iterator[Selector]:
+    """Pod selectors: namespaces are told apart anyway."""
+    for policy in policies:
+        yield policy.selector
+    for rule in _rules(policies):
+        yield from (p.pod_selector for p in rule.peers if p.pod_selector is not None)
+
+
+def _keys(selector: Selector) -> Iterator[str]:
+    yield from selector.get("matchLabels") or {}
+    yield from (e["key"] for e in selector.get("matchExpressions") or [])
+
+
+def blocks_of(policies: Iterable[Policy]) -> list[IpBlock]:
+    """Every address block that a policy names, once."""
+    peers = (peer for rule in _rules(policies) for peer in rule.peers)
+    return sorted({p.ip_block for p in peers if p.ip_block}, key=str)

@@ -1,0 +1,185 @@
+"""
+All pods to all pods on all ports, by groups that the policies cannot tell apart.
+
+Rows are integers: bit n of a source's row is set if target group n is open to it. Two rows
+are kept, `sure` and `may`, which differ where the dialect leaves room. Pods on their node's
+network, finished ones and those without an address of the family are left out.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+
+from npol.policy.matrix.bitsets import GroupBits, ones
+from npol.policy.matrix.equivalence import PodGroup, Port, pod_groups, ports_of
+from npol.policy.objects.dialects import SPEC, Dialect
+from npol.policy.objects.entities import Pod
+from npol.policy.objects.netpol_types import Direction, Policy, Rule
+from npol.policy.state.cluster_state import World
+
+Rows = tuple[int, ...]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Matrix:
+    """What is open between groups of pods, port by port, for one address family."""
+
+    groups: tuple[PodGroup, ...]
+    ports: tuple[Port, ...]
+    sure: Mapping[Port, Rows]
+    may: Mapping[Port, Rows]
+    left_out: tuple[Pod, ...] = ()
+
+    def between(self, source: int, target: int, port: Port) -> bool | None:
+        """From one pod of a group to another pod of a group, by their numbers."""
+        if self.sure[port][source] >> target & 1:
+            return True
+        return None if self.may[port][source] >> target & 1 else False
+
+    def answer(self, source: Pod, target: Pod, port: Port) -> bool | None:
+        """
+        From one pod to another; a pod always reaches itself.
+
+        Raises:
+            KeyError: a pod that is not in the matrix, or a port.
+        """
+        if source == target:
+            return True
+        return self.between(self._number[str(source)], self._number[str(target)], port)
+
+    @cached_property
+    def _number(self) -> dict[str, int]:
+        return {str(pod): n for n, group in enumerate(self.groups) for pod in group.pods}
+
+
+def matrix(
+    world: World,
+    dialect: Dialect = SPEC,
+    *,
+    ports: Collection[Port] | None = None,
+    groups: Sequence[PodGroup] | None = None,
+    family: int = 4,
+) -> Matrix:
+    """
+    The matrix of a world. Default ports: those that pods declare or policies name.
+
+    Where policies of other kinds may select a pod, its flows are not sure.
+    """
+    world = world.as_read(dialect)
+    pods = [p for p in world.pods if takes_part(p, family)]
+    groups = groups if groups is not None else pod_groups(pods, world.policies)
+    wanted = tuple(sorted(ports) if ports is not None else ports_of(pods, world.policies))
+    meant = dialect.ip_block_selects_pods
+    strict = GroupBits(world, groups, family, blocks_select=meant is True, generous=False)
+    generous = GroupBits(world, groups, family, blocks_select=meant is not False, generous=True)
+    sure = _Solver(world, strict, len(groups)).solve(wanted)
+    may = sure
+    unsure = meant is None or (meant and not _all_addressed(groups, family))
+    if unsure and _has_blocks(world):
+        may = _Solver(world, generous, len(groups)).solve(wanted)
+    clouded = _clouded(world, groups)
+    return Matrix(
+        groups=tuple(groups),
+        ports=wanted,
+        sure={port: _masked(rows, clouded, 0) for port, rows in sure.items()},
+        may={port: _masked(rows, clouded, ~0) for port, rows in may.items()},
+        left_out=tuple(p for p in world.pods if not takes_part(p, family)),
+    )
+
+
+def takes_part(pod: Pod, family: int = 4) -> bool:
+    """Whether policies act on a pod's packets of a family."""
+    addressed = not pod.addresses or pod.address(family) is not None
+    return addressed and not pod.host_network and not pod.finished
+
+
+def _has_blocks(world: World) -> bool:
+    """Only addresses leave room between two pods."""
+    return any(p.ip_block for o in world.policies for r in o.all_rules for p in r.peers)
+
+
+def _all_addressed(groups: Sequence[PodGroup], family: int) -> bool:
+    return all(group.first.address(family) for group in groups)
+
+
+def _clouded(world: World, groups: Sequence[PodGroup]) -> int:
+    """The groups that policies of other kinds may select."""
+    if not world.others:
+        return 0
+    return sum(1 << n for n, g in enumerate(groups) if any(world.others_for(pod) for pod in g.pods))
+
+
+def _masked(rows: Rows, clouded: int, fill: int) -> Rows:
+    if not clouded:
+        return rows
+    everything = (1 << len(rows)) - 1
+    return tuple(
+        fill & everything if clouded >> n & 1 else (row & ~clouded) | (fill & clouded)
+        for n, row in enumerate(rows)
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class _RuleMask:
+    """A rule in force: the groups that its policy selects, and those that its peers select."""
+
+    rule: Rule
+    selected: int
+    peers: int
+
+
+class _Solver:
+    """One reading of one world: ports that no rule tells apart share their rows."""
+
+    def __init__(self, world: World, bits: GroupBits, groups: int) -> None:
+        self._bits = bits
+        self._rules: list[_RuleMask] = []
+        self._open = {d: [bits.all] * groups for d in Direction}
+        for policy in world.policies:
+            selected = bits.in_namespace(policy.namespace) & bits.pods(policy.selector)
+            if selected:
+                self._isolate(policy, selected)
+
+    def _isolate(self, policy: Policy, selected: int) -> None:
+        for direction in policy.directions:
+            for group in ones(selected):
+                self._open[direction][group] = 0
+        for rule in policy.all_rules:
+            peers = self._bits.peers(rule, policy.namespace)
+            self._rules.append(_RuleMask(rule, selected, peers))
+
+    def solve(self, ports: Sequence[Port]) -> dict[Port, Rows]:
+        known: dict[tuple[int, ...], Rows] = {}
+        solved: dict[Port, Rows] = {}
+        for port in ports:
+            on = tuple(self._bits.ports(mask.rule, port) for mask in self._rules)
+            if on not in known:
+                known[on] = self._rows(on)
+            solved[port] = known[on]
+        return solved
+
+    def _rows(self, on: Sequence[int]) -> Rows:
+        """`on`: for each rule, the target groups on which it allows the port."""
+        egress = list(self._open[Direction.EGRESS])
+        ingress = list(self._open[Direction.INGRESS])
+        for mask, targets in zip(self._rules, on, strict=True):
+            if mask.rule.direction is Direction.EGRESS:
+                for source in ones(mask.selected):
+                    egress[source] |= mask.peers & targets
+            else:
+                for target in ones(mask.selected & targets):
+                    ingress[target] |= mask.peers
+        for sources, targets in _by_value(ingress).items():
+            for refused in ones(self._bits.all & ~sources):
+                egress[refused] &= ~targets
+        return tuple(egress)
+
+
+def _by_value(masks: Sequence[int]) -> dict[int, int]:
+    """Mask -> the positions that hold it, as a mask."""
+    found: dict[int, int] = {}
+    for position, mask in enumerate(masks):
+        found[mask] = found.get(mask, 0) | 1 << position
+    return found

@@ -1,0 +1,1 @@
+"""The nouns: NetworkPolicies, pods, Services, namespaces, and how network plugins differ."""

@@ -1,0 +1,1 @@
+"""From manifests and API objects to the nouns, and back."""

@@ -1,0 +1,181 @@
+"""A flow of a story as packets: its peers looked up in a world."""
+
+from __future__ import annotations
+
+import ipaddress
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+
+from npol.model.story import Flow, FlowKind, Peer, Story
+from npol.policy.evaluate.evaluate import decide
+from npol.policy.evaluate.match import both
+from npol.policy.evaluate.service_routing import backends_of, target_port
+from npol.policy.objects.dialects import SPEC, Dialect
+from npol.policy.objects.entities import End, Place, Pod, Service, Traffic
+from npol.policy.simulate.proxy_chain import hops
+from npol.policy.state.cluster_state import World
+from npol.policy.state.dns import dns_traffic
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Asked:
+    """A flow of a story as packets: one traffic per source pod and target."""
+
+    flow: Flow
+    traffics: tuple[Traffic, ...] = ()
+    lookups: tuple[Traffic, ...] = ()
+    """The DNS packets before it, for a Service that is asked by its name."""
+    hops: tuple[Traffic, ...] = ()
+    """What an HTTP request sets off behind a proxy, as far as that can be read."""
+    problem: str = ""
+    """Why there are none."""
+
+    def answer(self, world: World, dialect: Dialect = SPEC) -> bool | None:
+        """Whether all of it passes; None if that is not known, or if some does and some not."""
+        answers = [decide(world, t, dialect).allowed for t in self.traffics]
+        if len(set(answers)) > 1 and None not in answers:
+            return None
+        return both(answers) if answers else None
+
+    def resolves(self, world: World, dialect: Dialect = SPEC) -> bool | None:
+        """Whether its names resolve; True where none is looked up."""
+        return both(decide(world, t, dialect).allowed for t in self.lookups)
+
+    @property
+    def every_traffic(self) -> tuple[Traffic, ...]:
+        """All packets that it sets off."""
+        return (*self.lookups, *self.traffics, *self.hops)
+
+    def beyond(self, world: World, dialect: Dialect = SPEC) -> bool | None:
+        """Whether what it sets off passes: where not, a proxy answers 502 or 504."""
+        return both(decide(world, t, dialect).allowed for t in self.hops)
+
+
+def ask(world: World, story: Story, flow: Flow) -> Asked:
+    """A flow of a story in a world; a look-up is its packets to the cluster's DNS."""
+    source = story.peers[flow.source]
+    starts = list(askers(world, source))
+    if not starts:
+        return Asked(flow=flow, problem=f"no pod here is peer {source.name!r}")
+    if flow.kind is FlowKind.DNS:
+        found = (dns_traffic(world, start, flow.protocol) for start in starts)
+        return Asked(flow=flow, traffics=tuple(t for t in found if t))
+    target = story.peers[flow.target]
+    if problem := _not_here(world, target):
+        return Asked(flow=flow, problem=problem)
+    traffics = tuple(
+        Traffic(
+            source=_placed(s, source, t),
+            target=t,
+            port=port,
+            protocol=flow.protocol,
+            family=_family(target),
+        )
+        for s in starts
+        for t, port in _targets(world, target, flow)
+    )
+    if not traffics:
+        return Asked(flow=flow, problem=f"nothing here is peer {flow.target!r}")
+    lookups = _lookups(world, starts, target, flow)
+    behind = _behind_proxies(world, traffics[0], target, flow)
+    return Asked(flow=flow, traffics=traffics, lookups=lookups, hops=behind)
+
+
+def _behind_proxies(
+    world: World, traffic: Traffic, target: Peer, flow: Flow
+) -> tuple[Traffic, ...]:
+    if flow.http is None:
+        return ()
+    return hops(world, traffic, flow.http.host or target.host, flow.http.path)
+
+
+def _lookups(world: World, starts: list[End], target: Peer, flow: Flow) -> tuple[Traffic, ...]:
+    """Only a Service is asked by name; its pods, and sites, are asked by address."""
+    if not target.service or flow.every_pod:
+        return ()
+    found = (dns_traffic(world, s) for s in starts if isinstance(s, Pod))
+    return tuple(t for t in found if t)
+
+
+def askers(world: World, peer: Peer) -> Iterator[End]:
+    """What asks for a peer: a place, its running pods, or a debug pod."""
+    if peer.external or peer.address:
+        yield _place(peer)
+    elif peer.workload or peer.pod:
+        yield from pods_of(world, peer)
+    else:
+        yield debug_pod(peer)
+
+
+def debug_pod(peer: Peer) -> Pod:
+    """The pod that asks for a peer: its labels, never ready, so no Service takes it in."""
+    node = "" if peer.node in ("same", "other") else peer.node
+    return Pod(
+        namespace=peer.namespace,
+        name=f"npol-{peer.name}",
+        labels=peer.labels,
+        node=node,
+        host_network=peer.host_network,
+        ready=False,
+    )
+
+
+def _placed(source: End, peer: Peer, target: End | Service) -> End:
+    """`node: same` means the target's node."""
+    if isinstance(source, Pod) and isinstance(target, Pod) and peer.node in ("same", "other"):
+        own = target.node or "node of the target"
+        return replace(source, node=own if peer.node == "same" else f"not {own}")
+    return source
+
+
+def _family(target: Peer) -> int:
+    return next((a.version for a in _place(target).addresses), 4)
+
+
+def _place(peer: Peer) -> Place:
+    addresses = (ipaddress.ip_address(peer.address),) if peer.address else ()
+    return Place(name=peer.external or peer.name, addresses=addresses)
+
+
+def _targets(world: World, peer: Peer, flow: Flow) -> Iterator[tuple[End | Service, int]]:
+    if peer.service or peer.via_service:
+        namespace = peer.via_namespace or peer.namespace
+        service = world.service(namespace, peer.via_service or peer.service)
+        if service and flow.every_pod:
+            yield from _behind(world, service, flow)
+        elif service:
+            yield service, flow.port
+    elif peer.external or peer.address:
+        yield _at_address(world, _place(peer)), flow.port
+    else:
+        yield from ((pod, flow.port) for pod in pods_of(world, peer))
+
+
+def _at_address(world: World, place: Place) -> End | Service:
+    """Whatever has a place's address: an address may as well be a pod's, or a ClusterIP."""
+    found = (world.owner(a) or world.service_at(a) for a in place.addresses)
+    return next((f for f in found if f), place)
+
+
+def _not_here(world: World, target: Peer) -> str:
+    """Why nothing is known of an address; "" where something has it, or where it is outside."""
+    found = _at_address(world, place := _place(target))
+    if isinstance(found, Place) and any(map(world.looks_like_a_service, place.addresses)):
+        return f"{target.address} lies among the ClusterIPs, and no Service known here has it"
+    return ""
+
+
+def _behind(world: World, service: Service, flow: Flow) -> Iterator[tuple[Pod, int]]:
+    port = service.port(flow.port, flow.protocol)
+    for pod in backends_of(world, service):
+        if port and (number := target_port(service, port, pod, flow.port)):
+            yield pod, number
+
+
+def pods_of(world: World, peer: Peer) -> Iterator[Pod]:
+    """The pods that a peer names by workload, by name or by labels."""
+    for pod in world.pods_in(peer.namespace):
+        named = not peer.pod or pod.name == peer.pod
+        made = not peer.workload or pod.workload == peer.workload.lower()
+        if named and made and peer.labels.items() <= pod.labels.items() and not pod.finished:
+            yield pod

@@ -1,0 +1,208 @@
+"""Worlds out of objects, and new worlds out of old ones: apply, delete, label."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, replace
+from typing import Any
+
+from npol.policy.objects.entities import (
+    NAME_LABEL,
+    Endpoint,
+    IngressRule,
+    Namespace,
+    Node,
+    Pod,
+    Service,
+)
+from npol.policy.objects.netpol_types import Policy
+from npol.policy.parse import parse_workloads
+from npol.policy.parse.object_source import Given, Source, sources
+from npol.policy.parse.parse_policies import Reading, is_policy, parse_policy
+from npol.policy.parse.unsupported import OtherPolicy, is_other, read_other
+from npol.policy.state.cluster_state import World
+
+Key = tuple[str, str]
+
+
+def build(given: Iterable[Given], *, default_namespace: str = "default") -> World:
+    """
+    The world that manifests or API objects describe; kinds without meaning here are left out.
+
+    Workloads stand for the pods of their templates, unless such pods are among the objects.
+    """
+    return apply(World(), given, default_namespace=default_namespace)
+
+
+def apply(world: World, given: Iterable[Given], *, default_namespace: str = "default") -> World:
+    """The world after these objects were applied; an object of the same name is replaced."""
+    draft = _Draft.of(world)
+    for source in sources(given):
+        draft.apply(source, default_namespace)
+    return draft.world()
+
+
+def delete(world: World, given: Iterable[Given], *, default_namespace: str = "default") -> World:
+    """The world after the objects of these kinds and names were deleted."""
+    draft = _Draft.of(world)
+    for source in sources(given):
+        draft.delete(source, source.namespace(default_namespace))
+    return draft.world()
+
+
+def label(
+    world: World, *, kind: str, name: str, namespace: str, labels: Mapping[str, str | None]
+) -> World:
+    """The world after labels were set on (None: taken from) a `pod` or a `namespace`."""
+    draft = _Draft.of(world)
+    if kind.lower() == "namespace":
+        old = world.namespace(name)
+        new = {**_relabelled(old.labels, labels), NAME_LABEL: name}
+        draft.namespaces[name] = replace(old, labels=new)
+    elif pod := draft.pods.get((namespace, name)):
+        draft.pods[namespace, name] = replace(pod, labels=_relabelled(pod.labels, labels))
+    return draft.world()
+
+
+def _relabelled(old: Mapping[str, str], change: Mapping[str, str | None]) -> dict[str, str]:
+    merged: dict[str, Any] = {**old, **change}
+    return {key: value for key, value in merged.items() if value is not None}
+
+
+@dataclass(slots=True, kw_only=True)
+class _Draft:
+    """A world while it changes; in the order in which objects came."""
+
+    pods: dict[Key, Pod]
+    namespaces: dict[str, Namespace]
+    services: dict[Key, Service]
+    policies: dict[Key, Policy]
+    refused: dict[Key, Reading]
+    nodes: dict[str, Node]
+    endpoints: dict[tuple[str, str, str], tuple[Endpoint, ...]]
+    others: dict[str, OtherPolicy]
+    ingresses: dict[Key, tuple[IngressRule, ...]]
+    configs: dict[Key, tuple[str, ...]]
+
+    @classmethod
+    def of(cls, world: World) -> _Draft:
+        return cls(
+            pods={(p.namespace, p.name): p for p in world.pods},
+            namespaces=dict(world.namespaces),
+            services={(s.namespace, s.name): s for s in world.services},
+            policies={(p.namespace, p.name): p for p in world.policies},
+            refused={(r.policy.namespace, r.policy.name): r for r in world.refused},
+            nodes={n.name: n for n in world.nodes},
+            endpoints=dict(world.endpoints),
+            others={str(o): o for o in world.others},
+            ingresses=dict(world.ingresses),
+            configs=dict(world.configs),
+        )
+
+    def world(self) -> World:
+        return World(
+            pods=self._pods_seen_or_promised(),
+            namespaces=self.namespaces,
+            services=tuple(self.services.values()),
+            policies=tuple(self.policies.values()),
+            refused=tuple(self.refused.values()),
+            nodes=tuple(self.nodes.values()),
+            endpoints=self.endpoints,
+            others=tuple(self.others.values()),
+            ingresses=self.ingresses,
+            configs=self.configs,
+        )
+
+    def apply(self, source: Source, default: str) -> None:
+        key = (source.namespace(default), source.name)
+        if is_policy(source):
+            self._apply_policy(key, parse_policy(source, default_namespace=default))
+        elif is_other(source):
+            other = read_other(source, default)
+            self.others[str(other)] = other
+        elif source.kind in parse_workloads.WORKLOADS:
+            self._apply_workload(source, default)
+        elif not source.group:
+            self._apply_core(source, key, default)
+        elif source.kind == "Ingress":
+            self.ingresses[key] = parse_workloads.ingress_rules(source, default)
+        elif source.kind == "EndpointSlice":
+            labels = source.metadata.get("labels") or {}
+            service = str(labels.get("kubernetes.io/service-name") or "")
+            self.endpoints[key[0], service, source.name] = parse_workloads.endpoints(source)
+
+    def delete(self, source: Source, namespace: str) -> None:
+        key = (namespace, source.name)
+        if is_policy(source):
+            self.policies.pop(key, None)
+            self.refused.pop(key, None)
+        elif is_other(source):
+            self.others.pop(str(read_other(source, namespace)), None)
+        elif source.kind in parse_workloads.WORKLOADS:
+            self._drop_pods(source, namespace, promised_only=False)
+        elif source.kind == "Pod":
+            self.pods.pop(key, None)
+        elif source.kind == "Service":
+            self.services.pop(key, None)
+        elif source.kind == "Ingress":
+            self.ingresses.pop(key, None)
+        elif source.kind == "ConfigMap":
+            self.configs.pop(key, None)
+        elif source.kind == "Namespace":
+            self._drop_namespace(source.name)
+
+    def _apply_policy(self, key: Key, reading: Reading) -> None:
+        self.policies.pop(key, None)
+        self.refused.pop(key, None)
+        if reading.mistakes:
+            self.refused[key] = reading
+        else:
+            self.policies[key] = reading.policy
+
+    def _apply_core(self, source: Source, key: Key, default: str) -> None:
+        if source.kind == "Pod":
+            self.pods[key] = parse_workloads.pod(source, default)
+        elif source.kind == "Service":
+            self.services[key] = parse_workloads.service(source, default)
+        elif source.kind == "Namespace":
+            self.namespaces[source.name] = parse_workloads.namespace(source)
+        elif source.kind == "ConfigMap":
+            self.configs[key] = parse_workloads.config_texts(source)
+        elif source.kind == "Node":
+            self.nodes[source.name] = parse_workloads.node(source)
+
+    def _apply_workload(self, source: Source, default: str) -> None:
+        if source.metadata.get("ownerReferences"):
+            return  # a ReplicaSet of a Deployment, which speaks for it
+        self._drop_pods(source, source.namespace(default), promised_only=True)
+        for pod in parse_workloads.pods_of(source, default):
+            self.pods.setdefault((pod.namespace, pod.name), pod)
+
+    def _drop_pods(self, source: Source, namespace: str, *, promised_only: bool) -> None:
+        owner = (namespace, parse_workloads.workload_of(source))
+        for key, pod in list(self.pods.items()):
+            if (pod.namespace, pod.workload) == owner and pod.promised >= promised_only:
+                del self.pods[key]
+
+    def _drop_namespace(self, name: str) -> None:
+        self.namespaces.pop(name, None)
+        tables: tuple[dict[Key, Any], ...] = (
+            self.pods,
+            self.services,
+            self.policies,
+            self.refused,
+            self.ingresses,
+            self.configs,
+        )
+        for table in tables:
+            for key in [k for k in table if k[0] == name]:
+                del table[key]
+
+    def _pods_seen_or_promised(self) -> tuple[Pod, ...]:
+        """A workload's promised pods go as soon as a real one of it is seen."""
+        seen = {(p.namespace, p.workload) for p in self.pods.values() if not p.promised}
+        return tuple(
+            pod
+            for pod in self.pods.values()
+            if not (pod.promised and (pod.namespace, pod.workload) in seen)
+        )

@@ -1,0 +1,220 @@
+"""Everything that decides a flow, at one moment. `changes` builds worlds and makes new ones."""
+
+from __future__ import annotations
+
+import ipaddress
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field, replace
+from functools import cached_property
+
+from npol.errors import Mistake
+from npol.policy.objects.dialects import Dialect
+from npol.policy.objects.entities import (
+    NAME_LABEL,
+    Endpoint,
+    IngressRule,
+    Namespace,
+    Node,
+    Pod,
+    Service,
+)
+from npol.policy.objects.netpol_types import Address, Direction, Policy
+from npol.policy.parse.parse_policies import Reading
+from npol.policy.parse.unsupported import OtherPolicy
+from npol.selectors import Selector, matches, spell
+
+NEAR = {4: 16, 6: 112}
+"""Prefix lengths, by family, that Service networks of clusters rarely stay below."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class World:
+    """A cluster as far as policies are concerned. Frozen: changes make a new one."""
+
+    pods: tuple[Pod, ...] = ()
+    namespaces: Mapping[str, Namespace] = field(default_factory=dict)
+    services: tuple[Service, ...] = ()
+    policies: tuple[Policy, ...] = ()
+    nodes: tuple[Node, ...] = ()
+    endpoints: Mapping[tuple[str, str, str], tuple[Endpoint, ...]] = field(default_factory=dict)
+    """EndpointSlices: (namespace, Service, slice) -> addresses."""
+    others: tuple[OtherPolicy, ...] = ()
+    ingresses: Mapping[tuple[str, str], tuple[IngressRule, ...]] = field(default_factory=dict)
+    configs: Mapping[tuple[str, str], tuple[str, ...]] = field(default_factory=dict)
+    """ConfigMaps: their texts."""
+    refused: tuple[Reading, ...] = ()
+    """Policies that the API server would refuse: they have no effect."""
+
+    @property
+    def ingress_rules(self) -> tuple[IngressRule, ...]:
+        return tuple(rule for rules in self.ingresses.values() for rule in rules)
+
+    def texts_of(self, pod: Pod) -> tuple[str, ...]:
+        """The configuration that a pod mounts."""
+        found = (self.configs.get((pod.namespace, name), ()) for name in pod.configs)
+        return tuple(text for texts in found for text in texts)
+
+    @property
+    def mistakes(self) -> tuple[Mistake, ...]:
+        return tuple(m for reading in self.refused for m in reading.mistakes)
+
+    def namespace(self, name: str) -> Namespace:
+        """A namespace that no object declares is known by its name only."""
+        known = self.namespaces.get(name)
+        return known or Namespace(name=name, labels={NAME_LABEL: name}, declared=False)
+
+    @cached_property
+    def all_namespaces(self) -> tuple[Namespace, ...]:
+        """Every namespace that is declared, or that holds a pod or a policy."""
+        inside = {p.namespace for p in self.pods} | {p.namespace for p in self.policies}
+        unseen = sorted(inside - self.namespaces.keys())
+        return (*self.namespaces.values(), *(self.namespace(name) for name in unseen))
+
+    def pod(self, namespace: str, name: str) -> Pod | None:
+        return self._pods_by_key.get((namespace, name))
+
+    def service(self, namespace: str, name: str) -> Service | None:
+        return self._services_by_key.get((namespace, name))
+
+    def services_of(self, pod: Pod) -> tuple[Service, ...]:
+        """The Services that select a pod."""
+        return tuple(
+            service
+            for service in self._services_by_namespace.get(pod.namespace, ())
+            if service.selector and service.selector.items() <= pod.labels.items()
+        )
+
+    def policy(self, namespace: str, name: str) -> Policy | None:
+        wanted = self.policies_in(namespace)
+        return next((p for p in wanted if p.name == name), None)
+
+    def policies_in(self, namespace: str) -> tuple[Policy, ...]:
+        return self._policies_by_namespace.get(namespace, ())
+
+    def pods_in(self, namespace: str) -> tuple[Pod, ...]:
+        return self._pods_by_namespace.get(namespace, ())
+
+    def select(self, namespace: str, selector: Selector) -> tuple[Pod, ...]:
+        """The pods of a namespace that a selector selects, but for finished ones."""
+        key = (namespace, spell(selector))
+        if key not in self._selected:
+            self._selected[key] = tuple(
+                pod
+                for pod in self.pods_in(namespace)
+                if not pod.finished and matches(selector, pod.labels)
+            )
+        return self._selected[key]
+
+    def select_namespaces(self, selector: Selector) -> tuple[Namespace, ...]:
+        key = spell(selector)
+        if key not in self._selected_namespaces:
+            self._selected_namespaces[key] = tuple(
+                n for n in self.all_namespaces if matches(selector, n.labels)
+            )
+        return self._selected_namespaces[key]
+
+    def isolating(self, pod: Pod, direction: Direction) -> tuple[Policy, ...]:
+        """The policies that isolate a pod in a direction; none: everything is allowed."""
+        return tuple(
+            policy
+            for policy in self.policies_in(pod.namespace)
+            if direction in policy.directions and matches(policy.selector, pod.labels)
+        )
+
+    def others_for(self, pod: Pod) -> tuple[OtherPolicy, ...]:
+        """Policies of other kinds that may select a pod."""
+        namespace = self.namespace(pod.namespace)
+        return tuple(o for o in self.others if o.may_select(pod, namespace))
+
+    def owner(self, address: Address) -> Pod | Node | None:
+        """The pod or node behind an address; host-network pods count as their node."""
+        return self._owners.get(address)
+
+    def service_at(self, address: Address) -> Service | None:
+        """The Service that answers at a ClusterIP."""
+        return self._services_by_address.get(address)
+
+    def looks_like_a_service(self, address: Address) -> bool:
+        """
+        Whether an address that nobody here has lies beside ClusterIPs that are known.
+
+        Clusters give Services a network of their own; how large it is, manifests do not say.
+        """
+        near = ipaddress.ip_network((address, NEAR[address.version]), strict=False)
+        return any(known in near for known in self._services_by_address)
+
+    def without_policies(self, names: Iterable[str]) -> World:
+        """The world without the policies `namespace/name`."""
+        gone = set(names)
+        return replace(self, policies=tuple(p for p in self.policies if str(p) not in gone))
+
+    def as_read(self, dialect: Dialect) -> World:
+        """The world with the directions in force that they are for an engine."""
+        return self._by_its_rules if dialect.rules_outrank_types else self
+
+    @cached_property
+    def _by_its_rules(self) -> World:
+        """The world where a rule puts its direction in force, whatever `policyTypes` says."""
+        policies = tuple(p.by_its_rules for p in self.policies)
+        return self if policies == self.policies else replace(self, policies=policies)
+
+    def with_pods(self, pods: Iterable[Pod]) -> World:
+        """The world with these pods, too; a pod of the same name is replaced."""
+        merged = {**self._pods_by_key, **{(p.namespace, p.name): p for p in pods}}
+        return replace(self, pods=tuple(merged.values()))
+
+    def with_services(self, services: Iterable[Service]) -> World:
+        return replace(self, services=(*self.services, *services))
+
+    def with_policies(self, policies: Iterable[Policy]) -> World:
+        """The world with these policies, too; a policy of the same name is replaced."""
+        merged = {str(p): p for p in (*self.policies, *policies)}
+        return replace(self, policies=tuple(merged.values()))
+
+    @cached_property
+    def _selected(self) -> dict[tuple[str, str], tuple[Pod, ...]]:
+        """Answers of `select` so far: many clauses say the same."""
+        return {}
+
+    @cached_property
+    def _selected_namespaces(self) -> dict[str, tuple[Namespace, ...]]:
+        return {}
+
+    @cached_property
+    def _pods_by_key(self) -> dict[tuple[str, str], Pod]:
+        return {(p.namespace, p.name): p for p in self.pods}
+
+    @cached_property
+    def _pods_by_namespace(self) -> dict[str, tuple[Pod, ...]]:
+        found: dict[str, list[Pod]] = {}
+        for pod in self.pods:
+            found.setdefault(pod.namespace, []).append(pod)
+        return {namespace: tuple(pods) for namespace, pods in found.items()}
+
+    @cached_property
+    def _services_by_key(self) -> dict[tuple[str, str], Service]:
+        return {(s.namespace, s.name): s for s in self.services}
+
+    @cached_property
+    def _services_by_address(self) -> dict[Address, Service]:
+        return {address: service for service in self.services for address in service.addresses}
+
+    @cached_property
+    def _services_by_namespace(self) -> dict[str, list[Service]]:
+        found: dict[str, list[Service]] = {}
+        for service in self.services:
+            found.setdefault(service.namespace, []).append(service)
+        return found
+
+    @cached_property
+    def _policies_by_namespace(self) -> dict[str, tuple[Policy, ...]]:
+        found: dict[str, list[Policy]] = {}
+        for policy in self.policies:
+            found.setdefault(policy.namespace, []).append(policy)
+        return {namespace: tuple(policies) for namespace, policies in found.items()}
+
+    @cached_property
+    def _owners(self) -> dict[Address, Pod | Node]:
+        pods = [p for p in self.pods if not p.host_network and not p.finished]
+        ends: list[Pod | Node] = [*pods, *self.nodes]
+        return {address: end for end in ends for address in end.addresses}

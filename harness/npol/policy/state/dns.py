@@ -1,0 +1,49 @@
+"""The cluster's DNS as far as policies are concerned: a Service that every name needs."""
+
+from __future__ import annotations
+
+from npol.model.story import Protocol
+from npol.policy.objects.entities import ContainerPort, End, Pod, Service, ServicePort, Traffic
+from npol.policy.state.cluster_state import World
+
+NAMESPACE = "kube-system"
+SERVICES = ("kube-dns", "coredns", "rke2-coredns-rke2-coredns", "dns-default")
+LABEL = ("k8s-app", "kube-dns")
+PORT = 53
+
+
+def dns_service(world: World) -> Service | None:
+    """The Service that pods' resolv.conf points at; its name is a convention."""
+    named = (world.service(NAMESPACE, name) for name in SERVICES)
+    return next((s for s in named if s), None)
+
+
+def dns_traffic(world: World, source: End, protocol: Protocol = Protocol.UDP) -> Traffic | None:
+    """The packets behind every look-up of a source."""
+    service = dns_service(world)
+    if service is None:
+        return None
+    return Traffic(source=source, target=service, port=PORT, protocol=protocol)
+
+
+def with_dns(world: World) -> World:
+    """The world with the DNS that every cluster has, for manifests that do not show it."""
+    if dns_service(world):
+        return world
+    protocols = (Protocol.UDP, Protocol.TCP)
+    service = Service(
+        namespace=NAMESPACE,
+        name=SERVICES[0],
+        selector=dict([LABEL]),
+        ports=tuple(
+            ServicePort(port=PORT, target=PORT, protocol=p, name=p.value) for p in protocols
+        ),
+    )
+    pod = Pod(
+        namespace=NAMESPACE,
+        name="coredns",
+        labels=dict([LABEL]),
+        ports=tuple(ContainerPort(PORT, p, f"dns-{p.value}") for p in protocols),
+        promised=True,
+    )
+    return world.with_pods([pod]).with_services([service])

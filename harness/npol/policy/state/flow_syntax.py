@@ -1,0 +1,116 @@
+"""Flows as people write them: `ns/pod -> ns/service:80/tcp`, looked up in a world."""
+
+from __future__ import annotations
+
+import difflib
+import ipaddress
+import re
+from collections.abc import Iterator
+
+from npol.errors import InputError
+from npol.model.story import Protocol
+from npol.policy.objects.entities import End, Place, Pod, Service, Traffic
+from npol.policy.objects.netpol_types import Address
+from npol.policy.state.cluster_state import World
+
+_FLOW = re.compile(r"\s*(\S.*?)\s*->\s*(\S.*?):(\d+)(?:/(tcp|udp|sctp))?\s*", re.IGNORECASE)
+_HOW = (
+    "write 'namespace/pod -> namespace/service:80/tcp'; an end may also be a workload, node/NAME, "
+    "an address or 'internet'"
+)
+
+
+def parse_flow(world: World, text: str) -> Traffic:
+    """
+    The flow that a text names.
+
+    A name is looked up as a pod, then as a workload, then by the label `app`; a target first
+    as a Service. The family is that of an address, else IPv4.
+
+    Raises:
+        InputError: no such flow, end or port; the hint names what is near.
+    """
+    match = _FLOW.fullmatch(text)
+    if not match:
+        raise InputError(f"{text!r} is no flow", hint=_HOW)
+    source = _end(world, match[1])
+    target = _service(world, match[2]) or _end(world, match[2])
+    port = int(match[3])
+    if not 1 <= port <= 65535:
+        raise InputError(f"{port} is no port: they go from 1 to 65535")
+    return Traffic(
+        source=source,
+        target=target,
+        port=port,
+        protocol=Protocol((match[4] or "tcp").lower()),
+        family=_family(match[1], match[2]),
+    )
+
+
+def _address_in(text: str) -> Address | None:
+    try:
+        return ipaddress.ip_address(text.strip("[]"))
+    except ValueError:
+        return None
+
+
+def _family(*ends: str) -> int:
+    return next((a.version for a in map(_address_in, ends) if a), 4)
+
+
+def _service(world: World, text: str) -> Service | None:
+    if address := _address_in(text):
+        return world.service_at(address)
+    namespace, _, name = text.partition("/")
+    return world.service(namespace, name)
+
+
+def _end(world: World, text: str) -> End:
+    kind, slash, name = text.partition("/")
+    if kind == "node" and slash:
+        return _node(world, name)
+    if text == "internet":
+        return Place(name="internet")
+    if not slash:
+        return _address(world, text)
+    found = next(_pods(world, kind, name), None)
+    if found is None:
+        raise InputError(f"there is no pod, workload or Service {text}", hint=_near(world, text))
+    return found
+
+
+def _node(world: World, name: str) -> End:
+    for node in world.nodes:
+        if node.name == name:
+            return node
+    known = ", ".join(n.name for n in world.nodes) or "none"
+    raise InputError(f"there is no node {name}", hint=f"known: {known}")
+
+
+def _address(world: World, text: str) -> End:
+    address = _address_in(text)
+    if address is None:
+        raise InputError(f"{text!r} is no end of a flow", hint=_HOW)
+    owner = world.owner(address)
+    if owner is None and world.looks_like_a_service(address):
+        raise InputError(
+            f"{address} lies among the ClusterIPs, and no Service known here has it",
+            hint="name the Service, or its pods",
+        )
+    return owner or Place(name=str(address), addresses=(address,))
+
+
+def _pods(world: World, namespace: str, name: str) -> Iterator[Pod]:
+    pods = [p for p in world.pods_in(namespace) if not p.finished]
+    yield from (p for p in pods if p.name == name)
+    yield from (p for p in pods if p.workload.partition("/")[2] == name)
+    yield from (p for p in pods if p.labels.get("app") == name)
+
+
+def _near(world: World, text: str) -> str:
+    services = [f"{s.namespace}/{s.name}" for s in world.services]
+    known = list(dict.fromkeys([*map(str, world.pods), *services]))
+    near = difflib.get_close_matches(text, known, n=1, cutoff=0.6)
+    if near:
+        return f"did you mean {near[0]}?"
+    return f"known: {', '.join(known[:10])}" if known else "no pods are known here"

@@ -1,0 +1,1 @@
+"""A first story for policies that have none."""

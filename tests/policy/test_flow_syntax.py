@@ -1,0 +1,80 @@
+"""Flows as people write them."""
+
+from __future__ import annotations
+
+import pytest
+from npol.errors import InputError
+from npol.policy.matrix.matrix import matrix
+from npol.policy.matrix.render import markdown, table
+from npol.policy.objects.dialects import CALICO
+from npol.policy.state.flow_syntax import parse_flow
+
+from tests.policy.worlds import policy, world_with
+
+WORLD = world_with(policy("p", "{podSelector: {matchLabels: {tier: c}}}"))
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("x/a -> x/b:8080", "x/a -> x/b:8080/tcp"),
+        ("  z/a->x/a:80/UDP", "z/a -> x/a:80/udp"),
+        ("internet -> x/outside:80", "internet -> x/outside:80/tcp"),
+        ("node/n1 -> x/a:80", "node n1 -> x/a:80/tcp"),
+        ("x/a -> 203.0.113.9:443", "x/a -> 203.0.113.9:443/tcp"),
+        ("x/a -> 10.0.1.1:80", "x/a -> z/a:80/tcp"),
+        ("x/a -> 10.96.0.3:8080", "x/a -> x/both:8080/tcp"),
+        ("x/a -> [2001:db8::9]:443", "x/a -> 2001:db8::9:443/tcp"),
+    ],
+)
+def test_flow_is_read_as_it_is_written(text, expected):
+    assert str(parse_flow(WORLD, text)) == expected
+
+
+def test_service_wins_over_a_pod_of_its_name_as_a_target():
+    """x/b is both."""
+    flow = parse_flow(WORLD, "x/a -> x/b:8080")
+
+    assert str(flow.target) == "Service x/b"
+
+
+def test_family_is_that_of_the_address():
+    assert parse_flow(WORLD, "x/a -> [2001:db8::9]:443").family == 6
+    assert parse_flow(WORLD, "x/a -> [fd00::2]:3001").family == 6
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("x/a x/b:80", "'x/a x/b:80' is no flow"),
+        ("x/a -> x/b", "'x/a -> x/b' is no flow"),
+        ("x/aa -> x/b:80", "did you mean x/a?"),
+        ("node/n9 -> x/b:80", "known: n1, n2, cp"),
+        ("x/a -> 10.96.44.3:80", "no Service known here has it"),
+        ("somewhere -> x/b:80", "is no end of a flow"),
+        ("x/a -> x/b:99999", "99999 is no port"),
+    ],
+)
+def test_what_is_no_flow_is_refused_with_what_to_write(text, message):
+    with pytest.raises(InputError) as caught:
+        parse_flow(WORLD, text)
+
+    assert message in str(caught.value)
+
+
+def test_matrix_is_drawn_with_the_ports_that_targets_declare():
+    assert table(matrix(WORLD, CALICO)) == [
+        ["from \\ to", "x/a and 1 more:80/tcp", "x/a and 1 more:3001/tcp", "x/c:3002/tcp",
+         "z/a:80/tcp"],
+        ["x/a and 1 more", "open", "open", "-", "open"],
+        ["x/c", "open", "open", "=", "open"],
+        ["z/a", "open", "open", "-", "="],
+    ]  # fmt: skip
+
+
+def test_drawn_matrix_is_a_markdown_table():
+    first, rule, *rows = markdown(matrix(WORLD, CALICO)).splitlines()
+
+    assert first.startswith("| from \\ to      | x/a and 1 more:80/tcp |")
+    assert set(rule) == {"|", "-"}
+    assert {len(line) for line in (first, rule, *rows)} == {len(first)}

@@ -1,0 +1,183 @@
+"""Policies as they are read: defaults as the API server sets them, refusals with their place."""
+
+from __future__ import annotations
+
+import ipaddress
+
+import pytest
+from npol.model.story import Protocol
+from npol.policy.objects.netpol_types import Direction, IpBlock
+from npol.policy.parse.parse_policies import parse_policy
+
+from tests.policy.worlds import documents, policy
+
+IN, OUT = Direction.INGRESS, Direction.EGRESS
+
+
+@pytest.mark.parametrize(
+    ("spec", "expected"),
+    [
+        pytest.param("{}", {IN}, id="no-section"),
+        pytest.param("{egress: [{}]}", {IN, OUT}, id="egress-section"),
+        pytest.param("{egress: []}", {IN}, id="empty-egress-is-no-section"),
+        pytest.param("{policyTypes: []}", {IN}, id="empty-types-are-no-types"),
+        pytest.param("{policyTypes: [Egress]}", {OUT}, id="stated-types-win"),
+        pytest.param("{policyTypes: [Egress], ingress: [{}]}", {OUT}, id="over-sections-too"),
+    ],
+)
+def test_directions_default_as_the_api_server_defaults_them(spec, expected):
+    assert parse_policy(policy("p", spec)).policy.directions == expected
+
+
+def test_rules_of_a_direction_that_is_not_in_force_are_kept_but_not_returned():
+    read = parse_policy(policy("p", "{policyTypes: [Egress], ingress: [{}]}")).policy
+
+    assert len(read.ingress) == 1
+    assert read.rules(IN) == ()
+
+
+def test_port_defaults_to_tcp_and_keeps_what_it_names():
+    spec = "{ingress: [{ports: [{port: 80}, {port: web, protocol: UDP}, {port: 1, endPort: 9}]}]}"
+
+    ports = parse_policy(policy("p", spec)).policy.ingress[0].ports
+
+    assert [(p.protocol, p.port, p.end_port) for p in ports] == [
+        (Protocol.TCP, 80, None),
+        (Protocol.UDP, "web", None),
+        (Protocol.TCP, 1, 9),
+    ]
+
+
+def test_missing_and_empty_selectors_are_told_apart():
+    spec = "{ingress: [{from: [{podSelector: {}}, {namespaceSelector: {}}]}]}"
+
+    first, second = parse_policy(policy("p", spec)).policy.ingress[0].peers
+
+    assert (first.pod_selector, first.namespace_selector) == ({}, None)
+    assert (second.pod_selector, second.namespace_selector) == (None, {})
+
+
+def test_ip_block_holds_its_addresses_but_not_those_excepted():
+    block = IpBlock(
+        ipaddress.ip_network("203.0.113.0/24"), (ipaddress.ip_network("203.0.113.5/32"),)
+    )
+
+    assert ipaddress.ip_address("203.0.113.4") in block
+    assert ipaddress.ip_address("203.0.113.5") not in block
+    assert ipaddress.ip_address("::1") not in block
+
+
+MANIFEST = """\
+apiVersion: networking.k8s.io/v1
+kind: NetworkPolicy
+metadata:
+  name: p
+  namespace: shop
+spec:
+  podSelector: {matchLabels: {app: db}}
+  ingress:
+    - from:
+        - podSelector: {matchLabels: {app: web}}
+        - ipBlock: {cidr: 10.0.0.0/8}
+      ports:
+        - port: 5432
+"""
+
+
+def test_every_part_knows_its_place_in_the_file():
+    (document,) = documents(MANIFEST, "shop/db.yaml")
+
+    read = parse_policy(document).policy
+
+    rule = read.ingress[0]
+    assert str(read.origin) == "shop/db.yaml:1"
+    assert str(rule.origin) == "shop/db.yaml:9"
+    assert str(rule.peers[1].origin) == "shop/db.yaml:11"
+    assert str(rule.ports[0].origin) == "shop/db.yaml:13"
+    assert rule.ports[0].origin.path == "spec.ingress[0].ports[0]"
+
+
+def test_policy_of_a_cluster_is_named_where_there_is_no_file():
+    (document,) = documents(MANIFEST)
+
+    read = parse_policy(document.data).policy
+
+    assert str(read.ingress[0].peers[1].origin) == "NetworkPolicy shop/p spec.ingress[0].from[1]"
+
+
+def test_policy_inside_a_list_knows_its_place():
+    text = "kind: List\napiVersion: v1\nitems:\n" + "".join(
+        f"  {'- ' if n == 0 else '  '}{line}\n" for n, line in enumerate(MANIFEST.splitlines())
+    )
+    (document,) = documents(text, "list.yaml")
+
+    read = parse_policy(document).policy
+
+    assert (str(read), str(read.ingress[0].origin)) == ("shop/p", "list.yaml:12")
+
+
+REFUSALS = [
+    ("{ingress: [{from: [{}]}]}", "spec.ingress[0].from[0]: a peer needs podSelector, "
+     "namespaceSelector or ipBlock"),
+    ("{ingress: [{from: [{podSelector: {}, ipBlock: {cidr: 10.0.0.0/8}}]}]}",
+     "spec.ingress[0].from[0]: a peer with ipBlock may hold no selector"),
+    ("{egress: [{to: [{ipBlock: {cidr: 10.0.0.1}}]}]}",
+     "spec.egress[0].to[0].ipBlock.cidr: '10.0.0.1' is no address range such as 10.0.0.0/8 or "
+     "10.1.2.3/32"),
+    ("{egress: [{to: [{ipBlock: {cidr: 10.0.0.0/8, except: [11.0.0.0/8]}}]}]}",
+     "spec.egress[0].to[0].ipBlock.except[0]: 11.0.0.0/8 is not a part of 10.0.0.0/8"),
+    ("{egress: [{to: [{ipBlock: {cidr: 10.0.0.0/8, except: [10.0.0.0/8]}}]}]}",
+     "spec.egress[0].to[0].ipBlock.except[0]: 10.0.0.0/8 is not a part of 10.0.0.0/8"),
+    ("{ingress: [{ports: [{port: 0}]}]}",
+     "spec.ingress[0].ports[0].port: a port is a name or a number from 1 to 65535, not 0"),
+    ("{ingress: [{ports: [{port: '80'}]}]}",
+     "spec.ingress[0].ports[0].port: '80' is no port name"),
+    ("{ingress: [{ports: [{endPort: 90}]}]}",
+     "spec.ingress[0].ports[0].endPort: needs a numeric port beside it"),
+    ("{ingress: [{ports: [{port: web, endPort: 90}]}]}",
+     "spec.ingress[0].ports[0].endPort: needs a numeric port beside it"),
+    ("{ingress: [{ports: [{port: 91, endPort: 90}]}]}",
+     "spec.ingress[0].ports[0].endPort: must not be less than port, 91"),
+    ("{ingress: [{ports: [{protocol: tcp, port: 1}]}]}",
+     "spec.ingress[0].ports[0].protocol: 'tcp' is not one of TCP, UDP, SCTP"),
+    ("{policyTypes: [ingress]}",
+     "spec.policyTypes[0]: 'ingress' is neither Ingress nor Egress"),
+    ("{podSelector: {matchLabels: {app: yes}}}",
+     "spec.podSelector.matchLabels.app: a label's value must be a string, not True"),
+    ("{podSelector: {matchExpressions: [{key: a, operator: in, values: [b]}]}}",
+     "spec.podSelector.matchExpressions[0].operator: must be one of In, NotIn, Exists, "
+     "DoesNotExist"),
+    ("{podSelector: {matchExpressions: [{key: a, operator: In}]}}",
+     "spec.podSelector.matchExpressions[0]: In needs values"),
+    ("{podSelector: {matchExpressions: [{key: a, operator: Exists, values: [b]}]}}",
+     "spec.podSelector.matchExpressions[0].values: Exists takes no values"),
+    ("{podSelector: {app: db}}", "spec.podSelector.app: unknown field 'app'"),
+    ("{ingres: [{}]}", "spec.ingres: unknown field 'ingres'"),
+    ("{ingress: [{to: []}]}", "spec.ingress[0].to: unknown field 'to'"),
+    ("{ingress: {}}", "spec.ingress: must be a list"),
+    ("{ingress: [80]}", "spec.ingress[0]: must be a mapping"),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("spec", "message"), REFUSALS, ids=[r[0] for r in REFUSALS])
+def test_what_the_api_server_refuses_is_refused(spec, message):
+    """Source: pkg/apis/networking/validation/validation.go."""
+    assert [m.message for m in parse_policy(policy("p", spec)).mistakes] == [message]
+
+
+def test_all_refusals_come_at_once_with_place_and_hint():
+    text = MANIFEST.replace("port: 5432", "prot: 5432").replace("namespace: shop", "namespace: y")
+    (document,) = documents(text, "db.yaml")
+
+    mistakes = parse_policy(document).mistakes
+
+    assert [str(m) for m in mistakes] == [
+        "db.yaml:5:14: metadata.namespace: must be a string, not True - put it in quotes: YAML "
+        "reads words such as y, no and on as booleans",
+        "db.yaml:13:11: spec.ingress[0].ports[0].prot: unknown field 'prot' - did you mean 'port'?",
+    ]
+
+
+@pytest.mark.parametrize("spec", ["[]", "text", "{podSelector: 3}", "{ingress: [{from: [a]}]}"])
+def test_nonsense_is_refused_and_never_raises(spec):
+    assert parse_policy(policy("p", "{}") | {"spec": documents(f"s: {spec}")[0].data["s"]}).mistakes

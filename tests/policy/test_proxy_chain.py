@@ -1,0 +1,142 @@
+"""What lies behind a proxy, read from Ingress objects and from nginx's configuration."""
+
+from __future__ import annotations
+
+import pytest
+from npol.policy.objects.dialects import CALICO
+from npol.policy.objects.entities import Place, Traffic
+from npol.policy.simulate.proxy_chain import beyond, hops
+from npol.policy.state.apply_changes import build
+
+from tests.policy.worlds import documents
+
+CLUSTER = """
+apiVersion: v1
+kind: ConfigMap
+metadata: {name: edge, namespace: edge}
+data:
+  nginx.conf: |
+    server {
+      server_name site.test;
+      location = /exact { proxy_pass http://api.app:9090; }
+      location /api/ { proxy_pass http://api.app.svc.cluster.local; }
+      location / { proxy_pass http://web.app/start; }
+    }
+    server { location / { return 404; } }
+---
+apiVersion: v1
+kind: Pod
+metadata: {name: edge, namespace: edge, labels: {app: edge}}
+spec:
+  volumes: [{name: c, configMap: {name: edge}}]
+  containers: [{ports: [{containerPort: 8080}]}]
+---
+apiVersion: v1
+kind: Service
+metadata: {name: edge, namespace: edge}
+spec: {type: NodePort, selector: {app: edge}, ports: [{port: 80, targetPort: 8080}]}
+---
+apiVersion: v1
+kind: ConfigMap
+metadata: {name: web, namespace: app}
+data: {nginx.conf: "server { location /start { proxy_pass http://api/v1; } }"}
+---
+apiVersion: v1
+kind: Pod
+metadata: {name: web, namespace: app, labels: {app: web}}
+spec: {volumes: [{name: c, configMap: {name: web}}], containers: [{ports: [{containerPort: 80}]}]}
+---
+apiVersion: v1
+kind: Pod
+metadata: {name: api, namespace: app, labels: {app: api}}
+spec: {containers: [{ports: [{containerPort: 3001}]}]}
+---
+apiVersion: v1
+kind: Service
+metadata: {name: web, namespace: app}
+spec: {selector: {app: web}, ports: [{port: 80}]}
+---
+apiVersion: v1
+kind: Service
+metadata: {name: api, namespace: app}
+spec: {selector: {app: api}, ports: [{port: 80, targetPort: 3001}, {port: 9090, targetPort: 3001}]}
+"""
+
+INGRESS = """
+apiVersion: networking.k8s.io/v1
+kind: Ingress
+metadata: {name: site, namespace: app}
+spec:
+  rules:
+  - host: site.test
+    http:
+      paths:
+      - {path: /api, backend: {service: {name: api, port: {number: 80}}}}
+      - {path: /, backend: {service: {name: web, port: {number: 80}}}}
+"""
+
+DENY = """
+apiVersion: networking.k8s.io/v1
+kind: NetworkPolicy
+metadata: {name: api, namespace: app}
+spec: {podSelector: {matchLabels: {app: api}}}
+"""
+
+
+def world(*texts):
+    return build([d for text in (CLUSTER, *texts) for d in documents(text, "site.yaml")])
+
+
+def asked(world_):
+    return Traffic(source=Place(name="internet"), target=world_.service("edge", "edge"), port=80)
+
+
+@pytest.mark.parametrize(
+    ("path", "expected"),
+    [
+        ("/", ["edge/edge -> app/web:80/tcp", "app/web -> app/api:80/tcp"]),
+        ("/api/health", ["edge/edge -> app/api:80/tcp"]),
+        ("/exact", ["edge/edge -> app/api:9090/tcp"]),
+    ],
+)
+def test_hops_follow_the_location_that_fits(path, expected):
+    there = world()
+
+    assert [str(h) for h in hops(there, asked(there), "site.test", path)] == expected
+
+
+def test_host_of_another_server_leads_nowhere_known():
+    there = world()
+
+    assert [str(h) for h in hops(there, asked(there), "other.test", "/api/x")]  # the only servers
+    assert hops(there, asked(there), "site.test", "/")[0].source == there.pod("edge", "edge")
+
+
+@pytest.mark.parametrize(("path", "service"), [("/api/x", "api"), ("/", "web")])
+def test_ingress_rules_lead_to_their_backend(path, service):
+    there = world(INGRESS)
+
+    assert hops(there, asked(there), "site.test", path)[0].target.name == service
+
+
+def test_closed_hop_behind_a_proxy_is_the_cause_of_its_504():
+    there = world(DENY)
+
+    (first, *_) = beyond(there, asked(there), "site.test", "/", CALICO)
+
+    assert first.text.startswith(
+        "behind the proxy, app/web -> app/api:80/tcp: ingress of app/api: isolated by app/api"
+    )
+
+
+def test_open_chain_has_no_causes():
+    there = world()
+
+    assert beyond(there, asked(there), "site.test", "/", CALICO) == []
+
+
+def test_proxies_that_call_each_other_end():
+    loop = CLUSTER.replace("http://api/v1", "http://edge.edge/")
+    there = build(documents(loop))
+
+    assert len(hops(there, asked(there), "site.test", "/")) <= 4

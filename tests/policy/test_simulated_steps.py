@@ -1,0 +1,118 @@
+"""Stories told without a cluster."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+from npol.model.story import Protocol
+from npol.policy.objects.dialects import CALICO, CILIUM, SPEC
+from npol.policy.simulate.forecast import forecast
+from npol.policy.simulate.simulated_steps import scenes
+
+from tests.policy.stories import step, story
+from tests.policy.worlds import policy
+
+DENY = policy("deny", "{policyTypes: [Ingress, Egress]}")
+OUT = policy("out", "{policyTypes: [Egress], egress: [{ports: [{port: 3001}]}]}")
+
+
+def answers(told):
+    return [[asked.answer(scene.world, CALICO) for asked in scene.asked] for scene in scenes(told)]
+
+
+def test_each_step_has_the_world_after_its_changes():
+    told = story(
+        step("before", "a -> b:8080", "a ? b.x"),
+        step("deny", "a -> b:8080", "a ? b.x", apply=[DENY]),
+        step("rollback", delete=[DENY], same_as="before"),
+    )
+    assert answers(told) == [[True, True], [False, False], [True, True]]
+
+
+def test_lookup_over_tcp_is_asked_over_tcp():
+    udp_only = policy(
+        "dns", "{policyTypes: [Egress], egress: [{ports: [{port: 53, protocol: UDP}]}]}"
+    )
+    told = step("s", "a ? b.x", apply=[udp_only])
+    over_tcp = replace(told.flows[0], protocol=Protocol.TCP)
+
+    assert answers(story(replace(told, flows=(*told.flows, over_tcp)))) == [[True, False]]
+
+
+def test_source_with_labels_is_a_debug_pod_that_no_service_takes_in():
+    (scene,) = scenes(story(step("s", "a -> b:8080")))
+
+    (asked,) = scene.asked
+    assert str(asked.traffics[0].source) == "x/npol-a"
+    assert not asked.traffics[0].source.ready
+
+
+def test_every_pod_is_asked_on_its_own_port():
+    told = story(step("s", "a -> every pod of pods:8080", apply=[OUT]))
+    (asked,) = scenes(told)[0].asked
+
+    assert [(str(t.target), t.port) for t in asked.traffics] == [("x/b", 3001), ("x/c", 3002)]
+    assert answers(told) == [[None]]  # one is open, one is closed
+
+
+def test_address_of_a_peer_is_a_place_outside():
+    assert answers(story(step("s", "a -> partner:443", apply=[DENY]))) == [[False]]
+
+
+def test_address_of_a_peer_is_of_its_own_family():
+    assert answers(story(step("s", "a -> partner6:443"))) == [[True]]
+
+
+@pytest.mark.parametrize(
+    ("address", "port", "allowed"),
+    [("cluster-ip", 8080, 3002), ("cluster-ip", 8080, 8080), ("one-pod", 3002, 3002)],
+    ids=["service-by-pod-port", "service-by-its-own-port", "pod"],
+)
+def test_address_of_a_peer_may_be_a_services_or_a_pods(address, port, allowed):
+    """A ClusterIP is translated: policies are judged on the pods and the ports behind it."""
+    to_c = policy(
+        "to-c",
+        "{policyTypes: [Egress], egress: [{to: [{podSelector: {matchLabels: {tier: c}}}],"
+        f" ports: [{{port: {allowed}}}]}}]}}",
+    )
+    (scene,) = told = scenes(story(step("s", f"a -> {address}:{port}", apply=[to_c])))
+
+    assert [str(t.target).removeprefix("Service ") for t in scene.asked[0].traffics] == [
+        "x/c" if address == "one-pod" else "x/b"
+    ]
+    assert told[0].asked[0].answer(scene.world, CALICO) is (allowed == 3002)
+
+
+@pytest.mark.parametrize(("dialect", "answer"), [(SPEC, None), (CALICO, False), (CILIUM, False)])
+def test_cluster_ip_in_an_ip_block_is_as_the_dialect_has_it(dialect, answer):
+    block = policy(
+        "block", "{policyTypes: [Egress], egress: [{to: [{ipBlock: {cidr: 10.96.0.2/32}}]}]}"
+    )
+    (scene,) = scenes(story(step("s", "a -> cluster-ip:8080", apply=[block])))
+    (foretold,) = forecast([scene], dialect.name)[0].flows
+
+    assert scene.asked[0].answer(scene.world, dialect) is answer
+    assert foretold.prediction == (
+        "deny"
+        if answer is False
+        else "unknown: whether ipBlock sees a Service's address is undefined"
+    )
+
+
+def test_address_among_the_cluster_ips_that_nobody_here_has_is_unknown():
+    """Not every namespace is read: it may be a Service of another one."""
+    (scene,) = scenes(story(step("s", "a -> unread:80")))
+    (foretold,) = forecast([scene], "calico")[0].flows
+
+    assert foretold.holds is None
+    assert foretold.prediction == (
+        "unknown: 10.96.44.3 lies among the ClusterIPs, and no Service known here has it"
+    )
+
+
+def test_peer_that_is_nobody_here_has_no_answer_but_a_problem():
+    (scene,) = scenes(story(step("s", "nobody -> b:8080")))
+
+    assert scene.asked[0].problem == "no pod here is peer 'nobody'"
+    assert scene.asked[0].answer(scene.world) is None
