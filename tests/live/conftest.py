@@ -14,13 +14,13 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
-from npol.canary import prove_enforcement
 from npol.cluster.connection import Connection, Mode, connect
 from npol.cluster.objects import DEPLOYMENTS, NAMESPACES, PODS, Ref
 from npol.errors import Refused
 from npol.model.probe import PodRef
 from npol.model.story import PodSettings
 from npol.run import Options
+from npol.run.enforcement_proof import prove_enforcement
 
 IMAGE = "docker.io/nicolaka/netshoot:v0.15"
 READY_WITHIN = 120.0

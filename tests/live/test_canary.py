@@ -6,13 +6,13 @@ import os
 import secrets
 
 import pytest
-from npol.canary import prove_enforcement
 from npol.cluster.connection import Mode
-from npol.cluster.engine import Enforces, detect, gather
 from npol.cluster.guard import STATE_NAMESPACE
 from npol.cluster.objects import CONFIG_MAPS, LEASES, NETWORK_POLICIES, PODS
+from npol.cni.detect import Enforces, detect, gather
 from npol.errors import Refused
 from npol.model.story import PodSettings
+from npol.run.enforcement_proof import prove_enforcement
 
 pytestmark = pytest.mark.live
 

@@ -10,10 +10,10 @@ import pytest
 from kubernetes import client, config
 from npol.cli.app import app
 from npol.cluster.connection import Connection, Mode, connect
-from npol.cluster.foreign import KINDS
 from npol.cluster.guard import STATE_NAMESPACE
-from npol.cluster.preflight import missing_rights
 from npol.cluster.rbac import Right, manifests, rights
+from npol.cni.other_policy_kinds import KINDS
+from npol.cni.preflight import missing_rights
 from npol.documents import dump
 from npol.errors import ExitCode
 from npol.judge.probes import expand

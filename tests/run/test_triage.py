@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 from npol.cluster.api_errors import ApiError, Forbidden
-from npol.cluster.engines import UNKNOWN, Agent, Enforces, Engine
+from npol.cni.catalogue import UNKNOWN, Agent, Enforces, Engine
 from npol.model.inventory import Inventory
 from npol.run.triage import State, admission, components, endpoints, gitops, policies, unread
 from npol.run.triage.reader import Seen, look

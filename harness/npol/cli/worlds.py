@@ -12,9 +12,9 @@ import typer
 from npol import where
 from npol.cluster.api_errors import Forbidden
 from npol.cluster.connection import Connection, connect
-from npol.cluster.engine import detect, gather
 from npol.cluster.inventory import READERS, read
 from npol.cluster.objects import NAMESPACES, NETWORK_POLICIES
+from npol.cni.detect import detect, gather
 from npol.errors import InputError, Mistakes, did_you_mean
 from npol.model.story import Manifest
 from npol.policy.objects.dialects import BY_ENGINE, SPEC, Dialect, dialect_of

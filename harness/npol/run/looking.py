@@ -6,7 +6,7 @@ from npol.cluster.api_errors import Unreachable
 from npol.cluster.connection import Connection
 from npol.cluster.custody.commands import policies_of
 from npol.cluster.inventory import read
-from npol.cluster.preflight import Finding
+from npol.cni.preflight import Finding
 from npol.errors import Refused
 from npol.model.inventory import Inventory
 from npol.model.story import Story

@@ -11,7 +11,7 @@ from collections.abc import Iterable, Iterator
 from npol import selectors
 from npol.cluster.custody.commands import policies_of
 from npol.cluster.guard import PROTECTED, STATE_NAMESPACE, protected
-from npol.cluster.preflight import Finding
+from npol.cni.preflight import Finding
 from npol.judge.targets import is_debug_pod, selected_pods
 from npol.model.inventory import Inventory, Obj
 from npol.model.story import Manifest, Peer, Story

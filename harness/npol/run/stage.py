@@ -7,16 +7,15 @@ from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 
-from npol.canary import prove_enforcement
-from npol.cluster.canary import Proof
 from npol.cluster.connection import Connection, Mode, connect
 from npol.cluster.custody.custody import Custody
 from npol.cluster.custody.rollback import story_id
-from npol.cluster.engines import Engine
 from npol.cluster.kinds import resource_called
 from npol.cluster.objects import Ref
-from npol.cluster.preflight import Plan, preflight
 from npol.cluster.signals import Stop
+from npol.cni.canary import Proof
+from npol.cni.catalogue import Engine
+from npol.cni.preflight import Plan, preflight
 from npol.errors import InputError, NpolError, Refused
 from npol.judge.probes import has_denies
 from npol.model.inventory import Inventory
@@ -25,6 +24,7 @@ from npol.model.result import ClusterFacts, RestoreResult
 from npol.model.story import Apply, Delete, Label, Manifest, Restore, Step, Story, When
 from npol.probe.pods import MANAGED_BY, debug_pod
 from npol.probe.sources import Sources, debug_pod_peers
+from npol.run.enforcement_proof import prove_enforcement
 from npol.run.looking import foreseen, look
 from npol.run.options import Options
 from npol.run.predict import Oracle

@@ -6,10 +6,10 @@ from collections.abc import Iterator
 from dataclasses import replace
 
 from npol.cluster.connection import Connection
-from npol.cluster.engine import detect, gather
-from npol.cluster.engines import Engine
 from npol.cluster.inventory import read
 from npol.cluster.rbac import SYSTEM
+from npol.cni.catalogue import Engine
+from npol.cni.detect import detect, gather
 from npol.judge.targets import is_debug_pod
 from npol.policy.simulate.simulated_steps import Scene
 from npol.policy.state.apply_changes import build

@@ -5,11 +5,11 @@ from __future__ import annotations
 import pytest
 import yaml
 from npol.cluster.connection import Forbidden, Mode, connect
-from npol.cluster.engine import detect, gather
-from npol.cluster.foreign import foreign_policies
 from npol.cluster.objects import NAMESPACES, Ref
-from npol.cluster.preflight import Plan, missing_rights, preflight
 from npol.cluster.rbac import manifests
+from npol.cni.detect import detect, gather
+from npol.cni.other_policy_kinds import foreign_policies
+from npol.cni.preflight import Plan, missing_rights, preflight
 from npol.errors import InputError, Refused
 
 from tests.live.conftest import permitted, pod_manifest

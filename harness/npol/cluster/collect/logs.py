@@ -7,8 +7,8 @@ from collections.abc import Iterator, Sequence
 
 from npol.cluster.collect.notes import Notes
 from npol.cluster.connection import Connection
-from npol.cluster.engines import Engine
 from npol.cluster.objects import NAMESPACES, PODS, Object
+from npol.cni.catalogue import Engine
 
 ENGINE_PODS = (
     "calico-*/*",

@@ -12,8 +12,6 @@ from npol.cluster.collect.logs import LINES, engine_logs
 from npol.cluster.collect.notes import Notes
 from npol.cluster.collect.redact import masked, redacted, secrets_of
 from npol.cluster.connection import Connection
-from npol.cluster.engine import detect, gather
-from npol.cluster.engines import Engine
 from npol.cluster.guard import Mode
 from npol.cluster.objects import (
     DAEMON_SETS,
@@ -29,8 +27,10 @@ from npol.cluster.objects import (
     STATEFUL_SETS,
     Object,
 )
-from npol.cluster.preflight import allowed
 from npol.cluster.rbac import rights
+from npol.cni.catalogue import Engine
+from npol.cni.detect import detect, gather
+from npol.cni.preflight import allowed
 
 KINDS = (
     NETWORK_POLICIES,

@@ -8,9 +8,9 @@ from typing import Any
 
 from npol.cluster.connection import Connection
 from npol.cluster.custody.content import run_of
-from npol.cluster.foreign import SHADOWS
 from npol.cluster.kinds import namespaced_kinds
 from npol.cluster.objects import Ref
+from npol.cni.other_policy_kinds import SHADOWS
 
 BY_THE_CLUSTER = {
     ("ConfigMap", "kube-root-ca.crt"),

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 
 from npol.cluster.connection import Connection
-from npol.cluster.engines import Engine
+from npol.cni.catalogue import Engine
 from npol.run.triage import admission, components, endpoints, gitops, policies
 from npol.run.triage.finding import Finding, State
 from npol.run.triage.reader import Seen, look

@@ -8,7 +8,6 @@ from dataclasses import dataclass, field
 
 from npol.cluster.api_errors import ApiError, Forbidden
 from npol.cluster.connection import Connection
-from npol.cluster.engines import Engine
 from npol.cluster.guard import STATE_NAMESPACE, protected
 from npol.cluster.kinds import resource_called
 from npol.cluster.objects import (
@@ -20,6 +19,7 @@ from npol.cluster.objects import (
     Resource,
 )
 from npol.cluster.rbac import SYSTEM
+from npol.cni.catalogue import Engine
 from npol.errors import InputError
 from npol.model.inventory import Inventory, Obj
 

@@ -6,8 +6,8 @@ import threading
 from dataclasses import dataclass, field
 
 import pytest
-from npol.cluster.canary import Canary
 from npol.cluster.retry import Clock
+from npol.cni.canary import Canary
 from npol.errors import Refused, UnknownVerdict
 from npol.model.expectation import Outcome
 from npol.model.probe import Answer, PodRef

@@ -6,9 +6,9 @@ import json
 
 import pytest
 from npol.cluster.connection import Mode
-from npol.cluster.foreign import foreign_policies
-from npol.cluster.preflight import Plan, preflight
 from npol.cluster.rbac import Extra, manifests, rights
+from npol.cni.other_policy_kinds import foreign_policies
+from npol.cni.preflight import Plan, preflight
 from npol.errors import Refused
 
 from tests.cluster.fake_api import reply, status

@@ -10,10 +10,10 @@ from __future__ import annotations
 import fnmatch
 from collections.abc import Mapping
 
-from npol.cluster.engines import K3S, TABLE, UNKNOWN, Agent, Enforces, Engine, Traits
-from npol.cluster.facts import Facts, gather
 from npol.cluster.objects import Object
-from npol.cluster.switches import (
+from npol.cni.catalogue import K3S, TABLE, UNKNOWN, Agent, Enforces, Engine, Traits
+from npol.cni.facts import Facts, gather
+from npol.cni.settings import (
     REFINEMENTS,
     Case,
     agent_of,

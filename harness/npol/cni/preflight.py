@@ -12,12 +12,12 @@ from typing import Any
 
 from npol.cluster.api_errors import ApiError, Forbidden, Unreachable
 from npol.cluster.connection import Connection
-from npol.cluster.engine import detect, gather
-from npol.cluster.engines import Enforces, Engine
-from npol.cluster.foreign import foreign_policies
 from npol.cluster.guard import PROTECTED, STATE_NAMESPACE, Mode, protected
 from npol.cluster.objects import ACCESS_REVIEWS, NAMESPACES, Object, Ref
 from npol.cluster.rbac import Extras, Right, rights
+from npol.cni.catalogue import Enforces, Engine
+from npol.cni.detect import detect, gather
+from npol.cni.other_policy_kinds import foreign_policies
 from npol.errors import NpolError, Refused
 
 OLDEST = (1, 25)

@@ -6,9 +6,9 @@ import json
 from pathlib import Path
 
 import pytest
-from npol.cluster.engine import detect
-from npol.cluster.engines import Enforces
-from npol.cluster.facts import facts_of
+from npol.cni.catalogue import Enforces
+from npol.cni.detect import detect
+from npol.cni.facts import facts_of
 from npol.model.expectation import Outcome
 
 RECORDED = Path(__file__).parent / "recorded"

@@ -11,7 +11,6 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack, closing, contextmanager
 from dataclasses import dataclass, field
 
-from npol.cluster.canary import Canary, Proof
 from npol.cluster.connection import Connection
 from npol.cluster.custody.configmaps import ensure_state_namespace
 from npol.cluster.custody.custody import Custody
@@ -20,6 +19,7 @@ from npol.cluster.guard import STATE_NAMESPACE
 from npol.cluster.inventory import read
 from npol.cluster.objects import Object
 from npol.cluster.signals import Stop
+from npol.cni.canary import Canary, Proof
 from npol.errors import Position
 from npol.model.inventory import Inventory, pod_ref
 from npol.model.probe import Answer, PodRef, Probe

@@ -1,0 +1,1 @@
+"""The network plugin: which one it is, how it is set up, and whether it enforces policies."""
