@@ -16,6 +16,7 @@ from pathlib import Path
 
 from kubernetes import client, config
 from kubernetes.stream import stream
+
 from npol_lab.session import Lab
 
 POLICIES = 10

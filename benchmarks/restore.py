@@ -23,11 +23,10 @@ from typing import Any
 ROOT = Path(__file__).parent.parent
 sys.path.insert(0, str(ROOT))
 
+from npol.changes.transaction import Custody  # noqa: E402
 from npol.cluster.connection import Mode, connect  # noqa: E402  needs the path above
-from npol.cluster.custody.custody import Custody  # noqa: E402
 from npol.cluster.signals import Stop, Stopped  # noqa: E402
-
-from tests.cluster.custody.cluster import Cluster, policy  # noqa: E402
+from tests.changes.cluster import Cluster, policy  # noqa: E402
 
 POLICIES = "networkpolicies.networking.k8s.io"
 NAMESPACES = ("shop", "bank")

@@ -6,6 +6,7 @@ import sys
 from pathlib import Path
 
 import pytest
+
 from npol.documents import Dialect, load
 from npol.errors import Mistakes
 from npol.model.story import Protocol

@@ -3,8 +3,8 @@
 import importlib
 
 import pytest
-from npol.story import load_story
 
+from npol.story import load_story
 from tests.test_coverage import ROOT
 
 GIVEN = "apiVersion: v1\nkind: Namespace\nmetadata: {name: shop, labels: {name: shop}}\n"

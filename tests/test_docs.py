@@ -8,6 +8,7 @@ from functools import cache
 from pathlib import Path
 
 import pytest
+
 from npol.cli.app import COMMANDS
 
 ROOT = Path(__file__).parents[1]

@@ -7,6 +7,7 @@ from contextlib import suppress
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+
 from npol.documents import Dialect, dump, load
 from npol.errors import Mistakes, Position
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import inspect
 
 import pytest
+
 from npol import errors
 from npol.errors import (
     PRECEDENCE,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pytest
+
 from npol.selectors import matches, parse, spell
 
 WEB = {"app": "web", "tier": "front", "empty": ""}

@@ -6,12 +6,12 @@ import re
 from pathlib import Path
 
 import pytest
+
 from npol.cli.doctor import doctor
 from npol.cluster.connection import Mode
 from npol.errors import ExitCode
 from npol.model.expectation import Verdict
 from npol.run import Options
-
 from tests import shop
 
 NOT = "NetworkPolicies are not enforced here: .{20,}"

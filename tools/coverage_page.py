@@ -6,6 +6,7 @@ from collections.abc import Iterator
 
 from coverage_table import ROOT, Row, Shown, shown
 from coverage_verdicts import AS_EXPECTED, Verdicts
+
 from npol.model.story import Story
 
 HEAD = """# Coverage

@@ -22,7 +22,6 @@ from typing import Any
 
 import npol
 from npol.errors import Refused
-
 from npol_lab.kubeconfig import CONTEXT
 from npol_lab.requirements import SEARCH, no_namespaces, require_tools
 

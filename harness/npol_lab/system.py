@@ -8,7 +8,6 @@ from collections.abc import Iterator
 from typing import Any
 
 import npol
-
 from npol_lab.clock import timestamp
 from npol_lab.net.network import API_PORT, ROUTER
 from npol_lab.net.places import PLACES, Place

@@ -5,9 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import pytest
+
 from npol.cluster.connection import Mode, connect
 from npol.cluster.retry import Clock, Patience
-
 from tests.cluster.fake_api import FakeApi
 
 

@@ -5,12 +5,12 @@ from __future__ import annotations
 import random
 
 import pytest
+
 from npol.cluster.connection import ApiError, LostReply, Mode, Unreachable, connect
 from npol.cluster.exec import ExecBroken, run_once
 from npol.cluster.objects import NETWORK_POLICIES, Ref
 from npol.cluster.retry import Patience
 from npol.model.probe import PodRef
-
 from tests.lab.api.conftest import serving
 
 EXEC = {"resource": "pods", "subresource": "exec"}

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pytest
+
 from npol.cluster.connection import (
     ApiError,
     Forbidden,
@@ -14,7 +15,6 @@ from npol.cluster.connection import (
 from npol.cluster.objects import NETWORK_POLICIES, PODS, Ref
 from npol.cluster.retry import Patience
 from npol.errors import ExitCode, InputError, NpolError, Refused
-
 from tests.cluster.fake_api import FakeApi, cut, mute, reply, reset, status
 
 POLICIES = "/apis/networking.k8s.io/v1/namespaces/dev/networkpolicies"

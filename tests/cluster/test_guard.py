@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pytest
+
 from npol.cluster.guard import Guard, Mode, protected, request_of
 from npol.cluster.objects import DEPLOYMENTS, NAMESPACES
 from npol.errors import Refused

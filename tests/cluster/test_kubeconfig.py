@@ -12,6 +12,7 @@ from pathlib import Path
 
 import pytest
 import yaml
+
 from npol.cluster.connection import connect
 from npol.cluster.kubeconfig import contexts, pick
 from npol.cluster.plugin import run_plugin

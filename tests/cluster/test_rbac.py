@@ -5,6 +5,7 @@ from __future__ import annotations
 import itertools
 
 import pytest
+
 from npol.cluster.guard import Mode
 from npol.cluster.rbac import Extra, manifests, rights, rules
 

@@ -5,6 +5,7 @@ import sys
 import threading
 
 import pytest
+
 from npol.cluster.signals import SIGNALS, Stop, Stopped, pull
 
 INT, TERM, HUP = SIGNALS

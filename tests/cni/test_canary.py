@@ -6,6 +6,7 @@ import threading
 from dataclasses import dataclass, field
 
 import pytest
+
 from npol.cluster.retry import Clock
 from npol.cni.canary import Canary
 from npol.errors import Refused, UnknownVerdict

@@ -6,6 +6,7 @@ import json
 from pathlib import Path
 
 import pytest
+
 from npol.cni.catalogue import Enforces
 from npol.cni.detect import detect
 from npol.cni.facts import facts_of

@@ -6,8 +6,8 @@ import ipaddress
 from dataclasses import dataclass
 
 from hypothesis import strategies as st
-from npol.policy.objects.entities import Place
 
+from npol.policy.objects.entities import Place
 from tests.policy.clusters import (
     KEYS,
     NAMES,

@@ -8,12 +8,12 @@ from dataclasses import dataclass
 
 import pytest
 from hypothesis import HealthCheck, Phase, given, settings
+
 from npol.model.story import Protocol
 from npol.policy.evaluate.evaluate import decide
 from npol.policy.objects.dialects import LAB
 from npol.policy.objects.entities import Place, Pod, Service, Traffic
 from npol.policy.state.apply_changes import build
-
 from tests.differential.roster import PODS, lab_clusters, objects, places, slices
 from tests.lab.net.conftest import POLICIES, SLICES, Packets
 from tests.policy.clusters import PORTS

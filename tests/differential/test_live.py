@@ -9,6 +9,7 @@ from dataclasses import replace
 import pytest
 from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
+
 from npol.cluster.connection import Mode
 from npol.cluster.inventory import read
 from npol.cni.detect import detect, gather
@@ -16,7 +17,6 @@ from npol.documents import dump
 from npol.run import Options, StoryRun
 from npol.run.predict import Oracle
 from npol.story import read_story
-
 from tests.live.conftest import connected, target
 from tests.policy.clusters import ip_blocks, policies, specs
 

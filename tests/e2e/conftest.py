@@ -13,9 +13,9 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
+
 from npol.cli import main
 from npol_lab.session import Lab
-
 from tests.e2e.shop import write_shop
 
 ROOT = Path(__file__).parents[2]

@@ -3,6 +3,7 @@
 import shutil
 
 import pytest
+
 from npol.judge.probes import Selection, expand, replayed
 from npol.model.expectation import Verdict
 from npol.mutation.mutant_story import mutated_story, packets_only
@@ -12,7 +13,6 @@ from npol.policy.simulate.simulated_steps import scenes
 from npol.report.failure import failure_text
 from npol.run import Options, StoryRun
 from npol.story import load_story
-
 from tests.e2e.conftest import ROOT, SHIPPED
 
 POLICIES = "infra/manifests/network-policies"

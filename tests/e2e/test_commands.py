@@ -4,8 +4,8 @@ import json
 import shutil
 
 import pytest
-from npol.documents import Dialect, load
 
+from npol.documents import Dialect, load
 from tests.e2e.conftest import ROOT
 from tests.e2e.shop import HEAD, STEPS, write_shop
 

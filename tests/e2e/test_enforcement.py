@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import pytest
+
 from npol.errors import ExitCode
 from npol.run import Options
 from npol_lab.session import Lab, LabOptions
-
 from tests import shop, unenforced
 from tests.e2e.shop import write_shop
 

@@ -9,6 +9,7 @@ import ssl
 import urllib.request
 
 import pytest
+
 from npol.cluster.channels import ExecBroken
 from npol.cluster.connection import Connection, Mode, connect
 from npol.cluster.objects import NAMESPACES, Ref
@@ -17,7 +18,6 @@ from npol.model.expectation import Verdict
 from npol.model.result import StepResult
 from npol.run import Options, StoryRun
 from npol_lab.session import Lab
-
 from tests import shop
 
 pytestmark = pytest.mark.lab

@@ -4,8 +4,8 @@ import signal
 import threading
 
 import pytest
-from npol.errors import ExitCode
 
+from npol.errors import ExitCode
 from tests.e2e.conftest import NPOL
 from tests.e2e.shop import write_shop
 from tests.e2e.test_kill import env, lab_of, running  # noqa: F401 - a fixture

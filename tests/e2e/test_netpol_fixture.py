@@ -3,8 +3,8 @@
 from pathlib import Path
 
 import pytest
-from npol.errors import Refused
 
+from npol.errors import Refused
 from tests.e2e.conftest import Server
 
 BASELINE = "../../fixtures/baseline/infra/manifests"

@@ -3,6 +3,7 @@
 import json
 
 import pytest
+
 from npol.errors import ExitCode
 
 POLICY = """\

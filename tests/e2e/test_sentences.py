@@ -9,8 +9,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
-from npol.errors import ExitCode
 
+from npol.errors import ExitCode
 from tests.e2e.conftest import ROOT
 
 POLICIES = "infra/manifests/network-policies"

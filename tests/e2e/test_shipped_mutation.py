@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import pytest
+
 from npol.mutation.score import mutate
 from npol.story import load_story
-
 from tests.e2e.conftest import ROOT, SHIPPED
 
 NOT_PROVABLE = {

@@ -5,8 +5,8 @@ import json
 
 import pytest
 import trustme
-from npol.errors import ExitCode
 
+from npol.errors import ExitCode
 from tests.e2e.shop import write_shop
 
 AUTHORITY = base64.b64encode(trustme.CA().cert_pem.bytes()).decode()

@@ -3,6 +3,7 @@
 import dataclasses
 
 import pytest
+
 from npol.errors import Position
 from npol.judge.liveness import Ledger
 from npol.model.expectation import Outcome, parse_expectation

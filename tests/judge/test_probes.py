@@ -3,6 +3,7 @@
 from dataclasses import replace
 
 import pytest
+
 from npol.errors import Position
 from npol.judge.probes import Selection, expand, has_denies, questions, replayed
 from npol.model.expectation import parse_expectation

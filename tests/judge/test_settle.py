@@ -1,6 +1,7 @@
 """Settling: when answers are final. Time is a number that the tests choose."""
 
 import pytest
+
 from npol.judge.settle import Patience, Settling
 from npol.model.expectation import Outcome, Verdict
 from npol.model.result import Judgement

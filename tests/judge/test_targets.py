@@ -1,6 +1,7 @@
 """Targets: a story's peers against the objects of a cluster."""
 
 import pytest
+
 from npol.errors import Position
 from npol.judge.targets import absolute_name, place_pod, resolve, selected_pods
 from npol.model.expectation import parse_expectation

@@ -1,6 +1,7 @@
 """Verdicts: what counts as allowed, what counts as denied, and what proves nothing."""
 
 import pytest
+
 from npol.errors import Position
 from npol.judge.verdict import Controls, judge
 from npol.model.expectation import Outcome, Verdict, parse_expectation

@@ -8,6 +8,7 @@ import pytest
 import yaml
 from kubernetes import client, config
 from kubernetes.stream import stream
+
 from npol_lab.session import Lab, LabOptions
 
 pytestmark = pytest.mark.lab

@@ -14,6 +14,7 @@ from pathlib import Path
 
 import pytest
 from kubernetes import client, config
+
 from npol.errors import Refused
 from npol_lab import requirements, session
 from npol_lab.session import Lab, LabOptions, sweep

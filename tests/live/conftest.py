@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
+
 from npol.cluster.connection import Connection, Mode, connect
 from npol.cluster.objects import DEPLOYMENTS, NAMESPACES, PODS, Ref
 from npol.errors import Refused

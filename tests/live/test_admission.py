@@ -5,10 +5,10 @@ from __future__ import annotations
 import secrets
 
 import pytest
+
 from npol.cluster.objects import NAMESPACES, PODS, Ref
 from npol.errors import InputError
 from npol.run import Options
-
 from tests import shop
 from tests.live.conftest import IMAGE, permitted, wait_until
 

@@ -6,6 +6,7 @@ import os
 import secrets
 
 import pytest
+
 from npol.cluster.connection import Mode
 from npol.cluster.guard import STATE_NAMESPACE
 from npol.cluster.objects import CONFIG_MAPS, LEASES, NETWORK_POLICIES, PODS

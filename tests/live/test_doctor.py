@@ -7,8 +7,8 @@ import json
 import tarfile
 
 import pytest
-from npol.cli.doctor import doctor
 
+from npol.cli.doctor import doctor
 from tests.live.conftest import permitted, pod_manifest, start
 
 pytestmark = pytest.mark.live

@@ -6,10 +6,10 @@ import secrets
 from dataclasses import replace
 
 import pytest
+
 from npol.cluster.connection import Mode
 from npol.cluster.objects import NAMESPACES, Ref
 from npol.run import Options
-
 from tests import shop, unenforced
 from tests.live.conftest import wait_until
 

@@ -5,12 +5,12 @@ from __future__ import annotations
 from contextlib import contextmanager
 
 import pytest
+
 from npol.cluster.objects import LEASES, NAMESPACES, PODS, Ref
 from npol.errors import Refused
 from npol.judge.probes import expand
 from npol.run import Options, StoryRun
 from npol.story import load_story
-
 from tests.live.conftest import permitted, wait_until
 
 pytestmark = pytest.mark.live

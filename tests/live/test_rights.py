@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 from kubernetes import client, config
+
 from npol.cli.app import app
 from npol.cluster.connection import Connection, Mode, connect
 from npol.cluster.guard import STATE_NAMESPACE
@@ -19,7 +20,6 @@ from npol.errors import ExitCode
 from npol.judge.probes import expand
 from npol.run import Options, StoryRun
 from npol.story import load_story
-
 from tests.live.conftest import permitted, start, wait_until
 
 pytestmark = pytest.mark.live

@@ -10,8 +10,8 @@ from contextlib import contextmanager, nullcontext
 from pathlib import Path
 
 import pytest
-from npol.model.result import CheckResult, FlowResult, StoryReport
 
+from npol.model.result import CheckResult, FlowResult, StoryReport
 from tests import shop
 
 pytestmark = [

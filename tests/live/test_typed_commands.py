@@ -4,9 +4,9 @@ import secrets
 from pathlib import Path
 
 import pytest
+
 from npol.cluster.connection import Mode
 from npol.cluster.objects import NAMESPACES, Ref
-
 from tests.live.conftest import wait_until
 from tests.typed import SCRIPTS, Typist
 

@@ -8,7 +8,6 @@ from npol.model.story import Apply, Delete, Settle
 from npol.mutation.mutant_story import mutated_story, packets_only
 from npol.mutation.operators import mutants
 from npol.policy.simulate.simulated_steps import scenes
-
 from tests.policy.stories import manifests, step, story
 from tests.policy.worlds import policy
 

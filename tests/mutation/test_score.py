@@ -8,7 +8,6 @@ from npol.policy.objects.dialects import CALICO
 from npol.policy.parse.parse_policies import parse_policy
 from npol.policy.simulate.coverage import coverage
 from npol.policy.simulate.simulated_steps import scenes
-
 from tests.policy.stories import step, story
 from tests.policy.worlds import policy
 

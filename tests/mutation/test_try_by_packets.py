@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 
 import pytest
+
 from npol.errors import NpolError, Position, UnknownVerdict
 from npol.model.expectation import Verdict
 from npol.model.result import FlowResult, RestoreResult, StepResult

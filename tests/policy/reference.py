@@ -5,7 +5,6 @@ from __future__ import annotations
 from npol.policy.objects.entities import Pod
 from npol.policy.state.apply_changes import build
 from npol.policy.state.dns import with_dns
-
 from tests.policy.worlds import documents
 
 APPS = """

@@ -5,7 +5,6 @@ from __future__ import annotations
 from npol.errors import Position
 from npol.model.expectation import parse_expectation
 from npol.model.story import Apply, Delete, Flow, Manifest, Peer, Protocol, Step, Story
-
 from tests.policy.worlds import CLUSTER, documents
 
 AT = Position("story.npol.yaml")

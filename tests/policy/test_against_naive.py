@@ -5,12 +5,12 @@ from __future__ import annotations
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+
 from npol.model.story import Protocol
 from npol.policy.evaluate.evaluate import decide
 from npol.policy.objects.dialects import CALICO, CILIUM, SPEC
 from npol.policy.objects.entities import Traffic
 from npol.policy.state.apply_changes import build
-
 from tests.policy.clusters import PORTS, PROTOCOLS, clusters, objects
 from tests.policy.naive import flow_is_allowed
 

@@ -6,7 +6,6 @@ import ipaddress
 
 from npol.policy.objects.netpol_types import Direction
 from npol.policy.state.apply_changes import apply, build, delete, label
-
 from tests.policy.worlds import CLUSTER, documents, policy, world_with
 
 DEPLOYMENT = """

@@ -7,7 +7,6 @@ from npol.policy.explain.causes import nearest
 from npol.policy.objects.dialects import CALICO
 from npol.policy.objects.entities import Node, Traffic
 from npol.policy.state.dns import dns_traffic
-
 from tests.policy.reference import (
     ALLOW_DNS,
     DENY,

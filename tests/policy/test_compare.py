@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pytest
+
 from npol.model.expectation import Outcome, parse_expectation
 from npol.policy.simulate.compare import diagnose
 

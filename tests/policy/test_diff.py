@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from hypothesis import HealthCheck, given, settings
+
 from npol.policy.evaluate.evaluate import decide
 from npol.policy.matrix.diff import difference
 from npol.policy.matrix.equivalence import ports_of
 from npol.policy.objects.dialects import CALICO
 from npol.policy.objects.entities import Traffic
 from npol.policy.state.apply_changes import apply, build, label
-
 from tests.policy.clusters import clusters, objects
 from tests.policy.worlds import policy, world_with
 

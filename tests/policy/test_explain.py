@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+
 from npol.policy.evaluate.evaluate import decide, evaluate
 from npol.policy.explain.describe import explain_policy
 from npol.policy.explain.explain import explain_flow
@@ -11,7 +12,6 @@ from npol.policy.explain.fixes import remedies
 from npol.policy.objects.dialects import CALICO
 from npol.policy.objects.entities import Traffic
 from npol.policy.state.apply_changes import apply, build
-
 from tests.policy.clusters import PORTS, clusters, objects
 from tests.policy.reference import ALLOW_DNS, DENY, FROM_FRONTEND, FRONTEND, TO_BACKEND, cluster
 from tests.policy.worlds import policy, traffic, world_with

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import pytest
+
 from npol.errors import InputError
 from npol.policy.matrix.matrix import matrix
 from npol.policy.matrix.render import markdown, table
 from npol.policy.objects.dialects import CALICO
 from npol.policy.state.flow_syntax import parse_flow
-
 from tests.policy.worlds import policy, world_with
 
 WORLD = world_with(policy("p", "{podSelector: {matchLabels: {tier: c}}}"))

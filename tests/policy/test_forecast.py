@@ -5,11 +5,11 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
+
 from npol.model.expectation import parse_expectation
 from npol.policy.simulate.forecast import forecast, holds
 from npol.policy.simulate.simulated_steps import scenes
 from npol.story import load_story
-
 from tests.policy.stories import step, story
 from tests.policy.worlds import policy
 

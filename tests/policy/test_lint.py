@@ -5,10 +5,10 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
+
 from npol.errors import Mistake, Position
 from npol.policy.lint import RULES, lint, of_files
 from npol.policy.state.apply_changes import build
-
 from tests.policy.worlds import CLUSTER, documents
 
 HEAD = """\

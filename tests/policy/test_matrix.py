@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+
 from npol.policy.evaluate.evaluate import decide
 from npol.policy.matrix.equivalence import Port
 from npol.policy.matrix.matrix import matrix
 from npol.policy.objects.dialects import CALICO, CILIUM, SPEC
 from npol.policy.objects.entities import Traffic
 from npol.policy.state.apply_changes import build
-
 from tests.policy.clusters import PORTS, PROTOCOLS, clusters, objects
 
 OF_ANOTHER_KIND = {

@@ -5,10 +5,10 @@ from __future__ import annotations
 import ipaddress
 
 import pytest
+
 from npol.model.story import Protocol
 from npol.policy.objects.netpol_types import Direction, IpBlock
 from npol.policy.parse.parse_policies import parse_policy
-
 from tests.policy.worlds import documents, policy
 
 IN, OUT = Direction.INGRESS, Direction.EGRESS

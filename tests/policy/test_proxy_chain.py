@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import pytest
+
 from npol.policy.objects.dialects import CALICO
 from npol.policy.objects.entities import Place, Traffic
 from npol.policy.simulate.proxy_chain import beyond, hops
 from npol.policy.state.apply_changes import build
-
 from tests.policy.worlds import documents
 
 CLUSTER = """

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from npol.policy.lint import lint
 from npol.policy.lint.sarif import github_annotations, sarif
-
 from tests.policy.worlds import documents
 
 TEXT = """\

@@ -6,9 +6,9 @@ import re
 from pathlib import Path
 
 import pytest
+
 from npol.policy.evaluate.evaluate import decide, evaluate
 from npol.policy.objects.dialects import CALICO, CILIUM, LAB, SPEC
-
 from tests.policy.corner_cases import ALL_IN, CASES, into_x
 from tests.policy.worlds import policy, traffic, world_with
 

@@ -5,10 +5,10 @@ from __future__ import annotations
 from dataclasses import replace
 
 from hypothesis import given, settings
+
 from npol.mutation.operators import mutants
 from npol.policy.parse.parse_policies import parse_policy
 from npol.policy.parse.serialize import spec_of
-
 from tests.policy.clusters import clusters
 from tests.policy.worlds import policy
 

@@ -5,11 +5,11 @@ from __future__ import annotations
 from dataclasses import replace
 
 import pytest
+
 from npol.model.story import Protocol
 from npol.policy.objects.dialects import CALICO, CILIUM, SPEC
 from npol.policy.simulate.forecast import forecast
 from npol.policy.simulate.simulated_steps import scenes
-
 from tests.policy.stories import step, story
 from tests.policy.worlds import policy
 

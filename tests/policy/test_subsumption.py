@@ -6,6 +6,7 @@ from dataclasses import replace
 
 import pytest
 from hypothesis import HealthCheck, given, settings
+
 from npol.policy.evaluate.evaluate import decide
 from npol.policy.lint import lint
 from npol.policy.lint.subsumption import covers_peers, covers_ports, covers_selector
@@ -14,7 +15,6 @@ from npol.policy.objects.entities import Traffic
 from npol.policy.objects.netpol_types import Direction
 from npol.policy.parse.parse_policies import parse_policy
 from npol.policy.state.apply_changes import build
-
 from tests.policy.clusters import PORTS, clusters, objects
 from tests.policy.clusters import rules as any_rule
 from tests.policy.worlds import policy

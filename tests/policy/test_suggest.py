@@ -7,7 +7,6 @@ from npol.model.story import Protocol
 from npol.policy.objects.dialects import CALICO, SPEC
 from npol.policy.suggest.suggest import in_front, story_data, suggest
 from npol.story import load_story
-
 from tests.policy.worlds import policy, world_with
 
 INTO_C = policy(

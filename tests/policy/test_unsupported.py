@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pytest
+
 from npol.mutation.score import mutate
 from npol.policy.evaluate.evaluate import decide
 from npol.policy.explain.causes import nearest
@@ -13,7 +14,6 @@ from npol.policy.objects.dialects import CALICO, CILIUM, SPEC
 from npol.policy.simulate.coverage import coverage
 from npol.policy.simulate.simulated_steps import scenes
 from npol.policy.suggest.suggest import suggest
-
 from tests.policy.stories import step, story
 from tests.policy.worlds import documents, policy, traffic, world_with
 

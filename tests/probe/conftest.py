@@ -7,6 +7,7 @@ import subprocess
 import threading
 
 import pytest
+
 from npol.cluster.channels import Channel, ExecBroken, ExecStatus, Frame
 from npol.model.probe import PodRef
 from npol.probe.framing import BOOTSTRAP

@@ -4,6 +4,7 @@ import contextlib
 from dataclasses import replace
 
 import pytest
+
 from npol.model.expectation import Outcome
 from npol.model.probe import Probe, ProbeKind
 from npol.model.story import Protocol

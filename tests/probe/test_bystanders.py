@@ -3,6 +3,7 @@
 import copy
 
 import pytest
+
 from npol.errors import Position
 from npol.model.inventory import Inventory
 from npol.model.story import Peer, PodSettings

@@ -3,6 +3,7 @@
 import threading
 
 import pytest
+
 from npol.cluster.api_errors import ApiError
 from npol.cluster.objects import ref_of
 from npol.errors import Position, Refused

@@ -3,11 +3,11 @@
 import random
 
 import pytest
+
 from npol.cluster.channels import Channel, ExecBroken, ExecStatus, Frame
 from npol.model.expectation import Outcome
 from npol.model.probe import Probe, ProbeKind
 from npol.probe.prober import Prober
-
 from tests.probe.test_prober import SOURCE, FakeStream
 
 TRUTH = {

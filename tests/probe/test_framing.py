@@ -6,6 +6,7 @@ import subprocess
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+
 from npol.probe.command import Capture, Command
 from npol.probe.framing import LINE_END, LONGEST, Frames, bodied, program, request
 

@@ -1,8 +1,8 @@
 """What is tested on real clusters, in a lab: the same table of signals, the same debug pods."""
 
 import pytest
-from npol_lab.session import Lab
 
+from npol_lab.session import Lab
 from tests.live.conftest import Target
 from tests.live.probe.conftest import place  # noqa: F401 - a fixture
 from tests.live.probe.test_signals import (  # noqa: F401 - fixtures and tests

@@ -8,6 +8,7 @@ from pathlib import Path
 from time import monotonic
 
 import pytest
+
 from npol.model.expectation import Outcome
 from npol.model.probe import Probe, ProbeKind
 from npol.model.story import Protocol

@@ -3,6 +3,7 @@
 import re
 
 import pytest
+
 from npol.errors import Position
 from npol.model.story import Peer, PodSettings
 from npol.probe.pods import debug_pod, role_name

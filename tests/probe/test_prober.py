@@ -7,6 +7,7 @@ import time
 from dataclasses import replace
 
 import pytest
+
 from npol.cluster.channels import Channel, ExecBroken, ExecStatus, Frame
 from npol.errors import Refused
 from npol.model.expectation import Outcome

@@ -6,6 +6,7 @@ import shutil
 import time
 
 import pytest
+
 from npol.cluster.channels import Channel
 from npol.probe.command import Capture, Command
 from npol.probe.framing import BODY_BYTES, Frames, bodied, bye, hello, program, requests

@@ -1,6 +1,7 @@
 """The table of signals, row by row: what each tool says in each situation, as it was measured."""
 
 import pytest
+
 from npol.model.expectation import Outcome
 from npol.model.probe import Probe, ProbeKind
 from npol.model.story import Protocol

@@ -4,6 +4,7 @@ import dns.message
 import dns.rcode
 import dns.rrset
 import pytest
+
 from npol.model.expectation import Outcome
 from npol.model.probe import Probe, ProbeKind
 from npol.model.story import Protocol

@@ -1,6 +1,7 @@
 """One round at one source: looks, second looks, controls and the answers they come to."""
 
 import pytest
+
 from npol.model.expectation import Outcome
 from npol.model.probe import Probe, ProbeKind
 from npol.model.story import Protocol

@@ -1,6 +1,7 @@
 """Whether a pod runs, will run, or never will."""
 
 import pytest
+
 from npol.probe.starting import hopeless, last_warning, runs
 
 

@@ -1,6 +1,7 @@
 """When silence is no evidence because the source had no CPU to hear with."""
 
 import pytest
+
 from npol.probe.framing import Frame
 from npol.probe.starving import starved
 

@@ -1,6 +1,7 @@
 """What a prober's greeting says of the place it runs in."""
 
 import pytest
+
 from npol.probe.toolbox import Nc, any_of, parse_toolbox
 
 OPENBSD = "nc=OpenBSD netcat (Debian patchlevel 1.219-1)\nnc=usage: nc [-46CDdFhkl] [-W recvlimit]"

@@ -6,6 +6,7 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
+
 from npol.errors import Position
 from npol.model.expectation import Outcome, Verdict
 from npol.model.probe import Answer, PodRef

@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+
 from npol.report.escape import fenced, markdown, markup, safe, short
 
 

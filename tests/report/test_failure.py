@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 import pytest
+
 from npol.errors import Position
 from npol.model.expectation import Outcome, Verdict
 from npol.model.probe import Answer

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pytest
+
 from npol.model.expectation import Verdict
 from npol.report.grid import grid, grid_lines
 from npol.report.marks import Tone, mark_of, tone_of

@@ -6,6 +6,7 @@ import json
 from dataclasses import replace
 
 import pytest
+
 from npol.errors import ExitCode, InputError
 from npol.report.json import SCHEMA_VERSION, from_json, result_data, result_from, to_json
 

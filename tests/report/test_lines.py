@@ -6,6 +6,8 @@ import io
 from dataclasses import replace
 
 import pytest
+from rich.console import Console
+
 from npol.model.expectation import Verdict
 from npol.model.result import RestoreResult, StepResult
 from npol.report.html import to_html
@@ -14,7 +16,6 @@ from npol.report.lines import MOST_EXPLAINED
 from npol.report.markdown import to_markdown
 from npol.report.plain import session_summary, story_text
 from npol.report.terminal import Terminal
-from rich.console import Console
 
 PAGE = """\
 story shop  shop.npol.yaml

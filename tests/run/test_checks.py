@@ -4,6 +4,7 @@ import dataclasses
 import json
 
 import pytest
+
 from npol.cluster.api_errors import ApiError
 from npol.documents import Dialect, load
 from npol.errors import InputError, Position

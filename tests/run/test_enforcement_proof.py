@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pytest
+
 from npol.cluster.connection import Mode, connect
 from npol.cluster.guard import STATE_NAMESPACE
 from npol.cluster.objects import CONFIG_MAPS, LEASES, NETWORK_POLICIES, PODS

@@ -5,6 +5,7 @@ from __future__ import annotations
 from types import SimpleNamespace
 
 import pytest
+
 from npol.cni.catalogue import SILENCE, Enforces, Engine
 from npol.errors import ExitCode, Refused, RestoreIncomplete
 from npol.judge.probes import expand

@@ -1,10 +1,10 @@
 """How far a story's policies reach: pods that it does not name, and what a cluster needs."""
 
 import pytest
+
 from npol.model.inventory import Inventory
 from npol.run.reach import against
 from npol.story import load_story
-
 from tests.e2e.shop import DENY, write_shop
 
 SERVICE = {

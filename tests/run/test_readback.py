@@ -1,6 +1,7 @@
 """Checks that nothing could falsify, told apart from those that something could."""
 
 import pytest
+
 from npol.judge.probes import expand
 from npol.run.checks import cannot_fail
 from npol.story import load_story

@@ -1,6 +1,7 @@
 """What the API server says of an object by dry run: admission's word, or nobody's."""
 
 import pytest
+
 from npol.cluster.api_errors import ApiError
 from npol.model.inventory import Inventory
 from npol.run.view import StageView

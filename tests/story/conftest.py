@@ -6,6 +6,7 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 
 import pytest
+
 from npol.errors import InputError
 from npol.model.story import Story
 from npol.story import load_story

@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+
 from npol.documents import Dialect, dump, load
 from npol.errors import InputError
 from npol.story import load_story

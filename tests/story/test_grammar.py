@@ -9,6 +9,7 @@ from contextlib import suppress
 import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
+
 from npol.story import addresses, grammar
 from npol.story.grammar import NotValid
 

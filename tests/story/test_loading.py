@@ -7,6 +7,7 @@ import subprocess
 import sys
 
 import pytest
+
 from npol.errors import InputError, Position
 from npol.model.expectation import Outcome, Word
 from npol.model.story import Apply, Delete, FlowKind, Label, Protocol, Restore, When

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pytest
+
 from npol.errors import Mistakes, Position
 from npol.story import load_manifests
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pytest
+
 from npol.errors import Position
 from npol.model.story import Flow, Protocol
 

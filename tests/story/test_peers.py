@@ -5,6 +5,7 @@ from __future__ import annotations
 from contextlib import suppress
 
 import pytest
+
 from npol.errors import Mistakes
 
 TEXT = """\

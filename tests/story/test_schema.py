@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+
 from npol.documents import Dialect, load
 from npol.story import schema
 

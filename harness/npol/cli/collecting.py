@@ -8,12 +8,12 @@ from dataclasses import dataclass, field
 import typer
 
 from npol import __version__
-from npol.cluster.collect import collect, write_archive
 from npol.cluster.connection import Connection
+from npol.diagnose import Finding, State
+from npol.diagnose.archive import collect, write_archive
+from npol.diagnose.reader import examined
 from npol.errors import ExitCode
 from npol.report.escape import safe
-from npol.run.triage import Finding, State
-from npol.run.triage.reader import examined
 
 
 @dataclass(slots=True)

@@ -9,27 +9,27 @@ from typing import Annotated
 import typer
 
 from npol import where
+from npol.changes.recover.recovery import open_runs
 from npol.cli.collecting import Said, collect_into
 from npol.cli.options import Context, Kubeconfig
 from npol.cli.report import read_report
 from npol.cluster.api_errors import Forbidden
-from npol.cluster.collect import check_new
 from npol.cluster.connection import Connection, Mode, connect
-from npol.cluster.custody.recovery import open_runs
 from npol.cluster.rbac import Extras, manifests
 from npol.cluster.signals import Stop
 from npol.cni.catalogue import Enforces, Engine
 from npol.cni.detect import detect, gather
 from npol.cni.other_policy_kinds import foreign_policies
 from npol.cni.preflight import missing_rights
+from npol.diagnose import Finding, State, examine
+from npol.diagnose.archive import check_new
+from npol.diagnose.reader import examined
 from npol.documents import dump
 from npol.errors import PRECEDENCE, ExitCode, NpolError, UnknownVerdict
 from npol.model.story import PodSettings, Story
 from npol.report.json import to_json
 from npol.run.enforcement_proof import prove_enforcement
 from npol.run.scope import extras_of, named_namespaces
-from npol.run.triage import Finding, State, examine
-from npol.run.triage.reader import examined
 from npol.story import load_story
 
 

@@ -13,12 +13,12 @@ import typer
 
 from npol.cli import worlds
 from npol.cli.options import Context, Kubeconfig, Peers, Root
+from npol.document.cluster_document import as_applied
+from npol.document.markdown import BEGIN, END, page_markdown
+from npol.document.story_document import Meant, meant, story_page
 from npol.errors import ExitCode, InputError, Position
 from npol.model.story import Apply, Step, Story
 from npol.report.escape import safe
-from npol.report.page import BEGIN, END, page_markdown
-from npol.run.page import Meant, meant, story_page
-from npol.run.standing import as_applied
 from npol.story import load_manifests, load_story
 
 

@@ -7,10 +7,10 @@ from typing import Annotated
 import typer
 
 from npol import where
+from npol.changes.recover.recovery import Recovery, exit_code, open_runs
+from npol.changes.recover.recovery import recover as recover_runs
 from npol.cli.options import Context, Kubeconfig
 from npol.cluster.connection import Mode, connect
-from npol.cluster.custody.recovery import Recovery, exit_code, open_runs
-from npol.cluster.custody.recovery import recover as recover_runs
 from npol.cluster.signals import Stop
 from npol.errors import InputError
 from npol.report.escape import safe

@@ -9,11 +9,11 @@ from typing import Annotated
 import typer
 
 from npol import where
+from npol.changes.rollback.rollback import plan_rollback
+from npol.changes.rollback.rollback import rollback as roll_back
 from npol.cli.options import Context, Kubeconfig, Peers, Root, StoryFile
 from npol.cli.run import tell
 from npol.cluster.connection import Connection, Mode, connect
-from npol.cluster.custody.rollback import plan_rollback
-from npol.cluster.custody.rollback import rollback as roll_back
 from npol.cluster.signals import Stop
 from npol.errors import ExitCode, InputError
 from npol.judge.probes import expand

@@ -8,9 +8,9 @@ from typing import Annotated
 import typer
 
 from npol import where
+from npol.changes.dry_run.dry_run import plan_changes
 from npol.cli.options import Context, Kubeconfig, Peers, Root, StoryFile
 from npol.cluster.connection import Mode, connect
-from npol.cluster.custody.planning import plan_changes
 from npol.cluster.kubeconfig import options_of
 from npol.cluster.signals import Stopped
 from npol.errors import ExitCode, InputError

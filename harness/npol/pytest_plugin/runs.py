@@ -15,8 +15,8 @@ from npol.model.result import StoryReport
 from npol.model.story import Story
 
 if TYPE_CHECKING:
+    from npol.diagnose.failure_archive import Bundle
     from npol.run import Options, StoryRun
-    from npol.run.bundle import Bundle
 
 NAME = "npol-runs"
 """What the session's `Runs` is registered as with pytest's plugin manager."""
@@ -37,7 +37,7 @@ class Runs:
         self.collected: list[str] = []
         self._bundle: Bundle | None = None
         if file := config.getoption("--npol-collect"):
-            from npol.run.bundle import bundle
+            from npol.diagnose.failure_archive import bundle
 
             self._bundle = bundle(file, worker=os.environ.get("PYTEST_XDIST_WORKER", ""))
         self._open: list[StoryRun] = []

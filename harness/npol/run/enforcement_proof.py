@@ -11,9 +11,9 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack, closing, contextmanager
 from dataclasses import dataclass, field
 
+from npol.changes.journal.configmaps import ensure_state_namespace
+from npol.changes.transaction import Custody
 from npol.cluster.connection import Connection
-from npol.cluster.custody.configmaps import ensure_state_namespace
-from npol.cluster.custody.custody import Custody
 from npol.cluster.exec import open_exec
 from npol.cluster.guard import STATE_NAMESPACE
 from npol.cluster.inventory import read

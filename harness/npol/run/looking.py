@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
+from npol.changes.dry_run.kubectl_commands import policies_of
 from npol.cluster.api_errors import Unreachable
 from npol.cluster.connection import Connection
-from npol.cluster.custody.commands import policies_of
 from npol.cluster.inventory import read
 from npol.cni.preflight import Finding
 from npol.errors import Refused

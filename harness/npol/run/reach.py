@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 
 from npol import selectors
-from npol.cluster.custody.commands import policies_of
+from npol.changes.dry_run.kubectl_commands import policies_of
 from npol.cluster.guard import PROTECTED, STATE_NAMESPACE, protected
 from npol.cni.preflight import Finding
 from npol.judge.targets import is_debug_pod, selected_pods

@@ -7,9 +7,9 @@ from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 
+from npol.changes.rollback.rollback import story_id
+from npol.changes.transaction import Custody
 from npol.cluster.connection import Connection, Mode, connect
-from npol.cluster.custody.custody import Custody
-from npol.cluster.custody.rollback import story_id
 from npol.cluster.kinds import resource_called
 from npol.cluster.objects import Ref
 from npol.cluster.signals import Stop

@@ -8,7 +8,6 @@ from typing import Any
 
 from npol.documents import Dialect, load
 from npol.errors import Mistakes
-
 from npol_lab.registry import errors
 
 MAX_BYTES = 3 * 1024 * 1024

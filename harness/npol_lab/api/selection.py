@@ -8,7 +8,6 @@ from dataclasses import dataclass
 from typing import Any
 
 from npol import selectors
-
 from npol_lab.registry import errors
 from npol_lab.resources import Resource
 from npol_lab.store import Obj

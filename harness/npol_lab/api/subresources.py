@@ -6,8 +6,8 @@ from datetime import UTC, datetime
 from typing import Any
 
 from aiohttp import web
-from npol.selectors import spell
 
+from npol.selectors import spell
 from npol_lab.api.call import Call
 from npol_lab.api.objects import PATCHES, Objects
 from npol_lab.api.responses import json_response

@@ -9,7 +9,6 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 
 from npol.selectors import Selector, matches
-
 from npol_lab.registry import Registry
 from npol_lab.store import Obj, copied
 

@@ -10,7 +10,6 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 
 from npol.selectors import matches
-
 from npol_lab.controllers.owners import labels_of
 from npol_lab.store import Obj
 

@@ -14,7 +14,6 @@ from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 
 from npol.selectors import matches
-
 from npol_lab.net.nft import Chain, Ruleset, Set
 from npol_lab.net.pods import Pod
 from npol_lab.net.policy import Direction, NamedPort, Peers, Policy, name_of

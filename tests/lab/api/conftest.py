@@ -24,6 +24,7 @@ from urllib.parse import urlencode
 import pytest
 import websocket
 from kubernetes import config
+
 from npol.documents import Dialect, dump, load
 from npol_lab.api import Api, ExecFailed, Tokens, issue
 from npol_lab.registry import Registry

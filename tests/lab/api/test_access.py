@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pytest
+
 from npol_lab.api import Tokens
 from npol_lab.registry import Registry
 from npol_lab.store import Store

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pytest
+
 from npol_lab.api import protobuf
 from npol_lab.registry.errors import StatusError
 from npol_lab.registry.schema import structs

@@ -14,8 +14,8 @@ import secrets
 from pathlib import Path
 
 import pytest
-from npol.documents import Dialect, load
 
+from npol.documents import Dialect, load
 from tests.lab.api.conftest import normal
 
 HERE = Path(__file__).parent

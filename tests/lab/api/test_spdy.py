@@ -4,6 +4,7 @@ import struct
 import zlib
 
 import pytest
+
 from npol_lab.api import spdy
 
 

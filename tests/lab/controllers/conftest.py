@@ -5,6 +5,7 @@ import contextlib
 import itertools
 
 import pytest
+
 from npol_lab.controllers import controllers
 from npol_lab.registry import Registry
 from npol_lab.store import Store

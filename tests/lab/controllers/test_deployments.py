@@ -1,4 +1,5 @@
 import pytest
+
 from npol_lab.controllers.deployment_status import deployment_status
 from npol_lab.controllers.rollout import drops, rolling_limits, template_hash
 

@@ -8,6 +8,7 @@ import sys
 from pathlib import Path
 
 import pytest
+
 from npol_lab.session import NAMESPACES
 
 INSIDE = Path(__file__).with_name("inside.py")

@@ -4,6 +4,7 @@ import dns.flags
 import dns.message
 import dns.rcode
 import pytest
+
 from npol_lab.net.dns import NameServer, answer
 from npol_lab.net.names import Names
 from npol_lab.net.places import PLACES

@@ -3,6 +3,7 @@
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+
 from npol_lab.net.nft import Chain, Ruleset, Set, transaction
 
 VERDICTS = "ipv4_addr : verdict"

@@ -3,6 +3,7 @@
 import time
 
 import pytest
+
 from npol_lab.net.pods import Pod, is_judged, pod_of
 from npol_lab.net.policies import Selection, World, rules_for
 from npol_lab.net.policy import compile_policy

@@ -1,6 +1,7 @@
 """Services with real packets, as kube-proxy serves them."""
 
 import pytest
+
 from npol_lab.net.services import exposed, rules_for
 
 B1 = ("b1", "lab-2")

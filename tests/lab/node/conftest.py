@@ -7,6 +7,7 @@ import socket
 import time
 
 import pytest
+
 from npol_lab.node.kubelet import Kubelet
 from npol_lab.registry import Registry
 from npol_lab.store import Store

@@ -3,6 +3,7 @@ import json
 import socket
 
 import pytest
+
 from npol_lab.node.apps.app import Place, UsageError
 from npol_lab.node.apps.default import DefaultApp
 from npol_lab.node.apps.http_echo import HttpEcho

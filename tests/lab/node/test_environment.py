@@ -1,6 +1,7 @@
 import base64
 
 import pytest
+
 from npol_lab.node.environment import ConfigError, PodFacts, environment, expand, field
 
 FACTS = PodFacts(pod_ip="10.244.1.5", host_ip="10.98.1.11")

@@ -1,4 +1,5 @@
 import pytest
+
 from npol_lab.node import images
 from npol_lab.node.images import BadImage
 

@@ -1,4 +1,5 @@
 import pytest
+
 from npol_lab.node.ingress_config import World, accepted, render
 
 SERVICE = {

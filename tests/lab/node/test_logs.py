@@ -1,6 +1,7 @@
 import asyncio
 
 import pytest
+
 from npol_lab.node.logs import Log, LogOptions
 
 

@@ -1,4 +1,5 @@
 import pytest
+
 from npol_lab.node.podfiles import hosts, resolv_conf
 
 

@@ -8,6 +8,7 @@ import pytest
 from kubernetes import client, config
 from kubernetes.stream import stream
 from kubernetes.stream.ws_client import ERROR_CHANNEL
+
 from npol_lab.session import Lab
 
 pytestmark = pytest.mark.lab

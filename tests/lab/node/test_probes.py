@@ -1,6 +1,7 @@
 import asyncio
 
 import pytest
+
 from npol_lab.node.probes import Failed, Means, Tally, ask, resolve
 
 PORTS = [{"name": "http", "containerPort": 3001}]

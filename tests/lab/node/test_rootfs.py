@@ -1,4 +1,5 @@
 import pytest
+
 from npol_lab.node.base import Base
 from npol_lab.node.rootfs import Root
 

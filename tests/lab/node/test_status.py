@@ -1,4 +1,5 @@
 import pytest
+
 from npol_lab.node.status import Seen, pod_status, qos_class
 
 NOW = "2026-11-21T10:00:00Z"

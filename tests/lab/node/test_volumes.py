@@ -1,6 +1,7 @@
 import base64
 
 import pytest
+
 from npol_lab.node.environment import PodFacts
 from npol_lab.node.volumes import NotMounted, Volumes
 

@@ -7,6 +7,7 @@ import contextlib
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+
 from npol_lab.registry import Registry, StatusError
 from npol_lab.registry.schema import ListOf, MapOf, Struct, resolved, structs
 from npol_lab.resources import CREATE_ONLY, READ_ONLY, RESOURCES

@@ -5,6 +5,7 @@ from __future__ import annotations
 from datetime import UTC, datetime, timedelta
 
 import pytest
+
 from npol_lab.registry import Registry, StatusError
 from npol_lab.store import Store
 

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import pytest
+
 from npol.cluster.connection import ApiError, Mode
 from npol.cluster.objects import NAMESPACES, NETWORK_POLICIES, Ref
 from npol.errors import InputError, Refused
-
 from tests.live.conftest import permitted
 
 pytestmark = pytest.mark.live

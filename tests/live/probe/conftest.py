@@ -6,6 +6,7 @@ import secrets
 from dataclasses import dataclass
 
 import pytest
+
 from npol.cluster.connection import Connection, Mode, connect
 from npol.cluster.exec import open_exec
 from npol.cluster.inventory import read
@@ -17,7 +18,6 @@ from npol.model.story import Defaults, Flow, Peer, PodSettings, Step, Story
 from npol.probe.framing import BOOTSTRAP
 from npol.probe.prober import Prober
 from npol.probe.sources import Sources
-
 from tests.live.conftest import start, wait_until
 
 AGNHOST = "registry.k8s.io/e2e-test-images/agnhost:2.53"

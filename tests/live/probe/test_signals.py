@@ -5,10 +5,10 @@ from __future__ import annotations
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
+
 from npol.model.expectation import Outcome
 from npol.model.probe import Probe, ProbeKind
 from npol.model.story import Protocol
-
 from tests.live.conftest import wait_until
 from tests.live.probe.conftest import COMMANDS, IMAGES, connect_probe, deny, pod, server, service
 

@@ -6,6 +6,7 @@ import time
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
+
 from npol.cluster.objects import DEPLOYMENTS, ENDPOINT_SLICES, NODES, PODS, Ref, Resource
 from npol.errors import NpolError, Position, Refused
 from npol.model.expectation import Outcome
@@ -13,7 +14,6 @@ from npol.model.probe import Probe, ProbeKind
 from npol.model.story import Peer, PodSettings
 from npol.probe.pods import RUN
 from npol_lab.registry.quantity import amount
-
 from tests.live.conftest import stop, wait_until
 from tests.live.probe.conftest import IMAGES, connect_probe, deny, pod, server, service
 

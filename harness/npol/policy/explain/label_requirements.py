@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from npol.model.page import LabelNeed
+from npol.model.policy_document import LabelNeed
 from npol.policy.explain.describe import workloads
 from npol.policy.explain.mismatch import namespaces_of, selected_pods
 from npol.policy.objects.netpol_types import Origin, PeerClause, Policy

@@ -8,7 +8,6 @@ from datetime import UTC, datetime
 from typing import Any
 
 from npol.selectors import spell
-
 from npol_lab.store import Obj
 
 NONE = "<none>"

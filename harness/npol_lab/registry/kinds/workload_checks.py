@@ -11,7 +11,6 @@ import re
 from typing import Any
 
 from npol.selectors import matches
-
 from npol_lab.registry import names
 from npol_lab.registry.errors import (
     Cause,

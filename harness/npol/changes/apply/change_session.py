@@ -1,0 +1,166 @@
+"""One run's hold on a cluster: what every change needs, and the checks before each of them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
+from typing import Any
+
+from npol.changes.journal.writer import JournalWriter
+from npol.changes.journal_types import Key, Place, Record, State
+from npol.changes.restore.undo import ref_of
+from npol.changes.state.compare import difference, run_of, same
+from npol.changes.state.gitops import gitops_owner
+from npol.changes.state.object_history import Touched, labels_at, touched
+from npol.changes.state.snapshot import check_allowed, key_of
+from npol.cluster.api_errors import ApiError
+from npol.cluster.connection import Connection
+from npol.cluster.objects import Object
+from npol.cluster.signals import Stop
+from npol.errors import Refused
+
+NOT_FOR_MANIFESTS = ("ownerReferences", "finalizers", "uid", "resourceVersion", "generateName")
+
+
+class ChangedByOthers(Refused):
+    """An object is not what the run knows; it is left as it is."""
+
+
+@dataclass(slots=True, kw_only=True)
+class Session:
+    """What the changes of one run share."""
+
+    connection: Connection
+    writer: JournalWriter
+    run_id: str
+    stop: Stop
+    check_lock: Callable[[str], None]
+    """Raises LockHeld where the namespace is not ours, or not any more."""
+    replace_allowed: bool = False
+    gitops_allowed: bool = False
+
+    def touched(self, key: Key) -> Touched | None:
+        return next((t for t in touched(self.writer.says) if t.key == key), None)
+
+    def first(self, key: Key, live: Object | None) -> Mapping[str, Any] | None:
+        """What there was before the run: what its first record says, else what is there now."""
+        item = self.touched(key)
+        return item.before if item else live
+
+    def as_known(self, key: Key) -> Object | None:
+        """
+        The live object of a policy.
+
+        Raises:
+            ChangedByOthers: it is not what this run saw or left.
+        """
+        live = self.connection.get(ref_of(self.connection, key))
+        remark = self.foreign(key, live)
+        if remark:
+            raise ChangedByOthers(f"{remark}, so it is left as it is")
+        return live
+
+    def foreign(self, key: Key, live: Mapping[str, Any] | None) -> str:
+        """What others did to a policy during the run, with a diff; "" for nothing."""
+        item, seen = self.touched(key), self.writer.says.seen.get(key)
+        known = item.left if item else (seen.body if seen else None)
+        if item is not None and item.is_as_left(live):
+            return ""
+        if item is None and same(known, live) and _uid(known) == _uid(live):
+            return ""
+        sides = ("known to npol", "in the cluster")
+        diff = difference(known, live, name=str(key), labels=sides) or "(it was made anew)"
+        return f"{key} was changed by others during the run\n{diff}\n"
+
+    def foreign_place(self, now: Place) -> str:
+        """What others did to a namespace during the run; "" for nothing."""
+        journal = self.writer.says
+        recorded = journal.places[now.name]
+        if not recorded.uid:
+            return ""  # it is made by this run
+        if recorded.uid != now.uid:
+            how = "made anew" if now.uid else "deleted"
+            return f"namespace {now.name} was {how} by others during the run"
+        if labels_at(journal, recorded, len(journal.records)) == now.labels:
+            return ""
+        return f"the labels of namespace {now.name} were changed by others during the run"
+
+    def sent(self, key: Key, send: Callable[[], Any]) -> Any:
+        """Send a write, if the lock is still ours; a conflict means that others were faster."""
+        self.check_lock(key.namespace)
+        try:
+            return send()
+        except ApiError as error:
+            if error.status == 409:
+                raise ChangedByOthers(f"{key} was changed by others just now: {error}") from error
+            raise
+
+    def done(self, record: Record, made: Mapping[str, Any] | None = None) -> None:
+        """Note that a change was made, and into what."""
+        known: dict[str, Any] = {}
+        if made is not None:
+            known["uid"] = made["metadata"]["uid"]
+            known["after"] = slim(made) if record.after is not None else None
+        self.writer.note(replace(record, state=State.DONE, **known))
+
+    def check_place(self, key: Key) -> None:
+        """
+        Raises:
+            Refused: the namespace is protected.
+            LockHeld: it is not ours, or not any more.
+        """
+        check_allowed(key.namespace or (key.name if key.kind == "Namespace" else ""))
+        if key.namespace:
+            self.check_lock(key.namespace)
+
+    def check_owner(self, live: Mapping[str, Any]) -> None:
+        """
+        Raises:
+            Refused: a GitOps controller keeps the object as Git has it.
+        """
+        owner = gitops_owner(live)
+        if owner and not self.gitops_allowed:
+            raise Refused(
+                f"{key_of(live)} belongs to {owner}, which would revert a change",
+                hint="suspend its synchronisation, then allow it with --allow-gitops",
+            )
+
+    def check_replaceable(self, live: Mapping[str, Any], asked: bool) -> None:
+        """
+        Raises:
+            Refused: the object was there before the run, and nobody asked to replace it.
+        """
+        if run_of(live) == self.run_id:
+            return
+        self.check_owner(live)
+        if not (asked or self.replace_allowed):
+            raise Refused(
+                f"{key_of(live)} exists already, with other content",
+                hint="`replace: true` in the story, or --replace: it is put back at the end",
+            )
+
+    def is_ours(self, found: Mapping[str, Any]) -> bool:
+        return run_of(found) == self.run_id
+
+
+def bare(body: Mapping[str, Any]) -> Object:
+    """
+    A manifest as it may be sent: without status, and tied to no other object.
+
+    Raises:
+        Refused: it sets metadata that is not for a manifest to set.
+    """
+    for field in NOT_FOR_MANIFESTS:
+        if (body.get("metadata") or {}).get(field):
+            raise Refused(f"{key_of(body)}: metadata.{field} is not for a manifest to set")
+    return {key: value for key, value in body.items() if key != "status"}
+
+
+def slim(obj: Mapping[str, Any]) -> Object:
+    """Without managedFields, which only a pre-image needs."""
+    metadata = {k: v for k, v in obj["metadata"].items() if k != "managedFields"}
+    return {**obj, "metadata": metadata}
+
+
+def _uid(obj: Mapping[str, Any] | None) -> str:
+    return obj["metadata"]["uid"] if obj else ""

@@ -1,0 +1,64 @@
+"""The states of a run at the ends of its steps, for `restore: STEP`."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+from npol.changes.apply.policies import Policies
+from npol.changes.apply.setup_objects import Given
+from npol.changes.journal_types import Journal
+from npol.changes.restore.undo import ref_of
+from npol.changes.state.object_history import Labelled, Touched, labelled, touched
+from npol.errors import InputError
+
+
+@dataclass(slots=True)
+class Marks:
+    """Remembers how far the journal was at the end of each step."""
+
+    policies: Policies
+    given: Given
+    _records: dict[str, int] = field(default_factory=dict)
+
+    def mark(self, step: str) -> None:
+        self._records[step] = max(self._journal.records, default=0)
+
+    def restore_to(self, step: str) -> list[str]:
+        """
+        Policies and labels as they were at the end of a step; what was done, one line each.
+
+        Raises:
+            InputError: the step was not run.
+        """
+        number = self.number(step)
+        done = [self._policy(item, number) for item in reversed(touched(self._journal))]
+        for item in reversed(labelled(self._journal)):
+            done.append(self._labels(item, number))
+        return [line for line in done if line]
+
+    def number(self, step: str) -> int:
+        """
+        The last record at the end of a step.
+
+        Raises:
+            InputError: the step was not run.
+        """
+        if step not in self._records:
+            raise InputError(f"nothing was recorded at the end of step {step!r}: it was not run")
+        return self._records[step]
+
+    @property
+    def _journal(self) -> Journal:
+        return self.policies.session.writer.says
+
+    def _policy(self, item: Touched, number: int) -> str:
+        return self.policies.put(item.key, item.state_at(number)) if item.whole else ""
+
+    def _labels(self, item: Labelled, number: int) -> str:
+        connection = self.given.session.connection
+        ref = ref_of(connection, item.key)
+        live = connection.get(ref)
+        wanted = item.state_at(number)
+        if live is None or live["metadata"]["uid"] != item.uid:
+            return ""
+        return self.given.label(ref, wanted)

@@ -1,0 +1,1 @@
+"""What a story would change, and the kubectl commands that do the same."""

@@ -1,0 +1,192 @@
+"""What a story would change, step by step; nothing is changed, not even locked."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from npol.changes.apply.change_session import Session, bare
+from npol.changes.apply.policies import Policies, Preview
+from npol.changes.dry_run.kubectl_commands import (
+    Command,
+    apply_commands,
+    delete_commands,
+    directory_of,
+    policies_of,
+)
+from npol.changes.journal.writer import JournalWriter
+from npol.changes.journal_types import Key
+from npol.changes.state.compare import difference, same, unmarked
+from npol.changes.state.snapshot import key_of, take
+from npol.cluster.connection import Connection
+from npol.cluster.signals import Stop
+from npol.errors import InputError, NpolError
+from npol.model.story import Apply, Change, Delete, Label, Manifest, Step, Story
+
+SIDES = ("before this step", "after it")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StepPlan:
+    """What one step would do."""
+
+    name: str
+    previews: tuple[Preview, ...] = ()
+    others: tuple[str, ...] = ()
+    """Changes that are no policies, one line each."""
+    problems: tuple[str, ...] = ()
+    """Why a change would be refused."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ChangePlan:
+    """What a story would do to a cluster."""
+
+    story: str
+    context: str
+    steps: tuple[StepPlan, ...]
+    commands: tuple[Command, ...]
+    """To apply by hand, from `directory`."""
+    undo: tuple[Command, ...]
+    """To delete again by hand, from `directory`."""
+    directory: str
+
+    @property
+    def problems(self) -> tuple[str, ...]:
+        return tuple(text for step in self.steps for text in step.problems)
+
+    def __str__(self) -> str:
+        return "\n".join(self._lines())
+
+    def _lines(self) -> Iterator[str]:
+        yield f"{self.story} on context {self.context}: nothing is changed by this dry run"
+        for step in self.steps:
+            yield f"\n{step.name}"
+            for preview in step.previews:
+                yield f"  would {preview.action} {preview.key}"
+                yield from (f"    {line}" for line in preview.diff.splitlines())
+            yield from (f"  would {line}" for line in step.others)
+            yield from (f"  would be refused: {text}" for text in step.problems)
+        for title, commands in (("apply", self.commands), ("roll back", self.undo)):
+            if commands:
+                yield f"\nto {title} by hand, in {self.directory}:"
+                yield from (f"  {command.line}" for command in commands)
+
+
+def plan_changes(
+    connection: Connection,
+    story: Story,
+    *,
+    to: str = "",
+    replace: bool = False,
+    gitops_ok: bool = False,
+) -> ChangePlan:
+    """
+    What `npol run` would change up to a step, as a diff; the server's admission is asked.
+
+    Raises:
+        InputError: the story has no such step.
+        Refused: the cluster cannot be read.
+    """
+    steps = _until(story, to)
+    told = _Told(_session(connection, story, replace=replace, gitops_ok=gitops_ok))
+    context, manifests = connection.context, policies_of(story)
+    return ChangePlan(
+        story=story.name,
+        context=context,
+        steps=tuple(told.step(step) for step in steps),
+        commands=tuple(apply_commands(story, manifests, context)),
+        undo=tuple(delete_commands(story, manifests, context)),
+        directory=directory_of(story),
+    )
+
+
+def _until(story: Story, to: str) -> tuple[Step, ...]:
+    names = [step.name for step in story.steps]
+    if to and to not in names:
+        raise InputError(f"story {story.name!r} has no step {to!r}", hint=f"one of: {names}")
+    return story.steps[: names.index(to) + 1] if to else story.steps
+
+
+def _session(connection: Connection, story: Story, *, replace: bool, gitops_ok: bool) -> Session:
+    """A session that knows the cluster as it is, holds no lock, and keeps no journal."""
+    writer = JournalWriter(None, None)
+    namespaces = {m.namespace for m in policies_of(story, (Apply, Delete))}
+    for entry in take(connection, namespaces).entries:
+        writer.says.take(entry)
+    return Session(
+        connection=connection,
+        writer=writer,
+        run_id="dry-run",
+        stop=Stop(),
+        check_lock=lambda _: None,
+        replace_allowed=replace,
+        gitops_allowed=gitops_ok,
+    )
+
+
+@dataclass(slots=True)
+class _Told:
+    """Steps imagined one after another; `after` holds what they have touched so far."""
+
+    session: Session
+    after: dict[Key, Mapping[str, Any] | None] = field(default_factory=dict)
+
+    def step(self, step: Step) -> StepPlan:
+        previews: list[Preview] = []
+        others, problems = [], []
+        for change in step.changes:
+            if isinstance(change, Apply | Delete):
+                for manifest in change.manifests:
+                    try:
+                        previews.append(self._preview(change, manifest))
+                    except NpolError as error:
+                        problems.append(str(error))
+            else:
+                others.append(_spell(change))
+        return StepPlan(
+            name=step.name,
+            previews=tuple(previews),
+            others=tuple(others),
+            problems=tuple(problems),
+        )
+
+    def _preview(self, change: Apply | Delete, manifest: Manifest) -> Preview:
+        body, key = manifest.body, key_of(manifest.body)
+        policies = Policies(self.session)
+        if key in self.after or self._is_missing(key.namespace):
+            wanted = bare(body) if isinstance(change, Apply) else None
+            found = _imagined(key, self.after.get(key), wanted)
+        elif isinstance(change, Apply):
+            found = policies.preview_apply(body, replace=change.replace)
+        else:
+            found = policies.preview_delete(body)
+        self.after[key] = body if isinstance(change, Apply) else None
+        return found
+
+    def _is_missing(self, namespace: str) -> bool:
+        """Whether the story makes the namespace itself, so that the server cannot be asked."""
+        return not self.session.writer.says.places[namespace].uid
+
+
+def _imagined(
+    key: Key, before: Mapping[str, Any] | None, after: Mapping[str, Any] | None
+) -> Preview:
+    """A change of what an earlier step would have left, which the server cannot be asked of."""
+    if after is None:
+        action = "absent" if before is None else "delete"
+    elif before is None:
+        action = "create"
+    else:
+        action = "unchanged" if same(unmarked(before), unmarked(after)) else "replace"
+    diff = difference(before, after, name=str(key), labels=SIDES)
+    return Preview(action=action, key=key, diff=diff)
+
+
+def _spell(change: Change) -> str:
+    if isinstance(change, Label):
+        labels = ", ".join(f"{k}={v}" if v is not None else f"{k}-" for k, v in change.set.items())
+        place = f"{change.namespace}/" if change.namespace else ""
+        return f"label {change.kind} {place}{change.name}: {labels}"
+    return f"restore the state of step {getattr(change, 'step', '')!r}"

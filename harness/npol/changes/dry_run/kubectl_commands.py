@@ -1,0 +1,106 @@
+"""The kubectl commands that do the same by hand, one line per namespace. Pure text."""
+
+from __future__ import annotations
+
+import os
+import shlex
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from npol.changes.state.compare import reborn
+from npol.documents import dump
+from npol.model.story import Apply, Delete, Manifest, Story
+
+END = "END_OF_POLICY"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Command:
+    """One command for one namespace; paths in it are relative to the story's directory."""
+
+    namespace: str
+    line: str
+
+
+def directory_of(story: Story) -> str:
+    """Where the commands are to be run."""
+    return os.path.dirname(os.path.abspath(story.path))
+
+
+def delete_commands(story: Story, manifests: Sequence[Manifest], context: str) -> list[Command]:
+    """`kubectl delete`, one line per namespace, for these manifests of a story."""
+    return _commands(story, manifests, context, ("delete", "--ignore-not-found"))
+
+
+def apply_commands(story: Story, manifests: Sequence[Manifest], context: str) -> list[Command]:
+    """`kubectl apply`, one line per namespace; what is rendered has no file to name."""
+    return _commands(story, manifests, context, ("apply",))
+
+
+def put_back_command(before: Mapping[str, Any], context: str, *, exists: bool) -> Command:
+    """A command that holds the policy that it puts back."""
+    namespace = before["metadata"]["namespace"]
+    verb = "replace" if exists else "create"
+    start = _line(context, namespace, [verb, "-f", "-"])
+    return Command(namespace=namespace, line=f"{start} <<'{END}'\n{dump(reborn(before))}{END}")
+
+
+def delete_command(namespace: str, names: Iterable[str], context: str) -> Command:
+    """`kubectl delete` by name, for policies that no file of ours describes."""
+    words = ["delete", "networkpolicy", *names, "--ignore-not-found"]
+    return Command(namespace=namespace, line=_line(context, namespace, words))
+
+
+def get_commands(policies: Iterable[tuple[str, str]], context: str) -> list[Command]:
+    """`kubectl get` of these (namespace, name), one line per namespace: what is still there."""
+    by_namespace: dict[str, list[str]] = {}
+    for namespace, name in policies:
+        by_namespace.setdefault(namespace, []).append(name)
+    return [
+        Command(
+            namespace=namespace,
+            line=_line(context, namespace, ["get", "networkpolicy", *names, "--ignore-not-found"]),
+        )
+        for namespace, names in by_namespace.items()
+    ]
+
+
+def policies_of(story: Story, kinds: tuple[type, ...] = (Apply,)) -> list[Manifest]:
+    """The policies that a story applies (or deletes), in order, each object once."""
+    found: dict[tuple[str, str], Manifest] = {}
+    for change in story.changes:
+        if isinstance(change, kinds) and isinstance(change, Apply | Delete):
+            for manifest in change.manifests:
+                if manifest.kind == "NetworkPolicy":
+                    found.setdefault((manifest.namespace, manifest.name), manifest)
+    return list(found.values())
+
+
+def _commands(
+    story: Story, manifests: Sequence[Manifest], context: str, verb: tuple[str, ...]
+) -> list[Command]:
+    by_namespace: dict[str, list[Manifest]] = {}
+    for manifest in manifests:
+        by_namespace.setdefault(manifest.namespace, []).append(manifest)
+    found = []
+    for namespace, inside in by_namespace.items():
+        files = list(dict.fromkeys(m.at.file for m in inside))
+        if all(_is_whole(file, story, inside) for file in files):
+            paths = [os.path.relpath(file, directory_of(story)) for file in files]
+            words = [verb[0], *verb[1:], *(w for path in paths for w in ("-f", path))]
+            found.append(Command(namespace=namespace, line=_line(context, namespace, words)))
+        elif verb[0] == "delete":
+            found.append(delete_command(namespace, [m.name for m in inside], context))
+    return found
+
+
+def _is_whole(file: str, story: Story, wanted: Sequence[Manifest]) -> bool:
+    """Whether a file is there, and the story knows of nothing else in it."""
+    named = [m for c in story.changes if isinstance(c, Apply | Delete) for m in c.manifests]
+    inside = {m.at for m in (*story.given, *named) if m.at.file == file}
+    return os.path.isfile(file) and inside == {m.at for m in wanted if m.at.file == file}
+
+
+def _line(context: str, namespace: str, words: Sequence[str]) -> str:
+    return shlex.join(["kubectl", "--context", context, "-n", namespace, *words])

@@ -1,0 +1,119 @@
+"""The journals that runs have left: in the cluster, on this machine, or both."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from npol.changes.journal import local_file
+from npol.changes.journal.codec import Lines, journal_of, merged
+from npol.changes.journal.configmaps import chunks_of_runs, read_chunks
+from npol.changes.journal_types import Header, Journal
+from npol.changes.state.snapshot import cluster_uid
+from npol.cluster.connection import Connection
+from npol.cluster.objects import Object
+from npol.errors import Refused
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class OpenRun:
+    """A run that has left a journal."""
+
+    run_id: str
+    story: str
+    started: str
+    host: str
+    pid: int
+    user: str
+    namespaces: tuple[str, ...]
+    left: bool
+    """Whether its changes were meant to stay (`--leave`)."""
+    local: bool
+    """Whether only this machine has its journal."""
+    damage: str = ""
+    """What of the journal cannot be read."""
+
+    def __str__(self) -> str:
+        who = f"{self.user} on {self.host} (pid {self.pid})"
+        return f"run {self.run_id} of {self.story or 'no story'}, by {who}, {self.started}"
+
+
+@dataclass(frozen=True, slots=True)
+class Found:
+    """One journal, both copies."""
+
+    run: OpenRun
+    header: Header
+    chunks: tuple[Object, ...]
+    lines: Lines
+    journal: Journal
+
+
+def open_runs(connection: Connection, *, state_directory: Path | None = None) -> list[OpenRun]:
+    """
+    All runs with a journal for this cluster, in the cluster or on this machine.
+
+    Raises:
+        Refused: a journal is of another version, or holds what npol does not write.
+    """
+    return [found.run for found in find(connection, state_directory)]
+
+
+def find(connection: Connection, directory: Path | None) -> list[Found]:
+    """
+    All journals for this cluster, read and checked.
+
+    Raises:
+        Refused: one is of another version or cluster, or holds what npol does not write.
+    """
+    uid = cluster_uid(connection)
+    in_cluster = chunks_of_runs(connection)
+    found = []
+    for run_id in sorted({*in_cluster, *local_file.runs(directory)}):
+        here = local_file.read(run_id, directory)
+        each = _read(run_id, tuple(in_cluster.get(run_id, ())), here)
+        if each is None or (each.header.cluster_uid != uid and not each.chunks):
+            continue  # a file of this machine about another cluster
+        if each.header.cluster_uid != uid:
+            raise Refused(f"the journal of run {run_id} was written for another cluster")
+        found.append(each)
+    return found
+
+
+def _read(run_id: str, chunks: tuple[Object, ...], here: Lines) -> Found | None:
+    there, broken = read_chunks(chunks)
+    lines = merged(there, here)
+    journal = journal_of(lines)
+    header = journal.header
+    if header is None:
+        if chunks:
+            raise Refused(f"the journal of run {run_id} has lost its beginning")
+        return None
+    missing = sorted(set(range(1, max(lines) + 1)) - set(lines))
+    damage = f"{len(missing) or broken} entries cannot be read" if missing or broken else ""
+    run = OpenRun(
+        run_id=run_id,
+        story=header.story,
+        started=header.started,
+        host=header.host,
+        pid=header.pid,
+        user=header.user,
+        namespaces=journal.namespaces,
+        left=journal.left is not None,
+        local=not chunks,
+        damage=damage if missing or not here else "",
+    )
+    return Found(run, header, chunks, lines, journal)
+
+
+def left_runs(connection: Connection) -> list[OpenRun]:
+    """The runs whose changes were meant to stay, by the journals in the cluster."""
+    found = []
+    for run_id, chunks in chunks_of_runs(connection).items():
+        try:
+            each = _read(run_id, tuple(chunks), {})
+        except Refused:  # of another version: `npol recover` says so
+            continue
+        if each is not None and each.run.left:
+            found.append(each.run)
+    return found

@@ -1,0 +1,100 @@
+"""
+The journal while a run is under way: what is about to change is written first, twice.
+
+An intent is on this machine's disk and in the cluster before the change is sent (guarantee
+G1). What became of it is on the disk at once, and in the cluster with the next intent:
+until then the intent's own `after` is enough to recognise our work.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from typing import Any
+
+from npol.changes.journal.codec import Lines, journal_of, written
+from npol.changes.journal.configmaps import ClusterCopy
+from npol.changes.journal.local_file import LocalFile
+from npol.changes.journal_types import Action, Entry, Key, Record, State, check_writable
+from npol.errors import NpolError
+
+
+class JournalWriter:
+    """Both copies of one run's journal, and what it says so far."""
+
+    def __init__(
+        self, cluster: ClusterCopy | None, local: LocalFile | None, lines: Lines | None = None
+    ) -> None:
+        self._cluster = cluster
+        self._local = local
+        self._next = max(lines or {0: ""}) + 1
+        self._waiting: list[str] = []
+        self.says = journal_of(lines or {})
+
+    def write(self, *entries: Entry) -> None:
+        """
+        Write entries and wait until both copies hold them.
+
+        Raises:
+            Refused: a copy cannot be written; nothing may be changed then.
+        """
+        self._waiting += self._on_disk(entries)
+        self.flush()
+
+    def note(self, *entries: Entry) -> None:
+        """Write entries to the disk; the cluster gets them with the next `write`."""
+        self._waiting += self._on_disk(entries)
+
+    def flush(self) -> None:
+        """Write to the cluster what waits for it."""
+        if self._waiting and self._cluster is not None:
+            self._cluster.append(self._waiting)
+        self._waiting = []
+
+    def intend(
+        self,
+        action: Action,
+        key: Key,
+        *,
+        before: Mapping[str, Any] | None,
+        after: Mapping[str, Any] | None,
+        uid: str = "",
+    ) -> Record:
+        """
+        Write down what is about to change.
+
+        Raises:
+            Refused: a copy cannot be written, or npol never writes this.
+        """
+        check_writable(key)
+        number = max(self.says.records, default=0) + 1
+        record = Record(number=number, action=action, key=key, before=before, after=after, uid=uid)
+        self.write(record)
+        return record
+
+    def restored(self, records: Sequence[Record]) -> None:
+        """Note what is as before again; a journal that cannot be written stops no restore."""
+        try:
+            self.note(*(replace(record, state=State.RESTORED) for record in records))
+        except NpolError:
+            return
+
+    def remove(self) -> None:
+        """The run is over and the cluster as before: nothing is left to remember."""
+        if self._cluster is not None:
+            self._cluster.remove()
+        if self._local is not None:
+            self._local.remove()
+
+    def close(self) -> None:
+        if self._local is not None:
+            self._local.close()
+
+    def _on_disk(self, entries: Sequence[Entry]) -> list[str]:
+        lines = [written(self._next + n, entry) for n, entry in enumerate(entries)]
+        if self._local is not None:
+            self._local.append(lines)
+        self._next += len(entries)
+        for entry in entries:
+            self.says.take(entry)
+        return lines

@@ -1,0 +1,1 @@
+"""The way back for runs that ended without it."""

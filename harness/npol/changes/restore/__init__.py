@@ -1,0 +1,1 @@
+"""Objects brought back, and the proof that they are."""

@@ -1,0 +1,108 @@
+"""The debug pods of a run: owned by its Leases, so they can be told from all others."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from npol.changes.failpoints import around
+from npol.changes.state.compare import run_of
+from npol.cluster.api_errors import ApiError
+from npol.cluster.connection import Connection
+from npol.cluster.objects import DEPLOYMENTS, LEASES, PODS, Ref, Resource
+
+POLL = 0.25
+FORCE_AFTER = 10.0
+"""
+Seconds after which a pod that was deleted counts as one whose node is lost. They end within
+one when their kubelet lives; without it they stay until the node comes back, or for ever.
+"""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Farewell:
+    """What became of a run's debug pods, in words."""
+
+    going: tuple[str, ...] = ()
+    """Not gone in time."""
+    forced: tuple[str, ...] = ()
+    """Gone without their node's word."""
+
+
+def delete_debug_pods(
+    connection: Connection,
+    namespaces: Iterable[str],
+    run_id: str,
+    *,
+    within: float,
+    now: Callable[[], float] = time.monotonic,
+    sleep: Callable[[float], None] = time.sleep,
+) -> Farewell:
+    """
+    Delete what of a run's debug pods is still there, and wait until it is gone.
+
+    What its node does not end in time is deleted by force, by its uid and nothing else.
+    """
+    until = now() + within
+    places = sorted(set(namespaces))
+    asked: dict[str, float] = {}
+    forced: dict[str, str] = {}
+    while True:
+        found = [pair for place in places for pair in _of_run(connection, place, run_id)]
+        for kind, obj in found:
+            uid = obj["metadata"]["uid"]
+            if uid not in asked:
+                asked[uid] = now()
+                _delete(connection, kind, obj, grace=1)
+            elif kind is PODS and uid not in forced and now() - asked[uid] >= FORCE_AFTER:
+                forced[uid] = _lost(obj)
+                _delete(connection, kind, obj, grace=0)
+        if not found or now() + POLL >= until:
+            going = tuple(f"debug pod {_name(obj)} is still going" for _, obj in found)
+            return Farewell(going=going, forced=tuple(forced.values()))
+        sleep(POLL)
+
+
+def _lost(pod: Mapping[str, Any]) -> str:
+    node = (pod.get("spec") or {}).get("nodeName", "")
+    return f"debug pod {_name(pod)} was deleted by force: node {node} did not say that it ended"
+
+
+def _name(obj: Mapping[str, Any]) -> str:
+    return f"{obj['metadata']['namespace']}/{obj['metadata']['name']}"
+
+
+def _of_run(
+    connection: Connection, namespace: str, run_id: str
+) -> list[tuple[Resource, Mapping[str, Any]]]:
+    found: list[tuple[Resource, Mapping[str, Any]]] = []
+    for kind in (PODS, DEPLOYMENTS):
+        try:
+            listed = connection.list(kind, namespace)
+        except ApiError as error:
+            if kind is DEPLOYMENTS and error.status == 403:
+                continue  # whoever may not list them has not made any
+            raise
+        found += [(kind, obj) for obj in listed if run_of(obj) == run_id and _of_lease(obj)]
+    return found
+
+
+def _of_lease(obj: Mapping[str, Any]) -> bool:
+    owners = obj["metadata"].get("ownerReferences") or ()
+    return any(owner.get("kind") == LEASES.kind for owner in owners)
+
+
+def _delete(connection: Connection, kind: Resource, obj: Mapping[str, Any], *, grace: int) -> None:
+    metadata = obj["metadata"]
+    try:
+        with around("debug-pod.delete"):
+            connection.delete(
+                Ref(kind, metadata["namespace"], metadata["name"]),
+                uid=metadata["uid"],
+                grace=grace,
+            )
+    except ApiError as error:
+        if error.status != 409:
+            raise

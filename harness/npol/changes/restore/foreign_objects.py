@@ -1,0 +1,96 @@
+"""What is inside a namespace that a run made and that the run did not put there."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from npol.changes.state.compare import run_of
+from npol.cluster.connection import Connection
+from npol.cluster.kinds import namespaced_kinds
+from npol.cluster.objects import Ref
+from npol.cni.other_policy_kinds import SHADOWS
+
+BY_THE_CLUSTER = {
+    ("ConfigMap", "kube-root-ca.crt"),
+    ("ServiceAccount", "default"),
+}
+"""Objects that a controller puts into every namespace."""
+LEFT_OUT = {
+    "events",
+    "events.events.k8s.io",
+    "endpoints",
+    "endpointslices.discovery.k8s.io",
+    "leases.coordination.k8s.io",
+    "secrets",
+}
+"""Kinds that follow others or say nothing; Secrets are never read (least privilege)."""
+
+
+LEAVE_WITHIN = 60.0
+"""Seconds in which the garbage collector takes what its owners left behind."""
+POLL = 0.2
+
+
+def foreign_objects(
+    connection: Connection,
+    namespace: str,
+    run_id: str,
+    *,
+    now: Callable[[], float] = time.monotonic,
+    sleep: Callable[[float], None] = time.sleep,
+) -> list[str]:
+    """
+    `Pod web-1`, one per object that neither the run nor anything of the run made.
+
+    Pods of a Deployment that was just deleted are on their way out: they are waited for.
+
+    Raises:
+        ApiError: a group does not answer or a kind may not be listed, so nobody can say that
+            the namespace is empty.
+    """
+    kinds = [k for k in namespaced_kinds(connection) if k.qualified not in LEFT_OUT]
+    until = now() + LEAVE_WITHIN
+    while True:
+        found = [obj for kind in kinds for obj in connection.list(kind, namespace)]
+        known = {o["metadata"]["uid"] for o in found if run_of(o) == run_id}
+        strangers = _strangers(found, known)
+        leaving = [o for o in strangers if _is_leaving(connection, o)]
+        if not leaving or now() >= until:
+            return [f"{o['kind']} {o['metadata']['name']}" for o in strangers]
+        sleep(POLL)
+
+
+def _is_leaving(connection: Connection, obj: Mapping[str, Any]) -> bool:
+    """Whether an object is being deleted, or will be because its owners are gone."""
+    metadata = obj["metadata"]
+    if metadata.get("deletionTimestamp"):
+        return True
+    owners = metadata.get("ownerReferences") or ()
+    return bool(owners) and not any(_exists(connection, metadata, owner) for owner in owners)
+
+
+def _exists(connection: Connection, metadata: Mapping[str, Any], owner: Mapping[str, Any]) -> bool:
+    resource = connection.resource(owner["apiVersion"], owner["kind"])
+    place = metadata["namespace"] if resource.namespaced else ""
+    found = connection.get(Ref(resource, place, owner["name"]))
+    return found is not None and found["metadata"]["uid"] == owner["uid"]
+
+
+def _strangers(found: list[dict[str, Any]], known: set[str]) -> list[Mapping[str, Any]]:
+    rest: list[Mapping[str, Any]] = [
+        o
+        for o in found
+        if o["metadata"]["uid"] not in known
+        and (o["kind"], o["metadata"]["name"]) not in BY_THE_CLUSTER
+        and not o["metadata"]["name"].startswith(SHADOWS)
+    ]
+    owned = [o for o in rest if _owners(o) & known]
+    if not owned:
+        return rest
+    return _strangers(found, known | {o["metadata"]["uid"] for o in owned})
+
+
+def _owners(obj: Mapping[str, Any]) -> set[str]:
+    return {o["uid"] for o in obj["metadata"].get("ownerReferences") or ()}

@@ -1,0 +1,174 @@
+"""
+All objects brought back in reverse order, every error collected, then a fresh read.
+
+The fresh read decides: whatever was answered on the way, the cluster is as before when it
+reads as before, and not otherwise.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, replace
+from typing import Any
+
+from npol.changes.journal.writer import JournalWriter
+from npol.changes.journal_types import Key
+from npol.changes.restore.undo import ref_of, undo, undo_labels
+from npol.changes.restore.verify import Comparison, Problem, Standing
+from npol.changes.state.object_history import Finding, Labelled, Touched, labelled, touched
+from npol.changes.state.snapshot import Snapshot, take
+from npol.cluster.connection import Connection
+from npol.cluster.signals import Stop
+from npol.errors import NpolError
+from npol.model.result import RestoreResult
+
+POLL = 0.25
+"""Seconds between two looks at objects that take their time to go."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Restoration:
+    """What was done, and what the fresh read found."""
+
+    actions: tuple[str, ...]
+    problems: tuple[Problem, ...]
+    seconds: float
+    notes: tuple[str, ...] = ()
+
+    @property
+    def complete(self) -> bool:
+        return not self.problems
+
+    @property
+    def ours_left(self) -> bool:
+        """Whether something of the run is still in the cluster."""
+        return any(problem.ours for problem in self.problems)
+
+    def with_problems(self, problems: Iterable[Problem]) -> Restoration:
+        return replace(self, problems=(*self.problems, *problems))
+
+    def with_notes(self, notes: Iterable[str]) -> Restoration:
+        return replace(self, notes=(*self.notes, *notes))
+
+    def accepting_foreign(self) -> Restoration:
+        """What others changed is theirs: it is said, and stands in nobody's way."""
+        kept = [f"left to others: {problem.text}" for problem in self.problems]
+        return replace(self, actions=(*self.actions, *kept), problems=())
+
+    @property
+    def result(self) -> RestoreResult:
+        return RestoreResult(
+            complete=self.complete,
+            actions=self.actions,
+            problems=tuple(problem.text for problem in self.problems),
+            notes=self.notes,
+            seconds=self.seconds,
+        )
+
+
+def restore(
+    connection: Connection,
+    writer: JournalWriter,
+    *,
+    stop: Stop,
+    within: float,
+    since: int = 0,
+    now: Callable[[], float] = time.monotonic,
+    sleep: Callable[[float], None] = time.sleep,
+) -> Restoration:
+    """
+    Undo everything that the journal says, for at most `within` seconds; raises nothing.
+
+    With `since` only what was done after the record of that number.
+    """
+    began = now()
+    worker = _Worker(connection, writer, stop, began + within, since, now, sleep)
+    problems = worker.work()
+    return Restoration(
+        actions=tuple(worker.actions), problems=tuple(problems), seconds=now() - began
+    )
+
+
+class _Worker:
+    def __init__(
+        self,
+        connection: Connection,
+        writer: JournalWriter,
+        stop: Stop,
+        until: float,
+        since: int,
+        now: Callable[[], float],
+        sleep: Callable[[float], None],
+    ) -> None:
+        self.actions: list[str] = []
+        self._connection = connection
+        self._writer = writer
+        self._journal = writer.says
+        self._stop = stop
+        self._until = until
+        self._since = since
+        self._now = now
+        self._sleep = sleep
+        self._touched = touched(self._journal, since)
+        self._errors: dict[Key, str] = {}
+
+    def work(self) -> list[Problem]:
+        try:
+            standing = Standing(self._journal, take(self._connection, self._journal.places))
+            for item in self._in_reverse():
+                if self._stop.hurried or self._now() >= self._until:
+                    break
+                self._undo(item, standing)
+            return self._problems()
+        except NpolError as error:
+            known = [f"{key}: {text}" for key, text in self._errors.items()]
+            text = f"the cluster could not be read to verify the restore: {error}"
+            return [Problem(text=t, ours=True) for t in (text, *known)]
+
+    def _in_reverse(self) -> list[Touched | Labelled]:
+        items: list[Touched | Labelled] = [*self._touched, *labelled(self._journal, self._since)]
+        return sorted(items, key=lambda item: -item.records[0].number)
+
+    def _undo(self, item: Touched | Labelled, standing: Standing) -> None:
+        if not standing.here(item.key.namespace):
+            return
+        try:
+            if isinstance(item, Labelled):
+                done = undo_labels(self._connection, item)
+            else:
+                done = undo(self._connection, item, self._live(item.key, standing.snapshot))
+        except NpolError as error:
+            self._errors[item.key] = str(error)
+            return
+        if done:
+            self.actions.append(done)
+
+    def _live(self, key: Key, snapshot: Snapshot) -> Mapping[str, Any] | None:
+        if key.kind == "NetworkPolicy" and key.namespace in snapshot.places:
+            return snapshot.policies.get(key)
+        return self._connection.get(ref_of(self._connection, key))
+
+    def _problems(self) -> list[Problem]:
+        if self._stop.hurried:
+            return [Problem(text="the restore was interrupted before its end", ours=True)]
+        self._wait_until_gone()
+        comparison = Comparison(self._connection, self._journal, self._errors, since=self._since)
+        problems = comparison.problems()
+        if not self._since:
+            self._writer.restored(comparison.as_before)
+        return problems
+
+    def _wait_until_gone(self) -> None:
+        """What the run made and is on its way out: pods and namespaces take their time."""
+        made = [item for item in self._touched if item.before is None and not item.whole]
+        while made and not self._stop.hurried:
+            made = [item for item in made if self._leaving(item)]
+            if not made or self._now() + POLL >= self._until:
+                return
+            self._sleep(POLL)
+
+    def _leaving(self, item: Touched) -> bool:
+        live = self._connection.get(ref_of(self._connection, item.key))
+        ours = live is not None and item.judge(live) is Finding.OURS
+        return ours and bool(live and live["metadata"].get("deletionTimestamp"))

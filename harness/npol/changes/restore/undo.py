@@ -1,0 +1,146 @@
+"""
+One object brought back to what it was before the run.
+
+Every write names uid and resourceVersion of what was just read, and is sent only when that
+is what the run left. A conflict means that somebody was faster: read and judge again.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from npol.changes import writes
+from npol.changes.failpoints import around
+from npol.changes.journal_types import Key
+from npol.changes.restore.foreign_objects import foreign_objects
+from npol.changes.state.compare import put_back, reborn, same
+from npol.changes.state.object_history import Finding, Labelled, Touched
+from npol.cluster.api_errors import ApiError, LostReply
+from npol.cluster.connection import Connection
+from npol.cluster.objects import Object, Ref
+from npol.errors import NpolError
+
+TRIES = 5
+"""Conflicts in a row after which an object counts as fought over."""
+
+Live = Mapping[str, Any] | None
+
+
+def ref_of(connection: Connection, key: Key) -> Ref:
+    return Ref(connection.resource(key.api_version, key.kind), key.namespace, key.name)
+
+
+def undo(connection: Connection, item: Touched, live: Live) -> str:
+    """
+    Bring one object back; what was done, "" when there was nothing to do.
+
+    What others changed is not touched, and not said here: the verification names it.
+
+    Args:
+        live: the object as last read, None where there was none.
+
+    Raises:
+        NpolError: it could not be done.
+    """
+    return _until_calm(connection, item.key, live, lambda now: _step(connection, item, now))
+
+
+def undo_labels(connection: Connection, item: Labelled) -> str:
+    """As `undo`, for the labels of an object; one that is gone needs nothing."""
+    live = connection.get(ref_of(connection, item.key))
+    return _until_calm(connection, item.key, live, lambda now: _step_labels(connection, item, now))
+
+
+def _until_calm(connection: Connection, key: Key, live: Live, step: Callable[[Live], str]) -> str:
+    for last in (*[False] * (TRIES - 1), True):
+        try:
+            return step(live)
+        except ApiError as error:
+            if last or error.status not in (404, 409) or isinstance(error, LostReply):
+                raise
+            live = connection.get(ref_of(connection, key))
+    raise AssertionError("unreachable")
+
+
+def _step(connection: Connection, item: Touched, live: Live) -> str:
+    finding = item.judge(live)
+    if finding in (Finding.AS_BEFORE, Finding.FOREIGN):
+        return ""
+    if item.before is None:
+        return _delete(connection, item, live or {})
+    if live is None:
+        return _make_again(connection, item.key, item.before)
+    wanted = item.before if finding is Finding.OURS else item.before_with_edits(live)
+    return _put_back(connection, item.key, wanted, live)
+
+
+def _delete(connection: Connection, item: Touched, live: Mapping[str, Any]) -> str:
+    metadata = live["metadata"]
+    if metadata.get("deletionTimestamp"):
+        return ""
+    if item.key.kind == "Namespace":
+        _check_empty(connection, item)
+    version = metadata["resourceVersion"] if item.whole else None
+    with around("restore.delete"):
+        gone = connection.delete(
+            ref_of(connection, item.key), uid=metadata["uid"], resource_version=version
+        )
+    return f"deleted {item.key}" if gone else ""
+
+
+def _check_empty(connection: Connection, item: Touched) -> None:
+    found = foreign_objects(connection, item.key.name, item.run_id)
+    if found:
+        raise NpolError(
+            f"namespace {item.key.name} was made by this run and is kept, for others have put "
+            f"something into it: {', '.join(found[:5])}"
+        )
+
+
+def _make_again(connection: Connection, key: Key, before: Mapping[str, Any]) -> str:
+    with around("restore.create"):
+        made = writes.create(connection, reborn(before), lambda found: same(found, before))
+    _hand_back(connection, before, made)
+    return f"made {key} again"
+
+
+def _put_back(
+    connection: Connection, key: Key, before: Mapping[str, Any], live: Mapping[str, Any]
+) -> str:
+    with around("restore.replace"):
+        made = writes.replace(connection, put_back(before, live), lambda found: same(found, before))
+    _hand_back(connection, before, made)
+    return f"put back {key}"
+
+
+def _hand_back(connection: Connection, before: Mapping[str, Any], made: Object) -> None:
+    """
+    Give the fields back to the managers that owned them.
+
+    A PUT makes its sender the owner of what it changes, and the next `kubectl apply
+    --server-side` of the true owner would meet a conflict with npol. A second PUT that
+    changes nothing but managedFields is taken as it is (apimachinery, managedfields
+    `fieldmanager.go`, Update). The object is as before without it, so a failure is none.
+    """
+    managed = before["metadata"].get("managedFields")
+    if not managed:
+        return
+    body = put_back(before, made)
+    body["metadata"]["managedFields"] = managed
+    try:
+        with around("restore.owners"):
+            connection.replace(body)
+    except NpolError:
+        return
+
+
+def _step_labels(connection: Connection, item: Labelled, live: Live) -> str:
+    if live is None or live["metadata"]["uid"] != item.uid:
+        return ""
+    wanted, _ = item.to_undo(live)
+    if not wanted:
+        return ""
+    with around("restore.labels"):
+        writes.set_labels(connection, ref_of(connection, item.key), live, wanted)
+    return f"labels of {item.key} put back: {', '.join(sorted(wanted))}"

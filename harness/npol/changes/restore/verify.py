@@ -1,0 +1,200 @@
+"""
+The cluster against the snapshot: what is not as before, and whose doing it is.
+
+All policies of the run's namespaces are compared, not only those that it touched, and the
+namespaces' labels, since policies select by them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from npol.changes.journal_types import Journal, Key, Place, Record
+from npol.changes.restore.undo import ref_of
+from npol.changes.state.compare import difference, run_of, same
+from npol.changes.state.object_history import (
+    Finding,
+    Labelled,
+    Touched,
+    labelled,
+    labels_at,
+    policies_at,
+    touched,
+)
+from npol.changes.state.snapshot import Snapshot, take
+from npol.cluster.connection import Connection
+
+SIDES = ("as npol left it", "in the cluster now")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Problem:
+    """One thing that is not as before; `ours`: because something of the run is still there."""
+
+    text: str
+    ours: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Standing:
+    """The namespaces now, against those of a journal."""
+
+    journal: Journal
+    snapshot: Snapshot
+
+    def here(self, namespace: str) -> bool:
+        """Whether the namespace is still the one that the run knew."""
+        return not (self._gone(namespace) or self.another(namespace))
+
+    def another(self, namespace: str) -> bool:
+        """Whether it was deleted and made anew: nothing of ours belongs into it."""
+        recorded, place = self.journal.places.get(namespace), self.snapshot.places.get(namespace)
+        known = recorded.uid if recorded else ""
+        return bool(known and place and place.uid and place.uid != known)
+
+    def _gone(self, namespace: str) -> bool:
+        place = self.snapshot.places.get(namespace)
+        return place is not None and (not place.uid or namespace in self.snapshot.leaving)
+
+
+class Comparison:
+    """One fresh read of everything that the journal knows, compared."""
+
+    def __init__(
+        self,
+        connection: Connection,
+        journal: Journal,
+        errors: Mapping[Key, str],
+        *,
+        since: int = 0,
+    ) -> None:
+        self.as_before: list[Record] = []
+        """The records whose objects are as before."""
+        self._connection = connection
+        self._journal = journal
+        self._errors = errors
+        self._since = since
+        self._expected = policies_at(journal, since)
+        self._touched = {item.key: item for item in touched(journal, since)}
+        self._labelled = labelled(journal, since)
+
+    def problems(self) -> list[Problem]:
+        """
+        Raises:
+            NpolError: the cluster cannot be read.
+        """
+        standing = Standing(self._journal, take(self._connection, self._journal.places))
+        compared = [k for k in self._policies(standing) if standing.here(k.namespace)]
+        found = [
+            *self._places(standing),
+            *(p for key in compared for p in self._policy(key, standing)),
+        ]
+        for key, item in self._touched.items():
+            if key not in compared and not standing.another(key.namespace):
+                found += self._made(item)
+        for labels in self._labelled:
+            found += self._labels(labels)
+        return found
+
+    def _places(self, standing: Standing) -> Iterator[Problem]:
+        for place in self._journal.places.values():
+            now = standing.snapshot.places[place.name]
+            if standing.another(place.name):
+                yield Problem(
+                    text=f"namespace {place.name} was deleted and made anew by others: "
+                    "nothing is put back into it",
+                    ours=False,
+                )
+            elif place.uid and standing.here(place.name):
+                yield from self._place_labels(place, now)
+
+    def _place_labels(self, place: Place, now: Place) -> Iterator[Problem]:
+        wanted = labels_at(self._journal, place, self._since)
+        if wanted == now.labels:
+            return
+        name = f"Namespace {place.name}"
+        before, after = {"labels": wanted}, {"labels": dict(now.labels)}
+        mine = [item for item in self._labelled if item.uid == place.uid]
+        ours = any(item.to_undo({"metadata": after})[0] for item in mine)
+        diff = difference(before, after, name=name)
+        yield Problem(text=f"{name} differs\n{diff}", ours=ours)
+
+    def _policies(self, standing: Standing) -> list[Key]:
+        known = dict.fromkeys(self._expected)
+        recorded = {p.name for p in self._journal.places.values() if p.uid}
+        live = dict.fromkeys(standing.snapshot.policies)
+        return [key for key in known | live if key.namespace in recorded]
+
+    def _policy(self, key: Key, standing: Standing) -> Iterator[Problem]:
+        before, live = self._expected.get(key), standing.snapshot.policies.get(key)
+        item = self._touched.get(key)
+        if same(before, live):
+            self.as_before += item.records if item else []
+            return
+        finding = item.judge(live) if item else self._unrecorded(live)
+        if item is None or finding is not Finding.FOREIGN:
+            diff = difference(before, live, name=str(key))
+            yield self._problem(key, finding, diff, self._whose(item, live))
+            return
+        changed = difference(item.left, live, name=str(key), labels=SIDES)
+        yield self._problem(key, finding, changed, self._way_out(key, before))
+
+    def _unrecorded(self, live: Mapping[str, Any] | None) -> Finding:
+        """Of a policy that no record names: ours all the same if it says so (a torn journal)."""
+        header = self._journal.header
+        mine = live is not None and header is not None and run_of(live) == header.run_id
+        return Finding.OURS if mine else Finding.FOREIGN
+
+    def _problem(self, key: Key, finding: Finding, diff: str, remark: str) -> Problem:
+        error = self._errors.get(key, "")
+        lines = [f"{key}: {error or remark}", diff]
+        text = "\n".join(line for line in lines if line)
+        return Problem(text=text, ours=finding is not Finding.FOREIGN)
+
+    @staticmethod
+    def _whose(item: Touched | None, live: Mapping[str, Any] | None) -> str:
+        if item is not None:
+            return "it could not be put back"
+        run = run_of(live) if live else ""
+        return f"changed by run {run}" if run else "changed by others since the run began"
+
+    def _way_out(self, key: Key, before: Mapping[str, Any] | None) -> str:
+        what = "npol made it" if before is None else "npol changed it"
+        command = (
+            f"kubectl --context {self._connection.context} -n {key.namespace} "
+            f"delete networkpolicy {key.name}"
+        )
+        way = f"if it is not wanted: {command}" if before is None else "put it right by hand"
+        return f"{what}, then others did, so it is left as it is; {way}"
+
+    def _made(self, item: Touched) -> Iterator[Problem]:
+        live = self._connection.get(ref_of(self._connection, item.key))
+        finding = item.judge(live)
+        if live is None or finding is Finding.AS_BEFORE:
+            self.as_before += item.records
+        elif finding is Finding.FOREIGN:
+            yield self._problem(item.key, finding, "", "npol made it, and now it is another's")
+        else:
+            going = live["metadata"].get("deletionTimestamp")
+            yield self._problem(
+                item.key, finding, "", "it is still going" if going else "it is still there"
+            )
+
+    def _labels(self, item: Labelled) -> Iterator[Problem]:
+        live = self._connection.get(ref_of(self._connection, item.key))
+        if live is None or live["metadata"]["uid"] != item.uid:
+            self.as_before += item.records
+            return
+        undo, foreign = item.to_undo(live)
+        if item.key.kind == "Namespace" and item.key.name in self._journal.places:
+            return  # its labels were compared as a whole
+        now = live["metadata"].get("labels") or {}
+        for label in (*undo, *foreign):
+            error = self._errors.get(item.key, "changed by others" if label in foreign else "")
+            yield Problem(
+                text=f"{item.key}: label {label} is {now.get(label)!r}, "
+                f"was {item.before[label]!r}" + (f": {error}" if error else ""),
+                ours=label in undo,
+            )

@@ -1,0 +1,1 @@
+"""What is there: snapshots, and what became of each object."""

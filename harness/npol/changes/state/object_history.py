@@ -1,0 +1,258 @@
+"""
+What a run may have left of each object that it changed, and what a live object is against
+that. Pure: the journal says the one, a fresh read the other.
+"""
+
+from __future__ import annotations
+
+import enum
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from npol.changes.journal_types import KEPT_WHOLE, Action, Journal, Key, Place, Record, State
+from npol.changes.state.compare import METADATA, content, run_of, same
+
+
+class Finding(enum.Enum):
+    """What became of an object that a run changed."""
+
+    AS_BEFORE = "as before"
+    OURS = "as the run left it"
+    ANNOTATED = "as the run left it, but for metadata of others"
+    FOREIGN = "changed by others"
+
+
+@dataclass(slots=True)
+class Touched:
+    """One object of a run's history (not a labelled one)."""
+
+    key: Key
+    before: Mapping[str, Any] | None
+    run_id: str
+    records: list[Record] = field(default_factory=list)
+
+    @property
+    def whole(self) -> bool:
+        """Whether contents are compared; else the run's annotation and the uid decide."""
+        return self.key.kind in KEPT_WHOLE
+
+    def since(self, number: int) -> Touched | None:
+        """What happened to it after a record; None for nothing that can be undone alone."""
+        late = [record for record in self.records if record.number > number]
+        if len(late) == len(self.records):
+            return self
+        if not late or not self.whole:
+            return None
+        return Touched(self.key, self.state_at(number), self.run_id, late)
+
+    @property
+    def candidates(self) -> list[Record]:
+        """The states that the run may have left: the last sure one, and what came after it."""
+        found: list[Record] = []
+        for record in self.records:
+            found = [record] if record.state is not State.INTENT else [*found, record]
+        return found
+
+    @property
+    def left(self) -> Mapping[str, Any] | None:
+        """The state that the run meant to leave last."""
+        last = self.records[-1]
+        return self.before if last.state is State.RESTORED else last.after
+
+    def state_at(self, number: int) -> Mapping[str, Any] | None:
+        """The state after the record of that number, and all before it."""
+        states = [record.after for record in self.records if record.number <= number]
+        return states[-1] if states else self.before
+
+    def judge(self, live: Mapping[str, Any] | None) -> Finding:
+        """What `live` (None: there is no such object) is."""
+        if self.before is None and live is None:
+            return Finding.AS_BEFORE
+        if self.before is not None and same(live, self.before):
+            return Finding.AS_BEFORE
+        if any(self._is(record, live) for record in self.candidates):
+            return Finding.OURS
+        if live is not None and self._annotated(live) is not None:
+            return Finding.ANNOTATED
+        return Finding.FOREIGN
+
+    def is_as_left(self, live: Mapping[str, Any] | None) -> bool:
+        """Whether `live` is what the run left, or may have left."""
+        finding = self.judge(live)
+        if finding is not Finding.AS_BEFORE:
+            return finding is Finding.OURS
+        unsure = all(record.state is State.INTENT for record in self.records)
+        return unsure or self.before is self.left or same(self.left, self.before)
+
+    def before_with_edits(self, live: Mapping[str, Any]) -> dict[str, Any]:
+        """`before`, with the metadata that others have added or changed meanwhile."""
+        body = dict(self.before or {})
+        rest = {k: v for k, v in body["metadata"].items() if k not in METADATA}
+        body["metadata"] = rest | (self._annotated(live) or {})
+        return body
+
+    def _is(self, record: Record, live: Mapping[str, Any] | None) -> bool:
+        if record.state is State.RESTORED:
+            return False  # `before` was compared already
+        if record.action is Action.DELETE or live is None:
+            return record.action is Action.DELETE and live is None
+        if record.uid and live["metadata"]["uid"] != record.uid:
+            return False
+        return same(live, record.after) if self.whole else run_of(live) == self.run_id
+
+    def _annotated(self, live: Mapping[str, Any]) -> dict[str, Any] | None:
+        """Before's metadata with the edits of others, if they touched nothing else."""
+        for record in self.candidates:
+            if self.before is None or record.after is None or record.action is Action.DELETE:
+                continue
+            if record.uid and live["metadata"]["uid"] != record.uid:
+                continue
+            merged = _merged_metadata(self.before, record.after, live)
+            if merged is not None:
+                return merged
+        return None
+
+
+def touched(journal: Journal, since: int = 0) -> list[Touched]:
+    """
+    Every object that the run created, replaced or deleted, in the order of first touch.
+
+    With `since` only what it did after the record of that number.
+    """
+    run_id = journal.header.run_id if journal.header else ""
+    found: dict[Key, Touched] = {}
+    for record in journal.history:
+        if record.action is not Action.LABEL:
+            entry = found.setdefault(record.key, Touched(record.key, record.before, run_id))
+            entry.records.append(record)
+    late = (entry.since(since) for entry in found.values())
+    return [entry for entry in late if entry is not None]
+
+
+def policies_at(journal: Journal, number: int) -> dict[Key, Mapping[str, Any]]:
+    """The policies of the run's namespaces as they were after the record of that number."""
+    found: dict[Key, Mapping[str, Any]] = {key: seen.body for key, seen in journal.seen.items()}
+    for record in journal.history:
+        if record.number > number or record.key.kind not in KEPT_WHOLE:
+            continue
+        if record.after is None:
+            found.pop(record.key, None)
+        else:
+            found[record.key] = record.after
+    return found
+
+
+@dataclass(slots=True)
+class Labelled:
+    """One object whose labels a run changed."""
+
+    key: Key
+    uid: str
+    before: dict[str, str | None] = field(default_factory=dict)
+    left: dict[str, list[str | None]] = field(default_factory=dict)
+    """Label -> the values that the run may have left."""
+    records: list[Record] = field(default_factory=list)
+
+    def state_at(self, number: int) -> dict[str, str | None]:
+        """The values of its labels after the record of that number, and all before it."""
+        values = dict(self.before)
+        for record in self.records:
+            if record.number <= number:
+                values |= record.after or {}
+        return values
+
+    def to_undo(self, live: Mapping[str, Any]) -> tuple[dict[str, str | None], list[str]]:
+        """The labels to set so that it is as before, and the labels that others changed."""
+        now = live["metadata"].get("labels") or {}
+        undo, foreign = {}, []
+        for label, value in self.before.items():
+            if now.get(label) == value:
+                continue
+            if now.get(label) in self.left[label]:
+                undo[label] = value
+            else:
+                foreign.append(label)
+        return undo, foreign
+
+
+def labelled(journal: Journal, since: int = 0) -> list[Labelled]:
+    """
+    Every object whose labels the run changed, in the order of first touch.
+
+    With `since` only what it did after the record of that number.
+    """
+    found: dict[tuple[Key, str], Labelled] = {}
+    for record in journal.history:
+        if record.action is Action.LABEL and record.number > since:
+            entry = found.setdefault((record.key, record.uid), Labelled(record.key, record.uid))
+            _take_labels(entry, record)
+    return list(found.values())
+
+
+def labels_at(journal: Journal, place: Place, number: int) -> dict[str, str]:
+    """A namespace's labels as they were after the record of that number."""
+    labels: dict[str, str | None] = dict(place.labels)
+    for item in labelled(journal):
+        if item.uid == place.uid:
+            labels |= item.state_at(number)
+    return {label: value for label, value in labels.items() if value is not None}
+
+
+def _take_labels(entry: Labelled, record: Record) -> None:
+    entry.records.append(record)
+    for label, value in (record.before or {}).items():
+        entry.before.setdefault(label, value)
+    for label, value in (record.after or {}).items():
+        values = entry.left.setdefault(label, [])
+        if record.state is not State.INTENT:
+            values.clear()
+        values.append(entry.before[label] if record.state is State.RESTORED else value)
+
+
+def _merged_metadata(
+    before: Mapping[str, Any], after: Mapping[str, Any], live: Mapping[str, Any]
+) -> dict[str, Any] | None:
+    states = [content(obj) for obj in (before, after, live)]
+    if _outside_metadata(states[1]) != _outside_metadata(states[2]):
+        return None
+    merged: dict[str, Any] = {}
+    for part in METADATA:
+        was, ours, now = (state.get(part) for state in states)
+        if now == ours:
+            merged[part] = was
+        elif was == ours:
+            merged[part] = now
+        elif part in ("labels", "annotations"):
+            both = _merged_keys(was or {}, ours or {}, now or {})
+            if both is None:
+                return None
+            merged[part] = both
+        else:
+            return None
+    return {part: value for part, value in merged.items() if value}
+
+
+def _merged_keys(
+    was: Mapping[str, str], ours: Mapping[str, str], now: Mapping[str, str]
+) -> dict[str, str] | None:
+    """Key by key: what only others changed stays, what only we changed goes; None: both did."""
+    merged = {}
+    for key in _keys(was, ours, now):
+        if now.get(key) == ours.get(key):
+            value = was.get(key)
+        elif was.get(key) == ours.get(key):
+            value = now.get(key)
+        else:
+            return None
+        if value is not None:
+            merged[key] = value
+    return merged
+
+
+def _keys(*mappings: Mapping[str, str]) -> Iterable[str]:
+    return dict.fromkeys(key for mapping in mappings for key in mapping)
+
+
+def _outside_metadata(state: Mapping[str, Any]) -> dict[str, Any]:
+    return {key: value for key, value in state.items() if key not in METADATA}

@@ -1,0 +1,91 @@
+"""The state of the namespaces of a run: read before it, and compared after it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, replace
+from typing import Any
+
+from npol.changes.journal_types import Key, Place, Seen
+from npol.cluster.connection import Connection
+from npol.cluster.guard import protected
+from npol.cluster.objects import NAMESPACES, NETWORK_POLICIES, Object, Ref
+from npol.errors import Refused
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Snapshot:
+    """Namespaces and all their policies, whole."""
+
+    places: Mapping[str, Place]
+    policies: Mapping[Key, Object]
+    leaving: frozenset[str] = frozenset()
+    """Namespaces that are being deleted."""
+
+    @property
+    def entries(self) -> list[Place | Seen]:
+        """The snapshot as a journal keeps it."""
+        seen = [Seen(key=key, body=body) for key, body in self.policies.items()]
+        return [*self.places.values(), *seen]
+
+
+def key_of(obj: Mapping[str, Any]) -> Key:
+    metadata = obj["metadata"]
+    return Key(obj["apiVersion"], obj["kind"], metadata.get("namespace", ""), metadata["name"])
+
+
+def take_places(connection: Connection, namespaces: Iterable[str]) -> Snapshot:
+    """Read namespaces alone; one that is missing has no uid."""
+    places: dict[str, Place] = {}
+    leaving: set[str] = set()
+    for name in sorted(set(namespaces)):
+        found = connection.get(Ref(NAMESPACES, "", name))
+        metadata = found["metadata"] if found else {}
+        labels = metadata.get("labels") or {}
+        places[name] = Place(name=name, uid=metadata.get("uid", ""), labels=labels)
+        if metadata.get("deletionTimestamp"):
+            leaving.add(name)
+    return Snapshot(places=places, policies={}, leaving=frozenset(leaving))
+
+
+def take(connection: Connection, namespaces: Iterable[str]) -> Snapshot:
+    """Read namespaces and their policies."""
+    found = take_places(connection, namespaces)
+    there = [place.name for place in found.places.values() if place.uid]
+    listed = [policy for name in there for policy in connection.list(NETWORK_POLICIES, name)]
+    return replace(found, policies={key_of(policy): policy for policy in listed})
+
+
+def cluster_uid(connection: Connection) -> str:
+    """
+    What tells this cluster from any other: the uid of its namespace kube-system.
+
+    Raises:
+        Refused: it cannot be read.
+    """
+    found = connection.get(Ref(NAMESPACES, "", "kube-system"))
+    if found is None:
+        raise Refused("the cluster has no namespace kube-system, so it cannot be told from others")
+    return str(found["metadata"]["uid"])
+
+
+def check_usable(snapshot: Snapshot, *, create_missing: bool) -> None:
+    """
+    Raises:
+        Refused: a namespace is protected, missing, or on its way out.
+    """
+    for place in snapshot.places.values():
+        check_allowed(place.name)
+        if not place.uid and not create_missing:
+            raise Refused(f"there is no namespace {place.name}")
+        if place.name in snapshot.leaving:
+            raise Refused(f"namespace {place.name} is being deleted")
+
+
+def check_allowed(namespace: str) -> None:
+    """
+    Raises:
+        Refused: the namespace is one that npol never changes.
+    """
+    if protected(namespace):
+        raise Refused(f"namespace {namespace} is protected: npol never changes it")

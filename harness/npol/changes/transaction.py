@@ -1,0 +1,306 @@
+"""
+Everything that a run does to a cluster, and the way back.
+
+    journal begun -> Leases -> snapshot -> (intent -> write -> done)* -> restore
+    -> verified by a fresh read -> pods, Leases and journal gone
+
+Any of these may be the last thing that this process does: the watchdog, or `npol recover`
+from any machine, goes on from the journal.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterable, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from npol.changes.apply.change_session import Session
+from npol.changes.apply.checkpoints import Marks
+from npol.changes.apply.policies import Policies, Preview
+from npol.changes.apply.setup_objects import Given
+from npol.changes.begin import Opening, Terms
+from npol.changes.journal_types import Left
+from npol.changes.lock.leases import DURATION
+from npol.changes.lock.lock import Lock
+from npol.changes.restore.cleanup import conclude, conclude_left, recover_command
+from npol.changes.restore.restore import Restoration, restore
+from npol.changes.state.snapshot import key_of, take
+from npol.changes.watchdog import Watchdog
+from npol.cluster.connection import Connection
+from npol.cluster.objects import Object, Ref, Resource, resource_for
+from npol.cluster.signals import Stop, Stopped
+from npol.errors import NpolError, RestoreIncomplete
+from npol.model.result import RestoreResult
+from npol.model.story import Manifest
+
+Body = Mapping[str, Any] | Manifest
+"""An object as JSON, or the manifest that holds it."""
+
+
+class Custody:
+    """
+    One run's hold on some namespaces; made by `open`, ended by `close`.
+
+    Only the process that opened it restores; a fork of it never does. What changes the
+    cluster raises Refused (nothing was changed), ChangedByOthers (a Refused: the object is
+    not what the run knows), LockHeld (the namespace was taken away; restore), or ApiError.
+    """
+
+    def __init__(self, session: Session, lock: Lock, watchdog: Watchdog | None) -> None:
+        self._session = session
+        self._lock = lock
+        self._watchdog = watchdog
+        self._policies = Policies(session)
+        self._given = Given(session)
+        self._marks = Marks(self._policies, self._given)
+        self._pid = os.getpid()
+        self._restoration: Restoration | None = None
+        self._left = self._committed = False
+        self._closed = False
+        self.notes: tuple[str, ...] = ()
+        """What a reader should know of the end, once it is closed."""
+
+    @classmethod
+    def open(
+        cls,
+        connection: Connection,
+        *,
+        run_id: str,
+        namespaces: Sequence[str],
+        story: str = "",
+        create_namespaces: bool = False,
+        replace: bool = False,
+        left_ok: bool = False,
+        gitops_ok: bool = False,
+        recover_stale: bool = False,
+        disposable: bool = False,
+        wait: float = 0.0,
+        kinds: Iterable[Resource] = (),
+        stop: Stop | None = None,
+        lease: float = DURATION,
+        state_directory: Path | None = None,
+    ) -> Custody:
+        """
+        Take hold of namespaces: journal, locks, snapshot, watchdog.
+
+        Args:
+            run_id: lower case letters, digits and dashes, at most 40.
+            namespaces: all that will be changed or hold debug pods.
+            story: what `npol rollback` finds the run by; best its path from the root.
+            create_namespaces: namespaces that are missing are `create`d by the run.
+            replace: policies that exist may be replaced (and come back).
+            left_ok: go on although another run has left its changes here on purpose.
+            gitops_ok: touch what Argo CD, Flux and the like own.
+            recover_stale: where the holder of a lock is dead, recover its run, then lock.
+            disposable: the cluster ends with this process, so no watchdog and no file.
+            wait: seconds to wait for a lock that another run holds.
+            kinds: that `create` will need, besides policies.
+            stop: the signals of this process; entered by the caller.
+            lease: seconds without a renewal after which this run counts as dead.
+
+        Raises:
+            Refused: a namespace is protected, missing, or being deleted; another run has left
+                changes in it; the journal cannot be written.
+            LockHeld: another run holds a namespace.
+        """
+        terms = Terms(
+            run_id=run_id,
+            namespaces=tuple(sorted(set(namespaces))),
+            story=story,
+            create_namespaces=create_namespaces,
+            left_ok=left_ok,
+            recover_stale=recover_stale,
+            disposable=disposable,
+            wait=wait,
+            kinds=tuple(kinds),
+            lease=lease,
+            state_directory=state_directory,
+        )
+        stop = stop or Stop()
+        custody = None
+        try:
+            with stop.shield():
+                opened = Opening(connection, terms, stop).open()
+                session = Session(
+                    connection=connection,
+                    writer=opened.writer,
+                    run_id=run_id,
+                    stop=stop,
+                    check_lock=opened.lock.check,
+                    replace_allowed=replace,
+                    gitops_allowed=gitops_ok,
+                )
+                custody = cls(session, opened.lock, opened.watchdog)
+        except Stopped:
+            if custody is not None:
+                custody.close()
+            raise
+        return custody
+
+    # -- while the run goes on
+
+    def lease(self, namespace: str) -> Object:
+        """The owner reference that makes a debug pod end with this run."""
+        self._lock.check(namespace)
+        return self._lock.owner_reference(namespace)
+
+    def create(self, manifest: Body) -> Object:
+        """An object of `given`, deleted at the end; one that exists is returned as it is."""
+        body = _body(manifest)
+        if body.get("kind") == "NetworkPolicy":
+            return self._policies.create(body)
+        made = self._given.create(body)
+        key = key_of(body)
+        if key.kind == "Namespace" and self._session.is_ours(made):
+            with self._session.stop.shield():
+                self._lock.acquire([key.name])
+        return made
+
+    def apply(self, body: Body, *, replace: bool = False) -> str:
+        """
+        A policy, or an object that this run made: `created`, `replaced`, `unchanged`.
+
+        A policy that was there before the run needs `replace`, and comes back at the end.
+        """
+        obj = _body(body)
+        if obj.get("kind") != "NetworkPolicy":
+            return self._given.apply(obj)
+        return self._policies.apply(obj, replace=replace)
+
+    def delete(self, body: Body | Ref) -> str:
+        """
+        A policy, or an object that this run made: `deleted`, `absent`.
+
+        A policy that was there before the run comes back at the end.
+        """
+        obj = _named(body) if isinstance(body, Ref) else _body(body)
+        if obj.get("kind") != "NetworkPolicy":
+            return self._given.delete(obj)
+        return self._policies.delete(obj)
+
+    def label(self, kind: str, namespace: str, name: str, set: Mapping[str, str | None]) -> None:
+        """Labels of a `pod` or a `namespace`; None takes one away. They come back."""
+        resource = resource_for("v1", kind.capitalize())
+        place = namespace if resource.namespaced else ""
+        self._given.label(Ref(resource, place, name), set)
+
+    def mark(self, step_name: str) -> None:
+        """Remember the state at the end of a step."""
+        self._marks.mark(step_name)
+
+    def restore_to(self, step_name: str) -> list[str]:
+        """Policies and labels as at the end of a step; what was done, one line each."""
+        return self._marks.restore_to(step_name)
+
+    def preview(self, body: Body, *, delete: bool = False, replace: bool = False) -> Preview:
+        """What `apply` or `delete` would do to a policy, with a diff; changes nothing."""
+        obj = _body(body)
+        if delete:
+            return self._policies.preview_delete(obj)
+        return self._policies.preview_apply(obj, replace=replace)
+
+    def changed_by_others(self) -> list[str]:
+        """
+        What in the namespaces is not as this run knows it; empty: the step's verdict counts.
+
+        Policies and the labels of the namespaces, one text each, with a diff.
+        """
+        journal = self._session.writer.says
+        now = take(self._session.connection, journal.places)
+        keys = dict.fromkeys((*journal.seen, *now.policies, *(r.key for r in journal.history)))
+        policies = [key for key in keys if key.kind == "NetworkPolicy"]
+        found = [self._session.foreign(key, now.policies.get(key)) for key in policies]
+        found += [self._session.foreign_place(place) for place in now.places.values()]
+        found += [f"the lock of {name} was lost: {how}" for name, how in self._lock.lost.items()]
+        return [text for text in found if text]
+
+    # -- the end
+
+    def restore(self, *, deadline: float = 60.0, to: str = "") -> RestoreResult:
+        """
+        Everything back as it was, in reverse order, verified by a fresh read; never raises.
+
+        What others have changed is left alone and named.
+
+        Args:
+            deadline: seconds from now.
+            to: the name of a mark: everything as it was there, and no further. What was
+                created before it stays, so that the flows can be asked once more; then call
+                it again without.
+        """
+        session = self._session
+        since = self._marks.number(to) if to else 0
+        with session.stop.restoring():
+            done = restore(
+                session.connection,
+                session.writer,
+                stop=session.stop,
+                within=deadline,
+                since=since,
+            )
+        if not to:
+            self._restoration = done
+        return done.result
+
+    def leave(self, steps: Sequence[str] = ()) -> None:
+        """Let the changes stay: the journal keeps the way back for `npol rollback`."""
+        with self._session.stop.shield():
+            self._session.writer.write(Left(steps=tuple(steps)))
+            self._left = True
+
+    def commit(self) -> None:
+        """Let the changes stay for good: the journal goes with `close`, and the way back."""
+        self._left = self._committed = True
+
+    def close(self) -> None:
+        """
+        Pods, locks, journal and watchdog go; restores first, if nobody has.
+
+        Raises:
+            RestoreIncomplete: something is still to be done: `npol recover`.
+        """
+        if self._closed or os.getpid() != self._pid:
+            return
+        self._closed = True
+        if self._restoration is None and not self._left:
+            self.restore()
+        with self._session.stop.restoring():
+            try:
+                self._conclude()
+            except NpolError as error:
+                raise self._incomplete([f"locks, pods and journal: {error}"]) from error
+            finally:
+                self._lock.stop()
+                self._session.writer.close()
+                if self._watchdog is not None:
+                    self._watchdog.dismiss()
+
+    def _conclude(self) -> None:
+        session, lock = self._session, self._lock
+        if self._restoration is None:
+            pods = conclude_left(session.connection, session.writer, lock, session.run_id)
+            self.notes = pods.forced
+            if self._committed:
+                session.writer.remove()
+            return
+        done = conclude(session.connection, session.writer, lock, session.run_id, self._restoration)
+        self.notes = done.notes
+        if not done.complete:
+            raise self._incomplete(done.result.problems)
+
+    def _incomplete(self, problems: Sequence[str]) -> RestoreIncomplete:
+        return RestoreIncomplete(
+            "the cluster is not as it was found: " + "; ".join(problems),
+            hint=recover_command(self._session.run_id, self._session.connection),
+        )
+
+
+def _body(body: Body) -> Mapping[str, Any]:
+    return body.body if isinstance(body, Manifest) else body
+
+
+def _named(ref: Ref) -> Object:
+    metadata = {"name": ref.name, "namespace": ref.namespace}
+    resource = ref.resource
+    return {"apiVersion": resource.api_version, "kind": resource.kind, "metadata": metadata}

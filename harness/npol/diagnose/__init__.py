@@ -1,0 +1,44 @@
+"""
+What is going on in a cluster, from its objects alone: nothing is written, no packet is sent.
+
+`reader` looks, the other modules judge what it saw, one topic each.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+
+from npol.cluster.connection import Connection
+from npol.cni.catalogue import Engine
+from npol.diagnose import admission, components, endpoints, gitops, policies
+from npol.diagnose.finding import Finding, State
+from npol.diagnose.reader import Seen, look
+
+__all__ = ["Finding", "State", "examine"]
+
+_TOPICS = (
+    components.findings,
+    policies.findings,
+    endpoints.services,
+    endpoints.dns,
+    policies.labels,
+    admission.findings,
+    gitops.findings,
+)
+
+
+def examine(connection: Connection, engine: Engine, namespaces: Sequence[str]) -> Iterator[Finding]:
+    """
+    Every topic in turn; all namespaces that are not the system's unless some are named.
+
+    What may not be read is a finding of its own, and makes no other one.
+    """
+    seen = look(connection, engine, namespaces)
+    for topic in _TOPICS:
+        yield from topic(seen)
+    yield from unread(seen)
+
+
+def unread(seen: Seen) -> Iterator[Finding]:
+    for what in seen.unread:
+        yield Finding("rights", State.UNVERIFIED, f"may not list {what}")

@@ -1,0 +1,73 @@
+"""Are the parts that enforce, change or revert policies up?"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from npol.cluster.objects import PODS
+from npol.diagnose.finding import Finding, State
+from npol.diagnose.reader import Seen, is_component
+from npol.model.inventory import Obj, pod_ref
+
+TOPIC = "components"
+FULL = ("tigera-operator", "calico-system")
+"""Namespaces of the operator: where they exist, something runs in them."""
+
+
+def findings(seen: Seen) -> Iterator[Finding]:
+    yield from _agents(seen)
+    names = [n["metadata"]["name"] for n in seen.inventory.namespaces]
+    for namespace in filter(is_component, names):
+        if not seen.hidden(PODS):
+            yield from _pods(namespace, seen)
+    for obj in seen.of_kind("TigeraStatus"):
+        yield _tigera(obj)
+
+
+def _agents(seen: Seen) -> Iterator[Finding]:
+    for agent in seen.engine.agents:
+        text = f"DaemonSet {agent.name}: {agent.ready} of {agent.desired} ready"
+        if agent.ready >= agent.desired > 0:
+            yield Finding(TOPIC, State.OK, text)
+        else:
+            hint = "policies are not kept up on nodes without it: kubectl get pods -o wide there"
+            yield Finding(TOPIC, State.PROBLEM, text, hint)
+
+
+def _pods(namespace: str, seen: Seen) -> Iterator[Finding]:
+    pods = list(seen.inventory.pods_of(namespace))
+    waiting = [p for p in pods if not pod_ref(p).ready]
+    if not pods:
+        if namespace in FULL:
+            hint = "the operator made nothing: kubectl logs -n tigera-operator"
+            yield Finding(TOPIC, State.PROBLEM, f"no pod in {namespace}", hint)
+        return
+    text = f"{namespace}: {len(pods) - len(waiting)} of {len(pods)} pods Ready"
+    if not waiting:
+        yield Finding(TOPIC, State.OK, text)
+        return
+    told = ", ".join(f"{p['metadata']['name']} ({_why(p)})" for p in waiting)
+    hint = f"kubectl -n {namespace} describe pod {waiting[0]['metadata']['name']}"
+    yield Finding(TOPIC, State.PROBLEM, f"{text}; not: {told}", hint)
+
+
+def _why(pod: Obj) -> str:
+    """`CrashLoopBackOff`, `Pending`, or what else says why it is not Ready."""
+    status: Mapping[str, Any] = pod.get("status") or {}
+    for container in status.get("containerStatuses") or ():
+        waiting = (container.get("state") or {}).get("waiting") or {}
+        if waiting.get("reason"):
+            return str(waiting["reason"])
+    return str(status.get("phase") or "no status")
+
+
+def _tigera(obj: Obj) -> Finding:
+    name = obj["metadata"]["name"]
+    conditions = {c["type"]: c for c in (obj.get("status") or {}).get("conditions") or ()}
+    degraded, available = conditions.get("Degraded", {}), conditions.get("Available", {})
+    if degraded.get("status") == "True" or available.get("status") != "True":
+        why = degraded.get("message") or available.get("message") or "not Available"
+        hint = f"kubectl describe tigerastatus {name}"
+        return Finding(TOPIC, State.PROBLEM, f"TigeraStatus {name}: {why}", hint)
+    return Finding(TOPIC, State.OK, f"TigeraStatus {name}: Available")

@@ -1,0 +1,64 @@
+"""Which policies there are, and whether their selectors find what they look for."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+
+from npol.cluster.objects import NAMESPACES, NETWORK_POLICIES, PODS
+from npol.diagnose.finding import Finding, State
+from npol.diagnose.reader import Seen
+from npol.policy.lint import Severity, lint
+from npol.policy.objects.netpol_types import Direction, Policy
+from npol.policy.state.apply_changes import build
+from npol.policy.state.dns import with_dns
+
+TOPIC, LABELS = "policies", "labels"
+
+
+def findings(seen: Seen) -> Iterator[Finding]:
+    """One line for each namespace with policies, one for all those without."""
+    known = {n["metadata"]["name"] for n in seen.inventory.namespaces}
+    for absent in (n for n in seen.examined if known and n not in known):
+        yield Finding(TOPIC, State.PROBLEM, f"namespace {absent} does not exist")
+    if seen.hidden(NETWORK_POLICIES):
+        return
+    world = build(seen.inventory.policies)
+    for namespace in seen.examined:
+        if policies := world.policies_in(namespace):
+            yield Finding(TOPIC, State.OK, f"{namespace}: {_listed(policies)}")
+    if bare := [n for n in seen.examined if n in known and not world.policies_in(n)]:
+        yield Finding(TOPIC, State.OK, f"none, so all is open, in {', '.join(bare)}")
+
+
+def _listed(policies: tuple[Policy, ...]) -> str:
+    names = ", ".join(sorted(p.name for p in policies))
+    denied = [
+        d.field
+        for d in Direction
+        if any(not p.selector and d in p.directions and not p.rules(d) for p in policies)
+    ]
+    default = f"default deny for {' and '.join(denied)}" if denied else "no default deny"
+    return f"{names}; {default}"
+
+
+def labels(seen: Seen) -> Iterator[Finding]:
+    """What policies select by is there; every other mistake that their text shows, too."""
+    if any(map(seen.hidden, (NETWORK_POLICIES, PODS, NAMESPACES))):
+        text = "which labels policies need cannot be told without the objects"
+        yield Finding(LABELS, State.UNVERIFIED, text, "see below, `rights`")
+        return
+    inventory = seen.inventory
+    objects = [*inventory.namespaces, *inventory.pods, *inventory.services, *inventory.slices]
+    mine = [p for p in inventory.policies if p["metadata"]["namespace"] in seen.examined]
+    world = with_dns(build(objects))
+    told = [f for f in lint(mine, world) if f.severity is not Severity.NOTE]
+    for found in told:
+        text = f"NetworkPolicy {found.subject} {found.path}: {found.message} ({found.id})"
+        yield Finding(LABELS, State.PROBLEM, text, found.fix)
+    if mine and not told:
+        text = f"the selectors of {_count(mine)} find what they look for"
+        yield Finding(LABELS, State.OK, text)
+
+
+def _count(policies: Sequence[object]) -> str:
+    return f"{len(policies)} polic{'y' if len(policies) == 1 else 'ies'}"

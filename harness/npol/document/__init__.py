@@ -1,0 +1,1 @@
+"""The policy document: what the policies mean, and what a story proves of them."""

@@ -1,0 +1,135 @@
+"""The parts of the page of record that the policies themselves say."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+
+from npol.model.policy_document import FlowEntry, PolicyEntry
+from npol.model.story import Flow, Story
+from npol.policy.evaluate.decision import Decision, Side
+from npol.policy.evaluate.evaluate import evaluate
+from npol.policy.explain.describe import explain_policy
+from npol.policy.objects.dialects import Dialect, dialect_of
+from npol.policy.simulate.flow_resolution import Asked, ask
+from npol.policy.simulate.forecast import forecast
+from npol.policy.simulate.simulated_steps import Scene
+from npol.policy.state.cluster_state import World
+
+ANSWERS = {
+    "allow": "allowed",
+    "deny": "denied",
+    "dns timeout": "denied: the name does not resolve",
+    "deny behind the proxy": "denied behind the proxy: 502 or 504",
+}
+
+
+def fullest(told: Sequence[Scene]) -> Scene:
+    """The step after which most policies are applied; of several the last one."""
+    return max(reversed(told), key=lambda scene: len(scene.world.policies))
+
+
+def policy_entries(world: World, dialect: Dialect) -> Iterator[PolicyEntry]:
+    """Every policy in words, by namespace, in the order of application."""
+    for policy in sorted(world.policies, key=lambda p: p.namespace):
+        at = policy.origin.at
+        yield PolicyEntry(
+            namespace=policy.namespace,
+            name=policy.name,
+            place=f"{at.file}:{at.line}" if at else "",
+            sentences=explain_policy(world, policy, dialect, counted=False).lines,
+        )
+
+
+def flow_entries(
+    story: Story, told: Sequence[Scene], at: Scene, engine: str
+) -> Iterator[FlowEntry]:
+    """Every flow that the story asks anywhere, as the policies of one of its scenes decide it."""
+    for flow in _questions(story):
+        answer, because = _answer(flow, story, at, engine)
+        yield FlowEntry(
+            source=flow.source,
+            target=_target(flow),
+            answer=answer,
+            because=because,
+            asked_in=_asked_in(flow, story, told, at, engine),
+        )
+
+
+def _questions(story: Story) -> list[Flow]:
+    """Each question once, whatever is expected of its answer."""
+    found: dict[tuple[str, str], Flow] = {}
+    for flow in (f for step in story.steps for f in step.flows):
+        found.setdefault(_question(flow), flow)
+    return list(found.values())
+
+
+def _question(flow: Flow) -> tuple[str, str]:
+    return flow.source, _target(flow)
+
+
+def _target(flow: Flow) -> str:
+    if flow.resolve:
+        return f"name {flow.resolve}" + ("/tcp" if flow.protocol.value == "tcp" else "")
+    every = "every pod of " if flow.every_pod else ""
+    path = f" {flow.http.path}" if flow.http else ""
+    return f"{every}{flow.target}:{flow.port}/{flow.protocol.value}{path}"
+
+
+def _answer(flow: Flow, story: Story, at: Scene, engine: str) -> tuple[str, tuple[str, ...]]:
+    """Whether it is allowed, and by what."""
+    asked = ask(at.world, story, flow)
+    scene = Scene(step=at.step, world=at.world, asked=(asked,))
+    prediction = forecast([scene], engine)[0].flows[0].prediction
+    answer = ANSWERS.get(prediction) or f"not known: {prediction.removeprefix('unknown: ')}"
+    return answer, tuple(dict.fromkeys(_because(asked, at.world, dialect_of(engine))))
+
+
+def _asked_in(flow: Flow, story: Story, told: Sequence[Scene], at: Scene, engine: str) -> str:
+    """
+    The last step up to this one that asks it while the policies answer the same.
+
+    What is allowed must be so by the same rules: that all was open before them proves nothing.
+    """
+    answer, because = _answer(flow, story, at, engine)
+    until = [scene.step for scene in told].index(at.step)
+    for scene in reversed(told[: until + 1]):
+        if any(_question(asked.flow) == _question(flow) for asked in scene.asked):
+            found, by = _answer(flow, story, scene, engine)
+            if found == answer and (answer != ANSWERS["allow"] or by == because):
+                return scene.step
+    return ""
+
+
+def _because(asked: Asked, world: World, dialect: Dialect) -> Iterator[str]:
+    """The policies of the packets that decide: of the first that is cut, else of all."""
+    packets, lookups, behind = (
+        [evaluate(world, t, dialect) for t in traffics]
+        for traffics in (asked.traffics, asked.lookups, asked.hops)
+    )
+    for decisions, where in ((packets, ""), (lookups, "its name, "), (behind, "behind it, ")):
+        cut = [d for d in decisions if not d.allowed]
+        if cut:
+            yield from (f"{where}{text}" for text in _deciding(cut[0]))
+            return
+    for decisions, where in ((packets, ""), (behind, "behind it, ")):
+        yield from (f"{where}{text}" for d in decisions for text in _deciding(d))
+
+
+def _deciding(decision: Decision) -> Iterator[str]:
+    for path in decision.distinct_paths:
+        for side in path.sides:
+            if decision.allowed or side.allowed is not True:
+                yield from _of_side(side)
+
+
+def _of_side(side: Side) -> Iterator[str]:
+    word = side.direction.field
+    if side.exempt:
+        yield f"{word}: {side.exempt}"
+    elif not side.isolating:
+        yield f"{word}: no policy"
+    elif side.allowing:
+        yield from (f"{word}: {f.policy} ({f.origin})" for f in side.allowing)
+    else:
+        names = ", ".join(f"{p} ({p.origin})" for p in side.isolating)
+        yield f"{word}: no rule of {names}"

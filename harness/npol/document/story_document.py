@@ -1,0 +1,151 @@
+"""The page of record of a story: its policies, as its files have them or as a cluster does."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
+
+from npol.changes.dry_run.kubectl_commands import (
+    Command,
+    apply_commands,
+    delete_commands,
+    get_commands,
+    policies_of,
+)
+from npol.document.applied_policies import Comparison
+from npol.document.policy_entries import flow_entries, fullest, policy_entries
+from npol.judge.probes import expand
+from npol.model.policy_document import Page, PolicyEntry, StepEntry
+from npol.model.story import Apply, Change, Delete, Label, Manifest, Peer, Restore, Step, Story
+from npol.policy.explain.label_requirements import label_needs
+from npol.policy.matrix.matrix import matrix
+from npol.policy.matrix.render import markdown as drawn
+from npol.policy.objects.dialects import dialect_of
+from npol.policy.simulate.simulated_steps import Scene, scenes
+from npol.policy.state.cluster_state import World
+
+NO_CONTEXT = "CONTEXT"
+"""Stands in the commands where no cluster was named; kubectl knows no such context."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Meant:
+    """What the page is of: a step of a story, and a cluster if one was asked."""
+
+    story: Story
+    told: Sequence[Scene]
+    at: Scene
+    engine: str = "calico"
+    context: str = ""
+    facts: tuple[str, ...] = ()
+    compared: Comparison | None = None
+
+    @property
+    def manifests(self) -> list[Manifest]:
+        """The policies of the step, in the order in which the story first applies each."""
+        held = {p.origin.at for p in _scene(self.told, self.at.step).world.policies}
+        order = {(m.namespace, m.name): n for n, m in enumerate(policies_of(self.story))}
+        found = {m.at: m for m in self.story.applied if m.at in held}
+        return sorted(found.values(), key=lambda m: order[m.namespace, m.name])
+
+    @property
+    def world(self) -> World:
+        return self.at.world
+
+
+def meant(story: Story, step: str = "") -> Meant:
+    """The policies of a step; of the one after which most are applied, unless it is named."""
+    told = scenes(story)
+    at = _scene(told, step) if step else fullest(told)
+    return Meant(story=expand(story), told=told, at=at)
+
+
+def story_page(given: Meant, *, command: str, from_file: bool = True) -> Page:
+    """The page; `from_file`: the story is a file of its own, with flows and `npol rollback`."""
+    story = given.story
+    context = given.context or NO_CONTEXT
+    going = list(reversed(policies_of(story)))  # as `npol rollback` goes
+    page = Page(
+        title=story.name,
+        command=command,
+        state=_state(given) if from_file else "The policies of all manifests here.",
+        facts=given.facts,
+        policies=tuple(_entries(given)),
+        missing=given.compared.missing if given.compared else (),
+        labels=label_needs(given.world),
+        files=tuple(dict.fromkeys(m.at.file for m in given.manifests)),
+        applying=_lines(apply_commands(story, given.manifests, context)),
+        deleting=_lines(delete_commands(story, going, context)),
+        verifying=_lines(get_commands([(m.namespace, m.name) for m in going], context)),
+    )
+    if not from_file:
+        return replace(page, matrix=drawn(matrix(given.world, dialect_of(given.engine))))
+    return replace(
+        page,
+        peers=tuple((p.name, _who(p)) for p in story.peers.values()),
+        flows=tuple(flow_entries(story, given.told, given.at, given.engine)),
+        rollback=f"npol rollback {story.path} --context {context}",
+        proof=tuple(_proof(story)),
+        steps=tuple(map(_step, story.steps)),
+    )
+
+
+def _state(given: Meant) -> str:
+    if given.compared:
+        return f"The policies as they are applied, beside those of step '{given.at.step}'."
+    return f"The policies after step '{given.at.step}' of {given.story.path}."
+
+
+def _scene(told: Sequence[Scene], step: str) -> Scene:
+    return next(scene for scene in told if scene.step == step)
+
+
+def _entries(given: Meant) -> Iterator[PolicyEntry]:
+    said = given.compared.said if given.compared else {}
+    for entry in policy_entries(given.world, dialect_of(given.engine)):
+        yield replace(entry, applied=said.get((entry.namespace, entry.name), ""))
+
+
+def _lines(commands: Sequence[Command]) -> tuple[str, ...]:
+    return tuple(command.line for command in commands)
+
+
+def _proof(story: Story) -> Iterator[str]:
+    """What the step before all changes asks."""
+    if before := story.baseline:
+        yield from (c.name for c in before.checks)
+        yield from (f"{f.name}: {f.expect}" for f in before.flows)
+
+
+def _who(peer: Peer) -> str:
+    if peer.external or peer.address:
+        return peer.address or f"outside of the cluster: {peer.external}"
+    if peer.host:
+        return f"host {peer.host} by way of Service {peer.via_namespace}/{peer.via_service}"
+    parts = [
+        f"pods with {','.join(f'{k}={v}' for k, v in peer.labels.items())}" if peer.labels else "",
+        peer.workload or (f"pod/{peer.pod}" if peer.pod else ""),
+        f"Service {peer.service}" if peer.service else "",
+    ]
+    return f"{', '.join(p for p in parts if p)} in namespace {peer.namespace}"
+
+
+def _step(step: Step) -> StepEntry:
+    return StepEntry(
+        name=step.name,
+        changes=tuple(line for change in step.changes for line in _change(change)),
+        checks=tuple(check.name for check in step.checks),
+        flows=len(step.flows),
+    )
+
+
+def _change(change: Change) -> Iterator[str]:
+    match change:
+        case Apply(manifests=manifests) | Delete(manifests=manifests):
+            word = "apply" if isinstance(change, Apply) else "delete"
+            yield from (f"{word} {file}" for file in dict.fromkeys(m.at.file for m in manifests))
+        case Label():
+            pairs = ", ".join(f"{k}={v}" if v else f"{k}-" for k, v in change.set.items())
+            yield f"label {change.kind} {change.name}: {pairs}"
+        case Restore(step=step):
+            yield f"restore {step}"

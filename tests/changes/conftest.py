@@ -1,0 +1,54 @@
+import itertools
+
+import pytest
+
+from npol.changes.transaction import Custody
+from tests.changes.cluster import Cluster
+
+
+@pytest.fixture(scope="session")
+def server(tmp_path_factory):
+    with Cluster(tmp_path_factory.mktemp("cluster")) as cluster:
+        yield cluster
+
+
+def empty(server):
+    """Nothing but the namespaces is left."""
+    server.faults()
+    for resource in ("networkpolicies.networking.k8s.io", "leases.coordination.k8s.io", "pods"):
+        for obj in server.list(resource):
+            server.remove(resource, obj["metadata"]["namespace"], obj["metadata"]["name"])
+    for chunk in server.list("configmaps", "npol-system"):
+        server.remove("configmaps", "npol-system", chunk["metadata"]["name"])
+    server.asked.clear()
+
+
+@pytest.fixture
+def cluster(server):
+    """The server, with nothing in its namespaces `shop` and `bank`."""
+    empty(server)
+    yield server
+    server.faults()
+
+
+@pytest.fixture
+def begin(cluster, tmp_path):
+    """Open a run on the cluster; without watchdog unless asked for."""
+    numbers = itertools.count(1)
+    opened = []
+
+    def begin(*namespaces, run_id="", watched=False, **settings):
+        custody = Custody.open(
+            settings.pop("connection", None) or cluster.connect(),
+            run_id=run_id or f"run-{next(numbers)}",
+            namespaces=namespaces or ("shop",),
+            disposable=not watched,
+            state_directory=tmp_path / "state",
+            **settings,
+        )
+        opened.append(custody)
+        return custody
+
+    yield begin
+    for custody in opened:
+        custody._lock.stop()

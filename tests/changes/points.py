@@ -1,0 +1,28 @@
+"""The fail points, read from the code: every place that is marked with `around(NAME)`."""
+
+import ast
+from pathlib import Path
+
+import npol
+
+ROOM = Path(npol.__file__).parent
+FILES = sorted(ROOM.rglob("*.py"))
+
+
+def marks(tree):
+    """The names in `around("...")`, with the `with` statement of each."""
+    for node in ast.walk(tree):
+        for item in getattr(node, "items", ()) if isinstance(node, ast.With) else ():
+            call = item.context_expr
+            if isinstance(call, ast.Call) and getattr(call.func, "id", "") == "around":
+                yield call.args[0].value, node
+
+
+def names():
+    """Every fail point's name, without its side."""
+    found = [n for file in FILES for n, _ in marks(ast.parse(file.read_text()))]
+    return sorted(set(found))
+
+
+def all_points():
+    return [f"{name}.{side}" for name in names() for side in ("before", "after")]

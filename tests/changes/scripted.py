@@ -1,0 +1,192 @@
+"""
+A run that does everything once, in a process of its own, to be struck by signals.
+
+As a module it is a server: it forks such a process for each line of JSON that it reads, and
+answers with its exit code. The fork has everything imported, so it starts at once.
+"""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import kubernetes.client  # noqa: F401  so that forks need not import it
+
+from npol.changes import begin
+from npol.changes.recover.recovery import exit_code, recover
+from npol.changes.transaction import Custody
+from npol.cluster.connection import Mode, connect
+from npol.cluster.objects import PODS
+from npol.cluster.retry import Patience
+from npol.cluster.signals import Stop, Stopped
+from npol.errors import NpolError
+from tests.changes.cluster import pod, policy
+
+RUN = "struck"
+LEASE = 0.4
+"""Seconds; short, so that renewals happen while the run lasts."""
+
+
+def work(custody, connection, shop="shop", bank="bank"):
+    """Every kind of change, in two namespaces that `prepare` has filled."""
+    custody.create(pod("given", shop, app="given"))
+    custody.apply(pod("given", shop, app="changed"))
+    custody.create(pod("passing", shop, app="passing"))
+    custody.delete(pod("passing", shop))
+    debug = pod("debug", bank)
+    debug["metadata"] |= {
+        "annotations": {"npol.dev/run": RUN},
+        "ownerReferences": [custody.lease(bank)],
+    }
+    connection.create(debug)
+    custody.apply(policy("created", shop))
+    custody.mark("first")
+    custody.apply(policy("existing", shop, policyTypes=["Egress"]))
+    custody.delete(policy("doomed", bank))
+    custody.label("pod", shop, "web", {"app": "other"})
+    custody.label("namespace", "", bank, {"team": "bank"})
+    custody.restore_to("first")
+    custody.delete(policy("doomed", bank))
+    custody.label("pod", shop, "web", {"app": "another"})
+    custody.apply(policy("existing", shop, policyTypes=["Egress"]))
+    custody.apply(policy("second", bank))
+
+
+def found(shop="shop", bank="bank"):
+    """What is in the two namespaces before a run: objects of others."""
+    body = policy("existing", shop, ingress=[{}])
+    body["metadata"]["annotations"] = {"note": "by hand"}
+    return [body, policy("doomed", bank), pod("web", shop)]
+
+
+def connected(order):
+    return connect(
+        kubeconfig=order["kubeconfig"],
+        context=order["context"],
+        mode=Mode.APPLY,
+        patience=Patience(first=5, lost=5, throttled=5),
+    )
+
+
+def restore_dead(order):
+    return int(exit_code(recover(connected(order), state_directory=Path(order["state"]))))
+
+
+def run(order):
+    """The whole life of a run; its exit code."""
+    if not order["watched"]:
+        begin.Watchdog.start = lambda *_: None
+    code = 0
+    with Stop(echo=0.0) as stop:
+        custody = None
+        try:
+            connection = connected(order)
+            custody = Custody.open(
+                connection,
+                run_id=RUN,
+                namespaces=order["namespaces"],
+                replace=True,
+                kinds=[PODS],
+                stop=stop,
+                lease=LEASE,
+                state_directory=Path(order["state"]),
+            )
+            work(custody, connection, *order["namespaces"])
+            time.sleep(LEASE / 2)
+            if order["act"] == "vanish":
+                os._exit(3)
+            if order["act"] == "leave":
+                custody.leave(["first"])
+                custody.close()
+                return 0
+        except Stopped as stopped:
+            code = stopped.exit_code
+        except NpolError as error:
+            print(error, flush=True)
+            code = int(error.exit_code)
+        if custody is not None:
+            custody.restore(deadline=20)
+            try:
+                custody.close()
+            except NpolError as error:
+                print(error, flush=True)
+                return int(error.exit_code)
+        return 128 + stop.number if stop.number else code
+
+
+class Striker:
+    """Runs scripted runs in forks of one prepared process."""
+
+    def __init__(self, kubeconfig, context="test", namespaces=("shop", "bank")):
+        self._where = {
+            "kubeconfig": str(kubeconfig),
+            "context": context,
+            "namespaces": list(namespaces),
+        }
+        self._server = subprocess.Popen(
+            [sys.executable, "-m", "tests.changes.scripted"],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            text=True,
+        )
+
+    def strike(self, fail_point, state, **options):
+        """Exit code (negative: killed by that signal) and output of one run."""
+        return self.wait(self.start(fail_point, state, **options))
+
+    def start(self, fail_point, state, *, act="run", watched=False, ignored=()):
+        """Begin one; `act`: `run`, `leave`, `vanish` (os._exit, no restore) or `recover`."""
+        order = {
+            **self._where,
+            "act": act,
+            "state": str(state),
+            "fail_point": fail_point,
+            "watched": watched,
+            "ignored": list(ignored),
+            "output": f"{state}.{act}.out",
+        }
+        self._server.stdin.write(json.dumps(order) + "\n")
+        self._server.stdin.flush()
+        return order
+
+    def wait(self, order):
+        code = int(self._server.stdout.readline())
+        return code, Path(order["output"]).read_text()
+
+    def close(self):
+        self._server.stdin.close()
+        self._server.wait()
+        self._server.stdout.close()
+
+
+def serve():
+    for line in sys.stdin:
+        order = json.loads(line)
+        child = os.fork()
+        if child == 0:
+            _child(order)
+        _, status = os.waitpid(child, 0)
+        print(os.waitstatus_to_exitcode(status), flush=True)
+
+
+def _child(order):
+    output = os.open(order["output"], os.O_WRONLY | os.O_CREAT | os.O_TRUNC)
+    os.dup2(os.open(os.devnull, os.O_RDONLY), 0)
+    os.dup2(output, 1)
+    os.dup2(output, 2)
+    for name in order["ignored"]:
+        signal.signal(signal.Signals[name], signal.SIG_IGN)
+    os.environ["NPOL_FAIL_POINT"] = order["fail_point"]
+    code = 70
+    try:
+        code = restore_dead(order) if order["act"] == "recover" else run(order)
+    finally:
+        sys.stdout.flush()
+        os._exit(code)
+
+
+if __name__ == "__main__":
+    serve()

@@ -1,0 +1,56 @@
+import pytest
+
+from npol.changes.state.compare import difference, same, says_the_same
+from tests.changes.cluster import policy
+
+
+@pytest.mark.parametrize(
+    ("asked", "kept"),
+    [
+        pytest.param({"ingress": []}, {}, id="an-empty-list-is-left-out"),
+        pytest.param({"podSelector": None}, {"podSelector": {}}, id="a-null-selector"),
+        pytest.param({}, {"policyTypes": ["Ingress"]}, id="types-by-default"),
+        pytest.param(
+            {"ingress": [{"ports": [{"port": 80}]}]},
+            {"ingress": [{"ports": [{"port": 80, "protocol": "TCP"}]}]},
+            id="protocol-by-default",
+        ),
+        pytest.param({"a": {"matchLabels": {}}}, {"a": {}}, id="no-labels"),
+    ],
+)
+def test_what_the_server_fills_in_or_leaves_out_says_the_same(asked, kept):
+    assert says_the_same(asked, kept)
+
+
+@pytest.mark.parametrize(
+    ("asked", "kept"),
+    [
+        pytest.param({"ingress": [{}]}, {}, id="a-rule-is-lost"),
+        pytest.param({"ingress": []}, {"ingress": [{}]}, id="a-rule-is-added"),
+        pytest.param({"ingress": [{}]}, {"ingress": [{}, {}]}, id="one-more-rule"),
+        pytest.param({"policyTypes": ["Ingress"]}, {"policyTypes": ["Egress"]}, id="types"),
+        pytest.param({"a": {"matchLabels": {"x": "1"}}}, {"a": {}}, id="a-selector-is-emptied"),
+        pytest.param({"ports": [{"port": 80}]}, {"ports": [{"port": "80"}]}, id="name-or-number"),
+    ],
+)
+def test_what_is_changed_on_the_way_in_says_something_else(asked, kept):
+    assert not says_the_same(asked, kept)
+
+
+def test_a_difference_shows_control_characters_escaped():
+    bad = policy()
+    bad["metadata"]["annotations"] = {"note": "\x1b[2Jgone\r"}
+
+    shown = difference(None, bad, name="it")
+
+    assert "\\e[2Jgone" in shown
+    assert "\x1b" not in shown
+    assert "\r" not in shown
+
+
+def test_equal_content_in_another_order_is_no_difference():
+    one = policy(ingress=[{}])
+    other = {**policy(), "spec": dict(reversed(one["spec"].items()))}
+
+    assert same(one, other)
+    assert difference(one, other, name="it") == ""

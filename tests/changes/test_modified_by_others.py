@@ -1,0 +1,369 @@
+"""Guarantee G4: a restore never goes over a newer change of others, and names each of them."""
+
+import itertools
+import shutil
+from collections import Counter
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from npol.changes.apply.change_session import ChangedByOthers
+from npol.changes.recover.recovery import exit_code, recover
+from npol.changes.transaction import Custody
+from npol.errors import NpolError, Refused
+from tests.changes.cluster import policy
+from tests.changes.conftest import empty
+
+POLICIES = "networkpolicies.networking.k8s.io"
+OPEN = {"ingress": [{}]}
+
+
+def annotate(value):
+    return lambda p: p["metadata"].setdefault("annotations", {}).update(foreign=value)
+
+
+def respec(port):
+    return lambda p: p["spec"].update(ingress=[{"ports": [{"port": port}]}])
+
+
+@pytest.fixture
+def replaced(cluster, begin):
+    """A run that replaced the policy `existing`."""
+    body = policy("existing", **OPEN)
+    body["metadata"]["annotations"] = {"note": "by hand"}
+    cluster.edit("create", POLICIES, body)
+    custody = begin(replace=True)
+    custody.apply(policy("existing", policyTypes=["Egress"]))
+    return custody
+
+
+def test_a_foreign_edit_of_what_we_replaced_is_left_alone_and_shown(cluster, replaced):
+    cluster.change(POLICIES, "shop", "existing", respec(4711))
+
+    assert "port: 4711" in replaced.changed_by_others()[0]
+    result = replaced.restore()
+
+    assert not result.complete
+    assert "+    - port: 4711" in result.problems[0]
+    assert cluster.policies()["shop/existing"]["spec"]["ingress"] == [
+        {"ports": [{"port": 4711, "protocol": "TCP"}]}
+    ]
+
+
+def test_a_foreign_annotation_stays_and_our_part_is_put_back(cluster, replaced):
+    cluster.change(POLICIES, "shop", "existing", annotate("yes"))
+
+    result = replaced.restore()
+
+    live = cluster.policies()["shop/existing"]
+    assert live["spec"]["ingress"] == [{}]
+    assert live["annotations"] == {"note": "by hand", "foreign": "yes"}
+    assert not result.complete
+    assert "foreign: 'yes'" in result.problems[0]
+
+
+def test_what_others_deleted_is_not_made_again(cluster, replaced):
+    cluster.remove(POLICIES, "shop", "existing")
+
+    result = replaced.restore()
+
+    assert cluster.policies() == {}
+    assert not result.complete
+    assert "NetworkPolicy shop/existing" in result.problems[0]
+
+
+def test_what_others_made_in_place_of_ours_stays(cluster, begin):
+    custody = begin()
+    custody.apply(policy())
+    mine = cluster.get(POLICIES, "shop", "deny-all")
+    cluster.remove(POLICIES, "shop", "deny-all")
+    body = {key: mine[key] for key in ("spec",)}
+    metadata = {key: mine["metadata"][key] for key in ("name", "namespace", "annotations")}
+    cluster.edit("create", POLICIES, {**body, "metadata": metadata})
+
+    result = custody.restore()
+
+    assert not result.complete, "the same content and annotation, but another object"
+    assert list(cluster.policies()) == ["shop/deny-all"]
+
+
+def test_a_foreign_policy_that_the_run_never_touched_is_named(cluster, begin):
+    custody = begin()
+    cluster.edit("create", POLICIES, policy("stranger"))
+
+    assert "NetworkPolicy shop/stranger" in custody.changed_by_others()[0]
+    result = custody.restore()
+
+    assert "NetworkPolicy shop/stranger: changed by others" in result.problems[0]
+    assert list(cluster.policies()) == ["shop/stranger"]
+
+
+def test_a_write_is_refused_once_others_have_changed_the_policy(cluster, replaced):
+    cluster.change(POLICIES, "shop", "existing", annotate("yes"))
+
+    with pytest.raises(ChangedByOthers, match=r"changed by others[\s\S]*\+.*foreign"):
+        replaced.apply(policy("existing", **OPEN))
+    with pytest.raises(ChangedByOthers):
+        replaced.delete(policy("existing"))
+
+
+def test_an_edit_between_the_check_and_the_write_is_not_lost(cluster, replaced):
+    """The PUT names the version that was checked, so the server refuses it."""
+    session = replaced._session
+    wait = session.check_lock
+
+    def edit_then(namespace):
+        if len(session.writer.says.records) > 1:
+            cluster.change(POLICIES, "shop", "existing", annotate("late"))
+        wait(namespace)
+
+    session.check_lock = edit_then
+    with pytest.raises(ChangedByOthers, match="just now"):
+        replaced.apply(policy("existing", policyTypes=["Ingress"]))
+
+    assert cluster.policies()["shop/existing"]["annotations"]["foreign"] == "late"
+
+
+@pytest.mark.parametrize("verb", ["delete", "replace", "create"])
+def test_an_edit_between_a_restore_s_read_and_its_write_is_not_lost(cluster, begin, verb):
+    """Whatever was read, each write names what it may go over."""
+    cluster.edit("create", POLICIES, policy("replace", **OPEN))
+    cluster.edit("create", POLICIES, policy("create", **OPEN))
+    connection = cluster.connect()
+    custody = begin(connection=connection, replace=True)
+    custody.apply(policy("delete"))
+    custody.apply(policy("replace", policyTypes=["Egress"]))
+    custody.delete(policy("create"))
+    send = getattr(connection, verb)
+    late = policy(verb)
+    respec(4711)(late)
+
+    def edit_then_send(*args, **options):
+        setattr(connection, verb, send)
+        if verb == "create":
+            cluster.edit("create", POLICIES, late)
+        else:
+            cluster.change(POLICIES, "shop", verb, respec(4711))
+        return send(*args, **options)
+
+    setattr(connection, verb, edit_then_send)
+    result = custody.restore()
+
+    assert "4711" in str(cluster.policies()[f"shop/{verb}"])
+    assert [p for p in result.problems if "4711" in p] == [*result.problems] != []
+
+
+def test_labels_of_a_namespace_that_others_changed_are_left_alone(cluster, begin):
+    custody = begin()
+    custody.label("namespace", "", "shop", {"team": "ours"})
+    cluster.change("namespaces", None, "shop", lambda n: n["metadata"]["labels"].update(team="x"))
+
+    result = custody.restore()
+
+    assert "+  team: x" in result.problems[0]
+    assert cluster.get("namespaces", None, "shop")["metadata"]["labels"]["team"] == "x"
+    cluster.change("namespaces", None, "shop", lambda n: n["metadata"]["labels"].pop("team"))
+
+
+@pytest.fixture
+def short_lived(cluster):
+    cluster.edit("create", "namespaces", {"metadata": {"name": "short"}})
+    cluster.edit("create", POLICIES, policy("existing", "short"))
+    yield "short"
+    gone(cluster)
+
+
+def gone(cluster):
+    cluster.remove("namespaces", None, "short")
+    while cluster.get("namespaces", None, "short"):
+        pass
+
+
+def test_a_namespace_that_is_gone_needs_no_restore(cluster, begin, short_lived):
+    custody = begin("short", replace=True)
+    custody.apply(policy("existing", "short", **OPEN))
+    custody.delete(policy("existing", "short"))
+    gone(cluster)
+
+    assert custody.restore().complete
+    custody.close()
+
+
+def test_nothing_is_put_back_into_a_namespace_that_was_made_anew(cluster, begin, short_lived):
+    custody = begin("short")
+    custody.delete(policy("existing", "short"))
+    gone(cluster)
+    cluster.edit("create", "namespaces", {"metadata": {"name": "short"}})
+
+    result = custody.restore()
+
+    assert not result.complete
+    assert "namespace short was deleted and made anew" in result.problems[0]
+    assert cluster.policies("short") == {}
+
+
+def test_what_others_changed_can_be_accepted(cluster, replaced, tmp_path):
+    cluster.change(POLICIES, "shop", "existing", respec(4711))
+    with pytest.raises(NpolError):
+        replaced.close()
+    directory = tmp_path / "state"
+
+    again = recover(cluster.connect(), known_dead=True, state_directory=directory)
+    accepted = recover(
+        cluster.connect(), known_dead=True, accept_foreign=True, state_directory=directory
+    )
+
+    assert (exit_code(again), exit_code(accepted)) == (6, 0)
+    assert "left to others: NetworkPolicy shop/existing" in accepted[0].result.actions[0]
+    state = cluster.state()
+    assert (state["journals"], state["leases"]) == ([], [])
+    assert state["policies"]["shop/existing"]["spec"]["ingress"][0]["ports"][0]["port"] == 4711
+
+
+def test_a_lock_is_free_again_when_only_others_have_changed_something(cluster, begin):
+    custody = begin()
+    custody.apply(policy())
+    cluster.edit("create", POLICIES, policy("stranger"))
+
+    with pytest.raises(NpolError, match="stranger"):
+        custody.close()
+
+    assert cluster.state()["leases"] == []
+
+
+# -- any sequence of edits
+
+NAMES = st.sampled_from("abc")
+OURS = st.tuples(st.sampled_from(("apply", "open", "delete", "mark", "back")), NAMES)
+FOREIGN = st.tuples(st.sampled_from(("spec", "annotate", "remove", "make", "touch")), NAMES)
+numbers = itertools.count(1)
+
+
+class Others:
+    """Somebody else in the namespace, who remembers what must still be there at the end."""
+
+    def __init__(self, cluster):
+        self._cluster = cluster
+        self.spec = {}
+        """Name -> port of the last spec that they wrote; None: they deleted it last."""
+        self.annotations = {}
+
+    def act(self, what, name):
+        number = next(numbers)
+        there = self._cluster.get(POLICIES, "shop", name) is not None
+        if what == "make" and not there:
+            body = policy(name)
+            respec(number)(body)
+            self._cluster.edit("create", POLICIES, body)
+            self.spec[name], self.annotations[name] = number, []
+        elif what == "spec" and there:
+            self._cluster.change(POLICIES, "shop", name, respec(number))
+            self.spec[name] = number
+        elif what == "annotate" and there:
+            mark = {f"foreign-{number}": "yes"}
+            self._cluster.change(
+                POLICIES,
+                "shop",
+                name,
+                lambda p: p["metadata"].setdefault("annotations", {}).update(mark),
+            )
+            self.annotations.setdefault(name, []).append(f"foreign-{number}")
+        elif what == "remove" and there:
+            self._cluster.remove(POLICIES, "shop", name)
+            self.spec[name], self.annotations[name] = None, []
+        elif what == "touch" and there:  # a write that changes nothing but the version
+            self._cluster.change(
+                POLICIES, "shop", name, lambda p: p["metadata"].update(generation=number)
+            )
+
+    def lost(self):
+        """Their edits that are not in the cluster any more."""
+        live = self._cluster.policies("shop")
+        for name, port in self.spec.items():
+            found = live.get(f"shop/{name}")
+            if port is None and found is not None:
+                yield f"{name} was deleted"
+            if port is not None and (found is None or str(port) not in str(found["spec"])):
+                yield f"{name} had port {port}"
+        for name, marks in self.annotations.items():
+            found = live.get(f"shop/{name}") or {}
+            yield from (m for m in marks if m not in (found.get("annotations") or {}))
+
+
+def ours(custody, what, name):
+    """One change of the run; what others have touched is refused, which is fine."""
+    try:
+        if what == "apply":
+            custody.apply(policy(name))
+        elif what == "open":
+            custody.apply(policy(name, **OPEN), replace=True)
+        elif what == "delete":
+            custody.delete(policy(name))
+        elif what == "mark":
+            custody.mark("here")
+        else:
+            custody.restore_to("here")
+    except Refused:
+        return
+
+
+def check_any_sequence(server, directory, existing, steps):
+    empty(server)
+    shutil.rmtree(directory, ignore_errors=True)
+    for name in existing:
+        server.edit("create", POLICIES, policy(name, **OPEN))
+    before = server.policies("shop")
+    others = Others(server)
+    custody = Custody.open(
+        server.connect(),
+        run_id=f"run-{next(numbers)}",
+        namespaces=["shop"],
+        replace=True,
+        disposable=True,
+        state_directory=directory,
+    )
+    custody.mark("here")
+    for foreign, (what, name) in steps:
+        if foreign:
+            others.act(what, name)
+        else:
+            ours(custody, what, name)
+    result = custody.restore()
+    custody._lock.stop()
+
+    after = server.policies("shop")
+    differing = {key for key in {*before, *after} if before.get(key) != after.get(key)}
+    assert list(others.lost()) == []
+    assert result.complete == (not differing), result.problems
+    named = Counter(p.split(":")[0].removeprefix("NetworkPolicy ") for p in result.problems)
+    assert named == Counter(differing)
+    if not any(foreign for foreign, _ in steps):
+        assert after == before
+
+
+STEPS = st.lists(
+    st.one_of(st.tuples(st.just(False), OURS), st.tuples(st.just(True), FOREIGN)),
+    min_size=1,
+    max_size=12,
+)
+EXISTING = st.sets(NAMES)
+QUIET = [HealthCheck.function_scoped_fixture, HealthCheck.too_slow]
+
+
+@settings(max_examples=30, deadline=None, suppress_health_check=QUIET)
+@given(existing=EXISTING, steps=STEPS)
+def test_any_sequence_ends_restored_or_with_every_difference_named(
+    server, tmp_path, existing, steps
+):
+    check_any_sequence(server, tmp_path / "state", existing, steps)
+
+
+@pytest.mark.nightly
+@pytest.mark.timeout(900)
+@settings(max_examples=1000, deadline=None, suppress_health_check=QUIET)
+@given(existing=EXISTING, steps=STEPS)
+def test_any_of_many_sequences_ends_restored_or_with_every_difference_named(
+    server, tmp_path, existing, steps
+):
+    check_any_sequence(server, tmp_path / "state", existing, steps)

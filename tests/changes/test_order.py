@@ -1,0 +1,91 @@
+"""Guarantee G1: what is about to change is written down first, in the cluster and on the disk."""
+
+import pytest
+
+from npol.changes.journal import local_file
+from npol.changes.journal.codec import journal_of
+from npol.changes.journal.configmaps import read_chunks
+from npol.changes.journal_types import Action
+from npol.cluster.objects import PODS
+from tests.changes.cluster import STATE, pod, policy
+from tests.changes.scripted import work
+
+POLICIES = "networkpolicies.networking.k8s.io"
+ACTIONS = {
+    "ADDED": {Action.CREATE, Action.DELETE},  # a deleted policy comes back by being made
+    "MODIFIED": {Action.REPLACE, Action.LABEL, Action.CREATE, Action.DELETE},
+    "DELETED": {Action.DELETE, Action.CREATE},  # and one that was made goes
+}
+WATCHED = (POLICIES, "pods", "namespaces")
+
+
+@pytest.fixture
+def changes(cluster, begin, tmp_path):
+    """A whole run; every change with both copies of the journal as they were before it."""
+    cluster.edit("create", POLICIES, policy("existing", ingress=[{}]))
+    cluster.edit("create", POLICIES, policy("doomed", "bank"))
+    cluster.edit("create", "pods", pod())
+    connection = cluster.connect()
+    custody = begin(
+        "shop",
+        "bank",
+        run_id="struck",
+        connection=connection,
+        watched=True,
+        replace=True,
+        kinds=[PODS],
+    )
+    seen = []
+
+    def look(event, chunks):
+        if event.resource in WATCHED and event.object["metadata"]["name"] != "debug":
+            copies = read_chunks(chunks)[0], local_file.read("struck", tmp_path / "state")
+            seen.append((event, [journal_of(copy) for copy in copies]))
+
+    cluster.listeners.append(look)
+    work(custody, connection)
+    custody.restore()
+    cluster.listeners.remove(look)
+    custody.close()
+    return seen
+
+
+def test_every_change_is_in_both_copies_of_the_journal_before_it_is_made(changes):
+    assert len(changes) > 15
+    for event, copies in changes:
+        for journal in copies:
+            name = event.object["metadata"]["name"]
+            actions = {r.action for r in journal.history if r.key.name == name}
+            assert actions & ACTIONS[event.type], (event.type, name)
+
+
+def test_every_pre_image_is_whole_before_the_change_is_made(changes):
+    for _, copies in changes:
+        for journal in copies:
+            for record in journal.history:
+                if record.key.name in ("existing", "doomed"):
+                    assert record.before == journal.seen[record.key].body
+                    assert record.before["metadata"]["managedFields"]
+
+
+def test_no_discovery_is_asked_for_what_every_cluster_serves(cluster, changes):
+    """A broken aggregated API breaks discovery, and must not break a restore."""
+    assert len(cluster.asked) > 50
+    assert [a for a in cluster.asked if not a.resource] == []
+
+
+def test_nothing_hangs_on_a_watch(cluster, changes):
+    """A watch may expire, drop events or repeat them: npol lists."""
+    assert [a for a in cluster.asked if a.verb == "watch"] == []
+
+
+def test_the_journal_names_run_and_cluster_before_the_first_lock(cluster, begin):
+    begin(run_id="first")
+
+    lock = next(a for a in cluster.asked if a.writes and a.resource.startswith("leases"))
+    header = journal_of(read_chunks(lock.chunks)[0]).header
+
+    assert header.run_id == "first"
+    assert header.cluster_uid == cluster.get("namespaces", None, "kube-system")["metadata"]["uid"]
+    assert header.namespaces == ("shop",)
+    assert cluster.list("configmaps", STATE)

@@ -1,0 +1,514 @@
+import os
+
+import pytest
+
+from npol.changes.apply.change_session import ChangedByOthers
+from npol.cluster.api_errors import ApiError
+from npol.cluster.objects import DEPLOYMENTS, PODS, SERVICES, Ref
+from npol.errors import InputError, LockHeld, Refused, RestoreIncomplete
+from tests.changes.cluster import STATE, kept, pod, policy
+
+POLICIES = "networkpolicies.networking.k8s.io"
+OPEN = {"ingress": [{}]}
+
+
+@pytest.fixture
+def existing(cluster):
+    """A policy from before the run, with labels, annotations and another's managed fields."""
+    body = policy("existing", ingress=[{"from": [{"podSelector": {"matchLabels": {"a": "b"}}}]}])
+    body["metadata"] |= {"labels": {"team": "shop"}, "annotations": {"note": "by hand"}}
+    return cluster.edit("create", POLICIES, body, manager="kubectl-client-side-apply")
+
+
+def owners(obj):
+    return [(entry["manager"], entry["fieldsV1"]) for entry in obj["metadata"]["managedFields"]]
+
+
+def test_a_run_leaves_nothing(cluster, begin):
+    before = cluster.state()
+    custody = begin("shop", "bank")
+
+    assert custody.apply(policy()) == "created"
+    assert custody.apply(policy()) == "unchanged"
+    assert list(cluster.policies()) == ["shop/deny-all"]
+    assert custody.changed_by_others() == []
+    result = custody.restore()
+    custody.close()
+
+    assert result.complete, result.problems
+    assert result.actions == ("deleted NetworkPolicy shop/deny-all",)
+    assert cluster.state() == before
+
+
+def test_an_existing_policy_is_replaced_only_on_request(cluster, begin, existing):
+    custody = begin()
+
+    with pytest.raises(Refused, match="exists already"):
+        custody.apply(policy("existing", **OPEN))
+
+    assert kept(cluster.get(POLICIES, "shop", "existing")) == kept(existing)
+
+
+def test_a_replaced_policy_holds_what_the_manifest_says_and_nothing_else(cluster, begin, existing):
+    custody = begin()
+
+    assert custody.apply(policy("existing", policyTypes=["Egress"]), replace=True) == "replaced"
+
+    live = cluster.get(POLICIES, "shop", "existing")
+    assert live["spec"] == {"podSelector": {}, "policyTypes": ["Egress"]}
+    assert live["metadata"]["labels"] == {"team": "shop"}
+
+
+def test_a_replaced_policy_comes_back_whole(cluster, begin, existing):
+    custody = begin(replace=True)
+    custody.apply(policy("existing", **OPEN))
+    custody.apply(policy("existing", policyTypes=["Egress"]))
+
+    assert custody.restore().complete
+
+    live = cluster.get(POLICIES, "shop", "existing")
+    assert kept(live) == kept(existing)
+    assert live["metadata"]["uid"] == existing["metadata"]["uid"]
+    assert owners(live) == owners(existing)
+
+
+def test_a_deleted_policy_comes_back_whole(cluster, begin, existing):
+    custody = begin()
+
+    assert custody.delete(policy("existing")) == "deleted"
+    assert custody.delete(policy("existing")) == "absent"
+    assert cluster.policies() == {}
+    assert custody.restore().complete
+
+    live = cluster.get(POLICIES, "shop", "existing")
+    assert kept(live) == kept(existing)
+    assert owners(live) == owners(existing)
+
+
+def test_a_policy_equal_to_its_manifest_is_not_written(cluster, begin, existing):
+    custody = begin()
+    cluster.asked.clear()
+
+    assert custody.apply(existing | {"metadata": {"name": "existing", "namespace": "shop"}}) == (
+        "unchanged"
+    )
+    assert not [a for a in cluster.asked if a.writes and a.resource == POLICIES]
+
+
+def test_restore_to_a_step_brings_back_its_policies_and_labels(cluster, begin, existing):
+    cluster.edit("create", "pods", pod())
+    custody = begin(replace=True)
+    custody.apply(policy("one"))
+    custody.apply(policy("existing", **OPEN))
+    custody.label("pod", "shop", "web", {"app": "other"})
+    custody.mark("first")
+    then = cluster.state()
+    custody.delete(policy("one"))
+    custody.delete(policy("existing"))
+    custody.apply(policy("two"))
+    custody.label("pod", "shop", "web", {"app": None, "tier": "front"})
+
+    done = custody.restore_to("first")
+
+    assert cluster.state() == then | {"journals": cluster.state()["journals"]}
+    assert len(done) == 4
+    assert custody.changed_by_others() == []
+    assert custody.restore().complete
+    assert cluster.policies() == {"shop/existing": kept(existing)}
+
+
+def test_restore_to_a_step_that_was_not_run_is_an_input_error(begin):
+    with pytest.raises(InputError, match="not run"):
+        begin().restore_to("nowhere")
+
+
+def test_labels_of_pods_and_namespaces_come_back(cluster, begin):
+    cluster.edit("create", "pods", pod(app="web", tier="back"))
+    before = cluster.state()
+    custody = begin()
+
+    custody.label("pod", "shop", "web", {"app": "other", "tier": None, "new": "yes"})
+    custody.label("namespace", "", "shop", {"team": "shop"})
+
+    assert cluster.state()["pods"]["shop/web"] == {"app": "other", "new": "yes"}
+    assert cluster.state()["namespaces"]["shop"]["team"] == "shop"
+    assert custody.changed_by_others() == []
+    assert custody.restore().complete
+    custody.close()
+    assert cluster.state() == before
+
+
+def test_a_label_of_a_pod_that_is_gone_needs_no_restore(cluster, begin):
+    cluster.edit("create", "pods", pod())
+    custody = begin()
+    custody.label("pod", "shop", "web", {"app": "other"})
+    cluster.remove("pods", "shop", "web")
+    cluster.edit("create", "pods", pod(app="successor"))
+
+    assert custody.restore().complete
+    assert cluster.state()["pods"]["shop/web"] == {"app": "successor"}
+
+
+def widget(name, namespace):
+    metadata = {"name": name, "namespace": namespace}
+    return {"apiVersion": "example.com/v1", "kind": "Widget", "metadata": metadata}
+
+
+def namespace(name, **labels):
+    return {
+        "apiVersion": "v1",
+        "kind": "Namespace",
+        "metadata": {"name": name, "labels": labels},
+    }
+
+
+@pytest.fixture
+def with_given(begin):
+    custody = begin("fresh", create_namespaces=True, kinds=(PODS, SERVICES, DEPLOYMENTS))
+    custody.create(namespace("fresh", team="fresh"))
+    custody.create(pod("web", "fresh"))
+    return custody
+
+
+def test_objects_of_given_go_with_the_namespace_that_was_made(cluster, with_given):
+    assert cluster.get("namespaces", None, "fresh")["metadata"]["labels"]["team"] == "fresh"
+    with_given.apply(policy(namespace="fresh"))
+
+    assert with_given.restore(deadline=10).complete
+
+    with_given.close()
+    assert cluster.get("namespaces", None, "fresh") is None
+
+
+def test_policies_come_back_before_given_goes(cluster, with_given):
+    """So that debug pods and given workloads are there when the flows are asked again."""
+    with_given.create(policy("given", "fresh"))
+    with_given.mark("before")
+    given = cluster.policies()
+    with_given.apply(policy(namespace="fresh"))
+    with_given.apply(policy("given", "fresh", **OPEN))
+
+    first = with_given.restore(to="before")
+    assert first.complete, first.problems
+    assert cluster.policies() == given
+    assert cluster.get("pods", "fresh", "web")
+
+    assert with_given.restore(deadline=10).complete
+    assert cluster.get("namespaces", None, "fresh") is None
+
+
+@pytest.fixture
+def widgets(cluster):
+    """A kind that somebody has defined."""
+    schema = {"type": "object", "x-kubernetes-preserve-unknown-fields": True}
+    version = {"name": "v1", "served": True, "storage": True, "schema": {"openAPIV3Schema": schema}}
+    definition = {
+        "metadata": {"name": "widgets.example.com"},
+        "spec": {
+            "group": "example.com",
+            "scope": "Namespaced",
+            "names": {"plural": "widgets", "kind": "Widget"},
+            "versions": [version],
+        },
+    }
+    cluster.edit("create", "customresourcedefinitions.apiextensions.k8s.io", definition)
+    yield "widgets.example.com"
+    cluster.remove("customresourcedefinitions.apiextensions.k8s.io", None, "widgets.example.com")
+
+
+@pytest.mark.parametrize("resource", ["pods", "widgets.example.com"])
+def test_a_namespace_that_was_made_stays_while_something_foreign_is_inside(
+    cluster, with_given, widgets, resource
+):
+    stranger = pod("stranger", "fresh") if resource == "pods" else widget("stranger", "fresh")
+    cluster.edit("create", resource, stranger)
+
+    result = with_given.restore(deadline=5)
+
+    assert not result.complete
+    assert f"{stranger['kind']} stranger" in result.problems[0]
+    assert cluster.get(resource, "fresh", "stranger")
+    cluster.remove(resource, "fresh", "stranger")
+    assert with_given.restore(deadline=10).complete
+
+
+def test_a_namespace_stays_while_nobody_can_say_that_it_is_empty(cluster, with_given, widgets):
+    cluster.faults({"match": {"verb": "list", "resource": widgets}, "action": {"status": 403}})
+
+    result = with_given.restore(deadline=5)
+
+    assert not result.complete
+    assert cluster.get("namespaces", None, "fresh")
+    cluster.faults()
+    assert with_given.restore(deadline=10).complete
+
+
+def test_what_exists_already_is_not_taken_for_given(cluster, begin):
+    cluster.edit("create", "pods", pod())
+    custody = begin(kinds=(PODS,))
+
+    found = custody.create(pod(app="wanted"))
+
+    assert found["metadata"]["labels"] == {"app": "web"}
+    assert custody.restore().complete
+    assert cluster.get("pods", "shop", "web")
+
+
+def test_a_given_object_may_be_changed_by_a_step(cluster, with_given):
+    changed = pod("web", "fresh", app="other")
+
+    assert with_given.apply(changed) == "replaced"
+    assert cluster.state()["pods"]["fresh/web"] == {"app": "other"}
+    assert with_given.restore(deadline=10).complete
+
+
+def test_a_foreign_object_that_is_no_policy_is_never_changed(cluster, begin):
+    cluster.edit("create", "pods", pod())
+    custody = begin(kinds=(PODS,))
+
+    with pytest.raises(Refused, match="before this run"):
+        custody.apply(pod(app="other"))
+    with pytest.raises(Refused, match="before this run"):
+        custody.delete(Ref(PODS, "shop", "web"))
+
+
+@pytest.mark.parametrize("name", ["kube-system", "calico-system", "tigera-operator", "cilium-x"])
+def test_a_protected_namespace_is_refused(cluster, begin, name):
+    with pytest.raises(Refused, match="protected"):
+        begin(name)
+    assert not [a for a in cluster.asked if a.writes]
+
+
+def test_a_missing_namespace_is_refused(cluster, begin):
+    with pytest.raises(Refused, match="there is no namespace nowhere"):
+        begin("nowhere")
+    assert not [a for a in cluster.asked if a.writes]
+
+
+def test_a_namespace_that_is_being_deleted_is_refused(cluster, begin):
+    body = {"metadata": {"name": "going", "finalizers": ["test/stay"]}}
+    cluster.edit("create", "namespaces", body)
+    cluster.remove("namespaces", None, "going")
+
+    with pytest.raises(Refused, match="being deleted"):
+        begin("going")
+
+    cluster.change("namespaces", None, "going", lambda ns: ns["metadata"].pop("finalizers"))
+
+
+@pytest.mark.parametrize(
+    ("metadata", "owner"),
+    [
+        pytest.param({"labels": {"argocd.argoproj.io/instance": "apps"}}, "Argo CD", id="argo"),
+        pytest.param(
+            {"annotations": {"argocd.argoproj.io/tracking-id": "apps:x"}}, "Argo CD", id="argo-id"
+        ),
+        pytest.param({"labels": {"kustomize.toolkit.fluxcd.io/name": "x"}}, "Flux", id="flux"),
+    ],
+)
+def test_what_gitops_owns_is_refused_and_its_owner_named(cluster, begin, metadata, owner):
+    body = policy("owned")
+    body["metadata"] |= metadata
+    cluster.edit("create", POLICIES, body)
+    custody = begin(replace=True)
+
+    with pytest.raises(Refused, match=owner):
+        custody.apply(policy("owned", **OPEN))
+    with pytest.raises(Refused, match=owner):
+        custody.delete(policy("owned"))
+
+
+def test_what_gitops_owns_by_managed_fields_is_refused_unless_allowed(cluster, begin):
+    cluster.edit("create", POLICIES, policy("owned"), manager="argocd-controller")
+
+    with pytest.raises(Refused, match="field manager argocd-controller"):
+        begin(replace=True, run_id="careful").apply(policy("owned", **OPEN))
+    cluster.remove("leases.coordination.k8s.io", "shop", "npol")
+    custody = begin(replace=True, gitops_ok=True)
+    assert custody.apply(policy("owned", **OPEN)) == "replaced"
+
+
+def test_a_name_that_somebody_took_meanwhile_is_refused(cluster, begin):
+    custody = begin()
+    cluster.edit("create", POLICIES, policy(**OPEN))
+
+    with pytest.raises(ChangedByOthers, match="changed by others"):
+        custody.apply(policy())
+
+    assert cluster.policies()["shop/deny-all"]["spec"]["ingress"] == [{}]
+
+
+@pytest.mark.parametrize("field", ["ownerReferences", "finalizers"])
+def test_a_manifest_may_not_tie_an_object_to_others(begin, field):
+    body = policy()
+    body["metadata"][field] = ["x"]
+
+    with pytest.raises(Refused, match=field):
+        begin().apply(body)
+
+
+def test_a_secret_is_never_written(begin):
+    body = {"apiVersion": "v1", "kind": "Secret", "metadata": {"name": "x", "namespace": "shop"}}
+
+    with pytest.raises(Refused):
+        begin().create(body)
+
+
+@pytest.mark.parametrize("passed", [0, 1], ids=["in-the-dry-run", "in-the-write"])
+def test_a_policy_that_the_server_refuses_leaves_nothing(cluster, begin, passed):
+    custody = begin()
+    match = {"verb": "create", "resource": POLICIES}
+    cluster.faults({"match": match, "after": passed, "action": {"status": 422}})
+
+    with pytest.raises(ApiError):
+        custody.apply(policy())
+
+    assert custody.restore().complete
+    assert cluster.policies() == {}
+
+
+@pytest.mark.parametrize("replacing", [False, True], ids=["created", "replaced"])
+def test_a_policy_that_admission_rewrites_is_refused_with_a_diff(
+    cluster, begin, existing, replacing
+):
+    connection = cluster.connect()
+    verb = "replace" if replacing else "create"
+    send = getattr(connection, verb)
+
+    def webhook(obj, **options):
+        if obj["kind"] == "NetworkPolicy":
+            obj = {**obj, "spec": {**obj["spec"], "egress": [{}]}}
+        return send(obj, **options)
+
+    setattr(connection, verb, webhook)
+    custody = begin(connection=connection, replace=True)
+
+    with pytest.raises(Refused, match=r"rewrites the policy[\s\S]*\+  egress"):
+        custody.apply(policy("existing" if replacing else "new", policyTypes=["Egress"]))
+
+    assert list(cluster.policies()) == ["shop/existing"]
+    assert kept(cluster.get(POLICIES, "shop", "existing")) == kept(existing)
+
+
+def test_a_preview_says_what_would_happen_and_changes_nothing(cluster, begin, existing):
+    custody = begin(replace=True)
+    cluster.asked.clear()
+
+    made = custody.preview(policy())
+    replaced = custody.preview(policy("existing", **OPEN))
+    deleted = custody.preview(policy("existing"), delete=True)
+
+    assert [str(p) for p in (made, replaced, deleted)] == [
+        "create NetworkPolicy shop/deny-all",
+        "replace NetworkPolicy shop/existing",
+        "delete NetworkPolicy shop/existing",
+    ]
+    assert "+  podSelector: {}" in made.diff
+    assert "-        matchLabels:" in replaced.diff
+    assert not [a for a in cluster.asked if a.writes]
+
+
+def test_a_debug_pod_owned_by_the_lease_goes_with_the_run(cluster, begin):
+    custody = begin()
+    debug = pod("npol-x")
+    debug["metadata"] |= {
+        "annotations": {"npol.dev/run": "run-1"},
+        "ownerReferences": [custody.lease("shop")],
+    }
+    cluster.edit("create", "pods", debug)
+    cluster.edit("create", "pods", pod("stranger"))
+
+    custody.close()
+
+    assert list(cluster.state()["pods"]) == ["shop/stranger"]
+
+
+def test_close_restores_when_nobody_has(cluster, begin):
+    before = cluster.state()
+    custody = begin()
+    custody.apply(policy())
+
+    custody.close()
+
+    assert cluster.state() == before
+
+
+def test_an_incomplete_restore_keeps_the_journal_and_says_how_to_go_on(cluster, begin):
+    custody = begin()
+    custody.apply(policy())
+    cluster.change(POLICIES, "shop", "deny-all", lambda p: p["spec"].update(OPEN))
+
+    with pytest.raises(RestoreIncomplete, match="npol recover run-1 --context test"):
+        custody.close()
+
+    assert cluster.state()["journals"]
+
+
+def test_what_is_left_stays_with_its_journal(cluster, begin):
+    custody = begin()
+    custody.apply(policy())
+
+    custody.leave(["first"])
+    custody.close()
+
+    state = cluster.state()
+    assert list(state["policies"]) == ["shop/deny-all"]
+    assert state["leases"] == []
+    assert state["journals"] == ["npol-run-1-0"]
+
+
+def test_changes_left_by_another_run_are_named_unless_allowed(cluster, begin):
+    custody = begin(story="stories/one.npol.yaml")
+    custody.leave()
+    custody.close()
+
+    with pytest.raises(Refused, match=r"has left its changes in shop[\s\S]*npol rollback stories"):
+        begin("shop", "bank")
+    begin("shop", left_ok=True)
+
+
+def test_a_forked_child_restores_nothing(cluster, begin):
+    custody = begin()
+    custody.apply(policy())
+
+    child = os.fork()
+    if child == 0:
+        custody.close()
+        os._exit(0)
+    os.waitpid(child, 0)
+
+    assert list(cluster.policies()) == ["shop/deny-all"]
+
+
+def test_the_state_namespace_is_made_when_it_is_missing(cluster, begin):
+    cluster.remove("namespaces", None, STATE)
+    while cluster.get("namespaces", None, STATE):
+        pass
+
+    begin()
+
+    assert cluster.get("namespaces", None, STATE)
+
+
+def test_a_state_namespace_that_may_not_be_made_is_asked_of_an_administrator(cluster, begin):
+    cluster.remove("namespaces", None, STATE)
+    while cluster.get("namespaces", None, STATE):
+        pass
+    cluster.faults(
+        {"match": {"verb": "create", "resource": "namespaces"}, "action": {"status": 403}}
+    )
+
+    with pytest.raises(Refused, match="doctor --rbac"):
+        begin()
+
+
+def test_a_second_run_is_told_who_holds_the_namespace(begin):
+    begin("shop", run_id="first")
+
+    with pytest.raises(LockHeld, match=rf"held by run first of .* \(pid {os.getpid()}\)"):
+        begin("bank", "shop", run_id="second")
+
+
+def test_a_run_id_must_fit_into_names(begin):
+    with pytest.raises(InputError):
+        begin(run_id="Not/fit")

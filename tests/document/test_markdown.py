@@ -1,0 +1,38 @@
+"""The page of record: foreign text stays text, and the marks stay the only ones."""
+
+from __future__ import annotations
+
+from npol.document.markdown import BEGIN, END, page_markdown
+from npol.model.policy_document import FlowEntry, LabelNeed, Page, StepEntry
+
+NASTY = f"a|b\n{END} <img src=x> **bold**"
+
+
+def page(**fields):
+    return Page(title="shop", command="npol document shop.npol.yaml", state="now", **fields)
+
+
+def test_foreign_text_breaks_no_table_and_ends_no_page():
+    flow = FlowEntry(source=NASTY, target=NASTY, answer=NASTY, because=(NASTY,), asked_in=NASTY)
+    step = StepEntry(name=NASTY, changes=(NASTY,), checks=(NASTY,), flows=1)
+    text = page_markdown(page(flows=(flow,), steps=(step,), peers=((NASTY, NASTY),)))
+
+    assert (text.count(BEGIN), text.count(END)) == (1, 1)
+    assert text.endswith(f"{END}\n")
+    assert "<img" not in text
+    rows = [line for line in text.splitlines() if line.startswith("| a")]
+    assert [row.replace("\\|", "").count("|") for row in rows] == [3, 6, 4]
+
+
+def test_labels_that_nothing_carries_stand_out():
+    need = LabelNeed(of="namespaces", labels="name=x", carried_by=(), needed_by=("shop/p",))
+    assert "| namespaces | `name=x` | **nothing now** | shop/p |" in page_markdown(
+        page(labels=(need,))
+    )
+
+
+def test_a_page_without_policies_says_so():
+    text = page_markdown(page())
+    assert "There are none." in text
+    assert "No policy asks for any." in text
+    assert "# nothing to do" in text
