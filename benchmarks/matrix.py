@@ -24,10 +24,10 @@ ROOT = Path(__file__).parent.parent
 sys.path.insert(0, str(ROOT))
 
 from npol import where  # noqa: E402  needs the path above
-from npol.cluster.connection import Connection, Mode, connect  # noqa: E402
-from npol.cluster.exec import run_once  # noqa: E402
-from npol.cluster.objects import PODS, Ref  # noqa: E402
 from npol.judge.probes import expand  # noqa: E402
+from npol.kube.connection import Connection, Mode, connect  # noqa: E402
+from npol.kube.exec import run_once  # noqa: E402
+from npol.kube.objects import PODS, Ref  # noqa: E402
 from npol.model.inventory import pod_ref  # noqa: E402
 from npol.model.probe import PodRef  # noqa: E402
 from npol.model.result import StepResult  # noqa: E402

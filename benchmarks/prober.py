@@ -14,9 +14,9 @@ from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, contextmanager
 
-from npol.cluster.connection import Connection, Mode, connect
-from npol.cluster.exec import open_exec, run_once
-from npol.cluster.objects import NAMESPACES, PODS, SERVICES, Ref
+from npol.kube.connection import Connection, Mode, connect
+from npol.kube.exec import open_exec, run_once
+from npol.kube.objects import NAMESPACES, PODS, SERVICES, Ref
 from npol.model.expectation import Outcome
 from npol.model.inventory import pod_ref
 from npol.model.probe import PodRef, Probe, ProbeKind

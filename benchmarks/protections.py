@@ -42,10 +42,10 @@ class Protection:
 
 
 def fails(root: Path, test: str) -> bool:
-    """Whether tests (a file below tests/cluster, perhaps with a word for -k) fail."""
+    """Whether tests (a file below tests/kube, perhaps with a word for -k) fail."""
     file, _, word = test.partition(" ")
     command = [sys.executable, "-m", "pytest", "-q", "-x", "-p", "no:cacheprovider"]
-    command += [f"tests/cluster/{file}", *(["-k", word] if word else [])]
+    command += [f"tests/kube/{file}", *(["-k", word] if word else [])]
     return subprocess.run(command, cwd=root, capture_output=True).returncode == 1
 
 

@@ -24,8 +24,8 @@ ROOT = Path(__file__).parent.parent
 sys.path.insert(0, str(ROOT))
 
 from npol.changes.transaction import Custody  # noqa: E402
-from npol.cluster.connection import Mode, connect  # noqa: E402  needs the path above
-from npol.cluster.signals import Stop, Stopped  # noqa: E402
+from npol.kube.connection import Mode, connect  # noqa: E402  needs the path above
+from npol.kube.signals import Stop, Stopped  # noqa: E402
 from tests.changes.cluster import Cluster, policy  # noqa: E402
 
 POLICIES = "networkpolicies.networking.k8s.io"

@@ -7,10 +7,10 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from npol.cluster.connection import Connection
-from npol.cluster.objects import CONFIG_MAPS, LEASES, NETWORK_POLICIES, PODS
 from npol.errors import NpolError
 from npol.judge.probes import expand
+from npol.kube.connection import Connection
+from npol.kube.objects import CONFIG_MAPS, LEASES, NETWORK_POLICIES, PODS
 from npol.model.result import StoryReport
 from npol.model.story import Story
 from npol.run import Options, StoryRun

@@ -8,8 +8,8 @@ from pathlib import Path
 import pytest
 
 from npol.cli.doctor import doctor
-from npol.cluster.connection import Mode
 from npol.errors import ExitCode
+from npol.kube.connection import Mode
 from npol.model.expectation import Verdict
 from npol.run import Options
 from tests import shop

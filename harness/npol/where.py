@@ -31,7 +31,7 @@ def named(kubeconfig: str | None, context: str | None) -> Where | None:
     """
     if context is None and kubeconfig is None:
         return None
-    from npol.cluster.connection import contexts  # every pytest session would pay for it
+    from npol.kube.connection import contexts  # every pytest session would pay for it
 
     known = contexts(kubeconfig)
     if not context:

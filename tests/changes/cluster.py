@@ -15,8 +15,8 @@ import socket
 import threading
 from dataclasses import dataclass
 
-from npol.cluster.connection import Mode, connect
-from npol.cluster.retry import Patience
+from npol.kube.connection import Mode, connect
+from npol.kube.retry import Patience
 from npol_lab.api.certificates import issue
 from npol_lab.api.server import Api
 from npol_lab.api.users import Tokens

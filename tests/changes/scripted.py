@@ -18,11 +18,11 @@ import kubernetes.client  # noqa: F401  so that forks need not import it
 from npol.changes import begin
 from npol.changes.recover.recovery import exit_code, recover
 from npol.changes.transaction import Custody
-from npol.cluster.connection import Mode, connect
-from npol.cluster.objects import PODS
-from npol.cluster.retry import Patience
-from npol.cluster.signals import Stop, Stopped
 from npol.errors import NpolError
+from npol.kube.connection import Mode, connect
+from npol.kube.objects import PODS
+from npol.kube.retry import Patience
+from npol.kube.signals import Stop, Stopped
 from tests.changes.cluster import pod, policy
 
 RUN = "struck"

@@ -6,9 +6,9 @@ import time
 import pytest
 
 from npol.changes.recover.recovery import exit_code, recover
-from npol.cluster.objects import PODS
-from npol.cluster.retry import Clock, Patience
 from npol.errors import NpolError, RestoreIncomplete
+from npol.kube.objects import PODS
+from npol.kube.retry import Clock, Patience
 from tests.changes.cluster import pod, policy
 from tests.changes.scripted import work
 

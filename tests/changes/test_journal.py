@@ -10,8 +10,8 @@ from npol.changes.journal.codec import written
 from npol.changes.journal.configmaps import ClusterCopy, chunks_of_runs, read_chunks
 from npol.changes.journal_types import Seen
 from npol.changes.state.snapshot import key_of
-from npol.cluster.api_errors import ApiError
 from npol.errors import Refused
+from npol.kube.api_errors import ApiError
 from tests.changes.cluster import STATE, policy
 
 

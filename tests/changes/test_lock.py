@@ -367,7 +367,7 @@ def test_recover_leaves_a_namespace_alone_that_another_run_holds_now(cluster, be
 FIGHTER = """
 import os, random, sys, time
 from pathlib import Path
-from npol.cluster.connection import Mode, connect
+from npol.kube.connection import Mode, connect
 from npol.changes.lock.lock import Lock
 from npol.errors import LockHeld
 import kubernetes.client

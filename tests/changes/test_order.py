@@ -6,7 +6,7 @@ from npol.changes.journal import local_file
 from npol.changes.journal.codec import journal_of
 from npol.changes.journal.configmaps import read_chunks
 from npol.changes.journal_types import Action
-from npol.cluster.objects import PODS
+from npol.kube.objects import PODS
 from tests.changes.cluster import STATE, pod, policy
 from tests.changes.scripted import work
 

@@ -5,11 +5,11 @@ import json
 import pytest
 
 from npol.changes.recover.recovery import exit_code, recover
-from npol.cluster.connection import Mode, connect
-from npol.cluster.objects import PODS
-from npol.cluster.rbac import Extra, manifests
-from npol.cluster.retry import Patience
 from npol.errors import NpolError
+from npol.kube.connection import Mode, connect
+from npol.kube.objects import PODS
+from npol.kube.rbac import Extra, manifests
+from npol.kube.retry import Patience
 from tests.changes.cluster import STATE
 from tests.changes.scripted import found, work
 

@@ -8,8 +8,8 @@ from npol.changes.dry_run.dry_run import plan_changes
 from npol.changes.recover.recovery import recover
 from npol.changes.rollback.rollback import plan_rollback, rollback, story_id
 from npol.changes.transaction import Custody
-from npol.cluster.connection import Mode
 from npol.errors import InputError, LockHeld, Refused
+from npol.kube.connection import Mode
 from npol.story import load_story
 from tests.changes.cluster import kept, policy
 

@@ -3,9 +3,9 @@ import os
 import pytest
 
 from npol.changes.apply.change_session import ChangedByOthers
-from npol.cluster.api_errors import ApiError
-from npol.cluster.objects import DEPLOYMENTS, PODS, SERVICES, Ref
 from npol.errors import InputError, LockHeld, Refused, RestoreIncomplete
+from npol.kube.api_errors import ApiError
+from npol.kube.objects import DEPLOYMENTS, PODS, SERVICES, Ref
 from tests.changes.cluster import STATE, kept, pod, policy
 
 POLICIES = "networkpolicies.networking.k8s.io"

@@ -7,9 +7,9 @@ from dataclasses import dataclass, field
 
 import pytest
 
-from npol.cluster.retry import Clock
 from npol.cni.canary import Canary
 from npol.errors import Refused, UnknownVerdict
+from npol.kube.retry import Clock
 from npol.model.expectation import Outcome
 from npol.model.probe import Answer, PodRef
 

@@ -6,12 +6,12 @@ import json
 
 import pytest
 
-from npol.cluster.connection import Mode
-from npol.cluster.rbac import Extra, manifests, rights
 from npol.cni.other_policy_kinds import foreign_policies
 from npol.cni.preflight import Plan, preflight
 from npol.errors import Refused
-from tests.cluster.fake_api import reply, status
+from npol.kube.connection import Mode
+from npol.kube.rbac import Extra, manifests, rights
+from tests.kube.fake_api import reply, status
 
 REVIEWS = "/apis/authorization.k8s.io/v1/selfsubjectaccessreviews"
 POD = {

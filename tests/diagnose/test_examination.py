@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import pytest
 
-from npol.cluster.api_errors import ApiError, Forbidden
 from npol.cni.catalogue import UNKNOWN, Agent, Enforces, Engine
 from npol.diagnose import State, admission, components, endpoints, gitops, policies, unread
 from npol.diagnose.reader import Seen, look
+from npol.kube.api_errors import ApiError, Forbidden
 from npol.model.inventory import Inventory
 
 OK, PROBLEM, UNVERIFIED = State.OK, State.PROBLEM, State.UNVERIFIED

@@ -10,10 +10,10 @@ import pytest
 from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 
-from npol.cluster.connection import Mode
-from npol.cluster.inventory import read
 from npol.cni.detect import detect, gather
 from npol.documents import dump
+from npol.kube.connection import Mode
+from npol.kube.inventory import read
 from npol.run import Options, StoryRun
 from npol.run.predict import Oracle
 from npol.story import read_story

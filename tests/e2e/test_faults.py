@@ -10,10 +10,10 @@ import urllib.request
 
 import pytest
 
-from npol.cluster.channels import ExecBroken
-from npol.cluster.connection import Connection, Mode, connect
-from npol.cluster.objects import NAMESPACES, Ref
 from npol.errors import ExitCode
+from npol.kube.channels import ExecBroken
+from npol.kube.connection import Connection, Mode, connect
+from npol.kube.objects import NAMESPACES, Ref
 from npol.model.expectation import Verdict
 from npol.model.result import StepResult
 from npol.run import Options, StoryRun

@@ -15,9 +15,9 @@ from pathlib import Path
 
 import pytest
 
-from npol.cluster.connection import Connection, Mode, connect
-from npol.cluster.objects import DEPLOYMENTS, NAMESPACES, PODS, Ref
 from npol.errors import Refused
+from npol.kube.connection import Connection, Mode, connect
+from npol.kube.objects import DEPLOYMENTS, NAMESPACES, PODS, Ref
 from npol.model.probe import PodRef
 from npol.model.story import PodSettings
 from npol.run import Options

@@ -6,8 +6,8 @@ import secrets
 
 import pytest
 
-from npol.cluster.objects import NAMESPACES, PODS, Ref
 from npol.errors import InputError
+from npol.kube.objects import NAMESPACES, PODS, Ref
 from npol.run import Options
 from tests import shop
 from tests.live.conftest import IMAGE, permitted, wait_until

@@ -7,11 +7,11 @@ import secrets
 
 import pytest
 
-from npol.cluster.connection import Mode
-from npol.cluster.guard import STATE_NAMESPACE
-from npol.cluster.objects import CONFIG_MAPS, LEASES, NETWORK_POLICIES, PODS
 from npol.cni.detect import Enforces, detect, gather
 from npol.errors import Refused
+from npol.kube.connection import Mode
+from npol.kube.guard import STATE_NAMESPACE
+from npol.kube.objects import CONFIG_MAPS, LEASES, NETWORK_POLICIES, PODS
 from npol.model.story import PodSettings
 from npol.run.enforcement_proof import prove_enforcement
 

@@ -7,8 +7,8 @@ from dataclasses import replace
 
 import pytest
 
-from npol.cluster.connection import Mode
-from npol.cluster.objects import NAMESPACES, Ref
+from npol.kube.connection import Mode
+from npol.kube.objects import NAMESPACES, Ref
 from npol.run import Options
 from tests import shop, unenforced
 from tests.live.conftest import wait_until

@@ -6,9 +6,9 @@ from contextlib import contextmanager
 
 import pytest
 
-from npol.cluster.objects import LEASES, NAMESPACES, PODS, Ref
 from npol.errors import Refused
 from npol.judge.probes import expand
+from npol.kube.objects import LEASES, NAMESPACES, PODS, Ref
 from npol.run import Options, StoryRun
 from npol.story import load_story
 from tests.live.conftest import permitted, wait_until

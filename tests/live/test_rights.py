@@ -10,14 +10,14 @@ import pytest
 from kubernetes import client, config
 
 from npol.cli.app import app
-from npol.cluster.connection import Connection, Mode, connect
-from npol.cluster.guard import STATE_NAMESPACE
-from npol.cluster.rbac import Right, manifests, rights
 from npol.cni.other_policy_kinds import KINDS
 from npol.cni.preflight import missing_rights
 from npol.documents import dump
 from npol.errors import ExitCode
 from npol.judge.probes import expand
+from npol.kube.connection import Connection, Mode, connect
+from npol.kube.guard import STATE_NAMESPACE
+from npol.kube.rbac import Right, manifests, rights
 from npol.run import Options, StoryRun
 from npol.story import load_story
 from tests.live.conftest import permitted, start, wait_until
@@ -114,7 +114,7 @@ def _grant(core, rbac, obj, namespace, undo):
 
 
 def _acting_as(target, account, directory):
-    from npol.cluster.kubeconfig import pick
+    from npol.kube.kubeconfig import pick
 
     settings = pick(target.kubeconfig, target.context)
     user = f"system:serviceaccount:{STATE_NAMESPACE}:{account}"

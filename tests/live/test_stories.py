@@ -9,9 +9,9 @@ from pathlib import Path
 
 import pytest
 
-from npol.cluster.connection import Mode
-from npol.cluster.objects import LEASES, NAMESPACES, Ref
 from npol.errors import ExitCode, LockHeld, Refused
+from npol.kube.connection import Mode
+from npol.kube.objects import LEASES, NAMESPACES, Ref
 from npol.run import Options, StoryRun
 from npol.run.scope import namespaces_of
 from tests import shop

@@ -5,8 +5,8 @@ from pathlib import Path
 
 import pytest
 
-from npol.cluster.connection import Mode
-from npol.cluster.objects import NAMESPACES, Ref
+from npol.kube.connection import Mode
+from npol.kube.objects import NAMESPACES, Ref
 from tests.live.conftest import wait_until
 from tests.typed import SCRIPTS, Typist
 

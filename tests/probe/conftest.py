@@ -8,7 +8,7 @@ import threading
 
 import pytest
 
-from npol.cluster.channels import Channel, ExecBroken, ExecStatus, Frame
+from npol.kube.channels import Channel, ExecBroken, ExecStatus, Frame
 from npol.model.probe import PodRef
 from npol.probe.framing import BOOTSTRAP
 from npol.probe.prober import Prober
@@ -17,7 +17,7 @@ SHELLS = {"dash": ["dash"], "bash": ["bash"], "busybox": ["busybox", "sh"]}
 
 
 class LocalStream:
-    """What `npol.cluster.exec.ExecStream` is to a pod, to a process of this machine."""
+    """What `npol.kube.exec.ExecStream` is to a pod, to a process of this machine."""
 
     def __init__(self, argv, **options):
         self.status = None

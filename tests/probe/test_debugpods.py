@@ -4,9 +4,9 @@ import threading
 
 import pytest
 
-from npol.cluster.api_errors import ApiError
-from npol.cluster.objects import ref_of
 from npol.errors import Position, Refused
+from npol.kube.api_errors import ApiError
+from npol.kube.objects import ref_of
 from npol.model.inventory import Inventory
 from npol.model.story import Peer, PodSettings
 from npol.probe.debugpods import DebugPods

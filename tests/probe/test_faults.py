@@ -4,7 +4,7 @@ import random
 
 import pytest
 
-from npol.cluster.channels import Channel, ExecBroken, ExecStatus, Frame
+from npol.kube.channels import Channel, ExecBroken, ExecStatus, Frame
 from npol.model.expectation import Outcome
 from npol.model.probe import Probe, ProbeKind
 from npol.probe.prober import Prober

@@ -8,8 +8,8 @@ from dataclasses import replace
 
 import pytest
 
-from npol.cluster.channels import Channel, ExecBroken, ExecStatus, Frame
 from npol.errors import Refused
+from npol.kube.channels import Channel, ExecBroken, ExecStatus, Frame
 from npol.model.expectation import Outcome
 from npol.model.probe import PodRef, Probe, ProbeKind
 from npol.model.story import Protocol

@@ -7,7 +7,7 @@ import time
 
 import pytest
 
-from npol.cluster.channels import Channel
+from npol.kube.channels import Channel
 from npol.probe.command import Capture, Command
 from npol.probe.framing import BODY_BYTES, Frames, bodied, bye, hello, program, requests
 

@@ -5,9 +5,9 @@ import json
 
 import pytest
 
-from npol.cluster.api_errors import ApiError
 from npol.documents import Dialect, load
 from npol.errors import InputError, Position
+from npol.kube.api_errors import ApiError
 from npol.model.expectation import Outcome, Verdict
 from npol.model.inventory import Inventory
 from npol.model.probe import Answer

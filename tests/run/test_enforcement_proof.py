@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import pytest
 
-from npol.cluster.connection import Mode, connect
-from npol.cluster.guard import STATE_NAMESPACE
-from npol.cluster.objects import CONFIG_MAPS, LEASES, NETWORK_POLICIES, PODS
 from npol.errors import Refused
+from npol.kube.connection import Mode, connect
+from npol.kube.guard import STATE_NAMESPACE
+from npol.kube.objects import CONFIG_MAPS, LEASES, NETWORK_POLICIES, PODS
 from npol.model.expectation import Outcome
 from npol.model.story import PodSettings
 from npol.run.enforcement_proof import prove_enforcement

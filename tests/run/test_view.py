@@ -2,7 +2,7 @@
 
 import pytest
 
-from npol.cluster.api_errors import ApiError
+from npol.kube.api_errors import ApiError
 from npol.model.inventory import Inventory
 from npol.run.view import StageView
 

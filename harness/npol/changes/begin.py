@@ -19,10 +19,10 @@ from npol.changes.lock.lock import Lock
 from npol.changes.recover import recovery
 from npol.changes.state.snapshot import check_usable, cluster_uid, take, take_places
 from npol.changes.watchdog import Watchdog
-from npol.cluster.connection import Connection
-from npol.cluster.objects import NAMESPACES, Resource
-from npol.cluster.signals import Stop
 from npol.errors import InputError, LockHeld, Refused
+from npol.kube.connection import Connection
+from npol.kube.objects import NAMESPACES, Resource
+from npol.kube.signals import Stop
 
 RUN_ID = re.compile(r"[a-z0-9]([-a-z0-9]{0,38}[a-z0-9])?")
 """A run's id becomes part of the names of objects and files."""

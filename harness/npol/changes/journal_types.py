@@ -11,9 +11,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from npol.cluster.guard import protected
-from npol.cluster.objects import Object
 from npol.errors import Refused
+from npol.kube.guard import protected
+from npol.kube.objects import Object
 
 NEVER = {
     "Secret",

@@ -27,10 +27,10 @@ from npol.changes.restore.cleanup import conclude, conclude_left, recover_comman
 from npol.changes.restore.restore import Restoration, restore
 from npol.changes.state.snapshot import key_of, take
 from npol.changes.watchdog import Watchdog
-from npol.cluster.connection import Connection
-from npol.cluster.objects import Object, Ref, Resource, resource_for
-from npol.cluster.signals import Stop, Stopped
 from npol.errors import NpolError, RestoreIncomplete
+from npol.kube.connection import Connection
+from npol.kube.objects import Object, Ref, Resource, resource_for
+from npol.kube.signals import Stop, Stopped
 from npol.model.result import RestoreResult
 from npol.model.story import Manifest
 

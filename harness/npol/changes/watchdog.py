@@ -27,7 +27,7 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from npol.changes.recover.recovery import Recovery
-    from npol.cluster.connection import Connection
+    from npol.kube.connection import Connection
 
 GOODBYE = b"done\n"
 READY = b"ready\n"
@@ -144,8 +144,8 @@ class _Line:
 
 def _restore(settings: Mapping[str, Any]) -> bool:
     """Try until nothing of the run is left, or time is up, or there is nothing to try with."""
-    from npol.cluster.api_errors import Unreachable
     from npol.errors import NpolError
+    from npol.kube.api_errors import Unreachable
 
     until = time.monotonic() + TRY_FOR
     for pause in chain(PAUSES, repeat(PAUSES[-1])):
@@ -165,7 +165,7 @@ def _restore(settings: Mapping[str, Any]) -> bool:
 
 def _recover(settings: Mapping[str, Any]) -> list[Recovery]:
     from npol.changes.recover.recovery import recover
-    from npol.cluster.connection import Mode, connect
+    from npol.kube.connection import Mode, connect
 
     context, kubeconfig = settings["context"], settings["kubeconfig"]
     return recover(

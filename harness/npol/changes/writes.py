@@ -9,9 +9,9 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from npol.cluster.api_errors import ApiError, LostReply
-from npol.cluster.connection import Connection
-from npol.cluster.objects import Object, Ref
+from npol.kube.api_errors import ApiError, LostReply
+from npol.kube.connection import Connection
+from npol.kube.objects import Object, Ref
 
 TRIES = 4
 """Sendings of one write whose replies are lost one after another."""

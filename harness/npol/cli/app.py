@@ -24,8 +24,8 @@ from npol.cli import (
     run,
 )
 from npol.cli.output import UNREAD, install
-from npol.cluster.signals import Stop, Stopped
 from npol.errors import ExitCode, NpolError
+from npol.kube.signals import Stop, Stopped
 
 app = typer.Typer(
     name="npol",

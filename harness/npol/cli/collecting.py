@@ -8,11 +8,11 @@ from dataclasses import dataclass, field
 import typer
 
 from npol import __version__
-from npol.cluster.connection import Connection
 from npol.diagnose import Finding, State
 from npol.diagnose.archive import collect, write_archive
 from npol.diagnose.reader import examined
 from npol.errors import ExitCode
+from npol.kube.connection import Connection
 from npol.report.escape import safe
 
 

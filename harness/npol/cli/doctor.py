@@ -13,10 +13,6 @@ from npol.changes.recover.recovery import open_runs
 from npol.cli.collecting import Said, collect_into
 from npol.cli.options import Context, Kubeconfig
 from npol.cli.report import read_report
-from npol.cluster.api_errors import Forbidden
-from npol.cluster.connection import Connection, Mode, connect
-from npol.cluster.rbac import Extras, manifests
-from npol.cluster.signals import Stop
 from npol.cni.catalogue import Enforces, Engine
 from npol.cni.detect import detect, gather
 from npol.cni.other_policy_kinds import foreign_policies
@@ -26,6 +22,10 @@ from npol.diagnose.archive import check_new
 from npol.diagnose.reader import examined
 from npol.documents import dump
 from npol.errors import PRECEDENCE, ExitCode, NpolError, UnknownVerdict
+from npol.kube.api_errors import Forbidden
+from npol.kube.connection import Connection, Mode, connect
+from npol.kube.rbac import Extras, manifests
+from npol.kube.signals import Stop
 from npol.model.story import PodSettings, Story
 from npol.report.json import to_json
 from npol.run.enforcement_proof import prove_enforcement

@@ -9,7 +9,7 @@ import sys
 from collections.abc import Callable
 from typing import TYPE_CHECKING, TextIO
 
-from npol.cluster.signals import pull
+from npol.kube.signals import pull
 
 if TYPE_CHECKING:
     from _typeshed import ReadableBuffer

@@ -10,9 +10,9 @@ from npol import where
 from npol.changes.recover.recovery import Recovery, exit_code, open_runs
 from npol.changes.recover.recovery import recover as recover_runs
 from npol.cli.options import Context, Kubeconfig
-from npol.cluster.connection import Mode, connect
-from npol.cluster.signals import Stop
 from npol.errors import InputError
+from npol.kube.connection import Mode, connect
+from npol.kube.signals import Stop
 from npol.report.escape import safe
 from npol.report.summary import restore_line
 

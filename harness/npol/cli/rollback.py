@@ -13,10 +13,10 @@ from npol.changes.rollback.rollback import plan_rollback
 from npol.changes.rollback.rollback import rollback as roll_back
 from npol.cli.options import Context, Kubeconfig, Peers, Root, StoryFile
 from npol.cli.run import tell
-from npol.cluster.connection import Connection, Mode, connect
-from npol.cluster.signals import Stop
 from npol.errors import ExitCode, InputError
 from npol.judge.probes import expand
+from npol.kube.connection import Connection, Mode, connect
+from npol.kube.signals import Stop
 from npol.model.story import Story
 from npol.report.escape import safe
 from npol.report.summary import restore_line

@@ -10,11 +10,11 @@ import typer
 from npol import where
 from npol.changes.dry_run.dry_run import plan_changes
 from npol.cli.options import Context, Kubeconfig, Peers, Root, StoryFile
-from npol.cluster.connection import Mode, connect
-from npol.cluster.kubeconfig import options_of
-from npol.cluster.signals import Stopped
 from npol.errors import ExitCode, InputError
 from npol.judge.probes import Selection, expand, replayed
+from npol.kube.connection import Mode, connect
+from npol.kube.kubeconfig import options_of
+from npol.kube.signals import Stopped
 from npol.model.story import Story
 from npol.report.escape import safe
 from npol.report.json import to_json

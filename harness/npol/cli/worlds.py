@@ -10,12 +10,12 @@ from dataclasses import dataclass
 import typer
 
 from npol import where
-from npol.cluster.api_errors import Forbidden
-from npol.cluster.connection import Connection, connect
-from npol.cluster.inventory import READERS, read
-from npol.cluster.objects import NAMESPACES, NETWORK_POLICIES
 from npol.cni.detect import detect, gather
 from npol.errors import InputError, Mistakes, did_you_mean
+from npol.kube.api_errors import Forbidden
+from npol.kube.connection import Connection, connect
+from npol.kube.inventory import READERS, read
+from npol.kube.objects import NAMESPACES, NETWORK_POLICIES
 from npol.model.story import Manifest
 from npol.policy.objects.dialects import BY_ENGINE, SPEC, Dialect, dialect_of
 from npol.policy.state.apply_changes import build

@@ -15,9 +15,9 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import Any, Protocol
 
-from npol.cluster.objects import Object
-from npol.cluster.retry import Clock
 from npol.errors import Refused, UnknownVerdict
+from npol.kube.objects import Object
+from npol.kube.retry import Clock
 from npol.model.expectation import CLOSED, Outcome
 from npol.model.probe import Answer, PodRef, Probe, ProbeKind
 

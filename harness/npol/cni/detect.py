@@ -10,7 +10,6 @@ from __future__ import annotations
 import fnmatch
 from collections.abc import Mapping
 
-from npol.cluster.objects import Object
 from npol.cni.catalogue import K3S, TABLE, UNKNOWN, Agent, Enforces, Engine, Traits
 from npol.cni.facts import Facts, gather
 from npol.cni.settings import (
@@ -22,6 +21,7 @@ from npol.cni.settings import (
     is_on,
     tag_of,
 )
+from npol.kube.objects import Object
 
 __all__ = ["Agent", "Enforces", "Engine", "Facts", "detect", "gather"]
 

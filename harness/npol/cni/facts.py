@@ -6,9 +6,9 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from npol.cluster.api_errors import ApiError, Forbidden
-from npol.cluster.objects import CONFIG_MAPS, DAEMON_SETS, NODES, Object, Ref, Resource
-from npol.cluster.verbs import Verbs
+from npol.kube.api_client import Verbs
+from npol.kube.api_errors import ApiError, Forbidden
+from npol.kube.objects import CONFIG_MAPS, DAEMON_SETS, NODES, Object, Ref, Resource
 
 CONFIGS = ("amazon-vpc-cni", "cilium-config", "npol-lab")
 """ConfigMaps in kube-system that say how an engine is set up."""

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Collection
 from dataclasses import dataclass
 
-from npol.cluster.api_errors import ApiError, Forbidden
-from npol.cluster.objects import Resource
-from npol.cluster.verbs import Verbs
+from npol.kube.api_client import Verbs
+from npol.kube.api_errors import ApiError, Forbidden
+from npol.kube.objects import Resource
 
 CALICO = "crd.projectcalico.org"
 API = "policy.networking.k8s.io"

@@ -10,15 +10,15 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import Any
 
-from npol.cluster.api_errors import ApiError, Forbidden, Unreachable
-from npol.cluster.connection import Connection
-from npol.cluster.guard import PROTECTED, STATE_NAMESPACE, Mode, protected
-from npol.cluster.objects import ACCESS_REVIEWS, NAMESPACES, Object, Ref
-from npol.cluster.rbac import Extras, Right, rights
 from npol.cni.catalogue import Enforces, Engine
 from npol.cni.detect import detect, gather
 from npol.cni.other_policy_kinds import foreign_policies
 from npol.errors import NpolError, Refused
+from npol.kube.api_errors import ApiError, Forbidden, Unreachable
+from npol.kube.connection import Connection
+from npol.kube.guard import PROTECTED, STATE_NAMESPACE, Mode, protected
+from npol.kube.objects import ACCESS_REVIEWS, NAMESPACES, Object, Ref
+from npol.kube.rbac import Extras, Right, rights
 
 OLDEST = (1, 25)
 """The oldest Kubernetes whose API is known to be enough."""

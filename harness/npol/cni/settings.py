@@ -7,9 +7,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from npol.cluster.objects import Object
 from npol.cni.catalogue import REJECT, Agent, Enforces, Engine, Traits
 from npol.cni.facts import Facts
+from npol.kube.objects import Object
 from npol.model.expectation import Outcome
 
 KINDNET_ENFORCES_SINCE = 20240813

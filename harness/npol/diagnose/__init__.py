@@ -8,11 +8,11 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
-from npol.cluster.connection import Connection
 from npol.cni.catalogue import Engine
 from npol.diagnose import admission, components, endpoints, gitops, policies
 from npol.diagnose.finding import Finding, State
 from npol.diagnose.reader import Seen, look
+from npol.kube.connection import Connection
 
 __all__ = ["Finding", "State", "examine"]
 

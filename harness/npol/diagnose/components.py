@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from npol.cluster.objects import PODS
 from npol.diagnose.finding import Finding, State
 from npol.diagnose.reader import Seen, is_component
+from npol.kube.objects import PODS
 from npol.model.inventory import Obj, pod_ref
 
 TOPIC = "components"

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from npol import selectors
-from npol.cluster.objects import ENDPOINT_SLICES, SERVICES
 from npol.diagnose.finding import Finding, State
 from npol.diagnose.reader import Seen
+from npol.kube.objects import ENDPOINT_SLICES, SERVICES
 from npol.model.inventory import Obj
 from npol.policy.state.dns import NAMESPACE
 from npol.policy.state.dns import SERVICES as DNS_SERVICES

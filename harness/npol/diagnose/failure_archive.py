@@ -7,9 +7,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from npol import __version__
-from npol.cluster.connection import Mode, connect
 from npol.diagnose.archive import Collected, Piece, check_new, collect, write_archive
 from npol.errors import InputError, NpolError
+from npol.kube.connection import Mode, connect
 from npol.model.story import Story
 from npol.run.options import Options
 from npol.run.scope import named_namespaces

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
-from npol.cluster.objects import NAMESPACES, NETWORK_POLICIES, PODS
 from npol.diagnose.finding import Finding, State
 from npol.diagnose.reader import Seen
+from npol.kube.objects import NAMESPACES, NETWORK_POLICIES, PODS
 from npol.policy.lint import Severity, lint
 from npol.policy.objects.netpol_types import Direction, Policy
 from npol.policy.state.apply_changes import build

@@ -6,11 +6,12 @@ import fnmatch
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 
-from npol.cluster.api_errors import ApiError, Forbidden
-from npol.cluster.connection import Connection
-from npol.cluster.guard import STATE_NAMESPACE, protected
-from npol.cluster.kinds import resource_called
-from npol.cluster.objects import (
+from npol.cni.catalogue import Engine
+from npol.errors import InputError
+from npol.kube.api_errors import ApiError, Forbidden
+from npol.kube.connection import Connection
+from npol.kube.guard import STATE_NAMESPACE, protected
+from npol.kube.objects import (
     ENDPOINT_SLICES,
     NAMESPACES,
     NETWORK_POLICIES,
@@ -18,9 +19,8 @@ from npol.cluster.objects import (
     SERVICES,
     Resource,
 )
-from npol.cluster.rbac import SYSTEM
-from npol.cni.catalogue import Engine
-from npol.errors import InputError
+from npol.kube.rbac import SYSTEM
+from npol.kube.resource_names import resource_called
 from npol.model.inventory import Inventory, Obj
 
 COMPONENTS = (

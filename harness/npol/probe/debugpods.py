@@ -7,10 +7,10 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 
-from npol.cluster.api_errors import ApiError
-from npol.cluster.connection import Connection
-from npol.cluster.objects import DISRUPTION_BUDGETS, EVENTS, PODS, Ref
 from npol.errors import NpolError, Refused
+from npol.kube.api_errors import ApiError
+from npol.kube.connection import Connection
+from npol.kube.objects import DISRUPTION_BUDGETS, EVENTS, PODS, Ref
 from npol.model.inventory import Inventory, Obj
 from npol.probe.bystanders import concerns, disturbances, objections
 from npol.probe.pods import PEER, RUN

@@ -13,7 +13,7 @@ from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 
-from npol.cluster.channels import Channel, ExecBroken
+from npol.kube.channels import Channel, ExecBroken
 from npol.model.expectation import Outcome
 from npol.model.probe import Answer, Probe
 from npol.probe.asking import CannotAsk, first_look

@@ -20,8 +20,8 @@ from tenacity import (
     wait_exponential_jitter,
 )
 
-from npol.cluster.channels import ExecBroken
 from npol.errors import NpolError
+from npol.kube.channels import ExecBroken
 from npol.model.expectation import Outcome
 from npol.model.probe import Answer, PodRef, Probe
 from npol.probe import framing

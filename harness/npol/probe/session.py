@@ -7,8 +7,8 @@ import threading
 from collections.abc import Callable
 from typing import Protocol
 
-from npol.cluster.channels import Channel, ExecBroken, ExecStatus
-from npol.cluster.channels import Frame as Message
+from npol.kube.channels import Channel, ExecBroken, ExecStatus
+from npol.kube.channels import Frame as Message
 from npol.probe import framing
 from npol.probe.framing import Frame
 from npol.probe.toolbox import Toolbox, parse_toolbox
@@ -25,7 +25,7 @@ NO_COMMAND = (126, 127)
 
 
 class Stream(Protocol):
-    """What is needed of `npol.cluster.exec.ExecStream`."""
+    """What is needed of `npol.kube.exec.ExecStream`."""
 
     @property
     def status(self) -> ExecStatus | None: ...

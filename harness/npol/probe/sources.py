@@ -14,11 +14,11 @@ from contextlib import suppress
 from types import TracebackType
 from typing import Any
 
-from npol.cluster.channels import ExecBroken
-from npol.cluster.connection import Connection
-from npol.cluster.exec import open_exec
 from npol.errors import NpolError, Refused
 from npol.judge.targets import no_place, place_pod, resolve, selected_pods
+from npol.kube.channels import ExecBroken
+from npol.kube.connection import Connection
+from npol.kube.exec import open_exec
 from npol.model.inventory import Inventory, Obj, pod_ref
 from npol.model.probe import PodRef
 from npol.model.story import Peer, Story

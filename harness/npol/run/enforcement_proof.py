@@ -13,14 +13,14 @@ from dataclasses import dataclass, field
 
 from npol.changes.journal.configmaps import ensure_state_namespace
 from npol.changes.transaction import Custody
-from npol.cluster.connection import Connection
-from npol.cluster.exec import open_exec
-from npol.cluster.guard import STATE_NAMESPACE
-from npol.cluster.inventory import read
-from npol.cluster.objects import Object
-from npol.cluster.signals import Stop
 from npol.cni.canary import Canary, Proof
 from npol.errors import Position
+from npol.kube.connection import Connection
+from npol.kube.exec import open_exec
+from npol.kube.guard import STATE_NAMESPACE
+from npol.kube.inventory import read
+from npol.kube.objects import Object
+from npol.kube.signals import Stop
 from npol.model.inventory import Inventory, pod_ref
 from npol.model.probe import Answer, PodRef, Probe
 from npol.model.story import Peer, PodSettings

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from npol.changes.dry_run.kubectl_commands import policies_of
-from npol.cluster.api_errors import Unreachable
-from npol.cluster.connection import Connection
-from npol.cluster.inventory import read
 from npol.cni.preflight import Finding
 from npol.errors import Refused
+from npol.kube.api_errors import Unreachable
+from npol.kube.connection import Connection
+from npol.kube.inventory import read
 from npol.model.inventory import Inventory
 from npol.model.story import Story
 from npol.run import reach

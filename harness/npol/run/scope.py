@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from npol.cluster.rbac import Extra
+from npol.kube.rbac import Extra
 from npol.model.story import Apply, Delete, Label, Manifest, Story
 from npol.probe.sources import debug_pod_peers
 

@@ -8,8 +8,8 @@ from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime
 
 from npol import __version__
-from npol.cluster.signals import Stop
 from npol.errors import ExitCode, NpolError, RestoreIncomplete
+from npol.kube.signals import Stop
 from npol.model.result import RestoreResult, StepResult, StoryReport
 from npol.model.story import Step, Story
 from npol.run.options import Options

@@ -9,15 +9,15 @@ from dataclasses import replace
 
 from npol.changes.rollback.rollback import story_id
 from npol.changes.transaction import Custody
-from npol.cluster.connection import Connection, Mode, connect
-from npol.cluster.kinds import resource_called
-from npol.cluster.objects import Ref
-from npol.cluster.signals import Stop
 from npol.cni.canary import Proof
 from npol.cni.catalogue import Engine
 from npol.cni.preflight import Plan, preflight
 from npol.errors import InputError, NpolError, Refused
 from npol.judge.probes import has_denies
+from npol.kube.connection import Connection, Mode, connect
+from npol.kube.objects import Ref
+from npol.kube.resource_names import resource_called
+from npol.kube.signals import Stop
 from npol.model.inventory import Inventory
 from npol.model.probe import PodRef
 from npol.model.result import ClusterFacts, RestoreResult

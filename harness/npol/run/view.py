@@ -6,10 +6,10 @@ import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
-from npol.cluster.api_errors import ApiError
-from npol.cluster.connection import Connection
-from npol.cluster.kinds import resource_called
-from npol.cluster.objects import PODS, Ref
+from npol.kube.api_errors import ApiError
+from npol.kube.connection import Connection
+from npol.kube.objects import PODS, Ref
+from npol.kube.resource_names import resource_called
 from npol.model.inventory import Inventory, Obj
 from npol.model.probe import Answer, PodRef, Probe
 from npol.model.story import Manifest

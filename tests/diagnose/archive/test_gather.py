@@ -6,9 +6,9 @@ import json
 
 import pytest
 
-from npol.cluster.connection import Mode
 from npol.diagnose.archive import collect, omissions
-from tests.cluster.fake_api import cut, reply, status
+from npol.kube.connection import Mode
+from tests.kube.fake_api import cut, reply, status
 
 NONE = reply(body={"items": []})
 CORE = ("pods", "services", "events")

@@ -8,9 +8,9 @@ import pytest
 
 from npol.changes.recover.recovery import exit_code, recover
 from npol.changes.transaction import Custody
-from npol.cluster.connection import Mode
-from npol.cluster.guard import STATE_NAMESPACE
-from npol.cluster.objects import CONFIG_MAPS, LEASES, NAMESPACES, NETWORK_POLICIES, PODS, Ref
+from npol.kube.connection import Mode
+from npol.kube.guard import STATE_NAMESPACE
+from npol.kube.objects import CONFIG_MAPS, LEASES, NAMESPACES, NETWORK_POLICIES, PODS, Ref
 from tests.changes.cluster import kept, policy
 from tests.changes.scripted import RUN, Striker, found, work
 

@@ -7,11 +7,11 @@ from dataclasses import dataclass
 
 import pytest
 
-from npol.cluster.connection import Connection, Mode, connect
-from npol.cluster.exec import open_exec
-from npol.cluster.inventory import read
-from npol.cluster.objects import DEPLOYMENTS, LEASES, NAMESPACES, PODS, SERVICES, Ref
 from npol.errors import Position
+from npol.kube.connection import Connection, Mode, connect
+from npol.kube.exec import open_exec
+from npol.kube.inventory import read
+from npol.kube.objects import DEPLOYMENTS, LEASES, NAMESPACES, PODS, SERVICES, Ref
 from npol.model.expectation import parse_expectation
 from npol.model.probe import PodRef, Probe, ProbeKind
 from npol.model.story import Defaults, Flow, Peer, PodSettings, Step, Story

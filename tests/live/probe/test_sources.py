@@ -7,8 +7,8 @@ from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
-from npol.cluster.objects import DEPLOYMENTS, ENDPOINT_SLICES, NODES, PODS, Ref, Resource
 from npol.errors import NpolError, Position, Refused
+from npol.kube.objects import DEPLOYMENTS, ENDPOINT_SLICES, NODES, PODS, Ref, Resource
 from npol.model.expectation import Outcome
 from npol.model.probe import Probe, ProbeKind
 from npol.model.story import Peer, PodSettings

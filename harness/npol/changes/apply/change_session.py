@@ -13,11 +13,11 @@ from npol.changes.state.compare import difference, run_of, same
 from npol.changes.state.gitops import gitops_owner
 from npol.changes.state.object_history import Touched, labels_at, touched
 from npol.changes.state.snapshot import check_allowed, key_of
-from npol.cluster.api_errors import ApiError
-from npol.cluster.connection import Connection
-from npol.cluster.objects import Object
-from npol.cluster.signals import Stop
 from npol.errors import Refused
+from npol.kube.api_errors import ApiError
+from npol.kube.connection import Connection
+from npol.kube.objects import Object
+from npol.kube.signals import Stop
 
 NOT_FOR_MANIFESTS = ("ownerReferences", "finalizers", "uid", "resourceVersion", "generateName")
 

@@ -27,8 +27,8 @@ from npol.changes.state.compare import (
     unmarked,
 )
 from npol.changes.state.snapshot import key_of
-from npol.cluster.objects import Object
 from npol.errors import Refused
+from npol.kube.objects import Object
 
 SIDES = ("in the cluster", "after the change")
 

@@ -13,8 +13,8 @@ from npol.changes.journal_types import Action, Key
 from npol.changes.restore.undo import ref_of
 from npol.changes.state.compare import marked
 from npol.changes.state.snapshot import key_of
-from npol.cluster.objects import Object, Ref
 from npol.errors import Refused
+from npol.kube.objects import Object, Ref
 
 
 @dataclass(frozen=True, slots=True)

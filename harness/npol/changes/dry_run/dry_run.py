@@ -19,9 +19,9 @@ from npol.changes.journal.writer import JournalWriter
 from npol.changes.journal_types import Key
 from npol.changes.state.compare import difference, same, unmarked
 from npol.changes.state.snapshot import key_of, take
-from npol.cluster.connection import Connection
-from npol.cluster.signals import Stop
 from npol.errors import InputError, NpolError
+from npol.kube.connection import Connection
+from npol.kube.signals import Stop
 from npol.model.story import Apply, Change, Delete, Label, Manifest, Step, Story
 
 SIDES = ("before this step", "after it")

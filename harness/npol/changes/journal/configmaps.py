@@ -16,11 +16,11 @@ from npol.changes import writes
 from npol.changes.failpoints import around
 from npol.changes.journal.codec import Lines, read_lines, text_of
 from npol.changes.state.compare import RUN
-from npol.cluster.api_errors import ApiError, Forbidden
-from npol.cluster.connection import Connection
-from npol.cluster.guard import STATE_NAMESPACE
-from npol.cluster.objects import CONFIG_MAPS, NAMESPACES, Object, Ref
 from npol.errors import Refused
+from npol.kube.api_errors import ApiError, Forbidden
+from npol.kube.connection import Connection
+from npol.kube.guard import STATE_NAMESPACE
+from npol.kube.objects import CONFIG_MAPS, NAMESPACES, Object, Ref
 
 COMPRESS_ABOVE = 64_000
 """Bytes of text; shorter journals stay readable with kubectl."""

@@ -10,9 +10,9 @@ from npol.changes.journal.codec import Lines, journal_of, merged
 from npol.changes.journal.configmaps import chunks_of_runs, read_chunks
 from npol.changes.journal_types import Header, Journal
 from npol.changes.state.snapshot import cluster_uid
-from npol.cluster.connection import Connection
-from npol.cluster.objects import Object
 from npol.errors import Refused
+from npol.kube.connection import Connection
+from npol.kube.objects import Object
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -14,9 +14,9 @@ from typing import Any
 
 from npol.changes.lock.holder import Identity
 from npol.changes.state.compare import RUN
-from npol.cluster.connection import Connection
-from npol.cluster.objects import LEASES, Object, Ref
 from npol.errors import LockHeld
+from npol.kube.connection import Connection
+from npol.kube.objects import LEASES, Object, Ref
 
 NAME = "npol"
 DURATION = 20.0

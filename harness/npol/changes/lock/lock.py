@@ -31,10 +31,10 @@ from npol.changes.lock.leases import (
     stamp,
     steady,
 )
-from npol.cluster.api_errors import ApiError, LostReply
-from npol.cluster.connection import Connection
-from npol.cluster.objects import LEASES, Object
 from npol.errors import LockHeld, NpolError
+from npol.kube.api_errors import ApiError, LostReply
+from npol.kube.connection import Connection
+from npol.kube.objects import LEASES, Object
 
 
 @dataclass(slots=True)

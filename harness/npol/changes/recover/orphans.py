@@ -16,9 +16,9 @@ from npol.changes.restore.debug_pods import Farewell
 from npol.changes.restore.restore import Restoration
 from npol.changes.restore.verify import Problem
 from npol.changes.state.compare import run_of
-from npol.cluster.connection import Connection
-from npol.cluster.guard import protected
-from npol.cluster.objects import NAMESPACES, NETWORK_POLICIES, Object
+from npol.kube.connection import Connection
+from npol.kube.guard import protected
+from npol.kube.objects import NAMESPACES, NETWORK_POLICIES, Object
 
 
 def locks_of(connection: Connection, run_id: str) -> dict[str, Object]:

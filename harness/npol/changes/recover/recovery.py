@@ -26,10 +26,10 @@ from npol.changes.restore.cleanup import conclude, let_go
 from npol.changes.restore.restore import Restoration, restore
 from npol.changes.restore.verify import Problem
 from npol.changes.state.snapshot import take_places
-from npol.cluster.connection import Connection
-from npol.cluster.objects import Object
-from npol.cluster.signals import Stop
 from npol.errors import ExitCode, LockHeld, NpolError, Refused
+from npol.kube.connection import Connection
+from npol.kube.objects import Object
+from npol.kube.signals import Stop
 from npol.model.result import RestoreResult
 
 __all__ = ["OpenRun", "Recovery", "exit_code", "open_runs", "recover"]

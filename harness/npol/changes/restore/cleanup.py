@@ -9,8 +9,8 @@ from npol.changes.lock.lock import Lock
 from npol.changes.restore.debug_pods import Farewell, delete_debug_pods
 from npol.changes.restore.restore import Restoration
 from npol.changes.restore.verify import Problem
-from npol.cluster.connection import Connection
-from npol.cluster.objects import Object
+from npol.kube.connection import Connection
+from npol.kube.objects import Object
 
 PODS_WITHIN = 15.0
 """Seconds that debug pods may take to be gone."""

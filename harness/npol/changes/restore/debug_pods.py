@@ -9,9 +9,9 @@ from typing import Any
 
 from npol.changes.failpoints import around
 from npol.changes.state.compare import run_of
-from npol.cluster.api_errors import ApiError
-from npol.cluster.connection import Connection
-from npol.cluster.objects import DEPLOYMENTS, LEASES, PODS, Ref, Resource
+from npol.kube.api_errors import ApiError
+from npol.kube.connection import Connection
+from npol.kube.objects import DEPLOYMENTS, LEASES, PODS, Ref, Resource
 
 POLL = 0.25
 FORCE_AFTER = 10.0

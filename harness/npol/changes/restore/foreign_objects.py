@@ -7,10 +7,10 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from npol.changes.state.compare import run_of
-from npol.cluster.connection import Connection
-from npol.cluster.kinds import namespaced_kinds
-from npol.cluster.objects import Ref
 from npol.cni.other_policy_kinds import SHADOWS
+from npol.kube.connection import Connection
+from npol.kube.objects import Ref
+from npol.kube.resource_names import namespaced_kinds
 
 BY_THE_CLUSTER = {
     ("ConfigMap", "kube-root-ca.crt"),

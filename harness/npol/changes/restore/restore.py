@@ -18,9 +18,9 @@ from npol.changes.restore.undo import ref_of, undo, undo_labels
 from npol.changes.restore.verify import Comparison, Problem, Standing
 from npol.changes.state.object_history import Finding, Labelled, Touched, labelled, touched
 from npol.changes.state.snapshot import Snapshot, take
-from npol.cluster.connection import Connection
-from npol.cluster.signals import Stop
 from npol.errors import NpolError
+from npol.kube.connection import Connection
+from npol.kube.signals import Stop
 from npol.model.result import RestoreResult
 
 POLL = 0.25

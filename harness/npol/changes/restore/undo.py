@@ -16,10 +16,10 @@ from npol.changes.journal_types import Key
 from npol.changes.restore.foreign_objects import foreign_objects
 from npol.changes.state.compare import put_back, reborn, same
 from npol.changes.state.object_history import Finding, Labelled, Touched
-from npol.cluster.api_errors import ApiError, LostReply
-from npol.cluster.connection import Connection
-from npol.cluster.objects import Object, Ref
 from npol.errors import NpolError
+from npol.kube.api_errors import ApiError, LostReply
+from npol.kube.connection import Connection
+from npol.kube.objects import Object, Ref
 
 TRIES = 5
 """Conflicts in a row after which an object counts as fought over."""

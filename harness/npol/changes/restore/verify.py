@@ -24,7 +24,7 @@ from npol.changes.state.object_history import (
     touched,
 )
 from npol.changes.state.snapshot import Snapshot, take
-from npol.cluster.connection import Connection
+from npol.kube.connection import Connection
 
 SIDES = ("as npol left it", "in the cluster now")
 

@@ -25,9 +25,9 @@ from npol.changes.rollback.rollback_plan import (
     story_id,
 )
 from npol.changes.transaction import Custody
-from npol.cluster.connection import Connection
-from npol.cluster.signals import Stop
 from npol.errors import NpolError
+from npol.kube.connection import Connection
+from npol.kube.signals import Stop
 from npol.model.result import RestoreResult
 from npol.model.story import Story
 

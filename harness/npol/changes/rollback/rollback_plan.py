@@ -24,7 +24,7 @@ from npol.changes.restore.undo import ref_of
 from npol.changes.state.compare import difference, says_the_same
 from npol.changes.state.object_history import Finding, Touched, labelled, touched
 from npol.changes.state.snapshot import check_allowed, key_of
-from npol.cluster.connection import Connection
+from npol.kube.connection import Connection
 from npol.model.story import Manifest, Story
 
 ROLLBACK = "(rollback)"

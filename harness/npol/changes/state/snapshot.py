@@ -7,10 +7,10 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from npol.changes.journal_types import Key, Place, Seen
-from npol.cluster.connection import Connection
-from npol.cluster.guard import protected
-from npol.cluster.objects import NAMESPACES, NETWORK_POLICIES, Object, Ref
 from npol.errors import Refused
+from npol.kube.connection import Connection
+from npol.kube.guard import protected
+from npol.kube.objects import NAMESPACES, NETWORK_POLICIES, Object, Ref
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -7,9 +7,16 @@ from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
-from npol.cluster.connection import Connection
-from npol.cluster.guard import Mode
-from npol.cluster.objects import (
+from npol.cni.catalogue import Engine
+from npol.cni.detect import detect, gather
+from npol.cni.preflight import allowed
+from npol.diagnose.archive.archive import Piece
+from npol.diagnose.archive.logs import LINES, engine_logs
+from npol.diagnose.archive.omissions import Notes
+from npol.diagnose.archive.redact import masked, redacted, secrets_of
+from npol.kube.connection import Connection
+from npol.kube.guard import Mode
+from npol.kube.objects import (
     DAEMON_SETS,
     DEPLOYMENTS,
     ENDPOINT_SLICES,
@@ -23,14 +30,7 @@ from npol.cluster.objects import (
     STATEFUL_SETS,
     Object,
 )
-from npol.cluster.rbac import rights
-from npol.cni.catalogue import Engine
-from npol.cni.detect import detect, gather
-from npol.cni.preflight import allowed
-from npol.diagnose.archive.archive import Piece
-from npol.diagnose.archive.logs import LINES, engine_logs
-from npol.diagnose.archive.omissions import Notes
-from npol.diagnose.archive.redact import masked, redacted, secrets_of
+from npol.kube.rbac import rights
 
 KINDS = (
     NETWORK_POLICIES,

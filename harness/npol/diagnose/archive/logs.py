@@ -5,10 +5,10 @@ from __future__ import annotations
 import fnmatch
 from collections.abc import Iterator, Sequence
 
-from npol.cluster.connection import Connection
-from npol.cluster.objects import NAMESPACES, PODS, Object
 from npol.cni.catalogue import Engine
 from npol.diagnose.archive.omissions import Notes
+from npol.kube.connection import Connection
+from npol.kube.objects import NAMESPACES, PODS, Object
 
 ENGINE_PODS = (
     "calico-*/*",

@@ -6,10 +6,10 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import TypeVar
 
-from npol.cluster.api_errors import Unreachable
-from npol.cluster.connection import Connection
-from npol.cluster.objects import EVENTS, Object, Resource
 from npol.errors import NpolError
+from npol.kube.api_errors import Unreachable
+from npol.kube.connection import Connection
+from npol.kube.objects import EVENTS, Object, Resource
 
 MOST_OBJECTS = 500
 """Of one kind in one namespace."""

@@ -6,7 +6,7 @@ import re
 from collections.abc import Collection, Iterator, Mapping
 from typing import Any
 
-from npol.cluster.wording import CREDENTIAL
+from npol.kube.sanitize import CREDENTIAL
 
 REDACTED = "(redacted)"
 TELLING = r"(?:passw(?:or)?d|passphrase|secret|token|api[-_]?key|access[-_]?key|credential|auth)"

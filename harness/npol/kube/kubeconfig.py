@@ -14,9 +14,9 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from npol.cluster.memoryfiles import by_path
 from npol.documents import Dialect, load
 from npol.errors import InputError
+from npol.kube.memfd import by_path
 
 PATHS = {
     "cluster": ("certificate-authority",),

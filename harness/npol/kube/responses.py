@@ -8,10 +8,10 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from npol.cluster.api_errors import ApiError, Forbidden
-from npol.cluster.guard import Request
-from npol.cluster.retry import Transient
-from npol.cluster.wording import plain
+from npol.kube.api_errors import ApiError, Forbidden
+from npol.kube.guard import Request
+from npol.kube.retry import Transient
+from npol.kube.sanitize import plain
 
 PASSING = frozenset({429, 500, 502, 503, 504})
 """HTTP statuses that may be gone at the next attempt."""

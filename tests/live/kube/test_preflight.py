@@ -5,13 +5,13 @@ from __future__ import annotations
 import pytest
 import yaml
 
-from npol.cluster.connection import Forbidden, Mode, connect
-from npol.cluster.objects import NAMESPACES, Ref
-from npol.cluster.rbac import manifests
 from npol.cni.detect import detect, gather
 from npol.cni.other_policy_kinds import foreign_policies
 from npol.cni.preflight import Plan, missing_rights, preflight
 from npol.errors import InputError, Refused
+from npol.kube.connection import Forbidden, Mode, connect
+from npol.kube.objects import NAMESPACES, Ref
+from npol.kube.rbac import manifests
 from tests.live.conftest import permitted, pod_manifest
 
 pytestmark = pytest.mark.live

@@ -10,12 +10,12 @@ import time as real_time
 import pytest
 from aiohttp import WSCloseCode, web
 
-from npol.cluster.channels import Channel, ExecBroken, ExecStatus, status_of
-from npol.cluster.connection import Mode
-from npol.cluster.exec import open_exec, run_once
 from npol.errors import ExitCode, Refused
+from npol.kube.channels import Channel, ExecBroken, ExecStatus, status_of
+from npol.kube.connection import Mode
+from npol.kube.exec import open_exec, run_once
 from npol.model.probe import PodRef
-from tests.cluster.fake_api import EXEC, cut, mute, reply, reset, status
+from tests.kube.fake_api import EXEC, cut, mute, reply, reset, status
 
 POD = PodRef(namespace="default", name="web-0", uid="u1", ip="10.0.0.1")
 OUT, ERR, END = b"\x01", b"\x02", b"\x03"

@@ -6,8 +6,8 @@ import abc
 from collections.abc import Mapping
 from typing import Any
 
-from npol.cluster.api_errors import ApiError
-from npol.cluster.objects import Object, Ref, Resource, ref_of, resource_for
+from npol.kube.api_errors import ApiError
+from npol.kube.objects import Object, Ref, Resource, ref_of, resource_for
 
 PAGE = 500
 """Objects per page of a list."""

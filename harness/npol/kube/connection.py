@@ -17,17 +17,17 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlencode
 
-from npol.cluster.answers import Reply, api_error, transient
-from npol.cluster.api_errors import ApiError, Forbidden, LostReply, Unreachable
-from npol.cluster.dial import Dial, tls_context
-from npol.cluster.guard import Guard, Mode, Request, request_of
-from npol.cluster.kubeconfig import Context, contexts, options_of, pick
-from npol.cluster.objects import Resource
-from npol.cluster.plugin import Credential, credential_of
-from npol.cluster.retry import Clock, Patience, Transient, persist
-from npol.cluster.verbs import Verbs
-from npol.cluster.wording import cause_of, plain
 from npol.errors import Refused
+from npol.kube.api_client import Verbs
+from npol.kube.api_errors import ApiError, Forbidden, LostReply, Unreachable
+from npol.kube.exec_credentials import Credential, credential_of
+from npol.kube.guard import Guard, Mode, Request, request_of
+from npol.kube.kubeconfig import Context, contexts, options_of, pick
+from npol.kube.objects import Resource
+from npol.kube.responses import Reply, api_error, transient
+from npol.kube.retry import Clock, Patience, Transient, persist
+from npol.kube.sanitize import cause_of, plain
+from npol.kube.websocket_url import Dial, tls_context
 
 if TYPE_CHECKING:
     from kubernetes.client import Configuration

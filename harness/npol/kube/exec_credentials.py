@@ -19,9 +19,9 @@ from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any
 
-from npol.cluster.kubeconfig import Context
-from npol.cluster.wording import guarded
 from npol.errors import Refused
+from npol.kube.kubeconfig import Context
+from npol.kube.sanitize import guarded
 
 TIMEOUT = 20.0
 """Seconds that a plugin may take; cloud plugins call their provider."""

@@ -22,8 +22,8 @@ from urllib.parse import urlencode
 
 import websocket
 
-from npol.cluster.answers import PASSING, Reply
-from npol.cluster.channels import (
+from npol.errors import NpolError
+from npol.kube.channels import (
     PROTOCOLS,
     Channel,
     ExecBroken,
@@ -32,13 +32,13 @@ from npol.cluster.channels import (
     frame_of,
     status_of,
 )
-from npol.cluster.connection import Connection
-from npol.cluster.dial import Dial
-from npol.cluster.objects import PODS, Ref
-from npol.cluster.proof import ExecResult, framed, proven
-from npol.cluster.retry import Transient, persist
-from npol.cluster.wording import plain
-from npol.errors import NpolError
+from npol.kube.connection import Connection
+from npol.kube.exec_completion import ExecResult, framed, proven
+from npol.kube.objects import PODS, Ref
+from npol.kube.responses import PASSING, Reply
+from npol.kube.retry import Transient, persist
+from npol.kube.sanitize import plain
+from npol.kube.websocket_url import Dial
 from npol.model.probe import PodRef
 
 __all__ = [

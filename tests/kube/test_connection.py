@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from npol.cluster.connection import (
+from npol.errors import ExitCode, InputError, NpolError, Refused
+from npol.kube.connection import (
     ApiError,
     Forbidden,
     LostReply,
@@ -12,10 +13,9 @@ from npol.cluster.connection import (
     Unreachable,
     connect,
 )
-from npol.cluster.objects import NETWORK_POLICIES, PODS, Ref
-from npol.cluster.retry import Patience
-from npol.errors import ExitCode, InputError, NpolError, Refused
-from tests.cluster.fake_api import FakeApi, cut, mute, reply, reset, status
+from npol.kube.objects import NETWORK_POLICIES, PODS, Ref
+from npol.kube.retry import Patience
+from tests.kube.fake_api import FakeApi, cut, mute, reply, reset, status
 
 POLICIES = "/apis/networking.k8s.io/v1/namespaces/dev/networkpolicies"
 ONE = f"{POLICIES}/deny"

@@ -7,8 +7,8 @@ import time
 
 import pytest
 
-from npol.cluster.connection import Mode
-from npol.cluster.exec import Channel, ExecBroken, open_exec, run_once
+from npol.kube.connection import Mode
+from npol.kube.exec import Channel, ExecBroken, open_exec, run_once
 from tests.live.conftest import permitted, pod_manifest, start, stop
 
 pytestmark = pytest.mark.live

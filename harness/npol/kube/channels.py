@@ -13,8 +13,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from npol.cluster.wording import plain
 from npol.errors import ExitCode, NpolError
+from npol.kube.sanitize import plain
 
 PROTOCOLS = ("v5.channel.k8s.io", "v4.channel.k8s.io")
 """In the order of preference."""

@@ -6,9 +6,9 @@ from dataclasses import dataclass
 
 import pytest
 
-from npol.cluster.connection import Mode, connect
-from npol.cluster.retry import Clock, Patience
-from tests.cluster.fake_api import FakeApi
+from npol.kube.connection import Mode, connect
+from npol.kube.retry import Clock, Patience
+from tests.kube.fake_api import FakeApi
 
 
 @dataclass

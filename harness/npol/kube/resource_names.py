@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from typing import Any
 
-from npol.cluster.api_errors import ApiError
-from npol.cluster.objects import BUILT_IN, Resource, resource_named
-from npol.cluster.verbs import Verbs
 from npol.errors import InputError
+from npol.kube.api_client import Verbs
+from npol.kube.api_errors import ApiError
+from npol.kube.objects import BUILT_IN, Resource, resource_named
 
 
 def resource_called(connection: Verbs, word: str) -> Resource:

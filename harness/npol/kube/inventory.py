@@ -6,8 +6,9 @@ from collections.abc import Iterable
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
-from npol.cluster.connection import Connection
-from npol.cluster.objects import (
+from npol.errors import Refused
+from npol.kube.connection import Connection
+from npol.kube.objects import (
     DAEMON_SETS,
     DEPLOYMENTS,
     ENDPOINT_SLICES,
@@ -19,7 +20,6 @@ from npol.cluster.objects import (
     STATEFUL_SETS,
     Resource,
 )
-from npol.errors import Refused
 from npol.model.inventory import Inventory
 
 _NAMESPACED = (PODS, SERVICES, ENDPOINT_SLICES, NETWORK_POLICIES)

@@ -11,7 +11,7 @@ from collections.abc import Collection, Iterator
 from dataclasses import dataclass
 from typing import Any
 
-from npol.cluster.guard import STATE_NAMESPACE, Mode, protected
+from npol.kube.guard import STATE_NAMESPACE, Mode, protected
 
 NAME = "npol"
 """Of every Role, binding and account that is printed, and of the Lease."""

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import pytest
 
-from npol.cluster.connection import ApiError, Mode
-from npol.cluster.objects import NAMESPACES, NETWORK_POLICIES, Ref
 from npol.errors import InputError, Refused
+from npol.kube.connection import ApiError, Mode
+from npol.kube.objects import NAMESPACES, NETWORK_POLICIES, Ref
 from tests.live.conftest import permitted
 
 pytestmark = pytest.mark.live
@@ -86,7 +86,7 @@ def test_fields_of_another_manager_are_a_conflict_unless_forced(connected, names
 
 
 def test_a_long_list_comes_in_pages_and_whole(connected, namespace, monkeypatch):
-    monkeypatch.setattr("npol.cluster.verbs.PAGE", 2)
+    monkeypatch.setattr("npol.kube.api_client.PAGE", 2)
     connection = permitted(connected(), namespace)
     for number in range(5):
         body = policy(namespace)

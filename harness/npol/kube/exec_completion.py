@@ -11,7 +11,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from npol.cluster.channels import Channel, ExecBroken, ExecStatus
+from npol.kube.channels import Channel, ExecBroken, ExecStatus
 
 FRAMED = 'n=$1; shift; printf "%s<\\n" "$n"; "$@"; r=$?; printf "\\n%s>%s\\n" "$n" "$r"; exit "$r"'
 """POSIX sh: the first argument is the nonce, the others are the command."""

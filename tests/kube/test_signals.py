@@ -6,7 +6,7 @@ import threading
 
 import pytest
 
-from npol.cluster.signals import SIGNALS, Stop, Stopped, pull
+from npol.kube.signals import SIGNALS, Stop, Stopped, pull
 
 INT, TERM, HUP = SIGNALS
 
@@ -166,7 +166,7 @@ def test_without_being_entered_it_changes_nothing():
 
 NOHUP = """
 import os, signal
-from npol.cluster.signals import Stop
+from npol.kube.signals import Stop
 signal.signal(signal.SIGHUP, signal.SIG_IGN)
 with Stop() as stop:
     os.kill(os.getpid(), signal.SIGHUP)

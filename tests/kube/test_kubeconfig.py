@@ -13,10 +13,10 @@ from pathlib import Path
 import pytest
 import yaml
 
-from npol.cluster.connection import connect
-from npol.cluster.kubeconfig import contexts, pick
-from npol.cluster.plugin import run_plugin
 from npol.errors import InputError, Refused
+from npol.kube.connection import connect
+from npol.kube.exec_credentials import run_plugin
+from npol.kube.kubeconfig import contexts, pick
 
 SECRET = "s3cr3t-token-that-nobody-may-see-0123456789"
 

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import pytest
 
-from npol.cluster.guard import Guard, Mode, protected, request_of
-from npol.cluster.objects import DEPLOYMENTS, NAMESPACES
 from npol.errors import Refused
+from npol.kube.guard import Guard, Mode, protected, request_of
+from npol.kube.objects import DEPLOYMENTS, NAMESPACES
 
 CORE = "/api/v1/namespaces"
 NET = "/apis/networking.k8s.io/v1/namespaces"

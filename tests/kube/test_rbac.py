@@ -6,8 +6,8 @@ import itertools
 
 import pytest
 
-from npol.cluster.guard import Mode
-from npol.cluster.rbac import Extra, manifests, rights, rules
+from npol.kube.guard import Mode
+from npol.kube.rbac import Extra, manifests, rights, rules
 
 
 def every(mode):

@@ -6,10 +6,10 @@ import random
 
 import pytest
 
-from npol.cluster.connection import ApiError, LostReply, Mode, Unreachable, connect
-from npol.cluster.exec import ExecBroken, run_once
-from npol.cluster.objects import NETWORK_POLICIES, Ref
-from npol.cluster.retry import Patience
+from npol.kube.connection import ApiError, LostReply, Mode, Unreachable, connect
+from npol.kube.exec import ExecBroken, run_once
+from npol.kube.objects import NETWORK_POLICIES, Ref
+from npol.kube.retry import Patience
 from npol.model.probe import PodRef
 from tests.lab.api.conftest import serving
 
