@@ -31,7 +31,7 @@ from npol.kube.objects import PODS, Ref  # noqa: E402
 from npol.model.inventory import pod_ref  # noqa: E402
 from npol.model.probe import PodRef  # noqa: E402
 from npol.model.result import StepResult  # noqa: E402
-from npol.probe.pods import CONTAINER, RUN  # noqa: E402
+from npol.probe.debug_pod_manifest import CONTAINER, RUN  # noqa: E402
 from npol.run import Options, StoryRun  # noqa: E402
 from npol.story import load_story  # noqa: E402
 

@@ -22,8 +22,8 @@ from npol.model.inventory import pod_ref
 from npol.model.probe import PodRef, Probe, ProbeKind
 from npol.model.story import Protocol
 from npol.probe.framing import BOOTSTRAP
+from npol.probe.pod_startup import runs
 from npol.probe.prober import Prober
-from npol.probe.starting import runs
 from npol_lab.session import Lab
 
 PODS_AT_ALL, WORKERS, TIMEOUT = 9, 15, 2.0

@@ -13,7 +13,7 @@ from npol.kube.channels import Channel, ExecBroken, ExecStatus, Frame
 from npol.model.expectation import Outcome
 from npol.model.probe import PodRef, Probe, ProbeKind
 from npol.model.story import Protocol
-from npol.probe.pods import CONTAINER
+from npol.probe.debug_pod_manifest import CONTAINER
 from npol.probe.prober import AT_ONCE, Prober, at_once
 from npol.probe.toolbox import Toolbox
 

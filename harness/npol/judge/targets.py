@@ -80,7 +80,7 @@ def absolute_name(name: str, source: Peer, inventory: Inventory) -> str:
 
 
 def is_debug_pod(pod: Obj) -> bool:
-    """Whether it is a debug pod of some run (`npol.probe.pods`)."""
+    """Whether it is a debug pod of some run (`npol.probe.debug_pod_manifest`)."""
     return "npol.dev/peer" in (pod["metadata"].get("annotations") or {})
 
 

@@ -25,10 +25,10 @@ from npol.kube.channels import ExecBroken
 from npol.model.expectation import Outcome
 from npol.model.probe import Answer, PodRef, Probe
 from npol.probe import framing
-from npol.probe.plain import Plain
-from npol.probe.pods import CONTAINER
-from npol.probe.round import Round, Ticket
-from npol.probe.session import HELLO_WITHIN, LIFETIME, NoShell, Session, Stream
+from npol.probe.debug_pod_manifest import CONTAINER
+from npol.probe.probe_batch import Round, Ticket
+from npol.probe.prober_stream import HELLO_WITHIN, LIFETIME, NoShell, Session, Stream
+from npol.probe.shellless import Plain
 from npol.probe.toolbox import Toolbox
 
 ATTEMPTS = 3

@@ -22,11 +22,11 @@ from npol.kube.exec import open_exec
 from npol.model.inventory import Inventory, Obj, pod_ref
 from npol.model.probe import PodRef
 from npol.model.story import Peer, Story
-from npol.probe.debugpods import GONE_WITHIN, POLL, READY_WITHIN, DebugPods
+from npol.probe.debug_pod_manifest import CONTAINER, ELSEWHERE, debug_pod
+from npol.probe.debug_pods import GONE_WITHIN, POLL, READY_WITHIN, DebugPods
 from npol.probe.framing import BOOTSTRAP
-from npol.probe.pods import CONTAINER, ELSEWHERE, debug_pod
 from npol.probe.prober import Prober
-from npol.probe.session import Stream
+from npol.probe.prober_stream import Stream
 
 
 class Sources:

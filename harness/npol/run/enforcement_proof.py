@@ -24,9 +24,9 @@ from npol.kube.signals import Stop
 from npol.model.inventory import Inventory, pod_ref
 from npol.model.probe import Answer, PodRef, Probe
 from npol.model.story import Peer, PodSettings
-from npol.probe.debugpods import DebugPods
+from npol.probe.debug_pod_manifest import CONTAINER, debug_pod
+from npol.probe.debug_pods import DebugPods
 from npol.probe.framing import BOOTSTRAP
-from npol.probe.pods import CONTAINER, debug_pod
 from npol.probe.prober import Prober
 
 PORT = 8099

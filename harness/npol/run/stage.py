@@ -22,7 +22,7 @@ from npol.model.inventory import Inventory
 from npol.model.probe import PodRef
 from npol.model.result import ClusterFacts, RestoreResult
 from npol.model.story import Apply, Delete, Label, Manifest, Restore, Step, Story, When
-from npol.probe.pods import MANAGED_BY, debug_pod
+from npol.probe.debug_pod_manifest import MANAGED_BY, debug_pod
 from npol.probe.sources import Sources, debug_pod_peers
 from npol.run.enforcement_proof import prove_enforcement
 from npol.run.looking import foreseen, look

@@ -169,7 +169,7 @@ def test_an_image_without_a_shell_or_tools_gives_errors_that_say_so(place, scene
 def test_agnhost_is_asked_even_without_a_shell(place, scene):
     """The plain way: one exec for each probe, and a success that is confirmed."""
     from npol.kube.exec import open_exec
-    from npol.probe.plain import Plain
+    from npol.probe.shellless import Plain
 
     plain = Plain(lambda argv: open_exec(place.connection, scene["agnhost"], argv))
     plain._missing.update({"curl", "nc", "dig", "nslookup"})

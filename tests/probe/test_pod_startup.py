@@ -2,7 +2,7 @@
 
 import pytest
 
-from npol.probe.starting import hopeless, last_warning, runs
+from npol.probe.pod_startup import hopeless, last_warning, runs
 
 
 def pod(*, ip="10.0.0.1", ready="True", phase="Running", waiting=None, unscheduled="", **status):

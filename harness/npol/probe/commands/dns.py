@@ -13,9 +13,9 @@ from collections.abc import Iterator
 
 from npol.model.probe import Probe
 from npol.model.story import Protocol
-from npol.probe.asking_connect import ANSWER, limit, whole
 from npol.probe.command import Capture, Command
-from npol.probe.reading_dns import question
+from npol.probe.commands.connect import ANSWER, limit, whole
+from npol.probe.parsers.dns import question
 from npol.probe.toolbox import Nc, Toolbox
 
 PORT = 53

@@ -18,8 +18,8 @@ from npol.model.expectation import Outcome
 from npol.model.probe import Probe
 from npol.model.story import Protocol
 from npol.probe.command import Ended
-from npol.probe.readings import Again, Reading, error
-from npol.probe.words import one_line, outcome_of
+from npol.probe.parsers.error_patterns import one_line, outcome_of
+from npol.probe.parsers.parse_result import Again, Reading, error
 
 NEARLY = 0.9
 QUESTION_ID = 0x6E70

@@ -7,8 +7,8 @@ import pytest
 from npol.errors import Position
 from npol.model.inventory import Inventory
 from npol.model.story import Peer, PodSettings
-from npol.probe.bystanders import concerns, disturbances, objections
-from npol.probe.pods import debug_pod
+from npol.probe.debug_pod_manifest import debug_pod
+from npol.probe.side_effects import concerns, disturbances, objections
 
 PEER = Peer(name="web", at=Position("story"), namespace="shop", labels={"app": "web"})
 OWNER = {"kind": "Lease", "name": "npol", "uid": "lease-uid", "controller": True}

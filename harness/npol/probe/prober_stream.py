@@ -11,8 +11,8 @@ from npol.kube.channels import Channel, ExecBroken, ExecStatus
 from npol.kube.channels import Frame as Message
 from npol.probe import framing
 from npol.probe.framing import Frame
+from npol.probe.parsers.error_patterns import not_there, one_line
 from npol.probe.toolbox import Toolbox, parse_toolbox
-from npol.probe.words import not_there, one_line
 
 HELLO_WITHIN = 15.0
 """Seconds from the start of the exec until the prober must have said what it has."""

@@ -6,8 +6,8 @@ from npol.model.expectation import Outcome
 from npol.model.probe import Probe, ProbeKind
 from npol.model.story import Protocol
 from npol.probe.command import Capture, Command, Ended
-from npol.probe.reading import READERS, read
-from npol.probe.readings import Again
+from npol.probe.parsers.outcome import READERS, read
+from npol.probe.parsers.parse_result import Again
 
 OPEN, TIMEOUT, REFUSED = Outcome.OPEN, Outcome.TIMEOUT, Outcome.REFUSED
 UNREACHABLE, RESET, ERROR = Outcome.UNREACHABLE, Outcome.RESET, Outcome.ERROR

@@ -8,15 +8,15 @@ import pytest
 from npol.model.expectation import Outcome
 from npol.model.probe import Probe, ProbeKind
 from npol.model.story import Protocol
-from npol.probe.asking import (
+from npol.probe.command import Capture
+from npol.probe.commands.choose import (
     CannotAsk,
     control_look,
     first_look,
     second_look,
     settle_looks,
 )
-from npol.probe.command import Capture
-from npol.probe.readings import Again, Reading
+from npol.probe.parsers.parse_result import Again, Reading
 from npol.probe.toolbox import Nc, Toolbox
 
 NETSHOOT = Toolbox(

@@ -9,9 +9,9 @@ from npol.model.expectation import Outcome
 from npol.model.probe import Probe, ProbeKind
 from npol.model.story import Protocol
 from npol.probe.command import Command, Ended
-from npol.probe.reading import read
-from npol.probe.reading_dns import QUESTION_ID, question
-from npol.probe.readings import Again
+from npol.probe.parsers.dns import QUESTION_ID, question
+from npol.probe.parsers.outcome import read
+from npol.probe.parsers.parse_result import Again
 
 OPEN, REFUSED, UNREACHABLE = Outcome.OPEN, Outcome.REFUSED, Outcome.UNREACHABLE
 SILENT, NEGATIVE, ERROR = Outcome.DNS_TIMEOUT, Outcome.DNS_NEGATIVE, Outcome.ERROR

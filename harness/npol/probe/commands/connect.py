@@ -7,8 +7,8 @@ from collections.abc import Iterator
 
 from npol.model.probe import Probe
 from npol.model.story import Protocol
-from npol.probe.asking_http import connect_by_http
 from npol.probe.command import Capture, Command
+from npol.probe.commands.http import connect_by_http
 from npol.probe.toolbox import Nc, Toolbox
 
 CONNECT = 'exec 3<>"/dev/tcp/$0/$1"'

@@ -16,11 +16,11 @@ from dataclasses import dataclass, replace
 from npol.model.expectation import Outcome
 from npol.model.probe import Probe, ProbeKind
 from npol.model.story import Protocol
-from npol.probe.asking_connect import connect_commands, ping_commands
-from npol.probe.asking_dns import dns_commands
-from npol.probe.asking_http import http_commands
 from npol.probe.command import Command
-from npol.probe.readings import Again, Reading
+from npol.probe.commands.connect import connect_commands, ping_commands
+from npol.probe.commands.dns import dns_commands
+from npol.probe.commands.http import http_commands
+from npol.probe.parsers.parse_result import Again, Reading
 from npol.probe.toolbox import Toolbox, any_of
 
 _NAME = re.compile(r"[A-Za-z0-9_]([A-Za-z0-9_-]*[A-Za-z0-9_])?(\.[A-Za-z0-9_-]+)*\.?")

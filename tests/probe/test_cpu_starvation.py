@@ -2,8 +2,8 @@
 
 import pytest
 
+from npol.probe.cpu_starvation import starved
 from npol.probe.framing import Frame
-from npol.probe.starving import starved
 
 
 def frame(asked, began, ended):

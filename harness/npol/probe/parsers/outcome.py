@@ -4,7 +4,7 @@ From a tool's exit code and words to an outcome. Pure.
 Exit codes alone mislead: curl's 28 is a blocked connection, a blocked look-up or a slow
 server, nc's 1 is everything. So words are read too, and what fits no known pattern is an
 error, never a denial. The table of signals that this follows was measured tool by tool
-(tests/probe/test_reading.py has its rows).
+(tests/probe/test_parsers.py has its rows).
 """
 
 from __future__ import annotations
@@ -15,10 +15,10 @@ from collections.abc import Callable, Mapping
 from npol.model.expectation import Outcome
 from npol.model.probe import Probe
 from npol.probe.command import Command, Ended
-from npol.probe.reading_dns import read_dig, read_getent, read_message, read_nslookup
-from npol.probe.reading_http import read_curl, read_curl_why, read_wget, read_wget_busybox
-from npol.probe.readings import Again, Reading, error
-from npol.probe.words import complains, killed, one_line, outcome_of
+from npol.probe.parsers.dns import read_dig, read_getent, read_message, read_nslookup
+from npol.probe.parsers.error_patterns import complains, killed, one_line, outcome_of
+from npol.probe.parsers.http import read_curl, read_curl_why, read_wget, read_wget_busybox
+from npol.probe.parsers.parse_result import Again, Reading, error
 
 SIGPIPE = 141
 TIMED_OUT = (124, 143)

@@ -6,7 +6,7 @@ import pytest
 
 from npol.errors import Position
 from npol.model.story import Peer, PodSettings
-from npol.probe.pods import debug_pod, role_name
+from npol.probe.debug_pod_manifest import debug_pod, role_name
 
 LEASE = {
     "apiVersion": "coordination.k8s.io/v1",

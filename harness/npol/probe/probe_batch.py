@@ -9,7 +9,8 @@ from dataclasses import dataclass, field, replace
 
 from npol.model.expectation import Outcome
 from npol.model.probe import Answer, Probe, ProbeKind
-from npol.probe.asking import (
+from npol.probe.command import Capture, Ended
+from npol.probe.commands.choose import (
     CannotAsk,
     Look,
     control_look,
@@ -17,13 +18,12 @@ from npol.probe.asking import (
     second_look,
     settle_looks,
 )
-from npol.probe.asking_connect import whole
-from npol.probe.asking_http import PATIENCE
-from npol.probe.command import Capture, Ended
+from npol.probe.commands.connect import whole
+from npol.probe.commands.http import PATIENCE
+from npol.probe.cpu_starvation import starved
 from npol.probe.framing import Frame, bodied
-from npol.probe.reading import read
-from npol.probe.readings import Reading, error
-from npol.probe.starving import starved
+from npol.probe.parsers.outcome import read
+from npol.probe.parsers.parse_result import Reading, error
 from npol.probe.toolbox import Toolbox
 
 SLACK = 5.0

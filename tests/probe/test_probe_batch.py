@@ -6,7 +6,7 @@ from npol.model.expectation import Outcome
 from npol.model.probe import Probe, ProbeKind
 from npol.model.story import Protocol
 from npol.probe.framing import Frame
-from npol.probe.round import Round
+from npol.probe.probe_batch import Round
 from npol.probe.toolbox import Nc, Toolbox
 
 BOX = Toolbox(

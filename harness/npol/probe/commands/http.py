@@ -9,7 +9,7 @@ from urllib.parse import quote
 
 from npol.model.probe import Probe
 from npol.probe.command import Capture, Command
-from npol.probe.reading_http import ACCOUNT
+from npol.probe.parsers.http import ACCOUNT
 from npol.probe.toolbox import Toolbox
 
 PATIENCE = 1.5

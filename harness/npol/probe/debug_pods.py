@@ -12,9 +12,9 @@ from npol.kube.api_errors import ApiError
 from npol.kube.connection import Connection
 from npol.kube.objects import DISRUPTION_BUDGETS, EVENTS, PODS, Ref
 from npol.model.inventory import Inventory, Obj
-from npol.probe.bystanders import concerns, disturbances, objections
-from npol.probe.pods import PEER, RUN
-from npol.probe.starting import hopeless, last_warning, runs
+from npol.probe.debug_pod_manifest import PEER, RUN
+from npol.probe.pod_startup import hopeless, last_warning, runs
+from npol.probe.side_effects import concerns, disturbances, objections
 
 READY_WITHIN = 180.0
 """Seconds in which debug pods must run; an image may have to be pulled."""

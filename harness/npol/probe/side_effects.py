@@ -11,7 +11,7 @@ from typing import Any
 
 from npol import selectors
 from npol.model.inventory import Inventory, Obj
-from npol.probe.pods import CONTAINER
+from npol.probe.debug_pod_manifest import CONTAINER
 
 
 def objections(manifest: Mapping[str, Any], before: Inventory) -> Iterator[str]:

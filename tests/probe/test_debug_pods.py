@@ -9,8 +9,8 @@ from npol.kube.api_errors import ApiError
 from npol.kube.objects import ref_of
 from npol.model.inventory import Inventory
 from npol.model.story import Peer, PodSettings
-from npol.probe.debugpods import DebugPods
-from npol.probe.pods import debug_pod
+from npol.probe.debug_pod_manifest import debug_pod
+from npol.probe.debug_pods import DebugPods
 
 
 class FakeApi:

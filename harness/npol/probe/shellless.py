@@ -16,13 +16,13 @@ from dataclasses import replace
 from npol.kube.channels import Channel, ExecBroken
 from npol.model.expectation import Outcome
 from npol.model.probe import Answer, Probe
-from npol.probe.asking import CannotAsk, first_look
 from npol.probe.command import Command, Ended
-from npol.probe.reading import read
-from npol.probe.readings import Reading, error
-from npol.probe.session import Stream
+from npol.probe.commands.choose import CannotAsk, first_look
+from npol.probe.parsers.error_patterns import not_there
+from npol.probe.parsers.outcome import read
+from npol.probe.parsers.parse_result import Reading, error
+from npol.probe.prober_stream import Stream
 from npol.probe.toolbox import Nc, Toolbox
-from npol.probe.words import not_there
 
 BOXES = (
     Toolbox(tools=frozenset({"curl"})),

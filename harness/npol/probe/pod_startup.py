@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from npol.model.inventory import Obj
-from npol.probe.words import one_line
+from npol.probe.parsers.error_patterns import one_line
 
 HOPELESS = {
     "ErrImagePull",

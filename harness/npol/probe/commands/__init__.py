@@ -1,0 +1,1 @@
+"""Which command asks a question, by the tool that a source has. Pure."""

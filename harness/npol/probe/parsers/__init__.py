@@ -1,0 +1,1 @@
+"""From a tool's exit code and words to an outcome. Pure."""
