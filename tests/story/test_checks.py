@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from npol.story.entries.check import CHECKS
+from npol.story.schema.check import CHECKS
 
 KINDS = [
     pytest.param(

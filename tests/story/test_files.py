@@ -7,7 +7,7 @@ import os
 import pytest
 
 from npol.story import files
-from npol.story.grammar import NotValid
+from npol.story.field_validators import NotValid
 
 
 def test_a_directory_with_too_many_files_is_refused(tmp_path, monkeypatch):

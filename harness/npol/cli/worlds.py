@@ -23,7 +23,7 @@ from npol.policy.state.cluster_state import World
 from npol.policy.state.dns import with_dns
 from npol.report.escape import safe
 from npol.story import Survey, find_root, load_manifests, survey
-from npol.story.entries.values import ENGINES
+from npol.story.schema.values import ENGINES
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

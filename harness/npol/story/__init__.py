@@ -10,7 +10,7 @@ it; what comes out are the frozen nouns of `npol.model.story`.
 from npol.story.files import find_root
 from npol.story.loading import load_story, read_story
 from npol.story.manifests import Survey, load_manifests, survey
-from npol.story.schema import schema
+from npol.story.schema.json_schema import schema
 
 __all__ = [
     "Survey",

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import ipaddress
 
-from npol.story.grammar import NotValid, shown
+from npol.story.field_validators import NotValid, shown
 
 
 def address(text: str) -> str:

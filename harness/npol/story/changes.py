@@ -7,10 +7,10 @@ from dataclasses import dataclass, field
 
 from npol.errors import Mistake
 from npol.model.story import Apply, Change, Delete, Label, Manifest, Restore
-from npol.story.entries.change import ChangeEntry, ChangeFields, LabelEntry, SourceFields
-from npol.story.grammar import did_you_mean, shown
+from npol.story.field_validators import did_you_mean, shown
 from npol.story.manifests import Shelf
-from npol.story.node import Node
+from npol.story.schema.change import ChangeEntry, ChangeFields, LabelEntry, SourceFields
+from npol.story.yaml_node import Node
 
 _API = "networking.k8s.io/v1"
 KINDS = ("apply", "delete", "label", "restore")

@@ -5,7 +5,9 @@ from __future__ import annotations
 from typing import Any
 
 from npol.model.story import StateCheck
-from npol.story.entries.check import (
+from npol.story.field_validators import did_you_mean, shown
+from npol.story.manifests import Shelf
+from npol.story.schema.check import (
     CHECKS,
     AppliedCheck,
     CheckEntry,
@@ -13,9 +15,7 @@ from npol.story.entries.check import (
     ObjectCheck,
     field_path,
 )
-from npol.story.grammar import did_you_mean, shown
-from npol.story.manifests import Shelf
-from npol.story.node import Node
+from npol.story.yaml_node import Node
 
 _ANYWHERE = ("applied", "object")
 """Kinds of check that are about objects of any scope."""

@@ -10,7 +10,7 @@ from pathlib import Path
 
 from npol.documents import MAX_BYTES
 from npol.errors import InputError
-from npol.story.grammar import NotValid, did_you_mean, shown
+from npol.story.field_validators import NotValid, did_you_mean, shown
 
 MAX_FILES = 2_000
 MAX_LEVELS = 16

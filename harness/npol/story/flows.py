@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from npol.model.expectation import Expectation, Outcome, Word, parse_expectation
 from npol.model.story import Flow, HttpCheck, Protocol
-from npol.story.entries.flow import FlowEntry
-from npol.story.entries.values import ENGINES
-from npol.story.grammar import did_you_mean, shown
-from npol.story.node import Node
+from npol.story.field_validators import did_you_mean, shown
 from npol.story.peers import Peers
+from npol.story.schema.flow import FlowEntry
+from npol.story.schema.values import ENGINES
+from npol.story.yaml_node import Node
 
 _DNS_WORDS = (Outcome.DNS_TIMEOUT, Outcome.DNS_NEGATIVE)
 _WORDS = (

@@ -12,11 +12,11 @@ from npol.errors import Mistake, Mistakes, Position
 from npol.model.story import Defaults, Manifest, PodSettings, Settle, Story
 from npol.story import files
 from npol.story.changes import Changes, identity
-from npol.story.entries.story import DefaultsEntry, PodEntry, StoryEntry
 from npol.story.manifests import Shelf
-from npol.story.node import Node, in_order
 from npol.story.peers import check_overlay, read_peers
+from npol.story.schema.story import DefaultsEntry, PodEntry, StoryEntry
 from npol.story.steps import Steps, read_settle
+from npol.story.yaml_node import Node, in_order
 
 _LINE_BREAK = re.compile("\r\n|[\n\r\x85\u2028\u2029]")
 _PIECES = ("peers", "steps")

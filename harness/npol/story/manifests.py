@@ -10,11 +10,11 @@ from functools import partial
 from npol.documents import Document
 from npol.errors import Mistake, Mistakes
 from npol.model.story import Manifest
-from npol.story import files, render
-from npol.story.entries.change import SourceFields
-from npol.story.grammar import NotValid, shown
-from npol.story.node import Node, in_order
-from npol.story.objects import read_objects
+from npol.story import files, kustomize_helm
+from npol.story.field_validators import NotValid, shown
+from npol.story.manifest_validation import read_objects
+from npol.story.schema.change import SourceFields
+from npol.story.yaml_node import Node, in_order
 
 MAX_OBJECTS = 5_000
 
@@ -54,7 +54,7 @@ class Shelf:
         _one_origin(source)
         real = self._resolve(source.file or source.kustomize or source.helm)
         if source.kustomize:
-            built = partial(render.kustomize, real, source.kustomize)
+            built = partial(kustomize_helm.kustomize, real, source.kustomize)
             return self._once(("kubectl kustomize", real), built)
         if source.helm:
             return self._chart(real, source)
@@ -78,7 +78,12 @@ class Shelf:
         values = [self._resolve(v) for v in source.values]
         namespace = source.namespace or self.namespace
         rendered = partial(
-            render.helm, real, source.helm, values=values, name=source.name, namespace=namespace
+            kustomize_helm.helm,
+            real,
+            source.helm,
+            values=values,
+            name=source.name,
+            namespace=namespace,
         )
         return self._once(("helm template", real, source.name, namespace, *values), rendered)
 

@@ -13,8 +13,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from npol.errors import Mistake, Position
-from npol.story.grammar import shown
-from npol.story.node import Cell, Node
+from npol.story.field_validators import shown
+from npol.story.yaml_node import Cell, Node
 
 MOST_BARS = 20_000
 _TARGET = re.compile(

@@ -6,10 +6,10 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
 from npol.model.story import Peer
-from npol.story.entries.peer import PeerEntry
-from npol.story.grammar import NotValid, did_you_mean, peer_name, shown
-from npol.story.node import Node, merged
-from npol.story.wording import MOST
+from npol.story.field_validators import NotValid, did_you_mean, peer_name, shown
+from npol.story.schema.peer import PeerEntry
+from npol.story.validation_messages import MOST
+from npol.story.yaml_node import Node, merged
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,12 +11,12 @@ from npol.errors import Mistake
 from npol.model.story import Flow, Settle, StateCheck, Step, When
 from npol.story.changes import KINDS, Changes
 from npol.story.checks import read_check
-from npol.story.entries.story import SettleEntry, StepEntry, WhenEntry
+from npol.story.field_validators import NotValid, kind_and_name, namespace, shown
 from npol.story.flows import read_flow
-from npol.story.grammar import NotValid, kind_and_name, namespace, shown
 from npol.story.matrix import cells
-from npol.story.node import Node
 from npol.story.peers import Peers
+from npol.story.schema.story import SettleEntry, StepEntry, WhenEntry
+from npol.story.yaml_node import Node
 
 MAX_FLOWS = 10_000
 _PIECES = ("flows", "state", "change")

@@ -10,7 +10,7 @@ from typing import Any, get_args
 from pydantic import BaseModel, ValidationError
 
 from npol.documents import Path
-from npol.story.grammar import NotValid, did_you_mean, shown
+from npol.story.field_validators import NotValid, did_you_mean, shown
 
 MOST = 200
 """How many mistakes of one mapping are told; nobody reads more."""

@@ -8,7 +8,7 @@ import subprocess
 from collections.abc import Sequence
 
 from npol.documents import MAX_BYTES
-from npol.story.grammar import NotValid, shown
+from npol.story.field_validators import NotValid, shown
 
 PATIENCE = 60.0
 """Seconds after which a renderer is given up."""

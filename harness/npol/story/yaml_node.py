@@ -15,7 +15,7 @@ from pydantic import BaseModel, ValidationError
 
 from npol.documents import Document, Path
 from npol.errors import Mistake, Position
-from npol.story.wording import MOST, slips
+from npol.story.validation_messages import MOST, slips
 
 M = TypeVar("M", bound=BaseModel)
 

@@ -17,7 +17,7 @@ from npol.documents import Dialect, Document, Path, load
 from npol.errors import Mistake, Mistakes, Position
 from npol.model.story import Manifest
 from npol.story.addresses import cidr
-from npol.story.grammar import NotValid, namespace, object_name, shown
+from npol.story.field_validators import NotValid, namespace, object_name, shown
 
 NAMESPACED = frozenset(
     {

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from npol.story.entries.story import StoryEntry
+from npol.story.schema.story import StoryEntry
 
 
 def schema() -> dict[str, Any]:

@@ -6,7 +6,8 @@ from typing import Annotated, Any
 
 from pydantic import BeforeValidator, Field
 
-from npol.story.entries.values import (
+from npol.story.field_validators import NotValid, shown
+from npol.story.schema.values import (
     Entry,
     LabelKey,
     LabelValue,
@@ -15,7 +16,6 @@ from npol.story.entries.values import (
     ObjectName,
     Optional,
 )
-from npol.story.grammar import NotValid, shown
 
 
 class SourceFields(Entry, title="source of manifests"):

@@ -94,7 +94,7 @@ def test_a_tool_that_fails_is_quoted_without_its_escapes(tool, mistakes):
 
 
 def test_a_tool_that_hangs_is_given_up(tool, mistakes, monkeypatch):
-    monkeypatch.setattr("npol.story.render.PATIENCE", 0.1)
+    monkeypatch.setattr("npol.story.kustomize_helm.PATIENCE", 0.1)
     tool("helm", "while :; do :; done")
 
     assert mistakes(f"{HEAD}[{{helm: c}}]\n", CHART) == [

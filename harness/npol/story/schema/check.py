@@ -16,9 +16,10 @@ from typing import Annotated, Any
 from pydantic import AfterValidator, Field
 
 from npol.selectors import parse
-from npol.story import grammar
-from npol.story.entries.change import Sources
-from npol.story.entries.values import (
+from npol.story import field_validators
+from npol.story.field_validators import shown
+from npol.story.schema.change import Sources
+from npol.story.schema.values import (
     Address,
     Count,
     Entry,
@@ -29,32 +30,35 @@ from npol.story.entries.values import (
     Port,
     Workload,
 )
-from npol.story.grammar import shown
 
-_SERVICE = Annotated[str, AfterValidator(partial(grammar.kind_and_name, kinds=("service",)))]
-_LABELLED = ("namespace", "pod", "service", "node", *grammar.WORKLOADS)
+_SERVICE = Annotated[
+    str, AfterValidator(partial(field_validators.kind_and_name, kinds=("service",)))
+]
+_LABELLED = ("namespace", "pod", "service", "node", *field_validators.WORKLOADS)
 _PART = re.compile(r"\.?([A-Za-z_$][\w-]*)|\[([0-9]{1,6})\]|\['([^']+)'\]")
 
 
 def _pods(text: str) -> str:
     """A workload, a pod, or a label selector."""
     if re.match(r"[a-z]+/[^,=!]*$", text):
-        return grammar.kind_and_name(text, (*grammar.WORKLOADS, "pod"))
+        return field_validators.kind_and_name(text, (*field_validators.WORKLOADS, "pod"))
     try:
         for requirement in parse(text)["matchExpressions"]:
-            grammar.label_key(requirement["key"])
+            field_validators.label_key(requirement["key"])
             for value in requirement.get("values", ()):
-                grammar.label_value(value)
+                field_validators.label_value(value)
     except ValueError as error:
-        raise grammar.NotValid(str(error), "write deployment/NAME or app=web,tier!=db") from None
+        raise field_validators.NotValid(
+            str(error), "write deployment/NAME or app=web,tier!=db"
+        ) from None
     return text
 
 
 def _labelled(value: Mapping[str, str]) -> Mapping[str, str]:
     if len(value) != 1:
-        raise grammar.NotValid("must name one object", "as in {namespace: NAME}")
+        raise field_validators.NotValid("must name one object", "as in {namespace: NAME}")
     ((kind, name),) = value.items()
-    grammar.kind_and_name(f"{kind}/{name}", _LABELLED)
+    field_validators.kind_and_name(f"{kind}/{name}", _LABELLED)
     return value
 
 
@@ -71,7 +75,7 @@ def field_path(text: str) -> tuple[str | int, ...]:
         end = match.end()
     if end == len(text) and parts:
         return tuple(parts)
-    raise grammar.NotValid(f"{shown(text)} is no path: write spec.rules[0].name")
+    raise field_validators.NotValid(f"{shown(text)} is no path: write spec.rules[0].name")
 
 
 def _path(text: str) -> str:
@@ -83,7 +87,9 @@ def _pattern(text: str) -> str:
     try:
         re.compile(text)
     except (re.error, OverflowError, RecursionError) as error:
-        raise grammar.NotValid(f"{shown(text)} is no regular expression: {error}") from None
+        raise field_validators.NotValid(
+            f"{shown(text)} is no regular expression: {error}"
+        ) from None
     return text
 
 

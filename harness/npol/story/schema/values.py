@@ -14,7 +14,7 @@ from pydantic import (
 )
 
 from npol.model.expectation import WORDS
-from npol.story import addresses, grammar
+from npol.story import addresses, field_validators
 
 
 class Entry(BaseModel):
@@ -28,41 +28,41 @@ _SECONDS = r"^[0-9]+(\.[0-9]+)?(ms|s|m|h)$"
 
 Namespace = Annotated[
     str,
-    AfterValidator(grammar.namespace),
+    AfterValidator(field_validators.namespace),
     WithJsonSchema({"type": "string", "pattern": _LABEL}),
 ]
 ServiceName = Namespace
-ObjectName = Annotated[str, AfterValidator(grammar.object_name)]
-Line = Annotated[str, AfterValidator(grammar.one_line)]
+ObjectName = Annotated[str, AfterValidator(field_validators.object_name)]
+Line = Annotated[str, AfterValidator(field_validators.one_line)]
 Tag = Annotated[
     str,
-    AfterValidator(grammar.tag),
+    AfterValidator(field_validators.tag),
     WithJsonSchema({"type": "string", "pattern": "^[A-Za-z][A-Za-z0-9_-]*$"}),
 ]
-Host = Annotated[str, AfterValidator(grammar.host)]
+Host = Annotated[str, AfterValidator(field_validators.host)]
 Address = Annotated[str, AfterValidator(addresses.address)]
 HttpPath = Annotated[
     str,
-    AfterValidator(grammar.http_path),
+    AfterValidator(field_validators.http_path),
     WithJsonSchema({"type": "string", "pattern": "^/"}),
 ]
-Image = Annotated[str, AfterValidator(grammar.image)]
+Image = Annotated[str, AfterValidator(field_validators.image)]
 Workload = Annotated[
     str,
-    AfterValidator(grammar.workload),
-    WithJsonSchema({"type": "string", "pattern": f"^({'|'.join(grammar.WORKLOADS)})/"}),
+    AfterValidator(field_validators.workload),
+    WithJsonSchema({"type": "string", "pattern": f"^({'|'.join(field_validators.WORKLOADS)})/"}),
 ]
 KindAndName = Annotated[
     str,
-    AfterValidator(grammar.kind_and_name),
+    AfterValidator(field_validators.kind_and_name),
     WithJsonSchema({"type": "string", "pattern": "^[A-Za-z][A-Za-z0-9.-]*/"}),
 ]
-LabelKey = Annotated[str, AfterValidator(grammar.label_key)]
-LabelValue = Annotated[str, AfterValidator(grammar.label_value)]
+LabelKey = Annotated[str, AfterValidator(field_validators.label_key)]
+LabelValue = Annotated[str, AfterValidator(field_validators.label_value)]
 Labels = dict[LabelKey, LabelValue]
 Port = Annotated[
     int,
-    PlainValidator(grammar.port),
+    PlainValidator(field_validators.port),
     WithJsonSchema({"type": "integer", "minimum": 1, "maximum": 65535}),
 ]
 
@@ -70,7 +70,7 @@ Port = Annotated[
 def _count(number: int) -> int:
     if 0 <= number <= 100_000:
         return number
-    raise grammar.NotValid(f"{number} is out of range: 0 to 100000")
+    raise field_validators.NotValid(f"{number} is out of range: 0 to 100000")
 
 
 Count = Annotated[
@@ -83,9 +83,11 @@ Count = Annotated[
 def _duration(value: Any) -> float:
     """Seconds. Numbers alone are refused: a reader cannot know their unit."""
     if isinstance(value, str):
-        return grammar.duration(value)
+        return field_validators.duration(value)
     hint = f"did you mean '{value}s'?" if type(value) in (int, float) else ""
-    raise grammar.NotValid(f"{grammar.shown(value)} is no duration, such as 500ms, 2s, 1m", hint)
+    raise field_validators.NotValid(
+        f"{field_validators.shown(value)} is no duration, such as 500ms, 2s, 1m", hint
+    )
 
 
 Duration = Annotated[
@@ -102,7 +104,9 @@ def _one_word(value: Any) -> Any:
         return value
     hint = f"did you mean 'http {value}'?" if type(value) is int and 100 <= value < 600 else ""
     words = "one of: allow, deny, http 200, ..., or {ENGINE: WORD}"
-    raise grammar.NotValid(f"{grammar.shown(value)} is no expectation", hint or words)
+    raise field_validators.NotValid(
+        f"{field_validators.shown(value)} is no expectation", hint or words
+    )
 
 
 ENGINES = (
@@ -152,7 +156,7 @@ T = TypeVar("T")
 def _given(value: T) -> T:
     """`http:` with nothing behind it is a slip, not a wish."""
     if value is None:
-        raise grammar.NotValid("has no value")
+        raise field_validators.NotValid("has no value")
     return value
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pydantic import Field
 
-from npol.story.entries.values import (
+from npol.story.schema.values import (
     Address,
     Entry,
     Host,

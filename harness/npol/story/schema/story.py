@@ -6,11 +6,11 @@ from typing import Any, Literal
 
 from pydantic import Field
 
-from npol.story.entries.change import ChangeEntry, ChangeFields, Sources
-from npol.story.entries.check import AnyCheck
-from npol.story.entries.flow import FlowEntry
-from npol.story.entries.peer import PeerEntry
-from npol.story.entries.values import (
+from npol.story.schema.change import ChangeEntry, ChangeFields, Sources
+from npol.story.schema.check import AnyCheck
+from npol.story.schema.flow import FlowEntry
+from npol.story.schema.peer import PeerEntry
+from npol.story.schema.values import (
     Count,
     Duration,
     Entry,

@@ -6,7 +6,8 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BeforeValidator, Field
 
-from npol.story.entries.values import (
+from npol.story.field_validators import NotValid, shown
+from npol.story.schema.values import (
     Duration,
     Entry,
     Expect,
@@ -18,7 +19,6 @@ from npol.story.entries.values import (
     Port,
     Tag,
 )
-from npol.story.grammar import NotValid, shown
 
 
 class HttpEntry(Entry, title="http"):

@@ -10,22 +10,22 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from npol.story import addresses, grammar
-from npol.story.grammar import NotValid
+from npol.story import addresses, field_validators
+from npol.story.field_validators import NotValid
 
 CHECKS = [
-    grammar.namespace,
-    grammar.object_name,
-    grammar.peer_name,
-    grammar.label_key,
-    grammar.label_value,
-    grammar.host,
+    field_validators.namespace,
+    field_validators.object_name,
+    field_validators.peer_name,
+    field_validators.label_key,
+    field_validators.label_value,
+    field_validators.host,
     addresses.address,
     addresses.cidr,
-    grammar.image,
-    grammar.tag,
-    grammar.workload,
-    grammar.kind_and_name,
+    field_validators.image,
+    field_validators.tag,
+    field_validators.workload,
+    field_validators.kind_and_name,
 ]
 METACHARACTERS = set("$`;&|<>(){}*?~#!\\'\" \t\n\r")
 
@@ -43,7 +43,7 @@ def test_no_word_can_be_read_as_an_option_or_by_a_shell(check, text):
 @given(st.text(max_size=40))
 def test_paths_of_requests_hold_no_blanks_or_controls(text):
     with suppress(NotValid):
-        assert re.fullmatch(r"/[!-~]*", grammar.http_path(text))
+        assert re.fullmatch(r"/[!-~]*", field_validators.http_path(text))
 
 
 @given(st.ip_addresses())
@@ -83,7 +83,7 @@ def test_networks_are_right_or_come_with_the_right_one(ip, length):
     [("500ms", 0.5), ("2s", 2.0), ("1.5s", 1.5), ("1m", 60.0), ("60m", 3600.0), ("1h", 3600.0)],
 )
 def test_durations_are_seconds(text, seconds):
-    assert grammar.duration(text) == seconds
+    assert field_validators.duration(text) == seconds
 
 
 @pytest.mark.parametrize(
@@ -91,7 +91,7 @@ def test_durations_are_seconds(text, seconds):
 )
 def test_other_durations_are_refused(text):
     with pytest.raises(NotValid):
-        grammar.duration(text)
+        field_validators.duration(text)
 
 
 @pytest.mark.parametrize(
@@ -105,7 +105,7 @@ def test_other_durations_are_refused(text):
     ],
 )
 def test_image_references_are_read(image):
-    assert grammar.image(image) == image
+    assert field_validators.image(image) == image
 
 
 @pytest.mark.parametrize(
@@ -120,10 +120,10 @@ def test_image_references_are_read(image):
     ],
 )
 def test_the_nearest_word_is_named(word, known, hint):
-    assert grammar.did_you_mean(word, known) == hint
+    assert field_validators.did_you_mean(word, known) == hint
 
 
 def test_values_are_shown_short_and_harmless():
-    assert grammar.shown("a\x1b[31m\u202e") == r"'a\x1b[31m\u202e'"
-    assert grammar.shown(True) == "true"
-    assert len(grammar.shown("x" * 1000)) == 64
+    assert field_validators.shown("a\x1b[31m\u202e") == r"'a\x1b[31m\u202e'"
+    assert field_validators.shown(True) == "true"
+    assert len(field_validators.shown("x" * 1000)) == 64
