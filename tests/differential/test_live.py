@@ -15,7 +15,7 @@ from npol.documents import dump
 from npol.kube.connection import Mode
 from npol.kube.inventory import read
 from npol.run import Options, StoryRun
-from npol.run.predict import Oracle
+from npol.run.predictor import Oracle
 from npol.story import read_story
 from tests.live.conftest import connected, target
 from tests.policy.clusters import ip_blocks, policies, specs

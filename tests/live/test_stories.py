@@ -13,7 +13,7 @@ from npol.errors import ExitCode, LockHeld, Refused
 from npol.kube.connection import Mode
 from npol.kube.objects import LEASES, NAMESPACES, Ref
 from npol.run import Options, StoryRun
-from npol.run.scope import namespaces_of
+from npol.run.namespaces import namespaces_of
 from tests import shop
 from tests.live.conftest import wait_until
 

@@ -13,7 +13,7 @@ from npol.model.inventory import Inventory
 from npol.model.probe import Answer
 from npol.model.story import Manifest, StateCheck
 from npol.run.checks import check_all
-from npol.run.checks.table import CHECKERS
+from npol.run.checks.registry import CHECKERS
 from npol.story.schema.check import CHECKS
 
 AT = Position("a.npol.yaml", 7, 3)

@@ -12,7 +12,7 @@ from npol.judge.probes import expand
 from npol.model.inventory import Inventory
 from npol.model.result import RestoreResult
 from npol.run import Options, StoryRun
-from npol.run import stage as room
+from npol.run import environment as room
 from npol.story import load_story
 
 STORY = """

@@ -29,7 +29,7 @@ from npol.kube.signals import Stop
 from npol.model.story import PodSettings, Story
 from npol.report.json import to_json
 from npol.run.enforcement_proof import prove_enforcement
-from npol.run.scope import extras_of, named_namespaces
+from npol.run.namespaces import extras_of, named_namespaces
 from npol.story import load_story
 
 

@@ -19,7 +19,7 @@ from npol.policy.simulate.flow_resolution import ask
 from npol.policy.simulate.simulated_steps import scenes
 from npol.policy.state.flow_syntax import parse_flow
 from npol.report.escape import safe
-from npol.run.scripted import flow_entry
+from npol.run.python_api import flow_entry
 from npol.story import load_story
 
 MARKS = {"open": "open   ", "closed": "CLOSED ", "unknown": "unknown", "": "       "}

@@ -20,7 +20,7 @@ from npol.report.escape import safe
 from npol.report.json import to_json
 from npol.report.terminal import Terminal
 from npol.run import Options, StoryRun
-from npol.run.looking import foreseen
+from npol.run.read_inventory import foreseen
 from npol.story import load_story
 
 

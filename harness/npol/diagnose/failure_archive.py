@@ -11,8 +11,8 @@ from npol.diagnose.archive import Collected, Piece, check_new, collect, write_ar
 from npol.errors import InputError, NpolError
 from npol.kube.connection import Mode, connect
 from npol.model.story import Story
+from npol.run.namespaces import named_namespaces
 from npol.run.options import Options
-from npol.run.scope import named_namespaces
 
 
 @dataclass(slots=True)

@@ -16,7 +16,7 @@ from npol.kube.rbac import SYSTEM
 from npol.policy.simulate.simulated_steps import Scene
 from npol.policy.state.apply_changes import build
 from npol.policy.state.dns import with_dns
-from npol.run.scope import named_namespaces
+from npol.run.namespaces import named_namespaces
 
 
 def as_applied(given: Meant, connection: Connection) -> Meant:

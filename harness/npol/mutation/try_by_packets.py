@@ -10,7 +10,7 @@ from npol.model.expectation import Verdict
 from npol.model.result import FlowResult, StepResult
 from npol.model.story import Story
 from npol.run.options import Options
-from npol.run.session import StoryRun
+from npol.run.story_run import StoryRun
 
 CONTRADICTIONS = (Verdict.TOO_OPEN, Verdict.TOO_CLOSED, Verdict.WRONG_ANSWER)
 """Verdicts that packets give; others say that nobody can tell."""

@@ -11,7 +11,7 @@ from npol import where
 from npol.pytest_plugin.runs import runs_of
 
 if TYPE_CHECKING:
-    from npol.run.scripted import Scripted
+    from npol.run.python_api import Scripted
 
 
 @pytest.fixture(scope="session")
@@ -29,7 +29,7 @@ def netpol(request: pytest.FixtureRequest, npol_cluster: where.Where) -> Callabl
     "deny")` settles and asserts; the restore comes with the end of the `with` block. Paths are
     relative to the test's file.
     """
-    from npol.run.scripted import scripted
+    from npol.run.python_api import scripted
 
     runs = runs_of(request.config)
 

@@ -6,6 +6,6 @@ pods), `telling` one step, `rounds` one round of probes.
 """
 
 from npol.run.options import Options
-from npol.run.session import StoryRun
+from npol.run.story_run import StoryRun
 
 __all__ = ["Options", "StoryRun"]

@@ -16,11 +16,11 @@ from npol.model.result import CheckResult, FlowResult, StepResult
 from npol.model.story import Flow, FlowKind, Peer, StateCheck, Step
 from npol.model.target import Target
 from npol.run.checks import cannot_fail, check_all
-from npol.run.outcome import flow_result, skipped_flow
-from npol.run.predict import Oracle
+from npol.run.environment import Stage
+from npol.run.flow_result import flow_result, skipped_flow
+from npol.run.predictor import Oracle
 from npol.run.rounds import Asked, Asks, Rounds, needs_inside
-from npol.run.stage import Stage
-from npol.run.stepping import Final, settle
+from npol.run.settle_loop import Final, settle
 
 
 class Teller:

@@ -9,7 +9,7 @@ from npol.errors import NpolError
 from npol.model.expectation import Verdict
 from npol.model.result import CheckResult
 from npol.model.story import StateCheck
-from npol.run.checks.table import CHECKERS
+from npol.run.checks.registry import CHECKERS
 from npol.run.checks.view import Found, View
 
 POLL_EVERY = 0.5

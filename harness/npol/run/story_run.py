@@ -12,9 +12,9 @@ from npol.errors import ExitCode, NpolError, RestoreIncomplete
 from npol.kube.signals import Stop
 from npol.model.result import RestoreResult, StepResult, StoryReport
 from npol.model.story import Step, Story
+from npol.run.environment import Stage
 from npol.run.options import Options
-from npol.run.stage import Stage
-from npol.run.telling import Teller
+from npol.run.step_runner import Teller
 
 
 class StoryRun:

@@ -4,7 +4,7 @@ import pytest
 
 from npol.kube.api_errors import ApiError
 from npol.model.inventory import Inventory
-from npol.run.view import StageView
+from npol.run.live_view import StageView
 
 
 class Server:

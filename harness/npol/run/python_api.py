@@ -21,7 +21,7 @@ from npol.model.expectation import parse_expectation
 from npol.model.result import FlowResult, StepResult
 from npol.model.story import Flow, Story
 from npol.run.options import Options
-from npol.run.session import StoryRun
+from npol.run.story_run import StoryRun
 from npol.story import read_story
 
 FLOW = re.compile(

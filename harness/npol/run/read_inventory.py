@@ -10,8 +10,8 @@ from npol.kube.connection import Connection
 from npol.kube.inventory import read
 from npol.model.inventory import Inventory
 from npol.model.story import Story
-from npol.run import reach
-from npol.run.scope import looks_at_workloads, named_namespaces
+from npol.run import blast_radius
+from npol.run.namespaces import looks_at_workloads, named_namespaces
 
 
 def look(connection: Connection, story: Story) -> Inventory:
@@ -35,7 +35,7 @@ def foreseen(connection: Connection, story: Story, *, most: int) -> list[Finding
     if not policies_of(story):
         return []
     try:
-        return reach.against(story, look(connection, story), most=most)
+        return blast_radius.against(story, look(connection, story), most=most)
     except Unreachable:
         raise
     except Refused:

@@ -9,7 +9,7 @@ from npol.model.expectation import Expectation, Outcome, Verdict
 from npol.model.result import Evidence, FlowResult
 from npol.model.story import Flow
 from npol.policy.simulate.compare import diagnose
-from npol.run.predict import Prediction
+from npol.run.predictor import Prediction
 from npol.run.rounds import Asked
 
 

@@ -3,7 +3,7 @@
 import pytest
 
 from npol.model.inventory import Inventory
-from npol.run.reach import against
+from npol.run.blast_radius import against
 from npol.story import load_story
 from tests.e2e.shop import DENY, write_shop
 

@@ -25,17 +25,17 @@ from npol.model.story import Apply, Delete, Label, Manifest, Restore, Step, Stor
 from npol.probe.debug_pod_manifest import MANAGED_BY, debug_pod
 from npol.probe.sources import Sources, debug_pod_peers
 from npol.run.enforcement_proof import prove_enforcement
-from npol.run.looking import foreseen, look
-from npol.run.options import Options
-from npol.run.predict import Oracle
-from npol.run.rounds import Asks
-from npol.run.scope import (
+from npol.run.live_view import StageView
+from npol.run.namespaces import (
     changed_namespaces,
     extras_of,
     named_namespaces,
     namespaces_of,
 )
-from npol.run.view import StageView
+from npol.run.options import Options
+from npol.run.predictor import Oracle
+from npol.run.read_inventory import foreseen, look
+from npol.run.rounds import Asks
 
 READY_WITHIN = 180.0
 """Seconds in which what `given` creates must be ready; images may have to be pulled."""
