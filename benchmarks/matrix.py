@@ -23,7 +23,7 @@ from pathlib import Path
 ROOT = Path(__file__).parent.parent
 sys.path.insert(0, str(ROOT))
 
-from npol import where  # noqa: E402  needs the path above
+from npol import target_cluster  # noqa: E402  needs the path above
 from npol.judge.probes import expand  # noqa: E402
 from npol.kube.connection import Connection, Mode, connect  # noqa: E402
 from npol.kube.exec import run_once  # noqa: E402
@@ -59,7 +59,10 @@ class Cost:
 
 def main() -> None:
     context, kubeconfig = (*sys.argv[1:], None, None)[:2]
-    with tempfile.TemporaryDirectory() as name, where.cluster(kubeconfig, context) as chosen:
+    with (
+        tempfile.TemporaryDirectory() as name,
+        target_cluster.cluster(kubeconfig, context) as chosen,
+    ):
         directory = Path(name)
         write(directory)
         options = Options(

@@ -7,7 +7,6 @@ from pathlib import Path
 
 import pytest
 
-from npol.documents import Dialect, load
 from npol.errors import Mistakes
 from npol.model.story import Protocol
 from npol.policy.evaluate.evaluate import decide
@@ -15,6 +14,7 @@ from npol.policy.lint import lint
 from npol.policy.objects.entities import Place, Traffic
 from npol.policy.state.apply_changes import build
 from npol.story import load_manifests, load_story
+from npol.yaml_positions import Dialect, load
 
 ROOT = Path(__file__).parent.parent
 TOP = (

@@ -11,12 +11,12 @@ from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 
 from npol.cni.detect import detect, gather
-from npol.documents import dump
 from npol.kube.connection import Mode
 from npol.kube.inventory import read
 from npol.run import Options, StoryRun
 from npol.run.predictor import Oracle
 from npol.story import read_story
+from npol.yaml_positions import dump
 from tests.live.conftest import connected, target
 from tests.policy.clusters import ip_blocks, policies, specs
 

@@ -5,7 +5,7 @@ import shutil
 
 import pytest
 
-from npol.documents import Dialect, load
+from npol.yaml_positions import Dialect, load
 from tests.e2e.conftest import ROOT
 from tests.e2e.shop import HEAD, STEPS, write_shop
 

@@ -12,7 +12,6 @@ from kubernetes import client, config
 from npol.cli.app import app
 from npol.cni.other_policy_kinds import KINDS
 from npol.cni.preflight import missing_rights
-from npol.documents import dump
 from npol.errors import ExitCode
 from npol.judge.probes import expand
 from npol.kube.connection import Connection, Mode, connect
@@ -20,6 +19,7 @@ from npol.kube.guard import STATE_NAMESPACE
 from npol.kube.rbac import Right, manifests, rights
 from npol.run import Options, StoryRun
 from npol.story import load_story
+from npol.yaml_positions import dump
 from tests.live.conftest import permitted, start, wait_until
 
 pytestmark = pytest.mark.live

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from npol.documents import dump
 from npol.model.story import Protocol
 from npol.policy.objects.dialects import CALICO, SPEC
 from npol.policy.suggest.suggest import in_front, story_data, suggest
 from npol.story import load_story
+from npol.yaml_positions import dump
 from tests.policy.worlds import policy, world_with
 
 INTO_C = policy(

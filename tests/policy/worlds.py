@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import ipaddress
 
-from npol.documents import Dialect, load
 from npol.model.story import Protocol
 from npol.policy.objects.entities import Place, Traffic
 from npol.policy.state.apply_changes import build
+from npol.yaml_positions import Dialect, load
 
 BASE = """
 apiVersion: v1

@@ -6,7 +6,7 @@ import pytest
 
 from npol.model.expectation import Verdict
 from npol.report.grid import grid, grid_lines
-from npol.report.marks import Tone, mark_of, tone_of
+from npol.report.symbols import Tone, mark_of, tone_of
 
 
 def text(table, width=80):

@@ -5,7 +5,6 @@ import json
 
 import pytest
 
-from npol.documents import Dialect, load
 from npol.errors import InputError, Position
 from npol.kube.api_errors import ApiError
 from npol.model.expectation import Outcome, Verdict
@@ -15,6 +14,7 @@ from npol.model.story import Manifest, StateCheck
 from npol.run.checks import check_all
 from npol.run.checks.registry import CHECKERS
 from npol.story.schema.check import CHECKS
+from npol.yaml_positions import Dialect, load
 
 AT = Position("a.npol.yaml", 7, 3)
 

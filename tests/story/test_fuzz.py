@@ -11,9 +11,9 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from npol.documents import Dialect, dump, load
 from npol.errors import InputError
 from npol.story import load_story
+from npol.yaml_positions import Dialect, dump, load
 
 POLICY = """\
 apiVersion: networking.k8s.io/v1

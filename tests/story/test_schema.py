@@ -12,8 +12,8 @@ from typing import Any
 
 import pytest
 
-from npol.documents import Dialect, load
 from npol.story.schema import json_schema
+from npol.yaml_positions import Dialect, load
 
 FIXTURES = Path(__file__).parents[2] / "fixtures"
 

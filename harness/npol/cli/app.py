@@ -23,7 +23,7 @@ from npol.cli import (
     rollback,
     run,
 )
-from npol.cli.output import UNREAD, install
+from npol.cli.broken_pipe import UNREAD, install
 from npol.errors import ExitCode, NpolError
 from npol.kube.signals import Stop, Stopped
 

@@ -13,8 +13,8 @@ from typing import Annotated, Any
 import typer
 
 from npol import __version__
-from npol.cli import worlds
-from npol.cli.check_lab import print_lab_mutation
+from npol.cli import inputs
+from npol.cli.mutation import print_lab_mutation
 from npol.cli.options import Context, Engine, Kubeconfig, Root
 from npol.errors import InputError
 from npol.model.story import Manifest, Story
@@ -66,8 +66,8 @@ def check(
         raise InputError("--lab says how mutants are tried", hint="add --mutate")
     stories = [load_story(file, root=root) for file in _story_files(paths)]
     looked_at = _looked_at(paths, stories, root)
-    seen = worlds.of_cluster(kubeconfig, context) if context else worlds.Seen(world=World())
-    dialect = worlds.spoken(engine) or seen.dialect
+    seen = inputs.of_cluster(kubeconfig, context) if context else inputs.Seen(world=World())
+    dialect = inputs.spoken(engine) or seen.dialect
     findings = [
         *of_files(looked_at.unreadable, looked_at.left_out),
         *lint(looked_at.manifests, seen.world, dialect),
@@ -77,7 +77,7 @@ def check(
     if covered:
         _print_coverage(stories, dialect)
     if mutated:
-        reader = worlds.spoken(engine) or CALICO
+        reader = inputs.spoken(engine) or CALICO
         survived = print_lab_mutation(stories, most) if lab else _print_mutation(stories, reader)
         return max(worst, survived)
     return worst
@@ -98,7 +98,7 @@ def _looked_at(paths: Sequence[str], stories: Sequence[Story], root: str | None)
         for manifest in (*story.given, *story.applied):
             found.setdefault(str(manifest.at), manifest)
     others = [p for p in paths if not any(_story_files([p]))]
-    beside = worlds.surveyed(others, root) if others else Survey(manifests=())
+    beside = inputs.surveyed(others, root) if others else Survey(manifests=())
     for manifest in beside.manifests:
         found.setdefault(str(manifest.at), manifest)
     return replace(beside, manifests=tuple(found.values()))

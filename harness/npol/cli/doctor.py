@@ -8,9 +8,9 @@ from typing import Annotated
 
 import typer
 
-from npol import where
+from npol import target_cluster
 from npol.changes.recover.recovery import open_runs
-from npol.cli.collecting import Said, collect_into
+from npol.cli.doctor_output import Said, collect_into
 from npol.cli.options import Context, Kubeconfig
 from npol.cli.report import read_report
 from npol.cni.catalogue import Enforces, Engine
@@ -20,7 +20,6 @@ from npol.cni.preflight import missing_rights
 from npol.diagnose import Finding, State, examine
 from npol.diagnose.archive import check_new
 from npol.diagnose.reader import examined
-from npol.documents import dump
 from npol.errors import PRECEDENCE, ExitCode, NpolError, UnknownVerdict
 from npol.kube.api_errors import Forbidden
 from npol.kube.connection import Connection, Mode, connect
@@ -31,6 +30,7 @@ from npol.report.json import to_json
 from npol.run.enforcement_proof import prove_enforcement
 from npol.run.namespaces import extras_of, named_namespaces
 from npol.story import load_story
+from npol.yaml_positions import dump
 
 
 def doctor(
@@ -71,7 +71,7 @@ def doctor(
     told = to_json(read_report(report)) if report else ""
     if collect:
         check_new(collect)
-    with where.cluster(kubeconfig, context) as chosen:
+    with target_cluster.cluster(kubeconfig, context) as chosen:
         connection = connect(kubeconfig=chosen.kubeconfig, context=chosen.context, mode=mode)
         said = Said()
         code = _examine(connection, wanted, extras, said, canary=canary and mode is Mode.APPLY)

@@ -11,7 +11,7 @@ from typing import Annotated
 
 import typer
 
-from npol.cli import worlds
+from npol.cli import inputs
 from npol.cli.options import Context, Kubeconfig, Peers, Root
 from npol.document.cluster_document import as_applied
 from npol.document.markdown import BEGIN, END, page_markdown
@@ -73,7 +73,7 @@ def _page(
         story = _of_manifests(told) if is_dir else load_story(told, **files)
         found = _meant(story, at or "")
         if context or kubeconfig:
-            found = as_applied(found, worlds.connected(kubeconfig, context))
+            found = as_applied(found, inputs.connected(kubeconfig, context))
         return page_markdown(story_page(found, command=command, from_file=not is_dir))
 
 

@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from npol.cli import worlds
+from npol.cli import inputs
 from npol.cli.options import Context, Engine, Kubeconfig, Root
 from npol.errors import InputError, Position
 from npol.model.expectation import parse_expectation
@@ -48,9 +48,9 @@ def explain(
     root: Root = None,
 ) -> int:
     if story:
-        return _of_story(what, story, at, without or [], root, worlds.spoken(engine) or SPEC)
-    seen = worlds.of_paths(paths, root) if paths else worlds.of_cluster(kubeconfig, context)
-    dialect = worlds.spoken(engine) or seen.dialect
+        return _of_story(what, story, at, without or [], root, inputs.spoken(engine) or SPEC)
+    seen = inputs.of_paths(paths, root) if paths else inputs.of_cluster(kubeconfig, context)
+    dialect = inputs.spoken(engine) or seen.dialect
     if "->" in what:
         flow = parse_flow(seen.world, what)
         _print(explain_flow(seen.world, flow, dialect, without=without or ()))

@@ -8,14 +8,14 @@ from typing import Annotated
 
 import typer
 
-from npol.cli import worlds
+from npol.cli import inputs
 from npol.cli.options import Context, Kubeconfig, Root
-from npol.documents import dump
 from npol.errors import InputError
 from npol.model.story import Manifest
 from npol.policy.state.apply_changes import build
 from npol.policy.state.dns import with_dns
 from npol.policy.suggest.suggest import story_data, suggest
+from npol.yaml_positions import dump
 
 POLICY = "NetworkPolicy"
 MODELINE = "# yaml-language-server: $schema=npol.schema.json\n"
@@ -42,11 +42,11 @@ def init(
     if bool(manifests) == from_cluster:
         raise InputError("one of --from-manifests DIR and --from-cluster is needed")
     if manifests:
-        objects = worlds.manifests([manifests], root)
-        seen = worlds.Seen(world=with_dns(build(objects)))
+        objects = inputs.manifests([manifests], root)
+        seen = inputs.Seen(world=with_dns(build(objects)))
     else:
         objects = ()
-        seen = worlds.of_cluster(kubeconfig, context, namespace or ())
+        seen = inputs.of_cluster(kubeconfig, context, namespace or ())
     found = suggest(seen.world, seen.dialect)
     policies = _files(m for m in objects if m.kind == POLICY)
     others = _files(m for m in objects if m.kind != POLICY)

@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from npol.cli import worlds
+from npol.cli import inputs
 from npol.cli.options import Peers, Root
 from npol.errors import InputError
 from npol.policy.matrix.diff import difference
@@ -32,9 +32,9 @@ def plan(
     peers: Peers = None,
     root: Root = None,
 ) -> int:
-    dialect = worlds.spoken(engine) or SPEC
+    dialect = inputs.spoken(engine) or SPEC
     if against:
-        old, new = worlds.of_paths([against], root).world, worlds.of_paths([what], root).world
+        old, new = inputs.of_paths([against], root).world, inputs.of_paths([what], root).world
         return _print_difference(old, new, dialect)
     if not what.endswith((".yaml", ".yml")):
         raise InputError(f"{what} is no story file", hint="a *.npol.yaml, or --against DIR")

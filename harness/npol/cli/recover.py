@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from npol import where
+from npol import target_cluster
 from npol.changes.recover.recovery import Recovery, exit_code, open_runs
 from npol.changes.recover.recovery import recover as recover_runs
 from npol.cli.options import Context, Kubeconfig
@@ -30,7 +30,7 @@ def recover(
         bool, typer.Option("--accept-foreign", help="What others have changed may stay theirs.")
     ] = False,
 ) -> int:
-    chosen = where.named(kubeconfig, context)
+    chosen = target_cluster.named(kubeconfig, context)
     if chosen is None:
         raise InputError("recover needs a cluster", hint="--context NAME")
     mode = Mode.READ_ONLY if show else Mode.APPLY

@@ -8,7 +8,7 @@ from typing import Annotated
 
 import typer
 
-from npol import where
+from npol import target_cluster
 from npol.changes.rollback.rollback import plan_rollback
 from npol.changes.rollback.rollback import rollback as roll_back
 from npol.cli.options import Context, Kubeconfig, Peers, Root, StoryFile
@@ -46,7 +46,7 @@ def rollback(
     ] = True,
 ) -> int:
     told = expand(load_story(story, root=root, overlay=peers))
-    chosen = where.named(kubeconfig, context)
+    chosen = target_cluster.named(kubeconfig, context)
     if chosen is None:
         raise InputError("rollback needs a cluster", hint="--context NAME")
     mode = Mode.READ_ONLY if dry_run else Mode.APPLY

@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from npol import where
+from npol import target_cluster
 from npol.changes.dry_run.dry_run import plan_changes
 from npol.cli.options import Context, Kubeconfig, Peers, Root, StoryFile
 from npol.errors import ExitCode, InputError
@@ -80,7 +80,7 @@ def run(
         raise InputError(
             "a lab ends with the run: there is nothing to leave", hint="--context NAME"
         )
-    with where.cluster(kubeconfig, context) as chosen:
+    with target_cluster.cluster(kubeconfig, context) as chosen:
         options = Options(
             kubeconfig=chosen.kubeconfig,
             context=chosen.context,

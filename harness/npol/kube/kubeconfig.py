@@ -14,9 +14,9 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from npol.documents import Dialect, load
 from npol.errors import InputError
 from npol.kube.memfd import by_path
+from npol.yaml_positions import Dialect, load
 
 PATHS = {
     "cluster": ("certificate-authority",),

@@ -7,9 +7,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from npol.documents import Document
 from npol.errors import Position
 from npol.model.expectation import Expectation
+from npol.yaml_positions import Document
 
 
 class Protocol(enum.Enum):

@@ -14,7 +14,7 @@ from typing import Any
 
 import pytest
 
-from npol import where
+from npol import target_cluster
 from npol.errors import NpolError
 from npol.pytest_plugin.fixtures import netpol, npol_cluster
 from npol.pytest_plugin.items import FlowItem, StoryFile
@@ -33,7 +33,7 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 def pytest_configure(config: pytest.Config) -> None:
     config.addinivalue_line("markers", "smoke: the functional checks; they change no policy")
     try:
-        where.named(config.getoption("--kubeconfig"), config.getoption("--kube-context"))
+        target_cluster.named(config.getoption("--kubeconfig"), config.getoption("--kube-context"))
         runs = Runs(config)
     except NpolError as error:
         raise pytest.UsageError(str(error)) from error

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from npol import where
+from npol import target_cluster
 from npol.pytest_plugin.runs import runs_of
 
 if TYPE_CHECKING:
@@ -15,13 +15,15 @@ if TYPE_CHECKING:
 
 
 @pytest.fixture(scope="session")
-def npol_cluster(pytestconfig: pytest.Config) -> where.Where:
+def npol_cluster(pytestconfig: pytest.Config) -> target_cluster.Where:
     """The cluster under test, by `kubeconfig` and `context`: the one named, else a lab."""
     return runs_of(pytestconfig).where()
 
 
 @pytest.fixture
-def netpol(request: pytest.FixtureRequest, npol_cluster: where.Where) -> Callable[..., Scripted]:
+def netpol(
+    request: pytest.FixtureRequest, npol_cluster: target_cluster.Where
+) -> Callable[..., Scripted]:
     """
     Stories written in Python: `with netpol(peers={...}, given=[...]) as net`.
 

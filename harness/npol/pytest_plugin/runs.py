@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from npol import where
+from npol import target_cluster
 from npol.errors import ExitCode, Refused, RestoreIncomplete
 from npol.model.result import StoryReport
 from npol.model.story import Story
@@ -42,12 +42,12 @@ class Runs:
             self._bundle = bundle(file, worker=os.environ.get("PYTEST_XDIST_WORKER", ""))
         self._open: list[StoryRun] = []
         self._stack = ExitStack()
-        self._where: where.Where | None = None
+        self._where: target_cluster.Where | None = None
 
-    def where(self) -> where.Where:
+    def where(self) -> target_cluster.Where:
         """The cluster under test; a lab is started at the first call."""
         if self._where is None:
-            chosen = where.cluster(
+            chosen = target_cluster.cluster(
                 self.config.getoption("--kubeconfig"), self.config.getoption("--kube-context")
             )
             self._where = self._stack.enter_context(chosen)
@@ -107,7 +107,7 @@ class Runs:
         restored = run.close()
         self.reports.append(run.report())
         if directory := self.config.getoption("--npol-report"):
-            from npol.report.files import write_report
+            from npol.report.write import write_report
 
             write_report(directory, self.reports[-1])
         if not restored.complete:
@@ -124,7 +124,7 @@ class Runs:
         reports = [r for group in terminalreporter.stats.values() for r in group]
         found = [r.npol for r in reports if hasattr(r, "npol") and r.when == "call"]
         if found:
-            from npol.report.plain import session_summary
+            from npol.report.pytest_text import session_summary
 
             terminalreporter.section("connectivity")
             for line in session_summary(found, self.reports):

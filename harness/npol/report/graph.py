@@ -9,7 +9,7 @@ from npol.model.result import FlowResult
 from npol.report.escape import markup, safe
 from npol.report.failure import is_lookup, target
 from npol.report.grid import Grid
-from npol.report.marks import Tone, tone_of
+from npol.report.symbols import Tone, tone_of
 
 MOST_MERMAID = 4_500
 """Characters that GitHub and GitLab still draw."""

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from npol.model.result import FlowResult
 from npol.report.escape import safe
 from npol.report.failure import is_lookup, target
-from npol.report.marks import Line, Piece, Tone, mark_of, tone_of
+from npol.report.symbols import Line, Piece, Tone, mark_of, tone_of
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,7 +11,6 @@ from npol.model.result import StoryReport
 from npol.report.escape import safe
 from npol.report.failure import failure_parts, heading, is_lookup
 from npol.report.grid import grid
-from npol.report.marks import LEGEND, tone_of
 from npol.report.summary import (
     cluster_line,
     cost_line,
@@ -23,6 +22,7 @@ from npol.report.summary import (
     not_counted,
     restore_line,
 )
+from npol.report.symbols import LEGEND, tone_of
 
 
 def to_html(reports: Sequence[StoryReport]) -> str:

@@ -13,7 +13,6 @@ from npol.report.escape import fenced, markdown, markup
 from npol.report.failure import arrow, failure_text, is_lookup, target
 from npol.report.graph import edges, mermaid
 from npol.report.grid import Grid, grid
-from npol.report.marks import Tone, tone_of
 from npol.report.summary import (
     Result,
     cost_line,
@@ -25,6 +24,7 @@ from npol.report.summary import (
     not_counted,
     restore_line,
 )
+from npol.report.symbols import Tone, tone_of
 
 MOST_BYTES = 1_000_000
 """Below GitHub's 1,024 KiB, with room for what other steps of the job write."""

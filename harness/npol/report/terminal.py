@@ -9,8 +9,8 @@ from rich.text import Text
 
 from npol.model.result import StepResult, StoryReport
 from npol.report.escape import safe
-from npol.report.lines import ending_lines, step_lines, title_line
-from npol.report.marks import Line, Piece, Tone
+from npol.report.symbols import Line, Piece, Tone
+from npol.report.text import ending_lines, step_lines, title_line
 
 _STYLES = {
     Tone.OPEN: "green",

@@ -15,7 +15,6 @@ from dataclasses import replace
 from types import TracebackType
 from typing import Any
 
-from npol.documents import dump
 from npol.errors import InputError, RestoreIncomplete
 from npol.model.expectation import parse_expectation
 from npol.model.result import FlowResult, StepResult
@@ -23,6 +22,7 @@ from npol.model.story import Flow, Story
 from npol.run.options import Options
 from npol.run.story_run import StoryRun
 from npol.story import read_story
+from npol.yaml_positions import dump
 
 FLOW = re.compile(
     r"\s*(?P<from>\S+)\s*(?:->\s*(?P<to>[^\s:]+):(?P<port>\d+)(?:/(?P<protocol>tcp|udp|sctp))?"

@@ -8,9 +8,9 @@ import stat
 from collections.abc import Iterator
 from pathlib import Path
 
-from npol.documents import MAX_BYTES
 from npol.errors import InputError
 from npol.story.field_validators import NotValid, did_you_mean, shown
+from npol.yaml_positions import MAX_BYTES
 
 MAX_FILES = 2_000
 MAX_LEVELS = 16

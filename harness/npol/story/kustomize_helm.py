@@ -7,8 +7,8 @@ import shutil
 import subprocess
 from collections.abc import Sequence
 
-from npol.documents import MAX_BYTES
 from npol.story.field_validators import NotValid, shown
+from npol.yaml_positions import MAX_BYTES
 
 PATIENCE = 60.0
 """Seconds after which a renderer is given up."""

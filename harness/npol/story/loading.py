@@ -7,7 +7,6 @@ import re
 from dataclasses import replace
 from typing import Any
 
-from npol.documents import Dialect, load
 from npol.errors import Mistake, Mistakes, Position
 from npol.model.story import Defaults, Manifest, PodSettings, Settle, Story
 from npol.story import files
@@ -17,6 +16,7 @@ from npol.story.peers import check_overlay, read_peers
 from npol.story.schema.story import DefaultsEntry, PodEntry, StoryEntry
 from npol.story.steps import Steps, read_settle
 from npol.story.yaml_node import Node, in_order
+from npol.yaml_positions import Dialect, load
 
 _LINE_BREAK = re.compile("\r\n|[\n\r\x85\u2028\u2029]")
 _PIECES = ("peers", "steps")

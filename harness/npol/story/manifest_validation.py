@@ -13,11 +13,11 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
-from npol.documents import Dialect, Document, Path, load
 from npol.errors import Mistake, Mistakes, Position
 from npol.model.story import Manifest
 from npol.story.addresses import cidr
 from npol.story.field_validators import NotValid, namespace, object_name, shown
+from npol.yaml_positions import Dialect, Document, Path, load
 
 NAMESPACED = frozenset(
     {

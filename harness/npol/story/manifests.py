@@ -7,7 +7,6 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from functools import partial
 
-from npol.documents import Document
 from npol.errors import Mistake, Mistakes
 from npol.model.story import Manifest
 from npol.story import files, kustomize_helm
@@ -15,6 +14,7 @@ from npol.story.field_validators import NotValid, shown
 from npol.story.manifest_validation import read_objects
 from npol.story.schema.change import SourceFields
 from npol.story.yaml_node import Node, in_order
+from npol.yaml_positions import Document
 
 MAX_OBJECTS = 5_000
 

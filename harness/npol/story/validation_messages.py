@@ -9,8 +9,8 @@ from typing import Any, get_args
 
 from pydantic import BaseModel, ValidationError
 
-from npol.documents import Path
 from npol.story.field_validators import NotValid, did_you_mean, shown
+from npol.yaml_positions import Path
 
 MOST = 200
 """How many mistakes of one mapping are told; nobody reads more."""

@@ -13,9 +13,9 @@ from typing import Any, TypeVar
 
 from pydantic import BaseModel, ValidationError
 
-from npol.documents import Document, Path
 from npol.errors import Mistake, Position
 from npol.story.validation_messages import MOST, slips
+from npol.yaml_positions import Document, Path
 
 M = TypeVar("M", bound=BaseModel)
 

@@ -6,8 +6,8 @@ import json
 from collections.abc import Callable
 from typing import Any
 
-from npol.documents import Dialect, load
 from npol.errors import Mistakes
+from npol.yaml_positions import Dialect, load
 from npol_lab.registry import errors
 
 MAX_BYTES = 3 * 1024 * 1024

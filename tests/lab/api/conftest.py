@@ -25,7 +25,7 @@ import pytest
 import websocket
 from kubernetes import config
 
-from npol.documents import Dialect, dump, load
+from npol.yaml_positions import Dialect, dump, load
 from npol_lab.api import Api, ExecFailed, Tokens, issue
 from npol_lab.registry import Registry
 from npol_lab.store import Store

@@ -15,7 +15,7 @@ from pathlib import Path
 
 import pytest
 
-from npol.documents import Dialect, load
+from npol.yaml_positions import Dialect, load
 from tests.lab.api.conftest import normal
 
 HERE = Path(__file__).parent

@@ -9,8 +9,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from npol.changes.state.compare import reborn
-from npol.documents import dump
 from npol.model.story import Apply, Delete, Manifest, Story
+from npol.yaml_positions import dump
 
 END = "END_OF_POLICY"
 

@@ -12,8 +12,8 @@ import difflib
 from collections.abc import Mapping
 from typing import Any
 
-from npol.documents import dump
 from npol.kube.objects import Object
+from npol.yaml_positions import dump
 
 RUN = "npol.dev/run"
 """The annotation that names the run that wrote an object."""

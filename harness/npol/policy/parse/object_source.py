@@ -6,9 +6,9 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from npol.documents import Document
 from npol.errors import Mistake, Position
 from npol.model.story import Manifest
+from npol.yaml_positions import Document
 
 Path = tuple[str | int, ...]
 

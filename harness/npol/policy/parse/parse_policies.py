@@ -14,7 +14,6 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from npol.documents import Document
 from npol.model.story import Protocol
 from npol.policy.objects.netpol_types import (
     Direction,
@@ -29,6 +28,7 @@ from npol.policy.objects.netpol_types import (
 from npol.policy.parse.object_source import Path, Source, items, sources, spell_path
 from npol.policy.parse.parse_selectors import read_selector
 from npol.policy.parse.validation_errors import Refusal, Refusals
+from npol.yaml_positions import Document
 
 GROUP = "networking.k8s.io"
 _NAME = re.compile(r"(?=.{1,253}$)[a-z0-9]([-a-z0-9.]*[a-z0-9])?")

@@ -12,10 +12,10 @@ from npol.model.expectation import Verdict
 from npol.model.result import RestoreResult, StepResult
 from npol.report.html import to_html
 from npol.report.json import from_json, result_data, to_json
-from npol.report.lines import MOST_EXPLAINED
 from npol.report.markdown import to_markdown
-from npol.report.plain import session_summary, story_text
+from npol.report.pytest_text import session_summary, story_text
 from npol.report.terminal import Terminal
+from npol.report.text import MOST_EXPLAINED
 
 PAGE = """\
 story shop  shop.npol.yaml

@@ -8,8 +8,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from npol.documents import Dialect, dump, load
 from npol.errors import Mistakes, Position
+from npol.yaml_positions import Dialect, dump, load
 
 TEXT = """\
 # a comment

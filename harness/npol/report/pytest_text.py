@@ -8,9 +8,9 @@ from typing import Any
 from npol.model.result import StoryReport
 from npol.report.escape import safe
 from npol.report.json import result_from
-from npol.report.lines import INDENT, result_lines, story_lines
-from npol.report.marks import LEGEND, Line
 from npol.report.summary import Result, cluster_line, enforcement_line, restore_line
+from npol.report.symbols import LEGEND, Line
+from npol.report.text import INDENT, result_lines, story_lines
 
 WIDTH = 100
 

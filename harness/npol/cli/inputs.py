@@ -9,7 +9,7 @@ from dataclasses import dataclass
 
 import typer
 
-from npol import where
+from npol import target_cluster
 from npol.cni.detect import detect, gather
 from npol.errors import InputError, Mistakes, did_you_mean
 from npol.kube.api_errors import Forbidden
@@ -135,7 +135,7 @@ def connected(kubeconfig: str | None, context: str | None) -> Connection:
     Raises:
         InputError: no context was named.
     """
-    chosen = where.named(kubeconfig, context)
+    chosen = target_cluster.named(kubeconfig, context)
     if chosen is None:
         raise InputError("name a cluster or manifests", hint="--context NAME, or paths")
     return connect(kubeconfig=chosen.kubeconfig, context=chosen.context)

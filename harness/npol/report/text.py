@@ -13,7 +13,6 @@ from npol.model.result import Cause, CheckResult, FlowResult, StepResult, StoryR
 from npol.report.escape import safe
 from npol.report.failure import failure_text, is_lookup
 from npol.report.grid import grid, grid_lines
-from npol.report.marks import LEGEND, Line, Piece, Tone, mark_of, tone_of
 from npol.report.summary import (
     Result,
     cost_line,
@@ -25,6 +24,7 @@ from npol.report.summary import (
     not_counted,
     restore_line,
 )
+from npol.report.symbols import LEGEND, Line, Piece, Tone, mark_of, tone_of
 
 INDENT = "  "
 FEW = 6

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 
 import typer
 
-from npol import where
+from npol import target_cluster
 from npol.errors import ExitCode, InputError, UnknownVerdict
 from npol.judge.probes import expand
 from npol.model.story import Story
@@ -35,7 +35,7 @@ def print_lab_mutation(stories: Sequence[Story], most: int) -> int:
     """
     if not stories:
         raise InputError("packets need a story to be sent in", hint="name a *.npol.yaml")
-    with where.cluster(None, None) as chosen:
+    with target_cluster.cluster(None, None) as chosen:
         options = Options(
             kubeconfig=chosen.kubeconfig, context=chosen.context, create=True, disposable=True
         )
