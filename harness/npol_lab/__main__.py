@@ -16,7 +16,7 @@ import sys
 from pathlib import Path
 from typing import Any
 
-from npol_lab.keeper import keep
+from npol_lab.init import keep
 
 MNT_DETACH = 2
 STATE = "state"
@@ -47,7 +47,7 @@ def main(settings: dict[str, Any]) -> int:
     settings["state"] = str(_mount_state(directory))
 
     def run(keeper: socket.socket) -> None:
-        from npol_lab.assembly import run_lab
+        from npol_lab.bootstrap import run_lab
 
         run_lab(settings, keeper)
 

@@ -3,7 +3,7 @@
 import json
 from pathlib import Path
 
-from npol.story.schema import json_schema
+from npol.story.schema.json_schema import schema
 
-text = json.dumps(json_schema(), indent=2) + "\n"
+text = json.dumps(schema(), indent=2) + "\n"
 Path(__file__).with_name("npol.schema.json").write_text(text, encoding="utf-8")

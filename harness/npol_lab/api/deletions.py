@@ -6,8 +6,8 @@ from typing import Any, cast
 
 from aiohttp import web
 
-from npol_lab.api.call import Call
 from npol_lab.api.objects import Objects, bare
+from npol_lab.api.request_context import Call
 from npol_lab.api.responses import json_response, success
 from npol_lab.registry import Registry, errors
 from npol_lab.store import Obj

@@ -7,17 +7,17 @@ from collections.abc import Iterator
 
 from aiohttp import web
 
-from npol_lab.api.call import Call
 from npol_lab.api.deletions import Deletions
 from npol_lab.api.execs import Execs
+from npol_lab.api.node_interface import Runtime
 from npol_lab.api.objects import Objects
 from npol_lab.api.podlogs import Logs
 from npol_lab.api.portforwards import PortForwards
 from npol_lab.api.rbac import Authorizer
+from npol_lab.api.request_context import Call
 from npol_lab.api.requests import RequestInfo
 from npol_lab.api.responses import json_response
 from npol_lab.api.reviews import Reviews
-from npol_lab.api.runtime import Runtime
 from npol_lab.api.subresources import Subresources
 from npol_lab.api.users import Tokens
 from npol_lab.api.watching import Watches

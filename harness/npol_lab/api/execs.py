@@ -11,7 +11,6 @@ from typing import Any
 from aiohttp import web
 
 from npol_lab.api import containers, exec_faults
-from npol_lab.api.call import Call
 from npol_lab.api.channels import (
     MAX_FRAME,
     PROTOCOLS,
@@ -20,7 +19,8 @@ from npol_lab.api.channels import (
     exit_status,
     failure_status,
 )
-from npol_lab.api.runtime import ExecFailed, Execution, Runtime
+from npol_lab.api.node_interface import ExecFailed, Execution, Runtime
+from npol_lab.api.request_context import Call
 from npol_lab.registry import Registry, errors
 from npol_lab.store import Obj
 

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from aiohttp import web
 
-from npol_lab.api.call import Call
 from npol_lab.api.rbac import Attributes, Authorizer, refusal
+from npol_lab.api.request_context import Call
 from npol_lab.api.users import AUTHENTICATED, Tokens, User, service_account
 from npol_lab.registry.errors import StatusError
 

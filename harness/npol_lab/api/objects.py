@@ -9,7 +9,7 @@ from collections.abc import Mapping, Sequence, Set
 from aiohttp import web
 
 from npol_lab.api import selection, tables
-from npol_lab.api.call import Call
+from npol_lab.api.request_context import Call
 from npol_lab.api.responses import META, Form, json_response, partial
 from npol_lab.api.tables.column import Column
 from npol_lab.registry import Registry, errors

@@ -9,8 +9,8 @@ from datetime import UTC, datetime
 from aiohttp import web
 
 from npol_lab.api import containers
-from npol_lab.api.call import Call
-from npol_lab.api.runtime import Runtime
+from npol_lab.api.node_interface import Runtime
+from npol_lab.api.request_context import Call
 from npol_lab.registry import Registry, errors
 from npol_lab.store import Obj
 

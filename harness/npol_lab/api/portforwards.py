@@ -10,9 +10,9 @@ from dataclasses import dataclass, field
 from aiohttp import WSMsgType, web
 
 from npol_lab.api import spdy
-from npol_lab.api.call import Call
 from npol_lab.api.channels import MAX_FRAME
-from npol_lab.api.runtime import Runtime
+from npol_lab.api.node_interface import Runtime
+from npol_lab.api.request_context import Call
 from npol_lab.registry import Registry, errors
 
 PROTOCOL = "SPDY/3.1+portforward.k8s.io"

@@ -8,19 +8,19 @@ import socket
 from aiohttp import web
 
 from npol_lab.api import bodies, requests
-from npol_lab.api.admin import Admin
-from npol_lab.api.call import Call
 from npol_lab.api.certificates import Certificates
 from npol_lab.api.counter import RequestCounter
 from npol_lab.api.discovery import Discovery, version_info
 from npol_lab.api.dispatch import Dispatch
 from npol_lab.api.faults import Faults
 from npol_lab.api.identity import Identity
+from npol_lab.api.node_interface import Runtime
 from npol_lab.api.openapi import OpenApi
 from npol_lab.api.rbac import Authorizer
+from npol_lab.api.request_context import Call
 from npol_lab.api.responses import error_response, json_response
 from npol_lab.api.roles import install_roles
-from npol_lab.api.runtime import Runtime
+from npol_lab.api.test_endpoints import Admin
 from npol_lab.api.users import Tokens
 from npol_lab.registry import Registry, StatusError
 from npol_lab.registry.errors import Json, no_such_resource

@@ -8,8 +8,8 @@ from typing import Any
 from aiohttp import web
 
 from npol.selectors import spell
-from npol_lab.api.call import Call
 from npol_lab.api.objects import PATCHES, Objects
+from npol_lab.api.request_context import Call
 from npol_lab.api.responses import json_response
 from npol_lab.api.users import TOKEN_SECONDS, Tokens
 from npol_lab.registry import Registry, errors

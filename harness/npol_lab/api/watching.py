@@ -10,7 +10,7 @@ from collections.abc import AsyncIterator
 from aiohttp import web
 
 from npol_lab.api import selection, tables
-from npol_lab.api.call import Call
+from npol_lab.api.request_context import Call
 from npol_lab.api.responses import encoded, partial
 from npol_lab.registry import Registry, errors
 from npol_lab.store import Event, Gone, Obj, Subscription

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from npol_lab.controllers import placement
+from npol_lab.controllers import predicates
 from npol_lab.controllers.controller import Controller, Key, key_of
 from npol_lab.controllers.owners import claim, controller_of, reference_to
 from npol_lab.controllers.pods import from_template, is_active, is_going, is_ready
@@ -85,7 +85,7 @@ def _hash(owner: Obj) -> str:
 
 def _takes(owner: Obj, node: Obj) -> bool:
     pod = {"metadata": owner["metadata"], "spec": owner["spec"]["template"]["spec"]}
-    return placement.refusal(pod, node, []) is None
+    return predicates.refusal(pod, node, []) is None
 
 
 def _node_of(pod: Obj) -> str:

@@ -13,7 +13,7 @@ from typing import Any
 from npol_lab.controllers.controller import Key
 from npol_lab.controllers.owners import labels_of
 from npol_lab.controllers.pods import is_going, is_ready
-from npol_lab.controllers.serving import (
+from npol_lab.controllers.service_endpoints import (
     Port,
     ServiceFollower,
     has_own_hostname,

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from npol_lab.clock import timestamp
-from npol_lab.controllers import placement
+from npol_lab.controllers import predicates
 from npol_lab.controllers.controller import Controller, Key, key_of
 from npol_lab.controllers.pods import is_finished, is_going
 from npol_lab.events import Recorder
@@ -43,13 +43,13 @@ class Scheduler(Controller):
         reasons: dict[str, int] = {}
         fitting = []
         for node in self.all("nodes"):
-            why = placement.refusal(pod, node, pods)
+            why = predicates.refusal(pod, node, pods)
             if why is None:
                 fitting.append(node)
             else:
                 reasons[why] = reasons.get(why, 0) + 1
         if fitting:
-            self._bind(pod, placement.best(pod, fitting, pods))
+            self._bind(pod, predicates.best(pod, fitting, pods))
         else:
             self._refuse(pod, reasons)
 

@@ -18,7 +18,7 @@ import dns.rdatatype
 import dns.rrset
 from dns.rdatatype import RdataType
 
-from npol_lab.net.names import ZONE, Meaning, Names
+from npol_lab.net.dns_records import ZONE, Meaning, Names
 
 PORT = 53
 TTL = 30

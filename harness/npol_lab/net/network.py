@@ -5,13 +5,13 @@ from __future__ import annotations
 import asyncio
 import socket
 
-from npol_lab.net.agent import Agent
+from npol_lab.net.external_hosts import PLACES, Place, attach
 from npol_lab.net.links import Links, make_router
+from npol_lab.net.netns_thread import Resident
 from npol_lab.net.node import Node
-from npol_lab.net.places import PLACES, Place, attach
-from npol_lab.net.resident import Resident
+from npol_lab.net.policy_controller import Agent
 from npol_lab.net.sandbox import Protocol, Sandbox, socket_in
-from npol_lab.pauses import Pauses
+from npol_lab.pause_processes import Pauses
 from npol_lab.store import Obj, Store
 
 WIRE = "wire0"

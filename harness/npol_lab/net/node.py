@@ -10,8 +10,8 @@ from collections.abc import Iterable, Mapping
 from npol_lab.net import conntrack, nft
 from npol_lab.net.conntrack import Place
 from npol_lab.net.links import EVERYWHERE, POD_LINK, Links, make_router
+from npol_lab.net.netns_thread import Resident
 from npol_lab.net.policy import ARRIVE
-from npol_lab.net.resident import Resident
 from npol_lab.net.services import FROM_OUTSIDE, POD_RANGE, SERVE, UNSERVED
 
 log = logging.getLogger(__name__)

@@ -8,7 +8,7 @@ from socket import socket as Socket
 from typing import Literal
 
 from npol_lab.net.namespaces import inside
-from npol_lab.node.files import ContainerFiles
+from npol_lab.node.container_files import ContainerFiles
 
 Protocol = Literal["TCP", "UDP"]
 BACKLOG = 1024

@@ -9,13 +9,13 @@ from typing import TYPE_CHECKING
 
 from npol_lab.clock import timestamp
 from npol_lab.node import images
+from npol_lab.node.container_process import Workload
+from npol_lab.node.container_start import Launcher
 from npol_lab.node.environment import ConfigError
 from npol_lab.node.images import BadImage, Image, Reference
-from npol_lab.node.launch import Launcher
 from npol_lab.node.logs import Log
-from npol_lab.node.prober import Prober
+from npol_lab.node.probe_worker import Prober
 from npol_lab.node.process import CannotStart
-from npol_lab.node.workload import Workload
 from npol_lab.store import Obj
 
 if TYPE_CHECKING:

@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from npol_lab.node.tools import HOST_PATH
+from npol_lab.node.image_programs import HOST_PATH
 from npol_lab.store import Obj
 
 Find = Callable[[str, str], Obj | None]

@@ -6,7 +6,7 @@ import asyncio
 from collections.abc import Callable
 from pathlib import Path
 
-from npol_lab.node.host import Host, NameServer
+from npol_lab.node.node_context import Host, NameServer
 from npol_lab.node.pod import Pod
 from npol_lab.node.runtime import Runtime
 from npol_lab.node.sandbox import Network

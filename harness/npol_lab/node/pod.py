@@ -9,9 +9,9 @@ import logging
 
 from npol_lab.clock import timestamp
 from npol_lab.node.container import Container
+from npol_lab.node.container_files import ContainerFiles
 from npol_lab.node.environment import PodFacts
-from npol_lab.node.files import ContainerFiles
-from npol_lab.node.host import Host
+from npol_lab.node.node_context import Host
 from npol_lab.node.sandbox import Sandbox
 from npol_lab.node.status import Seen, pod_status
 from npol_lab.node.volumes import NotMounted, Volumes

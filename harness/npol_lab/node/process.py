@@ -10,11 +10,11 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from npol_lab.node.base import INSIDE
-from npol_lab.node.files import ContainerFiles
+from npol_lab.node.container_files import ContainerFiles
 from npol_lab.node.logs import Log
 from npol_lab.node.rootfs import Root
 from npol_lab.node.sandbox import Sandbox
+from npol_lab.node.shared_rootfs import INSIDE
 from npol_lab.node.terminals import Terminal, connect, open_terminal
 from npol_lab.store import Obj
 

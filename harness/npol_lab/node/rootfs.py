@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from npol_lab.node import mounts
-from npol_lab.node.base import INSIDE, Base
+from npol_lab.node.shared_rootfs import INSIDE, Base
 
 _TOP = ("dev", "etc", "home", "mnt", "opt", "proc", "root", "run", "srv", "sys", "tmp")
 _DEEP = ("run/lock", "usr/local/bin", "usr/local/sbin")

@@ -10,7 +10,7 @@ import signal
 from collections.abc import AsyncIterator
 from typing import TYPE_CHECKING
 
-from npol_lab.api.runtime import ExecFailed
+from npol_lab.api.node_interface import ExecFailed
 from npol_lab.node.container import Container
 from npol_lab.node.environment import ConfigError
 from npol_lab.node.logs import LogOptions

@@ -6,7 +6,7 @@ import socket
 from typing import Literal
 from typing import Protocol as Interface
 
-from npol_lab.node.files import ContainerFiles
+from npol_lab.node.container_files import ContainerFiles
 from npol_lab.store import Obj
 
 Protocol = Literal["TCP", "UDP"]

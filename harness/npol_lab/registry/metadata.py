@@ -8,7 +8,7 @@ from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
 from typing import Any
 
-from npol_lab.registry import errors, names
+from npol_lab.registry import errors, name_validation
 from npol_lab.registry.errors import Cause, invalid_value, required
 from npol_lab.resources import Resource
 from npol_lab.store import Obj, copied
@@ -159,7 +159,7 @@ def check(kind: Resource, obj: Obj, name_rule: Callable[[str], list[str]]) -> li
         wrong.append(required("metadata.name", "name or generateName is required"))
     else:
         wrong += [invalid_value("metadata.name", name, m) for m in name_rule(name)]
-    wrong += names.labels(metadata.get("labels") or {}, "metadata.labels")
+    wrong += name_validation.labels(metadata.get("labels") or {}, "metadata.labels")
     wrong += _annotations(metadata.get("annotations") or {})
     wrong += _owners(metadata.get("ownerReferences") or [])
     return wrong + _finalizers(metadata.get("finalizers") or [], custom=kind.custom)
@@ -168,7 +168,9 @@ def check(kind: Resource, obj: Obj, name_rule: Callable[[str], list[str]]) -> li
 def _annotations(annotations: Obj) -> list[Cause]:
     field = "metadata.annotations"
     wrong = [
-        invalid_value(field, k, m) for k in annotations for m in names.qualified_name(k.lower())
+        invalid_value(field, k, m)
+        for k in annotations
+        for m in name_validation.qualified_name(k.lower())
     ]
     size = sum(len(k.encode()) + len(v.encode()) for k, v in annotations.items())
     if size > ANNOTATION_BYTES:
@@ -196,7 +198,9 @@ def _owners(references: Sequence[Obj]) -> list[Cause]:
 
 def _finalizers(finalizers: Sequence[str], *, custom: bool) -> list[Cause]:
     field = "metadata.finalizers"
-    wrong = [invalid_value(field, f, m) for f in finalizers for m in names.qualified_name(f)]
+    wrong = [
+        invalid_value(field, f, m) for f in finalizers for m in name_validation.qualified_name(f)
+    ]
     if {"orphan", "foregroundDeletion"} <= set(finalizers):
         rule = "finalizer orphan and foregroundDeletion cannot be both set"
         wrong.append(invalid_value(field, errors.go_strings(finalizers), rule))

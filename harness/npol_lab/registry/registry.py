@@ -8,29 +8,29 @@ from typing import Any
 
 from npol_lab.registry import (
     admission,
-    custom,
+    crds,
     deletion,
     errors,
-    managed,
+    managed_fields,
     metadata,
     patches,
     podsecurity,
 )
 from npol_lab.registry.allocation import Allocator
-from npol_lab.registry.applying import applicable
-from npol_lab.registry.catalogue import Catalogue
+from npol_lab.registry.apply_checks import applicable
 from npol_lab.registry.decode import Decoder, WrongType
 from npol_lab.registry.kinds import Strategy
 from npol_lab.registry.kinds.ephemeral_checks import check_ephemeral_update
-from npol_lab.registry.managed import APPLY, UPDATE, Manager
+from npol_lab.registry.managed_fields import APPLY, UPDATE, Manager
 from npol_lab.registry.patches import PatchType
+from npol_lab.registry.served_kinds import Catalogue
 from npol_lab.resources import Resource
 from npol_lab.store import Obj, Store, copied
 
 OWN = "npol-lab"
 """The field manager of the lab's own controllers."""
 BINDING = Resource(plural="pods/binding", kind="Binding")
-CONDITIONAL = ("leases.coordination.k8s.io", "poddisruptionbudgets.policy", custom.DEFINITIONS)
+CONDITIONAL = ("leases.coordination.k8s.io", "poddisruptionbudgets.policy", crds.DEFINITIONS)
 """Kinds that are not updated without a resourceVersion (`AllowUnconditionalUpdate`)."""
 
 
@@ -103,7 +103,7 @@ class Registry:
         self._strategy(kind).default(new)
         if manager.operation == UPDATE:
             empty = self.decode(kind, {"metadata": {}})[0]
-            managed.update(self.catalogue.type(kind), empty, new, {}, manager, self._stamp())
+            managed_fields.update(self.catalogue.type(kind), empty, new, {}, manager, self._stamp())
         self._prepare(kind, new)
         self._allow(kind, new)
         if dry_run:
@@ -128,8 +128,8 @@ class Registry:
             admission.default_ingress_class(self.store, new)
         strategy.prepare(new)
         new.update(self.decode(kind, new)[0])
-        if kind.name == custom.DEFINITIONS:
-            custom.prepare(new, self._now())
+        if kind.name == crds.DEFINITIONS:
+            crds.prepare(new, self._now())
 
     def _allow(self, kind: Resource, new: Obj) -> None:
         strategy = self._strategy(kind)
@@ -153,7 +153,7 @@ class Registry:
         if kind.name == "namespaces":
             name = stored["metadata"]["name"]
             self.create("serviceaccounts", {"metadata": {"name": "default", "namespace": name}})
-        if kind.name == custom.DEFINITIONS:
+        if kind.name == crds.DEFINITIONS:
             self.catalogue.define(stored)
 
     def update(
@@ -195,11 +195,13 @@ class Registry:
         new["apiVersion"], new["kind"] = kind.api_version, kind.kind
         subresource = manager.subresource
         metadata.keep(kind, old, new, subresource)
-        owners = managed.base_of(old, new)
+        owners = managed_fields.base_of(old, new)
         strategy = self._strategy(kind)
         strategy.default(new)
         if manager.operation == UPDATE:
-            managed.update(self.catalogue.type(kind), old, new, owners, manager, self._stamp())
+            managed_fields.update(
+                self.catalogue.type(kind), old, new, owners, manager, self._stamp()
+            )
         if not subresource:
             strategy.prepare_update(new, old)
             strategy.default(new)
@@ -226,7 +228,7 @@ class Registry:
 
     def _stored(self, kind: Resource, new: Obj) -> Obj:
         stored = self.store.put(kind.name, new)
-        if kind.name == custom.DEFINITIONS:
+        if kind.name == crds.DEFINITIONS:
             self.catalogue.define(stored)
         going = "deletionTimestamp" in stored["metadata"]
         return self._remove(kind, stored) if going and not deletion.waits(stored) else stored
@@ -318,7 +320,7 @@ class Registry:
         start: Obj = live or {"metadata": {}}
         if live is not None:
             self._check_version(kind, live, config)
-        new = managed.apply(
+        new = managed_fields.apply(
             self.catalogue.type(kind), start, config, manager, force=force, now=self._stamp()
         )
         if live is None:
@@ -390,7 +392,7 @@ class Registry:
             self._remove(kind, obj)
 
     def _remove(self, kind: Resource, obj: Obj) -> Obj:
-        if kind.name == custom.DEFINITIONS:
+        if kind.name == crds.DEFINITIONS:
             self.catalogue.undefine(obj, self.store)
         head = obj["metadata"]
         return self.store.remove(kind.name, head.get("namespace"), head["name"])

@@ -13,16 +13,16 @@ import traceback
 from collections import defaultdict
 from pathlib import Path
 
-from npol_lab.keeper import keep
+from npol_lab.init import keep
 from npol_lab.net import nft
 from npol_lab.net.dns import NameServer
-from npol_lab.net.names import Names
+from npol_lab.net.dns_records import Names
+from npol_lab.net.external_hosts import PLACES
 from npol_lab.net.netlink import Netlink, delete_link
 from npol_lab.net.network import Network
-from npol_lab.net.places import PLACES
 from npol_lab.net.sandbox import socket_in
-from npol_lab.node.files import ContainerFiles
-from npol_lab.pauses import Pauses
+from npol_lab.node.container_files import ContainerFiles
+from npol_lab.pause_processes import Pauses
 from npol_lab.store import Store
 
 SOURCE_PORTS = range(32768, 60999)

@@ -6,8 +6,8 @@ import dns.rcode
 import pytest
 
 from npol_lab.net.dns import NameServer, answer
-from npol_lab.net.names import Names
-from npol_lab.net.places import PLACES
+from npol_lab.net.dns_records import Names
+from npol_lab.net.external_hosts import PLACES
 from npol_lab.store import Store
 
 SLICES = "endpointslices.discovery.k8s.io"

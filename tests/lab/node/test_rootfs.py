@@ -1,7 +1,7 @@
 import pytest
 
-from npol_lab.node.base import Base
 from npol_lab.node.rootfs import Root
+from npol_lab.node.shared_rootfs import Base
 
 
 @pytest.fixture

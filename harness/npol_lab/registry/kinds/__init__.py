@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from npol_lab.registry import custom, names
+from npol_lab.registry import crds, name_validation
 from npol_lab.registry.kinds import (
     core,
     core_checks,
@@ -30,13 +30,15 @@ _BINDING = Strategy(
     default=core.default_binding,
     validate=core_checks.check_binding,
     validate_update=core_checks.check_binding_update,
-    name=names.path_segment,
+    name=name_validation.path_segment,
 )
-_ROLE = Strategy(validate=core_checks.check_role, name=names.path_segment)
+_ROLE = Strategy(validate=core_checks.check_role, name=name_validation.path_segment)
 
 STRATEGIES: dict[str, Strategy] = {
     "namespaces": Strategy(
-        default=core.default_namespace, prepare=core.prepare_namespace, name=names.dns_label
+        default=core.default_namespace,
+        prepare=core.prepare_namespace,
+        name=name_validation.dns_label,
     ),
     "nodes": Strategy(default=core.default_node),
     "pods": Strategy(
@@ -52,7 +54,7 @@ STRATEGIES: dict[str, Strategy] = {
         prepare_update=services.keep_allocations,
         validate=service_checks.check_service,
         validate_update=service_checks.check_service_update,
-        name=names.dns1035_label,
+        name=name_validation.dns1035_label,
     ),
     "endpoints": Strategy(default=core.default_endpoints),
     "endpointslices.discovery.k8s.io": Strategy(
@@ -109,9 +111,7 @@ STRATEGIES: dict[str, Strategy] = {
     f"clusterroles.{_RBAC}": _ROLE,
     "storageclasses.storage.k8s.io": Strategy(default=core.default_storageclass),
     "priorityclasses.scheduling.k8s.io": Strategy(default=core.default_priorityclass),
-    custom.DEFINITIONS: Strategy(
-        default=custom.default_definition, validate=custom.check_definition
-    ),
+    crds.DEFINITIONS: Strategy(default=crds.default_definition, validate=crds.check_definition),
 }
 
 

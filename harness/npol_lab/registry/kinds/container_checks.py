@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 
-from npol_lab.registry import names
+from npol_lab.registry import name_validation
 from npol_lab.registry.errors import (
     Cause,
     Raw,
@@ -60,7 +60,7 @@ def check_container(container: Obj, field: str, volumes: set[str]) -> list[Cause
     if not name:
         wrong.append(required(f"{field}.name"))
     else:
-        wrong += [invalid_value(f"{field}.name", name, m) for m in names.dns_label(name)]
+        wrong += [invalid_value(f"{field}.name", name, m) for m in name_validation.dns_label(name)]
     if not container.get("image"):
         wrong.append(required(f"{field}.image"))
     message = container.get("terminationMessagePolicy", "File")
@@ -96,7 +96,7 @@ def _ports(ports: list[Obj], field: str) -> list[Cause]:
     seen: set[str] = set()
     for i, port in enumerate(ports):
         here, name = f"{field}[{i}]", port.get("name", "")
-        messages = names.port_name(name) if name else []
+        messages = name_validation.port_name(name) if name else []
         wrong += [invalid_value(f"{here}.name", name, m) for m in messages]
         if name and not messages and name in seen:
             wrong.append(duplicate(f"{here}.name", name))
@@ -104,9 +104,9 @@ def _ports(ports: list[Obj], field: str) -> list[Cause]:
         if not port.get("containerPort"):
             wrong.append(required(f"{here}.containerPort"))
         else:
-            wrong += names.port(port["containerPort"], f"{here}.containerPort")
+            wrong += name_validation.port(port["containerPort"], f"{here}.containerPort")
         if port.get("hostPort"):
-            wrong += names.port(port["hostPort"], f"{here}.hostPort")
+            wrong += name_validation.port(port["hostPort"], f"{here}.hostPort")
         if port.get("protocol", "TCP") not in PROTOCOLS:
             wrong.append(unsupported(f"{here}.protocol", port["protocol"], PROTOCOLS))
     return wrong
@@ -119,7 +119,9 @@ def _env(variables: list[Obj], field: str) -> list[Cause]:
         if not name:
             wrong.append(required(f"{here}.name"))
         else:
-            wrong += [invalid_value(f"{here}.name", name, m) for m in names.env_name(name)]
+            wrong += [
+                invalid_value(f"{here}.name", name, m) for m in name_validation.env_name(name)
+            ]
         if "valueFrom" in variable:
             wrong += _source(variable, f"{here}.valueFrom")
     return wrong
@@ -160,7 +162,7 @@ def _field(path: str | None, field: str) -> list[Cause]:
 def _reference(reference: Obj, field: str) -> list[Cause]:
     missing = [required(f"{field}.{k}") for k in ("name", "key") if not reference.get(k)]
     key = reference.get("key", "")
-    messages = names.config_key(key) if key else []
+    messages = name_validation.config_key(key) if key else []
     return missing + [invalid_value(f"{field}.key", key, m) for m in messages]
 
 
@@ -273,9 +275,9 @@ def _handler(handler: Obj, field: str, known: tuple[str, ...]) -> list[Cause]:
     if given[0] == "exec" and not first.get("command"):
         wrong.append(required(f"{here}.command"))
     if given[0] in ("httpGet", "tcpSocket"):
-        wrong += names.port(first.get("port", 0), f"{here}.port")
+        wrong += name_validation.port(first.get("port", 0), f"{here}.port")
     if given[0] == "httpGet" and first.get("scheme") not in ("HTTP", "HTTPS"):
         wrong.append(unsupported(f"{here}.scheme", first.get("scheme"), ["HTTP", "HTTPS"]))
     if given[0] == "grpc":
-        wrong += names.port(first.get("port", 0), f"{here}.port")
+        wrong += name_validation.port(first.get("port", 0), f"{here}.port")
     return wrong

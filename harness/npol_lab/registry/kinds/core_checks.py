@@ -5,7 +5,7 @@ from __future__ import annotations
 import base64
 import json
 
-from npol_lab.registry import names
+from npol_lab.registry import name_validation
 from npol_lab.registry.errors import (
     Cause,
     Raw,
@@ -25,10 +25,16 @@ KINDS = ("ClusterRole", "Role")
 
 def check_configmap(obj: Obj) -> list[Cause]:
     plain, binary = obj.get("data") or {}, obj.get("binaryData") or {}
-    wrong = [invalid_value(f"data[{k}]", k, m) for k in plain for m in names.config_key(k)]
+    wrong = [
+        invalid_value(f"data[{k}]", k, m) for k in plain for m in name_validation.config_key(k)
+    ]
     rule = "duplicate of key present in binaryData"
     wrong += [invalid_value(f"data[{k}]", k, rule) for k in plain if k in binary]
-    wrong += [invalid_value(f"binaryData[{k}]", k, m) for k in binary for m in names.config_key(k)]
+    wrong += [
+        invalid_value(f"binaryData[{k}]", k, m)
+        for k in binary
+        for m in name_validation.config_key(k)
+    ]
     size = sum(len(v.encode()) for v in plain.values())
     size += sum(len(base64.b64decode(v)) for v in binary.values())
     return [*wrong, too_long("", MAX_BYTES)] if size > MAX_BYTES else wrong
@@ -36,7 +42,7 @@ def check_configmap(obj: Obj) -> list[Cause]:
 
 def check_secret(obj: Obj) -> list[Cause]:
     data = obj.get("data") or {}
-    wrong = [invalid_value(f"data[{k}]", k, m) for k in data for m in names.config_key(k)]
+    wrong = [invalid_value(f"data[{k}]", k, m) for k in data for m in name_validation.config_key(k)]
     if sum(len(base64.b64decode(v)) for v in data.values()) > MAX_BYTES:
         wrong.append(too_long("data", MAX_BYTES))
     return wrong

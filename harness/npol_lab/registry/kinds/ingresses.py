@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import ipaddress
 
-from npol_lab.registry import names
+from npol_lab.registry import name_validation
 from npol_lab.registry.errors import Cause, Raw, invalid_value, required, unsupported
 from npol_lab.store import Obj
 
@@ -28,7 +28,7 @@ def check_ingress(obj: Obj) -> list[Cause]:
     if "ingressClassName" in spec:
         name = spec["ingressClassName"]
         field = "spec.ingressClassName"
-        wrong += [invalid_value(field, name, m) for m in names.dns_subdomain(name)]
+        wrong += [invalid_value(field, name, m) for m in name_validation.dns_subdomain(name)]
     return wrong
 
 
@@ -58,7 +58,7 @@ def _host(host: str, field: str) -> list[Cause]:
     if _is_address(host):
         rule = "must be a DNS name, not an IP address"
         wrong.append(invalid_value(field, host, rule))
-    rule_of = names.wildcard_subdomain if "*" in host else names.dns_subdomain
+    rule_of = name_validation.wildcard_subdomain if "*" in host else name_validation.dns_subdomain
     return wrong + [invalid_value(field, host, m) for m in rule_of(host)]
 
 
@@ -105,7 +105,7 @@ def _backend(backend: Obj, field: str) -> list[Cause]:
     wrong: list[Cause] = []
     name = service.get("name", "")
     if name:
-        messages = names.dns1035_label(name)
+        messages = name_validation.dns1035_label(name)
         wrong += [invalid_value(f"{field}.service.name", name, m) for m in messages]
     else:
         wrong.append(required(f"{field}.service.name"))
@@ -117,7 +117,7 @@ def _backend_port(port: Obj, field: str) -> list[Cause]:
     if name and number:
         return [invalid_value(field, "", "cannot set both port name & port number")]
     if name:
-        return names.port(name, f"{field}.service.port.name")
+        return name_validation.port(name, f"{field}.service.port.name")
     if number:
-        return names.port(number, f"{field}.service.port.number")
+        return name_validation.port(number, f"{field}.service.port.number")
     return [required(field, "port name or number is required")]

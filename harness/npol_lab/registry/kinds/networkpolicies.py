@@ -9,7 +9,7 @@ from __future__ import annotations
 from typing import Any
 
 from npol_lab import addresses
-from npol_lab.registry import names
+from npol_lab.registry import name_validation
 from npol_lab.registry.errors import (
     Cause,
     Raw,
@@ -36,7 +36,7 @@ def default_networkpolicy(obj: Obj) -> None:
 
 def check_networkpolicy(obj: Obj) -> list[Cause]:
     spec = obj["spec"]
-    wrong = names.selector(spec.get("podSelector"), "spec.podSelector")
+    wrong = name_validation.selector(spec.get("podSelector"), "spec.podSelector")
     for section, side in (("ingress", "from"), ("egress", "to")):
         for i, rule in enumerate(spec.get(section) or []):
             field = f"spec.{section}[{i}]"
@@ -66,24 +66,24 @@ def _port(port: Obj, field: str) -> list[Cause]:
         wrong.append(unsupported(f"{field}.protocol", port["protocol"], PROTOCOLS))
     number, end = port.get("port"), port.get("endPort")
     if isinstance(number, int):
-        wrong += names.port(number, f"{field}.port")
+        wrong += name_validation.port(number, f"{field}.port")
         if end is not None and end < number:
             rule = "must be greater than or equal to `port`"
             wrong.append(invalid_value(f"{field}.endPort", number, rule))
         if end is not None:
-            wrong += names.port(end, f"{field}.endPort")
+            wrong += name_validation.port(end, f"{field}.endPort")
         return wrong
     if end is not None:
         state = "is not specified" if number is None else "is non-numeric"
         rule = f"may not be specified when `port` {state}"
         wrong.append(invalid_value(f"{field}.endPort", end, rule))
-    return wrong if number is None else wrong + names.port(number, f"{field}.port")
+    return wrong if number is None else wrong + name_validation.port(number, f"{field}.port")
 
 
 def _peer(peer: Obj, field: str) -> list[Cause]:
     wrong: list[Cause] = []
     for key in ("podSelector", "namespaceSelector"):
-        wrong += names.selector(peer.get(key), f"{field}.{key}")
+        wrong += name_validation.selector(peer.get(key), f"{field}.{key}")
     if "ipBlock" in peer:
         wrong += _block(peer["ipBlock"], f"{field}.ipBlock")
     if not peer:
@@ -98,12 +98,12 @@ def _block(block: Obj, field: str) -> list[Cause]:
         return [required(f"{field}.cidr")]
     whole = addresses.network(block["cidr"])
     if whole is None:
-        return [invalid_value(f"{field}.cidr", block["cidr"], names.CIDR)]
+        return [invalid_value(f"{field}.cidr", block["cidr"], name_validation.CIDR)]
     wrong: list[Cause] = []
     for i, text in enumerate(block.get("except") or []):
         hole = addresses.network(text)
         if hole is None:
-            wrong.append(invalid_value(f"{field}.except[{i}]", text, names.CIDR))
+            wrong.append(invalid_value(f"{field}.except[{i}]", text, name_validation.CIDR))
         elif not _is_strictly_in(hole, whole):
             rule = "must be a strict subset of `cidr`"
             wrong.append(invalid_value(f"{field}.except[{i}]", text, rule))

@@ -9,7 +9,7 @@ from __future__ import annotations
 import difflib
 import json
 
-from npol_lab.registry import names
+from npol_lab.registry import name_validation
 from npol_lab.registry.errors import (
     Cause,
     duplicate,
@@ -57,10 +57,10 @@ def check_pod_spec(spec: Obj, field: str) -> list[Cause]:
         wrong.append(unsupported(f"{field}.restartPolicy", restart, RESTART))
     if dns not in DNS:
         wrong.append(unsupported(f"{field}.dnsPolicy", dns, DNS))
-    wrong += names.labels(spec.get("nodeSelector") or {}, f"{field}.nodeSelector")
+    wrong += name_validation.labels(spec.get("nodeSelector") or {}, f"{field}.nodeSelector")
     for i, gate in enumerate(spec.get("readinessGates") or []):
         here, name = f"{field}.readinessGates[{i}].conditionType", gate.get("conditionType", "")
-        wrong += [invalid_value(here, name, m) for m in names.qualified_name(name)]
+        wrong += [invalid_value(here, name, m) for m in name_validation.qualified_name(name)]
     wrong += _names(spec, field)
     deadline = spec.get("activeDeadlineSeconds")
     if deadline is not None and not 1 <= deadline < 2**31:
@@ -69,7 +69,7 @@ def check_pod_spec(spec: Obj, field: str) -> list[Cause]:
     for i, toleration in enumerate(spec.get("tolerations") or []):
         wrong += _toleration(toleration, f"{field}.tolerations[{i}]")
     for i, alias in enumerate(spec.get("hostAliases") or []):
-        wrong += names.ip(alias.get("ip", ""), f"{field}.hostAliases[{i}].ip")
+        wrong += name_validation.ip(alias.get("ip", ""), f"{field}.hostAliases[{i}].ip")
     wrong += check_identity(spec.get("securityContext") or {}, f"{field}.securityContext")
     return wrong + _host_ports(spec, field) + _dns_config(spec, f"{field}.dnsConfig")
 
@@ -87,11 +87,11 @@ def _host_ports(spec: Obj, field: str) -> list[Cause]:
 
 def _names(spec: Obj, field: str) -> list[Cause]:
     rules = {
-        "serviceAccountName": names.dns_subdomain,
-        "nodeName": names.dns_subdomain,
-        "hostname": names.dns_label,
-        "subdomain": names.dns_label,
-        "priorityClassName": names.dns_subdomain,
+        "serviceAccountName": name_validation.dns_subdomain,
+        "nodeName": name_validation.dns_subdomain,
+        "hostname": name_validation.dns_label,
+        "subdomain": name_validation.dns_label,
+        "priorityClassName": name_validation.dns_subdomain,
     }
     return [
         invalid_value(f"{field}.{key}", spec[key], message)
@@ -113,7 +113,7 @@ def _volumes(volumes: list[Obj], field: str) -> tuple[set[str], list[Cause]]:
         if not name:
             wrong.append(required(f"{here}.name"))
             continue
-        wrong += [invalid_value(f"{here}.name", name, m) for m in names.dns_label(name)]
+        wrong += [invalid_value(f"{here}.name", name, m) for m in name_validation.dns_label(name)]
         if name in seen:
             wrong.append(duplicate(f"{here}.name", name))
         seen.add(name)
@@ -162,7 +162,9 @@ def _toleration(toleration: Obj, field: str) -> list[Cause]:
     effect, value = toleration.get("effect", ""), toleration.get("value", "")
     wrong: list[Cause] = []
     if key:
-        wrong += [invalid_value(f"{field}.key", key, m) for m in names.qualified_name(key)]
+        wrong += [
+            invalid_value(f"{field}.key", key, m) for m in name_validation.qualified_name(key)
+        ]
     elif operator != "Exists":
         rule = (
             "operator must be Exists when `key` is empty, which means "
@@ -192,13 +194,13 @@ def _dns_config(spec: Obj, field: str) -> list[Cause]:
     return [
         cause
         for i, server in enumerate(servers)
-        for cause in names.ip(server, f"{field}.nameservers[{i}]")
+        for cause in name_validation.ip(server, f"{field}.nameservers[{i}]")
     ]
 
 
 def check_template(template: Obj, field: str) -> list[Cause]:
     metadata = template.get("metadata") or {}
-    wrong = names.labels(metadata.get("labels") or {}, f"{field}.labels")
+    wrong = name_validation.labels(metadata.get("labels") or {}, f"{field}.labels")
     if (template.get("spec") or {}).get("ephemeralContainers"):
         rule = "ephemeral containers not allowed in pod template"
         wrong.append(field_forbidden(f"{field}.spec.ephemeralContainers", rule))

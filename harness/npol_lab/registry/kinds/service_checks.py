@@ -10,7 +10,7 @@ import json
 from typing import Any
 
 from npol_lab import addresses
-from npol_lab.registry import names
+from npol_lab.registry import name_validation
 from npol_lab.registry.errors import (
     Cause,
     Raw,
@@ -42,7 +42,7 @@ def check_service(obj: Obj) -> list[Cause]:
     if kind == "ExternalName":
         wrong += _external(spec)
     wrong += _ports(ports)
-    wrong += names.labels(spec.get("selector") or {}, "spec.selector")
+    wrong += name_validation.labels(spec.get("selector") or {}, "spec.selector")
     wrong += _affinity(spec)
     if kind not in TYPES:
         wrong.append(unsupported("spec.type", kind, TYPES))
@@ -57,7 +57,9 @@ def _external(spec: Obj) -> list[Cause]:
     name = spec.get("externalName", "").removesuffix(".")
     if not name:
         return [*wrong, required("spec.externalName")]
-    return wrong + [invalid_value("spec.externalName", name, m) for m in names.dns_subdomain(name)]
+    return wrong + [
+        invalid_value("spec.externalName", name, m) for m in name_validation.dns_subdomain(name)
+    ]
 
 
 def _ports(ports: list[Obj]) -> list[Cause]:
@@ -68,17 +70,18 @@ def _ports(ports: list[Obj]) -> list[Cause]:
         if not name and len(ports) > 1:
             wrong.append(required(f"{field}.name"))
         wrong += [
-            invalid_value(f"{field}.name", name, m) for m in (names.dns_label(name) if name else [])
+            invalid_value(f"{field}.name", name, m)
+            for m in (name_validation.dns_label(name) if name else [])
         ]
         if name in seen:
             wrong.append(duplicate(f"{field}.name", name))
         seen |= {name} if name else set()
-        wrong += names.port(port.get("port", 0), f"{field}.port")
+        wrong += name_validation.port(port.get("port", 0), f"{field}.port")
         if port.get("protocol") not in PROTOCOLS:
             wrong.append(unsupported(f"{field}.protocol", port.get("protocol"), PROTOCOLS))
-        wrong += names.port(port.get("targetPort", 0), f"{field}.targetPort")
+        wrong += name_validation.port(port.get("targetPort", 0), f"{field}.targetPort")
         protocol = port.get("appProtocol")
-        messages = names.qualified_name(protocol) if protocol is not None else []
+        messages = name_validation.qualified_name(protocol) if protocol is not None else []
         wrong += [invalid_value(f"{field}.appProtocol", protocol, m) for m in messages]
     return wrong
 
@@ -103,13 +106,13 @@ def _affinity(spec: Obj) -> list[Cause]:
 def _outside(spec: Obj) -> list[Cause]:
     wrong: list[Cause] = []
     for i, address in enumerate(spec.get("externalIPs") or []):
-        wrong += names.outside_ip(address, f"spec.externalIPs[{i}]")
+        wrong += name_validation.outside_ip(address, f"spec.externalIPs[{i}]")
     ranges, field = spec.get("loadBalancerSourceRanges") or [], "spec.LoadBalancerSourceRanges"
     if ranges and spec.get("type") != "LoadBalancer":
         rule = "may only be used when `type` is 'LoadBalancer'"
         return [*wrong, field_forbidden(field, rule)]
     return wrong + [
-        invalid_value(f"{field}[{i}]", text, names.CIDR)
+        invalid_value(f"{field}[{i}]", text, name_validation.CIDR)
         for i, text in enumerate(ranges)
         if addresses.network(text.strip()) is None
     ]

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from npol_lab.registry import names
+from npol_lab.registry import name_validation
 from npol_lab.registry.errors import Cause
 from npol_lab.store import Obj
 
@@ -38,7 +38,7 @@ class Strategy:
     validate_create: Callable[[Obj], list[Cause]] = _fine
     validate_update: Callable[[Obj, Obj], list[Cause]] = _allowed
     """(new, old): what may not change."""
-    name: Callable[[str], list[str]] = names.dns_subdomain
+    name: Callable[[str], list[str]] = name_validation.dns_subdomain
 
 
 PLAIN = Strategy()

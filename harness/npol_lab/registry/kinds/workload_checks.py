@@ -11,7 +11,7 @@ import re
 from typing import Any
 
 from npol.selectors import matches
-from npol_lab.registry import names
+from npol_lab.registry import name_validation
 from npol_lab.registry.errors import (
     Cause,
     Raw,
@@ -52,7 +52,7 @@ def _selected_template(spec: Obj) -> list[Cause]:
     if selector is None:
         wrong.append(required("spec.selector"))
     else:
-        wrong += names.selector(selector, "spec.selector")
+        wrong += name_validation.selector(selector, "spec.selector")
         if not selector.get("matchLabels") and not selector.get("matchExpressions"):
             rule = "empty selector is invalid for deployment"
             wrong.append(invalid_value("spec.selector", _go_selector(selector), rule))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from npol_lab.registry import custom, structural
+from npol_lab.registry import crds, structural
 from npol_lab.registry.errors import no_such_resource
 from npol_lab.registry.kinds import Strategy, strategy_of
 from npol_lab.registry.schema import Struct, type_of
@@ -34,28 +34,28 @@ class Catalogue:
     def printer_columns(self, kind: Resource) -> Sequence[Obj]:
         """What a definition wants to see in `kubectl get`."""
         definition = self._definitions.get(kind.name)
-        return custom.columns_of(definition) if definition else ()
+        return crds.columns_of(definition) if definition else ()
 
     def strategy(self, kind: Resource) -> Strategy:
         """A custom resource's is its schema."""
         definition = self._definitions.get(kind.name)
         if definition is None:
             return strategy_of(kind.name)
-        schema = custom.schema_of(definition)
+        schema = crds.schema_of(definition)
         return Strategy(
             default=lambda obj: structural.fill_defaults(schema, obj),
             validate=lambda obj: structural.check(schema, obj),
         )
 
     def define(self, definition: Obj) -> None:
-        kind = custom.resource_of(definition)
+        kind = crds.resource_of(definition)
         self.resources[kind.name] = kind
         self._definitions[kind.name] = definition
-        self._types[kind.name] = custom.type_of(definition)
+        self._types[kind.name] = crds.type_of(definition)
 
     def undefine(self, definition: Obj, store: Store) -> None:
         """A definition takes its objects along."""
-        name = custom.resource_of(definition).name
+        name = crds.resource_of(definition).name
         for obj in store.list(name):
             store.remove(name, obj["metadata"].get("namespace"), obj["metadata"]["name"])
         for table in (self.resources, self._definitions, self._types):

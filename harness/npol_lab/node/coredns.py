@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import asyncio
 
-from npol_lab.node.host import NameServer
 from npol_lab.node.logs import Log
+from npol_lab.node.node_context import NameServer
 from npol_lab.node.sandbox import Sandbox
 
 

@@ -16,17 +16,17 @@ from collections.abc import Coroutine
 from pathlib import Path
 from typing import Any
 
-from npol_lab import api, system
+from npol_lab import api, system_objects
 from npol_lab.controllers import controllers
 from npol_lab.kubeconfig import write_kubeconfig
-from npol_lab.listeners import api_for_pods, serve_kubelets
 from npol_lab.net.dns import NameServer
-from npol_lab.net.names import SLICES, Names
+from npol_lab.net.dns_records import SLICES, Names
+from npol_lab.net.external_hosts import PLACES
 from npol_lab.net.network import Network
 from npol_lab.net.nft import NftError
-from npol_lab.net.places import PLACES
 from npol_lab.node.kubelet import Kubelet
-from npol_lab.pauses import Pauses
+from npol_lab.node_services import api_for_pods, serve_kubelets
+from npol_lab.pause_processes import Pauses
 from npol_lab.registry import Registry
 from npol_lab.store import Obj, Store
 
@@ -100,7 +100,7 @@ async def _start(parts: _Parts, tasks: asyncio.TaskGroup) -> None:
     certificates = api.issue()
     await parts.network.start(*nodes)
     addresses = {name: parts.network.node_address(name) for name in nodes}
-    system.install(
+    system_objects.install(
         parts.registry,
         lab=parts.settings["id"],
         nodes=addresses,
@@ -129,11 +129,11 @@ async def _start(parts: _Parts, tasks: asyncio.TaskGroup) -> None:
 
 async def _complete(store: Store) -> None:
     """Wait until all pods of the system are ready and the name server is behind its Service."""
-    waiting = set(system.NEEDED)
+    waiting = set(system_objects.NEEDED)
     with contextlib.closing(store.subscribe("pods", SLICES)) as subscription:
         async for event in subscription:
             if event.resource == SLICES:
-                waiting -= {system.DNS_SLICE} if _serves_names(event.object) else set()
+                waiting -= {system_objects.DNS_SLICE} if _serves_names(event.object) else set()
             elif _ready(event.object):
                 waiting -= {_app(event.object)}
             if not waiting:
@@ -147,7 +147,7 @@ def _serves_names(piece: Obj) -> bool:
 
 def _app(pod: Obj) -> str:
     labels = pod["metadata"].get("labels") or {}
-    return str(labels.get("k8s-app") or labels.get(system.PLACE, ""))
+    return str(labels.get("k8s-app") or labels.get(system_objects.PLACE, ""))
 
 
 def _ready(pod: Obj) -> bool:

@@ -10,7 +10,7 @@ import os
 import signal
 import socket
 
-from npol_lab.keeper import MESSAGE
+from npol_lab.init import MESSAGE
 
 
 class Pauses:

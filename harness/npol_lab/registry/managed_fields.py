@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from npol_lab.registry import typed
+from npol_lab.registry import apply_merge
 from npol_lab.registry.errors import StatusError
 from npol_lab.registry.fieldsets import Fields, compare, decoded, encoded, fields_of, spelled
 from npol_lab.registry.schema import Type
@@ -140,12 +140,12 @@ def apply(type: Type, live: Obj, applied: Obj, manager: Manager, *, force: bool,
     config = bare(applied)
     wanted = fields_of(type, config) - UNOWNED
     before = managers.get(manager)
-    result: Obj = typed.merged(type, bare(live), config)
+    result: Obj = apply_merge.merged(type, bare(live), config)
     if before is not None:
         others: Fields = set().union(*(o.fields for m, o in managers.items() if m != manager))
         given_up = before.fields - wanted - others
         if given_up:
-            result = typed.without(type, result, given_up, others)
+            result = apply_merge.without(type, result, given_up, others)
     change = compare(type, bare(live), result)
     conflicts = {m: o.fields & change.written for m, o in managers.items() if m != manager}
     conflicts = {m: fields for m, fields in conflicts.items() if fields}

@@ -9,8 +9,8 @@ from pathlib import Path
 from typing import Protocol
 
 from npol_lab.events import Recorder
-from npol_lab.node.base import Base
 from npol_lab.node.sandbox import Network, Sandbox
+from npol_lab.node.shared_rootfs import Base
 from npol_lab.node.volumes import Token
 from npol_lab.registry import Registry
 from npol_lab.store import Obj

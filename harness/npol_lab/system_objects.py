@@ -9,8 +9,8 @@ from typing import Any
 
 import npol
 from npol_lab.clock import timestamp
+from npol_lab.net.external_hosts import PLACES, Place
 from npol_lab.net.network import API_PORT, ROUTER
-from npol_lab.net.places import PLACES, Place
 from npol_lab.registry import Registry
 
 Obj = dict[str, Any]

@@ -9,7 +9,7 @@ import sys
 from pathlib import Path
 
 from npol_lab.node import mounts
-from npol_lab.node.tools import SYSTEM, programs
+from npol_lab.node.image_programs import SYSTEM, programs
 
 TOOLSETS = ("none", "debian", "network", "nginx", "python", "busybox")
 DEVICES = ("null", "zero", "full", "random", "urandom", "tty")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any, cast
 
-from npol_lab.registry import errors, typed
+from npol_lab.registry import apply_merge, errors
 from npol_lab.registry.schema import Struct
 from npol_lab.resources import Resource
 from npol_lab.store import Obj
@@ -34,8 +34,8 @@ def applicable(kind: Resource, type: Struct, namespace: str | None, name: str, c
         )
     config = {**config, "metadata": head}
     called = f"{stated}/{name}; {kind.api_version}, Kind={kind.kind}"
-    typed.check(type, config, called)
-    return cast(Obj, typed.without_nulls(config))
+    apply_merge.check(type, config, called)
+    return cast(Obj, apply_merge.without_nulls(config))
 
 
 def _check_version(kind: Resource, config: Obj) -> None:

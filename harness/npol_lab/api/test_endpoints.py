@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from aiohttp import web
 
-from npol_lab.api.call import Call
 from npol_lab.api.counter import RequestCounter
 from npol_lab.api.faults import Faults
+from npol_lab.api.request_context import Call
 from npol_lab.api.responses import json_response
 from npol_lab.registry.errors import StatusError
 from npol_lab.store import Store

@@ -10,8 +10,8 @@ from npol_lab.node.apps.http_echo import HttpEcho
 from npol_lab.node.apps.netexec import Netexec
 from npol_lab.node.apps.pause import Pause
 from npol_lab.node.apps.serve_hostname import Porter, ServeHostname
+from npol_lab.node.image_programs import programs
 from npol_lab.node.images import Image
-from npol_lab.node.tools import programs
 
 
 class Workload(Protocol):

@@ -12,7 +12,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from npol_lab.net.places import Place
+from npol_lab.net.external_hosts import Place
 from npol_lab.store import Store
 
 Obj = dict[str, Any]

@@ -10,6 +10,8 @@ from typing import TYPE_CHECKING
 
 from npol_lab.node import podfiles
 from npol_lab.node.apps.app import Place
+from npol_lab.node.container_process import Served, Workload, builtin
+from npol_lab.node.coredns import Coredns
 from npol_lab.node.environment import ConfigError, environment, expand, hostname
 from npol_lab.node.images import Image, arguments
 from npol_lab.node.ingress import IngressProcess
@@ -23,9 +25,7 @@ from npol_lab.node.process import (
     send,
     spawn,
 )
-from npol_lab.node.resolver import Coredns
 from npol_lab.node.rootfs import Root, RootPlan, VolumeMount
-from npol_lab.node.workload import Served, Workload, builtin
 from npol_lab.store import Obj
 
 if TYPE_CHECKING:
