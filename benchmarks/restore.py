@@ -23,7 +23,7 @@ from typing import Any
 ROOT = Path(__file__).parent.parent
 sys.path.insert(0, str(ROOT))
 
-from npol.changes.transaction import Custody  # noqa: E402
+from npol.changes.transaction import Transaction  # noqa: E402
 from npol.kube.connection import Mode, connect  # noqa: E402  needs the path above
 from npol.kube.signals import Stop, Stopped  # noqa: E402
 from tests.changes.cluster import Cluster, policy  # noqa: E402
@@ -87,7 +87,7 @@ class Bench:
 def run(kubeconfig: str, policies: int) -> int:
     """The run that is stopped; says how long it took to apply the policies."""
     with Stop() as stop:
-        custody = Custody.open(
+        transaction = Transaction.open(
             connect(kubeconfig=kubeconfig, context="test", mode=Mode.APPLY),
             run_id="bench",
             namespaces=NAMESPACES,
@@ -97,12 +97,12 @@ def run(kubeconfig: str, policies: int) -> int:
         try:
             began = time.monotonic()
             for number in range(policies):
-                custody.apply({**existing(number), "spec": policy()["spec"]})
+                transaction.apply({**existing(number), "spec": policy()["spec"]})
             print(time.monotonic() - began, flush=True)
             signal.pause()
         except Stopped:
-            custody.restore()
-        custody.close()
+            transaction.restore()
+        transaction.close()
     return 128 + stop.number
 
 

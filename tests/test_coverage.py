@@ -11,10 +11,10 @@ from npol.errors import Mistakes
 from npol.model.story import Protocol
 from npol.policy.evaluate.evaluate import decide
 from npol.policy.lint import lint
-from npol.policy.objects.entities import Place, Traffic
+from npol.policy.objects.entities import ExternalEndpoint, Traffic
 from npol.policy.state.apply_changes import build
 from npol.story import load_manifests, load_story
-from npol.yaml_positions import Dialect, load
+from npol.yaml_positions import YamlDialect, load
 
 ROOT = Path(__file__).parent.parent
 TOP = (
@@ -42,7 +42,9 @@ def test_the_top_level_is_what_was_asked_for():
 
 def test_the_kind_cluster_leaves_policies_to_calico():
     """Recent versions of kind's own network enforce policies, too."""
-    (config,) = load((ROOT / "kind-config.yaml").read_bytes(), "kind-config.yaml", Dialect.STORY)
+    (config,) = load(
+        (ROOT / "kind-config.yaml").read_bytes(), "kind-config.yaml", YamlDialect.STORY
+    )
 
     assert config.data["networking"] == {
         "disableDefaultCNI": True,
@@ -80,7 +82,7 @@ def test_the_tutorials_exception_is_closed_by_prediction(address, port, allowed)
     )
     world = build(manifests)
     backend = next(p for p in world.pods_in("shop") if p.labels["app"] == "backend")
-    place = Place(name="outside", addresses=(ipaddress.ip_address(address),))
+    place = ExternalEndpoint(name="outside", addresses=(ipaddress.ip_address(address),))
 
     found = decide(world, Traffic(source=backend, target=place, port=port, protocol=Protocol.TCP))
 

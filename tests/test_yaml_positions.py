@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from npol.errors import Mistakes, Position
-from npol.yaml_positions import Dialect, dump, load
+from npol.yaml_positions import YamlDialect, dump, load
 
 TEXT = """\
 # a comment
@@ -21,12 +21,12 @@ peers:
 """
 
 
-def one(text: str | bytes, dialect: Dialect = Dialect.STORY):
+def one(text: str | bytes, dialect: YamlDialect = YamlDialect.STORY):
     (document,) = load(text, "f.yaml", dialect)
     return document
 
 
-def told(text: str | bytes, dialect: Dialect = Dialect.STORY) -> list[str]:
+def told(text: str | bytes, dialect: YamlDialect = YamlDialect.STORY) -> list[str]:
     with pytest.raises(Mistakes) as caught:
         load(text, "f.yaml", dialect)
     return [str(m) for m in caught.value.mistakes]
@@ -57,7 +57,7 @@ def test_a_key_has_a_position_of_its_own():
 
 
 def test_documents_keep_their_own_positions_and_empty_ones_are_left_out():
-    found = load("---\n---\na: 1\n---\n# nothing\n---\nb: 2\n", "f.yaml", Dialect.STORY)
+    found = load("---\n---\na: 1\n---\n# nothing\n---\nb: 2\n", "f.yaml", YamlDialect.STORY)
 
     assert [d.data for d in found] == [{"a": 1}, {"b": 2}]
     assert [d.at("b").line for d in found] == [3, 7]
@@ -125,7 +125,7 @@ SCALARS = [
 def test_plain_scalars_are_read_by_dialect(text, story, manifest):
     """Sources: yaml.org/spec/1.2.2 section 10.3.2; go-yaml v2 resolve.go."""
     assert one(f"v: {text}\nw: w").data["v"] == story
-    assert one(f"v: {text}\nw: w", Dialect.MANIFEST).data["v"] == manifest
+    assert one(f"v: {text}\nw: w", YamlDialect.MANIFEST).data["v"] == manifest
 
 
 @pytest.mark.parametrize(
@@ -181,7 +181,7 @@ def test_what_is_dumped_is_read_again(value):
 
 
 @settings(max_examples=200, deadline=None)
-@given(st.binary(max_size=80) | st.text(max_size=80), st.sampled_from(list(Dialect)))
+@given(st.binary(max_size=80) | st.text(max_size=80), st.sampled_from(list(YamlDialect)))
 def test_any_bytes_load_or_are_told(text, dialect):
     with suppress(Mistakes):
         load(text, "f.yaml", dialect)

@@ -14,7 +14,7 @@ from npol.errors import InputError
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Where:
+class TargetCluster:
     """A cluster by its kubeconfig (None: the client's default) and context."""
 
     kubeconfig: str | None
@@ -22,7 +22,7 @@ class Where:
     is_lab: bool = False
 
 
-def named(kubeconfig: str | None, context: str | None) -> Where | None:
+def named(kubeconfig: str | None, context: str | None) -> TargetCluster | None:
     """
     The cluster that two options name; None when they name none.
 
@@ -38,7 +38,7 @@ def named(kubeconfig: str | None, context: str | None) -> Where | None:
         raise _not_usable("a context must be named: npol never uses the current one", known)
     if context not in known:
         raise _not_usable(f"there is no context {context!r} in the kubeconfig", known)
-    return Where(kubeconfig=kubeconfig, context=context)
+    return TargetCluster(kubeconfig=kubeconfig, context=context)
 
 
 def _not_usable(message: str, known: list[str]) -> InputError:
@@ -46,7 +46,7 @@ def _not_usable(message: str, known: list[str]) -> InputError:
 
 
 @contextmanager
-def cluster(kubeconfig: str | None, context: str | None) -> Iterator[Where]:
+def cluster(kubeconfig: str | None, context: str | None) -> Iterator[TargetCluster]:
     """
     The cluster that two options name, or a lab for as long as it is used.
 
@@ -61,4 +61,4 @@ def cluster(kubeconfig: str | None, context: str | None) -> Iterator[Where]:
     from npol_lab.session import Lab  # costs start-up time that a named cluster need not pay
 
     with Lab.start() as own:
-        yield Where(kubeconfig=str(own.kubeconfig), context=own.context, is_lab=True)
+        yield TargetCluster(kubeconfig=str(own.kubeconfig), context=own.context, is_lab=True)

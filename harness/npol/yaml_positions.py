@@ -30,7 +30,7 @@ Path = tuple[str | int, ...]
 """Where a value sits in a document: keys and indexes from the top."""
 
 
-class Dialect(enum.Enum):
+class YamlDialect(enum.Enum):
     """How plain scalars become values."""
 
     STORY = "YAML 1.2"
@@ -62,7 +62,7 @@ class Document:
         return table.get(path) or Position(self.file)
 
 
-def load(text: str | bytes, file: str, dialect: Dialect) -> list[Document]:
+def load(text: str | bytes, file: str, dialect: YamlDialect) -> list[Document]:
     """
     All documents of a text; empty ones (`---` alone) are left out.
 
@@ -71,7 +71,7 @@ def load(text: str | bytes, file: str, dialect: Dialect) -> list[Document]:
     """
     decoded = _decode(text, file)
     try:
-        return list(_Reader(file, dialect).documents(decoded))
+        return list(_YamlReader(file, dialect).documents(decoded))
     except yaml.MarkedYAMLError as error:
         mark = error.problem_mark or error.context_mark
         at = Position(file, mark.line + 1, mark.column + 1) if mark else Position(file)
@@ -122,10 +122,10 @@ class _Marks:
     aliases: int = 0
 
 
-class _Reader:
+class _YamlReader:
     """Builds data from parser events, so that depth, size and aliases can be bounded."""
 
-    def __init__(self, file: str, dialect: Dialect) -> None:
+    def __init__(self, file: str, dialect: YamlDialect) -> None:
         self.file = file
         self.dialect = dialect
         self.nodes = 0
@@ -300,4 +300,4 @@ def _manifest_scalar(text: str) -> Any:
     return _fraction(text) if _FLOAT.fullmatch(text) else text
 
 
-_SCALARS = {Dialect.STORY: _core_scalar, Dialect.MANIFEST: _manifest_scalar}
+_SCALARS = {YamlDialect.STORY: _core_scalar, YamlDialect.MANIFEST: _manifest_scalar}

@@ -16,7 +16,7 @@ import threading
 from dataclasses import dataclass
 
 from npol.kube.connection import Mode, connect
-from npol.kube.retry import Patience
+from npol.kube.retry import RetryBudget
 from npol_lab.api.certificates import issue
 from npol_lab.api.server import Api
 from npol_lab.api.users import Tokens
@@ -72,7 +72,7 @@ class Cluster:
         self._loop.close()
 
     def connect(self, mode=Mode.APPLY, **settings):
-        settings.setdefault("patience", Patience(first=5, lost=5, throttled=5))
+        settings.setdefault("patience", RetryBudget(first=5, lost=5, throttled=5))
         return connect(kubeconfig=str(self.kubeconfig), context="test", mode=mode, **settings)
 
     # -- behind the API's back

@@ -2,7 +2,7 @@ import itertools
 
 import pytest
 
-from npol.changes.transaction import Custody
+from npol.changes.transaction import Transaction
 from tests.changes.cluster import Cluster
 
 
@@ -38,7 +38,7 @@ def begin(cluster, tmp_path):
     opened = []
 
     def begin(*namespaces, run_id="", watched=False, **settings):
-        custody = Custody.open(
+        transaction = Transaction.open(
             settings.pop("connection", None) or cluster.connect(),
             run_id=run_id or f"run-{next(numbers)}",
             namespaces=namespaces or ("shop",),
@@ -46,9 +46,9 @@ def begin(cluster, tmp_path):
             state_directory=tmp_path / "state",
             **settings,
         )
-        opened.append(custody)
-        return custody
+        opened.append(transaction)
+        return transaction
 
     yield begin
-    for custody in opened:
-        custody._lock.stop()
+    for transaction in opened:
+        transaction._lock.stop()

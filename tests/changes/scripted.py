@@ -17,11 +17,11 @@ import kubernetes.client  # noqa: F401  so that forks need not import it
 
 from npol.changes import begin
 from npol.changes.recover.recovery import exit_code, recover
-from npol.changes.transaction import Custody
+from npol.changes.transaction import Transaction
 from npol.errors import NpolError
 from npol.kube.connection import Mode, connect
 from npol.kube.objects import PODS
-from npol.kube.retry import Patience
+from npol.kube.retry import RetryBudget
 from npol.kube.signals import Stop, Stopped
 from tests.changes.cluster import pod, policy
 
@@ -30,29 +30,29 @@ LEASE = 0.4
 """Seconds; short, so that renewals happen while the run lasts."""
 
 
-def work(custody, connection, shop="shop", bank="bank"):
+def work(transaction, connection, shop="shop", bank="bank"):
     """Every kind of change, in two namespaces that `prepare` has filled."""
-    custody.create(pod("given", shop, app="given"))
-    custody.apply(pod("given", shop, app="changed"))
-    custody.create(pod("passing", shop, app="passing"))
-    custody.delete(pod("passing", shop))
+    transaction.create(pod("given", shop, app="given"))
+    transaction.apply(pod("given", shop, app="changed"))
+    transaction.create(pod("passing", shop, app="passing"))
+    transaction.delete(pod("passing", shop))
     debug = pod("debug", bank)
     debug["metadata"] |= {
         "annotations": {"npol.dev/run": RUN},
-        "ownerReferences": [custody.lease(bank)],
+        "ownerReferences": [transaction.lease(bank)],
     }
     connection.create(debug)
-    custody.apply(policy("created", shop))
-    custody.mark("first")
-    custody.apply(policy("existing", shop, policyTypes=["Egress"]))
-    custody.delete(policy("doomed", bank))
-    custody.label("pod", shop, "web", {"app": "other"})
-    custody.label("namespace", "", bank, {"team": "bank"})
-    custody.restore_to("first")
-    custody.delete(policy("doomed", bank))
-    custody.label("pod", shop, "web", {"app": "another"})
-    custody.apply(policy("existing", shop, policyTypes=["Egress"]))
-    custody.apply(policy("second", bank))
+    transaction.apply(policy("created", shop))
+    transaction.mark("first")
+    transaction.apply(policy("existing", shop, policyTypes=["Egress"]))
+    transaction.delete(policy("doomed", bank))
+    transaction.label("pod", shop, "web", {"app": "other"})
+    transaction.label("namespace", "", bank, {"team": "bank"})
+    transaction.restore_to("first")
+    transaction.delete(policy("doomed", bank))
+    transaction.label("pod", shop, "web", {"app": "another"})
+    transaction.apply(policy("existing", shop, policyTypes=["Egress"]))
+    transaction.apply(policy("second", bank))
 
 
 def found(shop="shop", bank="bank"):
@@ -67,7 +67,7 @@ def connected(order):
         kubeconfig=order["kubeconfig"],
         context=order["context"],
         mode=Mode.APPLY,
-        patience=Patience(first=5, lost=5, throttled=5),
+        patience=RetryBudget(first=5, lost=5, throttled=5),
     )
 
 
@@ -81,10 +81,10 @@ def run(order):
         begin.Watchdog.start = lambda *_: None
     code = 0
     with Stop(echo=0.0) as stop:
-        custody = None
+        transaction = None
         try:
             connection = connected(order)
-            custody = Custody.open(
+            transaction = Transaction.open(
                 connection,
                 run_id=RUN,
                 namespaces=order["namespaces"],
@@ -94,23 +94,23 @@ def run(order):
                 lease=LEASE,
                 state_directory=Path(order["state"]),
             )
-            work(custody, connection, *order["namespaces"])
+            work(transaction, connection, *order["namespaces"])
             time.sleep(LEASE / 2)
             if order["act"] == "vanish":
                 os._exit(3)
             if order["act"] == "leave":
-                custody.leave(["first"])
-                custody.close()
+                transaction.leave(["first"])
+                transaction.close()
                 return 0
         except Stopped as stopped:
             code = stopped.exit_code
         except NpolError as error:
             print(error, flush=True)
             code = int(error.exit_code)
-        if custody is not None:
-            custody.restore(deadline=20)
+        if transaction is not None:
+            transaction.restore(deadline=20)
             try:
-                custody.close()
+                transaction.close()
             except NpolError as error:
                 print(error, flush=True)
                 return int(error.exit_code)

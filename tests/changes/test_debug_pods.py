@@ -24,14 +24,14 @@ class Time:
 @pytest.fixture
 def bound(cluster, begin):
     """A run with a debug pod on a node that is lost, and a pod of others beside it."""
-    custody = begin()
-    for name, owners in (("npol-x", [custody.lease("shop")]), ("stranger", [])):
+    transaction = begin()
+    for name, owners in (("npol-x", [transaction.lease("shop")]), ("stranger", [])):
         body = pod(name)
         body["spec"]["nodeName"] = "lost"
         body["metadata"] |= {"annotations": {"npol.dev/run": "run-1"}, "ownerReferences": owners}
         cluster.edit("create", "pods", body)
     cluster.edit("delete", "pods", "shop", "stranger", grace=30)
-    return custody
+    return transaction
 
 
 @pytest.fixture

@@ -8,7 +8,7 @@ import pytest
 from npol.changes.recover.recovery import exit_code, recover
 from npol.errors import NpolError, RestoreIncomplete
 from npol.kube.objects import PODS
-from npol.kube.retry import Clock, Patience
+from npol.kube.retry import Clock, RetryBudget
 from tests.changes.cluster import pod, policy
 from tests.changes.scripted import work
 
@@ -56,7 +56,7 @@ def whole_run(cluster, begin, before):
         connection = cluster.connect(clock=HASTY)
         connection.list(PODS, "shop")  # a server that has answered before gets more patience
         cluster.faults(*faults)
-        custody = begin(
+        transaction = begin(
             "shop",
             "bank",
             run_id="struck",
@@ -64,15 +64,15 @@ def whole_run(cluster, begin, before):
             replace=True,
             kinds=[PODS],
         )
-        work(custody, connection)
-        return custody
+        work(transaction, connection)
+        return transaction
 
     return whole_run
 
 
-def leaves_nothing(cluster, custody, before):
-    assert custody.restore().complete
-    custody.close()
+def leaves_nothing(cluster, transaction, before):
+    assert transaction.restore().complete
+    transaction.close()
     assert cluster.state() == before
 
 
@@ -90,8 +90,8 @@ def test_a_lost_reply_to_each_kind_of_write_is_resolved_by_reading_back(
 def test_lost_replies_to_one_kind_of_write_are_resolved(
     cluster, before, whole_run, verb, resource, when, times
 ):
-    custody = whole_run(fault(verb, resource, {"drop": when}, times))
-    leaves_nothing(cluster, custody, before)
+    transaction = whole_run(fault(verb, resource, {"drop": when}, times))
+    leaves_nothing(cluster, transaction, before)
 
 
 @pytest.mark.parametrize("status", [401, 429, 500, 503, 504])
@@ -108,13 +108,13 @@ def test_a_refusal_of_each_kind_of_request_that_passes_is_sat_out(
 def test_a_refusal_of_one_kind_of_request_that_passes_is_sat_out(
     cluster, before, whole_run, verb, resource, status
 ):
-    custody = whole_run(fault(verb, resource, {"status": status}))
-    leaves_nothing(cluster, custody, before)
+    transaction = whole_run(fault(verb, resource, {"status": status}))
+    leaves_nothing(cluster, transaction, before)
 
 
 @pytest.mark.parametrize("k", range(5))
 def test_a_write_that_fails_leaves_those_before_it_restorable(cluster, begin, before, k):
-    custody = begin("shop", "bank", connection=cluster.connect(clock=HASTY))
+    transaction = begin("shop", "bank", connection=cluster.connect(clock=HASTY))
     cluster.faults(
         {
             "match": {"verb": "create", "resource": POLICIES, "name": ""},
@@ -125,13 +125,13 @@ def test_a_write_that_fails_leaves_those_before_it_restorable(cluster, begin, be
     )
 
     for n in range(k):
-        custody.apply(policy(f"p{n}"))
+        transaction.apply(policy(f"p{n}"))
     with pytest.raises(NpolError):
-        custody.apply(policy(f"p{k}"))
+        transaction.apply(policy(f"p{k}"))
 
     assert len(cluster.policies("shop")) == k + 1
-    result = custody.restore()
-    custody.close()
+    result = transaction.restore()
+    transaction.close()
     assert result.complete
     assert len(result.actions) == k
     assert cluster.state() == before
@@ -139,14 +139,14 @@ def test_a_write_that_fails_leaves_those_before_it_restorable(cluster, begin, be
 
 @pytest.mark.parametrize("j", range(4))
 def test_a_restore_goes_on_after_a_failure_and_names_it(cluster, begin, before, tmp_path, j):
-    custody = begin("shop", "bank", connection=cluster.connect(clock=HASTY))
+    transaction = begin("shop", "bank", connection=cluster.connect(clock=HASTY))
     for n in range(4):
-        custody.apply(policy(f"p{n}"))
+        transaction.apply(policy(f"p{n}"))
     cluster.faults(fault("delete", POLICIES, {"status": 403}, times=None, name=f"p{j}"))
 
-    result = custody.restore()
+    result = transaction.restore()
     with pytest.raises(RestoreIncomplete):
-        custody.close()
+        transaction.close()
 
     assert len(result.actions) == 3
     assert [p for p in result.problems if f"shop/p{j}: may not delete" in p] == [*result.problems]
@@ -158,10 +158,10 @@ def test_a_restore_goes_on_after_a_failure_and_names_it(cluster, begin, before, 
 
 
 def test_rights_that_were_revoked_are_named_for_each_object(cluster, begin, before, tmp_path):
-    custody = begin("shop", "bank", replace=True, connection=cluster.connect(clock=HASTY))
-    custody.apply(policy("existing", policyTypes=["Egress"]))
-    custody.apply(policy("new"))
-    custody.delete(policy("doomed", "bank"))
+    transaction = begin("shop", "bank", replace=True, connection=cluster.connect(clock=HASTY))
+    transaction.apply(policy("existing", policyTypes=["Egress"]))
+    transaction.apply(policy("new"))
+    transaction.delete(policy("doomed", "bank"))
     cluster.faults(
         *(
             fault(verb, POLICIES, {"status": 403}, times=None)
@@ -169,13 +169,13 @@ def test_rights_that_were_revoked_are_named_for_each_object(cluster, begin, befo
         )
     )
 
-    result = custody.restore()
+    result = transaction.restore()
 
     named = ["shop/existing: may not update", "shop/new: may not delete", "doomed: may not create"]
     assert len(result.problems) == 3
     assert all(any(text in p for p in result.problems) for text in named), result.problems
     with pytest.raises(RestoreIncomplete):
-        custody.close()
+        transaction.close()
     cluster.faults()
     assert exit_code(recover(cluster.connect(), known_dead=True)) == 0
     assert cluster.state() == before
@@ -183,14 +183,14 @@ def test_rights_that_were_revoked_are_named_for_each_object(cluster, begin, befo
 
 @pytest.mark.parametrize("status", [401, 403, 500])
 def test_a_refusal_of_everything_keeps_the_journal(cluster, begin, before, tmp_path, status):
-    patience = Patience(first=0.5, lost=0.5, throttled=0.5)
-    custody = begin(connection=cluster.connect(patience=patience), watched=True)
-    custody.apply(policy())
+    patience = RetryBudget(first=0.5, lost=0.5, throttled=0.5)
+    transaction = begin(connection=cluster.connect(patience=patience), watched=True)
+    transaction.apply(policy())
     cluster.faults({"match": {}, "action": {"status": status}})
 
-    assert not custody.restore().complete
+    assert not transaction.restore().complete
     with pytest.raises(RestoreIncomplete):
-        custody.close()
+        transaction.close()
 
     cluster.faults()
     done = recover(cluster.connect(), known_dead=True, state_directory=tmp_path / "state")
@@ -199,25 +199,25 @@ def test_a_refusal_of_everything_keeps_the_journal(cluster, begin, before, tmp_p
 
 
 def test_a_server_that_comes_back_in_time_gets_its_restore(cluster, begin, before):
-    custody = begin(connection=cluster.connect(patience=Patience(lost=20)))
-    custody.apply(policy())
+    transaction = begin(connection=cluster.connect(patience=RetryBudget(lost=20)))
+    transaction.apply(policy())
     cluster.faults({"match": {}, "action": {"drop": "before"}})
     threading.Timer(1.5, cluster.faults).start()
 
-    assert custody.restore().complete
-    custody.close()
+    assert transaction.restore().complete
+    transaction.close()
     assert cluster.state() == before
 
 
 def test_a_server_that_stays_away_leaves_the_journal_and_says_so(cluster, begin, tmp_path):
-    patience = Patience(first=0.5, lost=0.5, throttled=0.5)
-    custody = begin(connection=cluster.connect(patience=patience), watched=True)
-    custody.apply(policy())
+    patience = RetryBudget(first=0.5, lost=0.5, throttled=0.5)
+    transaction = begin(connection=cluster.connect(patience=patience), watched=True)
+    transaction.apply(policy())
     cluster.faults({"match": {}, "action": {"drop": "before"}})
 
-    result = custody.restore()
+    result = transaction.restore()
     with pytest.raises(RestoreIncomplete, match="npol recover"):
-        custody.close()
+        transaction.close()
 
     assert "could not be read to verify the restore" in result.problems[0]
     assert (tmp_path / "state" / "run-1.jsonl").exists()
@@ -227,21 +227,21 @@ def test_a_server_that_stays_away_leaves_the_journal_and_says_so(cluster, begin,
 
 
 def test_nothing_is_changed_while_the_cluster_does_not_take_the_journal(cluster, begin):
-    custody = begin(connection=cluster.connect(clock=HASTY))
+    transaction = begin(connection=cluster.connect(clock=HASTY))
     cluster.faults(fault("update", "configmaps", {"status": 403}, times=None))
 
     with pytest.raises(NpolError, match="configmaps"):
-        custody.apply(policy())
+        transaction.apply(policy())
 
     assert cluster.policies() == {}
 
 
 def test_the_restore_gets_through_a_server_that_throttles(cluster, begin, before):
-    custody = begin(connection=cluster.connect(clock=HASTY, patience=Patience()))
+    transaction = begin(connection=cluster.connect(clock=HASTY, patience=RetryBudget()))
     for n in range(5):
-        custody.apply(policy(f"p{n}"))
+        transaction.apply(policy(f"p{n}"))
     cluster.faults({"match": {}, "times": 20, "action": {"status": 429, "retryAfter": 1}})
 
-    assert custody.restore().complete
-    custody.close()
+    assert transaction.restore().complete
+    transaction.close()
     assert cluster.state() == before

@@ -8,7 +8,7 @@ import pytest
 from npol.changes.journal import local_file
 from npol.changes.journal.codec import written
 from npol.changes.journal.configmaps import ClusterCopy, chunks_of_runs, read_chunks
-from npol.changes.journal_types import Seen
+from npol.changes.journal_types import PolicySnapshot
 from npol.changes.state.snapshot import key_of
 from npol.errors import Refused
 from npol.kube.api_errors import ApiError
@@ -26,7 +26,7 @@ def entry(number, size):
     """A line of about `size` bytes that does not compress."""
     body = policy(f"p{number}")
     body["metadata"]["annotations"] = {"noise": os.urandom(size // 2).hex()}
-    return written(number, Seen(key=key_of(body), body=body))
+    return written(number, PolicySnapshot(key=key_of(body), body=body))
 
 
 def read_back(cluster):
@@ -116,14 +116,14 @@ def test_a_disk_that_fills_up_stops_the_run_which_restores_all_the_same(
     cluster, begin, monkeypatch
 ):
     before = cluster.state()
-    custody = begin(watched=True)
-    custody.apply(policy("first"))
+    transaction = begin(watched=True)
+    transaction.apply(policy("first"))
     monkeypatch.setattr(local_file.os, "write", full)
 
     with pytest.raises(Refused, match="No space left"):
-        custody.apply(policy("second"))
+        transaction.apply(policy("second"))
 
     assert list(cluster.policies()) == ["shop/first"]
-    assert custody.restore().complete
-    custody.close()
+    assert transaction.restore().complete
+    transaction.close()
     assert cluster.state() == before

@@ -18,9 +18,9 @@ from npol.changes.journal_types import (
     Journal,
     Key,
     Left,
-    Place,
+    NamespaceSnapshot,
+    PolicySnapshot,
     Record,
-    Seen,
     State,
 )
 from npol.errors import Refused
@@ -38,8 +38,8 @@ HEADER = Header(
 )
 ENTRIES = (
     HEADER,
-    Place(name="shop", uid="u1", labels={"a": "b"}),
-    Seen(key=POLICY, body=policy()),
+    NamespaceSnapshot(name="shop", uid="u1", labels={"a": "b"}),
+    PolicySnapshot(key=POLICY, body=policy()),
     Record(number=1, action=Action.REPLACE, key=POLICY, before=policy(), after=policy()),
     Record(
         number=1,

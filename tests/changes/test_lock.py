@@ -253,10 +253,10 @@ def dead_run(cluster, begin, monkeypatch):
     dead = Identity(host="here", pid=gone.pid, user="ann", process=f"{machine}/1")
     with monkeypatch.context() as patch:
         patch.setattr(holder, "myself", lambda: dead)
-        custody = begin(run_id="dead")
-    custody.apply(policy())
-    custody._lock.stop()
-    return custody
+        transaction = begin(run_id="dead")
+    transaction.apply(policy())
+    transaction._lock.stop()
+    return transaction
 
 
 def test_a_stale_lock_is_named_with_the_way_out(begin, dead_run):
@@ -265,10 +265,10 @@ def test_a_stale_lock_is_named_with_the_way_out(begin, dead_run):
 
 
 def test_a_stale_lock_can_be_recovered_first(cluster, begin, dead_run):
-    custody = begin(recover_stale=True)
+    transaction = begin(recover_stale=True)
 
     assert cluster.policies() == {}
-    assert lease(cluster)["spec"]["holderIdentity"] == custody._session.run_id
+    assert lease(cluster)["spec"]["holderIdentity"] == transaction._session.run_id
 
 
 def test_a_live_holder_is_not_recovered(cluster, begin):
@@ -294,59 +294,59 @@ def test_a_lock_can_be_waited_for(cluster, begin, monkeypatch):
 
 @pytest.mark.parametrize("how", ["deleted", "stolen"])
 def test_a_run_without_its_lock_writes_nothing_more_and_restores(cluster, begin, how):
-    custody = begin()
-    custody.apply(policy("first"))
+    transaction = begin()
+    transaction.apply(policy("first"))
     if how == "deleted":
         cluster.remove(LEASES, "shop", "npol")
     else:
         cluster.change(LEASES, "shop", "npol", renew_as("thief"))
-    custody._lock._held["shop"].renewed -= 1000
+    transaction._lock._held["shop"].renewed -= 1000
 
     with pytest.raises(LockHeld) as lost:
-        custody.apply(policy("second"))
+        transaction.apply(policy("second"))
 
     assert lost.value.exit_code == 5
     assert list(cluster.policies()) == ["shop/first"]
-    assert "lock of shop was lost" in custody.changed_by_others()[0]
-    assert custody.restore().complete
-    custody.close()
+    assert "lock of shop was lost" in transaction.changed_by_others()[0]
+    assert transaction.restore().complete
+    transaction.close()
     assert cluster.policies() == {}
 
 
 def test_a_lock_that_is_lost_while_the_intent_is_written_stops_the_write(cluster, begin):
-    custody = begin()
-    writer = custody._session.writer
+    transaction = begin()
+    writer = transaction._session.writer
     intend = writer.intend
 
     def steal_after(*args, **options):
         record = intend(*args, **options)
         cluster.remove(LEASES, "shop", "npol")
-        custody._lock._held["shop"].renewed -= 1000
+        transaction._lock._held["shop"].renewed -= 1000
         return record
 
     writer.intend = steal_after
     with pytest.raises(LockHeld, match="its Lease was deleted"):
-        custody.apply(policy())
+        transaction.apply(policy())
 
     assert cluster.policies() == {}
-    assert custody.restore().complete
+    assert transaction.restore().complete
 
 
 def test_a_write_that_slips_through_after_a_recovery_is_taken_back(cluster, begin, tmp_path):
     """The process slept between its check of the lock and its write: no lock can prevent that."""
-    custody = begin()
-    check = custody._session.check_lock
+    transaction = begin()
+    check = transaction._session.check_lock
 
     def sleep_after_the_last_check(namespace):
         check(namespace)
-        if custody._session.writer.says.records and cluster.state()["journals"]:
+        if transaction._session.writer.says.records and cluster.state()["journals"]:
             recover(cluster.connect(), known_dead=True, state_directory=tmp_path / "elsewhere")
 
-    custody._session.check_lock = sleep_after_the_last_check
-    assert custody.apply(policy()) == "created"
+    transaction._session.check_lock = sleep_after_the_last_check
+    assert transaction.apply(policy()) == "created"
 
-    assert custody.restore().complete
-    custody.close()
+    assert transaction.restore().complete
+    transaction.close()
     state = cluster.state()
     assert (state["policies"], state["leases"], state["journals"]) == ({}, [], [])
 

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from npol.changes.apply.change_session import ChangedByOthers
 from npol.changes.recover.recovery import exit_code, recover
-from npol.changes.transaction import Custody
+from npol.changes.transaction import Transaction
 from npol.errors import NpolError, Refused
 from tests.changes.cluster import policy
 from tests.changes.conftest import empty
@@ -33,9 +33,9 @@ def replaced(cluster, begin):
     body = policy("existing", **OPEN)
     body["metadata"]["annotations"] = {"note": "by hand"}
     cluster.edit("create", POLICIES, body)
-    custody = begin(replace=True)
-    custody.apply(policy("existing", policyTypes=["Egress"]))
-    return custody
+    transaction = begin(replace=True)
+    transaction.apply(policy("existing", policyTypes=["Egress"]))
+    return transaction
 
 
 def test_a_foreign_edit_of_what_we_replaced_is_left_alone_and_shown(cluster, replaced):
@@ -74,26 +74,26 @@ def test_what_others_deleted_is_not_made_again(cluster, replaced):
 
 
 def test_what_others_made_in_place_of_ours_stays(cluster, begin):
-    custody = begin()
-    custody.apply(policy())
+    transaction = begin()
+    transaction.apply(policy())
     mine = cluster.get(POLICIES, "shop", "deny-all")
     cluster.remove(POLICIES, "shop", "deny-all")
     body = {key: mine[key] for key in ("spec",)}
     metadata = {key: mine["metadata"][key] for key in ("name", "namespace", "annotations")}
     cluster.edit("create", POLICIES, {**body, "metadata": metadata})
 
-    result = custody.restore()
+    result = transaction.restore()
 
     assert not result.complete, "the same content and annotation, but another object"
     assert list(cluster.policies()) == ["shop/deny-all"]
 
 
 def test_a_foreign_policy_that_the_run_never_touched_is_named(cluster, begin):
-    custody = begin()
+    transaction = begin()
     cluster.edit("create", POLICIES, policy("stranger"))
 
-    assert "NetworkPolicy shop/stranger" in custody.changed_by_others()[0]
-    result = custody.restore()
+    assert "NetworkPolicy shop/stranger" in transaction.changed_by_others()[0]
+    result = transaction.restore()
 
     assert "NetworkPolicy shop/stranger: changed by others" in result.problems[0]
     assert list(cluster.policies()) == ["shop/stranger"]
@@ -131,10 +131,10 @@ def test_an_edit_between_a_restore_s_read_and_its_write_is_not_lost(cluster, beg
     cluster.edit("create", POLICIES, policy("replace", **OPEN))
     cluster.edit("create", POLICIES, policy("create", **OPEN))
     connection = cluster.connect()
-    custody = begin(connection=connection, replace=True)
-    custody.apply(policy("delete"))
-    custody.apply(policy("replace", policyTypes=["Egress"]))
-    custody.delete(policy("create"))
+    transaction = begin(connection=connection, replace=True)
+    transaction.apply(policy("delete"))
+    transaction.apply(policy("replace", policyTypes=["Egress"]))
+    transaction.delete(policy("create"))
     send = getattr(connection, verb)
     late = policy(verb)
     respec(4711)(late)
@@ -148,18 +148,18 @@ def test_an_edit_between_a_restore_s_read_and_its_write_is_not_lost(cluster, beg
         return send(*args, **options)
 
     setattr(connection, verb, edit_then_send)
-    result = custody.restore()
+    result = transaction.restore()
 
     assert "4711" in str(cluster.policies()[f"shop/{verb}"])
     assert [p for p in result.problems if "4711" in p] == [*result.problems] != []
 
 
 def test_labels_of_a_namespace_that_others_changed_are_left_alone(cluster, begin):
-    custody = begin()
-    custody.label("namespace", "", "shop", {"team": "ours"})
+    transaction = begin()
+    transaction.label("namespace", "", "shop", {"team": "ours"})
     cluster.change("namespaces", None, "shop", lambda n: n["metadata"]["labels"].update(team="x"))
 
-    result = custody.restore()
+    result = transaction.restore()
 
     assert "+  team: x" in result.problems[0]
     assert cluster.get("namespaces", None, "shop")["metadata"]["labels"]["team"] == "x"
@@ -181,22 +181,22 @@ def gone(cluster):
 
 
 def test_a_namespace_that_is_gone_needs_no_restore(cluster, begin, short_lived):
-    custody = begin("short", replace=True)
-    custody.apply(policy("existing", "short", **OPEN))
-    custody.delete(policy("existing", "short"))
+    transaction = begin("short", replace=True)
+    transaction.apply(policy("existing", "short", **OPEN))
+    transaction.delete(policy("existing", "short"))
     gone(cluster)
 
-    assert custody.restore().complete
-    custody.close()
+    assert transaction.restore().complete
+    transaction.close()
 
 
 def test_nothing_is_put_back_into_a_namespace_that_was_made_anew(cluster, begin, short_lived):
-    custody = begin("short")
-    custody.delete(policy("existing", "short"))
+    transaction = begin("short")
+    transaction.delete(policy("existing", "short"))
     gone(cluster)
     cluster.edit("create", "namespaces", {"metadata": {"name": "short"}})
 
-    result = custody.restore()
+    result = transaction.restore()
 
     assert not result.complete
     assert "namespace short was deleted and made anew" in result.problems[0]
@@ -222,12 +222,12 @@ def test_what_others_changed_can_be_accepted(cluster, replaced, tmp_path):
 
 
 def test_a_lock_is_free_again_when_only_others_have_changed_something(cluster, begin):
-    custody = begin()
-    custody.apply(policy())
+    transaction = begin()
+    transaction.apply(policy())
     cluster.edit("create", POLICIES, policy("stranger"))
 
     with pytest.raises(NpolError, match="stranger"):
-        custody.close()
+        transaction.close()
 
     assert cluster.state()["leases"] == []
 
@@ -291,19 +291,19 @@ class Others:
             yield from (m for m in marks if m not in (found.get("annotations") or {}))
 
 
-def ours(custody, what, name):
+def ours(transaction, what, name):
     """One change of the run; what others have touched is refused, which is fine."""
     try:
         if what == "apply":
-            custody.apply(policy(name))
+            transaction.apply(policy(name))
         elif what == "open":
-            custody.apply(policy(name, **OPEN), replace=True)
+            transaction.apply(policy(name, **OPEN), replace=True)
         elif what == "delete":
-            custody.delete(policy(name))
+            transaction.delete(policy(name))
         elif what == "mark":
-            custody.mark("here")
+            transaction.mark("here")
         else:
-            custody.restore_to("here")
+            transaction.restore_to("here")
     except Refused:
         return
 
@@ -315,7 +315,7 @@ def check_any_sequence(server, directory, existing, steps):
         server.edit("create", POLICIES, policy(name, **OPEN))
     before = server.policies("shop")
     others = Others(server)
-    custody = Custody.open(
+    transaction = Transaction.open(
         server.connect(),
         run_id=f"run-{next(numbers)}",
         namespaces=["shop"],
@@ -323,14 +323,14 @@ def check_any_sequence(server, directory, existing, steps):
         disposable=True,
         state_directory=directory,
     )
-    custody.mark("here")
+    transaction.mark("here")
     for foreign, (what, name) in steps:
         if foreign:
             others.act(what, name)
         else:
-            ours(custody, what, name)
-    result = custody.restore()
-    custody._lock.stop()
+            ours(transaction, what, name)
+    result = transaction.restore()
+    transaction._lock.stop()
 
     after = server.policies("shop")
     differing = {key for key in {*before, *after} if before.get(key) != after.get(key)}

@@ -26,7 +26,7 @@ def changes(cluster, begin, tmp_path):
     cluster.edit("create", POLICIES, policy("doomed", "bank"))
     cluster.edit("create", "pods", pod())
     connection = cluster.connect()
-    custody = begin(
+    transaction = begin(
         "shop",
         "bank",
         run_id="struck",
@@ -43,10 +43,10 @@ def changes(cluster, begin, tmp_path):
             seen.append((event, [journal_of(copy) for copy in copies]))
 
     cluster.listeners.append(look)
-    work(custody, connection)
-    custody.restore()
+    work(transaction, connection)
+    transaction.restore()
     cluster.listeners.remove(look)
-    custody.close()
+    transaction.close()
     return seen
 
 

@@ -33,13 +33,13 @@ def dead(cluster, begin, before, monkeypatch):
         identity = Identity(host="far", pid=1, user="ann", process=machine)
         with monkeypatch.context() as patch:
             patch.setattr(holder, "myself", lambda: identity)
-            custody = begin(*namespaces, run_id=run_id, watched=True, replace=True, **settings)
-        custody._lock.stop()
-        custody._watchdog.dismiss()
-        custody.apply(policy("existing", namespaces[0], policyTypes=["Egress"]))
-        custody.apply(policy("new", namespaces[0]))
-        custody._session.writer.close()
-        return custody
+            transaction = begin(*namespaces, run_id=run_id, watched=True, replace=True, **settings)
+        transaction._lock.stop()
+        transaction._watchdog.dismiss()
+        transaction.apply(policy("existing", namespaces[0], policyTypes=["Egress"]))
+        transaction.apply(policy("new", namespaces[0]))
+        transaction._session.writer.close()
+        return transaction
 
     return dead
 
@@ -113,10 +113,10 @@ def test_a_run_that_lives_on_this_machine_is_left_alone_at_once(cluster, begin, 
 
 
 def test_what_was_left_on_purpose_is_left(cluster, begin, before, here):
-    custody = begin()
-    custody.apply(policy())
-    custody.leave()
-    custody.close()
+    transaction = begin()
+    transaction.apply(policy())
+    transaction.leave()
+    transaction.close()
 
     done = recover(cluster.connect(), state_directory=here)
 

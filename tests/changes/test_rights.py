@@ -9,7 +9,7 @@ from npol.errors import NpolError
 from npol.kube.connection import Mode, connect
 from npol.kube.objects import PODS
 from npol.kube.rbac import Extra, manifests
-from npol.kube.retry import Patience
+from npol.kube.retry import RetryBudget
 from tests.changes.cluster import STATE
 from tests.changes.scripted import found, work
 
@@ -44,7 +44,7 @@ def granted(cluster, tmp_path):
             kubeconfig=str(kubeconfig),
             context="test",
             mode=Mode.APPLY,
-            patience=Patience(first=5, lost=5, throttled=5),
+            patience=RetryBudget(first=5, lost=5, throttled=5),
         )
 
     yield connected
@@ -63,20 +63,20 @@ def before(cluster):
 
 def test_a_whole_run_needs_no_other_rights_than_the_printed_ones(cluster, begin, granted, before):
     connection = granted()
-    custody = begin(*PLACES, run_id="struck", connection=connection, replace=True, kinds=[PODS])
+    transaction = begin(*PLACES, run_id="struck", connection=connection, replace=True, kinds=[PODS])
 
-    work(custody, connection)
+    work(transaction, connection)
 
-    assert custody.restore().complete
-    custody.close()
+    assert transaction.restore().complete
+    transaction.close()
     assert cluster.state() == before
 
 
 def test_recover_needs_no_other_rights_either(cluster, begin, granted, before):
     connection = granted()
-    custody = begin(*PLACES, run_id="struck", connection=connection, replace=True, kinds=[PODS])
-    work(custody, connection)
-    custody._lock.stop()
+    transaction = begin(*PLACES, run_id="struck", connection=connection, replace=True, kinds=[PODS])
+    work(transaction, connection)
+    transaction._lock.stop()
 
     done = recover(granted(), known_dead=True)
 
@@ -101,11 +101,13 @@ def test_without_one_right_the_run_ends_and_can_be_recovered(
     connection = granted()
 
     def whole_run():
-        custody = begin(*PLACES, run_id="struck", connection=connection, replace=True, kinds=[PODS])
+        transaction = begin(
+            *PLACES, run_id="struck", connection=connection, replace=True, kinds=[PODS]
+        )
         try:
-            work(custody, connection)
+            work(transaction, connection)
         finally:
-            custody.close()
+            transaction.close()
 
     with pytest.raises(NpolError, match=rf"{verb} {resource}|{resource}.* not"):
         whole_run()

@@ -7,7 +7,7 @@ import pytest
 from npol.changes.dry_run.dry_run import plan_changes
 from npol.changes.recover.recovery import recover
 from npol.changes.rollback.rollback import plan_rollback, rollback, story_id
-from npol.changes.transaction import Custody
+from npol.changes.transaction import Transaction
 from npol.errors import InputError, LockHeld, Refused
 from npol.kube.connection import Mode
 from npol.story import load_story
@@ -73,7 +73,7 @@ def leave(cluster, story, here):
     """Run the story with --leave."""
 
     def leave(run_id="left", steps=("deny", "allow")):
-        custody = Custody.open(
+        transaction = Transaction.open(
             cluster.connect(),
             run_id=run_id,
             namespaces=["shop", "bank"],
@@ -85,9 +85,9 @@ def leave(cluster, story, here):
         for step in steps:
             for change in story.step(step).changes:
                 for manifest in change.manifests:
-                    custody.apply(manifest)
-        custody.leave(steps)
-        custody.close()
+                    transaction.apply(manifest)
+        transaction.leave(steps)
+        transaction.close()
 
     return leave
 
@@ -167,7 +167,7 @@ def test_what_others_changed_since_is_left_alone(cluster, before, story, leave, 
 
 def test_a_rollback_waits_for_nobody_who_holds_the_namespace(cluster, before, story, leave, here):
     leave()
-    other = Custody.open(
+    other = Transaction.open(
         cluster.connect(), run_id="other", namespaces=["bank"], left_ok=True, disposable=True
     )
 
@@ -212,7 +212,7 @@ def test_an_interrupted_rollback_by_files_goes_on_and_is_never_undone(
     cluster, story, by_kubectl, here, monkeypatch
 ):
     with monkeypatch.context() as patch:
-        patch.setattr(Custody, "commit", interrupted)
+        patch.setattr(Transaction, "commit", interrupted)
         with pytest.raises(KeyboardInterrupt):
             rollback(cluster.connect(), story, run_id="back", **here)
     assert cluster.state()["journals"] == ["npol-back-0"]
@@ -228,7 +228,9 @@ def interrupted(_):
 
 
 def test_a_lock_that_a_run_holds_stops_a_rollback_by_files(cluster, story, by_kubectl, here):
-    other = Custody.open(cluster.connect(), run_id="other", namespaces=["bank"], disposable=True)
+    other = Transaction.open(
+        cluster.connect(), run_id="other", namespaces=["bank"], disposable=True
+    )
 
     with pytest.raises(LockHeld):
         rollback(cluster.connect(), story, run_id="back", **here)

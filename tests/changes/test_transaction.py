@@ -26,14 +26,14 @@ def owners(obj):
 
 def test_a_run_leaves_nothing(cluster, begin):
     before = cluster.state()
-    custody = begin("shop", "bank")
+    transaction = begin("shop", "bank")
 
-    assert custody.apply(policy()) == "created"
-    assert custody.apply(policy()) == "unchanged"
+    assert transaction.apply(policy()) == "created"
+    assert transaction.apply(policy()) == "unchanged"
     assert list(cluster.policies()) == ["shop/deny-all"]
-    assert custody.changed_by_others() == []
-    result = custody.restore()
-    custody.close()
+    assert transaction.changed_by_others() == []
+    result = transaction.restore()
+    transaction.close()
 
     assert result.complete, result.problems
     assert result.actions == ("deleted NetworkPolicy shop/deny-all",)
@@ -41,18 +41,18 @@ def test_a_run_leaves_nothing(cluster, begin):
 
 
 def test_an_existing_policy_is_replaced_only_on_request(cluster, begin, existing):
-    custody = begin()
+    transaction = begin()
 
     with pytest.raises(Refused, match="exists already"):
-        custody.apply(policy("existing", **OPEN))
+        transaction.apply(policy("existing", **OPEN))
 
     assert kept(cluster.get(POLICIES, "shop", "existing")) == kept(existing)
 
 
 def test_a_replaced_policy_holds_what_the_manifest_says_and_nothing_else(cluster, begin, existing):
-    custody = begin()
+    transaction = begin()
 
-    assert custody.apply(policy("existing", policyTypes=["Egress"]), replace=True) == "replaced"
+    assert transaction.apply(policy("existing", policyTypes=["Egress"]), replace=True) == "replaced"
 
     live = cluster.get(POLICIES, "shop", "existing")
     assert live["spec"] == {"podSelector": {}, "policyTypes": ["Egress"]}
@@ -60,11 +60,11 @@ def test_a_replaced_policy_holds_what_the_manifest_says_and_nothing_else(cluster
 
 
 def test_a_replaced_policy_comes_back_whole(cluster, begin, existing):
-    custody = begin(replace=True)
-    custody.apply(policy("existing", **OPEN))
-    custody.apply(policy("existing", policyTypes=["Egress"]))
+    transaction = begin(replace=True)
+    transaction.apply(policy("existing", **OPEN))
+    transaction.apply(policy("existing", policyTypes=["Egress"]))
 
-    assert custody.restore().complete
+    assert transaction.restore().complete
 
     live = cluster.get(POLICIES, "shop", "existing")
     assert kept(live) == kept(existing)
@@ -73,12 +73,12 @@ def test_a_replaced_policy_comes_back_whole(cluster, begin, existing):
 
 
 def test_a_deleted_policy_comes_back_whole(cluster, begin, existing):
-    custody = begin()
+    transaction = begin()
 
-    assert custody.delete(policy("existing")) == "deleted"
-    assert custody.delete(policy("existing")) == "absent"
+    assert transaction.delete(policy("existing")) == "deleted"
+    assert transaction.delete(policy("existing")) == "absent"
     assert cluster.policies() == {}
-    assert custody.restore().complete
+    assert transaction.restore().complete
 
     live = cluster.get(POLICIES, "shop", "existing")
     assert kept(live) == kept(existing)
@@ -86,34 +86,34 @@ def test_a_deleted_policy_comes_back_whole(cluster, begin, existing):
 
 
 def test_a_policy_equal_to_its_manifest_is_not_written(cluster, begin, existing):
-    custody = begin()
+    transaction = begin()
     cluster.asked.clear()
 
-    assert custody.apply(existing | {"metadata": {"name": "existing", "namespace": "shop"}}) == (
-        "unchanged"
-    )
+    assert transaction.apply(
+        existing | {"metadata": {"name": "existing", "namespace": "shop"}}
+    ) == ("unchanged")
     assert not [a for a in cluster.asked if a.writes and a.resource == POLICIES]
 
 
 def test_restore_to_a_step_brings_back_its_policies_and_labels(cluster, begin, existing):
     cluster.edit("create", "pods", pod())
-    custody = begin(replace=True)
-    custody.apply(policy("one"))
-    custody.apply(policy("existing", **OPEN))
-    custody.label("pod", "shop", "web", {"app": "other"})
-    custody.mark("first")
+    transaction = begin(replace=True)
+    transaction.apply(policy("one"))
+    transaction.apply(policy("existing", **OPEN))
+    transaction.label("pod", "shop", "web", {"app": "other"})
+    transaction.mark("first")
     then = cluster.state()
-    custody.delete(policy("one"))
-    custody.delete(policy("existing"))
-    custody.apply(policy("two"))
-    custody.label("pod", "shop", "web", {"app": None, "tier": "front"})
+    transaction.delete(policy("one"))
+    transaction.delete(policy("existing"))
+    transaction.apply(policy("two"))
+    transaction.label("pod", "shop", "web", {"app": None, "tier": "front"})
 
-    done = custody.restore_to("first")
+    done = transaction.restore_to("first")
 
     assert cluster.state() == then | {"journals": cluster.state()["journals"]}
     assert len(done) == 4
-    assert custody.changed_by_others() == []
-    assert custody.restore().complete
+    assert transaction.changed_by_others() == []
+    assert transaction.restore().complete
     assert cluster.policies() == {"shop/existing": kept(existing)}
 
 
@@ -125,27 +125,27 @@ def test_restore_to_a_step_that_was_not_run_is_an_input_error(begin):
 def test_labels_of_pods_and_namespaces_come_back(cluster, begin):
     cluster.edit("create", "pods", pod(app="web", tier="back"))
     before = cluster.state()
-    custody = begin()
+    transaction = begin()
 
-    custody.label("pod", "shop", "web", {"app": "other", "tier": None, "new": "yes"})
-    custody.label("namespace", "", "shop", {"team": "shop"})
+    transaction.label("pod", "shop", "web", {"app": "other", "tier": None, "new": "yes"})
+    transaction.label("namespace", "", "shop", {"team": "shop"})
 
     assert cluster.state()["pods"]["shop/web"] == {"app": "other", "new": "yes"}
     assert cluster.state()["namespaces"]["shop"]["team"] == "shop"
-    assert custody.changed_by_others() == []
-    assert custody.restore().complete
-    custody.close()
+    assert transaction.changed_by_others() == []
+    assert transaction.restore().complete
+    transaction.close()
     assert cluster.state() == before
 
 
 def test_a_label_of_a_pod_that_is_gone_needs_no_restore(cluster, begin):
     cluster.edit("create", "pods", pod())
-    custody = begin()
-    custody.label("pod", "shop", "web", {"app": "other"})
+    transaction = begin()
+    transaction.label("pod", "shop", "web", {"app": "other"})
     cluster.remove("pods", "shop", "web")
     cluster.edit("create", "pods", pod(app="successor"))
 
-    assert custody.restore().complete
+    assert transaction.restore().complete
     assert cluster.state()["pods"]["shop/web"] == {"app": "successor"}
 
 
@@ -164,10 +164,10 @@ def namespace(name, **labels):
 
 @pytest.fixture
 def with_given(begin):
-    custody = begin("fresh", create_namespaces=True, kinds=(PODS, SERVICES, DEPLOYMENTS))
-    custody.create(namespace("fresh", team="fresh"))
-    custody.create(pod("web", "fresh"))
-    return custody
+    transaction = begin("fresh", create_namespaces=True, kinds=(PODS, SERVICES, DEPLOYMENTS))
+    transaction.create(namespace("fresh", team="fresh"))
+    transaction.create(pod("web", "fresh"))
+    return transaction
 
 
 def test_objects_of_given_go_with_the_namespace_that_was_made(cluster, with_given):
@@ -245,12 +245,12 @@ def test_a_namespace_stays_while_nobody_can_say_that_it_is_empty(cluster, with_g
 
 def test_what_exists_already_is_not_taken_for_given(cluster, begin):
     cluster.edit("create", "pods", pod())
-    custody = begin(kinds=(PODS,))
+    transaction = begin(kinds=(PODS,))
 
-    found = custody.create(pod(app="wanted"))
+    found = transaction.create(pod(app="wanted"))
 
     assert found["metadata"]["labels"] == {"app": "web"}
-    assert custody.restore().complete
+    assert transaction.restore().complete
     assert cluster.get("pods", "shop", "web")
 
 
@@ -264,12 +264,12 @@ def test_a_given_object_may_be_changed_by_a_step(cluster, with_given):
 
 def test_a_foreign_object_that_is_no_policy_is_never_changed(cluster, begin):
     cluster.edit("create", "pods", pod())
-    custody = begin(kinds=(PODS,))
+    transaction = begin(kinds=(PODS,))
 
     with pytest.raises(Refused, match="before this run"):
-        custody.apply(pod(app="other"))
+        transaction.apply(pod(app="other"))
     with pytest.raises(Refused, match="before this run"):
-        custody.delete(Ref(PODS, "shop", "web"))
+        transaction.delete(Ref(PODS, "shop", "web"))
 
 
 @pytest.mark.parametrize("name", ["kube-system", "calico-system", "tigera-operator", "cilium-x"])
@@ -310,12 +310,12 @@ def test_what_gitops_owns_is_refused_and_its_owner_named(cluster, begin, metadat
     body = policy("owned")
     body["metadata"] |= metadata
     cluster.edit("create", POLICIES, body)
-    custody = begin(replace=True)
+    transaction = begin(replace=True)
 
     with pytest.raises(Refused, match=owner):
-        custody.apply(policy("owned", **OPEN))
+        transaction.apply(policy("owned", **OPEN))
     with pytest.raises(Refused, match=owner):
-        custody.delete(policy("owned"))
+        transaction.delete(policy("owned"))
 
 
 def test_what_gitops_owns_by_managed_fields_is_refused_unless_allowed(cluster, begin):
@@ -324,16 +324,16 @@ def test_what_gitops_owns_by_managed_fields_is_refused_unless_allowed(cluster, b
     with pytest.raises(Refused, match="field manager argocd-controller"):
         begin(replace=True, run_id="careful").apply(policy("owned", **OPEN))
     cluster.remove("leases.coordination.k8s.io", "shop", "npol")
-    custody = begin(replace=True, gitops_ok=True)
-    assert custody.apply(policy("owned", **OPEN)) == "replaced"
+    transaction = begin(replace=True, gitops_ok=True)
+    assert transaction.apply(policy("owned", **OPEN)) == "replaced"
 
 
 def test_a_name_that_somebody_took_meanwhile_is_refused(cluster, begin):
-    custody = begin()
+    transaction = begin()
     cluster.edit("create", POLICIES, policy(**OPEN))
 
     with pytest.raises(ChangedByOthers, match="changed by others"):
-        custody.apply(policy())
+        transaction.apply(policy())
 
     assert cluster.policies()["shop/deny-all"]["spec"]["ingress"] == [{}]
 
@@ -356,14 +356,14 @@ def test_a_secret_is_never_written(begin):
 
 @pytest.mark.parametrize("passed", [0, 1], ids=["in-the-dry-run", "in-the-write"])
 def test_a_policy_that_the_server_refuses_leaves_nothing(cluster, begin, passed):
-    custody = begin()
+    transaction = begin()
     match = {"verb": "create", "resource": POLICIES}
     cluster.faults({"match": match, "after": passed, "action": {"status": 422}})
 
     with pytest.raises(ApiError):
-        custody.apply(policy())
+        transaction.apply(policy())
 
-    assert custody.restore().complete
+    assert transaction.restore().complete
     assert cluster.policies() == {}
 
 
@@ -381,22 +381,22 @@ def test_a_policy_that_admission_rewrites_is_refused_with_a_diff(
         return send(obj, **options)
 
     setattr(connection, verb, webhook)
-    custody = begin(connection=connection, replace=True)
+    transaction = begin(connection=connection, replace=True)
 
     with pytest.raises(Refused, match=r"rewrites the policy[\s\S]*\+  egress"):
-        custody.apply(policy("existing" if replacing else "new", policyTypes=["Egress"]))
+        transaction.apply(policy("existing" if replacing else "new", policyTypes=["Egress"]))
 
     assert list(cluster.policies()) == ["shop/existing"]
     assert kept(cluster.get(POLICIES, "shop", "existing")) == kept(existing)
 
 
 def test_a_preview_says_what_would_happen_and_changes_nothing(cluster, begin, existing):
-    custody = begin(replace=True)
+    transaction = begin(replace=True)
     cluster.asked.clear()
 
-    made = custody.preview(policy())
-    replaced = custody.preview(policy("existing", **OPEN))
-    deleted = custody.preview(policy("existing"), delete=True)
+    made = transaction.preview(policy())
+    replaced = transaction.preview(policy("existing", **OPEN))
+    deleted = transaction.preview(policy("existing"), delete=True)
 
     assert [str(p) for p in (made, replaced, deleted)] == [
         "create NetworkPolicy shop/deny-all",
@@ -409,47 +409,47 @@ def test_a_preview_says_what_would_happen_and_changes_nothing(cluster, begin, ex
 
 
 def test_a_debug_pod_owned_by_the_lease_goes_with_the_run(cluster, begin):
-    custody = begin()
+    transaction = begin()
     debug = pod("npol-x")
     debug["metadata"] |= {
         "annotations": {"npol.dev/run": "run-1"},
-        "ownerReferences": [custody.lease("shop")],
+        "ownerReferences": [transaction.lease("shop")],
     }
     cluster.edit("create", "pods", debug)
     cluster.edit("create", "pods", pod("stranger"))
 
-    custody.close()
+    transaction.close()
 
     assert list(cluster.state()["pods"]) == ["shop/stranger"]
 
 
 def test_close_restores_when_nobody_has(cluster, begin):
     before = cluster.state()
-    custody = begin()
-    custody.apply(policy())
+    transaction = begin()
+    transaction.apply(policy())
 
-    custody.close()
+    transaction.close()
 
     assert cluster.state() == before
 
 
 def test_an_incomplete_restore_keeps_the_journal_and_says_how_to_go_on(cluster, begin):
-    custody = begin()
-    custody.apply(policy())
+    transaction = begin()
+    transaction.apply(policy())
     cluster.change(POLICIES, "shop", "deny-all", lambda p: p["spec"].update(OPEN))
 
     with pytest.raises(RestoreIncomplete, match="npol recover run-1 --context test"):
-        custody.close()
+        transaction.close()
 
     assert cluster.state()["journals"]
 
 
 def test_what_is_left_stays_with_its_journal(cluster, begin):
-    custody = begin()
-    custody.apply(policy())
+    transaction = begin()
+    transaction.apply(policy())
 
-    custody.leave(["first"])
-    custody.close()
+    transaction.leave(["first"])
+    transaction.close()
 
     state = cluster.state()
     assert list(state["policies"]) == ["shop/deny-all"]
@@ -458,9 +458,9 @@ def test_what_is_left_stays_with_its_journal(cluster, begin):
 
 
 def test_changes_left_by_another_run_are_named_unless_allowed(cluster, begin):
-    custody = begin(story="stories/one.npol.yaml")
-    custody.leave()
-    custody.close()
+    transaction = begin(story="stories/one.npol.yaml")
+    transaction.leave()
+    transaction.close()
 
     with pytest.raises(Refused, match=r"has left its changes in shop[\s\S]*npol rollback stories"):
         begin("shop", "bank")
@@ -468,12 +468,12 @@ def test_changes_left_by_another_run_are_named_unless_allowed(cluster, begin):
 
 
 def test_a_forked_child_restores_nothing(cluster, begin):
-    custody = begin()
-    custody.apply(policy())
+    transaction = begin()
+    transaction.apply(policy())
 
     child = os.fork()
     if child == 0:
-        custody.close()
+        transaction.close()
         os._exit(0)
     os.waitpid(child, 0)
 

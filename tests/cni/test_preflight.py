@@ -7,7 +7,7 @@ import json
 import pytest
 
 from npol.cni.other_policy_kinds import foreign_policies
-from npol.cni.preflight import Plan, preflight
+from npol.cni.preflight import PreflightRequest, preflight
 from npol.errors import Refused
 from npol.kube.connection import Mode
 from npol.kube.rbac import Extra, manifests, rights
@@ -66,7 +66,7 @@ def cluster(api):
 
 
 def dev(**settings):
-    return Plan(namespaces=["dev"], changed=["dev"], pods=[POD], **settings)
+    return PreflightRequest(namespaces=["dev"], changed=["dev"], pods=[POD], **settings)
 
 
 def test_a_cluster_that_may_be_tested_is_described(cluster, to):
@@ -84,7 +84,7 @@ def test_preflight_changes_nothing(cluster, to, api):
 
 
 def test_read_only_sends_no_dry_run(cluster, to, api):
-    preflight(to(Mode.READ_ONLY), Plan(namespaces=["dev"], pods=[POD]))
+    preflight(to(Mode.READ_ONLY), PreflightRequest(namespaces=["dev"], pods=[POD]))
 
     assert {s.path for s in api.seen if s.method != "GET"} == {REVIEWS}
 
@@ -136,7 +136,7 @@ def test_all_findings_come_at_once(cluster, to, api):
         "/api/v1/namespaces/dev/pods",
         status(403, "Forbidden", 'pods "npol-a-0" is forbidden: violates PodSecurity "restricted"'),
     )
-    plan = Plan(
+    plan = PreflightRequest(
         namespaces=["dev", "nowhere"], changed=["dev", "kube-system"], pods=[POD], uid="other"
     )
 
@@ -166,7 +166,9 @@ def test_a_webhook_that_knows_no_dry_run_is_asked_when_the_pod_is_made(cluster, 
 def test_a_namespace_that_the_run_makes_need_not_exist(cluster, to):
     pod = {**POD, "metadata": {"name": "x", "namespace": "new"}}
 
-    preflight(to(), Plan(namespaces=["new"], changed=["new"], created=["new"], pods=[pod]))
+    preflight(
+        to(), PreflightRequest(namespaces=["new"], changed=["new"], created=["new"], pods=[pod])
+    )
 
 
 def test_a_state_namespace_that_may_not_be_made_is_missed(cluster, to, api):

@@ -5,12 +5,12 @@ from __future__ import annotations
 import pytest
 
 from npol.cni.catalogue import UNKNOWN, Agent, Enforces, Engine
-from npol.diagnose import State, admission, components, endpoints, gitops, policies, unread
-from npol.diagnose.reader import Seen, look
+from npol.diagnose import FindingState, admission, components, endpoints, gitops, policies, unread
+from npol.diagnose.reader import ExaminedObjects, look
 from npol.kube.api_errors import ApiError, Forbidden
 from npol.model.inventory import Inventory
 
-OK, PROBLEM, UNVERIFIED = State.OK, State.PROBLEM, State.UNVERIFIED
+OK, PROBLEM, UNVERIFIED = FindingState.OK, FindingState.PROBLEM, FindingState.UNVERIFIED
 
 
 def engine(*agents):
@@ -89,7 +89,7 @@ def endpoint_slice(service="web", namespace="shop", ready=True, ports=({"port": 
 
 def seen(*, agents=(), objects=(), unread=(), **inventory):
     known = {"namespaces": (namespace("kube-system"), SHOP)}
-    return Seen(
+    return ExaminedObjects(
         engine=engine(*agents),
         examined=("shop",),
         inventory=Inventory(**{**known, **{k: tuple(v) for k, v in inventory.items()}}),

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from hypothesis import strategies as st
 
-from npol.policy.objects.entities import Place
+from npol.policy.objects.entities import ExternalEndpoint
 from tests.policy.clusters import (
     KEYS,
     NAMES,
@@ -137,7 +137,9 @@ def objects(cluster):
 
 
 def places():
-    return [Place(name=n, addresses=(ipaddress.ip_address(a),)) for n, a in PLACES.items()]
+    return [
+        ExternalEndpoint(name=n, addresses=(ipaddress.ip_address(a),)) for n, a in PLACES.items()
+    ]
 
 
 def slices(cluster):

@@ -12,7 +12,7 @@ from hypothesis import HealthCheck, Phase, given, settings
 from npol.model.story import Protocol
 from npol.policy.evaluate.evaluate import decide
 from npol.policy.objects.dialects import LAB
-from npol.policy.objects.entities import Place, Pod, Service, Traffic
+from npol.policy.objects.entities import ExternalEndpoint, Pod, Service, Traffic
 from npol.policy.state.apply_changes import build
 from tests.differential.roster import PODS, lab_clusters, objects, places, slices
 from tests.lab.net.conftest import POLICIES, SLICES, Packets
@@ -126,7 +126,7 @@ def _is_policed(end):
 
 
 def _reaches(source, target):
-    return isinstance(target, Service) and not isinstance(source, Place)
+    return isinstance(target, Service) and not isinstance(source, ExternalEndpoint)
 
 
 def _ports(target, cluster):

@@ -14,7 +14,7 @@ from npol.cni.detect import detect, gather
 from npol.kube.connection import Mode
 from npol.kube.inventory import read
 from npol.run import Options, StoryRun
-from npol.run.predictor import Oracle
+from npol.run.predictor import Predictor
 from npol.story import read_story
 from npol.yaml_positions import dump
 from tests.live.conftest import connected, target
@@ -166,7 +166,7 @@ class Live:
     def _foretold(self, made, flows):
         """The flows that the dialect decides, with their predictions as expectations."""
         asked = self.story("ask", [self._flow(*flow, "allow") for flow in flows])
-        oracle = Oracle(replace(self.inventory, policies=tuple(made)), {}, asked, self.engine)
+        oracle = Predictor(replace(self.inventory, policies=tuple(made)), {}, asked, self.engine)
         for flow, parsed in zip(flows, asked.steps[0].flows, strict=True):
             word = oracle.predict(parsed).word
             if word.startswith("unknown"):

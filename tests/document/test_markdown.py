@@ -3,18 +3,22 @@
 from __future__ import annotations
 
 from npol.document.markdown import BEGIN, END, page_markdown
-from npol.model.policy_document import FlowEntry, LabelNeed, Page, StepEntry
+from npol.model.policy_document import DocumentedFlow, DocumentedStep, LabelNeed, PolicyDocument
 
 NASTY = f"a|b\n{END} <img src=x> **bold**"
 
 
 def page(**fields):
-    return Page(title="shop", command="npol document shop.npol.yaml", state="now", **fields)
+    return PolicyDocument(
+        title="shop", command="npol document shop.npol.yaml", state="now", **fields
+    )
 
 
 def test_foreign_text_breaks_no_table_and_ends_no_page():
-    flow = FlowEntry(source=NASTY, target=NASTY, answer=NASTY, because=(NASTY,), asked_in=NASTY)
-    step = StepEntry(name=NASTY, changes=(NASTY,), checks=(NASTY,), flows=1)
+    flow = DocumentedFlow(
+        source=NASTY, target=NASTY, answer=NASTY, because=(NASTY,), asked_in=NASTY
+    )
+    step = DocumentedStep(name=NASTY, changes=(NASTY,), checks=(NASTY,), flows=1)
     text = page_markdown(page(flows=(flow,), steps=(step,), peers=((NASTY, NASTY),)))
 
     assert (text.count(BEGIN), text.count(END)) == (1, 1)

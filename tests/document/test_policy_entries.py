@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from npol.document.policy_entries import fullest
 from npol.policy.explain.label_requirements import label_needs
-from npol.policy.simulate.simulated_steps import Scene
+from npol.policy.simulate.simulated_steps import SimulatedStep
 from npol.policy.state.apply_changes import build
 
 
@@ -29,7 +29,7 @@ def pod(name, labels, namespace="shop"):
 def test_the_fullest_step_is_the_last_of_those_with_most_policies():
     counts = (0, 1, 2, 2, 1, 0)
     told = [
-        Scene(step=str(n), world=build([policy(f"p{i}") for i in range(count)]))
+        SimulatedStep(step=str(n), world=build([policy(f"p{i}") for i in range(count)]))
         for n, count in enumerate(counts)
     ]
     assert fullest(told).step == "3"

@@ -5,7 +5,7 @@ import shutil
 
 import pytest
 
-from npol.yaml_positions import Dialect, load
+from npol.yaml_positions import YamlDialect, load
 from tests.e2e.conftest import ROOT
 from tests.e2e.shop import HEAD, STEPS, write_shop
 
@@ -153,7 +153,7 @@ def test_explain_looks_at_a_storys_step(baseline, npol_here, step, predicted):
 def test_init_writes_a_story_that_holds_by_prediction(baseline, npol_here):
     done = npol_here("init", "--from-manifests", MANIFESTS, "--name", "first")
     assert done.returncode == 0
-    (document,) = load(done.stdout.encode(), "first.npol.yaml", Dialect.STORY)
+    (document,) = load(done.stdout.encode(), "first.npol.yaml", YamlDialect.STORY)
     assert document.data["name"] == "first"
     (baseline / "first.npol.yaml").write_text(done.stdout)
     assert npol_here("plan", "first.npol.yaml").returncode == 0
@@ -163,7 +163,7 @@ def test_init_writes_a_story_that_holds_by_prediction(baseline, npol_here):
 def test_doctor_prints_the_rights_of_a_mode(npol_here, mode):
     done = npol_here("doctor", "--rbac", mode, "--namespaces", "shop,other")
     assert done.returncode == 0
-    objects = [d.data for d in load(done.stdout.encode(), "rbac.yaml", Dialect.MANIFEST)]
+    objects = [d.data for d in load(done.stdout.encode(), "rbac.yaml", YamlDialect.MANIFEST)]
     roles = [o for o in objects if o["kind"] == "Role"]
     assert {"shop", "other"} <= {r["metadata"]["namespace"] for r in roles}
     writes = {v for r in roles for rule in r["rules"] for v in rule["verbs"]
@@ -183,7 +183,7 @@ steps:
     story = write_shop(tmp_path, looks, head=head)
     done = npol_here("doctor", "--rbac", "apply", "--story", story)
     assert done.returncode == 0, done.stderr
-    objects = [d.data for d in load(done.stdout.encode(), "rbac.yaml", Dialect.MANIFEST)]
+    objects = [d.data for d in load(done.stdout.encode(), "rbac.yaml", YamlDialect.MANIFEST)]
     (role,) = (o for o in objects if o["kind"] == "Role" and o["metadata"]["namespace"] == "shop")
     verbs = {(r, v) for rule in role["rules"] for r in rule["resources"] for v in rule["verbs"]}
     assert {("pods/log", "get"), ("pods", "patch")} <= verbs

@@ -5,7 +5,7 @@ import dataclasses
 import pytest
 
 from npol.errors import Position
-from npol.judge.liveness import Ledger
+from npol.judge.liveness import LivenessRecord
 from npol.model.expectation import Outcome, parse_expectation
 from npol.model.probe import Answer, PodRef
 from npol.model.result import Evidence, Role
@@ -32,14 +32,14 @@ def seen(outcome, role=Role.POD):
     return [Evidence(role=role, subject=SUBJECT, answer=answer)]
 
 
-def alive(ledger, pod=POD):
-    return ledger.alive(flow("deny"), target(pod), seen("timeout"), {})
+def alive(liveness, pod=POD):
+    return liveness.alive(flow("deny"), target(pod), seen("timeout"), {})
 
 
 def told(expect, outcome, role=Role.POD):
-    ledger = Ledger()
-    ledger.note("open", flow(expect), target(), seen(outcome, role))
-    return ledger
+    liveness = LivenessRecord()
+    liveness.note("open", flow(expect), target(), seen(outcome, role))
+    return liveness
 
 
 @pytest.mark.parametrize(
@@ -59,10 +59,10 @@ def test_what_answered_as_it_should_is_alive(expect, outcome, why):
 
 def test_a_refusal_over_udp_is_no_sign_of_life():
     udp = dataclasses.replace(flow("refused"), protocol=Protocol.UDP)
-    ledger = Ledger()
-    ledger.note("open", udp, target(), seen("refused"))
+    liveness = LivenessRecord()
+    liveness.note("open", udp, target(), seen("refused"))
 
-    assert ledger.alive(udp, target(), seen("timeout"), {}) == {}
+    assert liveness.alive(udp, target(), seen("timeout"), {}) == {}
 
 
 def test_a_refusal_by_a_services_address_is_nobodys_answer():

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import pytest
 
 from npol.kube.connection import Mode, connect
-from npol.kube.retry import Clock, Patience
+from npol.kube.retry import Clock, RetryBudget
 from tests.kube.fake_api import FakeApi
 
 
@@ -45,7 +45,7 @@ def to(api, time):
         if "kubeconfig" not in settings:
             settings["kubeconfig"] = api.kubeconfig()
         settings.setdefault("clock", time.clock())
-        settings.setdefault("patience", Patience())
+        settings.setdefault("patience", RetryBudget())
         return connect(context="test", mode=mode, **settings)
 
     return connected

@@ -9,7 +9,7 @@ import pytest
 from npol.kube.connection import ApiError, LostReply, Mode, Unreachable, connect
 from npol.kube.exec import ExecBroken, run_once
 from npol.kube.objects import NETWORK_POLICIES, Ref
-from npol.kube.retry import Patience
+from npol.kube.retry import RetryBudget
 from npol.model.probe import PodRef
 from tests.lab.api.conftest import serving
 
@@ -47,7 +47,7 @@ def box(lab):
 
 def to(lab, mode=Mode.APPLY, **patience):
     return connect(
-        kubeconfig=str(lab.kubeconfig), context="lab", mode=mode, patience=Patience(**patience)
+        kubeconfig=str(lab.kubeconfig), context="lab", mode=mode, patience=RetryBudget(**patience)
     )
 
 

@@ -14,7 +14,7 @@ from npol.kube.connection import (
     connect,
 )
 from npol.kube.objects import NETWORK_POLICIES, PODS, Ref
-from npol.kube.retry import Patience
+from npol.kube.retry import RetryBudget
 from tests.kube.fake_api import FakeApi, cut, mute, reply, reset, status
 
 POLICIES = "/apis/networking.k8s.io/v1/namespaces/dev/networkpolicies"
@@ -209,7 +209,7 @@ def test_a_write_that_never_left_is_no_lost_reply(api, to, verb, time):
 
 def test_a_server_that_says_nothing_is_given_up(api, to):
     api.on("GET", ONE, mute)
-    connection = to(clock=None, patience=Patience(first=1.0))
+    connection = to(clock=None, patience=RetryBudget(first=1.0))
 
     with pytest.raises(Unreachable, match="timed out"):
         connection.get(REF)
@@ -347,7 +347,7 @@ def test_a_mode_that_writes_wants_to_know_the_server(api, to):
 def test_no_fault_shows_the_token(api, to, fault, method):
     path = POLICIES if method == "POST" else ONE
     api.on(method, path, fault)
-    connection = to(patience=Patience(first=0.2))
+    connection = to(patience=RetryBudget(first=0.2))
 
     with pytest.raises(NpolError) as caught:
         connection.raw(method, path, body={"spec": {}}, patch="merge")

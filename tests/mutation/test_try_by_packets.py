@@ -10,7 +10,7 @@ from npol.errors import NpolError, Position, UnknownVerdict
 from npol.model.expectation import Verdict
 from npol.model.result import FlowResult, RestoreResult, StepResult
 from npol.model.story import Step, Story
-from npol.mutation.try_by_packets import Tried, try_story
+from npol.mutation.try_by_packets import MutantRun, try_story
 from npol.run.options import Options
 
 AT = Position("s.npol.yaml")
@@ -64,17 +64,17 @@ def result(step: str, number: int, verdict: Verdict) -> FlowResult:
 @pytest.mark.parametrize(
     ("verdicts", "found"),
     [
-        pytest.param([], Tried(), id="no-flows"),
-        pytest.param([Verdict.AS_EXPECTED], Tried(), id="held"),
-        pytest.param([Verdict.TOO_OPEN], Tried(failed="second: flow 0"), id="too-open"),
-        pytest.param([Verdict.TOO_CLOSED], Tried(failed="second: flow 0"), id="too-closed"),
-        pytest.param([Verdict.WRONG_ANSWER], Tried(failed="second: flow 0"), id="wrong-answer"),
-        pytest.param([Verdict.UNKNOWN], Tried(unknown="second: flow 0: why"), id="unknown"),
-        pytest.param([Verdict.FLAPPING], Tried(unknown="second: flow 0: why"), id="flapping"),
-        pytest.param([Verdict.INVALID], Tried(unknown="second: flow 0: why"), id="invalid"),
+        pytest.param([], MutantRun(), id="no-flows"),
+        pytest.param([Verdict.AS_EXPECTED], MutantRun(), id="held"),
+        pytest.param([Verdict.TOO_OPEN], MutantRun(failed="second: flow 0"), id="too-open"),
+        pytest.param([Verdict.TOO_CLOSED], MutantRun(failed="second: flow 0"), id="too-closed"),
+        pytest.param([Verdict.WRONG_ANSWER], MutantRun(failed="second: flow 0"), id="wrong-answer"),
+        pytest.param([Verdict.UNKNOWN], MutantRun(unknown="second: flow 0: why"), id="unknown"),
+        pytest.param([Verdict.FLAPPING], MutantRun(unknown="second: flow 0: why"), id="flapping"),
+        pytest.param([Verdict.INVALID], MutantRun(unknown="second: flow 0: why"), id="invalid"),
         pytest.param(
             [Verdict.UNKNOWN, Verdict.TOO_OPEN],
-            Tried(failed="second: flow 1"),
+            MutantRun(failed="second: flow 1"),
             id="one-flow-that-tells-is-enough",
         ),
     ],

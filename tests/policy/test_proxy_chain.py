@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from npol.policy.objects.dialects import CALICO
-from npol.policy.objects.entities import Place, Traffic
+from npol.policy.objects.entities import ExternalEndpoint, Traffic
 from npol.policy.simulate.proxy_chain import beyond, hops
 from npol.policy.state.apply_changes import build
 from tests.policy.worlds import documents
@@ -88,7 +88,9 @@ def world(*texts):
 
 
 def asked(world_):
-    return Traffic(source=Place(name="internet"), target=world_.service("edge", "edge"), port=80)
+    return Traffic(
+        source=ExternalEndpoint(name="internet"), target=world_.service("edge", "edge"), port=80
+    )
 
 
 @pytest.mark.parametrize(

@@ -5,9 +5,9 @@ from __future__ import annotations
 import ipaddress
 
 from npol.model.story import Protocol
-from npol.policy.objects.entities import Place, Traffic
+from npol.policy.objects.entities import ExternalEndpoint, Traffic
 from npol.policy.state.apply_changes import build
-from npol.yaml_positions import Dialect, load
+from npol.yaml_positions import YamlDialect, load
 
 BASE = """
 apiVersion: v1
@@ -96,10 +96,10 @@ ports: [{name: https, port: 6443}]
 """
 
 PLACES = {
-    "outside": Place(name="outside", addresses=(ipaddress.ip_address("203.0.113.9"),)),
-    "except": Place(name="except", addresses=(ipaddress.ip_address("203.0.113.5"),)),
-    "outside6": Place(name="outside6", addresses=(ipaddress.ip_address("2001:db8::9"),)),
-    "anywhere": Place(name="anywhere"),
+    "outside": ExternalEndpoint(name="outside", addresses=(ipaddress.ip_address("203.0.113.9"),)),
+    "except": ExternalEndpoint(name="except", addresses=(ipaddress.ip_address("203.0.113.5"),)),
+    "outside6": ExternalEndpoint(name="outside6", addresses=(ipaddress.ip_address("2001:db8::9"),)),
+    "anywhere": ExternalEndpoint(name="anywhere"),
 }
 
 
@@ -119,7 +119,7 @@ status: {{phase: {phase}, podIPs: [{ips}], conditions: [{{type: Ready, status: '
 
 
 def documents(text, file="world.yaml"):
-    return load(text, file, Dialect.MANIFEST)
+    return load(text, file, YamlDialect.MANIFEST)
 
 
 CLUSTER = [

@@ -8,7 +8,7 @@ import threading
 
 import pytest
 
-from npol.kube.channels import Channel, ExecBroken, ExecStatus, Frame
+from npol.kube.channels import Channel, ExecBroken, ExecFrame, ExecStatus
 from npol.model.probe import PodRef
 from npol.probe.framing import BOOTSTRAP
 from npol.probe.prober import Prober
@@ -94,14 +94,14 @@ class LocalStream:
 
     def _copy(self, channel, pipe):
         while data := pipe.read1(65536):
-            self._frames.put(Frame(channel, data))
+            self._frames.put(ExecFrame(channel, data))
         pipe.close()
 
     def _end(self):
         code = self._process.wait()
         for reader in self._readers:
             reader.join()
-        self._frames.put(Frame(Channel.ERROR, b"%d" % code))
+        self._frames.put(ExecFrame(Channel.ERROR, b"%d" % code))
 
 
 SOURCE = PodRef(namespace="here", name="source", uid="", ip="127.0.0.1")

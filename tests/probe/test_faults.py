@@ -4,7 +4,7 @@ import random
 
 import pytest
 
-from npol.kube.channels import Channel, ExecBroken, ExecStatus, Frame
+from npol.kube.channels import Channel, ExecBroken, ExecFrame, ExecStatus
 from npol.model.expectation import Outcome
 from npol.model.probe import Probe, ProbeKind
 from npol.probe.prober import Prober
@@ -70,13 +70,13 @@ class FaultyStream(FakeStream):
         self.say(ticket, code, "".join(self.dice.sample(words, len(words))))
 
     def strays(self, ticket, code, words):
-        self.frames.put(Frame(Channel.STDOUT, b"\0\xff" * 50 + b"\n"))
+        self.frames.put(ExecFrame(Channel.STDOUT, b"\0\xff" * 50 + b"\n"))
         self.tell(ticket, code, words)
 
     def torn(self, ticket, code, words):
         line = f"@{self.nonce} {ticket} {code} 100 100 300 {words}"
         cut = self.dice.randrange(len(line))
-        self.frames.put(Frame(Channel.STDOUT, line[:cut].encode() + b"\n"))
+        self.frames.put(ExecFrame(Channel.STDOUT, line[:cut].encode() + b"\n"))
 
     def cut(self, ticket, code, words):
         self.frames.put(ExecBroken("the stream ended without a status"))

@@ -9,7 +9,7 @@ from dataclasses import replace
 import pytest
 
 from npol.errors import Refused
-from npol.kube.channels import Channel, ExecBroken, ExecStatus, Frame
+from npol.kube.channels import Channel, ExecBroken, ExecFrame, ExecStatus
 from npol.model.expectation import Outcome
 from npol.model.probe import PodRef, Probe, ProbeKind
 from npol.model.story import Protocol
@@ -59,7 +59,7 @@ class FakeStream:
     def say(self, ticket, code, words, asked=100, began=100, ended=101, nonce=None):
         mark = f"@{nonce or self.nonce}"
         line = f"{mark} {ticket} {code} {asked} {began} {ended} {words} {mark}\n"
-        self.frames.put(Frame(Channel.STDOUT, line.encode()))
+        self.frames.put(ExecFrame(Channel.STDOUT, line.encode()))
 
     def end(self, status):
         self.frames.put(status)
@@ -73,7 +73,7 @@ class FakeStream:
             raise found
         if isinstance(found, ExecStatus):
             self.status = found
-            return Frame(Channel.ERROR, b"{}")
+            return ExecFrame(Channel.ERROR, b"{}")
         return found
 
     def close(self):
@@ -343,7 +343,7 @@ def test_a_flood_is_an_error(make_prober):
 
     def flood(ticket, argv):
         for _ in range(20):
-            stream.frames.put(Frame(Channel.STDOUT, b"\0x" * 8192))
+            stream.frames.put(ExecFrame(Channel.STDOUT, b"\0x" * 8192))
 
     stream = FakeStream()
     stream.run = flood
@@ -360,7 +360,7 @@ def test_stderr_is_no_answer_but_says_why_the_prober_ended(make_prober):
     stream = FakeStream()
 
     def fail(ticket, argv):
-        stream.frames.put(Frame(Channel.STDERR, b"sh: Cannot fork\n"))
+        stream.frames.put(ExecFrame(Channel.STDERR, b"sh: Cannot fork\n"))
         stream.end(ExecStatus(exit_code=2))
 
     stream.run = fail

@@ -14,7 +14,7 @@ from npol.model.story import Manifest, StateCheck
 from npol.run.checks import check_all
 from npol.run.checks.registry import CHECKERS
 from npol.story.schema.check import CHECKS
-from npol.yaml_positions import Dialect, load
+from npol.yaml_positions import YamlDialect, load
 
 AT = Position("a.npol.yaml", 7, 3)
 
@@ -252,7 +252,7 @@ STORED = {
 
 
 def manifest(text):
-    (document,) = load(text, "allow.yaml", Dialect.MANIFEST)
+    (document,) = load(text, "allow.yaml", YamlDialect.MANIFEST)
     return Manifest(body=document.data, document=document, at=document.at())
 
 

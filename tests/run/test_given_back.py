@@ -35,7 +35,7 @@ STAYED = "still there: pod shop/npol-1-0"
 NOTE = "PodDisruptionBudget shop/web counts a debug pod"
 
 
-class FakeCustody:
+class FakeTransaction:
     """Nothing to give back; `error` is what its end raises."""
 
     notes = ()
@@ -77,12 +77,12 @@ class FakeSources:
 
 
 @pytest.fixture
-def custody():
-    return FakeCustody()
+def transaction():
+    return FakeTransaction()
 
 
 @pytest.fixture
-def begun(tmp_path, monkeypatch, custody):
+def begun(tmp_path, monkeypatch, transaction):
     """A run over these sources, not opened yet."""
 
     def make(sources, **settings):
@@ -92,7 +92,7 @@ def begun(tmp_path, monkeypatch, custody):
         found = SimpleNamespace(engine=LAB, uid="u", version="v1.33.0", notes=("first",))
         monkeypatch.setattr(room, "connect", lambda **_: connection)
         monkeypatch.setattr(room, "preflight", lambda *_: found)
-        monkeypatch.setattr(room.Custody, "open", lambda *_, **__: custody)
+        monkeypatch.setattr(room.Transaction, "open", lambda *_, **__: transaction)
         monkeypatch.setattr(room, "Sources", lambda *_, **__: sources)
         monkeypatch.setattr(room, "read", lambda *_, **__: Inventory(), raising=False)
         (tmp_path / "s.npol.yaml").write_text(STORY)
@@ -121,10 +121,10 @@ def test_what_went_after_all_is_no_trouble(begun):
     assert run.report().exit_code is ExitCode.AS_EXPECTED
 
 
-def test_the_journal_knows_the_cure_while_it_is_there(begun, custody):
+def test_the_journal_knows_the_cure_while_it_is_there(begun, transaction):
     run = begun(FakeSources((STAYED,), (STAYED,)))
     run.open()
-    custody.error = RestoreIncomplete("not as it was found", hint="npol recover r")
+    transaction.error = RestoreIncomplete("not as it was found", hint="npol recover r")
 
     restored = run.close()
 
@@ -141,10 +141,10 @@ def test_what_stays_beside_changes_that_were_left_on_purpose_is_told(begun):
     assert restored.left.startswith("npol rollback ")
 
 
-def test_a_lock_that_stays_after_changes_were_left_is_told(begun, custody):
+def test_a_lock_that_stays_after_changes_were_left_is_told(begun, transaction):
     run = begun(FakeSources(), leave=True)
     run.open()
-    custody.error = RestoreIncomplete("the lock stays", hint="npol recover r")
+    transaction.error = RestoreIncomplete("the lock stays", hint="npol recover r")
 
     restored = run.close()
 

@@ -4,7 +4,7 @@ import pytest
 
 from npol.kube.api_errors import ApiError
 from npol.model.inventory import Inventory
-from npol.run.live_view import StageView
+from npol.run.live_view import LiveView
 
 
 class Server:
@@ -20,7 +20,7 @@ class Server:
 
 
 def refusal(status, message=""):
-    view = StageView(
+    view = LiveView(
         engine="calico", inventory=Inventory(), connection=Server(status, message), inside=None
     )
     return view.refusal({"kind": "Pod"})

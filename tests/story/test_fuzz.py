@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from npol.errors import InputError
 from npol.story import load_story
-from npol.yaml_positions import Dialect, dump, load
+from npol.yaml_positions import YamlDialect, dump, load
 
 POLICY = """\
 apiVersion: networking.k8s.io/v1
@@ -91,7 +91,7 @@ def damaged(draw: st.DrawFn, text: str) -> str:
 @st.composite
 def replaced(draw: st.DrawFn, text: str) -> str:
     """The text's data with one value replaced by another, of any type."""
-    data = copy.deepcopy(load(text, "", Dialect.STORY)[0].data)
+    data = copy.deepcopy(load(text, "", YamlDialect.STORY)[0].data)
     places = list(_places(data))
     container, key = draw(st.sampled_from(places))
     container[key] = draw(values)

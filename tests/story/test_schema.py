@@ -12,8 +12,8 @@ from typing import Any
 
 import pytest
 
-from npol.story.schema import json_schema
-from npol.yaml_positions import Dialect, load
+from npol.story.schema.json_schema import schema as json_schema
+from npol.yaml_positions import YamlDialect, load
 
 FIXTURES = Path(__file__).parents[2] / "fixtures"
 
@@ -95,7 +95,7 @@ def _mapping_fits(value: Mapping[str, Any], rule: Mapping[str, Any]) -> bool:
 
 
 def data(text: str) -> Any:
-    return load(text, "s", Dialect.STORY)[0].data
+    return load(text, "s", YamlDialect.STORY)[0].data
 
 
 @pytest.mark.parametrize("path", sorted(FIXTURES.glob("*/*.npol.yaml")), ids=lambda p: p.name)

@@ -12,7 +12,7 @@ from npol.changes.journal.configmaps import ClusterCopy, ensure_state_namespace
 from npol.changes.journal.find_journals import left_runs
 from npol.changes.journal.local_file import LocalFile
 from npol.changes.journal.writer import JournalWriter
-from npol.changes.journal_types import Header, Place, Seen
+from npol.changes.journal_types import Header, NamespaceSnapshot, PolicySnapshot
 from npol.changes.lock import holder
 from npol.changes.lock.leases import holder_of, ref, steady
 from npol.changes.lock.lock import Lock
@@ -30,8 +30,8 @@ POLL = 1.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Terms:
-    """What a run asks for; see Custody.open."""
+class TransactionOptions:
+    """What a run asks for; see Transaction.open."""
 
     run_id: str
     namespaces: tuple[str, ...]
@@ -47,7 +47,7 @@ class Terms:
 
 
 @dataclass(frozen=True, slots=True)
-class Opened:
+class StartedTransaction:
     """A run that has begun."""
 
     writer: JournalWriter
@@ -55,15 +55,15 @@ class Opened:
     watchdog: Watchdog | None
 
 
-class Opening:
+class TransactionStart:
     """Begins one run, or leaves nothing."""
 
-    def __init__(self, connection: Connection, terms: Terms, stop: Stop) -> None:
+    def __init__(self, connection: Connection, terms: TransactionOptions, stop: Stop) -> None:
         self._connection = connection
         self._terms = terms
         self._stop = stop
 
-    def open(self) -> Opened:
+    def open(self) -> StartedTransaction:
         """
         Raises:
             InputError: the run's id cannot be part of a name.
@@ -95,7 +95,7 @@ class Opening:
             user=me.user,
         )
 
-    def _begin(self, header: Header) -> Opened:
+    def _begin(self, header: Header) -> StartedTransaction:
         terms, connection = self._terms, self._connection
         watchdog = None
         if not terms.disposable:  # first of all, so that it sees the end of anything later
@@ -116,7 +116,7 @@ class Opening:
             writer.close()
             _dismiss(watchdog)
             raise
-        return Opened(writer, lock, watchdog)
+        return StartedTransaction(writer, lock, watchdog)
 
     def _writer(self) -> JournalWriter:
         terms, local = self._terms, None
@@ -124,7 +124,7 @@ class Opening:
             local = LocalFile.create(terms.run_id, terms.state_directory)
         return JournalWriter(ClusterCopy(self._connection, terms.run_id), local)
 
-    def _snapshot(self) -> list[Place | Seen]:
+    def _snapshot(self) -> list[NamespaceSnapshot | PolicySnapshot]:
         snapshot = take(self._connection, self._terms.namespaces)
         check_usable(snapshot, create_missing=self._terms.create_namespaces)
         return snapshot.entries

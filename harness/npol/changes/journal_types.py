@@ -80,7 +80,7 @@ class Header:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Place:
+class NamespaceSnapshot:
     """One namespace as it was before the run; uid "" for one that did not exist."""
 
     name: str
@@ -89,7 +89,7 @@ class Place:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Seen:
+class PolicySnapshot:
     """One policy as it was before the run, whole."""
 
     key: Key
@@ -123,7 +123,7 @@ class Left:
     steps: tuple[str, ...] = ()
 
 
-Entry = Header | Place | Seen | Record | Left
+Entry = Header | NamespaceSnapshot | PolicySnapshot | Record | Left
 
 
 @dataclass(slots=True)
@@ -131,17 +131,17 @@ class Journal:
     """The entries of one run, read: what counts of them."""
 
     header: Header | None = None
-    places: dict[str, Place] = field(default_factory=dict)
-    seen: dict[Key, Seen] = field(default_factory=dict)
+    places: dict[str, NamespaceSnapshot] = field(default_factory=dict)
+    seen: dict[Key, PolicySnapshot] = field(default_factory=dict)
     records: dict[int, Record] = field(default_factory=dict)
     left: Left | None = None
 
     def take(self, entry: Entry) -> None:
         if isinstance(entry, Header):
             self.header = entry
-        elif isinstance(entry, Place):
+        elif isinstance(entry, NamespaceSnapshot):
             self.places[entry.name] = entry
-        elif isinstance(entry, Seen):
+        elif isinstance(entry, PolicySnapshot):
             self.seen[entry.key] = entry
         elif isinstance(entry, Record):
             self.records[entry.number] = entry

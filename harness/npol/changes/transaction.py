@@ -15,11 +15,11 @@ from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from npol.changes.apply.change_session import Session
-from npol.changes.apply.checkpoints import Marks
+from npol.changes.apply.change_session import ChangeSession
+from npol.changes.apply.checkpoints import Checkpoints
 from npol.changes.apply.policies import Policies, Preview
-from npol.changes.apply.setup_objects import Given
-from npol.changes.begin import Opening, Terms
+from npol.changes.apply.setup_objects import SetupObjects
+from npol.changes.begin import TransactionOptions, TransactionStart
 from npol.changes.journal_types import Left
 from npol.changes.lock.leases import DURATION
 from npol.changes.lock.lock import Lock
@@ -38,7 +38,7 @@ Body = Mapping[str, Any] | Manifest
 """An object as JSON, or the manifest that holds it."""
 
 
-class Custody:
+class Transaction:
     """
     One run's hold on some namespaces; made by `open`, ended by `close`.
 
@@ -47,13 +47,13 @@ class Custody:
     not what the run knows), LockHeld (the namespace was taken away; restore), or ApiError.
     """
 
-    def __init__(self, session: Session, lock: Lock, watchdog: Watchdog | None) -> None:
+    def __init__(self, session: ChangeSession, lock: Lock, watchdog: Watchdog | None) -> None:
         self._session = session
         self._lock = lock
         self._watchdog = watchdog
         self._policies = Policies(session)
-        self._given = Given(session)
-        self._marks = Marks(self._policies, self._given)
+        self._given = SetupObjects(session)
+        self._marks = Checkpoints(self._policies, self._given)
         self._pid = os.getpid()
         self._restoration: Restoration | None = None
         self._left = self._committed = False
@@ -80,7 +80,7 @@ class Custody:
         stop: Stop | None = None,
         lease: float = DURATION,
         state_directory: Path | None = None,
-    ) -> Custody:
+    ) -> Transaction:
         """
         Take hold of namespaces: journal, locks, snapshot, watchdog.
 
@@ -104,7 +104,7 @@ class Custody:
                 changes in it; the journal cannot be written.
             LockHeld: another run holds a namespace.
         """
-        terms = Terms(
+        terms = TransactionOptions(
             run_id=run_id,
             namespaces=tuple(sorted(set(namespaces))),
             story=story,
@@ -118,11 +118,11 @@ class Custody:
             state_directory=state_directory,
         )
         stop = stop or Stop()
-        custody = None
+        transaction = None
         try:
             with stop.shield():
-                opened = Opening(connection, terms, stop).open()
-                session = Session(
+                opened = TransactionStart(connection, terms, stop).open()
+                session = ChangeSession(
                     connection=connection,
                     writer=opened.writer,
                     run_id=run_id,
@@ -131,12 +131,12 @@ class Custody:
                     replace_allowed=replace,
                     gitops_allowed=gitops_ok,
                 )
-                custody = cls(session, opened.lock, opened.watchdog)
+                transaction = cls(session, opened.lock, opened.watchdog)
         except Stopped:
-            if custody is not None:
-                custody.close()
+            if transaction is not None:
+                transaction.close()
             raise
-        return custody
+        return transaction
 
     # -- while the run goes on
 

@@ -18,13 +18,13 @@ from npol.cli.mutation import print_lab_mutation
 from npol.cli.options import Context, Engine, Kubeconfig, Root
 from npol.errors import InputError
 from npol.model.story import Manifest, Story
-from npol.mutation.score import Result, mutate
-from npol.policy.lint import Finding, Severity, lint, of_files
+from npol.mutation.score import MutantResult, mutate
+from npol.policy.lint import LintFinding, Severity, lint, of_files
 from npol.policy.lint.sarif import github_annotations, sarif
 from npol.policy.objects.dialects import CALICO, Dialect
 from npol.policy.simulate.coverage import coverage
 from npol.policy.simulate.simulated_steps import scenes
-from npol.policy.state.cluster_state import World
+from npol.policy.state.cluster_state import ClusterState
 from npol.report.escape import safe
 from npol.story import Survey, load_story
 
@@ -32,7 +32,7 @@ _PLAIN = re.compile(r"(?!(?i:true|false|null|yes|no|on|off)$)[A-Za-z][\w./-]*( [
 """Text that YAML takes for text without quotes."""
 
 
-class Format(enum.StrEnum):
+class CheckFormat(enum.StrEnum):
     """How findings are written."""
 
     TEXT = "text"
@@ -42,8 +42,8 @@ class Format(enum.StrEnum):
 
 def check(
     paths: Annotated[list[str], typer.Argument(metavar="PATHS...", help="Stories, manifests.")],
-    shape: Annotated[Format, typer.Option("--format", help="How findings are written.")] = (
-        Format.TEXT
+    shape: Annotated[CheckFormat, typer.Option("--format", help="How findings are written.")] = (
+        CheckFormat.TEXT
     ),
     covered: Annotated[
         bool, typer.Option("--coverage", help="Which rules, peers, ports no flow exercises.")
@@ -66,7 +66,9 @@ def check(
         raise InputError("--lab says how mutants are tried", hint="add --mutate")
     stories = [load_story(file, root=root) for file in _story_files(paths)]
     looked_at = _looked_at(paths, stories, root)
-    seen = inputs.of_cluster(kubeconfig, context) if context else inputs.Seen(world=World())
+    seen = (
+        inputs.of_cluster(kubeconfig, context) if context else inputs.Inputs(world=ClusterState())
+    )
     dialect = inputs.spoken(engine) or seen.dialect
     findings = [
         *of_files(looked_at.unreadable, looked_at.left_out),
@@ -104,14 +106,14 @@ def _looked_at(paths: Sequence[str], stories: Sequence[Story], root: str | None)
     return replace(beside, manifests=tuple(found.values()))
 
 
-def _print(findings: Sequence[Finding], shape: Format) -> None:
-    if shape is Format.SARIF:
+def _print(findings: Sequence[LintFinding], shape: CheckFormat) -> None:
+    if shape is CheckFormat.SARIF:
         typer.echo(json.dumps(sarif(findings, version=__version__), indent=2))
         return
-    lines = github_annotations(findings) if shape is Format.GITHUB else map(str, findings)
+    lines = github_annotations(findings) if shape is CheckFormat.GITHUB else map(str, findings)
     for line in lines:
         typer.echo(safe(line))
-    if shape is Format.TEXT:
+    if shape is CheckFormat.TEXT:
         typer.echo(f"{len(findings)} finding(s)")
 
 
@@ -139,7 +141,7 @@ def _print_mutation(stories: Sequence[Story], dialect: Dialect) -> int:
     return 1 if survivors else 0
 
 
-def _told(result: Result) -> Iterator[str]:
+def _told(result: MutantResult) -> Iterator[str]:
     if result.add:
         yield f"survived: {result.mutant}"
         yield f"  add to step {result.add.step!r}: - {_flow_style(result.add.flow)}"

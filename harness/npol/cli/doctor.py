@@ -10,14 +10,14 @@ import typer
 
 from npol import target_cluster
 from npol.changes.recover.recovery import open_runs
-from npol.cli.doctor_output import Said, collect_into
+from npol.cli.doctor_output import DoctorOutput, collect_into
 from npol.cli.options import Context, Kubeconfig
 from npol.cli.report import read_report
 from npol.cni.catalogue import Enforces, Engine
 from npol.cni.detect import detect, gather
 from npol.cni.other_policy_kinds import foreign_policies
 from npol.cni.preflight import missing_rights
-from npol.diagnose import Finding, State, examine
+from npol.diagnose import DoctorFinding, FindingState, examine
 from npol.diagnose.archive import check_new
 from npol.diagnose.reader import examined
 from npol.errors import PRECEDENCE, ExitCode, NpolError, UnknownVerdict
@@ -73,7 +73,7 @@ def doctor(
         check_new(collect)
     with target_cluster.cluster(kubeconfig, context) as chosen:
         connection = connect(kubeconfig=chosen.kubeconfig, context=chosen.context, mode=mode)
-        said = Said()
+        said = DoctorOutput()
         code = _examine(connection, wanted, extras, said, canary=canary and mode is Mode.APPLY)
         if collect:
             collect_into(collect, connection, wanted, said, told)
@@ -90,7 +90,7 @@ def _examine(
     connection: Connection,
     namespaces: Sequence[str],
     extras: Extras,
-    said: Said,
+    said: DoctorOutput,
     *,
     canary: bool,
 ) -> int:
@@ -113,9 +113,9 @@ def _examine(
 
 
 _ENFORCES = {
-    Enforces.YES: State.OK,
-    Enforces.NO: State.PROBLEM,
-    Enforces.MAYBE: State.UNVERIFIED,
+    Enforces.YES: FindingState.OK,
+    Enforces.NO: FindingState.PROBLEM,
+    Enforces.MAYBE: FindingState.UNVERIFIED,
 }
 
 _REMEDIES = {
@@ -125,60 +125,72 @@ _REMEDIES = {
 }
 
 
-def _engine(engine: Engine) -> Iterator[Finding]:
+def _engine(engine: Engine) -> Iterator[DoctorFinding]:
     flavour = f", {engine.flavour}" if engine.flavour else ""
     seen = "; ".join((*engine.evidence, *([engine.off] if engine.off else [])))
     text = f"{engine.title}, version {engine.version}{flavour}" + (f" ({seen})" if seen else "")
-    yield Finding("engine", _ENFORCES[engine.enforces], text, _REMEDIES[engine.enforces])
+    yield DoctorFinding("engine", _ENFORCES[engine.enforces], text, _REMEDIES[engine.enforces])
     if engine.conflict:
-        yield Finding("engine", State.PROBLEM, engine.conflict)
+        yield DoctorFinding("engine", FindingState.PROBLEM, engine.conflict)
 
 
-def _rights(connection: Connection, namespaces: Sequence[str], extras: Extras) -> Iterator[Finding]:
+def _rights(
+    connection: Connection, namespaces: Sequence[str], extras: Extras
+) -> Iterator[DoctorFinding]:
     missing = missing_rights(connection, namespaces, extras=extras)
     if not missing:
-        yield Finding("rights", State.OK, f"all that mode {connection.mode.value} needs")
+        yield DoctorFinding(
+            "rights", FindingState.OK, f"all that mode {connection.mode.value} needs"
+        )
     for finding in missing:
-        yield Finding("rights", State.PROBLEM, finding.what, finding.hint)
+        yield DoctorFinding("rights", FindingState.PROBLEM, finding.what, finding.hint)
 
 
-def _others(connection: Connection, namespaces: Sequence[str]) -> Iterator[Finding]:
+def _others(connection: Connection, namespaces: Sequence[str]) -> Iterator[DoctorFinding]:
     others = foreign_policies(connection, namespaces)
     if others.found:
         text = f"verdicts may be theirs: {', '.join(others.found)}"
-        yield Finding("other kinds", State.UNVERIFIED, text, "npol evaluates NetworkPolicies only")
+        yield DoctorFinding(
+            "other kinds", FindingState.UNVERIFIED, text, "npol evaluates NetworkPolicies only"
+        )
     elif not others.unread:
-        yield Finding("other kinds", State.OK, "no policies of other kinds")
+        yield DoctorFinding("other kinds", FindingState.OK, "no policies of other kinds")
     if others.unread:
-        yield Finding("other kinds", State.UNVERIFIED, f"may not read {', '.join(others.unread)}")
+        yield DoctorFinding(
+            "other kinds", FindingState.UNVERIFIED, f"may not read {', '.join(others.unread)}"
+        )
     yield from _open_runs(connection)
 
 
-def _open_runs(connection: Connection) -> Iterator[Finding]:
+def _open_runs(connection: Connection) -> Iterator[DoctorFinding]:
     try:
         runs = open_runs(connection)
     except Forbidden as error:  # mode read-only has no right to the journals
-        yield Finding("open run", State.UNVERIFIED, error.message)
+        yield DoctorFinding("open run", FindingState.UNVERIFIED, error.message)
         return
     for run in runs:
         if run.left:
-            yield Finding("open run", State.OK, f"left on purpose: {run}")
+            yield DoctorFinding("open run", FindingState.OK, f"left on purpose: {run}")
         else:
             hint = f"if it is dead: npol recover {run.run_id} {connection.options}"
-            yield Finding("open run", State.PROBLEM, str(run), hint)
+            yield DoctorFinding("open run", FindingState.PROBLEM, str(run), hint)
 
 
-def _proof(connection: Connection, engine: Engine) -> tuple[ExitCode, Finding]:
+def _proof(connection: Connection, engine: Engine) -> tuple[ExitCode, DoctorFinding]:
     """Whether policies bite, by packets."""
     topic = "enforcement"
     if engine.enforces is Enforces.NO:
         text = f"NetworkPolicies are NOT enforced here: {engine.off}"
-        return ExitCode.REFUSED, Finding(topic, State.PROBLEM, text)
+        return ExitCode.REFUSED, DoctorFinding(topic, FindingState.PROBLEM, text)
     run_id = f"doctor-{secrets.token_hex(4)}"
     with Stop() as stop:
         try:
             proof = prove_enforcement(connection, run_id=run_id, settings=PodSettings(), stop=stop)
         except NpolError as error:
-            state = State.UNVERIFIED if isinstance(error, UnknownVerdict) else State.PROBLEM
-            return error.exit_code, Finding(topic, state, error.message, error.hint)
-    return ExitCode.AS_EXPECTED, Finding(topic, State.OK, str(proof))
+            state = (
+                FindingState.UNVERIFIED
+                if isinstance(error, UnknownVerdict)
+                else FindingState.PROBLEM
+            )
+            return error.exit_code, DoctorFinding(topic, state, error.message, error.hint)
+    return ExitCode.AS_EXPECTED, DoctorFinding(topic, FindingState.OK, str(proof))

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 import typer
 
 from npol import __version__
-from npol.diagnose import Finding, State
+from npol.diagnose import DoctorFinding, FindingState
 from npol.diagnose.archive import collect, write_archive
 from npol.diagnose.reader import examined
 from npol.errors import ExitCode
@@ -17,7 +17,7 @@ from npol.report.escape import safe
 
 
 @dataclass(slots=True)
-class Said:
+class DoctorOutput:
     """What was found, as it was printed."""
 
     lines: list[str] = field(default_factory=list)
@@ -26,15 +26,15 @@ class Said:
         self.lines.append(safe(text))
         typer.echo(self.lines[-1])
 
-    def finding(self, found: Finding) -> ExitCode:
+    def finding(self, found: DoctorFinding) -> ExitCode:
         self.line(f"{found.state.value:<14} {found.topic:<12} {found.what}")
         if found.hint:
             self.line(f"{'':<27} try: {found.hint}")
-        return ExitCode.DIFFERS if found.state is State.PROBLEM else ExitCode.AS_EXPECTED
+        return ExitCode.DIFFERS if found.state is FindingState.PROBLEM else ExitCode.AS_EXPECTED
 
 
 def collect_into(
-    file: str, connection: Connection, namespaces: Sequence[str], said: Said, report: str
+    file: str, connection: Connection, namespaces: Sequence[str], said: DoctorOutput, report: str
 ) -> None:
     """
     One archive of a cluster: these namespaces, or all but the system's if none is named.

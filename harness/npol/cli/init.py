@@ -43,7 +43,7 @@ def init(
         raise InputError("one of --from-manifests DIR and --from-cluster is needed")
     if manifests:
         objects = inputs.manifests([manifests], root)
-        seen = inputs.Seen(world=with_dns(build(objects)))
+        seen = inputs.Inputs(world=with_dns(build(objects)))
     else:
         objects = ()
         seen = inputs.of_cluster(kubeconfig, context, namespace or ())

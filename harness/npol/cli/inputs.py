@@ -19,7 +19,7 @@ from npol.kube.objects import NAMESPACES, NETWORK_POLICIES
 from npol.model.story import Manifest
 from npol.policy.objects.dialects import BY_ENGINE, SPEC, Dialect, dialect_of
 from npol.policy.state.apply_changes import build
-from npol.policy.state.cluster_state import World
+from npol.policy.state.cluster_state import ClusterState
 from npol.policy.state.dns import with_dns
 from npol.report.escape import safe
 from npol.story import Survey, find_root, load_manifests, survey
@@ -27,10 +27,10 @@ from npol.story.schema.values import ENGINES
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Seen:
+class Inputs:
     """A world, and the dialect that its engine reads it in."""
 
-    world: World
+    world: ClusterState
     dialect: Dialect = SPEC
 
 
@@ -61,7 +61,7 @@ def _below(paths: Sequence[str], root: str | None) -> tuple[str, list[str]]:
     return top, [os.path.relpath(path, top) for path in paths]
 
 
-def of_paths(paths: Sequence[str], root: str | None = None) -> Seen:
+def of_paths(paths: Sequence[str], root: str | None = None) -> Inputs:
     """
     What files and directories describe; YAML that is no object is passed over.
 
@@ -72,7 +72,7 @@ def of_paths(paths: Sequence[str], root: str | None = None) -> Seen:
     twice = (d for m in found.manifests for d in m.document.duplicates)
     if wrong := list(dict.fromkeys((*found.unreadable, *twice))):
         raise Mistakes(wrong)
-    return Seen(world=with_dns(build(found.manifests)))
+    return Inputs(world=with_dns(build(found.manifests)))
 
 
 def spoken(engine: str | None) -> Dialect | None:
@@ -91,7 +91,9 @@ def spoken(engine: str | None) -> Dialect | None:
     return dialect_of(engine)
 
 
-def of_cluster(kubeconfig: str | None, context: str | None, namespaces: Iterable[str] = ()) -> Seen:
+def of_cluster(
+    kubeconfig: str | None, context: str | None, namespaces: Iterable[str] = ()
+) -> Inputs:
     """
     A cluster as it is now; unless namespaces are named, all that may be read.
 
@@ -105,7 +107,7 @@ def of_cluster(kubeconfig: str | None, context: str | None, namespaces: Iterable
     objects = [*found.namespaces, *found.nodes, *found.pods, *found.services, *found.slices]
     engine = detect(gather(connection))
     world = build([*objects, *found.policies])
-    return Seen(world=world, dialect=dialect_of(engine.name))
+    return Inputs(world=world, dialect=dialect_of(engine.name))
 
 
 def _readable(connection: Connection) -> list[str]:

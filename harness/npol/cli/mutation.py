@@ -12,8 +12,8 @@ from npol.errors import ExitCode, InputError, UnknownVerdict
 from npol.judge.probes import expand
 from npol.model.story import Story
 from npol.mutation.mutant_story import mutated_story, packets_only
-from npol.mutation.score import Result, mutate
-from npol.mutation.try_by_packets import Tried, try_story
+from npol.mutation.score import MutantResult, mutate
+from npol.mutation.try_by_packets import MutantRun, try_story
 from npol.policy.objects.dialects import dialect_of
 from npol.policy.simulate.simulated_steps import scenes
 from npol.report.escape import safe
@@ -49,7 +49,7 @@ def _print_story(story: Story, most: int, options: Options) -> int:
     tried, left_out = results[:most], results[most:]
     typer.echo(safe(f"{story.name}: {len(tried)} of {len(results)} mutants, in the lab"))
     _require_that_it_holds(told, options)
-    found: list[Tried] = []
+    found: list[MutantRun] = []
     for number, result in enumerate(tried, start=1):
         mutated = mutated_story(told, result.mutant, seen)
         found.append(try_story(mutated, options))
@@ -68,7 +68,7 @@ def _require_that_it_holds(told: Story, options: Options) -> None:
         )
 
 
-def _print_one(number: str, result: Result, tried: Tried) -> None:
+def _print_one(number: str, result: MutantResult, tried: MutantRun) -> None:
     differs = "" if _as_predicted(result, tried) else f"; predicted: {_predicted(result)}"
     typer.echo(safe(f"{number} {_word(tried)}: {result.mutant}{differs}"))
     if tried.failed:
@@ -77,21 +77,21 @@ def _print_one(number: str, result: Result, tried: Tried) -> None:
         typer.echo(safe(f"  {tried.unknown}"))
 
 
-def _word(tried: Tried) -> str:
+def _word(tried: MutantRun) -> str:
     return "noticed" if tried.failed else "not known" if tried.unknown else "survived"
 
 
-def _predicted(result: Result) -> str:
+def _predicted(result: MutantResult) -> str:
     if result.noticed_by:
         return f"noticed by {result.noticed_in}: {result.noticed_by}"
     return "survives" if result.survived else result.unproven or "makes no difference"
 
 
-def _as_predicted(result: Result, tried: Tried) -> bool:
+def _as_predicted(result: MutantResult, tried: MutantRun) -> bool:
     return not tried.unknown and bool(result.noticed_by) == bool(tried.failed)
 
 
-def _print_sum(story: Story, results: Sequence[Result], found: Sequence[Tried]) -> int:
+def _print_sum(story: Story, results: Sequence[MutantResult], found: Sequence[MutantRun]) -> int:
     pairs = list(zip(results, found, strict=True))
     words = Counter(_word(t) for _, t in pairs)
     idle = sum(t.held and not r.survived and not r.noticed_by for r, t in pairs)

@@ -13,7 +13,7 @@ from npol.policy.matrix.diff import difference
 from npol.policy.objects.dialects import SPEC, Dialect
 from npol.policy.simulate.forecast import StepForecast, forecast
 from npol.policy.simulate.simulated_steps import scenes
-from npol.policy.state.cluster_state import World
+from npol.policy.state.cluster_state import ClusterState
 from npol.report.escape import safe
 from npol.story import load_story
 
@@ -46,7 +46,7 @@ def plan(
     return 1 if failing else 0
 
 
-def _print_difference(old: World, new: World, dialect: Dialect) -> int:
+def _print_difference(old: ClusterState, new: ClusterState, dialect: Dialect) -> int:
     found = difference(old, new, dialect)
     for one in found:
         typer.echo(safe(str(one)))

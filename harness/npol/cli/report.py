@@ -16,7 +16,7 @@ from npol.report.markdown import to_markdown
 from npol.report.terminal import Terminal
 
 
-class Format(enum.StrEnum):
+class ReportFormat(enum.StrEnum):
     """How a run is shown."""
 
     TERMINAL = "terminal"
@@ -27,20 +27,22 @@ class Format(enum.StrEnum):
 
 def report(
     file: Annotated[str, typer.Argument(metavar="FILE", help="What `npol run --report` wrote.")],
-    shape: Annotated[Format, typer.Option("--format", help="How it is shown.")] = Format.TERMINAL,
+    shape: Annotated[
+        ReportFormat, typer.Option("--format", help="How it is shown.")
+    ] = ReportFormat.TERMINAL,
 ) -> int:
     found = read_report(file)
-    if shape is Format.TERMINAL:
+    if shape is ReportFormat.TERMINAL:
         Terminal().story(found)
     else:
         typer.echo(_written(found, shape), nl=False)
     return 0
 
 
-def _written(found: StoryReport, shape: Format) -> str:
-    if shape is Format.MARKDOWN:
+def _written(found: StoryReport, shape: ReportFormat) -> str:
+    if shape is ReportFormat.MARKDOWN:
         return to_markdown([found])
-    return to_html([found]) if shape is Format.HTML else to_json(found)
+    return to_html([found]) if shape is ReportFormat.HTML else to_json(found)
 
 
 def read_report(file: str) -> StoryReport:

@@ -42,7 +42,7 @@ class Writer(Protocol):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Proof:
+class EnforcementProof:
     """Policies bite: how fast, and what a denied packet sees."""
 
     closed_after: float
@@ -80,7 +80,7 @@ class Canary:
     within: float = 30.0
     """Seconds that each change may take."""
 
-    def prove(self) -> Proof:
+    def prove(self) -> EnforcementProof:
         """
         Raises:
             Refused: NetworkPolicies are not enforced here.
@@ -98,7 +98,7 @@ class Canary:
                 self.writer.delete(policy)
         opened_after, _ = self._wait(closed=False, when="after deny-all was deleted")
         same = self.free.node == self.guarded.node
-        return Proof(
+        return EnforcementProof(
             closed_after=closed_after,
             opened_after=opened_after,
             denial=denial,

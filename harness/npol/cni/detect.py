@@ -11,7 +11,7 @@ import fnmatch
 from collections.abc import Mapping
 
 from npol.cni.catalogue import K3S, TABLE, UNKNOWN, Agent, Enforces, Engine, Traits
-from npol.cni.facts import Facts, gather
+from npol.cni.facts import CniFacts, gather
 from npol.cni.settings import (
     REFINEMENTS,
     Case,
@@ -23,13 +23,13 @@ from npol.cni.settings import (
 )
 from npol.kube.objects import Object
 
-__all__ = ["Agent", "Enforces", "Engine", "Facts", "detect", "gather"]
+__all__ = ["Agent", "CniFacts", "Enforces", "Engine", "detect", "gather"]
 
 
 _LAB = "ConfigMap kube-system/npol-lab says that it is npol's lab"
 
 
-def detect(facts: Facts) -> Engine:
+def detect(facts: CniFacts) -> Engine:
     """
     The engine that the facts point to; `unknown` is an answer, too.
 
@@ -47,7 +47,7 @@ def detect(facts: Facts) -> Engine:
     return next(acting, None) or (seen[0] if seen else _without_agents(facts))
 
 
-def _lab(facts: Facts, config: Mapping[str, str]) -> Engine:
+def _lab(facts: CniFacts, config: Mapping[str, str]) -> Engine:
     case = Case(facts, TABLE[0], enforces=Enforces.YES, denial=TABLE[0].denial)
     case.version = config.get("version") or "unknown"
     case.evidence.append(
@@ -60,7 +60,7 @@ def _lab(facts: Facts, config: Mapping[str, str]) -> Engine:
     return case.engine()
 
 
-def _by_agents(facts: Facts, traits: Traits, sets: list[Object]) -> Engine:
+def _by_agents(facts: CniFacts, traits: Traits, sets: list[Object]) -> Engine:
     case = Case(facts, traits, sets, enforces=traits.enforces, denial=traits.denial)
     container = case.container(*traits.containers)
     case.version = tag_of(str(container.get("image", "")))
@@ -73,7 +73,7 @@ def _by_agents(facts: Facts, traits: Traits, sets: list[Object]) -> Engine:
     return case.engine()
 
 
-def _without_agents(facts: Facts) -> Engine:
+def _without_agents(facts: CniFacts) -> Engine:
     if "+k3s" in facts.version or any("+k3s" in _kubelet(n) for n in facts.nodes):
         case = Case(facts, K3S, enforces=K3S.enforces, denial=K3S.denial)
         case.version = facts.version
@@ -92,7 +92,7 @@ def _without_agents(facts: Facts) -> Engine:
     return case.engine()
 
 
-def _cilium_without_agents(facts: Facts) -> Engine:
+def _cilium_without_agents(facts: CniFacts) -> Engine:
     traits = next(t for t in TABLE if t.name == "cilium")
     case = Case(facts, traits, denial=traits.denial)
     names = {n["metadata"]["name"] for n in facts.nodes}
@@ -107,7 +107,7 @@ def _cilium_without_agents(facts: Facts) -> Engine:
     return case.engine()
 
 
-def _aws_auto_mode(facts: Facts) -> Engine:
+def _aws_auto_mode(facts: CniFacts) -> Engine:
     traits = next(t for t in TABLE if t.name == "aws-vpc-cni")
     case = Case(facts, traits, denial=traits.denial, flavour="Auto Mode")
     if is_on((facts.config("amazon-vpc-cni") or {}).get("enable-network-policy-controller")):

@@ -39,7 +39,7 @@ CILIUM_NODES = Resource("cilium.io", "v2", "ciliumnodes", "CiliumNode", False)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Facts:
+class CniFacts:
     """Raw objects, and what could not be read."""
 
     version: str
@@ -63,10 +63,10 @@ class Facts:
         return next((c for c in self.custom if c.get("kind") == kind), {})
 
 
-def facts_of(recorded: Mapping[str, Any]) -> Facts:
+def facts_of(recorded: Mapping[str, Any]) -> CniFacts:
     """Facts from a recording: a JSON mapping with the names of the fields."""
     objects = {k: tuple(recorded.get(k) or ()) for k in ("daemon_sets", "config_maps", "custom")}
-    return Facts(
+    return CniFacts(
         version=recorded["version"],
         groups=frozenset(recorded.get("groups") or ()),
         nodes=tuple(recorded.get("nodes") or ()),
@@ -76,7 +76,7 @@ def facts_of(recorded: Mapping[str, Any]) -> Facts:
 
 
 @dataclass(slots=True)
-class _Reader:
+class _FactsReader:
     """Reads what it may, and notes what it may not."""
 
     verbs: Verbs
@@ -99,16 +99,16 @@ class _Reader:
         return [found] if found else []
 
 
-def gather(verbs: Verbs) -> Facts:
+def gather(verbs: Verbs) -> CniFacts:
     """
     Read all that detection looks at; missing rights are facts, too.
 
     Raises:
         Unreachable, ApiError: the API server does not answer, or not as one.
     """
-    reader = _Reader(verbs)
+    reader = _FactsReader(verbs)
     groups = frozenset(g["name"] for g in verbs.raw("GET", "/apis").get("groups") or ())
-    return Facts(
+    return CniFacts(
         version=str(verbs.raw("GET", "/version").get("gitVersion", "")),
         groups=groups,
         daemon_sets=tuple(_daemon_sets(reader)),
@@ -119,7 +119,7 @@ def gather(verbs: Verbs) -> Facts:
     )
 
 
-def _daemon_sets(reader: _Reader) -> Sequence[Object]:
+def _daemon_sets(reader: _FactsReader) -> Sequence[Object]:
     everywhere = reader.try_to(
         "daemonsets in all namespaces", lambda: reader.verbs.list(DAEMON_SETS)
     )
@@ -135,7 +135,7 @@ def _daemon_sets(reader: _Reader) -> Sequence[Object]:
     return found
 
 
-def _configs(reader: _Reader) -> Sequence[Object]:
+def _configs(reader: _FactsReader) -> Sequence[Object]:
     found: list[Object] = []
     for name in CONFIGS:
         ref = Ref(CONFIG_MAPS, "kube-system", name)
@@ -147,7 +147,7 @@ def _configs(reader: _Reader) -> Sequence[Object]:
     return found
 
 
-def _custom(reader: _Reader, groups: frozenset[str]) -> Sequence[Object]:
+def _custom(reader: _FactsReader, groups: frozenset[str]) -> Sequence[Object]:
     found: list[Object] = []
     for resource, name in CUSTOM:
         if resource.group in groups:

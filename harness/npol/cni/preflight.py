@@ -28,7 +28,7 @@ NO_DRY_RUN = "does not support dry run"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Finding:
+class PreflightProblem:
     """One thing that rules the run out."""
 
     what: str
@@ -47,7 +47,7 @@ class Preflight:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Plan:
+class PreflightRequest:
     """What a run is going to do."""
 
     namespaces: Collection[str]
@@ -64,11 +64,11 @@ class Plan:
     """Whether any flow is expected to be denied."""
     uid: str = ""
     """The cluster that is meant, if it is known."""
-    against: Collection[Finding] = ()
+    against: Collection[PreflightProblem] = ()
     """What its maker knows to speak against it."""
 
 
-def preflight(connection: Connection, plan: Plan) -> Preflight:
+def preflight(connection: Connection, plan: PreflightRequest) -> Preflight:
     """
     Look at everything, change nothing.
 
@@ -92,7 +92,7 @@ def preflight(connection: Connection, plan: Plan) -> Preflight:
     return Preflight(uid=uid, version=version, engine=engine, notes=tuple(notes))
 
 
-def refusal(connection: Connection, findings: Collection[Finding]) -> Refused:
+def refusal(connection: Connection, findings: Collection[PreflightProblem]) -> Refused:
     """All findings as one error."""
     lines = [f"  - {f.what}" + (f"\n    try: {f.hint}" if f.hint else "") for f in findings]
     head = f"context {connection.context} was not touched; {len(lines)} thing(s) stand against it:"
@@ -105,7 +105,7 @@ def missing_rights(
     created: Collection[str] = (),
     *,
     extras: Extras = (),
-) -> list[Finding]:
+) -> list[PreflightProblem]:
     """Every right of the mode's table that the API server denies us, by access review."""
     mode = connection.mode
     wanted = list(rights(mode, [n for n in namespaces if n not in created], extras=extras))
@@ -113,7 +113,7 @@ def missing_rights(
         answers = list(pool.map(lambda right: allowed(connection, right), wanted))
     missing = [right for right, yes in zip(wanted, answers, strict=True) if not yes]
     hint = f"an administrator applies what `npol doctor --rbac {mode.value} --story STORY` prints"
-    return [Finding(what=f"may not {right}", hint=hint) for right in missing]
+    return [PreflightProblem(what=f"may not {right}", hint=hint) for right in missing]
 
 
 def allowed(connection: Connection, right: Right) -> bool:
@@ -152,16 +152,18 @@ def _kubeconfig_notes(connection: Connection) -> Iterable[str]:
         yield f"context {settings.name} does not verify the server's certificate"
 
 
-def _identity(connection: Connection, plan: Plan, findings: list[Finding]) -> str:
+def _identity(
+    connection: Connection, plan: PreflightRequest, findings: list[PreflightProblem]
+) -> str:
     try:
         found = connection.get(Ref(NAMESPACES, "", "kube-system"))
     except Forbidden as error:
-        findings.append(Finding(what=error.message, hint=error.hint))
+        findings.append(PreflightProblem(what=error.message, hint=error.hint))
         return ""
     uid = str(found["metadata"]["uid"]) if found else ""
     if plan.uid and uid != plan.uid:
         findings.append(
-            Finding(
+            PreflightProblem(
                 what=f"context {connection.context} leads to another cluster than meant: "
                 f"kube-system has uid {uid}, not {plan.uid}"
             )
@@ -169,10 +171,12 @@ def _identity(connection: Connection, plan: Plan, findings: list[Finding]) -> st
     return uid
 
 
-def _namespaces(connection: Connection, plan: Plan, notes: list[str]) -> Iterable[Finding]:
+def _namespaces(
+    connection: Connection, plan: PreflightRequest, notes: list[str]
+) -> Iterable[PreflightProblem]:
     for name in sorted({*plan.namespaces, *plan.changed}):
         if name in plan.changed and protected(name):
-            yield Finding(
+            yield PreflightProblem(
                 what=f"namespace {name} is protected and never changed",
                 hint=f"the story must not write to {', '.join(PROTECTED)}",
             )
@@ -182,17 +186,17 @@ def _namespaces(connection: Connection, plan: Plan, notes: list[str]) -> Iterabl
             continue  # the missing right is a finding of its own
         if found is None:
             if name not in (*plan.created, STATE_NAMESPACE):
-                yield Finding(
+                yield PreflightProblem(
                     what=f"namespace {name} does not exist",
                     hint="create it, or run with --create",
                 )
             continue
         if _terminating(found):
-            yield Finding(what=f"namespace {name} is being deleted")
+            yield PreflightProblem(what=f"namespace {name} is being deleted")
         notes += _mesh_notes(found)
 
 
-def _state_namespace(connection: Connection) -> Iterable[Finding]:
+def _state_namespace(connection: Connection) -> Iterable[PreflightProblem]:
     """It is made by an administrator, or by us where we may."""
     if connection.mode is Mode.READ_ONLY:
         return
@@ -203,7 +207,7 @@ def _state_namespace(connection: Connection) -> Iterable[Finding]:
     if found is None and not allowed(
         connection, Right(verb="create", group="", resource="namespaces")
     ):
-        yield Finding(
+        yield PreflightProblem(
             what=f"namespace {STATE_NAMESPACE} is missing, and this user may not make it",
             hint=f"an administrator applies what `npol doctor --rbac {connection.mode.value}` "
             "prints",
@@ -224,7 +228,7 @@ def _mesh_notes(namespace: Object) -> Iterable[str]:
         )
 
 
-def _pods(connection: Connection, plan: Plan) -> Iterable[Finding]:
+def _pods(connection: Connection, plan: PreflightRequest) -> Iterable[PreflightProblem]:
     if connection.mode is Mode.READ_ONLY:
         return
     for manifest in plan.pods:
@@ -238,7 +242,7 @@ def _pods(connection: Connection, plan: Plan) -> Iterable[Finding]:
         except NpolError as error:
             if NO_DRY_RUN in error.message:
                 continue  # what its webhook would say is known when the pod is made
-            yield Finding(
+            yield PreflightProblem(
                 what=f"the debug pod is not admitted in {namespace}: {_verbatim(error)}",
                 hint="`defaults.pod` sets image, resources, pull secrets and annotations",
             )
@@ -250,23 +254,23 @@ def _verbatim(error: NpolError) -> str:
     return str(body.get("message") or error.message)
 
 
-def _engine(engine: Engine, plan: Plan, notes: list[str]) -> Iterable[Finding]:
+def _engine(engine: Engine, plan: PreflightRequest, notes: list[str]) -> Iterable[PreflightProblem]:
     notes += engine.evidence
     if engine.conflict:
-        yield Finding(what=engine.conflict)
+        yield PreflightProblem(what=engine.conflict)
     if engine.agents and not any(agent.ready for agent in engine.agents):
-        yield Finding(
+        yield PreflightProblem(
             what=f"no agent of {engine.title} is ready",
             hint=f"kubectl get daemonset -A; looked at {', '.join(a.name for a in engine.agents)}",
         )
     if plan.denies and engine.enforces is Enforces.NO:
-        yield Finding(
+        yield PreflightProblem(
             what=f"NetworkPolicies are not enforced here: {engine.off}",
             hint="--assume-enforced judges denies all the same",
         )
 
 
-def _foreign(connection: Connection, plan: Plan) -> Iterable[str]:
+def _foreign(connection: Connection, plan: PreflightRequest) -> Iterable[str]:
     others = foreign_policies(connection, plan.namespaces)
     if others.found:
         yield "other policy kinds are present, verdicts may be theirs: " + ", ".join(others.found)

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from npol.cni.catalogue import REJECT, Agent, Enforces, Engine, Traits
-from npol.cni.facts import Facts
+from npol.cni.facts import CniFacts
 from npol.kube.objects import Object
 from npol.model.expectation import Outcome
 
@@ -20,7 +20,7 @@ KINDNET_ENFORCES_SINCE = 20240813
 class Case:
     """One engine's row, being corrected by what the facts say."""
 
-    facts: Facts
+    facts: CniFacts
     traits: Traits
     sets: list[Object] = field(default_factory=list)
     version: str = "unknown"

@@ -10,11 +10,11 @@ from collections.abc import Iterator, Sequence
 
 from npol.cni.catalogue import Engine
 from npol.diagnose import admission, components, endpoints, gitops, policies
-from npol.diagnose.finding import Finding, State
-from npol.diagnose.reader import Seen, look
+from npol.diagnose.finding import DoctorFinding, FindingState
+from npol.diagnose.reader import ExaminedObjects, look
 from npol.kube.connection import Connection
 
-__all__ = ["Finding", "State", "examine"]
+__all__ = ["DoctorFinding", "FindingState", "examine"]
 
 _TOPICS = (
     components.findings,
@@ -27,7 +27,9 @@ _TOPICS = (
 )
 
 
-def examine(connection: Connection, engine: Engine, namespaces: Sequence[str]) -> Iterator[Finding]:
+def examine(
+    connection: Connection, engine: Engine, namespaces: Sequence[str]
+) -> Iterator[DoctorFinding]:
     """
     Every topic in turn; all namespaces that are not the system's unless some are named.
 
@@ -39,6 +41,6 @@ def examine(connection: Connection, engine: Engine, namespaces: Sequence[str]) -
     yield from unread(seen)
 
 
-def unread(seen: Seen) -> Iterator[Finding]:
+def unread(seen: ExaminedObjects) -> Iterator[DoctorFinding]:
     for what in seen.unread:
-        yield Finding("rights", State.UNVERIFIED, f"may not list {what}")
+        yield DoctorFinding("rights", FindingState.UNVERIFIED, f"may not list {what}")

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
-from npol.diagnose.finding import Finding, State
-from npol.diagnose.reader import Seen
+from npol.diagnose.finding import DoctorFinding, FindingState
+from npol.diagnose.reader import ExaminedObjects
 from npol.model.inventory import Obj
 
 TOPIC = "admission"
@@ -14,21 +14,21 @@ POLICIES = "NetworkPolicy"
 CHANGES = "what is applied is then not what the files say: exempt the namespaces of the stories"
 
 
-def findings(seen: Seen) -> Iterator[Finding]:
+def findings(seen: ExaminedObjects) -> Iterator[DoctorFinding]:
     found = [*_kyverno(seen), *_webhooks(seen)]
     yield from found
     if not found and not any("kyverno" in what or "webhook" in what for what in seen.unread):
-        yield Finding(TOPIC, State.OK, "nothing here changes or makes NetworkPolicies")
+        yield DoctorFinding(TOPIC, FindingState.OK, "nothing here changes or makes NetworkPolicies")
 
 
-def _kyverno(seen: Seen) -> Iterator[Finding]:
+def _kyverno(seen: ExaminedObjects) -> Iterator[DoctorFinding]:
     for obj in seen.of_kind("ClusterPolicy", "Policy"):
         yield from _rules(obj)
     for obj in seen.of_kind("ValidatingPolicy", "MutatingPolicy", "GeneratingPolicy"):
         yield _by_kind(obj)
 
 
-def _rules(obj: Obj) -> Iterator[Finding]:
+def _rules(obj: Obj) -> Iterator[DoctorFinding]:
     """A ClusterPolicy: what its rules do, and with which validationFailureAction."""
     spec = obj.get("spec") or {}
     rules = [r for r in spec.get("rules") or () if isinstance(r, Mapping)]
@@ -37,12 +37,14 @@ def _rules(obj: Obj) -> Iterator[Finding]:
     action = f", validationFailureAction {_action(spec, rules)}" if "validate" in does else ""
     text = f"Kyverno {_name(obj)}: {does}{action}"
     if not _is_ready(obj):
-        yield Finding(TOPIC, State.PROBLEM, f"{text}, not Ready", f"kubectl describe {_path(obj)}")
+        yield DoctorFinding(
+            TOPIC, FindingState.PROBLEM, f"{text}, not Ready", f"kubectl describe {_path(obj)}"
+        )
         return
     if any(_touches(rule) for rule in rules):
-        yield Finding(TOPIC, State.PROBLEM, f"{text}, of NetworkPolicies", CHANGES)
+        yield DoctorFinding(TOPIC, FindingState.PROBLEM, f"{text}, of NetworkPolicies", CHANGES)
         return
-    yield Finding(TOPIC, State.OK, text)
+    yield DoctorFinding(TOPIC, FindingState.OK, text)
 
 
 def _action(spec: Mapping[str, Any], rules: Iterable[Mapping[str, Any]]) -> str:
@@ -58,16 +60,18 @@ def _touches(rule: Mapping[str, Any]) -> bool:
     return made or ("mutate" in rule and POLICIES in str(rule.get("match")))
 
 
-def _by_kind(obj: Obj) -> Finding:
+def _by_kind(obj: Obj) -> DoctorFinding:
     """Kyverno's newer kinds, one for each verb."""
     spec, word = obj.get("spec") or {}, obj["kind"].removesuffix("ingPolicy").lower()
     text = f"Kyverno {_name(obj)}"
     if word == "validat":
         actions = "/".join(map(str, spec.get("validationActions") or ["Audit"]))
-        return Finding(TOPIC, State.OK, f"{text}: validationActions {actions}")
+        return DoctorFinding(TOPIC, FindingState.OK, f"{text}: validationActions {actions}")
     if "networkpolic" in str(spec).lower():  # by kind or by resource
-        return Finding(TOPIC, State.PROBLEM, f"{text} speaks of NetworkPolicies", CHANGES)
-    return Finding(TOPIC, State.OK, text)
+        return DoctorFinding(
+            TOPIC, FindingState.PROBLEM, f"{text} speaks of NetworkPolicies", CHANGES
+        )
+    return DoctorFinding(TOPIC, FindingState.OK, text)
 
 
 def _is_ready(obj: Obj) -> bool:
@@ -77,19 +81,21 @@ def _is_ready(obj: Obj) -> bool:
     return conditions.get("Ready", "True") == "True" and status.get("ready") is not False
 
 
-def _webhooks(seen: Seen) -> Iterator[Finding]:
+def _webhooks(seen: ExaminedObjects) -> Iterator[DoctorFinding]:
     for obj in seen.of_kind("MutatingWebhookConfiguration", "ValidatingWebhookConfiguration"):
         covered = {r for hook in obj.get("webhooks") or () for r in _covered(hook)}
         if "networkpolicies" in covered and obj["kind"].startswith("Mutating"):
             text = f"{_name(obj)} may change NetworkPolicies"
-            yield Finding(TOPIC, State.PROBLEM, text, CHANGES)
+            yield DoctorFinding(TOPIC, FindingState.PROBLEM, text, CHANGES)
         elif covered:
             what = " and ".join(sorted(covered))
             word = "may change" if obj["kind"].startswith("Mutating") else "may refuse"
-            yield Finding(TOPIC, State.OK, f"{_name(obj)} {word} {what}")
+            yield DoctorFinding(TOPIC, FindingState.OK, f"{_name(obj)} {word} {what}")
     for obj in seen.of_kind("MutatingAdmissionPolicy"):
         if "networkpolicies" in str((obj.get("spec") or {}).get("matchConstraints")):
-            yield Finding(TOPIC, State.PROBLEM, f"{_name(obj)} may change NetworkPolicies", CHANGES)
+            yield DoctorFinding(
+                TOPIC, FindingState.PROBLEM, f"{_name(obj)} may change NetworkPolicies", CHANGES
+            )
 
 
 def _covered(hook: Mapping[str, Any]) -> Iterator[str]:

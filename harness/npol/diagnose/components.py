@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from npol.diagnose.finding import Finding, State
-from npol.diagnose.reader import Seen, is_component
+from npol.diagnose.finding import DoctorFinding, FindingState
+from npol.diagnose.reader import ExaminedObjects, is_component
 from npol.kube.objects import PODS
 from npol.model.inventory import Obj, pod_ref
 
@@ -15,7 +15,7 @@ FULL = ("tigera-operator", "calico-system")
 """Namespaces of the operator: where they exist, something runs in them."""
 
 
-def findings(seen: Seen) -> Iterator[Finding]:
+def findings(seen: ExaminedObjects) -> Iterator[DoctorFinding]:
     yield from _agents(seen)
     names = [n["metadata"]["name"] for n in seen.inventory.namespaces]
     for namespace in filter(is_component, names):
@@ -25,31 +25,31 @@ def findings(seen: Seen) -> Iterator[Finding]:
         yield _tigera(obj)
 
 
-def _agents(seen: Seen) -> Iterator[Finding]:
+def _agents(seen: ExaminedObjects) -> Iterator[DoctorFinding]:
     for agent in seen.engine.agents:
         text = f"DaemonSet {agent.name}: {agent.ready} of {agent.desired} ready"
         if agent.ready >= agent.desired > 0:
-            yield Finding(TOPIC, State.OK, text)
+            yield DoctorFinding(TOPIC, FindingState.OK, text)
         else:
             hint = "policies are not kept up on nodes without it: kubectl get pods -o wide there"
-            yield Finding(TOPIC, State.PROBLEM, text, hint)
+            yield DoctorFinding(TOPIC, FindingState.PROBLEM, text, hint)
 
 
-def _pods(namespace: str, seen: Seen) -> Iterator[Finding]:
+def _pods(namespace: str, seen: ExaminedObjects) -> Iterator[DoctorFinding]:
     pods = list(seen.inventory.pods_of(namespace))
     waiting = [p for p in pods if not pod_ref(p).ready]
     if not pods:
         if namespace in FULL:
             hint = "the operator made nothing: kubectl logs -n tigera-operator"
-            yield Finding(TOPIC, State.PROBLEM, f"no pod in {namespace}", hint)
+            yield DoctorFinding(TOPIC, FindingState.PROBLEM, f"no pod in {namespace}", hint)
         return
     text = f"{namespace}: {len(pods) - len(waiting)} of {len(pods)} pods Ready"
     if not waiting:
-        yield Finding(TOPIC, State.OK, text)
+        yield DoctorFinding(TOPIC, FindingState.OK, text)
         return
     told = ", ".join(f"{p['metadata']['name']} ({_why(p)})" for p in waiting)
     hint = f"kubectl -n {namespace} describe pod {waiting[0]['metadata']['name']}"
-    yield Finding(TOPIC, State.PROBLEM, f"{text}; not: {told}", hint)
+    yield DoctorFinding(TOPIC, FindingState.PROBLEM, f"{text}; not: {told}", hint)
 
 
 def _why(pod: Obj) -> str:
@@ -62,12 +62,12 @@ def _why(pod: Obj) -> str:
     return str(status.get("phase") or "no status")
 
 
-def _tigera(obj: Obj) -> Finding:
+def _tigera(obj: Obj) -> DoctorFinding:
     name = obj["metadata"]["name"]
     conditions = {c["type"]: c for c in (obj.get("status") or {}).get("conditions") or ()}
     degraded, available = conditions.get("Degraded", {}), conditions.get("Available", {})
     if degraded.get("status") == "True" or available.get("status") != "True":
         why = degraded.get("message") or available.get("message") or "not Available"
         hint = f"kubectl describe tigerastatus {name}"
-        return Finding(TOPIC, State.PROBLEM, f"TigeraStatus {name}: {why}", hint)
-    return Finding(TOPIC, State.OK, f"TigeraStatus {name}: Available")
+        return DoctorFinding(TOPIC, FindingState.PROBLEM, f"TigeraStatus {name}: {why}", hint)
+    return DoctorFinding(TOPIC, FindingState.OK, f"TigeraStatus {name}: Available")

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from npol import selectors
-from npol.diagnose.finding import Finding, State
-from npol.diagnose.reader import Seen
+from npol.diagnose.finding import DoctorFinding, FindingState
+from npol.diagnose.reader import ExaminedObjects
 from npol.kube.objects import ENDPOINT_SLICES, SERVICES
 from npol.model.inventory import Obj
 from npol.policy.state.dns import NAMESPACE
@@ -16,7 +16,7 @@ from npol.run.checks.endpoints import ports_of, ready_addresses, slices_of
 TOPIC, DNS = "endpoints", "DNS"
 
 
-def services(seen: Seen) -> Iterator[Finding]:
+def services(seen: ExaminedObjects) -> Iterator[DoctorFinding]:
     """Every Service that selects pods has a ready one on some port."""
     if seen.hidden(SERVICES) or seen.hidden(ENDPOINT_SLICES):
         return
@@ -27,13 +27,15 @@ def services(seen: Seen) -> Iterator[Finding]:
     ]
     dead = [s for s in mine if not _ready(seen, s)]
     for service in dead:
-        yield Finding(TOPIC, State.PROBLEM, _dead(seen, service), _remedy(seen, service))
+        yield DoctorFinding(
+            TOPIC, FindingState.PROBLEM, _dead(seen, service), _remedy(seen, service)
+        )
     if mine and not dead:
         text = f"{len(mine)} Service{'s' if len(mine) > 1 else ''} with ready endpoints"
-        yield Finding(TOPIC, State.OK, text)
+        yield DoctorFinding(TOPIC, FindingState.OK, text)
 
 
-def _ready(seen: Seen, service: Obj) -> set[str]:
+def _ready(seen: ExaminedObjects, service: Obj) -> set[str]:
     """Addresses on a port: without a port, as where targetPort names none, nothing answers."""
     meta = service["metadata"]
     slices = slices_of(seen.inventory, meta["namespace"], meta["name"])
@@ -41,12 +43,12 @@ def _ready(seen: Seen, service: Obj) -> set[str]:
     return ready_addresses(slices) if answers else set()
 
 
-def _dead(seen: Seen, service: Obj) -> str:
+def _dead(seen: ExaminedObjects, service: Obj) -> str:
     meta = service["metadata"]
     return f"Service {meta['namespace']}/{meta['name']} has no ready endpoint"
 
 
-def _remedy(seen: Seen, service: Obj) -> str:
+def _remedy(seen: ExaminedObjects, service: Obj) -> str:
     """Whether nothing is selected, or what is selected is not Ready."""
     meta, selector = service["metadata"], {"matchLabels": service["spec"]["selector"]}
     pods = [
@@ -59,7 +61,7 @@ def _remedy(seen: Seen, service: Obj) -> str:
     return f"kubectl -n {meta['namespace']} describe pod {pods[0]}; is its port a containerPort?"
 
 
-def dns(seen: Seen) -> Iterator[Finding]:
+def dns(seen: ExaminedObjects) -> Iterator[DoctorFinding]:
     """The Service that names are asked of; whether it answers, a story asks."""
     if seen.hidden(SERVICES) or seen.hidden(ENDPOINT_SLICES):
         return
@@ -68,12 +70,16 @@ def dns(seen: Seen) -> Iterator[Finding]:
     if service is None:
         known = ", ".join(DNS_SERVICES)
         text = f"no Service of {NAMESPACE} is one of {known}"
-        yield Finding(DNS, State.UNVERIFIED, text, "which address has a pod's /etc/resolv.conf?")
+        yield DoctorFinding(
+            DNS, FindingState.UNVERIFIED, text, "which address has a pod's /etc/resolv.conf?"
+        )
         return
     name = f"Service {NAMESPACE}/{service['metadata']['name']}"
     ready = len(_ready(seen, service))
     if ready:
-        yield Finding(DNS, State.OK, f"{name}: {ready} ready endpoint{'s' if ready > 1 else ''}")
+        yield DoctorFinding(
+            DNS, FindingState.OK, f"{name}: {ready} ready endpoint{'s' if ready > 1 else ''}"
+        )
     else:
         hint = f"no name resolves: kubectl -n {NAMESPACE} get pods -l k8s-app=kube-dns"
-        yield Finding(DNS, State.PROBLEM, f"{name} has no ready endpoint", hint)
+        yield DoctorFinding(DNS, FindingState.PROBLEM, f"{name} has no ready endpoint", hint)

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from npol import __version__
-from npol.diagnose.archive import Collected, Piece, check_new, collect, write_archive
+from npol.diagnose.archive import ArchiveEntry, GatheredArchive, check_new, collect, write_archive
 from npol.errors import InputError, NpolError
 from npol.kube.connection import Mode, connect
 from npol.model.story import Story
@@ -25,7 +25,7 @@ class Bundle:
     """
 
     file: str
-    _found: dict[str, Collected] = field(default_factory=dict)
+    _found: dict[str, GatheredArchive] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         """
@@ -51,7 +51,7 @@ class Bundle:
         """
         if not self._found:
             return []
-        pieces: list[Piece] = []
+        pieces: list[ArchiveEntry] = []
         for path, found in self._found.items():
             whole = found.with_json("report.json", reports[path]) if path in reports else found
             pieces += whole.pieces
@@ -72,12 +72,12 @@ def bundle(file: str, *, worker: str) -> Bundle:
     return Bundle(f"{file.removesuffix('.tar.gz')}-{worker}.tar.gz" if worker else file)
 
 
-def _collected(story: Story, options: Options, top: str) -> Collected:
+def _collected(story: Story, options: Options, top: str) -> GatheredArchive:
     try:
         connection = connect(
             kubeconfig=options.kubeconfig, context=options.context, mode=Mode.READ_ONLY
         )
     except NpolError as error:
-        empty = Collected(pieces=(), secrets=(), top=top)
+        empty = GatheredArchive(pieces=(), secrets=(), top=top)
         return empty.with_text("README.txt", f"Nothing could be read: {error}\n")
     return collect(connection, named_namespaces(story), versions={"npol": __version__}, top=top)

@@ -6,7 +6,7 @@ import enum
 from dataclasses import dataclass
 
 
-class State(enum.Enum):
+class FindingState(enum.Enum):
     """Whether it is as it should be."""
 
     OK = "ok"
@@ -15,10 +15,10 @@ class State(enum.Enum):
 
 
 @dataclass(frozen=True, slots=True)
-class Finding:
+class DoctorFinding:
     """A topic, its state, one sentence of fact, and what to try."""
 
     topic: str
-    state: State
+    state: FindingState
     what: str
     hint: str = ""

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from npol.changes.state.gitops import gitops_owner
-from npol.diagnose.finding import Finding, State
-from npol.diagnose.reader import Seen
+from npol.diagnose.finding import DoctorFinding, FindingState
+from npol.diagnose.reader import ExaminedObjects
 from npol.model.inventory import Obj
 
 TOPIC = "GitOps"
@@ -14,15 +14,17 @@ REVERTS = "a story that changes them needs --allow-gitops, with automatic sync p
 IN_CLUSTER = ("https://kubernetes.default.svc", "in-cluster")
 
 
-def findings(seen: Seen) -> Iterator[Finding]:
+def findings(seen: ExaminedObjects) -> Iterator[DoctorFinding]:
     found = [*_owners(seen), *map(_application, seen.of_kind("Application"))]
     found += map(_flux, seen.of_kind("Kustomization", "HelmRelease"))
     yield from found
     if not found and not any("argoproj" in what or "fluxcd" in what for what in seen.unread):
-        yield Finding(TOPIC, State.OK, "no policy here is kept by Argo CD, Flux or the like")
+        yield DoctorFinding(
+            TOPIC, FindingState.OK, "no policy here is kept by Argo CD, Flux or the like"
+        )
 
 
-def _owners(seen: Seen) -> Iterator[Finding]:
+def _owners(seen: ExaminedObjects) -> Iterator[DoctorFinding]:
     """Policies by who keeps them as Git has them."""
     kept: dict[tuple[str, str], list[str]] = {}
     for policy in seen.inventory.policies:
@@ -31,10 +33,10 @@ def _owners(seen: Seen) -> Iterator[Finding]:
             kept.setdefault((owner, meta["namespace"]), []).append(meta["name"])
     for (owner, namespace), names in kept.items():
         text = f"{owner} keeps {', '.join(sorted(names))} of {namespace} as Git has them"
-        yield Finding(TOPIC, State.OK, text, REVERTS)
+        yield DoctorFinding(TOPIC, FindingState.OK, text, REVERTS)
 
 
-def _application(obj: Obj) -> Finding:
+def _application(obj: Obj) -> DoctorFinding:
     meta, spec, status = obj["metadata"], obj.get("spec") or {}, obj.get("status") or {}
     sync = (status.get("sync") or {}).get("status", "Unknown")
     health = (status.get("health") or {}).get("status", "Unknown")
@@ -47,19 +49,19 @@ def _application(obj: Obj) -> Finding:
     name = f"Application {meta['namespace']}/{meta['name']}"
     text = f"{name} to {place}{elsewhere}: {sync}, {health}{heals}"
     if (sync, health) == ("Synced", "Healthy"):
-        return Finding(TOPIC, State.OK, text)
+        return DoctorFinding(TOPIC, FindingState.OK, text)
     hint = f"kubectl -n {meta['namespace']} describe application {meta['name']}"
-    return Finding(TOPIC, State.PROBLEM, text, hint)
+    return DoctorFinding(TOPIC, FindingState.PROBLEM, text, hint)
 
 
-def _flux(obj: Obj) -> Finding:
+def _flux(obj: Obj) -> DoctorFinding:
     meta, spec, status = obj["metadata"], obj.get("spec") or {}, obj.get("status") or {}
     ready = {c["type"]: c for c in status.get("conditions") or ()}.get("Ready", {})
     name = f"{obj['kind']} {meta['namespace']}/{meta['name']}"
     if spec.get("suspend"):
-        return Finding(TOPIC, State.OK, f"{name}: suspended")
+        return DoctorFinding(TOPIC, FindingState.OK, f"{name}: suspended")
     if ready.get("status") == "True":
-        return Finding(TOPIC, State.OK, f"{name}: Ready")
+        return DoctorFinding(TOPIC, FindingState.OK, f"{name}: Ready")
     why = ready.get("message") or "no condition Ready"
     hint = f"kubectl -n {meta['namespace']} describe {obj['kind'].lower()} {meta['name']}"
-    return Finding(TOPIC, State.PROBLEM, f"{name}: {why}", hint)
+    return DoctorFinding(TOPIC, FindingState.PROBLEM, f"{name}: {why}", hint)

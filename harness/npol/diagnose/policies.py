@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
-from npol.diagnose.finding import Finding, State
-from npol.diagnose.reader import Seen
+from npol.diagnose.finding import DoctorFinding, FindingState
+from npol.diagnose.reader import ExaminedObjects
 from npol.kube.objects import NAMESPACES, NETWORK_POLICIES, PODS
 from npol.policy.lint import Severity, lint
 from npol.policy.objects.netpol_types import Direction, Policy
@@ -15,19 +15,19 @@ from npol.policy.state.dns import with_dns
 TOPIC, LABELS = "policies", "labels"
 
 
-def findings(seen: Seen) -> Iterator[Finding]:
+def findings(seen: ExaminedObjects) -> Iterator[DoctorFinding]:
     """One line for each namespace with policies, one for all those without."""
     known = {n["metadata"]["name"] for n in seen.inventory.namespaces}
     for absent in (n for n in seen.examined if known and n not in known):
-        yield Finding(TOPIC, State.PROBLEM, f"namespace {absent} does not exist")
+        yield DoctorFinding(TOPIC, FindingState.PROBLEM, f"namespace {absent} does not exist")
     if seen.hidden(NETWORK_POLICIES):
         return
     world = build(seen.inventory.policies)
     for namespace in seen.examined:
         if policies := world.policies_in(namespace):
-            yield Finding(TOPIC, State.OK, f"{namespace}: {_listed(policies)}")
+            yield DoctorFinding(TOPIC, FindingState.OK, f"{namespace}: {_listed(policies)}")
     if bare := [n for n in seen.examined if n in known and not world.policies_in(n)]:
-        yield Finding(TOPIC, State.OK, f"none, so all is open, in {', '.join(bare)}")
+        yield DoctorFinding(TOPIC, FindingState.OK, f"none, so all is open, in {', '.join(bare)}")
 
 
 def _listed(policies: tuple[Policy, ...]) -> str:
@@ -41,11 +41,11 @@ def _listed(policies: tuple[Policy, ...]) -> str:
     return f"{names}; {default}"
 
 
-def labels(seen: Seen) -> Iterator[Finding]:
+def labels(seen: ExaminedObjects) -> Iterator[DoctorFinding]:
     """What policies select by is there; every other mistake that their text shows, too."""
     if any(map(seen.hidden, (NETWORK_POLICIES, PODS, NAMESPACES))):
         text = "which labels policies need cannot be told without the objects"
-        yield Finding(LABELS, State.UNVERIFIED, text, "see below, `rights`")
+        yield DoctorFinding(LABELS, FindingState.UNVERIFIED, text, "see below, `rights`")
         return
     inventory = seen.inventory
     objects = [*inventory.namespaces, *inventory.pods, *inventory.services, *inventory.slices]
@@ -54,10 +54,10 @@ def labels(seen: Seen) -> Iterator[Finding]:
     told = [f for f in lint(mine, world) if f.severity is not Severity.NOTE]
     for found in told:
         text = f"NetworkPolicy {found.subject} {found.path}: {found.message} ({found.id})"
-        yield Finding(LABELS, State.PROBLEM, text, found.fix)
+        yield DoctorFinding(LABELS, FindingState.PROBLEM, text, found.fix)
     if mine and not told:
         text = f"the selectors of {_count(mine)} find what they look for"
-        yield Finding(LABELS, State.OK, text)
+        yield DoctorFinding(LABELS, FindingState.OK, text)
 
 
 def _count(policies: Sequence[object]) -> str:

@@ -53,7 +53,7 @@ CUSTOM = (
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Seen:
+class ExaminedObjects:
     """The objects of one moment, and what may not be read."""
 
     engine: Engine
@@ -72,14 +72,14 @@ class Seen:
         return any(what.startswith(resource.qualified) for what in self.unread)
 
 
-def look(connection: Connection, engine: Engine, wanted: Sequence[str]) -> Seen:
+def look(connection: Connection, engine: Engine, wanted: Sequence[str]) -> ExaminedObjects:
     """
     All that the topics judge.
 
     Raises:
         Unreachable, ApiError: the API server does not answer, or not as one.
     """
-    reader = _Reader(connection)
+    reader = _ObjectReader(connection)
     namespaces = reader.list(NAMESPACES, "")
     names = [n["metadata"]["name"] for n in namespaces]
     examined = tuple(wanted) or tuple(n for n in names if not _apart(n))
@@ -92,7 +92,7 @@ def look(connection: Connection, engine: Engine, wanted: Sequence[str]) -> Seen:
         namespaces=tuple(namespaces), pods=pods, services=services, slices=slices, policies=policies
     )
     custom = tuple(o for word in CUSTOM for o in reader.custom(word))
-    return Seen(
+    return ExaminedObjects(
         engine=engine,
         examined=examined,
         inventory=inventory,
@@ -103,7 +103,7 @@ def look(connection: Connection, engine: Engine, wanted: Sequence[str]) -> Seen:
 
 def examined(connection: Connection) -> list[str]:
     """The namespaces in question where none is named; none where they may not be listed."""
-    names = (n["metadata"]["name"] for n in _Reader(connection).list(NAMESPACES, ""))
+    names = (n["metadata"]["name"] for n in _ObjectReader(connection).list(NAMESPACES, ""))
     return [name for name in names if not _apart(name)]
 
 
@@ -116,7 +116,7 @@ def _apart(namespace: str) -> bool:
 
 
 @dataclass(slots=True)
-class _Reader:
+class _ObjectReader:
     """Lists what it may, and notes what it may not."""
 
     connection: Connection

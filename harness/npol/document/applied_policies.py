@@ -16,7 +16,7 @@ MOST = 3
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Comparison:
+class AppliedComparison:
     """`said`: one sentence for each policy of the cluster, by namespace and name."""
 
     policies: tuple[Given, ...]
@@ -25,7 +25,7 @@ class Comparison:
     missing: tuple[str, ...]
 
 
-def compared(live: Sequence[Obj], manifests: Sequence[Manifest]) -> Comparison:
+def compared(live: Sequence[Obj], manifests: Sequence[Manifest]) -> AppliedComparison:
     """Each of the cluster's policies with the file that holds it, if one does."""
     filed = {(m.namespace, m.name): m for m in manifests}
     policies: list[Given] = []
@@ -37,7 +37,7 @@ def compared(live: Sequence[Obj], manifests: Sequence[Manifest]) -> Comparison:
         policies.append(manifest if manifest and same else obj)
     absent = [m for key, m in filed.items() if key not in said]
     missing = tuple(f"{m.namespace}/{m.name} ({m.at.file}:{m.at.line})" for m in absent)
-    return Comparison(policies=tuple(policies), said=said, missing=missing)
+    return AppliedComparison(policies=tuple(policies), said=said, missing=missing)
 
 
 def _key(obj: Obj) -> Key:

@@ -13,7 +13,7 @@ from npol.judge.targets import is_debug_pod
 from npol.kube.connection import Connection
 from npol.kube.inventory import read
 from npol.kube.rbac import SYSTEM
-from npol.policy.simulate.simulated_steps import Scene
+from npol.policy.simulate.simulated_steps import SimulatedStep
 from npol.policy.state.apply_changes import build
 from npol.policy.state.dns import with_dns
 from npol.run.namespaces import named_namespaces
@@ -38,7 +38,7 @@ def as_applied(given: Meant, connection: Connection) -> Meant:
     world = with_dns(build([*objects, *found.workloads, *comparison.policies]))
     return replace(
         given,
-        at=Scene(step=given.at.step, world=world),
+        at=SimulatedStep(step=given.at.step, world=world),
         engine=engine.name,
         context=connection.context,
         facts=tuple(_facts(connection, engine, facts.version)),

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
 
-from npol.model.policy_document import LabelNeed, Page, PolicyEntry, StepEntry
+from npol.model.policy_document import DocumentedPolicy, DocumentedStep, LabelNeed, PolicyDocument
 from npol.model.result import Cause
 from npol.report.escape import fenced, markdown
 
@@ -16,7 +16,7 @@ BEGIN = "<!-- npol document: begin -->"
 END = "<!-- npol document: end -->"
 
 
-def page_markdown(page: Page) -> str:
+def page_markdown(page: PolicyDocument) -> str:
     """The page, marks included."""
     parts = (
         _head(page),
@@ -31,7 +31,7 @@ def page_markdown(page: Page) -> str:
     return "\n\n".join([BEGIN, *blocks, END]) + "\n"
 
 
-def _head(page: Page) -> Iterator[str]:
+def _head(page: PolicyDocument) -> Iterator[str]:
     yield f"# {markdown(page.title)}: network policies"
     yield ""
     yield f"Written by `{page.command}`; write it again when policies or the story change."
@@ -43,7 +43,7 @@ def _head(page: Page) -> Iterator[str]:
         yield from (f"- {markdown(fact)}" for fact in page.facts)
 
 
-def _policies(page: Page) -> Iterator[str]:
+def _policies(page: PolicyDocument) -> Iterator[str]:
     yield "## What the policies mean"
     for namespace in dict.fromkeys(p.namespace for p in page.policies):
         yield f"\n### Namespace {markdown(namespace)}"
@@ -56,7 +56,7 @@ def _policies(page: Page) -> Iterator[str]:
         yield from (f"- {markdown(name)}" for name in page.missing)
 
 
-def _policy(policy: PolicyEntry) -> Iterator[str]:
+def _policy(policy: DocumentedPolicy) -> Iterator[str]:
     place = f" (`{policy.place}`)" if policy.place else ""
     yield f"\n**{markdown(policy.name)}**{place}\n"
     yield from (_sentence(s) for s in policy.sentences)
@@ -73,7 +73,7 @@ def _sentence(sentence: Cause) -> str:
     return f"  - {markdown(text)}{place}"
 
 
-def _flows(page: Page) -> Iterator[str]:
+def _flows(page: PolicyDocument) -> Iterator[str]:
     yield "## Who may reach whom"
     if page.peers:
         yield "\n| peer | is |\n|---|---|"
@@ -106,14 +106,14 @@ def _listed(names: Iterable[str]) -> str:
     return "<br>".join(map(markdown, names))
 
 
-def _order(page: Page) -> Iterator[str]:
+def _order(page: PolicyDocument) -> Iterator[str]:
     yield "## Order of application\n"
     yield from (f"{n}. `{file}`" for n, file in enumerate(page.files, 1))
     if page.applying:
         yield f"\nBy hand, one line per namespace:\n\n{_lines(page.applying)}"
 
 
-def _rollback(page: Page) -> Iterator[str]:
+def _rollback(page: PolicyDocument) -> Iterator[str]:
     yield "## Rollback\n"
     if page.rollback:
         yield f"{fenced(page.rollback)}\n"
@@ -132,7 +132,7 @@ def _lines(commands: Iterable[str]) -> str:
     return fenced("\n".join(commands) or "# nothing to do")
 
 
-def _steps(steps: Sequence[StepEntry]) -> Iterator[str]:
+def _steps(steps: Sequence[DocumentedStep]) -> Iterator[str]:
     if not steps:
         return
     yield "## What is checked by which step"

@@ -4,16 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
-from npol.model.policy_document import FlowEntry, PolicyEntry
+from npol.model.policy_document import DocumentedFlow, DocumentedPolicy
 from npol.model.story import Flow, Story
-from npol.policy.evaluate.decision import Decision, Side
+from npol.policy.evaluate.decision import Decision, DirectionDecision
 from npol.policy.evaluate.evaluate import evaluate
 from npol.policy.explain.describe import explain_policy
 from npol.policy.objects.dialects import Dialect, dialect_of
-from npol.policy.simulate.flow_resolution import Asked, ask
+from npol.policy.simulate.flow_resolution import ResolvedFlow, ask
 from npol.policy.simulate.forecast import forecast
-from npol.policy.simulate.simulated_steps import Scene
-from npol.policy.state.cluster_state import World
+from npol.policy.simulate.simulated_steps import SimulatedStep
+from npol.policy.state.cluster_state import ClusterState
 
 ANSWERS = {
     "allow": "allowed",
@@ -23,16 +23,16 @@ ANSWERS = {
 }
 
 
-def fullest(told: Sequence[Scene]) -> Scene:
+def fullest(told: Sequence[SimulatedStep]) -> SimulatedStep:
     """The step after which most policies are applied; of several the last one."""
     return max(reversed(told), key=lambda scene: len(scene.world.policies))
 
 
-def policy_entries(world: World, dialect: Dialect) -> Iterator[PolicyEntry]:
+def policy_entries(world: ClusterState, dialect: Dialect) -> Iterator[DocumentedPolicy]:
     """Every policy in words, by namespace, in the order of application."""
     for policy in sorted(world.policies, key=lambda p: p.namespace):
         at = policy.origin.at
-        yield PolicyEntry(
+        yield DocumentedPolicy(
             namespace=policy.namespace,
             name=policy.name,
             place=f"{at.file}:{at.line}" if at else "",
@@ -41,12 +41,12 @@ def policy_entries(world: World, dialect: Dialect) -> Iterator[PolicyEntry]:
 
 
 def flow_entries(
-    story: Story, told: Sequence[Scene], at: Scene, engine: str
-) -> Iterator[FlowEntry]:
+    story: Story, told: Sequence[SimulatedStep], at: SimulatedStep, engine: str
+) -> Iterator[DocumentedFlow]:
     """Every flow that the story asks anywhere, as the policies of one of its scenes decide it."""
     for flow in _questions(story):
         answer, because = _answer(flow, story, at, engine)
-        yield FlowEntry(
+        yield DocumentedFlow(
             source=flow.source,
             target=_target(flow),
             answer=answer,
@@ -75,16 +75,20 @@ def _target(flow: Flow) -> str:
     return f"{every}{flow.target}:{flow.port}/{flow.protocol.value}{path}"
 
 
-def _answer(flow: Flow, story: Story, at: Scene, engine: str) -> tuple[str, tuple[str, ...]]:
+def _answer(
+    flow: Flow, story: Story, at: SimulatedStep, engine: str
+) -> tuple[str, tuple[str, ...]]:
     """Whether it is allowed, and by what."""
     asked = ask(at.world, story, flow)
-    scene = Scene(step=at.step, world=at.world, asked=(asked,))
+    scene = SimulatedStep(step=at.step, world=at.world, asked=(asked,))
     prediction = forecast([scene], engine)[0].flows[0].prediction
     answer = ANSWERS.get(prediction) or f"not known: {prediction.removeprefix('unknown: ')}"
     return answer, tuple(dict.fromkeys(_because(asked, at.world, dialect_of(engine))))
 
 
-def _asked_in(flow: Flow, story: Story, told: Sequence[Scene], at: Scene, engine: str) -> str:
+def _asked_in(
+    flow: Flow, story: Story, told: Sequence[SimulatedStep], at: SimulatedStep, engine: str
+) -> str:
     """
     The last step up to this one that asks it while the policies answer the same.
 
@@ -100,7 +104,7 @@ def _asked_in(flow: Flow, story: Story, told: Sequence[Scene], at: Scene, engine
     return ""
 
 
-def _because(asked: Asked, world: World, dialect: Dialect) -> Iterator[str]:
+def _because(asked: ResolvedFlow, world: ClusterState, dialect: Dialect) -> Iterator[str]:
     """The policies of the packets that decide: of the first that is cut, else of all."""
     packets, lookups, behind = (
         [evaluate(world, t, dialect) for t in traffics]
@@ -122,7 +126,7 @@ def _deciding(decision: Decision) -> Iterator[str]:
                 yield from _of_side(side)
 
 
-def _of_side(side: Side) -> Iterator[str]:
+def _of_side(side: DirectionDecision) -> Iterator[str]:
     word = side.direction.field
     if side.exempt:
         yield f"{word}: {side.exempt}"

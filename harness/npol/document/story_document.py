@@ -6,23 +6,23 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 
 from npol.changes.dry_run.kubectl_commands import (
-    Command,
+    KubectlCommand,
     apply_commands,
     delete_commands,
     get_commands,
     policies_of,
 )
-from npol.document.applied_policies import Comparison
+from npol.document.applied_policies import AppliedComparison
 from npol.document.policy_entries import flow_entries, fullest, policy_entries
 from npol.judge.probes import expand
-from npol.model.policy_document import Page, PolicyEntry, StepEntry
+from npol.model.policy_document import DocumentedPolicy, DocumentedStep, PolicyDocument
 from npol.model.story import Apply, Change, Delete, Label, Manifest, Peer, Restore, Step, Story
 from npol.policy.explain.label_requirements import label_needs
 from npol.policy.matrix.matrix import matrix
 from npol.policy.matrix.render import markdown as drawn
 from npol.policy.objects.dialects import dialect_of
-from npol.policy.simulate.simulated_steps import Scene, scenes
-from npol.policy.state.cluster_state import World
+from npol.policy.simulate.simulated_steps import SimulatedStep, scenes
+from npol.policy.state.cluster_state import ClusterState
 
 NO_CONTEXT = "CONTEXT"
 """Stands in the commands where no cluster was named; kubectl knows no such context."""
@@ -33,12 +33,12 @@ class Meant:
     """What the page is of: a step of a story, and a cluster if one was asked."""
 
     story: Story
-    told: Sequence[Scene]
-    at: Scene
+    told: Sequence[SimulatedStep]
+    at: SimulatedStep
     engine: str = "calico"
     context: str = ""
     facts: tuple[str, ...] = ()
-    compared: Comparison | None = None
+    compared: AppliedComparison | None = None
 
     @property
     def manifests(self) -> list[Manifest]:
@@ -49,7 +49,7 @@ class Meant:
         return sorted(found.values(), key=lambda m: order[m.namespace, m.name])
 
     @property
-    def world(self) -> World:
+    def world(self) -> ClusterState:
         return self.at.world
 
 
@@ -60,12 +60,12 @@ def meant(story: Story, step: str = "") -> Meant:
     return Meant(story=expand(story), told=told, at=at)
 
 
-def story_page(given: Meant, *, command: str, from_file: bool = True) -> Page:
+def story_page(given: Meant, *, command: str, from_file: bool = True) -> PolicyDocument:
     """The page; `from_file`: the story is a file of its own, with flows and `npol rollback`."""
     story = given.story
     context = given.context or NO_CONTEXT
     going = list(reversed(policies_of(story)))  # as `npol rollback` goes
-    page = Page(
+    page = PolicyDocument(
         title=story.name,
         command=command,
         state=_state(given) if from_file else "The policies of all manifests here.",
@@ -96,17 +96,17 @@ def _state(given: Meant) -> str:
     return f"The policies after step '{given.at.step}' of {given.story.path}."
 
 
-def _scene(told: Sequence[Scene], step: str) -> Scene:
+def _scene(told: Sequence[SimulatedStep], step: str) -> SimulatedStep:
     return next(scene for scene in told if scene.step == step)
 
 
-def _entries(given: Meant) -> Iterator[PolicyEntry]:
+def _entries(given: Meant) -> Iterator[DocumentedPolicy]:
     said = given.compared.said if given.compared else {}
     for entry in policy_entries(given.world, dialect_of(given.engine)):
         yield replace(entry, applied=said.get((entry.namespace, entry.name), ""))
 
 
-def _lines(commands: Sequence[Command]) -> tuple[str, ...]:
+def _lines(commands: Sequence[KubectlCommand]) -> tuple[str, ...]:
     return tuple(command.line for command in commands)
 
 
@@ -130,8 +130,8 @@ def _who(peer: Peer) -> str:
     return f"{', '.join(p for p in parts if p)} in namespace {peer.namespace}"
 
 
-def _step(step: Step) -> StepEntry:
-    return StepEntry(
+def _step(step: Step) -> DocumentedStep:
+    return DocumentedStep(
         name=step.name,
         changes=tuple(line for change in step.changes for line in _change(change)),
         checks=tuple(check.name for check in step.checks),

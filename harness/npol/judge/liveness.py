@@ -34,7 +34,7 @@ class _Sign:
 
 
 @dataclass(slots=True)
-class Ledger:
+class LivenessRecord:
     """One story's memory of what answered, and when."""
 
     _answered: dict[str, _Sign] = field(default_factory=dict)

@@ -46,7 +46,7 @@ class ExecBroken(NpolError):
 
 
 @dataclass(frozen=True, slots=True)
-class Frame:
+class ExecFrame:
     """One message of the stream."""
 
     channel: Channel
@@ -61,7 +61,7 @@ class ExecStatus:
     message: str = ""
 
 
-def frame_of(message: bytes) -> Frame:
+def frame_of(message: bytes) -> ExecFrame:
     """
     Raises:
         ExecBroken: empty, or for a channel that nobody opened.
@@ -70,7 +70,7 @@ def frame_of(message: bytes) -> Frame:
         raise ExecBroken("the server sent an empty message")
     if message[0] not in (Channel.STDOUT, Channel.STDERR, Channel.ERROR):
         raise ExecBroken(f"the server sent a message on channel {message[0]}")
-    return Frame(Channel(message[0]), message[1:])
+    return ExecFrame(Channel(message[0]), message[1:])
 
 
 def status_of(data: bytes) -> ExecStatus:

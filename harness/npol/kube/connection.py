@@ -25,7 +25,7 @@ from npol.kube.guard import Guard, Mode, Request, request_of
 from npol.kube.kubeconfig import Context, contexts, options_of, pick
 from npol.kube.objects import Resource
 from npol.kube.responses import Reply, api_error, transient
-from npol.kube.retry import Clock, Patience, Transient, persist
+from npol.kube.retry import Clock, RetryBudget, Transient, persist
 from npol.kube.sanitize import cause_of, plain
 from npol.kube.websocket_url import Dial, tls_context
 
@@ -61,7 +61,7 @@ def connect(
     kubeconfig: str | None,
     context: str,
     mode: Mode = Mode.READ_ONLY,
-    patience: Patience | None = None,
+    patience: RetryBudget | None = None,
     clock: Clock | None = None,
 ) -> Connection:
     """
@@ -86,7 +86,7 @@ def connect(
         _Login(chosen),
         kubeconfig,
         Guard(mode=mode),
-        patience=patience or Patience(),
+        patience=patience or RetryBudget(),
         clock=clock or Clock(),
     )
 
@@ -196,7 +196,7 @@ class Connection(Verbs):
         kubeconfig: str | None,
         guard: Guard,
         *,
-        patience: Patience,
+        patience: RetryBudget,
         clock: Clock,
     ) -> None:
         super().__init__()

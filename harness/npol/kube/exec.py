@@ -27,8 +27,8 @@ from npol.kube.channels import (
     PROTOCOLS,
     Channel,
     ExecBroken,
+    ExecFrame,
     ExecStatus,
-    Frame,
     frame_of,
     status_of,
 )
@@ -44,10 +44,10 @@ from npol.model.probe import PodRef
 __all__ = [
     "Channel",
     "ExecBroken",
+    "ExecFrame",
     "ExecResult",
     "ExecStatus",
     "ExecStream",
-    "Frame",
     "open_exec",
     "run_once",
 ]
@@ -175,7 +175,7 @@ class ExecStream:
             with self._lock, self._breaking():
                 self._ws.send_binary(message)
 
-    def read(self, timeout: float) -> Frame | None:
+    def read(self, timeout: float) -> ExecFrame | None:
         """
         The next frame; None when there was none for `timeout` seconds.
 
@@ -207,7 +207,7 @@ class ExecStream:
             else:
                 self._ws.cut()
 
-    def _next(self) -> Frame | None:
+    def _next(self) -> ExecFrame | None:
         with self._lock, self._breaking():
             if self.status is not None:
                 raise ExecBroken("the command has ended")

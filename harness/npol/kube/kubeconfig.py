@@ -16,7 +16,7 @@ from typing import Any
 
 from npol.errors import InputError
 from npol.kube.memfd import by_path
-from npol.yaml_positions import Dialect, load
+from npol.yaml_positions import YamlDialect, load
 
 PATHS = {
     "cluster": ("certificate-authority",),
@@ -165,7 +165,7 @@ def _read(kubeconfig: str | None) -> _Merged:
 def _content(file: str) -> Mapping[str, Any]:
     try:
         with open(file, "rb") as handle:
-            documents = load(handle.read(), file, Dialect.MANIFEST)
+            documents = load(handle.read(), file, YamlDialect.MANIFEST)
     except OSError as error:
         raise InputError(f"{file}: the kubeconfig cannot be read: {error.strerror}") from None
     if len(documents) != 1 or not isinstance(documents[0].data, dict):

@@ -18,7 +18,7 @@ NAME = "npol"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Rule:
+class RbacRule:
     """Verbs on some resources of one API group; `names` narrows them to objects."""
 
     group: str
@@ -62,7 +62,7 @@ class Extra(enum.Enum):
 
 Extras = Collection[Extra]
 
-CLUSTER = (Rule(group="", resources=("namespaces",), verbs=("get", "list")),)
+CLUSTER = (RbacRule(group="", resources=("namespaces",), verbs=("get", "list")),)
 """Labels of namespaces decide what selectors select, so all of them are read."""
 
 SYSTEM = "kube-system"
@@ -70,20 +70,20 @@ SYSTEM = "kube-system"
 
 LIST = ("list",)
 READING = (
-    Rule(group="networking.k8s.io", resources=("networkpolicies",), verbs=LIST),
-    Rule(group="", resources=("pods", "services"), verbs=LIST),
-    Rule(group="discovery.k8s.io", resources=("endpointslices",), verbs=LIST),
-    Rule(group="apps", resources=("deployments", "statefulsets", "daemonsets"), verbs=LIST),
+    RbacRule(group="networking.k8s.io", resources=("networkpolicies",), verbs=LIST),
+    RbacRule(group="", resources=("pods", "services"), verbs=LIST),
+    RbacRule(group="discovery.k8s.io", resources=("endpointslices",), verbs=LIST),
+    RbacRule(group="apps", resources=("deployments", "statefulsets", "daemonsets"), verbs=LIST),
 )
 PROBING = (
-    Rule(group="", resources=("events",), verbs=LIST),  # why a debug pod does not start
-    Rule(group="policy", resources=("poddisruptionbudgets",), verbs=LIST),  # who counts one
-    Rule(group="", resources=("pods",), verbs=("get", "create", "delete")),
+    RbacRule(group="", resources=("events",), verbs=LIST),  # why a debug pod does not start
+    RbacRule(group="policy", resources=("poddisruptionbudgets",), verbs=LIST),  # who counts one
+    RbacRule(group="", resources=("pods",), verbs=("get", "create", "delete")),
     # A WebSocket's GET needs `get` before Kubernetes 1.35 and `create` from then on
     # (kubernetes#134577).
-    Rule(group="", resources=("pods/exec",), verbs=("get", "create")),
-    Rule(group="coordination.k8s.io", resources=("leases",), verbs=("create",)),
-    Rule(
+    RbacRule(group="", resources=("pods/exec",), verbs=("get", "create")),
+    RbacRule(group="coordination.k8s.io", resources=("leases",), verbs=("create",)),
+    RbacRule(
         group="coordination.k8s.io",
         resources=("leases",),
         verbs=("get", "update", "delete"),
@@ -91,17 +91,19 @@ PROBING = (
     ),
 )
 WRITING = (
-    Rule(
+    RbacRule(
         group="networking.k8s.io",
         resources=("networkpolicies",),
         verbs=("get", "create", "update", "delete"),
     ),
 )
-LOGGING = (Rule(group="", resources=("pods/log",), verbs=("get",)),)
-LABELLING = (Rule(group="", resources=("pods",), verbs=("patch",)),)
-CLUSTER_LABELLING = (Rule(group="", resources=("namespaces",), verbs=("patch",)),)
+LOGGING = (RbacRule(group="", resources=("pods/log",), verbs=("get",)),)
+LABELLING = (RbacRule(group="", resources=("pods",), verbs=("patch",)),)
+CLUSTER_LABELLING = (RbacRule(group="", resources=("namespaces",), verbs=("patch",)),)
 STATE = (
-    Rule(group="", resources=("configmaps",), verbs=("get", "list", "create", "update", "delete")),
+    RbacRule(
+        group="", resources=("configmaps",), verbs=("get", "list", "create", "update", "delete")
+    ),
 )
 """The journal, in the state namespace only."""
 
@@ -112,7 +114,7 @@ BY_MODE = {
 }
 
 
-def rules(mode: Mode, namespace: str, *, extras: Extras = ()) -> tuple[Rule, ...]:
+def rules(mode: Mode, namespace: str, *, extras: Extras = ()) -> tuple[RbacRule, ...]:
     """What a mode needs in one namespace; only reading in a protected one."""
     logging = LOGGING if Extra.LOGS in extras and mode is not Mode.READ_ONLY else ()
     if protected(namespace):
@@ -125,7 +127,7 @@ def rules(mode: Mode, namespace: str, *, extras: Extras = ()) -> tuple[Rule, ...
     return found
 
 
-def cluster_rules(mode: Mode, *, extras: Extras = ()) -> tuple[Rule, ...]:
+def cluster_rules(mode: Mode, *, extras: Extras = ()) -> tuple[RbacRule, ...]:
     """What a mode needs of cluster-scoped objects."""
     return CLUSTER + (CLUSTER_LABELLING if Extra.LABELS in extras and mode is Mode.APPLY else ())
 
@@ -145,7 +147,7 @@ def places(mode: Mode, namespaces: Collection[str]) -> list[str]:
     return sorted({*namespaces, SYSTEM, *own})
 
 
-def _singly(rule: Rule, namespace: str) -> Iterator[Right]:
+def _singly(rule: RbacRule, namespace: str) -> Iterator[Right]:
     for resource in rule.resources:
         for verb in rule.verbs:
             for name in rule.names or ("",):
@@ -180,7 +182,7 @@ def manifests(
 
 
 def _bound(
-    kind: str, name: str, namespace: str, granted: tuple[Rule, ...], subject: dict[str, str]
+    kind: str, name: str, namespace: str, granted: tuple[RbacRule, ...], subject: dict[str, str]
 ) -> list[dict[str, Any]]:
     api = "rbac.authorization.k8s.io"
     role = _object(f"{api}/v1", kind, name, namespace)

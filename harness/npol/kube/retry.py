@@ -33,7 +33,7 @@ class Transient(Exception):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Patience:
+class RetryBudget:
     """Seconds after which we give up, counted from the first attempt."""
 
     first: float = 8.0

@@ -8,7 +8,7 @@ from npol.model.result import Cause
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class PolicyEntry:
+class DocumentedPolicy:
     """One policy in words."""
 
     namespace: str
@@ -34,7 +34,7 @@ class LabelNeed:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class FlowEntry:
+class DocumentedFlow:
     """Who may reach whom."""
 
     source: str
@@ -49,7 +49,7 @@ class FlowEntry:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class StepEntry:
+class DocumentedStep:
     """One step of the story: what it changes, and what it holds then."""
 
     name: str
@@ -59,7 +59,7 @@ class StepEntry:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Page:
+class PolicyDocument:
     """Everything on the page, in its order."""
 
     title: str
@@ -69,13 +69,13 @@ class Page:
     """Which policies are meant."""
     facts: tuple[str, ...] = ()
     """The cluster: engine, versions. Empty without one."""
-    policies: tuple[PolicyEntry, ...] = ()
+    policies: tuple[DocumentedPolicy, ...] = ()
     missing: tuple[str, ...] = ()
     """Policies of files that the cluster does not have."""
     labels: tuple[LabelNeed, ...] = ()
     peers: tuple[tuple[str, str], ...] = ()
     """Name, and who that is."""
-    flows: tuple[FlowEntry, ...] = ()
+    flows: tuple[DocumentedFlow, ...] = ()
     matrix: str = ""
     """A Markdown table of groups of pods, where no story names flows."""
     files: tuple[str, ...] = ()
@@ -89,4 +89,4 @@ class Page:
     """The one command of npol that does it and proves it; "" without a story."""
     proof: tuple[str, ...] = ()
     """What holds again after a rollback."""
-    steps: tuple[StepEntry, ...] = ()
+    steps: tuple[DocumentedStep, ...] = ()

@@ -7,14 +7,14 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from npol.model.story import Peer, Protocol, Story
-from npol.mutation.known_ports import Listening, Spot
+from npol.mutation.known_ports import KnownPorts, Spot
 from npol.policy.evaluate.service_routing import backends_of, target_port
 from npol.policy.matrix.diff import Difference
 from npol.policy.matrix.diff import End as Group
 from npol.policy.matrix.equivalence import PodGroup
-from npol.policy.objects.entities import End, Place, Pod, Service
+from npol.policy.objects.entities import End, ExternalEndpoint, Pod, Service
 from npol.policy.simulate.flow_resolution import askers, pods_of
-from npol.policy.state.cluster_state import World
+from npol.policy.state.cluster_state import ClusterState
 from npol.policy.suggest.peer_names import Cast
 from npol.policy.suggest.suggest import in_front
 
@@ -30,7 +30,7 @@ class PeerEnd:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Meeting:
+class CandidateFlow:
     """One peer that could ask another, and what is known of the port."""
 
     source: PeerEnd
@@ -46,11 +46,11 @@ class Meeting:
         return {e.name: e.new for e in (self.source, self.target) if e.new}
 
 
-class Meetings:
+class CandidateFlows:
     """Who could ask whom, in one world of a story; `asking`: the peers that ask in it."""
 
     def __init__(
-        self, world: World, story: Story, asking: Sequence[Peer], known: Listening
+        self, world: ClusterState, story: Story, asking: Sequence[Peer], known: KnownPorts
     ) -> None:
         self._world = world
         self._story = story
@@ -63,7 +63,7 @@ class Meetings:
         self.homes = {m.namespace or m.name for m in story.given} | {p.namespace for p in asking}
         """The namespaces in which the story may run pods."""
 
-    def of(self, found: Difference) -> Iterator[Meeting]:
+    def of(self, found: Difference) -> Iterator[CandidateFlow]:
         """All meetings at the ports of a difference, and at those that answer besides."""
         ends = self.ends_of(found.target)
         for spot in self._spots(found, ends):
@@ -71,7 +71,7 @@ class Meetings:
             for group in found.sources if targets else ():
                 for source in self._sources(group):
                     for target in targets:
-                        yield Meeting(
+                        yield CandidateFlow(
                             source=source,
                             target=target,
                             protocol=spot[1],
@@ -92,7 +92,7 @@ class Meetings:
 
     def _sources(self, group: Group) -> Iterator[PeerEnd]:
         """The story's own peers of a group; else a debug pod in the likeness of its pods."""
-        if isinstance(group, Place):
+        if isinstance(group, ExternalEndpoint):
             yield from (PeerEnd(name=p.name) for p in self._asking if p.external or p.address)
             return
         names = {str(p) for p in group.pods}
@@ -105,7 +105,7 @@ class Meetings:
 
     def _targets(self, group: Group, spot: Spot) -> Iterator[PeerEnd]:
         """The story's own peers; else the Service in front, else the pods by their labels."""
-        if isinstance(group, Place):
+        if isinstance(group, ExternalEndpoint):
             for peer in self._asked:
                 if (peer.external or peer.address) and self._known.at(_place(peer), *spot):
                     yield PeerEnd(name=peer.name, port=spot[0])
@@ -139,11 +139,11 @@ def _can_be_asked(peer: Peer) -> bool:
     return bool(inside or peer.external or peer.address)
 
 
-def _place(peer: Peer) -> Place:
-    return Place(name=peer.external or peer.name)
+def _place(peer: Peer) -> ExternalEndpoint:
+    return ExternalEndpoint(name=peer.external or peer.name)
 
 
-def _reached(world: World, peer: Peer, names: set[str], spot: Spot) -> Iterator[PeerEnd]:
+def _reached(world: ClusterState, peer: Peer, names: set[str], spot: Spot) -> Iterator[PeerEnd]:
     """How a peer of the story reaches a port of some pods: by its Service, or pod by pod."""
     if peer.external or peer.address or peer.host:
         return
@@ -156,7 +156,9 @@ def _reached(world: World, peer: Peer, names: set[str], spot: Spot) -> Iterator[
         yield PeerEnd(name=peer.name, port=spot[0])
 
 
-def _service_ports(world: World, service: Service, names: set[str], spot: Spot) -> Iterator[int]:
+def _service_ports(
+    world: ClusterState, service: Service, names: set[str], spot: Spot
+) -> Iterator[int]:
     """The ports of a Service that lead to one of some pods at a port of theirs."""
     number, protocol = spot
     pods = [p for p in backends_of(world, service) if str(p) in names]

@@ -14,16 +14,16 @@ from typing import Any
 from npol.errors import Position
 from npol.model.expectation import Expectation, parse_expectation
 from npol.model.story import Flow, Peer, Protocol, Story
-from npol.mutation.candidates import Meeting, Meetings
+from npol.mutation.candidates import CandidateFlow, CandidateFlows
 from npol.mutation.known_ports import listening
 from npol.mutation.unkillable import unproven
 from npol.policy.matrix.diff import Difference, difference
 from npol.policy.objects.dialects import Dialect
-from npol.policy.objects.entities import Place
-from npol.policy.simulate.flow_resolution import Asked, ask, debug_pod
+from npol.policy.objects.entities import ExternalEndpoint
+from npol.policy.simulate.flow_resolution import ResolvedFlow, ask, debug_pod
 from npol.policy.simulate.forecast import foretell
-from npol.policy.simulate.simulated_steps import Scene
-from npol.policy.state.cluster_state import World
+from npol.policy.simulate.simulated_steps import SimulatedStep
+from npol.policy.state.cluster_state import ClusterState
 
 NOWHERE = Position("")
 REFUSED = parse_expectation("refused")
@@ -32,7 +32,7 @@ ALLOW = parse_expectation("allow")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Witness:
+class KillingFlow:
     """`flow` and `peers` as a story file spells them; `peers`: those that it does not have."""
 
     step: str
@@ -53,10 +53,10 @@ class Witness:
         )
 
 
-class Witnesses:
+class KillingFlows:
     """Finds witnesses for the policies of one story."""
 
-    def __init__(self, story: Story, told: Sequence[Scene], dialect: Dialect) -> None:
+    def __init__(self, story: Story, told: Sequence[SimulatedStep], dialect: Dialect) -> None:
         self._story = story
         self._told = told
         self._dialect = dialect
@@ -64,7 +64,7 @@ class Witnesses:
         sources = {f.source for step in story.steps for f in step.flows}
         self._asking = [peer for name, peer in story.peers.items() if name in sources]
 
-    def find(self, scene: Scene, changed: World) -> tuple[Witness | None, str]:
+    def find(self, scene: SimulatedStep, changed: ClusterState) -> tuple[KillingFlow | None, str]:
         """
         The plainest witness in a step, or why no difference there can be proven ("": none).
 
@@ -72,7 +72,7 @@ class Witnesses:
         """
         debug = [debug_pod(p) for p in self._asking if not (p.external or p.workload or p.pod)]
         without, within = changed.with_pods(debug), scene.world.with_pods(debug)
-        meetings = Meetings(scene.world, self._story, self._asking, self._known)
+        meetings = CandidateFlows(scene.world, self._story, self._asking, self._known)
         found = [
             d for d in difference(without, within, self._dialect) if meetings.ends_of(d.target)
         ]
@@ -85,8 +85,8 @@ class Witnesses:
         return best, "" if best else unproven(found, meetings)
 
     def _witness(
-        self, scene: Scene, changed: World, found: Difference, meeting: Meeting
-    ) -> Witness | None:
+        self, scene: SimulatedStep, changed: ClusterState, found: Difference, meeting: CandidateFlow
+    ) -> KillingFlow | None:
         """A meeting that is as expected under the policy, and is not under the changed one."""
         if not meeting.answers and meeting.protocol is not Protocol.TCP:
             return None
@@ -97,13 +97,13 @@ class Witnesses:
             return None
         if not asked.traffics or foretell(asked, changed, self._dialect) is not False:
             return None
-        witness = Witness(step=scene.step, flow=_spelled(asked.flow), peers=meeting.peers)
+        witness = KillingFlow(step=scene.step, flow=_spelled(asked.flow), peers=meeting.peers)
         if meeting.answers or expect is REFUSED or meeting.refuses:
             return witness
         first = self._first_open(scene, meeting)
         return replace(witness, open_in=first) if first else None
 
-    def _may_hold(self, expect: Expectation, asked: Asked) -> bool:
+    def _may_hold(self, expect: Expectation, asked: ResolvedFlow) -> bool:
         """
         Whether an expectation of which nothing is known may be made all the same.
 
@@ -111,9 +111,11 @@ class Witnesses:
         which seldom lie in a block that a policy names. Where a place is, nobody here knows.
         """
         ends = (t.target for t in asked.traffics)
-        return expect is REFUSED or (expect is DENY and not any(isinstance(e, Place) for e in ends))
+        return expect is REFUSED or (
+            expect is DENY and not any(isinstance(e, ExternalEndpoint) for e in ends)
+        )
 
-    def _first_open(self, last: Scene, meeting: Meeting) -> str:
+    def _first_open(self, last: SimulatedStep, meeting: CandidateFlow) -> str:
         """The first step before `last` in which a meeting is open; "" if there is none."""
         for scene in self._told[: self._told.index(last)]:
             asked = self._ask(scene, meeting, ALLOW)
@@ -121,13 +123,15 @@ class Witnesses:
                 return scene.step
         return ""
 
-    def _ask(self, scene: Scene, meeting: Meeting, expect: Expectation) -> Asked:
+    def _ask(
+        self, scene: SimulatedStep, meeting: CandidateFlow, expect: Expectation
+    ) -> ResolvedFlow:
         new = {n: Peer(name=n, at=NOWHERE, **entry) for n, entry in meeting.peers.items()}
         story = replace(self._story, peers={**self._story.peers, **new})
         return ask(scene.world, story, _flow(meeting, expect))
 
 
-def _flow(meeting: Meeting, expect: Expectation) -> Flow:
+def _flow(meeting: CandidateFlow, expect: Expectation) -> Flow:
     return Flow(
         name=f"{meeting.source.name} -> {meeting.target.name}:{meeting.target.port}",
         at=NOWHERE,
@@ -151,9 +155,9 @@ def _spelled(flow: Flow) -> dict[str, Any]:
     }
 
 
-def _plainest(found: Iterator[Witness]) -> Witness | None:
+def _plainest(found: Iterator[KillingFlow]) -> KillingFlow | None:
     """The first of the plainest; none is plainer than one that needs nothing."""
-    best: Witness | None = None
+    best: KillingFlow | None = None
     for witness in found:
         if best is None or witness.rank < best.rank:
             best = witness

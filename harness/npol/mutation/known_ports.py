@@ -15,14 +15,14 @@ from npol.model.story import Protocol
 from npol.policy.evaluate.service_routing import routes
 from npol.policy.objects.dialects import Dialect
 from npol.policy.objects.entities import End, Pod
-from npol.policy.simulate.flow_resolution import Asked
-from npol.policy.simulate.simulated_steps import Scene
+from npol.policy.simulate.flow_resolution import ResolvedFlow
+from npol.policy.simulate.simulated_steps import SimulatedStep
 
 Spot = tuple[int, Protocol]
 
 
 @dataclass(frozen=True, slots=True)
-class Listening:
+class KnownPorts:
     """What is known of ends, by their names: ports that answered somebody, or refused."""
 
     answered: Mapping[str, frozenset[Spot]] = field(default_factory=dict)
@@ -42,7 +42,7 @@ class Listening:
         return frozenset(known - self.refused.get(key, frozenset()))
 
 
-def listening(told: Iterable[Scene], dialect: Dialect) -> Listening:
+def listening(told: Iterable[SimulatedStep], dialect: Dialect) -> KnownPorts:
     """What the expectations of a story's flows say of their targets, in any of its steps."""
     answered: dict[str, set[Spot]] = {}
     refused: dict[str, set[Spot]] = {}
@@ -53,15 +53,19 @@ def listening(told: Iterable[Scene], dialect: Dialect) -> Listening:
                 _note(answered, asked, scene, dialect)
             elif expect.outcome is Outcome.REFUSED:
                 _note(refused, asked, scene, dialect)
-    return Listening(_frozen(answered), _frozen(refused))
+    return KnownPorts(_frozen(answered), _frozen(refused))
 
 
-def _note(known: dict[str, set[Spot]], asked: Asked, scene: Scene, dialect: Dialect) -> None:
+def _note(
+    known: dict[str, set[Spot]], asked: ResolvedFlow, scene: SimulatedStep, dialect: Dialect
+) -> None:
     for end, spot in _spots(asked, scene, dialect):
         known.setdefault(str(end), set()).add(spot)
 
 
-def _spots(asked: Asked, scene: Scene, dialect: Dialect) -> Iterator[tuple[End, Spot]]:
+def _spots(
+    asked: ResolvedFlow, scene: SimulatedStep, dialect: Dialect
+) -> Iterator[tuple[End, Spot]]:
     for traffic in asked.traffics:
         for path in routes(scene.world, traffic, dialect).paths:
             yield path.target, (path.port, path.protocol)

@@ -10,7 +10,7 @@ from npol.mutation.operators import Mutant
 from npol.policy.parse.object_source import sources
 from npol.policy.parse.parse_policies import is_policy, parse_policy
 from npol.policy.parse.serialize import spec_of
-from npol.policy.simulate.simulated_steps import Scene
+from npol.policy.simulate.simulated_steps import SimulatedStep
 
 
 def packets_only(story: Story, within: float) -> Story:
@@ -36,7 +36,7 @@ def _bare(step: Step, within: float) -> Step:
     return replace(step, settle=own, flows=flows, checks=(), converge_within=None)
 
 
-def mutated_story(story: Story, mutant: Mutant, told: Sequence[Scene]) -> Story:
+def mutated_story(story: Story, mutant: Mutant, told: Sequence[SimulatedStep]) -> Story:
     """
     The story with the mutant applied where it applies the policy, up to the last step in force.
 

@@ -9,18 +9,18 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 
 from npol.model.story import Story
-from npol.mutation.killing_flow import Witness, Witnesses
+from npol.mutation.killing_flow import KillingFlow, KillingFlows
 from npol.mutation.operators import Mutant, mutants
 from npol.policy.objects.dialects import CALICO, Dialect
 from npol.policy.objects.netpol_types import Policy
-from npol.policy.simulate.flow_resolution import Asked
+from npol.policy.simulate.flow_resolution import ResolvedFlow
 from npol.policy.simulate.forecast import foretell
-from npol.policy.simulate.simulated_steps import Scene, read_by, scenes
-from npol.policy.state.cluster_state import World
+from npol.policy.simulate.simulated_steps import SimulatedStep, read_by, scenes
+from npol.policy.state.cluster_state import ClusterState
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Result:
+class MutantResult:
     """
     What became of one mutant.
 
@@ -34,7 +34,7 @@ class Result:
     """The step of the flow that noticed it."""
     noticed_by: str = ""
     """The name of that flow."""
-    add: Witness | None = None
+    add: KillingFlow | None = None
     unproven: str = ""
     """Why packets cannot prove it."""
 
@@ -51,22 +51,22 @@ class Result:
 class Mutation:
     """All mutants of all policies of a story."""
 
-    results: tuple[Result, ...]
+    results: tuple[MutantResult, ...]
 
     @property
-    def noticed(self) -> tuple[Result, ...]:
+    def noticed(self) -> tuple[MutantResult, ...]:
         return tuple(r for r in self.results if r.noticed_by)
 
     @property
-    def survivors(self) -> tuple[Result, ...]:
+    def survivors(self) -> tuple[MutantResult, ...]:
         return tuple(r for r in self.results if r.survived)
 
     @property
-    def unproven(self) -> tuple[Result, ...]:
+    def unproven(self) -> tuple[MutantResult, ...]:
         return tuple(r for r in self.results if r.unproven)
 
     @property
-    def equivalent(self) -> tuple[Result, ...]:
+    def equivalent(self) -> tuple[MutantResult, ...]:
         return tuple(r for r in self.results if r.equivalent)
 
     @property
@@ -82,13 +82,13 @@ def mutate(story: Story, dialect: Dialect = CALICO) -> Mutation:
     trial = _Trial(
         told=told,
         met=[[foretell(a, scene.world, dialect) for a in scene.asked] for scene in told],
-        witnesses=Witnesses(story, told, dialect),
+        witnesses=KillingFlows(story, told, dialect),
         dialect=dialect,
     )
     return Mutation(results=tuple(trial.of(m) for p in _policies(told) for m in mutants(p)))
 
 
-def _policies(told: Iterable[Scene]) -> list[Policy]:
+def _policies(told: Iterable[SimulatedStep]) -> list[Policy]:
     """Each version of each policy once."""
     found: list[Policy] = []
     for scene in told:
@@ -100,28 +100,30 @@ def _policies(told: Iterable[Scene]) -> list[Policy]:
 class _Trial:
     """`met`: of each flow of each scene, whether its expectation is met as things are."""
 
-    told: Sequence[Scene]
+    told: Sequence[SimulatedStep]
     met: Sequence[Sequence[bool | None]]
-    witnesses: Witnesses
+    witnesses: KillingFlows
     dialect: Dialect
 
-    def of(self, mutant: Mutant) -> Result:
+    def of(self, mutant: Mutant) -> MutantResult:
         worlds = [_mutated(scene.world, mutant) for scene in self.told]
         for scene, world, met in zip(self.told, worlds, self.met, strict=True):
             for asked, before in zip(scene.asked, met, strict=True) if world else ():
                 if world and self._notices(asked, mutant, world, before):
                     name = asked.flow.name
-                    return Result(mutant=mutant, noticed_in=scene.step, noticed_by=name)
+                    return MutantResult(mutant=mutant, noticed_in=scene.step, noticed_by=name)
         return self._unnoticed(mutant, worlds)
 
-    def _notices(self, asked: Asked, mutant: Mutant, world: World, before: bool | None) -> bool:
+    def _notices(
+        self, asked: ResolvedFlow, mutant: Mutant, world: ClusterState, before: bool | None
+    ) -> bool:
         """Whether a flow that was not wrong before is no longer right."""
         if before is False or not _touches(asked, mutant):
             return False
         after = foretell(asked, world, self.dialect)
         return after is not True and after is not before
 
-    def _unnoticed(self, mutant: Mutant, worlds: Sequence[World | None]) -> Result:
+    def _unnoticed(self, mutant: Mutant, worlds: Sequence[ClusterState | None]) -> MutantResult:
         """With the plainest flow of any step; the earliest of those."""
         best, why = None, ""
         for scene, world in zip(self.told, worlds, strict=True):
@@ -130,16 +132,16 @@ class _Trial:
                 if witness and (best is None or witness.rank < best.rank):
                     best = witness
                 why = why or unproven
-        return Result(mutant=mutant, add=best, unproven="" if best else why)
+        return MutantResult(mutant=mutant, add=best, unproven="" if best else why)
 
 
-def _touches(asked: Asked, mutant: Mutant) -> bool:
+def _touches(asked: ResolvedFlow, mutant: Mutant) -> bool:
     """Whether an end of a flow is where the policy is: no other can change."""
     ends = (end for t in asked.every_traffic for end in (t.source, t.target))
     return any(getattr(e, "namespace", "") == mutant.policy.namespace for e in ends)
 
 
-def _mutated(world: World, mutant: Mutant) -> World | None:
+def _mutated(world: ClusterState, mutant: Mutant) -> ClusterState | None:
     """The world with the mutant in the policy's place; None where the policy is not in force."""
     if mutant.policy not in world.policies:
         return None

@@ -17,7 +17,7 @@ CONTRADICTIONS = (Verdict.TOO_OPEN, Verdict.TOO_CLOSED, Verdict.WRONG_ANSWER)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Tried:
+class MutantRun:
     """One run of a story: the first flow that contradicts it, or why that is not known."""
 
     failed: str = ""
@@ -31,7 +31,7 @@ class Tried:
 
 def try_story(
     story: Story, options: Options, run: Callable[[Story, Options], StoryRun] = StoryRun
-) -> Tried:
+) -> MutantRun:
     """
     Run a story until one of its flows fails, and give the cluster back.
 
@@ -46,7 +46,7 @@ def try_story(
             found = _judge(telling.reach(step.name))
             if not found.held:
                 return found
-        return Tried()
+        return MutantRun()
     finally:
         restored = telling.close()
         if not restored.complete:
@@ -54,14 +54,14 @@ def try_story(
             raise UnknownVerdict(f"the next one would not begin where this one did: {why}")
 
 
-def _judge(step: StepResult) -> Tried:
+def _judge(step: StepResult) -> MutantRun:
     if step.error:
         raise NpolError(f"step {step.name!r}: {step.error}")
     failed = [f for f in step.flows if not f.passed]
     for flow in failed:
         if flow.verdict in CONTRADICTIONS:
-            return Tried(failed=_name(flow))
-    return Tried(unknown=f"{_name(failed[0])}: {failed[0].reason}") if failed else Tried()
+            return MutantRun(failed=_name(flow))
+    return MutantRun(unknown=f"{_name(failed[0])}: {failed[0].reason}") if failed else MutantRun()
 
 
 def _name(flow: FlowResult) -> str:

@@ -5,15 +5,15 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 
 from npol.model.story import Protocol
-from npol.mutation.candidates import Meetings
+from npol.mutation.candidates import CandidateFlows
 from npol.policy.matrix.diff import Difference
-from npol.policy.objects.entities import Place
+from npol.policy.objects.entities import ExternalEndpoint
 
 MOST = 2
 """Examples in one sentence."""
 
 
-def unproven(found: Sequence[Difference], meetings: Meetings) -> str:
+def unproven(found: Sequence[Difference], meetings: CandidateFlows) -> str:
     """One sentence for each kind of trouble, with examples; "" without differences."""
     troubles: dict[str, dict[str, None]] = {}
     for one in found:
@@ -22,10 +22,10 @@ def unproven(found: Sequence[Difference], meetings: Meetings) -> str:
     return "; ".join(f"{trouble} {_few(examples)}" for trouble, examples in troubles.items())
 
 
-def _trouble(one: Difference, meetings: Meetings) -> tuple[str, str]:
-    pods = [s for s in one.sources if not isinstance(s, Place)]
+def _trouble(one: Difference, meetings: CandidateFlows) -> tuple[str, str]:
+    pods = [s for s in one.sources if not isinstance(s, ExternalEndpoint)]
     ports = ", ".join(one.ports)
-    if isinstance(one.target, Place):
+    if isinstance(one.target, ExternalEndpoint):
         return _of_place(meetings), f"{one.target} {ports}"
     if not pods:
         return "no peer is known to ask from", str(one.sources[0])
@@ -36,7 +36,7 @@ def _trouble(one: Difference, meetings: Meetings) -> tuple[str, str]:
     return "no step shows first what is there without the policy:", f"{one.target} {ports}"
 
 
-def _of_place(meetings: Meetings) -> str:
+def _of_place(meetings: CandidateFlows) -> str:
     if not meetings.places:
         return "no peer is known to answer at"
     return f"only the cluster knows whether {' or '.join(meetings.places)} is at"

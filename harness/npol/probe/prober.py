@@ -27,7 +27,7 @@ from npol.model.probe import Answer, PodRef, Probe
 from npol.probe import framing
 from npol.probe.debug_pod_manifest import CONTAINER
 from npol.probe.probe_batch import Round, Ticket
-from npol.probe.prober_stream import HELLO_WITHIN, LIFETIME, NoShell, Session, Stream
+from npol.probe.prober_stream import HELLO_WITHIN, LIFETIME, NoShell, ProberSession, Stream
 from npol.probe.shellless import Plain
 from npol.probe.toolbox import Toolbox
 
@@ -71,7 +71,7 @@ class Prober:
         self._sleep = sleep
         self._changed = threading.Condition()
         self._opening = threading.Lock()
-        self._session: Session | None = None
+        self._session: ProberSession | None = None
         self._opened_at = 0.0
         self._under_way = 0
         self._closed = False
@@ -132,14 +132,14 @@ class Prober:
             if self._session:
                 self._session.close()
 
-    def _finished(self, session: Session, round_: Round) -> bool:
+    def _finished(self, session: ProberSession, round_: Round) -> bool:
         """Takes what came; whether that was all."""
         for ticket in [t for t in round_.sent.values() if t.id in session.heard]:
             self._count(-ticket.weight)
             round_.end(session.heard.pop(ticket.id))
         return round_.done
 
-    def _send(self, session: Session, round_: Round) -> bool:
+    def _send(self, session: ProberSession, round_: Round) -> bool:
         """Send what may go; whether anything did."""
         batch: list[Ticket] = []
         limit = at_once(session.toolbox)
@@ -155,7 +155,7 @@ class Prober:
             session.send(framing.requests([(t.id, t.look.command) for t in batch]))
         return bool(batch)
 
-    def _wait(self, session: Session, round_: Round, until: float) -> None:
+    def _wait(self, session: ProberSession, round_: Round, until: float) -> None:
         """Until something changes, or an answer is overdue: then the session is given up."""
         if round_.overdue(self._now()):
             session.close("the prober does not answer any more")
@@ -172,7 +172,7 @@ class Prober:
             self._under_way += weight
             self._changed.notify_all()
 
-    def _replacement(self, session: Session, round_: Round, until: float) -> Session:
+    def _replacement(self, session: ProberSession, round_: Round, until: float) -> ProberSession:
         """A new session for what was not sent yet."""
         if round_.done:
             return session
@@ -182,7 +182,7 @@ class Prober:
             round_.give_up(broken.reason)
             return session
 
-    def _ready(self, until: float) -> Session:
+    def _ready(self, until: float) -> ProberSession:
         """
         The session, opened again if need be.
 
@@ -208,7 +208,7 @@ class Prober:
     def _age(self) -> float:
         return self._now() - self._opened_at
 
-    def _retried(self, until: float) -> Session:
+    def _retried(self, until: float) -> ProberSession:
         return Retrying(
             retry=retry_if_exception(_may_pass),
             stop=stop_after_attempt(ATTEMPTS) | stop_before_delay(until - self._now()),
@@ -217,10 +217,10 @@ class Prober:
             reraise=True,
         )(self._opened, until)
 
-    def _opened(self, until: float) -> Session:
+    def _opened(self, until: float) -> ProberSession:
         self.execs += 1
         try:
-            session = Session(self._open_stream(), on_change=self._notify)
+            session = ProberSession(self._open_stream(), on_change=self._notify)
             session.start(within=max(0.1, min(HELLO_WITHIN, until - self._now())))
         except NoShell:
             self._shell = self._unopened = False
@@ -233,7 +233,7 @@ class Prober:
         self._opened_at = self._now()
         return session
 
-    def _check_identity(self, session: Session) -> None:
+    def _check_identity(self, session: ProberSession) -> None:
         uid, wanted = session.toolbox.uid, self.source.uid
         if not uid and self.source.container == CONTAINER:
             session.close()

@@ -7,8 +7,7 @@ import threading
 from collections.abc import Callable
 from typing import Protocol
 
-from npol.kube.channels import Channel, ExecBroken, ExecStatus
-from npol.kube.channels import Frame as Message
+from npol.kube.channels import Channel, ExecBroken, ExecFrame, ExecStatus
 from npol.probe import framing
 from npol.probe.framing import Frame
 from npol.probe.parsers.error_patterns import not_there, one_line
@@ -32,7 +31,7 @@ class Stream(Protocol):
 
     def write(self, data: bytes) -> None: ...
 
-    def read(self, timeout: float) -> Message | None: ...
+    def read(self, timeout: float) -> ExecFrame | None: ...
 
     def close(self) -> None: ...
 
@@ -41,7 +40,7 @@ class NoShell(ExecBroken):
     """The container has no `sh`: nothing can be kept open in it."""
 
 
-class Session:
+class ProberSession:
     """Thread-safe; a thread of its own listens until the stream ends."""
 
     def __init__(self, stream: Stream, *, on_change: Callable[[], None]) -> None:
@@ -106,7 +105,7 @@ class Session:
         except ExecBroken as error:
             self._end(error.reason)
 
-    def _take(self, message: Message) -> None:
+    def _take(self, message: ExecFrame) -> None:
         if message.channel is Channel.ERROR:
             raise ExecBroken(self._last_words(self._stream.status))
         if message.channel is Channel.STDERR:

@@ -15,14 +15,14 @@ if TYPE_CHECKING:
 
 
 @pytest.fixture(scope="session")
-def npol_cluster(pytestconfig: pytest.Config) -> target_cluster.Where:
+def npol_cluster(pytestconfig: pytest.Config) -> target_cluster.TargetCluster:
     """The cluster under test, by `kubeconfig` and `context`: the one named, else a lab."""
     return runs_of(pytestconfig).where()
 
 
 @pytest.fixture
 def netpol(
-    request: pytest.FixtureRequest, npol_cluster: target_cluster.Where
+    request: pytest.FixtureRequest, npol_cluster: target_cluster.TargetCluster
 ) -> Callable[..., Scripted]:
     """
     Stories written in Python: `with netpol(peers={...}, given=[...]) as net`.

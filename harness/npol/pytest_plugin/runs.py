@@ -42,9 +42,9 @@ class Runs:
             self._bundle = bundle(file, worker=os.environ.get("PYTEST_XDIST_WORKER", ""))
         self._open: list[StoryRun] = []
         self._stack = ExitStack()
-        self._where: target_cluster.Where | None = None
+        self._where: target_cluster.TargetCluster | None = None
 
-    def where(self) -> target_cluster.Where:
+    def where(self) -> target_cluster.TargetCluster:
         """The cluster under test; a lab is started at the first call."""
         if self._where is None:
             chosen = target_cluster.cluster(

@@ -24,7 +24,7 @@ _CONTROLS = (Role.SELF, Role.ALIVE)
 
 
 @dataclass(frozen=True, slots=True)
-class Part:
+class FailurePart:
     """A labelled paragraph; `literal` lines are for copying and are never broken."""
 
     label: str
@@ -56,47 +56,47 @@ def heading(result: FlowResult | CheckResult) -> str:
 
 def failure_parts(
     result: FlowResult | CheckResult, *, rerun: str = "", context: str = ""
-) -> list[Part]:
+) -> list[FailurePart]:
     """The explanation in paragraphs, for pages that lay them out themselves."""
     if isinstance(result, CheckResult):
         parts = _check_parts(result)
     else:
         parts = _flow_parts(result, context)
     if rerun:
-        parts.append(Part("again", (rerun,), literal=True))
+        parts.append(FailurePart("again", (rerun,), literal=True))
     return [p for p in parts if p.lines]
 
 
-def _check_parts(result: CheckResult) -> list[Part]:
+def _check_parts(result: CheckResult) -> list[FailurePart]:
     return [
-        Part("", (f"{result.at.file}:{result.at.line}",)),
+        FailurePart("", (f"{result.at.file}:{result.at.line}",)),
         *_claim(result),
-        Part("why", (safe(result.reason),) if result.reason else ()),
+        FailurePart("why", (safe(result.reason),) if result.reason else ()),
     ]
 
 
-def _flow_parts(result: FlowResult, context: str) -> list[Part]:
+def _flow_parts(result: FlowResult, context: str) -> list[FailurePart]:
     controls = [e for e in result.evidence if e.role in _CONTROLS]
     asked = [e for e in result.evidence if e.role not in _CONTROLS]
     return [
-        Part("", (f"{result.at.file}:{result.at.line}   {_flow(result)}",)),
+        FailurePart("", (f"{result.at.file}:{result.at.line}   {_flow(result)}",)),
         *_claim(result),
-        Part("why", (safe(result.reason),) if result.reason else ()),
-        Part("source", tuple(_pod(p) for p in (result.source_pod,) if p)),
-        Part("target", tuple(_few([_pod(p) for p in result.target_pods], 4, "pods"))),
-        Part("asked", (_timing(result),) if result.rounds else ()),
-        Part("evidence", tuple(_table(asked)), literal=True),
-        Part("controls", tuple(_table(controls)), literal=True),
-        Part("predicted", tuple(_prediction(result))),
-        Part("policies", tuple(_causes(result))),
-        Part("by hand", tuple(_by_hand(result, asked, context)), literal=True),
+        FailurePart("why", (safe(result.reason),) if result.reason else ()),
+        FailurePart("source", tuple(_pod(p) for p in (result.source_pod,) if p)),
+        FailurePart("target", tuple(_few([_pod(p) for p in result.target_pods], 4, "pods"))),
+        FailurePart("asked", (_timing(result),) if result.rounds else ()),
+        FailurePart("evidence", tuple(_table(asked)), literal=True),
+        FailurePart("controls", tuple(_table(controls)), literal=True),
+        FailurePart("predicted", tuple(_prediction(result))),
+        FailurePart("policies", tuple(_causes(result))),
+        FailurePart("by hand", tuple(_by_hand(result, asked, context)), literal=True),
     ]
 
 
-def _claim(result: FlowResult | CheckResult) -> list[Part]:
+def _claim(result: FlowResult | CheckResult) -> list[FailurePart]:
     return [
-        Part("expected", (safe(result.expected),)),
-        Part("seen", (safe(result.seen) or "nothing",)),
+        FailurePart("expected", (safe(result.expected),)),
+        FailurePart("seen", (safe(result.seen) or "nothing",)),
     ]
 
 
@@ -214,7 +214,7 @@ def _telling(result: FlowResult, asked: Sequence[Evidence]) -> list[Evidence]:
     return sorted(asked, key=lambda e: (e.answer.outcome is Outcome.OPEN) is wanted_open)
 
 
-def _laid_out(part: Part, width: int) -> Iterator[str]:
+def _laid_out(part: FailurePart, width: int) -> Iterator[str]:
     label = f"  {part.label:<{_LABEL}}" if part.label else "  "
     blank = " " * len(label)
     bullet = "- " if len(part.lines) > 1 else ""

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from npol.model.result import FlowResult
 from npol.report.escape import safe
 from npol.report.failure import is_lookup, target
-from npol.report.symbols import Line, Piece, Tone, mark_of, tone_of
+from npol.report.symbols import Line, StyledText, Tone, mark_of, tone_of
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,11 +71,11 @@ def grid_lines(table: Grid, width: int) -> Iterator[Line]:
         if number:
             yield ()
         for half in (0, 1):
-            names = (Piece(f"  {heads[i][half]:<{widths[i]}}", Tone.HEAD) for i in chunk)
-            yield (Piece(" " * first), *names)
+            names = (StyledText(f"  {heads[i][half]:<{widths[i]}}", Tone.HEAD) for i in chunk)
+            yield (StyledText(" " * first), *names)
         for source, row in zip(table.sources, table.cells, strict=True):
-            marks = (Piece(f"  {row[i].mark:<{widths[i]}}", row[i].tone) for i in chunk)
-            yield (Piece(f"{source:<{first}}", Tone.HEAD), *marks)
+            marks = (StyledText(f"  {row[i].mark:<{widths[i]}}", row[i].tone) for i in chunk)
+            yield (StyledText(f"{source:<{first}}", Tone.HEAD), *marks)
 
 
 def _split(header: str) -> tuple[str, str]:

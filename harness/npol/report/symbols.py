@@ -31,14 +31,14 @@ class Tone(enum.Enum):
 
 
 @dataclass(frozen=True, slots=True)
-class Piece:
+class StyledText:
     """Text of one tone."""
 
     text: str
     tone: Tone = Tone.PLAIN
 
 
-Line = tuple[Piece, ...]
+Line = tuple[StyledText, ...]
 
 
 def tone_of(result: FlowResult | CheckResult) -> Tone:

@@ -9,7 +9,7 @@ from rich.text import Text
 
 from npol.model.result import StepResult, StoryReport
 from npol.report.escape import safe
-from npol.report.symbols import Line, Piece, Tone
+from npol.report.symbols import Line, StyledText, Tone
 from npol.report.text import ending_lines, step_lines, title_line
 
 _STYLES = {
@@ -59,7 +59,7 @@ class Terminal:
 
     def progress(self, line: str) -> None:
         """What is going on while nothing else is shown."""
-        self._show([(Piece(safe(line), Tone.FAINT),)])
+        self._show([(StyledText(safe(line), Tone.FAINT),)])
 
     def _show(self, lines: Iterable[Line]) -> None:
         for line in lines:

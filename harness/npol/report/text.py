@@ -24,7 +24,7 @@ from npol.report.summary import (
     not_counted,
     restore_line,
 )
-from npol.report.symbols import LEGEND, Line, Piece, Tone, mark_of, tone_of
+from npol.report.symbols import LEGEND, Line, StyledText, Tone, mark_of, tone_of
 
 INDENT = "  "
 FEW = 6
@@ -42,32 +42,35 @@ def story_lines(report: StoryReport, width: int) -> Iterator[Line]:
 
 
 def title_line(story: str, path: str) -> Line:
-    return (Piece(f"story {safe(story)}", Tone.HEAD), Piece(f"  {safe(path)}", Tone.FAINT))
+    return (
+        StyledText(f"story {safe(story)}", Tone.HEAD),
+        StyledText(f"  {safe(path)}", Tone.FAINT),
+    )
 
 
 def step_lines(step: StepResult, width: int) -> Iterator[Line]:
     """One step: title, changes, table, lookups, checks, and what it took."""
     yield ()
-    yield (Piece(safe(step.name), Tone.HEAD), *_aside(step))
-    yield from (_indented(Piece(safe(c), Tone.FAINT)) for c in step.changes)
+    yield (StyledText(safe(step.name), Tone.HEAD), *_aside(step))
+    yield from (_indented(StyledText(safe(c), Tone.FAINT)) for c in step.changes)
     if step.skipped:
-        yield _indented(Piece(f"skipped: {safe(step.skipped)}", Tone.SKIPPED))
+        yield _indented(StyledText(f"skipped: {safe(step.skipped)}", Tone.SKIPPED))
     elif step.error:
-        yield _indented(Piece(f"error: {safe(step.error)}", Tone.WRONG))
+        yield _indented(StyledText(f"error: {safe(step.error)}", Tone.WRONG))
     else:
         yield from result_lines(step.results, width)
 
 
-def _aside(step: StepResult) -> Iterator[Piece]:
+def _aside(step: StepResult) -> Iterator[StyledText]:
     if step.same_as:
-        yield Piece(f"  same as {safe(step.same_as)}", Tone.FAINT)
+        yield StyledText(f"  same as {safe(step.same_as)}", Tone.FAINT)
 
 
 def result_lines(results: Sequence[Result], width: int) -> Iterator[Line]:
     """The results of one step, from the table to the count."""
     flows = [r for r in results if isinstance(r, FlowResult)]
     if table := grid(flows):
-        yield from ((Piece(INDENT), *line) for line in grid_lines(table, width - len(INDENT)))
+        yield from ((StyledText(INDENT), *line) for line in grid_lines(table, width - len(INDENT)))
     yield from (_lookup(f) for f in flows if is_lookup(f))
     yield from (_check(r) for r in results if isinstance(r, CheckResult))
     yield from _gateways(flows, width)
@@ -77,7 +80,7 @@ def result_lines(results: Sequence[Result], width: int) -> Iterator[Line]:
 
 def _lookup(flow: FlowResult) -> Line:
     head = f"{INDENT}{safe(flow.source)} ? {safe(flow.target)}  "
-    return (Piece(head), Piece(_said(flow), tone_of(flow)))
+    return (StyledText(head), StyledText(_said(flow), tone_of(flow)))
 
 
 def _gateways(flows: Sequence[FlowResult], width: int) -> Iterator[Line]:
@@ -90,7 +93,7 @@ def _gateways(flows: Sequence[FlowResult], width: int) -> Iterator[Line]:
     for flow in told if len(flows) <= FEW else []:
         text = f"{flow.seen[5:]} because {_cause(flow.causes[0])}"
         for part in textwrap.wrap(text, width - 2 * len(INDENT), break_on_hyphens=False):
-            yield (Piece(INDENT + INDENT), Piece(part, Tone.CLOSED))
+            yield (StyledText(INDENT + INDENT), StyledText(part, Tone.CLOSED))
 
 
 def _cause(cause: Cause) -> str:
@@ -111,7 +114,7 @@ def _said(result: Result) -> str:
 
 def _check(check: CheckResult) -> Line:
     said = _said(check) + not_counted(check)
-    return (Piece(f"{INDENT}check {safe(check.name)}  "), Piece(said, tone_of(check)))
+    return (StyledText(f"{INDENT}check {safe(check.name)}  "), StyledText(said, tone_of(check)))
 
 
 def _skipped_for_different_reasons(results: Sequence[Result]) -> list[Result]:
@@ -120,19 +123,19 @@ def _skipped_for_different_reasons(results: Sequence[Result]) -> list[Result]:
 
 
 def _why_skipped(result: Result) -> Line:
-    return _indented(Piece(f"skipped: {safe(result.skipped)}", Tone.SKIPPED))
+    return _indented(StyledText(f"skipped: {safe(result.skipped)}", Tone.SKIPPED))
 
 
 def _count(results: Sequence[Result], flows: Sequence[FlowResult]) -> Line:
     wrong = any(not r.passed for r in results)
-    pieces = [Piece(INDENT), Piece(counted(results), Tone.WRONG if wrong else Tone.OPEN)]
+    pieces = [StyledText(INDENT), StyledText(counted(results), Tone.WRONG if wrong else Tone.OPEN)]
     if took := enforced(flows):
-        pieces.append(Piece(f"   {took}", Tone.FAINT))
+        pieces.append(StyledText(f"   {took}", Tone.FAINT))
     return tuple(pieces)
 
 
-def _indented(piece: Piece) -> Line:
-    return (Piece(INDENT), piece)
+def _indented(piece: StyledText) -> Line:
+    return (StyledText(INDENT), piece)
 
 
 def ending_lines(report: StoryReport, width: int, *, rerun: str = "") -> Iterator[Line]:
@@ -143,21 +146,24 @@ def ending_lines(report: StoryReport, width: int, *, rerun: str = "") -> Iterato
         yield ()
         text = failure_text(result, rerun=rerun, context=context, width=width)
         head, *rest = text.split("\n")
-        yield (Piece(head, tone_of(result)), Piece(f"  (step {safe(result.step)})", Tone.FAINT))
-        yield from ((Piece(line),) for line in rest)
+        yield (
+            StyledText(head, tone_of(result)),
+            StyledText(f"  (step {safe(result.step)})", Tone.FAINT),
+        )
+        yield from ((StyledText(line),) for line in rest)
     if len(failed) > MOST_EXPLAINED:
         yield ()
-        yield (Piece(f"and {len(failed) - MOST_EXPLAINED} more failures", Tone.WRONG),)
+        yield (StyledText(f"and {len(failed) - MOST_EXPLAINED} more failures", Tone.WRONG),)
     yield ()
     if report.error:
-        yield from ((Piece(safe(line), Tone.WRONG),) for line in report.error.split("\n"))
+        yield from ((StyledText(safe(line), Tone.WRONG),) for line in report.error.split("\n"))
     if restored := restore_line(report.restore):
         fine = report.restore is None or report.restore.complete
-        yield (Piece(restored, Tone.PLAIN if fine else Tone.WRONG),)
+        yield (StyledText(restored, Tone.PLAIN if fine else Tone.WRONG),)
     if known := enforcement_line(report.cluster):
-        yield (Piece(known, Tone.FAINT),)
+        yield (StyledText(known, Tone.FAINT),)
     for note in report.notes:
-        yield (Piece(f"note: {safe(note)}", Tone.FAINT),)
-    yield (Piece(f"{counted(report.results)} in {cost_line(report)}"),)
-    yield (Piece(LEGEND, Tone.FAINT),)
-    yield (Piece(last_line(report), Tone.WRONG if report.exit_status else Tone.OPEN),)
+        yield (StyledText(f"note: {safe(note)}", Tone.FAINT),)
+    yield (StyledText(f"{counted(report.results)} in {cost_line(report)}"),)
+    yield (StyledText(LEGEND, Tone.FAINT),)
+    yield (StyledText(last_line(report), Tone.WRONG if report.exit_status else Tone.OPEN),)

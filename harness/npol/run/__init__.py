@@ -1,8 +1,8 @@
 """
 A story told once: load, plan, per step change - settle - probe, then restore.
 
-`session` is the life of one run, `stage` what it stands on (connection, custody, debug
-pods), `telling` one step, `rounds` one round of probes.
+`story_run` is the life of one run, `environment` what it stands on (connection, transaction, debug
+pods), `step_runner` one step, `rounds` one round of probes.
 """
 
 from npol.run.options import Options

@@ -10,7 +10,7 @@ from collections.abc import Iterable, Iterator
 
 from npol import selectors
 from npol.changes.dry_run.kubectl_commands import policies_of
-from npol.cni.preflight import Finding
+from npol.cni.preflight import PreflightProblem
 from npol.judge.targets import is_debug_pod, selected_pods
 from npol.kube.guard import PROTECTED, STATE_NAMESPACE, protected
 from npol.model.inventory import Inventory, Obj
@@ -24,7 +24,7 @@ CRITICAL = "system-"
 FEW = 3
 
 
-def against(story: Story, inventory: Inventory, *, most: int) -> list[Finding]:
+def against(story: Story, inventory: Inventory, *, most: int) -> list[PreflightProblem]:
     """
     What speaks against applying a story's policies here.
 
@@ -32,7 +32,7 @@ def against(story: Story, inventory: Inventory, *, most: int) -> list[Finding]:
         most: how many pods that the story does not name its policies may select.
     """
     named = set(_named(story, inventory))
-    found: list[Finding] = []
+    found: list[PreflightProblem] = []
     bystanders: dict[str, list[Manifest]] = {}
     for policy in policies_of(story):
         pods = list(_selected(policy, inventory))
@@ -47,25 +47,25 @@ def against(story: Story, inventory: Inventory, *, most: int) -> list[Finding]:
     return found
 
 
-def _in_a_place_of_the_system(policy: Manifest) -> Iterator[Finding]:
+def _in_a_place_of_the_system(policy: Manifest) -> Iterator[PreflightProblem]:
     if protected(policy.namespace) or policy.namespace == STATE_NAMESPACE:
-        yield Finding(
+        yield PreflightProblem(
             what=f"{_spell(policy)} is in a namespace whose policies are never changed",
             hint=f"the story must not write to {', '.join(PROTECTED)}, {STATE_NAMESPACE}",
         )
 
 
-def _cuts(policy: Manifest, pods: list[Obj], what: str) -> Iterator[Finding]:
+def _cuts(policy: Manifest, pods: list[Obj], what: str) -> Iterator[PreflightProblem]:
     if pods:
-        yield Finding(
+        yield PreflightProblem(
             what=f"{_spell(policy)} selects {_few(map(_id, pods))}: {what}",
             hint="narrow its podSelector",
         )
 
 
-def _too_many(bystanders: dict[str, list[Manifest]], most: int) -> Finding:
+def _too_many(bystanders: dict[str, list[Manifest]], most: int) -> PreflightProblem:
     policies = {_spell(p): p for by in bystanders.values() for p in by}
-    return Finding(
+    return PreflightProblem(
         what=f"{len(bystanders)} pod(s) that the story does not name, {_few(bystanders)}, would "
         f"be selected by {_few(policies)}; {most} is the most",
         hint=f"narrow the podSelector, or allow it: --reach {len(bystanders)}",

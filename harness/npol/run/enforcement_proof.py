@@ -12,8 +12,8 @@ from contextlib import ExitStack, closing, contextmanager
 from dataclasses import dataclass, field
 
 from npol.changes.journal.configmaps import ensure_state_namespace
-from npol.changes.transaction import Custody
-from npol.cni.canary import Canary, Proof
+from npol.changes.transaction import Transaction
+from npol.cni.canary import Canary, EnforcementProof
 from npol.errors import Position
 from npol.kube.connection import Connection
 from npol.kube.exec import open_exec
@@ -51,7 +51,7 @@ def prove_enforcement(
     stop: Stop | None = None,
     disposable: bool = False,
     within: float = 30.0,
-) -> Proof:
+) -> EnforcementProof:
     """
     Prove with packets that NetworkPolicies are enforced on a cluster; leaves nothing there.
 
@@ -69,9 +69,9 @@ def prove_enforcement(
     own = connection.fresh()
     ensure_state_namespace(own)
     with ExitStack() as stack:
-        custody = stack.enter_context(
+        transaction = stack.enter_context(
             closing(
-                Custody.open(
+                Transaction.open(
                     own,
                     run_id=f"{run_id}-canary",
                     namespaces=[STATE_NAMESPACE],
@@ -83,14 +83,14 @@ def prove_enforcement(
                 )
             )
         )
-        pods = stack.enter_context(_pods(own, custody, run_id, settings))
+        pods = stack.enter_context(_pods(own, transaction, run_id, settings))
         probers = _Probers(own)
         stack.callback(probers.close)
         for pod in pods.values():
             stack.enter_context(open_exec(own, pod, ["sh", "-c", LISTEN], stdin=False))
         return Canary(
             ask=probers.ask,
-            writer=_Journaled(custody),
+            writer=_Journaled(transaction),
             free=pods["free"],
             guarded=pods["guarded"],
             labels={LABEL: "guarded"},
@@ -104,13 +104,13 @@ def prove_enforcement(
 class _Journaled:
     """Writes the policies by way of the journal."""
 
-    custody: Custody
+    transaction: Transaction
 
     def create(self, policy: Object) -> str:
-        return self.custody.apply(policy)
+        return self.transaction.apply(policy)
 
     def delete(self, policy: Object) -> str:
-        return self.custody.delete(policy)
+        return self.transaction.delete(policy)
 
 
 @dataclass(slots=True)
@@ -134,7 +134,7 @@ class _Probers:
 
 @contextmanager
 def _pods(
-    connection: Connection, custody: Custody, run_id: str, settings: PodSettings
+    connection: Connection, transaction: Transaction, run_id: str, settings: PodSettings
 ) -> Iterator[dict[str, PodRef]]:
     """The two pods, running; deleted in the end."""
 
@@ -142,7 +142,7 @@ def _pods(
         return read(connection, [STATE_NAMESPACE])
 
     debug = DebugPods(connection, run_id, look=look)
-    owner = custody.lease(STATE_NAMESPACE)
+    owner = transaction.lease(STATE_NAMESPACE)
     manifests = {
         role: _apart(debug_pod(_peer(role), settings, run_id=run_id, owner=owner)) for role in ROLES
     }

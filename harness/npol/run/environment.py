@@ -1,4 +1,4 @@
-"""What a run stands on: a connection, custody of what it changes, and its debug pods."""
+"""What a run stands on: a connection, transaction of what it changes, and its debug pods."""
 
 from __future__ import annotations
 
@@ -8,10 +8,10 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 
 from npol.changes.rollback.rollback import story_id
-from npol.changes.transaction import Custody
-from npol.cni.canary import Proof
+from npol.changes.transaction import Transaction
+from npol.cni.canary import EnforcementProof
 from npol.cni.catalogue import Engine
-from npol.cni.preflight import Plan, preflight
+from npol.cni.preflight import PreflightRequest, preflight
 from npol.errors import InputError, NpolError, Refused
 from npol.judge.probes import has_denies
 from npol.kube.connection import Connection, Mode, connect
@@ -25,7 +25,7 @@ from npol.model.story import Apply, Delete, Label, Manifest, Restore, Step, Stor
 from npol.probe.debug_pod_manifest import MANAGED_BY, debug_pod
 from npol.probe.sources import Sources, debug_pod_peers
 from npol.run.enforcement_proof import prove_enforcement
-from npol.run.live_view import StageView
+from npol.run.live_view import LiveView
 from npol.run.namespaces import (
     changed_namespaces,
     extras_of,
@@ -33,9 +33,9 @@ from npol.run.namespaces import (
     namespaces_of,
 )
 from npol.run.options import Options
-from npol.run.predictor import Oracle
+from npol.run.predictor import Predictor
 from npol.run.read_inventory import foreseen, look
-from npol.run.rounds import Asks
+from npol.run.rounds import ProbeSource
 
 READY_WITHIN = 180.0
 """Seconds in which what `given` creates must be ready; images may have to be pulled."""
@@ -46,7 +46,7 @@ BEFORE = "(before the story)"
 """Name of the mark that the restore goes back to."""
 
 
-class Stage:
+class RunEnvironment:
     """Opened before the first step, closed after the last; nothing of it stays."""
 
     engine: Engine
@@ -59,7 +59,7 @@ class Stage:
         self._stop = stop
         self._applied: dict[tuple[str, str], Manifest] = {}
         self._connection: Connection | None = None
-        self._custody: Custody | None = None
+        self._transaction: Transaction | None = None
         self._sources: Sources | None = None
 
     # -- opening
@@ -77,22 +77,22 @@ class Stage:
             kubeconfig=self.options.kubeconfig, context=self.options.context, mode=mode
         )
         self._preflight(self._connection)
-        self._custody = self._take_custody(self._connection)
+        self._transaction = self._open_transaction(self._connection)
         enforcement = self._prove()
         for manifest in self.story.given if self._creates else ():
-            self._custody.create(manifest)
+            self._transaction.create(manifest)
         self._sources = Sources(
             self._connection,
             self.story,
             run_id=self.run_id,
-            lease=self._custody.lease,
+            lease=self._transaction.lease,
             look=self.look,
         )
         self._sources.start()
         self._wait_until_given()
         notes = (*self.facts.notes, *self._sources.notes)
         self.facts = replace(self.facts, enforcement=enforcement(), notes=notes)
-        self._custody.mark(BEFORE)
+        self._transaction.mark(BEFORE)
 
     def _prove(self) -> Callable[[], str]:
         """Start the canary beside everything else; call the result for what is known."""
@@ -116,7 +116,7 @@ class Stage:
         pool.shutdown(wait=False)
         return lambda: self._proven(proving.result())
 
-    def _proven(self, proof: Proof) -> str:
+    def _proven(self, proof: EnforcementProof) -> str:
         self.engine = replace(self.engine, denial=proof.denial)
         return str(proof)
 
@@ -128,7 +128,7 @@ class Stage:
         created = namespaces_of(self.story.given) if self._creates else set()
         found = preflight(
             connection,
-            Plan(
+            PreflightRequest(
                 namespaces=sorted(named_namespaces(self.story)),
                 changed=self._changed,
                 created=sorted(created),
@@ -153,9 +153,9 @@ class Stage:
             notes=found.notes,
         )
 
-    def _take_custody(self, connection: Connection) -> Custody:
+    def _open_transaction(self, connection: Connection) -> Transaction:
         kinds = {connection.resource(m.api_version, m.kind) for m in self.story.given}
-        return Custody.open(
+        return Transaction.open(
             connection,
             run_id=self.run_id,
             namespaces=self._changed,
@@ -207,36 +207,36 @@ class Stage:
         return self._connection
 
     @property
-    def custody(self) -> Custody:
-        assert self._custody is not None
-        return self._custody
+    def transaction(self) -> Transaction:
+        assert self._transaction is not None
+        return self._transaction
 
     def look(self) -> Inventory:
         """The objects of the story's namespaces, now."""
         return look(self.connection, self.story)
 
-    def view(self) -> StageView:
+    def view(self) -> LiveView:
         """What state checks look at, now."""
-        return StageView(
+        return LiveView(
             engine=self.engine.name,
             inventory=self.look(),
             connection=self.connection,
             inside=self.inside,
         )
 
-    def source(self, peer: str) -> Asks:
+    def source(self, peer: str) -> ProbeSource:
         """Where a peer's probes are asked from."""
         assert self._sources is not None
         return self._sources.prober(peer)
 
-    def inside(self, pod: PodRef) -> Asks:
+    def inside(self, pod: PodRef) -> ProbeSource:
         """A running pod that is asked about itself."""
         assert self._sources is not None
         return self._sources.inside(pod)
 
-    def oracle(self, inventory: Inventory) -> Oracle:
+    def predictor(self, inventory: Inventory) -> Predictor:
         """Predictions for this moment."""
-        return Oracle(inventory, self._applied, self.story, self.engine.name)
+        return Predictor(inventory, self._applied, self.story, self.engine.name)
 
     def unmet(self, when: When | None) -> str:
         """Why a step is skipped; "" when it is not."""
@@ -266,26 +266,26 @@ class Stage:
     def _change(self, change: Apply | Delete | Label | Restore) -> Iterator[str]:
         if isinstance(change, Apply):
             for manifest in change.manifests:
-                done = self.custody.apply(manifest, replace=change.replace)
+                done = self.transaction.apply(manifest, replace=change.replace)
                 self._applied[manifest.namespace, manifest.name] = manifest
                 yield f"{done} {_spell(manifest)}"
         elif isinstance(change, Delete):
             for manifest in change.manifests:
-                done = self.custody.delete(manifest)
+                done = self.transaction.delete(manifest)
                 self._applied.pop((manifest.namespace, manifest.name), None)
                 yield f"{done} {_spell(manifest)}"
         elif isinstance(change, Label):
-            self.custody.label(change.kind, change.namespace, change.name, change.set)
+            self.transaction.label(change.kind, change.namespace, change.name, change.set)
             yield f"labelled {change.kind} {change.name}"
         else:
-            yield from self.custody.restore_to(change.step)
+            yield from self.transaction.restore_to(change.step)
 
     def mark(self, step: str) -> None:
         """Remember the state at the end of a step."""
-        self.custody.mark(step)
+        self.transaction.mark(step)
 
     def changed_by_others(self) -> list[str]:
-        return self.custody.changed_by_others()
+        return self.transaction.changed_by_others()
 
     # -- closing
 
@@ -295,7 +295,7 @@ class Stage:
 
         `verify` says whether the flows are as before.
         """
-        if self._custody is None:
+        if self._transaction is None:
             return RestoreResult(complete=True)
         began = time.monotonic()
         with self._stop.restoring():
@@ -303,12 +303,12 @@ class Stage:
                 return self._leave(began)
             verified = self._verified(verify)
             stayed = self._sources.close() if self._sources else ()
-            result = self._custody.restore()
+            result = self._transaction.restore()
             return self._closed(result, began, verified=verified, stayed=stayed)
 
     def _leave(self, began: float) -> RestoreResult:
         """Only debug pods and locks go; the journal keeps the way back."""
-        self.custody.leave([s.name for s in self.story.steps])
+        self.transaction.leave([s.name for s in self.story.steps])
         stayed = self._sources.close() if self._sources else ()
         back = f"npol rollback {self.story.path} {self.connection.options}"
         return self._closed(RestoreResult(complete=True, left=back), began, stayed=stayed)
@@ -319,7 +319,7 @@ class Stage:
         if verify is None or not writes or self._stop.hurried:
             return ""
         try:
-            if not self.custody.restore(to=BEFORE).complete:
+            if not self.transaction.restore(to=BEFORE).complete:
                 return "flows not verified: not all policies could be put back"
             return verify()
         except NpolError as error:
@@ -338,7 +338,7 @@ class Stage:
             result,
             complete=result.complete and not (told or broken),
             problems=(*told, *broken),
-            notes=self.custody.notes,
+            notes=self.transaction.notes,
             remedy=error.hint if error else self._look_for_pods() if stayed else "",
             verified=verified,
             seconds=time.monotonic() - began,
@@ -347,7 +347,7 @@ class Stage:
     def _released(self) -> NpolError | None:
         """What kept locks and journal from going."""
         try:
-            self.custody.close()
+            self.transaction.close()
         except NpolError as error:
             return error
         return None

@@ -10,11 +10,11 @@ from npol.model.result import Evidence, FlowResult
 from npol.model.story import Flow
 from npol.policy.simulate.compare import diagnose
 from npol.run.predictor import Prediction
-from npol.run.rounds import Asked
+from npol.run.rounds import PreparedFlow
 
 
 def flow_result(
-    asked: Asked,
+    asked: PreparedFlow,
     *,
     step: str,
     engine: str,

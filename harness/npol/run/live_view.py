@@ -13,7 +13,7 @@ from npol.kube.resource_names import resource_called
 from npol.model.inventory import Inventory, Obj
 from npol.model.probe import Answer, PodRef, Probe
 from npol.model.story import Manifest
-from npol.run.rounds import GRACE, Asks
+from npol.run.rounds import GRACE, ProbeSource
 
 REFUSALS = (400, 403, 422)
 """What admission answers with: webhooks choose, policies say 422, Pod Security and quotas 403."""
@@ -24,13 +24,13 @@ LOG_BYTES = 1 << 20
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class StageView:
+class LiveView:
     """`npol.run.checks.View` over a connection and the run's sources."""
 
     engine: str
     inventory: Inventory
     connection: Connection
-    inside: Callable[[PodRef], Asks]
+    inside: Callable[[PodRef], ProbeSource]
 
     def get(self, kind: str, namespace: str, name: str) -> Obj | None:
         resource = resource_called(self.connection, kind)

@@ -11,7 +11,7 @@ from npol.model.story import Flow, Manifest, Story
 from npol.policy.parse.object_source import Given
 from npol.policy.simulate.flow_resolution import ask
 from npol.policy.simulate.forecast import forecast
-from npol.policy.simulate.simulated_steps import Scene
+from npol.policy.simulate.simulated_steps import SimulatedStep
 from npol.policy.state.apply_changes import build
 from npol.policy.state.dns import with_dns
 
@@ -32,7 +32,7 @@ class Prediction:
         return {"allow": True, "deny": False}.get(self.word)
 
 
-class Oracle:
+class Predictor:
     """Predicts flows in one inventory. Policies that the story applied have positions."""
 
     def __init__(
@@ -49,7 +49,7 @@ class Oracle:
     def predict(self, flow: Flow) -> Prediction:
         """One flow's prediction, and what decides it."""
         asked = ask(self._world, self._story, flow)
-        scene = Scene(step="", world=self._world, asked=(asked,))
+        scene = SimulatedStep(step="", world=self._world, asked=(asked,))
         (told,) = forecast([scene], self._engine)[0].flows
         return Prediction(word=told.prediction, causes=told.causes)
 

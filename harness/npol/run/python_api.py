@@ -30,7 +30,7 @@ FLOW = re.compile(
 )
 
 
-class Unexpected(AssertionError):
+class UnexpectedVerdict(AssertionError):
     """Flows that are not as expected; `results` has them."""
 
     def __init__(self, results: Sequence[FlowResult]) -> None:
@@ -90,7 +90,7 @@ class Scripted:
         result = self._tell([flow_entry(f, w) for f, w in wanted.items()])
         wrong = [r for r in result.flows if not r.passed]
         if wrong:
-            raise Unexpected(wrong)
+            raise UnexpectedVerdict(wrong)
         return result
 
     def _tell(self, flows: list[dict[str, Any]]) -> StepResult:

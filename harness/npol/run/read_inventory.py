@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from npol.changes.dry_run.kubectl_commands import policies_of
-from npol.cni.preflight import Finding
+from npol.cni.preflight import PreflightProblem
 from npol.errors import Refused
 from npol.kube.api_errors import Unreachable
 from npol.kube.connection import Connection
@@ -30,7 +30,7 @@ def look(connection: Connection, story: Story) -> Inventory:
     )
 
 
-def foreseen(connection: Connection, story: Story, *, most: int) -> list[Finding]:
+def foreseen(connection: Connection, story: Story, *, most: int) -> list[PreflightProblem]:
     """Whom the story's policies would reach that they should not (`reach.against`)."""
     if not policies_of(story):
         return []

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field, replace
 from typing import Protocol
 
 from npol.judge import verdict
-from npol.judge.liveness import Ledger
+from npol.judge.liveness import LivenessRecord
 from npol.judge.probes import Question, alive_control, questions, self_control
 from npol.model.expectation import Outcome, Word
 from npol.model.probe import Answer, PodRef, Probe
@@ -21,7 +21,7 @@ GRACE = 5.0
 """Seconds beyond its probes' own deadlines that a source may take to answer a round."""
 
 
-class Asks(Protocol):
+class ProbeSource(Protocol):
     """A source that probes can be asked from (`npol.probe.prober.Prober`)."""
 
     source: PodRef
@@ -30,11 +30,11 @@ class Asks(Protocol):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Asked:
+class PreparedFlow:
     """One flow, ready to be asked: whom, where to, and what is expected."""
 
     flow: Flow
-    source: Asks
+    source: ProbeSource
     target: Target | None
     timeout: float
     resolve_as: str = ""
@@ -68,11 +68,11 @@ class Rounds:
 
     step: str
     engine: str
-    asked: Mapping[str, Asked]
-    ledger: Ledger
+    asked: Mapping[str, PreparedFlow]
+    liveness: LivenessRecord
     pool: ThreadPoolExecutor
     denial: frozenset[Outcome]
-    inside: Mapping[str, Asks] = field(default_factory=dict)
+    inside: Mapping[str, ProbeSource] = field(default_factory=dict)
     """`ip:port` of targets that are asked from inside, because nothing else shows they live."""
     _questions: Mapping[str, tuple[Question, ...]] = field(init=False)
     """By flow name; the same in every round."""
@@ -92,7 +92,7 @@ class Rounds:
         answers = self._ask_all()
         evidence = {name: self._evidence(name, answers) for name in self.asked}
         for name, a in self.asked.items():
-            self.ledger.note(self.step, a.flow, a.target, evidence[name])
+            self.liveness.note(self.step, a.flow, a.target, evidence[name])
         judged = {n: self._judge(a, evidence[n], answers) for n, a in self.asked.items()}
         shown = {n: (*evidence[n], *self._shown(a, answers)) for n, a in self.asked.items()}
         return RoundResult(
@@ -105,7 +105,7 @@ class Rounds:
 
     def _ask_all(self) -> dict[str, Answer]:
         """All answers by source and probe key: one `ask` per source, side by side."""
-        batches: dict[Asks, list[Probe]] = {}
+        batches: dict[ProbeSource, list[Probe]] = {}
         for name, a in self.asked.items():
             probes = batches.setdefault(a.source, [])
             probes += [q.probe for q in self._questions[name]]
@@ -121,7 +121,7 @@ class Rounds:
                 for key, answer in reply.items()
             }
 
-    def _self_control(self, source: Asks) -> Question:
+    def _self_control(self, source: ProbeSource) -> Question:
         return self_control(source.source, timeout=self._timeout)
 
     def _inside(self, backend: str) -> Probe:
@@ -141,20 +141,20 @@ class Rounds:
         )
 
     def _judge(
-        self, a: Asked, evidence: tuple[Evidence, ...], answers: Mapping[str, Answer]
+        self, a: PreparedFlow, evidence: tuple[Evidence, ...], answers: Mapping[str, Answer]
     ) -> Judgement:
         expectation = a.flow.expect.for_engine(self.engine)
         controls = verdict.Controls(
             source=answers.get(_key(a.source, self._self_control(a.source).probe.key)),
             alive=self._alive(a, evidence, answers),
-            refusing=self.ledger.refusing(a.flow, evidence),
-            dns_alive=self.ledger.dns_alive(),
+            refusing=self.liveness.refusing(a.flow, evidence),
+            dns_alive=self.liveness.dns_alive(),
             denial=self.denial,
         )
         return verdict.judge(a.flow, expectation, evidence, controls, a.problem)
 
     def _alive(
-        self, a: Asked, evidence: tuple[Evidence, ...], answers: Mapping[str, Answer]
+        self, a: PreparedFlow, evidence: tuple[Evidence, ...], answers: Mapping[str, Answer]
     ) -> dict[str, str]:
         if a.target is None:
             return {}
@@ -162,9 +162,9 @@ class Rounds:
             backend: answers[_key(target, f"alive {backend}")]
             for backend, target in self.inside.items()
         }
-        return self.ledger.alive(a.flow, a.target, evidence, itself)
+        return self.liveness.alive(a.flow, a.target, evidence, itself)
 
-    def _shown(self, a: Asked, answers: Mapping[str, Answer]) -> tuple[Evidence, ...]:
+    def _shown(self, a: PreparedFlow, answers: Mapping[str, Answer]) -> tuple[Evidence, ...]:
         """The controls of a flow that is expected to be closed, for the report."""
         if not a.flow.expect.for_engine(self.engine).closed:
             return ()
@@ -173,7 +173,7 @@ class Rounds:
         return (Evidence(role=control.role, subject=control.subject, answer=answer),)
 
 
-def _key(source: Asks, probe_key: str) -> str:
+def _key(source: ProbeSource, probe_key: str) -> str:
     return f"{source.source.uid}|{probe_key}"
 
 
@@ -187,17 +187,17 @@ def _of_address(question: Question, answer: Answer) -> Answer:
     return replace(answer, outcome=as_address.get(answer.outcome, answer.outcome))
 
 
-def _ask(source: Asks, probes: list[Probe]) -> Mapping[str, Answer]:
+def _ask(source: ProbeSource, probes: list[Probe]) -> Mapping[str, Answer]:
     unique = list({p.key: p for p in probes}.values())
     longest = max(p.timeout for p in unique)
     return source.ask(unique, deadline=2 * longest + GRACE)
 
 
-def needs_inside(asked: Asked, engine: str, ledger: Ledger) -> tuple[str, ...]:
+def needs_inside(asked: PreparedFlow, engine: str, liveness: LivenessRecord) -> tuple[str, ...]:
     """`ip:port` of the targets that a deny has no other proof of life for."""
     closed = asked.flow.expect.for_engine(engine)
     if not asked.target or closed.word in (Word.ALLOW, Word.HTTP):
         return ()
     if asked.flow.kind is FlowKind.DNS:
         return ()
-    return tuple(str(b) for b in ledger.unknown(asked.flow, asked.target))
+    return tuple(str(b) for b in liveness.unknown(asked.flow, asked.target))

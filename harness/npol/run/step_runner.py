@@ -7,7 +7,7 @@ from collections.abc import Hashable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 
-from npol.judge.liveness import Ledger
+from npol.judge.liveness import LivenessRecord
 from npol.judge.settle import Patience, Settling
 from npol.judge.targets import absolute_name, no_place, place_pod, resolve
 from npol.model.expectation import Verdict
@@ -16,26 +16,26 @@ from npol.model.result import CheckResult, FlowResult, StepResult
 from npol.model.story import Flow, FlowKind, Peer, StateCheck, Step
 from npol.model.target import Target
 from npol.run.checks import cannot_fail, check_all
-from npol.run.environment import Stage
+from npol.run.environment import RunEnvironment
 from npol.run.flow_result import flow_result, skipped_flow
-from npol.run.predictor import Oracle
-from npol.run.rounds import Asked, Asks, Rounds, needs_inside
+from npol.run.predictor import Predictor
+from npol.run.rounds import PreparedFlow, ProbeSource, Rounds, needs_inside
 from npol.run.settle_loop import Final, settle
 
 
-class Teller:
+class StepRunner:
     """Tells steps one after the other; remembers what was seen before, and what lives."""
 
-    def __init__(self, stage: Stage, pool: ThreadPoolExecutor) -> None:
-        self._stage = stage
+    def __init__(self, environment: RunEnvironment, pool: ThreadPoolExecutor) -> None:
+        self._environment = environment
         self._pool = pool
-        self._ledger = Ledger()
+        self._liveness = LivenessRecord()
         self._before: dict[str, Hashable] = {}
         self._baseline: Step | None = None
         """The first step told, if it changed nothing: the state that the restore goes back to."""
         self._told = 0
 
-    def tell(self, step: Step) -> StepResult:
+    def run(self, step: Step) -> StepResult:
         """
         Change, settle, probe, check.
 
@@ -43,19 +43,19 @@ class Teller:
             NpolError: a change could not be made; nothing of the step was asked.
         """
         began = time.monotonic()
-        if reason := self._stage.unmet(step.when):
+        if reason := self._environment.unmet(step.when):
             return _skip(step, reason)
-        changes = self._stage.change(step)
+        changes = self._environment.change(step)
         changed_at = time.monotonic() if step.changes else None
         patience = self._patience(step, changed_at)
         results = self._flows(step, patience)
         checks = self._checks(step, patience)
-        self._stage.mark(step.name)
+        self._environment.mark(step.name)
         self._told += 1
         if self._told == 1 and not step.changes:
             held = {r.name for r in results if r.passed and not r.skipped}
             self._baseline = replace(step, flows=tuple(f for f in step.flows if f.name in held))
-        foreign = self._stage.changed_by_others()
+        foreign = self._environment.changed_by_others()
         return StepResult(
             name=step.name,
             at=step.at,
@@ -83,8 +83,8 @@ class Teller:
         return f"{len(wrong)} of {len(results)} flows are not as before: {wrong[0].name}"
 
     def _patience(self, step: Step, changed_at: float | None) -> Patience:
-        own, story = step.settle, self._stage.story.defaults.settle
-        engine = self._stage.engine
+        own, story = step.settle, self._environment.story.defaults.settle
+        engine = self._environment.engine
         within = (own and own.within) or story.within or engine.patience_for(step)
         quiet = own.quiet if own and own.quiet is not None else story.quiet
         return Patience(
@@ -96,8 +96,8 @@ class Teller:
         )
 
     def _flows(self, step: Step, patience: Patience) -> tuple[FlowResult, ...]:
-        inventory = self._stage.look()
-        asked: dict[str, Asked] = {}
+        inventory = self._environment.look()
+        asked: dict[str, PreparedFlow] = {}
         skipped: dict[str, str] = {}
         for flow in step.flows:
             one = self._asked(flow, inventory)
@@ -106,16 +106,18 @@ class Teller:
             else:
                 asked[flow.name] = one
         final = self._settle(step, asked, patience) if asked else None
-        oracle = self._stage.oracle(inventory)
+        predictor = self._environment.predictor(inventory)
         results = []
         for flow in step.flows:
             if flow.name in skipped or final is None:
                 results.append(skipped_flow(flow, step.name, skipped[flow.name]))
                 continue
-            results.append(self._result(step, asked[flow.name], final, oracle))
+            results.append(self._result(step, asked[flow.name], final, predictor))
         return tuple(results)
 
-    def _result(self, step: Step, one: Asked, final: Final, oracle: Oracle) -> FlowResult:
+    def _result(
+        self, step: Step, one: PreparedFlow, final: Final, predictor: Predictor
+    ) -> FlowResult:
         flow, name = one.flow, one.flow.name
         settled = final.settled[name]
         self._before[flow.key] = (settled.judgement.outcome, settled.judgement.status)
@@ -123,40 +125,40 @@ class Teller:
         return flow_result(
             one,
             step=step.name,
-            engine=self._stage.engine.name,
+            engine=self._environment.engine.name,
             settled=settled,
             evidence=final.evidence[name],
-            prediction=oracle.predict(flow),
-            budget=budget or self._stage.story.defaults.converge_within,
+            prediction=predictor.predict(flow),
+            budget=budget or self._environment.story.defaults.converge_within,
         )
 
-    def _settle(self, step: Step, asked: Mapping[str, Asked], patience: Patience) -> Final:
-        engine = self._stage.engine
+    def _settle(self, step: Step, asked: Mapping[str, PreparedFlow], patience: Patience) -> Final:
+        engine = self._environment.engine
         rounds = Rounds(
             step=step.name,
             engine=engine.name,
             asked=asked,
-            ledger=self._ledger,
+            liveness=self._liveness,
             pool=self._pool,
             denial=engine.denial,
             inside=self._inside(asked),
         )
         before = {name: self._before.get(a.flow.key) for name, a in asked.items()}
-        return settle(rounds, Settling(before, patience), self._stage.options.say)
+        return settle(rounds, Settling(before, patience), self._environment.options.say)
 
-    def _inside(self, asked: Mapping[str, Asked]) -> dict[str, Asks]:
+    def _inside(self, asked: Mapping[str, PreparedFlow]) -> dict[str, ProbeSource]:
         """Targets that must answer themselves, because nothing else shows that they live."""
-        found: dict[str, Asks] = {}
+        found: dict[str, ProbeSource] = {}
         for one in asked.values():
-            wanted = needs_inside(one, self._stage.engine.name, self._ledger)
+            wanted = needs_inside(one, self._environment.engine.name, self._liveness)
             pods = {str(b): b.pod for b in (one.target.backends if one.target else ()) if b.pod}
             for backend in wanted:
-                found[backend] = self._stage.inside(pods[backend])
+                found[backend] = self._environment.inside(pods[backend])
         return found
 
-    def _asked(self, flow: Flow, inventory: Inventory) -> Asked | str:
+    def _asked(self, flow: Flow, inventory: Inventory) -> PreparedFlow | str:
         """The flow ready to be asked, or why it is skipped."""
-        peers = self._stage.story.peers
+        peers = self._environment.story.peers
         source = peers[flow.source]
         if source.external and place_pod(source.external, inventory) is None:
             return no_place(source.external)
@@ -167,25 +169,25 @@ class Teller:
             )
             if target.problem == no_place(peers[flow.target].external):
                 return target.problem
-        return Asked(
+        return PreparedFlow(
             flow=flow,
-            source=self._stage.source(flow.source),
+            source=self._environment.source(flow.source),
             target=target,
-            timeout=self._stage.story.defaults.timeout,
+            timeout=self._environment.story.defaults.timeout,
             resolve_as=_absolute(flow, source, inventory),
         )
 
     def _checks(self, step: Step, patience: Patience) -> tuple[CheckResult, ...]:
         if not step.checks:
             return ()
-        results = check_all(step.checks, step.name, self._stage.view, patience.deadline)
+        results = check_all(step.checks, step.name, self._environment.view, patience.deadline)
         return tuple(map(self._weighed, step.checks, results))
 
     def _weighed(self, check: StateCheck, result: CheckResult) -> CheckResult:
         """The result, marked where nothing could have falsified it."""
         if not result.passed:
             return result
-        story, creates = self._stage.story, self._stage.options.create
+        story, creates = self._environment.story, self._environment.options.create
         why = cannot_fail(check, story, result.step, creates=creates)
         return replace(result, cannot_fail=why)
 

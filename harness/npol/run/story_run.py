@@ -12,9 +12,9 @@ from npol.errors import ExitCode, NpolError, RestoreIncomplete
 from npol.kube.signals import Stop
 from npol.model.result import RestoreResult, StepResult, StoryReport
 from npol.model.story import Step, Story
-from npol.run.environment import Stage
+from npol.run.environment import RunEnvironment
 from npol.run.options import Options
-from npol.run.step_runner import Teller
+from npol.run.step_runner import StepRunner
 
 
 class StoryRun:
@@ -31,8 +31,8 @@ class StoryRun:
         self.run_id = f"{datetime.now(UTC):%Y%m%d-%H%M%S}-{secrets.token_hex(3)}"
         self._started = datetime.now(UTC)
         self._clock = time.monotonic()
-        self._stage: Stage | None = None
-        self._teller: Teller | None = None
+        self._environment: RunEnvironment | None = None
+        self._step_runner: StepRunner | None = None
         self._steps: dict[str, StepResult] = {}
         self._restore: RestoreResult | None = None
         self._error: NpolError | None = None
@@ -46,19 +46,19 @@ class StoryRun:
             Refused, LockHeld, InputError: nothing is left behind.
             RestoreIncomplete: besides, something is.
         """
-        stage = Stage(self.story, self.options, self.run_id, self._stop)
+        environment = RunEnvironment(self.story, self.options, self.run_id, self._stop)
         self._stop.__enter__()
         try:
-            stage.open()
-            self._teller = Teller(stage, ThreadPoolExecutor(max_workers=8))
+            environment.open()
+            self._step_runner = StepRunner(environment, ThreadPoolExecutor(max_workers=8))
         except BaseException as error:
             self._error = error if isinstance(error, NpolError) else None
-            self._stage = stage
+            self._environment = environment
             restored = self.close()
             if self._error and not restored.complete:
                 raise _not_given_back(self._error, restored) from error
             raise
-        self._stage = stage
+        self._environment = environment
 
     def reach(self, name: str) -> StepResult:
         """The result of a step; the steps before it are run first where they were not yet."""
@@ -76,20 +76,20 @@ class StoryRun:
         Raises:
             NpolError: it could not be set up, or its policies reach too far.
         """
-        assert self._stage is not None
-        self._stage.check_reach(step)
+        assert self._environment is not None
+        self._environment.check_reach(step)
         self._steps[step.name] = told = self._run(step)
         if told.error:
             raise self._error or NpolError(told.error)
         return told
 
     def _run(self, step: Step) -> StepResult:
-        assert self._teller is not None
+        assert self._step_runner is not None
         failed = next((s for s in self._steps.values() if s.error), None)
         if failed:
             return StepResult(name=step.name, at=step.at, error=f"step {failed.name!r} failed")
         try:
-            return self._teller.tell(step)
+            return self._step_runner.run(step)
         except NpolError as error:
             self._error = self._error or error
             return StepResult(name=step.name, at=step.at, error=str(error))
@@ -97,21 +97,22 @@ class StoryRun:
     def close(self) -> RestoreResult:
         """Give the cluster back, verified; safe to call twice."""
         if self._restore is None:
-            baseline = self._teller.verify if self._teller else None
-            stage = self._stage
-            self._restore = stage.close(baseline) if stage else RestoreResult(complete=True)
+            baseline = self._step_runner.verify if self._step_runner else None
+            environment = self._environment
+            nothing = RestoreResult(complete=True)
+            self._restore = environment.close(baseline) if environment else nothing
             self._stop.__exit__(None, None, None)
         return self._restore
 
     def report(self) -> StoryReport:
         """The run as a value, at any time."""
-        stage = self._stage
+        environment = self._environment
         return StoryReport(
             story=self.story.name,
             path=self.story.path,
             run_id=self.run_id,
             started=self._started.isoformat(timespec="seconds"),
-            cluster=getattr(stage, "facts", None),
+            cluster=getattr(environment, "facts", None),
             steps=tuple(self._steps.values()),
             restore=self._restore,
             error=str(self._error) if self._error else "",
@@ -119,8 +120,8 @@ class StoryRun:
             stopped=self._stop.number,
             covers=self.story.shows,
             seconds=time.monotonic() - self._clock,
-            execs=stage.execs if stage else 0,
-            requests=stage.requests if stage else 0,
+            execs=environment.execs if environment else 0,
+            requests=environment.requests if environment else 0,
             versions={"npol": __version__},
         )
 

@@ -10,7 +10,7 @@ from npol.model.story import Apply, Change, Delete, Label, Manifest, Restore
 from npol.story.field_validators import did_you_mean, shown
 from npol.story.manifests import Shelf
 from npol.story.schema.change import ChangeEntry, ChangeFields, LabelEntry, SourceFields
-from npol.story.yaml_node import Node
+from npol.story.yaml_node import YamlNode
 
 _API = "networking.k8s.io/v1"
 KINDS = ("apply", "delete", "label", "restore")
@@ -33,7 +33,7 @@ class Changes:
     """The names of all steps."""
     earlier: list[str] = field(default_factory=list)
 
-    def of_step(self, entry: ChangeFields, node: Node) -> tuple[Change, ...]:
+    def of_step(self, entry: ChangeFields, node: YamlNode) -> tuple[Change, ...]:
         """The changes of a step, from its own keys or from `change:`, in order."""
         kinds = [k for k in KINDS if k in node.data]
         listed = list(node.items("change"))
@@ -50,7 +50,7 @@ class Changes:
             found += self._listed(item)
         return tuple(found)
 
-    def _listed(self, node: Node) -> Iterator[Change]:
+    def _listed(self, node: YamlNode) -> Iterator[Change]:
         entry = node.read(ChangeEntry)
         kinds = [k for k in KINDS if isinstance(node.data, dict) and k in node.data]
         if entry and len(kinds) != 1:
@@ -60,7 +60,7 @@ class Changes:
                 node.wrong("`replace` goes with `apply:`", key=("replace",))
             yield from self._one(entry, node)
 
-    def _one(self, entry: ChangeFields, node: Node) -> Iterator[Change]:
+    def _one(self, entry: ChangeFields, node: YamlNode) -> Iterator[Change]:
         """The one change that `entry` holds; nothing when it has mistakes."""
         if "apply" in node.data:
             manifests = self._manifests(entry.apply, node, "apply")
@@ -74,7 +74,7 @@ class Changes:
             yield from self._restore(entry.restore, node)
 
     def _manifests(
-        self, sources: Sequence[SourceFields], node: Node, key: str
+        self, sources: Sequence[SourceFields], node: YamlNode, key: str
     ) -> tuple[Manifest, ...]:
         if not sources:
             node.wrong(f"`{key}` names no manifests", on=(key,))
@@ -85,7 +85,7 @@ class Changes:
                 self._check_given(manifest, node, key)
         return tuple(found)
 
-    def _check_given(self, manifest: Manifest, node: Node, key: str) -> None:
+    def _check_given(self, manifest: Manifest, node: YamlNode, key: str) -> None:
         if self.given is None or identity(manifest) in self.given:
             return
         name = "/".join(n for n in (manifest.namespace, manifest.name) if n)
@@ -104,7 +104,7 @@ class Changes:
             return f"step {shown(step)} does not come before this one", ""
         return f"no step is called {shown(step)}", did_you_mean(step, self.earlier)
 
-    def _restore(self, step: str, node: Node) -> Iterator[Change]:
+    def _restore(self, step: str, node: YamlNode) -> Iterator[Change]:
         if trouble := self.not_earlier(step):
             node.wrong(*trouble, on=("restore",))
         else:
@@ -116,7 +116,7 @@ def _is_policy(manifest: Manifest) -> bool:
     return (manifest.api_version, manifest.kind) == (_API, "NetworkPolicy")
 
 
-def _label(entry: LabelEntry, node: Node) -> Iterator[Label]:
+def _label(entry: LabelEntry, node: YamlNode) -> Iterator[Label]:
     here = node.child("label")
     if not entry.namespace:
         what = "`namespace:` beside the pod" if entry.pod else "`namespace:`, or `pod:` and it"

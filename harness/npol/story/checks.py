@@ -15,13 +15,13 @@ from npol.story.schema.check import (
     ObjectCheck,
     field_path,
 )
-from npol.story.yaml_node import Node
+from npol.story.yaml_node import YamlNode
 
 _ANYWHERE = ("applied", "object")
 """Kinds of check that are about objects of any scope."""
 
 
-def read_check(node: Node, shelf: Shelf) -> StateCheck | None:
+def read_check(node: YamlNode, shelf: Shelf) -> StateCheck | None:
     """The check that a mapping stands for; None, with mistakes noted, if it stands for none."""
     kind = _kind(node)
     entry = node.read(CHECKS[kind]) if kind else None
@@ -43,7 +43,7 @@ def read_check(node: Node, shelf: Shelf) -> StateCheck | None:
     )
 
 
-def _kind(node: Node) -> str | None:
+def _kind(node: YamlNode) -> str | None:
     if not isinstance(node.data, dict):
         node.wrong("a check is a mapping, such as {endpoints: NAME, ready: 1}")
         return None
@@ -70,7 +70,7 @@ def _subject(kind: str, entry: CheckEntry) -> str:
     return f"{about} {entry.path}" if isinstance(entry, ObjectCheck) and entry.path else about
 
 
-def _wants(entry: CheckEntry, node: Node, shelf: Shelf) -> dict[str, Any]:
+def _wants(entry: CheckEntry, node: YamlNode, shelf: Shelf) -> dict[str, Any]:
     """
     What the check claims: the fields of its class that were written or have a default.
 
@@ -85,7 +85,7 @@ def _wants(entry: CheckEntry, node: Node, shelf: Shelf) -> dict[str, Any]:
     return entry.wants
 
 
-def _object_wants(entry: ObjectCheck, node: Node) -> dict[str, Any]:
+def _object_wants(entry: ObjectCheck, node: YamlNode) -> dict[str, Any]:
     claims = [c for c in ("equals", "matches", "exists") if c in entry.model_fields_set]
     if len(claims) != 1:
         node.wrong("an object check claims one of `equals`, `matches` and `exists`")

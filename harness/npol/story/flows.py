@@ -8,7 +8,7 @@ from npol.story.field_validators import did_you_mean, shown
 from npol.story.peers import Peers
 from npol.story.schema.flow import FlowEntry
 from npol.story.schema.values import ENGINES
-from npol.story.yaml_node import Node
+from npol.story.yaml_node import YamlNode
 
 _DNS_WORDS = (Outcome.DNS_TIMEOUT, Outcome.DNS_NEGATIVE)
 _WORDS = (
@@ -23,7 +23,7 @@ _WORDS = (
 )
 
 
-def read_flow(node: Node, peers: Peers) -> Flow | None:
+def read_flow(node: YamlNode, peers: Peers) -> Flow | None:
     """The flow that a mapping of `flows:` or a cell of `matrix:` stands for."""
     before = len(node.mistakes)
     entry = node.read(FlowEntry)
@@ -37,7 +37,7 @@ def read_flow(node: Node, peers: Peers) -> Flow | None:
     return _flow(entry, expect, node)
 
 
-def _check_ends(entry: FlowEntry, node: Node, peers: Peers) -> None:
+def _check_ends(entry: FlowEntry, node: YamlNode, peers: Peers) -> None:
     if trouble := peers.trouble_as_source(entry.source):
         node.wrong(*trouble, on=("from",))
     if bool(entry.to) == bool(entry.resolve):
@@ -54,7 +54,7 @@ def _check_ends(entry: FlowEntry, node: Node, peers: Peers) -> None:
         node.wrong("names are looked up over udp or tcp", on=("protocol",))
 
 
-def _check_target(entry: FlowEntry, node: Node, peers: Peers) -> None:
+def _check_target(entry: FlowEntry, node: YamlNode, peers: Peers) -> None:
     assert entry.to
     if bool(entry.to.peer) == bool(entry.to.every_pod_of):
         node.wrong("`to:` is a peer's name or {every pod of: PEER}", on=("to",))
@@ -69,7 +69,7 @@ def _check_target(entry: FlowEntry, node: Node, peers: Peers) -> None:
         node.wrong(f"HTTP is spoken over tcp, not {entry.protocol}", on=("protocol",))
 
 
-def _expectation(entry: FlowEntry, node: Node) -> Expectation | None:
+def _expectation(entry: FlowEntry, node: YamlNode) -> Expectation | None:
     """The expectation; an engine that is not named gets `default`, else the first word."""
     words: dict[str, Expectation] = {}
     for engine, text in entry.expect.items():
@@ -92,7 +92,7 @@ def _expectation(entry: FlowEntry, node: Node) -> Expectation | None:
     return Expectation(base.word, base.outcome, base.status, engines)
 
 
-def _check_words(entry: FlowEntry, expect: Expectation, node: Node, peers: Peers) -> None:
+def _check_words(entry: FlowEntry, expect: Expectation, node: YamlNode, peers: Peers) -> None:
     """Words that can never come true for this kind of flow."""
     for engine, word in (("", expect), *expect.per_engine.items()):
         on = ("expect", engine) if engine else ("expect",)
@@ -120,7 +120,7 @@ def _by_name(entry: FlowEntry, peers: Peers) -> bool:
     return peer is None or bool(peer.service or (peer.host and not peer.via_service))
 
 
-def _flow(entry: FlowEntry, expect: Expectation, node: Node) -> Flow:
+def _flow(entry: FlowEntry, expect: Expectation, node: YamlNode) -> Flow:
     protocol = Protocol(entry.protocol or ("udp" if entry.resolve else "tcp"))
     every = entry.to.every_pod_of if entry.to else ""
     return Flow(

@@ -15,8 +15,8 @@ from npol.story.manifests import Shelf
 from npol.story.peers import check_overlay, read_peers
 from npol.story.schema.story import DefaultsEntry, PodEntry, StoryEntry
 from npol.story.steps import Steps, read_settle
-from npol.story.yaml_node import Node, in_order
-from npol.yaml_positions import Dialect, load
+from npol.story.yaml_node import YamlNode, in_order
+from npol.yaml_positions import YamlDialect, load
 
 _LINE_BREAK = re.compile("\r\n|[\n\r\x85\u2028\u2029]")
 _PIECES = ("peers", "steps")
@@ -58,9 +58,9 @@ def _lines(text: bytes) -> list[str]:
     return _LINE_BREAK.split(text.decode("utf-8-sig"))
 
 
-def _top(text: bytes, path: str, mistakes: list[Mistake]) -> Node:
+def _top(text: bytes, path: str, mistakes: list[Mistake]) -> YamlNode:
     """The one document of a file, a mapping."""
-    documents = load(text, path, Dialect.STORY)
+    documents = load(text, path, YamlDialect.STORY)
     if not documents:
         raise Mistakes([Mistake(Position(path), "the file is empty")])
     document, *others = documents
@@ -68,10 +68,12 @@ def _top(text: bytes, path: str, mistakes: list[Mistake]) -> Node:
         raise Mistakes([Mistake(document.at(), "the file must hold a mapping, `key: value`")])
     mistakes.extend(document.duplicates)
     mistakes.extend(Mistake(o.at(), "a second document; one file is one story") for o in others)
-    return Node(document, (), document.data, mistakes)
+    return YamlNode(document, (), document.data, mistakes)
 
 
-def _read(story: Node, over: Node | None, path: str, root: str, lines: list[str]) -> Story | None:
+def _read(
+    story: YamlNode, over: YamlNode | None, path: str, root: str, lines: list[str]
+) -> Story | None:
     entry = story.read(StoryEntry, hollow=_PIECES)
     shelf = Shelf(
         base=os.path.dirname(os.path.abspath(path)),
@@ -103,14 +105,14 @@ def _read(story: Node, over: Node | None, path: str, root: str, lines: list[str]
     )
 
 
-def _namespace(story: Node) -> str:
+def _namespace(story: YamlNode) -> str:
     """`defaults.namespace`, known also when another part of the story is wrong."""
     defaults = story.data.get("defaults")
     name = defaults.get("namespace") if isinstance(defaults, dict) else ""
     return name if isinstance(name, str) else ""
 
 
-def _given(entry: StoryEntry, story: Node, shelf: Shelf) -> tuple[Manifest, ...]:
+def _given(entry: StoryEntry, story: YamlNode, shelf: Shelf) -> tuple[Manifest, ...]:
     sources = zip(entry.given, story.one_or_more("given"), strict=True)
     return tuple(m for s, place in sources for m in shelf.take(s, place))
 

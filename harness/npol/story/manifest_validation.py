@@ -17,7 +17,7 @@ from npol.errors import Mistake, Mistakes, Position
 from npol.model.story import Manifest
 from npol.story.addresses import cidr
 from npol.story.field_validators import NotValid, namespace, object_name, shown
-from npol.yaml_positions import Dialect, Document, Path, load
+from npol.yaml_positions import Document, Path, YamlDialect, load
 
 NAMESPACED = frozenset(
     {
@@ -58,7 +58,7 @@ def read_objects(
     to an apply alone is no mistake. Keys that stand twice are then left to who looks.
     """
     try:
-        documents = load(text, file, Dialect.MANIFEST)
+        documents = load(text, file, YamlDialect.MANIFEST)
     except Mistakes as error:
         template = _template_line(text, file)
         wrong = [template] if template else [*error.mistakes]

@@ -13,7 +13,7 @@ from npol.story import files, kustomize_helm
 from npol.story.field_validators import NotValid, shown
 from npol.story.manifest_validation import read_objects
 from npol.story.schema.change import SourceFields
-from npol.story.yaml_node import Node, in_order
+from npol.story.yaml_node import YamlNode, in_order
 from npol.yaml_positions import Document
 
 MAX_OBJECTS = 5_000
@@ -39,7 +39,7 @@ class Shelf:
     _objects: int = 0
     _faulty: bool = False
 
-    def take(self, source: SourceFields, node: Node) -> tuple[Manifest, ...]:
+    def take(self, source: SourceFields, node: YamlNode) -> tuple[Manifest, ...]:
         """The manifests of one entry of `apply:`, `delete:`, `given:` or `applied:`."""
         try:
             found = self._take(source)
@@ -183,5 +183,5 @@ def _all(shelf: Shelf, paths: Sequence[str], mistakes: list[Mistake]) -> tuple[M
         file = _from_here(os.path.join(shelf.root, path))
         here = Document(file=file, data=path, values={}, keys={})
         source = SourceFields.model_validate({"file": path})
-        found += shelf.take(source, Node(here, (), path, mistakes))
+        found += shelf.take(source, YamlNode(here, (), path, mistakes))
     return tuple(found)

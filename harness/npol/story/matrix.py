@@ -14,7 +14,7 @@ from typing import Any
 
 from npol.errors import Mistake, Position
 from npol.story.field_validators import shown
-from npol.story.yaml_node import Cell, Node
+from npol.story.yaml_node import YamlCell, YamlNode
 
 MOST_BARS = 20_000
 _TARGET = re.compile(
@@ -36,7 +36,7 @@ class _Field:
     at: Position
 
 
-def cells(matrix: Node, lines: Sequence[str]) -> Iterator[Cell]:
+def cells(matrix: YamlNode, lines: Sequence[str]) -> Iterator[YamlCell]:
     """
     The flows of a matrix, each as a mapping that knows where its parts stand.
 
@@ -68,14 +68,14 @@ def cells(matrix: Node, lines: Sequence[str]) -> Iterator[Cell]:
 
 
 def _cell(
-    matrix: Node, source: _Field, head: _Field, target: Mapping[str, Any], field: _Field
-) -> Cell:
+    matrix: YamlNode, source: _Field, head: _Field, target: Mapping[str, Any], field: _Field
+) -> YamlCell:
     data = {"from": source.text, **target, "expect": field.text}
     places = dict.fromkeys(target, head.at) | {"from": source.at, "": field.at}
-    return Cell(matrix.document, matrix.path, data, matrix.mistakes, places)
+    return YamlCell(matrix.document, matrix.path, data, matrix.mistakes, places)
 
 
-def _column(field: _Field, matrix: Node) -> dict[str, Any] | None:
+def _column(field: _Field, matrix: YamlNode) -> dict[str, Any] | None:
     """What a header asks for, spelt as in `flows:`; None, with a mistake, if it says nothing."""
     if match := _LOOKUP.fullmatch(field.text):
         asked: dict[str, Any] = {"resolve": match["name"]}
@@ -91,7 +91,7 @@ def _column(field: _Field, matrix: Node) -> dict[str, Any] | None:
     return asked | ({"protocol": match["protocol"]} if match["protocol"] else {})
 
 
-def _doubles(fields: Sequence[_Field], what: str, matrix: Node) -> set[int]:
+def _doubles(fields: Sequence[_Field], what: str, matrix: YamlNode) -> set[int]:
     """Where a header is repeated; each is a mistake."""
     first: dict[str, int] = {}
     found = {i for i, field in enumerate(fields) if first.setdefault(field.text, i) != i}
@@ -101,7 +101,7 @@ def _doubles(fields: Sequence[_Field], what: str, matrix: Node) -> set[int]:
     return found
 
 
-def _is_folded(matrix: Node, lines: Sequence[str]) -> bool:
+def _is_folded(matrix: YamlNode, lines: Sequence[str]) -> bool:
     """Whether the text is not written as `|`, which alone keeps its lines."""
     at = matrix.at()
     return not lines[at.line - 1][at.column - 1 :].startswith("|")
@@ -112,7 +112,7 @@ def _is_rule(row: Sequence[_Field]) -> bool:
     return all(_RULE.fullmatch(f.text) and len(f.text) > 1 for f in row)
 
 
-def _rows(matrix: Node, lines: Sequence[str]) -> Iterator[list[_Field]]:
+def _rows(matrix: YamlNode, lines: Sequence[str]) -> Iterator[list[_Field]]:
     """Each line of the table as fields; a line that is none is a mistake."""
     start = matrix.at()
     for offset, text in enumerate(str(matrix.data).split("\n"), start=1):

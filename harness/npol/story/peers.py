@@ -9,7 +9,7 @@ from npol.model.story import Peer
 from npol.story.field_validators import NotValid, did_you_mean, peer_name, shown
 from npol.story.schema.peer import PeerEntry
 from npol.story.validation_messages import MOST
-from npol.story.yaml_node import Node, merged
+from npol.story.yaml_node import YamlNode, merged
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,7 +56,7 @@ class Peers:
         return f"no peer is called {shown(name)}", hint
 
 
-def read_peers(story: Node, overlay: Node | None) -> Peers:
+def read_peers(story: YamlNode, overlay: YamlNode | None) -> Peers:
     """The peers of a story, each merged with the overlay's peer of that name."""
     read: dict[str, Peer] = {}
     names, sources, targets = set(), set(), set()
@@ -76,7 +76,7 @@ def read_peers(story: Node, overlay: Node | None) -> Peers:
     return Peers(read, frozenset(names), frozenset(sources), frozenset(targets))
 
 
-def _nodes(story: Node, overlay: Node | None) -> Iterator[Node]:
+def _nodes(story: YamlNode, overlay: YamlNode | None) -> Iterator[YamlNode]:
     peers = story.data.get("peers")
     if not isinstance(peers, dict):
         return
@@ -101,7 +101,7 @@ _DEBUG_ONLY = ("image", "node", "host_network")
 _IN_NAMESPACE = ("service", "workload", "pod", "labels", "host_network", "node", "image")
 
 
-def _check(peer: PeerEntry, node: Node) -> None:
+def _check(peer: PeerEntry, node: YamlNode) -> None:
     """Which fields go together."""
     has = peer.model_fields_set
     if not has:
@@ -134,7 +134,7 @@ def _answers(peer: PeerEntry) -> bool:
     return bool(inside or peer.host or peer.address or peer.external)
 
 
-def _peer(name: str, entry: PeerEntry, node: Node) -> Peer:
+def _peer(name: str, entry: PeerEntry, node: YamlNode) -> Peer:
     return Peer(
         name=name,
         at=node.document.key_at(*node.path),
@@ -144,7 +144,7 @@ def _peer(name: str, entry: PeerEntry, node: Node) -> Peer:
     )
 
 
-def check_overlay(overlay: Node, known: frozenset[str]) -> None:
+def check_overlay(overlay: YamlNode, known: frozenset[str]) -> None:
     """Peers of the overlay that this story does not use are read all the same."""
     for name in overlay.data:
         if name not in known:

@@ -16,7 +16,7 @@ from npol.story.flows import read_flow
 from npol.story.matrix import cells
 from npol.story.peers import Peers
 from npol.story.schema.story import SettleEntry, StepEntry, WhenEntry
-from npol.story.yaml_node import Node
+from npol.story.yaml_node import YamlNode
 
 MAX_FLOWS = 10_000
 _PIECES = ("flows", "state", "change")
@@ -36,7 +36,7 @@ class Steps:
     count: int = 0
     """Flows so far."""
 
-    def read(self, story: Node) -> Iterator[Step]:
+    def read(self, story: YamlNode) -> Iterator[Step]:
         """Every step that can be read."""
         for node in story.items("steps"):
             step = self._step(node)
@@ -46,13 +46,13 @@ class Steps:
             if step:
                 yield step
 
-    def _remember(self, name: str, step: Step | None, node: Node) -> None:
+    def _remember(self, name: str, step: Step | None, node: YamlNode) -> None:
         if name in self.items:
             node.wrong(f"two steps are called {shown(name)}", on=("name",))
         self.items[name] = {i.name: _key(i) for i in _items(step)} if step else {}
         self.changes.earlier.append(name)
 
-    def _step(self, node: Node) -> Step | None:
+    def _step(self, node: YamlNode) -> Step | None:
         entry = node.read(StepEntry, hollow=_PIECES)
         flows = tuple(self._flows(node))
         read = (read_check(check, self.changes.shelf) for check in node.items("state"))
@@ -75,7 +75,7 @@ class Steps:
         self._check(step, node)
         return step
 
-    def _flows(self, node: Node) -> Iterator[Flow]:
+    def _flows(self, node: YamlNode) -> Iterator[Flow]:
         for place in (*node.items("flows"), *self._cells(node)):
             self.count += 1
             if self.count > MAX_FLOWS:
@@ -84,11 +84,11 @@ class Steps:
             if flow := read_flow(place, self.peers):
                 yield flow
 
-    def _cells(self, node: Node) -> Iterator[Node]:
+    def _cells(self, node: YamlNode) -> Iterator[YamlNode]:
         if isinstance(node.data, dict) and isinstance(node.data.get("matrix"), str):
             yield from itertools.islice(cells(node.child("matrix"), self.lines), MAX_FLOWS + 1)
 
-    def _check(self, step: Step, node: Node) -> None:
+    def _check(self, step: Step, node: YamlNode) -> None:
         if step.same_as and (trouble := self.changes.not_earlier(step.same_as)):
             node.wrong(*trouble, on=("same_as",))
         if not (any(k in node.data for k in _ACTS) or any(node.data.get(k) for k in _ASKS)):
@@ -127,7 +127,7 @@ def _place(text: str | None) -> str:
 _EXISTS = re.compile(r"(?P<ref>\S+/\S+)( +in +(?P<namespace>\S+))?")
 
 
-def _when(entry: WhenEntry, node: Node) -> When | None:
+def _when(entry: WhenEntry, node: YamlNode) -> When | None:
     match = _EXISTS.fullmatch(entry.exists)
     if not match:
         message = f"{shown(entry.exists)} names no object"

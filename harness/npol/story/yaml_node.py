@@ -21,7 +21,7 @@ M = TypeVar("M", bound=BaseModel)
 
 
 @dataclass(frozen=True, slots=True)
-class Node:
+class YamlNode:
     """A value in a document, at `path`."""
 
     document: Document
@@ -42,17 +42,17 @@ class Node:
         place = self.key_at(*key) if key else self.at(*on)
         self.mistakes.append(Mistake(place, message, hint))
 
-    def child(self, key: str | int) -> Node:
-        return Node(self.document, (*self.path, key), self.data[key], self.mistakes)
+    def child(self, key: str | int) -> YamlNode:
+        return YamlNode(self.document, (*self.path, key), self.data[key], self.mistakes)
 
-    def items(self, key: str) -> Iterator[Node]:
+    def items(self, key: str) -> Iterator[YamlNode]:
         """The items of the list at `key`; none if there is no list, or nobody reads on."""
         inner = self.data.get(key) if isinstance(self.data, dict) else None
         if isinstance(inner, list):
             node = self.child(key)
             yield from (node.child(i) for i in range(len(inner)) if len(self.mistakes) < MOST)
 
-    def one_or_more(self, key: str) -> list[Node]:
+    def one_or_more(self, key: str) -> list[YamlNode]:
         """The items of the list at `key`, or the one value that stands there without brackets."""
         if key not in self.data:
             return []
@@ -80,7 +80,7 @@ class Node:
 
 
 @dataclass(frozen=True, slots=True)
-class Cell(Node):
+class YamlCell(YamlNode):
     """A mapping whose parts are spread over a text block, as a matrix's flows are."""
 
     places: Mapping[str, Position]
@@ -100,10 +100,10 @@ def _hollowed(data: Any, keys: Collection[str]) -> Any:
 
 
 @dataclass(frozen=True, slots=True)
-class Merged(Node):
+class Merged(YamlNode):
     """A mapping in which keys of a second one, from another file, win."""
 
-    over: Node
+    over: YamlNode
 
     def at(self, *path: str | int) -> Position:
         here = path and path[0] in self.over.data
@@ -114,7 +114,7 @@ class Merged(Node):
         return self.over.key_at(*path) if here else self.document.key_at(*self.path, *path)
 
 
-def merged(under: Node, over: Node) -> Node:
+def merged(under: YamlNode, over: YamlNode) -> YamlNode:
     """`under` with the keys of `over`; just `under` where one of them is no mapping."""
     if not isinstance(under.data, dict) or not isinstance(over.data, dict):
         return under

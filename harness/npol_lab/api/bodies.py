@@ -7,7 +7,7 @@ from collections.abc import Callable
 from typing import Any
 
 from npol.errors import Mistakes
-from npol.yaml_positions import Dialect, load
+from npol.yaml_positions import YamlDialect, load
 from npol_lab.registry import errors
 
 MAX_BYTES = 3 * 1024 * 1024
@@ -58,7 +58,7 @@ def _from_yaml(body: bytes, wanted: str) -> tuple[Any, list[str]]:
     if body.lstrip().startswith(b"{"):
         return _from_json(body, wanted)
     try:
-        documents = load(body, "body", Dialect.MANIFEST)
+        documents = load(body, "body", YamlDialect.MANIFEST)
     except Mistakes as wrong:
         raise errors.bad_request(f"error decoding YAML: {wrong}") from wrong
     if len(documents) != 1:

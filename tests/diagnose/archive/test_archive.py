@@ -8,10 +8,13 @@ import tarfile
 
 import pytest
 
-from npol.diagnose.archive import Piece, archive, check_new, write_archive
+from npol.diagnose.archive import ArchiveEntry, archive, check_new, write_archive
 from npol.errors import InputError
 
-PIECES = [Piece(name="npol/b.json", data=b"[]"), Piece(name="npol/a.json", data=b"{}")]
+PIECES = [
+    ArchiveEntry(name="npol/b.json", data=b"[]"),
+    ArchiveEntry(name="npol/a.json", data=b"{}"),
+]
 
 
 def names(path):
@@ -62,7 +65,7 @@ def test_a_place_that_is_not_there_is_told_beforehand(tmp_path):
 def test_what_has_no_room_is_left_out_and_named(tmp_path, monkeypatch):
     monkeypatch.setattr(archive, "MOST", 10)
     path = tmp_path / "found.tar.gz"
-    left_out = write_archive(str(path), [*PIECES, Piece(name="npol/aa.log", data=b"x" * 9)])
+    left_out = write_archive(str(path), [*PIECES, ArchiveEntry(name="npol/aa.log", data=b"x" * 9)])
     assert left_out == ["npol/aa.log"]
     assert names(path) == ["npol/a.json", "npol/b.json", "LEFT-OUT.txt"]
     with tarfile.open(path) as tar:

@@ -25,7 +25,7 @@ import pytest
 import websocket
 from kubernetes import config
 
-from npol.yaml_positions import Dialect, dump, load
+from npol.yaml_positions import YamlDialect, dump, load
 from npol_lab.api import Api, ExecFailed, Tokens, issue
 from npol_lab.registry import Registry
 from npol_lab.store import Store
@@ -220,7 +220,7 @@ def requests_of_corpus() -> list[Request]:
     """All requests, in the order in which they build on each other."""
     found = []
     for file in sorted(CORPUS.glob("*.yaml")):
-        for item in load(file.read_text(), file.name, Dialect.STORY)[0].data:
+        for item in load(file.read_text(), file.name, YamlDialect.STORY)[0].data:
             method, path = item["request"].split(" ", 1)
             body = json.dumps(item["body"]).encode() if "body" in item else None
             raw = item["raw"].encode() if "raw" in item else body

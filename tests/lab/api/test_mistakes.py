@@ -15,7 +15,7 @@ from pathlib import Path
 
 import pytest
 
-from npol.yaml_positions import Dialect, load
+from npol.yaml_positions import YamlDialect, load
 from tests.lab.api.conftest import normal
 
 HERE = Path(__file__).parent
@@ -60,7 +60,7 @@ def mistakes():
     """Name to path and manifest; the right manifest of each kind comes first."""
     found = {}
     for file in sorted((HERE / "mistakes").glob("*.yaml")):
-        data = load(file.read_text(), file.name, Dialect.STORY)[0].data
+        data = load(file.read_text(), file.name, YamlDialect.STORY)[0].data
         found[f"{file.stem}/right"] = data["path"], data["right"]
         for name, change in data["wrong"].items():
             found[f"{file.stem}/{name}"] = data["path"], changed(data["right"], change)

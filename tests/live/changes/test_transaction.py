@@ -7,7 +7,7 @@ import time
 import pytest
 
 from npol.changes.recover.recovery import exit_code, recover
-from npol.changes.transaction import Custody
+from npol.changes.transaction import Transaction
 from npol.kube.connection import Mode
 from npol.kube.guard import STATE_NAMESPACE
 from npol.kube.objects import CONFIG_MAPS, LEASES, NAMESPACES, NETWORK_POLICIES, PODS, Ref
@@ -108,7 +108,7 @@ def test_a_whole_run_leaves_nothing_and_gives_the_fields_back_to_their_owners(
 ):
     before = state()
     connection = connected()
-    custody = Custody.open(
+    transaction = Transaction.open(
         connection,
         run_id=RUN,
         namespaces=places,
@@ -117,10 +117,10 @@ def test_a_whole_run_leaves_nothing_and_gives_the_fields_back_to_their_owners(
         state_directory=tmp_path,
     )
 
-    work(custody, connection, *places)
-    assert custody.changed_by_others() == []
-    assert custody.restore().complete
-    custody.close()
+    work(transaction, connection, *places)
+    assert transaction.changed_by_others() == []
+    assert transaction.restore().complete
+    transaction.close()
 
     assert state() == before
 
@@ -166,15 +166,15 @@ def test_a_replaced_policy_can_be_applied_by_its_owner_afterwards(connected, pla
     connection.permit(namespaces=places)
     body = policy("owned", places[0], ingress=[{}])
     connection.apply(body, manager="kubectl")
-    custody = Custody.open(
+    transaction = Transaction.open(
         connected(),
         run_id=RUN,
         namespaces=places,
         replace=True,
         state_directory=tmp_path,
     )
-    custody.apply(policy("owned", places[0], policyTypes=["Egress"]))
-    custody.close()
+    transaction.apply(policy("owned", places[0], policyTypes=["Egress"]))
+    transaction.close()
 
     changed = policy("owned", places[0], ingress=[{"ports": [{"port": 80, "protocol": "TCP"}]}])
     connection.apply(changed, manager="kubectl")

@@ -7,7 +7,7 @@ import yaml
 
 from npol.cni.detect import detect, gather
 from npol.cni.other_policy_kinds import foreign_policies
-from npol.cni.preflight import Plan, missing_rights, preflight
+from npol.cni.preflight import PreflightRequest, missing_rights, preflight
 from npol.errors import InputError, Refused
 from npol.kube.connection import Forbidden, Mode, connect
 from npol.kube.objects import NAMESPACES, Ref
@@ -22,7 +22,9 @@ ROLES = ("Role", "RoleBinding", "ClusterRole", "ClusterRoleBinding", "ServiceAcc
 def test_a_cluster_is_described(connected, namespace):
     pod = pod_manifest(namespace, "box")
 
-    found = preflight(connected(), Plan(namespaces=[namespace], changed=[namespace], pods=[pod]))
+    found = preflight(
+        connected(), PreflightRequest(namespaces=[namespace], changed=[namespace], pods=[pod])
+    )
 
     assert found.uid
     assert found.version.startswith("v1.")
@@ -34,7 +36,9 @@ def test_what_admission_says_is_said_verbatim(connected, namespace):
     pod["spec"]["containers"][0]["name"] = "Not A Name"
 
     with pytest.raises(Refused, match="must consist of lower case alphanumeric"):
-        preflight(connected(), Plan(namespaces=[namespace], changed=[namespace], pods=[pod]))
+        preflight(
+            connected(), PreflightRequest(namespaces=[namespace], changed=[namespace], pods=[pod])
+        )
 
 
 def test_pod_security_is_met_before_anything_is_made(connected, namespace):
@@ -46,9 +50,14 @@ def test_pod_security_is_met_before_anything_is_made(connected, namespace):
     bad["spec"]["containers"][0]["securityContext"] = {}
 
     try:
-        preflight(connection, Plan(namespaces=[namespace], changed=[namespace], pods=[good]))
+        preflight(
+            connection, PreflightRequest(namespaces=[namespace], changed=[namespace], pods=[good])
+        )
         with pytest.raises(Refused, match='violates PodSecurity "restricted'):
-            preflight(connection, Plan(namespaces=[namespace], changed=[namespace], pods=[bad]))
+            preflight(
+                connection,
+                PreflightRequest(namespaces=[namespace], changed=[namespace], pods=[bad]),
+            )
     finally:
         connection.patch(ref, {"metadata": {"labels": dict.fromkeys(enforce)}})
 

@@ -7,11 +7,11 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from npol.changes.journal.writer import JournalWriter
-from npol.changes.journal_types import Key, Place, Record, State
+from npol.changes.journal_types import Key, NamespaceSnapshot, Record, State
 from npol.changes.restore.undo import ref_of
 from npol.changes.state.compare import difference, run_of, same
 from npol.changes.state.gitops import gitops_owner
-from npol.changes.state.object_history import Touched, labels_at, touched
+from npol.changes.state.object_history import ObjectHistory, labels_at, touched
 from npol.changes.state.snapshot import check_allowed, key_of
 from npol.errors import Refused
 from npol.kube.api_errors import ApiError
@@ -27,7 +27,7 @@ class ChangedByOthers(Refused):
 
 
 @dataclass(slots=True, kw_only=True)
-class Session:
+class ChangeSession:
     """What the changes of one run share."""
 
     connection: Connection
@@ -39,7 +39,7 @@ class Session:
     replace_allowed: bool = False
     gitops_allowed: bool = False
 
-    def touched(self, key: Key) -> Touched | None:
+    def touched(self, key: Key) -> ObjectHistory | None:
         return next((t for t in touched(self.writer.says) if t.key == key), None)
 
     def first(self, key: Key, live: Object | None) -> Mapping[str, Any] | None:
@@ -72,7 +72,7 @@ class Session:
         diff = difference(known, live, name=str(key), labels=sides) or "(it was made anew)"
         return f"{key} was changed by others during the run\n{diff}\n"
 
-    def foreign_place(self, now: Place) -> str:
+    def foreign_place(self, now: NamespaceSnapshot) -> str:
         """What others did to a namespace during the run; "" for nothing."""
         journal = self.writer.says
         recorded = journal.places[now.name]

@@ -5,19 +5,19 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 
 from npol.changes.apply.policies import Policies
-from npol.changes.apply.setup_objects import Given
+from npol.changes.apply.setup_objects import SetupObjects
 from npol.changes.journal_types import Journal
 from npol.changes.restore.undo import ref_of
-from npol.changes.state.object_history import Labelled, Touched, labelled, touched
+from npol.changes.state.object_history import Labelled, ObjectHistory, labelled, touched
 from npol.errors import InputError
 
 
 @dataclass(slots=True)
-class Marks:
+class Checkpoints:
     """Remembers how far the journal was at the end of each step."""
 
     policies: Policies
-    given: Given
+    given: SetupObjects
     _records: dict[str, int] = field(default_factory=dict)
 
     def mark(self, step: str) -> None:
@@ -51,7 +51,7 @@ class Marks:
     def _journal(self) -> Journal:
         return self.policies.session.writer.says
 
-    def _policy(self, item: Touched, number: int) -> str:
+    def _policy(self, item: ObjectHistory, number: int) -> str:
         return self.policies.put(item.key, item.state_at(number)) if item.whole else ""
 
     def _labels(self, item: Labelled, number: int) -> str:

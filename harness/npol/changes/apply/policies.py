@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from npol.changes import writes
-from npol.changes.apply.change_session import Session, bare, slim
+from npol.changes.apply.change_session import ChangeSession, bare, slim
 from npol.changes.failpoints import around
 from npol.changes.journal_types import Action, Key
 from npol.changes.restore.undo import ref_of
@@ -56,7 +56,7 @@ class Policies:
     where the namespace is not ours any more, Refused where a policy must not be changed.
     """
 
-    session: Session
+    session: ChangeSession
 
     def apply(self, body: Mapping[str, Any], *, replace: bool = False) -> str:
         """`created`, `replaced`, or `unchanged`."""

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from npol.changes import writes
-from npol.changes.apply.change_session import Session, bare
+from npol.changes.apply.change_session import ChangeSession, bare
 from npol.changes.failpoints import around
 from npol.changes.journal_types import Action, Key
 from npol.changes.restore.undo import ref_of
@@ -18,10 +18,10 @@ from npol.kube.objects import Object, Ref
 
 
 @dataclass(frozen=True, slots=True)
-class Given:
+class SetupObjects:
     """Makes objects, and takes none for its own that was there before."""
 
-    session: Session
+    session: ChangeSession
 
     def create(self, body: Mapping[str, Any]) -> Object:
         """An object of `given`; one that exists already is returned as it is, unchanged."""

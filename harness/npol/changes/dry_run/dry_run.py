@@ -6,10 +6,10 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from npol.changes.apply.change_session import Session, bare
+from npol.changes.apply.change_session import ChangeSession, bare
 from npol.changes.apply.policies import Policies, Preview
 from npol.changes.dry_run.kubectl_commands import (
-    Command,
+    KubectlCommand,
     apply_commands,
     delete_commands,
     directory_of,
@@ -46,9 +46,9 @@ class ChangePlan:
     story: str
     context: str
     steps: tuple[StepPlan, ...]
-    commands: tuple[Command, ...]
+    commands: tuple[KubectlCommand, ...]
     """To apply by hand, from `directory`."""
-    undo: tuple[Command, ...]
+    undo: tuple[KubectlCommand, ...]
     """To delete again by hand, from `directory`."""
     directory: str
 
@@ -109,13 +109,15 @@ def _until(story: Story, to: str) -> tuple[Step, ...]:
     return story.steps[: names.index(to) + 1] if to else story.steps
 
 
-def _session(connection: Connection, story: Story, *, replace: bool, gitops_ok: bool) -> Session:
+def _session(
+    connection: Connection, story: Story, *, replace: bool, gitops_ok: bool
+) -> ChangeSession:
     """A session that knows the cluster as it is, holds no lock, and keeps no journal."""
     writer = JournalWriter(None, None)
     namespaces = {m.namespace for m in policies_of(story, (Apply, Delete))}
     for entry in take(connection, namespaces).entries:
         writer.says.take(entry)
-    return Session(
+    return ChangeSession(
         connection=connection,
         writer=writer,
         run_id="dry-run",
@@ -130,7 +132,7 @@ def _session(connection: Connection, story: Story, *, replace: bool, gitops_ok: 
 class _Told:
     """Steps imagined one after another; `after` holds what they have touched so far."""
 
-    session: Session
+    session: ChangeSession
     after: dict[Key, Mapping[str, Any] | None] = field(default_factory=dict)
 
     def step(self, step: Step) -> StepPlan:

@@ -16,7 +16,7 @@ END = "END_OF_POLICY"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Command:
+class KubectlCommand:
     """One command for one namespace; paths in it are relative to the story's directory."""
 
     namespace: str
@@ -28,37 +28,43 @@ def directory_of(story: Story) -> str:
     return os.path.dirname(os.path.abspath(story.path))
 
 
-def delete_commands(story: Story, manifests: Sequence[Manifest], context: str) -> list[Command]:
+def delete_commands(
+    story: Story, manifests: Sequence[Manifest], context: str
+) -> list[KubectlCommand]:
     """`kubectl delete`, one line per namespace, for these manifests of a story."""
     return _commands(story, manifests, context, ("delete", "--ignore-not-found"))
 
 
-def apply_commands(story: Story, manifests: Sequence[Manifest], context: str) -> list[Command]:
+def apply_commands(
+    story: Story, manifests: Sequence[Manifest], context: str
+) -> list[KubectlCommand]:
     """`kubectl apply`, one line per namespace; what is rendered has no file to name."""
     return _commands(story, manifests, context, ("apply",))
 
 
-def put_back_command(before: Mapping[str, Any], context: str, *, exists: bool) -> Command:
+def put_back_command(before: Mapping[str, Any], context: str, *, exists: bool) -> KubectlCommand:
     """A command that holds the policy that it puts back."""
     namespace = before["metadata"]["namespace"]
     verb = "replace" if exists else "create"
     start = _line(context, namespace, [verb, "-f", "-"])
-    return Command(namespace=namespace, line=f"{start} <<'{END}'\n{dump(reborn(before))}{END}")
+    return KubectlCommand(
+        namespace=namespace, line=f"{start} <<'{END}'\n{dump(reborn(before))}{END}"
+    )
 
 
-def delete_command(namespace: str, names: Iterable[str], context: str) -> Command:
+def delete_command(namespace: str, names: Iterable[str], context: str) -> KubectlCommand:
     """`kubectl delete` by name, for policies that no file of ours describes."""
     words = ["delete", "networkpolicy", *names, "--ignore-not-found"]
-    return Command(namespace=namespace, line=_line(context, namespace, words))
+    return KubectlCommand(namespace=namespace, line=_line(context, namespace, words))
 
 
-def get_commands(policies: Iterable[tuple[str, str]], context: str) -> list[Command]:
+def get_commands(policies: Iterable[tuple[str, str]], context: str) -> list[KubectlCommand]:
     """`kubectl get` of these (namespace, name), one line per namespace: what is still there."""
     by_namespace: dict[str, list[str]] = {}
     for namespace, name in policies:
         by_namespace.setdefault(namespace, []).append(name)
     return [
-        Command(
+        KubectlCommand(
             namespace=namespace,
             line=_line(context, namespace, ["get", "networkpolicy", *names, "--ignore-not-found"]),
         )
@@ -79,7 +85,7 @@ def policies_of(story: Story, kinds: tuple[type, ...] = (Apply,)) -> list[Manife
 
 def _commands(
     story: Story, manifests: Sequence[Manifest], context: str, verb: tuple[str, ...]
-) -> list[Command]:
+) -> list[KubectlCommand]:
     by_namespace: dict[str, list[Manifest]] = {}
     for manifest in manifests:
         by_namespace.setdefault(manifest.namespace, []).append(manifest)
@@ -89,7 +95,7 @@ def _commands(
         if all(_is_whole(file, story, inside) for file in files):
             paths = [os.path.relpath(file, directory_of(story)) for file in files]
             words = [verb[0], *verb[1:], *(w for path in paths for w in ("-f", path))]
-            found.append(Command(namespace=namespace, line=_line(context, namespace, words)))
+            found.append(KubectlCommand(namespace=namespace, line=_line(context, namespace, words)))
         elif verb[0] == "delete":
             found.append(delete_command(namespace, [m.name for m in inside], context))
     return found

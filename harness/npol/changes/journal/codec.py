@@ -23,9 +23,9 @@ from npol.changes.journal_types import (
     Journal,
     Key,
     Left,
-    Place,
+    NamespaceSnapshot,
+    PolicySnapshot,
     Record,
-    Seen,
     State,
     check_writable,
 )
@@ -102,12 +102,12 @@ def _made(kind: str, data: dict[str, Any]) -> Entry:
     if kind == "header":
         return Header(**data | {"namespaces": tuple(data["namespaces"])})
     if kind == "place":
-        return Place(**data)
+        return NamespaceSnapshot(**data)
     if kind == "left":
         return Left(steps=tuple(data["steps"]))
     key = _key(data.pop("key"))
     if kind == "seen":
-        return _checked_seen(Seen(key=key, **data))
+        return _checked_seen(PolicySnapshot(key=key, **data))
     if kind != "record":
         raise ValueError(kind)
     action, state = Action(data.pop("action")), State(data.pop("state"))
@@ -124,7 +124,7 @@ def _key(parts: Sequence[str]) -> Key:
     return key
 
 
-def _checked_seen(seen: Seen) -> Seen:
+def _checked_seen(seen: PolicySnapshot) -> PolicySnapshot:
     _check_body(seen.key, seen.body)
     return seen
 

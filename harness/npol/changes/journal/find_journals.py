@@ -39,7 +39,7 @@ class OpenRun:
 
 
 @dataclass(frozen=True, slots=True)
-class Found:
+class FoundJournals:
     """One journal, both copies."""
 
     run: OpenRun
@@ -59,7 +59,7 @@ def open_runs(connection: Connection, *, state_directory: Path | None = None) ->
     return [found.run for found in find(connection, state_directory)]
 
 
-def find(connection: Connection, directory: Path | None) -> list[Found]:
+def find(connection: Connection, directory: Path | None) -> list[FoundJournals]:
     """
     All journals for this cluster, read and checked.
 
@@ -80,7 +80,7 @@ def find(connection: Connection, directory: Path | None) -> list[Found]:
     return found
 
 
-def _read(run_id: str, chunks: tuple[Object, ...], here: Lines) -> Found | None:
+def _read(run_id: str, chunks: tuple[Object, ...], here: Lines) -> FoundJournals | None:
     there, broken = read_chunks(chunks)
     lines = merged(there, here)
     journal = journal_of(lines)
@@ -103,7 +103,7 @@ def _read(run_id: str, chunks: tuple[Object, ...], here: Lines) -> Found | None:
         local=not chunks,
         damage=damage if missing or not here else "",
     )
-    return Found(run, header, chunks, lines, journal)
+    return FoundJournals(run, header, chunks, lines, journal)
 
 
 def left_runs(connection: Connection) -> list[OpenRun]:

@@ -12,9 +12,9 @@ from collections.abc import Callable, Mapping
 from npol.changes.journal.find_journals import OpenRun
 from npol.changes.lock.leases import holder_of, ref, watch_renewals
 from npol.changes.restore.cleanup import let_go
-from npol.changes.restore.debug_pods import Farewell
+from npol.changes.restore.debug_pods import DeletionResult
 from npol.changes.restore.restore import Restoration
-from npol.changes.restore.verify import Problem
+from npol.changes.restore.verify import RestoreProblem
 from npol.changes.state.compare import run_of
 from npol.kube.connection import Connection
 from npol.kube.guard import protected
@@ -55,16 +55,16 @@ def alive(
 
 def release(connection: Connection, run_id: str, locks: Mapping[str, Object]) -> Restoration:
     """Locks and debug pods go, if no policy carries the run's mark any more."""
-    pods = Farewell()
+    pods = DeletionResult()
     problems = [
-        Problem(text=_marked(connection, policy), ours=True)
+        RestoreProblem(text=_marked(connection, policy), ours=True)
         for namespace in locks
         for policy in connection.list(NETWORK_POLICIES, namespace)
         if run_of(policy) == run_id
     ]
     if not problems:
         pods = let_go(connection, run_id, locks)
-        problems = [Problem(text=text, ours=True) for text in pods.going]
+        problems = [RestoreProblem(text=text, ours=True) for text in pods.going]
     done = Restoration(actions=(), problems=tuple(problems), seconds=0.0)
     return done.with_notes(pods.forced)
 

@@ -14,7 +14,7 @@ from pathlib import Path
 
 from npol.changes.journal import local_file
 from npol.changes.journal.configmaps import ClusterCopy
-from npol.changes.journal.find_journals import Found, OpenRun, find, open_runs
+from npol.changes.journal.find_journals import FoundJournals, OpenRun, find, open_runs
 from npol.changes.journal.local_file import LocalFile
 from npol.changes.journal.writer import JournalWriter
 from npol.changes.journal_types import Header, Journal
@@ -24,7 +24,7 @@ from npol.changes.lock.lock import Lock
 from npol.changes.recover import orphans
 from npol.changes.restore.cleanup import conclude, let_go
 from npol.changes.restore.restore import Restoration, restore
-from npol.changes.restore.verify import Problem
+from npol.changes.restore.verify import RestoreProblem
 from npol.changes.state.snapshot import take_places
 from npol.errors import ExitCode, LockHeld, NpolError, Refused
 from npol.kube.connection import Connection
@@ -117,7 +117,12 @@ class _Terms:
 
 
 def _recover(
-    connection: Connection, found: Found, terms: _Terms, *, known_dead: bool, with_left: bool
+    connection: Connection,
+    found: FoundJournals,
+    terms: _Terms,
+    *,
+    known_dead: bool,
+    with_left: bool,
 ) -> Recovery:
     run = found.run
     held = {name: connection.get(ref(name)) for name in found.journal.namespaces}
@@ -179,7 +184,9 @@ def _take_over(connection: Connection, lock: Lock, journal: Journal) -> str:
     return ""
 
 
-def _restore(connection: Connection, found: Found, lock: Lock, terms: _Terms) -> Restoration:
+def _restore(
+    connection: Connection, found: FoundJournals, lock: Lock, terms: _Terms
+) -> Restoration:
     local = LocalFile.reopen(found.run.run_id, terms.directory)
     copy = ClusterCopy(connection, found.run.run_id, found.chunks) if found.chunks else None
     writer = JournalWriter(copy, local, found.lines)
@@ -188,16 +195,18 @@ def _restore(connection: Connection, found: Found, lock: Lock, terms: _Terms) ->
     try:
         return conclude(connection, writer, lock, found.run.run_id, done)
     except NpolError as error:
-        problem = Problem(text=f"locks, pods and journal are not all gone: {error}", ours=True)
+        problem = RestoreProblem(
+            text=f"locks, pods and journal are not all gone: {error}", ours=True
+        )
         return done.with_problems([problem])
     finally:
         lock.stop()
         writer.close()
 
 
-def _judged(done: Restoration, found: Found, *, accept: bool) -> Restoration:
+def _judged(done: Restoration, found: FoundJournals, *, accept: bool) -> Restoration:
     """With the damage to the journal; and where accepted, without what others changed."""
     if found.run.damage and not accept:
         text = f"the journal is damaged: {found.run.damage}; look before you accept that"
-        done = done.with_problems([Problem(text=text, ours=False)])
+        done = done.with_problems([RestoreProblem(text=text, ours=False)])
     return done.accepting_foreign() if accept and not done.ours_left else done

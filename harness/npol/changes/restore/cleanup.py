@@ -6,9 +6,9 @@ from collections.abc import Mapping
 
 from npol.changes.journal.writer import JournalWriter
 from npol.changes.lock.lock import Lock
-from npol.changes.restore.debug_pods import Farewell, delete_debug_pods
+from npol.changes.restore.debug_pods import DeletionResult, delete_debug_pods
 from npol.changes.restore.restore import Restoration
-from npol.changes.restore.verify import Problem
+from npol.changes.restore.verify import RestoreProblem
 from npol.kube.connection import Connection
 from npol.kube.objects import Object
 
@@ -31,7 +31,7 @@ def conclude(
     that nobody takes a half restored namespace for a baseline.
     """
     pods = delete_debug_pods(connection, writer.says.namespaces, run_id, within=PODS_WITHIN)
-    done = done.with_problems(Problem(text=text, ours=True) for text in pods.going)
+    done = done.with_problems(RestoreProblem(text=text, ours=True) for text in pods.going)
     done = done.with_notes(pods.forced)
     if not done.ours_left:
         lock.release()
@@ -45,14 +45,14 @@ def conclude(
 
 def conclude_left(
     connection: Connection, writer: JournalWriter, lock: Lock, run_id: str
-) -> Farewell:
+) -> DeletionResult:
     """After `leave`: pods and locks go, the journal stays for `npol rollback`."""
     pods = delete_debug_pods(connection, writer.says.namespaces, run_id, within=PODS_WITHIN)
     lock.release()
     return pods
 
 
-def let_go(connection: Connection, run_id: str, locks: Mapping[str, Object]) -> Farewell:
+def let_go(connection: Connection, run_id: str, locks: Mapping[str, Object]) -> DeletionResult:
     """Debug pods and locks of a run that is dead."""
     pods = delete_debug_pods(connection, locks, run_id, within=PODS_WITHIN)
     lock = Lock(connection, run_id)

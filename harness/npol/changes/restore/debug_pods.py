@@ -22,7 +22,7 @@ one when their kubelet lives; without it they stay until the node comes back, or
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Farewell:
+class DeletionResult:
     """What became of a run's debug pods, in words."""
 
     going: tuple[str, ...] = ()
@@ -39,7 +39,7 @@ def delete_debug_pods(
     within: float,
     now: Callable[[], float] = time.monotonic,
     sleep: Callable[[float], None] = time.sleep,
-) -> Farewell:
+) -> DeletionResult:
     """
     Delete what of a run's debug pods is still there, and wait until it is gone.
 
@@ -61,7 +61,7 @@ def delete_debug_pods(
                 _delete(connection, kind, obj, grace=0)
         if not found or now() + POLL >= until:
             going = tuple(f"debug pod {_name(obj)} is still going" for _, obj in found)
-            return Farewell(going=going, forced=tuple(forced.values()))
+            return DeletionResult(going=going, forced=tuple(forced.values()))
         sleep(POLL)
 
 

@@ -15,8 +15,14 @@ from typing import Any
 from npol.changes.journal.writer import JournalWriter
 from npol.changes.journal_types import Key
 from npol.changes.restore.undo import ref_of, undo, undo_labels
-from npol.changes.restore.verify import Comparison, Problem, Standing
-from npol.changes.state.object_history import Finding, Labelled, Touched, labelled, touched
+from npol.changes.restore.verify import ObjectStanding, RestoreComparison, RestoreProblem
+from npol.changes.state.object_history import (
+    Labelled,
+    ObjectHistory,
+    ObjectState,
+    labelled,
+    touched,
+)
 from npol.changes.state.snapshot import Snapshot, take
 from npol.errors import NpolError
 from npol.kube.connection import Connection
@@ -32,7 +38,7 @@ class Restoration:
     """What was done, and what the fresh read found."""
 
     actions: tuple[str, ...]
-    problems: tuple[Problem, ...]
+    problems: tuple[RestoreProblem, ...]
     seconds: float
     notes: tuple[str, ...] = ()
 
@@ -45,7 +51,7 @@ class Restoration:
         """Whether something of the run is still in the cluster."""
         return any(problem.ours for problem in self.problems)
 
-    def with_problems(self, problems: Iterable[Problem]) -> Restoration:
+    def with_problems(self, problems: Iterable[RestoreProblem]) -> Restoration:
         return replace(self, problems=(*self.problems, *problems))
 
     def with_notes(self, notes: Iterable[str]) -> Restoration:
@@ -113,9 +119,9 @@ class _Worker:
         self._touched = touched(self._journal, since)
         self._errors: dict[Key, str] = {}
 
-    def work(self) -> list[Problem]:
+    def work(self) -> list[RestoreProblem]:
         try:
-            standing = Standing(self._journal, take(self._connection, self._journal.places))
+            standing = ObjectStanding(self._journal, take(self._connection, self._journal.places))
             for item in self._in_reverse():
                 if self._stop.hurried or self._now() >= self._until:
                     break
@@ -124,13 +130,16 @@ class _Worker:
         except NpolError as error:
             known = [f"{key}: {text}" for key, text in self._errors.items()]
             text = f"the cluster could not be read to verify the restore: {error}"
-            return [Problem(text=t, ours=True) for t in (text, *known)]
+            return [RestoreProblem(text=t, ours=True) for t in (text, *known)]
 
-    def _in_reverse(self) -> list[Touched | Labelled]:
-        items: list[Touched | Labelled] = [*self._touched, *labelled(self._journal, self._since)]
+    def _in_reverse(self) -> list[ObjectHistory | Labelled]:
+        items: list[ObjectHistory | Labelled] = [
+            *self._touched,
+            *labelled(self._journal, self._since),
+        ]
         return sorted(items, key=lambda item: -item.records[0].number)
 
-    def _undo(self, item: Touched | Labelled, standing: Standing) -> None:
+    def _undo(self, item: ObjectHistory | Labelled, standing: ObjectStanding) -> None:
         if not standing.here(item.key.namespace):
             return
         try:
@@ -149,11 +158,13 @@ class _Worker:
             return snapshot.policies.get(key)
         return self._connection.get(ref_of(self._connection, key))
 
-    def _problems(self) -> list[Problem]:
+    def _problems(self) -> list[RestoreProblem]:
         if self._stop.hurried:
-            return [Problem(text="the restore was interrupted before its end", ours=True)]
+            return [RestoreProblem(text="the restore was interrupted before its end", ours=True)]
         self._wait_until_gone()
-        comparison = Comparison(self._connection, self._journal, self._errors, since=self._since)
+        comparison = RestoreComparison(
+            self._connection, self._journal, self._errors, since=self._since
+        )
         problems = comparison.problems()
         if not self._since:
             self._writer.restored(comparison.as_before)
@@ -168,7 +179,7 @@ class _Worker:
                 return
             self._sleep(POLL)
 
-    def _leaving(self, item: Touched) -> bool:
+    def _leaving(self, item: ObjectHistory) -> bool:
         live = self._connection.get(ref_of(self._connection, item.key))
-        ours = live is not None and item.judge(live) is Finding.OURS
+        ours = live is not None and item.judge(live) is ObjectState.OURS
         return ours and bool(live and live["metadata"].get("deletionTimestamp"))

@@ -15,7 +15,7 @@ from npol.changes.failpoints import around
 from npol.changes.journal_types import Key
 from npol.changes.restore.foreign_objects import foreign_objects
 from npol.changes.state.compare import put_back, reborn, same
-from npol.changes.state.object_history import Finding, Labelled, Touched
+from npol.changes.state.object_history import Labelled, ObjectHistory, ObjectState
 from npol.errors import NpolError
 from npol.kube.api_errors import ApiError, LostReply
 from npol.kube.connection import Connection
@@ -31,7 +31,7 @@ def ref_of(connection: Connection, key: Key) -> Ref:
     return Ref(connection.resource(key.api_version, key.kind), key.namespace, key.name)
 
 
-def undo(connection: Connection, item: Touched, live: Live) -> str:
+def undo(connection: Connection, item: ObjectHistory, live: Live) -> str:
     """
     Bring one object back; what was done, "" when there was nothing to do.
 
@@ -63,19 +63,19 @@ def _until_calm(connection: Connection, key: Key, live: Live, step: Callable[[Li
     raise AssertionError("unreachable")
 
 
-def _step(connection: Connection, item: Touched, live: Live) -> str:
+def _step(connection: Connection, item: ObjectHistory, live: Live) -> str:
     finding = item.judge(live)
-    if finding in (Finding.AS_BEFORE, Finding.FOREIGN):
+    if finding in (ObjectState.AS_BEFORE, ObjectState.FOREIGN):
         return ""
     if item.before is None:
         return _delete(connection, item, live or {})
     if live is None:
         return _make_again(connection, item.key, item.before)
-    wanted = item.before if finding is Finding.OURS else item.before_with_edits(live)
+    wanted = item.before if finding is ObjectState.OURS else item.before_with_edits(live)
     return _put_back(connection, item.key, wanted, live)
 
 
-def _delete(connection: Connection, item: Touched, live: Mapping[str, Any]) -> str:
+def _delete(connection: Connection, item: ObjectHistory, live: Mapping[str, Any]) -> str:
     metadata = live["metadata"]
     if metadata.get("deletionTimestamp"):
         return ""
@@ -89,7 +89,7 @@ def _delete(connection: Connection, item: Touched, live: Mapping[str, Any]) -> s
     return f"deleted {item.key}" if gone else ""
 
 
-def _check_empty(connection: Connection, item: Touched) -> None:
+def _check_empty(connection: Connection, item: ObjectHistory) -> None:
     found = foreign_objects(connection, item.key.name, item.run_id)
     if found:
         raise NpolError(

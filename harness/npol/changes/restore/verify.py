@@ -11,13 +11,13 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from npol.changes.journal_types import Journal, Key, Place, Record
+from npol.changes.journal_types import Journal, Key, NamespaceSnapshot, Record
 from npol.changes.restore.undo import ref_of
 from npol.changes.state.compare import difference, run_of, same
 from npol.changes.state.object_history import (
-    Finding,
     Labelled,
-    Touched,
+    ObjectHistory,
+    ObjectState,
     labelled,
     labels_at,
     policies_at,
@@ -30,7 +30,7 @@ SIDES = ("as npol left it", "in the cluster now")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Problem:
+class RestoreProblem:
     """One thing that is not as before; `ours`: because something of the run is still there."""
 
     text: str
@@ -38,7 +38,7 @@ class Problem:
 
 
 @dataclass(frozen=True, slots=True)
-class Standing:
+class ObjectStanding:
     """The namespaces now, against those of a journal."""
 
     journal: Journal
@@ -59,7 +59,7 @@ class Standing:
         return place is not None and (not place.uid or namespace in self.snapshot.leaving)
 
 
-class Comparison:
+class RestoreComparison:
     """One fresh read of everything that the journal knows, compared."""
 
     def __init__(
@@ -80,12 +80,12 @@ class Comparison:
         self._touched = {item.key: item for item in touched(journal, since)}
         self._labelled = labelled(journal, since)
 
-    def problems(self) -> list[Problem]:
+    def problems(self) -> list[RestoreProblem]:
         """
         Raises:
             NpolError: the cluster cannot be read.
         """
-        standing = Standing(self._journal, take(self._connection, self._journal.places))
+        standing = ObjectStanding(self._journal, take(self._connection, self._journal.places))
         compared = [k for k in self._policies(standing) if standing.here(k.namespace)]
         found = [
             *self._places(standing),
@@ -98,11 +98,11 @@ class Comparison:
             found += self._labels(labels)
         return found
 
-    def _places(self, standing: Standing) -> Iterator[Problem]:
+    def _places(self, standing: ObjectStanding) -> Iterator[RestoreProblem]:
         for place in self._journal.places.values():
             now = standing.snapshot.places[place.name]
             if standing.another(place.name):
-                yield Problem(
+                yield RestoreProblem(
                     text=f"namespace {place.name} was deleted and made anew by others: "
                     "nothing is put back into it",
                     ours=False,
@@ -110,7 +110,9 @@ class Comparison:
             elif place.uid and standing.here(place.name):
                 yield from self._place_labels(place, now)
 
-    def _place_labels(self, place: Place, now: Place) -> Iterator[Problem]:
+    def _place_labels(
+        self, place: NamespaceSnapshot, now: NamespaceSnapshot
+    ) -> Iterator[RestoreProblem]:
         wanted = labels_at(self._journal, place, self._since)
         if wanted == now.labels:
             return
@@ -119,42 +121,42 @@ class Comparison:
         mine = [item for item in self._labelled if item.uid == place.uid]
         ours = any(item.to_undo({"metadata": after})[0] for item in mine)
         diff = difference(before, after, name=name)
-        yield Problem(text=f"{name} differs\n{diff}", ours=ours)
+        yield RestoreProblem(text=f"{name} differs\n{diff}", ours=ours)
 
-    def _policies(self, standing: Standing) -> list[Key]:
+    def _policies(self, standing: ObjectStanding) -> list[Key]:
         known = dict.fromkeys(self._expected)
         recorded = {p.name for p in self._journal.places.values() if p.uid}
         live = dict.fromkeys(standing.snapshot.policies)
         return [key for key in known | live if key.namespace in recorded]
 
-    def _policy(self, key: Key, standing: Standing) -> Iterator[Problem]:
+    def _policy(self, key: Key, standing: ObjectStanding) -> Iterator[RestoreProblem]:
         before, live = self._expected.get(key), standing.snapshot.policies.get(key)
         item = self._touched.get(key)
         if same(before, live):
             self.as_before += item.records if item else []
             return
         finding = item.judge(live) if item else self._unrecorded(live)
-        if item is None or finding is not Finding.FOREIGN:
+        if item is None or finding is not ObjectState.FOREIGN:
             diff = difference(before, live, name=str(key))
             yield self._problem(key, finding, diff, self._whose(item, live))
             return
         changed = difference(item.left, live, name=str(key), labels=SIDES)
         yield self._problem(key, finding, changed, self._way_out(key, before))
 
-    def _unrecorded(self, live: Mapping[str, Any] | None) -> Finding:
+    def _unrecorded(self, live: Mapping[str, Any] | None) -> ObjectState:
         """Of a policy that no record names: ours all the same if it says so (a torn journal)."""
         header = self._journal.header
         mine = live is not None and header is not None and run_of(live) == header.run_id
-        return Finding.OURS if mine else Finding.FOREIGN
+        return ObjectState.OURS if mine else ObjectState.FOREIGN
 
-    def _problem(self, key: Key, finding: Finding, diff: str, remark: str) -> Problem:
+    def _problem(self, key: Key, finding: ObjectState, diff: str, remark: str) -> RestoreProblem:
         error = self._errors.get(key, "")
         lines = [f"{key}: {error or remark}", diff]
         text = "\n".join(line for line in lines if line)
-        return Problem(text=text, ours=finding is not Finding.FOREIGN)
+        return RestoreProblem(text=text, ours=finding is not ObjectState.FOREIGN)
 
     @staticmethod
-    def _whose(item: Touched | None, live: Mapping[str, Any] | None) -> str:
+    def _whose(item: ObjectHistory | None, live: Mapping[str, Any] | None) -> str:
         if item is not None:
             return "it could not be put back"
         run = run_of(live) if live else ""
@@ -169,12 +171,12 @@ class Comparison:
         way = f"if it is not wanted: {command}" if before is None else "put it right by hand"
         return f"{what}, then others did, so it is left as it is; {way}"
 
-    def _made(self, item: Touched) -> Iterator[Problem]:
+    def _made(self, item: ObjectHistory) -> Iterator[RestoreProblem]:
         live = self._connection.get(ref_of(self._connection, item.key))
         finding = item.judge(live)
-        if live is None or finding is Finding.AS_BEFORE:
+        if live is None or finding is ObjectState.AS_BEFORE:
             self.as_before += item.records
-        elif finding is Finding.FOREIGN:
+        elif finding is ObjectState.FOREIGN:
             yield self._problem(item.key, finding, "", "npol made it, and now it is another's")
         else:
             going = live["metadata"].get("deletionTimestamp")
@@ -182,7 +184,7 @@ class Comparison:
                 item.key, finding, "", "it is still going" if going else "it is still there"
             )
 
-    def _labels(self, item: Labelled) -> Iterator[Problem]:
+    def _labels(self, item: Labelled) -> Iterator[RestoreProblem]:
         live = self._connection.get(ref_of(self._connection, item.key))
         if live is None or live["metadata"]["uid"] != item.uid:
             self.as_before += item.records
@@ -193,7 +195,7 @@ class Comparison:
         now = live["metadata"].get("labels") or {}
         for label in (*undo, *foreign):
             error = self._errors.get(item.key, "changed by others" if label in foreign else "")
-            yield Problem(
+            yield RestoreProblem(
                 text=f"{item.key}: label {label} is {now.get(label)!r}, "
                 f"was {item.before[label]!r}" + (f": {error}" if error else ""),
                 ours=label in undo,

@@ -24,7 +24,7 @@ from npol.changes.rollback.rollback_plan import (
     plan_rollback,
     story_id,
 )
-from npol.changes.transaction import Custody
+from npol.changes.transaction import Transaction
 from npol.errors import NpolError
 from npol.kube.connection import Connection
 from npol.kube.signals import Stop
@@ -101,7 +101,7 @@ def _delete_by_files(
     if not _going(plan):
         _forget_interrupted(connection, story, directory)
         return RestoreResult(complete=not plan.problems, problems=plan.problems)
-    custody = Custody.open(
+    transaction = Transaction.open(
         connection,
         run_id=run_id,
         namespaces=sorted({i.key.namespace for i in plan.items if i.action != "absent"}),
@@ -112,12 +112,12 @@ def _delete_by_files(
         state_directory=directory,
     )
     try:
-        custody.leave((ROLLBACK,))  # from here on nobody brings the policies back
+        transaction.leave((ROLLBACK,))  # from here on nobody brings the policies back
         plan = plan_rollback(connection, story, drifted=drifted, state_directory=directory)
-        result = _delete(custody, plan)
-        custody.commit()
+        result = _delete(transaction, plan)
+        transaction.commit()
     finally:
-        custody.close()
+        transaction.close()
     _forget_interrupted(connection, story, directory)
     return result
 
@@ -126,11 +126,11 @@ def _going(plan: RollbackPlan) -> list[Key]:
     return [item.key for item in plan.items if item.action == "delete"]
 
 
-def _delete(custody: Custody, plan: RollbackPlan) -> RestoreResult:
+def _delete(transaction: Transaction, plan: RollbackPlan) -> RestoreResult:
     actions, problems = [], list(plan.problems)
     for key in _going(plan):
         try:
-            custody.delete(_body(key))
+            transaction.delete(_body(key))
             actions.append(f"deleted {key}")
         except NpolError as error:
             problems.append(f"{key}: {error}")

@@ -10,7 +10,7 @@ from typing import Any
 
 from npol.changes.apply.change_session import bare
 from npol.changes.dry_run.kubectl_commands import (
-    Command,
+    KubectlCommand,
     delete_command,
     delete_commands,
     directory_of,
@@ -18,11 +18,11 @@ from npol.changes.dry_run.kubectl_commands import (
     policies_of,
     put_back_command,
 )
-from npol.changes.journal.find_journals import Found, OpenRun, find
+from npol.changes.journal.find_journals import FoundJournals, OpenRun, find
 from npol.changes.journal_types import Key
 from npol.changes.restore.undo import ref_of
 from npol.changes.state.compare import difference, says_the_same
-from npol.changes.state.object_history import Finding, Touched, labelled, touched
+from npol.changes.state.object_history import ObjectHistory, ObjectState, labelled, touched
 from npol.changes.state.snapshot import check_allowed, key_of
 from npol.kube.connection import Connection
 from npol.model.story import Manifest, Story
@@ -32,7 +32,7 @@ ROLLBACK = "(rollback)"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Item:
+class RollbackItem:
     """One object of a rollback."""
 
     action: str
@@ -52,8 +52,8 @@ class RollbackPlan:
     context: str
     runs: tuple[OpenRun, ...]
     """The runs whose journals are followed, newest first; none: the story's files are."""
-    items: tuple[Item, ...]
-    commands: tuple[Command, ...]
+    items: tuple[RollbackItem, ...]
+    commands: tuple[KubectlCommand, ...]
     """To do the same by hand, from `directory`."""
     directory: str
 
@@ -118,7 +118,7 @@ def plan_rollback(
     )
 
 
-def left_by(connection: Connection, story: Story, directory: Path | None) -> list[Found]:
+def left_by(connection: Connection, story: Story, directory: Path | None) -> list[FoundJournals]:
     """The journals that runs of the story have left, newest first."""
     names = {story.path, story_id(story)}
     found = [f for f in find(connection, directory) if f.run.left and f.header.story in names]
@@ -126,14 +126,16 @@ def left_by(connection: Connection, story: Story, directory: Path | None) -> lis
     return sorted(mine, key=lambda f: f.header.started, reverse=True)
 
 
-def is_rollback(found: Found) -> bool:
+def is_rollback(found: FoundJournals) -> bool:
     return found.journal.left is not None and found.journal.left.steps == (ROLLBACK,)
 
 
-def _by_journals(connection: Connection, found: list[Found]) -> tuple[list[Item], list[Command]]:
+def _by_journals(
+    connection: Connection, found: list[FoundJournals]
+) -> tuple[list[RollbackItem], list[KubectlCommand]]:
     after: dict[Key, Mapping[str, Any] | None] = {}
-    items: list[Item] = []
-    commands: list[Command] = []
+    items: list[RollbackItem] = []
+    commands: list[KubectlCommand] = []
     for each in found:
         for item in reversed(touched(each.journal)):
             live = (
@@ -146,28 +148,28 @@ def _by_journals(connection: Connection, found: list[Found]) -> tuple[list[Item]
             commands += _by_hand(item, planned, connection.context)
             after[item.key] = item.before if planned.action != "leave alone" else live
         items += [
-            Item(action="relabel", key=label.key, reason=", ".join(sorted(label.before)))
+            RollbackItem(action="relabel", key=label.key, reason=", ".join(sorted(label.before)))
             for label in reversed(labelled(each.journal))
         ]
     return items, commands
 
 
-def _undone(item: Touched, live: Mapping[str, Any] | None) -> Item:
+def _undone(item: ObjectHistory, live: Mapping[str, Any] | None) -> RollbackItem:
     finding = item.judge(live)
-    if finding is Finding.AS_BEFORE:
-        return Item(action="as before", key=item.key)
+    if finding is ObjectState.AS_BEFORE:
+        return RollbackItem(action="as before", key=item.key)
     sides = ("in the cluster", "after the rollback")
     diff = difference(live, item.before, name=str(item.key), labels=sides) if item.whole else ""
-    if finding is Finding.FOREIGN:
-        return Item(
+    if finding is ObjectState.FOREIGN:
+        return RollbackItem(
             action="leave alone", key=item.key, diff=diff, reason="changed by others meanwhile"
         )
     if item.before is None:
-        return Item(action="delete", key=item.key, diff=diff)
-    return Item(action="put back" if live else "make again", key=item.key, diff=diff)
+        return RollbackItem(action="delete", key=item.key, diff=diff)
+    return RollbackItem(action="put back" if live else "make again", key=item.key, diff=diff)
 
 
-def _by_hand(item: Touched, planned: Item, context: str) -> list[Command]:
+def _by_hand(item: ObjectHistory, planned: RollbackItem, context: str) -> list[KubectlCommand]:
     if not item.whole:
         return []
     if planned.action == "delete":
@@ -180,18 +182,20 @@ def _by_hand(item: Touched, planned: Item, context: str) -> list[Command]:
 # -- by files
 
 
-def _by_file(connection: Connection, manifest: Manifest, drifted: bool) -> tuple[Item, Manifest]:
+def _by_file(
+    connection: Connection, manifest: Manifest, drifted: bool
+) -> tuple[RollbackItem, Manifest]:
     key = key_of(manifest.body)
     check_allowed(key.namespace)
     live = connection.get(ref_of(connection, key))
     if live is None:
-        return Item(action="absent", key=key), manifest
+        return RollbackItem(action="absent", key=key), manifest
     wanted = bare(manifest.body)
     if drifted or _is_as_filed(wanted, live):
-        return Item(action="delete", key=key), manifest
+        return RollbackItem(action="delete", key=key), manifest
     sides = (f"as {manifest.at} says", "in the cluster")
     return (
-        Item(
+        RollbackItem(
             action="leave alone",
             key=key,
             diff=difference(wanted, live, name=str(key), labels=sides),

@@ -10,11 +10,19 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from npol.changes.journal_types import KEPT_WHOLE, Action, Journal, Key, Place, Record, State
+from npol.changes.journal_types import (
+    KEPT_WHOLE,
+    Action,
+    Journal,
+    Key,
+    NamespaceSnapshot,
+    Record,
+    State,
+)
 from npol.changes.state.compare import METADATA, content, run_of, same
 
 
-class Finding(enum.Enum):
+class ObjectState(enum.Enum):
     """What became of an object that a run changed."""
 
     AS_BEFORE = "as before"
@@ -24,7 +32,7 @@ class Finding(enum.Enum):
 
 
 @dataclass(slots=True)
-class Touched:
+class ObjectHistory:
     """One object of a run's history (not a labelled one)."""
 
     key: Key
@@ -37,14 +45,14 @@ class Touched:
         """Whether contents are compared; else the run's annotation and the uid decide."""
         return self.key.kind in KEPT_WHOLE
 
-    def since(self, number: int) -> Touched | None:
+    def since(self, number: int) -> ObjectHistory | None:
         """What happened to it after a record; None for nothing that can be undone alone."""
         late = [record for record in self.records if record.number > number]
         if len(late) == len(self.records):
             return self
         if not late or not self.whole:
             return None
-        return Touched(self.key, self.state_at(number), self.run_id, late)
+        return ObjectHistory(self.key, self.state_at(number), self.run_id, late)
 
     @property
     def candidates(self) -> list[Record]:
@@ -65,23 +73,23 @@ class Touched:
         states = [record.after for record in self.records if record.number <= number]
         return states[-1] if states else self.before
 
-    def judge(self, live: Mapping[str, Any] | None) -> Finding:
+    def judge(self, live: Mapping[str, Any] | None) -> ObjectState:
         """What `live` (None: there is no such object) is."""
         if self.before is None and live is None:
-            return Finding.AS_BEFORE
+            return ObjectState.AS_BEFORE
         if self.before is not None and same(live, self.before):
-            return Finding.AS_BEFORE
+            return ObjectState.AS_BEFORE
         if any(self._is(record, live) for record in self.candidates):
-            return Finding.OURS
+            return ObjectState.OURS
         if live is not None and self._annotated(live) is not None:
-            return Finding.ANNOTATED
-        return Finding.FOREIGN
+            return ObjectState.ANNOTATED
+        return ObjectState.FOREIGN
 
     def is_as_left(self, live: Mapping[str, Any] | None) -> bool:
         """Whether `live` is what the run left, or may have left."""
         finding = self.judge(live)
-        if finding is not Finding.AS_BEFORE:
-            return finding is Finding.OURS
+        if finding is not ObjectState.AS_BEFORE:
+            return finding is ObjectState.OURS
         unsure = all(record.state is State.INTENT for record in self.records)
         return unsure or self.before is self.left or same(self.left, self.before)
 
@@ -114,17 +122,17 @@ class Touched:
         return None
 
 
-def touched(journal: Journal, since: int = 0) -> list[Touched]:
+def touched(journal: Journal, since: int = 0) -> list[ObjectHistory]:
     """
     Every object that the run created, replaced or deleted, in the order of first touch.
 
     With `since` only what it did after the record of that number.
     """
     run_id = journal.header.run_id if journal.header else ""
-    found: dict[Key, Touched] = {}
+    found: dict[Key, ObjectHistory] = {}
     for record in journal.history:
         if record.action is not Action.LABEL:
-            entry = found.setdefault(record.key, Touched(record.key, record.before, run_id))
+            entry = found.setdefault(record.key, ObjectHistory(record.key, record.before, run_id))
             entry.records.append(record)
     late = (entry.since(since) for entry in found.values())
     return [entry for entry in late if entry is not None]
@@ -190,7 +198,7 @@ def labelled(journal: Journal, since: int = 0) -> list[Labelled]:
     return list(found.values())
 
 
-def labels_at(journal: Journal, place: Place, number: int) -> dict[str, str]:
+def labels_at(journal: Journal, place: NamespaceSnapshot, number: int) -> dict[str, str]:
     """A namespace's labels as they were after the record of that number."""
     labels: dict[str, str | None] = dict(place.labels)
     for item in labelled(journal):

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
-from npol.changes.journal_types import Key, Place, Seen
+from npol.changes.journal_types import Key, NamespaceSnapshot, PolicySnapshot
 from npol.errors import Refused
 from npol.kube.connection import Connection
 from npol.kube.guard import protected
@@ -17,15 +17,15 @@ from npol.kube.objects import NAMESPACES, NETWORK_POLICIES, Object, Ref
 class Snapshot:
     """Namespaces and all their policies, whole."""
 
-    places: Mapping[str, Place]
+    places: Mapping[str, NamespaceSnapshot]
     policies: Mapping[Key, Object]
     leaving: frozenset[str] = frozenset()
     """Namespaces that are being deleted."""
 
     @property
-    def entries(self) -> list[Place | Seen]:
+    def entries(self) -> list[NamespaceSnapshot | PolicySnapshot]:
         """The snapshot as a journal keeps it."""
-        seen = [Seen(key=key, body=body) for key, body in self.policies.items()]
+        seen = [PolicySnapshot(key=key, body=body) for key, body in self.policies.items()]
         return [*self.places.values(), *seen]
 
 
@@ -36,13 +36,13 @@ def key_of(obj: Mapping[str, Any]) -> Key:
 
 def take_places(connection: Connection, namespaces: Iterable[str]) -> Snapshot:
     """Read namespaces alone; one that is missing has no uid."""
-    places: dict[str, Place] = {}
+    places: dict[str, NamespaceSnapshot] = {}
     leaving: set[str] = set()
     for name in sorted(set(namespaces)):
         found = connection.get(Ref(NAMESPACES, "", name))
         metadata = found["metadata"] if found else {}
         labels = metadata.get("labels") or {}
-        places[name] = Place(name=name, uid=metadata.get("uid", ""), labels=labels)
+        places[name] = NamespaceSnapshot(name=name, uid=metadata.get("uid", ""), labels=labels)
         if metadata.get("deletionTimestamp"):
             leaving.add(name)
     return Snapshot(places=places, policies={}, leaving=frozenset(leaving))

@@ -4,7 +4,7 @@ What one needs after a failure, in one archive: objects, events, logs of the eng
 Secrets are never asked for, nor ConfigMaps; what else may hold a secret is redacted.
 """
 
-from npol.diagnose.archive.archive import Piece, check_new, write_archive
-from npol.diagnose.archive.gather import Collected, collect
+from npol.diagnose.archive.archive import ArchiveEntry, check_new, write_archive
+from npol.diagnose.archive.gather import GatheredArchive, collect
 
-__all__ = ["Collected", "Piece", "check_new", "collect", "write_archive"]
+__all__ = ["ArchiveEntry", "GatheredArchive", "check_new", "collect", "write_archive"]

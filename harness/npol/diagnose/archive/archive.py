@@ -16,7 +16,7 @@ MOST = 64 << 20
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Piece:
+class ArchiveEntry:
     """One file of the archive; `name` has no `..` and no leading slash."""
 
     name: str
@@ -35,7 +35,7 @@ def check_new(path: str) -> None:
         raise InputError(f"{directory} is no directory that can be written to")
 
 
-def write_archive(path: str, pieces: Iterable[Piece]) -> list[str]:
+def write_archive(path: str, pieces: Iterable[ArchiveEntry]) -> list[str]:
     """
     Write the pieces in the order of their names; the names of those for which no room was left.
 
@@ -57,13 +57,13 @@ def write_archive(path: str, pieces: Iterable[Piece]) -> list[str]:
             tar.addfile(_entry(piece), io.BytesIO(piece.data))
         if left_out:
             note = "\n".join(("no room was left for these:", *left_out, "")).encode()
-            left = Piece(name="LEFT-OUT.txt", data=note)
+            left = ArchiveEntry(name="LEFT-OUT.txt", data=note)
             tar.addfile(_entry(left), io.BytesIO(note))
     _write(path, content.getvalue())
     return left_out
 
 
-def _entry(piece: Piece) -> tarfile.TarInfo:
+def _entry(piece: ArchiveEntry) -> tarfile.TarInfo:
     entry = tarfile.TarInfo(piece.name)
     entry.size = len(piece.data)
     entry.mode = 0o600

@@ -10,9 +10,9 @@ from typing import Any
 from npol.cni.catalogue import Engine
 from npol.cni.detect import detect, gather
 from npol.cni.preflight import allowed
-from npol.diagnose.archive.archive import Piece
+from npol.diagnose.archive.archive import ArchiveEntry
 from npol.diagnose.archive.logs import LINES, engine_logs
-from npol.diagnose.archive.omissions import Notes
+from npol.diagnose.archive.omissions import Omissions
 from npol.diagnose.archive.redact import masked, redacted, secrets_of
 from npol.kube.connection import Connection
 from npol.kube.guard import Mode
@@ -47,35 +47,35 @@ KINDS = (
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Collected:
+class GatheredArchive:
     """What was read, redacted; `secrets` are values that no other piece may hold either."""
 
-    pieces: tuple[Piece, ...]
+    pieces: tuple[ArchiveEntry, ...]
     secrets: tuple[str, ...]
     top: str
     """The directory of all pieces."""
 
-    def with_json(self, name: str, text: str) -> Collected:
+    def with_json(self, name: str, text: str) -> GatheredArchive:
         """The same with one more piece, such as a run's report."""
         return self._with(name, json.dumps(redacted(json.loads(text), self.secrets), indent=1))
 
-    def with_text(self, name: str, text: str) -> Collected:
+    def with_text(self, name: str, text: str) -> GatheredArchive:
         return self._with(name, masked(text, self.secrets))
 
-    def _with(self, name: str, text: str) -> Collected:
-        piece = Piece(name=f"{self.top}/{name}", data=text.encode())
+    def _with(self, name: str, text: str) -> GatheredArchive:
+        piece = ArchiveEntry(name=f"{self.top}/{name}", data=text.encode())
         return replace(self, pieces=(*self.pieces, piece))
 
 
 def collect(
     connection: Connection, namespaces: Collection[str], *, versions: Mapping[str, str], top: str
-) -> Collected:
+) -> GatheredArchive:
     """
     One cluster at this moment, below the directory `top` of an archive.
 
     Missing rights, and an API server that goes away, are noted in `README.txt`.
     """
-    notes = Notes()
+    notes = Omissions()
     objects = {
         f"namespaces/{namespace}/{kind.plural}": notes.list(connection, kind, namespace)
         for namespace in sorted(namespaces)
@@ -97,8 +97,10 @@ def collect(
     logs = engine_logs(connection, engine, notes)
     texts |= {name: masked(text, secrets) for name, text in logs}
     texts["README.txt"] = masked(_readme(connection, namespaces, notes), secrets)
-    pieces = (Piece(name=f"{top}/{name}", data=text.encode()) for name, text in texts.items())
-    return Collected(pieces=tuple(pieces), secrets=secrets, top=top)
+    pieces = (
+        ArchiveEntry(name=f"{top}/{name}", data=text.encode()) for name, text in texts.items()
+    )
+    return GatheredArchive(pieces=tuple(pieces), secrets=secrets, top=top)
 
 
 def _secrets(objects: Iterable[list[Object]]) -> tuple[str, ...]:
@@ -108,7 +110,7 @@ def _secrets(objects: Iterable[list[Object]]) -> tuple[str, ...]:
 
 
 def _access(
-    connection: Connection, namespaces: Collection[str], notes: Notes
+    connection: Connection, namespaces: Collection[str], notes: Omissions
 ) -> dict[str, bool | None]:
     """Every right that mode `apply` needs, and whether this user has it; null: not known."""
     found: dict[str, bool | None] = {}
@@ -121,7 +123,7 @@ def _access(
     return found
 
 
-def _versions(connection: Connection, engine: Engine | None, notes: Notes) -> dict[str, Any]:
+def _versions(connection: Connection, engine: Engine | None, notes: Omissions) -> dict[str, Any]:
     version = notes.attempt("the version", lambda: connection.raw("GET", "/version")) or {}
     found: dict[str, Any] = {
         "context": connection.context,
@@ -140,7 +142,7 @@ def _versions(connection: Connection, engine: Engine | None, notes: Notes) -> di
     }
 
 
-def _readme(connection: Connection, namespaces: Collection[str], notes: Notes) -> str:
+def _readme(connection: Connection, namespaces: Collection[str], notes: Omissions) -> str:
     lines = [
         f"Collected by npol from context {connection.context}, namespaces: "
         f"{', '.join(sorted(namespaces)) or 'none'}.",

@@ -6,7 +6,7 @@ import fnmatch
 from collections.abc import Iterator, Sequence
 
 from npol.cni.catalogue import Engine
-from npol.diagnose.archive.omissions import Notes
+from npol.diagnose.archive.omissions import Omissions
 from npol.kube.connection import Connection
 from npol.kube.objects import NAMESPACES, PODS, Object
 
@@ -26,7 +26,7 @@ LINES, CHARACTERS = 2_000, 512 << 10
 
 
 def engine_logs(
-    connection: Connection, engine: Engine | None, notes: Notes
+    connection: Connection, engine: Engine | None, notes: Omissions
 ) -> Iterator[tuple[str, str]]:
     """Name and text; of containers that were restarted also what they said before."""
     pods = _engine_pods(connection, engine, notes)
@@ -40,7 +40,9 @@ def engine_logs(
             yield from _log(connection, pod, container, "true", notes)
 
 
-def _engine_pods(connection: Connection, engine: Engine | None, notes: Notes) -> Iterator[Object]:
+def _engine_pods(
+    connection: Connection, engine: Engine | None, notes: Omissions
+) -> Iterator[Object]:
     agents = {a.name for a in engine.agents} if engine else set()
     places = {name.partition("/")[0] for name in (*ENGINE_PODS, *agents)}
     listed = notes.attempt("namespaces", lambda: connection.list(NAMESPACES)) or []
@@ -62,7 +64,7 @@ def _containers(pod: Object) -> Sequence[tuple[str, bool]]:
 
 
 def _log(
-    connection: Connection, pod: Object, container: str, previous: str, notes: Notes
+    connection: Connection, pod: Object, container: str, previous: str, notes: Omissions
 ) -> Iterator[tuple[str, str]]:
     namespace, name = pod["metadata"]["namespace"], pod["metadata"]["name"]
     file = f"engine/{namespace}/{name}/{container}{'.previous' if previous else ''}.log"

@@ -18,7 +18,7 @@ T = TypeVar("T")
 
 
 @dataclass(slots=True)
-class Notes:
+class Omissions:
     """Reads, and writes down what it could not."""
 
     lines: list[str] = field(default_factory=list)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-from npol.policy.evaluate.match import Fit, Part, Path, both
+from npol.policy.evaluate.match import Fit, Path, RulePart, both
 from npol.policy.objects.entities import End, Traffic
 from npol.policy.objects.netpol_types import Direction, Origin, PeerClause, Policy, PortClause, Rule
 from npol.policy.parse.unsupported import OtherPolicy
@@ -28,7 +28,7 @@ class RuleFit:
         return self.rule.origin
 
     @property
-    def failed(self) -> tuple[Part, ...]:
+    def failed(self) -> tuple[RulePart, ...]:
         """What does not fit; fewer parts are a nearer miss."""
         return (*self.peer_fit.failed, *self.port_fit.failed)
 
@@ -43,7 +43,7 @@ class RuleFit:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Side:
+class DirectionDecision:
     """One direction of a path: the egress of its source or the ingress of its target."""
 
     direction: Direction
@@ -71,7 +71,7 @@ class Side:
 
 
 def _distance(fit: RuleFit) -> tuple[int, bool]:
-    return len(fit.failed), Part.KIND in fit.failed
+    return len(fit.failed), RulePart.KIND in fit.failed
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -79,15 +79,15 @@ class PathDecision:
     """One path, decided."""
 
     path: Path
-    egress: Side
-    ingress: Side
+    egress: DirectionDecision
+    ingress: DirectionDecision
 
     @property
     def allowed(self) -> bool | None:
         return both([self.egress.allowed, self.ingress.allowed])
 
     @property
-    def sides(self) -> tuple[Side, Side]:
+    def sides(self) -> tuple[DirectionDecision, DirectionDecision]:
         return self.egress, self.ingress
 
 

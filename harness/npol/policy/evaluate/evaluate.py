@@ -12,24 +12,24 @@ from collections.abc import Sequence
 from dataclasses import replace
 from typing import TypeVar
 
-from npol.policy.evaluate.decision import Decision, PathDecision, RuleFit, Side
+from npol.policy.evaluate.decision import Decision, DirectionDecision, PathDecision, RuleFit
 from npol.policy.evaluate.match import Fit, Path, both, either, fit_peer, fit_port
 from npol.policy.evaluate.service_routing import ANOTHER_NODE, routes
 from npol.policy.objects.dialects import ENGINES, SPEC, Dialect
 from npol.policy.objects.entities import End, Node, Pod, Traffic
 from npol.policy.objects.netpol_types import Direction, PeerClause, Policy, PortClause, Rule
 from npol.policy.parse.unsupported import OtherPolicy
-from npol.policy.state.cluster_state import World
+from npol.policy.state.cluster_state import ClusterState
 
 
-def evaluate(world: World, traffic: Traffic, dialect: Dialect = SPEC) -> Decision:
+def evaluate(world: ClusterState, traffic: Traffic, dialect: Dialect = SPEC) -> Decision:
     """Decide a flow, and say whether engines differ on it."""
     decision = decide(world, traffic, dialect)
     by_engine = {e.name: decide(world, traffic, e).allowed for e in ENGINES}
     return replace(decision, by_engine=by_engine)
 
 
-def decide(world: World, traffic: Traffic, dialect: Dialect = SPEC) -> Decision:
+def decide(world: ClusterState, traffic: Traffic, dialect: Dialect = SPEC) -> Decision:
     """Decide a flow under one dialect only."""
     world = world.as_read(dialect)
     found = routes(world, traffic, dialect)
@@ -71,7 +71,7 @@ def _spell_path(path: Path) -> str:
     return f"{path.source} -> {path.target}:{path.port}"
 
 
-def _decide_path(world: World, path: Path, dialect: Dialect) -> PathDecision:
+def _decide_path(world: ClusterState, path: Path, dialect: Dialect) -> PathDecision:
     return PathDecision(
         path=path,
         egress=_decide_side(world, Direction.EGRESS, path, dialect),
@@ -79,12 +79,14 @@ def _decide_path(world: World, path: Path, dialect: Dialect) -> PathDecision:
     )
 
 
-def _decide_side(world: World, direction: Direction, path: Path, dialect: Dialect) -> Side:
+def _decide_side(
+    world: ClusterState, direction: Direction, path: Path, dialect: Dialect
+) -> DirectionDecision:
     outgoing = direction is Direction.EGRESS
     subject, other = (path.source, path.target) if outgoing else (path.target, path.source)
     exempt, latitude = _exemption(direction, subject, other, path, dialect)
     if exempt or not isinstance(subject, Pod):
-        return Side(direction=direction, subject=subject, allowed=True, exempt=exempt)
+        return DirectionDecision(direction=direction, subject=subject, allowed=True, exempt=exempt)
     isolating = world.isolating(subject, direction)
     fits = tuple(
         _fit_rule(world, policy, rule, other, path, dialect)
@@ -94,7 +96,7 @@ def _decide_side(world: World, direction: Direction, path: Path, dialect: Dialec
     allowed = either(f.holds for f in fits) if isolating else True
     if allowed is None:
         latitude = next(f.latitude for f in fits if f.holds is None)
-    return Side(
+    return DirectionDecision(
         direction=direction,
         subject=subject,
         allowed=None if latitude and not allowed else allowed,
@@ -149,7 +151,7 @@ def _from_own_node(subject: Pod, other: End) -> tuple[str, str]:
 
 
 def _fit_rule(
-    world: World, policy: Policy, rule: Rule, other: End, path: Path, dialect: Dialect
+    world: ClusterState, policy: Policy, rule: Rule, other: End, path: Path, dialect: Dialect
 ) -> RuleFit:
     peers = [(p, fit_peer(world, policy.namespace, p, other, path, dialect)) for p in rule.peers]
     ports = [(p, fit_port(p, path, dialect)) for p in rule.ports]

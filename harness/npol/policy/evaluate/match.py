@@ -12,13 +12,13 @@ from dataclasses import dataclass
 
 from npol.model.story import Protocol
 from npol.policy.objects.dialects import SPEC, Dialect
-from npol.policy.objects.entities import End, Namespace, Node, Place, Pod, Service
+from npol.policy.objects.entities import End, ExternalEndpoint, Namespace, Node, Pod, Service
 from npol.policy.objects.netpol_types import IpBlock, PeerClause, PortClause
-from npol.policy.state.cluster_state import World
+from npol.policy.state.cluster_state import ClusterState
 from npol.selectors import Labels, Selector, matches, spell
 
 
-class Part(enum.Enum):
+class RulePart(enum.Enum):
     """The part of a rule that does not fit."""
 
     NAMESPACE = "namespace label"
@@ -34,7 +34,7 @@ class Fit:
     """How one clause fits. `failed` and `text` say why not; `latitude` why nobody can tell."""
 
     holds: bool | None
-    failed: tuple[Part, ...] = ()
+    failed: tuple[RulePart, ...] = ()
     text: str = ""
     latitude: str = ""
 
@@ -78,7 +78,12 @@ def both(values: Iterable[bool | None]) -> bool | None:
 
 
 def fit_peer(
-    world: World, policy_namespace: str, peer: PeerClause, other: End, path: Path, dialect: Dialect
+    world: ClusterState,
+    policy_namespace: str,
+    peer: PeerClause,
+    other: End,
+    path: Path,
+    dialect: Dialect,
 ) -> Fit:
     """Whether a peer clause of a policy in `policy_namespace` selects the other end of a path."""
     if peer.ip_block is not None:
@@ -89,7 +94,7 @@ def fit_peer(
         fit = _fit_pod(world, policy_namespace, peer, other)
         unsure = fit.holds and dialect.selectors_select_host_network is None
         return Fit(None, latitude=HOST_NETWORK_PEER) if unsure else fit
-    return Fit(False, (Part.KIND,), f"{_kind(other)} is never selected by labels")
+    return Fit(False, (RulePart.KIND,), f"{_kind(other)} is never selected by labels")
 
 
 HOST_NETWORK_PEER = "whether selectors select pods on the host's network is undefined"
@@ -104,17 +109,17 @@ def _kind(end: End) -> str:
     return f"{end}" if isinstance(end, Node) else f"{end} is outside the cluster, and"
 
 
-def _fit_pod(world: World, policy_namespace: str, peer: PeerClause, pod: Pod) -> Fit:
+def _fit_pod(world: ClusterState, policy_namespace: str, peer: PeerClause, pod: Pod) -> Fit:
     place, who = peer.namespace_selector, peer.pod_selector
     failed, texts = [], []
     if place is None and pod.namespace != policy_namespace:
-        failed.append(Part.NAMESPACE)
+        failed.append(RulePart.NAMESPACE)
         texts.append(f"a podSelector alone selects in its own namespace {policy_namespace} only")
     if place is not None and not matches(place, world.namespace(pod.namespace).labels):
-        failed.append(Part.NAMESPACE)
+        failed.append(RulePart.NAMESPACE)
         texts.append(_unlike_namespace(place, world.namespace(pod.namespace)))
     if who is not None and not matches(who, pod.labels):
-        failed.append(Part.POD)
+        failed.append(RulePart.POD)
         texts.append(f"{pod} has {spell_labels(pod.labels)}, not {spell(who)}")
     return Fit(not failed, tuple(failed), " and ".join(texts))
 
@@ -138,11 +143,11 @@ def _fit_block(block: IpBlock, other: End, path: Path, dialect: Dialect) -> Fit:
 def _fit_address(block: IpBlock, other: End, family: int, dialect: Dialect) -> Fit:
     inside = _inside(block, other, family)
     if inside is False:
-        return Fit(False, (Part.ADDRESS,), _outside_block(block, other, family))
+        return Fit(False, (RulePart.ADDRESS,), _outside_block(block, other, family))
     meant = _block_selects(other, dialect)
     if meant is False:
         text = f"engine {dialect.name} never selects {_sort(other)} by ipBlock ({block})"
-        return Fit(False, (Part.ADDRESS,), text)
+        return Fit(False, (RulePart.ADDRESS,), text)
     if meant is None:
         return Fit(None, latitude=f"whether ipBlock selects {_sort(other)} is up to the engine")
     if inside is None:
@@ -156,7 +161,10 @@ def _inside(block: IpBlock, end: End, family: int) -> bool | None:
         return False
     if block.whole_family:
         return True
-    if isinstance(end, Place) and len([a for a in end.addresses if a.version == family]) > 1:
+    if (
+        isinstance(end, ExternalEndpoint)
+        and len([a for a in end.addresses if a.version == family]) > 1
+    ):
         return _same([a in block for a in end.addresses if a.version == family])
     address = end.address(family)
     return address in block if address else None
@@ -173,7 +181,7 @@ def _outside_block(block: IpBlock, end: End, family: int) -> str:
 
 
 def _block_selects(end: End, dialect: Dialect) -> bool | None:
-    if isinstance(end, Place):
+    if isinstance(end, ExternalEndpoint):
         return True
     if isinstance(end, Pod) and not end.host_network:
         return dialect.ip_block_selects_pods
@@ -194,21 +202,21 @@ def _fit_service_address(block: IpBlock, path: Path, dialect: Dialect) -> Fit:
     if dialect.ip_block_selects_service_addresses is None:
         return Fit(None, latitude="whether ipBlock sees a Service's address is undefined")
     text = f"{block} is the address of {path.service}, replaced by the pod's before policies act"
-    return Fit(False, (Part.ADDRESS,), text)
+    return Fit(False, (RulePart.ADDRESS,), text)
 
 
 def fit_port(clause: PortClause, path: Path, dialect: Dialect) -> Fit:
     """Whether a port clause holds the path's protocol and the target's own port."""
     if clause.protocol is not path.protocol:
         text = f"the rule is for {clause.protocol.name}, the flow is {path.protocol.name}"
-        return Fit(False, (Part.PROTOCOL,), text)
+        return Fit(False, (RulePart.PROTOCOL,), text)
     if clause.port is None:
         return YES
     if isinstance(clause.port, str):
         return _fit_named_port(clause.port, path, dialect)
     if clause.port <= path.port <= (clause.end_port or clause.port):
         return YES
-    return Fit(False, (Part.PORT,), f"the rule allows {clause}, the pod's port is {path.port}")
+    return Fit(False, (RulePart.PORT,), f"the rule allows {clause}, the pod's port is {path.port}")
 
 
 def _fit_named_port(name: str, path: Path, dialect: Dialect) -> Fit:
@@ -219,7 +227,7 @@ def _fit_named_port(name: str, path: Path, dialect: Dialect) -> Fit:
         return _on_its_own(target, name, dialect)
     has = f"is {number}" if number else "does not exist"
     text = f"port {name!r} {has} on {target}, the flow goes to {path.port}"
-    return Fit(False, (Part.PORT,), text)
+    return Fit(False, (RulePart.PORT,), text)
 
 
 def _on_its_own(target: End, name: str, dialect: Dialect) -> Fit:
@@ -231,4 +239,4 @@ def _on_its_own(target: End, name: str, dialect: Dialect) -> Fit:
         whose = "" if dialect == SPEC else f", and was not measured on {dialect.name}"
         return Fit(None, latitude=f"{HOST_NETWORK_PORT}{whose}")
     text = f"{target} is on its node's network: port {name!r} is not looked up on it"
-    return Fit(False, (Part.PORT,), text)
+    return Fit(False, (RulePart.PORT,), text)

@@ -9,14 +9,14 @@ from npol.policy.objects.dialects import Dialect
 from npol.policy.objects.entities import (
     End,
     Endpoint,
+    ExternalEndpoint,
     Node,
-    Place,
     Pod,
     Service,
     ServicePort,
     Traffic,
 )
-from npol.policy.state.cluster_state import World
+from npol.policy.state.cluster_state import ClusterState
 
 ANOTHER_NODE = Node(name="another node")
 """Any node but the one that the target runs on."""
@@ -30,7 +30,7 @@ class Routes:
     problem: str = ""
 
 
-def routes(world: World, traffic: Traffic, dialect: Dialect) -> Routes:
+def routes(world: ClusterState, traffic: Traffic, dialect: Dialect) -> Routes:
     """Translate a Service into the pods behind it, and a NodePort client into what pods see."""
     for end in (traffic.source, traffic.target):
         if problem := _absent(end, traffic.family):
@@ -38,7 +38,7 @@ def routes(world: World, traffic: Traffic, dialect: Dialect) -> Routes:
     if not isinstance(traffic.target, Service):
         return Routes((_path(traffic, traffic.target, traffic.port),))
     found = _behind_service(world, traffic, traffic.target)
-    if isinstance(traffic.source, Place) and not found.problem:
+    if isinstance(traffic.source, ExternalEndpoint) and not found.problem:
         return _through_node(world, traffic.target, found, dialect)
     return found
 
@@ -64,9 +64,9 @@ def _path(traffic: Traffic, target: End, port: int, service: Service | None = No
     )
 
 
-def _behind_service(world: World, traffic: Traffic, service: Service) -> Routes:
+def _behind_service(world: ClusterState, traffic: Traffic, service: Service) -> Routes:
     if service.external_name:
-        place = Place(name=service.external_name)
+        place = ExternalEndpoint(name=service.external_name)
         return Routes((_path(traffic, place, traffic.port),))
     port = service.port(traffic.port, traffic.protocol)
     if port is None and service.headless and service.selector is not None:
@@ -80,7 +80,7 @@ def _behind_service(world: World, traffic: Traffic, service: Service) -> Routes:
     return _selected(world, traffic, service, port)
 
 
-def _selected(world: World, traffic: Traffic, service: Service, port: ServicePort) -> Routes:
+def _selected(world: ClusterState, traffic: Traffic, service: Service, port: ServicePort) -> Routes:
     backends = backends_of(world, service)
     ready = [p for p in backends if p.ready or service.publish_not_ready]
     paths = [
@@ -100,7 +100,7 @@ def _selected(world: World, traffic: Traffic, service: Service, port: ServicePor
     return Routes(problem=f"no pod of {service} has a port named {port.target!r}")
 
 
-def backends_of(world: World, service: Service) -> list[Pod]:
+def backends_of(world: ClusterState, service: Service) -> list[Pod]:
     """The pods that a Service selects, ready or not; none without a selector."""
     if service.selector is None:
         return []
@@ -125,7 +125,9 @@ def target_port(service: Service, port: ServicePort, pod: Pod, asked: int) -> in
     return pod.port_named(port.target, port.protocol)
 
 
-def _hand_made(world: World, traffic: Traffic, service: Service, port: ServicePort) -> Routes:
+def _hand_made(
+    world: ClusterState, traffic: Traffic, service: Service, port: ServicePort
+) -> Routes:
     """A Service without selector: its EndpointSlices name addresses."""
     slices = [
         endpoint
@@ -142,15 +144,15 @@ def _hand_made(world: World, traffic: Traffic, service: Service, port: ServicePo
 
 
 def _to_endpoint(
-    world: World, traffic: Traffic, service: Service, port: ServicePort, endpoint: Endpoint
+    world: ClusterState, traffic: Traffic, service: Service, port: ServicePort, endpoint: Endpoint
 ) -> Path:
     owner = world.owner(endpoint.address)
-    target = owner or Place(name=str(endpoint.address), addresses=(endpoint.address,))
+    target = owner or ExternalEndpoint(name=str(endpoint.address), addresses=(endpoint.address,))
     number = endpoint.ports.get(port.name) or port.target
     return _path(traffic, target, number if isinstance(number, int) else port.port, service)
 
 
-def _through_node(world: World, service: Service, found: Routes, dialect: Dialect) -> Routes:
+def _through_node(world: ClusterState, service: Service, found: Routes, dialect: Dialect) -> Routes:
     """
     A client outside reaches a Service through a node, which may put its own address in the
     client's place (externalTrafficPolicy Cluster, the default).
@@ -167,11 +169,11 @@ def _through_node(world: World, service: Service, found: Routes, dialect: Dialec
     )
 
 
-def _seen_as(world: World, path: Path, client: str) -> End:
+def _seen_as(world: ClusterState, path: Path, client: str) -> End:
     if client == "client":
         return path.source
     if client == "replaced":
-        return Place(name=f"{path.source}, its address replaced")
+        return ExternalEndpoint(name=f"{path.source}, its address replaced")
     own = path.target.node if isinstance(path.target, Pod) else ""
     others = [n for n in world.nodes if own and n.name != own]
     return others[0] if others else ANOTHER_NODE

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from npol.errors import Position
 from npol.model.result import Cause
-from npol.policy.evaluate.decision import Decision, PathDecision, RuleFit, Side
+from npol.policy.evaluate.decision import Decision, DirectionDecision, PathDecision, RuleFit
 from npol.policy.evaluate.evaluate import evaluate
-from npol.policy.evaluate.match import Part, spell_labels
+from npol.policy.evaluate.match import RulePart, spell_labels
 from npol.policy.explain.mismatch import reason
 from npol.policy.objects.dialects import SPEC, Dialect
 from npol.policy.objects.entities import Pod, Traffic
 from npol.policy.objects.netpol_types import Direction, Policy
-from npol.policy.state.cluster_state import World
+from npol.policy.state.cluster_state import ClusterState
 from npol.selectors import spell
 
 DNS_PORT = 53
@@ -19,7 +19,7 @@ MOST = 3
 """How many misses, or policies, one side's causes name; the rest are farther off."""
 
 
-def nearest(world: World, traffic: Traffic, dialect: Dialect = SPEC) -> list[Cause]:
+def nearest(world: ClusterState, traffic: Traffic, dialect: Dialect = SPEC) -> list[Cause]:
     """
     What decides a flow, the most telling first.
 
@@ -29,7 +29,7 @@ def nearest(world: World, traffic: Traffic, dialect: Dialect = SPEC) -> list[Cau
     return causes(world.as_read(dialect), evaluate(world, traffic, dialect))
 
 
-def causes(world: World, decision: Decision) -> list[Cause]:
+def causes(world: ClusterState, decision: Decision) -> list[Cause]:
     """The same, of a flow that is decided already."""
     found = [Cause(text=f"{o} may select an end, and is not evaluated") for o in decision.others]
     if decision.why_unknown and not decision.others:
@@ -43,7 +43,7 @@ def causes(world: World, decision: Decision) -> list[Cause]:
     return list({(c.text, c.at): c for c in found}.values())
 
 
-def side_causes(world: World, side: Side, path: PathDecision) -> list[Cause]:
+def side_causes(world: ClusterState, side: DirectionDecision, path: PathDecision) -> list[Cause]:
     """The causes of one side, open or closed."""
     if side.exempt:
         return [Cause(text=f"{side}: {side.exempt}")]
@@ -57,7 +57,7 @@ def side_causes(world: World, side: Side, path: PathDecision) -> list[Cause]:
     return [*_misses(world, side, path), _isolated(side, path)]
 
 
-def _not_isolated(world: World, side: Side) -> Cause:
+def _not_isolated(world: ClusterState, side: DirectionDecision) -> Cause:
     """No policy selects the pod: name one of its namespace that might have been meant to."""
     text = f"{side}: no policy selects it for {side.direction.value}"
     if not isinstance(side.subject, Pod):
@@ -70,18 +70,19 @@ def _not_isolated(world: World, side: Side) -> Cause:
     return Cause(text=text)
 
 
-def _misses(world: World, side: Side, path: PathDecision) -> list[Cause]:
+def _misses(world: ClusterState, side: DirectionDecision, path: PathDecision) -> list[Cause]:
     """The rules that fail in their peer or in their ports, but not in both."""
     near = [
         f
         for f in side.fits
-        if (f.peer_fit.holds is True) != (f.port_fit.holds is True) and Part.KIND not in f.failed
+        if (f.peer_fit.holds is True) != (f.port_fit.holds is True)
+        and RulePart.KIND not in f.failed
     ]
     near.sort(key=lambda f: (f.port_fit.holds is True, len(f.failed)))
     return [_miss(world, side, fit, path) for fit in near[:MOST]]
 
 
-def _miss(world: World, side: Side, fit: RuleFit, path: PathDecision) -> Cause:
+def _miss(world: ClusterState, side: DirectionDecision, fit: RuleFit, path: PathDecision) -> Cause:
     clause = fit.port if fit.port_fit.holds is not True else fit.peer
     origin = clause.origin if clause else fit.origin
     why = reason(world, fit, path.path)
@@ -89,7 +90,7 @@ def _miss(world: World, side: Side, fit: RuleFit, path: PathDecision) -> Cause:
     return Cause(text=f"{side}: {fit.policy} ({origin}) {word}: {why}", at=origin.at)
 
 
-def _isolated(side: Side, path: PathDecision) -> Cause:
+def _isolated(side: DirectionDecision, path: PathDecision) -> Cause:
     names = ", ".join(f"{p} ({p.origin})" for p in side.isolating[:MOST])
     more = len(side.isolating) - MOST
     names += f" and {more} more" if more > 0 else ""
@@ -103,7 +104,7 @@ def _first(policies: tuple[Policy, ...]) -> Position | None:
     return policies[0].origin.at
 
 
-def _remedy(side: Side, path: PathDecision) -> str:
+def _remedy(side: DirectionDecision, path: PathDecision) -> str:
     """What is easily forgotten: DNS, and that the other side's rule is not enough."""
     if side.direction is Direction.EGRESS and path.path.port == DNS_PORT:
         return ": names do not resolve; allow egress to the DNS pods on UDP and TCP 53"

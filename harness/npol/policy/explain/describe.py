@@ -10,7 +10,7 @@ from npol.policy.explain.mismatch import namespaces_of, selected_pods
 from npol.policy.objects.dialects import ENGINES, SPEC, Dialect
 from npol.policy.objects.entities import Pod
 from npol.policy.objects.netpol_types import Direction, PeerClause, Policy, Rule
-from npol.policy.state.cluster_state import World
+from npol.policy.state.cluster_state import ClusterState
 from npol.selectors import spell
 
 SHOWN = 3
@@ -38,7 +38,7 @@ class Described:
 
 
 def explain_policy(
-    world: World, policy: Policy, dialect: Dialect = SPEC, *, counted: bool = True
+    world: ClusterState, policy: Policy, dialect: Dialect = SPEC, *, counted: bool = True
 ) -> Described:
     """
     What a policy says, and what that means in this world.
@@ -56,7 +56,7 @@ def explain_policy(
 
 
 def _lines(
-    world: World, policy: Policy, dialect: Dialect, chosen: Sequence[Pod], counted: bool
+    world: ClusterState, policy: Policy, dialect: Dialect, chosen: Sequence[Pod], counted: bool
 ) -> Iterator[Cause]:
     who = "every pod" if not policy.selector else f"the pods with {spell(policy.selector)}"
     text = f"{policy} selects {who} in namespace {policy.namespace}: {_now(chosen, counted)}"
@@ -76,7 +76,7 @@ def _not_stated(direction: Direction, dialect: Dialect) -> str:
 
 
 def _direction(
-    world: World, policy: Policy, direction: Direction, counted: bool
+    world: ClusterState, policy: Policy, direction: Direction, counted: bool
 ) -> Iterator[Cause]:
     if direction not in policy.directions:
         yield Cause(text=f"it leaves their {direction.field} as it is", at=policy.origin.at)
@@ -92,7 +92,7 @@ def _direction(
         yield Cause(text=f"  {_spell_rule(world, policy, rule, counted)}", at=rule.origin.at)
 
 
-def _spell_rule(world: World, policy: Policy, rule: Rule, counted: bool) -> str:
+def _spell_rule(world: ClusterState, policy: Policy, rule: Rule, counted: bool) -> str:
     """One rule in words, with what its peers select now."""
     word = rule.direction.peers_field
     peers = [_spell_peer(world, policy, peer, counted) for peer in rule.peers]
@@ -102,7 +102,7 @@ def _spell_rule(world: World, policy: Policy, rule: Rule, counted: bool) -> str:
     return f"{word} {whom}, {what}"
 
 
-def _spell_peer(world: World, policy: Policy, peer: PeerClause, counted: bool) -> str:
+def _spell_peer(world: ClusterState, policy: Policy, peer: PeerClause, counted: bool) -> str:
     if peer.ip_block is not None:
         return f"the addresses {peer.ip_block}"
     who = f"pods with {spell(peer.pod_selector)}" if peer.pod_selector else "every pod"
@@ -110,7 +110,7 @@ def _spell_peer(world: World, policy: Policy, peer: PeerClause, counted: bool) -
     return f"{who} in {_spell_place(world, policy, peer)} ({_now(pods, counted)})"
 
 
-def _spell_place(world: World, policy: Policy, peer: PeerClause) -> str:
+def _spell_place(world: ClusterState, policy: Policy, peer: PeerClause) -> str:
     if peer.namespace_selector is None:
         return f"namespace {policy.namespace}, its own"
     if not peer.namespace_selector:

@@ -6,18 +6,18 @@ from collections.abc import Collection, Iterator
 from dataclasses import dataclass, replace
 
 from npol.model.result import Cause
-from npol.policy.evaluate.decision import Decision, PathDecision, Side
+from npol.policy.evaluate.decision import Decision, DirectionDecision, PathDecision
 from npol.policy.evaluate.evaluate import decide, evaluate
 from npol.policy.explain.causes import side_causes
 from npol.policy.explain.fixes import Remedy, remedies
 from npol.policy.objects.dialects import SPEC, Dialect
 from npol.policy.objects.entities import Pod, Service, Traffic
-from npol.policy.state.cluster_state import World
+from npol.policy.state.cluster_state import ClusterState
 from npol.policy.state.dns import dns_traffic
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Stage:
+class PacketStage:
     """One part of the walk. `answer`: `open`, `closed`, `unknown`, or "" for a mere fact."""
 
     title: str
@@ -32,7 +32,7 @@ class Explanation:
     flow: str
     prediction: str
     dialect: str
-    stages: tuple[Stage, ...] = ()
+    stages: tuple[PacketStage, ...] = ()
     notes: tuple[str, ...] = ()
     remedies: tuple[Remedy, ...] = ()
     left_out: tuple[str, ...] = ()
@@ -40,7 +40,7 @@ class Explanation:
 
 
 def explain_flow(
-    world: World, traffic: Traffic, dialect: Dialect = SPEC, *, without: Collection[str] = ()
+    world: ClusterState, traffic: Traffic, dialect: Dialect = SPEC, *, without: Collection[str] = ()
 ) -> Explanation:
     """
     Explain one flow as the policies stand; `without`: also what it would be without these.
@@ -64,7 +64,7 @@ def explain_flow(
     return replace(explanation, left_out=tuple(without), without=fewer.prediction)
 
 
-def _stages(world: World, decision: Decision, dialect: Dialect) -> Iterator[Stage]:
+def _stages(world: ClusterState, decision: Decision, dialect: Dialect) -> Iterator[PacketStage]:
     traffic = decision.traffic
     if isinstance(traffic.target, Service):
         if stage := _name(world, traffic, dialect):
@@ -74,32 +74,32 @@ def _stages(world: World, decision: Decision, dialect: Dialect) -> Iterator[Stag
         yield from (_side(world, side, path) for side in path.sides)
 
 
-def _side(world: World, side: Side, path: PathDecision) -> Stage:
+def _side(world: ClusterState, side: DirectionDecision, path: PathDecision) -> PacketStage:
     lines = tuple(
         replace(cause, text=cause.text.removeprefix(f"{side}: "))
         for cause in side_causes(world, side, path)
     )
-    return Stage(title=str(side), answer=_answer(side.allowed), lines=lines)
+    return PacketStage(title=str(side), answer=_answer(side.allowed), lines=lines)
 
 
 def _answer(allowed: bool | None) -> str:
     return {True: "open", False: "closed", None: "unknown"}[allowed]
 
 
-def _name(world: World, traffic: Traffic, dialect: Dialect) -> Stage | None:
+def _name(world: ClusterState, traffic: Traffic, dialect: Dialect) -> PacketStage | None:
     """Before a packet goes to a Service, its name is looked up: a flow of its own."""
     asking = dns_traffic(world, traffic.source)
     if asking is None or asking.target == traffic.target or not isinstance(traffic.source, Pod):
         return None
     decision = decide(world, asking, dialect)
     if decision.allowed is not False:
-        return Stage(title=f"name of {traffic.target}", answer=_answer(decision.allowed))
+        return PacketStage(title=f"name of {traffic.target}", answer=_answer(decision.allowed))
     closed = [(s, p) for p in decision.paths[:1] for s in p.sides if s.allowed is False]
     lines = tuple(cause for s, p in closed for cause in side_causes(world, s, p))
-    return Stage(title=f"name of {traffic.target}", answer="closed", lines=lines)
+    return PacketStage(title=f"name of {traffic.target}", answer="closed", lines=lines)
 
 
-def _service(decision: Decision, service: Service) -> Stage:
+def _service(decision: Decision, service: Service) -> PacketStage:
     """The translation; where it changes the port, policies see the new one only."""
     lines = [Cause(text=decision.why_unknown, at=service.at)] if not decision.paths else []
     by_port: dict[int, list[str]] = {}
@@ -111,10 +111,10 @@ def _service(decision: Decision, service: Service) -> Stage:
         if port != asked:
             text += f": policies are judged on {port}, never on {asked}"
         lines.append(Cause(text=text, at=service.at))
-    return Stage(title=str(service), lines=tuple(lines))
+    return PacketStage(title=str(service), lines=tuple(lines))
 
 
-def _notes(decision: Decision, stages: tuple[Stage, ...]) -> Iterator[str]:
+def _notes(decision: Decision, stages: tuple[PacketStage, ...]) -> Iterator[str]:
     if decision.allowed and any(s.answer == "closed" for s in stages):
         yield "the packets would pass, but the name does not resolve: applications fail"
     if decision.allowed is None and decision.paths:
@@ -124,7 +124,7 @@ def _notes(decision: Decision, stages: tuple[Stage, ...]) -> Iterator[str]:
         yield f"engines differ on this flow by design: {said}"
 
 
-def _by_their_rules(world: World, decision: Decision) -> tuple[str, ...]:
+def _by_their_rules(world: ClusterState, decision: Decision) -> tuple[str, ...]:
     """Policies that isolate an end in a direction which their policyTypes do not name."""
     sides = [s for p in decision.paths for s in p.sides if not s.exempt]
     found = (

@@ -12,7 +12,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from npol.errors import Position
-from npol.policy.evaluate.decision import Decision, RuleFit, Side
+from npol.policy.evaluate.decision import Decision, DirectionDecision, RuleFit
 from npol.policy.evaluate.evaluate import decide
 from npol.policy.evaluate.match import Path
 from npol.policy.explain.mismatch import selects_nothing
@@ -20,7 +20,7 @@ from npol.policy.objects.dialects import SPEC, Dialect
 from npol.policy.objects.entities import NAME_LABEL, End, Pod, Service, Traffic
 from npol.policy.objects.netpol_types import Direction, PeerClause, Policy, PortClause, Rule
 from npol.policy.parse.parse_policies import parse_policy
-from npol.policy.state.cluster_state import World
+from npol.policy.state.cluster_state import ClusterState
 from npol.selectors import Labels, spell
 
 HASHES = (
@@ -45,7 +45,9 @@ class Remedy:
     """A new policy, ready to be written down."""
 
 
-def remedies(world: World, decision: Decision, dialect: Dialect = SPEC) -> tuple[Remedy, ...]:
+def remedies(
+    world: ClusterState, decision: Decision, dialect: Dialect = SPEC
+) -> tuple[Remedy, ...]:
     """
     What would allow a closed flow: one change for each closed side; () if nothing here would.
 
@@ -66,7 +68,7 @@ def remedies(world: World, decision: Decision, dialect: Dialect = SPEC) -> tuple
     return tuple(chosen)
 
 
-def _first_closed(decision: Decision) -> tuple[int, Side] | None:
+def _first_closed(decision: Decision) -> tuple[int, DirectionDecision] | None:
     """The number of a path, and its side that is not open; egress comes first."""
     for number, path in enumerate(decision.paths):
         for side in path.sides:
@@ -76,7 +78,7 @@ def _first_closed(decision: Decision) -> tuple[int, Side] | None:
 
 
 def _first_that_opens(
-    world: World, traffic: Traffic, number: int, side: Side, dialect: Dialect
+    world: ClusterState, traffic: Traffic, number: int, side: DirectionDecision, dialect: Dialect
 ) -> Remedy | None:
     path = decide(world, traffic, dialect).paths[number]
     for remedy in _candidates(world, path.path, side):
@@ -86,7 +88,7 @@ def _first_that_opens(
     return None
 
 
-def _candidates(world: World, path: Path, side: Side) -> Iterator[Remedy]:
+def _candidates(world: ClusterState, path: Path, side: DirectionDecision) -> Iterator[Remedy]:
     for fit in side.misses:
         if fit.peer_fit.holds and fit.port:
             yield _another_port(fit, path)
@@ -96,7 +98,7 @@ def _candidates(world: World, path: Path, side: Side) -> Iterator[Remedy]:
     yield _new_policy(world, path, side)
 
 
-def _other(path: Path, side: Side) -> End:
+def _other(path: Path, side: DirectionDecision) -> End:
     return path.target if side.direction is Direction.EGRESS else path.source
 
 
@@ -149,7 +151,7 @@ def lasting(labels: Labels) -> dict[str, str]:
     return {k: v for k, v in labels.items() if k not in HASHES}
 
 
-def _new_policy(world: World, path: Path, side: Side) -> Remedy:
+def _new_policy(world: ClusterState, path: Path, side: DirectionDecision) -> Remedy:
     manifest = _manifest(path, side)
     policy = parse_policy(manifest).policy
     text = f"add a policy {policy} that allows the {side} {_spell_port(path)}"
@@ -160,7 +162,7 @@ def _spell_port(path: Path) -> str:
     return f"on {path.protocol.name} {path.port}"
 
 
-def _manifest(path: Path, side: Side) -> dict[str, Any]:
+def _manifest(path: Path, side: DirectionDecision) -> dict[str, Any]:
     """The least that allows this flow: these pods, this peer, this port."""
     assert isinstance(side.subject, Pod)  # only pods are isolated
     outgoing = side.direction is Direction.EGRESS

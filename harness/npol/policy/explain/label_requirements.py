@@ -8,14 +8,14 @@ from npol.model.policy_document import LabelNeed
 from npol.policy.explain.describe import workloads
 from npol.policy.explain.mismatch import namespaces_of, selected_pods
 from npol.policy.objects.netpol_types import Origin, PeerClause, Policy
-from npol.policy.state.cluster_state import World
+from npol.policy.state.cluster_state import ClusterState
 from npol.selectors import spell
 
 Need = tuple[str, str, tuple[str, ...], str]
 """`of`, labels, carriers, who needs it."""
 
 
-def label_needs(world: World) -> tuple[LabelNeed, ...]:
+def label_needs(world: ClusterState) -> tuple[LabelNeed, ...]:
     """Each selector once, namespaces first; a selector that nothing carries has no carriers."""
     found: dict[tuple[str, str], list[Need]] = {}
     for policy in world.policies:
@@ -33,7 +33,7 @@ def label_needs(world: World) -> tuple[LabelNeed, ...]:
     return tuple(sorted(merged, key=lambda n: (n.of != "namespaces", n.of, n.labels)))
 
 
-def _needs(world: World, policy: Policy) -> Iterator[Need]:
+def _needs(world: ClusterState, policy: Policy) -> Iterator[Need]:
     if policy.selector:
         chosen = tuple(workloads(world.select(policy.namespace, policy.selector)))
         yield _pods(policy.namespace), spell(policy.selector), chosen, _who(policy, policy.origin)
@@ -41,7 +41,7 @@ def _needs(world: World, policy: Policy) -> Iterator[Need]:
         yield from _of_peer(world, policy, peer)
 
 
-def _of_peer(world: World, policy: Policy, peer: PeerClause) -> Iterator[Need]:
+def _of_peer(world: ClusterState, policy: Policy, peer: PeerClause) -> Iterator[Need]:
     who = _who(policy, peer.origin)
     chosen = [n.name for n in namespaces_of(world, peer, policy.namespace)]
     if peer.namespace_selector:

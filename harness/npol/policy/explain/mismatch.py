@@ -8,11 +8,11 @@ from npol.policy.evaluate.decision import RuleFit
 from npol.policy.evaluate.match import Path, spell_labels
 from npol.policy.objects.entities import NAME_LABEL, Namespace, Pod
 from npol.policy.objects.netpol_types import Direction, PeerClause, Policy
-from npol.policy.state.cluster_state import World
+from npol.policy.state.cluster_state import ClusterState
 from npol.selectors import Selector, spell
 
 
-def reason(world: World, fit: RuleFit, path: Path) -> str:
+def reason(world: ClusterState, fit: RuleFit, path: Path) -> str:
     """One clause of a sentence; what fails in the peer, then what fails in the ports."""
     parts = []
     if fit.peer and fit.peer_fit.holds is False:
@@ -38,20 +38,20 @@ def _service_port(fit: RuleFit, path: Path) -> str:
     )
 
 
-def selects_nothing(world: World, policy: Policy, peer: PeerClause) -> bool:
+def selects_nothing(world: ClusterState, policy: Policy, peer: PeerClause) -> bool:
     """Whether a peer's selectors select no pod of this world."""
     if peer.ip_block is not None:
         return False
     return not any(True for _ in selected_pods(world, policy.namespace, peer))
 
 
-def selected_pods(world: World, policy_namespace: str, peer: PeerClause) -> Iterator[Pod]:
+def selected_pods(world: ClusterState, policy_namespace: str, peer: PeerClause) -> Iterator[Pod]:
     """The pods that a peer's selectors select now."""
     for namespace in namespaces_of(world, peer, policy_namespace):
         yield from world.select(namespace.name, peer.pod_selector or {})
 
 
-def _dead_selector(world: World, fit: RuleFit, peer: PeerClause, path: Path) -> str:
+def _dead_selector(world: ClusterState, fit: RuleFit, peer: PeerClause, path: Path) -> str:
     """A selector that selects nothing in this world is the likelier mistake."""
     if not selects_nothing(world, fit.policy, peer):
         return ""
@@ -63,14 +63,16 @@ def _dead_selector(world: World, fit: RuleFit, peer: PeerClause, path: Path) -> 
     return f"no pod in {where} has {spell(peer.pod_selector or {})}{_pod_hint(fit, path)}"
 
 
-def namespaces_of(world: World, peer: PeerClause, policy_namespace: str) -> tuple[Namespace, ...]:
+def namespaces_of(
+    world: ClusterState, peer: PeerClause, policy_namespace: str
+) -> tuple[Namespace, ...]:
     """The namespaces whose pods a peer may select; of those not declared, the name is known."""
     if peer.namespace_selector is None:
         return (world.namespace(policy_namespace),)
     return world.select_namespaces(peer.namespace_selector)
 
 
-def _name_hint(world: World, selector: Selector) -> str:
+def _name_hint(world: ClusterState, selector: Selector) -> str:
     for value in (selector.get("matchLabels") or {}).values():
         if any(n.name == value for n in world.all_namespaces):
             return f"; the namespace {value} has {NAME_LABEL}={value}"

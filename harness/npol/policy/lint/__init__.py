@@ -12,15 +12,15 @@ from dataclasses import replace
 from npol.policy.lint import blocks, dns, ports, redundancy, selectors, syntax, types
 from npol.policy.lint.context import Checked, Scope
 from npol.policy.lint.files import of_files
-from npol.policy.lint.findings import RULES, Finding, LintRule, Severity
+from npol.policy.lint.findings import RULES, LintFinding, LintRule, Severity
 from npol.policy.objects.dialects import SPEC, Dialect
 from npol.policy.parse.object_source import Given, Source, sources
-from npol.policy.parse.parse_policies import Reading, is_policy, parse_policy
+from npol.policy.parse.parse_policies import ParsedPolicy, is_policy, parse_policy
 from npol.policy.state.apply_changes import apply
-from npol.policy.state.cluster_state import World
+from npol.policy.state.cluster_state import ClusterState
 from npol.policy.state.dns import with_dns
 
-__all__ = ["RULES", "Finding", "LintRule", "Severity", "lint", "of_files"]
+__all__ = ["RULES", "LintFinding", "LintRule", "Severity", "lint", "of_files"]
 
 _OF_TEXT = (syntax.refusals, syntax.no_namespace)
 _OF_SHAPE = (types.empty_rules, blocks.host_bits)
@@ -39,11 +39,11 @@ _OF_MEANING = (
 
 def lint(
     given: Iterable[Given],
-    world: World | None = None,
+    world: ClusterState | None = None,
     dialect: Dialect = SPEC,
     *,
     default_namespace: str = "default",
-) -> list[Finding]:
+) -> list[LintFinding]:
     """
     Everything that is odd about the policies among these objects, in the order of the files.
 
@@ -54,7 +54,7 @@ def lint(
     policies = [Checked(s, _read(s, dialect, default_namespace)) for s in found if is_policy(s)]
     valid = [c for c in policies if not c.reading.mistakes]
     rest = [s for s in found if not is_policy(s)]
-    around = apply(world or World(), rest, default_namespace=default_namespace)
+    around = apply(world or ClusterState(), rest, default_namespace=default_namespace)
     around = around.as_read(dialect).with_policies(c.policy for c in valid)
     scope = Scope(with_dns(around), around, dialect)
     findings = [*syntax.duplicate_keys(found), *syntax.same_names(policies)]
@@ -70,12 +70,12 @@ def lint(
     return sorted(findings, key=lambda f: _place(f, order))
 
 
-def _read(source: Source, dialect: Dialect, default_namespace: str) -> Reading:
+def _read(source: Source, dialect: Dialect, default_namespace: str) -> ParsedPolicy:
     reading = parse_policy(source, default_namespace=default_namespace)
     return replace(reading, policy=dialect.read(reading.policy))
 
 
-def _of_one(scope: Scope, checked: Checked) -> Iterator[Finding]:
+def _of_one(scope: Scope, checked: Checked) -> Iterator[LintFinding]:
     yield from types.policy_types(checked, scope.dialect)
     for rule in (*_OF_TEXT, *_OF_SHAPE):
         yield from rule(checked)
@@ -84,7 +84,7 @@ def _of_one(scope: Scope, checked: Checked) -> Iterator[Finding]:
             yield from meaning(scope, checked)
 
 
-def _place(finding: Finding, order: dict[str, int]) -> tuple[int, int, int, str]:
+def _place(finding: LintFinding, order: dict[str, int]) -> tuple[int, int, int, str]:
     if finding.at is None:
         return len(order), 0, 0, f"{finding.subject} {finding.id}"
     file = order.get(finding.at.file, len(order))

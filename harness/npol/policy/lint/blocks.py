@@ -7,20 +7,22 @@ from bisect import bisect_left
 from collections.abc import Iterator
 
 from npol.policy.lint.context import Checked, Scope
-from npol.policy.lint.findings import Finding
+from npol.policy.lint.findings import LintFinding
 from npol.policy.objects.entities import Pod
 from npol.policy.objects.netpol_types import IpBlock, PeerClause
 from npol.policy.parse.object_source import items, mapping
 
 
-def blocks(scope: Scope, checked: Checked) -> Iterator[Finding]:
+def blocks(scope: Scope, checked: Checked) -> Iterator[LintFinding]:
     for rule in checked.policy.all_rules:
         for peer in rule.peers:
             if peer.ip_block is not None:
                 yield from _block(scope, checked, peer, peer.ip_block)
 
 
-def _block(scope: Scope, checked: Checked, peer: PeerClause, block: IpBlock) -> Iterator[Finding]:
+def _block(
+    scope: Scope, checked: Checked, peer: PeerClause, block: IpBlock
+) -> Iterator[LintFinding]:
     if block.whole_family:
         message = f"on Calico {block} is every pod, too; on Cilium it is the outside alone"
         fix = "take the pods' and Services' networks out with `except` if the outside is meant"
@@ -56,7 +58,7 @@ def _number(entry: tuple[int, Pod]) -> int:
     return entry[0]
 
 
-def host_bits(checked: Checked) -> Iterator[Finding]:
+def host_bits(checked: Checked) -> Iterator[LintFinding]:
     for direction in ("ingress", "egress"):
         key = "from" if direction == "ingress" else "to"
         for r, rule in enumerate(items(checked.source.spec.get(direction))):

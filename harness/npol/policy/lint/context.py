@@ -8,13 +8,13 @@ from functools import cached_property
 
 from npol.model.story import Protocol
 from npol.policy.explain.mismatch import selected_pods
-from npol.policy.lint.findings import RULES, Finding
+from npol.policy.lint.findings import RULES, LintFinding
 from npol.policy.objects.dialects import SPEC, Dialect
 from npol.policy.objects.entities import Pod
 from npol.policy.objects.netpol_types import Direction, Origin, Policy, Rule
 from npol.policy.parse.object_source import Path, Source, spell_path
-from npol.policy.parse.parse_policies import Reading
-from npol.policy.state.cluster_state import World
+from npol.policy.parse.parse_policies import ParsedPolicy
+from npol.policy.state.cluster_state import ClusterState
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,7 +22,7 @@ class Checked:
     """One policy as it stands in its file."""
 
     source: Source
-    reading: Reading
+    reading: ParsedPolicy
 
     @property
     def policy(self) -> Policy:
@@ -30,9 +30,9 @@ class Checked:
 
     def finding(
         self, id_: str, path: Path, message: str, fix: str = "", *, at_key: bool = False
-    ) -> Finding:
+    ) -> LintFinding:
         """A finding at a place of this policy; `at_key`: at the key, not at its value."""
-        return Finding(
+        return LintFinding(
             id=id_,
             severity=RULES[id_].severity,
             message=message,
@@ -42,9 +42,9 @@ class Checked:
             at=self.source.key_at(*path) if at_key else self.source.at(*path),
         )
 
-    def finding_at(self, id_: str, origin: Origin, message: str, fix: str = "") -> Finding:
+    def finding_at(self, id_: str, origin: Origin, message: str, fix: str = "") -> LintFinding:
         """A finding at a clause."""
-        return Finding(
+        return LintFinding(
             id=id_,
             severity=RULES[id_].severity,
             message=message,
@@ -59,9 +59,9 @@ class Checked:
 class Scope:
     """The world, and what of it is known well enough to say that something is not there."""
 
-    world: World
+    world: ClusterState
     """With the DNS that every cluster has."""
-    seen: World
+    seen: ClusterState
     """Without it, unless it was seen."""
     dialect: Dialect = SPEC
     """Whose reading the policies are in."""

@@ -10,13 +10,13 @@ from npol.policy.evaluate.match import spell_labels
 from npol.policy.evaluate.service_routing import backends_of
 from npol.policy.explain.mismatch import namespaces_of, selected_pods
 from npol.policy.lint.context import Checked, Scope
-from npol.policy.lint.findings import Finding
+from npol.policy.lint.findings import LintFinding
 from npol.policy.objects.entities import Pod
 from npol.policy.objects.netpol_types import Direction, Policy, PortClause, Rule
 from npol.policy.state.dns import PORT, dns_service, dns_traffic
 
 
-def dns(scope: Scope, checked: Checked) -> Iterator[Finding]:
+def dns(scope: Scope, checked: Checked) -> Iterator[LintFinding]:
     rules = checked.policy.rules(Direction.EGRESS)
     about_dns = [rule for rule in rules if _dns_clause(rule)]
     for rule in about_dns:
@@ -32,7 +32,7 @@ def dns(scope: Scope, checked: Checked) -> Iterator[Finding]:
         yield _one_protocol(checked, about_dns[0], Protocol.UDP if udp else Protocol.TCP)
 
 
-def _one_protocol(checked: Checked, rule: Rule, only: Protocol) -> Finding:
+def _one_protocol(checked: Checked, rule: Rule, only: Protocol) -> LintFinding:
     clause = _dns_clause(rule)
     origin = clause.origin if clause else rule.origin
     if only is Protocol.TCP:
@@ -60,7 +60,7 @@ def _resolves(scope: Scope, policy: Policy, protocol: Protocol) -> bool | None:
     return scope.resolves[key]
 
 
-def _wrong_pods(scope: Scope, checked: Checked, rule: Rule) -> Iterator[Finding]:
+def _wrong_pods(scope: Scope, checked: Checked, rule: Rule) -> Iterator[LintFinding]:
     """The namespace is right (else its label is reported), the pods are not."""
     service = dns_service(scope.world)
     servers = backends_of(scope.world, service) if service else []

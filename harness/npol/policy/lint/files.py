@@ -5,14 +5,14 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 
 from npol.errors import Mistake
-from npol.policy.lint.findings import RULES, Finding
+from npol.policy.lint.findings import RULES, LintFinding
 
 
-def of_files(unreadable: Iterable[Mistake], left_out: Iterable[Mistake]) -> Iterator[Finding]:
+def of_files(unreadable: Iterable[Mistake], left_out: Iterable[Mistake]) -> Iterator[LintFinding]:
     """Findings for what could not be read, and for YAML that is no object."""
     for id_, mistakes in (("NP008", unreadable), ("NP009", left_out)):
         for mistake in mistakes:
-            yield Finding(
+            yield LintFinding(
                 id=id_,
                 severity=RULES[id_].severity,
                 message=mistake.message,

@@ -27,7 +27,7 @@ class LintRule:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Finding:
+class LintFinding:
     """One thing found in one place."""
 
     id: str

@@ -6,12 +6,12 @@ from collections.abc import Iterator, Sequence
 
 from npol.policy.evaluate.service_routing import target_port
 from npol.policy.lint.context import Checked, Scope
-from npol.policy.lint.findings import Finding
+from npol.policy.lint.findings import LintFinding
 from npol.policy.objects.entities import Pod, Service
 from npol.policy.objects.netpol_types import Direction, PortClause, Rule
 
 
-def ports_without_listener(scope: Scope, checked: Checked) -> Iterator[Finding]:
+def ports_without_listener(scope: Scope, checked: Checked) -> Iterator[LintFinding]:
     for rule in checked.policy.all_rules:
         if not rule.ports or any(p.ip_block for p in rule.peers):
             continue
@@ -22,7 +22,7 @@ def ports_without_listener(scope: Scope, checked: Checked) -> Iterator[Finding]:
 
 def _check(
     scope: Scope, checked: Checked, rule: Rule, clause: PortClause, pods: Sequence[Pod]
-) -> Iterator[Finding]:
+) -> Iterator[LintFinding]:
     if not pods or clause.port is None or any(_has(pod, clause) for pod in pods):
         return
     found = None if isinstance(clause.port, str) else _service_of(scope, clause, pods)
@@ -37,7 +37,7 @@ def _check(
         yield _nobody_listens(checked, clause, pods)
 
 
-def _nobody_listens(checked: Checked, clause: PortClause, pods: Sequence[Pod]) -> Finding:
+def _nobody_listens(checked: Checked, clause: PortClause, pods: Sequence[Pod]) -> LintFinding:
     declared = sorted({(p.number, p.protocol.name, p.name) for pod in pods for p in pod.ports})
     has = ", ".join(f"{n}/{proto}{f' ({name})' if name else ''}" for n, proto, name in declared)
     named = isinstance(clause.port, str)

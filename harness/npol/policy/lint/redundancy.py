@@ -6,7 +6,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 
 from npol.policy.lint.context import Checked
-from npol.policy.lint.findings import Finding
+from npol.policy.lint.findings import LintFinding
 from npol.policy.lint.subsumption import covers_peers, covers_ports, peer_keys, requirements
 from npol.policy.objects.netpol_types import Direction, Policy, Rule
 
@@ -57,7 +57,7 @@ class _Namespace:
                     yield other, candidate
 
 
-def superfluous(policies: Sequence[Checked]) -> Iterator[Finding]:
+def superfluous(policies: Sequence[Checked]) -> Iterator[LintFinding]:
     """
     Policies without effect, and rules in the shadow of wider ones.
 
@@ -91,7 +91,7 @@ def _without_effect(mine: _Mine, space: _Namespace, gone: set[int]) -> bool:
     )
 
 
-def _shadowed(mine: _Mine, space: _Namespace, gone: set[int]) -> Iterator[Finding]:
+def _shadowed(mine: _Mine, space: _Namespace, gone: set[int]) -> Iterator[LintFinding]:
     for rule in mine.policy.all_rules:
         for other, wider in space.wider(mine, rule):
             if other.number in gone or _is_twin_before(mine, rule, other, wider):

@@ -5,13 +5,13 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from typing import Any
 
-from npol.policy.lint.findings import RULES, Finding, Severity
+from npol.policy.lint.findings import RULES, LintFinding, Severity
 
 SCHEMA = "https://json.schemastore.org/sarif-2.1.0.json"
 _COMMANDS = {Severity.ERROR: "error", Severity.WARNING: "warning", Severity.NOTE: "notice"}
 
 
-def sarif(findings: Iterable[Finding], *, version: str) -> dict[str, Any]:
+def sarif(findings: Iterable[LintFinding], *, version: str) -> dict[str, Any]:
     """A SARIF log with one run; `version` is npol's own."""
     found = list(findings)
     used = sorted({f.id for f in found})
@@ -34,7 +34,7 @@ def _rule(id_: str) -> dict[str, Any]:
     }
 
 
-def _result(finding: Finding, used: Sequence[str]) -> dict[str, Any]:
+def _result(finding: LintFinding, used: Sequence[str]) -> dict[str, Any]:
     fix = f"\nFix: {finding.fix}" if finding.fix else ""
     return {
         "ruleId": finding.id,
@@ -45,7 +45,7 @@ def _result(finding: Finding, used: Sequence[str]) -> dict[str, Any]:
     }
 
 
-def _location(finding: Finding) -> dict[str, Any]:
+def _location(finding: LintFinding) -> dict[str, Any]:
     name = f"{finding.subject} {finding.path}".strip()
     location: dict[str, Any] = {"logicalLocations": [{"fullyQualifiedName": name}]}
     if finding.at:
@@ -55,12 +55,12 @@ def _location(finding: Finding) -> dict[str, Any]:
     return location
 
 
-def github_annotations(findings: Iterable[Finding]) -> list[str]:
+def github_annotations(findings: Iterable[LintFinding]) -> list[str]:
     """Workflow commands that put each finding beside its line in a pull request."""
     return [_annotation(f) for f in findings]
 
 
-def _annotation(finding: Finding) -> str:
+def _annotation(finding: LintFinding) -> str:
     place = ""
     if finding.at:
         file = _escape(finding.at.file, also=":,")

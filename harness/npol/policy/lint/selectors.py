@@ -8,7 +8,7 @@ from npol.policy.evaluate.match import spell_labels
 from npol.policy.explain.fixes import lasting
 from npol.policy.explain.mismatch import namespaces_of, selected_pods
 from npol.policy.lint.context import Checked, Scope
-from npol.policy.lint.findings import Finding
+from npol.policy.lint.findings import LintFinding
 from npol.policy.objects.entities import NAME_LABEL, Pod
 from npol.policy.objects.netpol_types import PeerClause, Rule
 from npol.selectors import Selector, matches, spell
@@ -17,7 +17,7 @@ ALWAYS_THERE = ("kube-system", "default", "kube-public", "kube-node-lease")
 """Namespaces of every cluster, with no label but the one that the API server sets."""
 
 
-def selects_no_pod(scope: Scope, checked: Checked) -> Iterator[Finding]:
+def selects_no_pod(scope: Scope, checked: Checked) -> Iterator[LintFinding]:
     policy = checked.policy
     if not policy.selector or not scope.knows_pods([policy.namespace]):
         return
@@ -28,7 +28,7 @@ def selects_no_pod(scope: Scope, checked: Checked) -> Iterator[Finding]:
         yield checked.finding("NP010", ("spec", "podSelector"), message, fix)
 
 
-def host_network_only(scope: Scope, checked: Checked) -> Iterator[Finding]:
+def host_network_only(scope: Scope, checked: Checked) -> Iterator[LintFinding]:
     pods = scope.selected(checked.policy)
     if pods and all(p.host_network for p in pods):
         message = f"it selects only pods on their node's network ({pods[0]}): it does not act"
@@ -36,7 +36,7 @@ def host_network_only(scope: Scope, checked: Checked) -> Iterator[Finding]:
         yield checked.finding("NP052", ("spec", "podSelector"), message, fix)
 
 
-def no_such_namespace(scope: Scope, checked: Checked) -> Iterator[Finding]:
+def no_such_namespace(scope: Scope, checked: Checked) -> Iterator[LintFinding]:
     name = checked.policy.namespace
     if name in ALWAYS_THERE or not scope.knows_namespaces or scope.knows_pods([name]):
         return
@@ -46,14 +46,16 @@ def no_such_namespace(scope: Scope, checked: Checked) -> Iterator[Finding]:
         yield checked.finding("NP015", ("metadata", "namespace"), message, f"known: {known}")
 
 
-def peers_select_nothing(scope: Scope, checked: Checked) -> Iterator[Finding]:
+def peers_select_nothing(scope: Scope, checked: Checked) -> Iterator[LintFinding]:
     for rule in checked.policy.all_rules:
         for peer in rule.peers:
             if peer.ip_block is None:
                 yield from _peer_selects_nothing(scope, checked, peer)
 
 
-def _peer_selects_nothing(scope: Scope, checked: Checked, peer: PeerClause) -> Iterator[Finding]:
+def _peer_selects_nothing(
+    scope: Scope, checked: Checked, peer: PeerClause
+) -> Iterator[LintFinding]:
     chosen = namespaces_of(scope.seen, peer, checked.policy.namespace)
     if peer.namespace_selector is not None and not chosen:
         yield from _no_namespace(scope, checked, peer, peer.namespace_selector)
@@ -70,7 +72,7 @@ def _peer_selects_nothing(scope: Scope, checked: Checked, peer: PeerClause) -> I
 
 def _no_namespace(
     scope: Scope, checked: Checked, peer: PeerClause, selector: Selector
-) -> Iterator[Finding]:
+) -> Iterator[LintFinding]:
     """Without any Namespace object, only what Kubernetes itself never labels is told."""
     wanted = selector.get("matchLabels") or {}
     if any(matches(selector, {NAME_LABEL: name}) for name in ALWAYS_THERE):
@@ -85,7 +87,7 @@ def _no_namespace(
     yield checked.finding_at("NP011", peer.origin, message, fix)
 
 
-def stray_dash(_: Scope, checked: Checked) -> Iterator[Finding]:
+def stray_dash(_: Scope, checked: Checked) -> Iterator[LintFinding]:
     for rule in checked.policy.all_rules:
         for first, second in zip(rule.peers, rule.peers[1:], strict=False):
             if _lonely(first) | _lonely(second) == {"pods", "namespaces"}:
@@ -101,7 +103,7 @@ def _lonely(peer: PeerClause) -> set[str]:
     return set()
 
 
-def _stray(checked: Checked, first: PeerClause, second: PeerClause) -> Finding:
+def _stray(checked: Checked, first: PeerClause, second: PeerClause) -> LintFinding:
     pods = first if first.pod_selector else second
     spaces = second if pods is first else first
     message = (
@@ -113,13 +115,13 @@ def _stray(checked: Checked, first: PeerClause, second: PeerClause) -> Finding:
     return checked.finding_at("NP013", second.origin, message, fix)
 
 
-def wrong_selector(scope: Scope, checked: Checked) -> Iterator[Finding]:
+def wrong_selector(scope: Scope, checked: Checked) -> Iterator[LintFinding]:
     """`name` and kubernetes.io/metadata.name are what namespaces are selected by."""
     for rule in checked.policy.all_rules:
         yield from _wrong_in_rule(scope, checked, rule)
 
 
-def _wrong_in_rule(scope: Scope, checked: Checked, rule: Rule) -> Iterator[Finding]:
+def _wrong_in_rule(scope: Scope, checked: Checked, rule: Rule) -> Iterator[LintFinding]:
     for peer in rule.peers:
         for key in _keys(peer.pod_selector or {}):
             if key in ("name", NAME_LABEL) and key not in scope.labels_of_pods:

@@ -8,7 +8,7 @@ from typing import Any
 
 from npol.errors import Position
 from npol.policy.lint.context import Checked
-from npol.policy.lint.findings import RULES, Finding
+from npol.policy.lint.findings import RULES, LintFinding
 from npol.policy.parse.object_source import Path, Source
 from npol.policy.parse.parse_policies import GROUP
 from npol.policy.parse.parse_workloads import WORKLOADS
@@ -33,10 +33,10 @@ TYPOGRAPHIC = {
 """Characters that editors and web pages put in the place of plain ones."""
 
 
-def refusals(checked: Checked) -> Iterator[Finding]:
+def refusals(checked: Checked) -> Iterator[LintFinding]:
     for refusal in checked.reading.mistakes:
         message = refusal.message
-        yield Finding(
+        yield LintFinding(
             id=(id_ := _id_of(refusal)),
             severity=RULES[id_].severity,
             message=message,
@@ -55,14 +55,14 @@ def _id_of(refusal: Refusal) -> str:
     return "NP001"
 
 
-def no_namespace(checked: Checked) -> Iterator[Finding]:
+def no_namespace(checked: Checked) -> Iterator[LintFinding]:
     if not checked.source.metadata.get("namespace"):
         message = "no namespace: it lands in whichever one the context names"
         fix = f"write metadata.namespace, or it will be {checked.policy.namespace}"
         yield checked.finding("NP005", ("metadata",), message, fix)
 
 
-def same_names(policies: Iterable[Checked]) -> Iterator[Finding]:
+def same_names(policies: Iterable[Checked]) -> Iterator[LintFinding]:
     seen: dict[str, Checked] = {}
     for checked in policies:
         first = seen.setdefault(str(checked.policy), checked)
@@ -72,7 +72,7 @@ def same_names(policies: Iterable[Checked]) -> Iterator[Finding]:
             yield checked.finding("NP007", ("metadata", "name"), message, fix)
 
 
-def duplicate_keys(sources: Iterable[Source]) -> Iterator[Finding]:
+def duplicate_keys(sources: Iterable[Source]) -> Iterator[LintFinding]:
     documents = {id(s.document): s for s in sources if s.document}
     for source in documents.values():
         assert source.document  # kept only with one
@@ -84,7 +84,7 @@ def duplicate_keys(sources: Iterable[Source]) -> Iterator[Finding]:
             yield _in_file("NP002", source, mistake.message, fix, mistake.at)
 
 
-def wrong_api_version(source: Source) -> Iterator[Finding]:
+def wrong_api_version(source: Source) -> Iterator[LintFinding]:
     if source.kind != "NetworkPolicy" or source.group in (GROUP, *OTHER_GROUPS):
         return
     message = f"NetworkPolicy of {source.api_version or 'no apiVersion'} does not exist"
@@ -92,7 +92,7 @@ def wrong_api_version(source: Source) -> Iterator[Finding]:
     yield _in_file("NP004", source, message, fix, source.at("apiVersion"))
 
 
-def typographic(source: Source) -> Iterator[Finding]:
+def typographic(source: Source) -> Iterator[LintFinding]:
     for path, text in _texts(source.body, ()):
         found = [c for c in text if c in TYPOGRAPHIC]
         if found:
@@ -102,7 +102,7 @@ def typographic(source: Source) -> Iterator[Finding]:
             yield _in_file("NP006", source, message, f"write {plain!r}", source.at(*path))
 
 
-def commands(source: Source) -> Iterator[Finding]:
+def commands(source: Source) -> Iterator[LintFinding]:
     """Options of containers' commands that begin with a dash which is none."""
     if source.kind != "Pod" and source.kind not in WORKLOADS:
         return
@@ -133,8 +133,8 @@ def _texts(value: Any, path: Path) -> Iterator[tuple[Path, str]]:
         yield path, value
 
 
-def _in_file(id_: str, source: Source, message: str, fix: str, at: Position | None) -> Finding:
-    return Finding(
+def _in_file(id_: str, source: Source, message: str, fix: str, at: Position | None) -> LintFinding:
+    return LintFinding(
         id=id_,
         severity=RULES[id_].severity,
         message=message,

@@ -5,13 +5,13 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 
 from npol.policy.lint.context import Checked
-from npol.policy.lint.findings import Finding
+from npol.policy.lint.findings import LintFinding
 from npol.policy.objects.dialects import ENGINES, Dialect
 from npol.policy.objects.netpol_types import Direction
 from npol.policy.parse.object_source import items, mapping
 
 
-def policy_types(checked: Checked, dialect: Dialect) -> Iterator[Finding]:
+def policy_types(checked: Checked, dialect: Dialect) -> Iterator[LintFinding]:
     spec = checked.source.spec
     if items(spec.get("policyTypes")):
         yield from _contradictions(checked, dialect)
@@ -30,7 +30,7 @@ def policy_types(checked: Checked, dialect: Dialect) -> Iterator[Finding]:
         yield checked.finding("NP030", ("spec",), message, f"write policyTypes: [{effective}]")
 
 
-def _contradictions(checked: Checked, dialect: Dialect) -> Iterator[Finding]:
+def _contradictions(checked: Checked, dialect: Dialect) -> Iterator[LintFinding]:
     spec = checked.source.spec
     stated = items(spec.get("policyTypes"))
     for direction in Direction:
@@ -48,7 +48,7 @@ def _effect(dialect: Dialect) -> str:
     return f"these rules do nothing (on {others} they isolate)"
 
 
-def empty_rules(checked: Checked) -> Iterator[Finding]:
+def empty_rules(checked: Checked) -> Iterator[LintFinding]:
     """`{}` is one rule that restricts nothing; `[]` in a rule is no restriction either."""
     for direction in Direction:
         rules = items(checked.source.spec.get(direction.field))
@@ -59,7 +59,7 @@ def empty_rules(checked: Checked) -> Iterator[Finding]:
 
 def _empty_rule(
     checked: Checked, direction: Direction, rule: Mapping[str, object], path: tuple[str | int, ...]
-) -> Iterator[Finding]:
+) -> Iterator[LintFinding]:
     if not rule:
         message = f"this rule allows all {direction.field}, from and to the outside as well"
         fix = f"to allow none write `{direction.field}: []`"

@@ -9,7 +9,7 @@ from operator import and_, or_
 from npol.policy.matrix.equivalence import PodGroup, Port
 from npol.policy.objects.entities import Pod
 from npol.policy.objects.netpol_types import IpBlock, PeerClause, PortClause, Rule
-from npol.policy.state.cluster_state import World
+from npol.policy.state.cluster_state import ClusterState
 from npol.selectors import Selector, matches, spell
 
 
@@ -30,7 +30,7 @@ class GroupBits:
 
     def __init__(
         self,
-        world: World,
+        world: ClusterState,
         groups: Sequence[PodGroup],
         family: int,
         *,

@@ -11,16 +11,16 @@ from npol.policy.matrix.bitsets import ones
 from npol.policy.matrix.equivalence import PodGroup, Port, blocks_of, pod_groups, ports_of
 from npol.policy.matrix.matrix import matrix, takes_part
 from npol.policy.objects.dialects import SPEC, Dialect
-from npol.policy.objects.entities import Place, Pod, Traffic
+from npol.policy.objects.entities import ExternalEndpoint, Pod, Traffic
 from npol.policy.objects.netpol_types import Direction
-from npol.policy.state.cluster_state import World
+from npol.policy.state.cluster_state import ClusterState
 
 OUTSIDE = ipaddress.ip_address("192.0.0.8")
 """An address that nobody has (RFC 7600), for all that no policy names."""
 
 
 EVERY_PORT = ("every port",)
-End = PodGroup | Place
+End = PodGroup | ExternalEndpoint
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -90,7 +90,7 @@ def _example(ends: tuple[End, End], port: Port) -> Traffic:
     source, target = (e.first if isinstance(e, PodGroup) else e for e in ends)
     if ends[0] is ends[1] and isinstance(ends[1], PodGroup):
         target = ends[1].pods[-1]
-    family = next((e.addresses[0].version for e in ends if isinstance(e, Place)), 4)
+    family = next((e.addresses[0].version for e in ends if isinstance(e, ExternalEndpoint)), 4)
     return Traffic(
         source=source, target=target, port=port.number, protocol=port.transport, family=family
     )
@@ -100,7 +100,7 @@ def _example(ends: tuple[End, End], port: Port) -> Traffic:
 class _Pair:
     """Two worlds and what is compared: groups of pods (by what they are in each), and ports."""
 
-    worlds: tuple[World, World]
+    worlds: tuple[ClusterState, ClusterState]
     groups: tuple[tuple[PodGroup, ...], tuple[PodGroup, ...]]
     ports: tuple[Port, ...]
     others: frozenset[Port]
@@ -110,7 +110,9 @@ class _Pair:
         return f"every other port/{port.protocol.lower()}" if port in self.others else str(port)
 
 
-def difference(before: World, after: World, dialect: Dialect = SPEC) -> tuple[Difference, ...]:
+def difference(
+    before: ClusterState, after: ClusterState, dialect: Dialect = SPEC
+) -> tuple[Difference, ...]:
     """
     The flows between pods of both worlds, and with the outside, that open or close.
 
@@ -126,7 +128,7 @@ def difference(before: World, after: World, dialect: Dialect = SPEC) -> tuple[Di
     return found.joined()
 
 
-def _pair(before: World, after: World) -> _Pair:
+def _pair(before: ClusterState, after: ClusterState) -> _Pair:
     earlier = {str(p): p for p in before.pods if takes_part(p)}
     common = [p for p in after.pods if str(p) in earlier and takes_part(p)]
     policies = (*before.policies, *after.policies)
@@ -163,7 +165,7 @@ def _between_pods(pair: _Pair, found: _Found, dialect: Dialect) -> None:
                     found.add(bool(new >> target & 1), ends, pair.spell(port), port)
 
 
-def _with_place(pair: _Pair, place: Place, found: _Found, dialect: Dialect) -> None:
+def _with_place(pair: _Pair, place: ExternalEndpoint, found: _Found, dialect: Dialect) -> None:
     """Both ways between each group and a place, where the group's policies changed at all."""
     for old, new in zip(*pair.groups, strict=True):
         for direction in Direction:
@@ -180,7 +182,12 @@ def _with_place(pair: _Pair, place: Place, found: _Found, dialect: Dialect) -> N
 
 
 def _passes(
-    world: World, pod: Pod, place: Place, direction: Direction, port: Port, dialect: Dialect
+    world: ClusterState,
+    pod: Pod,
+    place: ExternalEndpoint,
+    direction: Direction,
+    port: Port,
+    dialect: Dialect,
 ) -> bool:
     source, target = (pod, place) if direction is Direction.EGRESS else (place, pod)
     traffic = Traffic(
@@ -193,13 +200,13 @@ def _passes(
     return decide(world, traffic, dialect).allowed is True
 
 
-def _places(*worlds: World) -> Iterator[Place]:
+def _places(*worlds: ClusterState) -> Iterator[ExternalEndpoint]:
     """One for each block and exception that a policy names, and one for the rest."""
-    yield Place(name="anywhere else outside", addresses=(OUTSIDE,))
+    yield ExternalEndpoint(name="anywhere else outside", addresses=(OUTSIDE,))
     seen = {OUTSIDE}
     for block in (b for world in worlds for b in blocks_of(world.policies)):
         for network in (block.cidr, *block.excepts):
             address = network[0] if network.num_addresses == 1 else network[1]
             if network.prefixlen and address not in seen and worlds[-1].owner(address) is None:
                 seen.add(address)
-                yield Place(name=f"{address} (of {network})", addresses=(address,))
+                yield ExternalEndpoint(name=f"{address} (of {network})", addresses=(address,))

@@ -17,7 +17,7 @@ from npol.policy.matrix.equivalence import PodGroup, Port, pod_groups, ports_of
 from npol.policy.objects.dialects import SPEC, Dialect
 from npol.policy.objects.entities import Pod
 from npol.policy.objects.netpol_types import Direction, Policy, Rule
-from npol.policy.state.cluster_state import World
+from npol.policy.state.cluster_state import ClusterState
 
 Rows = tuple[int, ...]
 
@@ -55,7 +55,7 @@ class Matrix:
 
 
 def matrix(
-    world: World,
+    world: ClusterState,
     dialect: Dialect = SPEC,
     *,
     ports: Collection[Port] | None = None,
@@ -95,7 +95,7 @@ def takes_part(pod: Pod, family: int = 4) -> bool:
     return addressed and not pod.host_network and not pod.finished
 
 
-def _has_blocks(world: World) -> bool:
+def _has_blocks(world: ClusterState) -> bool:
     """Only addresses leave room between two pods."""
     return any(p.ip_block for o in world.policies for r in o.all_rules for p in r.peers)
 
@@ -104,7 +104,7 @@ def _all_addressed(groups: Sequence[PodGroup], family: int) -> bool:
     return all(group.first.address(family) for group in groups)
 
 
-def _clouded(world: World, groups: Sequence[PodGroup]) -> int:
+def _clouded(world: ClusterState, groups: Sequence[PodGroup]) -> int:
     """The groups that policies of other kinds may select."""
     if not world.others:
         return 0
@@ -133,7 +133,7 @@ class _RuleMask:
 class _Solver:
     """One reading of one world: ports that no rule tells apart share their rows."""
 
-    def __init__(self, world: World, bits: GroupBits, groups: int) -> None:
+    def __init__(self, world: ClusterState, bits: GroupBits, groups: int) -> None:
         self._bits = bits
         self._rules: list[_RuleMask] = []
         self._open = {d: [bits.all] * groups for d in Direction}

@@ -74,7 +74,7 @@ class Node:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Place:
+class ExternalEndpoint:
     """Something outside the cluster; without addresses it may be anywhere."""
 
     name: str
@@ -87,7 +87,7 @@ class Place:
         return next((a for a in self.addresses if a.version == family), None)
 
 
-End = Pod | Node | Place
+End = Pod | Node | ExternalEndpoint
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

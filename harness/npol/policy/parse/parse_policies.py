@@ -36,7 +36,7 @@ _PORT_NAME = re.compile(r"(?=.{1,15}$)(?=.*[a-z])(?!.*--)[a-z0-9]([-a-z0-9]*[a-z
 
 
 @dataclass(frozen=True, slots=True)
-class Reading:
+class ParsedPolicy:
     """A policy as read; with mistakes the API server would refuse it, and it has no effect."""
 
     policy: Policy
@@ -49,21 +49,21 @@ def is_policy(source: Source) -> bool:
 
 def parse_policy(
     given: Source | Document | Mapping[str, Any], *, default_namespace: str = "default"
-) -> Reading:
+) -> ParsedPolicy:
     """The policy in a document or API object, read as far as it can be."""
     if not isinstance(given, Source):
         given = next(sources([given]), Source(body={}))
-    return _Reader(given, default_namespace).read()
+    return _PolicyReader(given, default_namespace).read()
 
 
-class _Reader:
+class _PolicyReader:
     def __init__(self, source: Source, default_namespace: str) -> None:
         self._source = source
         self._namespace = source.namespace(default_namespace)
         self._refusals = Refusals(source)
         self._wrong = self._refusals.wrong
 
-    def read(self) -> Reading:
+    def read(self) -> ParsedPolicy:
         self._check_names()
         spec = self._refusals.mapping_of(self._source.body.get("spec"), ("spec",))
         self._refusals.fields(spec, ("spec",), ("podSelector", "policyTypes", "ingress", "egress"))
@@ -77,7 +77,7 @@ class _Reader:
             ingress=self._rules(spec, Direction.INGRESS),
             egress=self._rules(spec, Direction.EGRESS),
         )
-        return Reading(policy, tuple(self._refusals.found))
+        return ParsedPolicy(policy, tuple(self._refusals.found))
 
     def _check_names(self) -> None:
         top = ("apiVersion", "kind", "metadata", "spec", "status")

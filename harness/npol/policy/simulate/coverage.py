@@ -5,18 +5,18 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 
-from npol.policy.evaluate.decision import Side
+from npol.policy.evaluate.decision import DirectionDecision
 from npol.policy.evaluate.evaluate import decide
 from npol.policy.evaluate.match import Path, fit_peer, fit_port
 from npol.policy.objects.dialects import SPEC, Dialect
 from npol.policy.objects.netpol_types import Direction, Origin, Policy, Rule
-from npol.policy.simulate.flow_resolution import Asked
-from npol.policy.simulate.simulated_steps import Scene, read_by
-from npol.policy.state.cluster_state import World
+from npol.policy.simulate.flow_resolution import ResolvedFlow
+from npol.policy.simulate.simulated_steps import SimulatedStep, read_by
+from npol.policy.state.cluster_state import ClusterState
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Item:
+class CoverageItem:
     """
     One thing that a policy says: a `rule`, a `peer`, a `port`, or `isolation` in a direction.
 
@@ -35,10 +35,10 @@ class Item:
 class Coverage:
     """Every item of every policy that some step had in force."""
 
-    items: tuple[Item, ...]
+    items: tuple[CoverageItem, ...]
 
     @property
-    def uncovered(self) -> tuple[Item, ...]:
+    def uncovered(self) -> tuple[CoverageItem, ...]:
         return tuple(i for i in self.items if not i.flows)
 
     @property
@@ -54,7 +54,7 @@ _Key = tuple[str, str, str]
 
 @dataclass(slots=True)
 class _Tally:
-    items: dict[_Key, Item] = field(default_factory=dict)
+    items: dict[_Key, CoverageItem] = field(default_factory=dict)
     flows: dict[_Key, dict[str, None]] = field(default_factory=dict)
 
     def know(self, policy: Policy) -> None:
@@ -70,7 +70,7 @@ def _key(origin: Origin, kind: str) -> _Key:
     return str(origin), f"{origin.policy} {origin.path}", kind
 
 
-def coverage(told: Iterable[Scene], dialect: Dialect = SPEC) -> Coverage:
+def coverage(told: Iterable[SimulatedStep], dialect: Dialect = SPEC) -> Coverage:
     """The coverage of the policies of all scenes by the flows of all scenes."""
     tally = _Tally()
     for scene in read_by(dialect, told):
@@ -80,7 +80,7 @@ def coverage(told: Iterable[Scene], dialect: Dialect = SPEC) -> Coverage:
             _exercise(tally, scene, asked, dialect)
     return Coverage(
         items=tuple(
-            Item(
+            CoverageItem(
                 policy=item.policy,
                 kind=item.kind,
                 what=item.what,
@@ -92,25 +92,25 @@ def coverage(told: Iterable[Scene], dialect: Dialect = SPEC) -> Coverage:
     )
 
 
-def _items(policy: Policy) -> Iterator[Item]:
+def _items(policy: Policy) -> Iterator[CoverageItem]:
     name = str(policy)
     for direction in Direction:
         if direction in policy.directions:
             kind = f"isolation {direction.value}"
             what = f"stops {direction.field} that no rule allows"
-            yield Item(policy=name, kind=kind, what=what, origin=policy.origin)
+            yield CoverageItem(policy=name, kind=kind, what=what, origin=policy.origin)
     for rule in policy.all_rules:
         what = f"{rule.direction.field} rule"
-        yield Item(policy=name, kind="rule", what=what, origin=rule.origin)
+        yield CoverageItem(policy=name, kind="rule", what=what, origin=rule.origin)
         if len(rule.peers) > 1:
             for peer in rule.peers:
-                yield Item(policy=name, kind="peer", what="peer", origin=peer.origin)
+                yield CoverageItem(policy=name, kind="peer", what="peer", origin=peer.origin)
         if len(rule.ports) > 1:
             for port in rule.ports:
-                yield Item(policy=name, kind="port", what=str(port), origin=port.origin)
+                yield CoverageItem(policy=name, kind="port", what=str(port), origin=port.origin)
 
 
-def _exercise(tally: _Tally, scene: Scene, asked: Asked, dialect: Dialect) -> None:
+def _exercise(tally: _Tally, scene: SimulatedStep, asked: ResolvedFlow, dialect: Dialect) -> None:
     name = f"{scene.step}: {asked.flow.name}"
     for traffic in asked.every_traffic:
         for path in decide(scene.world, traffic, dialect).paths:
@@ -119,7 +119,12 @@ def _exercise(tally: _Tally, scene: Scene, asked: Asked, dialect: Dialect) -> No
 
 
 def _exercise_side(
-    tally: _Tally, world: World, side: Side, path: Path, dialect: Dialect, name: str
+    tally: _Tally,
+    world: ClusterState,
+    side: DirectionDecision,
+    path: Path,
+    dialect: Dialect,
+    name: str,
 ) -> None:
     if side.allowed is False:
         for policy in side.isolating:
@@ -131,7 +136,12 @@ def _exercise_side(
 
 
 def _clauses(
-    world: World, policy: Policy, rule: Rule, side: Side, path: Path, dialect: Dialect
+    world: ClusterState,
+    policy: Policy,
+    rule: Rule,
+    side: DirectionDecision,
+    path: Path,
+    dialect: Dialect,
 ) -> Iterator[tuple[Origin, str]]:
     """The peers and ports of an allowing rule that the path fits."""
     other = path.target if side.direction is Direction.EGRESS else path.source

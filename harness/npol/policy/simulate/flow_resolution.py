@@ -11,14 +11,14 @@ from npol.policy.evaluate.evaluate import decide
 from npol.policy.evaluate.match import both
 from npol.policy.evaluate.service_routing import backends_of, target_port
 from npol.policy.objects.dialects import SPEC, Dialect
-from npol.policy.objects.entities import End, Place, Pod, Service, Traffic
+from npol.policy.objects.entities import End, ExternalEndpoint, Pod, Service, Traffic
 from npol.policy.simulate.proxy_chain import hops
-from npol.policy.state.cluster_state import World
+from npol.policy.state.cluster_state import ClusterState
 from npol.policy.state.dns import dns_traffic
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Asked:
+class ResolvedFlow:
     """A flow of a story as packets: one traffic per source pod and target."""
 
     flow: Flow
@@ -30,14 +30,14 @@ class Asked:
     problem: str = ""
     """Why there are none."""
 
-    def answer(self, world: World, dialect: Dialect = SPEC) -> bool | None:
+    def answer(self, world: ClusterState, dialect: Dialect = SPEC) -> bool | None:
         """Whether all of it passes; None if that is not known, or if some does and some not."""
         answers = [decide(world, t, dialect).allowed for t in self.traffics]
         if len(set(answers)) > 1 and None not in answers:
             return None
         return both(answers) if answers else None
 
-    def resolves(self, world: World, dialect: Dialect = SPEC) -> bool | None:
+    def resolves(self, world: ClusterState, dialect: Dialect = SPEC) -> bool | None:
         """Whether its names resolve; True where none is looked up."""
         return both(decide(world, t, dialect).allowed for t in self.lookups)
 
@@ -46,23 +46,23 @@ class Asked:
         """All packets that it sets off."""
         return (*self.lookups, *self.traffics, *self.hops)
 
-    def beyond(self, world: World, dialect: Dialect = SPEC) -> bool | None:
+    def beyond(self, world: ClusterState, dialect: Dialect = SPEC) -> bool | None:
         """Whether what it sets off passes: where not, a proxy answers 502 or 504."""
         return both(decide(world, t, dialect).allowed for t in self.hops)
 
 
-def ask(world: World, story: Story, flow: Flow) -> Asked:
+def ask(world: ClusterState, story: Story, flow: Flow) -> ResolvedFlow:
     """A flow of a story in a world; a look-up is its packets to the cluster's DNS."""
     source = story.peers[flow.source]
     starts = list(askers(world, source))
     if not starts:
-        return Asked(flow=flow, problem=f"no pod here is peer {source.name!r}")
+        return ResolvedFlow(flow=flow, problem=f"no pod here is peer {source.name!r}")
     if flow.kind is FlowKind.DNS:
         found = (dns_traffic(world, start, flow.protocol) for start in starts)
-        return Asked(flow=flow, traffics=tuple(t for t in found if t))
+        return ResolvedFlow(flow=flow, traffics=tuple(t for t in found if t))
     target = story.peers[flow.target]
     if problem := _not_here(world, target):
-        return Asked(flow=flow, problem=problem)
+        return ResolvedFlow(flow=flow, problem=problem)
     traffics = tuple(
         Traffic(
             source=_placed(s, source, t),
@@ -75,21 +75,23 @@ def ask(world: World, story: Story, flow: Flow) -> Asked:
         for t, port in _targets(world, target, flow)
     )
     if not traffics:
-        return Asked(flow=flow, problem=f"nothing here is peer {flow.target!r}")
+        return ResolvedFlow(flow=flow, problem=f"nothing here is peer {flow.target!r}")
     lookups = _lookups(world, starts, target, flow)
     behind = _behind_proxies(world, traffics[0], target, flow)
-    return Asked(flow=flow, traffics=traffics, lookups=lookups, hops=behind)
+    return ResolvedFlow(flow=flow, traffics=traffics, lookups=lookups, hops=behind)
 
 
 def _behind_proxies(
-    world: World, traffic: Traffic, target: Peer, flow: Flow
+    world: ClusterState, traffic: Traffic, target: Peer, flow: Flow
 ) -> tuple[Traffic, ...]:
     if flow.http is None:
         return ()
     return hops(world, traffic, flow.http.host or target.host, flow.http.path)
 
 
-def _lookups(world: World, starts: list[End], target: Peer, flow: Flow) -> tuple[Traffic, ...]:
+def _lookups(
+    world: ClusterState, starts: list[End], target: Peer, flow: Flow
+) -> tuple[Traffic, ...]:
     """Only a Service is asked by name; its pods, and sites, are asked by address."""
     if not target.service or flow.every_pod:
         return ()
@@ -97,7 +99,7 @@ def _lookups(world: World, starts: list[End], target: Peer, flow: Flow) -> tuple
     return tuple(t for t in found if t)
 
 
-def askers(world: World, peer: Peer) -> Iterator[End]:
+def askers(world: ClusterState, peer: Peer) -> Iterator[End]:
     """What asks for a peer: a place, its running pods, or a debug pod."""
     if peer.external or peer.address:
         yield _place(peer)
@@ -132,12 +134,12 @@ def _family(target: Peer) -> int:
     return next((a.version for a in _place(target).addresses), 4)
 
 
-def _place(peer: Peer) -> Place:
+def _place(peer: Peer) -> ExternalEndpoint:
     addresses = (ipaddress.ip_address(peer.address),) if peer.address else ()
-    return Place(name=peer.external or peer.name, addresses=addresses)
+    return ExternalEndpoint(name=peer.external or peer.name, addresses=addresses)
 
 
-def _targets(world: World, peer: Peer, flow: Flow) -> Iterator[tuple[End | Service, int]]:
+def _targets(world: ClusterState, peer: Peer, flow: Flow) -> Iterator[tuple[End | Service, int]]:
     if peer.service or peer.via_service:
         namespace = peer.via_namespace or peer.namespace
         service = world.service(namespace, peer.via_service or peer.service)
@@ -151,28 +153,30 @@ def _targets(world: World, peer: Peer, flow: Flow) -> Iterator[tuple[End | Servi
         yield from ((pod, flow.port) for pod in pods_of(world, peer))
 
 
-def _at_address(world: World, place: Place) -> End | Service:
+def _at_address(world: ClusterState, place: ExternalEndpoint) -> End | Service:
     """Whatever has a place's address: an address may as well be a pod's, or a ClusterIP."""
     found = (world.owner(a) or world.service_at(a) for a in place.addresses)
     return next((f for f in found if f), place)
 
 
-def _not_here(world: World, target: Peer) -> str:
+def _not_here(world: ClusterState, target: Peer) -> str:
     """Why nothing is known of an address; "" where something has it, or where it is outside."""
     found = _at_address(world, place := _place(target))
-    if isinstance(found, Place) and any(map(world.looks_like_a_service, place.addresses)):
+    if isinstance(found, ExternalEndpoint) and any(
+        map(world.looks_like_a_service, place.addresses)
+    ):
         return f"{target.address} lies among the ClusterIPs, and no Service known here has it"
     return ""
 
 
-def _behind(world: World, service: Service, flow: Flow) -> Iterator[tuple[Pod, int]]:
+def _behind(world: ClusterState, service: Service, flow: Flow) -> Iterator[tuple[Pod, int]]:
     port = service.port(flow.port, flow.protocol)
     for pod in backends_of(world, service):
         if port and (number := target_port(service, port, pod, flow.port)):
             yield pod, number
 
 
-def pods_of(world: World, peer: Peer) -> Iterator[Pod]:
+def pods_of(world: ClusterState, peer: Peer) -> Iterator[Pod]:
     """The pods that a peer names by workload, by name or by labels."""
     for pod in world.pods_in(peer.namespace):
         named = not peer.pod or pod.name == peer.pod

@@ -18,10 +18,10 @@ from npol.policy.explain.fixes import lasting
 from npol.policy.matrix.diff import Difference, End, difference
 from npol.policy.matrix.equivalence import PodGroup
 from npol.policy.objects.dialects import Dialect, dialect_of
-from npol.policy.objects.entities import Place, Pod, Service, Traffic
-from npol.policy.simulate.flow_resolution import Asked
-from npol.policy.simulate.simulated_steps import Scene
-from npol.policy.state.cluster_state import World
+from npol.policy.objects.entities import ExternalEndpoint, Pod, Service, Traffic
+from npol.policy.simulate.flow_resolution import ResolvedFlow
+from npol.policy.simulate.simulated_steps import SimulatedStep
+from npol.policy.state.cluster_state import ClusterState
 
 BEHIND = "deny behind the proxy"
 """The request arrives, and what the proxy asks in its turn does not: 502 or 504."""
@@ -57,11 +57,11 @@ class StepForecast:
         return tuple(f for f in self.flows if f.holds is False)
 
 
-def forecast(told: Sequence[Scene], engine: str) -> list[StepForecast]:
+def forecast(told: Sequence[SimulatedStep], engine: str) -> list[StepForecast]:
     """What each step of a story will do on an engine, before anything is applied."""
     dialect = dialect_of(engine)
     steps: list[StepForecast] = []
-    before: World | None = None
+    before: ClusterState | None = None
     for scene in told:
         flows = tuple(_flow(asked, scene.world, dialect, engine) for asked in scene.asked)
         unasked = tuple(_unasked(before, scene, dialect)) if before else ()
@@ -70,13 +70,13 @@ def forecast(told: Sequence[Scene], engine: str) -> list[StepForecast]:
     return steps
 
 
-def foretell(asked: Asked, world: World, dialect: Dialect) -> bool | None:
+def foretell(asked: ResolvedFlow, world: ClusterState, dialect: Dialect) -> bool | None:
     """Whether a flow's expectation is met in a world, as one engine reads it; None: not known."""
     decided = _decided(asked, world, dialect, decide)
     return decided.holds(asked.flow.expect.for_engine(dialect.name))
 
 
-def _flow(asked: Asked, world: World, dialect: Dialect, engine: str) -> FlowForecast:
+def _flow(asked: ResolvedFlow, world: ClusterState, dialect: Dialect, engine: str) -> FlowForecast:
     decided = _decided(asked, world, dialect, evaluate)
     first = next(iter(decided.telling), None)
     return FlowForecast(
@@ -108,7 +108,10 @@ class _Decided:
 
 
 def _decided(
-    asked: Asked, world: World, dialect: Dialect, how: Callable[[World, Traffic, Dialect], Decision]
+    asked: ResolvedFlow,
+    world: ClusterState,
+    dialect: Dialect,
+    how: Callable[[ClusterState, Traffic, Dialect], Decision],
 ) -> _Decided:
     names, packets, behind = (
         [how(world, t, dialect) for t in traffics]
@@ -123,7 +126,7 @@ def _resolves(names: list[Decision]) -> bool:
 
 
 def _prediction(
-    asked: Asked, packets: list[Decision], behind: list[Decision], *, resolves: bool
+    asked: ResolvedFlow, packets: list[Decision], behind: list[Decision], *, resolves: bool
 ) -> str:
     words = {d.prediction for d in packets}
     if not words:
@@ -158,7 +161,7 @@ def holds(expect: Expectation, prediction: str, *, resolves: bool = True) -> boo
     return prediction in ("allow", BEHIND)
 
 
-def _unasked(before: World, scene: Scene, dialect: Dialect) -> Iterator[Difference]:
+def _unasked(before: ClusterState, scene: SimulatedStep, dialect: Dialect) -> Iterator[Difference]:
     """Differences without the pairs of ends that some flow of the step asks about."""
     asked = [t for a in scene.asked for t in a.every_traffic]
     for found in difference(before, scene.world, dialect):
@@ -177,8 +180,8 @@ def _is_between(traffic: Traffic, source: End, target: End) -> bool:
 
 def _is_of(end: object, group: End) -> bool:
     """Whether an end of a flow is one of a group, or a debug pod in its likeness."""
-    if isinstance(group, Place):
-        return isinstance(end, Place)
+    if isinstance(group, ExternalEndpoint):
+        return isinstance(end, ExternalEndpoint)
     if isinstance(end, Pod):
         return end.namespace == group.first.namespace and _alike(end, group)
     if not isinstance(end, Service) or end.namespace != group.first.namespace:

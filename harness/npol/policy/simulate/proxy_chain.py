@@ -20,7 +20,7 @@ from npol.policy.evaluate.service_routing import routes
 from npol.policy.explain.causes import nearest
 from npol.policy.objects.dialects import SPEC, Dialect
 from npol.policy.objects.entities import Pod, Service, Traffic
-from npol.policy.state.cluster_state import World
+from npol.policy.state.cluster_state import ClusterState
 
 LONGEST = 4
 """Hops of one chain; proxies that call each other would not end."""
@@ -39,7 +39,7 @@ class _Request:
     path: str
 
 
-def hops(world: World, traffic: Traffic, host: str, path: str) -> tuple[Traffic, ...]:
+def hops(world: ClusterState, traffic: Traffic, host: str, path: str) -> tuple[Traffic, ...]:
     """The flows behind a flow that asks for `path` of `host`, in their order."""
     found: list[Traffic] = []
     request = _Request(host, path or "/")
@@ -53,7 +53,7 @@ def hops(world: World, traffic: Traffic, host: str, path: str) -> tuple[Traffic,
 
 
 def beyond(
-    world: World, traffic: Traffic, host: str, path: str, dialect: Dialect = SPEC
+    world: ClusterState, traffic: Traffic, host: str, path: str, dialect: Dialect = SPEC
 ) -> list[Cause]:
     """Why a proxy answers 502 or 504: the causes of the first closed hop behind it."""
     for hop in hops(world, traffic, host, path):
@@ -63,7 +63,9 @@ def beyond(
     return []
 
 
-def _next(world: World, traffic: Traffic, request: _Request) -> tuple[Traffic, _Request] | None:
+def _next(
+    world: ClusterState, traffic: Traffic, request: _Request
+) -> tuple[Traffic, _Request] | None:
     pod = _answering(world, traffic)
     if pod is None:
         return None
@@ -75,13 +77,15 @@ def _next(world: World, traffic: Traffic, request: _Request) -> tuple[Traffic, _
     return None
 
 
-def _answering(world: World, traffic: Traffic) -> Pod | None:
+def _answering(world: ClusterState, traffic: Traffic) -> Pod | None:
     found = routes(world, traffic, SPEC).paths
     target = found[0].target if found else None
     return target if isinstance(target, Pod) else None
 
 
-def _by_ingress(world: World, traffic: Traffic, request: _Request) -> Iterator[tuple[Service, int]]:
+def _by_ingress(
+    world: ClusterState, traffic: Traffic, request: _Request
+) -> Iterator[tuple[Service, int]]:
     """Ingress rules speak for the controller only, which is what the host leads to at first."""
     if not isinstance(traffic.target, Service):
         return
@@ -105,7 +109,7 @@ def _port_of(service: Service, port: int | str) -> int | None:
     return next((p.port for p in service.ports if p.name == port), None)
 
 
-def _proxied(world: World, pod: Pod, request: _Request) -> Iterator[str]:
+def _proxied(world: ClusterState, pod: Pod, request: _Request) -> Iterator[str]:
     """The URL that the longest fitting `location` of a pod's configuration passes on to."""
     for text in world.texts_of(pod):
         fitting = [
@@ -134,7 +138,9 @@ def _with_rest(url: str, rest: str, path: str) -> str:
     return f"{parts.scheme}://{parts.netloc}{parts.path + rest if parts.path else path}"
 
 
-def _called(world: World, pod: Pod, url: str, request: _Request) -> tuple[Traffic, _Request] | None:
+def _called(
+    world: ClusterState, pod: Pod, url: str, request: _Request
+) -> tuple[Traffic, _Request] | None:
     """The Service that a URL names: `name`, `name.namespace` or longer."""
     parts = urlsplit(url)
     name, _, rest = (parts.hostname or "").partition(".")

@@ -18,23 +18,25 @@ from npol.policy.objects.entities import (
 from npol.policy.objects.netpol_types import Policy
 from npol.policy.parse import parse_workloads
 from npol.policy.parse.object_source import Given, Source, sources
-from npol.policy.parse.parse_policies import Reading, is_policy, parse_policy
+from npol.policy.parse.parse_policies import ParsedPolicy, is_policy, parse_policy
 from npol.policy.parse.unsupported import OtherPolicy, is_other, read_other
-from npol.policy.state.cluster_state import World
+from npol.policy.state.cluster_state import ClusterState
 
 Key = tuple[str, str]
 
 
-def build(given: Iterable[Given], *, default_namespace: str = "default") -> World:
+def build(given: Iterable[Given], *, default_namespace: str = "default") -> ClusterState:
     """
     The world that manifests or API objects describe; kinds without meaning here are left out.
 
     Workloads stand for the pods of their templates, unless such pods are among the objects.
     """
-    return apply(World(), given, default_namespace=default_namespace)
+    return apply(ClusterState(), given, default_namespace=default_namespace)
 
 
-def apply(world: World, given: Iterable[Given], *, default_namespace: str = "default") -> World:
+def apply(
+    world: ClusterState, given: Iterable[Given], *, default_namespace: str = "default"
+) -> ClusterState:
     """The world after these objects were applied; an object of the same name is replaced."""
     draft = _Draft.of(world)
     for source in sources(given):
@@ -42,7 +44,9 @@ def apply(world: World, given: Iterable[Given], *, default_namespace: str = "def
     return draft.world()
 
 
-def delete(world: World, given: Iterable[Given], *, default_namespace: str = "default") -> World:
+def delete(
+    world: ClusterState, given: Iterable[Given], *, default_namespace: str = "default"
+) -> ClusterState:
     """The world after the objects of these kinds and names were deleted."""
     draft = _Draft.of(world)
     for source in sources(given):
@@ -51,8 +55,8 @@ def delete(world: World, given: Iterable[Given], *, default_namespace: str = "de
 
 
 def label(
-    world: World, *, kind: str, name: str, namespace: str, labels: Mapping[str, str | None]
-) -> World:
+    world: ClusterState, *, kind: str, name: str, namespace: str, labels: Mapping[str, str | None]
+) -> ClusterState:
     """The world after labels were set on (None: taken from) a `pod` or a `namespace`."""
     draft = _Draft.of(world)
     if kind.lower() == "namespace":
@@ -77,7 +81,7 @@ class _Draft:
     namespaces: dict[str, Namespace]
     services: dict[Key, Service]
     policies: dict[Key, Policy]
-    refused: dict[Key, Reading]
+    refused: dict[Key, ParsedPolicy]
     nodes: dict[str, Node]
     endpoints: dict[tuple[str, str, str], tuple[Endpoint, ...]]
     others: dict[str, OtherPolicy]
@@ -85,7 +89,7 @@ class _Draft:
     configs: dict[Key, tuple[str, ...]]
 
     @classmethod
-    def of(cls, world: World) -> _Draft:
+    def of(cls, world: ClusterState) -> _Draft:
         return cls(
             pods={(p.namespace, p.name): p for p in world.pods},
             namespaces=dict(world.namespaces),
@@ -99,8 +103,8 @@ class _Draft:
             configs=dict(world.configs),
         )
 
-    def world(self) -> World:
-        return World(
+    def world(self) -> ClusterState:
+        return ClusterState(
             pods=self._pods_seen_or_promised(),
             namespaces=self.namespaces,
             services=tuple(self.services.values()),
@@ -151,7 +155,7 @@ class _Draft:
         elif source.kind == "Namespace":
             self._drop_namespace(source.name)
 
-    def _apply_policy(self, key: Key, reading: Reading) -> None:
+    def _apply_policy(self, key: Key, reading: ParsedPolicy) -> None:
         self.policies.pop(key, None)
         self.refused.pop(key, None)
         if reading.mistakes:

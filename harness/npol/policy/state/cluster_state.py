@@ -19,7 +19,7 @@ from npol.policy.objects.entities import (
     Service,
 )
 from npol.policy.objects.netpol_types import Address, Direction, Policy
-from npol.policy.parse.parse_policies import Reading
+from npol.policy.parse.parse_policies import ParsedPolicy
 from npol.policy.parse.unsupported import OtherPolicy
 from npol.selectors import Selector, matches, spell
 
@@ -28,7 +28,7 @@ NEAR = {4: 16, 6: 112}
 
 
 @dataclass(frozen=True, kw_only=True)
-class World:
+class ClusterState:
     """A cluster as far as policies are concerned. Frozen: changes make a new one."""
 
     pods: tuple[Pod, ...] = ()
@@ -42,7 +42,7 @@ class World:
     ingresses: Mapping[tuple[str, str], tuple[IngressRule, ...]] = field(default_factory=dict)
     configs: Mapping[tuple[str, str], tuple[str, ...]] = field(default_factory=dict)
     """ConfigMaps: their texts."""
-    refused: tuple[Reading, ...] = ()
+    refused: tuple[ParsedPolicy, ...] = ()
     """Policies that the API server would refuse: they have no effect."""
 
     @property
@@ -143,30 +143,30 @@ class World:
         near = ipaddress.ip_network((address, NEAR[address.version]), strict=False)
         return any(known in near for known in self._services_by_address)
 
-    def without_policies(self, names: Iterable[str]) -> World:
+    def without_policies(self, names: Iterable[str]) -> ClusterState:
         """The world without the policies `namespace/name`."""
         gone = set(names)
         return replace(self, policies=tuple(p for p in self.policies if str(p) not in gone))
 
-    def as_read(self, dialect: Dialect) -> World:
+    def as_read(self, dialect: Dialect) -> ClusterState:
         """The world with the directions in force that they are for an engine."""
         return self._by_its_rules if dialect.rules_outrank_types else self
 
     @cached_property
-    def _by_its_rules(self) -> World:
+    def _by_its_rules(self) -> ClusterState:
         """The world where a rule puts its direction in force, whatever `policyTypes` says."""
         policies = tuple(p.by_its_rules for p in self.policies)
         return self if policies == self.policies else replace(self, policies=policies)
 
-    def with_pods(self, pods: Iterable[Pod]) -> World:
+    def with_pods(self, pods: Iterable[Pod]) -> ClusterState:
         """The world with these pods, too; a pod of the same name is replaced."""
         merged = {**self._pods_by_key, **{(p.namespace, p.name): p for p in pods}}
         return replace(self, pods=tuple(merged.values()))
 
-    def with_services(self, services: Iterable[Service]) -> World:
+    def with_services(self, services: Iterable[Service]) -> ClusterState:
         return replace(self, services=(*self.services, *services))
 
-    def with_policies(self, policies: Iterable[Policy]) -> World:
+    def with_policies(self, policies: Iterable[Policy]) -> ClusterState:
         """The world with these policies, too; a policy of the same name is replaced."""
         merged = {str(p): p for p in (*self.policies, *policies)}
         return replace(self, policies=tuple(merged.values()))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from npol.model.story import Protocol
 from npol.policy.objects.entities import ContainerPort, End, Pod, Service, ServicePort, Traffic
-from npol.policy.state.cluster_state import World
+from npol.policy.state.cluster_state import ClusterState
 
 NAMESPACE = "kube-system"
 SERVICES = ("kube-dns", "coredns", "rke2-coredns-rke2-coredns", "dns-default")
@@ -12,13 +12,15 @@ LABEL = ("k8s-app", "kube-dns")
 PORT = 53
 
 
-def dns_service(world: World) -> Service | None:
+def dns_service(world: ClusterState) -> Service | None:
     """The Service that pods' resolv.conf points at; its name is a convention."""
     named = (world.service(NAMESPACE, name) for name in SERVICES)
     return next((s for s in named if s), None)
 
 
-def dns_traffic(world: World, source: End, protocol: Protocol = Protocol.UDP) -> Traffic | None:
+def dns_traffic(
+    world: ClusterState, source: End, protocol: Protocol = Protocol.UDP
+) -> Traffic | None:
     """The packets behind every look-up of a source."""
     service = dns_service(world)
     if service is None:
@@ -26,7 +28,7 @@ def dns_traffic(world: World, source: End, protocol: Protocol = Protocol.UDP) ->
     return Traffic(source=source, target=service, port=PORT, protocol=protocol)
 
 
-def with_dns(world: World) -> World:
+def with_dns(world: ClusterState) -> ClusterState:
     """The world with the DNS that every cluster has, for manifests that do not show it."""
     if dns_service(world):
         return world

@@ -9,9 +9,9 @@ from collections.abc import Iterator
 
 from npol.errors import InputError
 from npol.model.story import Protocol
-from npol.policy.objects.entities import End, Place, Pod, Service, Traffic
+from npol.policy.objects.entities import End, ExternalEndpoint, Pod, Service, Traffic
 from npol.policy.objects.netpol_types import Address
-from npol.policy.state.cluster_state import World
+from npol.policy.state.cluster_state import ClusterState
 
 _FLOW = re.compile(r"\s*(\S.*?)\s*->\s*(\S.*?):(\d+)(?:/(tcp|udp|sctp))?\s*", re.IGNORECASE)
 _HOW = (
@@ -20,7 +20,7 @@ _HOW = (
 )
 
 
-def parse_flow(world: World, text: str) -> Traffic:
+def parse_flow(world: ClusterState, text: str) -> Traffic:
     """
     The flow that a text names.
 
@@ -58,19 +58,19 @@ def _family(*ends: str) -> int:
     return next((a.version for a in map(_address_in, ends) if a), 4)
 
 
-def _service(world: World, text: str) -> Service | None:
+def _service(world: ClusterState, text: str) -> Service | None:
     if address := _address_in(text):
         return world.service_at(address)
     namespace, _, name = text.partition("/")
     return world.service(namespace, name)
 
 
-def _end(world: World, text: str) -> End:
+def _end(world: ClusterState, text: str) -> End:
     kind, slash, name = text.partition("/")
     if kind == "node" and slash:
         return _node(world, name)
     if text == "internet":
-        return Place(name="internet")
+        return ExternalEndpoint(name="internet")
     if not slash:
         return _address(world, text)
     found = next(_pods(world, kind, name), None)
@@ -79,7 +79,7 @@ def _end(world: World, text: str) -> End:
     return found
 
 
-def _node(world: World, name: str) -> End:
+def _node(world: ClusterState, name: str) -> End:
     for node in world.nodes:
         if node.name == name:
             return node
@@ -87,7 +87,7 @@ def _node(world: World, name: str) -> End:
     raise InputError(f"there is no node {name}", hint=f"known: {known}")
 
 
-def _address(world: World, text: str) -> End:
+def _address(world: ClusterState, text: str) -> End:
     address = _address_in(text)
     if address is None:
         raise InputError(f"{text!r} is no end of a flow", hint=_HOW)
@@ -97,17 +97,17 @@ def _address(world: World, text: str) -> End:
             f"{address} lies among the ClusterIPs, and no Service known here has it",
             hint="name the Service, or its pods",
         )
-    return owner or Place(name=str(address), addresses=(address,))
+    return owner or ExternalEndpoint(name=str(address), addresses=(address,))
 
 
-def _pods(world: World, namespace: str, name: str) -> Iterator[Pod]:
+def _pods(world: ClusterState, namespace: str, name: str) -> Iterator[Pod]:
     pods = [p for p in world.pods_in(namespace) if not p.finished]
     yield from (p for p in pods if p.name == name)
     yield from (p for p in pods if p.workload.partition("/")[2] == name)
     yield from (p for p in pods if p.labels.get("app") == name)
 
 
-def _near(world: World, text: str) -> str:
+def _near(world: ClusterState, text: str) -> str:
     services = [f"{s.namespace}/{s.name}" for s in world.services]
     known = list(dict.fromkeys([*map(str, world.pods), *services]))
     near = difflib.get_close_matches(text, known, n=1, cutoff=0.6)

@@ -6,15 +6,15 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from npol.policy.explain.fixes import lasting
-from npol.policy.objects.entities import End, Place, Pod
-from npol.policy.state.cluster_state import World
+from npol.policy.objects.entities import End, ExternalEndpoint, Pod
+from npol.policy.state.cluster_state import ClusterState
 
 
 @dataclass(slots=True)
 class Cast:
     """Peers by what they are; the same pods are never named twice."""
 
-    world: World
+    world: ClusterState
     names: dict[str, str] = field(default_factory=dict)
     peers: dict[str, dict[str, Any]] = field(default_factory=dict)
 
@@ -25,7 +25,7 @@ class Cast:
             entry["service"] = services[0].name
         return self._named(entry, _name_of(pod))
 
-    def place(self, place: Place) -> str:
+    def place(self, place: ExternalEndpoint) -> str:
         if not place.addresses:
             return self._named({"external": "internet"}, "internet")
         return self._named({"address": str(place.addresses[0])}, f"outside-{len(self.peers)}")
@@ -45,8 +45,12 @@ class Cast:
         return self.names[key]
 
 
-def _as_place(end: End) -> Place:
-    return end if isinstance(end, Place) else Place(name=end.name, addresses=end.addresses)
+def _as_place(end: End) -> ExternalEndpoint:
+    return (
+        end
+        if isinstance(end, ExternalEndpoint)
+        else ExternalEndpoint(name=end.name, addresses=end.addresses)
+    )
 
 
 def _name_of(pod: Pod) -> str:

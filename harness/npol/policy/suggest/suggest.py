@@ -13,9 +13,9 @@ from npol.policy.explain.fixes import lasting
 from npol.policy.explain.mismatch import selected_pods
 from npol.policy.matrix.matrix import takes_part
 from npol.policy.objects.dialects import SPEC, Dialect
-from npol.policy.objects.entities import End, Place, Pod, Service, Traffic
+from npol.policy.objects.entities import End, ExternalEndpoint, Pod, Service, Traffic
 from npol.policy.objects.netpol_types import Direction, PeerClause, Policy, PortClause, Rule
-from npol.policy.state.cluster_state import World
+from npol.policy.state.cluster_state import ClusterState
 from npol.policy.state.dns import dns_service, with_dns
 from npol.policy.suggest.peer_names import Cast
 
@@ -45,7 +45,7 @@ class Suggestion:
     left_out: tuple[str, ...] = ()
 
 
-def suggest(world: World, dialect: Dialect = SPEC) -> Suggestion:
+def suggest(world: ClusterState, dialect: Dialect = SPEC) -> Suggestion:
     """
     For each rule: a peer that it allows and one that it does not, to a pod of its policy.
 
@@ -72,13 +72,13 @@ def suggest(world: World, dialect: Dialect = SPEC) -> Suggestion:
     )
 
 
-def _resolvers(world: World, cast: Cast) -> Iterator[str]:
+def _resolvers(world: ClusterState, cast: Cast) -> Iterator[str]:
     if dns_service(world):
         isolated = (p for p in world.pods if world.isolating(p, Direction.EGRESS))
         yield from dict.fromkeys(cast.pod(p) for p in isolated if not p.finished)
 
 
-def _talked_about(world: World, policy: Policy) -> Iterator[Traffic]:
+def _talked_about(world: ClusterState, policy: Policy) -> Iterator[Traffic]:
     found = world.select(policy.namespace, policy.selector)
     chosen = [pod for pod in found if takes_part(pod)]
     for direction in Direction:
@@ -92,7 +92,7 @@ def _one_per_workload(pods: Sequence[Pod]) -> list[Pod]:
 
 
 def _of_direction(
-    world: World, policy: Policy, direction: Direction, pod: Pod
+    world: ClusterState, policy: Policy, direction: Direction, pod: Pod
 ) -> Iterator[Traffic]:
     rules = policy.rules(direction)
     for rule in rules:
@@ -106,7 +106,7 @@ def _of_direction(
             yield from _traffics(world, direction, pod, other, ())
 
 
-def _allowed_ends(world: World, policy: Policy, rule: Rule) -> Iterator[End]:
+def _allowed_ends(world: ClusterState, policy: Policy, rule: Rule) -> Iterator[End]:
     for peer in rule.peers:
         if peer.ip_block:
             yield from _places(peer)
@@ -114,19 +114,19 @@ def _allowed_ends(world: World, policy: Policy, rule: Rule) -> Iterator[End]:
             pods = list(selected_pods(world, policy.namespace, peer))
             yield from _one_per_workload(pods)[:3]
     if not rule.peers:
-        yield Place(name="internet")
+        yield ExternalEndpoint(name="internet")
 
 
-def _places(peer: PeerClause) -> Iterator[Place]:
+def _places(peer: PeerClause) -> Iterator[ExternalEndpoint]:
     """The first address of a block, and of each of its exceptions."""
     assert peer.ip_block  # asked for blocks only
     for network in (peer.ip_block.cidr, *peer.ip_block.excepts):
         if network.prefixlen:
             address = network[0] if network.num_addresses == 1 else network[1]
-            yield Place(name=str(address), addresses=(address,))
+            yield ExternalEndpoint(name=str(address), addresses=(address,))
 
 
-def _strangers(world: World, policy: Policy, rule: Rule | None, pod: Pod) -> Iterator[End]:
+def _strangers(world: ClusterState, policy: Policy, rule: Rule | None, pod: Pod) -> Iterator[End]:
     """One pod that the rule does not name, preferably of the same namespace."""
     named = {
         str(p)
@@ -143,7 +143,7 @@ def _strangers(world: World, policy: Policy, rule: Rule | None, pod: Pod) -> Ite
 
 
 def _traffics(
-    world: World, direction: Direction, pod: Pod, other: End, clauses: Sequence[PortClause]
+    world: ClusterState, direction: Direction, pod: Pod, other: End, clauses: Sequence[PortClause]
 ) -> Iterator[Traffic]:
     source, target = (pod, other) if direction is Direction.EGRESS else (other, pod)
     if source == target:
@@ -175,7 +175,7 @@ def _number(target: End, clause: PortClause) -> int | None:
 
 
 def in_front(
-    world: World, target: End, number: int, protocol: Protocol
+    world: ClusterState, target: End, number: int, protocol: Protocol
 ) -> tuple[Service, int] | None:
     """The Service port that leads to a pod's port, if there is one."""
     if not isinstance(target, Pod):
@@ -191,7 +191,7 @@ def in_front(
 
 
 def _flow(
-    world: World, cast: Cast, policy: Policy, traffic: Traffic, dialect: Dialect
+    world: ClusterState, cast: Cast, policy: Policy, traffic: Traffic, dialect: Dialect
 ) -> SuggestedFlow | None:
     now = decide(world, traffic, dialect).allowed
     before = decide(world.without_policies(map(str, world.policies)), traffic, dialect).allowed
@@ -208,7 +208,7 @@ def _flow(
     )
 
 
-def _target(world: World, cast: Cast, traffic: Traffic) -> str:
+def _target(world: ClusterState, cast: Cast, traffic: Traffic) -> str:
     if not isinstance(traffic.target, Service):
         return cast.end(traffic.target)
     behind = world.select(traffic.target.namespace, {"matchLabels": traffic.target.selector or {}})

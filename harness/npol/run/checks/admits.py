@@ -9,19 +9,19 @@ from __future__ import annotations
 
 from npol.model.inventory import Obj
 from npol.model.story import StateCheck
-from npol.run.checks.view import Found, View, missing, named
+from npol.run.checks.view import Observation, View, missing, named
 
 
 def wanted(check: StateCheck) -> str:
     return "the next pod is admitted"
 
 
-def look(check: StateCheck, view: View) -> Found:
+def look(check: StateCheck, view: View) -> Observation:
     workload = named(check, view.inventory)
     if workload is None:
         return missing(check)
     refusal = view.refusal(next_pod(workload))
-    return Found(not refusal, "refused" if refusal else "admitted by a dry run", refusal)
+    return Observation(not refusal, "refused" if refusal else "admitted by a dry run", refusal)
 
 
 def next_pod(workload: Obj) -> Obj:

@@ -9,14 +9,14 @@ from npol import selectors
 from npol.model.inventory import Obj
 from npol.model.story import StateCheck
 from npol.run.checks.endpoints import ports_of, ready_addresses, slices_of
-from npol.run.checks.view import Found, View, missing, named, running_pods
+from npol.run.checks.view import Observation, View, missing, named, running_pods
 
 
 def wanted(check: StateCheck) -> str:
     return "selector, targetPort, containerPort and endpoints agree"
 
 
-def look(check: StateCheck, view: View) -> Found:
+def look(check: StateCheck, view: View) -> Observation:
     service = named(check, view.inventory)
     if service is None:
         return missing(check)
@@ -28,12 +28,12 @@ def look(check: StateCheck, view: View) -> Found:
     ]
     if not pods:
         spelled = selectors.spell({"matchLabels": selector}) if selector else "nothing"
-        return Found(
+        return Observation(
             False, "no pod", f"no running pod carries {spelled}, which the Service selects"
         )
     wrong = list(_misfits(service, pods)) or list(_endpoints(service, view))
     ports = ", ".join(sorted({_spell(service, p, pods) for p in service["spec"]["ports"]}))
-    return Found(not wrong, ports, "; ".join(wrong))
+    return Observation(not wrong, ports, "; ".join(wrong))
 
 
 def _misfits(service: Obj, pods: list[Obj]) -> Iterator[str]:

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 from npol.model.story import Manifest, StateCheck
 from npol.run.checks.drift import differences, spell_path
-from npol.run.checks.view import Found, View
+from npol.run.checks.view import Observation, View
 
 MOST = 5
 """Differences that are told; the rest are counted."""
@@ -16,14 +16,16 @@ def wanted(check: StateCheck) -> str:
     return f"{_count(len(check.wants['manifests']))} as in the repository"
 
 
-def look(check: StateCheck, view: View) -> Found:
+def look(check: StateCheck, view: View) -> Observation:
     manifests = check.wants["manifests"]
     drifted = {m: told for m in range(len(manifests)) if (told := list(_drift(manifests[m], view)))}
     if not drifted:
-        return Found(True, f"{_count(len(manifests))} as in the repository")
+        return Observation(True, f"{_count(len(manifests))} as in the repository")
     told = [line for lines in drifted.values() for line in lines]
     more = f"; and {len(told) - MOST} more" if len(told) > MOST else ""
-    return Found(False, f"{len(drifted)} of {len(manifests)} differ", "; ".join(told[:MOST]) + more)
+    return Observation(
+        False, f"{len(drifted)} of {len(manifests)} differ", "; ".join(told[:MOST]) + more
+    )
 
 
 def _drift(manifest: Manifest, view: View) -> Iterator[str]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from npol.model.inventory import Inventory, Obj
 from npol.model.story import StateCheck
-from npol.run.checks.view import Found, View
+from npol.run.checks.view import Observation, View
 
 SERVICE = "kubernetes.io/service-name"
 
@@ -15,14 +15,14 @@ def wanted(check: StateCheck) -> str:
     return ("some" if count is None else str(count)) + " ready" + (f" on {port}" if port else "")
 
 
-def look(check: StateCheck, view: View) -> Found:
+def look(check: StateCheck, view: View) -> Observation:
     slices = slices_of(view.inventory, check.namespace, check.subject)
     ready, ports = ready_addresses(slices), ports_of(slices)
     count, port = check.wants.get("ready"), check.wants.get("port")
     right_count = bool(ready) if count is None else len(ready) == count
     right_port = not port or not ready or port in ports
     listed = ", ".join(map(str, ports)) or "no port"
-    return Found(right_count and right_port, f"{len(ready)} ready on {listed}")
+    return Observation(right_count and right_port, f"{len(ready)} ready on {listed}")
 
 
 def slices_of(inventory: Inventory, namespace: str, service: str) -> list[Obj]:

@@ -6,14 +6,14 @@ from collections.abc import Mapping
 
 from npol.model.inventory import Obj
 from npol.model.story import StateCheck
-from npol.run.checks.view import Found, View, missing, named
+from npol.run.checks.view import Observation, View, missing, named
 
 
 def wanted(check: StateCheck) -> str:
     return ", ".join(f"{k}={v}" for k, v in check.wants["has"].items())
 
 
-def look(check: StateCheck, view: View) -> Found:
+def look(check: StateCheck, view: View) -> Observation:
     obj = named(check, view.inventory)
     if obj is None:
         return missing(check)
@@ -21,7 +21,7 @@ def look(check: StateCheck, view: View) -> Found:
     lacking = {k: v for k, v in check.wants["has"].items() if labels.get(k) != v}
     told = ", ".join(f"{k}={labels[k]}" if k in labels else f"no {k}" for k in lacking)
     reason = f"what selects by {wanted(check)} does not select it" if lacking else ""
-    return Found(not lacking, told or "has them", reason)
+    return Observation(not lacking, told or "has them", reason)
 
 
 def labels_of(obj: Obj) -> Mapping[str, str]:

@@ -11,7 +11,7 @@ from __future__ import annotations
 from npol.model.expectation import Outcome
 from npol.model.probe import Answer, PodRef, Probe, ProbeKind
 from npol.model.story import StateCheck
-from npol.run.checks.view import Found, View, missing, named, workload_pods
+from npol.run.checks.view import Observation, View, missing, named, workload_pods
 
 LOOPBACK = "127.0.0.1"
 TIMEOUT = 1.0
@@ -22,30 +22,30 @@ def wanted(check: StateCheck) -> str:
     return f"listens on {_address(check)}:{check.wants['port']}"
 
 
-def look(check: StateCheck, view: View) -> Found:
+def look(check: StateCheck, view: View) -> Observation:
     if named(check, view.inventory) is None:
         return missing(check)
     pods = workload_pods(check, view.inventory)
     if not pods:
-        return Found(False, "no running pod")
+        return Observation(False, "no running pod")
     every = [_pod(check, pod, view) for pod in pods]
     return next((f for f in every if f.holds is False), None) or next(
         (f for f in every if f.holds is None), every[0]
     )
 
 
-def _pod(check: StateCheck, pod: PodRef, view: View) -> Found:
+def _pod(check: StateCheck, pod: PodRef, view: View) -> Observation:
     port = check.wants["port"]
     own, loop = f"own {pod.ip}", f"own {LOOPBACK}"
     asked = view.ask(pod, [_probe(own, pod.ip, port), _probe(loop, LOOPBACK, port)])
     if any(asked[key].outcome not in _TOLD for key in (own, loop)):
         why = next(a for a in asked.values() if a.outcome not in _TOLD)
-        return Found(None, "not known", f"{pod.name}: {_words(why)}")
+        return Observation(None, "not known", f"{pod.name}: {_words(why)}")
     outside, inside = (asked[key].outcome is Outcome.OPEN for key in (own, loop))
     if _address(check) == LOOPBACK:
-        return Found(inside and not outside, _seen(outside, inside, port))
+        return Observation(inside and not outside, _seen(outside, inside, port))
     reason = "" if outside else _why(inside, pod)
-    return Found(outside, _seen(outside, inside, port), reason)
+    return Observation(outside, _seen(outside, inside, port), reason)
 
 
 def _probe(key: str, address: str, port: int) -> Probe:

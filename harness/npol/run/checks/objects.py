@@ -8,7 +8,7 @@ from typing import Any
 
 from npol.model.inventory import Obj
 from npol.model.story import StateCheck
-from npol.run.checks.view import NOT_FOUND, Found, View
+from npol.run.checks.view import NOT_FOUND, Observation, View
 
 _NOTHING = object()
 RECORDED = "recorded data: no controller of the lab acts on such an object"
@@ -23,14 +23,14 @@ def wanted(check: StateCheck) -> str:
     return spell(wants.get("equals"))
 
 
-def look(check: StateCheck, view: View) -> Found:
+def look(check: StateCheck, view: View) -> Observation:
     kind, _, name = check.wants["ref"].partition("/")
     obj = view.get(kind, check.namespace, name)
     found = _NOTHING if obj is None else field(obj, check.wants.get("path") or ())
     seen = NOT_FOUND if found is _NOTHING else spell(found) if check.wants.get("path") else "there"
     note = RECORDED if obj is not None and "." in kind and view.engine == "npol-lab" else ""
     reason = f"{check.wants['ref']} does not exist" if obj is None else note
-    return Found(_holds(check, found), seen, reason)
+    return Observation(_holds(check, found), seen, reason)
 
 
 def holds_for(check: StateCheck, obj: Obj) -> bool:

@@ -15,7 +15,7 @@ from npol.model.inventory import Obj, pod_ref
 from npol.model.probe import Answer, Probe, ProbeKind
 from npol.model.story import StateCheck
 from npol.run.checks.aligned import target_port
-from npol.run.checks.view import Found, View, missing, named, running_pods
+from npol.run.checks.view import Observation, View, missing, named, running_pods
 
 TIMEOUT = 2.0
 KEY = "prometheus"
@@ -26,7 +26,7 @@ def wanted(check: StateCheck) -> str:
     return f"{check.wants.get('up', 1) or 'none'} up" + (f" in job {job}" if job else "")
 
 
-def look(check: StateCheck, view: View) -> Found:
+def look(check: StateCheck, view: View) -> Observation:
     service = named(check, view.inventory)
     if service is None:
         return missing(check)
@@ -35,7 +35,7 @@ def look(check: StateCheck, view: View) -> Found:
     pod = next((p for p in pods if selectors.matches(selector, _labels(p))), None)
     port = _port(check, service, pod) if pod else None
     if pod is None or port is None:
-        return Found(None, "not known", f"no pod of Prometheus answers for {check.subject}")
+        return Observation(None, "not known", f"no pod of Prometheus answers for {check.subject}")
     ref = pod_ref(pod)
     return _read(check, view.ask(ref, [_probe(check, ref.ip, port)])[KEY])
 
@@ -54,17 +54,17 @@ def _probe(check: StateCheck, address: str, port: int) -> Probe:
     return Probe(key=KEY, kind=kind, address=address, port=port, path=path, timeout=TIMEOUT)
 
 
-def _read(check: StateCheck, answer: Answer) -> Found:
+def _read(check: StateCheck, answer: Answer) -> Observation:
     if answer.status != 200:
         said = f"http {answer.status}" if answer.status else answer.detail or answer.outcome.value
-        return Found(None, "not known", f"Prometheus' API did not answer: {said}")
+        return Observation(None, "not known", f"Prometheus' API did not answer: {said}")
     try:
         rows = json.loads(answer.body)["data"]["result"]
         up = int(float(rows[0]["value"][1])) if rows else 0
     except (ValueError, LookupError, TypeError):
-        return Found(None, "not known", "what answered is not Prometheus' API")
+        return Observation(None, "not known", "what answered is not Prometheus' API")
     claimed = check.wants.get("up", 1)
-    return Found(up >= claimed if claimed else up == 0, f"{up} up")
+    return Observation(up >= claimed if claimed else up == 0, f"{up} up")
 
 
 def _labels(pod: Obj) -> dict[str, str]:

@@ -8,7 +8,7 @@ from npol import selectors
 from npol.model.inventory import pod_ref
 from npol.model.probe import PodRef
 from npol.model.story import StateCheck
-from npol.run.checks.view import Found, View, missing, named, running_pods
+from npol.run.checks.view import Observation, View, missing, named, running_pods
 
 _NAMED = re.compile(r"[a-z]+/[^,=!]*")
 """KIND/NAME; anything else is a label selector."""
@@ -18,7 +18,7 @@ def wanted(check: StateCheck) -> str:
     return "all ready"
 
 
-def look(check: StateCheck, view: View) -> Found:
+def look(check: StateCheck, view: View) -> Observation:
     kind = check.subject.partition("/")[0]
     if not _NAMED.fullmatch(check.subject):
         return _pods(_selected(check, view))
@@ -30,7 +30,7 @@ def look(check: StateCheck, view: View) -> Found:
     status = obj.get("status") or {}
     count = obj["spec"].get("replicas", status.get("desiredNumberScheduled", 1))
     ready = status.get("readyReplicas", status.get("numberReady", 0))
-    return Found(ready >= count, f"{ready} of {count} ready")
+    return Observation(ready >= count, f"{ready} of {count} ready")
 
 
 def _selected(check: StateCheck, view: View) -> list[PodRef]:
@@ -39,9 +39,9 @@ def _selected(check: StateCheck, view: View) -> list[PodRef]:
     return [p for p in pods if selectors.matches(selector, p.labels)]
 
 
-def _pods(pods: list[PodRef]) -> Found:
+def _pods(pods: list[PodRef]) -> Observation:
     if not pods:
-        return Found(False, "no pod", "the selector selects no running pod")
+        return Observation(False, "no pod", "the selector selects no running pod")
     waiting = [p.name for p in pods if not p.ready]
     reason = f"not ready: {', '.join(waiting[:3])}" if waiting else ""
-    return Found(not waiting, f"{len(pods) - len(waiting)} of {len(pods)} ready", reason)
+    return Observation(not waiting, f"{len(pods) - len(waiting)} of {len(pods)} ready", reason)

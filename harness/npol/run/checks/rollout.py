@@ -6,7 +6,7 @@ from typing import Any
 
 from npol.model.inventory import Obj
 from npol.model.story import StateCheck
-from npol.run.checks.view import Found, View, missing, named
+from npol.run.checks.view import Observation, View, missing, named
 
 
 def wanted(check: StateCheck) -> str:
@@ -14,7 +14,7 @@ def wanted(check: StateCheck) -> str:
     return "complete" + (f", image {image}" if image else "")
 
 
-def look(check: StateCheck, view: View) -> Found:
+def look(check: StateCheck, view: View) -> Observation:
     obj = named(check, view.inventory)
     if obj is None:
         return missing(check)
@@ -23,7 +23,7 @@ def look(check: StateCheck, view: View) -> Found:
     image = check.wants.get("image", "")
     right = not image or any(_ends_in(i, image) for i in images)
     seen = f"{pending or 'complete'}, image {', '.join(images)}"
-    return Found(not pending and right, seen if image or pending else "complete")
+    return Observation(not pending and right, seen if image or pending else "complete")
 
 
 def _pending(obj: Obj) -> str:

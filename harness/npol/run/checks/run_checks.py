@@ -10,7 +10,7 @@ from npol.model.expectation import Verdict
 from npol.model.result import CheckResult
 from npol.model.story import StateCheck
 from npol.run.checks.registry import CHECKERS
-from npol.run.checks.view import Found, View
+from npol.run.checks.view import Observation, View
 
 POLL_EVERY = 0.5
 _VERDICTS = {
@@ -46,7 +46,7 @@ def _result(check: StateCheck, step: str, view: View) -> CheckResult:
     try:
         found = checker.look(check, view)
     except NpolError as error:  # not allowed, not there, not answered: nothing is known
-        found = Found(None, "not known", error.message)
+        found = Observation(None, "not known", error.message)
     return CheckResult(
         name=check.name,
         at=check.at,

@@ -38,7 +38,7 @@ class View(Protocol):
 
 
 @dataclass(frozen=True, slots=True)
-class Found:
+class Observation:
     """What a check saw; `holds` is None where it cannot be told."""
 
     holds: bool | None
@@ -51,15 +51,15 @@ class Checker:
     """One kind of check: what it wants, in words, and how it looks."""
 
     wanted: Callable[[StateCheck], str]
-    look: Callable[[StateCheck, View], Found]
+    look: Callable[[StateCheck, View], Observation]
 
 
 NOT_FOUND = "not found"
 
 
-def missing(check: StateCheck) -> Found:
+def missing(check: StateCheck) -> Observation:
     place = f" in namespace {check.namespace}" if check.namespace else ""
-    return Found(False, NOT_FOUND, f"{check.subject} does not exist{place}")
+    return Observation(False, NOT_FOUND, f"{check.subject} does not exist{place}")
 
 
 def named(check: StateCheck, inventory: Inventory) -> Obj | None:
