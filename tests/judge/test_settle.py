@@ -3,8 +3,9 @@
 import pytest
 
 from npol.judge.settle import Patience, Settling
+from npol.judge.witnesses import agreeing
 from npol.model.expectation import Outcome, Verdict
-from npol.model.result import Judgement
+from npol.model.result import Judgement, Witnesses
 
 AS, OPEN = Verdict.AS_EXPECTED, Verdict.TOO_OPEN
 
@@ -16,11 +17,13 @@ def judged(verdict, outcome=Outcome.TIMEOUT, reason=""):
 DENIED, STILL_OPEN = judged(AS), judged(OPEN, Outcome.OPEN)
 
 
-def settling(*, before=None, changed_at=0.0, within=30.0, quiet=1.0, stable=2):
+def settling(
+    *, before=None, changed_at=0.0, within=30.0, quiet=1.0, stable=2, predicted=None, trust=False
+):
     patience = Patience(
         started=0.0, changed_at=changed_at, within=within, quiet=quiet, stable=stable
     )
-    return Settling({"f": before}, patience)
+    return Settling({"f": before}, patience, {"f": predicted}, trust_packets=trust)
 
 
 def feed(machine, *rounds):
@@ -213,3 +216,100 @@ def test_a_wrong_answer_needs_more_than_the_round_under_way():
     machine.record(0.0, 0.3, {"f": STILL_OPEN})
 
     assert machine.may_launch(0.5)
+
+
+# -- two witnesses: packets and prediction
+
+ALLOWED, NO_LONGER = judged(AS, Outcome.OPEN), judged(Verdict.TOO_CLOSED, Outcome.TIMEOUT)
+OPENS, CLOSES = agreeing("allow", {Outcome.TIMEOUT}), agreeing("deny", {Outcome.TIMEOUT})
+
+
+def test_mismatch_that_prediction_confirms_is_final_after_the_quiet_time():
+    machine = settling(before=(Outcome.TIMEOUT, 0), quiet=1.0, predicted=CLOSES)
+
+    feed(machine, (0.0, NO_LONGER), (0.9, NO_LONGER))
+    assert not machine.done(1.0)
+    feed(machine, (1.0, NO_LONGER), (1.2, NO_LONGER))
+
+    assert machine.done(1.3)
+    settled = machine.results()["f"]
+    assert settled.judgement.verdict is Verdict.TOO_CLOSED
+    assert settled.witnesses is Witnesses.AGREE
+
+
+def test_match_against_the_prediction_is_not_final_before_the_deadline():
+    machine = settling(before=(Outcome.OPEN, 0), quiet=1.0, predicted=CLOSES)
+
+    feed(machine, *((float(t), ALLOWED) for t in range(30)))
+    assert not machine.done(29.9)
+
+    assert machine.done(30.0)
+    settled = machine.results()["f"]
+    assert settled.judgement.verdict is Verdict.UNKNOWN
+    assert settled.witnesses is Witnesses.DIFFER
+
+
+def test_late_enforcement_after_the_quiet_time_does_not_pass_on_old_answers():
+    """A deny-all takes 3 s to bite, the story expects `allow`, the quiet time is 1 s."""
+    machine = settling(before=(Outcome.OPEN, 0), quiet=1.0, predicted=CLOSES)
+
+    feed(machine, (0.0, ALLOWED), (1.0, ALLOWED), (2.0, ALLOWED), (3.0, NO_LONGER))
+    assert not machine.done(3.1)
+    feed(machine, (3.2, NO_LONGER))
+
+    assert machine.done(3.3)
+    assert machine.results()["f"].judgement.verdict is Verdict.TOO_CLOSED
+
+
+def test_story_that_trusts_packets_passes_against_the_prediction_and_says_so():
+    machine = settling(before=(Outcome.OPEN, 0), within=3.0, predicted=CLOSES, trust=True)
+
+    feed(machine, *((float(t), ALLOWED) for t in range(3)))
+    assert not machine.done(2.9)
+
+    settled = machine.results()["f"]
+    assert machine.done(3.0)
+    assert (settled.judgement.verdict, settled.witnesses) == (AS, Witnesses.DIFFER)
+
+
+def test_match_without_a_prediction_settles_on_packets_alone():
+    machine = settling(changed_at=None)
+
+    feed(machine, (0.0, ALLOWED), (0.2, ALLOWED))
+
+    assert machine.done(0.3)
+    assert machine.results()["f"].witnesses is Witnesses.PACKETS_ONLY
+
+
+def test_trouble_is_never_final_as_agreement():
+    """A silence without its controls proves nothing, whatever is predicted."""
+    machine = settling(changed_at=None, predicted=CLOSES)
+    unproven = judged(Verdict.UNKNOWN, Outcome.TIMEOUT, "nothing shows that it is alive")
+
+    feed(machine, (0.0, unproven), (0.2, unproven))
+
+    assert not machine.done(0.3)
+
+
+@pytest.mark.parametrize(
+    ("outcome", "agrees_with_allow", "agrees_with_deny"),
+    [
+        (Outcome.OPEN, True, False),
+        (Outcome.REFUSED, True, False),
+        (Outcome.RESET, True, False),
+        (Outcome.UNREACHABLE, True, False),
+        (Outcome.DNS_NEGATIVE, True, False),
+        (Outcome.TIMEOUT, False, True),
+        (Outcome.DNS_TIMEOUT, False, True),
+        (Outcome.ERROR, False, False),
+    ],
+)
+def test_outcomes_agree_with_predictions(outcome, agrees_with_allow, agrees_with_deny):
+    assert (outcome in OPENS, outcome in CLOSES) == (agrees_with_allow, agrees_with_deny)
+
+
+def test_plugin_that_rejects_agrees_with_deny_by_refusing():
+    rejects = {Outcome.TIMEOUT, Outcome.REFUSED}
+
+    assert Outcome.REFUSED in agreeing("deny", rejects)
+    assert Outcome.REFUSED not in agreeing("allow", rejects)

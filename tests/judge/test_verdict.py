@@ -47,7 +47,7 @@ def verdict_of(expect, found, *, source=SELF_OK, alive=ALIVE, problem="", http=N
         ),
         pytest.param("allow", evidence(service="refused"), Verdict.TOO_CLOSED, id="allow-refused"),
         pytest.param(
-            "allow", evidence(pod="timeout"), Verdict.AS_EXPECTED, id="allow-as-the-app-sees-it"
+            "allow", evidence(pod="timeout"), Verdict.TOO_CLOSED, id="allow-needs-every-endpoint"
         ),
         pytest.param("allow", evidence(pod="error"), Verdict.UNKNOWN, id="allow-error"),
         pytest.param(

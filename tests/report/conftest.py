@@ -20,6 +20,7 @@ from npol.model.result import (
     Role,
     StepResult,
     StoryReport,
+    Witnesses,
 )
 
 FILE = "shop.npol.yaml"
@@ -36,7 +37,7 @@ def make_flow(**given: Any) -> FlowResult:
         "seen": "open",
         "verdict": Verdict.AS_EXPECTED,
     }
-    return FlowResult(**{**fields, **given})
+    return FlowResult(**{"witnesses": Witnesses.AGREE, **fields, **given})
 
 
 def make_failure() -> FlowResult:

@@ -9,11 +9,12 @@ import pytest
 from rich.console import Console
 
 from npol.model.expectation import Verdict
-from npol.model.result import RestoreResult, StepResult
+from npol.model.result import RestoreResult, StepResult, Witnesses
 from npol.report.html import to_html
 from npol.report.json import from_json, result_data, to_json
 from npol.report.markdown import to_markdown
 from npol.report.pytest_text import session_summary, story_text
+from npol.report.summary import counted
 from npol.report.terminal import Terminal
 from npol.report.text import MOST_EXPLAINED
 
@@ -200,3 +201,11 @@ def test_a_check_that_cannot_fail_is_told_and_not_counted(report):
     assert line in to_markdown([told])
     assert line in to_html([told])
     assert from_json(to_json(told)) == told
+
+
+def test_passes_that_no_prediction_confirms_are_counted_apart(flow):
+    alone = flow(verdict=Verdict.AS_EXPECTED, witnesses=Witnesses.PACKETS_ONLY)
+    both = flow(verdict=Verdict.AS_EXPECTED)
+    wrong = flow(verdict=Verdict.TOO_OPEN, witnesses=Witnesses.PACKETS_ONLY)
+
+    assert counted([alone, both, wrong]) == "2 of 3 as expected, 1 too open, 1 by packets only"

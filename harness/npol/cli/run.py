@@ -65,6 +65,12 @@ def run(
         int,
         typer.Option("--reach", min=0, help="Pods besides the story's that policies may select."),
     ] = 50,
+    settle: Annotated[
+        float | None,
+        typer.Option(
+            "--settle", min=0, help="Seconds in which flows may come to what is expected."
+        ),
+    ] = None,
     dry_run: Annotated[
         bool, typer.Option("--dry-run", help="Say what would be applied, and change nothing.")
     ] = False,
@@ -93,6 +99,7 @@ def run(
             wait=wait,
             recover_stale=recover_stale,
             reach=reach,
+            settle=settle,
             say=terminal.progress,
         )
         if dry_run:

@@ -2,20 +2,24 @@
 When a step's answers are final. Pure: time is passed in, in seconds of one monotonic clock.
 
 A NetworkPolicy has no status, and the API never says when one is enforced (Kubernetes docs,
-"Network Policies", section "Pod lifecycle"). So rounds are asked until the answers are what
-is expected and hold still, or until the deadline. A match counts only if the flow has
-visibly changed since the step's change, or the engine's quiet time has passed when the
-sample began: an old answer is never taken for a new one.
+"Network Policies", section "Pod lifecycle"). So rounds are asked until two witnesses agree and
+hold still: the packets, and the prediction, which is what the policies mean. Where they agree,
+the answer is final, whether it is what the story expects or not. Where they differ, it is
+not final before the deadline, and packets that meet the expectation against the prediction are
+`unknown` even then. Without a prediction a match is final, a mismatch at the deadline.
+
+A sample counts only if the flow has visibly changed since the step's change, or the network
+plugin's quiet time has passed when the sample began: an old answer is never taken for a new one.
 """
 
 from __future__ import annotations
 
-from collections.abc import Hashable, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Collection, Hashable, Mapping
+from dataclasses import dataclass, field, replace
 from itertools import pairwise, takewhile
 
 from npol.model.expectation import Outcome, Verdict
-from npol.model.result import Judgement
+from npol.model.result import Judgement, Witnesses
 
 STAGGER = 0.2
 """Seconds between the starts of two samples that may overlap."""
@@ -66,6 +70,7 @@ class Settled:
     """The final word on one flow in one step."""
 
     judgement: Judgement
+    witnesses: Witnesses
     rounds: int
     enforced_after: float | None
     """Seconds from the change to the last wrong outcome; None without a change."""
@@ -77,6 +82,10 @@ class Track:
     """One flow's samples in one step, in the order in which they were started."""
 
     before: Hashable | None
+    predicted: Collection[Outcome] | None = None
+    """The outcomes that agree with the prediction; None without one."""
+    trust_packets: bool = False
+    """Whether packets win against the prediction at the deadline."""
     samples: list[Sample] = field(default_factory=list)
 
     def add(self, sample: Sample) -> None:
@@ -98,9 +107,27 @@ class Track:
         return max(0, patience.stable - len(last))
 
     def _counts(self, sample: Sample, patience: Patience) -> bool:
-        if not sample.matched or sample.signature != self.samples[-1].signature:
+        last = self.samples[-1]
+        alike = (sample.signature, sample.matched) == (last.signature, last.matched)
+        if not alike or not self._conclusive(sample):
             return False
         return self.changed() or sample.started >= patience.quiet_until
+
+    def _conclusive(self, sample: Sample) -> bool:
+        """Whether more samples like this one may end the wait before the deadline."""
+        if sample.judgement.verdict is Verdict.UNKNOWN:
+            return False
+        return sample.matched if self.predicted is None else self._as_predicted(sample)
+
+    def _as_predicted(self, sample: Sample) -> bool:
+        return self.predicted is not None and sample.judgement.outcome in self.predicted
+
+    @property
+    def witnesses(self) -> Witnesses:
+        """Who stands behind the last sample."""
+        if self.predicted is None:
+            return Witnesses.PACKETS_ONLY
+        return Witnesses.AGREE if self._as_predicted(self.samples[-1]) else Witnesses.DIFFER
 
     def hopeless(self, patience: Patience) -> bool:
         """Nothing but the same trouble, for long enough: more rounds will not help."""
@@ -138,14 +165,25 @@ class Track:
         enforced = None if since is None else max((s.started - since for s in wrong), default=0.0)
         return Settled(
             judgement=self._final(last),
+            witnesses=self.witnesses,
             rounds=len(self.samples),
             enforced_after=enforced,
             settled_after=last.finished - (patience.started if since is None else since),
         )
 
+    def _against_prediction(self, last: Sample) -> Judgement | None:
+        """Packets that meet the expectation although the policies say otherwise prove nothing."""
+        if not last.matched or self.trust_packets or self.witnesses is not Witnesses.DIFFER:
+            return None
+        return replace(
+            last.judgement,
+            verdict=Verdict.UNKNOWN,
+            reason=f"packets and policies differ: seen {last.judgement.seen}, predicted otherwise",
+        )
+
     def _final(self, last: Sample) -> Judgement:
         if not self.flapped():
-            return last.judgement
+            return self._against_prediction(last) or last.judgement
         seen = ", ".join(s.judgement.seen for s in self.samples[-6:])
         return Judgement(
             verdict=Verdict.FLAPPING,
@@ -158,10 +196,24 @@ class Track:
 class Settling:
     """All flows of one step, from the change until every one of them is final."""
 
-    def __init__(self, before: Mapping[str, Hashable | None], patience: Patience) -> None:
-        """`before`: each flow's signature at the end of the step before, None if not known."""
+    def __init__(
+        self,
+        before: Mapping[str, Hashable | None],
+        patience: Patience,
+        predicted: Mapping[str, Collection[Outcome] | None] | None = None,
+        *,
+        trust_packets: bool = False,
+    ) -> None:
+        """
+        `before`: each flow's signature at the end of the step before, None if not known;
+        `predicted`: the outcomes that agree with each flow's prediction, None without one.
+        """
         self.patience = patience
-        self.tracks = {key: Track(before=signature) for key, signature in before.items()}
+        foreseen = predicted or {}
+        self.tracks = {
+            key: Track(before=signature, predicted=foreseen.get(key), trust_packets=trust_packets)
+            for key, signature in before.items()
+        }
         self._launched: list[float] = []
         self._open: set[float] = set()
 

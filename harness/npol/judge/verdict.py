@@ -48,7 +48,8 @@ def judge(
     if problem or not evidence:
         return _unknown(seen, problem or "there is no address to ask")
     if broken := _broken(evidence):
-        return _unknown(seen, f"the probe did not run: {broken.answer.detail or broken.subject}")
+        reason = f"the probe did not run: {broken.answer.detail or broken.subject}"
+        return _unknown(broken.answer, reason)
     if expectation.word in (Word.ALLOW, Word.HTTP):
         return _judge_allow(flow, expectation, evidence, seen)
     if flow.kind is FlowKind.DNS or expectation.outcome in _DNS:
@@ -89,6 +90,8 @@ def _judge_allow(
 ) -> Judgement:
     if seen.outcome is not Outcome.OPEN:
         return _judgement(Verdict.TOO_CLOSED, seen, _why_closed(seen, evidence))
+    if closed := _closed_endpoint(evidence):
+        return _judgement(Verdict.TOO_CLOSED, closed.answer, _which_of_several(closed, evidence))
     if expectation.word is Word.HTTP and not expectation.accepts_status(seen.status):
         status = f"HTTP status {seen.status}" if seen.status else "no HTTP answer"
         return _judgement(Verdict.WRONG_ANSWER, seen, f"{status} instead of {expectation.status}")
@@ -97,6 +100,19 @@ def _judge_allow(
             Verdict.WRONG_ANSWER, seen, f"the answer does not contain {flow.http.body!r}"
         )
     return _judgement(Verdict.AS_EXPECTED, seen)
+
+
+def _closed_endpoint(evidence: Sequence[Evidence]) -> Evidence | None:
+    """A ready endpoint that does not answer: a Service passes some connections to it."""
+    pods = (e for e in evidence if e.role is Role.POD)
+    return next((e for e in pods if e.answer.outcome is not Outcome.OPEN), None)
+
+
+def _which_of_several(closed: Evidence, evidence: Sequence[Evidence]) -> str:
+    pods = [e for e in evidence if e.role is Role.POD]
+    answering = sum(e.answer.outcome is Outcome.OPEN for e in pods)
+    outcome = closed.answer.outcome.value
+    return f"{answering} of {len(pods)} endpoints answer; {closed.subject}: {outcome}"
 
 
 def _why_closed(seen: Answer, evidence: Sequence[Evidence]) -> str:

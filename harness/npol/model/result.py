@@ -22,6 +22,14 @@ class Role(enum.Enum):
     ALIVE = "alive"  # control: the target answers itself, or another source
 
 
+class Witnesses(enum.Enum):
+    """Who stands behind an answer: what packets did, and what the policies mean."""
+
+    AGREE = "agree"
+    PACKETS_ONLY = "packets only"  # nothing could be predicted
+    DIFFER = "differ"  # until the deadline
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Evidence:
     """One answer and what it was asked for."""
@@ -82,6 +90,8 @@ class FlowResult:
     settled_after: float = 0.0
     predicted: str = ""
     """`allow`, `deny`, or `unknown: ...`; "" without a prediction."""
+    witnesses: Witnesses = Witnesses.PACKETS_ONLY
+    """Whether the prediction confirms what the packets did."""
     diagnosis: str = ""
     """`policy bug`, `enforcement gap`, `broken probe`, or ""."""
     causes: tuple[Cause, ...] = ()

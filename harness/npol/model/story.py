@@ -221,6 +221,8 @@ class Defaults:
     pod: PodSettings = PodSettings()
     namespace: str = ""
     converge_within: float | None = None
+    trust_packets: bool = False
+    """Packets that meet the expectation count although the prediction differs."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -244,6 +246,7 @@ class Step:
     same_as: str = ""
     settle: Settle | None = None
     converge_within: float | None = None
+    trust_packets: bool = False
     when: When | None = None
     covers: tuple[str, ...] = ()
     tags: tuple[str, ...] = ()

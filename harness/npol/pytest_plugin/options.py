@@ -15,6 +15,7 @@ def add_options(parser: pytest.Parser) -> None:
     _add(group, "--npol-report", "DIR", "write each story's run as JSON and HTML")
     for name, kind, default, text in (
         ("--npol-wait", float, 0.0, "seconds to wait for a namespace that another run holds"),
+        ("--npol-settle", float, None, "seconds in which flows may come to what is expected"),
         ("--npol-reach", int, 50, "pods besides a story's that its policies may select; 50"),
     ):
         group.addoption(name, type=kind, default=default, metavar="N", help=text)

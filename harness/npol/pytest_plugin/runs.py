@@ -73,6 +73,7 @@ class Runs:
             wait=option("--npol-wait"),
             recover_stale=option("--npol-recover-stale"),
             reach=option("--npol-reach"),
+            settle=option("--npol-settle"),
             say=self._say,
         )
 

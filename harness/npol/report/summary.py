@@ -8,7 +8,14 @@ from collections.abc import Iterable
 
 from npol.errors import ExitCode
 from npol.model.expectation import Verdict
-from npol.model.result import CheckResult, ClusterFacts, FlowResult, RestoreResult, StoryReport
+from npol.model.result import (
+    CheckResult,
+    ClusterFacts,
+    FlowResult,
+    RestoreResult,
+    StoryReport,
+    Witnesses,
+)
 from npol.report.escape import safe
 
 Result = FlowResult | CheckResult
@@ -26,9 +33,13 @@ MEANING = {
 
 
 def counted(results: Iterable[Result]) -> str:
-    """`24 of 26 as expected, 1 too open, 1 unknown, 3 skipped, 2 cannot fail`."""
+    """`24 of 26 as expected, 1 too open, 1 unknown, 3 skipped, 2 cannot fail, 4 by packets only`.
+
+    Those "by packets only" are among the rest: they are as expected without a prediction that
+    confirms it.
+    """
     verdicts: Counter[Verdict] = Counter()
-    skipped = idle = 0
+    skipped = idle = alone = 0
     for result in results:
         if result.skipped:
             skipped += 1
@@ -36,11 +47,18 @@ def counted(results: Iterable[Result]) -> str:
             idle += 1
         else:
             verdicts[result.verdict] += 1
+        alone += isinstance(result, FlowResult) and _by_packets_only(result)
     asked = sum(verdicts.values())
     parts = [f"{verdicts.pop(Verdict.AS_EXPECTED, 0)} of {asked} as expected"]
     parts += [f"{n} {v.value}" for v in Verdict if (n := verdicts[v])]
-    apart = ((skipped, "skipped"), (idle, "cannot fail"))
+    apart = ((skipped, "skipped"), (idle, "cannot fail"), (alone, "by packets only"))
     return ", ".join([*parts, *(f"{n} {what}" for n, what in apart if n)])
+
+
+def _by_packets_only(result: FlowResult) -> bool:
+    """As expected, and no prediction confirms it: there is none, or packets are trusted more."""
+    expected = result.verdict is Verdict.AS_EXPECTED and not result.skipped
+    return expected and result.witnesses is not Witnesses.AGREE
 
 
 def not_counted(result: Result) -> str:

@@ -50,6 +50,7 @@ def flow_result(
         enforced_after=settled.enforced_after,
         settled_after=settled.settled_after,
         predicted=prediction.word,
+        witnesses=settled.witnesses,
         diagnosis=_diagnosis(expectation, verdict, judgement.outcome, prediction),
         causes=prediction.causes,
     )

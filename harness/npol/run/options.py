@@ -32,6 +32,8 @@ class Options:
     """How many pods that the story does not name its policies may select."""
     disposable: bool = False
     """The cluster ends with this process: no watchdog and no local journal are needed."""
+    settle: float | None = None
+    """Seconds in which flows may come to what is expected, instead of what stories say."""
     leave: bool = False
     """Keep what the steps applied."""
     namespaces: tuple[str, ...] = ()

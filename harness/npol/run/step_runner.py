@@ -10,6 +10,7 @@ from dataclasses import replace
 from npol.judge.liveness import LivenessRecord
 from npol.judge.settle import Patience, Settling
 from npol.judge.targets import absolute_name, no_place, place_pod, resolve
+from npol.judge.witnesses import agreeing
 from npol.model.expectation import Verdict
 from npol.model.inventory import Inventory
 from npol.model.result import CheckResult, FlowResult, StepResult
@@ -18,7 +19,7 @@ from npol.model.target import Target
 from npol.run.checks import cannot_fail, check_all
 from npol.run.environment import RunEnvironment
 from npol.run.flow_result import flow_result, skipped_flow
-from npol.run.predictor import Predictor
+from npol.run.predictor import Prediction
 from npol.run.rounds import PreparedFlow, ProbeSource, Rounds, needs_inside
 from npol.run.settle_loop import Final, settle
 
@@ -86,6 +87,8 @@ class StepRunner:
         own, story = step.settle, self._environment.story.defaults.settle
         engine = self._environment.engine
         within = (own and own.within) or story.within or engine.patience_for(step)
+        if self._environment.options.settle is not None:
+            within = self._environment.options.settle
         quiet = own.quiet if own and own.quiet is not None else story.quiet
         return Patience(
             started=time.monotonic(),
@@ -105,18 +108,19 @@ class StepRunner:
                 skipped[flow.name] = one
             else:
                 asked[flow.name] = one
-        final = self._settle(step, asked, patience) if asked else None
         predictor = self._environment.predictor(inventory)
+        predictions = {name: predictor.predict(one.flow) for name, one in asked.items()}
+        final = self._settle(step, asked, patience, predictions) if asked else None
         results = []
         for flow in step.flows:
             if flow.name in skipped or final is None:
                 results.append(skipped_flow(flow, step.name, skipped[flow.name]))
                 continue
-            results.append(self._result(step, asked[flow.name], final, predictor))
+            results.append(self._result(step, asked[flow.name], final, predictions[flow.name]))
         return tuple(results)
 
     def _result(
-        self, step: Step, one: PreparedFlow, final: Final, predictor: Predictor
+        self, step: Step, one: PreparedFlow, final: Final, prediction: Prediction
     ) -> FlowResult:
         flow, name = one.flow, one.flow.name
         settled = final.settled[name]
@@ -128,11 +132,17 @@ class StepRunner:
             engine=self._environment.engine.name,
             settled=settled,
             evidence=final.evidence[name],
-            prediction=predictor.predict(flow),
+            prediction=prediction,
             budget=budget or self._environment.story.defaults.converge_within,
         )
 
-    def _settle(self, step: Step, asked: Mapping[str, PreparedFlow], patience: Patience) -> Final:
+    def _settle(
+        self,
+        step: Step,
+        asked: Mapping[str, PreparedFlow],
+        patience: Patience,
+        predictions: Mapping[str, Prediction],
+    ) -> Final:
         engine = self._environment.engine
         rounds = Rounds(
             step=step.name,
@@ -144,7 +154,13 @@ class StepRunner:
             inside=self._inside(asked),
         )
         before = {name: self._before.get(a.flow.key) for name, a in asked.items()}
-        return settle(rounds, Settling(before, patience), self._environment.options.say)
+        settling = Settling(
+            before,
+            patience,
+            {name: agreeing(p.word, engine.denial) for name, p in predictions.items()},
+            trust_packets=step.trust_packets or self._environment.story.defaults.trust_packets,
+        )
+        return settle(rounds, settling, self._environment.options.say)
 
     def _inside(self, asked: Mapping[str, PreparedFlow]) -> dict[str, ProbeSource]:
         """Targets that must answer themselves, because nothing else shows that they live."""

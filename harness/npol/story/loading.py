@@ -126,6 +126,7 @@ def _defaults(entry: DefaultsEntry | None) -> Defaults:
         pod=_pod(entry.pod) if entry.pod else PodSettings(),
         namespace=entry.namespace,
         converge_within=entry.converge_within or None,
+        trust_packets=entry.trust == "packets",
     )
 
 

@@ -22,6 +22,12 @@ from npol.story.schema.values import (
     Tag,
 )
 
+Trust = Optional[Literal["packets"]]
+TRUST = (
+    "`packets`: what packets show counts although npol's prediction differs, for clusters whose"
+    " policies npol cannot all know. It stands in the report."
+)
+
 
 class SettleEntry(Entry, title="settle"):
     """How long to wait for a verdict."""
@@ -61,6 +67,7 @@ class StepEntry(ChangeFields, title="step"):
     converge_within: Duration = Field(
         0.0, description="A budget for every flow of the step, counted from its change."
     )
+    trust: Trust = Field(None, description=TRUST)
     when: Optional[WhenEntry] = Field(
         None, description="Skip the step, with the reason, unless this object exists."
     )
@@ -92,6 +99,7 @@ class DefaultsEntry(Entry, title="defaults"):
     pod: Optional[PodEntry] = Field(None, description="How debug pods are made.")
     namespace: Namespace = Field("", description="For manifests and checks that name none.")
     converge_within: Duration = Field(0.0, description="A budget for every flow of the story.")
+    trust: Trust = Field(None, description=TRUST)
 
 
 class StoryEntry(Entry, title="story"):
