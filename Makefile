@@ -1,8 +1,3 @@
-# make demo      sets everything up and shows the main job in the lab
-# make test      sets everything up and runs the tests
-# make test-live runs the live tests: KUBE_CONTEXT=... (KUBECONFIG=...), or on the rig
-# make nightly   what takes longer; live tests on KUBE_CONTEXT, or on the rig if there is one
-#
 # Set-up installs Debian packages (nftables curl netcat-openbsd bind9-dnsutils nginx-light
 # busybox iproute2 iputils-ping python3-venv) where they are missing, and a virtual environment
 # in .venv with npol and its dependencies. Nothing else on the machine is touched.
@@ -14,10 +9,10 @@ STAMP := $(VENV)/.installed
 .DEFAULT_GOAL := help
 .PHONY: help setup demo test lint test-live nightly coverage bench clean
 
-help:
-	@sed -n '1,4s/^# //p' Makefile
+help: ## lists the targets
+	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/make \1\t\2/p' Makefile | expand -t 18
 
-setup: $(STAMP)
+setup: $(STAMP) ## installs what is missing: Debian packages, and .venv
 	@tools/debian-packages
 
 $(STAMP): pyproject.toml
@@ -27,30 +22,30 @@ $(STAMP): pyproject.toml
 	@$(PY) -m pip install --quiet --disable-pip-version-check --editable '.[dev]'
 	@touch $@
 
-demo: setup
+demo: setup ## sets everything up and shows the main job in the lab
 	@$(PY) tools/demo.py
 
 # Most of a test's time is waiting for packets that do not come: four at once on two cores.
-test: setup lint
+test: setup lint ## sets everything up, lints and runs the tests
 	@$(PY) -m pytest -n 4
 
-lint: $(STAMP)
+lint: $(STAMP) ## ruff, mypy --strict and the import contracts
 	@$(VENV)/bin/ruff check --quiet . && $(VENV)/bin/ruff format --quiet --check . \
 	  && $(VENV)/bin/mypy --no-error-summary && $(VENV)/bin/lint-imports --no-logo >/dev/null \
 	  && echo "lint: ruff, mypy --strict and import contracts hold"
 
-test-live: setup
+test-live: setup ## the live tests: KUBE_CONTEXT=... (KUBECONFIG=...), or on the rig
 	@tools/test-live $(KUBE_CONTEXT)
 
-nightly: setup
+nightly: setup ## what takes longer; live tests on KUBE_CONTEXT, or on the rig if there is one
 	@$(PY) -m pytest -m "nightly and not live" --timeout=3600
 	@tools/test-live --nightly $(KUBE_CONTEXT)
 
-coverage: setup
+coverage: setup ## what became of each row of docs/rows.md, and docs/coverage.md from it
 	@$(PY) tools/coverage_rows.py --run
 
-bench: setup
+bench: setup ## the benchmarks, one after the other
 	@for b in benchmarks/*.py; do echo "== $$b"; $(PY) $$b || exit 1; done
 
-clean:
+clean: ## removes .venv and caches
 	rm -rf $(VENV) .pytest_cache .mypy_cache .ruff_cache .hypothesis

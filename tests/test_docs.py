@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 import re
+import subprocess
 from functools import cache
 from pathlib import Path
 
@@ -12,9 +13,12 @@ import pytest
 from npol.cli.app import COMMANDS
 
 ROOT = Path(__file__).parents[1]
-PAGES = sorted([ROOT / "README.md", *(ROOT / "docs").rglob("*.md")])
+PAGES = sorted([*ROOT.glob("*.md"), *(ROOT / "docs").rglob("*.md")])
 TEST = re.compile(r"`(?:tests/)?((?:\w+/)*test_\w+\.py)(?:::(test_\w+))?`")
 LINK = re.compile(r"\]\((?!https?:|mailto:|#)([^)#\s]+)(?:#[^)]*)?\)")
+PATH = re.compile(r"(?<![\w/])(?:tests|fixtures|docs|tools|benchmarks)/[\w./-]*\w")
+TARGET = re.compile(r"^([a-z][a-z-]*):", re.MULTILINE)
+"""A rule of the Makefile that is meant to be called."""
 COMMAND = re.compile(r"(?:^ {4}|`)npol ([a-z]+)", re.MULTILINE)
 
 
@@ -61,3 +65,25 @@ def test_every_command_that_the_readme_names_is_one():
 
     assert {"run", "plan", "recover"} <= named
     assert named - set(COMMANDS) == set()
+
+
+def test_every_file_that_contributing_names_exists():
+    named = set(PATH.findall((ROOT / "CONTRIBUTING.md").read_text()))
+    patterns = {"docs/decisions/NNNN-title.md", "tests/ROOM"}
+
+    assert {"docs/architecture.md", "fixtures/webapp"} <= named
+    assert [path for path in named - patterns if not (ROOT / path).exists()] == []
+
+
+def test_make_help_lists_every_target():
+    text = (ROOT / "Makefile").read_text()
+    (phony,) = re.findall(r"^\.PHONY: (.*)$", text, re.MULTILINE)
+
+    printed = subprocess.run(
+        ["make", "help"], cwd=ROOT, capture_output=True, text=True, check=True
+    ).stdout
+
+    listed = [line.split(maxsplit=2) for line in printed.splitlines()]
+    assert [words[:2] for words in listed] == [["make", target] for target in phony.split()]
+    assert all(len(words) == 3 for words in listed)
+    assert TARGET.findall(text) == phony.split()
