@@ -187,6 +187,38 @@ def test_what_may_be_done_to_a_cluster_reaches_the_run(shop, kubeconfig):
     assert "wait: 30.0; reach: 7; recover_stale: True; replace: True" in text(result)
 
 
+def test_netpol_runs_on_the_cluster_of_an_overridden_fixture(shop):
+    shop.makeconftest(
+        """
+        import pytest
+        from npol.errors import Refused
+        from npol.run import StoryRun
+        from npol.target_cluster import TargetCluster
+
+        @pytest.fixture(scope="session")
+        def npol_cluster():
+            return TargetCluster(kubeconfig="theirs.yaml", context="theirs")
+
+        def show(run):
+            raise Refused(f"opened on {run.options.context} of {run.options.kubeconfig}")
+        StoryRun.open = show
+        """
+    )
+    shop.makepyfile(
+        """
+        PEERS = {"web": {"namespace": "shop", "labels": {"app": "web"}}}
+
+        def test_flow(netpol):
+            with netpol(peers=PEERS) as net:
+                net.expect("web ? kubernetes.default", "allow")
+        """
+    )
+
+    result = shop.runpytest_subprocess("-k", "test_flow")
+
+    assert "opened on theirs of theirs.yaml" in text(result)
+
+
 @pytest.mark.lab
 def test_a_story_runs_in_a_cluster_by_its_context_and_leaves_nothing(shop, named, server):
     before = server.names("/api/v1/namespaces")

@@ -27,6 +27,7 @@ def netpol(
     """
     Stories written in Python: `with netpol(peers={...}, given=[...]) as net`.
 
+    They run on the cluster of the fixture `npol_cluster`, also where a test overrides it.
     `net.apply(path)` and `net.delete(path)` change, `net.expect("frontend -> backend:80",
     "deny")` settles and asserts; the restore comes with the end of the `with` block. Paths are
     relative to the test's file.
@@ -37,6 +38,8 @@ def netpol(
 
     def start(**story: Any) -> Scripted:
         root = str(request.config.rootpath)
-        return scripted(story, path=str(request.path), root=root, options=runs.options())
+        return scripted(
+            story, path=str(request.path), root=root, options=runs.options(npol_cluster)
+        )
 
     return start

@@ -43,21 +43,24 @@ class StoryFile(pytest.File):
         for step in self.story.steps:
             yield StepNode.from_parent(self, name=step.name, step=step)
 
-    def result(self, step: str, name: str) -> Result:
+    def result(self, step: str, name: str, *, again: bool = False) -> Result:
         """
         What became of a flow or check; whatever comes before it is run first, if need be.
+
+        `again`: it is asked anew, as a rerun of the item wants it.
 
         Raises:
             NpolError: the step could not be set up.
         """
         if self.trouble:
             raise self.trouble
+        again = again and self.run is not None
         try:
             self.run = run = self.run or self._open()
         except NpolError as error:
             self.trouble = error
             raise
-        reached = run.reach(step)
+        reached = run.ask_again(step, name) if again else run.reach(step)
         if reached.error:
             raise NpolError(reached.error)
         return next(r for r in reached.results if r.name == name)
@@ -110,7 +113,8 @@ class FlowItem(pytest.Item):
 
     def setup(self) -> None:
         try:
-            self.result = self.file.result(self.step.name, self.name)
+            again = self.result is not None
+            self.result = self.file.result(self.step.name, self.name, again=again)
         except NpolError as error:
             pytest.fail(f"npol: {error}", pytrace=False)
 

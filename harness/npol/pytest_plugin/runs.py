@@ -59,10 +59,10 @@ class Runs:
         given = ((o, self.config.getoption(o)) for o in ("--kubeconfig", "--kube-context"))
         return "".join(f"{o}={shlex.quote(value)} " for o, value in given if value)
 
-    def options(self) -> Options:
+    def options(self, chosen: target_cluster.TargetCluster) -> Options:
         from npol.run import Options
 
-        chosen, option = self.where(), self.config.getoption
+        option = self.config.getoption
         return Options(
             kubeconfig=chosen.kubeconfig,
             context=chosen.context,
@@ -87,7 +87,7 @@ class Runs:
         from npol.run import StoryRun
 
         try:
-            run = StoryRun(story, self.options())
+            run = StoryRun(story, self.options(self.where()))
             run.open()
         except Refused as error:
             pytest.exit(f"npol: {error}", returncode=int(error.exit_code))

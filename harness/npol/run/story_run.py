@@ -5,6 +5,7 @@ from __future__ import annotations
 import secrets
 import time
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from datetime import UTC, datetime
 
 from npol import __version__
@@ -69,6 +70,32 @@ class StoryRun:
                 break
         return self._steps[name]
 
+    def ask_again(self, name: str, item: str) -> StepResult:
+        """
+        A step in which one flow or check is asked once more; its changes stay as they are.
+
+        Raises:
+            NpolError: a later step has changed the cluster since.
+        """
+        first = self.reach(name)
+        names = [s.name for s in self.story.steps]
+        later = self.story.steps[names.index(name) + 1 :]
+        if since := next((s for s in later if s.changes and s.name in self._steps), None):
+            raise NpolError(
+                f"{item!r} cannot be asked again: step {since.name!r} has changed the cluster since"
+            )
+        fresh = self._run(_only(self.story.step(name), item))
+        if fresh.error:
+            return fresh
+        flows = {r.name: r for r in fresh.flows}
+        checks = {r.name: r for r in fresh.checks}
+        self._steps[name] = merged = replace(
+            first,
+            flows=tuple(flows.get(r.name, r) for r in first.flows),
+            checks=tuple(checks.get(r.name, r) for r in first.checks),
+        )
+        return merged
+
     def tell(self, step: Step) -> StepResult:
         """
         A step that is not in the story, told now.
@@ -124,6 +151,13 @@ class StoryRun:
             requests=environment.requests if environment else 0,
             versions={"npol": __version__},
         )
+
+
+def _only(step: Step, item: str) -> Step:
+    """One flow or check of a step, without its changes."""
+    flows = tuple(f for f in step.flows if f.name == item)
+    checks = tuple(c for c in step.checks if c.name == item)
+    return replace(step, changes=(), flows=flows, checks=checks)
 
 
 def _not_given_back(error: NpolError, restored: RestoreResult) -> RestoreIncomplete:
