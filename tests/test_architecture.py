@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 import re
 import tomllib
 from pathlib import Path
@@ -12,6 +13,7 @@ ROOT = Path(__file__).parent.parent
 PAGE = (ROOT / "docs" / "architecture.md").read_text()
 SETTINGS = tomllib.loads((ROOT / "pyproject.toml").read_text())["tool"]["importlinter"]
 CONTRACTS = {contract["name"]: contract for contract in SETTINGS["contracts"]}
+PACKAGES = sorted(file.parent for file in (ROOT / "harness").glob("*/**/__init__.py"))
 LAYERS, DOORS = "Data flows one way", "One door for each outside thing"
 
 
@@ -87,3 +89,12 @@ def test_its_doors_are_those_that_the_contract_lets_through():
     }
     assert shown == doors
     assert {lib for _, lib in shown} == set(CONTRACTS[DOORS]["forbidden_modules"])
+
+
+@pytest.mark.parametrize("package", PACKAGES, ids=lambda p: str(p.relative_to(ROOT / "harness")))
+def test_a_package_says_of_itself_only_what_it_holds(package):
+    """Single words in backticks are its modules, folders and files."""
+    said = ast.get_docstring(ast.parse((package / "__init__.py").read_text())) or ""
+    held = {file.name.removesuffix(".py") for file in package.iterdir()}
+
+    assert set(re.findall(r"`(\w+(?:\.\w+)?)`", said)) - held == set()

@@ -19,6 +19,7 @@ LINK = re.compile(r"\]\((?!https?:|mailto:|#)([^)#\s]+)(?:#[^)]*)?\)")
 PATH = re.compile(r"(?<![\w/])(?:tests|fixtures|docs|tools|benchmarks)/[\w./-]*\w")
 TARGET = re.compile(r"^([a-z][a-z-]*):", re.MULTILINE)
 """A rule of the Makefile that is meant to be called."""
+MODULE = re.compile(r"`((?:npol|npol_lab)(?:\.\w+)+)`")
 COMMAND = re.compile(r"(?:^ {4}|`)npol ([a-z]+)", re.MULTILINE)
 
 
@@ -58,6 +59,14 @@ def test_every_relative_link_leads_somewhere(page):
     links = LINK.findall(page.read_text())
 
     assert [link for link in links if not (page.parent / link).exists()] == []
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda p: str(p.relative_to(ROOT)))
+def test_every_module_that_a_page_names_exists(page):
+    named = {m.replace(".", "/") for m in MODULE.findall(page.read_text())}
+    found = [ROOT / "harness" / module for module in sorted(named)]
+
+    assert [m for m in found if not m.is_dir() and not m.with_suffix(".py").exists()] == []
 
 
 def test_every_command_that_the_readme_names_is_one():

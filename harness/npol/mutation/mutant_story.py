@@ -40,7 +40,7 @@ def mutated_story(story: Story, mutant: Mutant, told: Sequence[SimulatedStep]) -
     """
     The story with the mutant applied where it applies the policy, up to the last step in force.
 
-    `told`: the story's scenes. Later steps cannot tell the two apart.
+    `told`: the story simulated. Later steps cannot tell the two apart.
     """
     last = max((n for n, s in enumerate(told) if mutant.policy in s.world.policies), default=-1)
     return replace(

@@ -1,15 +1,13 @@
 """
 What the manifests mean. Pure: parsed objects in, values out.
 
-- `source`, `reading`, `subjects`, `changes`: documents and API objects become the nouns of
-  `objects` (policies) and `ends` (pods, namespaces, Services, nodes, places), held by `world`;
-- `evaluate` decides one flow, `matrix` all of them, `diff` what two worlds decide differently;
-- `causes`, `explain`, `describe`, `remedy`, `hops` say it in sentences;
-- `scenes` tells a story without a cluster, for `forecast`, `coverage` and `mutate`;
-- `witness` finds a flow that tells a mutant, between the peers that `meeting` names, at the ports
-  of which `listening` knows; `unproven` says why there is none;
-- `lint` and `sarif` find what is odd, `suggest` writes a first story, `compare` names what
-  stands alone of expected, predicted and observed.
+- `objects` has the nouns: policies, pods, namespaces, Services, external endpoints, dialects;
+- `parse` makes them of manifests and API objects; `state` holds all that decides a flow at one
+  moment, and applies changes to it;
+- `evaluate` decides one flow, `matrix` all of them, and what two states decide differently;
+- `explain` says it in sentences, with what would mend it;
+- `simulate` runs a story without a cluster, and compares what it expects with that;
+- `lint` finds what is odd, `suggest` writes a first story.
 
 The reading of the specification, corner by corner: docs/semantics.md.
 """

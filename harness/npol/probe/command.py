@@ -22,7 +22,7 @@ class Command:
     tool: str
     """The program that asks, for people."""
     reader: str
-    """Whose words these will be: a key of `reading.READERS`."""
+    """Whose words these will be: a key of `parsers.outcome.READERS`."""
     argv: tuple[str, ...]
     capture: Capture = Capture.TEXT
     input: bytes = b""

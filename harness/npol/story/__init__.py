@@ -3,7 +3,7 @@ The door for story files: read, checked, all mistakes told at once.
 
     story = load_story("fixtures/baseline/baseline.npol.yaml")
 
-`entries` says what may be written (and is the JSON Schema's source); `loading` reads a file by
+`schema` says what may be written (and is the JSON Schema's source); `loading` reads a file by
 it; what comes out are the frozen nouns of `npol.model.story`.
 """
 

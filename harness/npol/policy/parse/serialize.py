@@ -1,4 +1,4 @@
-"""A policy as the API server takes it: the opposite of `reading`."""
+"""A policy as the API server takes it: the opposite of `parse_policies`."""
 
 from __future__ import annotations
 

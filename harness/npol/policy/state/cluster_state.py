@@ -1,4 +1,4 @@
-"""Everything that decides a flow, at one moment. `changes` builds worlds and makes new ones."""
+"""Everything that decides a flow, at one moment. `apply_changes` makes the next one."""
 
 from __future__ import annotations
 
