@@ -1,5 +1,6 @@
 """The house's walls: which room may know which (pyproject.toml, [tool.importlinter])."""
 
+import tomllib
 from pathlib import Path
 
 from importlinter.cli import EXIT_STATUS_SUCCESS, lint_imports
@@ -13,3 +14,11 @@ def test_import_contracts_hold(monkeypatch, capsys):
     status = lint_imports(config_filename="pyproject.toml", no_cache=True)
 
     assert status == EXIT_STATUS_SUCCESS, capsys.readouterr().out
+
+
+def test_who_measures_sees_of_the_judge_its_targets_alone():
+    settings = tomllib.loads((ROOT / "pyproject.toml").read_text())["tool"]["importlinter"]
+    (wall,) = (c for c in settings["contracts"] if c["name"].startswith("Who measures"))
+    parts = {f"npol.judge.{file.stem}" for file in (ROOT / "harness/npol/judge").glob("[!_]*.py")}
+
+    assert parts - set(wall["forbidden_modules"]) == {"npol.judge.targets"}
