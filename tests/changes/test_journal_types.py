@@ -78,6 +78,13 @@ def test_entries_are_read_as_they_were_written():
     assert journal.left == ENTRIES[6]
 
 
+def test_the_words_of_the_format_do_not_change_with_the_names_of_classes():
+    lines, _ = read_lines(text())
+    words = [json.loads(line)["entry"]["is"] for line in lines.values()]
+
+    assert words == ["header", "place", "seen", "record", "record", "record", "left"]
+
+
 def test_every_line_is_json():
     assert [json.loads(line)["entry"]["n"] for line in text().splitlines()] == [*range(1, 8)]
 

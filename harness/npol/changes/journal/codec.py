@@ -32,6 +32,14 @@ from npol.changes.journal_types import (
 from npol.errors import Refused
 
 SCHEMA = 1
+WORDS: Mapping[type[Entry], str] = {
+    Header: "header",
+    NamespaceSnapshot: "place",
+    PolicySnapshot: "seen",
+    Record: "record",
+    Left: "left",
+}
+"""What an entry is called in a journal: words of the format, whatever the classes are named."""
 LINE = re.compile(r'\{"sum":"(?P<sum>[0-9a-f]{16})","entry":(?P<entry>.*)\}')
 
 Lines = dict[int, str]
@@ -40,7 +48,7 @@ Lines = dict[int, str]
 
 def written(number: int, entry: Entry) -> str:
     """An entry as one line."""
-    data = {"n": number, "is": type(entry).__name__.lower(), **_plain(entry)}
+    data = {"n": number, "is": WORDS[type(entry)], **_plain(entry)}
     text = json.dumps(data, sort_keys=True, separators=(",", ":"))
     return f'{{"sum":"{_checksum(text)}","entry":{text}}}'
 
