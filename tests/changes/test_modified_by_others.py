@@ -73,6 +73,21 @@ def test_what_others_deleted_is_not_made_again(cluster, replaced):
     assert "NetworkPolicy shop/existing" in result.problems[0]
 
 
+def test_what_others_made_and_took_away_again_leaves_room_for_the_restore(cluster, begin):
+    """What is there at the restore counts: nothing of theirs is left that it could go over."""
+    cluster.edit("create", POLICIES, policy("existing", **OPEN))
+    before = cluster.policies()
+    transaction = begin()
+    transaction.delete(policy("existing"))
+    cluster.edit("create", POLICIES, policy("existing"))
+    cluster.remove(POLICIES, "shop", "existing")
+
+    result = transaction.restore()
+
+    assert result.complete
+    assert cluster.policies() == before != {}
+
+
 def test_what_others_made_in_place_of_ours_stays(cluster, begin):
     transaction = begin()
     transaction.apply(policy())
@@ -237,6 +252,7 @@ def test_a_lock_is_free_again_when_only_others_have_changed_something(cluster, b
 NAMES = st.sampled_from("abc")
 OURS = st.tuples(st.sampled_from(("apply", "open", "delete", "mark", "back")), NAMES)
 FOREIGN = st.tuples(st.sampled_from(("spec", "annotate", "remove", "make", "touch")), NAMES)
+UNTOUCHED = "untouched"
 numbers = itertools.count(1)
 
 
@@ -248,6 +264,8 @@ class Others:
         self.spec = {}
         """Name -> port of the last spec that they wrote; None: they deleted it last."""
         self.annotations = {}
+        self._made = {}
+        """Name -> (uid of the last policy that they made there, what held before)."""
 
     def act(self, what, name):
         number = next(numbers)
@@ -255,7 +273,10 @@ class Others:
         if what == "make" and not there:
             body = policy(name)
             respec(number)(body)
-            self._cluster.edit("create", POLICIES, body)
+            self._made[name] = (
+                self._cluster.edit("create", POLICIES, body)["metadata"]["uid"],
+                self.spec.get(name, UNTOUCHED),
+            )
             self.spec[name], self.annotations[name] = number, []
         elif what == "spec" and there:
             self._cluster.change(POLICIES, "shop", name, respec(number))
@@ -270,12 +291,24 @@ class Others:
             )
             self.annotations.setdefault(name, []).append(f"foreign-{number}")
         elif what == "remove" and there:
-            self._cluster.remove(POLICIES, "shop", name)
-            self.spec[name], self.annotations[name] = None, []
+            self._remove(name)
         elif what == "touch" and there:  # a write that changes nothing but the version
             self._cluster.change(
                 POLICIES, "shop", name, lambda p: p["metadata"].update(generation=number)
             )
+
+    def _remove(self, name):
+        """Taking away what they made themselves says no more than they had said before it."""
+        live = self._cluster.get(POLICIES, "shop", name)
+        self._cluster.remove(POLICIES, "shop", name)
+        uid, earlier = self._made.get(name, ("", UNTOUCHED))
+        still_theirs = live["metadata"]["uid"] == uid and self._holds(live, self.spec[name])
+        self.spec[name] = earlier if still_theirs else None
+        self.annotations[name] = []
+
+    @staticmethod
+    def _holds(live, port):
+        return live is not None and str(port) in str(live["spec"])
 
     def lost(self):
         """Their edits that are not in the cluster any more."""
@@ -284,7 +317,7 @@ class Others:
             found = live.get(f"shop/{name}")
             if port is None and found is not None:
                 yield f"{name} was deleted"
-            if port is not None and (found is None or str(port) not in str(found["spec"])):
+            if port not in (None, UNTOUCHED) and not self._holds(found, port):
                 yield f"{name} had port {port}"
         for name, marks in self.annotations.items():
             found = live.get(f"shop/{name}") or {}
