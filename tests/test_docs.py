@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 
+import npol
 from npol.cli.app import COMMANDS
 
 ROOT = Path(__file__).parents[1]
@@ -96,3 +97,7 @@ def test_make_help_lists_every_target():
     assert [words[:2] for words in listed] == [["make", target] for target in phony.split()]
     assert all(len(words) == 3 for words in listed)
     assert TARGET.findall(text) == phony.split()
+
+
+def test_the_changelog_has_this_version():
+    assert f"\n## [{npol.__version__}]" in (ROOT / "CHANGELOG.md").read_text()

@@ -108,7 +108,10 @@ def test_an_sdist_holds_what_its_makefile_uses(built):
         str(file.relative_to(ROOT))
         for folder in folders
         for file in (ROOT / folder).rglob("*")
-        if file.is_file() and not {"__pycache__", ".benchmarks"} & set(file.parts)
+        if file.is_file()
+        and not any(
+            part == "__pycache__" or part.startswith(".") for part in file.relative_to(ROOT).parts
+        )
     }
     assert tracked - names == set()
     assert {"Makefile", "pyproject.toml", "README.md", "CHANGELOG.md", "CONTRIBUTING.md"} <= names
