@@ -13,6 +13,7 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 from kubernetes import client, config
 from kubernetes.stream import stream
@@ -76,7 +77,8 @@ def connected(lab: Lab) -> Iterator[client.ApiClient]:
 
 def make_pods(api: client.ApiClient, count: int) -> float:
     """Seconds from the first request until all pods are ready."""
-    core, started = client.CoreV1Api(api), time.perf_counter()
+    core: Any = client.CoreV1Api(api)  # bodies are plain dictionaries, which the client takes
+    started = time.perf_counter()
     for number in range(count):
         container = SERVER if number else CLIENT
         spec = {"containers": [container], "terminationGracePeriodSeconds": 0}
@@ -115,7 +117,8 @@ def enforcement(lab: Lab, api: client.ApiClient) -> float:
 
     Negative: the policy was in force before the answer arrived.
     """
-    core, networking = client.CoreV1Api(api), client.NetworkingV1Api(api)
+    core: Any = client.CoreV1Api(api)
+    networking: Any = client.NetworkingV1Api(api)
     target = core.read_namespaced_pod("pod-1", "default").status.pod_ip
     with connected(lab) as own:
         asking = stream(

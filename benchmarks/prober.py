@@ -13,6 +13,7 @@ import time
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, contextmanager
+from typing import Any
 
 from npol.kube.connection import Connection, Mode, connect
 from npol.kube.exec import open_exec, run_once
@@ -162,7 +163,7 @@ def make_pods(api: Connection, namespace: str) -> list[PodRef]:
     return [pod_ref(found) for found in api.list(PODS, namespace)]
 
 
-def pod(namespace: str, name: str) -> dict:
+def pod(namespace: str, name: str) -> dict[str, Any]:
     limits = {"cpu": "500m", "memory": "256Mi"}
     resources = {"requests": {"cpu": "10m", "memory": "32Mi"}, "limits": limits}
     container = {"name": "main", "image": AGNHOST, "args": ["netexec", "--http-port=80"]}
@@ -177,7 +178,7 @@ def pod(namespace: str, name: str) -> dict:
     }
 
 
-def service(namespace: str, name: str) -> dict:
+def service(namespace: str, name: str) -> dict[str, Any]:
     return {
         "apiVersion": "v1",
         "kind": "Service",
@@ -190,7 +191,7 @@ def service_address(api: Connection, namespace: str, name: str) -> str:
     return str(api.get(Ref(SERVICES, namespace, name))["spec"]["clusterIP"])
 
 
-def deny_all(namespace: str) -> dict:
+def deny_all(namespace: str) -> dict[str, Any]:
     return {
         "apiVersion": "networking.k8s.io/v1",
         "kind": "NetworkPolicy",

@@ -11,6 +11,7 @@ from npol.cli.doctor import doctor
 from npol.errors import ExitCode
 from npol.kube.connection import Mode
 from npol.model.expectation import Verdict
+from npol.model.result import StoryReport
 from npol.run import Options
 from tests import shop
 
@@ -26,7 +27,7 @@ def doctor_says_so(options: Options, capsys: pytest.CaptureFixture[str]) -> None
     assert re.search(f"enforcement +{NOT}", said, re.IGNORECASE), said
 
 
-def denies_are_refused(options: Options, directory: Path, namespace: str) -> shop.StoryReport:
+def denies_are_refused(options: Options, directory: Path, namespace: str) -> StoryReport:
     report = shop.told(shop.read(shop.write(directory, namespace)), options)
 
     assert report.exit_code == ExitCode.REFUSED

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from npol.model.story import Step, Story
+from npol.model.story import Flow, StateCheck, Step, Story
 from npol.run.checks import cannot_fail
 from npol.story import load_story
 
@@ -105,7 +105,8 @@ def _in_step(row: str, story: Story, step: Step) -> Iterator[Shown]:
     if row in step.covers:
         proves = bool(step.flows or step.same_as or {c.name for c in step.checks} - idle)
         yield Shown(story=story, step=step.name, proves=proves, conditional=skipped)
-    for item in (*step.checks, *step.flows):
+    items: tuple[StateCheck | Flow, ...] = (*step.checks, *step.flows)
+    for item in items:
         if row in item.covers:
             yield Shown(
                 story=story,

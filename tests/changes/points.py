@@ -15,7 +15,7 @@ def marks(tree):
         for item in getattr(node, "items", ()) if isinstance(node, ast.With) else ():
             call = item.context_expr
             if isinstance(call, ast.Call) and getattr(call.func, "id", "") == "around":
-                yield call.args[0].value, node
+                yield ast.literal_eval(call.args[0]), node
 
 
 def names():

@@ -12,12 +12,13 @@ import subprocess
 import sys
 import time
 from pathlib import Path
+from typing import Any
 
 import kubernetes.client  # noqa: F401  so that forks need not import it
 
-from npol.changes import begin
 from npol.changes.recover.recovery import exit_code, recover
 from npol.changes.transaction import Transaction
+from npol.changes.watchdog import Watchdog
 from npol.errors import NpolError
 from npol.kube.connection import Mode, connect
 from npol.kube.objects import PODS
@@ -78,7 +79,8 @@ def restore_dead(order):
 def run(order):
     """The whole life of a run; its exit code."""
     if not order["watched"]:
-        begin.Watchdog.start = lambda *_: None
+        watchdog: Any = Watchdog
+        watchdog.start = lambda *_: None
     code = 0
     with Stop(echo=0.0) as stop:
         transaction = None

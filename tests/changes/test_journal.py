@@ -5,7 +5,6 @@ import os
 
 import pytest
 
-from npol.changes.journal import local_file
 from npol.changes.journal.codec import written
 from npol.changes.journal.configmaps import ClusterCopy, chunks_of_runs, read_chunks
 from npol.changes.journal_types import PolicySnapshot
@@ -104,7 +103,7 @@ def full(*_):
 
 def test_a_full_disk_refuses_a_run_before_it_changes_anything(cluster, begin, monkeypatch):
     before = cluster.state()
-    monkeypatch.setattr(local_file.os, "fsync", full)
+    monkeypatch.setattr(os, "fsync", full)
 
     with pytest.raises(Refused, match="No space left"):
         begin(watched=True)
@@ -118,7 +117,7 @@ def test_a_disk_that_fills_up_stops_the_run_which_restores_all_the_same(
     before = cluster.state()
     transaction = begin(watched=True)
     transaction.apply(policy("first"))
-    monkeypatch.setattr(local_file.os, "write", full)
+    monkeypatch.setattr(os, "write", full)
 
     with pytest.raises(Refused, match="No space left"):
         transaction.apply(policy("second"))

@@ -4,7 +4,6 @@ import stat
 
 import pytest
 
-from npol.changes.journal import local_file
 from npol.changes.journal.codec import written
 from npol.changes.journal.local_file import LocalFile, read, remove_empty, runs, state_directory
 from npol.changes.journal_types import Left
@@ -91,7 +90,7 @@ def test_a_full_disk_is_refused(directory, monkeypatch, call):
     def full(*_):
         raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
 
-    monkeypatch.setattr(local_file.os, call, full)
+    monkeypatch.setattr(os, call, full)
     with pytest.raises(Refused, match="No space left on device"):
         file.append([LINE])
     monkeypatch.undo()
@@ -101,7 +100,7 @@ def test_a_full_disk_is_refused(directory, monkeypatch, call):
 def test_a_short_write_is_continued(directory, monkeypatch):
     file = LocalFile.create("r1", directory)
     whole = os.write
-    monkeypatch.setattr(local_file.os, "write", lambda fd, data: whole(fd, data[:7]))
+    monkeypatch.setattr(os, "write", lambda fd, data: whole(fd, data[:7]))
 
     file.append([LINE])
 

@@ -6,7 +6,6 @@ import time
 
 import pytest
 
-from npol.changes import begin as beginning
 from npol.changes.lock import holder
 from npol.changes.lock import leases as locks
 from npol.changes.lock.holder import Identity
@@ -282,7 +281,7 @@ def test_a_live_holder_is_not_recovered(cluster, begin):
 
 def test_a_lock_can_be_waited_for(cluster, begin, monkeypatch):
     first = begin(run_id="first")
-    monkeypatch.setattr(beginning.time, "sleep", lambda _: first.close())
+    monkeypatch.setattr(time, "sleep", lambda _: first.close())
 
     begin(run_id="second", wait=30)
 

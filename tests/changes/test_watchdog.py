@@ -3,7 +3,9 @@ import os
 import signal
 import subprocess
 import sys
+import time
 from types import SimpleNamespace
+from typing import Any
 
 import pytest
 
@@ -16,7 +18,7 @@ def start(tmp_path):
     started = []
 
     def start(kubeconfig="/nowhere/kubeconfig"):
-        connection = SimpleNamespace(kubeconfig=kubeconfig, context="test")
+        connection: Any = SimpleNamespace(kubeconfig=kubeconfig, context="test")
         started.append(Watchdog.start(connection, "run-1", tmp_path))
         return started[-1]
 
@@ -134,7 +136,7 @@ def test_it_tries_until_nothing_of_the_run_is_left(monkeypatch, outcomes, naps, 
     results = iter(outcomes)
     slept = []
     monkeypatch.setattr(watchdog, "_recover", lambda _: [recovery(o) for o in next(results)])
-    monkeypatch.setattr(watchdog.time, "sleep", slept.append)
+    monkeypatch.setattr(time, "sleep", slept.append)
 
     assert watchdog._restore({}) is restored
     assert slept == naps

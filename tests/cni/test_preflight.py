@@ -91,11 +91,11 @@ def test_read_only_sends_no_dry_run(cluster, to, api):
 
 @pytest.mark.parametrize("mode", Mode)
 def test_every_missing_right_is_named(cluster, to, mode):
-    rows = list(rights(mode, ["dev"], extras=Extra))
+    rows = list(rights(mode, ["dev"], extras=list(Extra)))
     cluster.denied = {(right.verb, right.resource, right.namespace) for right in rows}
 
     with pytest.raises(Refused) as caught:
-        preflight(to(mode), dev(extras=Extra))
+        preflight(to(mode), dev(extras=list(Extra)))
 
     lines = [line for line in str(caught.value).splitlines() if "- may not" in line]
     assert lines == [f"  - may not {right}" for right in rows]

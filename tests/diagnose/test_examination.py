@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 
 from npol.cni.catalogue import UNKNOWN, Agent, Enforces, Engine
@@ -389,7 +391,8 @@ class Api:
 
 
 def test_what_may_not_be_read_is_not_verifiable_and_no_problem():
-    found = look(Api(), engine(), ["shop"])
+    api: Any = Api()
+    found = look(api, engine(), ["shop"])
     topics = (policies.findings, policies.labels, endpoints.services, endpoints.dns)
     assert [f.state for t in topics for f in t(found)] == [UNVERIFIED]
     assert "may not list pods in namespace shop" in [f.what for f in unread(found)]

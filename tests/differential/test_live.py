@@ -92,7 +92,7 @@ class Live:
             assume_enforced=True,
             namespaces=tuple(self.spaces.values()),
         )
-        flows = [self._flow(name, name, 80, "tcp", "allow") for name in PODS]
+        flows = [self._flow(name, name, 80, "tcp", word="allow") for name in PODS]
         story = self.story("before", flows, given=["given.yaml"])
         self.run = StoryRun(story, options)
         self.run.open()
@@ -126,7 +126,7 @@ class Live:
         where = self.directory / "differ.npol.yaml"
         return read_story(text.encode(), str(where), str(self.directory))
 
-    def _flow(self, source, target, port, protocol, word):
+    def _flow(self, source, target, port, protocol, *, word):
         ends = {"from": source, "to": target, "port": port, "protocol": protocol}
         return {**ends, "expect": word, "name": f"{source} -> {target}:{port}/{protocol}"}
 
@@ -165,14 +165,14 @@ class Live:
 
     def _foretold(self, made, flows):
         """The flows that the dialect decides, with their predictions as expectations."""
-        asked = self.story("ask", [self._flow(*flow, "allow") for flow in flows])
+        asked = self.story("ask", [self._flow(*flow, word="allow") for flow in flows])
         oracle = Predictor(replace(self.inventory, policies=tuple(made)), {}, asked, self.engine)
         for flow, parsed in zip(flows, asked.steps[0].flows, strict=True):
             word = oracle.predict(parsed).word
             if word.startswith("unknown"):
                 self.counted["left out"] += 1
             else:
-                yield self._flow(*flow, word)
+                yield self._flow(*flow, word=word)
 
 
 def _differs(flow):

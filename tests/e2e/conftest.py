@@ -90,7 +90,9 @@ def npol_here(tmp_path, home, monkeypatch, capsys) -> Callable[..., Told]:
         capsys.readouterr()
         with pytest.raises(SystemExit) as ended:
             main()
-        return subprocess.CompletedProcess(command, ended.value.code, *capsys.readouterr())
+        code = ended.value.code
+        assert isinstance(code, int)
+        return subprocess.CompletedProcess(command, code, *capsys.readouterr())
 
     return run
 

@@ -12,7 +12,7 @@ from tests.e2e.conftest import ROOT
 @pytest.mark.lab
 @pytest.mark.nightly
 def test_the_demo_holds_explains_its_failure_and_ends_with_zero(home):
-    command = [sys.executable, ROOT / "tools/demo.py"]
+    command = [sys.executable, str(ROOT / "tools/demo.py")]
     done = subprocess.run(command, env=home, capture_output=True, text=True, timeout=100)
     assert done.returncode == 0, done.stdout + done.stderr
     assert "Traceback" not in done.stdout + done.stderr

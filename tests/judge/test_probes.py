@@ -1,6 +1,7 @@
 """Which probes a flow needs, and which steps a selection needs."""
 
 from dataclasses import replace
+from typing import Any
 
 import pytest
 
@@ -23,8 +24,16 @@ TARGET = Target(
 )
 
 
+ALLOW = parse_expectation("allow")
+
+
 def flow(name="f", **kwargs):
-    fields = {"source": "a", "target": "web", "port": 80, "expect": parse_expectation("allow")}
+    fields: dict[str, Any] = {
+        "source": "a",
+        "target": "web",
+        "port": 80,
+        "expect": parse_expectation("allow"),
+    }
     return Flow(name=name, at=HERE, **(fields | kwargs))
 
 

@@ -1,5 +1,7 @@
 """Targets: a story's peers against the objects of a cluster."""
 
+from typing import Any
+
 import pytest
 
 from npol.errors import Position
@@ -18,7 +20,7 @@ def pod(name, ip, uid=None, labels=None, **extra):
     return {"metadata": meta, "spec": {"nodeName": "n1"}, "status": status | extra}
 
 
-SERVICE = {
+SERVICE: dict[str, Any] = {
     "metadata": {"name": "web", "namespace": "shop"},
     "spec": {
         "clusterIP": "10.96.0.7",

@@ -11,7 +11,7 @@ from npol.kube.rbac import Extra, manifests, rights, rules
 
 
 def every(mode):
-    return set(map(str, rights(mode, ["dev"], extras=Extra)))
+    return set(map(str, rights(mode, ["dev"], extras=list(Extra))))
 
 
 def test_each_mode_has_the_rights_of_the_one_before():
@@ -21,7 +21,7 @@ def test_each_mode_has_the_rights_of_the_one_before():
 
 @pytest.mark.parametrize("mode", Mode)
 def test_the_table_never_holds_what_no_test_needs(mode):
-    for right in rights(mode, ["dev"], extras=Extra):
+    for right in rights(mode, ["dev"], extras=list(Extra)):
         assert right.resource not in ("secrets", "nodes", "pods/ephemeralcontainers")
         assert right.verb not in ("impersonate", "escalate", "bind", "*")
         assert "*" not in (right.group, right.resource)
@@ -40,7 +40,7 @@ def test_read_only_writes_nothing():
 
 @pytest.mark.parametrize("mode", Mode)
 def test_a_protected_namespace_is_only_read(mode):
-    for rule in rules(mode, "kube-system", extras=Extra):
+    for rule in rules(mode, "kube-system", extras=list(Extra)):
         assert set(rule.verbs) <= {"get", "list"}
 
 

@@ -3,6 +3,7 @@
 import contextlib
 import shlex
 import time
+from typing import Any
 
 import pytest
 import yaml
@@ -30,8 +31,8 @@ class User:
     def __init__(self, lab):
         self.config = (str(lab.kubeconfig), lab.context)
         self.api = config.new_client_from_config(*self.config)
-        self.core = client.CoreV1Api(self.api)
-        self.policies = client.NetworkingV1Api(self.api)
+        self.core: Any = client.CoreV1Api(self.api)
+        self.policies: Any = client.NetworkingV1Api(self.api)
 
     def __enter__(self):
         return self

@@ -2,6 +2,7 @@
 
 import concurrent.futures
 import contextlib
+import fcntl
 import json
 import os
 import random
@@ -245,7 +246,7 @@ def test_sweep_leaves_the_living_the_young_and_strangers(tmp_path):
     stranger.mkdir()
     lock = os.open(held / "lock", os.O_RDWR)
     try:
-        session.fcntl.flock(lock, session.fcntl.LOCK_EX)
+        fcntl.flock(lock, fcntl.LOCK_EX)
         sweep(tmp_path)
     finally:
         os.close(lock)

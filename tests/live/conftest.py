@@ -173,6 +173,10 @@ def _is_ready(pod) -> bool:
     return any(c["type"] == "ContainersReady" and c["status"] == "True" for c in conditions)
 
 
+def is_gone(connection: Connection, ref: Ref) -> bool:
+    return connection.get(ref) is None
+
+
 def wait_until(holds: Callable[[], bool], what: str) -> None:
     """Poll the cluster; a real one has a clock of its own."""
     deadline = time.monotonic() + READY_WITHIN

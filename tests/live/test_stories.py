@@ -5,6 +5,7 @@ from __future__ import annotations
 import secrets
 import subprocess
 import sys
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -15,7 +16,7 @@ from npol.kube.objects import LEASES, NAMESPACES, Ref
 from npol.run import Options, StoryRun
 from npol.run.namespaces import namespaces_of
 from tests import shop
-from tests.live.conftest import wait_until
+from tests.live.conftest import is_gone, wait_until
 
 pytestmark = [pytest.mark.live, pytest.mark.usefixtures("journals")]
 
@@ -30,7 +31,7 @@ def nothing_left(connected, journals):
     def check(run_id: str, *namespaces: str) -> None:
         for name in namespaces:
             ref = Ref(NAMESPACES, "", name)
-            wait_until(lambda ref=ref: connection.get(ref) is None, f"{name} to go")
+            wait_until(partial(is_gone, connection, ref), f"{name} to go")
         assert shop.left(connection, run_id) == []
         assert [f.name for f in journals.glob("*")] == []
 

@@ -1,13 +1,14 @@
 """The documents' commands, typed with the real kubectl at a real cluster."""
 
 import secrets
+from functools import partial
 from pathlib import Path
 
 import pytest
 
 from npol.kube.connection import Mode
 from npol.kube.objects import NAMESPACES, Ref
-from tests.live.conftest import wait_until
+from tests.live.conftest import is_gone, wait_until
 from tests.typed import SCRIPTS, Typist
 
 pytestmark = [pytest.mark.live, pytest.mark.nightly, pytest.mark.timeout(600)]
@@ -28,6 +29,4 @@ def test_what_the_documents_type_is_answered(tmp_path, target, connected, script
             if connection.get(Ref(NAMESPACES, "", name)):
                 connection.delete(Ref(NAMESPACES, "", name))
         for name in names:
-            wait_until(
-                lambda n=name: connection.get(Ref(NAMESPACES, "", n)) is None, f"{name} to go"
-            )
+            wait_until(partial(is_gone, connection, Ref(NAMESPACES, "", name)), f"{name} to go")

@@ -46,6 +46,7 @@ def test_the_mutant_keeps_name_and_labels_of_the_policy():
 
     (change,) = mutated_story(one, freed, seen).steps[0].changes
 
+    assert isinstance(change, Apply)
     assert change.manifests[0].body["metadata"] == body["metadata"]
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from npol.errors import Position
 from npol.model.expectation import parse_expectation
-from npol.model.story import Apply, Delete, Flow, Manifest, Peer, Protocol, Step, Story
+from npol.model.story import Apply, Change, Delete, Flow, Manifest, Peer, Protocol, Step, Story
 from tests.policy.worlds import CLUSTER, documents
 
 AT = Position("story.npol.yaml")
@@ -63,7 +63,7 @@ def flow(text, expect="allow"):
 
 
 def step(name, *flows, apply=(), delete=(), same_as=""):
-    changes = [Apply(at=AT, manifests=manifests(*apply))] if apply else []
+    changes: list[Change] = [Apply(at=AT, manifests=manifests(*apply))] if apply else []
     changes += [Delete(at=AT, manifests=manifests(*delete))] if delete else []
     return Step(
         name=name, at=AT, changes=tuple(changes), flows=tuple(map(flow, flows)), same_as=same_as

@@ -8,6 +8,7 @@ import pytest
 
 from npol.model.story import Protocol
 from npol.policy.objects.dialects import CALICO, CILIUM, SPEC
+from npol.policy.objects.entities import Pod
 from npol.policy.simulate.forecast import forecast
 from npol.policy.simulate.simulated_steps import scenes
 from tests.policy.stories import step, story
@@ -44,8 +45,9 @@ def test_source_with_labels_is_a_debug_pod_that_no_service_takes_in():
     (scene,) = scenes(story(step("s", "a -> b:8080")))
 
     (asked,) = scene.asked
-    assert str(asked.traffics[0].source) == "x/npol-a"
-    assert not asked.traffics[0].source.ready
+    source = asked.traffics[0].source
+    assert isinstance(source, Pod)
+    assert (str(source), source.ready) == ("x/npol-a", False)
 
 
 def test_every_pod_is_asked_on_its_own_port():

@@ -33,7 +33,14 @@ def network():
     missing = [tool for tool in NEEDED if not shutil.which(tool)]
     if missing:
         pytest.fail(f"packet tests need {', '.join(missing)}")
-    argv = ["unshare", "-rn", "sh", HERE / "network.sh", sys.executable, HERE / "server.py"]
+    argv = [
+        "unshare",
+        "-rn",
+        "sh",
+        str(HERE / "network.sh"),
+        sys.executable,
+        str(HERE / "server.py"),
+    ]
     process = subprocess.Popen(argv, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
     try:
         assert process.stdout.readline() == "listening\n"

@@ -86,16 +86,12 @@ class Streams:
 
     def __init__(self, *streams):
         self.streams = list(streams)
-        self.opened = []
 
     def __call__(self):
         stream = self.streams.pop(0) if len(self.streams) > 1 else self.streams[0]
         if isinstance(stream, Exception):
-            self.opened.append(stream)
             raise stream
-        made = stream() if callable(stream) else stream
-        self.opened.append(made)
-        return made
+        return stream() if callable(stream) else stream
 
 
 @pytest.fixture
@@ -103,9 +99,7 @@ def make_prober():
     made = []
 
     def make(*streams, source=SOURCE, **options):
-        opener = Streams(*streams)
-        made.append(Prober(opener, source, sleep=lambda _: None, **options))
-        made[-1].opener = opener
+        made.append(Prober(Streams(*streams), source, sleep=lambda _: None, **options))
         return made[-1]
 
     yield make
@@ -467,7 +461,12 @@ def test_closing_says_goodbye(make_prober):
     stream = FakeStream()
     written = []
     write = stream.write
-    stream.write = lambda data: (written.append(data), write(data))
+
+    def write_down(data):
+        written.append(data)
+        write(data)
+
+    stream.write = write_down
     prober = make_prober(stream)
     ask(prober)
     prober.close()
@@ -477,13 +476,14 @@ def test_closing_says_goodbye(make_prober):
 
 def test_a_session_is_renewed_before_its_prober_ends_by_itself(make_prober):
     now = [0.0]
-    prober = make_prober(FakeStream(), FakeStream(), now=lambda: now[0])
+    first = FakeStream()
+    prober = make_prober(first, FakeStream(), now=lambda: now[0])
     ask(prober)
     now[0] = 1700.0
     ask(prober)
 
     assert prober.execs == 2
-    assert prober.opener.opened[0].closed
+    assert first.closed
 
 
 def test_no_nonce_leaves_the_exec(make_prober):

@@ -1,5 +1,7 @@
 """A flow that is asked once more, as reruns of a pytest item want it."""
 
+from typing import Any
+
 import pytest
 
 from npol.errors import NpolError
@@ -57,7 +59,8 @@ def run(tmp_path):
     (tmp_path / "policy.yaml").write_text(POLICY)
     story = read_story(STORY, str(tmp_path / "s.npol.yaml"), str(tmp_path))
     made = StoryRun(story, Options(kubeconfig=None, context="dev"))
-    made._step_runner = StepRunner()
+    runner: Any = StepRunner()
+    made._step_runner = runner
     return made
 
 

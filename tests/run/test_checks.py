@@ -2,6 +2,7 @@
 
 import dataclasses
 import json
+from typing import Any
 
 import pytest
 
@@ -239,7 +240,7 @@ spec:
     - from: [{podSelector: {}}]
       ports: [{port: 80}]
 """
-STORED = {
+STORED: dict[str, Any] = {
     "apiVersion": "networking.k8s.io/v1",
     "kind": "NetworkPolicy",
     "metadata": {"name": "allow", "namespace": "shop", "uid": "1", "resourceVersion": "9"},

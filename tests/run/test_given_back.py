@@ -6,6 +6,7 @@ from types import SimpleNamespace
 
 import pytest
 
+from npol.changes.transaction import Transaction
 from npol.cni.catalogue import SILENCE, Enforces, Engine
 from npol.errors import ExitCode, Refused, RestoreIncomplete
 from npol.judge.probes import expand
@@ -92,7 +93,7 @@ def begun(tmp_path, monkeypatch, transaction):
         found = SimpleNamespace(engine=LAB, uid="u", version="v1.33.0", notes=("first",))
         monkeypatch.setattr(room, "connect", lambda **_: connection)
         monkeypatch.setattr(room, "preflight", lambda *_: found)
-        monkeypatch.setattr(room.Transaction, "open", lambda *_, **__: transaction)
+        monkeypatch.setattr(Transaction, "open", lambda *_, **__: transaction)
         monkeypatch.setattr(room, "Sources", lambda *_, **__: sources)
         monkeypatch.setattr(room, "read", lambda *_, **__: Inventory(), raising=False)
         (tmp_path / "s.npol.yaml").write_text(STORY)

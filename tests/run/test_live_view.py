@@ -1,5 +1,7 @@
 """What the API server says of an object by dry run: admission's word, or nobody's."""
 
+from typing import Any
+
 import pytest
 
 from npol.kube.api_errors import ApiError
@@ -20,9 +22,8 @@ class Server:
 
 
 def refusal(status, message=""):
-    view = LiveView(
-        engine="calico", inventory=Inventory(), connection=Server(status, message), inside=None
-    )
+    server: Any = Server(status, message)
+    view = LiveView(engine="calico", inventory=Inventory(), connection=server, inside=None)
     return view.refusal({"kind": "Pod"})
 
 

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 
 from npol.story.schema.check import CHECKS
 
-KINDS = [
+KINDS: Any = [
     pytest.param(
         "{endpoints: db, namespace: shop, port: 3001, ready: 1}",
         ("endpoints", "endpoints shop/db", "shop", "db", {"port": 3001, "ready": 1}),
@@ -166,6 +168,6 @@ def test_an_applied_check_holds_the_manifests(story):
 
 
 def test_every_kind_of_check_is_shown_here():
-    shown = {param.values[1][0] for param in KINDS}
+    shown = {expected[0] for _, expected in (param.values for param in KINDS)}
 
     assert shown == set(CHECKS) - {"applied"}

@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 
 from npol.errors import Mistakes, Position
+from npol.model.story import Apply
 from npol.story import load_manifests
 
 HEAD = "version: 1\n"
@@ -124,7 +125,9 @@ def test_positions_repeat_the_path_of_the_story(write, tmp_path):
     write({"stories/s.npol.yaml": text, "policies/a.yaml": policy("a")})
     found = load_story("stories/s.npol.yaml", root=str(tmp_path))
 
-    assert found.steps[0].changes[0].manifests[0].at.file == "policies/a.yaml"
+    (change,) = found.steps[0].changes
+    assert isinstance(change, Apply)
+    assert change.manifests[0].at.file == "policies/a.yaml"
 
 
 def test_links_inside_of_the_root_are_followed(write, tmp_path, story):

@@ -17,6 +17,7 @@ import urllib.error
 import urllib.request
 from collections.abc import AsyncIterator, Callable, Iterator
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlencode
@@ -309,7 +310,8 @@ def serving(directory: Path) -> Iterator[Cluster]:
     thread = threading.Thread(target=loop.run_forever, daemon=True)
     thread.start()
     sock = socket.create_server(("127.0.0.1", 0))
-    certificates, store, runtime = issue(), Store(), HostRuntime()
+    certificates, store = issue(), Store()
+    runtime: Any = HostRuntime()
     registry = Registry(store)
     api = Api(registry, runtime, Tokens(ADMIN, store), certificates)
 
@@ -481,7 +483,11 @@ def places(real: Send) -> Iterator[list[str]]:
     for path in paths:
         real("DELETE", path, None, "application/json")
     for path in paths:
-        until(lambda path=path: real("GET", path, None, "")[0] == 404, f"{path} to go")
+        until(partial(_is_gone, real, path), f"{path} to go")
+
+
+def _is_gone(real: Callable[..., Any], path: str) -> bool:
+    return real("GET", path, None, "")[0] == 404
 
 
 def until(holds: Callable[[], bool], what: str) -> None:

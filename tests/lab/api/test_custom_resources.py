@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 
 APPLY, MERGE = "application/apply-patch+yaml", "application/merge-patch+json"
@@ -102,7 +104,7 @@ def test_objects_are_held_to_their_schema(cluster, spec, field, message):
 
 def test_status_and_specification_are_apart(cluster):
     cluster.request("POST", WIDGETS, widget("apart", size=1))
-    both = {"spec": {"size": 2}, "status": {"phase": "Fine"}}
+    both: dict[str, Any] = {"spec": {"size": 2}, "status": {"phase": "Fine"}}
     whole = cluster.request("PATCH", f"{WIDGETS}/apart", both, type=MERGE).json
     assert (whole["spec"]["size"], "status" in whole) == (2, False)
     both["spec"]["size"] = 3

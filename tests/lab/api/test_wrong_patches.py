@@ -1,6 +1,7 @@
 """Patches whose values do not fit: the words of kube-apiserver 1.33.13, asked by hand."""
 
 import json
+from typing import Any
 
 import pytest
 
@@ -63,7 +64,7 @@ def test_a_port_of_a_policy_has_a_reader_of_its_own(cluster, there):
 
 @pytest.mark.parametrize("kind", ["merge-patch", "json-patch"])
 def test_other_patches_show_the_whole_object_and_the_decoders_words(cluster, there, kind):
-    patch = {"spec": {"policyTypes": "Ingress"}}
+    patch: Any = {"spec": {"policyTypes": "Ingress"}}
     if kind == "json-patch":
         patch = [{"op": "add", "path": "/spec/policyTypes", "value": "Ingress"}]
     code, reason, field, message = refused(cluster, there["networkpolicies"], patch, kind)

@@ -1,3 +1,5 @@
+from typing import Any
+
 import pytest
 
 from npol_lab.controllers.deployment_status import deployment_status
@@ -119,7 +121,7 @@ def test_old_replica_sets_are_forgotten_beyond_the_limit(cluster, live, workload
 
 
 def test_a_rollout_that_cannot_progress_is_called_stuck():
-    deployment = {
+    deployment: dict[str, Any] = {
         "metadata": {"name": "web"},
         "spec": {"replicas": 1, "progressDeadlineSeconds": 60, "template": {"spec": {}}},
     }

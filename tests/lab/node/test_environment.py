@@ -1,11 +1,12 @@
 import base64
+from typing import Any
 
 import pytest
 
 from npol_lab.node.environment import ConfigError, PodFacts, environment, expand, field
 
 FACTS = PodFacts(pod_ip="10.244.1.5", host_ip="10.98.1.11")
-POD = {
+POD: dict[str, Any] = {
     "metadata": {"name": "web", "namespace": "demo", "uid": "u1", "labels": {"app": "web"}},
     "spec": {"nodeName": "lab-1", "serviceAccountName": "default"},
 }

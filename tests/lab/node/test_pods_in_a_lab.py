@@ -3,6 +3,7 @@
 import itertools
 import json
 import time
+from typing import Any
 
 import pytest
 from kubernetes import client, config
@@ -29,10 +30,11 @@ class User:
     def __init__(self, lab):
         self._config = (str(lab.kubeconfig), lab.context)
         self._api = config.new_client_from_config(*self._config)
-        self.core = client.CoreV1Api(self._api)
-        self.policies = client.NetworkingV1Api(self._api)
+        self.core: Any = client.CoreV1Api(self._api)
+        self.policies: Any = client.NetworkingV1Api(self._api)
         self.namespace = f"user-{next(_NUMBERS)}"
-        self.core.create_namespace({"metadata": {"name": self.namespace}})
+        body: Any = {"metadata": {"name": self.namespace}}
+        self.core.create_namespace(body)
 
     def close(self):
         self._api.rest_client.close()

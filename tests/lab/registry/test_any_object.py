@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+from typing import Any
 
 import pytest
 from hypothesis import HealthCheck, given, settings
@@ -47,6 +48,7 @@ DEPTH = 7
 def values(type, depth):
     """Mostly of the type, sometimes not."""
     kind = resolved(type)
+    right: st.SearchStrategy[Any]
     if depth == 0:
         return ODD
     if isinstance(kind, ListOf):

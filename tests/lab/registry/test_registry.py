@@ -159,8 +159,8 @@ def test_a_generation_counts_changes_of_the_specification_only(registry):
 
 def test_addresses_and_ports_are_given_once(registry):
     def service(name):
-        spec = {"type": "NodePort", "ports": [{"port": 80}, {"port": 81, "name": "b"}]}
-        spec["ports"][0]["name"] = "a"
+        ports = [{"port": 80, "name": "a"}, {"port": 81, "name": "b"}]
+        spec = {"type": "NodePort", "ports": ports}
         return {"metadata": {"name": name, "namespace": "ns"}, "spec": spec}
 
     made = [registry.create("services", service(f"s{n}"))["spec"] for n in range(5)]

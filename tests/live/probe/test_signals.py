@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 
 import pytest
 
@@ -47,10 +48,12 @@ def scene(place):
         pods = dict(zip(wanted, pool.map(place.start, wanted.values()), strict=True))
     for source, address in [("netshoot", pods["denied"].ip), ("muted-netshoot", pods["open"].ip)]:
         probe = connect_probe("k", address)
-        wait_until(
-            lambda p=probe, s=source: place.ask(pods[s], p)["k"].outcome is SILENT, "the policies"
-        )
+        wait_until(partial(_is_silent, place, pods[source], probe), "the policies")
     return pods
+
+
+def _is_silent(place, source, probe):
+    return place.ask(source, probe)["k"].outcome is SILENT
 
 
 def muted(space, image):
