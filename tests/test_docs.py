@@ -77,6 +77,14 @@ def test_every_command_that_the_readme_names_is_one():
     assert named - set(COMMANDS) == set()
 
 
+def test_every_flaw_says_what_would_mend_it():
+    blocks = (ROOT / "docs/critiques.md").read_text().split("\n\n")
+    flaws = [block for block in blocks if block.startswith("**")]
+
+    assert len(flaws) > 15
+    assert [flaw for flaw in flaws if "mend" not in flaw] == []
+
+
 def test_every_file_that_contributing_names_exists():
     named = set(PATH.findall((ROOT / "CONTRIBUTING.md").read_text()))
     patterns = {"docs/decisions/NNNN-title.md", "tests/ROOM"}
