@@ -7,18 +7,21 @@ import json
 import secrets
 import ssl
 import urllib.request
+from pathlib import Path
 
 import pytest
 
 from npol.errors import ExitCode
 from npol.kube.channels import ExecBroken
 from npol.kube.connection import Connection, Mode, connect
-from npol.kube.objects import NAMESPACES, Ref
+from npol.kube.objects import NAMESPACES, PODS, Ref
 from npol.model.expectation import Verdict
 from npol.model.result import StepResult
 from npol.run import Options, StoryRun
+from npol.run.settle_loop import settle
 from npol_lab.session import Lab
 from tests import shop
+from tests.e2e.conftest import Server
 
 pytestmark = pytest.mark.lab
 
@@ -164,6 +167,43 @@ def test_a_change_by_others_makes_the_verdicts_invalid(run, somebody, space):
 
     assert [v for v, _ in found] == ["invalid"]
     assert "somebody else changed the cluster meanwhile" in found[0][1]
+
+
+def relabel_the_target(_, somebody, space):
+    (web,) = somebody.list(PODS, space, selector="app=web")
+    path = f"/api/v1/namespaces/{space}/pods/{web['metadata']['name']}"
+    somebody.raw("PATCH", path, body={"metadata": {"labels": {"team": "b"}}}, patch="merge")
+
+
+def add_a_policy_elsewhere(server, _, space):
+    path = "/apis/networking.k8s.io/v1/namespaces/kube-system/networkpolicies"
+    server.ask("POST", path, policy("kube-system"))
+
+
+@pytest.mark.parametrize(
+    ("meddle", "told"),
+    [
+        pytest.param(relabel_the_target, "the labels of pod", id="labels-of-the-target"),
+        pytest.param(
+            add_a_policy_elsewhere, "kube-system/others was created", id="policy-elsewhere"
+        ),
+    ],
+)
+def test_changes_by_others_in_mid_step_make_verdicts_invalid(
+    run, lab, somebody, space, monkeypatch, meddle, told
+):
+    """Policies of every namespace that is looked at, and labels of the pods asked."""
+
+    def settle_and_meddle(*args):
+        final = settle(*args)
+        meddle(Server(Path(lab.kubeconfig)), somebody, space)
+        return final
+
+    monkeypatch.setattr("npol.run.step_runner.settle", settle_and_meddle)
+    found = verdicts(run().reach("open"))
+
+    assert [v for v, _ in found] == ["invalid"]
+    assert told in found[0][1]
 
 
 def test_a_target_that_died_denies_nothing(run, somebody, space):

@@ -34,6 +34,8 @@ class Controls:
     dns_alive: str = ""
     """How we know that the cluster's DNS answers somebody; "" for not at all."""
     denial: Collection[Outcome] = SILENCE
+    addresses: Collection[str] = ()
+    """What the target's name may resolve to: its ClusterIP, or its pods'; empty: not known."""
 
 
 def judge(
@@ -51,6 +53,8 @@ def judge(
         reason = f"the probe did not run: {broken.answer.detail or broken.subject}"
         return _unknown(broken.answer, reason)
     if expectation.word in (Word.ALLOW, Word.HTTP):
+        if foreign := _foreign_address(evidence, controls):
+            return _judgement(Verdict.WRONG_ANSWER, seen, foreign)
         return _judge_allow(flow, expectation, evidence, seen)
     if flow.kind is FlowKind.DNS or expectation.outcome in _DNS:
         return _judge_name(expectation, evidence, controls, seen)
@@ -100,6 +104,18 @@ def _judge_allow(
             Verdict.WRONG_ANSWER, seen, f"the answer does not contain {flow.http.body!r}"
         )
     return _judgement(Verdict.AS_EXPECTED, seen)
+
+
+def _foreign_address(evidence: Sequence[Evidence], controls: Controls) -> str:
+    """An application goes where DNS sends it; addresses are asked as the API tells them."""
+    name = next((e for e in evidence if e.role is Role.NAME), None)
+    if name is None or not controls.addresses:
+        return ""
+    foreign = sorted(set(name.answer.addresses) - set(controls.addresses))
+    if not foreign:
+        return ""
+    own = ", ".join(sorted(controls.addresses))
+    return f"DNS answers {', '.join(foreign)} for {name.subject}, the Service has {own}"
 
 
 def _closed_endpoint(evidence: Sequence[Evidence]) -> Evidence | None:

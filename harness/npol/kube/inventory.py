@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
@@ -64,6 +64,30 @@ def read(
         slices=tuple(by_kind.get("EndpointSlice", ())),
         policies=tuple(by_kind.get("NetworkPolicy", ())),
         workloads=tuple(o for k in _WORKLOADS for o in by_kind.get(k.kind, ())),
+    )
+
+
+def read_selection(
+    connection: Connection, namespaces: Iterable[str], *, without_policies: Collection[str] = ()
+) -> Inventory:
+    """
+    What policies select by, and the policies: namespaces, pods, NetworkPolicies.
+
+    `without_policies`: namespaces whose policies are not read.
+
+    Raises:
+        Refused: as `read`.
+    """
+    names = sorted(set(namespaces))
+    own = [name for name in names if name not in without_policies]
+    wanted = [(PODS, n) for n in names] + [(NETWORK_POLICIES, n) for n in own]
+    with ThreadPoolExecutor(max_workers=READERS) as pool:
+        all_namespaces = pool.submit(connection.list, NAMESPACES)
+        found = list(pool.map(lambda w: connection.list(*w), wanted))
+    return Inventory(
+        namespaces=tuple(all_namespaces.result()),
+        pods=tuple(o for objects in found[: len(names)] for o in objects),
+        policies=tuple(o for objects in found[len(names) :] for o in objects),
     )
 
 

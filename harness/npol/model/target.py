@@ -40,5 +40,12 @@ class Target:
     """The Host header that the target answers to."""
 
     @property
+    def addresses(self) -> frozenset[str]:
+        """What its name may resolve to; empty where it has none."""
+        if not self.name:
+            return frozenset()
+        return frozenset({self.cluster_ip} if self.cluster_ip else {b.ip for b in self.backends})
+
+    @property
     def pods(self) -> tuple[PodRef, ...]:
         return tuple(b.pod for b in self.backends if b.pod)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 
@@ -13,12 +13,13 @@ from npol.cni.canary import EnforcementProof
 from npol.cni.catalogue import Engine
 from npol.cni.preflight import PreflightRequest, preflight
 from npol.errors import InputError, NpolError, Refused
+from npol.judge import epoch
 from npol.judge.probes import has_denies
 from npol.kube.connection import Connection, Mode, connect
 from npol.kube.objects import Ref
 from npol.kube.resource_names import resource_called
 from npol.kube.signals import Stop
-from npol.model.inventory import Inventory
+from npol.model.inventory import Inventory, pod_ref
 from npol.model.probe import PodRef
 from npol.model.result import ClusterFacts, RestoreResult
 from npol.model.story import Apply, Delete, Label, Manifest, Restore, Step, Story, When
@@ -34,13 +35,13 @@ from npol.run.namespaces import (
 )
 from npol.run.options import Options
 from npol.run.predictor import Predictor
-from npol.run.read_inventory import foreseen, look
+from npol.run.read_inventory import foreseen, look, look_at_selection
 from npol.run.rounds import ProbeSource
 
 READY_WITHIN = 180.0
 """Seconds in which what `given` creates must be ready; images may have to be pulled."""
 POLL_EVERY = 0.1
-WORKLOADS = ("Deployment", "StatefulSet", "DaemonSet")
+WORKLOADS = ("Deployment", "StatefulSet", "DaemonSet", "Pod")
 OURS = ",".join(f"{name}={value}" for name, value in MANAGED_BY.items())
 BEFORE = "(before the story)"
 """Name of the mark that the restore goes back to."""
@@ -193,6 +194,8 @@ class RunEnvironment:
         found = self.connection.get(self.connection.ref_of(manifest.body))
         if found is None:
             return False
+        if manifest.kind == "Pod":
+            return pod_ref(found).ready or (found.get("status") or {}).get("phase") == "Succeeded"
         status = found.get("status") or {}
         current = status.get("observedGeneration", 0) >= found["metadata"].get("generation", 0)
         wanted = found["spec"].get("replicas", status.get("desiredNumberScheduled", 1))
@@ -284,8 +287,15 @@ class RunEnvironment:
         """Remember the state at the end of a step."""
         self.transaction.mark(step)
 
-    def changed_by_others(self) -> list[str]:
-        return self.transaction.changed_by_others()
+    def changed_by_others(self, since: Inventory, asked: Collection[str]) -> list[str]:
+        """
+        What is not as the step had made it; `asked`: uids of the pods at its flows' ends.
+
+        Where this run writes the journal knows best; elsewhere, what was seen at the start.
+        """
+        found = self.transaction.changed_by_others()
+        now = look_at_selection(self.connection, self.story, self._changed)
+        return [*found, *epoch.differences(since, now, asked, self._changed)]
 
     # -- closing
 

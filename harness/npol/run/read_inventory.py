@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
+
 from npol.changes.dry_run.kubectl_commands import policies_of
 from npol.cni.preflight import PreflightProblem
 from npol.errors import Refused
 from npol.kube.api_errors import Unreachable
 from npol.kube.connection import Connection
-from npol.kube.inventory import read
+from npol.kube.inventory import read, read_selection
 from npol.model.inventory import Inventory
 from npol.model.story import Story
 from npol.run import blast_radius
@@ -28,6 +30,12 @@ def look(connection: Connection, story: Story) -> Inventory:
         places={p.external for p in peers if p.external},
         workloads=looks_at_workloads(story),
     )
+
+
+def look_at_selection(connection: Connection, story: Story, known: Collection[str]) -> Inventory:
+    """What policies of the story's namespaces select by, now; `known` as of `epoch.differences`."""
+    wanted = {*named_namespaces(story), "kube-system"}
+    return read_selection(connection, wanted, without_policies=known)
 
 
 def foreseen(connection: Connection, story: Story, *, most: int) -> list[PreflightProblem]:

@@ -150,6 +150,7 @@ class Rounds:
             refusing=self.liveness.refusing(a.flow, evidence),
             dns_alive=self.liveness.dns_alive(),
             denial=self.denial,
+            addresses=a.target.addresses if a.target else (),
         )
         return verdict.judge(a.flow, expectation, evidence, controls, a.problem)
 

@@ -14,6 +14,9 @@ from npol.run.rounds import RoundResult, Rounds
 SAY_AFTER = 5.0
 """Seconds of settling after which the wait is announced; silence looks like a hang."""
 
+LOOK_EVERY = 3.0
+"""Seconds of settling between two looks at where the flows' ends are."""
+
 Say = Callable[[str], None]
 
 
@@ -26,11 +29,18 @@ class Final:
     """Of the last round that ended."""
 
 
-def settle(rounds: Rounds, settling: Settling, say: Say) -> Final:
-    """Ask rounds, some of them overlapping, until all flows are final or time is up."""
+def settle(
+    rounds: Rounds, settling: Settling, say: Say, moved: Callable[[], bool] = lambda: False
+) -> Final:
+    """
+    Ask rounds, some of them overlapping, until all flows are final or time is up.
+
+    While they are not, it is looked whether the ends have `moved`: then this way of asking ends.
+    """
     running: set[Future[RoundResult]] = set()
     last: RoundResult | None = None
     announced = settling.patience.started + SAY_AFTER
+    look_at = settling.patience.started + LOOK_EVERY
     while not settling.done(time.monotonic()) or last is None:
         if settling.may_launch(time.monotonic()):
             running.add(_launch(rounds, settling))
@@ -44,6 +54,10 @@ def settle(rounds: Rounds, settling: Settling, say: Say) -> Final:
         if time.monotonic() >= announced:
             say(_progress(settling))
             announced = time.monotonic() + SAY_AFTER
+        if last is not None and time.monotonic() >= look_at and not settling.done(time.monotonic()):
+            if moved():
+                break
+            look_at = time.monotonic() + LOOK_EVERY
     return Final(settled=settling.results(), evidence=last.evidence)
 
 

@@ -3,25 +3,23 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Hashable, Mapping
+from collections.abc import Callable, Hashable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import replace
+from dataclasses import dataclass, replace
 
 from npol.judge.liveness import LivenessRecord
 from npol.judge.settle import Patience, Settling
-from npol.judge.targets import absolute_name, no_place, place_pod, resolve
 from npol.judge.witnesses import agreeing
 from npol.model.expectation import Verdict
-from npol.model.inventory import Inventory
 from npol.model.result import CheckResult, FlowResult, StepResult
-from npol.model.story import Flow, FlowKind, Peer, StateCheck, Step
-from npol.model.target import Target
+from npol.model.story import StateCheck, Step
 from npol.run.checks import cannot_fail, check_all
 from npol.run.environment import RunEnvironment
 from npol.run.flow_result import flow_result, skipped_flow
 from npol.run.predictor import Prediction
 from npol.run.rounds import PreparedFlow, ProbeSource, Rounds, needs_inside
 from npol.run.settle_loop import Final, settle
+from npol.run.step_ends import StepEnds, step_ends
 
 
 class StepRunner:
@@ -49,14 +47,14 @@ class StepRunner:
         changes = self._environment.change(step)
         changed_at = time.monotonic() if step.changes else None
         patience = self._patience(step, changed_at)
-        results = self._flows(step, patience)
+        results, ends = self._flows(step, patience)
         checks = self._checks(step, patience)
         self._environment.mark(step.name)
         self._told += 1
         if self._told == 1 and not step.changes:
             held = {r.name for r in results if r.passed and not r.skipped}
             self._baseline = replace(step, flows=tuple(f for f in step.flows if f.name in held))
-        foreign = self._environment.changed_by_others()
+        foreign = self._environment.changed_by_others(ends.inventory, ends.pods) if ends else []
         return StepResult(
             name=step.name,
             at=step.at,
@@ -77,7 +75,7 @@ class StepRunner:
             return "flows not verified: none was as expected before the first change"
         began = time.monotonic()
         patience = replace(self._patience(self._baseline, began), started=began)
-        results = self._flows(self._baseline, patience)
+        results, _ = self._flows(self._baseline, patience)
         wrong = [r for r in results if not r.passed]
         if not wrong:
             return "flows verified by fresh probes"
@@ -98,26 +96,30 @@ class StepRunner:
             stable=own.stable if own else story.stable,
         )
 
-    def _flows(self, step: Step, patience: Patience) -> tuple[FlowResult, ...]:
-        inventory = self._environment.look()
-        asked: dict[str, PreparedFlow] = {}
-        skipped: dict[str, str] = {}
+    def _flows(
+        self, step: Step, patience: Patience
+    ) -> tuple[tuple[FlowResult, ...], StepEnds | None]:
+        """The results, and the ends of which they tell; asked anew where these have moved."""
+        if not step.flows:
+            return (), None
+        ends = step_ends(self._environment, step)
+        while True:
+            predictor = self._environment.predictor(ends.inventory)
+            predictions = {name: predictor.predict(a.flow) for name, a in ends.asked.items()}
+            moved = _Moved(self._environment, step, ends)
+            final = self._settle(step, ends.asked, patience, predictions, moved)
+            if moved.now is None or time.monotonic() >= patience.deadline:
+                return tuple(self._results(step, ends, final, predictions)), ends
+            ends = moved.now
+
+    def _results(
+        self, step: Step, ends: StepEnds, final: Final, predictions: Mapping[str, Prediction]
+    ) -> Iterator[FlowResult]:
         for flow in step.flows:
-            one = self._asked(flow, inventory)
-            if isinstance(one, str):
-                skipped[flow.name] = one
+            if flow.name in ends.skipped:
+                yield skipped_flow(flow, step.name, ends.skipped[flow.name])
             else:
-                asked[flow.name] = one
-        predictor = self._environment.predictor(inventory)
-        predictions = {name: predictor.predict(one.flow) for name, one in asked.items()}
-        final = self._settle(step, asked, patience, predictions) if asked else None
-        results = []
-        for flow in step.flows:
-            if flow.name in skipped or final is None:
-                results.append(skipped_flow(flow, step.name, skipped[flow.name]))
-                continue
-            results.append(self._result(step, asked[flow.name], final, predictions[flow.name]))
-        return tuple(results)
+                yield self._result(step, ends.asked[flow.name], final, predictions[flow.name])
 
     def _result(
         self, step: Step, one: PreparedFlow, final: Final, prediction: Prediction
@@ -142,7 +144,10 @@ class StepRunner:
         asked: Mapping[str, PreparedFlow],
         patience: Patience,
         predictions: Mapping[str, Prediction],
+        moved: Callable[[], bool],
     ) -> Final:
+        if not asked:
+            return Final(settled={}, evidence={})
         engine = self._environment.engine
         rounds = Rounds(
             step=step.name,
@@ -160,7 +165,7 @@ class StepRunner:
             {name: agreeing(p.word, engine.denial) for name, p in predictions.items()},
             trust_packets=step.trust_packets or self._environment.story.defaults.trust_packets,
         )
-        return settle(rounds, settling, self._environment.options.say)
+        return settle(rounds, settling, self._environment.options.say, moved)
 
     def _inside(self, asked: Mapping[str, PreparedFlow]) -> dict[str, ProbeSource]:
         """Targets that must answer themselves, because nothing else shows that they live."""
@@ -171,27 +176,6 @@ class StepRunner:
             for backend in wanted:
                 found[backend] = self._environment.inside(pods[backend])
         return found
-
-    def _asked(self, flow: Flow, inventory: Inventory) -> PreparedFlow | str:
-        """The flow ready to be asked, or why it is skipped."""
-        peers = self._environment.story.peers
-        source = peers[flow.source]
-        if source.external and place_pod(source.external, inventory) is None:
-            return no_place(source.external)
-        target: Target | None = None
-        if flow.kind is not FlowKind.DNS:
-            target = resolve(
-                flow, peers[flow.target], inventory, from_outside=bool(source.external)
-            )
-            if target.problem == no_place(peers[flow.target].external):
-                return target.problem
-        return PreparedFlow(
-            flow=flow,
-            source=self._environment.source(flow.source),
-            target=target,
-            timeout=self._environment.story.defaults.timeout,
-            resolve_as=_absolute(flow, source, inventory),
-        )
 
     def _checks(self, step: Step, patience: Patience) -> tuple[CheckResult, ...]:
         if not step.checks:
@@ -208,8 +192,21 @@ class StepRunner:
         return replace(result, cannot_fail=why)
 
 
-def _absolute(flow: Flow, source: Peer, inventory: Inventory) -> str:
-    return absolute_name(flow.resolve, source, inventory) if flow.resolve else ""
+@dataclass(slots=True)
+class _Moved:
+    """Looks now and then whether a step's ends are still those that are asked."""
+
+    environment: RunEnvironment
+    step: Step
+    ends: StepEnds
+    now: StepEnds | None = None
+    """The ends as they are since; None while they are the same."""
+
+    def __call__(self) -> bool:
+        latest = step_ends(self.environment, self.step)
+        if not latest.same_as(self.ends):
+            self.now = latest
+        return self.now is not None
 
 
 def _invalid(result: FlowResult, foreign: list[str]) -> FlowResult:

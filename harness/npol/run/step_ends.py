@@ -1,0 +1,80 @@
+"""The ends of a step's flows at one moment: who asks, and which addresses are asked."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from npol.judge.targets import absolute_name, no_place, place_pod, resolve
+from npol.model.inventory import Inventory
+from npol.model.story import Flow, FlowKind, Peer, Step
+from npol.model.target import Target
+from npol.run.environment import RunEnvironment
+from npol.run.rounds import PreparedFlow
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StepEnds:
+    """A step's flows, ready to be asked of the cluster as `inventory` shows it."""
+
+    inventory: Inventory
+    asked: Mapping[str, PreparedFlow]
+    skipped: Mapping[str, str]
+    """By flow name: why it is not asked here."""
+
+    def same_as(self, other: StepEnds) -> bool:
+        """Whether the same pods are asked at the same addresses."""
+        return self._signature() == other._signature()
+
+    def _signature(self) -> dict[str, tuple[str, Target | None]]:
+        return {name: (one.source.source.uid, one.target) for name, one in self.asked.items()}
+
+    @property
+    def pods(self) -> frozenset[str]:
+        """The uids of all pods at some end."""
+        sources = {one.source.source.uid for one in self.asked.values()}
+        targets = {p.uid for one in self.asked.values() if one.target for p in one.target.pods}
+        return frozenset(sources | targets)
+
+
+def step_ends(environment: RunEnvironment, step: Step) -> StepEnds:
+    """
+    Look the ends of a step's flows up, now.
+
+    Raises:
+        Refused: the cluster may not be read, or a source is not there.
+    """
+    inventory = environment.look()
+    asked: dict[str, PreparedFlow] = {}
+    skipped: dict[str, str] = {}
+    for flow in step.flows:
+        one = _prepared(environment, flow, inventory)
+        if isinstance(one, str):
+            skipped[flow.name] = one
+        else:
+            asked[flow.name] = one
+    return StepEnds(inventory=inventory, asked=asked, skipped=skipped)
+
+
+def _prepared(environment: RunEnvironment, flow: Flow, inventory: Inventory) -> PreparedFlow | str:
+    """The flow ready to be asked, or why it is skipped."""
+    peers = environment.story.peers
+    source = peers[flow.source]
+    if source.external and place_pod(source.external, inventory) is None:
+        return no_place(source.external)
+    target: Target | None = None
+    if flow.kind is not FlowKind.DNS:
+        target = resolve(flow, peers[flow.target], inventory, from_outside=bool(source.external))
+        if target.problem == no_place(peers[flow.target].external):
+            return target.problem
+    return PreparedFlow(
+        flow=flow,
+        source=environment.source(flow.source),
+        target=target,
+        timeout=environment.story.defaults.timeout,
+        resolve_as=_absolute(flow, source, inventory),
+    )
+
+
+def _absolute(flow: Flow, source: Peer, inventory: Inventory) -> str:
+    return absolute_name(flow.resolve, source, inventory) if flow.resolve else ""
