@@ -13,7 +13,6 @@ Everything else that ends a run is a defect of npol and keeps its traceback.
 
 from __future__ import annotations
 
-import difflib
 import enum
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
@@ -124,5 +123,7 @@ class RestoreIncomplete(NpolError):
 
 def did_you_mean(word: str, known: Collection[str], otherwise: str) -> str:
     """A hint for a word that is not known: its nearest neighbour, else `otherwise`."""
+    import difflib  # only for who mistyped: every start would pay for it
+
     near = difflib.get_close_matches(word, known, n=1)
     return f"did you mean {near[0]!r}?" if near else otherwise

@@ -15,8 +15,14 @@ from pathlib import Path
 import pytest
 
 from npol.cli import main
+from npol.cli.app import COMMANDS, load
+from npol.pytest_plugin.reports import ItemReports
 from npol_lab.session import Lab
 from tests.e2e.shop import write_shop
+
+# Sessions inside this one (pytester) forget the modules that they were the first to load,
+# packages keep them as attributes, and classes exist twice. What is loaded by now stays.
+LOADED = ItemReports, *map(load, COMMANDS)
 
 ROOT = Path(__file__).parents[2]
 SHIPPED = sorted(

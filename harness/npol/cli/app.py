@@ -6,48 +6,79 @@ import functools
 import signal
 import sys
 from collections.abc import Callable
+from importlib import import_module
+from typing import Any
 
 import typer
+from typer.core import TyperCommand, TyperGroup
 
 from npol import __version__
-from npol.cli import (
-    check,
-    doctor,
-    document,
-    explain,
-    init,
-    lab,
-    plan,
-    recover,
-    report,
-    rollback,
-    run,
-)
 from npol.cli.broken_pipe import UNREAD, install
 from npol.errors import ExitCode, NpolError
 from npol.kube.signals import Stop, Stopped
 
+COMMANDS = {
+    "run": "Does it hold? Runs a story, then gives the cluster back.",
+    "plan": "What would change? Step by step, or between two sets of manifests.",
+    "check": "Is it well written, and is it covered?",
+    "explain": "Why? A flow or a policy, in sentences.",
+    "init": "Where do I start? A first story, on standard output.",
+    "doctor": "Can this cluster be trusted, and with which rights?",
+    "document": "Write it down: policies in words, who reaches whom.",
+    "rollback": "Take back what a story left applied, and prove it.",
+    "recover": "As before, please: restores what dead runs have changed.",
+    "report": "Show me an earlier run.",
+    "lab": "A cluster to try it in: starts a lab and waits for Ctrl-C.",
+}
+"""Each is the function of its name in the module of its name, and what the help says of it."""
+
+SETTINGS: dict[str, Any] = {
+    "pretty_exceptions_enable": False,
+    "rich_markup_mode": None,
+    "context_settings": {"help_option_names": ["-h", "--help"]},
+}
+
+
+class LazyGroup(TyperGroup):
+    """
+    Lists its commands without their modules, which import all of npol between them.
+
+    Whoever goes on with a command, to run it or to complete its options, gets the whole one.
+    """
+
+    def resolve_command(
+        self, ctx: Any, args: list[str]
+    ) -> tuple[str | None, TyperCommand | None, list[str]]:
+        name, _, rest = super().resolve_command(ctx, args)
+        return name, load(name) if name else None, rest
+
+    def get_params(self, ctx: Any) -> list[Any]:
+        """The flags of typer itself have no default, and to look at None it loads pydantic."""
+        options = super().get_params(ctx)
+        for option in options:
+            option.default = option.default or False
+        return options
+
+
 app = typer.Typer(
     name="npol",
+    cls=LazyGroup,
     help="Proves with real packets which flows a cluster's NetworkPolicies let through.",
     no_args_is_help=True,
-    pretty_exceptions_enable=False,
-    rich_markup_mode=None,
-    context_settings={"help_option_names": ["-h", "--help"]},
+    **SETTINGS,
 )
-COMMANDS: dict[str, tuple[Callable[..., int | None], str]] = {
-    "run": (run.run, "Does it hold? Runs a story, then gives the cluster back."),
-    "plan": (plan.plan, "What would change? Step by step, or between two sets of manifests."),
-    "check": (check.check, "Is it well written, and is it covered?"),
-    "explain": (explain.explain, "Why? A flow or a policy, in sentences."),
-    "init": (init.init, "Where do I start? A first story, on standard output."),
-    "doctor": (doctor.doctor, "Can this cluster be trusted, and with which rights?"),
-    "document": (document.document, "Write it down: policies in words, who reaches whom."),
-    "rollback": (rollback.rollback, "Take back what a story left applied, and prove it."),
-    "recover": (recover.recover, "As before, please: restores what dead runs have changed."),
-    "report": (report.report, "Show me an earlier run."),
-    "lab": (lab.lab, "A cluster to try it in: starts a lab and waits for Ctrl-C."),
-}
+for _name, _help in COMMANDS.items():
+    app.command(name=_name, help=_help)(lambda: None)
+
+
+def load(name: str) -> TyperCommand:
+    """A command with its options, from its module."""
+    function = getattr(import_module(f"npol.cli.{name}"), name)
+    alone = typer.Typer(add_completion=False, **SETTINGS)
+    alone.command(name=name, help=COMMANDS[name])(_ended(function))
+    command = typer.main.get_command(alone)
+    assert isinstance(command, TyperCommand)
+    return command
 
 
 def _ended(command: Callable[..., int | None]) -> Callable[..., int | None]:
@@ -63,10 +94,6 @@ def _ended(command: Callable[..., int | None]) -> Callable[..., int | None]:
             return stopped.exit_code
 
     return run
-
-
-for _name, (_command, _help) in COMMANDS.items():
-    app.command(name=_name, help=_help)(_ended(_command))
 
 
 @app.callback(invoke_without_command=True)

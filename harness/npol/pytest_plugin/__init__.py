@@ -8,7 +8,6 @@ first of its items is reached; each item then reads its own result.
 
 from __future__ import annotations
 
-from collections.abc import Generator
 from pathlib import Path
 from typing import Any
 
@@ -17,9 +16,8 @@ import pytest
 from npol import target_cluster
 from npol.errors import NpolError
 from npol.pytest_plugin.fixtures import netpol, npol_cluster
-from npol.pytest_plugin.items import FlowItem, StoryFile
 from npol.pytest_plugin.options import add_options
-from npol.pytest_plugin.runs import NAME, Runs, runs_of
+from npol.pytest_plugin.runs import NAME, Runs
 
 __all__ = ["netpol", "npol_cluster"]
 
@@ -41,9 +39,15 @@ def pytest_configure(config: pytest.Config) -> None:
 
 
 def pytest_collect_file(file_path: Path, parent: pytest.Collector) -> pytest.Collector | None:
-    if file_path.name.endswith(SUFFIXES):
-        return StoryFile.from_parent(parent, path=file_path)
-    return None
+    if not file_path.name.endswith(SUFFIXES):
+        return None
+    from npol.pytest_plugin.items import StoryFile  # values and YAML: only where a story is
+    from npol.pytest_plugin.reports import ItemReports
+
+    plugins = parent.config.pluginmanager
+    if not plugins.has_plugin(ItemReports.NAME):
+        plugins.register(ItemReports(), ItemReports.NAME)
+    return StoryFile.from_parent(parent, path=file_path)
 
 
 @pytest.hookimpl(optionalhook=True)
@@ -57,18 +61,3 @@ def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Any:
 
         return LoadFileScheduling(config, log)
     return None
-
-
-@pytest.hookimpl(wrapper=True)
-def pytest_runtest_makereport(item: pytest.Item) -> Generator[None, Any, Any]:
-    """Results travel with the reports, so that xdist's controller has them, too."""
-    report: Any = yield
-    if not isinstance(item, FlowItem):
-        return report
-    if report.failed and item.file.run:
-        runs_of(item.config).collect(item.file.run)
-    if item.result is not None:
-        from npol.report.json import result_data
-
-        report.npol = {"story": item.file.story.name, "result": result_data(item.result)}
-    return report

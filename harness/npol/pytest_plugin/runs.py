@@ -11,11 +11,11 @@ import pytest
 
 from npol import target_cluster
 from npol.errors import ExitCode, Refused, RestoreIncomplete
-from npol.model.result import StoryReport
-from npol.model.story import Story
 
 if TYPE_CHECKING:
     from npol.diagnose.failure_archive import Bundle
+    from npol.model.result import StoryReport
+    from npol.model.story import Story
     from npol.run import Options, StoryRun
 
 NAME = "npol-runs"
@@ -139,23 +139,30 @@ class Runs:
         for run in list(self._open):
             with suppress(RestoreIncomplete):  # told by `incomplete`
                 self.close(run)
-        from npol.report.json import to_json
-
+        reports = self._as_json()
         if self._bundle:
-            self.collected += self._bundle.write({r.path: to_json(r) for r in self.reports})
+            self.collected += self._bundle.write({r.path: text for r, text in reports})
         self._stack.close()
         if hasattr(self.config, "workeroutput"):
-            told = {"reports": list(map(to_json, self.reports)), "incomplete": self.incomplete}
+            told = {"reports": [text for _, text in reports], "incomplete": self.incomplete}
             self.config.workeroutput["npol"] = {**told, "collected": self.collected}
         if self.incomplete:
             session.exitstatus = int(ExitCode.RESTORE_INCOMPLETE)
 
+    def _as_json(self) -> list[tuple[StoryReport, str]]:
+        if not self.reports:
+            return []
+        from npol.report.json import to_json
+
+        return [(report, to_json(report)) for report in self.reports]
+
     @pytest.hookimpl(optionalhook=True)
     def pytest_testnodedown(self, node: Any) -> None:
         """What a worker of pytest-xdist ran; nothing comes from one that crashed."""
-        from npol.report.json import from_json
-
         told = getattr(node, "workeroutput", {}).get("npol", {})
-        self.reports += map(from_json, told.get("reports", []))
+        if reports := told.get("reports"):
+            from npol.report.json import from_json
+
+            self.reports += map(from_json, reports)
         self.incomplete += told.get("incomplete", [])
         self.collected += told.get("collected", [])

@@ -1,0 +1,70 @@
+"""What is loaded before there is anything to do; `benchmarks/startup.py` has the seconds."""
+
+import os
+import subprocess
+import sys
+
+HEAVY = {
+    *("aiohttp", "dns", "jinja2", "kubernetes", "pydantic", "rich", "tenacity", "urllib3"),
+    *("websocket", "yaml", "npol_lab", "npol.model", "npol.run", "npol.story"),
+}
+NPOL = "import sys; sys.argv[0] = 'npol'; from npol.cli import main; main()"
+
+
+def loaded(code, *arguments, also=frozenset(), **environment):
+    """Which of the heavy modules a Python has loaded when it ends, and what it printed."""
+    report = "import atexit, sys; atexit.register(lambda: print(*sys.modules, file=sys.stderr))\n"
+    done = subprocess.run(
+        [sys.executable, "-c", report + code, *arguments],
+        env={**os.environ, **environment},
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    return (HEAVY | also) & set(done.stderr.split()), done.stdout
+
+
+def test_help_loads_no_command():
+    heavy, shown = loaded(NPOL, "--help")
+
+    assert heavy == set()
+    assert "Does it hold?" in shown
+
+
+def test_completing_a_command_s_name_loads_no_command():
+    heavy, completions = loaded(
+        NPOL, _NPOL_COMPLETE="complete_bash", COMP_WORDS="npol ro", COMP_CWORD="1"
+    )
+
+    assert heavy == set()
+    assert completions.split() == ["rollback"]
+
+
+def test_completing_an_option_loads_its_command():
+    heavy, completions = loaded(
+        NPOL, _NPOL_COMPLETE="complete_bash", COMP_WORDS="npol run --assume", COMP_CWORD="2"
+    )
+
+    assert "npol.run" in heavy
+    assert completions.split() == ["--assume-enforced"]
+
+
+def test_the_plugin_loads_neither_client_nor_commands_nor_stories():
+    """Every test session of a user pays for what the plugin imports."""
+    heavy, _ = loaded("import npol.pytest_plugin", also={"typer", "npol.cli"})
+
+    assert heavy == set()
+
+
+def test_a_session_without_stories_loads_none_of_it(tmp_path):
+    (tmp_path / "test_it.py").write_text("def test_it(): pass")
+    words = [str(tmp_path), "-p", "npol.pytest_plugin"]
+
+    heavy, shown = loaded(
+        f"import pytest; assert pytest.main({words}) == 0",
+        also={"typer", "npol.cli"},
+        PYTEST_DISABLE_PLUGIN_AUTOLOAD="1",
+    )
+
+    assert heavy == set()
+    assert "1 passed" in shown
