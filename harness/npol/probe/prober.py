@@ -101,7 +101,8 @@ class Prober:
         All probes at once; one answer each, by key.
 
         Args:
-            deadline: seconds after which what is still unanswered is an error.
+            deadline: seconds without any answer after which the rest are errors: many probes
+                take their turns, and each answer shows that the source is at work.
         """
         until = self._now() + deadline
         try:
@@ -113,17 +114,20 @@ class Prober:
         except ExecBroken as broken:
             return _all_failed(probes, broken.reason)
         round_ = Round(probes, session.toolbox)
-        while not self._finished(session, round_):
+        while True:
+            if self._take(session, round_):
+                until = self._now() + deadline
+            if round_.done:
+                return round_.answers()
             if self._now() >= until:
                 self._drop(round_)
-                round_.give_up(f"not answered within {deadline:g} s")
+                round_.give_up(f"no answer for {deadline:g} s")
             elif session.broken:
                 self._drop(round_)
                 round_.lose(session.broken)
                 session = self._replacement(session, round_, until)
             elif not self._send(session, round_):
                 self._wait(session, round_, until)
-        return round_.answers()
 
     def close(self) -> None:
         """End the exec."""
@@ -132,12 +136,13 @@ class Prober:
             if self._session:
                 self._session.close()
 
-    def _finished(self, session: ProberSession, round_: Round) -> bool:
-        """Takes what came; whether that was all."""
-        for ticket in [t for t in round_.sent.values() if t.id in session.heard]:
+    def _take(self, session: ProberSession, round_: Round) -> bool:
+        """Take what came; whether anything did."""
+        heard = [t for t in round_.sent.values() if t.id in session.heard]
+        for ticket in heard:
             self._count(-ticket.weight)
             round_.end(session.heard.pop(ticket.id))
-        return round_.done
+        return bool(heard)
 
     def _send(self, session: ProberSession, round_: Round) -> bool:
         """Send what may go; whether anything did."""
