@@ -86,7 +86,7 @@ class Context:
 
 
 @dataclass(slots=True, repr=False)
-class _Merged:
+class _KubeconfigEntries:
     """All files of one kubeconfig path, entries by name, with the file of each."""
 
     path: str
@@ -147,7 +147,7 @@ def pick(kubeconfig: str | None, context: str) -> Context:
     )
 
 
-def _read(kubeconfig: str | None) -> _Merged:
+def _read(kubeconfig: str | None) -> _KubeconfigEntries:
     path = kubeconfig or os.environ.get("KUBECONFIG") or os.path.join("~", ".kube", "config")
     files = [os.path.expanduser(part) for part in path.split(os.pathsep) if part]
     present = [file for file in files if os.path.exists(file)]
@@ -156,7 +156,7 @@ def _read(kubeconfig: str | None) -> _Merged:
             f"there is no kubeconfig at {path}",
             hint="give --kubeconfig FILE, or set KUBECONFIG",
         )
-    merged = _Merged(path)
+    merged = _KubeconfigEntries(path)
     for file in present:
         _merge(merged, file, _content(file))
     return merged
@@ -173,7 +173,7 @@ def _content(file: str) -> Mapping[str, Any]:
     return documents[0].data
 
 
-def _merge(merged: _Merged, file: str, content: Mapping[str, Any]) -> None:
+def _merge(merged: _KubeconfigEntries, file: str, content: Mapping[str, Any]) -> None:
     for section, key in (("contexts", "context"), ("clusters", "cluster"), ("users", "user")):
         table = getattr(merged, section)
         for name, entry in _entries(content.get(section), key, f"{file}: {section}"):

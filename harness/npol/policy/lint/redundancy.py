@@ -25,7 +25,7 @@ class _Mine:
 
 
 @dataclass(slots=True)
-class _Namespace:
+class _NamespacePolicies:
     """The policies of one namespace, by what they require and by what their rules' peers are."""
 
     policies: dict[frozenset[str], list[_Mine]] = field(default_factory=dict)
@@ -64,10 +64,10 @@ def superfluous(policies: Sequence[Checked]) -> Iterator[LintFinding]:
     Of policies with the same name the last one is meant: it replaces the others.
     """
     policies = list({str(c.policy): c for c in policies}.values())
-    spaces: dict[str, _Namespace] = {}
+    spaces: dict[str, _NamespacePolicies] = {}
     numbered = [_Mine(c, n, requirements(c.policy.selector)) for n, c in enumerate(policies)]
     for mine in numbered:
-        spaces.setdefault(mine.policy.namespace, _Namespace()).add(mine)
+        spaces.setdefault(mine.policy.namespace, _NamespacePolicies()).add(mine)
     gone: set[int] = set()
     for mine in reversed(numbered):
         space = spaces[mine.policy.namespace]
@@ -80,7 +80,7 @@ def superfluous(policies: Sequence[Checked]) -> Iterator[LintFinding]:
             yield from _shadowed(mine, space, gone)
 
 
-def _without_effect(mine: _Mine, space: _Namespace, gone: set[int]) -> bool:
+def _without_effect(mine: _Mine, space: _NamespacePolicies, gone: set[int]) -> bool:
     """Whether the policies that stay do without it."""
     for direction in mine.policy.directions:
         if all(other.number in gone for other in space.isolating(mine, direction)):
@@ -91,7 +91,7 @@ def _without_effect(mine: _Mine, space: _Namespace, gone: set[int]) -> bool:
     )
 
 
-def _shadowed(mine: _Mine, space: _Namespace, gone: set[int]) -> Iterator[LintFinding]:
+def _shadowed(mine: _Mine, space: _NamespacePolicies, gone: set[int]) -> Iterator[LintFinding]:
     for rule in mine.policy.all_rules:
         for other, wider in space.wider(mine, rule):
             if other.number in gone or _is_twin_before(mine, rule, other, wider):

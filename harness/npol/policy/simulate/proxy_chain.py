@@ -32,7 +32,7 @@ _PROXY_PASS = re.compile(r"proxy_pass\s+([^;\s]+)\s*;")
 
 
 @dataclass(frozen=True, slots=True)
-class _Request:
+class _HttpRequest:
     """What a hop is asked for."""
 
     host: str
@@ -42,7 +42,7 @@ class _Request:
 def hops(world: ClusterState, traffic: Traffic, host: str, path: str) -> tuple[Traffic, ...]:
     """The flows behind a flow that asks for `path` of `host`, in their order."""
     found: list[Traffic] = []
-    request = _Request(host, path or "/")
+    request = _HttpRequest(host, path or "/")
     while len(found) < LONGEST:
         following = _next(world, traffic, request)
         if following is None or following[0] in found:
@@ -64,8 +64,8 @@ def beyond(
 
 
 def _next(
-    world: ClusterState, traffic: Traffic, request: _Request
-) -> tuple[Traffic, _Request] | None:
+    world: ClusterState, traffic: Traffic, request: _HttpRequest
+) -> tuple[Traffic, _HttpRequest] | None:
     pod = _answering(world, traffic)
     if pod is None:
         return None
@@ -84,7 +84,7 @@ def _answering(world: ClusterState, traffic: Traffic) -> Pod | None:
 
 
 def _by_ingress(
-    world: ClusterState, traffic: Traffic, request: _Request
+    world: ClusterState, traffic: Traffic, request: _HttpRequest
 ) -> Iterator[tuple[Service, int]]:
     """Ingress rules speak for the controller only, which is what the host leads to at first."""
     if not isinstance(traffic.target, Service):
@@ -109,7 +109,7 @@ def _port_of(service: Service, port: int | str) -> int | None:
     return next((p.port for p in service.ports if p.name == port), None)
 
 
-def _proxied(world: ClusterState, pod: Pod, request: _Request) -> Iterator[str]:
+def _proxied(world: ClusterState, pod: Pod, request: _HttpRequest) -> Iterator[str]:
     """The URL that the longest fitting `location` of a pod's configuration passes on to."""
     for text in world.texts_of(pod):
         fitting = [
@@ -139,8 +139,8 @@ def _with_rest(url: str, rest: str, path: str) -> str:
 
 
 def _called(
-    world: ClusterState, pod: Pod, url: str, request: _Request
-) -> tuple[Traffic, _Request] | None:
+    world: ClusterState, pod: Pod, url: str, request: _HttpRequest
+) -> tuple[Traffic, _HttpRequest] | None:
     """The Service that a URL names: `name`, `name.namespace` or longer."""
     parts = urlsplit(url)
     name, _, rest = (parts.hostname or "").partition(".")
@@ -149,4 +149,4 @@ def _called(
         return None
     port = parts.port or (443 if parts.scheme == "https" else 80)
     traffic = Traffic(source=pod, target=service, port=port, protocol=Protocol.TCP)
-    return traffic, _Request(parts.hostname or "", parts.path or request.path)
+    return traffic, _HttpRequest(parts.hostname or "", parts.path or request.path)
