@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 from npol.cni.detect import detect, gather
 from npol.kube.connection import Mode
 from npol.kube.inventory import read
+from npol.model.prediction import PredictedDecision
 from npol.run import Options, StoryRun
 from npol.run.predictor import Predictor
 from npol.story import read_story
@@ -168,15 +169,15 @@ class Live:
         asked = self.story("ask", [self._flow(*flow, word="allow") for flow in flows])
         oracle = Predictor(replace(self.inventory, policies=tuple(made)), {}, asked, self.engine)
         for flow, parsed in zip(flows, asked.steps[0].flows, strict=True):
-            word = oracle.predict(parsed).word
-            if word.startswith("unknown"):
+            decision = oracle.predict(parsed).decision
+            if decision is PredictedDecision.UNKNOWN:
                 self.counted["left out"] += 1
             else:
-                yield self._flow(*flow, word=word)
+                yield self._flow(*flow, word=decision.value)
 
 
 def _differs(flow):
-    return not flow.passed or flow.predicted != flow.expected
+    return not flow.passed or str(flow.predicted) != flow.expected
 
 
 def _spell(flow):

@@ -5,6 +5,7 @@ import pytest
 from npol.judge.settle import Patience, Settling
 from npol.judge.witnesses import agreeing
 from npol.model.expectation import Outcome, Verdict
+from npol.model.prediction import PredictedDecision
 from npol.model.result import Judgement, Witnesses
 
 AS, OPEN = Verdict.AS_EXPECTED, Verdict.TOO_OPEN
@@ -221,7 +222,10 @@ def test_a_wrong_answer_needs_more_than_the_round_under_way():
 # -- two witnesses: packets and prediction
 
 ALLOWED, NO_LONGER = judged(AS, Outcome.OPEN), judged(Verdict.TOO_CLOSED, Outcome.TIMEOUT)
-OPENS, CLOSES = agreeing("allow", {Outcome.TIMEOUT}), agreeing("deny", {Outcome.TIMEOUT})
+OPENS, CLOSES = (
+    agreeing(PredictedDecision.ALLOW, {Outcome.TIMEOUT}),
+    agreeing(PredictedDecision.DENY, {Outcome.TIMEOUT}),
+)
 
 
 def test_mismatch_that_prediction_confirms_is_final_after_the_quiet_time():
@@ -311,5 +315,5 @@ def test_outcomes_agree_with_predictions(outcome, agrees_with_allow, agrees_with
 def test_plugin_that_rejects_agrees_with_deny_by_refusing():
     rejects = {Outcome.TIMEOUT, Outcome.REFUSED}
 
-    assert Outcome.REFUSED in agreeing("deny", rejects)
-    assert Outcome.REFUSED not in agreeing("allow", rejects)
+    assert Outcome.REFUSED in agreeing(PredictedDecision.DENY, rejects)
+    assert Outcome.REFUSED not in agreeing(PredictedDecision.ALLOW, rejects)

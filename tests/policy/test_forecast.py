@@ -7,7 +7,9 @@ from pathlib import Path
 import pytest
 
 from npol.model.expectation import parse_expectation
-from npol.policy.simulate.forecast import forecast, holds
+from npol.model.prediction import PolicyName, PredictedDecision, UnknownReason
+from npol.policy.simulate.flow_decision import holds
+from npol.policy.simulate.forecast import forecast
 from npol.policy.simulate.simulated_steps import scenes
 from npol.story import load_story
 from tests.policy.stories import step, story
@@ -23,8 +25,9 @@ def test_expectation_that_the_policies_do_not_meet_is_foretold_with_its_cause():
     (foretold,) = forecast(told, "calico")
 
     (failing,) = foretold.failing
-    assert failing.prediction == "deny"
-    assert "isolated by x/deny" in failing.causes[0].text
+    assert failing.prediction.decision is PredictedDecision.DENY
+    assert failing.prediction.decided_by == (PolicyName(namespace="x", name="deny"),)
+    assert "isolated by x/deny" in failing.prediction.causes[0].text
 
 
 def test_change_that_no_flow_asks_about_is_told():
@@ -48,11 +51,12 @@ def test_forecast_uses_the_dialect_and_the_expectation_of_the_engine():
 
     by_engine = {e: forecast(told, e)[0].flows[0] for e in ("calico", "cilium", "unheard-of")}
 
-    assert [f.prediction.partition(":")[0] for f in by_engine.values()] == [
-        "allow",
-        "deny",
-        "unknown",
+    assert [f.prediction.decision for f in by_engine.values()] == [
+        PredictedDecision.ALLOW,
+        PredictedDecision.DENY,
+        PredictedDecision.UNKNOWN,
     ]
+    assert by_engine["unheard-of"].prediction.reason is UnknownReason.UNDEFINED_BY_SPEC
     assert [f.holds for f in by_engine.values()] == [True, False, None]
     assert by_engine["calico"].by_engine
 
@@ -67,11 +71,11 @@ def test_forecast_uses_the_dialect_and_the_expectation_of_the_engine():
         ("refused", "allow", None),
         ("refused", "deny", False),
         ("dns timeout", "deny", True),
-        ("deny", "unknown: who knows", None),
+        ("deny", "unknown", None),
     ],
 )
 def test_prediction_meets_an_expectation_or_not(expect, prediction, expected):
-    assert holds(parse_expectation(expect), prediction) is expected
+    assert holds(parse_expectation(expect), PredictedDecision(prediction)) is expected
 
 
 def test_name_that_does_not_resolve_denies_nothing_but_fails_an_allow():
@@ -81,10 +85,10 @@ def test_name_that_does_not_resolve_denies_nothing_but_fails_an_allow():
 
     by_name, by_address = forecast(told, "calico")[0].flows
 
-    assert (by_name.prediction, by_name.holds) == ("dns timeout", False)
-    assert (by_address.prediction, by_address.holds) == ("allow", True)
-    assert not holds(parse_expectation("deny"), by_name.prediction, resolves=False)
-    assert holds(parse_expectation("dns timeout"), by_name.prediction, resolves=False)
+    assert (str(by_name.prediction), by_name.holds) == ("dns timeout", False)
+    assert (str(by_address.prediction), by_address.holds) == ("allow", True)
+    assert not holds(parse_expectation("deny"), by_name.prediction.decision, resolves=False)
+    assert holds(parse_expectation("dns timeout"), by_name.prediction.decision, resolves=False)
 
 
 @pytest.mark.parametrize(

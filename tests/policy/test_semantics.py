@@ -44,7 +44,7 @@ def test_decision_says_whether_engines_differ_by_design(rule, differs):
 
     decision = evaluate(world, traffic(world, "z/a -> x/a:80"), CALICO)
 
-    assert decision.prediction == "allow"
+    assert str(decision.prediction) == "allow"
     assert decision.depends_on_dialect is differs
 
 
@@ -53,7 +53,9 @@ def test_named_port_of_a_host_network_pod_is_unknown_where_it_was_not_measured()
     asked = traffic(world, "x/a -> z/far:80")
     why = "whether a port of a pod on the host's network is known by its name is undefined"
 
-    predicted = {d.name: decide(world, asked, d).prediction for d in (SPEC, CALICO, CILIUM, LAB)}
+    predicted = {
+        d.name: str(decide(world, asked, d).prediction) for d in (SPEC, CALICO, CILIUM, LAB)
+    }
 
     assert predicted == {
         "spec": f"unknown: {why}",
@@ -75,8 +77,10 @@ def test_other_policy_kinds_make_a_prediction_unknown_where_they_may_select():
     touched = evaluate(world, traffic(world, "z/a -> x/a:80"))
     elsewhere = evaluate(world, traffic(world, "z/a -> z/host:80"))
 
-    assert touched.prediction == ("unknown: not evaluated: NetworkPolicy.crd.projectcalico.org x/c")
-    assert elsewhere.prediction == "allow"
+    assert str(touched.prediction) == (
+        "unknown: not evaluated: NetworkPolicy.crd.projectcalico.org x/c"
+    )
+    assert str(elsewhere.prediction) == "allow"
 
 
 def test_admin_policy_with_a_subject_elsewhere_leaves_the_prediction():
@@ -88,7 +92,7 @@ def test_admin_policy_with_a_subject_elsewhere_leaves_the_prediction():
     }
     world = world_with(admin)
 
-    assert evaluate(world, traffic(world, "z/a -> x/a:80")).prediction == "allow"
+    assert str(evaluate(world, traffic(world, "z/a -> x/a:80")).prediction) == "allow"
 
 
 def test_policy_that_the_api_server_refuses_has_no_effect():

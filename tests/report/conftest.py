@@ -9,9 +9,9 @@ import pytest
 
 from npol.errors import Position
 from npol.model.expectation import Outcome, Verdict
+from npol.model.prediction import Cause, PolicyName, PredictedDecision, Prediction
 from npol.model.probe import Answer, PodRef
 from npol.model.result import (
-    Cause,
     CheckResult,
     ClusterFacts,
     Evidence,
@@ -87,15 +87,18 @@ def make_failure() -> FlowResult:
         rounds=15,
         enforced_after=30.0,
         settled_after=30.2,
-        predicted="allow",
         diagnosis="policy bug",
-        causes=(
-            Cause(
-                text="shop/deny selects no pod: it wants app=database, shop/db-0 has app=db"
-                " (manifests/deny.yaml:7)",
-                at=Position("manifests/deny.yaml", 7, 5),
+        predicted=Prediction(
+            decision=PredictedDecision.ALLOW,
+            decided_by=(PolicyName(namespace="shop", name="allow-db"),),
+            causes=(
+                Cause(
+                    text="shop/deny selects no pod: it wants app=database, shop/db-0 has app=db"
+                    " (manifests/deny.yaml:7)",
+                    at=Position("manifests/deny.yaml", 7, 5),
+                ),
+                Cause(text="no other policy selects shop/db-0 for Ingress"),
             ),
-            Cause(text="no other policy selects shop/db-0 for Ingress"),
         ),
     )
 

@@ -8,10 +8,18 @@ import pytest
 
 from npol.errors import Position
 from npol.model.expectation import Outcome, Verdict
+from npol.model.prediction import PredictedDecision, Prediction, UnknownReason
 from npol.model.probe import Answer
 from npol.model.result import CheckResult, Evidence, Role
 from npol.report.failure import failure_text
 
+ALLOW = Prediction(decision=PredictedDecision.ALLOW)
+DENY = Prediction(decision=PredictedDecision.DENY)
+UNKNOWN = Prediction(
+    decision=PredictedDecision.UNKNOWN,
+    reason=UnknownReason.OTHER_POLICY_KINDS,
+    detail="an AdminNetworkPolicy may apply",
+)
 TEXT = """\
 TOO OPEN: frontend loses the database
   shop.npol.yaml:31   frontend -> db:5432
@@ -55,18 +63,18 @@ def test_a_narrow_page_breaks_sentences_and_never_commands(failure):
     [
         (
             "policy bug",
-            "allow",
+            ALLOW,
             "allow: packets do what the policies say, the story says otherwise:",
         ),
         (
             "enforcement gap",
-            "deny",
+            DENY,
             "deny: packets do not do what the policies say: look at the network",
         ),
-        ("broken probe", "", "the probe did not run, which says nothing about any policy"),
+        ("broken probe", None, "the probe did not run, which says nothing about any policy"),
         (
             "",
-            "unknown: an AdminNetworkPolicy may apply",
+            UNKNOWN,
             "unknown: an AdminNetworkPolicy may apply",
         ),
     ],

@@ -29,7 +29,7 @@ def test_results_come_back_as_flows_and_checks(report):
 def test_other_programs_find_the_outcome_at_the_top(report):
     data = json.loads(to_json(report))
 
-    assert data["schemaVersion"] == SCHEMA_VERSION == 1
+    assert data["schemaVersion"] == SCHEMA_VERSION == 2
     assert data["summary"] == {
         "exitCode": 1,
         "meaning": "a verdict differs from the story",
@@ -57,9 +57,9 @@ def test_names_that_a_later_version_adds_are_left_alone(report):
         ("{}", "this is no report of npol"),
         (b"\xff\xfe", "this is no report of npol"),
         ("[" * 100_000, "this is no report of npol"),
-        ('{"schemaVersion": 2, "report": {}}', "the report has schema version 2, known is 1"),
-        ('{"schemaVersion": 1, "report": {}}', "this report is damaged"),
-        ('{"schemaVersion": 1, "report": {"story": 7}}', "this report is damaged"),
+        ('{"schemaVersion": 1, "report": {}}', "the report has schema version 1, known is 2"),
+        ('{"schemaVersion": 2, "report": {}}', "this report is damaged"),
+        ('{"schemaVersion": 2, "report": {"story": 7}}', "this report is damaged"),
     ],
 )
 def test_other_files_are_refused(text, told):

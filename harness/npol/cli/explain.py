@@ -10,7 +10,7 @@ from npol.cli import inputs
 from npol.cli.options import Context, Engine, Kubeconfig, Root
 from npol.errors import InputError, Position
 from npol.model.expectation import parse_expectation
-from npol.model.result import Cause
+from npol.model.prediction import Cause
 from npol.model.story import Flow, Protocol, Story
 from npol.policy.explain.describe import explain_policy
 from npol.policy.explain.explain import Explanation, explain_flow

@@ -63,7 +63,7 @@ def _print_step(step: StepForecast) -> None:
                 f"  FAILS {place}: {name}: expected {flow.flow.expect}, predicted {flow.prediction}"
             )
         )
-        for cause in flow.causes:
+        for cause in flow.prediction.causes:
             typer.echo(safe(f"        {cause.text}"))
     for one in step.unasked:
         typer.echo(safe(f"  unasked, {one}"))

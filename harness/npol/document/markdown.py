@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Sequence
 
 from npol.model.policy_document import DocumentedPolicy, DocumentedStep, LabelNeed, PolicyDocument
-from npol.model.result import Cause
+from npol.model.prediction import Cause
 from npol.report.escape import fenced, markdown
 
 BEGIN = "<!-- npol document: begin -->"

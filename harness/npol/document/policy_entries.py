@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 
 from npol.model.policy_document import DocumentedFlow, DocumentedPolicy
+from npol.model.prediction import PredictedDecision
 from npol.model.story import Flow, Story
 from npol.policy.evaluate.decision import Decision, DirectionDecision
 from npol.policy.evaluate.evaluate import evaluate
@@ -16,10 +17,10 @@ from npol.policy.simulate.simulated_steps import SimulatedStep
 from npol.policy.state.cluster_state import ClusterState
 
 ANSWERS = {
-    "allow": "allowed",
-    "deny": "denied",
-    "dns timeout": "denied: the name does not resolve",
-    "deny behind the proxy": "denied behind the proxy: 502 or 504",
+    PredictedDecision.ALLOW: "allowed",
+    PredictedDecision.DENY: "denied",
+    PredictedDecision.DNS_TIMEOUT: "denied: the name does not resolve",
+    PredictedDecision.DENY_BEHIND_PROXY: "denied behind the proxy: 502 or 504",
 }
 
 
@@ -82,7 +83,7 @@ def _answer(
     asked = ask(at.world, story, flow)
     scene = SimulatedStep(step=at.step, world=at.world, asked=(asked,))
     prediction = forecast([scene], engine)[0].flows[0].prediction
-    answer = ANSWERS.get(prediction) or f"not known: {prediction.removeprefix('unknown: ')}"
+    answer = ANSWERS.get(prediction.decision) or f"not known: {prediction.detail}"
     return answer, tuple(dict.fromkeys(_because(asked, at.world, dialect_of(engine))))
 
 
@@ -99,7 +100,7 @@ def _asked_in(
     for scene in reversed(told[: until + 1]):
         if any(_question(asked.flow) == _question(flow) for asked in scene.asked):
             found, by = _answer(flow, story, scene, engine)
-            if found == answer and (answer != ANSWERS["allow"] or by == because):
+            if found == answer and (answer != ANSWERS[PredictedDecision.ALLOW] or by == because):
                 return scene.step
     return ""
 

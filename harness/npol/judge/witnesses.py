@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Collection
 
 from npol.model.expectation import Outcome
+from npol.model.prediction import PredictedDecision
 
 ARRIVED = frozenset(
     {
@@ -21,7 +22,9 @@ ARRIVED = frozenset(
 """Somebody answered: what a flow that the policies let through may meet."""
 
 
-def agreeing(prediction: str, denial: Collection[Outcome]) -> frozenset[Outcome] | None:
+def agreeing(
+    prediction: PredictedDecision, denial: Collection[Outcome]
+) -> frozenset[Outcome] | None:
     """
     The outcomes that agree with a prediction; None where nothing is predicted.
 
@@ -29,8 +32,8 @@ def agreeing(prediction: str, denial: Collection[Outcome]) -> frozenset[Outcome]
     of a denied flow: the application meets it first.
     """
     return {
-        "allow": ARRIVED - frozenset(denial),
-        "deny": frozenset({*denial, Outcome.TIMEOUT, Outcome.DNS_TIMEOUT}),
-        "dns timeout": frozenset({Outcome.DNS_TIMEOUT}),
-        "deny behind the proxy": frozenset({Outcome.OPEN}),
+        PredictedDecision.ALLOW: ARRIVED - frozenset(denial),
+        PredictedDecision.DENY: frozenset({*denial, Outcome.TIMEOUT, Outcome.DNS_TIMEOUT}),
+        PredictedDecision.DNS_TIMEOUT: frozenset({Outcome.DNS_TIMEOUT}),
+        PredictedDecision.DENY_BEHIND_PROXY: frozenset({Outcome.OPEN}),
     }.get(prediction)

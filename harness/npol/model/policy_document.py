@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from npol.model.result import Cause
+from npol.model.prediction import Cause
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

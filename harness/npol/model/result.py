@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 
 from npol.errors import PRECEDENCE, ExitCode, Position
 from npol.model.expectation import Outcome, Verdict
+from npol.model.prediction import Cause, Prediction
 from npol.model.probe import Answer, PodRef
 
 
@@ -57,14 +58,6 @@ class Judgement:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Cause:
-    """One sentence on why a flow did what it did, and the line that says so."""
-
-    text: str
-    at: Position | None = None
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
 class FlowResult:
     """What became of one flow in one step."""
 
@@ -88,13 +81,16 @@ class FlowResult:
     enforced_after: float | None = None
     """Seconds from the step's change to the last wrong outcome; None without a change."""
     settled_after: float = 0.0
-    predicted: str = ""
-    """`allow`, `deny`, or `unknown: ...`; "" without a prediction."""
+    predicted: Prediction | None = None
     witnesses: Witnesses = Witnesses.PACKETS_ONLY
     """Whether the prediction confirms what the packets did."""
     diagnosis: str = ""
     """`policy bug`, `enforcement gap`, `broken probe`, or ""."""
-    causes: tuple[Cause, ...] = ()
+
+    @property
+    def causes(self) -> tuple[Cause, ...]:
+        """Why the policies say what is predicted."""
+        return self.predicted.causes if self.predicted else ()
 
     @property
     def passed(self) -> bool:

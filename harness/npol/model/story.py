@@ -89,7 +89,7 @@ class Flow:
     """A name to look up instead of a target to reach."""
     converge_within: float | None = None
     because: str = ""
-    """The policy that decides, by prediction."""
+    """`NAME` or `NAMESPACE/NAME` of the policy that decides, by prediction; "" for no claim."""
     covers: tuple[str, ...] = ()
     tags: tuple[str, ...] = ()
 

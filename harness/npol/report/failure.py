@@ -181,7 +181,7 @@ _DIAGNOSES = {
 def _prediction(result: FlowResult) -> Iterator[str]:
     if result.predicted:
         diagnosis = _DIAGNOSES.get(result.diagnosis, "")
-        yield safe(result.predicted) + (f": {diagnosis}" if diagnosis else "")
+        yield safe(str(result.predicted)) + (f": {diagnosis}" if diagnosis else "")
     elif result.diagnosis:
         yield _DIAGNOSES.get(result.diagnosis, safe(result.diagnosis))
 

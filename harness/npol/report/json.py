@@ -20,7 +20,7 @@ from npol.errors import InputError
 from npol.model.result import CheckResult, FlowResult, StoryReport
 from npol.report.summary import counted, meaning
 
-SCHEMA_VERSION = 1
+SCHEMA_VERSION = 2
 
 
 def to_json(report: StoryReport) -> str:

@@ -9,7 +9,8 @@ from __future__ import annotations
 import textwrap
 from collections.abc import Iterator, Sequence
 
-from npol.model.result import Cause, CheckResult, FlowResult, StepResult, StoryReport
+from npol.model.prediction import Cause
+from npol.model.result import CheckResult, FlowResult, StepResult, StoryReport
 from npol.report.escape import safe
 from npol.report.failure import failure_text, is_lookup
 from npol.report.grid import grid, grid_lines

@@ -6,10 +6,10 @@ from collections.abc import Sequence
 
 from npol.judge.settle import Settled
 from npol.model.expectation import Expectation, Outcome, Verdict
+from npol.model.prediction import PredictedDecision, Prediction
 from npol.model.result import Evidence, FlowResult
 from npol.model.story import Flow
 from npol.policy.simulate.compare import diagnose
-from npol.run.predictor import Prediction
 from npol.run.rounds import PreparedFlow
 
 
@@ -30,8 +30,8 @@ def flow_result(
     if _too_slow(settled, budget) and verdict is Verdict.AS_EXPECTED:
         verdict = Verdict.TOO_OPEN if expectation.closed else Verdict.TOO_CLOSED
         reason = f"as expected after {settled.enforced_after:.1f} s only, budget {budget:g} s"
-    if wrong := _not_because(flow, prediction):
-        verdict, reason = Verdict.WRONG_ANSWER, wrong
+    if verdict is Verdict.AS_EXPECTED and flow.because:
+        verdict, reason = _because(flow.because, prediction) or (verdict, reason)
     return FlowResult(
         name=flow.name,
         at=flow.at,
@@ -49,10 +49,9 @@ def flow_result(
         rounds=settled.rounds,
         enforced_after=settled.enforced_after,
         settled_after=settled.settled_after,
-        predicted=prediction.word,
+        predicted=prediction,
         witnesses=settled.witnesses,
         diagnosis=_diagnosis(expectation, verdict, judgement.outcome, prediction),
-        causes=prediction.causes,
     )
 
 
@@ -80,11 +79,14 @@ def _too_slow(settled: Settled, budget: float | None) -> bool:
     return budget is not None and (settled.enforced_after or 0.0) > budget
 
 
-def _not_because(flow: Flow, prediction: Prediction) -> str:
-    """Why `because: {policy: NAME}` does not hold; "" when it does or is not claimed."""
-    if not flow.because or any(flow.because in c.text for c in prediction.causes):
-        return ""
-    return f"policy {flow.because!r} is not what decides it"
+def _because(claim: str, prediction: Prediction) -> tuple[Verdict, str] | None:
+    """What `because: {policy: NAME}` makes of a flow that is as expected; None: it holds."""
+    if any(policy.is_called(claim) for policy in prediction.decided_by):
+        return None
+    if prediction.decision is PredictedDecision.UNKNOWN:
+        return Verdict.UNKNOWN, f"whether policy {claim!r} decides it is not known"
+    decides = ", ".join(map(str, prediction.decided_by)) or "no policy does"
+    return Verdict.WRONG_ANSWER, f"policy {claim!r} is not what decides it: {decides}"
 
 
 def _diagnosis(

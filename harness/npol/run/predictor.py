@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 
 from npol.model.inventory import Inventory
-from npol.model.result import Cause
+from npol.model.prediction import Prediction
 from npol.model.story import Flow, Manifest, Story
 from npol.policy.parse.object_source import Given
 from npol.policy.simulate.flow_resolution import ask
@@ -17,19 +16,6 @@ from npol.policy.state.dns import with_dns
 
 READ_BY_PROXIES = ("ConfigMap", "Ingress")
 """Kinds of `given` that tell what a proxy asks in its turn; they are not read from the cluster."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Prediction:
-    """`allow`, `deny`, `dns timeout`, `deny behind the proxy`, or `unknown: ...`."""
-
-    word: str = ""
-    causes: tuple[Cause, ...] = ()
-
-    @property
-    def passes(self) -> bool | None:
-        """Whether the flow's own packets pass; None where that is not what is foretold."""
-        return {"allow": True, "deny": False}.get(self.word)
 
 
 class Predictor:
@@ -50,8 +36,8 @@ class Predictor:
         """One flow's prediction, and what decides it."""
         asked = ask(self._world, self._story, flow)
         scene = SimulatedStep(step="", world=self._world, asked=(asked,))
-        (told,) = forecast([scene], self._engine)[0].flows
-        return Prediction(word=told.prediction, causes=told.causes)
+        (foretold,) = forecast([scene], self._engine)[0].flows
+        return foretold.prediction
 
 
 def _given(

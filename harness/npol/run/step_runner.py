@@ -11,12 +11,12 @@ from npol.judge.liveness import LivenessRecord
 from npol.judge.settle import Patience, Settling
 from npol.judge.witnesses import agreeing
 from npol.model.expectation import Verdict
+from npol.model.prediction import Prediction
 from npol.model.result import CheckResult, FlowResult, StepResult
 from npol.model.story import StateCheck, Step
 from npol.run.checks import cannot_fail, check_all
 from npol.run.environment import RunEnvironment
 from npol.run.flow_result import flow_result, skipped_flow
-from npol.run.predictor import Prediction
 from npol.run.rounds import PreparedFlow, ProbeSource, Rounds, needs_inside
 from npol.run.settle_loop import Final, settle
 from npol.run.step_ends import StepEnds, step_ends
@@ -162,7 +162,7 @@ class StepRunner:
         settling = Settling(
             before,
             patience,
-            {name: agreeing(p.word, engine.denial) for name, p in predictions.items()},
+            {name: agreeing(p.decision, engine.denial) for name, p in predictions.items()},
             trust_packets=step.trust_packets or self._environment.story.defaults.trust_packets,
         )
         return settle(rounds, settling, self._environment.options.say, moved)

@@ -74,6 +74,15 @@ def object_name(text: str) -> str:
     raise NotValid(f"{shown(text)} is no valid name: {rule}", _lowered(text, _SUBDOMAIN))
 
 
+def policy_claim(text: str) -> str:
+    """`NAME` or `NAMESPACE/NAME` of a policy."""
+    place, slash, name = text.rpartition("/")
+    if slash:
+        namespace(place)
+    object_name(name)
+    return text
+
+
 def peer_name(text: str) -> str:
     """A peer's name, as it stands in `from:`, in matrices and in pytest's node ids."""
     if _PEER.fullmatch(text):

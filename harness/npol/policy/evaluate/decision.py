@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
+from npol.model.prediction import PolicyName, PredictedDecision, Prediction, UnknownReason
 from npol.policy.evaluate.match import Fit, Path, RulePart, both
 from npol.policy.objects.entities import End, Traffic
 from npol.policy.objects.netpol_types import Direction, Origin, PeerClause, Policy, PortClause, Rule
@@ -99,7 +100,9 @@ class Decision:
     dialect: str
     allowed: bool | None
     paths: tuple[PathDecision, ...] = ()
+    unknown: UnknownReason | None = None
     why_unknown: str = ""
+    """What `unknown` is about, for people."""
     others: tuple[OtherPolicy, ...] = ()
     """Policies that are not evaluated and may select an end."""
     by_engine: Mapping[str, bool | None] = field(default_factory=dict)
@@ -111,11 +114,15 @@ class Decision:
         return len(set(self.by_engine.values())) > 1
 
     @property
-    def prediction(self) -> str:
-        """`allow`, `deny` or `unknown: ...`."""
-        if self.allowed is None:
-            return f"unknown: {self.why_unknown}"
-        return "allow" if self.allowed else "deny"
+    def prediction(self) -> Prediction:
+        """What it means for the flow's packets, without causes."""
+        words = {True: PredictedDecision.ALLOW, False: PredictedDecision.DENY}
+        return Prediction(
+            decision=PredictedDecision.UNKNOWN if self.allowed is None else words[self.allowed],
+            reason=self.unknown,
+            detail=self.why_unknown,
+            decided_by=self.decided_by,
+        )
 
     @property
     def distinct_paths(self) -> tuple[PathDecision, ...]:
@@ -127,11 +134,16 @@ class Decision:
         return tuple(kept.values())
 
     @property
-    def decided_by(self) -> tuple[Policy, ...]:
+    def decided_by(self) -> tuple[PolicyName, ...]:
         """The policies whose rules allow it, or that isolate the ends that refuse it."""
-        found: dict[str, Policy] = {}
-        for side in (s for p in self.paths for s in p.sides if s.isolating and not s.exempt):
-            for policy in [f.policy for f in side.allowing] or side.isolating:
-                if bool(side.allowed) == bool(self.allowed):
-                    found[str(policy)] = policy
-        return tuple(found.values())
+        if self.allowed is None:
+            return ()
+        sides = (s for p in self.paths for s in p.sides if s.isolating and not s.exempt)
+        deciding = (
+            policy
+            for side in sides
+            if side.allowed is self.allowed
+            for policy in ([f.policy for f in side.allowing] or side.isolating)
+        )
+        names = (PolicyName(namespace=p.namespace, name=p.name) for p in deciding)
+        return tuple(dict.fromkeys(names))

@@ -12,6 +12,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 from typing import TypeVar
 
+from npol.model.prediction import UnknownReason
 from npol.policy.evaluate.decision import Decision, DirectionDecision, PathDecision, RuleFit
 from npol.policy.evaluate.match import Fit, Path, both, either, fit_peer, fit_port
 from npol.policy.evaluate.service_routing import ANOTHER_NODE, routes
@@ -37,12 +38,13 @@ def decide(world: ClusterState, traffic: Traffic, dialect: Dialect = SPEC) -> De
     filtered = [p for p in found.paths if not p.to_itself or p.service]
     ends = {id(e): e for p in filtered for e in (p.source, p.target)}.values()
     others = {str(o): o for e in ends if isinstance(e, Pod) for o in world.others_for(e)}
-    allowed, why = _together(paths, found.problem, tuple(others.values()))
+    allowed, unknown, why = _together(paths, found.problem, tuple(others.values()))
     return Decision(
         traffic=traffic,
         dialect=dialect.name,
         allowed=allowed,
         paths=paths,
+        unknown=unknown,
         why_unknown=why,
         others=tuple(others.values()),
     )
@@ -50,21 +52,23 @@ def decide(world: ClusterState, traffic: Traffic, dialect: Dialect = SPEC) -> De
 
 def _together(
     paths: tuple[PathDecision, ...], problem: str, others: tuple[OtherPolicy, ...]
-) -> tuple[bool | None, str]:
+) -> tuple[bool | None, UnknownReason | None, str]:
     """One answer for all paths of a flow, or None and why."""
     if others:
-        return None, f"not evaluated: {', '.join(map(str, others))}"
+        detail = f"not evaluated: {', '.join(map(str, others))}"
+        return None, UnknownReason.OTHER_POLICY_KINDS, detail
     if not paths:
-        return None, problem
+        return None, UnknownReason.NO_PATH, problem
     answers = {p.allowed for p in paths}
     if len(answers) == 1 and None not in answers:
-        return answers.pop(), ""
+        return answers.pop(), None, ""
     latitudes = [s.latitude for p in paths for s in p.sides if s.latitude and p.allowed is None]
     if latitudes:
-        return None, latitudes[0]
+        return None, UnknownReason.UNDEFINED_BY_SPEC, latitudes[0]
     is_open = ", ".join(_spell_path(p.path) for p in paths if p.allowed)
     is_closed = ", ".join(_spell_path(p.path) for p in paths if not p.allowed)
-    return None, f"open: {is_open}; closed: {is_closed}"
+    detail = f"open: {is_open}; closed: {is_closed}"
+    return None, UnknownReason.PATHS_DIFFER, detail
 
 
 def _spell_path(path: Path) -> str:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from npol.errors import Position
-from npol.model.result import Cause
+from npol.model.prediction import Cause
 from npol.policy.evaluate.decision import Decision, DirectionDecision, PathDecision, RuleFit
 from npol.policy.evaluate.evaluate import evaluate
 from npol.policy.evaluate.match import RulePart, spell_labels

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection, Iterator
 from dataclasses import dataclass, replace
 
-from npol.model.result import Cause
+from npol.model.prediction import Cause, Prediction
 from npol.policy.evaluate.decision import Decision, DirectionDecision, PathDecision
 from npol.policy.evaluate.evaluate import decide, evaluate
 from npol.policy.explain.causes import side_causes
@@ -30,13 +30,13 @@ class Explanation:
     """A flow explained; `without` is the prediction without the policies that were left out."""
 
     flow: str
-    prediction: str
+    prediction: Prediction
     dialect: str
     stages: tuple[PacketStage, ...] = ()
     notes: tuple[str, ...] = ()
     remedies: tuple[Remedy, ...] = ()
     left_out: tuple[str, ...] = ()
-    without: str = ""
+    without: Prediction | None = None
 
 
 def explain_flow(

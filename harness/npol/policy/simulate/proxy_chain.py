@@ -13,7 +13,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from urllib.parse import urlsplit
 
-from npol.model.result import Cause
+from npol.model.prediction import Cause
 from npol.model.story import Protocol
 from npol.policy.evaluate.evaluate import decide
 from npol.policy.evaluate.service_routing import routes

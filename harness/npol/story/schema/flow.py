@@ -14,8 +14,8 @@ from npol.story.schema.values import (
     Host,
     HttpPath,
     Line,
-    ObjectName,
     Optional,
+    PolicyClaim,
     Port,
     Tag,
 )
@@ -34,7 +34,9 @@ class HttpEntry(Entry, title="http"):
 class BecauseEntry(Entry, title="because"):
     """Which policy decides the flow, by prediction."""
 
-    policy: ObjectName = Field(description="The NetworkPolicy's name.")
+    policy: PolicyClaim = Field(
+        description="The NetworkPolicy's name, or its namespace/name where several share a name."
+    )
 
 
 class TargetEntry(Entry, title="to"):

@@ -33,6 +33,7 @@ Namespace = Annotated[
 ]
 ServiceName = Namespace
 ObjectName = Annotated[str, AfterValidator(field_validators.object_name)]
+PolicyClaim = Annotated[str, AfterValidator(field_validators.policy_claim)]
 Line = Annotated[str, AfterValidator(field_validators.one_line)]
 Tag = Annotated[
     str,

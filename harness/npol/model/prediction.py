@@ -1,0 +1,77 @@
+"""What the policies mean for a flow, as values: the decision, why it is open, and who decides."""
+
+from __future__ import annotations
+
+import enum
+from dataclasses import dataclass
+
+from npol.errors import Position
+
+
+class PredictedDecision(enum.Enum):
+    """What becomes of a flow under the policies."""
+
+    ALLOW = "allow"
+    DENY = "deny"
+    UNKNOWN = "unknown"
+    DENY_BEHIND_PROXY = "deny behind the proxy"
+    """The request arrives, and what the proxy asks in its turn does not: 502 or 504."""
+    DNS_TIMEOUT = "dns timeout"
+    """The packets would pass, and the name does not resolve."""
+
+
+class UnknownReason(enum.Enum):
+    """Why a flow has no prediction."""
+
+    NOT_RESOLVED = "not resolved"  # an end of the flow is nothing that is known here
+    NO_PATH = "no path"  # the ends are known, and nothing answers between them
+    OTHER_POLICY_KINDS = "other policy kinds"  # policies that are not evaluated may select an end
+    UNDEFINED_BY_SPEC = "undefined by spec"  # network plugins may differ on it
+    PATHS_DIFFER = "paths differ"  # some of the Service's endpoints are open, others closed
+    PODS_DIFFER = "pods differ"  # open for some of the peer's pods, closed for others
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PolicyName:
+    """A NetworkPolicy by its full name."""
+
+    namespace: str
+    name: str
+
+    def __str__(self) -> str:
+        return f"{self.namespace}/{self.name}"
+
+    def is_called(self, claim: str) -> bool:
+        """Whether `NAME` or `NAMESPACE/NAME` means this policy."""
+        return claim in (self.name, str(self))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Cause:
+    """One sentence on why a flow did what it did, and the line that says so."""
+
+    text: str
+    at: Position | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Prediction:
+    """One flow, foretold; `reason` and `detail` belong to UNKNOWN alone."""
+
+    decision: PredictedDecision
+    reason: UnknownReason | None = None
+    detail: str = ""
+    """What the reason is about, for people."""
+    decided_by: tuple[PolicyName, ...] = ()
+    """The policies whose rules let it through, or that isolate the ends that refuse it."""
+    causes: tuple[Cause, ...] = ()
+
+    def __str__(self) -> str:
+        word = self.decision.value
+        return f"{word}: {self.detail}" if self.decision is PredictedDecision.UNKNOWN else word
+
+    @property
+    def passes(self) -> bool | None:
+        """Whether the flow's own packets pass; None where that is not what is foretold."""
+        passing = {PredictedDecision.ALLOW: True, PredictedDecision.DENY: False}
+        return passing.get(self.decision)

@@ -1,0 +1,111 @@
+"""The decisions on all packets that a flow sets off, and what they come to."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+from npol.model.expectation import Expectation, Outcome, Word
+from npol.model.prediction import PolicyName, PredictedDecision, Prediction, UnknownReason
+from npol.policy.evaluate.decision import Decision
+from npol.policy.objects.dialects import Dialect
+from npol.policy.objects.entities import Traffic
+from npol.policy.simulate.flow_resolution import ResolvedFlow
+from npol.policy.state.cluster_state import ClusterState
+
+_CLOSED = (Outcome.TIMEOUT, Outcome.DNS_TIMEOUT)
+_GATEWAY_ERRORS = ("502", "504", "50x", "5xx")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FlowDecision:
+    """A flow, decided: its own packets, the look-ups before them, the hops behind a proxy."""
+
+    names: Sequence[Decision]
+    packets: Sequence[Decision]
+    behind: Sequence[Decision]
+    problem: str = ""
+    """Why there are no packets."""
+
+    @property
+    def resolves(self) -> bool:
+        return all(d.allowed is not False for d in self.names)
+
+    @property
+    def telling(self) -> Sequence[Decision]:
+        """Those that say why, the first of all first."""
+        closed = [d for d in (*self.packets, *self.names, *self.behind) if not d.allowed]
+        return closed or self.packets
+
+    @property
+    def prediction(self) -> Prediction:
+        """What it comes to, without causes."""
+        unknown = next((d.prediction for d in self.packets if d.allowed is None), None)
+        if not self.packets:
+            return _unknown(UnknownReason.NOT_RESOLVED, self.problem)
+        if unknown:
+            return unknown
+        if len({d.allowed for d in self.packets}) > 1:
+            detail = "open for some of its pods, closed for others"
+            return _unknown(UnknownReason.PODS_DIFFER, detail)
+        if not self.packets[0].allowed:
+            return _decided(PredictedDecision.DENY, self.packets)
+        if not self.resolves:
+            return _decided(PredictedDecision.DNS_TIMEOUT, _closed(self.names))
+        if closed := _closed(self.behind):
+            return _decided(PredictedDecision.DENY_BEHIND_PROXY, closed)
+        return _decided(PredictedDecision.ALLOW, self.packets)
+
+    def holds(self, expect: Expectation) -> bool | None:
+        """Whether an expectation is met; None: not known."""
+        return holds(expect, self.prediction.decision, resolves=self.resolves)
+
+
+def decide_flow(
+    asked: ResolvedFlow,
+    world: ClusterState,
+    dialect: Dialect,
+    how: Callable[[ClusterState, Traffic, Dialect], Decision],
+) -> FlowDecision:
+    """A flow with each of its packets decided by `how`: `decide` or `evaluate`."""
+    names, packets, behind = (
+        [how(world, t, dialect) for t in traffics]
+        for traffics in (asked.lookups, asked.traffics, asked.hops)
+    )
+    return FlowDecision(names=names, packets=packets, behind=behind, problem=asked.problem)
+
+
+def _closed(decisions: Sequence[Decision]) -> list[Decision]:
+    return [d for d in decisions if d.allowed is False]
+
+
+def _unknown(reason: UnknownReason, detail: str) -> Prediction:
+    return Prediction(decision=PredictedDecision.UNKNOWN, reason=reason, detail=detail)
+
+
+def _decided(decision: PredictedDecision, by: Sequence[Decision]) -> Prediction:
+    names: dict[PolicyName, None] = dict.fromkeys(n for d in by for n in d.decided_by)
+    return Prediction(decision=decision, decided_by=tuple(names))
+
+
+def holds(
+    expect: Expectation, predicted: PredictedDecision, *, resolves: bool = True
+) -> bool | None:
+    """
+    Whether a prediction is what is expected; None where it says nothing about it.
+
+    A name that does not `resolve` denies nothing by itself: deny is about every address.
+    """
+    if expect.outcome is Outcome.DNS_TIMEOUT and not resolves:
+        return True
+    if predicted is PredictedDecision.UNKNOWN:
+        return None
+    if expect.word is Word.HTTP:
+        gateway = expect.status in _GATEWAY_ERRORS
+        answer = PredictedDecision.DENY_BEHIND_PROXY if gateway else PredictedDecision.ALLOW
+        return predicted is answer
+    if expect.word is Word.DENY or expect.outcome in _CLOSED:
+        return predicted is PredictedDecision.DENY
+    if expect.word is Word.OUTCOME:
+        return None if predicted is PredictedDecision.ALLOW else False
+    return predicted in (PredictedDecision.ALLOW, PredictedDecision.DENY_BEHIND_PROXY)
