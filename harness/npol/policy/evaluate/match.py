@@ -195,7 +195,7 @@ def _sort(end: End) -> str:
 
 
 def _around_service(block: IpBlock, service: Service | None) -> bool:
-    return service is not None and any(a in block for a in service.addresses)
+    return service is not None and any(a in block for a in service.every_address)
 
 
 def _fit_service_address(block: IpBlock, path: Path, dialect: Dialect) -> Fit:
@@ -222,10 +222,10 @@ def fit_port(clause: PortClause, path: Path, dialect: Dialect) -> Fit:
 def _fit_named_port(name: str, path: Path, dialect: Dialect) -> Fit:
     """A name is looked up on the destination pod, whichever side the policy is on."""
     target = path.target
-    number = target.port_named(name, path.protocol) if isinstance(target, Pod) else None
-    if number == path.port:
+    numbers = target.ports_named(name, path.protocol) if isinstance(target, Pod) else ()
+    if path.port in numbers:
         return _on_its_own(target, name, dialect)
-    has = f"is {number}" if number else "does not exist"
+    has = f"is {' or '.join(map(str, numbers))}" if numbers else "does not exist"
     text = f"port {name!r} {has} on {target}, the flow goes to {path.port}"
     return Fit(False, (RulePart.PORT,), text)
 

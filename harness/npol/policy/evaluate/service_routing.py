@@ -122,7 +122,7 @@ def target_port(service: Service, port: ServicePort, pod: Pod, asked: int) -> in
         return asked
     if isinstance(port.target, int):
         return port.target
-    return pod.port_named(port.target, port.protocol)
+    return next(iter(pod.ports_named(port.target, port.protocol)), None)
 
 
 def _hand_made(

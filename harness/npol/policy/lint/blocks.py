@@ -34,7 +34,7 @@ def _block(
         yield checked.finding_at("NP040", peer.origin, message, fix)
         return
     for service in scope.seen.services:
-        if any(a in block for a in service.addresses):
+        if any(a in block for a in service.every_address):
             message = f"{block} holds the address of {service}, which no engine matches"
             fix = "select the pods behind it: policies are judged after translation"
             yield checked.finding_at("NP044", peer.origin, message, fix)

@@ -49,7 +49,7 @@ def _nobody_listens(checked: Checked, clause: PortClause, pods: Sequence[Pod]) -
 
 def _has(pod: Pod, clause: PortClause) -> bool:
     if isinstance(clause.port, str):
-        return pod.port_named(clause.port, clause.protocol) is not None
+        return bool(pod.ports_named(clause.port, clause.protocol))
     low = clause.port or 1
     high = clause.end_port or low
     return any(p.protocol is clause.protocol and low <= p.number <= high for p in pod.ports)

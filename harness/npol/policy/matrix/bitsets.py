@@ -145,5 +145,5 @@ class GroupBits:
 
 def _named_ports(pod: Pod) -> Iterator[tuple[str, Port]]:
     for declared in pod.ports:
-        if declared.name and pod.port_named(declared.name, declared.protocol) == declared.number:
+        if declared.name:
             yield declared.name, Port(declared.number, declared.protocol.name)

@@ -67,7 +67,7 @@ def pod_groups(
 
 def _class(pod: Pod, keys: list[str], names: list[str], blocks: list[IpBlock]) -> object:
     labels = tuple(pod.labels.get(key) for key in keys)
-    ports = tuple(pod.port_named(name, protocol) for name in names for protocol in Protocol)
+    ports = tuple(pod.ports_named(name, protocol) for name in names for protocol in Protocol)
     inside = tuple(None if (a := pod.address(b.cidr.version)) is None else a in b for b in blocks)
     return pod.namespace, labels, ports, inside
 

@@ -52,10 +52,14 @@ class Pod:
         """Its address of a family (4 or 6), if it has one."""
         return next((a for a in self.addresses if a.version == family), None)
 
-    def port_named(self, name: str, protocol: Protocol) -> int | None:
-        """The number behind a named port; the first container that declares it wins."""
-        wanted = (p.number for p in self.ports if p.name == name and p.protocol is protocol)
-        return next(wanted, None)
+    def ports_named(self, name: str, protocol: Protocol) -> tuple[int, ...]:
+        """
+        The numbers behind a named port, in the order of the containers that declare it.
+
+        A policy means all of them (seen on Calico), a Service's targetPort the first (the
+        endpoints controller's FindPort).
+        """
+        return tuple(p.number for p in self.ports if p.name == name and p.protocol is protocol)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -121,6 +125,9 @@ class Service:
     selector: Labels | None = None
     type: str = "ClusterIP"
     addresses: tuple[Address, ...] = ()
+    """Its ClusterIPs."""
+    external_addresses: tuple[Address, ...] = ()
+    """externalIPs, and what a load balancer has given it: from inside they mean it, too."""
     headless: bool = False
     external_name: str = ""
     publish_not_ready: bool = False
@@ -130,6 +137,11 @@ class Service:
 
     def __str__(self) -> str:
         return f"Service {self.namespace}/{self.name}"
+
+    @property
+    def every_address(self) -> tuple[Address, ...]:
+        """The addresses that are replaced by a pod's before policies act."""
+        return (*self.addresses, *self.external_addresses)
 
     def port(self, number: int, protocol: Protocol) -> ServicePort | None:
         wanted = (p for p in self.ports if p.port == number and p.protocol is protocol)

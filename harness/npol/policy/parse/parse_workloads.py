@@ -108,12 +108,24 @@ def service(source: Source, default_namespace: str) -> Service:
         selector=_strings(selector) if selector else None,
         type=str(spec.get("type") or "ClusterIP"),
         addresses=_addresses(addresses),
+        external_addresses=_addresses(_external(source)),
         headless=spec.get("clusterIP") == "None",
         external_name=str(spec.get("externalName") or ""),
         publish_not_ready=bool(spec.get("publishNotReadyAddresses")),
         keeps_client_address=spec.get("externalTrafficPolicy") == "Local",
         at=source.at(),
     )
+
+
+def _external(source: Source) -> list[object]:
+    """
+    externalIPs, and the load balancer's addresses but those of `ipMode: Proxy`, whose packets
+    leave the node (KEP-1860).
+    """
+    status = mapping(mapping(source.body.get("status")).get("loadBalancer"))
+    given = [mapping(i) for i in items(status.get("ingress"))]
+    balanced = [i.get("ip") for i in given if i.get("ip") and i.get("ipMode") != "Proxy"]
+    return [*items(source.spec.get("externalIPs")), *balanced]
 
 
 def node(source: Source) -> Node:

@@ -197,7 +197,7 @@ class ClusterState:
 
     @cached_property
     def _services_by_address(self) -> dict[Address, Service]:
-        return {address: service for service in self.services for address in service.addresses}
+        return {address: service for service in self.services for address in service.every_address}
 
     @cached_property
     def _services_by_namespace(self) -> dict[str, list[Service]]:

@@ -170,7 +170,8 @@ def _ports(target: End, clauses: Sequence[PortClause]) -> list[tuple[int, Protoc
 
 def _number(target: End, clause: PortClause) -> int | None:
     if isinstance(clause.port, str):
-        return target.port_named(clause.port, clause.protocol) if isinstance(target, Pod) else None
+        named = target.ports_named(clause.port, clause.protocol) if isinstance(target, Pod) else ()
+        return next(iter(named), None)
     return clause.port
 
 

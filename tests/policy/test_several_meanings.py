@@ -1,0 +1,94 @@
+"""What means more than one thing: a port of two containers, the addresses of a Service."""
+
+from __future__ import annotations
+
+import ipaddress
+
+import pytest
+
+from npol.policy.evaluate.evaluate import decide
+from npol.policy.objects.dialects import CALICO, CILIUM, SPEC
+from npol.policy.state.apply_changes import build
+from tests.policy.worlds import documents, policy, traffic
+
+WORLD = """
+apiVersion: v1
+kind: Namespace
+metadata: {name: x}
+---
+apiVersion: v1
+kind: Pod
+metadata: {name: client, namespace: x, labels: {app: client}}
+spec: {containers: [{name: c}]}
+status: {phase: Running, podIP: 10.0.0.1, conditions: [{type: Ready, status: "True"}]}
+---
+apiVersion: v1
+kind: Pod
+metadata: {name: server, namespace: x, labels: {app: server}}
+spec:
+  containers:
+  - {name: one, ports: [{name: web, containerPort: 8080}]}
+  - {name: two, ports: [{name: web, containerPort: 9090}]}
+status: {phase: Running, podIP: 10.0.0.2, conditions: [{type: Ready, status: "True"}]}
+---
+apiVersion: v1
+kind: Service
+metadata: {name: server, namespace: x}
+spec:
+  {type: LoadBalancer, selector: {app: server}, clusterIP: 10.96.0.2,
+   externalIPs: [203.0.113.7], ports: [{port: 80, targetPort: web}]}
+status: {loadBalancer: {ingress: [{ip: 203.0.113.8}, {ip: 203.0.113.9, ipMode: Proxy}]}}
+"""
+BY_NAME = policy(
+    "by-name",
+    "{podSelector: {matchLabels: {app: server}}, policyTypes: [Ingress],"
+    " ingress: [{ports: [{port: web}]}]}",
+)
+
+
+def world_of(*policies):
+    return build([*documents(WORLD), *policies])
+
+
+@pytest.mark.parametrize("dialect", [SPEC, CALICO, CILIUM], ids=lambda d: d.name)
+@pytest.mark.parametrize(("port", "allowed"), [(8080, True), (9090, True), (7070, False)])
+def test_policy_means_every_port_of_a_name(port, allowed, dialect):
+    world = world_of(BY_NAME)
+
+    assert decide(world, traffic(world, f"x/client -> x/server:{port}"), dialect).allowed is allowed
+
+
+def test_service_means_the_first_port_of_a_name():
+    """Source: FindPort in pkg/api/v1/pod/util.go, which the endpoints controllers use."""
+    only_first = policy(
+        "first",
+        "{podSelector: {matchLabels: {app: server}}, policyTypes: [Ingress],"
+        " ingress: [{ports: [{port: 8080}]}]}",
+    )
+    world = world_of(only_first)
+
+    assert decide(world, traffic(world, "x/client -> svc x/server:80"), SPEC).allowed is True
+
+
+@pytest.mark.parametrize(
+    ("address", "means_the_service"),
+    [("10.96.0.2", True), ("203.0.113.7", True), ("203.0.113.8", True), ("203.0.113.9", False)],
+)
+def test_addresses_at_which_a_service_answers_mean_the_service(address, means_the_service):
+    world = world_of()
+
+    found = world.service_at(ipaddress.ip_address(address))
+
+    assert (found is not None) is means_the_service
+
+
+def test_block_of_a_services_external_address_opens_nothing_on_calico():
+    """The address is replaced by a pod's before egress policy acts."""
+    block = policy(
+        "block",
+        "{podSelector: {matchLabels: {app: client}}, policyTypes: [Egress],"
+        " egress: [{to: [{ipBlock: {cidr: 203.0.113.7/32}}]}]}",
+    )
+    world = world_of(block)
+
+    assert decide(world, traffic(world, "x/client -> svc x/server:80"), CALICO).allowed is False
