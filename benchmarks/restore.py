@@ -23,6 +23,7 @@ from typing import Any
 ROOT = Path(__file__).parent.parent
 sys.path.insert(0, str(ROOT))
 
+from npol.changes.begin import TransactionOptions  # noqa: E402
 from npol.changes.transaction import Transaction  # noqa: E402
 from npol.kube.connection import Mode, connect  # noqa: E402  needs the path above
 from npol.kube.signals import Stop, Stopped  # noqa: E402
@@ -89,9 +90,11 @@ def run(kubeconfig: str, policies: int) -> int:
     with Stop() as stop:
         transaction = Transaction.open(
             connect(kubeconfig=kubeconfig, context="test", mode=Mode.APPLY),
-            run_id="bench",
-            namespaces=NAMESPACES,
-            replace=True,
+            TransactionOptions(
+                run_id="bench",
+                namespaces=NAMESPACES,
+                replace=True,
+            ),
             stop=stop,
         )
         try:

@@ -2,6 +2,7 @@ import itertools
 
 import pytest
 
+from npol.changes.begin import TransactionOptions
 from npol.changes.transaction import Transaction
 from tests.changes.cluster import Cluster
 
@@ -37,14 +38,17 @@ def begin(cluster, tmp_path):
     numbers = itertools.count(1)
     opened = []
 
-    def begin(*namespaces, run_id="", watched=False, **settings):
+    def begin(*namespaces, run_id="", watched=False, stop=None, **settings):
         transaction = Transaction.open(
             settings.pop("connection", None) or cluster.connect(),
-            run_id=run_id or f"run-{next(numbers)}",
-            namespaces=namespaces or ("shop",),
-            disposable=not watched,
-            state_directory=tmp_path / "state",
-            **settings,
+            TransactionOptions(
+                run_id=run_id or f"run-{next(numbers)}",
+                namespaces=namespaces or ("shop",),
+                disposable=not watched,
+                state_directory=tmp_path / "state",
+                **settings,
+            ),
+            stop=stop,
         )
         opened.append(transaction)
         return transaction

@@ -16,6 +16,7 @@ from typing import Any
 
 import kubernetes.client  # noqa: F401  so that forks need not import it
 
+from npol.changes.begin import TransactionOptions
 from npol.changes.recover.recovery import exit_code, recover
 from npol.changes.transaction import Transaction
 from npol.changes.watchdog import Watchdog
@@ -88,13 +89,15 @@ def run(order):
             connection = connected(order)
             transaction = Transaction.open(
                 connection,
-                run_id=RUN,
-                namespaces=order["namespaces"],
-                replace=True,
-                kinds=[PODS],
+                TransactionOptions(
+                    run_id=RUN,
+                    namespaces=order["namespaces"],
+                    replace=True,
+                    kinds=[PODS],
+                    lease=LEASE,
+                    state_directory=Path(order["state"]),
+                ),
                 stop=stop,
-                lease=LEASE,
-                state_directory=Path(order["state"]),
             )
             work(transaction, connection, *order["namespaces"])
             time.sleep(LEASE / 2)

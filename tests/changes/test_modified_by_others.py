@@ -9,6 +9,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from npol.changes.apply.change_session import ChangedByOthers
+from npol.changes.begin import TransactionOptions
 from npol.changes.recover.recovery import exit_code, recover
 from npol.changes.transaction import Transaction
 from npol.errors import NpolError, Refused
@@ -350,11 +351,13 @@ def check_any_sequence(server, directory, existing, steps):
     others = Others(server)
     transaction = Transaction.open(
         server.connect(),
-        run_id=f"run-{next(numbers)}",
-        namespaces=["shop"],
-        replace=True,
-        disposable=True,
-        state_directory=directory,
+        TransactionOptions(
+            run_id=f"run-{next(numbers)}",
+            namespaces=["shop"],
+            replace=True,
+            disposable=True,
+            state_directory=directory,
+        ),
     )
     transaction.mark("here")
     for foreign, (what, name) in steps:

@@ -4,6 +4,7 @@ from pathlib import Path
 
 import pytest
 
+from npol.changes.begin import TransactionOptions
 from npol.changes.dry_run.dry_run import plan_changes
 from npol.changes.recover.recovery import recover
 from npol.changes.rollback.rollback import plan_rollback, rollback, story_id
@@ -75,12 +76,14 @@ def leave(cluster, story, here):
     def leave(run_id="left", steps=("deny", "allow")):
         transaction = Transaction.open(
             cluster.connect(),
-            run_id=run_id,
-            namespaces=["shop", "bank"],
-            story=story_id(story),
-            replace=True,
-            left_ok=True,
-            **here,
+            TransactionOptions(
+                run_id=run_id,
+                namespaces=["shop", "bank"],
+                story=story_id(story),
+                replace=True,
+                allow_left_changes=True,
+                **here,
+            ),
         )
         for step in steps:
             for change in story.step(step).changes:
@@ -168,7 +171,13 @@ def test_what_others_changed_since_is_left_alone(cluster, before, story, leave, 
 def test_a_rollback_waits_for_nobody_who_holds_the_namespace(cluster, before, story, leave, here):
     leave()
     other = Transaction.open(
-        cluster.connect(), run_id="other", namespaces=["bank"], left_ok=True, disposable=True
+        cluster.connect(),
+        TransactionOptions(
+            run_id="other",
+            namespaces=["bank"],
+            allow_left_changes=True,
+            disposable=True,
+        ),
     )
 
     result = rollback(cluster.connect(), story, run_id="back", **here)
@@ -229,7 +238,12 @@ def interrupted(_):
 
 def test_a_lock_that_a_run_holds_stops_a_rollback_by_files(cluster, story, by_kubectl, here):
     other = Transaction.open(
-        cluster.connect(), run_id="other", namespaces=["bank"], disposable=True
+        cluster.connect(),
+        TransactionOptions(
+            run_id="other",
+            namespaces=["bank"],
+            disposable=True,
+        ),
     )
 
     with pytest.raises(LockHeld):

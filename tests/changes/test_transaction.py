@@ -324,7 +324,7 @@ def test_what_gitops_owns_by_managed_fields_is_refused_unless_allowed(cluster, b
     with pytest.raises(Refused, match="field manager argocd-controller"):
         begin(replace=True, run_id="careful").apply(policy("owned", **OPEN))
     cluster.remove("leases.coordination.k8s.io", "shop", "npol")
-    transaction = begin(replace=True, gitops_ok=True)
+    transaction = begin(replace=True, allow_gitops=True)
     assert transaction.apply(policy("owned", **OPEN)) == "replaced"
 
 
@@ -464,7 +464,7 @@ def test_changes_left_by_another_run_are_named_unless_allowed(cluster, begin):
 
     with pytest.raises(Refused, match=r"has left its changes in shop[\s\S]*npol rollback stories"):
         begin("shop", "bank")
-    begin("shop", left_ok=True)
+    begin("shop", allow_left_changes=True)
 
 
 def test_a_forked_child_restores_nothing(cluster, begin):

@@ -210,7 +210,7 @@ def critical(server, shop):
 
 
 def test_a_policy_that_reaches_too_many_is_refused(npol, server, story, there, three_strangers):
-    run = ("run", story, *there, "--reach")
+    run = ("run", story, *there, "--max-unlisted-pods")
     foretold = npol(*run, "2", "--dry-run")
     refused = npol(*run, "2")
 
@@ -222,7 +222,7 @@ def test_a_policy_that_reaches_too_many_is_refused(npol, server, story, there, t
 
 
 def test_a_policy_that_cuts_what_the_cluster_needs_is_refused(npol, server, story, there, critical):
-    refused = npol("run", story, *there, "--reach", "100")
+    refused = npol("run", story, *there, "--max-unlisted-pods", "100")
 
     assert refused.returncode == 4
     assert "deny.yaml:2:1) selects shop/stranger-0: critical to the cluster" in refused.stderr

@@ -177,14 +177,19 @@ def test_what_may_be_done_to_a_cluster_reaches_the_run(shop, kubeconfig):
         from npol.run import StoryRun
 
         def show(run):
-            wanted = ("wait", "reach", "recover_stale", "replace")
+            wanted = ("wait", "max_unlisted_pods", "recover_stale", "replace")
             raise Refused("; ".join(f"{name}: {getattr(run.options, name)}" for name in wanted))
         StoryRun.open = show
         """
     )
-    options = ("--npol-wait=30", "--npol-reach=7", "--npol-recover-stale", "--npol-replace")
+    options = (
+        "--npol-wait=30",
+        "--npol-max-unlisted-pods=7",
+        "--npol-recover-stale",
+        "--npol-replace",
+    )
     result = shop.runpytest_subprocess(f"--kubeconfig={kubeconfig}", "--kube-context=dev", *options)
-    assert "wait: 30.0; reach: 7; recover_stale: True; replace: True" in text(result)
+    assert "wait: 30.0; max_unlisted_pods: 7; recover_stale: True; replace: True" in text(result)
 
 
 def test_netpol_runs_on_the_cluster_of_an_overridden_fixture(shop):

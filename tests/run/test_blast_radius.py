@@ -33,11 +33,15 @@ STRANGERS = tuple(pod(f"stranger-{n}") for n in range(5))
 def found(tmp_path):
     """What speaks against the shop's deny-all, or another policy, among these pods."""
 
-    def find(*pods, most=0, policy=DENY):
+    def find(*pods, max_unlisted_pods=0, policy=DENY):
         path = write_shop(tmp_path)
         (tmp_path / "deny.yaml").write_text(policy)
         inventory = Inventory(pods=pods, services=(SERVICE,))
-        return against(load_story(str(path), root=str(tmp_path)), inventory, most=most)
+        return against(
+            load_story(str(path), root=str(tmp_path)),
+            inventory,
+            max_unlisted_pods=max_unlisted_pods,
+        )
 
     return find
 
@@ -47,14 +51,14 @@ def test_a_deny_all_over_the_storys_own_pods_is_natural(found):
 
 
 def test_so_many_others_may_be_selected_and_no_more(found):
-    assert found(*NAMED, *STRANGERS, most=5) == []
+    assert found(*NAMED, *STRANGERS, max_unlisted_pods=5) == []
 
-    (finding,) = found(*NAMED, *STRANGERS, most=4)
+    (finding,) = found(*NAMED, *STRANGERS, max_unlisted_pods=4)
 
     assert "5 pod(s) that the story does not name" in finding.what
     assert "shop/stranger-0, shop/stranger-1, shop/stranger-2 and 2 more" in finding.what
     assert "deny.yaml:2:1" in finding.what
-    assert finding.hint.endswith("--reach 5")
+    assert finding.hint.endswith("--max-unlisted-pods 5")
 
 
 def test_a_policy_that_selects_none_of_them_reaches_none_of_them(found):
@@ -71,7 +75,7 @@ def test_a_policy_that_selects_none_of_them_reaches_none_of_them(found):
     ],
 )
 def test_what_the_cluster_needs_is_not_cut_whatever_is_allowed(found, needed):
-    (finding,) = found(*NAMED, needed, most=100)
+    (finding,) = found(*NAMED, needed, max_unlisted_pods=100)
 
     assert f"deny.yaml:2:1) selects shop/{needed['metadata']['name']}" in finding.what
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import time
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -14,7 +15,7 @@ from npol.changes.journal.local_file import LocalFile
 from npol.changes.journal.writer import JournalWriter
 from npol.changes.journal_types import Header, NamespaceSnapshot, PolicySnapshot
 from npol.changes.lock import holder
-from npol.changes.lock.leases import holder_of, ref, steady
+from npol.changes.lock.leases import DURATION, holder_of, ref, steady
 from npol.changes.lock.lock import Lock
 from npol.changes.recover import recovery
 from npol.changes.state.snapshot import check_usable, cluster_uid, take, take_places
@@ -31,19 +32,33 @@ POLL = 1.0
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TransactionOptions:
-    """What a run asks for; see Transaction.open."""
+    """What a run asks of its transaction."""
 
     run_id: str
-    namespaces: tuple[str, ...]
-    story: str
-    create_namespaces: bool
-    left_ok: bool
-    recover_stale: bool
-    disposable: bool
-    wait: float
-    kinds: tuple[Resource, ...]
-    lease: float
-    state_directory: Path | None
+    """Lower case letters, digits and dashes, at most 40."""
+    namespaces: Sequence[str]
+    """All that will be changed or hold debug pods."""
+    story: str = ""
+    """What `npol rollback` finds the run by; best its path from the root."""
+    create_namespaces: bool = False
+    """Namespaces that are missing are `create`d by the run."""
+    replace: bool = False
+    """Policies that exist may be replaced (and come back)."""
+    allow_left_changes: bool = False
+    """Go on although another run has left its changes here on purpose."""
+    allow_gitops: bool = False
+    """Change what Argo CD, Flux and the like own."""
+    recover_stale: bool = False
+    """Where the holder of a lock is dead, recover its run, then lock."""
+    disposable: bool = False
+    """The cluster ends with this process, so no watchdog and no file."""
+    wait: float = 0.0
+    """Seconds to wait for a lock that another run holds."""
+    kinds: Sequence[Resource] = ()
+    """What `create` will need, besides policies."""
+    lease: float = DURATION
+    """Seconds without a renewal after which this run counts as dead."""
+    state_directory: Path | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,9 +73,10 @@ class StartedTransaction:
 class TransactionStart:
     """Begins one run, or leaves nothing."""
 
-    def __init__(self, connection: Connection, terms: TransactionOptions, stop: Stop) -> None:
+    def __init__(self, connection: Connection, options: TransactionOptions, stop: Stop) -> None:
         self._connection = connection
-        self._terms = terms
+        self._options = options
+        self._namespaces = tuple(sorted(set(options.namespaces)))
         self._stop = stop
 
     def open(self) -> StartedTransaction:
@@ -70,13 +86,13 @@ class TransactionStart:
             Refused: a namespace cannot be used, or the journal cannot be written.
             LockHeld: another run holds a namespace.
         """
-        terms = self._terms
-        if not RUN_ID.fullmatch(terms.run_id):
-            raise InputError(f"a run's id is made of a-z, 0-9 and dashes, got {terms.run_id!r}")
-        usable = take_places(self._connection, terms.namespaces)
-        check_usable(usable, create_missing=terms.create_namespaces)
-        kinds = (*terms.kinds, *([NAMESPACES] if terms.create_namespaces else ()))
-        self._connection.permit(namespaces=terms.namespaces, kinds=kinds)
+        options = self._options
+        if not RUN_ID.fullmatch(options.run_id):
+            raise InputError(f"a run's id is made of a-z, 0-9 and dashes, got {options.run_id!r}")
+        usable = take_places(self._connection, self._namespaces)
+        check_usable(usable, create_missing=options.create_namespaces)
+        kinds = (*options.kinds, *([NAMESPACES] if options.create_namespaces else ()))
+        self._connection.permit(namespaces=self._namespaces, kinds=kinds)
         ensure_state_namespace(self._connection)
         self._check_nothing_left()
         return self._begin(self._header())
@@ -84,10 +100,10 @@ class TransactionStart:
     def _header(self) -> Header:
         me = holder.myself()
         return Header(
-            run_id=self._terms.run_id,
+            run_id=self._options.run_id,
             cluster_uid=cluster_uid(self._connection),
-            story=self._terms.story,
-            namespaces=self._terms.namespaces,
+            story=self._options.story,
+            namespaces=self._namespaces,
             started=datetime.now(UTC).isoformat(timespec="milliseconds"),
             host=me.host,
             pid=me.pid,
@@ -96,11 +112,11 @@ class TransactionStart:
         )
 
     def _begin(self, header: Header) -> StartedTransaction:
-        terms, connection = self._terms, self._connection
+        options, connection = self._options, self._connection
         watchdog = None
-        if not terms.disposable:  # first of all, so that it sees the end of anything later
-            watchdog = Watchdog.start(connection, terms.run_id, terms.state_directory)
-        lock = Lock(connection, terms.run_id, duration=terms.lease)
+        if not options.disposable:  # first of all, so that it sees the end of anything later
+            watchdog = Watchdog.start(connection, options.run_id, options.state_directory)
+        lock = Lock(connection, options.run_id, duration=options.lease)
         try:
             writer = self._writer()
         except BaseException:
@@ -119,25 +135,25 @@ class TransactionStart:
         return StartedTransaction(writer, lock, watchdog)
 
     def _writer(self) -> JournalWriter:
-        terms, local = self._terms, None
-        if not terms.disposable:
-            local = LocalFile.create(terms.run_id, terms.state_directory)
-        return JournalWriter(ClusterCopy(self._connection, terms.run_id), local)
+        options, local = self._options, None
+        if not options.disposable:
+            local = LocalFile.create(options.run_id, options.state_directory)
+        return JournalWriter(ClusterCopy(self._connection, options.run_id), local)
 
     def _snapshot(self) -> list[NamespaceSnapshot | PolicySnapshot]:
-        snapshot = take(self._connection, self._terms.namespaces)
-        check_usable(snapshot, create_missing=self._terms.create_namespaces)
+        snapshot = take(self._connection, self._namespaces)
+        check_usable(snapshot, create_missing=self._options.create_namespaces)
         return snapshot.entries
 
     def _lock(self, lock: Lock) -> None:
-        until = steady() + self._terms.wait
+        until = steady() + self._options.wait
         while True:
-            places = take_places(self._connection, self._terms.namespaces).places
+            places = take_places(self._connection, self._namespaces).places
             try:
                 lock.acquire(place.name for place in places.values() if place.uid)
                 return
             except LockHeld:
-                if self._terms.recover_stale and self._recovered_dead():
+                if self._options.recover_stale and self._recovered_dead():
                     continue
                 if steady() >= until:
                     raise
@@ -146,8 +162,8 @@ class TransactionStart:
 
     def _recovered_dead(self) -> bool:
         """Recover the runs that hold our namespaces; whether all of them were dead."""
-        leases = [self._connection.get(ref(name)) for name in self._terms.namespaces]
-        holders = {holder_of(lease) for lease in leases if lease} - {self._terms.run_id}
+        leases = [self._connection.get(ref(name)) for name in self._namespaces]
+        holders = {holder_of(lease) for lease in leases if lease} - {self._options.run_id}
         return all(self._recovered(holder) for holder in holders)
 
     def _recovered(self, run_id: str) -> bool:
@@ -155,7 +171,7 @@ class TransactionStart:
             self._connection.fresh(),  # a connection's permits are for one run
             run_id=run_id,
             stop=self._stop,
-            state_directory=self._terms.state_directory,
+            state_directory=self._options.state_directory,
         )
         return all(
             each.result.complete if each.result else not each.alive  # left on purpose
@@ -163,10 +179,10 @@ class TransactionStart:
         )
 
     def _check_nothing_left(self) -> None:
-        if self._terms.left_ok:
+        if self._options.allow_left_changes:
             return
         for run in left_runs(self._connection):
-            shared = sorted(set(run.namespaces) & set(self._terms.namespaces))
+            shared = sorted(set(run.namespaces) & set(self._namespaces))
             if shared:
                 raise Refused(
                     f"{run} has left its changes in {', '.join(shared)}",

@@ -11,8 +11,7 @@ from any machine, goes on from the journal.
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable, Mapping, Sequence
-from pathlib import Path
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from npol.changes.apply.change_session import ChangeSession
@@ -21,7 +20,6 @@ from npol.changes.apply.policies import Policies, Preview
 from npol.changes.apply.setup_objects import SetupObjects
 from npol.changes.begin import TransactionOptions, TransactionStart
 from npol.changes.journal_types import Left
-from npol.changes.lock.leases import DURATION
 from npol.changes.lock.lock import Lock
 from npol.changes.restore.cleanup import conclude, conclude_left, recover_command
 from npol.changes.restore.restore import Restoration, restore
@@ -29,7 +27,7 @@ from npol.changes.state.snapshot import key_of, take
 from npol.changes.watchdog import Watchdog
 from npol.errors import NpolError, RestoreIncomplete
 from npol.kube.connection import Connection
-from npol.kube.objects import Object, Ref, Resource, resource_for
+from npol.kube.objects import Object, Ref, resource_for
 from npol.kube.signals import Stop, Stopped
 from npol.model.result import RestoreResult
 from npol.model.story import Manifest
@@ -63,75 +61,34 @@ class Transaction:
 
     @classmethod
     def open(
-        cls,
-        connection: Connection,
-        *,
-        run_id: str,
-        namespaces: Sequence[str],
-        story: str = "",
-        create_namespaces: bool = False,
-        replace: bool = False,
-        left_ok: bool = False,
-        gitops_ok: bool = False,
-        recover_stale: bool = False,
-        disposable: bool = False,
-        wait: float = 0.0,
-        kinds: Iterable[Resource] = (),
-        stop: Stop | None = None,
-        lease: float = DURATION,
-        state_directory: Path | None = None,
+        cls, connection: Connection, options: TransactionOptions, *, stop: Stop | None = None
     ) -> Transaction:
         """
         Take hold of namespaces: journal, locks, snapshot, watchdog.
 
         Args:
-            run_id: lower case letters, digits and dashes, at most 40.
-            namespaces: all that will be changed or hold debug pods.
-            story: what `npol rollback` finds the run by; best its path from the root.
-            create_namespaces: namespaces that are missing are `create`d by the run.
-            replace: policies that exist may be replaced (and come back).
-            left_ok: go on although another run has left its changes here on purpose.
-            gitops_ok: touch what Argo CD, Flux and the like own.
-            recover_stale: where the holder of a lock is dead, recover its run, then lock.
-            disposable: the cluster ends with this process, so no watchdog and no file.
-            wait: seconds to wait for a lock that another run holds.
-            kinds: that `create` will need, besides policies.
             stop: the signals of this process; entered by the caller.
-            lease: seconds without a renewal after which this run counts as dead.
 
         Raises:
             Refused: a namespace is protected, missing, or being deleted; another run has left
                 changes in it; the journal cannot be written.
             LockHeld: another run holds a namespace.
         """
-        terms = TransactionOptions(
-            run_id=run_id,
-            namespaces=tuple(sorted(set(namespaces))),
-            story=story,
-            create_namespaces=create_namespaces,
-            left_ok=left_ok,
-            recover_stale=recover_stale,
-            disposable=disposable,
-            wait=wait,
-            kinds=tuple(kinds),
-            lease=lease,
-            state_directory=state_directory,
-        )
         stop = stop or Stop()
         transaction = None
         try:
             with stop.shield():
-                opened = TransactionStart(connection, terms, stop).open()
+                started = TransactionStart(connection, options, stop).open()
                 session = ChangeSession(
                     connection=connection,
-                    writer=opened.writer,
-                    run_id=run_id,
+                    writer=started.writer,
+                    run_id=options.run_id,
                     stop=stop,
-                    check_lock=opened.lock.check,
-                    replace_allowed=replace,
-                    gitops_allowed=gitops_ok,
+                    check_lock=started.lock.check,
+                    replace=options.replace,
+                    allow_gitops=options.allow_gitops,
                 )
-                transaction = cls(session, opened.lock, opened.watchdog)
+                transaction = cls(session, started.lock, started.watchdog)
         except Stopped:
             if transaction is not None:
                 transaction.close()

@@ -57,17 +57,17 @@ def rollback(
             typer.echo(safe(line))
         typer.echo(safe(_foretold(told)))
         return int(ExitCode.RESTORE_INCOMPLETE if plan.problems else ExitCode.AS_EXPECTED)
-    code = _undo(connection, told, drifted=drifted, gitops_ok=allow_gitops)
+    code = _undo(connection, told, drifted=drifted, allow_gitops=allow_gitops)
     if code is not ExitCode.AS_EXPECTED or not verify:
         return int(code)
     return _verify(told, Options(kubeconfig=chosen.kubeconfig, context=chosen.context))
 
 
-def _undo(connection: Connection, story: Story, *, drifted: bool, gitops_ok: bool) -> ExitCode:
+def _undo(connection: Connection, story: Story, *, drifted: bool, allow_gitops: bool) -> ExitCode:
     run_id = f"rollback-{secrets.token_hex(4)}"
     with Stop() as stop:
         done = roll_back(
-            connection, story, run_id=run_id, drifted=drifted, gitops_ok=gitops_ok, stop=stop
+            connection, story, run_id=run_id, drifted=drifted, allow_gitops=allow_gitops, stop=stop
         )
     for action in done.actions:
         typer.echo(f"  {safe(action)}")

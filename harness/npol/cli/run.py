@@ -61,9 +61,13 @@ def run(
         bool,
         typer.Option("--recover-stale", help="Restore what a dead run has left here, then begin."),
     ] = False,
-    reach: Annotated[
+    max_unlisted_pods: Annotated[
         int,
-        typer.Option("--reach", min=0, help="Pods besides the story's that policies may select."),
+        typer.Option(
+            "--max-unlisted-pods",
+            min=0,
+            help="Maximum pods outside the story that its policies may select.",
+        ),
     ] = 50,
     settle: Annotated[
         float | None,
@@ -93,12 +97,12 @@ def run(
             create=create or chosen.is_lab,
             disposable=chosen.is_lab,
             replace=replace,
-            gitops_ok=allow_gitops,
+            allow_gitops=allow_gitops,
             assume_enforced=assume_enforced,
             leave=leave,
             wait=wait,
             recover_stale=recover_stale,
-            reach=reach,
+            max_unlisted_pods=max_unlisted_pods,
             settle=settle,
             say=terminal.progress,
         )
@@ -109,8 +113,13 @@ def run(
 
 def _foretell(story: Story, options: Options) -> int:
     connection = connect(kubeconfig=options.kubeconfig, context=options.context, mode=Mode.APPLY)
-    plan = plan_changes(connection, story, replace=options.replace, gitops_ok=options.gitops_ok)
-    against = [f"refused: {f.what}" for f in foreseen(connection, story, most=options.reach)]
+    plan = plan_changes(
+        connection, story, replace=options.replace, allow_gitops=options.allow_gitops
+    )
+    against = [
+        f"refused: {f.what}"
+        for f in foreseen(connection, story, max_unlisted_pods=options.max_unlisted_pods)
+    ]
     for line in (*str(plan).splitlines(), *against):
         typer.echo(safe(line))
     return int(ExitCode.REFUSED if plan.problems or against else ExitCode.AS_EXPECTED)

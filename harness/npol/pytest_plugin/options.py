@@ -16,7 +16,12 @@ def add_options(parser: pytest.Parser) -> None:
     for name, kind, default, text in (
         ("--npol-wait", float, 0.0, "seconds to wait for a namespace that another run holds"),
         ("--npol-settle", float, None, "seconds in which flows may come to what is expected"),
-        ("--npol-reach", int, 50, "pods besides a story's that its policies may select; 50"),
+        (
+            "--npol-max-unlisted-pods",
+            int,
+            50,
+            "maximum pods outside a story that its policies may select; 50",
+        ),
     ):
         group.addoption(name, type=kind, default=default, metavar="N", help=text)
     _add(group, "--npol-collect", "FILE", "at a failure gather what helps in a .tar.gz")

@@ -72,7 +72,7 @@ class Runs:
             assume_enforced=option("--npol-assume-enforced"),
             wait=option("--npol-wait"),
             recover_stale=option("--npol-recover-stale"),
-            reach=option("--npol-reach"),
+            max_unlisted_pods=option("--npol-max-unlisted-pods"),
             settle=option("--npol-settle"),
             say=self._say,
         )

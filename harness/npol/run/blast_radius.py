@@ -1,5 +1,5 @@
 """
-Whom a story's policies would reach besides those that it speaks of. Pure.
+The blast radius of a story: the pods outside it that its policies would select. Pure.
 
 A policy isolates whatever its selector selects, whether the story knows of it or not.
 """
@@ -24,12 +24,14 @@ CRITICAL = "system-"
 FEW = 3
 
 
-def against(story: Story, inventory: Inventory, *, most: int) -> list[PreflightProblem]:
+def against(
+    story: Story, inventory: Inventory, *, max_unlisted_pods: int
+) -> list[PreflightProblem]:
     """
     What speaks against applying a story's policies here.
 
     Args:
-        most: how many pods that the story does not name its policies may select.
+        max_unlisted_pods: how many pods that the story does not name its policies may select.
     """
     named = set(_named(story, inventory))
     found: list[PreflightProblem] = []
@@ -42,8 +44,8 @@ def against(story: Story, inventory: Inventory, *, most: int) -> list[PreflightP
         found += _cuts(policy, [p for p in strangers if _critical(p)], "critical to the cluster")
         for pod in strangers:
             bystanders.setdefault(_id(pod), []).append(policy)
-    if len(bystanders) > most:
-        found.append(_too_many(bystanders, most))
+    if len(bystanders) > max_unlisted_pods:
+        found.append(_too_many(bystanders, max_unlisted_pods))
     return found
 
 
@@ -63,12 +65,12 @@ def _cuts(policy: Manifest, pods: list[Obj], what: str) -> Iterator[PreflightPro
         )
 
 
-def _too_many(bystanders: dict[str, list[Manifest]], most: int) -> PreflightProblem:
+def _too_many(bystanders: dict[str, list[Manifest]], max_unlisted_pods: int) -> PreflightProblem:
     policies = {_spell(p): p for by in bystanders.values() for p in by}
     return PreflightProblem(
         what=f"{len(bystanders)} pod(s) that the story does not name, {_few(bystanders)}, would "
-        f"be selected by {_few(policies)}; {most} is the most",
-        hint=f"narrow the podSelector, or allow it: --reach {len(bystanders)}",
+        f"be selected by {_few(policies)}; {max_unlisted_pods} is the most",
+        hint=f"narrow the podSelector, or allow it: --max-unlisted-pods {len(bystanders)}",
     )
 
 

@@ -11,6 +11,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack, closing, contextmanager
 from dataclasses import dataclass, field
 
+from npol.changes.begin import TransactionOptions
 from npol.changes.journal.configmaps import ensure_state_namespace
 from npol.changes.transaction import Transaction
 from npol.cni.canary import Canary, EnforcementProof
@@ -73,12 +74,14 @@ def prove_enforcement(
             closing(
                 Transaction.open(
                     own,
-                    run_id=f"{run_id}-canary",
-                    namespaces=[STATE_NAMESPACE],
-                    story="canary",
-                    disposable=disposable,
-                    recover_stale=True,
-                    wait=LOCK_WAIT,
+                    TransactionOptions(
+                        run_id=f"{run_id}-canary",
+                        namespaces=[STATE_NAMESPACE],
+                        story="canary",
+                        disposable=disposable,
+                        recover_stale=True,
+                        wait=LOCK_WAIT,
+                    ),
                     stop=stop,
                 )
             )

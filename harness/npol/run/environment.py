@@ -7,6 +7,7 @@ from collections.abc import Callable, Collection, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 
+from npol.changes.begin import TransactionOptions
 from npol.changes.rollback.rollback import story_id
 from npol.changes.transaction import Transaction
 from npol.cni.canary import EnforcementProof
@@ -139,7 +140,9 @@ class RunEnvironment:
                 ],
                 extras=extras_of(self.story),
                 denies=has_denies(self.story, "") and not self.options.assume_enforced,
-                against=foreseen(connection, self.story, most=self.options.reach),
+                against=foreseen(
+                    connection, self.story, max_unlisted_pods=self.options.max_unlisted_pods
+                ),
             ),
         )
         self.engine = found.engine
@@ -158,17 +161,19 @@ class RunEnvironment:
         kinds = {connection.resource(m.api_version, m.kind) for m in self.story.given}
         return Transaction.open(
             connection,
-            run_id=self.run_id,
-            namespaces=self._changed,
-            story=story_id(self.story),
-            create_namespaces=self._creates,
-            replace=self.options.replace,
-            gitops_ok=self.options.gitops_ok,
-            left_ok=self.options.leave or not self.story.writes,
-            disposable=self.options.disposable,
-            wait=self.options.wait,
-            recover_stale=self.options.recover_stale,
-            kinds=sorted(kinds, key=lambda k: k.qualified) if self._creates else (),
+            TransactionOptions(
+                run_id=self.run_id,
+                namespaces=self._changed,
+                story=story_id(self.story),
+                create_namespaces=self._creates,
+                replace=self.options.replace,
+                allow_gitops=self.options.allow_gitops,
+                allow_left_changes=self.options.leave or not self.story.writes,
+                disposable=self.options.disposable,
+                wait=self.options.wait,
+                recover_stale=self.options.recover_stale,
+                kinds=sorted(kinds, key=lambda k: k.qualified) if self._creates else (),
+            ),
             stop=self._stop,
         )
 
@@ -253,13 +258,15 @@ class RunEnvironment:
         found = self.connection.get(Ref(resource, namespace, when.name))
         return "" if found else f"there is no {when.kind} {when.name}"
 
-    def check_reach(self, step: Step) -> None:
+    def check_blast_radius(self, step: Step) -> None:
         """
         Raises:
-            Refused: the policies of a step that preflight did not know reach too far.
+            Refused: the policies of a step that preflight did not know select too much.
         """
         asked = replace(self.story, steps=(step,))
-        for found in foreseen(self.connection, asked, most=self.options.reach):
+        for found in foreseen(
+            self.connection, asked, max_unlisted_pods=self.options.max_unlisted_pods
+        ):
             raise Refused(found.what, hint=found.hint)
 
     def change(self, step: Step) -> tuple[str, ...]:

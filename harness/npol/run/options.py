@@ -20,7 +20,7 @@ class Options:
     """Create what the story lists under `given`, and delete it at the end."""
     replace: bool = False
     """Policies that exist already may be replaced; they come back at the end."""
-    gitops_ok: bool = False
+    allow_gitops: bool = False
     """Objects that Argo CD, Flux and the like keep as Git has them may be changed."""
     assume_enforced: bool = False
     """Judge denies although nothing proves that the cluster enforces policies."""
@@ -28,8 +28,8 @@ class Options:
     """Seconds to wait for a namespace that another run holds."""
     recover_stale: bool = False
     """Where the run that holds a namespace is dead, restore what it left, then begin."""
-    reach: int = 50
-    """How many pods that the story does not name its policies may select."""
+    max_unlisted_pods: int = 50
+    """The blast radius: how many pods that the story does not name its policies may select."""
     disposable: bool = False
     """The cluster ends with this process: no watchdog and no local journal are needed."""
     settle: float | None = None

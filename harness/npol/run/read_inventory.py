@@ -38,12 +38,16 @@ def look_at_selection(connection: Connection, story: Story, known: Collection[st
     return read_selection(connection, wanted, without_policies=known)
 
 
-def foreseen(connection: Connection, story: Story, *, most: int) -> list[PreflightProblem]:
-    """Whom the story's policies would reach that they should not (`reach.against`)."""
+def foreseen(
+    connection: Connection, story: Story, *, max_unlisted_pods: int
+) -> list[PreflightProblem]:
+    """What speaks against the blast radius of a story's policies (`blast_radius.against`)."""
     if not policies_of(story):
         return []
     try:
-        return blast_radius.against(story, look(connection, story), most=most)
+        return blast_radius.against(
+            story, look(connection, story), max_unlisted_pods=max_unlisted_pods
+        )
     except Unreachable:
         raise
     except Refused:

@@ -101,10 +101,10 @@ class StoryRun:
         A step that is not in the story, told now.
 
         Raises:
-            NpolError: it could not be set up, or its policies reach too far.
+            NpolError: it could not be set up, or its policies select too much.
         """
         assert self._environment is not None
-        self._environment.check_reach(step)
+        self._environment.check_blast_radius(step)
         self._steps[step.name] = told = self._run(step)
         if told.error:
             raise self._error or NpolError(told.error)

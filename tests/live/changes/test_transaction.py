@@ -6,6 +6,7 @@ import time
 
 import pytest
 
+from npol.changes.begin import TransactionOptions
 from npol.changes.recover.recovery import exit_code, recover
 from npol.changes.transaction import Transaction
 from npol.kube.connection import Mode
@@ -110,11 +111,13 @@ def test_a_whole_run_leaves_nothing_and_gives_the_fields_back_to_their_owners(
     connection = connected()
     transaction = Transaction.open(
         connection,
-        run_id=RUN,
-        namespaces=places,
-        replace=True,
-        kinds=[PODS],
-        state_directory=tmp_path,
+        TransactionOptions(
+            run_id=RUN,
+            namespaces=places,
+            replace=True,
+            kinds=[PODS],
+            state_directory=tmp_path,
+        ),
     )
 
     work(transaction, connection, *places)
@@ -168,10 +171,12 @@ def test_a_replaced_policy_can_be_applied_by_its_owner_afterwards(connected, pla
     connection.apply(body, manager="kubectl")
     transaction = Transaction.open(
         connected(),
-        run_id=RUN,
-        namespaces=places,
-        replace=True,
-        state_directory=tmp_path,
+        TransactionOptions(
+            run_id=RUN,
+            namespaces=places,
+            replace=True,
+            state_directory=tmp_path,
+        ),
     )
     transaction.apply(policy("owned", places[0], policyTypes=["Egress"]))
     transaction.close()

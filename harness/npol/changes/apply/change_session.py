@@ -36,8 +36,8 @@ class ChangeSession:
     stop: Stop
     check_lock: Callable[[str], None]
     """Raises LockHeld where the namespace is not ours, or not any more."""
-    replace_allowed: bool = False
-    gitops_allowed: bool = False
+    replace: bool = False
+    allow_gitops: bool = False
 
     def touched(self, key: Key) -> ObjectHistory | None:
         return next((t for t in touched(self.writer.says) if t.key == key), None)
@@ -119,7 +119,7 @@ class ChangeSession:
             Refused: a GitOps controller keeps the object as Git has it.
         """
         owner = gitops_owner(live)
-        if owner and not self.gitops_allowed:
+        if owner and not self.allow_gitops:
             raise Refused(
                 f"{key_of(live)} belongs to {owner}, which would revert a change",
                 hint="suspend its synchronisation, then allow it with --allow-gitops",
@@ -133,7 +133,7 @@ class ChangeSession:
         if run_of(live) == self.run_id:
             return
         self.check_owner(live)
-        if not (asked or self.replace_allowed):
+        if not (asked or self.replace):
             raise Refused(
                 f"{key_of(live)} exists already, with other content",
                 hint="`replace: true` in the story, or --replace: it is put back at the end",

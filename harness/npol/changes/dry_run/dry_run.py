@@ -80,7 +80,7 @@ def plan_changes(
     *,
     to: str = "",
     replace: bool = False,
-    gitops_ok: bool = False,
+    allow_gitops: bool = False,
 ) -> ChangePlan:
     """
     What `npol run` would change up to a step, as a diff; the server's admission is asked.
@@ -90,7 +90,7 @@ def plan_changes(
         Refused: the cluster cannot be read.
     """
     steps = _until(story, to)
-    told = _Told(_session(connection, story, replace=replace, gitops_ok=gitops_ok))
+    told = _Told(_session(connection, story, replace=replace, allow_gitops=allow_gitops))
     context, manifests = connection.context, policies_of(story)
     return ChangePlan(
         story=story.name,
@@ -110,7 +110,7 @@ def _until(story: Story, to: str) -> tuple[Step, ...]:
 
 
 def _session(
-    connection: Connection, story: Story, *, replace: bool, gitops_ok: bool
+    connection: Connection, story: Story, *, replace: bool, allow_gitops: bool
 ) -> ChangeSession:
     """A session that knows the cluster as it is, holds no lock, and keeps no journal."""
     writer = JournalWriter(None, None)
@@ -123,8 +123,8 @@ def _session(
         run_id="dry-run",
         stop=Stop(),
         check_lock=lambda _: None,
-        replace_allowed=replace,
-        gitops_allowed=gitops_ok,
+        replace=replace,
+        allow_gitops=allow_gitops,
     )
 
 

@@ -11,6 +11,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
+from npol.changes.begin import TransactionOptions
 from npol.changes.journal.configmaps import ClusterCopy
 from npol.changes.journal.find_journals import OpenRun, find
 from npol.changes.journal.local_file import LocalFile
@@ -40,7 +41,7 @@ def rollback(
     *,
     run_id: str,
     drifted: bool = False,
-    gitops_ok: bool = False,
+    allow_gitops: bool = False,
     stop: Stop | None = None,
     state_directory: Path | None = None,
 ) -> RestoreResult:
@@ -52,7 +53,7 @@ def rollback(
     Args:
         run_id: of this rollback, for its locks.
         drifted: also delete policies that are not what their files say.
-        gitops_ok: also delete what Argo CD, Flux and the like own.
+        allow_gitops: also delete what Argo CD, Flux and the like own.
 
     Raises:
         LockHeld: a run holds one of the namespaces.
@@ -61,7 +62,7 @@ def rollback(
     found = left_by(connection, story, state_directory)
     if not found:
         return _delete_by_files(
-            connection, story, run_id, drifted, gitops_ok, stop or Stop(), state_directory
+            connection, story, run_id, drifted, allow_gitops, stop or Stop(), state_directory
         )
     done: list[RestoreResult] = []
     for each in found:
@@ -93,7 +94,7 @@ def _delete_by_files(
     story: Story,
     run_id: str,
     drifted: bool,
-    gitops_ok: bool,
+    allow_gitops: bool,
     stop: Stop,
     directory: Path | None,
 ) -> RestoreResult:
@@ -103,13 +104,15 @@ def _delete_by_files(
         return RestoreResult(complete=not plan.problems, problems=plan.problems)
     transaction = Transaction.open(
         connection,
-        run_id=run_id,
-        namespaces=sorted({i.key.namespace for i in plan.items if i.action != "absent"}),
-        story=story_id(story),
-        left_ok=True,
-        gitops_ok=gitops_ok,
+        TransactionOptions(
+            run_id=run_id,
+            namespaces=sorted({i.key.namespace for i in plan.items if i.action != "absent"}),
+            story=story_id(story),
+            allow_left_changes=True,
+            allow_gitops=allow_gitops,
+            state_directory=directory,
+        ),
         stop=stop,
-        state_directory=directory,
     )
     try:
         transaction.leave((ROLLBACK,))  # from here on nobody brings the policies back
