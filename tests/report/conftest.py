@@ -22,6 +22,7 @@ from npol.model.result import (
     StoryReport,
     Witnesses,
 )
+from npol.model.verification import FlowVerification
 
 FILE = "shop.npol.yaml"
 
@@ -180,7 +181,7 @@ def make_report() -> StoryReport:
         restore=RestoreResult(
             complete=True,
             actions=("deleted NetworkPolicy shop/deny",),
-            verified="3 of 3 flows as before",
+            flows=FlowVerification(asked=3),
             seconds=1.2,
         ),
         covers=("TUT-3",),

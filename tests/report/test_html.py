@@ -67,7 +67,7 @@ def test_the_page_tells_the_failure_the_table_and_the_cluster(report):
     assert "shop/deny selects no pod: it wants app=database" in text
     assert "!deny/open" in text
     assert "cluster kind-dev (https://127.0.0.1:6443, Kubernetes v1.33.13" in text
-    assert "restored in 1.2 s, 3 of 3 flows as before" in text
+    assert "restored in 1.2 s, flows verified by fresh probes" in text
     assert "endpoints shop/db" in text
 
 

@@ -46,7 +46,7 @@ UNKNOWN: stranger -> web:80/tcp  (step deny all)
   seen       refused
   why        web refused at once: nothing listens, which is no proof of a policy
 
-restored in 1.2 s, 3 of 3 flows as before
+restored in 1.2 s, flows verified by fresh probes
 enforcement proven by a canary in 0.3 s
 6 of 8 as expected, 1 too open, 1 unknown, 1 skipped in 33.4 s, 2 execs, 41 API requests
 .  allowed   X  denied   200  that HTTP status   !expected/seen   ?  unknown   -  skipped
@@ -180,7 +180,7 @@ def test_a_test_session_is_summed_up_from_its_results(report):
 
     assert lines[0] == "shop: before policies"
     assert "    frontend  !deny/open  X" in lines
-    assert "shop: restored in 1.2 s, 3 of 3 flows as before" in lines
+    assert "shop: restored in 1.2 s, flows verified by fresh probes" in lines
     assert lines[-1].startswith("cluster kind-dev (https://127.0.0.1:6443, ")
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from types import SimpleNamespace
 
 import pytest
@@ -12,6 +13,9 @@ from npol.errors import ExitCode, Refused, RestoreIncomplete
 from npol.judge.probes import expand
 from npol.model.inventory import Inventory
 from npol.model.result import RestoreResult
+from npol.model.verification import FlowVerification, NotVerified
+from npol.report.json import to_json
+from npol.report.summary import restore_line
 from npol.run import Options, StoryRun
 from npol.run import environment as room
 from npol.story import load_story
@@ -176,3 +180,60 @@ def test_what_debug_pods_may_do_to_others_is_among_the_notes(begun):
     run.close()
 
     assert run.report().cluster.notes == ("first", NOTE)
+
+
+VERIFICATIONS = [
+    (FlowVerification(asked=3), "flows verified by fresh probes", ExitCode.AS_EXPECTED),
+    (
+        FlowVerification(asked=3, different=("a -> b:80",)),
+        "flows not verified: 1 of 3 is not as before: a -> b:80",
+        ExitCode.UNKNOWN,
+    ),
+    (
+        FlowVerification(asked=3, unknown=("a -> b:80", "a -> c:80")),
+        "flows not verified: 2 of 3 are not known: a -> b:80",
+        ExitCode.UNKNOWN,
+    ),
+    (
+        FlowVerification(not_verified=NotVerified.PROBES_FAILED, detail="no exec"),
+        "flows not verified: no exec",
+        ExitCode.UNKNOWN,
+    ),
+    (
+        FlowVerification(not_verified=NotVerified.POLICIES_NOT_BACK),
+        "flows not verified: not all policies could be put back",
+        ExitCode.UNKNOWN,
+    ),
+    (
+        FlowVerification(not_verified=NotVerified.NO_BASELINE),
+        "flows not verified: none was as expected before the first change",
+        ExitCode.AS_EXPECTED,
+    ),
+]
+
+
+@pytest.mark.parametrize(("flows", "words", "code"), VERIFICATIONS)
+def test_flows_after_a_complete_restore_are_a_result_of_their_own(begun, flows, words, code):
+    """Nothing is left to restore, whatever the flows do: `npol recover` would find nothing."""
+    run = begun(FakeSources(), namespaces=("shop",))
+    run.open()
+    run._step_runner = SimpleNamespace(verify=lambda: flows)
+
+    restored = run.close()
+
+    assert (restored.complete, restored.problems, restored.remedy) == (True, (), "")
+    assert restored.flows == flows
+    assert restore_line(restored).endswith(words)
+    assert run.report().exit_code is code
+    assert json.loads(to_json(run.report()))["summary"]["passed"] is (code == 0)
+
+
+def test_policies_that_are_not_back_outrank_flows_that_are_not_verified(begun):
+    run = begun(FakeSources((STAYED,), (STAYED,)), namespaces=("shop",))
+    run.open()
+    run._step_runner = SimpleNamespace(verify=lambda: FlowVerification(asked=1, unknown=("f",)))
+    run.close()
+
+    report = run.report()
+    assert report.exit_code is ExitCode.RESTORE_INCOMPLETE
+    assert json.loads(to_json(report))["summary"]["passed"] is False

@@ -10,6 +10,7 @@ from npol.errors import PRECEDENCE, ExitCode, Position
 from npol.model.expectation import Outcome, Verdict
 from npol.model.prediction import Cause, Prediction
 from npol.model.probe import Answer, PodRef
+from npol.model.verification import FlowVerification
 
 
 class Role(enum.Enum):
@@ -96,6 +97,11 @@ class FlowResult:
     def passed(self) -> bool:
         return bool(self.skipped) or self.verdict is Verdict.AS_EXPECTED
 
+    @property
+    def inconclusive(self) -> bool:
+        """Whether it was asked and says nothing either way."""
+        return not self.skipped and self.verdict in (Verdict.UNKNOWN, Verdict.INVALID)
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CheckResult:
@@ -162,8 +168,8 @@ class RestoreResult:
     complete: bool
     actions: tuple[str, ...] = ()
     problems: tuple[str, ...] = ()
-    verified: str = ""
-    """`12 of 12 flows as before`, or why they were not asked."""
+    flows: FlowVerification | None = None
+    """None where they were not to be asked: nothing was changed, or a second signal came."""
     seconds: float = 0.0
     notes: tuple[str, ...] = ()
     """What a reader should know although it stands in nobody's way."""
@@ -171,6 +177,11 @@ class RestoreResult:
     """The command that goes on with the restore; "" when it is complete."""
     left: str = ""
     """How to take back what was left applied on purpose; "" when nothing was."""
+
+    @property
+    def proven(self) -> bool:
+        """Whether all is back, and the flows are shown to be as before where they were asked."""
+        return self.complete and not (self.flows and self.flows.failed)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -212,6 +223,8 @@ class StoryReport:
         codes = {self.error_code}
         if self.restore and not self.restore.complete:
             codes.add(ExitCode.RESTORE_INCOMPLETE)
+        elif self.restore and not self.restore.proven:
+            codes.add(ExitCode.UNKNOWN)
         for result in self.results:
             if not result.passed:
                 unknown = result.verdict in (Verdict.UNKNOWN, Verdict.INVALID)

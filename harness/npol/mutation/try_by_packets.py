@@ -49,8 +49,8 @@ def try_story(
         return MutantRun()
     finally:
         restored = telling.close()
-        if not restored.complete:
-            why = "; ".join(restored.problems)
+        if not restored.proven:
+            why = "; ".join(restored.problems) or "its flows are not verified"
             raise UnknownVerdict(f"the next one would not begin where this one did: {why}")
 
 

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from npol import target_cluster
-from npol.errors import ExitCode, Refused, RestoreIncomplete
+from npol.errors import ExitCode, Refused, RestoreIncomplete, UnknownVerdict
 
 if TYPE_CHECKING:
     from npol.diagnose.failure_archive import Bundle
@@ -101,6 +101,7 @@ class Runs:
         """
         Raises:
             RestoreIncomplete: the cluster is not as it was found.
+            UnknownVerdict: it is, and the flows are not shown to be as before.
         """
         if run not in self._open:
             return
@@ -115,6 +116,10 @@ class Runs:
             remedy = restored.remedy or f"npol recover --context {run.options.context}"
             self.incomplete.append(remedy)
             raise RestoreIncomplete("; ".join(restored.problems), hint=remedy)
+        if restored.flows and restored.flows.failed:
+            from npol.report.summary import verification_words
+
+            raise UnknownVerdict(verification_words(restored.flows))
 
     def collect(self, run: StoryRun) -> None:
         """Gather what helps afterwards, if that was asked for: its policies still apply."""

@@ -16,7 +16,7 @@ import typing
 from collections.abc import Mapping
 from typing import Any
 
-from npol.errors import InputError
+from npol.errors import ExitCode, InputError
 from npol.model.result import CheckResult, FlowResult, StoryReport
 from npol.report.summary import counted, meaning
 
@@ -29,7 +29,7 @@ def to_json(report: StoryReport) -> str:
         "exitCode": report.exit_status,
         "meaning": meaning(report),
         "results": counted(report.results),
-        "passed": all(r.passed for r in report.results),
+        "passed": report.exit_status == ExitCode.AS_EXPECTED,
     }
     head = {"schemaVersion": SCHEMA_VERSION, "summary": summary}
     return json.dumps({**head, "report": _plain(report)}, indent=1, ensure_ascii=True) + "\n"

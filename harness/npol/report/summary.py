@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import signal
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 
 from npol.errors import ExitCode
 from npol.model.expectation import Verdict
@@ -16,6 +16,7 @@ from npol.model.result import (
     StoryReport,
     Witnesses,
 )
+from npol.model.verification import FlowVerification, NotVerified
 from npol.report.escape import safe
 
 Result = FlowResult | CheckResult
@@ -30,6 +31,12 @@ MEANING = {
     ExitCode.RESTORE_INCOMPLETE: "the cluster is not as it was found; run `npol recover`",
 }
 """What the command line's exit codes say, for people."""
+
+
+_NOT_VERIFIED = {
+    NotVerified.NO_BASELINE: "none was as expected before the first change",
+    NotVerified.POLICIES_NOT_BACK: "not all policies could be put back",
+}
 
 
 def counted(results: Iterable[Result]) -> str:
@@ -90,8 +97,26 @@ def restore_line(restore: RestoreResult | None) -> str:
         return f"restore INCOMPLETE: {safe('; '.join(restore.problems))}{remedy}"
     if restore.left:
         return f"left applied, as asked; to take it back: {safe(restore.left)}"
-    verified = f", {safe(restore.verified)}" if restore.verified else ""
-    return f"restored in {restore.seconds:.1f} s{verified}"
+    flows = f", {verification_words(restore.flows)}" if restore.flows else ""
+    return f"restored in {restore.seconds:.1f} s{flows}"
+
+
+def verification_words(flows: FlowVerification) -> str:
+    """Whether the flows are as before."""
+    if flows.not_verified is NotVerified.PROBES_FAILED:
+        return f"flows not verified: {safe(flows.detail)}"
+    if flows.not_verified:
+        return f"flows not verified: {_NOT_VERIFIED[flows.not_verified]}"
+    if flows.different:
+        return _not_verified(flows.different, flows.asked, "not as before")
+    if flows.unknown:
+        return _not_verified(flows.unknown, flows.asked, "not known")
+    return "flows verified by fresh probes"
+
+
+def _not_verified(names: Sequence[str], asked: int, how: str) -> str:
+    verb = "is" if len(names) == 1 else "are"
+    return f"flows not verified: {len(names)} of {asked} {verb} {how}: {safe(names[0])}"
 
 
 def last_line(report: StoryReport) -> str:

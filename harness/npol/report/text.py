@@ -159,7 +159,7 @@ def ending_lines(report: StoryReport, width: int, *, rerun: str = "") -> Iterato
     if report.error:
         yield from ((StyledText(safe(line), Tone.WRONG),) for line in report.error.split("\n"))
     if restored := restore_line(report.restore):
-        fine = report.restore is None or report.restore.complete
+        fine = report.restore is None or report.restore.proven
         yield (StyledText(restored, Tone.PLAIN if fine else Tone.WRONG),)
     if known := enforcement_line(report.cluster):
         yield (StyledText(known, Tone.FAINT),)

@@ -24,6 +24,7 @@ from npol.model.inventory import Inventory, pod_ref
 from npol.model.probe import PodRef
 from npol.model.result import ClusterFacts, RestoreResult
 from npol.model.story import Apply, Delete, Label, Manifest, Restore, Step, Story, When
+from npol.model.verification import FlowVerification, NotVerified
 from npol.probe.debug_pod_manifest import MANAGED_BY, debug_pod
 from npol.probe.sources import Sources, debug_pod_peers
 from npol.run.enforcement_proof import prove_enforcement
@@ -306,11 +307,11 @@ class RunEnvironment:
 
     # -- closing
 
-    def close(self, verify: Callable[[], str] | None) -> RestoreResult:
+    def close(self, verify: Callable[[], FlowVerification] | None) -> RestoreResult:
         """
         Policies back, verified by fresh probes; then debug pods, `given` and locks go.
 
-        `verify` says whether the flows are as before.
+        `verify` asks whether the flows are as before.
         """
         if self._transaction is None:
             return RestoreResult(complete=True)
@@ -318,10 +319,10 @@ class RunEnvironment:
         with self._stop.restoring():
             if self.options.leave:
                 return self._leave(began)
-            verified = self._verified(verify)
+            flows = self._verified(verify)
             stayed = self._sources.close() if self._sources else ()
             result = self._transaction.restore()
-            return self._closed(result, began, verified=verified, stayed=stayed)
+            return self._closed(result, began, flows=flows, stayed=stayed)
 
     def _leave(self, began: float) -> RestoreResult:
         """Only debug pods and locks go; the journal keeps the way back."""
@@ -330,34 +331,39 @@ class RunEnvironment:
         back = f"npol rollback {self.story.path} {self.connection.options}"
         return self._closed(RestoreResult(complete=True, left=back), began, stayed=stayed)
 
-    def _verified(self, verify: Callable[[], str] | None) -> str:
+    def _verified(self, verify: Callable[[], FlowVerification] | None) -> FlowVerification | None:
         """Policies first, while the debug pods are there to ask again."""
         writes = self.story.writes or self.options.namespaces
         if verify is None or not writes or self._stop.hurried:
-            return ""
+            return None
         try:
             if not self.transaction.restore(to=BEFORE).complete:
-                return "flows not verified: not all policies could be put back"
+                return FlowVerification(not_verified=NotVerified.POLICIES_NOT_BACK)
             return verify()
         except NpolError as error:
-            return f"flows not verified: {error.message}"
+            why = NotVerified.PROBES_FAILED
+            return FlowVerification(not_verified=why, detail=error.message)
 
     def _closed(
-        self, result: RestoreResult, began: float, *, stayed: Sequence[str], verified: str = ""
+        self,
+        result: RestoreResult,
+        began: float,
+        *,
+        stayed: Sequence[str],
+        flows: FlowVerification | None = None,
     ) -> RestoreResult:
         """Locks and journal go; `stayed` is what did not go when the debug pods were deleted."""
         error = self._released()
         if stayed and self._sources:
             stayed = self._sources.close(within=0.0)  # it may be gone by now
-        broken = [verified] if "not as before" in verified else []
         told = [*result.problems, *stayed] or ([error.message] if error else [])
         return replace(
             result,
-            complete=result.complete and not (told or broken),
-            problems=(*told, *broken),
+            complete=result.complete and not told,
+            problems=tuple(told),
             notes=self.transaction.notes,
             remedy=error.hint if error else self._look_for_pods() if stayed else "",
-            verified=verified,
+            flows=flows,
             seconds=time.monotonic() - began,
         )
 

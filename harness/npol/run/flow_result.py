@@ -9,6 +9,7 @@ from npol.model.expectation import Expectation, Outcome, Verdict
 from npol.model.prediction import PredictedDecision, Prediction
 from npol.model.result import Evidence, FlowResult
 from npol.model.story import Flow
+from npol.model.verification import FlowVerification
 from npol.policy.simulate.compare import diagnose
 from npol.run.rounds import PreparedFlow
 
@@ -69,6 +70,13 @@ def skipped_flow(flow: Flow, step: str, reason: str) -> FlowResult:
         skipped=reason,
         tags=flow.tags,
     )
+
+
+def verification_of(results: Sequence[FlowResult]) -> FlowVerification:
+    """What the flows that held before say after the restore."""
+    unknown = [r.name for r in results if r.inconclusive]
+    different = [r.name for r in results if not r.passed and not r.inconclusive]
+    return FlowVerification(asked=len(results), different=tuple(different), unknown=tuple(unknown))
 
 
 def _target(flow: Flow) -> str:

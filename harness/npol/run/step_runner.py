@@ -14,9 +14,10 @@ from npol.model.expectation import Verdict
 from npol.model.prediction import Prediction
 from npol.model.result import CheckResult, FlowResult, StepResult
 from npol.model.story import StateCheck, Step
+from npol.model.verification import FlowVerification, NotVerified
 from npol.run.checks import cannot_fail, check_all
 from npol.run.environment import RunEnvironment
-from npol.run.flow_result import flow_result, skipped_flow
+from npol.run.flow_result import flow_result, skipped_flow, verification_of
 from npol.run.rounds import PreparedFlow, ProbeSource, Rounds, needs_inside
 from npol.run.settle_loop import Final, settle
 from npol.run.step_ends import StepEnds, step_ends
@@ -65,21 +66,18 @@ class StepRunner:
             same_as=step.same_as,
         )
 
-    def verify(self) -> str:
+    def verify(self) -> FlowVerification:
         """
-        The baseline's flows once more, after the restore: says how they are.
+        The baseline's flows once more, after the restore.
 
         Only those that held before: what never did says nothing about the restore.
         """
         if self._baseline is None or not self._baseline.flows:
-            return "flows not verified: none was as expected before the first change"
+            return FlowVerification(not_verified=NotVerified.NO_BASELINE)
         began = time.monotonic()
         patience = replace(self._patience(self._baseline, began), started=began)
         results, _ = self._flows(self._baseline, patience)
-        wrong = [r for r in results if not r.passed]
-        if not wrong:
-            return "flows verified by fresh probes"
-        return f"{len(wrong)} of {len(results)} flows are not as before: {wrong[0].name}"
+        return verification_of(results)
 
     def _patience(self, step: Step, changed_at: float | None) -> Patience:
         own, story = step.settle, self._environment.story.defaults.settle
