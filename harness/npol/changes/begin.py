@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import re
 import time
 from collections.abc import Sequence
@@ -24,6 +25,8 @@ from npol.errors import InputError, LockHeld, Refused
 from npol.kube.connection import Connection
 from npol.kube.objects import NAMESPACES, Resource
 from npol.kube.signals import Stop
+
+log = logging.getLogger(__name__)
 
 RUN_ID = re.compile(r"[a-z0-9]([-a-z0-9]{0,38}[a-z0-9])?")
 """A run's id becomes part of the names of objects and files."""
@@ -158,6 +161,7 @@ class TransactionStart:
                 if steady() >= until:
                     raise
             self._stop.check()
+            log.info("locked by another run, %.0f s left to wait for it", until - steady())
             time.sleep(POLL)
 
     def _recovered_dead(self) -> bool:

@@ -6,12 +6,15 @@ Each write stands inside a fail point that the caller names.
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable, Mapping
 from typing import Any
 
 from npol.kube.api_errors import ApiError, LostReply
 from npol.kube.connection import Connection
 from npol.kube.objects import Object, Ref
+
+log = logging.getLogger(__name__)
 
 TRIES = 4
 """Sendings of one write whose replies are lost one after another."""
@@ -89,4 +92,5 @@ def _persist(send: Callable[[], Object], resolve: Callable[[], Object | None]) -
                 return found
             if last or not lost:
                 raise
+            log.info("a reply was lost, and the write has not arrived: it is sent again")
     raise AssertionError("unreachable")

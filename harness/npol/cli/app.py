@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import inspect
 import signal
 import sys
 from collections.abc import Callable
@@ -16,6 +17,8 @@ from npol import __version__
 from npol.cli.broken_pipe import UNREAD, install
 from npol.errors import ExitCode, NpolError
 from npol.kube.signals import Stop, Stopped
+
+Command = Callable[..., int | None]
 
 COMMANDS = {
     "run": "Does it hold? Runs a story, then gives the cluster back.",
@@ -75,13 +78,34 @@ def load(name: str) -> TyperCommand:
     """A command with its options, from its module."""
     function = getattr(import_module(f"npol.cli.{name}"), name)
     alone = typer.Typer(add_completion=False, **SETTINGS)
-    alone.command(name=name, help=COMMANDS[name])(_ended(function))
+    alone.command(name=name, help=COMMANDS[name])(_ended(_logging(function)))
     command = typer.main.get_command(alone)
     assert isinstance(command, TyperCommand)
     return command
 
 
-def _ended(command: Callable[..., int | None]) -> Callable[..., int | None]:
+def _logging(command: Command) -> Command:
+    """A command that can log, with an option for it where it speaks to a cluster."""
+    from npol.cli.log_output import Verbose, logged
+
+    @functools.wraps(command)
+    def run(*arguments: object, verbose: int = 0, **options: object) -> int | None:
+        with logged(verbose):
+            return command(*arguments, **options)
+
+    signature = inspect.signature(command, eval_str=True)
+    options = list(signature.parameters.values())
+    if "context" in signature.parameters:
+        options.append(
+            inspect.Parameter(
+                "verbose", inspect.Parameter.KEYWORD_ONLY, default=0, annotation=Verbose
+            )
+        )
+    run.__signature__ = signature.replace(parameters=options)  # type: ignore[attr-defined]
+    return run
+
+
+def _ended(command: Command) -> Command:
     """A command that a signal ends with its own exit code; click makes 130 of every signal."""
 
     @functools.wraps(command)

@@ -8,14 +8,16 @@ has a deadline, and is sent again where that is safe.
 
 from __future__ import annotations
 
+import logging
 import ssl
 import threading
 import time
 from collections import Counter
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
-from urllib.parse import urlencode
+from urllib.parse import urlencode, urlsplit
 
 from npol.errors import Refused
 from npol.kube.api_client import Verbs
@@ -42,6 +44,8 @@ __all__ = [
     "connect",
     "contexts",
 ]
+
+log = logging.getLogger(__name__)
 
 CONNECT_TIMEOUT = 5.0
 READ_TIMEOUT = 30.0
@@ -114,7 +118,9 @@ class _Login:
 
     def secrets(self) -> list[str]:
         """Values that no message may hold."""
-        return [word for value in self.headers().values() for word in value.split()[1:]]
+        words = [word for value in self.headers().values() for word in value.split()[1:]]
+        urls = self.context.server, self.configuration.proxy or ""
+        return [*words, *(password for url in urls if (password := urlsplit(url).password))]
 
     def stale(self) -> bool:
         """Whether the plugin's credential is about to expire."""
@@ -161,7 +167,7 @@ class _Login:
         if "EOF" in reason:
             return Transient(f"the TLS connection was cut: {cause}", sent=True)
         return Unreachable(
-            f"no TLS connection with {self.context.server}: {cause}",
+            f"no TLS connection with {self.context.address}: {cause}",
             hint=f"look at certificate-authority and the user's certificate, "
             f"context {self.context.name} in {self.context.file}",
         )
@@ -216,7 +222,8 @@ class Connection(Verbs):
 
     @property
     def server(self) -> str:
-        return self._login.context.server
+        """Its URL, for people to read."""
+        return self._login.context.address
 
     @property
     def kubeconfig(self) -> str | None:
@@ -268,7 +275,7 @@ class Connection(Verbs):
             request = replace(request, name=name)
         self.guard.check(request)
         if repeatable is None:
-            repeatable = method in ("GET", "HEAD") or "reviews." in request.resource
+            repeatable = _only_reads(method, request)
         wanted = {k: v for k, v in (query or {}).items() if v}
         target = path + (f"?{urlencode(wanted)}" if wanted else "")
         reply = self._persist(request, method, target, body, PATCHES.get(patch), repeatable)
@@ -313,7 +320,7 @@ class Connection(Verbs):
             if not self._answered:
                 timeout = (min(CONNECT_TIMEOUT, left), min(READ_TIMEOUT, left))
             reply = self._send(request, method, target, body, content_type, timeout)
-            failure = transient(reply)
+            failure = transient(reply, self._login.secrets())
             if failure:
                 raise failure
             return reply
@@ -341,12 +348,36 @@ class Connection(Verbs):
         for last in (False, True):
             login = self._current()
             self._count(f"{request.verb} {request.resource}")
-            reply = login.send(method, target, body, content_type or "application/json", timeout)
+            with self._logged(login, request, method, target) as ended:
+                reply = login.send(
+                    method, target, body, content_type or "application/json", timeout
+                )
+                ended.append(reply.status)
             self._answered = True
             if reply.status != 401 or last:
                 break
+            log.info("the credential was not accepted: signing in again")
             self._renew(login)
         return reply
+
+    @contextmanager
+    def _logged(
+        self, login: _Login, request: Request, method: str, target: str
+    ) -> Iterator[list[int]]:
+        """A line for each attempt; neither query nor headers nor bodies are in it."""
+        level = logging.DEBUG if _only_reads(method, request) else logging.INFO
+        path, began = target.partition("?")[0], self.clock.now()
+        ended: list[int] = []
+        failed = ""
+        try:
+            yield ended
+        except (Transient, Unreachable) as failure:
+            failed = plain(str(failure), secrets=login.secrets())
+            raise
+        finally:
+            passed = 1000 * (self.clock.now() - began)
+            how = ended[0] if ended else failed or "not ended"
+            log.log(level, "%s %s: %s, %.0f ms", method, path, how, passed)
 
     def _given_up(self, request: Request, failure: Transient, repeatable: bool) -> Exception:
         if failure.sent and not repeatable:
@@ -365,6 +396,7 @@ class Connection(Verbs):
     def _current(self) -> _Login:
         login = self._login
         if login.stale():
+            log.info("the credential is about to expire: signing in again")
             self._renew(login)
         return self._login
 
@@ -376,6 +408,10 @@ class Connection(Verbs):
     def _count(self, what: str) -> None:
         with self._lock:
             self.requests[what] += 1
+
+
+def _only_reads(method: str, request: Request) -> bool:
+    return method in ("GET", "HEAD") or "reviews." in request.resource
 
 
 def _configuration(context: Context, credential: Credential) -> Configuration:

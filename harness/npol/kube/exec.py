@@ -9,6 +9,7 @@ is not a complete, proven answer is an ExecBroken.
 
 from __future__ import annotations
 
+import logging
 import secrets
 import select
 import socket
@@ -52,6 +53,8 @@ __all__ = [
     "run_once",
 ]
 
+log = logging.getLogger(__name__)
+
 LONGEST_COMMAND = 4000
 """Characters of the URL's query; proxies before an API server cut longer ones."""
 LARGEST_MESSAGE = 1 << 20
@@ -80,12 +83,13 @@ def open_exec(
     """
     query = _query(pod, argv, stdin)
     path = PODS.path(pod.namespace, pod.name, "exec")
+    where = f"{pod}, container {pod.container or '(the first)'}"
     deadline = time.monotonic() + handshake_timeout
 
     def attempt() -> ExecStream:
         dial = connection.dial(path, query, pod.namespace, pod.name)
         left = max(0.5, deadline - time.monotonic())
-        return ExecStream(_handshake(dial, left, connection.renew))
+        return ExecStream(_handshake(dial, left, connection.renew), where)
 
     try:
         stream = persist(
@@ -96,6 +100,7 @@ def open_exec(
             clock=connection.clock,
         )
     except Transient as failure:
+        log.info("exec in %s: not opened: %s", where, failure.what)
         raise ExecBroken(f"{pod}: {failure.what}") from None
     try:
         _check_identity(connection, pod)
@@ -145,10 +150,15 @@ class ExecStream:
     One thread may read while others write. Nothing here waits longer than it says.
     """
 
-    def __init__(self, ws: _Socket) -> None:
+    def __init__(self, ws: _Socket, where: str) -> None:
+        """`where`: the pod and its container, for the log."""
         self._ws = ws
+        self._where = where
+        self._opened_at = time.monotonic()
+        log.info("exec in %s: open", where)
         self._lock = threading.Lock()
         self._broken = ""
+        self._logged = False
         self.status: ExecStatus | None = None
         """How the command ended; None while it runs, and for ever if the stream breaks."""
 
@@ -196,6 +206,7 @@ class ExecStream:
 
     def close(self) -> None:
         """End the connection at once. It does not end the command (kubernetes#89031)."""
+        self._log_end()
         self._broken = self._broken or "it was closed"
         with suppress(OSError, ValueError, websocket.WebSocketException):
             if self._lock.acquire(timeout=0.5):
@@ -206,6 +217,18 @@ class ExecStream:
                     self._lock.release()
             else:
                 self._ws.cut()
+
+    def _log_end(self) -> None:
+        """Once, when the stream is first closed: how the command ended, as far as is known."""
+        if self._logged:
+            return
+        self._logged = True
+        how = self._broken or "closed before its end"
+        if self.status is not None:
+            code = self.status.exit_code
+            how = plain(self.status.message, limit=200) if code is None else f"exit code {code}"
+        passed = time.monotonic() - self._opened_at
+        log.info("exec in %s: %s, after %.1f s", self._where, how, passed)
 
     def _next(self) -> ExecFrame | None:
         with self._lock, self._breaking():
@@ -313,7 +336,7 @@ def _handshake(dial: Dial, timeout: float, renew: Callable[[], None]) -> _Socket
                 **dial.proxy_options(),
             )
     except websocket.WebSocketBadStatusException as error:
-        raise _refusal(error, renew) from None
+        raise _refusal(error, dial, renew) from None
     except (OSError, ValueError, websocket.WebSocketException) as error:
         raise Transient(f"no exec: {_words(error)}", sent=False) from None
     return ws
@@ -332,9 +355,13 @@ def _ended_after(seconds: float, ws: _Socket) -> Iterator[None]:
         timer.cancel()
 
 
-def _refusal(error: websocket.WebSocketBadStatusException, renew: Callable[[], None]) -> Exception:
+def _refusal(
+    error: websocket.WebSocketBadStatusException, dial: Dial, renew: Callable[[], None]
+) -> Exception:
     reply = Reply(status=error.status_code, body=error.resp_body or b"")
-    message = plain(str(reply.state().get("message") or error.status_message or ""), limit=300)
+    text = str(reply.state().get("message") or error.status_message or "")
+    secrets = [word for value in dial.headers.values() for word in value.split()[1:]]
+    message = plain(text, secrets=secrets, limit=300)
     what = f"HTTP {reply.status}: {message}"
     if reply.status == 401:
         renew()

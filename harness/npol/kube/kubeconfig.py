@@ -44,6 +44,13 @@ class Context:
         return str(self.cluster["server"]).rstrip("/")
 
     @property
+    def address(self) -> str:
+        """The server as it is shown: without a user and password that the URL may hold."""
+        scheme, slashes, rest = self.server.rpartition("://")
+        host, slash, path = rest.partition("/")
+        return f"{scheme}{slashes}{host.rpartition('@')[2]}{slash}{path}"
+
+    @property
     def insecure(self) -> bool:
         """Whether the server's certificate is not verified."""
         return bool(self.cluster.get("insecure-skip-tls-verify"))

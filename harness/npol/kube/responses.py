@@ -40,13 +40,14 @@ class Reply:
         return {"message": self.body[:500].decode(errors="replace")}
 
 
-def transient(reply: Reply) -> Transient | None:
-    """The failure that may pass, if it is one."""
+def transient(reply: Reply, secrets: Iterable[str] = ()) -> Transient | None:
+    """The failure that may pass, if it is one; its words are the server's, without `secrets`."""
     if reply.status not in PASSING:
         return None
     state = reply.state()
+    message = str(state.get("message") or "no message")
     return Transient(
-        f"HTTP {reply.status}: {plain(str(state.get('message') or 'no message'))}",
+        f"HTTP {reply.status}: {plain(message, secrets=secrets)}",
         sent=reply.status != 429,
         status=reply.status,
         after=_retry_after(reply, state),

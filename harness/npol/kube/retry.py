@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import random
 import time
 from collections.abc import Callable
@@ -12,6 +13,7 @@ from tenacity import RetryCallState, Retrying, retry_if_exception_type
 from tenacity.wait import wait_base
 
 T = TypeVar("T")
+log = logging.getLogger(__name__)
 
 
 class Transient(Exception):
@@ -90,5 +92,12 @@ def persist(
         wait=_Backoff(),
         stop=stop,
         sleep=clock.sleep,
+        before_sleep=_log_retry,
         reraise=True,
     )(attempt)
+
+
+def _log_retry(state: RetryCallState) -> None:
+    failure = state.outcome.exception() if state.outcome else None
+    number, wait = state.attempt_number, state.upcoming_sleep
+    log.info("attempt %d failed, the next one in %.1f s: %s", number, wait, failure)

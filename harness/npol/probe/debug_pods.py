@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -15,6 +16,8 @@ from npol.model.inventory import Inventory, Obj
 from npol.probe.debug_pod_manifest import PEER, RUN
 from npol.probe.pod_startup import hopeless, last_warning, runs
 from npol.probe.side_effects import concerns, disturbances, objections
+
+log = logging.getLogger(__name__)
 
 READY_WITHIN = 180.0
 """Seconds in which debug pods must run; an image may have to be pulled."""
@@ -122,6 +125,8 @@ class DebugPods:
                 return running
             for name in missing:
                 self._despair(name, found[name], self._now() - began)
+            peers, seconds = ", ".join(missing), self._now() - began
+            log.info("waiting for the debug pods of %s to run, for %.1f s now", peers, seconds)
             self._sleep(pause)
             pause = min(SLOWEST_POLL, pause * 1.2)
 
@@ -192,6 +197,8 @@ class DebugPods:
                 return []
             if self._now() >= deadline:
                 return [f"still there: {', '.join(left)}"]
+            names, seconds = ", ".join(left), deadline - self._now()
+            log.info("waiting for %s to be gone, %.0f s left", names, seconds)
             self._sleep(POLL)
 
     def _left(self, namespace: str) -> list[str]:

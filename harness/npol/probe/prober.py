@@ -7,12 +7,14 @@ never an outcome. Nothing here raises for what a cluster or a pod does.
 
 from __future__ import annotations
 
+import logging
 import threading
 import time
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 
 from tenacity import (
+    RetryCallState,
     Retrying,
     retry_if_exception,
     stop_after_attempt,
@@ -30,6 +32,8 @@ from npol.probe.probe_batch import Round, Ticket
 from npol.probe.prober_stream import HELLO_WITHIN, LIFETIME, NoShell, ProberSession, Stream
 from npol.probe.shellless import Plain
 from npol.probe.toolbox import Toolbox
+
+log = logging.getLogger(__name__)
 
 ATTEMPTS = 3
 """Times that a broken exec is opened again for one round."""
@@ -219,8 +223,14 @@ class Prober:
             stop=stop_after_attempt(ATTEMPTS) | stop_before_delay(until - self._now()),
             wait=wait_exponential_jitter(multiplier=0.1, max=2.0),
             sleep=self._sleep,
+            before_sleep=self._log_retry,
             reraise=True,
         )(self._opened, until)
+
+    def _log_retry(self, state: RetryCallState) -> None:
+        failure = state.outcome.exception() if state.outcome else None
+        wait = state.upcoming_sleep
+        log.info("prober in %s failed, the next one in %.1f s: %s", self.source, wait, failure)
 
     def _opened(self, until: float) -> ProberSession:
         self.execs += 1

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import time
 from collections.abc import Callable, Collection, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -39,6 +40,8 @@ from npol.run.options import Options
 from npol.run.predictor import Predictor
 from npol.run.read_inventory import foreseen, look, look_at_selection
 from npol.run.rounds import ProbeSource
+
+log = logging.getLogger(__name__)
 
 READY_WITHIN = 180.0
 """Seconds in which what `given` creates must be ready; images may have to be pulled."""
@@ -194,6 +197,8 @@ class RunEnvironment:
                     f"not ready after {READY_WITHIN:.0f} s: {names}",
                     hint="kubectl describe them; an image may not be pulled",
                 )
+            names = ", ".join(map(_spell, wanted))
+            log.info("waiting for %s to be ready, %.0f s left", names, deadline - time.monotonic())
             time.sleep(POLL_EVERY)
 
     def _is_ready(self, manifest: Manifest) -> bool:

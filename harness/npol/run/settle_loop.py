@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import time
 from collections.abc import Callable, Mapping
 from concurrent.futures import FIRST_COMPLETED, Future, wait
@@ -10,6 +11,8 @@ from dataclasses import dataclass
 from npol.judge.settle import Settled, Settling
 from npol.model.result import Evidence
 from npol.run.rounds import RoundResult, Rounds
+
+log = logging.getLogger(__name__)
 
 SAY_AFTER = 5.0
 """Seconds of settling after which the wait is announced; silence looks like a hang."""
@@ -39,6 +42,7 @@ def settle(
     """
     running: set[Future[RoundResult]] = set()
     last: RoundResult | None = None
+    ended_rounds = 0
     announced = settling.patience.started + SAY_AFTER
     look_at = settling.patience.started + LOOK_EVERY
     while not settling.done(time.monotonic()) or last is None:
@@ -50,6 +54,8 @@ def settle(
         for future in ended:
             result = future.result()
             settling.record(result.launched, result.finished, result.judgements)
+            ended_rounds += 1
+            _log_round(rounds, ended_rounds, result, settling)
             last = result if last is None or result.started >= last.started else last
         if time.monotonic() >= announced:
             say(_progress(settling))
@@ -59,6 +65,20 @@ def settle(
                 break
             look_at = time.monotonic() + LOOK_EVERY
     return Final(settled=settling.results(), evidence=last.evidence)
+
+
+def _log_round(rounds: Rounds, number: int, result: RoundResult, settling: Settling) -> None:
+    patience = settling.patience
+    log.info(
+        "step %r, round %d: %d flows asked in %.0f ms, %d final, %.1f s of %.0f s",
+        rounds.step,
+        number,
+        len(rounds.asked),
+        1000 * (result.finished - result.started),
+        sum(track.settled(patience) for track in settling.tracks.values()),
+        result.finished - patience.started,
+        patience.within,
+    )
 
 
 def _launch(rounds: Rounds, settling: Settling) -> Future[RoundResult]:

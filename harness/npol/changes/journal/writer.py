@@ -8,6 +8,7 @@ until then the intent's own `after` is enough to recognise our work.
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any
@@ -17,6 +18,8 @@ from npol.changes.journal.configmaps import ClusterCopy
 from npol.changes.journal.local_file import LocalFile
 from npol.changes.journal_types import Action, Entry, Key, Record, State, check_writable
 from npol.errors import NpolError
+
+log = logging.getLogger(__name__)
 
 
 class JournalWriter:
@@ -49,6 +52,7 @@ class JournalWriter:
         """Write to the cluster what waits for it."""
         if self._waiting and self._cluster is not None:
             self._cluster.append(self._waiting)
+            log.info("journal: %d entries written to the cluster", len(self._waiting))
         self._waiting = []
 
     def intend(
@@ -68,6 +72,7 @@ class JournalWriter:
         """
         check_writable(key)
         number = max(self.says.records, default=0) + 1
+        log.info("journal: intent %d, %s %s", number, action.value, key)
         record = Record(number=number, action=action, key=key, before=before, after=after, uid=uid)
         self.write(record)
         return record
@@ -81,6 +86,7 @@ class JournalWriter:
 
     def remove(self) -> None:
         """The run is over and the cluster as before: nothing is left to remember."""
+        log.info("journal: removed")
         if self._cluster is not None:
             self._cluster.remove()
         if self._local is not None:
@@ -94,6 +100,7 @@ class JournalWriter:
         lines = [written(self._next + n, entry) for n, entry in enumerate(entries)]
         if self._local is not None:
             self._local.append(lines)
+            log.debug("journal: %d entries written to the local file", len(lines))
         self._next += len(entries)
         for entry in entries:
             self.says.take(entry)

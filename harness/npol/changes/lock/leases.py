@@ -7,6 +7,7 @@ compared; times in a Lease are for people.
 
 from __future__ import annotations
 
+import logging
 import time
 from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
@@ -17,6 +18,8 @@ from npol.changes.state.compare import RUN
 from npol.errors import LockHeld
 from npol.kube.connection import Connection
 from npol.kube.objects import LEASES, Object, Ref
+
+log = logging.getLogger(__name__)
 
 NAME = "npol"
 DURATION = 20.0
@@ -110,10 +113,12 @@ def watch_renewals(
     until = clock() + max(durations, default=0.0) * (1 + 1 / RENEWALS)
     while leases and clock() < until:
         sleep(1.0)
+        log.debug("watching for renewals: %s, %.0f s left", ", ".join(leases), until - clock())
         for namespace, lease in leases.items():
             found = connection.get(ref(namespace))
             versions = [le and le["metadata"]["resourceVersion"] for le in (found, lease)]
             if found is not None and versions[0] != versions[1]:
+                log.info("the Lease in namespace %s was renewed: its holder lives", namespace)
                 return True
     return False
 

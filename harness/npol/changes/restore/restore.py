@@ -7,6 +7,7 @@ reads as before, and not otherwise.
 
 from __future__ import annotations
 
+import logging
 import time
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, replace
@@ -28,6 +29,8 @@ from npol.errors import NpolError
 from npol.kube.connection import Connection
 from npol.kube.signals import Stop
 from npol.model.result import RestoreResult
+
+log = logging.getLogger(__name__)
 
 POLL = 0.25
 """Seconds between two looks at objects that take their time to go."""
@@ -177,6 +180,8 @@ class _Worker:
             made = [item for item in made if self._leaving(item)]
             if not made or self._now() + POLL >= self._until:
                 return
+            names = ", ".join(str(item.key) for item in made)
+            log.info("waiting for %s to be gone, %.0f s left", names, self._until - self._now())
             self._sleep(POLL)
 
     def _leaving(self, item: ObjectHistory) -> bool:

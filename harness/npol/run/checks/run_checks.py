@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import time
 from collections.abc import Callable, Sequence
 
@@ -11,6 +12,8 @@ from npol.model.result import CheckResult
 from npol.model.story import StateCheck
 from npol.run.checks.registry import CHECKERS
 from npol.run.checks.view import Observation, View
+
+log = logging.getLogger(__name__)
 
 POLL_EVERY = 0.5
 _VERDICTS = {
@@ -32,6 +35,8 @@ def check_all(
     """All checks of a step on fresh views, until they hold or `deadline` (by `now`)."""
     results = _results(checks, step, look())
     while not all(r.passed for r in results) and now() < deadline:
+        missing = ", ".join(r.name for r in results if not r.passed)
+        log.info("step %r, waiting for checks: %s, %.0f s left", step, missing, deadline - now())
         sleep(POLL_EVERY)
         results = _results(checks, step, look())
     return results
