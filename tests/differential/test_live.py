@@ -150,7 +150,7 @@ class Live:
         self.before = path
         told = self._tell(name, flows, changes)
         self.counted["cases"] += 1
-        self.counted.update(flow.expected for flow in told)
+        self.counted.update(str(flow.expected) for flow in told)
         wrong = {flow.name for flow in told if _differs(flow)}
         return [_spell(flow) for flow in self._settled(name, flows, wrong) if _differs(flow)]
 
@@ -177,7 +177,7 @@ class Live:
 
 
 def _differs(flow):
-    return not flow.passed or str(flow.predicted) != flow.expected
+    return not flow.passed or str(flow.predicted) != str(flow.expected)
 
 
 def _spell(flow):

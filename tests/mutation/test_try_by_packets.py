@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from npol.errors import NpolError, Position, UnknownVerdict
-from npol.model.expectation import Verdict
+from npol.model.expectation import Verdict, parse_expectation
 from npol.model.result import FlowResult, RestoreResult, StepResult
 from npol.model.story import Step, Story
 from npol.mutation.try_by_packets import MutantRun, try_story
@@ -55,8 +55,7 @@ def result(step: str, number: int, verdict: Verdict) -> FlowResult:
         step=step,
         source="a",
         target="b:80/tcp",
-        expected="deny",
-        seen="",
+        expected=parse_expectation("deny"),
         verdict=verdict,
         reason="why",
     )

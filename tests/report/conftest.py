@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from npol.errors import Position
-from npol.model.expectation import Outcome, Verdict
+from npol.model.expectation import Outcome, Verdict, parse_expectation
 from npol.model.prediction import Cause, PolicyName, PredictedDecision, Prediction
 from npol.model.probe import Answer, PodRef
 from npol.model.result import (
@@ -22,6 +22,7 @@ from npol.model.result import (
     StoryReport,
     Witnesses,
 )
+from npol.model.story import FlowKind
 from npol.model.verification import FlowVerification
 
 FILE = "shop.npol.yaml"
@@ -34,11 +35,19 @@ def make_flow(**given: Any) -> FlowResult:
         "step": "deny all",
         "source": "frontend",
         "target": "db:5432/tcp",
-        "expected": "allow",
-        "seen": "open",
         "verdict": Verdict.AS_EXPECTED,
+        "witnesses": Witnesses.AGREE,
+        **given,
     }
-    return FlowResult(**{"witnesses": Witnesses.AGREE, **fields, **given})
+    fields["expected"] = parse_expectation(fields.get("expected", "allow"))
+    seen = fields.pop("seen", "open")
+    if seen.startswith("http "):
+        fields |= {"outcome": Outcome.OPEN, "status": int(seen.removeprefix("http "))}
+    else:
+        fields["outcome"] = Outcome(seen) if seen else None
+    is_lookup = not fields["target"].endswith(("/tcp", "/udp", ":5432"))
+    fields["kind"] = FlowKind.DNS if is_lookup else FlowKind.CONNECT
+    return FlowResult(**fields)
 
 
 def make_failure() -> FlowResult:

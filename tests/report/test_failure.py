@@ -147,7 +147,7 @@ def test_nothing_from_the_cluster_reaches_the_terminal_raw(failure):
     evil = "a\x1b[2J\rb\u202e"
     answer = Answer(key="k", outcome=Outcome.OPEN, body=evil, tool="curl", command=f"curl {evil}")
     evidence = (Evidence(role=Role.HOST, subject=evil, answer=answer),)
-    hostile = replace(failure, name=evil, reason=evil, seen=evil, evidence=evidence, target=evil)
+    hostile = replace(failure, name=evil, reason=evil, evidence=evidence, target=evil)
     text = failure_text(hostile, context="c")
 
     assert text.replace("\n", "").isprintable()

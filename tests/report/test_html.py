@@ -86,7 +86,7 @@ def test_a_run_that_ended_early_still_makes_a_page(report):
 
 def test_text_of_the_cluster_is_not_markup(report, failure):
     evil = "<img src=x onerror=alert(1)>\"'\x1b[31m"
-    hostile = replace(failure, name=evil, source=evil, target=evil, reason=evil, seen=evil)
+    hostile = replace(failure, name=evil, source=evil, target=evil, reason=evil)
     step = replace(report.steps[1], name=evil, changes=(evil,), flows=(hostile,), error=evil)
     page = to_html([replace(report, story=evil, path=evil, steps=(step,), covers=(evil,))])
 

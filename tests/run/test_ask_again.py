@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 
 from npol.errors import NpolError
-from npol.model.expectation import Verdict
+from npol.model.expectation import Outcome, Verdict
 from npol.model.result import FlowResult, StepResult
 from npol.run import Options, StoryRun
 from npol.story import read_story
@@ -45,8 +45,8 @@ class StepRunner:
                 step=step.name,
                 source=f.source,
                 target=f.target,
-                expected="allow",
-                seen="open",
+                expected=f.expect,
+                outcome=Outcome.OPEN,
                 verdict=verdict,
             )
             for f in step.flows

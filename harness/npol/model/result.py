@@ -7,9 +7,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from npol.errors import PRECEDENCE, ExitCode, Position
-from npol.model.expectation import Outcome, Verdict
+from npol.model.expectation import Expectation, Outcome, Verdict
 from npol.model.prediction import Cause, Prediction
 from npol.model.probe import Answer, PodRef
+from npol.model.story import FlowKind
 from npol.model.verification import FlowVerification
 
 
@@ -55,7 +56,14 @@ class Judgement:
 
     @property
     def seen(self) -> str:
-        return f"http {self.status}" if self.status else self.outcome.value
+        return seen_words(self.outcome, self.status)
+
+
+def seen_words(outcome: Outcome | None, status: int) -> str:
+    """`open`, `timeout`, `http 504`; "" for nothing."""
+    if status:
+        return f"http {status}"
+    return outcome.value if outcome else ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -68,9 +76,14 @@ class FlowResult:
     source: str
     target: str
     """`backend:80/tcp`, for people."""
-    expected: str
-    seen: str
+    expected: Expectation
+    """On the network plugin of the run."""
     verdict: Verdict
+    kind: FlowKind = FlowKind.CONNECT
+    outcome: Outcome | None = None
+    """What the flow as a whole did; None where it was not asked."""
+    status: int = 0
+    """The HTTP status of the answer; 0 without one."""
     reason: str = ""
     skipped: str = ""
     """Why it was not asked at all; then `verdict` says nothing."""
@@ -87,6 +100,16 @@ class FlowResult:
     """Whether the prediction confirms what the packets did."""
     diagnosis: str = ""
     """`policy bug`, `enforcement gap`, `broken probe`, or ""."""
+
+    @property
+    def seen(self) -> str:
+        """`open`, `timeout`, `http 504`; "" where it was not asked."""
+        return seen_words(self.outcome, self.status)
+
+    @property
+    def answered(self) -> bool:
+        """Whether the application got through."""
+        return self.outcome is Outcome.OPEN or self.status > 0
 
     @property
     def causes(self) -> tuple[Cause, ...]:

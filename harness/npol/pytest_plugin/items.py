@@ -121,7 +121,7 @@ class FlowItem(pytest.Item):
     def runtest(self) -> None:
         result = self.result
         assert result is not None
-        self.user_properties += [("expected", result.expected), ("seen", result.seen)]
+        self.user_properties += [("expected", str(result.expected)), ("seen", result.seen)]
         self.user_properties.append(("verdict", result.verdict.value))
         if result.skipped:
             pytest.skip(result.skipped)

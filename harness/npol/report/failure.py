@@ -7,7 +7,6 @@ policies say, and where; how to ask again by hand.
 
 from __future__ import annotations
 
-import re
 import textwrap
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -15,6 +14,7 @@ from dataclasses import dataclass
 from npol.model.expectation import Outcome, Verdict
 from npol.model.probe import Answer, PodRef
 from npol.model.result import CheckResult, Evidence, FlowResult, Role
+from npol.model.story import FlowKind
 from npol.report.escape import safe, short
 from npol.report.summary import span
 
@@ -95,7 +95,7 @@ def _flow_parts(result: FlowResult, context: str) -> list[FailurePart]:
 
 def _claim(result: FlowResult | CheckResult) -> list[FailurePart]:
     return [
-        FailurePart("expected", (safe(result.expected),)),
+        FailurePart("expected", (safe(str(result.expected)),)),
         FailurePart("seen", (safe(result.seen) or "nothing",)),
     ]
 
@@ -106,7 +106,7 @@ def _flow(result: FlowResult) -> str:
 
 def is_lookup(result: FlowResult) -> bool:
     """Whether the flow asked for a name, not for a port."""
-    return re.search(r":\d+/\w+$", result.target) is None
+    return result.kind is FlowKind.DNS
 
 
 def arrow(result: FlowResult) -> str:

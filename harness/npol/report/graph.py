@@ -41,8 +41,8 @@ def edges(flows: Sequence[FlowResult]) -> list[Edge]:
         if is_lookup(flow) or flow.skipped:
             continue
         peer, _, port = target(flow).rpartition(":")
-        closed = not (flow.seen == "open" or flow.seen.startswith("http "))
-        ports.setdefault((safe(flow.source), peer, tone_of(flow), closed), {})[port] = None
+        edge = safe(flow.source), peer, tone_of(flow), not flow.answered
+        ports.setdefault(edge, {})[port] = None
     return [Edge(s, t, tuple(p), tone, closed) for (s, t, tone, closed), p in ports.items()]
 
 

@@ -2,7 +2,8 @@
 A run as JSON, and back: what every other report can be written from later.
 
 `schemaVersion` counts the incompatible changes. Names are those of `npol.model.result`;
-readers ignore names that they do not know. `summary` is for other programs and is not read.
+readers ignore names that they do not know. `summary` and a flow's `seen` are for other programs
+and are not read. Expectations are written as in a story.
 """
 
 from __future__ import annotations
@@ -17,6 +18,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from npol.errors import ExitCode, InputError
+from npol.model.expectation import Expectation, parse_expectation
 from npol.model.result import CheckResult, FlowResult, StoryReport
 from npol.report.summary import counted, meaning
 
@@ -71,13 +73,21 @@ def result_from(data: Mapping[str, Any]) -> FlowResult | CheckResult:
 def _plain(value: Any) -> Any:
     if isinstance(value, enum.Enum):
         return value.value
+    if isinstance(value, Expectation):
+        return str(value)
+    if isinstance(value, FlowResult):
+        return {**_fields(value), "seen": value.seen}
     if dataclasses.is_dataclass(value) and not isinstance(value, type):
-        return {f.name: _plain(getattr(value, f.name)) for f in dataclasses.fields(value)}
+        return _fields(value)
     if isinstance(value, Mapping):
         return {str(k): _plain(v) for k, v in value.items()}
     if isinstance(value, tuple | list):
         return [_plain(v) for v in value]
     return value
+
+
+def _fields(value: Any) -> dict[str, Any]:
+    return {f.name: _plain(getattr(value, f.name)) for f in dataclasses.fields(value)}
 
 
 @functools.cache
@@ -96,6 +106,8 @@ def _value(kind: Any, data: Any) -> Any:
         return tuple(_value(args[0], d) for d in _of_type(data, list))
     if origin is not None:
         return dict(_of_type(data, dict))
+    if kind is Expectation:
+        return parse_expectation(_of_type(data, str))
     if dataclasses.is_dataclass(kind):
         model = typing.cast(type, kind)
         known = {n: hint for n, hint in _hints(model).items() if n in _of_type(data, dict)}

@@ -24,7 +24,6 @@ from npol.report.summary import (
     not_counted,
     restore_line,
 )
-from npol.report.symbols import Tone, tone_of
 
 MOST_BYTES = 1_000_000
 """Below GitHub's 1,024 KiB, with room for what other steps of the job write."""
@@ -96,9 +95,9 @@ def _words(result: FlowResult) -> str:
     if result.skipped:
         return "skipped"
     if result.passed:
-        return markdown(result.seen if tone_of(result) is Tone.OPEN else result.expected)
+        return markdown(result.seen if result.answered else str(result.expected))
     seen = markdown(result.seen) or "nothing"
-    return f"❌ **{result.verdict.value}**: expected {markdown(result.expected)}, seen {seen}"
+    return f"❌ **{result.verdict.value}**: expected {result.expected}, seen {seen}"
 
 
 def _row(result: Result) -> str:
@@ -107,4 +106,4 @@ def _row(result: Result) -> str:
         asked = f"{result.source} {arrow(result)} {target(result)}"
     seen = f"skipped: {result.skipped}" if result.skipped else result.seen + not_counted(result)
     sign = "" if result.passed else "❌ "
-    return f"| {markdown(asked)} | {markdown(result.expected)} | {sign}{markdown(seen)} |"
+    return f"| {markdown(asked)} | {markdown(str(result.expected))} | {sign}{markdown(seen)} |"

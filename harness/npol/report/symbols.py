@@ -10,9 +10,9 @@ from __future__ import annotations
 import enum
 from dataclasses import dataclass
 
-from npol.model.expectation import Verdict
+from npol.model.expectation import Expectation, Verdict, Word
 from npol.model.result import CheckResult, FlowResult
-from npol.report.escape import safe, short
+from npol.report.escape import short
 
 LEGEND = ".  allowed   X  denied   200  that HTTP status   !expected/seen   ?  unknown   -  skipped"
 
@@ -51,7 +51,7 @@ def tone_of(result: FlowResult | CheckResult) -> Tone:
         return Tone.WRONG
     if isinstance(result, CheckResult):
         return Tone.OPEN
-    return Tone.OPEN if result.seen == "open" or result.seen.startswith("http ") else Tone.CLOSED
+    return Tone.OPEN if result.answered else Tone.CLOSED
 
 
 def mark_of(result: FlowResult) -> str:
@@ -62,12 +62,12 @@ def mark_of(result: FlowResult) -> str:
     if tone is Tone.UNKNOWN:
         return "?"
     if tone is Tone.WRONG:
-        return short(f"!{_brief(result.expected)}/{_brief(result.seen) or 'nothing'}", 24)
-    if result.expected == "allow":
-        return "."
-    return "X" if result.expected == "deny" else _brief(result.expected)
+        seen = str(result.status or result.seen or "nothing")
+        return short(f"!{_brief(result.expected)}/{seen}", 24)
+    marks = {Word.ALLOW: ".", Word.DENY: "X"}
+    return marks.get(result.expected.word) or _brief(result.expected)
 
 
-def _brief(word: str) -> str:
+def _brief(expected: Expectation) -> str:
     """`http 200` is `200` in a table."""
-    return safe(word).removeprefix("http ")
+    return expected.status or str(expected)

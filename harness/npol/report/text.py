@@ -28,6 +28,7 @@ from npol.report.summary import (
 from npol.report.symbols import LEGEND, Line, StyledText, Tone, mark_of, tone_of
 
 INDENT = "  "
+GATEWAY_ERRORS = (502, 504)
 FEW = 6
 """Flows of a step up to which an expected gateway error is explained on the spot."""
 MOST_EXPLAINED = 20
@@ -90,9 +91,9 @@ def _gateways(flows: Sequence[FlowResult], width: int) -> Iterator[Line]:
 
     Only where the step asks little: among many flows the cut is in the table, too.
     """
-    told = [f for f in flows if f.passed and f.seen in ("http 502", "http 504") and f.causes]
+    told = [f for f in flows if f.passed and f.status in GATEWAY_ERRORS and f.causes]
     for flow in told if len(flows) <= FEW else []:
-        text = f"{flow.seen[5:]} because {_cause(flow.causes[0])}"
+        text = f"{flow.status} because {_cause(flow.causes[0])}"
         for part in textwrap.wrap(text, width - 2 * len(INDENT), break_on_hyphens=False):
             yield (StyledText(INDENT + INDENT), StyledText(part, Tone.CLOSED))
 
@@ -110,7 +111,9 @@ def _said(result: Result) -> str:
         return safe(result.seen)
     if isinstance(result, FlowResult) and tone_of(result) is Tone.WRONG:
         return mark_of(result)
-    return f"{result.verdict.value}: expected {safe(result.expected)}, seen {safe(result.seen)}"
+    return (
+        f"{result.verdict.value}: expected {safe(str(result.expected))}, seen {safe(result.seen)}"
+    )
 
 
 def _check(check: CheckResult) -> Line:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 from npol.judge.settle import Settled
 from npol.model.expectation import Expectation, Outcome, Verdict
@@ -39,9 +40,11 @@ def flow_result(
         step=step,
         source=flow.source,
         target=_target(flow),
-        expected=str(expectation),
-        seen=judgement.seen,
+        expected=replace(expectation, per_engine={}),
         verdict=verdict,
+        kind=flow.kind,
+        outcome=judgement.outcome,
+        status=judgement.status,
         reason=reason,
         tags=flow.tags,
         source_pod=asked.source.source,
@@ -64,9 +67,9 @@ def skipped_flow(flow: Flow, step: str, reason: str) -> FlowResult:
         step=step,
         source=flow.source,
         target=_target(flow),
-        expected=str(flow.expect),
-        seen="",
+        expected=replace(flow.expect, per_engine={}),
         verdict=Verdict.UNKNOWN,
+        kind=flow.kind,
         skipped=reason,
         tags=flow.tags,
     )
