@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import json
 import logging
 import re
 
 import pytest
 
 from npol.cli.app import COMMANDS, app, load
-from npol.errors import InputError
+from npol.errors import InputError, NpolError
 from tests.kube.fake_api import FakeApi, reply
 
 RECORDS = "/api/v1/namespaces/npol-system/configmaps"
@@ -65,6 +66,35 @@ def test_the_log_ends_with_the_command(errors):
     errors("-vv")
 
     assert logging.getLogger("npol").handlers == []
+
+
+def test_no_credential_is_shown_when_the_server_does_not_answer(tmp_path, capsys):
+    """Planted in the plugin's output and arguments, the URL, and what the server answers."""
+    planted = "planted-0123456789"
+    plugin = tmp_path / "plugin"
+    credential = {"apiVersion": "v1", "kind": "ExecCredential", "status": {"token": planted}}
+    plugin.write_text(f"#!/bin/sh\necho {planted} >&2\necho '{json.dumps(credential)}'\n")
+    plugin.chmod(0o700)
+    user = {"exec": {"command": str(plugin), "args": [planted]}}
+    with FakeApi(tmp_path, token=planted) as api:
+        url = f"https://user:{planted}@127.0.0.1:{api.port}"
+        config = api.kubeconfig(user=user, cluster={"server": url})
+        api.on(
+            "GET",
+            "/api/v1/namespaces/kube-system",
+            reply(429, {"message": f"later, {planted}"}, Retry_After="1"),
+            reply(400, {"message": f"you sent Bearer {planted}"}),
+        )
+        with pytest.raises(NpolError) as failed:
+            app(
+                ["recover", "--list", "--context=test", f"--kubeconfig={config}", "-vv"],
+                standalone_mode=False,
+            )
+
+    shown = capsys.readouterr().err
+    assert "attempt 1 failed" in shown
+    assert "later, ***" in shown
+    assert planted not in shown + str(failed.value)
 
 
 @pytest.mark.parametrize("name", COMMANDS)
