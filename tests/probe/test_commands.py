@@ -11,10 +11,10 @@ from npol.model.story import Protocol
 from npol.probe.command import Capture
 from npol.probe.commands.choose import (
     CannotAsk,
-    control_look,
-    first_look,
-    second_look,
-    settle_looks,
+    control_attempt,
+    first_attempt,
+    second_attempt,
+    settle_attempts,
 )
 from npol.probe.parsers.parse_result import Again, Reading
 from npol.probe.toolbox import Nc, Toolbox
@@ -83,7 +83,7 @@ TLS = probe(ProbeKind.HTTP, port=443, tls=True, name="web.test")
     ],
 )
 def test_the_cheapest_tool_that_can_asks(asked, box, reader):
-    assert first_look(asked, box).command.reader == reader
+    assert first_attempt(asked, box).command.reader == reader
 
 
 @pytest.mark.parametrize(
@@ -102,7 +102,7 @@ def test_the_cheapest_tool_that_can_asks(asked, box, reader):
 )
 def test_a_source_that_cannot_ask_says_what_is_missing(asked, box, words):
     with pytest.raises(CannotAsk, match=f"the image has {words}"):
-        first_look(asked, box)
+        first_attempt(asked, box)
 
 
 @pytest.mark.parametrize(
@@ -127,19 +127,19 @@ def test_a_source_that_cannot_ask_says_what_is_missing(asked, box, words):
 )
 def test_malformed_values_reach_no_tool(bad):
     with pytest.raises(CannotAsk):
-        first_look(bad, NETSHOOT)
+        first_attempt(bad, NETSHOOT)
 
 
 @pytest.mark.parametrize("path", ["/a b", "/$(id)", "/`id`", "/ä", "/a\nb", "/%", "/x#y", "a"])
 def test_paths_are_one_plain_argument(path):
-    url = first_look(probe(ProbeKind.HTTP, path=path), NETSHOOT).command.argv[-1]
+    url = first_attempt(probe(ProbeKind.HTTP, path=path), NETSHOOT).command.argv[-1]
 
     assert url.startswith("http://10.0.0.2/")
     assert not set(url) & set(" `\n#ä")
 
 
 def test_curl_uses_no_proxy_no_configuration_and_follows_nothing():
-    argv = first_look(HTTP, NETSHOOT).command.argv
+    argv = first_attempt(HTTP, NETSHOOT).command.argv
 
     assert argv[1] == "-q"
     assert argv[argv.index("--noproxy") + 1] == "*"
@@ -147,7 +147,7 @@ def test_curl_uses_no_proxy_no_configuration_and_follows_nothing():
 
 
 def test_a_host_is_asked_for_at_the_address_that_was_given():
-    argv = first_look(TLS, NETSHOOT).command.argv
+    argv = first_attempt(TLS, NETSHOOT).command.argv
 
     assert argv[argv.index("--connect-to") + 1] == "web.test:443:10.0.0.2:443"
     assert argv[-1] == "https://web.test/"
@@ -162,25 +162,25 @@ def test_a_host_is_asked_for_at_the_address_that_was_given():
     ],
 )
 def test_ipv6_addresses_are_spelt_as_each_tool_wants_them(asked, words):
-    assert words in first_look(asked, NETSHOOT).command.argv
+    assert words in first_attempt(asked, NETSHOOT).command.argv
 
 
 def test_a_fraction_of_a_second_is_kept_by_timeout():
-    command = first_look(probe(timeout=0.5), NETSHOOT).command
+    command = first_attempt(probe(timeout=0.5), NETSHOOT).command
 
     assert (command.limit, command.argv[command.argv.index("-w") + 1]) == (0.5, "1")
 
 
 def test_whole_seconds_are_kept_by_nc_itself():
-    assert first_look(probe(timeout=2.0), NETSHOOT).command.limit == 0
+    assert first_attempt(probe(timeout=2.0), NETSHOOT).command.limit == 0
 
 
 def every_command():
     for asked in (TCP, UDP, HTTP, TLS, dns(), dns(protocol=Protocol.TCP)):
         for box in (NETSHOOT, BUSYBOX, DEBIAN_APP, AGNHOST, CURL, WGET):
             with contextlib.suppress(CannotAsk):
-                look = first_look(asked, box)
-                yield from (look.command, *look.others)
+                attempt = first_attempt(asked, box)
+                yield from (attempt.command, *attempt.others)
 
 
 def test_every_command_ends_by_itself():
@@ -191,7 +191,7 @@ def test_every_command_ends_by_itself():
 
 
 def test_what_a_person_would_type_is_kept_with_a_question_of_bytes():
-    command = first_look(dns(), NETSHOOT).command
+    command = first_attempt(dns(), NETSHOOT).command
 
     assert str(command) == "dig @10.96.0.10 +nosearch +time=2 +tries=1 -t A -q " + dns().name
     assert command.capture is Capture.DATAGRAM
@@ -212,26 +212,26 @@ def wants(again, outcome=Outcome.REFUSED):
         (HTTP, Again.CONNECT, "nc"),
     ],
 )
-def test_a_second_look_tells_more(asked, again, reader):
-    look = first_look(asked, NETSHOOT)
-    second = second_look(look, wants(again), NETSHOOT)
+def test_a_second_attempt_tells_more(asked, again, reader):
+    attempt = first_attempt(asked, NETSHOOT)
+    second = second_attempt(attempt, wants(again), NETSHOOT)
 
     assert second.command.reader == reader
-    assert second.command != look.command
+    assert second.command != attempt.command
 
 
 def test_the_last_server_has_no_next_one():
-    look = first_look(dns(), NETSHOOT)
-    look = second_look(look, wants(Again.SERVER), NETSHOOT)
+    attempt = first_attempt(dns(), NETSHOOT)
+    attempt = second_attempt(attempt, wants(Again.SERVER), NETSHOOT)
 
-    assert look.probe.address == "10.96.0.11"
-    assert second_look(look, wants(Again.SERVER), NETSHOOT) is None
+    assert attempt.probe.address == "10.96.0.11"
+    assert second_attempt(attempt, wants(Again.SERVER), NETSHOOT) is None
 
 
 def test_a_server_that_was_named_is_the_only_one_asked():
-    look = first_look(dns("10.0.0.9"), NETSHOOT)
+    attempt = first_attempt(dns("10.0.0.9"), NETSHOOT)
 
-    assert second_look(look, wants(Again.SERVER), NETSHOOT) is None
+    assert second_attempt(attempt, wants(Again.SERVER), NETSHOOT) is None
 
 
 @pytest.mark.parametrize(
@@ -247,8 +247,8 @@ def test_a_server_that_was_named_is_the_only_one_asked():
         (Outcome.ERROR, Outcome.ERROR, Outcome.ERROR),
     ],
 )
-def test_a_second_look_that_saw_nothing_changes_nothing(first, second, stands):
-    assert settle_looks(Reading(outcome=first), Reading(outcome=second)).outcome is stands
+def test_a_second_attempt_that_saw_nothing_changes_nothing(first, second, stands):
+    assert settle_attempts(Reading(outcome=first), Reading(outcome=second)).outcome is stands
 
 
 @pytest.mark.parametrize(
@@ -262,8 +262,8 @@ def test_a_second_look_that_saw_nothing_changes_nothing(first, second, stands):
     ],
 )
 def test_a_control_asks_nothing_of_the_network(asked, box, argv0):
-    like = first_look(asked, box)
-    control = control_look(replace(asked, address="127.0.0.1", port=9), like, box).command
+    like = first_attempt(asked, box)
+    control = control_attempt(replace(asked, address="127.0.0.1", port=9), like, box).command
 
     assert control.argv[0] == argv0
     assert asked.address not in control.argv or not asked.address

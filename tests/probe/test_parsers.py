@@ -285,7 +285,7 @@ def test_udp_needs_an_answer(code, words, body, seconds, outcome):
     assert seen.outcome is outcome
 
 
-def test_an_icmp_answer_that_nc_does_not_name_wants_a_second_look():
+def test_an_icmp_answer_that_nc_does_not_name_wants_a_second_attempt():
     assert reading("nc -u", 0, protocol=Protocol.UDP).again is Again.WHY
 
 

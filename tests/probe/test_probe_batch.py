@@ -26,15 +26,15 @@ def probe(key, kind=ProbeKind.CONNECT, **values):
 
 
 def play(round_, say, now=0.0):
-    """Sends everything; `say(ticket)` -> (exit code, text, seconds)."""
+    """Sends everything; `say(attempt)` -> (exit code, text, seconds)."""
     sent = []
     while not round_.done:
         while round_.unsent:
             round_.send(round_.unsent[0], now)
-        for ticket in list(round_.sent.values()):
-            sent.append(ticket)
-            code, text, seconds = (1, REFUSED, 0.0) if ticket.control else say(ticket)
-            round_.end(Frame(ticket.id, code, 1.0, 1.0, 1.0 + seconds, text))
+        for attempt in list(round_.sent.values()):
+            sent.append(attempt)
+            code, text, seconds = (1, REFUSED, 0.0) if attempt.control else say(attempt)
+            round_.end(Frame(attempt.id, code, 1.0, 1.0, 1.0 + seconds, text))
     return sent
 
 
@@ -56,26 +56,27 @@ def test_the_same_question_is_asked_once():
     assert {k: a.key for k, a in round_.answers().items()} == {"a": "a", "b": "b", "c": "c"}
 
 
-def test_a_second_look_replaces_a_first_that_did_not_say_why():
+def test_a_second_attempt_replaces_a_first_that_did_not_say_why():
     account = "curl: (7) Failed to connect\nnpol 000 0.000000 \nexit=7\nbody="
     why = "* connect to 10.0.0.2 port 80 failed: No route to host"
 
     round_ = Round([probe("w", ProbeKind.HTTP)], BOX)
-    play(round_, lambda t: (7, why, 0.0) if t.first else (None, account, 0.0))
+    play(round_, lambda t: (7, why, 0.0) if t.earlier else (None, account, 0.0))
 
     assert round_.answers()["w"].outcome is Outcome.UNREACHABLE
 
 
-def test_a_second_look_that_saw_nothing_leaves_the_first():
+def test_a_second_attempt_that_saw_nothing_leaves_the_first():
     round_ = Round([probe("u", protocol=Protocol.UDP)], BOX)
     play(
-        round_, lambda t: (None, "exit=124\nbody=", 2.0) if t.first else (None, "exit=0\nbody=", 0)
+        round_,
+        lambda t: (None, "exit=124\nbody=", 2.0) if t.earlier else (None, "exit=0\nbody=", 0),
     )
 
     assert round_.answers()["u"].outcome is Outcome.REFUSED
 
 
-def test_there_is_no_third_look():
+def test_there_is_no_third_attempt():
     round_ = Round([probe("u", protocol=Protocol.UDP)], BOX)
 
     sent = play(round_, lambda t: (None, "exit=0\nbody=", 0.0))
@@ -83,12 +84,12 @@ def test_there_is_no_third_look():
     assert len([t for t in sent if not t.control]) == 2
 
 
-def test_a_lost_second_look_leaves_the_first():
+def test_a_lost_second_attempt_leaves_the_first():
     round_ = Round([probe("u", protocol=Protocol.UDP)], BOX)
-    for ticket in list(round_.unsent):
-        round_.send(ticket, 0.0)
-    for ticket in list(round_.sent.values()):
-        round_.end(Frame(ticket.id, None, 1.0, 1.0, 1.0, "exit=0\nbody="))
+    for attempt in list(round_.unsent):
+        round_.send(attempt, 0.0)
+    for attempt in list(round_.sent.values()):
+        round_.end(Frame(attempt.id, None, 1.0, 1.0, 1.0, "exit=0\nbody="))
     round_.give_up("cut")
 
     assert round_.answers()["u"].outcome is Outcome.REFUSED
@@ -97,8 +98,8 @@ def test_a_lost_second_look_leaves_the_first():
 @pytest.mark.parametrize(("timeout", "overdue"), [(2.0, 8.0), (10.0, 20.0)], ids=["2s", "10s"])
 def test_an_answer_is_overdue_some_seconds_after_its_time(timeout, overdue):
     round_ = Round([probe("a", timeout=timeout)], BOX)
-    for ticket in list(round_.unsent):
-        round_.send(ticket, 100.0)
+    for attempt in list(round_.unsent):
+        round_.send(attempt, 100.0)
 
     assert not round_.overdue(100.0 + overdue - 0.1)
     assert round_.overdue(100.0 + overdue + 0.1)
@@ -123,12 +124,12 @@ def test_status_and_body_belong_to_http_probes_only():
 
 def test_without_a_clock_in_the_source_only_an_answer_counts():
     round_ = Round([probe("a"), probe("b", port=81)], BOX)
-    for ticket in list(round_.unsent):
-        round_.send(ticket, 0.0)
-    for ticket in list(round_.sent.values()):
-        closed = ticket.probe.port == 81
-        code, words = (1, REFUSED) if closed or ticket.control else (0, OPEN)
-        round_.end(Frame(ticket.id, code, 0.0, 0.0, 0.0, words))
+    for attempt in list(round_.unsent):
+        round_.send(attempt, 0.0)
+    for attempt in list(round_.sent.values()):
+        closed = attempt.probe.port == 81
+        code, words = (1, REFUSED) if closed or attempt.control else (0, OPEN)
+        round_.end(Frame(attempt.id, code, 0.0, 0.0, 0.0, words))
     answers = round_.answers()
 
     assert (answers["a"].outcome, answers["b"].outcome) == (Outcome.OPEN, Outcome.ERROR)

@@ -60,12 +60,12 @@ def bye() -> bytes:
     return b"bye\n"
 
 
-def request(ticket: str, command: Command) -> bytes:
+def request(attempt: str, command: Command) -> bytes:
     """The line that runs a command now and answers with this id."""
     limit = f"{command.limit:g}" if command.limit else "-"
     words = [limit, command.capture.value, _word(command.input) if command.input else "-"]
     words += [_word(argument.encode()) for argument in command.argv]
-    return f"run {ticket} {' '.join(words)}\n".encode()
+    return f"run {attempt} {' '.join(words)}\n".encode()
 
 
 def _word(value: bytes) -> str:
@@ -142,4 +142,4 @@ def bodied(text: str) -> tuple[int, str, bytes] | None:
 
 def requests(batch: Sequence[tuple[str, Command]]) -> bytes:
     """Several requests in one write."""
-    return b"".join(request(ticket, command) for ticket, command in batch)
+    return b"".join(request(attempt, command) for attempt, command in batch)

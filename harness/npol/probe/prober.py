@@ -27,8 +27,9 @@ from npol.kube.channels import ExecBroken
 from npol.model.expectation import Outcome
 from npol.model.probe import Answer, PodRef, Probe
 from npol.probe import framing
+from npol.probe.attempt import Attempt
 from npol.probe.debug_pod_manifest import CONTAINER
-from npol.probe.probe_batch import Round, Ticket
+from npol.probe.probe_batch import Round
 from npol.probe.prober_stream import HELLO_WITHIN, LIFETIME, NoShell, ProberSession, Stream
 from npol.probe.shellless import Plain
 from npol.probe.toolbox import Toolbox
@@ -143,25 +144,25 @@ class Prober:
     def _take(self, session: ProberSession, round_: Round) -> bool:
         """Take what came; whether anything did."""
         heard = [t for t in round_.sent.values() if t.id in session.heard]
-        for ticket in heard:
-            self._count(-ticket.weight)
-            round_.end(session.heard.pop(ticket.id))
+        for attempt in heard:
+            self._count(-attempt.weight)
+            round_.end(session.heard.pop(attempt.id))
         return bool(heard)
 
     def _send(self, session: ProberSession, round_: Round) -> bool:
         """Send what may go; whether anything did."""
-        batch: list[Ticket] = []
+        batch: list[Attempt] = []
         limit = at_once(session.toolbox)
         with self._changed:
             while round_.unsent:
-                ticket = round_.unsent[0]
-                if self._under_way and self._under_way + ticket.weight > limit:
+                attempt = round_.unsent[0]
+                if self._under_way and self._under_way + attempt.weight > limit:
                     break
-                self._under_way += ticket.weight
-                round_.send(ticket, self._now())
-                batch.append(ticket)
+                self._under_way += attempt.weight
+                round_.send(attempt, self._now())
+                batch.append(attempt)
         if batch:
-            session.send(framing.requests([(t.id, t.look.command) for t in batch]))
+            session.send(framing.requests([(a.id, a.command) for a in batch]))
         return bool(batch)
 
     def _wait(self, session: ProberSession, round_: Round, until: float) -> None:
@@ -174,7 +175,7 @@ class Prober:
                 self._changed.wait(min(POLL, max(0.0, until - self._now())))
 
     def _drop(self, round_: Round) -> None:
-        self._count(-sum(ticket.weight for ticket in round_.sent.values()))
+        self._count(-sum(attempt.weight for attempt in round_.sent.values()))
 
     def _count(self, weight: int) -> None:
         with self._changed:

@@ -17,7 +17,7 @@ from npol.kube.channels import Channel, ExecBroken
 from npol.model.expectation import Outcome
 from npol.model.probe import Answer, Probe
 from npol.probe.command import Command, Ended
-from npol.probe.commands.choose import CannotAsk, first_look
+from npol.probe.commands.choose import CannotAsk, first_attempt
 from npol.probe.parsers.error_patterns import not_there
 from npol.probe.parsers.outcome import read
 from npol.probe.parsers.parse_result import Reading, error
@@ -64,14 +64,14 @@ class Plain:
         for box in BOXES:
             (tool,) = box.tools
             try:
-                look = first_look(probe, box)
+                command = first_attempt(probe, box).command
             except CannotAsk:
                 continue
             tried.append(tool)
-            if tool in self._missing or look.command.input:
+            if tool in self._missing or command.input:
                 continue
             try:
-                return self._ask_with(look.command, probe, box, until)
+                return self._ask_with(command, probe, box, until)
             except Missing:
                 self._missing.add(tool)
         names = ", ".join(["sh", *tried])
@@ -92,7 +92,7 @@ class Plain:
     ) -> Reading:
         """A success without a word: once more, after a refusal that must come."""
         closed = replace(probe, address="127.0.0.1", port=9)
-        refused = first_look(closed, box).command
+        refused = first_attempt(closed, box).command
         told = read(refused, self._run(refused, until), closed)
         again = read(command, self._run(command, until), probe)
         if told.outcome is Outcome.REFUSED and again.outcome is Outcome.OPEN:

@@ -11,11 +11,12 @@ import ipaddress
 import re
 from collections.abc import Sequence
 from contextlib import suppress
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 from npol.model.expectation import Outcome
 from npol.model.probe import Probe, ProbeKind
 from npol.model.story import Protocol
+from npol.probe.attempt import Attempt
 from npol.probe.command import Command
 from npol.probe.commands.connect import connect_commands, ping_commands
 from npol.probe.commands.dns import dns_commands
@@ -32,21 +33,7 @@ class CannotAsk(Exception):
     """The source has nothing that could ask this, or the question is malformed."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Look:
-    """One command on its way to an answer; a second one may follow."""
-
-    probe: Probe
-    """As it is asked: a DNS probe has its server filled in."""
-    command: Command
-    others: tuple[Command, ...] = ()
-    """What else could ask the same, best first."""
-    servers: tuple[str, ...] = ()
-    """Name servers that are left."""
-    ipv6: bool = False
-
-
-def first_look(probe: Probe, box: Toolbox) -> Look:
+def first_attempt(probe: Probe, box: Toolbox) -> Attempt:
     """
     The cheapest way to ask.
 
@@ -56,63 +43,66 @@ def first_look(probe: Probe, box: Toolbox) -> Look:
     _check(probe)
     if probe.kind is ProbeKind.DNS and not probe.address and box.nameservers:
         server, *left = box.nameservers
-        return _look(replace(probe, address=server), box, servers=tuple(left))
-    return _look(probe, box)
+        return _attempt(replace(probe, address=server), box, servers=tuple(left))
+    return _attempt(probe, box)
 
 
-def control_look(probe: Probe, like: Look, box: Toolbox) -> Look:
+def control_attempt(probe: Probe, like: Attempt, box: Toolbox) -> Attempt:
     """
     A command like another one, to the source's own loopback: what it takes is the CPU's time.
 
     Some tools do not end at a refusal, or ask elsewhere; a bare process stands for them.
     """
     with suppress(CannotAsk):
-        look = _look(probe, box)
-        if look.command.reader == like.command.reader and not _lingers(look, box):
-            return look
-    return Look(probe=probe, command=NOTHING)
+        attempt = _attempt(probe, box)
+        if attempt.command.reader == like.command.reader and not _lingers(attempt, box):
+            return attempt
+    return Attempt(probe=probe, command=NOTHING)
 
 
-def _lingers(look: Look, box: Toolbox) -> bool:
-    return look.command.tool == "nslookup" and box.busybox_nslookup
+def _lingers(attempt: Attempt, box: Toolbox) -> bool:
+    return attempt.command.tool == "nslookup" and box.busybox_nslookup
 
 
-def second_look(look: Look, reading: Reading, box: Toolbox) -> Look | None:
+def second_attempt(attempt: Attempt, reading: Reading, box: Toolbox) -> Attempt | None:
     """What would tell more than this reading; None: nothing would."""
     try:
-        return _second(look, reading.again, box)
+        return _second(attempt, reading.again, box)
     except CannotAsk:
         return None
 
 
-def _second(look: Look, again: Again | None, box: Toolbox) -> Look | None:
-    if again is Again.WHY and look.others:
-        return replace(look, command=look.others[0], others=look.others[1:])
-    if again is Again.FAMILY and not look.ipv6:
-        return _look(look.probe, box, ipv6=True)
-    if again is Again.SERVER and look.servers:
-        server, *left = look.servers
-        return _look(replace(look.probe, address=server), box, servers=tuple(left))
+def _second(attempt: Attempt, again: Again | None, box: Toolbox) -> Attempt | None:
+    if again is Again.WHY and attempt.others:
+        first, *others = attempt.others
+        return Attempt(probe=attempt.probe, command=first, others=tuple(others))
+    if again is Again.FAMILY and not attempt.ipv6:
+        return _attempt(attempt.probe, box, ipv6=True)
+    if again is Again.SERVER and attempt.servers:
+        server, *left = attempt.servers
+        return _attempt(replace(attempt.probe, address=server), box, servers=tuple(left))
     if again is Again.CONNECT:
-        return _look(replace(look.probe, kind=ProbeKind.CONNECT), box)
+        return _attempt(replace(attempt.probe, kind=ProbeKind.CONNECT), box)
     return None
 
 
-def settle_looks(first: Reading, second: Reading) -> Reading:
-    """Which of two looks stands: the second, unless it saw nothing."""
+def settle_attempts(first: Reading, second: Reading) -> Reading:
+    """Which of two attempts stands: the second, unless it saw nothing."""
     blank = (Outcome.ERROR, Outcome.TIMEOUT, Outcome.DNS_TIMEOUT)
     if second.outcome in blank and first.outcome is not Outcome.ERROR:
         return first
     return second
 
 
-def _look(probe: Probe, box: Toolbox, *, servers: tuple[str, ...] = (), ipv6: bool = False) -> Look:
+def _attempt(
+    probe: Probe, box: Toolbox, *, servers: tuple[str, ...] = (), ipv6: bool = False
+) -> Attempt:
     try:
         first, *others = _commands(probe, box, ipv6=ipv6)
     except ValueError as missing:
         reason = str(missing) if missing.__cause__ else _missing(probe)
         raise CannotAsk(reason) from None
-    return Look(probe=probe, command=first, others=tuple(others), servers=servers, ipv6=ipv6)
+    return Attempt(probe=probe, command=first, others=tuple(others), servers=servers, ipv6=ipv6)
 
 
 def _commands(probe: Probe, box: Toolbox, *, ipv6: bool) -> Sequence[Command]:
