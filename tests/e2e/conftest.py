@@ -10,12 +10,14 @@ import subprocess
 import sys
 import urllib.request
 from collections.abc import Callable, Iterator
+from functools import partial
 from pathlib import Path
 
 import pytest
 
 from npol.cli import main
 from npol.cli.app import COMMANDS, load
+from npol.kube.retry import RetryBudget
 from npol.pytest_plugin.reports import ItemReports
 from npol_lab.session import Lab
 from tests.e2e.shop import write_shop
@@ -32,6 +34,13 @@ SHIPPED = sorted(
 """The stories below `fixtures/`, without their ending."""
 NPOL = Path(sys.executable).with_name("npol")
 Told = subprocess.CompletedProcess[str]
+
+
+@pytest.fixture
+def impatient(monkeypatch):
+    """A server that is not there is given up at once; tests/kube says after how long else."""
+    at_once = partial(RetryBudget, first=0.0)
+    monkeypatch.setattr("npol.kube.connection.RetryBudget", at_once)
 
 
 @pytest.fixture

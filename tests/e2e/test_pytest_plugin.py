@@ -157,7 +157,7 @@ def test_a_context_without_any_kubeconfig_is_a_usage_error(shop):
     assert "there is no kubeconfig" in text(result)
 
 
-def test_a_cluster_that_does_not_answer_ends_the_session_with_four(shop, monkeypatch):
+def test_a_cluster_that_does_not_answer_ends_the_session_with_four(shop, impatient):
     from tests.e2e.test_wrong_inputs import kubeconfig
 
     config = kubeconfig(shop.path / "config")

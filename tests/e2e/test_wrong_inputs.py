@@ -95,9 +95,9 @@ def test_a_missing_story_is_bad_input(npol_here, command):
     assert "nowhere.npol.yaml" in done.stderr
 
 
-def test_an_unreachable_api_server_is_named(tmp_path, npol):
+def test_an_unreachable_api_server_is_named(tmp_path, npol_here, impatient):
     config = kubeconfig(tmp_path / "config")
-    done = npol("run", write_shop(tmp_path).name, "--kubeconfig", config, "--context", "dev")
+    done = npol_here("run", write_shop(tmp_path).name, "--kubeconfig", config, "--context", "dev")
     assert done.returncode == ExitCode.REFUSED
     assert "https://127.0.0.1:1" in done.stderr
     assert "try: " in done.stderr
