@@ -112,7 +112,7 @@ def told(story: Story, options: Options) -> StoryReport:
 def wrong(report: StoryReport) -> list[str]:
     """What is not as expected, one line each."""
     failed = [r for r in report.results if not r.passed]
-    return [f"{r.step} :: {r.name}: {r.verdict.value}, {r.seen}: {r.reason}" for r in failed]
+    return [f"{r.step} :: {r.name}: {r.verdict.value}, {r.seen}: {r.reason or ''}" for r in failed]
 
 
 def left(connection: Connection, run_id: str) -> list[str]:

@@ -181,7 +181,7 @@ def _differs(flow):
 
 
 def _spell(flow):
-    seen = f"expected {flow.expected}, seen {flow.seen} ({flow.reason})"
+    seen = f"expected {flow.expected}, seen {flow.seen} ({flow.reason or ''})"
     return f"{flow.name}: predicted {flow.predicted}, {seen}"
 
 

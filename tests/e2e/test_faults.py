@@ -119,7 +119,7 @@ def run(lab, tmp_path, space):
 
 
 def verdicts(step: StepResult) -> list[tuple[str, str]]:
-    return [(f.verdict.value, f.reason) for f in step.flows]
+    return [(f.verdict.value, str(f.reason or "")) for f in step.flows]
 
 
 def no_verdict(lab, directory, namespace, faulty, mode):

@@ -6,12 +6,14 @@ from npol.judge.settle import Patience, Settling
 from npol.judge.witnesses import agreeing
 from npol.model.expectation import Outcome, Verdict
 from npol.model.prediction import PredictedDecision
+from npol.model.reason import Reason, ReasonCode
 from npol.model.result import Judgement, Witnesses
 
 AS, OPEN = Verdict.AS_EXPECTED, Verdict.TOO_OPEN
 
 
-def judged(verdict, outcome=Outcome.TIMEOUT, reason=""):
+def judged(verdict, outcome=Outcome.TIMEOUT, words="", subject=""):
+    reason = Reason(code=ReasonCode.PROBE_FAILED, subject=subject, words=words) if words else None
     return Judgement(verdict=verdict, outcome=outcome, reason=reason)
 
 
@@ -147,6 +149,26 @@ def test_trouble_that_stays_the_same_is_given_up():
     assert not machine.done(1.1)
     feed(machine, (2.0, broken), (3.1, broken))
     assert machine.done(3.2)
+
+
+def test_same_trouble_in_other_words_is_given_up():
+    machine = settling(changed_at=None)
+    feed(
+        machine,
+        *((n, judged(Verdict.UNKNOWN, Outcome.ERROR, f"exec ended after {n} s")) for n in range(4)),
+    )
+
+    assert machine.done(3.1)
+
+
+def test_trouble_that_moves_from_end_to_end_is_not_given_up():
+    machine = settling(changed_at=None)
+    feed(
+        machine,
+        *((n, judged(Verdict.UNKNOWN, Outcome.ERROR, "no exec", f"pod {n}")) for n in range(4)),
+    )
+
+    assert not machine.done(3.1)
 
 
 def test_trouble_that_is_told_at_once_is_given_up_as_soon():

@@ -11,6 +11,7 @@ from npol.errors import Position
 from npol.model.expectation import Outcome, Verdict, parse_expectation
 from npol.model.prediction import Cause, PolicyName, PredictedDecision, Prediction
 from npol.model.probe import Answer, PodRef
+from npol.model.reason import Reason, ReasonCode
 from npol.model.result import (
     CheckResult,
     ClusterFacts,
@@ -26,6 +27,8 @@ from npol.model.story import FlowKind
 from npol.model.verification import FlowVerification
 
 FILE = "shop.npol.yaml"
+OPEN_WORDS = "open: ClusterIP 10.96.1.2:5432, pod db-0 10.244.2.9:5432"
+REFUSED_WORDS = "web refused at once: nothing listens, which is no proof of a policy"
 
 
 def make_flow(**given: Any) -> FlowResult:
@@ -64,7 +67,9 @@ def make_failure() -> FlowResult:
         name="frontend loses the database",
         expected="deny",
         verdict=Verdict.TOO_OPEN,
-        reason="open: ClusterIP 10.96.1.2:5432, pod db-0 10.244.2.9:5432",
+        reason=Reason(
+            code=ReasonCode.OPEN, words="open: ClusterIP 10.96.1.2:5432, pod db-0 10.244.2.9:5432"
+        ),
         source_pod=source,
         target_pods=(pod,),
         evidence=(
@@ -154,7 +159,11 @@ def make_report() -> StoryReport:
                 expected="deny",
                 seen="refused",
                 verdict=Verdict.UNKNOWN,
-                reason="web refused at once: nothing listens, which is no proof of a policy",
+                reason=Reason(
+                    code=ReasonCode.NOT_SILENT,
+                    subject="web",
+                    words="web refused at once: nothing listens, which is no proof of a policy",
+                ),
             ),
             make_flow(
                 source="stranger",

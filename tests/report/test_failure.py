@@ -10,6 +10,7 @@ from npol.errors import Position
 from npol.model.expectation import Outcome, Verdict
 from npol.model.prediction import PredictedDecision, Prediction, UnknownReason
 from npol.model.probe import Answer
+from npol.model.reason import Reason, ReasonCode
 from npol.model.result import CheckResult, Evidence, Role
 from npol.report.failure import failure_text
 
@@ -86,7 +87,8 @@ def test_the_diagnosis_says_where_to_look(failure, diagnosis, predicted, expecte
 
 
 def test_a_probe_that_did_not_run_leaves_out_what_is_not_known(flow):
-    broken = flow(expected="deny", seen="error", verdict=Verdict.UNKNOWN, reason="no exec")
+    why = Reason(code=ReasonCode.PROBE_FAILED, words="no exec")
+    broken = flow(expected="deny", seen="error", verdict=Verdict.UNKNOWN, reason=why)
 
     assert failure_text(broken) == (
         "UNKNOWN: frontend -> db:5432\n"
@@ -147,7 +149,8 @@ def test_nothing_from_the_cluster_reaches_the_terminal_raw(failure):
     evil = "a\x1b[2J\rb\u202e"
     answer = Answer(key="k", outcome=Outcome.OPEN, body=evil, tool="curl", command=f"curl {evil}")
     evidence = (Evidence(role=Role.HOST, subject=evil, answer=answer),)
-    hostile = replace(failure, name=evil, reason=evil, evidence=evidence, target=evil)
+    why = Reason(code=ReasonCode.OPEN, words=evil)
+    hostile = replace(failure, name=evil, reason=why, evidence=evidence, target=evil)
     text = failure_text(hostile, context="c")
 
     assert text.replace("\n", "").isprintable()

@@ -13,7 +13,7 @@ from npol.model.result import Judgement
 from npol.run.rounds import Rounds
 from npol.run.settle_loop import settle
 
-OPEN = Judgement(verdict=Verdict.AS_EXPECTED, outcome=Outcome.OPEN, reason="")
+OPEN = Judgement(verdict=Verdict.AS_EXPECTED, outcome=Outcome.OPEN)
 
 
 class Answered(Rounds):

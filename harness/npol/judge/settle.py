@@ -19,6 +19,7 @@ from dataclasses import dataclass, field, replace
 from itertools import pairwise, takewhile
 
 from npol.model.expectation import Outcome, Verdict
+from npol.model.reason import Reason, ReasonCode
 from npol.model.result import Judgement, Witnesses
 
 STAGGER = 0.2
@@ -59,6 +60,13 @@ class Sample:
     @property
     def matched(self) -> bool:
         return self.judgement.verdict is Verdict.AS_EXPECTED
+
+    @property
+    def trouble(self) -> Hashable | None:
+        """What keeps it from being judged; None where nothing does."""
+        if self.judgement.verdict is not Verdict.UNKNOWN:
+            return None
+        return self.judgement.reason.trouble if self.judgement.reason else ()
 
     @property
     def signature(self) -> Hashable:
@@ -137,9 +145,9 @@ class Track:
         return alike[0].finished - alike[-1].started >= ERROR_SPAN
 
     def _as_troubled(self, sample: Sample, patience: Patience) -> bool:
-        trouble = (Verdict.UNKNOWN, self.samples[-1].judgement.reason)
-        told = (sample.judgement.verdict, sample.judgement.reason)
-        return told == trouble and sample.started >= patience.quiet_until
+        if sample.started < patience.quiet_until:
+            return False
+        return sample.trouble is not None and sample.trouble == self.samples[-1].trouble
 
     def flapped(self) -> bool:
         """Right, wrong, right, wrong: more than one way back is no enforcement delay."""
@@ -175,10 +183,11 @@ class Track:
         """Packets that meet the expectation although the policies say otherwise prove nothing."""
         if not last.matched or self.trust_packets or self.witnesses is not Witnesses.DIFFER:
             return None
+        words = f"packets and policies differ: seen {last.judgement.seen}, predicted otherwise"
         return replace(
             last.judgement,
             verdict=Verdict.UNKNOWN,
-            reason=f"packets and policies differ: seen {last.judgement.seen}, predicted otherwise",
+            reason=Reason(code=ReasonCode.AGAINST_PREDICTION, words=words),
         )
 
     def _final(self, last: Sample) -> Judgement:
@@ -189,7 +198,7 @@ class Track:
             verdict=Verdict.FLAPPING,
             outcome=last.judgement.outcome,
             status=last.judgement.status,
-            reason=f"the answer keeps changing: ... {seen}",
+            reason=Reason(code=ReasonCode.FLAPPING, words=f"the answer keeps changing: ... {seen}"),
         )
 
 

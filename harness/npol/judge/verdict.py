@@ -13,6 +13,7 @@ from dataclasses import dataclass, field
 
 from npol.model.expectation import CLOSED, Expectation, Outcome, Verdict, Word
 from npol.model.probe import Answer
+from npol.model.reason import Reason, ReasonCode
 from npol.model.result import Evidence, Judgement, Role
 from npol.model.story import Flow, FlowKind
 
@@ -48,13 +49,15 @@ def judge(
     """One flow in one round; `problem` is why there was nothing to ask (`Target.problem`)."""
     seen = as_seen(evidence, flow)
     if problem or not evidence:
-        return _unknown(seen, problem or "there is no address to ask")
+        words = problem or "there is no address to ask"
+        return _unknown(seen, Reason(code=ReasonCode.NOTHING_TO_ASK, words=words))
     if broken := _broken(evidence):
-        reason = f"the probe did not run: {broken.answer.detail or broken.subject}"
+        words = f"the probe did not run: {broken.answer.detail or broken.subject}"
+        reason = Reason(code=ReasonCode.PROBE_FAILED, subject=broken.subject, words=words)
         return _unknown(broken.answer, reason)
     if expectation.word in (Word.ALLOW, Word.HTTP):
         if foreign := _foreign_address(evidence, controls):
-            return _judgement(Verdict.WRONG_ANSWER, seen, foreign)
+            return _wrong(seen, foreign)
         return _judge_allow(flow, expectation, evidence, seen)
     if flow.kind is FlowKind.DNS or expectation.outcome in _DNS:
         return _judge_name(expectation, evidence, controls, seen)
@@ -81,11 +84,15 @@ def _broken(evidence: Sequence[Evidence]) -> Evidence | None:
     return next((e for e in evidence if e.answer.outcome is Outcome.ERROR), None)
 
 
-def _judgement(verdict: Verdict, seen: Answer, reason: str = "") -> Judgement:
+def _judgement(verdict: Verdict, seen: Answer, reason: Reason | None = None) -> Judgement:
     return Judgement(verdict=verdict, outcome=seen.outcome, status=seen.status, reason=reason)
 
 
-def _unknown(seen: Answer, reason: str) -> Judgement:
+def _wrong(seen: Answer, reason: Reason) -> Judgement:
+    return _judgement(Verdict.WRONG_ANSWER, seen, reason)
+
+
+def _unknown(seen: Answer, reason: Reason) -> Judgement:
     return _judgement(Verdict.UNKNOWN, seen, reason)
 
 
@@ -98,24 +105,25 @@ def _judge_allow(
         return _judgement(Verdict.TOO_CLOSED, closed.answer, _which_of_several(closed, evidence))
     if expectation.word is Word.HTTP and not expectation.accepts_status(seen.status):
         status = f"HTTP status {seen.status}" if seen.status else "no HTTP answer"
-        return _judgement(Verdict.WRONG_ANSWER, seen, f"{status} instead of {expectation.status}")
+        words = f"{status} instead of {expectation.status}"
+        return _wrong(seen, Reason(code=ReasonCode.OTHER_STATUS, words=words))
     if flow.http and flow.http.body and flow.http.body not in seen.body:
-        return _judgement(
-            Verdict.WRONG_ANSWER, seen, f"the answer does not contain {flow.http.body!r}"
-        )
+        words = f"the answer does not contain {flow.http.body!r}"
+        return _wrong(seen, Reason(code=ReasonCode.OTHER_BODY, words=words))
     return _judgement(Verdict.AS_EXPECTED, seen)
 
 
-def _foreign_address(evidence: Sequence[Evidence], controls: Controls) -> str:
+def _foreign_address(evidence: Sequence[Evidence], controls: Controls) -> Reason | None:
     """An application goes where DNS sends it; addresses are asked as the API tells them."""
     name = next((e for e in evidence if e.role is Role.NAME), None)
     if name is None or not controls.addresses:
-        return ""
+        return None
     foreign = sorted(set(name.answer.addresses) - set(controls.addresses))
     if not foreign:
-        return ""
+        return None
     own = ", ".join(sorted(controls.addresses))
-    return f"DNS answers {', '.join(foreign)} for {name.subject}, the Service has {own}"
+    words = f"DNS answers {', '.join(foreign)} for {name.subject}, the Service has {own}"
+    return Reason(code=ReasonCode.FOREIGN_ADDRESS, subject=name.subject, words=words)
 
 
 def _closed_endpoint(evidence: Sequence[Evidence]) -> Evidence | None:
@@ -124,14 +132,27 @@ def _closed_endpoint(evidence: Sequence[Evidence]) -> Evidence | None:
     return next((e for e in pods if e.answer.outcome is not Outcome.OPEN), None)
 
 
-def _which_of_several(closed: Evidence, evidence: Sequence[Evidence]) -> str:
+def _which_of_several(closed: Evidence, evidence: Sequence[Evidence]) -> Reason:
     pods = [e for e in evidence if e.role is Role.POD]
     answering = sum(e.answer.outcome is Outcome.OPEN for e in pods)
     outcome = closed.answer.outcome.value
-    return f"{answering} of {len(pods)} endpoints answer; {closed.subject}: {outcome}"
+    words = f"{answering} of {len(pods)} endpoints answer; {closed.subject}: {outcome}"
+    return Reason(code=ReasonCode.ENDPOINT_CLOSED, subject=closed.subject, words=words)
 
 
-def _why_closed(seen: Answer, evidence: Sequence[Evidence]) -> str:
+_CLOSED_CODES = {
+    Outcome.DNS_TIMEOUT: ReasonCode.DNS_BLOCKED,
+    Outcome.DNS_NEGATIVE: ReasonCode.NO_SUCH_NAME,
+    Outcome.REFUSED: ReasonCode.REFUSED,
+}
+
+
+def _why_closed(seen: Answer, evidence: Sequence[Evidence]) -> Reason:
+    code = _CLOSED_CODES.get(seen.outcome, ReasonCode.CLOSED)
+    return Reason(code=code, words=_closed_words(seen, evidence))
+
+
+def _closed_words(seen: Answer, evidence: Sequence[Evidence]) -> str:
     opened = [e.subject for e in evidence if e.answer.outcome is Outcome.OPEN]
     if seen.outcome is Outcome.DNS_TIMEOUT:
         addresses = any(e.role is not Role.NAME for e in evidence)
@@ -165,7 +186,8 @@ def _judge_name(
         return _judgement(Verdict.AS_EXPECTED if matched else other, name)
     if name.outcome is not Outcome.DNS_TIMEOUT:
         said = "resolved" if name.outcome is Outcome.OPEN else "a DNS server answered"
-        return _judgement(Verdict.TOO_OPEN, name, said)
+        reason = Reason(code=ReasonCode.NAME_ANSWERED, words=said)
+        return _judgement(Verdict.TOO_OPEN, name, reason)
     if missing := _no_source(controls) or _no_dns(controls):
         return _unknown(name, missing)
     return _judgement(Verdict.AS_EXPECTED, name)
@@ -177,8 +199,9 @@ def _judge_exact(expectation: Expectation, evidence: Sequence[Evidence], seen: A
     if outcomes == {expectation.outcome}:
         return _judgement(Verdict.AS_EXPECTED, seen)
     if Outcome.OPEN in outcomes:
-        return _judgement(Verdict.TOO_OPEN, seen, _which(evidence, Outcome.OPEN))
-    return _judgement(Verdict.WRONG_ANSWER, seen, f"closed, but not {expectation}")
+        return _judgement(Verdict.TOO_OPEN, seen, _open(evidence))
+    words = f"closed, but not {expectation}"
+    return _wrong(seen, Reason(code=ReasonCode.OTHER_OUTCOME, words=words))
 
 
 def _judge_deny(
@@ -187,11 +210,12 @@ def _judge_deny(
     addresses = [e for e in evidence if e.role is not Role.NAME]
     opened = next((e for e in addresses if e.answer.outcome is Outcome.OPEN), None)
     if opened:
-        return _judgement(Verdict.TOO_OPEN, opened.answer, _which(addresses, Outcome.OPEN))
+        return _judgement(Verdict.TOO_OPEN, opened.answer, _open(addresses))
     denial = SILENCE if expectation.word is Word.OUTCOME else controls.denial
     odd = next((e for e in addresses if e.answer.outcome not in denial), None)
     if odd and odd.answer.outcome is Outcome.REFUSED and odd.subject in controls.refusing:
-        reason = f"{odd.subject} refused, as it does whom it hears"
+        words = f"{odd.subject} refused, as it does whom it hears"
+        reason = Reason(code=ReasonCode.REFUSED, subject=odd.subject, words=words)
         return _judgement(Verdict.TOO_OPEN, odd.answer, reason)
     if odd:
         return _unknown(odd.answer, _not_silence(odd))
@@ -200,13 +224,17 @@ def _judge_deny(
     return _judgement(Verdict.AS_EXPECTED, addresses[0].answer if addresses else seen)
 
 
-def _which(evidence: Sequence[Evidence], outcome: Outcome) -> str:
-    return f"{outcome.value}: " + ", ".join(
-        e.subject for e in evidence if e.answer.outcome is outcome
-    )
+def _open(evidence: Sequence[Evidence]) -> Reason:
+    subjects = ", ".join(e.subject for e in evidence if e.answer.outcome is Outcome.OPEN)
+    return Reason(code=ReasonCode.OPEN, subject=subjects, words=f"open: {subjects}")
 
 
-def _not_silence(odd: Evidence) -> str:
+def _not_silence(odd: Evidence) -> Reason:
+    words = _not_silence_words(odd)
+    return Reason(code=ReasonCode.NOT_SILENT, subject=odd.subject, words=words)
+
+
+def _not_silence_words(odd: Evidence) -> str:
     what = odd.answer.outcome
     if what is Outcome.REFUSED:
         return f"{odd.subject} refused at once: nothing listens, which is no proof of a policy"
@@ -215,27 +243,31 @@ def _not_silence(odd: Evidence) -> str:
     return f"{odd.subject}: {what.value}"
 
 
-def _no_source(controls: Controls) -> str:
+def _no_source(controls: Controls) -> Reason | None:
     if controls.source is None:
-        return "the source's control probe to itself was not asked"
-    if controls.source.outcome in (Outcome.OPEN, Outcome.REFUSED):
-        return ""
-    return (
-        "the source does not reach its own address "
-        f"({controls.source.outcome.value}): the probe is broken, not the flow blocked"
-    )
+        words = "the source's control probe to itself was not asked"
+    elif controls.source.outcome in (Outcome.OPEN, Outcome.REFUSED):
+        return None
+    else:
+        words = (
+            "the source does not reach its own address "
+            f"({controls.source.outcome.value}): the probe is broken, not the flow blocked"
+        )
+    return Reason(code=ReasonCode.SOURCE_NOT_PROVEN, words=words)
 
 
-def _no_dns(controls: Controls) -> str:
+def _no_dns(controls: Controls) -> Reason | None:
     if controls.dns_alive:
-        return ""
-    return "nothing shows that the cluster's DNS answers anybody, so silence proves nothing"
+        return None
+    words = "nothing shows that the cluster's DNS answers anybody, so silence proves nothing"
+    return Reason(code=ReasonCode.DNS_NOT_PROVEN, words=words)
 
 
-def _no_target(addresses: Sequence[Evidence], controls: Controls) -> str:
-    dead = [e.subject for e in addresses if e.subject not in controls.alive]
+def _no_target(addresses: Sequence[Evidence], controls: Controls) -> Reason | None:
+    dead = next((e.subject for e in addresses if e.subject not in controls.alive), "")
+    if addresses and not dead:
+        return None
+    words = f"nothing shows that {dead} is alive, so its silence proves nothing"
     if not addresses:
-        return "there is no address to deny: no ready endpoint"
-    if not dead:
-        return ""
-    return f"nothing shows that {dead[0]} is alive, so its silence proves nothing"
+        words = "there is no address to deny: no ready endpoint"
+    return Reason(code=ReasonCode.TARGET_NOT_PROVEN, subject=dead, words=words)

@@ -10,6 +10,7 @@ from npol.errors import PRECEDENCE, ExitCode, Position
 from npol.model.expectation import Expectation, Outcome, Verdict
 from npol.model.prediction import Cause, Prediction
 from npol.model.probe import Answer, PodRef
+from npol.model.reason import Reason
 from npol.model.story import FlowKind
 from npol.model.verification import FlowVerification
 
@@ -50,7 +51,7 @@ class Judgement:
     verdict: Verdict
     outcome: Outcome
     """What the flow as a whole did, as the application would see it."""
-    reason: str = ""
+    reason: Reason | None = None
     """Why the verdict is not `as expected`, or what is worth knowing although it is."""
     status: int = 0
 
@@ -84,7 +85,7 @@ class FlowResult:
     """What the flow as a whole did; None where it was not asked."""
     status: int = 0
     """The HTTP status of the answer; 0 without one."""
-    reason: str = ""
+    reason: Reason | None = None
     skipped: str = ""
     """Why it was not asked at all; then `verdict` says nothing."""
     tags: tuple[str, ...] = ()

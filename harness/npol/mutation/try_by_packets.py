@@ -61,7 +61,11 @@ def _judge(step: StepResult) -> MutantRun:
     for flow in failed:
         if flow.verdict in CONTRADICTIONS:
             return MutantRun(failed=_name(flow))
-    return MutantRun(unknown=f"{_name(failed[0])}: {failed[0].reason}") if failed else MutantRun()
+    return (
+        MutantRun(unknown=f"{_name(failed[0])}: {failed[0].reason or ''}")
+        if failed
+        else MutantRun()
+    )
 
 
 def _name(flow: FlowResult) -> str:

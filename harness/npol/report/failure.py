@@ -71,7 +71,7 @@ def _check_parts(result: CheckResult) -> list[FailurePart]:
     return [
         FailurePart("", (f"{result.at.file}:{result.at.line}",)),
         *_claim(result),
-        FailurePart("why", (safe(result.reason),) if result.reason else ()),
+        FailurePart("why", (safe(str(result.reason)),) if result.reason else ()),
     ]
 
 
@@ -81,7 +81,7 @@ def _flow_parts(result: FlowResult, context: str) -> list[FailurePart]:
     return [
         FailurePart("", (f"{result.at.file}:{result.at.line}   {_flow(result)}",)),
         *_claim(result),
-        FailurePart("why", (safe(result.reason),) if result.reason else ()),
+        FailurePart("why", (safe(str(result.reason)),) if result.reason else ()),
         FailurePart("source", tuple(_pod(p) for p in (result.source_pod,) if p)),
         FailurePart("target", tuple(_few([_pod(p) for p in result.target_pods], 4, "pods"))),
         FailurePart("asked", (_timing(result),) if result.rounds else ()),

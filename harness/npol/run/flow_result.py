@@ -8,6 +8,7 @@ from dataclasses import replace
 from npol.judge.settle import Settled
 from npol.model.expectation import Expectation, Outcome, Verdict
 from npol.model.prediction import PredictedDecision, Prediction
+from npol.model.reason import Reason, ReasonCode
 from npol.model.result import Evidence, FlowResult
 from npol.model.story import Flow
 from npol.model.verification import FlowVerification
@@ -31,7 +32,8 @@ def flow_result(
     verdict, reason = judgement.verdict, judgement.reason
     if _too_slow(settled, budget) and verdict is Verdict.AS_EXPECTED:
         verdict = Verdict.TOO_OPEN if expectation.closed else Verdict.TOO_CLOSED
-        reason = f"as expected after {settled.enforced_after:.1f} s only, budget {budget:g} s"
+        words = f"as expected after {settled.enforced_after:.1f} s only, budget {budget:g} s"
+        reason = Reason(code=ReasonCode.TOO_SLOW, words=words)
     if verdict is Verdict.AS_EXPECTED and flow.because:
         verdict, reason = _because(flow.because, prediction) or (verdict, reason)
     return FlowResult(
@@ -90,14 +92,16 @@ def _too_slow(settled: Settled, budget: float | None) -> bool:
     return budget is not None and (settled.enforced_after or 0.0) > budget
 
 
-def _because(claim: str, prediction: Prediction) -> tuple[Verdict, str] | None:
+def _because(claim: str, prediction: Prediction) -> tuple[Verdict, Reason] | None:
     """What `because: {policy: NAME}` makes of a flow that is as expected; None: it holds."""
     if any(policy.is_called(claim) for policy in prediction.decided_by):
         return None
     if prediction.decision is PredictedDecision.UNKNOWN:
-        return Verdict.UNKNOWN, f"whether policy {claim!r} decides it is not known"
+        words = f"whether policy {claim!r} decides it is not known"
+        return Verdict.UNKNOWN, Reason(code=ReasonCode.DECIDING_POLICY_UNKNOWN, words=words)
     decides = ", ".join(map(str, prediction.decided_by)) or "no policy does"
-    return Verdict.WRONG_ANSWER, f"policy {claim!r} is not what decides it: {decides}"
+    words = f"policy {claim!r} is not what decides it: {decides}"
+    return Verdict.WRONG_ANSWER, Reason(code=ReasonCode.OTHER_POLICY_DECIDES, words=words)
 
 
 def _diagnosis(

@@ -12,6 +12,7 @@ from npol.judge.settle import Patience, Settling
 from npol.judge.witnesses import agreeing
 from npol.model.expectation import Verdict
 from npol.model.prediction import Prediction
+from npol.model.reason import Reason, ReasonCode
 from npol.model.result import CheckResult, FlowResult, StepResult
 from npol.model.story import StateCheck, Step
 from npol.model.verification import FlowVerification, NotVerified
@@ -211,7 +212,8 @@ def _invalid(result: FlowResult, foreign: list[str]) -> FlowResult:
     """The cluster was not what the step had made of it while it was judged."""
     if result.skipped:
         return result
-    reason = f"somebody else changed the cluster meanwhile: {'; '.join(foreign[:3])}"
+    words = f"somebody else changed the cluster meanwhile: {'; '.join(foreign[:3])}"
+    reason = Reason(code=ReasonCode.CHANGED_BY_OTHERS, words=words)
     return replace(result, verdict=Verdict.INVALID, reason=reason)
 
 

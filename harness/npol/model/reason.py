@@ -1,0 +1,56 @@
+"""Why a verdict is what it is: a code that code compares, and words that people read."""
+
+from __future__ import annotations
+
+import enum
+from dataclasses import dataclass
+
+
+class ReasonCode(enum.Enum):
+    """What a verdict rests on, or what it lacks."""
+
+    # nothing was asked, or the probe did not run
+    NOTHING_TO_ASK = "nothing to ask"
+    PROBE_FAILED = "probe failed"
+    # what the network did
+    OPEN = "open"
+    CLOSED = "closed"
+    DNS_BLOCKED = "dns blocked"
+    NO_SUCH_NAME = "no such name"
+    NAME_ANSWERED = "name answered"
+    FOREIGN_ADDRESS = "foreign address"
+    REFUSED = "refused"
+    ENDPOINT_CLOSED = "endpoint closed"
+    OTHER_STATUS = "other status"
+    OTHER_BODY = "other body"
+    OTHER_OUTCOME = "other outcome"
+    # a silence, or an answer, that proves nothing
+    NOT_SILENT = "not silent"
+    SOURCE_NOT_PROVEN = "source not proven"
+    DNS_NOT_PROVEN = "dns not proven"
+    TARGET_NOT_PROVEN = "target not proven"
+    # beyond one round
+    FLAPPING = "flapping"
+    AGAINST_PREDICTION = "against prediction"
+    TOO_SLOW = "too slow"
+    OTHER_POLICY_DECIDES = "other policy decides"
+    DECIDING_POLICY_UNKNOWN = "deciding policy unknown"
+    CHANGED_BY_OTHERS = "changed by others"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Reason:
+    """`subject`: the address or end that it is about; "" for the flow as a whole."""
+
+    code: ReasonCode
+    subject: str = ""
+    words: str = ""
+    """For people."""
+
+    @property
+    def trouble(self) -> tuple[ReasonCode, str]:
+        """What two reasons share that are the same trouble, whatever their words."""
+        return self.code, self.subject
+
+    def __str__(self) -> str:
+        return self.words
