@@ -51,7 +51,7 @@ def test_a_pod_whose_node_is_lost_is_deleted_by_force_and_no_other(cluster, bid_
     gone, took = bid_farewell(WITHIN)
 
     told = "debug pod shop/npol-x was deleted by force: node lost did not say that it ended"
-    assert (gone.going, gone.forced) == ((), (told,))
+    assert (gone.terminating, gone.forced) == ((), (told,))
     assert FORCE_AFTER <= took < WITHIN
     (stranger,) = cluster.list("pods", "shop")
     assert stranger["metadata"]["name"] == "stranger"
@@ -61,7 +61,7 @@ def test_a_pod_whose_node_is_lost_is_deleted_by_force_and_no_other(cluster, bid_
 def test_no_force_before_its_time(cluster, bid_farewell):
     gone, took = bid_farewell(FORCE_AFTER / 2)
 
-    assert gone.going == ("debug pod shop/npol-x is still going",)
+    assert gone.terminating == ("debug pod shop/npol-x is still terminating",)
     assert gone.forced == ()
     assert took < FORCE_AFTER
 

@@ -338,7 +338,7 @@ def test_a_write_that_slips_through_after_a_recovery_is_taken_back(cluster, begi
 
     def sleep_after_the_last_check(namespace):
         check(namespace)
-        if transaction._session.writer.says.records and cluster.state()["journals"]:
+        if transaction._session.writer.journal.records and cluster.state()["journals"]:
             recover(cluster.connect(), known_dead=True, state_directory=tmp_path / "elsewhere")
 
     transaction._session.check_lock = sleep_after_the_last_check

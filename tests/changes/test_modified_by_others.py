@@ -130,7 +130,7 @@ def test_an_edit_between_the_check_and_the_write_is_not_lost(cluster, replaced):
     wait = session.check_lock
 
     def edit_then(namespace):
-        if len(session.writer.says.records) > 1:
+        if len(session.writer.journal.records) > 1:
             cluster.change(POLICIES, "shop", "existing", annotate("late"))
         wait(namespace)
 

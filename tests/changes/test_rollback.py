@@ -212,7 +212,7 @@ def test_a_policy_that_is_not_what_its_file_says_is_left_alone(cluster, story, b
     assert not result.complete
     assert "policies/bank.yaml:2:1 says" in result.problems[0]
     assert list(cluster.policies()) == ["bank/deny-all"]
-    done = rollback(cluster.connect(), story, run_id="back", drifted=True, **here)
+    done = rollback(cluster.connect(), story, run_id="back", modified=True, **here)
     assert done.complete
     assert cluster.policies() == {}
 

@@ -22,6 +22,6 @@ def test_every_mutant_is_noticed_or_named(name):
 
     assert [f"{r.mutant}: {r.add}" for r in found.survivors] == []
     assert {
-        str(r.mutant.origin).rpartition("/")[2]: r.unproven for r in found.unproven
+        str(r.mutant.origin).rpartition("/")[2]: r.unkillable for r in found.unkillable
     } == NOT_PROVABLE.get(name, {})
     assert len(found.equivalent) <= len(found.results) / 4, "what makes a difference is most"

@@ -151,7 +151,7 @@ def test_closed_port_does_not_tell_where_nothing_can_show_that_it_refuses():
     (dropped,) = (r for r in mutate(one, CALICO).results if r.mutant.what == "ports dropped")
 
     assert not dropped.survived
-    assert dropped.unproven.startswith("no step shows first what is there")
+    assert dropped.unkillable.startswith("no step shows first what is there")
 
 
 def test_block_that_no_peer_stands_for_is_not_provable():
@@ -161,7 +161,7 @@ def test_block_that_no_peer_stands_for_is_not_provable():
     one = story(step("out", "a -> partner:443", "a -> far:80 deny", apply=[out]))
     found = {r.mutant.what: r for r in mutate(one, CALICO).results}
 
-    assert found["except dropped"].unproven == (
+    assert found["except dropped"].unkillable == (
         "no peer is known to answer at 203.0.113.5 (of 203.0.113.5/32) every port"
     )
     assert found["rule removed"].noticed_by == "a -> partner:443"

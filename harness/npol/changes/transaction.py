@@ -163,12 +163,14 @@ class Transaction:
 
         Policies and the labels of the namespaces, one text each, with a diff.
         """
-        journal = self._session.writer.says
+        journal = self._session.writer.journal
         now = take(self._session.connection, journal.places)
         keys = dict.fromkeys((*journal.seen, *now.policies, *(r.key for r in journal.history)))
         policies = [key for key in keys if key.kind == "NetworkPolicy"]
-        found = [self._session.foreign(key, now.policies.get(key)) for key in policies]
-        found += [self._session.foreign_place(place) for place in now.places.values()]
+        found = [self._session.modified_by_others(key, now.policies.get(key)) for key in policies]
+        found += [
+            self._session.namespace_modified_by_others(place) for place in now.places.values()
+        ]
         found += [f"the lock of {name} was lost: {how}" for name, how in self._lock.lost.items()]
         return [text for text in found if text]
 

@@ -135,7 +135,7 @@ def _print_mutation(stories: Sequence[Story], dialect: Dialect) -> int:
                 typer.echo(safe(line))
         typer.echo(
             f"mutation of {story.name}: {len(found.noticed)} of {len(found.results)} noticed, "
-            f"{len(found.survivors)} survived, {len(found.unproven)} not provable, "
+            f"{len(found.survivors)} survived, {len(found.unkillable)} not provable, "
             f"{len(found.equivalent)} make no difference"
         )
     return 1 if survivors else 0
@@ -150,8 +150,8 @@ def _told(result: MutantResult) -> Iterator[str]:
             yield f"  and to step {result.add.open_in!r}: - {_flow_style(first)}"
         for name, entry in result.add.peers.items():
             yield f"  with the peer {name}: {_flow_style(entry)}"
-    elif result.unproven:
-        yield f"not provable: {result.mutant}: {result.unproven}"
+    elif result.unkillable:
+        yield f"not provable: {result.mutant}: {result.unkillable}"
     elif result.equivalent:
         yield f"no difference: {result.mutant}: every flow between what is here stays as it was"
 

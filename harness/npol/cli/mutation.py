@@ -84,7 +84,7 @@ def _word(tried: MutantRun) -> str:
 def _predicted(result: MutantResult) -> str:
     if result.noticed_by:
         return f"noticed by {result.noticed_in}: {result.noticed_by}"
-    return "survives" if result.survived else result.unproven or "makes no difference"
+    return "survives" if result.survived else result.unkillable or "makes no difference"
 
 
 def _as_predicted(result: MutantResult, tried: MutantRun) -> bool:

@@ -34,8 +34,8 @@ def rollback(
     dry_run: Annotated[
         bool, typer.Option("--dry-run", help="Say what would happen, and change nothing.")
     ] = False,
-    drifted: Annotated[
-        bool, typer.Option("--drifted", help="Also delete policies that differ from their files.")
+    modified: Annotated[
+        bool, typer.Option("--modified", help="Also delete policies that differ from their files.")
     ] = False,
     allow_gitops: Annotated[
         bool,
@@ -52,22 +52,27 @@ def rollback(
     mode = Mode.READ_ONLY if dry_run else Mode.APPLY
     connection = connect(kubeconfig=chosen.kubeconfig, context=chosen.context, mode=mode)
     if dry_run:
-        plan = plan_rollback(connection, told, drifted=drifted)
+        plan = plan_rollback(connection, told, modified=modified)
         for line in str(plan).splitlines():
             typer.echo(safe(line))
         typer.echo(safe(_foretold(told)))
         return int(ExitCode.RESTORE_INCOMPLETE if plan.problems else ExitCode.AS_EXPECTED)
-    code = _undo(connection, told, drifted=drifted, allow_gitops=allow_gitops)
+    code = _undo(connection, told, modified=modified, allow_gitops=allow_gitops)
     if code is not ExitCode.AS_EXPECTED or not verify:
         return int(code)
     return _verify(told, Options(kubeconfig=chosen.kubeconfig, context=chosen.context))
 
 
-def _undo(connection: Connection, story: Story, *, drifted: bool, allow_gitops: bool) -> ExitCode:
+def _undo(connection: Connection, story: Story, *, modified: bool, allow_gitops: bool) -> ExitCode:
     run_id = f"rollback-{secrets.token_hex(4)}"
     with Stop() as stop:
         done = roll_back(
-            connection, story, run_id=run_id, drifted=drifted, allow_gitops=allow_gitops, stop=stop
+            connection,
+            story,
+            run_id=run_id,
+            modified=modified,
+            allow_gitops=allow_gitops,
+            stop=stop,
         )
     for action in done.actions:
         typer.echo(f"  {safe(action)}")

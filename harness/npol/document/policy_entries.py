@@ -129,12 +129,12 @@ def _deciding(decision: Decision) -> Iterator[str]:
 
 def _of_side(side: DirectionDecision) -> Iterator[str]:
     word = side.direction.field
-    if side.exempt:
-        yield f"{word}: {side.exempt}"
+    if side.not_applicable:
+        yield f"{word}: {side.not_applicable}"
     elif not side.isolating:
         yield f"{word}: no policy"
-    elif side.allowing:
-        yield from (f"{word}: {f.policy} ({f.origin})" for f in side.allowing)
+    elif side.matching:
+        yield from (f"{word}: {f.policy} ({f.origin})" for f in side.matching)
     else:
         names = ", ".join(f"{p} ({p.origin})" for p in side.isolating)
         yield f"{word}: no rule of {names}"

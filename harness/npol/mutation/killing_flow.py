@@ -16,7 +16,7 @@ from npol.model.expectation import Expectation, parse_expectation
 from npol.model.story import Flow, Peer, Protocol, Story
 from npol.mutation.candidates import CandidateFlow, CandidateFlows
 from npol.mutation.known_ports import listening
-from npol.mutation.unkillable import unproven
+from npol.mutation.unkillable import why_unkillable
 from npol.policy.matrix.diff import Difference, difference
 from npol.policy.objects.dialects import Dialect
 from npol.policy.objects.entities import ExternalEndpoint
@@ -54,7 +54,7 @@ class KillingFlow:
 
 
 class KillingFlows:
-    """Finds witnesses for the policies of one story."""
+    """Finds killing flows for the policies of one story."""
 
     def __init__(self, story: Story, told: Sequence[SimulatedStep], dialect: Dialect) -> None:
         self._story = story
@@ -66,7 +66,7 @@ class KillingFlows:
 
     def find(self, scene: SimulatedStep, changed: ClusterState) -> tuple[KillingFlow | None, str]:
         """
-        The plainest witness in a step, or why no difference there can be proven ("": none).
+        The plainest killing flow in a step, or why no difference there can be proven ("": none).
 
         `changed` is the step's world with the changed policy.
         """
@@ -77,14 +77,14 @@ class KillingFlows:
             d for d in difference(without, within, self._dialect) if meetings.ends_of(d.target)
         ]
         best = _plainest(
-            witness
+            flow
             for one in found
             for meeting in meetings.of(one)
-            if (witness := self._witness(scene, changed, one, meeting))
+            if (flow := self._killing_flow(scene, changed, one, meeting))
         )
-        return best, "" if best else unproven(found, meetings)
+        return best, "" if best else why_unkillable(found, meetings)
 
-    def _witness(
+    def _killing_flow(
         self, scene: SimulatedStep, changed: ClusterState, found: Difference, meeting: CandidateFlow
     ) -> KillingFlow | None:
         """A meeting that is as expected under the policy, and is not under the changed one."""
@@ -97,11 +97,11 @@ class KillingFlows:
             return None
         if not asked.traffics or foretell(asked, changed, self._dialect) is not False:
             return None
-        witness = KillingFlow(step=scene.step, flow=_spelled(asked.flow), peers=meeting.peers)
+        flow = KillingFlow(step=scene.step, flow=_spelled(asked.flow), peers=meeting.peers)
         if meeting.answers or expect is REFUSED or meeting.refuses:
-            return witness
+            return flow
         first = self._first_open(scene, meeting)
-        return replace(witness, open_in=first) if first else None
+        return replace(flow, open_in=first) if first else None
 
     def _may_hold(self, expect: Expectation, asked: ResolvedFlow) -> bool:
         """
@@ -158,9 +158,9 @@ def _spelled(flow: Flow) -> dict[str, Any]:
 def _plainest(found: Iterator[KillingFlow]) -> KillingFlow | None:
     """The first of the plainest; none is plainer than one that needs nothing."""
     best: KillingFlow | None = None
-    for witness in found:
-        if best is None or witness.rank < best.rank:
-            best = witness
+    for flow in found:
+        if best is None or flow.rank < best.rank:
+            best = flow
         if not any(best.rank):
             break
     return best

@@ -35,7 +35,7 @@ class MutantResult:
     noticed_by: str = ""
     """The name of that flow."""
     add: KillingFlow | None = None
-    unproven: str = ""
+    unkillable: str = ""
     """Why packets cannot prove it."""
 
     @property
@@ -44,7 +44,7 @@ class MutantResult:
 
     @property
     def equivalent(self) -> bool:
-        return not (self.noticed_by or self.add or self.unproven)
+        return not (self.noticed_by or self.add or self.unkillable)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -62,8 +62,8 @@ class Mutation:
         return tuple(r for r in self.results if r.survived)
 
     @property
-    def unproven(self) -> tuple[MutantResult, ...]:
-        return tuple(r for r in self.results if r.unproven)
+    def unkillable(self) -> tuple[MutantResult, ...]:
+        return tuple(r for r in self.results if r.unkillable)
 
     @property
     def equivalent(self) -> tuple[MutantResult, ...]:
@@ -82,7 +82,7 @@ def mutate(story: Story, dialect: Dialect = CALICO) -> Mutation:
     trial = _Trial(
         told=told,
         met=[[foretell(a, scene.world, dialect) for a in scene.asked] for scene in told],
-        witnesses=KillingFlows(story, told, dialect),
+        killing_flows=KillingFlows(story, told, dialect),
         dialect=dialect,
     )
     return Mutation(results=tuple(trial.of(m) for p in _policies(told) for m in mutants(p)))
@@ -102,7 +102,7 @@ class _Trial:
 
     told: Sequence[SimulatedStep]
     met: Sequence[Sequence[bool | None]]
-    witnesses: KillingFlows
+    killing_flows: KillingFlows
     dialect: Dialect
 
     def of(self, mutant: Mutant) -> MutantResult:
@@ -128,11 +128,11 @@ class _Trial:
         best, why = None, ""
         for scene, world in zip(self.told, worlds, strict=True):
             if world is not None and (best is None or any(best.rank)):
-                witness, unproven = self.witnesses.find(scene, world)
-                if witness and (best is None or witness.rank < best.rank):
-                    best = witness
-                why = why or unproven
-        return MutantResult(mutant=mutant, add=best, unproven="" if best else why)
+                flow, reason = self.killing_flows.find(scene, world)
+                if flow and (best is None or flow.rank < best.rank):
+                    best = flow
+                why = why or reason
+        return MutantResult(mutant=mutant, add=best, unkillable="" if best else why)
 
 
 def _touches(asked: ResolvedFlow, mutant: Mutant) -> bool:

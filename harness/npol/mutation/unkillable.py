@@ -13,7 +13,7 @@ MOST = 2
 """Examples in one sentence."""
 
 
-def unproven(found: Sequence[Difference], meetings: CandidateFlows) -> str:
+def why_unkillable(found: Sequence[Difference], meetings: CandidateFlows) -> str:
     """One sentence for each kind of trouble, with examples; "" without differences."""
     troubles: dict[str, dict[str, None]] = {}
     for one in found:

@@ -40,7 +40,7 @@ class ChangeSession:
     allow_gitops: bool = False
 
     def touched(self, key: Key) -> ObjectHistory | None:
-        return next((t for t in touched(self.writer.says) if t.key == key), None)
+        return next((t for t in touched(self.writer.journal) if t.key == key), None)
 
     def first(self, key: Key, live: Object | None) -> Mapping[str, Any] | None:
         """What there was before the run: what its first record says, else what is there now."""
@@ -55,15 +55,15 @@ class ChangeSession:
             ChangedByOthers: it is not what this run saw or left.
         """
         live = self.connection.get(ref_of(self.connection, key))
-        remark = self.foreign(key, live)
+        remark = self.modified_by_others(key, live)
         if remark:
             raise ChangedByOthers(f"{remark}, so it is left as it is")
         return live
 
-    def foreign(self, key: Key, live: Mapping[str, Any] | None) -> str:
+    def modified_by_others(self, key: Key, live: Mapping[str, Any] | None) -> str:
         """What others did to a policy during the run, with a diff; "" for nothing."""
-        item, seen = self.touched(key), self.writer.says.seen.get(key)
-        known = item.left if item else (seen.body if seen else None)
+        item, seen = self.touched(key), self.writer.journal.seen.get(key)
+        known = item.last_written if item else (seen.body if seen else None)
         if item is not None and item.is_as_left(live):
             return ""
         if item is None and same(known, live) and _uid(known) == _uid(live):
@@ -72,9 +72,9 @@ class ChangeSession:
         diff = difference(known, live, name=str(key), labels=sides) or "(it was made anew)"
         return f"{key} was changed by others during the run\n{diff}\n"
 
-    def foreign_place(self, now: NamespaceSnapshot) -> str:
+    def namespace_modified_by_others(self, now: NamespaceSnapshot) -> str:
         """What others did to a namespace during the run; "" for nothing."""
-        journal = self.writer.says
+        journal = self.writer.journal
         recorded = journal.places[now.name]
         if not recorded.uid:
             return ""  # it is made by this run

@@ -49,7 +49,7 @@ class Checkpoints:
 
     @property
     def _journal(self) -> Journal:
-        return self.policies.session.writer.says
+        return self.policies.session.writer.journal
 
     def _policy(self, item: ObjectHistory, number: int) -> str:
         return self.policies.put(item.key, item.state_at(number)) if item.whole else ""

@@ -116,7 +116,7 @@ def _session(
     writer = JournalWriter(None, None)
     namespaces = {m.namespace for m in policies_of(story, (Apply, Delete))}
     for entry in take(connection, namespaces).entries:
-        writer.says.take(entry)
+        writer.journal.take(entry)
     return ChangeSession(
         connection=connection,
         writer=writer,
@@ -169,7 +169,7 @@ class _Told:
 
     def _is_missing(self, namespace: str) -> bool:
         """Whether the story makes the namespace itself, so that the server cannot be asked."""
-        return not self.session.writer.says.places[namespace].uid
+        return not self.session.writer.journal.places[namespace].uid
 
 
 def _imagined(

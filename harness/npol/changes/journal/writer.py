@@ -32,7 +32,7 @@ class JournalWriter:
         self._local = local
         self._next = max(lines or {0: ""}) + 1
         self._waiting: list[str] = []
-        self.says = journal_of(lines or {})
+        self.journal = journal_of(lines or {})
 
     def write(self, *entries: Entry) -> None:
         """
@@ -71,7 +71,7 @@ class JournalWriter:
             Refused: a copy cannot be written, or npol never writes this.
         """
         check_writable(key)
-        number = max(self.says.records, default=0) + 1
+        number = max(self.journal.records, default=0) + 1
         log.info("journal: intent %d, %s %s", number, action.value, key)
         record = Record(number=number, action=action, key=key, before=before, after=after, uid=uid)
         self.write(record)
@@ -103,5 +103,5 @@ class JournalWriter:
             log.debug("journal: %d entries written to the local file", len(lines))
         self._next += len(entries)
         for entry in entries:
-            self.says.take(entry)
+            self.journal.take(entry)
         return lines

@@ -64,7 +64,7 @@ def release(connection: Connection, run_id: str, locks: Mapping[str, Object]) ->
     ]
     if not problems:
         pods = let_go(connection, run_id, locks)
-        problems = [RestoreProblem(text=text, ours=True) for text in pods.going]
+        problems = [RestoreProblem(text=text, ours=True) for text in pods.terminating]
     done = Restoration(actions=(), problems=tuple(problems), seconds=0.0)
     return done.with_notes(pods.forced)
 

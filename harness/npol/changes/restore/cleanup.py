@@ -30,8 +30,8 @@ def conclude(
     The journal stays while anything differs; the locks stay while it is the run's doing, so
     that nobody takes a half restored namespace for a baseline.
     """
-    pods = delete_debug_pods(connection, writer.says.namespaces, run_id, within=PODS_WITHIN)
-    done = done.with_problems(RestoreProblem(text=text, ours=True) for text in pods.going)
+    pods = delete_debug_pods(connection, writer.journal.namespaces, run_id, within=PODS_WITHIN)
+    done = done.with_problems(RestoreProblem(text=text, ours=True) for text in pods.terminating)
     done = done.with_notes(pods.forced)
     if not done.ours_left:
         lock.release()
@@ -47,7 +47,7 @@ def conclude_left(
     connection: Connection, writer: JournalWriter, lock: Lock, run_id: str
 ) -> DeletionResult:
     """After `leave`: pods and locks go, the journal stays for `npol rollback`."""
-    pods = delete_debug_pods(connection, writer.says.namespaces, run_id, within=PODS_WITHIN)
+    pods = delete_debug_pods(connection, writer.journal.namespaces, run_id, within=PODS_WITHIN)
     lock.release()
     return pods
 

@@ -25,7 +25,7 @@ one when their kubelet lives; without it they stay until the node comes back, or
 class DeletionResult:
     """What became of a run's debug pods, in words."""
 
-    going: tuple[str, ...] = ()
+    terminating: tuple[str, ...] = ()
     """Not gone in time."""
     forced: tuple[str, ...] = ()
     """Gone without their node's word."""
@@ -60,8 +60,8 @@ def delete_debug_pods(
                 forced[uid] = _lost(obj)
                 _delete(connection, kind, obj, grace=0)
         if not found or now() + POLL >= until:
-            going = tuple(f"debug pod {_name(obj)} is still going" for _, obj in found)
-            return DeletionResult(going=going, forced=tuple(forced.values()))
+            terminating = tuple(f"debug pod {_name(obj)} is still terminating" for _, obj in found)
+            return DeletionResult(terminating=terminating, forced=tuple(forced.values()))
         sleep(POLL)
 
 

@@ -113,7 +113,7 @@ class _Worker:
         self.actions: list[str] = []
         self._connection = connection
         self._writer = writer
-        self._journal = writer.says
+        self._journal = writer.journal
         self._stop = stop
         self._until = until
         self._since = since

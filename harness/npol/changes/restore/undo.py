@@ -65,7 +65,7 @@ def _until_calm(connection: Connection, key: Key, live: Live, step: Callable[[Li
 
 def _step(connection: Connection, item: ObjectHistory, live: Live) -> str:
     finding = item.judge(live)
-    if finding in (ObjectState.AS_BEFORE, ObjectState.FOREIGN):
+    if finding in (ObjectState.AS_BEFORE, ObjectState.MODIFIED_BY_OTHERS):
         return ""
     if item.before is None:
         return _delete(connection, item, live or {})

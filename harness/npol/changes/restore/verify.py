@@ -136,24 +136,24 @@ class RestoreComparison:
             self.as_before += item.records if item else []
             return
         finding = item.judge(live) if item else self._unrecorded(live)
-        if item is None or finding is not ObjectState.FOREIGN:
+        if item is None or finding is not ObjectState.MODIFIED_BY_OTHERS:
             diff = difference(before, live, name=str(key))
             yield self._problem(key, finding, diff, self._whose(item, live))
             return
-        changed = difference(item.left, live, name=str(key), labels=SIDES)
+        changed = difference(item.last_written, live, name=str(key), labels=SIDES)
         yield self._problem(key, finding, changed, self._way_out(key, before))
 
     def _unrecorded(self, live: Mapping[str, Any] | None) -> ObjectState:
         """Of a policy that no record names: ours all the same if it says so (a torn journal)."""
         header = self._journal.header
         mine = live is not None and header is not None and run_of(live) == header.run_id
-        return ObjectState.OURS if mine else ObjectState.FOREIGN
+        return ObjectState.OURS if mine else ObjectState.MODIFIED_BY_OTHERS
 
     def _problem(self, key: Key, finding: ObjectState, diff: str, remark: str) -> RestoreProblem:
         error = self._errors.get(key, "")
         lines = [f"{key}: {error or remark}", diff]
         text = "\n".join(line for line in lines if line)
-        return RestoreProblem(text=text, ours=finding is not ObjectState.FOREIGN)
+        return RestoreProblem(text=text, ours=finding is not ObjectState.MODIFIED_BY_OTHERS)
 
     @staticmethod
     def _whose(item: ObjectHistory | None, live: Mapping[str, Any] | None) -> str:
@@ -176,12 +176,15 @@ class RestoreComparison:
         finding = item.judge(live)
         if live is None or finding is ObjectState.AS_BEFORE:
             self.as_before += item.records
-        elif finding is ObjectState.FOREIGN:
+        elif finding is ObjectState.MODIFIED_BY_OTHERS:
             yield self._problem(item.key, finding, "", "npol made it, and now it is another's")
         else:
-            going = live["metadata"].get("deletionTimestamp")
+            terminating = live["metadata"].get("deletionTimestamp")
             yield self._problem(
-                item.key, finding, "", "it is still going" if going else "it is still there"
+                item.key,
+                finding,
+                "",
+                "it is still terminating" if terminating else "it is still there",
             )
 
     def _labels(self, item: Labelled) -> Iterator[RestoreProblem]:

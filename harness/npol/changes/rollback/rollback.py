@@ -40,7 +40,7 @@ def rollback(
     story: Story,
     *,
     run_id: str,
-    drifted: bool = False,
+    modified: bool = False,
     allow_gitops: bool = False,
     stop: Stop | None = None,
     state_directory: Path | None = None,
@@ -52,7 +52,7 @@ def rollback(
 
     Args:
         run_id: of this rollback, for its locks.
-        drifted: also delete policies that are not what their files say.
+        modified: also delete policies that are not what their files say.
         allow_gitops: also delete what Argo CD, Flux and the like own.
 
     Raises:
@@ -62,7 +62,7 @@ def rollback(
     found = left_by(connection, story, state_directory)
     if not found:
         return _delete_by_files(
-            connection, story, run_id, drifted, allow_gitops, stop or Stop(), state_directory
+            connection, story, run_id, modified, allow_gitops, stop or Stop(), state_directory
         )
     done: list[RestoreResult] = []
     for each in found:
@@ -93,13 +93,13 @@ def _delete_by_files(
     connection: Connection,
     story: Story,
     run_id: str,
-    drifted: bool,
+    modified: bool,
     allow_gitops: bool,
     stop: Stop,
     directory: Path | None,
 ) -> RestoreResult:
-    plan = plan_rollback(connection, story, drifted=drifted, state_directory=directory)
-    if not _going(plan):
+    plan = plan_rollback(connection, story, modified=modified, state_directory=directory)
+    if not _to_delete(plan):
         _forget_interrupted(connection, story, directory)
         return RestoreResult(complete=not plan.problems, problems=plan.problems)
     transaction = Transaction.open(
@@ -116,7 +116,7 @@ def _delete_by_files(
     )
     try:
         transaction.leave((ROLLBACK,))  # from here on nobody brings the policies back
-        plan = plan_rollback(connection, story, drifted=drifted, state_directory=directory)
+        plan = plan_rollback(connection, story, modified=modified, state_directory=directory)
         result = _delete(transaction, plan)
         transaction.commit()
     finally:
@@ -125,13 +125,13 @@ def _delete_by_files(
     return result
 
 
-def _going(plan: RollbackPlan) -> list[Key]:
+def _to_delete(plan: RollbackPlan) -> list[Key]:
     return [item.key for item in plan.items if item.action == "delete"]
 
 
 def _delete(transaction: Transaction, plan: RollbackPlan) -> RestoreResult:
     actions, problems = [], list(plan.problems)
-    for key in _going(plan):
+    for key in _to_delete(plan):
         try:
             transaction.delete(_body(key))
             actions.append(f"deleted {key}")

@@ -75,10 +75,10 @@ class RollbackPlan:
         if self.commands:
             yield f"by hand, in {self.directory}:"
             yield from (f"  {command.line}" for command in self.commands)
-        going = [(i.key.namespace, i.key.name) for i in self.items if i.action == "delete"]
-        if going:
+        deleted = [(i.key.namespace, i.key.name) for i in self.items if i.action == "delete"]
+        if deleted:
             yield "after which this prints nothing:"
-            yield from (f"  {c.line}" for c in get_commands(going, self.context))
+            yield from (f"  {c.line}" for c in get_commands(deleted, self.context))
 
 
 def story_id(story: Story) -> str:
@@ -90,7 +90,7 @@ def plan_rollback(
     connection: Connection,
     story: Story,
     *,
-    drifted: bool = False,
+    modified: bool = False,
     state_directory: Path | None = None,
 ) -> RollbackPlan:
     """
@@ -104,10 +104,10 @@ def plan_rollback(
     if found:
         items, commands = _by_journals(connection, found)
     else:
-        pairs = [_by_file(connection, m, drifted) for m in reversed(policies_of(story))]
+        pairs = [_by_file(connection, m, modified) for m in reversed(policies_of(story))]
         items = [item for item, _ in pairs]
-        going = [m for item, m in pairs if item.action == "delete"]
-        commands = delete_commands(story, going, context)
+        deleted = [m for item, m in pairs if item.action == "delete"]
+        commands = delete_commands(story, deleted, context)
     return RollbackPlan(
         story=story.name,
         context=context,
@@ -160,7 +160,7 @@ def _undone(item: ObjectHistory, live: Mapping[str, Any] | None) -> RollbackItem
         return RollbackItem(action="as before", key=item.key)
     sides = ("in the cluster", "after the rollback")
     diff = difference(live, item.before, name=str(item.key), labels=sides) if item.whole else ""
-    if finding is ObjectState.FOREIGN:
+    if finding is ObjectState.MODIFIED_BY_OTHERS:
         return RollbackItem(
             action="leave alone", key=item.key, diff=diff, reason="changed by others meanwhile"
         )
@@ -183,7 +183,7 @@ def _by_hand(item: ObjectHistory, planned: RollbackItem, context: str) -> list[K
 
 
 def _by_file(
-    connection: Connection, manifest: Manifest, drifted: bool
+    connection: Connection, manifest: Manifest, modified: bool
 ) -> tuple[RollbackItem, Manifest]:
     key = key_of(manifest.body)
     check_allowed(key.namespace)
@@ -191,7 +191,7 @@ def _by_file(
     if live is None:
         return RollbackItem(action="absent", key=key), manifest
     wanted = bare(manifest.body)
-    if drifted or _is_as_filed(wanted, live):
+    if modified or _is_as_filed(wanted, live):
         return RollbackItem(action="delete", key=key), manifest
     sides = (f"as {manifest.at} says", "in the cluster")
     return (
@@ -199,7 +199,7 @@ def _by_file(
             action="leave alone",
             key=key,
             diff=difference(wanted, live, name=str(key), labels=sides),
-            reason="it is not what its file says; --drifted deletes it all the same",
+            reason="it is not what its file says; --modified deletes it all the same",
         ),
         manifest,
     )

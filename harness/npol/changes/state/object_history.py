@@ -28,7 +28,7 @@ class ObjectState(enum.Enum):
     AS_BEFORE = "as before"
     OURS = "as the run left it"
     ANNOTATED = "as the run left it, but for metadata of others"
-    FOREIGN = "changed by others"
+    MODIFIED_BY_OTHERS = "changed by others"
 
 
 @dataclass(slots=True)
@@ -63,7 +63,7 @@ class ObjectHistory:
         return found
 
     @property
-    def left(self) -> Mapping[str, Any] | None:
+    def last_written(self) -> Mapping[str, Any] | None:
         """The state that the run meant to leave last."""
         last = self.records[-1]
         return self.before if last.state is State.RESTORED else last.after
@@ -83,7 +83,7 @@ class ObjectHistory:
             return ObjectState.OURS
         if live is not None and self._annotated(live) is not None:
             return ObjectState.ANNOTATED
-        return ObjectState.FOREIGN
+        return ObjectState.MODIFIED_BY_OTHERS
 
     def is_as_left(self, live: Mapping[str, Any] | None) -> bool:
         """Whether `live` is what the run left, or may have left."""
@@ -91,7 +91,7 @@ class ObjectHistory:
         if finding is not ObjectState.AS_BEFORE:
             return finding is ObjectState.OURS
         unsure = all(record.state is State.INTENT for record in self.records)
-        return unsure or self.before is self.left or same(self.left, self.before)
+        return unsure or self.before is self.last_written or same(self.last_written, self.before)
 
     def before_with_edits(self, live: Mapping[str, Any]) -> dict[str, Any]:
         """`before`, with the metadata that others have added or changed meanwhile."""
@@ -158,7 +158,7 @@ class Labelled:
     key: Key
     uid: str
     before: dict[str, str | None] = field(default_factory=dict)
-    left: dict[str, list[str | None]] = field(default_factory=dict)
+    written: dict[str, list[str | None]] = field(default_factory=dict)
     """Label -> the values that the run may have left."""
     records: list[Record] = field(default_factory=list)
 
@@ -173,15 +173,15 @@ class Labelled:
     def to_undo(self, live: Mapping[str, Any]) -> tuple[dict[str, str | None], list[str]]:
         """The labels to set so that it is as before, and the labels that others changed."""
         now = live["metadata"].get("labels") or {}
-        undo, foreign = {}, []
+        undo, modified = {}, []
         for label, value in self.before.items():
             if now.get(label) == value:
                 continue
-            if now.get(label) in self.left[label]:
+            if now.get(label) in self.written[label]:
                 undo[label] = value
             else:
-                foreign.append(label)
-        return undo, foreign
+                modified.append(label)
+        return undo, modified
 
 
 def labelled(journal: Journal, since: int = 0) -> list[Labelled]:
@@ -212,7 +212,7 @@ def _take_labels(entry: Labelled, record: Record) -> None:
     for label, value in (record.before or {}).items():
         entry.before.setdefault(label, value)
     for label, value in (record.after or {}).items():
-        values = entry.left.setdefault(label, [])
+        values = entry.written.setdefault(label, [])
         if record.state is not State.INTENT:
             values.clear()
         values.append(entry.before[label] if record.state is State.RESTORED else value)

@@ -39,8 +39,8 @@ class RuleFit:
         return "; ".join(t for t in (self.peer_fit.text, self.port_fit.text) if t)
 
     @property
-    def latitude(self) -> str:
-        return self.peer_fit.latitude or self.port_fit.latitude
+    def undefined_by_spec(self) -> str:
+        return self.peer_fit.undefined_by_spec or self.port_fit.undefined_by_spec
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -50,25 +50,25 @@ class DirectionDecision:
     direction: Direction
     subject: End
     allowed: bool | None
-    exempt: str = ""
+    not_applicable: str = ""
     """Why no policy acts on it, whatever the policies say."""
     isolating: tuple[Policy, ...] = ()
-    fits: tuple[RuleFit, ...] = ()
+    rules: tuple[RuleFit, ...] = ()
     """Every rule of the isolating policies."""
-    latitude: str = ""
+    undefined_by_spec: str = ""
     """What the answer hangs on, if `allowed` is None."""
 
     def __str__(self) -> str:
         return f"{self.direction.field} of {self.subject}"
 
     @property
-    def allowing(self) -> tuple[RuleFit, ...]:
-        return tuple(f for f in self.fits if f.holds)
+    def matching(self) -> tuple[RuleFit, ...]:
+        return tuple(f for f in self.rules if f.holds)
 
     @property
-    def misses(self) -> tuple[RuleFit, ...]:
+    def non_matching(self) -> tuple[RuleFit, ...]:
         """The rules that do not fit, nearest first."""
-        return tuple(sorted((f for f in self.fits if f.holds is False), key=_distance))
+        return tuple(sorted((f for f in self.rules if f.holds is False), key=_distance))
 
 
 def _distance(fit: RuleFit) -> tuple[int, bool]:
@@ -129,7 +129,9 @@ class Decision:
         """One path for each way of being decided: replicas repeat each other."""
         kept: dict[object, PathDecision] = {}
         for path in self.paths:
-            ways = tuple((s.allowed, s.exempt, tuple(f.holds for f in s.fits)) for s in path.sides)
+            ways = tuple(
+                (s.allowed, s.not_applicable, tuple(f.holds for f in s.rules)) for s in path.sides
+            )
             kept.setdefault((ways, path.path.port), path)
         return tuple(kept.values())
 
@@ -138,12 +140,12 @@ class Decision:
         """The policies whose rules allow it, or that isolate the ends that refuse it."""
         if self.allowed is None:
             return ()
-        sides = (s for p in self.paths for s in p.sides if s.isolating and not s.exempt)
+        sides = (s for p in self.paths for s in p.sides if s.isolating and not s.not_applicable)
         deciding = (
             policy
             for side in sides
             if side.allowed is self.allowed
-            for policy in ([f.policy for f in side.allowing] or side.isolating)
+            for policy in ([f.policy for f in side.matching] or side.isolating)
         )
         names = (PolicyName(namespace=p.namespace, name=p.name) for p in deciding)
         return tuple(dict.fromkeys(names))

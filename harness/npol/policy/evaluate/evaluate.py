@@ -62,9 +62,14 @@ def _together(
     answers = {p.allowed for p in paths}
     if len(answers) == 1 and None not in answers:
         return answers.pop(), None, ""
-    latitudes = [s.latitude for p in paths for s in p.sides if s.latitude and p.allowed is None]
-    if latitudes:
-        return None, UnknownReason.UNDEFINED_BY_SPEC, latitudes[0]
+    undefined = [
+        s.undefined_by_spec
+        for p in paths
+        for s in p.sides
+        if s.undefined_by_spec and p.allowed is None
+    ]
+    if undefined:
+        return None, UnknownReason.UNDEFINED_BY_SPEC, undefined[0]
     is_open = ", ".join(_spell_path(p.path) for p in paths if p.allowed)
     is_closed = ", ".join(_spell_path(p.path) for p in paths if not p.allowed)
     detail = f"open: {is_open}; closed: {is_closed}"
@@ -88,25 +93,27 @@ def _decide_side(
 ) -> DirectionDecision:
     outgoing = direction is Direction.EGRESS
     subject, other = (path.source, path.target) if outgoing else (path.target, path.source)
-    exempt, latitude = _exemption(direction, subject, other, path, dialect)
-    if exempt or not isinstance(subject, Pod):
-        return DirectionDecision(direction=direction, subject=subject, allowed=True, exempt=exempt)
+    not_applicable, undefined_by_spec = _exemption(direction, subject, other, path, dialect)
+    if not_applicable or not isinstance(subject, Pod):
+        return DirectionDecision(
+            direction=direction, subject=subject, allowed=True, not_applicable=not_applicable
+        )
     isolating = world.isolating(subject, direction)
-    fits = tuple(
+    rules = tuple(
         _fit_rule(world, policy, rule, other, path, dialect)
         for policy in isolating
         for rule in policy.rules(direction)
     )
-    allowed = either(f.holds for f in fits) if isolating else True
+    allowed = either(f.holds for f in rules) if isolating else True
     if allowed is None:
-        latitude = next(f.latitude for f in fits if f.holds is None)
+        undefined_by_spec = next(f.undefined_by_spec for f in rules if f.holds is None)
     return DirectionDecision(
         direction=direction,
         subject=subject,
-        allowed=None if latitude and not allowed else allowed,
+        allowed=None if undefined_by_spec and not allowed else allowed,
         isolating=isolating,
-        fits=fits,
-        latitude="" if allowed else latitude,
+        rules=rules,
+        undefined_by_spec="" if allowed else undefined_by_spec,
     )
 
 

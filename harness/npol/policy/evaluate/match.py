@@ -31,12 +31,12 @@ class RulePart(enum.Enum):
 
 @dataclass(frozen=True, slots=True)
 class Fit:
-    """How one clause fits. `failed` and `text` say why not; `latitude` why nobody can tell."""
+    """How one clause fits; `failed` and `text` say why not, `undefined_by_spec` why unknown."""
 
     holds: bool | None
     failed: tuple[RulePart, ...] = ()
     text: str = ""
-    latitude: str = ""
+    undefined_by_spec: str = ""
 
 
 YES = Fit(True)
@@ -93,7 +93,7 @@ def fit_peer(
     if isinstance(other, Pod) and dialect.selectors_select_host_network is not False:
         fit = _fit_pod(world, policy_namespace, peer, other)
         unsure = fit.holds and dialect.selectors_select_host_network is None
-        return Fit(None, latitude=HOST_NETWORK_PEER) if unsure else fit
+        return Fit(None, undefined_by_spec=HOST_NETWORK_PEER) if unsure else fit
     return Fit(False, (RulePart.KIND,), f"{_kind(other)} is never selected by labels")
 
 
@@ -149,9 +149,13 @@ def _fit_address(block: IpBlock, other: End, family: int, dialect: Dialect) -> F
         text = f"engine {dialect.name} never selects {_sort(other)} by ipBlock ({block})"
         return Fit(False, (RulePart.ADDRESS,), text)
     if meant is None:
-        return Fit(None, latitude=f"whether ipBlock selects {_sort(other)} is up to the engine")
+        return Fit(
+            None, undefined_by_spec=f"whether ipBlock selects {_sort(other)} is up to the engine"
+        )
     if inside is None:
-        return Fit(None, latitude=f"the address of {other} is not known, the rule names {block}")
+        return Fit(
+            None, undefined_by_spec=f"the address of {other} is not known, the rule names {block}"
+        )
     return YES
 
 
@@ -200,7 +204,7 @@ def _around_service(block: IpBlock, service: Service | None) -> bool:
 
 def _fit_service_address(block: IpBlock, path: Path, dialect: Dialect) -> Fit:
     if dialect.ip_block_selects_service_addresses is None:
-        return Fit(None, latitude="whether ipBlock sees a Service's address is undefined")
+        return Fit(None, undefined_by_spec="whether ipBlock sees a Service's address is undefined")
     text = f"{block} is the address of {path.service}, replaced by the pod's before policies act"
     return Fit(False, (RulePart.ADDRESS,), text)
 
@@ -237,6 +241,6 @@ def _on_its_own(target: End, name: str, dialect: Dialect) -> Fit:
         return YES
     if known is None:
         whose = "" if dialect == SPEC else f", and was not measured on {dialect.name}"
-        return Fit(None, latitude=f"{HOST_NETWORK_PORT}{whose}")
+        return Fit(None, undefined_by_spec=f"{HOST_NETWORK_PORT}{whose}")
     text = f"{target} is on its node's network: port {name!r} is not looked up on it"
     return Fit(False, (RulePart.PORT,), text)

@@ -45,14 +45,14 @@ def causes(world: ClusterState, decision: Decision) -> list[Cause]:
 
 def side_causes(world: ClusterState, side: DirectionDecision, path: PathDecision) -> list[Cause]:
     """The causes of one side, open or closed."""
-    if side.exempt:
-        return [Cause(text=f"{side}: {side.exempt}")]
+    if side.not_applicable:
+        return [Cause(text=f"{side}: {side.not_applicable}")]
     if not side.isolating:
         return [_not_isolated(world, side)]
-    if side.allowing:
+    if side.matching:
         return [
             Cause(text=f"{side}: {f.policy} allows it ({f.origin})", at=f.origin.at)
-            for f in side.allowing
+            for f in side.matching
         ]
     return [*_misses(world, side, path), _isolated(side, path)]
 
@@ -74,7 +74,7 @@ def _misses(world: ClusterState, side: DirectionDecision, path: PathDecision) ->
     """The rules that fail in their peer or in their ports, but not in both."""
     near = [
         f
-        for f in side.fits
+        for f in side.rules
         if (f.peer_fit.holds is True) != (f.port_fit.holds is True)
         and RulePart.KIND not in f.failed
     ]
@@ -109,9 +109,9 @@ def _remedy(side: DirectionDecision, path: PathDecision) -> str:
     if side.direction is Direction.EGRESS and path.path.port == DNS_PORT:
         return ": names do not resolve; allow egress to the DNS pods on UDP and TCP 53"
     other = path.ingress if side is path.egress else path.egress
-    if not other.allowing:
+    if not other.matching:
         return ""
-    fit = other.allowing[0]
+    fit = other.matching[0]
     return (
         f"; {fit.policy} ({fit.origin}) allows its {other.direction.field}, "
         f"but a flow needs the egress of its source and the ingress of its target"

@@ -126,7 +126,7 @@ def _notes(decision: Decision, stages: tuple[PacketStage, ...]) -> Iterator[str]
 
 def _by_their_rules(world: ClusterState, decision: Decision) -> tuple[str, ...]:
     """Policies that isolate an end in a direction which their policyTypes do not name."""
-    sides = [s for p in decision.paths for s in p.sides if not s.exempt]
+    sides = [s for p in decision.paths for s in p.sides if not s.not_applicable]
     found = (
         f"{policy} ({policy.origin}) isolates {side.direction.field}, which its policyTypes do "
         f"not name: {decision.dialect} goes by the rules that it has"

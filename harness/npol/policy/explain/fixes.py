@@ -89,10 +89,10 @@ def _first_that_opens(
 
 
 def _candidates(world: ClusterState, path: Path, side: DirectionDecision) -> Iterator[Remedy]:
-    for fit in side.misses:
+    for fit in side.non_matching:
         if fit.peer_fit.holds and fit.port:
             yield _another_port(fit, path)
-    for fit in side.misses:
+    for fit in side.non_matching:
         if fit.port_fit.holds and fit.peer and selects_nothing(world, fit.policy, fit.peer):
             yield _another_selector(fit, fit.peer, _other(path, side))
     yield _new_policy(world, path, side)

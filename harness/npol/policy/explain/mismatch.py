@@ -19,7 +19,7 @@ def reason(world: ClusterState, fit: RuleFit, path: Path) -> str:
         parts.append(_dead_selector(world, fit, fit.peer, path) or fit.peer_fit.text)
     if fit.port and fit.port_fit.holds is False:
         parts.append(_service_port(fit, path) or fit.port_fit.text)
-    return "; ".join(p for p in (*parts, fit.latitude) if p)
+    return "; ".join(p for p in (*parts, fit.undefined_by_spec) if p)
 
 
 def names_service_port(fit: RuleFit, path: Path) -> bool:

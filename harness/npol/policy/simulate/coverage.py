@@ -129,7 +129,7 @@ def _exercise_side(
     if side.allowed is False:
         for policy in side.isolating:
             tally.count(policy.origin, f"isolation {side.direction.value}", name)
-    for fit in side.allowing:
+    for fit in side.matching:
         tally.count(fit.origin, "rule", name)
         for origin, kind in _clauses(world, fit.policy, fit.rule, side, path, dialect):
             tally.count(origin, kind, name)
