@@ -105,7 +105,7 @@ def test_every_missing_right_is_named(cluster, to, mode):
 def test_one_missing_right_is_named_alone(cluster, to):
     cluster.denied = {("create", "networkpolicies", "dev")}
 
-    with pytest.raises(Refused, match=r"1 thing\(s\).*") as caught:
+    with pytest.raises(Refused, match=r"1 problem:.*") as caught:
         preflight(to(), dev())
 
     assert "may not create networkpolicies.networking.k8s.io in namespace dev" in str(caught.value)
@@ -144,7 +144,7 @@ def test_all_findings_come_at_once(cluster, to, api):
         preflight(to(), plan)
 
     for words in (
-        "context test was not touched; 7 thing(s) stand against it",
+        "Preflight failed for context test (nothing changed), 7 problems:",
         "leads to another cluster than meant: kube-system has uid cluster-1, not other",
         "namespace dev is being deleted",
         "namespace nowhere does not exist",
@@ -240,7 +240,8 @@ def test_other_policy_kinds_are_named(cluster, to, api):
         "GlobalNetworkPolicy gold.block (crd.projectcalico.org)",
     )
     assert any(
-        "verdicts may be theirs: GlobalNetworkPolicy" in n for n in preflight(to(), dev()).notes
+        "Other policy kinds may affect results: GlobalNetworkPolicy" in n
+        for n in preflight(to(), dev()).notes
     )
 
 

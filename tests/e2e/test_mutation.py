@@ -77,4 +77,4 @@ def test_a_lab_is_for_mutants_of_stories_only(tmp_path, npol_here):
 
     assert (alone.returncode, storyless.returncode) == (ExitCode.BAD_INPUT,) * 2
     assert "try: add --mutate" in alone.stderr
-    assert "packets need a story" in storyless.stderr
+    assert "--lab needs a story file" in storyless.stderr

@@ -314,7 +314,9 @@ def test_read_only_sends_nothing_that_writes(api, to):
     ]
 
     for write in writes:
-        with pytest.raises(Refused, match="refused before it was sent: mode read-only may not"):
+        with pytest.raises(
+            Refused, match=r"Blocked by npol \(request not sent\): mode read-only may not"
+        ):
             write()
 
     assert api.seen == []

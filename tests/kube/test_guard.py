@@ -64,7 +64,7 @@ def test_each_mode_may_send_its_rows(method, path, read_only, smoke, apply):
         if allowed:
             guard.check(request_of(method, path))
         else:
-            with pytest.raises(Refused, match="refused before it was sent"):
+            with pytest.raises(Refused, match=r"Blocked by npol \(request not sent\)"):
                 guard.check(request_of(method, path))
 
 

@@ -46,13 +46,13 @@ def test_family_is_that_of_the_address():
 @pytest.mark.parametrize(
     ("text", "message"),
     [
-        ("x/a x/b:80", "'x/a x/b:80' is no flow"),
-        ("x/a -> x/b", "'x/a -> x/b' is no flow"),
+        ("x/a x/b:80", "not a valid flow: 'x/a x/b:80'"),
+        ("x/a -> x/b", "not a valid flow: 'x/a -> x/b'"),
         ("x/aa -> x/b:80", "did you mean x/a?"),
         ("node/n9 -> x/b:80", "known: n1, n2, cp"),
         ("x/a -> 10.96.44.3:80", "no Service known here has it"),
-        ("somewhere -> x/b:80", "is no end of a flow"),
-        ("x/a -> x/b:99999", "99999 is no port"),
+        ("somewhere -> x/b:80", "not a valid end of a flow"),
+        ("x/a -> x/b:99999", "not a valid port: 99999"),
     ],
 )
 def test_what_is_no_flow_is_refused_with_what_to_write(text, message):

@@ -122,8 +122,8 @@ REFUSALS = [
     ("{ingress: [{from: [{podSelector: {}, ipBlock: {cidr: 10.0.0.0/8}}]}]}",
      "spec.ingress[0].from[0]: a peer with ipBlock may hold no selector"),
     ("{egress: [{to: [{ipBlock: {cidr: 10.0.0.1}}]}]}",
-     "spec.egress[0].to[0].ipBlock.cidr: '10.0.0.1' is no address range such as 10.0.0.0/8 or "
-     "10.1.2.3/32"),
+     "spec.egress[0].to[0].ipBlock.cidr: not a valid address range: '10.0.0.1' (such as "
+     "10.0.0.0/8 or 10.1.2.3/32)"),
     ("{egress: [{to: [{ipBlock: {cidr: 10.0.0.0/8, except: [11.0.0.0/8]}}]}]}",
      "spec.egress[0].to[0].ipBlock.except[0]: 11.0.0.0/8 is not a part of 10.0.0.0/8"),
     ("{egress: [{to: [{ipBlock: {cidr: 10.0.0.0/8, except: [10.0.0.0/8]}}]}]}",
@@ -131,7 +131,7 @@ REFUSALS = [
     ("{ingress: [{ports: [{port: 0}]}]}",
      "spec.ingress[0].ports[0].port: a port is a name or a number from 1 to 65535, not 0"),
     ("{ingress: [{ports: [{port: '80'}]}]}",
-     "spec.ingress[0].ports[0].port: '80' is no port name"),
+     "spec.ingress[0].ports[0].port: not a valid port name: '80'"),
     ("{ingress: [{ports: [{endPort: 90}]}]}",
      "spec.ingress[0].ports[0].endPort: needs a numeric port beside it"),
     ("{ingress: [{ports: [{port: web, endPort: 90}]}]}",

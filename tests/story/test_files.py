@@ -62,5 +62,5 @@ def test_the_root_itself_may_be_a_link(tmp_path):
 
 @pytest.mark.parametrize("path", ["", "a\0b", "a\nb", "a\x1bb"])
 def test_odd_paths_are_refused(path, tmp_path):
-    with pytest.raises(NotValid, match="is no path"):
+    with pytest.raises(NotValid, match="not a valid path"):
         files.resolve(path, str(tmp_path), str(tmp_path))

@@ -251,9 +251,9 @@ def test_the_root_without_git_is_the_directory_of_the_story(tmp_path, monkeypatc
     ("path", "told"),
     [
         ("none.npol.yaml", "'none.npol.yaml' cannot be read: no such file or directory"),
-        (".", "'.' is no regular file"),
-        ("pipe", "'pipe' is no regular file"),
-        ("a\0b", r"'a\x00b' is no path"),
+        (".", "not a regular file: '.'"),
+        ("pipe", "not a regular file: 'pipe'"),
+        ("a\0b", r"not a valid path: 'a\x00b'"),
     ],
 )
 def test_a_story_that_is_no_file_is_told(path, told, tmp_path, monkeypatch):

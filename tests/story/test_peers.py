@@ -51,7 +51,8 @@ def test_mistakes_of_an_overlay_stand_in_its_file(mistakes):
 
     assert mistakes(TEXT, {"dev.yaml": overlay}, "dev.yaml") == [
         "dev.yaml:2:3: unknown key 'nod' in a peer - did you mean 'node'?",
-        "dev.yaml:3:10: 'A B' is no image reference, such as docker.io/nicolaka/netshoot:v0.15",
+        "dev.yaml:3:10: not a valid image reference: 'A B' "
+        "(such as docker.io/nicolaka/netshoot:v0.15)",
         "dev.yaml:5:12: '10.0.0.0/8' is a network - write one address, '10.0.0.0'",
         "dev.yaml:6:9: unknown key 'adress' in a peer - did you mean 'address'?",
     ]

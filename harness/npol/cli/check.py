@@ -63,7 +63,7 @@ def check(
     root: Root = None,
 ) -> int:
     if lab and not mutated:
-        raise InputError("--lab says how mutants are tried", hint="add --mutate")
+        raise InputError("--lab requires --mutate", hint="add --mutate")
     stories = [load_story(file, root=root) for file in _story_files(paths)]
     looked_at = _looked_at(paths, stories, root)
     seen = (
@@ -153,7 +153,7 @@ def _told(result: MutantResult) -> Iterator[str]:
     elif result.unkillable:
         yield f"not provable: {result.mutant}: {result.unkillable}"
     elif result.equivalent:
-        yield f"no difference: {result.mutant}: every flow between what is here stays as it was"
+        yield f"equivalent mutant: {result.mutant}: no flow between what is here differs"
 
 
 def _flow_style(value: Any) -> str:

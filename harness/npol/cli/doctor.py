@@ -37,7 +37,10 @@ def doctor(
     context: Context = None,
     kubeconfig: Kubeconfig = None,
     namespaces: Annotated[
-        list[str] | None, typer.Option("--namespaces", "-n", help="Those that stories name.")
+        list[str] | None,
+        typer.Option(
+            "--namespaces", "-n", help="Namespaces to examine (repeat or comma-separate)."
+        ),
     ] = None,
     stories: Annotated[
         list[str] | None,
@@ -149,7 +152,7 @@ def _rights(
 def _others(connection: Connection, namespaces: Sequence[str]) -> Iterator[DoctorFinding]:
     others = foreign_policies(connection, namespaces)
     if others.found:
-        text = f"verdicts may be theirs: {', '.join(others.found)}"
+        text = f"Other policy kinds may affect results: {', '.join(others.found)}"
         yield DoctorFinding(
             "other kinds", FindingState.UNVERIFIED, text, "npol evaluates NetworkPolicies only"
         )

@@ -34,7 +34,7 @@ def print_lab_mutation(stories: Sequence[Story], most: int) -> int:
         UnknownVerdict: a story fails as it is, so its failures would say nothing of mutants.
     """
     if not stories:
-        raise InputError("packets need a story to be sent in", hint="name a *.npol.yaml")
+        raise InputError("--lab needs a story file", hint="name a *.npol.yaml")
     with target_cluster.cluster(None, None) as chosen:
         options = Options(
             kubeconfig=chosen.kubeconfig, context=chosen.context, create=True, disposable=True

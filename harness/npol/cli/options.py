@@ -8,7 +8,11 @@ import typer
 
 Context = Annotated[
     str | None,
-    typer.Option("--context", help="Context of the kubeconfig. Without one: a lab is started."),
+    typer.Option("--context", help="Kubeconfig context of the cluster to look at."),
+]
+ContextOrLab = Annotated[
+    str | None,
+    typer.Option("--context", help="Kubeconfig context to run in; default: start a lab."),
 ]
 Kubeconfig = Annotated[
     str | None, typer.Option("--kubeconfig", help="Path; default: $KUBECONFIG, ~/.kube/config.")
@@ -16,7 +20,8 @@ Kubeconfig = Annotated[
 Engine = Annotated[
     str | None,
     typer.Option(
-        "--engine", help="Whose reading, where engines differ by design; default: the cluster's."
+        "--engine",
+        help="Network plugin (CNI) whose semantics to apply; default: detected.",
     ),
 ]
 Peers = Annotated[str | None, typer.Option("--peers", help="File that overlays the story's peers.")]

@@ -27,7 +27,7 @@ def plan(
         typer.Option("--against", metavar="DIR", help="Compare with these manifests (the older)."),
     ] = None,
     engine: Annotated[
-        str, typer.Option("--engine", help="Whose reading, where engines differ by design.")
+        str, typer.Option("--engine", help="Network plugin (CNI) whose semantics to apply.")
     ] = "calico",
     peers: Peers = None,
     root: Root = None,
@@ -66,4 +66,4 @@ def _print_step(step: StepForecast) -> None:
         for cause in flow.prediction.causes:
             typer.echo(safe(f"        {cause.text}"))
     for one in step.unasked:
-        typer.echo(safe(f"  unasked, {one}"))
+        typer.echo(safe(f"  not covered by a flow, {one}"))

@@ -27,7 +27,10 @@ def recover(
         bool, typer.Option("--list", help="Show the open runs, and do nothing.")
     ] = False,
     accept_foreign: Annotated[
-        bool, typer.Option("--accept-foreign", help="What others have changed may stay theirs.")
+        bool,
+        typer.Option(
+            "--accept-foreign", help="Accept changes made by others; count them as restored."
+        ),
     ] = False,
 ) -> int:
     chosen = target_cluster.named(kubeconfig, context)

@@ -9,7 +9,7 @@ import typer
 
 from npol import target_cluster
 from npol.changes.dry_run.dry_run import plan_changes
-from npol.cli.options import Context, Kubeconfig, Peers, Root, StoryFile
+from npol.cli.options import ContextOrLab, Kubeconfig, Peers, Root, StoryFile
 from npol.errors import ExitCode, InputError
 from npol.judge.probes import Selection, expand, replayed
 from npol.kube.connection import Mode, connect
@@ -26,7 +26,7 @@ from npol.story import load_story
 
 def run(
     story: StoryFile,
-    context: Context = None,
+    context: ContextOrLab = None,
     kubeconfig: Kubeconfig = None,
     lab: Annotated[
         bool, typer.Option("--lab", help="In a lab, as without a context; says so in scripts.")

@@ -95,7 +95,8 @@ def preflight(connection: Connection, plan: PreflightRequest) -> Preflight:
 def refusal(connection: Connection, findings: Collection[PreflightProblem]) -> Refused:
     """All findings as one error."""
     lines = [f"  - {f.what}" + (f"\n    try: {f.hint}" if f.hint else "") for f in findings]
-    head = f"context {connection.context} was not touched; {len(lines)} thing(s) stand against it:"
+    problems = "1 problem" if len(lines) == 1 else f"{len(lines)} problems"
+    head = f"Preflight failed for context {connection.context} (nothing changed), {problems}:"
     return Refused("\n".join([head, *lines]))
 
 
@@ -273,6 +274,6 @@ def _engine(engine: Engine, plan: PreflightRequest, notes: list[str]) -> Iterabl
 def _foreign(connection: Connection, plan: PreflightRequest) -> Iterable[str]:
     others = foreign_policies(connection, plan.namespaces)
     if others.found:
-        yield "other policy kinds are present, verdicts may be theirs: " + ", ".join(others.found)
+        yield "Other policy kinds may affect results: " + ", ".join(others.found)
     if others.unread:
         yield "may not read other policy kinds: " + ", ".join(others.unread)

@@ -162,7 +162,7 @@ class Guard:
             return
         if protected(place):
             raise Refused(
-                f"refused before it was sent: {request}: {place} is a protected namespace",
+                f"Blocked by npol (request not sent): {request}: {place} is a protected namespace",
                 hint=f"npol never changes {', '.join(PROTECTED)}",
             )
         if self.namespaces is not None and place not in self.namespaces:
@@ -173,6 +173,6 @@ class Guard:
 
     def _no(self, request: Request, why: str = "") -> Refused:
         return Refused(
-            f"refused before it was sent: mode {self.mode.value} may not {request}"
+            f"Blocked by npol (request not sent): mode {self.mode.value} may not {request}"
             + (f": {why}" if why else "")
         )

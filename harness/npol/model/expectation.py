@@ -106,4 +106,4 @@ def parse_expectation(text: str) -> Expectation:
         return Expectation(Word.OUTCOME, outcome=_OUTCOMES[word])
     if match := re.fullmatch(r"http ([1-5](?:[0-9]{2}|[0-9]x|xx))", word):
         return Expectation(Word.HTTP, status=match[1])
-    raise ValueError(f"{text!r} is no expectation; it is one of: {', '.join(WORDS)}")
+    raise ValueError(f"not a valid expectation: {text!r} (it is one of: {', '.join(WORDS)})")

@@ -68,7 +68,7 @@ class DebugPods:
         running = [pods[name] for name in manifests]
         for disturbance in disturbances(list(manifests.values()), running, before, self._look()):
             raise Refused(
-                f"a debug pod is not harmless, so all are deleted: {disturbance}", hint=INSTEAD
+                f"Debug pods removed: one affected other workloads: {disturbance}", hint=INSTEAD
             )
         return pods
 

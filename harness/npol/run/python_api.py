@@ -121,7 +121,9 @@ def flow_entry(flow: str, word: str) -> dict[str, Any]:
     """
     match = FLOW.fullmatch(flow)
     if match is None:
-        raise InputError(f"{flow!r} is no flow", hint="'a -> b:80', 'a -> b:53/udp' or 'a ? name'")
+        raise InputError(
+            f"not a valid flow: {flow!r}", hint="'a -> b:80', 'a -> b:53/udp' or 'a ? name'"
+        )
     found = {k: v for k, v in match.groupdict().items() if v}
     if "port" in found:
         return {**found, "port": int(found["port"]), "expect": word, "name": flow}

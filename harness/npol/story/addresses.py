@@ -19,7 +19,7 @@ def address(text: str) -> str:
     except ValueError:
         raise NotValid(f"{shown(text)} is no IP address") from None
     if isinstance(ip, ipaddress.IPv6Address) and ip.ipv4_mapped:
-        raise NotValid(f"{shown(text)} is an IPv4 address in disguise", f"write '{ip.ipv4_mapped}'")
+        raise NotValid(f"{shown(text)} is an IPv4-mapped IPv6 address", f"write '{ip.ipv4_mapped}'")
     return str(ip)
 
 
@@ -34,11 +34,11 @@ def cidr(text: str) -> str:
     try:
         network = ipaddress.ip_network(text, strict=False)
     except ValueError:
-        raise NotValid(f"{shown(text)} is no CIDR", _longest_prefix(text)) from None
+        raise NotValid(f"not a valid CIDR: {shown(text)}", _longest_prefix(text)) from None
     mapped = network.version == 6 and network.network_address.ipv4_mapped
     if mapped and network.prefixlen >= 96:
         meant = f"did you mean '{mapped}/{network.prefixlen - 96}'?"
-        raise NotValid(f"{shown(text)} is an IPv4 network in disguise", meant)
+        raise NotValid(f"{shown(text)} is an IPv4-mapped IPv6 network", meant)
     base, _, length = text.partition("/")
     if length != str(network.prefixlen):
         raise NotValid(f"{shown(text)} has no prefix length", f"did you mean '{network}'?")
@@ -51,7 +51,9 @@ def _address_for_cidr(text: str) -> str:
     try:
         ip = ipaddress.ip_address(text)
     except ValueError:
-        raise NotValid(f"{shown(text)} is no CIDR: an address, '/' and a prefix length") from None
+        raise NotValid(
+            f"not a valid CIDR: {shown(text)} (an address, '/' and a prefix length)"
+        ) from None
     meant = f"did you mean '{ip}/{ip.max_prefixlen}'?"
     raise NotValid(f"{shown(text)} is an address, not a CIDR", meant)
 

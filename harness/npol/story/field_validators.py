@@ -63,7 +63,7 @@ def namespace(text: str) -> str:
     if _LABEL.fullmatch(text):
         return text
     rule = "lower-case letters, digits and '-', at most 63 characters"
-    raise NotValid(f"{shown(text)} is no valid name here: {rule}", _lowered(text, _LABEL))
+    raise NotValid(f"not a valid name here: {shown(text)} ({rule})", _lowered(text, _LABEL))
 
 
 def object_name(text: str) -> str:
@@ -71,7 +71,7 @@ def object_name(text: str) -> str:
     if len(text) <= 253 and _SUBDOMAIN.fullmatch(text):
         return text
     rule = "lower-case letters, digits, '-' and '.', at most 253 characters"
-    raise NotValid(f"{shown(text)} is no valid name: {rule}", _lowered(text, _SUBDOMAIN))
+    raise NotValid(f"not a valid name: {shown(text)} ({rule})", _lowered(text, _SUBDOMAIN))
 
 
 def policy_claim(text: str) -> str:
@@ -88,7 +88,7 @@ def peer_name(text: str) -> str:
     if _PEER.fullmatch(text):
         return text
     rule = "letters, digits, '-', '_' and '.', at most 63 characters"
-    raise NotValid(f"{shown(text)} is no name for a peer: {rule}")
+    raise NotValid(f"not a valid name for a peer: {shown(text)} ({rule})")
 
 
 def label_key(text: str) -> str:
@@ -97,7 +97,9 @@ def label_key(text: str) -> str:
     prefix_fine = not slash or (len(prefix) <= 253 and _SUBDOMAIN.fullmatch(prefix))
     if prefix_fine and name and _LABEL_VALUE.fullmatch(name):
         return text
-    raise NotValid(f"{shown(text)} is no label key: [prefix/]name, the name at most 63 characters")
+    raise NotValid(
+        f"not a valid label key: {shown(text)} ([prefix/]name, the name at most 63 characters)"
+    )
 
 
 def label_value(text: str) -> str:
@@ -105,7 +107,7 @@ def label_value(text: str) -> str:
     if _LABEL_VALUE.fullmatch(text):
         return text
     rule = "letters, digits, '-', '_' and '.', at most 63 characters"
-    raise NotValid(f"{shown(text)} is no label value: {rule}")
+    raise NotValid(f"not a valid label value: {shown(text)} ({rule})")
 
 
 def one_line(text: str) -> str:
@@ -127,7 +129,7 @@ def tag(text: str) -> str:
         raise NotValid(f"tag {shown(text)} is a marker of pytest with a meaning of its own")
     if _TAG.fullmatch(text):
         return text
-    raise NotValid(f"{shown(text)} is no tag: a letter, then letters, digits, '_' and '-'")
+    raise NotValid(f"not a valid tag: {shown(text)} (a letter, then letters, digits, '_' and '-')")
 
 
 def host(text: str) -> str:
@@ -136,8 +138,10 @@ def host(text: str) -> str:
     if len(name) <= 253 and _HOST.fullmatch(name):
         return name
     if not text.isascii():
-        raise NotValid(f"{shown(text)} is no host name: write international names as 'xn--...'")
-    raise NotValid(f"{shown(text)} is no host name: letters, digits, '-' and '.'")
+        raise NotValid(
+            f"not a valid host name: {shown(text)} (write international names as 'xn--...')"
+        )
+    raise NotValid(f"not a valid host name: {shown(text)} (letters, digits, '-' and '.')")
 
 
 def http_path(text: str) -> str:
@@ -152,7 +156,7 @@ def image(text: str) -> str:
     if len(text) <= 400 and _IMAGE.fullmatch(text):
         return text
     raise NotValid(
-        f"{shown(text)} is no image reference, such as docker.io/nicolaka/netshoot:v0.15"
+        f"not a valid image reference: {shown(text)} (such as docker.io/nicolaka/netshoot:v0.15)"
     )
 
 
@@ -162,7 +166,9 @@ def duration(text: str) -> float:
     if not match:
         bare = re.fullmatch(r"[0-9]+(\.[0-9]+)?", text[:20])
         hint = f"did you mean '{text}s'?" if bare else ""
-        raise NotValid(f"{shown(text)} is no duration: a number and ms, s or m, as in 500ms", hint)
+        raise NotValid(
+            f"not a valid duration: {shown(text)} (a number and ms, s or m, as in 500ms)", hint
+        )
     seconds = float(match[1]) * _UNITS[match[2]]
     if not 0 < seconds <= 3600:
         raise NotValid(f"{shown(text)} is out of range: more than 0, at most 60m")
@@ -173,7 +179,7 @@ def port(value: object) -> int:
     """A port number."""
     if type(value) is int and 1 <= value <= 65535:
         return value
-    raise NotValid(f"{shown(value)} is no port: ports are 1-65535", _instead_of_port(value))
+    raise NotValid(f"not a valid port: {shown(value)} (ports are 1-65535)", _instead_of_port(value))
 
 
 def _instead_of_port(value: object) -> str:

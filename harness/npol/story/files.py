@@ -38,7 +38,7 @@ def read_bytes(path: str, name: str) -> bytes:
     try:
         status = os.fstat(handle)
         if not stat.S_ISREG(status.st_mode):
-            raise NotValid(f"{name} is no regular file")
+            raise NotValid(f"not a regular file: {name}")
         if status.st_size > MAX_BYTES:
             raise NotValid(f"{name} is larger than {MAX_BYTES // 1_000_000} MB")
         with os.fdopen(handle, "rb", closefd=False) as file:
@@ -55,7 +55,7 @@ def resolve(path: str, base: str, root: str) -> str:
         NotValid: it does not exist, or does not stay below `root`, symbolic links included.
     """
     if not path or not path.isprintable():
-        raise NotValid(f"{shown(path)} is no path")
+        raise NotValid(f"not a valid path: {shown(path)}")
     if os.path.isabs(path):
         raise NotValid(f"{shown(path)} is absolute", "write it relative to the story")
     top = os.path.realpath(root)
@@ -146,4 +146,4 @@ def story_bytes(path: str) -> bytes:
     except NotValid as error:
         raise InputError(str(error), hint=_nearby(os.path.abspath(path))) from None
     except ValueError:
-        raise InputError(f"{shown(path)} is no path") from None
+        raise InputError(f"not a valid path: {shown(path)}") from None

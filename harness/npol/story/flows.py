@@ -76,13 +76,13 @@ def _expectation(entry: FlowEntry, node: YamlNode) -> Expectation | None:
         here = ("expect",) if engine == "default" else ("expect", engine)
         if engine not in (*ENGINES, "default"):
             hint = did_you_mean(engine, ENGINES) or f"the engines are: {', '.join(ENGINES)}"
-            node.wrong(f"{shown(engine)} is no engine", hint, key=("expect", engine))
+            node.wrong(f"not a valid network plugin: {shown(engine)}", hint, key=("expect", engine))
         try:
             words[engine] = parse_expectation(text)
         except ValueError:
             listed = f"{', '.join(_WORDS)}, http 200, http 2xx"
             hint = did_you_mean(text, _WORDS) or f"one of: {listed}"
-            node.wrong(f"{shown(text)} is no expectation", hint, on=here)
+            node.wrong(f"not a valid expectation: {shown(text)}", hint, on=here)
     if not entry.expect:
         node.wrong("`expect` is empty", on=("expect",))
     if not words:

@@ -22,7 +22,7 @@ def kustomize(directory: str, written: str) -> bytes:
         NotValid: neither kubectl nor kustomize is there, or it fails.
     """
     if not os.path.isdir(directory):
-        raise NotValid(f"{shown(written)} is no directory")
+        raise NotValid(f"not a directory: {shown(written)}")
     if tool := shutil.which("kubectl"):
         return _run([tool, "kustomize", directory], written)
     if tool := shutil.which("kustomize"):

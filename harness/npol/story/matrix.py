@@ -85,7 +85,7 @@ def _column(field: _Field, matrix: YamlNode) -> dict[str, Any] | None:
         if match["path"]:
             asked["http"] = {"path": match["path"]}
     else:
-        message = f"{shown(field.text)} is no target of a matrix"
+        message = f"not a valid target of a matrix: {shown(field.text)}"
         matrix.mistakes.append(Mistake(field.at, message, f"write {_HEADERS}"))
         return None
     return asked | ({"protocol": match["protocol"]} if match["protocol"] else {})

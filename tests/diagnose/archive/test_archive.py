@@ -58,7 +58,7 @@ def test_what_is_there_is_not_overwritten(tmp_path, kind):
 
 
 def test_a_place_that_is_not_there_is_told_beforehand(tmp_path):
-    with pytest.raises(InputError, match="no directory"):
+    with pytest.raises(InputError, match="cannot write to directory"):
         check_new(str(tmp_path / "no" / "found.tar.gz"))
 
 

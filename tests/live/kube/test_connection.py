@@ -113,7 +113,7 @@ def test_protected_namespaces_are_safe_from_an_administrator(connected):
         lambda: connection.create(policy("kube-system")),
         lambda: connection.delete(Ref(NAMESPACES, "", "kube-system")),
     ):
-        with pytest.raises(Refused, match="refused before it was sent"):
+        with pytest.raises(Refused, match=r"Blocked by npol \(request not sent\)"):
             write()
 
 

@@ -32,7 +32,7 @@ def check_new(path: str) -> None:
     if os.path.lexists(path):
         raise InputError(f"{path} exists and is not overwritten", hint="name a new file")
     if not os.access(directory, os.W_OK | os.X_OK):
-        raise InputError(f"{directory} is no directory that can be written to")
+        raise InputError(f"cannot write to directory {directory}")
 
 
 def write_archive(path: str, pieces: Iterable[ArchiveEntry]) -> list[str]:

@@ -31,7 +31,7 @@ def selects_no_pod(scope: Scope, checked: Checked) -> Iterator[LintFinding]:
 def host_network_only(scope: Scope, checked: Checked) -> Iterator[LintFinding]:
     pods = scope.selected(checked.policy)
     if pods and all(p.host_network for p in pods):
-        message = f"it selects only pods on their node's network ({pods[0]}): it does not act"
+        message = f"matches only hostNetwork pods ({pods[0]}): the policy has no effect"
         fix = "policies act on pods with a network of their own"
         yield checked.finding("NP052", ("spec", "podSelector"), message, fix)
 

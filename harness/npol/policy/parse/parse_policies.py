@@ -88,7 +88,9 @@ class _PolicyReader:
                 hint = "put it in quotes: YAML reads words such as y, no and on as booleans"
                 self._wrong(("metadata", key), f"must be a string, not {value!r}", hint)
             elif value and not _NAME.fullmatch(value):
-                self._wrong(("metadata", key), f"{value!r} is no name: a-z, 0-9, - and . only")
+                self._wrong(
+                    ("metadata", key), f"not a valid name: {value!r} (a-z, 0-9, - and . only)"
+                )
         if not self._source.name and not self._source.metadata.get("generateName"):
             self._wrong(("metadata",), "a policy needs a name")
 
@@ -171,7 +173,9 @@ class _PolicyReader:
                 raise ValueError(text)
             return ipaddress.ip_network(text, strict=False)
         except ValueError:
-            self._wrong(path, f"{text!r} is no address range such as 10.0.0.0/8 or 10.1.2.3/32")
+            self._wrong(
+                path, f"not a valid address range: {text!r} (such as 10.0.0.0/8 or 10.1.2.3/32)"
+            )
             return None
 
     def _port(self, value: Any, path: Path) -> PortClause:
@@ -195,7 +199,7 @@ class _PolicyReader:
         if isinstance(port, str):
             if not _PORT_NAME.fullmatch(port):
                 hint = "numbers stand without quotes" if port.isdigit() else ""
-                self._wrong(path, f"{port!r} is no port name", hint)
+                self._wrong(path, f"not a valid port name: {port!r}", hint)
             return port
         if not _is_port(port):
             self._wrong(path, f"a port is a name or a number from 1 to 65535, not {port!r}")

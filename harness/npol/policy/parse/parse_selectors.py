@@ -46,7 +46,7 @@ def _labels(refusals: Refusals, labels: Any, path: Path) -> dict[str, str]:
 
 def _check_key(refusals: Refusals, key: Any, path: Path) -> None:
     if not (isinstance(key, str) and _LABEL_KEY.fullmatch(key)):
-        refusals.wrong(path, f"{key!r} is no label key")
+        refusals.wrong(path, f"not a valid label key: {key!r}")
 
 
 def _check_value(refusals: Refusals, value: Any, path: Path) -> None:
@@ -54,7 +54,7 @@ def _check_value(refusals: Refusals, value: Any, path: Path) -> None:
         hint = "put it in quotes"
         refusals.wrong(path, f"a label's value must be a string, not {value!r}", hint)
     elif not _LABEL_VALUE.fullmatch(value):
-        refusals.wrong(path, f"{value!r} is no label value")
+        refusals.wrong(path, f"not a valid label value: {value!r}")
 
 
 def _is_expression(refusals: Refusals, expression: Any, path: Path) -> bool:

@@ -32,12 +32,12 @@ def parse_flow(world: ClusterState, text: str) -> Traffic:
     """
     match = _FLOW.fullmatch(text)
     if not match:
-        raise InputError(f"{text!r} is no flow", hint=_HOW)
+        raise InputError(f"not a valid flow: {text!r}", hint=_HOW)
     source = _end(world, match[1])
     target = _service(world, match[2]) or _end(world, match[2])
     port = int(match[3])
     if not 1 <= port <= 65535:
-        raise InputError(f"{port} is no port: they go from 1 to 65535")
+        raise InputError(f"not a valid port: {port} (they go from 1 to 65535)")
     return Traffic(
         source=source,
         target=target,
@@ -90,7 +90,7 @@ def _node(world: ClusterState, name: str) -> End:
 def _address(world: ClusterState, text: str) -> End:
     address = _address_in(text)
     if address is None:
-        raise InputError(f"{text!r} is no end of a flow", hint=_HOW)
+        raise InputError(f"not a valid end of a flow: {text!r}", hint=_HOW)
     owner = world.owner(address)
     if owner is None and world.looks_like_a_service(address):
         raise InputError(

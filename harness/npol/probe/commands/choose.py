@@ -121,7 +121,7 @@ def _check(probe: Probe) -> None:
         except ValueError:
             raise CannotAsk(f"{probe.address!r} is no IP address") from None
     if probe.name and (len(probe.name) > LONGEST_NAME or not _NAME.fullmatch(probe.name)):
-        raise CannotAsk(f"{probe.name!r} is no host name")
+        raise CannotAsk(f"not a valid host name: {probe.name!r}")
     if probe.kind is ProbeKind.DNS and not probe.name:
         raise CannotAsk("a DNS probe needs a name")
     if probe.kind in (ProbeKind.CONNECT, ProbeKind.HTTP) and not probe.port:

@@ -32,7 +32,9 @@ class SourceFields(Entry, title="source of manifests"):
 def _one_file(value: Any) -> Any:
     if isinstance(value, str | dict):
         return {"file": value} if isinstance(value, str) else value
-    raise NotValid(f"{shown(value)} is no path", "write a path, {kustomize: DIR} or {helm: CHART}")
+    raise NotValid(
+        f"not a valid path: {shown(value)}", "write a path, {kustomize: DIR} or {helm: CHART}"
+    )
 
 
 SourceEntry = Annotated[

@@ -75,7 +75,7 @@ def field_path(text: str) -> tuple[str | int, ...]:
         end = match.end()
     if end == len(text) and parts:
         return tuple(parts)
-    raise field_validators.NotValid(f"{shown(text)} is no path: write spec.rules[0].name")
+    raise field_validators.NotValid(f"not a valid path: {shown(text)} (write spec.rules[0].name)")
 
 
 def _path(text: str) -> str:
@@ -88,7 +88,7 @@ def _pattern(text: str) -> str:
         re.compile(text)
     except (re.error, OverflowError, RecursionError) as error:
         raise field_validators.NotValid(
-            f"{shown(text)} is no regular expression: {error}"
+            f"not a valid regular expression: {shown(text)}: {error}"
         ) from None
     return text
 

@@ -53,7 +53,9 @@ class TargetEntry(Entry, title="to"):
 def _one_peer(value: Any) -> Any:
     if isinstance(value, str | dict) or value is None:
         return {"peer": value} if isinstance(value, str) else value
-    raise NotValid(f"{shown(value)} is no target", "write a peer's name, or {every pod of: PEER}")
+    raise NotValid(
+        f"not a valid target: {shown(value)}", "write a peer's name, or {every pod of: PEER}"
+    )
 
 
 class FlowEntry(Entry, title="flow"):

@@ -87,7 +87,7 @@ def _duration(value: Any) -> float:
         return field_validators.duration(value)
     hint = f"did you mean '{value}s'?" if type(value) in (int, float) else ""
     raise field_validators.NotValid(
-        f"{field_validators.shown(value)} is no duration, such as 500ms, 2s, 1m", hint
+        f"not a valid duration: {field_validators.shown(value)} (such as 500ms, 2s, 1m)", hint
     )
 
 
@@ -106,7 +106,7 @@ def _one_word(value: Any) -> Any:
     hint = f"did you mean 'http {value}'?" if type(value) is int and 100 <= value < 600 else ""
     words = "one of: allow, deny, http 200, ..., or {ENGINE: WORD}"
     raise field_validators.NotValid(
-        f"{field_validators.shown(value)} is no expectation", hint or words
+        f"not a valid expectation: {field_validators.shown(value)}", hint or words
     )
 
 
