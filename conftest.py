@@ -1,3 +1,31 @@
-"""Root of the test session: makes `pytester` available to the tests of the plugin."""
+"""Root of the test session: `pytester` for the tests of the plugin, and the order of the files."""
+
+from __future__ import annotations
+
+import pytest
 
 pytest_plugins = ["pytester"]
+
+LONGEST_FIRST = ("tests/e2e", "fixtures", "tests/changes", "tests/lab", "tests/probe")
+"""
+Where whole runs, labs and packets are waited for.
+
+A worker of pytest-xdist takes a whole file, and the file that begins last is what all others
+wait for. By itself xdist begins with the files of most tests, which are quick ones.
+"""
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    if config.pluginmanager.has_plugin("xdist"):
+        config.option.loadscopereorder = False
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    items.sort(key=_place)
+
+
+def _place(item: pytest.Item) -> int:
+    for place, folder in enumerate(LONGEST_FIRST):
+        if item.nodeid.startswith(f"{folder}/"):
+            return place
+    return len(LONGEST_FIRST)
