@@ -7,8 +7,8 @@ import pytest
 from npol.errors import Position
 from npol.judge.liveness import LivenessRecord
 from npol.model.expectation import Outcome, parse_expectation
-from npol.model.probe import Answer, PodRef
-from npol.model.result import Evidence, Role
+from npol.model.probe import Answer, PodRef, Role
+from npol.model.result import Evidence
 from npol.model.story import Flow, Protocol
 from npol.model.target import Backend, Target
 

@@ -6,10 +6,9 @@ from typing import Any
 import pytest
 
 from npol.errors import Position
-from npol.judge.probes import Selection, expand, has_denies, questions, replayed
+from npol.judge.probes import Selection, expand, has_denies, probes_of, replayed
 from npol.model.expectation import parse_expectation
-from npol.model.probe import PodRef, ProbeKind
-from npol.model.result import Role
+from npol.model.probe import PodRef, ProbeKind, Role
 from npol.model.story import Apply, Flow, HttpCheck, Protocol, Step, Story
 from npol.model.target import Backend, Target
 
@@ -38,7 +37,7 @@ def flow(name="f", **kwargs):
 
 
 def asked(f, target=TARGET):
-    return {q.role: q.probe for q in questions(f, target, timeout=2.0)}
+    return {p.role: p for p in probes_of(f, target, timeout=2.0)}
 
 
 def test_a_service_is_asked_by_name_by_cluster_ip_and_by_each_pod():
@@ -77,9 +76,9 @@ def test_every_pod_asks_pods_only():
 
 
 def test_a_look_up_asks_the_sources_own_servers():
-    (question,) = questions(flow(target="", resolve="web.shop.", port=0), None, timeout=2.0)
+    (probe,) = probes_of(flow(target="", resolve="web.shop.", port=0), None, timeout=2.0)
 
-    assert (question.role, question.probe.address) == (Role.NAME, "")
+    assert (probe.role, probe.address) == (Role.NAME, "")
 
 
 def story(*steps):

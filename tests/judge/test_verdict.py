@@ -5,8 +5,8 @@ import pytest
 from npol.errors import Position
 from npol.judge.verdict import Controls, judge
 from npol.model.expectation import Outcome, Verdict, parse_expectation
-from npol.model.probe import Answer
-from npol.model.result import Evidence, Role
+from npol.model.probe import Answer, Role
+from npol.model.result import Evidence
 from npol.model.story import Flow, HttpCheck
 
 HERE = Position("story.npol.yaml", 1, 1)

@@ -10,7 +10,7 @@ import pytest
 from npol.errors import Position
 from npol.model.expectation import Outcome, Verdict, parse_expectation
 from npol.model.prediction import Cause, PolicyName, PredictedDecision, Prediction
-from npol.model.probe import Answer, PodRef
+from npol.model.probe import Answer, PodRef, Role
 from npol.model.reason import Reason, ReasonCode
 from npol.model.result import (
     CheckResult,
@@ -18,7 +18,6 @@ from npol.model.result import (
     Evidence,
     FlowResult,
     RestoreResult,
-    Role,
     StepResult,
     StoryReport,
     Witnesses,

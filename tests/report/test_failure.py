@@ -9,9 +9,9 @@ import pytest
 from npol.errors import Position
 from npol.model.expectation import Outcome, Verdict
 from npol.model.prediction import PredictedDecision, Prediction, UnknownReason
-from npol.model.probe import Answer
+from npol.model.probe import Answer, Role
 from npol.model.reason import Reason, ReasonCode
-from npol.model.result import CheckResult, Evidence, Role
+from npol.model.result import CheckResult, Evidence
 from npol.report.failure import failure_text
 
 ALLOW = Prediction(decision=PredictedDecision.ALLOW)

@@ -13,8 +13,8 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 
 from npol.model.expectation import Outcome
-from npol.model.probe import Answer
-from npol.model.result import Evidence, Role
+from npol.model.probe import Answer, Role
+from npol.model.result import Evidence
 from npol.model.story import Flow, Protocol
 from npol.model.target import Backend, Target
 

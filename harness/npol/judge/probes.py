@@ -10,8 +10,7 @@ from collections.abc import Collection, Iterable
 from dataclasses import dataclass, replace
 
 from npol.model.expectation import Outcome, Word
-from npol.model.probe import PodRef, Probe, ProbeKind
-from npol.model.result import Role
+from npol.model.probe import PodRef, Probe, ProbeKind, Role
 from npol.model.story import Flow, FlowKind, Protocol, Step, Story
 from npol.model.target import Backend, Target
 
@@ -22,16 +21,7 @@ SELF_PORT = 9
 """Where a source asks itself: whether it is refused or answered, the packet came back."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Question:
-    """One probe and what it is asked for."""
-
-    role: Role
-    subject: str
-    probe: Probe
-
-
-def questions(flow: Flow, target: Target | None, *, timeout: float) -> tuple[Question, ...]:
+def probes_of(flow: Flow, target: Target | None, *, timeout: float) -> tuple[Probe, ...]:
     """
     The probes of one flow, asked together in one round.
 
@@ -43,7 +33,7 @@ def questions(flow: Flow, target: Target | None, *, timeout: float) -> tuple[Que
         return (_lookup(flow.key, flow.resolve, flow.protocol, timeout),)
     if target is None:
         return ()
-    asked: list[Question] = []
+    asked: list[Probe] = []
     if target.name and not flow.every_pod:
         asked.append(_lookup(f"{flow.key}|name", target.name, Protocol.UDP, timeout))
     if target.cluster_ip and not flow.every_pod:
@@ -54,44 +44,52 @@ def questions(flow: Flow, target: Target | None, *, timeout: float) -> tuple[Que
     return tuple(asked)
 
 
-def self_control(source: PodRef, *, timeout: float) -> Question:
+def self_control(source: PodRef, *, timeout: float) -> Probe:
     """The control of every deny: a pod reaches its own address under any policy."""
-    probe = Probe(
+    return Probe(
         key=f"self {source.ip}",
         kind=ProbeKind.CONNECT,
         address=source.ip,
         port=SELF_PORT,
         timeout=timeout,
+        role=Role.SELF,
+        subject=f"itself, {source.ip}",
     )
-    return Question(role=Role.SELF, subject=f"itself, {source.ip}", probe=probe)
 
 
-def alive_control(backend: Backend, *, timeout: float) -> Question:
+def alive_control(backend: Backend, *, timeout: float) -> Probe:
     """The other control: the target answers a probe from itself."""
-    probe = Probe(
+    return Probe(
         key=f"alive {backend}",
         kind=ProbeKind.CONNECT,
         address=backend.ip,
         port=backend.port,
         timeout=timeout,
+        role=Role.ALIVE,
+        subject=f"{backend.pod} asked itself, {backend}",
     )
-    return Question(role=Role.ALIVE, subject=f"{backend.pod} asked itself, {backend}", probe=probe)
 
 
-def _lookup(key: str, name: str, protocol: Protocol, timeout: float) -> Question:
-    probe = Probe(
-        key=key, kind=ProbeKind.DNS, address="", name=name, protocol=protocol, timeout=timeout
+def _lookup(key: str, name: str, protocol: Protocol, timeout: float) -> Probe:
+    return Probe(
+        key=key,
+        kind=ProbeKind.DNS,
+        address="",
+        name=name,
+        protocol=protocol,
+        timeout=timeout,
+        role=Role.NAME,
+        subject=f"name {name}",
     )
-    return Question(role=Role.NAME, subject=f"name {name}", probe=probe)
 
 
-def _connect(flow: Flow, target: Target, backend: Backend, role: Role, timeout: float) -> Question:
+def _connect(flow: Flow, target: Target, backend: Backend, role: Role, timeout: float) -> Probe:
     subject = {
         Role.SERVICE: f"ClusterIP {backend}",
         Role.POD: f"pod {backend.pod.name if backend.pod else ''} {backend}",
     }.get(role, f"{target.label} {backend}")
     probe = _probe(flow, target, backend, f"{flow.key}|{backend}", timeout)
-    return Question(role=role, subject=subject, probe=probe)
+    return replace(probe, role=role, subject=subject)
 
 
 def _probe(flow: Flow, target: Target, backend: Backend, key: str, timeout: float) -> Probe:

@@ -12,9 +12,9 @@ from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from npol.model.expectation import CLOSED, Expectation, Outcome, Verdict, Word
-from npol.model.probe import Answer
+from npol.model.probe import Answer, Role
 from npol.model.reason import Reason, ReasonCode
-from npol.model.result import Evidence, Judgement, Role
+from npol.model.result import Evidence, Judgement
 from npol.model.story import Flow, FlowKind
 
 SILENCE = frozenset({Outcome.TIMEOUT})

@@ -37,6 +37,17 @@ class ProbeKind(enum.Enum):
     PING = "ping"  # reported, never judged: NetworkPolicy does not speak of ICMP
 
 
+class Role(enum.Enum):
+    """What a probe is asked for."""
+
+    NAME = "name"  # does the Service's name resolve
+    SERVICE = "service"  # does its ClusterIP answer
+    POD = "pod"  # does a pod behind it answer by its own address
+    HOST = "host"  # a place, an address or a site
+    SELF = "self"  # control: the source reaches its own address
+    ALIVE = "alive"  # control: the target answers itself, or another source
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Probe:
     """
@@ -58,6 +69,9 @@ class Probe:
     payload: str = ""
     """UDP: what to send; any answer counts."""
     timeout: float = 2.0
+    role: Role = Role.HOST
+    subject: str = ""
+    """What is asked, for people: `ClusterIP 10.96.1.2:80`, `pod backend-1 10.244.1.7:3001`."""
 
     def __post_init__(self) -> None:
         if not 0 <= self.port <= 65535:

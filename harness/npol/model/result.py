@@ -9,21 +9,10 @@ from dataclasses import dataclass, field
 from npol.errors import PRECEDENCE, ExitCode, Position
 from npol.model.expectation import Expectation, Outcome, Verdict
 from npol.model.prediction import Cause, Prediction
-from npol.model.probe import Answer, PodRef
+from npol.model.probe import Answer, PodRef, Role
 from npol.model.reason import Reason
 from npol.model.story import FlowKind
 from npol.model.verification import FlowVerification
-
-
-class Role(enum.Enum):
-    """What an answer was asked for."""
-
-    NAME = "name"  # does the Service's name resolve
-    SERVICE = "service"  # does its ClusterIP answer
-    POD = "pod"  # does a pod behind it answer by its own address
-    HOST = "host"  # a place, an address or a site
-    SELF = "self"  # control: the source reaches its own address
-    ALIVE = "alive"  # control: the target answers itself, or another source
 
 
 class Witnesses(enum.Enum):

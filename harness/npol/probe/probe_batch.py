@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
 from npol.model.expectation import Outcome
-from npol.model.probe import Answer, Probe, ProbeKind
+from npol.model.probe import Answer, Probe, ProbeKind, Role
 from npol.probe.attempt import Attempt
 from npol.probe.command import Capture, Ended
 from npol.probe.commands.choose import (
@@ -39,7 +39,8 @@ class Round:
         self._box = box
         self._keys: dict[Probe, list[str]] = {}
         for probe in probes:
-            self._keys.setdefault(replace(probe, key=""), []).append(probe.key)
+            asked = replace(probe, key="", role=Role.HOST, subject="")
+            self._keys.setdefault(asked, []).append(probe.key)
         self._probes = {keys[0]: replace(p, key=keys[0]) for p, keys in self._keys.items()}
         self._ended: dict[str, Attempt] = {}
         self._errors: dict[str, Answer] = {}

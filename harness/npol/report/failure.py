@@ -12,8 +12,8 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from npol.model.expectation import Outcome, Verdict
-from npol.model.probe import Answer, PodRef
-from npol.model.result import CheckResult, Evidence, FlowResult, Role
+from npol.model.probe import Answer, PodRef, Role
+from npol.model.result import CheckResult, Evidence, FlowResult
 from npol.model.story import FlowKind
 from npol.report.escape import safe, short
 from npol.report.summary import span

@@ -10,10 +10,10 @@ from typing import Protocol
 
 from npol.judge import verdict
 from npol.judge.liveness import LivenessRecord
-from npol.judge.probes import Question, alive_control, questions, self_control
+from npol.judge.probes import alive_control, probes_of, self_control
 from npol.model.expectation import Outcome, Word
-from npol.model.probe import Answer, PodRef, Probe
-from npol.model.result import Evidence, Judgement, Role
+from npol.model.probe import Answer, PodRef, Probe, Role
+from npol.model.result import Evidence, Judgement
 from npol.model.story import Flow, FlowKind
 from npol.model.target import Target
 
@@ -41,9 +41,9 @@ class PreparedFlow:
     """The fully qualified name of a DNS flow."""
 
     @property
-    def questions(self) -> tuple[Question, ...]:
+    def probes(self) -> tuple[Probe, ...]:
         flow = replace(self.flow, resolve=self.resolve_as) if self.resolve_as else self.flow
-        return questions(flow, self.target, timeout=self.timeout)
+        return probes_of(flow, self.target, timeout=self.timeout)
 
     @property
     def problem(self) -> str:
@@ -74,13 +74,13 @@ class Rounds:
     denial: frozenset[Outcome]
     inside: Mapping[str, ProbeSource] = field(default_factory=dict)
     """`ip:port` of targets that are asked from inside, because nothing else shows they live."""
-    _questions: Mapping[str, tuple[Question, ...]] = field(init=False)
+    _probes: Mapping[str, tuple[Probe, ...]] = field(init=False)
     """By flow name; the same in every round."""
     _timeout: float = field(init=False)
     """Of the controls."""
 
     def __post_init__(self) -> None:
-        self._questions = {name: a.questions for name, a in self.asked.items()}
+        self._probes = {name: a.probes for name, a in self.asked.items()}
         self._timeout = max((a.timeout for a in self.asked.values()), default=2.0)
 
     def launch(self, now: float) -> Future[RoundResult]:
@@ -108,9 +108,9 @@ class Rounds:
         batches: dict[ProbeSource, list[Probe]] = {}
         for name, a in self.asked.items():
             probes = batches.setdefault(a.source, [])
-            probes += [q.probe for q in self._questions[name]]
+            probes += self._probes[name]
         for source, probes in batches.items():
-            probes.append(self._self_control(source).probe)
+            probes.append(self._self_control(source))
         for backend, target in self.inside.items():
             batches.setdefault(target, []).append(self._inside(backend))
         with ThreadPoolExecutor(max_workers=max(1, len(batches))) as pool:
@@ -121,23 +121,23 @@ class Rounds:
                 for key, answer in reply.items()
             }
 
-    def _self_control(self, source: ProbeSource) -> Question:
+    def _self_control(self, source: ProbeSource) -> Probe:
         return self_control(source.source, timeout=self._timeout)
 
     def _inside(self, backend: str) -> Probe:
         targets = (a.target for a in self.asked.values() if a.target)
         found = next(b for t in targets for b in t.backends if str(b) == backend)
-        return alive_control(found, timeout=self._timeout).probe
+        return alive_control(found, timeout=self._timeout)
 
     def _evidence(self, name: str, answers: Mapping[str, Answer]) -> tuple[Evidence, ...]:
         source = self.asked[name].source
         return tuple(
             Evidence(
-                role=q.role,
-                subject=q.subject,
-                answer=_of_address(q, answers[_key(source, q.probe.key)]),
+                role=p.role,
+                subject=p.subject,
+                answer=_of_address(p, answers[_key(source, p.key)]),
             )
-            for q in self._questions[name]
+            for p in self._probes[name]
         )
 
     def _judge(
@@ -145,7 +145,7 @@ class Rounds:
     ) -> Judgement:
         expectation = a.flow.expect.for_engine(self.engine)
         controls = verdict.Controls(
-            source=answers.get(_key(a.source, self._self_control(a.source).probe.key)),
+            source=answers.get(_key(a.source, self._self_control(a.source).key)),
             alive=self._alive(a, evidence, answers),
             refusing=self.liveness.refusing(a.flow, evidence),
             dns_alive=self.liveness.dns_alive(),
@@ -170,7 +170,7 @@ class Rounds:
         if not a.flow.expect.for_engine(self.engine).closed:
             return ()
         control = self._self_control(a.source)
-        answer = answers[_key(a.source, control.probe.key)]
+        answer = answers[_key(a.source, control.key)]
         return (Evidence(role=control.role, subject=control.subject, answer=answer),)
 
 
@@ -178,11 +178,11 @@ def _key(source: ProbeSource, probe_key: str) -> str:
     return f"{source.source.uid}|{probe_key}"
 
 
-def _of_address(question: Question, answer: Answer) -> Answer:
+def _of_address(probe: Probe, answer: Answer) -> Answer:
     """
     What an address did. A DNS server's port is asked by a look-up: any answer opens it.
     """
-    if question.role is Role.NAME:
+    if probe.role is Role.NAME:
         return answer
     as_address = {Outcome.DNS_TIMEOUT: Outcome.TIMEOUT, Outcome.DNS_NEGATIVE: Outcome.OPEN}
     return replace(answer, outcome=as_address.get(answer.outcome, answer.outcome))
