@@ -107,11 +107,11 @@ def make_failure() -> FlowResult:
             decided_by=(PolicyName(namespace="shop", name="allow-db"),),
             causes=(
                 Cause(
-                    text="shop/deny selects no pod: it wants app=database, shop/db-0 has app=db"
+                    what="shop/deny selects no pod: it wants app=database, shop/db-0 has app=db"
                     " (manifests/deny.yaml:7)",
                     at=Position("manifests/deny.yaml", 7, 5),
                 ),
-                Cause(text="no other policy selects shop/db-0 for Ingress"),
+                Cause(what="no other policy selects shop/db-0 for Ingress"),
             ),
         ),
     )

@@ -25,7 +25,7 @@ class Scene:
     """A cluster's answers, written down."""
 
     inventory: Inventory = dataclasses.field(default_factory=Inventory)
-    engine: str = "calico"
+    in_lab: bool = False
     objects: dict = dataclasses.field(default_factory=dict)
     refusals: dict = dataclasses.field(default_factory=dict)
     logs: dict = dataclasses.field(default_factory=dict)
@@ -331,7 +331,7 @@ def test_object_compares_a_field_of_any_object(wants, holds):
 
 def test_object_in_the_lab_is_said_to_be_recorded_data():
     ref = "application.argoproj.io/root"
-    scene = Scene(engine="npol-lab", objects={ref: APPLICATION})
+    scene = Scene(in_lab=True, objects={ref: APPLICATION})
 
     assert "no controller" in result(check("object", "root", ref=ref, exists=True), scene).reason
 

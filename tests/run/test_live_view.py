@@ -23,7 +23,7 @@ class Server:
 
 def refusal(status, message=""):
     server: Any = Server(status, message)
-    view = LiveView(engine="calico", inventory=Inventory(), connection=server, inside=None)
+    view = LiveView(in_lab=False, inventory=Inventory(), connection=server, inside=None)
     return view.refusal({"kind": "Pod"})
 
 

@@ -119,7 +119,7 @@ def _print(found: Explanation) -> None:
     for note in found.notes:
         typer.echo(f"  note: {safe(note)}")
     for remedy in found.remedies:
-        typer.echo(f"  would allow it: {_line(Cause(text=remedy.text, at=remedy.at))}")
+        typer.echo(f"  would allow it: {_line(Cause(what=remedy.text, at=remedy.at))}")
     if found.left_out:
         typer.echo(f"  without {', '.join(found.left_out)}: {found.without}")
 

@@ -17,6 +17,7 @@ SILENCE = frozenset({Outcome.TIMEOUT})
 REJECT = frozenset({Outcome.TIMEOUT, Outcome.REFUSED})
 """kube-router answers port-unreachable to the pods of its own node (netpol: REJECT)."""
 
+LAB = "npol-lab"
 USUAL_PATIENCE = 30.0
 SLOW_LABELS = 45.0
 """Cilium takes 5 to 35 s for new labels of a running pod (identity grace period, jitter)."""
@@ -51,7 +52,7 @@ class Traits:
 
 TABLE = (
     Traits(
-        name="npol-lab",
+        name=LAB,
         title="npol's lab",
         quiet=0.3,  # measured
         dialect="calico",
@@ -169,6 +170,10 @@ class Engine:
     evidence: tuple[str, ...] = ()
     off: str = ""
     """Which piece of evidence says that policies are not enforced; "" when none does."""
+
+    @property
+    def is_lab(self) -> bool:
+        return self.name == LAB
 
     @property
     def healthy(self) -> bool:

@@ -50,8 +50,15 @@ class PolicyName:
 class Cause:
     """One sentence on why a flow did what it did, and the line that says so."""
 
-    text: str
+    what: str
+    subject: str = ""
+    """Whom it is about, `ingress of shop/db-0`; "" where the sentence says it."""
     at: Position | None = None
+
+    @property
+    def text(self) -> str:
+        """The whole sentence."""
+        return f"{self.subject}: {self.what}" if self.subject else self.what
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

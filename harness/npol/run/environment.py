@@ -103,7 +103,7 @@ class RunEnvironment:
     def _prove(self) -> Callable[[], str]:
         """Start the canary beside everything else; call the result for what is known."""
         engine = self.engine
-        if engine.name == "npol-lab":
+        if engine.is_lab:
             return lambda: "by the lab itself"
         if not (self.story.writes and has_denies(self.story, engine.name)):
             return lambda: "not proven: no step of this story needs it"
@@ -232,7 +232,7 @@ class RunEnvironment:
     def view(self) -> LiveView:
         """What state checks look at, now."""
         return LiveView(
-            engine=self.engine.name,
+            in_lab=self.engine.is_lab,
             inventory=self.look(),
             connection=self.connection,
             inside=self.inside,

@@ -27,7 +27,7 @@ LOG_BYTES = 1 << 20
 class LiveView:
     """`npol.run.checks.View` over a connection and the run's sources."""
 
-    engine: str
+    in_lab: bool
     inventory: Inventory
     connection: Connection
     inside: Callable[[PodRef], ProbeSource]

@@ -31,27 +31,27 @@ def nearest(world: ClusterState, traffic: Traffic, dialect: Dialect = SPEC) -> l
 
 def causes(world: ClusterState, decision: Decision) -> list[Cause]:
     """The same, of a flow that is decided already."""
-    found = [Cause(text=f"{o} may select an end, and is not evaluated") for o in decision.others]
+    found = [Cause(what=f"{o} may select an end, and is not evaluated") for o in decision.others]
     if decision.why_unknown and not decision.others:
-        found.append(Cause(text=decision.why_unknown))
+        found.append(Cause(what=decision.why_unknown))
     for path in decision.distinct_paths:
         if decision.allowed is None and path.allowed:
             continue
         for side in path.sides:
             if decision.allowed or side.allowed is not True:
                 found += side_causes(world, side, path)
-    return list({(c.text, c.at): c for c in found}.values())
+    return list(dict.fromkeys(found))
 
 
 def side_causes(world: ClusterState, side: DirectionDecision, path: PathDecision) -> list[Cause]:
     """The causes of one side, open or closed."""
     if side.not_applicable:
-        return [Cause(text=f"{side}: {side.not_applicable}")]
+        return [Cause(subject=str(side), what=side.not_applicable)]
     if not side.isolating:
         return [_not_isolated(world, side)]
     if side.matching:
         return [
-            Cause(text=f"{side}: {f.policy} allows it ({f.origin})", at=f.origin.at)
+            Cause(subject=str(side), what=f"{f.policy} allows it ({f.origin})", at=f.origin.at)
             for f in side.matching
         ]
     return [*_misses(world, side, path), _isolated(side, path)]
@@ -59,15 +59,15 @@ def side_causes(world: ClusterState, side: DirectionDecision, path: PathDecision
 
 def _not_isolated(world: ClusterState, side: DirectionDecision) -> Cause:
     """No policy selects the pod: name one of its namespace that might have been meant to."""
-    text = f"{side}: no policy selects it for {side.direction.value}"
+    about, what = str(side), f"no policy selects it for {side.direction.value}"
     if not isinstance(side.subject, Pod):
-        return Cause(text=text)
+        return Cause(subject=about, what=what)
     for policy in world.policies_in(side.subject.namespace):
         if side.direction in policy.directions:
             has = spell_labels(side.subject.labels)
-            text += f"; {policy} ({policy.origin}) selects {spell(policy.selector)}, not {has}"
-            return Cause(text=text, at=policy.origin.at)
-    return Cause(text=text)
+            what += f"; {policy} ({policy.origin}) selects {spell(policy.selector)}, not {has}"
+            return Cause(subject=about, what=what, at=policy.origin.at)
+    return Cause(subject=about, what=what)
 
 
 def _misses(world: ClusterState, side: DirectionDecision, path: PathDecision) -> list[Cause]:
@@ -87,7 +87,8 @@ def _miss(world: ClusterState, side: DirectionDecision, fit: RuleFit, path: Path
     origin = clause.origin if clause else fit.origin
     why = reason(world, fit, path.path)
     word = "may or may not fit" if fit.holds is None else "does not fit"
-    return Cause(text=f"{side}: {fit.policy} ({origin}) {word}: {why}", at=origin.at)
+    what = f"{fit.policy} ({origin}) {word}: {why}"
+    return Cause(subject=str(side), what=what, at=origin.at)
 
 
 def _isolated(side: DirectionDecision, path: PathDecision) -> Cause:
@@ -96,8 +97,8 @@ def _isolated(side: DirectionDecision, path: PathDecision) -> Cause:
     names += f" and {more} more" if more > 0 else ""
     whose = "their" if len(side.isolating) > 1 else "its"
     allows = "is known to allow it" if side.allowed is None else "allows it"
-    text = f"{side}: isolated by {names}, and none of {whose} rules {allows}"
-    return Cause(text=text + _remedy(side, path), at=_first(side.isolating))
+    what = f"isolated by {names}, and none of {whose} rules {allows}{_remedy(side, path)}"
+    return Cause(subject=str(side), what=what, at=_first(side.isolating))
 
 
 def _first(policies: tuple[Policy, ...]) -> Position | None:

@@ -75,10 +75,7 @@ def _stages(world: ClusterState, decision: Decision, dialect: Dialect) -> Iterat
 
 
 def _side(world: ClusterState, side: DirectionDecision, path: PathDecision) -> PacketStage:
-    lines = tuple(
-        replace(cause, text=cause.text.removeprefix(f"{side}: "))
-        for cause in side_causes(world, side, path)
-    )
+    lines = tuple(replace(cause, subject="") for cause in side_causes(world, side, path))
     return PacketStage(title=str(side), answer=_answer(side.allowed), lines=lines)
 
 
@@ -101,7 +98,7 @@ def _name(world: ClusterState, traffic: Traffic, dialect: Dialect) -> PacketStag
 
 def _service(decision: Decision, service: Service) -> PacketStage:
     """The translation; where it changes the port, policies see the new one only."""
-    lines = [Cause(text=decision.why_unknown, at=service.at)] if not decision.paths else []
+    lines = [Cause(what=decision.why_unknown, at=service.at)] if not decision.paths else []
     by_port: dict[int, list[str]] = {}
     for path in decision.paths:
         by_port.setdefault(path.path.port, []).append(str(path.path.target))
@@ -110,7 +107,7 @@ def _service(decision: Decision, service: Service) -> PacketStage:
         text = f"{service} port {asked} goes to {', '.join(dict.fromkeys(pods))} port {port}"
         if port != asked:
             text += f": policies are judged on {port}, never on {asked}"
-        lines.append(Cause(text=text, at=service.at))
+        lines.append(Cause(what=text, at=service.at))
     return PacketStage(title=str(service), lines=tuple(lines))
 
 

@@ -59,7 +59,7 @@ def beyond(
     for hop in hops(world, traffic, host, path):
         if decide(world, hop, dialect).allowed is not True:
             found = nearest(world, hop, dialect)
-            return [Cause(text=f"behind the proxy, {hop}: {c.text}", at=c.at) for c in found]
+            return [Cause(what=f"behind the proxy, {hop}: {c.text}", at=c.at) for c in found]
     return []
 
 

@@ -28,7 +28,7 @@ def look(check: StateCheck, view: View) -> Observation:
     obj = view.get(kind, check.namespace, name)
     found = _NOTHING if obj is None else field(obj, check.wants.get("path") or ())
     seen = NOT_FOUND if found is _NOTHING else spell(found) if check.wants.get("path") else "there"
-    note = RECORDED if obj is not None and "." in kind and view.engine == "npol-lab" else ""
+    note = RECORDED if obj is not None and "." in kind and view.in_lab else ""
     reason = f"{check.wants['ref']} does not exist" if obj is None else note
     return Observation(_holds(check, found), seen, reason)
 

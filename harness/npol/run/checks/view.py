@@ -16,7 +16,9 @@ class View(Protocol):
     """The cluster at one moment. Methods raise NpolError where it cannot be told."""
 
     @property
-    def engine(self) -> str: ...
+    def in_lab(self) -> bool:
+        """Whether it is the lab, where no controller acts on custom objects."""
+        ...
 
     @property
     def inventory(self) -> Inventory: ...

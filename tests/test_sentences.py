@@ -1,0 +1,101 @@
+"""Rooms that decide look at values. A sentence is for people, and nothing hangs on its words."""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+NPOL = Path(__file__).parents[1] / "harness" / "npol"
+DECIDING = ("judge", "policy", "run", "changes", "model")
+SENTENCES = frozenset({"text", "reason", "verified", "seen", "words", "what", "detail"})
+SEARCHES = frozenset(
+    {"startswith", "endswith", "removeprefix", "removesuffix", "partition", "rpartition"}
+    | {"split", "rsplit", "find", "index", "count"}
+)
+
+
+def sentence(node: ast.AST) -> bool:
+    """Whether an expression is a sentence: `x.reason`, `str(x.reason)`, `x.text.lower()`."""
+    match node:
+        case ast.Attribute(attr=name):
+            return name in SENTENCES
+        case ast.Call(func=ast.Name(id="str" | "repr"), args=[of]):
+            return sentence(of)
+        case ast.Call(func=ast.Attribute(value=of)):
+            return sentence(of)
+        case ast.Subscript(value=of, slice=ast.Slice()):
+            return sentence(of)
+        case ast.BoolOp(values=[of, *_]) | ast.FormattedValue(value=of):
+            return sentence(of)
+        case ast.JoinedStr(values=parts):
+            return any(map(sentence, parts))
+    return False
+
+
+def looks(node: ast.AST) -> bool:
+    """Whether a node looks into a sentence, or compares one."""
+    match node:
+        case ast.Compare(left=left, ops=ops, comparators=others):
+            if all(isinstance(op, ast.Is | ast.IsNot) for op in ops):
+                return False
+            return any(map(sentence, (left, *others)))
+        case ast.Call(func=ast.Attribute(value=ast.Name(id="re")), args=args):
+            return any(map(sentence, args))
+        case ast.Call(func=ast.Attribute(value=of, attr=name)):
+            return name in SEARCHES and sentence(of)
+        case ast.Match(subject=subject):
+            return sentence(subject)
+    return False
+
+
+def places(source: str, name: str) -> Iterator[str]:
+    for node in ast.walk(ast.parse(source)):
+        if looks(node):
+            yield f"{name}: {ast.unparse(node)}"
+
+
+def test_no_deciding_room_looks_into_a_sentence():
+    files = [file for room in DECIDING for file in sorted((NPOL / room).rglob("*.py"))]
+
+    found = [p for f in files for p in places(f.read_text(), str(f.relative_to(NPOL)))]
+
+    assert len(files) > 100
+    assert found == []
+
+
+@pytest.mark.parametrize(
+    "code",
+    [
+        "claim in cause.text",
+        "'not as before' in restore.verified",
+        "result.seen == 'open'",
+        "result.seen.startswith('http ')",
+        "'refused' != str(judgement.reason)",
+        "cause.text.removeprefix('x: ')",
+        "re.search('x', result.reason)",
+        "(result.reason or '').partition(':')",
+        "'x' in result.reason.lower()",
+        "f'{r.reason}' == 'x'",
+        "r.seen[:4] == 'http'",
+    ],
+)
+def test_look_into_a_sentence_is_found(code):
+    assert list(places(code, "here"))
+
+
+@pytest.mark.parametrize(
+    "code",
+    [
+        "judgement.reason is None",
+        "judgement.reason.code is ReasonCode.OPEN",
+        "if result.reason: print(result.reason)",
+        "f'{name}: {result.reason}'",
+        "scope.seen.pods_in(name)",
+        "key in world.seen.namespaces",
+    ],
+)
+def test_value_or_output_is_no_look_into_a_sentence(code):
+    assert not list(places(code, "here"))
