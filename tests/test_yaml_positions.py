@@ -174,6 +174,15 @@ plain = st.recursive(
 )
 
 
+@pytest.mark.parametrize("dialect", YamlDialect)
+@pytest.mark.parametrize("text", ["1e3", "0E0", "0o7", "y", "N", "017", "1_000", "~", "on", "1.5"])
+def test_text_that_looks_like_another_type_is_quoted(text, dialect):
+    """A label `1e3` written bare is a number to kubectl, which the API server refuses."""
+    (document,) = load(dump({text: text}), "f.yaml", dialect)
+
+    assert document.data == {text: text}
+
+
 @settings(max_examples=100, deadline=None)
 @given(plain.filter(lambda v: v is not None))
 def test_what_is_dumped_is_read_again(value):
