@@ -27,9 +27,9 @@ def target(pod=POD):
     return Target(label="web:81", port=81, backends=(Backend(ip="10.0.0.1", port=81, pod=pod),))
 
 
-def seen(outcome, role=Role.POD):
+def seen(outcome, role=Role.POD, subject=SUBJECT, address="10.0.0.1", port=81):
     answer = Answer(key=SUBJECT, outcome=Outcome(outcome))
-    return [Evidence(role=role, subject=SUBJECT, answer=answer)]
+    return [Evidence(role=role, subject=subject, answer=answer, address=address, port=port)]
 
 
 def alive(liveness, pod=POD):
@@ -55,6 +55,21 @@ def told(expect, outcome, role=Role.POD):
 )
 def test_what_answered_as_it_should_is_alive(expect, outcome, why):
     assert alive(told(expect, outcome)) == ({SUBJECT: why} if why else {})
+
+
+def test_address_is_known_by_its_value_whatever_it_is_called():
+    liveness = told("allow", "open")
+    renamed = seen("timeout", subject="the web server")
+
+    assert list(liveness.alive(flow("deny"), target(), renamed, {})) == ["the web server"]
+
+
+@pytest.mark.parametrize("other", [{"address": "10.0.0.11"}, {"port": 8081}])
+def test_another_address_of_the_same_name_is_not_known_to_live(other):
+    liveness = LivenessRecord()
+    liveness.note("open", flow("allow"), target(), seen("open", **other))
+
+    assert alive(liveness) == {}
 
 
 def test_a_refusal_over_udp_is_no_sign_of_life():

@@ -19,6 +19,7 @@ from npol.model.story import Flow, Protocol
 from npol.model.target import Backend, Target
 
 _ADDRESSES = (Role.SERVICE, Role.POD, Role.HOST)
+_Address = tuple[str, int, Protocol]
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,8 +38,8 @@ class _Sign:
 class LivenessRecord:
     """One story's memory of what answered, and when."""
 
-    _answered: dict[str, _Sign] = field(default_factory=dict)
-    """By address: the last sign of its life."""
+    _answered: dict[_Address, _Sign] = field(default_factory=dict)
+    """The last sign of life of each address."""
     _dns: str = ""
 
     def note(self, step: str, flow: Flow, target: Target | None, found: Iterable[Evidence]) -> None:
@@ -49,8 +50,8 @@ class LivenessRecord:
             if evidence.role is Role.NAME:
                 self._dns = f"names resolved in step {step!r}"
             elif target and evidence.role in _ADDRESSES:
-                sign = _Sign(self._uid(evidence.subject, target), evidence.answer.outcome, step)
-                self._answered[self._address(flow, evidence.subject)] = sign
+                uid = _uid(_backend_of(evidence, target))
+                self._answered[_asked(flow, evidence)] = _Sign(uid, evidence.answer.outcome, step)
 
     def dns_alive(self) -> str:
         """How we know that the cluster's DNS answers; "" for not at all."""
@@ -73,8 +74,8 @@ class LivenessRecord:
             if evidence.role is Role.SERVICE:
                 living |= self._service(flow, target, evidence.subject, itself)
             elif evidence.role in _ADDRESSES:
-                backend = next(b for b in target.backends if evidence.subject.endswith(f" {b}"))
-                why = self._why(flow, backend) or _from_inside(backend, itself)
+                backend = _backend_of(evidence, target)
+                why = self._lives(flow, backend, itself) if backend else ""
                 living |= {evidence.subject: why} if why else {}
         return living
 
@@ -82,11 +83,14 @@ class LivenessRecord:
         self, flow: Flow, target: Target, subject: str, itself: Mapping[str, Answer]
     ) -> dict[str, str]:
         """A ClusterIP lives when every pod behind it does."""
-        reasons = [self._why(flow, b) or _from_inside(b, itself) for b in target.backends]
+        reasons = [self._lives(flow, b, itself) for b in target.backends]
         return {subject: "its pods are alive"} if reasons and all(reasons) else {}
 
+    def _lives(self, flow: Flow, backend: Backend, itself: Mapping[str, Answer]) -> str:
+        return self._why(flow, backend) or _from_inside(backend, itself)
+
     def _why(self, flow: Flow, backend: Backend) -> str:
-        sign = self._answered.get(self._address(flow, f" {backend}"))
+        sign = self._answered.get((backend.ip, backend.port, flow.protocol))
         if sign is None:
             return ""
         if backend.pod is None:
@@ -95,21 +99,27 @@ class LivenessRecord:
             return ""
         return f"{sign}, and its pod is still Ready"
 
-    def _address(self, flow: Flow, subject: str) -> str:
-        return f"{subject.rsplit(' ', 1)[-1]}/{flow.protocol.value}"
-
     def refusing(self, flow: Flow, found: Iterable[Evidence]) -> frozenset[str]:
         """Subjects of a flow's addresses that refuse whom they hear, as the story has shown."""
         return frozenset(
             e.subject
             for e in found
-            if (sign := self._answered.get(self._address(flow, e.subject)))
-            and sign.outcome is Outcome.REFUSED
+            if (sign := self._answered.get(_asked(flow, e))) and sign.outcome is Outcome.REFUSED
         )
 
-    def _uid(self, subject: str, target: Target) -> str:
-        pods = (b.pod.uid for b in target.backends if b.pod and subject.endswith(f" {b}"))
-        return next(pods, "")
+
+def _asked(flow: Flow, evidence: Evidence) -> _Address:
+    return evidence.address, evidence.port, flow.protocol
+
+
+def _backend_of(evidence: Evidence, target: Target) -> Backend | None:
+    """The backend that was asked; None for a ClusterIP."""
+    asked = evidence.address, evidence.port
+    return next((b for b in target.backends if (b.ip, b.port) == asked), None)
+
+
+def _uid(backend: Backend | None) -> str:
+    return backend.pod.uid if backend and backend.pod else ""
 
 
 def _answers(evidence: Evidence, flow: Flow) -> bool:

@@ -31,6 +31,9 @@ class Evidence:
     subject: str
     """What was asked, for people: `ClusterIP 10.96.1.2:80`, `pod backend-1 10.244.1.7:3001`."""
     answer: Answer
+    address: str = ""
+    """The IP address that was asked; "" for a name."""
+    port: int = 0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -136,6 +136,8 @@ class Rounds:
                 role=p.role,
                 subject=p.subject,
                 answer=_of_address(p, answers[_key(source, p.key)]),
+                address=p.address,
+                port=p.port,
             )
             for p in self._probes[name]
         )
