@@ -99,3 +99,16 @@ def test_shipped_story_expects_what_its_policies_mean(path):
     for foretold in forecast(scenes(load_story(str(path))), "npol-lab"):
         failing = [f"{foretold.step}: {f.flow.name}: {f.prediction}" for f in foretold.failing]
         assert failing == []
+
+
+def test_shipped_story_names_the_policy_that_decides():
+    claims = [
+        (flow.flow.because, flow.prediction.decided_by)
+        for path in sorted(FIXTURES.glob("**/*.npol.yaml"))
+        for foretold in forecast(scenes(load_story(str(path))), "npol-lab")
+        for flow in foretold.flows
+        if flow.flow.because
+    ]
+
+    assert claims
+    assert [c for c, policies in claims if not any(p.is_called(c) for p in policies)] == []
