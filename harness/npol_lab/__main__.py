@@ -44,6 +44,7 @@ def _forget(directory: Path) -> None:
 
 def main(settings: dict[str, Any]) -> int:
     directory = Path(settings["directory"])
+    os.umask(0o022)
     settings["state"] = str(_mount_state(directory))
 
     def run(keeper: socket.socket) -> None:

@@ -77,7 +77,7 @@ class _Parts:
         self.tokens = api.Tokens(self.admin, self.store)
         self.network = Network(
             settings["id"],
-            Pauses(keeper),
+            Pauses(keeper, owner=settings["owner"]),
             enforce=settings["enforcement"],
             delay=settings["enforcement_delay"],
         )
@@ -86,6 +86,7 @@ class _Parts:
             self.network,
             state=Path(settings["state"]),
             token=self._token_for,
+            owner=settings["owner"],
             dns=lambda: NameServer(Names(self.store, PLACES)),
         )
 

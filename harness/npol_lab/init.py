@@ -1,5 +1,5 @@
 """
-Process 1 of a lab: it makes the pods' pause processes and takes everything with it.
+Process 1 of a lab: it starts whatever runs in pods and takes everything with it.
 
 It stays small, so that a fork costs less than a millisecond, and it does nothing
 that could keep it from seeing that the process which wanted the lab is gone. When
@@ -20,10 +20,12 @@ import traceback
 from collections.abc import Callable
 from typing import Any, NoReturn
 
-from npol_lab.net import namespaces
+from npol_lab.isolation import container_root, kernel, launch, pause
 
 MESSAGE = 4096
 """Bytes of one request or answer, at most."""
+HANDLES = 6
+"""Descriptors that come with one."""
 
 
 def keep(
@@ -33,7 +35,7 @@ def keep(
     Run the lab in a child until it ends or the parent is gone; return the exit status.
 
     Args:
-        run: the lab; gets the socket on which it may ask for pause processes.
+        run: the lab; gets the socket on which it may ask for processes.
         parent: descriptors that become readable when nobody wants the lab any more.
         forget: removes what the lab has outside its namespaces. Not called when the lab
             itself failed: then the parent may want to read why.
@@ -44,6 +46,7 @@ def keep(
         mine.close()
         _run_and_exit(run, its)
     its.close()
+    kernel.hide_memory()
     if _serve(mine, parent, child):
         return os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
     forget()
@@ -93,7 +96,9 @@ def _reap(lab: int) -> None:
 def _answer(requests: socket.socket) -> bool:
     """False when the other end is closed: the lab is gone."""
     try:
-        message = requests.recv(MESSAGE)
+        message, handles, _, _ = socket.recv_fds(
+            requests, MESSAGE, HANDLES, socket.MSG_CMSG_CLOEXEC
+        )
     except ConnectionError:
         return False
     if not message:
@@ -103,41 +108,62 @@ def _answer(requests: socket.socket) -> bool:
         maker = os.fork()
     except OSError as error:
         _say(requests, {"id": wanted["id"], "error": str(error)})
-        return True
-    if maker == 0:
-        try:
-            _say(requests, _made(wanted))
-        finally:
-            os._exit(0)
+    else:
+        if maker == 0:
+            _work_and_exit(requests, wanted, handles)
+    for handle in handles:
+        os.close(handle)
     return True
 
 
-def _say(requests: socket.socket, answer: dict[str, Any]) -> None:
-    with contextlib.suppress(ConnectionError):
-        requests.send(json.dumps(answer).encode())
-
-
-def _made(wanted: dict[str, Any]) -> dict[str, Any]:
-    """Make the namespaces in this very process, then leave a pause process in them."""
+def _work_and_exit(requests: socket.socket, wanted: dict[str, Any], handles: list[int]) -> NoReturn:
+    """In a fork: what is asked for is done by it and left to its children."""
     try:
-        if wanted["netns"]:
-            namespaces.enter(wanted["netns"])
-        net = 0 if wanted["netns"] else namespaces.CLONE_NEWNET
-        namespaces.unshare(
-            net | namespaces.CLONE_NEWPID | namespaces.CLONE_NEWUTS | namespaces.CLONE_NEWIPC
-        )
-        socket.sethostname(wanted["hostname"][:63])
-        pid = os.fork()
-    except OSError as error:
-        return {"id": wanted["id"], "error": str(error)}
-    if pid == 0:
-        _pause()
-    return {"id": wanted["id"], "pid": pid}
+        signal.set_wakeup_fd(-1)
+        signal.signal(signal.SIGCHLD, signal.SIG_DFL)
+        _WORK[wanted["do"]](requests, wanted, handles)
+    except Exception as error:
+        _say(requests, {"id": wanted["id"], "error": (str(error) or repr(error))[:2000]})
+    finally:
+        os._exit(0)
 
 
-def _pause() -> None:
-    """Init of a pod: orphans are reaped because nobody asks for their status."""
-    os.closerange(0, os.sysconf("SC_OPEN_MAX"))
-    signal.signal(signal.SIGCHLD, signal.SIG_IGN)
-    while True:
-        signal.pause()
+def _say(requests: socket.socket, answer: dict[str, Any], *handles: int) -> None:
+    with contextlib.suppress(ConnectionError):
+        socket.send_fds(requests, [json.dumps(answer).encode()], handles)
+
+
+def _pause(requests: socket.socket, wanted: dict[str, Any], handles: list[int]) -> None:
+    _say(requests, {"id": wanted["id"], "pid": pause.make(wanted)})
+
+
+def _root(requests: socket.socket, wanted: dict[str, Any], handles: list[int]) -> None:
+    made = container_root.make(_content(handles[0]), wanted["pid"])
+    _say(requests, {"id": wanted["id"]}, made)
+
+
+def _run(requests: socket.socket, wanted: dict[str, Any], handles: list[int]) -> None:
+    """It stays until the program has ended, and writes its wait status as a line."""
+    content, root, status, *streams = handles
+    try:
+        pid, terminal = launch.start(_content(content), root, streams)
+    except launch.CannotRun as error:
+        _say(requests, {"id": wanted["id"], "cannot_run": str(error)[:2000]})
+        return
+    _say(requests, {"id": wanted["id"], "pid": pid}, *(() if terminal is None else (terminal,)))
+    for handle in (requests.fileno(), content, root, *streams):
+        os.close(handle)
+    if terminal is not None:
+        os.close(terminal)
+    os.write(status, f"{os.waitpid(pid, 0)[1]}\n".encode())
+
+
+def _content(handle: int) -> dict[str, Any]:
+    """What is too long for a message comes in a file that has no name."""
+    with os.fdopen(os.dup(handle), "rb") as file:
+        file.seek(0)
+        content: dict[str, Any] = json.load(file)
+    return content
+
+
+_WORK = {"pause": _pause, "root": _root, "run": _run}

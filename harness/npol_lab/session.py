@@ -24,6 +24,7 @@ import npol
 from npol.errors import Refused
 from npol_lab.kubeconfig import CONTEXT
 from npol_lab.requirements import SEARCH, no_namespaces, require_tools
+from npol_lab.user_map import pods_user, waiting, write_maps
 
 PREFIX = "npol-lab-"
 PATIENCE = 60.0
@@ -32,6 +33,8 @@ FAREWELL = 5.0
 """Seconds in which the last process must have ended; then it is killed."""
 YOUNG = 10.0
 NAMESPACES = ("--user", "--map-root-user", "--mount", "--pid", "--net", "--ipc", "--uts")
+PASSED_ON = ("LANG", "LC_ALL", "LC_CTYPE", "TZ", "PYTHONPYCACHEPREFIX", "LD_LIBRARY_PATH")
+"""All that a lab gets of our environment: there may be secrets in it, and hostile pods."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -100,6 +103,7 @@ class Lab:
             "listener": listener.fileno(),
             "parent": [lifeline, parent],
             "teller": teller,
+            "owner": 1 if pods_user() else 0,
             **asdict(options),
         }
         with listener:
@@ -180,21 +184,34 @@ def _spawn(
     """In a session of its own: a Ctrl-C at the terminal is for us, who then stop the lab."""
     package = str(Path(npol.__file__).parent.parent)
     path = os.pathsep.join(p for p in (package, os.environ.get("PYTHONPATH")) if p)
-    unused = {"SSL_CERT_FILE": os.devnull}  # reading the host's authorities costs 45 ms
-    command = ["unshare", *NAMESPACES, "--fork", "--kill-child", "--mount-proc", sys.executable]
+    command = [sys.executable, "-P", "-m", "npol_lab", settings["id"], json.dumps(settings)]
+    fork = ["--fork", "--kill-child", "--mount-proc"]
+    if settings["owner"]:
+        line = waiting(["unshare", *NAMESPACES[2:], *fork, *command])
+    else:
+        line = ["unshare", *NAMESPACES, *fork, *command]
     log = os.open(directory / "lab.log", os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
     try:
-        return subprocess.Popen(
-            [*command, "-P", "-m", "npol_lab", settings["id"], json.dumps(settings)],
-            stdin=subprocess.DEVNULL,
-            stdout=log,
+        process = subprocess.Popen(
+            line,
+            stdin=subprocess.PIPE if settings["owner"] else subprocess.DEVNULL,
+            stdout=subprocess.PIPE if settings["owner"] else log,
             stderr=log,
             pass_fds=passed,
             start_new_session=True,
-            env={**os.environ, **unused, "PATH": SEARCH, "PYTHONPATH": path},
+            env=_environment(path),
         )
     finally:
         os.close(log)
+    if settings["owner"]:
+        write_maps(process, pods_user())
+    return process
+
+
+def _environment(path: str) -> dict[str, str]:
+    kept = {name: os.environ[name] for name in PASSED_ON if name in os.environ}
+    unused = {"SSL_CERT_FILE": os.devnull}  # reading the host's authorities costs 45 ms
+    return {**kept, **unused, "PATH": SEARCH, "PYTHONPATH": path}
 
 
 def _lock(directory: Path) -> int:

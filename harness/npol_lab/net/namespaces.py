@@ -10,6 +10,7 @@ from contextlib import contextmanager
 CLONE_NEWNS = 0x00020000
 CLONE_NEWUTS = 0x04000000
 CLONE_NEWIPC = 0x08000000
+CLONE_NEWUSER = 0x10000000
 CLONE_NEWPID = 0x20000000
 CLONE_NEWNET = 0x40000000
 
@@ -39,9 +40,14 @@ def enter(path: str, kind: int = CLONE_NEWNET) -> None:
     """
     handle = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
     try:
-        _checked(_LIBC.setns(handle, kind), f"setns {path}")
+        enter_handle(handle, kind)
     finally:
         os.close(handle)
+
+
+def enter_handle(handle: int, kind: int) -> None:
+    """The same, of a namespace that is open already."""
+    _checked(_LIBC.setns(handle, kind), "setns")
 
 
 @contextmanager

@@ -87,7 +87,12 @@ class Network:
         cable = f"{self._lab}p{number}"
         await self._wire.run(lambda: attach(self._links, place, cable=cable, netns=netns))
         self._places[place.name] = Sandbox(
-            uid=place.name, ip=place.address, node=place.name, netns=netns, pid=pid
+            uid=place.name,
+            ip=place.address,
+            node=place.name,
+            netns=netns,
+            pid=pid,
+            pauses=self._pauses,
         )
 
     async def _connect_nodes(self) -> None:
@@ -142,7 +147,7 @@ class Network:
         return sandbox
 
     def _keep(self, uid: str, node: str, ip: str, pid: int, *, netns: str) -> Sandbox:
-        sandbox = Sandbox(uid=uid, ip=ip, node=node, netns=netns, pid=pid)
+        sandbox = Sandbox(uid=uid, ip=ip, node=node, netns=netns, pid=pid, pauses=self._pauses)
         self._sandboxes[uid] = sandbox
         return sandbox
 

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from socket import AF_INET, SO_REUSEADDR, SOCK_DGRAM, SOCK_NONBLOCK, SOCK_STREAM, SOL_SOCKET
 from socket import socket as Socket
 from typing import Literal
 
 from npol_lab.net.namespaces import inside
-from npol_lab.node.container_files import ContainerFiles
+from npol_lab.pause_processes import Pauses
+from npol_lab.store import Obj
 
 Protocol = Literal["TCP", "UDP"]
 BACKLOG = 1024
@@ -32,18 +34,22 @@ class Sandbox:
     """Path of the network namespace: `/proc/PID/ns/net`."""
     pid: int
     """The pause process. It is init of the pod's process namespace: with it all end."""
+    pauses: Pauses
 
-    def argv(self, argv: list[str], mounts: ContainerFiles) -> list[str]:
-        """
-        A command line that runs `argv` inside the pod; its exit status is that of `argv`.
+    @property
+    def owner(self) -> int:
+        """The lab's user that the pod's root is."""
+        return self.pauses.owner
 
-        The working directory stays. nsenter passes no signals on: start it in a session of
-        its own and signal the group.
-        """
-        space = f"/proc/{self.pid}/ns"
-        prefix = ["nsenter", f"--net={self.netns}", f"--pid={space}/pid", f"--uts={space}/uts"]
-        root = [f"--root={mounts.root}"] if mounts.root else []
-        return [*prefix, f"--ipc={space}/ipc", *root, "--", *argv]
+    async def make_root(self, plan: Obj) -> int:
+        """See `Pauses`."""
+        return await self.pauses.make_root(self.pid, plan)
+
+    async def run(
+        self, root: int, order: Obj, status: int, streams: Sequence[int]
+    ) -> tuple[int, int | None]:
+        """See `Pauses`."""
+        return await self.pauses.run(self.pid, root, order, status, streams)
 
     def socket(self, protocol: Protocol = "TCP") -> Socket:
         """A new IPv4 socket that belongs to the pod, non-blocking, served by our own loop."""

@@ -15,7 +15,7 @@ from npol_lab.node.environment import ConfigError
 from npol_lab.node.images import BadImage, Image, Reference
 from npol_lab.node.logs import Log
 from npol_lab.node.probe_worker import Prober
-from npol_lab.node.process import CannotStart
+from npol_lab.pause_processes import CannotStart
 from npol_lab.store import Obj
 
 if TYPE_CHECKING:

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import asyncio
-import contextlib
-import itertools
+import signal
 from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
+from npol_lab.isolation import paths
+from npol_lab.isolation.capabilities import granted
 from npol_lab.node import podfiles
 from npol_lab.node.apps.app import Place
 from npol_lab.node.container_process import Served, Workload, builtin
@@ -16,23 +17,17 @@ from npol_lab.node.environment import ConfigError, environment, expand, hostname
 from npol_lab.node.images import Image, arguments
 from npol_lab.node.ingress import IngressProcess
 from npol_lab.node.logs import Log
-from npol_lab.node.process import (
-    Command,
-    Console,
-    Process,
-    exit_code,
-    processes_in,
-    send,
-    spawn,
-)
+from npol_lab.node.process import Command, Console, Process, send, spawn
 from npol_lab.node.rootfs import Root, RootPlan, VolumeMount
+from npol_lab.node.volumes import Location
 from npol_lab.store import Obj
 
 if TYPE_CHECKING:
     from npol_lab.node.pod import Pod
 
+WRITABLE = 256 << 20
+"""Bytes that a container may write outside of volumes."""
 READ_ONLY_VOLUMES = ("configMap", "secret", "downwardAPI", "projected")
-_RUNS = itertools.count(1)
 
 
 class Launcher:
@@ -60,13 +55,12 @@ class Launcher:
         find, services = pod.host.find(namespace), pod.host.services(namespace)
         self.env = environment(pod.obj, spec, pod.facts, find, services)
         self._image, self.console = image, self._new_console()
-        path = pod.directory / "containers" / f"{spec['name']}-{next(_RUNS)}"
-        self._root = Root(path, pod.host.base)
+        self._root = Root(pod.host.base, pod.sandbox)
         argv = [expand(word, self.env) for word in arguments(image, spec)]
         return await self._workload(image, argv, log)
 
     def _new_console(self) -> Console:
-        return Console(self._spec, self._pod.host.base.dev / "pts")
+        return Console(self._spec)
 
     async def _workload(self, image: Image, argv: list[str], log: Log) -> Workload:
         pod = self._pod
@@ -80,8 +74,8 @@ class Launcher:
             image.behaviour == "ingress"
         ):  # its own arguments are for the program that nginx replaces
             command = self.command([*image.entrypoint])
-            return IngressProcess(pod.sandbox, root, command, log, self.console, pod.host.registry)
-        return Process(pod.sandbox, root, self.command(argv), log, self.console)
+            return IngressProcess(root, command, log, self.console, pod.host.registry)
+        return Process(root, self.command(argv), log, self.console)
 
     def _place(self, argv: list[str], log: Log) -> Place:
         skipped = 2 if self._image and self._image.behaviour == "agnhost" else 1
@@ -98,7 +92,12 @@ class Launcher:
     def command(self, argv: list[str]) -> Command:
         image = self._image
         directory = self._spec.get("workingDir") or (image.working_dir if image else "/")
-        return Command(argv=argv, env=self.env, working_dir=directory)
+        return Command(
+            argv=argv,
+            env=self.env,
+            working_dir=directory,
+            capabilities=granted(self._spec.get("securityContext") or {}),
+        )
 
     async def root(self) -> Root:
         """
@@ -110,18 +109,8 @@ class Launcher:
         assert self._root is not None
         async with self._building:
             if not self._root.built:
-                self._root.build(self._plan())
-                await self._mount_proc(self._root)
+                await self._root.build(self._plan())
         return self._root
-
-    async def _mount_proc(self, root: Root) -> None:
-        """The pod's own /proc where it has a pid namespace, else the lab's."""
-        if self._pod.sandbox.pid > 0:
-            argv = ["mount", "-t", "proc", "proc", str(root.path / "proc")]
-            if await self._pod.run_outside(argv) == 0:
-                root.proc_mounted()
-                return
-        root.bind_proc()
 
     def _plan(self) -> RootPlan:
         image, pod = self._image, self._pod
@@ -131,29 +120,44 @@ class Launcher:
             "etc/hosts": podfiles.hosts(pod.obj, pod.facts.pod_ip),
             "etc/resolv.conf": podfiles.resolv_conf(pod.obj),
         }
+        if image.behaviour == "ingress":
+            files |= IngressProcess.files(pod.host.registry)
         return RootPlan(
             toolset=image.toolset,
+            size=WRITABLE,
             files={**image.files, **files},
             links=image.links,
             mounts=tuple(self._mount(m) for m in self._spec.get("volumeMounts") or []),
         )
 
     def _mount(self, mount: Obj) -> VolumeMount:
-        source = self._pod.volumes.paths.get(mount["name"])
-        if source is None:
+        place = self._pod.volumes.paths.get(mount["name"])
+        if place is None:
             raise ConfigError(f'volume "{mount["name"]}" not found')
         below = mount.get("subPath") or expand(mount.get("subPathExpr") or "", self.env)
         volumes = {v["name"]: v for v in self._pod.obj["spec"].get("volumes") or []}
         fixed = any(kind in volumes.get(mount["name"], {}) for kind in READ_ONLY_VOLUMES)
-        if below and not (source / below).exists():
+        if below:
+            place = self._below(mount, place, below, fixed)
+        return VolumeMount(
+            source=str(place.root),
+            below=place.below,
+            at=mount["mountPath"],
+            directory=place.is_directory,
+            read_only=fixed or bool(mount.get("readOnly")),
+        )
+
+    def _below(self, mount: Obj, place: Location, below: str, fixed: bool) -> Location:
+        whose = f'volumeMount "{mount["name"]}" of container "{self._spec["name"]}"'
+        refused = ConfigError(f"failed to prepare subPath for {whose}")
+        if below.startswith("/") or ".." in below.split("/"):
+            raise refused
+        chosen = Location(root=place.root, below=f"{place.below}/{below}")
+        if not paths.exists(chosen.root, chosen.below):
             if fixed:
-                message = (
-                    f'failed to prepare subPath for volumeMount "{mount["name"]}" of container'
-                )
-                raise ConfigError(f'{message} "{self._spec["name"]}"')
-            (source / below).mkdir(parents=True)
-        read_only = fixed or bool(mount.get("readOnly"))
-        return VolumeMount(source=source / below, at=mount["mountPath"], read_only=read_only)
+                raise refused
+            chosen.make(self._pod.sandbox.owner)
+        return chosen
 
     async def output_of(self, argv: list[str]) -> tuple[int, bytes]:
         """
@@ -162,16 +166,14 @@ class Launcher:
         Raises:
             CannotStart: there is no such program in the image.
         """
-        together = asyncio.subprocess.STDOUT
         root = await self.root()
-        process = await spawn(self._pod.sandbox, root, self.command(argv), stderr=together)
+        running = await spawn(root, self.command(argv), stderr_apart=False)
         try:
-            output, _ = await process.communicate()
+            output, code = await running.communicate()
         except asyncio.CancelledError:
-            with contextlib.suppress(ProcessLookupError):
-                process.kill()
+            running.signal(signal.SIGKILL)
             raise
-        return exit_code(process.returncode or 0), output
+        return code, output
 
     async def hook(self, name: str) -> None:
         """Run `lifecycle.preStop` or `postStart` if the container has one."""
@@ -184,6 +186,5 @@ class Launcher:
     def clean(self) -> None:
         """The run is over: nothing of it stays."""
         if self._root is not None and self._root.built:
-            send(processes_in(self._root.path), 9)
-            with contextlib.suppress(OSError):  # what still holds it dies with the lab
-                self._root.remove()
+            send(self._root.processes(), signal.SIGKILL)
+            self._root.remove()

@@ -3,20 +3,22 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import signal
 
+from npol_lab.isolation import paths
 from npol_lab.node import certificates
 from npol_lab.node.ingress_config import FAKE_CERTIFICATE, World, render
 from npol_lab.node.logs import Log
 from npol_lab.node.process import Command, Console, Process
 from npol_lab.node.rootfs import Root
-from npol_lab.node.sandbox import Sandbox
 from npol_lab.registry import Registry
 from npol_lab.store import Store
 
 INGRESSES = "ingresses.networking.k8s.io"
 CLASSES = "ingressclasses.networking.k8s.io"
 SLICES = "endpointslices.discovery.k8s.io"
+CONFIGURATION = "etc/nginx/nginx.conf"
 GATHER = 0.02
 """Seconds in which changes are gathered into one reload."""
 
@@ -26,23 +28,21 @@ class IngressProcess(Process):
 
     def __init__(
         self,
-        sandbox: Sandbox,
         root: Root,
         command: Command,
         log: Log,
         console: Console,
         registry: Registry,
     ) -> None:
-        super().__init__(sandbox, root, command, log, console)
-        self._directory = root.path
+        super().__init__(root, command, log, console)
         self._store = registry.store
         self._written = ""
 
-    async def start(self) -> None:
-        certificate = self._directory / FAKE_CERTIFICATE.lstrip("/")
-        certificate.write_bytes(certificates.key_and_chain())
-        self._write()
-        await super().start()
+    @staticmethod
+    def files(registry: Registry) -> dict[str, str]:
+        """What it starts with."""
+        certificate = certificates.key_and_chain().decode()
+        return {FAKE_CERTIFICATE.lstrip("/"): certificate, CONFIGURATION: _rendered(registry.store)}
 
     async def wait(self) -> int:
         following = asyncio.create_task(self._follow())
@@ -53,10 +53,14 @@ class IngressProcess(Process):
 
     def _write(self) -> bool:
         """Whether it has changed."""
-        text = render(_world(self._store))
-        if text == self._written:
+        text = _rendered(self._store)
+        if text == self._written or self._running is None:
             return False
-        (self._directory / "etc/nginx/nginx.conf").write_text(text)
+        with (
+            contextlib.suppress(OSError),
+            paths.directory(f"/proc/{self._running.pid}/root") as root,
+        ):
+            paths.write(root, CONFIGURATION, text)
         self._written = text
         return True
 
@@ -70,6 +74,10 @@ class IngressProcess(Process):
                         self.signal(signal.SIGHUP)
         finally:
             subscription.close()
+
+
+def _rendered(store: Store) -> str:
+    return render(_world(store))
 
 
 def _world(store: Store) -> World:

@@ -29,6 +29,7 @@ class Kubelet:
     Args:
         state: an empty directory on a tmpfs of the lab's own mount namespace.
         token: makes the tokens that pods mount: (namespace, service account) -> token.
+        owner: the lab's user that pods run as.
         dns: makes the name server that answers in place of one container of coredns.
     """
 
@@ -40,8 +41,11 @@ class Kubelet:
         state: Path,
         token: Token = _no_token,
         dns: Callable[[], NameServer] | None = None,
+        owner: int = 0,
     ) -> None:
-        self.host = Host(registry=registry, network=network, state=state, token=token, dns=dns)
+        self.host = Host(
+            registry=registry, network=network, state=state, token=token, dns=dns, owner=owner
+        )
         self.pods: dict[str, Pod] = {}
         self.runtime = Runtime(self)
         self._tasks: set[asyncio.Task[None]] = set()

@@ -34,6 +34,8 @@ class Host:
     token: Token
     dns: Callable[[], NameServer] | None = None
     clock: Callable[[], float] = time.time
+    owner: int = 0
+    """The lab's user that pods run as."""
     _recorders: dict[str, Recorder] = field(default_factory=dict)
 
     def __post_init__(self) -> None:

@@ -9,7 +9,6 @@ import logging
 
 from npol_lab.clock import timestamp
 from npol_lab.node.container import Container
-from npol_lab.node.container_files import ContainerFiles
 from npol_lab.node.environment import PodFacts
 from npol_lab.node.node_context import Host
 from npol_lab.node.sandbox import Sandbox
@@ -36,7 +35,9 @@ class Pod:
         self.recorder = host.recorder(obj["spec"]["nodeName"])
         self.directory = host.state / "pods" / self.uid
         shared, find = host.state / "shared", host.find(obj["metadata"]["namespace"])
-        self.volumes = Volumes(self.directory / "volumes", shared, find, host.token)
+        self.volumes = Volumes(
+            self.directory / "volumes", shared, find, host.token, owner=host.owner
+        )
         self.facts = PodFacts(pod_ip="", host_ip=host.network.node_address(self.node))
         self.init = [Container(self, c) for c in obj["spec"].get("initContainers") or []]
         self.main = [Container(self, c) for c in obj["spec"]["containers"]]
@@ -228,13 +229,6 @@ class Pod:
             raise
         return await asyncio.open_connection(sock=sock)
 
-    async def run_outside(self, argv: list[str]) -> int:
-        """A command of the lab in the pod's namespaces, without a container's root."""
-        process = await asyncio.create_subprocess_exec(
-            *self.sandbox.argv(argv, ContainerFiles()), stderr=asyncio.subprocess.DEVNULL
-        )
-        return await process.wait()
-
     async def _end(self) -> None:
         grace = self.obj["metadata"].get("deletionGracePeriodSeconds", self.grace)
         grace = 0 if self._vanished else grace
@@ -249,9 +243,8 @@ class Pod:
         if self._sandbox is not None:
             await self.host.network.remove_pod(self.uid)
         self.volumes.remove()
-        for directory in (self.directory / "containers", self.directory):
-            with contextlib.suppress(OSError):  # never made, or a mount in it would not go
-                directory.rmdir()
+        with contextlib.suppress(OSError):  # never made
+            self.directory.rmdir()
 
 
 def _report(task: asyncio.Task[None]) -> None:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from npol_lab.node import probes
 from npol_lab.node.environment import ConfigError
 from npol_lab.node.probes import Failed, Means, Tally
-from npol_lab.node.process import CannotStart
+from npol_lab.pause_processes import CannotStart
 from npol_lab.store import Obj
 
 if TYPE_CHECKING:

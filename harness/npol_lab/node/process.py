@@ -7,24 +7,16 @@ import contextlib
 import os
 import signal
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
-from pathlib import Path
+from dataclasses import dataclass, field, replace
 
-from npol_lab.node.container_files import ContainerFiles
 from npol_lab.node.logs import Log
 from npol_lab.node.rootfs import Root
-from npol_lab.node.sandbox import Sandbox
-from npol_lab.node.shared_rootfs import INSIDE
-from npol_lab.node.terminals import Terminal, connect, open_terminal
+from npol_lab.node.terminals import Terminal, connect
+from npol_lab.pause_processes import CannotStart
 from npol_lab.store import Obj
 
-PIPE, NOTHING = asyncio.subprocess.PIPE, asyncio.subprocess.DEVNULL
-_TAKE_TERMINAL = (f"{INSIDE}/usr/bin/setsid", "--ctty")
-"""Makes standard input the terminal that Ctrl-C and window sizes come from."""
-
-
-class CannotStart(Exception):
-    """The program cannot be run; the text is what runc says of it."""
+KILLED = 137
+LIMITS: Mapping[str, int] = {"files": 4096, "core": 0}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -34,95 +26,155 @@ class Command:
     argv: list[str]
     env: Mapping[str, str]
     working_dir: str = "/"
+    capabilities: int = 0
+    """A bit mask."""
+    limits: Mapping[str, int] = field(default_factory=lambda: LIMITS)
 
 
-def prepare(command: Command, root: Root) -> str:
-    """
-    The working directory as the lab sees it, once the program is known to exist.
+class Running:
+    """A program in a container, with our ends of its streams."""
 
-    Raises:
-        CannotStart: no such program in this image, or it is not executable.
-    """
-    program = command.argv[0] if command.argv else ""
-    found = root.find(program, command.env.get("PATH", ""))
-    if found is None:
-        if "/" in program:
-            raise CannotStart(f'exec: "{program}": stat {program}: no such file or directory')
-        raise CannotStart(f'exec: "{program}": executable file not found in $PATH')
-    path = root.path / found.lstrip("/")
-    if path.is_dir():
-        raise CannotStart(f'exec: "{program}": is a directory')
-    if not path.is_symlink() and not os.access(path, os.X_OK):
-        raise CannotStart(f'exec: "{program}": permission denied')
-    directory = root.place(command.working_dir)
-    directory.mkdir(exist_ok=True)
-    return str(directory)
+    def __init__(self, pid: int, status: asyncio.StreamReader) -> None:
+        self.pid = pid
+        self.returncode: int | None = None
+        self.stdin: asyncio.StreamWriter | None = None
+        self.stdout: asyncio.StreamReader | None = None
+        self.stderr: asyncio.StreamReader | None = None
+        self.terminal: Terminal | None = None
+        self._ended = asyncio.create_task(self._end(status))
+
+    async def _end(self, status: asyncio.StreamReader) -> int:
+        told = await status.readline()
+        self.returncode = os.waitstatus_to_exitcode(int(told)) if told else KILLED
+        return self.returncode
+
+    async def wait(self) -> int:
+        """The exit code, 128 + n for signal n; others may hold the streams open still."""
+        return exit_code(await asyncio.shield(self._ended))
+
+    def signal(self, number: int) -> None:
+        if self.returncode is None:
+            send([self.pid], number)
+
+    async def communicate(self) -> tuple[bytes, int]:
+        """What it writes until nobody can write any more, and its exit code."""
+        assert self.stdout is not None
+        output = await self.stdout.read()
+        return output, await self.wait()
 
 
 async def spawn(
-    sandbox: Sandbox,
     root: Root,
     command: Command,
     *,
-    stdin: int = NOTHING,
-    stdout: int = PIPE,
-    stderr: int = PIPE,
+    stdin: bool = False,
+    stderr_apart: bool = True,
     terminal: bool = False,
-) -> asyncio.subprocess.Process:
+) -> Running:
     """
+    Args:
+        stdin: whether there is anything to read; without a terminal.
+
     Raises:
-        CannotStart: see `prepare`.
+        CannotStart: no such program in this image, or it is not executable.
+        OSError: the kernel said no.
     """
-    cwd = prepare(command, root)
-    argv = [*(_TAKE_TERMINAL if terminal else ()), *command.argv]
-    line = sandbox.argv(argv, ContainerFiles(root=str(root.path)))
-    return await asyncio.create_subprocess_exec(
-        *line,
-        stdin=stdin,
-        stdout=stdout,
-        stderr=stderr,
-        cwd=cwd,
-        env=dict(command.env),
-        start_new_session=True,
+    if terminal:
+        command = replace(command, env={"TERM": "xterm", **command.env})
+    with contextlib.ExitStack() as ends:
+        streams = _Streams(ends, root.sandbox.owner)
+        status, told = streams.pipe()
+        theirs = [] if terminal else streams.make(stdin=stdin, stderr_apart=stderr_apart)
+        order = _order(command, terminal=terminal)
+        pid, tty = await root.sandbox.run(root.handle, order, told, theirs)
+        streams.keep()
+    running = Running(pid, await _reader(status))
+    if tty is not None:
+        running.terminal = await connect(tty)
+        running.stdout, running.stdin = running.terminal.reader, running.terminal.writer
+    await streams.connect(running)
+    return running
+
+
+def _order(command: Command, *, terminal: bool) -> Obj:
+    return {
+        "argv": command.argv,
+        "env": dict(command.env),
+        "cwd": command.working_dir,
+        "capabilities": command.capabilities,
+        "limits": dict(command.limits),
+        "terminal": terminal,
+    }
+
+
+class _Streams:
+    """Pipes, of which the program's ends are closed here when the program has them."""
+
+    def __init__(self, ends: contextlib.ExitStack, owner: int) -> None:
+        self._ends = ends
+        self._owner = owner
+        self._ours: list[int] = []
+        self._kinds: dict[str, int] = {}
+
+    def pipe(self, *, ours_writes: bool = False) -> tuple[int, int]:
+        """Our end, and the program's, which is its user's to open again by /proc/self/fd."""
+        reader, writer = os.pipe2(os.O_CLOEXEC)
+        ours, theirs = (writer, reader) if ours_writes else (reader, writer)
+        self._ends.callback(os.close, theirs)
+        self._ours.append(ours)
+        self._ends.callback(self._close, ours)
+        if self._owner:
+            os.fchown(theirs, self._owner, self._owner)
+        return ours, theirs
+
+    def _close(self, handle: int) -> None:
+        if handle in self._ours:
+            os.close(handle)
+
+    def keep(self) -> None:
+        self._ours.clear()
+
+    def make(self, *, stdin: bool, stderr_apart: bool) -> list[int]:
+        """The program's ends, in the order of their numbers."""
+        if stdin:
+            self._kinds["stdin"], source = self.pipe(ours_writes=True)
+        else:
+            source = os.open(os.devnull, os.O_RDONLY | os.O_CLOEXEC)
+            self._ends.callback(os.close, source)
+        self._kinds["stdout"], output = self.pipe()
+        errors = output
+        if stderr_apart:
+            self._kinds["stderr"], errors = self.pipe()
+        return [source, output, errors]
+
+    async def connect(self, running: Running) -> None:
+        if "stdin" in self._kinds:
+            running.stdin = await _writer(self._kinds["stdin"])
+        if "stdout" in self._kinds:
+            running.stdout = await _reader(self._kinds["stdout"])
+        if "stderr" in self._kinds:
+            running.stderr = await _reader(self._kinds["stderr"])
+
+
+async def _reader(handle: int) -> asyncio.StreamReader:
+    reader = asyncio.StreamReader()
+    file = os.fdopen(handle, "rb", buffering=0)
+    await asyncio.get_running_loop().connect_read_pipe(
+        lambda: asyncio.StreamReaderProtocol(reader), file
     )
+    return reader
 
 
-async def spawn_in_terminal(
-    sandbox: Sandbox, root: Root, command: Command, pts: Path
-) -> tuple[asyncio.subprocess.Process, Terminal]:
-    """
-    Raises:
-        CannotStart: see `prepare`.
-        OSError: see `open_terminal`.
-    """
-    command = replace(command, env={"TERM": "xterm", **command.env})
-    ours, theirs = open_terminal(pts)
-    try:
-        process = await spawn(
-            sandbox, root, command, stdin=theirs, stdout=theirs, stderr=theirs, terminal=True
-        )
-    except BaseException:
-        os.close(ours)
-        raise
-    finally:
-        os.close(theirs)
-    return process, await connect(ours)
+async def _writer(handle: int) -> asyncio.StreamWriter:
+    loop = asyncio.get_running_loop()
+    file = os.fdopen(handle, "wb", buffering=0)
+    transport, protocol = await loop.connect_write_pipe(asyncio.streams.FlowControlMixin, file)
+    return asyncio.StreamWriter(transport, protocol, None, loop)
 
 
 def exit_code(returncode: int) -> int:
     """As shells and Kubernetes count: 128 + n for a program that signal n ended."""
     return 128 - returncode if returncode < 0 else returncode
-
-
-def processes_in(root: Path) -> list[int]:
-    """Everything that runs in a container: the processes whose root directory is its root."""
-    found = []
-    for entry in os.listdir("/proc"):
-        if entry.isdigit():
-            with contextlib.suppress(OSError):
-                if os.readlink(f"/proc/{entry}/root") == str(root):
-                    found.append(int(entry))
-    return found
 
 
 def send(pids: list[int], number: int) -> None:
@@ -131,56 +183,31 @@ def send(pids: list[int], number: int) -> None:
             os.kill(pid, number)
 
 
-async def _end_of(process: asyncio.subprocess.Process) -> int:
-    """
-    The return code, as soon as there is one.
-
-    `Process.wait` may go on until nobody holds the output open, which a child that the program
-    has left running does for as long as it likes.
-    """
-    with contextlib.suppress(ProcessLookupError):
-        handle = os.pidfd_open(process.pid)
-        loop, ended = asyncio.get_running_loop(), asyncio.Event()
-        loop.add_reader(handle, ended.set)
-        try:
-            await ended.wait()
-        finally:
-            loop.remove_reader(handle)
-            os.close(handle)
-    while process.returncode is None:  # it is on its way here from the thread that reaps
-        await asyncio.sleep(0.002)
-    return process.returncode
-
-
 class Console:
     """What the program of a container reads: nothing, a pipe, or a terminal."""
 
-    def __init__(self, spec: Obj, pts: Path) -> None:
+    def __init__(self, spec: Obj) -> None:
         self.stdin: asyncio.StreamWriter | None = None
         self.terminal: Terminal | None = None
         self.is_terminal = bool(spec.get("tty"))
         self._open = bool(spec.get("stdin"))
         self._once = bool(spec.get("stdinOnce"))
-        self._pts = pts
 
-    async def start(
-        self, sandbox: Sandbox, root: Root, command: Command
-    ) -> tuple[asyncio.subprocess.Process, asyncio.StreamReader]:
+    async def start(self, root: Root, command: Command) -> Running:
         """
-        The program, and what it writes.
-
         Raises:
-            CannotStart: see `prepare`.
+            CannotStart: see `spawn`.
         """
-        if self.is_terminal:
-            process, terminal = await spawn_in_terminal(sandbox, root, command, self._pts)
-            self.terminal, self.stdin = terminal, terminal.writer if self._open else None
-            return process, terminal.reader
-        together, source = asyncio.subprocess.STDOUT, PIPE if self._open else NOTHING
-        process = await spawn(sandbox, root, command, stdin=source, stderr=together)
-        assert process.stdout is not None
-        self.stdin = process.stdin
-        return process, process.stdout
+        running = await spawn(
+            root,
+            command,
+            stdin=self._open,
+            stderr_apart=False,
+            terminal=self.is_terminal,
+        )
+        self.terminal = running.terminal
+        self.stdin = running.stdin if self._open else None
+        return running
 
     def leave(self) -> None:
         """The first client has gone: `stdinOnce` ends what is read, but for terminals."""
@@ -191,32 +218,29 @@ class Console:
 class Process:
     """The main program of a container."""
 
-    def __init__(
-        self, sandbox: Sandbox, root: Root, command: Command, log: Log, console: Console
-    ) -> None:
-        self._sandbox = sandbox
+    def __init__(self, root: Root, command: Command, log: Log, console: Console) -> None:
         self._root = root
         self._command = command
         self._log = log
         self._console = console
-        self._running: asyncio.subprocess.Process | None = None
-        self._output: asyncio.StreamReader | None = None
+        self._running: Running | None = None
 
     async def start(self) -> None:
         """
         Raises:
-            CannotStart: see `prepare`.
+            CannotStart: see `spawn`.
         """
-        self._running, self._output = await self._console.start(
-            self._sandbox, self._root, self._command
-        )
+        try:
+            self._running = await self._console.start(self._root, self._command)
+        except OSError as error:
+            raise CannotStart(str(error)) from None
 
     async def wait(self) -> int:
         """The exit code; what it has left running is killed, as a pid namespace's end does."""
         assert self._running is not None
-        assert self._output is not None
-        copying = asyncio.create_task(self._copy(self._output))
-        code = exit_code(await _end_of(self._running))
+        assert self._running.stdout is not None
+        copying = asyncio.create_task(self._copy(self._running.stdout))
+        code = await self._running.wait()
         self.kill()
         await copying
         return code
@@ -226,16 +250,12 @@ class Process:
             self._log.write(data)
 
     def signal(self, number: int) -> None:
-        """To the main program only: the child of the command that entered the namespaces."""
-        if self._running is None or self._running.returncode is not None:
-            return
-        pid = self._running.pid
-        with contextlib.suppress(OSError):
-            children = Path(f"/proc/{pid}/task/{pid}/children").read_text().split()
-            send([int(child) for child in children] or [pid], number)
+        """To the main program only."""
+        if self._running is not None:
+            self._running.signal(number)
 
     def terminate(self) -> None:
         self.signal(signal.SIGTERM)
 
     def kill(self) -> None:
-        send(processes_in(self._root.path), signal.SIGKILL)
+        send(self._root.processes(), signal.SIGKILL)

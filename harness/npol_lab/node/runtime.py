@@ -14,17 +14,8 @@ from npol_lab.api.node_interface import ExecFailed
 from npol_lab.node.container import Container
 from npol_lab.node.environment import ConfigError
 from npol_lab.node.logs import LogOptions
-from npol_lab.node.process import (
-    NOTHING,
-    PIPE,
-    CannotStart,
-    Console,
-    exit_code,
-    send,
-    spawn,
-    spawn_in_terminal,
-)
-from npol_lab.node.terminals import Terminal
+from npol_lab.node.process import Console, Running, spawn
+from npol_lab.pause_processes import CannotStart
 from npol_lab.store import Obj
 
 if TYPE_CHECKING:
@@ -38,36 +29,26 @@ LOOPBACK = "127.0.0.1"
 class Execution:
     """A running command of `kubectl exec`."""
 
-    def __init__(
-        self, process: asyncio.subprocess.Process, terminal: Terminal | None = None
-    ) -> None:
-        self._process = process
-        self._terminal = terminal
-        self.stdin = terminal.writer if terminal else process.stdin
-        self.stderr: asyncio.StreamReader | None = process.stderr
+    def __init__(self, running: Running) -> None:
+        self._running = running
+        self.stdin, self.stderr = running.stdin, running.stderr
 
     @property
     def stdout(self) -> asyncio.StreamReader:
-        stream = self._terminal.reader if self._terminal else self._process.stdout
-        assert stream is not None
-        return stream
+        assert self._running.stdout is not None
+        return self._running.stdout
 
     async def wait(self) -> int:
         """The exit code; 128 + n when signal n ended it."""
-        return exit_code(await self._process.wait())
+        return await self._running.wait()
 
     def resize(self, columns: int, rows: int) -> None:
-        if self._terminal is not None:
-            self._terminal.resize(columns, rows)
+        if self._running.terminal is not None:
+            self._running.terminal.resize(columns, rows)
 
     def kill(self) -> None:
         """End it, for a client that went away with its terminal."""
-        if self._process.returncode is None:
-            pid = self._process.pid
-            with contextlib.suppress(OSError):
-                with open(f"/proc/{pid}/task/{pid}/children") as children:
-                    send([int(child) for child in children.read().split()], signal.SIGKILL)
-                self._process.kill()
+        self._running.signal(signal.SIGKILL)
 
 
 class Attachment:
@@ -123,26 +104,22 @@ class Runtime:
             ExecFailed: the container does not run, or there is no such program in it.
         """
         try:
-            place, chosen = self._find(pod, container)
+            _, chosen = self._find(pod, container)
         except LookupError as error:
             raise ExecFailed(str(error)) from None
         if not chosen.running:
             raise ExecFailed(_not_running(chosen))
         try:
-            return await self._start(place, chosen, argv, stdin, tty)
+            return await self._start(chosen, argv, stdin, tty)
         except (CannotStart, ConfigError, OSError) as error:
             raise ExecFailed(_refused(str(error))) from None
 
     async def _start(
-        self, pod: Pod, container: Container, argv: list[str], stdin: bool, tty: bool
+        self, container: Container, argv: list[str], stdin: bool, tty: bool
     ) -> Execution:
         root = await container.launcher.root()
         command = container.launcher.command(argv)
-        if not tty:
-            source = PIPE if stdin else NOTHING
-            return Execution(await spawn(pod.sandbox, root, command, stdin=source))
-        pts = pod.host.base.dev / "pts"
-        return Execution(*await spawn_in_terminal(pod.sandbox, root, command, pts))
+        return Execution(await spawn(root, command, stdin=stdin, terminal=tty))
 
     def attach(self, pod: Obj, container: str, *, stdin: bool) -> Attachment:
         """

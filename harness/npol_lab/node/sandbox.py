@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import socket
+from collections.abc import Sequence
 from typing import Literal
 from typing import Protocol as Interface
 
-from npol_lab.node.container_files import ContainerFiles
 from npol_lab.store import Obj
 
 Protocol = Literal["TCP", "UDP"]
@@ -19,12 +19,29 @@ class Sandbox(Interface):
     def ip(self) -> str: ...
 
     @property
-    def pid(self) -> int:
-        """Of the pause process; -1: the pod has no pid namespace of its own."""
+    def owner(self) -> int:
+        """The lab's user that the pod's root is."""
         ...
 
-    def argv(self, argv: list[str], mounts: ContainerFiles) -> list[str]:
-        """A command line that runs `argv` inside the pod's namespaces."""
+    async def make_root(self, plan: Obj) -> int:
+        """
+        A descriptor of a mount namespace for a container; see `isolation.container_root`.
+
+        Raises:
+            OSError: the kernel said no.
+        """
+        ...
+
+    async def run(
+        self, root: int, order: Obj, status: int, streams: Sequence[int]
+    ) -> tuple[int, int | None]:
+        """
+        A program in a container: its process id, and its terminal; see `Pauses.run`.
+
+        Raises:
+            CannotStart: there is no such program.
+            OSError: the kernel said no.
+        """
         ...
 
     def listen(self, port: int, protocol: Protocol, host: str = "0.0.0.0") -> socket.socket:

@@ -8,13 +8,12 @@ import shutil
 import sys
 from pathlib import Path
 
-from npol_lab.node import mounts
+from npol_lab.isolation import mounts
+from npol_lab.isolation.tree import INSIDE
 from npol_lab.node.image_programs import SYSTEM, programs
 
 TOOLSETS = ("none", "debian", "network", "nginx", "python", "busybox")
 DEVICES = ("null", "zero", "full", "random", "urandom", "tty")
-INSIDE = "/.lab"
-"""Where containers find it. Whatever an image has is a link to something below."""
 
 AGNHOST = f"""#!{INSIDE}/bin/debian/sh
 LD_LIBRARY_PATH={INSIDE}/python/lib exec {INSIDE}/python/bin/{{python}} -I -S \
@@ -28,6 +27,8 @@ class Base:
     def __init__(self, state: Path) -> None:
         self.base = state / "base"
         self.dev = state / "dev"
+        self.at = state / "root"
+        """An empty directory: in each container's namespace its root is mounted here."""
 
     def ensure(self) -> None:
         """
@@ -40,6 +41,7 @@ class Base:
             self._build()
 
     def _build(self) -> None:
+        self.at.mkdir()
         self._mount(Path("/usr"), "usr")
         self._mount(Path(sys.base_prefix), "python")
         for toolset in TOOLSETS:
@@ -61,12 +63,13 @@ class Base:
 
     def _copy_etc(self) -> None:
         etc = self.base / "etc"
-        (etc / "ssl").mkdir(parents=True)
-        for name in ("ld.so.cache", "protocols", "services", "os-release", "debian_version"):
+        (etc / "ssl/certs").mkdir(parents=True)
+        names = ("ld.so.cache", "protocols", "services", "os-release", "ssl/openssl.cnf")
+        for name in (*names, "debian_version"):
             with contextlib.suppress(OSError):
                 shutil.copyfile(f"/etc/{name}", etc / name)
-        if os.path.isdir("/etc/ssl"):
-            mounts.bind_read_only(Path("/etc/ssl"), etc / "ssl")
+        if os.path.isdir("/etc/ssl/certs"):  # beside it there are private keys
+            mounts.bind_read_only(Path("/etc/ssl/certs"), etc / "ssl/certs")
         shutil.copyfile(Path(__file__).parent / "agnhost.py", etc / "agnhost.py")
         python = os.path.basename(os.path.realpath(sys.executable))
         (etc / "agnhost").write_text(AGNHOST.format(python=python))
@@ -81,6 +84,4 @@ class Base:
         links = {"fd": "", "stdin": "/0", "stdout": "/1", "stderr": "/2"}
         for name, tail in links.items():
             (self.dev / name).symlink_to(f"/proc/self/fd{tail}")
-        with contextlib.suppress(OSError):  # programs without a terminal do not need it
-            mounts.mount("devpts", self.dev / "pts", "devpts", data="newinstance,ptmxmode=0666")
         (self.dev / "ptmx").symlink_to("pts/ptmx")

@@ -8,9 +8,6 @@ import os
 import struct
 import termios
 from io import FileIO
-from pathlib import Path
-
-_TIOCSPTLCK, _TIOCGPTN = 0x40045431, 0x80045430
 
 
 class Terminal:
@@ -47,23 +44,3 @@ class _Reader(asyncio.StreamReaderProtocol):
     def connection_lost(self, exc: Exception | None) -> None:
         super().connection_lost(None)
         self._writing.abort()
-
-
-def open_terminal(pts: Path) -> tuple[int, int]:
-    """
-    The two ends of a new pseudo-terminal: the runtime's and the program's.
-
-    Args:
-        pts: the devpts file system that containers see, so that theirs has a name there.
-
-    Raises:
-        OSError: there is no such file system, or it is full.
-    """
-    ours = os.open(pts / "ptmx", os.O_RDWR | os.O_NOCTTY)
-    try:
-        fcntl.ioctl(ours, _TIOCSPTLCK, struct.pack("i", 0))
-        (number,) = struct.unpack("i", fcntl.ioctl(ours, _TIOCGPTN, struct.pack("i", 0)))
-        return ours, os.open(pts / str(number), os.O_RDWR | os.O_NOCTTY)
-    except BaseException:
-        os.close(ours)
-        raise

@@ -7,8 +7,10 @@ import itertools
 import os
 import shutil
 from collections.abc import Callable
+from dataclasses import dataclass
 from pathlib import Path
 
+from npol_lab.isolation import paths
 from npol_lab.node.environment import Find, PodFacts, field, texts
 from npol_lab.store import Obj
 
@@ -19,6 +21,29 @@ Entries = dict[str, tuple[bytes, int]]
 
 _VERSIONS = itertools.count(1)
 WRITTEN = ("configMap", "secret", "downwardAPI", "projected")
+KEPT = ("hostPath", "persistentVolumeClaim")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Location:
+    """Where a volume is: `below` a directory of the lab that nothing leads out of."""
+
+    root: Path
+    below: str = ""
+
+    @property
+    def is_directory(self) -> bool:
+        return paths.exists(self.root, f"{self.below}/.")
+
+    def make(self, owner: int) -> None:
+        """
+        Raises:
+            OSError: a file is in the way.
+        """
+        if owner:
+            os.chown(self.root, owner, owner)
+        with paths.directory(self.root) as root:
+            paths.make_directories(root, self.below, owner=owner)
 
 
 class NotMounted(Exception):
@@ -28,12 +53,15 @@ class NotMounted(Exception):
 class Volumes:
     """The volumes of one pod, below `directory`; `shared` outlives the pod."""
 
-    def __init__(self, directory: Path, shared: Path, find: Find, token: Token) -> None:
+    def __init__(
+        self, directory: Path, shared: Path, find: Find, token: Token, *, owner: int = 0
+    ) -> None:
         self._directory = directory
         self._shared = shared
         self._find = find
         self._token = token
-        self.paths: dict[str, Path] = {}
+        self._owner = owner
+        self.paths: dict[str, Location] = {}
 
     def prepare(self, pod: Obj) -> None:
         """
@@ -43,23 +71,30 @@ class Volumes:
         for volume in pod["spec"].get("volumes") or []:
             self.paths[volume["name"]] = self._prepare(pod, volume)
 
-    def _prepare(self, pod: Obj, volume: Obj) -> Path:
-        path = self._directory / str(volume["name"])
-        if "hostPath" in volume:
-            inside = str(volume["hostPath"]["path"]).strip("/")
-            path = self._shared / str(pod["spec"]["nodeName"]) / inside
-        elif "persistentVolumeClaim" in volume:
-            claim = str(volume["persistentVolumeClaim"]["claimName"])
-            path = self._shared / "claims" / str(pod["metadata"]["namespace"]) / claim
-        elif _is_empty(volume):
-            pass
-        elif not any(kind in volume for kind in WRITTEN):
+    def _prepare(self, pod: Obj, volume: Obj) -> Location:
+        if not (_is_empty(volume) or any(kind in volume for kind in (*WRITTEN, *KEPT))):
             kind = next(k for k in volume if k != "name")
             raise self._failed(volume, f"the lab has no volumes of type {kind}")
-        path.mkdir(parents=True, exist_ok=True)
+        place = self._place(pod, volume)
+        place.root.mkdir(parents=True, exist_ok=True)
+        try:
+            place.make(self._owner)
+        except OSError as error:
+            raise self._failed(volume, error.strerror or str(error)) from None
         if any(kind in volume for kind in WRITTEN):
-            write_atomically(path, self.entries(pod, volume))
-        return path
+            write_atomically(place.root, self.entries(pod, volume), self._owner)
+        return place
+
+    def _place(self, pod: Obj, volume: Obj) -> Location:
+        """Nothing that a manifest names is looked up outside of a directory of the lab."""
+        if "hostPath" in volume:
+            node = self._shared / "nodes" / str(pod["spec"]["nodeName"])
+            return Location(root=node, below=str(volume["hostPath"]["path"]))
+        if "persistentVolumeClaim" in volume:
+            claim = volume["persistentVolumeClaim"]["claimName"]
+            below = f"{pod['metadata']['namespace']}/{claim}"
+            return Location(root=self._shared / "claims", below=below)
+        return Location(root=self._directory / str(volume["name"]))
 
     def refresh(self, pod: Obj, facts: PodFacts) -> None:
         """Write again what has changed in ConfigMaps, Secrets and the pod's metadata."""
@@ -67,7 +102,7 @@ class Volumes:
             if any(kind in volume for kind in WRITTEN) and volume["name"] in self.paths:
                 with contextlib.suppress(NotMounted):
                     entries = self.entries(pod, volume, facts)
-                    write_atomically(self.paths[volume["name"]], entries)
+                    write_atomically(self.paths[volume["name"]].root, entries, self._owner)
 
     def entries(self, pod: Obj, volume: Obj, facts: PodFacts | None = None) -> Entries:
         facts = facts or PodFacts(pod_ip="", host_ip="")
@@ -77,6 +112,9 @@ class Volumes:
         entries: Entries = {}
         for source in sources:
             entries.update(self._source(pod, volume, source, mode, facts))
+        for name in entries:
+            if name.startswith("/") or ".." in name.split("/"):
+                raise self._failed(volume, f"invalid path: {name}")
         return entries
 
     def _source(self, pod: Obj, volume: Obj, source: Obj, mode: int, facts: PodFacts) -> Entries:
@@ -132,7 +170,7 @@ def _downward(pod: Obj, item: Obj, facts: PodFacts) -> bytes:
     return b"0"
 
 
-def write_atomically(path: Path, entries: Entries) -> None:
+def write_atomically(path: Path, entries: Entries, owner: int = 0) -> None:
     """
     Files behind a link `..data` that changes in one step, as the kubelet writes them.
 
@@ -148,12 +186,20 @@ def write_atomically(path: Path, entries: Entries) -> None:
         file.write_bytes(content)
         file.chmod(mode | 0o400)
     (path / version).mkdir(exist_ok=True)
+    if owner:
+        _own(path / version, owner)
     old = os.readlink(data) if data.is_symlink() else None
     (path / "..data_tmp").symlink_to(version)
     os.replace(path / "..data_tmp", data)
     _link_names(path, {name.split("/")[0] for name in entries})
     if old:
         shutil.rmtree(path / old, ignore_errors=True)
+
+
+def _own(directory: Path, owner: int) -> None:
+    for above, _, files in os.walk(directory):
+        for name in (".", *files):
+            os.chown(os.path.join(above, name), owner, owner)
 
 
 def _link_names(path: Path, names: set[str]) -> None:

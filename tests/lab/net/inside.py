@@ -21,7 +21,6 @@ from npol_lab.net.external_hosts import PLACES
 from npol_lab.net.netlink import Netlink, delete_link
 from npol_lab.net.network import Network
 from npol_lab.net.sandbox import socket_in
-from npol_lab.node.container_files import ContainerFiles
 from npol_lab.pause_processes import Pauses
 from npol_lab.store import Store
 
@@ -80,7 +79,9 @@ class World:
         await self.names.start(self.sandboxes[name])
 
     async def run(self, source, argv):
-        line = self.sandboxes[source].argv(argv, ContainerFiles())
+        space = f"/proc/{self.sandboxes[source].pid}/ns"
+        spaces = [f"--{kind}={space}/{kind}" for kind in ("net", "uts", "pid")]
+        line = ["nsenter", *spaces, *argv]
         process = await asyncio.create_subprocess_exec(
             *line, stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.STDOUT
         )

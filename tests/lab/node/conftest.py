@@ -19,10 +19,6 @@ _THIRD = itertools.count(1)
 class LoopbackSandbox:
     def __init__(self, ip):
         self.ip = ip
-        self.pid = -1
-
-    def argv(self, argv, mounts):
-        return argv
 
     def socket(self, protocol="TCP"):
         kind = socket.SOCK_STREAM if protocol == "TCP" else socket.SOCK_DGRAM

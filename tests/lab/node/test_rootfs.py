@@ -1,23 +1,23 @@
 import pytest
 
-from npol_lab.node.rootfs import Root
-from npol_lab.node.shared_rootfs import Base
+from npol_lab.isolation.launch import CannotRun, find
+from npol_lab.isolation.tree import Tree
 
 
 @pytest.fixture
 def base(tmp_path):
     """The host's part, as plain directories."""
-    base = Base(tmp_path)
-    html = base.base / "usr/share/nginx/html"
+    base = tmp_path / "base"
+    html = base / "usr/share/nginx/html"
     html.mkdir(parents=True)
     (html / "index.html").write_text("the host's")
-    (base.base / "usr/share/zoneinfo").mkdir()
+    (base / "usr/share/zoneinfo").mkdir()
     return base
 
 
 @pytest.fixture
 def root(tmp_path, base):
-    root = Root(tmp_path / "root", base)
+    root = Tree(tmp_path / "root", base)
     (root.path / "usr/bin").mkdir(parents=True)
     (root.path / "run").mkdir()
     (root.path / "var").mkdir()
@@ -35,15 +35,15 @@ def test_a_place_below_the_hosts_files_becomes_real_and_keeps_its_neighbours(roo
     assert not share.is_symlink()
     assert str((share / "zoneinfo").readlink()) == "/.lab/usr/share/zoneinfo"
     assert str((share / "nginx/html/index.html").readlink()).endswith("nginx/html/index.html")
-    assert list((base.base / "usr/share/nginx/html").iterdir()) == [
-        base.base / "usr/share/nginx/html/index.html"
+    assert list((base / "usr/share/nginx/html").iterdir()) == [
+        base / "usr/share/nginx/html/index.html"
     ]
 
 
 def test_a_file_of_the_host_gives_way(root, base):
     root.place("/usr/share/nginx/html/index.html").write_text("mine")
 
-    assert (base.base / "usr/share/nginx/html/index.html").read_text() == "the host's"
+    assert (base / "usr/share/nginx/html/index.html").read_text() == "the host's"
     assert (root.path / "usr/share/nginx/html/index.html").read_text() == "mine"
 
 
@@ -60,9 +60,36 @@ def test_places_follow_the_roots_own_links_and_stay_inside(root, at, where):
     assert root.place(at) == root.path / where
 
 
+@pytest.fixture
+def programs(tmp_path, monkeypatch):
+    """`curl` is in the path, `notes` is no program, and `bin` is a directory."""
+    for name, mode in (("bin/curl", 0o755), ("bin/notes", 0o644), ("elsewhere/wget", 0o755)):
+        (tmp_path / name).parent.mkdir(exist_ok=True)
+        (tmp_path / name).write_text("")
+        (tmp_path / name).chmod(mode)
+    monkeypatch.chdir(tmp_path)
+    return f"{tmp_path}/none:{tmp_path}/bin"
+
+
+@pytest.mark.parametrize("program", ["curl", "bin/curl", "./elsewhere/wget"])
+def test_programs_are_found_in_the_path_or_where_they_are_said_to_be(programs, program, tmp_path):
+    expected = program if "/" in program else f"{tmp_path}/bin/curl"
+
+    assert find([program], programs) == expected
+
+
 @pytest.mark.parametrize(
-    ("program", "found"),
-    [("curl", "/usr/bin/curl"), ("wget", None), ("/bin/curl", "/bin/curl"), ("/bin/wget", None)],
+    ("argv", "words"),
+    [
+        (["wget"], 'exec: "wget": executable file not found in $PATH'),
+        ([], 'exec: "": executable file not found in $PATH'),
+        (["/no/such"], 'exec: "/no/such": stat /no/such: no such file or directory'),
+        (["./bin"], 'exec: "./bin": is a directory'),
+        (["bin/notes"], 'exec: "bin/notes": permission denied'),
+    ],
 )
-def test_programs_are_found_in_the_path_only(root, program, found):
-    assert root.find(program, "/usr/local/bin:/usr/bin:/bin") == found
+def test_what_cannot_be_run_is_said_in_the_runtimes_words(programs, argv, words):
+    with pytest.raises(CannotRun) as caught:
+        find(argv, programs)
+
+    assert str(caught.value) == words

@@ -82,7 +82,7 @@ def content(directory):
 def test_a_volume_holds_what_its_source_says(volumes, volume, expected):
     volumes.prepare(pod(volume))
 
-    assert content(volumes.paths["v"]) == expected
+    assert content(volumes.paths["v"].root) == expected
 
 
 @pytest.mark.parametrize(
@@ -108,12 +108,12 @@ def test_changed_config_maps_appear_in_running_pods(volumes, objects):
 
     volumes.refresh(running, PodFacts(pod_ip="", host_ip=""))
 
-    assert content(volumes.paths["v"]) == {"a.txt": "A2", "c.txt": "C"}
+    assert content(volumes.paths["v"].root) == {"a.txt": "A2", "c.txt": "C"}
 
 
 def test_modes_are_those_of_the_item_or_the_volume(volumes):
     items = [{"key": "a.txt", "path": "a", "mode": 0o755}, {"key": "b.txt", "path": "b"}]
     volumes.prepare(pod({"configMap": {"name": "conf", "defaultMode": 0o600, "items": items}}))
-    path = volumes.paths["v"]
+    path = volumes.paths["v"].root
 
     assert [(path / n).stat().st_mode & 0o777 for n in "ab"] == [0o755, 0o600]

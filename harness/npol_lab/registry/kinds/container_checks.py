@@ -19,6 +19,7 @@ from npol_lab.registry.errors import (
     required,
     unsupported,
 )
+from npol_lab.registry.kinds.volume_checks import check_mount_paths
 from npol_lab.registry.quantity import amount
 from npol_lab.store import Obj
 
@@ -194,6 +195,7 @@ def _mounts(mounts: list[Obj], field: str, volumes: set[str]) -> list[Cause]:
         if path in seen:
             wrong.append(invalid_value(f"{here}.mountPath", path, "must be unique"))
         seen.add(path)
+        wrong += check_mount_paths(mount, field, here)
     return wrong
 
 

@@ -23,6 +23,7 @@ from npol_lab.registry.kinds.container_checks import (
     check_identity,
     check_lifecycle_and_probes,
 )
+from npol_lab.registry.kinds.volume_checks import check_paths
 from npol_lab.store import Obj, copied
 
 RESTART = ("Always", "OnFailure", "Never")
@@ -120,6 +121,7 @@ def _volumes(volumes: list[Obj], field: str) -> tuple[set[str], list[Cause]]:
         for key, inner in (("configMap", "name"), ("secret", "secretName")):
             if key in volume and not volume[key].get(inner):
                 wrong.append(required(f"{here}.{key}.{inner}"))
+        wrong += check_paths(volume, here)
     return seen, wrong
 
 

@@ -38,11 +38,15 @@ def bind(source: Path, target: Path, *, recursive: bool = False) -> None:
     mount(str(source), target, flags=MS_BIND | (MS_REC if recursive else 0))
 
 
-def bind_read_only(source: Path, target: Path) -> None:
+def make_read_only(target: Path) -> None:
     """A user namespace may not drop the flags that a mount came with, so they are kept."""
-    bind(source, target)
     flags = os.statvfs(target).f_flag & _LOCKED
     mount("none", target, flags=MS_BIND | MS_REMOUNT | MS_RDONLY | flags)
+
+
+def bind_read_only(source: Path, target: Path, *, recursive: bool = False) -> None:
+    bind(source, target, recursive=recursive)
+    make_read_only(target)
 
 
 def unmount(target: Path) -> None:

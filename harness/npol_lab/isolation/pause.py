@@ -1,0 +1,107 @@
+"""The first process of a pod, which holds its namespaces and can see nothing."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import signal
+import socket
+from pathlib import Path
+from typing import Any, NoReturn
+
+from npol_lab.isolation import kernel, mounts
+from npol_lab.net import namespaces
+
+_NEW = namespaces.CLONE_NEWPID | namespaces.CLONE_NEWUTS | namespaces.CLONE_NEWIPC
+SETTINGS = {
+    "net/ipv4/ip_unprivileged_port_start": "0",
+    "net/ipv4/ping_group_range": "0 0",
+    "kernel/shmall": "16384",
+    "kernel/shmmax": "67108864",
+    "kernel/msgmni": "32",
+}
+"""Of a pod: any port, ping without a raw socket, and little memory outside of processes."""
+
+
+def make(wanted: dict[str, Any]) -> int:
+    """
+    Make a pod's namespaces in this very process, and leave a pause process in them.
+
+    Args:
+        wanted: `hostname`; `netns`: path of a network namespace to share, or None;
+            `owner`: the user, of the lab's, that the pod's root is.
+
+    Raises:
+        OSError: the kernel said no.
+    """
+    netns, owner = wanted["netns"], wanted["owner"]
+    if netns:
+        namespaces.enter(netns)
+    proc = _leave_the_machine()
+    if netns:
+        _enter_users(proc, netns, owner)
+    else:
+        _become(owner)
+        namespaces.unshare(_NEW | namespaces.CLONE_NEWUSER | namespaces.CLONE_NEWNET)
+        _map(proc, owner)
+    kernel.hide_memory()
+    socket.sethostname(wanted["hostname"][:63])
+    for name, value in SETTINGS.items():
+        with contextlib.suppress(OSError):  # a shared network's are set, and a kernel may lack some
+            _write(proc, f"sys/{name}", value)
+    pid = os.fork()
+    if pid == 0:
+        _pause()
+    return pid
+
+
+def _leave_the_machine() -> int:
+    """An empty directory becomes the root; what /proc was stays as a descriptor."""
+    namespaces.unshare(namespaces.CLONE_NEWNS)
+    proc = os.open("/proc", os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+    mounts.mount("tmpfs", Path("/proc"), "tmpfs", mounts.MS_RDONLY, "size=4k,mode=555")
+    kernel.pivot_into("/proc")
+    return proc
+
+
+def _enter_users(proc: int, netns: str, owner: int) -> None:
+    """The users of the node: its pods on its network may there what others may in their own."""
+    name = netns.removeprefix("/proc/").removesuffix("net") + "user"
+    handle = os.open(name, os.O_RDONLY | os.O_CLOEXEC, dir_fd=proc)
+    if owner:
+        os.setgroups([])
+    namespaces.enter_handle(handle, namespaces.CLONE_NEWUSER)
+    os.close(handle)
+    os.setresgid(0, 0, 0)
+    os.setresuid(0, 0, 0)
+    namespaces.unshare(_NEW)
+
+
+def _become(owner: int) -> None:
+    if owner:
+        os.setgroups([])
+        os.setresgid(owner, owner, owner)
+        os.setresuid(owner, owner, owner)
+
+
+def _map(proc: int, owner: int) -> None:
+    kernel.hide_memory(False)  # who may not be looked at may not write these, either
+    _write(proc, "self/setgroups", "deny")
+    for name in ("uid_map", "gid_map"):
+        _write(proc, f"self/{name}", f"0 {owner} 1")
+
+
+def _write(proc: int, name: str, value: str) -> None:
+    handle = os.open(name, os.O_WRONLY | os.O_CLOEXEC, dir_fd=proc)
+    try:
+        os.write(handle, value.encode())
+    finally:
+        os.close(handle)
+
+
+def _pause() -> NoReturn:
+    """Init of a pod: orphans are reaped because nobody asks for their status."""
+    os.closerange(0, os.sysconf("SC_OPEN_MAX"))
+    signal.signal(signal.SIGCHLD, signal.SIG_IGN)
+    while True:
+        signal.pause()
