@@ -27,7 +27,7 @@ def test_walk_goes_from_the_name_to_the_pod():
 
     explanation = explain_flow(world, call(world), CALICO)
 
-    assert [(s.title, s.answer) for s in explanation.stages] == [
+    assert [(s.title, s.answer.value) for s in explanation.stages] == [
         ("name of Service backend-dev/backend-sample", "open"),
         ("Service backend-dev/backend-sample", ""),
         ("egress of frontend-dev/frontend", "closed"),
@@ -53,7 +53,7 @@ def test_name_that_does_not_resolve_is_noted_though_the_packets_would_pass():
     explanation = explain_flow(world, call(world), CALICO)
 
     assert str(explanation.prediction) == "allow"
-    assert explanation.stages[0].answer == "closed"
+    assert explanation.stages[0].answer.value == "closed"
     assert explanation.notes == (
         "the packets would pass, but the name does not resolve: applications fail",
     )

@@ -13,7 +13,7 @@ from npol.model.expectation import parse_expectation
 from npol.model.prediction import Cause
 from npol.model.story import Flow, Protocol, Story
 from npol.policy.explain.describe import explain_policy
-from npol.policy.explain.explain import Explanation, explain_flow
+from npol.policy.explain.explain import Explanation, StageAnswer, explain_flow
 from npol.policy.objects.dialects import SPEC, Dialect
 from npol.policy.simulate.flow_resolution import ask
 from npol.policy.simulate.simulated_steps import scenes
@@ -22,7 +22,12 @@ from npol.report.escape import safe
 from npol.run.python_api import flow_entry
 from npol.story import load_story
 
-MARKS = {"open": "open   ", "closed": "CLOSED ", "unknown": "unknown", "": "       "}
+MARKS = {
+    StageAnswer.OPEN: "open   ",
+    StageAnswer.CLOSED: "CLOSED ",
+    StageAnswer.UNKNOWN: "unknown",
+    StageAnswer.NONE: "       ",
+}
 
 
 def explain(
@@ -113,7 +118,7 @@ def _flow(text: str, story: Story) -> Flow:
 def _print(found: Explanation) -> None:
     typer.echo(f"{safe(found.flow)}: predicted {found.prediction} (dialect {found.dialect})")
     for stage in found.stages:
-        typer.echo(f"  {MARKS.get(stage.answer, stage.answer)} {safe(stage.title)}")
+        typer.echo(f"  {MARKS[stage.answer]} {safe(stage.title)}")
         for line in stage.lines:
             typer.echo(f"            {_line(line)}")
     for note in found.notes:

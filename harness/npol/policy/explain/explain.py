@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import enum
 from collections.abc import Collection, Iterator
 from dataclasses import dataclass, replace
 
@@ -16,12 +17,21 @@ from npol.policy.state.cluster_state import ClusterState
 from npol.policy.state.dns import dns_traffic
 
 
+class StageAnswer(enum.Enum):
+    """What becomes of a packet at one part of its walk."""
+
+    OPEN = "open"
+    CLOSED = "closed"
+    UNKNOWN = "unknown"
+    NONE = ""  # a mere fact, such as a translation
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PacketStage:
-    """One part of the walk. `answer`: `open`, `closed`, `unknown`, or "" for a mere fact."""
+    """One part of the walk."""
 
     title: str
-    answer: str = ""
+    answer: StageAnswer = StageAnswer.NONE
     lines: tuple[Cause, ...] = ()
 
 
@@ -79,8 +89,10 @@ def _side(world: ClusterState, side: DirectionDecision, path: PathDecision) -> P
     return PacketStage(title=str(side), answer=_answer(side.allowed), lines=lines)
 
 
-def _answer(allowed: bool | None) -> str:
-    return {True: "open", False: "closed", None: "unknown"}[allowed]
+def _answer(allowed: bool | None) -> StageAnswer:
+    if allowed is None:
+        return StageAnswer.UNKNOWN
+    return StageAnswer.OPEN if allowed else StageAnswer.CLOSED
 
 
 def _name(world: ClusterState, traffic: Traffic, dialect: Dialect) -> PacketStage | None:
@@ -93,7 +105,7 @@ def _name(world: ClusterState, traffic: Traffic, dialect: Dialect) -> PacketStag
         return PacketStage(title=f"name of {traffic.target}", answer=_answer(decision.allowed))
     closed = [(s, p) for p in decision.paths[:1] for s in p.sides if s.allowed is False]
     lines = tuple(cause for s, p in closed for cause in side_causes(world, s, p))
-    return PacketStage(title=f"name of {traffic.target}", answer="closed", lines=lines)
+    return PacketStage(title=f"name of {traffic.target}", answer=StageAnswer.CLOSED, lines=lines)
 
 
 def _service(decision: Decision, service: Service) -> PacketStage:
@@ -112,12 +124,12 @@ def _service(decision: Decision, service: Service) -> PacketStage:
 
 
 def _notes(decision: Decision, stages: tuple[PacketStage, ...]) -> Iterator[str]:
-    if decision.allowed and any(s.answer == "closed" for s in stages):
+    if decision.allowed and any(s.answer is StageAnswer.CLOSED for s in stages):
         yield "the packets would pass, but the name does not resolve: applications fail"
     if decision.allowed is None and decision.paths:
         yield decision.why_unknown
     if decision.depends_on_dialect:
-        said = ", ".join(f"{e} {_answer(a)}" for e, a in decision.by_engine.items())
+        said = ", ".join(f"{e} {_answer(a).value}" for e, a in decision.by_engine.items())
         yield f"engines differ on this flow by design: {said}"
 
 
