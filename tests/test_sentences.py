@@ -10,7 +10,7 @@ import pytest
 
 NPOL = Path(__file__).parents[1] / "harness" / "npol"
 DECIDING = ("judge", "policy", "run", "changes", "model")
-SENTENCES = frozenset({"text", "reason", "verified", "seen", "words", "what", "detail"})
+SENTENCES = frozenset({"text", "reason", "verified", "seen", "words", "what", "detail", "problem"})
 SEARCHES = frozenset(
     {"startswith", "endswith", "removeprefix", "removesuffix", "partition", "rpartition"}
     | {"split", "rsplit", "find", "index", "count"}

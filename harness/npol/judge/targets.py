@@ -94,7 +94,8 @@ def _place(flow: Flow, label: str, peer: Peer, inventory: Inventory) -> Target:
         return Target(label=label, port=flow.port, backends=(backend,))
     place = place_pod(peer.external, inventory)
     if place is None:
-        return Target(label=label, port=flow.port, problem=no_place(peer.external))
+        problem = no_place(peer.external)
+        return Target(label=label, port=flow.port, problem=problem, absent=True)
     return Target(label=label, port=flow.port, backends=(_backend(place, flow.port),))
 
 

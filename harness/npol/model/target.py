@@ -36,6 +36,8 @@ class Target:
     backends: tuple[Backend, ...] = ()
     problem: str = ""
     """Why there is nothing to ask (`Service backend-dev/x does not exist`); "" when there is."""
+    absent: bool = False
+    """Whether it is an external endpoint that this cluster lacks: its flows are skipped."""
     host: str = ""
     """The Host header that the target answers to."""
 

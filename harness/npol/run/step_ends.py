@@ -65,7 +65,7 @@ def _prepared(environment: RunEnvironment, flow: Flow, inventory: Inventory) -> 
     target: Target | None = None
     if flow.kind is not FlowKind.DNS:
         target = resolve(flow, peers[flow.target], inventory, from_outside=bool(source.external))
-        if target.problem == no_place(peers[flow.target].external):
+        if target.absent:
             return target.problem
     return PreparedFlow(
         flow=flow,
