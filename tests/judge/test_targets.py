@@ -124,7 +124,10 @@ def test_ports_are_matched_by_name_and_protocol():
     ],
 )
 def test_what_is_missing_is_named(peer, port, problem):
-    assert resolve(flow(port), peer, INVENTORY).problem == problem
+    target = resolve(flow(port), peer, INVENTORY)
+
+    assert target.problem == problem
+    assert target.absent is bool(peer.external), "only an external endpoint is skipped"
 
 
 def test_from_outside_a_service_is_its_node_port_on_nodes_that_take_pods():
