@@ -15,7 +15,6 @@ from pathlib import Path
 ROOT = Path(__file__).parent.parent
 sys.path.insert(0, str(ROOT))
 
-from npol.judge.probes import expand  # noqa: E402
 from npol.model.result import StoryReport  # noqa: E402
 from npol.run import Options, StoryRun  # noqa: E402
 from npol.story import load_story  # noqa: E402
@@ -46,7 +45,7 @@ def measure() -> tuple[float, float, StoryReport]:
         options = Options(
             kubeconfig=str(lab.kubeconfig), context=lab.context, create=True, disposable=True
         )
-        run = StoryRun(expand(load_story(str(STORY), root=str(ROOT))), options)
+        run = StoryRun(load_story(str(STORY), root=str(ROOT)), options)
         run.open()
         try:
             for step in run.story.steps:

@@ -24,7 +24,6 @@ ROOT = Path(__file__).parent.parent
 sys.path.insert(0, str(ROOT))
 
 from npol import target_cluster  # noqa: E402  needs the path above
-from npol.judge.probes import expand  # noqa: E402
 from npol.kube.connection import Connection, Mode, connect  # noqa: E402
 from npol.kube.exec import run_once  # noqa: E402
 from npol.kube.objects import PODS, Ref  # noqa: E402
@@ -73,7 +72,7 @@ def main() -> None:
             say=lambda line: print(f"  {line}", file=sys.stderr),
         )
         path = str(directory / "matrix.npol.yaml")
-        run = StoryRun(expand(load_story(path, root=name)), options)
+        run = StoryRun(load_story(path, root=name), options)
         run.open()
         try:
             show(list(compare(run, options)), run)

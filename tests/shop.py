@@ -8,7 +8,6 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from npol.errors import NpolError
-from npol.judge.probes import expand
 from npol.kube.connection import Connection
 from npol.kube.objects import CONFIG_MAPS, LEASES, NETWORK_POLICIES, PODS
 from npol.model.result import StoryReport
@@ -81,7 +80,7 @@ def write(
 
 
 def read(path: str, overlay: str | None = None) -> Story:
-    return expand(load_story(path, root=str(Path(path).parent), overlay=overlay))
+    return load_story(path, root=str(Path(path).parent), overlay=overlay)
 
 
 @contextmanager

@@ -11,7 +11,6 @@ def test_public_names_are_these():
         "StoryReport",
         "StoryRun",
         "__version__",
-        "expand",
         "load_story",
         "to_json",
     }

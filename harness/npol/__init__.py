@@ -1,7 +1,7 @@
 """
 npol: proves with real packets which flows a cluster's NetworkPolicies let through.
 
-    story = expand(load_story("policies/shop.npol.yaml"))
+    story = load_story("policies/shop.npol.yaml")
     run = StoryRun(story, Options(kubeconfig=None, context="dev"))
     run.open()
     try:
@@ -26,7 +26,6 @@ _HOMES = {
     "Options": "npol.run",
     "StoryReport": "npol.model.result",
     "StoryRun": "npol.run",
-    "expand": "npol.judge.probes",
     "load_story": "npol.story",
     "to_json": "npol.report.json",
 }
@@ -38,7 +37,6 @@ __all__ = [
     "StoryReport",
     "StoryRun",
     "__version__",
-    "expand",
     "load_story",
     "to_json",
 ]

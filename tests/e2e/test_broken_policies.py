@@ -4,8 +4,8 @@ import shutil
 
 import pytest
 
-from npol.judge.probes import Selection, expand, replayed
 from npol.model.expectation import Verdict
+from npol.model.selection import Selection, replayed
 from npol.mutation.mutant_story import mutated_story, packets_only
 from npol.mutation.score import mutate
 from npol.mutation.try_by_packets import try_story
@@ -68,7 +68,7 @@ def broken(tmp_path, options, monkeypatch):
         assert was in policy.read_text()
         policy.write_text(policy.read_text().replace(was, becomes))
         (tmp_path / "baseline/short.npol.yaml").write_text(STORY)
-        story = expand(load_story("short.npol.yaml", root=str(tmp_path)))
+        story = load_story("short.npol.yaml", root=str(tmp_path))
         run = StoryRun(story, options)
         run.open()
         try:
@@ -148,7 +148,7 @@ def test_a_rule_that_is_too_wide_opens_what_it_should_not(broken):
 
 def shipped(name):
     story = load_story(f"{ROOT}/fixtures/{name}.npol.yaml", root=str(ROOT))
-    return packets_only(expand(story), WITHIN)
+    return packets_only(story, WITHIN)
 
 
 def policies():

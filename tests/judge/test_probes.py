@@ -6,11 +6,13 @@ from typing import Any
 import pytest
 
 from npol.errors import Position
-from npol.judge.probes import Selection, expand, has_denies, probes_of, replayed
+from npol.judge.probes import has_denies, probes_of
 from npol.model.expectation import parse_expectation
 from npol.model.probe import PodRef, ProbeKind, Role
+from npol.model.selection import Selection, replayed
 from npol.model.story import Apply, Flow, HttpCheck, Protocol, Step, Story
 from npol.model.target import Backend, Target
+from npol.story.expansion import expand
 
 HERE = Position("story.npol.yaml", 1, 1)
 POD = PodRef(namespace="shop", name="web-1", uid="u", ip="10.244.1.2")

@@ -7,7 +7,6 @@ from contextlib import contextmanager
 import pytest
 
 from npol.errors import Refused
-from npol.judge.probes import expand
 from npol.kube.objects import LEASES, NAMESPACES, PODS, Ref
 from npol.run import Options, StoryRun
 from npol.story import load_story
@@ -73,7 +72,7 @@ def test_a_debug_pod_that_is_not_admitted_is_told_before_anything_is_made(
 ):
     path = tmp_path / "refused.npol.yaml"
     path.write_text(STORY.format(namespace=namespace, host=host))
-    story = expand(load_story(str(path), root=str(tmp_path)))
+    story = load_story(str(path), root=str(tmp_path))
     run = StoryRun(story, Options(kubeconfig=target.kubeconfig, context=target.context))
 
     with admission(connection, namespace), pytest.raises(Refused, match=words):

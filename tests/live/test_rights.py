@@ -13,7 +13,6 @@ from npol.cli.app import app
 from npol.cni.other_policy_kinds import KINDS
 from npol.cni.preflight import missing_rights
 from npol.errors import ExitCode
-from npol.judge.probes import expand
 from npol.kube.connection import Connection, Mode, connect
 from npol.kube.guard import STATE_NAMESPACE
 from npol.kube.rbac import Right, manifests, rights
@@ -155,7 +154,7 @@ def test_a_mode_needs_no_more_than_its_printed_roles(target, namespace, web, sen
     text = STORY + (CHANGES if mode is Mode.APPLY else "")
     (tmp_path / "rights.npol.yaml").write_text(text.format(namespace=namespace))
     (tmp_path / "deny.yaml").write_text(dump(deny_all(namespace)))
-    story = expand(load_story(str(tmp_path / "rights.npol.yaml"), root=str(tmp_path)))
+    story = load_story(str(tmp_path / "rights.npol.yaml"), root=str(tmp_path))
 
     with granted(target, mode, namespace, tmp_path) as kubeconfig:
         run = StoryRun(story, Options(kubeconfig=kubeconfig, context="robot"))

@@ -5,6 +5,7 @@ from __future__ import annotations
 from npol.errors import Position
 from npol.model.expectation import parse_expectation
 from npol.model.story import Apply, Change, Delete, Flow, Manifest, Peer, Protocol, Step, Story
+from npol.story.expansion import expand
 from tests.policy.worlds import CLUSTER, documents
 
 AT = Position("story.npol.yaml")
@@ -71,6 +72,9 @@ def step(name, *flows, apply=(), delete=(), same_as=""):
 
 
 def story(*steps):
-    return Story(
-        name="story", path="story.npol.yaml", root=".", given=given(), peers=PEERS, steps=steps
+    """As loaded: what `same_as` repeats is written out."""
+    return expand(
+        Story(
+            name="story", path="story.npol.yaml", root=".", given=given(), peers=PEERS, steps=steps
+        )
     )

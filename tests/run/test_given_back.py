@@ -10,7 +10,6 @@ import pytest
 from npol.changes.transaction import Transaction
 from npol.cni.catalogue import SILENCE, Enforces, Engine
 from npol.errors import ExitCode, Refused, RestoreIncomplete
-from npol.judge.probes import expand
 from npol.model.inventory import Inventory
 from npol.model.result import RestoreResult
 from npol.model.verification import FlowVerification, NotVerified
@@ -101,7 +100,7 @@ def begun(tmp_path, monkeypatch, transaction):
         monkeypatch.setattr(room, "Sources", lambda *_, **__: sources)
         monkeypatch.setattr(room, "read", lambda *_, **__: Inventory(), raising=False)
         (tmp_path / "s.npol.yaml").write_text(STORY)
-        story = expand(load_story(str(tmp_path / "s.npol.yaml"), root=str(tmp_path)))
+        story = load_story(str(tmp_path / "s.npol.yaml"), root=str(tmp_path))
         return StoryRun(story, Options(kubeconfig=None, context="dev", **settings))
 
     return make

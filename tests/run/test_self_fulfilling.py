@@ -2,7 +2,6 @@
 
 import pytest
 
-from npol.judge.probes import expand
 from npol.run.checks import cannot_fail
 from npol.story import load_story
 
@@ -65,7 +64,7 @@ def judge(tmp_path):
         for name, text in files.items():
             (tmp_path / name).write_text(text)
         (tmp_path / "other.yaml").write_text(POLICY.replace("{}", "{matchLabels: {app: web}}"))
-        story = expand(load_story(str(tmp_path / "s.npol.yaml"), root=str(tmp_path)))
+        story = load_story(str(tmp_path / "s.npol.yaml"), root=str(tmp_path))
         check = story.step("change").checks[0]
         return cannot_fail(check, story, "change", **{"creates": True, **run})
 

@@ -188,7 +188,9 @@ def test_a_rollback_deletes_and_asks_again(loaded):
 def test_a_step_may_restate_a_flow_of_the_step_that_it_repeats(story):
     text = DESIGN + "    flows:\n    - {from: frontend, to: backend, port: 80, expect: deny}\n"
 
-    assert len(story(text, APPS).step("rollback").flows) == 1
+    flows = story(text, APPS).step("rollback").flows
+    assert [str(f.expect) for f in flows if f.name == "frontend -> backend:80"] == ["deny"]
+    assert len(flows) > 1
 
 
 def test_a_step_may_not_use_a_name_of_the_step_that_it_repeats_for_something_else(mistakes):

@@ -9,7 +9,6 @@ import typer
 
 from npol import target_cluster
 from npol.errors import ExitCode, InputError, UnknownVerdict
-from npol.judge.probes import expand
 from npol.model.story import Story
 from npol.mutation.mutant_story import mutated_story, packets_only
 from npol.mutation.score import MutantResult, mutate
@@ -43,7 +42,7 @@ def print_lab_mutation(stories: Sequence[Story], most: int) -> int:
 
 
 def _print_story(story: Story, most: int, options: Options) -> int:
-    told = packets_only(expand(story), WITHIN)
+    told = packets_only(story, WITHIN)
     seen = scenes(told)
     results = sorted(mutate(told, LAB).results, key=lambda r: not (r.noticed_by or r.survived))
     tried, left_out = results[:most], results[most:]

@@ -14,7 +14,6 @@ from npol.changes.rollback.rollback import rollback as roll_back
 from npol.cli.options import Context, Kubeconfig, Peers, Root, StoryFile
 from npol.cli.run import tell
 from npol.errors import ExitCode, InputError
-from npol.judge.probes import expand
 from npol.kube.connection import Connection, Mode, connect
 from npol.kube.signals import Stop
 from npol.model.story import Story
@@ -45,7 +44,7 @@ def rollback(
         bool, typer.Option(help="Ask the flows of the step before all changes again.")
     ] = True,
 ) -> int:
-    told = expand(load_story(story, root=root, overlay=peers))
+    told = load_story(story, root=root, overlay=peers)
     chosen = target_cluster.named(kubeconfig, context)
     if chosen is None:
         raise InputError("rollback needs a cluster", hint="--context NAME")

@@ -11,10 +11,10 @@ from npol import target_cluster
 from npol.changes.dry_run.dry_run import plan_changes
 from npol.cli.options import ContextOrLab, Kubeconfig, Peers, Root, StoryFile
 from npol.errors import ExitCode, InputError
-from npol.judge.probes import Selection, expand, replayed
 from npol.kube.connection import Mode, connect
 from npol.kube.kubeconfig import options_of
 from npol.kube.signals import Stopped
+from npol.model.selection import Selection, replayed
 from npol.model.story import Story
 from npol.report.escape import safe
 from npol.report.json import to_json
@@ -82,7 +82,7 @@ def run(
         str | None, typer.Option("--report", metavar="FILE", help="Write the run as JSON.")
     ] = None,
 ) -> int:
-    told = _until(expand(load_story(story, root=root, overlay=peers)), to)
+    told = _until(load_story(story, root=root, overlay=peers), to)
     terminal = Terminal()
     if lab and (context is not None or kubeconfig is not None):
         raise InputError("--lab and --context name two clusters", hint="leave one of them out")

@@ -14,7 +14,6 @@ from npol.changes.dry_run.kubectl_commands import (
 )
 from npol.document.applied_policies import AppliedComparison
 from npol.document.policy_entries import flow_entries, fullest, policy_entries
-from npol.judge.probes import expand
 from npol.model.policy_document import DocumentedPolicy, DocumentedStep, PolicyDocument
 from npol.model.story import Apply, Change, Delete, Label, Manifest, Peer, Restore, Step, Story
 from npol.policy.explain.label_requirements import label_needs
@@ -57,7 +56,7 @@ def meant(story: Story, step: str = "") -> Meant:
     """The policies of a step; of the one after which most are applied, unless it is named."""
     told = scenes(story)
     at = _scene(told, step) if step else fullest(told)
-    return Meant(story=expand(story), told=told, at=at)
+    return Meant(story=story, told=told, at=at)
 
 
 def story_page(given: Meant, *, command: str, from_file: bool = True) -> PolicyDocument:

@@ -1,17 +1,16 @@
 """
-Which probes to ask for a flow, and which of a story's steps and flows a selection needs.
+Which probes to ask for a flow.
 
 Pure: the cluster's answers come in as `Target` and `PodRef` values, probes go out.
 """
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 from npol.model.expectation import Outcome, Word
 from npol.model.probe import PodRef, Probe, ProbeKind, Role
-from npol.model.story import Flow, FlowKind, Protocol, Step, Story
+from npol.model.story import Flow, FlowKind, Protocol, Story
 from npol.model.target import Backend, Target
 
 DNS_PORT = 53
@@ -109,87 +108,6 @@ def _probe(flow: Flow, target: Target, backend: Backend, key: str, timeout: floa
         # A DNS server answers questions, not datagrams; any answer opens the flow.
         return replace(base, kind=ProbeKind.DNS, name="kubernetes.default.svc.cluster.local.")
     return replace(base, payload=UDP_PAYLOAD if flow.protocol is Protocol.UDP else "")
-
-
-def expand(story: Story) -> Story:
-    """
-    The story with every `same_as` written out.
-
-    Such a step gets the flows and checks of the step it names, with their expectations,
-    but for those flows that it restates: the same question, or the same name.
-    """
-    done: dict[str, Step] = {}
-    for step in story.steps:
-        if step.same_as:
-            model = done[step.same_as]
-            restated = {k for f in step.flows for k in (f.key, f.name)}
-            others = (_untagged(f) for f in model.flows if restated.isdisjoint((f.key, f.name)))
-            flows = (*step.flows, *others)
-            step = replace(step, flows=flows, checks=(*step.checks, *model.checks))
-        done[step.name] = step
-    return replace(story, steps=tuple(done.values()))
-
-
-def _untagged(flow: Flow) -> Flow:
-    """Repeated after a change, a flow is no smoke check: to select it would replay the change."""
-    return replace(flow, tags=tuple(t for t in flow.tags if t != "smoke"))
-
-
-@dataclass(frozen=True, slots=True)
-class Selection:
-    """Names of the results (flows and checks) that are wanted, per step; None: all."""
-
-    wanted: frozenset[tuple[str, str]] | None = None
-
-    def has(self, step: str, name: str) -> bool:
-        return self.wanted is None or (step, name) in self.wanted
-
-
-def replayed(story: Story, selection: Selection) -> Story:
-    """
-    What a selection needs of an expanded story.
-
-    Changes of earlier steps are kept, their flows are not. Steps after the last wanted
-    one go. The first step keeps the flows that the selection asks anywhere, and those that
-    show how their targets refuse: its round is the baseline that a later deny is judged
-    against.
-    """
-    if selection.wanted is None:
-        return story
-    last = max((i for i, s in enumerate(story.steps) if _any_wanted(s, selection)), default=-1)
-    steps = [_narrow(s, selection, i == 0, story) for i, s in enumerate(story.steps[: last + 1])]
-    return replace(story, steps=tuple(steps))
-
-
-def _any_wanted(step: Step, selection: Selection) -> bool:
-    return any(selection.has(step.name, n) for n in _names(step))
-
-
-def _names(step: Step) -> Iterable[str]:
-    yield from (f.name for f in step.flows)
-    yield from (c.name for c in step.checks)
-
-
-def _narrow(step: Step, selection: Selection, first: bool, story: Story) -> Step:
-    baseline = _baseline(step, selection, story) if first and not step.changes else ()
-    flows = [f for f in step.flows if selection.has(step.name, f.name) or f.name in baseline]
-    checks = [c for c in step.checks if selection.has(step.name, c.name)]
-    return replace(step, flows=tuple(flows), checks=tuple(checks))
-
-
-def _baseline(step: Step, selection: Selection, story: Story) -> Collection[str]:
-    """The names of a step's flows that a selection asks again, or whose targets it asks."""
-    wanted = [f for s in story.steps for f in s.flows if selection.has(s.name, f.name)]
-    keys, ends = {f.key for f in wanted}, {_end(f) for f in wanted}
-    return {
-        f.name
-        for f in step.flows
-        if f.key in keys or (f.expect.outcome is Outcome.REFUSED and _end(f) in ends)
-    }
-
-
-def _end(flow: Flow) -> tuple[str, int, Protocol]:
-    return flow.target, flow.port, flow.protocol
 
 
 SILENT = (Outcome.TIMEOUT, Outcome.DNS_TIMEOUT)

@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from npol.errors import NpolError
-from npol.judge.probes import Selection, expand, replayed
 from npol.model.result import CheckResult, FlowResult
+from npol.model.selection import Selection, replayed
 from npol.model.story import Flow, StateCheck, Step, Story
 from npol.pytest_plugin.runs import runs_of
 
@@ -38,7 +38,7 @@ class StoryFile(pytest.File):
             story = load_story(_shown(self.path), root=str(self.config.rootpath), overlay=overlay)
         except NpolError as error:
             raise self.CollectError(str(error)) from error
-        self.story = expand(story)
+        self.story = story
         _mark(self, story.tags)
         for step in self.story.steps:
             yield StepNode.from_parent(self, name=step.name, step=step)

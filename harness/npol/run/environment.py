@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 import time
-from collections.abc import Callable, Collection, Iterator, Sequence
+from collections.abc import Callable, Collection, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 
@@ -23,11 +23,13 @@ from npol.kube.resource_names import resource_called
 from npol.kube.signals import Stop
 from npol.model.inventory import Inventory, pod_ref
 from npol.model.probe import PodRef
+from npol.model.replay import replay
 from npol.model.result import ClusterFacts, RestoreResult
-from npol.model.story import Apply, Delete, Label, Manifest, Restore, Step, Story, When
+from npol.model.story import Manifest, Step, Story, When
 from npol.model.verification import FlowVerification, NotVerified
 from npol.probe.debug_pod_manifest import MANAGED_BY, debug_pod
 from npol.probe.sources import Sources, debug_pod_peers
+from npol.run.cluster_changes import ClusterChanges, spell
 from npol.run.enforcement_proof import prove_enforcement
 from npol.run.live_view import LiveView
 from npol.run.namespaces import (
@@ -192,19 +194,19 @@ class RunEnvironment:
         wanted = [m for m in self.story.given if m.kind in WORKLOADS]
         while wanted := [m for m in wanted if not self._is_ready(m)]:
             if time.monotonic() >= deadline:
-                names = ", ".join(map(_spell, wanted))
+                names = ", ".join(map(spell, wanted))
                 raise Refused(
                     f"not ready after {READY_WITHIN:.0f} s: {names}",
                     hint="kubectl describe them; an image may not be pulled",
                 )
-            names = ", ".join(map(_spell, wanted))
+            names = ", ".join(map(spell, wanted))
             log.info("waiting for %s to be ready, %.0f s left", names, deadline - time.monotonic())
             time.sleep(POLL_EVERY)
 
     def _is_ready(self, manifest: Manifest) -> bool:
         found = self.connection.get(self.connection.ref_of(manifest.body))
         if found is None:
-            return False
+            return not self._creates  # then it is nobody's who would make it now
         if manifest.kind == "Pod":
             return pod_ref(found).ready or (found.get("status") or {}).get("phase") == "Succeeded"
         status = found.get("status") or {}
@@ -277,24 +279,7 @@ class RunEnvironment:
 
     def change(self, step: Step) -> tuple[str, ...]:
         """Make a step's changes; what was done, one line each."""
-        return tuple(line for change in step.changes for line in self._change(change))
-
-    def _change(self, change: Apply | Delete | Label | Restore) -> Iterator[str]:
-        if isinstance(change, Apply):
-            for manifest in change.manifests:
-                done = self.transaction.apply(manifest, replace=change.replace)
-                self._applied[manifest.namespace, manifest.name] = manifest
-                yield f"{done} {_spell(manifest)}"
-        elif isinstance(change, Delete):
-            for manifest in change.manifests:
-                done = self.transaction.delete(manifest)
-                self._applied.pop((manifest.namespace, manifest.name), None)
-                yield f"{done} {_spell(manifest)}"
-        elif isinstance(change, Label):
-            self.transaction.label(change.kind, change.namespace, change.name, change.set)
-            yield f"labelled {change.kind} {change.name}"
-        else:
-            yield from self.transaction.restore_to(change.step)
+        return tuple(replay(step.changes, ClusterChanges(self.transaction, self._applied)))
 
     def mark(self, step: str) -> None:
         """Remember the state at the end of a step."""
@@ -391,8 +376,3 @@ class RunEnvironment:
     @property
     def requests(self) -> int:
         return sum(self._connection.requests.values()) if self._connection else 0
-
-
-def _spell(manifest: Manifest) -> str:
-    place = f"{manifest.namespace}/" if manifest.namespace else ""
-    return f"{manifest.kind} {place}{manifest.name}"

@@ -11,6 +11,7 @@ from npol.errors import Mistake, Mistakes, Position
 from npol.model.story import Defaults, Manifest, PodSettings, Settle, Story
 from npol.story import files
 from npol.story.changes import Changes, identity
+from npol.story.expansion import expand
 from npol.story.manifests import Shelf
 from npol.story.peers import check_overlay, read_peers
 from npol.story.schema.story import DefaultsEntry, PodEntry, StoryEntry
@@ -24,7 +25,8 @@ _PIECES = ("peers", "steps")
 
 def load_story(path: str, root: str | None = None, overlay: str | None = None) -> Story:
     """
-    A story file and all that it names. Nothing is asked of any cluster.
+    A story file and all that it names, every `same_as` written out. Nothing is asked of any
+    cluster.
 
     Args:
         path: the file; positions repeat it as it is given here.
@@ -51,7 +53,7 @@ def read_story(
     found = _read(story, over, path, root or files.find_root(path), _lines(text))
     if mistakes or found is None:
         raise Mistakes(in_order(mistakes))
-    return found
+    return expand(found)
 
 
 def _lines(text: bytes) -> list[str]:

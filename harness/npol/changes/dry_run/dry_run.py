@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Any
 
 from npol.changes.apply.change_session import ChangeSession, bare
@@ -22,8 +23,11 @@ from npol.changes.state.snapshot import key_of, take
 from npol.errors import InputError, NpolError
 from npol.kube.connection import Connection
 from npol.kube.signals import Stop
-from npol.model.story import Apply, Change, Delete, Label, Manifest, Step, Story
+from npol.model.replay import replay
+from npol.model.story import Apply, Delete, Label, Manifest, Restore, Step, Story
 
+Imagined = Preview | str | NpolError
+"""A policy's change, another change in words, or why it would be refused."""
 SIDES = ("before this step", "after it")
 
 
@@ -90,12 +94,12 @@ def plan_changes(
         Refused: the cluster cannot be read.
     """
     steps = _until(story, to)
-    told = _Told(_session(connection, story, replace=replace, allow_gitops=allow_gitops))
+    dry_run = _DryRun(_session(connection, story, replace=replace, allow_gitops=allow_gitops))
     context, manifests = connection.context, policies_of(story)
     return ChangePlan(
         story=story.name,
         context=context,
-        steps=tuple(told.step(step) for step in steps),
+        steps=tuple(dry_run.step(step) for step in steps),
         commands=tuple(apply_commands(story, manifests, context)),
         undo=tuple(delete_commands(story, manifests, context)),
         directory=directory_of(story),
@@ -129,42 +133,52 @@ def _session(
 
 
 @dataclass(slots=True)
-class _Told:
+class _DryRun:
     """Steps imagined one after another; `after` holds what they have touched so far."""
 
     session: ChangeSession
     after: dict[Key, Mapping[str, Any] | None] = field(default_factory=dict)
 
     def step(self, step: Step) -> StepPlan:
-        previews: list[Preview] = []
-        others, problems = [], []
-        for change in step.changes:
-            if isinstance(change, Apply | Delete):
-                for manifest in change.manifests:
-                    try:
-                        previews.append(self._preview(change, manifest))
-                    except NpolError as error:
-                        problems.append(str(error))
-            else:
-                others.append(_spell(change))
+        found = list(replay(step.changes, self))
         return StepPlan(
             name=step.name,
-            previews=tuple(previews),
-            others=tuple(others),
-            problems=tuple(problems),
+            previews=tuple(f for f in found if isinstance(f, Preview)),
+            others=tuple(f for f in found if isinstance(f, str)),
+            problems=tuple(str(f) for f in found if isinstance(f, NpolError)),
         )
 
-    def _preview(self, change: Apply | Delete, manifest: Manifest) -> Preview:
-        body, key = manifest.body, key_of(manifest.body)
-        policies = Policies(self.session)
-        if key in self.after or self._is_missing(key.namespace):
-            wanted = bare(body) if isinstance(change, Apply) else None
-            found = _imagined(key, self.after.get(key), wanted)
-        elif isinstance(change, Apply):
-            found = policies.preview_apply(body, replace=change.replace)
-        else:
-            found = policies.preview_delete(body)
-        self.after[key] = body if isinstance(change, Apply) else None
+    def apply(self, change: Apply) -> Iterator[Imagined]:
+        preview = partial(Policies(self.session).preview_apply, replace=change.replace)
+        for manifest in change.manifests:
+            yield self._preview(manifest, manifest.body, preview)
+
+    def delete(self, change: Delete) -> Iterator[Imagined]:
+        for manifest in change.manifests:
+            yield self._preview(manifest, None, Policies(self.session).preview_delete)
+
+    def label(self, change: Label) -> list[Imagined]:
+        return [_spell(change)]
+
+    def restore(self, change: Restore) -> list[Imagined]:
+        return [_spell(change)]
+
+    def _preview(
+        self,
+        manifest: Manifest,
+        body: Mapping[str, Any] | None,
+        preview: Callable[[Mapping[str, Any]], Preview],
+    ) -> Imagined:
+        """Of what an earlier step would have touched the server cannot be asked."""
+        key = key_of(manifest.body)
+        try:
+            if key in self.after or self._is_missing(key.namespace):
+                found = _imagined(key, self.after.get(key), bare(body) if body else None)
+            else:
+                found = preview(manifest.body)
+        except NpolError as error:
+            return error
+        self.after[key] = body
         return found
 
     def _is_missing(self, namespace: str) -> bool:
@@ -186,9 +200,9 @@ def _imagined(
     return Preview(action=action, key=key, diff=diff)
 
 
-def _spell(change: Change) -> str:
-    if isinstance(change, Label):
-        labels = ", ".join(f"{k}={v}" if v is not None else f"{k}-" for k, v in change.set.items())
-        place = f"{change.namespace}/" if change.namespace else ""
-        return f"label {change.kind} {place}{change.name}: {labels}"
-    return f"restore the state of step {getattr(change, 'step', '')!r}"
+def _spell(change: Label | Restore) -> str:
+    if isinstance(change, Restore):
+        return f"restore the state of step {change.step!r}"
+    labels = ", ".join(f"{k}={v}" if v is not None else f"{k}-" for k, v in change.set.items())
+    place = f"{change.namespace}/" if change.namespace else ""
+    return f"label {change.kind} {place}{change.name}: {labels}"

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 
-from npol.model.story import Apply, Change, Delete, Flow, Label, Restore, Step, Story
+from npol.model.replay import replay
+from npol.model.story import Apply, Delete, Label, Restore, Step, Story
 from npol.policy.objects.dialects import Dialect
 from npol.policy.simulate.flow_resolution import ResolvedFlow, ask
 from npol.policy.state.apply_changes import apply, delete, label
@@ -23,21 +24,14 @@ class SimulatedStep:
 
 
 def scenes(story: Story, start: ClusterState | None = None) -> list[SimulatedStep]:
-    """
-    The steps of a story, told from `given` (and `start`, such as a cluster) by its manifests.
-
-    Steps with `same_as` bring the flows of the step that they name.
-    """
-    world = with_dns(apply(start or ClusterState(), story.given, default_namespace=_default(story)))
-    worlds: dict[str, ClusterState] = {}
-    flows: dict[str, tuple[Flow, ...]] = {}
+    """The steps of a story, told from `given` (and `start`, such as a cluster) by its manifests."""
+    default = _default(story)
+    world = with_dns(apply(start or ClusterState(), story.given, default_namespace=default))
+    cluster = _SimulatedCluster(world, default)
     told: list[SimulatedStep] = []
     for step in story.steps:
-        for change in step.changes:
-            world = changed(world, change, worlds, _default(story))
-        worlds[step.name] = world
-        flows[step.name] = _flows(step, flows)
-        asked = tuple(ask(world, story, flow) for flow in flows[step.name])
+        world = cluster.after(step)
+        asked = tuple(ask(world, story, flow) for flow in step.flows)
         told.append(SimulatedStep(step=step.name, world=world, asked=asked))
     return told
 
@@ -51,25 +45,30 @@ def _default(story: Story) -> str:
     return story.defaults.namespace or "default"
 
 
-def _flows(step: Step, earlier: dict[str, tuple[Flow, ...]]) -> tuple[Flow, ...]:
-    known = {f.key for f in step.flows}
-    repeated = earlier.get(step.same_as, ())
-    return (*step.flows, *(f for f in repeated if f.key not in known))
+@dataclass(slots=True)
+class _SimulatedCluster:
+    """Changes are made on a state; `namespace` is for manifests that name none."""
 
+    state: ClusterState
+    namespace: str
+    recorded: dict[str, ClusterState] = field(default_factory=dict)
+    """The state at the end of each step."""
 
-def changed(
-    world: ClusterState, change: Change, recorded: dict[str, ClusterState], namespace: str
-) -> ClusterState:
-    """The world after one change; `recorded`: what it was at the end of earlier steps."""
-    match change:
-        case Apply(manifests=manifests):
-            return apply(world, manifests, default_namespace=namespace)
-        case Delete(manifests=manifests):
-            return delete(world, manifests, default_namespace=namespace)
-        case Label():
-            where = change.namespace or namespace
-            return label(
-                world, kind=change.kind, name=change.name, namespace=where, labels=change.set
-            )
-        case Restore(step=step):
-            return recorded.get(step, world)
+    def after(self, step: Step) -> ClusterState:
+        for state in replay(step.changes, self):
+            self.state = state
+        self.recorded[step.name] = self.state
+        return self.state
+
+    def apply(self, change: Apply) -> list[ClusterState]:
+        return [apply(self.state, change.manifests, default_namespace=self.namespace)]
+
+    def delete(self, change: Delete) -> list[ClusterState]:
+        return [delete(self.state, change.manifests, default_namespace=self.namespace)]
+
+    def label(self, change: Label) -> list[ClusterState]:
+        where, kind = change.namespace or self.namespace, change.kind
+        return [label(self.state, kind=kind, name=change.name, namespace=where, labels=change.set)]
+
+    def restore(self, change: Restore) -> list[ClusterState]:
+        return [self.recorded.get(change.step, self.state)]
