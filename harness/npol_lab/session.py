@@ -32,6 +32,8 @@ PATIENCE = 60.0
 FAREWELL = 5.0
 """Seconds in which the last process must have ended; then it is killed."""
 YOUNG = 10.0
+MODULE = "npol_lab"
+"""What runs inside."""
 NAMESPACES = ("--user", "--map-root-user", "--mount", "--pid", "--net", "--ipc", "--uts")
 PASSED_ON = ("LANG", "LC_ALL", "LC_CTYPE", "TZ", "PYTHONPYCACHEPREFIX", "LD_LIBRARY_PATH")
 """All that a lab gets of our environment: there may be secrets in it, and hostile pods."""
@@ -184,7 +186,7 @@ def _spawn(
     """In a session of its own: a Ctrl-C at the terminal is for us, who then stop the lab."""
     package = str(Path(npol.__file__).parent.parent)
     path = os.pathsep.join(p for p in (package, os.environ.get("PYTHONPATH")) if p)
-    command = [sys.executable, "-P", "-m", "npol_lab", settings["id"], json.dumps(settings)]
+    command = [sys.executable, "-P", "-m", MODULE, settings["id"], json.dumps(settings)]
     fork = ["--fork", "--kill-child", "--mount-proc"]
     if settings["owner"]:
         line = waiting(["unshare", *NAMESPACES[2:], *fork, *command])

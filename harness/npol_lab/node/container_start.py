@@ -19,7 +19,7 @@ from npol_lab.node.ingress import IngressProcess
 from npol_lab.node.logs import Log
 from npol_lab.node.process import Command, Console, Process, send, spawn
 from npol_lab.node.rootfs import Root, RootPlan, VolumeMount
-from npol_lab.node.volumes import Location
+from npol_lab.node.volumes import Location, leads_out
 from npol_lab.store import Obj
 
 if TYPE_CHECKING:
@@ -150,7 +150,7 @@ class Launcher:
     def _below(self, mount: Obj, place: Location, below: str, fixed: bool) -> Location:
         whose = f'volumeMount "{mount["name"]}" of container "{self._spec["name"]}"'
         refused = ConfigError(f"failed to prepare subPath for {whose}")
-        if below.startswith("/") or ".." in below.split("/"):
+        if leads_out(below):
             raise refused
         chosen = Location(root=place.root, below=f"{place.below}/{below}")
         if not paths.exists(chosen.root, chosen.below):

@@ -113,7 +113,7 @@ class Volumes:
         for source in sources:
             entries.update(self._source(pod, volume, source, mode, facts))
         for name in entries:
-            if name.startswith("/") or ".." in name.split("/"):
+            if leads_out(name):
                 raise self._failed(volume, f"invalid path: {name}")
         return entries
 
@@ -157,6 +157,11 @@ class Volumes:
 
     def remove(self) -> None:
         shutil.rmtree(self._directory, ignore_errors=True)
+
+
+def leads_out(path: str) -> bool:
+    """Whether it might be no path below a volume."""
+    return path.startswith("/") or ".." in path.split("/")
 
 
 def _is_empty(volume: Obj) -> bool:

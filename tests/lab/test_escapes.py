@@ -1,0 +1,127 @@
+"""
+Hostile pods: none comes out of a lab.
+
+Each attempt is also made in a lab whose pods nothing holds. One that does not come out
+there shows nothing, and is not counted; it must not come out here all the same.
+"""
+
+import json
+import os
+from pathlib import Path
+
+import pytest
+
+from tests.lab.escapes.machine import ALL, NOBODY, SYSTEM_PYTHON, HeldLab, tool
+from tests.lab.escapes.manifests import MANIFESTS
+
+pytestmark = pytest.mark.lab
+
+ATTEMPTS = (Path(__file__).parent / "escapes/attempts.py").read_text()
+SAID = (
+    "wrote the host's",
+    "opened the host's",
+    "wrote to what all pods share",
+    "the lab's log",
+    "the host's devices",
+    "npol-lab-",
+    "attached to process 1",
+    "a user namespace of its own",
+    "a mount namespace of its own",
+    "mounted",
+    "opened by handle",
+    "a key in",
+    "keys of",
+    "homes",
+    "sysfs:",
+    "disk:",
+    "memory:",
+    "a map of bpf",
+    "a performance counter",
+    "userfaultfd",
+    "io_uring",
+    "terminals",
+)
+"""What attempts print once they have done what no program in a pod may do."""
+COUNTED = 40
+"""So many attempts come out of a lab whose pods nothing holds, at least."""
+
+
+def came_out(lab, name, output):
+    words = [*lab.canaries.words.values(), *SAID]
+    return (
+        any(w in output for w in words)
+        or (lab.canaries.written / name).is_symlink()
+        or (lab.canaries.written / name).exists()
+    )
+
+
+def attempted(lab, name):
+    """The attempts that came out of a pod, by name, with what they printed."""
+    extra = {} if name == "plain" else {"securityContext": ALL}
+    spec = {} if name == "plain" else {"hostPID": True, "hostIPC": True, "hostNetwork": True}
+    files = {"attempts.py": ATTEMPTS, "world.json": json.dumps(lab.world)}
+    lab.core.create_namespaced_config_map("default", {"metadata": {"name": name}, "data": files})
+    mounts = [{"name": "attempts", "mountPath": "/attempts"}]
+    volumes = [{"name": "attempts", "configMap": {"name": name}}]
+    container = tool(volumeMounts=mounts, **extra)
+    assert lab.pod(name, container, volumes=volumes, **spec)
+    assert lab.is_ready(name)
+    output = lab.exec(name, "python3", "/attempts/attempts.py")
+    results = json.loads(output.splitlines()[-1])
+    return results, {n: told for n, told in results.items() if came_out(lab, n, told)}
+
+
+def users():
+    """Both kinds of users who start labs, as far as this machine lets us be them."""
+    if os.getuid() != 0:
+        return [pytest.param(None, id="ordinary")]
+    able = pytest.mark.skipif(
+        not os.path.exists(SYSTEM_PYTHON), reason=f"an ordinary user needs {SYSTEM_PYTHON} to run"
+    )
+    return [pytest.param(None, id="root"), pytest.param(NOBODY, id="ordinary", marks=able)]
+
+
+@pytest.fixture(scope="module", params=users())
+def labs(request):
+    """A lab, and one whose pods nothing holds, of the same user."""
+    held, bare = (HeldLab(user=request.param, bare=bare) for bare in (False, True))
+    yield held, bare
+    held.close()
+    bare.close()
+
+
+@pytest.mark.parametrize("kind", ["plain", "privileged"])
+def test_no_program_comes_out_of_a_pod(labs, kind):
+    held, bare = labs
+    _, counted = attempted(bare, kind)
+    results, out = attempted(held, kind)
+
+    assert out == {}
+    print(len(results), len(counted), sorted(set(results) - set(counted)))
+    assert len(counted) >= COUNTED, sorted(set(results) - set(counted))
+
+
+def named(lab, name):
+    """What a manifest reached: what its pod saw, or what stands among the canaries."""
+    output = MANIFESTS[name](lab)
+    return any(word in output for word in lab.canaries.words.values()) or any(
+        os.path.lexists(lab.canaries.written / left) for left in (name, name.replace("_", "-"))
+    )
+
+
+@pytest.fixture(scope="module")
+def told(labs):
+    """Both labs know the ConfigMap that manifests name."""
+    for lab in labs:
+        files = {"world.json": json.dumps(lab.world)}
+        body = {"metadata": {"name": "manifests"}, "data": files}
+        lab.core.create_namespaced_config_map("default", body)
+    return labs
+
+
+@pytest.mark.parametrize("name", MANIFESTS)
+def test_no_manifest_names_a_way_out(told, name):
+    held, bare = told
+
+    assert named(bare, name), "the attempt shows nothing"
+    assert not named(held, name)
