@@ -9,6 +9,7 @@ import pytest
 
 from npol.changes.transaction import Transaction
 from npol.cni.catalogue import SILENCE, Enforces, Engine
+from npol.cni.preflight import Preflight
 from npol.errors import ExitCode, Refused, RestoreIncomplete
 from npol.model.inventory import Inventory
 from npol.model.result import RestoreResult
@@ -93,7 +94,7 @@ def begun(tmp_path, monkeypatch, transaction):
         connection = SimpleNamespace(
             context="dev", server="https://dev", options="--context dev", requests={"exec pods": 0}
         )
-        found = SimpleNamespace(engine=LAB, uid="u", version="v1.33.0", notes=("first",))
+        found = Preflight(engine=LAB, uid="u", version="v1.33.0", notes=("first",))
         monkeypatch.setattr(room, "connect", lambda **_: connection)
         monkeypatch.setattr(room, "preflight", lambda *_: found)
         monkeypatch.setattr(Transaction, "open", lambda *_, **__: transaction)

@@ -8,25 +8,13 @@ from dataclasses import dataclass
 from npol.kube.api_client import Verbs
 from npol.kube.api_errors import ApiError, Forbidden
 from npol.kube.objects import Resource
+from npol.model.inventory import Obj
+from npol.model.policy_kinds import OTHER_POLICY_KINDS
 
-CALICO = "crd.projectcalico.org"
-API = "policy.networking.k8s.io"
-KINDS = (
-    Resource(CALICO, "v1", "globalnetworkpolicies", "GlobalNetworkPolicy", False),
-    Resource(CALICO, "v1", "networkpolicies", "NetworkPolicy"),
-    Resource(
-        "cilium.io",
-        "v2",
-        "ciliumclusterwidenetworkpolicies",
-        "CiliumClusterwideNetworkPolicy",
-        False,
-    ),
-    Resource("cilium.io", "v2", "ciliumnetworkpolicies", "CiliumNetworkPolicy"),
-    Resource("crd.antrea.io", "v1beta1", "clusternetworkpolicies", "ClusterNetworkPolicy", False),
-    Resource("crd.antrea.io", "v1beta1", "networkpolicies", "NetworkPolicy"),
-    Resource(API, "v1alpha1", "adminnetworkpolicies", "AdminNetworkPolicy", False),
-    Resource(API, "v1alpha1", "baselineadminnetworkpolicies", "BaselineAdminNetworkPolicy", False),
-    Resource(API, "v1alpha2", "clusternetworkpolicies", "ClusterNetworkPolicy", False),
+KINDS = tuple(
+    Resource(k.group, k.version, k.plural, k.kind, k.namespaced)
+    for k in OTHER_POLICY_KINDS
+    if not k.mirror
 )
 SHADOWS = "knp.default."
 """Calico's own copies of Kubernetes policies, where it keeps its data in etcd or mirrors them."""
@@ -37,6 +25,8 @@ class ForeignPolicies:
     """What was found, as `Kind namespace/name (API group)`, and what may not be read."""
 
     found: tuple[str, ...] = ()
+    policies: tuple[Obj, ...] = ()
+    """The same as objects."""
     unread: tuple[str, ...] = ()
 
 
@@ -50,24 +40,30 @@ def foreign_policies(verbs: Verbs, namespaces: Collection[str]) -> ForeignPolici
         ApiError, Unreachable: the API server does not answer, or not as one.
     """
     served = {g["name"] for g in verbs.raw("GET", "/apis").get("groups") or ()}
-    found: list[str] = []
+    found: list[Obj] = []
     unread: list[str] = []
     for kind in (k for k in KINDS if k.group in served):
         for namespace in sorted(namespaces) if kind.namespaced else ("",):
             try:
-                found += _named(verbs, kind, namespace)
+                found += _listed(verbs, kind, namespace)
             except Forbidden:
                 unread.append(f"{kind.qualified}" + (f" in {namespace}" if namespace else ""))
             except ApiError as error:
                 if error.status != 404:  # the group without this kind
                     raise
-    return ForeignPolicies(found=tuple(found), unread=tuple(unread))
+    return ForeignPolicies(
+        found=tuple(map(_spell, found)), policies=tuple(found), unread=tuple(unread)
+    )
 
 
-def _named(verbs: Verbs, kind: Resource, namespace: str) -> list[str]:
-    listed = [o["metadata"] for o in verbs.list(kind, namespace)]
-    return [
-        f"{kind.kind} {m['namespace'] + '/' if kind.namespaced else ''}{m['name']} ({kind.group})"
-        for m in listed
-        if not m["name"].startswith(SHADOWS)
-    ]
+def _listed(verbs: Verbs, kind: Resource, namespace: str) -> list[Obj]:
+    """Items of a list carry no kind of their own."""
+    stamp = {"apiVersion": kind.api_version, "kind": kind.kind}
+    listed = verbs.list(kind, namespace)
+    return [{**stamp, **o} for o in listed if not o["metadata"]["name"].startswith(SHADOWS)]
+
+
+def _spell(policy: Obj) -> str:
+    meta, group = policy["metadata"], policy["apiVersion"].partition("/")[0]
+    place = f"{meta['namespace']}/" if meta.get("namespace") else ""
+    return f"{policy['kind']} {place}{meta['name']} ({group})"

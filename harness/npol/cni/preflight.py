@@ -12,13 +12,14 @@ from typing import Any
 
 from npol.cni.catalogue import Enforces, Engine
 from npol.cni.detect import detect, gather
-from npol.cni.other_policy_kinds import foreign_policies
+from npol.cni.other_policy_kinds import ForeignPolicies, foreign_policies
 from npol.errors import NpolError, Refused
 from npol.kube.api_errors import ApiError, Forbidden, Unreachable
 from npol.kube.connection import Connection
 from npol.kube.guard import PROTECTED, STATE_NAMESPACE, Mode, protected
 from npol.kube.objects import ACCESS_REVIEWS, NAMESPACES, Object, Ref
 from npol.kube.rbac import Extras, Right, rights
+from npol.model.inventory import Obj
 
 OLDEST = (1, 25)
 """The oldest Kubernetes whose API is known to be enough."""
@@ -43,6 +44,8 @@ class Preflight:
     """Of the namespace kube-system: the cluster's identity."""
     version: str
     engine: Engine
+    other_policies: tuple[Obj, ...] = ()
+    """Policies of other kinds that may decide the story's flows."""
     notes: tuple[str, ...] = ()
 
 
@@ -86,10 +89,17 @@ def preflight(connection: Connection, plan: PreflightRequest) -> Preflight:
     findings += _pods(connection, plan)
     engine = detect(gather(connection))
     findings += _engine(engine, plan, notes)
-    notes += _foreign(connection, plan)
+    others = foreign_policies(connection, plan.namespaces)
+    notes += _foreign(others)
     if findings:
         raise refusal(connection, findings)
-    return Preflight(uid=uid, version=version, engine=engine, notes=tuple(notes))
+    return Preflight(
+        uid=uid,
+        version=version,
+        engine=engine,
+        other_policies=others.policies,
+        notes=tuple(notes),
+    )
 
 
 def refusal(connection: Connection, findings: Collection[PreflightProblem]) -> Refused:
@@ -271,8 +281,7 @@ def _engine(engine: Engine, plan: PreflightRequest, notes: list[str]) -> Iterabl
         )
 
 
-def _foreign(connection: Connection, plan: PreflightRequest) -> Iterable[str]:
-    others = foreign_policies(connection, plan.namespaces)
+def _foreign(others: ForeignPolicies) -> Iterable[str]:
     if others.found:
         yield "Other policy kinds may affect results: " + ", ".join(others.found)
     if others.unread:

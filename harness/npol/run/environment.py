@@ -21,7 +21,7 @@ from npol.kube.connection import Connection, Mode, connect
 from npol.kube.objects import Ref
 from npol.kube.resource_names import resource_called
 from npol.kube.signals import Stop
-from npol.model.inventory import Inventory, pod_ref
+from npol.model.inventory import Inventory, Obj, pod_ref
 from npol.model.probe import PodRef
 from npol.model.replay import replay
 from npol.model.result import ClusterFacts, RestoreResult
@@ -65,6 +65,7 @@ class RunEnvironment:
         self.options = options
         self.run_id = run_id
         self._stop = stop
+        self._other_policies: tuple[Obj, ...] = ()
         self._applied: dict[tuple[str, str], Manifest] = {}
         self._connection: Connection | None = None
         self._transaction: Transaction | None = None
@@ -152,6 +153,7 @@ class RunEnvironment:
             ),
         )
         self.engine = found.engine
+        self._other_policies = found.other_policies
         self.facts = ClusterFacts(
             context=connection.context,
             server=connection.server,
@@ -252,7 +254,9 @@ class RunEnvironment:
 
     def predictor(self, inventory: Inventory) -> Predictor:
         """Predictions for this moment."""
-        return Predictor(inventory, self._applied, self.story, self.engine.name)
+        return Predictor(
+            inventory, self._applied, self.story, self.engine.name, self._other_policies
+        )
 
     def unmet(self, when: When | None) -> str:
         """Why a step is skipped; "" when it is not."""

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
-from npol.model.inventory import Inventory
+from npol.model.inventory import Inventory, Obj
 from npol.model.prediction import Prediction
 from npol.model.story import Flow, Manifest, Story
 from npol.policy.parse.object_source import Given
@@ -27,10 +27,12 @@ class Predictor:
         applied: Mapping[tuple[str, str], Manifest],
         story: Story,
         engine: str,
+        others: Sequence[Obj] = (),
     ) -> None:
+        """`others`: policies of other kinds, near which nothing is predicted."""
         self._story = story
         self._engine = engine
-        self._world = with_dns(build(_given(inventory, applied, story)))
+        self._world = with_dns(build([*_given(inventory, applied, story), *others]))
 
     def predict(self, flow: Flow) -> Prediction:
         """One flow's prediction, and what decides it."""

@@ -11,22 +11,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from npol.model.policy_kinds import other_policy_kind
 from npol.policy.objects.entities import Namespace, Pod
 from npol.policy.parse.object_source import Source, mapping
 from npol.selectors import Selector, matches
-
-_KINDS = {
-    "crd.projectcalico.org": {"NetworkPolicy", "GlobalNetworkPolicy"},
-    "projectcalico.org": {"NetworkPolicy", "GlobalNetworkPolicy"},
-    "cilium.io": {"CiliumNetworkPolicy", "CiliumClusterwideNetworkPolicy"},
-    "policy.networking.k8s.io": {
-        "AdminNetworkPolicy",
-        "BaselineAdminNetworkPolicy",
-        "ClusterNetworkPolicy",
-    },
-    "crd.antrea.io": {"NetworkPolicy", "ClusterNetworkPolicy"},
-}
-_NAMESPACED = {"NetworkPolicy", "CiliumNetworkPolicy"}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -51,11 +39,12 @@ class OtherPolicy:
 
 
 def is_other(source: Source) -> bool:
-    return source.kind in _KINDS.get(source.group, ())
+    return other_policy_kind(source.group, source.kind) is not None
 
 
 def read_other(source: Source, default_namespace: str) -> OtherPolicy:
-    scoped = source.kind in _NAMESPACED
+    known = other_policy_kind(source.group, source.kind)
+    scoped = known is not None and known.namespaced
     subject = source.spec.get("subject")
     return OtherPolicy(
         kind=source.kind,

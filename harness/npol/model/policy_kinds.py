@@ -1,0 +1,52 @@
+"""
+The kinds of policy that decide packets beside or before `networking.k8s.io` NetworkPolicies.
+
+One table for all who look for them: in a cluster, and in manifests.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True)
+class PolicyKind:
+    """One kind, as the API's paths name it."""
+
+    group: str
+    version: str
+    plural: str
+    kind: str
+    namespaced: bool = True
+    mirror: bool = False
+    """Served from the objects of another group of the table: not read twice from a cluster."""
+
+
+_CALICO = "crd.projectcalico.org"
+_CALICO_API = "projectcalico.org"
+_CILIUM = "cilium.io"
+_ANTREA = "crd.antrea.io"
+_API = "policy.networking.k8s.io"
+
+OTHER_POLICY_KINDS = (
+    PolicyKind(_CALICO, "v1", "globalnetworkpolicies", "GlobalNetworkPolicy", False),
+    PolicyKind(_CALICO, "v1", "networkpolicies", "NetworkPolicy"),
+    PolicyKind(_CALICO_API, "v3", "globalnetworkpolicies", "GlobalNetworkPolicy", False, True),
+    PolicyKind(_CALICO_API, "v3", "networkpolicies", "NetworkPolicy", True, True),
+    PolicyKind(
+        _CILIUM, "v2", "ciliumclusterwidenetworkpolicies", "CiliumClusterwideNetworkPolicy", False
+    ),
+    PolicyKind(_CILIUM, "v2", "ciliumnetworkpolicies", "CiliumNetworkPolicy"),
+    PolicyKind(_ANTREA, "v1beta1", "clusternetworkpolicies", "ClusterNetworkPolicy", False),
+    PolicyKind(_ANTREA, "v1beta1", "networkpolicies", "NetworkPolicy"),
+    PolicyKind(_API, "v1alpha1", "adminnetworkpolicies", "AdminNetworkPolicy", False),
+    PolicyKind(
+        _API, "v1alpha1", "baselineadminnetworkpolicies", "BaselineAdminNetworkPolicy", False
+    ),
+    PolicyKind(_API, "v1alpha2", "clusternetworkpolicies", "ClusterNetworkPolicy", False),
+)
+
+
+def other_policy_kind(group: str, kind: str) -> PolicyKind | None:
+    """The entry of the table for a kind of any version; None for all other kinds."""
+    return next((k for k in OTHER_POLICY_KINDS if (k.group, k.kind) == (group, kind)), None)
