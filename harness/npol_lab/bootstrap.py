@@ -87,6 +87,7 @@ class _Parts:
             state=Path(settings["state"]),
             token=self._token_for,
             owner=settings["owner"],
+            bounded=True,
             dns=lambda: NameServer(Names(self.store, PLACES)),
         )
 

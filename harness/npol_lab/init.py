@@ -158,6 +158,11 @@ def _run(requests: socket.socket, wanted: dict[str, Any], handles: list[int]) ->
     os.write(status, f"{os.waitpid(pid, 0)[1]}\n".encode())
 
 
+def _end(requests: socket.socket, wanted: dict[str, Any], handles: list[int]) -> None:
+    pause.end_all(wanted["pid"])
+    _say(requests, {"id": wanted["id"]})
+
+
 def _content(handle: int) -> dict[str, Any]:
     """What is too long for a message comes in a file that has no name."""
     with os.fdopen(os.dup(handle), "rb") as file:
@@ -166,4 +171,4 @@ def _content(handle: int) -> dict[str, Any]:
     return content
 
 
-_WORK = {"pause": _pause, "root": _root, "run": _run}
+_WORK = {"pause": _pause, "root": _root, "run": _run, "end": _end}

@@ -86,6 +86,10 @@ class Pauses:
             raise CannotStart(answer["cannot_run"])
         return answer["pid"], handles[0] if handles else None
 
+    async def end_all(self, pid: int) -> None:
+        """Kill every program of a pod at once; the pause process stays."""
+        await self._ask({"do": "end", "pid": pid})
+
     async def _ask(self, wanted: dict[str, Any], *handles: int) -> Answer:
         number = next(self._numbers)
         answer: asyncio.Future[Answer] = asyncio.get_running_loop().create_future()

@@ -51,6 +51,10 @@ class Sandbox:
         """See `Pauses`."""
         return await self.pauses.run(self.pid, root, order, status, streams)
 
+    async def end_all(self) -> None:
+        """See `Pauses`."""
+        await self.pauses.end_all(self.pid)
+
     def socket(self, protocol: Protocol = "TCP") -> Socket:
         """A new IPv4 socket that belongs to the pod, non-blocking, served by our own loop."""
         return socket_in(self.netns, protocol)

@@ -206,7 +206,7 @@ class Container:
             prober.stop()
             self._workload = None
             self.run_over.set()
-        self._end(code, started)
+        self._end(code, started, reason="OOMKilled" if self.launcher.out_of_memory else "")
 
     def _cannot_start(self, why: str) -> None:
         message = (

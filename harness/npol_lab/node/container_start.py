@@ -16,6 +16,7 @@ from npol_lab.node.coredns import Coredns
 from npol_lab.node.environment import ConfigError, environment, expand, hostname
 from npol_lab.node.images import Image, arguments
 from npol_lab.node.ingress import IngressProcess
+from npol_lab.node.limits import limits_of
 from npol_lab.node.logs import Log
 from npol_lab.node.process import Command, Console, Process, send, spawn
 from npol_lab.node.rootfs import Root, RootPlan, VolumeMount
@@ -25,8 +26,6 @@ from npol_lab.store import Obj
 if TYPE_CHECKING:
     from npol_lab.node.pod import Pod
 
-WRITABLE = 256 << 20
-"""Bytes that a container may write outside of volumes."""
 READ_ONLY_VOLUMES = ("configMap", "secret", "downwardAPI", "projected")
 
 
@@ -38,6 +37,7 @@ class Launcher:
         self._spec = spec
         self._image: Image | None = None
         self._root: Root | None = None
+        self._limits = limits_of(spec)
         self._building = asyncio.Lock()
         self.env: Mapping[str, str] = {}
         self.console = self._new_console()
@@ -55,7 +55,7 @@ class Launcher:
         find, services = pod.host.find(namespace), pod.host.services(namespace)
         self.env = environment(pod.obj, spec, pod.facts, find, services)
         self._image, self.console = image, self._new_console()
-        self._root = Root(pod.host.base, pod.sandbox)
+        self._root = Root(pod.host.base, pod.sandbox, self._limits)
         argv = [expand(word, self.env) for word in arguments(image, spec)]
         return await self._workload(image, argv, log)
 
@@ -97,6 +97,7 @@ class Launcher:
             env=self.env,
             working_dir=directory,
             capabilities=granted(self._spec.get("securityContext") or {}),
+            limits=self._limits.by_name,
         )
 
     async def root(self) -> Root:
@@ -110,6 +111,7 @@ class Launcher:
         async with self._building:
             if not self._root.built:
                 await self._root.build(self._plan())
+                self._pod.host.watcher.add(self._root)
         return self._root
 
     def _plan(self) -> RootPlan:
@@ -124,7 +126,6 @@ class Launcher:
             files |= IngressProcess.files(pod.host.registry)
         return RootPlan(
             toolset=image.toolset,
-            size=WRITABLE,
             files={**image.files, **files},
             links=image.links,
             mounts=tuple(self._mount(m) for m in self._spec.get("volumeMounts") or []),
@@ -183,8 +184,14 @@ class Launcher:
         if "exec" in action:
             await self.output_of(action["exec"]["command"])
 
+    @property
+    def out_of_memory(self) -> bool:
+        """Whether this run's processes were ended because they used too much."""
+        return self._root is not None and self._root.out_of_memory
+
     def clean(self) -> None:
         """The run is over: nothing of it stays."""
         if self._root is not None and self._root.built:
+            self._pod.host.watcher.remove(self._root)
             send(self._root.processes(), signal.SIGKILL)
             self._root.remove()

@@ -6,11 +6,12 @@ import asyncio
 from collections.abc import Callable
 from pathlib import Path
 
+from npol_lab.node.limits import WRITTEN
 from npol_lab.node.node_context import Host, NameServer
 from npol_lab.node.pod import Pod
 from npol_lab.node.runtime import Runtime
 from npol_lab.node.sandbox import Network
-from npol_lab.node.volumes import Token
+from npol_lab.node.volumes import Token, make_bounded
 from npol_lab.registry import Registry
 from npol_lab.store import Event, Obj
 
@@ -29,6 +30,7 @@ class Kubelet:
     Args:
         state: an empty directory on a tmpfs of the lab's own mount namespace.
         token: makes the tokens that pods mount: (namespace, service account) -> token.
+        bounded: volumes are file systems with a limit; otherwise directories.
         owner: the lab's user that pods run as.
         dns: makes the name server that answers in place of one container of coredns.
     """
@@ -42,10 +44,14 @@ class Kubelet:
         token: Token = _no_token,
         dns: Callable[[], NameServer] | None = None,
         owner: int = 0,
+        bounded: bool = False,
     ) -> None:
         self.host = Host(
             registry=registry, network=network, state=state, token=token, dns=dns, owner=owner
         )
+        self.host.bounded = bounded
+        if bounded:
+            make_bounded(state / "shared", WRITTEN, 0)
         self.pods: dict[str, Pod] = {}
         self.runtime = Runtime(self)
         self._tasks: set[asyncio.Task[None]] = set()
@@ -53,6 +59,7 @@ class Kubelet:
     async def run(self) -> None:
         """Until cancelled; all pods end with it."""
         subscription = self.host.registry.store.subscribe("pods", "configmaps", "secrets")
+        watching = asyncio.create_task(self.host.watcher.run())
         try:
             async for event in subscription:
                 if event.resource == "pods":
@@ -61,6 +68,7 @@ class Kubelet:
                     self._refresh_soon(event.object["metadata"]["namespace"])
         finally:
             subscription.close()
+            watching.cancel()
             for task in self._tasks:
                 task.cancel()
             await asyncio.gather(*self._tasks, return_exceptions=True)

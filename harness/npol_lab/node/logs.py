@@ -11,7 +11,11 @@ from dataclasses import dataclass
 from npol_lab.clock import nano_timestamp
 
 LINES_KEPT = 10_000
-"""Lines of one container that are kept; the kubelet rotates at 10 MiB."""
+"""Lines of one container that are kept."""
+BYTES_KEPT = 10 << 20
+"""The kubelet rotates at 10 MiB, too."""
+LONGEST = 256 << 10
+"""Bytes after which a line is one, whether it has ended or not."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,7 +46,8 @@ class Log:
         """`hide`: lines with it are not kept; for complaints that mean nothing in a lab."""
         self._clock = clock
         self._hide = hide
-        self._lines: deque[Line] = deque(maxlen=LINES_KEPT)
+        self._lines: deque[Line] = deque()
+        self._size = 0
         self._partial = b""
         self._count = 0
         self._closed = False
@@ -55,6 +60,9 @@ class Log:
         *whole, self._partial = (self._partial + data).split(b"\n")
         for line in whole:
             self._add(line + b"\n")
+        if len(self._partial) > LONGEST:
+            rest, self._partial = self._partial, b""
+            self._add(rest)
 
     def print(self, text: str) -> None:
         """One line, as a program's own logger would write it."""
@@ -65,6 +73,9 @@ class Log:
             return
         self._lines.append(Line(self._clock(), text))
         self._count += 1
+        self._size += len(text)
+        while self._size > BYTES_KEPT or len(self._lines) > LINES_KEPT:
+            self._size -= len(self._lines.popleft().text)
         self._tell()
 
     def _tell(self) -> None:

@@ -12,6 +12,7 @@ from npol_lab.events import Recorder
 from npol_lab.node.sandbox import Network, Sandbox
 from npol_lab.node.shared_rootfs import Base
 from npol_lab.node.volumes import Token
+from npol_lab.node.watcher import Watcher
 from npol_lab.registry import Registry
 from npol_lab.store import Obj
 
@@ -34,12 +35,15 @@ class Host:
     token: Token
     dns: Callable[[], NameServer] | None = None
     clock: Callable[[], float] = time.time
+    bounded: bool = False
+    """Whether volumes are file systems of their own, which takes rights over mounts."""
     owner: int = 0
     """The lab's user that pods run as."""
     _recorders: dict[str, Recorder] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         self.base = Base(self.state)
+        self.watcher = Watcher()
 
     def recorder(self, node: str) -> Recorder:
         if node not in self._recorders:

@@ -38,6 +38,7 @@ class Pod:
         self.volumes = Volumes(
             self.directory / "volumes", shared, find, host.token, owner=host.owner
         )
+        self.volumes.bounded = host.bounded
         self.facts = PodFacts(pod_ip="", host_ip=host.network.node_address(self.node))
         self.init = [Container(self, c) for c in obj["spec"].get("initContainers") or []]
         self.main = [Container(self, c) for c in obj["spec"]["containers"]]

@@ -16,7 +16,12 @@ from npol_lab.pause_processes import CannotStart
 from npol_lab.store import Obj
 
 KILLED = 137
-LIMITS: Mapping[str, int] = {"files": 4096, "core": 0}
+TRIES, MANY = 50, 64
+"""Times to kill what a program has left running, and how many of it are a bomb."""
+OUTPUT = 1 << 20
+"""Bytes of a command's output that are kept."""
+BURST, RATE = 1 << 20, 256 << 10
+"""Bytes of a container's output that are taken at once, and then in each second."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -28,7 +33,8 @@ class Command:
     working_dir: str = "/"
     capabilities: int = 0
     """A bit mask."""
-    limits: Mapping[str, int] = field(default_factory=lambda: LIMITS)
+    limits: Mapping[str, int] = field(default_factory=dict)
+    """See `isolation.launch`."""
 
 
 class Running:
@@ -57,9 +63,11 @@ class Running:
             send([self.pid], number)
 
     async def communicate(self) -> tuple[bytes, int]:
-        """What it writes until nobody can write any more, and its exit code."""
+        """The start of what it writes until nobody can write any more, and its exit code."""
         assert self.stdout is not None
-        output = await self.stdout.read()
+        output = b""
+        while data := await self.stdout.read(65536):
+            output += data[: OUTPUT - len(output)]
         return output, await self.wait()
 
 
@@ -224,6 +232,7 @@ class Process:
         self._log = log
         self._console = console
         self._running: Running | None = None
+        self._over = False
 
     async def start(self) -> None:
         """
@@ -241,13 +250,33 @@ class Process:
         assert self._running.stdout is not None
         copying = asyncio.create_task(self._copy(self._running.stdout))
         code = await self._running.wait()
-        self.kill()
+        self._over = True
+        await self._end_the_rest()
         await copying
         return code
 
+    async def _end_the_rest(self) -> None:
+        """What forks as fast as it is killed takes the pod's other programs with it."""
+        self.kill()
+        for _ in range(TRIES):
+            await asyncio.sleep(0)
+            if not (left := self._root.processes()):
+                return
+            send(left, signal.SIGKILL)
+            await asyncio.sleep(0.01)
+        if len(left) > MANY:
+            with contextlib.suppress(OSError):  # the pod has gone by itself
+                await self._root.sandbox.end_all()
+
     async def _copy(self, output: asyncio.StreamReader) -> None:
+        """No faster than it can be kept: who writes more waits, as on a full pipe."""
+        clock, ahead, before = asyncio.get_running_loop().time, 0.0, 0.0
         while data := await output.read(65536):
             self._log.write(data)
+            now = clock()
+            ahead, before = max(0.0, ahead - (now - before) * RATE) + len(data), now
+            if ahead > BURST and not self._over:
+                await asyncio.sleep((ahead - BURST) / RATE)
 
     def signal(self, number: int) -> None:
         """To the main program only."""

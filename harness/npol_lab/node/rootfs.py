@@ -7,12 +7,10 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 
+from npol_lab.node.limits import FILES_WRITTEN, Limits
 from npol_lab.node.sandbox import Sandbox
 from npol_lab.node.shared_rootfs import Base
 from npol_lab.store import Obj
-
-INODES = 65536
-"""Files that one container may make."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -31,8 +29,6 @@ class RootPlan:
     """What a container's root is made of."""
 
     toolset: str
-    size: int
-    """Bytes that may be written outside of volumes."""
     files: Mapping[str, str] = field(default_factory=dict)
     """Text by path relative to the root: of the image, and /etc/hosts, /etc/resolv.conf."""
     links: Mapping[str, str] = field(default_factory=dict)
@@ -42,11 +38,15 @@ class RootPlan:
 class Root:
     """The mount namespace of one run of a container. Nothing of it exists before `build`."""
 
-    def __init__(self, base: Base, sandbox: Sandbox) -> None:
+    def __init__(self, base: Base, sandbox: Sandbox, limits: Limits) -> None:
         self._base = base
         self.sandbox = sandbox
+        self.limits = limits
+        self.out_of_memory = False
+        """Whether its processes were ended because they used too much."""
+        self.identity = ""
+        """Of the mount namespace, as links below /proc name it."""
         self._handle = -1
-        self._identity = ""
 
     @property
     def built(self) -> bool:
@@ -68,20 +68,17 @@ class Root:
             "base": str(self._base.base),
             "dev": str(self._base.dev),
             "at": str(self._base.at),
-            "inodes": INODES,
+            "size": self.limits.written,
+            "inodes": FILES_WRITTEN,
         }
         self._handle = await self.sandbox.make_root(whole)
-        self._identity = f"mnt:[{os.fstat(self._handle).st_ino}]"
+        self.identity = f"mnt:[{os.fstat(self._handle).st_ino}]"
 
     def processes(self) -> list[int]:
         """Everything that runs in the container: what is in its mount namespace."""
         found = []
         for entry in os.listdir("/proc"):
-            if (
-                entry.isdigit()
-                and self.built
-                and _mounts_of(Path("/proc", entry)) == self._identity
-            ):
+            if entry.isdigit() and self.built and mounts_of(Path("/proc", entry)) == self.identity:
                 found.append(int(entry))
         return found
 
@@ -92,7 +89,7 @@ class Root:
             self._handle = -1
 
 
-def _mounts_of(process: Path) -> str:
+def mounts_of(process: Path) -> str:
     try:
         return os.readlink(process / "ns/mnt")
     except OSError:

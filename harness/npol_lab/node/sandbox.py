@@ -44,6 +44,10 @@ class Sandbox(Interface):
         """
         ...
 
+    async def end_all(self) -> None:
+        """Kill every program of the pod at once, also of one that does nothing but fork."""
+        ...
+
     def listen(self, port: int, protocol: Protocol, host: str = "0.0.0.0") -> socket.socket:
         """
         A bound, non-blocking socket made inside the pod's network namespace.

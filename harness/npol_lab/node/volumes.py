@@ -10,8 +10,9 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
-from npol_lab.isolation import paths
+from npol_lab.isolation import mounts, paths
 from npol_lab.node.environment import Find, PodFacts, field, texts
+from npol_lab.node.limits import FILES_WRITTEN, size_of
 from npol_lab.store import Obj
 
 Token = Callable[[str, str], str]
@@ -61,7 +62,9 @@ class Volumes:
         self._find = find
         self._token = token
         self._owner = owner
+        self.bounded = False
         self.paths: dict[str, Location] = {}
+        self._mounted: list[Path] = []
 
     def prepare(self, pod: Obj) -> None:
         """
@@ -76,6 +79,8 @@ class Volumes:
             kind = next(k for k in volume if k != "name")
             raise self._failed(volume, f"the lab has no volumes of type {kind}")
         place = self._place(pod, volume)
+        if _is_empty(volume) and self.bounded:
+            self._make_bounded(place.root, size_of(volume.get("emptyDir")))
         place.root.mkdir(parents=True, exist_ok=True)
         try:
             place.make(self._owner)
@@ -155,8 +160,22 @@ class Volumes:
     def _failed(self, volume: Obj, why: str) -> NotMounted:
         return NotMounted(f'MountVolume.SetUp failed for volume "{volume["name"]}" : {why}')
 
+    def _make_bounded(self, path: Path, size: int) -> None:
+        if path not in self._mounted:
+            make_bounded(path, size, self._owner)
+            self._mounted.append(path)
+
     def remove(self) -> None:
+        while self._mounted:
+            mounts.unmount(self._mounted.pop())
         shutil.rmtree(self._directory, ignore_errors=True)
+
+
+def make_bounded(path: Path, size: int, owner: int) -> None:
+    """A directory that takes so many bytes, and no more."""
+    path.mkdir(parents=True)
+    data = f"mode=777,size={size},nr_inodes={FILES_WRITTEN},uid={owner},gid={owner}"
+    mounts.mount("tmpfs", path, "tmpfs", mounts.MS_NOSUID | mounts.MS_NODEV, data)
 
 
 def leads_out(path: str) -> bool:

@@ -1,0 +1,51 @@
+"""How much of the machine a container may use."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from npol_lab.registry.quantity import amount
+from npol_lab.store import Obj
+
+MEMORY = 1 << 30
+WRITTEN = 256 << 20
+"""Of what a manifest sets no limit to, in bytes."""
+PROCESSES = 256
+"""Of one pod, threads among them."""
+FILES = 4096
+FILES_WRITTEN = 65536
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Limits:
+    memory: int = MEMORY
+    written: int = WRITTEN
+    """Bytes outside of volumes."""
+
+    @property
+    def by_name(self) -> dict[str, int]:
+        """What the kernel holds each process to; see `isolation.launch`."""
+        return {"processes": PROCESSES, "files": FILES, "core": 0}
+
+
+def limits_of(container: Obj) -> Limits:
+    """By `resources.limits`, or what the lab grants."""
+    limits = (container.get("resources") or {}).get("limits") or {}
+    return Limits(
+        memory=int(amount(limits.get("memory", MEMORY))),
+        written=int(amount(limits.get("ephemeral-storage", WRITTEN))),
+    )
+
+
+def size_of(empty_dir: Obj | None) -> int:
+    """Bytes of an `emptyDir`."""
+    return int(amount((empty_dir or {}).get("sizeLimit") or WRITTEN))
+
+
+def capacity(about: Path = Path("/proc/meminfo")) -> int:
+    """Bytes that all pods of a lab may use: half of the machine's memory."""
+    for line in about.read_text().splitlines():
+        if line.startswith("MemTotal:"):
+            return int(line.split()[1]) * 1024 // 2
+    return MEMORY

@@ -1,0 +1,156 @@
+"""Pods that use all they can get end or meet an error, and their neighbours do not notice."""
+
+import time
+
+import pytest
+
+from tests.lab.escapes.machine import HeldLab, tool
+
+pytestmark = pytest.mark.lab
+
+SERVER = {
+    "name": "c",
+    "image": "registry.k8s.io/e2e-test-images/agnhost:2.53",
+    "args": ["netexec", "--http-port=3001"],
+}
+WITHIN = 10.0
+SMALL = {"limits": {"memory": "64Mi"}}
+FORK = "f() { f | f & }; f; sleep 100"
+ORPHANS = FORK.removesuffix("00")
+MEMORY = "kept = []\nwhile True: kept.append(b'x' * (8 << 20))"
+SHARED = """
+import mmap
+kept = []
+while True:
+    kept.append(mmap.mmap(-1, 8 << 20))
+    kept[-1].write(b'x' * (8 << 20))
+"""
+MANY = """
+import os, time
+for _ in range(64):
+    if os.fork() == 0:
+        kept = b'x' * (8 << 20)
+        time.sleep(1000)
+time.sleep(1000)
+"""
+CONNECTIONS = """
+import socket, sys, time
+kept = []
+while True:
+    made = socket.socket()
+    made.setblocking(False)
+    try:
+        made.connect((sys.argv[1], 3001))
+    except BlockingIOError:
+        pass
+    except OSError:
+        time.sleep(0.01)
+    kept.append(made)
+"""
+
+
+@pytest.fixture(scope="module")
+def lab():
+    lab = HeldLab(user=None, bare=False)
+    lab.pod("server", SERVER)
+    lab.pod("client", tool())
+    assert lab.is_ready("server")
+    assert lab.is_ready("client")
+    yield lab
+    lab.close()
+
+
+def status(lab, name):
+    (found,) = lab.core.read_namespaced_pod(name, "default").status.container_statuses or [None]
+    return found
+
+
+def ended(lab, name):
+    """How the bomb's first run ended, within the time that it has."""
+    deadline = time.monotonic() + WITHIN
+    while time.monotonic() < deadline:
+        found = status(lab, name)
+        over = found and (found.state.terminated or found.last_state.terminated)
+        if over:
+            return over.reason, over.exit_code
+        time.sleep(0.05)
+    return None
+
+
+def neighbours_verdicts(lab):
+    """What the client sees of the server, again and again: `server` and nothing else is right."""
+    address = lab.core.read_namespaced_pod("server", "default").status.pod_ip
+    ask = f"curl -s -m 2 http://{address}:3001/hostname; echo"
+    script = f"for i in $(seq 20); do {ask}; sleep 0.05; done"
+    return lab.exec("client", "sh", "-c", script).split()
+
+
+@pytest.mark.parametrize(
+    ("command", "reason"),
+    [
+        pytest.param(["bash", "-c", FORK], "Error", id="forks"),
+        pytest.param(["bash", "-c", ORPHANS], "Completed", id="forks of a parent that ends"),
+        pytest.param(["python3", "-c", MEMORY], "OOMKilled", id="memory"),
+        pytest.param(["python3", "-c", SHARED], "OOMKilled", id="shared memory"),
+        pytest.param(["python3", "-c", MANY], "OOMKilled", id="memory of many processes"),
+    ],
+)
+def test_a_bomb_ends_in_its_pod_and_neighbours_keep_their_verdicts(lab, command, reason, request):
+    name = f"bomb-{request.node.callspec.id.replace(' ', '-')}"
+    lab.pod(name, tool("c", *command, resources=SMALL), restartPolicy="Never")
+
+    over = ended(lab, name)
+
+    assert over == (reason, 0 if reason == "Completed" else 137)
+    assert neighbours_verdicts(lab) == ["server"] * 20
+    lab.core.delete_namespaced_pod(name, "default")
+
+
+@pytest.mark.parametrize(
+    ("place", "most"),
+    [("/tmp", 260), ("/dev/shm", 70), ("/v", 20)],
+    ids=["root", "shared memory", "emptyDir"],
+)
+def test_what_a_container_may_write_ends_with_an_error(lab, place, most, request):
+    name = f"writer-{request.node.callspec.id.replace(' ', '-').lower()}"
+    mounts = [{"name": "v", "mountPath": "/v"}]
+    volumes = [{"name": "v", "emptyDir": {"sizeLimit": "16Mi"}}]
+    lab.pod(name, tool(volumeMounts=mounts), volumes=volumes)
+    assert lab.is_ready(name)
+
+    output = lab.exec(
+        name, "sh", "-c", f"dd if=/dev/zero of={place}/big bs=1M count=600; stat -c %s {place}/big"
+    )
+
+    assert "No space left on device" in output
+    assert int(output.split("\n")[0]) <= most << 20
+    lab.core.delete_namespaced_pod(name, "default")
+
+
+def test_output_without_end_is_taken_slowly_and_kept_in_part(lab):
+    lab.pod("loud", tool("c", "yes", "x" * 100))
+    lab.pod("endless", tool("c", "sh", "-c", "tr '\\0' x < /dev/zero"))
+    assert lab.is_ready("loud")
+    assert lab.is_ready("endless")
+
+    assert neighbours_verdicts(lab) == ["server"] * 20
+    assert len(lab.core.read_namespaced_pod_log("loud", "default")) <= 10 << 20
+    assert len(lab.core.read_namespaced_pod_log("endless", "default")) <= 10 << 20
+    for name in ("loud", "endless"):
+        lab.core.delete_namespaced_pod(name, "default")
+
+
+def test_connections_without_end_are_the_clients_own_trouble(lab):
+    address = lab.core.read_namespaced_pod("server", "default").status.pod_ip
+    lab.pod("dialler", tool("c", "python3", "-c", CONNECTIONS, address))
+    lab.pod("other-server", SERVER | {"args": ["netexec", "--http-port=3002"]})
+    assert lab.is_ready("dialler")
+    assert lab.is_ready("other-server")
+
+    other = lab.core.read_namespaced_pod("other-server", "default").status.pod_ip
+    ask = f"curl -s -m 2 http://{other}:3002/hostname; echo"
+    asked = lab.exec("client", "sh", "-c", f"for i in $(seq 20); do {ask}; sleep 0.05; done")
+
+    assert asked.split() == ["other-server"] * 20
+    for name in ("dialler", "other-server"):
+        lab.core.delete_namespaced_pod(name, "default")
