@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from npol.errors import Mistake, Position
-from npol.policy.lint import RULES, lint, of_files
+from npol.policy.lint import LintRule, lint, of_files
 from npol.policy.state.apply_changes import build
 from tests.policy.worlds import CLUSTER, documents
 
@@ -76,7 +76,7 @@ def test_lint_rule_finds_its_mistake_at_its_line(id_, spec, line, text):
 
     assert [f.at.line for f in found] == [line]
     assert text in f"{found[0].message} - {found[0].fix}"
-    assert found[0].severity is RULES[id_].severity
+    assert found[0].severity is {rule.id: rule for rule in LintRule}[id_].severity
 
 
 def test_lint_is_silent_on_a_policy_that_is_right():
@@ -266,12 +266,12 @@ def test_what_could_not_be_read_is_found_before_any_rule_looks():
 def test_every_rule_has_a_test():
     tested = {f[0] for f in FOUND} | {f"NP{n:03}" for n in (2, 4, 5, 7, 8, 9, 15, 51, 52)}
 
-    assert tested == set(RULES)
+    assert tested == {rule.id for rule in LintRule}
 
 
 def test_every_rule_stands_in_the_documentation():
     text = (Path(__file__).parents[2] / "docs" / "lint.md").read_text()
 
-    for rule in RULES.values():
-        row = f"| `{rule.id}` | {rule.name} | {rule.severity.value} | {rule.title} |"
+    for rule in LintRule:
+        row = f"| `{rule.id}` | {rule.label} | {rule.severity.value} | {rule.title} |"
         assert row in text

@@ -22,6 +22,7 @@ def test_sarif_names_rule_level_and_place():
     assert log["version"] == "2.1.0"
     assert run["tool"]["driver"]["version"] == "1.2.3"
     assert run["tool"]["driver"]["rules"][result["ruleIndex"]]["id"] == result["ruleId"] == "NP034"
+    assert run["tool"]["driver"]["rules"][result["ruleIndex"]]["name"] == "empty-list"
     assert result["level"] == "warning"
     assert result["locations"][0]["physicalLocation"] == {
         "artifactLocation": {"uri": "dir/p.yaml"},

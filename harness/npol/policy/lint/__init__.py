@@ -1,7 +1,7 @@
 """
 The lint of NetworkPolicies: `lint(documents)`, or with the world that they will meet.
 
-Each rule is a function of one noun's module; ids and severities are in `findings`.
+Each rule is a function of one noun's module; `findings` lists them with ids and severities.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from dataclasses import replace
 from npol.policy.lint import blocks, dns, ports, redundancy, selectors, syntax, types
 from npol.policy.lint.context import Checked, Scope
 from npol.policy.lint.files import of_files
-from npol.policy.lint.findings import RULES, LintFinding, LintRule, Severity
+from npol.policy.lint.findings import LintFinding, LintRule, Severity
 from npol.policy.objects.dialects import SPEC, Dialect
 from npol.policy.parse.object_source import Given, Source, sources
 from npol.policy.parse.parse_policies import ParsedPolicy, is_policy, parse_policy
@@ -20,7 +20,7 @@ from npol.policy.state.apply_changes import apply
 from npol.policy.state.cluster_state import ClusterState
 from npol.policy.state.dns import with_dns
 
-__all__ = ["RULES", "LintFinding", "LintRule", "Severity", "lint", "of_files"]
+__all__ = ["LintFinding", "LintRule", "Severity", "lint", "of_files"]
 
 _OF_TEXT = (syntax.refusals, syntax.no_namespace)
 _OF_SHAPE = (types.empty_rules, blocks.host_bits)

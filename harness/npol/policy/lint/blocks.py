@@ -7,7 +7,7 @@ from bisect import bisect_left
 from collections.abc import Iterator
 
 from npol.policy.lint.context import Checked, Scope
-from npol.policy.lint.findings import LintFinding
+from npol.policy.lint.findings import LintFinding, LintRule
 from npol.policy.objects.entities import Pod
 from npol.policy.objects.netpol_types import IpBlock, PeerClause
 from npol.policy.parse.object_source import items, mapping
@@ -26,18 +26,18 @@ def _block(
     if block.whole_family:
         message = f"on Calico {block} is every pod, too; on Cilium it is the outside alone"
         fix = "take the pods' and Services' networks out with `except` if the outside is meant"
-        yield checked.finding_at("NP043", peer.origin, message, fix)
+        yield checked.finding_at(LintRule.BLOCK_OF_EVERYTHING, peer.origin, message, fix)
         return
     if pod := _pod_in(scope, block):
         message = f"{block} holds {pod}: addresses of pods change, and Cilium never matches them"
         fix = "select pods by their labels; ipBlock is for what is outside the cluster"
-        yield checked.finding_at("NP040", peer.origin, message, fix)
+        yield checked.finding_at(LintRule.BLOCK_OF_PODS, peer.origin, message, fix)
         return
     for service in scope.seen.services:
         if any(a in block for a in service.every_address):
             message = f"{block} holds the address of {service}, which no engine matches"
             fix = "select the pods behind it: policies are judged after translation"
-            yield checked.finding_at("NP044", peer.origin, message, fix)
+            yield checked.finding_at(LintRule.BLOCK_OF_SERVICE, peer.origin, message, fix)
             return
 
 
@@ -67,7 +67,7 @@ def host_bits(checked: Checked) -> Iterator[LintFinding]:
                 if isinstance(cidr, str) and (network := _loose(cidr)):
                     path = ("spec", direction, r, key, p, "ipBlock", "cidr")
                     message = f"{cidr} has bits behind its prefix; it means {network}"
-                    yield checked.finding("NP042", path, message, f"write {network}")
+                    yield checked.finding(LintRule.HOST_BITS, path, message, f"write {network}")
 
 
 def _loose(cidr: str) -> str:

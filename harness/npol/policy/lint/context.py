@@ -8,7 +8,7 @@ from functools import cached_property
 
 from npol.model.story import Protocol
 from npol.policy.explain.mismatch import selected_pods
-from npol.policy.lint.findings import RULES, LintFinding
+from npol.policy.lint.findings import LintFinding, LintRule
 from npol.policy.objects.dialects import SPEC, Dialect
 from npol.policy.objects.entities import Pod
 from npol.policy.objects.netpol_types import Direction, Origin, Policy, Rule
@@ -29,12 +29,11 @@ class Checked:
         return self.reading.policy
 
     def finding(
-        self, id_: str, path: Path, message: str, fix: str = "", *, at_key: bool = False
+        self, rule: LintRule, path: Path, message: str, fix: str = "", *, at_key: bool = False
     ) -> LintFinding:
         """A finding at a place of this policy; `at_key`: at the key, not at its value."""
         return LintFinding(
-            id=id_,
-            severity=RULES[id_].severity,
+            rule=rule,
             message=message,
             fix=fix,
             subject=str(self.policy),
@@ -42,11 +41,12 @@ class Checked:
             at=self.source.key_at(*path) if at_key else self.source.at(*path),
         )
 
-    def finding_at(self, id_: str, origin: Origin, message: str, fix: str = "") -> LintFinding:
+    def finding_at(
+        self, rule: LintRule, origin: Origin, message: str, fix: str = ""
+    ) -> LintFinding:
         """A finding at a clause."""
         return LintFinding(
-            id=id_,
-            severity=RULES[id_].severity,
+            rule=rule,
             message=message,
             fix=fix,
             subject=str(self.policy),

@@ -10,7 +10,7 @@ from npol.policy.evaluate.match import spell_labels
 from npol.policy.evaluate.service_routing import backends_of
 from npol.policy.explain.mismatch import namespaces_of, selected_pods
 from npol.policy.lint.context import Checked, Scope
-from npol.policy.lint.findings import LintFinding
+from npol.policy.lint.findings import LintFinding, LintRule
 from npol.policy.objects.entities import Pod
 from npol.policy.objects.netpol_types import Direction, Policy, PortClause, Rule
 from npol.policy.state.dns import PORT, dns_service, dns_traffic
@@ -27,7 +27,7 @@ def dns(scope: Scope, checked: Checked) -> Iterator[LintFinding]:
     if not about_dns and udp is False and tcp is False:
         message = "it isolates egress, and nothing allows DNS: no name will resolve"
         fix = "allow UDP and TCP 53 to the pods k8s-app=kube-dns in kube-system"
-        yield checked.finding("NP022", ("spec", "egress"), message, fix, at_key=True)
+        yield checked.finding(LintRule.DNS_FORGOTTEN, ("spec", "egress"), message, fix, at_key=True)
     elif about_dns and udp is not tcp:
         yield _one_protocol(checked, about_dns[0], Protocol.UDP if udp else Protocol.TCP)
 
@@ -37,9 +37,13 @@ def _one_protocol(checked: Checked, rule: Rule, only: Protocol) -> LintFinding:
     origin = clause.origin if clause else rule.origin
     if only is Protocol.TCP:
         message = "DNS is allowed over TCP only, and resolvers ask over UDP first"
-        return checked.finding_at("NP023", origin, message, "add protocol: UDP, port: 53")
+        return checked.finding_at(
+            LintRule.DNS_ONE_PROTOCOL, origin, message, "add protocol: UDP, port: 53"
+        )
     message = "DNS is allowed over UDP only; answers that are too long come over TCP"
-    return checked.finding_at("NP023", origin, message, "add protocol: TCP, port: 53")
+    return checked.finding_at(
+        LintRule.DNS_ONE_PROTOCOL, origin, message, "add protocol: TCP, port: 53"
+    )
 
 
 def _dns_clause(rule: Rule) -> PortClause | None:
@@ -73,7 +77,7 @@ def _wrong_pods(scope: Scope, checked: Checked, rule: Rule) -> Iterator[LintFind
     labels = ",".join(f"{k}={v}" for k, v in (service.selector or {}).items()) if service else ""
     message = f"a rule for port {PORT} that selects none of the DNS pods, such as {servers[0]}"
     fix = f"they are in {servers[0].namespace} and have {labels}"
-    yield checked.finding_at("NP024", rule.peers[0].origin, message, fix)
+    yield checked.finding_at(LintRule.DNS_WRONG_PODS, rule.peers[0].origin, message, fix)
 
 
 def _ns(checked: Checked) -> str:

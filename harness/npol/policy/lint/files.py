@@ -5,16 +5,15 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 
 from npol.errors import Mistake
-from npol.policy.lint.findings import RULES, LintFinding
+from npol.policy.lint.findings import LintFinding, LintRule
 
 
 def of_files(unreadable: Iterable[Mistake], left_out: Iterable[Mistake]) -> Iterator[LintFinding]:
     """Findings for what could not be read, and for YAML that is no object."""
-    for id_, mistakes in (("NP008", unreadable), ("NP009", left_out)):
+    for rule, mistakes in ((LintRule.UNREADABLE, unreadable), (LintRule.NO_OBJECT, left_out)):
         for mistake in mistakes:
             yield LintFinding(
-                id=id_,
-                severity=RULES[id_].severity,
+                rule=rule,
                 message=mistake.message,
                 fix=mistake.hint,
                 subject=mistake.at.file,

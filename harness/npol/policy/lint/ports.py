@@ -6,7 +6,7 @@ from collections.abc import Iterator, Sequence
 
 from npol.policy.evaluate.service_routing import target_port
 from npol.policy.lint.context import Checked, Scope
-from npol.policy.lint.findings import LintFinding
+from npol.policy.lint.findings import LintFinding, LintRule
 from npol.policy.objects.entities import Pod, Service
 from npol.policy.objects.netpol_types import Direction, PortClause, Rule
 
@@ -32,7 +32,7 @@ def _check(
             f"{clause.port} is the port of {service}; it is translated to pod port {number} "
             f"({pod}) before {rule.direction.field} policy is judged"
         )
-        yield checked.finding_at("NP021", clause.origin, message, f"name {number}")
+        yield checked.finding_at(LintRule.SERVICE_PORT, clause.origin, message, f"name {number}")
     elif all(pod.ports for pod in pods) and (rule.peers or rule.direction is Direction.INGRESS):
         yield _nobody_listens(checked, clause, pods)
 
@@ -43,8 +43,8 @@ def _nobody_listens(checked: Checked, clause: PortClause, pods: Sequence[Pod]) -
     named = isinstance(clause.port, str)
     noun = "has a port named" if named else "declares port"
     message = f"no pod of this rule {noun} {clause.port} on {clause.protocol.name}"
-    id_ = "NP025" if named else "NP020"
-    return checked.finding_at(id_, clause.origin, message, f"{pods[0]} and its like have {has}")
+    rule = LintRule.NO_SUCH_NAMED_PORT if named else LintRule.PORT_WITHOUT_LISTENER
+    return checked.finding_at(rule, clause.origin, message, f"{pods[0]} and its like have {has}")
 
 
 def _has(pod: Pod, clause: PortClause) -> bool:

@@ -6,7 +6,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 
 from npol.policy.lint.context import Checked
-from npol.policy.lint.findings import LintFinding
+from npol.policy.lint.findings import LintFinding, LintRule
 from npol.policy.lint.subsumption import covers_peers, covers_ports, peer_keys, requirements
 from npol.policy.objects.netpol_types import Direction, Policy, Rule
 
@@ -75,7 +75,7 @@ def superfluous(policies: Sequence[Checked]) -> Iterator[LintFinding]:
             gone.add(mine.number)
             message = "other policies isolate the same pods and allow the same: it changes nothing"
             fix = "take it away, or keep it as a safety net"
-            yield mine.checked.finding("NP051", (), message, fix)
+            yield mine.checked.finding(LintRule.WITHOUT_EFFECT, (), message, fix)
         else:
             yield from _shadowed(mine, space, gone)
 
@@ -98,7 +98,7 @@ def _shadowed(mine: _Mine, space: _NamespacePolicies, gone: set[int]) -> Iterato
                 continue
             message = f"{other.policy} ({wider.origin}) allows all that this rule allows"
             fix = "take this rule away, or narrow the other one"
-            yield mine.checked.finding_at("NP050", rule.origin, message, fix)
+            yield mine.checked.finding_at(LintRule.SHADOWED, rule.origin, message, fix)
             break
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from typing import Any
 
-from npol.policy.lint.findings import RULES, LintFinding, Severity
+from npol.policy.lint.findings import LintFinding, LintRule, Severity
 
 SCHEMA = "https://json.schemastore.org/sarif-2.1.0.json"
 _COMMANDS = {Severity.ERROR: "error", Severity.WARNING: "warning", Severity.NOTE: "notice"}
@@ -14,8 +14,8 @@ _COMMANDS = {Severity.ERROR: "error", Severity.WARNING: "warning", Severity.NOTE
 def sarif(findings: Iterable[LintFinding], *, version: str) -> dict[str, Any]:
     """A SARIF log with one run; `version` is npol's own."""
     found = list(findings)
-    used = sorted({f.id for f in found})
-    driver = {"name": "npol", "version": version, "rules": [_rule(id_) for id_ in used]}
+    used = sorted({f.rule for f in found}, key=lambda rule: rule.id)
+    driver = {"name": "npol", "version": version, "rules": [_rule(rule) for rule in used]}
     results = [_result(f, used) for f in found]
     return {
         "$schema": SCHEMA,
@@ -24,21 +24,20 @@ def sarif(findings: Iterable[LintFinding], *, version: str) -> dict[str, Any]:
     }
 
 
-def _rule(id_: str) -> dict[str, Any]:
-    rule = RULES[id_]
+def _rule(rule: LintRule) -> dict[str, Any]:
     return {
-        "id": id_,
-        "name": rule.name,
+        "id": rule.id,
+        "name": rule.label,
         "shortDescription": {"text": rule.title},
         "defaultConfiguration": {"level": rule.severity.value},
     }
 
 
-def _result(finding: LintFinding, used: Sequence[str]) -> dict[str, Any]:
+def _result(finding: LintFinding, used: Sequence[LintRule]) -> dict[str, Any]:
     fix = f"\nFix: {finding.fix}" if finding.fix else ""
     return {
         "ruleId": finding.id,
-        "ruleIndex": used.index(finding.id),
+        "ruleIndex": used.index(finding.rule),
         "level": finding.severity.value,
         "message": {"text": finding.message + fix},
         "locations": [_location(finding)],

@@ -8,7 +8,7 @@ from npol.policy.evaluate.match import spell_labels
 from npol.policy.explain.fixes import lasting
 from npol.policy.explain.mismatch import namespaces_of, selected_pods
 from npol.policy.lint.context import Checked, Scope
-from npol.policy.lint.findings import LintFinding
+from npol.policy.lint.findings import LintFinding, LintRule
 from npol.policy.objects.entities import NAME_LABEL, Pod
 from npol.policy.objects.netpol_types import PeerClause, Rule
 from npol.selectors import Selector, matches, spell
@@ -25,7 +25,7 @@ def selects_no_pod(scope: Scope, checked: Checked) -> Iterator[LintFinding]:
         has = _labels_there(scope, policy.namespace)
         message = f"podSelector {spell(policy.selector)} selects no pod in {policy.namespace}"
         fix = f"pods there have {has}"
-        yield checked.finding("NP010", ("spec", "podSelector"), message, fix)
+        yield checked.finding(LintRule.SELECTS_NO_POD, ("spec", "podSelector"), message, fix)
 
 
 def host_network_only(scope: Scope, checked: Checked) -> Iterator[LintFinding]:
@@ -33,7 +33,7 @@ def host_network_only(scope: Scope, checked: Checked) -> Iterator[LintFinding]:
     if pods and all(p.host_network for p in pods):
         message = f"matches only hostNetwork pods ({pods[0]}): the policy has no effect"
         fix = "policies act on pods with a network of their own"
-        yield checked.finding("NP052", ("spec", "podSelector"), message, fix)
+        yield checked.finding(LintRule.HOST_NETWORK_ONLY, ("spec", "podSelector"), message, fix)
 
 
 def no_such_namespace(scope: Scope, checked: Checked) -> Iterator[LintFinding]:
@@ -43,7 +43,9 @@ def no_such_namespace(scope: Scope, checked: Checked) -> Iterator[LintFinding]:
     if not scope.seen.namespace(name).declared:
         message = f"namespace {name} does not exist here"
         known = ", ".join(sorted(scope.seen.namespaces))
-        yield checked.finding("NP015", ("metadata", "namespace"), message, f"known: {known}")
+        yield checked.finding(
+            LintRule.NO_SUCH_NAMESPACE, ("metadata", "namespace"), message, f"known: {known}"
+        )
 
 
 def peers_select_nothing(scope: Scope, checked: Checked) -> Iterator[LintFinding]:
@@ -67,7 +69,7 @@ def _peer_selects_nothing(
     if not any(True for _ in selected_pods(scope.seen, checked.policy.namespace, peer)):
         message = f"{spell(peer.pod_selector)} selects no pod in {', '.join(names)}"
         fix = f"pods there have {_labels_there(scope, names[0])}"
-        yield checked.finding_at("NP012", peer.origin, message, fix)
+        yield checked.finding_at(LintRule.PEER_SELECTS_NO_POD, peer.origin, message, fix)
 
 
 def _no_namespace(
@@ -84,7 +86,7 @@ def _no_namespace(
     fix = f"select {NAME_LABEL}={name}, which every namespace has, or label the namespace"
     if NAME_LABEL in wanted:
         fix = f"known: {', '.join(sorted(scope.seen.namespaces))}"
-    yield checked.finding_at("NP011", peer.origin, message, fix)
+    yield checked.finding_at(LintRule.NO_SUCH_NAMESPACE_LABEL, peer.origin, message, fix)
 
 
 def stray_dash(_: Scope, checked: Checked) -> Iterator[LintFinding]:
@@ -112,7 +114,7 @@ def _stray(checked: Checked, first: PeerClause, second: PeerClause) -> LintFindi
         f"{spell(spaces.namespace_selector or {})}"
     )
     fix = "if pods that are both were meant, take away the dash before the second selector"
-    return checked.finding_at("NP013", second.origin, message, fix)
+    return checked.finding_at(LintRule.STRAY_DASH, second.origin, message, fix)
 
 
 def wrong_selector(scope: Scope, checked: Checked) -> Iterator[LintFinding]:
@@ -127,7 +129,7 @@ def _wrong_in_rule(scope: Scope, checked: Checked, rule: Rule) -> Iterator[LintF
             if key in ("name", NAME_LABEL) and key not in scope.labels_of_pods:
                 message = f"{key} in a podSelector is a label of pods, and no pod here has it"
                 fix = "a namespace's label belongs into a namespaceSelector of the same entry"
-                yield checked.finding_at("NP014", peer.origin, message, fix)
+                yield checked.finding_at(LintRule.WRONG_SELECTOR, peer.origin, message, fix)
 
 
 def _keys(selector: Selector) -> list[str]:

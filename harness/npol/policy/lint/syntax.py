@@ -8,7 +8,7 @@ from typing import Any
 
 from npol.errors import Position
 from npol.policy.lint.context import Checked
-from npol.policy.lint.findings import RULES, LintFinding
+from npol.policy.lint.findings import LintFinding, LintRule
 from npol.policy.parse.object_source import Path, Source
 from npol.policy.parse.parse_policies import GROUP
 from npol.policy.parse.parse_workloads import WORKLOADS
@@ -37,8 +37,7 @@ def refusals(checked: Checked) -> Iterator[LintFinding]:
     for refusal in checked.reading.mistakes:
         message = refusal.message
         yield LintFinding(
-            id=(id_ := _id_of(refusal)),
-            severity=RULES[id_].severity,
+            rule=_rule_of(refusal),
             message=message,
             fix=refusal.hint,
             subject=str(checked.policy),
@@ -47,19 +46,19 @@ def refusals(checked: Checked) -> Iterator[LintFinding]:
         )
 
 
-def _id_of(refusal: Refusal) -> str:
+def _rule_of(refusal: Refusal) -> LintRule:
     if refusal.unknown_field:
-        return "NP003"
+        return LintRule.UNKNOWN_FIELD
     if "except" in refusal.path and "is not a part of" in refusal.message:
-        return "NP041"
-    return "NP001"
+        return LintRule.EXCEPT_OUTSIDE
+    return LintRule.REFUSED
 
 
 def no_namespace(checked: Checked) -> Iterator[LintFinding]:
     if not checked.source.metadata.get("namespace"):
         message = "no namespace: it lands in whichever one the context names"
         fix = f"write metadata.namespace, or it will be {checked.policy.namespace}"
-        yield checked.finding("NP005", ("metadata",), message, fix)
+        yield checked.finding(LintRule.NO_NAMESPACE, ("metadata",), message, fix)
 
 
 def same_names(policies: Iterable[Checked]) -> Iterator[LintFinding]:
@@ -69,7 +68,7 @@ def same_names(policies: Iterable[Checked]) -> Iterator[LintFinding]:
         if first is not checked:
             message = f"{checked.policy} is written down twice, first at {first.policy.origin}"
             fix = "give one of them another name: the one applied last replaces the other"
-            yield checked.finding("NP007", ("metadata", "name"), message, fix)
+            yield checked.finding(LintRule.SAME_NAME, ("metadata", "name"), message, fix)
 
 
 def duplicate_keys(sources: Iterable[Source]) -> Iterator[LintFinding]:
@@ -81,7 +80,7 @@ def duplicate_keys(sources: Iterable[Source]) -> Iterator[LintFinding]:
                 "the last one wins, and kubectl drops the first without a word; an API server that "
                 "is sent both refuses them if it validates strictly: join the two or drop one"
             )
-            yield _in_file("NP002", source, mistake.message, fix, mistake.at)
+            yield _in_file(LintRule.DUPLICATE_KEY, source, mistake.message, fix, mistake.at)
 
 
 def wrong_api_version(source: Source) -> Iterator[LintFinding]:
@@ -89,7 +88,7 @@ def wrong_api_version(source: Source) -> Iterator[LintFinding]:
         return
     message = f"NetworkPolicy of {source.api_version or 'no apiVersion'} does not exist"
     fix = f"apiVersion: {GROUP}/v1 (extensions/v1beta1 went with Kubernetes 1.16)"
-    yield _in_file("NP004", source, message, fix, source.at("apiVersion"))
+    yield _in_file(LintRule.WRONG_API_VERSION, source, message, fix, source.at("apiVersion"))
 
 
 def typographic(source: Source) -> Iterator[LintFinding]:
@@ -99,7 +98,9 @@ def typographic(source: Source) -> Iterator[LintFinding]:
             name = unicodedata.name(found[0], hex(ord(found[0]))).lower()
             plain = "".join(TYPOGRAPHIC.get(c, c) for c in text)
             message = f"{text!r} holds a {name}, as editors and web pages put in"
-            yield _in_file("NP006", source, message, f"write {plain!r}", source.at(*path))
+            yield _in_file(
+                LintRule.TYPOGRAPHIC, source, message, f"write {plain!r}", source.at(*path)
+            )
 
 
 def commands(source: Source) -> Iterator[LintFinding]:
@@ -114,7 +115,7 @@ def commands(source: Source) -> Iterator[LintFinding]:
                 "then it does not run, which is not the same as blocked"
             )
             fix = f"write {''.join(TYPOGRAPHIC.get(c, c) for c in text)!r}"
-            yield _in_file("NP006", source, message, fix, source.at(*path))
+            yield _in_file(LintRule.TYPOGRAPHIC, source, message, fix, source.at(*path))
 
 
 def _texts(value: Any, path: Path) -> Iterator[tuple[Path, str]]:
@@ -133,10 +134,11 @@ def _texts(value: Any, path: Path) -> Iterator[tuple[Path, str]]:
         yield path, value
 
 
-def _in_file(id_: str, source: Source, message: str, fix: str, at: Position | None) -> LintFinding:
+def _in_file(
+    rule: LintRule, source: Source, message: str, fix: str, at: Position | None
+) -> LintFinding:
     return LintFinding(
-        id=id_,
-        severity=RULES[id_].severity,
+        rule=rule,
         message=message,
         fix=fix,
         subject=f"{source.kind} {source.namespace('')}/{source.name}",

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 
 from npol.policy.lint.context import Checked
-from npol.policy.lint.findings import LintFinding
+from npol.policy.lint.findings import LintFinding, LintRule
 from npol.policy.objects.dialects import ENGINES, Dialect
 from npol.policy.objects.netpol_types import Direction
 from npol.policy.parse.object_source import items, mapping
@@ -21,13 +21,19 @@ def policy_types(checked: Checked, dialect: Dialect) -> Iterator[LintFinding]:
     if "egress" in spec and Direction.EGRESS not in has:
         message = "an empty egress without policyTypes isolates nothing: Egress is not in force"
         fix = "write policyTypes: [Ingress, Egress]"
-        yield checked.finding("NP031", ("spec", "egress"), message, fix, at_key=True)
+        yield checked.finding(
+            LintRule.TYPES_CONTRADICT, ("spec", "egress"), message, fix, at_key=True
+        )
     elif has == {Direction.EGRESS} and "ingress" not in spec:
         message = "without policyTypes it isolates Ingress as well, and allows none"
-        yield checked.finding("NP032", ("spec",), message, "write policyTypes: [Egress]")
+        yield checked.finding(
+            LintRule.ISOLATES_MORE, ("spec",), message, "write policyTypes: [Egress]"
+        )
     else:
         message = f"policyTypes is missing; it means [{effective}]"
-        yield checked.finding("NP030", ("spec",), message, f"write policyTypes: [{effective}]")
+        yield checked.finding(
+            LintRule.TYPES_MISSING, ("spec",), message, f"write policyTypes: [{effective}]"
+        )
 
 
 def _contradictions(checked: Checked, dialect: Dialect) -> Iterator[LintFinding]:
@@ -38,7 +44,7 @@ def _contradictions(checked: Checked, dialect: Dialect) -> Iterator[LintFinding]
             message = f"{_effect(dialect)}: policyTypes does not name {direction.value}"
             fix = f"add {direction.value} to policyTypes, or take the rules away"
             path = ("spec", direction.field)
-            yield checked.finding("NP031", path, message, fix, at_key=True)
+            yield checked.finding(LintRule.TYPES_CONTRADICT, path, message, fix, at_key=True)
 
 
 def _effect(dialect: Dialect) -> str:
@@ -63,10 +69,10 @@ def _empty_rule(
     if not rule:
         message = f"this rule allows all {direction.field}, from and to the outside as well"
         fix = f"to allow none write `{direction.field}: []`"
-        yield checked.finding("NP033", path, message, fix)
+        yield checked.finding(LintRule.ALLOWS_EVERYTHING, path, message, fix)
     for key in (direction.peers_field, "ports"):
         if key in rule and not items(rule.get(key)):
             what = "port" if key == "ports" else "peer"
             message = f"an empty `{key}` allows every {what}"
             fix = f"take `{key}` away if that is meant, or the rule if none is"
-            yield checked.finding("NP034", (*path, key), message, fix, at_key=True)
+            yield checked.finding(LintRule.EMPTY_LIST, (*path, key), message, fix, at_key=True)
