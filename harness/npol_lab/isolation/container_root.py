@@ -11,9 +11,8 @@ import os
 from pathlib import Path
 from typing import Any
 
-from npol_lab.isolation import kernel, mounts, paths
+from npol_lab.isolation import kernel, mounts, namespaces, paths
 from npol_lab.isolation.tree import INSIDE, Tree
-from npol_lab.net import namespaces
 
 SAFE = mounts.MS_NOSUID | mounts.MS_NODEV
 UNSEEN = ("acpi", "asound", "interrupts", "kcore", "keys", "latency_stats", "sched_debug", "scsi")

@@ -14,8 +14,7 @@ import termios
 from collections.abc import Sequence
 from typing import Any, NoReturn
 
-from npol_lab.isolation import capabilities, kernel, paths, seccomp
-from npol_lab.net import namespaces
+from npol_lab.isolation import capabilities, kernel, namespaces, paths, seccomp
 
 Order = dict[str, Any]
 """

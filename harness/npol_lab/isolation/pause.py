@@ -9,8 +9,7 @@ import socket
 from pathlib import Path
 from typing import Any, NoReturn
 
-from npol_lab.isolation import kernel, mounts
-from npol_lab.net import namespaces
+from npol_lab.isolation import kernel, mounts, namespaces
 
 _NEW = namespaces.CLONE_NEWPID | namespaces.CLONE_NEWUTS | namespaces.CLONE_NEWIPC
 SETTINGS = {

@@ -5,8 +5,8 @@ from __future__ import annotations
 import contextlib
 from dataclasses import dataclass
 
+from npol_lab.isolation.namespaces import inside
 from npol_lab.net.links import EVERYWHERE, POD_LINK, Links, without_ipv6
-from npol_lab.net.namespaces import inside
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

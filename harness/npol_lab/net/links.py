@@ -13,8 +13,8 @@ import socket
 from collections.abc import Iterator
 from pathlib import Path
 
+from npol_lab.isolation.namespaces import inside
 from npol_lab.net import netlink
-from npol_lab.net.namespaces import inside
 from npol_lab.net.netlink import End, Netlink
 
 GATEWAY = "169.254.1.1"

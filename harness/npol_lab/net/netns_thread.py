@@ -7,7 +7,7 @@ from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from typing import ParamSpec, TypeVar
 
-from npol_lab.net.namespaces import enter
+from npol_lab.isolation.namespaces import enter
 
 P = ParamSpec("P")
 T = TypeVar("T")

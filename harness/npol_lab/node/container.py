@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import secrets
-from typing import TYPE_CHECKING
 
 from npol_lab.clock import timestamp
 from npol_lab.node import images
@@ -14,12 +13,10 @@ from npol_lab.node.container_start import Launcher
 from npol_lab.node.environment import ConfigError
 from npol_lab.node.images import BadImage, Image, Reference
 from npol_lab.node.logs import Log
+from npol_lab.node.pod_interface import ContainerPod
 from npol_lab.node.probe_worker import Prober
 from npol_lab.pause_processes import CannotStart
 from npol_lab.store import Obj
-
-if TYPE_CHECKING:
-    from npol_lab.node.pod import Pod
 
 BACKOFF_FIRST = 1.0
 """Seconds before the second restart; then twice as long each time. (Kubernetes: 10.)"""
@@ -31,7 +28,7 @@ PULL_AGAIN = 5.0
 class Container:
     """Its state is what the container status of a pod shows."""
 
-    def __init__(self, pod: Pod, spec: Obj) -> None:
+    def __init__(self, pod: ContainerPod, spec: Obj) -> None:
         self.pod = pod
         self.spec = spec
         self.name: str = spec["name"]

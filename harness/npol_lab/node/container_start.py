@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import signal
 from collections.abc import Mapping
-from typing import TYPE_CHECKING
 
 from npol_lab.isolation import paths
 from npol_lab.isolation.capabilities import granted
@@ -18,13 +17,11 @@ from npol_lab.node.images import Image, arguments
 from npol_lab.node.ingress import IngressProcess
 from npol_lab.node.limits import limits_of
 from npol_lab.node.logs import Log
+from npol_lab.node.pod_interface import ContainerPod
 from npol_lab.node.process import Command, Console, Process, send, spawn
 from npol_lab.node.rootfs import Root, RootPlan, VolumeMount
 from npol_lab.node.volumes import Location, leads_out
 from npol_lab.store import Obj
-
-if TYPE_CHECKING:
-    from npol_lab.node.pod import Pod
 
 READ_ONLY_VOLUMES = ("configMap", "secret", "downwardAPI", "projected")
 
@@ -32,7 +29,7 @@ READ_ONLY_VOLUMES = ("configMap", "secret", "downwardAPI", "projected")
 class Launcher:
     """Knows a container's files, variables and command line. One root directory for each run."""
 
-    def __init__(self, pod: Pod, spec: Obj) -> None:
+    def __init__(self, pod: ContainerPod, spec: Obj) -> None:
         self._pod = pod
         self._spec = spec
         self._image: Image | None = None

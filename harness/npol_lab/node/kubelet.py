@@ -53,7 +53,7 @@ class Kubelet:
         if bounded:
             make_bounded(state / "shared", WRITTEN, 0)
         self.pods: dict[str, Pod] = {}
-        self.runtime = Runtime(self)
+        self.runtime = Runtime(self.pods)
         self._tasks: set[asyncio.Task[None]] = set()
 
     async def run(self) -> None:

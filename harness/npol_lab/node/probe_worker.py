@@ -4,16 +4,15 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator
-from typing import TYPE_CHECKING
+from typing import Protocol
 
 from npol_lab.node import probes
+from npol_lab.node.container_start import Launcher
 from npol_lab.node.environment import ConfigError
+from npol_lab.node.pod_interface import ContainerPod
 from npol_lab.node.probes import Failed, Means, Tally
 from npol_lab.pause_processes import CannotStart
 from npol_lab.store import Obj
-
-if TYPE_CHECKING:
-    from npol_lab.node.container import Container
 
 EAGER_FOR = 3.0
 """
@@ -32,10 +31,28 @@ LATE, TRIES = 0.2, 3
 WORDS = {"readinessProbe": "Readiness", "livenessProbe": "Liveness", "startupProbe": "Startup"}
 
 
+class ProbedContainer(Protocol):
+    """What probes ask of a container and do to it."""
+
+    pod: ContainerPod
+    spec: Obj
+    name: str
+    launcher: Launcher
+
+    @property
+    def stopping(self) -> bool: ...
+
+    def set_started(self, *, has_readiness: bool) -> None: ...
+
+    def set_ready(self, ready: bool) -> None: ...
+
+    async def restart(self, why: str) -> None: ...
+
+
 class Prober:
     """The probes of one run of a container."""
 
-    def __init__(self, container: Container) -> None:
+    def __init__(self, container: ProbedContainer) -> None:
         self._container = container
         self._spec = container.spec
         self._tasks: list[asyncio.Task[None]] = []

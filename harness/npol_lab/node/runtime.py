@@ -7,21 +7,16 @@ import contextlib
 import os
 import secrets
 import signal
-from collections.abc import AsyncIterator
-from typing import TYPE_CHECKING
+from collections.abc import AsyncIterator, Mapping
 
 from npol_lab.api.node_interface import ExecFailed
 from npol_lab.node.container import Container
 from npol_lab.node.environment import ConfigError
 from npol_lab.node.logs import LogOptions
+from npol_lab.node.pod import Pod
 from npol_lab.node.process import Console, Running, spawn
 from npol_lab.pause_processes import CannotStart
 from npol_lab.store import Obj
-
-if TYPE_CHECKING:
-    from npol_lab.node.kubelet import Kubelet
-    from npol_lab.node.pod import Pod
-
 
 LOOPBACK = "127.0.0.1"
 
@@ -91,8 +86,9 @@ class _Shared:
 class Runtime:
     """`exec` and `logs` of all containers of the lab."""
 
-    def __init__(self, kubelet: Kubelet) -> None:
-        self._kubelet = kubelet
+    def __init__(self, pods: Mapping[str, Pod]) -> None:
+        self._pods = pods
+        """By their uids; the kubelet adds and removes them."""
 
     async def exec(
         self, pod: Obj, container: str, argv: list[str], *, stdin: bool, tty: bool
@@ -147,7 +143,7 @@ class Runtime:
         Raises:
             OSError: nothing listens there.
         """
-        place = self._kubelet.pods.get(pod["metadata"]["uid"])
+        place = self._pods.get(pod["metadata"]["uid"])
         where = f"error forwarding port {port} to pod {pod['metadata']['uid']}, uid : "
         if place is None:
             raise OSError(f"{where}pod not found")
@@ -196,7 +192,7 @@ class Runtime:
         return chosen.log.read(options)
 
     def _find(self, obj: Obj, container: str) -> tuple[Pod, Container]:
-        pod = self._kubelet.pods.get(obj["metadata"]["uid"])
+        pod = self._pods.get(obj["metadata"]["uid"])
         if pod is None:
             raise LookupError(f"pod {obj['metadata']['name']} has no running containers")
         for candidate in pod.containers:

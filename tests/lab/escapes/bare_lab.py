@@ -20,11 +20,11 @@ from npol_lab.isolation import (
     kernel,
     launch,
     mounts,
+    namespaces,
     paths,
     pause,
     seccomp,
 )
-from npol_lab.net import namespaces
 
 STATE = Path(json.loads(sys.argv[2])["directory"]) / lab.STATE
 
