@@ -22,7 +22,7 @@ class StoryRun:
     """
     A story's run on one cluster.
 
-    `story` is expanded (`judge.probes.expand`) and narrowed to what is wanted (`replayed`).
+    `story` is loaded (`story.load_story`) and narrowed to what is wanted (`replayed`).
     Call `open`, then `reach` for each step that is wanted, then `close`, always.
     """
 

@@ -31,7 +31,8 @@ from npol.policy.parse.validation_errors import Refusal, Refusals
 from npol.yaml_positions import Document
 
 GROUP = "networking.k8s.io"
-_NAME = re.compile(r"(?=.{1,253}$)[a-z0-9]([-a-z0-9.]*[a-z0-9])?")
+_LABEL = r"[a-z0-9]([-a-z0-9]*[a-z0-9])?"
+_NAME = re.compile(rf"(?=.{{1,253}}$){_LABEL}(\.{_LABEL})*")
 _PORT_NAME = re.compile(r"(?=.{1,15}$)(?=.*[a-z])(?!.*--)[a-z0-9]([-a-z0-9]*[a-z0-9])?")
 
 
@@ -102,12 +103,14 @@ class _PolicyReader:
         """Without policyTypes: Ingress always, Egress only with an egress rule."""
         stated = self._refusals.list_of(spec, "policyTypes", ("spec",))
         known = {d.value: d for d in Direction}
+        if len(stated) > len(known):
+            self._wrong(("spec", "policyTypes"), "may not name more than two policyTypes")
         for index, word in enumerate(stated):
-            if word not in known:
+            if not isinstance(word, str) or word not in known:
                 path = ("spec", "policyTypes", index)
                 self._wrong(path, f"{word!r} is neither Ingress nor Egress")
         if stated:
-            return frozenset(known[w] for w in stated if w in known)
+            return frozenset(known[w] for w in stated if isinstance(w, str) and w in known)
         egress = {Direction.EGRESS} if items(spec.get("egress")) else set()
         return frozenset({Direction.INGRESS} | egress)
 
@@ -181,8 +184,9 @@ class _PolicyReader:
     def _port(self, value: Any, path: Path) -> PortClause:
         port = self._refusals.mapping_of(value, path)
         self._refusals.fields(port, path, ("protocol", "port", "endPort"))
-        protocol = port.get("protocol") or "TCP"
-        if protocol not in Protocol.__members__:
+        protocol = port.get("protocol")
+        protocol = "TCP" if protocol is None else protocol
+        if not isinstance(protocol, str) or protocol not in Protocol.__members__:
             self._wrong((*path, "protocol"), f"{protocol!r} is not one of TCP, UDP, SCTP")
         number = self._number_or_name(port.get("port"), (*path, "port"))
         end = self._end_port(port.get("endPort"), number, (*path, "endPort"))

@@ -1,0 +1,67 @@
+"""Objects of `given` that a run waits for, or does not."""
+
+import pytest
+
+from npol.errors import Refused
+from npol.run import environment
+from npol.run.environment import RunEnvironment
+from npol.run.options import Options
+from npol.story import read_story
+
+STORY = b"""\
+version: 1
+given: [web.yaml]
+peers: {web: {namespace: shop, labels: {app: web}}}
+steps: [{name: s, flows: [{from: web, resolve: web.shop, expect: allow}]}]
+"""
+POD = "{apiVersion: v1, kind: Pod, metadata: {name: web, namespace: shop}, spec: {containers: []}}"
+READY = {
+    "metadata": {"name": "web", "namespace": "shop"},
+    "status": {"phase": "Running", "conditions": [{"type": "Ready", "status": "True"}]},
+}
+NOT_READY = {"metadata": {"name": "web", "namespace": "shop"}, "status": {"phase": "Pending"}}
+
+
+class Cluster:
+    """Answers with one state after the other, the last one for ever."""
+
+    def __init__(self, *states):
+        self.states = list(states)
+
+    def ref_of(self, body):
+        return body
+
+    def get(self, ref):
+        return self.states.pop(0) if len(self.states) > 1 else self.states[0]
+
+
+@pytest.fixture
+def wait(tmp_path, monkeypatch):
+    (tmp_path / "web.yaml").write_text(POD)
+    story = read_story(STORY, str(tmp_path / "s.npol.yaml"), str(tmp_path))
+    monkeypatch.setattr(environment, "POLL_EVERY", 0.0)
+
+    def waited(*states, create, within=180.0):
+        monkeypatch.setattr(environment, "READY_WITHIN", within)
+        options = Options(kubeconfig=None, context="dev", create=create)
+        made = RunEnvironment(story, options, "run", stop=None)
+        cluster = Cluster(*states)
+        monkeypatch.setattr(made, "_connection", cluster)
+        made._wait_until_given()
+        return cluster.states
+
+    return waited
+
+
+def test_bare_pod_of_given_is_waited_for(wait):
+    assert wait(None, NOT_READY, READY, create=True) == [READY]
+
+
+def test_pod_that_never_gets_ready_is_named(wait):
+    with pytest.raises(Refused, match="not ready after 0 s: Pod shop/web"):
+        wait(NOT_READY, create=True, within=0.0)
+
+
+def test_object_that_nobody_will_make_is_not_waited_for(wait):
+    """Without --create it is the user's: its flows say that it is missing."""
+    assert wait(None, create=False, within=0.0) == [None]
