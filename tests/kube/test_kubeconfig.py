@@ -8,6 +8,7 @@ import stat
 import sys
 import textwrap
 import time
+import traceback
 from pathlib import Path
 
 import pytest
@@ -21,9 +22,9 @@ from npol.kube.kubeconfig import contexts, pick
 SECRET = "s3cr3t-token-that-nobody-may-see-0123456789"
 
 
-def write(path, *, names=("dev",), server="https://api.example.test", user=None):
+def write(path, *, names=("dev",), server="https://api.example.test", user=None, cluster=None):
     entries = [{"name": n, "context": {"cluster": f"c-{n}", "user": f"u-{n}"}} for n in names]
-    clusters = [{"name": f"c-{n}", "cluster": {"server": server}} for n in names]
+    clusters = [{"name": f"c-{n}", "cluster": {"server": server, **(cluster or {})}} for n in names]
     users = [{"name": f"u-{n}", "user": user or {"token": SECRET}} for n in names]
     content = {"contexts": entries, "clusters": clusters, "users": users}
     path.write_text(yaml.safe_dump({**content, "current-context": names[0]}))
@@ -126,6 +127,42 @@ def test_credentials_that_cannot_be_used_are_not_shown(tmp_path, user):
     assert SECRET not in str(caught.value)
 
 
+@pytest.mark.parametrize(
+    "token", [f"{SECRET}\n", f"a\r\nX: {SECRET}", f"{SECRET}ż", f"\x00{SECRET}"]
+)
+@pytest.mark.parametrize("field", ["token", "as"])
+def test_a_value_that_no_header_can_carry_is_named_and_not_shown(tmp_path, token, field):
+    file = write(tmp_path / "a", user={"token": "t", field: token})
+
+    with pytest.raises(InputError) as caught:
+        connect(kubeconfig=file, context="dev")
+
+    assert caught.value.exit_code == 2
+    assert f"{file}: the value for " in str(caught.value)
+    assert "user " in str(caught.value)
+    shown = "".join(traceback.format_exception(caught.value))
+    assert SECRET not in shown
+
+
+@pytest.mark.parametrize("key", ["server", "proxy-url"])
+@pytest.mark.parametrize("rest", ["@[::1", "/path@host", "@host:port", "@a\u2100b", "@x:99999"])
+def test_an_url_that_cannot_be_read_is_named_and_not_shown(tmp_path, key, rest):
+    file = write(tmp_path / "a", cluster={"server": "https://x", key: f"https://u:{SECRET}{rest}"})
+
+    with pytest.raises(InputError, match=f"{key} is not a valid URL") as caught:
+        pick(file, "dev")
+
+    assert SECRET not in "".join(traceback.format_exception(caught.value))
+
+
+@pytest.mark.parametrize("held", [f"u:{SECRET}@{{}}", f"u:a@{SECRET}@{{}}", f"{{}}?token={SECRET}"])
+def test_a_servers_address_is_shown_without_credentials(tmp_path, held):
+    server = f"https://{held.format('host:6443/k')}"
+    file = write(tmp_path / "a", server=server)
+
+    assert pick(file, "dev").address == "https://host:6443/k"
+
+
 def test_a_file_that_all_may_read_is_known(tmp_path):
     file = tmp_path / "a"
     write(file)
@@ -200,6 +237,9 @@ def test_a_plugin_is_told_what_it_asks_for(tmp_path):
     [
         ("import sys; sys.exit('run: cloud login')", "status 1: run: cloud login"),
         (f"import sys; sys.exit('bad {SECRET}')", r"status 1: bad \*\*\*"),
+        ("import sys; sys.exit('password=PW-1 no')", r"status 1: password=\*\*\* no"),
+        ("import sys; sys.exit('token: PW-1')", r"status 1: token: \*\*\*\n"),
+        ("import sys; sys.exit('at https://u:PW-1@h/?t=PW-1')", r"at https://\*\*\*@h/\?\*\*\*\n"),
         ("print('hello')", "printed no ExecCredential"),
         ("print('[]')", "printed no ExecCredential"),
     ],
@@ -207,6 +247,17 @@ def test_a_plugin_is_told_what_it_asks_for(tmp_path):
 def test_a_plugin_that_fails_is_named_with_its_words(tmp_path, code, words):
     with pytest.raises(Refused, match=f"credential plugin of user tester, .*plugin, .*{words}"):
         run(plugin(tmp_path, code))
+
+
+def test_a_plugin_that_repeats_what_it_was_given_shows_none_of_it(tmp_path):
+    code = "import os, sys; sys.exit(f'{os.environ[\"E\"]} {sys.argv[1]}')"
+    spec = plugin(tmp_path, code) | {
+        "args": ["word-1"],
+        "env": [{"name": "E", "value": "word-two"}],
+    }
+
+    with pytest.raises(Refused, match=r"status 1: \*\*\* \*\*\*"):
+        run(spec)
 
 
 def test_a_plugin_that_is_not_installed_comes_with_its_own_hint(tmp_path):

@@ -2,6 +2,8 @@
 
 import dataclasses
 import json
+import os
+import time
 from typing import Any
 
 import pytest
@@ -476,3 +478,71 @@ def test_checks_are_asked_again_until_they_hold():
 
     assert found.passed
     assert len(naps) == 2
+
+
+SECRET = {"metadata": {"name": "db", "annotations": {"a": "cGxhbnRlZA"}}}
+SECRET |= {"data": {"password": "cGxhbnRlZA"}}
+
+
+@pytest.mark.parametrize("kind", ["secret", "Secret", "secrets", "secret.v1"])
+@pytest.mark.parametrize("claim", [{"equals": "other"}, {"matches": "^other$"}])
+@pytest.mark.parametrize("path", [("data", "password"), ("data",), ("metadata", "annotations")])
+def test_neither_value_of_a_secret_is_shown(kind, claim, path):
+    scene = Scene(objects={f"{kind}/db": SECRET})
+
+    found = result(check("object", f"{kind}/db", ref=f"{kind}/db", path=path, **claim), scene)
+
+    assert found.verdict is Verdict.WRONG_ANSWER
+    told = f"{found.expected} {found.seen} {found.reason}"
+    assert "cGxhbnRlZA" not in told
+    assert "other" not in told
+
+
+def test_a_secret_is_compared_all_the_same():
+    scene = Scene(objects={"secret/db": SECRET})
+    claim = {"path": ("data", "password"), "equals": "cGxhbnRlZA"}
+
+    assert result(check("object", "secret/db", ref="secret/db", **claim), scene).passed
+
+
+@pytest.mark.parametrize(
+    ("kind", "body"),
+    [
+        ("Secret", {"stringData": {"password": "PLANTED"}}),
+        ("ConfigMap", {"metadata": {"annotations": {"token": "PLANTED"}}}),
+        ("Pod", {"spec": {"containers": [{"env": [{"name": "A", "value": "PLANTED"}]}]}}),
+        ("Pod", {"spec": {"containers": [{"args": ["-pPLANTED"]}]}}),
+    ],
+)
+def test_drift_in_fields_that_may_hold_credentials_is_told_without_values(kind, body):
+    body = {**body, "kind": kind, "metadata": {"name": "x", **body.get("metadata", {})}}
+    written = json.dumps(body)
+    (document,) = load(written.encode(), "x.yaml", YamlDialect.MANIFEST)
+    manifest = Manifest(body=document.data, document=document, at=document.at())
+    live = json.loads(written.replace("PLANTED", "ANOTHER"))
+    scene = Scene(objects={f"{kind}/x": live})
+
+    found = result(check("applied", "x.yaml", manifests=(manifest,)), scene)
+
+    assert "differs (not shown)" in found.reason
+    assert "PLANTED" not in found.reason
+    assert "ANOTHER" not in found.reason
+
+
+def test_an_expression_that_would_run_for_ever_is_unknown_within_a_second():
+    looks = []
+    scene = Scene(objects={"configmap/x": {"data": {"a": "a" * 5000 + "!"}}})
+    one = check("object", "x", ref="configmap/x", path=("data", "a"), matches="^(a+)+$")
+    before = time.process_time(), os.times().children_user
+
+    def look():
+        looks.append(1)
+        return scene
+
+    (found,) = check_all([one], "a step", look, 1e9)
+
+    spent = time.process_time() - before[0] + os.times().children_user - before[1]
+    assert found.verdict is Verdict.UNKNOWN
+    assert "did not end within 0.4 s of computing on 5001 characters" in found.reason
+    assert len(looks) == 1
+    assert spent < 1

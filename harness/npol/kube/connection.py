@@ -17,9 +17,9 @@ from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
-from urllib.parse import urlencode, urlsplit
+from urllib.parse import unquote, urlencode, urlsplit
 
-from npol.errors import Refused
+from npol.errors import InputError, Refused
 from npol.kube.api_client import Verbs
 from npol.kube.api_errors import ApiError, Forbidden, LostReply, Unreachable
 from npol.kube.exec_credentials import Credential, credential_of
@@ -28,7 +28,7 @@ from npol.kube.kubeconfig import Context, contexts, options_of, pick
 from npol.kube.objects import Resource
 from npol.kube.responses import Reply, api_error, transient
 from npol.kube.retry import Clock, RetryBudget, Transient, persist
-from npol.kube.sanitize import cause_of, plain
+from npol.kube.sanitize import cause_of, is_header, plain
 from npol.kube.websocket_url import Dial, tls_context
 
 if TYPE_CHECKING:
@@ -106,21 +106,35 @@ class _Login:
         self.configuration = _configuration(context, self.credential)
         self.client = ApiClient(self.configuration)
         self.client.user_agent = "npol"
+        self.headers()  # what cannot be sent is told at once
         self._tls: ssl.SSLContext | None = None
 
     def headers(self) -> dict[str, str]:
-        """Authorization and impersonation, as the kubeconfig's user asks for them."""
+        """
+        Authorization and impersonation, as the kubeconfig's user asks for them.
+
+        Raises:
+            InputError: a value is none that HTTP can carry; http.client's error would show it.
+        """
         found = self.context.impersonation()
         bearer = self.configuration.auth_settings().get("BearerToken")
         if bearer:
             found[bearer["key"]] = str(bearer["value"])
+        for name, value in found.items():
+            if not is_header(value):
+                raise InputError(
+                    f"user {self.context.who}: the value for {name} holds a line break or "
+                    "another character that HTTP headers cannot carry",
+                    hint="write the token on one line; it is not shown here",
+                )
         return found
 
     def secrets(self) -> list[str]:
         """Values that no message may hold."""
         words = [word for value in self.headers().values() for word in value.split()[1:]]
         urls = self.context.server, self.configuration.proxy or ""
-        return [*words, *(password for url in urls if (password := urlsplit(url).password))]
+        passwords = [password for url in urls if (password := urlsplit(url).password)]
+        return [*words, *passwords, *map(unquote, passwords)]
 
     def stale(self) -> bool:
         """Whether the plugin's credential is about to expire."""

@@ -21,7 +21,7 @@ from typing import Any
 
 from npol.errors import Refused
 from npol.kube.kubeconfig import Context
-from npol.kube.sanitize import guarded
+from npol.kube.sanitize import SHORT, guarded
 
 TIMEOUT = 20.0
 """Seconds that a plugin may take; cloud plugins call their provider."""
@@ -109,6 +109,7 @@ def _run(
     spec: Mapping[str, Any],
     timeout: float,
 ) -> str:
+    secrets = _secrets(spec)
     try:
         process = subprocess.Popen(
             command,
@@ -121,7 +122,10 @@ def _run(
             start_new_session=True,
         )
     except OSError as error:
-        hint = guarded(str(spec.get("installHint") or "")) or "install it, or log in another way"
+        hint = (
+            guarded(str(spec.get("installHint") or ""), secrets=secrets)
+            or "install it, or log in another way"
+        )
         raise _failed(user, command[0], f"did not start: {error.strerror}", hint) from None
     try:
         out, err = process.communicate(timeout=timeout)
@@ -132,9 +136,18 @@ def _run(
         _kill(process)
         raise
     if process.returncode != 0:
-        words = guarded(err.strip().splitlines()[-1]) if err.strip() else "no message"
+        words = (
+            guarded(err.strip().splitlines()[-1], secrets=secrets) if err.strip() else "no message"
+        )
         raise _failed(user, command[0], f"ended with status {process.returncode}: {words}")
     return out
+
+
+def _secrets(spec: Mapping[str, Any]) -> list[str]:
+    """What the kubeconfig hands to a plugin, and a plugin's message may repeat."""
+    handed = [str(e["value"]) for e in spec.get("env") or ()]
+    words = [str(a) for a in spec.get("args") or () if any(c.isdigit() for c in str(a))]
+    return [value for value in (*handed, *words) if len(value) >= SHORT]
 
 
 def _kill(process: subprocess.Popen[str]) -> None:

@@ -13,6 +13,7 @@ import stat
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
+from urllib.parse import urlsplit
 
 from npol.errors import InputError
 from npol.kube.memfd import by_path
@@ -45,10 +46,9 @@ class Context:
 
     @property
     def address(self) -> str:
-        """The server as it is shown: without a user and password that the URL may hold."""
-        scheme, slashes, rest = self.server.rpartition("://")
-        host, slash, path = rest.partition("/")
-        return f"{scheme}{slashes}{host.rpartition('@')[2]}{slash}{path}"
+        """The server as it is shown: without what a URL may hold of credentials."""
+        scheme, slashes, rest = self.server.partition("://")
+        return f"{scheme}{slashes}{rest.rpartition('@')[2].partition('?')[0]}"
 
     @property
     def insecure(self) -> bool:
@@ -143,6 +143,9 @@ def pick(kubeconfig: str | None, context: str) -> Context:
     user_file, user = merged.users.get(user_name, (file, {}))
     if not str(cluster.get("server", "")).startswith(("https://", "http://")):
         raise InputError(f"{cluster_file}: cluster {cluster_name} has no server URL")
+    for key in ("server", "proxy-url"):
+        if not _is_url(str(cluster.get(key) or "")):
+            raise InputError(f"{cluster_file}: cluster {cluster_name}: {key} is not a valid URL")
     return Context(
         name=context,
         file=user_file,
@@ -196,6 +199,15 @@ def _entries(section: Any, key: str, place: str) -> Iterator[tuple[str, dict[str
         if not isinstance(item, dict) or not isinstance(item.get(key) or {}, dict):
             raise InputError(f"{place}: entry {number} is not a name with a {key}")
         yield str(item.get("name", "")), dict(item.get(key) or {})
+
+
+def _is_url(text: str) -> bool:
+    """Whether it can be taken apart; the error of who tries later would hold its password."""
+    try:
+        _ = urlsplit(text).port
+    except ValueError:
+        return False
+    return text.isprintable()
 
 
 def _filled(entry: Mapping[str, Any]) -> dict[str, Any]:

@@ -30,6 +30,21 @@ def container(**fields):
             ),
             id="header-of-a-probe",
         ),
+        pytest.param(container(args=["mysql", f"-p{CANARY}"]), id="short-option"),
+        pytest.param(container(command=["curl", "-u", f"me:{CANARY}"]), id="user-option"),
+        pytest.param(container(args=[CANARY]), id="bare-word"),
+        pytest.param(
+            container(livenessProbe={"exec": {"command": ["redis-cli", "-a", CANARY]}}),
+            id="probe",
+        ),
+        pytest.param(
+            container(startupProbe={"httpGet": {"path": f"/up?sig={CANARY}"}}),
+            id="query-of-a-probe",
+        ),
+        pytest.param(
+            container(lifecycle={"postStart": {"httpGet": {"path": f"/a?code={CANARY}"}}}),
+            id="query-of-a-hook",
+        ),
         pytest.param(
             container(lifecycle={"preStop": {"exec": {"command": ["login", "--secret", CANARY]}}}),
             id="hook",
@@ -64,7 +79,7 @@ def test_what_explains_a_failure_is_kept():
             "imagePullSecrets": [{"name": "registry-credentials"}],
             "containers": [
                 container(
-                    args=["netexec", "--http-port=8080"],
+                    readinessProbe={"httpGet": {"path": "/ready", "port": 8080}},
                     env=[
                         {"name": "A", "valueFrom": {"secretKeyRef": {"name": "s", "key": "k"}}},
                     ],
@@ -87,10 +102,15 @@ def test_what_explains_a_failure_is_kept():
         f'level=error access_key: "{CANARY}"',
         f"-----BEGIN PRIVATE KEY-----\n{CANARY}\n-----END PRIVATE KEY-----",
         f"the word is {CANARY}",
+        f"mysql -p{CANARY} failed",
+        f"curl -u me:{CANARY} http://db",
+        f"https://store.test/a?sig={CANARY}&b=1",
+        f"https://me:x/{CANARY}@db.test/",
+        f"Authorization: Basic {CANARY}",
     ],
 )
 def test_texts_hold_no_credentials(text):
-    found = masked(text, [CANARY])
+    found = masked(text, [CANARY] if "the word is" in text else [])
 
     assert CANARY not in found
     assert JWT not in found
@@ -110,3 +130,12 @@ def test_secrets_are_values_whose_names_say_so():
         {"name": "SECRET_REF", "valueFrom": {}},
     ]
     assert list(secrets_of({"spec": {"containers": [{"env": env}]}})) == ["long-enough"]
+
+
+def test_the_last_words_of_a_crashed_container_are_not_kept():
+    ended = {"terminated": {"exitCode": 1, "reason": "Error", "message": f"no {CANARY}"}}
+
+    found = redacted({"status": {"containerStatuses": [{"lastState": ended}]}})
+
+    state = found["status"]["containerStatuses"][0]["lastState"]["terminated"]
+    assert state == {"exitCode": 1, "reason": "Error", "message": REDACTED}

@@ -146,8 +146,9 @@ def _readme(connection: Connection, namespaces: Collection[str], notes: Omission
     lines = [
         f"Collected by npol from context {connection.context}, namespaces: "
         f"{', '.join(sorted(namespaces)) or 'none'}.",
-        "No Secret and no ConfigMap is in here. Redacted: values of environment variables and of",
-        "HTTP headers, annotations of unknown domains, and what looks like a credential.",
+        "No Secret and no ConfigMap is in here. Redacted: commands and their arguments (probes and",
+        "hooks too), values of environment variables and of HTTP headers, queries of URLs,",
+        "annotations of unknown domains, and what looks like a credential.",
         f"Of each log there are the last {LINES} lines. Not in here:",
         *(f"- {line}" for line in notes.lines or ["nothing that was looked for"]),
         "",

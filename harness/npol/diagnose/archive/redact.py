@@ -6,22 +6,12 @@ import re
 from collections.abc import Collection, Iterator, Mapping
 from typing import Any
 
-from npol.kube.sanitize import CREDENTIAL
+from npol.kube.sanitize import ASSIGNED, CREDENTIAL, QUERY, SHORT, TELLING, USERINFO
 
 REDACTED = "(redacted)"
-TELLING = r"(?:passw(?:or)?d|passphrase|secret|token|api[-_]?key|access[-_]?key|credential|auth)"
-"""Parts of names whose values are not shown."""
-ASSIGNED = re.compile(
-    rf"(?i)([\w.-]*{TELLING}[\w.-]*[\"']?\s*[=:]\s*)(\"[^\"]*\"|'[^']*'|[^\s,;&\"']+)"
-)
-"""`PASSWORD=x`, `--api-token: "x"`."""
-USERINFO = re.compile(r"(://)[^/@\s]+@")
-"""`https://user:word@host`."""
-FLAG = re.compile(rf"(?i)-{{1,2}}[\w-]*{TELLING}[\w-]*")
-"""A flag whose value is the next word."""
 NAME = re.compile(f"(?i){TELLING}")
-SHORT = 6
-"""Characters below which a value is not looked for elsewhere: it would be found everywhere."""
+OPTION = re.compile(r"(?<![\w-])(-p|-u[ =]?|--user[ =]|-a[ =]?(?=\S*\d))(?![ =-])[^\s\"',\]]{4,}")
+"""`mysql -pWORD`, `curl -u name:word`, `redis-cli -a word1`, in what programs and events say."""
 
 KEPT_ANNOTATIONS = (
     "kubernetes.io",
@@ -38,7 +28,7 @@ APPLIED = "kubectl.kubernetes.io/last-applied-configuration"
 
 def redacted(value: Any, secrets: Collection[str] = ()) -> Any:
     """
-    JSON data without values of env, headers and foreign annotations.
+    JSON data without commands, values of env and headers, queries and foreign annotations.
 
     `secrets` are masked wherever they stand.
     """
@@ -54,7 +44,14 @@ def _field(key: str, value: Any, secrets: Collection[str]) -> Any:
     if key in ("env", "httpHeaders") and isinstance(value, list):
         return [_without_value(item, secrets) for item in value]
     if key in ("args", "command") and isinstance(value, list):
-        return list(_words(value, secrets))
+        return [f"{REDACTED}: {len(value)} words"] if value else []
+    if key == "volumeAttributes" and isinstance(value, Mapping):
+        return dict.fromkeys(value, REDACTED)
+    if key == "terminated" and isinstance(value, Mapping) and "message" in value:
+        return redacted({**value, "message": REDACTED}, secrets)  # what the program printed
+    if key == "path" and isinstance(value, str):
+        path, mark, query = value.partition("?")
+        return masked(path, secrets) + (f"{mark}{REDACTED}" if query else mark)
     if key == "annotations" and isinstance(value, Mapping):
         return {
             name: masked(str(text), secrets) if _is_kept(name) else REDACTED
@@ -69,14 +66,6 @@ def _without_value(item: Any, secrets: Collection[str]) -> Any:
     return redacted(item, secrets)
 
 
-def _words(words: list[Any], secrets: Collection[str]) -> Iterator[Any]:
-    """Arguments; the word after `--password` is its value."""
-    hidden = False
-    for word in words:
-        yield REDACTED if hidden else redacted(word, secrets)
-        hidden = isinstance(word, str) and FLAG.fullmatch(word) is not None
-
-
 def _is_kept(key: str) -> bool:
     domain = key.partition("/")[0]
     return key != APPLIED and any(domain == d or domain.endswith(f".{d}") for d in KEPT_ANNOTATIONS)
@@ -87,7 +76,8 @@ def masked(text: str, secrets: Collection[str] = ()) -> str:
     for secret in secrets:
         text = text.replace(secret, REDACTED)
     text = CREDENTIAL.sub(REDACTED, text)
-    return USERINFO.sub(rf"\1{REDACTED}@", ASSIGNED.sub(rf"\1{REDACTED}", text))
+    text = OPTION.sub(rf"\1{REDACTED}", ASSIGNED.sub(rf"\1{REDACTED}", text))
+    return QUERY.sub(rf"\1{REDACTED}", USERINFO.sub(rf"\1{REDACTED}@", text))
 
 
 def secrets_of(value: Any) -> Iterator[str]:

@@ -10,6 +10,8 @@ from npol.run.checks.view import Observation, View
 
 MOST = 5
 """Differences that are told; the rest are counted."""
+HIDDEN = frozenset({"env", "args", "command", "annotations", "httpHeaders"})
+"""Fields that may hold credentials: where they differ is told, not how."""
 
 
 def wanted(check: StateCheck) -> str:
@@ -38,7 +40,9 @@ def _drift(manifest: Manifest, view: View) -> Iterator[str]:
     for path, mine, theirs in differences(manifest.body, live):
         at = manifest.document.at(*path)
         where = f"{at.file}:{at.line}" if at.line else at.file
-        yield f"{where}: {name} {spell_path(path)}: repository {mine!r}, cluster {theirs!r}"
+        hidden = manifest.kind == "Secret" or HIDDEN.intersection(path)
+        how = "differs (not shown)" if hidden else f"repository {mine!r}, cluster {theirs!r}"
+        yield f"{where}: {name} {spell_path(path)}: {how}"
 
 
 def _count(number: int) -> str:

@@ -10,6 +10,7 @@ from npol.errors import NpolError
 from npol.model.expectation import Verdict
 from npol.model.result import CheckResult
 from npol.model.story import StateCheck
+from npol.run.checks.bounded_match import Unbounded
 from npol.run.checks.registry import CHECKERS
 from npol.run.checks.view import Observation, View
 
@@ -32,27 +33,40 @@ def check_all(
     now: Callable[[], float] = time.monotonic,
     sleep: Callable[[float], None] = time.sleep,
 ) -> tuple[CheckResult, ...]:
-    """All checks of a step on fresh views, until they hold or `deadline` (by `now`)."""
-    results = _results(checks, step, look())
-    while not all(r.passed for r in results) and now() < deadline:
-        missing = ", ".join(r.name for r in results if not r.passed)
+    """
+    All checks of a step on fresh views, until they hold or `deadline` (by `now`).
+
+    A check that cannot be told in bounded time is asked once: looking again would cost as much.
+    """
+    view = look()
+    results = [_result(check, step, view) for check in checks]
+    while (waiting := [n for n, r in enumerate(results) if _may_change(r)]) and now() < deadline:
+        missing = ", ".join(results[n][0].name for n in waiting)
         log.info("step %r, waiting for checks: %s, %.0f s left", step, missing, deadline - now())
         sleep(POLL_EVERY)
-        results = _results(checks, step, look())
-    return results
+        view = look()
+        results = [
+            old if old[1] else _result(check, step, view)
+            for check, old in zip(checks, results, strict=True)
+        ]
+    return tuple(result for result, _ in results)
 
 
-def _results(checks: Sequence[StateCheck], step: str, view: View) -> tuple[CheckResult, ...]:
-    return tuple(_result(check, step, view) for check in checks)
+def _may_change(found: tuple[CheckResult, bool]) -> bool:
+    result, final = found
+    return not result.passed and not final
 
 
-def _result(check: StateCheck, step: str, view: View) -> CheckResult:
-    checker = CHECKERS[check.kind]
+def _result(check: StateCheck, step: str, view: View) -> tuple[CheckResult, bool]:
+    """The result, and whether it is final."""
+    checker, final = CHECKERS[check.kind], False
     try:
         found = checker.look(check, view)
+    except Unbounded as error:
+        found, final = Observation(None, "not known", error.message), True
     except NpolError as error:  # not allowed, not there, not answered: nothing is known
         found = Observation(None, "not known", error.message)
-    return CheckResult(
+    result = CheckResult(
         name=check.name,
         at=check.at,
         step=step,
@@ -61,3 +75,4 @@ def _result(check: StateCheck, step: str, view: View) -> CheckResult:
         verdict=_VERDICTS[found.holds],
         reason=found.reason,
     )
+    return result, final
