@@ -68,3 +68,10 @@ def test_a_session_without_stories_loads_none_of_it(tmp_path):
 
     assert heavy == set()
     assert "1 passed" in shown
+
+
+def test_lab_without_faults_does_not_load_them():
+    faults = {"npol_lab.api.faults", "npol_lab.api.exec_faults"}
+    code = "import npol_lab.bootstrap, npol_lab.api.server, npol_lab.__main__"
+
+    assert loaded(code, also=faults | {"npol_lab.api.execs"})[0] & faults == set()

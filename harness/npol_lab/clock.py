@@ -10,11 +10,6 @@ def timestamp(seconds: float) -> str:
     return datetime.fromtimestamp(seconds, UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
 
 
-def micro_timestamp(seconds: float) -> str:
-    """`metav1.MicroTime`."""
-    return datetime.fromtimestamp(seconds, UTC).strftime("%Y-%m-%dT%H:%M:%S.%fZ")
-
-
 def nano_timestamp(seconds: float) -> str:
     """RFC 3339 with nine digits, as container logs carry it."""
     moment = datetime.fromtimestamp(seconds, UTC)

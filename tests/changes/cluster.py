@@ -112,7 +112,7 @@ class Cluster:
         self._do(remove)
 
     def faults(self, *rules):
-        self._do(lambda: self.api.faults.set(list(rules)))
+        self._do(lambda: self.api.admin.order_faults(list(rules)))
 
     def policies(self, namespace=None):
         """Namespace/name -> content, of all policies."""

@@ -9,6 +9,7 @@ from aiohttp import web
 
 from npol_lab.api.channels import SUCCESS, Channel, Channels, failure_status
 from npol_lab.api.faults import cut, dropped
+from npol_lab.api.tamper import Tamper
 from npol_lab.registry import Registry
 from npol_lab.store import Obj
 
@@ -19,19 +20,6 @@ NO_RUNTIME = (
     "error executing command in container: failed to exec in container: failed to create exec: "
     "cannot exec in a stopped state: unknown"
 )
-
-
-class Tamper:
-    """What becomes of one exec's output and status; this one leaves them alone."""
-
-    tells_status = True
-
-    def passes(self, chunk: bytes) -> bool:
-        """Whether the client is to see a piece of output."""
-        return True
-
-    def sent(self) -> None:
-        """A piece of output has been sent."""
 
 
 class _NoStatus(Tamper):

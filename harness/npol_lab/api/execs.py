@@ -10,7 +10,7 @@ from typing import Any
 
 from aiohttp import web
 
-from npol_lab.api import containers, exec_faults
+from npol_lab.api import containers
 from npol_lab.api.channels import (
     MAX_FRAME,
     PROTOCOLS,
@@ -21,6 +21,7 @@ from npol_lab.api.channels import (
 )
 from npol_lab.api.node_interface import ExecFailed, Execution, Runtime
 from npol_lab.api.request_context import Call
+from npol_lab.api.tamper import Tamper
 from npol_lab.registry import Registry, errors
 from npol_lab.store import Obj
 
@@ -57,20 +58,33 @@ class Execs:
         pod = self._registry.get("pods", call.namespace, call.info.name)
         container = containers.chosen(pod, call.request.query.get("container", ""))
         _check(call, pod)
-        mode = fault.get("exec", "")
+        if fault.get("exec"):
+            return await self._tampered(call, pod, container, fault)
+        return await self._command(call, await _opened(call), pod, container, Tamper())
+
+    async def _tampered(
+        self, call: Call, pod: Obj, container: str, fault: Obj
+    ) -> web.StreamResponse:
+        from npol_lab.api import exec_faults  # labs without faults go without it
+
+        mode = fault["exec"]
         if mode == "no-handshake":
             return await exec_faults.never_answered(call.request)
-        channels = await _upgraded(call)
-        await channels.send(Channel.STDOUT if call.flag("stdout") else Channel.ERROR, b"")
+        channels = await _opened(call)
         if mode in exec_faults.WITHOUT_COMMAND:
             await exec_faults.play(mode, call.request, channels)
             return channels.socket
         if mode == "swap-pod":
             pod = exec_faults.another(self._registry, pod, fault.get("pod", ""))
             container = containers.chosen(pod, "") if container not in _names(pod) else container
-        session = Session(call, channels, exec_faults.tampered(mode, call.request))
+        tamper = exec_faults.tampered(mode, call.request)
+        return await self._command(call, channels, pod, container, tamper)
+
+    async def _command(
+        self, call: Call, channels: Channels, pod: Obj, container: str, tamper: Tamper
+    ) -> web.StreamResponse:
         try:
-            await self._run(session, pod, container)
+            await self._run(Session(call, channels, tamper), pod, container)
         except ExecFailed as failed:
             await channels.send_status(failure_status(channels.protocol, str(failed)))
             await channels.close()
@@ -103,7 +117,7 @@ class Execs:
 class Session:
     """The streams between one client and one command."""
 
-    def __init__(self, call: Call, channels: Channels, tamper: exec_faults.Tamper) -> None:
+    def __init__(self, call: Call, channels: Channels, tamper: Tamper) -> None:
         self.attaches = call.info.subresource == ATTACH
         self.argv = call.request.query.getall("command", [])
         self.stdin, self.tty = call.flag("stdin"), call.flag("tty")
@@ -192,6 +206,13 @@ def _check(call: Call, pod: Obj) -> None:
         raise errors.not_implemented(SPDY)
     if upgrade != "websocket" or call.request.method != "GET":
         raise errors.bad_request("unable to upgrade: missing upgrade headers in request")
+
+
+async def _opened(call: Call) -> Channels:
+    """The client's channels, with the empty frame that a real server begins with."""
+    channels = await _upgraded(call)
+    await channels.send(Channel.STDOUT if call.flag("stdout") else Channel.ERROR, b"")
+    return channels
 
 
 async def _upgraded(call: Call) -> Channels:

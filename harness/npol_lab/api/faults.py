@@ -86,20 +86,15 @@ def _is(info: RequestInfo, key: str, value: str) -> bool:
 
 
 class Faults:
-    def __init__(self) -> None:
-        self._rules: list[Rule] = []
+    """
+    Raises:
+        StatusError: 400 for what is no list of rules.
+    """
 
-    def set(self, rules: Any) -> None:
-        """
-        Raises:
-            StatusError: 400 for what is no list of rules.
-        """
+    def __init__(self, rules: Any) -> None:
         if not isinstance(rules, list):
             raise bad_request("a list of rules is expected")
         self._rules = [_rule(r) for r in rules]
-
-    def clear(self) -> None:
-        self._rules = []
 
     def action(self, info: RequestInfo) -> dict[str, Any]:
         for rule in self._rules:

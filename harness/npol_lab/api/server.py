@@ -12,7 +12,6 @@ from npol_lab.api.certificates import Certificates
 from npol_lab.api.counter import RequestCounter
 from npol_lab.api.discovery import Discovery, version_info
 from npol_lab.api.dispatch import Dispatch
-from npol_lab.api.faults import Faults
 from npol_lab.api.identity import Identity
 from npol_lab.api.node_interface import Runtime
 from npol_lab.api.openapi import OpenApi
@@ -50,13 +49,12 @@ class Api:
         self, registry: Registry, runtime: Runtime, tokens: Tokens, certificates: Certificates
     ) -> None:
         self.counter = RequestCounter()
-        self.faults = Faults()
         self._registry = registry
         self._certificates = certificates
         self._authorizer = Authorizer(registry.store)
         self._identity = Identity(tokens, self._authorizer)
         self._dispatch = Dispatch(registry, runtime, tokens, self._authorizer)
-        self._admin = Admin(self.counter, self.faults, registry.store)
+        self.admin = Admin(self.counter, registry.store)
         self._openapi = OpenApi(registry)
         self._runner: web.AppRunner | None = None
         self._hosts: set[str] = set()
@@ -110,10 +108,13 @@ class Api:
         info = requests.parse(request.method, path, request.query)
         call = Call(request, info, user)
         if path.startswith("/npol-lab/"):
-            return await self._admin.serve(call)
+            return await self.admin.serve(call)
         self.counter.count(info)
-        action = self.faults.action(info)
-        return await self.faults.around(request, action, lambda: self._serve(call, action))
+        faults = self.admin.faults
+        if faults is None:
+            return await self._serve(call, {})
+        action = faults.action(info)
+        return await faults.around(request, action, lambda: self._serve(call, action))
 
     async def _serve(self, call: Call, action: Json) -> web.StreamResponse:
         self._identity.check(call)

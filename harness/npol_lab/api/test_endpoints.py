@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING, Any
+
 from aiohttp import web
 
 from npol_lab.api.counter import RequestCounter
-from npol_lab.api.faults import Faults
 from npol_lab.api.request_context import Call
 from npol_lab.api.responses import json_response
 from npol_lab.registry.errors import StatusError
 from npol_lab.store import Store
+
+if TYPE_CHECKING:
+    from npol_lab.api.faults import Faults
 
 
 class Admin:
@@ -18,10 +22,20 @@ class Admin:
     and POST /npol-lab/forget-history, after which every watch from an old revision is Gone.
     """
 
-    def __init__(self, counter: RequestCounter, faults: Faults, store: Store) -> None:
+    def __init__(self, counter: RequestCounter, store: Store) -> None:
         self._counter = counter
-        self._faults = faults
         self._store = store
+        self.faults: Faults | None = None
+        """Those that were ordered."""
+
+    def order_faults(self, rules: Any) -> None:
+        """
+        Raises:
+            StatusError: 400 for what is no list of rules.
+        """
+        from npol_lab.api.faults import Faults  # labs without faults go without it
+
+        self.faults = Faults(rules)
 
     async def serve(self, call: Call) -> web.Response:
         if not call.user.is_admin:
@@ -32,9 +46,9 @@ class Admin:
         if asked == ("POST", "/npol-lab/requests/reset"):
             self._counter.reset()
         elif asked == ("POST", "/npol-lab/faults"):
-            self._faults.set((await call.body())[0])
+            self.order_faults((await call.body())[0])
         elif asked == ("DELETE", "/npol-lab/faults"):
-            self._faults.clear()
+            self.faults = None
         elif asked == ("POST", "/npol-lab/forget-history"):
             self._store.forget_history()
         else:

@@ -16,9 +16,6 @@ Port = dict[str, Any]
 class ServiceFollower(Controller):
     """A controller that looks at a Service whenever it or a pod behind it changes."""
 
-    product = ""
-    """The resource that it writes, looked at when somebody else changes it."""
-
     def touches(self, event: Event) -> Iterable[Key]:
         if event.resource == "services":
             return [key_of("services", event.object)]

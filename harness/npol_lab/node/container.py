@@ -257,11 +257,6 @@ class Container:
     async def ended(self) -> None:
         await self._ended.wait()
 
-    def never_started(self) -> None:
-        """Nobody will run it any more."""
-        self._stopping.set()
-        self._ended.set()
-
     async def _end_workload(self, grace: float) -> None:
         workload, over = self._workload, self.run_over
         if workload is None:

@@ -8,14 +8,12 @@ and the pod count of ResourceQuota; PodSecurity is in `podsecurity.py`.
 from __future__ import annotations
 
 import secrets
-from collections.abc import Callable
 
 from npol_lab.registry import errors
 from npol_lab.registry.kinds.pod_defaults import containers_of
 from npol_lab.resources import Resource
 from npol_lab.store import Obj, Store
 
-Read = Callable[[str, str | None, str], Obj | None]
 TOKEN_PATH = "/var/run/secrets/kubernetes.io/serviceaccount"
 TOLERATION_SECONDS = 300
 SYSTEM_PRIORITIES = {
