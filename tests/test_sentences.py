@@ -8,9 +8,14 @@ from pathlib import Path
 
 import pytest
 
+from npol.model.sentence import Sentence
+
 NPOL = Path(__file__).parents[1] / "harness" / "npol"
 DECIDING = ("judge", "policy", "run", "changes", "model")
-SENTENCES = frozenset({"text", "reason", "verified", "seen", "words", "what", "detail", "problem"})
+SENTENCES = frozenset(
+    {"text", "reason", "verified", "seen", "words", "what", "detail", "problem"}
+    | {"cannot_fail", "why_unknown"}
+)
 SEARCHES = frozenset(
     {"startswith", "endswith", "removeprefix", "removesuffix", "partition", "rpartition"}
     | {"split", "rsplit", "find", "index", "count"}
@@ -99,3 +104,16 @@ def test_look_into_a_sentence_is_found(code):
 )
 def test_value_or_output_is_no_look_into_a_sentence(code):
     assert not list(places(code, "here"))
+
+
+@pytest.mark.parametrize("method", sorted(SEARCHES | {"__contains__", "__getitem__", "__iter__"}))
+def test_a_sentence_cannot_be_searched(method):
+    """So that the type checker refuses it; tests/test_walls.py holds who may make one."""
+    assert hasattr(str, method)
+    assert not hasattr(Sentence, method)
+
+
+def test_a_sentence_is_no_text_and_equals_none():
+    assert not issubclass(Sentence, str)
+    assert Sentence("open").__eq__("open") is NotImplemented
+    assert (str(Sentence("open")), bool(Sentence("")), bool(Sentence("x"))) == ("open", False, True)

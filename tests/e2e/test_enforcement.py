@@ -70,7 +70,7 @@ def test_an_old_answer_is_not_taken_for_a_new_one(late, tmp_path):
 
     flow = report.steps[1].flows[0]
     assert report.exit_code == ExitCode.DIFFERS
-    assert (flow.verdict.value, flow.seen.partition(" ")[0]) == ("too closed", "timeout")
+    assert (flow.verdict.value, str(flow.seen).partition(" ")[0]) == ("too closed", "timeout")
     assert str(flow.predicted) == "deny"
 
 

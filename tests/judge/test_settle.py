@@ -8,12 +8,17 @@ from npol.model.expectation import Outcome, Verdict
 from npol.model.prediction import PredictedDecision
 from npol.model.reason import Reason, ReasonCode
 from npol.model.result import Judgement, Witnesses
+from npol.model.sentence import Sentence
 
 AS, OPEN = Verdict.AS_EXPECTED, Verdict.TOO_OPEN
 
 
 def judged(verdict, outcome=Outcome.TIMEOUT, words="", subject=""):
-    reason = Reason(code=ReasonCode.PROBE_FAILED, subject=subject, words=words) if words else None
+    reason = (
+        Reason(code=ReasonCode.PROBE_FAILED, subject=subject, words=Sentence(words))
+        if words
+        else None
+    )
     return Judgement(verdict=verdict, outcome=outcome, reason=reason)
 
 

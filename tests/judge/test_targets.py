@@ -126,7 +126,7 @@ def test_ports_are_matched_by_name_and_protocol():
 def test_what_is_missing_is_named(peer, port, problem):
     target = resolve(flow(port), peer, INVENTORY)
 
-    assert target.problem == problem
+    assert str(target.problem) == problem
     assert target.absent is bool(peer.external), "only an external endpoint is skipped"
 
 

@@ -28,7 +28,7 @@ def call(world, port=80):
 
 
 def texts(world, asked):
-    return [c.text for c in nearest(world, asked, CALICO)]
+    return [str(c.text) for c in nearest(world, asked, CALICO)]
 
 
 def test_service_port_in_an_egress_rule_is_named_as_the_cause():
@@ -37,7 +37,7 @@ def test_service_port_in_an_egress_rule_is_named_as_the_cause():
 
     first = nearest(world, call(world), CALICO)[0]
 
-    assert first.text == (
+    assert str(first.text) == (
         "egress of frontend-dev/frontend: frontend-dev/to-backend (to.yaml:11) does not fit: "
         "Service port 80 is translated to pod port 3001 before egress policy is judged, "
         "so the rule must name 3001"

@@ -41,7 +41,7 @@ def test_service_stage_tells_the_translation():
 
     stage = explain_flow(world, call(world), CALICO).stages[1]
 
-    assert stage.lines[0].text == (
+    assert str(stage.lines[0].text) == (
         "Service backend-dev/backend-sample port 80 goes to backend-dev/backend-sample-0 port "
         "3001: policies are judged on 3001, never on 80"
     )
@@ -152,7 +152,7 @@ def test_policy_is_told_in_words_with_what_it_selects_now():
 
     described = explain_policy(world, world.policy("backend-dev", "allow-from-frontend"))
 
-    assert [line.text for line in described.lines] == [
+    assert [str(line.text) for line in described.lines] == [
         "backend-dev/allow-from-frontend selects the pods with "
         "app.kubernetes.io/name=backend-sample in namespace backend-dev: 1 pod now, "
         "deployment/backend-sample",
@@ -170,13 +170,13 @@ def test_policy_that_selects_nothing_says_so():
 
     lines = explain_policy(world, world.policies[0]).lines
 
-    assert lines[0].text.endswith("in namespace x: no pod now")
-    assert lines[1].text == "it isolates them for ingress, and allows none"
+    assert str(lines[0].text).endswith("in namespace x: no pod now")
+    assert str(lines[1].text) == "it isolates them for ingress, and allows none"
 
 
 def test_rule_without_limits_is_told_as_open_to_the_outside():
     world = world_with(policy("p", "{ingress: [{}]}"))
 
-    assert explain_policy(world, world.policies[0]).lines[2].text == (
+    assert str(explain_policy(world, world.policies[0]).lines[2].text) == (
         "  from anywhere, outside the cluster included, on every port"
     )

@@ -27,7 +27,7 @@ def test_expectation_that_the_policies_do_not_meet_is_foretold_with_its_cause():
     (failing,) = foretold.failing
     assert failing.prediction.decision is PredictedDecision.DENY
     assert failing.prediction.decided_by == (PolicyName(namespace="x", name="deny"),)
-    assert "isolated by x/deny" in failing.prediction.causes[0].text
+    assert "isolated by x/deny" in str(failing.prediction.causes[0].text)
 
 
 def test_change_that_no_flow_asks_about_is_told():

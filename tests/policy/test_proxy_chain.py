@@ -126,7 +126,7 @@ def test_closed_hop_behind_a_proxy_is_the_cause_of_its_504():
 
     (first, *_) = beyond(there, asked(there), "site.test", "/", CALICO)
 
-    assert first.text.startswith(
+    assert str(first.text).startswith(
         "behind the proxy, app/web -> app/api:80/tcp: ingress of app/api: isolated by app/api"
     )
 

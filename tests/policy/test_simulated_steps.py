@@ -116,5 +116,5 @@ def test_address_among_the_cluster_ips_that_nobody_here_has_is_unknown():
 def test_peer_that_is_nobody_here_has_no_answer_but_a_problem():
     (scene,) = scenes(story(step("s", "nobody -> b:8080")))
 
-    assert scene.asked[0].problem == "no pod here is peer 'nobody'"
+    assert str(scene.asked[0].problem) == "no pod here is peer 'nobody'"
     assert scene.asked[0].answer(scene.world) is None

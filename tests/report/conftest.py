@@ -15,6 +15,7 @@ from npol.model.reason import Reason, ReasonCode
 from npol.model.result import (
     CheckResult,
     ClusterFacts,
+    Diagnosis,
     Evidence,
     FlowResult,
     RestoreResult,
@@ -22,6 +23,7 @@ from npol.model.result import (
     StoryReport,
     Witnesses,
 )
+from npol.model.sentence import Sentence
 from npol.model.story import FlowKind
 from npol.model.verification import FlowVerification
 
@@ -67,7 +69,8 @@ def make_failure() -> FlowResult:
         expected="deny",
         verdict=Verdict.TOO_OPEN,
         reason=Reason(
-            code=ReasonCode.OPEN, words="open: ClusterIP 10.96.1.2:5432, pod db-0 10.244.2.9:5432"
+            code=ReasonCode.OPEN,
+            words=Sentence("open: ClusterIP 10.96.1.2:5432, pod db-0 10.244.2.9:5432"),
         ),
         source_pod=source,
         target_pods=(pod,),
@@ -101,17 +104,19 @@ def make_failure() -> FlowResult:
         rounds=15,
         enforced_after=30.0,
         settled_after=30.2,
-        diagnosis="policy bug",
+        diagnosis=Diagnosis.POLICY_BUG,
         predicted=Prediction(
             decision=PredictedDecision.ALLOW,
             decided_by=(PolicyName(namespace="shop", name="allow-db"),),
             causes=(
                 Cause(
-                    what="shop/deny selects no pod: it wants app=database, shop/db-0 has app=db"
-                    " (manifests/deny.yaml:7)",
+                    what=Sentence(
+                        "shop/deny selects no pod: it wants app=database, shop/db-0 has app=db"
+                        " (manifests/deny.yaml:7)"
+                    ),
                     at=Position("manifests/deny.yaml", 7, 5),
                 ),
-                Cause(what="no other policy selects shop/db-0 for Ingress"),
+                Cause(what=Sentence("no other policy selects shop/db-0 for Ingress")),
             ),
         ),
     )
@@ -139,7 +144,7 @@ def make_report() -> StoryReport:
                 at=at,
                 step="before policies",
                 expected="port 5432, ready 1",
-                seen="1 ready on 5432",
+                seen=Sentence("1 ready on 5432"),
                 verdict=Verdict.AS_EXPECTED,
             ),
         ),
@@ -161,7 +166,9 @@ def make_report() -> StoryReport:
                 reason=Reason(
                     code=ReasonCode.NOT_SILENT,
                     subject="web",
-                    words="web refused at once: nothing listens, which is no proof of a policy",
+                    words=Sentence(
+                        "web refused at once: nothing listens, which is no proof of a policy"
+                    ),
                 ),
             ),
             make_flow(
@@ -169,7 +176,7 @@ def make_report() -> StoryReport:
                 target="internet:443/tcp",
                 seen="",
                 verdict=Verdict.UNKNOWN,
-                skipped="there is no place called internet here",
+                skipped=Sentence("there is no place called internet here"),
             ),
             make_flow(
                 name="frontend ? db.shop",

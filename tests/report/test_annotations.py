@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 from npol.model.reason import Reason, ReasonCode
+from npol.model.sentence import Sentence
 from npol.report.annotations import workflow_commands
 
 
@@ -28,7 +29,7 @@ def test_more_than_nine_are_counted(report, failure):
 
 
 def test_a_text_cannot_start_a_command_of_its_own(report, failure):
-    why = Reason(code=ReasonCode.OPEN, words="100%\r\n::warning::z")
+    why = Reason(code=ReasonCode.OPEN, words=Sentence("100%\r\n::warning::z"))
     evil = replace(failure, name="a\n::set-env name=x::y", reason=why)
     step = replace(report.steps[1], flows=(evil,))
     (line,) = workflow_commands([replace(report, steps=(step,))])

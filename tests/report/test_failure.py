@@ -11,7 +11,8 @@ from npol.model.expectation import Outcome, Verdict
 from npol.model.prediction import PredictedDecision, Prediction, UnknownReason
 from npol.model.probe import Answer, Role
 from npol.model.reason import Reason, ReasonCode
-from npol.model.result import CheckResult, Evidence
+from npol.model.result import CheckResult, Diagnosis, Evidence
+from npol.model.sentence import Sentence
 from npol.report.failure import failure_text
 
 ALLOW = Prediction(decision=PredictedDecision.ALLOW)
@@ -19,7 +20,7 @@ DENY = Prediction(decision=PredictedDecision.DENY)
 UNKNOWN = Prediction(
     decision=PredictedDecision.UNKNOWN,
     reason=UnknownReason.OTHER_POLICY_KINDS,
-    detail="an AdminNetworkPolicy may apply",
+    detail=Sentence("an AdminNetworkPolicy may apply"),
 )
 TEXT = """\
 TOO OPEN: frontend loses the database
@@ -63,18 +64,22 @@ def test_a_narrow_page_breaks_sentences_and_never_commands(failure):
     ("diagnosis", "predicted", "expected"),
     [
         (
-            "policy bug",
+            Diagnosis.POLICY_BUG,
             ALLOW,
             "allow: packets do what the policies say, the story says otherwise:",
         ),
         (
-            "enforcement gap",
+            Diagnosis.ENFORCEMENT_GAP,
             DENY,
             "deny: packets do not do what the policies say: look at the network",
         ),
-        ("broken probe", None, "the probe did not run, which says nothing about any policy"),
         (
-            "",
+            Diagnosis.BROKEN_PROBE,
+            None,
+            "the probe did not run, which says nothing about any policy",
+        ),
+        (
+            Diagnosis.NONE,
             UNKNOWN,
             "unknown: an AdminNetworkPolicy may apply",
         ),
@@ -87,7 +92,7 @@ def test_the_diagnosis_says_where_to_look(failure, diagnosis, predicted, expecte
 
 
 def test_a_probe_that_did_not_run_leaves_out_what_is_not_known(flow):
-    why = Reason(code=ReasonCode.PROBE_FAILED, words="no exec")
+    why = Reason(code=ReasonCode.PROBE_FAILED, words=Sentence("no exec"))
     broken = flow(expected="deny", seen="error", verdict=Verdict.UNKNOWN, reason=why)
 
     assert failure_text(broken) == (
@@ -111,9 +116,9 @@ def test_a_failed_check_says_what_was_wanted_and_found():
         at=Position("shop.npol.yaml", 9, 5),
         step="one",
         expected="port 5432",
-        seen="0 ready on no port",
+        seen=Sentence("0 ready on no port"),
         verdict=Verdict.WRONG_ANSWER,
-        reason="Service db does not exist",
+        reason=Sentence("Service db does not exist"),
     )
 
     assert failure_text(check, rerun="npol run shop.npol.yaml") == (
@@ -149,7 +154,7 @@ def test_nothing_from_the_cluster_reaches_the_terminal_raw(failure):
     evil = "a\x1b[2J\rb\u202e"
     answer = Answer(key="k", outcome=Outcome.OPEN, body=evil, tool="curl", command=f"curl {evil}")
     evidence = (Evidence(role=Role.HOST, subject=evil, answer=answer),)
-    why = Reason(code=ReasonCode.OPEN, words=evil)
+    why = Reason(code=ReasonCode.OPEN, words=Sentence(evil))
     hostile = replace(failure, name=evil, reason=why, evidence=evidence, target=evil)
     text = failure_text(hostile, context="c")
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from xml.etree import ElementTree
 
 from npol.model.expectation import Verdict
+from npol.model.sentence import Sentence
 from npol.report.graph import dot, edges, mermaid, svg
 from npol.report.grid import grid
 
@@ -15,7 +16,7 @@ def test_ports_of_one_result_share_an_edge(flow):
         flow(target="db:53/udp"),
         flow(target="db:22/tcp", expected="deny", seen="timeout"),
         flow(target="db.shop"),
-        flow(target="web:1/tcp", verdict=Verdict.UNKNOWN, skipped="no"),
+        flow(target="web:1/tcp", verdict=Verdict.UNKNOWN, skipped=Sentence("no")),
     ]
 
     assert mermaid(edges(flows)) == (

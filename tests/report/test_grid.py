@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 
 from npol.model.expectation import Verdict
+from npol.model.sentence import Sentence
 from npol.report.grid import grid, grid_lines
 from npol.report.symbols import Tone, mark_of, tone_of
 
@@ -37,7 +38,7 @@ def test_marks_are_read_without_colours(flow, expected, seen, verdict, mark, ton
 
 
 def test_a_skipped_flow_is_neither_right_nor_wrong(flow):
-    result = flow(verdict=Verdict.UNKNOWN, skipped="no such place")
+    result = flow(verdict=Verdict.UNKNOWN, skipped=Sentence("no such place"))
 
     assert (mark_of(result), tone_of(result)) == ("-", Tone.SKIPPED)
 

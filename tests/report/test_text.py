@@ -10,6 +10,7 @@ from rich.console import Console
 
 from npol.model.expectation import Verdict
 from npol.model.result import RestoreResult, StepResult, Witnesses
+from npol.model.sentence import Sentence
 from npol.report.html import to_html
 from npol.report.json import from_json, result_data, to_json
 from npol.report.markdown import to_markdown
@@ -110,7 +111,7 @@ def test_a_step_that_failed_to_start_or_was_skipped_says_so(report):
     at = report.steps[0].at
     steps = (
         StepResult(name="one", at=at, error="403: no\nrights"),
-        StepResult(name="two", at=at, skipped="Pod/x does not exist", same_as="one"),
+        StepResult(name="two", at=at, skipped=Sentence("Pod/x does not exist"), same_as="one"),
     )
     text = story_text(replace(report, steps=steps), width=80)
 
@@ -164,7 +165,7 @@ def test_many_failures_are_not_all_explained(report, failure):
 
 def test_flows_that_are_skipped_for_one_reason_say_it_once(report, flow):
     skipped = [
-        flow(target=f"t:{i}/tcp", verdict=Verdict.UNKNOWN, skipped="no such place")
+        flow(target=f"t:{i}/tcp", verdict=Verdict.UNKNOWN, skipped=Sentence("no such place"))
         for i in range(9)
     ]
     step = replace(report.steps[1], flows=tuple(skipped))
@@ -192,7 +193,7 @@ def test_a_test_session_on_workers_has_results_and_no_runs(report):
 
 def test_a_check_that_cannot_fail_is_told_and_not_counted(report):
     (check,) = report.steps[0].checks
-    idle = replace(check, cannot_fail="reads back what the run itself wrote: apps.yaml:3")
+    idle = replace(check, cannot_fail=Sentence("reads back what the run itself wrote: apps.yaml:3"))
     told = replace(report, steps=(replace(report.steps[0], checks=(idle,)),))
     line = "1 ready on 5432, not counted: reads back what the run itself wrote: apps.yaml:3"
 

@@ -66,7 +66,7 @@ def judge(tmp_path):
         (tmp_path / "other.yaml").write_text(POLICY.replace("{}", "{matchLabels: {app: web}}"))
         story = load_story(str(tmp_path / "s.npol.yaml"), root=str(tmp_path))
         check = story.step("change").checks[0]
-        return cannot_fail(check, story, "change", **{"creates": True, **run})
+        return str(cannot_fail(check, story, "change", **{"creates": True, **run}))
 
     return judge_it
 

@@ -11,6 +11,7 @@ from npol.cli.options import Context, Engine, Kubeconfig, Root
 from npol.errors import InputError, Position
 from npol.model.expectation import parse_expectation
 from npol.model.prediction import Cause
+from npol.model.sentence import Sentence
 from npol.model.story import Flow, Protocol, Story
 from npol.policy.explain.describe import explain_policy
 from npol.policy.explain.explain import Explanation, StageAnswer, explain_flow
@@ -89,7 +90,7 @@ def _of_story(
     world = by_name[step].world
     asked = ask(world, told, _flow(what, told))
     if asked.problem:
-        raise InputError(asked.problem)
+        raise InputError(str(asked.problem))
     typer.echo(f"after step {step!r}:")
     for traffic in asked.traffics:
         _print(explain_flow(world, traffic, dialect, without=without))
@@ -124,11 +125,12 @@ def _print(found: Explanation) -> None:
     for note in found.notes:
         typer.echo(f"  note: {safe(note)}")
     for remedy in found.remedies:
-        typer.echo(f"  would allow it: {_line(Cause(what=remedy.text, at=remedy.at))}")
+        typer.echo(f"  would allow it: {_line(Cause(what=Sentence(remedy.text), at=remedy.at))}")
     if found.left_out:
         typer.echo(f"  without {', '.join(found.left_out)}: {found.without}")
 
 
 def _line(cause: Cause) -> str:
-    known = not cause.at or f"{cause.at.file}:{cause.at.line}" in cause.text
-    return safe(cause.text if known else f"{cause.text} ({cause.at})")
+    text = str(cause.text)
+    known = not cause.at or f"{cause.at.file}:{cause.at.line}" in text
+    return safe(text if known else f"{text} ({cause.at})")

@@ -66,8 +66,9 @@ def _policy(policy: DocumentedPolicy) -> Iterator[str]:
 
 def _sentence(sentence: Cause) -> str:
     """Rules are told one level deeper than what they belong to."""
-    text = sentence.text.lstrip()
-    if text == sentence.text:
+    words = str(sentence.text)
+    text = words.lstrip()
+    if text == words:
         return f"- {markdown(text)}"
     place = f" (line {sentence.at.line})" if sentence.at else ""
     return f"  - {markdown(text)}{place}"

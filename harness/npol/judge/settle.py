@@ -21,6 +21,7 @@ from itertools import pairwise, takewhile
 from npol.model.expectation import Outcome, Verdict
 from npol.model.reason import Reason, ReasonCode
 from npol.model.result import Judgement, Witnesses
+from npol.model.sentence import Sentence
 
 STAGGER = 0.2
 """Seconds between the starts of two samples that may overlap."""
@@ -187,18 +188,20 @@ class Track:
         return replace(
             last.judgement,
             verdict=Verdict.UNKNOWN,
-            reason=Reason(code=ReasonCode.AGAINST_PREDICTION, words=words),
+            reason=Reason(code=ReasonCode.AGAINST_PREDICTION, words=Sentence(words)),
         )
 
     def _final(self, last: Sample) -> Judgement:
         if not self.flapped():
             return self._against_prediction(last) or last.judgement
-        seen = ", ".join(s.judgement.seen for s in self.samples[-6:])
+        seen = ", ".join(str(s.judgement.seen) for s in self.samples[-6:])
         return Judgement(
             verdict=Verdict.FLAPPING,
             outcome=last.judgement.outcome,
             status=last.judgement.status,
-            reason=Reason(code=ReasonCode.FLAPPING, words=f"the answer keeps changing: ... {seen}"),
+            reason=Reason(
+                code=ReasonCode.FLAPPING, words=Sentence(f"the answer keeps changing: ... {seen}")
+            ),
         )
 
 

@@ -13,6 +13,7 @@ from npol import selectors
 from npol.errors import did_you_mean
 from npol.model.inventory import Inventory, Obj, pod_ref
 from npol.model.probe import PodRef
+from npol.model.sentence import NOTHING, Sentence
 from npol.model.story import Flow, Peer, Protocol
 from npol.model.target import Backend, Target
 
@@ -39,7 +40,7 @@ def resolve(flow: Flow, peer: Peer, inventory: Inventory, *, from_outside: bool 
         return _place(flow, label, peer, inventory)
     pods = list(selected_pods(peer, inventory))
     backends = tuple(_backend(p, flow.port) for p in pods if p.ip)
-    problem = "" if backends else f"no running pod is peer {peer.name!r}"
+    problem = NOTHING if backends else Sentence(f"no running pod is peer {peer.name!r}")
     return Target(label=label, port=flow.port, backends=backends, problem=problem)
 
 
@@ -107,9 +108,9 @@ def place_pod(name: str, inventory: Inventory) -> PodRef | None:
     return None
 
 
-def no_place(name: str) -> str:
+def no_place(name: str) -> Sentence:
     """Why flows with this place are skipped."""
-    return f"this cluster has no place outside called {name!r} (give one with --peers)"
+    return Sentence(f"this cluster has no place outside called {name!r} (give one with --peers)")
 
 
 def _service(
@@ -144,7 +145,7 @@ def _service(
 
 
 def _nothing(flow: Flow, label: str, problem: str) -> Target:
-    return Target(label=label, port=flow.port, problem=problem)
+    return Target(label=label, port=flow.port, problem=Sentence(problem))
 
 
 def _serves(port: Obj, flow: Flow) -> bool:

@@ -15,6 +15,7 @@ from npol.model.expectation import CLOSED, Expectation, Outcome, Verdict, Word
 from npol.model.probe import Answer, Role
 from npol.model.reason import Reason, ReasonCode
 from npol.model.result import Evidence, Judgement
+from npol.model.sentence import NOTHING, Sentence
 from npol.model.story import Flow, FlowKind
 
 SILENCE = frozenset({Outcome.TIMEOUT})
@@ -44,15 +45,15 @@ def judge(
     expectation: Expectation,
     evidence: Sequence[Evidence],
     controls: Controls,
-    problem: str = "",
+    problem: Sentence = NOTHING,
 ) -> Judgement:
     """One flow in one round; `problem` is why there was nothing to ask (`Target.problem`)."""
     seen = as_seen(evidence, flow)
     if problem or not evidence:
-        words = problem or "there is no address to ask"
+        words = problem or Sentence("there is no address to ask")
         return _unknown(seen, Reason(code=ReasonCode.NOTHING_TO_ASK, words=words))
     if broken := _broken(evidence):
-        words = f"the probe did not run: {broken.answer.detail or broken.subject}"
+        words = Sentence(f"the probe did not run: {broken.answer.detail or broken.subject}")
         reason = Reason(code=ReasonCode.PROBE_FAILED, subject=broken.subject, words=words)
         return _unknown(broken.answer, reason)
     if expectation.word in (Word.ALLOW, Word.HTTP):
@@ -106,10 +107,10 @@ def _judge_allow(
     if expectation.word is Word.HTTP and not expectation.accepts_status(seen.status):
         status = f"HTTP status {seen.status}" if seen.status else "no HTTP answer"
         words = f"{status} instead of {expectation.status}"
-        return _wrong(seen, Reason(code=ReasonCode.OTHER_STATUS, words=words))
+        return _wrong(seen, Reason(code=ReasonCode.OTHER_STATUS, words=Sentence(words)))
     if flow.http and flow.http.body and flow.http.body not in seen.body:
         words = f"the answer does not contain {flow.http.body!r}"
-        return _wrong(seen, Reason(code=ReasonCode.OTHER_BODY, words=words))
+        return _wrong(seen, Reason(code=ReasonCode.OTHER_BODY, words=Sentence(words)))
     return _judgement(Verdict.AS_EXPECTED, seen)
 
 
@@ -123,7 +124,7 @@ def _foreign_address(evidence: Sequence[Evidence], controls: Controls) -> Reason
         return None
     own = ", ".join(sorted(controls.addresses))
     words = f"DNS answers {', '.join(foreign)} for {name.subject}, the Service has {own}"
-    return Reason(code=ReasonCode.FOREIGN_ADDRESS, subject=name.subject, words=words)
+    return Reason(code=ReasonCode.FOREIGN_ADDRESS, subject=name.subject, words=Sentence(words))
 
 
 def _closed_endpoint(evidence: Sequence[Evidence]) -> Evidence | None:
@@ -137,7 +138,7 @@ def _which_of_several(closed: Evidence, evidence: Sequence[Evidence]) -> Reason:
     answering = sum(e.answer.outcome is Outcome.OPEN for e in pods)
     outcome = closed.answer.outcome.value
     words = f"{answering} of {len(pods)} endpoints answer; {closed.subject}: {outcome}"
-    return Reason(code=ReasonCode.ENDPOINT_CLOSED, subject=closed.subject, words=words)
+    return Reason(code=ReasonCode.ENDPOINT_CLOSED, subject=closed.subject, words=Sentence(words))
 
 
 _CLOSED_CODES = {
@@ -149,7 +150,7 @@ _CLOSED_CODES = {
 
 def _why_closed(seen: Answer, evidence: Sequence[Evidence]) -> Reason:
     code = _CLOSED_CODES.get(seen.outcome, ReasonCode.CLOSED)
-    return Reason(code=code, words=_closed_words(seen, evidence))
+    return Reason(code=code, words=Sentence(_closed_words(seen, evidence)))
 
 
 def _closed_words(seen: Answer, evidence: Sequence[Evidence]) -> str:
@@ -186,7 +187,7 @@ def _judge_name(
         return _judgement(Verdict.AS_EXPECTED if matched else other, name)
     if name.outcome is not Outcome.DNS_TIMEOUT:
         said = "resolved" if name.outcome is Outcome.OPEN else "a DNS server answered"
-        reason = Reason(code=ReasonCode.NAME_ANSWERED, words=said)
+        reason = Reason(code=ReasonCode.NAME_ANSWERED, words=Sentence(said))
         return _judgement(Verdict.TOO_OPEN, name, reason)
     if missing := _no_source(controls) or _no_dns(controls):
         return _unknown(name, missing)
@@ -201,7 +202,7 @@ def _judge_exact(expectation: Expectation, evidence: Sequence[Evidence], seen: A
     if Outcome.OPEN in outcomes:
         return _judgement(Verdict.TOO_OPEN, seen, _open(evidence))
     words = f"closed, but not {expectation}"
-    return _wrong(seen, Reason(code=ReasonCode.OTHER_OUTCOME, words=words))
+    return _wrong(seen, Reason(code=ReasonCode.OTHER_OUTCOME, words=Sentence(words)))
 
 
 def _judge_deny(
@@ -215,7 +216,7 @@ def _judge_deny(
     odd = next((e for e in addresses if e.answer.outcome not in denial), None)
     if odd and odd.answer.outcome is Outcome.REFUSED and odd.subject in controls.refusing:
         words = f"{odd.subject} refused, as it does whom it hears"
-        reason = Reason(code=ReasonCode.REFUSED, subject=odd.subject, words=words)
+        reason = Reason(code=ReasonCode.REFUSED, subject=odd.subject, words=Sentence(words))
         return _judgement(Verdict.TOO_OPEN, odd.answer, reason)
     if odd:
         return _unknown(odd.answer, _not_silence(odd))
@@ -226,12 +227,12 @@ def _judge_deny(
 
 def _open(evidence: Sequence[Evidence]) -> Reason:
     subjects = ", ".join(e.subject for e in evidence if e.answer.outcome is Outcome.OPEN)
-    return Reason(code=ReasonCode.OPEN, subject=subjects, words=f"open: {subjects}")
+    return Reason(code=ReasonCode.OPEN, subject=subjects, words=Sentence(f"open: {subjects}"))
 
 
 def _not_silence(odd: Evidence) -> Reason:
     words = _not_silence_words(odd)
-    return Reason(code=ReasonCode.NOT_SILENT, subject=odd.subject, words=words)
+    return Reason(code=ReasonCode.NOT_SILENT, subject=odd.subject, words=Sentence(words))
 
 
 def _not_silence_words(odd: Evidence) -> str:
@@ -253,14 +254,14 @@ def _no_source(controls: Controls) -> Reason | None:
             "the source does not reach its own address "
             f"({controls.source.outcome.value}): the probe is broken, not the flow blocked"
         )
-    return Reason(code=ReasonCode.SOURCE_NOT_PROVEN, words=words)
+    return Reason(code=ReasonCode.SOURCE_NOT_PROVEN, words=Sentence(words))
 
 
 def _no_dns(controls: Controls) -> Reason | None:
     if controls.dns_alive:
         return None
     words = "nothing shows that the cluster's DNS answers anybody, so silence proves nothing"
-    return Reason(code=ReasonCode.DNS_NOT_PROVEN, words=words)
+    return Reason(code=ReasonCode.DNS_NOT_PROVEN, words=Sentence(words))
 
 
 def _no_target(addresses: Sequence[Evidence], controls: Controls) -> Reason | None:
@@ -270,4 +271,4 @@ def _no_target(addresses: Sequence[Evidence], controls: Controls) -> Reason | No
     words = f"nothing shows that {dead} is alive, so its silence proves nothing"
     if not addresses:
         words = "there is no address to deny: no ready endpoint"
-    return Reason(code=ReasonCode.TARGET_NOT_PROVEN, subject=dead, words=words)
+    return Reason(code=ReasonCode.TARGET_NOT_PROVEN, subject=dead, words=Sentence(words))

@@ -6,6 +6,7 @@ import enum
 from dataclasses import dataclass
 
 from npol.errors import Position
+from npol.model.sentence import NOTHING, Sentence
 
 
 class PredictedDecision(enum.Enum):
@@ -50,15 +51,15 @@ class PolicyName:
 class Cause:
     """One sentence on why a flow did what it did, and the line that says so."""
 
-    what: str
+    what: Sentence
     subject: str = ""
     """Whom it is about, `ingress of shop/db-0`; "" where the sentence says it."""
     at: Position | None = None
 
     @property
-    def text(self) -> str:
+    def text(self) -> Sentence:
         """The whole sentence."""
-        return f"{self.subject}: {self.what}" if self.subject else self.what
+        return Sentence(f"{self.subject}: {self.what}") if self.subject else self.what
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -67,8 +68,8 @@ class Prediction:
 
     decision: PredictedDecision
     reason: UnknownReason | None = None
-    detail: str = ""
-    """What the reason is about, for people."""
+    detail: Sentence = NOTHING
+    """What the reason is about."""
     decided_by: tuple[PolicyName, ...] = ()
     """The policies whose rules let it through, or that isolate the ends that refuse it."""
     causes: tuple[Cause, ...] = ()

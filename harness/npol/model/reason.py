@@ -5,6 +5,8 @@ from __future__ import annotations
 import enum
 from dataclasses import dataclass
 
+from npol.model.sentence import NOTHING, Sentence
+
 
 class ReasonCode(enum.Enum):
     """What a verdict rests on, or what it lacks."""
@@ -44,8 +46,7 @@ class Reason:
 
     code: ReasonCode
     subject: str = ""
-    words: str = ""
-    """For people."""
+    words: Sentence = NOTHING
 
     @property
     def trouble(self) -> tuple[ReasonCode, str]:
@@ -53,4 +54,4 @@ class Reason:
         return self.code, self.subject
 
     def __str__(self) -> str:
-        return self.words
+        return str(self.words)

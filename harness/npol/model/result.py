@@ -11,6 +11,7 @@ from npol.model.expectation import Expectation, Outcome, Verdict
 from npol.model.prediction import Cause, Prediction
 from npol.model.probe import Answer, PodRef, Role
 from npol.model.reason import Reason
+from npol.model.sentence import NOTHING, Sentence
 from npol.model.story import FlowKind
 from npol.model.verification import FlowVerification
 
@@ -21,6 +22,15 @@ class Witnesses(enum.Enum):
     AGREE = "agree"
     PACKETS_ONLY = "packets only"  # nothing could be predicted
     DIFFER = "differ"  # until the deadline
+
+
+class Diagnosis(enum.Enum):
+    """Expected, predicted, observed: which of the three stands alone."""
+
+    NONE = ""  # all agree, or nothing can be said
+    POLICY_BUG = "policy bug"  # the cluster does what the policies say, the story says otherwise
+    ENFORCEMENT_GAP = "enforcement gap"  # the cluster does not do what the policies say
+    BROKEN_PROBE = "broken probe"  # the probe did not run: it says nothing about any policy
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -48,15 +58,15 @@ class Judgement:
     status: int = 0
 
     @property
-    def seen(self) -> str:
+    def seen(self) -> Sentence:
         return seen_words(self.outcome, self.status)
 
 
-def seen_words(outcome: Outcome | None, status: int) -> str:
+def seen_words(outcome: Outcome | None, status: int) -> Sentence:
     """`open`, `timeout`, `http 504`; "" for nothing."""
     if status:
-        return f"http {status}"
-    return outcome.value if outcome else ""
+        return Sentence(f"http {status}")
+    return Sentence(outcome.value) if outcome else NOTHING
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -78,7 +88,7 @@ class FlowResult:
     status: int = 0
     """The HTTP status of the answer; 0 without one."""
     reason: Reason | None = None
-    skipped: str = ""
+    skipped: Sentence = NOTHING
     """Why it was not asked at all; then `verdict` says nothing."""
     tags: tuple[str, ...] = ()
     source_pod: PodRef | None = None
@@ -91,11 +101,10 @@ class FlowResult:
     predicted: Prediction | None = None
     witnesses: Witnesses = Witnesses.PACKETS_ONLY
     """Whether the prediction confirms what the packets did."""
-    diagnosis: str = ""
-    """`policy bug`, `enforcement gap`, `broken probe`, or ""."""
+    diagnosis: Diagnosis = Diagnosis.NONE
 
     @property
-    def seen(self) -> str:
+    def seen(self) -> Sentence:
         """`open`, `timeout`, `http 504`; "" where it was not asked."""
         return seen_words(self.outcome, self.status)
 
@@ -127,11 +136,11 @@ class CheckResult:
     at: Position
     step: str
     expected: str
-    seen: str
+    seen: Sentence
     verdict: Verdict
-    reason: str = ""
-    skipped: str = ""
-    cannot_fail: str = ""
+    reason: Sentence = NOTHING
+    skipped: Sentence = NOTHING
+    cannot_fail: Sentence = NOTHING
     """Why nothing could have falsified it; such a check is told, but proves nothing."""
 
     @property
@@ -149,7 +158,7 @@ class StepResult:
     """`applied NetworkPolicy backend-dev/deny-all`, one per object."""
     flows: tuple[FlowResult, ...] = ()
     checks: tuple[CheckResult, ...] = ()
-    skipped: str = ""
+    skipped: Sentence = NOTHING
     error: str = ""
     """Trouble while the step was set up; its flows were then not asked."""
     seconds: float = 0.0

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from npol.model.probe import PodRef
+from npol.model.sentence import NOTHING, Sentence
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -34,7 +35,7 @@ class Target:
     name: str = ""
     cluster_ip: str = ""
     backends: tuple[Backend, ...] = ()
-    problem: str = ""
+    problem: Sentence = NOTHING
     """Why there is nothing to ask (`Service backend-dev/x does not exist`); "" when there is."""
     absent: bool = False
     """Whether it is an external endpoint that this cluster lacks: its flows are skipped."""

@@ -5,6 +5,8 @@ from __future__ import annotations
 import enum
 from dataclasses import dataclass
 
+from npol.model.sentence import NOTHING, Sentence
+
 
 class NotVerified(enum.Enum):
     """Why the flows were not asked again."""
@@ -24,8 +26,8 @@ class FlowVerification:
     unknown: tuple[str, ...] = ()
     """Names of the flows that cannot be judged now."""
     not_verified: NotVerified | None = None
-    detail: str = ""
-    """What kept them from being asked, for people."""
+    detail: Sentence = NOTHING
+    """What kept them from being asked."""
 
     @property
     def failed(self) -> bool:

@@ -206,7 +206,7 @@ class Sources:
         if peer.external:
             place = place_pod(peer.external, inventory)
             if place is None:
-                raise Refused(no_place(peer.external))
+                raise Refused(str(no_place(peer.external)))
             return place
         pods = [p for p in selected_pods(peer, inventory) if p.ip]
         if not pods:

@@ -121,10 +121,10 @@ class FlowItem(pytest.Item):
     def runtest(self) -> None:
         result = self.result
         assert result is not None
-        self.user_properties += [("expected", str(result.expected)), ("seen", result.seen)]
+        self.user_properties += [("expected", str(result.expected)), ("seen", str(result.seen))]
         self.user_properties.append(("verdict", result.verdict.value))
         if result.skipped:
-            pytest.skip(result.skipped)
+            pytest.skip(str(result.skipped))
         if not result.passed:
             raise FlowFailed(result)
         if isinstance(result, CheckResult) and result.cannot_fail:

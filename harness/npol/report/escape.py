@@ -9,15 +9,18 @@ from __future__ import annotations
 import re
 from html import escape
 
+from npol.model.sentence import Sentence
 
-def safe(text: str) -> str:
+
+def safe(words: str | Sentence) -> str:
     """One line without control, format or unassigned characters; these are spelt `\\x1b`."""
+    text = str(words)
     if text.isprintable():
         return text
     return "".join(c if c.isprintable() else ascii(c)[1:-1] for c in text)
 
 
-def short(text: str, most: int) -> str:
+def short(text: str | Sentence, most: int) -> str:
     """`safe`, and not longer than `most` characters."""
     line = safe(text)
     return line if len(line) <= most else f"{line[: most - 3]}..."
@@ -26,12 +29,12 @@ def short(text: str, most: int) -> str:
 _MARKDOWN = re.compile(r"([\\`*_\[\]#|~$@])")
 
 
-def markup(text: str) -> str:
+def markup(text: str | Sentence) -> str:
     """Text that HTML and XML show as it is."""
     return escape(safe(text))
 
 
-def markdown(text: str) -> str:
+def markdown(text: str | Sentence) -> str:
     """Text that Markdown shows as it is, in tables too."""
     return _MARKDOWN.sub(r"\\\1", escape(safe(text), quote=False))
 

@@ -12,8 +12,9 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from npol.model.expectation import Outcome, Verdict
+from npol.model.prediction import Cause
 from npol.model.probe import Answer, PodRef, Role
-from npol.model.result import CheckResult, Evidence, FlowResult
+from npol.model.result import CheckResult, Diagnosis, Evidence, FlowResult
 from npol.model.story import FlowKind
 from npol.report.escape import safe, short
 from npol.report.summary import span
@@ -170,30 +171,33 @@ def _detail(answer: Answer) -> str:
 
 
 _DIAGNOSES = {
-    "policy bug": "packets do what the policies say, the story says otherwise:"
+    Diagnosis.NONE: "",
+    Diagnosis.POLICY_BUG: "packets do what the policies say, the story says otherwise:"
     " mend the policy, or the story",
-    "enforcement gap": "packets do not do what the policies say:"
+    Diagnosis.ENFORCEMENT_GAP: "packets do not do what the policies say:"
     " look at the network plugin, not at the manifests",
-    "broken probe": "the probe did not run, which says nothing about any policy",
+    Diagnosis.BROKEN_PROBE: "the probe did not run, which says nothing about any policy",
 }
 
 
 def _prediction(result: FlowResult) -> Iterator[str]:
+    diagnosis = _DIAGNOSES[result.diagnosis]
     if result.predicted:
-        diagnosis = _DIAGNOSES.get(result.diagnosis, "")
         yield safe(str(result.predicted)) + (f": {diagnosis}" if diagnosis else "")
-    elif result.diagnosis:
-        yield _DIAGNOSES.get(result.diagnosis, safe(result.diagnosis))
+    elif diagnosis:
+        yield diagnosis
 
 
 def _causes(result: FlowResult) -> Iterator[str]:
-    """Each cause with the line that says so, unless its text names it already."""
-    for cause in result.causes[:8]:
-        place = f"{cause.at.file}:{cause.at.line}" if cause.at else ""
-        told = not place or place in cause.text
-        yield safe(cause.text if told else f"{cause.text} ({place})")
+    yield from map(placed, result.causes[:8])
     if len(result.causes) > 8:
         yield f"and {len(result.causes) - 8} more"
+
+
+def placed(cause: Cause) -> str:
+    """A cause with the line that says so, unless its text names it already."""
+    text, place = str(cause.text), f"{cause.at.file}:{cause.at.line}" if cause.at else ""
+    return safe(text if place in text else f"{text} ({place})")
 
 
 def _by_hand(result: FlowResult, asked: Sequence[Evidence], context: str) -> Iterator[str]:

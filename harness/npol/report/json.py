@@ -20,6 +20,7 @@ from typing import Any
 from npol.errors import ExitCode, InputError
 from npol.model.expectation import Expectation, parse_expectation
 from npol.model.result import CheckResult, FlowResult, StoryReport
+from npol.model.sentence import Sentence
 from npol.report.summary import counted, meaning
 
 SCHEMA_VERSION = 2
@@ -73,10 +74,10 @@ def result_from(data: Mapping[str, Any]) -> FlowResult | CheckResult:
 def _plain(value: Any) -> Any:
     if isinstance(value, enum.Enum):
         return value.value
-    if isinstance(value, Expectation):
+    if isinstance(value, Expectation | Sentence):
         return str(value)
     if isinstance(value, FlowResult):
-        return {**_fields(value), "seen": value.seen}
+        return {**_fields(value), "seen": str(value.seen)}
     if dataclasses.is_dataclass(value) and not isinstance(value, type):
         return _fields(value)
     if isinstance(value, Mapping):
@@ -106,6 +107,8 @@ def _value(kind: Any, data: Any) -> Any:
         return tuple(_value(args[0], d) for d in _of_type(data, list))
     if origin is not None:
         return dict(_of_type(data, dict))
+    if kind is Sentence:
+        return Sentence(_of_type(data, str))
     if kind is Expectation:
         return parse_expectation(_of_type(data, str))
     if dataclasses.is_dataclass(kind):

@@ -104,6 +104,6 @@ def _row(result: Result) -> str:
     asked = result.name
     if isinstance(result, FlowResult):
         asked = f"{result.source} {arrow(result)} {target(result)}"
-    seen = f"skipped: {result.skipped}" if result.skipped else result.seen + not_counted(result)
+    seen = f"skipped: {result.skipped}" if result.skipped else f"{result.seen}{not_counted(result)}"
     sign = "" if result.passed else "❌ "
     return f"| {markdown(asked)} | {markdown(str(result.expected))} | {sign}{markdown(seen)} |"

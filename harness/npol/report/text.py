@@ -9,10 +9,9 @@ from __future__ import annotations
 import textwrap
 from collections.abc import Iterator, Sequence
 
-from npol.model.prediction import Cause
 from npol.model.result import CheckResult, FlowResult, StepResult, StoryReport
 from npol.report.escape import safe
-from npol.report.failure import failure_text, is_lookup
+from npol.report.failure import failure_text, is_lookup, placed
 from npol.report.grid import grid, grid_lines
 from npol.report.summary import (
     Result,
@@ -93,15 +92,9 @@ def _gateways(flows: Sequence[FlowResult], width: int) -> Iterator[Line]:
     """
     told = [f for f in flows if f.passed and f.status in GATEWAY_ERRORS and f.causes]
     for flow in told if len(flows) <= FEW else []:
-        text = f"{flow.status} because {_cause(flow.causes[0])}"
+        text = f"{flow.status} because {placed(flow.causes[0])}"
         for part in textwrap.wrap(text, width - 2 * len(INDENT), break_on_hyphens=False):
             yield (StyledText(INDENT + INDENT), StyledText(part, Tone.CLOSED))
-
-
-def _cause(cause: Cause) -> str:
-    place = f"{cause.at.file}:{cause.at.line}" if cause.at else ""
-    told = not place or place in cause.text
-    return safe(cause.text if told else f"{cause.text} ({place})")
 
 
 def _said(result: Result) -> str:

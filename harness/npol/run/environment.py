@@ -25,6 +25,7 @@ from npol.model.inventory import Inventory, Obj, pod_ref
 from npol.model.probe import PodRef
 from npol.model.replay import replay
 from npol.model.result import ClusterFacts, RestoreResult
+from npol.model.sentence import NOTHING, Sentence
 from npol.model.story import Manifest, Step, Story, When
 from npol.model.verification import FlowVerification, NotVerified
 from npol.probe.debug_pod_manifest import MANAGED_BY, debug_pod
@@ -258,17 +259,17 @@ class RunEnvironment:
             inventory, self._applied, self.story, self.engine.name, self._other_policies
         )
 
-    def unmet(self, when: When | None) -> str:
-        """Why a step is skipped; "" when it is not."""
+    def unmet(self, when: When | None) -> Sentence:
+        """Why a step is skipped; nothing when it is not."""
         if when is None:
-            return ""
+            return NOTHING
         try:
             resource = resource_called(self.connection, when.kind)
         except InputError as error:
-            return error.message
+            return Sentence(error.message)
         namespace = when.namespace if resource.namespaced else ""
         found = self.connection.get(Ref(resource, namespace, when.name))
-        return "" if found else f"there is no {when.kind} {when.name}"
+        return NOTHING if found else Sentence(f"there is no {when.kind} {when.name}")
 
     def check_blast_radius(self, step: Step) -> None:
         """
@@ -336,7 +337,7 @@ class RunEnvironment:
             return verify()
         except NpolError as error:
             why = NotVerified.PROBES_FAILED
-            return FlowVerification(not_verified=why, detail=error.message)
+            return FlowVerification(not_verified=why, detail=Sentence(error.message))
 
     def _closed(
         self,

@@ -9,7 +9,8 @@ from npol.judge.settle import Settled
 from npol.model.expectation import Expectation, Outcome, Verdict
 from npol.model.prediction import PredictedDecision, Prediction
 from npol.model.reason import Reason, ReasonCode
-from npol.model.result import Evidence, FlowResult
+from npol.model.result import Diagnosis, Evidence, FlowResult
+from npol.model.sentence import Sentence
 from npol.model.story import Flow
 from npol.model.verification import FlowVerification
 from npol.policy.simulate.compare import diagnose
@@ -33,7 +34,7 @@ def flow_result(
     if _too_slow(settled, budget) and verdict is Verdict.AS_EXPECTED:
         verdict = Verdict.TOO_OPEN if expectation.closed else Verdict.TOO_CLOSED
         words = f"as expected after {settled.enforced_after:.1f} s only, budget {budget:g} s"
-        reason = Reason(code=ReasonCode.TOO_SLOW, words=words)
+        reason = Reason(code=ReasonCode.TOO_SLOW, words=Sentence(words))
     if verdict is Verdict.AS_EXPECTED and flow.because:
         verdict, reason = _because(flow.because, prediction) or (verdict, reason)
     return FlowResult(
@@ -61,7 +62,7 @@ def flow_result(
     )
 
 
-def skipped_flow(flow: Flow, step: str, reason: str) -> FlowResult:
+def skipped_flow(flow: Flow, step: str, reason: Sentence) -> FlowResult:
     """A flow that was not asked."""
     return FlowResult(
         name=flow.name,
@@ -98,15 +99,17 @@ def _because(claim: str, prediction: Prediction) -> tuple[Verdict, Reason] | Non
         return None
     if prediction.decision is PredictedDecision.UNKNOWN:
         words = f"whether policy {claim!r} decides it is not known"
-        return Verdict.UNKNOWN, Reason(code=ReasonCode.DECIDING_POLICY_UNKNOWN, words=words)
+        return Verdict.UNKNOWN, Reason(
+            code=ReasonCode.DECIDING_POLICY_UNKNOWN, words=Sentence(words)
+        )
     decides = ", ".join(map(str, prediction.decided_by)) or "no policy does"
     words = f"policy {claim!r} is not what decides it: {decides}"
-    return Verdict.WRONG_ANSWER, Reason(code=ReasonCode.OTHER_POLICY_DECIDES, words=words)
+    return Verdict.WRONG_ANSWER, Reason(code=ReasonCode.OTHER_POLICY_DECIDES, words=Sentence(words))
 
 
 def _diagnosis(
     expectation: Expectation, verdict: Verdict, outcome: Outcome, prediction: Prediction
-) -> str:
+) -> Diagnosis:
     if verdict is Verdict.AS_EXPECTED:
-        return ""
+        return Diagnosis.NONE
     return diagnose(expectation, outcome, prediction.passes)

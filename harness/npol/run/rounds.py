@@ -14,6 +14,7 @@ from npol.judge.probes import alive_control, probes_of, self_control
 from npol.model.expectation import Outcome, Word
 from npol.model.probe import Answer, PodRef, Probe, Role
 from npol.model.result import Evidence, Judgement
+from npol.model.sentence import NOTHING, Sentence
 from npol.model.story import Flow, FlowKind
 from npol.model.target import Target
 
@@ -46,8 +47,8 @@ class PreparedFlow:
         return probes_of(flow, self.target, timeout=self.timeout)
 
     @property
-    def problem(self) -> str:
-        return self.target.problem if self.target else ""
+    def problem(self) -> Sentence:
+        return self.target.problem if self.target else NOTHING
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

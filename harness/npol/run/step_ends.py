@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 from npol.judge.targets import absolute_name, no_place, place_pod, resolve
 from npol.model.inventory import Inventory
+from npol.model.sentence import Sentence
 from npol.model.story import Flow, FlowKind, Peer, Step
 from npol.model.target import Target
 from npol.run.environment import RunEnvironment
@@ -19,7 +20,7 @@ class StepEnds:
 
     inventory: Inventory
     asked: Mapping[str, PreparedFlow]
-    skipped: Mapping[str, str]
+    skipped: Mapping[str, Sentence]
     """By flow name: why it is not asked here."""
 
     def same_as(self, other: StepEnds) -> bool:
@@ -46,17 +47,19 @@ def step_ends(environment: RunEnvironment, step: Step) -> StepEnds:
     """
     inventory = environment.look()
     asked: dict[str, PreparedFlow] = {}
-    skipped: dict[str, str] = {}
+    skipped: dict[str, Sentence] = {}
     for flow in step.flows:
         one = _prepared(environment, flow, inventory)
-        if isinstance(one, str):
+        if isinstance(one, Sentence):
             skipped[flow.name] = one
         else:
             asked[flow.name] = one
     return StepEnds(inventory=inventory, asked=asked, skipped=skipped)
 
 
-def _prepared(environment: RunEnvironment, flow: Flow, inventory: Inventory) -> PreparedFlow | str:
+def _prepared(
+    environment: RunEnvironment, flow: Flow, inventory: Inventory
+) -> PreparedFlow | Sentence:
     """The flow ready to be asked, or why it is skipped."""
     peers = environment.story.peers
     source = peers[flow.source]

@@ -14,6 +14,7 @@ from npol.model.expectation import Verdict
 from npol.model.prediction import Prediction
 from npol.model.reason import Reason, ReasonCode
 from npol.model.result import CheckResult, FlowResult, StepResult
+from npol.model.sentence import NOTHING, Sentence
 from npol.model.story import StateCheck, Step
 from npol.model.verification import FlowVerification, NotVerified
 from npol.run.checks import cannot_fail, check_all
@@ -213,11 +214,11 @@ def _invalid(result: FlowResult, foreign: list[str]) -> FlowResult:
     if result.skipped:
         return result
     words = f"somebody else changed the cluster meanwhile: {'; '.join(foreign[:3])}"
-    reason = Reason(code=ReasonCode.CHANGED_BY_OTHERS, words=words)
+    reason = Reason(code=ReasonCode.CHANGED_BY_OTHERS, words=Sentence(words))
     return replace(result, verdict=Verdict.INVALID, reason=reason)
 
 
-def _skip(step: Step, reason: str) -> StepResult:
+def _skip(step: Step, reason: Sentence) -> StepResult:
     flows = tuple(skipped_flow(f, step.name, reason) for f in step.flows)
     checks = tuple(
         CheckResult(
@@ -225,7 +226,7 @@ def _skip(step: Step, reason: str) -> StepResult:
             at=c.at,
             step=step.name,
             expected="",
-            seen="",
+            seen=NOTHING,
             verdict=Verdict.UNKNOWN,
             skipped=reason,
         )

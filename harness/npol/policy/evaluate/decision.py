@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from npol.model.prediction import PolicyName, PredictedDecision, Prediction, UnknownReason
+from npol.model.sentence import NOTHING, Sentence
 from npol.policy.evaluate.match import Fit, Path, RulePart, both
 from npol.policy.objects.entities import End, Traffic
 from npol.policy.objects.netpol_types import Direction, Origin, PeerClause, Policy, PortClause, Rule
@@ -101,8 +102,8 @@ class Decision:
     allowed: bool | None
     paths: tuple[PathDecision, ...] = ()
     unknown: UnknownReason | None = None
-    why_unknown: str = ""
-    """What `unknown` is about, for people."""
+    why_unknown: Sentence = NOTHING
+    """What `unknown` is about."""
     others: tuple[OtherPolicy, ...] = ()
     """Policies that are not evaluated and may select an end."""
     by_engine: Mapping[str, bool | None] = field(default_factory=dict)

@@ -13,6 +13,7 @@ from dataclasses import replace
 from typing import TypeVar
 
 from npol.model.prediction import UnknownReason
+from npol.model.sentence import Sentence
 from npol.policy.evaluate.decision import Decision, DirectionDecision, PathDecision, RuleFit
 from npol.policy.evaluate.match import Fit, Path, both, either, fit_peer, fit_port
 from npol.policy.evaluate.service_routing import ANOTHER_NODE, routes
@@ -45,7 +46,7 @@ def decide(world: ClusterState, traffic: Traffic, dialect: Dialect = SPEC) -> De
         allowed=allowed,
         paths=paths,
         unknown=unknown,
-        why_unknown=why,
+        why_unknown=Sentence(why),
         others=tuple(others.values()),
     )
 

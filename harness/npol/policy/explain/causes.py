@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from npol.errors import Position
 from npol.model.prediction import Cause
+from npol.model.sentence import Sentence
 from npol.policy.evaluate.decision import Decision, DirectionDecision, PathDecision, RuleFit
 from npol.policy.evaluate.evaluate import evaluate
 from npol.policy.evaluate.match import RulePart, spell_labels
@@ -31,7 +32,10 @@ def nearest(world: ClusterState, traffic: Traffic, dialect: Dialect = SPEC) -> l
 
 def causes(world: ClusterState, decision: Decision) -> list[Cause]:
     """The same, of a flow that is decided already."""
-    found = [Cause(what=f"{o} may select an end, and is not evaluated") for o in decision.others]
+    found = [
+        Cause(what=Sentence(f"{o} may select an end, and is not evaluated"))
+        for o in decision.others
+    ]
     if decision.why_unknown and not decision.others:
         found.append(Cause(what=decision.why_unknown))
     for path in decision.distinct_paths:
@@ -46,12 +50,16 @@ def causes(world: ClusterState, decision: Decision) -> list[Cause]:
 def side_causes(world: ClusterState, side: DirectionDecision, path: PathDecision) -> list[Cause]:
     """The causes of one side, open or closed."""
     if side.not_applicable:
-        return [Cause(subject=str(side), what=side.not_applicable)]
+        return [Cause(subject=str(side), what=Sentence(side.not_applicable))]
     if not side.isolating:
         return [_not_isolated(world, side)]
     if side.matching:
         return [
-            Cause(subject=str(side), what=f"{f.policy} allows it ({f.origin})", at=f.origin.at)
+            Cause(
+                subject=str(side),
+                what=Sentence(f"{f.policy} allows it ({f.origin})"),
+                at=f.origin.at,
+            )
             for f in side.matching
         ]
     return [*_misses(world, side, path), _isolated(side, path)]
@@ -61,13 +69,13 @@ def _not_isolated(world: ClusterState, side: DirectionDecision) -> Cause:
     """No policy selects the pod: name one of its namespace that might have been meant to."""
     about, what = str(side), f"no policy selects it for {side.direction.value}"
     if not isinstance(side.subject, Pod):
-        return Cause(subject=about, what=what)
+        return Cause(subject=about, what=Sentence(what))
     for policy in world.policies_in(side.subject.namespace):
         if side.direction in policy.directions:
             has = spell_labels(side.subject.labels)
             what += f"; {policy} ({policy.origin}) selects {spell(policy.selector)}, not {has}"
-            return Cause(subject=about, what=what, at=policy.origin.at)
-    return Cause(subject=about, what=what)
+            return Cause(subject=about, what=Sentence(what), at=policy.origin.at)
+    return Cause(subject=about, what=Sentence(what))
 
 
 def _misses(world: ClusterState, side: DirectionDecision, path: PathDecision) -> list[Cause]:
@@ -88,7 +96,7 @@ def _miss(world: ClusterState, side: DirectionDecision, fit: RuleFit, path: Path
     why = reason(world, fit, path.path)
     word = "may or may not fit" if fit.holds is None else "does not fit"
     what = f"{fit.policy} ({origin}) {word}: {why}"
-    return Cause(subject=str(side), what=what, at=origin.at)
+    return Cause(subject=str(side), what=Sentence(what), at=origin.at)
 
 
 def _isolated(side: DirectionDecision, path: PathDecision) -> Cause:
@@ -98,7 +106,7 @@ def _isolated(side: DirectionDecision, path: PathDecision) -> Cause:
     whose = "their" if len(side.isolating) > 1 else "its"
     allows = "is known to allow it" if side.allowed is None else "allows it"
     what = f"isolated by {names}, and none of {whose} rules {allows}{_remedy(side, path)}"
-    return Cause(subject=str(side), what=what, at=_first(side.isolating))
+    return Cause(subject=str(side), what=Sentence(what), at=_first(side.isolating))
 
 
 def _first(policies: tuple[Policy, ...]) -> Position | None:

@@ -6,6 +6,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
 from npol.model.prediction import Cause
+from npol.model.sentence import Sentence
 from npol.policy.explain.mismatch import namespaces_of, selected_pods
 from npol.policy.objects.dialects import ENGINES, SPEC, Dialect
 from npol.policy.objects.entities import Pod
@@ -60,11 +61,11 @@ def _lines(
 ) -> Iterator[Cause]:
     who = "every pod" if not policy.selector else f"the pods with {spell(policy.selector)}"
     text = f"{policy} selects {who} in namespace {policy.namespace}: {_now(chosen, counted)}"
-    yield Cause(what=text, at=policy.origin.at)
+    yield Cause(what=Sentence(text), at=policy.origin.at)
     for direction in Direction:
         yield from _direction(world, dialect.read(policy), direction, counted)
         if direction not in policy.directions and (rules := policy.written(direction)):
-            yield Cause(what=_not_stated(direction, dialect), at=rules[0].origin.at)
+            yield Cause(what=Sentence(_not_stated(direction, dialect)), at=rules[0].origin.at)
 
 
 def _not_stated(direction: Direction, dialect: Dialect) -> str:
@@ -79,17 +80,21 @@ def _direction(
     world: ClusterState, policy: Policy, direction: Direction, counted: bool
 ) -> Iterator[Cause]:
     if direction not in policy.directions:
-        yield Cause(what=f"it leaves their {direction.field} as it is", at=policy.origin.at)
+        yield Cause(
+            what=Sentence(f"it leaves their {direction.field} as it is"), at=policy.origin.at
+        )
         return
     rules = policy.rules(direction)
     if not rules:
         text = f"it isolates them for {direction.field}, and allows none"
-        yield Cause(what=text, at=policy.origin.at)
+        yield Cause(what=Sentence(text), at=policy.origin.at)
         return
     text = f"it isolates them for {direction.field}, but for {_count(len(rules), 'rule')}:"
-    yield Cause(what=text, at=policy.origin.at)
+    yield Cause(what=Sentence(text), at=policy.origin.at)
     for rule in rules:
-        yield Cause(what=f"  {_spell_rule(world, policy, rule, counted)}", at=rule.origin.at)
+        yield Cause(
+            what=Sentence(f"  {_spell_rule(world, policy, rule, counted)}"), at=rule.origin.at
+        )
 
 
 def _spell_rule(world: ClusterState, policy: Policy, rule: Rule, counted: bool) -> str:

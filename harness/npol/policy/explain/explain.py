@@ -7,6 +7,7 @@ from collections.abc import Collection, Iterator
 from dataclasses import dataclass, replace
 
 from npol.model.prediction import Cause, Prediction
+from npol.model.sentence import Sentence
 from npol.policy.evaluate.decision import Decision, DirectionDecision, PathDecision
 from npol.policy.evaluate.evaluate import decide, evaluate
 from npol.policy.explain.causes import side_causes
@@ -119,7 +120,7 @@ def _service(decision: Decision, service: Service) -> PacketStage:
         text = f"{service} port {asked} goes to {', '.join(dict.fromkeys(pods))} port {port}"
         if port != asked:
             text += f": policies are judged on {port}, never on {asked}"
-        lines.append(Cause(what=text, at=service.at))
+        lines.append(Cause(what=Sentence(text), at=service.at))
     return PacketStage(title=str(service), lines=tuple(lines))
 
 
@@ -127,7 +128,7 @@ def _notes(decision: Decision, stages: tuple[PacketStage, ...]) -> Iterator[str]
     if decision.allowed and any(s.answer is StageAnswer.CLOSED for s in stages):
         yield "the packets would pass, but the name does not resolve: applications fail"
     if decision.allowed is None and decision.paths:
-        yield decision.why_unknown
+        yield str(decision.why_unknown)
     if decision.depends_on_dialect:
         said = ", ".join(f"{e} {_answer(a).value}" for e, a in decision.by_engine.items())
         yield f"engines differ on this flow by design: {said}"

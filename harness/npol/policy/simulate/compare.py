@@ -3,13 +3,7 @@
 from __future__ import annotations
 
 from npol.model.expectation import Expectation, Outcome, Word
-
-POLICY_BUG = "policy bug"
-"""The cluster does what the policies say, and the policies do not say what is expected."""
-ENFORCEMENT_GAP = "enforcement gap"
-"""The cluster does not do what the policies say: engine, delay, or old connections."""
-BROKEN_PROBE = "broken probe"
-"""The probe did not run: it says nothing about any policy."""
+from npol.model.result import Diagnosis
 
 _OBSERVED = {
     Outcome.OPEN: True,
@@ -22,20 +16,20 @@ _OBSERVED = {
 policies that reject, so they say nothing by themselves."""
 
 
-def diagnose(expect: Expectation, outcome: Outcome, predicted: bool | None) -> str:
+def diagnose(expect: Expectation, outcome: Outcome, predicted: bool | None) -> Diagnosis:
     """
-    One of the three diagnoses, or "" where all agree or nothing can be said.
+    Which of expected, predicted and observed stands alone, if one does.
 
     `predicted`: whether the policies let the packets through; None: not known.
     """
     if outcome is Outcome.ERROR:
-        return BROKEN_PROBE
+        return Diagnosis.BROKEN_PROBE
     observed = _OBSERVED.get(outcome)
     if observed is None or predicted is None:
-        return ""
+        return Diagnosis.NONE
     if observed is not predicted:
-        return ENFORCEMENT_GAP
-    return POLICY_BUG if observed is not _wanted(expect) else ""
+        return Diagnosis.ENFORCEMENT_GAP
+    return Diagnosis.POLICY_BUG if observed is not _wanted(expect) else Diagnosis.NONE
 
 
 def _wanted(expect: Expectation) -> bool:

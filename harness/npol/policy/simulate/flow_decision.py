@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 from npol.model.expectation import Expectation, Outcome, Word
 from npol.model.prediction import PolicyName, PredictedDecision, Prediction, UnknownReason
+from npol.model.sentence import NOTHING, Sentence
 from npol.policy.evaluate.decision import Decision
 from npol.policy.objects.dialects import Dialect
 from npol.policy.objects.entities import Traffic
@@ -24,7 +25,7 @@ class FlowDecision:
     names: Sequence[Decision]
     packets: Sequence[Decision]
     behind: Sequence[Decision]
-    problem: str = ""
+    problem: Sentence = NOTHING
     """Why there are no packets."""
 
     @property
@@ -46,7 +47,7 @@ class FlowDecision:
         if unknown:
             return unknown
         if len({d.allowed for d in self.packets}) > 1:
-            detail = "open for some of its pods, closed for others"
+            detail = Sentence("open for some of its pods, closed for others")
             return _unknown(UnknownReason.PODS_DIFFER, detail)
         if not self.packets[0].allowed:
             return _decided(PredictedDecision.DENY, self.packets)
@@ -79,7 +80,7 @@ def _closed(decisions: Sequence[Decision]) -> list[Decision]:
     return [d for d in decisions if d.allowed is False]
 
 
-def _unknown(reason: UnknownReason, detail: str) -> Prediction:
+def _unknown(reason: UnknownReason, detail: Sentence) -> Prediction:
     return Prediction(decision=PredictedDecision.UNKNOWN, reason=reason, detail=detail)
 
 

@@ -6,6 +6,7 @@ import ipaddress
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 
+from npol.model.sentence import NOTHING, Sentence
 from npol.model.story import Flow, FlowKind, Peer, Story
 from npol.policy.evaluate.evaluate import decide
 from npol.policy.evaluate.match import both
@@ -27,7 +28,7 @@ class ResolvedFlow:
     """The DNS packets before it, for a Service that is asked by its name."""
     hops: tuple[Traffic, ...] = ()
     """What an HTTP request sets off behind a proxy, as far as that can be read."""
-    problem: str = ""
+    problem: Sentence = NOTHING
     """Why there are none."""
 
     def answer(self, world: ClusterState, dialect: Dialect = SPEC) -> bool | None:
@@ -56,13 +57,13 @@ def ask(world: ClusterState, story: Story, flow: Flow) -> ResolvedFlow:
     source = story.peers[flow.source]
     starts = list(askers(world, source))
     if not starts:
-        return ResolvedFlow(flow=flow, problem=f"no pod here is peer {source.name!r}")
+        return ResolvedFlow(flow=flow, problem=Sentence(f"no pod here is peer {source.name!r}"))
     if flow.kind is FlowKind.DNS:
         found = (dns_traffic(world, start, flow.protocol) for start in starts)
         return ResolvedFlow(flow=flow, traffics=tuple(t for t in found if t))
     target = story.peers[flow.target]
     if problem := _not_here(world, target):
-        return ResolvedFlow(flow=flow, problem=problem)
+        return ResolvedFlow(flow=flow, problem=Sentence(problem))
     traffics = tuple(
         Traffic(
             source=_placed(s, source, t),
@@ -75,7 +76,7 @@ def ask(world: ClusterState, story: Story, flow: Flow) -> ResolvedFlow:
         for t, port in _targets(world, target, flow)
     )
     if not traffics:
-        return ResolvedFlow(flow=flow, problem=f"nothing here is peer {flow.target!r}")
+        return ResolvedFlow(flow=flow, problem=Sentence(f"nothing here is peer {flow.target!r}"))
     lookups = _lookups(world, starts, target, flow)
     behind = _behind_proxies(world, traffics[0], target, flow)
     return ResolvedFlow(flow=flow, traffics=traffics, lookups=lookups, hops=behind)

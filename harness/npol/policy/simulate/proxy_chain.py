@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from urllib.parse import urlsplit
 
 from npol.model.prediction import Cause
+from npol.model.sentence import Sentence
 from npol.model.story import Protocol
 from npol.policy.evaluate.evaluate import decide
 from npol.policy.evaluate.service_routing import routes
@@ -59,7 +60,9 @@ def beyond(
     for hop in hops(world, traffic, host, path):
         if decide(world, hop, dialect).allowed is not True:
             found = nearest(world, hop, dialect)
-            return [Cause(what=f"behind the proxy, {hop}: {c.text}", at=c.at) for c in found]
+            return [
+                Cause(what=Sentence(f"behind the proxy, {hop}: {c.text}"), at=c.at) for c in found
+            ]
     return []
 
 

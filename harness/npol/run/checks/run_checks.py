@@ -9,6 +9,7 @@ from collections.abc import Callable, Sequence
 from npol.errors import NpolError
 from npol.model.expectation import Verdict
 from npol.model.result import CheckResult
+from npol.model.sentence import Sentence
 from npol.model.story import StateCheck
 from npol.run.checks.bounded_match import Unbounded
 from npol.run.checks.registry import CHECKERS
@@ -71,8 +72,8 @@ def _result(check: StateCheck, step: str, view: View) -> tuple[CheckResult, bool
         at=check.at,
         step=step,
         expected=checker.wanted(check),
-        seen=found.seen,
+        seen=Sentence(found.seen),
         verdict=_VERDICTS[found.holds],
-        reason=found.reason,
+        reason=Sentence(found.reason),
     )
     return result, final
