@@ -44,17 +44,17 @@ def modules_of_npol() -> set[str]:
     return {file.stem for file in files if not file.stem.startswith("__")}
 
 
-def test_its_rooms_are_those_of_npol():
+def test_the_architecture_page_names_the_rooms_of_npol():
     named = {name for row in table("floor") for name in names(row[1])}
 
     assert named == folders("npol") | modules_of_npol()
 
 
-def test_its_rooms_are_those_of_the_lab():
+def test_the_architecture_page_names_the_rooms_of_the_lab():
     assert {n for row in table("room of `npol_lab`") for n in names(row[0])} == folders("npol_lab")
 
 
-def test_its_floors_are_the_layers_that_are_checked():
+def test_the_architecture_page_names_the_checked_layers():
     floors: dict[str, set[str]] = {}
     for floor, room, *_ in table("floor"):
         floors.setdefault(floor, set()).update(names(room))
@@ -64,7 +64,7 @@ def test_its_floors_are_the_layers_that_are_checked():
     assert list(floors) == [str(number) for number in range(1, len(layers) + 1)]
 
 
-def test_its_walls_are_the_contracts():
+def test_the_architecture_page_names_the_import_contracts():
     assert {row[0] for row in table("contract")} == CONTRACTS.keys() - {LAYERS, DOORS}
 
 
@@ -80,7 +80,7 @@ def test_a_wall_names_what_its_contract_names(row):
         assert names(refused) == short(contract["forbidden_modules"])
 
 
-def test_its_doors_are_those_that_the_contract_lets_through():
+def test_the_architecture_page_names_the_doors_that_the_contract_lets_through():
     allowed = [line.split(" -> ") for line in CONTRACTS[DOORS]["ignore_imports"]]
     doors = {(module.removeprefix("npol.").removesuffix(".*"), lib) for module, lib in allowed}
 

@@ -93,7 +93,7 @@ def test_a_selector_is_spelt_as_kubectl_spells_it(selector, text):
     assert spell(selector) == text
 
 
-def test_what_is_spelt_is_parsed_to_the_same_selection():
+def test_a_spelt_selector_parses_to_the_same_selection():
     selector = {"matchLabels": {"app": "web"}, **expression("tier", "NotIn", "back", "db")}
 
     assert matches(parse(spell(selector)), WEB) is matches(selector, WEB) is True

@@ -18,7 +18,7 @@ def test_import_contracts_hold(monkeypatch, capsys):
     assert status == EXIT_STATUS_SUCCESS, capsys.readouterr().out
 
 
-def test_who_measures_sees_of_the_judge_its_targets_alone():
+def test_measuring_rooms_import_only_the_targets_of_the_judge():
     settings = tomllib.loads((ROOT / "pyproject.toml").read_text())["tool"]["importlinter"]
     (wall,) = (c for c in settings["contracts"] if c["name"].startswith("Who measures"))
     parts = {f"npol.judge.{file.stem}" for file in (ROOT / "harness/npol/judge").glob("[!_]*.py")}

@@ -40,5 +40,5 @@ def test_wordings_that_readers_stumbled_over_are_gone():
     assert found == []
 
 
-def test_what_is_not_valid_is_said_with_the_noun_first():
+def test_messages_about_invalid_values_begin_with_the_noun():
     assert [at for at, line in messages() if IS_NO.search(line)] == []

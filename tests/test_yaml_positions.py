@@ -152,11 +152,11 @@ def test_plain_scalars_are_read_by_dialect(text, story, manifest):
     ],
     ids=lambda v: v[:24] if isinstance(v, str) and v.startswith("f.yaml") else "",
 )  # fmt: skip
-def test_what_is_no_yaml_is_told_with_its_place(text, expected):
+def test_invalid_yaml_is_reported_with_its_position(text, expected):
     assert told(text) == [expected]
 
 
-def test_an_alias_bomb_is_told_before_it_goes_off():
+def test_an_alias_bomb_is_reported_before_its_aliases_are_expanded():
     bomb = "a: &a [x, x]\n" + "".join(
         f"{b}: &{b} [*{a}, *{a}]\n"
         for a, b in zip("abcdefghijklmnop", "bcdefghijklmnopq", strict=True)
@@ -185,7 +185,7 @@ def test_text_that_looks_like_another_type_is_quoted(text, dialect):
 
 @settings(max_examples=100, deadline=None)
 @given(plain.filter(lambda v: v is not None))
-def test_what_is_dumped_is_read_again(value):
+def test_dumped_yaml_loads_to_the_same_value(value):
     assert one(dump(value)).data == value
 
 

@@ -18,7 +18,7 @@ from tests.changes.cluster import policy
         pytest.param({"a": {"matchLabels": {}}}, {"a": {}}, id="no-labels"),
     ],
 )
-def test_what_the_server_fills_in_or_leaves_out_says_the_same(asked, kept):
+def test_defaults_and_omissions_of_the_server_are_no_difference(asked, kept):
     assert says_the_same(asked, kept)
 
 
@@ -33,7 +33,7 @@ def test_what_the_server_fills_in_or_leaves_out_says_the_same(asked, kept):
         pytest.param({"ports": [{"port": 80}]}, {"ports": [{"port": "80"}]}, id="name-or-number"),
     ],
 )
-def test_what_is_changed_on_the_way_in_says_something_else(asked, kept):
+def test_a_policy_mutated_by_admission_is_a_difference(asked, kept):
     assert not says_the_same(asked, kept)
 
 

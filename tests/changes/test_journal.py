@@ -54,7 +54,7 @@ def test_a_long_journal_is_compressed_and_then_goes_on_in_the_next_chunk(cluster
     assert broken == 0
 
 
-def test_what_no_configmap_can_hold_is_refused_before_it_is_sent(cluster, copy):
+def test_an_entry_too_large_for_a_configmap_is_refused_before_the_request(cluster, copy):
     cluster.asked.clear()
 
     with pytest.raises(Refused, match="a ConfigMap holds 900 kB"):
@@ -63,7 +63,7 @@ def test_what_no_configmap_can_hold_is_refused_before_it_is_sent(cluster, copy):
     assert not [a for a in cluster.asked if a.writes]
 
 
-def test_a_chunk_that_somebody_edited_is_not_written_over(cluster, copy):
+def test_a_chunk_edited_by_others_is_not_overwritten(cluster, copy):
     copy.append([entry(1, 100)])
     name = cluster.state()["journals"][0]
     cluster.change("configmaps", STATE, name, lambda c: c["data"].update(more="x"))
@@ -74,7 +74,7 @@ def test_a_chunk_that_somebody_edited_is_not_written_over(cluster, copy):
     assert conflict.value.status == 409
 
 
-def test_a_damaged_chunk_is_counted_and_stops_nobody(cluster, copy):
+def test_a_damaged_chunk_is_counted_and_does_not_hide_the_others(cluster, copy):
     for number in (1, 2):
         copy.append([entry(number, 100_000)])
     name = cluster.state()["journals"][0]

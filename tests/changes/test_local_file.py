@@ -21,7 +21,7 @@ def mode(path):
     return stat.S_IMODE(path.stat().st_mode)
 
 
-def test_what_was_appended_is_read(directory):
+def test_appended_lines_are_read(directory):
     file = LocalFile.create("r1", directory)
 
     file.append([LINE])

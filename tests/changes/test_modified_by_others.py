@@ -64,7 +64,7 @@ def test_a_foreign_annotation_stays_and_our_part_is_put_back(cluster, replaced):
     assert "foreign: 'yes'" in result.problems[0]
 
 
-def test_what_others_deleted_is_not_made_again(cluster, replaced):
+def test_a_policy_deleted_by_others_is_not_recreated(cluster, replaced):
     cluster.remove(POLICIES, "shop", "existing")
 
     result = replaced.restore()
@@ -74,7 +74,7 @@ def test_what_others_deleted_is_not_made_again(cluster, replaced):
     assert "NetworkPolicy shop/existing" in result.problems[0]
 
 
-def test_what_others_made_and_took_away_again_leaves_room_for_the_restore(cluster, begin):
+def test_a_policy_created_and_deleted_by_others_does_not_block_the_restore(cluster, begin):
     """What is there at the restore counts: nothing of theirs is left that it could go over."""
     cluster.edit("create", POLICIES, policy("existing", **OPEN))
     before = cluster.policies()
@@ -89,7 +89,7 @@ def test_what_others_made_and_took_away_again_leaves_room_for_the_restore(cluste
     assert cluster.policies() == before != {}
 
 
-def test_what_others_made_in_place_of_ours_stays(cluster, begin):
+def test_a_replacement_made_by_others_stays(cluster, begin):
     transaction = begin()
     transaction.apply(policy())
     mine = cluster.get(POLICIES, "shop", "deny-all")
@@ -219,7 +219,7 @@ def test_nothing_is_put_back_into_a_namespace_that_was_made_anew(cluster, begin,
     assert cluster.policies("short") == {}
 
 
-def test_what_others_changed_can_be_accepted(cluster, replaced, tmp_path):
+def test_changes_made_by_others_can_be_accepted(cluster, replaced, tmp_path):
     cluster.change(POLICIES, "shop", "existing", respec(4711))
     with pytest.raises(NpolError):
         replaced.close()

@@ -64,7 +64,7 @@ def chunk(cluster):
     return edit
 
 
-def test_open_runs_are_listed_with_who_and_where(cluster, dead, here):
+def test_open_runs_are_listed_with_user_host_and_story(cluster, dead, here):
     dead(story="stories/a.npol.yaml")
 
     (run,) = open_runs(cluster.connect(), state_directory=here)
@@ -112,7 +112,7 @@ def test_a_run_that_lives_on_this_machine_is_left_alone_at_once(cluster, begin, 
     assert "shop/deny-all" in cluster.policies()
 
 
-def test_what_was_left_on_purpose_is_left(cluster, begin, before, here):
+def test_recover_leaves_changes_that_were_left_on_purpose(cluster, begin, before, here):
     transaction = begin()
     transaction.apply(policy())
     transaction.leave()

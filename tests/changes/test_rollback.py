@@ -113,7 +113,7 @@ def actions(plan):
 # -- what npol applied and left
 
 
-def test_what_was_left_comes_back_as_it_was(cluster, before, story, leave, here):
+def test_a_rollback_restores_the_state_before_a_left_run(cluster, before, story, leave, here):
     leave()
 
     result = rollback(cluster.connect(), story, run_id="back", **here)
@@ -154,7 +154,9 @@ def test_several_runs_are_undone_newest_first(cluster, before, story, leave, her
     assert cluster.state() == before
 
 
-def test_what_others_changed_since_is_left_alone(cluster, before, story, leave, here):
+def test_a_policy_changed_by_others_is_left_alone_by_a_rollback(
+    cluster, before, story, leave, here
+):
     leave()
     cluster.change(POLICIES, "shop", "deny-all", lambda p: p["spec"].update(ingress=[{}]))
 
@@ -168,7 +170,7 @@ def test_what_others_changed_since_is_left_alone(cluster, before, story, leave, 
     assert cluster.policies()["shop/existing"] == before["policies"]["shop/existing"]
 
 
-def test_a_rollback_waits_for_nobody_who_holds_the_namespace(cluster, before, story, leave, here):
+def test_a_rollback_does_not_wait_for_a_held_namespace(cluster, before, story, leave, here):
     leave()
     other = Transaction.open(
         cluster.connect(),

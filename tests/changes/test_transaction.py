@@ -232,7 +232,7 @@ def test_a_namespace_that_was_made_stays_while_something_foreign_is_inside(
     assert with_given.restore(deadline=10).complete
 
 
-def test_a_namespace_stays_while_nobody_can_say_that_it_is_empty(cluster, with_given, widgets):
+def test_a_namespace_that_cannot_be_listed_is_not_deleted(cluster, with_given, widgets):
     cluster.faults({"match": {"verb": "list", "resource": widgets}, "action": {"status": 403}})
 
     result = with_given.restore(deadline=5)
@@ -243,7 +243,7 @@ def test_a_namespace_stays_while_nobody_can_say_that_it_is_empty(cluster, with_g
     assert with_given.restore(deadline=10).complete
 
 
-def test_what_exists_already_is_not_taken_for_given(cluster, begin):
+def test_an_existing_object_is_used_and_survives_the_restore(cluster, begin):
     cluster.edit("create", "pods", pod())
     transaction = begin(kinds=(PODS,))
 
@@ -306,7 +306,7 @@ def test_a_namespace_that_is_being_deleted_is_refused(cluster, begin):
         pytest.param({"labels": {"kustomize.toolkit.fluxcd.io/name": "x"}}, "Flux", id="flux"),
     ],
 )
-def test_what_gitops_owns_is_refused_and_its_owner_named(cluster, begin, metadata, owner):
+def test_a_policy_owned_by_gitops_is_refused_and_its_owner_named(cluster, begin, metadata, owner):
     body = policy("owned")
     body["metadata"] |= metadata
     cluster.edit("create", POLICIES, body)
@@ -318,7 +318,7 @@ def test_what_gitops_owns_is_refused_and_its_owner_named(cluster, begin, metadat
         transaction.delete(policy("owned"))
 
 
-def test_what_gitops_owns_by_managed_fields_is_refused_unless_allowed(cluster, begin):
+def test_a_policy_owned_by_managed_fields_is_refused_unless_allowed(cluster, begin):
     cluster.edit("create", POLICIES, policy("owned"), manager="argocd-controller")
 
     with pytest.raises(Refused, match="field manager argocd-controller"):
@@ -328,7 +328,7 @@ def test_what_gitops_owns_by_managed_fields_is_refused_unless_allowed(cluster, b
     assert transaction.apply(policy("owned", **OPEN)) == "replaced"
 
 
-def test_a_name_that_somebody_took_meanwhile_is_refused(cluster, begin):
+def test_a_policy_name_taken_by_others_meanwhile_is_refused(cluster, begin):
     transaction = begin()
     cluster.edit("create", POLICIES, policy(**OPEN))
 
@@ -423,7 +423,7 @@ def test_a_debug_pod_owned_by_the_lease_goes_with_the_run(cluster, begin):
     assert list(cluster.state()["pods"]) == ["shop/stranger"]
 
 
-def test_close_restores_when_nobody_has(cluster, begin):
+def test_close_restores_a_transaction_that_was_not_restored(cluster, begin):
     before = cluster.state()
     transaction = begin()
     transaction.apply(policy())
@@ -444,7 +444,7 @@ def test_an_incomplete_restore_keeps_the_journal_and_says_how_to_go_on(cluster, 
     assert cluster.state()["journals"]
 
 
-def test_what_is_left_stays_with_its_journal(cluster, begin):
+def test_changes_left_on_purpose_keep_their_journal(cluster, begin):
     transaction = begin()
     transaction.apply(policy())
 
@@ -502,7 +502,7 @@ def test_a_state_namespace_that_may_not_be_made_is_asked_of_an_administrator(clu
         begin()
 
 
-def test_a_second_run_is_told_who_holds_the_namespace(begin):
+def test_a_second_run_is_refused_with_the_holder_of_the_namespace(begin):
     begin("shop", run_id="first")
 
     with pytest.raises(LockHeld, match=rf"held by run first of .* \(pid {os.getpid()}\)"):

@@ -36,7 +36,7 @@ def alive(pid):
     return os.path.exists(f"/proc/{pid}")
 
 
-def test_it_ends_when_it_is_dismissed(start):
+def test_a_dismissed_watchdog_ends(start):
     dog = start()
     assert alive(dog.pid)
 
@@ -45,14 +45,14 @@ def test_it_ends_when_it_is_dismissed(start):
     assert not alive(dog.pid)
 
 
-def test_nothing_it_is_told_stands_on_its_command_line_or_in_its_environment(start):
+def test_a_watchdogs_orders_stand_neither_on_its_command_line_nor_in_its_environment(start):
     dog = start(kubeconfig="/home/ann/.kube/canary")
 
     assert b"canary" not in read(dog.pid, "cmdline") + read(dog.pid, "environ")
     assert b"npol.changes.watchdog" in read(dog.pid, "cmdline")
 
 
-def test_it_has_a_session_of_its_own_and_ignores_what_stops_the_run(start):
+def test_a_watchdog_has_its_own_session_and_ignores_signals_that_stop_the_run(start):
     dog = start()
 
     assert os.getsid(dog.pid) == dog.pid
@@ -62,7 +62,7 @@ def test_it_has_a_session_of_its_own_and_ignores_what_stops_the_run(start):
         dog._process.wait(0.2)
 
 
-def test_it_starts_without_the_client(start):
+def test_a_watchdog_starts_without_the_kubernetes_client(start):
     """So that it costs a run little: what it needs for a restore is imported then."""
     code = "import sys, npol.changes.watchdog; print([m for m in sys.modules if 'kubernetes' in m])"
     done = subprocess.run([sys.executable, "-c", code], stdout=subprocess.PIPE, check=True)
@@ -132,7 +132,7 @@ def test_a_cluster_that_is_gone_for_good_is_given_up(monkeypatch, tmp_path):
         pytest.param([["foreign"]], [], False, id="what-others-changed-is-not-fought-over"),
     ],
 )
-def test_it_tries_until_nothing_of_the_run_is_left(monkeypatch, outcomes, naps, restored):
+def test_a_watchdog_tries_until_no_change_of_the_run_is_left(monkeypatch, outcomes, naps, restored):
     results = iter(outcomes)
     slept = []
     monkeypatch.setattr(watchdog, "_recover", lambda _: [recovery(o) for o in next(results)])

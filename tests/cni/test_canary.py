@@ -100,7 +100,7 @@ def test_a_cluster_that_enforces_is_proven_with_seconds():
     assert cluster.log == WRITES
 
 
-def test_what_a_denied_packet_sees_is_learnt():
+def test_the_outcome_of_a_denied_packet_is_learnt_from_the_canary():
     assert Cluster(silent=Outcome.REFUSED).prove().denial == {Outcome.REFUSED}
 
 

@@ -345,7 +345,7 @@ def test_applications_are_to_be_synced_and_healthy(sync, health, state):
     assert found.what == (f"Application argocd/backend to shop: {sync}, {health}, heals itself")
 
 
-def test_who_would_revert_a_policy_is_told_with_what_to_do():
+def test_the_controller_that_would_revert_a_policy_is_named_with_a_fix():
     owned = policy(labels={"argocd.argoproj.io/instance": "apps"})
     found = only(gitops.findings(seen(policies=[owned, policy("free")])))
     assert "Argo CD (label argocd.argoproj.io/instance=apps) keeps deny of shop" in found.what
@@ -390,7 +390,7 @@ class Api:
         raise ApiError("no", status=404)
 
 
-def test_what_may_not_be_read_is_not_verifiable_and_no_problem():
+def test_unreadable_objects_are_unverified_and_no_problem():
     api: Any = Api()
     found = look(api, engine(), ["shop"])
     topics = (policies.findings, policies.labels, endpoints.services, endpoints.dns)

@@ -35,7 +35,7 @@ def test_the_fullest_step_is_the_last_of_those_with_most_policies():
     assert fullest(told).step == "3"
 
 
-def test_a_label_is_needed_once_by_all_who_ask_for_it():
+def test_a_label_that_several_policies_need_is_listed_once():
     peer = {"podSelector": {"matchLabels": {"app": "web"}}}
     world = build(
         [

@@ -113,7 +113,7 @@ def test_an_archive_holds_what_explains_and_no_secret(npol_here, cluster, there,
     assert token not in whole
 
 
-def test_what_exists_is_not_overwritten_and_nothing_is_asked(npol_here, there, tmp_path, server):
+def test_collect_refuses_an_existing_archive_before_any_request(npol_here, there, tmp_path, server):
     path = tmp_path / "found.tar.gz"
     path.write_text("mine")
     before = server.requests()

@@ -95,7 +95,7 @@ def test_check_tells_what_no_flow_exercises(tmp_path, npol_here):
     assert "deny.yaml:" in less.stdout
 
 
-def test_check_tells_which_changed_policies_nobody_would_notice(tmp_path, npol_here):
+def test_check_lists_the_mutants_that_survive(tmp_path, npol_here):
     write_shop(tmp_path, STEPS.partition("    flows:\n      - {name: the shop is closed")[0])
     done = npol_here("check", "--mutate", "shop.npol.yaml")
     assert done.returncode == 1

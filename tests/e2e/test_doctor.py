@@ -79,7 +79,7 @@ def test_a_healthy_cluster_is_told_topic_by_topic(doctor, server):
     assert {"rights", "admission", "GitOps", "other kinds"} <= topics.keys()
 
 
-def test_what_is_wrong_is_told_with_what_to_try(doctor, server):
+def test_doctor_reports_problems_with_fixes(doctor, server):
     wrong = yaml.safe_load(DENY)
     wrong["spec"]["podSelector"] = {"matchLabels": {"app": "wbe"}}
     dead = {

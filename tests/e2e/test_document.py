@@ -64,7 +64,7 @@ def test_flows_are_told_with_the_policy_that_decides_and_the_step_that_asks(base
     assert closed.endswith("| allow from ingress |")
 
 
-def test_what_was_open_before_the_policies_proves_no_rule_of_theirs(baseline, npol_here):
+def test_a_flow_open_before_the_policies_proves_no_rule(baseline, npol_here):
     text = npol_here("document", "baseline.npol.yaml").stdout
     assert "| none: by the policies" in row(text, "frontend", "backend:80/tcp", "allowed")
 
@@ -105,7 +105,7 @@ def test_a_page_of_others_keeps_what_they_wrote(baseline, npol_here):
         pytest.param(["--at", "nowhere"], "has no step 'nowhere'", id="no-such-step"),
     ],
 )
-def test_what_cannot_be_written_is_bad_input(baseline, npol_here, options, said):
+def test_a_document_that_cannot_be_written_is_bad_input(baseline, npol_here, options, said):
     before = (baseline / "README.md").read_text()
     done = npol_here("document", "baseline.npol.yaml", *options)
     assert done.returncode == 2

@@ -72,7 +72,9 @@ def eventually(condition, within=15.0):
     return time.monotonic() - began
 
 
-def test_what_was_left_is_looked_at_and_taken_back(npol, server, story, there, policies, tmp_path):
+def test_changes_left_by_a_run_are_shown_and_rolled_back(
+    npol, server, story, there, policies, tmp_path
+):
     foretold = npol("run", story, *there, "--leave", "--to", "deny all", "--dry-run")
     assert "would create NetworkPolicy shop/deny-all" in foretold.stdout
     assert policies() == set()
@@ -104,7 +106,7 @@ def test_what_was_left_is_looked_at_and_taken_back(npol, server, story, there, p
     assert nothing_is_left(server)
 
 
-def test_what_somebody_else_applied_is_taken_back_by_the_files(npol, server, story, there):
+def test_policies_applied_by_others_are_rolled_back_by_their_files(npol, server, story, there):
     body = yaml.safe_load((story.parent / "deny.yaml").read_text())
     server.ask("POST", POLICIES, body)
 
@@ -171,9 +173,7 @@ def test_a_run_whose_reader_goes_gives_the_cluster_back(unread, server, slow, th
     assert nothing_is_left(server)
 
 
-def test_a_restore_that_is_not_complete_counts_more_than_a_reader_who_went(
-    npol, unread, server, slow, there, policies
-):
+def test_incomplete_restore_outranks_broken_pipe(npol, unread, server, slow, there, policies):
     def edited():
         eventually(lambda: policies() == {"deny-all"}, 60)
         policy = server.ask("GET", f"{POLICIES}/deny-all")
@@ -255,7 +255,9 @@ def test_a_namespace_that_is_held_is_waited_for(npol, server, tmp_path, there, r
     assert nothing_is_left(server)
 
 
-def test_what_a_dead_run_has_left_is_restored_first(npol, server, tmp_path, there, running):
+def test_changes_of_a_dead_run_are_restored_before_the_next_run(
+    npol, server, tmp_path, there, running
+):
     (watchdog,) = children(running.pid)
     os.kill(watchdog, signal.SIGKILL)
     running.kill()

@@ -108,7 +108,7 @@ def test_a_platform_as_agreed_is_told_as_expected(told):
         ),
     ],
 )
-def test_what_is_not_as_agreed_is_told_with_what_it_is(told, patched, path, patch, failure):
+def test_a_failed_platform_check_names_wanted_and_seen_value(told, patched, path, patch, failure):
     patched(path, patch)
 
     code, said = told("triage")

@@ -170,7 +170,7 @@ def test_a_cluster_that_does_not_answer_ends_the_session_with_four(shop, impatie
 # -- whole runs
 
 
-def test_what_may_be_done_to_a_cluster_reaches_the_run(shop, kubeconfig):
+def test_cluster_options_of_pytest_reach_the_run(shop, kubeconfig):
     shop.makeconftest(
         """
         from npol.errors import Refused
@@ -312,7 +312,7 @@ def test_a_step_that_cannot_be_set_up_is_an_error_and_so_are_those_after_it(shop
 
 
 @pytest.mark.lab
-def test_what_preflight_refuses_ends_the_session_with_its_message(shop, named):
+def test_a_failed_preflight_ends_the_session_with_its_message(shop, named):
     result = shop.runpytest_inprocess(*named[:2])  # nothing is created: the namespace is missing
     assert result.ret == 4
     assert "shop" in text(result)

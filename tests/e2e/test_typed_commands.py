@@ -8,5 +8,5 @@ pytestmark = pytest.mark.lab
 
 
 @pytest.mark.parametrize("script", SCRIPTS.values(), ids=SCRIPTS)
-def test_what_the_documents_type_is_answered(tmp_path, lab, script):
+def test_commands_in_the_documents_print_the_documented_output(tmp_path, lab, script):
     Typist(tmp_path, lab.kubeconfig, lab.context).type(script)

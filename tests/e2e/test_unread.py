@@ -20,7 +20,7 @@ MANIFESTS = ROOT / "fixtures/baseline/infra/manifests"
     ],
     ids=lambda command: command[0],
 )
-def test_a_command_that_nobody_reads_ends_silently(unread, command):
+def test_a_command_with_a_closed_output_ends_silently(unread, command):
     assert unread(*command, lines=0) == (141, "")
 
 

@@ -203,7 +203,9 @@ def account(server, tmp_path):
 
 
 @pytest.mark.lab
-def test_somebody_without_rights_is_told_which_are_missing(tmp_path, npol, server, account):
+def test_an_account_without_permissions_is_refused_with_the_missing_ones(
+    tmp_path, npol, server, account
+):
     story, config = write_shop(tmp_path), account([])
     before = server.names("/api/v1/namespaces")
     done = npol("run", story.name, "--kubeconfig", config, "--context", "dev", "--create")
@@ -215,7 +217,7 @@ def test_somebody_without_rights_is_told_which_are_missing(tmp_path, npol, serve
 
 @pytest.mark.lab
 @pytest.mark.parametrize("missing", ["npol-system", "shop"])
-def test_somebody_who_may_do_all_but_make_namespaces_is_told_so(
+def test_an_account_that_may_not_create_namespaces_is_refused_with_that_permission(
     tmp_path, npol, server, account, missing
 ):
     if missing == "shop":

@@ -53,7 +53,7 @@ def told(expect, outcome, role=Role.POD):
         ("allow", "error", ""),
     ],
 )
-def test_what_answered_as_it_should_is_alive(expect, outcome, why):
+def test_a_target_that_answered_as_expected_is_alive(expect, outcome, why):
     assert alive(told(expect, outcome)) == ({SUBJECT: why} if why else {})
 
 
@@ -93,5 +93,5 @@ def test_a_pod_that_is_another_or_not_ready_is_not_known_to_live(change):
     ("expect", "outcome", "known"),
     [("refused", "refused", {SUBJECT}), ("allow", "open", set()), ("deny", "refused", set())],
 )
-def test_who_refuses_is_known_where_it_was_expected(expect, outcome, known):
+def test_a_refusing_target_is_known_where_a_refusal_was_expected(expect, outcome, known):
     assert told(expect, outcome).refusing(flow("deny"), seen("refused")) == known

@@ -120,7 +120,7 @@ def test_a_selection_keeps_earlier_changes_and_one_baseline_of_its_flows():
     assert kept.steps[1].changes == CHANGE
 
 
-def test_a_selection_keeps_who_shows_that_a_port_refuses():
+def test_a_selection_keeps_the_flow_that_shows_that_a_port_refuses():
     """Whoever asked it: without it the silence later would prove nothing."""
     refused, denied = parse_expectation("refused"), parse_expectation("deny")
     shown, elsewhere = flow("b", port=81, expect=refused), flow("c", port=82, expect=refused)
@@ -148,5 +148,5 @@ def test_no_selection_keeps_everything():
         ("allow", False),
     ],
 )
-def test_what_only_an_enforced_policy_brings_about_needs_proof(word, needs):
+def test_expectations_that_only_an_enforced_policy_meets_need_a_canary(word, needs):
     assert has_denies(story(step("s", flow(expect=parse_expectation(word)))), "calico") is needs

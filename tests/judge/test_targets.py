@@ -123,7 +123,7 @@ def test_ports_are_matched_by_name_and_protocol():
         ),
     ],
 )
-def test_what_is_missing_is_named(peer, port, problem):
+def test_an_unresolvable_target_names_the_missing_object(peer, port, problem):
     target = resolve(flow(port), peer, INVENTORY)
 
     assert str(target.problem) == problem

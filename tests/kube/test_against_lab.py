@@ -106,7 +106,7 @@ def test_no_fault_becomes_a_result_in_two_thousand(lab, box, faulty):
 
 
 @pytest.mark.parametrize("action", [{"status": 503}, {"drop": "before"}, {"drop": "after"}])
-def test_what_is_safe_to_repeat_gets_through(lab, faulty, action):
+def test_a_request_that_is_safe_to_repeat_gets_through(lab, faulty, action):
     connection = to(lab)
     everything = {"resource": "networkpolicies.networking.k8s.io"}
     ref = Ref(NETWORK_POLICIES, "dev", "repeated")

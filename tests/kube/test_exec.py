@@ -317,7 +317,7 @@ def test_one_thread_reads_while_others_write(echoing):
         thread.join()
 
 
-def test_what_is_large_is_written_in_parts(echoing):
+def test_a_large_input_is_written_in_parts(echoing):
     echoing.write(b"y" * 100_000)
 
     assert [len(echoing.read(2).data) for _ in range(4)] == [32768, 32768, 32768, 1696]

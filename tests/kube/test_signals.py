@@ -44,7 +44,7 @@ def test_a_signal_is_raised_where_the_run_is(stop, number):
     assert stop.number == number
 
 
-def test_it_is_a_keyboard_interrupt_so_that_pytest_tears_down(stop):
+def test_a_stop_is_a_keyboard_interrupt_so_that_pytest_tears_down(stop):
     with pytest.raises(KeyboardInterrupt):
         send(TERM)
 
@@ -139,7 +139,7 @@ def test_the_handlers_of_before_are_back_afterwards():
     assert [signal.getsignal(number) for number in SIGNALS] == before
 
 
-def test_outside_the_main_thread_it_only_keeps_still():
+def test_stop_outside_the_main_thread_installs_no_handler():
     failures = []
 
     def run():
@@ -156,7 +156,7 @@ def test_outside_the_main_thread_it_only_keeps_still():
     assert failures == []
 
 
-def test_without_being_entered_it_changes_nothing():
+def test_stop_that_is_not_entered_changes_nothing():
     stop = Stop()
     with stop.shield(), stop.restoring():
         stop.check()
@@ -180,7 +180,7 @@ def test_nohup_stays_in_force():
     assert done.stdout == b"0\n"
 
 
-def test_a_reader_that_went_stops_who_handles_the_signals_now(stop):
+def test_a_broken_pipe_stops_the_innermost_signal_handler(stop):
     with Stop() as inner, pytest.raises(Stopped) as stopped, inner.shield():
         pull(signal.SIGPIPE)
 

@@ -111,7 +111,7 @@ def test_a_bomb_ends_in_its_pod_and_neighbours_keep_their_verdicts(lab, command,
     [("/tmp", 260), ("/dev/shm", 70), ("/v", 20)],
     ids=["root", "shared memory", "emptyDir"],
 )
-def test_what_a_container_may_write_ends_with_an_error(lab, place, most, request):
+def test_a_write_beyond_the_limit_of_a_container_ends_with_an_error(lab, place, most, request):
     name = f"writer-{request.node.callspec.id.replace(' ', '-').lower()}"
     mounts = [{"name": "v", "mountPath": "/v"}]
     volumes = [{"name": "v", "emptyDir": {"sizeLimit": "16Mi"}}]

@@ -172,7 +172,7 @@ def test_places_outside_answer_by_name(user, host, place, port):
 
 
 @pytest.mark.parametrize("node", ["10.98.1.11", "10.98.1.12"])
-def test_one_can_ask_from_outside(user, node):
+def test_a_node_port_answers_a_client_outside_the_cluster(user, node):
     outside = {"namespace": "outside", "container": "web"}
     assert user.curl("internet", f"http://{node}:30080/hostname", **outside) == "far"
 

@@ -101,7 +101,7 @@ def test_lab_says_what_it_is(lab):
 
 
 @pytest.mark.lab
-def test_places_outside_are_nodes_that_nobody_is_scheduled_to(lab):
+def test_external_hosts_are_tainted_nodes_without_pods(lab):
     with core(lab) as api:
         nodes = {n.metadata.name: n.spec.taints for n in api.list_node().items}
     assert {name for name, taints in nodes.items() if taints} == {"internet", "backup"}
@@ -234,7 +234,7 @@ def _stale(tmp_path, name, *, age=3600.0):
     return directory
 
 
-def test_sweep_removes_what_nobody_holds(tmp_path):
+def test_sweep_removes_directories_without_a_holder(tmp_path):
     stale = _stale(tmp_path, "stale")
     sweep(tmp_path)
     assert not stale.exists()

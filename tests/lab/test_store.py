@@ -23,7 +23,7 @@ def test_every_write_has_a_revision_of_its_own():
     assert store.revision == revisions[-1]
 
 
-def test_what_comes_out_is_the_callers_own():
+def test_objects_read_from_the_store_are_copies():
     store = Store()
     given = configmap("a", x="1")
     store.put("configmaps", given)

@@ -83,7 +83,7 @@ def test_a_pod_that_cannot_start_leaves_nothing(options, nothing_left, tmp_path,
     nothing_left(run.run_id, space)
 
 
-def test_the_second_story_is_told_who_holds_the_namespace(
+def test_the_second_story_is_refused_with_the_holder_of_the_namespace(
     options, connected, nothing_left, tmp_path, space
 ):
     story = shop.read(shop.write(tmp_path, space, steps=""))

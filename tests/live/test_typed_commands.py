@@ -15,7 +15,7 @@ pytestmark = [pytest.mark.live, pytest.mark.nightly, pytest.mark.timeout(600)]
 
 
 @pytest.mark.parametrize("script", SCRIPTS.values(), ids=SCRIPTS)
-def test_what_the_documents_type_is_answered(tmp_path, target, connected, script):
+def test_commands_in_the_documents_print_the_documented_output(tmp_path, target, connected, script):
     space = f"npol-live-{secrets.token_hex(4)}"
     names = [space, *(f"{space}-{name}" for name in script.namespaces)]
     connection = connected(Mode.APPLY)

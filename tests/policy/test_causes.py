@@ -67,7 +67,7 @@ def test_egress_that_no_file_allows_is_told_beside_the_ingress_that_one_does():
     ]
 
 
-def test_policy_that_selects_a_label_nobody_has_is_told_with_the_labels_there_are():
+def test_policy_with_an_unused_label_is_explained_with_the_labels_in_use():
     """NPOL-TRIAGE-003: the label is once app=backend, once app.kubernetes.io/name."""
     wrong = FROM_FRONTEND.replace("app.kubernetes.io/name: backend-sample", "app: backend")
     world = cluster(deny=DENY_BACKEND, wrong=wrong)
@@ -91,7 +91,7 @@ def test_peer_label_that_no_pod_has_is_told_with_the_labels_of_the_source():
     )
 
 
-def test_namespace_label_that_nobody_has_is_told_with_the_one_that_works():
+def test_unused_namespace_label_is_explained_with_the_one_that_works():
     """TUT-9: `name: kube-system` selects nothing unless somebody set that label."""
     world = cluster(dns=ALLOW_DNS.replace("kubernetes.io/metadata.name", "name"))
 
@@ -171,7 +171,7 @@ def test_replicas_do_not_repeat_a_cause():
     assert len(texts(world, traffic(world, "x/a -> svc x/both:8080"))) == 1
 
 
-def test_service_without_pods_is_told_as_no_policy_of_anybody():
+def test_service_without_pods_is_not_explained_by_policies():
     world = world_with()
 
     assert texts(world, traffic(world, "x/a -> svc x/empty:80")) == [

@@ -55,7 +55,7 @@ def test_family_is_that_of_the_address():
         ("x/a -> x/b:99999", "not a valid port: 99999"),
     ],
 )
-def test_what_is_no_flow_is_refused_with_what_to_write(text, message):
+def test_an_invalid_flow_is_refused_with_the_syntax_to_write(text, message):
     with pytest.raises(InputError) as caught:
         parse_flow(WORLD, text)
 

@@ -106,7 +106,7 @@ def test_plain_deny_all_is_no_mistake(spec):
     assert findings(spec) == []
 
 
-def test_policy_alone_is_not_accused_of_what_nobody_knows():
+def test_policy_without_a_cluster_gets_no_finding_about_unseen_objects():
     """Without pods and namespaces around it, nothing can be said to be missing."""
     spec = """\
   podSelector: {matchLabels: {app: db}}
@@ -253,7 +253,7 @@ def test_findings_come_in_the_order_of_the_file():
     assert [f.at.line for f in found] == sorted(f.at.line for f in found)
 
 
-def test_what_could_not_be_read_is_found_before_any_rule_looks():
+def test_unreadable_files_are_findings_of_their_own():
     at = Position("p.yaml", 3, 5)
     unreadable, no_object = of_files(
         [Mistake(at, "not YAML: a tab", "use blanks")], [Mistake(at, "not a Kubernetes object")]

@@ -168,7 +168,7 @@ REFUSALS = [
 
 
 @pytest.mark.parametrize(("spec", "message"), REFUSALS, ids=[r[0] for r in REFUSALS])
-def test_what_the_api_server_refuses_is_refused(spec, message):
+def test_policies_that_the_api_server_refuses_are_refused(spec, message):
     """Source: pkg/apis/networking/validation/validation.go."""
     assert [m.message for m in parse_policy(policy("p", spec)).mistakes] == [message]
 

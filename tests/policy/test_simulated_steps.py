@@ -102,7 +102,7 @@ def test_cluster_ip_in_an_ip_block_is_as_the_dialect_has_it(dialect, answer):
     )
 
 
-def test_address_among_the_cluster_ips_that_nobody_here_has_is_unknown():
+def test_cluster_ip_of_no_known_service_is_unknown():
     """Not every namespace is read: it may be a Service of another one."""
     (scene,) = scenes(story(step("s", "a -> unread:80")))
     (foretold,) = forecast([scene], "calico")[0].flows
@@ -113,7 +113,7 @@ def test_address_among_the_cluster_ips_that_nobody_here_has_is_unknown():
     )
 
 
-def test_peer_that_is_nobody_here_has_no_answer_but_a_problem():
+def test_peer_that_matches_no_pod_has_a_problem_and_no_answer():
     (scene,) = scenes(story(step("s", "nobody -> b:8080")))
 
     assert str(scene.asked[0].problem) == "no pod here is peer 'nobody'"

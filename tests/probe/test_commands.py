@@ -190,7 +190,7 @@ def test_every_command_ends_by_itself():
     assert endless == []
 
 
-def test_what_a_person_would_type_is_kept_with_a_question_of_bytes():
+def test_a_dns_command_that_a_person_can_type_is_kept_with_a_datagram_probe():
     command = first_attempt(dns(), NETSHOOT).command
 
     assert str(command) == "dig @10.96.0.10 +nosearch +time=2 +tries=1 -t A -q " + dns().name

@@ -27,7 +27,7 @@ def pod(who=None, settings=None, **options):
     return debug_pod(who or peer(), settings or PodSettings(), run_id="run-1", **options)
 
 
-def test_it_has_the_labels_of_the_pod_that_it_stands_for():
+def test_a_debug_pod_has_the_labels_of_its_peer():
     labels = pod()["metadata"]["labels"]
 
     assert labels == {"app": "frontend", "app.kubernetes.io/managed-by": "npol"}
@@ -46,15 +46,15 @@ def test_the_run_is_an_annotation_because_labels_make_identities():
     assert "run-1" not in str(made["metadata"]["labels"])
 
 
-def test_it_is_never_ready_so_that_no_service_picks_it_up():
+def test_a_debug_pod_is_never_ready_so_that_no_service_selects_it():
     assert pod()["spec"]["readinessGates"] == [{"conditionType": "npol.dev/never"}]
 
 
-def test_it_has_a_controller_so_that_no_replica_set_adopts_it():
+def test_a_debug_pod_has_a_controller_so_that_no_replica_set_adopts_it():
     assert pod(owner=LEASE)["metadata"]["ownerReferences"] == [LEASE]
 
 
-def test_it_meets_the_restricted_pod_security_standard():
+def test_a_debug_pod_meets_the_restricted_pod_security_standard():
     """kubernetes/pod-security-admission policy/check_*.go, level restricted."""
     spec = pod()["spec"]
     (container,) = spec["containers"]
@@ -69,7 +69,7 @@ def test_it_meets_the_restricted_pod_security_standard():
     assert [set(v) - {"name"} for v in spec["volumes"]] == [{"emptyDir"}]
 
 
-def test_it_reaches_nothing_that_it_does_not_need():
+def test_a_debug_pod_mounts_no_token_and_writes_no_root():
     spec = pod()["spec"]
     (container,) = spec["containers"]
 
@@ -79,7 +79,7 @@ def test_it_reaches_nothing_that_it_does_not_need():
     assert not {"hostname", "subdomain", "serviceAccountName"} & set(spec)
 
 
-def test_it_ends_by_itself():
+def test_a_debug_pod_ends_at_its_deadline_without_npol():
     spec = pod(deadline=600)["spec"]
 
     assert spec["activeDeadlineSeconds"] == 600
@@ -97,21 +97,21 @@ def test_it_ends_by_itself():
         ),
     ],
 )
-def test_it_requests_nothing_so_that_it_fits_on_a_full_node(settings, requests):
+def test_a_debug_pod_requests_nothing_so_that_a_full_node_takes_the_pod(settings, requests):
     """Left out, a request is as large as the limit (Kubernetes docs, "Resource Management")."""
     (container,) = pod(settings=settings)["spec"]["containers"]
 
     assert container["resources"] == {"requests": requests, "limits": dict(settings.limits)}
 
 
-def test_no_mesh_puts_a_sidecar_into_it():
+def test_no_mesh_injects_a_sidecar_into_a_debug_pod():
     annotations = pod()["metadata"]["annotations"]
 
     assert annotations["sidecar.istio.io/inject"] == "false"
     assert annotations["linkerd.io/inject"] == "disabled"
 
 
-def test_it_tells_its_prober_its_uid():
+def test_a_debug_pod_passes_its_uid_to_the_prober():
     (variable,) = pod()["spec"]["containers"][0]["env"]
 
     assert variable["valueFrom"] == {"fieldRef": {"fieldPath": "metadata.uid"}}
@@ -174,7 +174,7 @@ def test_a_peers_own_image_wins():
     assert pod(peer(image="mine:1"))["spec"]["containers"][0]["image"] == "mine:1"
 
 
-def test_as_a_deployment_it_selects_only_its_own_pods():
+def test_a_debug_deployment_selects_only_its_own_pods():
     made = pod(settings=PodSettings(as_deployment=True), owner=LEASE)
     template = made["spec"]["template"]
     selector = made["spec"]["selector"]["matchLabels"]

@@ -185,7 +185,7 @@ def test_a_pod_that_got_into_a_service_is_refused(api, pods):
         pods.start(manifests("a"), Inventory())
 
 
-def test_what_cannot_be_deleted_is_told(api, pods):
+def test_debug_pods_that_cannot_be_deleted_are_reported(api, pods):
     pods.start(manifests("a"), Inventory())
     api.delete = lambda ref, uid: (_ for _ in ()).throw(Refused("403"))
 
@@ -195,7 +195,7 @@ def test_what_cannot_be_deleted_is_told(api, pods):
     assert any(p.startswith("still there: pod shop/npol-") for p in problems)
 
 
-def test_what_stayed_is_tried_again(api, pods):
+def test_debug_pods_that_were_not_deleted_are_deleted_at_the_next_try(api, pods):
     pods.start(manifests("a"), Inventory())
     allowed, api.delete = api.delete, lambda ref, uid: (_ for _ in ()).throw(Refused("403"))
     assert pods.delete()
@@ -206,7 +206,7 @@ def test_what_stayed_is_tried_again(api, pods):
     assert api.objects == {}
 
 
-def test_what_stayed_of_a_failed_start_is_known_at_the_end(api, pods):
+def test_debug_pods_left_by_a_failed_start_are_reported_at_the_end(api, pods):
     made = manifests("a", "b")
     api.refuse = {made["b"]["metadata"]["name"]: Refused("no")}
     allowed, api.delete = api.delete, lambda ref, uid: (_ for _ in ()).throw(Refused("403"))

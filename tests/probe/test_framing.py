@@ -56,7 +56,7 @@ def test_text_that_looks_like_an_answer_stays_text(text):
     assert frame.text.startswith("@ffff")
 
 
-def test_what_belongs_to_no_answer_is_counted():
+def test_bytes_outside_of_answers_are_counted():
     frames = Frames(NONCE)
     list(frames.feed(b"x" * 1000 + b"\n" + line("ok") + b"y" * (LONGEST + 1)))
 

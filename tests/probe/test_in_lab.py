@@ -16,15 +16,15 @@ from tests.live.probe.test_signals import (  # noqa: F401 - fixtures and tests
 )
 from tests.live.probe.test_sources import (  # noqa: F401 - fixtures and tests
     app,
+    test_a_debug_pod_that_admission_refuses_is_reported_in_its_words,
     test_a_debug_pod_that_was_deleted_is_made_anew,
     test_a_pod_of_a_workload_is_asked_from,
     test_a_service_that_publishes_what_is_not_ready_is_refused,
     test_a_source_that_is_deleted_in_the_middle_gives_errors,
     test_a_successor_of_that_name_does_not_answer_for_it,
-    test_as_a_deployment_they_are_found_and_deleted_too,
-    test_debug_pods_with_an_applications_labels_disturb_nobody,
+    test_debug_deployments_are_found_and_deleted_too,
+    test_debug_pods_with_an_applications_labels_get_no_traffic_of_its_service,
     test_placement_follows_the_target,
-    test_what_may_not_be_made_is_told_in_the_admissions_words,
 )
 
 pytestmark = pytest.mark.lab

@@ -160,7 +160,9 @@ def test_busybox_alone_tells_what_it_can_and_errs_where_it_cannot(
 
 
 @pytest.mark.parametrize("hidden", [("nc",), ("nc", "bash"), ("nc", "curl"), ("nc", "dig")])
-def test_what_is_missing_is_asked_with_something_else(hidden, tmp_path, network, start_prober):
+def test_a_missing_tool_is_replaced_by_another_in_the_probe(
+    hidden, tmp_path, network, start_prober
+):
     """Other tools may err, where they cannot tell, but never see anything else."""
     for directory in ("/usr/bin", "/bin", "/usr/sbin", "/sbin"):
         for tool in Path(directory).iterdir():

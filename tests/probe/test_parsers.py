@@ -299,7 +299,7 @@ def test_an_end_by_timeout_long_before_its_time_is_an_error():
     assert reading("bash", 143, seconds=0.1, limit=2.0).outcome is ERROR
 
 
-def test_an_end_by_timeout_that_nobody_asked_for_is_an_error():
+def test_an_end_by_timeout_without_a_timeout_in_the_command_is_an_error():
     assert reading("nc", 124, seconds=2.0).outcome is ERROR
 
 

@@ -128,7 +128,7 @@ def test_one_exec_serves_all_rounds(make_prober):
     assert prober.execs == 1
 
 
-def test_its_tools_are_reported(make_prober):
+def test_the_tools_of_a_prober_are_reported(make_prober):
     prober = make_prober(FakeStream())
     prober.open()
 
@@ -244,7 +244,7 @@ def test_trying_again_has_a_budget(make_prober):
     assert (answer.outcome, answer.detail, prober.execs) == (Outcome.ERROR, "HTTP 503", 3)
 
 
-def test_what_more_trying_does_not_cure_is_not_tried_again(make_prober):
+def test_a_lasting_exec_failure_is_not_retried(make_prober):
     prober = make_prober(ExecBroken("ns/pod (uid uid-1) was deleted", passing=False))
 
     assert ask(prober)["k"].detail == "ns/pod (uid uid-1) was deleted"
@@ -364,7 +364,7 @@ def test_stderr_is_no_answer_but_says_why_the_prober_ended(make_prober):
     assert answer.detail == "the prober ended with exit code 2: sh: Cannot fork"
 
 
-def test_what_was_answered_before_the_break_counts(make_prober):
+def test_answers_before_a_broken_stream_count(make_prober):
     stream = FakeStream()
     replies = iter([(0, OPEN), (0, OPEN), ExecBroken("cut")])
     stream.answer = lambda argv: next(replies)

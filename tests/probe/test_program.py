@@ -55,7 +55,7 @@ def run(*argv, **options):
     return Command(tool=argv[0], reader="nc", argv=argv, **options)
 
 
-def test_it_greets_with_what_it_has(talk):
+def test_the_prober_script_greets_with_its_host_and_tools(talk):
     pairs = [line.split("=", 1) for line in talk.greeting.text.split("\n")]
     tools = {value for name, value in pairs if name == "tool"}
 
@@ -86,7 +86,7 @@ def test_exit_codes_and_words_come_back(talk):
     assert (answer.exit_code, answer.text) == (7, "out\nerr")
 
 
-def test_what_is_not_there_is_127(talk):
+def test_a_missing_program_exits_with_127(talk):
     (answer,) = talk.answers(run("no-such-tool"))
 
     assert answer.exit_code == 127
@@ -170,21 +170,21 @@ def test_ended_commands_leave_no_zombies(talk):
     assert len(left) < 30, "its timer, and what the last rounds left to be waited for"
 
 
-def test_it_ends_with_its_stdin(shell, start_stream):
+def test_the_prober_script_ends_with_its_stdin(shell, start_stream):
     stream = Talk(start_stream(shell)).stream
     stream.close_stdin()
 
     assert stream.wait(5) == 0
 
 
-def test_it_ends_by_its_own_timer(shell, start_stream):
+def test_the_prober_script_ends_by_its_own_timer(shell, start_stream):
     stream = start_stream(shell)
     stream.write(program() + hello(NONCE, 1))
 
     assert stream.wait(15) != 0
 
 
-def test_it_does_not_begin_with_half_of_itself(shell, start_stream):
+def test_a_truncated_prober_script_does_not_run(shell, start_stream):
     stream = start_stream(shell)
     stream.write(program()[:2000])
     stream.close_stdin()

@@ -71,7 +71,7 @@ def disturbed(pod, before=None, after=None):
     return list(disturbances([MANIFEST], [pod], before, after))
 
 
-def test_a_pod_as_it_was_sent_disturbs_nobody():
+def test_a_debug_pod_as_it_was_sent_disturbs_no_workload():
     assert disturbed(running()) == []
 
 
@@ -92,7 +92,7 @@ def test_a_pod_as_it_was_sent_disturbs_nobody():
         pytest.param(running(metadata={"ownerReferences": []}), "adopted", id="released"),
     ],
 )
-def test_what_others_did_to_the_pod_is_noticed(pod, words):
+def test_foreign_changes_of_a_debug_pod_are_noticed(pod, words):
     (said,) = disturbed(pod)
 
     assert words in said
@@ -116,7 +116,9 @@ def test_an_endpoint_that_is_ready_is_traffic(ready, count):
         ),
     ],
 )
-def test_replica_counts_of_those_who_select_its_labels_must_not_change(before, after, count):
+def test_replica_counts_of_workloads_that_select_the_debug_pod_must_not_change(
+    before, after, count
+):
     said = disturbed(running(), Inventory(workloads=(before,)), Inventory(workloads=(after,)))
 
     assert len(said) == count

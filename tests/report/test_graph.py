@@ -24,7 +24,7 @@ def test_ports_of_one_result_share_an_edge(flow):
     )
 
 
-def test_what_differs_is_drawn_in_another_colour(report):
+def test_flows_that_differ_are_drawn_in_another_colour(report):
     text = mermaid(edges(report.steps[1].flows))
 
     assert "  linkStyle 0 stroke:#cf222e,stroke-width:3px" in text

@@ -129,7 +129,7 @@ def test_an_incomplete_restore_is_loud_and_names_the_cure(report):
     assert lines[-1].endswith("exit code 6, the cluster is not as it was found; run `npol recover`")
 
 
-def test_what_stayed_is_told_before_what_was_left_on_purpose(report):
+def test_failed_cleanup_is_reported_before_changes_left_on_purpose(report):
     stayed = RestoreResult(complete=False, problems=("pod a/b is still there",), left="npol ...")
 
     assert "restore INCOMPLETE: pod a/b is still there" in story_text(

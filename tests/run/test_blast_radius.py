@@ -74,7 +74,7 @@ def test_a_policy_that_selects_none_of_them_reaches_none_of_them(found):
         pytest.param(pod("metrics", priorityClassName="system-cluster-critical"), id="critical"),
     ],
 )
-def test_what_the_cluster_needs_is_not_cut_whatever_is_allowed(found, needed):
+def test_critical_pods_are_not_cut_whatever_max_unlisted_pods_allows(found, needed):
     (finding,) = found(*NAMED, needed, max_unlisted_pods=100)
 
     assert f"deny.yaml:2:1) selects shop/{needed['metadata']['name']}" in finding.what

@@ -62,6 +62,6 @@ def test_pod_that_never_gets_ready_is_named(wait):
         wait(NOT_READY, create=True, within=0.0)
 
 
-def test_object_that_nobody_will_make_is_not_waited_for(wait):
+def test_object_that_the_story_does_not_create_is_not_waited_for(wait):
     """Without --create it is the user's: its flows say that it is missing."""
     assert wait(None, create=False, within=0.0) == [None]

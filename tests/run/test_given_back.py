@@ -108,7 +108,7 @@ def begun(tmp_path, monkeypatch, transaction):
     return make
 
 
-def test_what_stays_makes_the_restore_incomplete(begun):
+def test_a_debug_pod_that_stays_makes_the_restore_incomplete(begun):
     run = begun(FakeSources((STAYED,), (STAYED,)))
     run.open()
 
@@ -119,7 +119,7 @@ def test_what_stays_makes_the_restore_incomplete(begun):
     assert run.report().exit_code is ExitCode.RESTORE_INCOMPLETE
 
 
-def test_what_went_after_all_is_no_trouble(begun):
+def test_a_debug_pod_deleted_at_the_second_try_is_no_problem(begun):
     run = begun(FakeSources((STAYED,), ()))
     run.open()
 
@@ -137,7 +137,7 @@ def test_the_journal_knows_the_cure_while_it_is_there(begun, transaction):
     assert (restored.problems, restored.remedy) == ((STAYED,), "npol recover r")
 
 
-def test_what_stays_beside_changes_that_were_left_on_purpose_is_told(begun):
+def test_a_debug_pod_that_stays_is_reported_beside_changes_left_on_purpose(begun):
     run = begun(FakeSources((STAYED,), (STAYED,)), leave=True)
     run.open()
 
@@ -157,7 +157,7 @@ def test_a_lock_that_stays_after_changes_were_left_is_told(begun, transaction):
     assert (restored.complete, restored.problems) == (False, ("the lock stays",))
 
 
-def test_what_stays_of_a_start_that_failed_outranks_its_refusal(begun):
+def test_a_debug_pod_left_by_a_failed_start_outranks_its_refusal(begun):
     refusal = Refused("the debug pod does not run")
     run = begun(FakeSources((STAYED,), (STAYED,), refusal=refusal))
 
@@ -175,7 +175,7 @@ def test_a_start_that_failed_and_left_nothing_is_refused(begun):
         run.open()
 
 
-def test_what_debug_pods_may_do_to_others_is_among_the_notes(begun):
+def test_side_effects_of_debug_pods_are_among_the_notes(begun):
     run = begun(FakeSources())
     run.open()
     run.close()

@@ -50,6 +50,6 @@ def test_a_refusal_is_told_in_the_servers_words(status, message):
         pytest.param(429, "too many requests", id="overload"),
     ],
 )
-def test_what_is_no_word_of_admission_stays_an_error(status, message):
+def test_an_error_not_from_admission_stays_an_error(status, message):
     with pytest.raises(ApiError):
         refusal(status, message)

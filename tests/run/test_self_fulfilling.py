@@ -93,7 +93,7 @@ def judge(tmp_path):
         ),
     ],
 )
-def test_what_the_run_wrote_once_cannot_be_otherwise(judge, check, line):
+def test_a_check_that_reads_back_what_the_run_wrote_is_self_fulfilling(judge, check, line):
     assert judge(check).startswith("reads back what the run itself wrote: ")
     assert judge(check).endswith(line)
 
@@ -119,5 +119,5 @@ def test_what_the_run_wrote_once_cannot_be_otherwise(judge, check, line):
         pytest.param("{endpoints: web, namespace: shop}", CHANGES, {}, id="controllers-say-it"),
     ],
 )
-def test_what_something_could_change_is_counted(judge, check, change, run):
+def test_a_check_of_a_value_that_others_can_change_counts(judge, check, change, run):
     assert judge(check, change, **run) == ""

@@ -94,7 +94,7 @@ def test_a_story_shows_what_its_parts_cover_each_once(loaded):
     assert loaded.shows == ("NPOL-002", "NPOL-003", "APP-1", "NPOL-004", "NPOL-008")
 
 
-def test_what_defaults_leave_out_keeps_its_default(story):
+def test_fields_that_defaults_leave_out_keep_their_default(story):
     defaults = story("version: 1\ndefaults: {pod: {limits: {cpu: '1'}}}\nsteps: []\n").defaults
 
     assert defaults.pod.image.endswith("netshoot:v0.15")
@@ -275,7 +275,7 @@ def test_a_misspelt_path_of_a_story_names_the_nearest(tmp_path, monkeypatch):
         load_story("shpo.npol.yaml")
 
 
-def test_loading_speaks_to_nobody(story, monkeypatch):
+def test_loading_sends_no_request(story, monkeypatch):
     def refuse(*args: object) -> None:
         raise AssertionError("a story was loaded over the network")
 

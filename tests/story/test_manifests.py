@@ -55,7 +55,7 @@ def test_documents_and_lists_are_unpacked_with_their_places(applied):
     assert found[2].document.at("metadata", "name") == Position("all/x.yaml", 17, 20)
 
 
-def test_what_the_server_writes_is_left_out(applied):
+def test_server_written_fields_are_left_out_of_a_manifest(applied):
     text = POLICY.replace(
         "{name: NAME, namespace: shop}",
         "{name: a, namespace: shop, uid: u, resourceVersion: '1', generation: 2,"

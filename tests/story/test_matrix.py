@@ -88,7 +88,7 @@ def test_a_matrix_may_be_repeated_by_an_alias(story):
     assert loaded.step("two").flows[0].at.line == 11
 
 
-def test_more_flows_than_anybody_asks_are_refused(mistakes):
+def test_more_than_ten_thousand_flows_are_refused(mistakes):
     ports = " | ".join(f"db:{n}" for n in range(1, 111))
     rows = "".join(f"    | p{n} |{' allow |' * 110}\n" for n in range(100))
     peers = "".join(f"  p{n}: {{namespace: shop, labels: {{a: b}}}}\n" for n in range(100))

@@ -58,7 +58,7 @@ def test_mistakes_of_an_overlay_stand_in_its_file(mistakes):
     ]
 
 
-def test_what_overlay_and_story_say_must_go_together(mistakes):
+def test_overlay_and_story_must_not_contradict(mistakes):
     overlay = "web:\n  host: a.example.test\n"
 
     assert mistakes(TEXT, {"dev.yaml": overlay}, "dev.yaml") == [

@@ -120,7 +120,7 @@ STORY = "version: 1\npeers: {a: {namespace: x}}\nsteps: [{name: one, FIELD}]\n"
         "covers: [A-1], state: [{endpoints: x, covers: [A-2]}]",
     ],
 )
-def test_what_the_door_reads_fits(field):
+def test_stories_that_load_fit_the_schema(field):
     assert fits(data(STORY.replace("FIELD", field)), shipped())
 
 
@@ -138,5 +138,5 @@ def test_what_the_door_reads_fits(field):
         "converge_within: 5",
     ],
 )
-def test_what_the_door_refuses_does_not_fit(field):
+def test_stories_that_are_refused_do_not_fit_the_schema(field):
     assert not fits(data(STORY.replace("FIELD", field)), shipped())

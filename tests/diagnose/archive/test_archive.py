@@ -41,7 +41,7 @@ def test_the_same_pieces_make_the_same_archive(tmp_path):
 
 
 @pytest.mark.parametrize("kind", ["file", "dangling link", "directory"])
-def test_what_is_there_is_not_overwritten(tmp_path, kind):
+def test_an_existing_archive_is_not_overwritten(tmp_path, kind):
     path = tmp_path / "found.tar.gz"
     if kind == "file":
         path.write_text("mine")
@@ -62,7 +62,7 @@ def test_a_place_that_is_not_there_is_told_beforehand(tmp_path):
         check_new(str(tmp_path / "no" / "found.tar.gz"))
 
 
-def test_what_has_no_room_is_left_out_and_named(tmp_path, monkeypatch):
+def test_entries_beyond_the_archives_limit_are_left_out_and_named(tmp_path, monkeypatch):
     monkeypatch.setattr(archive, "MOST", 10)
     path = tmp_path / "found.tar.gz"
     left_out = write_archive(str(path), [*PIECES, ArchiveEntry(name="npol/aa.log", data=b"x" * 9)])

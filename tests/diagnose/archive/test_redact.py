@@ -72,7 +72,7 @@ def test_annotations_of_unknown_domains_and_the_last_applied_object_are_not_kept
     }
 
 
-def test_what_explains_a_failure_is_kept():
+def test_fields_that_explain_a_failure_are_kept_unredacted():
     pod = {
         "metadata": {"name": "web", "labels": {"app": "web", "pod-template-hash": "7d9f"}},
         "spec": {

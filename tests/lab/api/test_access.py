@@ -105,7 +105,7 @@ def test_a_refusal_names_what_was_asked(cluster, robot, method, path, words):
     assert words in answer.message
 
 
-def test_everybody_may_discover_and_ask_about_themselves(cluster, robot):
+def test_an_account_without_roles_may_discover_and_review_its_own_access(cluster, robot):
     assert cluster.request("GET", "/apis", token=robot).code == 200
     path = "/apis/authorization.k8s.io/v1/selfsubjectaccessreviews"
     body = {"spec": {"resourceAttributes": {"verb": "list", "resource": "pods"}}}

@@ -72,7 +72,7 @@ def test_a_definition_is_established_at_once(cluster):
     assert conditions == {"NamesAccepted": "True", "Established": "True"}
 
 
-def test_its_kind_is_discovered(cluster):
+def test_the_kind_of_a_definition_is_discovered(cluster):
     found = cluster.request("GET", "/apis/example.com/v1").json["resources"]
     assert [r["name"] for r in found] == ["widgets", "widgets/status"]
     document = cluster.request("GET", "/openapi/v3/apis/example.com/v1").json

@@ -111,6 +111,6 @@ def test_protobuf_that_json_shows_inline_is_inline():
 @pytest.mark.parametrize(
     "body", [b"", b"{}", protobuf.MAGIC + b"\x0a\xff", protobuf.MAGIC + b"\x0b"]
 )
-def test_what_is_no_protobuf_is_refused(body):
+def test_malformed_protobuf_is_refused(body):
     with pytest.raises(StatusError, match="the object provided is unrecognized"):
         protobuf.decode(body, structs()["Pod"])

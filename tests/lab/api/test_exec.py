@@ -125,7 +125,7 @@ def test_large_output_arrives_whole(connect, finished):
         ("one", {"stdout": False, "stderr": False}, 400, "at least 1 of stdin, stdout, stderr"),
     ],
 )
-def test_what_cannot_be_is_refused_before_the_upgrade(connect, pod, query, code, message):
+def test_an_impossible_exec_is_refused_before_the_upgrade(connect, pod, query, code, message):
     with pytest.raises(websocket.WebSocketBadStatusException) as caught:
         connect(pod, "true", **query)
     assert caught.value.status_code == code

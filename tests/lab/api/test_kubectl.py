@@ -99,7 +99,7 @@ def test_imperative_commands_work(here, command, said):
     assert said in here(*command).stdout
 
 
-def test_what_was_created_by_protobuf_is_what_json_would_have_made(here):
+def test_a_deployment_created_by_protobuf_equals_one_created_by_json(here):
     here("create", "deployment", "web", "--image=nginx:1", "--port=80", "--replicas=2")
     found = json.loads(here("get", "deploy", "web", "-o", "json").stdout)["spec"]
     assert (found["replicas"], found["strategy"]["type"]) == (2, "RollingUpdate")
@@ -194,7 +194,7 @@ def test_discovery_and_explanations(kubectl):
     assert "v1.33.0+npol-lab" in kubectl("version").stdout
 
 
-def test_what_a_lab_does_not_do_is_said(cluster, here, request):
+def test_an_unsupported_subresource_is_named_in_the_refusal(cluster, here, request):
     name = f"k{abs(hash(request.node.name)) % 10**9}"
     cluster.running_pod(name, "web")
     refused = here("get", "--raw", f"/api/v1/namespaces/{name}/pods/web/proxy/", check=False)

@@ -66,6 +66,6 @@ def test_frames_that_ask_for_nothing_are_passed_over():
 @pytest.mark.parametrize(
     "data", [struct.pack(">HHII", 0x8002, 1, 4, 0), struct.pack(">HHI", 0x8003, 1, 12) + bytes(12)]
 )
-def test_what_is_no_such_frame_is_refused(data):
+def test_a_malformed_spdy_frame_is_refused(data):
     with pytest.raises(ValueError, match=r"SPDY version 2|headers cannot be read"):
         heard(data, piece=100)

@@ -29,7 +29,7 @@ def test_a_deployment_becomes_available(cluster, live, workload):
     }
 
 
-def test_its_replica_set_and_pods_carry_the_templates_hash(cluster, live, workload):
+def test_the_replica_set_and_pods_of_a_deployment_carry_the_templates_hash(cluster, live, workload):
     async def work():
         cluster.node("lab-1")
         cluster.create(DEPLOY, "web", workload(1))

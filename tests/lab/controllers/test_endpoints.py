@@ -146,7 +146,7 @@ def test_a_service_without_selector_keeps_what_its_user_wrote(cluster, live):
 
 
 @pytest.mark.parametrize("resource", ["endpoints", SLICES])
-def test_what_belongs_to_a_deleted_service_goes(cluster, live, resource):
+def test_endpoints_of_a_deleted_service_are_deleted(cluster, live, resource):
     async def work():
         service(cluster)
         pod(cluster, "a")

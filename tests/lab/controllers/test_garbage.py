@@ -95,7 +95,7 @@ def test_foreground_deletion_waits_for_dependents_that_block(cluster, live):
     assert cluster.names(CM) == []
 
 
-def test_an_owner_of_a_kind_that_nobody_serves_is_believed(cluster, live):
+def test_an_owner_of_an_unserved_kind_is_taken_to_exist(cluster, live):
     """Who cannot be looked up may exist: a custom resource of a cluster that has it."""
 
     async def work():

@@ -60,7 +60,7 @@ def test_a_pod_goes_where_it_may(cluster, live, spec, node):
     assert condition(cluster)["status"] == ("True" if node else "False")
 
 
-def test_what_fits_nowhere_stays_pending_and_says_why(cluster, live):
+def test_a_pod_that_fits_no_node_stays_pending_and_says_why(cluster, live):
     async def work():
         cluster.node("a")
         cluster.node("outside", taints=[TAINT])

@@ -42,5 +42,5 @@ def test_a_link_at_the_end_is_no_way_out_for_writing(place):
 
 
 @pytest.mark.parametrize(("path", "there"), [("out", False), ("../outside", False), ("", True)])
-def test_what_is_outside_does_not_exist(place, path, there):
+def test_a_path_outside_of_the_root_does_not_exist(place, path, there):
     assert paths.exists(place / "root", path) is there

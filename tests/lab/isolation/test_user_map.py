@@ -13,7 +13,7 @@ from npol_lab.user_map import pods_user
         pytest.param("0 0 4294967295\n", 1000, 0, id="an ordinary user"),
     ],
 )
-def test_pods_of_root_belong_to_nobody_else(tmp_path, mapped, uid, expected):
+def test_pods_of_a_lab_run_by_root_get_a_user_of_their_own(tmp_path, mapped, uid, expected):
     users = tmp_path / "uid_map"
     users.write_text(mapped)
 

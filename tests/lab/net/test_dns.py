@@ -159,7 +159,7 @@ def test_a_long_answer_over_udp_says_that_it_is_cut(names):
 
 
 @pytest.mark.parametrize("data", [b"", b"nonsense", b"\x00" * 12])
-def test_what_is_no_query_gets_no_answer_or_an_error(names, data):
+def test_a_malformed_dns_query_gets_no_answer_or_an_error(names, data):
     said = NameServer(names)._respond(data, 512)
     assert said is None or dns.message.from_wire(said).rcode() == dns.rcode.FORMERR
 

@@ -36,12 +36,12 @@ def test_pods_appear_outside_with_the_address_of_their_node(net):
     assert net.look("a1", "internet", 80)["text"].split() == ["internet", "10.98.1.11"]
 
 
-def test_a_port_that_nobody_listens_on_is_refused(net):
+def test_a_port_without_listener_is_refused(net):
     assert net.probe("a1", "b1", 9) == "refused"
     assert net.probe("a1", "b1", 9, "UDP") == "refused"
 
 
-def test_an_address_that_nobody_has_is_unreachable(net):
+def test_an_unassigned_address_is_unreachable(net):
     assert net.probe("a1", "198.51.100.7", 80) == "unreachable"
 
 

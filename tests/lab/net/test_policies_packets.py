@@ -272,7 +272,7 @@ def test_a_named_port_in_egress_is_the_destinations(net):
     assert net.probe("a1", "other2", 8443) == "timeout"
 
 
-def test_a_named_port_that_nobody_has_allows_nothing(net):
+def test_a_named_port_that_no_pod_declares_allows_nothing(net):
     net.policy(podSelector=named("b1"), policyTypes=IN, ingress=[{"ports": [{"port": "nope"}]}])
     assert net.probe("a1", "b1") == "timeout"
 

@@ -65,7 +65,7 @@ def test_a_service_without_endpoints_refuses_at_once(net, protocol):
         pytest.param("10.98.1.12", {"node_port": 30080}, id="node-port"),
     ],
 )
-def test_a_udp_client_that_keeps_its_port_is_led_to_who_is_left(net, asked, more):
+def test_a_udp_client_that_keeps_its_port_is_led_to_a_remaining_endpoint(net, asked, more):
     """As kube-proxy clears conntrack: the old translation would go on as long as the client."""
     udp = {"target": 8081, "protocol": "UDP", **more}
     port = more.get("node_port", 80)

@@ -88,7 +88,7 @@ def test_programs_are_found_in_the_path_or_where_they_are_said_to_be(programs, p
         (["bin/notes"], 'exec: "bin/notes": permission denied'),
     ],
 )
-def test_what_cannot_be_run_is_said_in_the_runtimes_words(programs, argv, words):
+def test_a_program_that_cannot_run_is_reported_in_the_runtimes_words(programs, argv, words):
     with pytest.raises(CannotRun) as caught:
         find(argv, programs)
 

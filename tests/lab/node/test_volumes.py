@@ -96,7 +96,7 @@ def test_a_volume_holds_what_its_source_says(volumes, volume, expected):
         ({"nfs": {"server": "x", "path": "/"}}, "the lab has no volumes of type nfs"),
     ],
 )
-def test_what_cannot_be_mounted_says_why(volumes, volume, message):
+def test_a_volume_that_cannot_be_mounted_says_why(volumes, volume, message):
     with pytest.raises(NotMounted, match=message):
         volumes.prepare(pod(volume))
 

@@ -92,7 +92,7 @@ def test_too_much_output_is_no_result(connection, pod):
         ({"container": "nobody"}, "HTTP 400.*container nobody is not valid"),
     ],
 )
-def test_what_is_not_there_is_said(connection, pod, change, words):
+def test_a_missing_pod_or_container_is_named_in_the_error(connection, pod, change, words):
     with pytest.raises(ExecBroken, match=words):
         run_once(connection, dataclasses.replace(pod, **change), ["true"], timeout=5)
 

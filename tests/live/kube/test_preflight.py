@@ -31,7 +31,7 @@ def test_a_cluster_is_described(connected, namespace):
     assert found.engine.evidence
 
 
-def test_what_admission_says_is_said_verbatim(connected, namespace):
+def test_a_refusal_of_admission_is_quoted_verbatim(connected, namespace):
     pod = pod_manifest(namespace, "box")
     pod["spec"]["containers"][0]["name"] = "Not A Name"
 

@@ -81,7 +81,7 @@ def debug_pods(place):
     return [p for p in pods if RUN in (p["metadata"].get("annotations") or {})]
 
 
-def test_debug_pods_with_an_applications_labels_disturb_nobody(place, app):
+def test_debug_pods_with_an_applications_labels_get_no_traffic_of_its_service(place, app):
     before = ready_addresses(place)
     began = time.monotonic()
     with place.sources(peer(place, "one"), peer(place, "two")) as sources:
@@ -184,7 +184,7 @@ def test_a_service_that_publishes_what_is_not_ready_is_refused(place):
     assert debug_pods(place) == []
 
 
-def test_as_a_deployment_they_are_found_and_deleted_too(place):
+def test_debug_deployments_are_found_and_deleted_too(place):
     with place.sources(peer(place), settings=PodSettings(as_deployment=True)) as sources:
         name = sources.pod("web").name
 
@@ -282,7 +282,7 @@ def test_a_starved_source_never_takes_open_for_closed(place, app, limits):
     place.connection.delete(Ref(PODS, source.namespace, source.name), uid=source.uid, grace=0)
 
 
-def test_what_may_not_be_made_is_told_in_the_admissions_words(place):
+def test_a_debug_pod_that_admission_refuses_is_reported_in_its_words(place):
     """PodSecurity refuses host network where the namespace is restricted."""
     ref = place.connection.ref_of(
         {"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": place.namespace}}
