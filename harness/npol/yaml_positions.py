@@ -47,6 +47,8 @@ class Document:
     keys: Mapping[Path, Position]
     duplicates: tuple[Mistake, ...] = ()
     """Keys that stand twice in one mapping; the last one wins in `data`."""
+    comments: Mapping[int, str] = field(default_factory=dict)
+    """Comments to npol, `# npol: ...`, of the whole file: the text by line number."""
 
     def at(self, *path: str | int) -> Position:
         """The position of a value, or of its nearest known parent."""
@@ -71,7 +73,11 @@ def load(text: str | bytes, file: str, dialect: YamlDialect) -> list[Document]:
     """
     decoded = _decode(text, file)
     try:
-        return list(_YamlReader(file, dialect).documents(decoded))
+        comments = {
+            decoded.count("\n", 0, found.start()) + 1: found[1].strip()
+            for found in _COMMENT.finditer(decoded)
+        }
+        return list(_YamlReader(file, dialect).documents(decoded, comments))
     except yaml.MarkedYAMLError as error:
         mark = error.problem_mark or error.context_mark
         at = Position(file, mark.line + 1, mark.column + 1) if mark else Position(file)
@@ -131,7 +137,7 @@ class _YamlReader:
         self.nodes = 0
         self.documents_read = 0
 
-    def documents(self, text: str) -> Iterator[Document]:
+    def documents(self, text: str, comments: Mapping[int, str]) -> Iterator[Document]:
         events = yaml.parse(text, Loader=getattr(yaml, "CSafeLoader", yaml.SafeLoader))
         self._events = iter(events)
         for event in self._events:
@@ -149,6 +155,7 @@ class _YamlReader:
                     values=marks.values,
                     keys=marks.keys,
                     duplicates=tuple(marks.duplicates),
+                    comments=comments,
                 )
 
     def _position(self, event: Any) -> Position:
@@ -240,6 +247,7 @@ def _size(value: Any) -> int:
     return 1
 
 
+_COMMENT = re.compile(r"(?:^|[ \t])#[ \t]*npol:([^\n]*)", re.M)
 _NOT_PRINTABLE = re.compile(
     "[^\t\n\r\x20-\x7e\x85\xa0-\ud7ff\ue000-\ufefe\uff00-\ufffd\U00010000-\U0010ffff]"
 )

@@ -57,7 +57,16 @@ def test_plan_compares_two_sets_of_manifests(baseline, npol_here):
 # -- check
 
 
-def test_check_finds_the_services_port_in_a_rule(baseline, npol_here):
+@pytest.fixture
+def unanswered(baseline):
+    """The baseline without the comment that answers the Service's port in a rule."""
+    file = baseline / PORT_80
+    text, _, _ = file.read_text().partition("  # npol: ignore")
+    file.write_text(text + "\n")
+    return baseline
+
+
+def test_check_finds_the_services_port_in_a_rule(unanswered, npol_here):
     done = npol_here("check", "baseline.npol.yaml")
     assert done.returncode == 1
     assert f"{PORT_80}:16:11: NP021 error: 80 is the port of Service" in done.stdout
@@ -70,7 +79,7 @@ def test_check_of_sound_manifests_ends_with_zero(baseline, npol_here):
     assert "error" not in done.stdout
 
 
-def test_check_writes_sarif(baseline, npol_here):
+def test_check_writes_sarif(unanswered, npol_here):
     done = npol_here("check", "--format", "sarif", "baseline.npol.yaml")
     assert done.returncode == 1
     (run,) = json.loads(done.stdout)["runs"]
@@ -79,7 +88,7 @@ def test_check_writes_sarif(baseline, npol_here):
     assert ("NP021", "error") in found
 
 
-def test_check_writes_annotations_for_github(baseline, npol_here):
+def test_check_writes_annotations_for_github(unanswered, npol_here):
     done = npol_here("check", "--format", "github", "baseline.npol.yaml")
     assert done.returncode == 1
     assert f"::error file={PORT_80},line=16,col=11,title=NP021::" in done.stdout

@@ -5,7 +5,7 @@ from __future__ import annotations
 import enum
 import json
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Annotated, Any
@@ -17,9 +17,9 @@ from npol.cli import inputs
 from npol.cli.mutation import print_lab_mutation
 from npol.cli.options import Context, Engine, Kubeconfig, Root
 from npol.errors import InputError
-from npol.model.story import Manifest, Story
+from npol.model.story import Apply, Manifest, Story
 from npol.mutation.score import MutantResult, mutate
-from npol.policy.lint import LintFinding, Severity, lint, of_files
+from npol.policy.lint import LintFinding, LintRule, Severity, lint, of_files
 from npol.policy.lint.sarif import github_annotations, sarif
 from npol.policy.objects.dialects import CALICO, Dialect
 from npol.policy.simulate.coverage import coverage
@@ -72,7 +72,7 @@ def check(
     dialect = inputs.spoken(engine) or seen.dialect
     findings = [
         *of_files(looked_at.unreadable, looked_at.left_out),
-        *lint(looked_at.manifests, seen.world, dialect),
+        *_not_meant(lint(looked_at.manifests, seen.world, dialect), stories),
     ]
     _print(findings, shape)
     worst = 1 if any(f.severity is Severity.ERROR for f in findings) else 0
@@ -83,6 +83,25 @@ def check(
         survived = print_lab_mutation(stories, most) if lab else _print_mutation(stories, reader)
         return max(worst, survived)
     return worst
+
+
+def _not_meant(findings: Iterable[LintFinding], stories: Iterable[Story]) -> Iterator[LintFinding]:
+    """The findings without names that stand twice because the steps of a story apply in turn."""
+    in_turn = {place for story in stories for place in _applied_again(story)}
+    for finding in findings:
+        place = (finding.subject, finding.at.file if finding.at else "")
+        if finding.rule is not LintRule.SAME_NAME or place not in in_turn:
+            yield finding
+
+
+def _applied_again(story: Story) -> Iterator[tuple[str, str]]:
+    """Name and file of each manifest whose object an earlier change has applied."""
+    applied: set[str] = set()
+    for change in story.changes:
+        if isinstance(change, Apply):
+            named = {f"{m.namespace}/{m.name}": m.at.file for m in change.manifests}
+            yield from ((name, file) for name, file in named.items() if name in applied)
+            applied |= named.keys()
 
 
 def _story_files(paths: Sequence[str]) -> Iterator[str]:

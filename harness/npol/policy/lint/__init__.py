@@ -13,6 +13,7 @@ from npol.policy.lint import blocks, dns, ports, redundancy, selectors, syntax, 
 from npol.policy.lint.context import Checked, Scope
 from npol.policy.lint.files import of_files
 from npol.policy.lint.findings import LintFinding, LintRule, Severity
+from npol.policy.lint.ignored import unanswered
 from npol.policy.objects.dialects import SPEC, Dialect
 from npol.policy.parse.object_source import Given, Source, sources
 from npol.policy.parse.parse_policies import ParsedPolicy, is_policy, parse_policy
@@ -67,7 +68,8 @@ def lint(
     for checked in policies:
         findings += _of_one(scope, checked)
     order = {s.document.file: n for n, s in enumerate(found) if s.document}
-    return sorted(findings, key=lambda f: _place(f, order))
+    documents = [s.document for s in found if s.document]
+    return sorted(unanswered(findings, documents), key=lambda f: _place(f, order))
 
 
 def _read(source: Source, dialect: Dialect, default_namespace: str) -> ParsedPolicy:
