@@ -24,6 +24,7 @@ from npol_lab.net.dns_records import SLICES, Names
 from npol_lab.net.external_hosts import PLACES
 from npol_lab.net.network import Network
 from npol_lab.net.nft import NftError
+from npol_lab.node import cgroups
 from npol_lab.node.kubelet import Kubelet
 from npol_lab.node_services import api_for_pods, serve_kubelets
 from npol_lab.pause_processes import Pauses
@@ -90,6 +91,8 @@ class _Parts:
             bounded=True,
             dns=lambda: NameServer(Names(self.store, PLACES)),
         )
+
+        self.kubelet.host.groups = cgroups.groups(settings["id"])
 
     def _token_for(self, namespace: str, account: str) -> str:
         found = self.registry.get("serviceaccounts", namespace, account)

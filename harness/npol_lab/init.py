@@ -10,6 +10,7 @@ go the namespaces, links, tables and mounts.
 from __future__ import annotations
 
 import contextlib
+import gc
 import json
 import os
 import select
@@ -47,6 +48,7 @@ def keep(
         _run_and_exit(run, its)
     its.close()
     kernel.hide_memory()
+    gc.freeze()  # forks leave alone what they do not use
     if _serve(mine, parent, child):
         return os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
     forget()
@@ -68,6 +70,7 @@ def _run_and_exit(run: Callable[[socket.socket], None], keeper: socket.socket) -
 
 def _serve(requests: socket.socket, parent: tuple[int, ...], lab: int) -> bool:
     """Until the lab has ended by itself (True) or the parent is gone (False)."""
+    void = pause.make_void()
     wake, waker = os.pipe2(os.O_NONBLOCK | os.O_CLOEXEC)
     signal.signal(signal.SIGCHLD, lambda *_: None)
     signal.set_wakeup_fd(waker, warn_on_full_buffer=False)
@@ -78,7 +81,7 @@ def _serve(requests: socket.socket, parent: tuple[int, ...], lab: int) -> bool:
         ready = {handle for handle, _ in poll.poll()}
         if ready.intersection(parent):
             return False
-        if requests.fileno() in ready and not _answer(requests):
+        if requests.fileno() in ready and not _answer(requests, void):
             return True
         if wake in ready:
             os.read(wake, MESSAGE)
@@ -93,7 +96,7 @@ def _reap(lab: int) -> None:
             os.waitpid(dead.si_pid, 0)
 
 
-def _answer(requests: socket.socket) -> bool:
+def _answer(requests: socket.socket, void: int) -> bool:
     """False when the other end is closed: the lab is gone."""
     try:
         message, handles, _, _ = socket.recv_fds(
@@ -103,7 +106,7 @@ def _answer(requests: socket.socket) -> bool:
         return False
     if not message:
         return False
-    wanted = json.loads(message)
+    wanted = json.loads(message) | {"void": void}
     try:
         maker = os.fork()
     except OSError as error:
@@ -134,7 +137,7 @@ def _say(requests: socket.socket, answer: dict[str, Any], *handles: int) -> None
 
 
 def _pause(requests: socket.socket, wanted: dict[str, Any], handles: list[int]) -> None:
-    _say(requests, {"id": wanted["id"], "pid": pause.make(wanted)})
+    _say(requests, {"id": wanted["id"], "pid": pause.make(wanted, wanted["void"])})
 
 
 def _root(requests: socket.socket, wanted: dict[str, Any], handles: list[int]) -> None:

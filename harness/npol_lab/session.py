@@ -22,6 +22,7 @@ from typing import Any
 
 import npol
 from npol.errors import Refused
+from npol_lab import cgroup_trees
 from npol_lab.kubeconfig import CONTEXT
 from npol_lab.requirements import SEARCH, no_namespaces, require_tools
 from npol_lab.user_map import pods_user, waiting, write_maps
@@ -80,6 +81,7 @@ class Lab:
         """
         require_tools()
         sweep(Path(tempfile.gettempdir()))
+        cgroup_trees.sweep(Path(tempfile.gettempdir()))
         id = f"npol{secrets.token_hex(3)}"
         directory = Path(tempfile.gettempdir(), PREFIX + id)
         with contextlib.ExitStack() as undo:
@@ -167,6 +169,7 @@ class Lab:
             self._process.kill()
             self._process.wait()
         shutil.rmtree(self._directory, ignore_errors=True)
+        cgroup_trees.sweep(self._directory.parent)
 
     def __enter__(self) -> Lab:
         return self

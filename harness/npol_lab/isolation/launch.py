@@ -19,7 +19,8 @@ from npol_lab.isolation import capabilities, kernel, namespaces, paths, seccomp
 Order = dict[str, Any]
 """
 `pid`: of the pod's pause process. `argv`, `env`, `cwd`; `capabilities`: a bit mask;
-`limits`: by resource name; `owner`: as in `pause.make`; `terminal`: the program gets one.
+`limits`: by resource name; `groups`: files of cgroups to enter; `owner`: as in `pause.make`;
+`terminal`: the program gets one.
 """
 LIMITS = {
     "processes": resource.RLIMIT_NPROC,
@@ -109,6 +110,9 @@ def _enter(order: Order, root: int, spaces: dict[str, int]) -> None:
     """The pod's users last: they have no say over what the other namespaces belong to."""
     with contextlib.suppress(OSError), open("/proc/self/oom_score_adj", "w") as file:
         file.write("1000")  # rather the program than the lab
+    for group in order["groups"]:
+        with contextlib.suppress(OSError), open(group, "w") as file:
+            file.write("0")
     for name, kind in _SPACES.items():
         namespaces.enter_handle(spaces[name], kind)
     if order["owner"]:

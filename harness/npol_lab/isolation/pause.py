@@ -22,13 +22,37 @@ SETTINGS = {
 """Of a pod: any port, ping without a raw socket, and little memory outside of processes."""
 
 
-def make(wanted: dict[str, Any]) -> int:
+def make_void() -> int:
+    """A descriptor of a mount namespace in which there is an empty directory, and nothing else."""
+    ours, its = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+    if (child := os.fork()) == 0:
+        try:
+            socket.send_fds(its, [b"void"], [_void()])
+        finally:
+            os._exit(0)
+    its.close()
+    with ours:
+        _, (void,), _, _ = socket.recv_fds(ours, 16, 1, socket.MSG_CMSG_CLOEXEC)
+    os.waitpid(child, 0)
+    return void
+
+
+def _void() -> int:
+    namespaces.unshare(namespaces.CLONE_NEWNS)
+    made = os.open("/proc/self/ns/mnt", os.O_RDONLY | os.O_CLOEXEC)
+    mounts.mount("tmpfs", Path("/proc"), "tmpfs", mounts.MS_RDONLY, "size=4k,mode=555")
+    kernel.pivot_into("/proc")
+    return made
+
+
+def make(wanted: dict[str, Any], void: int) -> int:
     """
     Make a pod's namespaces in this very process, and leave a pause process in them.
 
     Args:
         wanted: `hostname`; `netns`: path of a network namespace to share, or None;
             `owner`: the user, of the lab's, that the pod's root is.
+        void: what `make_void` returned.
 
     Raises:
         OSError: the kernel said no.
@@ -36,7 +60,7 @@ def make(wanted: dict[str, Any]) -> int:
     netns, owner = wanted["netns"], wanted["owner"]
     if netns:
         namespaces.enter(netns)
-    proc = _leave_the_machine()
+    proc = _leave_the_machine(void)
     if netns:
         _enter_users(proc, netns, owner)
     else:
@@ -69,12 +93,10 @@ def end_all(pid: int) -> None:
     os.waitpid(child, 0)
 
 
-def _leave_the_machine() -> int:
-    """An empty directory becomes the root; what /proc was stays as a descriptor."""
-    namespaces.unshare(namespaces.CLONE_NEWNS)
+def _leave_the_machine(void: int) -> int:
+    """The void becomes the root; what /proc was stays as a descriptor."""
     proc = os.open("/proc", os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
-    mounts.mount("tmpfs", Path("/proc"), "tmpfs", mounts.MS_RDONLY, "size=4k,mode=555")
-    kernel.pivot_into("/proc")
+    namespaces.enter_handle(void, namespaces.CLONE_NEWNS)
     return proc
 
 

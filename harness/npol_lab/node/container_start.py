@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import itertools
 import signal
 from collections.abc import Mapping
 
@@ -23,6 +24,7 @@ from npol_lab.node.rootfs import Root, RootPlan, VolumeMount
 from npol_lab.node.volumes import Location, leads_out
 from npol_lab.store import Obj
 
+_RUNS = itertools.count(1)
 READ_ONLY_VOLUMES = ("configMap", "secret", "downwardAPI", "projected")
 
 
@@ -107,6 +109,8 @@ class Launcher:
         assert self._root is not None
         async with self._building:
             if not self._root.built:
+                name = f"{self._pod.obj['metadata']['uid']}-{self._spec['name']}-{next(_RUNS)}"
+                self._root.group = self._pod.host.groups.make(name, self._limits)
                 await self._root.build(self._plan())
                 self._pod.host.watcher.add(self._root)
         return self._root

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Protocol
 
 from npol_lab.events import Recorder
+from npol_lab.node.cgroups import Groups
 from npol_lab.node.sandbox import Network, Sandbox
 from npol_lab.node.shared_rootfs import Base
 from npol_lab.node.volumes import Token
@@ -44,6 +45,7 @@ class Host:
     def __post_init__(self) -> None:
         self.base = Base(self.state)
         self.watcher = Watcher()
+        self.groups = Groups({})
 
     def recorder(self, node: str) -> Recorder:
         if node not in self._recorders:

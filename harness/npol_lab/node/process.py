@@ -93,7 +93,7 @@ async def spawn(
         streams = _Streams(ends, root.sandbox.owner)
         status, told = streams.pipe()
         theirs = [] if terminal else streams.make(stdin=stdin, stderr_apart=stderr_apart)
-        order = _order(command, terminal=terminal)
+        order = _order(command, root, terminal=terminal)
         pid, tty = await root.sandbox.run(root.handle, order, told, theirs)
         streams.keep()
     running = Running(pid, await _reader(status))
@@ -104,8 +104,9 @@ async def spawn(
     return running
 
 
-def _order(command: Command, *, terminal: bool) -> Obj:
+def _order(command: Command, root: Root, *, terminal: bool) -> Obj:
     return {
+        "groups": root.group.entries,
         "argv": command.argv,
         "env": dict(command.env),
         "cwd": command.working_dir,

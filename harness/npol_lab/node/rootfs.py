@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
+import signal
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 
+from npol_lab.node.cgroups import Group
 from npol_lab.node.limits import FILES_WRITTEN, Limits
 from npol_lab.node.sandbox import Sandbox
 from npol_lab.node.shared_rootfs import Base
@@ -42,10 +45,10 @@ class Root:
         self._base = base
         self.sandbox = sandbox
         self.limits = limits
-        self.out_of_memory = False
-        """Whether its processes were ended because they used too much."""
+        self._out_of_memory = False
         self.identity = ""
         """Of the mount namespace, as links below /proc name it."""
+        self.group = Group(directories=())
         self._handle = -1
 
     @property
@@ -56,6 +59,17 @@ class Root:
     def handle(self) -> int:
         """A descriptor of the mount namespace."""
         return self._handle
+
+    @property
+    def out_of_memory(self) -> bool:
+        """Whether processes were ended because they used too much."""
+        return self._out_of_memory or self.group.out_of_memory
+
+    def end_for_memory(self, pids: list[int]) -> None:
+        self._out_of_memory = True
+        for pid in pids:
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(pid, signal.SIGKILL)
 
     async def build(self, plan: RootPlan) -> None:
         """
@@ -87,6 +101,7 @@ class Root:
         if self.built:
             os.close(self._handle)
             self._handle = -1
+        self.group.remove()
 
 
 def mounts_of(process: Path) -> str:

@@ -1,5 +1,5 @@
 """
-What containers use, summed up, where no cgroup does it.
+What containers use, summed up: a cgroup cannot be made everywhere, and counts files, too.
 
 The kernel holds each process to its limits, and a pod to its number of processes. That
 the processes of a container use too much memory together only the sum shows.
@@ -15,7 +15,6 @@ from collections import defaultdict
 from pathlib import Path
 
 from npol_lab.node.limits import PROCESSES, capacity
-from npol_lab.node.process import send
 from npol_lab.node.rootfs import Root, mounts_of
 
 OFTEN, SHARE = 0.1, 20
@@ -53,10 +52,10 @@ class Watcher:
         used = {root: self._memory(root, pids) for root, pids in running.items()}
         for root, memory in used.items():
             if memory > root.limits.memory:
-                end_for_memory(root, running[root])
+                root.end_for_memory(running[root])
         if sum(used.values()) > self._most:
             largest = max(used, key=lambda root: used[root])
-            end_for_memory(largest, running[largest])
+            largest.end_for_memory(running[largest])
         for root, pids in running.items():
             if len(pids) >= NEARLY:
                 with contextlib.suppress(OSError):  # the pod has gone by itself
@@ -90,8 +89,3 @@ class Watcher:
             return 0
         lines = [line.split() for line in text.splitlines()]
         return sum(int(w[1]) * 1024 for w in lines if w[0] in ("Pss_Anon:", "Pss_Shmem:"))
-
-
-def end_for_memory(root: Root, pids: list[int]) -> None:
-    root.out_of_memory = True
-    send(pids, 9)

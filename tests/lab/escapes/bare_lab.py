@@ -42,7 +42,7 @@ def change_root(directory):
     os.chdir("/")
 
 
-def stay():
+def stay(_void):
     namespaces.unshare(namespaces.CLONE_NEWNS)
     return os.open("/proc", os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
 
