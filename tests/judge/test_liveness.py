@@ -95,3 +95,45 @@ def test_a_pod_that_is_another_or_not_ready_is_not_known_to_live(change):
 )
 def test_a_refusing_target_is_known_where_a_refusal_was_expected(expect, outcome, known):
     assert told(expect, outcome).refusing(flow("deny"), seen("refused")) == known
+
+
+@pytest.mark.parametrize(
+    ("inside", "why"),
+    [
+        ("open", "it answers itself"),
+        ("timeout", ""),
+        ("refused", ""),
+        ("error", "open in step 'open', and its pod is still Ready"),
+    ],
+)
+def test_what_a_target_says_itself_counts_more_than_what_it_did_before(inside, why):
+    itself = {"10.0.0.1:81": Answer(key="alive", outcome=Outcome(inside))}
+    found = told("allow", "open").alive(flow("deny"), target(), seen("timeout"), itself)
+
+    assert found == ({SUBJECT: why} if why else {})
+
+
+CLIENT = PodRef(namespace="x", name="client", uid="u9", ip="10.0.0.9", ready=True)
+
+
+@pytest.mark.parametrize(
+    ("outcome", "role", "address", "sends"),
+    [
+        ("open", Role.POD, "10.0.0.1", True),
+        ("refused", Role.POD, "10.0.0.1", True),
+        ("dns negative", Role.NAME, "", True),
+        ("refused", Role.SERVICE, "10.96.0.1", False),
+        ("open", Role.POD, "10.0.0.9", False),
+        ("timeout", Role.POD, "10.0.0.1", False),
+        ("error", Role.POD, "10.0.0.1", False),
+    ],
+)
+def test_a_source_can_send_when_somebody_else_answered(outcome, role, address, sends):
+    liveness = LivenessRecord()
+    heard = liveness.note_sending(CLIENT, seen(outcome, role, address=address), 100.0)
+
+    proof = liveness.proof_of_sending(CLIENT, 112.0)
+    assert heard is sends
+    assert proof.endswith(
+        "12 s before" if sends else "nothing has shown in this story that it can send"
+    )

@@ -156,6 +156,18 @@ def test_trouble_that_stays_the_same_is_given_up():
     assert machine.done(3.2)
 
 
+def test_a_silence_without_its_controls_is_waited_for():
+    """Its target hangs, and is back before the deadline."""
+    machine = settling(before=(Outcome.OPEN, 0))
+    unproven = judged(Verdict.UNKNOWN, Outcome.TIMEOUT, "nothing shows that it is alive")
+
+    feed(machine, *((n, unproven) for n in range(10)))
+    assert not machine.done(10.0)
+    feed(machine, (10.0, DENIED), (10.2, DENIED))
+    assert machine.done(10.3)
+    assert machine.results()["f"].judgement.verdict is AS
+
+
 def test_same_trouble_in_other_words_is_given_up():
     machine = settling(changed_at=None)
     feed(

@@ -117,6 +117,12 @@ def test_silence_without_the_sources_control_proves_nothing(word):
     assert verdict_of(word, CLOSED, source=None) is Verdict.UNKNOWN
 
 
+def test_silence_of_a_source_that_nobody_hears_proves_nothing():
+    """It reaches itself; what the policies let through does not arrive either."""
+    assert verdict_of("deny", CLOSED, mute=True) is Verdict.UNKNOWN
+    assert verdict_of("deny", evidence(service="timeout"), mute=True) is Verdict.TOO_OPEN
+
+
 @pytest.mark.parametrize("missing", [SERVICE, POD])
 def test_silence_of_a_target_that_may_be_dead_proves_nothing(missing):
     alive = {k: v for k, v in ALIVE.items() if k != missing}

@@ -3,7 +3,8 @@ What is known to be alive: the memory that makes a silence count as a denial.
 
 An address counts as alive when it was seen open in this story and its pod, with the same
 uid, is still Ready; when another source reaches it in this very round; or when its pod
-reaches it from inside. Where a story expects `refused` and sees it, the target's host has
+reaches it from inside. A pod that was asked from inside and is silent there is not alive,
+whatever it did before. Where a story expects `refused` and sees it, the target's host has
 answered: that is as good as open.
 """
 
@@ -13,7 +14,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 
 from npol.model.expectation import Outcome
-from npol.model.probe import Answer, Role
+from npol.model.probe import Answer, PodRef, Role
 from npol.model.result import Evidence
 from npol.model.story import Flow, Protocol
 from npol.model.target import Backend, Target
@@ -41,6 +42,8 @@ class LivenessRecord:
     _answered: dict[_Address, _Sign] = field(default_factory=dict)
     """The last sign of life of each address."""
     _dns: str = ""
+    _sent: dict[str, tuple[str, float]] = field(default_factory=dict)
+    """By a source's uid: the last sign that what it sends arrives, and the round's start."""
 
     def note(self, step: str, flow: Flow, target: Target | None, found: Iterable[Evidence]) -> None:
         """Remember every address of a flow that answered, and that names resolved."""
@@ -53,6 +56,14 @@ class LivenessRecord:
                 uid = _uid(_backend_of(evidence, target))
                 self._answered[_asked(flow, evidence)] = _Sign(uid, evidence.answer.outcome, step)
 
+    def note_sending(self, source: PodRef, found: Iterable[Evidence], now: float) -> bool:
+        """Whether a source's probes show that it can send across the network; remembered."""
+        heard = next((e for e in found if _came_back(e, source)), None)
+        if heard:
+            sign = f"{heard.subject} was {heard.answer.outcome.value}"
+            self._sent[source.uid] = sign, now
+        return heard is not None
+
     def dns_alive(self) -> str:
         """How we know that the cluster's DNS answers; "" for not at all."""
         return self._dns
@@ -60,6 +71,13 @@ class LivenessRecord:
     def unknown(self, flow: Flow, target: Target) -> tuple[Backend, ...]:
         """The target's pods of which nothing shows that they live: ask them themselves."""
         return tuple(b for b in target.backends if b.pod and not self._why(flow, b))
+
+    def proof_of_sending(self, source: PodRef, now: float) -> str:
+        """The last sign in this story that a source can send, and its age; or that none is."""
+        if source.uid not in self._sent:
+            return "nothing has shown in this story that it can send"
+        sign, at = self._sent[source.uid]
+        return f"it can send: {sign}, {max(0.0, now - at):.0f} s before"
 
     def alive(
         self, flow: Flow, target: Target, found: Iterable[Evidence], itself: Mapping[str, Answer]
@@ -87,7 +105,14 @@ class LivenessRecord:
         return {subject: "its pods are alive"} if reasons and all(reasons) else {}
 
     def _lives(self, flow: Flow, backend: Backend, itself: Mapping[str, Answer]) -> str:
-        return self._why(flow, backend) or _from_inside(backend, itself)
+        """What it says itself, in this round, counts more than what it did before."""
+        inside = itself.get(str(backend))
+        if inside is None or inside.outcome is Outcome.ERROR:
+            return self._why(flow, backend)
+        if inside.outcome is Outcome.OPEN:
+            return "it answers itself"
+        sign = self._answered.get((backend.ip, backend.port, flow.protocol))
+        return self._why(flow, backend) if sign and sign.outcome is inside.outcome else ""
 
     def _why(self, flow: Flow, backend: Backend) -> str:
         sign = self._answered.get((backend.ip, backend.port, flow.protocol))
@@ -118,6 +143,20 @@ def _backend_of(evidence: Evidence, target: Target) -> Backend | None:
     return next((b for b in target.backends if (b.ip, b.port) == asked), None)
 
 
+def _came_back(evidence: Evidence, source: PodRef) -> bool:
+    """
+    Whether an answer came from another pod or host. A ClusterIP's refusal is the source's own
+    node's, and its own address needs no network.
+    """
+    outcome = evidence.answer.outcome
+    if evidence.role is Role.NAME:
+        return outcome in (Outcome.OPEN, Outcome.DNS_NEGATIVE)
+    if evidence.address == source.ip:
+        return False
+    refused = outcome is Outcome.REFUSED and evidence.role is not Role.SERVICE
+    return refused or outcome is Outcome.OPEN
+
+
 def _uid(backend: Backend | None) -> str:
     return backend.pod.uid if backend and backend.pod else ""
 
@@ -132,8 +171,3 @@ def _answers(evidence: Evidence, flow: Flow) -> bool:
         expected = flow.expect.outcome is Outcome.REFUSED and flow.protocol is Protocol.TCP
         return expected and evidence.role in (Role.POD, Role.HOST)
     return evidence.answer.outcome is Outcome.OPEN
-
-
-def _from_inside(backend: Backend, itself: Mapping[str, Answer]) -> str:
-    answer = itself.get(str(backend))
-    return "it answers itself" if answer and answer.outcome is Outcome.OPEN else ""

@@ -56,17 +56,19 @@ def self_control(source: PodRef, *, timeout: float) -> Probe:
     )
 
 
-def alive_control(backend: Backend, *, timeout: float) -> Probe:
-    """The other control: the target answers a probe from itself."""
-    return Probe(
-        key=f"alive {backend}",
+def alive_control(backend: Backend, flow: Flow, *, timeout: float) -> Probe:
+    """The other control: the target answers a probe from itself, over the flow's protocol."""
+    base = Probe(
+        key=f"alive {backend}/{flow.protocol.value}",
         kind=ProbeKind.CONNECT,
         address=backend.ip,
         port=backend.port,
+        protocol=flow.protocol,
         timeout=timeout,
         role=Role.ALIVE,
         subject=f"{backend.pod} asked itself, {backend}",
     )
+    return _asked_over_udp(base, flow)
 
 
 def _lookup(key: str, name: str, protocol: Protocol, timeout: float) -> Probe:
@@ -104,10 +106,16 @@ def _probe(flow: Flow, target: Target, backend: Backend, key: str, timeout: floa
         host = flow.http.host or target.host or target.name.rstrip(".")
         name = flow.http.sni or host
         return replace(base, kind=ProbeKind.HTTP, name=name, path=flow.http.path, tls=flow.http.tls)
-    if flow.protocol is Protocol.UDP and flow.port == DNS_PORT:
-        # A DNS server answers questions, not datagrams; any answer opens the flow.
-        return replace(base, kind=ProbeKind.DNS, name="kubernetes.default.svc.cluster.local.")
-    return replace(base, payload=UDP_PAYLOAD if flow.protocol is Protocol.UDP else "")
+    return _asked_over_udp(base, flow)
+
+
+def _asked_over_udp(probe: Probe, flow: Flow) -> Probe:
+    """A DNS server answers questions, not datagrams; any answer opens the flow."""
+    if flow.protocol is not Protocol.UDP:
+        return probe
+    if flow.port == DNS_PORT:
+        return replace(probe, kind=ProbeKind.DNS, name="kubernetes.default.svc.cluster.local.")
+    return replace(probe, payload=UDP_PAYLOAD)
 
 
 SILENT = (Outcome.TIMEOUT, Outcome.DNS_TIMEOUT)

@@ -139,14 +139,18 @@ class Track:
         return Witnesses.AGREE if self._as_predicted(self.samples[-1]) else Witnesses.DIFFER
 
     def hopeless(self, patience: Patience) -> bool:
-        """Nothing but the same trouble, for long enough: more rounds will not help."""
+        """
+        Nothing but the same trouble, for long enough: more rounds will not help. A silence that
+        lacks a control is no such trouble: source or target may be back before the deadline.
+        """
         alike = list(takewhile(lambda s: self._as_troubled(s, patience), reversed(self.samples)))
         if len(alike) < GIVE_UP_AFTER_ERRORS:
             return False
-        return alike[0].finished - alike[-1].started >= ERROR_SPAN
+        return alike[0].started - alike[-1].started >= ERROR_SPAN
 
     def _as_troubled(self, sample: Sample, patience: Patience) -> bool:
-        if sample.started < patience.quiet_until:
+        silent = sample.judgement.outcome in (Outcome.TIMEOUT, Outcome.DNS_TIMEOUT)
+        if silent or sample.started < patience.quiet_until:
             return False
         return sample.trouble is not None and sample.trouble == self.samples[-1].trouble
 

@@ -29,6 +29,8 @@ class Controls:
 
     source: Answer | None = None
     """The source asking itself, in the same round."""
+    mute: bool = False
+    """Whether flows that the policies let through show that nothing from this source arrives."""
     alive: Mapping[str, str] = field(default_factory=dict)
     """Subject of each target address -> how we know that it lives; missing: we do not."""
     refusing: Collection[str] = ()
@@ -248,7 +250,12 @@ def _no_source(controls: Controls) -> Reason | None:
     if controls.source is None:
         words = "the source's control probe to itself was not asked"
     elif controls.source.outcome in (Outcome.OPEN, Outcome.REFUSED):
-        return None
+        if not controls.mute:
+            return None
+        words = (
+            "nothing from this source arrives, not even what the policies let through: "
+            "its silence proves nothing"
+        )
     else:
         words = (
             "the source does not reach its own address "

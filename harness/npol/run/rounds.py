@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
 from typing import Protocol
@@ -73,8 +73,10 @@ class Rounds:
     liveness: LivenessRecord
     pool: ThreadPoolExecutor
     denial: frozenset[Outcome]
-    inside: Mapping[str, ProbeSource] = field(default_factory=dict)
-    """`ip:port` of targets that are asked from inside, because nothing else shows they live."""
+    inside: Mapping[Probe, ProbeSource] = field(default_factory=dict)
+    """What targets are asked from inside, because nothing else shows that they live."""
+    let_through: Collection[str] = ()
+    """Names of the flows that the policies let through, by prediction."""
     _probes: Mapping[str, tuple[Probe, ...]] = field(init=False)
     """By flow name; the same in every round."""
     _timeout: float = field(init=False)
@@ -91,33 +93,53 @@ class Rounds:
     def _round(self, launched: float) -> RoundResult:
         started = time.monotonic()
         answers = self._ask_all()
+        return self.judged(answers, (launched, started, time.monotonic()))
+
+    def judged(
+        self, answers: Mapping[str, Answer], times: tuple[float, float, float]
+    ) -> RoundResult:
+        """
+        What a round's answers mean.
+
+        `answers`: by source and probe (`answer_key`), one to each of `batches`;
+        `times`: when the round was launched, started and finished.
+        """
+        launched, started, finished = times
         evidence = {name: self._evidence(name, answers) for name in self.asked}
         for name, a in self.asked.items():
             self.liveness.note(self.step, a.flow, a.target, evidence[name])
-        judged = {n: self._judge(a, evidence[n], answers) for n, a in self.asked.items()}
-        shown = {n: (*evidence[n], *self._shown(a, answers)) for n, a in self.asked.items()}
+        mute = self._mute(evidence, started)
+        judged = {n: self._judge(a, evidence[n], answers, mute) for n, a in self.asked.items()}
+        shown = {
+            n: (*evidence[n], *self._shown(a, answers, started)) for n, a in self.asked.items()
+        }
         return RoundResult(
             launched=launched,
             started=started,
-            finished=time.monotonic(),
+            finished=finished,
             judgements=judged,
             evidence=shown,
         )
 
-    def _ask_all(self) -> dict[str, Answer]:
-        """All answers by source and probe key: one `ask` per source, side by side."""
+    def batches(self) -> dict[ProbeSource, list[Probe]]:
+        """What one round asks of whom: the flows' probes and their controls."""
         batches: dict[ProbeSource, list[Probe]] = {}
         for name, a in self.asked.items():
             probes = batches.setdefault(a.source, [])
             probes += self._probes[name]
         for source, probes in batches.items():
             probes.append(self._self_control(source))
-        for backend, target in self.inside.items():
-            batches.setdefault(target, []).append(self._inside(backend))
+        for probe, target in self.inside.items():
+            batches.setdefault(target, []).append(probe)
+        return batches
+
+    def _ask_all(self) -> dict[str, Answer]:
+        """All answers by source and probe key: one `ask` per source, side by side."""
+        batches = self.batches()
         with ThreadPoolExecutor(max_workers=max(1, len(batches))) as pool:
             replies = pool.map(lambda batch: (batch[0], _ask(*batch)), batches.items())
             return {
-                _key(source, key): answer
+                answer_key(source, key): answer
                 for source, reply in replies
                 for key, answer in reply.items()
             }
@@ -125,30 +147,41 @@ class Rounds:
     def _self_control(self, source: ProbeSource) -> Probe:
         return self_control(source.source, timeout=self._timeout)
 
-    def _inside(self, backend: str) -> Probe:
-        targets = (a.target for a in self.asked.values() if a.target)
-        found = next(b for t in targets for b in t.backends if str(b) == backend)
-        return alive_control(found, timeout=self._timeout)
-
     def _evidence(self, name: str, answers: Mapping[str, Answer]) -> tuple[Evidence, ...]:
         source = self.asked[name].source
         return tuple(
             Evidence(
                 role=p.role,
                 subject=p.subject,
-                answer=_of_address(p, answers[_key(source, p.key)]),
+                answer=_of_address(p, answers[answer_key(source, p.key)]),
                 address=p.address,
                 port=p.port,
             )
             for p in self._probes[name]
         )
 
+    def _mute(self, evidence: Mapping[str, tuple[Evidence, ...]], now: float) -> frozenset[str]:
+        """
+        Uids of the sources of which nothing arrives, although the policies let something through.
+        """
+        heard: set[str] = set()
+        for name, a in self.asked.items():
+            if self.liveness.note_sending(a.source.source, evidence[name], now):
+                heard.add(a.source.source.uid)
+        may = {self.asked[n].source.source.uid for n in self.let_through if evidence.get(n)}
+        return frozenset(may - heard)
+
     def _judge(
-        self, a: PreparedFlow, evidence: tuple[Evidence, ...], answers: Mapping[str, Answer]
+        self,
+        a: PreparedFlow,
+        evidence: tuple[Evidence, ...],
+        answers: Mapping[str, Answer],
+        mute: frozenset[str],
     ) -> Judgement:
         expectation = a.flow.expect.for_engine(self.engine)
         controls = verdict.Controls(
-            source=answers.get(_key(a.source, self._self_control(a.source).key)),
+            source=answers.get(answer_key(a.source, self._self_control(a.source).key)),
+            mute=a.source.source.uid in mute and a.flow.name not in self.let_through,
             alive=self._alive(a, evidence, answers),
             refusing=self.liveness.refusing(a.flow, evidence),
             dns_alive=self.liveness.dns_alive(),
@@ -163,21 +196,28 @@ class Rounds:
         if a.target is None:
             return {}
         itself = {
-            backend: answers[_key(target, f"alive {backend}")]
-            for backend, target in self.inside.items()
+            f"{probe.address}:{probe.port}": answers[answer_key(target, probe.key)]
+            for probe, target in self.inside.items()
+            if probe.protocol is a.flow.protocol
         }
         return self.liveness.alive(a.flow, a.target, evidence, itself)
 
-    def _shown(self, a: PreparedFlow, answers: Mapping[str, Answer]) -> tuple[Evidence, ...]:
+    def _shown(
+        self, a: PreparedFlow, answers: Mapping[str, Answer], now: float
+    ) -> tuple[Evidence, ...]:
         """The controls of a flow that is expected to be closed, for the report."""
         if not a.flow.expect.for_engine(self.engine).closed:
             return ()
         control = self._self_control(a.source)
-        answer = answers[_key(a.source, control.key)]
+        answer = answers[answer_key(a.source, control.key)]
+        if answer.outcome in (Outcome.OPEN, Outcome.REFUSED):
+            proof = self.liveness.proof_of_sending(a.source.source, now)
+            answer = replace(answer, detail=proof)
         return (Evidence(role=control.role, subject=control.subject, answer=answer),)
 
 
-def _key(source: ProbeSource, probe_key: str) -> str:
+def answer_key(source: ProbeSource, probe_key: str) -> str:
+    """Where an answer stands among those of a round: two sources may ask the same."""
     return f"{source.source.uid}|{probe_key}"
 
 
@@ -197,11 +237,19 @@ def _ask(source: ProbeSource, probes: list[Probe]) -> Mapping[str, Answer]:
     return source.ask(unique, deadline=2 * longest + GRACE)
 
 
-def needs_inside(asked: PreparedFlow, engine: str, liveness: LivenessRecord) -> tuple[str, ...]:
-    """`ip:port` of the targets that a deny has no other proof of life for."""
+def asked_inside(
+    asked: PreparedFlow, engine: str, liveness: LivenessRecord, *, foretold: bool
+) -> dict[Probe, PodRef]:
+    """
+    What the targets of a deny must answer themselves, by the pod that is asked.
+
+    A silence that is foretold has the policies for its second witness, so a target that was
+    alive before will do. One that is not foretold counts by its controls in the same round.
+    """
     closed = asked.flow.expect.for_engine(engine)
     if not asked.target or closed.word in (Word.ALLOW, Word.HTTP):
-        return ()
+        return {}
     if asked.flow.kind is FlowKind.DNS:
-        return ()
-    return tuple(str(b) for b in liveness.unknown(asked.flow, asked.target))
+        return {}
+    doubted = liveness.unknown(asked.flow, asked.target) if foretold else asked.target.backends
+    return {alive_control(b, asked.flow, timeout=asked.timeout): b.pod for b in doubted if b.pod}

@@ -11,7 +11,8 @@ from npol.judge.liveness import LivenessRecord
 from npol.judge.settle import Patience, Settling
 from npol.judge.witnesses import agreeing
 from npol.model.expectation import Verdict
-from npol.model.prediction import Prediction
+from npol.model.prediction import PredictedDecision, Prediction
+from npol.model.probe import Probe
 from npol.model.reason import Reason, ReasonCode
 from npol.model.result import CheckResult, FlowResult, StepResult
 from npol.model.sentence import NOTHING, Sentence
@@ -20,7 +21,7 @@ from npol.model.verification import FlowVerification, NotVerified
 from npol.run.checks import cannot_fail, check_all
 from npol.run.environment import RunEnvironment
 from npol.run.flow_result import flow_result, skipped_flow, verification_of
-from npol.run.rounds import PreparedFlow, ProbeSource, Rounds, needs_inside
+from npol.run.rounds import PreparedFlow, ProbeSource, Rounds, asked_inside
 from npol.run.settle_loop import Final, settle
 from npol.run.step_ends import StepEnds, step_ends
 
@@ -149,6 +150,7 @@ class StepRunner:
         if not asked:
             return Final(settled={}, evidence={})
         engine = self._environment.engine
+        foretold = {name: agreeing(p.decision, engine.denial) for name, p in predictions.items()}
         rounds = Rounds(
             step=step.name,
             engine=engine.name,
@@ -156,26 +158,30 @@ class StepRunner:
             liveness=self._liveness,
             pool=self._pool,
             denial=engine.denial,
-            inside=self._inside(asked),
+            inside=self._inside(asked, foretold),
+            let_through={n for n, p in predictions.items() if _arrives(p, asked[n])},
         )
         before = {name: self._before.get(a.flow.key) for name, a in asked.items()}
         settling = Settling(
             before,
             patience,
-            {name: agreeing(p.decision, engine.denial) for name, p in predictions.items()},
+            foretold,
             trust_packets=step.trust_packets or self._environment.story.defaults.trust_packets,
         )
         return settle(rounds, settling, self._environment.options.say, moved)
 
-    def _inside(self, asked: Mapping[str, PreparedFlow]) -> dict[str, ProbeSource]:
-        """Targets that must answer themselves, because nothing else shows that they live."""
-        found: dict[str, ProbeSource] = {}
-        for one in asked.values():
-            wanted = needs_inside(one, self._environment.engine.name, self._liveness)
-            pods = {str(b): b.pod for b in (one.target.backends if one.target else ()) if b.pod}
-            for backend in wanted:
-                found[backend] = self._environment.inside(pods[backend])
-        return found
+    def _inside(
+        self, asked: Mapping[str, PreparedFlow], foretold: Mapping[str, object]
+    ) -> dict[Probe, ProbeSource]:
+        """What targets must answer themselves, because nothing else shows that they live."""
+        engine = self._environment.engine.name
+        return {
+            probe: self._environment.inside(pod)
+            for name, one in asked.items()
+            for probe, pod in asked_inside(
+                one, engine, self._liveness, foretold=foretold[name] is not None
+            ).items()
+        }
 
     def _checks(self, step: Step, patience: Patience) -> tuple[CheckResult, ...]:
         if not step.checks:
@@ -207,6 +213,14 @@ class _Moved:
         if not latest.same_as(self.ends):
             self.now = latest
         return self.now is not None
+
+
+def _arrives(prediction: Prediction, asked: PreparedFlow) -> bool:
+    """Whether somebody in the cluster hears what is sent, if the source can send."""
+    if prediction.decision is not PredictedDecision.ALLOW:
+        return False
+    own = asked.source.source.ip
+    return asked.target is None or any(p.ip != own for p in asked.target.pods)
 
 
 def _invalid(result: FlowResult, foreign: list[str]) -> FlowResult:

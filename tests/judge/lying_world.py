@@ -1,0 +1,258 @@
+"""
+A small world whose network lies: one source, some endpoints behind a Service, and a clock that
+is a number. Rounds, judge and settling are the real ones; no packet is sent, nobody sleeps.
+"""
+
+from __future__ import annotations
+
+import heapq
+import math
+from collections.abc import Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field
+from typing import Any
+
+from npol.errors import Position
+from npol.judge.liveness import LivenessRecord
+from npol.judge.settle import Patience, Settled, Settling
+from npol.judge.verdict import SILENCE
+from npol.judge.witnesses import agreeing
+from npol.model.expectation import Outcome, parse_expectation
+from npol.model.prediction import PredictedDecision
+from npol.model.probe import Answer, PodRef, Probe, Role
+from npol.model.result import Evidence
+from npol.model.story import Flow
+from npol.model.target import Backend, Target
+from npol.run.rounds import PreparedFlow, ProbeSource, RoundResult, Rounds, answer_key, asked_inside
+
+HERE = Position("world.npol.yaml", 1, 1)
+WITHIN, QUIET, TIMEOUT, QUICK = 30.0, 1.0, 2.0, 0.02
+UNKNOWN = PredictedDecision.UNKNOWN
+MAIN, WITNESS = "main", "witness"
+
+
+@dataclass(frozen=True, slots=True)
+class Window:
+    """While something is so, in seconds since the beginning of the story's last step."""
+
+    start: float
+    end: float
+
+    def __contains__(self, now: float) -> bool:
+        return self.start <= now < self.end
+
+
+NEVER = Window(math.inf, math.inf)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class World:
+    """Two steps: what the policies mean to each endpoint before and after, and every lie."""
+
+    before: tuple[bool, ...]
+    """Whether each endpoint may be reached in the first step, which nothing lies in."""
+    after: tuple[bool, ...]
+    expect: str
+    """Of the last step: `allow` or `deny`."""
+    service: bool = True
+    foretold: bool = True
+    witness: bool = False
+    """Whether the source has another flow, which every policy allows."""
+    delays: tuple[float, ...] = (0.0, 0.0, 0.0)
+    """Seconds after which each endpoint enforces the last step."""
+    silent: Window = NEVER
+    """While the source cannot send across the network."""
+    dead: Window = NEVER
+    """While the first endpoint answers nobody, itself included."""
+    starved: Sequence[Window] = ()
+    """While the source's probes are errors."""
+
+    @property
+    def prediction(self) -> PredictedDecision:
+        if not self.foretold or len(set(self.after)) > 1:
+            return UNKNOWN
+        return PredictedDecision.ALLOW if self.after[0] else PredictedDecision.DENY
+
+    @property
+    def enforced(self) -> tuple[bool, ...]:
+        """What the network does in the end."""
+        ends = zip(self.before, self.after, self.delays, strict=False)
+        return tuple(old if delay == math.inf else new for old, new, delay in ends)
+
+    @property
+    def holds(self) -> bool:
+        """Whether the policies mean what is expected, and the network does in the end."""
+        wanted = self.expect == "allow"
+        return all(x is wanted for x in (*self.after, *self.enforced))
+
+    def passes(self, endpoint: int, now: float) -> bool:
+        if self.dead.start <= now < self.dead.end and endpoint == 0:
+            return False
+        return (self.after if now >= self.delays[endpoint] else self.before)[endpoint]
+
+
+@dataclass(slots=True, eq=False)
+class Asker:
+    """Who asks; what is answered is the network's affair."""
+
+    source: PodRef
+
+    def ask(self, probes: Sequence[Probe], *, deadline: float) -> Mapping[str, Answer]:
+        raise AssertionError("the world answers")
+
+
+def pod(name: str, ip: str) -> PodRef:
+    return PodRef(namespace="shop", name=name, uid=f"uid-{name}", ip=ip, ready=True)
+
+
+SOURCE = Asker(pod("client", "10.1.0.1"))
+_POOL = ThreadPoolExecutor(max_workers=1)
+"""No thread of it is ever started."""
+
+
+@dataclass(slots=True)
+class Told:
+    """The last step's final word, and how long it took."""
+
+    settled: Settled
+    seconds: float
+    evidence: tuple[Evidence, ...]
+
+
+@dataclass(slots=True)
+class Teller:
+    """Tells a world's two steps as `npol run` does: rounds until all is final."""
+
+    world: World
+    liveness: LivenessRecord = field(default_factory=LivenessRecord)
+    seen: dict[str, Any] = field(default_factory=dict)
+
+    def tell(self) -> Told:
+        first = "allow" if all(self.world.before) else "deny"
+        self._step("first", first, -100.0, changed=False)
+        return self._step("last", self.world.expect, 0.0, changed=True)
+
+    def _step(self, name: str, expect: str, start: float, *, changed: bool) -> Told:
+        asked = {f.flow.name: f for f in self._flows(expect)}
+        foretold = self._foretold(changed=changed)
+        inside: dict[Probe, ProbeSource] = {
+            probe: Asker(found)
+            for flow, one in asked.items()
+            for probe, found in asked_inside(
+                one, "calico", self.liveness, foretold=foretold[flow] is not UNKNOWN
+            ).items()
+        }
+        rounds = Rounds(
+            step=name,
+            engine="calico",
+            asked=asked,
+            liveness=self.liveness,
+            pool=_POOL,
+            denial=SILENCE,
+            inside=inside,
+            let_through={f for f in asked if foretold[f] is PredictedDecision.ALLOW},
+        )
+        patience = Patience(
+            started=start, changed_at=start if changed else None, within=WITHIN, quiet=QUIET
+        )
+        settling = Settling(
+            {flow: self.seen.get(flow) for flow in asked},
+            patience,
+            {flow: agreeing(p, SILENCE) for flow, p in foretold.items()},
+        )
+        return self._settle(rounds, settling)
+
+    def _foretold(self, *, changed: bool) -> dict[str, PredictedDecision]:
+        main = self.world.prediction if changed else UNKNOWN
+        return {MAIN: main, WITNESS: PredictedDecision.ALLOW}
+
+    def _flows(self, expect: str) -> list[PreparedFlow]:
+        count = len(self.world.after)
+        flows = [_prepared(MAIN, expect, _target("web", 1, count, service=self.world.service))]
+        if self.world.witness:
+            flows.append(_prepared(WITNESS, "allow", _target("db", 2, 1, service=False)))
+        return flows
+
+    def _settle(self, rounds: Rounds, settling: Settling) -> Told:
+        now = settling.patience.started
+        running: list[tuple[float, float, dict[str, Answer]]] = []
+        last: RoundResult | None = None
+        while not settling.done(now) or last is None:
+            if settling.may_launch(now):
+                settling.launch(now)
+                answers = self._answers(rounds, now)
+                heapq.heappush(running, (now + _duration(answers), now, answers))
+            now = self._next(settling, running, now)
+            while running and running[0][0] <= now:
+                finished, launched, answers = heapq.heappop(running)
+                last = rounds.judged(answers, (launched, launched, finished))
+                settling.record(launched, finished, last.judgements)
+        final = settling.results()
+        for flow, one in final.items():
+            self.seen[flow] = (one.judgement.outcome, one.judgement.status)
+        return Told(final[MAIN], now - settling.patience.started, last.evidence[MAIN])
+
+    def _next(self, settling: Settling, running: list[Any], now: float) -> float:
+        soon = [settling.next_launch(), settling.patience.quiet_until]
+        return min([t for t in (*soon, *(r[0] for r in running[:1])) if t > now], default=now + 0.2)
+
+    def _answers(self, rounds: Rounds, now: float) -> dict[str, Answer]:
+        return {
+            answer_key(asker, p.key): self._answer(p, now)
+            for asker, probes in rounds.batches().items()
+            for p in probes
+        }
+
+    def _answer(self, probe: Probe, now: float) -> Answer:
+        outcome = self._outcome(probe, now)
+        known = probe.role is Role.NAME and outcome is Outcome.OPEN
+        return Answer(key=probe.key, outcome=outcome, addresses=("10.96.0.1",) if known else ())
+
+    def _outcome(self, probe: Probe, now: float) -> Outcome:
+        world = self.world
+        if probe.role is Role.ALIVE:
+            dead = now in world.dead and probe.address == "10.1.1.0"
+            return Outcome.TIMEOUT if dead else Outcome.OPEN
+        if any(now in window for window in world.starved):
+            return Outcome.ERROR
+        if probe.role is Role.SELF:
+            return Outcome.REFUSED
+        if now in world.silent:
+            return Outcome.DNS_TIMEOUT if probe.role is Role.NAME else Outcome.TIMEOUT
+        if probe.role is Role.NAME or probe.address.startswith("10.1.2."):
+            return Outcome.OPEN
+        return Outcome.OPEN if world.passes(self._endpoint(probe, now), now) else Outcome.TIMEOUT
+
+    def _endpoint(self, probe: Probe, now: float) -> int:
+        """The pod that was asked, or any of those behind the Service."""
+        if probe.role is Role.SERVICE:
+            return int(now * 5) % len(self.world.after)
+        return int(probe.address.rpartition(".")[2])
+
+
+def _duration(answers: Mapping[str, Answer]) -> float:
+    silent = (Outcome.TIMEOUT, Outcome.DNS_TIMEOUT)
+    return TIMEOUT if any(a.outcome in silent for a in answers.values()) else QUICK
+
+
+def _prepared(name: str, expect: str, target: Target) -> PreparedFlow:
+    flow = Flow(
+        name=name,
+        at=HERE,
+        source="client",
+        target=target.label,
+        port=80,
+        expect=parse_expectation(expect),
+    )
+    return PreparedFlow(flow=flow, source=SOURCE, target=target, timeout=TIMEOUT)
+
+
+def _target(name: str, net: int, count: int, *, service: bool) -> Target:
+    pods = [pod(f"{name}-{i}", f"10.1.{net}.{i}") for i in range(count)]
+    return Target(
+        label=name,
+        port=80,
+        name=f"{name}.shop.svc.cluster.local." if service else "",
+        cluster_ip="10.96.0.1" if service else "",
+        backends=tuple(Backend(ip=p.ip, port=80, pod=p) for p in pods),
+    )

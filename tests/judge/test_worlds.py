@@ -1,0 +1,109 @@
+"""No verdict that is not true: generated worlds whose network lies, told by the real judge."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+
+import pytest
+from hypothesis import given, seed, settings
+from hypothesis import strategies as st
+
+from npol.model.expectation import Verdict
+from npol.model.prediction import PredictedDecision
+from tests.judge.lying_world import NEVER, QUIET, UNKNOWN, Teller, Window, World
+
+PARTS = 10
+"""Of the long run: each is a test of its own, so that memory stays flat."""
+ENDS_BY = 20.0
+"""Seconds into the step by which a lie ends that must be found out."""
+LATE = st.sampled_from([0.0, 0.1, 0.9, 1.0, 1.1, 3.0, 7.5, 20.0])
+DIFFERS = (Verdict.TOO_OPEN, Verdict.TOO_CLOSED, Verdict.FLAPPING)
+
+
+@st.composite
+def windows(draw, *, longest=ENDS_BY):
+    start = draw(st.floats(0.0, ENDS_BY))
+    return Window(start, min(ENDS_BY, start + draw(st.floats(0.1, longest))))
+
+
+@st.composite
+def worlds(draw, *, lasting=False):
+    """`lasting`: lies may have no end, and enforcement may never come."""
+    count = draw(st.integers(1, 3))
+    one = st.booleans()
+    uniform = one.map(lambda b: (b,) * count)
+    each = st.tuples(*[one] * count)
+    foretold = draw(st.integers(0, 3)) > 0
+    known = st.floats(0.0, 0.9 * QUIET)
+    late = (st.just(math.inf) | LATE if lasting else LATE) if foretold else known
+    lie = windows() if not lasting else windows() | windows().map(lambda w: Window(w.start, 1e9))
+    kind = draw(st.sampled_from(["none", "silent", "dead"]))
+    lied = draw(lie)
+    return World(
+        before=draw(uniform),
+        after=draw(uniform | each if not foretold else uniform),
+        expect=draw(st.sampled_from(["allow", "deny"])),
+        service=draw(one),
+        foretold=foretold,
+        witness=draw(one),
+        delays=tuple(draw(late) for _ in range(count)),
+        **({kind: lied} if kind != "none" else {}),
+        starved=draw(st.lists(windows(longest=1.5), max_size=2)),
+    )
+
+
+def named(world: World) -> bool:
+    """
+    What is not found out: a source that was proven, and that the policies are not known to let
+    anything through from, falls silent after its proof.
+    """
+    return world.expect == "deny" and world.silent is not NEVER and not world.witness
+
+
+def two_faults(world: World) -> bool:
+    """A foretold deny that is not enforced, while the target that was alive before dies."""
+    unenforced = world.prediction is PredictedDecision.DENY and world.after != world.enforced
+    return world.expect == "deny" and unenforced and world.dead is not NEVER
+
+
+def true_in(world: World) -> None:
+    """Each lie has an end, so the verdict is the true one, and not `unknown`."""
+    judgement = Teller(world).tell().settled.judgement
+    if world.holds:
+        assert judgement.verdict is Verdict.AS_EXPECTED, judgement
+    elif not (named(world) and world.prediction is UNKNOWN):
+        assert judgement.verdict in DIFFERS, judgement
+
+
+def never_wrong_in(world: World) -> None:
+    """Lies without an end may leave things unknown, and never pass what is not so."""
+    told = Teller(world).tell()
+    if not (world.holds or named(world) or two_faults(world)):
+        assert told.settled.judgement.verdict is not Verdict.AS_EXPECTED, told
+
+
+def run(check: Callable[[World], None], drawn: st.SearchStrategy[World], examples: int) -> None:
+    """Hypothesis keeps what it has seen for as long as it runs: a part has few examples."""
+    given(drawn)(settings(max_examples=examples, deadline=None, database=None)(check))()
+
+
+CLAIMS = pytest.mark.parametrize(
+    ("check", "lasting"),
+    [
+        pytest.param(true_in, False, id="lies-end"),
+        pytest.param(never_wrong_in, True, id="lies-last"),
+    ],
+)
+
+
+@CLAIMS
+def test_a_lying_network_gets_no_false_verdict(check, lasting):
+    run(check, worlds(lasting=lasting), 100)
+
+
+@pytest.mark.nightly
+@pytest.mark.parametrize("part", range(PARTS))
+@CLAIMS
+def test_twenty_thousand_lying_worlds_get_no_false_verdict(check, lasting, part):
+    run(seed(part)(check), worlds(lasting=lasting), 20_000 // PARTS // 2)
