@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import functools
+import logging
+import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from typing import Any
@@ -9,7 +12,7 @@ from typing import Any
 from npol.changes.journal.writer import JournalWriter
 from npol.changes.journal_types import Key, NamespaceSnapshot, Record, State
 from npol.changes.restore.undo import ref_of
-from npol.changes.state.compare import difference, run_of, same
+from npol.changes.state.compare import difference, is_leaving, run_of, still, waits_for
 from npol.changes.state.gitops import gitops_owner
 from npol.changes.state.object_history import ObjectHistory, labels_at, touched
 from npol.changes.state.snapshot import check_allowed, key_of
@@ -20,6 +23,15 @@ from npol.kube.objects import Object
 from npol.kube.signals import Stop
 
 NOT_FOR_MANIFESTS = ("ownerReferences", "finalizers", "uid", "resourceVersion", "generateName")
+
+
+GONE_WITHIN = 60.0
+"""Seconds that the finalizers of a deleted policy may take."""
+POLL = 0.25
+FINALIZER_TRIES = 4
+"""Finalizers in a row that may come between a read and its write."""
+
+log = logging.getLogger(__name__)
 
 
 class ChangedByOthers(Refused):
@@ -38,6 +50,8 @@ class ChangeSession:
     """Raises LockHeld where the namespace is not ours, or not any more."""
     replace: bool = False
     allow_gitops: bool = False
+    now: Callable[[], float] = time.monotonic
+    sleep: Callable[[float], None] = time.sleep
 
     def touched(self, key: Key) -> ObjectHistory | None:
         return next((t for t in touched(self.writer.journal) if t.key == key), None)
@@ -55,6 +69,8 @@ class ChangeSession:
             ChangedByOthers: it is not what this run saw or left.
         """
         live = self.connection.get(ref_of(self.connection, key))
+        if live is not None and is_leaving(live):
+            raise ChangedByOthers(f"{key} is being deleted; {_held_by(live)}")
         remark = self.modified_by_others(key, live)
         if remark:
             raise ChangedByOthers(f"{remark}, so it is left as it is")
@@ -66,7 +82,7 @@ class ChangeSession:
         known = item.last_written if item else (seen.body if seen else None)
         if item is not None and item.is_as_left(live):
             return ""
-        if item is None and same(known, live) and _uid(known) == _uid(live):
+        if item is None and still(known, live) and _uid(known) == _uid(live):
             return ""
         sides = ("known to npol", "in the cluster")
         diff = difference(known, live, name=str(key), labels=sides) or "(it was made anew)"
@@ -84,6 +100,47 @@ class ChangeSession:
         if labels_at(journal, recorded, len(journal.records)) == now.labels:
             return ""
         return f"the labels of namespace {now.name} were changed by others during the run"
+
+    def sent_over(self, key: Key, live: Object, send: Callable[[Object], Any]) -> Any:
+        """
+        As `sent`, for a write over the version that was read.
+
+        A controller that only adds a finalizer makes a new version of the same policy: that
+        is read again, and the write is sent over it.
+        """
+        for _ in range(FINALIZER_TRIES):
+            try:
+                return self.sent(key, functools.partial(send, live))
+            except ChangedByOthers:
+                found = self.connection.get(ref_of(self.connection, key))
+                if found is None or _uid(found) != _uid(live) or _version(found) == _version(live):
+                    raise
+                if not still(live, found):
+                    raise
+                live = found
+        return self.sent(key, functools.partial(send, live))
+
+    def wait_until_gone(self, key: Key) -> None:
+        """
+        Wait for a deleted policy's finalizers: until then it is there, and in force.
+
+        Raises:
+            Refused: a finalizer stays.
+        """
+        until = self.now() + GONE_WITHIN
+        while live := self.connection.get(ref_of(self.connection, key)):
+            if not is_leaving(live):
+                raise ChangedByOthers(f"{key} was made anew by others, so it is left as it is")
+            self.stop.check()
+            if self.now() >= until:
+                raise Refused(
+                    f"{key} was deleted, and is still there after {GONE_WITHIN:g} s; "
+                    f"{_held_by(live)}",
+                    hint="see to the controller whose finalizer it is; "
+                    "the policy is made anew once it is gone",
+                )
+            log.info("waiting for %s to be gone: %s", key, _held_by(live))
+            self.sleep(POLL)
 
     def sent(self, key: Key, send: Callable[[], Any]) -> Any:
         """Send a write, if the lock is still ours; a conflict means that others were faster."""
@@ -160,6 +217,14 @@ def slim(obj: Mapping[str, Any]) -> Object:
     """Without managedFields, which only a pre-image needs."""
     metadata = {k: v for k, v in obj["metadata"].items() if k != "managedFields"}
     return {**obj, "metadata": metadata}
+
+
+def _held_by(live: Mapping[str, Any]) -> str:
+    return f"it waits for {waits_for(live) or 'the server'}"
+
+
+def _version(obj: Mapping[str, Any]) -> str:
+    return str(obj["metadata"]["resourceVersion"])
 
 
 def _uid(obj: Mapping[str, Any] | None) -> str:

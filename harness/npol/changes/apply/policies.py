@@ -19,11 +19,13 @@ from npol.changes.journal_types import Action, Key
 from npol.changes.restore.undo import ref_of
 from npol.changes.state.compare import (
     difference,
+    finalizers,
     marked,
     put_back,
     reborn,
     same,
     says_the_same,
+    still,
     unmarked,
 )
 from npol.changes.state.snapshot import key_of
@@ -91,7 +93,7 @@ class Policies:
         """Bring a policy to a state that it had in this run (None: there was none)."""
         self.session.check_place(key)
         live = self.session.as_known(key)
-        if same(live, target):
+        if still(target, live):
             return ""
         if live is None:
             self._create(reborn(target or {}))
@@ -157,7 +159,7 @@ class Policies:
                 made: Object = session.sent(
                     key,
                     lambda: writes.create(
-                        session.connection, wanted, lambda found: same(found, after)
+                        session.connection, wanted, lambda found: still(after, found)
                     ),
                 )
             session.done(record, made)
@@ -174,30 +176,35 @@ class Policies:
                 uid=live["metadata"]["uid"],
             )
             with around("policy.replace"):
-                made = session.sent(
+                made = session.sent_over(
                     key,
-                    lambda: writes.replace(
-                        session.connection, put_back(after, live), lambda found: same(found, after)
+                    live,
+                    lambda read: writes.replace(
+                        session.connection, put_back(after, read), lambda found: still(after, found)
                     ),
                 )
             session.done(record, made)
 
     def _delete(self, key: Key, live: Object) -> None:
-        session, metadata = self.session, live["metadata"]
+        session = self.session
         with session.stop.shield():
             record = session.writer.intend(
                 Action.DELETE, key, before=session.first(key, live), after=None
             )
             with around("policy.delete"):
-                session.sent(
-                    key,
-                    lambda: session.connection.delete(
-                        ref_of(session.connection, key),
-                        uid=metadata["uid"],
-                        resource_version=metadata["resourceVersion"],
-                    ),
-                )
+                held = session.sent_over(key, live, lambda read: self._send_delete(key, read))
             session.done(record)
+        if held:
+            session.wait_until_gone(key)
+
+    def _send_delete(self, key: Key, read: Object) -> list[str]:
+        """Delete that version; the finalizers that hold it."""
+        self.session.connection.delete(
+            ref_of(self.session.connection, key),
+            uid=read["metadata"]["uid"],
+            resource_version=read["metadata"]["resourceVersion"],
+        )
+        return finalizers(read)
 
 
 def _policy_key(body: Mapping[str, Any]) -> Key:

@@ -34,6 +34,7 @@ log = logging.getLogger(__name__)
 
 POLL = 0.25
 """Seconds between two looks at objects that take their time to go."""
+INTERRUPTED = "the restore was interrupted before its end"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -163,15 +164,49 @@ class _Worker:
 
     def _problems(self) -> list[RestoreProblem]:
         if self._stop.hurried:
-            return [RestoreProblem(text="the restore was interrupted before its end", ours=True)]
+            return [RestoreProblem(text=INTERRUPTED, ours=True)]
         self._wait_until_gone()
-        comparison = RestoreComparison(
-            self._connection, self._journal, self._errors, since=self._since
-        )
-        problems = comparison.problems()
+        comparison, problems = self._compared()
+        while self._gone_in_time(comparison.leaving):
+            comparison, problems = self._compared()
+        if self._stop.hurried:
+            return [*problems, RestoreProblem(text=INTERRUPTED, ours=True)]
         if not self._since:
             self._writer.restored(comparison.as_before)
         return problems
+
+    def _compared(self) -> tuple[RestoreComparison, list[RestoreProblem]]:
+        comparison = RestoreComparison(
+            self._connection, self._journal, self._errors, since=self._since
+        )
+        return comparison, comparison.problems()
+
+    def _gone_in_time(self, held: list[ObjectHistory]) -> bool:
+        """
+        Wait for policies that finalizers hold; what was there before is made anew at once.
+
+        Whether any of them went, so that it is worth to compare again.
+        """
+        left = held
+        while left and not self._stop.hurried and self._now() + POLL < self._until:
+            names = ", ".join(str(item.key) for item in left)
+            log.info("waiting for %s to be gone, %.0f s left", names, self._until - self._now())
+            self._sleep(POLL)
+            left = [item for item in left if not self._made_anew(item)]
+        return len(left) < len(held)
+
+    def _made_anew(self, item: ObjectHistory) -> bool:
+        """Bring an object back once its finalizers are gone; whether they are."""
+        live = self._connection.get(ref_of(self._connection, item.key))
+        if item.judge(live) is ObjectState.LEAVING:
+            return False
+        try:
+            done = undo(self._connection, item, live)
+        except NpolError as error:
+            self._errors[item.key] = str(error)
+        else:
+            self.actions += [done] if done else []
+        return True
 
     def _wait_until_gone(self) -> None:
         """What the run made and is on its way out: pods and namespaces take their time."""
@@ -186,5 +221,4 @@ class _Worker:
 
     def _leaving(self, item: ObjectHistory) -> bool:
         live = self._connection.get(ref_of(self._connection, item.key))
-        ours = live is not None and item.judge(live) is ObjectState.OURS
-        return ours and bool(live and live["metadata"].get("deletionTimestamp"))
+        return item.judge(live) is ObjectState.LEAVING

@@ -14,15 +14,20 @@ from npol.changes import writes
 from npol.changes.failpoints import around
 from npol.changes.journal_types import Key
 from npol.changes.restore.foreign_objects import foreign_objects
-from npol.changes.state.compare import put_back, reborn, same
+from npol.changes.state.compare import put_back, reborn, still
 from npol.changes.state.object_history import Labelled, ObjectHistory, ObjectState
 from npol.errors import NpolError
 from npol.kube.api_errors import ApiError, LostReply
 from npol.kube.connection import Connection
-from npol.kube.objects import Object, Ref
+from npol.kube.objects import Ref
 
 TRIES = 5
 """Conflicts in a row after which an object counts as fought over."""
+
+MANAGER = "npol"
+"""What the server calls the manager of fields that a PUT or PATCH of npol sets."""
+DONE = (ObjectState.AS_BEFORE, ObjectState.MODIFIED_BY_OTHERS, ObjectState.LEAVING)
+"""Of an object in these states nothing can be put back now."""
 
 Live = Mapping[str, Any] | None
 
@@ -65,7 +70,9 @@ def _until_calm(connection: Connection, key: Key, live: Live, step: Callable[[Li
 
 def _step(connection: Connection, item: ObjectHistory, live: Live) -> str:
     finding = item.judge(live)
-    if finding in (ObjectState.AS_BEFORE, ObjectState.MODIFIED_BY_OTHERS):
+    if finding is ObjectState.AS_BEFORE and _only_ours_besides(item.before, live):
+        _hand_back(connection, item.before or {}, live or {})  # a run died between two writes
+    if finding in DONE:
         return ""
     if item.before is None:
         return _delete(connection, item, live or {})
@@ -77,8 +84,6 @@ def _step(connection: Connection, item: ObjectHistory, live: Live) -> str:
 
 def _delete(connection: Connection, item: ObjectHistory, live: Mapping[str, Any]) -> str:
     metadata = live["metadata"]
-    if metadata.get("deletionTimestamp"):
-        return ""
     if item.key.kind == "Namespace":
         _check_empty(connection, item)
     version = metadata["resourceVersion"] if item.whole else None
@@ -100,7 +105,7 @@ def _check_empty(connection: Connection, item: ObjectHistory) -> None:
 
 def _make_again(connection: Connection, key: Key, before: Mapping[str, Any]) -> str:
     with around("restore.create"):
-        made = writes.create(connection, reborn(before), lambda found: same(found, before))
+        made = writes.create(connection, reborn(before), lambda found: still(before, found))
     _hand_back(connection, before, made)
     return f"made {key} again"
 
@@ -109,12 +114,25 @@ def _put_back(
     connection: Connection, key: Key, before: Mapping[str, Any], live: Mapping[str, Any]
 ) -> str:
     with around("restore.replace"):
-        made = writes.replace(connection, put_back(before, live), lambda found: same(found, before))
+        made = writes.replace(
+            connection, put_back(before, live), lambda found: still(before, found)
+        )
     _hand_back(connection, before, made)
     return f"put back {key}"
 
 
-def _hand_back(connection: Connection, before: Mapping[str, Any], made: Object) -> None:
+def _only_ours_besides(before: Live, live: Live) -> bool:
+    """Whether npol still owns fields, and nobody else who did not before."""
+    if before is None or live is None:
+        return False
+    return _managers(live) - _managers(before) == {MANAGER}
+
+
+def _managers(obj: Mapping[str, Any]) -> set[str]:
+    return {str(entry.get("manager")) for entry in obj["metadata"].get("managedFields") or ()}
+
+
+def _hand_back(connection: Connection, before: Mapping[str, Any], made: Mapping[str, Any]) -> None:
     """
     Give the fields back to the managers that owned them.
 

@@ -13,7 +13,7 @@ from typing import Any
 
 from npol.changes.journal_types import Journal, Key, NamespaceSnapshot, Record
 from npol.changes.restore.undo import ref_of
-from npol.changes.state.compare import difference, run_of, same
+from npol.changes.state.compare import difference, is_leaving, run_of, still, waits_for
 from npol.changes.state.object_history import (
     Labelled,
     ObjectHistory,
@@ -72,6 +72,8 @@ class RestoreComparison:
     ) -> None:
         self.as_before: list[Record] = []
         """The records whose objects are as before."""
+        self.leaving: list[ObjectHistory] = []
+        """The policies that the run deleted, and that finalizers hold."""
         self._connection = connection
         self._journal = journal
         self._errors = errors
@@ -132,16 +134,35 @@ class RestoreComparison:
     def _policy(self, key: Key, standing: ObjectStanding) -> Iterator[RestoreProblem]:
         before, live = self._expected.get(key), standing.snapshot.policies.get(key)
         item = self._touched.get(key)
-        if same(before, live):
+        if still(before, live):
             self.as_before += item.records if item else []
             return
         finding = item.judge(live) if item else self._unrecorded(live)
+        if live is not None and is_leaving(live):
+            yield self._on_its_way_out(key, live, item, finding)
+            return
         if item is None or finding is not ObjectState.MODIFIED_BY_OTHERS:
             diff = difference(before, live, name=str(key))
             yield self._problem(key, finding, diff, self._whose(item, live))
             return
         changed = difference(item.last_written, live, name=str(key), labels=SIDES)
         yield self._problem(key, finding, changed, self._way_out(key, before))
+
+    def _on_its_way_out(
+        self, key: Key, live: Mapping[str, Any], item: ObjectHistory | None, finding: ObjectState
+    ) -> RestoreProblem:
+        """What is being deleted is never as before, whatever it says until it is gone."""
+        held = f"it waits for {waits_for(live) or 'the server'}"
+        if item is None or finding is not ObjectState.LEAVING:
+            return RestoreProblem(text=f"{key}: others are deleting it, {held}", ours=False)
+        self.leaving.append(item)
+        then = (
+            "what was there before is in the journal, and `npol recover` makes it anew once "
+            "that is gone"
+            if item.before is not None
+            else "npol made it, and deleted it"
+        )
+        return RestoreProblem(text=f"{key}: it is being deleted, {held}; {then}", ours=True)
 
     def _unrecorded(self, live: Mapping[str, Any] | None) -> ObjectState:
         """Of a policy that no record names: ours all the same if it says so (a torn journal)."""
@@ -179,13 +200,7 @@ class RestoreComparison:
         elif finding is ObjectState.MODIFIED_BY_OTHERS:
             yield self._problem(item.key, finding, "", "npol made it, and now it is another's")
         else:
-            terminating = live["metadata"].get("deletionTimestamp")
-            yield self._problem(
-                item.key,
-                finding,
-                "",
-                "it is still terminating" if terminating else "it is still there",
-            )
+            yield self._problem(item.key, finding, "", _still_there(live))
 
     def _labels(self, item: Labelled) -> Iterator[RestoreProblem]:
         live = self._connection.get(ref_of(self._connection, item.key))
@@ -203,3 +218,10 @@ class RestoreComparison:
                 f"was {item.before[label]!r}" + (f": {error}" if error else ""),
                 ours=label in undo,
             )
+
+
+def _still_there(live: Mapping[str, Any]) -> str:
+    if not is_leaving(live):
+        return "it is still there"
+    held = waits_for(live)
+    return f"it is still terminating, and waits for {held}" if held else "it is still terminating"

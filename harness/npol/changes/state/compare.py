@@ -4,12 +4,14 @@ What of an object counts when it is compared or put back. Pure.
 An object is what its users wrote: spec (for other kinds every section but status), labels,
 annotations, ownerReferences and finalizers. What the server keeps for itself (uid, versions,
 times, managedFields) comes and goes.
+
+An object that is being deleted equals none: it is on its way out, whatever it says.
 """
 
 from __future__ import annotations
 
 import difflib
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from npol.kube.objects import Object
@@ -44,7 +46,47 @@ def same(one: Mapping[str, Any] | None, other: Mapping[str, Any] | None) -> bool
     """Whether two states of an object (None: there is none) are equal in what counts."""
     if one is None or other is None:
         return one is other
-    return content(one) == content(other)
+    return is_leaving(one) == is_leaving(other) and content(one) == content(other)
+
+
+def still(known: Mapping[str, Any] | None, live: Mapping[str, Any] | None) -> bool:
+    """
+    Whether a live object is as known; finalizers that were added since do not count.
+
+    Controllers put one on every policy that they act on (the VPC CNI's on EKS does). That
+    says who is to be asked before the object goes, and changes nothing of what it says.
+    """
+    if known is None or live is None:
+        return known is live
+    added = [f for f in finalizers(live) if f not in finalizers(known)]
+    return same(known, with_finalizers(live, [f for f in finalizers(live) if f not in added]))
+
+
+def is_leaving(obj: Mapping[str, Any] | None) -> bool:
+    """Whether an object is being deleted, and waits for its finalizers or its grace period."""
+    return bool(obj and (obj.get("metadata") or {}).get("deletionTimestamp"))
+
+
+def staying(obj: Mapping[str, Any]) -> Object:
+    """The object as it would be if nobody had deleted it."""
+    metadata = {k: v for k, v in obj["metadata"].items() if not k.startswith("deletion")}
+    return {**obj, "metadata": metadata}
+
+
+def finalizers(obj: Mapping[str, Any]) -> list[str]:
+    return list((obj.get("metadata") or {}).get("finalizers") or ())
+
+
+def waits_for(obj: Mapping[str, Any]) -> str:
+    """What holds an object that is being deleted: `finalizer a.io/x`; "" for no finalizer."""
+    found = finalizers(obj)
+    word = "finalizer" if len(found) == 1 else "finalizers"
+    return f"{word} {', '.join(found)}" if found else ""
+
+
+def with_finalizers(obj: Mapping[str, Any], names: Sequence[str]) -> Object:
+    metadata = {k: v for k, v in (obj.get("metadata") or {}).items() if k != "finalizers"}
+    return {**obj, "metadata": metadata | ({"finalizers": list(names)} if names else {})}
 
 
 def run_of(obj: Mapping[str, Any]) -> str:
@@ -75,8 +117,13 @@ def reborn(obj: Mapping[str, Any]) -> Object:
 
 
 def put_back(before: Mapping[str, Any], live: Mapping[str, Any]) -> Object:
-    """What to PUT over `live` so that it is as before, and only if it is still as read."""
-    body = reborn(before)
+    """
+    What to PUT over `live` so that it is as before, and only if it is still as read.
+
+    Finalizers that `live` has besides stay: only who put one there may take it away.
+    """
+    added = [f for f in finalizers(live) if f not in finalizers(before)]
+    body = reborn(with_finalizers(before, [*finalizers(before), *added]))
     kept = {key: live["metadata"][key] for key in ("uid", "resourceVersion")}
     body["metadata"] = {**body["metadata"], **kept}
     return body

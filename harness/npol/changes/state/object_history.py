@@ -19,7 +19,7 @@ from npol.changes.journal_types import (
     Record,
     State,
 )
-from npol.changes.state.compare import METADATA, content, run_of, same
+from npol.changes.state.compare import METADATA, content, is_leaving, run_of, same, staying, still
 
 
 class ObjectState(enum.Enum):
@@ -28,6 +28,7 @@ class ObjectState(enum.Enum):
     AS_BEFORE = "as before"
     OURS = "as the run left it"
     ANNOTATED = "as the run left it, but for metadata of others"
+    LEAVING = "being deleted by the run"
     MODIFIED_BY_OTHERS = "changed by others"
 
 
@@ -77,7 +78,10 @@ class ObjectHistory:
         """What `live` (None: there is no such object) is."""
         if self.before is None and live is None:
             return ObjectState.AS_BEFORE
-        if self.before is not None and same(live, self.before):
+        if live is not None and is_leaving(live):
+            deleted = self._deleted_by_run(live)
+            return ObjectState.LEAVING if deleted else ObjectState.MODIFIED_BY_OTHERS
+        if self.before is not None and still(self.before, live):
             return ObjectState.AS_BEFORE
         if any(self._is(record, live) for record in self.candidates):
             return ObjectState.OURS
@@ -93,6 +97,13 @@ class ObjectHistory:
         unsure = all(record.state is State.INTENT for record in self.records)
         return unsure or self.before is self.last_written or same(self.last_written, self.before)
 
+    def _deleted_by_run(self, live: Mapping[str, Any]) -> bool:
+        """Whether what is going is what the run deleted, or made and wants gone."""
+        pending = [r for r in self.candidates if r.state is not State.RESTORED]
+        if any(record.action is Action.DELETE for record in pending):
+            return True
+        return self.before is None and any(self._is(record, staying(live)) for record in pending)
+
     def before_with_edits(self, live: Mapping[str, Any]) -> dict[str, Any]:
         """`before`, with the metadata that others have added or changed meanwhile."""
         body = dict(self.before or {})
@@ -107,7 +118,7 @@ class ObjectHistory:
             return record.action is Action.DELETE and live is None
         if record.uid and live["metadata"]["uid"] != record.uid:
             return False
-        return same(live, record.after) if self.whole else run_of(live) == self.run_id
+        return still(record.after, live) if self.whole else run_of(live) == self.run_id
 
     def _annotated(self, live: Mapping[str, Any]) -> dict[str, Any] | None:
         """Before's metadata with the edits of others, if they touched nothing else."""
@@ -231,6 +242,8 @@ def _merged_metadata(
             merged[part] = was
         elif was == ours:
             merged[part] = now
+        elif part == "finalizers":
+            merged[part] = _merged_finalizers(was or [], ours or [], now or [])
         elif part in ("labels", "annotations"):
             both = _merged_keys(was or {}, ours or {}, now or {})
             if both is None:
@@ -239,6 +252,12 @@ def _merged_metadata(
         else:
             return None
     return {part: value for part, value in merged.items() if value}
+
+
+def _merged_finalizers(was: list[str], ours: list[str], now: list[str]) -> list[str]:
+    """What others added since stays added, what they took away stays away."""
+    kept = [name for name in was if name in now or name not in ours]
+    return [*kept, *(name for name in now if name not in ours and name not in was)]
 
 
 def _merged_keys(

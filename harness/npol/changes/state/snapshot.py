@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from npol.changes.journal_types import Key, NamespaceSnapshot, PolicySnapshot
+from npol.changes.state.compare import is_leaving, waits_for
 from npol.errors import Refused
 from npol.kube.connection import Connection
 from npol.kube.guard import protected
@@ -72,7 +73,7 @@ def cluster_uid(connection: Connection) -> str:
 def check_usable(snapshot: Snapshot, *, create_missing: bool) -> None:
     """
     Raises:
-        Refused: a namespace is protected, missing, or on its way out.
+        Refused: a namespace is protected, missing, or on its way out; or one of its policies is.
     """
     for place in snapshot.places.values():
         check_allowed(place.name)
@@ -80,6 +81,12 @@ def check_usable(snapshot: Snapshot, *, create_missing: bool) -> None:
             raise Refused(f"there is no namespace {place.name}")
         if place.name in snapshot.leaving:
             raise Refused(f"namespace {place.name} is being deleted")
+    for key, policy in snapshot.policies.items():
+        if is_leaving(policy):
+            raise Refused(
+                f"{key} is being deleted, so it is no state to come back to",
+                hint=f"wait until it is gone; it waits for {waits_for(policy) or 'the server'}",
+            )
 
 
 def check_allowed(namespace: str) -> None:
