@@ -1,5 +1,6 @@
 """A controller that puts a finalizer on every policy, and frees it some time after its deletion."""
 
+import functools
 from contextlib import contextmanager
 
 from npol_lab.registry.errors import StatusError
@@ -31,7 +32,7 @@ class FinalizingController:
         """Put the finalizer on what is there already."""
         for policy in self._cluster.list(POLICIES):
             where = policy["metadata"]["namespace"], policy["metadata"]["name"]
-            self._cluster._do(lambda where=where: self._set(*where, True))
+            self._cluster._do(functools.partial(self._set, *where, True))
 
     def _set(self, namespace, name, held):
         found = self._cluster.store.get(POLICIES, namespace, name)

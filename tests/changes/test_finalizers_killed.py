@@ -40,7 +40,7 @@ def striker(server):
     striker.close()
 
 
-@pytest.mark.parametrize(("seed", "limit"), seeds())
+@pytest.mark.parametrize(("seed", "limit"), list(seeds()))
 def test_no_policy_is_lost_and_none_is_called_restored_that_is_not(
     server, striker, tmp_path, seed, limit
 ):

@@ -7,7 +7,7 @@ A journal is a list of entries; of two entries about one thing the later one cou
 from __future__ import annotations
 
 import enum
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -114,6 +114,8 @@ class Record:
     state: State = State.INTENT
     uid: str = ""
     """Of the object after the change, once known; of a labelled object from the start."""
+    owners: Sequence[Object] = ()
+    """For LABEL: who owned the labels before, as entries of managedFields."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -12,6 +12,7 @@ from npol.changes.failpoints import around
 from npol.changes.journal_types import Action, Key
 from npol.changes.restore.undo import ref_of
 from npol.changes.state.compare import marked
+from npol.changes.state.field_owners import owners_of
 from npol.changes.state.snapshot import key_of
 from npol.errors import Refused
 from npol.kube.objects import Object, Ref
@@ -74,7 +75,12 @@ class SetupObjects:
         uid = live["metadata"]["uid"]
         with session.stop.shield():
             record = session.writer.intend(
-                Action.LABEL, key, before=before, after=dict(labels), uid=uid
+                Action.LABEL,
+                key,
+                before=before,
+                after=dict(labels),
+                uid=uid,
+                owners=owners_of(live, labels),
             )
             with around("labels.set"):
                 writes.set_labels(session.connection, ref, live, labels)

@@ -141,10 +141,27 @@ def _check_record(record: Record) -> None:
     if record.action is Action.LABEL:
         if record.key.kind not in LABELLED:
             raise ValueError(f"labels of a {record.key.kind}")
+        _check_owners(record)
         return
+    if record.owners:
+        raise ValueError(f"owners of the labels of a {record.key.kind}")
     for body in (record.before, record.after):
         if body is not None:
             _check_body(record.key, body)
+
+
+def _check_owners(record: Record) -> None:
+    """Owners of labels that the record names, and of no other field."""
+    for entry in record.owners:
+        fields = entry["fieldsV1"]
+        labels = fields["f:metadata"]["f:labels"]
+        if not isinstance(labels, dict):
+            raise ValueError("owners of something else than labels")
+        inside = {name.removeprefix("f:") for name in labels} <= set(record.before or ())
+        if set(fields) != {"f:metadata"} or set(fields["f:metadata"]) != {"f:labels"}:
+            raise ValueError("owners of something else than labels")
+        if not inside or any(labels.values()):
+            raise ValueError("owners of labels that the record does not name")
 
 
 def _check_body(key: Key, body: Mapping[str, Any]) -> None:

@@ -18,6 +18,7 @@ from npol.changes.journal.configmaps import ClusterCopy
 from npol.changes.journal.local_file import LocalFile
 from npol.changes.journal_types import Action, Entry, Key, Record, State, check_writable
 from npol.errors import NpolError
+from npol.kube.objects import Object
 
 log = logging.getLogger(__name__)
 
@@ -63,6 +64,7 @@ class JournalWriter:
         before: Mapping[str, Any] | None,
         after: Mapping[str, Any] | None,
         uid: str = "",
+        owners: Sequence[Object] = (),
     ) -> Record:
         """
         Write down what is about to change.
@@ -73,7 +75,15 @@ class JournalWriter:
         check_writable(key)
         number = max(self.journal.records, default=0) + 1
         log.info("journal: intent %d, %s %s", number, action.value, key)
-        record = Record(number=number, action=action, key=key, before=before, after=after, uid=uid)
+        record = Record(
+            number=number,
+            action=action,
+            key=key,
+            before=before,
+            after=after,
+            uid=uid,
+            owners=owners,
+        )
         self.write(record)
         return record
 

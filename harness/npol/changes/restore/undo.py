@@ -15,6 +15,7 @@ from npol.changes.failpoints import around
 from npol.changes.journal_types import Key
 from npol.changes.restore.foreign_objects import foreign_objects
 from npol.changes.state.compare import put_back, reborn, still
+from npol.changes.state.field_owners import MANAGER, given_back
 from npol.changes.state.object_history import Labelled, ObjectHistory, ObjectState
 from npol.errors import NpolError
 from npol.kube.api_errors import ApiError, LostReply
@@ -24,8 +25,6 @@ from npol.kube.objects import Ref
 TRIES = 5
 """Conflicts in a row after which an object counts as fought over."""
 
-MANAGER = "npol"
-"""What the server calls the manager of fields that a PUT or PATCH of npol sets."""
 DONE = (ObjectState.AS_BEFORE, ObjectState.MODIFIED_BY_OTHERS, ObjectState.LEAVING)
 """Of an object in these states nothing can be put back now."""
 
@@ -157,8 +156,30 @@ def _step_labels(connection: Connection, item: Labelled, live: Live) -> str:
     if live is None or live["metadata"]["uid"] != item.uid:
         return ""
     wanted, _ = item.to_undo(live)
+    if wanted:
+        with around("restore.labels"):
+            live = writes.set_labels(connection, ref_of(connection, item.key), live, wanted)
+    _hand_back_labels(connection, item, live)
     if not wanted:
         return ""
-    with around("restore.labels"):
-        writes.set_labels(connection, ref_of(connection, item.key), live, wanted)
     return f"labels of {item.key} put back: {', '.join(sorted(wanted))}"
+
+
+def _hand_back_labels(connection: Connection, item: Labelled, live: Mapping[str, Any]) -> None:
+    """As `_hand_back`, for single labels; who else writes the object only makes it read again."""
+    for _ in range(TRIES):
+        fields = given_back(live, item.owed(live))
+        if fields is None:
+            return
+        kept = {key: live["metadata"][key] for key in ("uid", "resourceVersion")}
+        body = {"metadata": {**kept, "managedFields": fields}}
+        try:
+            with around("restore.label-owners"):
+                connection.patch(ref_of(connection, item.key), body)
+            return
+        except NpolError as error:
+            found = connection.get(ref_of(connection, item.key))
+            moved = isinstance(error, ApiError) and error.status == 409
+            if not moved or found is None or found["metadata"]["uid"] != item.uid:
+                return
+            live = found

@@ -17,6 +17,8 @@ MARKS = {
 MANAGERS = {
     "argocd-controller": "Argo CD",
     "argocd-application-controller": "Argo CD",
+    "flux": "Flux",
+    "flux-operator": "Flux",
     "kustomize-controller": "Flux",
     "helm-controller": "Flux",
     "fleetagent": "Rancher Fleet",

@@ -20,6 +20,8 @@ from npol.changes.journal_types import (
     State,
 )
 from npol.changes.state.compare import METADATA, content, is_leaving, run_of, same, staying, still
+from npol.changes.state.field_owners import owners_of
+from npol.kube.objects import Object
 
 
 class ObjectState(enum.Enum):
@@ -171,6 +173,8 @@ class Labelled:
     before: dict[str, str | None] = field(default_factory=dict)
     written: dict[str, list[str | None]] = field(default_factory=dict)
     """Label -> the values that the run may have left."""
+    owners: list[Object] = field(default_factory=list)
+    """Who owned the labels before, as entries of managedFields."""
     records: list[Record] = field(default_factory=list)
 
     def state_at(self, number: int) -> dict[str, str | None]:
@@ -193,6 +197,12 @@ class Labelled:
             else:
                 modified.append(label)
         return undo, modified
+
+    def owed(self, live: Mapping[str, Any]) -> list[Object]:
+        """The owners, before the run, of those labels that have their former values again."""
+        now = live["metadata"].get("labels") or {}
+        back = [label for label, value in self.before.items() if now.get(label) == value]
+        return owners_of({"metadata": {"managedFields": self.owners}}, back)
 
 
 def labelled(journal: Journal, since: int = 0) -> list[Labelled]:
@@ -220,6 +230,8 @@ def labels_at(journal: Journal, place: NamespaceSnapshot, number: int) -> dict[s
 
 def _take_labels(entry: Labelled, record: Record) -> None:
     entry.records.append(record)
+    first = [label for label in record.before or {} if label not in entry.before]
+    entry.owners += owners_of({"metadata": {"managedFields": record.owners}}, first)
     for label, value in (record.before or {}).items():
         entry.before.setdefault(label, value)
     for label, value in (record.after or {}).items():
