@@ -7,7 +7,7 @@ A journal is a list of entries; of two entries about one thing the later one cou
 from __future__ import annotations
 
 import enum
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -114,7 +114,7 @@ class Record:
     state: State = State.INTENT
     uid: str = ""
     """Of the object after the change, once known; of a labelled object from the start."""
-    owners: Sequence[Object] = ()
+    owners: tuple[Object, ...] = ()
     """For LABEL: who owned the labels before, as entries of managedFields."""
 
 

@@ -80,7 +80,7 @@ class SetupObjects:
                 before=before,
                 after=dict(labels),
                 uid=uid,
-                owners=owners_of(live, labels),
+                owners=tuple(owners_of(live, labels)),
             )
             with around("labels.set"):
                 writes.set_labels(session.connection, ref, live, labels)

@@ -119,7 +119,8 @@ def _made(kind: str, data: dict[str, Any]) -> Entry:
     if kind != "record":
         raise ValueError(kind)
     action, state = Action(data.pop("action")), State(data.pop("state"))
-    record = Record(key=key, action=action, state=state, **data)
+    owners = tuple(data.pop("owners", ()))
+    record = Record(key=key, action=action, state=state, owners=owners, **data)
     _check_record(record)
     return record
 

@@ -64,7 +64,7 @@ class JournalWriter:
         before: Mapping[str, Any] | None,
         after: Mapping[str, Any] | None,
         uid: str = "",
-        owners: Sequence[Object] = (),
+        owners: tuple[Object, ...] = (),
     ) -> Record:
         """
         Write down what is about to change.
