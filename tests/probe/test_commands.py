@@ -16,7 +16,7 @@ from npol.probe.commands.choose import (
     second_attempt,
     settle_attempts,
 )
-from npol.probe.parsers.parse_result import Again, Reading
+from npol.probe.parsers.parsed_result import Again, Reading
 from npol.probe.toolbox import Nc, Toolbox
 
 NETSHOOT = Toolbox(

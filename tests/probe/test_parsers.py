@@ -7,7 +7,7 @@ from npol.model.probe import Probe, ProbeKind
 from npol.model.story import Protocol
 from npol.probe.command import Capture, Command, Ended
 from npol.probe.parsers.outcome import READERS, read
-from npol.probe.parsers.parse_result import Again
+from npol.probe.parsers.parsed_result import Again
 
 OPEN, TIMEOUT, REFUSED = Outcome.OPEN, Outcome.TIMEOUT, Outcome.REFUSED
 UNREACHABLE, RESET, ERROR = Outcome.UNREACHABLE, Outcome.RESET, Outcome.ERROR

@@ -11,7 +11,7 @@ from npol.model.story import Protocol
 from npol.probe.command import Command, Ended
 from npol.probe.parsers.dns import QUESTION_ID, question
 from npol.probe.parsers.outcome import read
-from npol.probe.parsers.parse_result import Again
+from npol.probe.parsers.parsed_result import Again
 
 OPEN, REFUSED, UNREACHABLE = Outcome.OPEN, Outcome.REFUSED, Outcome.UNREACHABLE
 SILENT, NEGATIVE, ERROR = Outcome.DNS_TIMEOUT, Outcome.DNS_NEGATIVE, Outcome.ERROR

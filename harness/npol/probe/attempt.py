@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from npol.model.probe import Probe
 from npol.probe.command import Command
 from npol.probe.framing import Frame
-from npol.probe.parsers.parse_result import Reading
+from npol.probe.parsers.parsed_result import Reading
 
 
 @dataclass(slots=True, kw_only=True)

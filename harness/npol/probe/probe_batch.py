@@ -22,7 +22,7 @@ from npol.probe.commands.http import PATIENCE
 from npol.probe.cpu_starvation import starved
 from npol.probe.framing import Frame, bodied
 from npol.probe.parsers.outcome import read
-from npol.probe.parsers.parse_result import Reading, error
+from npol.probe.parsers.parsed_result import Reading, error
 from npol.probe.toolbox import Toolbox
 
 SLACK = 5.0

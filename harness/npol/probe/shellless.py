@@ -20,7 +20,7 @@ from npol.probe.command import Command, Ended
 from npol.probe.commands.choose import CannotAsk, first_attempt
 from npol.probe.parsers.error_patterns import not_there
 from npol.probe.parsers.outcome import read
-from npol.probe.parsers.parse_result import Reading, error
+from npol.probe.parsers.parsed_result import Reading, error
 from npol.probe.prober_stream import Stream
 from npol.probe.toolbox import Nc, Toolbox
 

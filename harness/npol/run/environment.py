@@ -15,7 +15,7 @@ from npol.cni.canary import EnforcementProof
 from npol.cni.catalogue import Engine
 from npol.cni.preflight import PreflightRequest, preflight
 from npol.errors import InputError, NpolError, Refused
-from npol.judge import epoch
+from npol.judge import state_changes
 from npol.judge.probes import has_denies
 from npol.kube.connection import Connection, Mode, connect
 from npol.kube.objects import Ref
@@ -298,7 +298,7 @@ class RunEnvironment:
         """
         found = self.transaction.changed_by_others()
         now = look_at_selection(self.connection, self.story, self._changed)
-        return [*found, *epoch.differences(since, now, asked, self._changed)]
+        return [*found, *state_changes.differences(since, now, asked, self._changed)]
 
     # -- closing
 

@@ -33,7 +33,12 @@ def look(connection: Connection, story: Story) -> Inventory:
 
 
 def look_at_selection(connection: Connection, story: Story, known: Collection[str]) -> Inventory:
-    """What policies of the story's namespaces select by, now; `known` as of `epoch.differences`."""
+    """
+    What policies of the story's namespaces select by, now.
+
+    Args:
+        known: see `state_changes.differences`.
+    """
     wanted = {*named_namespaces(story), "kube-system"}
     return read_selection(connection, wanted, without_policies=known)
 

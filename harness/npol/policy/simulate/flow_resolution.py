@@ -47,10 +47,6 @@ class ResolvedFlow:
         """All packets that it sets off."""
         return (*self.lookups, *self.traffics, *self.hops)
 
-    def beyond(self, world: ClusterState, dialect: Dialect = SPEC) -> bool | None:
-        """Whether what it sets off passes: where not, a proxy answers 502 or 504."""
-        return both(decide(world, t, dialect).allowed for t in self.hops)
-
 
 def ask(world: ClusterState, story: Story, flow: Flow) -> ResolvedFlow:
     """A flow of a story in a world; a look-up is its packets to the cluster's DNS."""

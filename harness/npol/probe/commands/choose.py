@@ -21,7 +21,7 @@ from npol.probe.command import Command
 from npol.probe.commands.connect import connect_commands, ping_commands
 from npol.probe.commands.dns import dns_commands
 from npol.probe.commands.http import http_commands
-from npol.probe.parsers.parse_result import Again, Reading
+from npol.probe.parsers.parsed_result import Again, Reading
 from npol.probe.toolbox import Toolbox, any_of
 
 _NAME = re.compile(r"[A-Za-z0-9_]([A-Za-z0-9_-]*[A-Za-z0-9_])?(\.[A-Za-z0-9_-]+)*\.?")

@@ -19,7 +19,7 @@ from npol.model.probe import Probe
 from npol.model.story import Protocol
 from npol.probe.command import Ended
 from npol.probe.parsers.error_patterns import one_line, outcome_of
-from npol.probe.parsers.parse_result import Again, Reading, error
+from npol.probe.parsers.parsed_result import Again, Reading, error
 
 NEARLY = 0.9
 QUESTION_ID = 0x6E70

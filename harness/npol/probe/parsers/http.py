@@ -14,7 +14,7 @@ from npol.model.probe import Probe
 from npol.probe.command import Ended
 from npol.probe.framing import BODY_BYTES
 from npol.probe.parsers.error_patterns import looks_like_option, one_line, outcome_of
-from npol.probe.parsers.parse_result import Again, Reading, error
+from npol.probe.parsers.parsed_result import Again, Reading, error
 
 ACCOUNT = "npol %{http_code} %{time_connect} %{remote_ip}"
 """What curl is asked to write at the end (-w), on stderr."""

@@ -18,7 +18,7 @@ from npol.probe.command import Command, Ended
 from npol.probe.parsers.dns import read_dig, read_getent, read_message, read_nslookup
 from npol.probe.parsers.error_patterns import complains, killed, one_line, outcome_of
 from npol.probe.parsers.http import read_curl, read_curl_why, read_wget, read_wget_busybox
-from npol.probe.parsers.parse_result import Again, Reading, error
+from npol.probe.parsers.parsed_result import Again, Reading, error
 
 SIGPIPE = 141
 TIMED_OUT = (124, 143)

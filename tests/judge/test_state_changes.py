@@ -2,7 +2,7 @@
 
 import pytest
 
-from npol.judge.epoch import differences
+from npol.judge.state_changes import differences
 from npol.model.inventory import Inventory
 
 
