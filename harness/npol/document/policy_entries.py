@@ -12,7 +12,7 @@ from npol.policy.evaluate.evaluate import evaluate
 from npol.policy.explain.describe import explain_policy
 from npol.policy.objects.dialects import Dialect, dialect_of
 from npol.policy.simulate.flow_resolution import ResolvedFlow, ask
-from npol.policy.simulate.forecast import forecast
+from npol.policy.simulate.forecast import predict
 from npol.policy.simulate.simulated_steps import SimulatedStep
 from npol.policy.state.cluster_state import ClusterState
 
@@ -81,8 +81,7 @@ def _answer(
 ) -> tuple[str, tuple[str, ...]]:
     """Whether it is allowed, and by what."""
     asked = ask(at.world, story, flow)
-    scene = SimulatedStep(step=at.step, world=at.world, asked=(asked,))
-    prediction = forecast([scene], engine)[0].flows[0].prediction
+    prediction = predict(asked, at.world, engine)
     answer = ANSWERS.get(prediction.decision) or f"not known: {prediction.detail}"
     return answer, tuple(dict.fromkeys(_because(asked, at.world, dialect_of(engine))))
 

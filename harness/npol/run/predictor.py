@@ -9,8 +9,7 @@ from npol.model.prediction import Prediction
 from npol.model.story import Flow, Manifest, Story
 from npol.policy.parse.object_source import Given
 from npol.policy.simulate.flow_resolution import ask
-from npol.policy.simulate.forecast import forecast
-from npol.policy.simulate.simulated_steps import SimulatedStep
+from npol.policy.simulate.forecast import predict
 from npol.policy.state.apply_changes import build
 from npol.policy.state.dns import with_dns
 
@@ -36,10 +35,7 @@ class Predictor:
 
     def predict(self, flow: Flow) -> Prediction:
         """One flow's prediction, and what decides it."""
-        asked = ask(self._world, self._story, flow)
-        scene = SimulatedStep(step="", world=self._world, asked=(asked,))
-        (foretold,) = forecast([scene], self._engine)[0].flows
-        return foretold.prediction
+        return predict(ask(self._world, self._story, flow), self._world, self._engine)
 
 
 def _given(

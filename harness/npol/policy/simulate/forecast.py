@@ -16,7 +16,7 @@ from npol.policy.matrix.diff import Difference, End, difference
 from npol.policy.matrix.equivalence import PodGroup
 from npol.policy.objects.dialects import Dialect, dialect_of
 from npol.policy.objects.entities import ExternalEndpoint, Pod, Service, Traffic
-from npol.policy.simulate.flow_decision import decide_flow
+from npol.policy.simulate.flow_decision import FlowDecision, decide_flow
 from npol.policy.simulate.flow_resolution import ResolvedFlow
 from npol.policy.simulate.simulated_steps import SimulatedStep
 from npol.policy.state.cluster_state import ClusterState
@@ -65,13 +65,23 @@ def foretell(asked: ResolvedFlow, world: ClusterState, dialect: Dialect) -> bool
     return decided.holds(asked.flow.expect.for_engine(dialect.name))
 
 
-def _flow(asked: ResolvedFlow, world: ClusterState, dialect: Dialect, engine: str) -> FlowForecast:
-    decided = decide_flow(asked, world, dialect, evaluate)
+def predict(asked: ResolvedFlow, world: ClusterState, engine: str) -> Prediction:
+    """What becomes of a flow in a world on an engine, with its causes."""
+    dialect = dialect_of(engine)
+    return _explained(decide_flow(asked, world, dialect, evaluate), world, dialect)
+
+
+def _explained(decided: FlowDecision, world: ClusterState, dialect: Dialect) -> Prediction:
     first = next(iter(decided.telling), None)
     told = tuple(causes(world.as_read(dialect), first)) if first else ()
+    return replace(decided.prediction, causes=told)
+
+
+def _flow(asked: ResolvedFlow, world: ClusterState, dialect: Dialect, engine: str) -> FlowForecast:
+    decided = decide_flow(asked, world, dialect, evaluate)
     return FlowForecast(
         flow=asked.flow,
-        prediction=replace(decided.prediction, causes=told),
+        prediction=_explained(decided, world, dialect),
         holds=decided.holds(asked.flow.expect.for_engine(engine)),
         by_engine=any(d.depends_on_dialect for d in decided.packets),
     )
