@@ -6,6 +6,8 @@ import xml.etree.ElementTree as ElementTree
 
 import pytest
 
+from npol.model.result import RestoreResult, StoryReport
+from npol.target_cluster import TargetCluster
 from tests.e2e.conftest import ROOT
 from tests.e2e.shop import HEAD, STEPS, write_shop
 
@@ -377,3 +379,63 @@ def test_an_incomplete_restore_is_an_error_that_ends_with_six(shop, named, optio
     assert "the cluster is NOT as it was found; run: npol recover --context lab" in said
     assert "Traceback" not in said
     assert "pytest_plugin.py" not in said
+
+
+# -- Ctrl-C
+
+
+class Interrupted:
+    """A run that is interrupted before any flow is told."""
+
+    restored = RestoreResult(complete=True, seconds=1.2)
+    at = "reach"
+
+    def __init__(self, story, options):
+        self.story, self.options = story, options
+
+    def open(self):
+        if self.at == "open":
+            raise KeyboardInterrupt
+
+    def reach(self, name):
+        raise KeyboardInterrupt
+
+    def close(self):
+        return self.restored
+
+    def report(self):
+        return StoryReport(
+            story=self.story.name, path="", run_id="r", started="", restore=self.restored
+        )
+
+
+@pytest.mark.parametrize("at", ["open", "reach"])
+@pytest.mark.parametrize(
+    ("restored", "code", "told"),
+    [
+        (RestoreResult(complete=True, seconds=1.2), 2, "npol: shop: restored in 1.2 s"),
+        (
+            RestoreResult(complete=False, problems=("no answer",), remedy="npol recover --x"),
+            6,
+            "npol: shop: restore INCOMPLETE: no answer; to go on: npol recover --x",
+        ),
+    ],
+)
+def test_ctrl_c_before_the_first_result_says_what_became_of_the_cluster(
+    shop, monkeypatch, at, restored, code, told
+):
+    monkeypatch.setattr(Interrupted, "restored", restored)
+    monkeypatch.setattr(Interrupted, "at", at)
+    monkeypatch.setattr("npol.run.StoryRun", Interrupted)
+    where = TargetCluster(kubeconfig="config", context="dev", is_lab=False)
+    monkeypatch.setattr("npol.pytest_plugin.runs.Runs.where", lambda self: where)
+
+    result = shop.runpytest_inprocess("-q", no_reraise_ctrlc=True)
+
+    lines = result.outlines
+    assert told in lines
+    if at == "reach":
+        assert lines.index("npol: shop: restoring the cluster") < lines.index(told)
+    if code == 6:
+        assert "the cluster is NOT as it was found; run: npol recover --x" in lines
+    assert result.ret == code

@@ -35,8 +35,8 @@ def test_a_text_cannot_start_a_command_of_its_own(report, failure):
     (line,) = workflow_commands([replace(report, steps=(step,))])
 
     assert "\n" not in line
-    assert r"title=deny all%3A a\n%3A%3Aset-env name=x%3A%3Ay::" in line
-    assert line.endswith(r"; 100%25\r\n::warning::z")
+    assert r"title=deny all%3A a\n\x3a%3Aset-env name=x%3A%3Ay::" in line
+    assert line.endswith(r"; 100%25\r\n\x3a:warning::z")
 
 
 def test_a_run_as_expected_says_nothing(report):

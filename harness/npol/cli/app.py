@@ -141,7 +141,9 @@ def _run() -> int:
     try:
         return int(app(standalone_mode=False) or 0)
     except NpolError as error:
-        print(f"npol: {error}", file=sys.stderr)
+        from npol.report.escape import paragraph
+
+        print(f"npol: {paragraph(str(error))}", file=sys.stderr)
         return int(error.exit_code)
     except Exception as error:
         return _usage(error)

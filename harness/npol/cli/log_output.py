@@ -13,6 +13,7 @@ import typer
 
 from npol.errors import InputError
 from npol.kube.sanitize import plain
+from npol.report.escape import safe
 
 VARIABLE = "NPOL_LOG"
 LEVELS = {"info": logging.INFO, "debug": logging.DEBUG}
@@ -34,7 +35,7 @@ class OneLine(logging.Formatter):
     """A line for each record, with its time; what looks like a credential is masked."""
 
     def format(self, record: logging.LogRecord) -> str:
-        return plain(super().format(record))
+        return safe(plain(super().format(record)))
 
 
 @contextmanager

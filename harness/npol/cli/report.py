@@ -10,9 +10,8 @@ import typer
 
 from npol.errors import InputError
 from npol.model.result import StoryReport
-from npol.report.html import to_html
-from npol.report.json import from_json, to_json
-from npol.report.markdown import to_markdown
+from npol.report.formats import FORMATS
+from npol.report.json import from_json
 from npol.report.terminal import Terminal
 
 
@@ -35,14 +34,8 @@ def report(
     if shape is ReportFormat.TERMINAL:
         Terminal().story(found)
     else:
-        typer.echo(_written(found, shape), nl=False)
+        typer.echo(FORMATS[shape](found), nl=False)
     return 0
-
-
-def _written(found: StoryReport, shape: ReportFormat) -> str:
-    if shape is ReportFormat.MARKDOWN:
-        return to_markdown([found])
-    return to_html([found]) if shape is ReportFormat.HTML else to_json(found)
 
 
 def read_report(file: str) -> StoryReport:

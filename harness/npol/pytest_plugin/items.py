@@ -15,6 +15,7 @@ from npol.model.result import CheckResult, FlowResult
 from npol.model.selection import Selection, replayed
 from npol.model.story import Flow, StateCheck, Step, Story
 from npol.pytest_plugin.runs import runs_of
+from npol.report.escape import paragraph, safe
 
 if TYPE_CHECKING:
     from npol.run import StoryRun
@@ -37,11 +38,11 @@ class StoryFile(pytest.File):
         try:
             story = load_story(_shown(self.path), root=str(self.config.rootpath), overlay=overlay)
         except NpolError as error:
-            raise self.CollectError(str(error)) from error
+            raise self.CollectError(paragraph(str(error))) from error
         self.story = story
         _mark(self, story.tags)
         for step in self.story.steps:
-            yield StepNode.from_parent(self, name=step.name, step=step)
+            yield StepNode.from_parent(self, name=safe(step.name), step=step)
 
     def result(self, step: str, name: str, *, again: bool = False) -> Result:
         """
@@ -71,7 +72,7 @@ class StoryFile(pytest.File):
     def _selection(self) -> Selection:
         """The items of this file that pytest is going to run."""
         items = [i for i in self.session.items if isinstance(i, FlowItem) and i.file is self]
-        return Selection(frozenset((i.step.name, i.name) for i in items))
+        return Selection(frozenset((i.step.name, i.claim.name) for i in items))
 
     def teardown(self) -> None:
         run, self.run = self.run, None
@@ -80,7 +81,7 @@ class StoryFile(pytest.File):
         try:
             runs_of(self.config).close(run)
         except NpolError as error:
-            pytest.fail(f"npol: {error}", pytrace=False)
+            pytest.fail(f"npol: {paragraph(str(error))}", pytrace=False)
 
 
 class StepNode(pytest.Collector):
@@ -94,7 +95,7 @@ class StepNode(pytest.Collector):
         _mark(self, self.step.tags)
         claims: list[Flow | StateCheck] = [*self.step.checks, *self.step.flows]
         for claim in claims:
-            yield FlowItem.from_parent(self, name=claim.name, step=self.step, claim=claim)
+            yield FlowItem.from_parent(self, name=safe(claim.name), step=self.step, claim=claim)
 
 
 class FlowItem(pytest.Item):
@@ -114,9 +115,9 @@ class FlowItem(pytest.Item):
     def setup(self) -> None:
         try:
             again = self.result is not None
-            self.result = self.file.result(self.step.name, self.name, again=again)
+            self.result = self.file.result(self.step.name, self.claim.name, again=again)
         except NpolError as error:
-            pytest.fail(f"npol: {error}", pytrace=False)
+            pytest.fail(f"npol: {paragraph(str(error))}", pytrace=False)
 
     def runtest(self) -> None:
         result = self.result
@@ -124,11 +125,11 @@ class FlowItem(pytest.Item):
         self.user_properties += [("expected", str(result.expected)), ("seen", str(result.seen))]
         self.user_properties.append(("verdict", result.verdict.value))
         if result.skipped:
-            pytest.skip(str(result.skipped))
+            pytest.skip(safe(result.skipped))
         if not result.passed:
             raise FlowFailed(result)
         if isinstance(result, CheckResult) and result.cannot_fail:
-            pytest.skip(f"cannot fail: {result.cannot_fail}")
+            pytest.skip(safe(f"cannot fail: {result.cannot_fail}"))
 
     def repr_failure(self, excinfo: pytest.ExceptionInfo[BaseException], style: Any = None) -> Any:
         if isinstance(excinfo.value, FlowFailed):
@@ -140,14 +141,14 @@ class FlowItem(pytest.Item):
         return super().repr_failure(excinfo, style)
 
     def reportinfo(self) -> tuple[Path, int, str]:
-        return self.path, self.claim.at.line - 1, f"{self.step.name}: {self.name}"
+        return self.path, self.claim.at.line - 1, safe(f"{self.step.name}: {self.name}")
 
 
 class FlowFailed(Exception):
     """A flow's or check's verdict is not `as expected`."""
 
     def __init__(self, result: Result) -> None:
-        super().__init__(f"{result.name}: {result.verdict.value}")
+        super().__init__(safe(f"{result.name}: {result.verdict.value}"))
         self.result = result
 
 

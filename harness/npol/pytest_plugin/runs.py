@@ -11,10 +11,11 @@ import pytest
 
 from npol import target_cluster
 from npol.errors import ExitCode, Refused, RestoreIncomplete, UnknownVerdict
+from npol.report.escape import paragraph, safe
 
 if TYPE_CHECKING:
     from npol.diagnose.failure_archive import Bundle
-    from npol.model.result import StoryReport
+    from npol.model.result import RestoreResult, StoryReport
     from npol.model.story import Story
     from npol.run import Options, StoryRun
 
@@ -82,17 +83,34 @@ class Runs:
         if terminal and self.config.getoption("verbose") > 0:
             terminal.write_line(f"npol: {line}")
 
+    def _tell(self, line: str) -> None:
+        """A line that nobody has to ask for; a worker of pytest-xdist has no terminal."""
+        if terminal := self.config.pluginmanager.get_plugin("terminalreporter"):
+            terminal.ensure_newline()
+            terminal.write_line(f"npol: {safe(line)}")
+
+    def _tell_restored(self, run: StoryRun) -> None:
+        from npol.report.summary import restore_line
+
+        self._tell(f"{run.story.name}: {restore_line(run.close()) or 'nothing was changed'}")
+
     def open(self, story: Story) -> StoryRun:
         """A story's run. What preflight refuses ends the session, before anything is changed."""
         from npol.run import StoryRun
 
+        run: StoryRun | None = None
         try:
             run = StoryRun(story, self.options(self.where()))
             run.open()
         except Refused as error:
-            pytest.exit(f"npol: {error}", returncode=int(error.exit_code))
+            pytest.exit(f"npol: {paragraph(str(error))}", returncode=int(error.exit_code))
         except RestoreIncomplete as error:
             self.incomplete.append(error.hint)
+            raise
+        except KeyboardInterrupt:
+            if run:  # `open` has given everything back by now
+                self._note(run, run.close())
+                self._tell_restored(run)
             raise
         self._open.append(run)
         return run
@@ -112,14 +130,20 @@ class Runs:
             from npol.report.write import write_report
 
             write_report(directory, self.reports[-1])
-        if not restored.complete:
-            remedy = restored.remedy or f"npol recover --context {run.options.context}"
-            self.incomplete.append(remedy)
+        if remedy := self._note(run, restored):
             raise RestoreIncomplete("; ".join(restored.problems), hint=remedy)
         if restored.flows and restored.flows.failed:
             from npol.report.summary import verification_words
 
             raise UnknownVerdict(verification_words(restored.flows))
+
+    def _note(self, run: StoryRun, restored: RestoreResult) -> str:
+        """What is to be done where the cluster is not as it was found, for the session's end."""
+        if restored.complete:
+            return ""
+        remedy = restored.remedy or f"npol recover --context {run.options.context}"
+        self.incomplete.append(remedy)
+        return remedy
 
     def collect(self, run: StoryRun) -> None:
         """Gather what helps afterwards, if that was asked for: its policies still apply."""
@@ -142,8 +166,10 @@ class Runs:
     def pytest_sessionfinish(self, session: pytest.Session) -> None:
         """Also after Ctrl-C, when nothing was torn down yet: first the runs, then the lab."""
         for run in list(self._open):
-            with suppress(RestoreIncomplete):  # told by `incomplete`
+            self._tell(f"{run.story.name}: restoring the cluster")
+            with suppress(RestoreIncomplete, UnknownVerdict):  # told by the next line
                 self.close(run)
+            self._tell_restored(run)
         reports = self._as_json()
         if self._bundle:
             self.collected += self._bundle.write({r.path: text for r, text in reports})

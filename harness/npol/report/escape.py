@@ -8,16 +8,44 @@ from __future__ import annotations
 
 import re
 from html import escape
+from typing import TYPE_CHECKING
 
-from npol.model.sentence import Sentence
+if TYPE_CHECKING:  # pytest's plugin loads no model before there is a story
+    from npol.model.sentence import Sentence
+
+_NAMES = (
+    "add-mask|add-matcher|add-path|debug|echo|endgroup|error|group|notice|remove-matcher"
+    "|save-state|set-env|set-output|stop-commands|warning"
+)
+_COMMAND = re.compile(
+    rf"(?P<colons>::)(?=(?:{_NAMES})\b)"
+    r"|(?<!\S)(?P<first>::)(?=[A-Za-z][\w-]*(?:\s.*)?::)"
+    r"|(?P<hashes>##)(?=\w*\[)",
+    re.IGNORECASE,
+)
+"""
+What the runners of GitHub, Azure and TeamCity take out of a job's log and obey.
+
+`::name::` counts at the start of a line only, and any text may come to stand there when lines are
+wrapped. Sources: actions/runner ActionCommand.cs, azure-pipelines-agent Command.cs.
+"""
 
 
 def safe(words: str | Sentence) -> str:
-    """One line without control, format or unassigned characters; these are spelt `\\x1b`."""
+    """
+    One line without control, format or unassigned characters; these are spelt `\\x1b`.
+
+    So is the first character of what would be a command to the machine that runs a job.
+    """
     text = str(words)
-    if text.isprintable():
-        return text
-    return "".join(c if c.isprintable() else ascii(c)[1:-1] for c in text)
+    if not text.isprintable():
+        text = "".join(c if c.isprintable() else ascii(c)[1:-1] for c in text)
+    return _COMMAND.sub(lambda m: r"\x23#" if m["hashes"] else r"\x3a:", text)
+
+
+def paragraph(text: str) -> str:
+    """`safe`, line by line: for messages that have several."""
+    return "\n".join(map(safe, text.split("\n")))
 
 
 def short(text: str | Sentence, most: int) -> str:

@@ -225,7 +225,7 @@ def _laid_out(part: FailurePart, width: int) -> Iterator[str]:
     for number, line in enumerate(part.lines):
         head = label if number == 0 else blank
         if part.literal:
-            yield head + line
+            yield head + safe(line)
             continue
         yield from textwrap.wrap(
             line,

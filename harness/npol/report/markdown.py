@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 
 from npol.model.result import CheckResult, FlowResult, StepResult, StoryReport
-from npol.report.escape import fenced, markdown, markup
+from npol.report.escape import fenced, markdown, markup, paragraph
 from npol.report.failure import arrow, failure_text, is_lookup, target
 from npol.report.graph import edges, mermaid
 from npol.report.grid import Grid, grid
@@ -49,7 +49,7 @@ def _important(report: StoryReport) -> Iterator[str]:
     sign = "❌" if report.exit_status else "✅"
     yield f"## {sign} {markdown(report.story)}: {counted(report.results)}\n"
     if report.error:
-        yield fenced(report.error) + "\n"
+        yield fenced(paragraph(report.error)) + "\n"
     context = report.cluster.context if report.cluster else ""
     for result in failed:
         yield f"**{markdown(result.step)}**\n\n{fenced(failure_text(result, context=context))}\n"
