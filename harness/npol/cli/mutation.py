@@ -13,12 +13,11 @@ from npol.model.story import Story
 from npol.mutation.mutant_story import mutated_story, packets_only
 from npol.mutation.score import MutantResult, mutate
 from npol.mutation.try_by_packets import MutantRun, try_story
-from npol.policy.objects.dialects import dialect_of
+from npol.policy.objects.dialects import LAB
 from npol.policy.simulate.simulated_steps import scenes
 from npol.report.escape import safe
 from npol.run.options import Options
 
-LAB = dialect_of("npol-lab")
 WITHIN = 8.0
 """Seconds until a wrong answer is final: the lab enforces within a tenth of one."""
 

@@ -10,6 +10,7 @@ from __future__ import annotations
 import enum
 from dataclasses import dataclass
 
+from npol.model.engine import LAB
 from npol.model.expectation import Outcome
 from npol.model.story import Label, Step
 
@@ -17,7 +18,6 @@ SILENCE = frozenset({Outcome.TIMEOUT})
 REJECT = frozenset({Outcome.TIMEOUT, Outcome.REFUSED})
 """kube-router answers port-unreachable to the pods of its own node (netpol: REJECT)."""
 
-LAB = "npol-lab"
 USUAL_PATIENCE = 30.0
 SLOW_LABELS = 45.0
 """Cilium takes 5 to 35 s for new labels of a running pod (identity grace period, jitter)."""

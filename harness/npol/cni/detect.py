@@ -22,11 +22,12 @@ from npol.cni.settings import (
     tag_of,
 )
 from npol.kube.objects import Object
+from npol.model.engine import LAB
 
 __all__ = ["Agent", "CniFacts", "Enforces", "Engine", "detect", "gather"]
 
 
-_LAB = "ConfigMap kube-system/npol-lab says that it is npol's lab"
+_BY_CONFIG = "ConfigMap kube-system/npol-lab says that it is npol's lab"
 
 
 def detect(facts: CniFacts) -> Engine:
@@ -35,8 +36,8 @@ def detect(facts: CniFacts) -> Engine:
 
     One that is switched off yields to one that is not: kube-router may be there as a proxy only.
     """
-    lab = facts.config("npol-lab")
-    if lab is not None or "+npol-lab" in facts.version:
+    lab = facts.config(LAB)
+    if lab is not None or f"+{LAB}" in facts.version:
         return _lab(facts, lab or {})
     seen = [
         _by_agents(facts, traits, sets)
@@ -50,11 +51,7 @@ def detect(facts: CniFacts) -> Engine:
 def _lab(facts: CniFacts, config: Mapping[str, str]) -> Engine:
     case = Case(facts, TABLE[0], enforces=Enforces.YES, denial=TABLE[0].denial)
     case.version = config.get("version") or "unknown"
-    case.evidence.append(
-        "ConfigMap kube-system/npol-lab says that it is npol's lab"
-        if config
-        else "the server's version"
-    )
+    case.evidence.append(_BY_CONFIG if config else "the server's version")
     if config.get("enforcement") == "off":
         case.no("ConfigMap kube-system/npol-lab: enforcement is off")
     return case.engine()

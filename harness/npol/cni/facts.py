@@ -9,8 +9,9 @@ from typing import Any
 from npol.kube.api_client import Verbs
 from npol.kube.api_errors import ApiError, Forbidden
 from npol.kube.objects import CONFIG_MAPS, DAEMON_SETS, NODES, Object, Ref, Resource
+from npol.model.engine import LAB
 
-CONFIGS = ("amazon-vpc-cni", "cilium-config", "npol-lab")
+CONFIGS = ("amazon-vpc-cni", "cilium-config", LAB)
 """ConfigMaps in kube-system that say how an engine is set up."""
 
 PLACES = (

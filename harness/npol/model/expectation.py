@@ -7,6 +7,8 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
+from npol.model.engine import STANDS_FOR
+
 
 class Outcome(enum.Enum):
     """What one probe saw. ERROR says nothing about any policy."""
@@ -83,8 +85,8 @@ class Expectation:
         return self.word in (Word.DENY, Word.OUTCOME)
 
     def for_engine(self, engine: str) -> Expectation:
-        """The expectation on this engine; the lab stands for Calico (docs/semantics.md)."""
-        names = (engine, "calico") if engine == "npol-lab" else (engine,)
+        """The expectation on this engine: its own, or that of the engine that it stands for."""
+        names = (engine, STANDS_FOR.get(engine, engine))
         return next((self.per_engine[n] for n in names if n in self.per_engine), self)
 
     def accepts_status(self, status: int) -> bool:

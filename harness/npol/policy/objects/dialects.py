@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 
+from npol.model import engine
 from npol.policy.objects.netpol_types import Policy
 
 
@@ -47,7 +48,7 @@ class Dialect:
 
 SPEC = Dialect(name="spec")
 CALICO = Dialect(
-    name="calico",
+    name=engine.CALICO,
     ip_block_selects_pods=True,
     ip_block_selects_nodes=True,
     ip_block_selects_control_plane=True,
@@ -57,7 +58,7 @@ CALICO = Dialect(
     isolates_from_itself_by_service=True,
     node_port_clients=("client", "node"),
 )
-LAB = replace(CALICO, name="npol-lab", names_ports_of_host_network=False)
+LAB = replace(CALICO, name=engine.LAB, names_ports_of_host_network=False)
 """What was never measured on Calico, the lab still has to do somehow."""
 CILIUM = Dialect(
     name="cilium",
@@ -76,14 +77,9 @@ CILIUM = Dialect(
 ENGINES = (CALICO, CILIUM)
 """The measured engines: a prediction that differs between them depends on the dialect."""
 
-BY_ENGINE = {
-    "spec": SPEC,
-    "calico": CALICO,
-    "npol-lab": LAB,
-    "cilium": CILIUM,
-}
+BY_ENGINE = {dialect.name: dialect for dialect in (SPEC, CALICO, LAB, CILIUM)}
 
 
-def dialect_of(engine: str) -> Dialect:
+def dialect_of(name: str) -> Dialect:
     """The dialect of a detected engine; one that was never measured gets the specification's."""
-    return BY_ENGINE.get(engine, SPEC)
+    return BY_ENGINE.get(name, SPEC)

@@ -13,6 +13,7 @@ from pydantic import (
     WithJsonSchema,
 )
 
+from npol.model.engine import LAB
 from npol.model.expectation import WORDS
 from npol.story import addresses, field_validators
 
@@ -121,7 +122,7 @@ ENGINES = (
     "kindnet",
     "kube-network-policies",
     "kube-router",
-    "npol-lab",
+    LAB,
     "ovn-kubernetes",
     "weave",
 )
