@@ -76,7 +76,7 @@ def test_a_healthy_cluster_is_told_topic_by_topic(doctor, server):
     assert topics["policies"] == ["ok: none, so all is open, in shop"]
     assert topics["endpoints"] == ["ok: 1 Service with ready endpoints"]
     assert topics["DNS"][0].startswith("ok: Service kube-system/kube-dns: ")
-    assert {"rights", "admission", "GitOps", "other kinds"} <= topics.keys()
+    assert {"RBAC", "admission", "GitOps", "other kinds"} <= topics.keys()
 
 
 def test_doctor_reports_problems_with_fixes(doctor, server):

@@ -104,4 +104,4 @@ def test_a_state_that_a_step_made_is_not_what_the_restore_goes_back_to(tmp_path,
     story = write_shop(tmp_path / "shop", CHANGES_FIRST)
     done = npol("run", story, "--lab")
     assert done.returncode == 0, done.stdout
-    assert "flows not verified: none was as expected before the first change" in done.stdout
+    assert "flows not verified: the story has no step before its first change" in done.stdout

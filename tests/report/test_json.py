@@ -54,11 +54,11 @@ def test_names_that_a_later_version_adds_are_left_alone(report):
 @pytest.mark.parametrize(
     ("text", "told"),
     [
-        ("", "this is no report of npol"),
-        ("[]", "this is no report of npol"),
-        ("{}", "this is no report of npol"),
-        (b"\xff\xfe", "this is no report of npol"),
-        ("[" * 100_000, "this is no report of npol"),
+        ("", "not a report of npol"),
+        ("[]", "not a report of npol"),
+        ("{}", "not a report of npol"),
+        (b"\xff\xfe", "not a report of npol"),
+        ("[" * 100_000, "not a report of npol"),
         ('{"schemaVersion": 1, "report": {}}', "the report has schema version 1, known is 2"),
         ('{"schemaVersion": 2, "report": {}}', "this report is damaged"),
         ('{"schemaVersion": 2, "report": {"story": 7}}', "this report is damaged"),

@@ -207,7 +207,8 @@ VERIFICATIONS = [
     ),
     (
         FlowVerification(not_verified=NotVerified.NO_BASELINE),
-        "flows not verified: none was as expected before the first change",
+        "flows not verified: the story has no step before its first change"
+        " (add one to compare with)",
         ExitCode.AS_EXPECTED,
     ),
 ]

@@ -26,7 +26,7 @@ COMMANDS = {
     "check": "Is it well written, and is it covered?",
     "explain": "Why? A flow or a policy, in sentences.",
     "init": "Where do I start? A first story, on standard output.",
-    "doctor": "Can this cluster be trusted, and with which rights?",
+    "doctor": "Can this cluster be trusted, and with which RBAC permissions?",
     "document": "Write it down: policies in words, who reaches whom.",
     "rollback": "Take back what a story left applied, and prove it.",
     "recover": "As before, please: restores what dead runs have changed.",

@@ -47,11 +47,11 @@ def doctor(
         typer.Option("--story", metavar="STORY", help="For what this story names and does."),
     ] = None,
     rbac: Annotated[
-        Mode | None, typer.Option("--rbac", help="Print the rights that this mode needs.")
+        Mode | None, typer.Option("--rbac", help="Print the RBAC permissions that this mode needs.")
     ] = None,
-    mode: Annotated[Mode, typer.Option("--mode", help="Check the rights of this mode.")] = (
-        Mode.APPLY
-    ),
+    mode: Annotated[
+        Mode, typer.Option("--mode", help="Check the RBAC permissions of this mode.")
+    ] = (Mode.APPLY),
     canary: Annotated[
         bool, typer.Option(help="Prove enforcement with two pods in npol-system.")
     ] = True,
@@ -142,11 +142,9 @@ def _rights(
 ) -> Iterator[DoctorFinding]:
     missing = missing_rights(connection, namespaces, extras=extras)
     if not missing:
-        yield DoctorFinding(
-            "rights", FindingState.OK, f"all that mode {connection.mode.value} needs"
-        )
+        yield DoctorFinding("RBAC", FindingState.OK, f"all that mode {connection.mode.value} needs")
     for finding in missing:
-        yield DoctorFinding("rights", FindingState.PROBLEM, finding.what, finding.hint)
+        yield DoctorFinding("RBAC", FindingState.PROBLEM, finding.what, finding.hint)
 
 
 def _others(connection: Connection, namespaces: Sequence[str]) -> Iterator[DoctorFinding]:

@@ -103,7 +103,7 @@ def _flow(text: str, story: Story) -> Flow:
     for name in ends:
         if name not in story.peers:
             known = ", ".join(story.peers)
-            raise InputError(f"{name!r} is no peer of story {story.name!r}", hint=f"peers: {known}")
+            raise InputError(f"story {story.name!r} has no peer {name!r}", hint=f"peers: {known}")
     return Flow(
         name=text,
         at=Position(story.path),

@@ -37,7 +37,7 @@ def plan(
         old, new = inputs.of_paths([against], root).world, inputs.of_paths([what], root).world
         return _print_difference(old, new, dialect)
     if not what.endswith((".yaml", ".yml")):
-        raise InputError(f"{what} is no story file", hint="a *.npol.yaml, or --against DIR")
+        raise InputError(f"not a story file: {what}", hint="a *.npol.yaml, or --against DIR")
     steps = forecast(scenes(load_story(what, root=root, overlay=peers)), engine)
     for step in steps:
         _print_step(step)

@@ -43,4 +43,4 @@ def examine(
 
 def unread(seen: ExaminedObjects) -> Iterator[DoctorFinding]:
     for what in seen.unread:
-        yield DoctorFinding("rights", FindingState.UNVERIFIED, f"may not list {what}")
+        yield DoctorFinding("RBAC", FindingState.UNVERIFIED, f"may not list {what}")

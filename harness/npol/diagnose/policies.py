@@ -45,7 +45,7 @@ def labels(seen: ExaminedObjects) -> Iterator[DoctorFinding]:
     """What policies select by is there; every other mistake that their text shows, too."""
     if any(map(seen.hidden, (NETWORK_POLICIES, PODS, NAMESPACES))):
         text = "which labels policies need cannot be told without the objects"
-        yield DoctorFinding(LABELS, FindingState.UNVERIFIED, text, "see below, `rights`")
+        yield DoctorFinding(LABELS, FindingState.UNVERIFIED, text, "see below, `RBAC`")
         return
     inventory = seen.inventory
     objects = [*inventory.namespaces, *inventory.pods, *inventory.services, *inventory.slices]

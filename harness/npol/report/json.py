@@ -50,7 +50,7 @@ def from_json(text: str | bytes) -> StoryReport:
         version = data["schemaVersion"]
         body = data["report"]
     except (ValueError, TypeError, KeyError, RecursionError) as error:
-        raise InputError("this is no report of npol", hint="give a file of --report") from error
+        raise InputError("not a report of npol", hint="give a file of --report") from error
     if version != SCHEMA_VERSION:
         raise InputError(f"the report has schema version {version!r}, known is {SCHEMA_VERSION}")
     try:

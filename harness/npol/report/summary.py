@@ -34,7 +34,9 @@ MEANING = {
 
 
 _NOT_VERIFIED = {
-    NotVerified.NO_BASELINE: "none was as expected before the first change",
+    NotVerified.NO_BASELINE: (
+        "the story has no step before its first change (add one to compare with)"
+    ),
     NotVerified.POLICIES_NOT_BACK: "not all policies could be put back",
 }
 

@@ -17,7 +17,7 @@ def address(text: str) -> str:
     try:
         ip = ipaddress.ip_address(bare)
     except ValueError:
-        raise NotValid(f"{shown(text)} is no IP address") from None
+        raise NotValid(f"not a valid IP address: {shown(text)}") from None
     if isinstance(ip, ipaddress.IPv6Address) and ip.ipv4_mapped:
         raise NotValid(f"{shown(text)} is an IPv4-mapped IPv6 address", f"write '{ip.ipv4_mapped}'")
     return str(ip)

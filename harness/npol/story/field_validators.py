@@ -148,7 +148,9 @@ def http_path(text: str) -> str:
     """The path and query of a request: begins with '/', printable ASCII, no blanks."""
     if len(text) <= 2000 and _PATH.fullmatch(text):
         return text
-    raise NotValid(f"{shown(text)} is no HTTP path: begins with '/', printable ASCII, no blanks")
+    raise NotValid(
+        f"not a valid HTTP path: {shown(text)} (begins with '/', printable ASCII, no blanks)"
+    )
 
 
 def image(text: str) -> str:
@@ -202,7 +204,7 @@ def kind_and_name(text: str, kinds: Iterable[str] = ()) -> str:
     if known and kind not in known:
         listed = ", ".join(known)
         hint = did_you_mean(kind, known) or f"one of: {listed}"
-        raise NotValid(f"{shown(kind)} is no kind that can stand here", hint)
+        raise NotValid(f"not a valid kind here: {shown(kind)}", hint)
     object_name(name)
     return text
 

@@ -39,7 +39,7 @@ def helm(chart: str, written: str, *, values: Sequence[str], name: str, namespac
         NotValid: helm is not there, or it fails.
     """
     if not os.path.isfile(os.path.join(chart, "Chart.yaml")):
-        raise NotValid(f"{shown(written)} is no chart: it holds no Chart.yaml")
+        raise NotValid(f"not a chart: {shown(written)} (no Chart.yaml)")
     tool = shutil.which("helm")
     if not tool:
         hint = "install helm, or render the chart to a file first"

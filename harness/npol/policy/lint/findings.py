@@ -74,7 +74,7 @@ class LintRule(enum.Enum):
     BLOCK_OF_SERVICE = "NP044", _WARNING, "ipBlock for the address of a Service"
     SHADOWED = "NP050", _NOTE, "A rule that a wider one makes superfluous"
     WITHOUT_EFFECT = "NP051", _NOTE, "Without this policy nothing would change"
-    HOST_NETWORK_ONLY = "NP052", _WARNING, "It selects host-network pods only"
+    HOST_NETWORK_ONLY = "NP052", _WARNING, "It selects hostNetwork pods only"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

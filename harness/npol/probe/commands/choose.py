@@ -119,7 +119,7 @@ def _check(probe: Probe) -> None:
         try:
             ipaddress.ip_address(probe.address)
         except ValueError:
-            raise CannotAsk(f"{probe.address!r} is no IP address") from None
+            raise CannotAsk(f"not a valid IP address: {probe.address!r}") from None
     if probe.name and (len(probe.name) > LONGEST_NAME or not _NAME.fullmatch(probe.name)):
         raise CannotAsk(f"not a valid host name: {probe.name!r}")
     if probe.kind is ProbeKind.DNS and not probe.name:

@@ -36,7 +36,7 @@ def question(name: str, protocol: Protocol, *, ipv6: bool = False) -> bytes:
     try:
         query = dns.message.make_query(name, "AAAA" if ipv6 else "A", id=QUESTION_ID)
     except dns.exception.DNSException as mistake:
-        raise ValueError(f"{name!r} is no DNS name: {mistake}") from mistake
+        raise ValueError(f"not a valid DNS name: {name!r}: {mistake}") from mistake
     wire = query.to_wire()
     return len(wire).to_bytes(2, "big") + wire if protocol is Protocol.TCP else wire
 
