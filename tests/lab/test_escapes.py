@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.lab.escapes.machine import ALL, NOBODY, SYSTEM_PYTHON, HeldLab, tool
+from tests.lab.escapes.machine import ALL, HeldLab, tool, users
 from tests.lab.escapes.manifests import MANIFESTS
 
 pytestmark = pytest.mark.lab
@@ -69,16 +69,6 @@ def attempted(lab, name):
     output = lab.exec(name, "python3", "/attempts/attempts.py")
     results = json.loads(output.splitlines()[-1])
     return results, {n: told for n, told in results.items() if came_out(lab, n, told)}
-
-
-def users():
-    """Both kinds of users who start labs, as far as this machine lets us be them."""
-    if os.getuid() != 0:
-        return [pytest.param(None, id="ordinary")]
-    able = pytest.mark.skipif(
-        not os.path.exists(SYSTEM_PYTHON), reason=f"an ordinary user needs {SYSTEM_PYTHON} to run"
-    )
-    return [pytest.param(None, id="root"), pytest.param(NOBODY, id="ordinary", marks=able)]
 
 
 @pytest.fixture(scope="module", params=users())

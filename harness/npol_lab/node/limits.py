@@ -11,8 +11,8 @@ from npol_lab.store import Obj
 MEMORY = 1 << 30
 WRITTEN = 256 << 20
 """Of what a manifest sets no limit to, in bytes."""
-PROCESSES = 256
-"""Of one pod, threads among them."""
+PROCESSES = 512
+"""Of one pod, threads among them; a source asks 128 questions at once, some processes each."""
 FILES = 4096
 FILES_WRITTEN = 65536
 

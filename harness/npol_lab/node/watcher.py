@@ -14,12 +14,16 @@ import time
 from collections import defaultdict
 from pathlib import Path
 
-from npol_lab.node.limits import PROCESSES, capacity
+from npol_lab.node.limits import capacity
 from npol_lab.node.rootfs import Root, mounts_of
 
 OFTEN, SHARE = 0.1, 20
 """Seconds between two looks, and how many times longer than a look at least."""
-NEARLY = PROCESSES - 16
+MANY, NEARLY, LOOKS = 400, 448, 10
+"""
+So many processes are a bomb: at once, or in so many looks on end. At its limit a bomb has
+fewer, for those that ended and are not yet waited for count there, and are not seen here.
+"""
 PAGE = os.sysconf("SC_PAGE_SIZE")
 
 
@@ -30,6 +34,8 @@ class Watcher:
         self._proc = proc
         self._most = capacity() if most is None else most
         self._roots: dict[str, Root] = {}
+        self._looks: dict[Root, int] = {}
+        """In how many looks on end a container had many processes."""
 
     def add(self, root: Root) -> None:
         self._roots[root.identity] = root
@@ -56,8 +62,10 @@ class Watcher:
         if sum(used.values()) > self._most:
             largest = max(used, key=lambda root: used[root])
             largest.end_for_memory(running[largest])
-        for root, pids in running.items():
-            if len(pids) >= NEARLY:
+        many = [root for root, pids in running.items() if len(pids) >= MANY]
+        self._looks = {root: self._looks.get(root, 0) + 1 for root in many}
+        for root, looks in self._looks.items():
+            if looks >= LOOKS or len(running[root]) >= NEARLY:
                 with contextlib.suppress(OSError):  # the pod has gone by itself
                     await root.sandbox.end_all()
 

@@ -14,6 +14,7 @@ import time
 from pathlib import Path
 from typing import Any
 
+import pytest
 import yaml
 from kubernetes import client, config
 from kubernetes.client.exceptions import ApiException
@@ -190,3 +191,20 @@ class HeldLab:
 def tool(name="c", *command, **container):
     argv = list(command) or ["sleep", "infinity"]
     return {"name": name, "image": NETSHOOT, "command": argv, **container}
+
+
+def users(*marks):
+    """
+    Both kinds of users who start labs, as far as this machine lets us be them.
+
+    `marks`: of the second, where both are there.
+    """
+    if os.getuid() != 0:
+        return [pytest.param(None, id="ordinary")]
+    able = pytest.mark.skipif(
+        not os.path.exists(SYSTEM_PYTHON), reason=f"an ordinary user needs {SYSTEM_PYTHON} to run"
+    )
+    return [
+        pytest.param(None, id="root"),
+        pytest.param(NOBODY, id="ordinary", marks=[able, *marks]),
+    ]

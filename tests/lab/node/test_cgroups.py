@@ -4,7 +4,7 @@ import pytest
 
 from npol_lab.cgroup_trees import sweep
 from npol_lab.node.cgroups import groups
-from npol_lab.node.limits import Limits
+from npol_lab.node.limits import PROCESSES, Limits
 
 LIMITS = Limits(memory=16 << 20, written=1 << 20)
 LID = str((16 << 20) + (1 << 20) + (128 << 20))
@@ -71,7 +71,7 @@ def test_version_1_has_a_group_in_each_tree(tmp_path, proc, kernel):
     memory, pids = (tmp_path / "memory/job/npol-lab-x/c", tmp_path / "pids/npol-lab-x/c")
     assert group.entries == [f"{memory}/cgroup.procs", f"{pids}/cgroup.procs"]
     assert (memory / "memory.limit_in_bytes").read_text() == LID
-    assert (pids / "pids.max").read_text() == "256"
+    assert (pids / "pids.max").read_text() == str(PROCESSES)
 
 
 def test_version_2_has_one_group_and_passes_the_controllers_on(tmp_path, proc, kernel):
@@ -82,7 +82,10 @@ def test_version_2_has_one_group_and_passes_the_controllers_on(tmp_path, proc, k
     (lab,) = tmp_path.glob("slice/**/npol-lab-x")
     assert group.entries == [f"{lab}/c/cgroup.procs"]
     assert (lab / "cgroup.subtree_control").read_text() == "+memory +pids"
-    assert [(lab / "c" / n).read_text() for n in ("memory.max", "pids.max")] == [LID, "256"]
+    assert [(lab / "c" / n).read_text() for n in ("memory.max", "pids.max")] == [
+        LID,
+        str(PROCESSES),
+    ]
 
 
 def test_without_a_tree_there_are_no_groups(tmp_path, proc):
