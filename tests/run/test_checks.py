@@ -74,7 +74,8 @@ def pod(name="web-1", labels=None, ready=True, ports=(), ip="10.0.0.1", image="n
             "name": name,
             "namespace": "shop",
             "uid": name,
-            "labels": labels or {"app": "web"},
+            "labels": {"pod-template-hash": "5d4f"} | (labels or {"app": "web"}),
+            "ownerReferences": [{"kind": "ReplicaSet", "name": "web-5d4f", "controller": True}],
         },
         "spec": {"containers": [container]},
         "status": {

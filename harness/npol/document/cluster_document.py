@@ -9,10 +9,10 @@ from npol.cni.catalogue import Engine
 from npol.cni.detect import detect, gather
 from npol.document.applied_policies import compared
 from npol.document.story_document import Meant
-from npol.judge.targets import is_debug_pod
 from npol.kube.connection import Connection
 from npol.kube.inventory import read
 from npol.kube.rbac import SYSTEM
+from npol.model.inventory import is_debug_pod
 from npol.policy.simulate.simulated_steps import SimulatedStep
 from npol.policy.state.apply_changes import build
 from npol.policy.state.dns import with_dns

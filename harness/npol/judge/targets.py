@@ -7,11 +7,10 @@ Pure. Addresses come from the API and never from a look-up: a name is a probe of
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import Any
 
-from npol import selectors
 from npol.errors import did_you_mean
-from npol.model.inventory import Inventory, Obj, pod_ref
+from npol.model.inventory import Inventory, Obj, is_debug_pod, pod_ref
+from npol.model.peer_selection import named_by
 from npol.model.probe import PodRef
 from npol.model.sentence import NOTHING, Sentence
 from npol.model.story import Flow, Peer, Protocol
@@ -45,21 +44,9 @@ def resolve(flow: Flow, peer: Peer, inventory: Inventory, *, from_outside: bool 
 
 
 def selected_pods(peer: Peer, inventory: Inventory) -> Iterator[PodRef]:
-    """The running pods that a peer names by pod, workload or labels."""
-    selector: Any = {"matchLabels": dict(peer.labels)}
-    if peer.workload:
-        kind, _, name = peer.workload.partition("/")
-        workload = inventory.workload(peer.namespace, kind, name)
-        if workload is None:
-            return
-        selector = workload["spec"].get("selector") or {}
-    for pod in inventory.pods_of(peer.namespace):
-        labels = pod["metadata"].get("labels") or {}
-        if peer.pod and pod["metadata"]["name"] != peer.pod:
-            continue
-        if is_debug_pod(pod) or not selectors.matches(selector, labels):
-            continue
-        yield pod_ref(pod, peer.container)
+    """The running pods that a peer names."""
+    here = inventory.pods_of(peer.namespace)
+    return named_by(peer, (pod_ref(p, peer.container) for p in here if not is_debug_pod(p)))
 
 
 def absolute_name(name: str, source: Peer, inventory: Inventory) -> str:
@@ -78,11 +65,6 @@ def absolute_name(name: str, source: Peer, inventory: Inventory) -> str:
     if parts[1] in namespaces and (len(parts) == 2 or parts[2:] == ["svc"]):
         return f"{parts[0]}.{parts[1]}.svc.{CLUSTER_DOMAIN}."
     return f"{name}."
-
-
-def is_debug_pod(pod: Obj) -> bool:
-    """Whether it is a debug pod of some run (`npol.probe.debug_pod_manifest`)."""
-    return "npol.dev/peer" in (pod["metadata"].get("annotations") or {})
 
 
 def _backend(pod: PodRef, port: int) -> Backend:

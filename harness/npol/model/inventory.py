@@ -6,6 +6,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from npol.model.peer_selection import FINISHED, is_debug, owning_workload
 from npol.model.probe import PodRef
 
 Obj = Mapping[str, Any]
@@ -33,12 +34,17 @@ class Inventory:
             phase = (pod.get("status") or {}).get("phase")
             leaving = "deletionTimestamp" in pod["metadata"]
             here = pod["metadata"].get("namespace") == namespace
-            if here and not leaving and phase not in ("Succeeded", "Failed"):
+            if here and not leaving and phase not in FINISHED:
                 yield pod
 
     def workload(self, namespace: str, kind: str, name: str) -> Obj | None:
         found = find(self.workloads, namespace, name, kind=kind)
         return found
+
+
+def is_debug_pod(pod: Obj) -> bool:
+    """Whether it is a debug pod of some run."""
+    return is_debug(pod["metadata"])
 
 
 def find(objects: Iterable[Obj], namespace: str, name: str, kind: str = "") -> Obj | None:
@@ -56,6 +62,7 @@ def pod_ref(pod: Obj, container: str = "") -> PodRef:
     meta, spec, status = pod["metadata"], pod.get("spec") or {}, pod.get("status") or {}
     conditions = {c["type"]: c["status"] for c in status.get("conditions") or []}
     containers = spec.get("containers") or [{}]
+    labels = meta.get("labels") or {}
     return PodRef(
         namespace=meta.get("namespace", ""),
         name=meta["name"],
@@ -63,7 +70,8 @@ def pod_ref(pod: Obj, container: str = "") -> PodRef:
         ip=status.get("podIP", ""),
         node=spec.get("nodeName", ""),
         container=container or containers[0].get("name", ""),
-        labels=meta.get("labels") or {},
+        labels=labels,
         ready=conditions.get("Ready") == "True",
         host_network=bool(spec.get("hostNetwork")),
+        workload=owning_workload(meta.get("ownerReferences") or [], labels),
     )

@@ -11,9 +11,9 @@ from collections.abc import Iterable, Iterator
 from npol import selectors
 from npol.changes.dry_run.kubectl_commands import policies_of
 from npol.cni.preflight import PreflightProblem
-from npol.judge.targets import is_debug_pod, selected_pods
+from npol.judge.targets import selected_pods
 from npol.kube.guard import PROTECTED, STATE_NAMESPACE, protected
-from npol.model.inventory import Inventory, Obj
+from npol.model.inventory import Inventory, Obj, is_debug_pod
 from npol.model.story import Manifest, Peer, Story
 from npol.selectors import Selector
 

@@ -7,11 +7,11 @@ from collections.abc import Iterable, Iterator
 from typing import Any
 
 from npol.errors import Position
+from npol.model.peer_selection import WORKLOADS
 from npol.policy.lint.context import Checked
 from npol.policy.lint.findings import LintFinding, LintRule
 from npol.policy.parse.object_source import Path, Source
 from npol.policy.parse.parse_policies import GROUP
-from npol.policy.parse.parse_workloads import WORKLOADS
 from npol.policy.parse.validation_errors import Refusal
 
 OTHER_GROUPS = ("crd.projectcalico.org", "projectcalico.org", "crd.antrea.io")

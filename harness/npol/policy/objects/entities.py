@@ -36,6 +36,8 @@ class Pod:
     ports: tuple[ContainerPort, ...] = ()
     finished: bool = False
     """Succeeded or Failed: its address may belong to another pod by now."""
+    may_be_named: bool = True
+    """Whether a peer may mean it: not finished, not terminating, no debug pod of a run."""
     ready: bool = True
     workload: str = ""
     """`deployment/web-app`: the kind and name of what made it."""

@@ -6,6 +6,7 @@ import ipaddress
 from collections.abc import Iterator, Mapping
 from typing import Any
 
+from npol.model.peer_selection import FINISHED, may_be_named, owning_workload
 from npol.model.story import Protocol
 from npol.policy.objects.entities import (
     NAME_LABEL,
@@ -22,15 +23,6 @@ from npol.policy.objects.netpol_types import Address
 from npol.policy.parse.object_source import Source, items, mapping
 from npol.selectors import Labels
 
-WORKLOADS = (
-    "Deployment",
-    "StatefulSet",
-    "DaemonSet",
-    "ReplicaSet",
-    "ReplicationController",
-    "Job",
-    "CronJob",
-)
 _CONTROL_PLANE = "node-role.kubernetes.io/control-plane"
 
 
@@ -51,7 +43,8 @@ def pod(source: Source, default_namespace: str) -> Pod:
         host_network=bool(spec.get("hostNetwork")),
         ports=_container_ports(spec),
         configs=_configs(spec),
-        finished=phase in ("Succeeded", "Failed"),
+        finished=phase in FINISHED,
+        may_be_named=may_be_named(source.metadata, phase),
         ready=_is_ready(source, status),
         workload=_owner(source),
         at=source.at(),
@@ -86,15 +79,8 @@ def workload_of(source: Source) -> str:
 
 
 def _owner(source: Source) -> str:
-    """The workload behind a pod; a ReplicaSet with a template hash speaks for its Deployment."""
-    for owner in map(mapping, items(source.metadata.get("ownerReferences"))):
-        kind, name = str(owner.get("kind") or ""), str(owner.get("name") or "")
-        hashed = _labels(source.metadata).get("pod-template-hash")
-        if kind == "ReplicaSet" and hashed and name.endswith(f"-{hashed}"):
-            kind, name = "Deployment", name.removesuffix(f"-{hashed}")
-        if kind in WORKLOADS:
-            return f"{kind.lower()}/{name}"
-    return ""
+    owners = map(mapping, items(source.metadata.get("ownerReferences")))
+    return owning_workload(owners, _labels(source.metadata))
 
 
 def service(source: Source, default_namespace: str) -> Service:

@@ -6,6 +6,7 @@ import ipaddress
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 
+from npol.model.peer_selection import named_by
 from npol.model.sentence import NOTHING, Sentence
 from npol.model.story import Flow, FlowKind, Peer, Story
 from npol.policy.evaluate.evaluate import decide
@@ -174,9 +175,5 @@ def _behind(world: ClusterState, service: Service, flow: Flow) -> Iterator[tuple
 
 
 def pods_of(world: ClusterState, peer: Peer) -> Iterator[Pod]:
-    """The pods that a peer names by workload, by name or by labels."""
-    for pod in world.pods_in(peer.namespace):
-        named = not peer.pod or pod.name == peer.pod
-        made = not peer.workload or pod.workload == peer.workload.lower()
-        if named and made and peer.labels.items() <= pod.labels.items() and not pod.finished:
-            yield pod
+    """The pods that a peer names, as the probes will find them."""
+    return named_by(peer, (p for p in world.pods_in(peer.namespace) if p.may_be_named))

@@ -6,6 +6,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
+from npol.model.peer_selection import WORKLOADS
 from npol.policy.objects.entities import (
     NAME_LABEL,
     Endpoint,
@@ -124,7 +125,7 @@ class _Draft:
         elif is_other(source):
             other = read_other(source, default)
             self.others[str(other)] = other
-        elif source.kind in parse_workloads.WORKLOADS:
+        elif source.kind in WORKLOADS:
             self._apply_workload(source, default)
         elif not source.group:
             self._apply_core(source, key, default)
@@ -142,7 +143,7 @@ class _Draft:
             self.refused.pop(key, None)
         elif is_other(source):
             self.others.pop(str(read_other(source, namespace)), None)
-        elif source.kind in parse_workloads.WORKLOADS:
+        elif source.kind in WORKLOADS:
             self._drop_pods(source, namespace, promised_only=False)
         elif source.kind == "Pod":
             self.pods.pop(key, None)

@@ -6,8 +6,8 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
-from npol.judge.targets import is_debug_pod, selected_pods
-from npol.model.inventory import Inventory, Obj
+from npol.judge.targets import selected_pods
+from npol.model.inventory import Inventory, Obj, is_debug_pod
 from npol.model.probe import Answer, PodRef, Probe
 from npol.model.story import Manifest, Peer, StateCheck
 
