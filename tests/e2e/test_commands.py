@@ -7,7 +7,7 @@ import pytest
 
 from npol.yaml_positions import YamlDialect, load
 from tests.e2e.conftest import ROOT
-from tests.e2e.shop import HEAD, STEPS, write_shop
+from tests.e2e.shop import DENY, HEAD, STEPS, write_shop
 
 MANIFESTS = "infra/manifests"
 PORT_80 = "variants/egress-port-80.yaml"
@@ -86,6 +86,19 @@ def test_check_writes_sarif(unanswered, npol_here):
     assert run["tool"]["driver"]["name"] == "npol"
     found = {(r["ruleId"], r["level"]) for r in run["results"]}
     assert ("NP021", "error") in found
+
+
+def test_an_annotation_holds_no_command_of_its_own(tmp_path, npol_here):
+    """A policy's name stands in the message of a finding."""
+    text = DENY.replace("name: deny-all", 'name: "::add-mask::x ##[group]y"')
+    (tmp_path / "evil.yaml").write_text(text)
+
+    shown = npol_here("check", "--format", "github", "evil.yaml").stdout
+
+    assert [line for line in shown.splitlines() if not line.startswith("::")] == []
+    assert "add-mask" in shown
+    assert "::add-mask" not in shown
+    assert "##[" not in shown
 
 
 def test_check_writes_annotations_for_github(unanswered, npol_here):

@@ -104,6 +104,12 @@ def _applied_again(story: Story) -> Iterator[tuple[str, str]]:
             applied |= named.keys()
 
 
+def _command(line: str) -> str:
+    """A workflow command that is one, and holds no other."""
+    properties, _, text = line.removeprefix("::").partition("::")
+    return f"::{safe(properties)}::{safe(text)}"
+
+
 def _story_files(paths: Sequence[str]) -> Iterator[str]:
     for path in map(Path, paths):
         if path.is_dir():
@@ -129,9 +135,12 @@ def _print(findings: Sequence[LintFinding], shape: CheckFormat) -> None:
     if shape is CheckFormat.SARIF:
         typer.echo(json.dumps(sarif(findings, version=__version__), indent=2))
         return
-    lines = github_annotations(findings) if shape is CheckFormat.GITHUB else map(str, findings)
+    if shape is CheckFormat.GITHUB:
+        lines = [_command(line) for line in github_annotations(findings)]
+    else:
+        lines = [safe(str(finding)) for finding in findings]
     for line in lines:
-        typer.echo(safe(line))
+        typer.echo(line)
     if shape is CheckFormat.TEXT:
         typer.echo(f"{len(findings)} finding(s)")
 
