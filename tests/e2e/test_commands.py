@@ -43,6 +43,28 @@ def test_plan_foretells_a_failure_with_its_line_and_cause(baseline, npol_here):
     assert lines(done)[-1].startswith("1 flow(s) will fail")
 
 
+UNFORETOLD = """\
+version: 1
+peers:
+  web: {{namespace: shop, labels: {{app: web}}}}
+  db: {{namespace: shop, service: nowhere}}
+steps:
+  - {{name: only, flows: [{{name: f, from: web, to: db, port: 80, expect: {}}}]}}
+"""
+
+
+@pytest.mark.parametrize("expect", ["allow", "deny"])
+def test_plan_lists_what_cannot_be_foretold(tmp_path, npol_here, expect):
+    """The same story turned round is no more foretold than the story."""
+    (tmp_path / "s.npol.yaml").write_text(UNFORETOLD.format(expect))
+
+    done = npol_here("plan", "s.npol.yaml")
+
+    assert done.returncode == 3
+    assert f"  UNKNOWN s.npol.yaml:6:26: f: expected {expect}, predicted unknown: " in done.stdout
+    assert lines(done)[-1].startswith("0 flow(s) will fail, 1 cannot be foretold")
+
+
 def test_plan_compares_two_sets_of_manifests(baseline, npol_here):
     shutil.copytree(baseline / MANIFESTS, baseline / "older")
     (baseline / "older/network-policies/backend-dev/15-allow-from-ingress.yaml").unlink()

@@ -72,6 +72,21 @@ def test_a_cluster_that_enforces_late_is_caught_within_its_quiet_time():
     assert machine.results()["f"].judgement.verdict is Verdict.TOO_CLOSED
 
 
+@pytest.mark.parametrize(
+    "between",
+    [
+        pytest.param(judged(Verdict.UNKNOWN, Outcome.ERROR, "starved"), id="did-not-run"),
+        pytest.param(judged(Verdict.TOO_CLOSED), id="lost"),
+    ],
+)
+def test_an_old_answer_that_comes_back_is_no_visible_change(between):
+    machine = settling(before=(Outcome.OPEN, 0), quiet=1.0)
+    allowed = judged(AS, Outcome.OPEN)
+
+    feed(machine, (0.0, between), (0.5, allowed), (0.7, allowed))
+    assert not machine.done(0.9)
+
+
 def test_a_visible_change_needs_no_quiet_time():
     machine = settling(before=(Outcome.OPEN, 0), quiet=5.0)
 

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Annotated
 
 import typer
 
 from npol.cli import inputs
 from npol.cli.options import Peers, Root
-from npol.errors import InputError
+from npol.errors import ExitCode, InputError
 from npol.policy.matrix.diff import difference
 from npol.policy.objects.dialects import SPEC, Dialect
 from npol.policy.simulate.forecast import StepForecast, forecast
@@ -41,9 +42,18 @@ def plan(
     steps = forecast(scenes(load_story(what, root=root, overlay=peers)), engine)
     for step in steps:
         _print_step(step)
-    failing = [f for step in steps for f in step.failing]
-    typer.echo(f"{len(failing)} flow(s) will fail, by prediction for {engine}")
-    return 1 if failing else 0
+    return _concluded(steps, engine)
+
+
+def _concluded(steps: Sequence[StepForecast], engine: str) -> ExitCode:
+    """What cannot be foretold does not hold by prediction: it is counted apart."""
+    failing = sum(len(step.failing) for step in steps)
+    open_ = sum(len(step.not_foretold) for step in steps)
+    apart = f", {open_} cannot be foretold" if open_ else ""
+    typer.echo(f"{failing} flow(s) will fail{apart}, by prediction for {engine}")
+    if failing:
+        return ExitCode.DIFFERS
+    return ExitCode.UNKNOWN if open_ else ExitCode.AS_EXPECTED
 
 
 def _print_difference(old: ClusterState, new: ClusterState, dialect: Dialect) -> int:
@@ -65,5 +75,12 @@ def _print_step(step: StepForecast) -> None:
         )
         for cause in flow.prediction.causes:
             typer.echo(safe(f"        {cause.text}"))
+    for flow in step.not_foretold:
+        typer.echo(
+            safe(
+                f"  UNKNOWN {flow.flow.at}: {flow.flow.name}: expected {flow.flow.expect}, "
+                f"predicted {flow.prediction}"
+            )
+        )
     for one in step.unasked:
         typer.echo(safe(f"  not covered by a flow, {one}"))

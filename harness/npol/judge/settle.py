@@ -102,10 +102,16 @@ class Track:
         self.samples.sort(key=lambda s: s.started)
 
     def changed(self) -> bool:
-        """Whether what is seen now differs from what was seen before, or earlier in this step."""
+        """
+        Whether what is seen now differs from what was seen before the step; where that is not
+        known, from what was seen earlier in it. What comes back to what it was has not changed,
+        and an error was no answer that could.
+        """
         now = self.samples[-1].signature
-        earlier = {s.signature for s in self.samples[:-1]}
-        return (self.before is not None and self.before != now) or bool(earlier - {now})
+        if self.before is not None:
+            return self.before != now
+        earlier = {s.signature for s in self.samples if s.judgement.outcome is not Outcome.ERROR}
+        return bool(earlier - {now})
 
     def settled(self, patience: Patience) -> bool:
         return self.missing(patience) == 0

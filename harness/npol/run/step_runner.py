@@ -10,7 +10,7 @@ from dataclasses import dataclass, replace
 from npol.judge.liveness import LivenessRecord
 from npol.judge.settle import Patience, Settling
 from npol.judge.witnesses import agreeing
-from npol.model.expectation import Verdict
+from npol.model.expectation import Outcome, Verdict
 from npol.model.prediction import PredictedDecision, Prediction
 from npol.model.probe import Probe
 from npol.model.reason import Reason, ReasonCode
@@ -127,7 +127,8 @@ class StepRunner:
     ) -> FlowResult:
         flow, name = one.flow, one.flow.name
         settled = final.settled[name]
-        self._before[flow.key] = (settled.judgement.outcome, settled.judgement.status)
+        if settled.judgement.outcome is not Outcome.ERROR:
+            self._before[flow.key] = (settled.judgement.outcome, settled.judgement.status)
         budget = flow.converge_within or step.converge_within
         return flow_result(
             one,

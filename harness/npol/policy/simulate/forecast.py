@@ -7,7 +7,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 
-from npol.model.prediction import Prediction
+from npol.model.prediction import PredictedDecision, Prediction
 from npol.model.story import Flow
 from npol.policy.evaluate.evaluate import decide, evaluate
 from npol.policy.explain.causes import causes
@@ -44,6 +44,12 @@ class StepForecast:
     @property
     def failing(self) -> tuple[FlowForecast, ...]:
         return tuple(f for f in self.flows if f.holds is False)
+
+    @property
+    def not_foretold(self) -> tuple[FlowForecast, ...]:
+        """Flows without a prediction; what an open port answers is not the policies' affair."""
+        unknown = PredictedDecision.UNKNOWN
+        return tuple(f for f in self.flows if f.holds is None and f.prediction.decision is unknown)
 
 
 def forecast(told: Sequence[SimulatedStep], engine: str) -> list[StepForecast]:
