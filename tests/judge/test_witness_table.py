@@ -1,0 +1,93 @@
+"""The table of witnesses in docs/verdicts.md, which is the specification: each row is a claim."""
+
+from __future__ import annotations
+
+import pytest
+
+from npol.errors import Position
+from npol.judge.settle import Patience, Settling
+from npol.judge.verdict import SILENCE, Controls, judge
+from npol.judge.witnesses import agreeing
+from npol.model.expectation import Outcome, parse_expectation
+from npol.model.prediction import PredictedDecision
+from npol.model.probe import Answer, Role
+from npol.model.result import Evidence, Judgement
+from npol.model.story import Flow, HttpCheck
+from tests.test_coverage import ROOT
+
+SUBJECT = "pod web-1 10.1.1.1:80"
+FINAL = {
+    "quiet time and two samples": (1.0, 1.5),
+    "two seconds of it": (3.0, 3.5),
+    "`settle.within`": (30.0, 30.2),
+}
+"""Between which seconds after the change, with a quiet time of 1 s and 30 s of patience."""
+
+
+def rows() -> list[list[str]]:
+    _, _, section = (ROOT / "docs/verdicts.md").read_text().partition("## Witnesses")
+    table = section.partition("\n## ")[0].splitlines()
+    lines = [line for line in table if line.startswith("| `")]
+    return [[cell.strip() for cell in line.strip("|").split("|")] for line in lines]
+
+
+def answer(packets: str) -> Answer:
+    if packets.startswith("http "):
+        return Answer(key="a", outcome=Outcome.OPEN, status=int(packets[5:]))
+    return Answer(key="a", outcome=Outcome(packets))
+
+
+def controls_of(word: str) -> Controls:
+    silent = word == "source silent"
+    return Controls(
+        source=Answer(key="self", outcome=Outcome.TIMEOUT if silent else Outcome.REFUSED),
+        mute=word == "source not heard",
+        alive={} if word == "target not alive" else {SUBJECT: "open before"},
+    )
+
+
+def judged(expected: str, packets: str, controls: str) -> Judgement:
+    expectation = parse_expectation(expected)
+    web = HttpCheck() if expected.startswith("http") else None
+    at = Position("s.npol.yaml", 1, 1)
+    flow = Flow(name="f", at=at, source="a", target="web", port=80, expect=expectation, http=web)
+    named = packets == "dns timeout"
+    evidence = Evidence(
+        role=Role.NAME if named else Role.POD, subject=SUBJECT, answer=answer(packets)
+    )
+    return judge(flow, expectation, [evidence], controls_of(controls))
+
+
+def foretold(cell: str) -> frozenset[Outcome] | None:
+    word = cell.partition(",")[0].strip("`")
+    decision = PredictedDecision.UNKNOWN if word == "none" else PredictedDecision(word)
+    return agreeing(decision, SILENCE)
+
+
+def finally_said(seen: Judgement, predicted: str) -> tuple[str, float]:
+    """The verdict, and when it is final, if every round sees the same."""
+    patience = Patience(started=0.0, changed_at=0.0, within=30.0, quiet=1.0)
+    trusting = "trust: packets" in predicted
+    machine = Settling({"f": None}, patience, {"f": foretold(predicted)}, trust_packets=trusting)
+    now = 0.0
+    while not machine.done(now):
+        machine.launch(now)
+        machine.record(now, now + 0.01, {"f": seen})
+        now = round(now + 0.2, 1)
+    return machine.results()["f"].judgement.verdict.value, now
+
+
+@pytest.mark.parametrize("row", rows(), ids=lambda row: " ".join(row).replace("`", ""))
+def test_a_row_is_what_is_said(row: list[str]) -> None:
+    expected, predicted, packets, controls, verdict, final = row
+    seen = judged(expected.strip("`"), packets.strip("`"), controls)
+
+    said, after = finally_said(seen, predicted)
+
+    earliest, latest = FINAL[final]
+    assert said == verdict.strip("`")
+    assert earliest <= after <= latest
+
+
+def test_the_table_is_read_from_the_page() -> None:
+    assert len(rows()) > 30
