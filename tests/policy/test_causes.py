@@ -175,5 +175,6 @@ def test_service_without_pods_is_not_explained_by_policies():
     world = world_with()
 
     assert texts(world, traffic(world, "x/a -> svc x/empty:80")) == [
-        "Service x/empty selects no pod: it refuses at once, whatever the policies"
+        "Service x/empty selects no pod: it refuses at once, or is silent where the source's "
+        "egress does not allow its ClusterIP"
     ]

@@ -21,6 +21,11 @@ from npol.policy.state.cluster_state import ClusterState
 ANOTHER_NODE = Node(name="another node")
 """Any node but the one that the target runs on."""
 
+_UNANSWERED = (
+    "it refuses at once, or is silent where the source's egress does not allow its ClusterIP"
+)
+"""Measured on Calico, which judges the untranslated ClusterIP then; Cilium is always silent."""
+
 
 @dataclass(frozen=True, slots=True)
 class Routes:
@@ -92,11 +97,9 @@ def _selected(world: ClusterState, traffic: Traffic, service: Service, port: Ser
     if paths:
         return Routes(tuple(paths))
     if not backends:
-        return Routes(
-            problem=f"{service} selects no pod: it refuses at once, whatever the policies"
-        )
+        return Routes(problem=f"{service} selects no pod: {_UNANSWERED}")
     if not ready:
-        return Routes(problem=f"{service} has no ready pod: it refuses at once")
+        return Routes(problem=f"{service} has no ready pod: {_UNANSWERED}")
     return Routes(problem=f"no pod of {service} has a port named {port.target!r}")
 
 
