@@ -37,7 +37,8 @@ def dead(cluster, begin, before, monkeypatch):
         transaction._lock.stop()
         transaction._watchdog.dismiss()
         transaction.apply(policy("existing", namespaces[0], policyTypes=["Egress"]))
-        transaction.apply(policy("new", namespaces[0]))
+        for namespace in namespaces:
+            transaction.apply(policy("new", namespace))
         transaction._session.writer.close()
         return transaction
 

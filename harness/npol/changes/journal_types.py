@@ -57,6 +57,11 @@ class Key:
     namespace: str
     name: str
 
+    @property
+    def place(self) -> str:
+        """The namespace that it is in, or is."""
+        return self.name if self.kind == "Namespace" else self.namespace
+
     def __str__(self) -> str:
         place = f"{self.namespace}/" if self.namespace else ""
         return f"{self.kind} {place}{self.name}"

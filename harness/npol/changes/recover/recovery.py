@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from npol.changes.journal import local_file
@@ -46,16 +46,25 @@ class Recovery:
     result: RestoreResult | None = None
     skipped: str = ""
     alive: bool = False
+    blocked: bool = False
+    """Whether another run holds all of its namespaces, so that nothing could be done."""
     ours_left: bool = False
     """Whether something of the run is still in the cluster."""
 
 
 def exit_code(recoveries: Iterable[Recovery]) -> ExitCode:
-    """0 only if every run that could be recovered was, proven by a fresh read."""
+    """
+    0 only if every run that could be recovered was, proven by a fresh read.
+
+    A run that lives needs no recovery, so beside one that was recovered it does no harm.
+    """
     done = list(recoveries)
     if any(r.result is not None and not r.result.complete for r in done):
         return ExitCode.RESTORE_INCOMPLETE
-    return ExitCode.LOCK if any(r.alive for r in done) else ExitCode.AS_EXPECTED
+    recovered = any(r.result is not None for r in done)
+    if any(r.blocked or (r.alive and not recovered) for r in done):
+        return ExitCode.LOCK
+    return ExitCode.AS_EXPECTED
 
 
 def recover(
@@ -137,12 +146,12 @@ def _recover(
             let_go(connection, run.run_id, locks)
         return Recovery(run=run, skipped=f"{run}: its changes were left on purpose")
     lock = Lock(connection, run.run_id)
-    other = _take_over(connection, lock, found.journal)
-    if other:
+    taken = _take_over(connection, lock, found.journal)
+    if taken.nothing:
         lock.stop()
-        return Recovery(run=run, skipped=f"{run}: {other}", alive=True)
+        return Recovery(run=run, skipped=f"{run}: {taken.why}", alive=True, blocked=True)
     with terms.stop.restoring():
-        done = _restore(connection, found, lock, terms)
+        done = _restore(connection, found, lock, terms, taken.blocked)
         return Recovery(run=run, result=done.result, ours_left=done.ours_left)
 
 
@@ -167,30 +176,67 @@ def permit(connection: Connection, journal: Journal) -> None:
     connection.permit(namespaces={*journal.namespaces, *made}, kinds=kinds)
 
 
-def _take_over(connection: Connection, lock: Lock, journal: Journal) -> str:
-    """Become the holder of the run's locks; who else holds one, "" for nobody."""
+@dataclass(slots=True)
+class _Taken:
+    """The locks of a dead run that could be taken over, and the others."""
+
+    blocked: dict[str, str] = field(default_factory=dict)
+    """Namespace -> who else holds it."""
+    free: int = 0
+    renewed: str = ""
+    """The namespace whose lock the run itself has just renewed: it lives."""
+
+    @property
+    def nothing(self) -> bool:
+        return bool(self.renewed or (self.blocked and not self.free))
+
+    @property
+    def why(self) -> str:
+        if self.renewed:
+            return f"the lock of namespace {self.renewed} was renewed just now"
+        return "; ".join(self.blocked.values())
+
+
+def _take_over(connection: Connection, lock: Lock, journal: Journal) -> _Taken:
+    """Become the holder of the run's locks, but of those that another run holds."""
+    taken = _Taken()
     for place in take_places(connection, journal.namespaces).places.values():
         lease = connection.get(ref(place.name))
         if lease is None and place.uid:
             try:
                 lock.acquire([place.name])
             except LockHeld as error:
-                return error.message
+                taken.blocked[place.name] = error.message
+                continue
         elif lease and (not journal.header or holder_of(lease) != journal.header.run_id):
-            return f"namespace {place.name} is {describe(lease)}"
+            taken.blocked[place.name] = f"namespace {place.name} is {describe(lease)}"
+            continue
         elif lease and not lock.take_over(place.name, lease):
-            return f"the lock of namespace {place.name} was renewed just now"
+            taken.renewed = place.name
+            return taken
+        taken.free += bool(place.uid)
     lock.keep()
-    return ""
+    return taken
 
 
 def _restore(
-    connection: Connection, found: FoundJournals, lock: Lock, terms: _Terms
+    connection: Connection,
+    found: FoundJournals,
+    lock: Lock,
+    terms: _Terms,
+    blocked: Mapping[str, str],
 ) -> Restoration:
     local = LocalFile.reopen(found.run.run_id, terms.directory)
     copy = ClusterCopy(connection, found.run.run_id, found.chunks) if found.chunks else None
     writer = JournalWriter(copy, local, found.lines)
-    done = restore(connection, writer, stop=terms.stop, within=terms.within, sleep=terms.sleep)
+    done = restore(
+        connection,
+        writer,
+        stop=terms.stop,
+        within=terms.within,
+        blocked=blocked,
+        sleep=terms.sleep,
+    )
     done = _judged(done, found, accept=terms.accept_foreign or found.run.local)
     try:
         return conclude(connection, writer, lock, found.run.run_id, done)

@@ -84,16 +84,19 @@ def restore(
     stop: Stop,
     within: float,
     since: int = 0,
+    blocked: Mapping[str, str] | None = None,
     now: Callable[[], float] = time.monotonic,
     sleep: Callable[[float], None] = time.sleep,
 ) -> Restoration:
     """
     Undo everything that the journal says, for at most `within` seconds; raises nothing.
 
-    With `since` only what was done after the record of that number.
+    Args:
+        since: only what was done after the record of that number.
+        blocked: namespaces that another run holds, and who: nothing is written there.
     """
     began = now()
-    worker = _Worker(connection, writer, stop, began + within, since, now, sleep)
+    worker = _Worker(connection, writer, stop, began + within, since, blocked or {}, now, sleep)
     problems = worker.work()
     return Restoration(
         actions=tuple(worker.actions), problems=tuple(problems), seconds=now() - began
@@ -108,6 +111,7 @@ class _Worker:
         stop: Stop,
         until: float,
         since: int,
+        blocked: Mapping[str, str],
         now: Callable[[], float],
         sleep: Callable[[float], None],
     ) -> None:
@@ -118,6 +122,7 @@ class _Worker:
         self._stop = stop
         self._until = until
         self._since = since
+        self._blocked = blocked
         self._now = now
         self._sleep = sleep
         self._touched = touched(self._journal, since)
@@ -144,7 +149,7 @@ class _Worker:
         return sorted(items, key=lambda item: -item.records[0].number)
 
     def _undo(self, item: ObjectHistory | Labelled, standing: ObjectStanding) -> None:
-        if not standing.here(item.key.namespace):
+        if not standing.here(item.key.namespace) or item.key.place in self._blocked:
             return
         try:
             if isinstance(item, Labelled):
@@ -177,7 +182,11 @@ class _Worker:
 
     def _compared(self) -> tuple[RestoreComparison, list[RestoreProblem]]:
         comparison = RestoreComparison(
-            self._connection, self._journal, self._errors, since=self._since
+            self._connection,
+            self._journal,
+            self._errors,
+            since=self._since,
+            blocked=self._blocked,
         )
         return comparison, comparison.problems()
 

@@ -26,6 +26,7 @@ from npol.changes.state.object_history import (
 from npol.changes.state.snapshot import Snapshot, take
 from npol.kube.connection import Connection
 
+WAITS = "what was changed there comes back once that has ended, by `npol recover`"
 SIDES = ("as npol left it", "in the cluster now")
 
 
@@ -69,6 +70,7 @@ class RestoreComparison:
         errors: Mapping[Key, str],
         *,
         since: int = 0,
+        blocked: Mapping[str, str] | None = None,
     ) -> None:
         self.as_before: list[Record] = []
         """The records whose objects are as before."""
@@ -78,9 +80,11 @@ class RestoreComparison:
         self._journal = journal
         self._errors = errors
         self._since = since
+        self._blocked = blocked or {}
         self._expected = policies_at(journal, since)
         self._touched = {item.key: item for item in touched(journal, since)}
-        self._labelled = labelled(journal, since)
+        self._touched = {k: i for k, i in self._touched.items() if k.place not in self._blocked}
+        self._labelled = [i for i in labelled(journal, since) if i.key.place not in self._blocked]
 
     def problems(self) -> list[RestoreProblem]:
         """
@@ -90,6 +94,7 @@ class RestoreComparison:
         standing = ObjectStanding(self._journal, take(self._connection, self._journal.places))
         compared = [k for k in self._policies(standing) if standing.here(k.namespace)]
         found = [
+            *(RestoreProblem(text=f"{who}: {WAITS}", ours=True) for who in self._blocked.values()),
             *self._places(standing),
             *(p for key in compared for p in self._policy(key, standing)),
         ]
@@ -102,6 +107,8 @@ class RestoreComparison:
 
     def _places(self, standing: ObjectStanding) -> Iterator[RestoreProblem]:
         for place in self._journal.places.values():
+            if place.name in self._blocked:
+                continue
             now = standing.snapshot.places[place.name]
             if standing.another(place.name):
                 yield RestoreProblem(
@@ -127,7 +134,7 @@ class RestoreComparison:
 
     def _policies(self, standing: ObjectStanding) -> list[Key]:
         known = dict.fromkeys(self._expected)
-        recorded = {p.name for p in self._journal.places.values() if p.uid}
+        recorded = {p.name for p in self._journal.places.values() if p.uid} - set(self._blocked)
         live = dict.fromkeys(standing.snapshot.policies)
         return [key for key in known | live if key.namespace in recorded]
 
