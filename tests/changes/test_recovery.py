@@ -10,6 +10,7 @@ from npol.changes.journal.configmaps import read_chunks
 from npol.changes.journal_types import Action, Key, Record
 from npol.changes.lock import holder
 from npol.changes.lock.holder import Identity
+from npol.changes.lock.lock import Lock
 from npol.changes.recover.recovery import exit_code, open_runs, recover
 from npol.errors import Refused
 from tests.changes.cluster import STATE, policy
@@ -391,3 +392,33 @@ def test_a_journal_holds_no_object_but_policies(cluster, dead, before):
 
     kinds = {body["kind"] for r in journal.history for body in (r.before, r.after) if body}
     assert kinds == {"NetworkPolicy"}
+
+
+def test_a_dead_run_is_recovered_while_another_lives(cluster, begin, dead, before, here):
+    begin("bank", run_id="alive").apply(policy(namespace="bank"))
+    dead()
+
+    done = recover(cluster.connect(), state_directory=here, sleep=lambda _: None)
+
+    assert exit_code(done) == 0
+    assert {each.run.run_id: each.alive for each in done} == {"dead": False, "alive": True}
+    assert cluster.policies("shop") == before["policies"]
+    assert list(cluster.policies("bank")) == ["bank/deny-all"]
+
+
+def test_what_a_live_run_holds_waits_and_the_rest_is_restored(cluster, dead, before, here):
+    dead(namespaces=("shop", "bank"))
+    cluster.remove(LEASES, "shop", "npol")
+    other = Lock(cluster.connect(), "other", duration=3600)
+    other._take("shop")
+    known = {"known_dead": True, "state_directory": here}
+
+    done = recover(cluster.connect(), accept_foreign=True, **known)
+
+    assert exit_code(done) == 6
+    assert "namespace shop is held by run other" in done[0].result.problems[0]
+    assert "shop/new" in cluster.policies("shop")
+    assert cluster.policies("bank") == {}
+    other.release()
+    assert exit_code(recover(cluster.connect(), accept_foreign=True, **known)) == 0
+    assert cluster.policies("shop") == before["policies"]
