@@ -102,7 +102,7 @@ def test_an_archive_holds_what_explains_and_no_secret(npol_here, cluster, there,
     assert log == "felix is up\ntoken=(redacted)\n"
     assert json.loads(found["npol/versions.json"])["engine"] == "npol's lab"
     assert json.loads(found["npol/access.json"])["list pods in namespace vault"] is True
-    assert "rights       all that mode apply needs" in found["npol/doctor.txt"]
+    assert "RBAC         all that mode apply needs" in found["npol/doctor.txt"]
     assert {n["metadata"]["name"] for n in json.loads(found["npol/cluster/nodes.json"])} >= {
         "lab-1"
     }
