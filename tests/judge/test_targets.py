@@ -142,7 +142,18 @@ def test_a_headless_service_has_no_address_of_its_own():
 
     target = resolve(flow(), WEB, inventory)
 
-    assert (target.cluster_ip, len(target.backends)) == ("", 1)
+    assert (target.cluster_ip, [str(b) for b in target.backends]) == ("", ["10.244.1.2:80"])
+
+
+def test_headless_service_reaches_its_pods_at_ports_that_it_does_not_declare():
+    spec = SERVICE["spec"] | {"clusterIP": "None", "selector": {"app": "web"}}
+    inventory = Inventory(
+        services=(SERVICE | {"spec": spec},), slices=(SLICE,), pods=INVENTORY.pods
+    )
+
+    target = resolve(flow(9090), WEB, inventory)
+
+    assert (str(target.problem), [str(b) for b in target.backends]) == ("", ["10.244.1.2:9090"])
 
 
 def test_pods_that_finished_leave_or_are_ours_are_no_targets():

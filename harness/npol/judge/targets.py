@@ -111,17 +111,19 @@ def _service(
     spec = service["spec"]
     ports = spec.get("ports") or []
     port = next((p for p in ports if _serves(p, flow)), None)
-    if port is None:
+    headless = spec.get("clusterIP") == "None"
+    if port is None and not (headless and spec.get("selector")):
         return _nothing(flow, label, f"Service {namespace}/{name} has {_spell_ports(ports, flow)}")
     if outside:
-        return _from_outside(flow, label, where, port, inventory, host)
+        return _from_outside(flow, label, where, port or {}, inventory, host)
+    asked = flow.port if headless else None
     cluster_ip = spec.get("clusterIP") or ""
     return Target(
         label=label,
         port=flow.port,
         name="" if host else f"{name}.{namespace}.svc.{CLUSTER_DOMAIN}.",
-        cluster_ip="" if cluster_ip == "None" else cluster_ip,
-        backends=tuple(_endpoints(where, port, inventory)),
+        cluster_ip="" if headless else cluster_ip,
+        backends=tuple(_endpoints(where, port or {}, inventory, asked)),
         host=host,
     )
 
@@ -170,7 +172,16 @@ def _node_addresses(inventory: Inventory) -> Iterator[str]:
                     yield address["address"]
 
 
-def _endpoints(where: tuple[str, str], port: Obj, inventory: Inventory) -> Iterator[Backend]:
+def _endpoints(
+    where: tuple[str, str], port: Obj, inventory: Inventory, asked: int | None
+) -> Iterator[Backend]:
+    """
+    The ready endpoints of a Service's port.
+
+    Args:
+        asked: the port of a headless Service, which translates none: its name stands for
+            the pods' own addresses.
+    """
     namespace, name = where
     pods = {p["metadata"].get("uid"): p for p in inventory.pods}
     seen: set[str] = set()
@@ -180,14 +191,16 @@ def _endpoints(where: tuple[str, str], port: Obj, inventory: Inventory) -> Itera
             continue
         if (meta.get("labels") or {}).get(_SERVICE_OF_SLICE) != name:
             continue
-        for backend in _of_slice(slice_, port, pods):
+        for backend in _of_slice(slice_, port, pods, asked):
             if str(backend) not in seen:
                 seen.add(str(backend))
                 yield backend
 
 
-def _of_slice(slice_: Obj, port: Obj, pods: dict[str, Obj]) -> Iterator[Backend]:
-    number = next((p["port"] for p in slice_.get("ports") or [] if _same_port(p, port)), None)
+def _of_slice(slice_: Obj, port: Obj, pods: dict[str, Obj], asked: int | None) -> Iterator[Backend]:
+    number = asked or next(
+        (p["port"] for p in slice_.get("ports") or [] if _same_port(p, port)), None
+    )
     for endpoint in slice_.get("endpoints") or []:
         if number is None or (endpoint.get("conditions") or {}).get("ready") is False:
             continue
