@@ -34,6 +34,7 @@ class ReasonCode(enum.Enum):
     # beyond one round
     FLAPPING = "flapping"
     AGAINST_PREDICTION = "against prediction"
+    SOURCE_PODS_DIFFER = "source pods differ"
     TOO_SLOW = "too slow"
     OTHER_POLICY_DECIDES = "other policy decides"
     DECIDING_POLICY_UNKNOWN = "deciding policy unknown"

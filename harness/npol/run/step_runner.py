@@ -9,6 +9,7 @@ from dataclasses import dataclass, replace
 
 from npol.judge.liveness import LivenessRecord
 from npol.judge.settle import Patience, Settling
+from npol.judge.targets import selected_pods
 from npol.judge.witnesses import agreeing
 from npol.model.expectation import Outcome, Verdict
 from npol.model.prediction import PredictedDecision, Prediction
@@ -120,12 +121,19 @@ class StepRunner:
             if flow.name in ends.skipped:
                 yield skipped_flow(flow, step.name, ends.skipped[flow.name])
             else:
-                yield self._result(step, ends.asked[flow.name], final, predictions[flow.name])
+                yield self._result(step, ends, ends.asked[flow.name], final, predictions[flow.name])
 
     def _result(
-        self, step: Step, one: PreparedFlow, final: Final, prediction: Prediction
+        self,
+        step: Step,
+        ends: StepEnds,
+        one: PreparedFlow,
+        final: Final,
+        prediction: Prediction,
     ) -> FlowResult:
         flow, name = one.flow, one.flow.name
+        source = self._environment.story.peers[flow.source]
+        runs = source.workload or source.pod
         settled = final.settled[name]
         if settled.judgement.outcome is not Outcome.ERROR:
             self._before[flow.key] = (settled.judgement.outcome, settled.judgement.status)
@@ -138,6 +146,7 @@ class StepRunner:
             evidence=final.evidence[name],
             prediction=prediction,
             budget=budget or self._environment.story.defaults.converge_within,
+            sources=len(list(selected_pods(source, ends.inventory))) if runs else 1,
         )
 
     def _settle(
