@@ -90,7 +90,7 @@ def load(text: str | bytes, file: str, dialect: YamlDialect) -> list[Document]:
 
 def dump(data: Any) -> str:
     """Plain data as YAML text, keys in the order given."""
-    return str(yaml.dump(data, Dumper=_Writer, sort_keys=False, width=100, allow_unicode=True))
+    return str(yaml.dump(data, Dumper=_YamlWriter, sort_keys=False, width=100, allow_unicode=True))
 
 
 def _decode(text: str | bytes, file: str) -> str:
@@ -311,13 +311,13 @@ def _manifest_scalar(text: str) -> Any:
 _SCALARS = {YamlDialect.STORY: _core_scalar, YamlDialect.MANIFEST: _manifest_scalar}
 
 
-class _Writer(yaml.SafeDumper):
+class _YamlWriter(yaml.SafeDumper):
     """Quotes each text that a reader of some dialect would take for something else (`1e3`, `y`)."""
 
 
-def _represent_text(writer: _Writer, text: str) -> yaml.ScalarNode:
+def _represent_text(writer: _YamlWriter, text: str) -> yaml.ScalarNode:
     ambiguous = any(not isinstance(scalar(text), str) for scalar in _SCALARS.values())
     return writer.represent_scalar(f"{_CORE}str", text, style="'" if ambiguous else None)
 
 
-_Writer.add_representer(str, _represent_text)
+_YamlWriter.add_representer(str, _represent_text)
