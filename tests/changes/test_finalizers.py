@@ -233,3 +233,26 @@ def test_a_whole_run_with_a_controller_that_holds_each_policy(cluster, begin):
 
         assert result.complete, result.problems
         assert cluster.policies() == before
+
+
+def test_a_policy_that_goes_between_two_reads_is_made_anew(cluster, begin, held):
+    """Held at the first read, gone at the one that verifies."""
+    transaction = timed(begin(), Clock())
+    with pytest.raises(Refused):
+        transaction.delete(policy("existing"))
+    connection, released = transaction._session.connection, []
+    lists = connection.list
+
+    def list_then_free(*where):
+        found = lists(*where)
+        if not released and any(o["metadata"].get("deletionTimestamp") for o in found):
+            released.append(where)
+            release(cluster)
+        return found
+
+    connection.list = list_then_free
+    result = transaction.restore()
+
+    assert released
+    assert result.complete, result.problems
+    assert cluster.policies() == held

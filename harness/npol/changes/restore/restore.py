@@ -127,6 +127,8 @@ class _Worker:
         self._sleep = sleep
         self._touched = touched(self._journal, since)
         self._errors: dict[Key, str] = {}
+        self._held: list[ObjectHistory] = []
+        """What finalizers held when its turn came; it may be gone by the fresh read."""
 
     def work(self) -> list[RestoreProblem]:
         try:
@@ -155,7 +157,11 @@ class _Worker:
             if isinstance(item, Labelled):
                 done = undo_labels(self._connection, item)
             else:
-                done = undo(self._connection, item, self._live(item.key, standing.snapshot))
+                live = self._live(item.key, standing.snapshot)
+                if item.whole and item.judge(live) is ObjectState.LEAVING:
+                    self._held.append(item)
+                    return
+                done = undo(self._connection, item, live)
         except NpolError as error:
             self._errors[item.key] = str(error)
             return
@@ -171,6 +177,7 @@ class _Worker:
         if self._stop.hurried:
             return [RestoreProblem(text=INTERRUPTED, ours=True)]
         self._wait_until_gone()
+        self._gone_in_time(self._held)
         comparison, problems = self._compared()
         while self._gone_in_time(comparison.leaving):
             comparison, problems = self._compared()
