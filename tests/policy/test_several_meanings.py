@@ -92,3 +92,26 @@ def test_block_of_a_services_external_address_opens_nothing_on_calico():
     world = world_of(block)
 
     assert decide(world, traffic(world, "x/client -> svc x/server:80"), CALICO).allowed is False
+
+
+def test_headless_service_without_selector_translates_no_port():
+    by_hand = """
+apiVersion: v1
+kind: Service
+metadata: {name: hand, namespace: x}
+spec: {clusterIP: None, ports: [{name: db, port: 5432, targetPort: 15432}]}
+---
+apiVersion: discovery.k8s.io/v1
+kind: EndpointSlice
+metadata: {name: hand-1, namespace: x, labels: {kubernetes.io/service-name: hand}}
+endpoints: [{addresses: [10.0.0.2], conditions: {ready: true}}]
+ports: [{name: db, port: 15432}]
+"""
+    only_asked = policy(
+        "asked",
+        "{podSelector: {matchLabels: {app: server}}, policyTypes: [Ingress],"
+        " ingress: [{ports: [{port: 5432}]}]}",
+    )
+    world = world_of(only_asked, *documents(by_hand))
+
+    assert decide(world, traffic(world, "x/client -> svc x/hand:5432"), SPEC).allowed is True

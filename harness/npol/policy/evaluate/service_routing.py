@@ -152,6 +152,8 @@ def _to_endpoint(
     owner = world.owner(endpoint.address)
     target = owner or ExternalEndpoint(name=str(endpoint.address), addresses=(endpoint.address,))
     number = endpoint.ports.get(port.name) or port.target
+    if service.headless:  # nothing translates the port: its name stands for the addresses
+        number = traffic.port
     return _path(traffic, target, number if isinstance(number, int) else port.port, service)
 
 

@@ -170,7 +170,9 @@ def _not_here(world: ClusterState, target: Peer) -> str:
 def _behind(world: ClusterState, service: Service, flow: Flow) -> Iterator[tuple[Pod, int]]:
     port = service.port(flow.port, flow.protocol)
     for pod in backends_of(world, service):
-        if port and (number := target_port(service, port, pod, flow.port)):
+        if service.headless:
+            yield pod, flow.port
+        elif port and (number := target_port(service, port, pod, flow.port)):
             yield pod, number
 
 
