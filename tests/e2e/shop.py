@@ -70,3 +70,9 @@ def write_shop(
     story = directory / name
     story.write_text(head.lstrip() + steps.strip("\n") + "\n")
     return story
+
+
+def slowed_down(story: str) -> str:
+    """The text of a story that waits for a minute in its second step, with its policy applied."""
+    step = "    apply: [deny.yaml]\n"
+    return story.replace(step, f"{step}    settle: {{within: 60s, stable: 1000}}\n")

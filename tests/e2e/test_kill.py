@@ -9,7 +9,7 @@ from contextlib import contextmanager
 import pytest
 
 from tests.e2e.conftest import NPOL, ROOT
-from tests.e2e.shop import write_shop
+from tests.e2e.shop import slowed_down, write_shop
 from tests.lab.test_session import left, seconds_until_gone
 
 BASELINE = ROOT / "fixtures/baseline/baseline.npol.yaml"
@@ -76,8 +76,7 @@ def test_an_interrupted_run_ends_with_130_and_the_restore_is_complete(tmp_path, 
 @pytest.mark.lab
 def test_an_interrupted_run_on_a_cluster_takes_everything_back(tmp_path, env, lab, server):
     story = write_shop(tmp_path / "shop")
-    slow = story.read_text().replace("expect: deny", "expect: allow")
-    story.write_text(slow.replace("within: 2s", "within: 60s"))
+    story.write_text(slowed_down(story.read_text()))
     command = (NPOL, "run", story, "--kubeconfig", lab.kubeconfig, "--context", "lab", "--create")
     policies = "/apis/networking.k8s.io/v1/networkpolicies"
     with running(*command, env=env, until="open") as (process, lines):
@@ -99,11 +98,7 @@ def test_an_interrupted_run_on_a_cluster_takes_everything_back(tmp_path, env, la
 def test_an_interrupted_pytest_restores_before_its_lab_ends(tmp_path, env):
     write_shop(tmp_path / "shop", name="shop.npol.yaml")
     story = tmp_path / "shop/shop.npol.yaml"
-    story.write_text(
-        story.read_text()
-        .replace("expect: deny", "expect: allow")
-        .replace("within: 2s", "within: 60s")
-    )
+    story.write_text(slowed_down(story.read_text()))
     command = (NPOL.with_name("python"), "-m", "pytest", "-v", "-p", "no:cacheprovider", "shop")
     with running(*command, env=env, until="its name resolves PASSED", cwd=tmp_path) as (
         process,

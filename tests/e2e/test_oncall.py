@@ -12,7 +12,7 @@ import pytest
 import yaml
 
 from tests.e2e.conftest import NPOL
-from tests.e2e.shop import APP, write_shop
+from tests.e2e.shop import APP, slowed_down, write_shop
 
 pytestmark = pytest.mark.lab
 POLICIES = "/apis/networking.k8s.io/v1/namespaces/shop/networkpolicies"
@@ -160,8 +160,7 @@ def test_a_run_that_is_killed_is_restored_by_its_watchdog(server, struck):
 @pytest.fixture
 def slow(story):
     """A story that waits, and says so after some seconds, while its policy is applied."""
-    text = story.read_text().replace("expect: deny", "expect: allow")
-    story.write_text(text.replace("within: 2s", "within: 60s"))
+    story.write_text(slowed_down(story.read_text()))
     return story
 
 

@@ -181,7 +181,7 @@ def test_a_pod_that_got_into_a_service_is_refused(api, pods):
     slices = ({"metadata": {"name": "web-1"}, "endpoints": [endpoint]},)
     api.inventory = Inventory(slices=slices)
 
-    with pytest.raises(Refused, match="not harmless"):
+    with pytest.raises(Refused, match="one affected other workloads"):
         pods.start(manifests("a"), Inventory())
 
 

@@ -191,19 +191,19 @@ class Policies:
             record = session.writer.intend(
                 Action.DELETE, key, before=session.first(key, live), after=None
             )
-            with around("policy.delete"):
-                held = session.sent_over(key, live, lambda read: self._send_delete(key, read))
+            held = session.sent_over(key, live, lambda read: self._send_delete(key, read))
             session.done(record)
         if held:
             session.wait_until_gone(key)
 
     def _send_delete(self, key: Key, read: Object) -> list[str]:
         """Delete that version; the finalizers that hold it."""
-        self.session.connection.delete(
-            ref_of(self.session.connection, key),
-            uid=read["metadata"]["uid"],
-            resource_version=read["metadata"]["resourceVersion"],
-        )
+        with around("policy.delete"):
+            self.session.connection.delete(
+                ref_of(self.session.connection, key),
+                uid=read["metadata"]["uid"],
+                resource_version=read["metadata"]["resourceVersion"],
+            )
         return finalizers(read)
 
 
