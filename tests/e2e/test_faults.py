@@ -199,7 +199,7 @@ def test_changes_by_others_in_mid_step_make_verdicts_invalid(
         meddle(Server(Path(lab.kubeconfig)), somebody, space)
         return final
 
-    monkeypatch.setattr("npol.run.step_runner.settle", settle_and_meddle)
+    monkeypatch.setattr("npol.run.flow_runner.settle", settle_and_meddle)
     found = verdicts(run().reach("open"))
 
     assert [v for v, _ in found] == ["invalid"]

@@ -39,6 +39,7 @@ class ReasonCode(enum.Enum):
     OTHER_POLICY_DECIDES = "other policy decides"
     DECIDING_POLICY_UNKNOWN = "deciding policy unknown"
     CHANGED_BY_OTHERS = "changed by others"
+    CHANGES_NOT_READ = "changes not read"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import replace
 
+from npol.errors import NpolError
 from npol.judge.settle import Settled
 from npol.model.expectation import Expectation, Outcome, Verdict
 from npol.model.prediction import PredictedDecision, Prediction, UnknownReason
@@ -84,6 +85,23 @@ def skipped_flow(flow: Flow, step: str, reason: Sentence) -> FlowResult:
         skipped=reason,
         tags=flow.tags,
     )
+
+
+def without_verdict(result: FlowResult, verdict: Verdict, reason: Reason) -> FlowResult:
+    """A result of which it is not known that the cluster was what the step had made of it."""
+    return result if result.skipped else replace(result, verdict=verdict, reason=reason)
+
+
+def changed_by_others(foreign: Sequence[str]) -> Reason:
+    """The cluster was not what the step had made of it while it was judged."""
+    words = f"somebody else changed the cluster meanwhile: {'; '.join(foreign[:3])}"
+    return Reason(code=ReasonCode.CHANGED_BY_OTHERS, words=Sentence(words))
+
+
+def changes_not_read(error: NpolError) -> Reason:
+    """Whether it was is not known."""
+    words = f"whether somebody else changed the cluster meanwhile is not known: {error.message}"
+    return Reason(code=ReasonCode.CHANGES_NOT_READ, words=Sentence(words))
 
 
 def verification_of(results: Sequence[FlowResult]) -> FlowVerification:

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+from npol.errors import NpolError
 from npol.judge.targets import absolute_name, no_place, place_pod, resolve
 from npol.model.inventory import Inventory
 from npol.model.sentence import Sentence
@@ -12,6 +14,8 @@ from npol.model.story import Flow, FlowKind, Peer, Step
 from npol.model.target import Target
 from npol.run.environment import RunEnvironment
 from npol.run.rounds import PreparedFlow
+
+log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -55,6 +59,31 @@ def step_ends(environment: RunEnvironment, step: Step) -> StepEnds:
         else:
             asked[flow.name] = one
     return StepEnds(inventory=inventory, asked=asked, skipped=skipped)
+
+
+@dataclass(slots=True)
+class MovedEnds:
+    """
+    Looks now and then whether a step's ends are still those that are asked.
+
+    A look that fails has seen nothing move: what became of the ends is for the probes to say.
+    """
+
+    environment: RunEnvironment
+    step: Step
+    ends: StepEnds
+    now: StepEnds | None = None
+    """The ends as they are since; None while they are the same."""
+
+    def __call__(self) -> bool:
+        try:
+            latest = step_ends(self.environment, self.step)
+        except NpolError as error:
+            log.info("step %r: its ends were not looked up again: %s", self.step.name, error)
+            return False
+        if not latest.same_as(self.ends):
+            self.now = latest
+        return self.now is not None
 
 
 def _prepared(

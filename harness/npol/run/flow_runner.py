@@ -1,0 +1,133 @@
+"""The flows of one step: asked in rounds until they are final, then put into results."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Hashable, Iterator, Mapping
+from concurrent.futures import ThreadPoolExecutor
+
+from npol.judge.liveness import LivenessRecord
+from npol.judge.settle import Patience, Settling
+from npol.judge.targets import selected_pods
+from npol.judge.witnesses import agreeing
+from npol.model.expectation import Outcome
+from npol.model.prediction import PredictedDecision, Prediction
+from npol.model.probe import Probe
+from npol.model.result import FlowResult
+from npol.model.story import Step
+from npol.run.environment import RunEnvironment
+from npol.run.flow_result import flow_result, skipped_flow
+from npol.run.rounds import PreparedFlow, ProbeSource, Rounds, asked_inside
+from npol.run.settle_loop import Final, settle
+from npol.run.step_ends import MovedEnds, StepEnds, step_ends
+
+
+class FlowRunner:
+    """Runs the flows of step after step; remembers what was seen before, and what lives."""
+
+    def __init__(self, environment: RunEnvironment, pool: ThreadPoolExecutor) -> None:
+        self._environment = environment
+        self._pool = pool
+        self._liveness = LivenessRecord()
+        self._before: dict[str, Hashable] = {}
+
+    def run(self, step: Step, patience: Patience) -> tuple[tuple[FlowResult, ...], StepEnds | None]:
+        """The results, and the ends of which they tell; asked anew where these have moved."""
+        if not step.flows:
+            return (), None
+        ends = step_ends(self._environment, step)
+        while True:
+            predictor = self._environment.predictor(ends.inventory)
+            predictions = {name: predictor.predict(a.flow) for name, a in ends.asked.items()}
+            moved = MovedEnds(self._environment, step, ends)
+            final = self._settle(step, ends.asked, patience, predictions, moved)
+            if moved.now is None or time.monotonic() >= patience.deadline:
+                return tuple(self._results(step, ends, final, predictions)), ends
+            ends = moved.now
+
+    def _results(
+        self, step: Step, ends: StepEnds, final: Final, predictions: Mapping[str, Prediction]
+    ) -> Iterator[FlowResult]:
+        for flow in step.flows:
+            if flow.name in ends.skipped:
+                yield skipped_flow(flow, step.name, ends.skipped[flow.name])
+            else:
+                yield self._result(step, ends, ends.asked[flow.name], final, predictions[flow.name])
+
+    def _result(
+        self,
+        step: Step,
+        ends: StepEnds,
+        one: PreparedFlow,
+        final: Final,
+        prediction: Prediction,
+    ) -> FlowResult:
+        flow, name = one.flow, one.flow.name
+        source = self._environment.story.peers[flow.source]
+        runs = source.workload or source.pod
+        settled = final.settled[name]
+        if settled.judgement.outcome is not Outcome.ERROR:
+            self._before[flow.key] = (settled.judgement.outcome, settled.judgement.status)
+        budget = flow.converge_within or step.converge_within
+        return flow_result(
+            one,
+            step=step.name,
+            engine=self._environment.engine.name,
+            settled=settled,
+            evidence=final.evidence[name],
+            prediction=prediction,
+            budget=budget or self._environment.story.defaults.converge_within,
+            sources=len(list(selected_pods(source, ends.inventory))) if runs else 1,
+        )
+
+    def _settle(
+        self,
+        step: Step,
+        asked: Mapping[str, PreparedFlow],
+        patience: Patience,
+        predictions: Mapping[str, Prediction],
+        moved: Callable[[], bool],
+    ) -> Final:
+        if not asked:
+            return Final(settled={}, evidence={})
+        engine = self._environment.engine
+        foretold = {name: agreeing(p.decision, engine.denial) for name, p in predictions.items()}
+        rounds = Rounds(
+            step=step.name,
+            engine=engine.name,
+            asked=asked,
+            liveness=self._liveness,
+            pool=self._pool,
+            denial=engine.denial,
+            inside=self._inside(asked, foretold),
+            let_through={n for n, p in predictions.items() if _arrives(p, asked[n])},
+        )
+        before = {name: self._before.get(a.flow.key) for name, a in asked.items()}
+        settling = Settling(
+            before,
+            patience,
+            foretold,
+            trust_packets=step.trust_packets or self._environment.story.defaults.trust_packets,
+        )
+        return settle(rounds, settling, self._environment.options.say, moved)
+
+    def _inside(
+        self, asked: Mapping[str, PreparedFlow], foretold: Mapping[str, object]
+    ) -> dict[Probe, ProbeSource]:
+        """What targets must answer themselves, because nothing else shows that they live."""
+        engine = self._environment.engine.name
+        return {
+            probe: self._environment.inside(pod)
+            for name, one in asked.items()
+            for probe, pod in asked_inside(
+                one, engine, self._liveness, foretold=foretold[name] is not None
+            ).items()
+        }
+
+
+def _arrives(prediction: Prediction, asked: PreparedFlow) -> bool:
+    """Whether somebody in the cluster hears what is sent, if the source can send."""
+    if prediction.decision is not PredictedDecision.ALLOW:
+        return False
+    own = asked.source.source.ip
+    return asked.target is None or any(p.ip != own for p in asked.target.pods)
