@@ -23,7 +23,9 @@ from npol.model.probe import Answer, PodRef, Probe, Role
 from npol.model.result import Evidence
 from npol.model.story import Flow
 from npol.model.target import Backend, Target
-from npol.run.rounds import PreparedFlow, ProbeSource, RoundResult, Rounds, answer_key, asked_inside
+from npol.run.prepared_flow import PreparedFlow, asked_inside
+from npol.run.probe_batches import ProbeSource, answer_key
+from npol.run.rounds import RoundResult, Rounds
 
 HERE = Position("world.npol.yaml", 1, 1)
 WITHIN, QUIET, TIMEOUT, QUICK = 30.0, 1.0, 2.0, 0.02

@@ -14,7 +14,7 @@ from npol.model.result import Judgement, Witnesses
 from npol.policy.simulate.forecast import forecast
 from npol.policy.simulate.simulated_steps import scenes
 from npol.run.flow_result import flow_result
-from npol.run.rounds import PreparedFlow
+from npol.run.prepared_flow import PreparedFlow
 from tests.policy.stories import step, story
 from tests.policy.worlds import policy
 

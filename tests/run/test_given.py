@@ -1,11 +1,12 @@
 """Objects of `given` that a run waits for, or does not."""
 
+from typing import Any
+
 import pytest
 
 from npol.errors import Refused
-from npol.run import environment
-from npol.run.environment import RunEnvironment
-from npol.run.options import Options
+from npol.run import given_workloads
+from npol.run.given_workloads import wait_until_ready
 from npol.story import read_story
 
 STORY = b"""\
@@ -39,15 +40,12 @@ class Cluster:
 def wait(tmp_path, monkeypatch):
     (tmp_path / "web.yaml").write_text(POD)
     story = read_story(STORY, str(tmp_path / "s.npol.yaml"), str(tmp_path))
-    monkeypatch.setattr(environment, "POLL_EVERY", 0.0)
+    monkeypatch.setattr(given_workloads, "POLL_EVERY", 0.0)
 
     def waited(*states, create, within=180.0):
-        monkeypatch.setattr(environment, "READY_WITHIN", within)
-        options = Options(kubeconfig=None, context="dev", create=create)
-        made = RunEnvironment(story, options, "run", stop=None)
-        cluster = Cluster(*states)
-        monkeypatch.setattr(made, "_connection", cluster)
-        made._wait_until_given()
+        monkeypatch.setattr(given_workloads, "READY_WITHIN", within)
+        cluster: Any = Cluster(*states)
+        wait_until_ready(cluster, story.given, created=create)
         return cluster.states
 
     return waited

@@ -15,7 +15,7 @@ from npol.model.reason import ReasonCode
 from npol.model.result import Judgement, Witnesses
 from npol.model.story import Flow
 from npol.run.flow_result import flow_result
-from npol.run.rounds import PreparedFlow
+from npol.run.prepared_flow import PreparedFlow
 
 DIFFER = Prediction(decision=PredictedDecision.UNKNOWN, reason=UnknownReason.PODS_DIFFER)
 ALIKE = Prediction(decision=PredictedDecision.DENY)

@@ -18,6 +18,7 @@ from npol.errors import NpolError
 from npol.pytest_plugin.fixtures import netpol, npol_cluster
 from npol.pytest_plugin.options import add_options
 from npol.pytest_plugin.runs import NAME, Runs
+from npol.pytest_plugin.session_results import SessionResults
 
 __all__ = ["netpol", "npol_cluster"]
 
@@ -32,9 +33,11 @@ def pytest_configure(config: pytest.Config) -> None:
     config.addinivalue_line("markers", "smoke: the functional checks; they change no policy")
     try:
         target_cluster.named(config.getoption("--kubeconfig"), config.getoption("--kube-context"))
-        runs = Runs(config)
+        results = SessionResults()
+        runs = Runs(config, results)
     except NpolError as error:
         raise pytest.UsageError(str(error)) from error
+    config.pluginmanager.register(results)
     config.pluginmanager.register(runs, NAME)
 
 

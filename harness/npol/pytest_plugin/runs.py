@@ -1,21 +1,22 @@
-"""The runs of one pytest session: opened, closed, told, and ended with it."""
+"""The runs of one pytest session: opened, closed, and ended with it."""
 
 from __future__ import annotations
 
 import os
 import shlex
 from contextlib import ExitStack, suppress
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import pytest
 
 from npol import target_cluster
 from npol.errors import ExitCode, Refused, RestoreIncomplete, UnknownVerdict
+from npol.pytest_plugin.session_results import SessionResults
 from npol.report.escape import paragraph, safe
 
 if TYPE_CHECKING:
     from npol.diagnose.failure_archive import Bundle
-    from npol.model.result import RestoreResult, StoryReport
+    from npol.model.result import RestoreResult
     from npol.model.story import Story
     from npol.run import Options, StoryRun
 
@@ -31,11 +32,9 @@ def runs_of(config: pytest.Config) -> Runs:
 class Runs:
     """The runs of this session, and the cluster that they share."""
 
-    def __init__(self, config: pytest.Config) -> None:
+    def __init__(self, config: pytest.Config, results: SessionResults) -> None:
         self.config = config
-        self.reports: list[StoryReport] = []
-        self.incomplete: list[str] = []
-        self.collected: list[str] = []
+        self._results = results
         self._bundle: Bundle | None = None
         if file := config.getoption("--npol-collect"):
             from npol.diagnose.failure_archive import bundle
@@ -105,7 +104,7 @@ class Runs:
         except Refused as error:
             pytest.exit(f"npol: {paragraph(str(error))}", returncode=int(error.exit_code))
         except RestoreIncomplete as error:
-            self.incomplete.append(error.hint)
+            self._results.incomplete.append(error.hint)
             raise
         except KeyboardInterrupt:
             if run:  # `open` has given everything back by now
@@ -125,11 +124,11 @@ class Runs:
             return
         self._open.remove(run)
         restored = run.close()
-        self.reports.append(run.report())
+        self._results.reports.append(run.report())
         if directory := self.config.getoption("--npol-report"):
             from npol.report.write import write_report
 
-            write_report(directory, self.reports[-1])
+            write_report(directory, self._results.reports[-1])
         if remedy := self._note(run, restored):
             raise RestoreIncomplete("; ".join(restored.problems), hint=remedy)
         if restored.flows and restored.flows.failed:
@@ -142,26 +141,13 @@ class Runs:
         if restored.complete:
             return ""
         remedy = restored.remedy or f"npol recover --context {run.options.context}"
-        self.incomplete.append(remedy)
+        self._results.incomplete.append(remedy)
         return remedy
 
     def collect(self, run: StoryRun) -> None:
         """Gather what helps afterwards, if that was asked for: its policies still apply."""
         if self._bundle:
             self._bundle.add(run.story, run.options)
-
-    def pytest_terminal_summary(self, terminalreporter: Any) -> None:
-        reports = [r for group in terminalreporter.stats.values() for r in group]
-        found = [r.npol for r in reports if hasattr(r, "npol") and r.when == "call"]
-        if found:
-            from npol.report.pytest_text import session_summary
-
-            terminalreporter.section("connectivity")
-            for line in session_summary(found, self.reports):
-                terminalreporter.write_line(line)
-        remedies = (f"the cluster is NOT as it was found; run: {r}" for r in self.incomplete)
-        for line in (*self.collected, *remedies):
-            terminalreporter.write_line(line)
 
     def pytest_sessionfinish(self, session: pytest.Session) -> None:
         """Also after Ctrl-C, when nothing was torn down yet: first the runs, then the lab."""
@@ -170,30 +156,12 @@ class Runs:
             with suppress(RestoreIncomplete, UnknownVerdict):  # told by the next line
                 self.close(run)
             self._tell_restored(run)
-        reports = self._as_json()
+        reports = self._results.as_json()
         if self._bundle:
-            self.collected += self._bundle.write({r.path: text for r, text in reports})
+            texts = {r.path: text for r, text in reports}
+            self._results.collected += self._bundle.write(texts)
         self._stack.close()
         if hasattr(self.config, "workeroutput"):
-            told = {"reports": [text for _, text in reports], "incomplete": self.incomplete}
-            self.config.workeroutput["npol"] = {**told, "collected": self.collected}
-        if self.incomplete:
+            self.config.workeroutput["npol"] = self._results.of_worker(reports)
+        if self._results.incomplete:
             session.exitstatus = int(ExitCode.RESTORE_INCOMPLETE)
-
-    def _as_json(self) -> list[tuple[StoryReport, str]]:
-        if not self.reports:
-            return []
-        from npol.report.json import to_json
-
-        return [(report, to_json(report)) for report in self.reports]
-
-    @pytest.hookimpl(optionalhook=True)
-    def pytest_testnodedown(self, node: Any) -> None:
-        """What a worker of pytest-xdist ran; nothing comes from one that crashed."""
-        told = getattr(node, "workeroutput", {}).get("npol", {})
-        if reports := told.get("reports"):
-            from npol.report.json import from_json
-
-            self.reports += map(from_json, reports)
-        self.incomplete += told.get("incomplete", [])
-        self.collected += told.get("collected", [])

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import logging
-import time
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Callable, Collection
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 
@@ -14,24 +12,25 @@ from npol.changes.transaction import Transaction
 from npol.cni.canary import EnforcementProof
 from npol.cni.catalogue import Engine
 from npol.cni.preflight import PreflightRequest, preflight
-from npol.errors import InputError, NpolError, Refused
+from npol.errors import InputError, Refused
 from npol.judge import state_changes
 from npol.judge.probes import has_denies
 from npol.kube.connection import Connection, Mode, connect
 from npol.kube.objects import Ref
 from npol.kube.resource_names import resource_called
 from npol.kube.signals import Stop
-from npol.model.inventory import Inventory, Obj, pod_ref
+from npol.model.inventory import Inventory, Obj
 from npol.model.probe import PodRef
 from npol.model.replay import replay
 from npol.model.result import ClusterFacts, RestoreResult
 from npol.model.sentence import NOTHING, Sentence
 from npol.model.story import Manifest, Step, Story, When
-from npol.model.verification import FlowVerification, NotVerified
-from npol.probe.debug_pod_manifest import MANAGED_BY, debug_pod
+from npol.model.verification import FlowVerification
+from npol.probe.debug_pod_manifest import debug_pod
 from npol.probe.sources import Sources, debug_pod_peers
-from npol.run.cluster_changes import ClusterChanges, spell
+from npol.run.cluster_changes import ClusterChanges
 from npol.run.enforcement_proof import prove_enforcement
+from npol.run.given_workloads import wait_until_ready
 from npol.run.live_view import LiveView
 from npol.run.namespaces import (
     changed_namespaces,
@@ -41,18 +40,9 @@ from npol.run.namespaces import (
 )
 from npol.run.options import Options
 from npol.run.predictor import Predictor
+from npol.run.probe_batches import ProbeSource
 from npol.run.read_inventory import foreseen, look, look_at_selection
-from npol.run.rounds import ProbeSource
-
-log = logging.getLogger(__name__)
-
-READY_WITHIN = 180.0
-"""Seconds in which what `given` creates must be ready; images may have to be pulled."""
-POLL_EVERY = 0.1
-WORKLOADS = ("Deployment", "StatefulSet", "DaemonSet", "Pod")
-OURS = ",".join(f"{name}={value}" for name, value in MANAGED_BY.items())
-BEFORE = "(before the story)"
-"""Name of the mark that the restore goes back to."""
+from npol.run.run_end import BEFORE, RunEnd
 
 
 class RunEnvironment:
@@ -99,7 +89,7 @@ class RunEnvironment:
             look=self.look,
         )
         self._sources.start()
-        self._wait_until_given()
+        wait_until_ready(self._connection, self.story.given, created=self._creates)
         notes = (*self.facts.notes, *self._sources.notes)
         self.facts = replace(self.facts, enforcement=enforcement(), notes=notes)
         self._transaction.mark(BEFORE)
@@ -190,33 +180,6 @@ class RunEnvironment:
     def _changed(self) -> list[str]:
         known = changed_namespaces(self.story, creates=self._creates)
         return sorted(known | set(self.options.namespaces))
-
-    def _wait_until_given(self) -> None:
-        """The workloads of `given` are ready."""
-        deadline = time.monotonic() + READY_WITHIN
-        wanted = [m for m in self.story.given if m.kind in WORKLOADS]
-        while wanted := [m for m in wanted if not self._is_ready(m)]:
-            if time.monotonic() >= deadline:
-                names = ", ".join(map(spell, wanted))
-                raise Refused(
-                    f"not ready after {READY_WITHIN:.0f} s: {names}",
-                    hint="kubectl describe them; an image may not be pulled",
-                )
-            names = ", ".join(map(spell, wanted))
-            log.info("waiting for %s to be ready, %.0f s left", names, deadline - time.monotonic())
-            time.sleep(POLL_EVERY)
-
-    def _is_ready(self, manifest: Manifest) -> bool:
-        found = self.connection.get(self.connection.ref_of(manifest.body))
-        if found is None:
-            return not self._creates  # then it is nobody's who would make it now
-        if manifest.kind == "Pod":
-            return pod_ref(found).ready or (found.get("status") or {}).get("phase") == "Succeeded"
-        status = found.get("status") or {}
-        current = status.get("observedGeneration", 0) >= found["metadata"].get("generation", 0)
-        wanted = found["spec"].get("replicas", status.get("desiredNumberScheduled", 1))
-        ready = status.get("readyReplicas", status.get("numberReady", 0))
-        return current and bool(ready >= wanted)
 
     # -- while the story is told
 
@@ -310,69 +273,15 @@ class RunEnvironment:
         """
         if self._transaction is None:
             return RestoreResult(complete=True)
-        began = time.monotonic()
-        with self._stop.restoring():
-            if self.options.leave:
-                return self._leave(began)
-            flows = self._verified(verify)
-            stayed = self._sources.close() if self._sources else ()
-            result = self._transaction.restore()
-            return self._closed(result, began, flows=flows, stayed=stayed)
-
-    def _leave(self, began: float) -> RestoreResult:
-        """Only debug pods and locks go; the journal keeps the way back."""
-        self.transaction.leave([s.name for s in self.story.steps])
-        stayed = self._sources.close() if self._sources else ()
-        back = f"npol rollback {self.story.path} {self.connection.options}"
-        return self._closed(RestoreResult(complete=True, left=back), began, stayed=stayed)
-
-    def _verified(self, verify: Callable[[], FlowVerification] | None) -> FlowVerification | None:
-        """Policies first, while the debug pods are there to ask again."""
-        writes = self.story.writes or self.options.namespaces
-        if verify is None or not writes or self._stop.hurried:
-            return None
-        try:
-            if not self.transaction.restore(to=BEFORE).complete:
-                return FlowVerification(not_verified=NotVerified.POLICIES_NOT_BACK)
-            return verify()
-        except NpolError as error:
-            why = NotVerified.PROBES_FAILED
-            return FlowVerification(not_verified=why, detail=Sentence(error.message))
-
-    def _closed(
-        self,
-        result: RestoreResult,
-        began: float,
-        *,
-        stayed: Sequence[str],
-        flows: FlowVerification | None = None,
-    ) -> RestoreResult:
-        """Locks and journal go; `stayed` is what did not go when the debug pods were deleted."""
-        error = self._released()
-        if stayed and self._sources:
-            stayed = self._sources.close(within=0.0)  # it may be gone by now
-        told = [*result.problems, *stayed] or ([error.message] if error else [])
-        return replace(
-            result,
-            complete=result.complete and not told,
-            problems=tuple(told),
-            notes=self.transaction.notes,
-            remedy=error.hint if error else self._look_for_pods() if stayed else "",
-            flows=flows,
-            seconds=time.monotonic() - began,
+        end = RunEnd(
+            story=self.story,
+            options=self.options,
+            connection=self.connection,
+            transaction=self._transaction,
+            sources=self._sources,
+            stop=self._stop,
         )
-
-    def _released(self) -> NpolError | None:
-        """What kept locks and journal from going."""
-        try:
-            self.transaction.close()
-        except NpolError as error:
-            return error
-        return None
-
-    def _look_for_pods(self) -> str:
-        """The journal is gone, and with it what `npol recover` goes by."""
-        return f"kubectl get pods,deployments -A -l {OURS} {self.connection.options}"
+        return end.give_back(verify)
 
     @property
     def execs(self) -> int:

@@ -15,7 +15,7 @@ from npol.model.sentence import Sentence
 from npol.model.story import Flow
 from npol.model.verification import FlowVerification
 from npol.policy.simulate.compare import diagnose
-from npol.run.rounds import PreparedFlow
+from npol.run.prepared_flow import PreparedFlow
 
 
 def flow_result(

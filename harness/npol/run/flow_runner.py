@@ -17,7 +17,9 @@ from npol.model.result import FlowResult
 from npol.model.story import Step
 from npol.run.environment import RunEnvironment
 from npol.run.flow_result import flow_result, skipped_flow
-from npol.run.rounds import PreparedFlow, ProbeSource, Rounds, asked_inside
+from npol.run.prepared_flow import PreparedFlow, asked_inside
+from npol.run.probe_batches import ProbeSource
+from npol.run.rounds import Rounds
 from npol.run.settle_loop import Final, settle
 from npol.run.step_ends import MovedEnds, StepEnds, step_ends
 

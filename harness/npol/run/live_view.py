@@ -13,7 +13,7 @@ from npol.kube.resource_names import resource_called
 from npol.model.inventory import Inventory, Obj
 from npol.model.probe import Answer, PodRef, Probe
 from npol.model.story import Manifest
-from npol.run.rounds import GRACE, ProbeSource
+from npol.run.probe_batches import GRACE, ProbeSource
 
 REFUSALS = (400, 403, 422)
 """What admission answers with: webhooks choose, policies say 422, Pod Security and quotas 403."""

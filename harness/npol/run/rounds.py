@@ -3,52 +3,18 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Mapping
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
-from typing import Protocol
 
 from npol.judge import verdict
 from npol.judge.liveness import LivenessRecord
-from npol.judge.probes import alive_control, probes_of, self_control
-from npol.model.expectation import Outcome, Word
-from npol.model.probe import Answer, PodRef, Probe, Role
+from npol.judge.probes import self_control
+from npol.model.expectation import Outcome
+from npol.model.probe import Answer, Probe, Role
 from npol.model.result import Evidence, Judgement
-from npol.model.sentence import NOTHING, Sentence
-from npol.model.story import Flow, FlowKind
-from npol.model.target import Target
-
-GRACE = 5.0
-"""Seconds beyond its probes' own deadlines that a source may take to answer a round."""
-
-
-class ProbeSource(Protocol):
-    """A source that probes can be asked from (`npol.probe.prober.Prober`)."""
-
-    source: PodRef
-
-    def ask(self, probes: Sequence[Probe], *, deadline: float) -> Mapping[str, Answer]: ...
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class PreparedFlow:
-    """One flow, ready to be asked: whom, where to, and what is expected."""
-
-    flow: Flow
-    source: ProbeSource
-    target: Target | None
-    timeout: float
-    resolve_as: str = ""
-    """The fully qualified name of a DNS flow."""
-
-    @property
-    def probes(self) -> tuple[Probe, ...]:
-        flow = replace(self.flow, resolve=self.resolve_as) if self.resolve_as else self.flow
-        return probes_of(flow, self.target, timeout=self.timeout)
-
-    @property
-    def problem(self) -> Sentence:
-        return self.target.problem if self.target else NOTHING
+from npol.run.prepared_flow import PreparedFlow
+from npol.run.probe_batches import ProbeSource, answer_key, ask_all
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -92,7 +58,7 @@ class Rounds:
 
     def _round(self, launched: float) -> RoundResult:
         started = time.monotonic()
-        answers = self._ask_all()
+        answers = ask_all(self.batches())
         return self.judged(answers, (launched, started, time.monotonic()))
 
     def judged(
@@ -132,17 +98,6 @@ class Rounds:
         for probe, target in self.inside.items():
             batches.setdefault(target, []).append(probe)
         return batches
-
-    def _ask_all(self) -> dict[str, Answer]:
-        """All answers by source and probe key: one `ask` per source, side by side."""
-        batches = self.batches()
-        with ThreadPoolExecutor(max_workers=max(1, len(batches))) as pool:
-            replies = pool.map(lambda batch: (batch[0], _ask(*batch)), batches.items())
-            return {
-                answer_key(source, key): answer
-                for source, reply in replies
-                for key, answer in reply.items()
-            }
 
     def _self_control(self, source: ProbeSource) -> Probe:
         return self_control(source.source, timeout=self._timeout)
@@ -216,11 +171,6 @@ class Rounds:
         return (Evidence(role=control.role, subject=control.subject, answer=answer),)
 
 
-def answer_key(source: ProbeSource, probe_key: str) -> str:
-    """Where an answer stands among those of a round: two sources may ask the same."""
-    return f"{source.source.uid}|{probe_key}"
-
-
 def _of_address(probe: Probe, answer: Answer) -> Answer:
     """
     What an address did. A DNS server's port is asked by a look-up: any answer opens it.
@@ -229,27 +179,3 @@ def _of_address(probe: Probe, answer: Answer) -> Answer:
         return answer
     as_address = {Outcome.DNS_TIMEOUT: Outcome.TIMEOUT, Outcome.DNS_NEGATIVE: Outcome.OPEN}
     return replace(answer, outcome=as_address.get(answer.outcome, answer.outcome))
-
-
-def _ask(source: ProbeSource, probes: list[Probe]) -> Mapping[str, Answer]:
-    unique = list({p.key: p for p in probes}.values())
-    longest = max(p.timeout for p in unique)
-    return source.ask(unique, deadline=2 * longest + GRACE)
-
-
-def asked_inside(
-    asked: PreparedFlow, engine: str, liveness: LivenessRecord, *, foretold: bool
-) -> dict[Probe, PodRef]:
-    """
-    What the targets of a deny must answer themselves, by the pod that is asked.
-
-    A silence that is foretold has the policies for its second witness, so a target that was
-    alive before will do. One that is not foretold counts by its controls in the same round.
-    """
-    closed = asked.flow.expect.for_engine(engine)
-    if not asked.target or closed.word in (Word.ALLOW, Word.HTTP):
-        return {}
-    if asked.flow.kind is FlowKind.DNS:
-        return {}
-    doubted = liveness.unknown(asked.flow, asked.target) if foretold else asked.target.backends
-    return {alive_control(b, asked.flow, timeout=asked.timeout): b.pod for b in doubted if b.pod}

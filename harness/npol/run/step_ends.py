@@ -13,7 +13,7 @@ from npol.model.sentence import Sentence
 from npol.model.story import Flow, FlowKind, Peer, Step
 from npol.model.target import Target
 from npol.run.environment import RunEnvironment
-from npol.run.rounds import PreparedFlow
+from npol.run.prepared_flow import PreparedFlow
 
 log = logging.getLogger(__name__)
 

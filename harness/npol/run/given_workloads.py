@@ -1,0 +1,56 @@
+"""The workloads of `given`: a run begins when they are ready."""
+
+from __future__ import annotations
+
+import logging
+import time
+from collections.abc import Sequence
+
+from npol.errors import Refused
+from npol.kube.connection import Connection
+from npol.model.inventory import pod_ref
+from npol.model.story import Manifest
+from npol.run.cluster_changes import spell
+
+log = logging.getLogger(__name__)
+
+READY_WITHIN = 180.0
+"""Seconds in which what `given` creates must be ready; images may have to be pulled."""
+POLL_EVERY = 0.1
+WORKLOADS = ("Deployment", "StatefulSet", "DaemonSet", "Pod")
+
+
+def wait_until_ready(connection: Connection, given: Sequence[Manifest], *, created: bool) -> None:
+    """
+    Wait for the workloads of `given`.
+
+    `created`: the run made them; what is not there then is waited for, too.
+
+    Raises:
+    Refused: they are not ready in time.
+    """
+    deadline = time.monotonic() + READY_WITHIN
+    wanted = [m for m in given if m.kind in WORKLOADS]
+    while wanted := [m for m in wanted if not _is_ready(connection, m, created)]:
+        if time.monotonic() >= deadline:
+            names = ", ".join(map(spell, wanted))
+            raise Refused(
+                f"not ready after {READY_WITHIN:.0f} s: {names}",
+                hint="kubectl describe them; an image may not be pulled",
+            )
+        names = ", ".join(map(spell, wanted))
+        log.info("waiting for %s to be ready, %.0f s left", names, deadline - time.monotonic())
+        time.sleep(POLL_EVERY)
+
+
+def _is_ready(connection: Connection, manifest: Manifest, created: bool) -> bool:
+    found = connection.get(connection.ref_of(manifest.body))
+    if found is None:
+        return not created  # then it is nobody's who would make it now
+    if manifest.kind == "Pod":
+        return pod_ref(found).ready or (found.get("status") or {}).get("phase") == "Succeeded"
+    status = found.get("status") or {}
+    current = status.get("observedGeneration", 0) >= found["metadata"].get("generation", 0)
+    wanted = found["spec"].get("replicas", status.get("desiredNumberScheduled", 1))
+    ready = status.get("readyReplicas", status.get("numberReady", 0))
+    return current and bool(ready >= wanted)

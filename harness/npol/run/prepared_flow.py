@@ -1,0 +1,53 @@
+"""One flow, ready to be asked."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+
+from npol.judge.liveness import LivenessRecord
+from npol.judge.probes import alive_control, probes_of
+from npol.model.expectation import Word
+from npol.model.probe import PodRef, Probe
+from npol.model.sentence import NOTHING, Sentence
+from npol.model.story import Flow, FlowKind
+from npol.model.target import Target
+from npol.run.probe_batches import ProbeSource
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PreparedFlow:
+    """One flow, ready to be asked: whom, where to, and what is expected."""
+
+    flow: Flow
+    source: ProbeSource
+    target: Target | None
+    timeout: float
+    resolve_as: str = ""
+    """The fully qualified name of a DNS flow."""
+
+    @property
+    def probes(self) -> tuple[Probe, ...]:
+        flow = replace(self.flow, resolve=self.resolve_as) if self.resolve_as else self.flow
+        return probes_of(flow, self.target, timeout=self.timeout)
+
+    @property
+    def problem(self) -> Sentence:
+        return self.target.problem if self.target else NOTHING
+
+
+def asked_inside(
+    asked: PreparedFlow, engine: str, liveness: LivenessRecord, *, foretold: bool
+) -> dict[Probe, PodRef]:
+    """
+    What the targets of a deny must answer themselves, by the pod that is asked.
+
+    A silence that is foretold has the policies for its second witness, so a target that was
+    alive before will do. One that is not foretold counts by its controls in the same round.
+    """
+    closed = asked.flow.expect.for_engine(engine)
+    if not asked.target or closed.word in (Word.ALLOW, Word.HTTP):
+        return {}
+    if asked.flow.kind is FlowKind.DNS:
+        return {}
+    doubted = liveness.unknown(asked.flow, asked.target) if foretold else asked.target.backends
+    return {alive_control(b, asked.flow, timeout=asked.timeout): b.pod for b in doubted if b.pod}

@@ -1,0 +1,42 @@
+"""Probes that are asked together: one batch per source, all sources side by side."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from typing import Protocol
+
+from npol.model.probe import Answer, PodRef, Probe
+
+GRACE = 5.0
+"""Seconds beyond its probes' own deadlines that a source may take to answer a round."""
+
+
+class ProbeSource(Protocol):
+    """A source that probes can be asked from (`npol.probe.prober.Prober`)."""
+
+    source: PodRef
+
+    def ask(self, probes: Sequence[Probe], *, deadline: float) -> Mapping[str, Answer]: ...
+
+
+def ask_all(batches: Mapping[ProbeSource, Sequence[Probe]]) -> dict[str, Answer]:
+    """All answers by source and probe (`answer_key`): one `ask` per source."""
+    with ThreadPoolExecutor(max_workers=max(1, len(batches))) as pool:
+        replies = pool.map(lambda batch: (batch[0], _ask(*batch)), batches.items())
+        return {
+            answer_key(source, key): answer
+            for source, reply in replies
+            for key, answer in reply.items()
+        }
+
+
+def answer_key(source: ProbeSource, probe_key: str) -> str:
+    """Where an answer stands among those of a round: two sources may ask the same."""
+    return f"{source.source.uid}|{probe_key}"
+
+
+def _ask(source: ProbeSource, probes: Sequence[Probe]) -> Mapping[str, Answer]:
+    unique = list({p.key: p for p in probes}.values())
+    longest = max(p.timeout for p in unique)
+    return source.ask(unique, deadline=2 * longest + GRACE)

@@ -1,0 +1,106 @@
+"""The end of a run: the cluster is given back, verified by fresh probes."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+
+from npol.changes.transaction import Transaction
+from npol.errors import NpolError
+from npol.kube.connection import Connection
+from npol.kube.signals import Stop
+from npol.model.result import RestoreResult
+from npol.model.sentence import Sentence
+from npol.model.story import Story
+from npol.model.verification import FlowVerification, NotVerified
+from npol.probe.debug_pod_manifest import MANAGED_BY
+from npol.probe.sources import Sources
+from npol.run.options import Options
+
+OURS = ",".join(f"{name}={value}" for name, value in MANAGED_BY.items())
+BEFORE = "(before the story)"
+"""Name of the mark that the restore goes back to."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RunEnd:
+    """What is given back, and what it is given back through."""
+
+    story: Story
+    options: Options
+    connection: Connection
+    transaction: Transaction
+    sources: Sources | None
+    """None where the run ended before its debug pods."""
+    stop: Stop
+
+    def give_back(self, verify: Callable[[], FlowVerification] | None) -> RestoreResult:
+        """
+        Policies back, verified by fresh probes; then debug pods, `given` and locks go.
+
+        `verify` asks whether the flows are as before.
+        """
+        began = time.monotonic()
+        with self.stop.restoring():
+            if self.options.leave:
+                return self._leave(began)
+            flows = self._verified(verify)
+            stayed = self.sources.close() if self.sources else ()
+            result = self.transaction.restore()
+            return self._closed(result, began, flows=flows, stayed=stayed)
+
+    def _leave(self, began: float) -> RestoreResult:
+        """Only debug pods and locks go; the journal keeps the way back."""
+        self.transaction.leave([s.name for s in self.story.steps])
+        stayed = self.sources.close() if self.sources else ()
+        back = f"npol rollback {self.story.path} {self.connection.options}"
+        return self._closed(RestoreResult(complete=True, left=back), began, stayed=stayed)
+
+    def _verified(self, verify: Callable[[], FlowVerification] | None) -> FlowVerification | None:
+        """Policies first, while the debug pods are there to ask again."""
+        writes = self.story.writes or self.options.namespaces
+        if verify is None or not writes or self.stop.hurried:
+            return None
+        try:
+            if not self.transaction.restore(to=BEFORE).complete:
+                return FlowVerification(not_verified=NotVerified.POLICIES_NOT_BACK)
+            return verify()
+        except NpolError as error:
+            why = NotVerified.PROBES_FAILED
+            return FlowVerification(not_verified=why, detail=Sentence(error.message))
+
+    def _closed(
+        self,
+        result: RestoreResult,
+        began: float,
+        *,
+        stayed: Sequence[str],
+        flows: FlowVerification | None = None,
+    ) -> RestoreResult:
+        """Locks and journal go; `stayed` is what did not go when the debug pods were deleted."""
+        error = self._released()
+        if stayed and self.sources:
+            stayed = self.sources.close(within=0.0)  # it may be gone by now
+        told = [*result.problems, *stayed] or ([error.message] if error else [])
+        return replace(
+            result,
+            complete=result.complete and not told,
+            problems=tuple(told),
+            notes=self.transaction.notes,
+            remedy=error.hint if error else self._look_for_pods() if stayed else "",
+            flows=flows,
+            seconds=time.monotonic() - began,
+        )
+
+    def _released(self) -> NpolError | None:
+        """What kept locks and journal from going."""
+        try:
+            self.transaction.close()
+        except NpolError as error:
+            return error
+        return None
+
+    def _look_for_pods(self) -> str:
+        """The journal is gone, and with it what `npol recover` goes by."""
+        return f"kubectl get pods,deployments -A -l {OURS} {self.connection.options}"
