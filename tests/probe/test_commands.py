@@ -8,7 +8,7 @@ import pytest
 from npol.model.expectation import Outcome
 from npol.model.probe import Probe, ProbeKind
 from npol.model.story import Protocol
-from npol.probe.command import Capture
+from npol.probe.command import Capture, Command, Ended
 from npol.probe.commands.choose import (
     CannotAsk,
     control_attempt,
@@ -16,6 +16,7 @@ from npol.probe.commands.choose import (
     second_attempt,
     settle_attempts,
 )
+from npol.probe.commands.source_port import from_port, port_taken
 from npol.probe.parsers.parsed_result import Again, Reading
 from npol.probe.toolbox import Nc, Toolbox
 
@@ -39,6 +40,7 @@ DEBIAN_APP = Toolbox(tools=frozenset({"bash", "timeout", "getent", "base64"}))
 AGNHOST = Toolbox(tools=frozenset({"/agnhost"}))
 CURL = Toolbox(tools=frozenset({"curl"}))
 WGET = Toolbox(tools=frozenset({"wget", "timeout"}))
+DIG = Toolbox(tools=frozenset({"dig"}))
 EMPTY = Toolbox()
 
 
@@ -188,6 +190,52 @@ def test_every_command_ends_by_itself():
     endless = [c for c in every_command() if not c.limit and not times & set(c.argv)]
 
     assert endless == []
+
+
+@pytest.mark.parametrize(
+    ("asked", "box", "words"),
+    [
+        pytest.param(TCP, NETSHOOT, ("nc", "-p", "61000"), id="nc"),
+        pytest.param(UDP, NETSHOOT, ("nc", "-p", "61000"), id="nc-u"),
+        pytest.param(TCP, BUSYBOX, ("nc", "-p", "61000"), id="busybox-nc"),
+        pytest.param(HTTP, NETSHOOT, ("curl", "-q", "--local-port", "61000"), id="curl"),
+        pytest.param(dns("10.0.0.9"), DIG, ("dig", "-b", "0.0.0.0#61000"), id="dig"),
+        pytest.param(dns("fd00::9"), DIG, ("dig", "-b", "::#61000"), id="dig-ipv6"),
+        pytest.param(dns(), DIG, None, id="dig-without-a-server"),
+        pytest.param(HTTP, WGET, None, id="wget"),
+        pytest.param(dns(), BUSYBOX, None, id="nslookup"),
+        pytest.param(TCP, DEBIAN_APP, None, id="bash"),
+        pytest.param(TCP, AGNHOST, None, id="agnhost"),
+    ],
+)
+def test_tools_that_can_are_told_their_source_port(asked, box, words):
+    command = first_attempt(asked, box).command
+    marked = from_port(command, 61000)
+
+    assert (marked.argv[: len(words)] if marked and words else marked) == words
+    assert marked is None or set(command.argv) <= set(marked.argv)
+
+
+@pytest.mark.parametrize(
+    ("tool", "code", "words", "taken"),
+    [
+        ("nc", 1, "nc: bind failed: Address already in use", True),
+        ("nc", 1, "nc: bind: Address in use", True),
+        ("nc", 1, "Ncat: bind to :::61000: Address already in use. QUITTING.", True),
+        ("nc", 1, "nc: Cannot assign requested address", True),
+        ("nc", 1, "nc: connect to 10.0.0.2 port 80 (tcp) failed: Connection refused", False),
+        ("nc", 0, "Connection to 10.0.0.2 80 port [tcp/*] succeeded!", False),
+        ("curl", 45, "curl: (45) bind failed with errno 98: Address already in use", True),
+        ("curl", 7, "curl: (7) Failed to connect", False),
+        ("curl", 22, "< X-Said: Address already in use", False),
+        ("dig", 9, ";; UDP setup with 10.0.0.9#53(10.0.0.9) for x failed: address in use.", True),
+        ("dig", 9, ";; connection timed out; no servers could be reached", False),
+    ],
+)
+def test_a_source_port_that_is_taken_is_told_from_what_the_network_says(tool, code, words, taken):
+    command = Command(tool=tool, reader=tool, argv=(tool,))
+
+    assert port_taken(command, Ended(exit_code=code, words=words)) is taken
 
 
 def test_a_dns_command_that_a_person_can_type_is_kept_with_a_datagram_probe():

@@ -39,10 +39,11 @@ class FaultyStream(FakeStream):
             self.torn,
             self.cut,
             self.end_with_success,
+            self.taken,
         ]
 
     def run(self, ticket, argv):
-        truth = TRUTH.get(argv[7], (None, 1, "Connection refused"))
+        truth = TRUTH.get(argv[-2], (None, 1, "Connection refused"))
         if truth[0] is None or self.dice.random() > 0.1:
             self.tell(ticket, *truth[1:])
         else:
@@ -62,6 +63,9 @@ class FaultyStream(FakeStream):
 
     def kill(self, ticket, code, words):
         self.say(ticket, 137, words)
+
+    def taken(self, ticket, code, words):
+        self.say(ticket, 1, "nc: bind failed: Address already in use")
 
     def empty_success(self, ticket, code, words):
         self.say(ticket, 0, "")

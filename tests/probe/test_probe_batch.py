@@ -7,6 +7,7 @@ from npol.model.probe import Probe, ProbeKind
 from npol.model.story import Protocol
 from npol.probe.framing import Frame
 from npol.probe.probe_batch import Round
+from npol.probe.source_ports import SourcePorts
 from npol.probe.toolbox import Nc, Toolbox
 
 BOX = Toolbox(
@@ -93,6 +94,77 @@ def test_a_lost_second_attempt_leaves_the_first():
     round_.give_up("cut")
 
     assert round_.answers()["u"].outcome is Outcome.REFUSED
+
+
+TAKEN = "nc: bind failed: Address already in use"
+
+
+def ports(*numbers):
+    return SourcePorts(numbers)
+
+
+def test_each_probe_has_a_source_port_of_its_own_and_a_control_has_none():
+    round_ = Round([probe("a"), probe("b", port=81)], BOX, ports(61000, 61001))
+
+    sent = play(round_, lambda t: (0, OPEN, 0.0))
+
+    assert {a.source_port for a in round_.answers().values()} == {61000, 61001}
+    assert [t.source_port for t in sent if t.control] == [None]
+
+
+def test_a_port_that_cannot_be_had_is_no_outcome_and_another_is_tried():
+    round_ = Round([probe("a")], BOX, ports(61000, 61001))
+
+    sent = play(round_, lambda t: (1, TAKEN, 0.0) if t.source_port == 61000 else (0, OPEN, 0.0))
+    answer = round_.answers()["a"]
+
+    assert [t.source_port for t in sent if not t.control] == [61000, 61001]
+    assert (answer.outcome, answer.source_port) == (Outcome.OPEN, 61001)
+
+
+def test_after_three_ports_that_cannot_be_had_the_kernel_chooses():
+    round_ = Round([probe("a")], BOX, ports(*range(61000, 61009)))
+
+    sent = play(round_, lambda t: (1, TAKEN, 0.0) if t.source_port else (0, OPEN, 0.0))
+
+    assert [t.source_port for t in sent if not t.control] == [61000, 61001, 61002, None]
+    assert round_.answers()["a"].outcome is Outcome.OPEN
+
+
+def test_when_no_port_is_free_the_probe_goes_unmarked():
+    round_ = Round([probe("a"), probe("b", port=81)], BOX, ports(61000))
+    play(round_, lambda t: (0, OPEN, 0.0))
+
+    assert {a.source_port for a in round_.answers().values()} == {61000, None}
+
+
+@pytest.mark.parametrize(
+    ("why", "stands"),
+    [("* connect to 10.0.0.2 port 80 failed: No route to host", 61001), ("?", 61000)],
+    ids=["second", "first"],
+)
+def test_a_second_look_has_its_own_port_and_the_evidence_names_the_one_that_stands(why, stands):
+    account = "curl: (7) Failed to connect\nnpol 000 0.000000 \nexit=7\nbody="
+    round_ = Round([probe("w", ProbeKind.HTTP)], BOX, ports(61000, 61001))
+
+    sent = play(round_, lambda t: (7, why, 0.0) if t.earlier else (None, account, 0.0))
+
+    assert [t.source_port for t in sent if not t.control] == [61000, 61001]
+    assert round_.answers()["w"].source_port == stands
+
+
+def test_a_second_look_whose_port_is_taken_is_looked_at_once_more():
+    account = "curl: (7) Failed to connect\nnpol 000 0.000000 \nexit=7\nbody="
+    round_ = Round([probe("w", ProbeKind.HTTP)], BOX, ports(61000, 61001, 61002))
+    said = {
+        61000: (None, account, 0.0),
+        61001: (45, "curl: (45) bind failed with errno 98", 0.0),
+        61002: (7, "* connect to 10.0.0.2 port 80 failed: No route to host", 0.0),
+    }
+    play(round_, lambda t: said[t.source_port])
+    answer = round_.answers()["w"]
+
+    assert (answer.outcome, answer.source_port) == (Outcome.UNREACHABLE, 61002)
 
 
 @pytest.mark.parametrize(("timeout", "overdue"), [(2.0, 8.0), (10.0, 20.0)], ids=["2s", "10s"])

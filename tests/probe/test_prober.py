@@ -153,7 +153,7 @@ def test_answers_may_come_in_any_order(make_prober):
 
 def test_rounds_of_several_threads_do_not_mix(make_prober):
     answers = {"10.0.0.2": (0, OPEN), "10.0.0.3": (1, "nc: failed: Connection refused")}
-    stream = FakeStream(lambda argv: answers.get(argv[7], (1, "Connection refused")))
+    stream = FakeStream(lambda argv: answers.get(argv[-2], (1, "Connection refused")))
     prober = make_prober(stream)
     seen = {}
 

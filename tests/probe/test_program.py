@@ -1,15 +1,19 @@
 """prober.sh in each shell that it must run in: what it runs, what it says, how it ends."""
 
 import base64
+import contextlib
 import os
 import shutil
+import socket
 import time
+from pathlib import Path
 
 import pytest
 
 from npol.kube.channels import Channel
 from npol.probe.command import Capture, Command
 from npol.probe.framing import BODY_BYTES, Frames, bodied, bye, hello, program, requests
+from npol.probe.toolbox import parse_toolbox
 
 NONCE = "c0ffee" * 5
 
@@ -61,6 +65,25 @@ def test_the_prober_script_greets_with_its_host_and_tools(talk):
 
     assert dict(pairs)["host"] == os.uname().nodename
     assert {"nc", "curl", "dig", "timeout", "base64"} <= tools
+
+
+def test_the_greeting_says_which_ports_are_not_to_be_chosen(shell, start_stream):
+    with contextlib.ExitStack() as stack:
+        tcp = stack.enter_context(bound(socket.SOCK_STREAM))
+        tcp.listen()
+        udp = stack.enter_context(bound(socket.SOCK_DGRAM))
+        box = parse_toolbox(Talk(start_stream(shell)).greeting.text)
+
+        assert {tcp.getsockname()[1], udp.getsockname()[1]} <= box.bound
+    words = Path("/proc/sys/net/ipv4/ip_local_port_range").read_text().split()
+    assert box.ephemeral == tuple(map(int, words))
+
+
+def bound(kind):
+    """A socket on a port that the kernel chose, and so above the first that is looked at."""
+    found = socket.socket(type=kind)
+    found.bind(("127.0.0.1", 0))
+    return found
 
 
 def test_commands_run_with_their_arguments_as_they_are(talk):

@@ -99,3 +99,5 @@ class Answer:
     """What a name resolved to."""
     command: str = ""
     """A command that asks the same by hand, inside the source."""
+    source_port: int | None = None
+    """The port it was asked from, where npol chose it: what the data plane knows a probe by."""

@@ -7,8 +7,14 @@ from dataclasses import dataclass, field
 
 from npol.model.probe import Probe
 from npol.probe.command import Command
+from npol.probe.commands.source_port import from_port
 from npol.probe.framing import Frame
 from npol.probe.parsers.parsed_result import Reading
+
+
+def new_id() -> str:
+    """What an answer is recognised by."""
+    return secrets.token_hex(6)
 
 
 @dataclass(slots=True, kw_only=True)
@@ -25,13 +31,24 @@ class Attempt:
     ipv6: bool = False
     control: str = ""
     """The reader for whose commands this one is the control."""
-    earlier: Reading | None = None
-    """What the attempt before it read."""
-    id: str = field(default_factory=lambda: secrets.token_hex(6))
+    earlier: Attempt | None = None
+    """The attempt before it, which stands if this one sees nothing."""
+    source_port: int | None = None
+    """The port that it is sent from; None: the kernel chooses it."""
+    ports_taken: int = 0
+    """How often the port that was chosen for it could not be had."""
+    id: str = field(default_factory=new_id)
     overdue: float = 0.0
     """When its answer is given up; set when it is sent."""
     frame: Frame | None = None
     reading: Reading | None = None
+
+    @property
+    def sent_as(self) -> Command:
+        """The command as it runs; `command` is what a person would repeat."""
+        if self.source_port is None:
+            return self.command
+        return from_port(self.command, self.source_port) or self.command
 
     @property
     def weight(self) -> int:

@@ -8,7 +8,7 @@ from dataclasses import replace
 
 from npol.model.expectation import Outcome
 from npol.model.probe import Answer, Probe, ProbeKind, Role
-from npol.probe.attempt import Attempt
+from npol.probe.attempt import Attempt, new_id
 from npol.probe.command import Capture, Ended
 from npol.probe.commands.choose import (
     CannotAsk,
@@ -19,10 +19,12 @@ from npol.probe.commands.choose import (
 )
 from npol.probe.commands.connect import whole
 from npol.probe.commands.http import PATIENCE
+from npol.probe.commands.source_port import PORTS_TRIED, from_port, port_taken
 from npol.probe.cpu_starvation import starved
 from npol.probe.framing import Frame, bodied
 from npol.probe.parsers.outcome import read
 from npol.probe.parsers.parsed_result import Reading, error
+from npol.probe.source_ports import SourcePorts
 from npol.probe.toolbox import Toolbox
 
 SLACK = 5.0
@@ -35,8 +37,12 @@ LOOPBACK, DISCARD = "127.0.0.1", 9
 class Round:
     """Attempts to send, attempts under way, and what they saw."""
 
-    def __init__(self, probes: Sequence[Probe], box: Toolbox) -> None:
+    def __init__(
+        self, probes: Sequence[Probe], box: Toolbox, ports: SourcePorts | None = None
+    ) -> None:
+        """`ports`: where the probes leave from; None: the kernel chooses."""
         self._box = box
+        self._ports = ports
         self._keys: dict[Probe, list[str]] = {}
         for probe in probes:
             asked = replace(probe, key="", role=Role.HOST, subject="")
@@ -59,7 +65,9 @@ class Round:
     def send(self, attempt: Attempt, now: float) -> None:
         """The first of `unsent` goes out."""
         self.unsent.remove(attempt)
-        attempt.overdue = now + _longest(attempt) + SLACK
+        life = _longest(attempt) + SLACK
+        attempt.overdue = now + life
+        attempt.source_port = self._source_port(attempt, now, life)
         self.sent[attempt.id] = attempt
 
     def overdue(self, now: float) -> bool:
@@ -72,15 +80,17 @@ class Round:
         if attempt.control:
             self._controls[attempt.control] = frame
             return
-        reading = _read(attempt, frame)
+        ended = _ended(attempt, frame)
+        if ended and attempt.source_port is not None and port_taken(attempt.command, ended):
+            self.unsent.appendleft(_from_another_port(attempt))
+            return
+        attempt.frame = frame
+        attempt.reading = reading = _read(attempt, ended)
         further = second_attempt(attempt, reading, self._box) if reading.again else None
-        if attempt.earlier:
-            reading = settle_attempts(attempt.earlier, reading)
-        elif further:
-            further.earlier = reading
+        if further and not attempt.earlier:
+            further.earlier = attempt
             self.unsent.append(further)
-        attempt.frame, attempt.reading = frame, reading
-        self._ended[attempt.probe.key] = attempt
+        self._ended[attempt.probe.key] = _standing(attempt)
 
     def lose(self, reason: str) -> None:
         """Nothing more will come of what is under way."""
@@ -108,6 +118,13 @@ class Round:
             self.unsent.append(first_attempt(probe, self._box))
         except CannotAsk as why:
             self._errors[probe.key] = _failed(probe, str(why))
+
+    def _source_port(self, attempt: Attempt, now: float, life: float) -> int | None:
+        """A control crosses no network, where nobody could recognise it."""
+        chosen = attempt.control or attempt.ports_taken >= PORTS_TRIED
+        if self._ports is None or chosen or from_port(attempt.command, 0) is None:
+            return None
+        return self._ports.take(now, life)
 
     def _control_attempts(self) -> list[Attempt]:
         """One for each tool in use."""
@@ -146,20 +163,42 @@ class Round:
             body=reading.body if probe.kind is ProbeKind.HTTP else "",
             addresses=reading.addresses,
             command=str(command),
+            source_port=attempt.source_port,
         )
 
 
-def _read(attempt: Attempt, frame: Frame) -> Reading:
+def _ended(attempt: Attempt, frame: Frame) -> Ended | None:
+    """None: what came back is garbled."""
     if attempt.command.capture is Capture.TEXT:
         parts = None if frame.exit_code is None else (frame.exit_code, frame.text, b"")
     else:
         parts = bodied(frame.text)
     if parts is None:
-        return error("the prober's answer is garbled")
+        return None
     code, words, body = parts
     seconds = frame.ended - frame.began
-    ended = Ended(exit_code=code, words=words, body=body, seconds=seconds)
+    return Ended(exit_code=code, words=words, body=body, seconds=seconds)
+
+
+def _read(attempt: Attempt, ended: Ended | None) -> Reading:
+    if ended is None:
+        return error("the prober's answer is garbled")
     return read(attempt.command, ended, attempt.probe)
+
+
+def _from_another_port(attempt: Attempt) -> Attempt:
+    return replace(
+        attempt, id=new_id(), source_port=None, ports_taken=attempt.ports_taken + 1, overdue=0.0
+    )
+
+
+def _standing(attempt: Attempt) -> Attempt:
+    """Which of two attempts the answer is made of."""
+    earlier = attempt.earlier
+    if earlier is None or earlier.reading is None or attempt.reading is None:
+        return attempt
+    stands = settle_attempts(earlier.reading, attempt.reading)
+    return earlier if stands is earlier.reading else attempt
 
 
 def _longest(attempt: Attempt) -> float:

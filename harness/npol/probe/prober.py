@@ -32,6 +32,7 @@ from npol.probe.debug_pod_manifest import CONTAINER
 from npol.probe.probe_batch import Round
 from npol.probe.prober_stream import HELLO_WITHIN, LIFETIME, NoShell, ProberSession, Stream
 from npol.probe.shellless import Plain
+from npol.probe.source_ports import PortPools
 from npol.probe.toolbox import Toolbox
 
 log = logging.getLogger(__name__)
@@ -57,6 +58,7 @@ class Prober:
         source: PodRef,
         *,
         open_command: Callable[[Sequence[str]], Stream] | None = None,
+        ports: PortPools | None = None,
         now: Callable[[], float] = time.monotonic,
         sleep: Callable[[float], None] = time.sleep,
     ) -> None:
@@ -64,11 +66,13 @@ class Prober:
         Args:
             open_stream: starts `framing.BOOTSTRAP` by the source's `sh`; raises ExecBroken.
             open_command: starts one command, for a container that has no shell.
+            ports: shared by all that ask from the same network namespace.
         """
         self.source = source
         self.execs = 0
         """How many were opened so far."""
         self._unopened = False
+        self._ports = ports or PortPools()
         self._plain = Plain(open_command, now=now) if open_command else None
         self._shell = True
         self._open_stream = open_stream
@@ -115,10 +119,11 @@ class Prober:
         except NoShell as none:
             if self._plain is None:
                 return _all_failed(probes, none.reason)
-            return self._plain.ask(probes, deadline=until - self._now())
+            ports = self._ports.of(self.source, Toolbox())
+            return self._plain.ask(probes, deadline=until - self._now(), ports=ports)
         except ExecBroken as broken:
             return _all_failed(probes, broken.reason)
-        round_ = Round(probes, session.toolbox)
+        round_ = Round(probes, session.toolbox, self._ports.of(self.source, session.toolbox))
         while True:
             if self._take(session, round_):
                 until = self._now() + deadline
@@ -162,7 +167,7 @@ class Prober:
                 round_.send(attempt, self._now())
                 batch.append(attempt)
         if batch:
-            session.send(framing.requests([(a.id, a.command) for a in batch]))
+            session.send(framing.requests([(a.id, a.sent_as) for a in batch]))
         return bool(batch)
 
     def _wait(self, session: ProberSession, round_: Round, until: float) -> None:

@@ -112,6 +112,23 @@ facts() { # what is here: NAME=VALUE lines
     ! command -v nc >/dev/null || flavour nc nc -h
     command -v dig >/dev/null || ! command -v nslookup >/dev/null || flavour nslookup nslookup -version
     command -v curl >/dev/null || ! command -v wget >/dev/null || flavour wget wget --help
+    read -r value </proc/sys/net/ipv4/ip_local_port_range && fact ephemeral "$value"
+    fact bound "$(for name in tcp tcp6 udp udp6; do bound /proc/net/$name; done)"
+}
+
+bound() { # FILE: ports from 0x4000 in it; in tcp's, what listens stands first
+    lines=0
+    while [ $lines -lt 64 ] && read -r _ value _ word _; do
+        lines=$((lines + 1))
+        case $1:$word in
+        *:st) continue ;;
+        */tcp*:0A | */udp*) ;;
+        *) break ;;
+        esac
+        case ${value##*:} in
+        [4-9A-F]???) printf '%s ' "${value##*:}" ;;
+        esac
+    done <"$1"
 }
 
 fact() {

@@ -18,10 +18,12 @@ from npol.model.expectation import Outcome
 from npol.model.probe import Answer, Probe
 from npol.probe.command import Command, Ended
 from npol.probe.commands.choose import CannotAsk, first_attempt
+from npol.probe.commands.source_port import PORTS_TRIED, from_port, port_taken
 from npol.probe.parsers.error_patterns import not_there
 from npol.probe.parsers.outcome import read
 from npol.probe.parsers.parsed_result import Reading, error
 from npol.probe.prober_stream import Stream
+from npol.probe.source_ports import SourcePorts
 from npol.probe.toolbox import Nc, Toolbox
 
 BOXES = (
@@ -52,14 +54,20 @@ class Plain:
         self._now = now
         self._missing: set[str] = set()
 
-    def ask(self, probes: Sequence[Probe], *, deadline: float) -> Mapping[str, Answer]:
-        """One answer for each probe, by its key; `deadline` in seconds."""
+    def ask(
+        self, probes: Sequence[Probe], *, deadline: float, ports: SourcePorts | None = None
+    ) -> Mapping[str, Answer]:
+        """
+        One answer for each probe, by its key; `deadline` in seconds.
+
+        `ports`: where the probes leave from; None: the kernel chooses.
+        """
         until = self._now() + deadline
         with ThreadPoolExecutor(AT_ONCE) as pool:
-            answers = pool.map(lambda probe: self._answer(probe, until), probes)
+            answers = pool.map(lambda probe: self._answer(probe, until, ports), probes)
             return {answer.key: answer for answer in answers}
 
-    def _answer(self, probe: Probe, until: float) -> Answer:
+    def _answer(self, probe: Probe, until: float, ports: SourcePorts | None) -> Answer:
         tried = []
         for box in BOXES:
             (tool,) = box.tools
@@ -71,21 +79,28 @@ class Plain:
             if tool in self._missing or command.input:
                 continue
             try:
-                return self._ask_with(command, probe, box, until)
+                return self._ask_with(command, probe, box, until, ports)
             except Missing:
                 self._missing.add(tool)
         names = ", ".join(["sh", *tried])
         return _answer(probe, error(f"there is no {names} in the image"))
 
-    def _ask_with(self, command: Command, probe: Probe, box: Toolbox, until: float) -> Answer:
+    def _ask_with(
+        self,
+        command: Command,
+        probe: Probe,
+        box: Toolbox,
+        until: float,
+        ports: SourcePorts | None,
+    ) -> Answer:
         try:
-            ended = self._run(command, until)
+            ended, port = self._run_from_port(command, until, ports)
             reading = read(command, ended, probe)
             if reading.outcome is Outcome.OPEN and not ended.words.strip():
                 reading = self._confirmed(reading, command, probe, box, until)
         except ExecBroken as broken:
             return _answer(probe, error(broken.reason), command)
-        return _answer(probe, reading, command, ended.seconds)
+        return _answer(probe, reading, command, ended.seconds, port)
 
     def _confirmed(
         self, reading: Reading, command: Command, probe: Probe, box: Toolbox, until: float
@@ -98,6 +113,22 @@ class Plain:
         if told.outcome is Outcome.REFUSED and again.outcome is Outcome.OPEN:
             return reading
         return error("the exec reported success, and nothing shows that the probe ran")
+
+    def _run_from_port(
+        self, command: Command, until: float, ports: SourcePorts | None
+    ) -> tuple[Ended, int | None]:
+        """How it ended, and the source port if it was chosen; as `_run`."""
+        for _ in range(PORTS_TRIED):
+            if ports is None or from_port(command, 0) is None:
+                break
+            port = ports.take(self._now(), until - self._now())
+            marked = from_port(command, port) if port is not None else None
+            if marked is None:
+                break
+            ended = self._run(marked, until)
+            if not port_taken(command, ended):
+                return ended, port
+        return self._run(command, until), None
 
     def _run(self, command: Command, until: float) -> Ended:
         """
@@ -142,7 +173,11 @@ def _ended(
 
 
 def _answer(
-    probe: Probe, reading: Reading, command: Command | None = None, seconds: float = 0.0
+    probe: Probe,
+    reading: Reading,
+    command: Command | None = None,
+    seconds: float = 0.0,
+    source_port: int | None = None,
 ) -> Answer:
     return Answer(
         key=probe.key,
@@ -154,4 +189,5 @@ def _answer(
         body=reading.body,
         addresses=reading.addresses,
         command=str(command) if command else "",
+        source_port=source_port,
     )

@@ -27,6 +27,7 @@ from npol.probe.debug_pods import GONE_WITHIN, POLL, READY_WITHIN, DebugPods
 from npol.probe.framing import BOOTSTRAP
 from npol.probe.prober import Prober
 from npol.probe.prober_stream import Stream
+from npol.probe.source_ports import PortPools
 
 
 class Sources:
@@ -58,6 +59,7 @@ class Sources:
         self._debug = DebugPods(connection, run_id, look=look, now=now, sleep=sleep)
         self._pods: dict[str, PodRef] = {}
         self._probers: dict[str, Prober] = {}
+        self._ports = PortPools()
         self._lock = threading.RLock()
 
     def __enter__(self) -> Sources:
@@ -222,6 +224,7 @@ class Sources:
             lambda: open_command(("sh", "-c", BOOTSTRAP)),
             pod,
             open_command=open_command,
+            ports=self._ports,
             now=self._now,
             sleep=self._sleep,
         )

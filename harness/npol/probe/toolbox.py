@@ -35,6 +35,10 @@ class Toolbox:
     cpus: float | None = None
     """The container's limit in CPUs; None: no limit is known."""
     nameservers: tuple[str, ...] = ()
+    ephemeral: tuple[int, int] = (32768, 60999)
+    """The first and the last source port that the kernel chooses by itself."""
+    bound: frozenset[int] = frozenset()
+    """Ports from 16384 that other sockets of the network namespace are bound to."""
 
     def has(self, tool: str) -> bool:
         return tool in self.tools
@@ -84,6 +88,8 @@ def parse_toolbox(text: str) -> Toolbox:
         memory=_limit(facts.first("memory")),
         cpus=_cpus(facts.first("cpu") or f"{facts.first('quota')} {facts.first('period')}"),
         nameservers=tuple(facts.all("nameserver")),
+        ephemeral=_ephemeral(facts.first("ephemeral")),
+        bound=frozenset(int(port, 16) for port in facts.first("bound").split()),
     )
 
 
@@ -114,6 +120,14 @@ def _cpus(text: str) -> float | None:
     if not quota.isdigit() or not period.isdigit() or int(period) == 0:
         return None
     return int(quota) / int(period)
+
+
+def _ephemeral(text: str) -> tuple[int, int]:
+    """Two numbers as in /proc/sys/net/ipv4/ip_local_port_range."""
+    match [int(word) for word in text.split() if word.isdigit()]:
+        case [first, last]:
+            return first, last
+    return Toolbox().ephemeral
 
 
 def any_of(tools: Iterable[str]) -> str:
