@@ -75,7 +75,7 @@ class Environment:
 
     def predictor(self, inventory):
         unknown = Prediction(decision=PredictedDecision.UNKNOWN)
-        return SimpleNamespace(predict=lambda flow: unknown)
+        return SimpleNamespace(predict=lambda *_: unknown)
 
     def unmet(self, when):
         return NOTHING

@@ -273,6 +273,11 @@ class Settling:
             return True
         return now >= self.patience.deadline
 
+    def gave_up(self, now: float) -> bool:
+        """Whether it is done before the deadline with flows that are not final."""
+        late = now >= self.patience.deadline
+        return not late and any(t.hopeless(self.patience) for t in self.tracks.values())
+
     def waiting(self) -> tuple[str, ...]:
         """Flows that are not as expected yet."""
         return tuple(

@@ -70,6 +70,21 @@ def seen_words(outcome: Outcome | None, status: int) -> Sentence:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class SourcePodResult:
+    """What one of a source's several pods saw of a flow."""
+
+    pod: PodRef
+    verdict: Verdict
+    outcome: Outcome | None = None
+    status: int = 0
+    reason: Reason | None = None
+
+    @property
+    def seen(self) -> Sentence:
+        return seen_words(self.outcome, self.status)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class FlowResult:
     """What became of one flow in one step."""
 
@@ -92,6 +107,11 @@ class FlowResult:
     """Why it was not asked at all; then `verdict` says nothing."""
     tags: tuple[str, ...] = ()
     source_pod: PodRef | None = None
+    """The pod that the evidence is of: the first that failed, where several were asked."""
+    source_pods: int = 1
+    """How many pods the source has; more than `by_pod` where a sample of them was asked."""
+    by_pod: tuple[SourcePodResult, ...] = ()
+    """Of a source with several pods: each that was asked."""
     target_pods: tuple[PodRef, ...] = ()
     evidence: tuple[Evidence, ...] = ()
     rounds: int = 0
@@ -240,7 +260,20 @@ class StoryReport:
     def notes(self) -> tuple[str, ...]:
         """What a reader should know of the cluster, and of how it was given back."""
         of_cluster = self.cluster.notes if self.cluster else ()
-        return (*of_cluster, *(self.restore.notes if self.restore else ()))
+        of_restore = self.restore.notes if self.restore else ()
+        return (*of_cluster, *self._samples, *of_restore)
+
+    @property
+    def _samples(self) -> tuple[str, ...]:
+        """Sources of which not every pod was asked, one note each."""
+        flows = (r for r in self.results if isinstance(r, FlowResult))
+        asked = {f.source: (len(f.by_pod), f.source_pods) for f in flows if f.by_pod}
+        return tuple(
+            f"source {source}: {some} of its {every} pods were asked (ready ones; of more than "
+            "ten, one of each node and pod template at least)"
+            for source, (some, every) in asked.items()
+            if some < every
+        )
 
     @property
     def exit_code(self) -> ExitCode:

@@ -84,6 +84,7 @@ def _flow_parts(result: FlowResult, context: str) -> list[FailurePart]:
         *_claim(result),
         FailurePart("why", (safe(str(result.reason)),) if result.reason else ()),
         FailurePart("source", tuple(_pod(p) for p in (result.source_pod,) if p)),
+        FailurePart("its pods", tuple(_few(list(_by_pod(result)), 10, "pods")), literal=True),
         FailurePart("target", tuple(_few([_pod(p) for p in result.target_pods], 4, "pods"))),
         FailurePart("asked", (_timing(result),) if result.rounds else ()),
         FailurePart("evidence", tuple(_table(asked)), literal=True),
@@ -123,6 +124,14 @@ def _pod(pod: PodRef) -> str:
     facts = [pod.ip or "no address", *([f"node {pod.node}"] if pod.node else [])]
     facts += ["host network"] if pod.host_network else []
     return safe(f"{pod} ({', '.join(facts)})")
+
+
+def _by_pod(result: FlowResult) -> Iterator[str]:
+    """Each pod that was asked, those that failed first, and how many were not."""
+    for one in sorted(result.by_pod, key=lambda p: p.verdict is Verdict.AS_EXPECTED):
+        yield f"{one.pod.name}  {one.verdict.value}, {safe(one.seen)}"
+    if result.by_pod and result.source_pods > len(result.by_pod):
+        yield f"{result.source_pods - len(result.by_pod)} more were not asked"
 
 
 def _few(lines: Sequence[str], most: int, what: str) -> list[str]:

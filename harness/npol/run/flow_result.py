@@ -8,7 +8,7 @@ from dataclasses import replace
 from npol.errors import NpolError
 from npol.judge.settle import Settled
 from npol.model.expectation import Expectation, Outcome, Verdict
-from npol.model.prediction import PredictedDecision, Prediction, UnknownReason
+from npol.model.prediction import PredictedDecision, Prediction
 from npol.model.reason import Reason, ReasonCode
 from npol.model.result import Diagnosis, Evidence, FlowResult
 from npol.model.sentence import Sentence
@@ -27,13 +27,11 @@ def flow_result(
     evidence: Sequence[Evidence],
     prediction: Prediction,
     budget: float | None,
-    sources: int = 1,
 ) -> FlowResult:
     """
-    The result of one flow in one step.
+    The result of one flow in one step, from one pod.
 
-    `budget`: its `converge_within`, in seconds; `sources`: how many pods its source peer has, of
-    which one was asked.
+    `budget`: its `converge_within`, in seconds.
     """
     flow, judgement = asked.flow, settled.judgement
     expectation = flow.expect.for_engine(engine)
@@ -42,8 +40,6 @@ def flow_result(
         verdict = Verdict.TOO_OPEN if expectation.closed else Verdict.TOO_CLOSED
         words = f"as expected after {settled.enforced_after:.1f} s only, budget {budget:g} s"
         reason = Reason(code=ReasonCode.TOO_SLOW, words=Sentence(words))
-    if verdict is Verdict.AS_EXPECTED and sources > 1:
-        verdict, reason = _one_of_several(sources, prediction) or (verdict, reason)
     if verdict is Verdict.AS_EXPECTED and flow.because:
         verdict, reason = _because(flow.because, prediction) or (verdict, reason)
     return FlowResult(
@@ -117,14 +113,6 @@ def _target(flow: Flow) -> str:
 
 def _too_slow(settled: Settled, budget: float | None) -> bool:
     return budget is not None and (settled.enforced_after or 0.0) > budget
-
-
-def _one_of_several(sources: int, prediction: Prediction) -> tuple[Verdict, Reason] | None:
-    """One pod stands for all of its source where the policies mean the same for each of them."""
-    if prediction.reason is not UnknownReason.PODS_DIFFER:
-        return None
-    words = f"one of {sources} pods of the source was asked, and policies differ between its pods"
-    return Verdict.UNKNOWN, Reason(code=ReasonCode.SOURCE_PODS_DIFFER, words=Sentence(words))
 
 
 def _because(claim: str, prediction: Prediction) -> tuple[Verdict, Reason] | None:

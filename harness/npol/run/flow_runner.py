@@ -3,20 +3,21 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Hashable, Iterator, Mapping
+from collections.abc import Callable, Hashable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 
 from npol.judge.liveness import LivenessRecord
 from npol.judge.settle import Patience, Settling
-from npol.judge.targets import selected_pods
+from npol.judge.source_pods import combined
 from npol.judge.witnesses import agreeing
 from npol.model.expectation import Outcome
-from npol.model.prediction import PredictedDecision, Prediction
+from npol.model.prediction import PredictedDecision, Prediction, UnknownReason
 from npol.model.probe import Probe
 from npol.model.result import FlowResult
 from npol.model.story import Step
 from npol.run.environment import RunEnvironment
 from npol.run.flow_result import flow_result, skipped_flow
+from npol.run.predictor import Predictor
 from npol.run.prepared_flow import PreparedFlow, asked_inside
 from npol.run.probe_batches import ProbeSource
 from npol.run.rounds import Rounds
@@ -40,36 +41,37 @@ class FlowRunner:
         ends = step_ends(self._environment, step)
         while True:
             predictor = self._environment.predictor(ends.inventory)
-            predictions = {name: predictor.predict(a.flow) for name, a in ends.asked.items()}
+            predictions = {name: _foretold(predictor, a) for name, a in ends.asked.items()}
             moved = MovedEnds(self._environment, step, ends)
             final = self._settle(step, ends.asked, patience, predictions, moved)
             if moved.now is None or time.monotonic() >= patience.deadline:
-                return tuple(self._results(step, ends, final, predictions)), ends
+                results = self._results(step, ends, final, predictions, predictor)
+                return tuple(results), ends
             ends = moved.now
 
     def _results(
-        self, step: Step, ends: StepEnds, final: Final, predictions: Mapping[str, Prediction]
+        self,
+        step: Step,
+        ends: StepEnds,
+        final: Final,
+        predictions: Mapping[str, Prediction],
+        predictor: Predictor,
     ) -> Iterator[FlowResult]:
         for flow in step.flows:
             if flow.name in ends.skipped:
                 yield skipped_flow(flow, step.name, ends.skipped[flow.name])
-            else:
-                yield self._result(step, ends, ends.asked[flow.name], final, predictions[flow.name])
+                continue
+            asked = ends.of(flow)
+            results = [self._result(step, one, final, predictions[one.name]) for one in asked]
+            yield combined(results, pods=asked[0].source_pods, alike=_alike(predictor, asked))
 
     def _result(
-        self,
-        step: Step,
-        ends: StepEnds,
-        one: PreparedFlow,
-        final: Final,
-        prediction: Prediction,
+        self, step: Step, one: PreparedFlow, final: Final, prediction: Prediction
     ) -> FlowResult:
-        flow, name = one.flow, one.flow.name
-        source = self._environment.story.peers[flow.source]
-        runs = source.workload or source.pod
+        flow, name = one.flow, one.name
         settled = final.settled[name]
         if settled.judgement.outcome is not Outcome.ERROR:
-            self._before[flow.key] = (settled.judgement.outcome, settled.judgement.status)
+            self._before[one.before] = (settled.judgement.outcome, settled.judgement.status)
         budget = flow.converge_within or step.converge_within
         return flow_result(
             one,
@@ -79,7 +81,6 @@ class FlowRunner:
             evidence=final.evidence[name],
             prediction=prediction,
             budget=budget or self._environment.story.defaults.converge_within,
-            sources=len(list(selected_pods(source, ends.inventory))) if runs else 1,
         )
 
     def _settle(
@@ -104,7 +105,7 @@ class FlowRunner:
             inside=self._inside(asked, foretold),
             let_through={n for n, p in predictions.items() if _arrives(p, asked[n])},
         )
-        before = {name: self._before.get(a.flow.key) for name, a in asked.items()}
+        before = {name: self._before.get(a.before) for name, a in asked.items()}
         settling = Settling(
             before,
             patience,
@@ -125,6 +126,19 @@ class FlowRunner:
                 one, engine, self._liveness, foretold=foretold[name] is not None
             ).items()
         }
+
+
+def _foretold(predictor: Predictor, one: PreparedFlow) -> Prediction:
+    """From the pod that is asked, where its source has several."""
+    return predictor.predict(one.flow, one.source.source.name if one.source_pods > 1 else "")
+
+
+def _alike(predictor: Predictor, asked: Sequence[PreparedFlow]) -> bool:
+    """Whether pods of a source that are not asked may be taken to do as those that are."""
+    first = asked[0]
+    if len(asked) == first.source_pods:
+        return True
+    return predictor.predict(first.flow).reason is not UnknownReason.PODS_DIFFER
 
 
 def _arrives(prediction: Prediction, asked: PreparedFlow) -> bool:

@@ -33,9 +33,10 @@ class Predictor:
         self._engine = engine
         self._world = with_dns(build([*_given(inventory, applied, story), *others]))
 
-    def predict(self, flow: Flow) -> Prediction:
-        """One flow's prediction, and what decides it."""
-        return predict(ask(self._world, self._story, flow), self._world, self._engine)
+    def predict(self, flow: Flow, source_pod: str = "") -> Prediction:
+        """One flow's prediction, and what decides it; from one pod of its source, or from all."""
+        asked = ask(self._world, self._story, flow, source_pod)
+        return predict(asked, self._world, self._engine)
 
 
 def _given(

@@ -24,6 +24,21 @@ class PreparedFlow:
     timeout: float
     resolve_as: str = ""
     """The fully qualified name of a DNS flow."""
+    source_pods: int = 1
+    """How many pods the source has; each that is asked is a prepared flow of its own."""
+
+    @property
+    def name(self) -> str:
+        """The flow's name, and the pod where its source has several: one name in its step."""
+        pod = self.source.source
+        if self.source_pods == 1:
+            return self.flow.name
+        return f"{self.flow.name} (from {pod.name}, {pod.uid[:8]})"
+
+    @property
+    def before(self) -> str:
+        """What its answer is remembered by from step to step."""
+        return f"{self.source.source.uid} {self.flow.key}"
 
     @property
     def probes(self) -> tuple[Probe, ...]:

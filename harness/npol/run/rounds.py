@@ -19,7 +19,7 @@ from npol.run.probe_batches import ProbeSource, answer_key, ask_all
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RoundResult:
-    """What one round saw, by flow name."""
+    """What one round saw, by the names of the prepared flows."""
 
     launched: float
     """When the round was asked for: no sample of it is older."""
@@ -42,9 +42,9 @@ class Rounds:
     inside: Mapping[Probe, ProbeSource] = field(default_factory=dict)
     """What targets are asked from inside, because nothing else shows that they live."""
     let_through: Collection[str] = ()
-    """Names of the flows that the policies let through, by prediction."""
+    """Names of the prepared flows that the policies let through, by prediction."""
     _probes: Mapping[str, tuple[Probe, ...]] = field(init=False)
-    """By flow name; the same in every round."""
+    """By the name of a prepared flow; the same in every round."""
     _timeout: float = field(init=False)
     """Of the controls."""
 
@@ -136,7 +136,7 @@ class Rounds:
         expectation = a.flow.expect.for_engine(self.engine)
         controls = verdict.Controls(
             source=answers.get(answer_key(a.source, self._self_control(a.source).key)),
-            mute=a.source.source.uid in mute and a.flow.name not in self.let_through,
+            mute=a.source.source.uid in mute and a.name not in self.let_through,
             alive=self._alive(a, evidence, answers),
             refusing=self.liveness.refusing(a.flow, evidence),
             dns_alive=self.liveness.dns_alive(),

@@ -38,7 +38,8 @@ def settle(
     """
     Ask rounds, some of them overlapping, until all flows are final or time is up.
 
-    While they are not, it is looked whether the ends have `moved`: then this way of asking ends.
+    While they are not, and before one is given up, it is looked whether the ends have `moved`:
+    then this way of asking ends.
     """
     running: set[Future[RoundResult]] = set()
     last: RoundResult | None = None
@@ -64,6 +65,8 @@ def settle(
             if moved():
                 break
             look_at = time.monotonic() + LOOK_EVERY
+    if settling.gave_up(time.monotonic()):
+        moved()
     return Final(settled=settling.results(), evidence=last.evidence)
 
 

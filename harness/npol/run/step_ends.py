@@ -7,13 +7,15 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from npol.errors import NpolError
-from npol.judge.targets import absolute_name, no_place, place_pod, resolve
+from npol.judge.source_pods import sampled
+from npol.judge.targets import absolute_name, no_place, place_pod, resolve, selected_pods
 from npol.model.inventory import Inventory
 from npol.model.sentence import Sentence
 from npol.model.story import Flow, FlowKind, Peer, Step
 from npol.model.target import Target
 from npol.run.environment import RunEnvironment
 from npol.run.prepared_flow import PreparedFlow
+from npol.run.probe_batches import ProbeSource
 
 log = logging.getLogger(__name__)
 
@@ -24,8 +26,13 @@ class StepEnds:
 
     inventory: Inventory
     asked: Mapping[str, PreparedFlow]
+    """By name; a flow stands here once for each pod of its source that is asked."""
     skipped: Mapping[str, Sentence]
     """By flow name: why it is not asked here."""
+
+    def of(self, flow: Flow) -> list[PreparedFlow]:
+        """A flow from each pod that is asked for it."""
+        return [one for one in self.asked.values() if one.flow.name == flow.name]
 
     def same_as(self, other: StepEnds) -> bool:
         """Whether the same pods are asked at the same addresses."""
@@ -53,11 +60,11 @@ def step_ends(environment: RunEnvironment, step: Step) -> StepEnds:
     asked: dict[str, PreparedFlow] = {}
     skipped: dict[str, Sentence] = {}
     for flow in step.flows:
-        one = _prepared(environment, flow, inventory)
-        if isinstance(one, Sentence):
-            skipped[flow.name] = one
+        prepared = _prepared(environment, flow, inventory)
+        if isinstance(prepared, Sentence):
+            skipped[flow.name] = prepared
         else:
-            asked[flow.name] = one
+            asked |= {one.name: one for one in prepared}
     return StepEnds(inventory=inventory, asked=asked, skipped=skipped)
 
 
@@ -88,8 +95,8 @@ class MovedEnds:
 
 def _prepared(
     environment: RunEnvironment, flow: Flow, inventory: Inventory
-) -> PreparedFlow | Sentence:
-    """The flow ready to be asked, or why it is skipped."""
+) -> list[PreparedFlow] | Sentence:
+    """The flow ready to be asked, from each pod of its source, or why it is skipped."""
     peers = environment.story.peers
     source = peers[flow.source]
     if source.external and place_pod(source.external, inventory) is None:
@@ -99,13 +106,29 @@ def _prepared(
         target = resolve(flow, peers[flow.target], inventory, from_outside=bool(source.external))
         if target.absent:
             return target.problem
-    return PreparedFlow(
-        flow=flow,
-        source=environment.source(flow.source),
-        target=target,
-        timeout=environment.story.defaults.timeout,
-        resolve_as=_absolute(flow, source, inventory),
-    )
+    sources, pods = _sources(environment, source, inventory)
+    return [
+        PreparedFlow(
+            flow=flow,
+            source=one,
+            target=target,
+            timeout=environment.story.defaults.timeout,
+            resolve_as=_absolute(flow, source, inventory),
+            source_pods=pods,
+        )
+        for one in sources
+    ]
+
+
+def _sources(
+    environment: RunEnvironment, peer: Peer, inventory: Inventory
+) -> tuple[list[ProbeSource], int]:
+    """Where a peer's probes are asked from, and how many pods it has: unready ones are left out."""
+    pods = [p for p in selected_pods(peer, inventory) if p.ip] if peer.workload else []
+    ready = [p for p in pods if p.ready]
+    if not ready:
+        return [environment.source(peer.name)], max(1, len(pods))
+    return [environment.inside(pod) for pod in sampled(ready)], len(pods)
 
 
 def _absolute(flow: Flow, source: Peer, inventory: Inventory) -> str:

@@ -49,10 +49,14 @@ class ResolvedFlow:
         return (*self.lookups, *self.traffics, *self.hops)
 
 
-def ask(world: ClusterState, story: Story, flow: Flow) -> ResolvedFlow:
-    """A flow of a story in a world; a look-up is its packets to the cluster's DNS."""
+def ask(world: ClusterState, story: Story, flow: Flow, source_pod: str = "") -> ResolvedFlow:
+    """
+    A flow of a story in a world; a look-up is its packets to the cluster's DNS.
+
+    `source_pod`: the name of the one pod of its source that is meant; "" for all of them.
+    """
     source = story.peers[flow.source]
-    starts = list(askers(world, source))
+    starts = [s for s in askers(world, source) if source_pod in ("", s.name)]
     if not starts:
         return ResolvedFlow(flow=flow, problem=Sentence(f"no pod here is peer {source.name!r}"))
     if flow.kind is FlowKind.DNS:

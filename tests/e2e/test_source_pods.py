@@ -1,0 +1,118 @@
+"""A workload of several pods asks from each of them, with packets."""
+
+from __future__ import annotations
+
+import secrets
+from pathlib import Path
+
+import pytest
+
+from npol.kube.connection import Mode, connect
+from npol.kube.objects import PODS, Ref
+from npol.model.expectation import Verdict
+from npol.run import Options
+from npol.run.settle_loop import settle
+from tests import shop
+
+pytestmark = pytest.mark.lab
+
+DEFAULTS = "{timeout: 400ms, settle: {within: 10s}}"
+CLIENTS = """---
+apiVersion: apps/v1
+kind: StatefulSet
+metadata: {{name: clients, namespace: {0}}}
+spec:
+  replicas: 2
+  selector: {{matchLabels: {{app: clients}}}}
+  template:
+    metadata: {{labels: {{app: clients}}}}
+    spec:
+      terminationGracePeriodSeconds: 0
+      containers:
+        - {{name: c, image: "registry.k8s.io/e2e-test-images/agnhost:2.53", args: [pause]}}
+"""
+ONLY_THE_FIRST = """
+apiVersion: networking.k8s.io/v1
+kind: NetworkPolicy
+metadata: {{name: only-the-first, namespace: {0}}}
+spec:
+  podSelector: {{matchLabels: {{app: web}}}}
+  ingress:
+    - from:
+        - podSelector: {{matchLabels: {{statefulset.kubernetes.io/pod-name: clients-0}}}}
+"""
+STORY = """
+version: 1
+name: {0}
+given: [apps.yaml]
+defaults: {1}
+peers:
+  clients: {{namespace: {0}, workload: statefulset/clients}}
+  web: {{namespace: {0}, service: web}}
+steps:
+  - name: before
+    flows: [{{from: clients, to: web, port: 80, expect: allow}}]
+  - name: denied
+    apply: [first.yaml]
+    flows: [{{from: clients, to: web, port: 80, expect: deny}}]
+  - name: allowed
+    flows: [{{from: clients, to: web, port: 80, expect: allow}}]
+"""
+
+
+@pytest.fixture
+def space():
+    return f"pods-{secrets.token_hex(3)}"
+
+
+@pytest.fixture
+def options(lab):
+    return Options(
+        kubeconfig=str(lab.kubeconfig), context=lab.context, create=True, disposable=True
+    )
+
+
+@pytest.fixture
+def story(tmp_path: Path, space):
+    path = Path(shop.write(tmp_path, space))
+    (tmp_path / "apps.yaml").write_text(shop.APPS.format(namespace=space) + CLIENTS.format(space))
+    (tmp_path / "first.yaml").write_text(ONLY_THE_FIRST.format(space))
+    path.write_text(STORY.format(space, DEFAULTS))
+    return shop.read(str(path))
+
+
+def test_a_pod_that_the_policies_tell_apart_is_named(story, options):
+    report = shop.told(story, options)
+
+    before, denied, allowed = (step.flows[0] for step in report.steps)
+    assert before.passed, before.reason
+    assert [one.pod.name for one in before.by_pod] == ["clients-0", "clients-1"]
+    assert denied.verdict is Verdict.TOO_OPEN
+    assert "clients-0" in str(denied.reason)
+    assert allowed.verdict is Verdict.TOO_CLOSED
+    assert "clients-1" in str(allowed.reason)
+
+
+def test_a_pod_that_is_replaced_in_mid_step_is_asked_as_its_successor(
+    story, options, lab, space, monkeypatch
+):
+    """The first round meets the old pod; its successor has the answer."""
+    somebody = connect(kubeconfig=str(lab.kubeconfig), context=lab.context, mode=Mode.APPLY)
+    somebody.permit(namespaces=[space])
+    gone: list[str] = []
+
+    def replace_and_settle(*args):
+        if not gone:
+            old = somebody.get(Ref(PODS, space, "clients-1"))
+            assert old
+            gone.append(old["metadata"]["uid"])
+            somebody.delete(Ref(PODS, space, "clients-1"), uid=gone[0])
+        return settle(*args)
+
+    monkeypatch.setattr("npol.run.flow_runner.settle", replace_and_settle)
+    with shop.opened(story, options) as run:
+        (flow,) = run.reach("before").flows
+
+    assert flow.passed, flow.reason
+    assert gone[0] not in {one.pod.uid for one in flow.by_pod}
+    assert "clients-0" in {one.pod.name for one in flow.by_pod}
