@@ -95,3 +95,11 @@ class FlowRecord:
     """Why it was dropped, in the data plane's own word (`POLICY_DENIED`); "" if it was not."""
     policies: tuple[RecordedPolicy, ...] = ()
     """Which decided; none for a default deny, and where the data plane does not know."""
+
+
+@dataclass(frozen=True, slots=True)
+class ReceivedRecord:
+    """A record, and when it came here, by this process's monotonic clock."""
+
+    record: FlowRecord
+    at: float
