@@ -1,7 +1,7 @@
 """
 What npol costs before it does anything, in seconds of CPU: `python benchmarks/startup.py`.
 
-`npol --help` and a completion as the shell asks for it, both as whole processes, and what
+`npol --help` and completions as the shell asks for them, all as whole processes, and what
 `import npol.pytest_plugin` adds to a pytest that is loaded anyway. Each is the median of several
 processes. Exits with 1 if a figure is over its limit; the modules that cost most are shown below
 each, by `python -X importtime`.
@@ -20,8 +20,6 @@ from dataclasses import dataclass, field
 RUNS = 9
 WORST = 8
 NPOL = "import sys; sys.argv[0] = 'npol'; from npol.cli import main; main()"
-WORDS = "npol r"
-"""What has been typed when the shell asks for completions."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -37,14 +35,21 @@ class Start:
     """Code whose cost does not count."""
 
 
+def completion(typed: str) -> Start:
+    """What the shell starts when somebody asks for completions of what is typed."""
+    last = str(len(typed.split()) - 1)
+    return Start(
+        name=f"completion of `{typed}`",
+        code=NPOL,
+        environment={"_NPOL_COMPLETE": "complete_bash", "COMP_WORDS": typed, "COMP_CWORD": last},
+        limit=0.15,
+    )
+
+
 STARTS = (
     Start(name="npol --help", code=NPOL, arguments=["--help"], limit=0.15),
-    Start(
-        name="a completion",
-        code=NPOL,
-        environment={"_NPOL_COMPLETE": "complete_bash", "COMP_WORDS": WORDS, "COMP_CWORD": "1"},
-        limit=0.15,
-    ),
+    completion("npol r"),
+    completion("npol run --"),
     Start(
         name="import npol.pytest_plugin",
         code="import pytest, npol.pytest_plugin",

@@ -7,9 +7,9 @@ from pathlib import Path
 
 import pytest
 
+from npol.cli.arguments.doctor import DoctorArguments
 from npol.cli.doctor import doctor
 from npol.errors import ExitCode
-from npol.kube.connection import Mode
 from npol.model.expectation import Verdict
 from npol.model.result import StoryReport
 from npol.run import Options
@@ -20,7 +20,7 @@ NOT = "NetworkPolicies are not enforced here: .{20,}"
 
 
 def doctor_says_so(options: Options, capsys: pytest.CaptureFixture[str]) -> None:
-    code = doctor(context=options.context, kubeconfig=options.kubeconfig, mode=Mode.APPLY)
+    code = doctor(DoctorArguments(context=options.context, kubeconfig=options.kubeconfig))
 
     said = capsys.readouterr().out
     assert code == ExitCode.REFUSED

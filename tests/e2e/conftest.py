@@ -11,12 +11,13 @@ import sys
 import urllib.request
 from collections.abc import Callable, Iterator
 from functools import partial
+from importlib import import_module
 from pathlib import Path
 
 import pytest
 
 from npol.cli import main
-from npol.cli.app import COMMANDS, load
+from npol.cli.app import COMMANDS
 from npol.kube.retry import RetryBudget
 from npol.pytest_plugin.reports import ItemReports
 from npol_lab.session import Lab
@@ -24,7 +25,7 @@ from tests.e2e.shop import write_shop
 
 # Sessions inside this one (pytester) forget the modules that they were the first to load,
 # packages keep them as attributes, and classes exist twice. What is loaded by now stays.
-LOADED = ItemReports, *map(load, COMMANDS)
+LOADED = ItemReports, *(import_module(f"npol.cli.{name}") for name in COMMANDS)
 
 ROOT = Path(__file__).parents[2]
 SHIPPED = sorted(

@@ -8,6 +8,7 @@ import tarfile
 
 import pytest
 
+from npol.cli.arguments.doctor import DoctorArguments
 from npol.cli.doctor import doctor
 from tests.live.conftest import permitted, pod_manifest, start
 
@@ -35,13 +36,14 @@ def test_doctor_finds_what_is_wrong_and_collects_without_secrets(
     target, namespace, keeper, tmp_path, capsys
 ):
     path = tmp_path / "found.tar.gz"
-    code = doctor(
+    arguments = DoctorArguments(
         context=target.context,
         kubeconfig=target.kubeconfig,
         namespaces=[namespace],
         canary=False,
         collect=str(path),
     )
+    code = doctor(arguments)
 
     said = capsys.readouterr().out
     assert code == 1

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from npol.cli.arguments.check import CheckArguments
 from npol.cli.check import check
 from npol.policy.lint import lint
 from npol.yaml_positions import YamlDialect, load
@@ -43,6 +44,6 @@ def test_comment_with_its_reason_answers_a_finding_at_its_line(rest, found):
 
 @pytest.mark.parametrize("story", sorted(ROOT.glob("fixtures/*/*.npol.yaml")), ids=lambda p: p.stem)
 def test_shipped_stories_are_clean_or_say_why(story, capsys):
-    assert check([str(story)], root=str(ROOT)) == 0
+    assert check(CheckArguments(paths=[str(story)], root=str(ROOT))) == 0
 
     assert capsys.readouterr().out == "0 finding(s)\n"

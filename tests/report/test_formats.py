@@ -11,7 +11,7 @@ from enum import Enum
 import pytest
 
 import npol.report
-from npol.cli.report import ReportFormat
+from npol.cli.arguments.report import ReportFormat
 from npol.errors import Position
 from npol.model.expectation import Expectation
 from npol.report.formats import FORMATS

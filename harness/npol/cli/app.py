@@ -8,6 +8,7 @@ import signal
 import sys
 from collections.abc import Callable
 from importlib import import_module
+from types import MappingProxyType
 from typing import Any
 
 import typer
@@ -33,7 +34,10 @@ COMMANDS = {
     "report": "Show me an earlier run.",
     "lab": "A cluster to try it in: starts a lab and waits for Ctrl-C.",
 }
-"""Each is the function of its name in the module of its name, and what the help says of it."""
+"""
+Each is the function of its name in the module of its name, and what the help says of it. What can
+be said to it stands in the module of its name in `arguments`.
+"""
 
 SETTINGS: dict[str, Any] = {
     "pretty_exceptions_enable": False,
@@ -46,7 +50,7 @@ class LazyGroup(TyperGroup):
     """
     Lists its commands without their modules, which import all of npol between them.
 
-    Whoever goes on with a command, to run it or to complete its options, gets the whole one.
+    Whoever goes on with a command, to run it or to complete its options, gets one with all options.
     """
 
     def resolve_command(
@@ -63,6 +67,20 @@ class LazyGroup(TyperGroup):
         return options
 
 
+class CompletableCommand(TyperCommand):
+    """While it is completed, what was typed is not looked into: typer loads pydantic for that."""
+
+    def get_params(self, ctx: Any) -> list[Any]:
+        parameters: list[Any] = super().get_params(ctx)
+        for parameter in parameters if ctx.resilient_parsing else ():
+            parameter.process_value = _as_typed
+        return parameters
+
+
+def _as_typed(context: Any, value: Any) -> Any:
+    return value
+
+
 app = typer.Typer(
     name="npol",
     cls=LazyGroup,
@@ -75,33 +93,36 @@ for _name, _help in COMMANDS.items():
 
 
 def load(name: str) -> TyperCommand:
-    """A command with its options, from its module."""
-    function = getattr(import_module(f"npol.cli.{name}"), name)
+    """A command with its options; the module that acts is imported when it is called."""
     alone = typer.Typer(add_completion=False, **SETTINGS)
-    alone.command(name=name, help=COMMANDS[name])(_ended(_logging(function)))
+    alone.command(name=name, help=COMMANDS[name], cls=CompletableCommand)(_ended(_command(name)))
     command = typer.main.get_command(alone)
     assert isinstance(command, TyperCommand)
     return command
 
 
-def _logging(command: Command) -> Command:
-    """A command that can log, with an option for it where it speaks to a cluster."""
+def _command(name: str) -> Command:
+    """
+    A command as typer takes one: a parameter for each of its arguments.
+
+    Where it speaks to a cluster it can log, and has an option for that.
+    """
     from npol.cli.log_output import Verbose, logged
 
-    @functools.wraps(command)
-    def run(*arguments: object, verbose: int = 0, **options: object) -> int | None:
-        with logged(verbose):
-            return command(*arguments, **options)
+    arguments = getattr(import_module(f"npol.cli.arguments.{name}"), f"{name.title()}Arguments")
 
-    signature = inspect.signature(command, eval_str=True)
-    options = list(signature.parameters.values())
-    if "context" in signature.parameters:
-        options.append(
-            inspect.Parameter(
-                "verbose", inspect.Parameter.KEYWORD_ONLY, default=0, annotation=Verbose
-            )
+    def run(*, verbose: int = 0, **options: Any) -> int | None:
+        with logged(verbose):
+            action: Callable[[Any], int | None] = getattr(import_module(f"npol.cli.{name}"), name)
+            return action(arguments(**options))
+
+    parameters = inspect.signature(arguments, eval_str=True).parameters
+    if "context" in parameters:
+        log = inspect.Parameter(
+            "verbose", inspect.Parameter.KEYWORD_ONLY, default=0, annotation=Verbose
         )
-    run.__signature__ = signature.replace(parameters=options)  # type: ignore[attr-defined]
+        parameters = MappingProxyType({**parameters, log.name: log})
+    run.__signature__ = inspect.Signature(list(parameters.values()))  # type: ignore[attr-defined]
     return run
 
 

@@ -2,20 +2,19 @@
 
 from __future__ import annotations
 
-import enum
 import json
 import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Any
 
 import typer
 
 from npol import __version__
 from npol.cli import inputs
+from npol.cli.arguments.check import CheckArguments, CheckFormat
 from npol.cli.mutation import print_lab_mutation
-from npol.cli.options import Context, Engine, Kubeconfig, Root
 from npol.errors import InputError
 from npol.model.story import Apply, Manifest, Story
 from npol.mutation.score import MutantResult, mutate
@@ -32,55 +31,32 @@ _PLAIN = re.compile(r"(?!(?i:true|false|null|yes|no|on|off)$)[A-Za-z][\w./-]*( [
 """Text that YAML takes for text without quotes."""
 
 
-class CheckFormat(enum.StrEnum):
-    """How findings are written."""
-
-    TEXT = "text"
-    SARIF = "sarif"
-    GITHUB = "github"
-
-
-def check(
-    paths: Annotated[list[str], typer.Argument(metavar="PATHS...", help="Stories, manifests.")],
-    shape: Annotated[CheckFormat, typer.Option("--format", help="How findings are written.")] = (
-        CheckFormat.TEXT
-    ),
-    covered: Annotated[
-        bool, typer.Option("--coverage", help="Which rules, peers, ports no flow exercises.")
-    ] = False,
-    mutated: Annotated[
-        bool, typer.Option("--mutate", help="Would the stories notice a changed policy?")
-    ] = False,
-    lab: Annotated[
-        bool, typer.Option("--lab", help="With --mutate: by packets in a lab, not by prediction.")
-    ] = False,
-    most: Annotated[
-        int, typer.Option("--most", min=1, help="With --lab: how many mutants of a story to try.")
-    ] = 20,
-    engine: Engine = None,
-    context: Context = None,
-    kubeconfig: Kubeconfig = None,
-    root: Root = None,
-) -> int:
-    if lab and not mutated:
+def check(arguments: CheckArguments) -> int:
+    if arguments.lab and not arguments.mutated:
         raise InputError("--lab requires --mutate", hint="add --mutate")
-    stories = [load_story(file, root=root) for file in _story_files(paths)]
-    looked_at = _looked_at(paths, stories, root)
+    stories = [load_story(file, root=arguments.root) for file in _story_files(arguments.paths)]
+    looked_at = _looked_at(arguments.paths, stories, arguments.root)
     seen = (
-        inputs.of_cluster(kubeconfig, context) if context else inputs.Inputs(world=ClusterState())
+        inputs.of_cluster(arguments.kubeconfig, arguments.context)
+        if arguments.context
+        else inputs.Inputs(world=ClusterState())
     )
-    dialect = inputs.spoken(engine) or seen.dialect
+    dialect = inputs.spoken(arguments.engine) or seen.dialect
     findings = [
         *of_files(looked_at.unreadable, looked_at.left_out),
         *_not_meant(lint(looked_at.manifests, seen.world, dialect), stories),
     ]
-    _print(findings, shape)
+    _print(findings, arguments.shape)
     worst = 1 if any(f.severity is Severity.ERROR for f in findings) else 0
-    if covered:
+    if arguments.covered:
         _print_coverage(stories, dialect)
-    if mutated:
-        reader = inputs.spoken(engine) or CALICO
-        survived = print_lab_mutation(stories, most) if lab else _print_mutation(stories, reader)
+    if arguments.mutated:
+        reader = inputs.spoken(arguments.engine) or CALICO
+        survived = (
+            print_lab_mutation(stories, arguments.most)
+            if arguments.lab
+            else _print_mutation(stories, reader)
+        )
         return max(worst, survived)
     return worst
 

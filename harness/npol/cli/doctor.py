@@ -4,14 +4,13 @@ from __future__ import annotations
 
 import secrets
 from collections.abc import Iterator, Sequence
-from typing import Annotated
 
 import typer
 
 from npol import target_cluster
 from npol.changes.recover.recovery import open_runs
+from npol.cli.arguments.doctor import DoctorArguments
 from npol.cli.doctor_output import DoctorOutput, collect_into
-from npol.cli.options import Context, Kubeconfig
 from npol.cli.report import read_report
 from npol.cni.catalogue import Enforces, Engine
 from npol.cni.detect import detect, gather
@@ -33,53 +32,31 @@ from npol.story import load_story
 from npol.yaml_positions import dump
 
 
-def doctor(
-    context: Context = None,
-    kubeconfig: Kubeconfig = None,
-    namespaces: Annotated[
-        list[str] | None,
-        typer.Option(
-            "--namespaces", "-n", help="Namespaces to examine (repeat or comma-separate)."
-        ),
-    ] = None,
-    stories: Annotated[
-        list[str] | None,
-        typer.Option("--story", metavar="STORY", help="For what this story names and does."),
-    ] = None,
-    rbac: Annotated[
-        Mode | None, typer.Option("--rbac", help="Print the RBAC permissions that this mode needs.")
-    ] = None,
-    mode: Annotated[
-        Mode, typer.Option("--mode", help="Check the RBAC permissions of this mode.")
-    ] = (Mode.APPLY),
-    canary: Annotated[
-        bool, typer.Option(help="Prove enforcement with two pods in npol-system.")
-    ] = True,
-    collect: Annotated[
-        str | None,
-        typer.Option("--collect", metavar="FILE", help="Gather all that helps in a .tar.gz."),
-    ] = None,
-    report: Annotated[
-        str | None,
-        typer.Option("--report", metavar="FILE", help="Put this run's JSON into the archive, too."),
-    ] = None,
-) -> int:
-    told_of = [load_story(path) for path in stories or ()]
-    wanted = _wanted(namespaces or (), told_of)
+def doctor(arguments: DoctorArguments) -> int:
+    told_of = [load_story(path) for path in arguments.stories or ()]
+    wanted = _wanted(arguments.namespaces or (), told_of)
     extras = {extra for story in told_of for extra in extras_of(story)}
-    if rbac:
-        made = manifests(rbac, wanted, extras=extras)
+    if arguments.rbac:
+        made = manifests(arguments.rbac, wanted, extras=extras)
         typer.echo("---\n".join(dump(m) for m in made), nl=False)
         return 0
-    told = to_json(read_report(report)) if report else ""
-    if collect:
-        check_new(collect)
-    with target_cluster.cluster(kubeconfig, context) as chosen:
-        connection = connect(kubeconfig=chosen.kubeconfig, context=chosen.context, mode=mode)
+    told = to_json(read_report(arguments.report)) if arguments.report else ""
+    if arguments.collect:
+        check_new(arguments.collect)
+    with target_cluster.cluster(arguments.kubeconfig, arguments.context) as chosen:
+        connection = connect(
+            kubeconfig=chosen.kubeconfig, context=chosen.context, mode=arguments.mode
+        )
         said = DoctorOutput()
-        code = _examine(connection, wanted, extras, said, canary=canary and mode is Mode.APPLY)
-        if collect:
-            collect_into(collect, connection, wanted, said, told)
+        code = _examine(
+            connection,
+            wanted,
+            extras,
+            said,
+            canary=arguments.canary and arguments.mode is Mode.APPLY,
+        )
+        if arguments.collect:
+            collect_into(arguments.collect, connection, wanted, said, told)
         return code
 
 

@@ -7,12 +7,11 @@ import difflib
 import os
 import shlex
 from pathlib import Path
-from typing import Annotated
 
 import typer
 
 from npol.cli import inputs
-from npol.cli.options import Context, Kubeconfig, Peers, Root
+from npol.cli.arguments.document import DocumentArguments
 from npol.document.cluster_document import as_applied
 from npol.document.markdown import BEGIN, END, page_markdown
 from npol.document.story_document import Meant, meant, story_page
@@ -22,30 +21,21 @@ from npol.report.escape import safe
 from npol.story import load_manifests, load_story
 
 
-def document(
-    what: Annotated[str, typer.Argument(metavar="STORY|DIR", help="A story file, or manifests.")],
-    output: Annotated[
-        str | None, typer.Option("--output", "-o", metavar="FILE", help="Write or update the page.")
-    ] = None,
-    check: Annotated[
-        str | None, typer.Option("--check", metavar="FILE", help="Fail when this page is stale.")
-    ] = None,
-    at: Annotated[
-        str | None,
-        typer.Option("--at", metavar="STEP", help="Default: the step with most policies."),
-    ] = None,
-    context: Context = None,
-    kubeconfig: Kubeconfig = None,
-    peers: Peers = None,
-    root: Root = None,
-) -> int:
-    if output and check:
+def document(arguments: DocumentArguments) -> int:
+    if arguments.output and arguments.check:
         raise InputError("--output writes a page and --check compares one", hint="one of them")
-    text = _page(what, at, context, kubeconfig, peers, root)
-    if check:
-        return _compare(check, text)
-    if output:
-        _write(output, text)
+    text = _page(
+        arguments.what,
+        arguments.at,
+        arguments.context,
+        arguments.kubeconfig,
+        arguments.peers,
+        arguments.root,
+    )
+    if arguments.check:
+        return _compare(arguments.check, text)
+    if arguments.output:
+        _write(arguments.output, text)
     else:
         typer.echo(text, nl=False)
     return int(ExitCode.AS_EXPECTED)

@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-from typing import Annotated
-
 import typer
 
 from npol.cli import inputs
-from npol.cli.options import Context, Engine, Kubeconfig, Root
+from npol.cli.arguments.explain import ExplainArguments
 from npol.errors import InputError, Position
 from npol.model.expectation import parse_expectation
 from npol.model.prediction import Cause
@@ -31,41 +29,31 @@ MARKS = {
 }
 
 
-def explain(
-    what: Annotated[
-        str,
-        typer.Argument(metavar="FLOW|POLICY", help="'ns/pod -> ns/service:80', or ns/policy."),
-    ],
-    paths: Annotated[
-        list[str] | None, typer.Argument(metavar="[PATHS]...", help="Manifests to look at.")
-    ] = None,
-    story: Annotated[
-        str | None, typer.Option("--story", help="Look at a story; ends may be its peers.")
-    ] = None,
-    at: Annotated[
-        str | None, typer.Option("--at", metavar="STEP", help="After this step; default: the last.")
-    ] = None,
-    without: Annotated[
-        list[str] | None, typer.Option("--without", metavar="POLICY", help="Also without these.")
-    ] = None,
-    engine: Engine = None,
-    context: Context = None,
-    kubeconfig: Kubeconfig = None,
-    root: Root = None,
-) -> int:
-    if story:
-        return _of_story(what, story, at, without or [], root, inputs.spoken(engine) or SPEC)
-    seen = inputs.of_paths(paths, root) if paths else inputs.of_cluster(kubeconfig, context)
-    dialect = inputs.spoken(engine) or seen.dialect
-    if "->" in what:
-        flow = parse_flow(seen.world, what)
-        _print(explain_flow(seen.world, flow, dialect, without=without or ()))
+def explain(arguments: ExplainArguments) -> int:
+    if arguments.story:
+        return _of_story(
+            arguments.what,
+            arguments.story,
+            arguments.at,
+            arguments.without or [],
+            arguments.root,
+            inputs.spoken(arguments.engine) or SPEC,
+        )
+    seen = (
+        inputs.of_paths(arguments.paths, arguments.root)
+        if arguments.paths
+        else inputs.of_cluster(arguments.kubeconfig, arguments.context)
+    )
+    dialect = inputs.spoken(arguments.engine) or seen.dialect
+    if "->" in arguments.what:
+        flow = parse_flow(seen.world, arguments.what)
+        _print(explain_flow(seen.world, flow, dialect, without=arguments.without or ()))
         return 0
-    namespace, _, name = what.rpartition("/")
+    namespace, _, name = arguments.what.rpartition("/")
     policy = seen.world.policy(namespace or "default", name)
     if policy is None:
         known = ", ".join(map(str, seen.world.policies)) or "none"
-        raise InputError(f"there is no policy {what}", hint=f"policies: {known}")
+        raise InputError(f"there is no policy {arguments.what}", hint=f"policies: {known}")
     described = explain_policy(seen.world, policy, dialect)
     for line in described.lines:
         typer.echo(_line(line))

@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Annotated
 
 import typer
 
 from npol.cli import inputs
-from npol.cli.options import Peers, Root
+from npol.cli.arguments.plan import PlanArguments
 from npol.errors import ExitCode, InputError
 from npol.policy.matrix.diff import difference
 from npol.policy.objects.dialects import SPEC, Dialect
@@ -19,30 +18,25 @@ from npol.report.escape import safe
 from npol.story import load_story
 
 
-def plan(
-    what: Annotated[
-        str, typer.Argument(metavar="STORY|DIR", help="A story file, or manifests with --against.")
-    ],
-    against: Annotated[
-        str | None,
-        typer.Option("--against", metavar="DIR", help="Compare with these manifests (the older)."),
-    ] = None,
-    engine: Annotated[
-        str, typer.Option("--engine", help="Network plugin (CNI) whose semantics to apply.")
-    ] = "calico",
-    peers: Peers = None,
-    root: Root = None,
-) -> int:
-    dialect = inputs.spoken(engine) or SPEC
-    if against:
-        old, new = inputs.of_paths([against], root).world, inputs.of_paths([what], root).world
+def plan(arguments: PlanArguments) -> int:
+    dialect = inputs.spoken(arguments.engine) or SPEC
+    if arguments.against:
+        old, new = (
+            inputs.of_paths([arguments.against], arguments.root).world,
+            inputs.of_paths([arguments.what], arguments.root).world,
+        )
         return _print_difference(old, new, dialect)
-    if not what.endswith((".yaml", ".yml")):
-        raise InputError(f"not a story file: {what}", hint="a *.npol.yaml, or --against DIR")
-    steps = forecast(scenes(load_story(what, root=root, overlay=peers)), engine)
+    if not arguments.what.endswith((".yaml", ".yml")):
+        raise InputError(
+            f"not a story file: {arguments.what}", hint="a *.npol.yaml, or --against DIR"
+        )
+    steps = forecast(
+        scenes(load_story(arguments.what, root=arguments.root, overlay=arguments.peers)),
+        arguments.engine,
+    )
     for step in steps:
         _print_step(step)
-    return _concluded(steps, engine)
+    return _concluded(steps, arguments.engine)
 
 
 def _concluded(steps: Sequence[StepForecast], engine: str) -> ExitCode:

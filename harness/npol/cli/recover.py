@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-from typing import Annotated
-
 import typer
 
 from npol import target_cluster
 from npol.changes.recover.recovery import Recovery, exit_code, open_runs
 from npol.changes.recover.recovery import recover as recover_runs
-from npol.cli.options import Context, Kubeconfig
+from npol.cli.arguments.recover import RecoverArguments
 from npol.errors import InputError
 from npol.kube.connection import Mode, connect
 from npol.kube.signals import Stop
@@ -17,33 +15,20 @@ from npol.report.escape import safe
 from npol.report.summary import restore_line
 
 
-def recover(
-    run: Annotated[
-        str | None, typer.Argument(metavar="[RUN]", help="This run only; without one: all.")
-    ] = None,
-    context: Context = None,
-    kubeconfig: Kubeconfig = None,
-    show: Annotated[
-        bool, typer.Option("--list", help="Show the open runs, and do nothing.")
-    ] = False,
-    accept_foreign: Annotated[
-        bool,
-        typer.Option(
-            "--accept-foreign", help="Accept changes made by others; count them as restored."
-        ),
-    ] = False,
-) -> int:
-    chosen = target_cluster.named(kubeconfig, context)
+def recover(arguments: RecoverArguments) -> int:
+    chosen = target_cluster.named(arguments.kubeconfig, arguments.context)
     if chosen is None:
         raise InputError("recover needs a cluster", hint="--context NAME")
-    mode = Mode.READ_ONLY if show else Mode.APPLY
+    mode = Mode.READ_ONLY if arguments.show else Mode.APPLY
     connection = connect(kubeconfig=chosen.kubeconfig, context=chosen.context, mode=mode)
-    if show:
+    if arguments.show:
         for one in open_runs(connection):
             typer.echo(safe(str(one)) + ("   (left on purpose)" if one.left else ""))
         return 0
     with Stop() as stop:
-        done = recover_runs(connection, run_id=run, accept_foreign=accept_foreign, stop=stop)
+        done = recover_runs(
+            connection, run_id=arguments.run, accept_foreign=arguments.accept_foreign, stop=stop
+        )
     for recovery in done:
         _print(recovery)
     typer.echo(f"{len(done)} open run(s) in context {chosen.context} ({connection.server})")

@@ -4,14 +4,13 @@ from __future__ import annotations
 
 import secrets
 from dataclasses import replace
-from typing import Annotated
 
 import typer
 
 from npol import target_cluster
 from npol.changes.rollback.rollback import plan_rollback
 from npol.changes.rollback.rollback import rollback as roll_back
-from npol.cli.options import Context, Kubeconfig, Peers, Root, StoryFile
+from npol.cli.arguments.rollback import RollbackArguments
 from npol.cli.run import tell
 from npol.errors import ExitCode, InputError
 from npol.kube.connection import Connection, Mode, connect
@@ -24,40 +23,21 @@ from npol.run import Options, StoryRun
 from npol.story import load_story
 
 
-def rollback(
-    story: StoryFile,
-    context: Context = None,
-    kubeconfig: Kubeconfig = None,
-    peers: Peers = None,
-    root: Root = None,
-    dry_run: Annotated[
-        bool, typer.Option("--dry-run", help="Say what would happen, and change nothing.")
-    ] = False,
-    modified: Annotated[
-        bool, typer.Option("--modified", help="Also delete policies that differ from their files.")
-    ] = False,
-    allow_gitops: Annotated[
-        bool,
-        typer.Option("--allow-gitops", help="Also delete what Argo CD, Flux and the like own."),
-    ] = False,
-    verify: Annotated[
-        bool, typer.Option(help="Ask the flows of the step before all changes again.")
-    ] = True,
-) -> int:
-    told = load_story(story, root=root, overlay=peers)
-    chosen = target_cluster.named(kubeconfig, context)
+def rollback(arguments: RollbackArguments) -> int:
+    told = load_story(arguments.story, root=arguments.root, overlay=arguments.peers)
+    chosen = target_cluster.named(arguments.kubeconfig, arguments.context)
     if chosen is None:
         raise InputError("rollback needs a cluster", hint="--context NAME")
-    mode = Mode.READ_ONLY if dry_run else Mode.APPLY
+    mode = Mode.READ_ONLY if arguments.dry_run else Mode.APPLY
     connection = connect(kubeconfig=chosen.kubeconfig, context=chosen.context, mode=mode)
-    if dry_run:
-        plan = plan_rollback(connection, told, modified=modified)
+    if arguments.dry_run:
+        plan = plan_rollback(connection, told, modified=arguments.modified)
         for line in str(plan).splitlines():
             typer.echo(safe(line))
         typer.echo(safe(_foretold(told)))
         return int(ExitCode.RESTORE_INCOMPLETE if plan.problems else ExitCode.AS_EXPECTED)
-    code = _undo(connection, told, modified=modified, allow_gitops=allow_gitops)
-    if code is not ExitCode.AS_EXPECTED or not verify:
+    code = _undo(connection, told, modified=arguments.modified, allow_gitops=arguments.allow_gitops)
+    if code is not ExitCode.AS_EXPECTED or not arguments.verify:
         return int(code)
     return _verify(told, Options(kubeconfig=chosen.kubeconfig, context=chosen.context))
 

@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
 
 import typer
 
 from npol import target_cluster
 from npol.changes.dry_run.dry_run import plan_changes
-from npol.cli.options import ContextOrLab, Kubeconfig, Peers, Root, StoryFile
+from npol.cli.arguments.run import RunArguments
 from npol.errors import ExitCode, InputError
 from npol.kube.connection import Mode, connect
 from npol.kube.kubeconfig import options_of
@@ -24,91 +23,36 @@ from npol.run.read_inventory import foreseen
 from npol.story import load_story
 
 
-def run(
-    story: StoryFile,
-    context: ContextOrLab = None,
-    kubeconfig: Kubeconfig = None,
-    lab: Annotated[
-        bool, typer.Option("--lab", help="In a lab, as without a context; says so in scripts.")
-    ] = False,
-    peers: Peers = None,
-    root: Root = None,
-    create: Annotated[
-        bool, typer.Option("--create", help="Create what the story lists under `given`.")
-    ] = False,
-    replace: Annotated[
-        bool, typer.Option("--replace", help="Policies that exist may be replaced for a while.")
-    ] = False,
-    allow_gitops: Annotated[
-        bool,
-        typer.Option("--allow-gitops", help="Also change what Argo CD, Flux and the like own."),
-    ] = False,
-    assume_enforced: Annotated[
-        bool, typer.Option("--assume-enforced", help="Judge denies without proof of enforcement.")
-    ] = False,
-    leave: Annotated[
-        bool,
-        typer.Option("--leave", help="Keep what the steps applied; `npol rollback` undoes it."),
-    ] = False,
-    to: Annotated[
-        str | None, typer.Option("--to", metavar="STEP", help="Stop after this step.")
-    ] = None,
-    wait: Annotated[
-        float,
-        typer.Option("--wait", min=0, help="Seconds to wait for a namespace that is held."),
-    ] = 0.0,
-    recover_stale: Annotated[
-        bool,
-        typer.Option("--recover-stale", help="Restore what a dead run has left here, then begin."),
-    ] = False,
-    max_unlisted_pods: Annotated[
-        int,
-        typer.Option(
-            "--max-unlisted-pods",
-            min=0,
-            help="Maximum pods outside the story that its policies may select.",
-        ),
-    ] = 50,
-    settle: Annotated[
-        float | None,
-        typer.Option(
-            "--settle", min=0, help="Seconds in which flows may come to what is expected."
-        ),
-    ] = None,
-    dry_run: Annotated[
-        bool, typer.Option("--dry-run", help="Say what would be applied, and change nothing.")
-    ] = False,
-    report: Annotated[
-        str | None, typer.Option("--report", metavar="FILE", help="Write the run as JSON.")
-    ] = None,
-) -> int:
-    told = _until(load_story(story, root=root, overlay=peers), to)
+def run(arguments: RunArguments) -> int:
+    told = _until(
+        load_story(arguments.story, root=arguments.root, overlay=arguments.peers), arguments.to
+    )
     terminal = Terminal()
-    if lab and (context is not None or kubeconfig is not None):
+    if arguments.lab and (arguments.context is not None or arguments.kubeconfig is not None):
         raise InputError("--lab and --context name two clusters", hint="leave one of them out")
-    if leave and context is None:
+    if arguments.leave and arguments.context is None:
         raise InputError(
             "a lab ends with the run: there is nothing to leave", hint="--context NAME"
         )
-    with target_cluster.cluster(kubeconfig, context) as chosen:
+    with target_cluster.cluster(arguments.kubeconfig, arguments.context) as chosen:
         options = Options(
             kubeconfig=chosen.kubeconfig,
             context=chosen.context,
-            create=create or chosen.is_lab,
+            create=arguments.create or chosen.is_lab,
             disposable=chosen.is_lab,
-            replace=replace,
-            allow_gitops=allow_gitops,
-            assume_enforced=assume_enforced,
-            leave=leave,
-            wait=wait,
-            recover_stale=recover_stale,
-            max_unlisted_pods=max_unlisted_pods,
-            settle=settle,
+            replace=arguments.replace,
+            allow_gitops=arguments.allow_gitops,
+            assume_enforced=arguments.assume_enforced,
+            leave=arguments.leave,
+            wait=arguments.wait,
+            recover_stale=arguments.recover_stale,
+            max_unlisted_pods=arguments.max_unlisted_pods,
+            settle=arguments.settle,
             say=terminal.progress,
         )
-        if dry_run:
+        if arguments.dry_run:
             return _foretell(told, options)
-        return tell(StoryRun(told, options), terminal, report)
+        return tell(StoryRun(told, options), terminal, arguments.report)
 
 
 def _foretell(story: Story, options: Options) -> int:

@@ -1,0 +1,36 @@
+"""What can be said to `npol explain`."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Annotated
+
+import typer
+
+from npol.cli.arguments.shared import Context, Engine, Kubeconfig, Root
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ExplainArguments:
+    """See `npol explain --help`."""
+
+    what: Annotated[
+        str,
+        typer.Argument(metavar="FLOW|POLICY", help="'ns/pod -> ns/service:80', or ns/policy."),
+    ]
+    paths: Annotated[
+        list[str] | None, typer.Argument(metavar="[PATHS]...", help="Manifests to look at.")
+    ] = None
+    story: Annotated[
+        str | None, typer.Option("--story", help="Look at a story; ends may be its peers.")
+    ] = None
+    at: Annotated[
+        str | None, typer.Option("--at", metavar="STEP", help="After this step; default: the last.")
+    ] = None
+    without: Annotated[
+        list[str] | None, typer.Option("--without", metavar="POLICY", help="Also without these.")
+    ] = None
+    engine: Engine = None
+    context: Context = None
+    kubeconfig: Kubeconfig = None
+    root: Root = None

@@ -1,0 +1,72 @@
+"""What can be said to `npol run`."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Annotated
+
+import typer
+
+from npol.cli.arguments.shared import ContextOrLab, Kubeconfig, Peers, Root, StoryFile
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RunArguments:
+    """See `npol run --help`."""
+
+    story: StoryFile
+    context: ContextOrLab = None
+    kubeconfig: Kubeconfig = None
+    lab: Annotated[
+        bool, typer.Option("--lab", help="In a lab, as without a context; says so in scripts.")
+    ] = False
+    peers: Peers = None
+    root: Root = None
+    create: Annotated[
+        bool, typer.Option("--create", help="Create what the story lists under `given`.")
+    ] = False
+    replace: Annotated[
+        bool, typer.Option("--replace", help="Policies that exist may be replaced for a while.")
+    ] = False
+    allow_gitops: Annotated[
+        bool,
+        typer.Option("--allow-gitops", help="Also change what Argo CD, Flux and the like own."),
+    ] = False
+    assume_enforced: Annotated[
+        bool, typer.Option("--assume-enforced", help="Judge denies without proof of enforcement.")
+    ] = False
+    leave: Annotated[
+        bool,
+        typer.Option("--leave", help="Keep what the steps applied; `npol rollback` undoes it."),
+    ] = False
+    to: Annotated[
+        str | None, typer.Option("--to", metavar="STEP", help="Stop after this step.")
+    ] = None
+    wait: Annotated[
+        float,
+        typer.Option("--wait", min=0, help="Seconds to wait for a namespace that is held."),
+    ] = 0.0
+    recover_stale: Annotated[
+        bool,
+        typer.Option("--recover-stale", help="Restore what a dead run has left here, then begin."),
+    ] = False
+    max_unlisted_pods: Annotated[
+        int,
+        typer.Option(
+            "--max-unlisted-pods",
+            min=0,
+            help="Maximum pods outside the story that its policies may select.",
+        ),
+    ] = 50
+    settle: Annotated[
+        float | None,
+        typer.Option(
+            "--settle", min=0, help="Seconds in which flows may come to what is expected."
+        ),
+    ] = None
+    dry_run: Annotated[
+        bool, typer.Option("--dry-run", help="Say what would be applied, and change nothing.")
+    ] = False
+    report: Annotated[
+        str | None, typer.Option("--report", metavar="FILE", help="Write the run as JSON.")
+    ] = None
