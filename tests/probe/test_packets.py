@@ -4,6 +4,7 @@ import shutil
 import subprocess
 import sys
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from pathlib import Path
 from time import monotonic
 
@@ -193,6 +194,34 @@ def test_two_rounds_overlap(network, start_prober):
     assert all(a.outcome is SILENT for answers in rounds for a in answers.values())
     assert monotonic() - began < 1.8 * TIMEOUT  # one after the other would be 2
     assert prober.execs == 1
+
+
+def local_ports(pid):
+    """Of all sockets in a process's network namespace."""
+    tables = [Path(f"/proc/{pid}/net/{protocol}") for protocol in ("tcp", "udp")]
+    lines = [line.split() for table in tables for line in table.read_text().splitlines()[1:]]
+    return {int(fields[1].rpartition(":")[2], 16) for fields in lines}
+
+
+def test_probes_that_are_ended_early_cost_no_timeout(shell, network, start_prober):
+    prober = start_prober(shell, prefix=network)
+    prober.open()
+    blocked = [connect("tcp", 81), connect("udp", 81, protocol=UDP), http("http", 81)]
+    blocked = [replace(p, timeout=60.0) for p in blocked]
+    asked = {}
+    with ThreadPoolExecutor(1) as pool:
+        answers = pool.submit(prober.ask, blocked, deadline=90)
+        while len(asked) < len(blocked):
+            asked |= {n: p for n in local_ports(network[-1]) if (p := prober.asked_from(n))}
+        began = monotonic()
+        prober.end(asked)
+        seen = answers.result()
+
+    assert {p.key for p in asked.values()} == {"tcp", "udp", "http"}
+    assert {(a.outcome, a.ended_early) for a in seen.values()} == {(SILENT, True)}
+    assert {a.source_port for a in seen.values()} == set(asked)
+    assert monotonic() - began < 10
+    assert not any(prober.asked_from(port) for port in asked)
 
 
 def test_http_answers_bring_status_host_and_the_beginning_of_the_body(network, start_prober):

@@ -1,10 +1,13 @@
 """One round at one source: looks, second looks, controls and the answers they come to."""
 
+from dataclasses import replace
+
 import pytest
 
 from npol.model.expectation import Outcome
 from npol.model.probe import Probe, ProbeKind
 from npol.model.story import Protocol
+from npol.probe.command import Capture
 from npol.probe.framing import Frame
 from npol.probe.probe_batch import Round
 from npol.probe.source_ports import SourcePorts
@@ -165,6 +168,67 @@ def test_a_second_look_whose_port_is_taken_is_looked_at_once_more():
     answer = round_.answers()["w"]
 
     assert (answer.outcome, answer.source_port) == (Outcome.UNREACHABLE, 61002)
+
+
+def cut(attempt):
+    """Its end was asked for, and its tool did so: dig catches the signal."""
+    attempt.end_asked = True
+    if attempt.command.tool == "dig":
+        return 0, "", 0.02
+    text = attempt.command.capture is Capture.TEXT
+    return (143, "Terminated", 0.02) if text else (None, "exit=143\nbody=", 0.02)
+
+
+@pytest.mark.parametrize(
+    ("asked", "tools", "outcome"),
+    [
+        pytest.param(probe("k"), {"nc"}, Outcome.TIMEOUT, id="nc"),
+        pytest.param(probe("k", ProbeKind.HTTP), {"curl"}, Outcome.TIMEOUT, id="curl"),
+        pytest.param(
+            probe("k", ProbeKind.DNS, port=0, name="web.test."),
+            {"dig"},
+            Outcome.DNS_TIMEOUT,
+            id="dig",
+        ),
+        pytest.param(probe("k", protocol=Protocol.UDP), {"nc"}, Outcome.TIMEOUT, id="nc-u"),
+    ],
+)
+def test_a_probe_that_is_ended_early_was_silent_however_short(asked, tools, outcome):
+    round_ = Round([asked], replace(BOX, tools=frozenset(tools)), ports(61000))
+    play(round_, cut)
+    answer = round_.answers()["k"]
+
+    assert (answer.outcome, answer.ended_early) == (outcome, True)
+
+
+def test_what_came_before_the_end_that_was_asked_for_is_the_answer():
+    round_ = Round([probe("a"), probe("b", port=81)], BOX, ports(61000, 61001))
+
+    def late(attempt):
+        attempt.end_asked = True
+        return (0, OPEN, 0.02) if attempt.probe.port == 80 else (1, REFUSED, 0.02)
+
+    play(round_, late)
+    answers = round_.answers()
+
+    assert [answers[k].outcome for k in "ab"] == [Outcome.OPEN, Outcome.REFUSED]
+    assert not any(a.ended_early for a in answers.values())
+
+
+def test_a_tool_that_somebody_else_ended_saw_nothing():
+    round_ = Round([probe("a")], BOX, ports(61000))
+    play(round_, lambda t: (143, "Terminated", 0.02))
+
+    assert round_.answers()["a"].outcome is Outcome.ERROR
+
+
+def test_a_name_server_whose_probe_is_ended_early_leaves_the_next_one():
+    box = replace(BOX, nameservers=("10.96.0.10", "10.96.0.11"))
+    round_ = Round([probe("n", ProbeKind.DNS, address="", port=0, name="web.test.")], box, ports(1))
+
+    sent = play(round_, cut)
+
+    assert [t.probe.address for t in sent if not t.control] == ["10.96.0.10", "10.96.0.11"]
 
 
 @pytest.mark.parametrize(("timeout", "overdue"), [(2.0, 8.0), (10.0, 20.0)], ids=["2s", "10s"])

@@ -4,7 +4,9 @@ import base64
 import contextlib
 import os
 import shutil
+import signal
 import socket
+import subprocess
 import time
 from pathlib import Path
 
@@ -12,7 +14,7 @@ import pytest
 
 from npol.kube.channels import Channel
 from npol.probe.command import Capture, Command
-from npol.probe.framing import BODY_BYTES, Frames, bodied, bye, hello, program, requests
+from npol.probe.framing import BODY_BYTES, Frames, bodied, bye, end, hello, program, requests
 from npol.probe.toolbox import parse_toolbox
 
 NONCE = "c0ffee" * 5
@@ -174,6 +176,92 @@ def test_commands_run_side_by_side(talk):
     talk.answers(*[run("sleep", "0.5") for _ in range(10)])
 
     assert time.monotonic() - began < 2
+
+
+def descendants(pid):
+    """The command lines of all processes of the session that a stream began."""
+    lines = []
+    for process in Path("/proc").glob("[0-9]*"):
+        with contextlib.suppress(OSError):
+            fields = (process / "stat").read_text().rpartition(")")[2].split()
+            if int(fields[3]) == pid:
+                lines.append((process / "cmdline").read_bytes().replace(b"\0", b" ").decode())
+    return lines
+
+
+def until(condition, within=10.0):
+    deadline = time.monotonic() + within
+    while not condition():
+        assert time.monotonic() < deadline
+        time.sleep(0.01)
+
+
+def runs(talk, words):
+    return any(line.startswith(words) for line in descendants(talk.stream.pid))
+
+
+@pytest.mark.parametrize("limit", [0.0, 60.0], ids=["alone", "under-timeout"])
+@pytest.mark.parametrize("capture", list(Capture), ids=lambda c: c.value)
+def test_a_command_is_ended_on_request_and_leaves_nobody_behind(talk, capture, limit):
+    talk.send(run("sleep", "61.25", capture=capture, limit=limit))
+    until(lambda: runs(talk, "sleep 61.25"))
+
+    talk.stream.write(end(["r0"]))
+    (answer,) = talk.frames(1)
+    code = answer.exit_code if capture is Capture.TEXT else bodied(answer.text)[0]
+
+    assert code == 143
+    until(lambda: not runs(talk, "sleep 61.25") and not runs(talk, "timeout"))
+
+
+def test_of_many_commands_only_those_asked_for_are_ended(talk):
+    talk.send(*[run("sleep", str(60 + i)) for i in range(8)])
+    until(lambda: sum(x.startswith("sleep 6") for x in descendants(talk.stream.pid)) == 8)
+
+    talk.stream.write(end([f"r{i}" for i in range(1, 8)]))
+    ended = talk.frames(7)
+
+    assert {frame.exit_code for frame in ended} == {143}
+    assert runs(talk, "sleep 60")
+    talk.stream.write(end(["r0"]))
+    talk.frames(1)
+
+
+def test_what_a_command_says_although_it_is_ended_is_read(talk):
+    script = "exec 3>&2 2>/dev/null; sleep 61.5; echo words >&3; echo body; exit 0"
+    talk.send(run("bash", "-c", script, capture=Capture.BODY), run("bash", "-c", script))
+    until(lambda: len([x for x in descendants(talk.stream.pid) if x.startswith("sleep 61.5")]) == 2)
+
+    talk.stream.write(end(["r0", "r1"]))
+    frames = {frame.id: frame for frame in talk.frames(2)}
+
+    assert bodied(frames["r0"].text) == (0, "words", b"body\n")
+    assert (frames["r1"].exit_code, frames["r1"].text) == (0, "words\nbody")
+
+
+@pytest.mark.parametrize("name", ["r0", "unknown", "$(id)", "*"])
+def test_there_is_nothing_to_end_where_nothing_runs(talk, name):
+    talk.answers(run("true"))
+
+    talk.stream.write(end([name]))
+
+    assert talk.answers(run("echo", "on"))[0].text == "on"
+
+
+def test_a_process_that_took_over_the_number_of_an_ended_one_is_left_alone(shell, start_stream):
+    parent = subprocess.Popen(["sh", "-c", "sleep 60 & wait"], start_new_session=True)
+    stream = start_stream(shell)
+    taken_over = program().replace(b"\nrunning=\n", b"\nrunning=r9:%d\n" % parent.pid)
+    assert taken_over != program()
+    try:
+        until(lambda: any(line.startswith("sleep 60") for line in descendants(parent.pid)))
+        stream.write(taken_over + hello(NONCE, 60) + end(["r9"]) + bye())
+        stream.wait(10)
+
+        assert any(line.startswith("sleep 60") for line in descendants(parent.pid))
+    finally:
+        os.killpg(parent.pid, signal.SIGKILL)
+        parent.wait()
 
 
 def test_a_limit_ends_a_command(talk):

@@ -101,3 +101,5 @@ class Answer:
     """A command that asks the same by hand, inside the source."""
     source_port: int | None = None
     """The port it was asked from, where npol chose it: what the data plane knows a probe by."""
+    ended_early: bool = False
+    """Whether its silence was not waited for: it is known otherwise that nothing will come."""

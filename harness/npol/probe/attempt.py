@@ -40,6 +40,10 @@ class Attempt:
     id: str = field(default_factory=new_id)
     overdue: float = 0.0
     """When its answer is given up; set when it is sent."""
+    end_asked: bool = False
+    """Whether its tool is to end now: what it would wait for is known already."""
+    ended_early: bool = False
+    """Whether its tool did so, without an answer."""
     frame: Frame | None = None
     reading: Reading | None = None
 

@@ -68,6 +68,11 @@ def request(attempt: str, command: Command) -> bytes:
     return f"run {attempt} {' '.join(words)}\n".encode()
 
 
+def end(attempts: Sequence[str]) -> bytes:
+    """The line that ends what these attempts still run; each answers as always."""
+    return f"end {' '.join(attempts)}\n".encode()
+
+
 def _word(value: bytes) -> str:
     """
     Bytes as octal escapes of printf's %b, unless they are plain.

@@ -22,7 +22,7 @@ from npol.probe.commands.http import PATIENCE
 from npol.probe.commands.source_port import PORTS_TRIED, from_port, port_taken
 from npol.probe.cpu_starvation import starved
 from npol.probe.framing import Frame, bodied
-from npol.probe.parsers.outcome import read
+from npol.probe.parsers.outcome import read, silence, was_ended
 from npol.probe.parsers.parsed_result import Reading, error
 from npol.probe.source_ports import SourcePorts
 from npol.probe.toolbox import Toolbox
@@ -86,6 +86,9 @@ class Round:
             return
         attempt.frame = frame
         attempt.reading = reading = _read(attempt, ended)
+        if attempt.end_asked and ended and reading.outcome is Outcome.ERROR and was_ended(ended):
+            attempt.ended_early = True
+            attempt.reading = reading = silence(attempt.command)
         further = second_attempt(attempt, reading, self._box) if reading.again else None
         if further and not attempt.earlier:
             further.earlier = attempt
@@ -146,9 +149,9 @@ class Round:
         reading, command, frame = attempt.reading, attempt.command, attempt.frame
         assert reading  # only attempts that have ended are kept
         assert frame
-        if reading.outcome is not Outcome.OPEN and not frame.ended:
+        if reading.outcome is not Outcome.OPEN and not frame.ended and not attempt.ended_early:
             reading = error("the source has no /proc/uptime: nothing shows how long it was silent")
-        if reading.outcome in SILENT:
+        if reading.outcome in SILENT and not attempt.ended_early:
             control = self._controls.get(command.reader)
             expected = max(command.limit, float(whole(probe.timeout)))
             if why := starved(probe.timeout, expected, frame, control):
@@ -164,6 +167,7 @@ class Round:
             addresses=reading.addresses,
             command=str(command),
             source_port=attempt.source_port,
+            ended_early=attempt.ended_early,
         )
 
 

@@ -10,7 +10,7 @@ from __future__ import annotations
 import logging
 import threading
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from contextlib import suppress
 
 from tenacity import (
@@ -83,6 +83,8 @@ class Prober:
         self._session: ProberSession | None = None
         self._opened_at = 0.0
         self._under_way = 0
+        self._marked: dict[int, Attempt] = {}
+        """What is under way, by its source port."""
         self._closed = False
 
     @property
@@ -139,6 +141,27 @@ class Prober:
             elif not self._send(session, round_):
                 self._wait(session, round_, until)
 
+    def asked_from(self, source_port: int) -> Probe | None:
+        """What is being asked from this port right now."""
+        with self._changed:
+            attempt = self._marked.get(source_port)
+        return attempt.probe if attempt else None
+
+    def end(self, source_ports: Collection[int]) -> None:
+        """
+        End what is being asked from these ports: it is known otherwise that nothing will come.
+
+        Each answers at once, with a silence that was not waited for, or with what came meanwhile.
+        """
+        with self._changed:
+            session = self._session
+            attempts = [a for port in source_ports if (a := self._marked.get(port))]
+            fresh = [a for a in attempts if not a.end_asked]
+            for attempt in fresh:
+                attempt.end_asked = True
+        if fresh and session:
+            session.send(framing.end([a.id for a in fresh]))
+
     def close(self) -> None:
         """End the exec."""
         with self._opening:
@@ -150,7 +173,7 @@ class Prober:
         """Take what came; whether anything did."""
         heard = [t for t in round_.sent.values() if t.id in session.heard]
         for attempt in heard:
-            self._count(-attempt.weight)
+            self._over([attempt])
             round_.end(session.heard.pop(attempt.id))
         return bool(heard)
 
@@ -166,6 +189,8 @@ class Prober:
                 self._under_way += attempt.weight
                 round_.send(attempt, self._now())
                 batch.append(attempt)
+                if attempt.source_port is not None:
+                    self._marked[attempt.source_port] = attempt
         if batch:
             session.send(framing.requests([(a.id, a.sent_as) for a in batch]))
         return bool(batch)
@@ -180,11 +205,14 @@ class Prober:
                 self._changed.wait(min(POLL, max(0.0, until - self._now())))
 
     def _drop(self, round_: Round) -> None:
-        self._count(-sum(attempt.weight for attempt in round_.sent.values()))
+        self._over(round_.sent.values())
 
-    def _count(self, weight: int) -> None:
+    def _over(self, attempts: Collection[Attempt]) -> None:
         with self._changed:
-            self._under_way += weight
+            for attempt in attempts:
+                self._under_way -= attempt.weight
+                if attempt.source_port is not None:
+                    self._marked.pop(attempt.source_port, None)
             self._changed.notify_all()
 
     def _replacement(self, session: ProberSession, round_: Round, until: float) -> ProberSession:

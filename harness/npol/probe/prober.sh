@@ -11,6 +11,7 @@
 #         CAPTURE  text: what it writes; body, datagram: the beginning, or all, of its stdout
 #                  as base64, after the rest and its exit code
 #         INPUT    for its stdin, "-" for nothing
+#     end ID...                         end what these still run; they answer as always
 #     bye
 # It answers with one line each, short enough to be written at once (PIPE_BUF, 4096):
 #     @NONCE ID EXIT ASKED BEGAN ENDED TEXT @NONCE
@@ -163,6 +164,32 @@ pod_uid() { # the kubelet mounts /etc/hosts from a directory that is named by th
     done </proc/self/mountinfo
 }
 
+end() { # ID...: only what is still a child of ours, for other processes may have its number
+    for id; do
+        for word in $running; do
+            [ "${word%:*}" = "$id" ] || continue
+            children=
+            read -r children 2>/dev/null <"/proc/$$/task/$$/children"
+            case " $children " in *" ${word#*:} "*) end_tools "${word#*:}" ;; esac
+        done
+    done
+}
+
+end_tools() { # PID...: the leaves below, but for this program and what takes in a tool's words
+    for pid; do
+        children= line=
+        read -r children 2>/dev/null <"/proc/$pid/task/$pid/children"
+        if [ "$children" ]; then
+            end_tools $children
+            continue
+        fi
+        read -r line 2>/dev/null <"/proc/$pid/comm"
+        case $line in base64 | head) continue ;; esac
+        read -r line 2>/dev/null <"/proc/$pid/cmdline"
+        [ ! "$line" ] || [ "$line" = "$own" ] || kill "$pid" 2>/dev/null
+    done
+}
+
 end_after() { # SECONDS: closing the exec does not always end what runs in it
     now
     end=$((t + $1 * 100))
@@ -174,6 +201,9 @@ end_after() { # SECONDS: closing the exec does not always end what runs in it
 }
 
 base64=$(command -v base64)
+running=
+own=
+read -r own 2>/dev/null </proc/$$/cmdline
 while read -r word rest; do
     case $word in
     hello)
@@ -185,7 +215,10 @@ while read -r word rest; do
     run)
         now
         run "$t" $rest &
+        running="$running ${rest%% *}:$!"
+        [ ${#running} -lt 8192 ] || running=${running#* }
         jobs >/dev/null 2>&1 ;; # takes leave of those that have ended
+    end) end $rest ;;
     bye) break ;;
     esac
 done

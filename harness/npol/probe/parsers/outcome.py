@@ -52,6 +52,18 @@ def _time_was_up(command: Command, ended: Ended) -> bool:
     return ended.seconds >= NEARLY * command.limit
 
 
+def was_ended(ended: Ended) -> bool:
+    """Whether a tool shows that SIGTERM ended it: BIND's catch it, and then say nothing."""
+    return ended.exit_code == 143 or not (ended.words.strip() or ended.body)
+
+
+def silence(command: Command) -> Reading:
+    """What is read of a tool that was ended because nothing would come."""
+    if command.reader in _NAMES:
+        return Reading(outcome=Outcome.DNS_TIMEOUT, detail="ended early", again=Again.SERVER)
+    return Reading(outcome=Outcome.TIMEOUT, detail="ended early")
+
+
 def read_nc(ended: Ended, probe: Probe) -> Reading | None:
     """nc -z -v, whichever nc it is."""
     if ended.exit_code == 0:
