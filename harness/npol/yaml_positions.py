@@ -64,14 +64,16 @@ class Document:
         return table.get(path) or Position(self.file)
 
 
-def load(text: str | bytes, file: str, dialect: YamlDialect) -> list[Document]:
+def load(
+    text: str | bytes, file: str, dialect: YamlDialect, *, limit: int = MAX_BYTES
+) -> list[Document]:
     """
-    All documents of a text; empty ones (`---` alone) are left out.
+    All documents of a text of at most `limit` bytes; empty ones (`---` alone) are left out.
 
     Raises:
         Mistakes: not YAML, not UTF-8, too large, too deep, or custom tags.
     """
-    decoded = _decode(text, file)
+    decoded = _decode(text, file, limit)
     try:
         comments = {
             decoded.count("\n", 0, found.start()) + 1: found[1].strip()
@@ -93,9 +95,9 @@ def dump(data: Any) -> str:
     return str(yaml.dump(data, Dumper=_YamlWriter, sort_keys=False, width=100, allow_unicode=True))
 
 
-def _decode(text: str | bytes, file: str) -> str:
-    if len(text) > MAX_BYTES:
-        raise Mistakes([Mistake(Position(file), f"larger than {MAX_BYTES // 1_000_000} MB")])
+def _decode(text: str | bytes, file: str, limit: int) -> str:
+    if len(text) > limit:
+        raise Mistakes([Mistake(Position(file), f"larger than {limit // 1_000_000} MB")])
     decoded = text if isinstance(text, str) else _utf8(text, file)
     if odd := _NOT_PRINTABLE.search(decoded):
         raise _stopped(decoded[: odd.start()], file, f"control character {odd[0]!a}")

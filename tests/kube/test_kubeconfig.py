@@ -15,10 +15,14 @@ import pytest
 import yaml
 
 from npol.errors import InputError, Refused
+from npol.kube import in_cluster
 from npol.kube.connection import connect
 from npol.kube.exec_credentials import run_plugin
 from npol.kube.kubeconfig import contexts, pick
+from tests.kube.fake_api import reply
+from tests.kube.fake_api import status as refusal
 
+VERSION = "client.authentication.k8s.io/v1"
 SECRET = "s3cr3t-token-that-nobody-may-see-0123456789"
 
 
@@ -67,7 +71,6 @@ def test_paths_are_relative_to_the_file_that_names_them(tmp_path):
 @pytest.mark.parametrize(
     ("content", "words"),
     [
-        ("", "a kubeconfig is one YAML mapping"),
         ("- a", "a kubeconfig is one YAML mapping"),
         ("a: [", "not YAML"),
         ("contexts: 5", "contexts is not a list"),
@@ -83,7 +86,7 @@ def test_paths_are_relative_to_the_file_that_names_them(tmp_path):
         ),
         (
             "contexts: [{name: dev, context: {cluster: c}}]\nclusters: [{name: c, cluster: {}}]",
-            "cluster c has no server URL",
+            "cluster c: it has no server URL",
         ),
     ],
 )
@@ -172,11 +175,26 @@ def test_a_file_that_all_may_read_is_known(tmp_path):
     assert pick(str(file), "dev").exposed
 
 
-def test_several_impersonated_groups_are_refused(tmp_path):
-    file = write(tmp_path / "a", user={"as": "x", "as-groups": ["a", "b"]})
+def test_a_fleets_file_of_seven_megabytes_is_read(tmp_path):
+    authority = "QUJD" * 6000
+    names = [f"cluster-{number}" for number in range(300)]
+    file = write(tmp_path / "fleet", names=names, cluster={"certificate-authority-data": authority})
 
-    with pytest.raises(InputError, match="impersonates with several groups"):
-        pick(file, "dev").impersonation()
+    assert (tmp_path / "fleet").stat().st_size > 7_000_000
+    assert pick(file, "cluster-299").cluster["certificate-authority-data"] == authority
+
+
+def test_inside_a_pod_its_account_is_the_last_context(tmp_path, monkeypatch):
+    (tmp_path / "token").write_text("t")
+    monkeypatch.setattr(in_cluster, "ACCOUNT", tmp_path)
+    monkeypatch.setenv("KUBERNETES_SERVICE_HOST", "fd00::1")
+    monkeypatch.setenv("KUBERNETES_SERVICE_PORT", "443")
+    monkeypatch.setenv("HOME", str(tmp_path))
+    monkeypatch.delenv("KUBECONFIG", raising=False)
+
+    assert contexts(None) == ["in-cluster"]
+    assert contexts(write(tmp_path / "a")) == ["dev", "in-cluster"]
+    assert pick(None, "in-cluster").server == "https://[fd00::1]:443"
 
 
 # -- plugins
@@ -187,7 +205,7 @@ def plugin(tmp_path, code):
     script = tmp_path / "plugin"
     script.write_text(f"#!{sys.executable}\n" + textwrap.dedent(code))
     script.chmod(0o700)
-    return {"apiVersion": "client.authentication.k8s.io/v1", "command": str(script)}
+    return {"apiVersion": VERSION, "interactiveMode": "Never", "command": str(script)}
 
 
 def run(spec, **settings):
@@ -197,7 +215,7 @@ def run(spec, **settings):
 
 
 def printing(**status):
-    return f"print({json.dumps(json.dumps({'kind': 'ExecCredential', 'status': status}))})"
+    return f"print({json.dumps(json.dumps({'apiVersion': VERSION, 'status': status}))})"
 
 
 def test_a_plugins_token_is_used(tmp_path):
@@ -205,7 +223,7 @@ def test_a_plugins_token_is_used(tmp_path):
 
     credential = run(spec)
 
-    assert credential.user() == {"token": SECRET}
+    assert credential.token == SECRET
     assert credential.expires == 1893456000.0
     assert SECRET not in repr(credential)
 
@@ -213,7 +231,7 @@ def test_a_plugins_token_is_used(tmp_path):
 def test_a_plugins_certificate_is_used(tmp_path):
     spec = plugin(tmp_path, printing(clientCertificateData="CERT", clientKeyData="KEY"))
 
-    assert run(spec).user() == {
+    assert run(spec).certificates() == {
         "client-certificate-data": "Q0VSVA==",
         "client-key-data": "S0VZ",
     }
@@ -224,7 +242,7 @@ def test_a_plugin_is_told_what_it_asks_for(tmp_path):
         import json, os
         info = json.loads(os.environ["KUBERNETES_EXEC_INFO"])
         token = info["spec"]["cluster"]["server"] + os.environ["E"]
-        print(json.dumps({"status": {"token": token}}))
+        print(json.dumps({"apiVersion": info["apiVersion"], "status": {"token": token}}))
     """
     spec = {**plugin(tmp_path, code), "provideClusterInfo": True}
     spec["env"] = [{"name": "E", "value": "!"}]
@@ -295,17 +313,38 @@ def _runs(pid):
         return False
 
 
-def test_a_credential_that_ends_soon_is_fetched_anew(api, to, tmp_path):
-    soon = time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(time.time() + 5))
+@pytest.mark.parametrize(
+    ("lives", "refused", "runs"), [(45, 0, "x"), (-1, 0, "xxxx"), (45, 1, "xx")]
+)
+def test_a_plugins_credential_is_used_until_it_ends_or_is_refused(
+    api, to, tmp_path, lives, refused, runs
+):
+    ends = time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(time.time() + lives))
+    credential = {"token": api.token, "expirationTimestamp": ends}
     code = f"""
         import json, pathlib
-        count = pathlib.Path({str(tmp_path / "count")!r})
-        count.write_text(count.read_text() + "x" if count.exists() else "x")
-        print(json.dumps({{"status": {{"token": {api.token!r}, "expirationTimestamp": {soon!r}}}}}))
+        with pathlib.Path({str(tmp_path / "count")!r}).open("a") as count:
+            count.write("x")
+        print(json.dumps({{"apiVersion": {VERSION!r}, "status": {credential!r}}}))
     """
     connection = to(kubeconfig=api.kubeconfig(user={"exec": plugin(tmp_path, code)}))
+    api.on("GET", "/x", *[refusal(401, "Unauthorized", "no")] * refused, reply())
 
-    with pytest.raises(Exception, match="404"):
+    for _ in range(3):
         connection.raw("GET", "/x")
 
-    assert (tmp_path / "count").read_text() == "xx"
+    assert (tmp_path / "count").read_text() == runs
+
+
+def test_another_connection_of_the_same_user_runs_no_plugin(api, to, tmp_path):
+    code = f"""
+        import pathlib
+        pathlib.Path({str(tmp_path / "count")!r}).open("a").write("x")
+        {printing(token=api.token)}
+    """
+    connection = to(kubeconfig=api.kubeconfig(user={"exec": plugin(tmp_path, code)}))
+    api.on("GET", "/x", reply())
+
+    connection.fresh().raw("GET", "/x")
+
+    assert (tmp_path / "count").read_text() == "x"

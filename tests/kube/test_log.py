@@ -76,11 +76,12 @@ def test_an_exec_is_logged_with_pod_container_and_end(api, to, log):
 def test_the_log_holds_no_credential_and_no_content(tmp_path, api, to, log):
     """Planted: what the plugin prints, in its environment, the URL, a Secret, and echoes of it."""
     plugin = tmp_path / "plugin"
-    answer = {"apiVersion": "v1", "kind": "ExecCredential", "status": {"token": api.token}}
+    version = "client.authentication.k8s.io/v1beta1"
+    answer = {"apiVersion": version, "status": {"token": api.token}}
     plugin.write_text(f"#!/bin/sh\necho '{PLANTED}' >&2\necho '{json.dumps(answer)}'\n")
     plugin.chmod(stat.S_IRWXU)
     variable = {"name": "SECRET", "value": PLANTED}
-    spec = {"command": str(plugin), "env": [variable], "args": [PLANTED]}
+    spec = {"apiVersion": version, "command": str(plugin), "env": [variable], "args": [PLANTED]}
     server = f"https://user:{PLANTED}@127.0.0.1:{api.port}"
     kubeconfig = api.kubeconfig(user={"exec": spec}, cluster={"server": server})
     echo = status(503, "ServiceUnavailable", f"no route for {api.token}, user:{PLANTED}")

@@ -1,38 +1,33 @@
 """
-One connection to one cluster: the one door to the official client.
+One connection to one cluster.
 
-The client's own machinery signs in and moves bytes; bodies are raw JSON both ways, because
-its models drop fields that they do not know. Every request is checked by the guard, counted,
-has a deadline, and is sent again where that is safe.
+Bodies are raw JSON both ways, because the official client's models drop fields that they do
+not know. Every request is checked by the guard, counted, has a deadline, and is sent again
+where that is safe.
 """
 
 from __future__ import annotations
 
 import logging
-import ssl
 import threading
-import time
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import replace
-from typing import TYPE_CHECKING, Any
-from urllib.parse import unquote, urlencode, urlsplit
+from typing import Any
+from urllib.parse import urlencode
 
-from npol.errors import InputError, Refused
+from npol.errors import Refused
 from npol.kube.api_client import Verbs
 from npol.kube.api_errors import ApiError, Forbidden, LostReply, Unreachable
-from npol.kube.exec_credentials import Credential, credential_of
 from npol.kube.guard import Guard, Mode, Request, request_of
 from npol.kube.kubeconfig import Context, contexts, options_of, pick
+from npol.kube.login import Login
 from npol.kube.objects import Resource
 from npol.kube.responses import Reply, api_error, transient
 from npol.kube.retry import Clock, RetryBudget, Transient, persist
-from npol.kube.sanitize import cause_of, is_header, plain
-from npol.kube.websocket_url import Dial, tls_context
-
-if TYPE_CHECKING:
-    from kubernetes.client import Configuration
+from npol.kube.sanitize import plain
+from npol.kube.tunnel import Dial
 
 __all__ = [
     "ApiError",
@@ -49,8 +44,6 @@ log = logging.getLogger(__name__)
 
 CONNECT_TIMEOUT = 5.0
 READ_TIMEOUT = 30.0
-RENEW_BEFORE = 60.0
-"""Seconds before its expiry at which a credential is renewed."""
 
 PATCHES = {
     "apply": "application/apply-patch+yaml",
@@ -87,118 +80,12 @@ def connect(
             hint="put certificate-authority-data in place of insecure-skip-tls-verify",
         )
     return Connection(
-        _Login(chosen),
+        Login(chosen),
         kubeconfig,
         Guard(mode=mode),
         patience=patience or RetryBudget(),
         clock=clock or Clock(),
     )
-
-
-class _Login:
-    """The official client, signed in once; thread-safe."""
-
-    def __init__(self, context: Context) -> None:
-        from kubernetes.client import ApiClient
-
-        self.context = context
-        self.credential = credential_of(context)
-        self.configuration = _configuration(context, self.credential)
-        self.client = ApiClient(self.configuration)
-        self.client.user_agent = "npol"
-        self.headers()  # what cannot be sent is told at once
-        self._tls: ssl.SSLContext | None = None
-
-    def headers(self) -> dict[str, str]:
-        """
-        Authorization and impersonation, as the kubeconfig's user asks for them.
-
-        Raises:
-            InputError: a value is none that HTTP can carry; http.client's error would show it.
-        """
-        found = self.context.impersonation()
-        bearer = self.configuration.auth_settings().get("BearerToken")
-        if bearer:
-            found[bearer["key"]] = str(bearer["value"])
-        for name, value in found.items():
-            if not is_header(value):
-                raise InputError(
-                    f"user {self.context.who}: the value for {name} holds a line break or "
-                    "another character that HTTP headers cannot carry",
-                    hint="write the token on one line; it is not shown here",
-                )
-        return found
-
-    def secrets(self) -> list[str]:
-        """Values that no message may hold."""
-        words = [word for value in self.headers().values() for word in value.split()[1:]]
-        urls = self.context.server, self.configuration.proxy or ""
-        passwords = [password for url in urls if (password := urlsplit(url).password)]
-        return [*words, *passwords, *map(unquote, passwords)]
-
-    def stale(self) -> bool:
-        """Whether the plugin's credential is about to expire."""
-        expires = self.credential.expires
-        return expires is not None and expires - time.time() < RENEW_BEFORE
-
-    def send(
-        self, method: str, target: str, body: Any, content_type: str, timeout: tuple[float, float]
-    ) -> Reply:
-        """
-        One attempt.
-
-        Raises:
-            Transient: no reply, for a reason that may pass.
-            Unreachable: no reply, for a reason that will not.
-        """
-        import urllib3
-        from kubernetes.client.exceptions import ApiException
-
-        if self.context.insecure:  # npol says so itself, once, instead of at each request
-            urllib3.disable_warnings(urllib3.exceptions.InsecureRequestWarning)
-        headers = {**self.client.default_headers, **self.headers(), "Accept": "application/json"}
-        if body is not None:
-            headers["Content-Type"] = content_type  # by this the client makes JSON of the body
-        try:
-            response = self.client.call_api(
-                method, self.context.server + target, headers, body, _request_timeout=timeout
-            )
-            content = response.read()  # type: ignore[no-untyped-call]
-        except ApiException as error:
-            raise self._broken_tls(str(error.reason)) from None
-        except (
-            urllib3.exceptions.NewConnectionError,
-            urllib3.exceptions.ConnectTimeoutError,
-            urllib3.exceptions.ProxyError,
-        ) as error:
-            raise Transient(cause_of(error), sent=False) from None
-        except (urllib3.exceptions.HTTPError, OSError) as error:
-            raise Transient(cause_of(error), sent=True) from None
-        return Reply(status=response.status, body=content, headers=dict(response.headers))
-
-    def _broken_tls(self, reason: str) -> Exception:
-        cause = plain(reason.replace("SSLError", ""), limit=200)
-        if "EOF" in reason:
-            return Transient(f"the TLS connection was cut: {cause}", sent=True)
-        return Unreachable(
-            f"no TLS connection with {self.context.address}: {cause}",
-            hint=f"look at certificate-authority and the user's certificate, "
-            f"context {self.context.name} in {self.context.file}",
-        )
-
-    def dial(self, target: str) -> Dial:
-        """How to open a WebSocket at `target` (path and query)."""
-        if self._tls is None and self.context.server.startswith("https"):
-            self._tls = tls_context(self.configuration)
-        url = self.context.server.replace("http", "ws", 1) + target
-        return Dial(
-            url=url,
-            headers=self.headers(),
-            tls=self._tls,
-            tls_name=self.configuration.tls_server_name or "",
-            proxy=self.configuration.proxy or "",
-            no_proxy=self.configuration.no_proxy or "",
-        )
 
 
 class Connection(Verbs):
@@ -212,7 +99,7 @@ class Connection(Verbs):
 
     def __init__(
         self,
-        login: _Login,
+        login: Login,
         kubeconfig: str | None,
         guard: Guard,
         *,
@@ -266,7 +153,7 @@ class Connection(Verbs):
 
     def fresh(self) -> Connection:
         """A new client of the same cluster, from the kubeconfig as it is now."""
-        login = _Login(pick(self._kubeconfig, self.context))
+        login = Login(pick(self._kubeconfig, self.context), like=self._login)
         return Connection(
             login, self._kubeconfig, self.guard, patience=self.patience, clock=self.clock
         )
@@ -376,7 +263,7 @@ class Connection(Verbs):
 
     @contextmanager
     def _logged(
-        self, login: _Login, request: Request, method: str, target: str
+        self, login: Login, request: Request, method: str, target: str
     ) -> Iterator[list[int]]:
         """A line for each attempt; neither query nor headers nor bodies are in it."""
         level = logging.DEBUG if _only_reads(method, request) else logging.INFO
@@ -407,17 +294,17 @@ class Connection(Verbs):
             hint="is it up, and is this the right context?",
         )
 
-    def _current(self) -> _Login:
+    def _current(self) -> Login:
         login = self._login
         if login.stale():
-            log.info("the credential is about to expire: signing in again")
+            log.info("the credential has expired: signing in again")
             self._renew(login)
         return self._login
 
-    def _renew(self, old: _Login) -> None:
+    def _renew(self, old: Login) -> None:
         with self._lock:
             if self._login is old:  # else another thread has done it meanwhile
-                self._login = _Login(pick(self._kubeconfig, old.context.name))
+                self._login = Login(pick(self._kubeconfig, old.context.name))
 
     def _count(self, what: str) -> None:
         with self._lock:
@@ -426,24 +313,3 @@ class Connection(Verbs):
 
 def _only_reads(method: str, request: Request) -> bool:
     return method in ("GET", "HEAD") or "reviews." in request.resource
-
-
-def _configuration(context: Context, credential: Credential) -> Configuration:
-    from kubernetes.client import Configuration
-    from kubernetes.config import load_kube_config_from_dict
-
-    user = {key: value for key, value in context.user.items() if key != "exec"}
-    configuration = Configuration()
-    try:
-        load_kube_config_from_dict(  # type: ignore[no-untyped-call]
-            context.loadable({**user, **credential.user()}), client_configuration=configuration
-        )
-    except Exception as error:  # the loader raises whatever its parts do, content included
-        raise Refused(
-            f"the credentials of user {context.user_name} in {context.file} cannot be used "
-            f"({type(error).__name__})",
-            hint="does kubectl work with this context?",
-        ) from None
-    configuration.retries = False  # its own would send PUT and DELETE twice
-    configuration.connection_pool_maxsize = 32
-    return configuration

@@ -18,7 +18,6 @@ import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
-from typing import Any
 from urllib.parse import urlencode
 
 import websocket
@@ -39,7 +38,7 @@ from npol.kube.objects import PODS, Ref
 from npol.kube.responses import PASSING, Reply
 from npol.kube.retry import Transient, persist
 from npol.kube.sanitize import plain
-from npol.kube.websocket_url import Dial
+from npol.kube.tunnel import Dial
 from npol.model.probe import PodRef
 
 __all__ = [
@@ -269,10 +268,15 @@ class ExecStream:
 class _Socket(websocket.WebSocket):
     """A WebSocket whose reading of frames never waits, so that no thread holds it for long."""
 
-    def __init__(self, tls: dict[str, Any]) -> None:
-        super().__init__(sslopt=tls, enable_multithread=False, skip_utf8_validation=True)
+    def __init__(self) -> None:
+        super().__init__(enable_multithread=False, skip_utf8_validation=True)
         self._parts: list[bytes] = []
         self._unread = 0
+
+    def opened(self, dial: Dial, timeout: float) -> socket.socket:
+        """Connected already, and known here from now on, so that `cut` finds it."""
+        self.sock = dial.open(timeout)
+        return self.sock
 
     def descriptor(self) -> int:
         """To poll on. Raises OSError when there is no connection any more."""
@@ -284,7 +288,8 @@ class _Socket(websocket.WebSocket):
         """End the connection from any thread; whoever waits on it wakes up."""
         with suppress(OSError, ValueError):
             if self.sock is not None:  # below TLS: its own shutdown would bare the ciphertext
-                socket.socket.shutdown(self.sock, socket.SHUT_RDWR)
+                below = getattr(self.sock, "socket", self.sock)  # of TLS within TLS
+                socket.socket.shutdown(below, socket.SHUT_RDWR)
 
     def whole_message(self) -> bytes | None:
         """The next message if all of it is here; pings are answered on the way."""
@@ -324,16 +329,16 @@ class _Socket(websocket.WebSocket):
 
 def _handshake(dial: Dial, timeout: float, renew: Callable[[], None]) -> _Socket:
     """Raises Transient for what may pass, ExecBroken for what will not."""
-    ws = _Socket({"context": dial.tls, "server_hostname": dial.tls_name or None})
+    ws = _Socket()
     try:
         with _ended_after(timeout, ws):
             ws.connect(  # type: ignore[no-untyped-call]
                 dial.url,
-                header=[f"{name}: {value}" for name, value in dial.headers.items()],
+                socket=ws.opened(dial, timeout),
+                header=[f"{name}: {value}" for name, value in dial.headers],
                 subprotocols=list(PROTOCOLS),
                 timeout=timeout,
                 redirect_limit=0,
-                **dial.proxy_options(),
             )
     except websocket.WebSocketBadStatusException as error:
         raise _refusal(error, dial, renew) from None
@@ -360,7 +365,7 @@ def _refusal(
 ) -> Exception:
     reply = Reply(status=error.status_code, body=error.resp_body or b"")
     text = str(reply.state().get("message") or error.status_message or "")
-    secrets = [word for value in dial.headers.values() for word in value.split()[1:]]
+    secrets = [word for _, value in dial.headers for word in value.split()[1:]]
     message = plain(text, secrets=secrets, limit=300)
     what = f"HTTP {reply.status}: {message}"
     if reply.status == 401:

@@ -14,6 +14,7 @@ import json
 import os
 import signal
 import subprocess
+import time
 from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import dataclass
@@ -25,6 +26,10 @@ from npol.kube.sanitize import SHORT, guarded
 
 TIMEOUT = 20.0
 """Seconds that a plugin may take; cloud plugins call their provider."""
+FILE_HOLDS = 60.0
+"""Seconds after which a token's file is read again (client-go's period)."""
+CONFIG = "client.authentication.k8s.io/exec"
+"""The extension of a cluster that is meant for plugins."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, repr=False)
@@ -36,10 +41,9 @@ class Credential:
     key: str = ""
     expires: float | None = None
 
-    def user(self) -> dict[str, str]:
-        """The same as fields of a kubeconfig's user."""
+    def certificates(self) -> dict[str, str]:
+        """The certificate and its key as fields of a kubeconfig's user."""
         fields = {
-            "token": self.token,
             "client-certificate-data": _base64(self.certificate),
             "client-key-data": _base64(self.key),
         }
@@ -47,13 +51,34 @@ class Credential:
 
 
 def credential_of(context: Context) -> Credential:
-    """What the plugin of a context's user prints; an empty one where there is no plugin."""
+    """
+    The token of a context's user, or what its plugin prints; an empty one where it has neither.
+
+    A static token wins over a plugin, a token's file over a token (client-go's order).
+
+    Raises:
+        Refused: the plugin failed, or the file cannot be read.
+    """
+    if file := context.user.get("tokenFile"):
+        return _from_file(str(file), context)
+    if token := context.user.get("token"):
+        return Credential(token=str(token))
     spec = context.user.get("exec")
     if not spec:
         return Credential()
     return run_plugin(
         spec, user=context.user_name, cluster=context.cluster, directory=context.directory
     )
+
+
+def _from_file(file: str, context: Context) -> Credential:
+    """Read again after a minute: the kubelet writes a ServiceAccount's token anew."""
+    try:
+        with open(file, encoding="utf-8") as handle:
+            token = handle.read().strip()
+    except (OSError, ValueError):
+        raise Refused(f"user {context.who}: the token's file {file} cannot be read") from None
+    return Credential(token=token, expires=time.time() + FILE_HOLDS)
 
 
 def _base64(text: str) -> str:
@@ -79,7 +104,7 @@ def run_plugin(
     try:
         answer = json.loads(out)
         status = answer["status"]
-        return Credential(
+        found = Credential(
             token=str(status.get("token") or ""),
             certificate=str(status.get("clientCertificateData") or ""),
             key=str(status.get("clientKeyData") or ""),
@@ -87,6 +112,16 @@ def run_plugin(
         )
     except (ValueError, KeyError, TypeError, AttributeError):
         raise _failed(user, command[0], "printed no ExecCredential with a status") from None
+    if answer.get("apiVersion") != spec.get("apiVersion"):
+        raise _failed(
+            user,
+            command[0],
+            "printed a credential of another apiVersion than the kubeconfig asks for",
+            "run the provider's command that writes the kubeconfig again",
+        )
+    if not found.token and not (found.certificate and found.key):
+        raise _failed(user, command[0], "printed neither a token nor a certificate with its key")
+    return found
 
 
 def _environment(spec: Mapping[str, Any], cluster: Mapping[str, Any]) -> dict[str, str]:
@@ -96,9 +131,23 @@ def _environment(spec: Mapping[str, Any], cluster: Mapping[str, Any]) -> dict[st
         "spec": {"interactive": False},
     }
     if spec.get("provideClusterInfo"):
-        info["spec"]["cluster"] = dict(cluster)
+        info["spec"]["cluster"] = _told(cluster)
     added = {str(e["name"]): str(e["value"]) for e in spec.get("env") or ()}
     return {**os.environ, **added, "KUBERNETES_EXEC_INFO": json.dumps(info)}
+
+
+def _told(cluster: Mapping[str, Any]) -> dict[str, Any]:
+    """A cluster as plugins are told of it (client-go, rest.ConfigToExecCluster)."""
+    kept = ("server", "tls-server-name", "insecure-skip-tls-verify", "proxy-url")
+    found = {key: cluster[key] for key in kept if cluster.get(key)}
+    data = cluster.get("certificate-authority-data")
+    if file := cluster.get("certificate-authority"):
+        with open(file, "rb") as handle:
+            data = base64.b64encode(handle.read()).decode()
+    if data:
+        found["certificate-authority-data"] = data
+    extensions = {e.get("name"): e.get("extension") for e in cluster.get("extensions") or ()}
+    return {**found, "config": extensions.get(CONFIG)}
 
 
 def _run(
