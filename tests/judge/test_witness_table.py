@@ -5,14 +5,25 @@ from __future__ import annotations
 import pytest
 
 from npol.errors import Position
+from npol.judge.known_ends import KnownEnd
+from npol.judge.packet_fate import ProbeWay, packet_fate
 from npol.judge.settle import Patience, Settling
 from npol.judge.verdict import SILENCE, Controls, judge
 from npol.judge.witnesses import agreeing
 from npol.model.expectation import Outcome, parse_expectation
+from npol.model.flow_record import (
+    FlowRecord,
+    ObservationPoint,
+    ReceivedRecord,
+    RecordDirection,
+    RecordedEnd,
+    RecordVerdict,
+)
+from npol.model.packet_fate import PacketFate
 from npol.model.prediction import PredictedDecision
 from npol.model.probe import Answer, Role
 from npol.model.result import Evidence, Judgement
-from npol.model.story import Flow, HttpCheck
+from npol.model.story import Flow, HttpCheck, Protocol
 from tests.test_coverage import ROOT
 
 SUBJECT = "pod web-1 10.1.1.1:80"
@@ -31,10 +42,62 @@ def rows() -> list[list[str]]:
     return [[cell.strip() for cell in line.strip("|").split("|")] for line in lines]
 
 
-def answer(packets: str) -> Answer:
+def answer(packets: str, records: str) -> Answer:
+    seconds = 1.1 if records == "dropped, then open" else 0.01
     if packets.startswith("http "):
         return Answer(key="a", outcome=Outcome.OPEN, status=int(packets[5:]))
-    return Answer(key="a", outcome=Outcome(packets))
+    return Answer(key="a", outcome=Outcome(packets), seconds=seconds)
+
+
+FORWARDED, DROPPED = RecordVerdict.FORWARDED, RecordVerdict.DROPPED_BY_POLICY
+VERDICT, ENDPOINT = ObservationPoint.POLICY_VERDICT, ObservationPoint.TO_ENDPOINT
+INGRESS, EGRESS = RecordDirection.INGRESS, RecordDirection.EGRESS
+RECORDS: dict[str, list[dict]] = {
+    "dropped": [{"verdict": DROPPED}],
+    "dropped otherwise": [{"verdict": RecordVerdict.DROPPED_OTHERWISE}],
+    "dropped, old labels": [{"verdict": DROPPED, "label": "old"}],
+    "dropped, another port": [{"verdict": DROPPED, "port": 81}],
+    "dropped, not the first packet": [{"verdict": DROPPED, "first": False}],
+    "dropped, then open": [{"verdict": DROPPED}, {"verdict": FORWARDED}],
+    "answered, then dropped": [{"verdict": FORWARDED}, {"verdict": DROPPED}],
+    "arrived": [{"verdict": FORWARDED}],
+    "to the endpoint": [
+        {"verdict": FORWARDED, "point": ENDPOINT, "direction": RecordDirection.UNKNOWN}
+    ],
+    "left the source": [{"verdict": FORWARDED, "direction": EGRESS, "node": "n1"}],
+    "redirected": [{"verdict": RecordVerdict.REDIRECTED}],
+    "audited": [{"verdict": RecordVerdict.AUDITED}],
+    "none on watched nodes": [],
+}
+ENDS = {
+    "10.1.0.1": KnownEnd(node="n1", labels={"app": "new"}),
+    "10.1.1.1": KnownEnd(node="n2", labels={"app": "web"}),
+}
+
+
+def record(
+    verdict, *, label="new", port=80, first=True, point=VERDICT, direction=INGRESS, node="n2"
+) -> ReceivedRecord:
+    told = FlowRecord(
+        time=1.0,
+        verdict=verdict,
+        point=point,
+        direction=direction,
+        source=RecordedEnd(address="10.1.0.1", port=20001, labels={"app": label}),
+        target=RecordedEnd(address="10.1.1.1", port=port, labels={"app": "web"}),
+        protocol=Protocol.TCP,
+        node=node,
+        first=first,
+    )
+    return ReceivedRecord(told, 0.0)
+
+
+def fate(records: str, seen: Answer) -> PacketFate | None:
+    if records == "-":
+        return None
+    watched = records == "none on watched nodes"
+    way = ProbeWay(endpoints={("10.1.1.1", 80)}, known=ENDS, watched=watched)
+    return packet_fate([record(**one) for one in RECORDS[records]], way, seen)
 
 
 def controls_of(word: str) -> Controls:
@@ -46,14 +109,18 @@ def controls_of(word: str) -> Controls:
     )
 
 
-def judged(expected: str, packets: str, controls: str) -> Judgement:
+def judged(expected: str, packets: str, records: str, controls: str) -> Judgement:
     expectation = parse_expectation(expected)
     web = HttpCheck() if expected.startswith("http") else None
     at = Position("s.npol.yaml", 1, 1)
     flow = Flow(name="f", at=at, source="a", target="web", port=80, expect=expectation, http=web)
     named = packets == "dns timeout"
+    seen = answer(packets, records)
     evidence = Evidence(
-        role=Role.NAME if named else Role.POD, subject=SUBJECT, answer=answer(packets)
+        role=Role.NAME if named else Role.POD,
+        subject=SUBJECT,
+        answer=seen,
+        fate=fate(records, seen),
     )
     return judge(flow, expectation, [evidence], controls_of(controls))
 
@@ -79,8 +146,8 @@ def finally_said(seen: Judgement, predicted: str) -> tuple[str, float]:
 
 @pytest.mark.parametrize("row", rows(), ids=lambda row: " ".join(row).replace("`", ""))
 def test_a_row_is_what_is_said(row: list[str]) -> None:
-    expected, predicted, packets, controls, verdict, final = row
-    seen = judged(expected.strip("`"), packets.strip("`"), controls)
+    expected, predicted, packets, records, controls, verdict, final = row
+    seen = judged(expected.strip("`"), packets.strip("`"), records, controls)
 
     said, after = finally_said(seen, predicted)
 
@@ -90,4 +157,5 @@ def test_a_row_is_what_is_said(row: list[str]) -> None:
 
 
 def test_the_table_is_read_from_the_page() -> None:
-    assert len(rows()) > 30
+    assert len(rows()) > 70
+    assert {row[3] for row in rows()} == {"-", *RECORDS}

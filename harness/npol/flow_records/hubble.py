@@ -85,16 +85,17 @@ def _flow(flow: Fields, node: str) -> RecordLine:
         return OtherEvent(kind="flow without addresses")
     name, ports = next(iter(flow.get("l4", {}).items()), ("", {}))
     verdict, reason = _verdict(flow)
+    point = _point(flow)
     return FlowRecord(
         time=_seconds(flow["time"]),
         verdict=verdict,
-        point=_point(flow),
+        point=point,
         source=recorded_end(flow.get("source", {}), addresses["source"], ports, "source_port"),
         target=recorded_end(
             flow.get("destination", {}), addresses["destination"], ports, "destination_port"
         ),
         protocol=_PROTOCOLS.get(name),
-        direction=_DIRECTIONS.get(flow.get("traffic_direction", ""), RecordDirection.UNKNOWN),
+        direction=_direction(flow, point),
         node=_node(flow.get("node_name", "")) or node,
         first=_first(flow, name, ports),
         reply=_reply(flow),
@@ -124,6 +125,13 @@ def _point(flow: Fields) -> ObservationPoint:
     if kind == _TRACE and flow.get("trace_observation_point") == "TO_ENDPOINT":
         return ObservationPoint.TO_ENDPOINT
     return ObservationPoint.OTHER
+
+
+def _direction(flow: Fields, point: ObservationPoint) -> RecordDirection:
+    """A trace has one, too: a guess, which may be EGRESS where the target's node told it."""
+    if point not in (ObservationPoint.POLICY_VERDICT, ObservationPoint.DROP):
+        return RecordDirection.UNKNOWN
+    return _DIRECTIONS.get(flow.get("traffic_direction", ""), RecordDirection.UNKNOWN)
 
 
 def _first(flow: Fields, protocol: str, ports: Fields) -> bool:

@@ -6,7 +6,8 @@ A NetworkPolicy has no status, and the API never says when one is enforced (Kube
 hold still: the packets, and the prediction, which is what the policies mean. Where they agree,
 the answer is final, whether it is what the story expects or not. Where they differ, it is
 not final before the deadline, and packets that meet the expectation against the prediction are
-`unknown` even then. Without a prediction a match is final, a mismatch at the deadline.
+`unknown` even then. Without a prediction a match is final, a mismatch at the deadline, unless the
+data plane's records prove that policies drop it.
 
 A sample counts only if the flow has visibly changed since the step's change, or the network
 plugin's quiet time has passed when the sample began: an old answer is never taken for a new one.
@@ -130,12 +131,21 @@ class Track:
 
     def _conclusive(self, sample: Sample) -> bool:
         """Whether more samples like this one may end the wait before the deadline."""
-        if sample.judgement.verdict is Verdict.UNKNOWN:
+        judgement = sample.judgement
+        if judgement.decided is not None:
+            return judgement.decided
+        if judgement.verdict is Verdict.UNKNOWN:
             return False
-        return sample.matched if self.predicted is None else self._as_predicted(sample)
+        if self.predicted is None:
+            return sample.matched or judgement.proven
+        return self._as_predicted(sample)
 
     def _as_predicted(self, sample: Sample) -> bool:
-        return self.predicted is not None and sample.judgement.outcome in self.predicted
+        """A drop that records prove is a deny, however the network answers it."""
+        if self.predicted is None:
+            return False
+        dropped = sample.judgement.proven and Outcome.TIMEOUT in self.predicted
+        return dropped or sample.judgement.outcome in self.predicted
 
     @property
     def witnesses(self) -> Witnesses:

@@ -3,14 +3,23 @@ How one flow's answers are judged. Pure, and the same for every engine.
 
 allow is judged as the application sees it: the name resolves, then the address it got
 answers. deny is judged by every address, needs the network's silence, and counts only with
-its controls in the same round: the source reached itself, and the target is alive.
+its controls in the same round: the source reached itself, and the target is alive. A probe that the
+data plane's records show to be dropped by policy needs neither.
 """
 
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
+from npol.judge.recorded import (
+    audited,
+    dropped,
+    not_by_policy,
+    not_enforced,
+    weighed,
+    why_not_by_policy,
+)
 from npol.model.expectation import CLOSED, Expectation, Outcome, Verdict, Word
 from npol.model.probe import Answer, Role
 from npol.model.reason import Reason, ReasonCode
@@ -58,6 +67,18 @@ def judge(
         words = Sentence(f"the probe did not run: {broken.answer.detail or broken.subject}")
         reason = Reason(code=ReasonCode.PROBE_FAILED, subject=broken.subject, words=words)
         return _unknown(broken.answer, reason)
+    if watched := audited(evidence):
+        return not_enforced(expectation, watched)
+    return weighed(_judged(flow, expectation, evidence, controls, seen), evidence)
+
+
+def _judged(
+    flow: Flow,
+    expectation: Expectation,
+    evidence: Sequence[Evidence],
+    controls: Controls,
+    seen: Answer,
+) -> Judgement:
     if expectation.word in (Word.ALLOW, Word.HTTP):
         if foreign := _foreign_address(evidence, controls):
             return _wrong(seen, foreign)
@@ -191,6 +212,8 @@ def _judge_name(
         said = "resolved" if name.outcome is Outcome.OPEN else "a DNS server answered"
         reason = Reason(code=ReasonCode.NAME_ANSWERED, words=Sentence(said))
         return _judgement(Verdict.TOO_OPEN, name, reason)
+    if any(dropped(e) for e in evidence if e.role is Role.NAME):
+        return replace(_judgement(Verdict.AS_EXPECTED, name), proven=True)
     if missing := _no_source(controls) or _no_dns(controls):
         return _unknown(name, missing)
     return _judgement(Verdict.AS_EXPECTED, name)
@@ -215,16 +238,27 @@ def _judge_deny(
     if opened:
         return _judgement(Verdict.TOO_OPEN, opened.answer, _open(addresses))
     denial = SILENCE if expectation.word is Word.OUTCOME else controls.denial
-    odd = next((e for e in addresses if e.answer.outcome not in denial), None)
+    odd = next((e for e in addresses if not _as_denied(e, expectation, denial)), None)
     if odd and odd.answer.outcome is Outcome.REFUSED and odd.subject in controls.refusing:
         words = f"{odd.subject} refused, as it does whom it hears"
         reason = Reason(code=ReasonCode.REFUSED, subject=odd.subject, words=Sentence(words))
         return _judgement(Verdict.TOO_OPEN, odd.answer, reason)
     if odd:
         return _unknown(odd.answer, _not_silence(odd))
-    if missing := _no_source(controls) or _no_target(addresses, controls):
+    if other := next((e for e in addresses if not_by_policy(e)), None):
+        return _unknown(other.answer, why_not_by_policy(other))
+    unproven = [e for e in addresses if not dropped(e)]
+    if addresses and not unproven:
+        return replace(_judgement(Verdict.AS_EXPECTED, addresses[0].answer), proven=True)
+    if missing := _no_source(controls) or _no_target(unproven, controls):
         return _unknown(seen, missing)
-    return _judgement(Verdict.AS_EXPECTED, addresses[0].answer if addresses else seen)
+    return _judgement(Verdict.AS_EXPECTED, addresses[0].answer)
+
+
+def _as_denied(one: Evidence, expectation: Expectation, denial: Collection[Outcome]) -> bool:
+    """As this network plugin denies; or dropped by policy, whatever was answered then."""
+    proven = expectation.word is Word.DENY and dropped(one)
+    return proven or one.answer.outcome in denial
 
 
 def _open(evidence: Sequence[Evidence]) -> Reason:

@@ -81,7 +81,7 @@ class FlowRecord:
     protocol: Protocol | None
     """None for ICMP and everything else that has no ports."""
     direction: RecordDirection = RecordDirection.UNKNOWN
-    """Told of policy verdicts and drops; at other points it may be the connection's."""
+    """Of policy verdicts and drops; UNKNOWN at all other points."""
     node: str = ""
     """The node that told it, without its cluster's name."""
     first: bool = False

@@ -31,6 +31,11 @@ class ReasonCode(enum.Enum):
     SOURCE_NOT_PROVEN = "source not proven"
     DNS_NOT_PROVEN = "dns not proven"
     TARGET_NOT_PROVEN = "target not proven"
+    TARGET_SILENT = "target silent"
+    NOT_BY_POLICY = "not by policy"
+    # what the data plane's records say besides
+    NOT_ENFORCED = "not enforced"
+    CONTRADICTION = "contradiction"
     # beyond one round
     FLAPPING = "flapping"
     AGAINST_PREDICTION = "against prediction"

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 
 from npol.errors import PRECEDENCE, ExitCode, Position
 from npol.model.expectation import Expectation, Outcome, Verdict
+from npol.model.packet_fate import PacketFate
 from npol.model.prediction import Cause, Prediction
 from npol.model.probe import Answer, PodRef, Role
 from npol.model.reason import Reason
@@ -44,6 +45,8 @@ class Evidence:
     address: str = ""
     """The IP address that was asked; "" for a name."""
     port: int = 0
+    fate: PacketFate | None = None
+    """What the data plane's records say of it; None where there are none to look at."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -56,6 +59,13 @@ class Judgement:
     reason: Reason | None = None
     """Why the verdict is not `as expected`, or what is worth knowing although it is."""
     status: int = 0
+    proven: bool = False
+    """Whether the data plane's records prove that policies drop it."""
+    decided: bool | None = None
+    """
+    What records say beyond the witnesses: True where nothing is to be waited for, False where
+    the next sample may see otherwise.
+    """
 
     @property
     def seen(self) -> Sentence:
