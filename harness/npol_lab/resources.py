@@ -5,6 +5,7 @@ done with them. Kinds that a CustomResourceDefinition adds live in the registry.
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 VERBS = (
@@ -18,7 +19,6 @@ VERBS = (
     "watch",
 )
 CREATE_ONLY = ("create",)
-READ_ONLY = ("get", "list", "watch")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -41,6 +41,10 @@ class Resource:
     """What each answer about it warns of."""
     inert: bool = False
     """Kept as data: no controller and no admission of the lab acts on it."""
+    stored: str = ""
+    """The version in which the objects are kept, where that is another than this."""
+    type: str = ""
+    """The struct in `types.txt`, where that is not called like the kind."""
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "singular", self.singular or self.kind.lower())
@@ -56,250 +60,139 @@ class Resource:
         return f"{self.group}/{self.version}" if self.group else self.version
 
 
-_ALL = ("all",)
-_STATUS = ("status",)
-_SCALE = ("scale", "status")
-_RBAC = "rbac.authorization.k8s.io"
+_TABLE = """
+v1
+ComponentStatus componentstatuses cluster short=cs verbs=get,list
+ConfigMap configmaps short=cm
+Endpoints endpoints short=ep singular=endpoints deprecated
+Event events short=ev
+LimitRange limitranges short=limits inert
+Namespace namespaces cluster short=ns sub=finalize,status \
+    verbs=create,delete,get,list,patch,update,watch
+Node nodes cluster short=no sub=status
+PersistentVolume persistentvolumes cluster short=pv sub=status
+PersistentVolumeClaim persistentvolumeclaims short=pvc sub=status
+Pod pods short=po category=all \
+    sub=attach,binding,ephemeralcontainers,eviction,exec,log,portforward,status
+PodTemplate podtemplates
+ReplicationController replicationcontrollers short=rc category=all sub=scale,status inert
+ResourceQuota resourcequotas short=quota sub=status
+Secret secrets
+Service services short=svc category=all sub=status
+ServiceAccount serviceaccounts short=sa sub=token
+admissionregistration.k8s.io/v1
+MutatingWebhookConfiguration mutatingwebhookconfigurations cluster category=api-extensions inert
+ValidatingAdmissionPolicy validatingadmissionpolicies cluster category=api-extensions \
+    sub=status inert
+ValidatingAdmissionPolicyBinding validatingadmissionpolicybindings cluster \
+    category=api-extensions inert
+ValidatingWebhookConfiguration validatingwebhookconfigurations cluster \
+    category=api-extensions inert
+apiextensions.k8s.io/v1
+CustomResourceDefinition customresourcedefinitions cluster short=crd,crds \
+    category=api-extensions sub=status
+apiregistration.k8s.io/v1
+APIService apiservices cluster category=api-extensions sub=status inert
+apps/v1
+ControllerRevision controllerrevisions
+DaemonSet daemonsets short=ds category=all sub=status
+Deployment deployments short=deploy category=all sub=scale,status
+ReplicaSet replicasets short=rs category=all sub=scale,status
+StatefulSet statefulsets short=sts category=all sub=scale,status
+authentication.k8s.io/v1
+SelfSubjectReview selfsubjectreviews cluster verbs=create
+TokenReview tokenreviews cluster verbs=create
+authorization.k8s.io/v1
+LocalSubjectAccessReview localsubjectaccessreviews verbs=create
+SelfSubjectAccessReview selfsubjectaccessreviews cluster verbs=create
+SelfSubjectRulesReview selfsubjectrulesreviews cluster verbs=create
+SubjectAccessReview subjectaccessreviews cluster verbs=create
+autoscaling/v1
+HorizontalPodAutoscaler horizontalpodautoscalers short=hpa category=all sub=status inert \
+    type=AutoscalingV1HorizontalPodAutoscaler stored=v2
+autoscaling/v2
+HorizontalPodAutoscaler horizontalpodautoscalers short=hpa category=all sub=status inert
+batch/v1
+CronJob cronjobs short=cj category=all sub=status inert
+Job jobs category=all sub=status
+certificates.k8s.io/v1
+CertificateSigningRequest certificatesigningrequests cluster short=csr sub=status inert
+coordination.k8s.io/v1
+Lease leases
+discovery.k8s.io/v1
+EndpointSlice endpointslices
+events.k8s.io/v1
+Event events short=ev type=EventsEvent inert
+flowcontrol.apiserver.k8s.io/v1
+FlowSchema flowschemas cluster sub=status inert
+PriorityLevelConfiguration prioritylevelconfigurations cluster sub=status inert
+networking.k8s.io/v1
+IPAddress ipaddresses cluster short=ip inert
+Ingress ingresses short=ing sub=status
+IngressClass ingressclasses cluster
+NetworkPolicy networkpolicies short=netpol
+ServiceCIDR servicecidrs cluster sub=status inert
+node.k8s.io/v1
+RuntimeClass runtimeclasses cluster
+policy/v1
+PodDisruptionBudget poddisruptionbudgets short=pdb sub=status inert
+rbac.authorization.k8s.io/v1
+ClusterRole clusterroles cluster
+ClusterRoleBinding clusterrolebindings cluster
+Role roles
+RoleBinding rolebindings
+scheduling.k8s.io/v1
+PriorityClass priorityclasses cluster short=pc
+storage.k8s.io/v1
+CSIDriver csidrivers cluster
+CSINode csinodes cluster
+CSIStorageCapacity csistoragecapacities
+StorageClass storageclasses cluster short=sc
+VolumeAttachment volumeattachments cluster sub=status inert
+"""
+"""
+A line for each built-in kind of 1.33, below its group and version.
 
-_TABLE = (
-    Resource(
-        plural="namespaces",
-        kind="Namespace",
-        namespaced=False,
-        short_names=("ns",),
-        subresources=("finalize", "status"),
-        verbs=tuple(v for v in VERBS if v != "deletecollection"),
-    ),
-    Resource(
-        plural="nodes", kind="Node", namespaced=False, short_names=("no",), subresources=_STATUS
-    ),
-    Resource(
-        plural="pods",
-        kind="Pod",
-        short_names=("po",),
-        categories=_ALL,
-        subresources=(
-            "attach",
-            "binding",
-            "ephemeralcontainers",
-            "eviction",
-            "exec",
-            "log",
-            "portforward",
-            "status",
-        ),
-    ),
-    Resource(
-        plural="services",
-        kind="Service",
-        short_names=("svc",),
-        categories=_ALL,
-        subresources=_STATUS,
-    ),
-    Resource(
-        plural="endpoints",
-        kind="Endpoints",
-        short_names=("ep",),
-        singular="endpoints",
-        deprecated="v1 Endpoints is deprecated in v1.33+; use discovery.k8s.io/v1 EndpointSlice",
-    ),
-    Resource(plural="configmaps", kind="ConfigMap", short_names=("cm",)),
-    Resource(plural="secrets", kind="Secret"),
-    Resource(
-        plural="serviceaccounts",
-        kind="ServiceAccount",
-        short_names=("sa",),
-        subresources=("token",),
-    ),
-    Resource(plural="events", kind="Event", short_names=("ev",)),
-    Resource(plural="limitranges", kind="LimitRange", short_names=("limits",), inert=True),
-    Resource(
-        plural="resourcequotas",
-        kind="ResourceQuota",
-        short_names=("quota",),
-        subresources=_STATUS,
-    ),
-    Resource(
-        plural="persistentvolumeclaims",
-        kind="PersistentVolumeClaim",
-        short_names=("pvc",),
-        subresources=_STATUS,
-    ),
-    Resource(
-        plural="persistentvolumes",
-        kind="PersistentVolume",
-        namespaced=False,
-        short_names=("pv",),
-        subresources=_STATUS,
-    ),
-    Resource(
-        group="apps",
-        plural="deployments",
-        kind="Deployment",
-        short_names=("deploy",),
-        categories=_ALL,
-        subresources=_SCALE,
-    ),
-    Resource(
-        group="apps",
-        plural="replicasets",
-        kind="ReplicaSet",
-        short_names=("rs",),
-        categories=_ALL,
-        subresources=_SCALE,
-    ),
-    Resource(
-        group="apps",
-        plural="statefulsets",
-        kind="StatefulSet",
-        short_names=("sts",),
-        categories=_ALL,
-        subresources=_SCALE,
-    ),
-    Resource(
-        group="apps",
-        plural="daemonsets",
-        kind="DaemonSet",
-        short_names=("ds",),
-        categories=_ALL,
-        subresources=_STATUS,
-    ),
-    Resource(group="apps", plural="controllerrevisions", kind="ControllerRevision"),
-    Resource(group="batch", plural="jobs", kind="Job", categories=_ALL, subresources=_STATUS),
-    Resource(
-        group="batch",
-        plural="cronjobs",
-        kind="CronJob",
-        inert=True,
-        short_names=("cj",),
-        categories=_ALL,
-        subresources=_STATUS,
-    ),
-    Resource(
-        group="autoscaling",
-        version="v2",
-        plural="horizontalpodautoscalers",
-        kind="HorizontalPodAutoscaler",
-        inert=True,
-        short_names=("hpa",),
-        categories=_ALL,
-        subresources=_STATUS,
-    ),
-    Resource(
-        group="policy",
-        plural="poddisruptionbudgets",
-        kind="PodDisruptionBudget",
-        inert=True,
-        short_names=("pdb",),
-        subresources=_STATUS,
-    ),
-    Resource(
-        group="networking.k8s.io",
-        plural="networkpolicies",
-        kind="NetworkPolicy",
-        short_names=("netpol",),
-    ),
-    Resource(
-        group="networking.k8s.io",
-        plural="ingresses",
-        kind="Ingress",
-        short_names=("ing",),
-        subresources=_STATUS,
-    ),
-    Resource(
-        group="networking.k8s.io",
-        plural="ingressclasses",
-        kind="IngressClass",
-        namespaced=False,
-    ),
-    Resource(group="discovery.k8s.io", plural="endpointslices", kind="EndpointSlice"),
-    Resource(group="coordination.k8s.io", plural="leases", kind="Lease"),
-    Resource(
-        group="scheduling.k8s.io",
-        plural="priorityclasses",
-        kind="PriorityClass",
-        namespaced=False,
-        short_names=("pc",),
-    ),
-    Resource(
-        group="storage.k8s.io",
-        plural="storageclasses",
-        kind="StorageClass",
-        namespaced=False,
-        short_names=("sc",),
-    ),
-    Resource(group=_RBAC, plural="roles", kind="Role"),
-    Resource(group=_RBAC, plural="rolebindings", kind="RoleBinding"),
-    Resource(group=_RBAC, plural="clusterroles", kind="ClusterRole", namespaced=False),
-    Resource(
-        group=_RBAC, plural="clusterrolebindings", kind="ClusterRoleBinding", namespaced=False
-    ),
-    Resource(
-        group="apiextensions.k8s.io",
-        plural="customresourcedefinitions",
-        kind="CustomResourceDefinition",
-        namespaced=False,
-        short_names=("crd", "crds"),
-        categories=("api-extensions",),
-        subresources=_STATUS,
-    ),
-    Resource(
-        group="admissionregistration.k8s.io",
-        plural="validatingwebhookconfigurations",
-        kind="ValidatingWebhookConfiguration",
-        inert=True,
-        namespaced=False,
-        verbs=READ_ONLY,
-    ),
-    Resource(
-        group="admissionregistration.k8s.io",
-        plural="mutatingwebhookconfigurations",
-        kind="MutatingWebhookConfiguration",
-        inert=True,
-        namespaced=False,
-        verbs=READ_ONLY,
-    ),
-    Resource(
-        group="authentication.k8s.io",
-        plural="tokenreviews",
-        kind="TokenReview",
-        namespaced=False,
-        verbs=CREATE_ONLY,
-    ),
-    Resource(
-        group="authentication.k8s.io",
-        plural="selfsubjectreviews",
-        kind="SelfSubjectReview",
-        namespaced=False,
-        verbs=CREATE_ONLY,
-    ),
-    Resource(
-        group="authorization.k8s.io",
-        plural="subjectaccessreviews",
-        kind="SubjectAccessReview",
-        namespaced=False,
-        verbs=CREATE_ONLY,
-    ),
-    Resource(
-        group="authorization.k8s.io",
-        plural="localsubjectaccessreviews",
-        kind="LocalSubjectAccessReview",
-        verbs=CREATE_ONLY,
-    ),
-    Resource(
-        group="authorization.k8s.io",
-        plural="selfsubjectaccessreviews",
-        kind="SelfSubjectAccessReview",
-        namespaced=False,
-        verbs=CREATE_ONLY,
-    ),
-    Resource(
-        group="authorization.k8s.io",
-        plural="selfsubjectrulesreviews",
-        kind="SelfSubjectRulesReview",
-        namespaced=False,
-        verbs=CREATE_ONLY,
-    ),
-)
+Left out: `bindings`, and the ways to nodes, pods and Services through the API server's proxy.
+"""
+DEPRECATED = {
+    "Endpoints": "v1 Endpoints is deprecated in v1.33+; use discovery.k8s.io/v1 EndpointSlice"
+}
 
-RESOURCES: dict[str, Resource] = {r.name: r for r in _TABLE}
+
+def _rows(table: str) -> Iterator[Resource]:
+    group = version = ""
+    for line in table.replace("\\\n", "").strip().splitlines():
+        kind, *rest = line.split()
+        if rest:
+            yield _row(group, version, kind, *rest)
+        else:
+            group, _, version = kind.rpartition("/")
+
+
+def _row(group: str, version: str, kind: str, plural: str, *words: str) -> Resource:
+    given = dict(word.partition("=")[::2] for word in words)
+
+    def listed(key: str) -> tuple[str, ...]:
+        return tuple(filter(None, given.get(key, "").split(",")))
+
+    return Resource(
+        group=group,
+        version=version,
+        plural=plural,
+        kind=kind,
+        namespaced="cluster" not in given,
+        short_names=listed("short"),
+        categories=listed("category"),
+        subresources=listed("sub"),
+        verbs=listed("verbs") if "verbs" in given else VERBS,
+        singular=given.get("singular", ""),
+        deprecated=DEPRECATED[kind] if "deprecated" in given else "",
+        inert="inert" in given,
+        stored=given.get("stored", ""),
+        type=given.get("type", ""),
+    )
+
+
+BUILT_IN = tuple(_rows(_TABLE))
+RESOURCES: dict[str, Resource] = {r.name: r for r in BUILT_IN if not r.stored}

@@ -48,7 +48,7 @@ class Discovery:
         if parts == ["apis"]:
             return _aggregated(self._others()) if aggregated else json_response(self._groups())
         group, version = (parts[1], parts[2:]) if parts[0] == "apis" else ("", parts[1:])
-        found = [r for r in self._registry.resources.values() if r.group == group]
+        found = [r for r in self._registry.catalogue.served() if r.group == group]
         if version:
             found = [r for r in found if r.version == version[0]]
         if not found or len(version) > 1:
@@ -61,7 +61,7 @@ class Discovery:
 
     def _by_group(self) -> dict[str, list[Resource]]:
         groups: dict[str, list[Resource]] = {}
-        for resource in self._registry.resources.values():
+        for resource in self._registry.catalogue.served():
             groups.setdefault(resource.group, []).append(resource)
         return groups
 

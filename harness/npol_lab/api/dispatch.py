@@ -82,9 +82,9 @@ class Dispatch:
 
     def _kind(self, call: Call) -> Resource:
         info = call.info
-        kind = self._registry.resources.get(info.resource)
-        if kind is None or kind.version != info.version:
-            served = {r.api_version for r in self._registry.resources.values()}
+        kind = self._registry.catalogue.in_version(info.resource, info.version)
+        if kind is None:
+            served = {r.api_version for r in self._registry.catalogue.served()}
             group_version = f"{info.group}/{info.version}" if info.group else info.version
             raise (
                 errors.no_such_resource()

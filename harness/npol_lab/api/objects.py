@@ -12,7 +12,7 @@ from npol_lab.api import selection, tables
 from npol_lab.api.request_context import Call
 from npol_lab.api.responses import META, Form, json_response, partial
 from npol_lab.api.tables.column import Column
-from npol_lab.registry import Registry, errors
+from npol_lab.registry import Registry, errors, versions
 from npol_lab.registry.patches import PatchType
 from npol_lab.resources import Resource
 from npol_lab.store import Obj
@@ -37,6 +37,7 @@ class Objects:
 
     def shown(self, call: Call, obj: Obj, *, status: int = 200) -> web.Response:
         """An object in the form that the client accepts."""
+        obj = versions.shown(call.resource, obj)
         return json_response(self._formed(call.resource, call.form, obj), status=status)
 
     def _formed(self, kind: Resource, form: Form, obj: Obj) -> Obj:
@@ -75,7 +76,7 @@ class Objects:
             kind, query.get("labelSelector", ""), query.get("fieldSelector", "")
         )
         objects = self._registry.store.list(kind.name, call.namespace)
-        return [o for o in objects if wanted.holds(o)]
+        return [versions.shown(kind, o) for o in objects if wanted.holds(o)]
 
     async def create(self, call: Call) -> web.Response:
         obj = await self._decoded(call)
@@ -115,13 +116,16 @@ class Objects:
         if not isinstance(body, dict):
             raise errors.bad_request("the object provided is unrecognized (must be of type JSON)")
         known: dict[str, set[str]] = {}
-        for resource in self._registry.resources.values():
+        for resource in self._registry.catalogue.served():
             known.setdefault(resource.api_version, set()).add(resource.kind)
         _check_kind(kind, body, known)
         decoded, unknown = self._registry.decode(kind, body)
         self._report(call, [f'unknown field "{p}"' for p in unknown], twice)
         decoded.setdefault("metadata", {})
-        return decoded
+        return self._stored(kind, decoded)
+
+    def _stored(self, asked: Resource, obj: Obj) -> Obj:
+        return versions.stored(self._registry.resource(asked.name), asked, obj)
 
     def _report(self, call: Call, unknown: Sequence[str], twice: Sequence[str]) -> None:
         found = [*(f'duplicate field "{p}"' for p in twice), *unknown]
@@ -144,6 +148,8 @@ class Objects:
         body, twice = await call.body()
         self._report(call, [], twice)
         _check_patch_options(call, type)
+        if isinstance(body, dict):
+            body = self._stored(kind, body)
         namespace = call.namespace if kind.namespaced else None
         is_new = self._registry.store.get(kind.name, namespace, info.name) is None
         patched = self._registry.patch(

@@ -10,6 +10,7 @@ from typing import Any
 
 from aiohttp import web
 
+from npol_lab.api import openapi_protobuf
 from npol_lab.api.discovery import VERSION
 from npol_lab.api.responses import json_response
 from npol_lab.registry import Registry
@@ -53,10 +54,14 @@ class OpenApi:
             StatusError: 404 for what is not there, 406 for protobuf.
         """
         accept = request.headers.get("Accept", "")
-        if "protobuf" in accept and "json" not in accept and "*/*" not in accept:
+        path = request.path.removeprefix("/openapi/")
+        wants_json = "json" in accept or "*/*" in accept or not accept
+        if path == "v2" and not wants_json and any(a in accept for a in openapi_protobuf.ASKED_FOR):
+            body = openapi_protobuf.encode(self._v2())
+            return web.Response(body=body, content_type=openapi_protobuf.MEDIA_TYPE)
+        if "protobuf" in accept and not wants_json:
             message = "only the following media types are accepted: application/json"
             raise StatusError(406, "NotAcceptable", message)
-        path = request.path.removeprefix("/openapi/")
         if path == "v2":
             return json_response(self._v2())
         if path == "v3":
@@ -73,10 +78,10 @@ class OpenApi:
         return response
 
     def _of(self, path: str) -> list[Resource]:
-        return [r for r in self._registry.resources.values() if _prefix(r) == path]
+        return [r for r in self._registry.catalogue.served() if _prefix(r) == path]
 
     def _index(self) -> Json:
-        prefixes = {_prefix(r) for r in self._registry.resources.values()}
+        prefixes = {_prefix(r) for r in self._registry.catalogue.served()}
         return {
             p: {"serverRelativeURL": f"/openapi/v3/{p}?hash={self._hash(p)}"}
             for p in sorted(prefixes)
@@ -95,7 +100,7 @@ class OpenApi:
         }
 
     def _v2(self) -> Json:
-        found = list(self._registry.resources.values())
+        found = self._registry.catalogue.served()
         paths = {}
         for resource in found:
             for path, operations in _paths(resource):

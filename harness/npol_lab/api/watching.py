@@ -12,7 +12,7 @@ from aiohttp import web
 from npol_lab.api import selection, tables
 from npol_lab.api.request_context import Call
 from npol_lab.api.responses import encoded, partial
-from npol_lab.registry import Registry, errors
+from npol_lab.registry import Registry, errors, versions
 from npol_lab.store import Event, Gone, Obj, Subscription
 
 BOOKMARK_EVERY = 60.0
@@ -129,6 +129,7 @@ class _Watch:
         return self._line("DELETED", last)
 
     def _line(self, type: str, obj: Obj) -> Obj:
+        obj = versions.shown(self._kind, obj)
         if self._form.kind == "Table":
             shown = tables.table(
                 self._columns, [obj], {}, include=self._include, headers=self._headers

@@ -9,7 +9,7 @@ from npol_lab.controllers.owners import controller_of, is_controlled_by, referen
 from npol_lab.controllers.pods import from_template, is_finished, is_going, is_ready
 from npol_lab.controllers.rollout import template_hash
 from npol_lab.events import Recorder
-from npol_lab.registry import Registry
+from npol_lab.registry import Registry, StatusError
 from npol_lab.store import Event, Obj, copied
 
 STATEFULSETS = "statefulsets.apps"
@@ -17,7 +17,7 @@ HASH = "controller-revision-hash"
 
 
 class StatefulSets(Controller):
-    """OrderedReady and Parallel; claims of templates are data, their volumes are directories."""
+    """OrderedReady and Parallel."""
 
     watches = (STATEFULSETS, "pods")
 
@@ -40,9 +40,21 @@ class StatefulSets(Controller):
         pods = {
             _ordinal(p): p for p in self.all("pods", key.namespace) if is_controlled_by(p, owner)
         }
-        if not is_going(owner):
-            self._step(owner, pods)
+        refused = None if is_going(owner) else self._try(owner, pods)
         self._write_status(key, owner, list(pods.values()))
+        if refused is not None:
+            raise refused
+
+    def _try(self, owner: Obj, pods: dict[int, Obj]) -> StatusError | None:
+        """A template that no pod can be made of is found out here: nothing else looks at it."""
+        try:
+            self._step(owner, pods)
+        except StatusError as error:
+            name = owner["metadata"]["name"]
+            message = f"create Pod {name} in StatefulSet {name} failed error: {error.message}"
+            self._events.warning(owner, "FailedCreate", message)
+            return error
+        return None
 
     def _step(self, owner: Obj, pods: dict[int, Obj]) -> None:
         """One thing at a time, unless the pods are managed in parallel."""
@@ -73,7 +85,11 @@ class StatefulSets(Controller):
         namespace = owner["metadata"]["namespace"]
         name = _claim_name(owner, template, ordinal)
         if self.registry.store.get("persistentvolumeclaims", namespace, name) is None:
-            metadata = {"name": name, "namespace": namespace}
+            head = template["metadata"]
+            kept = {k: head[k] for k in ("labels", "annotations") if k in head}
+            labels = owner["spec"]["selector"].get("matchLabels") or {}
+            kept["labels"] = {**kept.get("labels", {}), **labels}
+            metadata = {**kept, "name": name, "namespace": namespace}
             claim = {"metadata": metadata, "spec": template["spec"]}
             self.registry.create("persistentvolumeclaims", claim)
 
@@ -130,8 +146,14 @@ def _pod(owner: Obj, ordinal: int) -> Obj:
         HASH: f"{owner['metadata']['name']}-{template_hash(spec['template'])}",
     }
     pod["spec"] |= {"hostname": name, "subdomain": spec.get("serviceName", "")}
-    for template in spec.get("volumeClaimTemplates") or []:
-        claim = {"claimName": _claim_name(owner, template, ordinal)}
-        volume = {"name": template["metadata"]["name"], "persistentVolumeClaim": claim}
-        pod["spec"].setdefault("volumes", []).append(volume)
+    claims = [_claim_volume(owner, t, ordinal) for t in spec.get("volumeClaimTemplates") or []]
+    named = {volume["name"] for volume in claims}
+    others = [v for v in pod["spec"].get("volumes") or [] if v["name"] not in named]
+    if claims:
+        pod["spec"]["volumes"] = [*claims, *others]
     return pod
+
+
+def _claim_volume(owner: Obj, template: Obj, ordinal: int) -> Obj:
+    claim = {"claimName": _claim_name(owner, template, ordinal)}
+    return {"name": template["metadata"]["name"], "persistentVolumeClaim": claim}

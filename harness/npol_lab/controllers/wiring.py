@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from npol_lab.controllers.claims import Claims
 from npol_lab.controllers.controller import Controller
 from npol_lab.controllers.daemonsets import DaemonSets
 from npol_lab.controllers.deployments import Deployments
 from npol_lab.controllers.endpoints import Endpoints
 from npol_lab.controllers.endpointslices import EndpointSlices, MirroredSlices
+from npol_lab.controllers.ephemeral_claims import EphemeralClaims
 from npol_lab.controllers.garbage import GarbageCollector
 from npol_lab.controllers.ingresses import Ingresses
 from npol_lab.controllers.jobs import Jobs
@@ -32,6 +34,8 @@ def controllers(registry: Registry, *, ca: str) -> list[Controller]:
         DaemonSets(registry),
         StatefulSets(registry),
         Jobs(registry),
+        Claims(registry),
+        EphemeralClaims(registry),
         Scheduler(registry),
         EndpointSlices(registry),
         MirroredSlices(registry),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import shutil
 from collections.abc import Callable
 from pathlib import Path
 
@@ -11,10 +12,12 @@ from npol_lab.node.node_context import Host, NameServer
 from npol_lab.node.pod import Pod
 from npol_lab.node.runtime import Runtime
 from npol_lab.node.sandbox import Network
-from npol_lab.node.volumes import Token, make_bounded
+from npol_lab.node.volumes import Token, claim_directory, make_bounded
 from npol_lab.registry import Registry
 from npol_lab.store import Event, Obj
 
+FILES = ("configmaps", "secrets")
+CLAIMS = "persistentvolumeclaims"
 REFRESH_AFTER = 1.0
 """Seconds from a change of a ConfigMap or a Secret to the files in running pods."""
 
@@ -58,12 +61,14 @@ class Kubelet:
 
     async def run(self) -> None:
         """Until cancelled; all pods end with it."""
-        subscription = self.host.registry.store.subscribe("pods", "configmaps", "secrets")
+        subscription = self.host.registry.store.subscribe("pods", *FILES, CLAIMS)
         watching = asyncio.create_task(self.host.watcher.run())
         try:
             async for event in subscription:
                 if event.resource == "pods":
                     self._follow(event)
+                elif event.resource == CLAIMS:
+                    self._forget(event)
                 elif event.type == "MODIFIED":
                     self._refresh_soon(event.object["metadata"]["namespace"])
         finally:
@@ -103,6 +108,13 @@ class Kubelet:
         current = self.host.registry.store.get("pods", metadata["namespace"], metadata["name"])
         if current is not None and current["metadata"]["uid"] == pod.uid:
             self.host.registry.finalize("pods", metadata["namespace"], metadata["name"])
+
+    def _forget(self, event: Event) -> None:
+        """What was written to a claim goes with it: the next of its name begins empty."""
+        if event.type == "DELETED":
+            head = event.object["metadata"]
+            place = claim_directory(self.host.state / "shared", head["namespace"], head["name"])
+            shutil.rmtree(place.root / place.below, ignore_errors=True)
 
     def _refresh_soon(self, namespace: str) -> None:
         asyncio.get_running_loop().call_later(REFRESH_AFTER, self._refresh, namespace)

@@ -22,7 +22,7 @@ Entries = dict[str, tuple[bytes, int]]
 
 _VERSIONS = itertools.count(1)
 WRITTEN = ("configMap", "secret", "downwardAPI", "projected")
-KEPT = ("hostPath", "persistentVolumeClaim")
+KEPT = ("hostPath", "persistentVolumeClaim", "ephemeral")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -95,10 +95,10 @@ class Volumes:
         if "hostPath" in volume:
             node = self._shared / "nodes" / str(pod["spec"]["nodeName"])
             return Location(root=node, below=str(volume["hostPath"]["path"]))
-        if "persistentVolumeClaim" in volume:
-            claim = volume["persistentVolumeClaim"]["claimName"]
-            below = f"{pod['metadata']['namespace']}/{claim}"
-            return Location(root=self._shared / "claims", below=below)
+        if "persistentVolumeClaim" in volume or "ephemeral" in volume:
+            named = volume.get("persistentVolumeClaim") or {}
+            claim = named.get("claimName") or f"{pod['metadata']['name']}-{volume['name']}"
+            return claim_directory(self._shared, pod["metadata"]["namespace"], claim)
         return Location(root=self._directory / str(volume["name"]))
 
     def refresh(self, pod: Obj, facts: PodFacts) -> None:
@@ -169,6 +169,10 @@ class Volumes:
         while self._mounted:
             mounts.unmount(self._mounted.pop())
         shutil.rmtree(self._directory, ignore_errors=True)
+
+
+def claim_directory(shared: Path, namespace: str, claim: str) -> Location:
+    return Location(root=shared / "claims", below=f"{namespace}/{claim}")
 
 
 def make_bounded(path: Path, size: int, owner: int) -> None:

@@ -28,7 +28,9 @@ class Allocator:
         """Give a new or changed Service what its type asks for; the causes say what cannot be."""
         others = self._others(service)
         causes = self._fill_cluster_ip(service["spec"], others)
-        return causes + self._fill_node_ports(service["spec"], others)
+        causes += self._fill_node_ports(service["spec"], others)
+        self._fill_health_port(service["spec"], others)
+        return causes
 
     def _others(self, service: Obj) -> list[Obj]:
         uid = service["metadata"].get("uid")
@@ -67,6 +69,7 @@ class Allocator:
         if spec.get("allocateLoadBalancerNodePorts") is False:
             return []
         used = {(p.get("nodePort"), p["protocol"]) for s in others for p in s.get("ports") or []}
+        used |= {(s.get("healthCheckNodePort"), "TCP") for s in others}
         causes: list[Cause] = []
         for i, port in enumerate(ports):
             if port.get("nodePort"):
@@ -76,6 +79,16 @@ class Allocator:
                 port["nodePort"] = self._next_port({number for number, _ in used})
             used.add((port["nodePort"], port["protocol"]))
         return causes
+
+    def _fill_health_port(self, spec: Obj, others: list[Obj]) -> None:
+        """Where a load balancer asks a node whether it has pods of the Service."""
+        if (spec.get("type"), spec.get("externalTrafficPolicy")) != ("LoadBalancer", "Local"):
+            spec.pop("healthCheckNodePort", None)
+        elif not spec.get("healthCheckNodePort"):
+            every = [spec, *others]
+            used = {p.get("nodePort") for s in every for p in s.get("ports") or []}
+            used |= {s.get("healthCheckNodePort") for s in every}
+            spec["healthCheckNodePort"] = self._next_port(used)
 
     def _next_port(self, used: set[Any]) -> int:
         for step in range(1, len(NODE_PORTS) + 1):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import datetime
 
 from npol_lab.registry import errors
@@ -71,8 +72,27 @@ def _stored(definition: Obj) -> Obj:
     return next(v for v in versions if v.get("storage"))
 
 
+def _version(definition: Obj, name: str) -> Obj:
+    versions: list[Obj] = definition["spec"]["versions"]
+    return next(v for v in versions if v["name"] == name)
+
+
 def resource_of(definition: Obj) -> Resource:
-    spec, names, version = definition["spec"], definition["spec"]["names"], _stored(definition)
+    """In the version in which its objects are kept."""
+    return _resource(definition, _stored(definition))
+
+
+def served_versions(definition: Obj) -> list[Resource]:
+    kept = _stored(definition)["name"]
+    return [
+        replace(_resource(definition, v), stored="" if v["name"] == kept else kept)
+        for v in definition["spec"]["versions"]
+        if v.get("served")
+    ]
+
+
+def _resource(definition: Obj, version: Obj) -> Resource:
+    spec, names = definition["spec"], definition["spec"]["names"]
     parts = version.get("subresources") or {}
     return Resource(
         group=spec["group"],
@@ -86,18 +106,25 @@ def resource_of(definition: Obj) -> Resource:
         categories=tuple(names.get("categories") or ()),
         subresources=tuple(s for s in ("scale", "status") if s in parts),
         custom=True,
+        deprecated=_deprecation(definition, version) if version.get("deprecated") else "",
     )
 
 
-def schema_of(definition: Obj) -> Obj:
+def _deprecation(definition: Obj, version: Obj) -> str:
+    spec = definition["spec"]
+    told: str = version.get("deprecationWarning", "")
+    return told or f"{spec['group']}/{version['name']} {spec['names']['kind']} is deprecated"
+
+
+def schema_of(definition: Obj, version: str) -> Obj:
     """The structural schema; empty when there is none."""
-    return (_stored(definition).get("schema") or {}).get("openAPIV3Schema") or {}
+    return (_version(definition, version).get("schema") or {}).get("openAPIV3Schema") or {}
 
 
-def type_of(definition: Obj) -> Struct:
-    schema = schema_of(definition)
+def type_of(definition: Obj, version: str) -> Struct:
+    schema = schema_of(definition, version)
     return custom_type(schema, definition["spec"]["names"]["kind"]) if schema else UNKNOWN
 
 
-def columns_of(definition: Obj) -> list[Obj]:
-    return list(_stored(definition).get("additionalPrinterColumns") or [])
+def columns_of(definition: Obj, version: str) -> list[Obj]:
+    return list(_version(definition, version).get("additionalPrinterColumns") or [])

@@ -37,7 +37,17 @@ WITHOUT_GENERATION = frozenset(
         "rolebindings.rbac.authorization.k8s.io",
         "clusterroles.rbac.authorization.k8s.io",
         "clusterrolebindings.rbac.authorization.k8s.io",
+        "apiservices.apiregistration.k8s.io",
+        "certificatesigningrequests.certificates.k8s.io",
+        "csidrivers.storage.k8s.io",
+        "csinodes.storage.k8s.io",
+        "csistoragecapacities.storage.k8s.io",
+        "events.events.k8s.io",
+        "ipaddresses.networking.k8s.io",
+        "runtimeclasses.node.k8s.io",
+        "servicecidrs.networking.k8s.io",
         "storageclasses.storage.k8s.io",
+        "volumeattachments.storage.k8s.io",
         "controllerrevisions.apps",
     )
 )

@@ -19,7 +19,7 @@ from npol_lab.registry import (
 from npol_lab.registry.allocation import Allocator
 from npol_lab.registry.apply_checks import applicable
 from npol_lab.registry.decode import Decoder, WrongType
-from npol_lab.registry.kinds import Strategy
+from npol_lab.registry.kinds import Strategy, pod_warnings
 from npol_lab.registry.kinds.ephemeral_checks import check_ephemeral_update
 from npol_lab.registry.managed_fields import APPLY, UPDATE, Manager
 from npol_lab.registry.patches import PatchType
@@ -177,6 +177,7 @@ class Registry:
 
     def _warned(self, kind: Resource, new: Obj, old: Obj | None, warnings: list[str] | None) -> Obj:
         if warnings is not None:
+            warnings += pod_warnings.warnings(kind, new)
             warnings += podsecurity.warnings(self.store, kind, new, old)
         return new
 

@@ -130,7 +130,7 @@ def type_of(resource: Resource) -> Struct:
     The struct of a built-in kind; of a custom one all that is known is that it has metadata,
     see `custom_type`.
     """
-    found = None if resource.custom else structs().get(resource.kind)
+    found = None if resource.custom else structs().get(resource.type or resource.kind)
     return found or UNKNOWN
 
 

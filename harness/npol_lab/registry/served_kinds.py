@@ -8,15 +8,29 @@ from npol_lab.registry import crds, structural
 from npol_lab.registry.errors import no_such_resource
 from npol_lab.registry.kinds import Strategy, strategy_of
 from npol_lab.registry.schema import Struct, type_of
-from npol_lab.resources import RESOURCES, Resource
+from npol_lab.registry.versions import newest_first
+from npol_lab.resources import BUILT_IN, RESOURCES, Resource
 from npol_lab.store import Obj, Store
 
 
 class Catalogue:
     def __init__(self) -> None:
         self.resources: dict[str, Resource] = dict(RESOURCES)
+        """By name, in the version in which the objects are kept."""
+        self._versions: dict[str, list[Resource]] = {}
         self._definitions: dict[str, Obj] = {}
-        self._types: dict[str, Struct] = {}
+        self._types: dict[tuple[str, str], Struct] = {}
+        for kind in BUILT_IN:
+            self._versions.setdefault(kind.name, []).append(kind)
+
+    def served(self) -> list[Resource]:
+        """Every kind in every version, the preferred ones first."""
+        found = [kind for versions in self._versions.values() for kind in versions]
+        return sorted(found, key=lambda kind: newest_first(kind.version))
+
+    def in_version(self, name: str, version: str) -> Resource | None:
+        versions = self._versions.get(name, ())
+        return next((kind for kind in versions if kind.version == version), None)
 
     def resource(self, name: str) -> Resource:
         """
@@ -29,19 +43,19 @@ class Catalogue:
         return found
 
     def type(self, kind: Resource) -> Struct:
-        return self._types.get(kind.name) or type_of(kind)
+        return self._types.get((kind.name, kind.version)) or type_of(kind)
 
     def printer_columns(self, kind: Resource) -> Sequence[Obj]:
         """What a definition wants to see in `kubectl get`."""
         definition = self._definitions.get(kind.name)
-        return crds.columns_of(definition) if definition else ()
+        return crds.columns_of(definition, kind.version) if definition else ()
 
     def strategy(self, kind: Resource) -> Strategy:
         """A custom resource's is its schema."""
         definition = self._definitions.get(kind.name)
         if definition is None:
             return strategy_of(kind.name)
-        schema = crds.schema_of(definition)
+        schema = crds.schema_of(definition, kind.version)
         return Strategy(
             default=lambda obj: structural.fill_defaults(schema, obj),
             validate=lambda obj: structural.check(schema, obj),
@@ -49,14 +63,21 @@ class Catalogue:
 
     def define(self, definition: Obj) -> None:
         kind = crds.resource_of(definition)
+        self._forget(kind.name)
         self.resources[kind.name] = kind
         self._definitions[kind.name] = definition
-        self._types[kind.name] = crds.type_of(definition)
+        self._versions[kind.name] = crds.served_versions(definition)
+        for served in (kind, *self._versions[kind.name]):
+            self._types[kind.name, served.version] = crds.type_of(definition, served.version)
 
     def undefine(self, definition: Obj, store: Store) -> None:
         """A definition takes its objects along."""
         name = crds.resource_of(definition).name
         for obj in store.list(name):
             store.remove(name, obj["metadata"].get("namespace"), obj["metadata"]["name"])
-        for table in (self.resources, self._definitions, self._types):
+        self._forget(name)
+
+    def _forget(self, name: str) -> None:
+        for table in (self.resources, self._definitions, self._versions):
             table.pop(name, None)
+        self._types = {key: type for key, type in self._types.items() if key[0] != name}

@@ -266,9 +266,11 @@ OF_THE_SERVER = (
     "creationTimestamp",
     "deletionTimestamp",
     "lastTransitionTime",
+    "lastPhaseTransitionTime",
     "time",
     "clusterIP",
     "nodePort",
+    "healthCheckNodePort",
 )
 NUMBERS = (
     (re.compile(r"kube-api-access-\w{5}"), "kube-api-access-X"),

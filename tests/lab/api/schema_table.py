@@ -3,7 +3,7 @@ Writes `harness/npol_lab/registry/types.txt` from the API's Go types, which say 
 types, what is left out when empty, how lists merge, and the numbers of the protobuf fields.
 
     go mod download k8s.io/api@v0.33.13 k8s.io/apimachinery@v0.33.13 \\
-        k8s.io/apiextensions-apiserver@v0.33.13
+        k8s.io/apiextensions-apiserver@v0.33.13 k8s.io/kube-aggregator@v0.33.13
     python tests/lab/api/schema_table.py > harness/npol_lab/registry/types.txt
 """
 
@@ -19,20 +19,26 @@ META = "k8s.io/apimachinery/pkg/apis/meta/v1"
 PACKAGES = {
     "k8s.io/api/core/v1": "Core",
     META: "Meta",
+    "k8s.io/api/admissionregistration/v1": "Admissionregistration",
     "k8s.io/api/apps/v1": "Apps",
     "k8s.io/api/autoscaling/v2": "Autoscaling",
     "k8s.io/api/autoscaling/v1": "AutoscalingV1",
     "k8s.io/api/authentication/v1": "Authentication",
     "k8s.io/api/authorization/v1": "Authorization",
     "k8s.io/api/batch/v1": "Batch",
+    "k8s.io/api/certificates/v1": "Certificates",
     "k8s.io/api/coordination/v1": "Coordination",
     "k8s.io/api/discovery/v1": "Discovery",
+    "k8s.io/api/events/v1": "Events",
+    "k8s.io/api/flowcontrol/v1": "Flowcontrol",
     "k8s.io/api/networking/v1": "Networking",
+    "k8s.io/api/node/v1": "Node",
     "k8s.io/api/policy/v1": "Policy",
     "k8s.io/api/rbac/v1": "Rbac",
     "k8s.io/api/scheduling/v1": "Scheduling",
     "k8s.io/api/storage/v1": "Storage",
     "k8s.io/apiextensions-apiserver/pkg/apis/apiextensions/v1": "Apiextensions",
+    "k8s.io/kube-aggregator/pkg/apis/apiregistration/v1": "Apiregistration",
 }
 """The prefix tells types apart that are called alike in several packages."""
 ROOTS = (
@@ -42,7 +48,12 @@ ROOTS = (
     "LocalSubjectAccessReview Namespace NetworkPolicy Node PersistentVolume "
     "PersistentVolumeClaim Pod PodDisruptionBudget PriorityClass ReplicaSet ResourceQuota Role "
     "RoleBinding Scale Secret SelfSubjectAccessReview SelfSubjectReview SelfSubjectRulesReview "
-    "Service ServiceAccount StatefulSet StorageClass SubjectAccessReview TokenRequest TokenReview"
+    "Service ServiceAccount StatefulSet StorageClass SubjectAccessReview TokenRequest TokenReview "
+    "APIService CSIDriver CSINode CSIStorageCapacity CertificateSigningRequest ComponentStatus "
+    "FlowSchema IPAddress MutatingWebhookConfiguration PodTemplate PriorityLevelConfiguration "
+    "ReplicationController RuntimeClass ServiceCIDR ValidatingAdmissionPolicy "
+    "ValidatingAdmissionPolicyBinding ValidatingWebhookConfiguration VolumeAttachment "
+    "Events:Event AutoscalingV1:HorizontalPodAutoscaler"
 )
 SCALARS = {
     "string": "str",
@@ -108,7 +119,7 @@ def read(path: str) -> Package:
     struct = ""
     sources = sorted(directory(path).glob("types*.go"))
     for line in "\n".join(s.read_text() for s in sources).splitlines():
-        imported = re.match(r'^\t(\w+)? ?"([\w./-]+)"$', line)
+        imported = re.match(r'^(?:\t|import )(\w+)? ?"([\w./-]+)"$', line)
         if imported and not struct:
             package.imports[imported[1] or imported[2].split("/")[-1]] = imported[2]
         elif marker := re.match(r"^\s*// ?\+(\w+)=(\S+)", line):
@@ -139,8 +150,9 @@ class Table:
 
     def run(self) -> list[str]:
         for root in ROOTS.split():
-            home = next(p for p in self.packages.values() if root in p.structs)
-            self.struct(home, root)
+            prefix, _, name = root.rpartition(":")
+            homes = (p for p in self.packages.values() if name in p.structs)
+            self.struct(next(h for h in homes if prefix in ("", PACKAGES[h.path])), name)
         return [self.lines[name] for name in sorted(self.lines)]
 
     def find(self, package: Package, spelled: str) -> tuple[Package, str]:

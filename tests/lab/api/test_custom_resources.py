@@ -149,3 +149,50 @@ def test_objects_go_with_their_definition(cluster):
     assert cluster.request("GET", path).code == 404
     cluster.request("POST", DEFINITIONS, definition("gadgets", "Gadget"))
     assert cluster.request("GET", path).json["items"] == []
+
+
+@pytest.fixture
+def gizmos(cluster):
+    """A kind that is kept as v1 and served as v1beta1, too."""
+    body = definition("gizmos", "Gizmo")
+    body["spec"]["versions"] = [
+        {"name": "v1beta1", "served": True, "storage": False, "deprecated": True},
+        {"name": "v1alpha1", "served": False, "storage": False},
+        {"name": "v1", "served": True, "storage": True},
+    ]
+    for version in body["spec"]["versions"]:
+        version["schema"] = {"openAPIV3Schema": SCHEMA}
+    assert cluster.request("POST", DEFINITIONS, body).code == 201
+    return "/apis/example.com/{}/namespaces/default/gizmos"
+
+
+def test_an_object_is_served_in_each_version_of_its_kind(cluster, gizmos):
+    obj = {**widget("old", size=1), "apiVersion": "example.com/v1beta1", "kind": "Gizmo"}
+    created = cluster.request("POST", gizmos.format("v1beta1"), obj)
+    assert (created.code, created.json["apiVersion"]) == (201, "example.com/v1beta1")
+    assert "deprecated" in created.headers["Warning"]
+    shown = cluster.request("GET", f"{gizmos.format('v1')}/old").json
+    assert (shown["apiVersion"], shown["spec"]["colour"]) == ("example.com/v1", "red")
+    applied = {**obj, "spec": {"size": 2}}
+    path = f"{gizmos.format('v1beta1')}/old"
+    changed = cluster.request("PATCH", f"{path}?fieldManager=t&force=true", applied, type=APPLY)
+    assert (changed.code, changed.json["spec"]["size"]) == (200, 2)
+    listed = cluster.request("GET", gizmos.format("v1beta1")).json
+    assert [o["apiVersion"] for o in listed["items"]] == ["example.com/v1beta1"]
+    assert cluster.request("GET", gizmos.format("v1alpha1")).code == 404
+    groups = {g["name"]: g for g in cluster.request("GET", "/apis").json["groups"]}
+    assert [v["version"] for v in groups["example.com"]["versions"]] == ["v1", "v1beta1"]
+    cluster.request("DELETE", f"{DEFINITIONS}/gizmos.example.com")
+    assert cluster.request("GET", gizmos.format("v1")).code == 404
+
+
+def test_an_autoscaler_is_served_in_both_versions(cluster):
+    spec = {"scaleTargetRef": {"kind": "Deployment", "name": "a"}, "maxReplicas": 3}
+    path = "/apis/autoscaling/{}/namespaces/default/horizontalpodautoscalers"
+    old = {"metadata": {"name": "old"}, "spec": {**spec, "targetCPUUtilizationPercentage": 70}}
+    assert cluster.request("POST", path.format("v1"), old).code == 201
+    new = cluster.request("GET", f"{path.format('v2')}/old").json["spec"]["metrics"]
+    assert new[0]["resource"]["target"] == {"type": "Utilization", "averageUtilization": 70}
+    again = cluster.request("GET", f"{path.format('v1')}/old").json["spec"]
+    assert again["targetCPUUtilizationPercentage"] == 70
+    cluster.request("DELETE", f"{path.format('v1')}/old")

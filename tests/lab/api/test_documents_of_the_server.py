@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import json
+from pathlib import Path
+
 import pytest
 
 from npol_lab.api import protobuf
 from npol_lab.registry.errors import StatusError
 from npol_lab.registry.schema import structs
 
+DISCOVERED = json.loads((Path(__file__).parent / "discovery.json").read_text())
 AGGREGATED = "application/json;g=apidiscovery.k8s.io;v=v2;as=APIGroupDiscoveryList"
 
 
@@ -114,3 +118,28 @@ def test_protobuf_that_json_shows_inline_is_inline():
 def test_malformed_protobuf_is_refused(body):
     with pytest.raises(StatusError, match="the object provided is unrecognized"):
         protobuf.decode(body, structs()["Pod"])
+
+
+NOT_SERVED = {
+    "bindings",
+    "certificatesigningrequests/approval",
+    "nodes/proxy",
+    "pods/proxy",
+    "pods/resize",
+    "services/proxy",
+}
+
+
+@pytest.mark.parametrize("group_version", DISCOVERED)
+def test_every_built_in_kind_is_discovered_as_on_the_real_server(cluster, group_version):
+    """`discovery.json` was recorded from kube-apiserver 1.33.13."""
+    prefix = "/apis/" if "/" in group_version else "/api/"
+    found = cluster.request("GET", prefix + group_version).json["resources"]
+    told = {r["name"]: without_hash(r) for r in found}
+    wanted = {r["name"]: without_hash(r) for r in DISCOVERED[group_version]}
+    assert told == {name: r for name, r in wanted.items() if name not in NOT_SERVED}
+
+
+def without_hash(row):
+    kept = {k: v for k, v in row.items() if k != "storageVersionHash"}
+    return {**kept, "verbs": sorted(row["verbs"])}

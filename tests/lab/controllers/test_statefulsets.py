@@ -53,7 +53,11 @@ def test_a_new_template_replaces_all_pods_and_keeps_their_names(cluster, live, w
 
 
 def test_claims_of_templates_are_made_and_mounted(cluster, live, workload):
-    claim = {"metadata": {"name": "data"}, "spec": {"accessModes": ["ReadWriteOnce"]}}
+    size = {"requests": {"storage": "1Gi"}}
+    claim = {
+        "metadata": {"name": "data"},
+        "spec": {"accessModes": ["ReadWriteOnce"], "resources": size},
+    }
 
     async def work():
         cluster.node("a")

@@ -11,10 +11,10 @@ from hypothesis import strategies as st
 
 from npol_lab.registry import Registry, StatusError
 from npol_lab.registry.schema import ListOf, MapOf, Struct, resolved, structs
-from npol_lab.resources import CREATE_ONLY, READ_ONLY, RESOURCES
+from npol_lab.resources import CREATE_ONLY, RESOURCES
 from npol_lab.store import Store
 
-KINDS = [n for n, r in RESOURCES.items() if r.verbs not in (CREATE_ONLY, READ_ONLY)]
+KINDS = [n for n, r in RESOURCES.items() if "create" in r.verbs and r.verbs != CREATE_ONLY]
 WORDS = [
     "",
     "a",

@@ -4,15 +4,18 @@ from __future__ import annotations
 
 from npol_lab.registry import crds, name_validation
 from npol_lab.registry.kinds import (
+    admission_kinds,
     core,
     core_checks,
     ephemeral_checks,
+    flow_control,
     ingresses,
     networkpolicies,
     pod_checks,
     pod_defaults,
     service_checks,
     services,
+    storage_kinds,
     workload_checks,
     workloads,
 )
@@ -20,6 +23,8 @@ from npol_lab.registry.kinds.strategy import PLAIN, Strategy
 from npol_lab.store import Obj
 
 _RBAC = "rbac.authorization.k8s.io"
+_ADMISSION = "admissionregistration.k8s.io"
+_FLOWS = "flowcontrol.apiserver.k8s.io"
 
 
 def _prepare_pod(pod: Obj) -> None:
@@ -32,7 +37,11 @@ _BINDING = Strategy(
     validate_update=core_checks.check_binding_update,
     name=name_validation.path_segment,
 )
-_ROLE = Strategy(validate=core_checks.check_role, name=name_validation.path_segment)
+_ROLE = Strategy(
+    prepare=core.prepare_clusterrole,
+    validate=core_checks.check_role,
+    name=name_validation.path_segment,
+)
 
 STRATEGIES: dict[str, Strategy] = {
     "namespaces": Strategy(
@@ -68,7 +77,18 @@ STRATEGIES: dict[str, Strategy] = {
         validate=core_checks.check_secret,
         validate_update=core_checks.check_secret_update,
     ),
-    "persistentvolumeclaims": Strategy(prepare=core.prepare_claim),
+    "persistentvolumeclaims": Strategy(
+        default=storage_kinds.default_claim,
+        prepare=storage_kinds.prepare_claim,
+        validate=storage_kinds.check_claim,
+    ),
+    "persistentvolumes": Strategy(
+        default=storage_kinds.default_volume,
+        prepare=storage_kinds.prepare_volume,
+        validate=storage_kinds.check_volume,
+    ),
+    "podtemplates": Strategy(default=workloads.default_podtemplate),
+    "replicationcontrollers": Strategy(default=workloads.default_replicationcontroller),
     "deployments.apps": Strategy(
         default=workloads.default_deployment,
         validate=workload_checks.check_deployment,
@@ -81,7 +101,7 @@ STRATEGIES: dict[str, Strategy] = {
     ),
     "statefulsets.apps": Strategy(
         default=workloads.default_statefulset,
-        validate=workload_checks.check_replicated,
+        validate=workload_checks.check_statefulset,
         validate_update=workload_checks.check_selector_kept,
     ),
     "daemonsets.apps": Strategy(
@@ -109,8 +129,21 @@ STRATEGIES: dict[str, Strategy] = {
     f"clusterrolebindings.{_RBAC}": _BINDING,
     f"roles.{_RBAC}": _ROLE,
     f"clusterroles.{_RBAC}": _ROLE,
-    "storageclasses.storage.k8s.io": Strategy(default=core.default_storageclass),
+    "csidrivers.storage.k8s.io": Strategy(default=storage_kinds.default_driver),
+    "storageclasses.storage.k8s.io": Strategy(default=storage_kinds.default_class),
     "priorityclasses.scheduling.k8s.io": Strategy(default=core.default_priorityclass),
+    f"flowschemas.{_FLOWS}": Strategy(default=flow_control.default_schema),
+    f"prioritylevelconfigurations.{_FLOWS}": Strategy(default=flow_control.default_level),
+    f"validatingwebhookconfigurations.{_ADMISSION}": Strategy(
+        default=admission_kinds.default_validating
+    ),
+    f"mutatingwebhookconfigurations.{_ADMISSION}": Strategy(
+        default=admission_kinds.default_mutating
+    ),
+    f"validatingadmissionpolicies.{_ADMISSION}": Strategy(default=admission_kinds.default_policy),
+    f"validatingadmissionpolicybindings.{_ADMISSION}": Strategy(
+        default=admission_kinds.default_policy_binding
+    ),
     crds.DEFINITIONS: Strategy(default=crds.default_definition, validate=crds.check_definition),
 }
 

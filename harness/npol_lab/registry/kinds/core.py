@@ -43,6 +43,12 @@ def default_endpointslice(obj: Obj) -> None:
         port.setdefault("name", "")
 
 
+def prepare_clusterrole(obj: Obj) -> None:
+    """Rules that are gathered from other roles come later."""
+    if "aggregationRule" in obj and not obj.get("rules"):
+        obj.pop("rules", None)
+
+
 def default_binding(obj: Obj) -> None:
     """A RoleBinding or a ClusterRoleBinding."""
     reference = obj.setdefault("roleRef", {})
@@ -52,18 +58,8 @@ def default_binding(obj: Obj) -> None:
             subject.setdefault("apiGroup", RBAC)
 
 
-def default_storageclass(obj: Obj) -> None:
-    obj.setdefault("reclaimPolicy", "Delete")
-    obj.setdefault("volumeBindingMode", "Immediate")
-
-
 def default_priorityclass(obj: Obj) -> None:
     obj.setdefault("preemptionPolicy", "PreemptLowerPriority")
-
-
-def prepare_claim(obj: Obj) -> None:
-    obj.setdefault("spec", {}).setdefault("volumeMode", "Filesystem")
-    obj["status"] = {"phase": "Pending"}
 
 
 def default_node(obj: Obj) -> None:

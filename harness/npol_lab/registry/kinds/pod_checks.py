@@ -76,13 +76,13 @@ def check_pod_spec(spec: Obj, field: str) -> list[Cause]:
 
 
 def _host_ports(spec: Obj, field: str) -> list[Cause]:
+    """A template may leave them out: they are filled in when the pod is made."""
     rule = "must match `containerPort` when `hostNetwork` is true"
     return [
-        invalid_value(f"{field}.{key}[{i}].ports[{j}].hostPort", port["hostPort"], rule)
-        for key in ("initContainers", "containers")
-        for i, container in enumerate(spec.get(key) or [])
+        invalid_value(f"{field}.containers[{i}].ports[{j}].hostPort", port.get("hostPort"), rule)
+        for i, container in enumerate(spec.get("containers") or [])
         for j, port in enumerate(container.get("ports") or [])
-        if spec.get("hostNetwork") and port.get("hostPort", 0) != port.get("containerPort", 0)
+        if spec.get("hostNetwork") and port.get("hostPort", 0) not in (0, port["containerPort"])
     ]
 
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
+from npol_lab.registry.kinds.storage_kinds import default_claim
 from npol_lab.registry.quantity import amount
 from npol_lab.store import Obj
 
@@ -122,6 +123,9 @@ def _default_volume(volume: Obj) -> None:
             _default_field_ref(item)
     if "hostPath" in volume:
         volume["hostPath"].setdefault("type", "")
+    if claim := (volume.get("ephemeral") or {}).get("volumeClaimTemplate"):
+        claim.setdefault("metadata", {})
+        default_claim(claim)
 
 
 def qos_class(spec: Obj) -> str:

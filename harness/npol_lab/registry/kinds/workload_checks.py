@@ -37,8 +37,15 @@ def check_deployment(obj: Obj) -> list[Cause]:
 
 
 def check_replicated(obj: Obj) -> list[Cause]:
-    """ReplicaSets, StatefulSets and DaemonSets."""
+    """ReplicaSets and DaemonSets."""
     return _counts(obj["spec"], "replicas", "minReadySeconds") + _selected_template(obj["spec"])
+
+
+def check_statefulset(obj: Obj) -> list[Cause]:
+    """Of the template's pods nothing is looked at: their volumes come from claims."""
+    spec = obj["spec"]
+    wrong = _counts(spec, "replicas", "minReadySeconds")
+    return wrong + _selected_labels(spec) + _kept_running(spec.get("template") or {})
 
 
 def _counts(spec: Obj, *fields: str) -> list[Cause]:
@@ -47,6 +54,12 @@ def _counts(spec: Obj, *fields: str) -> list[Cause]:
 
 
 def _selected_template(spec: Obj) -> list[Cause]:
+    template = spec.get("template") or {}
+    wrong = _selected_labels(spec) + check_template(template, "spec.template")
+    return wrong + _kept_running(template)
+
+
+def _selected_labels(spec: Obj) -> list[Cause]:
     selector, template = spec.get("selector"), spec.get("template") or {}
     wrong: list[Cause] = []
     if selector is None:
@@ -61,8 +74,11 @@ def _selected_template(spec: Obj) -> list[Cause]:
         rule = "`selector` does not match template `labels`"
         field = "spec.template.metadata.labels"
         wrong.append(invalid_value(field, _go_map(labels), rule))
-    wrong += check_template(template, "spec.template")
-    inner = template.get("spec") or {}
+    return wrong
+
+
+def _kept_running(template: Obj) -> list[Cause]:
+    inner, wrong = template.get("spec") or {}, []
     if inner.get("restartPolicy") != "Always":
         field = "spec.template.spec.restartPolicy"
         wrong.append(unsupported(field, inner.get("restartPolicy"), ["Always"]))

@@ -7,6 +7,7 @@ Source: kubernetes `pkg/apis/{apps,batch,autoscaling}/v1/defaults.go`.
 from __future__ import annotations
 
 from npol_lab.registry.kinds.pod_defaults import default_template
+from npol_lab.registry.kinds.storage_kinds import default_template as default_claim_template
 from npol_lab.store import Obj
 
 REPLICAS = 1
@@ -38,8 +39,13 @@ def default_statefulset(obj: Obj) -> None:
     retention.setdefault("whenDeleted", "Retain")
     retention.setdefault("whenScaled", "Retain")
     strategy = spec.setdefault("updateStrategy", {})
-    if strategy.setdefault("type", "RollingUpdate") == "RollingUpdate":
-        strategy.setdefault("rollingUpdate", {}).setdefault("partition", 0)
+    if "type" not in strategy:
+        strategy["type"] = "RollingUpdate"
+        strategy.setdefault("rollingUpdate", {})
+    if "rollingUpdate" in strategy:
+        strategy["rollingUpdate"].setdefault("partition", 0)
+    for claim in spec.get("volumeClaimTemplates") or []:
+        default_claim_template(claim)
 
 
 def default_daemonset(obj: Obj) -> None:
@@ -97,6 +103,21 @@ def default_cronjob(obj: Obj) -> None:
 
 def default_autoscaler(obj: Obj) -> None:
     obj.setdefault("spec", {}).setdefault("minReplicas", 1)
+
+
+def default_podtemplate(obj: Obj) -> None:
+    default_template(obj.setdefault("template", {}))
+
+
+def default_replicationcontroller(obj: Obj) -> None:
+    """Its selector and its own labels come from the template."""
+    spec = _with_template(obj)
+    spec["replicas"] = spec.get("replicas", REPLICAS)
+    labels = spec["template"].get("metadata", {}).get("labels") or {}
+    if labels:
+        spec["selector"] = spec.get("selector") or dict(labels)
+        head = obj.setdefault("metadata", {})
+        head["labels"] = head.get("labels") or dict(labels)
 
 
 def _with_template(obj: Obj) -> Obj:

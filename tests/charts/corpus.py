@@ -1,0 +1,48 @@
+"""Rendered charts of many shapes, written for the tests in the manner of public ones."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+from npol.yaml_positions import YamlDialect, load
+from npol_lab.resources import BUILT_IN
+
+SHAPES = Path(__file__).parent / "shapes"
+NAMESPACE = "shop"
+"""Where a chart is installed whose objects name no namespace."""
+CHARTS = tuple(sorted(path.stem for path in SHAPES.glob("*.yaml")))
+WRONG = ("legacy", "monitoring", "other-namespace", "refused", "unknown-field")
+"""Charts of which a server takes a part only."""
+KINDS = {(r.api_version, r.kind): r for r in BUILT_IN}
+
+
+def path_of(chart: str) -> Path:
+    return SHAPES / f"{chart}.yaml"
+
+
+def objects_of(chart: str) -> list[Any]:
+    file = path_of(chart)
+    return [d.data for d in load(file.read_text(), file.name, YamlDialect.MANIFEST)]
+
+
+def collection(obj: Any, definitions: list[Any]) -> str:
+    """The path to which a manifest is posted; empty for a kind that nobody serves."""
+    version, kind = obj["apiVersion"], obj["kind"]
+    group = version if "/" in version else ""
+    if (version, kind) in KINDS:
+        resource = KINDS[version, kind]
+        plural, namespaced = resource.plural, resource.namespaced
+    else:
+        spec = next((d["spec"] for d in definitions if _defines(d["spec"], version, kind)), None)
+        if spec is None:
+            return ""
+        plural, namespaced = spec["names"]["plural"], spec["scope"] == "Namespaced"
+    base = f"/apis/{group}" if group else f"/api/{version}"
+    namespace = obj["metadata"].get("namespace", NAMESPACE)
+    return f"{base}/namespaces/{namespace}/{plural}" if namespaced else f"{base}/{plural}"
+
+
+def _defines(spec: Any, version: str, kind: str) -> bool:
+    served = [f"{spec['group']}/{v['name']}" for v in spec["versions"]]
+    return version in served and spec["names"]["kind"] == kind
