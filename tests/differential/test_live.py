@@ -14,6 +14,7 @@ from npol.cni.detect import detect, gather
 from npol.kube.connection import Mode
 from npol.kube.inventory import read
 from npol.model.prediction import PredictedDecision
+from npol.policy.state.from_inventory import cluster_state
 from npol.run import Options, StoryRun
 from npol.run.predictor import Predictor
 from npol.story import read_story
@@ -167,7 +168,8 @@ class Live:
     def _foretold(self, made, flows):
         """The flows that the dialect decides, with their predictions as expectations."""
         asked = self.story("ask", [self._flow(*flow, word="allow") for flow in flows])
-        oracle = Predictor(replace(self.inventory, policies=tuple(made)), {}, asked, self.engine)
+        state = cluster_state(replace(self.inventory, policies=tuple(made)))
+        oracle = Predictor(state, asked, self.engine)
         for flow, parsed in zip(flows, asked.steps[0].flows, strict=True):
             decision = oracle.predict(parsed).decision
             if decision is PredictedDecision.UNKNOWN:

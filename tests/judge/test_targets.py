@@ -9,6 +9,7 @@ from npol.judge.targets import absolute_name, place_pod, resolve, selected_pods
 from npol.model.expectation import parse_expectation
 from npol.model.inventory import Inventory
 from npol.model.story import Flow, Peer, Protocol
+from npol.policy.state.from_inventory import cluster_state
 
 HERE = Position("story.npol.yaml", 1, 1)
 
@@ -23,6 +24,7 @@ def pod(name, ip, uid=None, labels=None, **extra):
 SERVICE: dict[str, Any] = {
     "metadata": {"name": "web", "namespace": "shop"},
     "spec": {
+        "type": "NodePort",
         "clusterIP": "10.96.0.7",
         "ports": [
             {"name": "http", "port": 80, "nodePort": 30080, "targetPort": "web"},
@@ -73,6 +75,7 @@ INVENTORY = Inventory(
     slices=(SLICE,),
     nodes=NODES,
 )
+STATE = cluster_state(INVENTORY)
 WEB = Peer(name="web", at=HERE, namespace="shop", service="web")
 
 
@@ -84,7 +87,7 @@ def flow(port=80, protocol=Protocol.TCP):
 
 
 def test_a_service_leads_to_its_ready_endpoints_on_their_own_port():
-    target = resolve(flow(), WEB, INVENTORY)
+    target = resolve(flow(), WEB, STATE)
 
     assert (target.name, target.cluster_ip) == ("web.shop.svc.cluster.local.", "10.96.0.7")
     assert [str(b) for b in target.backends] == ["10.244.1.2:3001"]
@@ -92,7 +95,7 @@ def test_a_service_leads_to_its_ready_endpoints_on_their_own_port():
 
 
 def test_ports_are_matched_by_name_and_protocol():
-    target = resolve(flow(53, Protocol.UDP), WEB, INVENTORY)
+    target = resolve(flow(53, Protocol.UDP), WEB, STATE)
 
     assert [str(b) for b in target.backends] == ["10.244.1.2:5353"]
 
@@ -107,7 +110,7 @@ def test_ports_are_matched_by_name_and_protocol():
             id="no-service",
         ),
         pytest.param(
-            WEB, 81, "Service shop/web has no port 81/tcp, it has 80/tcp, 53/udp", id="no-port"
+            WEB, 81, "Service shop/web has no port 81/tcp; it has 80/tcp, 53/udp", id="no-port"
         ),
         pytest.param(
             Peer(name="moon", at=HERE, external="moon"),
@@ -124,14 +127,14 @@ def test_ports_are_matched_by_name_and_protocol():
     ],
 )
 def test_an_unresolvable_target_names_the_missing_object(peer, port, problem):
-    target = resolve(flow(port), peer, INVENTORY)
+    target = resolve(flow(port), peer, STATE)
 
     assert str(target.problem) == problem
     assert target.absent is bool(peer.external), "only an external endpoint is skipped"
 
 
 def test_from_outside_a_service_is_its_node_port_on_nodes_that_take_pods():
-    target = resolve(flow(), WEB, INVENTORY, from_outside=True)
+    target = resolve(flow(), WEB, STATE, from_outside=True)
 
     assert [str(b) for b in target.backends] == ["10.0.0.1:30080"]
 
@@ -140,7 +143,7 @@ def test_a_headless_service_has_no_address_of_its_own():
     headless = SERVICE | {"spec": SERVICE["spec"] | {"clusterIP": "None"}}
     inventory = Inventory(services=(headless,), slices=(SLICE,), pods=INVENTORY.pods)
 
-    target = resolve(flow(), WEB, inventory)
+    target = resolve(flow(), WEB, cluster_state(inventory))
 
     assert (target.cluster_ip, [str(b) for b in target.backends]) == ("", ["10.244.1.2:80"])
 
@@ -151,7 +154,7 @@ def test_headless_service_reaches_its_pods_at_ports_that_it_does_not_declare():
         services=(SERVICE | {"spec": spec},), slices=(SLICE,), pods=INVENTORY.pods
     )
 
-    target = resolve(flow(9090), WEB, inventory)
+    target = resolve(flow(9090), WEB, cluster_state(inventory))
 
     assert (str(target.problem), [str(b) for b in target.backends]) == ("", ["10.244.1.2:9090"])
 
@@ -159,12 +162,12 @@ def test_headless_service_reaches_its_pods_at_ports_that_it_does_not_declare():
 def test_pods_that_finished_leave_or_are_ours_are_no_targets():
     peer = Peer(name="web", at=HERE, namespace="shop", labels={"app": "web"})
 
-    assert [p.name for p in selected_pods(peer, INVENTORY)] == ["web-1", "web-2"]
+    assert [p.name for p in selected_pods(peer, STATE)] == ["web-1", "web-2"]
 
 
 def test_a_place_is_found_by_its_label():
-    assert place_pod("internet", INVENTORY).ip == "203.0.113.10"
-    assert place_pod("moon", INVENTORY) is None
+    assert place_pod("internet", STATE).ip == "203.0.113.10"
+    assert place_pod("moon", STATE) is None
 
 
 @pytest.mark.parametrize(
@@ -181,4 +184,4 @@ def test_a_place_is_found_by_its_label():
 def test_names_are_looked_up_as_the_search_domains_would(name, absolute):
     source = Peer(name="a", at=HERE, namespace="shop")
 
-    assert absolute_name(name, source, INVENTORY) == absolute
+    assert absolute_name(name, source, STATE) == absolute

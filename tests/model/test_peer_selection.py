@@ -6,8 +6,9 @@ from npol.errors import Position
 from npol.judge.targets import selected_pods
 from npol.model.inventory import Inventory
 from npol.model.story import Peer
-from npol.policy.simulate.flow_resolution import pods_of
 from npol.policy.state.apply_changes import build
+from npol.policy.state.from_inventory import cluster_state
+from npol.policy.state.peer_pods import pods_of
 
 WEB = {"app": "web", "pod-template-hash": "5d4f"}
 BY_REPLICA_SET = [{"kind": "ReplicaSet", "name": "web-5d4f", "controller": True}]
@@ -38,7 +39,7 @@ PODS = (
     pod("debug", WEB, annotations={"npol.dev/peer": "web"}),
     pod("elsewhere", WEB, namespace="other", ownerReferences=BY_REPLICA_SET),
 )
-INVENTORY = Inventory(pods=PODS, workloads=(WEB_DEPLOYMENT,))
+MEASURED = cluster_state(Inventory(pods=PODS, workloads=(WEB_DEPLOYMENT,)))
 PREDICTED = build([*PODS, WEB_DEPLOYMENT])
 
 
@@ -66,5 +67,5 @@ PREDICTED = build([*PODS, WEB_DEPLOYMENT])
 def test_measured_and_predicted_peers_are_the_same_pods(named, pods):
     peer = Peer(name="p", at=Position("story.npol.yaml"), namespace="shop", **named)
 
-    assert [p.name for p in selected_pods(peer, INVENTORY)] == pods
+    assert [p.name for p in selected_pods(peer, MEASURED)] == pods
     assert [p.name for p in pods_of(PREDICTED, peer)] == pods

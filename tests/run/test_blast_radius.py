@@ -3,6 +3,7 @@
 import pytest
 
 from npol.model.inventory import Inventory
+from npol.policy.state.from_inventory import cluster_state
 from npol.run.blast_radius import against
 from npol.story import load_story
 from tests.e2e.shop import DENY, write_shop
@@ -39,7 +40,7 @@ def found(tmp_path):
         inventory = Inventory(pods=pods, services=(SERVICE,))
         return against(
             load_story(str(path), root=str(tmp_path)),
-            inventory,
+            cluster_state(inventory),
             max_unlisted_pods=max_unlisted_pods,
         )
 

@@ -14,6 +14,7 @@ from npol.model.expectation import Outcome, Verdict
 from npol.model.inventory import Inventory
 from npol.model.probe import Answer
 from npol.model.story import Manifest, StateCheck
+from npol.policy.state.from_inventory import cluster_state
 from npol.run.checks import check_all
 from npol.run.checks.registry import CHECKERS
 from npol.story.schema.check import CHECKS
@@ -32,6 +33,10 @@ class Scene:
     refusals: dict = dataclasses.field(default_factory=dict)
     logs: dict = dataclasses.field(default_factory=dict)
     answers: dict = dataclasses.field(default_factory=dict)
+
+    @property
+    def state(self):
+        return cluster_state(self.inventory)
 
     def get(self, kind, namespace, name):
         if kind not in {k.partition("/")[0] for k in self.objects}:

@@ -6,6 +6,7 @@ import pytest
 
 from npol.kube.api_errors import ApiError
 from npol.model.inventory import Inventory
+from npol.policy.state.cluster_state import ClusterState
 from npol.run.live_view import LiveView
 
 
@@ -23,7 +24,13 @@ class Server:
 
 def refusal(status, message=""):
     server: Any = Server(status, message)
-    view = LiveView(in_lab=False, inventory=Inventory(), connection=server, inside=None)
+    view = LiveView(
+        in_lab=False,
+        inventory=Inventory(),
+        state=ClusterState(),
+        connection=server,
+        inside=None,
+    )
     return view.refusal({"kind": "Pod"})
 
 

@@ -4,6 +4,7 @@ import pytest
 
 from npol.model.inventory import Inventory
 from npol.model.prediction import PredictedDecision
+from npol.policy.state.from_inventory import cluster_state
 from npol.run.predictor import Predictor
 from npol.story import read_story
 
@@ -35,7 +36,8 @@ def predict(tmp_path):
     inventory = Inventory(namespaces=(NAMESPACE,), pods=(POD,))
 
     def predicted(*others):
-        return Predictor(inventory, {}, story, "calico", others).predict(story.steps[0].flows[0])
+        state = cluster_state(inventory, also=others)
+        return Predictor(state, story, "calico").predict(story.steps[0].flows[0])
 
     return predicted
 

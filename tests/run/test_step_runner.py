@@ -17,6 +17,7 @@ from npol.model.prediction import PredictedDecision, Prediction
 from npol.model.probe import Answer, PodRef
 from npol.model.reason import ReasonCode
 from npol.model.sentence import NOTHING
+from npol.policy.state.from_inventory import cluster_state
 from npol.run import settle_loop
 from npol.run.step_runner import StepRunner
 from npol.story import read_story
@@ -73,7 +74,10 @@ class Environment:
     def source(self, peer):
         return BrokenSource()
 
-    def predictor(self, inventory):
+    def state(self, inventory):
+        return cluster_state(inventory)
+
+    def predictor(self, state):
         unknown = Prediction(decision=PredictedDecision.UNKNOWN)
         return SimpleNamespace(predict=lambda *_: unknown)
 

@@ -21,6 +21,7 @@ from npol.policy.objects.dialects import BY_ENGINE, SPEC, Dialect, dialect_of
 from npol.policy.state.apply_changes import build
 from npol.policy.state.cluster_state import ClusterState
 from npol.policy.state.dns import with_dns
+from npol.policy.state.from_inventory import cluster_state
 from npol.report.escape import safe
 from npol.story import Survey, find_root, load_manifests, survey
 from npol.story.schema.values import ENGINES
@@ -104,10 +105,8 @@ def of_cluster(
     connection = connected(kubeconfig, context)
     wanted = list(namespaces) or _readable(connection)
     found = read(connection, wanted)
-    objects = [*found.namespaces, *found.nodes, *found.pods, *found.services, *found.slices]
     engine = detect(gather(connection))
-    world = build([*objects, *found.policies])
-    return Inputs(world=world, dialect=dialect_of(engine.name))
+    return Inputs(world=cluster_state(found), dialect=dialect_of(engine.name))
 
 
 def _readable(connection: Connection) -> list[str]:

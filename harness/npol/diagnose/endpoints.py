@@ -8,10 +8,13 @@ from npol import selectors
 from npol.diagnose.finding import DoctorFinding, FindingState
 from npol.diagnose.reader import ExaminedObjects
 from npol.kube.objects import ENDPOINT_SLICES, SERVICES
-from npol.model.inventory import Obj
-from npol.policy.state.dns import NAMESPACE
+from npol.policy.objects.entities import Service
+from npol.policy.objects.netpol_types import Address
+from npol.policy.state.cluster_state import ClusterState
+from npol.policy.state.dns import NAMESPACE, dns_service
 from npol.policy.state.dns import SERVICES as DNS_SERVICES
-from npol.run.checks.endpoints import ports_of, ready_addresses, slices_of
+from npol.policy.state.service_backends import backends_of
+from npol.run.checks.endpoints import ports_of, ready_addresses
 
 TOPIC, DNS = "endpoints", "DNS"
 
@@ -20,53 +23,38 @@ def services(seen: ExaminedObjects) -> Iterator[DoctorFinding]:
     """Every Service that selects pods has a ready one on some port."""
     if seen.hidden(SERVICES) or seen.hidden(ENDPOINT_SLICES):
         return
-    mine = [
-        s
-        for s in seen.inventory.services
-        if s["metadata"]["namespace"] in seen.examined and s["spec"].get("selector")
-    ]
-    dead = [s for s in mine if not _ready(seen, s)]
+    state = seen.state
+    mine = [s for s in state.services if s.namespace in seen.examined and s.selector]
+    dead = [s for s in mine if not _ready(state, s)]
     for service in dead:
-        yield DoctorFinding(
-            TOPIC, FindingState.PROBLEM, _dead(seen, service), _remedy(seen, service)
-        )
+        text = f"{service} has no ready endpoint"
+        yield DoctorFinding(TOPIC, FindingState.PROBLEM, text, _remedy(state, service))
     if mine and not dead:
         text = f"{len(mine)} Service{'s' if len(mine) > 1 else ''} with ready endpoints"
         yield DoctorFinding(TOPIC, FindingState.OK, text)
 
 
-def _ready(seen: ExaminedObjects, service: Obj) -> set[str]:
+def _ready(state: ClusterState, service: Service) -> set[Address]:
     """Addresses on a port: without a port, as where targetPort names none, nothing answers."""
-    meta = service["metadata"]
-    slices = slices_of(seen.inventory, meta["namespace"], meta["name"])
-    answers = ports_of(slices) or not service["spec"].get("ports")
-    return ready_addresses(slices) if answers else set()
+    listed = state.endpoints_of(service.namespace, service.name)
+    return ready_addresses(listed) if ports_of(listed) or not service.ports else set()
 
 
-def _dead(seen: ExaminedObjects, service: Obj) -> str:
-    meta = service["metadata"]
-    return f"Service {meta['namespace']}/{meta['name']} has no ready endpoint"
-
-
-def _remedy(seen: ExaminedObjects, service: Obj) -> str:
+def _remedy(state: ClusterState, service: Service) -> str:
     """Whether nothing is selected, or what is selected is not Ready."""
-    meta, selector = service["metadata"], {"matchLabels": service["spec"]["selector"]}
-    pods = [
-        p["metadata"]["name"]
-        for p in seen.inventory.pods_of(meta["namespace"])
-        if selectors.matches(selector, p["metadata"].get("labels") or {})
-    ]
+    pods = [p for p in backends_of(state, service) if p.may_be_named]
     if not pods:
-        return f"no running pod there has {selectors.spell(selector)}"
-    return f"kubectl -n {meta['namespace']} describe pod {pods[0]}; is its port a containerPort?"
+        selector = selectors.spell({"matchLabels": service.selector or {}})
+        return f"no running pod there has {selector}"
+    described = f"kubectl -n {service.namespace} describe pod {pods[0].name}"
+    return f"{described}; is its port a containerPort?"
 
 
 def dns(seen: ExaminedObjects) -> Iterator[DoctorFinding]:
     """The Service that names are asked of; whether it answers, a story asks."""
     if seen.hidden(SERVICES) or seen.hidden(ENDPOINT_SLICES):
         return
-    found = (seen.inventory.service(NAMESPACE, name) for name in DNS_SERVICES)
-    service = next((s for s in found if s), None)
+    service = dns_service(seen.state)
     if service is None:
         known = ", ".join(DNS_SERVICES)
         text = f"no Service of {NAMESPACE} is one of {known}"
@@ -74,12 +62,11 @@ def dns(seen: ExaminedObjects) -> Iterator[DoctorFinding]:
             DNS, FindingState.UNVERIFIED, text, "which address has a pod's /etc/resolv.conf?"
         )
         return
-    name = f"Service {NAMESPACE}/{service['metadata']['name']}"
-    ready = len(_ready(seen, service))
+    ready = len(_ready(seen.state, service))
     if ready:
         yield DoctorFinding(
-            DNS, FindingState.OK, f"{name}: {ready} ready endpoint{'s' if ready > 1 else ''}"
+            DNS, FindingState.OK, f"{service}: {ready} ready endpoint{'s' if ready > 1 else ''}"
         )
     else:
         hint = f"no name resolves: kubectl -n {NAMESPACE} get pods -l k8s-app=kube-dns"
-        yield DoctorFinding(DNS, FindingState.PROBLEM, f"{name} has no ready endpoint", hint)
+        yield DoctorFinding(DNS, FindingState.PROBLEM, f"{service} has no ready endpoint", hint)

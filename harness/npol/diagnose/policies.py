@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 
 from npol.diagnose.finding import DoctorFinding, FindingState
 from npol.diagnose.reader import ExaminedObjects
 from npol.kube.objects import NAMESPACES, NETWORK_POLICIES, PODS
 from npol.policy.lint import Severity, lint
 from npol.policy.objects.netpol_types import Direction, Policy
-from npol.policy.state.apply_changes import build
 from npol.policy.state.dns import with_dns
 
 TOPIC, LABELS = "policies", "labels"
@@ -22,7 +22,7 @@ def findings(seen: ExaminedObjects) -> Iterator[DoctorFinding]:
         yield DoctorFinding(TOPIC, FindingState.PROBLEM, f"namespace {absent} does not exist")
     if seen.hidden(NETWORK_POLICIES):
         return
-    world = build(seen.inventory.policies)
+    world = seen.state
     for namespace in seen.examined:
         if policies := world.policies_in(namespace):
             yield DoctorFinding(TOPIC, FindingState.OK, f"{namespace}: {_listed(policies)}")
@@ -47,10 +47,8 @@ def labels(seen: ExaminedObjects) -> Iterator[DoctorFinding]:
         text = "which labels policies need cannot be told without the objects"
         yield DoctorFinding(LABELS, FindingState.UNVERIFIED, text, "see below, `RBAC`")
         return
-    inventory = seen.inventory
-    objects = [*inventory.namespaces, *inventory.pods, *inventory.services, *inventory.slices]
-    mine = [p for p in inventory.policies if p["metadata"]["namespace"] in seen.examined]
-    world = with_dns(build(objects))
+    mine = [p for p in seen.inventory.policies if p["metadata"]["namespace"] in seen.examined]
+    world = with_dns(replace(seen.state, policies=(), refused=()))
     told = [f for f in lint(mine, world) if f.severity is not Severity.NOTE]
     for found in told:
         text = f"NetworkPolicy {found.subject} {found.path}: {found.message} ({found.id})"

@@ -5,6 +5,7 @@ from __future__ import annotations
 import fnmatch
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
+from functools import cached_property
 
 from npol.cni.catalogue import Engine
 from npol.errors import InputError
@@ -22,6 +23,8 @@ from npol.kube.objects import (
 from npol.kube.rbac import SYSTEM
 from npol.kube.resource_names import resource_called
 from npol.model.inventory import Inventory, Obj
+from npol.policy.state.cluster_state import ClusterState
+from npol.policy.state.from_inventory import cluster_state
 
 COMPONENTS = (
     SYSTEM,
@@ -52,7 +55,7 @@ CUSTOM = (
 """Kinds of admission and GitOps; those that a cluster does not serve are not there."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, kw_only=True)
 class ExaminedObjects:
     """The objects of one moment, and what may not be read."""
 
@@ -62,6 +65,10 @@ class ExaminedObjects:
     inventory: Inventory
     custom: tuple[Obj, ...] = ()
     unread: tuple[str, ...] = ()
+
+    @cached_property
+    def state(self) -> ClusterState:
+        return cluster_state(self.inventory)
 
     def of_kind(self, *kinds: str) -> Iterator[Obj]:
         """The custom objects of these kinds."""

@@ -14,8 +14,8 @@ from npol.kube.inventory import read
 from npol.kube.rbac import SYSTEM
 from npol.model.inventory import is_debug_pod
 from npol.policy.simulate.simulated_steps import SimulatedStep
-from npol.policy.state.apply_changes import build
 from npol.policy.state.dns import with_dns
+from npol.policy.state.from_inventory import cluster_state
 from npol.run.namespaces import named_namespaces
 
 
@@ -33,9 +33,9 @@ def as_applied(given: Meant, connection: Connection) -> Meant:
     comparison = compared(
         [p for p in found.policies if p["metadata"]["namespace"] in namespaces], given.manifests
     )
-    pods = [p for p in found.pods if not is_debug_pod(p)]
-    objects = [*found.namespaces, *found.nodes, *pods, *found.services, *found.slices]
-    world = with_dns(build([*objects, *found.workloads, *comparison.policies]))
+    pods = tuple(p for p in found.pods if not is_debug_pod(p))
+    shown = replace(found, pods=pods, policies=())
+    world = with_dns(cluster_state(shown, also=(*found.workloads, *comparison.policies)))
     return replace(
         given,
         at=SimulatedStep(step=given.at.step, world=world),

@@ -1,55 +1,72 @@
 """
-Where a flow goes: a peer of the story, resolved against the objects of the cluster.
+Where a flow goes: a peer of the story, resolved against the state of the cluster.
 
 Pure. Addresses come from the API and never from a look-up: a name is a probe of its own.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 
 from npol.errors import did_you_mean
-from npol.model.inventory import Inventory, Obj, is_debug_pod, pod_ref
-from npol.model.peer_selection import named_by
 from npol.model.probe import PodRef
 from npol.model.sentence import NOTHING, Sentence
-from npol.model.story import Flow, Peer, Protocol
+from npol.model.story import Flow, Peer
 from npol.model.target import Backend, Target
+from npol.policy.objects.entities import Pod
+from npol.policy.state.cluster_state import ClusterState
+from npol.policy.state.peer_pods import pods_of
+from npol.policy.state.service_backends import (
+    CLUSTER_DOMAIN,
+    ServiceBackend,
+    ServiceRoute,
+    node_ports,
+    not_from_outside,
+    resolve_service,
+)
 
 PLACE = "npol.dev/place"
 """Label of a pod that stands for a place outside, such as `internet`."""
-CLUSTER_DOMAIN = "cluster.local"
-_SERVICE_OF_SLICE = "kubernetes.io/service-name"
 
 
-def resolve(flow: Flow, peer: Peer, inventory: Inventory, *, from_outside: bool = False) -> Target:
+def resolve(flow: Flow, peer: Peer, state: ClusterState, *, from_outside: bool = False) -> Target:
     """
     The addresses of a flow's target; `Target.problem` says why there are none.
 
     A source outside the cluster reaches a Service by its nodes' NodePort only.
     """
-    label = f"{peer.name}:{flow.port}/{flow.protocol.value}"
-    if peer.via_service:
-        service = (peer.via_namespace, peer.via_service)
-        return _service(flow, label, service, inventory, host=peer.host, outside=from_outside)
-    if peer.service:
-        service = (peer.namespace, peer.service)
-        return _service(flow, label, service, inventory, outside=from_outside)
+    if peer.service or peer.via_service:
+        return _service(flow, peer, state, outside=from_outside)
     if peer.external or peer.address:
-        return _place(flow, label, peer, inventory)
-    pods = list(selected_pods(peer, inventory))
-    backends = tuple(_backend(p, flow.port) for p in pods if p.ip)
-    problem = NOTHING if backends else Sentence(f"no running pod is peer {peer.name!r}")
-    return Target(label=label, port=flow.port, backends=backends, problem=problem)
+        return _place(flow, peer, state)
+    backends = tuple(
+        Backend(ip=pod.ip, port=flow.port, pod=pod) for pod in selected_pods(peer, state) if pod.ip
+    )
+    problem = "" if backends else f"no running pod is peer {peer.name!r}"
+    return _target(flow, peer, backends=backends, problem=Sentence(problem))
 
 
-def selected_pods(peer: Peer, inventory: Inventory) -> Iterator[PodRef]:
+def selected_pods(peer: Peer, state: ClusterState) -> Iterator[PodRef]:
     """The running pods that a peer names."""
-    here = inventory.pods_of(peer.namespace)
-    return named_by(peer, (pod_ref(p, peer.container) for p in here if not is_debug_pod(p)))
+    return (pod_ref(pod, peer.container) for pod in pods_of(state, peer))
 
 
-def absolute_name(name: str, source: Peer, inventory: Inventory) -> str:
+def pod_ref(pod: Pod, container: str = "") -> PodRef:
+    """The reference to a pod; its address is "" while it has none."""
+    return PodRef(
+        namespace=pod.namespace,
+        name=pod.name,
+        uid=pod.uid,
+        ip=str(next(iter(pod.addresses), "")),
+        node=pod.node,
+        container=container or next(iter(pod.containers), ""),
+        labels=pod.labels,
+        ready=pod.ready,
+        host_network=pod.host_network,
+    )
+
+
+def absolute_name(name: str, source: Peer, state: ClusterState) -> str:
     """
     The fully qualified name that a pod's search domains would find first.
 
@@ -58,36 +75,27 @@ def absolute_name(name: str, source: Peer, inventory: Inventory) -> str:
     """
     if name.endswith("."):
         return name
-    namespaces = {n["metadata"]["name"] for n in inventory.namespaces}
     parts = name.split(".")
     if len(parts) == 1:
         return f"{name}.{source.namespace}.svc.{CLUSTER_DOMAIN}."
-    if parts[1] in namespaces and (len(parts) == 2 or parts[2:] == ["svc"]):
+    if parts[1] in state.namespaces and (len(parts) == 2 or parts[2:] == ["svc"]):
         return f"{parts[0]}.{parts[1]}.svc.{CLUSTER_DOMAIN}."
     return f"{name}."
 
 
-def _backend(pod: PodRef, port: int) -> Backend:
-    return Backend(ip=pod.ip, port=port, pod=pod)
-
-
-def _place(flow: Flow, label: str, peer: Peer, inventory: Inventory) -> Target:
+def _place(flow: Flow, peer: Peer, state: ClusterState) -> Target:
     if peer.address:
-        backend = Backend(ip=peer.address, port=flow.port)
-        return Target(label=label, port=flow.port, backends=(backend,))
-    place = place_pod(peer.external, inventory)
+        return _target(flow, peer, backends=(Backend(ip=peer.address, port=flow.port),))
+    place = place_pod(peer.external, state)
     if place is None:
-        problem = no_place(peer.external)
-        return Target(label=label, port=flow.port, problem=problem, absent=True)
-    return Target(label=label, port=flow.port, backends=(_backend(place, flow.port),))
+        return _target(flow, peer, problem=no_place(peer.external), absent=True)
+    return _target(flow, peer, backends=(Backend(ip=place.ip, port=flow.port, pod=place),))
 
 
-def place_pod(name: str, inventory: Inventory) -> PodRef | None:
+def place_pod(name: str, state: ClusterState) -> PodRef | None:
     """The pod that stands for a place outside, where the cluster has one."""
-    for pod in inventory.pods:
-        if (pod["metadata"].get("labels") or {}).get(PLACE) == name:
-            return pod_ref(pod)
-    return None
+    found = (pod for pod in state.pods if pod.labels.get(PLACE) == name)
+    return next(map(pod_ref, found), None)
 
 
 def no_place(name: str) -> Sentence:
@@ -95,121 +103,76 @@ def no_place(name: str) -> Sentence:
     return Sentence(f"this cluster has no place outside called {name!r} (give one with --peers)")
 
 
-def _service(
-    flow: Flow,
-    label: str,
-    where: tuple[str, str],
-    inventory: Inventory,
-    *,
-    host: str = "",
-    outside: bool = False,
-) -> Target:
-    namespace, name = where
-    service = inventory.service(namespace, name)
+def _service(flow: Flow, peer: Peer, state: ClusterState, *, outside: bool) -> Target:
+    namespace = peer.via_namespace or peer.namespace
+    service = state.service(namespace, peer.via_service or peer.service)
     if service is None:
-        return _nothing(flow, label, _no_service(namespace, name, inventory))
-    spec = service["spec"]
-    ports = spec.get("ports") or []
-    port = next((p for p in ports if _serves(p, flow)), None)
-    headless = spec.get("clusterIP") == "None"
-    if port is None and not (headless and spec.get("selector")):
-        return _nothing(flow, label, f"Service {namespace}/{name} has {_spell_ports(ports, flow)}")
+        return _target(flow, peer, problem=_no_service(flow, peer, state))
+    route = resolve_service(state, service, flow.port, flow.protocol)
+    if problem := route.problem or _nowhere(route, outside=outside):
+        return _target(flow, peer, problem=Sentence(problem))
     if outside:
-        return _from_outside(flow, label, where, port or {}, inventory, host)
-    asked = flow.port if headless else None
-    cluster_ip = spec.get("clusterIP") or ""
-    return Target(
-        label=label,
-        port=flow.port,
-        name="" if host else f"{name}.{namespace}.svc.{CLUSTER_DOMAIN}.",
-        cluster_ip="" if headless else cluster_ip,
-        backends=tuple(_endpoints(where, port or {}, inventory, asked)),
-        host=host,
+        return _from_outside(flow, peer, state, route)
+    name = f"{service.name}.{service.namespace}.svc.{CLUSTER_DOMAIN}."
+    return _target(
+        flow,
+        peer,
+        name="" if peer.via_service else name,
+        cluster_ip=str(next(iter(route.service.addresses), "")),
+        backends=_backends(route.backends),
     )
 
 
-def _nothing(flow: Flow, label: str, problem: str) -> Target:
-    return Target(label=label, port=flow.port, problem=Sentence(problem))
+def _nowhere(route: ServiceRoute, *, outside: bool) -> str:
+    """Why a Service has no address that could be asked; "" if it has."""
+    if route.external_name:
+        host = route.external_name
+        return f"{route.service} stands for {host}, whose address the API does not tell"
+    return not_from_outside(route.service, route.port) if outside else ""
 
 
-def _serves(port: Obj, flow: Flow) -> bool:
-    return port["port"] == flow.port and _protocol(port) is flow.protocol
+def _from_outside(flow: Flow, peer: Peer, state: ClusterState, route: ServiceRoute) -> Target:
+    backends = _backends(node_ports(state, route))
+    problem = "" if backends else f"no node answers for {route.service} from outside"
+    return _target(flow, peer, backends=backends, problem=Sentence(problem))
 
 
-def _protocol(port: Obj) -> Protocol:
-    return Protocol(str(port.get("protocol") or "TCP").lower())
-
-
-def _no_service(namespace: str, name: str, inventory: Inventory) -> str:
-    there = sorted(
-        s["metadata"]["name"] for s in inventory.services if s["metadata"]["namespace"] == namespace
+def _backends(found: Iterable[ServiceBackend]) -> tuple[Backend, ...]:
+    return tuple(
+        Backend(
+            ip=str(one.address),
+            port=one.port,
+            pod=pod_ref(one.end) if isinstance(one.end, Pod) else None,
+        )
+        for one in found
+        if one.address
     )
+
+
+def _no_service(flow: Flow, peer: Peer, state: ClusterState) -> Sentence:
+    namespace, name = peer.via_namespace or peer.namespace, peer.via_service or peer.service
+    there = sorted(s.name for s in state.services if s.namespace == namespace)
     told = did_you_mean(name, there, f"there are {', '.join(there) or 'none'}")
-    return f"Service {namespace}/{name} does not exist: {told}"
+    return Sentence(f"Service {namespace}/{name} does not exist: {told}")
 
 
-def _spell_ports(ports: list[Obj], flow: Flow) -> str:
-    known = ", ".join(f"{p['port']}/{_protocol(p).value}" for p in ports) or "no port"
-    return f"no port {flow.port}/{flow.protocol.value}, it has {known}"
-
-
-def _from_outside(
-    flow: Flow, label: str, where: tuple[str, str], port: Obj, inventory: Inventory, host: str
+def _target(
+    flow: Flow,
+    peer: Peer,
+    *,
+    name: str = "",
+    cluster_ip: str = "",
+    backends: tuple[Backend, ...] = (),
+    problem: Sentence = NOTHING,
+    absent: bool = False,
 ) -> Target:
-    node_port = port.get("nodePort")
-    if not node_port:
-        return _nothing(flow, label, f"Service {where[0]}/{where[1]} has no NodePort for outside")
-    backends = tuple(Backend(ip=ip, port=node_port) for ip in _node_addresses(inventory))
-    return Target(label=label, port=flow.port, backends=backends, host=host)
-
-
-def _node_addresses(inventory: Inventory) -> Iterator[str]:
-    """Internal addresses of the nodes that take pods; tainted ones may be places outside."""
-    for node in inventory.nodes:
-        if not (node.get("spec") or {}).get("taints"):
-            for address in (node.get("status") or {}).get("addresses") or []:
-                if address["type"] == "InternalIP":
-                    yield address["address"]
-
-
-def _endpoints(
-    where: tuple[str, str], port: Obj, inventory: Inventory, asked: int | None
-) -> Iterator[Backend]:
-    """
-    The ready endpoints of a Service's port.
-
-    Args:
-        asked: the port of a headless Service, which translates none: its name stands for
-            the pods' own addresses.
-    """
-    namespace, name = where
-    pods = {p["metadata"].get("uid"): p for p in inventory.pods}
-    seen: set[str] = set()
-    for slice_ in inventory.slices:
-        meta = slice_["metadata"]
-        if meta.get("namespace") != namespace:
-            continue
-        if (meta.get("labels") or {}).get(_SERVICE_OF_SLICE) != name:
-            continue
-        for backend in _of_slice(slice_, port, pods, asked):
-            if str(backend) not in seen:
-                seen.add(str(backend))
-                yield backend
-
-
-def _of_slice(slice_: Obj, port: Obj, pods: dict[str, Obj], asked: int | None) -> Iterator[Backend]:
-    number = asked or next(
-        (p["port"] for p in slice_.get("ports") or [] if _same_port(p, port)), None
+    return Target(
+        label=f"{peer.name}:{flow.port}/{flow.protocol.value}",
+        port=flow.port,
+        name=name,
+        cluster_ip=cluster_ip,
+        backends=backends,
+        problem=problem,
+        absent=absent,
+        host=peer.host if peer.via_service else "",
     )
-    for endpoint in slice_.get("endpoints") or []:
-        if number is None or (endpoint.get("conditions") or {}).get("ready") is False:
-            continue
-        pod = pods.get((endpoint.get("targetRef") or {}).get("uid", ""))
-        for address in endpoint["addresses"]:
-            yield Backend(ip=address, port=number, pod=pod_ref(pod) if pod else None)
-
-
-def _same_port(of_slice: Obj, of_service: Obj) -> bool:
-    """A slice's port bears the name of the Service's port; an unnamed one bears none."""
-    same_name = (of_slice.get("name") or "") == (of_service.get("name") or "")
-    return same_name and _protocol(of_slice) is _protocol(of_service)

@@ -16,6 +16,7 @@ from npol.kube.objects import (
     NETWORK_POLICIES,
     NODES,
     PODS,
+    REPLICA_SETS,
     SERVICES,
     STATEFUL_SETS,
     Resource,
@@ -44,12 +45,12 @@ def read(
     Raises:
         Refused: a right to read is missing, or the API server does not answer.
     """
-    kinds = (*_NAMESPACED, *(_WORKLOADS if workloads else ()))
+    kinds = (*_NAMESPACED, *((*_WORKLOADS, REPLICA_SETS) if workloads else ()))
     wanted = [(kind, namespace) for namespace in sorted(set(namespaces)) for kind in kinds]
     with ThreadPoolExecutor(max_workers=READERS) as pool:
         all_namespaces = pool.submit(connection.list, NAMESPACES)
         nodes = pool.submit(_optional, connection, NODES)
-        found = list(pool.map(lambda w: _kinded(connection, *w), wanted))
+        found = list(pool.map(lambda w: connection.list(*w), wanted))
         pods = pool.submit(_places, connection, list(places))
     by_kind: dict[str, list[Any]] = {}
     for (kind, _), objects in zip(wanted, found, strict=True):
@@ -64,6 +65,7 @@ def read(
         slices=tuple(by_kind.get("EndpointSlice", ())),
         policies=tuple(by_kind.get("NetworkPolicy", ())),
         workloads=tuple(o for k in _WORKLOADS for o in by_kind.get(k.kind, ())),
+        replica_sets=tuple(by_kind.get("ReplicaSet", ())),
     )
 
 
@@ -89,12 +91,6 @@ def read_selection(
         pods=tuple(o for objects in found[: len(names)] for o in objects),
         policies=tuple(o for objects in found[len(names) :] for o in objects),
     )
-
-
-def _kinded(connection: Connection, resource: Resource, namespace: str) -> list[dict[str, Any]]:
-    """Items of a list carry no kind of their own."""
-    stamp = {"apiVersion": resource.api_version, "kind": resource.kind}
-    return [{**stamp, **obj} for obj in connection.list(resource, namespace)]
 
 
 def _optional(connection: Connection, resource: Resource) -> list[dict[str, Any]]:

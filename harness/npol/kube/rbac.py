@@ -73,7 +73,11 @@ READING = (
     RbacRule(group="networking.k8s.io", resources=("networkpolicies",), verbs=LIST),
     RbacRule(group="", resources=("pods", "services"), verbs=LIST),
     RbacRule(group="discovery.k8s.io", resources=("endpointslices",), verbs=LIST),
-    RbacRule(group="apps", resources=("deployments", "statefulsets", "daemonsets"), verbs=LIST),
+    RbacRule(
+        group="apps",
+        resources=("deployments", "replicasets", "statefulsets", "daemonsets"),
+        verbs=LIST,
+    ),
 )
 PROBING = (
     RbacRule(group="", resources=("events",), verbs=LIST),  # why a debug pod does not start

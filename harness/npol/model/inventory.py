@@ -6,7 +6,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from npol.model.peer_selection import FINISHED, is_debug, owning_workload
+from npol.model.peer_selection import FINISHED, is_debug
 from npol.model.probe import PodRef
 
 Obj = Mapping[str, Any]
@@ -24,6 +24,8 @@ class Inventory:
     nodes: tuple[Obj, ...] = ()
     workloads: tuple[Obj, ...] = ()
     """Deployments, StatefulSets and DaemonSets."""
+    replica_sets: tuple[Obj, ...] = ()
+    """Which Deployment a pod is of, its ReplicaSet says."""
 
     def service(self, namespace: str, name: str) -> Obj | None:
         return find(self.services, namespace, name)
@@ -38,8 +40,7 @@ class Inventory:
                 yield pod
 
     def workload(self, namespace: str, kind: str, name: str) -> Obj | None:
-        found = find(self.workloads, namespace, name, kind=kind)
-        return found
+        return find(self.workloads, namespace, name, kind=kind)
 
 
 def is_debug_pod(pod: Obj) -> bool:
@@ -73,5 +74,4 @@ def pod_ref(pod: Obj, container: str = "") -> PodRef:
         labels=labels,
         ready=conditions.get("Ready") == "True",
         host_network=bool(spec.get("hostNetwork")),
-        workload=owning_workload(meta.get("ownerReferences") or [], labels),
     )

@@ -23,8 +23,6 @@ class PodRef:
     labels: Mapping[str, str] = field(default_factory=dict)
     ready: bool = False
     host_network: bool = False
-    workload: str = ""
-    """`deployment/web-app`: the kind and name of what made it."""
 
     def __str__(self) -> str:
         return f"{self.namespace}/{self.name}"

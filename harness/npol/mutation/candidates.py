@@ -8,13 +8,14 @@ from typing import Any
 
 from npol.model.story import Peer, Protocol, Story
 from npol.mutation.known_ports import KnownPorts, Spot
-from npol.policy.evaluate.service_routing import backends_of, target_port
 from npol.policy.matrix.diff import Difference
 from npol.policy.matrix.diff import End as Group
 from npol.policy.matrix.equivalence import PodGroup
 from npol.policy.objects.entities import End, ExternalEndpoint, Pod, Service
-from npol.policy.simulate.flow_resolution import askers, pods_of
+from npol.policy.simulate.flow_resolution import askers
 from npol.policy.state.cluster_state import ClusterState
+from npol.policy.state.peer_pods import pods_of
+from npol.policy.state.service_backends import backends_of, target_port
 from npol.policy.suggest.peer_names import Cast
 from npol.policy.suggest.suggest import in_front
 

@@ -22,6 +22,7 @@ from npol.kube.exec import open_exec
 from npol.model.inventory import Inventory, Obj, pod_ref
 from npol.model.probe import PodRef
 from npol.model.story import Peer, Story
+from npol.policy.state.from_inventory import cluster_state
 from npol.probe.debug_pod_manifest import CONTAINER, ELSEWHERE, debug_pod
 from npol.probe.debug_pods import GONE_WITHIN, POLL, READY_WITHIN, DebugPods
 from npol.probe.framing import BOOTSTRAP
@@ -195,22 +196,23 @@ class Sources:
         return node if peer.node == "same" else ELSEWHERE + node
 
     def _target_node(self, peer: Peer, inventory: Inventory) -> str:
+        state = cluster_state(inventory)
         flows = [f for s in self._story.steps for f in s.flows if f.source == peer.name]
         for flow in (f for f in flows if f.target):
-            target = resolve(flow, self._story.peers[flow.target], inventory)
+            target = resolve(flow, self._story.peers[flow.target], state)
             for pod in target.pods:
                 if pod.node:
                     return pod.node
         return ""
 
     def _running(self, peer: Peer) -> PodRef:
-        inventory = self._look()
+        state = cluster_state(self._look())
         if peer.external:
-            place = place_pod(peer.external, inventory)
+            place = place_pod(peer.external, state)
             if place is None:
                 raise Refused(str(no_place(peer.external)))
             return place
-        pods = [p for p in selected_pods(peer, inventory) if p.ip]
+        pods = [p for p in selected_pods(peer, state) if p.ip]
         if not pods:
             what = peer.workload or f"pod {peer.pod}"
             raise Refused(f"peer {peer.name!r}: {what} has no running pod in {peer.namespace}")

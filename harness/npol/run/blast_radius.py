@@ -8,14 +8,15 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 
-from npol import selectors
 from npol.changes.dry_run.kubectl_commands import policies_of
 from npol.cni.preflight import PreflightProblem
-from npol.judge.targets import selected_pods
 from npol.kube.guard import PROTECTED, STATE_NAMESPACE, protected
-from npol.model.inventory import Inventory, Obj, is_debug_pod
 from npol.model.story import Manifest, Peer, Story
-from npol.selectors import Selector
+from npol.policy.objects.entities import Pod
+from npol.policy.state.cluster_state import ClusterState
+from npol.policy.state.peer_pods import pods_of
+from npol.policy.state.service_backends import backends_of
+from npol.selectors import Labels, Selector
 
 DNS = {"kube-dns", "coredns"}
 """Values of the label `k8s-app` that the cluster's name server bears, wherever it runs."""
@@ -24,26 +25,26 @@ CRITICAL = "system-"
 FEW = 3
 
 
-def against(
-    story: Story, inventory: Inventory, *, max_unlisted_pods: int
-) -> list[PreflightProblem]:
+def against(story: Story, state: ClusterState, *, max_unlisted_pods: int) -> list[PreflightProblem]:
     """
     What speaks against applying a story's policies here.
 
     Args:
         max_unlisted_pods: how many pods that the story does not name its policies may select.
     """
-    named = set(_named(story, inventory))
+    named = set(_named(story, state))
     found: list[PreflightProblem] = []
     bystanders: dict[str, list[Manifest]] = {}
     for policy in policies_of(story):
-        pods = list(_selected(policy, inventory))
+        pods = list(_selected(policy, state))
         found += _in_a_place_of_the_system(policy)
-        found += _cuts(policy, [p for p in pods if _name_server(p)], "the cluster's name server")
-        strangers = [p for p in pods if _id(p) not in named and not _name_server(p)]
-        found += _cuts(policy, [p for p in strangers if _critical(p)], "critical to the cluster")
+        servers = [p for p in pods if p.labels.get("k8s-app") in DNS]
+        found += _cuts(policy, servers, "the cluster's name server")
+        strangers = [p for p in pods if str(p) not in named and p not in servers]
+        critical = [p for p in strangers if p.priority_class.startswith(CRITICAL)]
+        found += _cuts(policy, critical, "critical to the cluster")
         for pod in strangers:
-            bystanders.setdefault(_id(pod), []).append(policy)
+            bystanders.setdefault(str(pod), []).append(policy)
     if len(bystanders) > max_unlisted_pods:
         found.append(_too_many(bystanders, max_unlisted_pods))
     return found
@@ -57,10 +58,10 @@ def _in_a_place_of_the_system(policy: Manifest) -> Iterator[PreflightProblem]:
         )
 
 
-def _cuts(policy: Manifest, pods: list[Obj], what: str) -> Iterator[PreflightProblem]:
+def _cuts(policy: Manifest, pods: list[Pod], what: str) -> Iterator[PreflightProblem]:
     if pods:
         yield PreflightProblem(
-            what=f"{_spell(policy)} selects {_few(map(_id, pods))}: {what}",
+            what=f"{_spell(policy)} selects {_few(map(str, pods))}: {what}",
             hint="narrow its podSelector",
         )
 
@@ -74,60 +75,38 @@ def _too_many(bystanders: dict[str, list[Manifest]], max_unlisted_pods: int) -> 
     )
 
 
-def _selected(policy: Manifest, inventory: Inventory) -> Iterator[Obj]:
+def _selected(policy: Manifest, state: ClusterState) -> Iterator[Pod]:
     """The pods that a policy has an effect on: it has none on those in their node's network."""
     selector: Selector = (policy.body.get("spec") or {}).get("podSelector") or {}
-    for pod in inventory.pods_of(policy.namespace):
-        elsewhere = is_debug_pod(pod) or (pod.get("spec") or {}).get("hostNetwork")
-        if not elsewhere and selectors.matches(selector, _labels(pod)):
+    for pod in state.select(policy.namespace, selector):
+        if pod.may_be_named and not pod.host_network:
             yield pod
 
 
-def _named(story: Story, inventory: Inventory) -> Iterator[str]:
+def _named(story: Story, state: ClusterState) -> Iterator[str]:
     """The pods of the story's peers and of its `given`."""
     for peer in story.peers.values():
-        if peer.pod or peer.workload or peer.labels:
-            yield from (f"{p.namespace}/{p.name}" for p in selected_pods(peer, inventory))
-    wanted = [*_behind_services(story.peers.values(), inventory), *_templates(story.given)]
-    for pod in inventory.pods:
-        place = pod["metadata"].get("namespace", "")
-        if any(place == n and selectors.matches(s, _labels(pod)) for n, s in wanted):
-            yield _id(pod)
+        yield from map(str, _of_peer(peer, state))
+    for namespace, labels in _templates(story.given):
+        yield from map(str, state.select(namespace, {"matchLabels": labels}))
     yield from (f"{m.namespace}/{m.name}" for m in story.given if m.kind == "Pod")
 
 
-def _behind_services(peers: Iterable[Peer], inventory: Inventory) -> Iterator[tuple[str, Selector]]:
-    for peer in peers:
-        for place, name in (
-            (peer.namespace, peer.service),
-            (peer.via_namespace, peer.via_service),
-        ):
-            service = inventory.service(place, name) if name else None
-            if service and (labels := service["spec"].get("selector")):
-                yield place, {"matchLabels": labels}
+def _of_peer(peer: Peer, state: ClusterState) -> Iterator[Pod]:
+    """The pods that a peer names, and those behind its Services, ready or not."""
+    if peer.pod or peer.workload or peer.labels:
+        yield from pods_of(state, peer)
+    named = ((peer.namespace, peer.service), (peer.via_namespace, peer.via_service))
+    for service in (state.service(*place) for place in named):
+        if service:
+            yield from backends_of(state, service)
 
 
-def _templates(given: Iterable[Manifest]) -> Iterator[tuple[str, Selector]]:
+def _templates(given: Iterable[Manifest]) -> Iterator[tuple[str, Labels]]:
     for manifest in given:
         template = (manifest.body.get("spec") or {}).get("template") or {}
         if labels := (template.get("metadata") or {}).get("labels"):
-            yield manifest.namespace, {"matchLabels": labels}
-
-
-def _name_server(pod: Obj) -> bool:
-    return _labels(pod).get("k8s-app") in DNS
-
-
-def _critical(pod: Obj) -> bool:
-    return str((pod.get("spec") or {}).get("priorityClassName", "")).startswith(CRITICAL)
-
-
-def _labels(pod: Obj) -> selectors.Labels:
-    return pod["metadata"].get("labels") or {}
-
-
-def _id(pod: Obj) -> str:
-    return f"{pod['metadata'].get('namespace', '')}/{pod['metadata']['name']}"
+            yield manifest.namespace, labels
 
 
 def _spell(policy: Manifest) -> str:

@@ -26,6 +26,8 @@ from npol.model.result import ClusterFacts, RestoreResult
 from npol.model.sentence import NOTHING, Sentence
 from npol.model.story import Manifest, Step, Story, When
 from npol.model.verification import FlowVerification
+from npol.policy.state.cluster_state import ClusterState
+from npol.policy.state.from_inventory import cluster_state
 from npol.probe.debug_pod_manifest import debug_pod
 from npol.probe.sources import Sources, debug_pod_peers
 from npol.run.cluster_changes import ClusterChanges
@@ -43,6 +45,9 @@ from npol.run.predictor import Predictor
 from npol.run.probe_batches import ProbeSource
 from npol.run.read_inventory import foreseen, look, look_at_selection
 from npol.run.run_end import BEFORE, RunEnd
+
+READ_BY_PROXIES = ("ConfigMap", "Ingress")
+"""Kinds of `given` that tell what a proxy asks in its turn; they are not read from the cluster."""
 
 
 class RunEnvironment:
@@ -199,9 +204,11 @@ class RunEnvironment:
 
     def view(self) -> LiveView:
         """What state checks look at, now."""
+        inventory = self.look()
         return LiveView(
             in_lab=self.engine.is_lab,
-            inventory=self.look(),
+            inventory=inventory,
+            state=self.state(inventory),
             connection=self.connection,
             inside=self.inside,
         )
@@ -216,11 +223,14 @@ class RunEnvironment:
         assert self._sources is not None
         return self._sources.inside(pod)
 
-    def predictor(self, inventory: Inventory) -> Predictor:
+    def state(self, inventory: Inventory) -> ClusterState:
+        """What an inventory says: policies that the story applied have positions there."""
+        told = [m for m in self.story.given if m.kind in READ_BY_PROXIES]
+        return cluster_state(inventory, applied=self._applied, also=[*told, *self._other_policies])
+
+    def predictor(self, state: ClusterState) -> Predictor:
         """Predictions for this moment."""
-        return Predictor(
-            inventory, self._applied, self.story, self.engine.name, self._other_policies
-        )
+        return Predictor(state, self.story, self.engine.name)
 
     def unmet(self, when: When | None) -> Sentence:
         """Why a step is skipped; nothing when it is not."""

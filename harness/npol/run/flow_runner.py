@@ -40,7 +40,7 @@ class FlowRunner:
             return (), None
         ends = step_ends(self._environment, step)
         while True:
-            predictor = self._environment.predictor(ends.inventory)
+            predictor = self._environment.predictor(ends.state)
             predictions = {name: _foretold(predictor, a) for name, a in ends.asked.items()}
             moved = MovedEnds(self._environment, step, ends)
             final = self._settle(step, ends.asked, patience, predictions, moved)

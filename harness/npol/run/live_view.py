@@ -13,6 +13,7 @@ from npol.kube.resource_names import resource_called
 from npol.model.inventory import Inventory, Obj
 from npol.model.probe import Answer, PodRef, Probe
 from npol.model.story import Manifest
+from npol.policy.state.cluster_state import ClusterState
 from npol.run.probe_batches import GRACE, ProbeSource
 
 REFUSALS = (400, 403, 422)
@@ -29,6 +30,7 @@ class LiveView:
 
     in_lab: bool
     inventory: Inventory
+    state: ClusterState
     connection: Connection
     inside: Callable[[PodRef], ProbeSource]
 

@@ -12,6 +12,7 @@ from npol.kube.connection import Connection
 from npol.kube.inventory import read, read_selection
 from npol.model.inventory import Inventory
 from npol.model.story import Story
+from npol.policy.state.from_inventory import cluster_state
 from npol.run import blast_radius
 from npol.run.namespaces import looks_at_workloads, named_namespaces
 
@@ -50,9 +51,8 @@ def foreseen(
     if not policies_of(story):
         return []
     try:
-        return blast_radius.against(
-            story, look(connection, story), max_unlisted_pods=max_unlisted_pods
-        )
+        state = cluster_state(look(connection, story))
+        return blast_radius.against(story, state, max_unlisted_pods=max_unlisted_pods)
     except Unreachable:
         raise
     except Refused:

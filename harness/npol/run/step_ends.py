@@ -13,6 +13,7 @@ from npol.model.inventory import Inventory
 from npol.model.sentence import Sentence
 from npol.model.story import Flow, FlowKind, Peer, Step
 from npol.model.target import Target
+from npol.policy.state.cluster_state import ClusterState
 from npol.run.environment import RunEnvironment
 from npol.run.prepared_flow import PreparedFlow
 from npol.run.probe_batches import ProbeSource
@@ -22,9 +23,10 @@ log = logging.getLogger(__name__)
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class StepEnds:
-    """A step's flows, ready to be asked of the cluster as `inventory` shows it."""
+    """A step's flows, ready to be asked of the cluster as `inventory` and `state` show it."""
 
     inventory: Inventory
+    state: ClusterState
     asked: Mapping[str, PreparedFlow]
     """By name; a flow stands here once for each pod of its source that is asked."""
     skipped: Mapping[str, Sentence]
@@ -57,15 +59,16 @@ def step_ends(environment: RunEnvironment, step: Step) -> StepEnds:
         Refused: the cluster may not be read, or a source is not there.
     """
     inventory = environment.look()
+    state = environment.state(inventory)
     asked: dict[str, PreparedFlow] = {}
     skipped: dict[str, Sentence] = {}
     for flow in step.flows:
-        prepared = _prepared(environment, flow, inventory)
+        prepared = _prepared(environment, flow, state)
         if isinstance(prepared, Sentence):
             skipped[flow.name] = prepared
         else:
             asked |= {one.name: one for one in prepared}
-    return StepEnds(inventory=inventory, asked=asked, skipped=skipped)
+    return StepEnds(inventory=inventory, state=state, asked=asked, skipped=skipped)
 
 
 @dataclass(slots=True)
@@ -94,26 +97,26 @@ class MovedEnds:
 
 
 def _prepared(
-    environment: RunEnvironment, flow: Flow, inventory: Inventory
+    environment: RunEnvironment, flow: Flow, state: ClusterState
 ) -> list[PreparedFlow] | Sentence:
     """The flow ready to be asked, from each pod of its source, or why it is skipped."""
     peers = environment.story.peers
     source = peers[flow.source]
-    if source.external and place_pod(source.external, inventory) is None:
+    if source.external and place_pod(source.external, state) is None:
         return no_place(source.external)
     target: Target | None = None
     if flow.kind is not FlowKind.DNS:
-        target = resolve(flow, peers[flow.target], inventory, from_outside=bool(source.external))
+        target = resolve(flow, peers[flow.target], state, from_outside=bool(source.external))
         if target.absent:
             return target.problem
-    sources, pods = _sources(environment, source, inventory)
+    sources, pods = _sources(environment, source, state)
     return [
         PreparedFlow(
             flow=flow,
             source=one,
             target=target,
             timeout=environment.story.defaults.timeout,
-            resolve_as=_absolute(flow, source, inventory),
+            resolve_as=absolute_name(flow.resolve, source, state) if flow.resolve else "",
             source_pods=pods,
         )
         for one in sources
@@ -121,15 +124,11 @@ def _prepared(
 
 
 def _sources(
-    environment: RunEnvironment, peer: Peer, inventory: Inventory
+    environment: RunEnvironment, peer: Peer, state: ClusterState
 ) -> tuple[list[ProbeSource], int]:
     """Where a peer's probes are asked from, and how many pods it has: unready ones are left out."""
-    pods = [p for p in selected_pods(peer, inventory) if p.ip] if peer.workload else []
+    pods = [p for p in selected_pods(peer, state) if p.ip] if peer.workload else []
     ready = [p for p in pods if p.ready]
     if not ready:
         return [environment.source(peer.name)], max(1, len(pods))
     return [environment.inside(pod) for pod in sampled(ready)], len(pods)
-
-
-def _absolute(flow: Flow, source: Peer, inventory: Inventory) -> str:
-    return absolute_name(flow.resolve, source, inventory) if flow.resolve else ""

@@ -7,13 +7,13 @@ from collections.abc import Iterator
 from npol.model.story import Protocol
 from npol.policy.evaluate.evaluate import decide
 from npol.policy.evaluate.match import spell_labels
-from npol.policy.evaluate.service_routing import backends_of
 from npol.policy.explain.mismatch import namespaces_of, selected_pods
 from npol.policy.lint.context import Checked, Scope
 from npol.policy.lint.findings import LintFinding, LintRule
 from npol.policy.objects.entities import Pod
 from npol.policy.objects.netpol_types import Direction, Policy, PortClause, Rule
 from npol.policy.state.dns import PORT, dns_service, dns_traffic
+from npol.policy.state.service_backends import backends_of
 
 
 def dns(scope: Scope, checked: Checked) -> Iterator[LintFinding]:

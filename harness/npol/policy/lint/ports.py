@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
-from npol.policy.evaluate.service_routing import target_port
 from npol.policy.lint.context import Checked, Scope
 from npol.policy.lint.findings import LintFinding, LintRule
 from npol.policy.objects.entities import Pod, Service
 from npol.policy.objects.netpol_types import Direction, PortClause, Rule
+from npol.policy.state.service_backends import target_port
 
 
 def ports_without_listener(scope: Scope, checked: Checked) -> Iterator[LintFinding]:

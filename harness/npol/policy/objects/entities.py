@@ -45,6 +45,9 @@ class Pod:
     """Not seen: made here from a workload's template."""
     configs: tuple[str, ...] = ()
     """ConfigMaps that it mounts."""
+    uid: str = ""
+    containers: tuple[str, ...] = ()
+    priority_class: str = ""
     at: Position | None = None
 
     def __str__(self) -> str:
@@ -70,6 +73,10 @@ class Node:
 
     name: str
     addresses: tuple[Address, ...] = ()
+    internal: tuple[Address, ...] = ()
+    """Those of its addresses at which it answers inside the cluster's own network."""
+    tainted: bool = False
+    """Whether it does not take every pod; such a node may stand for a place outside."""
     control_plane: bool = False
 
     def __str__(self) -> str:
@@ -115,6 +122,8 @@ class ServicePort:
     target: int | str
     protocol: Protocol = Protocol.TCP
     name: str = ""
+    node_port: int = 0
+    """The port of every node that leads here; 0: none, or not allocated yet."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -135,6 +144,7 @@ class Service:
     publish_not_ready: bool = False
     keeps_client_address: bool = False
     """externalTrafficPolicy Local: pods see the address of the client outside."""
+    allocates_node_ports: bool = True
     at: Position | None = None
 
     def __str__(self) -> str:
@@ -169,6 +179,8 @@ class Endpoint:
     ports: Mapping[str, int] = field(default_factory=dict)
     """Name of the Service's port -> number at the address."""
     ready: bool = True
+    pod: str = ""
+    """The uid of the pod that it is, where the slice says so."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -46,7 +46,10 @@ def pod(source: Source, default_namespace: str) -> Pod:
         finished=phase in FINISHED,
         may_be_named=may_be_named(source.metadata, phase),
         ready=_is_ready(source, status),
-        workload=_owner(source),
+        workload=owner_of(source),
+        uid=str(source.metadata.get("uid") or ""),
+        containers=_container_names(spec),
+        priority_class=str(spec.get("priorityClassName") or ""),
         at=source.at(),
     )
 
@@ -68,6 +71,8 @@ def pods_of(source: Source, default_namespace: str) -> Iterator[Pod]:
             host_network=bool(pod_spec.get("hostNetwork")),
             ports=_container_ports(pod_spec),
             configs=_configs(pod_spec),
+            containers=_container_names(pod_spec),
+            priority_class=str(pod_spec.get("priorityClassName") or ""),
             workload=workload_of(source),
             promised=True,
             at=source.at(),
@@ -78,9 +83,9 @@ def workload_of(source: Source) -> str:
     return f"{source.kind.lower()}/{source.name}"
 
 
-def _owner(source: Source) -> str:
-    owners = map(mapping, items(source.metadata.get("ownerReferences")))
-    return owning_workload(owners, _labels(source.metadata))
+def owner_of(source: Source) -> str:
+    """The workload that made an object; "" for none."""
+    return owning_workload(map(mapping, items(source.metadata.get("ownerReferences"))))
 
 
 def service(source: Source, default_namespace: str) -> Service:
@@ -99,6 +104,7 @@ def service(source: Source, default_namespace: str) -> Service:
         external_name=str(spec.get("externalName") or ""),
         publish_not_ready=bool(spec.get("publishNotReadyAddresses")),
         keeps_client_address=spec.get("externalTrafficPolicy") == "Local",
+        allocates_node_ports=spec.get("allocateLoadBalancerNodePorts") is not False,
         at=source.at(),
     )
 
@@ -115,15 +121,14 @@ def _external(source: Source) -> list[object]:
 
 
 def node(source: Source) -> Node:
-    status = mapping(source.body.get("status"))
-    addresses = [
-        mapping(a).get("address")
-        for a in items(status.get("addresses"))
-        if mapping(a).get("type") in ("InternalIP", "ExternalIP")
-    ]
+    listed = [mapping(a) for a in items(mapping(source.body.get("status")).get("addresses"))]
+    internal = _addresses([a.get("address") for a in listed if a.get("type") == "InternalIP"])
+    external = _addresses([a.get("address") for a in listed if a.get("type") == "ExternalIP"])
     return Node(
         name=source.name,
-        addresses=_addresses(addresses),
+        addresses=(*internal, *external),
+        internal=internal,
+        tainted=bool(source.spec.get("taints")),
         control_plane=_CONTROL_PLANE in _labels(source.metadata),
     )
 
@@ -138,8 +143,9 @@ def endpoints(source: Source) -> tuple[Endpoint, ...]:
     found = []
     for endpoint in map(mapping, items(source.body.get("endpoints"))):
         ready = mapping(endpoint.get("conditions")).get("ready") is not False
+        pod = str(mapping(endpoint.get("targetRef")).get("uid") or "")
         for address in _addresses(items(endpoint.get("addresses"))):
-            found.append(Endpoint(address, ports, ready))
+            found.append(Endpoint(address, ports, ready, pod))
     return tuple(found)
 
 
@@ -194,6 +200,10 @@ def _container_ports(spec: Mapping[str, Any]) -> tuple[ContainerPort, ...]:
     )
 
 
+def _container_names(spec: Mapping[str, Any]) -> tuple[str, ...]:
+    return tuple(str(mapping(c).get("name") or "") for c in items(spec.get("containers")))
+
+
 def _configs(spec: Mapping[str, Any]) -> tuple[str, ...]:
     named = (mapping(mapping(v).get("configMap")).get("name") for v in items(spec.get("volumes")))
     return tuple(str(name) for name in named if name)
@@ -236,6 +246,7 @@ def _service_port(port: Mapping[str, Any]) -> ServicePort:
         target=target if isinstance(target, int) else str(target),
         protocol=_protocol(port.get("protocol")),
         name=str(port.get("name") or ""),
+        node_port=node_port if isinstance(node_port := port.get("nodePort"), int) else 0,
     )
 
 

@@ -6,17 +6,17 @@ import ipaddress
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 
-from npol.model.peer_selection import named_by
 from npol.model.sentence import NOTHING, Sentence
 from npol.model.story import Flow, FlowKind, Peer, Story
 from npol.policy.evaluate.evaluate import decide
 from npol.policy.evaluate.match import both
-from npol.policy.evaluate.service_routing import backends_of, target_port
 from npol.policy.objects.dialects import SPEC, Dialect
 from npol.policy.objects.entities import End, ExternalEndpoint, Pod, Service, Traffic
 from npol.policy.simulate.proxy_chain import hops
 from npol.policy.state.cluster_state import ClusterState
 from npol.policy.state.dns import dns_traffic
+from npol.policy.state.peer_pods import pods_of
+from npol.policy.state.service_backends import resolve_service
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -171,15 +171,6 @@ def _not_here(world: ClusterState, target: Peer) -> str:
     return ""
 
 
-def _behind(world: ClusterState, service: Service, flow: Flow) -> Iterator[tuple[Pod, int]]:
-    port = service.port(flow.port, flow.protocol)
-    for pod in backends_of(world, service):
-        if service.headless:
-            yield pod, flow.port
-        elif port and (number := target_port(service, port, pod, flow.port)):
-            yield pod, number
-
-
-def pods_of(world: ClusterState, peer: Peer) -> Iterator[Pod]:
-    """The pods that a peer names, as the probes will find them."""
-    return named_by(peer, (p for p in world.pods_in(peer.namespace) if p.may_be_named))
+def _behind(world: ClusterState, service: Service, flow: Flow) -> Iterator[tuple[End, int]]:
+    route = resolve_service(world, service, flow.port, flow.protocol)
+    yield from {str(b.end): (b.end, b.port) for b in route.backends}.values()

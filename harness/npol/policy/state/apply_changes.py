@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import Any
 
-from npol.model.peer_selection import WORKLOADS
+from npol.model.peer_selection import WORKLOADS, unseen_owner
 from npol.policy.objects.entities import (
     NAME_LABEL,
     Endpoint,
@@ -66,6 +66,7 @@ def label(
         draft.namespaces[name] = replace(old, labels=new)
     elif pod := draft.pods.get((namespace, name)):
         draft.pods[namespace, name] = replace(pod, labels=_relabelled(pod.labels, labels))
+        draft.changed.add(namespace)
     return draft.world()
 
 
@@ -88,6 +89,11 @@ class _Draft:
     others: dict[str, OtherPolicy]
     ingresses: dict[Key, tuple[IngressRule, ...]]
     configs: dict[Key, tuple[str, ...]]
+    before: ClusterState
+    owners: dict[Key, str] = field(default_factory=dict)
+    """(namespace, ReplicaSet or Job) -> the workload that made it."""
+    changed: set[str] = field(default_factory=set)
+    """Namespaces in which pods or Services were changed."""
 
     @classmethod
     def of(cls, world: ClusterState) -> _Draft:
@@ -98,7 +104,8 @@ class _Draft:
             policies={(p.namespace, p.name): p for p in world.policies},
             refused={(r.policy.namespace, r.policy.name): r for r in world.refused},
             nodes={n.name: n for n in world.nodes},
-            endpoints=dict(world.endpoints),
+            endpoints={},
+            before=world,
             others={str(o): o for o in world.others},
             ingresses=dict(world.ingresses),
             configs=dict(world.configs),
@@ -112,7 +119,7 @@ class _Draft:
             policies=tuple(self.policies.values()),
             refused=tuple(self.refused.values()),
             nodes=tuple(self.nodes.values()),
-            endpoints=self.endpoints,
+            endpoints={**self.before.endpoints_without(self.changed), **self.endpoints},
             others=tuple(self.others.values()),
             ingresses=self.ingresses,
             configs=self.configs,
@@ -120,6 +127,7 @@ class _Draft:
 
     def apply(self, source: Source, default: str) -> None:
         key = (source.namespace(default), source.name)
+        self._note(source, key[0])
         if is_policy(source):
             self._apply_policy(key, parse_policy(source, default_namespace=default))
         elif is_other(source):
@@ -138,6 +146,7 @@ class _Draft:
 
     def delete(self, source: Source, namespace: str) -> None:
         key = (namespace, source.name)
+        self._note(source, namespace)
         if is_policy(source):
             self.policies.pop(key, None)
             self.refused.pop(key, None)
@@ -155,6 +164,10 @@ class _Draft:
             self.configs.pop(key, None)
         elif source.kind == "Namespace":
             self._drop_namespace(source.name)
+
+    def _note(self, source: Source, namespace: str) -> None:
+        if source.kind in (*WORKLOADS, "Pod", "Service"):
+            self.changed.add(namespace)
 
     def _apply_policy(self, key: Key, reading: ParsedPolicy) -> None:
         self.policies.pop(key, None)
@@ -177,8 +190,10 @@ class _Draft:
             self.nodes[source.name] = parse_workloads.node(source)
 
     def _apply_workload(self, source: Source, default: str) -> None:
-        if source.metadata.get("ownerReferences"):
-            return  # a ReplicaSet of a Deployment, which speaks for it
+        own, owner = parse_workloads.workload_of(source), parse_workloads.owner_of(source)
+        self.owners[source.namespace(default), own] = owner or own
+        if owner:
+            return  # which speaks for it
         self._drop_pods(source, source.namespace(default), promised_only=True)
         for pod in parse_workloads.pods_of(source, default):
             self.pods.setdefault((pod.namespace, pod.name), pod)
@@ -205,9 +220,11 @@ class _Draft:
 
     def _pods_seen_or_promised(self) -> tuple[Pod, ...]:
         """A workload's promised pods go as soon as a real one of it is seen."""
-        seen = {(p.namespace, p.workload) for p in self.pods.values() if not p.promised}
-        return tuple(
-            pod
-            for pod in self.pods.values()
-            if not (pod.promised and (pod.namespace, pod.workload) in seen)
-        )
+        pods = [replace(p, workload=self._top(p)) if p.workload else p for p in self.pods.values()]
+        seen = {(p.namespace, p.workload) for p in pods if not p.promised}
+        return tuple(p for p in pods if not (p.promised and (p.namespace, p.workload) in seen))
+
+    def _top(self, pod: Pod) -> str:
+        """The workload at the top of those that made a pod."""
+        owner = self.owners.get((pod.namespace, pod.workload))
+        return owner or unseen_owner(pod.workload, pod.labels)

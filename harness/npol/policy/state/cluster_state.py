@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import ipaddress
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 
@@ -26,6 +26,9 @@ from npol.selectors import Selector, matches, spell
 NEAR = {4: 16, 6: 112}
 """Prefix lengths, by family, that Service networks of clusters rarely stay below."""
 
+EndpointSlices = Mapping[tuple[str, str, str], tuple[Endpoint, ...]]
+"""(namespace, Service, slice) -> addresses."""
+
 
 @dataclass(frozen=True, kw_only=True)
 class ClusterState:
@@ -36,8 +39,7 @@ class ClusterState:
     services: tuple[Service, ...] = ()
     policies: tuple[Policy, ...] = ()
     nodes: tuple[Node, ...] = ()
-    endpoints: Mapping[tuple[str, str, str], tuple[Endpoint, ...]] = field(default_factory=dict)
-    """EndpointSlices: (namespace, Service, slice) -> addresses."""
+    endpoints: EndpointSlices = field(default_factory=dict)
     others: tuple[OtherPolicy, ...] = ()
     ingresses: Mapping[tuple[str, str], tuple[IngressRule, ...]] = field(default_factory=dict)
     configs: Mapping[tuple[str, str], tuple[str, ...]] = field(default_factory=dict)
@@ -75,6 +77,13 @@ class ClusterState:
 
     def service(self, namespace: str, name: str) -> Service | None:
         return self._services_by_key.get((namespace, name))
+
+    def pod_with_uid(self, uid: str) -> Pod | None:
+        return self._pods_by_uid.get(uid)
+
+    def endpoints_of(self, namespace: str, service: str) -> tuple[Endpoint, ...]:
+        """What the EndpointSlices of a Service list, ready or not."""
+        return self._endpoints_by_service.get((namespace, service), ())
 
     def services_of(self, pod: Pod) -> tuple[Service, ...]:
         """The Services that select a pod."""
@@ -160,8 +169,22 @@ class ClusterState:
 
     def with_pods(self, pods: Iterable[Pod]) -> ClusterState:
         """The world with these pods, too; a pod of the same name is replaced."""
-        merged = {**self._pods_by_key, **{(p.namespace, p.name): p for p in pods}}
-        return replace(self, pods=tuple(merged.values()))
+        new = {(p.namespace, p.name): p for p in pods}
+        endpoints = self.endpoints_without({namespace for namespace, _ in new})
+        return replace(self, pods=tuple({**self._pods_by_key, **new}.values()), endpoints=endpoints)
+
+    def endpoints_without(self, changed: Collection[str]) -> EndpointSlices:
+        """
+        The EndpointSlices that still hold after pods or Services of some namespaces changed.
+
+        What a controller wrote for a selector it will write anew; what was written by hand stays.
+        """
+        return {
+            key: listed
+            for key, listed in self.endpoints.items()
+            if key[0] not in changed
+            or ((service := self.service(*key[:2])) and service.selector is None)
+        }
 
     def with_services(self, services: Iterable[Service]) -> ClusterState:
         return replace(self, services=(*self.services, *services))
@@ -183,6 +206,17 @@ class ClusterState:
     @cached_property
     def _pods_by_key(self) -> dict[tuple[str, str], Pod]:
         return {(p.namespace, p.name): p for p in self.pods}
+
+    @cached_property
+    def _pods_by_uid(self) -> dict[str, Pod]:
+        return {p.uid: p for p in self.pods if p.uid}
+
+    @cached_property
+    def _endpoints_by_service(self) -> dict[tuple[str, str], tuple[Endpoint, ...]]:
+        found: dict[tuple[str, str], tuple[Endpoint, ...]] = {}
+        for (namespace, service, _), listed in self.endpoints.items():
+            found[namespace, service] = (*found.get((namespace, service), ()), *listed)
+        return found
 
     @cached_property
     def _pods_by_namespace(self) -> dict[str, tuple[Pod, ...]]:

@@ -8,7 +8,6 @@ from typing import Any
 
 from npol.model.story import Protocol
 from npol.policy.evaluate.evaluate import decide
-from npol.policy.evaluate.service_routing import target_port
 from npol.policy.explain.fixes import lasting
 from npol.policy.explain.mismatch import selected_pods
 from npol.policy.matrix.matrix import takes_part
@@ -17,6 +16,7 @@ from npol.policy.objects.entities import End, ExternalEndpoint, Pod, Service, Tr
 from npol.policy.objects.netpol_types import Direction, PeerClause, Policy, PortClause, Rule
 from npol.policy.state.cluster_state import ClusterState
 from npol.policy.state.dns import dns_service, with_dns
+from npol.policy.state.service_backends import target_port
 from npol.policy.suggest.peer_names import Cast
 
 

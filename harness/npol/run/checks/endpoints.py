@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from npol.model.inventory import Inventory, Obj
-from npol.model.story import StateCheck
-from npol.run.checks.view import Observation, View
+from collections.abc import Iterable
 
-SERVICE = "kubernetes.io/service-name"
+from npol.model.story import StateCheck
+from npol.policy.objects.entities import Endpoint
+from npol.policy.objects.netpol_types import Address
+from npol.run.checks.view import Observation, View
 
 
 def wanted(check: StateCheck) -> str:
@@ -16,35 +17,18 @@ def wanted(check: StateCheck) -> str:
 
 
 def look(check: StateCheck, view: View) -> Observation:
-    slices = slices_of(view.inventory, check.namespace, check.subject)
-    ready, ports = ready_addresses(slices), ports_of(slices)
+    listed = view.state.endpoints_of(check.namespace, check.subject)
+    ready, ports = ready_addresses(listed), ports_of(listed)
     count, port = check.wants.get("ready"), check.wants.get("port")
     right_count = bool(ready) if count is None else len(ready) == count
     right_port = not port or not ready or port in ports
-    listed = ", ".join(map(str, ports)) or "no port"
-    return Observation(right_count and right_port, f"{len(ready)} ready on {listed}")
+    told = ", ".join(map(str, ports)) or "no port"
+    return Observation(right_count and right_port, f"{len(ready)} ready on {told}")
 
 
-def slices_of(inventory: Inventory, namespace: str, service: str) -> list[Obj]:
-    """The EndpointSlices of a Service."""
-    return [
-        s
-        for s in inventory.slices
-        if s["metadata"].get("namespace") == namespace
-        and (s["metadata"].get("labels") or {}).get(SERVICE) == service
-    ]
+def ready_addresses(listed: Iterable[Endpoint]) -> set[Address]:
+    return {e.address for e in listed if e.ready}
 
 
-def ready_addresses(slices: list[Obj]) -> set[str]:
-    """Addresses that are ready; no condition counts as ready (KEP-752)."""
-    return {
-        address
-        for s in slices
-        for e in s.get("endpoints") or []
-        if (e.get("conditions") or {}).get("ready") is not False
-        for address in e["addresses"]
-    }
-
-
-def ports_of(slices: list[Obj]) -> list[int]:
-    return sorted({p["port"] for s in slices for p in s.get("ports") or []})
+def ports_of(listed: Iterable[Endpoint]) -> list[int]:
+    return sorted({number for e in listed for number in e.ports.values()})

@@ -25,7 +25,7 @@ def wanted(check: StateCheck) -> str:
 def look(check: StateCheck, view: View) -> Observation:
     if named(check, view.inventory) is None:
         return missing(check)
-    pods = workload_pods(check, view.inventory)
+    pods = workload_pods(check, view.state)
     if not pods:
         return Observation(False, "no running pod")
     every = [_pod(check, pod, view) for pod in pods]

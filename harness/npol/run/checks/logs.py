@@ -13,7 +13,7 @@ def wanted(check: StateCheck) -> str:
 def look(check: StateCheck, view: View) -> Observation:
     if named(check, view.inventory) is None:
         return missing(check)
-    pods = workload_pods(check, view.inventory)
+    pods = workload_pods(check, view.state)
     if not pods:
         return Observation(False, "no running pod")
     text, container = check.wants["contain"], check.wants.get("container", "")

@@ -10,12 +10,13 @@ from __future__ import annotations
 import json
 from urllib.parse import quote
 
-from npol import selectors
-from npol.model.inventory import Obj, pod_ref
+from npol.judge.targets import pod_ref
 from npol.model.probe import Answer, Probe, ProbeKind
-from npol.model.story import StateCheck
-from npol.run.checks.aligned import target_port
-from npol.run.checks.view import Observation, View, missing, named, running_pods
+from npol.model.story import Protocol, StateCheck
+from npol.policy.objects.entities import Pod, Service
+from npol.policy.state.service_backends import backends_of
+from npol.run.checks.aligned import declared_target
+from npol.run.checks.view import Observation, View, missing
 
 TIMEOUT = 2.0
 KEY = "prometheus"
@@ -27,12 +28,10 @@ def wanted(check: StateCheck) -> str:
 
 
 def look(check: StateCheck, view: View) -> Observation:
-    service = named(check, view.inventory)
+    service = view.state.service(check.namespace, check.subject.partition("/")[2])
     if service is None:
         return missing(check)
-    selector = {"matchLabels": service["spec"].get("selector") or {}}
-    pods = running_pods(view.inventory, check.namespace)
-    pod = next((p for p in pods if selectors.matches(selector, _labels(p))), None)
+    pod = next((p for p in backends_of(view.state, service) if p.may_be_named), None)
     port = _port(check, service, pod) if pod else None
     if pod is None or port is None:
         return Observation(None, "not known", f"no pod of Prometheus answers for {check.subject}")
@@ -40,10 +39,9 @@ def look(check: StateCheck, view: View) -> Observation:
     return _read(check, view.ask(ref, [_probe(check, ref.ip, port)])[KEY])
 
 
-def _port(check: StateCheck, service: Obj, pod: Obj) -> int | None:
-    wanted_port = check.wants.get("port", 9090)
-    ports = (p for p in service["spec"].get("ports") or [] if p["port"] == wanted_port)
-    return next((target_port(p, pod) for p in ports), None)
+def _port(check: StateCheck, service: Service, pod: Pod) -> int | None:
+    port = service.port(check.wants.get("port", 9090), Protocol.TCP)
+    return declared_target(port, pod) if port else None
 
 
 def _probe(check: StateCheck, address: str, port: int) -> Probe:
@@ -65,7 +63,3 @@ def _read(check: StateCheck, answer: Answer) -> Observation:
         return Observation(None, "not known", "what answered is not Prometheus' API")
     claimed = check.wants.get("up", 1)
     return Observation(up >= claimed if claimed else up == 0, f"{up} up")
-
-
-def _labels(pod: Obj) -> dict[str, str]:
-    return pod["metadata"].get("labels") or {}

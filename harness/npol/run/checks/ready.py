@@ -5,10 +5,9 @@ from __future__ import annotations
 import re
 
 from npol import selectors
-from npol.model.inventory import pod_ref
-from npol.model.probe import PodRef
 from npol.model.story import StateCheck
-from npol.run.checks.view import Observation, View, missing, named, running_pods
+from npol.policy.objects.entities import Pod
+from npol.run.checks.view import Observation, View, missing, named
 
 _NAMED = re.compile(r"[a-z]+/[^,=!]*")
 """KIND/NAME; anything else is a label selector."""
@@ -26,20 +25,20 @@ def look(check: StateCheck, view: View) -> Observation:
     if obj is None:
         return missing(check)
     if kind == "pod":
-        return _pods([pod_ref(obj)])
+        pod = view.state.pod(check.namespace, obj["metadata"]["name"])
+        return _pods([pod] if pod else [])
     status = obj.get("status") or {}
     count = obj["spec"].get("replicas", status.get("desiredNumberScheduled", 1))
     ready = status.get("readyReplicas", status.get("numberReady", 0))
     return Observation(ready >= count, f"{ready} of {count} ready")
 
 
-def _selected(check: StateCheck, view: View) -> list[PodRef]:
-    selector = selectors.parse(check.subject)
-    pods = map(pod_ref, running_pods(view.inventory, check.namespace))
-    return [p for p in pods if selectors.matches(selector, p.labels)]
+def _selected(check: StateCheck, view: View) -> list[Pod]:
+    selected = view.state.select(check.namespace, selectors.parse(check.subject))
+    return [p for p in selected if p.may_be_named]
 
 
-def _pods(pods: list[PodRef]) -> Observation:
+def _pods(pods: list[Pod]) -> Observation:
     if not pods:
         return Observation(False, "no pod", "the selector selects no running pod")
     waiting = [p.name for p in pods if not p.ready]

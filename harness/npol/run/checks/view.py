@@ -7,9 +7,10 @@ from dataclasses import dataclass
 from typing import Protocol
 
 from npol.judge.targets import selected_pods
-from npol.model.inventory import Inventory, Obj, is_debug_pod
+from npol.model.inventory import Inventory, Obj
 from npol.model.probe import Answer, PodRef, Probe
 from npol.model.story import Manifest, Peer, StateCheck
+from npol.policy.state.cluster_state import ClusterState
 
 
 class View(Protocol):
@@ -22,6 +23,10 @@ class View(Protocol):
 
     @property
     def inventory(self) -> Inventory: ...
+    @property
+    def state(self) -> ClusterState:
+        """What the inventory says."""
+        ...
 
     def get(self, kind: str, namespace: str, name: str) -> Obj | None:
         """Any object; `kind` as in `application.argoproj.io`. InputError: no such kind."""
@@ -78,15 +83,10 @@ def named(check: StateCheck, inventory: Inventory) -> Obj | None:
     return inventory.workload(check.namespace, kind, name)
 
 
-def running_pods(inventory: Inventory, namespace: str) -> list[Obj]:
-    """The pods of a namespace that run, without the debug pods of any run."""
-    return [p for p in inventory.pods_of(namespace) if not is_debug_pod(p)]
-
-
-def workload_pods(check: StateCheck, inventory: Inventory) -> list[PodRef]:
+def workload_pods(check: StateCheck, state: ClusterState) -> list[PodRef]:
     """The running pods of the workload that a check is about."""
     peer = Peer(name="", at=check.at, namespace=check.namespace, workload=check.subject)
-    return list(selected_pods(peer, inventory))
+    return list(selected_pods(peer, state))
 
 
 def _first(objects: Sequence[Obj], namespace: str, name: str) -> Obj | None:
