@@ -7,8 +7,13 @@ import ipaddress
 import pytest
 
 from npol.policy.evaluate.evaluate import decide
+from npol.policy.lint import lint
+from npol.policy.lint.findings import LintRule
+from npol.policy.matrix.equivalence import Port
+from npol.policy.matrix.matrix import matrix
 from npol.policy.objects.dialects import CALICO, CILIUM, SPEC
 from npol.policy.state.apply_changes import build
+from npol.policy.suggest.suggest import suggest
 from tests.policy.worlds import documents, policy, traffic
 
 WORLD = """
@@ -68,6 +73,45 @@ def test_service_means_the_first_port_of_a_name():
     world = world_of(only_first)
 
     assert decide(world, traffic(world, "x/client -> svc x/server:80"), SPEC).allowed is True
+
+
+def test_every_port_of_a_name_is_suggested():
+    """8080 through the Service in front of it, 9090 at the pod itself."""
+    assert {f.port for f in suggest(world_of(BY_NAME)).flows} == {80, 9090}
+
+
+def test_every_port_of_a_name_is_in_the_matrix():
+    world = world_of(BY_NAME)
+    wanted = [Port(number, "TCP") for number in (7070, 8080, 9090)]
+    found = matrix(world, SPEC, ports=wanted)
+    ends = world.pod("x", "client"), world.pod("x", "server")
+
+    assert [found.answer(*ends, port) for port in wanted] == [False, True, True]
+
+
+@pytest.mark.parametrize("name", ["web", "wbe"])
+def test_lint_finds_a_name_in_whichever_container_has_it(name):
+    second_only = WORLD.replace(
+        "{name: one, ports: [{name: web,", "{name: one, ports: [{name: api,"
+    )
+    by_name = policy(
+        "by-name",
+        "{podSelector: {matchLabels: {app: server}}, policyTypes: [Ingress],"
+        f" ingress: [{{ports: [{{port: {name}}}]}}]}}",
+    )
+
+    found = {f.rule for f in lint([by_name], build(documents(second_only)))}
+
+    assert (LintRule.NO_SUCH_NAMED_PORT in found) is (name == "wbe")
+
+
+def test_explanation_tells_every_port_of_a_name():
+    world = world_of(BY_NAME)
+    decision = decide(world, traffic(world, "x/client -> x/server:7070"), SPEC)
+
+    (path,) = decision.paths
+
+    assert "port 'web' is 8080 or 9090" in path.ingress.non_matching[0].text
 
 
 @pytest.mark.parametrize(

@@ -163,16 +163,16 @@ def _ports(target: End, clauses: Sequence[PortClause]) -> list[tuple[int, Protoc
     declared = target.ports if isinstance(target, Pod) else ()
     if not clauses:
         return [(p.number, p.protocol) for p in declared[:1]] or [(443, Protocol.TCP)]
-    named = [(_number(target, c), c.protocol) for c in clauses]
+    named = [(number, c.protocol) for c in clauses for number in _numbers(target, c)]
     there = {(p.number, p.protocol) for p in declared}
-    return [(n, p) for n, p in named if n and (not there or (n, p) in there)]
+    return [one for one in named if not there or one in there]
 
 
-def _number(target: End, clause: PortClause) -> int | None:
+def _numbers(target: End, clause: PortClause) -> tuple[int, ...]:
+    """The ports that a clause names on a pod: every one that bears its name."""
     if isinstance(clause.port, str):
-        named = target.ports_named(clause.port, clause.protocol) if isinstance(target, Pod) else ()
-        return next(iter(named), None)
-    return clause.port
+        return target.ports_named(clause.port, clause.protocol) if isinstance(target, Pod) else ()
+    return (clause.port,) if clause.port else ()
 
 
 def in_front(
