@@ -45,7 +45,6 @@ def judged(claim, policies, *, engine="calico", verdict=Verdict.AS_EXPECTED):
             enforced_after=None,
             settled_after=0.1,
         ),
-        evidence=(),
         prediction=foretold.prediction,
         budget=None,
     )

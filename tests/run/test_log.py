@@ -25,7 +25,11 @@ class Answered(Rounds):
     def launch(self, now):
         future = Future()
         seen = SimpleNamespace(
-            launched=now, started=now, finished=now + 0.01, judgements={"f": OPEN}, evidence={}
+            launched=now,
+            started=now,
+            finished=now + 0.01,
+            judgements={"f": OPEN},
+            evidence={"f": ()},
         )
         future.set_result(seen)
         return future

@@ -89,18 +89,15 @@ def _connect(flow: Flow, target: Target, backend: Backend, role: Role, timeout: 
         Role.SERVICE: f"ClusterIP {backend}",
         Role.POD: f"pod {backend.pod.name if backend.pod else ''} {backend}",
     }.get(role, f"{target.label} {backend}")
-    probe = _probe(flow, target, backend, f"{flow.key}|{backend}", timeout)
-    return replace(probe, role=role, subject=subject)
-
-
-def _probe(flow: Flow, target: Target, backend: Backend, key: str, timeout: float) -> Probe:
     base = Probe(
-        key=key,
+        key=f"{flow.key}|{backend}",
         kind=ProbeKind.CONNECT,
         address=backend.ip,
         port=backend.port,
         protocol=flow.protocol,
         timeout=timeout,
+        role=role,
+        subject=subject,
     )
     if flow.http:
         host = flow.http.host or target.host or target.name.rstrip(".")

@@ -21,7 +21,7 @@ from itertools import pairwise, takewhile
 
 from npol.model.expectation import Outcome, Verdict
 from npol.model.reason import Reason, ReasonCode
-from npol.model.result import Judgement, Witnesses
+from npol.model.result import Evidence, Judgement, Witnesses
 from npol.model.sentence import Sentence
 
 STAGGER = 0.2
@@ -85,6 +85,8 @@ class Settled:
     enforced_after: float | None
     """Seconds from the change to the last wrong outcome; None without a change."""
     settled_after: float
+    evidence: tuple[Evidence, ...] = ()
+    """Of the last round that ended."""
 
 
 @dataclass(slots=True)

@@ -7,11 +7,12 @@ Pure. Addresses come from the API and never from a look-up: a name is a probe of
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
+from dataclasses import replace
 
 from npol.errors import did_you_mean
 from npol.model.probe import PodRef
-from npol.model.sentence import NOTHING, Sentence
-from npol.model.story import Flow, Peer
+from npol.model.sentence import Sentence
+from npol.model.story import Flow, Peer, Protocol
 from npol.model.target import Backend, Target
 from npol.policy.objects.entities import Pod
 from npol.policy.state.cluster_state import ClusterState
@@ -35,15 +36,21 @@ def resolve(flow: Flow, peer: Peer, state: ClusterState, *, from_outside: bool =
 
     A source outside the cluster reaches a Service by its nodes' NodePort only.
     """
-    if peer.service or peer.via_service:
-        return _service(flow, peer, state, outside=from_outside)
-    if peer.external or peer.address:
-        return _place(flow, peer, state)
-    backends = tuple(
-        Backend(ip=pod.ip, port=flow.port, pod=pod) for pod in selected_pods(peer, state) if pod.ip
+    target = Target(
+        label=f"{peer.name}:{flow.port}/{flow.protocol.value}",
+        port=flow.port,
+        host=peer.host if peer.via_service else "",
     )
+    if peer.service or peer.via_service:
+        return _service(target, flow.protocol, peer, state, outside=from_outside)
+    if peer.address:
+        return replace(target, backends=(Backend(ip=peer.address, port=flow.port),))
+    if peer.external and (place := place_pod(peer.external, state)) is None:
+        return replace(target, problem=no_place(peer.external), absent=True)
+    pods = [place] if peer.external and place else selected_pods(peer, state)
+    backends = tuple(Backend(ip=pod.ip, port=flow.port, pod=pod) for pod in pods if pod.ip)
     problem = "" if backends else f"no running pod is peer {peer.name!r}"
-    return _target(flow, peer, backends=backends, problem=Sentence(problem))
+    return replace(target, backends=backends, problem=Sentence(problem))
 
 
 def selected_pods(peer: Peer, state: ClusterState) -> Iterator[PodRef]:
@@ -83,15 +90,6 @@ def absolute_name(name: str, source: Peer, state: ClusterState) -> str:
     return f"{name}."
 
 
-def _place(flow: Flow, peer: Peer, state: ClusterState) -> Target:
-    if peer.address:
-        return _target(flow, peer, backends=(Backend(ip=peer.address, port=flow.port),))
-    place = place_pod(peer.external, state)
-    if place is None:
-        return _target(flow, peer, problem=no_place(peer.external), absent=True)
-    return _target(flow, peer, backends=(Backend(ip=place.ip, port=flow.port, pod=place),))
-
-
 def place_pod(name: str, state: ClusterState) -> PodRef | None:
     """The pod that stands for a place outside, where the cluster has one."""
     found = (pod for pod in state.pods if pod.labels.get(PLACE) == name)
@@ -103,21 +101,23 @@ def no_place(name: str) -> Sentence:
     return Sentence(f"this cluster has no place outside called {name!r} (give one with --peers)")
 
 
-def _service(flow: Flow, peer: Peer, state: ClusterState, *, outside: bool) -> Target:
-    namespace = peer.via_namespace or peer.namespace
-    service = state.service(namespace, peer.via_service or peer.service)
+def _service(
+    target: Target, protocol: Protocol, peer: Peer, state: ClusterState, *, outside: bool
+) -> Target:
+    namespace, name = peer.via_namespace or peer.namespace, peer.via_service or peer.service
+    service = state.service(namespace, name)
     if service is None:
-        return _target(flow, peer, problem=_no_service(flow, peer, state))
-    route = resolve_service(state, service, flow.port, flow.protocol)
+        return replace(target, problem=_no_service(namespace, name, state))
+    route = resolve_service(state, service, target.port, protocol)
     if problem := route.problem or _nowhere(route, outside=outside):
-        return _target(flow, peer, problem=Sentence(problem))
+        return replace(target, problem=Sentence(problem))
     if outside:
-        return _from_outside(flow, peer, state, route)
-    name = f"{service.name}.{service.namespace}.svc.{CLUSTER_DOMAIN}."
-    return _target(
-        flow,
-        peer,
-        name="" if peer.via_service else name,
+        backends = _backends(node_ports(state, route))
+        problem = "" if backends else f"no node answers for {route.service} from outside"
+        return replace(target, backends=backends, problem=Sentence(problem))
+    return replace(
+        target,
+        name="" if peer.via_service else f"{name}.{namespace}.svc.{CLUSTER_DOMAIN}.",
         cluster_ip=str(next(iter(route.service.addresses), "")),
         backends=_backends(route.backends),
     )
@@ -129,12 +129,6 @@ def _nowhere(route: ServiceRoute, *, outside: bool) -> str:
         host = route.external_name
         return f"{route.service} stands for {host}, whose address the API does not tell"
     return not_from_outside(route.service, route.port) if outside else ""
-
-
-def _from_outside(flow: Flow, peer: Peer, state: ClusterState, route: ServiceRoute) -> Target:
-    backends = _backends(node_ports(state, route))
-    problem = "" if backends else f"no node answers for {route.service} from outside"
-    return _target(flow, peer, backends=backends, problem=Sentence(problem))
 
 
 def _backends(found: Iterable[ServiceBackend]) -> tuple[Backend, ...]:
@@ -149,30 +143,7 @@ def _backends(found: Iterable[ServiceBackend]) -> tuple[Backend, ...]:
     )
 
 
-def _no_service(flow: Flow, peer: Peer, state: ClusterState) -> Sentence:
-    namespace, name = peer.via_namespace or peer.namespace, peer.via_service or peer.service
+def _no_service(namespace: str, name: str, state: ClusterState) -> Sentence:
     there = sorted(s.name for s in state.services if s.namespace == namespace)
     told = did_you_mean(name, there, f"there are {', '.join(there) or 'none'}")
     return Sentence(f"Service {namespace}/{name} does not exist: {told}")
-
-
-def _target(
-    flow: Flow,
-    peer: Peer,
-    *,
-    name: str = "",
-    cluster_ip: str = "",
-    backends: tuple[Backend, ...] = (),
-    problem: Sentence = NOTHING,
-    absent: bool = False,
-) -> Target:
-    return Target(
-        label=f"{peer.name}:{flow.port}/{flow.protocol.value}",
-        port=flow.port,
-        name=name,
-        cluster_ip=cluster_ip,
-        backends=backends,
-        problem=problem,
-        absent=absent,
-        host=peer.host if peer.via_service else "",
-    )

@@ -10,7 +10,7 @@ from npol.judge.settle import Settled
 from npol.model.expectation import Expectation, Outcome, Verdict
 from npol.model.prediction import PredictedDecision, Prediction
 from npol.model.reason import Reason, ReasonCode
-from npol.model.result import Diagnosis, Evidence, FlowResult
+from npol.model.result import Diagnosis, FlowResult
 from npol.model.sentence import Sentence
 from npol.model.story import Flow
 from npol.model.verification import FlowVerification
@@ -24,7 +24,6 @@ def flow_result(
     step: str,
     engine: str,
     settled: Settled,
-    evidence: Sequence[Evidence],
     prediction: Prediction,
     budget: float | None,
 ) -> FlowResult:
@@ -57,7 +56,7 @@ def flow_result(
         tags=flow.tags,
         source_pod=asked.source.source,
         target_pods=asked.target.pods if asked.target else (),
-        evidence=tuple(evidence),
+        evidence=settled.evidence,
         rounds=settled.rounds,
         enforced_after=settled.enforced_after,
         settled_after=settled.settled_after,

@@ -7,7 +7,7 @@ from collections.abc import Callable, Hashable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 
 from npol.judge.liveness import LivenessRecord
-from npol.judge.settle import Patience, Settling
+from npol.judge.settle import Patience, Settled, Settling
 from npol.judge.source_pods import combined
 from npol.judge.witnesses import agreeing
 from npol.model.expectation import Outcome
@@ -21,7 +21,7 @@ from npol.run.predictor import Predictor
 from npol.run.prepared_flow import PreparedFlow, asked_inside
 from npol.run.probe_batches import ProbeSource
 from npol.run.rounds import Rounds
-from npol.run.settle_loop import Final, settle
+from npol.run.settle_loop import settle
 from npol.run.step_ends import MovedEnds, StepEnds, step_ends
 
 
@@ -53,7 +53,7 @@ class FlowRunner:
         self,
         step: Step,
         ends: StepEnds,
-        final: Final,
+        final: Mapping[str, Settled],
         predictions: Mapping[str, Prediction],
         predictor: Predictor,
     ) -> Iterator[FlowResult]:
@@ -62,14 +62,15 @@ class FlowRunner:
                 yield skipped_flow(flow, step.name, ends.skipped[flow.name])
                 continue
             asked = ends.of(flow)
-            results = [self._result(step, one, final, predictions[one.name]) for one in asked]
+            results = [
+                self._result(step, one, final[one.name], predictions[one.name]) for one in asked
+            ]
             yield combined(results, pods=asked[0].source_pods, alike=_alike(predictor, asked))
 
     def _result(
-        self, step: Step, one: PreparedFlow, final: Final, prediction: Prediction
+        self, step: Step, one: PreparedFlow, settled: Settled, prediction: Prediction
     ) -> FlowResult:
-        flow, name = one.flow, one.name
-        settled = final.settled[name]
+        flow = one.flow
         if settled.judgement.outcome is not Outcome.ERROR:
             self._before[one.before] = (settled.judgement.outcome, settled.judgement.status)
         budget = flow.converge_within or step.converge_within
@@ -78,7 +79,6 @@ class FlowRunner:
             step=step.name,
             engine=self._environment.engine.name,
             settled=settled,
-            evidence=final.evidence[name],
             prediction=prediction,
             budget=budget or self._environment.story.defaults.converge_within,
         )
@@ -90,9 +90,9 @@ class FlowRunner:
         patience: Patience,
         predictions: Mapping[str, Prediction],
         moved: Callable[[], bool],
-    ) -> Final:
+    ) -> Mapping[str, Settled]:
         if not asked:
-            return Final(settled={}, evidence={})
+            return {}
         engine = self._environment.engine
         foretold = {name: agreeing(p.decision, engine.denial) for name, p in predictions.items()}
         rounds = Rounds(

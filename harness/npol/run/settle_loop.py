@@ -4,12 +4,11 @@ from __future__ import annotations
 
 import logging
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from concurrent.futures import FIRST_COMPLETED, Future, wait
-from dataclasses import dataclass
+from dataclasses import replace
 
 from npol.judge.settle import Settled, Settling
-from npol.model.result import Evidence
 from npol.run.rounds import RoundResult, Rounds
 
 log = logging.getLogger(__name__)
@@ -23,18 +22,9 @@ LOOK_EVERY = 3.0
 Say = Callable[[str], None]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Final:
-    """A step's flows, all final."""
-
-    settled: Mapping[str, Settled]
-    evidence: Mapping[str, tuple[Evidence, ...]]
-    """Of the last round that ended."""
-
-
 def settle(
     rounds: Rounds, settling: Settling, say: Say, moved: Callable[[], bool] = lambda: False
-) -> Final:
+) -> dict[str, Settled]:
     """
     Ask rounds, some of them overlapping, until all flows are final or time is up.
 
@@ -67,7 +57,8 @@ def settle(
             look_at = time.monotonic() + LOOK_EVERY
     if settling.gave_up(time.monotonic()):
         moved()
-    return Final(settled=settling.results(), evidence=last.evidence)
+    settled = settling.results()
+    return {name: replace(one, evidence=last.evidence[name]) for name, one in settled.items()}
 
 
 def _log_round(rounds: Rounds, number: int, result: RoundResult, settling: Settling) -> None:

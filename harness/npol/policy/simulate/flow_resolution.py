@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import ipaddress
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 
 from npol.model.sentence import NOTHING, Sentence
@@ -63,32 +63,39 @@ def ask(world: ClusterState, story: Story, flow: Flow, source_pod: str = "") -> 
         found = (dns_traffic(world, start, flow.protocol) for start in starts)
         return ResolvedFlow(flow=flow, traffics=tuple(t for t in found if t))
     target = story.peers[flow.target]
-    if problem := _not_here(world, target):
+    ends = list(_targets(world, target, flow))
+    if problem := _unresolved(world, target, [end for end, _ in ends]):
         return ResolvedFlow(flow=flow, problem=Sentence(problem))
+    family = ipaddress.ip_address(target.address).version if target.address else 4
     traffics = tuple(
         Traffic(
-            source=_placed(s, source, t),
-            target=t,
+            source=_placed(start, source, end),
+            target=end,
             port=port,
             protocol=flow.protocol,
-            family=_family(target),
+            family=family,
         )
-        for s in starts
-        for t, port in _targets(world, target, flow)
+        for start in starts
+        for end, port in ends
     )
-    if not traffics:
-        return ResolvedFlow(flow=flow, problem=Sentence(f"nothing here is peer {flow.target!r}"))
-    lookups = _lookups(world, starts, target, flow)
-    behind = _behind_proxies(world, traffics[0], target, flow)
-    return ResolvedFlow(flow=flow, traffics=traffics, lookups=lookups, hops=behind)
+    return ResolvedFlow(
+        flow=flow,
+        traffics=traffics,
+        lookups=_lookups(world, starts, target, flow),
+        hops=hops(world, traffics[0], flow.http.host or target.host, flow.http.path)
+        if flow.http
+        else (),
+    )
 
 
-def _behind_proxies(
-    world: ClusterState, traffic: Traffic, target: Peer, flow: Flow
-) -> tuple[Traffic, ...]:
-    if flow.http is None:
-        return ()
-    return hops(world, traffic, flow.http.host or target.host, flow.http.path)
+def _unresolved(world: ClusterState, target: Peer, ends: Sequence[End | Service]) -> str:
+    """Why nothing is known of a flow's target; "" where something is, or where it is outside."""
+    if not ends:
+        return f"nothing here is peer {target.name!r}"
+    outside = (address for e in ends if isinstance(e, ExternalEndpoint) for address in e.addresses)
+    if any(map(world.looks_like_a_service, outside)):
+        return f"{target.address} lies among the ClusterIPs, and no Service known here has it"
+    return ""
 
 
 def _lookups(
@@ -132,10 +139,6 @@ def _placed(source: End, peer: Peer, target: End | Service) -> End:
     return source
 
 
-def _family(target: Peer) -> int:
-    return next((a.version for a in _place(target).addresses), 4)
-
-
 def _place(peer: Peer) -> ExternalEndpoint:
     addresses = (ipaddress.ip_address(peer.address),) if peer.address else ()
     return ExternalEndpoint(name=peer.external or peer.name, addresses=addresses)
@@ -159,16 +162,6 @@ def _at_address(world: ClusterState, place: ExternalEndpoint) -> End | Service:
     """Whatever has a place's address: an address may as well be a pod's, or a ClusterIP."""
     found = (world.owner(a) or world.service_at(a) for a in place.addresses)
     return next((f for f in found if f), place)
-
-
-def _not_here(world: ClusterState, target: Peer) -> str:
-    """Why nothing is known of an address; "" where something has it, or where it is outside."""
-    found = _at_address(world, place := _place(target))
-    if isinstance(found, ExternalEndpoint) and any(
-        map(world.looks_like_a_service, place.addresses)
-    ):
-        return f"{target.address} lies among the ClusterIPs, and no Service known here has it"
-    return ""
 
 
 def _behind(world: ClusterState, service: Service, flow: Flow) -> Iterator[tuple[End, int]]:
