@@ -52,3 +52,4 @@ bench: setup ## the benchmarks, one after the other
 
 clean: ## removes .venv and caches
 	rm -rf $(VENV) .pytest_cache .mypy_cache .ruff_cache .hypothesis
+	find . -name __pycache__ -prune -exec rm -rf {} +

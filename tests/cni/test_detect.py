@@ -9,7 +9,7 @@ import pytest
 
 from npol.cni.catalogue import Enforces
 from npol.cni.detect import detect
-from npol.cni.facts import facts_of
+from npol.cni.facts import CniFacts
 from npol.model.expectation import Outcome
 
 RECORDED = Path(__file__).parent / "recorded"
@@ -59,6 +59,18 @@ TABLE = [
     ("nothing-known", "unknown", "unknown", "maybe"),
     ("no-rights", "unknown", "unknown", "maybe"),
 ]
+
+
+def facts_of(recorded):
+    """Facts from a recording: a JSON mapping with the names of the fields."""
+    objects = {k: tuple(recorded.get(k) or ()) for k in ("daemon_sets", "config_maps", "custom")}
+    return CniFacts(
+        version=recorded["version"],
+        groups=frozenset(recorded.get("groups") or ()),
+        nodes=tuple(recorded.get("nodes") or ()),
+        unread=tuple(recorded.get("unread") or ()),
+        **objects,
+    )
 
 
 def engine(recording):

@@ -48,7 +48,9 @@ def impatient(monkeypatch):
 def home(tmp_path_factory) -> dict[str, str]:
     """An environment without a kubeconfig, with directories of its own."""
     place = str(tmp_path_factory.mktemp("home"))
-    kept = {k: v for k, v in os.environ.items() if not k.startswith(("KUBE", "XDG", "NPOL"))}
+    kept = {
+        k: v for k, v in os.environ.items() if not k.startswith(("KUBE", "XDG", "NPOL", "GITHUB"))
+    }
     return {**kept, "HOME": place, "NO_COLOR": "1", "COLUMNS": "160"}
 
 

@@ -4,9 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from npol.policy.objects.dialects import CALICO
 from npol.policy.objects.entities import ExternalEndpoint, Traffic
-from npol.policy.simulate.proxy_chain import beyond, hops
+from npol.policy.simulate.proxy_chain import hops
 from npol.policy.state.apply_changes import build
 from tests.policy.worlds import documents
 
@@ -119,22 +118,6 @@ def test_ingress_rules_lead_to_their_backend(path, service):
     there = world(INGRESS)
 
     assert hops(there, asked(there), "site.test", path)[0].target.name == service
-
-
-def test_closed_hop_behind_a_proxy_is_the_cause_of_its_504():
-    there = world(DENY)
-
-    (first, *_) = beyond(there, asked(there), "site.test", "/", CALICO)
-
-    assert str(first.text).startswith(
-        "behind the proxy, app/web -> app/api:80/tcp: ingress of app/api: isolated by app/api"
-    )
-
-
-def test_open_chain_has_no_causes():
-    there = world()
-
-    assert beyond(there, asked(there), "site.test", "/", CALICO) == []
 
 
 def test_proxies_that_call_each_other_end():

@@ -2,12 +2,9 @@
 
 from __future__ import annotations
 
-from xml.etree import ElementTree
-
 from npol.model.expectation import Verdict
 from npol.model.sentence import Sentence
-from npol.report.graph import dot, edges, mermaid, svg
-from npol.report.grid import grid
+from npol.report.graph import edges, mermaid
 
 
 def test_ports_of_one_result_share_an_edge(flow):
@@ -44,33 +41,3 @@ def test_names_cannot_break_out_of_mermaid(flow):
     assert text.split("\n")[1] == (
         '  n0["a#34;#93;#59; click n0 #34;javascript:x#34; #37;#37;#92;n"]'
     )
-
-
-def test_dot_draws_what_is_closed_with_a_dash(flow):
-    text = dot(edges([flow(source='a"\\', expected="deny", seen="timeout", target="db:1/tcp")]))
-
-    assert text == (
-        "digraph flows {\n"
-        "  rankdir=LR; node [shape=box, fontname=sans];\n"
-        '  n0 [label="a\\"\\\\"];\n'
-        '  n1 [label="db"];\n'
-        '  n0 -> n1 [label="1", color="#57606a", style=dashed, arrowhead=tee];\n'
-        "}\n"
-    )
-
-
-def test_the_picture_of_the_table_has_a_square_for_each_flow(report):
-    picture = ElementTree.fromstring(svg(grid(report.steps[1].flows)))
-    names = {"s": "http://www.w3.org/2000/svg"}
-
-    assert len(picture.findall("s:rect", names)) == 4
-    texts = [t.text for t in picture.findall("s:text", names)]
-    assert texts[:3] == ["db:5432", "web:80", "internet:443"]
-    assert "!deny/open" in texts
-
-
-def test_the_picture_survives_hostile_names(flow):
-    picture = svg(grid([flow(source="<script>\x1b&")]))
-
-    assert ElementTree.fromstring(picture) is not None
-    assert "<script>" not in picture

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 import typer
@@ -15,6 +16,7 @@ from npol.kube.kubeconfig import options_of
 from npol.kube.signals import Stopped
 from npol.model.selection import Selection, replayed
 from npol.model.story import Story
+from npol.report.annotations import workflow_commands
 from npol.report.escape import safe
 from npol.report.json import to_json
 from npol.report.terminal import Terminal
@@ -102,6 +104,8 @@ def tell(run: StoryRun, terminal: Terminal, file: str | None = None) -> int:
 def _ended(run: StoryRun, terminal: Terminal, file: str | None) -> int:
     told = run.report()
     terminal.ending(told, rerun=_again(run))
+    for line in workflow_commands([told]) if os.environ.get("GITHUB_ACTIONS") == "true" else ():
+        typer.echo(line)
     if file:
         Path(file).write_text(to_json(told), encoding="utf-8")
     return told.exit_status

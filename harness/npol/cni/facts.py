@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any
 
 from npol.kube.api_client import Verbs
 from npol.kube.api_errors import ApiError, Forbidden
@@ -62,18 +61,6 @@ class CniFacts:
     def object(self, kind: str) -> Object:
         """The first custom object of a kind; {} where there is none."""
         return next((c for c in self.custom if c.get("kind") == kind), {})
-
-
-def facts_of(recorded: Mapping[str, Any]) -> CniFacts:
-    """Facts from a recording: a JSON mapping with the names of the fields."""
-    objects = {k: tuple(recorded.get(k) or ()) for k in ("daemon_sets", "config_maps", "custom")}
-    return CniFacts(
-        version=recorded["version"],
-        groups=frozenset(recorded.get("groups") or ()),
-        nodes=tuple(recorded.get("nodes") or ()),
-        unread=tuple(recorded.get("unread") or ()),
-        **objects,
-    )
 
 
 @dataclass(slots=True)

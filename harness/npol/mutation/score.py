@@ -69,12 +69,6 @@ class Mutation:
     def equivalent(self) -> tuple[MutantResult, ...]:
         return tuple(r for r in self.results if r.equivalent)
 
-    @property
-    def score(self) -> float:
-        """Noticed mutants among those that could be noticed; 1 where there are none."""
-        could = len(self.noticed) + len(self.survivors)
-        return len(self.noticed) / could if could else 1.0
-
 
 def mutate(story: Story, dialect: Dialect = CALICO) -> Mutation:
     """Try every mutant of every policy that some step of a story has in force."""

@@ -1,4 +1,4 @@
-"""The flows of a step as a drawing: Mermaid and DOT text, and the table as SVG."""
+"""The flows of a step as a drawing, in Mermaid."""
 
 from __future__ import annotations
 
@@ -6,9 +6,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from npol.model.result import FlowResult
-from npol.report.escape import markup, safe
+from npol.report.escape import safe
 from npol.report.failure import is_lookup, target
-from npol.report.grid import Grid
 from npol.report.symbols import Tone, tone_of
 
 MOST_MERMAID = 4_500
@@ -60,21 +59,6 @@ def mermaid(found: Sequence[Edge], most: int = MOST_MERMAID) -> str:
     return text if found and len(text) <= most else ""
 
 
-def dot(found: Sequence[Edge]) -> str:
-    """A digraph for Graphviz."""
-    numbers = _numbers(found)
-    lines = ["digraph flows {", "  rankdir=LR; node [shape=box, fontname=sans];"]
-    lines += [f"  n{i} [label={_dot_text(name)}];" for name, i in numbers.items()]
-    for edge in found:
-        style = ", style=dashed, arrowhead=tee" if edge.closed else ""
-        label = _dot_text(", ".join(edge.ports))
-        lines.append(
-            f"  n{numbers[edge.source]} -> n{numbers[edge.target]}"
-            f' [label={label}, color="{COLOURS[edge.tone]}"{style}];'
-        )
-    return "\n".join([*lines, "}"]) + "\n"
-
-
 def _numbers(found: Sequence[Edge]) -> dict[str, int]:
     names = dict.fromkeys(n for e in found for n in (e.source, e.target))
     return {name: i for i, name in enumerate(names)}
@@ -83,46 +67,3 @@ def _numbers(found: Sequence[Edge]) -> dict[str, int]:
 def _quoted(text: str) -> str:
     """Mermaid reads entities inside quotation marks, and nothing else."""
     return "".join(c if c.isalnum() or c in " -_./:," else f"#{ord(c)};" for c in text)
-
-
-def _dot_text(text: str) -> str:
-    escaped = text.replace("\\", "\\\\").replace('"', '\\"')
-    return f'"{escaped}"'
-
-
-def svg(table: Grid) -> str:
-    """The table as a picture: one square a flow, its mark inside, readable without colours."""
-    side, row_height = 7, 26
-    first = max(len(s) for s in table.sources) * side + 24
-    widths = [
-        max(len(t), *(len(row[i].mark) for row in table.cells)) * side + 20
-        for i, t in enumerate(table.targets)
-    ]
-    starts = [first + sum(widths[:i]) for i in range(len(widths))]
-    size = (first + sum(widths) + 12, row_height * (len(table.sources) + 1) + 12)
-    parts = [_head(*size)]
-    for x, width, name in zip(starts, widths, table.targets, strict=True):
-        parts.append(_text(x + width / 2, 20, name, "middle", "#57606a"))
-    for number, (source, row) in enumerate(zip(table.sources, table.cells, strict=True), start=1):
-        y = row_height * number
-        parts.append(_text(first - 12, y + 20, source, "end", "#57606a"))
-        for x, width, cell in zip(starts, widths, row, strict=True):
-            if cell.results:
-                colour = COLOURS[cell.tone]
-                parts.append(
-                    f'<rect x="{x + 2}" y="{y + 4}" width="{width - 4}" height="{row_height - 4}"'
-                    f' rx="4" fill="{colour}"/>'
-                )
-                parts.append(_text(x + width / 2, y + 20, cell.mark, "middle", "#ffffff"))
-    return "".join([*parts, "</svg>\n"])
-
-
-def _head(width: float, height: float) -> str:
-    return (
-        f'<svg xmlns="http://www.w3.org/2000/svg" role="img" width="{width}" height="{height}"'
-        f' viewBox="0 0 {width} {height}" font-family="monospace" font-size="12">'
-    )
-
-
-def _text(x: float, y: float, text: str, anchor: str, colour: str) -> str:
-    return f'<text x="{x}" y="{y}" text-anchor="{anchor}" fill="{colour}">{markup(text)}</text>'

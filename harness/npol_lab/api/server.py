@@ -8,6 +8,7 @@ import socket
 from aiohttp import web
 
 from npol_lab.api import bodies, requests
+from npol_lab.api.admin_endpoints import Admin
 from npol_lab.api.certificates import Certificates
 from npol_lab.api.counter import RequestCounter
 from npol_lab.api.discovery import Discovery, version_info
@@ -19,7 +20,6 @@ from npol_lab.api.rbac import Authorizer
 from npol_lab.api.request_context import Call
 from npol_lab.api.responses import error_response, json_response
 from npol_lab.api.roles import install_roles
-from npol_lab.api.test_endpoints import Admin
 from npol_lab.api.users import Tokens
 from npol_lab.registry import Registry, StatusError
 from npol_lab.registry.errors import Json, no_such_resource

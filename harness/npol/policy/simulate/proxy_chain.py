@@ -13,13 +13,9 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from urllib.parse import urlsplit
 
-from npol.model.prediction import Cause
-from npol.model.sentence import Sentence
 from npol.model.story import Protocol
-from npol.policy.evaluate.evaluate import decide
 from npol.policy.evaluate.service_routing import routes
-from npol.policy.explain.causes import nearest
-from npol.policy.objects.dialects import SPEC, Dialect
+from npol.policy.objects.dialects import SPEC
 from npol.policy.objects.entities import Pod, Service, Traffic
 from npol.policy.state.cluster_state import ClusterState
 
@@ -51,19 +47,6 @@ def hops(world: ClusterState, traffic: Traffic, host: str, path: str) -> tuple[T
         traffic, request = following
         found.append(traffic)
     return tuple(found)
-
-
-def beyond(
-    world: ClusterState, traffic: Traffic, host: str, path: str, dialect: Dialect = SPEC
-) -> list[Cause]:
-    """Why a proxy answers 502 or 504: the causes of the first closed hop behind it."""
-    for hop in hops(world, traffic, host, path):
-        if decide(world, hop, dialect).allowed is not True:
-            found = nearest(world, hop, dialect)
-            return [
-                Cause(what=Sentence(f"behind the proxy, {hop}: {c.text}"), at=c.at) for c in found
-            ]
-    return []
 
 
 def _next(

@@ -15,7 +15,7 @@ from npol.policy.objects.dialects import SPEC, Dialect
 from npol.policy.objects.entities import End, ExternalEndpoint, Pod, Service, Traffic
 from npol.policy.objects.netpol_types import Direction, PeerClause, Policy, PortClause, Rule
 from npol.policy.state.cluster_state import ClusterState
-from npol.policy.state.dns import dns_service, with_dns
+from npol.policy.state.dns import with_dns
 from npol.policy.state.service_backends import target_port
 from npol.policy.suggest.peer_names import Cast
 
@@ -40,8 +40,6 @@ class Suggestion:
 
     peers: dict[str, dict[str, Any]]
     flows: tuple[SuggestedFlow, ...]
-    resolvers: tuple[str, ...] = ()
-    """Peers whose look-ups are worth a flow: their egress is isolated."""
     left_out: tuple[str, ...] = ()
 
 
@@ -67,15 +65,8 @@ def suggest(world: ClusterState, dialect: Dialect = SPEC) -> Suggestion:
     return Suggestion(
         peers=cast.peers,
         flows=tuple(flows.values()),
-        resolvers=tuple(_resolvers(world, cast)),
         left_out=tuple(dict.fromkeys(left_out)),
     )
-
-
-def _resolvers(world: ClusterState, cast: Cast) -> Iterator[str]:
-    if dns_service(world):
-        isolated = (p for p in world.pods if world.isolating(p, Direction.EGRESS))
-        yield from dict.fromkeys(cast.pod(p) for p in isolated if not p.finished)
 
 
 def _talked_about(world: ClusterState, policy: Policy) -> Iterator[Traffic]:
