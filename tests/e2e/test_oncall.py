@@ -73,46 +73,46 @@ def eventually(condition, within=15.0):
 
 
 def test_changes_left_by_a_run_are_shown_and_rolled_back(
-    npol, server, story, there, policies, tmp_path
+    npol_here, server, story, there, policies, tmp_path
 ):
-    foretold = npol("run", story, *there, "--leave", "--to", "deny all", "--dry-run")
+    foretold = npol_here("run", story, *there, "--leave", "--to", "deny all", "--dry-run")
     assert "would create NetworkPolicy shop/deny-all" in foretold.stdout
     assert policies() == set()
 
-    left = npol("run", story, *there, "--leave", "--to", "deny all")
+    left = npol_here("run", story, *there, "--leave", "--to", "deny all")
     assert left.returncode == 0, left.stdout + left.stderr
     assert policies() == {"deny-all"}
     assert server.names(LEASES) == set()
-    assert "left on purpose" in npol("recover", *there, "--list").stdout
+    assert "left on purpose" in npol_here("recover", *there, "--list").stdout
 
     closed = write_shop(tmp_path, CLOSED, "closed.npol.yaml")
-    looked = npol("run", closed, *there, "--assume-enforced")
+    looked = npol_here("run", closed, *there, "--assume-enforced")
     assert looked.returncode in (0, 3), (
         looked.stdout
     )  # without a baseline a silence may prove nothing
     assert policies() == {"deny-all"}
 
-    recovered = npol("recover", *there)
+    recovered = npol_here("recover", *there)
     assert recovered.returncode == 0
     assert policies() == {"deny-all"}
 
-    planned = npol("rollback", story, *there, "--dry-run")
+    planned = npol_here("rollback", story, *there, "--dry-run")
     assert "delete NetworkPolicy shop/deny-all" in planned.stdout
     assert "delete networkpolicy deny-all" in planned.stdout
     assert policies() == {"deny-all"}
 
-    back = npol("rollback", story, *there)
+    back = npol_here("rollback", story, *there)
     assert back.returncode == 0, back.stdout + back.stderr
     assert nothing_is_left(server)
 
 
-def test_policies_applied_by_others_are_rolled_back_by_their_files(npol, server, story, there):
+def test_policies_applied_by_others_are_rolled_back_by_their_files(npol_here, server, story, there):
     body = yaml.safe_load((story.parent / "deny.yaml").read_text())
     server.ask("POST", POLICIES, body)
 
-    planned = npol("rollback", story, *there, "--dry-run")
+    planned = npol_here("rollback", story, *there, "--dry-run")
     assert "-n shop delete --ignore-not-found -f deny.yaml" in planned.stdout
-    back = npol("rollback", story, *there)
+    back = npol_here("rollback", story, *there)
 
     assert back.returncode == 0, back.stdout + back.stderr
     assert nothing_is_left(server)
