@@ -371,3 +371,48 @@ def test_plugin_that_rejects_agrees_with_deny_by_refusing():
 
     assert Outcome.REFUSED in agreeing(PredictedDecision.DENY, rejects)
     assert Outcome.REFUSED not in agreeing(PredictedDecision.ALLOW, rejects)
+
+
+STARVED = Judgement(
+    verdict=Verdict.UNKNOWN,
+    outcome=Outcome.ERROR,
+    reason=Reason(code=ReasonCode.SOURCE_STARVED, words=Sentence("the source is starved")),
+)
+
+
+def test_a_source_that_starves_is_asked_again_until_the_deadline():
+    """Less at once may be enough: the same trouble three times is no reason to give up."""
+    machine = settling(changed_at=None)
+
+    feed(machine, *[(float(n), STARVED) for n in range(6)])
+    assert not machine.done(6.0)
+    feed(machine, (6.0, DENIED), (7.0, DENIED))
+    assert machine.done(7.1)
+
+
+def test_rounds_do_not_overlap_while_a_source_starves():
+    machine = settling(changed_at=None)
+    feed(machine, (0.0, STARVED))
+
+    machine.launch(1.0)
+
+    assert not machine.may_launch(2.0)
+
+
+@pytest.mark.parametrize("first", [[], [STARVED]], ids=["slow", "starved at first"])
+def test_what_was_asked_too_seldom_is_not_given_up_at_the_deadline(first):
+    machine = settling(changed_at=None, within=10.0)
+    rounds = [(12.0 * n, judgement) for n, judgement in enumerate([*first, DENIED])]
+
+    feed(machine, *rounds)
+    assert not machine.done(rounds[-1][0] + 0.1)
+    feed(machine, (rounds[-1][0] + 1, DENIED))
+    assert machine.done(rounds[-1][0] + 1.1)
+
+
+def test_starving_ends_at_three_times_the_deadline():
+    machine = settling(changed_at=None, within=10.0)
+    feed(machine, (0.0, STARVED), (12.0, STARVED), (25.0, STARVED))
+
+    assert not machine.done(29.9)
+    assert machine.done(30.0)

@@ -289,7 +289,7 @@ def test_a_prober_that_says_nothing_is_given_up(make_prober):
 
 
 def test_an_overdue_answer_ends_the_session(make_prober):
-    clock = iter(range(0, 10_000, 4))
+    clock = iter(range(0, 10_000, 40))
     silent, speaking = FakeStream(lambda argv: None), FakeStream()
     prober = make_prober(silent, speaking, now=lambda: next(clock))
 
@@ -413,9 +413,10 @@ def test_many_probes_have_time_as_long_as_answers_come(make_prober):
     ("box", "weight"),
     [
         (Toolbox(), AT_ONCE),
-        (Toolbox(memory=256 << 20, cpus=0.5), 100),
+        (Toolbox(memory=256 << 20, cpus=0.2), 40),
         (Toolbox(memory=32 << 20), 16),
         (Toolbox(cpus=0.05), 10),
+        (Toolbox(processes=128), 24),
         (Toolbox(memory=1 << 20, cpus=0.001), 4),
     ],
 )

@@ -27,6 +27,9 @@ from npol.model.sentence import Sentence
 STAGGER = 0.2
 """Seconds between the starts of two samples that may overlap."""
 IN_FLIGHT = 2
+"""Samples under way at once; one where a source starves."""
+AT_MOST = 3
+"""Times `within`: how long a flow may be asked that had too few samples to be judged by then."""
 GIVE_UP_AFTER_ERRORS = 3
 """Equal samples of `unknown` in a row, spread over at least `ERROR_SPAN` seconds."""
 ERROR_SPAN = 2.0
@@ -50,6 +53,11 @@ class Patience:
     def deadline(self) -> float:
         return self.started + self.within
 
+    @property
+    def latest(self) -> float:
+        """Where rounds take long, by their number of flows or for want of the CPU."""
+        return self.started + AT_MOST * self.within
+
 
 @dataclass(frozen=True, slots=True)
 class Sample:
@@ -69,6 +77,12 @@ class Sample:
         if self.judgement.verdict is not Verdict.UNKNOWN:
             return None
         return self.judgement.reason.trouble if self.judgement.reason else ()
+
+    @property
+    def starved(self) -> bool:
+        """Whether its source had too little of the CPU to be asked."""
+        reason = self.judgement.reason
+        return bool(reason and reason.code is ReasonCode.SOURCE_STARVED)
 
     @property
     def signature(self) -> Hashable:
@@ -156,10 +170,15 @@ class Track:
             return Witnesses.PACKETS_ONLY
         return Witnesses.AGREE if self._as_predicted(self.samples[-1]) else Witnesses.DIFFER
 
+    def heard_out(self, patience: Patience) -> bool:
+        """Whether it had as many samples as could have made it final."""
+        return sum(not s.starved for s in self.samples) >= patience.stable
+
     def hopeless(self, patience: Patience) -> bool:
         """
         Nothing but the same trouble, for long enough: more rounds will not help. A silence that
-        lacks a control is no such trouble: source or target may be back before the deadline.
+        lacks a control is no such trouble, as source or target may be back before the deadline;
+        nor is a source that starves, which is asked less at once from then on.
         """
         alike = list(takewhile(lambda s: self._as_troubled(s, patience), reversed(self.samples)))
         if len(alike) < GIVE_UP_AFTER_ERRORS:
@@ -168,7 +187,7 @@ class Track:
 
     def _as_troubled(self, sample: Sample, patience: Patience) -> bool:
         silent = sample.judgement.outcome in (Outcome.TIMEOUT, Outcome.DNS_TIMEOUT)
-        if silent or sample.started < patience.quiet_until:
+        if silent or sample.starved or sample.started < patience.quiet_until:
             return False
         return sample.trouble is not None and sample.trouble == self.samples[-1].trouble
 
@@ -270,7 +289,8 @@ class Settling:
             return not self._open
         late = [s for s in self._open if s >= self.patience.quiet_until]
         wanted = max(t.missing(self.patience) for t in self.tracks.values())
-        return len(late) < min(IN_FLIGHT, wanted)
+        starved = any(t.samples and t.samples[-1].starved for t in self.tracks.values())
+        return len(late) < min(1 if starved else IN_FLIGHT, wanted)
 
     def next_launch(self) -> float:
         """The earliest time for the next round, if none of those under way ends first."""
@@ -283,7 +303,9 @@ class Settling:
             return False
         if all(t.settled(self.patience) or t.hopeless(self.patience) for t in tracks):
             return True
-        return now >= self.patience.deadline
+        if now < self.patience.deadline:
+            return False
+        return now >= self.patience.latest or all(t.heard_out(self.patience) for t in tracks)
 
     def gave_up(self, now: float) -> bool:
         """Whether it is done before the deadline with flows that are not final."""

@@ -65,7 +65,9 @@ def judge(
         return _unknown(seen, Reason(code=ReasonCode.NOTHING_TO_ASK, words=words))
     if broken := _broken(evidence):
         words = Sentence(f"the probe did not run: {broken.answer.detail or broken.subject}")
-        reason = Reason(code=ReasonCode.PROBE_FAILED, subject=broken.subject, words=words)
+        starved = broken.answer.starved
+        code = ReasonCode.SOURCE_STARVED if starved else ReasonCode.PROBE_FAILED
+        reason = Reason(code=code, subject=broken.subject, words=words)
         return _unknown(broken.answer, reason)
     if watched := audited(evidence):
         return not_enforced(expectation, watched)

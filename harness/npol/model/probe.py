@@ -89,6 +89,8 @@ class Answer:
     """The program that asked (`curl`, `nc`, ...)."""
     detail: str = ""
     """The tool's own words, or why the probe did not run; at most one line."""
+    starved: bool = False
+    """Whether it is an error for want of CPU time in the source: asked slower, it may not be."""
     status: int = 0
     """HTTP status; 0 for none."""
     body: str = ""

@@ -14,6 +14,7 @@ class ReasonCode(enum.Enum):
     # nothing was asked, or the probe did not run
     NOTHING_TO_ASK = "nothing to ask"
     PROBE_FAILED = "probe failed"
+    SOURCE_STARVED = "source starved"
     # what the network did
     OPEN = "open"
     CLOSED = "closed"

@@ -29,6 +29,9 @@ class Attempt:
     servers: tuple[str, ...] = ()
     """Name servers that are left."""
     ipv6: bool = False
+    members: tuple[Attempt, ...] = ()
+    """The attempts that are made by this one command, if it is a bundle of them."""
+    bundled: bool = False
     control: str = ""
     """The reader for whose commands this one is the control."""
     earlier: Attempt | None = None
@@ -56,5 +59,7 @@ class Attempt:
 
     @property
     def weight(self) -> int:
-        """Memory, in units of what nc takes."""
+        """Memory and processes, in units of what nc takes."""
+        if self.members:
+            return max(1, len(self.members) // 2)
         return 4 if self.command.tool in ("curl", "wget", "dig", "/agnhost") else 1

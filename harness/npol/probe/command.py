@@ -24,6 +24,8 @@ class Command:
     reader: str
     """Whose words these will be: a key of `parsers.outcome.READERS`."""
     argv: tuple[str, ...]
+    many: bool = False
+    """Whether `argv` are addresses and ports for a bundle of connections (`probe.bundle`)."""
     capture: Capture = Capture.TEXT
     input: bytes = b""
     limit: float = 0.0

@@ -14,6 +14,21 @@ SHARE = 0.5
 """The share of a timeout that may be lost to waiting for the CPU."""
 
 
+def waited_too_little(timeout: float, frame: Frame, control: Frame | None) -> str:
+    """
+    Why a silence of one connection of a bundle is no evidence; "" when it is.
+
+    The kernel answers for it: once it has begun nothing depends on the CPU's time. It may have
+    begun as much later than it says as the control took, and a bundle waits longer for that.
+    """
+    if control is None:
+        return "the source is starved: its control, which needs no network, has not ended yet"
+    silent = frame.ended - frame.began - (control.ended - control.asked)
+    if silent < (1 - SHARE) * timeout:
+        return f"the source is starved: {max(0.0, silent):.1f} s of silence are certain"
+    return ""
+
+
 def starved(timeout: float, expected: float, frame: Frame, control: Frame | None) -> str:
     """
     Why a silence is no evidence; "" when it is.

@@ -62,6 +62,8 @@ def bye() -> bytes:
 
 def request(attempt: str, command: Command) -> bytes:
     """The line that runs a command now and answers with this id."""
+    if command.many:
+        return f"many {attempt} {command.limit:g} {' '.join(command.argv)}\n".encode()
     limit = f"{command.limit:g}" if command.limit else "-"
     words = [limit, command.capture.value, _word(command.input) if command.input else "-"]
     words += [_word(argument.encode()) for argument in command.argv]

@@ -9,6 +9,7 @@ from dataclasses import replace
 from npol.model.expectation import Outcome
 from npol.model.probe import Answer, Probe, ProbeKind, Role
 from npol.probe.attempt import Attempt, new_id
+from npol.probe.bundle import MANY, bundled, unbundled
 from npol.probe.command import Capture, Ended
 from npol.probe.commands.choose import (
     CannotAsk,
@@ -20,7 +21,7 @@ from npol.probe.commands.choose import (
 from npol.probe.commands.connect import whole
 from npol.probe.commands.http import PATIENCE
 from npol.probe.commands.source_port import PORTS_TRIED, from_port, port_taken
-from npol.probe.cpu_starvation import starved
+from npol.probe.cpu_starvation import starved, waited_too_little
 from npol.probe.framing import Frame, bodied
 from npol.probe.parsers.outcome import read, silence, was_ended
 from npol.probe.parsers.parsed_result import Reading, error
@@ -28,7 +29,6 @@ from npol.probe.source_ports import SourcePorts
 from npol.probe.toolbox import Toolbox
 
 SLACK = 5.0
-"""Seconds beyond a command's own time after which its answer is given up."""
 SILENT = (Outcome.TIMEOUT, Outcome.DNS_TIMEOUT)
 LOOPBACK, DISCARD = "127.0.0.1", 9
 """Where a control asks: refused or answered at once, and never over a network."""
@@ -38,11 +38,23 @@ class Round:
     """Attempts to send, attempts under way, and what they saw."""
 
     def __init__(
-        self, probes: Sequence[Probe], box: Toolbox, ports: SourcePorts | None = None
+        self,
+        probes: Sequence[Probe],
+        box: Toolbox,
+        ports: SourcePorts | None = None,
+        *,
+        many: int = MANY,
+        slack: float = SLACK,
     ) -> None:
-        """`ports`: where the probes leave from; None: the kernel chooses."""
+        """
+        Args:
+            ports: where the probes leave from; None: the kernel chooses.
+            many: TCP connections from which on they are bundled.
+            slack: seconds beyond a command's own time after which its answer is given up.
+        """
         self._box = box
         self._ports = ports
+        self._slack = slack
         self._keys: dict[Probe, list[str]] = {}
         for probe in probes:
             asked = replace(probe, key="", role=Role.HOST, subject="")
@@ -55,6 +67,7 @@ class Round:
         self.sent: dict[str, Attempt] = {}
         for probe in self._probes.values():
             self._ask(probe)
+        self.unsent = deque(bundled(self.unsent, box, many))
         for control in self._control_attempts():
             self.unsent.insert(len(self.unsent) // 2, control)
 
@@ -65,7 +78,7 @@ class Round:
     def send(self, attempt: Attempt, now: float) -> None:
         """The first of `unsent` goes out."""
         self.unsent.remove(attempt)
-        life = _longest(attempt) + SLACK
+        life = _longest(attempt) + self._slack
         attempt.overdue = now + life
         attempt.source_port = self._source_port(attempt, now, life)
         self.sent[attempt.id] = attempt
@@ -80,6 +93,20 @@ class Round:
         if attempt.control:
             self._controls[attempt.control] = frame
             return
+        if not attempt.members:
+            self._take(attempt, frame)
+        for member, its_frame in unbundled(attempt, frame):
+            if its_frame:
+                self._take(member, its_frame)
+            else:
+                self._errors[member.probe.key] = _never_started(member.probe)
+
+    def alive(self, now: float) -> None:
+        """The prober is at work: what is under way has time again."""
+        for attempt in self.sent.values():
+            attempt.overdue = max(attempt.overdue, now + self._slack)
+
+    def _take(self, attempt: Attempt, frame: Frame) -> None:
         ended = _ended(attempt, frame)
         if ended and attempt.source_port is not None and port_taken(attempt.command, ended):
             self.unsent.appendleft(_from_another_port(attempt))
@@ -124,7 +151,7 @@ class Round:
 
     def _source_port(self, attempt: Attempt, now: float, life: float) -> int | None:
         """A control crosses no network, where nobody could recognise it."""
-        chosen = attempt.control or attempt.ports_taken >= PORTS_TRIED
+        chosen = attempt.control or attempt.members or attempt.ports_taken >= PORTS_TRIED
         if self._ports is None or chosen or from_port(attempt.command, 0) is None:
             return None
         return self._ports.take(now, life)
@@ -141,7 +168,11 @@ class Round:
         return list(controls.values())
 
     def _lost(self, attempt: Attempt, reason: str) -> None:
+        for member in attempt.members:
+            self._lost(member, reason)
         key = attempt.probe.key
+        if attempt.members:
+            return
         if not attempt.control and key not in self._ended:
             self._errors[key] = _failed(attempt.probe, reason)
 
@@ -151,14 +182,14 @@ class Round:
         assert frame
         if reading.outcome is not Outcome.OPEN and not frame.ended and not attempt.ended_early:
             reading = error("the source has no /proc/uptime: nothing shows how long it was silent")
+        why = ""
         if reading.outcome in SILENT and not attempt.ended_early:
-            control = self._controls.get(command.reader)
-            expected = max(command.limit, float(whole(probe.timeout)))
-            if why := starved(probe.timeout, expected, frame, control):
-                reading = error(why)
+            why = self._starved(attempt, frame)
+            reading = error(why) if why else reading
         return Answer(
             key=probe.key,
             outcome=reading.outcome,
+            starved=bool(why),
             seconds=round(frame.ended - frame.began, 2),
             tool=command.tool,
             detail=reading.detail,
@@ -169,6 +200,15 @@ class Round:
             source_port=attempt.source_port,
             ended_early=attempt.ended_early,
         )
+
+    def _starved(self, attempt: Attempt, frame: Frame) -> str:
+        """Why a silence is no evidence; "" when it is."""
+        timeout = attempt.probe.timeout
+        control = self._controls.get(attempt.command.reader)
+        if attempt.bundled:
+            return waited_too_little(timeout, frame, control)
+        expected = max(attempt.command.limit, float(whole(timeout)))
+        return starved(timeout, expected, frame, control)
 
 
 def _ended(attempt: Attempt, frame: Frame) -> Ended | None:
@@ -207,6 +247,11 @@ def _standing(attempt: Attempt) -> Attempt:
 
 def _longest(attempt: Attempt) -> float:
     return max(attempt.command.limit, float(whole(attempt.probe.timeout * PATIENCE)))
+
+
+def _never_started(probe: Probe) -> Answer:
+    detail = "the source is starved: the connection was not started"
+    return Answer(key=probe.key, outcome=Outcome.ERROR, detail=detail, starved=True)
 
 
 def _failed(probe: Probe, reason: str) -> Answer:

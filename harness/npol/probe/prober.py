@@ -28,8 +28,9 @@ from npol.model.expectation import Outcome
 from npol.model.probe import Answer, PodRef, Probe
 from npol.probe import framing
 from npol.probe.attempt import Attempt
+from npol.probe.bundle import MANY, MANY_FOR_THE_STARVED
 from npol.probe.debug_pod_manifest import CONTAINER
-from npol.probe.probe_batch import Round
+from npol.probe.probe_batch import SLACK, Round
 from npol.probe.prober_stream import HELLO_WITHIN, LIFETIME, NoShell, ProberSession, Stream
 from npol.probe.shellless import Plain
 from npol.probe.source_ports import PortPools
@@ -40,12 +41,19 @@ log = logging.getLogger(__name__)
 ATTEMPTS = 3
 """Times that a broken exec is opened again for one round."""
 ROTATE_AFTER = 0.8 * LIFETIME
-AT_ONCE = 128
+AT_ONCE = 96
 """The weight of probes under way, where the source's limits set no lower one."""
 MEMORY, CPU = 1 << 20, 0.0025
 """Bytes, and seconds of the CPU, for one unit of weight (measured: 0.4 MiB, 2.2 ms)."""
 MEMORY_SHARE, BURST = 0.5, 0.5
 """The share of the memory that probes may take, and the seconds that starting them may."""
+PROCESSES, PROCESS_SHARE = 4, 0.75
+"""For one unit of weight (two of the shell, `timeout`, the tool), and the share they may take."""
+LEAST = 4
+LONGEST_SLACK = 30.0
+"""Seconds after which a command that should have answered is given up, at any number."""
+SLOWER, FASTER, SLOWEST = 0.5, 1.25, 0.1
+"""What the pace is multiplied by after a round that starved and after others, and its least."""
 POLL = 1.0
 
 
@@ -83,6 +91,8 @@ class Prober:
         self._session: ProberSession | None = None
         self._opened_at = 0.0
         self._under_way = 0
+        self._pace = 1.0
+        """The share of `at_once` that is used: less after a round in which the source starved."""
         self._marked: dict[int, Attempt] = {}
         """What is under way, by its source port."""
         self._closed = False
@@ -125,12 +135,12 @@ class Prober:
             return self._plain.ask(probes, deadline=until - self._now(), ports=ports)
         except ExecBroken as broken:
             return _all_failed(probes, broken.reason)
-        round_ = Round(probes, session.toolbox, self._ports.of(self.source, session.toolbox))
+        round_ = self._round(probes, session.toolbox, deadline)
         while True:
             if self._take(session, round_):
                 until = self._now() + deadline
             if round_.done:
-                return round_.answers()
+                return self._answers(round_)
             if self._now() >= until:
                 self._drop(round_)
                 round_.give_up(f"no answer for {deadline:g} s")
@@ -175,12 +185,31 @@ class Prober:
         for attempt in heard:
             self._over([attempt])
             round_.end(session.heard.pop(attempt.id))
+        if heard:
+            round_.alive(self._now())
         return bool(heard)
+
+    def _round(self, probes: Sequence[Probe], box: Toolbox, deadline: float) -> Round:
+        longest = max((p.timeout for p in probes), default=0.0)
+        return Round(
+            probes,
+            box,
+            self._ports.of(self.source, box),
+            many=MANY if self._pace == 1.0 else MANY_FOR_THE_STARVED,
+            slack=min(LONGEST_SLACK, max(SLACK, deadline - 2 * longest)),
+        )
+
+    def _answers(self, round_: Round) -> Mapping[str, Answer]:
+        """The round's; the next one is asked at the pace that this one has shown to be good."""
+        answers = round_.answers()
+        slower, faster = max(SLOWEST, self._pace * SLOWER), min(1.0, self._pace * FASTER)
+        self._pace = slower if any(a.starved for a in answers.values()) else faster
+        return answers
 
     def _send(self, session: ProberSession, round_: Round) -> bool:
         """Send what may go; whether anything did."""
         batch: list[Attempt] = []
-        limit = at_once(session.toolbox)
+        limit = max(LEAST, int(self._pace * at_once(session.toolbox)))
         with self._changed:
             while round_.unsent:
                 attempt = round_.unsent[0]
@@ -309,7 +338,9 @@ def at_once(box: Toolbox) -> int:
         limits.append(box.memory * MEMORY_SHARE / MEMORY)
     if box.cpus is not None:
         limits.append(box.cpus * BURST / CPU)
-    return max(4, int(min(limits)))
+    if box.processes is not None:
+        limits.append(box.processes * PROCESS_SHARE / PROCESSES)
+    return max(LEAST, int(min(limits)))
 
 
 def _all_failed(probes: Sequence[Probe], reason: str) -> Mapping[str, Answer]:

@@ -11,6 +11,8 @@
 #         CAPTURE  text: what it writes; body, datagram: the beginning, or all, of its stdout
 #                  as base64, after the rest and its exit code
 #         INPUT    for its stdin, "-" for nothing
+#     many ID LIMIT ADDRESS PORT ...    connect to all of them at once, by bash, LIMIT seconds long;
+#                                       TEXT has a line for each beginning and each end
 #     end ID...                         end what these still run; they answer as always
 #     bye
 # It answers with one line each, short enough to be written at once (PIPE_BUF, 4096):
@@ -31,6 +33,33 @@ tab=$(printf '\011')
 IFS=' '
 body_bytes=2048
 text_bytes=3600
+# One process for each address, where nc takes three. It has no backslash: `run` decodes those.
+# How long it took to start them is waited in addition: the last one may be as late again.
+many='limit=$0 n=0 pids=
+now() { read -r t _ </proc/uptime; }
+now
+start=${t/./}
+ask() {
+    now
+    echo "+$1 $t"
+    exec 3<>"/dev/tcp/$2/$3"
+    code=$?
+    now
+    echo "=$1 $code $t"
+}
+while [ $# -gt 0 ]; do
+    ask $n "$1" "$2" &
+    pids="$pids $!" n=$((n + 1))
+    shift 2
+done
+exec 2>/dev/null
+now
+more=$(((${t/./} - start + 80) / 100))
+{ sleep "$limit" && sleep $more; kill $pids; } >/dev/null &
+wait $pids
+now
+echo "! $t"
+kill $!'
 
 now() {
     t=0.0
@@ -99,6 +128,10 @@ facts() { # what is here: NAME=VALUE lines
     fact host "$value"
     fact uid "$(pod_uid)"
     limit memory memory.max memory/memory.limit_in_bytes
+    limit pids pids.max pids/pids.max
+    while read -r word other value _; do
+        [ "$word $other" != 'Max processes' ] || fact pids "$value"
+    done </proc/self/limits
     limit cpu cpu.max
     limit quota cpu/cpu.cfs_quota_us
     limit period cpu/cpu.cfs_period_us
@@ -218,6 +251,11 @@ while read -r word rest; do
         running="$running ${rest%% *}:$!"
         [ ${#running} -lt 8192 ] || running=${running#* }
         jobs >/dev/null 2>&1 ;; # takes leave of those that have ended
+    many)
+        now
+        id=${rest%% *} rest=${rest#* }
+        run "$t" "$id" - text - bash -c "$many" $rest &
+        jobs >/dev/null 2>&1 ;;
     end) end $rest ;;
     bye) break ;;
     esac

@@ -34,6 +34,8 @@ class Toolbox:
     """The container's limit in bytes; None: no limit is known."""
     cpus: float | None = None
     """The container's limit in CPUs; None: no limit is known."""
+    processes: int | None = None
+    """How many the container may have; None: no limit is known."""
     nameservers: tuple[str, ...] = ()
     ephemeral: tuple[int, int] = (32768, 60999)
     """The first and the last source port that the kernel chooses by itself."""
@@ -87,6 +89,7 @@ def parse_toolbox(text: str) -> Toolbox:
         uid=facts.first("uid"),
         memory=_limit(facts.first("memory")),
         cpus=_cpus(facts.first("cpu") or f"{facts.first('quota')} {facts.first('period')}"),
+        processes=min(map(int, filter(str.isdigit, facts.all("pids"))), default=None),
         nameservers=tuple(facts.all("nameserver")),
         ephemeral=_ephemeral(facts.first("ephemeral")),
         bound=frozenset(int(port, 16) for port in facts.first("bound").split()),

@@ -57,11 +57,12 @@ class FlowRunner:
         predictions: Mapping[str, Prediction],
         predictor: Predictor,
     ) -> Iterator[FlowResult]:
+        by_flow = ends.by_flow()
         for flow in step.flows:
             if flow.name in ends.skipped:
                 yield skipped_flow(flow, step.name, ends.skipped[flow.name])
                 continue
-            asked = ends.of(flow)
+            asked = by_flow[flow.name]
             results = [
                 self._result(step, one, final[one.name], predictions[one.name]) for one in asked
             ]

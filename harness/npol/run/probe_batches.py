@@ -10,6 +10,8 @@ from npol.model.probe import Answer, PodRef, Probe
 
 GRACE = 5.0
 """Seconds beyond its probes' own deadlines that a source may take to answer a round."""
+PER_PROBE = 0.003
+"""The same for each probe of the round: the sources may all share one machine's processors."""
 
 
 class ProbeSource(Protocol):
@@ -22,8 +24,9 @@ class ProbeSource(Protocol):
 
 def ask_all(batches: Mapping[ProbeSource, Sequence[Probe]]) -> dict[str, Answer]:
     """All answers by source and probe (`answer_key`): one `ask` per source."""
+    grace = GRACE + PER_PROBE * sum(map(len, batches.values()))
     with ThreadPoolExecutor(max_workers=max(1, len(batches))) as pool:
-        replies = pool.map(lambda batch: (batch[0], _ask(*batch)), batches.items())
+        replies = pool.map(lambda batch: (batch[0], _ask(*batch, grace=grace)), batches.items())
         return {
             answer_key(source, key): answer
             for source, reply in replies
@@ -36,7 +39,7 @@ def answer_key(source: ProbeSource, probe_key: str) -> str:
     return f"{source.source.uid}|{probe_key}"
 
 
-def _ask(source: ProbeSource, probes: Sequence[Probe]) -> Mapping[str, Answer]:
+def _ask(source: ProbeSource, probes: Sequence[Probe], *, grace: float) -> Mapping[str, Answer]:
     unique = list({p.key: p for p in probes}.values())
     longest = max(p.timeout for p in unique)
-    return source.ask(unique, deadline=2 * longest + GRACE)
+    return source.ask(unique, deadline=2 * longest + grace)

@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 
 from npol.errors import NpolError
 from npol.judge.source_pods import sampled
 from npol.judge.targets import absolute_name, no_place, place_pod, resolve, selected_pods
 from npol.model.inventory import Inventory
 from npol.model.sentence import Sentence
-from npol.model.story import Flow, FlowKind, Peer, Step
+from npol.model.story import Flow, FlowKind, Peer, Protocol, Step
 from npol.model.target import Target
 from npol.policy.state.cluster_state import ClusterState
 from npol.run.environment import RunEnvironment
@@ -32,9 +32,12 @@ class StepEnds:
     skipped: Mapping[str, Sentence]
     """By flow name: why it is not asked here."""
 
-    def of(self, flow: Flow) -> list[PreparedFlow]:
-        """A flow from each pod that is asked for it."""
-        return [one for one in self.asked.values() if one.flow.name == flow.name]
+    def by_flow(self) -> Mapping[str, Sequence[PreparedFlow]]:
+        """Each flow, by its name, from each pod that is asked for it."""
+        found: dict[str, list[PreparedFlow]] = {}
+        for one in self.asked.values():
+            found.setdefault(one.flow.name, []).append(one)
+        return found
 
     def same_as(self, other: StepEnds) -> bool:
         """Whether the same pods are asked at the same addresses."""
@@ -60,10 +63,11 @@ def step_ends(environment: RunEnvironment, step: Step) -> StepEnds:
     """
     inventory = environment.look()
     state = environment.state(inventory)
+    targets = _Targets(environment.story.peers, state)
     asked: dict[str, PreparedFlow] = {}
     skipped: dict[str, Sentence] = {}
     for flow in step.flows:
-        prepared = _prepared(environment, flow, state)
+        prepared = _prepared(environment, flow, targets)
         if isinstance(prepared, Sentence):
             skipped[flow.name] = prepared
         else:
@@ -96,17 +100,33 @@ class MovedEnds:
         return self.now is not None
 
 
+@dataclass(frozen=True, slots=True)
+class _Targets:
+    """Looks each target up once: thousands of flows may go to a few."""
+
+    peers: Mapping[str, Peer]
+    state: ClusterState
+    _known: dict[tuple[str, int, Protocol, bool], Target] = field(default_factory=dict)
+
+    def of(self, flow: Flow) -> Target:
+        outside = bool(self.peers[flow.source].external)
+        key = flow.target, flow.port, flow.protocol, outside
+        if key not in self._known:
+            peer = self.peers[flow.target]
+            self._known[key] = resolve(flow, peer, self.state, from_outside=outside)
+        return self._known[key]
+
+
 def _prepared(
-    environment: RunEnvironment, flow: Flow, state: ClusterState
+    environment: RunEnvironment, flow: Flow, targets: _Targets
 ) -> list[PreparedFlow] | Sentence:
     """The flow ready to be asked, from each pod of its source, or why it is skipped."""
-    peers = environment.story.peers
-    source = peers[flow.source]
+    source, state = targets.peers[flow.source], targets.state
     if source.external and place_pod(source.external, state) is None:
         return no_place(source.external)
     target: Target | None = None
     if flow.kind is not FlowKind.DNS:
-        target = resolve(flow, peers[flow.target], state, from_outside=bool(source.external))
+        target = targets.of(flow)
         if target.absent:
             return target.problem
     sources, pods = _sources(environment, source, state)
