@@ -12,7 +12,6 @@ import traceback
 from pathlib import Path
 
 import pytest
-import yaml
 
 from npol.errors import InputError, Refused
 from npol.kube import in_cluster
@@ -31,7 +30,7 @@ def write(path, *, names=("dev",), server="https://api.example.test", user=None,
     clusters = [{"name": f"c-{n}", "cluster": {"server": server, **(cluster or {})}} for n in names]
     users = [{"name": f"u-{n}", "user": user or {"token": SECRET}} for n in names]
     content = {"contexts": entries, "clusters": clusters, "users": users}
-    path.write_text(yaml.safe_dump({**content, "current-context": names[0]}))
+    path.write_text(json.dumps({**content, "current-context": names[0]}))
     return str(path)
 
 
