@@ -340,6 +340,9 @@ def _handshake(dial: Dial, timeout: float, renew: Callable[[], None]) -> _Socket
                 timeout=timeout,
                 redirect_limit=0,
             )
+        if ws.getstatus() != 101:  # websocket-client below 1.9 takes a redirect for success
+            ws.shutdown()  # type: ignore[no-untyped-call]
+            raise Transient(f"no exec: HTTP {ws.getstatus()}", sent=False)
     except websocket.WebSocketBadStatusException as error:
         raise _refusal(error, dial, renew) from None
     except (OSError, ValueError, websocket.WebSocketException) as error:
@@ -364,7 +367,8 @@ def _refusal(
     error: websocket.WebSocketBadStatusException, dial: Dial, renew: Callable[[], None]
 ) -> Exception:
     reply = Reply(status=error.status_code, body=error.resp_body or b"")
-    text = str(reply.state().get("message") or error.status_message or "")
+    # websocket-client below 1.9 keeps no reason phrase
+    text = str(reply.state().get("message") or getattr(error, "status_message", None) or "")
     secrets = [word for _, value in dial.headers for word in value.split()[1:]]
     message = plain(text, secrets=secrets, limit=300)
     what = f"HTTP {reply.status}: {message}"

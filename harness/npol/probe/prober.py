@@ -19,7 +19,8 @@ from tenacity import (
     retry_if_exception,
     stop_after_attempt,
     stop_before_delay,
-    wait_exponential_jitter,
+    wait_exponential,
+    wait_random,
 )
 
 from npol.errors import NpolError
@@ -284,7 +285,7 @@ class Prober:
         return Retrying(
             retry=retry_if_exception(_may_pass),
             stop=stop_after_attempt(ATTEMPTS) | stop_before_delay(until - self._now()),
-            wait=wait_exponential_jitter(multiplier=0.1, max=2.0),
+            wait=wait_exponential(multiplier=0.1, max=2.0) + wait_random(0, 1),
             sleep=self._sleep,
             before_sleep=self._log_retry,
             reraise=True,
