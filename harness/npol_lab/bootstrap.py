@@ -89,6 +89,7 @@ class _Parts:
             token=self._token_for,
             owner=settings["owner"],
             bounded=True,
+            strict=settings["strict"],
             dns=lambda: NameServer(Names(self.store, PLACES)),
         )
 

@@ -42,11 +42,15 @@ PASSED_ON = ("LANG", "LC_ALL", "LC_CTYPE", "TZ", "PYTHONPYCACHEPREFIX", "LD_LIBR
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LabOptions:
-    """`enforcement` False: policies are accepted and ignored; `enforcement_delay`: in seconds."""
+    """
+    `enforcement` False: policies are accepted and ignored; `enforcement_delay`: in seconds;
+    `strict`: images that the lab does not have get no stand-ins.
+    """
 
     nodes: int = 2
     enforcement: bool = True
     enforcement_delay: float = 0.0
+    strict: bool = False
 
     def __post_init__(self) -> None:
         if not 1 <= self.nodes <= 9:

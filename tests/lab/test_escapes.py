@@ -8,9 +8,11 @@ there shows nothing, and is not counted; it must not come out here all the same.
 import json
 import os
 from pathlib import Path
+from typing import Any
 
 import pytest
 
+from tests.lab.escapes import machine
 from tests.lab.escapes.machine import ALL, HeldLab, tool, users
 from tests.lab.escapes.manifests import MANIFESTS
 
@@ -115,3 +117,25 @@ def test_no_manifest_names_a_way_out(told, name):
 
     assert named(bare, name), "the attempt shows nothing"
     assert not named(held, name)
+
+
+@pytest.fixture
+def labs_of_stand_ins(monkeypatch):
+    monkeypatch.setattr(machine, "NETSHOOT", "registry.example.com/base/unknown:1")
+    held, bare = (HeldLab(user=None, bare=bare) for bare in (False, True))
+    for lab in (held, bare):
+        files = {"world.json": json.dumps(lab.world)}
+        body: Any = {"metadata": {"name": "manifests"}, "data": files}
+        lab.core.create_namespaced_config_map("default", body)
+    yield held, bare
+    held.close()
+    bare.close()
+
+
+@pytest.mark.nightly
+def test_no_manifest_names_a_way_out_of_a_stand_in(labs_of_stand_ins):
+    """Their init containers run nothing, so what plants a link first shows nothing here."""
+    held, bare = labs_of_stand_ins
+    shown = [name for name in MANIFESTS if named(bare, name)]
+    assert [name for name in MANIFESTS if named(held, name)] == []
+    assert len(shown) >= 8, shown

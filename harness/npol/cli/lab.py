@@ -16,6 +16,7 @@ def lab(arguments: LabArguments) -> None:
         nodes=arguments.nodes,
         enforcement=arguments.enforcement,
         enforcement_delay=arguments.enforcement_delay,
+        strict=arguments.strict,
     )
     with Lab.start(options) as own:
         typer.echo(f"export KUBECONFIG={own.kubeconfig}   # context {own.context}")

@@ -45,6 +45,7 @@ from npol.run.predictor import Predictor
 from npol.run.probe_batches import ProbeSource
 from npol.run.read_inventory import foreseen, look, look_at_selection
 from npol.run.run_end import BEFORE, RunEnd
+from npol.run.stand_ins import stand_in_notes
 
 READ_BY_PROXIES = ("ConfigMap", "Ingress")
 """Kinds of `given` that tell what a proxy asks in its turn; they are not read from the cluster."""
@@ -95,9 +96,14 @@ class RunEnvironment:
         )
         self._sources.start()
         wait_until_ready(self._connection, self.story.given, created=self._creates)
-        notes = (*self.facts.notes, *self._sources.notes)
+        notes = (*self.facts.notes, *self._sources.notes, *self._stand_ins())
         self.facts = replace(self.facts, enforcement=enforcement(), notes=notes)
         self._transaction.mark(BEFORE)
+
+    def _stand_ins(self) -> tuple[str, ...]:
+        if not self.engine.is_lab:
+            return ()
+        return stand_in_notes(self.connection, named_namespaces(self.story))
 
     def _prove(self) -> Callable[[], str]:
         """Start the canary beside everything else; call the result for what is known."""

@@ -8,7 +8,7 @@ import secrets
 
 from npol_lab.clock import timestamp
 from npol_lab.node import images
-from npol_lab.node.container_process import Workload
+from npol_lab.node.container_process import Served, Workload
 from npol_lab.node.container_start import Launcher
 from npol_lab.node.environment import ConfigError
 from npol_lab.node.images import BadImage, Image, Reference
@@ -175,6 +175,9 @@ class Container:
             self.restarts += 1
             self.last_state = self.state if "terminated" in self.state else self.last_state
         self.log = log
+        if self.launcher.stands_in:
+            text = f'Container {self.name} is a stand-in: the lab does not have "'
+            self._tell("StandIn", f'{text}{self.spec["image"]}", nothing of it is run')
         self._tell("Created", f"Created container: {self.name}")
         await self._run_to_end(workload)
         return True
@@ -241,6 +244,10 @@ class Container:
             self.started, self.ready = True, not has_readiness
             self.has_started.set()
             self.pod.changed()
+
+    async def follow_services(self) -> None:
+        if isinstance(self._workload, Served):
+            await self._workload.follow()
 
     async def restart(self, why: str) -> None:
         """A probe gave up on it: end this run; `run` decides what comes next."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Protocol
 
 from npol_lab.node.apps.app import App, Place, UsageError
@@ -10,6 +11,7 @@ from npol_lab.node.apps.http_echo import HttpEcho
 from npol_lab.node.apps.netexec import Netexec
 from npol_lab.node.apps.pause import Pause
 from npol_lab.node.apps.serve_hostname import Porter, ServeHostname
+from npol_lab.node.apps.stand_in import StandIn
 from npol_lab.node.image_programs import programs
 from npol_lab.node.images import Image
 
@@ -62,13 +64,13 @@ def builtin(image: Image, argv: list[str], *, has_ports: bool) -> type[App] | No
 class Served:
     """An `App` as a workload."""
 
-    def __init__(self, kind: type[App], place: Place) -> None:
-        self._kind = kind
+    def __init__(self, make: Callable[[Place], App], place: Place) -> None:
+        self._make = make
         self._place = place
         self._app: App | None = None
 
     async def start(self) -> None:
-        self._app = self._kind(self._place)
+        self._app = self._make(self._place)
         try:
             await self._app.start()
         except UsageError as error:
@@ -77,6 +79,11 @@ class Served:
         except OSError as error:
             self._place.print(f"listen: {error.strerror or error}")
             self._app.exit(1)
+
+    async def follow(self) -> None:
+        """The Services may mean other ports now."""
+        if isinstance(self._app, StandIn):
+            await self._app.follow()
 
     async def wait(self) -> int:
         assert self._app is not None

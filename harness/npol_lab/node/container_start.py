@@ -5,12 +5,13 @@ from __future__ import annotations
 import asyncio
 import itertools
 import signal
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 
 from npol_lab.isolation import paths
 from npol_lab.isolation.capabilities import granted
 from npol_lab.node import podfiles
-from npol_lab.node.apps.app import Place
+from npol_lab.node.apps.app import App, Place
+from npol_lab.node.apps.stand_in import Finished, StandIn
 from npol_lab.node.container_process import Served, Workload, builtin
 from npol_lab.node.coredns import Coredns
 from npol_lab.node.environment import ConfigError, environment, expand, hostname
@@ -21,6 +22,7 @@ from npol_lab.node.logs import Log
 from npol_lab.node.pod_interface import ContainerPod
 from npol_lab.node.process import Command, Console, Process, send, spawn
 from npol_lab.node.rootfs import Root, RootPlan, VolumeMount
+from npol_lab.node.stand_ins import Listened, ends_at_once, is_unknown, listened, selects
 from npol_lab.node.volumes import Location, leads_out
 from npol_lab.store import Obj
 
@@ -41,6 +43,7 @@ class Launcher:
         self.env: Mapping[str, str] = {}
         self.console = self._new_console()
         self.is_init = spec in (pod.obj["spec"].get("initContainers") or [])
+        self.stands_in = not pod.host.strict and is_unknown(spec)
 
     async def prepare(self, image: Image, log: Log) -> Workload:
         """
@@ -52,7 +55,7 @@ class Launcher:
         pod, spec = self._pod, self._spec
         namespace = pod.obj["metadata"]["namespace"]
         find, services = pod.host.find(namespace), pod.host.services(namespace)
-        self.env = environment(pod.obj, spec, pod.facts, find, services)
+        self.env = environment(pod.obj, spec, pod.facts, find, services, lenient=self.stands_in)
         self._image, self.console = image, self._new_console()
         self._root = Root(pod.host.base, pod.sandbox, self._limits)
         argv = [expand(word, self.env) for word in arguments(image, spec)]
@@ -65,6 +68,8 @@ class Launcher:
         pod = self._pod
         if image.behaviour == "coredns" and pod.host.dns is not None:
             return Coredns(pod.host.dns(), pod.sandbox, log)
+        if self.stands_in:
+            return Served(self._stand_in(), self._place(argv, log))
         served = builtin(image, argv, has_ports=bool(self._spec.get("ports")))
         if served is not None:
             return Served(served, self._place(argv, log))
@@ -75,6 +80,23 @@ class Launcher:
             command = self.command([*image.entrypoint])
             return IngressProcess(root, command, log, self.console, pod.host.registry)
         return Process(root, self.command(argv), log, self.console)
+
+    def _stand_in(self) -> Callable[[Place], App]:
+        if ends_at_once(self._pod.obj, self._spec):
+            return Finished
+        return lambda place: StandIn(place, self._listened)
+
+    def _listened(self) -> list[Listened]:
+        pod = self._pod.obj
+        services = self._pod.host.registry.store.list("services", pod["metadata"]["namespace"])
+        return listened(pod, self._own_spec, (s for s in services if selects(s, pod)))
+
+    @property
+    def _own_spec(self) -> Obj:
+        """As it stands in the pod's newest version."""
+        spec = self._pod.obj["spec"]
+        every = [*spec["containers"], *(spec.get("initContainers") or [])]
+        return next((c for c in every if c["name"] == self._spec["name"]), self._spec)
 
     def _place(self, argv: list[str], log: Log) -> Place:
         skipped = 2 if self._image and self._image.behaviour == "agnhost" else 1
@@ -182,7 +204,7 @@ class Launcher:
         action = (self._spec.get("lifecycle") or {}).get(name) or {}
         if "sleep" in action:
             await asyncio.sleep(action["sleep"]["seconds"])
-        if "exec" in action:
+        if "exec" in action and not self.stands_in:
             await self.output_of(action["exec"]["command"])
 
     @property

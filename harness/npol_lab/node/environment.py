@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import contextlib
 import re
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
@@ -56,23 +57,34 @@ def field(pod: Obj, path: str, facts: PodFacts) -> str:
 
 
 def environment(
-    pod: Obj, container: Obj, facts: PodFacts, find: Find, services: Iterable[Obj]
+    pod: Obj,
+    container: Obj,
+    facts: PodFacts,
+    find: Find,
+    services: Iterable[Obj],
+    *,
+    lenient: bool = False,
 ) -> dict[str, str]:
     """
     All variables of a container, `$(NAME)` expanded.
 
     Args:
         services: of the pod's namespace, and `kubernetes` of `default`.
+        lenient: what is missing is left out.
 
     Raises:
         ConfigError: a ConfigMap, a Secret or a key is missing and not optional.
     """
     links = service_links(services, pod["spec"].get("enableServiceLinks", True))
     env = {"PATH": HOST_PATH, "HOSTNAME": hostname(pod), "HOME": "/root", **links}
+    missing = contextlib.suppress(ConfigError) if lenient else contextlib.nullcontext()
     for source in container.get("envFrom") or []:
-        env.update(_all_of(source, find))
+        with missing:
+            env.update(_all_of(source, find))
     for variable in container.get("env") or []:
-        value = _value(pod, variable, facts, find)
+        value = None
+        with missing:
+            value = _value(pod, variable, facts, find)
         if value is not None:
             env[variable["name"]] = expand(value, env)
     return env

@@ -12,12 +12,13 @@ from npol_lab.node.node_context import Host, NameServer
 from npol_lab.node.pod import Pod
 from npol_lab.node.runtime import Runtime
 from npol_lab.node.sandbox import Network
+from npol_lab.node.stand_ins import selects
 from npol_lab.node.volumes import Token, claim_directory, make_bounded
 from npol_lab.registry import Registry
 from npol_lab.store import Event, Obj
 
 FILES = ("configmaps", "secrets")
-CLAIMS = "persistentvolumeclaims"
+CLAIMS, SERVICES = "persistentvolumeclaims", "services"
 REFRESH_AFTER = 1.0
 """Seconds from a change of a ConfigMap or a Secret to the files in running pods."""
 
@@ -35,6 +36,7 @@ class Kubelet:
         token: makes the tokens that pods mount: (namespace, service account) -> token.
         bounded: volumes are file systems with a limit; otherwise directories.
         owner: the lab's user that pods run as.
+        strict: no stand-ins for unknown images.
         dns: makes the name server that answers in place of one container of coredns.
     """
 
@@ -48,11 +50,12 @@ class Kubelet:
         dns: Callable[[], NameServer] | None = None,
         owner: int = 0,
         bounded: bool = False,
+        strict: bool = False,
     ) -> None:
         self.host = Host(
             registry=registry, network=network, state=state, token=token, dns=dns, owner=owner
         )
-        self.host.bounded = bounded
+        self.host.bounded, self.host.strict = bounded, strict
         if bounded:
             make_bounded(state / "shared", WRITTEN, 0)
         self.pods: dict[str, Pod] = {}
@@ -61,7 +64,7 @@ class Kubelet:
 
     async def run(self) -> None:
         """Until cancelled; all pods end with it."""
-        subscription = self.host.registry.store.subscribe("pods", *FILES, CLAIMS)
+        subscription = self.host.registry.store.subscribe("pods", *FILES, CLAIMS, SERVICES)
         watching = asyncio.create_task(self.host.watcher.run())
         try:
             async for event in subscription:
@@ -69,7 +72,9 @@ class Kubelet:
                     self._follow(event)
                 elif event.resource == CLAIMS:
                     self._forget(event)
-                elif event.type == "MODIFIED":
+                elif event.resource == SERVICES:
+                    self._follow_service(event.object)
+                elif event.type != "DELETED":
                     self._refresh_soon(event.object["metadata"]["namespace"])
         finally:
             subscription.close()
@@ -88,6 +93,12 @@ class Kubelet:
             pod.update(event.object)
         elif event.object["spec"].get("nodeName"):
             self._begin(event.object)
+
+    def _follow_service(self, service: Obj) -> None:
+        namespace = service["metadata"]["namespace"]
+        for pod in self.pods.values():
+            if pod.obj["metadata"]["namespace"] == namespace and selects(service, pod.obj):
+                pod.follow_services()
 
     def _begin(self, obj: Obj) -> None:
         if obj.get("status", {}).get("phase") in ("Succeeded", "Failed"):

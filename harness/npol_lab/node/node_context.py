@@ -40,6 +40,8 @@ class Host:
     """Whether volumes are file systems of their own, which takes rights over mounts."""
     owner: int = 0
     """The lab's user that pods run as."""
+    strict: bool = False
+    """Images that the lab does not have get no stand-ins: everything runs as written."""
     _recorders: dict[str, Recorder] = field(default_factory=dict)
 
     def __post_init__(self) -> None:

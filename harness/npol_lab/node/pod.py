@@ -12,6 +12,7 @@ from npol_lab.node.container import Container
 from npol_lab.node.environment import PodFacts
 from npol_lab.node.node_context import Host
 from npol_lab.node.sandbox import Sandbox
+from npol_lab.node.stand_ins import STAND_INS, stand_ins_of
 from npol_lab.node.status import Seen, pod_status
 from npol_lab.node.volumes import NotMounted, Volumes
 from npol_lab.registry import StatusError
@@ -22,6 +23,8 @@ GATHER = 0.002
 MOUNT_AGAIN = 1.0
 """Seconds between tries to have a ConfigMap that a volume names and nobody has made."""
 MOUNT_SOON = (0.01, 0.02, 0.05, 0.1, 0.2)
+MOUNT_TRIES = len(MOUNT_SOON) + 2
+"""After these a pod with stand-ins goes without what is missing."""
 log = logging.getLogger(__name__)
 
 
@@ -49,6 +52,7 @@ class Pod:
         self._sandbox: Sandbox | None = None
         self._started_at = timestamp(host.clock())
         self._failure: tuple[str, str] | None = None
+        self._stand_ins = [] if host.strict else stand_ins_of(obj)
         self._told: asyncio.Handle | None = None
         self._vanished = False
         self._stop = asyncio.Event()
@@ -89,6 +93,7 @@ class Pod:
             await asyncio.gather(keeping, *self._tasks, return_exceptions=True)
 
     async def _keep(self) -> None:
+        self._mark_stand_ins()
         await self._mount()
         self._sandbox = await self._connect_pod()
         self.facts = PodFacts(pod_ip=self._sandbox.ip, host_ip=self.facts.host_ip)
@@ -106,15 +111,36 @@ class Pod:
         self.changed()
 
     async def _mount(self) -> None:
-        """ConfigMaps made together with the pod may come a moment later."""
+        """
+        ConfigMaps made together with the pod may come a moment later.
+
+        What somebody would make who is stood in for does not come: it is mounted empty then.
+        """
+        tries = itertools.count(1)
         for pause in itertools.chain(MOUNT_SOON, itertools.repeat(MOUNT_AGAIN)):
+            given_up = bool(self._stand_ins) and next(tries) > MOUNT_TRIES
             try:
-                return self.volumes.prepare(self.obj)
+                return self.volumes.prepare(self.obj, lenient=given_up)
             except NotMounted as error:
                 self.changed()
                 if pause == MOUNT_AGAIN:
                     self.recorder.warning(self.obj, "FailedMount", str(error))
             await asyncio.sleep(pause)
+
+    def _mark_stand_ins(self) -> None:
+        head = self.obj["metadata"]
+        if not self._stand_ins or STAND_INS in (head.get("annotations") or {}):
+            return
+        names = ",".join(container["name"] for container in self._stand_ins)
+        patch = {"metadata": {"annotations": {STAND_INS: names}}}
+        with contextlib.suppress(StatusError):  # it went away in the meantime
+            self.host.registry.patch("pods", head["namespace"], head["name"], patch, type="merge")
+
+    def follow_services(self) -> None:
+        for container in self.containers if self._stand_ins else ():
+            task = asyncio.create_task(container.follow_services())
+            task.add_done_callback(_report)
+            self._tasks.append(task)
 
     async def _connect_pod(self) -> Sandbox:
         while True:

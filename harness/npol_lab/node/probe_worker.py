@@ -11,6 +11,7 @@ from npol_lab.node.container_start import Launcher
 from npol_lab.node.environment import ConfigError
 from npol_lab.node.pod_interface import ContainerPod
 from npol_lab.node.probes import Failed, Means, Tally
+from npol_lab.node.stand_ins import passes_unasked
 from npol_lab.pause_processes import CannotStart
 from npol_lab.store import Obj
 
@@ -109,7 +110,8 @@ class Prober:
         """True or False, once a period, as long as the container runs."""
         loop = asyncio.get_running_loop()
         period = probe.get("periodSeconds") or 10
-        await asyncio.sleep(probe.get("initialDelaySeconds") or 0)
+        if not self._container.launcher.stands_in:
+            await asyncio.sleep(probe.get("initialDelaySeconds") or 0)
         if kind == "livenessProbe":
             await asyncio.sleep(min(period, LIVENESS_AFTER))
         elif await self._eagerly(probe):
@@ -150,12 +152,14 @@ class Prober:
 
     async def _ask(self, probe: Obj) -> str:
         """Why the probe failed, or nothing."""
-        pod = self._container.pod
+        pod, launcher = self._container.pod, self._container.launcher
+        if launcher.stands_in and passes_unasked(probe):
+            return ""
         means = Means(
             address=pod.facts.pod_ip,
             ports=self._spec.get("ports") or [],
             connect=pod.connect,
-            run=self._container.launcher.output_of,
+            run=launcher.output_of,
         )
         try:
             await probes.ask(probe, means)

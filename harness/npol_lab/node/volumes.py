@@ -63,23 +63,29 @@ class Volumes:
         self._token = token
         self._owner = owner
         self.bounded = False
+        self._lenient = False
         self.paths: dict[str, Location] = {}
         self._mounted: list[Path] = []
 
-    def prepare(self, pod: Obj) -> None:
+    def prepare(self, pod: Obj, *, lenient: bool = False) -> None:
         """
+        Args:
+            lenient: what is missing is mounted empty.
+
         Raises:
             NotMounted: a ConfigMap or a Secret is missing, or the lab has no such volume.
         """
+        self._lenient = lenient
         for volume in pod["spec"].get("volumes") or []:
             self.paths[volume["name"]] = self._prepare(pod, volume)
 
     def _prepare(self, pod: Obj, volume: Obj) -> Location:
-        if not (_is_empty(volume) or any(kind in volume for kind in (*WRITTEN, *KEPT))):
+        known = _is_empty(volume) or any(kind in volume for kind in (*WRITTEN, *KEPT))
+        if not (known or self._lenient):
             kind = next(k for k in volume if k != "name")
             raise self._failed(volume, f"the lab has no volumes of type {kind}")
         place = self._place(pod, volume)
-        if _is_empty(volume) and self.bounded:
+        if (_is_empty(volume) or not known) and self.bounded:
             self._make_bounded(place.root, size_of(volume.get("emptyDir")))
         place.root.mkdir(parents=True, exist_ok=True)
         try:
@@ -139,7 +145,7 @@ class Volumes:
 
     def _keys(self, volume: Obj, word: str, name: str, chosen: Obj, mode: int) -> Entries:
         found = self._find(f"{word}s", name)
-        optional = bool(chosen.get("optional"))
+        optional = self._lenient or bool(chosen.get("optional"))
         if found is None:
             if optional:
                 return {}

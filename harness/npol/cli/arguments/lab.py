@@ -19,3 +19,7 @@ class LabArguments:
     enforcement_delay: Annotated[
         float, typer.Option(help="Seconds from a policy's change to its effect.", min=0)
     ] = 0.0
+    strict: Annotated[
+        bool,
+        typer.Option("--strict", help="Run unknown images as written: no stand-ins for them."),
+    ] = False

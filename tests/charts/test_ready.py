@@ -1,0 +1,48 @@
+"""The pods of charts are ready in a lab within seconds, though it has none of their images."""
+
+from __future__ import annotations
+
+import pytest
+
+from npol_lab.session import Lab, LabOptions
+from tests.charts.corpus import CHARTS
+from tests.charts.installing import Chart
+
+WITHIN = 10.0
+IN_THE_SUITE = ("database", "identity")
+HELD_BACK = {
+    "batch": ["ledger-test"],  # a known image runs: the test comes before what it tests
+    "refused": ["statefulsets/lost"],  # its template mounts what is not there
+}
+"""What is not ready on a cluster, either."""
+REFUSED = {"legacy", "monitoring", "refused"}
+"""Charts that hold what no server takes, misspelt fields apart."""
+
+pytestmark = pytest.mark.lab
+
+
+@pytest.fixture(scope="module")
+def lab():
+    with Lab.start(LabOptions()) as own:
+        yield own
+
+
+@pytest.fixture
+def installed(lab, request):
+    chart = Chart(lab.kubeconfig, request.param)
+    chart.install()
+    yield chart
+    chart.remove()
+
+
+@pytest.mark.parametrize(
+    "installed",
+    [c if c in IN_THE_SUITE else pytest.param(c, marks=pytest.mark.nightly) for c in CHARTS],
+    indirect=True,
+)
+def test_a_chart_is_ready_within_ten_seconds(installed, request):
+    name = request.node.callspec.params["installed"]
+    seconds = installed.seconds_until_ready(WITHIN)
+    print(f"{name}: {len(installed.pods())} pods in {seconds:.1f} s")
+    assert installed.unready() == HELD_BACK.get(name, [])
+    assert bool(installed.refused) == (name in REFUSED)
