@@ -112,6 +112,7 @@ async def _start(parts: _Parts, tasks: asyncio.TaskGroup) -> None:
         nodes=addresses,
         now=time.time(),
         enforces=parts.settings["enforcement"],
+        tells_flows=parts.network.tells_flows,
     )
     work: list[Coroutine[Any, Any, None]] = [parts.network.run(parts.store), parts.kubelet.run()]
     for controller in controllers(parts.registry, ca=certificates.authority.decode()):
@@ -120,7 +121,8 @@ async def _start(parts: _Parts, tasks: asyncio.TaskGroup) -> None:
     for coroutine in work:
         tasks.create_task(coroutine)
     await parts.network.settled()  # so that a kernel without nf_tables is named at once
-    await _complete(parts.store)
+    agents = {system_objects.flow_agent_on(name) for name in nodes if parts.network.tells_flows}
+    await _complete(parts.store, {*system_objects.NEEDED, *agents})
     await parts.network.settled()
     listener = socket.socket(fileno=parts.settings["listener"])
     server = api.Api(parts.registry, parts.kubelet.runtime, parts.tokens, certificates)
@@ -133,9 +135,8 @@ async def _start(parts: _Parts, tasks: asyncio.TaskGroup) -> None:
     )
 
 
-async def _complete(store: Store) -> None:
+async def _complete(store: Store, waiting: set[str]) -> None:
     """Wait until all pods of the system are ready and the name server is behind its Service."""
-    waiting = set(system_objects.NEEDED)
     with contextlib.closing(store.subscribe("pods", SLICES)) as subscription:
         async for event in subscription:
             if event.resource == SLICES:
@@ -153,6 +154,8 @@ def _serves_names(piece: Obj) -> bool:
 
 def _app(pod: Obj) -> str:
     labels = pod["metadata"].get("labels") or {}
+    if labels.get("k8s-app") == system_objects.FLOW_AGENT:
+        return system_objects.flow_agent_on(pod["spec"]["nodeName"])
     return str(labels.get("k8s-app") or labels.get(system_objects.PLACE, ""))
 
 

@@ -29,11 +29,19 @@ NEEDED = ("kube-dns", DNS_SLICE, *(place.name for place in PLACES))
 """What a complete cluster has: ready pods by their labels `k8s-app` or PLACE, and names."""
 DNS_PORTS = (("dns", "UDP"), ("dns-tcp", "TCP"))
 TOOLBOX = "registry.k8s.io/e2e-test-images/agnhost:2.53"
+FLOW_AGENT = "cilium"
+"""What tools know the pods by in which `hubble observe` answers."""
 MEMORY = "8Gi"
 
 
 def install(
-    registry: Registry, *, lab: str, nodes: dict[str, str], now: float, enforces: bool = True
+    registry: Registry,
+    *,
+    lab: str,
+    nodes: dict[str, str],
+    now: float,
+    enforces: bool = True,
+    tells_flows: bool = True,
 ) -> None:
     """
     Create them all. The controllers and kubelets make pods of them.
@@ -42,6 +50,7 @@ def install(
         nodes: name to address of the workers; places outside are added.
         now: seconds since the epoch.
         enforces: whether policies mean anything here; it is said, as other engines say it.
+        tells_flows: whether the nodes have agents that tell of packets.
     """
     for name in NAMESPACES:
         registry.create("namespaces", {"metadata": {"name": name}})
@@ -51,6 +60,8 @@ def install(
         registry.create("nodes", _outside(place, now))
     for resource, obj in (*_api_server(), *_dns(), *_about(lab, enforces)):
         registry.create(resource, obj)
+    if tells_flows:
+        registry.create("daemonsets.apps", _flow_agents())
     for place in PLACES:
         registry.create("pods", _place_pod(place))
 
@@ -187,6 +198,38 @@ def _about(lab: str, enforces: bool) -> Iterator[tuple[str, Obj]]:
         "enforcement": "on" if enforces else "off",
     }
     yield "configmaps", {"metadata": metadata, "data": data}
+
+
+def flow_agent_on(node: str) -> str:
+    """One of NEEDED, where nodes tell of packets."""
+    return f"{FLOW_AGENT} on {node}"
+
+
+def _flow_agents() -> Obj:
+    """
+    Pods on the nodes' own network in which `hubble observe` works as in those of Cilium's agent.
+
+    They bear its label and its container's name, by which tools find them. What the lab's own
+    network plugin is, the ConfigMap npol-lab says.
+    """
+    labels = {"k8s-app": FLOW_AGENT}
+    container = {
+        "name": "cilium-agent",
+        "image": f"npol.dev/lab/flow-agent:v{npol.__version__}",
+        "env": [{"name": "HUBBLE_SERVER", "value": "unix:///var/run/cilium/hubble.sock"}],
+    }
+    spec = {
+        "hostNetwork": True,
+        "automountServiceAccountToken": False,
+        "terminationGracePeriodSeconds": 0,
+        "priorityClassName": "system-node-critical",
+        "containers": [container],
+    }
+    template = {"metadata": {"labels": labels}, "spec": spec}
+    return {
+        "metadata": {"name": "npol-lab-flows", "namespace": "kube-system", "labels": labels},
+        "spec": {"selector": {"matchLabels": labels}, "template": template},
+    }
 
 
 def _place_pod(place: Place) -> Obj:

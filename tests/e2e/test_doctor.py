@@ -72,7 +72,7 @@ def test_a_healthy_cluster_is_told_topic_by_topic(doctor, server):
     code, topics = doctor("-n", "shop")
     assert code == 0, topics
     assert topics["engine"][0].startswith("ok: npol's lab, version ")
-    assert topics["components"] == ["ok: kube-system: 1 of 1 pods Ready"]
+    assert topics["components"] == ["ok: kube-system: 3 of 3 pods Ready"]
     assert topics["policies"] == ["ok: none, so all is open, in shop"]
     assert topics["endpoints"] == ["ok: 1 Service with ready endpoints"]
     assert topics["DNS"][0].startswith("ok: Service kube-system/kube-dns: ")

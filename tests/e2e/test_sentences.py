@@ -307,7 +307,7 @@ WITH_PACKETS = [
         row="NPOL-TRIAGE-001",
         where="baseline",
         command=("doctor", "--namespaces", "kube-system,default", "--no-canary"),
-        says=("kube-system: 1 of 1 pods Ready",),
+        says=("kube-system: 3 of 3 pods Ready",),
     ),
 ]
 

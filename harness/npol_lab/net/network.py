@@ -38,7 +38,7 @@ class Network:
         self._nodes: dict[str, Node] = {}
         self._places: dict[str, Sandbox] = {}
         self._sandboxes: dict[str, Sandbox] = {}
-        self._agent = Agent(self._nodes, enforce=enforce, delay=delay)
+        self._agent = Agent(self._nodes, enforce=enforce, delay=delay, api_server=ROUTER)
         self._wire = Resident("/proc/thread-self/ns/net", name="wire")
 
     async def start(self, *nodes: str) -> None:
@@ -79,7 +79,13 @@ class Network:
         await self._wire.run(lambda: self._links.cable(cable, netns, bridge=WIRE))
         node = Node(name, number=number, lab=self._lab, netns=netns)
         await node.start(ROUTER)
+        await node.tell_flows()
         self._nodes[name] = node
+
+    @property
+    def tells_flows(self) -> bool:
+        """Whether `hubble observe` has something to say in the pods of the nodes' agents."""
+        return all(node.tells_flows for node in self._nodes.values())
 
     async def _add_place(self, place: Place, number: int) -> None:
         pid = await self._pauses.make(place.name)

@@ -9,8 +9,11 @@ from collections.abc import Iterable, Mapping
 
 from npol_lab.net import conntrack, nft
 from npol_lab.net.conntrack import Place
+from npol_lab.net.flow_log import ARRIVED, FlowLog
+from npol_lab.net.flow_server import serve_flows
 from npol_lab.net.links import EVERYWHERE, POD_LINK, Links, make_router
 from npol_lab.net.netns_thread import Resident
+from npol_lab.net.nflog import open_log, statement
 from npol_lab.net.policy import ARRIVE
 from npol_lab.net.services import FROM_OUTSIDE, POD_RANGE, SERVE, UNSERVED
 
@@ -36,10 +39,24 @@ class Node:
         self._addresses = itertools.cycle(list(self.pod_range.hosts())[1:])
         self._used: dict[str, str] = {}
         self._numbers = itertools.count(1)
+        self.flows = FlowLog(name, self.address)
+        self.tells_flows = False
+        """Whether what rules decide can be read: the kernel has nfnetlink_log."""
 
     async def start(self, router: str) -> None:
         """The uplink exists already; the first rules come with `program`."""
         await self._thread.run(self._start, router)
+
+    async def tell_flows(self) -> None:
+        """Show what the rules decide to who asks in the pod of the node's agent."""
+        try:
+            source = await self._thread.run(open_log)
+        except OSError as error:
+            log.warning("node %s tells no flows: %s", self.name, error)
+            return
+        self.flows.read(source)
+        await serve_flows(self.flows, self.netns)
+        self.tells_flows = True
 
     def _start(self, router: str) -> None:
         make_router()
@@ -106,6 +123,8 @@ def base_chains(node: Node, pods: Iterable[str]) -> nft.Ruleset:
     """
     to_node = f"snat to {node.address} fully-random"
     established = ("ct state established,related accept", "ct state invalid drop")
+    own = f"ip daddr {node.pod_range}"
+    arrived = (f"{own} {statement(ARRIVED)}",) if node.tells_flows else ()
     ruleset = nft.Ruleset()
     ruleset.sets["hairpins"] = nft.Set("ipv4_addr . ipv4_addr", {f"{p} . {p}": "" for p in pods})
     ruleset.chains |= {
@@ -129,6 +148,6 @@ def base_chains(node: Node, pods: Iterable[str]) -> nft.Ruleset:
         "output": nft.Chain(
             (f"ct state new jump {UNSERVED}",), "type filter hook output priority filter"
         ),
-        ARRIVE: nft.Chain(("ip daddr vmap @ingress", f"jump {UNSERVED}", "accept")),
+        ARRIVE: nft.Chain(("ip daddr vmap @ingress", f"jump {UNSERVED}", *arrived, "accept")),
     }
     return ruleset

@@ -13,6 +13,7 @@ FINISHED = ("Succeeded", "Failed")
 class Pod:
     uid: str
     namespace: str
+    name: str = ""
     node: str
     ip: str
     labels: frozenset[tuple[str, str]]
@@ -20,6 +21,8 @@ class Pod:
     """Named container ports: name, protocol, number."""
     host_ports: tuple[tuple[str, int, int], ...] = ()
     """Protocol, the node's port, the container's."""
+    owner: tuple[str, str] | None = None
+    """Kind and name of the workload that it belongs to."""
 
 
 def pod_of(obj: Obj, ip: str) -> Pod:
@@ -28,6 +31,7 @@ def pod_of(obj: Obj, ip: str) -> Pod:
     return Pod(
         uid=metadata["uid"],
         namespace=metadata["namespace"],
+        name=metadata["name"],
         node=spec["nodeName"],
         ip=ip,
         labels=frozenset((metadata.get("labels") or {}).items()),
@@ -41,7 +45,20 @@ def pod_of(obj: Obj, ip: str) -> Pod:
             for port in _ports(spec)
             if port.get("hostPort") and port.get("hostIP") in (None, "", "0.0.0.0")
         ),
+        owner=_owner(metadata),
     )
+
+
+def _owner(metadata: Obj) -> tuple[str, str] | None:
+    """A ReplicaSet of a Deployment bears its name, and the hash of its template."""
+    owners = [o for o in metadata.get("ownerReferences") or [] if o.get("controller")]
+    if not owners:
+        return None
+    kind, name = owners[0]["kind"], owners[0]["name"]
+    template = (metadata.get("labels") or {}).get("pod-template-hash", "")
+    if kind == "ReplicaSet" and template and name.endswith(f"-{template}"):
+        return "Deployment", name.removesuffix(f"-{template}")
+    return kind, name
 
 
 def _ports(spec: Obj) -> list[Obj]:

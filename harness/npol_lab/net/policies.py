@@ -14,9 +14,11 @@ from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 
 from npol.selectors import matches
+from npol_lab.net.flow_log import DENIED
+from npol_lab.net.nflog import statement
 from npol_lab.net.nft import Chain, Ruleset, Set
 from npol_lab.net.pods import Pod
-from npol_lab.net.policy import Direction, NamedPort, Peers, Policy, name_of
+from npol_lab.net.policy import ALLOWED, Direction, NamedPort, Peers, Policy, name_of
 
 Labels = frozenset[tuple[str, str]]
 
@@ -49,7 +51,7 @@ class World:
         selects: Selection,
     ) -> None:
         self.pods = pods
-        self._namespaces = namespaces
+        self.namespaces = namespaces
         self._selects = selects
         self._policies: dict[str, list[Policy]] = defaultdict(list)
         for policy in policies:
@@ -81,7 +83,7 @@ class World:
         }
 
     def _chosen(self, selector: str) -> set[str]:
-        return {n for n, labels in self._namespaces.items() if self._selects(selector, labels)}
+        return {n for n, labels in self.namespaces.items() if self._selects(selector, labels)}
 
     def holders(self, port: NamedPort) -> dict[str, str]:
         """Address and number of every pod with a port of this name: it may differ by pod."""
@@ -95,8 +97,12 @@ class World:
         return self._holders[port]
 
 
-def rules_for(node: str, world: World) -> Ruleset:
-    """The verdict maps `ingress` and `egress` for the node's pods, and all that they lead to."""
+def rules_for(node: str, world: World, *, told: bool = False) -> Ruleset:
+    """
+    The verdict maps `ingress` and `egress` for the node's pods, and all that they lead to.
+
+    `told`: every verdict is shown to who reads the node's NFLOG.
+    """
     ruleset = Ruleset()
     verdicts: dict[Direction, dict[str, str]] = {"ingress": {}, "egress": {}}
     by_kind: dict[int, list[Pod]] = defaultdict(list)
@@ -108,33 +114,44 @@ def rules_for(node: str, world: World) -> Ruleset:
         selecting = world.policies_of(pods[0])
         for direction, found in verdicts.items():
             if isolating := [p for p in selecting if direction in p.chains]:
-                chain = _isolation(direction, isolating, ruleset)
+                chain = _isolation(direction, isolating, ruleset, told)
                 found |= {pod.ip: f"goto {chain}" for pod in pods}
         used |= {id(policy): policy for policy in selecting}
     for policy in used.values():
-        _add(policy, world, ruleset)
+        _add(policy, world, ruleset, told)
     for direction, found in verdicts.items():
         ruleset.sets[direction] = Set("ipv4_addr : verdict", found)
     return ruleset
 
 
-def _isolation(direction: Direction, policies: list[Policy], ruleset: Ruleset) -> str:
+def _isolation(direction: Direction, policies: list[Policy], ruleset: Ruleset, told: bool) -> str:
     """The chain of all pods with these policies: what none of them allows is dropped."""
-    name, chain = _isolated(direction, tuple(sorted(p.chains[direction] for p in policies)))
+    name, chain = _isolated(direction, tuple(sorted(p.chains[direction] for p in policies)), told)
     ruleset.chains[name] = chain
     return name
 
 
 @functools.lru_cache(maxsize=4096)
-def _isolated(direction: Direction, chains: tuple[str, ...]) -> tuple[str, Chain]:
-    rules = (*(f"jump {chain}" for chain in chains), "drop")
+def _isolated(direction: Direction, chains: tuple[str, ...], told: bool) -> tuple[str, Chain]:
+    drop = f"{statement(DENIED[direction])} drop" if told else "drop"
+    rules = (*(f"jump {chain}" for chain in chains), drop)
     return name_of(f"isolated_{direction}", chains), Chain(rules)
 
 
-def _add(policy: Policy, world: World, ruleset: Ruleset) -> None:
+def _add(policy: Policy, world: World, ruleset: Ruleset, told: bool) -> None:
     for name, rules in policy.rules.items():
-        ruleset.chains[name] = Chain(rules)
+        ruleset.chains[name] = Chain(_told(name, rules) if told else rules)
     for name, peers in policy.peers.items():
         ruleset.sets[name] = Set("ipv4_addr", world.members(peers))
     for name, port in policy.ports.items():
         ruleset.sets[name] = Set("ipv4_addr . inet_service", world.holders(port))
+
+
+@functools.lru_cache(maxsize=4096)
+def _told(chain: str, rules: tuple[str, ...]) -> tuple[str, ...]:
+    """What a rule of this chain allows is shown with the chain's name."""
+    found = []
+    for rule in rules:
+        verdict = next(v for v in ALLOWED.values() if rule.endswith(v))
+        found.append(f"{rule.removesuffix(verdict)}{statement(chain)} {verdict}")
+    return tuple(found)

@@ -25,7 +25,7 @@ ARRIVE = "arrive"
 """The chain that judges a packet's arrival."""
 _PEERS: Mapping[Direction, str] = {"ingress": "from", "egress": "to"}
 _FAR_END: Mapping[Direction, str] = {"ingress": "saddr", "egress": "daddr"}
-_ALLOWED: Mapping[Direction, str] = {"ingress": "accept", "egress": f"goto {ARRIVE}"}
+ALLOWED: Mapping[Direction, str] = {"ingress": "accept", "egress": f"goto {ARRIVE}"}
 
 
 def name_of(prefix: str, content: Any) -> str:
@@ -56,6 +56,8 @@ class Policy:
 
     namespace: str
     selector: str
+    name: str = ""
+    uid: str = ""
     chains: dict[Direction, str] = field(default_factory=dict)
     """The directions that it isolates, and the chain of each."""
     rules: dict[str, tuple[str, ...]] = field(default_factory=dict)
@@ -70,14 +72,20 @@ def compile_policy(obj: Obj) -> Policy:
         ValueError: an address block or a protocol that no API server lets in.
     """
     spec = obj["spec"]
-    policy = Policy(obj["metadata"]["namespace"], _text(spec.get("podSelector") or {}))
+    metadata = obj["metadata"]
+    policy = Policy(
+        metadata["namespace"],
+        _text(spec.get("podSelector") or {}),
+        metadata.get("name", ""),
+        metadata["uid"],
+    )
     for direction in _directions(spec):
         lines = [
             line
             for rule in spec.get(direction) or []
             for line in _rule_lines(rule, direction, policy)
         ]
-        chain = name_of(f"policy_{direction}", [obj["metadata"]["uid"], lines])
+        chain = name_of(f"policy_{direction}", [policy.uid, lines])
         policy.chains[direction] = chain
         policy.rules[chain] = tuple(lines)
     return policy
@@ -98,7 +106,7 @@ def _rule_lines(rule: Obj, direction: Direction, policy: Policy) -> Iterator[str
     services = _port_matches(ports, policy) if ports else [""]
     for place in places:
         for service in services:
-            yield " ".join(part for part in (place, service, _ALLOWED[direction]) if part)
+            yield " ".join(part for part in (place, service, ALLOWED[direction]) if part)
 
 
 def _peer_matches(peers: Iterable[Obj], direction: Direction, policy: Policy) -> list[str]:

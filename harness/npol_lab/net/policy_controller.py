@@ -8,6 +8,7 @@ from collections.abc import Iterable, Mapping
 
 from npol_lab.net import policies, services
 from npol_lab.net.conntrack import Place
+from npol_lab.net.flow_log import Identities, PolicyName
 from npol_lab.net.nft import NftError, Ruleset
 from npol_lab.net.node import Node, base_chains
 from npol_lab.net.pods import is_judged, pod_of
@@ -30,10 +31,14 @@ class Agent:
     `delay`: seconds by which policies come into force late.
     """
 
-    def __init__(self, nodes: Mapping[str, Node], *, enforce: bool, delay: float) -> None:
+    def __init__(
+        self, nodes: Mapping[str, Node], *, enforce: bool, delay: float, api_server: str
+    ) -> None:
         self._nodes = nodes
         self._enforce = enforce
         self._delay = delay
+        self._api_server = api_server
+        self._chains: dict[str, PolicyName] = {}
         self._addresses: dict[str, str] = {}
         self._pods: dict[str, Obj] = {}
         self._objects: dict[str, dict[tuple[str, str], Obj]] = {r: {} for r in FOLLOWED}
@@ -100,11 +105,14 @@ class Agent:
         if policy is None or not self._enforce:
             return
         try:
-            self._compiled[key] = compile_policy(policy)
+            compiled = compile_policy(policy)
         except ValueError:
             log.exception("policy %s cannot be enforced: it isolates and allows nothing", key)
             empty: Obj = {"ingress": [], "egress": []}
-            self._compiled[key] = compile_policy(policy | {"spec": policy["spec"] | empty})
+            compiled = compile_policy(policy | {"spec": policy["spec"] | empty})
+        self._compiled[key] = compiled
+        name = PolicyName(namespace=compiled.namespace, name=compiled.name, uid=compiled.uid)
+        self._chains.update(dict.fromkeys(compiled.chains.values(), name))
 
     async def _keep_programming(self) -> None:
         """
@@ -128,11 +136,23 @@ class Agent:
         ports = services.exposed(self._objects["services"].values(), self._objects[SLICES].values())
         nodes = self._nodes.values()
         await asyncio.gather(*(node.program(_rules(node, world, ports)) for node in nodes))
+        identities = self._identities(world)
+        for node in nodes:
+            node.flows.identities = identities
         served = services.udp_endpoints(ports, [node.address for node in nodes])
         fewer = {k: now for k, now in served.items() if self._served.get(k, now) - now}
         self._served = served
         if fewer:
             await asyncio.gather(*(node.forget(fewer) for node in nodes))
+
+    def _identities(self, world: policies.World) -> Identities:
+        return Identities(
+            pods={pod.ip: pod for pod in world.pods},
+            namespaces=world.namespaces,
+            policies=self._chains,
+            nodes=frozenset(node.address for node in self._nodes.values()),
+            api_server=self._api_server,
+        )
 
     def _world(self) -> policies.World:
         return policies.World(
@@ -163,7 +183,8 @@ def _tell(waiting: Iterable[asyncio.Future[None]], failure: Exception | None) ->
 def _rules(node: Node, world: policies.World, ports: Iterable[services.Exposed]) -> Ruleset:
     whole = base_chains(node, (pod.ip for pod in world.pods if pod.node == node.name))
     served = services.rules_for(node.name, ports, world.pods)
-    for part in (policies.rules_for(node.name, world), served):
+    judged = policies.rules_for(node.name, world, told=node.tells_flows)
+    for part in (judged, served):
         whole.sets |= part.sets
         whole.chains |= part.chains
     return whole

@@ -46,6 +46,7 @@ class Image:
 
 
 AGNHOST_LINK = {"agnhost": "/.lab/etc/agnhost"}
+HUBBLE_LINK = {"usr/local/bin/hubble": "/.lab/etc/hubble"}
 
 _TOOLS = {
     "library/debian": ("bash",),
@@ -122,6 +123,12 @@ IMAGES = (
         behaviour="pause",
         toolset="none",
         entrypoint=("/pause",),
+    ),
+    Image(
+        repositories=("lab/flow-agent",),
+        behaviour="pause",
+        entrypoint=("/pause",),
+        links=HUBBLE_LINK,
     ),
     Image(
         repositories=("coredns/coredns", "library/coredns"),

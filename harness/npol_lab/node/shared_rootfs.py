@@ -15,9 +15,11 @@ from npol_lab.node.image_programs import SYSTEM, programs
 TOOLSETS = ("none", "debian", "network", "nginx", "python", "busybox")
 DEVICES = ("null", "zero", "full", "random", "urandom", "tty")
 
-AGNHOST = f"""#!{INSIDE}/bin/debian/sh
+PROGRAMS = ("agnhost", "hubble")
+"""Modules beside this one that containers run by themselves."""
+START = f"""#!{INSIDE}/bin/debian/sh
 LD_LIBRARY_PATH={INSIDE}/python/lib exec {INSIDE}/python/bin/{{python}} -I -S \
-  {INSIDE}/etc/agnhost.py "$@"
+  {INSIDE}/etc/{{name}}.py "$@"
 """
 
 
@@ -70,10 +72,11 @@ class Base:
                 shutil.copyfile(f"/etc/{name}", etc / name)
         if os.path.isdir("/etc/ssl/certs"):  # beside it there are private keys
             mounts.bind_read_only(Path("/etc/ssl/certs"), etc / "ssl/certs")
-        shutil.copyfile(Path(__file__).parent / "agnhost.py", etc / "agnhost.py")
         python = os.path.basename(os.path.realpath(sys.executable))
-        (etc / "agnhost").write_text(AGNHOST.format(python=python))
-        (etc / "agnhost").chmod(0o755)
+        for name in PROGRAMS:
+            shutil.copyfile(Path(__file__).parent / f"{name}.py", etc / f"{name}.py")
+            (etc / name).write_text(START.format(python=python, name=name))
+            (etc / name).chmod(0o755)
 
     def _build_dev(self) -> None:
         for directory in ("pts", "shm", "mqueue"):

@@ -7,6 +7,7 @@ Runs inside new namespaces: `python inside.py LAB`; see `conftest.py` for the ot
 import asyncio
 import itertools
 import json
+import socket
 import sys
 import time
 import traceback
@@ -14,10 +15,12 @@ from collections import defaultdict
 from pathlib import Path
 
 from npol_lab.init import keep
+from npol_lab.isolation.namespaces import inside
 from npol_lab.net import nft
 from npol_lab.net.dns import NameServer
 from npol_lab.net.dns_records import Names
 from npol_lab.net.external_hosts import PLACES
+from npol_lab.net.flow_server import ADDRESS
 from npol_lab.net.netlink import Netlink, delete_link
 from npol_lab.net.network import Network
 from npol_lab.net.sandbox import socket_in
@@ -151,6 +154,31 @@ class World:
             await self.network.add_pod(pod)
         finally:
             del host._names
+
+    async def observe(self, node, **request):
+        """What an agent's pod on this node is told, as JSON; `count`: lines to wait for."""
+        netns = self._netns(node)
+        with inside(netns):
+            client = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM | socket.SOCK_NONBLOCK)
+        await asyncio.get_running_loop().sock_connect(client, ADDRESS)
+        reader, writer = await asyncio.open_unix_connection(sock=client)
+        count = request.pop("count", 0)
+        writer.write(json.dumps({"since": 60, "follow": bool(count)} | request).encode() + b"\n")
+        async with asyncio.timeout(5):
+            if count:
+                lines = [await reader.readline() for _ in range(count)]
+            else:
+                lines = (await reader.read()).splitlines()
+        writer.close()
+        return [json.loads(line) for line in lines]
+
+    async def observed_elsewhere(self, pod):
+        """Why a pod's own network leads to no agent."""
+        with inside(self.sandboxes[pod].netns), socket.socket(socket.AF_UNIX) as client:
+            try:
+                client.connect(ADDRESS)
+            except OSError as error:
+                return str(error.strerror)
 
     async def counts(self):
         """Pods, their processes and addresses."""

@@ -1,0 +1,143 @@
+"""The lab's flow records, by the way by which a cluster's are read: exec in its agents' pods."""
+
+import contextlib
+import threading
+import time
+
+import pytest
+from kubernetes import client, config
+
+from npol.flow_records.watch import watch
+from npol.kube.connection import Mode, connect
+from npol.kube.exec import open_exec
+from npol.model.flow_record import ObservationPoint, RecordedPolicy, RecordVerdict
+from npol.model.inventory import pod_ref
+from npol.model.story import Protocol
+from npol_lab.session import Lab
+
+pytestmark = pytest.mark.lab
+
+WITHIN = 30.0
+AGNHOST = "registry.k8s.io/e2e-test-images/agnhost:2.53"
+
+
+@pytest.fixture(scope="module")
+def lab():
+    with Lab.start() as lab:
+        yield lab
+
+
+@pytest.fixture(scope="module")
+def connection(lab):
+    return connect(kubeconfig=str(lab.kubeconfig), context=lab.context, mode=Mode.SMOKE)
+
+
+@pytest.fixture(scope="module")
+def api(lab):
+    api = config.new_client_from_config(str(lab.kubeconfig), lab.context)
+    yield api
+    api.rest_client.close()
+
+
+@pytest.fixture(scope="module")
+def core(api):
+    return client.CoreV1Api(api)
+
+
+@pytest.fixture(scope="module")
+def policies(api):
+    return client.NetworkingV1Api(api)
+
+
+@pytest.fixture(scope="module")
+def pods(api, core):
+    """`client` and `web` in namespace shop, one on each node."""
+    core.create_namespace({"metadata": {"name": "shop"}})
+    for number, name in enumerate(("client", "web"), 1):
+        container = {"name": "c", "image": AGNHOST, "args": ["netexec", "--http-port=80"]}
+        core.create_namespaced_pod(
+            "shop",
+            {
+                "metadata": {"name": name, "labels": {"app": name}},
+                "spec": {"nodeName": f"lab-{number}", "containers": [container]},
+            },
+        )
+    deadline = time.monotonic() + WITHIN
+    while True:
+        found = core.list_namespaced_pod("shop").items
+        refs = [pod_ref(api.sanitize_for_serialization(pod)) for pod in found]
+        if len(refs) == 2 and all(ref.ready for ref in refs):
+            return {ref.name: ref for ref in refs}
+        assert time.monotonic() < deadline
+        time.sleep(0.05)
+
+
+@pytest.fixture
+def records(connection, pods):
+    watching = watch("auto", connection)
+    watching.follow([pods["client"]], ["lab-1", "lab-2"])
+    yield watching
+    watching.close()
+
+
+def told(records, address, port):
+    """The first record of a TCP packet from this port."""
+    news = threading.Condition()
+
+    def found():
+        return records.store.of_probe(Protocol.TCP, address, port, 0.0)
+
+    def notify(*_):
+        with news:
+            news.notify_all()
+
+    stop = records.store.listen(notify)
+    with news:
+        assert news.wait_for(found, WITHIN), records.notes()
+    stop()
+    return found()[0].record
+
+
+def knock(connection, pods, port):
+    """`client` asks `web` for a connection, from this port."""
+    argv = ("nc", "-z", "-n", "-w", "1", "-p", str(port), pods["web"].ip, "80")
+    with contextlib.closing(open_exec(connection, pods["client"], argv)) as stream:
+        while stream.status is None:
+            assert stream.read(WITHIN)
+
+
+def policy(policies, name, **spec):
+    body = {"metadata": {"name": name}, "spec": {"podSelector": {}, **spec}}
+    policies.create_namespaced_network_policy("shop", body)
+
+
+def test_an_open_flow_is_told_to_have_arrived(connection, pods, records):
+    knock(connection, pods, 61100)
+    record = told(records, pods["client"].ip, 61100)
+
+    assert (record.verdict, record.point) == (
+        RecordVerdict.FORWARDED,
+        ObservationPoint.TO_ENDPOINT,
+    )
+    assert record.node == "lab-2"
+    assert record.first
+    assert record.source.labels == {"app": "client"}
+    assert record.target.namespace_labels == {"kubernetes.io/metadata.name": "shop"}
+
+
+def test_a_denied_flow_is_told_to_be_dropped_and_an_allowed_one_by_which_policy(
+    policies, connection, pods, records
+):
+    policy(policies, "deny", policyTypes=["Ingress"])
+    knock(connection, pods, 61101)
+    dropped = told(records, pods["client"].ip, 61101)
+    policy(policies, "let-in", policyTypes=["Ingress"], ingress=[{"ports": [{"port": 80}]}])
+    knock(connection, pods, 61102)
+    allowed = told(records, pods["client"].ip, 61102)
+
+    assert (dropped.verdict, dropped.reason) == (RecordVerdict.DROPPED_BY_POLICY, "POLICY_DENIED")
+    assert (dropped.node, dropped.policies) == ("lab-2", ())
+    assert allowed.verdict is RecordVerdict.FORWARDED
+    assert allowed.policies == (
+        RecordedPolicy(kind="NetworkPolicy", namespace="shop", name="let-in"),
+    )
