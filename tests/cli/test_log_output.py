@@ -72,10 +72,11 @@ def test_no_credential_is_shown_when_the_server_does_not_answer(tmp_path, capsys
     """Planted in the plugin's output and arguments, the URL, and what the server answers."""
     planted = "planted-0123456789"
     plugin = tmp_path / "plugin"
-    credential = {"apiVersion": "v1", "kind": "ExecCredential", "status": {"token": planted}}
+    version = "client.authentication.k8s.io/v1beta1"
+    credential = {"apiVersion": version, "status": {"token": planted}}
     plugin.write_text(f"#!/bin/sh\necho {planted} >&2\necho '{json.dumps(credential)}'\n")
     plugin.chmod(0o700)
-    user = {"exec": {"command": str(plugin), "args": [planted]}}
+    user = {"exec": {"apiVersion": version, "command": str(plugin), "args": [planted]}}
     with FakeApi(tmp_path, token=planted) as api:
         url = f"https://user:{planted}@127.0.0.1:{api.port}"
         config = api.kubeconfig(user=user, cluster={"server": url})

@@ -8,6 +8,7 @@ import time
 
 import pytest
 
+from npol_lab.isolation import mounts
 from npol_lab.node.kubelet import Kubelet
 from npol_lab.registry import Registry
 from npol_lab.store import Store
@@ -115,6 +116,19 @@ class Node:
         while not holds():
             assert time.monotonic() < deadline, self.pod()
             await asyncio.sleep(0.002)
+
+
+REFUSED = "no mounts in the host's namespace"
+
+
+@pytest.fixture(autouse=True)
+def mounts_are_refused(monkeypatch):
+    """These nodes live in the host's mount namespace, where nothing may be mounted."""
+
+    def refuse(*_):
+        raise OSError(REFUSED)
+
+    monkeypatch.setattr(mounts, "mount", refuse)
 
 
 @pytest.fixture
