@@ -96,7 +96,7 @@ class Agent:
                 lambda: bool(self.store.of_probe(Protocol.TCP, source, port, 0.0)), WITHIN
             )
 
-    def _notify(self) -> None:
+    def _notify(self, _) -> None:
         with self.news:
             self.news.notify_all()
 

@@ -110,11 +110,11 @@ def test_a_flood_pushes_the_oldest_out_and_says_so(store, monkeypatch):
 
 def test_a_listener_is_called_after_each_record_until_it_stops(store):
     calls = []
-    stop = store.listen(lambda: calls.append(len(ports(store, 20001))))
+    stop = store.listen(lambda told: calls.append((told.source.port, len(ports(store, 20001)))))
 
     store.add(record(20001))
     store.add(OtherEvent(kind="agent_event"))
     stop()
     store.add(record(20002))
 
-    assert calls == [1]
+    assert calls == [(20001, 1)]

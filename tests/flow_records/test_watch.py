@@ -22,7 +22,7 @@ def file(tmp_path):
 def came(watching: FileWatch, done) -> bool:
     news = threading.Condition()
 
-    def notify() -> None:
+    def notify(_) -> None:
         with news:
             news.notify_all()
 

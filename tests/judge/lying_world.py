@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import heapq
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from typing import Any
@@ -101,6 +101,11 @@ class Asker:
 
     def ask(self, probes: Sequence[Probe], *, deadline: float) -> Mapping[str, Answer]:
         raise AssertionError("the world answers")
+
+    def asked_from(self, source_port: int) -> Probe | None:
+        """Rounds are answered as a whole: nothing is under way when a record comes."""
+
+    def end(self, source_ports: Collection[int]) -> None: ...
 
 
 def pod(name: str, ip: str) -> PodRef:

@@ -103,7 +103,8 @@ def begun(tmp_path, monkeypatch, transaction):
         monkeypatch.setattr(room, "read", lambda *_, **__: Inventory(), raising=False)
         (tmp_path / "s.npol.yaml").write_text(STORY)
         story = load_story(str(tmp_path / "s.npol.yaml"), root=str(tmp_path))
-        return StoryRun(story, Options(kubeconfig=None, context="dev", **settings))
+        offline = Options(kubeconfig=None, context="dev", flow_records="off", **settings)
+        return StoryRun(story, offline)
 
     return make
 

@@ -58,6 +58,8 @@ class BrokenSource:
 class Environment:
     """A cluster that can be read before the flows are asked, and not while they settle."""
 
+    records = None
+
     def __init__(self, story, failure):
         self.story = story
         self.engine = ENGINE

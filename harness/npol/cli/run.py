@@ -50,6 +50,7 @@ def run(arguments: RunArguments) -> int:
             recover_stale=arguments.recover_stale,
             max_unlisted_pods=arguments.max_unlisted_pods,
             settle=arguments.settle,
+            flow_records=arguments.flow_records,
             say=terminal.progress,
         )
         if arguments.dry_run:

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Sequence
+from contextlib import suppress
 
 from npol.flow_records.agent_stream import AgentStream
 from npol.flow_records.store import RecordStore
 from npol.kube.api_errors import Forbidden
 from npol.kube.connection import Connection
 from npol.kube.exec import ExecStream, open_exec
-from npol.kube.objects import PODS
+from npol.kube.objects import PODS, Object
 from npol.kube.rbac import SYSTEM
 from npol.model.inventory import pod_ref
 from npol.model.probe import PodRef
@@ -21,12 +22,15 @@ def agents_of(connection: Connection) -> dict[str, PodRef]:
     """
     The agents' pods by node: in any namespace, or in the system's where no more may be listed.
     """
-    try:
-        pods = connection.list(PODS, "", selector=AGENT)
-    except Forbidden:
-        pods = connection.list(PODS, SYSTEM, selector=AGENT)
+    pods = _listed(connection, "") or _listed(connection, SYSTEM)
     found = (pod_ref(pod, CONTAINER) for pod in pods)
     return {agent.node: agent for agent in found if agent.node and agent.ready}
+
+
+def _listed(connection: Connection, namespace: str) -> list[Object]:
+    with suppress(Forbidden):
+        return connection.list(PODS, namespace, selector=AGENT)
+    return []
 
 
 class AgentRecords:

@@ -46,16 +46,17 @@ class RecordStore:
     """When something was said to be missing."""
     _absent: set[str] = field(default_factory=set)
     """Nodes that a relay does not hear at present."""
-    _listeners: list[Callable[[], None]] = field(default_factory=list)
+    _listeners: list[Callable[[FlowRecord], None]] = field(default_factory=list)
     _lock: threading.RLock = field(default_factory=threading.RLock)
 
     def add(self, line: RecordLine) -> None:
         """Remember what one line says."""
         with self._lock:
             self._add(line)
-            listeners = tuple(self._listeners) if isinstance(line, FlowRecord) else ()
-        for listener in listeners:
-            listener()
+            listeners = tuple(self._listeners)
+        if isinstance(line, FlowRecord):
+            for listener in listeners:
+                listener(line)
 
     def of_probe(
         self, protocol: Protocol, address: str, port: int, since: float
@@ -86,13 +87,13 @@ class RecordStore:
                 problem=self._problem,
             )
 
-    def listen(self, listener: Callable[[], None]) -> Callable[[], None]:
-        """Have it called after each record, from the reader's thread; call the result to stop."""
+    def listen(self, listener: Callable[[FlowRecord], None]) -> Callable[[], None]:
+        """Have it called with each record, by the reader's thread; call the result to stop."""
         with self._lock:
             self._listeners.append(listener)
         return lambda: self._stop(listener)
 
-    def _stop(self, listener: Callable[[], None]) -> None:
+    def _stop(self, listener: Callable[[FlowRecord], None]) -> None:
         with self._lock:
             self._listeners.remove(listener)
 

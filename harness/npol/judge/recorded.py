@@ -55,9 +55,13 @@ def not_enforced(expectation: Expectation, probe: Evidence) -> Judgement:
 
 
 def weighed(judgement: Judgement, evidence: Sequence[Evidence]) -> Judgement:
-    """With what the records say besides: how a flow was cut, or that they contradict."""
+    """
+    With what the records say besides: how a flow was cut, or that they contradict. A silence that
+    was not waited for counts only as long as they say that it was a drop.
+    """
     fates = [e.fate for e in evidence if e.fate]
-    if any(f.fate is Fate.CHANGING for f in fates):
+    given_up = any(e.answer.ended_early and not dropped(e) for e in evidence)
+    if given_up or any(f.fate is Fate.CHANGING for f in fates):
         judgement = replace(judgement, decided=False)
     if odd := next((f for f in fates if f.fate is Fate.CONTRADICTION), None):
         return _with_words(judgement, ReasonCode.CONTRADICTION, f"answered, and then {odd}")

@@ -44,6 +44,7 @@ class ReasonCode(enum.Enum):
     TOO_SLOW = "too slow"
     OTHER_POLICY_DECIDES = "other policy decides"
     DECIDING_POLICY_UNKNOWN = "deciding policy unknown"
+    POLICY_NAMES_DIFFER = "policy names differ"
     CHANGED_BY_OTHERS = "changed by others"
     CHANGES_NOT_READ = "changes not read"
 

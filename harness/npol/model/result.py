@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 
 from npol.errors import PRECEDENCE, ExitCode, Position
 from npol.model.expectation import Expectation, Outcome, Verdict
+from npol.model.flow_record import RecordedPolicy
 from npol.model.packet_fate import PacketFate
 from npol.model.prediction import Cause, Prediction
 from npol.model.probe import Answer, PodRef, Role
@@ -32,6 +33,7 @@ class Diagnosis(enum.Enum):
     POLICY_BUG = "policy bug"  # the cluster does what the policies say, the story says otherwise
     ENFORCEMENT_GAP = "enforcement gap"  # the cluster does not do what the policies say
     BROKEN_PROBE = "broken probe"  # the probe did not run: it says nothing about any policy
+    OTHER_POLICY = "other policy"  # the data plane names one that the prediction does not
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -132,6 +134,10 @@ class FlowResult:
     witnesses: Witnesses = Witnesses.PACKETS_ONLY
     """Whether the prediction confirms what the packets did."""
     diagnosis: Diagnosis = Diagnosis.NONE
+    proof: PacketFate | None = None
+    """The record that proves that policies drop it; None without one."""
+    named_by_data_plane: tuple[RecordedPolicy, ...] = ()
+    """The policies that records name as deciding, where they name any."""
 
     @property
     def seen(self) -> Sentence:

@@ -25,6 +25,12 @@ def add_options(parser: pytest.Parser) -> None:
     ):
         group.addoption(name, type=kind, default=default, metavar="N", help=text)
     _add(group, "--npol-collect", "FILE", "at a failure gather what helps in a .tar.gz")
+    group.addoption(
+        "--npol-flow-records",
+        default="auto",
+        metavar="auto|off|FILE",
+        help="the data plane's records: from Cilium's agents (auto), or a file",
+    )
     for flag, text in (
         ("--npol-create", "create what stories list under `given`, and delete it at the end"),
         ("--npol-replace", "policies that exist may be replaced; they come back at the end"),

@@ -74,6 +74,7 @@ class Runs:
             recover_stale=option("--npol-recover-stale"),
             max_unlisted_pods=option("--npol-max-unlisted-pods"),
             settle=option("--npol-settle"),
+            flow_records=option("--npol-flow-records"),
             say=self._say,
         )
 

@@ -12,6 +12,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from npol.model.expectation import Outcome, Verdict
+from npol.model.packet_fate import Fate
 from npol.model.prediction import Cause
 from npol.model.probe import Answer, PodRef, Role
 from npol.model.result import CheckResult, Diagnosis, Evidence, FlowResult
@@ -88,6 +89,7 @@ def _flow_parts(result: FlowResult, context: str) -> list[FailurePart]:
         FailurePart("target", tuple(_few([_pod(p) for p in result.target_pods], 4, "pods"))),
         FailurePart("asked", (_timing(result),) if result.rounds else ()),
         FailurePart("evidence", tuple(_table(asked)), literal=True),
+        FailurePart("records", tuple(_records(asked)), literal=True),
         FailurePart("controls", tuple(_table(controls)), literal=True),
         FailurePart("predicted", tuple(_prediction(result))),
         FailurePart("policies", tuple(_causes(result))),
@@ -159,6 +161,13 @@ def _table(evidence: Sequence[Evidence]) -> Iterator[str]:
         yield f"and {len(evidence) - len(shown)} more"
 
 
+def _records(evidence: Sequence[Evidence]) -> Iterator[str]:
+    """What the data plane told of each probe, where it told anything."""
+    for e in evidence[:12]:
+        if e.fate and e.fate.fate is not Fate.UNTOLD:
+            yield f"{safe(e.subject)}  {safe(str(e.fate))}"
+
+
 def seen(answer: Answer) -> str:
     """An answer in a word or two: `open`, `timeout`, `http 504`."""
     return f"http {answer.status}" if answer.status else answer.outcome.value
@@ -185,6 +194,7 @@ _DIAGNOSES = {
     " mend the policy, or the story",
     Diagnosis.ENFORCEMENT_GAP: "packets do not do what the policies say:"
     " look at the network plugin, not at the manifests",
+    Diagnosis.OTHER_POLICY: "the data plane names another policy than the prediction",
     Diagnosis.BROKEN_PROBE: "the probe did not run, which says nothing about any policy",
 }
 

@@ -20,6 +20,7 @@ from npol.report.summary import (
     failures,
     last_line,
     not_counted,
+    proven_line,
     restore_line,
 )
 from npol.report.symbols import LEGEND, tone_of
@@ -40,6 +41,7 @@ def to_html(reports: Sequence[StoryReport]) -> str:
         failures,
         last_line,
         not_counted,
+        proven_line,
     )
     environment.globals.update({f.__name__: f for f in words})
     environment.globals.update(

@@ -22,6 +22,7 @@ from npol.report.summary import (
     failures,
     last_line,
     not_counted,
+    proven_line,
     restore_line,
 )
 
@@ -53,7 +54,12 @@ def _important(report: StoryReport) -> Iterator[str]:
     context = report.cluster.context if report.cluster else ""
     for result in failed:
         yield f"**{markdown(result.step)}**\n\n{fenced(failure_text(result, context=context))}\n"
-    facts = (restore_line(report.restore), enforcement_line(report.cluster), *report.notes)
+    facts = (
+        restore_line(report.restore),
+        enforcement_line(report.cluster),
+        proven_line(report),
+        *report.notes,
+    )
     yield "".join(f"- {markdown(f)}\n" for f in (*facts, cost_line(report), last_line(report)) if f)
 
 

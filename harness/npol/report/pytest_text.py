@@ -8,7 +8,7 @@ from typing import Any
 from npol.model.result import StoryReport
 from npol.report.escape import safe
 from npol.report.json import result_from
-from npol.report.summary import Result, cluster_line, enforcement_line, restore_line
+from npol.report.summary import Result, cluster_line, enforcement_line, proven_line, restore_line
 from npol.report.symbols import LEGEND, Line
 from npol.report.text import INDENT, result_lines, story_lines
 
@@ -36,7 +36,12 @@ def session_summary(
     yield LEGEND
     for report in reports:
         notes = (f"note: {safe(note)}" for note in report.notes)
-        endings = (restore_line(report.restore), enforcement_line(report.cluster), *notes)
+        endings = (
+            restore_line(report.restore),
+            enforcement_line(report.cluster),
+            proven_line(report),
+            *notes,
+        )
         yield from (f"{safe(report.story)}: {line}" for line in endings if line)
     yield from dict.fromkeys(cluster_line(r.cluster) for r in reports)
 

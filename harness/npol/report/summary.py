@@ -11,6 +11,7 @@ from npol.model.expectation import Verdict
 from npol.model.result import (
     CheckResult,
     ClusterFacts,
+    Diagnosis,
     FlowResult,
     RestoreResult,
     StoryReport,
@@ -68,6 +69,33 @@ def _by_packets_only(result: FlowResult) -> bool:
     """As expected, and no prediction confirms it: there is none, or packets are trusted more."""
     expected = result.verdict is Verdict.AS_EXPECTED and not result.skipped
     return expected and result.witnesses is not Witnesses.AGREE
+
+
+def proven_line(report: StoryReport) -> str:
+    """
+    `79 of 81 denies proven by Cilium`, and where it names another policy than is predicted; ""
+    where no flow record came.
+    """
+    flows = [r for r in report.results if isinstance(r, FlowResult) and not r.skipped]
+    if not any(e.fate and e.fate.nodes for f in flows for e in f.evidence):
+        return ""
+    proven = sum(f.proof is not None for f in flows)
+    denies = sum(_closed_by_network(f) for f in flows)
+    others = sum(f.diagnosis is Diagnosis.OTHER_POLICY for f in flows)
+    noun = "deny" if denies == 1 else "denies"
+    teller = _TELLERS.get(report.cluster.engine if report.cluster else "", "the data plane")
+    said = f"{proven} of {denies} {noun} proven by {teller}"
+    return said + (f", {others} decided by another policy than predicted" if others else "")
+
+
+_TELLERS = {"cilium": "Cilium", "npol-lab": "the lab"}
+"""Who tells flow records, by the engine's name."""
+
+
+def _closed_by_network(flow: FlowResult) -> bool:
+    """Expected to be closed and found so, or found closed and proven to be."""
+    denied = flow.expected.closed and flow.verdict is Verdict.AS_EXPECTED
+    return flow.proof is not None or denied
 
 
 def not_counted(result: Result) -> str:

@@ -22,6 +22,7 @@ from npol.report.summary import (
     failures,
     last_line,
     not_counted,
+    proven_line,
     restore_line,
 )
 from npol.report.symbols import LEGEND, Line, StyledText, Tone, mark_of, tone_of
@@ -159,6 +160,8 @@ def ending_lines(report: StoryReport, width: int, *, rerun: str = "") -> Iterato
         yield (StyledText(restored, Tone.PLAIN if fine else Tone.WRONG),)
     if known := enforcement_line(report.cluster):
         yield (StyledText(known, Tone.FAINT),)
+    if proven := proven_line(report):
+        yield (StyledText(proven, Tone.FAINT),)
     for note in report.notes:
         yield (StyledText(f"note: {safe(note)}", Tone.FAINT),)
     yield (StyledText(f"{counted(report.results)} in {cost_line(report)}"),)

@@ -13,6 +13,7 @@ from npol.cni.canary import EnforcementProof
 from npol.cni.catalogue import Engine
 from npol.cni.preflight import PreflightRequest, preflight
 from npol.errors import InputError, Refused
+from npol.flow_records.watch import RecordWatch, watch
 from npol.judge import state_changes
 from npol.judge.probes import has_denies
 from npol.kube.connection import Connection, Mode, connect
@@ -67,6 +68,8 @@ class RunEnvironment:
         self._connection: Connection | None = None
         self._transaction: Transaction | None = None
         self._sources: Sources | None = None
+        self.records: RecordWatch | None = None
+        """What the data plane tells; None where nobody listens."""
 
     # -- opening
 
@@ -83,6 +86,7 @@ class RunEnvironment:
             kubeconfig=self.options.kubeconfig, context=self.options.context, mode=mode
         )
         self._preflight(self._connection)
+        self.records = watch(self.options.flow_records, self._connection)
         self._transaction = self._open_transaction(self._connection)
         enforcement = self._prove()
         for manifest in self.story.given if self._creates else ():
@@ -297,7 +301,12 @@ class RunEnvironment:
             sources=self._sources,
             stop=self._stop,
         )
-        return end.give_back(verify)
+        result = end.give_back(verify)
+        if self.records:
+            self.facts = replace(self.facts, notes=(*self.facts.notes, *self.records.notes()))
+            self.records.close()
+            self.records = None
+        return result
 
     @property
     def execs(self) -> int:

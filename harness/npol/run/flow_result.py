@@ -6,8 +6,10 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 from npol.errors import NpolError
+from npol.judge.policy_names import is_named, named, not_foretold
 from npol.judge.settle import Settled
-from npol.model.expectation import Expectation, Outcome, Verdict
+from npol.model.expectation import Expectation, Verdict
+from npol.model.packet_fate import PacketFate
 from npol.model.prediction import PredictedDecision, Prediction
 from npol.model.reason import Reason, ReasonCode
 from npol.model.result import Diagnosis, FlowResult
@@ -40,7 +42,7 @@ def flow_result(
         words = f"as expected after {settled.enforced_after:.1f} s only, budget {budget:g} s"
         reason = Reason(code=ReasonCode.TOO_SLOW, words=Sentence(words))
     if verdict is Verdict.AS_EXPECTED and flow.because:
-        verdict, reason = _because(flow.because, prediction) or (verdict, reason)
+        verdict, reason = _because(flow.because, prediction, settled) or (verdict, reason)
     return FlowResult(
         name=flow.name,
         at=flow.at,
@@ -62,7 +64,9 @@ def flow_result(
         settled_after=settled.settled_after,
         predicted=prediction,
         witnesses=settled.witnesses,
-        diagnosis=_diagnosis(expectation, verdict, judgement.outcome, prediction),
+        diagnosis=_diagnosis(expectation, verdict, settled, prediction),
+        proof=_proof(settled),
+        named_by_data_plane=named(settled.evidence),
     )
 
 
@@ -114,12 +118,23 @@ def _too_slow(settled: Settled, budget: float | None) -> bool:
     return budget is not None and (settled.enforced_after or 0.0) > budget
 
 
-def _because(claim: str, prediction: Prediction) -> tuple[Verdict, Reason] | None:
+def _because(claim: str, prediction: Prediction, settled: Settled) -> tuple[Verdict, Reason] | None:
     """What `because: {policy: NAME}` makes of a flow that is as expected; None: it holds."""
-    if any(policy.is_called(claim) for policy in prediction.decided_by):
+    foretold = any(policy.is_called(claim) for policy in prediction.decided_by)
+    others = not_foretold(settled.evidence, prediction)
+    if others and foretold:
+        words = (
+            f"the prediction says that policy {claim!r} decides it, the data plane names "
+            f"{', '.join(map(str, others))}"
+        )
+        return Verdict.UNKNOWN, Reason(code=ReasonCode.POLICY_NAMES_DIFFER, words=Sentence(words))
+    if foretold:
         return None
     if prediction.decision is PredictedDecision.UNKNOWN:
-        words = f"whether policy {claim!r} decides it is not known"
+        if is_named(claim, named(settled.evidence)):
+            return None
+        nobody = "; the data plane names nobody" if settled.judgement.proven else ""
+        words = f"whether policy {claim!r} decides it is not known{nobody}"
         return Verdict.UNKNOWN, Reason(
             code=ReasonCode.DECIDING_POLICY_UNKNOWN, words=Sentence(words)
         )
@@ -128,9 +143,20 @@ def _because(claim: str, prediction: Prediction) -> tuple[Verdict, Reason] | Non
     return Verdict.WRONG_ANSWER, Reason(code=ReasonCode.OTHER_POLICY_DECIDES, words=Sentence(words))
 
 
+def _proof(settled: Settled) -> PacketFate | None:
+    """Of the final sample, if it is proven; who names a policy says more."""
+    if not settled.judgement.proven:
+        return None
+    fates = [e.fate for e in settled.evidence if e.fate and e.fate.proves_deny]
+    return min(fates, key=lambda fate: not fate.policies, default=None)
+
+
 def _diagnosis(
-    expectation: Expectation, verdict: Verdict, outcome: Outcome, prediction: Prediction
+    expectation: Expectation, verdict: Verdict, settled: Settled, prediction: Prediction
 ) -> Diagnosis:
-    if verdict is Verdict.AS_EXPECTED:
-        return Diagnosis.NONE
-    return diagnose(expectation, outcome, prediction.passes)
+    if verdict is not Verdict.AS_EXPECTED:
+        found = diagnose(expectation, settled.judgement.outcome, prediction.passes)
+        if found is not Diagnosis.NONE:
+            return found
+    differ = not_foretold(settled.evidence, prediction)
+    return Diagnosis.OTHER_POLICY if differ else Diagnosis.NONE

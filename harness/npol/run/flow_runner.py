@@ -6,6 +6,7 @@ import time
 from collections.abc import Callable, Hashable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 
+from npol.judge.known_ends import known_ends
 from npol.judge.liveness import LivenessRecord
 from npol.judge.settle import Patience, Settled, Settling
 from npol.judge.source_pods import combined
@@ -20,6 +21,7 @@ from npol.run.flow_result import flow_result, skipped_flow
 from npol.run.predictor import Predictor
 from npol.run.prepared_flow import PreparedFlow, asked_inside
 from npol.run.probe_batches import ProbeSource
+from npol.run.probe_records import ProbeRecords
 from npol.run.rounds import Rounds
 from npol.run.settle_loop import settle
 from npol.run.step_ends import MovedEnds, StepEnds, step_ends
@@ -43,7 +45,7 @@ class FlowRunner:
             predictor = self._environment.predictor(ends.state)
             predictions = {name: _foretold(predictor, a) for name, a in ends.asked.items()}
             moved = MovedEnds(self._environment, step, ends)
-            final = self._settle(step, ends.asked, patience, predictions, moved)
+            final = self._settle(step, ends, patience, predictions, moved)
             if moved.now is None or time.monotonic() >= patience.deadline:
                 results = self._results(step, ends, final, predictions, predictor)
                 return tuple(results), ends
@@ -87,11 +89,12 @@ class FlowRunner:
     def _settle(
         self,
         step: Step,
-        asked: Mapping[str, PreparedFlow],
+        ends: StepEnds,
         patience: Patience,
         predictions: Mapping[str, Prediction],
         moved: Callable[[], bool],
     ) -> Mapping[str, Settled]:
+        asked = ends.asked
         if not asked:
             return {}
         engine = self._environment.engine
@@ -105,6 +108,7 @@ class FlowRunner:
             denial=engine.denial,
             inside=self._inside(asked, foretold),
             let_through={n for n, p in predictions.items() if _arrives(p, asked[n])},
+            records=self._records(ends),
         )
         before = {name: self._before.get(a.before) for name, a in asked.items()}
         settling = Settling(
@@ -114,6 +118,16 @@ class FlowRunner:
             trust_packets=step.trust_packets or self._environment.story.defaults.trust_packets,
         )
         return settle(rounds, settling, self._environment.options.say, moved)
+
+    def _records(self, ends: StepEnds) -> ProbeRecords | None:
+        """What the data plane tells of these ends from now on."""
+        watch = self._environment.records
+        if watch is None:
+            return None
+        sources = [one.source.source for one in ends.asked.values()]
+        targets = [p for one in ends.asked.values() if one.target for p in one.target.pods]
+        watch.follow(sources, {pod.node for pod in (*sources, *targets) if pod.node})
+        return ProbeRecords(records=watch.store, known=known_ends(ends.inventory))
 
     def _inside(
         self, asked: Mapping[str, PreparedFlow], foretold: Mapping[str, object]

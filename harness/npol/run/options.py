@@ -36,6 +36,8 @@ class Options:
     """Seconds in which flows may come to what is expected, instead of what stories say."""
     leave: bool = False
     """Keep what the steps applied."""
+    flow_records: str = "auto"
+    """Where the data plane's records are read: `auto`, `off`, a file's path, `-`."""
     namespaces: tuple[str, ...] = ()
     """Further namespaces that steps may change which the story does not have yet."""
     say: Callable[[str], None] = silent

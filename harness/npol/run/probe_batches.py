@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from typing import Protocol
 
@@ -20,6 +20,12 @@ class ProbeSource(Protocol):
     source: PodRef
 
     def ask(self, probes: Sequence[Probe], *, deadline: float) -> Mapping[str, Answer]: ...
+
+    def asked_from(self, source_port: int) -> Probe | None:
+        """What is being asked from this port right now."""
+
+    def end(self, source_ports: Collection[int]) -> None:
+        """Wait no longer for what is being asked from these ports."""
 
 
 def ask_all(batches: Mapping[ProbeSource, Sequence[Probe]]) -> dict[str, Answer]:

@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import nullcontext
 from dataclasses import dataclass, field, replace
+from functools import partial
+from itertools import zip_longest
 
 from npol.judge import verdict
 from npol.judge.liveness import LivenessRecord
@@ -15,6 +18,10 @@ from npol.model.probe import Answer, Probe, Role
 from npol.model.result import Evidence, Judgement
 from npol.run.prepared_flow import PreparedFlow
 from npol.run.probe_batches import ProbeSource, answer_key, ask_all
+from npol.run.probe_records import AskedProbe, ProbeRecords
+
+AT_ONCE = (Outcome.REFUSED, Outcome.UNREACHABLE, Outcome.RESET)
+"""Answers that may have come before the records of their packets."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -43,6 +50,8 @@ class Rounds:
     """What targets are asked from inside, because nothing else shows that they live."""
     let_through: Collection[str] = ()
     """Names of the prepared flows that the policies let through, by prediction."""
+    records: ProbeRecords | None = None
+    """What the data plane tells; None where nobody listens."""
     _probes: Mapping[str, tuple[Probe, ...]] = field(init=False)
     """By the name of a prepared flow; the same in every round."""
     _timeout: float = field(init=False)
@@ -58,7 +67,9 @@ class Rounds:
 
     def _round(self, launched: float) -> RoundResult:
         started = time.monotonic()
-        answers = ask_all(self.batches())
+        with self.records.ending(self._marked(), started) if self.records else nullcontext():
+            answers = ask_all(self.batches())
+        self._wait_for_records(answers, started)
         return self.judged(answers, (launched, started, time.monotonic()))
 
     def judged(
@@ -71,7 +82,9 @@ class Rounds:
         `times`: when the round was launched, started and finished.
         """
         launched, started, finished = times
-        evidence = {name: self._evidence(name, answers) for name in self.asked}
+        evidence = self.with_fates(
+            {name: self._evidence(name, answers) for name in self.asked}, started
+        )
         for name, a in self.asked.items():
             self.liveness.note(self.step, a.flow, a.target, evidence[name])
         mute = self._mute(evidence, started)
@@ -86,6 +99,72 @@ class Rounds:
             judgements=judged,
             evidence=shown,
         )
+
+    def with_fates(
+        self, evidence: Mapping[str, tuple[Evidence, ...]], since: float
+    ) -> dict[str, tuple[Evidence, ...]]:
+        """The evidence, with what records say of it by now."""
+        if self.records is None:
+            return dict(evidence)
+        told = {name: self._told(name, found, since) for name, found in evidence.items()}
+        fates = (e.fate for found in told.values() for e in found if e.fate)
+        heard = {node for fate in fates for node in fate.nodes}
+        return {name: self._told(name, found, since, heard) for name, found in told.items()}
+
+    def _told(
+        self,
+        name: str,
+        evidence: tuple[Evidence, ...],
+        since: float,
+        heard: Collection[str] = (),
+    ) -> tuple[Evidence, ...]:
+        """`heard`: nodes that have told something of this round."""
+        assert self.records
+        found = []
+        for asked, one in zip_longest(self._asked_probes(name), evidence):
+            if asked is None:  # a control, which stands behind the flow's own probes
+                found.append(one)
+                continue
+            watched = bool(heard) and self.records.watched(asked, heard, since)
+            fate = self.records.fate(asked, one.answer, since, watched=watched)
+            found.append(replace(one, fate=fate))
+        return tuple(found)
+
+    def completed(self, last: RoundResult) -> dict[str, tuple[Evidence, ...]]:
+        """The evidence of the last round, with the records that came a moment after it."""
+        if self.records is None:
+            return dict(last.evidence)
+        opened = [
+            (asked, one.answer)
+            for name, found in last.evidence.items()
+            for asked, one in zip(self._asked_probes(name), found, strict=False)
+            if one.fate and one.answer.outcome is Outcome.OPEN
+        ]
+        self.records.wait(partial(_all_told, self.records, opened, last.started))
+        return self.with_fates(last.evidence, last.started)
+
+    def _asked_probes(self, name: str) -> list[AskedProbe]:
+        one = self.asked[name]
+        return [AskedProbe(one.source, probe, one.target) for probe in self._probes[name]]
+
+    def _marked(self) -> dict[str, AskedProbe]:
+        return {asked.key: asked for name in self.asked for asked in self._asked_probes(name)}
+
+    def _wait_for_records(self, answers: Mapping[str, Answer], since: float) -> None:
+        """A refusal may be a policy's: its record comes a moment after the answer."""
+        records = self.records
+        if records is None:
+            return
+        closed = (n for n, a in self.asked.items() if a.flow.expect.for_engine(self.engine).closed)
+        refused = [
+            (asked, answers[asked.key])
+            for name in closed
+            for asked in self._asked_probes(name)
+            if answers[asked.key].outcome in AT_ONCE
+        ]
+        fates = partial(_all_told, records, refused, since)
+        if refused:
+            records.wait(fates)
 
     def batches(self) -> dict[ProbeSource, list[Probe]]:
         """What one round asks of whom: the flows' probes and their controls."""
@@ -169,6 +248,13 @@ class Rounds:
             proof = self.liveness.proof_of_sending(a.source.source, now)
             answer = replace(answer, detail=proof)
         return (Evidence(role=control.role, subject=control.subject, answer=answer),)
+
+
+def _all_told(
+    records: ProbeRecords, probes: Sequence[tuple[AskedProbe, Answer]], since: float
+) -> bool:
+    fates = [records.fate(asked, answer, since) for asked, answer in probes]
+    return all(fate is None or fate.nodes for fate in fates)
 
 
 def _of_address(probe: Probe, answer: Answer) -> Answer:

@@ -57,8 +57,9 @@ def settle(
             look_at = time.monotonic() + LOOK_EVERY
     if settling.gave_up(time.monotonic()):
         moved()
+    evidence = rounds.completed(last)
     settled = settling.results()
-    return {name: replace(one, evidence=last.evidence[name]) for name, one in settled.items()}
+    return {name: replace(one, evidence=evidence[name]) for name, one in settled.items()}
 
 
 def _log_round(rounds: Rounds, number: int, result: RoundResult, settling: Settling) -> None:

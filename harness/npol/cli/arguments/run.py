@@ -64,6 +64,14 @@ class RunArguments:
             "--settle", min=0, help="Seconds in which flows may come to what is expected."
         ),
     ] = None
+    flow_records: Annotated[
+        str,
+        typer.Option(
+            "--flow-records",
+            metavar="auto|off|FILE|-",
+            help="The data plane's records: from Cilium's agents (auto), a file, or a pipe.",
+        ),
+    ] = "auto"
     dry_run: Annotated[
         bool, typer.Option("--dry-run", help="Say what would be applied, and change nothing.")
     ] = False
