@@ -93,7 +93,11 @@ def begun(tmp_path, monkeypatch, transaction):
 
     def make(sources, **settings):
         connection = SimpleNamespace(
-            context="dev", server="https://dev", options="--context dev", requests={"exec pods": 0}
+            context="dev",
+            server="https://dev",
+            options="--context dev",
+            requests={"exec pods": 0},
+            list=lambda *_, **__: [],
         )
         found = Preflight(engine=LAB, uid="u", version="v1.33.0", notes=("first",))
         monkeypatch.setattr(room, "connect", lambda **_: connection)
