@@ -9,15 +9,18 @@ import heapq
 import math
 from collections.abc import Collection, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from npol.errors import Position
 from npol.judge.liveness import LivenessRecord
+from npol.judge.probes import lookup_control
 from npol.judge.settle import Patience, Settled, Settling
+from npol.judge.state_changes import differences
 from npol.judge.verdict import SILENCE
 from npol.judge.witnesses import agreeing
-from npol.model.expectation import Outcome, parse_expectation
+from npol.model.expectation import Outcome, Verdict, parse_expectation
+from npol.model.inventory import Inventory
 from npol.model.prediction import PredictedDecision
 from npol.model.probe import Answer, PodRef, Probe, Role
 from npol.model.result import Evidence
@@ -26,6 +29,7 @@ from npol.model.target import Backend, Target
 from npol.run.prepared_flow import PreparedFlow, asked_inside
 from npol.run.probe_batches import ProbeSource, answer_key
 from npol.run.rounds import RoundResult, Rounds
+from npol.run.source_controls import SourceControls, beside_probes
 
 HERE = Position("world.npol.yaml", 1, 1)
 WITHIN, QUIET, TIMEOUT, QUICK = 30.0, 1.0, 2.0, 0.02
@@ -66,8 +70,16 @@ class World:
     """While the source cannot send across the network."""
     dead: Window = NEVER
     """While the first endpoint answers nobody, itself included."""
+    node: bool = False
+    """Whether it is the source's whole node that cannot send then."""
+    beside: bool = False
+    """Whether a pod that no policy selects runs beside the source."""
+    proven: bool = True
+    """Whether the policies of the first step let look-ups of the source through."""
     starved: Sequence[Window] = ()
     """While the source's probes are errors."""
+    foreign: float = math.inf
+    """When somebody else makes a policy that turns every endpoint's fate round."""
 
     @property
     def prediction(self) -> PredictedDecision:
@@ -90,7 +102,14 @@ class World:
     def passes(self, endpoint: int, now: float) -> bool:
         if self.dead.start <= now < self.dead.end and endpoint == 0:
             return False
-        return (self.after if now >= self.delays[endpoint] else self.before)[endpoint]
+        meant = (self.after if now >= self.delays[endpoint] else self.before)[endpoint]
+        return meant is not (now >= self.foreign)
+
+    def inventory(self, now: float) -> Inventory:
+        """What the API server shows."""
+        named = {"name": "theirs", "namespace": "shop", "uid": "theirs"}
+        theirs = ({"metadata": named, "spec": {"podSelector": {}}},)
+        return Inventory(policies=theirs if now >= self.foreign else ())
 
 
 @dataclass(slots=True, eq=False)
@@ -113,6 +132,7 @@ def pod(name: str, ip: str) -> PodRef:
 
 
 SOURCE = Asker(pod("client", "10.1.0.1"))
+BESIDE = Asker(pod("beside", "10.1.0.2"))
 _POOL = ThreadPoolExecutor(max_workers=1)
 """No thread of it is ever started."""
 
@@ -124,6 +144,12 @@ class Told:
     settled: Settled
     seconds: float
     evidence: tuple[Evidence, ...]
+    foreign: Sequence[str] = ()
+    """What somebody else has changed in the step."""
+
+    @property
+    def verdict(self) -> Verdict:
+        return Verdict.INVALID if self.foreign else self.settled.judgement.verdict
 
 
 @dataclass(slots=True)
@@ -137,17 +163,17 @@ class Teller:
     def tell(self) -> Told:
         first = "allow" if all(self.world.before) else "deny"
         self._step("first", first, -100.0, changed=False)
-        return self._step("last", self.world.expect, 0.0, changed=True)
+        told = self._step("last", self.world.expect, 0.0, changed=True)
+        began, ended = (self.world.inventory(now) for now in (0.0, told.seconds))
+        return replace(told, foreign=differences(began, ended, ()))
 
     def _step(self, name: str, expect: str, start: float, *, changed: bool) -> Told:
         asked = {f.flow.name: f for f in self._flows(expect)}
         foretold = self._foretold(changed=changed)
         inside: dict[Probe, ProbeSource] = {
             probe: Asker(found)
-            for flow, one in asked.items()
-            for probe, found in asked_inside(
-                one, "calico", self.liveness, foretold=foretold[flow] is not UNKNOWN
-            ).items()
+            for one in asked.values()
+            for probe, found in asked_inside(one, "calico", self.liveness).items()
         }
         rounds = Rounds(
             step=name,
@@ -158,6 +184,8 @@ class Teller:
             denial=SILENCE,
             inside=inside,
             let_through={f for f in asked if foretold[f] is PredictedDecision.ALLOW},
+            foretold={f for f in asked if foretold[f] is not UNKNOWN},
+            controls={SOURCE.source.uid: self._controls(changed=changed)},
         )
         patience = Patience(
             started=start, changed_at=start if changed else None, within=WITHIN, quiet=QUIET
@@ -172,6 +200,14 @@ class Teller:
     def _foretold(self, *, changed: bool) -> dict[str, PredictedDecision]:
         main = self.world.prediction if changed else UNKNOWN
         return {MAIN: main, WITNESS: PredictedDecision.ALLOW}
+
+    def _controls(self, *, changed: bool) -> SourceControls:
+        if not changed and self.world.proven:
+            return SourceControls(probes=(lookup_control(Role.SENDS, "name", timeout=TIMEOUT),))
+        if not (changed and self.world.beside) or self.world.witness:
+            return SourceControls()
+        probes = beside_probes(BESIDE.source, (), timeout=TIMEOUT)
+        return SourceControls(beside=BESIDE, beside_probes=probes)
 
     def _flows(self, expect: str) -> list[PreparedFlow]:
         count = len(self.world.after)
@@ -220,13 +256,16 @@ class Teller:
         if probe.role is Role.ALIVE:
             dead = now in world.dead and probe.address == "10.1.1.0"
             return Outcome.TIMEOUT if dead else Outcome.OPEN
+        if probe.role is Role.BESIDE:
+            return Outcome.DNS_TIMEOUT if world.node and now in world.silent else Outcome.OPEN
         if any(now in window for window in world.starved):
             return Outcome.ERROR
         if probe.role is Role.SELF:
             return Outcome.REFUSED
         if now in world.silent:
-            return Outcome.DNS_TIMEOUT if probe.role is Role.NAME else Outcome.TIMEOUT
-        if probe.role is Role.NAME or probe.address.startswith("10.1.2."):
+            named = probe.role in (Role.NAME, Role.SENDS)
+            return Outcome.DNS_TIMEOUT if named else Outcome.TIMEOUT
+        if probe.role in (Role.NAME, Role.SENDS) or probe.address.startswith("10.1.2."):
             return Outcome.OPEN
         return Outcome.OPEN if world.passes(self._endpoint(probe, now), now) else Outcome.TIMEOUT
 

@@ -7,6 +7,7 @@ from npol.judge.verdict import Controls, judge
 from npol.model.expectation import Outcome, Verdict, parse_expectation
 from npol.model.probe import Answer, Role
 from npol.model.result import Evidence
+from npol.model.sending import Sending
 from npol.model.story import Flow, HttpCheck
 
 HERE = Position("story.npol.yaml", 1, 1)
@@ -119,8 +120,11 @@ def test_silence_without_the_sources_control_proves_nothing(word):
 
 def test_silence_of_a_source_that_nobody_hears_proves_nothing():
     """It reaches itself; what the policies let through does not arrive either."""
-    assert verdict_of("deny", CLOSED, mute=True) is Verdict.UNKNOWN
-    assert verdict_of("deny", evidence(service="timeout"), mute=True) is Verdict.TOO_OPEN
+    assert verdict_of("deny", CLOSED, sending=Sending.NOT_HEARD) is Verdict.UNKNOWN
+    assert (
+        verdict_of("deny", evidence(service="timeout"), sending=Sending.NOT_HEARD)
+        is Verdict.TOO_OPEN
+    )
 
 
 @pytest.mark.parametrize("missing", [SERVICE, POD])

@@ -23,6 +23,7 @@ from npol.model.packet_fate import PacketFate
 from npol.model.prediction import PredictedDecision
 from npol.model.probe import Answer, Role
 from npol.model.result import Evidence, Judgement
+from npol.model.sending import Sending
 from npol.model.story import Flow, HttpCheck, Protocol
 from tests.test_coverage import ROOT
 
@@ -102,9 +103,14 @@ def fate(records: str, seen: Answer) -> PacketFate | None:
 
 def controls_of(word: str) -> Controls:
     silent = word == "source silent"
+    sending = {
+        "source not heard": Sending.NOT_HEARD,
+        "node not heard": Sending.NODE_NOT_HEARD,
+        "source never heard": Sending.NEVER_SHOWN,
+    }
     return Controls(
         source=Answer(key="self", outcome=Outcome.TIMEOUT if silent else Outcome.REFUSED),
-        mute=word == "source not heard",
+        sending=sending.get(word, Sending.SHOWN),
         alive={} if word == "target not alive" else {SUBJECT: "open before"},
     )
 

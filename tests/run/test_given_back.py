@@ -78,6 +78,9 @@ class FakeSources:
         if self._refusal:
             raise self._refusal
 
+    def prepare_beside(self, peers):
+        pass
+
     def close(self, within=60.0):
         return self._stays.pop(0) if self._stays else ()
 

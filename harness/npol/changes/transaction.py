@@ -102,6 +102,11 @@ class Transaction:
         self._lock.check(namespace)
         return self._lock.owner_reference(namespace)
 
+    @property
+    def journal(self) -> Object:
+        """The owner reference that makes a pod in the state namespace end with this run."""
+        return self._session.writer.owner_reference
+
     def create(self, manifest: Body) -> Object:
         """An object of `given`, deleted at the end; one that exists is returned as it is."""
         body = _body(manifest)

@@ -10,7 +10,7 @@ answered: that is as good as open.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, field
 
 from npol.model.expectation import Outcome
@@ -56,13 +56,28 @@ class LivenessRecord:
                 uid = _uid(_backend_of(evidence, target))
                 self._answered[_asked(flow, evidence)] = _Sign(uid, evidence.answer.outcome, step)
 
-    def note_sending(self, source: PodRef, found: Iterable[Evidence], now: float) -> bool:
-        """Whether a source's probes show that it can send across the network; remembered."""
-        heard = next((e for e in found if _came_back(e, source)), None)
+    def note_sending(
+        self,
+        source: PodRef,
+        found: Iterable[Evidence],
+        now: float,
+        denial: Collection[Outcome] = (),
+    ) -> bool:
+        """
+        Whether a source's probes show that it can send across the network; remembered.
+
+        `denial` are outcomes that the source's own node may give for what it denies.
+        """
+        arrived = (e for e in found if e.answer.outcome not in denial)
+        heard = next((e for e in arrived if _came_back(e, source)), None)
         if heard:
             sign = f"{heard.subject} was {heard.answer.outcome.value}"
             self._sent[source.uid] = sign, now
         return heard is not None
+
+    def has_sent(self, source: PodRef) -> bool:
+        """Whether anything in this story has shown that a source can send."""
+        return source.uid in self._sent
 
     def dns_alive(self) -> str:
         """How we know that the cluster's DNS answers; "" for not at all."""
@@ -149,12 +164,11 @@ def _came_back(evidence: Evidence, source: PodRef) -> bool:
     node's, and its own address needs no network.
     """
     outcome = evidence.answer.outcome
-    if evidence.role is Role.NAME:
-        return outcome in (Outcome.OPEN, Outcome.DNS_NEGATIVE)
     if evidence.address == source.ip:
         return False
-    refused = outcome is Outcome.REFUSED and evidence.role is not Role.SERVICE
-    return refused or outcome is Outcome.OPEN
+    if outcome is Outcome.REFUSED:
+        return evidence.role not in (Role.SERVICE, Role.NAME)
+    return outcome in (Outcome.OPEN, Outcome.DNS_NEGATIVE)
 
 
 def _uid(backend: Backend | None) -> str:

@@ -14,6 +14,8 @@ from npol.model.story import Flow, FlowKind, Protocol, Story
 from npol.model.target import Backend, Target
 
 DNS_PORT = 53
+DNS_PROBE = "kubernetes.default.svc.cluster.local."
+"""A name that every cluster has."""
 UDP_PAYLOAD = "echo npol"
 """What agnhost's UDP server answers with `npol`; any answer at all counts."""
 SELF_PORT = 9
@@ -53,6 +55,26 @@ def self_control(source: PodRef, *, timeout: float) -> Probe:
         timeout=timeout,
         role=Role.SELF,
         subject=f"itself, {source.ip}",
+    )
+
+
+def lookup_control(role: Role, subject: str, *, timeout: float) -> Probe:
+    """A control of a source's way out: the cluster's name server hears it and answers."""
+    return replace(
+        _lookup(f"{role.value} dns", DNS_PROBE, Protocol.UDP, timeout), role=role, subject=subject
+    )
+
+
+def reach_control(role: Role, pod: PodRef, subject: str, *, timeout: float) -> Probe:
+    """The same: a pod's kernel refuses a port at which nothing listens."""
+    return Probe(
+        key=f"{role.value} {pod.ip}",
+        kind=ProbeKind.CONNECT,
+        address=pod.ip,
+        port=SELF_PORT,
+        timeout=timeout,
+        role=role,
+        subject=subject,
     )
 
 
@@ -111,7 +133,7 @@ def _asked_over_udp(probe: Probe, flow: Flow) -> Probe:
     if flow.protocol is not Protocol.UDP:
         return probe
     if flow.port == DNS_PORT:
-        return replace(probe, kind=ProbeKind.DNS, name="kubernetes.default.svc.cluster.local.")
+        return replace(probe, kind=ProbeKind.DNS, name=DNS_PROBE)
     return replace(probe, payload=UDP_PAYLOAD)
 
 

@@ -24,6 +24,7 @@ from npol.model.expectation import CLOSED, Expectation, Outcome, Verdict, Word
 from npol.model.probe import Answer, Role
 from npol.model.reason import Reason, ReasonCode
 from npol.model.result import Evidence, Judgement
+from npol.model.sending import Sending
 from npol.model.sentence import NOTHING, Sentence
 from npol.model.story import Flow, FlowKind
 
@@ -38,8 +39,7 @@ class Controls:
 
     source: Answer | None = None
     """The source asking itself, in the same round."""
-    mute: bool = False
-    """Whether flows that the policies let through show that nothing from this source arrives."""
+    sending: Sending = Sending.SHOWN
     alive: Mapping[str, str] = field(default_factory=dict)
     """Subject of each target address -> how we know that it lives; missing: we do not."""
     refusing: Collection[str] = ()
@@ -282,16 +282,23 @@ def _not_silence_words(odd: Evidence) -> str:
     return f"{odd.subject}: {what.value}"
 
 
+_NOT_SENDING = {
+    Sending.NOT_HEARD: "nothing from this source arrives, not even what the policies let through: "
+    "its silence proves nothing",
+    Sending.NODE_NOT_HEARD: "nothing arrives from the source's node, not even from a pod there "
+    "that no policy selects: silence proves nothing",
+    Sending.NEVER_SHOWN: "nothing has shown in this story that this source can send, and nothing "
+    "is predicted: its silence proves nothing",
+}
+
+
 def _no_source(controls: Controls) -> Reason | None:
     if controls.source is None:
         words = "the source's control probe to itself was not asked"
     elif controls.source.outcome in (Outcome.OPEN, Outcome.REFUSED):
-        if not controls.mute:
+        if controls.sending is Sending.SHOWN:
             return None
-        words = (
-            "nothing from this source arrives, not even what the policies let through: "
-            "its silence proves nothing"
-        )
+        words = _NOT_SENDING[controls.sending]
     else:
         words = (
             "the source does not reach its own address "

@@ -46,6 +46,8 @@ class Role(enum.Enum):
     HOST = "host"  # a place, an address or a site
     SELF = "self"  # control: the source reaches its own address
     ALIVE = "alive"  # control: the target answers itself, or another source
+    SENDS = "sends"  # control: what the source sends arrives somewhere
+    BESIDE = "beside"  # control: so does what another pod on its node sends
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -37,13 +37,19 @@ class DebugPods:
         run_id: str,
         *,
         look: Callable[[], Inventory],
+        within: float = READY_WITHIN,
         now: Callable[[], float] = time.monotonic,
         sleep: Callable[[float], None] = time.sleep,
     ) -> None:
-        """`look`: the objects of the namespaces in question, now."""
+        """
+        Args:
+            look: the objects of the namespaces in question, now.
+            within: seconds in which they must run.
+        """
         self._connection = connection
         self._run_id = run_id
         self._look = look
+        self._within = within
         self._now = now
         self._sleep = sleep
         self._manifests: dict[str, Obj] = {}
@@ -140,9 +146,9 @@ class DebugPods:
     def _despair(self, name: str, pod: Obj | None, waited: float) -> None:
         """Raises Refused when more waiting is of no use."""
         why = hopeless(pod, waited) if pod else ""
-        if not why and waited < READY_WITHIN:
+        if not why and waited < self._within:
             return
-        why = why or f"not within {READY_WITHIN:.0f} s"
+        why = why or f"not within {self._within:.0f} s"
         where = f"{pod['metadata']['namespace']}/{pod['metadata']['name']}" if pod else "no pod yet"
         told = self._warning(pod) if pod else ""
         more = f" ({told})" if told and told not in why else ""
@@ -206,9 +212,13 @@ class DebugPods:
         return [f"pod {namespace}/{p['metadata']['name']}" for p in pods if self._is_ours(p)]
 
     def _is_ours(self, obj: Obj) -> bool:
-        """Whether it is a debug pod of this run; pods of `given` carry the run's id, too."""
+        """Whether it was made here; pods of `given`, and the canary's, carry the run's id, too."""
         annotations = obj["metadata"].get("annotations") or {}
-        return annotations.get(RUN) == self._run_id and PEER in annotations
+        return annotations.get(RUN) == self._run_id and annotations.get(PEER) in self._peers
+
+    @property
+    def _peers(self) -> set[str]:
+        return {m["metadata"]["annotations"][PEER] for m in self._manifests.values()}
 
 
 def _successor(manifest: Obj) -> Obj:

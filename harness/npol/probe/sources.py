@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from types import TracebackType
@@ -23,6 +23,7 @@ from npol.model.inventory import Inventory, Obj, pod_ref
 from npol.model.probe import PodRef
 from npol.model.story import Peer, Story
 from npol.policy.state.from_inventory import cluster_state
+from npol.probe.beside_pods import BesidePods
 from npol.probe.debug_pod_manifest import CONTAINER, ELSEWHERE, debug_pod
 from npol.probe.debug_pods import GONE_WITHIN, POLL, READY_WITHIN, DebugPods
 from npol.probe.framing import BOOTSTRAP
@@ -42,6 +43,7 @@ class Sources:
         run_id: str,
         look: Callable[[], Inventory],
         lease: Callable[[str], Mapping[str, Any]] | None = None,
+        beside: BesidePods | None = None,
         now: Callable[[], float] = time.monotonic,
         sleep: Callable[[float], None] = time.sleep,
     ) -> None:
@@ -49,12 +51,14 @@ class Sources:
         Args:
             look: the objects of the story's namespaces, now.
             lease: namespace -> the owner reference of the run's Lease there.
+            beside: the pods that run beside them, where there may be some.
         """
         self._connection = connection
         self._story = story
         self._run_id = run_id
         self._look = look
         self._lease = lease
+        self._beside = beside
         self._now = now
         self._sleep = sleep
         self._debug = DebugPods(connection, run_id, look=look, now=now, sleep=sleep)
@@ -137,9 +141,29 @@ class Sources:
                 self._probers[pod.uid] = self._new_prober(pod)
             return self._probers[pod.uid]
 
+    def prepare_beside(self, peers: Collection[str]) -> None:
+        """Begin to make the pods beside these peers."""
+        with suppress(NpolError):
+            if self._beside:
+                self._beside.prepare([self.pod(peer).node for peer in sorted(peers)])
+
+    def beside(self, node: str) -> Prober | None:
+        """What asks from a pod of ours on a node, which no policy selects."""
+        pod = self._beside.on(node) if self._beside else None
+        return self.inside(pod) if pod else None
+
+    def why_nothing_beside(self, node: str) -> str:
+        return self._beside.why_not(node) if self._beside else "as asked (--no-canary)"
+
+    @property
+    def objects_beside(self) -> tuple[Obj, ...]:
+        """The pods of ours beside the sources, and the policies of their namespace."""
+        return (*self._beside.running, *self._beside.policies) if self._beside else ()
+
     def close(self, within: float = GONE_WITHIN) -> tuple[str, ...]:
         """
-        End all execs, delete the debug pods, wait until they are gone; says what stayed.
+        End all execs, delete the debug pods and those beside them, wait until they are gone; says
+        what stayed.
 
         What stayed is tried again by the next call. `within`: seconds to wait for.
         """
@@ -147,7 +171,8 @@ class Sources:
             probers, self._probers = list(self._probers.values()), {}
         for prober in probers:
             prober.close()
-        return self._debug.delete(within)
+        stayed = self._beside.close(within) if self._beside else ()
+        return (*self._debug.delete(within), *stayed)
 
     def _start(self) -> None:
         peers = debug_pod_peers(self._story)

@@ -36,6 +36,7 @@ def add_options(parser: pytest.Parser) -> None:
         ("--npol-replace", "policies that exist may be replaced; they come back at the end"),
         ("--npol-recover-stale", "restore what a dead run has left, then begin"),
         ("--npol-assume-enforced", "run stories with denies although enforcement is not proven"),
+        ("--npol-no-canary", "make no pods in npol-system, and prove nothing by them"),
     ):
         group.addoption(flag, action="store_true", default=False, help=text)
 

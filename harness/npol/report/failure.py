@@ -22,7 +22,7 @@ from npol.report.summary import span
 
 WIDTH = 100
 _LABEL = 11
-_CONTROLS = (Role.SELF, Role.ALIVE)
+_CONTROLS = (Role.SELF, Role.ALIVE, Role.SENDS, Role.BESIDE)
 
 
 @dataclass(frozen=True, slots=True)

@@ -20,15 +20,17 @@ from npol.kube.connection import Connection, Mode, connect
 from npol.kube.objects import Ref
 from npol.kube.resource_names import resource_called
 from npol.kube.signals import Stop
-from npol.model.inventory import Inventory, Obj
+from npol.model.inventory import Inventory, Obj, pod_ref
 from npol.model.probe import PodRef
 from npol.model.replay import replay
 from npol.model.result import ClusterFacts, RestoreResult
 from npol.model.sentence import NOTHING, Sentence
 from npol.model.story import Manifest, Step, Story, When
 from npol.model.verification import FlowVerification
+from npol.policy.parse.object_source import Given
 from npol.policy.state.cluster_state import ClusterState
 from npol.policy.state.from_inventory import cluster_state
+from npol.probe.beside_pods import BesidePods
 from npol.probe.debug_pod_manifest import debug_pod
 from npol.probe.sources import Sources, debug_pod_peers
 from npol.run.cluster_changes import ClusterChanges
@@ -46,6 +48,7 @@ from npol.run.predictor import Predictor
 from npol.run.probe_batches import ProbeSource
 from npol.run.read_inventory import foreseen, look, look_at_selection
 from npol.run.run_end import BEFORE, RunEnd
+from npol.run.silenced_sources import silenced_sources
 from npol.run.stand_ins import stand_in_notes
 
 READ_BY_PROXIES = ("ConfigMap", "Ingress")
@@ -96,9 +99,11 @@ class RunEnvironment:
             self.story,
             run_id=self.run_id,
             lease=self._transaction.lease,
+            beside=self._beside_pods(),
             look=self.look,
         )
         self._sources.start()
+        self._sources.prepare_beside(silenced_sources(self.story, self.engine.name))
         wait_until_ready(self._connection, self.story.given, created=self._creates)
         notes = (*self.facts.notes, *self._sources.notes, *self._stand_ins())
         self.facts = replace(self.facts, enforcement=enforcement(), notes=notes)
@@ -108,6 +113,16 @@ class RunEnvironment:
         if not self.engine.is_lab:
             return ()
         return stand_in_notes(self.connection, named_namespaces(self.story))
+
+    def _beside_pods(self) -> BesidePods | None:
+        if not self.options.pods_beside:
+            return None
+        return BesidePods(
+            self.connection,
+            self.story.defaults.pod,
+            run_id=self.run_id,
+            owner=lambda: self.transaction.journal,
+        )
 
     def _prove(self) -> Callable[[], str]:
         """Start the canary beside everything else; call the result for what is known."""
@@ -233,10 +248,28 @@ class RunEnvironment:
         assert self._sources is not None
         return self._sources.inside(pod)
 
+    def beside(self, node: str) -> ProbeSource | None:
+        """A pod on a node that no policy selects; None: there can be none."""
+        assert self._sources is not None
+        return self._sources.beside(node)
+
+    def why_nothing_beside(self, node: str) -> str:
+        """Why there is no pod of ours on a node, for the report."""
+        assert self._sources is not None
+        return f"no pod of npol runs beside it: {self._sources.why_nothing_beside(node)}"
+
+    @property
+    def pods_beside(self) -> tuple[PodRef, ...]:
+        """All pods of ours that run beside sources."""
+        assert self._sources is not None
+        return tuple(pod_ref(pod) for pod in self._sources.objects_beside if pod["kind"] == "Pod")
+
     def state(self, inventory: Inventory) -> ClusterState:
         """What an inventory says: policies that the story applied have positions there."""
-        told = [m for m in self.story.given if m.kind in READ_BY_PROXIES]
-        return cluster_state(inventory, applied=self._applied, also=[*told, *self._other_policies])
+        told: list[Given] = [m for m in self.story.given if m.kind in READ_BY_PROXIES]
+        beside = self._sources.objects_beside if self._sources else ()
+        also = [*told, *self._other_policies, *beside]
+        return cluster_state(inventory, applied=self._applied, also=also)
 
     def predictor(self, state: ClusterState) -> Predictor:
         """Predictions for this moment."""

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import logging
 import time
 from collections.abc import Callable, Hashable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 
+from npol.errors import NpolError
 from npol.judge.known_ends import known_ends
 from npol.judge.liveness import LivenessRecord
 from npol.judge.settle import Patience, Settled, Settling
@@ -16,15 +18,18 @@ from npol.model.prediction import PredictedDecision, Prediction, UnknownReason
 from npol.model.probe import Probe
 from npol.model.result import FlowResult
 from npol.model.story import Step
+from npol.run.choose_controls import ControlChoice
 from npol.run.environment import RunEnvironment
 from npol.run.flow_result import flow_result, skipped_flow
 from npol.run.predictor import Predictor
 from npol.run.prepared_flow import PreparedFlow, asked_inside
-from npol.run.probe_batches import ProbeSource
+from npol.run.probe_batches import ProbeSource, ask_all
 from npol.run.probe_records import ProbeRecords
-from npol.run.rounds import Rounds
+from npol.run.rounds import Rounds, evidence_of
 from npol.run.settle_loop import settle
 from npol.run.step_ends import MovedEnds, StepEnds, step_ends
+
+log = logging.getLogger(__name__)
 
 
 class FlowRunner:
@@ -35,17 +40,49 @@ class FlowRunner:
         self._pool = pool
         self._liveness = LivenessRecord()
         self._before: dict[str, Hashable] = {}
+        self._asked_from: set[str] = set()
+        """Names of the peers that probes were asked from."""
+
+    def prove_sources(self, step: Step) -> None:
+        """
+        Before a step's change: what it will deny is asked for once, from sources that no step has
+        asked from yet, so that there is a proof that they can send. What is not heard says nothing.
+        """
+        engine = self._environment.engine.name
+        denied = {f.source for f in step.flows if f.expect.for_engine(engine).closed}
+        if not denied - self._asked_from:
+            return
+        try:
+            ends = step_ends(self._environment, step)
+        except NpolError as error:
+            log.info("step %r: its sources were not proven before: %s", step.name, error)
+            return
+        predictor = self._environment.predictor(ends.state)
+        choice = ControlChoice(environment=self._environment, ends=ends, predictor=predictor)
+        batches = {
+            one.source: choice.let_through(one)
+            for one in ends.asked.values()
+            if one.flow.source in denied and not choice.is_outside(one)
+        }
+        batches = {source: probes for source, probes in batches.items() if probes}
+        began, answers = time.monotonic(), ask_all(batches)
+        for source, probes in batches.items():
+            found = evidence_of(source, probes, answers)
+            denial = self._environment.engine.denial
+            self._liveness.note_sending(source.source, found, began, denial)
 
     def run(self, step: Step, patience: Patience) -> tuple[tuple[FlowResult, ...], StepEnds | None]:
         """The results, and the ends of which they tell; asked anew where these have moved."""
         if not step.flows:
             return (), None
+        self._asked_from |= {flow.source for flow in step.flows}
         ends = step_ends(self._environment, step)
         while True:
             predictor = self._environment.predictor(ends.state)
             predictions = {name: _foretold(predictor, a) for name, a in ends.asked.items()}
             moved = MovedEnds(self._environment, step, ends)
-            final = self._settle(step, ends, patience, predictions, moved)
+            choice = ControlChoice(environment=self._environment, ends=ends, predictor=predictor)
+            final = self._settle(step, choice, patience, predictions, moved)
             if moved.now is None or time.monotonic() >= patience.deadline:
                 results = self._results(step, ends, final, predictions, predictor)
                 return tuple(results), ends
@@ -89,16 +126,18 @@ class FlowRunner:
     def _settle(
         self,
         step: Step,
-        ends: StepEnds,
+        choice: ControlChoice,
         patience: Patience,
         predictions: Mapping[str, Prediction],
         moved: Callable[[], bool],
     ) -> Mapping[str, Settled]:
+        ends = choice.ends
         asked = ends.asked
         if not asked:
             return {}
         engine = self._environment.engine
         foretold = {name: agreeing(p.decision, engine.denial) for name, p in predictions.items()}
+        let_through = {n for n, p in predictions.items() if _arrives(p, asked[n])}
         rounds = Rounds(
             step=step.name,
             engine=engine.name,
@@ -106,8 +145,10 @@ class FlowRunner:
             liveness=self._liveness,
             pool=self._pool,
             denial=engine.denial,
-            inside=self._inside(asked, foretold),
-            let_through={n for n, p in predictions.items() if _arrives(p, asked[n])},
+            inside=self._inside(asked),
+            let_through=let_through,
+            foretold={name for name, outcomes in foretold.items() if outcomes is not None},
+            controls=choice.controls(let_through),
             records=self._records(ends),
         )
         before = {name: self._before.get(a.before) for name, a in asked.items()}
@@ -129,17 +170,13 @@ class FlowRunner:
         watch.follow(sources, {pod.node for pod in (*sources, *targets) if pod.node})
         return ProbeRecords(records=watch.store, known=known_ends(ends.inventory))
 
-    def _inside(
-        self, asked: Mapping[str, PreparedFlow], foretold: Mapping[str, object]
-    ) -> dict[Probe, ProbeSource]:
-        """What targets must answer themselves, because nothing else shows that they live."""
+    def _inside(self, asked: Mapping[str, PreparedFlow]) -> dict[Probe, ProbeSource]:
+        """What targets must answer themselves, so that their silence says something."""
         engine = self._environment.engine.name
         return {
             probe: self._environment.inside(pod)
-            for name, one in asked.items()
-            for probe, pod in asked_inside(
-                one, engine, self._liveness, foretold=foretold[name] is not None
-            ).items()
+            for one in asked.values()
+            for probe, pod in asked_inside(one, engine, self._liveness).items()
         }
 
 

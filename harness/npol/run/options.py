@@ -24,6 +24,8 @@ class Options:
     """Objects that Argo CD, Flux and the like keep as Git has them may be changed."""
     assume_enforced: bool = False
     """Judge denies although nothing proves that the cluster enforces policies."""
+    pods_beside: bool = True
+    """Make pods in npol's own namespace that show that the sources' nodes can send."""
     wait: float = 0.0
     """Seconds to wait for a namespace that another run holds."""
     recover_stale: bool = False

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import ipaddress
+from collections.abc import Sequence
+from dataclasses import replace
+
 from npol.model.prediction import Prediction
-from npol.model.story import Flow, Story
+from npol.model.story import Flow, Peer, Story
 from npol.policy.simulate.flow_resolution import ask
 from npol.policy.simulate.forecast import predict
 from npol.policy.state.cluster_state import ClusterState
-from npol.policy.state.dns import with_dns
+from npol.policy.state.dns import dns_service, with_dns
 
 
 class Predictor:
@@ -16,9 +20,22 @@ class Predictor:
     def __init__(self, state: ClusterState, story: Story, engine: str) -> None:
         self._story = story
         self._engine = engine
+        self.sees_dns = dns_service(state) is not None
+        """Whether the cluster's DNS is known, and not only taken for granted."""
         self._world = with_dns(state)
 
-    def predict(self, flow: Flow, source_pod: str = "") -> Prediction:
-        """One flow's prediction, and what decides it; from one pod of its source, or from all."""
-        asked = ask(self._world, self._story, flow, source_pod)
+    def knows(self, address: str) -> bool:
+        """Whether it is known which pod or node has an address."""
+        return self._world.owner(ipaddress.ip_address(address)) is not None
+
+    def predict(self, flow: Flow, source_pod: str = "", peers: Sequence[Peer] = ()) -> Prediction:
+        """
+        One flow's prediction, and what decides it; from one pod of its source, or from all.
+
+        `peers`: those of its ends that the story does not have.
+        """
+        story = self._story
+        if peers:
+            story = replace(story, peers={**story.peers, **{p.name: p for p in peers}})
+        asked = ask(self._world, story, flow, source_pod)
         return predict(asked, self._world, self._engine)

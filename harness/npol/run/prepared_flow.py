@@ -6,6 +6,7 @@ from dataclasses import dataclass, replace
 
 from npol.judge.liveness import LivenessRecord
 from npol.judge.probes import alive_control, probes_of
+from npol.kube.guard import protected
 from npol.model.expectation import Word
 from npol.model.probe import PodRef, Probe
 from npol.model.sentence import NOTHING, Sentence
@@ -50,19 +51,20 @@ class PreparedFlow:
         return self.target.problem if self.target else NOTHING
 
 
-def asked_inside(
-    asked: PreparedFlow, engine: str, liveness: LivenessRecord, *, foretold: bool
-) -> dict[Probe, PodRef]:
+def asked_inside(asked: PreparedFlow, engine: str, liveness: LivenessRecord) -> dict[Probe, PodRef]:
     """
-    What the targets of a deny must answer themselves, by the pod that is asked.
+    What the targets of a deny must answer themselves in every round, by the pod that is asked.
 
-    A silence that is foretold has the policies for its second witness, so a target that was
-    alive before will do. One that is not foretold counts by its controls in the same round.
+    In protected namespaces npol has no right to ask but for what was never seen alive.
     """
     closed = asked.flow.expect.for_engine(engine)
     if not asked.target or closed.word in (Word.ALLOW, Word.HTTP):
         return {}
     if asked.flow.kind is FlowKind.DNS:
         return {}
-    doubted = liveness.unknown(asked.flow, asked.target) if foretold else asked.target.backends
-    return {alive_control(b, asked.flow, timeout=asked.timeout): b.pod for b in doubted if b.pod}
+    doubted = liveness.unknown(asked.flow, asked.target)
+    return {
+        alive_control(b, asked.flow, timeout=asked.timeout): b.pod
+        for b in asked.target.backends
+        if b.pod and (b in doubted or not protected(b.pod.namespace))
+    }

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import nullcontext
 from dataclasses import dataclass, field, replace
@@ -16,9 +16,11 @@ from npol.judge.probes import self_control
 from npol.model.expectation import Outcome
 from npol.model.probe import Answer, Probe, Role
 from npol.model.result import Evidence, Judgement
+from npol.model.sending import Sending
 from npol.run.prepared_flow import PreparedFlow
 from npol.run.probe_batches import ProbeSource, answer_key, ask_all
 from npol.run.probe_records import AskedProbe, ProbeRecords
+from npol.run.source_controls import SourceControls
 
 AT_ONCE = (Outcome.REFUSED, Outcome.UNREACHABLE, Outcome.RESET)
 """Answers that may have come before the records of their packets."""
@@ -50,6 +52,10 @@ class Rounds:
     """What targets are asked from inside, because nothing else shows that they live."""
     let_through: Collection[str] = ()
     """Names of the prepared flows that the policies let through, by prediction."""
+    foretold: Collection[str] = ()
+    """Names of those with a prediction."""
+    controls: Mapping[str, SourceControls] = field(default_factory=dict)
+    """By a source's uid: what shows that it can send, where no flow of the step does."""
     records: ProbeRecords | None = None
     """What the data plane tells; None where nobody listens."""
     _probes: Mapping[str, tuple[Probe, ...]] = field(init=False)
@@ -87,10 +93,11 @@ class Rounds:
         )
         for name, a in self.asked.items():
             self.liveness.note(self.step, a.flow, a.target, evidence[name])
-        mute = self._mute(evidence, started)
-        judged = {n: self._judge(a, evidence[n], answers, mute) for n, a in self.asked.items()}
+        heard = self._heard(evidence, answers, started)
+        judged = {n: self._judge(a, evidence[n], answers, heard) for n, a in self.asked.items()}
         shown = {
-            n: (*evidence[n], *self._shown(a, answers, started)) for n, a in self.asked.items()
+            n: (*evidence[n], *self._controls_of(a, answers, started))
+            for n, a in self.asked.items()
         }
         return RoundResult(
             launched=launched,
@@ -174,6 +181,10 @@ class Rounds:
             probes += self._probes[name]
         for source, probes in batches.items():
             probes.append(self._self_control(source))
+            probes += self._own(source).probes
+        for control in self.controls.values():
+            if control.beside:
+                batches.setdefault(control.beside, []).extend(control.beside_probes)
         for probe, target in self.inside.items():
             batches.setdefault(target, []).append(probe)
         return batches
@@ -181,41 +192,56 @@ class Rounds:
     def _self_control(self, source: ProbeSource) -> Probe:
         return self_control(source.source, timeout=self._timeout)
 
-    def _evidence(self, name: str, answers: Mapping[str, Answer]) -> tuple[Evidence, ...]:
-        source = self.asked[name].source
-        return tuple(
-            Evidence(
-                role=p.role,
-                subject=p.subject,
-                answer=_of_address(p, answers[answer_key(source, p.key)]),
-                address=p.address,
-                port=p.port,
-            )
-            for p in self._probes[name]
-        )
+    def _own(self, source: ProbeSource) -> SourceControls:
+        return self.controls.get(source.source.uid, SourceControls())
 
-    def _mute(self, evidence: Mapping[str, tuple[Evidence, ...]], now: float) -> frozenset[str]:
-        """
-        Uids of the sources of which nothing arrives, although the policies let something through.
-        """
+    def _evidence(self, name: str, answers: Mapping[str, Answer]) -> tuple[Evidence, ...]:
+        return evidence_of(self.asked[name].source, self._probes[name], answers)
+
+    def _heard(
+        self,
+        evidence: Mapping[str, tuple[Evidence, ...]],
+        answers: Mapping[str, Answer],
+        now: float,
+    ) -> frozenset[str]:
+        """Uids of the sources, and of the pods beside them, of which something has arrived."""
         heard: set[str] = set()
-        for name, a in self.asked.items():
-            if self.liveness.note_sending(a.source.source, evidence[name], now):
-                heard.add(a.source.source.uid)
-        may = {self.asked[n].source.source.uid for n in self.let_through if evidence.get(n)}
-        return frozenset(may - heard)
+        found = [(a.source, evidence[name]) for name, a in self.asked.items()]
+        for source in {a.source for a in self.asked.values()}:
+            own = self._own(source)
+            found.append((source, evidence_of(source, own.probes, answers)))
+            if own.beside:
+                found.append((own.beside, evidence_of(own.beside, own.beside_probes, answers)))
+        for source, said in found:
+            if self.liveness.note_sending(source.source, said, now, self.denial):
+                heard.add(source.source.uid)
+        return frozenset(heard)
+
+    def _sending(self, a: PreparedFlow, heard: frozenset[str]) -> Sending:
+        """Whether the silence of a flow may be its policies': its source is known to send."""
+        source, own = a.source.source, self._own(a.source)
+        if source.uid in heard:
+            return Sending.SHOWN
+        others = (self.asked[n] for n in self.let_through if n != a.name and self._probes[n])
+        if own.probes or any(one.source.source.uid == source.uid for one in others):
+            return Sending.NOT_HEARD
+        if own.beside and own.beside.source.uid not in heard:
+            return Sending.NODE_NOT_HEARD
+        if a.name not in self.foretold and not self.liveness.has_sent(source):
+            return Sending.NEVER_SHOWN
+        return Sending.SHOWN
 
     def _judge(
         self,
         a: PreparedFlow,
         evidence: tuple[Evidence, ...],
         answers: Mapping[str, Answer],
-        mute: frozenset[str],
+        heard: frozenset[str],
     ) -> Judgement:
         expectation = a.flow.expect.for_engine(self.engine)
         controls = verdict.Controls(
             source=answers.get(answer_key(a.source, self._self_control(a.source).key)),
-            mute=a.source.source.uid in mute and a.name not in self.let_through,
+            sending=self._sending(a, heard),
             alive=self._alive(a, evidence, answers),
             refusing=self.liveness.refusing(a.flow, evidence),
             dns_alive=self.liveness.dns_alive(),
@@ -236,7 +262,7 @@ class Rounds:
         }
         return self.liveness.alive(a.flow, a.target, evidence, itself)
 
-    def _shown(
+    def _controls_of(
         self, a: PreparedFlow, answers: Mapping[str, Answer], now: float
     ) -> tuple[Evidence, ...]:
         """The controls of a flow that is expected to be closed, for the report."""
@@ -245,9 +271,36 @@ class Rounds:
         control = self._self_control(a.source)
         answer = answers[answer_key(a.source, control.key)]
         if answer.outcome in (Outcome.OPEN, Outcome.REFUSED):
+            own = self._own(a.source)
             proof = self.liveness.proof_of_sending(a.source.source, now)
-            answer = replace(answer, detail=proof)
-        return (Evidence(role=control.role, subject=control.subject, answer=answer),)
+            answer = replace(answer, detail="; ".join(filter(None, (proof, own.lacking))))
+        itself = Evidence(role=control.role, subject=control.subject, answer=answer)
+        return (itself, *self._sending_evidence(a.source, answers))
+
+    def _sending_evidence(
+        self, source: ProbeSource, answers: Mapping[str, Answer]
+    ) -> tuple[Evidence, ...]:
+        own = self._own(source)
+        said = evidence_of(source, own.probes, answers)
+        if own.beside is None:
+            return said
+        return (*said, *evidence_of(own.beside, own.beside_probes, answers))
+
+
+def evidence_of(
+    source: ProbeSource, probes: Iterable[Probe], answers: Mapping[str, Answer]
+) -> tuple[Evidence, ...]:
+    """What a source's probes have brought."""
+    return tuple(
+        Evidence(
+            role=p.role,
+            subject=p.subject,
+            answer=_of_address(p, answers[answer_key(source, p.key)]),
+            address=p.address,
+            port=p.port,
+        )
+        for p in probes
+    )
 
 
 def _all_told(

@@ -46,6 +46,8 @@ class StepRunner:
         began = time.monotonic()
         if reason := self._environment.unmet(step.when):
             return _skip(step, reason)
+        if step.changes:
+            self._flows.prove_sources(step)
         changes = self._environment.change(step)
         changed_at = time.monotonic() if step.changes else None
         patience = self._patience(step, changed_at)

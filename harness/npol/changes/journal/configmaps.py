@@ -45,6 +45,19 @@ class ClusterCopy:
     def size(self) -> int:
         return len(self._chunks)
 
+    @property
+    def owner_reference(self) -> Object:
+        """What makes an object in the state namespace end with the journal."""
+        first = self._chunks[0]["metadata"]
+        return {
+            "apiVersion": CONFIG_MAPS.api_version,
+            "kind": CONFIG_MAPS.kind,
+            "name": first["name"],
+            "uid": first["uid"],
+            "controller": True,
+            "blockOwnerDeletion": False,
+        }
+
     def append(self, lines: Sequence[str]) -> None:
         """
         Write lines and wait until the API server has stored them.

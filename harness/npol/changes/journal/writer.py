@@ -17,7 +17,7 @@ from npol.changes.journal.codec import Lines, journal_of, written
 from npol.changes.journal.configmaps import ClusterCopy
 from npol.changes.journal.local_file import LocalFile
 from npol.changes.journal_types import Action, Entry, Key, Record, State, check_writable
-from npol.errors import NpolError
+from npol.errors import NpolError, Refused
 from npol.kube.objects import Object
 
 log = logging.getLogger(__name__)
@@ -86,6 +86,18 @@ class JournalWriter:
         )
         self.write(record)
         return record
+
+    @property
+    def owner_reference(self) -> Object:
+        """
+        What makes an object in the state namespace end with this journal.
+
+        Raises:
+            Refused: the cluster has no copy of it.
+        """
+        if self._cluster is None or not self._cluster.size:
+            raise Refused("the run has no journal in the cluster")
+        return self._cluster.owner_reference
 
     def restored(self, records: Sequence[Record]) -> None:
         """Note what is as before again; a journal that cannot be written stops no restore."""

@@ -1,4 +1,7 @@
-"""The debug pods of a run: owned by its Leases, so they can be told from all others."""
+"""
+The debug pods of a run: owned by its Leases, and in the state namespace by its journal, so they
+can be told from all others.
+"""
 
 from __future__ import annotations
 
@@ -11,7 +14,8 @@ from npol.changes.failpoints import around
 from npol.changes.state.compare import run_of
 from npol.kube.api_errors import ApiError
 from npol.kube.connection import Connection
-from npol.kube.objects import DEPLOYMENTS, LEASES, PODS, Ref, Resource
+from npol.kube.guard import STATE_NAMESPACE
+from npol.kube.objects import CONFIG_MAPS, DEPLOYMENTS, LEASES, PODS, Ref, Resource
 
 POLL = 0.25
 FORCE_AFTER = 10.0
@@ -41,12 +45,13 @@ def delete_debug_pods(
     sleep: Callable[[float], None] = time.sleep,
 ) -> DeletionResult:
     """
-    Delete what of a run's debug pods is still there, and wait until it is gone.
+    Delete what of a run's debug pods is still there, and wait until it is gone: in these
+    namespaces and in the state namespace.
 
     What its node does not end in time is deleted by force, by its uid and nothing else.
     """
     until = now() + within
-    places = sorted(set(namespaces))
+    places = sorted({*namespaces, STATE_NAMESPACE})
     asked: dict[str, float] = {}
     forced: dict[str, str] = {}
     while True:
@@ -85,13 +90,13 @@ def _of_run(
             if kind is DEPLOYMENTS and error.status == 403:
                 continue  # whoever may not list them has not made any
             raise
-        found += [(kind, obj) for obj in listed if run_of(obj) == run_id and _of_lease(obj)]
+        found += [(kind, obj) for obj in listed if run_of(obj) == run_id and _is_owned(obj)]
     return found
 
 
-def _of_lease(obj: Mapping[str, Any]) -> bool:
+def _is_owned(obj: Mapping[str, Any]) -> bool:
     owners = obj["metadata"].get("ownerReferences") or ()
-    return any(owner.get("kind") == LEASES.kind for owner in owners)
+    return any(owner.get("kind") in (LEASES.kind, CONFIG_MAPS.kind) for owner in owners)
 
 
 def _delete(connection: Connection, kind: Resource, obj: Mapping[str, Any], *, grace: int) -> None:

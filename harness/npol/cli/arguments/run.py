@@ -35,6 +35,14 @@ class RunArguments:
     assume_enforced: Annotated[
         bool, typer.Option("--assume-enforced", help="Judge denies without proof of enforcement.")
     ] = False
+    no_canary: Annotated[
+        bool,
+        typer.Option(
+            "--no-canary",
+            help="Make no pods in npol-system: judge denies without proof of enforcement, and "
+            "sources that may send nothing without a pod beside them.",
+        ),
+    ] = False
     leave: Annotated[
         bool,
         typer.Option("--leave", help="Keep what the steps applied; `npol rollback` undoes it."),

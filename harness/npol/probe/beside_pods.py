@@ -1,0 +1,109 @@
+"""
+Pods of our own beside the sources, one on each of their nodes, in the state namespace.
+
+No policy selects them, so what they send arrives wherever the node itself works. They show that
+a node's pods can send while the policies let the sources there send nothing.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable, Iterable
+from concurrent.futures import Future, ThreadPoolExecutor
+
+from npol import selectors
+from npol.errors import NpolError, Position
+from npol.kube.connection import Connection
+from npol.kube.guard import STATE_NAMESPACE
+from npol.kube.inventory import read
+from npol.kube.objects import NETWORK_POLICIES
+from npol.model.inventory import Inventory, Obj, pod_ref
+from npol.model.probe import PodRef
+from npol.model.story import Peer, PodSettings
+from npol.probe.debug_pod_manifest import CONTAINER, debug_pod
+from npol.probe.debug_pods import AT_ONCE, GONE_WITHIN, DebugPods
+
+log = logging.getLogger(__name__)
+
+LABEL = "npol.dev/beside"
+LABELS = {LABEL: "sources"}
+RUNS_WITHIN = 30.0
+"""Seconds that such a pod may take to run: nothing but a proof hangs on it."""
+
+
+class BesidePods:
+    """Made when they are first asked for, or ahead of that; deleted with the run."""
+
+    def __init__(
+        self,
+        connection: Connection,
+        settings: PodSettings,
+        *,
+        run_id: str,
+        owner: Callable[[], Obj],
+    ) -> None:
+        """`owner`: the owner reference of the run's journal, with which they go."""
+        self._connection = connection
+        self._settings = settings
+        self._run_id = run_id
+        self._owner = owner
+        self._debug = DebugPods(connection, run_id, look=self._look, within=RUNS_WITHIN)
+        self._pool = ThreadPoolExecutor(max_workers=AT_ONCE)
+        self._made: dict[str, Future[Obj]] = {}
+        self._why_not: dict[str, str] = {}
+        self.policies: tuple[Obj, ...] = ()
+        """Those of their namespace, as they were when the last of them was made."""
+
+    def prepare(self, nodes: Iterable[str]) -> None:
+        """Begin to make them."""
+        for node in dict.fromkeys(nodes):
+            if node and node not in self._made:
+                self._made[node] = self._pool.submit(self._make, node)
+
+    def on(self, node: str) -> PodRef | None:
+        """The pod on a node, running; None where there can be none, and `why_not` says why."""
+        if not node:
+            return None
+        self.prepare([node])
+        try:
+            return pod_ref(self._made[node].result(), CONTAINER)
+        except NpolError as error:
+            self._why_not[node] = error.message.splitlines()[0]
+            log.info("no pod beside the sources on node %s: %s", node, error.message)
+            return None
+
+    def why_not(self, node: str) -> str:
+        return self._why_not.get(node, "its node is not known")
+
+    @property
+    def running(self) -> tuple[Obj, ...]:
+        """Those that run, as the API server returned them."""
+        done = (f for f in self._made.values() if f.done() and not f.cancelled())
+        return tuple(future.result() for future in done if future.exception() is None)
+
+    def close(self, within: float = GONE_WITHIN) -> tuple[str, ...]:
+        """Delete them and wait until they are gone; says what stayed."""
+        self._pool.shutdown(wait=True, cancel_futures=True)
+        return self._debug.delete(within) if self._made else ()
+
+    def _make(self, node: str) -> Obj:
+        listed = self._connection.list(NETWORK_POLICIES, STATE_NAMESPACE)
+        stamp = {"apiVersion": NETWORK_POLICIES.api_version, "kind": NETWORK_POLICIES.kind}
+        self.policies = tuple({**stamp, **policy} for policy in listed)
+        for policy in self.policies:
+            if selectors.matches((policy.get("spec") or {}).get("podSelector") or {}, LABELS):
+                name = policy["metadata"]["name"]
+                raise NpolError(f"NetworkPolicy {STATE_NAMESPACE}/{name} selects every pod there")
+        peer = Peer(
+            name=f"beside-{node}",
+            at=Position(LABEL),
+            namespace=STATE_NAMESPACE,
+            labels=LABELS,
+        )
+        manifest = debug_pod(
+            peer, self._settings, run_id=self._run_id, owner=self._owner(), node=node
+        )
+        return self._debug.start({peer.name: manifest}, self._look())[peer.name]
+
+    def _look(self) -> Inventory:
+        return read(self._connection, [STATE_NAMESPACE])

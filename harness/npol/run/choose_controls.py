@@ -1,0 +1,120 @@
+"""
+Chooses what shows that the sources of a step can send.
+
+A source that the policies let something through from is asked for that: its look-ups, flows of
+other steps, or the way to a pod of ours that no policy selects. Where they let it send nothing,
+that pod, which runs beside it, has to be heard instead.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterator
+from dataclasses import dataclass, replace
+from itertools import islice
+
+from npol.judge.probes import DNS_PROBE, SELF_PORT, lookup_control, probes_of, reach_control
+from npol.judge.targets import resolve
+from npol.model.expectation import Expectation, Word
+from npol.model.prediction import PredictedDecision
+from npol.model.probe import PodRef, Probe, Role
+from npol.model.story import Flow, FlowKind, Peer
+from npol.run.environment import RunEnvironment
+from npol.run.predictor import Predictor
+from npol.run.prepared_flow import PreparedFlow
+from npol.run.source_controls import SourceControls, beside_probes
+from npol.run.step_ends import StepEnds
+
+MOST_BORROWED = 2
+"""Probes of other steps' flows that one source is asked for."""
+OURS = "a pod of npol"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ControlChoice:
+    """What controls are chosen from, for the ends of one step at one moment."""
+
+    environment: RunEnvironment
+    ends: StepEnds
+    predictor: Predictor
+
+    def controls(self, let_through: Collection[str]) -> dict[str, SourceControls]:
+        """
+        By its uid: the controls of each source that is expected to be denied something, and that
+        no flow of the step, by its name in `let_through`, will show to be able to send.
+        """
+        engine = self.environment.engine.name
+        asked = self.ends.asked
+        shown = {
+            asked[name].source.source.uid
+            for name in let_through
+            if not asked[name].flow.expect.for_engine(engine).closed
+        }
+        doubted = {
+            one.source.source.uid: one
+            for one in asked.values()
+            if one.flow.expect.for_engine(engine).closed and not self.is_outside(one)
+        }
+        return {uid: self._of(one) for uid, one in doubted.items() if uid not in shown}
+
+    def let_through(self, one: PreparedFlow) -> tuple[Probe, ...]:
+        """What the policies let through from a flow's source that its step does not ask."""
+        return (*self._lookup(one), *islice(self._borrowed(one), MOST_BORROWED))
+
+    def is_outside(self, one: PreparedFlow) -> bool:
+        """Policies act where a packet leaves a pod: a place outside is heard or not."""
+        return bool(self.environment.story.peers[one.flow.source].external)
+
+    def _of(self, one: PreparedFlow) -> SourceControls:
+        if probes := self.let_through(one):
+            return SourceControls(probes=probes)
+        node = one.source.source.node
+        beside = self.environment.beside(node)
+        if beside is None:
+            return SourceControls(lacking=self.environment.why_nothing_beside(node))
+        if self._reaches(one, beside.source):
+            subject = f"pod {beside.source.name}, which no policy selects"
+            probe = reach_control(Role.SENDS, beside.source, subject, timeout=one.timeout)
+            return SourceControls(probes=(probe,))
+        others = self.environment.pods_beside
+        probes = beside_probes(beside.source, others, timeout=one.timeout)
+        return SourceControls(beside=beside, beside_probes=probes)
+
+    def _lookup(self, one: PreparedFlow) -> Iterator[Probe]:
+        look_up = replace(_plain(one.flow), resolve=DNS_PROBE)
+        if self.predictor.sees_dns and self._uses_dns(one) and self._passes(one, look_up):
+            yield lookup_control(Role.SENDS, f"name {DNS_PROBE}", timeout=one.timeout)
+
+    def _uses_dns(self, one: PreparedFlow) -> bool:
+        """Whether the source's look-ups go to the cluster's DNS, and not to its node's."""
+        uid = one.source.source.uid
+        pods = (p for p in self.ends.inventory.pods if p["metadata"].get("uid") == uid)
+        pod = next(pods, {})
+        policy = (pod.get("spec") or {}).get("dnsPolicy", "ClusterFirst")
+        plain = policy == "ClusterFirst" and not one.source.source.host_network
+        return plain or policy == "ClusterFirstWithHostNet"
+
+    def _borrowed(self, one: PreparedFlow) -> Iterator[Probe]:
+        story, asked = self.environment.story, {a.flow.key for a in self.ends.asked.values()}
+        flows = {f.key: f for s in story.steps for f in s.flows if f.source == one.flow.source}
+        for flow in (f for key, f in flows.items() if key not in asked):
+            if flow.kind is FlowKind.DNS or not self._passes(one, flow):
+                continue
+            target = resolve(flow, story.peers[flow.target], self.ends.state)
+            for probe in probes_of(flow, target, timeout=one.timeout):
+                if probe.role in (Role.POD, Role.HOST) and probe.address != one.source.source.ip:
+                    yield replace(probe, role=Role.SENDS)
+
+    def _reaches(self, one: PreparedFlow, pod: PodRef) -> bool:
+        if not self.predictor.knows(pod.ip):
+            return False
+        peer = Peer(name=OURS, at=one.flow.at, address=pod.ip)
+        return self._passes(one, replace(_plain(one.flow), target=OURS, port=SELF_PORT), peer)
+
+    def _passes(self, one: PreparedFlow, flow: Flow, *peers: Peer) -> bool:
+        pod = one.source.source.name if one.source_pods > 1 else ""
+        return self.predictor.predict(flow, pod, peers).decision is PredictedDecision.ALLOW
+
+
+def _plain(flow: Flow) -> Flow:
+    """A flow of the same source that asks for nothing yet."""
+    return Flow(name=OURS, at=flow.at, source=flow.source, expect=Expectation(Word.ALLOW))
