@@ -50,8 +50,13 @@ def space():
 
 @pytest.fixture
 def options(lab):
+    """Without the data plane's records: a drop that they tell proves a deny by itself."""
     return Options(
-        kubeconfig=str(lab.kubeconfig), context=lab.context, create=True, disposable=True
+        kubeconfig=str(lab.kubeconfig),
+        context=lab.context,
+        create=True,
+        disposable=True,
+        flow_records="off",
     )
 
 
