@@ -43,7 +43,7 @@ class Identities:
     namespaces: Mapping[str, Labels] = field(default_factory=dict)
     policies: Mapping[str, PolicyName] = field(default_factory=dict)
     nodes: frozenset[str] = frozenset()
-    """Their addresses."""
+    """Their addresses, and those of places outside: they are nodes in a lab."""
     api_server: str = ""
 
 

@@ -8,6 +8,7 @@ from collections.abc import Iterable, Mapping
 
 from npol_lab.net import policies, services
 from npol_lab.net.conntrack import Place
+from npol_lab.net.external_hosts import PLACES
 from npol_lab.net.flow_log import Identities, PolicyName
 from npol_lab.net.nft import NftError, Ruleset
 from npol_lab.net.node import Node, base_chains
@@ -150,7 +151,7 @@ class Agent:
             pods={pod.ip: pod for pod in world.pods},
             namespaces=world.namespaces,
             policies=self._chains,
-            nodes=frozenset(node.address for node in self._nodes.values()),
+            nodes=frozenset(end.address for end in (*self._nodes.values(), *PLACES)),
             api_server=self._api_server,
         )
 

@@ -117,12 +117,12 @@ def test_a_ping_is_told_with_its_identifier(net):
     assert pings[-1] == {"type": 8, "identifier": 4711}
 
 
-def test_a_place_outside_is_told_as_the_world(net, told):
+def test_a_place_outside_is_told_as_the_node_that_it_is_here(net, told):
     net.policy(podSelector=named("a1"), policyTypes=["Egress"])
 
     (flow,) = told("a1", "203.0.113.10", 80)
 
-    assert flow["destination"]["labels"] == ["reserved:world"]
+    assert flow["destination"]["labels"] == ["reserved:remote-node"]
 
 
 def test_who_follows_is_told_at_once_of_what_comes_and_first_of_what_was(net, told):
