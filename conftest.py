@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 import pytest
 
 pytest_plugins = ["pytester"]
@@ -22,6 +24,15 @@ def pytest_configure(config: pytest.Config) -> None:
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     items.sort(key=_place)
+
+
+@pytest.fixture(scope="module", autouse=True)
+def records_are_off(request: pytest.FixtureRequest) -> Iterator[None]:
+    """Where a module is marked `without_records`, for every run in it."""
+    with pytest.MonkeyPatch.context() as patch:
+        if request.node.get_closest_marker("without_records"):
+            patch.setenv("NPOL_FLOW_RECORDS", "off")
+        yield
 
 
 def _place(item: pytest.Item) -> int:

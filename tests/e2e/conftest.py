@@ -34,6 +34,8 @@ SHIPPED = sorted(
 )
 """The stories below `fixtures/`, without their ending."""
 NPOL = Path(sys.executable).with_name("npol")
+RECORDS = "NPOL_FLOW_RECORDS"
+"""Kept of the environment: whether runs read flow records."""
 Told = subprocess.CompletedProcess[str]
 
 
@@ -49,7 +51,9 @@ def home(tmp_path_factory) -> dict[str, str]:
     """An environment without a kubeconfig, with directories of its own."""
     place = str(tmp_path_factory.mktemp("home"))
     kept = {
-        k: v for k, v in os.environ.items() if not k.startswith(("KUBE", "XDG", "NPOL", "GITHUB"))
+        k: v
+        for k, v in os.environ.items()
+        if k == RECORDS or not k.startswith(("KUBE", "XDG", "NPOL", "GITHUB"))
     }
     return {**kept, "HOME": place, "NO_COLOR": "1", "COLUMNS": "160"}
 

@@ -10,7 +10,7 @@ from npol_lab.session import Lab, LabOptions
 from tests import shop, unenforced
 from tests.e2e.shop import write_shop
 
-pytestmark = pytest.mark.lab
+pytestmark = [pytest.mark.lab, pytest.mark.without_records]
 
 LATE = 3.0
 PATIENT = "{timeout: 1s, settle: {quiet: 5s, within: 8s}}"

@@ -14,7 +14,7 @@ from npol.run import Options
 from npol.run.settle_loop import settle
 from tests import shop
 
-pytestmark = pytest.mark.lab
+pytestmark = [pytest.mark.lab, pytest.mark.without_records]
 
 DEFAULTS = "{timeout: 400ms, settle: {within: 10s}}"
 CLIENTS = """---

@@ -52,6 +52,24 @@ def test_off_is_nowhere():
     assert watch("off", None) is None
 
 
+def test_the_environment_says_what_auto_is(monkeypatch, tmp_path):
+    file = tmp_path / "records.jsonl"
+    file.touch()
+    monkeypatch.setenv("NPOL_FLOW_RECORDS", "off")
+    assert watch("auto", None) is None
+
+    monkeypatch.setenv("NPOL_FLOW_RECORDS", str(file))
+    watching = watch("auto", None)
+    assert isinstance(watching, FileWatch)
+    watching.close()
+
+
+def test_what_is_said_to_a_command_goes_before_the_environment(monkeypatch, tmp_path):
+    monkeypatch.setenv("NPOL_FLOW_RECORDS", str(tmp_path / "none.jsonl"))
+
+    assert watch("off", None) is None
+
+
 def test_a_file_that_is_not_there_is_an_error_of_input(tmp_path):
     with pytest.raises(InputError, match=r"flow records: .*x\.jsonl: No such file"):
         watch(str(tmp_path / "x.jsonl"), None)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import threading
 from collections.abc import Collection, Iterable
 from typing import Protocol
@@ -14,6 +15,7 @@ from npol.kube.connection import Connection
 from npol.model.probe import PodRef
 
 AUTO, OFF = "auto", "off"
+VARIABLE = "NPOL_FLOW_RECORDS"
 POLL = 0.02
 """Seconds between two looks at a file."""
 OBSERVE = "hubble observe -o jsonpb"
@@ -37,9 +39,13 @@ def watch(source: str, connection: Connection) -> RecordWatch | None:
     """
     The records of `auto`, a file's path or `-`; None for `off`, and where there are no agents.
 
+    With the variable VARIABLE in the environment, `auto` is what that says.
+
     Raises:
         InputError: the file cannot be read.
     """
+    if source == AUTO:
+        source = os.environ.get(VARIABLE) or AUTO
     if source == OFF:
         return None
     if source != AUTO:

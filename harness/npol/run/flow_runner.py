@@ -15,7 +15,7 @@ from npol.judge.source_pods import combined
 from npol.judge.witnesses import agreeing
 from npol.model.expectation import Outcome
 from npol.model.prediction import PredictedDecision, Prediction, UnknownReason
-from npol.model.probe import Probe
+from npol.model.probe import PodRef, Probe
 from npol.model.result import FlowResult
 from npol.model.story import Step
 from npol.run.choose_controls import ControlChoice
@@ -166,9 +166,17 @@ class FlowRunner:
         if watch is None:
             return None
         sources = [one.source.source for one in ends.asked.values()]
-        targets = [p for one in ends.asked.values() if one.target for p in one.target.pods]
-        watch.follow(sources, {pod.node for pod in (*sources, *targets) if pod.node})
+        watch.follow(sources, {pod.node for pod in self._inside_ends(ends) if pod.node})
         return ProbeRecords(records=watch.store, known=known_ends(ends.inventory))
+
+    def _inside_ends(self, ends: StepEnds) -> Iterator[PodRef]:
+        """The pods at either end of the flows; places outside the cluster have no records."""
+        peers = self._environment.story.peers
+        for one in ends.asked.values():
+            if not peers[one.flow.source].external:
+                yield one.source.source
+            if one.target and not peers[one.flow.target].external:
+                yield from one.target.pods
 
     def _inside(self, asked: Mapping[str, PreparedFlow]) -> dict[Probe, ProbeSource]:
         """What targets must answer themselves, so that their silence says something."""

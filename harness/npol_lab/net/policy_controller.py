@@ -151,7 +151,12 @@ class Agent:
             pods={pod.ip: pod for pod in world.pods},
             namespaces=world.namespaces,
             policies=self._chains,
-            nodes=frozenset(end.address for end in (*self._nodes.values(), *PLACES)),
+            nodes=frozenset(
+                [
+                    *(node.address for node in self._nodes.values()),
+                    *(place.address for place in PLACES),
+                ]
+            ),
             api_server=self._api_server,
         )
 
