@@ -41,10 +41,9 @@ test-live: setup ## the live tests: KUBE_CONTEXT=... (KUBECONFIG=...), or on the
 	@tools/test-live $(KUBE_CONTEXT)
 
 # Most clusters tell no flow records: what runs at night does without, but where a test asks for them.
-nightly: export NPOL_FLOW_RECORDS = off
 nightly: setup ## what takes longer; live tests on KUBE_CONTEXT, or on the rig if there is one
-	@$(PY) -m pytest -m "nightly and not live" --timeout=3600
-	@tools/test-live --nightly $(KUBE_CONTEXT)
+	@NPOL_FLOW_RECORDS=off $(PY) -m pytest -m "nightly and not live" --timeout=3600
+	@NPOL_FLOW_RECORDS=off tools/test-live --nightly $(KUBE_CONTEXT)
 
 coverage: setup ## what became of each row of docs/rows.md, and docs/coverage.md from it
 	@$(PY) tools/coverage_rows.py --run
