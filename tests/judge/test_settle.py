@@ -88,12 +88,24 @@ def test_an_old_answer_that_comes_back_is_no_visible_change(between):
 
 
 def test_a_visible_change_needs_no_quiet_time():
-    machine = settling(before=(Outcome.OPEN, 0), quiet=5.0)
+    """It has the prediction for its witness: a plugin that drops for a moment is no denial."""
+    closed = frozenset({Outcome.TIMEOUT})
+    machine = settling(before=(Outcome.OPEN, 0), quiet=5.0, predicted=closed)
 
     feed(machine, (0.0, STILL_OPEN), (0.2, DENIED), (0.4, DENIED))
 
     assert machine.done(0.5)
     assert machine.results()["f"].enforced_after == 0.0
+
+
+def test_a_visible_change_that_nothing_predicts_waits_for_the_quiet_time():
+    machine = settling(before=(Outcome.OPEN, 0), quiet=1.0)
+
+    feed(machine, (0.0, STILL_OPEN), (0.2, DENIED), (0.4, DENIED))
+    assert not machine.done(0.5)
+
+    feed(machine, (1.0, DENIED), (1.2, DENIED))
+    assert machine.done(1.3)
 
 
 def test_a_mismatch_is_final_only_at_the_deadline():
@@ -238,7 +250,8 @@ def test_one_slow_flow_keeps_all_of_them_under_watch():
     ("launched", "now", "may"),
     [
         pytest.param([], 0.0, True, id="at-once"),
-        pytest.param([0.0], 0.5, False, id="one-at-a-time-before-quiet"),
+        pytest.param([0.0], 0.5, True, id="two-overlap-before-quiet"),
+        pytest.param([0.0, 0.2], 0.5, False, id="no-more-than-two-before-quiet"),
         pytest.param([0.0], 1.0, True, id="again-at-quiet"),
         pytest.param([0.0, 1.0], 1.1, False, id="not-closer-than-the-stagger"),
         pytest.param([0.0, 1.0], 1.2, True, id="two-overlap"),

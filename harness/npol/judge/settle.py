@@ -9,8 +9,9 @@ not final before the deadline, and packets that meet the expectation against the
 `unknown` even then. Without a prediction a match is final, a mismatch at the deadline, unless the
 data plane's records prove that policies drop it.
 
-A sample counts only if the flow has visibly changed since the step's change, or the network
-plugin's quiet time has passed when the sample began: an old answer is never taken for a new one.
+A sample counts only if the network plugin's quiet time has passed when it began, or if the flow,
+which has a prediction, has visibly changed since the step's change: an old answer is never taken
+for a new one.
 """
 
 from __future__ import annotations
@@ -143,7 +144,9 @@ class Track:
         alike = (sample.signature, sample.matched) == (last.signature, last.matched)
         if not alike or not self._conclusive(sample):
             return False
-        return self.changed() or sample.started >= patience.quiet_until
+        if sample.started >= patience.quiet_until:
+            return True
+        return self.predicted is not None and self.changed()
 
     def _conclusive(self, sample: Sample) -> bool:
         """Whether more samples like this one may end the wait before the deadline."""
@@ -285,12 +288,13 @@ class Settling:
         """Whether the next round may start now."""
         if self.done(now) or (self._launched and now < self.next_launch()):
             return False
+        starved = any(t.samples and t.samples[-1].starved for t in self.tracks.values())
+        most = 1 if starved else IN_FLIGHT
         if now < self.patience.quiet_until:
-            return not self._open
+            return len(self._open) < most
         late = [s for s in self._open if s >= self.patience.quiet_until]
         wanted = max(t.missing(self.patience) for t in self.tracks.values())
-        starved = any(t.samples and t.samples[-1].starved for t in self.tracks.values())
-        return len(late) < min(1 if starved else IN_FLIGHT, wanted)
+        return len(late) < min(most, wanted)
 
     def next_launch(self) -> float:
         """The earliest time for the next round, if none of those under way ends first."""

@@ -171,8 +171,10 @@ class Sources:
             probers, self._probers = list(self._probers.values()), {}
         for prober in probers:
             prober.close()
-        stayed = self._beside.close(within) if self._beside else ()
-        return (*self._debug.delete(within), *stayed)
+        with ThreadPoolExecutor(max_workers=1) as pool:
+            beside = pool.submit(self._beside.close, within) if self._beside else None
+            stayed = self._debug.delete(within)
+            return (*stayed, *beside.result()) if beside else stayed
 
     def _start(self) -> None:
         peers = debug_pod_peers(self._story)

@@ -59,6 +59,26 @@ def test_a_service_without_endpoints_refuses_at_once(net, protocol):
 
 @pytest.mark.lab
 @pytest.mark.parametrize(
+    ("egress", "seen"),
+    [
+        pytest.param([{}], "refused", id="every-peer"),
+        pytest.param([{"to": [{"ipBlock": {"cidr": "0.0.0.0/0"}}]}], "refused", id="every-address"),
+        pytest.param([], "timeout", id="deny-all"),
+        pytest.param([{"to": [{"namespaceSelector": {}}]}], "timeout", id="namespaces"),
+        pytest.param([{"ports": [{"port": 8080}]}], "timeout", id="the-pods-port"),
+    ],
+)
+def test_a_service_without_endpoints_is_silent_where_its_address_is_not_allowed(net, egress, seen):
+    """Measured on Calico: the address is not translated, so it is what policies judge."""
+    net.service("empty", "10.96.0.21")
+    policy = {"podSelector": {"matchLabels": {"app": "a1"}}, "policyTypes": ["Egress"]}
+    net.policy(**policy, egress=egress)
+
+    assert net.probe("a1", "10.96.0.21", 80) == seen
+
+
+@pytest.mark.lab
+@pytest.mark.parametrize(
     ("asked", "more"),
     [
         pytest.param("10.96.0.20", {}, id="cluster-ip"),

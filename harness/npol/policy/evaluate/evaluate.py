@@ -36,6 +36,7 @@ def decide(world: ClusterState, traffic: Traffic, dialect: Dialect = SPEC) -> De
     world = world.as_read(dialect)
     found = routes(world, traffic, dialect)
     paths = tuple(_decide_path(world, path, dialect) for path in found.paths)
+    paths = paths or _silent(world, found.unanswered, dialect)
     filtered = [p for p in found.paths if not p.to_itself or p.service]
     ends = {id(e): e for p in filtered for e in (p.source, p.target)}.values()
     others = {str(o): o for e in ends if isinstance(e, Pod) for o in world.others_for(e)}
@@ -49,6 +50,16 @@ def decide(world: ClusterState, traffic: Traffic, dialect: Dialect = SPEC) -> De
         why_unknown=Sentence(why),
         others=tuple(others.values()),
     )
+
+
+def _silent(
+    world: ClusterState, unanswered: Path | None, dialect: Dialect
+) -> tuple[PathDecision, ...]:
+    """The way to a Service that nobody answers at, where policies keep it from being refused."""
+    if unanswered is None or not dialect.judges_unanswered_services:
+        return ()
+    decided = _decide_path(world, unanswered, dialect)
+    return (decided,) if decided.allowed is False else ()
 
 
 def _together(

@@ -8,7 +8,12 @@ from npol.policy.evaluate.match import Path
 from npol.policy.objects.dialects import Dialect
 from npol.policy.objects.entities import End, ExternalEndpoint, Node, Pod, Service, Traffic
 from npol.policy.state.cluster_state import ClusterState
-from npol.policy.state.service_backends import ServiceBackend, not_from_outside, resolve_service
+from npol.policy.state.service_backends import (
+    ServiceBackend,
+    ServiceRoute,
+    not_from_outside,
+    resolve_service,
+)
 
 ANOTHER_NODE = Node(name="another node")
 """Any node but the one that the target runs on."""
@@ -20,6 +25,8 @@ class Routes:
 
     paths: tuple[Path, ...] = ()
     problem: str = ""
+    unanswered: Path | None = None
+    """The way to a Service's own address, where nothing behind it answers."""
 
 
 def routes(world: ClusterState, traffic: Traffic, dialect: Dialect) -> Routes:
@@ -69,7 +76,14 @@ def _behind_service(world: ClusterState, traffic: Traffic, service: Service) -> 
     problem = route.problem or route.unanswered
     if not paths and not problem:
         problem = f"no endpoint of {route.service} has an IPv{traffic.family} address"
-    return Routes(tuple(paths.values()), problem)
+    return Routes(tuple(paths.values()), problem, _unanswered(traffic, route))
+
+
+def _unanswered(traffic: Traffic, route: ServiceRoute) -> Path | None:
+    if not route.unanswered or route.service is None or route.service.headless:
+        return None
+    place = ExternalEndpoint(name=str(route.service), addresses=route.service.addresses)
+    return _path(traffic, place, traffic.port)
 
 
 def _is_of(backend: ServiceBackend, family: int) -> bool:

@@ -35,6 +35,9 @@ class Dialect:
     """Whether policies that select a pod on the host's network act on it."""
     isolates_from_itself_by_service: bool | None = None
     """Whether policies act on a pod that reaches itself through its own Service."""
+    judges_unanswered_services: bool = False
+    """Whether a Service's own address is judged where nothing is behind it: what egress does not
+    allow is silent then, and not refused."""
     rules_outrank_types: bool = False
     """Whether a rule puts its direction in force although `policyTypes` does not name it."""
     node_port_clients: tuple[str, ...] = ("client", "node", "replaced")
@@ -56,6 +59,7 @@ CALICO = Dialect(
     selectors_select_host_network=False,
     isolates_host_network=False,
     isolates_from_itself_by_service=True,
+    judges_unanswered_services=True,
     node_port_clients=("client", "node"),
 )
 LAB = replace(CALICO, name=engine.LAB, names_ports_of_host_network=False)
