@@ -15,13 +15,14 @@ from npol import __version__
 from npol.cli import inputs
 from npol.cli.arguments.check import CheckArguments, CheckFormat
 from npol.cli.mutation import print_lab_mutation
-from npol.errors import InputError
+from npol.errors import PRECEDENCE, ExitCode, InputError
 from npol.model.story import Apply, Manifest, Story
 from npol.mutation.score import MutantResult, mutate
 from npol.policy.lint import LintFinding, LintRule, Severity, lint, of_files
 from npol.policy.lint.sarif import github_annotations, sarif
 from npol.policy.objects.dialects import CALICO, Dialect
 from npol.policy.simulate.coverage import coverage
+from npol.policy.simulate.forecast import forecast
 from npol.policy.simulate.simulated_steps import scenes
 from npol.policy.state.cluster_state import ClusterState
 from npol.report.escape import safe
@@ -57,7 +58,7 @@ def check(arguments: CheckArguments) -> int:
             if arguments.lab
             else _print_mutation(stories, reader)
         )
-        return max(worst, survived)
+        return next(code for code in PRECEDENCE if code in (worst, survived))
     return worst
 
 
@@ -130,8 +131,14 @@ def _print_coverage(stories: Sequence[Story], dialect: Dialect) -> None:
 
 
 def _print_mutation(stories: Sequence[Story], dialect: Dialect) -> int:
-    survivors = 0
+    """What no prediction is made of may notice mutants, or not: that is counted apart."""
+    survivors = unknown = 0
     for story in stories:
+        for step in forecast(scenes(story), dialect.name):
+            unknown += len(step.not_foretold)
+            for flow in step.not_foretold:
+                name = f"{step.step} :: {flow.flow.name}"
+                typer.echo(safe(f"cannot be foretold: {name}: {flow.prediction}"))
         found = mutate(story, dialect)
         survivors += len(found.survivors)
         for result in found.results:
@@ -142,7 +149,9 @@ def _print_mutation(stories: Sequence[Story], dialect: Dialect) -> int:
             f"{len(found.survivors)} survived, {len(found.unkillable)} not provable, "
             f"{len(found.equivalent)} make no difference"
         )
-    return 1 if survivors else 0
+    if survivors:
+        return int(ExitCode.DIFFERS)
+    return int(ExitCode.UNKNOWN if unknown else ExitCode.AS_EXPECTED)
 
 
 def _told(result: MutantResult) -> Iterator[str]:

@@ -16,6 +16,7 @@ from npol.document.cluster_document import as_applied
 from npol.document.markdown import BEGIN, END, page_markdown
 from npol.document.story_document import Meant, meant, story_page
 from npol.errors import ExitCode, InputError, Position
+from npol.model.policy_document import PolicyDocument
 from npol.model.story import Apply, Step, Story
 from npol.report.escape import safe
 from npol.story import load_manifests, load_story
@@ -24,7 +25,7 @@ from npol.story import load_manifests, load_story
 def document(arguments: DocumentArguments) -> int:
     if arguments.output and arguments.check:
         raise InputError("--output writes a page and --check compares one", hint="one of them")
-    text = _page(
+    page = _page(
         arguments.what,
         arguments.at,
         arguments.context,
@@ -32,13 +33,22 @@ def document(arguments: DocumentArguments) -> int:
         arguments.peers,
         arguments.root,
     )
-    if arguments.check:
-        return _compare(arguments.check, text)
+    text = page_markdown(page)
+    if arguments.check and (different := _compare(arguments.check, text)):
+        return different
     if arguments.output:
         _write(arguments.output, text)
-    else:
+    elif not arguments.check:
         typer.echo(text, nl=False)
-    return int(ExitCode.AS_EXPECTED)
+    return _complete(page)
+
+
+def _complete(page: PolicyDocument) -> ExitCode:
+    """A page on which some answers are not known says so to whoever runs this, too."""
+    unknown = [f"{flow.source} -> {flow.target}" for flow in page.flows if not flow.foretold]
+    for flow in unknown:
+        typer.echo(safe(f"cannot be foretold: {flow}"), err=True)
+    return ExitCode.UNKNOWN if unknown else ExitCode.AS_EXPECTED
 
 
 def _page(
@@ -48,8 +58,8 @@ def _page(
     kubeconfig: str | None,
     peers: str | None,
     root: str | None,
-) -> str:
-    """The same text wherever it is written from: all of it is told from beside the file."""
+) -> PolicyDocument:
+    """The same page wherever it is written from: all of it is told from beside the file."""
     told = os.path.basename(os.path.abspath(what))
     options = (("--at", at), ("--context", context), ("--peers", peers))
     given = [word for name, value in options if value for word in (name, value)]
@@ -64,7 +74,7 @@ def _page(
         found = _meant(story, at or "")
         if context or kubeconfig:
             found = as_applied(found, inputs.connected(kubeconfig, context))
-        return page_markdown(story_page(found, command=command, from_file=not is_dir))
+        return story_page(found, command=command, from_file=not is_dir)
 
 
 def _absolute(path: str | None) -> str | None:

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import typer
 
 from npol.cli import inputs
 from npol.cli.arguments.explain import ExplainArguments
-from npol.errors import InputError, Position
+from npol.errors import ExitCode, InputError, Position
 from npol.model.expectation import parse_expectation
-from npol.model.prediction import Cause
+from npol.model.prediction import Cause, PredictedDecision
 from npol.model.sentence import Sentence
 from npol.model.story import Flow, Protocol, Story
 from npol.policy.explain.describe import explain_policy
@@ -47,8 +49,7 @@ def explain(arguments: ExplainArguments) -> int:
     dialect = inputs.spoken(arguments.engine) or seen.dialect
     if "->" in arguments.what:
         flow = parse_flow(seen.world, arguments.what)
-        _print(explain_flow(seen.world, flow, dialect, without=arguments.without or ()))
-        return 0
+        return _print([explain_flow(seen.world, flow, dialect, without=arguments.without or ())])
     namespace, _, name = arguments.what.rpartition("/")
     policy = seen.world.policy(namespace or "default", name)
     if policy is None:
@@ -80,9 +81,7 @@ def _of_story(
     if asked.problem:
         raise InputError(str(asked.problem))
     typer.echo(f"after step {step!r}:")
-    for traffic in asked.traffics:
-        _print(explain_flow(world, traffic, dialect, without=without))
-    return 0
+    return _print([explain_flow(world, t, dialect, without=without) for t in asked.traffics])
 
 
 def _flow(text: str, story: Story) -> Flow:
@@ -104,7 +103,15 @@ def _flow(text: str, story: Story) -> Flow:
     )
 
 
-def _print(found: Explanation) -> None:
+def _print(explained: Sequence[Explanation]) -> ExitCode:
+    """What cannot be foretold is no answer."""
+    for found in explained:
+        _print_one(found)
+    unknown = any(e.prediction.decision is PredictedDecision.UNKNOWN for e in explained)
+    return ExitCode.UNKNOWN if unknown else ExitCode.AS_EXPECTED
+
+
+def _print_one(found: Explanation) -> None:
     typer.echo(f"{safe(found.flow)}: predicted {found.prediction} (dialect {found.dialect})")
     for stage in found.stages:
         typer.echo(f"  {MARKS[stage.answer]} {safe(stage.title)}")

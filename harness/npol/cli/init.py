@@ -9,7 +9,7 @@ import typer
 
 from npol.cli import inputs
 from npol.cli.arguments.init import InitArguments
-from npol.errors import InputError
+from npol.errors import ExitCode, InputError
 from npol.model.story import Manifest
 from npol.policy.state.apply_changes import build
 from npol.policy.state.dns import with_dns
@@ -49,7 +49,7 @@ def init(arguments: InitArguments) -> int:
             typer.echo(
                 f"# left out: what stands beside policies in {file}; give it a file of its own"
             )
-    return 0
+    return int(ExitCode.UNKNOWN if found.left_out else ExitCode.AS_EXPECTED)
 
 
 def _files(objects: Iterable[Manifest]) -> list[str]:

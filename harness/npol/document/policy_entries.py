@@ -53,6 +53,7 @@ def flow_entries(
             answer=answer,
             because=because,
             asked_in=_asked_in(flow, story, told, at, engine),
+            foretold=answer in ANSWERS.values(),
         )
 
 

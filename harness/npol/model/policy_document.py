@@ -46,6 +46,8 @@ class DocumentedFlow:
     """The policies that decide, at file:line."""
     asked_in: str
     """The step that asks it with packets under the same answer; "" for none."""
+    foretold: bool = True
+    """Whether the policies are known to allow it or not."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -41,32 +41,36 @@ class FlowRunner:
         self._liveness = LivenessRecord()
         self._before: dict[str, Hashable] = {}
         self._asked_from: set[str] = set()
-        """Names of the peers that probes were asked from."""
+        """Names of the peers that probes were asked from, and of those asked from inside."""
 
-    def prove_sources(self, step: Step) -> None:
+    def prepare(self, step: Step) -> None:
         """
-        Before a step's change: what it will deny is asked for once, from sources that no step has
-        asked from yet, so that there is a proof that they can send. What is not heard says nothing.
+        Before a step's change: what it will deny is asked for once, from sources and in targets
+        that no step has asked yet. So there is a proof that those sources can send, and the first
+        round after the change opens no execs. What is not heard says nothing.
         """
         engine = self._environment.engine.name
-        denied = {f.source for f in step.flows if f.expect.for_engine(engine).closed}
-        if not denied - self._asked_from:
+        denied = [f for f in step.flows if f.expect.for_engine(engine).closed]
+        if not {end for f in denied for end in (f.source, f.target)} - self._asked_from:
             return
         try:
             ends = step_ends(self._environment, step)
         except NpolError as error:
-            log.info("step %r: its sources were not proven before: %s", step.name, error)
+            log.info("step %r: its ends were not looked up before: %s", step.name, error)
             return
+        self._asked_from |= {f.target for f in denied}
         predictor = self._environment.predictor(ends.state)
         choice = ControlChoice(environment=self._environment, ends=ends, predictor=predictor)
-        batches = {
+        controls = {
             one.source: choice.let_through(one)
             for one in ends.asked.values()
-            if one.flow.source in denied and not choice.is_outside(one)
+            if one.flow in denied and not choice.is_outside(one)
         }
-        batches = {source: probes for source, probes in batches.items() if probes}
+        batches: dict[ProbeSource, list[Probe]] = {s: [*p] for s, p in controls.items() if p}
+        for probe, target in self._inside(ends.asked).items():
+            batches.setdefault(target, []).append(probe)
         began, answers = time.monotonic(), ask_all(batches)
-        for source, probes in batches.items():
+        for source, probes in controls.items():
             found = evidence_of(source, probes, answers)
             denial = self._environment.engine.denial
             self._liveness.note_sending(source.source, found, began, denial)

@@ -47,7 +47,7 @@ class StepRunner:
         if reason := self._environment.unmet(step.when):
             return _skip(step, reason)
         if step.changes:
-            self._flows.prove_sources(step)
+            self._flows.prepare(step)
         changes = self._environment.change(step)
         changed_at = time.monotonic() if step.changes else None
         patience = self._patience(step, changed_at)
