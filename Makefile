@@ -10,7 +10,7 @@ STAMP := $(VENV)/.installed
 unexport PYTHONDONTWRITEBYTECODE
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test lint test-live nightly coverage bench clean
+.PHONY: help setup demo test lint test-live nightly coverage bench bench-load clean
 
 help: ## lists the targets
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/make \1\t\2/p' Makefile | expand -t 18
@@ -49,7 +49,10 @@ coverage: setup ## what became of each row of docs/rows.md, and docs/coverage.md
 	@$(PY) tools/coverage_rows.py --run
 
 bench: setup ## the benchmarks, one after the other
-	@for b in benchmarks/*.py; do echo "== $$b"; $(PY) $$b || exit 1; done
+	@for b in $(filter-out benchmarks/load.py,$(wildcard benchmarks/*.py)); do echo "== $$b"; $(PY) $$b || exit 1; done
+
+bench-load: setup ## the tests beside 30 busy processes; counts false verdicts (TESTS=...)
+	@$(PY) benchmarks/load.py 30 $(TESTS)
 
 clean: ## removes .venv and caches
 	rm -rf $(VENV) .pytest_cache .mypy_cache .ruff_cache .hypothesis
