@@ -140,16 +140,13 @@ SECRET = {"apiVersion": "v1", "kind": "Secret", "metadata": {"name": "x", "names
 @pytest.mark.parametrize(
     "forged",
     [
-        pytest.param(made("v1", "Secret", "shop", "x"), id="a-secret"),
+        pytest.param(made("v1", "Node", "", "x"), id="a-node"),
         pytest.param({"key": ["v1", "Secret", "shop", "x"], "after": SECRET}, id="its-content"),
         pytest.param({"after": SECRET}, id="another-object-than-its-key"),
         pytest.param({"after": policy("other")}, id="another-policy-than-its-key"),
         pytest.param({"after": policy(namespace="bank")}, id="another-namespace"),
         pytest.param(made("v1", "Pod", "kube-system", "x"), id="a-protected-namespace"),
         pytest.param(made("v1", "Namespace", "", "kube-system"), id="kube-system-itself"),
-        pytest.param(
-            made("rbac.authorization.k8s.io/v1", "ClusterRoleBinding", "", "x"), id="rights"
-        ),
         pytest.param({"key": ["apps/v1", "Deployment", "shop", "x"]}, id="content-of-a-workload"),
         pytest.param({"action": "exec"}, id="another-action"),
         pytest.param({"action": "label"}, id="labels-of-a-policy"),

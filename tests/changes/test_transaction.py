@@ -347,8 +347,8 @@ def test_a_manifest_may_not_tie_an_object_to_others(begin, field):
         begin().apply(body)
 
 
-def test_a_secret_is_never_written(begin):
-    body = {"apiVersion": "v1", "kind": "Secret", "metadata": {"name": "x", "namespace": "shop"}}
+def test_a_node_is_never_written(begin):
+    body = {"apiVersion": "v1", "kind": "Node", "metadata": {"name": "x"}}
 
     with pytest.raises(Refused):
         begin().create(body)

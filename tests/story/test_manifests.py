@@ -73,7 +73,7 @@ def test_the_namespace_of_the_story_is_for_objects_that_name_none(applied):
     frame = "defaults: {namespace: store}\ngiven: [given.yaml]\n"
     files = {
         "given.yaml": cluster_wide,
-        "all/x.yaml": f"{nowhere}---\n{policy('b')}---\n{cluster_wide}",
+        "all/x.yaml": f"{nowhere}---\n{policy('b')}---\n{cluster_wide}spec: {{}}\n",
     }
 
     assert [m.namespace for m in applied(files, frame=frame)] == ["store", "shop", ""]

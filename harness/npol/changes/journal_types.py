@@ -15,17 +15,12 @@ from npol.errors import Refused
 from npol.kube.guard import protected
 from npol.kube.objects import Object
 
-NEVER = {
-    "Secret",
-    "Node",
-    "ValidatingWebhookConfiguration",
-    "MutatingWebhookConfiguration",
-    "ClusterRole",
-    "ClusterRoleBinding",
-    "Role",
-    "RoleBinding",
-}
-"""Kinds that no run writes, so a journal that names one is forged."""
+NEVER = {"Node"}
+"""
+Kinds that no run writes, so a journal that names one is forged.
+
+Of others that it names nothing is deleted but what carries the run's annotation.
+"""
 LABELLED = frozenset({"Pod", "Namespace"})
 KEPT_WHOLE = frozenset({"NetworkPolicy"})
 """Kinds whose full content may stand in a journal."""

@@ -150,6 +150,10 @@ def version(
         raise typer.Exit
 
 
+SPELLED = {"--create=all": "--create-all"}
+"""An option that is a flag and may have a value, which click does not read."""
+
+
 def main() -> None:
     """The `npol` command. Exit codes: `npol.errors.ExitCode`."""
     unread = install()
@@ -160,7 +164,7 @@ def main() -> None:
 
 def _run() -> int:
     try:
-        return int(app(standalone_mode=False) or 0)
+        return int(app(args=[SPELLED.get(a, a) for a in sys.argv[1:]], standalone_mode=False) or 0)
     except NpolError as error:
         from npol.report.escape import paragraph
 

@@ -30,10 +30,10 @@ def plan(arguments: PlanArguments) -> int:
         raise InputError(
             f"not a story file: {arguments.what}", hint="a *.npol.yaml, or --against DIR"
         )
-    steps = forecast(
-        scenes(load_story(arguments.what, root=arguments.root, overlay=arguments.peers)),
-        arguments.engine,
-    )
+    story = load_story(arguments.what, root=arguments.root, overlay=arguments.peers)
+    for note in story.notes:
+        typer.echo(f"note: {note}")
+    steps = forecast(scenes(story), arguments.engine)
     for step in steps:
         _print_step(step)
     return _concluded(steps, arguments.engine)

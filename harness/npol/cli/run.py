@@ -40,7 +40,8 @@ def run(arguments: RunArguments) -> int:
         options = Options(
             kubeconfig=chosen.kubeconfig,
             context=chosen.context,
-            create=arguments.create or chosen.is_lab,
+            create=arguments.create or arguments.create_all or chosen.is_lab,
+            create_all=arguments.create_all or chosen.is_lab,
             disposable=chosen.is_lab,
             replace=arguments.replace,
             allow_gitops=arguments.allow_gitops,

@@ -268,6 +268,8 @@ class Story:
     peers: Mapping[str, Peer] = field(default_factory=dict)
     steps: tuple[Step, ...] = ()
     tags: tuple[str, ...] = ()
+    notes: tuple[str, ...] = ()
+    """What the file's reader is to be told, though nothing of it is wrong."""
 
     def step(self, name: str) -> Step:
         return next(s for s in self.steps if s.name == name)

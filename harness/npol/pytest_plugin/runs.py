@@ -67,6 +67,7 @@ class Runs:
             kubeconfig=chosen.kubeconfig,
             context=chosen.context,
             create=chosen.is_lab or option("--npol-create"),
+            create_all=chosen.is_lab,
             disposable=chosen.is_lab,
             replace=option("--npol-replace"),
             assume_enforced=option("--npol-assume-enforced") or option("--npol-no-canary"),

@@ -17,7 +17,7 @@ from npol.flow_records.watch import RecordWatch, watch
 from npol.judge import state_changes
 from npol.judge.probes import has_denies
 from npol.kube.connection import Connection, Mode, connect
-from npol.kube.objects import Ref
+from npol.kube.objects import Ref, Resource
 from npol.kube.resource_names import resource_called
 from npol.kube.signals import Stop
 from npol.model.inventory import Inventory, Obj, pod_ref
@@ -35,6 +35,7 @@ from npol.probe.debug_pod_manifest import debug_pod
 from npol.probe.sources import Sources, debug_pod_peers
 from npol.run.cluster_changes import ClusterChanges
 from npol.run.enforcement_proof import prove_enforcement
+from npol.run.given_objects import DEFINITION, GivenObjects, await_definition, choose
 from npol.run.given_workloads import wait_until_ready
 from npol.run.live_view import LiveView
 from npol.run.namespaces import (
@@ -88,12 +89,15 @@ class RunEnvironment:
         self._connection = connect(
             kubeconfig=self.options.kubeconfig, context=self.options.context, mode=mode
         )
+        given = self._choose(self._connection)
         self._preflight(self._connection)
         self.records = watch(self.options.flow_records, self._connection)
-        self._transaction = self._open_transaction(self._connection)
+        self._transaction = self._open_transaction(self._connection, given.kinds)
         enforcement = self._prove()
-        for manifest in self.story.given if self._creates else ():
+        for manifest in given.manifests:
             self._transaction.create(manifest)
+            if manifest.kind == DEFINITION:
+                await_definition(self._connection, manifest)
         self._sources = Sources(
             self._connection,
             self.story,
@@ -105,9 +109,25 @@ class RunEnvironment:
         self._sources.start()
         self._sources.prepare_beside(silenced_sources(self.story, self.engine.name))
         wait_until_ready(self._connection, self.story.given, created=self._creates)
-        notes = (*self.facts.notes, *self._sources.notes, *self._stand_ins())
+        notes = (*self.story.notes, *given.left_out, *self.facts.notes)
+        notes += (*self._sources.notes, *self._stand_ins())
         self.facts = replace(self.facts, enforcement=enforcement(), notes=notes)
         self._transaction.mark(BEFORE)
+
+    def _choose(self, connection: Connection) -> GivenObjects:
+        """What of `given` is made; the rest is told before anything is sent."""
+        if not self._creates:
+            return GivenObjects(manifests=(), kinds=frozenset(), left_out=())
+        given = choose(
+            connection,
+            self.story.given,
+            namespace=self.story.defaults.namespace or "default",
+            everything=self.options.create_all,
+        )
+        for line in given.left_out:
+            self.options.say(line)
+        self.story = replace(self.story, given=given.manifests)
+        return given
 
     def _stand_ins(self) -> tuple[str, ...]:
         if not self.engine.is_lab:
@@ -186,8 +206,7 @@ class RunEnvironment:
             notes=found.notes,
         )
 
-    def _open_transaction(self, connection: Connection) -> Transaction:
-        kinds = {connection.resource(m.api_version, m.kind) for m in self.story.given}
+    def _open_transaction(self, connection: Connection, kinds: Collection[Resource]) -> Transaction:
         return Transaction.open(
             connection,
             TransactionOptions(
@@ -201,7 +220,7 @@ class RunEnvironment:
                 disposable=self.options.disposable,
                 wait=self.options.wait,
                 recover_stale=self.options.recover_stale,
-                kinds=sorted(kinds, key=lambda k: k.qualified) if self._creates else (),
+                kinds=sorted(kinds, key=lambda k: k.qualified),
             ),
             stop=self._stop,
         )

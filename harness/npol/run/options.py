@@ -18,6 +18,8 @@ class Options:
     context: str
     create: bool = False
     """Create what the story lists under `given`, and delete it at the end."""
+    create_all: bool = False
+    """Of it also what counts for the whole cluster: roles, webhooks, definitions of kinds."""
     replace: bool = False
     """Policies that exist already may be replaced; they come back at the end."""
     allow_gitops: bool = False

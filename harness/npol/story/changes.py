@@ -2,24 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from npol.errors import Mistake
 from npol.model.story import Apply, Change, Delete, Label, Manifest, Restore
 from npol.story.field_validators import did_you_mean, shown
 from npol.story.manifests import Shelf
+from npol.story.mixed_manifests import API, Identity, LeftOver, identity, is_policy
 from npol.story.schema.change import ChangeEntry, ChangeFields, LabelEntry, SourceFields
 from npol.story.yaml_node import YamlNode
 
-_API = "networking.k8s.io/v1"
 KINDS = ("apply", "delete", "label", "restore")
-
-
-def identity(manifest: Manifest) -> tuple[str, str, str, str]:
-    """Group, kind, namespace, name: what an object is, in whatever version it is written."""
-    group = manifest.api_version.rpartition("/")[0]
-    return group, manifest.kind, manifest.namespace, manifest.name
 
 
 @dataclass(slots=True, kw_only=True)
@@ -27,10 +21,11 @@ class Changes:
     """Reads changes; knows what a story may change and which steps lie behind."""
 
     shelf: Shelf
-    given: frozenset[tuple[str, str, str, str]] | None
-    """Identities of the objects that `given` lists; None when they could not be read."""
+    given: Mapping[Identity, Manifest] | None
+    """The objects that `given` lists; None when they could not be read."""
     steps: Collection[str]
     """The names of all steps."""
+    left_over: LeftOver = field(default_factory=LeftOver)
     earlier: list[str] = field(default_factory=list)
 
     def of_step(self, entry: ChangeFields, node: YamlNode) -> tuple[Change, ...]:
@@ -79,9 +74,15 @@ class Changes:
         if not sources:
             node.wrong(f"`{key}` names no manifests", on=(key,))
         places = node.one_or_more(key)
-        found = [m for s, p in zip(sources, places, strict=True) for m in self.shelf.take(s, p)]
+        found = [
+            manifest
+            for source, place in zip(sources, places, strict=True)
+            for manifest in self.left_over.for_change(
+                self.shelf.take(source, place), self.given or {}
+            )
+        ]
         for manifest in found:
-            if not _is_policy(manifest):
+            if not is_policy(manifest):
                 self._check_given(manifest, node, key)
         return tuple(found)
 
@@ -90,10 +91,10 @@ class Changes:
             return
         name = "/".join(n for n in (manifest.namespace, manifest.name) if n)
         what = f"{manifest.api_version} {manifest.kind} {name}"
-        message = f"{what} may not be changed by `{key}`: only NetworkPolicies of {_API} may"
+        message = f"{what} may not be changed by `{key}`: only NetworkPolicies of {API} may"
         hint = "list it under `given:`, if the story is to change it"
         if manifest.api_version == "extensions/v1beta1" and manifest.kind == "NetworkPolicy":
-            hint = f"write apiVersion: {_API}"
+            hint = f"write apiVersion: {API}"
         node.mistakes.append(Mistake(manifest.at, message, hint))
 
     def not_earlier(self, step: str) -> tuple[str, str] | None:
@@ -109,11 +110,6 @@ class Changes:
             node.wrong(*trouble, on=("restore",))
         else:
             yield Restore(at=node.key_at("restore"), step=step)
-
-
-def _is_policy(manifest: Manifest) -> bool:
-    """Other groups have kinds of that name with another meaning (Calico's, for one)."""
-    return (manifest.api_version, manifest.kind) == (_API, "NetworkPolicy")
 
 
 def _label(entry: LabelEntry, node: YamlNode) -> Iterator[Label]:

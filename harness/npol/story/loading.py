@@ -10,9 +10,10 @@ from typing import Any
 from npol.errors import Mistake, Mistakes, Position
 from npol.model.story import Defaults, Manifest, PodSettings, Settle, Story
 from npol.story import files
-from npol.story.changes import Changes, identity
+from npol.story.changes import Changes
 from npol.story.expansion import expand
 from npol.story.manifests import Shelf
+from npol.story.mixed_manifests import LeftOver, identity
 from npol.story.peers import check_overlay, read_peers
 from npol.story.schema.story import DefaultsEntry, PodEntry, StoryEntry
 from npol.story.steps import Steps, read_settle
@@ -84,13 +85,19 @@ def _read(
         namespace=_namespace(story),
         mistakes=story.mistakes,
     )
-    given = _given(entry, story, shelf) if entry else ()
+    left_over = LeftOver()
+    given = _given(entry, story, shelf, left_over) if entry else ()
     peers = read_peers(story, over)
     if over:
         check_overlay(over, peers.names)
-    known = frozenset(map(identity, given)) if entry else None
+    known = {identity(manifest): manifest for manifest in given} if entry else None
     named = [s.data.get("name") for s in story.items("steps") if isinstance(s.data, dict)]
-    changes = Changes(shelf=shelf, given=known, steps=[n for n in named if isinstance(n, str)])
+    changes = Changes(
+        shelf=shelf,
+        given=known,
+        steps=[n for n in named if isinstance(n, str)],
+        left_over=left_over,
+    )
     steps = tuple(Steps(peers=peers, changes=changes, lines=lines).read(story))
     if entry is None:
         return None
@@ -104,6 +111,7 @@ def _read(
         peers=peers.read,
         steps=steps,
         tags=tuple(entry.tags),
+        notes=left_over.notes(),
     )
 
 
@@ -114,9 +122,11 @@ def _namespace(story: YamlNode) -> str:
     return name if isinstance(name, str) else ""
 
 
-def _given(entry: StoryEntry, story: YamlNode, shelf: Shelf) -> tuple[Manifest, ...]:
+def _given(
+    entry: StoryEntry, story: YamlNode, shelf: Shelf, left_over: LeftOver
+) -> tuple[Manifest, ...]:
     sources = zip(entry.given, story.one_or_more("given"), strict=True)
-    return tuple(m for s, place in sources for m in shelf.take(s, place))
+    return tuple(m for s, place in sources for m in left_over.for_given(shelf.take(s, place)))
 
 
 def _defaults(entry: DefaultsEntry | None) -> Defaults:

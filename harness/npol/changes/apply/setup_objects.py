@@ -11,6 +11,7 @@ from npol.changes.apply.change_session import ChangeSession, bare
 from npol.changes.failpoints import around
 from npol.changes.journal_types import Action, Key
 from npol.changes.restore.undo import ref_of
+from npol.changes.state.claims import with_marked_claims
 from npol.changes.state.compare import marked
 from npol.changes.state.field_owners import owners_of
 from npol.changes.state.snapshot import key_of
@@ -90,7 +91,7 @@ class SetupObjects:
     def _create(self, key: Key, body: Mapping[str, Any]) -> Object:
         session = self.session
         session.check_place(key)
-        wanted = marked(bare(body), session.run_id)
+        wanted = with_marked_claims(marked(bare(body), session.run_id), session.run_id)
         with session.stop.shield():
             record = session.writer.intend(Action.CREATE, key, before=None, after=None)
             with around("given.create"):

@@ -28,7 +28,7 @@ from npol.changes.restore.verify import RestoreProblem
 from npol.changes.state.snapshot import take_places
 from npol.errors import ExitCode, LockHeld, NpolError, Refused
 from npol.kube.connection import Connection
-from npol.kube.objects import Object
+from npol.kube.objects import CLAIMS, Object
 from npol.kube.signals import Stop
 from npol.model.result import RestoreResult
 
@@ -172,6 +172,7 @@ def permit(connection: Connection, journal: Journal) -> None:
     """Let the connection write what the journal needs, and no more."""
     keys = [record.key for record in journal.history]
     kinds = {connection.resource(key.api_version, key.kind) for key in keys}
+    kinds |= {CLAIMS} if any(key.kind == "StatefulSet" for key in keys) else set()
     made = {key.name for key in keys if key.kind == "Namespace"}
     connection.permit(namespaces={*journal.namespaces, *made}, kinds=kinds)
 

@@ -14,6 +14,7 @@ from npol.changes import writes
 from npol.changes.failpoints import around
 from npol.changes.journal_types import Key
 from npol.changes.restore.foreign_objects import foreign_objects
+from npol.changes.state.claims import delete_claims
 from npol.changes.state.compare import put_back, reborn, still
 from npol.changes.state.field_owners import MANAGER, given_back
 from npol.changes.state.object_history import Labelled, ObjectHistory, ObjectState
@@ -85,6 +86,8 @@ def _delete(connection: Connection, item: ObjectHistory, live: Mapping[str, Any]
     metadata = live["metadata"]
     if item.key.kind == "Namespace":
         _check_empty(connection, item)
+    if item.key.kind == "StatefulSet":  # first: once it is gone, nothing names its claims
+        delete_claims(connection, live, item.run_id)
     version = metadata["resourceVersion"] if item.whole else None
     with around("restore.delete"):
         gone = connection.delete(

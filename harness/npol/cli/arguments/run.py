@@ -25,6 +25,13 @@ class RunArguments:
     create: Annotated[
         bool, typer.Option("--create", help="Create what the story lists under `given`.")
     ] = False
+    create_all: Annotated[
+        bool,
+        typer.Option(
+            "--create-all",
+            help="Also what counts for the whole cluster, if it is yours alone (--create=all).",
+        ),
+    ] = False
     replace: Annotated[
         bool, typer.Option("--replace", help="Policies that exist may be replaced for a while.")
     ] = False
