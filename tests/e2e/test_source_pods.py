@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import secrets
+import time
 from pathlib import Path
 
 import pytest
@@ -116,3 +117,28 @@ def test_a_pod_that_is_replaced_in_mid_step_is_asked_as_its_successor(
     assert flow.passed, flow.reason
     assert gone[0] not in {one.pod.uid for one in flow.by_pod}
     assert "clients-0" in {one.pod.name for one in flow.by_pod}
+
+
+def test_a_target_that_comes_in_mid_step_is_asked(story, options, lab, space, monkeypatch):
+    """The first round finds nobody behind the Service; ends are looked up again."""
+    somebody = connect(kubeconfig=str(lab.kubeconfig), context=lab.context, mode=Mode.APPLY)
+    somebody.permit(namespaces=[space], kinds=[somebody.resource("apps/v1", "Deployment")])
+    web = f"/apis/apps/v1/namespaces/{space}/deployments/web"
+    rounds: list[int] = []
+
+    def settle_and_scale(*args):
+        if not rounds:
+            somebody.raw("PATCH", web, body={"spec": {"replicas": 1}}, patch="merge")
+        rounds.append(1)
+        return settle(*args)
+
+    with shop.opened(story, options) as run:
+        somebody.raw("PATCH", web, body={"spec": {"replicas": 0}}, patch="merge")
+        deadline = time.monotonic() + 10
+        while somebody.list(PODS, space, selector="app=web"):
+            assert time.monotonic() < deadline
+        monkeypatch.setattr("npol.run.flow_runner.settle", settle_and_scale)
+        (flow,) = run.reach("before").flows
+
+    assert flow.passed, flow.reason
+    assert len(rounds) > 1

@@ -1,8 +1,12 @@
 """Settling: when answers are final. Time is a number that the tests choose."""
 
-import pytest
+from itertools import pairwise
 
-from npol.judge.settle import Patience, Settling
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from npol.judge.settle import Patience, Sample, Settling, Track
 from npol.judge.witnesses import agreeing
 from npol.model.expectation import Outcome, Verdict
 from npol.model.prediction import PredictedDecision
@@ -23,6 +27,7 @@ def judged(verdict, outcome=Outcome.TIMEOUT, words="", subject=""):
 
 
 DENIED, STILL_OPEN = judged(AS), judged(OPEN, Outcome.OPEN)
+BROKEN = judged(Verdict.UNKNOWN, Outcome.ERROR, "the probe did not run")
 
 
 def settling(
@@ -429,3 +434,17 @@ def test_starving_ends_at_three_times_the_deadline():
 
     assert not machine.done(29.9)
     assert machine.done(30.0)
+
+
+@settings(max_examples=300, deadline=None)
+@given(st.lists(st.sampled_from([DENIED, STILL_OPEN, BROKEN]), min_size=1, max_size=12))
+def test_errors_never_make_an_answer_flap(judgements):
+    """Flapping needs answers of the network that contradict each other more than once."""
+    answers = [j for j in judgements if j is not BROKEN]
+    flaps = sum(a is DENIED and b is not DENIED for a, b in pairwise(answers)) > 1
+
+    track = Track(before=None)
+    for number, judgement in enumerate(judgements):
+        track.add(Sample(number * 0.2, number * 0.2 + 0.05, judgement))
+
+    assert track.flapped() is flaps

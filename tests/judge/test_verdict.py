@@ -182,3 +182,19 @@ def test_names_are_judged_by_the_dns_servers_answer(expect, name, dns_alive, ver
     controls = Controls(source=SELF_OK, dns_alive=dns_alive)
 
     assert judge(f, f.expect, evidence(name, "", ""), controls).verdict is verdict
+
+
+@pytest.mark.parametrize(
+    ("answered", "verdict"),
+    [
+        pytest.param(("10.96.0.7",), Verdict.AS_EXPECTED, id="its-own"),
+        pytest.param(("203.0.113.9",), Verdict.WRONG_ANSWER, id="another"),
+        pytest.param(("10.96.0.7", "203.0.113.9"), Verdict.WRONG_ANSWER, id="another-beside-it"),
+    ],
+)
+@pytest.mark.parametrize("expect", ["allow", "http 200"])
+def test_an_application_goes_where_dns_sends_it(expect, answered, verdict):
+    """What is asked are the addresses of the API: an open one is not the application's."""
+    found = evidence(status=200 if expect != "allow" else 0, addresses=answered)
+
+    assert verdict_of(expect, found, addresses=("10.96.0.7",)) is verdict

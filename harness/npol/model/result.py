@@ -299,6 +299,8 @@ class StoryReport:
             codes.add(ExitCode.RESTORE_INCOMPLETE)
         elif self.restore and not self.restore.proven:
             codes.add(ExitCode.UNKNOWN)
+        if any(step.error for step in self.steps):
+            codes.add(ExitCode.UNKNOWN)
         for result in self.results:
             if not result.passed:
                 unknown = result.verdict in (Verdict.UNKNOWN, Verdict.INVALID)
