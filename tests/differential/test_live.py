@@ -111,7 +111,8 @@ class Live:
             yield service(self.spaces[letter], name, selector)
 
     def look(self):
-        return read(self.connection, [*self.spaces.values(), "kube-system"], workloads=True)
+        namespaces = [*self.spaces.values(), "kube-system"]
+        return read(self.connection, namespaces, workloads=namespaces)
 
     def story(self, step, flows, *, given=(), changes=()):
         peers = {

@@ -27,7 +27,8 @@ def as_applied(given: Meant, connection: Connection) -> Meant:
         Refused: it may not be read.
     """
     namespaces = named_namespaces(given.story)
-    found = read(connection, {*namespaces, SYSTEM}, workloads=True)
+    read_from = {*namespaces, SYSTEM}
+    found = read(connection, read_from, workloads=read_from)
     facts = gather(connection)
     engine = detect(facts)
     comparison = compared(

@@ -34,19 +34,23 @@ def read(
     namespaces: Iterable[str],
     *,
     places: Iterable[str] = (),
-    workloads: bool = False,
+    workloads: Iterable[str] = (),
 ) -> Inventory:
     """
     The objects of these namespaces, and the pods that stand for these places outside.
 
-    `places` are values of the label `npol.dev/place`, looked for in all namespaces. Nodes
-    are read where that is allowed, else left out.
+    Args:
+        places: values of the label `npol.dev/place`, looked for in all namespaces.
+        workloads: namespaces in which Deployments and the like are read, too.
+
+    Nodes are read where that is allowed, else left out.
 
     Raises:
         Refused: a right to read is missing, or the API server does not answer.
     """
-    kinds = (*_NAMESPACED, *((*_WORKLOADS, REPLICA_SETS) if workloads else ()))
-    wanted = [(kind, namespace) for namespace in sorted(set(namespaces)) for kind in kinds]
+    wanted = [(kind, name) for name in sorted(set(namespaces)) for kind in _NAMESPACED]
+    also = (*_WORKLOADS, REPLICA_SETS)
+    wanted += [(kind, name) for name in sorted(set(workloads)) for kind in also]
     with ThreadPoolExecutor(max_workers=READERS) as pool:
         all_namespaces = pool.submit(connection.list, NAMESPACES)
         nodes = pool.submit(_optional, connection, NODES)

@@ -104,7 +104,7 @@ class RunEnvironment:
             run_id=self.run_id,
             lease=self._transaction.lease,
             beside=self._beside_pods(),
-            look=self.look,
+            look=self._look_beside_pods,
         )
         self._sources.start()
         self._sources.prepare_beside(silenced_sources(self.story, self.engine.name))
@@ -245,6 +245,11 @@ class RunEnvironment:
     def look(self) -> Inventory:
         """The objects of the story's namespaces, now."""
         return look(self.connection, self.story)
+
+    def _look_beside_pods(self) -> Inventory:
+        """The same, and the workloads that the debug pods might disturb."""
+        beside = {peer.namespace for peer in debug_pod_peers(self.story)}
+        return look(self.connection, self.story, beside=beside)
 
     def view(self) -> LiveView:
         """What state checks look at, now."""

@@ -50,7 +50,8 @@ def namespaces_of(manifests: Iterable[Manifest]) -> set[str]:
     return made | {m.namespace for m in manifests if m.namespace}
 
 
-def looks_at_workloads(story: Story) -> bool:
-    """Whether peers or checks speak of Deployments and the like, and not only of pods."""
-    subjects = {c.subject.partition("/")[0] for s in story.steps for c in s.checks}
-    return bool(subjects & WORKLOADS) or any(p.workload for p in story.peers.values())
+def workload_namespaces(story: Story) -> set[str]:
+    """Where peers or checks speak of Deployments and the like, and not only of pods."""
+    checks = (c for s in story.steps for c in s.checks)
+    checked = {c.namespace for c in checks if c.subject.partition("/")[0] in WORKLOADS}
+    return checked | {p.namespace for p in story.peers.values() if p.workload}

@@ -14,22 +14,26 @@ from npol.model.inventory import Inventory
 from npol.model.story import Story
 from npol.policy.state.from_inventory import cluster_state
 from npol.run import blast_radius
-from npol.run.namespaces import looks_at_workloads, named_namespaces
+from npol.run.namespaces import named_namespaces, workload_namespaces
 
 
-def look(connection: Connection, story: Story) -> Inventory:
+def look(connection: Connection, story: Story, *, beside: Collection[str] = ()) -> Inventory:
     """
     The objects of the story's namespaces, now.
+
+    Args:
+        beside: namespaces of pods that may disturb workloads, which are looked at there, too.
 
     Raises:
         Refused: a right to read is missing, or the API server does not answer.
     """
     peers = story.peers.values()
+    workloads = workload_namespaces(story)
     return read(
         connection,
         {*named_namespaces(story), "kube-system"},
         places={p.external for p in peers if p.external},
-        workloads=looks_at_workloads(story),
+        workloads=workloads.union(beside) if workloads else (),
     )
 
 

@@ -148,7 +148,7 @@ class Place:
             self.connection,
             story,
             run_id=f"run-{secrets.token_hex(4)}",
-            look=lambda: read(self.connection, [self.namespace], workloads=True),
+            look=lambda: read(self.connection, [self.namespace], workloads=[self.namespace]),
             lease=self.lease,
         )
 
