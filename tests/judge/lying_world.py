@@ -6,6 +6,7 @@ is a number. Rounds, judge and settling are the real ones; no packet is sent, no
 from __future__ import annotations
 
 import heapq
+import itertools
 import math
 from collections.abc import Collection, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -13,6 +14,9 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 from npol.errors import Position
+from npol.flow_records.line import LostRecords, RecordLine
+from npol.flow_records.store import RecordStore
+from npol.judge.known_ends import KnownEnd
 from npol.judge.liveness import LivenessRecord
 from npol.judge.probes import lookup_control
 from npol.judge.settle import Patience, Settled, Settling
@@ -20,14 +24,22 @@ from npol.judge.state_changes import differences
 from npol.judge.verdict import SILENCE
 from npol.judge.witnesses import agreeing
 from npol.model.expectation import Outcome, Verdict, parse_expectation
+from npol.model.flow_record import (
+    FlowRecord,
+    ObservationPoint,
+    RecordDirection,
+    RecordedEnd,
+    RecordVerdict,
+)
 from npol.model.inventory import Inventory
 from npol.model.prediction import PredictedDecision
 from npol.model.probe import Answer, PodRef, Probe, Role
 from npol.model.result import Evidence
-from npol.model.story import Flow
+from npol.model.story import Flow, Protocol
 from npol.model.target import Backend, Target
 from npol.run.prepared_flow import PreparedFlow, asked_inside
 from npol.run.probe_batches import ProbeSource, answer_key
+from npol.run.probe_records import ProbeRecords
 from npol.run.rounds import RoundResult, Rounds
 from npol.run.source_controls import SourceControls, beside_probes
 
@@ -49,6 +61,24 @@ class Window:
 
 
 NEVER = Window(math.inf, math.inf)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RecordFaults:
+    """How the data plane's records come; what they say is what the network did."""
+
+    late: float = 0.005
+    """Seconds after its packet that a record comes."""
+    jitter: tuple[float, ...] = (0.0,)
+    """Added in turns, so that records overtake each other."""
+    lost: int = 0
+    """Every so many records is lost; 1 is all of them, 0 is none."""
+    loss_told: bool = False
+    doubled: bool = False
+    foreign: bool = False
+    """Whether somebody else probes between the same ends, and fares otherwise."""
+    old_labels: Window = NEVER
+    """While records name the source by labels that it has no more."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -80,6 +110,8 @@ class World:
     """While the source's probes are errors."""
     foreign: float = math.inf
     """When somebody else makes a policy that turns every endpoint's fate round."""
+    records: RecordFaults | None = None
+    """None: nobody tells any."""
 
     @property
     def prediction(self) -> PredictedDecision:
@@ -102,6 +134,10 @@ class World:
     def passes(self, endpoint: int, now: float) -> bool:
         if self.dead.start <= now < self.dead.end and endpoint == 0:
             return False
+        return self.lets_through(endpoint, now)
+
+    def lets_through(self, endpoint: int, now: float) -> bool:
+        """Whether policies do; a dead endpoint gets the packet, too."""
         meant = (self.after if now >= self.delays[endpoint] else self.before)[endpoint]
         return meant is not (now >= self.foreign)
 
@@ -159,6 +195,11 @@ class Teller:
     world: World
     liveness: LivenessRecord = field(default_factory=LivenessRecord)
     seen: dict[str, Any] = field(default_factory=dict)
+    told: ToldRecords | None = None
+
+    def __post_init__(self) -> None:
+        if self.world.records:
+            self.told = ToldRecords(self.world.records)
 
     def tell(self) -> Told:
         first = "allow" if all(self.world.before) else "deny"
@@ -186,6 +227,7 @@ class Teller:
             let_through={f for f in asked if foretold[f] is PredictedDecision.ALLOW},
             foretold={f for f in asked if foretold[f] is not UNKNOWN},
             controls={SOURCE.source.uid: self._controls(changed=changed)},
+            records=self.told.of_probes if self.told else None,
         )
         patience = Patience(
             started=start, changed_at=start if changed else None, within=WITHIN, quiet=QUIET
@@ -224,10 +266,12 @@ class Teller:
             if settling.may_launch(now):
                 settling.launch(now)
                 answers = self._answers(rounds, now)
-                heapq.heappush(running, (now + _duration(answers), now, answers))
+                heapq.heappush(running, (now + self._duration(answers), now, answers))
             now = self._next(settling, running, now)
             while running and running[0][0] <= now:
                 finished, launched, answers = heapq.heappop(running)
+                if self.told:
+                    self.told.deliver(finished)
                 last = rounds.judged(answers, (launched, launched, finished))
                 settling.record(launched, finished, last.judgements)
         final = settling.results()
@@ -249,7 +293,30 @@ class Teller:
     def _answer(self, probe: Probe, now: float) -> Answer:
         outcome = self._outcome(probe, now)
         known = probe.role is Role.NAME and outcome is Outcome.OPEN
-        return Answer(key=probe.key, outcome=outcome, addresses=("10.96.0.1",) if known else ())
+        port = self._told(probe, outcome, now)
+        return Answer(
+            key=probe.key,
+            outcome=outcome,
+            addresses=("10.96.0.1",) if known else (),
+            source_port=port,
+            ended_early=bool(self.told and port in self.told.ends_early),
+        )
+
+    def _told(self, probe: Probe, outcome: Outcome, now: float) -> int | None:
+        """The source port of a probe that records may tell of; they are under way by then."""
+        if self.told is None or probe.role not in (Role.SERVICE, Role.POD, Role.HOST):
+            return None
+        if outcome is Outcome.ERROR or now in self.world.silent:
+            return self.told.unseen()
+        other = probe.address.startswith("10.1.2.")
+        endpoint = 0 if other else self._endpoint(probe, now)
+        passed = other or self.world.lets_through(endpoint, now)
+        return self.told.tell(f"10.1.{2 if other else 1}.{endpoint}", now, passed=passed)
+
+    def _duration(self, answers: Mapping[str, Answer]) -> float:
+        """Until the last answer; one that a record ends comes with the record."""
+        waits = [_wait(a, self.told.ends_early if self.told else {}) for a in answers.values()]
+        return max(waits, default=QUICK)
 
     def _outcome(self, probe: Probe, now: float) -> Outcome:
         world = self.world
@@ -276,9 +343,86 @@ class Teller:
         return int(probe.address.rpartition(".")[2])
 
 
-def _duration(answers: Mapping[str, Answer]) -> float:
-    silent = (Outcome.TIMEOUT, Outcome.DNS_TIMEOUT)
-    return TIMEOUT if any(a.outcome in silent for a in answers.values()) else QUICK
+def _wait(answer: Answer, ends_early: Mapping[int | None, float]) -> float:
+    if answer.outcome not in (Outcome.TIMEOUT, Outcome.DNS_TIMEOUT):
+        return QUICK
+    return ends_early.get(answer.source_port, TIMEOUT)
+
+
+class ToldRecords:
+    """Truthful records of a world's packets, on their way and as they came."""
+
+    def __init__(self, faults: RecordFaults) -> None:
+        self.ends_early: dict[int | None, float] = {}
+        """Source port of a probe that is ended by its record -> seconds after its start."""
+        self._faults = faults
+        self._clock = -1000.0
+        self._store = RecordStore(now=lambda: self._clock)
+        known = {
+            f"10.1.{net}.{i}": KnownEnd(node=f"n{net}", labels={"app": name})
+            for net, name in enumerate(("client", "web", "db"))
+            for i in range(4)
+        }
+        self.of_probes = ProbeRecords(records=self._store, known=known)
+        self._coming: list[tuple[float, int, RecordLine]] = []
+        self._port, self._number, self._serial = 20000, 0, itertools.count()
+
+    def unseen(self) -> int:
+        """The port of a probe that nobody sees."""
+        self._port += 1
+        return self._port
+
+    def tell(self, target: str, now: float, *, passed: bool) -> int:
+        """Have the records of one packet come; its source port."""
+        port, faults = self.unseen(), self._faults
+        old = now in faults.old_labels
+        came = self._send(_packet(target, port, now, passed=passed, old=old), now)
+        if faults.foreign:
+            self._send(_packet(target, port + 30000, now, passed=not passed, old=False), now)
+        if came is not None and not passed and not old and came < TIMEOUT:
+            self.ends_early[port] = came
+        return port
+
+    def deliver(self, until: float) -> None:
+        """Everything that has come by then."""
+        while self._coming and self._coming[0][0] <= until:
+            self._clock, _, line = heapq.heappop(self._coming)
+            self._store.add(line)
+
+    def _send(self, record: FlowRecord, now: float) -> float | None:
+        """Seconds after which it comes; None if it is lost."""
+        faults, self._number = self._faults, self._number + 1
+        delay = faults.late + faults.jitter[self._number % len(faults.jitter)]
+        if faults.lost and self._number % faults.lost == 0:
+            if faults.loss_told:
+                self._come(now + delay, LostRecords(source="HUBBLE_RING_BUFFER", count=1))
+            return None
+        self._come(now + delay, record)
+        if faults.doubled:
+            self._come(now + 2 * delay, record)
+        return delay
+
+    def _come(self, at: float, line: RecordLine) -> None:
+        heapq.heappush(self._coming, (at, next(self._serial), line))
+
+
+def _packet(target: str, port: int, now: float, *, passed: bool, old: bool) -> FlowRecord:
+    """As the target's node tells it."""
+    verdict = RecordVerdict.FORWARDED if passed else RecordVerdict.DROPPED_BY_POLICY
+    name = "db" if target.startswith("10.1.2.") else "web"
+    return FlowRecord(
+        time=now,
+        verdict=verdict,
+        point=ObservationPoint.POLICY_VERDICT,
+        direction=RecordDirection.INGRESS,
+        source=RecordedEnd(
+            address="10.1.0.1", port=port, labels={"app": "old" if old else "client"}
+        ),
+        target=RecordedEnd(address=target, port=80, labels={"app": name}),
+        protocol=Protocol.TCP,
+        node="n2" if name == "db" else "n1",
+        first=True,
+    )
 
 
 def _prepared(name: str, expect: str, target: Target) -> PreparedFlow:

@@ -57,6 +57,7 @@ def beyond_quiet(report: StoryReport, step: int, quiet: float) -> float:
 def test_every_deny_is_proven_and_every_allow_is_named(hubble, story, options):
     report = shop.told(story, options)
 
+    print("\n".join(report.notes))
     assert shop.wrong(report) == []
     assert proofs(report, OPEN) == proofs(report, LET_THROUGH) == {}
     assert proofs(report, AT_TARGETS) == {("ingress", True): 81}

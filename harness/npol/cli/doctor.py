@@ -16,13 +16,13 @@ from npol.cni.catalogue import Enforces, Engine
 from npol.cni.detect import detect, gather
 from npol.cni.other_policy_kinds import foreign_policies
 from npol.cni.preflight import missing_rights
-from npol.diagnose import DoctorFinding, FindingState, examine
+from npol.diagnose import DoctorFinding, FindingState, examine, flow_records
 from npol.diagnose.archive import check_new
 from npol.diagnose.reader import examined
 from npol.errors import PRECEDENCE, ExitCode, NpolError, UnknownVerdict
 from npol.kube.api_errors import Forbidden
 from npol.kube.connection import Connection, Mode, connect
-from npol.kube.rbac import Extras, manifests
+from npol.kube.rbac import Extras, manifests, record_manifests
 from npol.kube.signals import Stop
 from npol.model.story import PodSettings, Story
 from npol.report.json import to_json
@@ -39,6 +39,8 @@ def doctor(arguments: DoctorArguments) -> int:
     if arguments.rbac:
         made = manifests(arguments.rbac, wanted, extras=extras)
         typer.echo("---\n".join(dump(m) for m in made), nl=False)
+        if arguments.rbac is not Mode.READ_ONLY:
+            typer.echo(_apart(), nl=False)
         return 0
     told = to_json(read_report(arguments.report)) if arguments.report else ""
     if arguments.collect:
@@ -58,6 +60,17 @@ def doctor(arguments: DoctorArguments) -> int:
         if arguments.collect:
             collect_into(arguments.collect, connection, wanted, said, told)
         return code
+
+
+def _apart() -> str:
+    """A right that nobody should apply unread, as a comment."""
+    documents = "---\n".join(dump(m) for m in record_manifests())
+    head = (
+        "Apart, and only for --flow-records auto where Cilium's agents run in kube-system:\n"
+        "exec in an agent's pod amounts to root on its node. Verdicts are the same without.\n"
+        "---\n"
+    )
+    return "".join(f"# {line}\n" for line in (head + documents).splitlines())
 
 
 def _wanted(namespaces: Sequence[str], stories: Sequence[Story]) -> list[str]:
@@ -84,6 +97,7 @@ def _examine(
             *_rights(connection, namespaces, extras),
             *examine(connection, engine, namespaces),
             *_others(connection, namespaces or examined(connection)),
+            *flow_records.findings(connection),
         )
     }
     if canary:

@@ -5,7 +5,6 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from npol.errors import NpolError
-from npol.flow_records.agent_stream import OBSERVE
 from npol.flow_records.agents import agents_of
 from npol.flow_records.hubble import parsed
 from npol.kube.channels import ExecBroken
@@ -15,15 +14,8 @@ from npol.kube.sanitize import plain
 from npol.model.flow_record import FlowRecord
 from npol.model.probe import PodRef
 
-LATEST = [
-    "hubble",
-    "observe",
-    "-o",
-    "jsonpb",
-    "--last",
-    "5",
-    *(word for kind in OBSERVE for word in ("-t", kind)),
-]
+LATEST = ["hubble", "observe", "-o", "jsonpb", "--last", "5"]
+"""Of any type: a node that is up always has traffic of its own."""
 WITHIN = 10.0
 
 
@@ -55,4 +47,4 @@ def _problem(connection: Connection, agent: PodRef) -> str:
     if any(isinstance(line, FlowRecord) for line in lines):
         return ""
     words = plain(result.stderr, limit=200)
-    return words or "no record has come by now: send some traffic and ask again"
+    return words or "Hubble has no record of any packet there"

@@ -111,6 +111,12 @@ STATE = (
 )
 """The journal, in the state namespace only."""
 
+READING_RECORDS = (
+    RbacRule(group="", resources=("pods",), verbs=LIST),
+    RbacRule(group="", resources=("pods/exec",), verbs=("get", "create")),
+)
+"""Live flow records, from the pods of Cilium's agent. In no mode: they are as good as the node."""
+
 BY_MODE = {
     Mode.READ_ONLY: READING,
     Mode.SMOKE: READING + PROBING,
@@ -183,6 +189,17 @@ def manifests(
     for place in places(mode, namespaces):
         found += _bound("Role", role, place, rules(mode, place, extras=extras), subject)
     return found
+
+
+def record_manifests(
+    *, account: str = NAME, account_namespace: str = STATE_NAMESPACE
+) -> list[dict[str, Any]]:
+    """
+    What `account` needs besides for live flow records, where the agents run in the system's
+    namespace. RBAC cannot narrow it to their pods, whose names change.
+    """
+    subject = {"kind": "ServiceAccount", "name": account, "namespace": account_namespace}
+    return _bound("Role", f"{NAME}-flow-records", SYSTEM, READING_RECORDS, subject)
 
 
 def _bound(
