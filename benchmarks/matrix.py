@@ -5,8 +5,9 @@ A 9 x 9 matrix of flows, all open and then all blocked, beside the plain way of 
 
 Without a context in a lab. The plain way is one exec for each flow and round, 15 at once, with
 `nc`: what most scripts do. Both ask the same 81 flows of the same pods in the same run. The
-targets: 9 execs for the whole story; a step that is all open takes at most 0.5 s, one that is
-all blocked at most 1.3 x one timeout after the engine's quiet time, both confirmations included.
+targets: an exec for each source and one into each target that is denied, 18 for the whole story;
+a step that is all open takes at most 0.5 s, one that is all blocked at most 1.15 x one timeout
+after the engine's quiet time, both confirmations included.
 """
 
 from __future__ import annotations
