@@ -12,13 +12,17 @@ from npol.errors import Position
 from npol.flow_records.store import RecordStore
 from npol.judge.known_ends import KnownEnd
 from npol.judge.liveness import LivenessRecord
+from npol.judge.settle import Settled
 from npol.judge.verdict import SILENCE
 from npol.model.expectation import Outcome, Verdict, parse_expectation
 from npol.model.flow_record import RecordVerdict
 from npol.model.packet_fate import Fate
+from npol.model.prediction import PredictedDecision, Prediction
 from npol.model.probe import Answer, PodRef, Role
+from npol.model.result import Witnesses
 from npol.model.story import Flow
 from npol.model.target import Backend, Target
+from npol.run.flow_result import flow_result
 from npol.run.prepared_flow import PreparedFlow
 from npol.run.probe_records import ProbeRecords
 from npol.run.rounds import Rounds
@@ -215,3 +219,33 @@ def test_a_host_network_pod_is_never_said_to_have_lost_a_packet(begin):
     (asked,) = [a for a in rounds._asked_probes("f") if a.probe.role is Role.POD]
 
     assert not rounds.records.watched(asked, {"n1", "n2"}, 0.0)
+
+
+def test_a_proof_that_comes_after_the_last_round_is_a_proof(begin):
+    source = Source()
+    source.ended = list(PORTS.values())  # silent, and nobody told why in time
+    rounds, store = begin(source)
+    last = rounds.launch(0.0).result(WITHIN)
+    assert not last.judgements["f"].proven
+    for port in PORTS.values():
+        store.add(from_port(port))
+
+    settled = Settled(
+        judgement=last.judgements["f"],
+        witnesses=Witnesses.AGREE,
+        rounds=2,
+        enforced_after=None,
+        settled_after=1.0,
+        evidence=rounds.completed(last)["f"],
+    )
+    result = flow_result(
+        rounds.asked["f"],
+        step="s",
+        engine="cilium",
+        settled=settled,
+        prediction=Prediction(decision=PredictedDecision.DENY),
+        budget=None,
+    )
+
+    assert result.proof == settled.evidence[0].fate
+    assert (result.proof.direction.value, result.proof.node) == ("ingress", "n2")

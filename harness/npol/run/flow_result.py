@@ -8,9 +8,10 @@ from dataclasses import replace
 from npol.errors import NpolError
 from npol.judge.policy_names import is_named, named, not_foretold
 from npol.judge.settle import Settled
-from npol.model.expectation import Expectation, Verdict
+from npol.model.expectation import Expectation, Outcome, Verdict
 from npol.model.packet_fate import PacketFate
 from npol.model.prediction import PredictedDecision, Prediction
+from npol.model.probe import Role
 from npol.model.reason import Reason, ReasonCode
 from npol.model.result import Diagnosis, FlowResult
 from npol.model.sentence import Sentence
@@ -144,8 +145,14 @@ def _because(claim: str, prediction: Prediction, settled: Settled) -> tuple[Verd
 
 
 def _proof(settled: Settled) -> PacketFate | None:
-    """Of the final sample, if it is proven; who names a policy says more."""
-    if not settled.judgement.proven:
+    """
+    Of the final sample, if it is proven, or if the records of a silence came after it was judged.
+    Who names a policy says more.
+    """
+    own = [e for e in settled.evidence if e.role in (Role.SERVICE, Role.POD, Role.HOST)]
+    silent = settled.judgement.outcome is Outcome.TIMEOUT
+    late = silent and bool(own) and all(e.fate and e.fate.proves_deny for e in own)
+    if not (settled.judgement.proven or late):
         return None
     fates = [e.fate for e in settled.evidence if e.fate and e.fate.proves_deny]
     return min(fates, key=lambda fate: not fate.policies, default=None)

@@ -141,13 +141,13 @@ class Rounds:
         """The evidence of the last round, with the records that came a moment after it."""
         if self.records is None:
             return dict(last.evidence)
-        opened = [
+        marked = [
             (asked, one.answer)
             for name, found in last.evidence.items()
             for asked, one in zip(self._asked_probes(name), found, strict=False)
-            if one.fate and one.answer.outcome is Outcome.OPEN
+            if one.fate
         ]
-        self.records.wait(partial(_all_told, self.records, opened, last.started))
+        self.records.wait(partial(_all_told, self.records, marked, last.started))
         return self.with_fates(last.evidence, last.started)
 
     def _asked_probes(self, name: str) -> list[AskedProbe]:
