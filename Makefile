@@ -5,12 +5,14 @@
 VENV := .venv
 PY := $(VENV)/bin/python
 STAMP := $(VENV)/.installed
+PIP := $(PY) -m pip install --quiet --disable-pip-version-check
+TOOLS := $(VENV)/tools
 
 # Images set it, and then each of the hundreds of processes that tests start compiles npol anew.
 unexport PYTHONDONTWRITEBYTECODE
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test lint test-live nightly coverage bench bench-load clean
+.PHONY: help setup demo test lint test-live nightly coverage bench bench-load lock audit clean
 
 help: ## lists the targets
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/make \1\t\2/p' Makefile | expand -t 18
@@ -18,11 +20,12 @@ help: ## lists the targets
 setup: $(STAMP) ## installs what is missing: Debian packages, and .venv
 	@tools/debian-packages
 
-$(STAMP): pyproject.toml
+$(STAMP): pyproject.toml requirements/dev.txt
 	@echo "npol: making $(VENV) and installing npol with its dependencies (kubernetes, pytest, ...)"
 	@tools/debian-packages python
 	@test -x $(PY) || $$(tools/python311) -m venv $(VENV)
-	@$(PY) -m pip install --quiet --disable-pip-version-check --editable '.[dev]'
+	@$(PIP) --require-hashes --requirement requirements/dev.txt
+	@$(PIP) --no-deps --no-build-isolation --editable .
 	@touch $@
 
 demo: setup ## sets everything up and shows the main job in the lab
@@ -53,6 +56,19 @@ bench: setup ## the benchmarks, one after the other
 
 bench-load: setup ## the tests beside 30 busy processes; counts false verdicts (TESTS=...)
 	@$(PY) benchmarks/load.py 30 $(TESTS)
+
+# Tools of the supply chain, apart from what npol is developed with.
+$(TOOLS)/.installed: requirements/tools.txt $(STAMP)
+	@test -x $(TOOLS)/bin/python || $(PY) -m venv $(TOOLS)
+	@$(TOOLS)/bin/python -m pip install --quiet --disable-pip-version-check \
+	  --require-hashes --requirement requirements/tools.txt
+	@touch $@
+
+lock: $(TOOLS)/.installed ## chooses the versions of requirements/*.txt anew, with their hashes
+	@UV=$(TOOLS)/bin/uv tools/lock --upgrade
+
+audit: $(TOOLS)/.installed ## asks the advisory service about what requirements/*.txt name
+	@PIP_AUDIT=$(TOOLS)/bin/pip-audit tools/audit requirements/dev.txt requirements/tools.txt
 
 clean: ## removes .venv and caches
 	rm -rf $(VENV) .pytest_cache .mypy_cache .ruff_cache .hypothesis

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import os
+import re
 import subprocess
 import sys
 import tarfile
+import tomllib
 import venv
 import zipfile
 from dataclasses import dataclass
@@ -103,7 +105,7 @@ def test_an_sdist_holds_what_its_makefile_uses(built):
     with tarfile.open(built.sdist) as sdist:
         names = {name.partition("/")[2] for name in sdist.getnames()}
 
-    folders = ("harness", "tests", "fixtures", "docs", "tools", "benchmarks")
+    folders = ("harness", "tests", "fixtures", "docs", "tools", "benchmarks", "requirements")
     tracked = {
         str(file.relative_to(ROOT))
         for folder in folders
@@ -115,6 +117,51 @@ def test_an_sdist_holds_what_its_makefile_uses(built):
     }
     assert tracked - names == set()
     assert {"Makefile", "pyproject.toml", "README.md", "CHANGELOG.md", "CONTRIBUTING.md"} <= names
+
+
+@pytest.mark.parametrize("name", ["dev", "tools"])
+def test_requirements_have_exact_versions_and_hashes_and_no_index(name):
+    text = (ROOT / "requirements" / f"{name}.txt").read_text()
+    entries = [e for e in re.split(r"\n(?=\w)", re.sub(r"(?m)^ *#.*\n", "", text)) if e.strip()]
+
+    assert entries
+    assert [e for e in entries if not re.match(r"[\w.-]+==\S+ .*\\\n +--hash=sha256:", e)] == []
+    assert "://" not in text
+    assert "--index" not in text
+
+
+def test_requirements_name_what_pyproject_asks_for():
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
+    asked = [*project["dependencies"], *project["optional-dependencies"]["dev"]]
+    names = {re.match(r"[\w-]+", line)[0].lower() for line in asked}
+    pinned = re.findall(r"(?m)^([\w-]+)==", (ROOT / "requirements" / "dev.txt").read_text())
+
+    assert names - set(pinned) == set()
+
+
+@pytest.mark.parametrize(
+    ("says", "ends", "status"),
+    [
+        ("No known vulnerabilities found", 0, 0),
+        ("Found 2 known vulnerabilities in 1 package", 1, 1),
+        ("ConnectionError: no such host", 1, 3),
+    ],
+)
+def test_an_audit_that_could_not_ask_is_not_one_that_found_nothing(tmp_path, says, ends, status):
+    fake = tmp_path / "pip-audit"
+    fake.write_text(f"#!/bin/sh\necho '{says}'\nexit {ends}\n")
+    fake.chmod(0o755)
+
+    done = subprocess.run(
+        [ROOT / "tools" / "audit", "some.txt"],
+        env={**os.environ, "PIP_AUDIT": str(fake)},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+
+    assert done.returncode == status
+    assert ("was NOT audited" in done.stderr) == (status == 3)
 
 
 def test_npol_is_imported_from_the_wheel_and_nothing_is_called_harness(installed, tmp_path):

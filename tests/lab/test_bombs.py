@@ -53,7 +53,7 @@ while True:
 @pytest.fixture(scope="module", params=users(pytest.mark.nightly))
 def lab(request):
     """Root may make control groups where the machine has them; without root there is the sum."""
-    lab = HeldLab(user=request.param, bare=False)
+    lab = HeldLab(user=request.param)
     lab.pod("server", SERVER)
     lab.pod("client", tool())
     assert lab.is_ready("server")

@@ -2,7 +2,8 @@
 Hostile pods: none comes out of a lab.
 
 Each attempt is also made in a lab whose pods nothing holds. One that does not come out
-there shows nothing, and is not counted; it must not come out here all the same.
+there shows nothing, and is not counted; it must not come out here all the same. At night each
+is made where only what holds it is switched off, and where all of that but one layer is.
 """
 
 import json
@@ -12,7 +13,7 @@ from typing import Any
 
 import pytest
 
-from tests.lab.escapes import machine
+from tests.lab.escapes import attempts, machine, protections
 from tests.lab.escapes.machine import ALL, HeldLab, tool, users
 from tests.lab.escapes.manifests import MANIFESTS
 
@@ -25,6 +26,7 @@ SAID = (
     "wrote to what all pods share",
     "the lab's log",
     "the host's devices",
+    "the host's directory",
     "npol-lab-",
     "attached to process 1",
     "a user namespace of its own",
@@ -57,8 +59,12 @@ def came_out(lab, name, output):
     )
 
 
-def attempted(lab, name):
-    """The attempts that came out of a pod, by name, with what they printed."""
+def attempted(lab, name, *layers):
+    """
+    The attempts that came out of a pod, by name, with what they printed.
+
+    `layers`: those only that are held by exactly these.
+    """
     extra = {} if name == "plain" else {"securityContext": ALL}
     spec = {} if name == "plain" else {"hostPID": True, "hostIPC": True, "hostNetwork": True}
     files = {"attempts.py": ATTEMPTS, "world.json": json.dumps(lab.world)}
@@ -68,7 +74,7 @@ def attempted(lab, name):
     container = tool(volumeMounts=mounts, **extra)
     assert lab.pod(name, container, volumes=volumes, **spec)
     assert lab.is_ready(name)
-    output = lab.exec(name, "python3", "/attempts/attempts.py")
+    output = lab.exec(name, "python3", "/attempts/attempts.py", *layers)
     results = json.loads(output.splitlines()[-1])
     return results, {n: told for n, told in results.items() if came_out(lab, n, told)}
 
@@ -76,7 +82,7 @@ def attempted(lab, name):
 @pytest.fixture(scope="module", params=users())
 def labs(request):
     """A lab, and one whose pods nothing holds, of the same user."""
-    held, bare = (HeldLab(user=request.param, bare=bare) for bare in (False, True))
+    held, bare = (HeldLab(user=request.param, off=off) for off in ((), protections.ALL))
     yield held, bare
     held.close()
     bare.close()
@@ -91,6 +97,39 @@ def test_no_program_comes_out_of_a_pod(labs, kind):
     assert out == {}
     print(len(results), len(counted), sorted(set(results) - set(counted)))
     assert len(counted) >= COUNTED, sorted(set(results) - set(counted))
+
+
+def came_out_without(user, off, layers):
+    """Names of the attempts held by `layers` that come out where the layers `off` are away."""
+    lab = HeldLab(user=user, off=off)
+    try:
+        return set(attempted(lab, "plain", *layers)[1])
+    finally:
+        lab.close()
+
+
+def may_become_others(user):
+    return user is None and os.geteuid() == 0
+
+
+HELD_BY = sorted({layers for _, layers in attempts.ATTEMPTS.values() if layers})
+
+
+@pytest.mark.nightly
+@pytest.mark.parametrize("user", users())
+@pytest.mark.parametrize("layers", HELD_BY, ids="+".join)
+def test_an_attempt_comes_out_where_only_what_holds_it_is_switched_off(user, layers):
+    wanted = {name for name, (_, held_by) in attempts.ATTEMPTS.items() if held_by == layers}
+
+    assert came_out_without(user, layers, layers) == wanted
+    there = [layer for layer in layers if layer != "stranger" or may_become_others(user)]
+    for alone in there:
+        rest = tuple(layer for layer in layers if layer != alone)
+        assert came_out_without(user, rest, layers) == set(), f"{alone} alone does not hold them"
+
+
+def test_forty_attempts_name_what_holds_them():
+    assert sum(bool(layers) for _, layers in attempts.ATTEMPTS.values()) >= COUNTED
 
 
 def named(lab, name):

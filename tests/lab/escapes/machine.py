@@ -83,17 +83,17 @@ class HeldLab:
 
     Args:
         user: of the machine; None is ourselves.
-        bare: nothing holds its pods.
+        off: the layers of `protections.py` that are switched off.
     """
 
-    def __init__(self, *, user, bare):
+    def __init__(self, *, user, off=()):
         self.canaries = Canaries(os.getuid() if user is None else user)
         become = [] if user is None else ["setpriv", f"--reuid={user}", f"--regid={user}"]
         become += [] if user is None else ["--clear-groups"]
         python = sys.executable if user is None else SYSTEM_PYTHON
         path = [str(Path(npol.__file__).parents[1]), str(HERE), *filter(None, sys.path)]
         self._process = subprocess.Popen(
-            [*become, python, str(HERE / "hold_lab.py"), *(["bare"] if bare else [])],
+            [*become, python, str(HERE / "hold_lab.py"), json.dumps(off)],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             env={
