@@ -161,7 +161,7 @@ def test_no_manifest_names_a_way_out(told, name):
 @pytest.fixture
 def labs_of_stand_ins(monkeypatch):
     monkeypatch.setattr(machine, "NETSHOOT", "registry.example.com/base/unknown:1")
-    held, bare = (HeldLab(user=None, bare=bare) for bare in (False, True))
+    held, bare = (HeldLab(user=None, off=off) for off in ((), protections.ALL))
     for lab in (held, bare):
         files = {"world.json": json.dumps(lab.world)}
         body: Any = {"metadata": {"name": "manifests"}, "data": files}
