@@ -34,6 +34,6 @@ table ip filter {
   }
 }
 RULES
-inside "$python" "$server" 10.9.0.2 &
+nsenter -n -t $other "$python" "$server" 10.9.0.2 &
 servers=$!
 cat >/dev/null
