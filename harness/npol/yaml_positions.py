@@ -316,8 +316,14 @@ _SCALARS = {YamlDialect.STORY: _core_scalar, YamlDialect.MANIFEST: _manifest_sca
 class _YamlWriter(yaml.SafeDumper):
     """Quotes each text that a reader of some dialect would take for something else (`1e3`, `y`)."""
 
+    def ignore_aliases(self, data: Any) -> bool:
+        """What stands in two places is written twice: a reader has no anchors to look up."""
+        return True
+
 
 def _represent_text(writer: _YamlWriter, text: str) -> yaml.ScalarNode:
+    if "\n" in text:
+        return writer.represent_scalar(f"{_CORE}str", text, style="|")
     ambiguous = any(not isinstance(scalar(text), str) for scalar in _SCALARS.values())
     return writer.represent_scalar(f"{_CORE}str", text, style="'" if ambiguous else None)
 

@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from npol.model.story import Protocol
 from npol.policy.objects.dialects import CALICO, SPEC
-from npol.policy.suggest.suggest import in_front, story_data, suggest
+from npol.policy.suggest.story_data import story_data
+from npol.policy.suggest.suggest import suggest
+from npol.policy.suggest.who_answers import in_front
 from npol.story import load_story
 from npol.yaml_positions import dump
 from tests.policy.worlds import policy, world_with
@@ -20,10 +24,15 @@ def spelled(suggestion):
     return {f"{f.source} -> {f.target}:{f.port} {f.expect}" for f in suggestion.flows}
 
 
-def test_rule_suggests_a_flow_that_it_allows_and_one_that_it_stops():
+def test_rule_suggests_a_flow_that_it_allows_and_strangers_that_it_stops():
     suggestion = suggest(world_with(INTO_C), CALICO)
 
-    assert spelled(suggestion) == {"a -> b:8080 allow", "b-x -> b:8080 deny"}
+    assert spelled(suggestion) == {
+        "a -> b:8080 allow",
+        "stranger-x -> b:8080 deny",
+        "stranger-z -> b:8080 deny",
+        "b-x -> b:8080 deny",
+    }
     assert suggestion.peers["b"] == {
         "namespace": "x",
         "labels": {"app": "b", "tier": "c"},
@@ -38,7 +47,7 @@ def test_deny_all_suggests_a_flow_that_it_stops():
     assert all(f.before == "allow" for f in suggestion.flows)
 
 
-def test_block_suggests_its_addresses_and_exceptions():
+def test_block_suggests_no_address_but_a_doubt():
     out = policy(
         "out",
         "{podSelector: {matchLabels: {tier: c}}, policyTypes: [Egress], egress: [{to: [{ipBlock: "
@@ -46,12 +55,8 @@ def test_block_suggests_its_addresses_and_exceptions():
     )
     suggestion = suggest(world_with(out), CALICO)
 
-    by_address = {
-        suggestion.peers[f.target].get("address"): f.expect
-        for f in suggestion.flows
-        if "address" in suggestion.peers[f.target]
-    }
-    assert by_address == {"203.0.113.1": "allow", "203.0.113.5": "deny"}
+    assert not any("address" in peer for peer in suggestion.peers.values())
+    assert any("no address in 203.0.113.0/24" in doubt for doubt in suggestion.doubts)
 
 
 def test_flow_of_unknown_outcome_is_left_out_and_named():
@@ -60,7 +65,23 @@ def test_flow_of_unknown_outcome_is_left_out_and_named():
         "{podSelector: {matchLabels: {tier: c}}, policyTypes: [Egress],"
         " egress: [{to: [{ipBlock: {cidr: 0.0.0.0/0}}]}]}",
     )
-    assert any("not known (x/out)" in text for text in suggest(world_with(out), SPEC).left_out)
+    assert any("not known (x/out)" in text for text in suggest(world_with(out), SPEC).unknown)
+
+
+def test_the_service_that_has_the_port_is_asked_and_a_headless_one_through_its_pods():
+    world = world_with(
+        policy("in", "{podSelector: {matchLabels: {tier: c}}, ingress: [{ports: [{port: 3002}]}]}")
+    )
+    services = tuple(s for s in world.services if s.name != "both")
+    headless = tuple(s for s in services if s.headless)
+
+    def asked(kept):
+        suggestion = suggest(replace(world, services=kept), CALICO)
+        flow = next(f for f in suggestion.flows if f.expect == "allow")
+        return suggestion.peers[flow.target].get("service"), flow.port
+
+    assert asked(services[::-1]) == ("b", 8080)
+    assert asked(headless) == (None, 3002)
 
 
 def test_suggested_story_is_a_valid_story(tmp_path):
@@ -74,7 +95,7 @@ def test_suggested_story_is_a_valid_story(tmp_path):
     story = load_story(str(file), root=str(tmp_path))
 
     assert [s.name for s in story.steps] == ["before policies", "policies", "rollback"]
-    assert len(story.steps[1].flows) == 2
+    assert len(story.steps[1].flows) == 4
 
 
 def test_headless_service_is_in_front_of_its_own_ports_only():

@@ -3,54 +3,138 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
+from typing import Any
 
 import typer
 
+from npol import story
 from npol.cli import inputs
 from npol.cli.arguments.init import InitArguments
 from npol.errors import ExitCode, InputError
+from npol.kube.guard import protected
 from npol.model.story import Manifest
+from npol.policy.lint import LintRule, Severity, lint
+from npol.policy.objects.dialects import LAB, SPEC, Dialect
 from npol.policy.state.apply_changes import build
+from npol.policy.state.cluster_state import ClusterState
 from npol.policy.state.dns import with_dns
-from npol.policy.suggest.suggest import story_data, suggest
+from npol.policy.suggest.story_data import story_data
+from npol.policy.suggest.suggest import Suggestion, suggest
+from npol.report.escape import safe
+from npol.story import Survey
 from npol.yaml_positions import dump
 
-POLICY = "NetworkPolicy"
-MODELINE = "# yaml-language-server: $schema=npol.schema.json\n"
+POLICY = ("networking.k8s.io/v1", "NetworkPolicy")
 HEAD = (
     "# A first story: the flows that the policies talk about, with predicted verdicts. Edit it.\n"
 )
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _StorySources:
+    """What a story is made of. `given` and `policies` as the story names them."""
+
+    world: ClusterState
+    dialect: Dialect = SPEC
+    given: Sequence[Any] = ()
+    policies: Sequence[Any] = ()
+    namespace: str = ""
+    doubts: Sequence[str] = field(default_factory=tuple)
+
+
 def init(arguments: InitArguments) -> int:
-    if bool(arguments.manifests) == arguments.from_cluster:
-        raise InputError("one of --from-manifests DIR and --from-cluster is needed")
-    if arguments.manifests:
-        objects = inputs.manifests([arguments.manifests], arguments.root)
-        seen = inputs.Inputs(world=with_dns(build(objects)))
-    else:
-        objects = ()
-        seen = inputs.of_cluster(arguments.kubeconfig, arguments.context, arguments.namespace or ())
-    found = suggest(seen.world, seen.dialect)
-    policies = _files(m for m in objects if m.kind == POLICY)
-    others = _files(m for m in objects if m.kind != POLICY)
+    sources = (arguments.manifests, arguments.chart, arguments.kustomization)
+    if sum(map(bool, (*sources, arguments.from_cluster))) != 1:
+        hint = "--helm CHART, --kustomize DIR, --from-manifests PATH or --from-cluster"
+        raise InputError("say what the story is for", hint=hint)
+    found = _of_cluster(arguments) if arguments.from_cluster else _of_manifests(arguments)
+    suggestion = suggest(found.world, found.dialect, closed=protected)
     data = story_data(
-        found,
+        suggestion,
         name=arguments.name,
-        given=[f for f in others if f not in policies],
-        policies=policies,
+        given=found.given,
+        policies=found.policies,
+        namespace=found.namespace,
     )
-    typer.echo(MODELINE + HEAD + dump(data), nl=False)
-    for left in found.left_out:
-        typer.echo(f"# left out: {left}")
-    for file in policies:
-        if file in others:
-            typer.echo(
-                f"# left out: what stands beside policies in {file}; give it a file of its own"
-            )
-    return int(ExitCode.UNKNOWN if found.left_out else ExitCode.AS_EXPECTED)
+    typer.echo(_modeline() + HEAD + dump(data), nl=False)
+    _print_doubts(suggestion, (*found.doubts, *suggestion.doubts))
+    return int(ExitCode.UNKNOWN if suggestion.unknown else ExitCode.AS_EXPECTED)
 
 
-def _files(objects: Iterable[Manifest]) -> list[str]:
-    return sorted({os.path.relpath(m.at.file) for m in objects})
+def _print_doubts(suggestion: Suggestion, doubts: Sequence[str]) -> None:
+    for flow in suggestion.unknown:
+        typer.echo(safe(f"# left out: {flow}"))
+    for doubt in doubts:
+        typer.echo(safe(f"# doubt: {doubt}"))
+    denied = sum(flow.expect == "deny" for flow in suggestion.flows)
+    counted = f"{len(suggestion.flows)} flows, {denied} of them denied"
+    typer.echo(f"# {counted}; {len(suggestion.unknown)} left out, {len(doubts)} doubts")
+
+
+def _modeline() -> str:
+    """The schema where it is installed, so that an editor finds it."""
+    schema = os.path.join(os.path.dirname(story.__file__), "npol.schema.json")
+    beside = os.path.relpath(schema)
+    return f"# yaml-language-server: $schema={schema if beside.startswith('..') else beside}\n"
+
+
+def _of_cluster(arguments: InitArguments) -> _StorySources:
+    seen = inputs.of_cluster(arguments.kubeconfig, arguments.context, arguments.namespaces or ())
+    return _StorySources(world=seen.world, dialect=seen.dialect)
+
+
+def _of_manifests(arguments: InitArguments) -> _StorySources:
+    namespaces = arguments.namespaces or ["default"]
+    if len(namespaces) > 1:
+        raise InputError("manifests that name no namespace go into one: give -n once")
+    survey, source = _read(arguments, namespaces[0])
+    policies = [m for m in survey.manifests if (m.api_version, m.kind) == POLICY]
+    others = [m for m in survey.manifests if m not in policies]
+    homeless = any(_names_none(m) for m in survey.manifests)
+    world = with_dns(build(survey.manifests, default_namespace=namespaces[0]))
+    return _StorySources(
+        world=world,
+        dialect=LAB,
+        given=_as_named(others, source),
+        policies=_as_named(policies, source),
+        namespace=namespaces[0] if homeless or arguments.namespaces else "",
+        doubts=[*map(str, (*survey.unreadable, *survey.left_out)), *_odd(survey)],
+    )
+
+
+def _read(arguments: InitArguments, namespace: str) -> tuple[Survey, dict[str, Any] | None]:
+    """The manifests, and the entry by which a story names them; None: by their files."""
+    if arguments.manifests:
+        return inputs.surveyed(arguments.manifests, arguments.root, namespace), None
+    if arguments.chart:
+        source: dict[str, Any] = {"helm": os.path.relpath(arguments.chart)}
+        source |= (
+            {"values": list(map(os.path.relpath, arguments.values))} if arguments.values else {}
+        )
+    else:
+        source = {"kustomize": os.path.relpath(arguments.kustomization or "")}
+    return inputs.rendered(source, arguments.root, namespace), source
+
+
+def _as_named(manifests: Iterable[Manifest], source: dict[str, Any] | None) -> list[Any]:
+    files = sorted({os.path.relpath(m.at.file) for m in manifests})
+    return files if source is None else [source] if files else []
+
+
+def _names_none(manifest: Manifest) -> bool:
+    written = manifest.document.data.get("metadata", {})
+    return bool(manifest.namespace) and not written.get("namespace")
+
+
+def _odd(survey: Survey) -> Iterable[str]:
+    """
+    What `npol check` says of the policies: a wrong one is a wrong expectation, too.
+
+    Peers that select no pod are left out: a debug pod bears their labels.
+    """
+    for finding in lint(survey.manifests, ClusterState(), LAB):
+        no_pod = finding.rule is LintRule.PEER_SELECTS_NO_POD
+        if finding.severity is not Severity.NOTE and not no_pod:
+            yield str(finding)

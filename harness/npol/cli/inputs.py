@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from typing import Any
 
 import typer
 
@@ -23,7 +24,7 @@ from npol.policy.state.cluster_state import ClusterState
 from npol.policy.state.dns import with_dns
 from npol.policy.state.from_inventory import cluster_state
 from npol.report.escape import safe
-from npol.story import Survey, find_root, load_manifests, survey
+from npol.story import Survey, find_root, load_manifests, survey, survey_source
 from npol.story.schema.values import ENGINES
 
 
@@ -46,15 +47,28 @@ def manifests(paths: Sequence[str], root: str | None = None) -> tuple[Manifest, 
     return load_manifests(top, *below)
 
 
-def surveyed(paths: Sequence[str], root: str | None = None) -> Survey:
+def surveyed(paths: Sequence[str], root: str | None = None, namespace: str = "") -> Survey:
     """
     The same, only to be looked at: what is wrong in them is told beside them.
+
+    `namespace` is for objects that name none.
 
     Raises:
         Mistakes: a path that cannot be read, or holds no manifests at all.
     """
     top, below = _below(paths, root)
-    return survey(top, *below)
+    return survey(top, *below, namespace=namespace)
+
+
+def rendered(source: Mapping[str, Any], root: str | None, namespace: str) -> Survey:
+    """
+    What a chart or a kustomization renders to, named as a story names it, from here.
+
+    Raises:
+        Mistakes: it cannot be rendered, or renders to nothing.
+    """
+    path = source.get("helm") or source.get("kustomize")
+    return survey_source(source, os.path.relpath(root or find_root(str(path))), namespace)
 
 
 def _below(paths: Sequence[str], root: str | None) -> tuple[str, list[str]]:

@@ -17,7 +17,7 @@ from npol.policy.state.cluster_state import ClusterState
 from npol.policy.state.peer_pods import pods_of
 from npol.policy.state.service_backends import backends_of, target_port
 from npol.policy.suggest.peer_names import Cast
-from npol.policy.suggest.suggest import in_front
+from npol.policy.suggest.who_answers import in_front
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -9,7 +9,7 @@ it; what comes out are the frozen nouns of `npol.model.story`.
 
 from npol.story.files import find_root
 from npol.story.loading import load_story, read_story
-from npol.story.manifests import Survey, load_manifests, survey
+from npol.story.manifests import Survey, load_manifests, survey, survey_source
 from npol.story.schema.json_schema import schema
 
 __all__ = [
@@ -20,4 +20,5 @@ __all__ = [
     "read_story",
     "schema",
     "survey",
+    "survey_source",
 ]

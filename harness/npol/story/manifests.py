@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import partial
+from typing import Any
 
 from npol.errors import Mistake, Mistakes
 from npol.model.story import Manifest
@@ -136,7 +137,8 @@ def load_manifests(root: str, *paths: str, namespace: str = "") -> tuple[Manifes
     """
     mistakes: list[Mistake] = []
     shelf = Shelf(base=root, label=root, root=root, namespace=namespace, mistakes=mistakes)
-    found = _all(shelf, paths, mistakes)
+    sources = [SourceFields.model_validate({"file": path}) for path in paths]
+    found = _all(shelf, sources, mistakes)
     if mistakes:
         raise Mistakes(in_order(mistakes))
     return found
@@ -153,20 +155,40 @@ class Survey:
     """YAML that is no Kubernetes object."""
 
 
-def survey(root: str, *paths: str) -> Survey:
+def survey(root: str, *paths: str, namespace: str = "") -> Survey:
     """
     What files and directories below `root` hold, however much of it is wrong.
 
     Raises:
         Mistakes: a path that cannot be read, or holds no manifests at all.
     """
+    sources = [SourceFields.model_validate({"file": path}) for path in paths]
+    return _survey(root, root, sources, namespace)
+
+
+def survey_source(source: Mapping[str, Any], root: str, namespace: str = "") -> Survey:
+    """
+    The same of one source as a story names it, from the working directory.
+
+    Raises:
+        Mistakes: it cannot be read or rendered, or holds no manifests at all.
+    """
+    return _survey(os.curdir, root, [SourceFields.model_validate(source)], namespace)
+
+
+def _survey(base: str, root: str, sources: Sequence[SourceFields], namespace: str) -> Survey:
     unreadable: list[Mistake] = []
     left_out: list[Mistake] = []
     no_path: list[Mistake] = []
     shelf = Shelf(
-        base=root, label=root, root=root, namespace="", mistakes=unreadable, left_out=left_out
+        base=base,
+        label=base,
+        root=root,
+        namespace=namespace,
+        mistakes=unreadable,
+        left_out=left_out,
     )
-    found = _all(shelf, paths, no_path)
+    found = _all(shelf, sources, no_path)
     if no_path:
         raise Mistakes([*in_order(no_path), *in_order(left_out)])
     return Survey(
@@ -176,12 +198,14 @@ def survey(root: str, *paths: str) -> Survey:
     )
 
 
-def _all(shelf: Shelf, paths: Sequence[str], mistakes: list[Mistake]) -> tuple[Manifest, ...]:
-    """The manifests of paths; what is wrong with a path itself goes to `mistakes`."""
+def _all(
+    shelf: Shelf, sources: Sequence[SourceFields], mistakes: list[Mistake]
+) -> tuple[Manifest, ...]:
+    """The manifests of sources; what is wrong with a path itself goes to `mistakes`."""
     found: list[Manifest] = []
-    for path in paths:
-        file = _from_here(os.path.join(shelf.root, path))
+    for source in sources:
+        path = source.file or source.kustomize or source.helm
+        file = _from_here(os.path.join(shelf.base, path))
         here = Document(file=file, data=path, values={}, keys={})
-        source = SourceFields.model_validate({"file": path})
         found += shelf.take(source, YamlNode(here, (), path, mistakes))
     return tuple(found)

@@ -42,7 +42,13 @@ class Checked:
         )
 
     def finding_at(
-        self, rule: LintRule, origin: Origin, message: str, fix: str = ""
+        self,
+        rule: LintRule,
+        origin: Origin,
+        message: str,
+        fix: str = "",
+        *,
+        harmless: bool = False,
     ) -> LintFinding:
         """A finding at a clause."""
         return LintFinding(
@@ -52,6 +58,7 @@ class Checked:
             subject=str(self.policy),
             path=origin.path,
             at=origin.at,
+            harmless=harmless,
         )
 
 

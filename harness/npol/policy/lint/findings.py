@@ -56,7 +56,7 @@ class LintRule(enum.Enum):
     STRAY_DASH = "NP013", _WARNING, "Two peers where one was probably meant"
     WRONG_SELECTOR = "NP014", _WARNING, "A namespace's label in a podSelector"
     NO_SUCH_NAMESPACE = "NP015", _WARNING, "The policy's namespace does not exist"
-    PORT_WITHOUT_LISTENER = "NP020", _WARNING, "No pod of the rule has that port"
+    PORT_WITHOUT_LISTENER = "NP020", _NOTE, "No pod of the rule has that port"
     SERVICE_PORT = "NP021", _ERROR, "A Service's port where the pod's is meant"
     DNS_FORGOTTEN = "NP022", _WARNING, "Egress is isolated and DNS is not allowed"
     DNS_ONE_PROTOCOL = "NP023", _WARNING, "DNS over one protocol only"
@@ -90,6 +90,8 @@ class LintFinding:
     """`spec.ingress[0].from[1]`."""
     at: Position | None = None
     """None for objects that came from a cluster."""
+    harmless: bool = False
+    """Whether it is only untidy here, whatever the rule's severity is."""
 
     @property
     def id(self) -> str:
@@ -97,7 +99,7 @@ class LintFinding:
 
     @property
     def severity(self) -> Severity:
-        return self.rule.severity
+        return Severity.NOTE if self.harmless else self.rule.severity
 
     def __str__(self) -> str:
         place = str(self.at) if self.at else f"{self.subject} {self.path}".strip()

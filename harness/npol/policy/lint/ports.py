@@ -6,9 +6,12 @@ from collections.abc import Iterator, Sequence
 
 from npol.policy.lint.context import Checked, Scope
 from npol.policy.lint.findings import LintFinding, LintRule
-from npol.policy.objects.entities import Pod, Service
+from npol.policy.objects.entities import NAME_LABEL, Pod, Service
 from npol.policy.objects.netpol_types import Direction, PortClause, Rule
 from npol.policy.state.service_backends import target_port
+from npol.selectors import matches
+
+_UNSEEN = {NAME_LABEL: "a namespace that no manifest shows"}
 
 
 def ports_without_listener(scope: Scope, checked: Checked) -> Iterator[LintFinding]:
@@ -32,8 +35,16 @@ def _check(
             f"{clause.port} is the port of {service}; it is translated to pod port {number} "
             f"({pod}) before {rule.direction.field} policy is judged"
         )
-        yield checked.finding_at(LintRule.SERVICE_PORT, clause.origin, message, f"name {number}")
-    elif all(pod.ports for pod in pods) and (rule.peers or rule.direction is Direction.INGRESS):
+        beside = any(_allows(pod, other, number) for other in _beside(rule, clause))
+        fix = f"{clause.port} never matches here; {number} beside it does the work"
+        yield checked.finding_at(
+            LintRule.SERVICE_PORT,
+            clause.origin,
+            message,
+            fix if beside else f"name {number}",
+            harmless=beside,
+        )
+    elif all(pod.ports for pod in pods) and not _reaches_beyond(rule):
         yield _nobody_listens(checked, clause, pods)
 
 
@@ -45,6 +56,24 @@ def _nobody_listens(checked: Checked, clause: PortClause, pods: Sequence[Pod]) -
     message = f"no pod of this rule {noun} {clause.port} on {clause.protocol.name}"
     rule = LintRule.NO_SUCH_NAMED_PORT if named else LintRule.PORT_WITHOUT_LISTENER
     return checked.finding_at(rule, clause.origin, message, f"{pods[0]} and its like have {has}")
+
+
+def _reaches_beyond(rule: Rule) -> bool:
+    """Whether pods in namespaces that no manifest shows may be meant, such as the DNS."""
+    if rule.direction is Direction.INGRESS:
+        return False
+    chosen = [peer.namespace_selector for peer in rule.peers]
+    return not rule.peers or any(s is not None and matches(s, _UNSEEN) for s in chosen)
+
+
+def _beside(rule: Rule, clause: PortClause) -> list[PortClause]:
+    return [p for p in rule.ports if p is not clause and p.protocol is clause.protocol]
+
+
+def _allows(pod: Pod, clause: PortClause, number: int) -> bool:
+    if isinstance(clause.port, str):
+        return number in pod.ports_named(clause.port, clause.protocol)
+    return clause.port is None or clause.port <= number <= (clause.end_port or clause.port)
 
 
 def _has(pod: Pod, clause: PortClause) -> bool:

@@ -2,12 +2,24 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import Any
 
 from npol.policy.explain.fixes import lasting
-from npol.policy.objects.entities import End, ExternalEndpoint, Pod
+from npol.policy.objects.entities import End, Pod, Service, Traffic
 from npol.policy.state.cluster_state import ClusterState
+from npol.policy.suggest.who_asks import is_debug_pod
+from npol.selectors import Labels, Selector
+
+_OF_A_RELEASE = (
+    "helm.sh/chart",
+    "chart",
+    "heritage",
+    "app.kubernetes.io/managed-by",
+    "app.kubernetes.io/version",
+)
+"""Labels that change with every release; a peer bears them only where something selects by them."""
 
 
 @dataclass(slots=True)
@@ -17,27 +29,67 @@ class Cast:
     world: ClusterState
     names: dict[str, str] = field(default_factory=dict)
     peers: dict[str, dict[str, Any]] = field(default_factory=dict)
+    selecting: frozenset[str] = frozenset()
+    """The label keys that policies and Services select by."""
+
+    def __post_init__(self) -> None:
+        self.selecting = frozenset(_keys(self.world))
 
     def pod(self, pod: Pod) -> str:
-        labels = lasting(pod.labels)
-        entry: dict[str, Any] = {"namespace": pod.namespace, "labels": labels}
-        if services := self.world.services_of(pod):
-            entry["service"] = services[0].name
-        return self._named(entry, _name_of(pod))
+        """A pod as source and target, through the first of its Services if it has one."""
+        services = self.world.services_of(pod)
+        return self._peer(pod, services[0].name if services else "")
 
-    def place(self, place: ExternalEndpoint) -> str:
-        if not place.addresses:
-            return self._named({"external": "internet"}, "internet")
-        return self._named({"address": str(place.addresses[0])}, f"outside-{len(self.peers)}")
+    def source(self, end: End) -> str:
+        """The peer that asks: any that has these labels already, whatever its Service is."""
+        if not isinstance(end, Pod):
+            return self.place()
+        if not is_debug_pod(end):
+            own = {"workload": end.workload} if end.workload else {"pod": end.name}
+            return self._named({"namespace": end.namespace, **own}, f"{_name_of(end)}-itself")
+        labels = self._labels(end.labels)
+        for name, entry in self.peers.items():
+            if (entry.get("namespace"), entry.get("labels")) == (end.namespace, labels):
+                return name
+        return self._peer(end, "")
 
-    def end(self, end: End) -> str:
-        return self.pod(end) if isinstance(end, Pod) else self.place(_as_place(end))
+    def target(self, end: End, traffic: Traffic) -> str:
+        """The peer that is asked: the Service of the traffic, else the pods by their labels."""
+        if not isinstance(end, Pod):
+            return self.place()
+        if not isinstance(traffic.target, Service):
+            return self._peer(end, "", "-pods")
+        return self._peer(end, traffic.target.name)
+
+    def place(self) -> str:
+        return self._named({"external": "internet"}, "internet")
+
+    def _peer(self, pod: Pod, service: str, suffix: str = "") -> str:
+        entry: dict[str, Any] = {"namespace": pod.namespace, "labels": self._labels(pod.labels)}
+        if service:
+            self._give_service(entry, service)
+            entry["service"] = service
+        return self._named(entry, _name_of(pod) + suffix)
+
+    def _give_service(self, entry: dict[str, Any], service: str) -> None:
+        """A peer that only asks so far is reached through the Service from now on."""
+        key = _key(entry)
+        name = self.names.get(key, "")
+        if name and "-pods" not in name and not self.peers[name].get("service"):
+            del self.names[key]
+            self.peers[name]["service"] = service
+            self.names[_key(self.peers[name])] = name
+
+    def _labels(self, labels: Labels) -> dict[str, str]:
+        kept = lasting(labels)
+        return {k: v for k, v in kept.items() if k not in _OF_A_RELEASE or k in self.selecting}
 
     def _named(self, entry: dict[str, Any], name: str) -> str:
-        key = repr(sorted(entry.items()))
+        key = _key(entry)
         if key not in self.names:
-            if name in self.peers:
-                name = f"{name}-{entry.get('namespace', len(self.peers))}"
+            for more in (entry.get("service", ""), entry.get("namespace", "")):
+                if name in self.peers and more and not name.endswith(f"-{more}"):
+                    name = f"{name}-{more}" if more != name else name
             while name in self.peers:
                 name += "-2"
             self.names[key] = name
@@ -45,17 +97,32 @@ class Cast:
         return self.names[key]
 
 
-def _as_place(end: End) -> ExternalEndpoint:
-    return (
-        end
-        if isinstance(end, ExternalEndpoint)
-        else ExternalEndpoint(name=end.name, addresses=end.addresses)
-    )
+def _key(entry: dict[str, Any]) -> str:
+    return repr(sorted(entry.items()))
+
+
+def _keys(world: ClusterState) -> Iterable[str]:
+    for policy in world.policies:
+        yield from _selected_by(policy.selector)
+        for rule in policy.all_rules:
+            for peer in rule.peers:
+                yield from _selected_by(peer.pod_selector or {})
+    for service in world.services:
+        yield from service.selector or {}
+
+
+def _selected_by(selector: Selector) -> Iterable[str]:
+    yield from selector.get("matchLabels") or {}
+    yield from (e["key"] for e in selector.get("matchExpressions") or [])
 
 
 def _name_of(pod: Pod) -> str:
-    labels = pod.labels
+    if not pod.labels:
+        return f"stranger-{pod.namespace}"
+    if pod.workload:
+        return pod.workload.partition("/")[2]
     for key in ("app", "app.kubernetes.io/name", "k8s-app", "tier", "role"):
-        if key in labels:
-            return labels[key]
-    return pod.workload.partition("/")[2] or pod.name
+        if key in pod.labels:
+            return pod.labels[key]
+    key = min(pod.labels)
+    return (pod.labels[key] if pod.labels[key] != "true" else key.rpartition("/")[2]).lower()

@@ -2,22 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from npol.model.story import Protocol
 from npol.policy.evaluate.evaluate import decide
-from npol.policy.explain.fixes import lasting
-from npol.policy.explain.mismatch import selected_pods
-from npol.policy.matrix.matrix import takes_part
 from npol.policy.objects.dialects import SPEC, Dialect
-from npol.policy.objects.entities import End, ExternalEndpoint, Pod, Service, Traffic
-from npol.policy.objects.netpol_types import Direction, PeerClause, Policy, PortClause, Rule
+from npol.policy.objects.entities import Pod, Service, Traffic
+from npol.policy.objects.netpol_types import Direction, Policy, Rule
 from npol.policy.state.cluster_state import ClusterState
-from npol.policy.state.dns import with_dns
-from npol.policy.state.service_backends import target_port
+from npol.policy.state.dns import NAMESPACE, dns_traffic, with_dns
+from npol.policy.suggest.meetings import Meeting, Meetings
 from npol.policy.suggest.peer_names import Cast
+from npol.policy.suggest.who_answers import Answerers
+from npol.policy.suggest.who_asks import Askers
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -36,213 +35,163 @@ class SuggestedFlow:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Suggestion:
-    """Peers as a story file spells them, and flows. `left_out`: what could not be asked."""
+    """Peers as a story file spells them, and flows. `doubts`: what no flow shows, and why."""
 
     peers: dict[str, dict[str, Any]]
     flows: tuple[SuggestedFlow, ...]
-    left_out: tuple[str, ...] = ()
+    doubts: tuple[str, ...] = ()
+    unknown: tuple[str, ...] = ()
+    """Flows that cannot be foretold, each with the policy that talks about it."""
 
 
-def suggest(world: ClusterState, dialect: Dialect = SPEC) -> Suggestion:
+def suggest(
+    world: ClusterState,
+    dialect: Dialect = SPEC,
+    *,
+    closed: Callable[[str], bool] = lambda namespace: namespace == NAMESPACE,
+) -> Suggestion:
     """
-    For each rule: a peer that it allows and one that it does not, to a pod of its policy.
+    For each allow rule the flows that it lets through, for each isolated direction some that
+    are stopped: from a stranger beside the pod, from one in another namespace, at another port.
 
-    For each isolated direction without a rule: one flow that it stops. Ports are those of the
-    rules, else those that the target pods declare. Flows of unknown outcome are left out.
+    `closed`: whether nothing may be made in a namespace: nobody asks from there.
     """
     world = with_dns(world).as_read(dialect)
-    cast = Cast(world)
-    flows: dict[tuple[str, str, int, Protocol], SuggestedFlow] = {}
-    left_out: list[str] = []
+    draft = _StoryDraft(world=world, dialect=dialect, cast=Cast(world))
+    meetings = Meetings(world, Askers(world, closed), Answerers(world))
     for policy in world.policies:
-        for traffic in _talked_about(world, policy):
-            flow = _flow(world, cast, policy, traffic, dialect)
-            if flow is None:
-                left_out.append(f"{traffic}: not known ({policy})")
-            else:
-                key = (flow.source, flow.target, flow.port, flow.protocol)
-                flows.setdefault(key, flow)
+        if not meetings.askers.another(policy.namespace):
+            draft.doubts.append(
+                f"no other namespace than {policy.namespace} is known, so no stranger asks from one"
+            )
+        for direction in Direction:
+            if direction in policy.directions:
+                draft.direction(policy, direction, meetings)
     return Suggestion(
-        peers=cast.peers,
-        flows=tuple(flows.values()),
-        left_out=tuple(dict.fromkeys(left_out)),
+        peers=draft.cast.peers,
+        flows=tuple(draft.flows.values()),
+        doubts=tuple(dict.fromkeys(draft.doubts)),
+        unknown=tuple(dict.fromkeys(draft.unknown)),
     )
 
 
-def _talked_about(world: ClusterState, policy: Policy) -> Iterator[Traffic]:
-    found = world.select(policy.namespace, policy.selector)
-    chosen = [pod for pod in found if takes_part(pod)]
-    for direction in Direction:
-        if direction in policy.directions:
-            for pod in _one_per_workload(chosen):
-                yield from _of_direction(world, policy, direction, pod)
+@dataclass(slots=True, kw_only=True)
+class _StoryDraft:
+    world: ClusterState
+    dialect: Dialect
+    cast: Cast
+    flows: dict[tuple[str, str, int, Protocol], SuggestedFlow] = field(default_factory=dict)
+    doubts: list[str] = field(default_factory=list)
+    unknown: list[str] = field(default_factory=list)
 
-
-def _one_per_workload(pods: Sequence[Pod]) -> list[Pod]:
-    return list({p.workload or str(sorted(lasting(p.labels).items())): p for p in pods}.values())
-
-
-def _of_direction(
-    world: ClusterState, policy: Policy, direction: Direction, pod: Pod
-) -> Iterator[Traffic]:
-    rules = policy.rules(direction)
-    for rule in rules:
-        for other in _allowed_ends(world, policy, rule):
-            yield from _traffics(world, direction, pod, other, rule.ports)
-        clauses = () if direction is Direction.EGRESS else rule.ports
-        for other in _strangers(world, policy, rule, pod):
-            yield from _traffics(world, direction, pod, other, clauses)
-    if not rules:
-        for other in _strangers(world, policy, None, pod):
-            yield from _traffics(world, direction, pod, other, ())
-
-
-def _allowed_ends(world: ClusterState, policy: Policy, rule: Rule) -> Iterator[End]:
-    for peer in rule.peers:
-        if peer.ip_block:
-            yield from _places(peer)
-        else:
-            pods = list(selected_pods(world, policy.namespace, peer))
-            yield from _one_per_workload(pods)[:3]
-    if not rule.peers:
-        yield ExternalEndpoint(name="internet")
-
-
-def _places(peer: PeerClause) -> Iterator[ExternalEndpoint]:
-    """The first address of a block, and of each of its exceptions."""
-    assert peer.ip_block  # asked for blocks only
-    for network in (peer.ip_block.cidr, *peer.ip_block.excepts):
-        if network.prefixlen:
-            address = network[0] if network.num_addresses == 1 else network[1]
-            yield ExternalEndpoint(name=str(address), addresses=(address,))
-
-
-def _strangers(world: ClusterState, policy: Policy, rule: Rule | None, pod: Pod) -> Iterator[End]:
-    """One pod that the rule does not name, preferably of the same namespace."""
-    named = {
-        str(p)
-        for peer in (rule.peers if rule else ())
-        for p in selected_pods(world, policy.namespace, peer)
-        if not peer.ip_block
-    }
-    others = (*world.pods_in(policy.namespace), *world.pods)
-    for other in others:
-        sibling = other == pod or (other.workload and other.workload == pod.workload)
-        if takes_part(other) and not sibling and str(other) not in named:
-            yield other
+    def direction(self, policy: Policy, direction: Direction, meetings: Meetings) -> None:
+        subjects = meetings.subjects(policy, direction)
+        if not subjects:
+            self.doubts.append(f"{policy.origin}: {meetings.no_subject(policy, direction)}")
             return
+        allowed = [
+            m for rule in policy.rules(direction) for m in self._rule(policy, rule, meetings)
+        ]
+        stopped = [self._stopped(policy, direction, pod, allowed, meetings) for pod in subjects]
+        if not any(stopped):
+            what = f"no flow that its {direction.field} must stop"
+            self.doubts.append(f"{policy.origin}: {what}: it lets everything through that is known")
 
+    def _rule(self, policy: Policy, rule: Rule, meetings: Meetings) -> list[Meeting]:
+        """The meetings that a rule lets through; a doubt where none of them hangs on it."""
+        reasons: list[str] = []
+        met = list(meetings.of_rule(policy, rule, reasons))
+        found = [m for m in met if self._answer(m)]
+        self._note_unknown(policy, met)
+        for meeting in found:
+            self._add(policy, meeting)
+        without = self.world.with_policies([_without(policy, rule)])
+        if not any(self._answer(m, without) is False for m in found):
+            why = "; ".join(dict.fromkeys(reasons))
+            if found:
+                why = "without it nothing would change for the pods at hand: other rules allow it"
+            why = why or "no flow of the pods at hand is let through by it"
+            self.doubts.append(f"{rule.origin}: no flow shows this rule: {why}")
+        return found
 
-def _traffics(
-    world: ClusterState, direction: Direction, pod: Pod, other: End, clauses: Sequence[PortClause]
-) -> Iterator[Traffic]:
-    source, target = (pod, other) if direction is Direction.EGRESS else (other, pod)
-    if source == target:
-        return
-    for number, protocol in _ports(target, clauses):
-        service = in_front(world, target, number, protocol)
-        yield Traffic(
+    def _stopped(
+        self,
+        policy: Policy,
+        direction: Direction,
+        pod: Pod,
+        allowed: Iterable[Meeting],
+        meetings: Meetings,
+    ) -> bool:
+        """One stopped flow of each sort: a stranger beside, one elsewhere, another port."""
+        found = False
+        for sort in meetings.stopped(policy, direction, pod, allowed):
+            closed = [m for m in sort if self._answer(m) is False]
+            self._note_unknown(policy, sort)
+            sharp = [m for m in closed if self._is_stopped_by(m, direction)]
+            for meeting in (sharp or closed)[:1]:
+                self._add(policy, meeting)
+                found = True
+        if found or direction is Direction.EGRESS:
+            return found
+        for meeting in meetings.at_free_port(pod, allowed):
+            if self._answer(meeting) is False:
+                self._add(policy, meeting)
+                return True
+        return False
+
+    def _note_unknown(self, policy: Policy, meetings: Iterable[Meeting]) -> None:
+        for meeting in meetings:
+            traffic, allowed, _ = self._traffic(meeting)
+            if allowed is None:
+                self.unknown.append(f"{traffic}: not known ({policy})")
+
+    def _is_stopped_by(self, meeting: Meeting, direction: Direction) -> bool:
+        """Whether the other side would let it pass, so that this one is seen to stop it."""
+        paths = decide(self.world, self._traffic(meeting)[0], self.dialect).paths
+        sides = [p.ingress if direction is Direction.EGRESS else p.egress for p in paths]
+        return bool(sides) and all(side.allowed for side in sides)
+
+    def _answer(self, meeting: Meeting, world: ClusterState | None = None) -> bool | None:
+        _, allowed, resolves = self._decided(meeting, world or self.world)
+        return False if allowed and not resolves else allowed
+
+    def _traffic(self, meeting: Meeting) -> tuple[Traffic, bool | None, bool]:
+        return self._decided(meeting, self.world)
+
+    def _decided(self, meeting: Meeting, world: ClusterState) -> tuple[Traffic, bool | None, bool]:
+        """The first way to ask that can be asked, by the world as it is; its answer in another."""
+        usable = (t for t in meeting.traffics if self._is_usable(t))
+        traffic = next(usable, meeting.traffics[-1])
+        return traffic, decide(world, traffic, self.dialect).allowed, self._resolves(traffic, world)
+
+    def _is_usable(self, traffic: Traffic) -> bool:
+        """Not a Service whose pods differ, nor one that is open while its name does not resolve."""
+        allowed = decide(self.world, traffic, self.dialect).allowed
+        return allowed is False or (allowed is True and self._resolves(traffic, self.world))
+
+    def _resolves(self, traffic: Traffic, world: ClusterState) -> bool:
+        if not isinstance(traffic.target, Service):
+            return True
+        lookup = dns_traffic(world, traffic.source)
+        return lookup is None or decide(world, lookup, self.dialect).allowed is True
+
+    def _add(self, policy: Policy, meeting: Meeting) -> None:
+        traffic, now, _ = self._traffic(meeting)
+        source, target = self.cast.source(traffic.source), self.cast.target(meeting.end, traffic)
+        flow = SuggestedFlow(
             source=source,
-            target=service[0] if service else target,
-            port=service[1] if service else number,
-            protocol=protocol,
+            target=target,
+            port=traffic.port,
+            protocol=traffic.protocol,
+            expect="allow" if now else "deny",
+            before="allow" if meeting.answers else "refused",
+            because=str(policy),
         )
+        self.flows.setdefault((source, target, traffic.port, traffic.protocol), flow)
 
 
-def _ports(target: End, clauses: Sequence[PortClause]) -> list[tuple[int, Protocol]]:
-    """The clauses' ports, as far as the target declares them; without clauses its first one."""
-    declared = target.ports if isinstance(target, Pod) else ()
-    if not clauses:
-        return [(p.number, p.protocol) for p in declared[:1]] or [(443, Protocol.TCP)]
-    named = [(number, c.protocol) for c in clauses for number in _numbers(target, c)]
-    there = {(p.number, p.protocol) for p in declared}
-    return [one for one in named if not there or one in there]
-
-
-def _numbers(target: End, clause: PortClause) -> tuple[int, ...]:
-    """The ports that a clause names on a pod: every one that bears its name."""
-    if isinstance(clause.port, str):
-        return target.ports_named(clause.port, clause.protocol) if isinstance(target, Pod) else ()
-    return (clause.port,) if clause.port else ()
-
-
-def in_front(
-    world: ClusterState, target: End, number: int, protocol: Protocol
-) -> tuple[Service, int] | None:
-    """The Service port that leads to a pod's port, if there is one."""
-    if not isinstance(target, Pod):
-        return None
-    for service in world.services_of(target):
-        for port in service.ports:
-            if (
-                port.protocol is protocol
-                and target_port(service, port, target, port.port) == number
-            ):
-                return service, port.port
-    return None
-
-
-def _flow(
-    world: ClusterState, cast: Cast, policy: Policy, traffic: Traffic, dialect: Dialect
-) -> SuggestedFlow | None:
-    now = decide(world, traffic, dialect).allowed
-    before = decide(world.without_policies(map(str, world.policies)), traffic, dialect).allowed
-    if now is None or before is None:
-        return None
-    return SuggestedFlow(
-        source=cast.end(traffic.source),
-        target=_target(world, cast, traffic),
-        port=traffic.port,
-        protocol=traffic.protocol,
-        expect="allow" if now else "deny",
-        before="allow" if before else "deny",
-        because=str(policy),
-    )
-
-
-def _target(world: ClusterState, cast: Cast, traffic: Traffic) -> str:
-    if not isinstance(traffic.target, Service):
-        return cast.end(traffic.target)
-    behind = world.select(traffic.target.namespace, {"matchLabels": traffic.target.selector or {}})
-    return cast.pod(behind[0])
-
-
-def story_data(
-    suggestion: Suggestion, *, name: str, given: Sequence[str], policies: Sequence[str]
-) -> dict[str, Any]:
-    """
-    The story as plain data, ready to be dumped: before, with the policies, rolled back.
-
-    Without files of `policies` they are those of a cluster: one step asks what they do now.
-    """
-    return {
-        "version": 1,
-        "name": name,
-        **({"given": list(given)} if given else {}),
-        "peers": suggestion.peers,
-        "steps": _steps(suggestion, list(policies)),
-    }
-
-
-def _steps(suggestion: Suggestion, policies: list[str]) -> list[dict[str, Any]]:
-    now = _entries(suggestion, before=False)
-    if not policies:
-        return [{"name": "as applied", "flows": now}]
-    return [
-        {"name": "before policies", "flows": _entries(suggestion, before=True)},
-        {"name": "policies", "apply": policies, "flows": now},
-        {"name": "rollback", "delete": policies, "same_as": "before policies"},
-    ]
-
-
-def _entries(suggestion: Suggestion, *, before: bool) -> list[dict[str, Any]]:
-    return [
-        {
-            "from": flow.source,
-            "to": flow.target,
-            "port": flow.port,
-            **({} if flow.protocol is Protocol.TCP else {"protocol": flow.protocol.value}),
-            "expect": flow.before if before else flow.expect,
-        }
-        for flow in suggestion.flows
-    ]
+def _without(policy: Policy, rule: Rule) -> Policy:
+    rules = tuple(r for r in policy.rules(rule.direction) if r is not rule)
+    if rule.direction is Direction.INGRESS:
+        return replace(policy, ingress=rules)
+    return replace(policy, egress=rules)

@@ -1,0 +1,118 @@
+"""The story that `npol init` writes for a rendered chart: read back, and held by prediction."""
+
+from __future__ import annotations
+
+import pytest
+
+from npol.cli.app import app
+from npol.mutation.score import mutate
+from npol.policy.simulate.forecast import forecast
+from npol.policy.simulate.simulated_steps import scenes
+from npol.story import read_story
+from tests.charts.corpus import CHARTS, NAMESPACE, path_of
+
+NOTHING_TO_ASK = {
+    "legacy": "it selects no pod",
+    "metrics-api": "only hostNetwork pods",
+    "node-agent": "only hostNetwork pods",
+    "refused": "it selects no pod",
+    "tunnel": "nothing is known to listen",
+}
+"""Charts without a flow, and the reason that the file gives."""
+CANNOT_BE_FORETOLD = {"scaled-web": "a block that pods may lie in"}
+IN_THE_SUITE = ("cache", "cluster-store", "database", "identity", "microshop", "queue", "search")
+
+
+def written(chart, capsys):
+    arguments = ["init", "--from-manifests", str(path_of(chart)), "-n", NAMESPACE]
+    code = app(arguments, standalone_mode=False)
+    return code, capsys.readouterr().out
+
+
+def read(text):
+    return read_story(text.encode(), "first.npol.yaml")
+
+
+@pytest.mark.parametrize("chart", CHARTS)
+def test_a_first_story_holds_by_prediction_and_holds_a_deny(chart, capsys):
+    code, text = written(chart, capsys)
+    steps = forecast(scenes(read(text)), "npol-lab")
+
+    assert code == (3 if chart in CANNOT_BE_FORETOLD else 0)
+    assert not [f for step in steps for f in (*step.failing, *step.not_foretold)]
+    if chart in NOTHING_TO_ASK:
+        assert NOTHING_TO_ASK[chart] in text
+    else:
+        assert "deny" in text
+
+
+@pytest.mark.parametrize("chart", CHARTS)
+def test_a_rule_that_is_removed_fails_a_flow_or_stands_in_a_doubt(chart, capsys):
+    _, text = written(chart, capsys)
+    doubts = [line for line in text.splitlines() if line.startswith("# doubt: ")]
+
+    for result in mutate(read(text)).results:
+        if result.mutant.what == "rule removed" and not result.noticed_by:
+            rule, policy = f"{result.mutant.origin}:", f"{result.mutant.policy.origin}:"
+            assert any(rule in doubt or policy in doubt for doubt in doubts), result.mutant
+
+
+@pytest.mark.parametrize("chart", CHARTS)
+def test_a_first_story_asks_from_no_protected_namespace_and_counts_its_doubts(chart, capsys):
+    _, text = written(chart, capsys)
+    story = read(text)
+    sources = {story.peers[f.source].namespace for s in story.steps for f in s.flows}
+    lines = text.splitlines()
+    left_out, doubts = (sum(x.startswith(f"# {w}: ") for x in lines) for w in ("left out", "doubt"))
+
+    assert "kube-system" not in sources
+    assert not any("&id" in line or "*id" in line for line in lines)
+    assert lines[-1].endswith(f"; {left_out} left out, {doubts} doubts")
+
+
+@pytest.mark.lab
+@pytest.mark.nightly
+@pytest.mark.parametrize("chart", IN_THE_SUITE)
+def test_a_first_story_runs_as_it_was_written(chart, capsys, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "chart.yaml").write_text(path_of(chart).read_text())
+    assert (
+        app(["init", "--from-manifests", "chart.yaml", "-n", NAMESPACE], standalone_mode=False) == 0
+    )
+    (tmp_path / "first.npol.yaml").write_text(capsys.readouterr().out)
+
+    assert app(["run", "first.npol.yaml"], standalone_mode=False) == 0
+
+
+def test_a_chart_is_named_as_it_was_given_with_its_values_and_namespace(
+    tmp_path, monkeypatch, capsys
+):
+    """helm is played by a script that prints what it would render."""
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("PATH", f"{tmp_path}/bin:/usr/bin:/bin")
+    for folder in ("bin", "chart"):
+        (tmp_path / folder).mkdir()
+    (tmp_path / "bin/helm").write_text(f"#!/bin/sh\ncat {path_of('cache')}\n")
+    (tmp_path / "bin/helm").chmod(0o755)
+    (tmp_path / "chart/Chart.yaml").write_text("name: cache\n")
+    (tmp_path / "on.yaml").write_text("networkPolicy: {enabled: true}\n")
+
+    code = app(["init", "--helm", "chart", "-f", "on.yaml", "-n", "shop"], standalone_mode=False)
+    text = capsys.readouterr().out
+
+    assert code == 0
+    story = read(text)
+    assert {m.kind for m in story.given} == {"Secret", "ConfigMap", "Service", "StatefulSet"}
+    assert {m.kind for m in story.applied} == {"NetworkPolicy"}
+    assert {m.namespace for m in (*story.given, *story.applied)} == {"shop"}
+
+
+def test_without_another_namespace_no_stranger_is_made_up(tmp_path, monkeypatch, capsys):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "chart.yaml").write_text(path_of("cache").read_text())
+
+    assert app(["init", "--from-manifests", "chart.yaml"], standalone_mode=False) == 0
+    text = capsys.readouterr().out
+
+    assert read(text).defaults.namespace == "default"
+    assert "# doubt: no other namespace than default is known" in text
