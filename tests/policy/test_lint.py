@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from npol.errors import Mistake, Position
-from npol.policy.lint import LintRule, lint, of_files
+from npol.policy.lint import LintRule, Severity, lint, of_files
 from npol.policy.state.apply_changes import build
 from tests.policy.worlds import CLUSTER, documents
 
@@ -227,6 +227,48 @@ def test_versions_of_one_policy_do_not_make_each_other_superfluous():
     found = lint(documents(f"{wide}---\n{narrow}", "p.yaml"), WORLD)
 
     assert {f.id for f in found} == {"NP007", "NP033"}
+
+
+TO_C = """\
+  policyTypes: [Egress]
+  egress: [{to: [{podSelector: {matchLabels: {tier: c}}}], ports: %s}]
+"""
+
+
+@pytest.mark.parametrize(
+    ("ports", "severity"),
+    [
+        ("[{port: 8080}]", Severity.ERROR),
+        ("[{port: 8080}, {port: 3002}]", Severity.NOTE),
+        ("[{port: 8080}, {port: web}]", Severity.NOTE),
+        ("[{port: 8080}, {port: 3000, endPort: 3010}]", Severity.NOTE),
+        ("[{port: 8080}, {port: 3002, protocol: UDP}]", Severity.ERROR),
+    ],
+    ids=["cut", "pod port beside", "its name beside", "a range beside", "another protocol"],
+)
+def test_the_port_of_a_service_is_an_error_only_where_the_flow_is_cut(ports, severity):
+    (found,) = [f for f in findings(TO_C % ports) if f.id == "NP021"]
+
+    assert found.severity is severity
+    assert ("8080 never matches here; 3002 beside it" in found.fix) is (severity is Severity.NOTE)
+
+
+@pytest.mark.parametrize(
+    ("peer", "is_found"),
+    [
+        ("{namespaceSelector: {}}", False),
+        ("{namespaceSelector: {matchExpressions: [{key: team, operator: DoesNotExist}]}}", False),
+        ("{podSelector: {matchLabels: {app: a}}}", True),
+        ("{namespaceSelector: {matchLabels: {team: blue}}}", True),
+    ],
+    ids=["all namespaces", "unlabelled ones", "pods at hand", "a namespace at hand"],
+)
+def test_an_undeclared_port_is_a_note_and_none_where_unseen_pods_may_be_meant(peer, is_found):
+    found = findings(
+        f"  policyTypes: [Egress]\n  egress: [{{to: [{peer}], ports: [{{port: 99}}]}}]"
+    )
+
+    assert [f.severity for f in found if f.id == "NP020"] == [Severity.NOTE] * is_found
 
 
 def test_dns_pods_are_taken_to_exist_where_no_manifest_shows_them():

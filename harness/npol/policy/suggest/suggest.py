@@ -123,14 +123,16 @@ class _StoryDraft:
         meetings: Meetings,
     ) -> bool:
         """One stopped flow of each sort: a stranger beside, one elsewhere, another port."""
-        found = False
+        found, undecided = False, list[Meeting]()
         for sort in meetings.stopped(policy, direction, pod, allowed):
             closed = [m for m in sort if self._answer(m) is False]
-            self._note_unknown(policy, sort)
+            undecided += sort
             sharp = [m for m in closed if self._is_stopped_by(m, direction)]
             for meeting in (sharp or closed)[:1]:
                 self._add(policy, meeting)
                 found = True
+        if not found:
+            self._note_unknown(policy, undecided)
         if found or direction is Direction.EGRESS:
             return found
         for meeting in meetings.at_free_port(pod, allowed):
