@@ -84,6 +84,21 @@ def test_the_service_that_has_the_port_is_asked_and_a_headless_one_through_its_p
     assert asked(headless) == (None, 3002)
 
 
+def test_a_pod_that_declares_no_port_is_asked_at_those_of_its_services_only():
+    world = world_with(policy("in", "{podSelector: {matchLabels: {tier: c}}, ingress: []}"))
+    pods = tuple(replace(p, ports=()) for p in world.pods)
+    numbered = tuple(
+        replace(s, ports=tuple(replace(p, target=3002) for p in s.ports)) for s in world.services
+    )
+
+    def ports(services):
+        flows = suggest(replace(world, pods=pods, services=services), CALICO).flows
+        return {f.port for f in flows if f.expect == "deny"}
+
+    assert ports(numbered) == {8080}
+    assert ports(()) == set()
+
+
 def test_suggested_story_is_a_valid_story(tmp_path):
     (tmp_path / "policies.yaml").write_text(dump(INTO_C))
     data = story_data(

@@ -75,8 +75,6 @@ class Askers:
         other = self.another(policy.namespace)
         if other and matches(selector, {NAME_LABEL: other}):
             yield other
-        if not chosen and (name := _named(selector)) and not self.closed(name):
-            yield name
 
     def _nowhere(self, policy: Policy, peer: PeerClause) -> str:
         chosen = [n.name for n in self.world.select_namespaces(peer.namespace_selector or {})]
@@ -84,7 +82,7 @@ class Askers:
             return f"npol starts no pods in {', '.join(sorted(chosen))}"
         if peer.namespace_selector is None and self.closed(policy.namespace):
             return f"npol starts no pods in {policy.namespace}"
-        return "no namespace here has the labels of its namespaceSelector"
+        return "no namespace here is one of its namespaceSelector"
 
 
 def debug_pod(namespace: str, labels: dict[str, str]) -> Pod:
@@ -114,9 +112,3 @@ def fitting_labels(selector: Selector) -> dict[str, str] | None:
             values: list[Any] = expression.get("values") or ["true"]
             labels.setdefault(expression["key"], str(values[0]))
     return labels if matches(selector, labels) else None
-
-
-def _named(selector: Selector) -> str:
-    """The one namespace whose own name is all that a selector asks for; "" if it asks for more."""
-    labels = fitting_labels(selector)
-    return labels[NAME_LABEL] if labels and set(labels) == {NAME_LABEL} else ""
