@@ -67,7 +67,7 @@ def test_completing_an_option_loads_what_can_be_said_and_nothing_that_acts(comma
     ours = {m for m in modules if m.split(".")[0] in ("npol", "npol_lab")}
     assert ours - MAY_COMPLETE == {f"npol.cli.arguments.{command}"}
     assert HEAVY & modules == set()
-    assert completions.split() == ["--help"]
+    assert "--help" in completions.split()
 
 
 def test_the_plugin_loads_neither_client_nor_commands_nor_stories():
