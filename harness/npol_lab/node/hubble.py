@@ -233,7 +233,6 @@ def status() -> int:
 
 
 def main(arguments: list[str]) -> int:
-    signal.signal(signal.SIGPIPE, signal.SIG_DFL)
     command, *rest = arguments or ["help"]
     try:
         if command == "observe":
@@ -254,4 +253,5 @@ def main(arguments: list[str]) -> int:
 
 
 if __name__ == "__main__":
+    signal.signal(signal.SIGPIPE, signal.SIG_DFL)  # ends with its reader, as the real one
     sys.exit(main(sys.argv[1:]))

@@ -2,6 +2,7 @@
 
 import contextlib
 import json
+import signal
 import socket
 import threading
 
@@ -79,6 +80,15 @@ def test_each_record_is_a_line_for_people(served, capsys):
         "to-endpoint FORWARDED (TCP Flags: SYN)",
         "EVENTS LOST: PERF_EVENT_RING_BUFFER CPU(0) 7",
     ]
+
+
+def test_a_broken_pipe_ends_the_program_and_no_process_that_imports_it(served):
+    served()
+    before = signal.getsignal(signal.SIGPIPE)
+
+    hubble.main(["observe"])
+
+    assert signal.getsignal(signal.SIGPIPE) is before is signal.SIG_IGN
 
 
 @pytest.mark.parametrize(
