@@ -61,13 +61,13 @@ def test_completing_a_command_s_name_loads_no_command():
 
 @pytest.mark.parametrize("command", COMMANDS)
 def test_completing_an_option_loads_what_can_be_said_and_nothing_that_acts(command):
-    completion = {"COMP_WORDS": f"npol {command} --h", "COMP_CWORD": "2"}
+    completion = {"COMP_WORDS": f"npol {command} --help", "COMP_CWORD": "2"}
     modules, completions = modules_of(NPOL, _NPOL_COMPLETE="complete_bash", **completion)
 
     ours = {m for m in modules if m.split(".")[0] in ("npol", "npol_lab")}
     assert ours - MAY_COMPLETE == {f"npol.cli.arguments.{command}"}
     assert HEAVY & modules == set()
-    assert "--help" in completions.split()
+    assert completions.split() == ["--help"]
 
 
 def test_the_plugin_loads_neither_client_nor_commands_nor_stories():
