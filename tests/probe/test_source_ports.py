@@ -10,7 +10,7 @@ from npol.model.expectation import Outcome
 from npol.model.probe import PodRef, Probe, ProbeKind
 from npol.model.story import Protocol
 from npol.probe.prober import Prober
-from npol.probe.source_ports import REST, PortPools, SourcePorts, usable_ports
+from npol.probe.source_ports import REST, PortPools, SourcePorts, scattered, usable_ports
 from npol.probe.toolbox import Toolbox
 
 from .conftest import SOURCE
@@ -25,11 +25,21 @@ from .conftest import SOURCE
     ],
 )
 def test_source_ports_are_none_of_the_kernel_s_nor_node_ports(ephemeral, ports):
-    assert set(usable_ports(ephemeral, ())) == ports
+    assert set(usable_ports(ephemeral)) == ports
 
 
 def test_what_is_bound_already_is_no_source_port():
-    assert not {61000, 61005} & set(usable_ports((32768, 60999), {61000, 61005}))
+    usable = usable_ports((32768, 60999))
+
+    assert {*scattered(usable, {61000, 61005})} == {*usable} - {61000, 61005}
+
+
+def test_each_port_comes_once_and_no_two_orders_go_along_each_other():
+    usable = usable_ports((32768, 60999))
+    orders = [list(scattered(usable, ())) for _ in range(8)]
+
+    assert all(sorted(order) == list(usable) for order in orders)
+    assert len({tuple(order[:3]) for order in orders}) == 8
 
 
 def test_a_source_port_rests_after_its_probe_is_over():

@@ -10,10 +10,12 @@ established, whatever the policies say by then.
 from __future__ import annotations
 
 import heapq
+import math
 import random
 import threading
 from collections import deque
-from collections.abc import Collection, Iterable
+from collections.abc import Collection, Iterable, Iterator, Sequence
+from functools import cache
 
 from npol.model.probe import PodRef
 from npol.probe.toolbox import Toolbox
@@ -25,20 +27,40 @@ LOWEST, HIGHEST = 20000, 65535
 NODE_PORTS = (30000, 32767)
 
 
-def usable_ports(ephemeral: tuple[int, int], bound: Collection[int]) -> list[int]:
+@cache
+def usable_ports(ephemeral: tuple[int, int]) -> tuple[int, ...]:
     """
     The ports to choose from; none where the kernel hands all of them out itself.
 
     Args:
         ephemeral: the first and the last port that the kernel chooses by itself.
-        bound: what other sockets of that network namespace are bound to.
     """
     taken = (ephemeral, NODE_PORTS)
-    return [
+    return tuple(
         port
         for port in range(LOWEST, HIGHEST + 1)
-        if port not in bound and not any(first <= port <= last for first, last in taken)
-    ]
+        if not any(first <= port <= last for first, last in taken)
+    )
+
+
+def scattered(ports: Sequence[int], bound: Collection[int]) -> Iterator[int]:
+    """
+    All ports but those in `bound`, in an order of its own, one at a time.
+
+    Another run may have asked from the same pod a moment ago, so two orders must not go along
+    each other for long. The ports themselves are shared: a hundred sources would otherwise keep
+    a hundred lists of 20,000.
+    """
+    count = len(ports)
+    if not count:
+        return
+    first, stride = random.randrange(count), random.randrange(count)
+    while math.gcd(stride, count) != 1:  # else it would not come to all of them
+        stride = random.randrange(count)
+    for number in range(count):
+        port = ports[(first + number * stride) % count]
+        if port not in bound:
+            yield port
 
 
 class SourcePorts:
@@ -46,7 +68,8 @@ class SourcePorts:
 
     def __init__(self, ports: Iterable[int]) -> None:
         """`ports`: in the order in which they are used."""
-        self._free = deque(ports)
+        self._unused = iter(ports)
+        self._rested: deque[int] = deque()
         self._resting: list[tuple[float, int]] = []
         self._lock = threading.Lock()
 
@@ -60,11 +83,12 @@ class SourcePorts:
         """
         with self._lock:
             while self._resting and self._resting[0][0] <= now:
-                self._free.append(heapq.heappop(self._resting)[1])
-            if not self._free:
-                return None
-            port = self._free.popleft()
-            heapq.heappush(self._resting, (now + life + REST, port))
+                self._rested.append(heapq.heappop(self._resting)[1])
+            port = next(self._unused, None)
+            if port is None and self._rested:
+                port = self._rested.popleft()
+            if port is not None:
+                heapq.heappush(self._resting, (now + life + REST, port))
             return port
 
 
@@ -80,12 +104,6 @@ class PortPools:
         where = f"node {source.node}" if source.host_network else source.uid
         with self._lock:
             if where not in self._pools:
-                self._pools[where] = SourcePorts(_shuffled(box))
+                ports = scattered(usable_ports(box.ephemeral), box.bound)
+                self._pools[where] = SourcePorts(ports)
             return self._pools[where]
-
-
-def _shuffled(box: Toolbox) -> list[int]:
-    """In an order of its own: another run may have asked from the same pod a moment ago."""
-    ports = usable_ports(box.ephemeral, box.bound)
-    random.shuffle(ports)
-    return ports

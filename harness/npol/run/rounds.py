@@ -17,6 +17,7 @@ from npol.model.expectation import Outcome
 from npol.model.probe import Answer, Probe, Role
 from npol.model.result import Evidence, Judgement
 from npol.model.sending import Sending
+from npol.model.story import Protocol
 from npol.run.prepared_flow import PreparedFlow
 from npol.run.probe_batches import ProbeSource, answer_key, ask_all
 from npol.run.probe_records import AskedProbe, ProbeRecords
@@ -60,11 +61,23 @@ class Rounds:
     """What the data plane tells; None where nobody listens."""
     _probes: Mapping[str, tuple[Probe, ...]] = field(init=False)
     """By the name of a prepared flow; the same in every round."""
+    _marked: Mapping[str, tuple[AskedProbe, ...]] = field(init=False)
+    """The same probes as records know them."""
+    _let_through: Mapping[str, set[str]] = field(init=False)
+    """By a source's uid: its flows in `let_through` that ask something."""
     _timeout: float = field(init=False)
     """Of the controls."""
 
     def __post_init__(self) -> None:
         self._probes = {name: a.probes for name, a in self.asked.items()}
+        self._marked = {
+            name: tuple(AskedProbe(a.source, probe, a.target) for probe in self._probes[name])
+            for name, a in self.asked.items()
+        }
+        self._let_through = {}
+        for name in filter(self._probes.__getitem__, self.let_through):
+            uid = self.asked[name].source.source.uid
+            self._let_through.setdefault(uid, set()).add(name)
         self._timeout = max((a.timeout for a in self.asked.values()), default=2.0)
 
     def launch(self, now: float) -> Future[RoundResult]:
@@ -73,7 +86,8 @@ class Rounds:
 
     def _round(self, launched: float) -> RoundResult:
         started = time.monotonic()
-        with self.records.ending(self._marked(), started) if self.records else nullcontext():
+        marked = {asked.key: asked for probes in self._marked.values() for asked in probes}
+        with self.records.ending(marked, started) if self.records else nullcontext():
             answers = ask_all(self.batches())
         self._wait_for_records(answers, started)
         return self.judged(answers, (launched, started, time.monotonic()))
@@ -94,7 +108,10 @@ class Rounds:
         for name, a in self.asked.items():
             self.liveness.note(self.step, a.flow, a.target, evidence[name])
         heard = self._heard(evidence, answers, started)
-        judged = {n: self._judge(a, evidence[n], answers, heard) for n, a in self.asked.items()}
+        inside = self._said_inside(answers)
+        judged = {
+            n: self._judge(a, evidence[n], answers, heard, inside) for n, a in self.asked.items()
+        }
         shown = {
             n: (*evidence[n], *self._controls_of(a, answers, started))
             for n, a in self.asked.items()
@@ -128,7 +145,7 @@ class Rounds:
         """`heard`: nodes that have told something of this round."""
         assert self.records
         found = []
-        for asked, one in zip_longest(self._asked_probes(name), evidence):
+        for asked, one in zip_longest(self._marked[name], evidence):
             if asked is None:  # a control, which stands behind the flow's own probes
                 found.append(one)
                 continue
@@ -144,18 +161,11 @@ class Rounds:
         marked = [
             (asked, one.answer)
             for name, found in last.evidence.items()
-            for asked, one in zip(self._asked_probes(name), found, strict=False)
+            for asked, one in zip(self._marked[name], found, strict=False)
             if one.fate
         ]
         self.records.wait(partial(_all_told, self.records, marked, last.started))
         return self.with_fates(last.evidence, last.started)
-
-    def _asked_probes(self, name: str) -> list[AskedProbe]:
-        one = self.asked[name]
-        return [AskedProbe(one.source, probe, one.target) for probe in self._probes[name]]
-
-    def _marked(self) -> dict[str, AskedProbe]:
-        return {asked.key: asked for name in self.asked for asked in self._asked_probes(name)}
 
     def _wait_for_records(self, answers: Mapping[str, Answer], since: float) -> None:
         """A refusal may be a policy's: its record comes a moment after the answer."""
@@ -166,7 +176,7 @@ class Rounds:
         refused = [
             (asked, answers[asked.key])
             for name in closed
-            for asked in self._asked_probes(name)
+            for asked in self._marked[name]
             if answers[asked.key].outcome in AT_ONCE
         ]
         fates = partial(_all_told, records, refused, since)
@@ -222,8 +232,7 @@ class Rounds:
         source, own = a.source.source, self._own(a.source)
         if source.uid in heard:
             return Sending.SHOWN
-        others = (self.asked[n] for n in self.let_through if n != a.name and self._probes[n])
-        if own.probes or any(one.source.source.uid == source.uid for one in others):
+        if own.probes or self._let_through.get(source.uid, set()) - {a.name}:
             return Sending.NOT_HEARD
         if own.beside and own.beside.source.uid not in heard:
             return Sending.NODE_NOT_HEARD
@@ -237,12 +246,13 @@ class Rounds:
         evidence: tuple[Evidence, ...],
         answers: Mapping[str, Answer],
         heard: frozenset[str],
+        inside: Mapping[Protocol, Mapping[str, Answer]],
     ) -> Judgement:
         expectation = a.flow.expect.for_engine(self.engine)
         controls = verdict.Controls(
             source=answers.get(answer_key(a.source, self._self_control(a.source).key)),
             sending=self._sending(a, heard),
-            alive=self._alive(a, evidence, answers),
+            alive=self._alive(a, evidence, inside),
             refusing=self.liveness.refusing(a.flow, evidence),
             dns_alive=self.liveness.dns_alive(),
             denial=self.denial,
@@ -250,17 +260,23 @@ class Rounds:
         )
         return verdict.judge(a.flow, expectation, evidence, controls, a.problem)
 
+    def _said_inside(self, answers: Mapping[str, Answer]) -> dict[Protocol, dict[str, Answer]]:
+        """What targets have answered themselves, by protocol and `ip:port`."""
+        said: dict[Protocol, dict[str, Answer]] = {}
+        for probe, target in self.inside.items():
+            answer = answers[answer_key(target, probe.key)]
+            said.setdefault(probe.protocol, {})[f"{probe.address}:{probe.port}"] = answer
+        return said
+
     def _alive(
-        self, a: PreparedFlow, evidence: tuple[Evidence, ...], answers: Mapping[str, Answer]
+        self,
+        a: PreparedFlow,
+        evidence: tuple[Evidence, ...],
+        inside: Mapping[Protocol, Mapping[str, Answer]],
     ) -> dict[str, str]:
         if a.target is None:
             return {}
-        itself = {
-            f"{probe.address}:{probe.port}": answers[answer_key(target, probe.key)]
-            for probe, target in self.inside.items()
-            if probe.protocol is a.flow.protocol
-        }
-        return self.liveness.alive(a.flow, a.target, evidence, itself)
+        return self.liveness.alive(a.flow, a.target, evidence, inside.get(a.flow.protocol, {}))
 
     def _controls_of(
         self, a: PreparedFlow, answers: Mapping[str, Answer], now: float
