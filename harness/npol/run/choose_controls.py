@@ -42,27 +42,32 @@ class ControlChoice:
         By its uid: the controls of each source that is expected to be denied something, and that
         no flow of the step, by its name in `let_through`, will show to be able to send.
         """
-        engine = self.environment.engine.name
-        asked = self.ends.asked
         shown = {
-            asked[name].source.source.uid
-            for name in let_through
-            if not asked[name].flow.expect.for_engine(engine).closed
+            one.source.source.uid
+            for one in map(self.ends.asked.__getitem__, let_through)
+            if not self._is_closed(one)
         }
-        doubted = {
+        return {uid: self._of(one) for uid, one in self.denied().items() if uid not in shown}
+
+    def denied(self) -> dict[str, PreparedFlow]:
+        """
+        By the uid of its source: a flow of each that is expected to be denied something.
+
+        Policies act where a packet leaves a pod: a place outside is heard or not.
+        """
+        peers = self.environment.story.peers
+        return {
             one.source.source.uid: one
-            for one in asked.values()
-            if one.flow.expect.for_engine(engine).closed and not self.is_outside(one)
+            for one in self.ends.asked.values()
+            if self._is_closed(one) and not peers[one.flow.source].external
         }
-        return {uid: self._of(one) for uid, one in doubted.items() if uid not in shown}
+
+    def _is_closed(self, one: PreparedFlow) -> bool:
+        return one.flow.expect.for_engine(self.environment.engine.name).closed
 
     def let_through(self, one: PreparedFlow) -> tuple[Probe, ...]:
         """What the policies let through from a flow's source that its step does not ask."""
         return (*self._lookup(one), *islice(self._borrowed(one), MOST_BORROWED))
-
-    def is_outside(self, one: PreparedFlow) -> bool:
-        """Policies act where a packet leaves a pod: a place outside is heard or not."""
-        return bool(self.environment.story.peers[one.flow.source].external)
 
     def _of(self, one: PreparedFlow) -> SourceControls:
         if probes := self.let_through(one):
@@ -94,8 +99,9 @@ class ControlChoice:
         return plain or policy == "ClusterFirstWithHostNet"
 
     def _borrowed(self, one: PreparedFlow) -> Iterator[Probe]:
-        story, asked = self.environment.story, {a.flow.key for a in self.ends.asked.values()}
-        flows = {f.key: f for s in story.steps for f in s.flows if f.source == one.flow.source}
+        story, source = self.environment.story, one.flow.source
+        asked = {a.flow.key for a in self.ends.asked.values() if a.flow.source == source}
+        flows = {f.key: f for s in story.steps for f in s.flows if f.source == source}
         for flow in (f for key, f in flows.items() if key not in asked):
             if flow.kind is FlowKind.DNS or not self._passes(one, flow):
                 continue

@@ -61,11 +61,7 @@ class FlowRunner:
         self._asked_from |= {f.target for f in denied}
         predictor = self._environment.predictor(ends.state)
         choice = ControlChoice(environment=self._environment, ends=ends, predictor=predictor)
-        controls = {
-            one.source: choice.let_through(one)
-            for one in ends.asked.values()
-            if one.flow in denied and not choice.is_outside(one)
-        }
+        controls = {one.source: choice.let_through(one) for one in choice.denied().values()}
         batches: dict[ProbeSource, list[Probe]] = {s: [*p] for s, p in controls.items() if p}
         for probe, target in self._inside(ends.asked).items():
             batches.setdefault(target, []).append(probe)
