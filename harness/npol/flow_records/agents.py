@@ -5,13 +5,14 @@ from __future__ import annotations
 from collections.abc import Collection, Iterable, Sequence
 from contextlib import suppress
 
+from npol.cni.preflight import allowed
 from npol.flow_records.agent_stream import AgentStream
 from npol.flow_records.store import RecordStore
 from npol.kube.api_errors import Forbidden
 from npol.kube.connection import Connection
 from npol.kube.exec import ExecStream, open_exec
 from npol.kube.objects import PODS, Object
-from npol.kube.rbac import SYSTEM
+from npol.kube.rbac import SYSTEM, Right
 from npol.model.inventory import pod_ref
 from npol.model.probe import PodRef
 
@@ -20,9 +21,13 @@ AGENT, CONTAINER = "k8s-app=cilium", "cilium-agent"
 
 def agents_of(connection: Connection) -> dict[str, PodRef]:
     """
-    The agents' pods by node: in any namespace, or in the system's where no more may be listed.
+    The agents' pods by node: in the system's namespace, else in any, if we may look there.
+
+    Nothing is tried that is known to be refused: a run needs no more than its printed roles.
     """
-    pods = _listed(connection, "") or _listed(connection, SYSTEM)
+    pods = _listed(connection, SYSTEM)
+    if not pods and allowed(connection, Right(verb="list", group="", resource="pods")):
+        pods = _listed(connection, "")
     found = (pod_ref(pod, CONTAINER) for pod in pods)
     return {agent.node: agent for agent in found if agent.node and agent.ready}
 
