@@ -44,5 +44,5 @@ class Api:
 def test_agents_are_looked_for_where_this_user_may_look(place, may, found, listed):
     api = Api(agent(place, "n1"), agent(place, "n2"), may=may)
 
-    assert sorted(agents_of(api)) == found
+    assert sorted(agents_of(api)) == found  # type: ignore[arg-type]
     assert api.listed == listed
