@@ -31,9 +31,9 @@ READV, PTRACE, ATTACH, DETACH, PEEK = 310, 101, 16, 17, 2
 
 def attempt(*layers):
     """
-    `layers` (of `protections.py`): what holds the attempt in a plain pod. Any one of them does while
-    all other layers stand; with all of these switched off, and nothing else, it comes out. Only in a lab that root starts
-    is the pods' user a "stranger".
+    `layers` (of `protections.py`): what holds the attempt in a plain pod. Any one of them does
+    while all other layers stand; with all of these switched off, and nothing else, it comes out.
+    Only in a lab that root starts is the pods' user a "stranger".
     """
 
     def remember(function):
