@@ -5,6 +5,7 @@ Runs inside new namespaces: `python inside.py LAB`; see `conftest.py` for the ot
 """
 
 import asyncio
+import errno
 import itertools
 import json
 import socket
@@ -95,10 +96,17 @@ class World:
         return await asyncio.gather(*(self._probe(**flow) for flow in flows))
 
     def _socket(self, source, protocol):
+        """Bound to the next port that nobody has: the kernel gives some of the range away, too."""
         netns = self._netns(source)
         made = socket_in(netns, protocol)
-        made.bind(("0.0.0.0", next(self.source_ports[netns])))
-        return made
+        for port in itertools.islice(self.source_ports[netns], len(SOURCE_PORTS)):
+            try:
+                made.bind(("0.0.0.0", port))
+                return made
+            except OSError as error:
+                if error.errno != errno.EADDRINUSE:
+                    raise
+        raise RuntimeError(f"{source} has no free port left")
 
     def _netns(self, source):
         known = self.sandboxes.get(source)
