@@ -113,7 +113,7 @@ class Lab:
 def foretell(cluster):
     """Every flow that a pod of its own address takes part in."""
     world = build(objects(cluster))
-    assert not world.mistakes
+    assert not world.refused
     sources = [*world.pods, *world.nodes, *places()]
     for source, target in itertools.product(sources, [*world.pods, *places(), *world.services]):
         if _is_policed(source) or _is_policed(target) or _reaches(source, target):

@@ -18,7 +18,7 @@ from tests.policy.naive import flow_is_allowed
 def _every_flow(cluster, port, protocol):
     world = build(objects(cluster))
     by_name = {(p.namespace, p.name): p for p in world.pods}
-    assert not world.mistakes
+    assert not world.refused
     for source in cluster["pods"]:
         for target in cluster["pods"]:
             ends = (

@@ -86,11 +86,11 @@ def test_applied_policy_replaces_the_one_of_its_name():
     assert [p.directions for p in world.policies] == [{Direction.INGRESS}]
 
 
-def test_refused_policy_replaces_a_good_one_and_is_put_right_again():
+def test_refused_policy_leaves_the_good_one_in_force_until_it_is_put_right():
     good, bad = policy("p", "{}"), policy("p", "{ingress: [{from: [{}]}]}")
 
     world = apply(world_with(good), [bad])
-    assert (world.policies, len(world.refused)) == ((), 1)
+    assert (world.policies, len(world.refused)) == (world_with(good).policies, 1)
 
     assert (len(apply(world, [good]).policies), apply(world, [good]).refused) == (1, ())
 

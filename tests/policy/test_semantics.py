@@ -20,7 +20,7 @@ _WORDS = {True: "allow", False: "deny", None: "?"}
 )
 def test_corner_case_is_decided_as_the_source_says(policies, flow, expected):
     world = world_with(*policies)
-    assert not world.mistakes
+    assert not world.refused
     text, _, family = flow.partition(" v")
     asked = traffic(world, text, int(family or 4))
 
@@ -99,7 +99,7 @@ def test_policy_that_the_api_server_refuses_has_no_effect():
     refused = policy("p", "{ingress: [{from: [{}]}]}")
     world = world_with(refused)
 
-    assert [m.message for m in world.mistakes] == [
+    assert [m.message for m in world.refused_policies[0].reasons] == [
         "spec.ingress[0].from[0]: a peer needs podSelector, namespaceSelector or ipBlock"
     ]
     assert decide(world, traffic(world, "z/a -> x/a:80")).allowed

@@ -45,9 +45,10 @@ def document(arguments: DocumentArguments) -> int:
 
 def _complete(page: PolicyDocument) -> ExitCode:
     """A page on which some answers are not known says so to whoever runs this, too."""
-    unknown = [f"{flow.source} -> {flow.target}" for flow in page.flows if not flow.foretold]
-    for flow in unknown:
-        typer.echo(safe(f"cannot be foretold: {flow}"), err=True)
+    flows = (f"{flow.source} -> {flow.target}" for flow in page.flows if not flow.foretold)
+    unknown = [*(f"cannot be foretold: {flow}" for flow in flows), *map(str, page.refused)]
+    for line in unknown:
+        typer.echo(safe(line), err=True)
     return ExitCode.UNKNOWN if unknown else ExitCode.AS_EXPECTED
 
 

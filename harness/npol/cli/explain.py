@@ -18,6 +18,7 @@ from npol.policy.explain.explain import Explanation, StageAnswer, explain_flow
 from npol.policy.objects.dialects import SPEC, Dialect
 from npol.policy.simulate.flow_resolution import ask
 from npol.policy.simulate.simulated_steps import scenes
+from npol.policy.state.cluster_state import ClusterState
 from npol.policy.state.flow_syntax import parse_flow
 from npol.report.escape import safe
 from npol.run.python_api import flow_entry
@@ -50,17 +51,26 @@ def explain(arguments: ExplainArguments) -> int:
     if "->" in arguments.what:
         flow = parse_flow(seen.world, arguments.what)
         return _print([explain_flow(seen.world, flow, dialect, without=arguments.without or ())])
-    namespace, _, name = arguments.what.rpartition("/")
-    policy = seen.world.policy(namespace or "default", name)
-    if policy is None:
-        known = ", ".join(map(str, seen.world.policies)) or "none"
-        raise InputError(f"there is no policy {arguments.what}", hint=f"policies: {known}")
-    described = explain_policy(seen.world, policy, dialect)
-    for line in described.lines:
-        typer.echo(_line(line))
-    for note in described.notes:
-        typer.echo(f"  note: {note}")
-    return 0
+    return _print_policy(seen.world, arguments.what, dialect)
+
+
+def _print_policy(world: ClusterState, what: str, dialect: Dialect) -> ExitCode:
+    namespace, _, name = what.rpartition("/")
+    key = (namespace or "default", name)
+    refused = [r for r in world.refused_policies if (r.namespace, r.name) == key]
+    policy = world.policy(*key)
+    if policy is None and not refused:
+        known = ", ".join(map(str, world.policies)) or "none"
+        raise InputError(f"there is no policy {what}", hint=f"policies: {known}")
+    for one in refused:
+        typer.echo(safe(str(one)))
+    if policy:
+        described = explain_policy(world, policy, dialect)
+        for line in described.lines:
+            typer.echo(_line(line))
+        for note in described.notes:
+            typer.echo(f"  note: {note}")
+    return ExitCode.UNKNOWN if refused else ExitCode.AS_EXPECTED
 
 
 def _of_story(
@@ -70,7 +80,7 @@ def _of_story(
     without: list[str],
     root: str | None,
     dialect: Dialect,
-) -> int:
+) -> ExitCode:
     told = load_story(file, root=root)
     by_name = {s.step: s for s in scenes(told)}
     step = at or list(by_name)[-1]
@@ -104,10 +114,13 @@ def _flow(text: str, story: Story) -> Flow:
 
 
 def _print(explained: Sequence[Explanation]) -> ExitCode:
-    """What cannot be foretold is no answer."""
+    """What cannot be foretold is no answer; one beside refused policies is not the whole one."""
     for found in explained:
         _print_one(found)
-    unknown = any(e.prediction.decision is PredictedDecision.UNKNOWN for e in explained)
+    refused = dict.fromkeys(str(r) for e in explained for r in e.refused)
+    for line in refused:
+        typer.echo(safe(line))
+    unknown = any(e.prediction.decision is PredictedDecision.UNKNOWN for e in explained) or refused
     return ExitCode.UNKNOWN if unknown else ExitCode.AS_EXPECTED
 
 

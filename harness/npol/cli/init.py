@@ -60,7 +60,10 @@ def init(arguments: InitArguments) -> int:
     )
     typer.echo(_modeline() + HEAD + dump(data), nl=False)
     _print_doubts(suggestion, (*found.doubts, *suggestion.doubts))
-    return int(ExitCode.UNKNOWN if suggestion.unknown else ExitCode.AS_EXPECTED)
+    for policy in found.world.refused_policies:
+        typer.echo(safe(f"# {policy}"))
+    incomplete = suggestion.unknown or found.world.refused
+    return int(ExitCode.UNKNOWN if incomplete else ExitCode.AS_EXPECTED)
 
 
 def _print_doubts(suggestion: Suggestion, doubts: Sequence[str]) -> None:

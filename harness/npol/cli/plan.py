@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
 import typer
 
 from npol.cli import inputs
 from npol.cli.arguments.plan import PlanArguments
 from npol.errors import ExitCode, InputError
+from npol.model.refused_policy import RefusedPolicy
 from npol.policy.matrix.diff import difference
 from npol.policy.objects.dialects import SPEC, Dialect
 from npol.policy.simulate.forecast import StepForecast, forecast
@@ -43,19 +44,29 @@ def _concluded(steps: Sequence[StepForecast], engine: str) -> ExitCode:
     """What cannot be foretold does not hold by prediction: it is counted apart."""
     failing = sum(len(step.failing) for step in steps)
     open_ = sum(len(step.not_foretold) for step in steps)
+    refused = _print_refused(r for step in steps for r in step.refused)
     apart = f", {open_} cannot be foretold" if open_ else ""
     typer.echo(f"{failing} flow(s) will fail{apart}, by prediction for {engine}")
     if failing:
         return ExitCode.DIFFERS
-    return ExitCode.UNKNOWN if open_ else ExitCode.AS_EXPECTED
+    return ExitCode.UNKNOWN if open_ or refused else ExitCode.AS_EXPECTED
 
 
-def _print_difference(old: ClusterState, new: ClusterState, dialect: Dialect) -> int:
+def _print_refused(refused: Iterable[RefusedPolicy]) -> bool:
+    """Policies of no effect, each once; whether there are any."""
+    lines = dict.fromkeys(map(str, refused))
+    for line in lines:
+        typer.echo(safe(line))
+    return bool(lines)
+
+
+def _print_difference(old: ClusterState, new: ClusterState, dialect: Dialect) -> ExitCode:
     found = difference(old, new, dialect)
     for one in found:
         typer.echo(safe(str(one)))
     typer.echo(f"{len(found)} difference(s)" if found else "no flow opens or closes")
-    return 0
+    refused = _print_refused((*old.refused_policies, *new.refused_policies))
+    return ExitCode.UNKNOWN if refused else ExitCode.AS_EXPECTED
 
 
 def _print_step(step: StepForecast) -> None:

@@ -51,6 +51,9 @@ def _policies(page: PolicyDocument) -> Iterator[str]:
             yield from _policy(policy)
     if not page.policies:
         yield "\nThere are none."
+    if page.refused:
+        yield "\nOf no effect:\n"
+        yield from (f"- {markdown(str(policy))}" for policy in page.refused)
     if page.missing:
         yield "\nNot applied, although a file holds them:\n"
         yield from (f"- {markdown(name)}" for name in page.missing)

@@ -70,6 +70,7 @@ def story_page(given: Meant, *, command: str, from_file: bool = True) -> PolicyD
         state=_state(given) if from_file else "The policies of all manifests here.",
         facts=given.facts,
         policies=tuple(_entries(given)),
+        refused=given.at.world.refused_policies,
         missing=given.compared.missing if given.compared else (),
         labels=label_needs(given.world),
         files=tuple(dict.fromkeys(m.at.file for m in given.manifests)),

@@ -28,6 +28,7 @@ from npol.model.sentence import NOTHING, Sentence
 from npol.model.story import Manifest, Step, Story, When
 from npol.model.verification import FlowVerification
 from npol.policy.parse.object_source import Given
+from npol.policy.simulate.simulated_steps import refused_policies
 from npol.policy.state.cluster_state import ClusterState
 from npol.policy.state.from_inventory import cluster_state
 from npol.probe.beside_pods import BesidePods
@@ -91,6 +92,9 @@ class RunEnvironment:
         )
         given = self._choose(self._connection)
         self._preflight(self._connection)
+        refused = tuple(map(str, refused_policies(self.story)))
+        for line in refused:
+            self.options.say(line)
         self.records = watch(self.options.flow_records, self._connection)
         self._transaction = self._open_transaction(self._connection, given.kinds)
         enforcement = self._prove()
@@ -109,7 +113,7 @@ class RunEnvironment:
         self._sources.start()
         self._sources.prepare_beside(silenced_sources(self.story, self.engine.name))
         wait_until_ready(self._connection, self.story.given, created=self._creates)
-        notes = (*self.story.notes, *given.left_out, *self.facts.notes)
+        notes = (*self.story.notes, *refused, *given.left_out, *self.facts.notes)
         notes += (*self._sources.notes, *self._stand_ins())
         self.facts = replace(self.facts, enforcement=enforcement(), notes=notes)
         self._transaction.mark(BEFORE)

@@ -7,6 +7,7 @@ from collections.abc import Collection, Iterator
 from dataclasses import dataclass, replace
 
 from npol.model.prediction import Cause, Prediction
+from npol.model.refused_policy import RefusedPolicy
 from npol.model.sentence import Sentence
 from npol.policy.evaluate.decision import Decision, DirectionDecision, PathDecision
 from npol.policy.evaluate.evaluate import decide, evaluate
@@ -48,6 +49,8 @@ class Explanation:
     remedies: tuple[Remedy, ...] = ()
     left_out: tuple[str, ...] = ()
     without: Prediction | None = None
+    refused: tuple[RefusedPolicy, ...] = ()
+    """Policies near its ends that say nothing, for the API server refuses them."""
 
 
 def explain_flow(
@@ -68,6 +71,7 @@ def explain_flow(
         stages=stages,
         notes=(*_notes(decision, stages), *_by_their_rules(world, decision)),
         remedies=() if decision.allowed else remedies(read, decision, dialect),
+        refused=tuple(_refused(world, decision)),
     )
     if not without:
         return explanation
@@ -132,6 +136,14 @@ def _notes(decision: Decision, stages: tuple[PacketStage, ...]) -> Iterator[str]
     if decision.depends_on_dialect:
         said = ", ".join(f"{e} {_answer(a).value}" for e, a in decision.by_engine.items())
         yield f"engines differ on this flow by design: {said}"
+
+
+def _refused(world: ClusterState, decision: Decision) -> Iterator[RefusedPolicy]:
+    """The refused policies of the namespaces that the flow's ends lie in."""
+    traffic = decision.traffic
+    ends = (traffic.source, traffic.target, *(p.path.target for p in decision.paths))
+    near = {end.namespace for end in ends if isinstance(end, Pod | Service)}
+    yield from (r for r in world.refused_policies if r.namespace in near)
 
 
 def _by_their_rules(world: ClusterState, decision: Decision) -> tuple[str, ...]:

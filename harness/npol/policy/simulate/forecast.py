@@ -8,6 +8,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 
 from npol.model.prediction import PredictedDecision, Prediction
+from npol.model.refused_policy import RefusedPolicy
 from npol.model.story import Flow
 from npol.policy.evaluate.evaluate import decide, evaluate
 from npol.policy.explain.causes import causes
@@ -40,6 +41,8 @@ class StepForecast:
     step: str
     flows: tuple[FlowForecast, ...]
     unasked: tuple[Difference, ...] = ()
+    refused: tuple[RefusedPolicy, ...] = ()
+    """Policies that the API server would refuse: predictions are made without them."""
 
     @property
     def failing(self) -> tuple[FlowForecast, ...]:
@@ -60,7 +63,14 @@ def forecast(told: Sequence[SimulatedStep], engine: str) -> list[StepForecast]:
     for scene in told:
         flows = tuple(_flow(asked, scene.world, dialect, engine) for asked in scene.asked)
         unasked = tuple(_unasked(before, scene, dialect)) if before else ()
-        steps.append(StepForecast(step=scene.step, flows=flows, unasked=unasked))
+        steps.append(
+            StepForecast(
+                step=scene.step,
+                flows=flows,
+                unasked=unasked,
+                refused=scene.world.refused_policies,
+            )
+        )
         before = scene.world
     return steps
 

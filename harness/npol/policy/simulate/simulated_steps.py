@@ -5,11 +5,12 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass, field, replace
 
+from npol.model.refused_policy import RefusedPolicy
 from npol.model.replay import replay
 from npol.model.story import Apply, Delete, Label, Restore, Step, Story
 from npol.policy.objects.dialects import Dialect
 from npol.policy.simulate.flow_resolution import ResolvedFlow, ask
-from npol.policy.state.apply_changes import apply, delete, label
+from npol.policy.state.apply_changes import apply, build, delete, label
 from npol.policy.state.cluster_state import ClusterState
 from npol.policy.state.dns import with_dns
 
@@ -34,6 +35,13 @@ def scenes(story: Story, start: ClusterState | None = None) -> list[SimulatedSte
         asked = tuple(ask(world, story, flow) for flow in step.flows)
         told.append(SimulatedStep(step=step.name, world=world, asked=asked))
     return told
+
+
+def refused_policies(story: Story) -> list[RefusedPolicy]:
+    """The policies that a story gives or applies in vain, for the API server refuses them."""
+    default = _default(story)
+    worlds = (build([m], default_namespace=default) for m in (*story.given, *story.applied))
+    return list(dict.fromkeys(r for world in worlds for r in world.refused_policies))
 
 
 def read_by(dialect: Dialect, told: Iterable[SimulatedStep]) -> list[SimulatedStep]:

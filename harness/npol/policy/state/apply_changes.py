@@ -170,12 +170,13 @@ class _Draft:
             self.changed.add(namespace)
 
     def _apply_policy(self, key: Key, reading: ParsedPolicy) -> None:
-        self.policies.pop(key, None)
-        self.refused.pop(key, None)
+        """What is refused leaves one that was applied before as it is."""
         if reading.mistakes:
             self.refused[key] = reading
-        else:
-            self.policies[key] = reading.policy
+            return
+        self.refused.pop(key, None)
+        self.policies.pop(key, None)
+        self.policies[key] = reading.policy
 
     def _apply_core(self, source: Source, key: Key, default: str) -> None:
         if source.kind == "Pod":

@@ -7,7 +7,7 @@ from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 
-from npol.errors import Mistake
+from npol.model.refused_policy import RefusedPolicy
 from npol.policy.objects.dialects import Dialect
 from npol.policy.objects.entities import (
     NAME_LABEL,
@@ -57,8 +57,12 @@ class ClusterState:
         return tuple(text for texts in found for text in texts)
 
     @property
-    def mistakes(self) -> tuple[Mistake, ...]:
-        return tuple(m for reading in self.refused for m in reading.mistakes)
+    def refused_policies(self) -> tuple[RefusedPolicy, ...]:
+        """The same, to be told."""
+        return tuple(
+            RefusedPolicy(namespace=r.policy.namespace, name=r.policy.name, reasons=r.mistakes)
+            for r in self.refused
+        )
 
     def namespace(self, name: str) -> Namespace:
         """A namespace that no object declares is known by its name only."""
