@@ -26,7 +26,7 @@ DATA = {
     "npol/report/report.html.j2",
     "npol/story/npol.schema.json",
     "npol_lab/py.typed",
-    "npol_lab/registry/types.txt",
+    "npol/api_rules/types.txt",
 }
 TRAP = 'raise RuntimeError("the project\'s own harness was imported")\n'
 

@@ -16,6 +16,7 @@ from collections.abc import Coroutine
 from pathlib import Path
 from typing import Any
 
+from npol.api_rules.objects import Obj
 from npol_lab import api, system_objects
 from npol_lab.controllers import controllers
 from npol_lab.kubeconfig import write_kubeconfig
@@ -29,7 +30,7 @@ from npol_lab.node.kubelet import Kubelet
 from npol_lab.node_services import api_for_pods, serve_kubelets
 from npol_lab.pause_processes import Pauses
 from npol_lab.registry import Registry
-from npol_lab.store import Obj, Store
+from npol_lab.store import Store
 
 Settings = dict[str, Any]
 TOKEN_SECONDS = 3600

@@ -5,9 +5,9 @@ from __future__ import annotations
 import time
 from collections.abc import Callable
 
+from npol.api_rules.objects import Obj
 from npol_lab.clock import timestamp
 from npol_lab.registry import Registry, StatusError
-from npol_lab.store import Obj
 
 KEPT = 2000
 """Events of one recorder that stay; a real server forgets them after an hour."""

@@ -5,8 +5,8 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
+from npol.api_rules.resources import BUILT_IN
 from npol.yaml_positions import YamlDialect, load
-from npol_lab.resources import BUILT_IN
 
 SHAPES = Path(__file__).parent / "shapes"
 NAMESPACE = "shop"

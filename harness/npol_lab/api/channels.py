@@ -11,8 +11,8 @@ from typing import Any
 
 from aiohttp import WSMsgType, web
 
+from npol.api_rules.objects import Obj
 from npol_lab.registry.errors import StatusError
-from npol_lab.store import Obj
 
 V5, V4 = "v5.channel.k8s.io", "v4.channel.k8s.io"
 PROTOCOLS = (V5, V4)

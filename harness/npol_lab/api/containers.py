@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+from npol.api_rules.objects import Obj
 from npol_lab.registry import errors
-from npol_lab.store import Obj
 
 
 def chosen(pod: Obj, wanted: str) -> str:

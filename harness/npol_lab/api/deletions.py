@@ -6,11 +6,12 @@ from typing import Any, cast
 
 from aiohttp import web
 
+from npol.api_rules.field_errors import unsupported
+from npol.api_rules.objects import Obj
 from npol_lab.api.objects import Objects, bare
 from npol_lab.api.request_context import Call
 from npol_lab.api.responses import json_response, success
 from npol_lab.registry import Registry, errors
-from npol_lab.store import Obj
 
 RETURNS_DELETED = frozenset(
     (
@@ -90,6 +91,6 @@ async def _options(call: Call) -> Obj:
     known = ("Foreground", "Background", "Orphan")
     given = options.get("propagationPolicy")
     if given and given not in known:
-        cause = errors.unsupported("propagationPolicy", given, [*known, "nil"])
+        cause = unsupported("propagationPolicy", given, [*known, "nil"])
         raise errors.invalid_options("DeleteOptions", cause)
     return options

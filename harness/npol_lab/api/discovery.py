@@ -8,10 +8,10 @@ from typing import Any
 
 from aiohttp import web
 
+from npol.api_rules.resources import ApiResource
 from npol_lab.api.responses import json_response
 from npol_lab.registry import Registry
 from npol_lab.registry.errors import no_such_resource
-from npol_lab.resources import Resource
 
 VERSION = "v1.33.0+npol-lab"
 AGGREGATED = "apidiscovery.k8s.io"
@@ -59,8 +59,8 @@ class Discovery:
         where = [{"clientCIDR": "0.0.0.0/0", "serverAddress": self._address}]
         return {"kind": "APIVersions", "versions": ["v1"], "serverAddressByClientCIDRs": where}
 
-    def _by_group(self) -> dict[str, list[Resource]]:
-        groups: dict[str, list[Resource]] = {}
+    def _by_group(self) -> dict[str, list[ApiResource]]:
+        groups: dict[str, list[ApiResource]] = {}
         for resource in self._registry.catalogue.served():
             groups.setdefault(resource.group, []).append(resource)
         return groups
@@ -69,7 +69,7 @@ class Discovery:
         groups = [_group(g, found) for g, found in self._by_group().items() if g]
         return {"kind": "APIGroupList", "apiVersion": "v1", "groups": groups}
 
-    def _list(self, found: list[Resource]) -> Any:
+    def _list(self, found: list[ApiResource]) -> Any:
         rows = [row for r in sorted(found, key=lambda r: r.plural) for row in _rows(r)]
         return {
             "kind": "APIResourceList",
@@ -86,14 +86,14 @@ class Discovery:
         return _discovery_list([_group_discovery(g, f) for g, f in groups.items() if g])
 
 
-def _group(name: str, found: Iterable[Resource]) -> Any:
+def _group(name: str, found: Iterable[ApiResource]) -> Any:
     versions = list(dict.fromkeys(r.version for r in found))
     listed = [{"groupVersion": f"{name}/{v}", "version": v} for v in versions]
     head = {"kind": "APIGroup", "apiVersion": "v1", "name": name}
     return {**head, "versions": listed, "preferredVersion": listed[0]}
 
 
-def _rows(resource: Resource) -> list[Any]:
+def _rows(resource: ApiResource) -> list[Any]:
     row: dict[str, Any] = {
         "name": resource.plural,
         "singularName": resource.singular,
@@ -111,7 +111,7 @@ def _rows(resource: Resource) -> list[Any]:
     return [row, *(_subresource_row(resource, s) for s in resource.subresources)]
 
 
-def _subresource_row(resource: Resource, name: str) -> Any:
+def _subresource_row(resource: ApiResource, name: str) -> Any:
     group, version, kind, verbs = SUBRESOURCES[name]
     row: dict[str, Any] = {
         "name": f"{resource.plural}/{name}",
@@ -132,8 +132,8 @@ def _discovery_list(groups: list[Any]) -> Any:
     }
 
 
-def _group_discovery(name: str, found: list[Resource]) -> Any:
-    versions: dict[str, list[Resource]] = {}
+def _group_discovery(name: str, found: list[ApiResource]) -> Any:
+    versions: dict[str, list[ApiResource]] = {}
     for resource in found:
         versions.setdefault(resource.version, []).append(resource)
     return {
@@ -145,7 +145,7 @@ def _group_discovery(name: str, found: list[Resource]) -> Any:
     }
 
 
-def _discovered(resource: Resource) -> Any:
+def _discovered(resource: ApiResource) -> Any:
     row: dict[str, Any] = {
         "resource": resource.plural,
         "responseKind": _kind(resource.group, resource.version, resource.kind),
@@ -162,7 +162,7 @@ def _discovered(resource: Resource) -> Any:
     return row
 
 
-def _discovered_subresource(resource: Resource, name: str) -> Any:
+def _discovered_subresource(resource: ApiResource, name: str) -> Any:
     group, version, kind, verbs = SUBRESOURCES[name]
     if kind:
         answer = _kind(group, version or resource.version, kind)

@@ -7,6 +7,7 @@ from collections.abc import Iterator
 
 from aiohttp import web
 
+from npol.api_rules.resources import CREATE_ONLY, ApiResource
 from npol_lab.api.deletions import Deletions
 from npol_lab.api.execs import Execs
 from npol_lab.api.node_interface import Runtime
@@ -23,7 +24,6 @@ from npol_lab.api.users import Tokens
 from npol_lab.api.watching import Watches
 from npol_lab.registry import Registry, errors
 from npol_lab.registry.errors import Json
-from npol_lab.resources import CREATE_ONLY, Resource
 
 APPLY = "application/apply-patch+yaml"
 NAMELESS = ("create", "list", "watch", "deletecollection")
@@ -56,7 +56,7 @@ class Dispatch:
                 response.headers.add("Warning", f"299 - {json.dumps(text)}")
         return response
 
-    async def _served(self, call: Call, kind: Resource, fault: Json) -> web.StreamResponse:
+    async def _served(self, call: Call, kind: ApiResource, fault: Json) -> web.StreamResponse:
         info = call.info
         if info.subresource:
             return await self._subresource(call, fault)
@@ -80,7 +80,7 @@ class Dispatch:
             return await self._deletions.one(call)
         return await self._deletions.collection(call)
 
-    def _kind(self, call: Call) -> Resource:
+    def _kind(self, call: Call) -> ApiResource:
         info = call.info
         kind = self._registry.catalogue.in_version(info.resource, info.version)
         if kind is None:
@@ -110,7 +110,7 @@ class Dispatch:
         return json_response(answer, status=201)
 
 
-def _warnings(call: Call, kind: Resource) -> Iterator[str]:
+def _warnings(call: Call, kind: ApiResource) -> Iterator[str]:
     if kind.deprecated:
         yield kind.deprecated
     applied = call.info.verb == "patch" and call.request.content_type == APPLY

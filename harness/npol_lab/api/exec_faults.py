@@ -7,11 +7,11 @@ import os
 
 from aiohttp import web
 
+from npol.api_rules.objects import Obj
 from npol_lab.api.channels import SUCCESS, Channel, Channels, failure_status
 from npol_lab.api.faults import cut, dropped
 from npol_lab.api.tamper import Tamper
 from npol_lab.registry import Registry
-from npol_lab.store import Obj
 
 WITHOUT_COMMAND = ("silent", "success-without-output", "garbage", "flood", "runtime-error")
 FLOOD = 256 * 1024 * 1024

@@ -10,6 +10,7 @@ from typing import Any
 
 from aiohttp import web
 
+from npol.api_rules.objects import Obj
 from npol_lab.api import containers
 from npol_lab.api.channels import (
     MAX_FRAME,
@@ -23,7 +24,6 @@ from npol_lab.api.node_interface import ExecFailed, Execution, Runtime
 from npol_lab.api.request_context import Call
 from npol_lab.api.tamper import Tamper
 from npol_lab.registry import Registry, errors
-from npol_lab.store import Obj
 
 ATTACH = "attach"
 CHUNK = 32 * 1024

@@ -24,9 +24,9 @@ from typing import Any
 
 from aiohttp import web
 
+from npol.api_rules.objects import Obj
 from npol_lab.api.requests import RequestInfo
 from npol_lab.registry.errors import StatusError, bad_request
-from npol_lab.store import Obj
 
 MATCHES = ("verb", "resource", "namespace", "name", "subresource")
 ACTIONS = ("status", "delay", "drop", "exec")

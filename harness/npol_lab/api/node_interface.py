@@ -6,7 +6,7 @@ import asyncio
 from collections.abc import AsyncIterator
 from typing import Protocol
 
-from npol_lab.store import Obj
+from npol.api_rules.objects import Obj
 
 
 class ExecFailed(Exception):

@@ -8,14 +8,15 @@ from collections.abc import Mapping, Sequence, Set
 
 from aiohttp import web
 
+from npol.api_rules.field_errors import field_forbidden, required
+from npol.api_rules.objects import Obj
+from npol.api_rules.resources import ApiResource
 from npol_lab.api import selection, tables
 from npol_lab.api.request_context import Call
 from npol_lab.api.responses import META, Form, json_response, partial
 from npol_lab.api.tables.column import Column
 from npol_lab.registry import Registry, errors, versions
 from npol_lab.registry.patches import PatchType
-from npol_lab.resources import Resource
-from npol_lab.store import Obj
 
 PATCHES: dict[str, PatchType] = {
     "application/json-patch+json": "json",
@@ -40,14 +41,14 @@ class Objects:
         obj = versions.shown(call.resource, obj)
         return json_response(self._formed(call.resource, call.form, obj), status=status)
 
-    def _formed(self, kind: Resource, form: Form, obj: Obj) -> Obj:
+    def _formed(self, kind: ApiResource, form: Form, obj: Obj) -> Obj:
         if form.kind == "Table":
             return tables.table(self._columns(kind), [obj], obj["metadata"])
         if form.kind == "PartialObjectMetadata":
             return partial(obj)
         return obj
 
-    def _columns(self, kind: Resource) -> Sequence[Column]:
+    def _columns(self, kind: ApiResource) -> Sequence[Column]:
         return tables.columns_of(kind, self._registry.catalogue.printer_columns(kind))
 
     def page(self, call: Call) -> web.Response:
@@ -124,7 +125,7 @@ class Objects:
         decoded.setdefault("metadata", {})
         return self._stored(kind, decoded)
 
-    def _stored(self, asked: Resource, obj: Obj) -> Obj:
+    def _stored(self, asked: ApiResource, obj: Obj) -> Obj:
         return versions.stored(self._registry.resource(asked.name), asked, obj)
 
     def _report(self, call: Call, unknown: Sequence[str], twice: Sequence[str]) -> None:
@@ -201,7 +202,7 @@ def _start_of(token: str) -> tuple[str, str]:
     return namespace, name
 
 
-def _check_kind(kind: Resource, body: Obj, known: Mapping[str, Set[str]]) -> None:
+def _check_kind(kind: ApiResource, body: Obj, known: Mapping[str, Set[str]]) -> None:
     version, name = body.get("apiVersion"), body.get("kind")
     if kind.custom and not (version and name):
         missing = "Kind" if not name else "apiVersion"
@@ -243,8 +244,8 @@ def _check_namespace(call: Call, obj: Obj) -> None:
 
 def _check_patch_options(call: Call, type: PatchType) -> None:
     if type == "apply" and not call.request.query.get("fieldManager"):
-        cause = errors.required("fieldManager", "is required for apply patch")
+        cause = required("fieldManager", "is required for apply patch")
         raise errors.invalid_options("PatchOptions", cause)
     if type != "apply" and "force" in call.request.query:
-        cause = errors.field_forbidden("force", "may not be specified for non-apply patch")
+        cause = field_forbidden("force", "may not be specified for non-apply patch")
         raise errors.invalid_options("PatchOptions", cause)

@@ -10,13 +10,13 @@ from typing import Any
 
 from aiohttp import web
 
+from npol.api_rules.resources import ApiResource
+from npol.api_rules.schema import ListOf, MapOf, Named, Scalar, Struct, Type, structs
 from npol_lab.api import openapi_protobuf
 from npol_lab.api.discovery import VERSION
 from npol_lab.api.responses import json_response
 from npol_lab.registry import Registry
 from npol_lab.registry.errors import StatusError, no_such_resource
-from npol_lab.registry.schema import ListOf, MapOf, Named, Scalar, Struct, Type, structs
-from npol_lab.resources import Resource
 
 Json = dict[str, Any]
 PATCHES = (
@@ -77,7 +77,7 @@ class OpenApi:
             response.headers["Etag"] = f'"{given}"'
         return response
 
-    def _of(self, path: str) -> list[Resource]:
+    def _of(self, path: str) -> list[ApiResource]:
         return [r for r in self._registry.catalogue.served() if _prefix(r) == path]
 
     def _index(self) -> Json:
@@ -91,7 +91,7 @@ class OpenApi:
         names = repr([(r, self._registry.catalogue.type(r)) for r in self._of(prefix) if r.custom])
         return hashlib.sha256(f"{VERSION}{names}".encode()).hexdigest()[:32].upper()
 
-    def _v3(self, found: list[Resource]) -> Json:
+    def _v3(self, found: list[ApiResource]) -> Json:
         return {
             "openapi": "3.0.0",
             "info": {"title": "npol lab", "version": VERSION},
@@ -112,7 +112,7 @@ class OpenApi:
             "definitions": self._schemas(found, "#/definitions/"),
         }
 
-    def _schemas(self, found: list[Resource], where: str) -> Json:
+    def _schemas(self, found: list[ApiResource], where: str) -> Json:
         schemas: Json = {}
         for resource in found:
             type = self._registry.catalogue.type(resource)
@@ -123,11 +123,11 @@ class OpenApi:
         return schemas
 
 
-def _prefix(resource: Resource) -> str:
+def _prefix(resource: ApiResource) -> str:
     return f"apis/{resource.api_version}" if resource.group else "api/v1"
 
 
-def _name(resource: Resource) -> str:
+def _name(resource: ApiResource) -> str:
     if resource.custom:
         reverse = ".".join(reversed(resource.group.split(".")))
         return f"{reverse}.{resource.version}.{resource.kind}"
@@ -135,11 +135,11 @@ def _name(resource: Resource) -> str:
     return f"io.k8s.api.{group}.{resource.version}.{resource.kind}"
 
 
-def _kind(resource: Resource) -> Json:
+def _kind(resource: ApiResource) -> Json:
     return {"group": resource.group, "version": resource.version, "kind": resource.kind}
 
 
-def _paths(resource: Resource) -> list[tuple[str, Json]]:
+def _paths(resource: ApiResource) -> list[tuple[str, Json]]:
     base = f"/{_prefix(resource)}"
     if resource.namespaced:
         base += "/namespaces/{namespace}"

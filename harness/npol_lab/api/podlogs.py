@@ -8,11 +8,11 @@ from datetime import UTC, datetime
 
 from aiohttp import web
 
+from npol.api_rules.objects import Obj
 from npol_lab.api import containers
 from npol_lab.api.node_interface import Runtime
 from npol_lab.api.request_context import Call
 from npol_lab.registry import Registry, errors
-from npol_lab.store import Obj
 
 
 class Logs:

@@ -15,8 +15,8 @@ from collections.abc import Iterator
 from datetime import UTC, datetime
 from typing import Any
 
+from npol.api_rules.schema import ListOf, MapOf, Scalar, Struct, Type, resolved, structs
 from npol_lab.registry.errors import bad_request
-from npol_lab.registry.schema import ListOf, MapOf, Scalar, Struct, Type, resolved, structs
 
 MEDIA_TYPE = "application/vnd.kubernetes.protobuf"
 MAGIC = b"k8s\x00"

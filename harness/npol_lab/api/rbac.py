@@ -6,8 +6,9 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
+from npol.api_rules.objects import Obj
 from npol_lab.api.users import User
-from npol_lab.store import Obj, Store
+from npol_lab.store import Store
 
 _GROUP = "rbac.authorization.k8s.io"
 Rule = dict[str, Any]

@@ -7,14 +7,15 @@ from typing import Any
 
 from aiohttp import web
 
+from npol.api_rules.field_errors import go_strings, unsupported
+from npol.api_rules.resources import ApiResource
+from npol.api_rules.schema import type_of
 from npol_lab.api import bodies, protobuf
 from npol_lab.api.rbac import Attributes
 from npol_lab.api.requests import RequestInfo, truthy
 from npol_lab.api.responses import Form, negotiate
 from npol_lab.api.users import User
 from npol_lab.registry import errors
-from npol_lab.registry.schema import type_of
-from npol_lab.resources import Resource
 
 TAKEN = {"token": "TokenRequest", "binding": "Binding", "scale": "Scale", "eviction": "Eviction"}
 TAKEN = {"token": "TokenRequest", "binding": "Binding", "scale": "Scale", "eviction": "Eviction"}
@@ -28,11 +29,11 @@ class Call:
     request: web.Request
     info: RequestInfo
     user: User
-    kind: Resource | None = None
+    kind: ApiResource | None = None
     warnings: list[str] = field(default_factory=list)
 
     @property
-    def resource(self) -> Resource:
+    def resource(self) -> ApiResource:
         assert self.kind is not None, "only resources are asked for theirs"
         return self.kind
 
@@ -65,7 +66,7 @@ class Call:
     def dry_run(self) -> bool:
         values = self.request.query.getall("dryRun", [])
         if any(v != "All" for v in values if v):
-            cause = errors.unsupported("dryRun", errors.go_strings(values), ["All"])
+            cause = unsupported("dryRun", go_strings(values), ["All"])
             raise errors.invalid_options(self._options, cause)
         return "All" in values
 
@@ -86,7 +87,7 @@ class Call:
     def validation(self) -> str:
         given = self.request.query.get("fieldValidation", "")
         if given not in VALIDATIONS:
-            cause = errors.unsupported("fieldValidation", given, VALIDATIONS)
+            cause = unsupported("fieldValidation", given, VALIDATIONS)
             raise errors.invalid_options(self._options, cause)
         return given or "Warn"
 
@@ -120,9 +121,9 @@ class Call:
         wanted = self._body_kind().kind if self.info.verb in ("create", "update") else ""
         return bodies.decode(raw, self.request.content_type if stated else "", wanted)
 
-    def _body_kind(self) -> Resource:
+    def _body_kind(self) -> ApiResource:
         """What the body holds: some subresources take an object of another kind."""
         taken = TAKEN.get(self.info.subresource)
         if self.kind is None:
-            return Resource(plural="", kind="Status")
-        return Resource(plural="", kind=taken) if taken else self.kind
+            return ApiResource(plural="", kind="Status")
+        return ApiResource(plural="", kind=taken) if taken else self.kind

@@ -8,8 +8,8 @@ from typing import Any
 
 from aiohttp import web
 
+from npol.api_rules.objects import Obj
 from npol_lab.registry.errors import StatusError
-from npol_lab.store import Obj
 
 META = "meta.k8s.io/v1"
 

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from typing import Any
 
+from npol.api_rules.field_errors import invalid_value
+from npol.api_rules.objects import Obj
+from npol.api_rules.resources import ApiResource
 from npol_lab.api.rbac import Attributes, Authorizer
 from npol_lab.api.users import AUTHENTICATED, Tokens, User
 from npol_lab.registry import errors
-from npol_lab.resources import Resource
-from npol_lab.store import Obj
 
-NAMELESS = Resource(group="authorization.k8s.io", plural="", kind="")
+NAMELESS = ApiResource(group="authorization.k8s.io", plural="", kind="")
 """What the server calls a review in its complaints."""
 
 
@@ -69,7 +70,7 @@ def _attributes(spec: Obj) -> Attributes:
     asked: dict[str, Any] = spec.get("resourceAttributes") or {}
     if bool(paths) == bool(asked):
         rule = "exactly one of nonResourceAttributes or resourceAttributes must be specified"
-        cause = errors.invalid_value("spec.resourceAttributes", "null", rule)
+        cause = invalid_value("spec.resourceAttributes", "null", rule)
         raise errors.invalid(NAMELESS, "", [cause])
     if paths:
         return Attributes(verb=paths.get("verb", ""), path=paths.get("path", ""))

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
+from npol.api_rules.objects import Obj
 from npol_lab.api.users import AUTHENTICATED, MASTERS
 from npol_lab.registry import Registry
-from npol_lab.store import Obj
 
 _RBAC = "rbac.authorization.k8s.io"
 READ = ["get", "list", "watch"]

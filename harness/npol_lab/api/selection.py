@@ -8,9 +8,9 @@ from dataclasses import dataclass
 from typing import Any
 
 from npol import selectors
+from npol.api_rules.objects import Obj
+from npol.api_rules.resources import ApiResource
 from npol_lab.registry import errors
-from npol_lab.resources import Resource
-from npol_lab.store import Obj
 
 _EVENT = ("kind", "namespace", "name", "uid", "apiVersion", "resourceVersion", "fieldPath")
 FIELDS: dict[str, tuple[str, ...]] = {
@@ -54,7 +54,7 @@ class Selection:
         return all((field_of(obj, field) == value) is same for field, value, same in self.fields)
 
 
-def parse(kind: Resource, labels: str, fields: str) -> Selection:
+def parse(kind: ApiResource, labels: str, fields: str) -> Selection:
     """
     Raises:
         StatusError: 400 for a selector that cannot be read or a field that cannot be selected.
@@ -80,7 +80,7 @@ def _split(fields: str) -> list[str]:
     return re.split(r"(?<!\\),", fields)
 
 
-def _term(kind: Resource, term: str) -> tuple[str, str, bool]:
+def _term(kind: ApiResource, term: str) -> tuple[str, str, bool]:
     for sign, same in (("!=", False), ("==", True), ("=", True)):
         if sign in term:
             field, value = term.split(sign, 1)
@@ -90,13 +90,13 @@ def _term(kind: Resource, term: str) -> tuple[str, str, bool]:
     raise errors.bad_request(f"invalid selector: '{term}'; can't understand '{term}'")
 
 
-def _selectable(kind: Resource, field: str) -> bool:
+def _selectable(kind: ApiResource, field: str) -> bool:
     if field == "metadata.name" or (field == "metadata.namespace" and kind.namespaced):
         return True
     return field in FIELDS.get(kind.name, ())
 
 
-def _unsupported(kind: Resource, field: str) -> str:
+def _unsupported(kind: ApiResource, field: str) -> str:
     if kind.name in FIELDS:
         return f"field label not supported: {field}"
     return f'"{field}" is not a known field selector: only "metadata.name", "metadata.namespace"'

@@ -7,6 +7,9 @@ from typing import Any
 
 from aiohttp import web
 
+from npol.api_rules.field_errors import invalid_value
+from npol.api_rules.objects import Obj, copied
+from npol.api_rules.resources import ApiResource
 from npol.selectors import spell
 from npol_lab.api.objects import PATCHES, Objects
 from npol_lab.api.request_context import Call
@@ -15,11 +18,9 @@ from npol_lab.api.users import TOKEN_SECONDS, Tokens
 from npol_lab.registry import Registry, errors
 from npol_lab.registry.merge import merge
 from npol_lab.registry.metadata import EPHEMERAL
-from npol_lab.resources import Resource
-from npol_lab.store import Obj, copied
 
-SCALE = Resource(group="autoscaling", plural="scales", kind="Scale")
-TOKEN = Resource(group="authentication.k8s.io", plural="tokenrequests", kind="TokenRequest")
+SCALE = ApiResource(group="autoscaling", plural="scales", kind="Scale")
+TOKEN = ApiResource(group="authentication.k8s.io", plural="tokenrequests", kind="TokenRequest")
 MIN_TOKEN_SECONDS = 600
 DONE = {"kind": "Status", "apiVersion": "v1", "metadata": {}, "status": "Success", "code": 201}
 UNDONE = {
@@ -97,7 +98,7 @@ class Subresources:
             raise errors.conflict(call.resource, call.info.name, errors.MODIFIED)
         if wanted < 0:
             rule = "must be greater than or equal to 0"
-            cause = errors.invalid_value("spec.replicas", wanted, rule)
+            cause = invalid_value("spec.replicas", wanted, rule)
             raise errors.invalid(SCALE, call.info.name, [cause])
         obj["spec"]["replicas"] = wanted
         updated = self._registry.update(
@@ -125,7 +126,7 @@ class Subresources:
         seconds = int(spec.get("expirationSeconds") or TOKEN_SECONDS)
         if seconds < MIN_TOKEN_SECONDS:
             rule = "may not specify a duration less than 10 minutes"
-            cause = errors.invalid_value("spec.expirationSeconds", seconds, rule)
+            cause = invalid_value("spec.expirationSeconds", seconds, rule)
             raise errors.invalid(TOKEN, "", [cause])
         metadata = account["metadata"]
         token, expires = self._tokens.issue(

@@ -9,11 +9,13 @@ from collections.abc import AsyncIterator
 
 from aiohttp import web
 
+from npol.api_rules.field_errors import field_forbidden, invalid_value
+from npol.api_rules.objects import Obj
 from npol_lab.api import selection, tables
 from npol_lab.api.request_context import Call
 from npol_lab.api.responses import encoded, partial
 from npol_lab.registry import Registry, errors, versions
-from npol_lab.store import Event, Gone, Obj, Subscription
+from npol_lab.store import Event, Gone, Subscription
 
 BOOKMARK_EVERY = 60.0
 """Seconds. Real servers tell the revision about once a minute, too."""
@@ -158,7 +160,7 @@ class _Watch:
 def _revision(version: str) -> int:
     if not version.isdecimal():
         why = f'strconv.ParseUint: parsing "{version}": invalid syntax'
-        cause = errors.invalid_value("resourceVersion", version, why)
+        cause = invalid_value("resourceVersion", version, why)
         raise errors.StatusError(500, "", f"{cause.field}: {cause.message}")
     return int(version)
 
@@ -169,5 +171,5 @@ def _refuse_streamed_lists(call: Call) -> None:
         rule = (
             "sendInitialEvents is forbidden for watch unless the WatchList feature gate is enabled"
         )
-        cause = errors.field_forbidden("sendInitialEvents", rule)
+        cause = field_forbidden("sendInitialEvents", rule)
         raise errors.invalid_options("ListOptions", cause)

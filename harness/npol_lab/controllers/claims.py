@@ -9,10 +9,11 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 
+from npol.api_rules.kinds.storage_kinds import CLAIM_IN_USE, VOLUME_IN_USE
+from npol.api_rules.objects import Obj, copied
 from npol_lab.controllers.controller import Controller, Key, key_of
 from npol_lab.controllers.pods import is_finished, is_going
-from npol_lab.registry.kinds.storage_kinds import CLAIM_IN_USE, VOLUME_IN_USE
-from npol_lab.store import Event, Obj, copied
+from npol_lab.store import Event
 
 CLAIMS, VOLUMES = "persistentvolumeclaims", "persistentvolumes"
 PROVISIONER = "directories.npol-lab"

@@ -8,8 +8,9 @@ import time
 from collections.abc import Callable, Iterable, Iterator
 from typing import NamedTuple
 
+from npol.api_rules.objects import Obj
 from npol_lab.registry import Registry, StatusError
-from npol_lab.store import Event, Obj
+from npol_lab.store import Event
 
 RETRY_FIRST = 0.05
 """Seconds before an object is looked at again after a failure; then twice as long."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
+from npol.api_rules.objects import Obj, copied
 from npol_lab.controllers import predicates
 from npol_lab.controllers.controller import Controller, Key, key_of
 from npol_lab.controllers.owners import claim, controller_of, reference_to
@@ -11,7 +12,7 @@ from npol_lab.controllers.pods import from_template, is_active, is_going, is_rea
 from npol_lab.controllers.rollout import template_hash
 from npol_lab.events import Recorder
 from npol_lab.registry import Registry
-from npol_lab.store import Event, Obj, copied
+from npol_lab.store import Event
 
 DAEMONSETS = "daemonsets.apps"
 HASH = "controller-revision-hash"

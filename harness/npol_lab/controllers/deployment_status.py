@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
+from npol.api_rules.objects import Obj
 from npol_lab.clock import parse_timestamp, timestamp
 from npol_lab.controllers.pods import condition
 from npol_lab.controllers.rollout import rolling_limits, without_hash
-from npol_lab.store import Obj
 
 COUNTS = ("updatedReplicas", "readyReplicas", "availableReplicas")
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
+from npol.api_rules.objects import Obj, copied
 from npol_lab.controllers.controller import Controller, Key, key_of
 from npol_lab.controllers.deployment_status import deployment_status, seconds_left
 from npol_lab.controllers.owners import claim, controller_of, reference_to, selects
@@ -21,7 +22,7 @@ from npol_lab.controllers.rollout import (
 )
 from npol_lab.events import Recorder
 from npol_lab.registry import Registry
-from npol_lab.store import Event, Obj, copied
+from npol_lab.store import Event
 
 DEPLOYMENTS = "deployments.apps"
 DESIRED = "deployment.kubernetes.io/desired-replicas"

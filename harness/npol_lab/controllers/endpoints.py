@@ -10,6 +10,7 @@ from __future__ import annotations
 import json
 from typing import Any
 
+from npol.api_rules.objects import Obj
 from npol_lab.controllers.controller import Key
 from npol_lab.controllers.owners import labels_of
 from npol_lab.controllers.pods import is_going, is_ready
@@ -20,7 +21,6 @@ from npol_lab.controllers.service_endpoints import (
     ports_of,
     target_ref,
 )
-from npol_lab.store import Obj
 
 MANAGED_BY = "endpoints.kubernetes.io/managed-by"
 CONTROLLER = "endpoint-controller"

@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 from typing import Any
 
+from npol.api_rules.objects import Obj, copied
 from npol_lab.controllers.controller import Key
 from npol_lab.controllers.owners import labels_of, reference_to
 from npol_lab.controllers.pods import is_going, is_ready
@@ -18,7 +19,6 @@ from npol_lab.controllers.service_endpoints import (
     ports_of,
     target_ref,
 )
-from npol_lab.store import Obj, copied
 
 SLICES = "endpointslices.discovery.k8s.io"
 SERVICE_LABEL = "kubernetes.io/service-name"

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
+from npol.api_rules.objects import copied
 from npol_lab.controllers.controller import Controller, Key, key_of
 from npol_lab.controllers.owners import reference_to
 from npol_lab.controllers.pods import is_finished, is_going
-from npol_lab.store import Event, copied
+from npol_lab.store import Event
 
 CLAIMS = "persistentvolumeclaims"
 

@@ -8,10 +8,11 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
+from npol.api_rules.objects import Obj, copied
 from npol_lab.controllers.controller import Controller, Key, key_of
 from npol_lab.controllers.pods import is_going
 from npol_lab.registry import Registry
-from npol_lab.store import Event, Obj, copied
+from npol_lab.store import Event
 
 FOREGROUND, ORPHAN = "foregroundDeletion", "orphan"
 

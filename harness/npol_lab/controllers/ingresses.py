@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
+from npol.api_rules.objects import Obj
 from npol_lab.controllers.controller import Controller, Key, key_of
 from npol_lab.controllers.pods import is_ready
 from npol_lab.node.images import known, parse
 from npol_lab.node.ingress_config import accepted
-from npol_lab.store import Event, Obj
+from npol_lab.store import Event
 
 INGRESSES = "ingresses.networking.k8s.io"
 CLASSES = "ingressclasses.networking.k8s.io"

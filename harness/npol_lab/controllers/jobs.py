@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
+from npol.api_rules.objects import Obj, copied
 from npol_lab.clock import parse_timestamp, timestamp
 from npol_lab.controllers.controller import Controller, Key, key_of
 from npol_lab.controllers.owners import controller_of, is_controlled_by, reference_to
 from npol_lab.controllers.pods import condition, from_template, is_active, is_going, is_ready
 from npol_lab.events import Recorder
 from npol_lab.registry import Registry
-from npol_lab.store import Event, Obj, copied
+from npol_lab.store import Event
 
 JOBS = "jobs.batch"
 UID_LABEL = "batch.kubernetes.io/controller-uid"

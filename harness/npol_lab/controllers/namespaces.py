@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
+from npol.api_rules.objects import Obj
 from npol_lab.clock import timestamp
 from npol_lab.controllers.controller import Controller, Key, key_of
 from npol_lab.controllers.pods import is_going
 from npol_lab.registry import Registry, StatusError
-from npol_lab.store import Event, Obj
+from npol_lab.store import Event
 
 CA = "kube-root-ca.crt"
 AGAIN = 0.2

@@ -8,9 +8,9 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 
+from npol.api_rules.objects import Obj, copied
 from npol.selectors import Selector, matches
 from npol_lab.registry import Registry
-from npol_lab.store import Obj, copied
 
 
 def controller_of(obj: Obj) -> Obj | None:

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+from npol.api_rules.objects import Obj
 from npol_lab.clock import parse_timestamp
-from npol_lab.store import Obj
 
 FINISHED = ("Succeeded", "Failed")
 

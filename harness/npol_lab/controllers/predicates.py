@@ -9,9 +9,9 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 
+from npol.api_rules.objects import Obj
 from npol.selectors import matches
 from npol_lab.controllers.owners import labels_of
-from npol_lab.store import Obj
 
 HARD = ("NoSchedule", "NoExecute")
 UNSCHEDULABLE = {"key": "node.kubernetes.io/unschedulable", "effect": "NoSchedule"}

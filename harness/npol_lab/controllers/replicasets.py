@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
+from npol.api_rules.objects import Obj, copied
 from npol_lab.controllers.controller import Controller, Key, key_of
 from npol_lab.controllers.owners import claim, controller_of, reference_to, selects
 from npol_lab.controllers.pods import (
@@ -17,7 +18,7 @@ from npol_lab.controllers.pods import (
 )
 from npol_lab.events import Recorder
 from npol_lab.registry import Registry, StatusError
-from npol_lab.store import Event, Obj, copied
+from npol_lab.store import Event
 
 REPLICASETS = "replicasets.apps"
 

@@ -7,7 +7,7 @@ import json
 import math
 from collections.abc import Iterator
 
-from npol_lab.store import Obj, copied
+from npol.api_rules.objects import Obj, copied
 
 HASH = "pod-template-hash"
 REVISION = "deployment.kubernetes.io/revision"

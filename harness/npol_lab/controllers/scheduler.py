@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
+from npol.api_rules.objects import Obj
 from npol_lab.clock import timestamp
 from npol_lab.controllers import predicates
 from npol_lab.controllers.controller import Controller, Key, key_of
 from npol_lab.controllers.pods import is_finished, is_going
 from npol_lab.events import Recorder
 from npol_lab.registry import Registry
-from npol_lab.store import Event, Obj
+from npol_lab.store import Event
 
 NAME = "default-scheduler"
 

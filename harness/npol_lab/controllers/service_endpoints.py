@@ -5,10 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from typing import Any
 
+from npol.api_rules.objects import Obj
 from npol_lab.controllers.controller import Controller, Key, key_of
 from npol_lab.controllers.owners import labels_of
 from npol_lab.controllers.pods import is_finished
-from npol_lab.store import Event, Obj
+from npol_lab.store import Event
 
 Port = dict[str, Any]
 

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
+from npol.api_rules.objects import Obj, copied
 from npol_lab.controllers.controller import Controller, Key, key_of
 from npol_lab.controllers.owners import controller_of, is_controlled_by, reference_to
 from npol_lab.controllers.pods import from_template, is_finished, is_going, is_ready
 from npol_lab.controllers.rollout import template_hash
 from npol_lab.events import Recorder
 from npol_lab.registry import Registry, StatusError
-from npol_lab.store import Event, Obj, copied
+from npol_lab.store import Event
 
 STATEFULSETS = "statefulsets.apps"
 HASH = "controller-revision-hash"

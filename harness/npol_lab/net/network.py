@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import socket
 
+from npol.api_rules.objects import Obj
 from npol_lab.net.external_hosts import PLACES, Place, attach
 from npol_lab.net.links import Links, make_router
 from npol_lab.net.netns_thread import Resident
@@ -12,7 +13,7 @@ from npol_lab.net.node import Node
 from npol_lab.net.policy_controller import Agent
 from npol_lab.net.sandbox import Protocol, Sandbox, socket_in
 from npol_lab.pause_processes import Pauses
-from npol_lab.store import Obj, Store
+from npol_lab.store import Store
 
 WIRE = "wire0"
 ROUTER = "10.98.1.1"

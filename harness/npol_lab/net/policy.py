@@ -15,7 +15,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
-from npol_lab import addresses
+from npol.api_rules import addresses
 
 Obj = dict[str, Any]
 Labels = frozenset[tuple[str, str]]

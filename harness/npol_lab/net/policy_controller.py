@@ -6,6 +6,7 @@ import asyncio
 import logging
 from collections.abc import Iterable, Mapping
 
+from npol.api_rules.objects import Obj
 from npol_lab.net import policies, services
 from npol_lab.net.conntrack import Place
 from npol_lab.net.external_hosts import PLACES
@@ -14,7 +15,7 @@ from npol_lab.net.nft import NftError, Ruleset
 from npol_lab.net.node import Node, base_chains
 from npol_lab.net.pods import is_judged, pod_of
 from npol_lab.net.policy import Policy, compile_policy
-from npol_lab.store import Event, Obj, Store
+from npol_lab.store import Event, Store
 
 DEBOUNCE = 0.003
 """Seconds in which changes are gathered into one transaction per node."""

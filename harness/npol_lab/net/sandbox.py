@@ -8,9 +8,9 @@ from socket import AF_INET, SO_REUSEADDR, SOCK_DGRAM, SOCK_NONBLOCK, SOCK_STREAM
 from socket import socket as Socket
 from typing import Literal
 
+from npol.api_rules.objects import Obj
 from npol_lab.isolation.namespaces import inside
 from npol_lab.pause_processes import Pauses
-from npol_lab.store import Obj
 
 Protocol = Literal["TCP", "UDP"]
 BACKLOG = 1024

@@ -6,6 +6,7 @@ import asyncio
 import contextlib
 import secrets
 
+from npol.api_rules.objects import Obj
 from npol_lab.clock import timestamp
 from npol_lab.node import images
 from npol_lab.node.container_process import Served, Workload
@@ -16,7 +17,6 @@ from npol_lab.node.logs import Log
 from npol_lab.node.pod_interface import ContainerPod
 from npol_lab.node.probe_worker import Prober
 from npol_lab.pause_processes import CannotStart
-from npol_lab.store import Obj
 
 BACKOFF_FIRST = 1.0
 """Seconds before the second restart; then twice as long each time. (Kubernetes: 10.)"""

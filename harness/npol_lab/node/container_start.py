@@ -7,6 +7,7 @@ import itertools
 import signal
 from collections.abc import Callable, Mapping
 
+from npol.api_rules.objects import Obj
 from npol_lab.isolation import paths
 from npol_lab.isolation.capabilities import granted
 from npol_lab.node import podfiles
@@ -24,7 +25,6 @@ from npol_lab.node.process import Command, Console, Process, send, spawn
 from npol_lab.node.rootfs import Root, RootPlan, VolumeMount
 from npol_lab.node.stand_ins import Listened, ends_at_once, is_unknown, listened, selects
 from npol_lab.node.volumes import Location, leads_out
-from npol_lab.store import Obj
 
 _RUNS = itertools.count(1)
 READ_ONLY_VOLUMES = ("configMap", "secret", "downwardAPI", "projected")

@@ -9,8 +9,8 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from npol.api_rules.objects import Obj
 from npol_lab.node.image_programs import HOST_PATH
-from npol_lab.store import Obj
 
 Find = Callable[[str, str], Obj | None]
 """(resource, name) -> the object of the pod's namespace, or None."""

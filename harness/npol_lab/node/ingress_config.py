@@ -10,7 +10,7 @@ import re
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
-from npol_lab.store import Obj
+from npol.api_rules.objects import Obj
 
 CONTROLLER = "k8s.io/ingress-nginx"
 PREFIX = "nginx.ingress.kubernetes.io/"

@@ -7,6 +7,7 @@ import shutil
 from collections.abc import Callable
 from pathlib import Path
 
+from npol.api_rules.objects import Obj
 from npol_lab.node.limits import WRITTEN
 from npol_lab.node.node_context import Host, NameServer
 from npol_lab.node.pod import Pod
@@ -15,7 +16,7 @@ from npol_lab.node.sandbox import Network
 from npol_lab.node.stand_ins import selects
 from npol_lab.node.volumes import Token, claim_directory, make_bounded
 from npol_lab.registry import Registry
-from npol_lab.store import Event, Obj
+from npol_lab.store import Event
 
 FILES = ("configmaps", "secrets")
 CLAIMS, SERVICES = "persistentvolumeclaims", "services"

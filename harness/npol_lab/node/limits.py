@@ -5,8 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
-from npol_lab.registry.quantity import amount
-from npol_lab.store import Obj
+from npol.api_rules.objects import Obj
+from npol.api_rules.quantity import amount
 
 MEMORY = 1 << 30
 WRITTEN = 256 << 20

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Protocol
 
+from npol.api_rules.objects import Obj
 from npol_lab.events import Recorder
 from npol_lab.node.cgroups import Groups
 from npol_lab.node.sandbox import Network, Sandbox
@@ -15,7 +16,6 @@ from npol_lab.node.shared_rootfs import Base
 from npol_lab.node.volumes import Token
 from npol_lab.node.watcher import Watcher
 from npol_lab.registry import Registry
-from npol_lab.store import Obj
 
 
 class NameServer(Protocol):

@@ -7,6 +7,7 @@ import contextlib
 import itertools
 import logging
 
+from npol.api_rules.objects import Obj
 from npol_lab.clock import timestamp
 from npol_lab.node.container import Container
 from npol_lab.node.environment import PodFacts
@@ -16,7 +17,6 @@ from npol_lab.node.stand_ins import STAND_INS, stand_ins_of
 from npol_lab.node.status import Seen, pod_status
 from npol_lab.node.volumes import NotMounted, Volumes
 from npol_lab.registry import StatusError
-from npol_lab.store import Obj
 
 GATHER = 0.002
 """Seconds in which changes of a status are gathered into one write."""

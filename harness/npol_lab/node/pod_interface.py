@@ -6,12 +6,12 @@ import asyncio
 from collections.abc import Sequence
 from typing import Protocol
 
+from npol.api_rules.objects import Obj
 from npol_lab.events import Recorder
 from npol_lab.node.environment import PodFacts
 from npol_lab.node.node_context import Host
 from npol_lab.node.sandbox import Sandbox
 from npol_lab.node.volumes import Volumes
-from npol_lab.store import Obj
 
 
 class ContainerPod(Protocol):

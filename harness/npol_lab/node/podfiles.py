@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+from npol.api_rules.objects import Obj
 from npol_lab.node.environment import hostname
-from npol_lab.store import Obj
 
 DOMAIN = "cluster.local"
 CLUSTER_DNS = "10.96.0.10"

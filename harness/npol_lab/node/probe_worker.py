@@ -6,6 +6,7 @@ import asyncio
 from collections.abc import AsyncIterator
 from typing import Protocol
 
+from npol.api_rules.objects import Obj
 from npol_lab.node import probes
 from npol_lab.node.container_start import Launcher
 from npol_lab.node.environment import ConfigError
@@ -13,7 +14,6 @@ from npol_lab.node.pod_interface import ContainerPod
 from npol_lab.node.probes import Failed, Means, Tally
 from npol_lab.node.stand_ins import passes_unasked
 from npol_lab.pause_processes import CannotStart
-from npol_lab.store import Obj
 
 EAGER_FOR = 3.0
 """

@@ -9,11 +9,11 @@ import signal
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 
+from npol.api_rules.objects import Obj
 from npol_lab.node.logs import Log
 from npol_lab.node.rootfs import Root
 from npol_lab.node.terminals import Terminal, connect
 from npol_lab.pause_processes import CannotStart
-from npol_lab.store import Obj
 
 KILLED = 137
 TRIES, MANY = 50, 64

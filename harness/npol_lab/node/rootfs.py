@@ -9,11 +9,11 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 
+from npol.api_rules.objects import Obj
 from npol_lab.node.cgroups import Group
 from npol_lab.node.limits import FILES_WRITTEN, Limits
 from npol_lab.node.sandbox import Sandbox
 from npol_lab.node.shared_rootfs import Base
-from npol_lab.store import Obj
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -9,6 +9,7 @@ import secrets
 import signal
 from collections.abc import AsyncIterator, Mapping
 
+from npol.api_rules.objects import Obj
 from npol_lab.api.node_interface import ExecFailed
 from npol_lab.node.container import Container
 from npol_lab.node.environment import ConfigError
@@ -16,7 +17,6 @@ from npol_lab.node.logs import LogOptions
 from npol_lab.node.pod import Pod
 from npol_lab.node.process import Console, Running, spawn
 from npol_lab.pause_processes import CannotStart
-from npol_lab.store import Obj
 
 LOOPBACK = "127.0.0.1"
 

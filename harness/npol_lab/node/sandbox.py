@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from typing import Literal
 from typing import Protocol as Interface
 
-from npol_lab.store import Obj
+from npol.api_rules.objects import Obj
 
 Protocol = Literal["TCP", "UDP"]
 

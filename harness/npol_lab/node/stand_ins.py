@@ -10,9 +10,9 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 
+from npol.api_rules.objects import Obj
 from npol_lab.node import images
 from npol_lab.node.images import BadImage
-from npol_lab.store import Obj
 
 STAND_INS = "npol.dev/stand-ins"
 """The annotation of a pod: its containers that are stand-ins, separated by commas."""

@@ -10,7 +10,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Any
 
-from npol_lab.store import Obj
+from npol.api_rules.objects import Obj
 
 Conditions = list[dict[str, Any]]
 OWNED = ("PodReadyToStartContainers", "Initialized", "Ready", "ContainersReady")

@@ -10,10 +10,10 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
+from npol.api_rules.objects import Obj
 from npol_lab.isolation import mounts, paths
 from npol_lab.node.environment import Find, PodFacts, field, texts
 from npol_lab.node.limits import FILES_WRITTEN, size_of
-from npol_lab.store import Obj
 
 Token = Callable[[str, str], str]
 """(namespace, service account) -> a bearer token."""

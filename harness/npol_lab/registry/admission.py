@@ -9,10 +9,11 @@ from __future__ import annotations
 
 import secrets
 
+from npol.api_rules.kinds.pod_defaults import containers_of
+from npol.api_rules.objects import Obj
+from npol.api_rules.resources import ApiResource
 from npol_lab.registry import errors
-from npol_lab.registry.kinds.pod_defaults import containers_of
-from npol_lab.resources import Resource
-from npol_lab.store import Obj, Store
+from npol_lab.store import Store
 
 TOKEN_PATH = "/var/run/secrets/kubernetes.io/serviceaccount"
 TOLERATION_SECONDS = 300
@@ -24,7 +25,7 @@ DEFAULT_CLASS = "ingressclass.kubernetes.io/is-default-class"
 PROTECTED = ("default", "kube-system", "kube-public")
 
 
-def check_namespace(store: Store, kind: Resource, obj: Obj) -> None:
+def check_namespace(store: Store, kind: ApiResource, obj: Obj) -> None:
     """
     Raises:
         StatusError: 404 for a namespace that is not there, 403 for one that is going.
@@ -34,7 +35,7 @@ def check_namespace(store: Store, kind: Resource, obj: Obj) -> None:
     name = obj["metadata"]["namespace"]
     namespace = store.get("namespaces", None, name)
     if namespace is None:
-        raise errors.not_found(Resource(plural="namespaces", kind="Namespace"), name)
+        raise errors.not_found(ApiResource(plural="namespaces", kind="Namespace"), name)
     if "deletionTimestamp" in namespace["metadata"]:
         why = f"unable to create new content in namespace {name} because it is being terminated"
         refusal = errors.forbidden(kind, obj["metadata"]["name"], why)
@@ -47,7 +48,7 @@ def check_namespace(store: Store, kind: Resource, obj: Obj) -> None:
         raise refusal
 
 
-def admit_pod(store: Store, kind: Resource, pod: Obj) -> None:
+def admit_pod(store: Store, kind: ApiResource, pod: Obj) -> None:
     """
     Fill in the service account, its token, tolerations and priority of a new pod.
 
@@ -116,7 +117,7 @@ def _tolerate(spec: Obj) -> None:
             )
 
 
-def _prioritise(store: Store, kind: Resource, pod: Obj) -> None:
+def _prioritise(store: Store, kind: ApiResource, pod: Obj) -> None:
     spec = pod["spec"]
     name, value = spec.get("priorityClassName"), 0
     if name:
@@ -129,7 +130,7 @@ def _prioritise(store: Store, kind: Resource, pod: Obj) -> None:
     spec.setdefault("preemptionPolicy", "PreemptLowerPriority")
 
 
-def check_quota(store: Store, kind: Resource, obj: Obj) -> None:
+def check_quota(store: Store, kind: ApiResource, obj: Obj) -> None:
     """
     Count pods against the ResourceQuotas of their namespace; other limits are data only.
 
@@ -170,7 +171,7 @@ def default_ingress_class(store: Store, ingress: Obj) -> None:
         ingress.setdefault("spec", {})["ingressClassName"] = marked[0]
 
 
-def check_namespace_deletion(kind: Resource, name: str) -> None:
+def check_namespace_deletion(kind: ApiResource, name: str) -> None:
     """
     Raises:
         StatusError: 403 for the namespaces that must stay.

@@ -6,9 +6,10 @@ import ipaddress
 import json
 from typing import Any
 
-from npol_lab.registry.errors import Cause, Raw, invalid_value
-from npol_lab.registry.kinds.services import HEADLESS, has_cluster_ip, has_node_ports
-from npol_lab.store import Obj, Store
+from npol.api_rules.field_errors import FieldError, Raw, invalid_value
+from npol.api_rules.kinds.services import HEADLESS, has_cluster_ip, has_node_ports
+from npol.api_rules.objects import Obj
+from npol_lab.store import Store
 
 SERVICE_RANGE = ipaddress.ip_network("10.96.0.0/16")
 FIRST_DYNAMIC = 257
@@ -24,7 +25,7 @@ class Allocator:
         self._last_ip = FIRST_DYNAMIC - 1
         self._last_port = NODE_PORTS.start - 1
 
-    def fill(self, service: Obj) -> list[Cause]:
+    def fill(self, service: Obj) -> list[FieldError]:
         """Give a new or changed Service what its type asks for; the causes say what cannot be."""
         others = self._others(service)
         causes = self._fill_cluster_ip(service["spec"], others)
@@ -36,7 +37,7 @@ class Allocator:
         uid = service["metadata"].get("uid")
         return [s["spec"] for s in self._store.list("services") if s["metadata"]["uid"] != uid]
 
-    def _fill_cluster_ip(self, spec: Obj, others: list[Obj]) -> list[Cause]:
+    def _fill_cluster_ip(self, spec: Obj, others: list[Obj]) -> list[FieldError]:
         if not has_cluster_ip(spec):
             for key in ("clusterIP", "clusterIPs", "ipFamilies", "ipFamilyPolicy"):
                 spec.pop(key, None)
@@ -62,7 +63,7 @@ class Allocator:
                 return address
         raise AssertionError("65,000 Services do not fit into a lab")
 
-    def _fill_node_ports(self, spec: Obj, others: list[Obj]) -> list[Cause]:
+    def _fill_node_ports(self, spec: Obj, others: list[Obj]) -> list[FieldError]:
         ports = spec.get("ports") or []
         if not has_node_ports(spec):
             return []
@@ -70,7 +71,7 @@ class Allocator:
             return []
         used = {(p.get("nodePort"), p["protocol"]) for s in others for p in s.get("ports") or []}
         used |= {(s.get("healthCheckNodePort"), "TCP") for s in others}
-        causes: list[Cause] = []
+        causes: list[FieldError] = []
         for i, port in enumerate(ports):
             if port.get("nodePort"):
                 taken = (port["nodePort"], port["protocol"]) in used
@@ -106,7 +107,7 @@ def _choose_families(spec: Obj) -> None:
     spec.setdefault("ipFamilies", ["IPv4", "IPv6"] if bare else ["IPv4"])
 
 
-def _refused_ip(wanted: str, used: set[Any]) -> list[Cause]:
+def _refused_ip(wanted: str, used: set[Any]) -> list[FieldError]:
     shown = Raw(f"[]string{{{json.dumps(wanted)}}}")
     try:
         address = ipaddress.ip_address(wanted)
@@ -124,7 +125,7 @@ def _refused_ip(wanted: str, used: set[Any]) -> list[Cause]:
     return []
 
 
-def _refused_port(port: int, field: str, taken: bool) -> list[Cause]:
+def _refused_port(port: int, field: str, taken: bool) -> list[FieldError]:
     if taken:
         return [invalid_value(field, port, "provided port is already allocated")]
     if port not in NODE_PORTS:

@@ -4,13 +4,15 @@ from __future__ import annotations
 
 from typing import Any, cast
 
+from npol.api_rules.objects import Obj
+from npol.api_rules.resources import ApiResource
+from npol.api_rules.schema import Struct
 from npol_lab.registry import apply_merge, errors
-from npol_lab.registry.schema import Struct
-from npol_lab.resources import Resource
-from npol_lab.store import Obj
 
 
-def applicable(kind: Resource, type: Struct, namespace: str | None, name: str, config: Any) -> Obj:
+def applicable(
+    kind: ApiResource, type: Struct, namespace: str | None, name: str, config: Any
+) -> Obj:
     """
     A configuration with its name and namespace.
 
@@ -38,7 +40,7 @@ def applicable(kind: Resource, type: Struct, namespace: str | None, name: str, c
     return cast(Obj, apply_merge.without_nulls(config))
 
 
-def _check_version(kind: Resource, config: Obj) -> None:
+def _check_version(kind: ApiResource, config: Obj) -> None:
     version, name = config.get("apiVersion"), config.get("kind")
     if version == kind.api_version and name != kind.kind:
         raise errors.bad_request(f"invalid object type: {version}, Kind={name}")

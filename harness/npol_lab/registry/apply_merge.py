@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from typing import Any
 
-from npol_lab.registry.errors import StatusError, go_text
+from npol.api_rules.field_errors import go_text
+from npol.api_rules.objects import Obj, copied
+from npol.api_rules.schema import ANY, ListOf, MapOf, Scalar, Struct, Type, resolved
+from npol_lab.registry.errors import StatusError
 from npol_lab.registry.fieldsets import Fields, Path, children_of, element_of, spelled
-from npol_lab.registry.schema import ANY, ListOf, MapOf, Scalar, Struct, Type, resolved
-from npol_lab.store import Obj, copied
 
 
 def merged(type: Type, live: Any, applied: Any) -> Any:

@@ -5,22 +5,10 @@ from __future__ import annotations
 from dataclasses import replace
 from datetime import datetime
 
-from npol_lab.registry import errors
-from npol_lab.registry.errors import Cause, invalid_value, required
+from npol.api_rules.objects import Obj
+from npol.api_rules.resources import ApiResource
+from npol.api_rules.schema import UNKNOWN, Struct, custom_type
 from npol_lab.registry.metadata import timestamp
-from npol_lab.registry.schema import UNKNOWN, Struct, custom_type
-from npol_lab.resources import Resource
-from npol_lab.store import Obj
-
-DEFINITIONS = "customresourcedefinitions.apiextensions.k8s.io"
-
-
-def default_definition(obj: Obj) -> None:
-    spec = obj.setdefault("spec", {})
-    names = spec.setdefault("names", {})
-    names.setdefault("singular", names.get("kind", "").lower())
-    names.setdefault("listKind", f"{names.get('kind', '')}List")
-    spec.setdefault("conversion", {"strategy": "None"})
 
 
 def prepare(obj: Obj, now: datetime) -> None:
@@ -49,24 +37,6 @@ def _condition(type: str, reason: str, message: str, now: str) -> Obj:
     }
 
 
-def check_definition(obj: Obj) -> list[Cause]:
-    spec, wrong = obj["spec"], []
-    group, plural = spec.get("group", ""), spec["names"].get("plural", "")
-    for field, value in (("group", group), ("scope", spec.get("scope"))):
-        if not value:
-            wrong.append(required(f"spec.{field}"))
-    for field in ("plural", "kind"):
-        if not spec["names"].get(field):
-            wrong.append(required(f"spec.names.{field}"))
-    if obj["metadata"].get("name") != f"{plural}.{group}":
-        rule = 'must be spec.names.plural+"."+spec.group'
-        wrong.append(invalid_value("metadata.name", obj["metadata"].get("name"), rule))
-    if sum(1 for v in spec.get("versions") or [] if v.get("storage")) != 1:
-        rule = "must have exactly one version marked as storage version"
-        wrong.append(invalid_value("spec.versions", errors.Raw("[]"), rule))
-    return wrong
-
-
 def _stored(definition: Obj) -> Obj:
     versions: list[Obj] = definition["spec"]["versions"]
     return next(v for v in versions if v.get("storage"))
@@ -77,12 +47,12 @@ def _version(definition: Obj, name: str) -> Obj:
     return next(v for v in versions if v["name"] == name)
 
 
-def resource_of(definition: Obj) -> Resource:
+def resource_of(definition: Obj) -> ApiResource:
     """In the version in which its objects are kept."""
     return _resource(definition, _stored(definition))
 
 
-def served_versions(definition: Obj) -> list[Resource]:
+def served_versions(definition: Obj) -> list[ApiResource]:
     kept = _stored(definition)["name"]
     return [
         replace(_resource(definition, v), stored="" if v["name"] == kept else kept)
@@ -91,10 +61,10 @@ def served_versions(definition: Obj) -> list[Resource]:
     ]
 
 
-def _resource(definition: Obj, version: Obj) -> Resource:
+def _resource(definition: Obj, version: Obj) -> ApiResource:
     spec, names = definition["spec"], definition["spec"]["names"]
     parts = version.get("subresources") or {}
-    return Resource(
+    return ApiResource(
         group=spec["group"],
         version=version["name"],
         plural=names["plural"],

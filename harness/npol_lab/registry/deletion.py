@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
+from npol.api_rules.objects import Obj
+from npol.api_rules.resources import ApiResource
 from npol_lab.registry import errors
-from npol_lab.resources import Resource
-from npol_lab.store import Obj
 
 OWN_FINALIZERS = {"Foreground": "foregroundDeletion", "Orphan": "orphan"}
 """What a propagation policy leaves for the garbage collector to do first."""
 
 
-def check_preconditions(kind: Resource, old: Obj, uid: str | None, version: str | None) -> None:
+def check_preconditions(kind: ApiResource, old: Obj, uid: str | None, version: str | None) -> None:
     """
     Raises:
         StatusError: 409 when the object is not the one that the client has seen.

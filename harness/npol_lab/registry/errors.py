@@ -1,18 +1,16 @@
 """
 What the API server answers when it says no, in its own words.
 
-Source of the wordings: apimachinery `pkg/api/errors/errors.go` and
-`pkg/util/validation/field/errors.go`.
+Source of the wordings: apimachinery `pkg/api/errors/errors.go`.
 """
 
 from __future__ import annotations
 
-import json
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import Any
 
-from npol_lab.resources import Resource
+from npol.api_rules.field_errors import FieldError, Raw, invalid_value
+from npol.api_rules.resources import ApiResource
 
 Json = dict[str, Any]
 
@@ -42,22 +40,22 @@ class StatusError(Exception):
         return body | {"code": self.code}
 
 
-def _details(resource: Resource, name: str) -> Json:
+def _details(resource: ApiResource, name: str) -> Json:
     details: Json = {"name": name, "group": resource.group, "kind": resource.plural}
     return {k: v for k, v in details.items() if v}
 
 
-def not_found(resource: Resource, name: str) -> StatusError:
+def not_found(resource: ApiResource, name: str) -> StatusError:
     message = f'{resource.name} "{name}" not found'
     return StatusError(404, "NotFound", message, _details(resource, name))
 
 
-def already_exists(resource: Resource, name: str) -> StatusError:
+def already_exists(resource: ApiResource, name: str) -> StatusError:
     message = f'{resource.name} "{name}" already exists'
     return StatusError(409, "AlreadyExists", message, _details(resource, name))
 
 
-def conflict(resource: Resource, name: str, why: str) -> StatusError:
+def conflict(resource: ApiResource, name: str, why: str) -> StatusError:
     message = f'Operation cannot be fulfilled on {resource.name} "{name}": {why}'
     return StatusError(409, "Conflict", message, _details(resource, name))
 
@@ -67,7 +65,7 @@ MODIFIED = (
 )
 
 
-def forbidden(resource: Resource, name: str, why: str) -> StatusError:
+def forbidden(resource: ApiResource, name: str, why: str) -> StatusError:
     called = f'{resource.name} "{name}"' if name else resource.name
     message = f"{called} is forbidden: {why}"
     return StatusError(403, "Forbidden", message, _details(resource, name))
@@ -77,7 +75,7 @@ def bad_request(message: str) -> StatusError:
     return StatusError(400, "BadRequest", message)
 
 
-def undecodable(resource: Resource, why: str) -> StatusError:
+def undecodable(resource: ApiResource, why: str) -> StatusError:
     """400, as for unknown fields under strict validation and for mistyped values."""
     return bad_request(
         f'{resource.kind} in version "{resource.version}" cannot be handled as a '
@@ -107,72 +105,7 @@ def not_allowed() -> StatusError:
     return StatusError(405, "MethodNotAllowed", message, {})
 
 
-@dataclass(frozen=True, slots=True)
-class Cause:
-    """One field that is wrong: `reason` is the API's word for the kind of mistake."""
-
-    reason: str
-    field: str
-    message: str
-
-
-def invalid_value(field: str, value: Any, why: str) -> Cause:
-    return Cause("FieldValueInvalid", field, f"Invalid value: {_shown(value)}: {why}")
-
-
-def required(field: str, why: str = "") -> Cause:
-    return Cause("FieldValueRequired", field, "Required value" + (f": {why}" if why else ""))
-
-
-def duplicate(field: str, value: Any) -> Cause:
-    return Cause("FieldValueDuplicate", field, f"Duplicate value: {_shown(value)}")
-
-
-def not_found_value(field: str, value: Any) -> Cause:
-    return Cause("FieldValueNotFound", field, f"Not found: {_shown(value)}")
-
-
-def field_forbidden(field: str, why: str) -> Cause:
-    return Cause("FieldValueForbidden", field, f"Forbidden: {why}")
-
-
-def unsupported(field: str, value: Any, supported: Sequence[str]) -> Cause:
-    known = ", ".join(json.dumps(s) for s in supported)
-    message = f"Unsupported value: {_shown(value)}: supported values: {known}"
-    return Cause("FieldValueNotSupported", field, message)
-
-
-def too_long(field: str, limit: int) -> Cause:
-    return Cause("FieldValueTooLong", field, f"Too long: may not be more than {limit} bytes")
-
-
-def _shown(value: Any) -> str:
-    return value if isinstance(value, Raw) else json.dumps(value)
-
-
-def go_text(value: Any) -> str:
-    """A value as Go prints it with `%v`."""
-    if isinstance(value, dict):
-        return "map[" + " ".join(f"{k}:{go_text(v)}" for k, v in sorted(value.items())) + "]"
-    if isinstance(value, list):
-        return "[" + " ".join(go_text(v) for v in value) + "]"
-    if value is None:
-        return "<nil>"
-    return str(value).lower() if isinstance(value, bool) else str(value)
-
-
-def go_strings(values: Sequence[str]) -> Raw:
-    """A list of strings as Go prints it with `%#v`."""
-    return Raw("[]string{" + ", ".join(json.dumps(v) for v in values) + "}")
-
-
-class Raw(str):
-    """A value whose spelling in a message is not its JSON, such as a Go struct."""
-
-    __slots__ = ()
-
-
-def invalid(resource: Resource, name: str, causes: Sequence[Cause]) -> StatusError:
+def invalid(resource: ApiResource, name: str, causes: Sequence[FieldError]) -> StatusError:
     """422. The message joins the causes as the server does: one bare, several in brackets."""
     lines = list(dict.fromkeys(f"{c.field}: {c.message}" for c in causes))
     joined = lines[0] if len(lines) == 1 else f"[{', '.join(lines)}]"
@@ -191,7 +124,7 @@ def invalid(resource: Resource, name: str, causes: Sequence[Cause]) -> StatusErr
     )
 
 
-def version_required(resource: Resource, name: str) -> StatusError:
+def version_required(resource: ApiResource, name: str) -> StatusError:
     """422 for an update without a resourceVersion, for a kind that wants one."""
     rule = "must be specified for an update"
     cause = invalid_value("metadata.resourceVersion", Raw("0x0"), rule)
@@ -201,7 +134,7 @@ def version_required(resource: Resource, name: str) -> StatusError:
     return refusal
 
 
-def invalid_options(kind: str, cause: Cause) -> StatusError:
+def invalid_options(kind: str, cause: FieldError) -> StatusError:
     """422 for query parameters, which the server reads as an object called `kind`."""
     return StatusError(
         422,

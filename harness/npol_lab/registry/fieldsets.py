@@ -13,7 +13,7 @@ import json
 from dataclasses import dataclass, field
 from typing import Any
 
-from npol_lab.registry.schema import ANY, ListOf, MapOf, Scalar, Struct, Type, resolved
+from npol.api_rules.schema import ANY, ListOf, MapOf, Scalar, Struct, Type, resolved
 
 Path = tuple[str, ...]
 Fields = set[Path]

@@ -11,11 +11,11 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from npol.api_rules.objects import Obj
+from npol.api_rules.schema import Type
 from npol_lab.registry import apply_merge
 from npol_lab.registry.errors import StatusError
 from npol_lab.registry.fieldsets import Fields, compare, decoded, encoded, fields_of, spelled
-from npol_lab.registry.schema import Type
-from npol_lab.store import Obj
 
 APPLY, UPDATE = "Apply", "Update"
 UNOWNED = frozenset(

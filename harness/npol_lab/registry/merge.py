@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from npol_lab.store import copied
+from npol.api_rules.objects import copied
 
 
 def merge(target: Any, patch: Any) -> Any:

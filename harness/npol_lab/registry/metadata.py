@@ -4,19 +4,17 @@ from __future__ import annotations
 
 import secrets
 import uuid
-from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
 from typing import Any
 
-from npol_lab.registry import errors, name_validation
-from npol_lab.registry.errors import Cause, invalid_value, required
-from npol_lab.resources import Resource
-from npol_lab.store import Obj, copied
+from npol.api_rules.field_errors import FieldError, field_forbidden, go_strings
+from npol.api_rules.objects import Obj, copied
+from npol.api_rules.resources import ApiResource
+from npol_lab.registry import errors
 
 ALPHABET = "bcdfghjklmnpqrstvwxz2456789"
 """What generated names end with: no vowels, so no words (apimachinery `util/rand`)."""
 PREFIX_LENGTH = 58
-ANNOTATION_BYTES = 256 * 1024
 WITHOUT_GENERATION = frozenset(
     (
         "namespaces",
@@ -51,7 +49,6 @@ WITHOUT_GENERATION = frozenset(
         "controllerrevisions.apps",
     )
 )
-STANDARD_FINALIZERS = ("kubernetes", "orphan", "foregroundDeletion")
 KEPT = (
     "name",
     "generateName",
@@ -70,7 +67,7 @@ def timestamp(moment: datetime) -> str:
     return moment.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
 
 
-def fill(kind: Resource, obj: Obj, now: datetime) -> None:
+def fill(kind: ApiResource, obj: Obj, now: datetime) -> None:
     """
     Name, uid and time of a new object.
 
@@ -103,7 +100,7 @@ def generated(prefix: str) -> str:
 EPHEMERAL = "ephemeralcontainers"
 
 
-def keep(kind: Resource, old: Obj, new: Obj, subresource: str) -> None:
+def keep(kind: ApiResource, old: Obj, new: Obj, subresource: str) -> None:
     """
     Put back what an update may not touch: system fields, and status or all but the status.
 
@@ -144,7 +141,7 @@ STORED_AS = {
 }
 
 
-def precondition(kind: Resource, obj: Obj, word: str, wanted: str, found: str) -> str:
+def precondition(kind: ApiResource, obj: Obj, word: str, wanted: str, found: str) -> str:
     """The storage layer's words, etcd key included."""
     head = obj["metadata"]
     prefix = STORED_AS.get(kind.name, f"{kind.group}/{kind.plural}" if kind.custom else kind.plural)
@@ -156,74 +153,7 @@ def precondition(kind: Resource, obj: Obj, word: str, wanted: str, found: str) -
     )
 
 
-def check(kind: Resource, obj: Obj, name_rule: Callable[[str], list[str]]) -> list[Cause]:
-    """Source: apimachinery `pkg/api/validation/objectmeta.go`, ValidateObjectMetaAccessor."""
-    metadata = obj["metadata"]
-    wrong: list[Cause] = []
-    prefix, name = metadata.get("generateName"), metadata.get("name")
-    if prefix:
-        stem = prefix.rstrip("-") if prefix.endswith("-") else prefix
-        messages = name_rule(stem)
-        wrong += [invalid_value("metadata.generateName", prefix, m) for m in messages]
-    if not name:
-        wrong.append(required("metadata.name", "name or generateName is required"))
-    else:
-        wrong += [invalid_value("metadata.name", name, m) for m in name_rule(name)]
-    wrong += name_validation.labels(metadata.get("labels") or {}, "metadata.labels")
-    wrong += _annotations(metadata.get("annotations") or {})
-    wrong += _owners(metadata.get("ownerReferences") or [])
-    return wrong + _finalizers(metadata.get("finalizers") or [], custom=kind.custom)
-
-
-def _annotations(annotations: Obj) -> list[Cause]:
-    field = "metadata.annotations"
-    wrong = [
-        invalid_value(field, k, m)
-        for k in annotations
-        for m in name_validation.qualified_name(k.lower())
-    ]
-    size = sum(len(k.encode()) + len(v.encode()) for k, v in annotations.items())
-    if size > ANNOTATION_BYTES:
-        wrong.append(errors.too_long(field, ANNOTATION_BYTES))
-    return wrong
-
-
-def _owners(references: Sequence[Obj]) -> list[Cause]:
-    words = {"apiVersion": "version", "kind": "kind", "name": "name", "uid": "uid"}
-    wrong = [
-        invalid_value(f"metadata.ownerReferences.{key}", "", f"{word} must not be empty")
-        for reference in references
-        for key, word in words.items()
-        if not reference.get(key)
-    ]
-    controllers = [f"{r.get('kind')}/{r.get('name')}" for r in references if r.get("controller")]
-    if len(controllers) > 1:
-        rule = (
-            "Only one reference can have Controller set to true. Found "
-            f'"true" in references for {controllers[0]} and {controllers[1]}'
-        )
-        wrong.append(invalid_value("metadata.ownerReferences", list(references), rule))
-    return wrong
-
-
-def _finalizers(finalizers: Sequence[str], *, custom: bool) -> list[Cause]:
-    field = "metadata.finalizers"
-    wrong = [
-        invalid_value(field, f, m) for f in finalizers for m in name_validation.qualified_name(f)
-    ]
-    if {"orphan", "foregroundDeletion"} <= set(finalizers):
-        rule = "finalizer orphan and foregroundDeletion cannot be both set"
-        wrong.append(invalid_value(field, errors.go_strings(finalizers), rule))
-    rule = "name is neither a standard finalizer name nor is it fully qualified"
-    unqualified = [] if custom else [f for f in finalizers if "/" not in f]
-    return wrong + [
-        invalid_value(f"{field}[{finalizers.index(f)}]", f, rule)
-        for f in unqualified
-        if f not in STANDARD_FINALIZERS
-    ]
-
-
-def check_update(new: Obj, old: Obj) -> list[Cause]:
+def check_update(new: Obj, old: Obj) -> list[FieldError]:
     """What may not change, beside what `keep` has put back."""
     before, after = (set(o["metadata"].get("finalizers") or []) for o in (old, new))
     added = sorted(after - before)
@@ -231,9 +161,9 @@ def check_update(new: Obj, old: Obj) -> list[Cause]:
         return []
     rule = (
         "no new finalizers can be added if the object is being deleted, "
-        f"found new finalizers {errors.go_strings(added)}"
+        f"found new finalizers {go_strings(added)}"
     )
-    return [errors.field_forbidden("metadata.finalizers", rule)]
+    return [field_forbidden("metadata.finalizers", rule)]
 
 
 def content(obj: Any) -> Any:

@@ -8,12 +8,13 @@ from typing import Any, Literal, cast
 import jsonpatch
 import jsonpointer
 
+from npol.api_rules.field_errors import go_text, invalid_value
+from npol.api_rules.objects import Obj
+from npol.api_rules.schema import Struct
 from npol_lab.registry import errors
 from npol_lab.registry.errors import StatusError
 from npol_lab.registry.merge import merge
-from npol_lab.registry.schema import Struct
 from npol_lab.registry.strategic import strategic_merge
-from npol_lab.store import Obj
 
 PatchType = Literal["merge", "strategic", "json", "apply"]
 MAX_OPERATIONS = 10_000
@@ -57,8 +58,8 @@ def _json_patched(old: Obj, patch: Any) -> Obj:
 def rejected(new: Obj, patch: Any, type: PatchType, message: str) -> StatusError:
     """422 for a patch whose result has fields that the kind lacks."""
     bare = json.dumps(new, separators=(",", ":"))
-    shown = errors.go_text(patch) if type == "strategic" else bare
-    cause = errors.invalid_value("patch", shown, message)
+    shown = go_text(patch) if type == "strategic" else bare
+    cause = invalid_value("patch", shown, message)
     return StatusError(
         422,
         "Invalid",

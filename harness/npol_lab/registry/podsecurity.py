@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+from npol.api_rules.objects import Obj
+from npol.api_rules.resources import ApiResource
 from npol_lab.registry.errors import forbidden
 from npol_lab.registry.podstandards import LEVELS, containers, reasons, violations
-from npol_lab.resources import Resource
-from npol_lab.store import Obj, Store
+from npol_lab.store import Store
 
 LABEL = "pod-security.kubernetes.io/"
 TEMPLATES = (
@@ -17,7 +18,7 @@ TEMPLATES = (
 )
 
 
-def enforce(store: Store, kind: Resource, pod: Obj) -> None:
+def enforce(store: Store, kind: ApiResource, pod: Obj) -> None:
     """
     Raises:
         StatusError: 403 with everything that the namespace's level does not allow.
@@ -29,7 +30,7 @@ def enforce(store: Store, kind: Resource, pod: Obj) -> None:
         raise forbidden(kind, pod["metadata"]["name"], why)
 
 
-def warnings(store: Store, kind: Resource, obj: Obj, old: Obj | None) -> list[str]:
+def warnings(store: Store, kind: ApiResource, obj: Obj, old: Obj | None) -> list[str]:
     """For pods, for what has a template of pods, and for namespaces whose level changes."""
     spec = obj.get("spec", {})
     if kind.name == "namespaces":

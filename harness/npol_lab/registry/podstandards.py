@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
 
-from npol_lab.store import Obj
+from npol.api_rules.objects import Obj
 
 LEVELS = ("privileged", "baseline", "restricted")
 CAPABILITIES = frozenset(

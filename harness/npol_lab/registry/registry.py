@@ -6,6 +6,14 @@ from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
+from npol.api_rules.decode import Decoder, WrongType
+from npol.api_rules.field_errors import FieldError
+from npol.api_rules.kinds import Strategy
+from npol.api_rules.kinds.definitions import DEFINITIONS
+from npol.api_rules.kinds.ephemeral_checks import check_ephemeral_update
+from npol.api_rules.metadata_checks import check_metadata
+from npol.api_rules.objects import Obj, copied
+from npol.api_rules.resources import ApiResource
 from npol_lab.registry import (
     admission,
     crds,
@@ -14,23 +22,20 @@ from npol_lab.registry import (
     managed_fields,
     metadata,
     patches,
+    pod_warnings,
     podsecurity,
 )
 from npol_lab.registry.allocation import Allocator
 from npol_lab.registry.apply_checks import applicable
-from npol_lab.registry.decode import Decoder, WrongType
-from npol_lab.registry.kinds import Strategy, pod_warnings
-from npol_lab.registry.kinds.ephemeral_checks import check_ephemeral_update
 from npol_lab.registry.managed_fields import APPLY, UPDATE, Manager
 from npol_lab.registry.patches import PatchType
 from npol_lab.registry.served_kinds import Catalogue
-from npol_lab.resources import Resource
-from npol_lab.store import Obj, Store, copied
+from npol_lab.store import Store
 
 OWN = "npol-lab"
 """The field manager of the lab's own controllers."""
-BINDING = Resource(plural="pods/binding", kind="Binding")
-CONDITIONAL = ("leases.coordination.k8s.io", "poddisruptionbudgets.policy", crds.DEFINITIONS)
+BINDING = ApiResource(plural="pods/binding", kind="Binding")
+CONDITIONAL = ("leases.coordination.k8s.io", "poddisruptionbudgets.policy", DEFINITIONS)
 """Kinds that are not updated without a resourceVersion (`AllowUnconditionalUpdate`)."""
 
 
@@ -52,10 +57,10 @@ class Registry:
         self._now = now
 
     @property
-    def resources(self) -> dict[str, Resource]:
+    def resources(self) -> dict[str, ApiResource]:
         return self.catalogue.resources
 
-    def resource(self, name: str) -> Resource:
+    def resource(self, name: str) -> ApiResource:
         return self.catalogue.resource(name)
 
     def get(self, resource: str, namespace: str | None, name: str) -> Obj:
@@ -65,7 +70,7 @@ class Registry:
             raise errors.not_found(kind, name)
         return found
 
-    def decode(self, kind: Resource, obj: Any) -> tuple[Obj, list[str]]:
+    def decode(self, kind: ApiResource, obj: Any) -> tuple[Obj, list[str]]:
         """The object in the server's form, and the paths of fields that its kind lacks."""
         if not isinstance(obj, dict):
             raise errors.undecodable(kind, "json: an object is expected")
@@ -74,7 +79,7 @@ class Registry:
         except WrongType as wrong:
             raise errors.undecodable(kind, str(wrong)) from wrong
 
-    def _read(self, kind: Resource, obj: Obj) -> tuple[Obj, list[str]]:
+    def _read(self, kind: ApiResource, obj: Obj) -> tuple[Obj, list[str]]:
         decoder = Decoder(custom=kind.custom)
         return decoder.struct(self.catalogue.type(kind), obj), decoder.unknown
 
@@ -94,7 +99,7 @@ class Registry:
         created = self._created(kind, new, _updater(kind, manager, ""), dry_run)
         return self._warned(kind, created, None, warnings)
 
-    def _created(self, kind: Resource, new: Obj, manager: Manager, dry_run: bool) -> Obj:
+    def _created(self, kind: ApiResource, new: Obj, manager: Manager, dry_run: bool) -> Obj:
         new["apiVersion"], new["kind"] = kind.api_version, kind.kind
         metadata.fill(kind, new, self._now())
         admission.check_namespace(self.store, kind, new)
@@ -115,10 +120,10 @@ class Registry:
     def _stamp(self) -> str:
         return metadata.timestamp(self._now())
 
-    def _strategy(self, kind: Resource) -> Strategy:
+    def _strategy(self, kind: ApiResource) -> Strategy:
         return self.catalogue.strategy(kind)
 
-    def _prepare(self, kind: Resource, new: Obj) -> None:
+    def _prepare(self, kind: ApiResource, new: Obj) -> None:
         """What is filled in after the defaults, before anything is refused."""
         strategy = self._strategy(kind)
         if kind.name == "pods":
@@ -128,12 +133,12 @@ class Registry:
             admission.default_ingress_class(self.store, new)
         strategy.prepare(new)
         new.update(self.decode(kind, new)[0])
-        if kind.name == crds.DEFINITIONS:
+        if kind.name == DEFINITIONS:
             crds.prepare(new, self._now())
 
-    def _allow(self, kind: Resource, new: Obj) -> None:
+    def _allow(self, kind: ApiResource, new: Obj) -> None:
         strategy = self._strategy(kind)
-        wrong = metadata.check(kind, new, strategy.name)
+        wrong = check_metadata(kind, new, strategy.name)
         self._check(kind, new, wrong + strategy.validate(new) + strategy.validate_create(new))
         if kind.name == "services":
             self._check(kind, new, self._allocator.fill(new))
@@ -144,16 +149,16 @@ class Registry:
             podsecurity.enforce(self.store, kind, new)
             admission.check_quota(self.store, kind, new)
 
-    def _check(self, kind: Resource, obj: Obj, causes: list[errors.Cause]) -> None:
+    def _check(self, kind: ApiResource, obj: Obj, causes: list[FieldError]) -> None:
         if causes:
             raise errors.invalid(kind, obj["metadata"].get("name", ""), causes)
 
-    def _follow_up(self, kind: Resource, stored: Obj) -> None:
+    def _follow_up(self, kind: ApiResource, stored: Obj) -> None:
         """What must be there as soon as the object is."""
         if kind.name == "namespaces":
             name = stored["metadata"]["name"]
             self.create("serviceaccounts", {"metadata": {"name": "default", "namespace": name}})
-        if kind.name == crds.DEFINITIONS:
+        if kind.name == DEFINITIONS:
             self.catalogue.define(stored)
 
     def update(
@@ -175,22 +180,26 @@ class Registry:
         new = self._replace(kind, old, obj, _updater(kind, manager, subresource), dry_run)
         return self._warned(kind, new, old, warnings)
 
-    def _warned(self, kind: Resource, new: Obj, old: Obj | None, warnings: list[str] | None) -> Obj:
+    def _warned(
+        self, kind: ApiResource, new: Obj, old: Obj | None, warnings: list[str] | None
+    ) -> Obj:
         if warnings is not None:
             warnings += pod_warnings.warnings(kind, new)
             warnings += podsecurity.warnings(self.store, kind, new, old)
         return new
 
-    def _require_version(self, kind: Resource, old: Obj) -> None:
+    def _require_version(self, kind: ApiResource, old: Obj) -> None:
         if kind.name in CONDITIONAL or kind.custom:
             raise errors.version_required(kind, old["metadata"]["name"])
 
-    def _check_version(self, kind: Resource, old: Obj, new: Obj) -> None:
+    def _check_version(self, kind: ApiResource, old: Obj, new: Obj) -> None:
         version = new.get("metadata", {}).get("resourceVersion")
         if version and version != old["metadata"]["resourceVersion"]:
             raise errors.conflict(kind, old["metadata"]["name"], errors.MODIFIED)
 
-    def _replace(self, kind: Resource, old: Obj, obj: Obj, manager: Manager, dry_run: bool) -> Obj:
+    def _replace(
+        self, kind: ApiResource, old: Obj, obj: Obj, manager: Manager, dry_run: bool
+    ) -> Obj:
         """Everything between a new version of an object and the store."""
         new = self.decode(kind, obj)[0]
         new["apiVersion"], new["kind"] = kind.api_version, kind.kind
@@ -217,9 +226,9 @@ class Registry:
             new["metadata"]["generation"] = old["metadata"]["generation"] + 1
         return new if dry_run else self._stored(kind, new)
 
-    def _check_update(self, kind: Resource, new: Obj, old: Obj) -> None:
+    def _check_update(self, kind: ApiResource, new: Obj, old: Obj) -> None:
         strategy = self._strategy(kind)
-        wrong = metadata.check(kind, new, strategy.name) + metadata.check_update(new, old)
+        wrong = check_metadata(kind, new, strategy.name) + metadata.check_update(new, old)
         wrong += strategy.validate(new) + strategy.validate_update(new, old)
         self._check(kind, new, wrong)
         if kind.name == "services":
@@ -227,9 +236,9 @@ class Registry:
         if kind.name == "pods" and podsecurity.is_relevant(new, old):
             podsecurity.enforce(self.store, kind, new)
 
-    def _stored(self, kind: Resource, new: Obj) -> Obj:
+    def _stored(self, kind: ApiResource, new: Obj) -> Obj:
         stored = self.store.put(kind.name, new)
-        if kind.name == crds.DEFINITIONS:
+        if kind.name == DEFINITIONS:
             self.catalogue.define(stored)
         going = "deletionTimestamp" in stored["metadata"]
         return self._remove(kind, stored) if going and not deletion.waits(stored) else stored
@@ -301,7 +310,7 @@ class Registry:
         updater = _updater(kind, manager, subresource)
         return self._warned(kind, self._replace(kind, old, new, updater, dry_run), old, warnings)
 
-    def _check_identity(self, kind: Resource, old: Obj, new: Obj) -> None:
+    def _check_identity(self, kind: ApiResource, old: Obj, new: Obj) -> None:
         if new.get("metadata", {}).get("name") != old["metadata"]["name"]:
             raise errors.bad_request("the name of the object does not match the name on the URL")
         if new.get("kind") != kind.kind or new.get("apiVersion") != kind.api_version:
@@ -309,7 +318,7 @@ class Registry:
 
     def _applied(
         self,
-        kind: Resource,
+        kind: ApiResource,
         live: Obj | None,
         place: tuple[str | None, str],
         config: Any,
@@ -357,7 +366,7 @@ class Registry:
         gone = self._remove(kind, old)
         return self._dated(kind, gone, 0) if resource == "pods" else gone
 
-    def _marked(self, kind: Resource, obj: Obj, grace: int) -> Obj:
+    def _marked(self, kind: ApiResource, obj: Obj, grace: int) -> Obj:
         """Deletion has begun; a second one can only shorten the wait."""
         head = obj["metadata"]
         begun = "deletionTimestamp" in head
@@ -365,7 +374,7 @@ class Registry:
             return obj
         return self.store.put(kind.name, self._dated(kind, obj, grace))
 
-    def _dated(self, kind: Resource, obj: Obj, grace: int) -> Obj:
+    def _dated(self, kind: ApiResource, obj: Obj, grace: int) -> Obj:
         head = obj["metadata"]
         head["deletionTimestamp"] = metadata.timestamp(self._now() + timedelta(seconds=grace))
         if kind.name == "namespaces":
@@ -392,12 +401,12 @@ class Registry:
         else:
             self._remove(kind, obj)
 
-    def _remove(self, kind: Resource, obj: Obj) -> Obj:
-        if kind.name == crds.DEFINITIONS:
+    def _remove(self, kind: ApiResource, obj: Obj) -> Obj:
+        if kind.name == DEFINITIONS:
             self.catalogue.undefine(obj, self.store)
         head = obj["metadata"]
         return self.store.remove(kind.name, head.get("namespace"), head["name"])
 
 
-def _updater(kind: Resource, manager: str, subresource: str) -> Manager:
+def _updater(kind: ApiResource, manager: str, subresource: str) -> Manager:
     return Manager(UPDATE, manager, subresource, kind.api_version)

@@ -4,35 +4,36 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from npol.api_rules.kinds import Strategy, strategy_of
+from npol.api_rules.objects import Obj
+from npol.api_rules.resources import BUILT_IN, RESOURCES, ApiResource
+from npol.api_rules.schema import Struct, type_of
 from npol_lab.registry import crds, structural
 from npol_lab.registry.errors import no_such_resource
-from npol_lab.registry.kinds import Strategy, strategy_of
-from npol_lab.registry.schema import Struct, type_of
 from npol_lab.registry.versions import newest_first
-from npol_lab.resources import BUILT_IN, RESOURCES, Resource
-from npol_lab.store import Obj, Store
+from npol_lab.store import Store
 
 
 class Catalogue:
     def __init__(self) -> None:
-        self.resources: dict[str, Resource] = dict(RESOURCES)
+        self.resources: dict[str, ApiResource] = dict(RESOURCES)
         """By name, in the version in which the objects are kept."""
-        self._versions: dict[str, list[Resource]] = {}
+        self._versions: dict[str, list[ApiResource]] = {}
         self._definitions: dict[str, Obj] = {}
         self._types: dict[tuple[str, str], Struct] = {}
         for kind in BUILT_IN:
             self._versions.setdefault(kind.name, []).append(kind)
 
-    def served(self) -> list[Resource]:
+    def served(self) -> list[ApiResource]:
         """Every kind in every version, the preferred ones first."""
         found = [kind for versions in self._versions.values() for kind in versions]
         return sorted(found, key=lambda kind: newest_first(kind.version))
 
-    def in_version(self, name: str, version: str) -> Resource | None:
+    def in_version(self, name: str, version: str) -> ApiResource | None:
         versions = self._versions.get(name, ())
         return next((kind for kind in versions if kind.version == version), None)
 
-    def resource(self, name: str) -> Resource:
+    def resource(self, name: str) -> ApiResource:
         """
         Raises:
             StatusError: 404 for a kind that is not served.
@@ -42,15 +43,15 @@ class Catalogue:
             raise no_such_resource()
         return found
 
-    def type(self, kind: Resource) -> Struct:
+    def type(self, kind: ApiResource) -> Struct:
         return self._types.get((kind.name, kind.version)) or type_of(kind)
 
-    def printer_columns(self, kind: Resource) -> Sequence[Obj]:
+    def printer_columns(self, kind: ApiResource) -> Sequence[Obj]:
         """What a definition wants to see in `kubectl get`."""
         definition = self._definitions.get(kind.name)
         return crds.columns_of(definition, kind.version) if definition else ()
 
-    def strategy(self, kind: Resource) -> Strategy:
+    def strategy(self, kind: ApiResource) -> Strategy:
         """A custom resource's is its schema."""
         definition = self._definitions.get(kind.name)
         if definition is None:

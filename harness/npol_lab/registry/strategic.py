@@ -10,9 +10,9 @@ from __future__ import annotations
 from collections.abc import Hashable, Sequence
 from typing import Any
 
+from npol.api_rules.objects import copied
+from npol.api_rules.schema import ANY, ListOf, MapOf, Struct, Type, resolved
 from npol_lab.registry.errors import bad_request
-from npol_lab.registry.schema import ANY, ListOf, MapOf, Struct, Type, resolved
-from npol_lab.store import copied
 
 PATCH, RETAIN = "$patch", "$retainKeys"
 ORDER, DELETE = "$setElementOrder/", "$deleteFromPrimitiveList/"

@@ -11,8 +11,8 @@ import json
 import re
 from typing import Any
 
-from npol_lab.registry.errors import Cause, invalid_value, required, unsupported
-from npol_lab.store import Obj, copied
+from npol.api_rules.field_errors import FieldError, invalid_value, required, unsupported
+from npol.api_rules.objects import Obj, copied
 
 TYPES: dict[str, tuple[type, ...]] = {
     "string": (str,),
@@ -43,14 +43,14 @@ def fill_defaults(schema: Obj, value: Any) -> None:
             fill_defaults(schema.get("items") or {}, item)
 
 
-def check(schema: Obj, obj: Obj) -> list[Cause]:
+def check(schema: Obj, obj: Obj) -> list[FieldError]:
     own = {k: v for k, v in (schema.get("properties") or {}).items() if k not in OWN}
     found = {k: v for k, v in obj.items() if k not in OWN}
     wanted = [k for k in schema.get("required") or [] if k not in OWN]
     return _check({"type": "object", "properties": own, "required": wanted}, found, "")
 
 
-def _check(schema: Obj, value: Any, field: str) -> list[Cause]:
+def _check(schema: Obj, value: Any, field: str) -> list[FieldError]:
     if value is None and schema.get("nullable"):
         return []
     wrong = _wrong_type(schema, value, field)
@@ -65,7 +65,7 @@ def _check(schema: Obj, value: Any, field: str) -> list[Cause]:
     return wrong
 
 
-def _wrong_type(schema: Obj, value: Any, field: str) -> list[Cause]:
+def _wrong_type(schema: Obj, value: Any, field: str) -> list[FieldError]:
     kind = schema.get("type")
     if schema.get("x-kubernetes-int-or-string") or kind is None:
         return []
@@ -74,10 +74,10 @@ def _wrong_type(schema: Obj, value: Any, field: str) -> list[Cause]:
         return []
     found = "null" if value is None else NAMES.get(type(value), "object")
     rule = f'{field} in body must be of type {kind}: "{found}"'
-    return [Cause("FieldValueTypeInvalid", field, f'Invalid value: "{found}": {rule}')]
+    return [FieldError("FieldValueTypeInvalid", field, f'Invalid value: "{found}": {rule}')]
 
 
-def _properties(schema: Obj, value: Obj, field: str) -> list[Cause]:
+def _properties(schema: Obj, value: Obj, field: str) -> list[FieldError]:
     known = schema.get("properties") or {}
     here = f"{field}." if field else ""
     wrong = [required(f"{here}{k}") for k in schema.get("required") or [] if k not in value]
@@ -89,8 +89,8 @@ def _properties(schema: Obj, value: Obj, field: str) -> list[Cause]:
     return wrong
 
 
-def _limits(schema: Obj, value: Any, field: str) -> list[Cause]:
-    wrong: list[Cause] = []
+def _limits(schema: Obj, value: Any, field: str) -> list[FieldError]:
+    wrong: list[FieldError] = []
     if "enum" in schema and value not in schema["enum"]:
         known = [v if isinstance(v, str) else json.dumps(v) for v in schema["enum"]]
         wrong.append(unsupported(field, value, known))

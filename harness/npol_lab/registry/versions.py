@@ -9,15 +9,15 @@ from __future__ import annotations
 
 import re
 
-from npol_lab.resources import Resource
-from npol_lab.store import Obj, copied
+from npol.api_rules.objects import Obj, copied
+from npol.api_rules.resources import ApiResource
 
 AUTOSCALERS = "horizontalpodautoscalers.autoscaling"
 CPU = "targetCPUUtilizationPercentage"
 _VERSION = re.compile(r"v(\d+)(?:(alpha|beta)(\d+))?")
 
 
-def shown(kind: Resource, obj: Obj) -> Obj:
+def shown(kind: ApiResource, obj: Obj) -> Obj:
     """A stored object as the version `kind` has it."""
     if obj.get("apiVersion") == kind.api_version:
         return obj
@@ -25,7 +25,7 @@ def shown(kind: Resource, obj: Obj) -> Obj:
     return _autoscaler_v1(result) if kind.name == AUTOSCALERS else result
 
 
-def stored(kind: Resource, asked: Resource, obj: Obj) -> Obj:
+def stored(kind: ApiResource, asked: ApiResource, obj: Obj) -> Obj:
     """An object, or a part of one, that came in the version `asked`, as `kind` is stored."""
     if asked.version == kind.version:
         return obj

@@ -1,10 +1,10 @@
 """
-Writes `harness/npol_lab/registry/types.txt` from the API's Go types, which say it all: names,
+Writes `harness/npol/api_rules/types.txt` from the API's Go types, which say it all: names,
 types, what is left out when empty, how lists merge, and the numbers of the protobuf fields.
 
     go mod download k8s.io/api@v0.33.13 k8s.io/apimachinery@v0.33.13 \\
         k8s.io/apiextensions-apiserver@v0.33.13 k8s.io/kube-aggregator@v0.33.13
-    python tests/lab/api/schema_table.py > harness/npol_lab/registry/types.txt
+    python tests/lab/api/schema_table.py > harness/npol/api_rules/types.txt
 """
 
 from __future__ import annotations

@@ -7,9 +7,9 @@ from pathlib import Path
 
 import pytest
 
+from npol.api_rules.schema import structs
 from npol_lab.api import protobuf
 from npol_lab.registry.errors import StatusError
-from npol_lab.registry.schema import structs
 
 DISCOVERED = json.loads((Path(__file__).parent / "discovery.json").read_text())
 AGGREGATED = "application/json;g=apidiscovery.k8s.io;v=v2;as=APIGroupDiscoveryList"

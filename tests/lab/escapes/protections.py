@@ -234,8 +234,8 @@ def opened(root, path, flags, mode=0):
 
 @layer(LAB, "checked paths")
 def check_no_path():
+    from npol.api_rules.kinds import container_checks, pod_checks
     from npol_lab.node import container_start, volumes
-    from npol_lab.registry.kinds import container_checks, pod_checks
 
     replace(pod_checks, check_paths=nothing)
     replace(container_checks, check_mount_paths=nothing)

@@ -9,9 +9,9 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from npol.api_rules.resources import CREATE_ONLY, RESOURCES
+from npol.api_rules.schema import ListOf, MapOf, Struct, resolved, structs
 from npol_lab.registry import Registry, StatusError
-from npol_lab.registry.schema import ListOf, MapOf, Struct, resolved, structs
-from npol_lab.resources import CREATE_ONLY, RESOURCES
 from npol_lab.store import Store
 
 KINDS = [n for n, r in RESOURCES.items() if "create" in r.verbs and r.verbs != CREATE_ONLY]

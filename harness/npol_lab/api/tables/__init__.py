@@ -5,20 +5,20 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
+from npol.api_rules.objects import Obj
+from npol.api_rules.resources import ApiResource
 from npol_lab.api.responses import META, partial
 from npol_lab.api.tables.cluster import CLUSTER
 from npol_lab.api.tables.column import AGE, NAME, Column
 from npol_lab.api.tables.custom import custom_columns
 from npol_lab.api.tables.network import NETWORK
 from npol_lab.api.tables.workloads import WORKLOADS
-from npol_lab.resources import Resource
-from npol_lab.store import Obj
 
 COLUMNS: dict[str, tuple[Column, ...]] = {**WORKLOADS, **NETWORK, **CLUSTER}
 DEFAULT = (NAME, AGE)
 
 
-def columns_of(kind: Resource, printer_columns: Sequence[Obj] | None) -> tuple[Column, ...]:
+def columns_of(kind: ApiResource, printer_columns: Sequence[Obj] | None) -> tuple[Column, ...]:
     """`printer_columns` are those of a CustomResourceDefinition's version."""
     if kind.custom:
         return custom_columns(printer_columns or ())

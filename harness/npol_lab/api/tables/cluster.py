@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from npol.api_rules.objects import Obj
 from npol_lab.api.tables.column import (
     AGE,
     CREATED_AT,
@@ -13,7 +14,6 @@ from npol_lab.api.tables.column import (
     joined,
     since,
 )
-from npol_lab.store import Obj
 
 ROLE = "node-role.kubernetes.io/"
 _RBAC = "rbac.authorization.k8s.io"

@@ -7,8 +7,8 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 
+from npol.api_rules.objects import Obj
 from npol.selectors import spell
-from npol_lab.store import Obj
 
 NONE = "<none>"
 UNKNOWN = "<unknown>"

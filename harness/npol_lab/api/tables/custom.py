@@ -6,8 +6,8 @@ import re
 from collections.abc import Sequence
 from typing import Any
 
+from npol.api_rules.objects import Obj
 from npol_lab.api.tables.column import NAME, Column, age, since
-from npol_lab.store import Obj
 
 STEP = re.compile(r"\.?([^.\[\]]+)|\[(\d+)\]|\[\?\(@\.(\w+)\s*==\s*['\"]([^'\"]*)['\"]\)\]")
 

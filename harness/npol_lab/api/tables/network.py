@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+from npol.api_rules.objects import Obj
 from npol_lab.api.tables.column import AGE, NAME, NONE, Column, at, joined, selector
-from npol_lab.store import Obj
 
 SHOWN = 3
 """Endpoints that are listed before `+ N more...`."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from npol.api_rules.objects import Obj
 from npol_lab.api.tables.column import (
     AGE,
     NAME,
@@ -14,7 +15,6 @@ from npol_lab.api.tables.column import (
     selector,
     since,
 )
-from npol_lab.store import Obj
 
 
 def _template_containers(obj: Obj) -> list[Obj]:

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from npol_lab.registry import crds, name_validation
-from npol_lab.registry.kinds import (
+from npol.api_rules import name_validation
+from npol.api_rules.kinds import (
     admission_kinds,
     core,
     core_checks,
+    definitions,
     ephemeral_checks,
     flow_control,
     ingresses,
@@ -19,8 +20,8 @@ from npol_lab.registry.kinds import (
     workload_checks,
     workloads,
 )
-from npol_lab.registry.kinds.strategy import PLAIN, Strategy
-from npol_lab.store import Obj
+from npol.api_rules.kinds.strategy import PLAIN, Strategy
+from npol.api_rules.objects import Obj
 
 _RBAC = "rbac.authorization.k8s.io"
 _ADMISSION = "admissionregistration.k8s.io"
@@ -144,7 +145,9 @@ STRATEGIES: dict[str, Strategy] = {
     f"validatingadmissionpolicybindings.{_ADMISSION}": Strategy(
         default=admission_kinds.default_policy_binding
     ),
-    crds.DEFINITIONS: Strategy(default=crds.default_definition, validate=crds.check_definition),
+    definitions.DEFINITIONS: Strategy(
+        default=definitions.default_definition, validate=definitions.check_definition
+    ),
 }
 
 

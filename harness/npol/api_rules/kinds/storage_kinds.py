@@ -7,8 +7,8 @@ admission plugin StorageObjectInUseProtection.
 
 from __future__ import annotations
 
-from npol_lab.registry.errors import Cause, required, unsupported
-from npol_lab.store import Obj
+from npol.api_rules.field_errors import FieldError, required, unsupported
+from npol.api_rules.objects import Obj
 
 MODES = ("ReadOnlyMany", "ReadWriteMany", "ReadWriteOnce", "ReadWriteOncePod")
 CLAIM_IN_USE = "kubernetes.io/pvc-protection"
@@ -71,7 +71,7 @@ def _protect(obj: Obj, finalizer: str) -> None:
         finalizers.append(finalizer)
 
 
-def check_claim(obj: Obj) -> list[Cause]:
+def check_claim(obj: Obj) -> list[FieldError]:
     spec, field = obj["spec"], "spec.accessModes"
     given = spec.get("accessModes") or []
     wrong = [] if given else [required(field, "at least 1 access mode is required")]
@@ -81,7 +81,7 @@ def check_claim(obj: Obj) -> list[Cause]:
     return wrong
 
 
-def check_volume(obj: Obj) -> list[Cause]:
+def check_volume(obj: Obj) -> list[FieldError]:
     spec, wrong = obj["spec"], []
     if not spec.get("accessModes"):
         wrong.append(required("spec.accessModes"))

@@ -7,14 +7,14 @@ validateLocalDescendingPath, validateLocalNonReservedPath and who calls them.
 
 from __future__ import annotations
 
-from npol_lab.registry.errors import Cause, invalid_value, required
-from npol_lab.store import Obj
+from npol.api_rules.field_errors import FieldError, invalid_value, required
+from npol.api_rules.objects import Obj
 
 NO_STEPS_BACK = "must not contain '..'"
 
 
-def check_paths(volume: Obj, field: str) -> list[Cause]:
-    wrong: list[Cause] = []
+def check_paths(volume: Obj, field: str) -> list[FieldError]:
+    wrong: list[FieldError] = []
     if (host := volume.get("hostPath")) is not None:
         path = host.get("path", "")
         wrong += [] if path else [required(f"{field}.hostPath.path")]
@@ -25,9 +25,9 @@ def check_paths(volume: Obj, field: str) -> list[Cause]:
     return wrong
 
 
-def check_mount_paths(mount: Obj, field: str, here: str) -> list[Cause]:
+def check_mount_paths(mount: Obj, field: str, here: str) -> list[FieldError]:
     """`field` is the list's, `here` the mount's own: the server names either."""
-    wrong: list[Cause] = []
+    wrong: list[FieldError] = []
     below, expression = mount.get("subPath", ""), mount.get("subPathExpr", "")
     if below:
         wrong += _descending(below, f"{field}.subPath")
@@ -39,8 +39,8 @@ def check_mount_paths(mount: Obj, field: str, here: str) -> list[Cause]:
     return wrong
 
 
-def _source(source: Obj, field: str) -> list[Cause]:
-    wrong: list[Cause] = []
+def _source(source: Obj, field: str) -> list[FieldError]:
+    wrong: list[FieldError] = []
     for kind in ("secret", "configMap"):
         for i, item in enumerate((source.get(kind) or {}).get("items") or []):
             here = f"{field}.{kind}.items[{i}]"
@@ -53,7 +53,7 @@ def _source(source: Obj, field: str) -> list[Cause]:
     return wrong
 
 
-def _named(item: Obj, field: str) -> list[Cause]:
+def _named(item: Obj, field: str) -> list[FieldError]:
     path = item.get("path", "")
     wrong = [] if path else [required(field)]
     wrong += _descending(path, field)
@@ -62,11 +62,11 @@ def _named(item: Obj, field: str) -> list[Cause]:
     return wrong
 
 
-def _descending(path: str, field: str) -> list[Cause]:
+def _descending(path: str, field: str) -> list[FieldError]:
     absolute = path.startswith("/")
     wrong = [invalid_value(field, path, "must be a relative path")] if absolute else []
     return wrong + _steps_back(path, field)
 
 
-def _steps_back(path: str, field: str) -> list[Cause]:
+def _steps_back(path: str, field: str) -> list[FieldError]:
     return [invalid_value(field, path, NO_STEPS_BACK)] if ".." in path.split("/") else []

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import base64
 
-from npol_lab.store import Obj
+from npol.api_rules.objects import Obj
 
 RBAC = "rbac.authorization.k8s.io"
 

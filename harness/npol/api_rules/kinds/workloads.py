@@ -6,9 +6,9 @@ Source: kubernetes `pkg/apis/{apps,batch,autoscaling}/v1/defaults.go`.
 
 from __future__ import annotations
 
-from npol_lab.registry.kinds.pod_defaults import default_template
-from npol_lab.registry.kinds.storage_kinds import default_template as default_claim_template
-from npol_lab.store import Obj
+from npol.api_rules.kinds.pod_defaults import default_template
+from npol.api_rules.kinds.storage_kinds import default_template as default_claim_template
+from npol.api_rules.objects import Obj
 
 REPLICAS = 1
 HISTORY = 10

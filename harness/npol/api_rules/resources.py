@@ -22,7 +22,7 @@ CREATE_ONLY = ("create",)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Resource:
+class ApiResource:
     """One row of the table. `name` is its key everywhere in the lab."""
 
     group: str = ""
@@ -160,7 +160,7 @@ DEPRECATED = {
 }
 
 
-def _rows(table: str) -> Iterator[Resource]:
+def _rows(table: str) -> Iterator[ApiResource]:
     group = version = ""
     for line in table.replace("\\\n", "").strip().splitlines():
         kind, *rest = line.split()
@@ -170,13 +170,13 @@ def _rows(table: str) -> Iterator[Resource]:
             group, _, version = kind.rpartition("/")
 
 
-def _row(group: str, version: str, kind: str, plural: str, *words: str) -> Resource:
+def _row(group: str, version: str, kind: str, plural: str, *words: str) -> ApiResource:
     given = dict(word.partition("=")[::2] for word in words)
 
     def listed(key: str) -> tuple[str, ...]:
         return tuple(filter(None, given.get(key, "").split(",")))
 
-    return Resource(
+    return ApiResource(
         group=group,
         version=version,
         plural=plural,
@@ -195,4 +195,4 @@ def _row(group: str, version: str, kind: str, plural: str, *words: str) -> Resou
 
 
 BUILT_IN = tuple(_rows(_TABLE))
-RESOURCES: dict[str, Resource] = {r.name: r for r in BUILT_IN if not r.stored}
+RESOURCES: dict[str, ApiResource] = {r.name: r for r in BUILT_IN if not r.stored}

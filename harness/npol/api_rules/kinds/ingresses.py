@@ -4,17 +4,17 @@ from __future__ import annotations
 
 import ipaddress
 
-from npol_lab.registry import name_validation
-from npol_lab.registry.errors import Cause, Raw, invalid_value, required, unsupported
-from npol_lab.store import Obj
+from npol.api_rules import name_validation
+from npol.api_rules.field_errors import FieldError, Raw, invalid_value, required, unsupported
+from npol.api_rules.objects import Obj
 
 PATH_TYPES = ("Exact", "ImplementationSpecific", "Prefix")
 CLASS = "kubernetes.io/ingress.class"
 
 
-def check_ingress(obj: Obj) -> list[Cause]:
+def check_ingress(obj: Obj) -> list[FieldError]:
     spec = obj.get("spec", {})
-    wrong: list[Cause] = []
+    wrong: list[FieldError] = []
     if not spec.get("rules") and "defaultBackend" not in spec:
         rule = "either `defaultBackend` or `rules` must be specified"
         wrong.append(invalid_value("spec", Raw("[]networking.IngressRule(nil)"), rule))
@@ -32,7 +32,7 @@ def check_ingress(obj: Obj) -> list[Cause]:
     return wrong
 
 
-def check_new_ingress(obj: Obj) -> list[Cause]:
+def check_new_ingress(obj: Obj) -> list[FieldError]:
     annotation = (obj["metadata"].get("annotations") or {}).get(CLASS)
     named = obj.get("spec", {}).get("ingressClassName")
     if annotation is None or named is None or annotation == named:
@@ -41,7 +41,7 @@ def check_new_ingress(obj: Obj) -> list[Cause]:
     return [invalid_value(f"annotations.{CLASS}", annotation, rule)]
 
 
-def _rule(rule: Obj, field: str) -> list[Cause]:
+def _rule(rule: Obj, field: str) -> list[FieldError]:
     wrong = _host(rule["host"], f"{field}.host") if rule.get("host") else []
     if "http" not in rule:
         return wrong
@@ -53,8 +53,8 @@ def _rule(rule: Obj, field: str) -> list[Cause]:
     return wrong
 
 
-def _host(host: str, field: str) -> list[Cause]:
-    wrong: list[Cause] = []
+def _host(host: str, field: str) -> list[FieldError]:
+    wrong: list[FieldError] = []
     if _is_address(host):
         rule = "must be a DNS name, not an IP address"
         wrong.append(invalid_value(field, host, rule))
@@ -70,11 +70,11 @@ def _is_address(host: str) -> bool:
     return True
 
 
-def _path(path: Obj, field: str) -> list[Cause]:
+def _path(path: Obj, field: str) -> list[FieldError]:
     kind, text = path.get("pathType"), path.get("path", "")
     if kind is None:
         return [required(f"{field}.pathType", "pathType must be specified")]
-    wrong: list[Cause] = []
+    wrong: list[FieldError] = []
     if kind not in PATH_TYPES:
         wrong.append(unsupported(f"{field}.pathType", kind, PATH_TYPES))
     elif not text.startswith("/") and (text or kind != "ImplementationSpecific"):
@@ -93,7 +93,7 @@ def _path(path: Obj, field: str) -> list[Cause]:
     return wrong + _backend(path.get("backend") or {}, f"{field}.backend")
 
 
-def _backend(backend: Obj, field: str) -> list[Cause]:
+def _backend(backend: Obj, field: str) -> list[FieldError]:
     service, resource = backend.get("service"), backend.get("resource")
     if service is not None and resource is not None:
         return [invalid_value(field, "", "cannot set both resource and service backends")]
@@ -102,7 +102,7 @@ def _backend(backend: Obj, field: str) -> list[Cause]:
         return (
             [] if known else [invalid_value(field, "", "resource or service backend is required")]
         )
-    wrong: list[Cause] = []
+    wrong: list[FieldError] = []
     name = service.get("name", "")
     if name:
         messages = name_validation.dns1035_label(name)
@@ -112,7 +112,7 @@ def _backend(backend: Obj, field: str) -> list[Cause]:
     return wrong + _backend_port(service.get("port") or {}, field)
 
 
-def _backend_port(port: Obj, field: str) -> list[Cause]:
+def _backend_port(port: Obj, field: str) -> list[FieldError]:
     name, number = port.get("name"), port.get("number")
     if name and number:
         return [invalid_value(field, "", "cannot set both port name & port number")]

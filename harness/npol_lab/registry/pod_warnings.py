@@ -8,12 +8,12 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from npol.api_rules.objects import Obj
+from npol.api_rules.resources import ApiResource
 from npol_lab.registry.podsecurity import TEMPLATES
-from npol_lab.resources import Resource
-from npol_lab.store import Obj
 
 
-def warnings(kind: Resource, obj: Obj) -> list[str]:
+def warnings(kind: ApiResource, obj: Obj) -> list[str]:
     if kind.name == "pods":
         return list(_repeated_names(obj.get("spec", {}), "spec"))
     if kind.name not in TEMPLATES:

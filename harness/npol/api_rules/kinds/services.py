@@ -6,7 +6,7 @@ Source: kubernetes `pkg/apis/core/v1/defaults.go` and `pkg/registry/core/service
 
 from __future__ import annotations
 
-from npol_lab.store import Obj
+from npol.api_rules.objects import Obj
 
 HEADLESS = "None"
 AFFINITY_SECONDS = 10_800

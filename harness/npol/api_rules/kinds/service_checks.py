@@ -9,10 +9,9 @@ from __future__ import annotations
 import json
 from typing import Any
 
-from npol_lab import addresses
-from npol_lab.registry import name_validation
-from npol_lab.registry.errors import (
-    Cause,
+from npol.api_rules import addresses, name_validation
+from npol.api_rules.field_errors import (
+    FieldError,
     Raw,
     duplicate,
     field_forbidden,
@@ -20,8 +19,8 @@ from npol_lab.registry.errors import (
     required,
     unsupported,
 )
-from npol_lab.registry.kinds.services import HEADLESS
-from npol_lab.store import Obj
+from npol.api_rules.kinds.services import HEADLESS
+from npol.api_rules.objects import Obj
 
 PROTOCOLS = ("SCTP", "TCP", "UDP")
 TYPES = ("ClusterIP", "ExternalName", "LoadBalancer", "NodePort")
@@ -29,11 +28,11 @@ FAMILY_POLICIES = ("PreferDualStack", "RequireDualStack", "SingleStack")
 MAX_AFFINITY_SECONDS = 86_400
 
 
-def check_service(obj: Obj) -> list[Cause]:
+def check_service(obj: Obj) -> list[FieldError]:
     spec = obj["spec"]
     kind, ports = spec.get("type", ""), spec.get("ports") or []
     headless = spec.get("clusterIP") == HEADLESS or HEADLESS in (spec.get("clusterIPs") or [])
-    wrong: list[Cause] = []
+    wrong: list[FieldError] = []
     if not ports and not headless and kind != "ExternalName":
         wrong.append(required("spec.ports"))
     if headless and kind in ("LoadBalancer", "NodePort"):
@@ -50,7 +49,7 @@ def check_service(obj: Obj) -> list[Cause]:
     return wrong + _duplicates(ports) + _policies(spec)
 
 
-def _external(spec: Obj) -> list[Cause]:
+def _external(spec: Obj) -> list[FieldError]:
     given = [k for k in ("clusterIPs", "ipFamilies", "ipFamilyPolicy") if spec.get(k)]
     rule = "may not be set for ExternalName services"
     wrong = [field_forbidden(f"spec.{k}", rule) for k in given]
@@ -62,8 +61,8 @@ def _external(spec: Obj) -> list[Cause]:
     ]
 
 
-def _ports(ports: list[Obj]) -> list[Cause]:
-    wrong: list[Cause] = []
+def _ports(ports: list[Obj]) -> list[FieldError]:
+    wrong: list[FieldError] = []
     seen: set[str] = set()
     for i, port in enumerate(ports):
         field, name = f"spec.ports[{i}]", port.get("name", "")
@@ -86,7 +85,7 @@ def _ports(ports: list[Obj]) -> list[Cause]:
     return wrong
 
 
-def _affinity(spec: Obj) -> list[Cause]:
+def _affinity(spec: Obj) -> list[FieldError]:
     kind, config = spec.get("sessionAffinity"), spec.get("sessionAffinityConfig")
     if kind not in ("ClientIP", "None"):
         return [unsupported("spec.sessionAffinity", kind, ["ClientIP", "None"])]
@@ -103,8 +102,8 @@ def _affinity(spec: Obj) -> list[Cause]:
     ]
 
 
-def _outside(spec: Obj) -> list[Cause]:
-    wrong: list[Cause] = []
+def _outside(spec: Obj) -> list[FieldError]:
+    wrong: list[FieldError] = []
     for i, address in enumerate(spec.get("externalIPs") or []):
         wrong += name_validation.outside_ip(address, f"spec.externalIPs[{i}]")
     ranges, field = spec.get("loadBalancerSourceRanges") or [], "spec.LoadBalancerSourceRanges"
@@ -118,7 +117,7 @@ def _outside(spec: Obj) -> list[Cause]:
     ]
 
 
-def _node_ports(spec: Obj, ports: list[Obj]) -> list[Cause]:
+def _node_ports(spec: Obj, ports: list[Obj]) -> list[FieldError]:
     if spec.get("type") != "ClusterIP":
         return []
     rule = "may not be used when `type` is 'ClusterIP'"
@@ -129,8 +128,8 @@ def _node_ports(spec: Obj, ports: list[Obj]) -> list[Cause]:
     ]
 
 
-def _duplicates(ports: list[Obj]) -> list[Cause]:
-    wrong: list[Cause] = []
+def _duplicates(ports: list[Obj]) -> list[FieldError]:
+    wrong: list[FieldError] = []
     nodes: set[Any] = set()
     own: set[Any] = set()
     for i, port in enumerate(ports):
@@ -154,8 +153,8 @@ def _go_port(port: Obj) -> str:
     )
 
 
-def _policies(spec: Obj) -> list[Cause]:
-    wrong: list[Cause] = []
+def _policies(spec: Obj) -> list[FieldError]:
+    wrong: list[FieldError] = []
     kind = spec.get("type")
     if "allocateLoadBalancerNodePorts" in spec and kind != "LoadBalancer":
         rule = "may only be used when `type` is 'LoadBalancer'"
@@ -181,7 +180,7 @@ def _policies(spec: Obj) -> list[Cause]:
     return wrong
 
 
-def check_service_update(new: Obj, old: Obj) -> list[Cause]:
+def check_service_update(new: Obj, old: Obj) -> list[FieldError]:
     after, before = new["spec"], old["spec"]
     if "ExternalName" in (after.get("type"), before.get("type")):
         return []

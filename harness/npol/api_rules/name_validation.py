@@ -12,8 +12,8 @@ import re
 from collections.abc import Mapping
 from typing import Any
 
-from npol_lab import addresses
-from npol_lab.registry.errors import Cause, field_forbidden, invalid_value, required
+from npol.api_rules import addresses
+from npol.api_rules.field_errors import FieldError, field_forbidden, invalid_value, required
 
 IP = "must be a valid IP address, (e.g. 10.9.8.7 or 2001:db8::ffff)"
 CIDR = "must be a valid CIDR value, (e.g. 10.9.8.0/24 or 2001:db8::/64)"
@@ -169,17 +169,17 @@ def config_key(value: str) -> list[str]:
     return wrong
 
 
-def port(value: Any, field: str) -> list[Cause]:
+def port(value: Any, field: str) -> list[FieldError]:
     """A port by number or by name."""
     messages = port_number(value) if isinstance(value, int) else port_name(str(value))
     return [invalid_value(field, value, m) for m in messages]
 
 
-def ip(text: str, field: str) -> list[Cause]:
+def ip(text: str, field: str) -> list[FieldError]:
     return [] if addresses.address(text) else [invalid_value(field, text, IP)]
 
 
-def outside_ip(text: str, field: str) -> list[Cause]:
+def outside_ip(text: str, field: str) -> list[FieldError]:
     """An address that others may have: none with a meaning of its own."""
     found = addresses.address(text)
     if found is None:
@@ -192,15 +192,15 @@ def outside_ip(text: str, field: str) -> list[Cause]:
     return [invalid_value(field, text, rule) for rule, is_so in special.items() if is_so]
 
 
-def labels(values: Mapping[str, str], field: str) -> list[Cause]:
-    wrong: list[Cause] = []
+def labels(values: Mapping[str, str], field: str) -> list[FieldError]:
+    wrong: list[FieldError] = []
     for key, value in sorted(values.items()):
         wrong += [invalid_value(field, key, m) for m in qualified_name(key)]
         wrong += [invalid_value(field, value, m) for m in label_value(value)]
     return wrong
 
 
-def selector(value: Mapping[str, Any] | None, field: str) -> list[Cause]:
+def selector(value: Mapping[str, Any] | None, field: str) -> list[FieldError]:
     """A `metav1.LabelSelector`."""
     if not value:
         return []
@@ -210,9 +210,9 @@ def selector(value: Mapping[str, Any] | None, field: str) -> list[Cause]:
     return wrong
 
 
-def _requirement(requirement: Mapping[str, Any], field: str) -> list[Cause]:
+def _requirement(requirement: Mapping[str, Any], field: str) -> list[FieldError]:
     operator, values = requirement.get("operator", ""), requirement.get("values") or []
-    wrong: list[Cause] = []
+    wrong: list[FieldError] = []
     if operator in ("In", "NotIn") and not values:
         rule = "must be specified when `operator` is 'In' or 'NotIn'"
         wrong.append(required(f"{field}.values", rule))

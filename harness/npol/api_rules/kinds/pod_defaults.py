@@ -9,9 +9,9 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
-from npol_lab.registry.kinds.storage_kinds import default_claim
-from npol_lab.registry.quantity import amount
-from npol_lab.store import Obj
+from npol.api_rules.kinds.storage_kinds import default_claim
+from npol.api_rules.objects import Obj
+from npol.api_rules.quantity import amount
 
 FILE_MODE = 0o644
 BURSTABLE, GUARANTEED, BEST_EFFORT = "Burstable", "Guaranteed", "BestEffort"

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from npol_lab.store import Obj
+from npol.api_rules.objects import Obj
 
 
 def default_validating(obj: Obj) -> None:

@@ -12,8 +12,9 @@ import re
 import string
 from typing import Any
 
-from npol_lab.registry.quantity import canonical
-from npol_lab.registry.schema import (
+from npol.api_rules.objects import copied
+from npol.api_rules.quantity import canonical
+from npol.api_rules.schema import (
     ANY,
     ListOf,
     MapOf,
@@ -23,7 +24,6 @@ from npol_lab.registry.schema import (
     resolved,
     structs,
 )
-from npol_lab.store import copied
 
 QUANTITY = "^([+-]?[0-9.]+)([eEinumkKMGTP]*[-+]?[0-9]*)$"
 BASE64 = frozenset(string.ascii_letters + string.digits + "+/=\r\n")

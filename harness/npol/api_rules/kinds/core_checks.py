@@ -5,9 +5,9 @@ from __future__ import annotations
 import base64
 import json
 
-from npol_lab.registry import name_validation
-from npol_lab.registry.errors import (
-    Cause,
+from npol.api_rules import name_validation
+from npol.api_rules.field_errors import (
+    FieldError,
     Raw,
     field_forbidden,
     invalid_value,
@@ -15,7 +15,7 @@ from npol_lab.registry.errors import (
     too_long,
     unsupported,
 )
-from npol_lab.store import Obj
+from npol.api_rules.objects import Obj
 
 MAX_BYTES = 1024 * 1024
 """Of a ConfigMap's or a Secret's values together."""
@@ -23,7 +23,7 @@ ADDRESS_TYPES = ("FQDN", "IPv4", "IPv6")
 KINDS = ("ClusterRole", "Role")
 
 
-def check_configmap(obj: Obj) -> list[Cause]:
+def check_configmap(obj: Obj) -> list[FieldError]:
     plain, binary = obj.get("data") or {}, obj.get("binaryData") or {}
     wrong = [
         invalid_value(f"data[{k}]", k, m) for k in plain for m in name_validation.config_key(k)
@@ -40,7 +40,7 @@ def check_configmap(obj: Obj) -> list[Cause]:
     return [*wrong, too_long("", MAX_BYTES)] if size > MAX_BYTES else wrong
 
 
-def check_secret(obj: Obj) -> list[Cause]:
+def check_secret(obj: Obj) -> list[FieldError]:
     data = obj.get("data") or {}
     wrong = [invalid_value(f"data[{k}]", k, m) for k in data for m in name_validation.config_key(k)]
     if sum(len(base64.b64decode(v)) for v in data.values()) > MAX_BYTES:
@@ -48,7 +48,7 @@ def check_secret(obj: Obj) -> list[Cause]:
     return wrong
 
 
-def check_immutable_data(new: Obj, old: Obj) -> list[Cause]:
+def check_immutable_data(new: Obj, old: Obj) -> list[FieldError]:
     """A ConfigMap or Secret with `immutable: true`."""
     if not old.get("immutable"):
         return []
@@ -58,17 +58,17 @@ def check_immutable_data(new: Obj, old: Obj) -> list[Cause]:
     return [field_forbidden(k, rule) for k in changed]
 
 
-def check_secret_update(new: Obj, old: Obj) -> list[Cause]:
+def check_secret_update(new: Obj, old: Obj) -> list[FieldError]:
     wrong = check_immutable_data(new, old)
     if new.get("type") != old.get("type"):
         wrong.append(invalid_value("type", new.get("type"), "field is immutable"))
     return wrong
 
 
-def check_lease(obj: Obj) -> list[Cause]:
+def check_lease(obj: Obj) -> list[FieldError]:
     spec = obj.get("spec") or {}
     duration, changes = spec.get("leaseDurationSeconds"), spec.get("leaseTransitions")
-    wrong: list[Cause] = []
+    wrong: list[FieldError] = []
     if duration is not None and duration <= 0:
         rule = "must be greater than 0"
         wrong.append(invalid_value("spec.leaseDurationSeconds", duration, rule))
@@ -78,7 +78,7 @@ def check_lease(obj: Obj) -> list[Cause]:
     return wrong
 
 
-def check_endpointslice(obj: Obj) -> list[Cause]:
+def check_endpointslice(obj: Obj) -> list[FieldError]:
     kind = obj.get("addressType", "")
     wrong = [] if kind in ADDRESS_TYPES else [unsupported("addressType", kind, ADDRESS_TYPES)]
     if not kind:
@@ -91,8 +91,8 @@ def check_endpointslice(obj: Obj) -> list[Cause]:
     ]
 
 
-def check_role(obj: Obj) -> list[Cause]:
-    wrong: list[Cause] = []
+def check_role(obj: Obj) -> list[FieldError]:
+    wrong: list[FieldError] = []
     for i, rule in enumerate(obj.get("rules") or []):
         if not rule.get("verbs"):
             wrong.append(required(f"rules[{i}].verbs", "verbs must contain at least one value"))
@@ -106,7 +106,7 @@ def check_role(obj: Obj) -> list[Cause]:
     return wrong
 
 
-def check_binding(obj: Obj) -> list[Cause]:
+def check_binding(obj: Obj) -> list[FieldError]:
     reference, wrong = obj.get("roleRef") or {}, []
     known = KINDS if obj.get("kind") == "RoleBinding" else KINDS[:1]
     if reference.get("kind") not in known:
@@ -126,7 +126,7 @@ def check_binding(obj: Obj) -> list[Cause]:
     return wrong
 
 
-def check_binding_update(new: Obj, old: Obj) -> list[Cause]:
+def check_binding_update(new: Obj, old: Obj) -> list[FieldError]:
     if new.get("roleRef") == old.get("roleRef"):
         return []
     given = new.get("roleRef") or {}

@@ -8,9 +8,9 @@ from __future__ import annotations
 
 import re
 
-from npol_lab.registry import name_validation
-from npol_lab.registry.errors import (
-    Cause,
+from npol.api_rules import name_validation
+from npol.api_rules.field_errors import (
+    FieldError,
     Raw,
     duplicate,
     field_forbidden,
@@ -19,9 +19,9 @@ from npol_lab.registry.errors import (
     required,
     unsupported,
 )
-from npol_lab.registry.kinds.volume_checks import check_mount_paths
-from npol_lab.registry.quantity import amount
-from npol_lab.store import Obj
+from npol.api_rules.kinds.volume_checks import check_mount_paths
+from npol.api_rules.objects import Obj
+from npol.api_rules.quantity import amount
 
 PROTOCOLS = ("SCTP", "TCP", "UDP")
 PULL = ("Always", "IfNotPresent", "Never")
@@ -55,8 +55,8 @@ PROFILES = ("Localhost", "RuntimeDefault", "Unconfined")
 STANDARD = ("cpu", "memory", "ephemeral-storage")
 
 
-def check_container(container: Obj, field: str, volumes: set[str]) -> list[Cause]:
-    wrong: list[Cause] = []
+def check_container(container: Obj, field: str, volumes: set[str]) -> list[FieldError]:
+    wrong: list[FieldError] = []
     name = container.get("name", "")
     if not name:
         wrong.append(required(f"{field}.name"))
@@ -80,9 +80,9 @@ def check_container(container: Obj, field: str, volumes: set[str]) -> list[Cause
     return wrong
 
 
-def check_lifecycle_and_probes(container: Obj, field: str) -> list[Cause]:
+def check_lifecycle_and_probes(container: Obj, field: str) -> list[FieldError]:
     """What only containers that keep running may have."""
-    wrong: list[Cause] = []
+    wrong: list[FieldError] = []
     for name, hook in (container.get("lifecycle") or {}).items():
         if isinstance(hook, dict):
             wrong += _handler(hook, f"{field}.lifecycle.{name}", HOOKS)
@@ -92,8 +92,8 @@ def check_lifecycle_and_probes(container: Obj, field: str) -> list[Cause]:
     return wrong
 
 
-def _ports(ports: list[Obj], field: str) -> list[Cause]:
-    wrong: list[Cause] = []
+def _ports(ports: list[Obj], field: str) -> list[FieldError]:
+    wrong: list[FieldError] = []
     seen: set[str] = set()
     for i, port in enumerate(ports):
         here, name = f"{field}[{i}]", port.get("name", "")
@@ -113,8 +113,8 @@ def _ports(ports: list[Obj], field: str) -> list[Cause]:
     return wrong
 
 
-def _env(variables: list[Obj], field: str) -> list[Cause]:
-    wrong: list[Cause] = []
+def _env(variables: list[Obj], field: str) -> list[FieldError]:
+    wrong: list[FieldError] = []
     for i, variable in enumerate(variables):
         here, name = f"{field}[{i}]", variable.get("name", "")
         if not name:
@@ -128,10 +128,10 @@ def _env(variables: list[Obj], field: str) -> list[Cause]:
     return wrong
 
 
-def _source(variable: Obj, field: str) -> list[Cause]:
+def _source(variable: Obj, field: str) -> list[FieldError]:
     source = variable["valueFrom"]
     given = [k for k in SOURCES if k in source]
-    wrong: list[Cause] = []
+    wrong: list[FieldError] = []
     for key in ("configMapKeyRef", "secretKeyRef"):
         if key in source:
             wrong += _reference(source[key], f"{field}.{key}")
@@ -149,7 +149,7 @@ def _source(variable: Obj, field: str) -> list[Cause]:
     return wrong
 
 
-def _field(path: str | None, field: str) -> list[Cause]:
+def _field(path: str | None, field: str) -> list[FieldError]:
     if not path:
         return [required(field)]
     if KEYED.fullmatch(path):
@@ -160,15 +160,15 @@ def _field(path: str | None, field: str) -> list[Cause]:
     return [] if path in FIELDS else [unsupported(field, path, FIELDS)]
 
 
-def _reference(reference: Obj, field: str) -> list[Cause]:
+def _reference(reference: Obj, field: str) -> list[FieldError]:
     missing = [required(f"{field}.{k}") for k in ("name", "key") if not reference.get(k)]
     key = reference.get("key", "")
     messages = name_validation.config_key(key) if key else []
     return missing + [invalid_value(f"{field}.key", key, m) for m in messages]
 
 
-def _env_from(sources: list[Obj], field: str) -> list[Cause]:
-    wrong: list[Cause] = []
+def _env_from(sources: list[Obj], field: str) -> list[FieldError]:
+    wrong: list[FieldError] = []
     for i, source in enumerate(sources):
         given = [k for k in ("configMapRef", "secretRef") if k in source]
         wrong += [required(f"{field}[{i}].{k}.name") for k in given if not source[k].get("name")]
@@ -181,8 +181,8 @@ def _env_from(sources: list[Obj], field: str) -> list[Cause]:
     return wrong
 
 
-def _mounts(mounts: list[Obj], field: str, volumes: set[str]) -> list[Cause]:
-    wrong: list[Cause] = []
+def _mounts(mounts: list[Obj], field: str, volumes: set[str]) -> list[FieldError]:
+    wrong: list[FieldError] = []
     seen: set[str] = set()
     for i, mount in enumerate(mounts):
         here, name, path = f"{field}[{i}]", mount.get("name", ""), mount.get("mountPath", "")
@@ -199,9 +199,9 @@ def _mounts(mounts: list[Obj], field: str, volumes: set[str]) -> list[Cause]:
     return wrong
 
 
-def check_resources(resources: Obj, field: str) -> list[Cause]:
+def check_resources(resources: Obj, field: str) -> list[FieldError]:
     limits, requests = resources.get("limits") or {}, resources.get("requests") or {}
-    wrong: list[Cause] = []
+    wrong: list[FieldError] = []
     for name, quantity in sorted(limits.items()):
         wrong += _amount(name, quantity, f"{field}.limits[{name}]")
     for name, quantity in sorted(requests.items()):
@@ -212,8 +212,8 @@ def check_resources(resources: Obj, field: str) -> list[Cause]:
     return wrong
 
 
-def _amount(name: str, quantity: str, field: str) -> list[Cause]:
-    wrong: list[Cause] = []
+def _amount(name: str, quantity: str, field: str) -> list[FieldError]:
+    wrong: list[FieldError] = []
     if "/" not in name and name not in STANDARD and not name.startswith("hugepages-"):
         rules = ("resource type or fully qualified", "resource for containers")
         wrong += [invalid_value(field, Raw(name), f"must be a standard {r}") for r in rules]
@@ -222,7 +222,7 @@ def _amount(name: str, quantity: str, field: str) -> list[Cause]:
     return wrong
 
 
-def _security(context: Obj, field: str) -> list[Cause]:
+def _security(context: Obj, field: str) -> list[FieldError]:
     wrong = check_identity(context, field)
     if context.get("allowPrivilegeEscalation") is False and context.get("privileged"):
         rule = "cannot set `allowPrivilegeEscalation` to false and `privileged` to true"
@@ -230,9 +230,9 @@ def _security(context: Obj, field: str) -> list[Cause]:
     return wrong
 
 
-def check_identity(context: Obj, field: str) -> list[Cause]:
+def check_identity(context: Obj, field: str) -> list[FieldError]:
     """What the security contexts of pods and containers have in common."""
-    wrong: list[Cause] = []
+    wrong: list[FieldError] = []
     for key in ("runAsUser", "runAsGroup"):
         value = context.get(key)
         if value is not None and not 0 <= value < 2**31:
@@ -244,7 +244,7 @@ def check_identity(context: Obj, field: str) -> list[Cause]:
     return wrong
 
 
-def _probe(probe: Obj, field: str, key: str) -> list[Cause]:
+def _probe(probe: Obj, field: str, key: str) -> list[FieldError]:
     wrong = _handler(probe, field, HANDLERS)
     for name in ("initialDelaySeconds", "timeoutSeconds", "periodSeconds"):
         wrong += _not_negative(probe.get(name, 0), f"{field}.{name}")
@@ -261,12 +261,12 @@ def _probe(probe: Obj, field: str, key: str) -> list[Cause]:
     return wrong
 
 
-def _not_negative(value: int, field: str) -> list[Cause]:
+def _not_negative(value: int, field: str) -> list[FieldError]:
     rule = "must be greater than or equal to 0"
     return [invalid_value(field, value, rule)] if value < 0 else []
 
 
-def _handler(handler: Obj, field: str, known: tuple[str, ...]) -> list[Cause]:
+def _handler(handler: Obj, field: str, known: tuple[str, ...]) -> list[FieldError]:
     given = [k for k in known if k in handler]
     if not given:
         return [required(field, "must specify a handler type")]

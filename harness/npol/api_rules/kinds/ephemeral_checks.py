@@ -7,9 +7,9 @@ ValidatePodEphemeralContainersUpdate.
 
 from __future__ import annotations
 
-from npol_lab.registry.errors import Cause, duplicate, field_forbidden, not_found_value
-from npol_lab.registry.kinds.container_checks import check_container
-from npol_lab.store import Obj
+from npol.api_rules.field_errors import FieldError, duplicate, field_forbidden, not_found_value
+from npol.api_rules.kinds.container_checks import check_container
+from npol.api_rules.objects import Obj
 
 FIELD = "spec.ephemeralContainers"
 ALLOWED = frozenset(
@@ -36,7 +36,7 @@ ALLOWED = frozenset(
 )
 
 
-def check_ephemeral_update(new: Obj, old: Obj) -> list[Cause]:
+def check_ephemeral_update(new: Obj, old: Obj) -> list[FieldError]:
     """They may be added; none may be changed or taken away again."""
     given = {c.get("name"): c for c in new["spec"].get("ephemeralContainers") or []}
     wrong = _check(new["spec"])
@@ -49,7 +49,7 @@ def check_ephemeral_update(new: Obj, old: Obj) -> list[Cause]:
     return wrong
 
 
-def _check(spec: Obj) -> list[Cause]:
+def _check(spec: Obj) -> list[FieldError]:
     others = [*(spec.get("containers") or []), *(spec.get("initContainers") or [])]
     names = {c["name"] for c in others}
     volumes = {v["name"] for v in spec.get("volumes") or []}
@@ -70,7 +70,7 @@ def _check(spec: Obj) -> list[Cause]:
     return wrong
 
 
-def check_no_ephemeral(obj: Obj) -> list[Cause]:
+def check_no_ephemeral(obj: Obj) -> list[FieldError]:
     """Of a new pod."""
     given = obj["spec"].get("ephemeralContainers")
     return [field_forbidden(FIELD, "cannot be set on create")] if given else []

@@ -6,7 +6,7 @@ Source: kubernetes `pkg/apis/flowcontrol/v1/defaults.go`.
 
 from __future__ import annotations
 
-from npol_lab.store import Obj
+from npol.api_rules.objects import Obj
 
 PRECEDENCE = 1000
 SHARES = 30

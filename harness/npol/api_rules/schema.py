@@ -14,10 +14,10 @@ from __future__ import annotations
 import functools
 import re
 from dataclasses import dataclass, field
-from pathlib import Path
+from importlib import resources
 from typing import Any
 
-from npol_lab.resources import Resource
+from npol.api_rules.resources import ApiResource
 
 SCALARS = frozenset(
     (
@@ -85,7 +85,7 @@ ANY = Scalar("any")
 
 @functools.cache
 def structs() -> dict[str, Struct]:
-    lines = (Path(__file__).parent / "types.txt").read_text().splitlines()
+    lines = resources.files(__package__).joinpath("types.txt").read_text().splitlines()
     return {s.name: s for s in map(_struct, lines)}
 
 
@@ -125,7 +125,7 @@ def resolved(type: Type) -> Scalar | ListOf | MapOf | Struct:
     return structs()[type.name] if isinstance(type, Named) else type
 
 
-def type_of(resource: Resource) -> Struct:
+def type_of(resource: ApiResource) -> Struct:
     """
     The struct of a built-in kind; of a custom one all that is known is that it has metadata,
     see `custom_type`.

@@ -9,22 +9,22 @@ from __future__ import annotations
 import difflib
 import json
 
-from npol_lab.registry import name_validation
-from npol_lab.registry.errors import (
-    Cause,
+from npol.api_rules import name_validation
+from npol.api_rules.field_errors import (
+    FieldError,
     duplicate,
     field_forbidden,
     invalid_value,
     required,
     unsupported,
 )
-from npol_lab.registry.kinds.container_checks import (
+from npol.api_rules.kinds.container_checks import (
     check_container,
     check_identity,
     check_lifecycle_and_probes,
 )
-from npol_lab.registry.kinds.volume_checks import check_paths
-from npol_lab.store import Obj, copied
+from npol.api_rules.kinds.volume_checks import check_paths
+from npol.api_rules.objects import Obj, copied
 
 RESTART = ("Always", "OnFailure", "Never")
 DNS = ("ClusterFirstWithHostNet", "ClusterFirst", "Default", "None")
@@ -38,7 +38,7 @@ UPDATABLE = (
 )
 
 
-def check_pod(obj: Obj) -> list[Cause]:
+def check_pod(obj: Obj) -> list[FieldError]:
     spec = obj["spec"]
     wrong = check_pod_spec(spec, "spec")
     for key in ("containers", "initContainers"):
@@ -50,7 +50,7 @@ def check_pod(obj: Obj) -> list[Cause]:
     return wrong
 
 
-def check_pod_spec(spec: Obj, field: str) -> list[Cause]:
+def check_pod_spec(spec: Obj, field: str) -> list[FieldError]:
     volumes, wrong = _volumes(spec.get("volumes") or [], f"{field}.volumes")
     wrong += _containers(spec, field, volumes)
     restart, dns = spec.get("restartPolicy"), spec.get("dnsPolicy")
@@ -75,7 +75,7 @@ def check_pod_spec(spec: Obj, field: str) -> list[Cause]:
     return wrong + _host_ports(spec, field) + _dns_config(spec, f"{field}.dnsConfig")
 
 
-def _host_ports(spec: Obj, field: str) -> list[Cause]:
+def _host_ports(spec: Obj, field: str) -> list[FieldError]:
     """A template may leave them out: they are filled in when the pod is made."""
     rule = "must match `containerPort` when `hostNetwork` is true"
     return [
@@ -86,7 +86,7 @@ def _host_ports(spec: Obj, field: str) -> list[Cause]:
     ]
 
 
-def _names(spec: Obj, field: str) -> list[Cause]:
+def _names(spec: Obj, field: str) -> list[FieldError]:
     rules = {
         "serviceAccountName": name_validation.dns_subdomain,
         "nodeName": name_validation.dns_subdomain,
@@ -102,8 +102,8 @@ def _names(spec: Obj, field: str) -> list[Cause]:
     ]
 
 
-def _volumes(volumes: list[Obj], field: str) -> tuple[set[str], list[Cause]]:
-    wrong: list[Cause] = []
+def _volumes(volumes: list[Obj], field: str) -> tuple[set[str], list[FieldError]]:
+    wrong: list[FieldError] = []
     seen: set[str] = set()
     for i, volume in enumerate(volumes):
         here, name = f"{field}[{i}]", volume.get("name", "")
@@ -129,11 +129,11 @@ def _looked_at(source: str) -> int:
     return SOURCES.index(source) if source in SOURCES else len(SOURCES)
 
 
-def _containers(spec: Obj, field: str, volumes: set[str]) -> list[Cause]:
+def _containers(spec: Obj, field: str, volumes: set[str]) -> list[FieldError]:
     main, initial = spec.get("containers") or [], spec.get("initContainers") or []
     if not main:
         return [required(f"{field}.containers")]
-    wrong: list[Cause] = []
+    wrong: list[FieldError] = []
     seen: set[str] = set()
     for key, group in (("containers", main), ("initContainers", initial)):
         for i, container in enumerate(group):
@@ -153,16 +153,16 @@ def _containers(spec: Obj, field: str, volumes: set[str]) -> list[Cause]:
     return wrong
 
 
-def _only_for_running(container: Obj, field: str) -> list[Cause]:
+def _only_for_running(container: Obj, field: str) -> list[FieldError]:
     keys = ("lifecycle", "livenessProbe", "readinessProbe", "startupProbe")
     rule = "may not be set for init containers without restartPolicy=Always"
     return [field_forbidden(f"{field}.{k}", rule) for k in keys if k in container]
 
 
-def _toleration(toleration: Obj, field: str) -> list[Cause]:
+def _toleration(toleration: Obj, field: str) -> list[FieldError]:
     key, operator = toleration.get("key", ""), toleration.get("operator", "")
     effect, value = toleration.get("effect", ""), toleration.get("value", "")
-    wrong: list[Cause] = []
+    wrong: list[FieldError] = []
     if key:
         wrong += [
             invalid_value(f"{field}.key", key, m) for m in name_validation.qualified_name(key)
@@ -186,7 +186,7 @@ def _toleration(toleration: Obj, field: str) -> list[Cause]:
     return wrong
 
 
-def _dns_config(spec: Obj, field: str) -> list[Cause]:
+def _dns_config(spec: Obj, field: str) -> list[FieldError]:
     servers = (spec.get("dnsConfig") or {}).get("nameservers") or []
     if spec.get("dnsPolicy") == "None" and not servers:
         if "dnsConfig" not in spec:
@@ -200,7 +200,7 @@ def _dns_config(spec: Obj, field: str) -> list[Cause]:
     ]
 
 
-def check_template(template: Obj, field: str) -> list[Cause]:
+def check_template(template: Obj, field: str) -> list[FieldError]:
     metadata = template.get("metadata") or {}
     wrong = name_validation.labels(metadata.get("labels") or {}, f"{field}.labels")
     if (template.get("spec") or {}).get("ephemeralContainers"):
@@ -209,7 +209,7 @@ def check_template(template: Obj, field: str) -> list[Cause]:
     return wrong + check_pod_spec(template.get("spec") or {}, f"{field}.spec")
 
 
-def check_pod_update(new: Obj, old: Obj) -> list[Cause]:
+def check_pod_update(new: Obj, old: Obj) -> list[FieldError]:
     after, before = new["spec"], old["spec"]
     for key in ("containers", "initContainers"):
         if len(after.get(key) or []) != len(before.get(key) or []):
@@ -236,7 +236,7 @@ def _munged(after: Obj, before: Obj) -> Obj:
     return spec
 
 
-def _deadline(after: Obj, before: Obj) -> list[Cause]:
+def _deadline(after: Obj, before: Obj) -> list[FieldError]:
     field, new, old = (
         "spec.activeDeadlineSeconds",
         *(s.get("activeDeadlineSeconds") for s in (after, before)),
@@ -250,7 +250,7 @@ def _deadline(after: Obj, before: Obj) -> list[Cause]:
     return [invalid_value(field, new, rule)] if new > old else []
 
 
-def _tolerations(after: Obj, before: Obj) -> list[Cause]:
+def _tolerations(after: Obj, before: Obj) -> list[FieldError]:
     new, old = after.get("tolerations") or [], before.get("tolerations") or []
     if all(t in new for t in old):
         return []

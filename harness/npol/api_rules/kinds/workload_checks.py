@@ -10,21 +10,21 @@ import json
 import re
 from typing import Any
 
-from npol.selectors import matches
-from npol_lab.registry import name_validation
-from npol_lab.registry.errors import (
-    Cause,
+from npol.api_rules import name_validation
+from npol.api_rules.field_errors import (
+    FieldError,
     Raw,
     field_forbidden,
     invalid_value,
     required,
     unsupported,
 )
-from npol_lab.registry.kinds.pod_checks import check_template
-from npol_lab.store import Obj
+from npol.api_rules.kinds.pod_checks import check_template
+from npol.api_rules.objects import Obj
+from npol.selectors import matches
 
 
-def check_deployment(obj: Obj) -> list[Cause]:
+def check_deployment(obj: Obj) -> list[FieldError]:
     spec = obj["spec"]
     wrong = _counts(spec, "replicas", "minReadySeconds", "revisionHistoryLimit")
     wrong += _selected_template(spec)
@@ -36,32 +36,32 @@ def check_deployment(obj: Obj) -> list[Cause]:
     return wrong
 
 
-def check_replicated(obj: Obj) -> list[Cause]:
+def check_replicated(obj: Obj) -> list[FieldError]:
     """ReplicaSets and DaemonSets."""
     return _counts(obj["spec"], "replicas", "minReadySeconds") + _selected_template(obj["spec"])
 
 
-def check_statefulset(obj: Obj) -> list[Cause]:
+def check_statefulset(obj: Obj) -> list[FieldError]:
     """Of the template's pods nothing is looked at: their volumes come from claims."""
     spec = obj["spec"]
     wrong = _counts(spec, "replicas", "minReadySeconds")
     return wrong + _selected_labels(spec) + _kept_running(spec.get("template") or {})
 
 
-def _counts(spec: Obj, *fields: str) -> list[Cause]:
+def _counts(spec: Obj, *fields: str) -> list[FieldError]:
     rule = "must be greater than or equal to 0"
     return [invalid_value(f"spec.{f}", spec[f], rule) for f in fields if spec.get(f, 0) < 0]
 
 
-def _selected_template(spec: Obj) -> list[Cause]:
+def _selected_template(spec: Obj) -> list[FieldError]:
     template = spec.get("template") or {}
     wrong = _selected_labels(spec) + check_template(template, "spec.template")
     return wrong + _kept_running(template)
 
 
-def _selected_labels(spec: Obj) -> list[Cause]:
+def _selected_labels(spec: Obj) -> list[FieldError]:
     selector, template = spec.get("selector"), spec.get("template") or {}
-    wrong: list[Cause] = []
+    wrong: list[FieldError] = []
     if selector is None:
         wrong.append(required("spec.selector"))
     else:
@@ -77,7 +77,7 @@ def _selected_labels(spec: Obj) -> list[Cause]:
     return wrong
 
 
-def _kept_running(template: Obj) -> list[Cause]:
+def _kept_running(template: Obj) -> list[FieldError]:
     inner, wrong = template.get("spec") or {}, []
     if inner.get("restartPolicy") != "Always":
         field = "spec.template.spec.restartPolicy"
@@ -100,7 +100,7 @@ def _go_selector(selector: Obj) -> Raw:
     return Raw(f"v1.LabelSelector{{MatchLabels:{shown}, MatchExpressions:{nothing}}}")
 
 
-def _strategy(strategy: Obj) -> list[Cause]:
+def _strategy(strategy: Obj) -> list[FieldError]:
     kind, rolling = strategy.get("type"), strategy.get("rollingUpdate")
     if kind == "Recreate":
         rule = "may not be specified when strategy `type` is 'Recreate'"
@@ -110,7 +110,7 @@ def _strategy(strategy: Obj) -> list[Cause]:
         shown = f"apps.DeploymentStrategy{{Type:{json.dumps(kind)}, RollingUpdate:{nothing}}}"
         return [unsupported("spec.strategy", Raw(shown), ["Recreate", "RollingUpdate"])]
     field, rolling = "spec.strategy.rollingUpdate", rolling or {}
-    wrong: list[Cause] = []
+    wrong: list[FieldError] = []
     for key in ("maxUnavailable", "maxSurge"):
         wrong += _count_or_percent(rolling.get(key, 0), f"{field}.{key}")
     zero = [str(rolling.get(k)).rstrip("%") == "0" for k in ("maxUnavailable", "maxSurge")]
@@ -121,7 +121,7 @@ def _strategy(strategy: Obj) -> list[Cause]:
     return wrong + _at_most_all(rolling.get("maxUnavailable", 0), f"{field}.maxUnavailable")
 
 
-def _at_most_all(value: Any, field: str) -> list[Cause]:
+def _at_most_all(value: Any, field: str) -> list[FieldError]:
     percent = re.fullmatch("([0-9]+)%", str(value))
     if percent is None or int(percent[1]) <= 100:
         return []
@@ -135,7 +135,7 @@ def _go_number(value: Any) -> Raw:
     return Raw(f"intstr.IntOrString{{Type:{kind}, IntVal:{number}, StrVal:{json.dumps(text)}}}")
 
 
-def _count_or_percent(value: Any, field: str) -> list[Cause]:
+def _count_or_percent(value: Any, field: str) -> list[FieldError]:
     if isinstance(value, int):
         rule = "must be greater than or equal to 0"
         return [invalid_value(field, value, rule)] if value < 0 else []
@@ -148,7 +148,7 @@ def _count_or_percent(value: Any, field: str) -> list[Cause]:
     return [invalid_value(field, _go_number(value), rule)]
 
 
-def check_job(obj: Obj) -> list[Cause]:
+def check_job(obj: Obj) -> list[FieldError]:
     spec = obj["spec"]
     wrong = _counts(spec, "parallelism", "completions", "backoffLimit", "activeDeadlineSeconds")
     template = spec.get("template") or {}
@@ -162,14 +162,14 @@ def check_job(obj: Obj) -> list[Cause]:
     return wrong
 
 
-def check_selector_kept(new: Obj, old: Obj) -> list[Cause]:
+def check_selector_kept(new: Obj, old: Obj) -> list[FieldError]:
     before, after = old["spec"].get("selector"), new["spec"].get("selector")
     if before == after:
         return []
     return [invalid_value("spec.selector", _go_selector(after or {}), "field is immutable")]
 
 
-def check_job_update(new: Obj, old: Obj) -> list[Cause]:
+def check_job_update(new: Obj, old: Obj) -> list[FieldError]:
     wrong = check_selector_kept(new, old)
     for key in ("template", "completionMode"):
         if new["spec"].get(key) != old["spec"].get(key):

@@ -8,17 +8,16 @@ from __future__ import annotations
 
 from typing import Any
 
-from npol_lab import addresses
-from npol_lab.registry import name_validation
-from npol_lab.registry.errors import (
-    Cause,
+from npol.api_rules import addresses, name_validation
+from npol.api_rules.field_errors import (
+    FieldError,
     Raw,
     field_forbidden,
     invalid_value,
     required,
     unsupported,
 )
-from npol_lab.store import Obj
+from npol.api_rules.objects import Obj
 
 PROTOCOLS = ("TCP", "UDP", "SCTP")
 TYPES = ("Ingress", "Egress")
@@ -34,7 +33,7 @@ def default_networkpolicy(obj: Obj) -> None:
         spec["policyTypes"] = ["Ingress", "Egress"] if spec.get("egress") else ["Ingress"]
 
 
-def check_networkpolicy(obj: Obj) -> list[Cause]:
+def check_networkpolicy(obj: Obj) -> list[FieldError]:
     spec = obj["spec"]
     wrong = name_validation.selector(spec.get("podSelector"), "spec.podSelector")
     for section, side in (("ingress", "from"), ("egress", "to")):
@@ -47,7 +46,7 @@ def check_networkpolicy(obj: Obj) -> list[Cause]:
     return wrong + _types(spec.get("policyTypes") or [])
 
 
-def _types(types: list[str]) -> list[Cause]:
+def _types(types: list[str]) -> list[FieldError]:
     if len(types) > len(TYPES):
         shown = Raw("[]networking.PolicyType{" + ", ".join(f'"{t}"' for t in types) + "}")
         return [
@@ -60,8 +59,8 @@ def _types(types: list[str]) -> list[Cause]:
     ]
 
 
-def _port(port: Obj, field: str) -> list[Cause]:
-    wrong: list[Cause] = []
+def _port(port: Obj, field: str) -> list[FieldError]:
+    wrong: list[FieldError] = []
     if port.get("protocol", "TCP") not in PROTOCOLS:
         wrong.append(unsupported(f"{field}.protocol", port["protocol"], PROTOCOLS))
     number, end = port.get("port"), port.get("endPort")
@@ -80,8 +79,8 @@ def _port(port: Obj, field: str) -> list[Cause]:
     return wrong if number is None else wrong + name_validation.port(number, f"{field}.port")
 
 
-def _peer(peer: Obj, field: str) -> list[Cause]:
-    wrong: list[Cause] = []
+def _peer(peer: Obj, field: str) -> list[FieldError]:
+    wrong: list[FieldError] = []
     for key in ("podSelector", "namespaceSelector"):
         wrong += name_validation.selector(peer.get(key), f"{field}.{key}")
     if "ipBlock" in peer:
@@ -93,13 +92,13 @@ def _peer(peer: Obj, field: str) -> list[Cause]:
     return wrong
 
 
-def _block(block: Obj, field: str) -> list[Cause]:
+def _block(block: Obj, field: str) -> list[FieldError]:
     if not block.get("cidr"):
         return [required(f"{field}.cidr")]
     whole = addresses.network(block["cidr"])
     if whole is None:
         return [invalid_value(f"{field}.cidr", block["cidr"], name_validation.CIDR)]
-    wrong: list[Cause] = []
+    wrong: list[FieldError] = []
     for i, text in enumerate(block.get("except") or []):
         hole = addresses.network(text)
         if hole is None:
