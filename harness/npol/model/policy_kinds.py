@@ -26,7 +26,8 @@ _CALICO = "crd.projectcalico.org"
 _CALICO_API = "projectcalico.org"
 _CILIUM = "cilium.io"
 _ANTREA = "crd.antrea.io"
-_API = "policy.networking.k8s.io"
+POLICY_API = "policy.networking.k8s.io"
+"""The group of the policies in tiers, the only ones of the table that are evaluated."""
 
 OTHER_POLICY_KINDS = (
     PolicyKind(_CALICO, "v1", "globalnetworkpolicies", "GlobalNetworkPolicy", False),
@@ -39,11 +40,11 @@ OTHER_POLICY_KINDS = (
     PolicyKind(_CILIUM, "v2", "ciliumnetworkpolicies", "CiliumNetworkPolicy"),
     PolicyKind(_ANTREA, "v1beta1", "clusternetworkpolicies", "ClusterNetworkPolicy", False),
     PolicyKind(_ANTREA, "v1beta1", "networkpolicies", "NetworkPolicy"),
-    PolicyKind(_API, "v1alpha1", "adminnetworkpolicies", "AdminNetworkPolicy", False),
+    PolicyKind(POLICY_API, "v1alpha1", "adminnetworkpolicies", "AdminNetworkPolicy", False),
     PolicyKind(
-        _API, "v1alpha1", "baselineadminnetworkpolicies", "BaselineAdminNetworkPolicy", False
+        POLICY_API, "v1alpha1", "baselineadminnetworkpolicies", "BaselineAdminNetworkPolicy", False
     ),
-    PolicyKind(_API, "v1alpha2", "clusternetworkpolicies", "ClusterNetworkPolicy", False),
+    PolicyKind(POLICY_API, "v1alpha2", "clusternetworkpolicies", "ClusterNetworkPolicy", False),
 )
 
 

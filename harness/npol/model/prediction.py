@@ -34,13 +34,14 @@ class UnknownReason(enum.Enum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PolicyName:
-    """A NetworkPolicy by its full name."""
+    """A policy by its full name; `namespace` is "" for kinds of the whole cluster."""
 
     namespace: str
     name: str
+    kind: str = "NetworkPolicy"
 
     def __str__(self) -> str:
-        return f"{self.namespace}/{self.name}"
+        return f"{self.namespace}/{self.name}" if self.namespace else f"{self.kind} {self.name}"
 
     def is_called(self, claim: str) -> bool:
         """Whether `NAME` or `NAMESPACE/NAME` means this policy."""

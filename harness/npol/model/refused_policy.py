@@ -9,7 +9,7 @@ from npol.errors import Mistake
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RefusedPolicy:
-    """`reasons`: all that is wrong with it, at least one."""
+    """`reasons`: all that is wrong with it, at least one. `namespace` "": it is the cluster's."""
 
     namespace: str
     name: str
@@ -18,5 +18,5 @@ class RefusedPolicy:
     def __str__(self) -> str:
         first, *rest = self.reasons
         more = f" (and {len(rest)} more)" if rest else ""
-        name = f"{self.namespace}/{self.name}"
+        name = f"{self.namespace}/{self.name}" if self.namespace else self.name
         return f"policy {name} has no effect, the API server refuses it: {first}{more}"

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 
 from npol.model.prediction import PolicyName, PredictedDecision, Prediction, UnknownReason
 from npol.model.sentence import NOTHING, Sentence
 from npol.policy.evaluate.match import Fit, Path, RulePart, both
+from npol.policy.evaluate.tier_match import TierRuleFit
+from npol.policy.evaluate.tiers import TierWalk
 from npol.policy.objects.entities import End, Traffic
 from npol.policy.objects.netpol_types import Direction, Origin, PeerClause, Policy, PortClause, Rule
 from npol.policy.parse.unsupported import OtherPolicy
@@ -58,9 +60,16 @@ class DirectionDecision:
     """Every rule of the isolating policies."""
     undefined_by_spec: str = ""
     """What the answer hangs on, if `allowed` is None."""
+    tiers: tuple[TierWalk, ...] = ()
+    """The tiers that were walked, where the cluster has policies in them."""
 
     def __str__(self) -> str:
         return f"{self.direction.field} of {self.subject}"
+
+    @property
+    def tier_rule(self) -> TierRuleFit | None:
+        """The rule that decides in a tier before or behind that of NetworkPolicies."""
+        return next((walk.deciding for walk in self.tiers if walk.decides), None)
 
     @property
     def matching(self) -> tuple[RuleFit, ...]:
@@ -141,12 +150,14 @@ class Decision:
         """The policies whose rules allow it, or that isolate the ends that refuse it."""
         if self.allowed is None:
             return ()
-        sides = (s for p in self.paths for s in p.sides if s.isolating and not s.not_applicable)
-        deciding = (
-            policy
-            for side in sides
-            if side.allowed is self.allowed
-            for policy in ([f.policy for f in side.matching] or side.isolating)
-        )
-        names = (PolicyName(namespace=p.namespace, name=p.name) for p in deciding)
+        sides = (s for p in self.paths for s in p.sides if not s.not_applicable)
+        names = (n for s in sides if s.allowed is self.allowed for n in _deciding(s))
         return tuple(dict.fromkeys(names))
+
+
+def _deciding(side: DirectionDecision) -> Iterator[PolicyName]:
+    if fit := side.tier_rule:
+        yield PolicyName(namespace="", name=fit.policy.name, kind=fit.policy.kind)
+        return
+    for policy in [f.policy for f in side.matching] or side.isolating:
+        yield PolicyName(namespace=policy.namespace, name=policy.name)

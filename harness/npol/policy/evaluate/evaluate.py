@@ -17,9 +17,11 @@ from npol.model.sentence import Sentence
 from npol.policy.evaluate.decision import Decision, DirectionDecision, PathDecision, RuleFit
 from npol.policy.evaluate.match import Fit, Path, both, either, fit_peer, fit_port
 from npol.policy.evaluate.service_routing import ANOTHER_NODE, routes
+from npol.policy.evaluate.tiers import DECISIVE, walk
 from npol.policy.objects.dialects import ENGINES, SPEC, Dialect
 from npol.policy.objects.entities import End, Node, Pod, Traffic
 from npol.policy.objects.netpol_types import Direction, PeerClause, Policy, PortClause, Rule
+from npol.policy.objects.tier_types import RuleAction, Tier
 from npol.policy.parse.unsupported import OtherPolicy
 from npol.policy.state.cluster_state import ClusterState
 
@@ -110,6 +112,48 @@ def _decide_side(
         return DirectionDecision(
             direction=direction, subject=subject, allowed=True, not_applicable=not_applicable
         )
+    by_policies = _decide_by_policies(
+        world, direction, subject, other, path, dialect, undefined_by_spec
+    )
+    if not world.tier_policies:
+        return by_policies
+    return _in_tiers(world, by_policies, subject, path, dialect)
+
+
+def _in_tiers(
+    world: ClusterState, below: DirectionDecision, pod: Pod, path: Path, dialect: Dialect
+) -> DirectionDecision:
+    """Admin before NetworkPolicies; Baseline where none of those isolates the pod."""
+    walks = [walk(world, Tier.ADMIN, pod, below.direction, path, dialect)]
+    behind = {below.allowed}
+    if not below.isolating:
+        walks.append(walk(world, Tier.BASELINE, pod, below.direction, path, dialect))
+        behind = {action is not RuleAction.DENY for action in walks[1].actions}
+    answers: set[bool | None] = set()
+    for action in walks[0].actions:
+        answers |= {action is RuleAction.ACCEPT} if action in DECISIVE else behind
+    allowed = answers.pop() if len(answers) == 1 else None
+    doubts = (*(w.undefined for w in walks), below.undefined_by_spec)
+    above = walks[0].decides
+    return replace(
+        below,
+        allowed=allowed,
+        isolating=() if above else below.isolating,
+        rules=() if above else below.rules,
+        undefined_by_spec=next(filter(None, doubts), "") if allowed is None else "",
+        tiers=tuple(walks[:1] if above else walks),
+    )
+
+
+def _decide_by_policies(
+    world: ClusterState,
+    direction: Direction,
+    subject: Pod,
+    other: End,
+    path: Path,
+    dialect: Dialect,
+    undefined_by_spec: str,
+) -> DirectionDecision:
     isolating = world.isolating(subject, direction)
     rules = tuple(
         _fit_rule(world, policy, rule, other, path, dialect)

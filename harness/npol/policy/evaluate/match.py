@@ -134,13 +134,14 @@ def spell_labels(labels: Labels) -> str:
 
 
 def _fit_block(block: IpBlock, other: End, path: Path, dialect: Dialect) -> Fit:
-    fit = _fit_address(block, other, path.family, dialect)
+    fit = fit_address(block, other, path.family, dialect)
     if fit.holds is False and other is path.target and _around_service(block, path.service):
         return _fit_service_address(block, path, dialect)
     return fit
 
 
-def _fit_address(block: IpBlock, other: End, family: int, dialect: Dialect) -> Fit:
+def fit_address(block: IpBlock, other: End, family: int, dialect: Dialect) -> Fit:
+    """Whether a block of addresses holds an end's address of a family, as an engine reads it."""
     inside = _inside(block, other, family)
     if inside is False:
         return Fit(False, (RulePart.ADDRESS,), _outside_block(block, other, family))
@@ -217,13 +218,13 @@ def fit_port(clause: PortClause, path: Path, dialect: Dialect) -> Fit:
     if clause.port is None:
         return YES
     if isinstance(clause.port, str):
-        return _fit_named_port(clause.port, path, dialect)
+        return fit_named_port(clause.port, path, dialect)
     if clause.port <= path.port <= (clause.end_port or clause.port):
         return YES
     return Fit(False, (RulePart.PORT,), f"the rule allows {clause}, the pod's port is {path.port}")
 
 
-def _fit_named_port(name: str, path: Path, dialect: Dialect) -> Fit:
+def fit_named_port(name: str, path: Path, dialect: Dialect) -> Fit:
     """A name is looked up on the destination pod, whichever side the policy is on."""
     target = path.target
     numbers = target.ports_named(name, path.protocol) if isinstance(target, Pod) else ()

@@ -9,6 +9,7 @@ from npol.policy.evaluate.decision import Decision, DirectionDecision, PathDecis
 from npol.policy.evaluate.evaluate import evaluate
 from npol.policy.evaluate.match import RulePart, spell_labels
 from npol.policy.explain.mismatch import reason
+from npol.policy.explain.tier_causes import deciding_cause, undecided_cause
 from npol.policy.objects.dialects import SPEC, Dialect
 from npol.policy.objects.entities import Pod, Traffic
 from npol.policy.objects.netpol_types import Direction, Policy
@@ -51,6 +52,8 @@ def side_causes(world: ClusterState, side: DirectionDecision, path: PathDecision
     """The causes of one side, open or closed."""
     if side.not_applicable:
         return [Cause(subject=str(side), what=Sentence(side.not_applicable))]
+    if cause := deciding_cause(side) or undecided_cause(side):
+        return [cause]
     if not side.isolating:
         return [_not_isolated(world, side)]
     if side.matching:

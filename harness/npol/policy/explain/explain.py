@@ -13,6 +13,7 @@ from npol.policy.evaluate.decision import Decision, DirectionDecision, PathDecis
 from npol.policy.evaluate.evaluate import decide, evaluate
 from npol.policy.explain.causes import side_causes
 from npol.policy.explain.fixes import Remedy, remedies
+from npol.policy.explain.tier_causes import walk_causes
 from npol.policy.objects.dialects import SPEC, Dialect
 from npol.policy.objects.entities import Pod, Service, Traffic
 from npol.policy.state.cluster_state import ClusterState
@@ -90,7 +91,8 @@ def _stages(world: ClusterState, decision: Decision, dialect: Dialect) -> Iterat
 
 
 def _side(world: ClusterState, side: DirectionDecision, path: PathDecision) -> PacketStage:
-    lines = tuple(replace(cause, subject="") for cause in side_causes(world, side, path))
+    found = (*walk_causes(side), *side_causes(world, side, path))
+    lines = tuple(replace(cause, subject="") for cause in found)
     return PacketStage(title=str(side), answer=_answer(side.allowed), lines=lines)
 
 

@@ -12,6 +12,7 @@ from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 
+from npol.policy.evaluate.tier_match import selects
 from npol.policy.matrix.bitsets import GroupBits, ones
 from npol.policy.matrix.equivalence import PodGroup, Port, pod_groups, ports_of
 from npol.policy.objects.dialects import SPEC, Dialect
@@ -65,7 +66,7 @@ def matrix(
     """
     The matrix of a world. Default ports: those that pods declare or policies name.
 
-    Where policies of other kinds may select a pod, its flows are not sure.
+    Where policies of other kinds, or of other tiers, may select a pod, its flows are not sure.
     """
     world = world.as_read(dialect)
     pods = [p for p in world.pods if takes_part(p, family)]
@@ -105,10 +106,16 @@ def _all_addressed(groups: Sequence[PodGroup], family: int) -> bool:
 
 
 def _clouded(world: ClusterState, groups: Sequence[PodGroup]) -> int:
-    """The groups that policies of other kinds may select."""
-    if not world.others:
+    """The groups that policies of other kinds may select, or policies in tiers do."""
+    if not (world.others or world.tier_policies):
         return 0
-    return sum(1 << n for n, g in enumerate(groups) if any(world.others_for(pod) for pod in g.pods))
+    return sum(1 << n for n, g in enumerate(groups) if any(_is_clouded(world, p) for p in g.pods))
+
+
+def _is_clouded(world: ClusterState, pod: Pod) -> bool:
+    return bool(world.others_for(pod)) or any(
+        selects(world, policy.subject, pod) for policy in world.tier_policies
+    )
 
 
 def _masked(rows: Rows, clouded: int, fill: int) -> Rows:

@@ -25,6 +25,8 @@ class Dialect:
     """Whether it selects a node other than the pod's own, and the own one as a target."""
     ip_block_selects_control_plane: bool | None = None
     """The same for a node of the control plane."""
+    networks_select_cluster: bool | None = True
+    """Whether `networks` of a ClusterNetworkPolicy hold pods and nodes, as its types say."""
     ip_block_selects_service_addresses: bool | None = None
     """Whether an egress block around a ClusterIP opens the Service."""
     selectors_select_host_network: bool | None = None
@@ -67,6 +69,7 @@ LAB = replace(CALICO, name=engine.LAB, names_ports_of_host_network=False)
 CILIUM = Dialect(
     name="cilium",
     ip_block_selects_pods=False,
+    networks_select_cluster=None,
     ip_block_selects_nodes=False,
     ip_block_selects_control_plane=None,
     ip_block_selects_service_addresses=False,

@@ -78,6 +78,7 @@ class Node:
     tainted: bool = False
     """Whether it does not take every pod; such a node may stand for a place outside."""
     control_plane: bool = False
+    labels: Labels = field(default_factory=dict)
 
     def __str__(self) -> str:
         return f"node {self.name}"

@@ -39,16 +39,17 @@ class Origin:
     """Where a policy, or a part of one, comes from."""
 
     policy: str
-    """`namespace/name`."""
+    """`namespace/name`, or `name` for kinds without namespaces."""
     path: str = ""
     """`spec.ingress[0].from[1]`; "" for the policy as a whole."""
     at: Position | None = None
+    kind: str = "NetworkPolicy"
 
     def __str__(self) -> str:
         """`file:line` when it is known, else the object and the path in it."""
         if self.at:
             return f"{self.at.file}:{self.at.line}"
-        return f"NetworkPolicy {self.policy}" + (f" {self.path}" if self.path else "")
+        return f"{self.kind} {self.policy}" + (f" {self.path}" if self.path else "")
 
 
 @dataclass(frozen=True, slots=True)

@@ -130,6 +130,7 @@ def node(source: Source) -> Node:
         internal=internal,
         tainted=bool(source.spec.get("taints")),
         control_plane=_CONTROL_PLANE in _labels(source.metadata),
+        labels=_labels(source.metadata),
     )
 
 

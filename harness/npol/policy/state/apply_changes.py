@@ -17,9 +17,11 @@ from npol.policy.objects.entities import (
     Service,
 )
 from npol.policy.objects.netpol_types import Policy
+from npol.policy.objects.tier_types import TierPolicy
 from npol.policy.parse import parse_workloads
 from npol.policy.parse.object_source import Given, Source, sources
 from npol.policy.parse.parse_policies import ParsedPolicy, is_policy, parse_policy
+from npol.policy.parse.parse_tiers import ParsedTierPolicy, is_tier_policy, parse_tier_policy
 from npol.policy.parse.unsupported import OtherPolicy, is_other, read_other
 from npol.policy.state.cluster_state import ClusterState
 
@@ -83,7 +85,8 @@ class _Draft:
     namespaces: dict[str, Namespace]
     services: dict[Key, Service]
     policies: dict[Key, Policy]
-    refused: dict[Key, ParsedPolicy]
+    tier_policies: dict[str, TierPolicy]
+    refused: dict[str, ParsedPolicy | ParsedTierPolicy]
     nodes: dict[str, Node]
     endpoints: dict[tuple[str, str, str], tuple[Endpoint, ...]]
     others: dict[str, OtherPolicy]
@@ -102,7 +105,8 @@ class _Draft:
             namespaces=dict(world.namespaces),
             services={(s.namespace, s.name): s for s in world.services},
             policies={(p.namespace, p.name): p for p in world.policies},
-            refused={(r.policy.namespace, r.policy.name): r for r in world.refused},
+            tier_policies={str(p): p for p in world.tier_policies},
+            refused={str(r.policy): r for r in world.refused},
             nodes={n.name: n for n in world.nodes},
             endpoints={},
             before=world,
@@ -117,6 +121,7 @@ class _Draft:
             namespaces=self.namespaces,
             services=tuple(self.services.values()),
             policies=tuple(self.policies.values()),
+            tier_policies=tuple(self.tier_policies.values()),
             refused=tuple(self.refused.values()),
             nodes=tuple(self.nodes.values()),
             endpoints={**self.before.endpoints_without(self.changed), **self.endpoints},
@@ -130,6 +135,8 @@ class _Draft:
         self._note(source, key[0])
         if is_policy(source):
             self._apply_policy(key, parse_policy(source, default_namespace=default))
+        elif is_tier_policy(source):
+            self._apply_tier_policy(parse_tier_policy(source))
         elif is_other(source):
             other = read_other(source, default)
             self.others[str(other)] = other
@@ -149,7 +156,11 @@ class _Draft:
         self._note(source, namespace)
         if is_policy(source):
             self.policies.pop(key, None)
-            self.refused.pop(key, None)
+            self.refused.pop("/".join(key), None)
+        elif is_tier_policy(source):
+            name = str(parse_tier_policy(source).policy)
+            self.tier_policies.pop(name, None)
+            self.refused.pop(name, None)
         elif is_other(source):
             self.others.pop(str(read_other(source, namespace)), None)
         elif source.kind in WORKLOADS:
@@ -172,11 +183,20 @@ class _Draft:
     def _apply_policy(self, key: Key, reading: ParsedPolicy) -> None:
         """What is refused leaves one that was applied before as it is."""
         if reading.mistakes:
-            self.refused[key] = reading
+            self.refused[str(reading.policy)] = reading
             return
-        self.refused.pop(key, None)
+        self.refused.pop(str(reading.policy), None)
         self.policies.pop(key, None)
         self.policies[key] = reading.policy
+
+    def _apply_tier_policy(self, reading: ParsedTierPolicy) -> None:
+        name = str(reading.policy)
+        if reading.mistakes:
+            self.refused[name] = reading
+            return
+        self.refused.pop(name, None)
+        self.tier_policies.pop(name, None)
+        self.tier_policies[name] = reading.policy
 
     def _apply_core(self, source: Source, key: Key, default: str) -> None:
         if source.kind == "Pod":
@@ -211,13 +231,14 @@ class _Draft:
             self.pods,
             self.services,
             self.policies,
-            self.refused,
             self.ingresses,
             self.configs,
         )
         for table in tables:
             for key in [k for k in table if k[0] == name]:
                 del table[key]
+        left = {k: r for k, r in self.refused.items() if r.policy.namespace != name}
+        self.refused = left
 
     def _pods_seen_or_promised(self) -> tuple[Pod, ...]:
         """A workload's promised pods go as soon as a real one of it is seen."""

@@ -19,7 +19,9 @@ from npol.policy.objects.entities import (
     Service,
 )
 from npol.policy.objects.netpol_types import Address, Direction, Policy
+from npol.policy.objects.tier_types import TierPolicy
 from npol.policy.parse.parse_policies import ParsedPolicy
+from npol.policy.parse.parse_tiers import ParsedTierPolicy
 from npol.policy.parse.unsupported import OtherPolicy
 from npol.selectors import Selector, matches, spell
 
@@ -40,11 +42,13 @@ class ClusterState:
     policies: tuple[Policy, ...] = ()
     nodes: tuple[Node, ...] = ()
     endpoints: EndpointSlices = field(default_factory=dict)
+    tier_policies: tuple[TierPolicy, ...] = ()
+    """Policies of the tiers before and behind that of NetworkPolicies."""
     others: tuple[OtherPolicy, ...] = ()
     ingresses: Mapping[tuple[str, str], tuple[IngressRule, ...]] = field(default_factory=dict)
     configs: Mapping[tuple[str, str], tuple[str, ...]] = field(default_factory=dict)
     """ConfigMaps: their texts."""
-    refused: tuple[ParsedPolicy, ...] = ()
+    refused: tuple[ParsedPolicy | ParsedTierPolicy, ...] = ()
     """Policies that the API server would refuse: they have no effect."""
 
     @property
@@ -157,9 +161,13 @@ class ClusterState:
         return any(known in near for known in self._services_by_address)
 
     def without_policies(self, names: Iterable[str]) -> ClusterState:
-        """The world without the policies `namespace/name`."""
+        """The world without the policies `namespace/name`, or `KIND NAME` for those in tiers."""
         gone = set(names)
-        return replace(self, policies=tuple(p for p in self.policies if str(p) not in gone))
+        return replace(
+            self,
+            policies=tuple(p for p in self.policies if str(p) not in gone),
+            tier_policies=tuple(p for p in self.tier_policies if str(p) not in gone),
+        )
 
     def as_read(self, dialect: Dialect) -> ClusterState:
         """The world with the directions in force that they are for an engine."""

@@ -1,0 +1,153 @@
+"""
+Whether one rule of a tiered policy fits a path.
+
+Pods on the host's network are neither subjects nor peers that selectors mean; `networks` means
+addresses inside the cluster, too (clusternetworkpolicy_types.go, "Networks").
+"""
+
+from __future__ import annotations
+
+import functools
+from dataclasses import dataclass, replace
+
+from npol.policy.evaluate.match import (
+    YES,
+    Fit,
+    Path,
+    RulePart,
+    both,
+    fit_address,
+    fit_named_port,
+    spell_labels,
+)
+from npol.policy.objects.dialects import Dialect
+from npol.policy.objects.entities import End, Node, Pod
+from npol.policy.objects.netpol_types import Direction, Origin
+from npol.policy.objects.tier_types import Subject, TierPeer, TierPolicy, TierPort, TierRule
+from npol.policy.state.cluster_state import ClusterState
+from npol.selectors import Selector, matches, spell
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TierRuleFit:
+    """How one rule fits a path, with its best peer and port."""
+
+    policy: TierPolicy
+    rule: TierRule
+    holds: bool | None
+    peer_fit: Fit
+    port_fit: Fit = YES
+
+    @property
+    def origin(self) -> Origin:
+        return self.rule.origin
+
+    @property
+    def text(self) -> str:
+        """Why it does not fit."""
+        return "; ".join(t for t in (self.peer_fit.text, self.port_fit.text) if t)
+
+    @property
+    def undefined_by_spec(self) -> str:
+        return self.peer_fit.undefined_by_spec or self.port_fit.undefined_by_spec
+
+
+def selects(world: ClusterState, subject: Subject, pod: Pod) -> bool:
+    """Whether a policy acts on a pod."""
+    return not pod.host_network and not _unlike(world, subject, pod)
+
+
+def fit_tier_rule(
+    world: ClusterState, policy: TierPolicy, rule: TierRule, path: Path, dialect: Dialect
+) -> TierRuleFit:
+    other = path.target if rule.direction is Direction.EGRESS else path.source
+    peer_fit = _best([_fit_peer(world, peer, other, path, dialect) for peer in rule.peers])
+    ports = [_fit_port(port, path, dialect) for port in rule.ports]
+    port_fit = _best(ports) if ports else YES
+    return TierRuleFit(
+        policy=policy,
+        rule=rule,
+        holds=both([peer_fit.holds, port_fit.holds]),
+        peer_fit=peer_fit,
+        port_fit=port_fit,
+    )
+
+
+_RANK = {True: 0, None: 1, False: 2}
+
+
+def _best(fits: list[Fit]) -> Fit:
+    return min(fits, key=lambda fit: (_RANK[fit.holds], len(fit.failed)))
+
+
+def _fit_peer(world: ClusterState, peer: TierPeer, other: End, path: Path, dialect: Dialect) -> Fit:
+    if peer.pods is not None:
+        return _fit_pods(world, peer.pods, other)
+    if peer.nodes is not None:
+        return _fit_nodes(world, peer.nodes, other)
+    if peer.domains:
+        names = ", ".join(peer.domains)
+        return Fit(None, undefined_by_spec=f"which addresses {names} has is up to DNS")
+    read = _reading_networks(dialect)
+    return _best([fit_address(block, other, path.family, read) for block in peer.networks])
+
+
+@functools.cache
+def _reading_networks(dialect: Dialect) -> Dialect:
+    meant = dialect.networks_select_cluster
+    return replace(
+        dialect,
+        ip_block_selects_pods=meant,
+        ip_block_selects_nodes=meant,
+        ip_block_selects_control_plane=meant,
+    )
+
+
+def _fit_pods(world: ClusterState, subject: Subject, other: End) -> Fit:
+    if not isinstance(other, Pod):
+        return Fit(False, (RulePart.KIND,), f"{other} is never selected by pods' labels")
+    if other.host_network:
+        text = f"{other} is on its node's network, and is never selected by labels"
+        return Fit(False, (RulePart.KIND,), text)
+    failed = _unlike(world, subject, other)
+    return Fit(not failed, tuple(failed), " and ".join(failed.values()))
+
+
+def _unlike(world: ClusterState, subject: Subject, pod: Pod) -> dict[RulePart, str]:
+    """What of a pod a selection does not fit, and how; {}: it selects the pod."""
+    namespace = world.namespace(pod.namespace)
+    failed = {}
+    if not matches(subject.namespaces, namespace.labels):
+        has = spell_labels(namespace.labels)
+        text = f"namespace {namespace.name} has {has}, not {spell(subject.namespaces)}"
+        failed[RulePart.NAMESPACE] = text
+    if subject.pods is not None and not matches(subject.pods, pod.labels):
+        text = f"{pod} has {spell_labels(pod.labels)}, not {spell(subject.pods)}"
+        failed[RulePart.POD] = text
+    return failed
+
+
+def _fit_nodes(world: ClusterState, selector: Selector, other: End) -> Fit:
+    """A node, or a pod that stands for one: what counts is the address."""
+    node = other if isinstance(other, Node) else None
+    if isinstance(other, Pod) and other.host_network:
+        node = next((n for n in world.nodes if n.name == other.node), None)
+        if node is None:
+            return Fit(None, undefined_by_spec=f"the node of {other} is not known")
+    if node is None:
+        return Fit(False, (RulePart.KIND,), f"{other} is no node")
+    if matches(selector, node.labels):
+        return YES
+    text = f"{node} has {spell_labels(node.labels)}, not {spell(selector)}"
+    return Fit(False, (RulePart.KIND,), text)
+
+
+def _fit_port(port: TierPort, path: Path, dialect: Dialect) -> Fit:
+    if port.name:
+        return fit_named_port(port.name, path, dialect)
+    if port.protocol is not path.protocol:
+        text = f"the rule is for {port}, the flow is {path.protocol.name}"
+        return Fit(False, (RulePart.PROTOCOL,), text)
+    if port.first is None or port.first <= path.port <= (port.last or port.first):
+        return YES
+    return Fit(False, (RulePart.PORT,), f"the rule is for {port}, the pod's port is {path.port}")

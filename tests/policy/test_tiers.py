@@ -1,0 +1,165 @@
+"""Policies before and behind NetworkPolicies: ClusterNetworkPolicy and the kinds before it."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+import pytest
+
+from npol.policy.evaluate.evaluate import decide
+from npol.policy.explain.causes import nearest
+from npol.policy.explain.explain import explain_flow
+from npol.policy.matrix.equivalence import Port
+from npol.policy.matrix.matrix import matrix
+from npol.policy.objects.dialects import CALICO, CILIUM, SPEC
+from tests.policy.tier_cases import BLUE, DENY_ALL, OPEN_X, TIER_CASES, cluster, rule, rules
+from tests.policy.worlds import traffic, world_with
+
+_WORDS = {True: "allow", False: "deny", None: "?"}
+
+
+@pytest.mark.parametrize(
+    ("policies", "flow", "expected"), [pytest.param(*c[1:], id=c[0]) for c in TIER_CASES]
+)
+def test_tiers_decide_as_the_source_says(policies, flow, expected):
+    world = world_with(*policies)
+    assert not world.refused
+    asked = traffic(world, flow)
+
+    answers = tuple(_WORDS[decide(world, asked, d).allowed] for d in (SPEC, CALICO, CILIUM))
+
+    assert answers == ((expected,) * 3 if isinstance(expected, str) else expected)
+
+
+def test_every_tier_case_stands_in_the_documentation_with_its_source():
+    text = (Path(__file__).parents[2] / "docs" / "semantics.md").read_text()
+    documented = re.findall(r"^\| `(tier-[a-z0-9-]+)` \|", text, re.M)
+
+    assert sorted(documented) == sorted(c[0] for c in TIER_CASES)
+
+
+GUARD = cluster(
+    "guard", ingress=rules(rule("Pass", "{namespaces: {matchLabels: {team: green}}}"), rule("Deny"))
+)
+
+
+def test_a_denied_flow_names_the_rule_of_the_tier_and_no_other_policy():
+    world = world_with(OPEN_X, GUARD)
+
+    (cause,) = [
+        c for c in nearest(world, traffic(world, "z/a -> x/a:80")) if "ingress" in c.subject
+    ]
+
+    assert str(cause.text) == (
+        "ingress of x/a: ClusterNetworkPolicy guard (ClusterNetworkPolicy guard spec.ingress[1]), "
+        "priority 10, denies it before NetworkPolicies are asked"
+    )
+
+
+def test_the_prediction_is_decided_by_the_policy_of_the_tier():
+    world = world_with(OPEN_X, GUARD)
+
+    prediction = decide(world, traffic(world, "z/a -> x/a:80")).prediction
+
+    assert [str(name) for name in prediction.decided_by] == ["ClusterNetworkPolicy guard"]
+    assert prediction.decided_by[0].is_called("guard")
+
+
+def test_the_deciding_rule_is_the_one_whose_removal_changes_the_answer():
+    world = world_with(OPEN_X, GUARD)
+    asked = traffic(world, "z/a -> x/a:80")
+
+    explained = explain_flow(world, asked, without=["ClusterNetworkPolicy guard"])
+
+    assert (str(explained.prediction), str(explained.without)) == ("deny", "allow")
+
+
+def test_explain_tells_what_the_walk_passed_over():
+    world = world_with(OPEN_X, GUARD)
+
+    explained = explain_flow(world, traffic(world, "z/a -> x/a:80"))
+
+    (ingress,) = [s for s in explained.stages if s.title == "ingress of x/a"]
+    assert str(ingress.lines[0].what) == (
+        "tier Admin: ClusterNetworkPolicy guard (ClusterNetworkPolicy guard spec.ingress[0]), "
+        "priority 10, does not fit: namespace z has team=blue,kubernetes.io/metadata.name=z, "
+        "not team=green"
+    )
+
+
+def test_a_priority_tie_is_said_to_be_undefined():
+    world = world_with(
+        cluster("one", ingress=rules(rule("Accept"))), cluster("two", ingress=DENY_ALL)
+    )
+
+    prediction = decide(world, traffic(world, "z/a -> x/a:80")).prediction
+
+    assert str(prediction) == (
+        "unknown: ClusterNetworkPolicy one and ClusterNetworkPolicy two share priority 10: "
+        "which comes first is undefined"
+    )
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ({"tier": "Middle"}, "spec.tier: must be Admin or Baseline, not 'Middle'"),
+        ({"priority": 1001}, "spec.priority: must be a number from 0 to 1000, not 1001"),
+        ({"priority": True}, "spec.priority: must be a number from 0 to 1000, not True"),
+        ({"subject": {}}, "spec.subject: needs exactly one of namespaces, pods"),
+        (
+            {"subject": {"pods": {"podSelector": {}}}},
+            "spec.subject.pods.namespaceSelector: is required ({} selects all)",
+        ),
+        (
+            {"ingress": [{"action": "Allow", "from": [{"namespaces": {}}]}]},
+            "spec.ingress[0].action: must be one of Accept, Deny, Pass, not 'Allow'",
+        ),
+        (
+            {"ingress": [{"action": "Deny", "from": []}]},
+            "spec.ingress[0].from: needs at least one peer",
+        ),
+        (
+            {"ingress": [{"action": "Deny", "from": [{"networks": ["10.0.0.0/8"]}]}]},
+            "spec.ingress[0].from[0].networks: unknown field 'networks'",
+        ),
+        (
+            {"egress": [{"action": "Deny", "to": [{"networks": ["ten"]}]}]},
+            "spec.egress[0].to[0].networks[0]: not a valid address range: 'ten' "
+            "(such as 10.0.0.0/8)",
+        ),
+        (
+            {
+                "ingress": [
+                    {
+                        "action": "Deny",
+                        "from": [{"namespaces": {}}],
+                        "protocols": [
+                            {"tcp": {"destinationPort": {"range": {"start": 9, "end": 9}}}}
+                        ],
+                    }
+                ]
+            },
+            "spec.ingress[0].protocols[0].tcp.destinationPort.range: start must be less than end",
+        ),
+    ],
+)
+def test_what_the_definition_refuses_has_no_effect_and_is_told(change, message):
+    wrong = cluster("wrong", ingress=DENY_ALL)
+    wrong = {**wrong, "spec": {**wrong["spec"], **change}}
+
+    world = world_with(wrong)
+
+    told = [m.message for refused in world.refused_policies for m in refused.reasons]
+    assert message in told
+    assert decide(world, traffic(world, "z/a -> x/a:80")).allowed
+
+
+def test_the_matrix_is_not_sure_of_pods_that_a_tier_rules():
+    world = world_with(cluster("blue", ingress=rules(rule("Deny", BLUE))))
+
+    found = matrix(world, ports=[Port(80)])
+
+    pods = {key: world.pod(*key.split("/")) for key in ("x/a", "x/b", "z/a")}
+    assert found.answer(pods["z/a"], pods["x/a"], Port(80)) is None
