@@ -9,6 +9,7 @@ import pytest
 from npol import errors
 from npol.errors import (
     PRECEDENCE,
+    Crashed,
     ExitCode,
     InputError,
     LockHeld,
@@ -31,6 +32,7 @@ from npol.errors import (
         (Refused, 4),
         (LockHeld, 5),
         (RestoreIncomplete, 6),
+        (Crashed, 70),
     ],
 )
 def test_each_error_stands_for_its_exit_code(error, code):
@@ -45,7 +47,7 @@ def test_every_error_of_the_tree_is_drawn_in_its_docstring():
 
 
 def test_precedence_names_every_exit_code_worst_first():
-    assert [int(c) for c in PRECEDENCE] == [6, 5, 4, 2, 1, 3, 0]
+    assert [int(c) for c in PRECEDENCE] == [6, 70, 5, 4, 2, 1, 3, 0]
     assert set(PRECEDENCE) == set(ExitCode)
 
 

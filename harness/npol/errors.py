@@ -6,9 +6,11 @@ The errors that npol raises on purpose, and the exit code that each of them stan
     ├── UnknownVerdict      3  probes did not run, so nothing was proven
     ├── Refused             4  preflight or a guard said no; nothing was changed
     ├── LockHeld            5  another run holds a namespace, or ours was taken away
-    └── RestoreIncomplete   6  `npol recover` is needed
+    ├── RestoreIncomplete   6  `npol recover` is needed
+    └── Crashed            70  npol itself broke; a run's report has it
 
-Everything else that ends a run is a defect of npol and keeps its traceback.
+NotAsExpected is a verdict that ends a test, and no error.
+Everything else that ends a command is a defect of npol: exit code 70, too (`npol.crash`).
 """
 
 from __future__ import annotations
@@ -28,10 +30,12 @@ class ExitCode(enum.IntEnum):
     REFUSED = 4
     LOCK = 5
     RESTORE_INCOMPLETE = 6
+    CRASHED = 70
 
 
 PRECEDENCE = (
     ExitCode.RESTORE_INCOMPLETE,
+    ExitCode.CRASHED,
     ExitCode.LOCK,
     ExitCode.REFUSED,
     ExitCode.BAD_INPUT,
@@ -119,6 +123,24 @@ class RestoreIncomplete(NpolError):
     """The cluster is not as it was found."""
 
     exit_code = ExitCode.RESTORE_INCOMPLETE
+
+
+class Crashed(NpolError):
+    """A defect of npol ended a run; its message names no more than what kind of error it was."""
+
+    exit_code = ExitCode.CRASHED
+
+    def __init__(self, error: BaseException) -> None:
+        super().__init__(f"npol itself broke ({type(error).__name__})")
+
+
+class NotAsExpected(Exception):
+    """A verdict, raised where a test is to fail by it."""
+
+
+def is_defect(error: BaseException) -> bool:
+    """Whether an error is npol's own: neither raised on purpose nor somebody who stops it."""
+    return isinstance(error, Exception) and not isinstance(error, (NpolError, NotAsExpected))
 
 
 def did_you_mean(word: str, known: Collection[str], otherwise: str) -> str:

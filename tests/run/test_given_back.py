@@ -183,6 +183,56 @@ def test_a_start_that_failed_and_left_nothing_is_refused(begun):
         run.open()
 
 
+def broken(*_, **__):
+    raise KeyError("spec")
+
+
+def test_a_defect_at_the_start_is_in_the_report_and_everything_is_given_back(begun):
+    run = begun(FakeSources(refusal=KeyError("spec")))
+
+    with pytest.raises(KeyError):
+        run.open()
+
+    assert run.report().restore.complete
+    assert (run.report().exit_status, run.report().error) == (70, "npol itself broke (KeyError)")
+
+
+def test_a_defect_of_a_step_breaks_once_and_ends_the_run_with_its_code(begun, monkeypatch):
+    run = begun(FakeSources())
+    run.open()
+    monkeypatch.setattr("npol.run.step_runner.StepRunner.run", broken)
+    with pytest.raises(KeyError):
+        run.reach("only")
+
+    again = run.reach("only")
+
+    assert again.error == "npol itself broke (KeyError)"
+    assert run.close().complete
+    assert run.report().exit_status == 70
+
+
+@pytest.mark.parametrize(
+    ("error", "complete", "code"),
+    [(None, True, 70), (RestoreIncomplete("not back", hint="npol recover r"), False, 6)],
+    ids=["given-back", "not-given-back"],
+)
+def test_a_defect_while_flows_are_verified_keeps_nothing_from_being_given_back(
+    begun, transaction, monkeypatch, error, complete, code
+):
+    run = begun(FakeSources())
+    run.open()
+    monkeypatch.setattr("npol.run.run_end.RunEnd.give_back", broken)
+    transaction.error = error
+    with pytest.raises(KeyError):
+        run.close()
+
+    restored = run.close()
+
+    assert restored.complete is complete
+    assert restored.remedy == ("" if complete else "npol recover r")
+    assert run.report().exit_status == code
+
+
 def test_side_effects_of_debug_pods_are_among_the_notes(begun):
     run = begun(FakeSources())
     run.open()

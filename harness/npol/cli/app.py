@@ -15,8 +15,9 @@ import typer
 from typer.core import TyperCommand, TyperGroup
 
 from npol import __version__
-from npol.cli.broken_pipe import UNREAD, install
-from npol.errors import ExitCode, NpolError
+from npol.cli.crashes import show_crash, show_uncaught
+from npol.cli.streams import UNREAD, install, say
+from npol.errors import ExitCode, NpolError, RestoreIncomplete, is_defect
 from npol.kube.signals import Stop, Stopped
 
 Command = Callable[..., int | None]
@@ -146,7 +147,7 @@ def version(
     show: bool = typer.Option(False, "--version", help="Print the version and exit."),
 ) -> None:
     if show:
-        typer.echo(f"npol {__version__}")
+        say(f"npol {__version__}")
         raise typer.Exit
 
 
@@ -157,6 +158,7 @@ SPELLED = {"--create=all": "--create-all"}
 def main() -> None:
     """The `npol` command. Exit codes: `npol.errors.ExitCode`."""
     unread = install()
+    show_uncaught()
     with Stop():
         code = _run()
     sys.exit(UNREAD if unread() and code != ExitCode.RESTORE_INCOMPLETE else code)
@@ -166,18 +168,19 @@ def _run() -> int:
     try:
         return int(app(args=[SPELLED.get(a, a) for a in sys.argv[1:]], standalone_mode=False) or 0)
     except NpolError as error:
-        from npol.report.escape import paragraph
-
-        print(f"npol: {paragraph(str(error))}", file=sys.stderr)
-        return int(error.exit_code)
+        return _told(error)
     except Exception as error:
-        return _usage(error)
+        show = getattr(error, "show", None)
+        if show is None or not hasattr(error, "exit_code"):
+            return show_crash(error)
+        show()  # a wrong option or argument, in click's words
+        return int(ExitCode.BAD_INPUT)
 
 
-def _usage(error: Exception) -> int:
-    """A wrong option or argument, in click's words; everything else is a defect and is raised."""
-    show = getattr(error, "show", None)
-    if show is None or not hasattr(error, "exit_code"):
-        raise error
-    show()
-    return int(ExitCode.BAD_INPUT)
+def _told(error: NpolError) -> int:
+    from npol.report.escape import paragraph
+
+    if isinstance(error, RestoreIncomplete) and error.__cause__ and is_defect(error.__cause__):
+        show_crash(error.__cause__)
+    print(f"npol: {paragraph(str(error))}", file=sys.stderr)
+    return int(error.exit_code)

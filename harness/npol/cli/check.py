@@ -9,12 +9,11 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-import typer
-
 from npol import __version__
 from npol.cli import inputs
 from npol.cli.arguments.check import CheckArguments, CheckFormat
 from npol.cli.mutation import print_lab_mutation
+from npol.cli.streams import say
 from npol.errors import PRECEDENCE, ExitCode, InputError
 from npol.model.story import Apply, Manifest, Story
 from npol.mutation.score import MutantResult, mutate
@@ -110,24 +109,24 @@ def _looked_at(paths: Sequence[str], stories: Sequence[Story], root: str | None)
 
 def _print(findings: Sequence[LintFinding], shape: CheckFormat) -> None:
     if shape is CheckFormat.SARIF:
-        typer.echo(json.dumps(sarif(findings, version=__version__), indent=2))
+        say(json.dumps(sarif(findings, version=__version__), indent=2))
         return
     if shape is CheckFormat.GITHUB:
         lines = [_command(line) for line in github_annotations(findings)]
     else:
         lines = [safe(str(finding)) for finding in findings]
     for line in lines:
-        typer.echo(line)
+        say(line)
     if shape is CheckFormat.TEXT:
-        typer.echo(f"{len(findings)} finding(s)")
+        say(f"{len(findings)} finding(s)")
 
 
 def _print_coverage(stories: Sequence[Story], dialect: Dialect) -> None:
     found = coverage((scene for story in stories for scene in scenes(story)), dialect)
     for item in found.uncovered:
-        typer.echo(safe(f"{item.origin}: no flow exercises this {item.kind}: {item.what}"))
+        say(safe(f"{item.origin}: no flow exercises this {item.kind}: {item.what}"))
     total = len(found.items)
-    typer.echo(f"coverage: {total - len(found.uncovered)} of {total} items, {found.share:.0%}")
+    say(f"coverage: {total - len(found.uncovered)} of {total} items, {found.share:.0%}")
 
 
 def _print_mutation(stories: Sequence[Story], dialect: Dialect) -> int:
@@ -138,13 +137,13 @@ def _print_mutation(stories: Sequence[Story], dialect: Dialect) -> int:
             unknown += len(step.not_foretold)
             for flow in step.not_foretold:
                 name = f"{step.step} :: {flow.flow.name}"
-                typer.echo(safe(f"cannot be foretold: {name}: {flow.prediction}"))
+                say(safe(f"cannot be foretold: {name}: {flow.prediction}"))
         found = mutate(story, dialect)
         survivors += len(found.survivors)
         for result in found.results:
             for line in _told(result):
-                typer.echo(safe(line))
-        typer.echo(
+                say(safe(line))
+        say(
             f"mutation of {story.name}: {len(found.noticed)} of {len(found.results)} noticed, "
             f"{len(found.survivors)} survived, {len(found.unkillable)} not provable, "
             f"{len(found.equivalent)} make no difference"

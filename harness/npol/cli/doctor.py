@@ -5,13 +5,12 @@ from __future__ import annotations
 import secrets
 from collections.abc import Iterator, Sequence
 
-import typer
-
 from npol import target_cluster
 from npol.changes.recover.recovery import open_runs
 from npol.cli.arguments.doctor import DoctorArguments
 from npol.cli.doctor_output import DoctorOutput, collect_into
 from npol.cli.report import read_report
+from npol.cli.streams import say
 from npol.cni.catalogue import Enforces, Engine
 from npol.cni.detect import detect, gather
 from npol.cni.other_policy_kinds import foreign_policies
@@ -38,9 +37,9 @@ def doctor(arguments: DoctorArguments) -> int:
     extras = {extra for story in told_of for extra in extras_of(story)}
     if arguments.rbac:
         made = manifests(arguments.rbac, wanted, extras=extras)
-        typer.echo("---\n".join(dump(m) for m in made), nl=False)
+        say("---\n".join(dump(m) for m in made), nl=False)
         if arguments.rbac is not Mode.READ_ONLY:
-            typer.echo(_apart(), nl=False)
+            say(_apart(), nl=False)
         return 0
     told = to_json(read_report(arguments.report)) if arguments.report else ""
     if arguments.collect:

@@ -5,9 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
-import typer
-
 from npol import __version__
+from npol.cli.streams import say
 from npol.diagnose import DoctorFinding, FindingState
 from npol.diagnose.archive import collect, write_archive
 from npol.diagnose.reader import examined
@@ -24,7 +23,7 @@ class DoctorOutput:
 
     def line(self, text: str) -> None:
         self.lines.append(safe(text))
-        typer.echo(self.lines[-1])
+        say(self.lines[-1])
 
     def finding(self, found: DoctorFinding) -> ExitCode:
         self.line(f"{found.state.value:<14} {found.topic:<12} {found.what}")
@@ -50,4 +49,4 @@ def collect_into(
     if report:
         found = found.with_json("report.json", report)
     write_archive(file, found.pieces)
-    typer.echo(f"collected in {file}")
+    say(f"collected in {file}")

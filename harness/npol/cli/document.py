@@ -8,10 +8,9 @@ import os
 import shlex
 from pathlib import Path
 
-import typer
-
 from npol.cli import inputs
 from npol.cli.arguments.document import DocumentArguments
+from npol.cli.streams import say
 from npol.document.cluster_document import as_applied
 from npol.document.markdown import BEGIN, END, page_markdown
 from npol.document.story_document import Meant, meant, story_page
@@ -39,7 +38,7 @@ def document(arguments: DocumentArguments) -> int:
     if arguments.output:
         _write(arguments.output, text)
     elif not arguments.check:
-        typer.echo(text, nl=False)
+        say(text, nl=False)
     return _complete(page)
 
 
@@ -48,7 +47,7 @@ def _complete(page: PolicyDocument) -> ExitCode:
     flows = (f"{flow.source} -> {flow.target}" for flow in page.flows if not flow.foretold)
     unknown = [*(f"cannot be foretold: {flow}" for flow in flows), *map(str, page.refused)]
     for line in unknown:
-        typer.echo(safe(line), err=True)
+        say(safe(line), err=True)
     return ExitCode.UNKNOWN if unknown else ExitCode.AS_EXPECTED
 
 
@@ -109,7 +108,7 @@ def _compare(file: str, text: str) -> int:
     names = (f"{file} as it is", f"{file} as it would be written")
     found = difflib.unified_diff(old.splitlines(), text.splitlines(), *names, lineterm="")
     for line in found:
-        typer.echo(safe(line))
+        say(safe(line))
     return int(ExitCode.DIFFERS)
 
 

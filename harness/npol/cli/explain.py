@@ -4,10 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-import typer
-
 from npol.cli import inputs
 from npol.cli.arguments.explain import ExplainArguments
+from npol.cli.streams import say
 from npol.errors import ExitCode, InputError, Position
 from npol.model.expectation import parse_expectation
 from npol.model.prediction import Cause, PredictedDecision
@@ -63,13 +62,13 @@ def _print_policy(world: ClusterState, what: str, dialect: Dialect) -> ExitCode:
         known = ", ".join(map(str, world.policies)) or "none"
         raise InputError(f"there is no policy {what}", hint=f"policies: {known}")
     for one in refused:
-        typer.echo(safe(str(one)))
+        say(safe(str(one)))
     if policy:
         described = explain_policy(world, policy, dialect)
         for line in described.lines:
-            typer.echo(_line(line))
+            say(_line(line))
         for note in described.notes:
-            typer.echo(f"  note: {note}")
+            say(f"  note: {note}")
     return ExitCode.UNKNOWN if refused else ExitCode.AS_EXPECTED
 
 
@@ -90,7 +89,7 @@ def _of_story(
     asked = ask(world, told, _flow(what, told))
     if asked.problem:
         raise InputError(str(asked.problem))
-    typer.echo(f"after step {step!r}:")
+    say(f"after step {step!r}:")
     return _print([explain_flow(world, t, dialect, without=without) for t in asked.traffics])
 
 
@@ -119,23 +118,23 @@ def _print(explained: Sequence[Explanation]) -> ExitCode:
         _print_one(found)
     refused = dict.fromkeys(str(r) for e in explained for r in e.refused)
     for line in refused:
-        typer.echo(safe(line))
+        say(safe(line))
     unknown = any(e.prediction.decision is PredictedDecision.UNKNOWN for e in explained) or refused
     return ExitCode.UNKNOWN if unknown else ExitCode.AS_EXPECTED
 
 
 def _print_one(found: Explanation) -> None:
-    typer.echo(f"{safe(found.flow)}: predicted {found.prediction} (dialect {found.dialect})")
+    say(f"{safe(found.flow)}: predicted {found.prediction} (dialect {found.dialect})")
     for stage in found.stages:
-        typer.echo(f"  {MARKS[stage.answer]} {safe(stage.title)}")
+        say(f"  {MARKS[stage.answer]} {safe(stage.title)}")
         for line in stage.lines:
-            typer.echo(f"            {_line(line)}")
+            say(f"            {_line(line)}")
     for note in found.notes:
-        typer.echo(f"  note: {safe(note)}")
+        say(f"  note: {safe(note)}")
     for remedy in found.remedies:
-        typer.echo(f"  would allow it: {_line(Cause(what=Sentence(remedy.text), at=remedy.at))}")
+        say(f"  would allow it: {_line(Cause(what=Sentence(remedy.text), at=remedy.at))}")
     if found.left_out:
-        typer.echo(f"  without {', '.join(found.left_out)}: {found.without}")
+        say(f"  without {', '.join(found.left_out)}: {found.without}")
 
 
 def _line(cause: Cause) -> str:

@@ -7,11 +7,10 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-import typer
-
 from npol import story
 from npol.cli import inputs
 from npol.cli.arguments.init import InitArguments
+from npol.cli.streams import say
 from npol.errors import ExitCode, InputError
 from npol.kube.guard import protected
 from npol.model.story import Manifest
@@ -58,22 +57,22 @@ def init(arguments: InitArguments) -> int:
         policies=found.policies,
         namespace=found.namespace,
     )
-    typer.echo(_modeline() + HEAD + dump(data), nl=False)
+    say(_modeline() + HEAD + dump(data), nl=False)
     _print_doubts(suggestion, (*found.doubts, *suggestion.doubts))
     for policy in found.world.refused_policies:
-        typer.echo(safe(f"# {policy}"))
+        say(safe(f"# {policy}"))
     incomplete = suggestion.unknown or found.world.refused
     return int(ExitCode.UNKNOWN if incomplete else ExitCode.AS_EXPECTED)
 
 
 def _print_doubts(suggestion: Suggestion, doubts: Sequence[str]) -> None:
     for flow in suggestion.unknown:
-        typer.echo(safe(f"# left out: {flow}"))
+        say(safe(f"# left out: {flow}"))
     for doubt in doubts:
-        typer.echo(safe(f"# doubt: {doubt}"))
+        say(safe(f"# doubt: {doubt}"))
     denied = sum(flow.expect == "deny" for flow in suggestion.flows)
     counted = f"{len(suggestion.flows)} flows, {denied} of them denied"
-    typer.echo(f"# {counted}; {len(suggestion.unknown)} left out, {len(doubts)} doubts")
+    say(f"# {counted}; {len(suggestion.unknown)} left out, {len(doubts)} doubts")
 
 
 def _modeline() -> str:

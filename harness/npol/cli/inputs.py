@@ -8,9 +8,8 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import Any
 
-import typer
-
 from npol import target_cluster
+from npol.cli.streams import say
 from npol.cni.detect import detect, gather
 from npol.errors import InputError, Mistakes, did_you_mean
 from npol.kube.api_errors import Forbidden
@@ -131,7 +130,7 @@ def _readable(connection: Connection) -> list[str]:
     left_out = [name for name, yes in zip(names, may, strict=True) if not yes]
     if left_out:
         text = f"npol: left out, for they may not be read: namespaces {', '.join(left_out)}"
-        typer.echo(safe(text), err=True)
+        say(safe(text), err=True)
     return [name for name in names if name not in left_out]
 
 

@@ -4,9 +4,8 @@ from __future__ import annotations
 
 import signal
 
-import typer
-
 from npol.cli.arguments.lab import LabArguments
+from npol.cli.streams import say
 
 
 def lab(arguments: LabArguments) -> None:
@@ -19,6 +18,6 @@ def lab(arguments: LabArguments) -> None:
         strict=arguments.strict,
     )
     with Lab.start(options) as own:
-        typer.echo(f"export KUBECONFIG={own.kubeconfig}   # context {own.context}")
-        typer.echo("the lab is up; Ctrl-C ends it and everything in it")
+        say(f"export KUBECONFIG={own.kubeconfig}   # context {own.context}")
+        say("the lab is up; Ctrl-C ends it and everything in it")
         signal.sigwait({signal.SIGINT, signal.SIGTERM, signal.SIGHUP})

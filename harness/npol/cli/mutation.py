@@ -5,9 +5,8 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Sequence
 
-import typer
-
 from npol import target_cluster
+from npol.cli.streams import say
 from npol.errors import ExitCode, InputError, UnknownVerdict
 from npol.model.story import Story
 from npol.mutation.mutant_story import mutated_story, packets_only
@@ -45,7 +44,7 @@ def _print_story(story: Story, most: int, options: Options) -> int:
     seen = scenes(told)
     results = sorted(mutate(told, LAB).results, key=lambda r: not (r.noticed_by or r.survived))
     tried, left_out = results[:most], results[most:]
-    typer.echo(safe(f"{story.name}: {len(tried)} of {len(results)} mutants, in the lab"))
+    say(safe(f"{story.name}: {len(tried)} of {len(results)} mutants, in the lab"))
     _require_that_it_holds(told, options)
     found: list[MutantRun] = []
     for number, result in enumerate(tried, start=1):
@@ -53,7 +52,7 @@ def _print_story(story: Story, most: int, options: Options) -> int:
         found.append(try_story(mutated, options))
         _print_one(f"{number}/{len(tried)}", result, found[-1])
     for result in left_out:
-        typer.echo(safe(f"left out (--most {most}): {result.mutant}"))
+        say(safe(f"left out (--most {most}): {result.mutant}"))
     return _print_sum(story, tried, found)
 
 
@@ -68,11 +67,11 @@ def _require_that_it_holds(told: Story, options: Options) -> None:
 
 def _print_one(number: str, result: MutantResult, tried: MutantRun) -> None:
     differs = "" if _as_predicted(result, tried) else f"; predicted: {_predicted(result)}"
-    typer.echo(safe(f"{number} {_word(tried)}: {result.mutant}{differs}"))
+    say(safe(f"{number} {_word(tried)}: {result.mutant}{differs}"))
     if tried.failed:
-        typer.echo(safe(f"  by {tried.failed}"))
+        say(safe(f"  by {tried.failed}"))
     elif tried.unknown:
-        typer.echo(safe(f"  {tried.unknown}"))
+        say(safe(f"  {tried.unknown}"))
 
 
 def _word(tried: MutantRun) -> str:
@@ -96,8 +95,8 @@ def _print_sum(story: Story, results: Sequence[MutantResult], found: Sequence[Mu
     survived = words["survived"] - idle
     other = sum(not _as_predicted(r, t) for r, t in pairs)
     if survived:
-        typer.echo(safe(f"flows to add: npol check --mutate {story.path}"))
-    typer.echo(
+        say(safe(f"flows to add: npol check --mutate {story.path}"))
+    say(
         safe(
             f"mutation of {story.name} in the lab: {words['noticed']} of {len(pairs)} noticed, "
             f"{survived} survived, {idle} cannot be noticed, "

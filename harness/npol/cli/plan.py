@@ -4,10 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 
-import typer
-
 from npol.cli import inputs
 from npol.cli.arguments.plan import PlanArguments
+from npol.cli.streams import say
 from npol.errors import ExitCode, InputError
 from npol.model.refused_policy import RefusedPolicy
 from npol.policy.matrix.diff import difference
@@ -33,7 +32,7 @@ def plan(arguments: PlanArguments) -> int:
         )
     story = load_story(arguments.what, root=arguments.root, overlay=arguments.peers)
     for note in story.notes:
-        typer.echo(f"note: {note}")
+        say(f"note: {note}")
     steps = forecast(scenes(story), arguments.engine)
     for step in steps:
         _print_step(step)
@@ -46,7 +45,7 @@ def _concluded(steps: Sequence[StepForecast], engine: str) -> ExitCode:
     open_ = sum(len(step.not_foretold) for step in steps)
     refused = _print_refused(r for step in steps for r in step.refused)
     apart = f", {open_} cannot be foretold" if open_ else ""
-    typer.echo(f"{failing} flow(s) will fail{apart}, by prediction for {engine}")
+    say(f"{failing} flow(s) will fail{apart}, by prediction for {engine}")
     if failing:
         return ExitCode.DIFFERS
     return ExitCode.UNKNOWN if open_ or refused else ExitCode.AS_EXPECTED
@@ -56,36 +55,36 @@ def _print_refused(refused: Iterable[RefusedPolicy]) -> bool:
     """Policies of no effect, each once; whether there are any."""
     lines = dict.fromkeys(map(str, refused))
     for line in lines:
-        typer.echo(safe(line))
+        say(safe(line))
     return bool(lines)
 
 
 def _print_difference(old: ClusterState, new: ClusterState, dialect: Dialect) -> ExitCode:
     found = difference(old, new, dialect)
     for one in found:
-        typer.echo(safe(str(one)))
-    typer.echo(f"{len(found)} difference(s)" if found else "no flow opens or closes")
+        say(safe(str(one)))
+    say(f"{len(found)} difference(s)" if found else "no flow opens or closes")
     refused = _print_refused((*old.refused_policies, *new.refused_policies))
     return ExitCode.UNKNOWN if refused else ExitCode.AS_EXPECTED
 
 
 def _print_step(step: StepForecast) -> None:
-    typer.echo(safe(f"step {step.step!r}: {len(step.flows)} flow(s)"))
+    say(safe(f"step {step.step!r}: {len(step.flows)} flow(s)"))
     for flow in step.failing:
         place, name = flow.flow.at, flow.flow.name
-        typer.echo(
+        say(
             safe(
                 f"  FAILS {place}: {name}: expected {flow.flow.expect}, predicted {flow.prediction}"
             )
         )
         for cause in flow.prediction.causes:
-            typer.echo(safe(f"        {cause.text}"))
+            say(safe(f"        {cause.text}"))
     for flow in step.not_foretold:
-        typer.echo(
+        say(
             safe(
                 f"  UNKNOWN {flow.flow.at}: {flow.flow.name}: expected {flow.flow.expect}, "
                 f"predicted {flow.prediction}"
             )
         )
     for one in step.unasked:
-        typer.echo(safe(f"  not covered by a flow, {one}"))
+        say(safe(f"  not covered by a flow, {one}"))

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import typer
-
 from npol import target_cluster
 from npol.changes.recover.recovery import Recovery, exit_code, open_runs
 from npol.changes.recover.recovery import recover as recover_runs
 from npol.cli.arguments.recover import RecoverArguments
+from npol.cli.streams import say
 from npol.errors import InputError
 from npol.kube.connection import Mode, connect
 from npol.kube.signals import Stop
@@ -23,7 +22,7 @@ def recover(arguments: RecoverArguments) -> int:
     connection = connect(kubeconfig=chosen.kubeconfig, context=chosen.context, mode=mode)
     if arguments.show:
         for one in open_runs(connection):
-            typer.echo(safe(str(one)) + ("   (left on purpose)" if one.left else ""))
+            say(safe(str(one)) + ("   (left on purpose)" if one.left else ""))
         return 0
     with Stop() as stop:
         done = recover_runs(
@@ -31,17 +30,17 @@ def recover(arguments: RecoverArguments) -> int:
         )
     for recovery in done:
         _print(recovery)
-    typer.echo(f"{len(done)} open run(s) in context {chosen.context} ({connection.server})")
+    say(f"{len(done)} open run(s) in context {chosen.context} ({connection.server})")
     return int(exit_code(done))
 
 
 def _print(recovery: Recovery) -> None:
-    typer.echo(safe(str(recovery.run)))
+    say(safe(str(recovery.run)))
     if recovery.result is None:
-        typer.echo(f"  skipped: {safe(recovery.skipped)}")
+        say(f"  skipped: {safe(recovery.skipped)}")
         return
     for action in (*recovery.result.actions, *recovery.result.notes):
-        typer.echo(f"  {safe(action)}")
-    typer.echo(f"  {restore_line(recovery.result)}")
+        say(f"  {safe(action)}")
+    say(f"  {restore_line(recovery.result)}")
     for problem in recovery.result.problems:
-        typer.echo(f"  {safe(problem)}")
+        say(f"  {safe(problem)}")

@@ -4,9 +4,8 @@ from __future__ import annotations
 
 from pathlib import Path
 
-import typer
-
 from npol.cli.arguments.report import ReportArguments, ReportFormat
+from npol.cli.streams import say
 from npol.errors import InputError
 from npol.model.result import StoryReport
 from npol.report.formats import FORMATS
@@ -19,7 +18,7 @@ def report(arguments: ReportArguments) -> int:
     if arguments.shape is ReportFormat.TERMINAL:
         Terminal().story(found)
     else:
-        typer.echo(FORMATS[arguments.shape](found), nl=False)
+        say(FORMATS[arguments.shape](found), nl=False)
     return 0
 
 

@@ -5,13 +5,12 @@ from __future__ import annotations
 import secrets
 from dataclasses import replace
 
-import typer
-
 from npol import target_cluster
 from npol.changes.rollback.rollback import plan_rollback
 from npol.changes.rollback.rollback import rollback as roll_back
 from npol.cli.arguments.rollback import RollbackArguments
 from npol.cli.run import tell
+from npol.cli.streams import say
 from npol.errors import ExitCode, InputError
 from npol.kube.connection import Connection, Mode, connect
 from npol.kube.signals import Stop
@@ -33,8 +32,8 @@ def rollback(arguments: RollbackArguments) -> int:
     if arguments.dry_run:
         plan = plan_rollback(connection, told, modified=arguments.modified)
         for line in str(plan).splitlines():
-            typer.echo(safe(line))
-        typer.echo(safe(_foretold(told)))
+            say(safe(line))
+        say(safe(_foretold(told)))
         return int(ExitCode.RESTORE_INCOMPLETE if plan.problems else ExitCode.AS_EXPECTED)
     code = _undo(connection, told, modified=arguments.modified, allow_gitops=arguments.allow_gitops)
     if code is not ExitCode.AS_EXPECTED or not arguments.verify:
@@ -54,8 +53,8 @@ def _undo(connection: Connection, story: Story, *, modified: bool, allow_gitops:
             stop=stop,
         )
     for action in done.actions:
-        typer.echo(f"  {safe(action)}")
-    typer.echo(restore_line(done))
+        say(f"  {safe(action)}")
+    say(restore_line(done))
     return ExitCode.AS_EXPECTED if done.complete else ExitCode.RESTORE_INCOMPLETE
 
 
@@ -71,7 +70,7 @@ def _verify(story: Story, options: Options) -> int:
     """The flows of the baseline, as they are now."""
     baseline = story.baseline
     if baseline is None:
-        typer.echo("no step without changes: no flow says what it was before")
+        say("no step without changes: no flow says what it was before")
         return int(ExitCode.UNKNOWN)
     terminal = Terminal()
     asked = replace(story, steps=(baseline,))

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
-
-import typer
 
 from npol import target_cluster
 from npol.changes.dry_run.dry_run import plan_changes
 from npol.cli.arguments.run import RunArguments
+from npol.cli.crashes import crashes_shown
+from npol.cli.streams import say
 from npol.errors import ExitCode, InputError
 from npol.kube.connection import Mode, connect
 from npol.kube.kubeconfig import options_of
@@ -70,7 +72,7 @@ def _foretell(story: Story, options: Options) -> int:
         for f in foreseen(connection, story, max_unlisted_pods=options.max_unlisted_pods)
     ]
     for line in (*str(plan).splitlines(), *against):
-        typer.echo(safe(line))
+        say(safe(line))
     return int(ExitCode.REFUSED if plan.problems or against else ExitCode.AS_EXPECTED)
 
 
@@ -89,26 +91,28 @@ def _until(story: Story, to: str | None) -> Story:
 def tell(run: StoryRun, terminal: Terminal, file: str | None = None) -> int:
     """Run a story and show it, then give the cluster back; the exit status."""
     terminal.title(run.story.name, run.story.path)
-    try:
+    with _given_back(run):
         run.open()
-    except Stopped:
-        return _ended(run, terminal, file)
-    try:
         for step in run.story.steps:
             terminal.step(run.reach(step.name))
-    except Stopped:
-        pass  # the report knows of it
-    finally:
-        run.close()
-        code = _ended(run, terminal, file)
-    return code
+    return _ended(run, terminal, file)
+
+
+@contextmanager
+def _given_back(run: StoryRun) -> Iterator[None]:
+    """However a run ends, the cluster is given back; its report knows of a stop and a defect."""
+    with suppress(Stopped), crashes_shown():
+        try:
+            yield
+        finally:
+            run.close()
 
 
 def _ended(run: StoryRun, terminal: Terminal, file: str | None) -> int:
     told = run.report()
     terminal.ending(told, rerun=_again(run))
     for line in workflow_commands([told]) if os.environ.get("GITHUB_ACTIONS") == "true" else ():
-        typer.echo(line)
+        say(line)
     if file:
         Path(file).write_text(to_json(told), encoding="utf-8")
     return told.exit_status

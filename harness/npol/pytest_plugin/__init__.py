@@ -15,6 +15,7 @@ import pytest
 
 from npol import target_cluster
 from npol.errors import NpolError
+from npol.pytest_plugin.boundary import hook
 from npol.pytest_plugin.fixtures import netpol, npol_cluster
 from npol.pytest_plugin.options import add_options
 from npol.pytest_plugin.runs import NAME, Runs
@@ -29,6 +30,7 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     add_options(parser)
 
 
+@hook
 def pytest_configure(config: pytest.Config) -> None:
     config.addinivalue_line("markers", "smoke: the functional checks; they change no policy")
     try:
@@ -41,6 +43,7 @@ def pytest_configure(config: pytest.Config) -> None:
     config.pluginmanager.register(runs, NAME)
 
 
+@hook
 def pytest_collect_file(file_path: Path, parent: pytest.Collector) -> pytest.Collector | None:
     if not file_path.name.endswith(SUFFIXES):
         return None
@@ -54,6 +57,7 @@ def pytest_collect_file(file_path: Path, parent: pytest.Collector) -> pytest.Col
 
 
 @pytest.hookimpl(optionalhook=True)
+@hook
 def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Any:
     """Keep a file's items on one worker: its steps build on each other (xdist splits them)."""
     dist = config.getoption("dist", "no")

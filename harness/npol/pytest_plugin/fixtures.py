@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from npol import target_cluster
+from npol.pytest_plugin.boundary import without_frames
 from npol.pytest_plugin.runs import runs_of
 
 if TYPE_CHECKING:
@@ -17,7 +18,7 @@ if TYPE_CHECKING:
 @pytest.fixture(scope="session")
 def npol_cluster(pytestconfig: pytest.Config) -> target_cluster.TargetCluster:
     """The cluster under test, by `kubeconfig` and `context`: the one named, else a lab."""
-    return runs_of(pytestconfig).where()
+    return without_frames(runs_of(pytestconfig).where)()
 
 
 @pytest.fixture
@@ -32,13 +33,13 @@ def netpol(
     "deny")` settles and asserts; the restore comes with the end of the `with` block. Paths are
     relative to the test's file.
     """
-    from npol.run.python_api import scripted
+    from npol.pytest_plugin.scripted import ScriptedInTest
 
     runs = runs_of(request.config)
 
     def start(**story: Any) -> Scripted:
         root = str(request.config.rootpath)
-        return scripted(
+        return ScriptedInTest(
             story, path=str(request.path), root=root, options=runs.options(npol_cluster)
         )
 

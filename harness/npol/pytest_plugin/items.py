@@ -10,10 +10,11 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from npol.errors import NpolError
+from npol.errors import Crashed, NotAsExpected, NpolError
 from npol.model.result import CheckResult, FlowResult
 from npol.model.selection import Selection, replayed
 from npol.model.story import Flow, StateCheck, Step, Story
+from npol.pytest_plugin.boundary import without_frames
 from npol.pytest_plugin.runs import runs_of
 from npol.report.escape import paragraph, safe
 
@@ -31,6 +32,7 @@ class StoryFile(pytest.File):
     trouble: NpolError | None = None
     """Why the run could not be opened; the file's other items say the same."""
 
+    @without_frames
     def collect(self) -> Iterable[pytest.Collector]:
         from npol.story import load_story  # pydantic: only where a story is
 
@@ -41,8 +43,7 @@ class StoryFile(pytest.File):
             raise self.CollectError(paragraph(str(error))) from error
         self.story = story
         _mark(self, story.tags)
-        for step in self.story.steps:
-            yield StepNode.from_parent(self, name=safe(step.name), step=step)
+        return [StepNode.from_parent(self, name=safe(step.name), step=step) for step in story.steps]
 
     def result(self, step: str, name: str, *, again: bool = False) -> Result:
         """
@@ -58,8 +59,8 @@ class StoryFile(pytest.File):
         again = again and self.run is not None
         try:
             self.run = run = self.run or self._open()
-        except NpolError as error:
-            self.trouble = error
+        except Exception as error:
+            self.trouble = error if isinstance(error, NpolError) else Crashed(error)
             raise
         reached = run.ask_again(step, name) if again else run.reach(step)
         if reached.error:
@@ -74,6 +75,7 @@ class StoryFile(pytest.File):
         items = [i for i in self.session.items if isinstance(i, FlowItem) and i.file is self]
         return Selection(frozenset((i.step.name, i.claim.name) for i in items))
 
+    @without_frames
     def teardown(self) -> None:
         run, self.run = self.run, None
         if run is None:
@@ -112,6 +114,7 @@ class FlowItem(pytest.Item):
     def file(self) -> StoryFile:
         return self.parent.parent  # type: ignore[union-attr, return-value]
 
+    @without_frames
     def setup(self) -> None:
         try:
             again = self.result is not None
@@ -119,6 +122,7 @@ class FlowItem(pytest.Item):
         except NpolError as error:
             pytest.fail(f"npol: {paragraph(str(error))}", pytrace=False)
 
+    @without_frames
     def runtest(self) -> None:
         result = self.result
         assert result is not None
@@ -144,7 +148,7 @@ class FlowItem(pytest.Item):
         return self.path, self.claim.at.line - 1, safe(f"{self.step.name}: {self.name}")
 
 
-class FlowFailed(Exception):
+class FlowFailed(NotAsExpected):
     """A flow's or check's verdict is not `as expected`."""
 
     def __init__(self, result: Result) -> None:

@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING
 import pytest
 
 from npol import target_cluster
-from npol.errors import ExitCode, Refused, RestoreIncomplete, UnknownVerdict
+from npol.errors import NpolError, Refused, RestoreIncomplete, UnknownVerdict
+from npol.pytest_plugin.boundary import hook
 from npol.pytest_plugin.session_results import SessionResults
 from npol.report.escape import paragraph, safe
 
@@ -109,7 +110,9 @@ class Runs:
         except RestoreIncomplete as error:
             self._results.incomplete.append(error.hint)
             raise
-        except KeyboardInterrupt:
+        except NpolError:
+            raise
+        except (KeyboardInterrupt, Exception):
             if run:  # `open` has given everything back by now
                 self._note(run, run.close())
                 self._tell_restored(run)
@@ -126,7 +129,11 @@ class Runs:
         if run not in self._open:
             return
         self._open.remove(run)
-        restored = run.close()
+        try:
+            restored = run.close()
+        except Exception:  # a defect; what it left of the cluster is known all the same
+            self._note(run, run.close())
+            raise
         self._results.reports.append(run.report())
         if directory := self.config.getoption("--npol-report"):
             from npol.report.write import write_report
@@ -154,17 +161,35 @@ class Runs:
 
     def pytest_sessionfinish(self, session: pytest.Session) -> None:
         """Also after Ctrl-C, when nothing was torn down yet: first the runs, then the lab."""
-        for run in list(self._open):
-            self._tell(f"{run.story.name}: restoring the cluster")
-            with suppress(RestoreIncomplete, UnknownVerdict):  # told by the next line
-                self.close(run)
-            self._tell_restored(run)
+        try:
+            self._finish()
+        except pytest.exit.Exception as exit:
+            exit.returncode = self._results.exit_code or exit.returncode
+            raise
+        if (code := self._results.exit_code) is not None:
+            session.exitstatus = int(code)
+
+    @hook
+    def _finish(self) -> None:
+        try:
+            with ExitStack() as ends:  # each run is given back, also where another one broke
+                for run in self._open:
+                    ends.callback(self._end, run)
+            self._hand_over()
+        finally:
+            self._stack.close()
+
+    def _end(self, run: StoryRun) -> None:
+        self._tell(f"{run.story.name}: restoring the cluster")
+        with suppress(RestoreIncomplete, UnknownVerdict):  # told by the next line
+            self.close(run)
+        self._tell_restored(run)
+
+    def _hand_over(self) -> None:
+        """Reports go where they are wanted: into the archive, to the controller of xdist."""
         reports = self._results.as_json()
         if self._bundle:
             texts = {r.path: text for r, text in reports}
             self._results.collected += self._bundle.write(texts)
-        self._stack.close()
         if hasattr(self.config, "workeroutput"):
             self.config.workeroutput["npol"] = self._results.of_worker(reports)
-        if self._results.incomplete:
-            session.exitstatus = int(ExitCode.RESTORE_INCOMPLETE)

@@ -15,7 +15,7 @@ from dataclasses import replace
 from types import TracebackType
 from typing import Any
 
-from npol.errors import InputError, RestoreIncomplete
+from npol.errors import InputError, NotAsExpected, RestoreIncomplete
 from npol.model.expectation import parse_expectation
 from npol.model.result import FlowResult, StepResult
 from npol.model.story import Flow, Story
@@ -30,7 +30,7 @@ FLOW = re.compile(
 )
 
 
-class UnexpectedVerdict(AssertionError):
+class UnexpectedVerdict(NotAsExpected, AssertionError):
     """Flows that are not as expected; `results` has them."""
 
     def __init__(self, results: Sequence[FlowResult]) -> None:
@@ -139,8 +139,3 @@ def _every_source(story: Story) -> Story:
         for p in sources
     ]
     return replace(story, steps=(replace(story.steps[0], changes=(), flows=tuple(flows)),))
-
-
-def scripted(story: Mapping[str, Any], *, path: str, root: str, options: Options) -> Scripted:
-    """A run to be written; `story` has `peers`, `given`, `defaults` as a story file has."""
-    return Scripted(story, path=path, root=root, options=options)

@@ -7,7 +7,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 
 from npol.changes.transaction import Transaction
-from npol.errors import NpolError
+from npol.errors import NpolError, RestoreIncomplete
 from npol.kube.connection import Connection
 from npol.kube.signals import Stop
 from npol.model.result import RestoreResult
@@ -104,3 +104,12 @@ class RunEnd:
     def _look_for_pods(self) -> str:
         """The journal is gone, and with it what `npol recover` goes by."""
         return f"kubectl get pods,deployments -A -l {OURS} {self.connection.options}"
+
+
+def closed(transaction: Transaction) -> RestoreResult:
+    """What becomes of a cluster that is given back without debug pods and probes."""
+    try:
+        transaction.close()
+    except RestoreIncomplete as error:
+        return RestoreResult(complete=False, problems=(error.message,), remedy=error.hint)
+    return RestoreResult(complete=True, notes=transaction.notes)

@@ -9,7 +9,7 @@ from dataclasses import replace
 from datetime import UTC, datetime
 
 from npol import __version__
-from npol.errors import ExitCode, NpolError, RestoreIncomplete
+from npol.errors import Crashed, ExitCode, NpolError, RestoreIncomplete
 from npol.kube.signals import Stop
 from npol.model.result import RestoreResult, StepResult, StoryReport
 from npol.model.story import Step, Story
@@ -45,7 +45,7 @@ class StoryRun:
 
         Raises:
             Refused, LockHeld, InputError: nothing is left behind.
-            RestoreIncomplete: besides, something is.
+            RestoreIncomplete: besides, something is; also after a defect, which is its cause.
         """
         environment = RunEnvironment(self.story, self.options, self.run_id, self._stop)
         self._stop.__enter__()
@@ -53,7 +53,7 @@ class StoryRun:
             environment.open()
             self._step_runner = StepRunner(environment, ThreadPoolExecutor(max_workers=8))
         except BaseException as error:
-            self._error = error if isinstance(error, NpolError) else None
+            self._error = _on_purpose(error)
             self._environment = environment
             restored = self.close()
             if self._error and not restored.complete:
@@ -118,18 +118,34 @@ class StoryRun:
         try:
             return self._step_runner.run(step)
         except NpolError as error:
-            self._error = self._error or error
-            return StepResult(name=step.name, at=step.at, error=str(error))
+            return self._failed(step, error)
+        except Exception as error:
+            self._steps[step.name] = self._failed(step, Crashed(error))  # it breaks only once
+            raise
+
+    def _failed(self, step: Step, error: NpolError) -> StepResult:
+        self._error = self._error or error
+        return StepResult(name=step.name, at=step.at, error=str(error))
 
     def close(self) -> RestoreResult:
-        """Give the cluster back, verified; safe to call twice."""
+        """Give the cluster back, verified; safe to call twice, also where the first one broke."""
         if self._restore is None:
-            baseline = self._step_runner.verify if self._step_runner else None
-            environment = self._environment
-            nothing = RestoreResult(complete=True)
-            self._restore = environment.close(baseline) if environment else nothing
-            self._stop.__exit__(None, None, None)
+            try:
+                self._restore = self._give_back()
+            finally:
+                self._stop.__exit__(None, None, None)
         return self._restore
+
+    def _give_back(self) -> RestoreResult:
+        environment = self._environment
+        if environment is None:
+            return RestoreResult(complete=True)
+        try:
+            return environment.close(self._step_runner.verify if self._step_runner else None)
+        except Exception as error:
+            self._error = self._error or _on_purpose(error)
+            self._restore = environment.close_unverified()
+            raise
 
     def report(self) -> StoryReport:
         """The run as a value, at any time."""
@@ -158,6 +174,13 @@ def _only(step: Step, item: str) -> Step:
     flows = tuple(f for f in step.flows if f.name == item)
     checks = tuple(c for c in step.checks if c.name == item)
     return replace(step, changes=(), flows=flows, checks=checks)
+
+
+def _on_purpose(error: BaseException) -> NpolError | None:
+    """How a report names what ended the run; None for a signal."""
+    if isinstance(error, NpolError):
+        return error
+    return Crashed(error) if isinstance(error, Exception) else None
 
 
 def _not_given_back(error: NpolError, restored: RestoreResult) -> RestoreIncomplete:

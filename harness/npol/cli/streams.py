@@ -1,4 +1,4 @@
-"""Output whose reader may go away: `npol run STORY | head -1`."""
+"""The streams of a command: their reader may go (`| head -1`), or lack some of our letters."""
 
 from __future__ import annotations
 
@@ -45,6 +45,8 @@ def install() -> Callable[[], bool]:
     Make standard output and standard error such streams, where they are the process's own.
 
     Who reads the output and goes stops the command; call the result to know whether it did.
+    Characters that the streams' encoding lacks are spelt `\\xe9`: a name with an accent is shown
+    on an ASCII terminal, too.
     """
     _replace("stderr", lambda: None)
     output = _replace("stdout", lambda: pull(signal.SIGPIPE))
@@ -62,8 +64,13 @@ def _replace(name: str, then: Callable[[], None]) -> Output | None:
     text = io.TextIOWrapper(
         io.BufferedWriter(output),
         encoding=stream.encoding,
-        errors=stream.errors,
+        errors="backslashreplace",
         line_buffering=stream.line_buffering,
     )
     setattr(sys, name, text)
     return output
+
+
+def say(text: str, *, nl: bool = True, err: bool = False) -> None:
+    """Text for whoever reads along; click's `echo` writes UTF-8 where the terminal said ASCII."""
+    print(text, end="\n" if nl else "", file=sys.stderr if err else sys.stdout, flush=True)
