@@ -40,7 +40,10 @@ def main() -> int:
     as_it_should = held == 0 and failed == 1
     said = "the first story holds and the second fails, as it should"
     if not as_it_should:
-        said = f"NOT as it should be: the stories ended with {held} and {failed}, not 0 and 1"
+        story, wanted, code = (BASELINE, 0, held) if held else (BROKEN, 1, failed)
+        said = (
+            f"NOT as it should be: {story} ended with {code}, not {wanted}; its last line says why"
+        )
     print(f"\ndemo: {said}.")
     return 0 if as_it_should else 1
 

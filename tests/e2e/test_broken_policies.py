@@ -11,6 +11,7 @@ from npol.mutation.score import mutate
 from npol.mutation.try_by_packets import try_story
 from npol.policy.simulate.simulated_steps import scenes
 from npol.report.failure import failure_text
+from npol.report.failure_groups import FailureGroup
 from npol.run import Options, StoryRun
 from npol.story import load_story
 from tests.e2e.conftest import ROOT, SHIPPED
@@ -89,7 +90,7 @@ def verdicts(found):
 
 def told(result):
     """A failure's text, its line breaks gone."""
-    return " ".join(failure_text(result, context="lab").split())
+    return " ".join(failure_text(FailureGroup(results=(result,))).split())
 
 
 @pytest.mark.lab
@@ -99,9 +100,9 @@ def test_a_wrong_label_closes_what_it_should_open(broken):
     assert verdicts(found) == CUT
 
     text = told(found[CALL])
-    assert text.startswith(
-        "TOO CLOSED: frontend -> backend:80 short.npol.yaml:21 frontend -> backend:80"
-    )
+    assert text.startswith("TOO CLOSED: frontend -> backend:80 (step ")
+    assert f" cause {POLICIES}/{file}:" in text
+    assert "short.npol.yaml:21 frontend -> backend:80" in text
     assert "expected allow seen timeout" in text
     assert "source frontend-dev/npol-" in text
     assert "target backend-dev/backend-sample-" in text

@@ -32,9 +32,16 @@ def test_netpol_fixture_fails_on_what_is_not_so(netpol):
     given = [f"{BASELINE}/apps"]
     with (
         netpol(peers=PEERS, given=given, defaults=short) as net,
-        pytest.raises(AssertionError, match="too open, expected deny, seen open"),
+        pytest.raises(AssertionError) as failed,
     ):
         net.expect("frontend -> backend:80", "deny")
+
+    text = str(failed.value)
+    assert text.startswith("TOO OPEN: frontend -> backend:80  (step step 1)\n")
+    assert "\n  expected   deny\n  seen       open\n" in text
+    assert "\n  evidence   " in text
+    assert "by hand" not in text
+    assert not [entry for entry in failed.traceback if "python_api" in str(entry.path)]
 
 
 @pytest.mark.lab

@@ -200,6 +200,7 @@ def make_report() -> StoryReport:
             engine="calico",
             engine_version="v3.30.2",
             enforcement="proven by a canary in 0.3 s",
+            options="--context kind-dev",
         ),
         steps=(before, denied),
         restore=RestoreResult(

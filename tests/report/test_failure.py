@@ -8,12 +8,13 @@ import pytest
 
 from npol.errors import Position
 from npol.model.expectation import Outcome, Verdict
-from npol.model.prediction import PredictedDecision, Prediction, UnknownReason
+from npol.model.prediction import Cause, PredictedDecision, Prediction, UnknownReason
 from npol.model.probe import Answer, Role
 from npol.model.reason import Reason, ReasonCode
 from npol.model.result import CheckResult, Diagnosis, Evidence
 from npol.model.sentence import Sentence
-from npol.report.failure import failure_text
+from npol.report.failure import AskAgain, failure_text
+from npol.report.failure_groups import FailureGroup, failure_groups
 
 ALLOW = Prediction(decision=PredictedDecision.ALLOW)
 DENY = Prediction(decision=PredictedDecision.DENY)
@@ -23,7 +24,10 @@ UNKNOWN = Prediction(
     detail=Sentence("an AdminNetworkPolicy may apply"),
 )
 TEXT = """\
-TOO OPEN: frontend loses the database
+TOO OPEN: frontend loses the database  (step deny all)
+  cause      manifests/deny.yaml:7
+             shop/deny selects no pod: it wants app=database, shop/db-0 has app=db
+             (manifests/deny.yaml:7)
   shop.npol.yaml:31   frontend -> db:5432
   expected   deny
   seen       open
@@ -35,29 +39,33 @@ TOO OPEN: frontend loses the database
              ClusterIP 10.96.1.2:5432         open      41 ms
              pod db-0 10.244.2.9:5432         timeout   2.0 s
   controls   itself, 10.244.1.7  refused    1 ms
-  predicted  allow: packets do what the policies say, the story says otherwise: mend the policy, or
-             the story
-  policies   - shop/deny selects no pod: it wants app=database, shop/db-0 has app=db
-               (manifests/deny.yaml:7)
-             - no other policy selects shop/db-0 for Ingress
-  by hand    kubectl exec --context kind-dev -n shop npol-frontend-1 -- curl -sS -m 2 telnet://10.96.1.2:5432
-             kubectl exec --context kind-dev -n shop npol-frontend-1 -- curl -sS -m 2 telnet://10.244.2.9:5432
+  predicted  allow: packets agree: mend the policy, or the story
+  policies   no other policy selects shop/db-0 for Ingress
+  by hand    npol probe 'frontend loses the database' --story shop.npol.yaml --at 'deny all' --context dev
   again      pytest 'shop.npol.yaml::deny all::frontend loses the database'
-"""
+"""  # noqa: E501
 
 
-def test_a_failure_is_explained_from_claim_to_command(failure):
-    again = "pytest 'shop.npol.yaml::deny all::frontend loses the database'"
+def text_of(*results, **how):
+    """The explanation of results that have one cause."""
+    return failure_text(FailureGroup(results=results), **how)
 
-    assert failure_text(failure, rerun=again, context="kind-dev") == TEXT.rstrip("\n")
+
+def test_a_failure_is_explained_from_the_line_to_blame_to_the_command(failure):
+    again = AskAgain(
+        cluster="--context dev",
+        rerun="pytest 'shop.npol.yaml::deny all::frontend loses the database'",
+    )
+
+    assert text_of(failure, again=again) == TEXT.rstrip("\n")
 
 
 def test_a_narrow_page_breaks_sentences_and_never_commands(failure):
-    text = failure_text(failure, width=60)
+    text = text_of(failure, width=60)
 
     sentences = text[text.index("  predicted") : text.index("  by hand")].split("\n")
     assert max(map(len, sentences)) <= 60
-    assert "kubectl exec -n shop npol-frontend-1 -- curl -sS -m 2 telnet://10.96.1.2:5432\n" in text
+    assert "npol probe 'frontend loses the database' --story shop.npol.yaml --at 'deny all'" in text
 
 
 @pytest.mark.parametrize(
@@ -66,7 +74,7 @@ def test_a_narrow_page_breaks_sentences_and_never_commands(failure):
         (
             Diagnosis.POLICY_BUG,
             ALLOW,
-            "allow: packets do what the policies say, the story says otherwise:",
+            "allow: packets agree: mend the policy, or the story",
         ),
         (
             Diagnosis.ENFORCEMENT_GAP,
@@ -86,7 +94,7 @@ def test_a_narrow_page_breaks_sentences_and_never_commands(failure):
     ],
 )
 def test_the_diagnosis_says_where_to_look(failure, diagnosis, predicted, expected):
-    text = failure_text(replace(failure, diagnosis=diagnosis, predicted=predicted))
+    text = text_of(replace(failure, diagnosis=diagnosis, predicted=predicted))
 
     assert f"  predicted  {expected}" in text
 
@@ -95,19 +103,20 @@ def test_a_probe_that_did_not_run_leaves_out_what_is_not_known(flow):
     why = Reason(code=ReasonCode.PROBE_FAILED, words=Sentence("no exec"))
     broken = flow(expected="deny", seen="error", verdict=Verdict.UNKNOWN, reason=why)
 
-    assert failure_text(broken) == (
-        "UNKNOWN: frontend -> db:5432\n"
+    assert text_of(broken) == (
+        "UNKNOWN: frontend -> db:5432  (step deny all)\n"
         "  shop.npol.yaml:31   frontend -> db:5432\n"
         "  expected   deny\n"
         "  seen       error\n"
-        "  why        no exec"
+        "  why        no exec\n"
+        "  by hand    npol probe 'frontend -> db:5432' --story shop.npol.yaml --at 'deny all'"
     )
 
 
 def test_a_lookup_is_a_question(flow):
     lookup = flow(name="x", target="db.shop", expected="dns timeout", verdict=Verdict.TOO_OPEN)
 
-    assert "frontend ? db.shop\n  expected   dns timeout\n  seen       open" in failure_text(lookup)
+    assert "frontend ? db.shop\n  expected   dns timeout\n  seen       open" in text_of(lookup)
 
 
 def test_a_failed_check_says_what_was_wanted_and_found():
@@ -121,8 +130,8 @@ def test_a_failed_check_says_what_was_wanted_and_found():
         reason=Sentence("Service db does not exist"),
     )
 
-    assert failure_text(check, rerun="npol run shop.npol.yaml") == (
-        "WRONG ANSWER: endpoints shop/db\n"
+    assert text_of(check, again=AskAgain(rerun="npol run shop.npol.yaml")) == (
+        "WRONG ANSWER: endpoints shop/db  (step one)\n"
         "  shop.npol.yaml:9\n"
         "  expected   port 5432\n"
         "  seen       0 ready on no port\n"
@@ -136,18 +145,10 @@ def test_much_evidence_is_cut_and_says_so(failure):
     many = tuple(
         Evidence(role=Role.POD, subject=f"pod p{i} 10.0.0.{i}:80", answer=answer) for i in range(40)
     )
-    text = failure_text(replace(failure, evidence=many, target_pods=failure.target_pods * 9))
+    text = text_of(replace(failure, evidence=many, target_pods=failure.target_pods * 9))
 
     assert "             and 28 more" in text
     assert "             - and 5 more pods" in text
-
-
-def test_a_container_is_named_in_the_command(failure):
-    pod = replace(failure.source_pod, container="webapp")
-
-    assert "-n shop npol-frontend-1 -c webapp -- curl" in failure_text(
-        replace(failure, source_pod=pod)
-    )
 
 
 def test_nothing_from_the_cluster_reaches_the_terminal_raw(failure):
@@ -156,7 +157,7 @@ def test_nothing_from_the_cluster_reaches_the_terminal_raw(failure):
     evidence = (Evidence(role=Role.HOST, subject=evil, answer=answer),)
     why = Reason(code=ReasonCode.OPEN, words=Sentence(evil))
     hostile = replace(failure, name=evil, reason=why, evidence=evidence, target=evil)
-    text = failure_text(hostile, context="c")
+    text = text_of(hostile)
 
     assert text.replace("\n", "").isprintable()
     assert r"a\x1b[2J\rb\u202e" in text
@@ -182,6 +183,66 @@ REFUSED = Answer(key="k", tool="curl", outcome=Outcome.REFUSED, detail="curl: (7
 )
 def test_evidence_holds_the_words_of_the_tool(failure, answer, line):
     evidence = (Evidence(role=Role.POD, subject="x", answer=answer),)
-    words = failure_text(replace(failure, evidence=evidence)).split()
+    words = text_of(replace(failure, evidence=evidence)).split()
 
     assert f" evidence {line} predicted " in " ".join(words)
+
+
+def cut_by(flow, line, **given):
+    """A flow that a line of a policy closes."""
+    said = Cause(subject="ingress", what=Sentence("x fits not"), at=Position("allow.yaml", line, 3))
+    deny = Prediction(decision=PredictedDecision.DENY, causes=(said,))
+    return flow(
+        seen="timeout",
+        verdict=Verdict.TOO_CLOSED,
+        predicted=deny,
+        diagnosis=Diagnosis.POLICY_BUG,
+        **given,
+    )
+
+
+def test_flows_that_one_line_cuts_are_told_together_with_one_evidence(flow):
+    sources = [f"source-{i}" for i in range(8)]
+    fix = Cause(what=Sentence("in shop/allow allow TCP 5432"), at=Position("allow.yaml", 7))
+    failed = [cut_by(flow, 7, source=s, fixes=(fix,)) for s in sources]
+
+    (group,) = failure_groups(failed)
+    text = failure_text(group)
+
+    assert text.startswith(
+        "TOO CLOSED: 8 flows, one cause  (step deny all)\n"
+        "  cause      allow.yaml:7\n"
+        "             x fits not\n"
+        "  fix        in shop/allow allow TCP 5432 (allow.yaml:7)\n"
+        "  flows      shop.npol.yaml\n"
+        "             31  source-0 -> db:5432  allow, seen timeout\n"
+    )
+    assert text.count(", seen timeout") == 8
+    assert text.count("predicted") == text.count("by hand") == 1
+
+
+def test_flows_of_other_lines_verdicts_or_troubles_are_told_apart(flow):
+    starved = Reason(code=ReasonCode.SOURCE_STARVED, subject="a", words=Sentence("no time"))
+    unknown = {"verdict": Verdict.UNKNOWN, "seen": "error"}
+    failed = [
+        cut_by(flow, 7, name="a"),
+        cut_by(flow, 9, name="b"),
+        replace(cut_by(flow, 7, name="c"), verdict=Verdict.TOO_OPEN),
+        flow(name="d", reason=starved, **unknown),
+        flow(name="e", reason=replace(starved, subject="b"), **unknown),
+        flow(name="f", reason=replace(starved, words=Sentence("other words")), **unknown),
+        cut_by(flow, 7, name="g", step="another step"),
+    ]
+
+    names = [[r.name for r in group.results] for group in failure_groups(failed)]
+
+    assert names == [["a", "g"], ["b"], ["c"], ["d", "f"], ["e"]]
+
+
+def test_a_line_is_not_blamed_where_packets_do_not_do_what_it_says(flow):
+    gap = replace(cut_by(flow, 7), diagnosis=Diagnosis.ENFORCEMENT_GAP)
+
+    (group,) = failure_groups([gap])
+
+    assert group.guilty is None
+    assert "  cause " not in failure_text(group)

@@ -6,12 +6,18 @@ import pytest
 
 from npol.model.expectation import Verdict
 from npol.model.sentence import Sentence
-from npol.report.grid import grid, grid_lines
-from npol.report.symbols import Tone, mark_of, tone_of
+from npol.report.grid import StoryGrids
+from npol.report.grid_text import grid_lines
+from npol.report.symbols import Sign, Tone, mark_of, tone_of
 
 
-def text(table, width=80):
-    return ["".join(p.text for p in line).rstrip() for line in grid_lines(table, width)]
+def text(table, width=80, legend=()):
+    return ["".join(p.text for p in line).rstrip() for line in grid_lines(table, width, legend)]
+
+
+def grid(flows):
+    """The table of a story's first step."""
+    return StoryGrids().grid(flows)
 
 
 @pytest.mark.parametrize(
@@ -88,3 +94,52 @@ def test_names_of_the_cluster_cannot_break_the_table(flow):
     table = grid([flow(source="a\nb\x1b[0m")])
 
     assert text(table)[-1].startswith(r"a\nb\x1b[0m  .")
+
+
+def test_a_row_without_a_cell_in_what_comes_below_is_left_out(flow):
+    flows = [flow(source="a", target=f"target-{i}:80/tcp") for i in range(2)]
+
+    table = grid([*flows, flow(source="b", target="target-0:80/tcp")])
+
+    assert text(table, width=14)[-1] == "a  ."
+    assert sum(line.startswith("b") for line in text(table, width=14)) == 1
+
+
+def test_columns_and_rows_keep_the_order_of_the_story(flow):
+    grids = StoryGrids()
+    first = [flow(source=s, target=t) for s, t in (("a", "x:1/tcp"), ("b", "y:2/tcp"))]
+    grids.grid(first)
+
+    later = grids.grid([flow(source="c", target="z:3/tcp"), *reversed(first)])
+
+    assert (later.sources, later.targets) == (("a", "b", "c"), ("x:1", "y:2", "z:3"))
+
+
+def test_what_a_flow_did_not_do_when_it_was_last_asked_is_marked(flow):
+    grids, denied = StoryGrids(), {"expected": "deny", "seen": "timeout"}
+    marks = [
+        grids.grid(flows).cells[0][0].mark
+        for flows in (
+            [flow()],
+            [flow(name="another")],
+            [flow(**denied)],
+            [flow(verdict=Verdict.UNKNOWN, seen="error")],
+            [flow(**denied)],
+            [flow()],
+        )
+    ]
+
+    assert marks == [".", ".", "X*", "?", "X", ".*"]
+
+
+def test_the_legend_stands_beside_the_table_or_below_it(flow):
+    table = grid([flow(), flow(source="b", expected="deny", seen="timeout")])
+
+    assert table.signs == (Sign.ALLOWED, Sign.DENIED)
+    assert text(table, legend=table.signs) == [
+        "          db       .     allowed",
+        "          :5432    X     denied",
+        "frontend  .",
+        "b         X",
+    ]
+    assert text(table, width=30, legend=table.signs)[-1] == ".  allowed   X  denied"

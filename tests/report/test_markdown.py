@@ -16,7 +16,7 @@ def test_failures_come_first_and_steps_are_folded(report):
     assert text.startswith("## ❌ shop: 6 of 8 as expected, 1 too open, 1 unknown, 1 skipped\n")
     assert failure < folded
     assert text.count("<details><summary>shop: ") == 2
-    assert "| frontend | ❌ **too open**: expected deny, seen open | deny |  |" in text
+    assert "| frontend | ❌ **too open**: expected deny, seen open | deny (changed) |  |" in text
     assert "| frontend ? db.shop | dns timeout | dns timeout |" in text
     assert "```mermaid\nflowchart LR\n" in text
 

@@ -9,22 +9,22 @@ import pytest
 from rich.console import Console
 
 from npol.model.expectation import Verdict
-from npol.model.result import RestoreResult, StepResult, Witnesses
+from npol.model.result import Diagnosis, RestoreResult, StepResult, Witnesses
 from npol.model.sentence import Sentence
+from npol.report.ending import MOST_EXPLAINED
 from npol.report.html import to_html
 from npol.report.json import from_json, result_data, to_json
 from npol.report.markdown import to_markdown
 from npol.report.pytest_text import session_summary, story_text
-from npol.report.summary import counted
+from npol.report.summary import counted, summary_line
 from npol.report.terminal import Terminal
-from npol.report.text import MOST_EXPLAINED
 
 PAGE = """\
 story shop  shop.npol.yaml
 
 before policies
-            db     web
-            :5432  :80
+            db     web    .     allowed
+            :5432  :80    200   HTTP status
   frontend  .      200
   frontend ? db.shop  open
   check endpoints shop/db  1 ready on 5432
@@ -32,10 +32,11 @@ before policies
 
 deny all
   applied NetworkPolicy shop/deny
-            db          web  internet
-            :5432       :80  :443
-  frontend  !deny/open  X
-  stranger              ?    -
+            db          web  internet    X     denied
+            :5432       :80  :443        !A/B  expected A, seen B
+  frontend  !deny/open  X*               ?     unknown
+  stranger              ?    -           -     skipped
+                                         *     changed
   frontend ? db.shop  dns timeout
   skipped: there is no place called internet here
   2 of 4 as expected, 1 too open, 1 unknown, 1 skipped   enforced within 200 ms
@@ -46,20 +47,23 @@ UNKNOWN: stranger -> web:80/tcp  (step deny all)
   expected   deny
   seen       refused
   why        web refused at once: nothing listens, which is no proof of a policy
+  by hand    npol probe 'stranger -> web:80/tcp' --story shop.npol.yaml --at 'deny all' --context kind-dev
 
 restored in 1.2 s, flows verified by fresh probes
 enforcement proven by a canary in 0.3 s
-6 of 8 as expected, 1 too open, 1 unknown, 1 skipped in 33.4 s, 2 execs, 41 API requests
-.  allowed   X  denied   200  that HTTP status   !expected/seen   ?  unknown   -  skipped
-cluster kind-dev (https://127.0.0.1:6443, Kubernetes v1.33.13, engine calico v3.30.2): exit code 1, a verdict differs from the story
 """  # noqa: E501
+COSTS = """\
+33.4 s, 2 execs, 41 API requests
+cluster kind-dev (https://127.0.0.1:6443, Kubernetes v1.33.13, engine calico v3.30.2)
+"""
+SUMMARY = "6 of 8 as expected, 1 too open, 1 unknown; cluster kind-dev: exit code 1\n"
 
 
 @pytest.fixture
 def shown():
     """What a Terminal writes; `colours` as on a real one."""
 
-    def show(report, *, width=80, colours=False, environment=None):
+    def show(report, *, width=80, colours=False, environment=None, verbose=False):
         out = io.StringIO()
         console = Console(
             file=out,
@@ -68,7 +72,7 @@ def shown():
             _environ=environment or {},
             highlight=False,
         )
-        Terminal(console).story(report)
+        Terminal(console, verbose=verbose).story(report)
         return out.getvalue()
 
     return show
@@ -78,14 +82,18 @@ def test_a_run_reads_from_the_first_step_to_the_cluster(report):
     text = story_text(report, width=80)
 
     assert text.startswith(PAGE)
-    assert text.endswith(ENDING)
+    assert text.endswith(ENDING + COSTS + SUMMARY)
     assert "\nTOO OPEN: frontend loses the database  (step deny all)\n" in text
 
 
 def test_the_terminal_says_the_same_without_colours(report, shown):
-    plain = [line.rstrip() for line in shown(report).splitlines()]
+    plain = [line.rstrip() for line in shown(report, verbose=True).splitlines()]
 
     assert plain == story_text(report, width=80).splitlines()
+
+
+def test_costs_and_the_server_are_told_to_those_who_ask(report, shown):
+    assert shown(report).endswith(ENDING + SUMMARY)
 
 
 def test_colours_only_repeat_what_the_marks_say(report, shown):
@@ -126,7 +134,8 @@ def test_an_incomplete_restore_is_loud_and_names_the_cure(report):
     lines = story_text(replace(report, restore=broken)).splitlines()
 
     assert f"restore INCOMPLETE: {still}; to go on: {remedy}" in lines
-    assert lines[-1].endswith("exit code 6, the cluster is not as it was found; run `npol recover`")
+    assert lines[-1].startswith("NOT RESTORED, 6 of 8 as expected")
+    assert lines[-1].endswith("; cluster kind-dev: exit code 6")
 
 
 def test_failed_cleanup_is_reported_before_changes_left_on_purpose(report):
@@ -140,7 +149,7 @@ def test_failed_cleanup_is_reported_before_changes_left_on_purpose(report):
 def test_a_note_is_in_every_report(report):
     note = "PodDisruptionBudget shop/web counts a debug pod"
     noted = replace(report, cluster=replace(report.cluster, notes=(note,)))
-    session = "\n".join(session_summary([], [noted]))
+    session = "\n".join(session_summary([], [noted], verbose=True))
 
     for text in (story_text(noted), session, to_html([noted]), to_markdown([noted])):
         assert note in text
@@ -152,15 +161,19 @@ def test_a_run_that_ended_early_says_why_and_which_cluster(report):
     lines = story_text(early).splitlines()
 
     assert lines[2:4] == ["refused", "  try: this"]
-    assert lines[-1].startswith("no cluster was spoken to: exit code 0")
+    assert lines[-1].endswith("; no cluster: exit code 0")
 
 
-def test_many_failures_are_not_all_explained(report, failure):
-    step = replace(report.steps[1], flows=(failure,) * (MOST_EXPLAINED + 5))
+def test_many_causes_are_not_all_explained(report, failure):
+    flows = tuple(
+        replace(failure, predicted=None, diagnosis=Diagnosis.NONE, reason=None, name=f"flow {i}")
+        for i in range(MOST_EXPLAINED + 5)
+    )
+    step = replace(report.steps[1], flows=flows)
     text = story_text(replace(report, steps=(step,)))
 
     assert text.count("TOO OPEN:") == MOST_EXPLAINED
-    assert "\nand 5 more failures\n" in text
+    assert "\nand 5 more failures of 5 causes\n" in text
 
 
 def test_flows_that_are_skipped_for_one_reason_say_it_once(report, flow):
@@ -180,7 +193,7 @@ def test_a_test_session_is_summed_up_from_its_results(report):
     lines = list(session_summary(found, [report], width=80))
 
     assert lines[0] == "shop: before policies"
-    assert "    frontend  !deny/open  X" in lines
+    assert any(line.startswith("    frontend  !deny/open  X*") for line in lines)
     assert "shop: restored in 1.2 s, flows verified by fresh probes" in lines
     assert lines[-1].startswith("cluster kind-dev (https://127.0.0.1:6443, ")
 
@@ -188,7 +201,7 @@ def test_a_test_session_is_summed_up_from_its_results(report):
 def test_a_test_session_on_workers_has_results_and_no_runs(report):
     found = [{"story": "shop", "result": result_data(report.results[0])}]
 
-    assert list(session_summary(found, []))[-1].startswith(".  allowed")
+    assert list(session_summary(found, []))[-1] == "    1 of 1 as expected"
 
 
 def test_a_check_that_cannot_fail_is_told_and_not_counted(report):
@@ -210,3 +223,35 @@ def test_passes_that_no_prediction_confirms_are_counted_apart(flow):
     wrong = flow(verdict=Verdict.TOO_OPEN, witnesses=Witnesses.PACKETS_ONLY)
 
     assert counted([alone, both, wrong]) == "2 of 3 as expected, 1 too open, 1 by packets only"
+
+
+@pytest.mark.parametrize("width", [60, 80])
+def test_the_last_line_fits_and_names_cluster_and_code(report, width):
+    arn = "arn:aws:eks:eu-central-1:123456789012:cluster/production-payments"
+    named = replace(report, cluster=replace(report.cluster, context=arn))
+
+    for run in (report, named, replace(report, cluster=None), replace(report, steps=())):
+        line = summary_line(run, width)
+        assert len(line) <= width
+        assert f": exit code {run.exit_status}" in line
+    assert summary_line(report, 80) == SUMMARY.rstrip()
+    assert "cluster/production-payments"[-10:] in summary_line(named, 80)
+
+
+def test_a_green_run_says_little_of_itself_and_all_with_v(report, shown):
+    green = replace(
+        report,
+        steps=report.steps[:1],
+        cluster=replace(report.cluster, notes=("nobody asked",), is_lab=True),
+    )
+
+    assert shown(green).endswith(
+        "\nrestored in 1.2 s, flows verified by fresh probes\n"
+        "4 of 4 as expected in 33.4 s, restored; cluster kind-dev: exit code 0\n"
+    )
+    assert "note: nobody asked" not in shown(green)
+    assert "note: nobody asked" in shown(green, verbose=True)
+
+
+def test_colour_and_shape_both_tell_what_a_step_changed(report, shown):
+    assert "\x1b[34m  X* \x1b[0m" in shown(report, colours=True)

@@ -12,6 +12,7 @@ from npol.model.reason import Reason, ReasonCode
 from npol.model.result import FlowResult, StepResult, StoryReport, Witnesses
 from npol.model.sentence import Sentence
 from npol.report.failure import failure_text
+from npol.report.failure_groups import FailureGroup
 
 HERE = Position("s.npol.yaml", 1, 1)
 RIGHT, OPEN, UNKNOWN = Verdict.AS_EXPECTED, Verdict.TOO_OPEN, Verdict.UNKNOWN
@@ -73,7 +74,7 @@ def test_a_failing_pod_is_named():
 
     assert str(said.reason) == "1 of 2 source pods: x/web-01: open: pod db 10.0.1.1:80"
     assert said.source_pod == pod(1)
-    shown = failure_text(said)
+    shown = failure_text(FailureGroup(results=(said,)))
     assert "web-01  too open, open" in shown
     assert "web-00  as expected, timeout" in shown
 

@@ -113,17 +113,22 @@ def _command(name: str) -> Command:
     arguments = getattr(import_module(f"npol.cli.arguments.{name}"), f"{name.title()}Arguments")
 
     def run(*, verbose: int = 0, **options: Any) -> int | None:
-        with logged(verbose):
+        from npol.cli.current_progress import shown  # completion has no use for it
+
+        with logged(verbose), shown(name, quiet=verbose > 0):
             action: Callable[[Any], int | None] = getattr(import_module(f"npol.cli.{name}"), name)
+            if "verbose" in parameters:
+                options["verbose"] = verbose
             return action(arguments(**options))
 
     parameters = inspect.signature(arguments, eval_str=True).parameters
+    signature = parameters
     if "context" in parameters:
         log = inspect.Parameter(
             "verbose", inspect.Parameter.KEYWORD_ONLY, default=0, annotation=Verbose
         )
-        parameters = MappingProxyType({**parameters, log.name: log})
-    run.__signature__ = inspect.Signature(list(parameters.values()))  # type: ignore[attr-defined]
+        signature = MappingProxyType({**parameters, log.name: log})
+    run.__signature__ = inspect.Signature(list(signature.values()))  # type: ignore[attr-defined]
     return run
 
 

@@ -9,6 +9,7 @@ from npol import target_cluster
 from npol.changes.rollback.rollback import plan_rollback
 from npol.changes.rollback.rollback import rollback as roll_back
 from npol.cli.arguments.rollback import RollbackArguments
+from npol.cli.current_progress import progress
 from npol.cli.run import tell
 from npol.cli.streams import say
 from npol.errors import ExitCode, InputError
@@ -72,6 +73,6 @@ def _verify(story: Story, options: Options) -> int:
     if baseline is None:
         say("no step without changes: no flow says what it was before")
         return int(ExitCode.UNKNOWN)
-    terminal = Terminal()
+    terminal = Terminal(aside=progress().aside)
     asked = replace(story, steps=(baseline,))
-    return tell(StoryRun(asked, replace(options, say=terminal.progress)), terminal)
+    return tell(StoryRun(asked, replace(options, say=progress().say)), terminal)

@@ -11,6 +11,7 @@ from npol import target_cluster
 from npol.changes.dry_run.dry_run import plan_changes
 from npol.cli.arguments.run import RunArguments
 from npol.cli.crashes import crashes_shown
+from npol.cli.current_progress import progress
 from npol.cli.streams import say
 from npol.errors import ExitCode, InputError
 from npol.kube.connection import Mode, connect
@@ -31,13 +32,15 @@ def run(arguments: RunArguments) -> int:
     told = _until(
         load_story(arguments.story, root=arguments.root, overlay=arguments.peers), arguments.to
     )
-    terminal = Terminal()
+    terminal = Terminal(verbose=arguments.verbose > 0, aside=progress().aside)
     if arguments.lab and (arguments.context is not None or arguments.kubeconfig is not None):
         raise InputError("--lab and --context name two clusters", hint="leave one of them out")
     if arguments.leave and arguments.context is None:
         raise InputError(
             "a lab ends with the run: there is nothing to leave", hint="--context NAME"
         )
+    if arguments.context is None:
+        progress().say("starting a lab")
     with target_cluster.cluster(arguments.kubeconfig, arguments.context) as chosen:
         options = Options(
             kubeconfig=chosen.kubeconfig,
@@ -55,7 +58,7 @@ def run(arguments: RunArguments) -> int:
             max_unlisted_pods=arguments.max_unlisted_pods,
             settle=arguments.settle,
             flow_records=arguments.flow_records,
-            say=terminal.progress,
+            say=progress().say,
         )
         if arguments.dry_run:
             return _foretell(told, options)

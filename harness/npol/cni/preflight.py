@@ -266,7 +266,7 @@ def _verbatim(error: NpolError) -> str:
 
 
 def _engine(engine: Engine, plan: PreflightRequest, notes: list[str]) -> Iterable[PreflightProblem]:
-    notes += engine.evidence
+    notes += () if engine.is_lab else engine.evidence
     if engine.conflict:
         yield PreflightProblem(what=engine.conflict)
     if engine.agents and not any(agent.ready for agent in engine.agents):

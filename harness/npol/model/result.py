@@ -138,6 +138,8 @@ class FlowResult:
     """The record that proves that policies drop it; None without one."""
     named_by_data_plane: tuple[RecordedPolicy, ...] = ()
     """The policies that records name as deciding, where they name any."""
+    fixes: tuple[Cause, ...] = ()
+    """The smallest changes of policies that make it as expected; () where none is known."""
 
     @property
     def seen(self) -> Sentence:
@@ -220,6 +222,9 @@ class ClusterFacts:
     enforcement: str = ""
     """What is known of it: `proven by a canary in 0.3 s`, `assumed`, `not proven: ...`."""
     notes: tuple[str, ...] = ()
+    options: str = ""
+    """How commands name it: `--context dev`; "" for a lab that ends with the run."""
+    is_lab: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

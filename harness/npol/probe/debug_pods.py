@@ -38,6 +38,7 @@ class DebugPods:
         *,
         look: Callable[[], Inventory],
         within: float = READY_WITHIN,
+        say: Callable[[str], None] = lambda text: None,
         now: Callable[[], float] = time.monotonic,
         sleep: Callable[[float], None] = time.sleep,
     ) -> None:
@@ -45,7 +46,9 @@ class DebugPods:
         Args:
             look: the objects of the namespaces in question, now.
             within: seconds in which they must run.
+            say: told how many run while they start.
         """
+        self._say = say
         self._connection = connection
         self._run_id = run_id
         self._look = look
@@ -131,6 +134,7 @@ class DebugPods:
                 return running
             for name in missing:
                 self._despair(name, found[name], self._now() - began)
+            self._say(f"starting debug pods: {len(running)} of {len(names)} running")
             peers, seconds = ", ".join(missing), self._now() - began
             log.info("waiting for the debug pods of %s to run, for %.1f s now", peers, seconds)
             self._sleep(pause)

@@ -44,6 +44,7 @@ class Sources:
         look: Callable[[], Inventory],
         lease: Callable[[str], Mapping[str, Any]] | None = None,
         beside: BesidePods | None = None,
+        say: Callable[[str], None] = lambda text: None,
         now: Callable[[], float] = time.monotonic,
         sleep: Callable[[float], None] = time.sleep,
     ) -> None:
@@ -52,6 +53,7 @@ class Sources:
             look: the objects of the story's namespaces, now.
             lease: namespace -> the owner reference of the run's Lease there.
             beside: the pods that run beside them, where there may be some.
+            say: told how many debug pods run while they start.
         """
         self._connection = connection
         self._story = story
@@ -61,7 +63,7 @@ class Sources:
         self._beside = beside
         self._now = now
         self._sleep = sleep
-        self._debug = DebugPods(connection, run_id, look=look, now=now, sleep=sleep)
+        self._debug = DebugPods(connection, run_id, look=look, say=say, now=now, sleep=sleep)
         self._pods: dict[str, PodRef] = {}
         self._probers: dict[str, Prober] = {}
         self._ports = PortPools()

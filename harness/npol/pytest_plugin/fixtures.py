@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -12,6 +12,7 @@ from npol.pytest_plugin.boundary import without_frames
 from npol.pytest_plugin.runs import runs_of
 
 if TYPE_CHECKING:
+    from npol.model.result import FlowResult
     from npol.run.python_api import Scripted
 
 
@@ -40,7 +41,19 @@ def netpol(
     def start(**story: Any) -> Scripted:
         root = str(request.config.rootpath)
         return ScriptedInTest(
-            story, path=str(request.path), root=root, options=runs.options(npol_cluster)
+            story,
+            path=str(request.path),
+            root=root,
+            options=runs.options(npol_cluster),
+            explain=_explained,
         )
 
     return start
+
+
+def _explained(results: Sequence[FlowResult]) -> str:
+    """As a story's failures are told, but for commands: no story can be asked again."""
+    from npol.report.failure import failure_text
+    from npol.report.failure_groups import failure_groups
+
+    return "\n\n".join(failure_text(g, None) for g in failure_groups(results))

@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import os
-import shlex
-from collections.abc import Iterable
+from collections.abc import Hashable, Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -15,6 +14,7 @@ from npol.model.result import CheckResult, FlowResult
 from npol.model.selection import Selection, replayed
 from npol.model.story import Flow, StateCheck, Step, Story
 from npol.pytest_plugin.boundary import without_frames
+from npol.pytest_plugin.failure_repr import failure_repr
 from npol.pytest_plugin.runs import runs_of
 from npol.report.escape import paragraph, safe
 
@@ -31,6 +31,11 @@ class StoryFile(pytest.File):
     run: StoryRun | None = None
     trouble: NpolError | None = None
     """Why the run could not be opened; the file's other items say the same."""
+
+    def __init__(self, **kwargs: Any) -> None:
+        super().__init__(**kwargs)
+        self.explained: dict[Hashable, str] = {}
+        """Which item has explained a cause of failures, by `cause_key`."""
 
     @without_frames
     def collect(self) -> Iterable[pytest.Collector]:
@@ -137,11 +142,7 @@ class FlowItem(pytest.Item):
 
     def repr_failure(self, excinfo: pytest.ExceptionInfo[BaseException], style: Any = None) -> Any:
         if isinstance(excinfo.value, FlowFailed):
-            from npol.report.failure import failure_text
-
-            context = self.config.getoption("--kube-context") or ""
-            again = f"pytest {runs_of(self.config).named}{shlex.quote(self.nodeid)}"
-            return failure_text(excinfo.value.result, rerun=again, context=context)
+            return failure_repr(self, excinfo.value.result)
         return super().repr_failure(excinfo, style)
 
     def reportinfo(self) -> tuple[Path, int, str]:

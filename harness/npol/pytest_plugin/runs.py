@@ -11,6 +11,7 @@ import pytest
 
 from npol import target_cluster
 from npol.errors import NpolError, Refused, RestoreIncomplete, UnknownVerdict
+from npol.progress import Progress
 from npol.pytest_plugin.boundary import hook
 from npol.pytest_plugin.session_results import SessionResults
 from npol.report.escape import paragraph, safe
@@ -42,6 +43,7 @@ class Runs:
 
             self._bundle = bundle(file, worker=os.environ.get("PYTEST_XDIST_WORKER", ""))
         self._open: list[StoryRun] = []
+        self._progress = Progress(self._write, rewrites=False)
         self._stack = ExitStack()
         self._where: target_cluster.TargetCluster | None = None
 
@@ -59,6 +61,14 @@ class Runs:
         """The options that name the cluster, as one types them."""
         given = ((o, self.config.getoption(o)) for o in ("--kubeconfig", "--kube-context"))
         return "".join(f"{o}={shlex.quote(value)} " for o, value in given if value)
+
+    @property
+    def cluster_options(self) -> str:
+        """The same as `npol` takes them."""
+        from npol.kube.kubeconfig import options_of  # every pytest session would pay for it
+
+        context = self.config.getoption("--kube-context")
+        return options_of(self.config.getoption("--kubeconfig"), context) if context else ""
 
     def options(self, chosen: target_cluster.TargetCluster) -> Options:
         from npol.run import Options
@@ -78,13 +88,15 @@ class Runs:
             max_unlisted_pods=option("--npol-max-unlisted-pods"),
             settle=option("--npol-settle"),
             flow_records=option("--npol-flow-records"),
-            say=self._say,
+            say=self._progress.say,
         )
 
-    def _say(self, line: str) -> None:
+    def _write(self, text: str) -> None:
+        """Through pytest's terminal; a worker of pytest-xdist has none, and `-q` wants none."""
         terminal = self.config.pluginmanager.get_plugin("terminalreporter")
-        if terminal and self.config.getoption("verbose") > 0:
-            terminal.write_line(f"npol: {line}")
+        if terminal and self.config.get_verbosity() >= 0:
+            terminal.ensure_newline()
+            terminal.write(safe(text.rstrip("\n")) + "\n")
 
     def _tell(self, line: str) -> None:
         """A line that nobody has to ask for; a worker of pytest-xdist has no terminal."""

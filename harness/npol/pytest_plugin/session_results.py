@@ -42,7 +42,10 @@ class SessionResults:
             from npol.report.pytest_text import session_summary
 
             terminalreporter.section("connectivity")
-            for line in session_summary(found, self.reports):
+            config = terminalreporter.config
+            width = min(max(terminalreporter._tw.fullwidth, 60), 140)
+            verbose = config.get_verbosity() > 0
+            for line in session_summary(found, self.reports, width, verbose=verbose):
                 terminalreporter.write_line(line)
         remedies = (f"the cluster is NOT as it was found; run: {r}" for r in self.incomplete)
         for line in (*self.collected, *remedies):

@@ -1,12 +1,15 @@
 """
-One failed flow or check, explained: the text that pytest and the command line show.
+Failures of one cause, explained: the text that pytest and the command line show.
 
-What was expected and seen, between which pods, by which address, with which controls; what the
-policies say, and where; how to ask again by hand.
+The line to blame, the flows that it fails, and of the first of them the whole evidence: between
+which pods, by which address, with which controls; what the policies say; how to ask again.
 """
 
 from __future__ import annotations
 
+import enum
+import itertools
+import shlex
 import textwrap
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -18,83 +21,157 @@ from npol.model.probe import Answer, PodRef, Role
 from npol.model.result import CheckResult, Diagnosis, Evidence, FlowResult
 from npol.model.story import FlowKind
 from npol.report.escape import safe, short
-from npol.report.summary import span
+from npol.report.failure_groups import FailureGroup, guilty
+from npol.report.summary import Result, span
 
 WIDTH = 100
+MOST_LISTED = 20
+"""Flows of one cause that are listed; the marks and the other reports have the rest."""
 _LABEL = 11
 _CONTROLS = (Role.SELF, Role.ALIVE, Role.SENDS, Role.BESIDE)
 
 
+class Layout(enum.Enum):
+    """How the lines of a part stand."""
+
+    BULLETS = "bullets"  # sentences, each wrapped; a bullet before each of several
+    LINES = "lines"  # the same without bullets
+    COLUMNS = "columns"  # rows of a table, wrapped only where they are too long
+    COMMANDS = "commands"  # for copying: never broken
+
+
 @dataclass(frozen=True, slots=True)
 class FailurePart:
-    """A labelled paragraph; `literal` lines are for copying and are never broken."""
+    """A labelled paragraph."""
 
     label: str
     lines: tuple[str, ...]
-    literal: bool = False
+    layout: Layout = Layout.BULLETS
+
+    @property
+    def literal(self) -> bool:
+        """Whether its spaces mean something."""
+        return self.layout in (Layout.COLUMNS, Layout.COMMANDS)
 
 
-def failure_text(
-    result: FlowResult | CheckResult, *, rerun: str = "", context: str = "", width: int = WIDTH
-) -> str:
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AskAgain:
+    """How commands name what they are about."""
+
+    cluster: str = ""
+    """`--context dev --kubeconfig FILE`; "" for a lab."""
+    rerun: str = ""
+    """The command that runs it all again; "" where that is said elsewhere."""
+
+
+IN_A_LAB = AskAgain()
+
+
+def failure_text(group: FailureGroup, again: AskAgain | None = IN_A_LAB, width: int = WIDTH) -> str:
     """
     The whole explanation, without colours.
 
-    Args:
-        rerun: the command that runs this flow again.
-        context: the kubeconfig's context, for the commands to run by hand.
-        width: columns to wrap at; commands stay whole.
+    `again`: None where no command asks it again. `width`: columns to wrap at; commands stay whole.
     """
-    lines = [heading(result)]
-    for part in failure_parts(result, rerun=rerun, context=context):
+    lines = [f"{heading(group)}{aside(group)}"]
+    for part in failure_parts(group, again):
         lines += _laid_out(part, width)
     return "\n".join(lines)
 
 
-def heading(result: FlowResult | CheckResult) -> str:
-    """`TOO OPEN: frontend loses the database`."""
-    return f"{result.verdict.value.upper()}: {safe(result.name)}"
+def heading(group: FailureGroup) -> str:
+    """`TOO OPEN: frontend loses the database`, `TOO CLOSED: 8 flows, one cause`."""
+    verdicts = ", ".join(dict.fromkeys(r.verdict.value.upper() for r in group.results))
+    many = len(group.results)
+    return f"{verdicts}: {safe(group.first.name) if many == 1 else f'{many} flows, one cause'}"
 
 
-def failure_parts(
-    result: FlowResult | CheckResult, *, rerun: str = "", context: str = ""
-) -> list[FailurePart]:
+def aside(group: FailureGroup) -> str:
+    """`  (step deny all)`, where it is one step."""
+    steps = list(dict.fromkeys(r.step for r in group.results))
+    return f"  (step {safe(steps[0])})" if len(steps) == 1 else f"  ({len(steps)} steps)"
+
+
+def failure_parts(group: FailureGroup, again: AskAgain | None = IN_A_LAB) -> list[FailurePart]:
     """The explanation in paragraphs, for pages that lay them out themselves."""
+    result = group.first
+    parts = [*blame_parts(group), *_flows_of(group)]
     if isinstance(result, CheckResult):
-        parts = _check_parts(result)
+        parts.append(FailurePart("why", (safe(str(result.reason)),) if result.reason else ()))
     else:
-        parts = _flow_parts(result, context)
-    if rerun:
-        parts.append(FailurePart("again", (rerun,), literal=True))
+        parts += evidence_parts(result)
+    parts += _commands(result, again) if again else []
     return [p for p in parts if p.lines]
 
 
-def _check_parts(result: CheckResult) -> list[FailurePart]:
+def _commands(result: Result, again: AskAgain) -> list[FailurePart]:
+    probe = (probe_command(result, again.cluster),) if isinstance(result, FlowResult) else ()
+    rerun = (again.rerun,) if again.rerun else ()
     return [
-        FailurePart("", (f"{result.at.file}:{result.at.line}",)),
-        *_claim(result),
-        FailurePart("why", (safe(str(result.reason)),) if result.reason else ()),
+        FailurePart("by hand", probe, Layout.COMMANDS),
+        FailurePart("again", rerun, Layout.COMMANDS),
     ]
 
 
-def _flow_parts(result: FlowResult, context: str) -> list[FailurePart]:
+def blame_parts(group: FailureGroup) -> list[FailurePart]:
+    """The line to blame with what is wrong in it, and what would mend it."""
+    cause, result = group.guilty, group.first
+    if cause is None or isinstance(result, CheckResult):
+        return []
+    place = (f"{cause.at.file}:{cause.at.line}",) if cause.at else ()
+    words = cause.text if len(group.results) == 1 else cause.what
+    return [
+        FailurePart("cause", tuple(map(safe, (*place, words))), Layout.LINES),
+        FailurePart("fix", tuple(map(placed, result.fixes))),
+    ]
+
+
+def _flows_of(group: FailureGroup) -> list[FailurePart]:
+    """The one flow with its claim, or a line for each."""
+    first = group.first
+    if len(group.results) > 1:
+        listed = FailurePart("flows", tuple(_listed(group.results)), Layout.COLUMNS)
+        return [listed, FailurePart("in full", (safe(first.name),))]
+    place = f"{first.at.file}:{first.at.line}"
+    flow = f"   {_flow(first)}" if isinstance(first, FlowResult) else ""
+    return [FailurePart("", (f"{safe(place)}{flow}",)), *_claim(first)]
+
+
+def _listed(results: Sequence[Result]) -> Iterator[str]:
+    """`31  frontend -> db:5432  allow, seen timeout`, below the name of their file."""
+    shown = results[:MOST_LISTED]
+    name = min(40, max(len(safe(r.name)) for r in shown))
+    line = max(len(str(r.at.line)) for r in shown)
+    for file, rows in itertools.groupby(shown, key=lambda r: r.at.file):
+        yield safe(file)
+        for r in rows:
+            seen = safe(r.seen) or "nothing"
+            yield f"{r.at.line:>{line}}  {short(r.name, 40):<{name}}  {r.expected}, seen {seen}"
+    if len(results) > MOST_LISTED:
+        yield f"and {len(results) - MOST_LISTED} more"
+
+
+def evidence_parts(result: FlowResult) -> list[FailurePart]:
+    """All that is known of one flow, but for its claim and the line to blame."""
     controls = [e for e in result.evidence if e.role in _CONTROLS]
     asked = [e for e in result.evidence if e.role not in _CONTROLS]
     return [
-        FailurePart("", (f"{result.at.file}:{result.at.line}   {_flow(result)}",)),
-        *_claim(result),
         FailurePart("why", (safe(str(result.reason)),) if result.reason else ()),
         FailurePart("source", tuple(_pod(p) for p in (result.source_pod,) if p)),
-        FailurePart("its pods", tuple(_few(list(_by_pod(result)), 10, "pods")), literal=True),
+        FailurePart("its pods", tuple(_few(list(_by_pod(result)), 10, "pods")), Layout.COLUMNS),
         FailurePart("target", tuple(_few([_pod(p) for p in result.target_pods], 4, "pods"))),
         FailurePart("asked", (_timing(result),) if result.rounds else ()),
-        FailurePart("evidence", tuple(_table(asked)), literal=True),
-        FailurePart("records", tuple(_records(asked)), literal=True),
-        FailurePart("controls", tuple(_table(controls)), literal=True),
+        FailurePart("evidence", tuple(_table(asked)), Layout.COLUMNS),
+        FailurePart("controls", tuple(_table(controls)), Layout.COLUMNS),
         FailurePart("predicted", tuple(_prediction(result))),
         FailurePart("policies", tuple(_causes(result))),
-        FailurePart("by hand", tuple(_by_hand(result, asked, context)), literal=True),
     ]
+
+
+def probe_command(result: FlowResult, cluster: str) -> str:
+    """The command that asks this flow once more, with the changes up to its step."""
+    words = ["npol", "probe", result.name, "--story", result.at.file, "--at", result.step]
+    return safe(f"{shlex.join(words)}{f' {cluster}' if cluster else ''}")
 
 
 def _claim(result: FlowResult | CheckResult) -> list[FailurePart]:
@@ -156,16 +233,15 @@ def _table(evidence: Sequence[Evidence]) -> Iterator[str]:
     outcome = max((len(seen(e.answer)) for e in shown), default=0)
     for e in shown:
         row = f"{safe(e.subject):<{min(subject, 60)}}  {seen(e.answer):<{outcome}}  "
-        yield (row + f"{_seconds(e.answer)}  {_detail(e.answer)}").rstrip()
+        words = "; ".join(w for w in (_detail(e.answer), recorded(e)) if w)
+        yield f"{row}{_seconds(e.answer)}  {words}".rstrip()
     if len(evidence) > len(shown):
         yield f"and {len(evidence) - len(shown)} more"
 
 
-def _records(evidence: Sequence[Evidence]) -> Iterator[str]:
-    """What the data plane told of each probe, where it told anything."""
-    for e in evidence[:12]:
-        if e.fate and e.fate.fate is not Fate.UNTOLD:
-            yield f"{safe(e.subject)}  {safe(str(e.fate))}"
+def recorded(e: Evidence) -> str:
+    """What the data plane told of a probe; "" where it told nothing."""
+    return safe(str(e.fate)) if e.fate and e.fate.fate is not Fate.UNTOLD else ""
 
 
 def seen(answer: Answer) -> str:
@@ -190,8 +266,7 @@ def _detail(answer: Answer) -> str:
 
 _DIAGNOSES = {
     Diagnosis.NONE: "",
-    Diagnosis.POLICY_BUG: "packets do what the policies say, the story says otherwise:"
-    " mend the policy, or the story",
+    Diagnosis.POLICY_BUG: "packets agree: mend the policy, or the story",
     Diagnosis.ENFORCEMENT_GAP: "packets do not do what the policies say:"
     " look at the network plugin, not at the manifests",
     Diagnosis.OTHER_POLICY: "the data plane names another policy than the prediction",
@@ -208,9 +283,12 @@ def _prediction(result: FlowResult) -> Iterator[str]:
 
 
 def _causes(result: FlowResult) -> Iterator[str]:
-    yield from map(placed, result.causes[:8])
-    if len(result.causes) > 8:
-        yield f"and {len(result.causes) - 8} more"
+    """The policies' reasons, without the one that is blamed."""
+    blamed = guilty(result)
+    others = [c for c in result.causes if c is not blamed]
+    yield from map(placed, others[:8])
+    if len(others) > 8:
+        yield f"and {len(others) - 8} more"
 
 
 def placed(cause: Cause) -> str:
@@ -219,38 +297,21 @@ def placed(cause: Cause) -> str:
     return safe(text if place in text else f"{text} ({place})")
 
 
-def _by_hand(result: FlowResult, asked: Sequence[Evidence], context: str) -> Iterator[str]:
-    """The commands behind the answers that matter: those that are not as expected first."""
-    pod = result.source_pod
-    if pod is None:
-        return
-    where = [f"--context {context}"] if context else []
-    where += [f"-n {pod.namespace} {pod.name}", *([f"-c {pod.container}"] if pod.container else [])]
-    commands = dict.fromkeys(e.answer.command for e in _telling(result, asked) if e.answer.command)
-    for command in list(commands)[:2]:
-        yield safe(f"kubectl exec {' '.join(where)} -- {command}")
-
-
-def _telling(result: FlowResult, asked: Sequence[Evidence]) -> list[Evidence]:
-    """The answers in the order in which they explain the verdict."""
-    wanted_open = result.verdict in (Verdict.TOO_CLOSED, Verdict.WRONG_ANSWER)
-    return sorted(asked, key=lambda e: (e.answer.outcome is Outcome.OPEN) is wanted_open)
-
-
 def _laid_out(part: FailurePart, width: int) -> Iterator[str]:
     label = f"  {part.label:<{_LABEL}}" if part.label else "  "
     blank = " " * len(label)
-    bullet = "- " if len(part.lines) > 1 else ""
+    bullet = "- " if len(part.lines) > 1 and part.layout is Layout.BULLETS else ""
+    hanging = 2 if bullet or part.layout is Layout.COLUMNS else 0
     for number, line in enumerate(part.lines):
         head = label if number == 0 else blank
-        if part.literal:
+        if part.literal and (part.layout is Layout.COMMANDS or len(head + line) <= width):
             yield head + safe(line)
             continue
         yield from textwrap.wrap(
             line,
             width=max(width, 40),
             initial_indent=head + bullet,
-            subsequent_indent=blank + " " * len(bullet),
+            subsequent_indent=blank + " " * hanging,
             break_long_words=False,
             break_on_hyphens=False,
         )

@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, field
 
+from npol.model.expectation import Outcome
 from npol.model.result import FlowResult
 from npol.report.escape import safe
 from npol.report.failure import is_lookup, target
-from npol.report.symbols import Line, StyledText, Tone, mark_of, tone_of
+from npol.report.symbols import CHANGED, Sign, Tone, mark_of, sign_of, tone_of
+
+Ends = tuple[str, str]
+Seen = tuple[Outcome | None, int]
 
 
 @dataclass(frozen=True, slots=True)
@@ -18,6 +22,8 @@ class Cell:
     mark: str = ""
     tone: Tone = Tone.PLAIN
     results: tuple[FlowResult, ...] = ()
+    changed: bool = False
+    """Whether a flow did something else when it was last asked."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,70 +34,73 @@ class Grid:
     targets: tuple[str, ...]
     cells: tuple[tuple[Cell, ...], ...]
 
+    @property
+    def signs(self) -> tuple[Sign, ...]:
+        """The signs that stand in it, in the order of legends."""
+        cells = [cell for row in self.cells for cell in row]
+        found = {sign_of(r) for cell in cells for r in cell.results}
+        found |= {Sign.CHANGED} if any(cell.changed for cell in cells) else set()
+        return tuple(sign for sign in Sign if sign in found)
 
-def grid(flows: Sequence[FlowResult]) -> Grid | None:
-    """The table of all flows that reach for a port; None when there are none."""
-    asked = [f for f in flows if not is_lookup(f)]
-    if not asked:
-        return None
-    sources = tuple(dict.fromkeys(safe(f.source) for f in asked))
-    targets = tuple(dict.fromkeys(target(f) for f in asked))
-    behind: dict[tuple[str, str], list[FlowResult]] = {}
-    for flow in asked:
-        behind.setdefault((safe(flow.source), target(flow)), []).append(flow)
-    cells = tuple(tuple(_cell(behind.get((s, t), [])) for t in targets) for s in sources)
-    return Grid(sources, targets, cells)
+
+@dataclass(slots=True)
+class StoryGrids:
+    """
+    The tables of one story, step after step.
+
+    Sources and targets keep the order in which the story first asked them, and what a flow did
+    when it was last asked is remembered.
+    """
+
+    _sources: dict[str, None] = field(default_factory=dict)
+    _targets: dict[str, None] = field(default_factory=dict)
+    _seen: dict[Ends, dict[str, Seen]] = field(default_factory=dict)
+    """What was last seen of the flows between two ends, by their names."""
+
+    def grid(self, flows: Sequence[FlowResult]) -> Grid | None:
+        """The table of a step's flows that reach for a port; None when there are none."""
+        asked = [f for f in flows if not is_lookup(f)]
+        behind: dict[Ends, list[FlowResult]] = {}
+        for flow in asked:
+            behind.setdefault((safe(flow.source), target(flow)), []).append(flow)
+        here, there = dict.fromkeys(s for s, _ in behind), dict.fromkeys(t for _, t in behind)
+        self._sources |= here
+        self._targets |= there
+        sources = tuple(s for s in self._sources if s in here)
+        targets = tuple(t for t in self._targets if t in there)
+        changed = {ends for ends, results in behind.items() if self._changed(ends, results)}
+        cells = tuple(
+            tuple(_cell(behind.get((s, t), []), (s, t) in changed) for t in targets)
+            for s in sources
+        )
+        return Grid(sources, targets, cells) if asked else None
+
+    def _changed(self, ends: Ends, results: Sequence[FlowResult]) -> bool:
+        """
+        Whether something else is seen than last time, which is remembered.
+
+        A flow is known by its name. One with a new name is compared where all flows between
+        these ends did the same last time.
+        """
+        before = self._seen.get(ends, {})
+        now = {f.name: (f.outcome, f.status) for f in results if _says_something(f)}
+        self._seen[ends] = {**before, **now} if now.keys() <= before.keys() else now or before
+        alike = next(iter(before.values())) if len(set(before.values())) == 1 else None
+        return any(before.get(name, alike or seen) != seen for name, seen in now.items())
+
+
+def _says_something(flow: FlowResult) -> bool:
+    return not flow.skipped and not flow.inconclusive
 
 
 _WORST_FIRST = (Tone.WRONG, Tone.UNKNOWN, Tone.CLOSED, Tone.OPEN, Tone.SKIPPED)
 
 
-def _cell(results: Sequence[FlowResult]) -> Cell:
+def _cell(results: Sequence[FlowResult], changed: bool) -> Cell:
     """Several flows may cross here (another path, another name): all that differ are shown."""
     if not results:
         return Cell()
     ranked = sorted(results, key=lambda r: _WORST_FIRST.index(tone_of(r)))
     marks = dict.fromkeys(mark_of(r) for r in ranked)
-    return Cell(" ".join(marks), tone_of(ranked[0]), tuple(results))
-
-
-def grid_lines(table: Grid, width: int) -> Iterator[Line]:
-    """
-    The table in `width` columns; targets that do not fit beside each other come below.
-
-    A header is two lines, peer and port, so that columns stay narrow.
-    """
-    first = max(len(s) for s in table.sources)
-    heads = [_split(t) for t in table.targets]
-    widths = [
-        max(len(peer), len(port), *(len(row[i].mark) for row in table.cells))
-        for i, (peer, port) in enumerate(heads)
-    ]
-    for number, chunk in enumerate(_chunks(widths, width - first)):
-        if number:
-            yield ()
-        for half in (0, 1):
-            names = (StyledText(f"  {heads[i][half]:<{widths[i]}}", Tone.HEAD) for i in chunk)
-            yield (StyledText(" " * first), *names)
-        for source, row in zip(table.sources, table.cells, strict=True):
-            marks = (StyledText(f"  {row[i].mark:<{widths[i]}}", row[i].tone) for i in chunk)
-            yield (StyledText(f"{source:<{first}}", Tone.HEAD), *marks)
-
-
-def _split(header: str) -> tuple[str, str]:
-    peer, colon, port = header.rpartition(":")
-    return (peer, f"{colon}{port}") if colon else (header, "")
-
-
-def _chunks(widths: Sequence[int], space: int) -> Iterator[list[int]]:
-    """Columns in groups that fit; a column that is too wide stands alone."""
-    group: list[int] = []
-    used = 0
-    for i, width in enumerate(widths):
-        if group and used + width + 2 > space:
-            yield group
-            group, used = [], 0
-        group.append(i)
-        used += width + 2
-    if group:
-        yield group
+    mark = " ".join(marks) + (CHANGED if changed else "")
+    return Cell(mark, tone_of(ranked[0]), tuple(results), changed)

@@ -9,8 +9,9 @@ import jinja2
 
 from npol.model.result import StoryReport
 from npol.report.escape import safe
-from npol.report.failure import failure_parts, heading, is_lookup
-from npol.report.grid import grid
+from npol.report.failure import AskAgain, aside, failure_parts, heading, is_lookup
+from npol.report.failure_groups import failure_groups
+from npol.report.grid import StoryGrids
 from npol.report.summary import (
     cluster_line,
     cost_line,
@@ -23,7 +24,7 @@ from npol.report.summary import (
     proven_line,
     restore_line,
 )
-from npol.report.symbols import LEGEND, tone_of
+from npol.report.symbols import tone_of
 
 
 def to_html(reports: Sequence[StoryReport]) -> str:
@@ -45,10 +46,12 @@ def to_html(reports: Sequence[StoryReport]) -> str:
     )
     environment.globals.update({f.__name__: f for f in words})
     environment.globals.update(
+        AskAgain=AskAgain,
+        StoryGrids=StoryGrids,
+        aside=aside,
+        failure_groups=failure_groups,
         failure_parts=failure_parts,
-        grid=grid,
         heading=heading,
-        legend=LEGEND,
         enforced=enforced,
         restore_line=restore_line,
         tone_of=tone_of,

@@ -10,9 +10,10 @@ from collections.abc import Iterator, Sequence
 
 from npol.model.result import CheckResult, FlowResult, StepResult, StoryReport
 from npol.report.escape import fenced, markdown, markup, paragraph
-from npol.report.failure import arrow, failure_text, is_lookup, target
+from npol.report.failure import AskAgain, arrow, failure_text, heading, is_lookup, target
+from npol.report.failure_groups import failure_groups
 from npol.report.graph import edges, mermaid
-from npol.report.grid import Grid, grid
+from npol.report.grid import Grid, StoryGrids
 from npol.report.summary import (
     Result,
     cost_line,
@@ -46,14 +47,14 @@ def to_markdown(reports: Sequence[StoryReport], most_bytes: int = MOST_BYTES) ->
 
 
 def _important(report: StoryReport) -> Iterator[str]:
-    failed = failures(report)
     sign = "❌" if report.exit_status else "✅"
     yield f"## {sign} {markdown(report.story)}: {counted(report.results)}\n"
     if report.error:
         yield fenced(paragraph(report.error)) + "\n"
-    context = report.cluster.context if report.cluster else ""
-    for result in failed:
-        yield f"**{markdown(result.step)}**\n\n{fenced(failure_text(result, context=context))}\n"
+    again = AskAgain(cluster=report.cluster.options if report.cluster else "")
+    for group in failure_groups(failures(report)):
+        where = f" in {markdown(group.at.file)}:{group.at.line}" if group.at else ""
+        yield f"**{markdown(heading(group))}**{where}\n\n{fenced(failure_text(group, again))}\n"
     facts = (
         restore_line(report.restore),
         enforcement_line(report.cluster),
@@ -64,20 +65,21 @@ def _important(report: StoryReport) -> Iterator[str]:
 
 
 def _folded(report: StoryReport) -> Iterator[str]:
+    grids = StoryGrids()
     for step in report.steps:
         title = markup(f"{report.story}: {step.name}, {counted(step.results)}")
-        body = "\n".join(_step(step))
+        body = "\n".join(_step(step, grids.grid(step.flows)))
         yield f"<details><summary>{title}</summary>\n\n{body}\n</details>\n"
 
 
-def _step(step: StepResult) -> Iterator[str]:
+def _step(step: StepResult, table: Grid | None) -> Iterator[str]:
     yield from (f"- {markdown(change)}" for change in step.changes)
     for label, text in (("skipped", step.skipped), ("error", step.error)):
         if text:
             yield f"- {label}: {markdown(text)}"
     if took := enforced(step.flows):
         yield f"- {took}"
-    if table := grid(step.flows):
+    if table:
         yield ""
         yield from _table(table)
     others = [r for r in step.results if isinstance(r, CheckResult) or is_lookup(r)]
@@ -92,7 +94,11 @@ def _table(table: Grid) -> Iterator[str]:
     yield f"| from \\\\ to | {' | '.join(map(markdown, table.targets))} |"
     yield "|---" * (len(table.targets) + 1) + "|"
     for source, row in zip(table.sources, table.cells, strict=True):
-        cells = (" / ".join(dict.fromkeys(_words(r) for r in cell.results)) for cell in row)
+        cells = (
+            " / ".join(dict.fromkeys(_words(r) for r in cell.results))
+            + (" (changed)" if cell.changed else "")
+            for cell in row
+        )
         yield f"| {markdown(source)} | {' | '.join(cells)} |"
 
 

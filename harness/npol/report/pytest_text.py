@@ -6,22 +6,31 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from npol.model.result import StoryReport
+from npol.report.ending import ending_lines
 from npol.report.escape import safe
+from npol.report.failure import WIDTH
 from npol.report.json import result_from
 from npol.report.summary import Result, cluster_line, enforcement_line, proven_line, restore_line
-from npol.report.symbols import LEGEND, Line
-from npol.report.text import INDENT, result_lines, story_lines
-
-WIDTH = 100
+from npol.report.symbols import Line
+from npol.report.text import INDENT, StoryText, title_line
 
 
 def story_text(report: StoryReport, width: int = WIDTH) -> str:
     """A whole run."""
-    return "\n".join(map(_text, story_lines(report, width))) + "\n"
+    steps = StoryText(verbose=True)
+    lines = [title_line(report.story, report.path)]
+    for step in report.steps:
+        lines += steps.step(step, width)
+    lines += ending_lines(report, width, verbose=True)
+    return "\n".join(map(plain, lines)) + "\n"
 
 
 def session_summary(
-    found: Sequence[Mapping[str, Any]], reports: Sequence[StoryReport], width: int = WIDTH
+    found: Sequence[Mapping[str, Any]],
+    reports: Sequence[StoryReport],
+    width: int = WIDTH,
+    *,
+    verbose: bool = False,
 ) -> Iterator[str]:
     """
     What a test session saw, story by story and step by step.
@@ -29,21 +38,28 @@ def session_summary(
     Args:
         found: `{"story": NAME, "result": result_data(...)}` for each item that was asked.
         reports: the runs of this process; under pytest-xdist, the controller has none.
+        verbose: also the notes of runs in which nothing failed.
     """
+    stories: dict[str, StoryText] = {}
     for (story, step), results in _by_step(found).items():
         yield f"{safe(story)}: {safe(step)}"
-        yield from (INDENT + _text(line) for line in result_lines(results, width - len(INDENT)))
-    yield LEGEND
+        text = stories.setdefault(story, StoryText(verbose=verbose))
+        yield from (INDENT + plain(line) for line in text.results(results, width - len(INDENT)))
     for report in reports:
-        notes = (f"note: {safe(note)}" for note in report.notes)
-        endings = (
-            restore_line(report.restore),
-            enforcement_line(report.cluster),
-            proven_line(report),
-            *notes,
-        )
-        yield from (f"{safe(report.story)}: {line}" for line in endings if line)
+        yield from (f"{safe(report.story)}: {line}" for line in _endings(report, verbose) if line)
     yield from dict.fromkeys(cluster_line(r.cluster) for r in reports)
+
+
+def _endings(report: StoryReport, verbose: bool) -> Iterator[str]:
+    """How the cluster was given back and, unless all is well, what else to know of the run."""
+    yield restore_line(report.restore)
+    in_a_lab = report.cluster is not None and report.cluster.is_lab
+    loud = verbose or report.exit_status != 0
+    if loud or not in_a_lab:
+        yield enforcement_line(report.cluster)
+    if loud:
+        yield proven_line(report)
+        yield from (f"note: {safe(note)}" for note in report.notes)
 
 
 def _by_step(found: Sequence[Mapping[str, Any]]) -> dict[tuple[str, str], list[Result]]:
@@ -54,5 +70,6 @@ def _by_step(found: Sequence[Mapping[str, Any]]) -> dict[tuple[str, str], list[R
     return steps
 
 
-def _text(line: Line) -> str:
+def plain(line: Line) -> str:
+    """A line without its tones."""
     return "".join(piece.text for piece in line).rstrip()

@@ -21,6 +21,7 @@ from npol.model.verification import FlowVerification, NotVerified
 from npol.report.escape import safe
 
 Result = FlowResult | CheckResult
+SUMMARY_WIDTH = 80
 
 MEANING = {
     ExitCode.AS_EXPECTED: "as expected",
@@ -48,6 +49,11 @@ def counted(results: Iterable[Result]) -> str:
     Those "by packets only" are among the rest: they are as expected without a prediction that
     confirms it.
     """
+    return ", ".join(_counts(results))
+
+
+def _counts(results: Iterable[Result]) -> list[str]:
+    """The same in parts, the most telling first."""
     verdicts: Counter[Verdict] = Counter()
     skipped = idle = alone = 0
     for result in results:
@@ -62,7 +68,7 @@ def counted(results: Iterable[Result]) -> str:
     parts = [f"{verdicts.pop(Verdict.AS_EXPECTED, 0)} of {asked} as expected"]
     parts += [f"{n} {v.value}" for v in Verdict if (n := verdicts[v])]
     apart = ((skipped, "skipped"), (idle, "cannot fail"), (alone, "by packets only"))
-    return ", ".join([*parts, *(f"{n} {what}" for n, what in apart if n)])
+    return [*parts, *(f"{n} {what}" for n, what in apart if n)]
 
 
 def _by_packets_only(result: FlowResult) -> bool:
@@ -149,8 +155,50 @@ def _not_verified(names: Sequence[str], asked: int, how: str) -> str:
     return f"flows not verified: {len(names)} of {asked} {verb} {how}: {safe(names[0])}"
 
 
+def summary_line(report: StoryReport, width: int = SUMMARY_WIDTH) -> str:
+    """
+    A whole run in one line: what came of it, how long, the cluster, the exit code.
+
+    The least telling parts are left out where it would be longer than `width`; a cluster's long
+    name loses its middle.
+    """
+    code = f"exit code {report.exit_status}"
+    if report.exit_status > 128:
+        code += f", {meaning(report)}"
+    counts = _counts(report.results) if report.results else [meaning(report)]
+    if report.restore and not report.restore.complete:
+        counts = ["NOT RESTORED", *counts]
+    where, gave_back = _where(report), _gave_back(report)
+    for rest in (f" in {report.seconds:.1f} s{gave_back}", gave_back, ""):
+        line = f"{', '.join(counts)}{rest}; {where}: {code}"
+        if len(line) <= width:
+            return line
+    where = _shortened(where, width - len(f"{counts[0]}; : {code}"))
+    while len(counts) > 1 and len(f"{', '.join(counts)}; {where}: {code}") > width:
+        counts.pop()
+    return f"{', '.join(counts)}; {where}: {code}"
+
+
+def _gave_back(report: StoryReport) -> str:
+    restore = report.restore
+    if restore is None or not restore.complete:
+        return ""
+    return ", left applied" if restore.left else ", restored" if restore.actions else ""
+
+
+def _where(report: StoryReport) -> str:
+    return safe(f"cluster {report.cluster.context}") if report.cluster else "no cluster"
+
+
+def _shortened(name: str, most: int) -> str:
+    """The ends of a long name, which tell clusters apart better than its middle."""
+    most = max(most, 20)
+    half = (most - 3) // 2
+    return name if len(name) <= most else f"{name[:half]}...{name[-(most - 3 - half) :]}"
+
+
 def last_line(report: StoryReport) -> str:
-    """The cluster, and the exit code with its meaning."""
+    """The cluster with its server, and the exit code with its meaning."""
     return f"{cluster_line(report.cluster)}: exit code {report.exit_status}, {meaning(report)}"
 
 

@@ -2,7 +2,7 @@
 Marks: the few characters that stand for a result, readable without colours.
 
 `.` allowed and `X` denied, both as expected; an HTTP status or an outcome's word where the story
-asked for exactly that; `!expected/seen` where they differ.
+asked for exactly that; `!expected/seen` where they differ; `*` behind what a step has changed.
 """
 
 from __future__ import annotations
@@ -13,8 +13,6 @@ from dataclasses import dataclass
 from npol.model.expectation import Expectation, Verdict, Word
 from npol.model.result import CheckResult, FlowResult
 from npol.report.escape import short
-
-LEGEND = ".  allowed   X  denied   200  that HTTP status   !expected/seen   ?  unknown   -  skipped"
 
 
 class Tone(enum.Enum):
@@ -39,6 +37,40 @@ class StyledText:
 
 
 Line = tuple[StyledText, ...]
+
+
+CHANGED = "*"
+"""Behind the mark of a flow that did something else when it was last asked."""
+
+
+class Sign(enum.Enum):
+    """What a mark is of, for legends: the sign itself."""
+
+    ALLOWED = "."
+    DENIED = "X"
+    STATUS = "200"
+    WRONG = "!A/B"
+    UNKNOWN = "?"
+    SKIPPED = "-"
+    CHANGED = CHANGED
+
+
+MEANINGS = {
+    Sign.ALLOWED: "allowed",
+    Sign.DENIED: "denied",
+    Sign.STATUS: "HTTP status",
+    Sign.WRONG: "expected A, seen B",
+    Sign.UNKNOWN: "unknown",
+    Sign.SKIPPED: "skipped",
+    Sign.CHANGED: "changed",
+}
+
+
+def sign_of(result: FlowResult) -> Sign | None:
+    """What its mark is of; None for a word that needs no legend."""
+    signs = {Tone.SKIPPED: Sign.SKIPPED, Tone.UNKNOWN: Sign.UNKNOWN, Tone.WRONG: Sign.WRONG}
+    by_word = {Word.ALLOW: Sign.ALLOWED, Word.DENY: Sign.DENIED, Word.HTTP: Sign.STATUS}
+    return signs.get(tone_of(result)) or by_word.get(result.expected.word)
 
 
 def tone_of(result: FlowResult | CheckResult) -> Tone:

@@ -9,38 +9,18 @@ from __future__ import annotations
 import textwrap
 from collections.abc import Iterator, Sequence
 
-from npol.model.result import CheckResult, FlowResult, StepResult, StoryReport
+from npol.model.result import CheckResult, FlowResult, StepResult
 from npol.report.escape import safe
-from npol.report.failure import failure_text, is_lookup, placed
-from npol.report.grid import grid, grid_lines
-from npol.report.summary import (
-    Result,
-    cost_line,
-    counted,
-    enforced,
-    enforcement_line,
-    failures,
-    last_line,
-    not_counted,
-    proven_line,
-    restore_line,
-)
-from npol.report.symbols import LEGEND, Line, StyledText, Tone, mark_of, tone_of
+from npol.report.failure import is_lookup, placed
+from npol.report.grid import StoryGrids
+from npol.report.grid_text import grid_lines
+from npol.report.summary import Result, counted, enforced, not_counted
+from npol.report.symbols import Line, Sign, StyledText, Tone, mark_of, tone_of
 
 INDENT = "  "
 GATEWAY_ERRORS = (502, 504)
 FEW = 6
 """Flows of a step up to which an expected gateway error is explained on the spot."""
-MOST_EXPLAINED = 20
-"""Failures explained at the end of a run; the marks and the other reports have the rest."""
-
-
-def story_lines(report: StoryReport, width: int) -> Iterator[Line]:
-    """The whole run."""
-    yield title_line(report.story, report.path)
-    for step in report.steps:
-        yield from step_lines(step, width)
-    yield from ending_lines(report, width)
 
 
 def title_line(story: str, path: str) -> Line:
@@ -50,34 +30,55 @@ def title_line(story: str, path: str) -> Line:
     )
 
 
-def step_lines(step: StepResult, width: int) -> Iterator[Line]:
-    """One step: title, changes, table, lookups, checks, and what it took."""
-    yield ()
-    yield (StyledText(safe(step.name), Tone.HEAD), *_aside(step))
-    yield from (_indented(StyledText(safe(c), Tone.FAINT)) for c in step.changes)
-    if step.skipped:
-        yield _indented(StyledText(f"skipped: {safe(step.skipped)}", Tone.SKIPPED))
-    elif step.error:
-        yield _indented(StyledText(f"error: {safe(step.error)}", Tone.WRONG))
-    else:
-        yield from result_lines(step.results, width)
+class StoryText:
+    """
+    The steps of one story, one after the other.
+
+    A sign is explained beside the first table that has it. `verbose`: also why a check is not
+    counted.
+    """
+
+    def __init__(self, *, verbose: bool = False) -> None:
+        self._verbose = verbose
+        self._grids = StoryGrids()
+        self._explained: set[Sign] = set()
+
+    def step(self, step: StepResult, width: int) -> Iterator[Line]:
+        """Title, changes, table, lookups, checks, and what it took."""
+        yield ()
+        yield (StyledText(safe(step.name), Tone.HEAD), *_aside(step))
+        yield from (_indented(StyledText(safe(c), Tone.FAINT)) for c in step.changes)
+        if step.skipped:
+            yield _indented(StyledText(f"skipped: {safe(step.skipped)}", Tone.SKIPPED))
+        elif step.error:
+            yield _indented(StyledText(f"error: {safe(step.error)}", Tone.WRONG))
+        else:
+            yield from self.results(step.results, width)
+
+    def results(self, results: Sequence[Result], width: int) -> Iterator[Line]:
+        """The results of one step, from the table to the count."""
+        flows = [r for r in results if isinstance(r, FlowResult)]
+        if table := self._grids.grid(flows):
+            new = [sign for sign in table.signs if sign not in self._explained]
+            self._explained |= set(new)
+            for line in grid_lines(table, width - len(INDENT), new):
+                yield (StyledText(INDENT), *line)
+        yield from (_lookup(f) for f in flows if is_lookup(f))
+        yield from (self._check(r) for r in results if isinstance(r, CheckResult))
+        yield from _gateways(flows, width)
+        yield from (_why_skipped(r) for r in _skipped_for_different_reasons(results))
+        yield _count(results, flows)
+
+    def _check(self, check: CheckResult) -> Line:
+        said = _said(check)
+        if why := not_counted(check):
+            said += why if self._verbose else ", not counted"
+        return (StyledText(f"{INDENT}check {safe(check.name)}  "), StyledText(said, tone_of(check)))
 
 
 def _aside(step: StepResult) -> Iterator[StyledText]:
     if step.same_as:
         yield StyledText(f"  same as {safe(step.same_as)}", Tone.FAINT)
-
-
-def result_lines(results: Sequence[Result], width: int) -> Iterator[Line]:
-    """The results of one step, from the table to the count."""
-    flows = [r for r in results if isinstance(r, FlowResult)]
-    if table := grid(flows):
-        yield from ((StyledText(INDENT), *line) for line in grid_lines(table, width - len(INDENT)))
-    yield from (_lookup(f) for f in flows if is_lookup(f))
-    yield from (_check(r) for r in results if isinstance(r, CheckResult))
-    yield from _gateways(flows, width)
-    yield from (_why_skipped(r) for r in _skipped_for_different_reasons(results))
-    yield _count(results, flows)
 
 
 def _lookup(flow: FlowResult) -> Line:
@@ -94,7 +95,10 @@ def _gateways(flows: Sequence[FlowResult], width: int) -> Iterator[Line]:
     told = [f for f in flows if f.passed and f.status in GATEWAY_ERRORS and f.causes]
     for flow in told if len(flows) <= FEW else []:
         text = f"{flow.status} because {placed(flow.causes[0])}"
-        for part in textwrap.wrap(text, width - 2 * len(INDENT), break_on_hyphens=False):
+        wrapped = textwrap.wrap(
+            text, width - 2 * len(INDENT), break_on_hyphens=False, break_long_words=False
+        )
+        for part in wrapped:
             yield (StyledText(INDENT + INDENT), StyledText(part, Tone.CLOSED))
 
 
@@ -108,11 +112,6 @@ def _said(result: Result) -> str:
     return (
         f"{result.verdict.value}: expected {safe(str(result.expected))}, seen {safe(result.seen)}"
     )
-
-
-def _check(check: CheckResult) -> Line:
-    said = _said(check) + not_counted(check)
-    return (StyledText(f"{INDENT}check {safe(check.name)}  "), StyledText(said, tone_of(check)))
 
 
 def _skipped_for_different_reasons(results: Sequence[Result]) -> list[Result]:
@@ -134,36 +133,3 @@ def _count(results: Sequence[Result], flows: Sequence[FlowResult]) -> Line:
 
 def _indented(piece: StyledText) -> Line:
     return (StyledText(INDENT), piece)
-
-
-def ending_lines(report: StoryReport, width: int, *, rerun: str = "") -> Iterator[Line]:
-    """Failures explained, the restore, the count, and last of all the cluster."""
-    context = report.cluster.context if report.cluster else ""
-    failed = failures(report)
-    for result in failed[:MOST_EXPLAINED]:
-        yield ()
-        text = failure_text(result, rerun=rerun, context=context, width=width)
-        head, *rest = text.split("\n")
-        yield (
-            StyledText(head, tone_of(result)),
-            StyledText(f"  (step {safe(result.step)})", Tone.FAINT),
-        )
-        yield from ((StyledText(line),) for line in rest)
-    if len(failed) > MOST_EXPLAINED:
-        yield ()
-        yield (StyledText(f"and {len(failed) - MOST_EXPLAINED} more failures", Tone.WRONG),)
-    yield ()
-    if report.error:
-        yield from ((StyledText(safe(line), Tone.WRONG),) for line in report.error.split("\n"))
-    if restored := restore_line(report.restore):
-        fine = report.restore is None or report.restore.proven
-        yield (StyledText(restored, Tone.PLAIN if fine else Tone.WRONG),)
-    if known := enforcement_line(report.cluster):
-        yield (StyledText(known, Tone.FAINT),)
-    if proven := proven_line(report):
-        yield (StyledText(proven, Tone.FAINT),)
-    for note in report.notes:
-        yield (StyledText(f"note: {safe(note)}", Tone.FAINT),)
-    yield (StyledText(f"{counted(report.results)} in {cost_line(report)}"),)
-    yield (StyledText(LEGEND, Tone.FAINT),)
-    yield (StyledText(last_line(report), Tone.WRONG if report.exit_status else Tone.OPEN),)

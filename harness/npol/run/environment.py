@@ -85,6 +85,7 @@ class RunEnvironment:
         Raises:
             Refused, LockHeld, InputError: say why the run cannot begin.
         """
+        self.options.say("looking at the cluster")
         writes = self.story.writes or self._creates or self.options.namespaces
         mode = Mode.APPLY if writes else Mode.SMOKE
         self._connection = connect(
@@ -98,7 +99,8 @@ class RunEnvironment:
         self.records = watch(self.options.flow_records, self._connection)
         self._transaction = self._open_transaction(self._connection, given.kinds)
         enforcement = self._prove()
-        for manifest in given.manifests:
+        for number, manifest in enumerate(given.manifests, 1):
+            self.options.say(f"creating what is given: {number} of {len(given.manifests)} objects")
             self._transaction.create(manifest)
             if manifest.kind == DEFINITION:
                 await_definition(self._connection, manifest)
@@ -109,10 +111,13 @@ class RunEnvironment:
             lease=self._transaction.lease,
             beside=self._beside_pods(),
             look=self._look_beside_pods,
+            say=self.options.say,
         )
         self._sources.start()
         self._sources.prepare_beside(silenced_sources(self.story, self.engine.name))
-        wait_until_ready(self._connection, self.story.given, created=self._creates)
+        wait_until_ready(
+            self._connection, self.story.given, created=self._creates, say=self.options.say
+        )
         notes = (*self.story.notes, *refused, *given.left_out, *self.facts.notes)
         notes += (*self._sources.notes, *self._stand_ins())
         self.facts = replace(self.facts, enforcement=enforcement(), notes=notes)
@@ -157,7 +162,7 @@ class RunEnvironment:
             return lambda: "not proven: no step of this story needs it"
         if self.options.assume_enforced:
             return lambda: "assumed, as asked (--assume-enforced)"
-        self.options.say("canary: do policies bite here?")
+        self.options.say("starting a canary that shows whether policies are enforced")
         pool = ThreadPoolExecutor(max_workers=1)
         proving = pool.submit(
             prove_enforcement,
@@ -208,6 +213,8 @@ class RunEnvironment:
             engine_version=found.engine.version,
             enforcement="not proven yet",
             notes=found.notes,
+            options="" if self.options.disposable else connection.options,
+            is_lab=found.engine.is_lab,
         )
 
     def _open_transaction(self, connection: Connection, kinds: Collection[Resource]) -> Transaction:
@@ -354,6 +361,7 @@ class RunEnvironment:
         """
         if self._transaction is None:
             return RestoreResult(complete=True)
+        self.options.say("giving the cluster back")
         end = RunEnd(
             story=self.story,
             options=self.options,

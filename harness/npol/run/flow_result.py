@@ -92,6 +92,12 @@ def without_verdict(result: FlowResult, verdict: Verdict, reason: Reason) -> Flo
     return result if result.skipped else replace(result, verdict=verdict, reason=reason)
 
 
+def is_denied_wrongly(result: FlowResult) -> bool:
+    """Whether the policies deny what the story wants to be open."""
+    bug = result.diagnosis is Diagnosis.POLICY_BUG and not result.skipped
+    return bug and result.verdict in (Verdict.TOO_CLOSED, Verdict.WRONG_ANSWER)
+
+
 def changed_by_others(foreign: Sequence[str]) -> Reason:
     """The cluster was not what the step had made of it while it was judged."""
     words = f"somebody else changed the cluster meanwhile: {'; '.join(foreign[:3])}"

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import logging
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 from npol.errors import Refused
 from npol.kube.connection import Connection
 from npol.model.inventory import pod_ref
 from npol.model.story import Manifest
 from npol.run.cluster_changes import spell
+from npol.run.options import silent
 
 log = logging.getLogger(__name__)
 
@@ -20,17 +21,24 @@ POLL_EVERY = 0.1
 WORKLOADS = ("Deployment", "StatefulSet", "DaemonSet", "Pod")
 
 
-def wait_until_ready(connection: Connection, given: Sequence[Manifest], *, created: bool) -> None:
+def wait_until_ready(
+    connection: Connection,
+    given: Sequence[Manifest],
+    *,
+    created: bool,
+    say: Callable[[str], None] = silent,
+) -> None:
     """
     Wait for the workloads of `given`.
 
     `created`: the run made them; what is not there then is waited for, too.
 
     Raises:
-    Refused: they are not ready in time.
+        Refused: they are not ready in time.
     """
     deadline = time.monotonic() + READY_WITHIN
     wanted = [m for m in given if m.kind in WORKLOADS]
+    every = len(wanted)
     while wanted := [m for m in wanted if not _is_ready(connection, m, created)]:
         if time.monotonic() >= deadline:
             names = ", ".join(map(spell, wanted))
@@ -39,6 +47,7 @@ def wait_until_ready(connection: Connection, given: Sequence[Manifest], *, creat
                 hint="kubectl describe them; an image may not be pulled",
             )
         names = ", ".join(map(spell, wanted))
+        say(f"waiting for workloads: {every - len(wanted)} of {every} ready")
         log.info("waiting for %s to be ready, %.0f s left", names, deadline - time.monotonic())
         time.sleep(POLL_EVERY)
 

@@ -6,10 +6,10 @@ import ipaddress
 from collections.abc import Sequence
 from dataclasses import replace
 
-from npol.model.prediction import Prediction
+from npol.model.prediction import Cause, Prediction
 from npol.model.story import Flow, Peer, Story
 from npol.policy.simulate.flow_resolution import ask
-from npol.policy.simulate.forecast import predict
+from npol.policy.simulate.forecast import known_fixes, predict
 from npol.policy.state.cluster_state import ClusterState
 from npol.policy.state.dns import dns_service, with_dns
 
@@ -39,3 +39,8 @@ class Predictor:
             story = replace(story, peers={**story.peers, **{p.name: p for p in peers}})
         asked = ask(self._world, story, flow, source_pod)
         return predict(asked, self._world, self._engine)
+
+    def fixes(self, flow: Flow) -> tuple[Cause, ...]:
+        """The smallest changes of policies that would let a flow through that is denied."""
+        asked = ask(self._world, self._story, flow)
+        return known_fixes(asked, self._world, self._engine)

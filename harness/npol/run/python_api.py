@@ -10,7 +10,7 @@ Stories written in Python, step by step, for tests that need more than a file ca
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from types import TracebackType
 from typing import Any
@@ -33,9 +33,17 @@ FLOW = re.compile(
 class UnexpectedVerdict(NotAsExpected, AssertionError):
     """Flows that are not as expected; `results` has them."""
 
-    def __init__(self, results: Sequence[FlowResult]) -> None:
-        super().__init__("\n".join(map(_spell, results)))
+    def __init__(self, text: str, results: Sequence[FlowResult]) -> None:
+        super().__init__(text)
         self.results = tuple(results)
+
+
+Explain = Callable[[Sequence[FlowResult]], str]
+
+
+def briefly(results: Sequence[FlowResult]) -> str:
+    """What failed, one line each."""
+    return "\n".join(map(_spell, results))
 
 
 def _spell(r: FlowResult) -> str:
@@ -46,7 +54,16 @@ def _spell(r: FlowResult) -> str:
 class Scripted:
     """One run whose steps are made as the test goes on. Every `expect` is a step."""
 
-    def __init__(self, story: Mapping[str, Any], *, path: str, root: str, options: Options) -> None:
+    def __init__(
+        self,
+        story: Mapping[str, Any],
+        *,
+        path: str,
+        root: str,
+        options: Options,
+        explain: Explain = briefly,
+    ) -> None:
+        self._explain = explain
         self._data = {"version": 1, "name": "scripted", **story}
         self._path = path
         self._root = root
@@ -83,14 +100,14 @@ class Scripted:
         Change what is due, settle, and judge `"a -> b:80"` or `"a ? name"`, or several.
 
         Raises:
-            Unexpected: a verdict is not `as expected`.
+            UnexpectedVerdict: a verdict is not `as expected`.
             InputError: a flow or word is not understood.
         """
         wanted = {flow: word} if isinstance(flow, str) else flow
         result = self._tell([flow_entry(f, w) for f, w in wanted.items()])
         wrong = [r for r in result.flows if not r.passed]
         if wrong:
-            raise UnexpectedVerdict(wrong)
+            raise UnexpectedVerdict(self._explain(wrong), wrong)
         return result
 
     def _tell(self, flows: list[dict[str, Any]]) -> StepResult:

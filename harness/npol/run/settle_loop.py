@@ -13,8 +13,8 @@ from npol.run.rounds import RoundResult, Rounds
 
 log = logging.getLogger(__name__)
 
-SAY_AFTER = 5.0
-"""Seconds of settling after which the wait is announced; silence looks like a hang."""
+SAY_EVERY = 0.5
+"""Seconds of settling between two words on how far it is; silence looks like a hang."""
 
 LOOK_EVERY = 3.0
 """Seconds of settling between two looks at where the flows' ends are."""
@@ -34,7 +34,7 @@ def settle(
     running: set[Future[RoundResult]] = set()
     last: RoundResult | None = None
     ended_rounds = 0
-    announced = settling.patience.started + SAY_AFTER
+    announced = settling.patience.started + SAY_EVERY
     look_at = settling.patience.started + LOOK_EVERY
     while not settling.done(time.monotonic()) or last is None:
         if settling.may_launch(time.monotonic()):
@@ -49,8 +49,8 @@ def settle(
             _log_round(rounds, ended_rounds, result, settling)
             last = result if last is None or result.started >= last.started else last
         if time.monotonic() >= announced:
-            say(_progress(settling))
-            announced = time.monotonic() + SAY_AFTER
+            say(_progress(rounds.step, settling))
+            announced = time.monotonic() + SAY_EVERY
         if last is not None and time.monotonic() >= look_at and not settling.done(time.monotonic()):
             if moved():
                 break
@@ -89,8 +89,9 @@ def _nap(settling: Settling) -> float:
     return max(0.01, min(soon, default=now + 0.2) - now)
 
 
-def _progress(settling: Settling) -> str:
+def _progress(step: str, settling: Settling) -> str:
     waiting = settling.waiting()
-    passed = time.monotonic() - settling.patience.started
-    shown = ", ".join(waiting[:3]) + (f" and {len(waiting) - 3} more" if len(waiting) > 3 else "")
-    return f"waiting for {shown or 'quiet'}: {passed:.0f} s of {settling.patience.within:.0f} s"
+    every = len(settling.tracks)
+    shown = f"waiting for {waiting[0]}" if len(waiting) == 1 else "settling"
+    within = f"{settling.patience.within:.0f} s at most"
+    return f"step {step}: {shown}, {every - len(waiting)} of {every} flows as expected, {within}"

@@ -44,6 +44,7 @@ class StepRunner:
             NpolError: a change could not be made; nothing of the step was asked.
         """
         began = time.monotonic()
+        self._environment.options.say(f"step {step.name}")
         if reason := self._environment.unmet(step.when):
             return _skip(step, reason)
         if step.changes:

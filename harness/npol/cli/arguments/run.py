@@ -15,6 +15,7 @@ class RunArguments:
     """See `npol run --help`."""
 
     story: StoryFile
+    verbose: int = 0
     context: ContextOrLab = None
     kubeconfig: Kubeconfig = None
     lab: Annotated[

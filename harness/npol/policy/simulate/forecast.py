@@ -7,12 +7,13 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 
-from npol.model.prediction import PredictedDecision, Prediction
+from npol.model.prediction import Cause, PredictedDecision, Prediction
 from npol.model.refused_policy import RefusedPolicy
+from npol.model.sentence import Sentence
 from npol.model.story import Flow
 from npol.policy.evaluate.evaluate import decide, evaluate
 from npol.policy.explain.causes import causes
-from npol.policy.explain.fixes import lasting
+from npol.policy.explain.fixes import lasting, remedies
 from npol.policy.matrix.diff import Difference, End, difference
 from npol.policy.matrix.equivalence import PodGroup
 from npol.policy.objects.dialects import Dialect, dialect_of
@@ -85,6 +86,17 @@ def predict(asked: ResolvedFlow, world: ClusterState, engine: str) -> Prediction
     """What becomes of a flow in a world on an engine, with its causes."""
     dialect = dialect_of(engine)
     return _explained(decide_flow(asked, world, dialect, evaluate), world, dialect)
+
+
+def known_fixes(asked: ResolvedFlow, world: ClusterState, engine: str) -> tuple[Cause, ...]:
+    """What would let a flow through that is denied; () where it is not, or nothing here would."""
+    dialect = dialect_of(engine)
+    denied = next(
+        (d for d in decide_flow(asked, world, dialect, evaluate).telling if d.allowed is False),
+        None,
+    )
+    found = remedies(world.as_read(dialect), denied, dialect) if denied else ()
+    return tuple(Cause(what=Sentence(f.text), at=f.at) for f in found)
 
 
 def _explained(decided: FlowDecision, world: ClusterState, dialect: Dialect) -> Prediction:

@@ -1,0 +1,55 @@
+"""A failed item in pytest's own words: short summary, one line, and each cause once."""
+
+from __future__ import annotations
+
+from types import SimpleNamespace
+
+import pytest
+
+from npol.pytest_plugin.failure_repr import failure_repr, summary_of
+
+
+@pytest.fixture
+def item(monkeypatch):
+    """An item of a story file; more of them share the file."""
+    monkeypatch.setattr("npol.pytest_plugin.failure_repr.runs_of", lambda config: config)
+    runs = SimpleNamespace(named="--kube-context=dev ", cluster_options="--context dev")
+    file = SimpleNamespace(explained={})
+
+    def make(name="shop.npol.yaml::deny all::frontend loses the database"):
+        return SimpleNamespace(nodeid=name, config=runs, file=file)
+
+    return make
+
+
+def test_one_line_says_what_was_seen_and_which_line_is_to_blame(item, failure):
+    shown = failure_repr(item(), failure)
+
+    assert str(shown.reprcrash) == "shop.npol.yaml:31: too open, seen open: manifests/deny.yaml:7"
+    assert summary_of(failure) == "too open, seen open: manifests/deny.yaml:7"
+
+
+def test_there_is_no_frame_and_the_commands_name_the_cluster(item, failure):
+    text = str(failure_repr(item(), failure))
+
+    assert text.startswith("TOO OPEN: frontend loses the database  (step deny all)\n")
+    assert "AssertionError" not in text
+    assert "failure_repr" not in text
+    assert "npol probe 'frontend loses the database' --story" in text
+    assert "--at 'deny all' --context dev" in text
+    assert "pytest --kube-context=dev 'shop.npol.yaml::deny all::frontend" in text
+
+
+def test_the_second_failure_of_a_cause_names_the_first(item, failure):
+    first = item()
+    failure_repr(first, failure)
+
+    again = str(failure_repr(first, failure))
+    second = str(failure_repr(item("shop.npol.yaml::deny all::another"), failure))
+
+    assert "evidence" in again
+    assert second.rstrip("\n").split("\n") == [
+        "TOO OPEN: frontend loses the database",
+        "  shop.npol.yaml:31   expected deny, seen open",
+        f"  the cause is that of {first.nodeid}: manifests/deny.yaml:7",
+    ]
