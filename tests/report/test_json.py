@@ -39,7 +39,9 @@ def test_other_programs_find_the_outcome_at_the_top(report):
     flow = data["report"]["steps"][1]["flows"][0]
     assert (flow["verdict"], flow["at"]["line"]) == ("too open", 31)
     assert (flow["expected"], flow["seen"], flow["outcome"]) == ("deny", "open", "open")
-    assert flow["predicted"]["decided_by"] == [{"namespace": "shop", "name": "allow-db"}]
+    assert flow["predicted"]["decided_by"] == [
+        {"namespace": "shop", "name": "allow-db", "kind": "NetworkPolicy"}
+    ]
     assert flow["evidence"][0]["role"] == "name"
 
 

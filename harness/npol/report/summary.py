@@ -30,6 +30,7 @@ MEANING = {
     ExitCode.UNKNOWN: "something could not be judged, so it is not proven",
     ExitCode.REFUSED: "refused by preflight or a guard",
     ExitCode.LOCK: "another run holds the lock, or took it",
+    ExitCode.CRASHED: "npol itself broke",
     ExitCode.RESTORE_INCOMPLETE: "the cluster is not as it was found; run `npol recover`",
 }
 """What the command line's exit codes say, for people."""
