@@ -436,6 +436,51 @@ def test_starving_ends_at_three_times_the_deadline():
     assert machine.done(30.0)
 
 
+def test_a_starved_sample_between_two_good_ones_takes_nothing_from_them():
+    machine = settling(changed_at=None, within=30.0)
+
+    feed(machine, (0.0, DENIED), (10.0, STARVED), (20.0, DENIED))
+
+    assert machine.done(20.1)
+
+
+def test_a_starved_sample_after_two_good_ones_takes_nothing_from_them():
+    machine = settling(changed_at=None, within=30.0)
+
+    feed(machine, (0.0, DENIED), (10.0, DENIED), (20.0, STARVED))
+
+    assert machine.done(20.1)
+    assert machine.results()["f"].judgement == DENIED
+
+
+UNHEARD = judged(Verdict.UNKNOWN, Outcome.TIMEOUT, "nothing from this source arrives")
+
+
+def test_silence_that_lacks_a_control_is_asked_again_after_the_deadline_where_rounds_are_slow():
+    machine = settling(changed_at=None, within=30.0)
+    feed(machine, (0.0, UNHEARD), (13.0, UNHEARD))
+
+    assert not machine.done(31.0)
+    feed(machine, (31.0, DENIED), (44.0, DENIED))
+    assert machine.done(44.1)
+
+
+def test_silence_that_lacks_a_control_is_given_up_at_the_deadline_where_rounds_are_quick():
+    machine = settling(changed_at=None, within=30.0)
+    feed(machine, *[(2.0 * n, UNHEARD) for n in range(15)])
+
+    assert not machine.done(29.9)
+    assert machine.done(30.0)
+
+
+def test_silence_that_lacks_a_control_is_given_up_at_three_times_the_deadline():
+    machine = settling(changed_at=None, within=30.0)
+    feed(machine, (0.0, UNHEARD), (28.0, UNHEARD), (56.0, UNHEARD))
+
+    assert not machine.done(89.9)
+    assert machine.done(90.0)
+
+
 @settings(max_examples=300, deadline=None)
 @given(st.lists(st.sampled_from([DENIED, STILL_OPEN, BROKEN]), min_size=1, max_size=12))
 def test_errors_never_make_an_answer_flap(judgements):

@@ -28,6 +28,7 @@ class FakeApi:
         self.refuse = {}
         self.lose_reply = False
         self._lock = threading.Lock()
+        self.gets = 0
 
     def ref_of(self, obj):
         return ref_of(obj)
@@ -44,6 +45,7 @@ class FakeApi:
         return made
 
     def get(self, ref):
+        self.gets += 1
         found = self.objects.get((ref.namespace, ref.name))
         return {**found, "status": self.status} if found else None
 
@@ -52,7 +54,19 @@ class FakeApi:
             return self.events
         if resource.kind == "PodDisruptionBudget":
             return self.budgets
-        return [o for (where, _), o in self.objects.items() if where == namespace]
+        return [
+            {**o, "status": self.status}
+            for (where, _), o in self.objects.items()
+            if where == namespace and self.labelled(o, selector)
+        ]
+
+    @staticmethod
+    def labelled(obj, selector):
+        labels = obj["metadata"].get("labels") or {}
+        return all(
+            f"{labels.get(k)}" == v
+            for k, _, v in (s.partition("=") for s in selector.split(",") if s)
+        )
 
     def delete(self, ref, *, uid=None):
         self.deleted.append((ref.name, uid))
@@ -94,6 +108,20 @@ def test_all_pods_start_together_and_go_together(api, pods):
     assert sorted(running) == ["a", "b", "c"]
     assert pods.delete() == ()
     assert api.objects == {}
+
+
+def test_many_pods_of_a_namespace_are_awaited_by_one_list(api, pods):
+    pods.start(manifests("a", "b", "c"), Inventory())
+
+    assert api.gets == 0
+
+
+def test_a_pod_whose_story_labels_it_as_anothers_is_awaited_by_its_name(api, pods):
+    made = manifests("a", "b")
+    made["b"]["metadata"]["labels"]["app.kubernetes.io/managed-by"] = "helm"
+
+    assert sorted(pods.start(made, Inventory())) == ["a", "b"]
+    assert api.gets == 1
 
 
 def test_pods_are_deleted_by_their_uid(api, pods):

@@ -279,6 +279,29 @@ def test_a_debug_pod_that_does_not_know_its_uid_is_another_pod(make_prober):
     assert "another pod answers" in answer.detail
 
 
+@pytest.mark.parametrize(("uid", "asked"), [("uid-1", 0), ("", 1)], ids=["tells", "silent"])
+def test_the_api_is_asked_for_a_pods_identity_only_where_the_pod_cannot_tell(
+    make_prober, uid, asked
+):
+    asks = []
+    stream = FakeStream(facts=FACTS.replace("uid-1", uid))
+
+    answer = ask(make_prober(stream, identify=lambda: asks.append(1)))["k"]
+
+    assert (answer.outcome, len(asks)) == (Outcome.OPEN, asked)
+
+
+def test_a_pod_that_the_api_knows_as_another_one_does_not_answer(make_prober):
+    def identify():
+        raise ExecBroken("ns/pod was replaced by another pod", passing=False)
+
+    stream = FakeStream(facts=FACTS.replace("uid-1", ""))
+    answer = ask(make_prober(stream, identify=identify))["k"]
+
+    assert (answer.outcome, stream.closed) == (Outcome.ERROR, True)
+    assert "another pod" in answer.detail
+
+
 def test_a_prober_that_says_nothing_is_given_up(make_prober):
     """F20: the exec never answers."""
     prober = make_prober(FakeStream(lambda argv: None))

@@ -16,7 +16,7 @@ for a new one.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Hashable, Mapping
+from collections.abc import Collection, Hashable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from itertools import pairwise, takewhile
 
@@ -31,6 +31,8 @@ IN_FLIGHT = 2
 """Samples under way at once; one where a source starves."""
 AT_MOST = 3
 """Times `within`: how long a flow may be asked that had too few samples to be judged by then."""
+TRIES = 5
+"""Samples that a flow is given, whatever the deadline, while something is lacking to judge it."""
 GIVE_UP_AFTER_ERRORS = 3
 """Equal samples of `unknown` in a row, spread over at least `ERROR_SPAN` seconds."""
 ERROR_SPAN = 2.0
@@ -114,10 +116,18 @@ class Track:
     trust_packets: bool = False
     """Whether packets win against the prediction at the deadline."""
     samples: list[Sample] = field(default_factory=list)
+    _missing: int | None = None
+    """What `missing` was found to be since the last sample came."""
 
     def add(self, sample: Sample) -> None:
         self.samples.append(sample)
         self.samples.sort(key=lambda s: s.started)
+        self._missing = None
+
+    @property
+    def heard(self) -> Sequence[Sample]:
+        """The samples but those whose source starved, which say nothing; all, if it always did."""
+        return [s for s in self.samples if not s.starved] or self.samples
 
     def changed(self) -> bool:
         """
@@ -125,7 +135,7 @@ class Track:
         known, from what was seen earlier in it. What comes back to what it was has not changed,
         and an error was no answer that could.
         """
-        now = self.samples[-1].signature
+        now = self.heard[-1].signature
         if self.before is not None:
             return self.before != now
         earlier = {s.signature for s in self.samples if s.judgement.outcome is not Outcome.ERROR}
@@ -136,11 +146,13 @@ class Track:
 
     def missing(self, patience: Patience) -> int:
         """How many more samples like the last ones would make it final."""
-        last = list(takewhile(lambda s: self._counts(s, patience), reversed(self.samples)))
-        return max(0, patience.stable - len(last))
+        if self._missing is None:
+            heard = self.heard
+            alike = takewhile(lambda s: self._counts(s, heard[-1], patience), reversed(heard))
+            self._missing = max(0, patience.stable - len(list(alike)))
+        return self._missing
 
-    def _counts(self, sample: Sample, patience: Patience) -> bool:
-        last = self.samples[-1]
+    def _counts(self, sample: Sample, last: Sample, patience: Patience) -> bool:
         alike = (sample.signature, sample.matched) == (last.signature, last.matched)
         if not alike or not self._conclusive(sample):
             return False
@@ -171,11 +183,16 @@ class Track:
         """Who stands behind the last sample."""
         if self.predicted is None:
             return Witnesses.PACKETS_ONLY
-        return Witnesses.AGREE if self._as_predicted(self.samples[-1]) else Witnesses.DIFFER
+        return Witnesses.AGREE if self._as_predicted(self.heard[-1]) else Witnesses.DIFFER
 
     def heard_out(self, patience: Patience) -> bool:
-        """Whether it had as many samples as could have made it final."""
-        return sum(not s.starved for s in self.samples) >= patience.stable
+        """
+        Whether it had as many samples as could have made it final; where the last one lacks a
+        control, as many as it would have had if rounds were quick.
+        """
+        heard = self.heard
+        lacking = heard[-1].judgement.verdict is Verdict.UNKNOWN
+        return not heard[-1].starved and len(heard) >= (TRIES if lacking else patience.stable)
 
     def hopeless(self, patience: Patience) -> bool:
         """
@@ -212,7 +229,7 @@ class Track:
         ]
 
     def result(self, patience: Patience) -> Settled:
-        last = self.samples[-1]
+        last = self.heard[-1]
         wrong = [s for s in self.samples if not s.matched]
         since = patience.changed_at
         enforced = None if since is None else max((s.started - since for s in wrong), default=0.0)

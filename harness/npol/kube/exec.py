@@ -48,6 +48,7 @@ __all__ = [
     "ExecResult",
     "ExecStatus",
     "ExecStream",
+    "check_identity",
     "open_exec",
     "run_once",
 ]
@@ -69,12 +70,17 @@ def open_exec(
     *,
     stdin: bool = True,
     handshake_timeout: float = 10.0,
+    identify: bool = True,
 ) -> ExecStream:
     """
     Start a command in a pod, with a WebSocket of its own.
 
     A handshake that fails in a way that may pass (429, 5xx, no connection) is tried again
     until `handshake_timeout` seconds are over: no command has run by then.
+
+    Args:
+        identify: whether to make sure of the pod's identity; if not, the caller does
+            (`check_identity`), or what the command says shows it.
 
     Raises:
         ExecBroken: no exec, or the pod is not the one meant any more (its uid differs).
@@ -102,7 +108,8 @@ def open_exec(
         log.info("exec in %s: not opened: %s", where, failure.what)
         raise ExecBroken(f"{pod}: {failure.what}") from None
     try:
-        _check_identity(connection, pod)
+        if identify:
+            check_identity(connection, pod)
     except BaseException:
         stream.close()
         raise
@@ -124,11 +131,14 @@ def _query(pod: PodRef, argv: Sequence[str], stdin: bool) -> str:
     return query
 
 
-def _check_identity(connection: Connection, pod: PodRef) -> None:
+def check_identity(connection: Connection, pod: PodRef) -> None:
     """
     That the pod that we are in by now is the one meant, not a successor of that name.
 
     Names are unique at any time: the uid is the same after the start, so it was at the start.
+
+    Raises:
+        ExecBroken: it is not, or cannot be read.
     """
     if not pod.uid:
         return

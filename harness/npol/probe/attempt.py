@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-import secrets
+import itertools
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 
 from npol.model.probe import Probe
@@ -11,10 +12,12 @@ from npol.probe.commands.source_port import from_port
 from npol.probe.framing import Frame
 from npol.probe.parsers.parsed_result import Reading
 
+_numbers = itertools.count(1)
+
 
 def new_id() -> str:
-    """What an answer is recognised by."""
-    return secrets.token_hex(6)
+    """What an answer is recognised by; the session's nonce keeps others from forging one."""
+    return f"{next(_numbers):x}"
 
 
 @dataclass(slots=True, kw_only=True)
@@ -24,8 +27,8 @@ class Attempt:
     probe: Probe
     """As it is asked: a DNS probe has its server filled in."""
     command: Command
-    others: tuple[Command, ...] = ()
-    """What else could ask the same, best first."""
+    others: Iterator[Command] = field(default_factory=lambda: iter(()))
+    """What else could ask the same, best first; made when it is wanted."""
     servers: tuple[str, ...] = ()
     """Name servers that are left."""
     ipv6: bool = False

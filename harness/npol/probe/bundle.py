@@ -8,10 +8,10 @@ hundred sources with a hundred closed flows each would be starved by asking one 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 
-from npol.model.probe import ProbeKind
+from npol.model.probe import Probe, ProbeKind
 from npol.model.story import Protocol
 from npol.probe.attempt import Attempt
 from npol.probe.command import Command
@@ -30,6 +30,11 @@ TIME_WAS_UP = 124
 """The exit code of `timeout`, for a connection that the bundle ended."""
 _LINE = re.compile(r"(?P<what>[+=])(?P<number>\d+)(?: (?P<code>\d+))? (?P<at>\d+\.\d+)")
 _END = re.compile(r"! (?P<at>\d+\.\d+)")
+
+
+def leave_alone(probes: Iterable[Probe]) -> bool:
+    """Whether what one source asks in a round leaves one by one, from ports that are known."""
+    return sum(map(_is_connection, probes)) < MANY
 
 
 def bundled(attempts: Sequence[Attempt], box: Toolbox, many: int = MANY) -> list[Attempt]:
@@ -89,14 +94,17 @@ class _Lines:
 
 
 def _fits(attempt: Attempt) -> bool:
-    probe = attempt.probe
+    return _is_connection(attempt.probe)
+
+
+def _is_connection(probe: Probe) -> bool:
     return probe.kind is ProbeKind.CONNECT and probe.protocol is Protocol.TCP
 
 
 def _by_bash(attempt: Attempt, box: Toolbox) -> Attempt:
     """The same question, for bash's own sockets."""
     command = next(c for c in connect_commands(attempt.probe, box) if c.tool == "bash")
-    return replace(attempt, command=command, others=(), bundled=True)
+    return replace(attempt, command=command, others=iter(()), bundled=True)
 
 
 def _bundle(members: Sequence[Attempt]) -> Attempt:

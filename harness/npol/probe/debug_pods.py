@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import time
+from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
@@ -13,7 +14,7 @@ from npol.kube.api_errors import ApiError
 from npol.kube.connection import Connection
 from npol.kube.objects import DISRUPTION_BUDGETS, EVENTS, PODS, Ref
 from npol.model.inventory import Inventory, Obj
-from npol.probe.debug_pod_manifest import PEER, RUN
+from npol.probe.debug_pod_manifest import MANAGED_BY, PEER, RUN
 from npol.probe.pod_startup import hopeless, last_warning, runs
 from npol.probe.side_effects import concerns, disturbances, objections
 
@@ -25,6 +26,7 @@ GONE_WITHIN = 60.0
 POLL, SLOWEST_POLL = 0.2, 1.0
 AT_ONCE = 4
 """Requests under way at once."""
+OURS = ",".join(f"{name}={value}" for name, value in MANAGED_BY.items())
 INSTEAD = "ask from the running pod instead: workload: deployment/NAME"
 
 
@@ -127,8 +129,7 @@ class DebugPods:
         running: dict[str, Obj] = {}
         while True:
             missing = [name for name in names if name not in running]
-            with ThreadPoolExecutor(AT_ONCE) as pool:
-                found = dict(zip(missing, pool.map(self._find, missing), strict=True))
+            found = self._found(missing)
             running |= {name: pod for name, pod in found.items() if pod and runs(pod)}
             if len(running) == len(names):
                 return running
@@ -167,6 +168,19 @@ class DebugPods:
             fields = f"involvedObject.uid={uid}"
             return last_warning(self._connection.list(EVENTS, namespace, fields=fields), uid)
         return ""
+
+    def _found(self, names: Sequence[str]) -> dict[str, Obj | None]:
+        """The pod of each of these peers: one list tells of many in a namespace."""
+        where = {name: self._made[name]["metadata"]["namespace"] for name in names}
+        listed: dict[tuple[str, str], Obj] = {}
+        for namespace, number in Counter(where.values()).items():
+            if number > 1:
+                found = self._connection.list(PODS, namespace, selector=OURS)
+                listed |= {(namespace, pod["metadata"]["name"]): pod for pod in found}
+        pods = {n: listed.get((where[n], self._made[n]["metadata"]["name"])) for n in names}
+        single = [name for name, pod in pods.items() if pod is None]
+        with ThreadPoolExecutor(AT_ONCE) as pool:
+            return pods | dict(zip(single, pool.map(self._find, single), strict=True))
 
     def _find(self, name: str) -> Obj | None:
         """The pod of what was made: itself, or the one that a Deployment made."""

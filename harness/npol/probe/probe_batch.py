@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Mapping, Sequence
+from collections.abc import Hashable, Mapping, Sequence
 from dataclasses import replace
 
 from npol.model.expectation import Outcome
-from npol.model.probe import Answer, Probe, ProbeKind, Role
+from npol.model.probe import Answer, Probe, ProbeKind
 from npol.probe.attempt import Attempt, new_id
 from npol.probe.bundle import MANY, bundled, unbundled
 from npol.probe.command import Capture, Ended
@@ -55,11 +55,11 @@ class Round:
         self._box = box
         self._ports = ports
         self._slack = slack
-        self._keys: dict[Probe, list[str]] = {}
+        alike: dict[Hashable, list[Probe]] = {}
         for probe in probes:
-            asked = replace(probe, key="", role=Role.HOST, subject="")
-            self._keys.setdefault(asked, []).append(probe.key)
-        self._probes = {keys[0]: replace(p, key=keys[0]) for p, keys in self._keys.items()}
+            alike.setdefault(_question(probe), []).append(probe)
+        self._keys = [[probe.key for probe in same] for same in alike.values()]
+        self._probes = {same[0].key: same[0] for same in alike.values()}
         self._ended: dict[str, Attempt] = {}
         self._errors: dict[str, Answer] = {}
         self._controls: dict[str, Frame] = {}
@@ -140,7 +140,9 @@ class Round:
         ended = {key: self._answer(self._probes[key], a) for key, a in self._ended.items()}
         once = ended | self._errors
         return {
-            key: replace(once[keys[0]], key=key) for keys in self._keys.values() for key in keys
+            key: once[first] if key == first else replace(once[first], key=key)
+            for first, *more in self._keys
+            for key in (first, *more)
         }
 
     def _ask(self, probe: Probe) -> None:
@@ -209,6 +211,12 @@ class Round:
             return waited_too_little(timeout, frame, control)
         expected = max(attempt.command.limit, float(whole(timeout)))
         return starved(timeout, expected, frame, control)
+
+
+def _question(probe: Probe) -> Hashable:
+    """What is asked, without what for: the same question is asked once."""
+    where = probe.kind, probe.address, probe.port, probe.protocol, probe.timeout
+    return where, probe.name, probe.path, probe.tls, probe.payload
 
 
 def _ended(attempt: Attempt, frame: Frame) -> Ended | None:

@@ -67,6 +67,7 @@ class Prober:
         source: PodRef,
         *,
         open_command: Callable[[Sequence[str]], Stream] | None = None,
+        identify: Callable[[], None] | None = None,
         ports: PortPools | None = None,
         now: Callable[[], float] = time.monotonic,
         sleep: Callable[[float], None] = time.sleep,
@@ -75,6 +76,8 @@ class Prober:
         Args:
             open_stream: starts `framing.BOOTSTRAP` by the source's `sh`; raises ExecBroken.
             open_command: starts one command, for a container that has no shell.
+            identify: makes sure that it runs in the pod that is meant, where it cannot tell itself;
+                raises ExecBroken. None: `open_stream` has done so.
             ports: shared by all that ask from the same network namespace.
         """
         self.source = source
@@ -85,6 +88,7 @@ class Prober:
         self._plain = Plain(open_command, now=now) if open_command else None
         self._shell = True
         self._open_stream = open_stream
+        self._identify = identify
         self._now = now
         self._sleep = sleep
         self._changed = threading.Condition()
@@ -322,6 +326,15 @@ class Prober:
             raise ExecBroken(
                 f"{self.source} is another pod now: uid {uid} instead of {wanted}", passing=False
             )
+        if not uid and self._identify:
+            self._identified(session, self._identify)
+
+    def _identified(self, session: ProberSession, identify: Callable[[], None]) -> None:
+        try:
+            identify()
+        except ExecBroken:
+            session.close()
+            raise
 
     def _notify(self) -> None:
         with self._changed:

@@ -18,7 +18,7 @@ from npol.errors import NpolError, Refused
 from npol.judge.targets import no_place, place_pod, resolve, selected_pods
 from npol.kube.channels import ExecBroken
 from npol.kube.connection import Connection
-from npol.kube.exec import open_exec
+from npol.kube.exec import check_identity, open_exec
 from npol.model.inventory import Inventory, Obj, pod_ref
 from npol.model.probe import PodRef
 from npol.model.story import Peer, Story
@@ -252,9 +252,10 @@ class Sources:
             return open_exec(self._connection, pod, argv)
 
         return Prober(
-            lambda: open_command(("sh", "-c", BOOTSTRAP)),
+            lambda: open_exec(self._connection, pod, ("sh", "-c", BOOTSTRAP), identify=False),
             pod,
             open_command=open_command,
+            identify=lambda: check_identity(self._connection, pod),
             ports=self._ports,
             now=self._now,
             sleep=self._sleep,

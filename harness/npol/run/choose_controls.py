@@ -26,6 +26,8 @@ from npol.run.step_ends import StepEnds
 
 MOST_BORROWED = 2
 """Probes of other steps' flows that one source is asked for."""
+FLOWS_A_SECOND = 1000
+"""Flows of one round that give a control one second more."""
 OURS = "a pod of npol"
 
 
@@ -78,16 +80,24 @@ class ControlChoice:
             return SourceControls(lacking=self.environment.why_nothing_beside(node))
         if self._reaches(one, beside.source):
             subject = f"pod {beside.source.name}, which no policy selects"
-            probe = reach_control(Role.SENDS, beside.source, subject, timeout=one.timeout)
+            timeout = self._patience(one)
+            probe = reach_control(Role.SENDS, beside.source, subject, timeout=timeout)
             return SourceControls(probes=(probe,))
         others = self.environment.pods_beside
-        probes = beside_probes(beside.source, others, timeout=one.timeout)
+        probes = beside_probes(beside.source, others, timeout=self._patience(one))
         return SourceControls(beside=beside, beside_probes=probes)
+
+    def _patience(self, one: PreparedFlow) -> float:
+        """
+        Seconds that a control is waited for. A late answer shows as much as a quick one, and who
+        gives it may have to share the CPU with thousands of probes.
+        """
+        return one.timeout + len(self.ends.asked) // FLOWS_A_SECOND
 
     def _lookup(self, one: PreparedFlow) -> Iterator[Probe]:
         look_up = replace(_plain(one.flow), resolve=DNS_PROBE)
         if self.predictor.sees_dns and self._uses_dns(one) and self._passes(one, look_up):
-            yield lookup_control(Role.SENDS, f"name {DNS_PROBE}", timeout=one.timeout)
+            yield lookup_control(Role.SENDS, f"name {DNS_PROBE}", timeout=self._patience(one))
 
     def _uses_dns(self, one: PreparedFlow) -> bool:
         """Whether the source's look-ups go to the cluster's DNS, and not to its node's."""
@@ -106,7 +116,7 @@ class ControlChoice:
             if flow.kind is FlowKind.DNS or not self._passes(one, flow):
                 continue
             target = resolve(flow, story.peers[flow.target], self.ends.state)
-            for probe in probes_of(flow, target, timeout=one.timeout):
+            for probe in probes_of(flow, target, timeout=self._patience(one)):
                 if probe.role in (Role.POD, Role.HOST) and probe.address != one.source.source.ip:
                     yield replace(probe, role=Role.SENDS)
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 import time
-from collections.abc import Callable, Hashable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Hashable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 
@@ -19,6 +19,7 @@ from npol.model.prediction import PredictedDecision, Prediction, UnknownReason
 from npol.model.probe import PodRef, Probe
 from npol.model.result import FlowResult
 from npol.model.story import Step
+from npol.probe.bundle import leave_alone
 from npol.run.choose_controls import ControlChoice
 from npol.run.environment import RunEnvironment
 from npol.run.flow_result import flow_result, is_denied_wrongly, skipped_flow
@@ -171,9 +172,9 @@ class FlowRunner:
     def _records(self, ends: StepEnds) -> ProbeRecords | None:
         """What the data plane tells of these ends from now on."""
         watch = self._environment.records
-        if watch is None:
+        sources = _recognisable(ends.asked.values())
+        if watch is None or not sources:
             return None
-        sources = [one.source.source for one in ends.asked.values()]
         watch.follow(sources, {pod.node for pod in self._inside_ends(ends) if pod.node})
         return ProbeRecords(records=watch.store, known=known_ends(ends.inventory))
 
@@ -194,6 +195,19 @@ class FlowRunner:
             for one in asked.values()
             for probe, pod in asked_inside(one, engine, self._liveness).items()
         }
+
+
+def _recognisable(asked: Iterable[PreparedFlow]) -> list[PodRef]:
+    """
+    The sources whose probes records can tell apart. The records of others would tell nothing,
+    and a hundred sources with a hundred flows each make a flood of them.
+    """
+    probes: dict[str, list[Probe]] = {}
+    sources = {}
+    for one in asked:
+        sources[one.source.source.uid] = one.source.source
+        probes.setdefault(one.source.source.uid, []).extend(one.probes)
+    return [source for uid, source in sources.items() if leave_alone(probes[uid])]
 
 
 def _foretold(predictor: Predictor, one: PreparedFlow) -> Prediction:

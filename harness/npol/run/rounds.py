@@ -23,6 +23,7 @@ from npol.run.probe_batches import ProbeSource, answer_key, ask_all
 from npol.run.probe_records import AskedProbe, ProbeRecords
 from npol.run.source_controls import SourceControls
 
+_AS_ADDRESS = {Outcome.DNS_TIMEOUT: Outcome.TIMEOUT, Outcome.DNS_NEGATIVE: Outcome.OPEN}
 AT_ONCE = (Outcome.REFUSED, Outcome.UNREACHABLE, Outcome.RESET)
 """Answers that may have come before the records of their packets."""
 
@@ -332,5 +333,5 @@ def _of_address(probe: Probe, answer: Answer) -> Answer:
     """
     if probe.role is Role.NAME:
         return answer
-    as_address = {Outcome.DNS_TIMEOUT: Outcome.TIMEOUT, Outcome.DNS_NEGATIVE: Outcome.OPEN}
-    return replace(answer, outcome=as_address.get(answer.outcome, answer.outcome))
+    outcome = _AS_ADDRESS.get(answer.outcome)
+    return replace(answer, outcome=outcome) if outcome else answer

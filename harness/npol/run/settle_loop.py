@@ -19,6 +19,9 @@ SAY_EVERY = 0.5
 LOOK_EVERY = 3.0
 """Seconds of settling between two looks at where the flows' ends are."""
 
+LOOK_SHARE = 10
+"""The same as a multiple of what one look takes: thousands of flows have many ends."""
+
 Say = Callable[[str], None]
 
 
@@ -52,9 +55,11 @@ def settle(
             say(_progress(rounds.step, settling))
             announced = time.monotonic() + SAY_EVERY
         if last is not None and time.monotonic() >= look_at and not settling.done(time.monotonic()):
+            began = time.monotonic()
             if moved():
                 break
-            look_at = time.monotonic() + LOOK_EVERY
+            took = time.monotonic() - began
+            look_at = time.monotonic() + max(LOOK_EVERY, LOOK_SHARE * took)
     if settling.gave_up(time.monotonic()):
         moved()
     evidence = rounds.completed(last)

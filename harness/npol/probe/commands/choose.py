@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import ipaddress
 import re
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import suppress
 from dataclasses import replace
 
@@ -73,9 +73,8 @@ def second_attempt(attempt: Attempt, reading: Reading, box: Toolbox) -> Attempt 
 
 
 def _second(attempt: Attempt, again: Again | None, box: Toolbox) -> Attempt | None:
-    if again is Again.WHY and attempt.others:
-        first, *others = attempt.others
-        return Attempt(probe=attempt.probe, command=first, others=tuple(others))
+    if again is Again.WHY and (first := next(attempt.others, None)):
+        return Attempt(probe=attempt.probe, command=first, others=attempt.others)
     if again is Again.FAMILY and not attempt.ipv6:
         return _attempt(attempt.probe, box, ipv6=True)
     if again is Again.SERVER and attempt.servers:
@@ -97,15 +96,17 @@ def settle_attempts(first: Reading, second: Reading) -> Reading:
 def _attempt(
     probe: Probe, box: Toolbox, *, servers: tuple[str, ...] = (), ipv6: bool = False
 ) -> Attempt:
+    commands = _commands(probe, box, ipv6=ipv6)
     try:
-        first, *others = _commands(probe, box, ipv6=ipv6)
-    except ValueError as missing:
-        reason = str(missing) if missing.__cause__ else _missing(probe)
-        raise CannotAsk(reason) from None
-    return Attempt(probe=probe, command=first, others=tuple(others), servers=servers, ipv6=ipv6)
+        first = next(commands, None)
+    except ValueError as wrong:
+        raise CannotAsk(str(wrong)) from None
+    if first is None:
+        raise CannotAsk(_missing(probe))
+    return Attempt(probe=probe, command=first, others=commands, servers=servers, ipv6=ipv6)
 
 
-def _commands(probe: Probe, box: Toolbox, *, ipv6: bool) -> Sequence[Command]:
+def _commands(probe: Probe, box: Toolbox, *, ipv6: bool) -> Iterator[Command]:
     if probe.kind is ProbeKind.DNS:
         return dns_commands(probe, box, ipv6=ipv6)
     if probe.kind is ProbeKind.HTTP:

@@ -34,10 +34,10 @@ def limit(seconds: float, box: Toolbox, *, always: bool = False) -> float:
     return seconds if exact or box.has("fractions") else float(whole(seconds))
 
 
-def connect_commands(probe: Probe, box: Toolbox) -> list[Command]:
-    """Best first; empty when there is nothing to ask with."""
+def connect_commands(probe: Probe, box: Toolbox) -> Iterator[Command]:
+    """Best first; none when there is nothing to ask with."""
     kinds = {Protocol.TCP: _tcp, Protocol.UDP: _udp, Protocol.SCTP: _agnhost}
-    return list(kinds[probe.protocol](probe, box))
+    return kinds[probe.protocol](probe, box)
 
 
 def _tcp(probe: Probe, box: Toolbox) -> Iterator[Command]:
@@ -95,8 +95,8 @@ def _agnhost(probe: Probe, box: Toolbox) -> Iterator[Command]:
     yield Command(tool="/agnhost", reader="agnhost", argv=argv)
 
 
-def ping_commands(probe: Probe, box: Toolbox) -> list[Command]:
+def ping_commands(probe: Probe, box: Toolbox) -> Iterator[Command]:
     if not box.has("ping"):
-        return []
+        return
     argv = ("ping", "-n", "-c", "1", "-W", whole(probe.timeout), "--", probe.address)
-    return [Command(tool="ping", reader="ping", argv=argv)]
+    yield Command(tool="ping", reader="ping", argv=argv)

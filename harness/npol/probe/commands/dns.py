@@ -22,21 +22,19 @@ PORT = 53
 TCP_ANSWER = ANSWER.replace("udp", "tcp")
 
 
-def dns_commands(probe: Probe, box: Toolbox, *, ipv6: bool = False) -> list[Command]:
+def dns_commands(probe: Probe, box: Toolbox, *, ipv6: bool = False) -> Iterator[Command]:
     """
-    Best first; empty when there is nothing to ask with.
+    Best first; none when there is nothing to ask with.
 
     Raises:
         ValueError: no such name can exist.
     """
     wire = question(probe.name, probe.protocol, ipv6=ipv6)
     family = "AAAA" if ipv6 else "A"
-    return [
-        *_by_wire(probe, box, wire),
-        *_by_dig(probe, box, family),
-        *_by_nslookup(probe, box, family),
-        *_by_getent(probe, box),
-    ]
+    yield from _by_wire(probe, box, wire)
+    yield from _by_dig(probe, box, family)
+    yield from _by_nslookup(probe, box, family)
+    yield from _by_getent(probe, box)
 
 
 def _by_wire(probe: Probe, box: Toolbox, wire: bytes) -> Iterator[Command]:

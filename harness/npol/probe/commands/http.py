@@ -21,9 +21,10 @@ _CURL = ("curl", "-q", "-sS", "-g", "--path-as-is", "-k", "--noproxy", "*")
 """No configuration file, no globbing, no rewriting, any certificate, no proxy, no redirects."""
 
 
-def http_commands(probe: Probe, box: Toolbox) -> list[Command]:
-    """Best first; empty when there is nothing to ask with."""
-    return [*_curl(probe, box), *_wget(probe, box)]
+def http_commands(probe: Probe, box: Toolbox) -> Iterator[Command]:
+    """Best first; none when there is nothing to ask with."""
+    yield from _curl(probe, box)
+    yield from _wget(probe, box)
 
 
 def _curl(probe: Probe, box: Toolbox) -> Iterator[Command]:
@@ -81,4 +82,4 @@ def _wget(probe: Probe, box: Toolbox) -> Iterator[Command]:
 
 def connect_by_http(probe: Probe, box: Toolbox) -> Iterator[Command]:
     """An HTTP request tells whether a port answers, whatever speaks behind it."""
-    yield from (*_curl(probe, box), *_wget(probe, box))
+    yield from http_commands(probe, box)
