@@ -27,7 +27,8 @@ NAMESPACE = {"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": "shop
 
 def other(group, kind, namespace=""):
     place = {"namespace": namespace} if namespace else {}
-    return {"apiVersion": group, "kind": kind, "metadata": {"name": "theirs", **place}, "spec": {}}
+    metadata = {"name": "theirs", "uid": "t", **place}
+    return {"apiVersion": group, "kind": kind, "metadata": metadata, "spec": {}}
 
 
 @pytest.fixture

@@ -14,7 +14,7 @@ from npol.changes.journal.configmaps import ClusterCopy, ensure_state_namespace
 from npol.changes.journal.find_journals import left_runs
 from npol.changes.journal.local_file import LocalFile
 from npol.changes.journal.writer import JournalWriter
-from npol.changes.journal_types import Header, NamespaceSnapshot, PolicySnapshot
+from npol.changes.journal_types import Header, Key, NamespaceSnapshot, PolicySnapshot
 from npol.changes.lock import holder
 from npol.changes.lock.leases import DURATION, holder_of, ref, steady
 from npol.changes.lock.lock import Lock
@@ -23,6 +23,7 @@ from npol.changes.state.snapshot import check_usable, cluster_uid, take, take_pl
 from npol.changes.watchdog import Watchdog
 from npol.errors import InputError, LockHeld, Refused
 from npol.kube.connection import Connection
+from npol.kube.guard import STATE_NAMESPACE
 from npol.kube.objects import NAMESPACES, Resource
 from npol.kube.signals import Stop
 
@@ -59,6 +60,8 @@ class TransactionOptions:
     """Seconds to wait for a lock that another run holds."""
     kinds: Sequence[Resource] = ()
     """What `create` will need, besides policies."""
+    other_policies: Sequence[Key] = ()
+    """Policies of other kinds than NetworkPolicy that will be changed."""
     lease: float = DURATION
     """Seconds without a renewal after which this run counts as dead."""
     state_directory: Path | None = None
@@ -92,9 +95,12 @@ class TransactionStart:
         options = self._options
         if not RUN_ID.fullmatch(options.run_id):
             raise InputError(f"a run's id is made of a-z, 0-9 and dashes, got {options.run_id!r}")
-        usable = take_places(self._connection, self._namespaces)
+        own = (name for name in self._namespaces if name != STATE_NAMESPACE)  # it is made below
+        usable = take_places(self._connection, own)
         check_usable(usable, create_missing=options.create_namespaces)
         kinds = (*options.kinds, *([NAMESPACES] if options.create_namespaces else ()))
+        others = {(key.api_version, key.kind) for key in options.other_policies}
+        kinds = (*kinds, *(self._connection.resource(*kind) for kind in sorted(others)))
         self._connection.permit(namespaces=self._namespaces, kinds=kinds)
         ensure_state_namespace(self._connection)
         self._check_nothing_left()
@@ -144,7 +150,8 @@ class TransactionStart:
         return JournalWriter(ClusterCopy(self._connection, options.run_id), local)
 
     def _snapshot(self) -> list[NamespaceSnapshot | PolicySnapshot]:
-        snapshot = take(self._connection, self._namespaces)
+        others = self._options.other_policies
+        snapshot = take(self._connection, self._namespaces, also=others)
         check_usable(snapshot, create_missing=self._options.create_namespaces)
         return snapshot.entries
 

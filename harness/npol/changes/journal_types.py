@@ -12,8 +12,9 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from npol.errors import Refused
-from npol.kube.guard import protected
+from npol.kube.guard import STATE_NAMESPACE, protected
 from npol.kube.objects import Object
+from npol.model.policy_kinds import NETWORK_POLICY, policy_kind
 
 NEVER = {"Node"}
 """
@@ -22,8 +23,6 @@ Kinds that no run writes, so a journal that names one is forged.
 Of others that it names nothing is deleted but what carries the run's annotation.
 """
 LABELLED = frozenset({"Pod", "Namespace"})
-KEPT_WHOLE = frozenset({"NetworkPolicy"})
-"""Kinds whose full content may stand in a journal."""
 
 
 class Action(enum.Enum):
@@ -54,8 +53,24 @@ class Key:
 
     @property
     def place(self) -> str:
-        """The namespace that it is in, or is."""
-        return self.name if self.kind == "Namespace" else self.namespace
+        """
+        The namespace that it is in, or is; its lock covers the object.
+
+        Policies of the whole cluster have the state namespace's: one run at a time.
+        """
+        if self.kind == "Namespace":
+            return self.name
+        return STATE_NAMESPACE if self.is_policy and not self.namespace else self.namespace
+
+    @property
+    def is_policy(self) -> bool:
+        """Whether it is of a kind that decides packets: its full content may stand in a journal."""
+        return policy_kind(self.api_version, self.kind) is not None
+
+    @property
+    def is_network_policy(self) -> bool:
+        """Whether it is one of those that are read with their namespace."""
+        return policy_kind(self.api_version, self.kind) is NETWORK_POLICY
 
     def __str__(self) -> str:
         place = f"{self.namespace}/" if self.namespace else ""
@@ -154,6 +169,12 @@ class Journal:
     def namespaces(self) -> tuple[str, ...]:
         """Where locks and debug pods of the run may be."""
         return self.header.namespaces if self.header else ()
+
+    @property
+    def other_policies(self) -> tuple[Key, ...]:
+        """The policies of other kinds that it knows of."""
+        keys = dict.fromkeys((*self.seen, *(record.key for record in self.history)))
+        return tuple(key for key in keys if key.is_policy and not key.is_network_policy)
 
     @property
     def history(self) -> list[Record]:

@@ -110,10 +110,10 @@ class Transaction:
     def create(self, manifest: Body) -> Object:
         """An object of `given`, deleted at the end; one that exists is returned as it is."""
         body = _body(manifest)
-        if body.get("kind") == "NetworkPolicy":
+        key = key_of(body)
+        if key.is_policy:
             return self._policies.create(body)
         made = self._given.create(body)
-        key = key_of(body)
         if key.kind == "Namespace" and self._session.is_ours(made):
             with self._session.stop.shield():
                 self._lock.acquire([key.name])
@@ -126,7 +126,7 @@ class Transaction:
         A policy that was there before the run needs `replace`, and comes back at the end.
         """
         obj = _body(body)
-        if obj.get("kind") != "NetworkPolicy":
+        if not key_of(obj).is_policy:
             return self._given.apply(obj)
         return self._policies.apply(obj, replace=replace)
 
@@ -137,7 +137,7 @@ class Transaction:
         A policy that was there before the run comes back at the end.
         """
         obj = _named(body) if isinstance(body, Ref) else _body(body)
-        if obj.get("kind") != "NetworkPolicy":
+        if not key_of(obj).is_policy:
             return self._given.delete(obj)
         return self._policies.delete(obj)
 
@@ -169,9 +169,9 @@ class Transaction:
         Policies and the labels of the namespaces, one text each, with a diff.
         """
         journal = self._session.writer.journal
-        now = take(self._session.connection, journal.places)
+        now = take(self._session.connection, journal.places, also=journal.other_policies)
         keys = dict.fromkeys((*journal.seen, *now.policies, *(r.key for r in journal.history)))
-        policies = [key for key in keys if key.kind == "NetworkPolicy"]
+        policies = [key for key in keys if key.is_policy]
         found = [self._session.modified_by_others(key, now.policies.get(key)) for key in policies]
         found += [
             self._session.namespace_modified_by_others(place) for place in now.places.values()

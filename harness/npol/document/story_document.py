@@ -12,6 +12,7 @@ from npol.changes.dry_run.kubectl_commands import (
     get_commands,
     policies_of,
 )
+from npol.changes.state.snapshot import key_of
 from npol.document.applied_policies import AppliedComparison
 from npol.document.policy_entries import flow_entries, fullest, policy_entries
 from npol.model.policy_document import DocumentedPolicy, DocumentedStep, PolicyDocument
@@ -42,10 +43,11 @@ class Meant:
     @property
     def manifests(self) -> list[Manifest]:
         """The policies of the step, in the order in which the story first applies each."""
-        held = {p.origin.at for p in _scene(self.told, self.at.step).world.policies}
-        order = {(m.namespace, m.name): n for n, m in enumerate(policies_of(self.story))}
+        world = _scene(self.told, self.at.step).world
+        held = {p.origin.at for p in world.policies} | {p.origin.at for p in world.tier_policies}
+        order = {key_of(m.body): n for n, m in enumerate(policies_of(self.story))}
         found = {m.at: m for m in self.story.applied if m.at in held}
-        return sorted(found.values(), key=lambda m: order[m.namespace, m.name])
+        return sorted(found.values(), key=lambda m: order[key_of(m.body)])
 
     @property
     def world(self) -> ClusterState:
@@ -76,7 +78,7 @@ def story_page(given: Meant, *, command: str, from_file: bool = True) -> PolicyD
         files=tuple(dict.fromkeys(m.at.file for m in given.manifests)),
         applying=_lines(apply_commands(story, given.manifests, context)),
         deleting=_lines(delete_commands(story, going, context)),
-        verifying=_lines(get_commands([(m.namespace, m.name) for m in going], context)),
+        verifying=_lines(get_commands([key_of(m.body) for m in going], context)),
     )
     if not from_file:
         return replace(page, matrix=drawn(matrix(given.world, dialect_of(given.engine))))

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from npol.kube.guard import STATE_NAMESPACE, Mode, protected
+from npol.model.policy_kinds import PolicyKind
 
 NAME = "npol"
 """Of every Role, binding and account that is printed, and of the Lease."""
@@ -60,7 +61,8 @@ class Extra(enum.Enum):
     LOGS = "logs"  # looks into logs of pods
 
 
-Extras = Collection[Extra]
+Extras = Collection[Extra | PolicyKind]
+"""A kind of policy: the story changes policies of it, and NetworkPolicies need none of this."""
 
 CLUSTER = (RbacRule(group="", resources=("namespaces",), verbs=("get", "list")),)
 """Labels of namespaces decide what selectors select, so all of them are read."""
@@ -101,6 +103,8 @@ WRITING = (
         verbs=("get", "create", "update", "delete"),
     ),
 )
+SELECTED_EVERYWHERE = (RbacRule(group="", resources=("pods",), verbs=LIST),)
+"""Whom a policy of the whole cluster selects is known from all pods only."""
 LOGGING = (RbacRule(group="", resources=("pods/log",), verbs=("get",)),)
 LABELLING = (RbacRule(group="", resources=("pods",), verbs=("patch",)),)
 CLUSTER_LABELLING = (RbacRule(group="", resources=("namespaces",), verbs=("patch",)),)
@@ -129,7 +133,7 @@ def rules(mode: Mode, namespace: str, *, extras: Extras = ()) -> tuple[RbacRule,
     logging = LOGGING if Extra.LOGS in extras and mode is not Mode.READ_ONLY else ()
     if protected(namespace):
         return READING + logging
-    found = BY_MODE[mode] + logging
+    found = BY_MODE[mode] + logging + _policy_rules(mode, extras, namespaced=True)
     if Extra.LABELS in extras and mode is Mode.APPLY:
         found += LABELLING
     if namespace == STATE_NAMESPACE and mode is not Mode.READ_ONLY:
@@ -139,7 +143,19 @@ def rules(mode: Mode, namespace: str, *, extras: Extras = ()) -> tuple[RbacRule,
 
 def cluster_rules(mode: Mode, *, extras: Extras = ()) -> tuple[RbacRule, ...]:
     """What a mode needs of cluster-scoped objects."""
-    return CLUSTER + (CLUSTER_LABELLING if Extra.LABELS in extras and mode is Mode.APPLY else ())
+    labelling = CLUSTER_LABELLING if Extra.LABELS in extras and mode is Mode.APPLY else ()
+    return CLUSTER + labelling + _policy_rules(mode, extras, namespaced=False)
+
+
+def _policy_rules(mode: Mode, extras: Extras, *, namespaced: bool) -> tuple[RbacRule, ...]:
+    """What a story needs for the other kinds of policy that it changes."""
+    kinds = {e for e in extras if isinstance(e, PolicyKind) and e.namespaced is namespaced}
+    verbs = ("list", "get", "create", "update", "delete") if mode is Mode.APPLY else LIST
+    everywhere = SELECTED_EVERYWHERE if kinds and not namespaced else ()
+    return everywhere + tuple(
+        RbacRule(group=kind.group, resources=(kind.plural,), verbs=verbs)
+        for kind in sorted(kinds, key=lambda kind: (kind.group, kind.plural))
+    )
 
 
 def rights(mode: Mode, namespaces: Collection[str], *, extras: Extras = ()) -> Iterator[Right]:

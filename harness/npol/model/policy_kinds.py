@@ -1,5 +1,5 @@
 """
-The kinds of policy that decide packets beside or before `networking.k8s.io` NetworkPolicies.
+The kinds of policy that decide packets: NetworkPolicy, and those beside or before it.
 
 One table for all who look for them: in a cluster, and in manifests.
 """
@@ -46,6 +46,19 @@ OTHER_POLICY_KINDS = (
     ),
     PolicyKind(POLICY_API, "v1alpha2", "clusternetworkpolicies", "ClusterNetworkPolicy", False),
 )
+
+
+NETWORK_POLICY = PolicyKind("networking.k8s.io", "v1", "networkpolicies", "NetworkPolicy")
+CLUSTER_SCOPED = frozenset((k.group, k.kind) for k in OTHER_POLICY_KINDS if not k.namespaced)
+NAMESPACED_KINDS = frozenset(k.kind for k in OTHER_POLICY_KINDS if k.namespaced)
+
+
+def policy_kind(api_version: str, kind: str) -> PolicyKind | None:
+    """The entry for a kind of policy in a version that it is served in; None for all others."""
+    group, _, version = api_version.rpartition("/")
+    if (group, version, kind) == ("networking.k8s.io", "v1", "NetworkPolicy"):
+        return NETWORK_POLICY
+    return other_policy_kind(group, kind)
 
 
 def other_policy_kind(group: str, kind: str) -> PolicyKind | None:

@@ -11,8 +11,11 @@ from collections.abc import Iterable, Iterator
 from npol.changes.dry_run.kubectl_commands import policies_of
 from npol.cni.preflight import PreflightProblem
 from npol.kube.guard import PROTECTED, STATE_NAMESPACE, protected
+from npol.model.policy_kinds import NETWORK_POLICY, policy_kind
 from npol.model.story import Manifest, Peer, Story
+from npol.policy.evaluate.tier_match import selects
 from npol.policy.objects.entities import Pod
+from npol.policy.parse.parse_tiers import subject_of
 from npol.policy.state.cluster_state import ClusterState
 from npol.policy.state.peer_pods import pods_of
 from npol.policy.state.service_backends import backends_of
@@ -38,6 +41,7 @@ def against(story: Story, state: ClusterState, *, max_unlisted_pods: int) -> lis
     for policy in policies_of(story):
         pods = list(_selected(policy, state))
         found += _in_a_place_of_the_system(policy)
+        found += _of_places_of_the_system(policy, state)
         servers = [p for p in pods if p.labels.get("k8s-app") in DNS]
         found += _cuts(policy, servers, "the cluster's name server")
         strangers = [p for p in pods if str(p) not in named and p not in servers]
@@ -55,6 +59,20 @@ def _in_a_place_of_the_system(policy: Manifest) -> Iterator[PreflightProblem]:
         yield PreflightProblem(
             what=f"{_spell(policy)} is in a namespace whose policies are never changed",
             hint=f"the story must not write to {', '.join(PROTECTED)}, {STATE_NAMESPACE}",
+        )
+
+
+def _of_places_of_the_system(policy: Manifest, state: ClusterState) -> Iterator[PreflightProblem]:
+    """A policy of the whole cluster must leave out the namespaces that npol never changes."""
+    subject = subject_of(policy)
+    if subject is None:
+        return
+    chosen = (n.name for n in state.select_namespaces(subject.namespaces))
+    if names := sorted(n for n in chosen if protected(n) or n == STATE_NAMESPACE):
+        yield PreflightProblem(
+            what=f"{_spell(policy)} selects namespaces that are never changed: {_few(names)}",
+            hint="leave them out: namespaceSelector with matchExpressions, key "
+            "kubernetes.io/metadata.name, operator NotIn",
         )
 
 
@@ -77,6 +95,11 @@ def _too_many(bystanders: dict[str, list[Manifest]], max_unlisted_pods: int) -> 
 
 def _selected(policy: Manifest, state: ClusterState) -> Iterator[Pod]:
     """The pods that a policy has an effect on: it has none on those in their node's network."""
+    if (subject := subject_of(policy)) is not None:
+        yield from (p for p in state.pods if p.may_be_named and selects(state, subject, p))
+        return
+    if policy_kind(policy.api_version, policy.kind) is not NETWORK_POLICY:
+        return
     selector: Selector = (policy.body.get("spec") or {}).get("podSelector") or {}
     for pod in state.select(policy.namespace, selector):
         if pod.may_be_named and not pod.host_network:
@@ -110,7 +133,8 @@ def _templates(given: Iterable[Manifest]) -> Iterator[tuple[str, Labels]]:
 
 
 def _spell(policy: Manifest) -> str:
-    return f"NetworkPolicy {policy.namespace}/{policy.name} ({policy.at})"
+    place = f"{policy.namespace}/" if policy.namespace else ""
+    return f"{policy.kind} {place}{policy.name} ({policy.at})"
 
 
 def _few(names: Iterable[str]) -> str:

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
+from npol.changes.journal_types import Key
+from npol.changes.state.snapshot import key_of
 from npol.changes.transaction import Transaction
 from npol.model.story import Apply, Delete, Label, Manifest, Restore
 
@@ -14,19 +16,19 @@ class ClusterChanges:
     """Makes each change, remembers which manifest stands behind a policy, and says what it did."""
 
     transaction: Transaction
-    applied: dict[tuple[str, str], Manifest]
-    """By namespace and name: what predictions point at."""
+    applied: dict[Key, Manifest]
+    """What predictions point at."""
 
     def apply(self, change: Apply) -> Iterator[str]:
         for manifest in change.manifests:
             done = self.transaction.apply(manifest, replace=change.replace)
-            self.applied[manifest.namespace, manifest.name] = manifest
+            self.applied[key_of(manifest.body)] = manifest
             yield f"{done} {spell(manifest)}"
 
     def delete(self, change: Delete) -> Iterator[str]:
         for manifest in change.manifests:
             done = self.transaction.delete(manifest)
-            self.applied.pop((manifest.namespace, manifest.name), None)
+            self.applied.pop(key_of(manifest.body), None)
             yield f"{done} {spell(manifest)}"
 
     def label(self, change: Label) -> Iterator[str]:

@@ -7,10 +7,14 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 
 from npol.changes.begin import TransactionOptions
+from npol.changes.dry_run.kubectl_commands import other_policies_of
+from npol.changes.journal_types import Key
 from npol.changes.rollback.rollback import story_id
+from npol.changes.state.snapshot import key_of
 from npol.changes.transaction import Transaction
 from npol.cni.canary import EnforcementProof
 from npol.cni.catalogue import Engine
+from npol.cni.other_policy_kinds import foreign_policies
 from npol.cni.preflight import PreflightRequest, preflight
 from npol.errors import InputError, Refused
 from npol.flow_records.watch import RecordWatch, watch
@@ -69,7 +73,7 @@ class RunEnvironment:
         self.run_id = run_id
         self._stop = stop
         self._other_policies: tuple[Obj, ...] = ()
-        self._applied: dict[tuple[str, str], Manifest] = {}
+        self._applied: dict[Key, Manifest] = {}
         self._connection: Connection | None = None
         self._transaction: Transaction | None = None
         self._sources: Sources | None = None
@@ -232,6 +236,7 @@ class RunEnvironment:
                 wait=self.options.wait,
                 recover_stale=self.options.recover_stale,
                 kinds=sorted(kinds, key=lambda k: k.qualified),
+                other_policies=other_policies_of(self.story),
             ),
             stop=self._stop,
         )
@@ -303,8 +308,14 @@ class RunEnvironment:
         """What an inventory says: policies that the story applied have positions there."""
         told: list[Given] = [m for m in self.story.given if m.kind in READ_BY_PROXIES]
         beside = self._sources.objects_beside if self._sources else ()
-        also = [*told, *self._other_policies, *beside]
-        return cluster_state(inventory, applied=self._applied, also=also)
+        also = [*told, *map(self._as_applied, self._other_policies), *beside]
+        own = {k: m for k, m in self._applied.items() if k.is_network_policy}
+        applied = {(key.namespace, key.name): manifest for key, manifest in own.items()}
+        return cluster_state(inventory, applied=applied, also=also)
+
+    def _as_applied(self, policy: Obj) -> Given:
+        """A policy of another kind, by the manifest that was applied where there is one."""
+        return self._applied.get(key_of(policy)) or policy
 
     def predictor(self, state: ClusterState) -> Predictor:
         """Predictions for this moment."""
@@ -335,7 +346,11 @@ class RunEnvironment:
 
     def change(self, step: Step) -> tuple[str, ...]:
         """Make a step's changes; what was done, one line each."""
-        return tuple(replay(step.changes, ClusterChanges(self.transaction, self._applied)))
+        done = tuple(replay(step.changes, ClusterChanges(self.transaction, self._applied)))
+        if other_policies_of(self.story):
+            named = named_namespaces(self.story)
+            self._other_policies = foreign_policies(self.connection, named).policies
+        return done
 
     def mark(self, step: str) -> None:
         """Remember the state at the end of a step."""

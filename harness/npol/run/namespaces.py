@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
+from npol.changes.dry_run.kubectl_commands import other_policies_of
 from npol.kube.rbac import Extra
+from npol.model.policy_kinds import PolicyKind, policy_kind
 from npol.model.story import Apply, Delete, Label, Manifest, Story
 from npol.probe.sources import debug_pod_peers
 
@@ -34,14 +36,19 @@ def changed_namespaces(story: Story, *, creates: bool) -> set[str]:
     pods = {p.namespace for p in debug_pod_peers(story)}
     pods |= {c.namespace for s in story.steps for c in s.checks if c.kind == "admits"}
     given = namespaces_of(story.given) if creates else set()
-    return {n for n in pods | given | written_namespaces(story) if n}
+    cluster = {key.place for key in other_policies_of(story)}  # its lock stands for the cluster
+    return {n for n in pods | given | cluster | written_namespaces(story) if n}
 
 
-def extras_of(story: Story) -> set[Extra]:
+def extras_of(story: Story) -> set[Extra | PolicyKind]:
     """What the story does that needs rights which not every story needs."""
     labels = any(isinstance(c, Label) for c in story.changes)
     logs = any(c.kind == "logs" for s in story.steps for c in s.checks)
-    return {e for e, does in ((Extra.LABELS, labels), (Extra.LOGS, logs)) if does}
+    kinds = {policy_kind(k.api_version, k.kind) for k in other_policies_of(story)} - {None}
+    return {
+        *(e for e, does in ((Extra.LABELS, labels), (Extra.LOGS, logs)) if does),
+        *(kind for kind in kinds if kind),
+    }
 
 
 def namespaces_of(manifests: Iterable[Manifest]) -> set[str]:

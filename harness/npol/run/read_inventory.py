@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Collection
+from dataclasses import replace
 
-from npol.changes.dry_run.kubectl_commands import policies_of
+from npol.changes.dry_run.kubectl_commands import other_policies_of, policies_of
 from npol.cni.preflight import PreflightProblem
 from npol.errors import Refused
 from npol.kube.api_errors import Unreachable
 from npol.kube.connection import Connection
 from npol.kube.inventory import read, read_selection
+from npol.kube.objects import PODS
 from npol.model.inventory import Inventory
 from npol.model.story import Story
 from npol.policy.state.from_inventory import cluster_state
@@ -55,7 +57,10 @@ def foreseen(
     if not policies_of(story):
         return []
     try:
-        state = cluster_state(look(connection, story))
+        inventory = look(connection, story)
+        if any(not key.namespace for key in other_policies_of(story)):
+            inventory = replace(inventory, pods=tuple(connection.list(PODS)))
+        state = cluster_state(inventory)
         return blast_radius.against(story, state, max_unlisted_pods=max_unlisted_pods)
     except Unreachable:
         raise

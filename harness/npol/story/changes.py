@@ -91,7 +91,7 @@ class Changes:
             return
         name = "/".join(n for n in (manifest.namespace, manifest.name) if n)
         what = f"{manifest.api_version} {manifest.kind} {name}"
-        message = f"{what} may not be changed by `{key}`: only NetworkPolicies of {API} may"
+        message = f"{what} may not be changed by `{key}`: only policies may"
         hint = "list it under `given:`, if the story is to change it"
         if manifest.api_version == "extensions/v1beta1" and manifest.kind == "NetworkPolicy":
             hint = f"write apiVersion: {API}"

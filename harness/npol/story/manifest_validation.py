@@ -14,6 +14,7 @@ from dataclasses import replace
 from typing import Any
 
 from npol.errors import Mistake, Mistakes, Position
+from npol.model.policy_kinds import NAMESPACED_KINDS
 from npol.model.story import Manifest
 from npol.story.addresses import cidr
 from npol.story.field_validators import NotValid, namespace, object_name, shown
@@ -26,9 +27,10 @@ NAMESPACED = frozenset(
         *("ConfigMap", "Secret", "ServiceAccount", "Role", "RoleBinding", "Lease"),
         *("PersistentVolumeClaim", "ResourceQuota", "LimitRange"),
         *("HorizontalPodAutoscaler", "PodDisruptionBudget", "ReplicationController"),
+        *NAMESPACED_KINDS,
     }
 )
-"""Built-in kinds that live in a namespace; of other kinds nothing is assumed."""
+"""Kinds that live in a namespace: built-in ones and policies; of others nothing is assumed."""
 
 _SERVER_SIDE = ("managedFields", "resourceVersion", "uid", "generation", "creationTimestamp")
 """Metadata that only the API server writes; exports of `kubectl get -o yaml` hold it."""

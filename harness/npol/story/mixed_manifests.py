@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
+from npol.model.policy_kinds import policy_kind
 from npol.model.story import Manifest
 
 API = "networking.k8s.io/v1"
@@ -23,8 +24,8 @@ def identity(manifest: Manifest) -> Identity:
 
 
 def is_policy(manifest: Manifest) -> bool:
-    """Other groups have kinds of that name with another meaning (Calico's, for one)."""
-    return (manifest.api_version, manifest.kind) == (API, "NetworkPolicy")
+    """Whether it is of a kind that decides packets, of whatever group."""
+    return policy_kind(manifest.api_version, manifest.kind) is not None
 
 
 def is_mixed(manifests: Sequence[Manifest]) -> bool:

@@ -108,6 +108,12 @@ def _limits(schema: Obj, value: Any, field: str) -> list[FieldError]:
             ("minimum", value < low, f"should be greater than or equal to {low}"),
             ("maximum", value > high, f"should be less than or equal to {high}"),
         ]
+    elif isinstance(value, dict):
+        low, high = schema.get("minProperties", 0), schema.get("maxProperties", len(value))
+        rules = [
+            ("minProperties", len(value) < low, f"should have at least {low} properties"),
+            ("maxProperties", len(value) > high, f"should have at most {high} properties"),
+        ]
     elif isinstance(value, list):
         low, high = schema.get("minItems", 0), schema.get("maxItems", len(value))
         rules = [

@@ -144,7 +144,7 @@ class ChangeSession:
 
     def sent(self, key: Key, send: Callable[[], Any]) -> Any:
         """Send a write, if the lock is still ours; a conflict means that others were faster."""
-        self.check_lock(key.namespace)
+        self.check_lock(key.place)
         try:
             return send()
         except ApiError as error:
@@ -167,8 +167,8 @@ class ChangeSession:
             LockHeld: it is not ours, or not any more.
         """
         check_allowed(key.namespace or (key.name if key.kind == "Namespace" else ""))
-        if key.namespace:
-            self.check_lock(key.namespace)
+        if key.namespace or key.is_policy:
+            self.check_lock(key.place)
 
     def check_owner(self, live: Mapping[str, Any]) -> None:
         """

@@ -209,8 +209,8 @@ class Policies:
 
 def _policy_key(body: Mapping[str, Any]) -> Key:
     key = key_of(body)
-    if key.kind != "NetworkPolicy":
-        raise Refused(f"{key}: a step changes NetworkPolicies, and nothing that npol did not make")
+    if not key.is_policy:
+        raise Refused(f"{key}: a step changes policies, and nothing that npol did not make")
     return key
 
 

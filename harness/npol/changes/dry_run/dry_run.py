@@ -14,6 +14,7 @@ from npol.changes.dry_run.kubectl_commands import (
     apply_commands,
     delete_commands,
     directory_of,
+    other_policies_of,
     policies_of,
 )
 from npol.changes.journal.writer import JournalWriter
@@ -118,8 +119,9 @@ def _session(
 ) -> ChangeSession:
     """A session that knows the cluster as it is, holds no lock, and keeps no journal."""
     writer = JournalWriter(None, None)
-    namespaces = {m.namespace for m in policies_of(story, (Apply, Delete))}
-    for entry in take(connection, namespaces).entries:
+    changed = [key_of(m.body) for m in policies_of(story, (Apply, Delete))]
+    namespaces = {key.namespace for key in changed if key.namespace}
+    for entry in take(connection, namespaces, also=other_policies_of(story)).entries:
         writer.journal.take(entry)
     return ChangeSession(
         connection=connection,
@@ -183,7 +185,8 @@ class _DryRun:
 
     def _is_missing(self, namespace: str) -> bool:
         """Whether the story makes the namespace itself, so that the server cannot be asked."""
-        return not self.session.writer.journal.places[namespace].uid
+        place = self.session.writer.journal.places.get(namespace)
+        return place is not None and not place.uid
 
 
 def _imagined(

@@ -8,7 +8,9 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from npol.changes.journal_types import Key
 from npol.changes.state.compare import reborn
+from npol.changes.state.snapshot import key_of
 from npol.model.story import Apply, Delete, Manifest, Story
 from npol.yaml_positions import dump
 
@@ -17,7 +19,10 @@ END = "END_OF_POLICY"
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class KubectlCommand:
-    """One command for one namespace; paths in it are relative to the story's directory."""
+    """
+    One command for one namespace ("": for the cluster); paths in it are relative to the story's
+    directory.
+    """
 
     namespace: str
     line: str
@@ -44,7 +49,7 @@ def apply_commands(
 
 def put_back_command(before: Mapping[str, Any], context: str, *, exists: bool) -> KubectlCommand:
     """A command that holds the policy that it puts back."""
-    namespace = before["metadata"]["namespace"]
+    namespace = before["metadata"].get("namespace", "")
     verb = "replace" if exists else "create"
     start = _line(context, namespace, [verb, "-f", "-"])
     return KubectlCommand(
@@ -52,35 +57,52 @@ def put_back_command(before: Mapping[str, Any], context: str, *, exists: bool) -
     )
 
 
-def delete_command(namespace: str, names: Iterable[str], context: str) -> KubectlCommand:
+def delete_by_name(policies: Iterable[Key], context: str) -> list[KubectlCommand]:
     """`kubectl delete` by name, for policies that no file of ours describes."""
-    words = ["delete", "networkpolicy", *names, "--ignore-not-found"]
-    return KubectlCommand(namespace=namespace, line=_line(context, namespace, words))
+    return _by_name("delete", policies, context)
 
 
-def get_commands(policies: Iterable[tuple[str, str]], context: str) -> list[KubectlCommand]:
-    """`kubectl get` of these (namespace, name), one line per namespace: what is still there."""
-    by_namespace: dict[str, list[str]] = {}
-    for namespace, name in policies:
-        by_namespace.setdefault(namespace, []).append(name)
+def get_commands(policies: Iterable[Key], context: str) -> list[KubectlCommand]:
+    """`kubectl get` of these, one line per namespace and kind: what is still there."""
+    return _by_name("get", policies, context)
+
+
+def _by_name(verb: str, policies: Iterable[Key], context: str) -> list[KubectlCommand]:
+    together: dict[tuple[str, str], list[str]] = {}
+    for key in policies:
+        together.setdefault((key.namespace, _kind_word(key)), []).append(key.name)
     return [
         KubectlCommand(
             namespace=namespace,
-            line=_line(context, namespace, ["get", "networkpolicy", *names, "--ignore-not-found"]),
+            line=_line(context, namespace, [verb, word, *names, "--ignore-not-found"]),
         )
-        for namespace, names in by_namespace.items()
+        for (namespace, word), names in together.items()
     ]
+
+
+def _kind_word(key: Key) -> str:
+    """A kind as kubectl takes it; short names and plurals of several groups are alike."""
+    if key.is_network_policy:
+        return "networkpolicy"
+    return f"{key.kind.lower()}.{key.api_version.rpartition('/')[0]}"
 
 
 def policies_of(story: Story, kinds: tuple[type, ...] = (Apply,)) -> list[Manifest]:
     """The policies that a story applies (or deletes), in order, each object once."""
-    found: dict[tuple[str, str], Manifest] = {}
+    found: dict[Key, Manifest] = {}
     for change in story.changes:
         if isinstance(change, kinds) and isinstance(change, Apply | Delete):
             for manifest in change.manifests:
-                if manifest.kind == "NetworkPolicy":
-                    found.setdefault((manifest.namespace, manifest.name), manifest)
+                key = key_of(manifest.body)
+                if key.is_policy:
+                    found.setdefault(key, manifest)
     return list(found.values())
+
+
+def other_policies_of(story: Story) -> tuple[Key, ...]:
+    """The policies of other kinds than NetworkPolicy that a story changes."""
+    keys = (key_of(manifest.body) for manifest in policies_of(story, (Apply, Delete)))
+    return tuple(key for key in keys if not key.is_network_policy)
 
 
 def _commands(
@@ -97,7 +119,7 @@ def _commands(
             words = [verb[0], *verb[1:], *(w for path in paths for w in ("-f", path))]
             found.append(KubectlCommand(namespace=namespace, line=_line(context, namespace, words)))
         elif verb[0] == "delete":
-            found.append(delete_command(namespace, [m.name for m in inside], context))
+            found += delete_by_name([key_of(m.body) for m in inside], context)
     return found
 
 
@@ -109,4 +131,5 @@ def _is_whole(file: str, story: Story, wanted: Sequence[Manifest]) -> bool:
 
 
 def _line(context: str, namespace: str, words: Sequence[str]) -> str:
-    return shlex.join(["kubectl", "--context", context, "-n", namespace, *words])
+    place = ["-n", namespace] if namespace else []
+    return shlex.join(["kubectl", "--context", context, *place, *words])

@@ -15,7 +15,6 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from npol.changes.journal_types import (
-    KEPT_WHOLE,
     LABELLED,
     Action,
     Entry,
@@ -167,10 +166,10 @@ def _check_owners(record: Record) -> None:
 
 def _check_body(key: Key, body: Mapping[str, Any]) -> None:
     """What is put back must be what the entry is about, and of a kind that may be kept."""
-    if key.kind not in KEPT_WHOLE:
+    if not key.is_policy:
         raise ValueError(f"the content of a {key.kind}")
     metadata = body["metadata"]
-    named = Key(body["apiVersion"], body["kind"], metadata["namespace"], metadata["name"])
+    named = Key(body["apiVersion"], body["kind"], metadata.get("namespace", ""), metadata["name"])
     if named != key:
         raise ValueError(f"{named} in the entry of {key}")
 

@@ -132,7 +132,7 @@ class _Worker:
 
     def work(self) -> list[RestoreProblem]:
         try:
-            standing = ObjectStanding(self._journal, take(self._connection, self._journal.places))
+            standing = ObjectStanding(self._journal, self._taken())
             for item in self._in_reverse():
                 if self._stop.hurried or self._now() >= self._until:
                     break
@@ -142,6 +142,10 @@ class _Worker:
             known = [f"{key}: {text}" for key, text in self._errors.items()]
             text = f"the cluster could not be read to verify the restore: {error}"
             return [RestoreProblem(text=t, ours=True) for t in (text, *known)]
+
+    def _taken(self) -> Snapshot:
+        also = self._journal.other_policies
+        return take(self._connection, self._journal.places, also=also)
 
     def _in_reverse(self) -> list[ObjectHistory | Labelled]:
         items: list[ObjectHistory | Labelled] = [
@@ -169,7 +173,7 @@ class _Worker:
             self.actions.append(done)
 
     def _live(self, key: Key, snapshot: Snapshot) -> Mapping[str, Any] | None:
-        if key.kind == "NetworkPolicy" and key.namespace in snapshot.places:
+        if key.is_network_policy and key.namespace in snapshot.places:
             return snapshot.policies.get(key)
         return self._connection.get(ref_of(self._connection, key))
 

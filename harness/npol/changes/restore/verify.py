@@ -91,7 +91,9 @@ class RestoreComparison:
         Raises:
             NpolError: the cluster cannot be read.
         """
-        standing = ObjectStanding(self._journal, take(self._connection, self._journal.places))
+        also = self._journal.other_policies
+        taken = take(self._connection, self._journal.places, also=also)
+        standing = ObjectStanding(self._journal, taken)
         compared = [k for k in self._policies(standing) if standing.here(k.namespace)]
         found = [
             *(RestoreProblem(text=f"{who}: {WAITS}", ours=True) for who in self._blocked.values()),
@@ -136,7 +138,7 @@ class RestoreComparison:
         known = dict.fromkeys(self._expected)
         recorded = {p.name for p in self._journal.places.values() if p.uid} - set(self._blocked)
         live = dict.fromkeys(standing.snapshot.policies)
-        return [key for key in known | live if key.namespace in recorded]
+        return [key for key in known | live if key.place in recorded]
 
     def _policy(self, key: Key, standing: ObjectStanding) -> Iterator[RestoreProblem]:
         before, live = self._expected.get(key), standing.snapshot.policies.get(key)

@@ -11,7 +11,7 @@ from typing import Any
 from npol.changes.apply.change_session import bare
 from npol.changes.dry_run.kubectl_commands import (
     KubectlCommand,
-    delete_command,
+    delete_by_name,
     delete_commands,
     directory_of,
     get_commands,
@@ -75,7 +75,7 @@ class RollbackPlan:
         if self.commands:
             yield f"by hand, in {self.directory}:"
             yield from (f"  {command.line}" for command in self.commands)
-        deleted = [(i.key.namespace, i.key.name) for i in self.items if i.action == "delete"]
+        deleted = [i.key for i in self.items if i.action == "delete"]
         if deleted:
             yield "after which this prints nothing:"
             yield from (f"  {c.line}" for c in get_commands(deleted, self.context))
@@ -173,7 +173,7 @@ def _by_hand(item: ObjectHistory, planned: RollbackItem, context: str) -> list[K
     if not item.whole:
         return []
     if planned.action == "delete":
-        return [delete_command(item.key.namespace, [item.key.name], context)]
+        return delete_by_name([item.key], context)
     if planned.action in ("put back", "make again") and item.before is not None:
         return [put_back_command(item.before, context, exists=planned.action == "put back")]
     return []

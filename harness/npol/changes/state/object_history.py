@@ -11,7 +11,6 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from npol.changes.journal_types import (
-    KEPT_WHOLE,
     Action,
     Journal,
     Key,
@@ -46,7 +45,7 @@ class ObjectHistory:
     @property
     def whole(self) -> bool:
         """Whether contents are compared; else the run's annotation and the uid decide."""
-        return self.key.kind in KEPT_WHOLE
+        return self.key.is_policy
 
     def since(self, number: int) -> ObjectHistory | None:
         """What happened to it after a record; None for nothing that can be undone alone."""
@@ -155,7 +154,7 @@ def policies_at(journal: Journal, number: int) -> dict[Key, Mapping[str, Any]]:
     """The policies of the run's namespaces as they were after the record of that number."""
     found: dict[Key, Mapping[str, Any]] = {key: seen.body for key, seen in journal.seen.items()}
     for record in journal.history:
-        if record.number > number or record.key.kind not in KEPT_WHOLE:
+        if record.number > number or not record.key.is_policy:
             continue
         if record.after is None:
             found.pop(record.key, None)

@@ -16,7 +16,7 @@ from npol.kube.objects import NAMESPACES, NETWORK_POLICIES, Object, Ref
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Snapshot:
-    """Namespaces and all their policies, whole."""
+    """Namespaces and all their NetworkPolicies, whole, with policies of other kinds by name."""
 
     places: Mapping[str, NamespaceSnapshot]
     policies: Mapping[Key, Object]
@@ -49,12 +49,19 @@ def take_places(connection: Connection, namespaces: Iterable[str]) -> Snapshot:
     return Snapshot(places=places, policies={}, leaving=frozenset(leaving))
 
 
-def take(connection: Connection, namespaces: Iterable[str]) -> Snapshot:
-    """Read namespaces and their policies."""
+def take(
+    connection: Connection, namespaces: Iterable[str], *, also: Iterable[Key] = ()
+) -> Snapshot:
+    """Read namespaces and their NetworkPolicies; `also`: policies of other kinds, by name."""
     found = take_places(connection, namespaces)
     there = [place.name for place in found.places.values() if place.uid]
     listed = [policy for name in there for policy in connection.list(NETWORK_POLICIES, name)]
-    return replace(found, policies={key_of(policy): policy for policy in listed})
+    policies = {key_of(policy): policy for policy in listed}
+    for key in also:
+        resource = connection.resource(key.api_version, key.kind)
+        if live := connection.get(Ref(resource, key.namespace, key.name)):
+            policies[key] = live
+    return replace(found, policies=policies)
 
 
 def cluster_uid(connection: Connection) -> str:

@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from npol.model.policy_kinds import POLICY_API
+from npol.model.story import Manifest
 from npol.policy.objects.netpol_types import Direction, IpBlock, Origin
 from npol.policy.objects.tier_types import (
     RuleAction,
@@ -23,7 +24,7 @@ from npol.policy.objects.tier_types import (
     TierPolicy,
     TierRule,
 )
-from npol.policy.parse.object_source import Path, Source, spell_path
+from npol.policy.parse.object_source import Path, Source, sources, spell_path
 from npol.policy.parse.parse_selectors import read_selector
 from npol.policy.parse.parse_tier_ports import TierPortReader
 from npol.policy.parse.validation_errors import Refusal, Refusals
@@ -42,6 +43,11 @@ _ACTIONS = {
     },
     "BaselineAdminNetworkPolicy": {"Allow": RuleAction.ACCEPT, "Deny": RuleAction.DENY},
 }
+_VERSIONS = {
+    "ClusterNetworkPolicy": "v1alpha2",
+    "AdminNetworkPolicy": "v1alpha1",
+    "BaselineAdminNetworkPolicy": "v1alpha1",
+}
 _MOST_RULES = {"ClusterNetworkPolicy": 25}
 _POD_PEERS = ("namespaces", "pods")
 _OUTER_PEERS = ("nodes", "networks", "domainNames")
@@ -56,12 +62,19 @@ class ParsedTierPolicy:
 
 
 def is_tier_policy(source: Source) -> bool:
-    return source.group == POLICY_API and source.kind in _ACTIONS
+    """Whether it is of a kind, in a version, that is read here; in others fields may differ."""
+    return source.api_version == f"{POLICY_API}/{_VERSIONS.get(source.kind)}"
 
 
 def parse_tier_policy(source: Source) -> ParsedTierPolicy:
     """The policy in an object, read as far as it can be."""
     return _TierReader(source).read()
+
+
+def subject_of(manifest: Manifest) -> Subject | None:
+    """Whom a manifest of these kinds acts on; None for all other kinds."""
+    source = next(sources([manifest]), None)
+    return parse_tier_policy(source).policy.subject if source and is_tier_policy(source) else None
 
 
 class _TierReader:

@@ -136,7 +136,7 @@ class _Draft:
         if is_policy(source):
             self._apply_policy(key, parse_policy(source, default_namespace=default))
         elif is_tier_policy(source):
-            self._apply_tier_policy(parse_tier_policy(source))
+            self._apply_tier_policy(source, parse_tier_policy(source))
         elif is_other(source):
             other = read_other(source, default)
             self.others[str(other)] = other
@@ -189,8 +189,13 @@ class _Draft:
         self.policies.pop(key, None)
         self.policies[key] = reading.policy
 
-    def _apply_tier_policy(self, reading: ParsedTierPolicy) -> None:
+    def _apply_tier_policy(self, source: Source, reading: ParsedTierPolicy) -> None:
+        """One that a cluster holds is in force, whatever is read of it."""
         name = str(reading.policy)
+        if reading.mistakes and source.metadata.get("uid"):
+            other = read_other(source, "")
+            self.others[str(other)] = other
+            return
         if reading.mistakes:
             self.refused[name] = reading
             return

@@ -1,0 +1,147 @@
+"""Policies of other kinds than NetworkPolicy: changed, locked, journalled and put back as those."""
+
+import pytest
+
+from npol.changes.apply.change_session import ChangedByOthers
+from npol.changes.journal_types import Key
+from npol.changes.recover.recovery import recover
+from npol.errors import LockHeld, Refused
+from npol_lab.registry.policy_definitions import policy_definitions
+from tests.changes.cluster import STATE, kept
+
+CLUSTER_POLICIES = "clusternetworkpolicies.policy.networking.k8s.io"
+API = "policy.networking.k8s.io/v1alpha2"
+GUARD = Key(API, "ClusterNetworkPolicy", "", "guard")
+DENY = [{"action": "Deny", "from": [{"namespaces": {}}]}]
+
+
+def guard(ingress=DENY, **labels):
+    metadata = {"name": "guard", **({"labels": labels} if labels else {})}
+    spec = {
+        "tier": "Admin",
+        "priority": 10,
+        "subject": {"namespaces": {"matchLabels": {"kubernetes.io/metadata.name": "shop"}}},
+        "ingress": ingress,
+    }
+    return {
+        "apiVersion": API,
+        "kind": "ClusterNetworkPolicy",
+        "metadata": metadata,
+        "spec": spec,
+    }
+
+
+@pytest.fixture
+def defined(cluster):
+    """The cluster with the definitions of the policies in tiers."""
+    definitions = "customresourcedefinitions.apiextensions.k8s.io"
+    for definition in policy_definitions():
+        if cluster.get(definitions, None, definition["metadata"]["name"]) is None:
+            cluster.edit("create", definitions, definition)
+    yield cluster
+    for policy in cluster.list(CLUSTER_POLICIES):
+        cluster.remove(CLUSTER_POLICIES, None, policy["metadata"]["name"])
+
+
+@pytest.fixture
+def begun(defined, begin):
+    def begun(**settings):
+        return begin("shop", STATE, other_policies=(GUARD,), **settings)
+
+    return begun
+
+
+def live(cluster):
+    return cluster.get(CLUSTER_POLICIES, None, "guard")
+
+
+def test_a_policy_of_the_whole_cluster_is_made_and_taken_back(defined, begun):
+    before = defined.state()
+    transaction = begun()
+
+    assert transaction.apply(guard()) == "created"
+    assert transaction.apply(guard()) == "unchanged"
+    assert transaction.changed_by_others() == []
+    result = transaction.restore()
+    transaction.close()
+
+    assert result.complete, result.problems
+    assert result.actions == ("deleted ClusterNetworkPolicy guard",)
+    assert live(defined) is None
+    assert defined.state() == before
+
+
+def test_a_replaced_policy_of_the_cluster_comes_back_whole(defined, begun):
+    there = defined.edit("create", CLUSTER_POLICIES, guard(team="shop"), manager="kubectl")
+    transaction = begun(replace=True)
+
+    assert transaction.apply(guard([])) == "replaced"
+    assert transaction.restore().complete
+    transaction.close()
+
+    assert kept(live(defined)) == kept(there)
+    assert live(defined)["metadata"]["uid"] == there["metadata"]["uid"]
+
+
+def test_a_deleted_policy_of_the_cluster_comes_back(defined, begun):
+    there = defined.edit("create", CLUSTER_POLICIES, guard(team="shop"), manager="kubectl")
+    transaction = begun()
+
+    assert transaction.delete(guard()) == "deleted"
+    assert transaction.restore().complete
+    transaction.close()
+
+    assert kept(live(defined)) == kept(there)
+
+
+def test_what_others_did_to_it_meanwhile_is_told_and_left(defined, begun):
+    transaction = begun()
+    transaction.apply(guard())
+    defined.change(CLUSTER_POLICIES, None, "guard", lambda o: o["spec"].update(priority=11))
+
+    (told,) = transaction.changed_by_others()
+    result = transaction.restore()
+
+    assert "ClusterNetworkPolicy guard was changed by others" in told
+    assert not result.complete
+    assert live(defined)["spec"]["priority"] == 11
+
+
+def test_it_is_not_changed_over_what_others_did_first(defined, begun):
+    transaction = begun(replace=True)
+    transaction.apply(guard())
+    defined.change(CLUSTER_POLICIES, None, "guard", lambda o: o["spec"].update(priority=11))
+
+    with pytest.raises(ChangedByOthers):
+        transaction.apply(guard([]))
+
+
+def test_two_runs_do_not_change_policies_of_the_cluster_at_once(defined, begun):
+    begun()
+
+    with pytest.raises(LockHeld, match=f"namespace {STATE} is held"):
+        begun()
+
+
+def test_without_the_clusters_lock_no_policy_of_it_is_changed(defined, begin):
+    transaction = begin("shop", other_policies=(GUARD,))
+
+    with pytest.raises((LockHeld, Refused)):
+        transaction.apply(guard())
+
+    assert live(defined) is None
+
+
+def test_a_dead_run_is_recovered_with_the_policies_of_the_cluster(defined, begun, tmp_path):
+    there = defined.edit("create", CLUSTER_POLICIES, guard(team="shop"), manager="kubectl")
+    transaction = begun(replace=True, run_id="dead")
+    transaction.apply(guard([]))
+    transaction._lock.stop()
+
+    done = recover(
+        defined.connect(), run_id="dead", known_dead=True, state_directory=tmp_path / "state"
+    )
+
+    assert all(each.result and each.result.complete for each in done)
+    assert kept(live(defined)) == kept(there)
+    assert defined.state()["leases"] == []
