@@ -3,20 +3,24 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 from npol.cli import inputs
 from npol.cli.arguments.explain import ExplainArguments
+from npol.cli.observed import dialect_of, observed, observed_lines
 from npol.cli.streams import say
 from npol.errors import ExitCode, InputError, Position
 from npol.model.expectation import parse_expectation
-from npol.model.prediction import Cause, PredictedDecision
+from npol.model.prediction import Cause, PredictedDecision, Prediction, UnknownReason
 from npol.model.sentence import Sentence
 from npol.model.story import Flow, Protocol, Story
+from npol.policy.evaluate.evaluate import decide
 from npol.policy.explain.describe import explain_policy
 from npol.policy.explain.explain import Explanation, StageAnswer, explain_flow
 from npol.policy.objects.dialects import SPEC, Dialect
+from npol.policy.observed.observed_world import observed_world
+from npol.policy.observed.unforeseeable import hangs_on
 from npol.policy.simulate.flow_resolution import ask
-from npol.policy.simulate.simulated_steps import scenes
 from npol.policy.state.cluster_state import ClusterState
 from npol.policy.state.flow_syntax import parse_flow
 from npol.report.escape import safe
@@ -32,6 +36,8 @@ MARKS = {
 
 
 def explain(arguments: ExplainArguments) -> int:
+    if arguments.observed:
+        return _of_observed(arguments, arguments.observed)
     if arguments.story:
         return _of_story(
             arguments.what,
@@ -41,11 +47,7 @@ def explain(arguments: ExplainArguments) -> int:
             arguments.root,
             inputs.spoken(arguments.engine) or SPEC,
         )
-    seen = (
-        inputs.of_paths(arguments.paths, arguments.root)
-        if arguments.paths
-        else inputs.of_cluster(arguments.kubeconfig, arguments.context)
-    )
+    seen = _seen(arguments)
     dialect = inputs.spoken(arguments.engine) or seen.dialect
     if "->" in arguments.what:
         flow = parse_flow(seen.world, arguments.what)
@@ -72,6 +74,40 @@ def _print_policy(world: ClusterState, what: str, dialect: Dialect) -> ExitCode:
     return ExitCode.UNKNOWN if refused else ExitCode.AS_EXPECTED
 
 
+def _seen(arguments: ExplainArguments) -> inputs.Inputs:
+    if arguments.paths:
+        return inputs.of_paths(arguments.paths, arguments.root)
+    return inputs.of_cluster(arguments.kubeconfig, arguments.context)
+
+
+def _of_observed(arguments: ExplainArguments, paths: Sequence[str]) -> ExitCode:
+    """A flow by the names that the records have for its ends, and what they say of it."""
+    if "->" not in arguments.what:
+        raise InputError("--observed is about a flow", hint="'ns/pod -> ns/pod:80'")
+    if arguments.story:
+        story = load_story(arguments.story, root=arguments.root)
+        state = inputs.steps(story, arguments.at)[-1].world
+    else:
+        state = _seen(arguments).world
+    traffic = observed(paths)
+    dialect = dialect_of(traffic, inputs.spoken(arguments.engine))
+    world = observed_world(state, traffic.flows)
+    flow = parse_flow(world.state, arguments.what)
+    explained = explain_flow(world.state, flow, dialect, without=arguments.without or ())
+    decision = decide(world.state, flow, dialect)
+    if why := hangs_on(world, decision):
+        unknown = Prediction(
+            decision=PredictedDecision.UNKNOWN,
+            reason=UnknownReason.NOT_RESOLVED,
+            detail=Sentence(f"the records do not say {why}"),
+        )
+        explained = replace(explained, prediction=unknown, remedies=())
+    code = _print([explained])
+    for line in observed_lines(world, decision, traffic):
+        say(safe(f"  {line}"))
+    return code
+
+
 def _of_story(
     what: str,
     file: str,
@@ -81,15 +117,12 @@ def _of_story(
     dialect: Dialect,
 ) -> ExitCode:
     told = load_story(file, root=root)
-    by_name = {s.step: s for s in scenes(told)}
-    step = at or list(by_name)[-1]
-    if step not in by_name:
-        raise InputError(f"story {told.name!r} has no step {step!r}", hint=f"{list(by_name)}")
-    world = by_name[step].world
+    last = inputs.steps(told, at)[-1]
+    world = last.world
     asked = ask(world, told, _flow(what, told))
     if asked.problem:
         raise InputError(str(asked.problem))
-    say(f"after step {step!r}:")
+    say(f"after step {last.step!r}:")
     return _print([explain_flow(world, t, dialect, without=without) for t in asked.traffics])
 
 

@@ -10,12 +10,14 @@ from typing import Any
 from npol import story
 from npol.cli import inputs
 from npol.cli.arguments.init import InitArguments
+from npol.cli.observed import dialect_of, observed
 from npol.cli.streams import say
 from npol.errors import ExitCode, InputError
 from npol.kube.guard import protected
 from npol.model.story import Manifest
 from npol.policy.lint import LintRule, Severity, lint
 from npol.policy.objects.dialects import LAB, SPEC, Dialect
+from npol.policy.observed.observed_story import suggest_observed
 from npol.policy.state.apply_changes import build
 from npol.policy.state.cluster_state import ClusterState
 from npol.policy.state.dns import with_dns
@@ -29,6 +31,7 @@ POLICY = ("networking.k8s.io/v1", "NetworkPolicy")
 HEAD = (
     "# A first story: the flows that the policies talk about, with predicted verdicts. Edit it.\n"
 )
+HEAD_OBSERVED = "# A first story: the flows that were seen, with what became of them. Edit it.\n"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -45,11 +48,12 @@ class _StorySources:
 
 def init(arguments: InitArguments) -> int:
     sources = (arguments.manifests, arguments.chart, arguments.kustomization)
-    if sum(map(bool, (*sources, arguments.from_cluster))) != 1:
-        hint = "--helm CHART, --kustomize DIR, --from-manifests PATH or --from-cluster"
-        raise InputError("say what the story is for", hint=hint)
-    found = _of_cluster(arguments) if arguments.from_cluster else _of_manifests(arguments)
-    suggestion = suggest(found.world, found.dialect, closed=protected)
+    named = sum(map(bool, (*sources, arguments.from_cluster)))
+    if named > 1 or not (named or arguments.observed):
+        hint = "one of --helm CHART, --kustomize DIR, --from-manifests PATH, --from-cluster; "
+        raise InputError("say what the story is for", hint=f"{hint}or --observed FLOWS")
+    found = _sources(arguments, anything=bool(named))
+    suggestion = _suggestion(arguments, found)
     data = story_data(
         suggestion,
         name=arguments.name,
@@ -57,12 +61,30 @@ def init(arguments: InitArguments) -> int:
         policies=found.policies,
         namespace=found.namespace,
     )
-    say(_modeline() + HEAD + dump(data), nl=False)
+    head = HEAD_OBSERVED if arguments.observed else HEAD
+    say(_modeline() + head + dump(data), nl=False)
     _print_doubts(suggestion, (*found.doubts, *suggestion.doubts))
     for policy in found.world.refused_policies:
         say(safe(f"# {policy}"))
-    incomplete = suggestion.unknown or found.world.refused
+    # something in every cluster's traffic cannot be asked again
+    left_out = not suggestion.flows if arguments.observed else suggestion.unknown
+    incomplete = left_out or found.world.refused
     return int(ExitCode.UNKNOWN if incomplete else ExitCode.AS_EXPECTED)
+
+
+def _sources(arguments: InitArguments, *, anything: bool) -> _StorySources:
+    """Traffic that was seen needs neither manifests nor a cluster."""
+    if not anything:
+        return _StorySources(world=ClusterState())
+    return _of_cluster(arguments) if arguments.from_cluster else _of_manifests(arguments)
+
+
+def _suggestion(arguments: InitArguments, found: _StorySources) -> Suggestion:
+    if not arguments.observed:
+        return suggest(found.world, found.dialect, closed=protected)
+    traffic = observed(arguments.observed)
+    dialect = dialect_of(traffic, None)
+    return suggest_observed(found.world, traffic.flows, dialect, closed=protected)
 
 
 def _print_doubts(suggestion: Suggestion, doubts: Sequence[str]) -> None:

@@ -16,8 +16,9 @@ from npol.kube.api_errors import Forbidden
 from npol.kube.connection import Connection, connect
 from npol.kube.inventory import READERS, read
 from npol.kube.objects import NAMESPACES, NETWORK_POLICIES
-from npol.model.story import Manifest
+from npol.model.story import Manifest, Story
 from npol.policy.objects.dialects import BY_ENGINE, SPEC, Dialect, dialect_of
+from npol.policy.simulate.simulated_steps import SimulatedStep, scenes
 from npol.policy.state.apply_changes import build
 from npol.policy.state.cluster_state import ClusterState
 from npol.policy.state.dns import with_dns
@@ -87,6 +88,21 @@ def of_paths(paths: Sequence[str], root: str | None = None) -> Inputs:
     if wrong := list(dict.fromkeys((*found.unreadable, *twice))):
         raise Mistakes(wrong)
     return Inputs(world=with_dns(build(found.manifests)))
+
+
+def steps(story: Story, named: str | None) -> Sequence[SimulatedStep]:
+    """
+    The steps of a story as its manifests foretell them, or the one that is named.
+
+    Raises:
+        InputError: it has no such step.
+    """
+    told = scenes(story)
+    chosen = [step for step in told if named in (None, step.step)]
+    if not chosen:
+        known = f"{[step.step for step in told]}"
+        raise InputError(f"story {story.name!r} has no step {named!r}", hint=known)
+    return chosen
 
 
 def spoken(engine: str | None) -> Dialect | None:

@@ -6,20 +6,28 @@ from collections.abc import Iterable, Sequence
 
 from npol.cli import inputs
 from npol.cli.arguments.plan import PlanArguments
+from npol.cli.observed import dialect_of, observed, plan_lines, summary
 from npol.cli.streams import say
 from npol.errors import ExitCode, InputError
 from npol.model.refused_policy import RefusedPolicy
 from npol.policy.matrix.diff import difference
 from npol.policy.objects.dialects import SPEC, Dialect
+from npol.policy.observed.cuts import ObservedPlan, against_observed
 from npol.policy.simulate.forecast import StepForecast, forecast
 from npol.policy.simulate.simulated_steps import scenes
 from npol.policy.state.cluster_state import ClusterState
 from npol.report.escape import safe
 from npol.story import load_story
 
+ENGINE = "calico"
+STORY = (".npol.yaml", ".npol.yml")
+
 
 def plan(arguments: PlanArguments) -> int:
-    dialect = inputs.spoken(arguments.engine) or SPEC
+    if arguments.observed:
+        return _print_observed(arguments, arguments.observed)
+    engine = arguments.engine or ENGINE
+    dialect = inputs.spoken(engine) or SPEC
     if arguments.against:
         old, new = (
             inputs.of_paths([arguments.against], arguments.root).world,
@@ -33,10 +41,47 @@ def plan(arguments: PlanArguments) -> int:
     story = load_story(arguments.what, root=arguments.root, overlay=arguments.peers)
     for note in story.notes:
         say(f"note: {note}")
-    steps = forecast(scenes(story), arguments.engine)
+    steps = forecast(scenes(story), engine)
     for step in steps:
         _print_step(step)
-    return _concluded(steps, arguments.engine)
+    return _concluded(steps, engine)
+
+
+def _print_observed(arguments: PlanArguments, flows: Sequence[str]) -> ExitCode:
+    """What the policies would do to traffic that was seen. What was not read is not foretold."""
+    if arguments.against:
+        raise InputError("--against compares manifests, --observed traffic: name one of them")
+    title, state = _policies(arguments)
+    traffic = observed(flows)
+    dialect = dialect_of(traffic, inputs.spoken(arguments.engine))
+    found = against_observed(state, traffic.flows, dialect)
+    head = f"{title}: {found.policies} policies, read as {dialect.name} reads them"
+    for line in (*summary(traffic), head, *plan_lines(found)):
+        say(safe(line))
+    refused = _print_refused(state.refused_policies)
+    return _concluded_of_observed(found, unsure=bool(traffic.unread_lines or refused))
+
+
+def _concluded_of_observed(found: ObservedPlan, *, unsure: bool) -> ExitCode:
+    cut, unknown = len(found.cut), len(found.unknown)
+    say(
+        f"{cut} of {len(found.flows)} observed flow(s) would be cut, {len(found.opened)} opened, "
+        f"{unknown} cannot be predicted; {len(found.unused)} allow rule(s) saw none"
+    )
+    if cut:
+        return ExitCode.DIFFERS
+    return ExitCode.UNKNOWN if unsure or unknown or not found.flows else ExitCode.AS_EXPECTED
+
+
+def _policies(arguments: PlanArguments) -> tuple[str, ClusterState]:
+    """The policies that are asked, and where they come from."""
+    if not arguments.what.endswith(STORY):
+        if arguments.at:
+            raise InputError("--at names a step of a story", hint="STORY.npol.yaml")
+        return arguments.what, inputs.of_paths([arguments.what], arguments.root).world
+    story = load_story(arguments.what, root=arguments.root, overlay=arguments.peers)
+    chosen = max(inputs.steps(story, arguments.at), key=lambda s: len(s.world.policies))
+    return f"after step {chosen.step!r}", chosen.world
 
 
 def _concluded(steps: Sequence[StepForecast], engine: str) -> ExitCode:

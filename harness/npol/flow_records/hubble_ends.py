@@ -6,6 +6,8 @@ source `k8s`, and its namespace's are among them, with a prefix.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from functools import lru_cache
+from types import MappingProxyType
 from typing import Any
 
 from npol.model.flow_record import RecordedEnd
@@ -19,7 +21,7 @@ def recorded_end(
     end: Mapping[str, Any], address: str, ports: Mapping[str, Any], port: str
 ) -> RecordedEnd:
     """`end`: the record's Endpoint; `ports`: its layer 4, of which `port` is this end's."""
-    labels, of_namespace, entities = _sorted_labels(end.get("labels", ()))
+    labels, of_namespace, entities = _sorted_labels(tuple(end.get("labels", ())))
     return RecordedEnd(
         address=address,
         port=int(ports.get(port, 0)),
@@ -28,14 +30,15 @@ def recorded_end(
         workload=_workload(end.get("workloads", ())),
         labels=labels,
         namespace_labels=of_namespace,
-        entities=frozenset(entities),
+        entities=entities,
     )
 
 
+@lru_cache(maxsize=4096)
 def _sorted_labels(
-    told: Sequence[str],
-) -> tuple[dict[str, str], dict[str, str], list[str]]:
-    """The pod's labels, its namespace's, and the reserved names."""
+    told: tuple[str, ...],
+) -> tuple[Mapping[str, str], Mapping[str, str], frozenset[str]]:
+    """The pod's labels, its namespace's, and the reserved names; each set is sorted once."""
     labels: dict[str, str] = {}
     of_namespace: dict[str, str] = {}
     entities: list[str] = []
@@ -50,7 +53,7 @@ def _sorted_labels(
             of_namespace[key.removeprefix(NAMESPACE_LABEL)] = value
         elif source == "k8s" and not key.startswith(OWN_LABELS):
             labels[key] = value
-    return labels, of_namespace, entities
+    return MappingProxyType(labels), MappingProxyType(of_namespace), frozenset(entities)
 
 
 def _workload(told: Sequence[Mapping[str, Any]]) -> str:

@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from npol.cli.arguments.shared import Context, Engine, Kubeconfig, Root
+from npol.cli.arguments.shared import Context, Engine, Kubeconfig, Observed, Root
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -30,6 +30,7 @@ class ExplainArguments:
     without: Annotated[
         list[str] | None, typer.Option("--without", metavar="POLICY", help="Also without these.")
     ] = None
+    observed: Observed = None
     engine: Engine = None
     context: Context = None
     kubeconfig: Kubeconfig = None

@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from npol.cli.arguments.shared import Context, Kubeconfig, Root
+from npol.cli.arguments.shared import Context, Kubeconfig, Observed, Root
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -34,6 +34,7 @@ class InitArguments:
     from_cluster: Annotated[
         bool, typer.Option("--from-cluster", help="What is applied in --context now.")
     ] = False
+    observed: Observed = None
     namespaces: Annotated[
         list[str] | None,
         typer.Option(

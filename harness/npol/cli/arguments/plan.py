@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from npol.cli.arguments.shared import Peers, Root
+from npol.cli.arguments.shared import Observed, Peers, Root
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -15,14 +15,31 @@ class PlanArguments:
     """See `npol plan --help`."""
 
     what: Annotated[
-        str, typer.Argument(metavar="STORY|DIR", help="A story file, or manifests with --against.")
+        str,
+        typer.Argument(
+            metavar="STORY|DIR", help="A story file; with --against, --observed also manifests."
+        ),
     ]
     against: Annotated[
         str | None,
         typer.Option("--against", metavar="DIR", help="Compare with these manifests (the older)."),
     ] = None
+    observed: Observed = None
+    at: Annotated[
+        str | None,
+        typer.Option(
+            "--at",
+            metavar="STEP",
+            help="With --observed: the story's policies after it; default: the step with most.",
+        ),
+    ] = None
     engine: Annotated[
-        str, typer.Option("--engine", help="Network plugin (CNI) whose semantics to apply.")
-    ] = "calico"
+        str | None,
+        typer.Option(
+            "--engine",
+            help="Network plugin (CNI) whose semantics to apply; default: calico, with "
+            "--observed the one that told the flows.",
+        ),
+    ] = None
     peers: Peers = None
     root: Root = None

@@ -25,6 +25,14 @@ Engine = Annotated[
     ),
 ]
 Peers = Annotated[str | None, typer.Option("--peers", help="File that overlays the story's peers.")]
+Observed = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--observed",
+        metavar="FLOWS",
+        help="Traffic that was seen: Hubble's records or Whisker's flows, a file or - (repeat).",
+    ),
+]
 Root = Annotated[
     str | None, typer.Option("--root", help="Manifests must lie below it; default: the git top.")
 ]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import Any
@@ -63,6 +64,11 @@ class Cast:
 
     def place(self) -> str:
         return self._named({"external": "internet"}, "internet")
+
+    def address(self, address: str) -> str:
+        """A place that has no other name."""
+        name = re.sub(r"[^0-9a-z]+", "-", address.lower()).strip("-")
+        return self._named({"address": address}, f"at-{name}")
 
     def _peer(self, pod: Pod, service: str, suffix: str = "") -> str:
         entry: dict[str, Any] = {"namespace": pod.namespace, "labels": self._labels(pod.labels)}

@@ -1,0 +1,1 @@
+"""Traffic that was seen, against policies: what they would cut, and a story made of it."""

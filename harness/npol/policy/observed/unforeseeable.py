@@ -1,0 +1,105 @@
+"""
+What records leave open, and a policy hangs on: names of ports, labels of namespaces.
+
+A decision that such a rule could turn is no prediction.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from npol.model.sentence import Sentence
+from npol.policy.evaluate.decision import Decision, DirectionDecision, PathDecision, RuleFit
+from npol.policy.evaluate.match import Path
+from npol.policy.objects.entities import NAME_LABEL, End, Node, Pod
+from npol.policy.objects.netpol_types import Direction, PeerClause
+from npol.policy.observed.observed_world import ObservedWorld
+from npol.selectors import Selector, matches
+
+
+def hangs_on(world: ObservedWorld, decision: Decision) -> Sentence | None:
+    """What is not known and decides; None where the records tell enough."""
+    for path in decision.paths:
+        for why in (*_of_tiers(world, path.path), *_of_sides(world, path)):
+            return Sentence(why)
+    return None
+
+
+def _of_sides(world: ObservedWorld, path: PathDecision) -> Iterator[str]:
+    yield from filter(None, (_of_side(world, path, side) for side in path.sides))
+
+
+def _of_side(world: ObservedWorld, path: PathDecision, side: DirectionDecision) -> str:
+    if side.not_applicable or side.tier_rule or not side.isolating:
+        return ""
+    other = path.path.source if side.direction is Direction.INGRESS else path.path.target
+    sure = [f for f in side.rules if f.holds and not any(_of_labels(world, f, other))]
+    if sure:
+        return ""
+    for fit in side.rules:
+        if why := next(_open_ends(world, path, fit, other), ""):
+            return why
+    return ""
+
+
+def _open_ends(world: ObservedWorld, path: PathDecision, fit: RuleFit, other: End) -> Iterator[str]:
+    """What is not known of a rule; nothing where another part of it does not fit anyway."""
+    named = list(_of_ports(world, path, fit))
+    peers = list(_of_labels(world, fit, other))
+    ports_fit, peer_fits = fit.port_fit.holds is not False, fit.peer_fit.holds is not False
+    if named and (peer_fits or peers):
+        yield from named
+    if peers and (ports_fit or named):
+        yield from peers
+
+
+def _of_ports(world: ObservedWorld, path: PathDecision, fit: RuleFit) -> Iterator[str]:
+    target, protocol = path.path.target, path.path.protocol
+    if fit.port_fit.holds or not isinstance(target, Pod) or world.knows_ports(target):
+        return
+    for clause in fit.rule.ports:
+        if isinstance(clause.port, str) and clause.protocol is protocol:
+            yield f"which port of {target} is called {clause.port!r} ({fit.policy})"
+
+
+def _of_labels(world: ObservedWorld, fit: RuleFit, other: End) -> Iterator[str]:
+    if not isinstance(other, Pod) or world.knows_labels(other.namespace):
+        return
+    if any(_surely(peer, other, fit) for peer in fit.rule.peers):
+        return
+    for peer in fit.rule.peers:
+        wanted = _keys(peer.namespace_selector or {}) - {NAME_LABEL}
+        if wanted and (peer.pod_selector is None or matches(peer.pod_selector, other.labels)):
+            yield f"the labels of namespace {other.namespace} ({fit.policy})"
+
+
+def _of_tiers(world: ObservedWorld, path: Path) -> Iterator[str]:
+    """Which rule comes first in a tier may hang on any of them, so all are looked at."""
+    for policy in world.state.tier_policies:
+        rules = (*policy.ingress, *policy.egress)
+        peers = [peer for rule in rules for peer in rule.peers]
+        subjects = [policy.subject, *(peer.pods for peer in peers if peer.pods)]
+        by_label = any(_keys(s.namespaces) - {NAME_LABEL} for s in subjects)
+        for end in (path.source, path.target):
+            if isinstance(end, Pod) and by_label and not world.knows_labels(end.namespace):
+                yield f"the labels of namespace {end.namespace} ({policy})"
+            if isinstance(end, Node) and any(p.nodes for p in peers) and not world.knows_node(end):
+                yield f"the labels of {end} ({policy})"
+        named = any(port.name for rule in rules for port in rule.ports)
+        if named and isinstance(path.target, Pod) and not world.knows_ports(path.target):
+            yield f"which ports of {path.target} have names ({policy})"
+
+
+def _surely(peer: PeerClause, other: Pod, fit: RuleFit) -> bool:
+    """Whether a peer selects the pod whatever else its namespace is labelled."""
+    if peer.ip_block or _keys(peer.namespace_selector or {}) - {NAME_LABEL}:
+        return False
+    place = peer.namespace_selector
+    here = other.namespace == fit.policy.namespace if place is None else True
+    fits = place is None or matches(place, {NAME_LABEL: other.namespace})
+    return here and fits and (peer.pod_selector is None or matches(peer.pod_selector, other.labels))
+
+
+def _keys(selector: Selector) -> set[str]:
+    expressions = selector.get("matchExpressions") or []
+    return {*(selector.get("matchLabels") or {}), *(e["key"] for e in expressions)}
