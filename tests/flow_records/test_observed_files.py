@@ -58,6 +58,12 @@ def test_a_connection_that_left_and_was_dropped_at_its_target_did_not_arrive(tmp
     assert flows(traffic) == {"shop/client -> shop/web:80/tcp": (1, 1, 0)}
 
 
+def test_a_source_port_that_was_let_in_once_and_dropped_once_counts_as_dropped(tmp_path):
+    traffic = read(tmp_path, OPEN, line(CLIENT, WEB, 80, **DENIED))
+
+    assert flows(traffic) == {"shop/client -> shop/web:80/tcp": (1, 1, 0)}
+
+
 def test_pods_of_one_workload_are_one_end(tmp_path):
     pods = [pod(f"web-{n}", f"10.0.0.{n}", workload="web", app="web") for n in (2, 3)]
 

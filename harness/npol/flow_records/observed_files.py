@@ -45,7 +45,7 @@ def read_observed(paths: Sequence[str]) -> ObservedTraffic:
     Raises:
         InputError: one cannot be read, or holds no record at all.
     """
-    reading = _Reading()
+    reading = _FilesInProgress()
     for path in paths:
         before = reading.records
         for file in [path] if path == STDIN else [*_rotated(path), path]:
@@ -56,7 +56,7 @@ def read_observed(paths: Sequence[str]) -> ObservedTraffic:
 
 
 @dataclass(slots=True)
-class _Reading:
+class _FilesInProgress:
     flows: ObservedFlows = field(default_factory=ObservedFlows)
     files: list[str] = field(default_factory=list)
     hubble: int = 0
