@@ -57,7 +57,7 @@ def require_tools(search: str = SEARCH) -> None:
     if sys.platform != "linux":
         raise Refused(
             f"the lab is made of Linux namespaces, and this is {sys.platform}",
-            hint="name a cluster with --kube-context, or run npol in a Linux machine",
+            hint="name a cluster with --context, or run npol in a Linux machine",
         )
     missing = [name for name in PROGRAMS if shutil.which(name, path=search) is None]
     if missing:
@@ -83,5 +83,5 @@ def no_namespaces(reason: str, settings: Path = Path("/proc/sys")) -> Refused:
     return Refused(
         f"the lab cannot make its namespaces: {reason}",
         hint="in a container, start it with --security-opt seccomp=unconfined "
-        "--security-opt systempaths=unconfined; or name a cluster with --kube-context",
+        "--security-opt systempaths=unconfined; or name a cluster with --context",
     )

@@ -1,5 +1,6 @@
-"""The values that reports are written about."""
+"""Sessions of pytest inside a test (the shop), and the values that reports are written about."""
 
+from tests.e2e.conftest import impatient, lab, named, server, shop
 from tests.report.conftest import failure, flow, report
 
-__all__ = ["failure", "flow", "report"]
+__all__ = ["failure", "flow", "impatient", "lab", "named", "report", "server", "shop"]

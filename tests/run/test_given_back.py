@@ -101,6 +101,7 @@ def begun(tmp_path, monkeypatch, transaction):
             options="--context dev",
             requests={"exec pods": 0},
             list=lambda *_, **__: [],
+            close=lambda: None,
         )
         found = Preflight(engine=LAB, uid="u", version="v1.33.0", notes=("first",))
         monkeypatch.setattr(room, "connect", lambda **_: connection)

@@ -6,6 +6,7 @@ import logging
 import re
 import time
 from collections.abc import Sequence
+from contextlib import closing
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -178,12 +179,13 @@ class TransactionStart:
         return all(self._recovered(holder) for holder in holders)
 
     def _recovered(self, run_id: str) -> bool:
-        done = recovery.recover(
-            self._connection.fresh(),  # a connection's permits are for one run
-            run_id=run_id,
-            stop=self._stop,
-            state_directory=self._options.state_directory,
-        )
+        with closing(self._connection.fresh()) as own:  # a connection's permits are for one run
+            done = recovery.recover(
+                own,
+                run_id=run_id,
+                stop=self._stop,
+                state_directory=self._options.state_directory,
+            )
         return all(
             each.result.complete if each.result else not each.alive  # left on purpose
             for each in done

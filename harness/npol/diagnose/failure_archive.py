@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
+from contextlib import closing
 from dataclasses import dataclass, field
 
 from npol import __version__
@@ -80,4 +81,5 @@ def _collected(story: Story, options: Options, top: str) -> GatheredArchive:
     except NpolError as error:
         empty = GatheredArchive(pieces=(), secrets=(), top=top)
         return empty.with_text("README.txt", f"Nothing could be read: {error}\n")
-    return collect(connection, named_namespaces(story), versions={"npol": __version__}, top=top)
+    with closing(connection):
+        return collect(connection, named_namespaces(story), versions={"npol": __version__}, top=top)

@@ -203,6 +203,10 @@ class Connection(Verbs):
         """Sign in again from the kubeconfig as it is now, as after a 401."""
         self._renew(self._login)
 
+    def close(self) -> None:
+        """Close what is kept open between requests; a later request opens it again."""
+        self._login.close()
+
     def _persist(
         self,
         request: Request,
@@ -305,6 +309,7 @@ class Connection(Verbs):
         with self._lock:
             if self._login is old:  # else another thread has done it meanwhile
                 self._login = Login(pick(self._kubeconfig, old.context.name))
+                old.close()
 
     def _count(self, what: str) -> None:
         with self._lock:

@@ -142,6 +142,10 @@ class Login:
             f"context {self.context.name} in {self.context.file}",
         )
 
+    def close(self) -> None:
+        """Close the connections that wait for a request; one that is in use closes after it."""
+        self._pool.clear()
+
     def dial(self, target: str) -> Dial:
         """How to open a WebSocket at `target` (path and query)."""
         return Dial(

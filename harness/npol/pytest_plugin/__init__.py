@@ -8,6 +8,7 @@ first of its items is reached; each item then reads its own result.
 
 from __future__ import annotations
 
+from collections.abc import Generator
 from pathlib import Path
 from typing import Any
 
@@ -17,12 +18,16 @@ from npol import target_cluster
 from npol.errors import NpolError
 from npol.pytest_plugin.boundary import hook
 from npol.pytest_plugin.fixtures import netpol, npol_cluster
-from npol.pytest_plugin.options import add_options
+from npol.pytest_plugin.options import add_options, cluster_of
+from npol.pytest_plugin.rootdir import correct
 from npol.pytest_plugin.runs import NAME, Runs
 from npol.pytest_plugin.session_results import SessionResults
+from npol.pytest_plugin.shared_options import add_common_names, read_paths
+from npol.pytest_plugin.spelling import for_pytest
 
 __all__ = ["netpol", "npol_cluster"]
 
+RESULTS = "npol-results"
 SUFFIXES = (".npol.yaml", ".npol.yml")
 
 
@@ -30,16 +35,27 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     add_options(parser)
 
 
+@pytest.hookimpl(wrapper=True, tryfirst=True)
+def pytest_load_initial_conftests(
+    early_config: pytest.Config, parser: pytest.Parser, args: list[str]
+) -> Generator[None, object, object]:
+    correct(early_config, args)
+    read_paths(early_config, parser, args)
+    result = yield
+    add_common_names(early_config, parser, args)
+    return result
+
+
 @hook
 def pytest_configure(config: pytest.Config) -> None:
     config.addinivalue_line("markers", "smoke: the functional checks; they change no policy")
     try:
-        target_cluster.named(config.getoption("--kubeconfig"), config.getoption("--kube-context"))
+        target_cluster.named(*cluster_of(config))
         results = SessionResults()
         runs = Runs(config, results)
     except NpolError as error:
-        raise pytest.UsageError(str(error)) from error
-    config.pluginmanager.register(results)
+        raise pytest.UsageError(for_pytest(str(error))) from error
+    config.pluginmanager.register(results, RESULTS)
     config.pluginmanager.register(runs, NAME)
 
 
@@ -52,7 +68,8 @@ def pytest_collect_file(file_path: Path, parent: pytest.Collector) -> pytest.Col
 
     plugins = parent.config.pluginmanager
     if not plugins.has_plugin(ItemReports.NAME):
-        plugins.register(ItemReports(), ItemReports.NAME)
+        results: Any = plugins.get_plugin(RESULTS)
+        plugins.register(ItemReports(results), ItemReports.NAME)
     return StoryFile.from_parent(parent, path=file_path)
 
 

@@ -9,6 +9,7 @@ import pytest
 
 from npol import target_cluster
 from npol.pytest_plugin.boundary import without_frames
+from npol.pytest_plugin.rootdir import story_root
 from npol.pytest_plugin.runs import runs_of
 
 if TYPE_CHECKING:
@@ -39,7 +40,7 @@ def netpol(
     runs = runs_of(request.config)
 
     def start(**story: Any) -> Scripted:
-        root = str(request.config.rootpath)
+        root = story_root(request.config, request.path)
         return ScriptedInTest(
             story,
             path=str(request.path),

@@ -10,12 +10,15 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from npol.errors import Crashed, NotAsExpected, NpolError
+from npol.model.expectation import Verdict
 from npol.model.result import CheckResult, FlowResult
 from npol.model.selection import Selection, replayed
 from npol.model.story import Flow, StateCheck, Step, Story
 from npol.pytest_plugin.boundary import without_frames
 from npol.pytest_plugin.failure_repr import failure_repr
+from npol.pytest_plugin.rootdir import story_root
 from npol.pytest_plugin.runs import runs_of
+from npol.pytest_plugin.spelling import for_pytest
 from npol.report.escape import paragraph, safe
 
 if TYPE_CHECKING:
@@ -43,12 +46,25 @@ class StoryFile(pytest.File):
 
         overlay = self.config.getoption("--npol-peers")
         try:
-            story = load_story(_shown(self.path), root=str(self.config.rootpath), overlay=overlay)
+            root = story_root(self.config, self.path)
+            story = load_story(_shown(self.path), root=root, overlay=overlay)
         except NpolError as error:
-            raise self.CollectError(paragraph(str(error))) from error
+            raise self.CollectError(_words(error)) from error
         self.story = story
+        self._note_tags()
         _mark(self, story.tags)
-        return [StepNode.from_parent(self, name=safe(step.name), step=step) for step in story.steps]
+        return [
+            StepNode.from_parent(self, name=safe(step.name), step=step, place=place)
+            for place, step in enumerate(story.steps)
+        ]
+
+    def _note_tags(self) -> None:
+        from npol.pytest_plugin.reports import ItemReports  # it knows the items
+
+        reports: Any = self.config.pluginmanager.get_plugin(ItemReports.NAME)
+        of_steps = {tag for step in self.story.steps for tag in step.tags}
+        of_flows = {tag for step in self.story.steps for flow in step.flows for tag in flow.tags}
+        reports.tags |= {*self.story.tags, *of_steps, *of_flows}
 
     def result(self, step: str, name: str, *, again: bool = False) -> Result:
         """
@@ -59,8 +75,9 @@ class StoryFile(pytest.File):
         Raises:
             NpolError: the step could not be set up.
         """
-        if self.trouble:
+        if self.trouble and not again:
             raise self.trouble
+        self.trouble = None
         again = again and self.run is not None
         try:
             self.run = run = self.run or self._open()
@@ -88,60 +105,83 @@ class StoryFile(pytest.File):
         try:
             runs_of(self.config).close(run)
         except NpolError as error:
-            pytest.fail(f"npol: {paragraph(str(error))}", pytrace=False)
+            pytest.fail(f"npol: {_words(error)}", pytrace=False)
 
 
 class StepNode(pytest.Collector):
     """One step."""
 
-    def __init__(self, *, step: Step, **kwargs: Any) -> None:
+    def __init__(self, *, step: Step, place: int, **kwargs: Any) -> None:
         super().__init__(**kwargs)
         self.step = step
+        self.place = place
 
     def collect(self) -> Iterable[pytest.Item]:
         _mark(self, self.step.tags)
         claims: list[Flow | StateCheck] = [*self.step.checks, *self.step.flows]
-        for claim in claims:
-            yield FlowItem.from_parent(self, name=safe(claim.name), step=self.step, claim=claim)
+        for place, claim in enumerate(claims):
+            name, where = safe(claim.name), (self.place, place)
+            yield FlowItem.from_parent(self, name=name, step=self.step, claim=claim, place=where)
 
 
 class FlowItem(pytest.Item):
     """One flow or state check of one step."""
 
-    def __init__(self, *, step: Step, claim: Flow | StateCheck, **kwargs: Any) -> None:
+    def __init__(
+        self, *, step: Step, claim: Flow | StateCheck, place: tuple[int, int], **kwargs: Any
+    ) -> None:
         super().__init__(**kwargs)
         self.step = step
         self.claim = claim
+        self.place = place
         self.result: Result | None = None
+        self._trouble: NpolError | None = None
+        self._tries = 0
         _mark(self, claim.tags if isinstance(claim, Flow) else ())
 
     @property
     def file(self) -> StoryFile:
         return self.parent.parent  # type: ignore[union-attr, return-value]
 
+    def _initrequest(self) -> None:
+        """Begin with fresh fixtures, which pytest-retry asks of every item; there are none."""
+
     @without_frames
     def setup(self) -> None:
+        again, self._tries = self._tries > 0, self._tries + 1
+        self.result = self._trouble = None
         try:
-            again = self.result is not None
             self.result = self.file.result(self.step.name, self.claim.name, again=again)
         except NpolError as error:
-            pytest.fail(f"npol: {paragraph(str(error))}", pytrace=False)
+            self._trouble = error
+            self._fail(error)
+
+    def _fail(self, error: NpolError) -> None:
+        pytest.fail(f"npol: {_words(error)}", pytrace=False)
 
     @without_frames
     def runtest(self) -> None:
+        if self._trouble:  # pytest-retry goes on after a set-up that failed
+            self._fail(self._trouble)
         result = self.result
         assert result is not None
-        self.user_properties += [("expected", str(result.expected)), ("seen", str(result.seen))]
-        self.user_properties.append(("verdict", result.verdict.value))
+        self._tell(result)
         if result.skipped:
             pytest.skip(safe(result.skipped))
         if not result.passed:
-            raise FlowFailed(result)
+            raise FlowUnknown(result) if _inconclusive(result) else FlowFailed(result)
         if isinstance(result, CheckResult) and result.cannot_fail:
             pytest.skip(safe(f"cannot fail: {result.cannot_fail}"))
 
+    def _tell(self, result: Result) -> None:
+        """Properties of the report: of this try, not of those before it."""
+        told = {"expected": str(result.expected), "seen": str(result.seen)}
+        told["verdict"] = result.verdict.value
+        others = [p for p in self.user_properties if p[0] not in told]
+        self.user_properties[:] = [*others, *told.items()]
+
     def repr_failure(self, excinfo: pytest.ExceptionInfo[BaseException], style: Any = None) -> Any:
-        if isinstance(excinfo.value, FlowFailed):
+        if isinstance(excinfo.value, FlowFailed | FlowUnknown):
             return failure_repr(self, excinfo.value.result)
         return super().repr_failure(excinfo, style)
 
@@ -149,18 +189,38 @@ class FlowItem(pytest.Item):
         return self.path, self.claim.at.line - 1, safe(f"{self.step.name}: {self.name}")
 
 
-class FlowFailed(NotAsExpected):
-    """A flow's or check's verdict is not `as expected`."""
+class FlowFailed(NotAsExpected, AssertionError):
+    """A flow or check is not as expected."""
 
     def __init__(self, result: Result) -> None:
-        super().__init__(safe(f"{result.name}: {result.verdict.value}"))
+        super().__init__(_verdict(result))
         self.result = result
+
+
+class FlowUnknown(NotAsExpected):
+    """Nothing is known of a flow or check: no assertion that failed, and no success either."""
+
+    def __init__(self, result: Result) -> None:
+        super().__init__(_verdict(result))
+        self.result = result
+
+
+def _verdict(result: Result) -> str:
+    return safe(f"{result.name}: {result.verdict.value}")
+
+
+def _inconclusive(result: Result) -> bool:
+    return result.verdict in (Verdict.UNKNOWN, Verdict.INVALID)
 
 
 def _mark(node: pytest.Collector | pytest.Item, tags: Iterable[str]) -> None:
     for tag in tags:
         node.config.addinivalue_line("markers", f"{tag}: tag of a story")
         node.add_marker(tag)
+
+
+def _words(error: NpolError) -> str:
+    return paragraph(for_pytest(str(error)))
 
 
 def _shown(path: Path) -> str:

@@ -6,11 +6,33 @@ from typing import Any
 
 import pytest
 
+KUBECONFIG = "--kubeconfig"
+CONTEXT = "--kube-context"
+CLUSTER = {
+    CONTEXT: ("NAME", "context to test; without one a lab is started"),
+    KUBECONFIG: ("FILE", "kubeconfig; default: $KUBECONFIG, ~/.kube/config"),
+}
+"""What names the cluster: common names, which other plugins and conftests may have as well."""
+
+
+def own_name(option: str) -> str:
+    """The second name of an option of `CLUSTER`, which nobody else has."""
+    return f"--npol-{option.removeprefix('--')}"
+
+
+def cluster_of(config: pytest.Config) -> tuple[str | None, str | None]:
+    """The kubeconfig and the context that were typed."""
+    return config.getoption(own_name(KUBECONFIG)), config.getoption(own_name(CONTEXT))
+
+
+def group_of(parser: pytest.Parser) -> Any:
+    return parser.getgroup("npol", "NetworkPolicy connectivity (npol)")
+
 
 def add_options(parser: pytest.Parser) -> None:
-    group = parser.getgroup("npol", "NetworkPolicy connectivity (npol)")
-    _add(group, "--kube-context", "NAME", "context to test; without one a lab is started")
-    _add(group, "--kubeconfig", "FILE", "kubeconfig; default: $KUBECONFIG, ~/.kube/config")
+    group = group_of(parser)
+    for option, (metavar, _) in CLUSTER.items():
+        _add(group, own_name(option), metavar, f"as {option}, also where another plugin has that")
     _add(group, "--npol-peers", "FILE", "file that overlays the stories' peers")
     _add(group, "--npol-report", "DIR", "write each story's run as JSON and HTML")
     for name, kind, default, text in (
@@ -33,7 +55,9 @@ def add_options(parser: pytest.Parser) -> None:
     )
     for flag, text in (
         ("--npol-create", "create what stories list under `given`, and delete it at the end"),
+        ("--npol-create-all", "also what counts for the whole cluster, if it is yours alone"),
         ("--npol-replace", "policies that exist may be replaced; they come back at the end"),
+        ("--npol-allow-gitops", "also change what Argo CD, Flux and the like own"),
         ("--npol-recover-stale", "restore what a dead run has left, then begin"),
         ("--npol-assume-enforced", "run stories with denies although enforcement is not proven"),
         ("--npol-no-canary", "make no pods in npol-system, and prove nothing by them"),
@@ -42,9 +66,4 @@ def add_options(parser: pytest.Parser) -> None:
 
 
 def _add(group: Any, name: str, metavar: str, text: str) -> None:
-    try:
-        group.addoption(name, default=None, metavar=metavar, help=text)
-    except ValueError as error:  # kubetest has the same option
-        raise pytest.UsageError(
-            f"{name} belongs to another plugin, too ({error}); try: -p no:kubetest"
-        ) from error
+    group.addoption(name, default=None, metavar=metavar, help=text)

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import os
 import shlex
-from contextlib import ExitStack, suppress
-from typing import TYPE_CHECKING
+from contextlib import ExitStack, nullcontext, suppress
+from typing import TYPE_CHECKING, NoReturn
 
 import pytest
 
@@ -13,13 +13,19 @@ from npol import target_cluster
 from npol.errors import NpolError, Refused, RestoreIncomplete, UnknownVerdict
 from npol.progress import Progress
 from npol.pytest_plugin.boundary import hook
+from npol.pytest_plugin.options import CONTEXT, KUBECONFIG, cluster_of
 from npol.pytest_plugin.session_results import SessionResults
+from npol.pytest_plugin.spelling import for_pytest
 from npol.report.escape import paragraph, safe
 
 if TYPE_CHECKING:
+    from collections.abc import Collection
+    from contextlib import AbstractContextManager
+
     from npol.diagnose.failure_archive import Bundle
     from npol.model.result import RestoreResult
     from npol.model.story import Story
+    from npol.pytest_plugin.siblings import Siblings
     from npol.run import Options, StoryRun
 
 NAME = "npol-runs"
@@ -46,20 +52,23 @@ class Runs:
         self._progress = Progress(self._write, rewrites=False)
         self._stack = ExitStack()
         self._where: target_cluster.TargetCluster | None = None
+        self._siblings: dict[str, Siblings] = {}
+        self._session: pytest.Session | None = None
+
+    def pytest_sessionstart(self, session: pytest.Session) -> None:
+        self._session = session
 
     def where(self) -> target_cluster.TargetCluster:
         """The cluster under test; a lab is started at the first call."""
         if self._where is None:
-            chosen = target_cluster.cluster(
-                self.config.getoption("--kubeconfig"), self.config.getoption("--kube-context")
-            )
+            chosen = target_cluster.cluster(*cluster_of(self.config))
             self._where = self._stack.enter_context(chosen)
         return self._where
 
     @property
     def named(self) -> str:
         """The options that name the cluster, as one types them."""
-        given = ((o, self.config.getoption(o)) for o in ("--kubeconfig", "--kube-context"))
+        given = zip((KUBECONFIG, CONTEXT), cluster_of(self.config), strict=True)
         return "".join(f"{o}={shlex.quote(value)} " for o, value in given if value)
 
     @property
@@ -67,8 +76,8 @@ class Runs:
         """The same as `npol` takes them."""
         from npol.kube.kubeconfig import options_of  # every pytest session would pay for it
 
-        context = self.config.getoption("--kube-context")
-        return options_of(self.config.getoption("--kubeconfig"), context) if context else ""
+        kubeconfig, context = cluster_of(self.config)
+        return options_of(kubeconfig, context) if context else ""
 
     def options(self, chosen: target_cluster.TargetCluster) -> Options:
         from npol.run import Options
@@ -77,10 +86,11 @@ class Runs:
         return Options(
             kubeconfig=chosen.kubeconfig,
             context=chosen.context,
-            create=chosen.is_lab or option("--npol-create"),
-            create_all=chosen.is_lab,
+            create=chosen.is_lab or option("--npol-create") or option("--npol-create-all"),
+            create_all=chosen.is_lab or option("--npol-create-all"),
             disposable=chosen.is_lab,
             replace=option("--npol-replace"),
+            allow_gitops=option("--npol-allow-gitops"),
             assume_enforced=option("--npol-assume-enforced") or option("--npol-no-canary"),
             pods_beside=not option("--npol-no-canary"),
             wait=option("--npol-wait"),
@@ -89,7 +99,22 @@ class Runs:
             settle=option("--npol-settle"),
             flow_records=option("--npol-flow-records"),
             say=self._progress.say,
+            turn=lambda changed, read: self._turn(chosen, changed, read),
         )
+
+    def _turn(
+        self, where: target_cluster.TargetCluster, changed: Collection[str], read: Collection[str]
+    ) -> AbstractContextManager[None]:
+        """The turn of a run among those of the other workers of pytest-xdist."""
+        testrun = getattr(self.config, "workerinput", {}).get("testrunuid")
+        if testrun is None:
+            return nullcontext()
+        from npol.pytest_plugin.siblings import siblings_of
+
+        cluster = f"{where.kubeconfig or ''} {where.context}"
+        if cluster not in self._siblings:
+            self._siblings[cluster] = siblings_of(testrun, cluster)
+        return self._siblings[cluster].turn(changed, read)
 
     def _write(self, text: str) -> None:
         """Through pytest's terminal; a worker of pytest-xdist has none, and `-q` wants none."""
@@ -118,7 +143,7 @@ class Runs:
             run = StoryRun(story, self.options(self.where()))
             run.open()
         except Refused as error:
-            pytest.exit(f"npol: {paragraph(str(error))}", returncode=int(error.exit_code))
+            self._end_session(error)
         except RestoreIncomplete as error:
             self._results.incomplete.append(error.hint)
             raise
@@ -131,6 +156,14 @@ class Runs:
             raise
         self._open.append(run)
         return run
+
+    def _end_session(self, error: Refused) -> NoReturn:
+        """A worker of pytest-xdist cannot end the session: its controller does, when it is told."""
+        reason = f"npol: {paragraph(for_pytest(str(error)))}"
+        if hasattr(self.config, "workeroutput") and self._session:
+            self._session.shouldstop = reason
+            self._results.refused = True
+        pytest.exit(reason, returncode=int(error.exit_code))
 
     def close(self, run: StoryRun) -> None:
         """
@@ -204,4 +237,7 @@ class Runs:
             texts = {r.path: text for r, text in reports}
             self._results.collected += self._bundle.write(texts)
         if hasattr(self.config, "workeroutput"):
+            self._results.shared_files += [str(s.directory) for s in self._siblings.values()]
             self.config.workeroutput["npol"] = self._results.of_worker(reports)
+        else:
+            self._results.remove_shared_files()

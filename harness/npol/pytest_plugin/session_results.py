@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -10,6 +11,8 @@ from npol.errors import ExitCode
 from npol.pytest_plugin.boundary import Defect, hook
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from npol.model.result import StoryReport
 
 
@@ -23,6 +26,12 @@ class SessionResults:
         self.collected: list[str] = []
         self.crashed = False
         """Whether npol itself broke in the course of a test."""
+        self.refused = False
+        """Whether preflight refused a run, which ends the session."""
+        self.notes: list[str] = []
+        """What should be known of the session, one line each."""
+        self.shared_files: list[str] = []
+        """Directories by which workers wait for each other."""
 
     def pytest_exception_interact(self, call: Any) -> None:
         self.crashed = self.crashed or isinstance(call.excinfo.value, Defect)
@@ -32,12 +41,13 @@ class SessionResults:
         """How the session ends whatever its tests came to, if it does."""
         if self.incomplete:
             return ExitCode.RESTORE_INCOMPLETE
-        return ExitCode.CRASHED if self.crashed else None
+        if self.crashed:
+            return ExitCode.CRASHED
+        return ExitCode.REFUSED if self.refused else None
 
     @hook
     def pytest_terminal_summary(self, terminalreporter: Any) -> None:
-        reports = [r for group in terminalreporter.stats.values() for r in group]
-        found = [r.npol for r in reports if hasattr(r, "npol") and r.when == "call"]
+        found = list(self._last_tries(terminalreporter.stats))
         if found:
             from npol.report.pytest_text import session_summary
 
@@ -48,8 +58,16 @@ class SessionResults:
             for line in session_summary(found, self.reports, width, verbose=verbose):
                 terminalreporter.write_line(line)
         remedies = (f"the cluster is NOT as it was found; run: {r}" for r in self.incomplete)
-        for line in (*self.collected, *remedies):
+        for line in (*dict.fromkeys(self.notes), *self.collected, *remedies):
             terminalreporter.write_line(line)
+
+    def _last_tries(self, stats: dict[str, list[Any]]) -> Iterator[Any]:
+        """The results that count: what was asked once more has others before them."""
+        counts = ("passed", "failed", "skipped")
+        reports = {id(r): r for name in counts for r in stats.get(name, ())}
+        for report in reports.values():
+            if hasattr(report, "npol") and report.when == "call" and report.outcome in counts:
+                yield report.npol
 
     def as_json(self) -> list[tuple[StoryReport, str]]:
         if not self.reports:
@@ -66,6 +84,9 @@ class SessionResults:
             "incomplete": self.incomplete,
             "collected": self.collected,
             "crashed": self.crashed,
+            "refused": self.refused,
+            "notes": self.notes,
+            "shared_files": self.shared_files,
         }
 
     @pytest.hookimpl(optionalhook=True)
@@ -80,3 +101,11 @@ class SessionResults:
         self.incomplete += told.get("incomplete", [])
         self.collected += told.get("collected", [])
         self.crashed = self.crashed or told.get("crashed", False)
+        self.refused = self.refused or told.get("refused", False)
+        self.notes += told.get("notes", [])
+        self.shared_files += told.get("shared_files", [])
+
+    def remove_shared_files(self) -> None:
+        """When no worker is left."""
+        for directory in set(self.shared_files):
+            shutil.rmtree(directory, ignore_errors=True)

@@ -67,9 +67,9 @@ def prove_enforcement(
         UnknownVerdict: nothing was proven.
         LockHeld: another run's canary does not end.
     """
-    own = connection.fresh()
-    ensure_state_namespace(own)
     with ExitStack() as stack:
+        own = stack.enter_context(closing(connection.fresh()))
+        ensure_state_namespace(own)
         transaction = stack.enter_context(
             closing(
                 Transaction.open(

@@ -374,6 +374,14 @@ class RunEnvironment:
 
         `verify` asks whether the flows are as before.
         """
+        try:
+            return self._give_back(verify)
+        finally:
+            self._close_records()
+            if self._connection:
+                self._connection.close()
+
+    def _give_back(self, verify: Callable[[], FlowVerification] | None) -> RestoreResult:
         if self._transaction is None:
             return RestoreResult(complete=True)
         self.options.say("giving the cluster back")
@@ -385,12 +393,13 @@ class RunEnvironment:
             sources=self._sources,
             stop=self._stop,
         )
-        result = end.give_back(verify)
+        return end.give_back(verify)
+
+    def _close_records(self) -> None:
         if self.records:
             self.facts = replace(self.facts, notes=(*self.facts.notes, *self.records.notes()))
             self.records.close()
             self.records = None
-        return result
 
     def close_unverified(self) -> RestoreResult:
         """Give back what `close` did not come to, after a defect; nothing is asked any more."""

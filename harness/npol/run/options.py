@@ -2,12 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Collection
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 
 
 def silent(_: str) -> None:
     """Nobody listens to progress."""
+
+
+def at_once(changed: Collection[str], read: Collection[str]) -> AbstractContextManager[None]:
+    """No other run is known that this one should wait for."""
+    return nullcontext()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -45,3 +51,5 @@ class Options:
     namespaces: tuple[str, ...] = ()
     """Further namespaces that steps may change which the story does not have yet."""
     say: Callable[[str], None] = silent
+    turn: Callable[[Collection[str], Collection[str]], AbstractContextManager[None]] = at_once
+    """Entered first and left last: waits for runs that use the namespaces changed and read."""

@@ -38,6 +38,14 @@ class UnexpectedVerdict(NotAsExpected, AssertionError):
         self.results = tuple(results)
 
 
+class UnknownFlows(NotAsExpected):
+    """Nothing is known of flows; `results` has them."""
+
+    def __init__(self, text: str, results: Sequence[FlowResult]) -> None:
+        super().__init__(text)
+        self.results = tuple(results)
+
+
 Explain = Callable[[Sequence[FlowResult]], str]
 
 
@@ -101,13 +109,16 @@ class Scripted:
 
         Raises:
             UnexpectedVerdict: a verdict is not `as expected`.
+            UnknownFlows: nothing is known of some, and no other one differs.
             InputError: a flow or word is not understood.
         """
         wanted = {flow: word} if isinstance(flow, str) else flow
         result = self._tell([flow_entry(f, w) for f, w in wanted.items()])
         wrong = [r for r in result.flows if not r.passed]
         if wrong:
-            raise UnexpectedVerdict(self._explain(wrong), wrong)
+            unknown = all(r.inconclusive for r in wrong)
+            kind = UnknownFlows if unknown else UnexpectedVerdict
+            raise kind(self._explain(wrong), wrong)
         return result
 
     def _tell(self, flows: list[dict[str, Any]]) -> StepResult:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import secrets
 import time
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack
 from dataclasses import replace
 from datetime import UTC, datetime
 
@@ -14,6 +15,7 @@ from npol.kube.signals import Stop
 from npol.model.result import RestoreResult, StepResult, StoryReport
 from npol.model.story import Step, Story
 from npol.run.environment import RunEnvironment
+from npol.run.namespaces import changed_namespaces, named_namespaces
 from npol.run.options import Options
 from npol.run.step_runner import StepRunner
 
@@ -38,6 +40,7 @@ class StoryRun:
         self._restore: RestoreResult | None = None
         self._error: NpolError | None = None
         self._stop = Stop()
+        self._stack = ExitStack()
 
     def open(self) -> None:
         """
@@ -50,8 +53,10 @@ class StoryRun:
         environment = RunEnvironment(self.story, self.options, self.run_id, self._stop)
         self._stop.__enter__()
         try:
+            self._stack.enter_context(self.options.turn(*self._namespaces()))
             environment.open()
-            self._step_runner = StepRunner(environment, ThreadPoolExecutor(max_workers=8))
+            pool = self._stack.enter_context(ThreadPoolExecutor(max_workers=8))
+            self._step_runner = StepRunner(environment, pool)
         except BaseException as error:
             self._error = _on_purpose(error)
             self._environment = environment
@@ -60,6 +65,11 @@ class StoryRun:
                 raise _not_given_back(self._error, restored) from error
             raise
         self._environment = environment
+
+    def _namespaces(self) -> tuple[set[str], set[str]]:
+        """Those that the run changes, and those that it reads."""
+        changed = changed_namespaces(self.story, creates=self.options.create)
+        return changed | set(self.options.namespaces), named_namespaces(self.story)
 
     def reach(self, name: str) -> StepResult:
         """The result of a step; the steps before it are run first where they were not yet."""
@@ -131,7 +141,8 @@ class StoryRun:
         """Give the cluster back, verified; safe to call twice, also where the first one broke."""
         if self._restore is None:
             try:
-                self._restore = self._give_back()
+                with self._stack:
+                    self._restore = self._give_back()
             finally:
                 self._stop.__exit__(None, None, None)
         return self._restore

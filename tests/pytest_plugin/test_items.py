@@ -1,0 +1,199 @@
+"""What an item says of its flow, by runs that are made up: no cluster is asked."""
+
+import xml.etree.ElementTree as ElementTree
+from typing import ClassVar
+
+import pytest
+
+from npol.errors import LockHeld, NpolError
+from npol.model.expectation import Outcome, Verdict
+from npol.model.result import FlowResult, RestoreResult, StepResult, StoryReport
+from npol.pytest_plugin.items import FlowFailed, FlowUnknown
+from npol.target_cluster import TargetCluster
+
+
+class Told:
+    """A run whose flows have the verdicts that the test says, one after the other."""
+
+    verdicts: ClassVar = [Verdict.AS_EXPECTED]
+    trouble: NpolError | None = None
+    opened = 0
+    asked: ClassVar[list] = []
+
+    def __init__(self, story, options):
+        self.story, self.options = story, options
+
+    def open(self):
+        type(self).opened += 1
+        if self.opened == 1 and self.trouble:
+            raise self.trouble
+
+    def reach(self, name):
+        step = self.story.step(name)
+        self.asked.append(name)
+        verdict = self.verdicts[min(len(self.asked), len(self.verdicts)) - 1]
+        flows = (
+            FlowResult(
+                name=flow.name,
+                at=flow.at,
+                step=step.name,
+                source=flow.source,
+                target=flow.target,
+                expected=flow.expect,
+                verdict=verdict,
+                outcome=Outcome.OPEN,
+                settled_after=place + 0.25,
+            )
+            for place, flow in enumerate(step.flows)
+        )
+        return StepResult(name=name, at=step.at, flows=tuple(flows))
+
+    def ask_again(self, name, item):
+        return self.reach(name)
+
+    def close(self):
+        return RestoreResult(complete=True)
+
+    def report(self):
+        return StoryReport(story=self.story.name, path="", run_id="r", started="")
+
+
+@pytest.fixture
+def told(monkeypatch):
+    """The class of the runs, to be told what comes."""
+    runs = type("Runs", (Told,), {"asked": []})
+    where = TargetCluster(kubeconfig="config", context="dev", is_lab=False)
+    monkeypatch.setattr("npol.run.StoryRun", runs)
+    monkeypatch.setattr("npol.pytest_plugin.runs.Runs.where", lambda self: where)
+    return runs
+
+
+class Failures:
+    """A plugin that keeps the exceptions of tests, as allure does."""
+
+    def __init__(self):
+        self.kinds = {}
+
+    def pytest_runtest_makereport(self, item, call):
+        if call.excinfo:
+            self.kinds[item.name] = call.excinfo.type
+
+
+@pytest.mark.parametrize(
+    ("verdict", "kind"),
+    [
+        (Verdict.TOO_OPEN, FlowFailed),
+        (Verdict.TOO_CLOSED, FlowFailed),
+        (Verdict.WRONG_ANSWER, FlowFailed),
+        (Verdict.FLAPPING, FlowFailed),
+        (Verdict.UNKNOWN, FlowUnknown),
+        (Verdict.INVALID, FlowUnknown),
+    ],
+    ids=lambda value: getattr(value, "value", ""),
+)
+def test_what_differs_is_an_assertion_and_what_is_unknown_another_failure(
+    shop, told, verdict, kind
+):
+    told.verdicts = [verdict]
+    failures = Failures()
+
+    result = shop.runpytest_inprocess("-k", "closed", plugins=[failures])
+
+    result.assert_outcomes(failed=1, deselected=4)
+    assert failures.kinds == {"the shop is closed": kind}
+    assert issubclass(kind, AssertionError) is (kind is FlowFailed)
+
+
+def test_a_run_that_cannot_be_opened_is_an_error(shop, told):
+    told.trouble = LockHeld("namespace shop is held", hint="--wait SECONDS")
+
+    result = shop.runpytest_inprocess("-k", "closed")
+
+    result.assert_outcomes(errors=1, deselected=4)
+    result.stdout.fnmatch_lines(["*npol: namespace shop is held", "*try: --npol-wait SECONDS"])
+
+
+def test_each_flow_has_its_own_time_in_junit(shop, told):
+    shop.runpytest_inprocess("--junitxml=out.xml", "-k", "open")
+
+    cases = ElementTree.parse(shop.path / "out.xml").iter("testcase")
+    assert {c.get("name"): c.get("time") for c in cases} == {
+        "the shop answers": "0.250",
+        "its name resolves": "1.250",
+    }
+
+
+@pytest.mark.parametrize(
+    ("expression", "line"),
+    [
+        (
+            "smoke and slow",
+            "npol: no flow of the stories matches -m 'smoke and slow'; their tags: slow, smoke",
+        ),
+        ("slow", None),
+        ("", None),
+    ],
+)
+def test_tags_are_said_where_none_matches(shop, told, expression, line):
+    result = shop.runpytest_inprocess("-m", expression)
+
+    said = [text for text in result.outlines if "their tags" in text]
+    assert said == [line] * bool(line)
+
+
+AGAIN = """
+import pytest
+from _pytest.runner import runtestprotocol
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_runtest_protocol(item, nextitem):
+    '''Once more, as rerunfailures does it.'''
+    for _ in range(2):
+        reports = runtestprotocol(item, nextitem=nextitem, log=False)
+    for report in reports:
+        item.ihook.pytest_runtest_logreport(report=report)
+    return True
+"""
+
+
+def test_a_rerun_opens_again_what_could_not_be_opened(shop, told):
+    told.trouble = LockHeld("namespace shop is held")
+    shop.makeconftest(AGAIN)
+
+    result = shop.runpytest_inprocess("-k", "closed")
+
+    result.assert_outcomes(passed=1, deselected=4)
+    assert told.opened == 2
+
+
+def test_a_rerun_has_the_properties_of_its_own_try(shop, told):
+    told.verdicts = [Verdict.TOO_OPEN, Verdict.AS_EXPECTED]
+    shop.makeconftest(AGAIN)
+
+    result = shop.runpytest_inprocess("-k", "closed", "--junitxml=out.xml")
+
+    result.assert_outcomes(passed=1, deselected=4)
+    properties = ElementTree.parse(shop.path / "out.xml").iter("property")
+    assert [p.get("value") for p in properties if p.get("name") == "verdict"] == ["as expected"]
+
+
+SHUFFLES = """
+import pytest
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_collection_modifyitems(items):
+    # As pytest-randomly does: items that are of no module are shuffled as one.
+    items[:] = [*items[3::-1], *items[:3:-1]]
+"""
+
+
+def test_steps_keep_their_order_and_stories_their_items_together(shop, told):
+    (shop.path / "bank.npol.yaml").write_text((shop.path / "shop.npol.yaml").read_text())
+    shop.makeconftest(SHUFFLES)
+
+    result = shop.runpytest_inprocess("--co", "-q")
+
+    lines = [line.split("::") for line in result.outlines if "::" in line]
+    steps = ["open", "open", "deny all", "rollback", "rollback"]
+    assert [name for _, name, _ in lines] == steps * 2
+    assert len({file for file, *_ in lines[:5]}) == 1
