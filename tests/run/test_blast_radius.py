@@ -2,9 +2,13 @@
 
 import pytest
 
+from npol.changes.journal_types import Key
+from npol.kube.guard import Mode
+from npol.kube.rbac import rights
 from npol.model.inventory import Inventory
 from npol.policy.state.from_inventory import cluster_state
 from npol.run.blast_radius import against
+from npol.run.namespaces import changed_namespaces, extras_of
 from npol.story import load_story
 from tests.e2e.shop import DENY, write_shop
 
@@ -34,10 +38,10 @@ STRANGERS = tuple(pod(f"stranger-{n}") for n in range(5))
 def found(tmp_path):
     """What speaks against the shop's deny-all, or another policy, among these pods."""
 
-    def find(*pods, max_unlisted_pods=0, policy=DENY):
+    def find(*pods, max_unlisted_pods=0, policy=DENY, namespaces=()):
         path = write_shop(tmp_path)
         (tmp_path / "deny.yaml").write_text(policy)
-        inventory = Inventory(pods=pods, services=(SERVICE,))
+        inventory = Inventory(pods=pods, services=(SERVICE,), namespaces=namespaces)
         return against(
             load_story(str(path), root=str(tmp_path)),
             cluster_state(inventory),
@@ -93,3 +97,66 @@ def test_a_policy_in_a_namespace_of_the_system_is_named_with_its_line(found, nam
 
     assert finding.what.startswith(f"NetworkPolicy {namespace}/deny-all (")
     assert "deny.yaml:2:1) is in a namespace" in finding.what
+
+
+GUARD = """
+apiVersion: policy.networking.k8s.io/v1alpha2
+kind: ClusterNetworkPolicy
+metadata: {name: guard}
+spec:
+  tier: Admin
+  priority: 1
+  subject: {namespaces: SELECTOR}
+  ingress: [{action: Deny, from: [{namespaces: {}}]}]
+"""
+SHOP_ONLY = GUARD.replace("SELECTOR", "{matchLabels: {kubernetes.io/metadata.name: shop}}")
+EVERYWHERE = GUARD.replace("SELECTOR", "{}")
+OF_CALICO = """
+apiVersion: projectcalico.org/v3
+kind: GlobalNetworkPolicy
+metadata: {name: deny}
+spec: {selector: "has(app)", types: [Ingress]}
+"""
+
+
+def namespace(name):
+    labels = {"kubernetes.io/metadata.name": name}
+    return {"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": name, "labels": labels}}
+
+
+PLACES = tuple(map(namespace, ("shop", "elsewhere", "kube-system", "npol-system")))
+
+
+def test_a_policy_of_the_cluster_counts_the_pods_of_its_namespaces(found):
+    assert found(*NAMED, policy=SHOP_ONLY, namespaces=PLACES) == []
+
+    (finding,) = found(*NAMED, *STRANGERS, policy=SHOP_ONLY, namespaces=PLACES)
+
+    assert "5 pod(s)" in finding.what
+    assert "ClusterNetworkPolicy guard (" in finding.what
+
+
+@pytest.mark.parametrize("policy", [EVERYWHERE, OF_CALICO], ids=["selected", "not-read"])
+def test_a_policy_of_the_cluster_must_leave_out_what_is_never_changed(found, policy):
+    told = [f.what for f in found(*NAMED, policy=policy, namespaces=PLACES, max_unlisted_pods=9)]
+
+    assert len(told) == 1
+    assert told[0].endswith("selects namespaces that are never changed: kube-system, npol-system")
+
+
+def test_a_story_with_a_policy_of_the_cluster_needs_its_lock_and_its_rights(tmp_path):
+    path = write_shop(tmp_path)
+    (tmp_path / "deny.yaml").write_text(SHOP_ONLY)
+    story = load_story(str(path), root=str(tmp_path))
+
+    extras = extras_of(story)
+    wanted = set(map(str, rights(Mode.APPLY, ["shop"], extras=extras)))
+
+    api = "policy.networking.k8s.io/v1alpha2"
+    assert Key(api, "ClusterNetworkPolicy", "", "guard").place == "npol-system"
+    assert "npol-system" in changed_namespaces(story, creates=False)
+    assert {
+        f"{verb} clusternetworkpolicies.policy.networking.k8s.io"
+        for verb in ("list", "get", "create", "update", "delete")
+    } <= wanted
+    assert "list pods" in wanted

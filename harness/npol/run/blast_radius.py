@@ -64,10 +64,11 @@ def _in_a_place_of_the_system(policy: Manifest) -> Iterator[PreflightProblem]:
 
 def _of_places_of_the_system(policy: Manifest, state: ClusterState) -> Iterator[PreflightProblem]:
     """A policy of the whole cluster must leave out the namespaces that npol never changes."""
-    subject = subject_of(policy)
-    if subject is None:
+    if policy.namespace or policy_kind(policy.api_version, policy.kind) is NETWORK_POLICY:
         return
-    chosen = (n.name for n in state.select_namespaces(subject.namespaces))
+    subject = subject_of(policy)
+    known = state.select_namespaces(subject.namespaces) if subject else state.all_namespaces
+    chosen = (n.name for n in known)
     if names := sorted(n for n in chosen if protected(n) or n == STATE_NAMESPACE):
         yield PreflightProblem(
             what=f"{_spell(policy)} selects namespaces that are never changed: {_few(names)}",
@@ -98,7 +99,9 @@ def _selected(policy: Manifest, state: ClusterState) -> Iterator[Pod]:
     if (subject := subject_of(policy)) is not None:
         yield from (p for p in state.pods if p.may_be_named and selects(state, subject, p))
         return
-    if policy_kind(policy.api_version, policy.kind) is not NETWORK_POLICY:
+    if policy_kind(policy.api_version, policy.kind) is not NETWORK_POLICY:  # it may select any
+        every = state.pods_in(policy.namespace) if policy.namespace else state.pods
+        yield from (p for p in every if p.may_be_named and not p.host_network)
         return
     selector: Selector = (policy.body.get("spec") or {}).get("podSelector") or {}
     for pod in state.select(policy.namespace, selector):
