@@ -156,7 +156,7 @@ def test_a_story_with_a_policy_of_the_cluster_needs_its_lock_and_its_rights(tmp_
     assert Key(api, "ClusterNetworkPolicy", "", "guard").place == "npol-system"
     assert "npol-system" in changed_namespaces(story, creates=False)
     assert {
-        f"{verb} clusternetworkpolicies.policy.networking.k8s.io"
+        f"{verb} clusternetworkpolicies.policy.networking.k8s.io in the whole cluster"
         for verb in ("list", "get", "create", "update", "delete")
     } <= wanted
-    assert "list pods" in wanted
+    assert "list pods in the whole cluster" in wanted
