@@ -46,19 +46,41 @@ def _not_usable(message: str, known: list[str]) -> InputError:
 
 
 @contextmanager
-def cluster(kubeconfig: str | None, context: str | None) -> Iterator[TargetCluster]:
+def cluster(
+    kubeconfig: str | None, context: str | None, *, ip_families: str | None = None
+) -> Iterator[TargetCluster]:
     """
     The cluster that two options name, or a lab for as long as it is used.
 
+    `ip_families`: of the lab, `IPv4` (the default) or `IPv4,IPv6`.
+
     Raises:
-        InputError: see `named`.
+        InputError: see `named`; or families for a cluster that has its own.
         Refused: no lab can be started on this machine.
     """
     where = named(kubeconfig, context)
     if where is not None:
+        if ip_families is not None:
+            raise InputError("--ip-families is for a lab: a cluster has its families already")
         yield where
         return
-    from npol_lab.session import Lab  # costs start-up time that a named cluster need not pay
+    from npol_lab.session import Lab, LabOptions  # a named cluster need not pay for it
 
-    with Lab.start() as own:
+    options = LabOptions(ip_families=lab_families(ip_families or "IPv4"))
+    with Lab.start(options) as own:
         yield TargetCluster(kubeconfig=str(own.kubeconfig), context=own.context, is_lab=True)
+
+
+def lab_families(text: str) -> tuple[str, ...]:
+    """
+    What is said to `--ip-families`, as a lab's option.
+
+    Raises:
+        InputError: a lab cannot have them.
+    """
+    from npol_lab.families import named as families
+
+    try:
+        return tuple(family.name for family in families(text.split(",")))
+    except ValueError as error:
+        raise InputError(f"--ip-families: {error}") from None

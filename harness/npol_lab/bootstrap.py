@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import Any
 
 from npol.api_rules.objects import Obj
-from npol_lab import api, system_objects
+from npol_lab import api, families, system_objects
 from npol_lab.controllers import controllers
 from npol_lab.kubeconfig import write_kubeconfig
 from npol_lab.net.dns import NameServer
@@ -74,12 +74,14 @@ class _Parts:
         self.settings = settings
         self.directory = Path(settings["directory"])
         self.store = Store()
-        self.registry = Registry(self.store)
+        self.families = families.named(settings["ip_families"])
+        self.registry = Registry(self.store, families=self.families)
         self.admin = secrets.token_urlsafe(32)
         self.tokens = api.Tokens(self.admin, self.store)
         self.network = Network(
             settings["id"],
             Pauses(keeper, owner=settings["owner"]),
+            families=self.families,
             enforce=settings["enforcement"],
             delay=settings["enforcement_delay"],
         )
@@ -91,7 +93,7 @@ class _Parts:
             owner=settings["owner"],
             bounded=True,
             strict=settings["strict"],
-            dns=lambda: NameServer(Names(self.store, PLACES)),
+            dns=lambda: NameServer(Names(self.store, PLACES, self.families)),
         )
 
         self.kubelet.host.groups = cgroups.groups(settings["id"])
@@ -106,11 +108,12 @@ async def _start(parts: _Parts, tasks: asyncio.TaskGroup) -> None:
     nodes = [f"lab-{n}" for n in range(1, parts.settings["nodes"] + 1)]
     certificates = api.issue()
     await parts.network.start(*nodes)
-    addresses = {name: parts.network.node_address(name) for name in nodes}
+    addresses = {name: parts.network.node_addresses(name) for name in nodes}
     system_objects.install(
         parts.registry,
         lab=parts.settings["id"],
         nodes=addresses,
+        families=parts.families,
         now=time.time(),
         enforces=parts.settings["enforcement"],
         tells_flows=parts.network.tells_flows,

@@ -27,10 +27,10 @@ def api_for_pods() -> socket.socket:
 async def serve_kubelets(network: Network, nodes: list[str], certificate: ssl.SSLContext) -> None:
     """A port on every node that answers as a kubelet does to strangers; until cancelled."""
     async with contextlib.AsyncExitStack() as stack:
-        for node in nodes:
-            sock = network.node_socket(node)
+        for node, address in ((n, a) for n in nodes for a in network.node_addresses(n)):
+            sock = network.node_socket(node, towards=address)
             sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-            sock.bind((network.node_address(node), KUBELET_PORT))
+            sock.bind((address, KUBELET_PORT))
             server = await asyncio.start_server(_refuse, sock=sock, ssl=certificate)
             await stack.enter_async_context(server)
         await asyncio.Event().wait()

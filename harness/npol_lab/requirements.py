@@ -5,7 +5,7 @@ from __future__ import annotations
 import importlib.util
 import shutil
 import sys
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 
 from npol.errors import Refused
@@ -71,6 +71,18 @@ def require_tools(search: str = SEARCH) -> None:
         raise Refused(
             f"the lab needs Python packages that are not installed: {', '.join(modules)}",
             hint="pip install --force-reinstall npol",
+        )
+
+
+def require_families(names: Iterable[str], settings: Path = Path("/proc/sys")) -> None:
+    """
+    Raises:
+        Refused: IPv6 is wanted, and this kernel has none.
+    """
+    if "IPv6" in names and not (settings / "net/ipv6").exists():
+        raise Refused(
+            "a lab with IPv6 needs it in the kernel, and this one has none (no /proc/sys/net/ipv6)",
+            hint="boot without ipv6.disable=1, or leave --ip-families at IPv4",
         )
 
 

@@ -23,8 +23,9 @@ from typing import Any
 import npol
 from npol.errors import Refused
 from npol_lab import cgroup_trees
+from npol_lab.families import named
 from npol_lab.kubeconfig import CONTEXT
-from npol_lab.requirements import SEARCH, no_namespaces, require_tools
+from npol_lab.requirements import SEARCH, no_namespaces, require_families, require_tools
 from npol_lab.user_map import pods_user, waiting, write_maps
 
 PREFIX = "npol-lab-"
@@ -44,19 +45,22 @@ PASSED_ON = ("LANG", "LC_ALL", "LC_CTYPE", "TZ", "PYTHONPYCACHEPREFIX", "LD_LIBR
 class LabOptions:
     """
     `enforcement` False: policies are accepted and ignored; `enforcement_delay`: in seconds;
-    `strict`: images that the lab does not have get no stand-ins.
+    `strict`: images that the lab does not have get no stand-ins; `ip_families`: of pods and
+    nodes, `IPv4` alone or with `IPv6`.
     """
 
     nodes: int = 2
     enforcement: bool = True
     enforcement_delay: float = 0.0
     strict: bool = False
+    ip_families: tuple[str, ...] = ("IPv4",)
 
     def __post_init__(self) -> None:
         if not 1 <= self.nodes <= 9:
             raise ValueError(f"a lab has 1 to 9 nodes, not {self.nodes}")
         if self.enforcement_delay < 0:
             raise ValueError(f"a delay is not negative, got {self.enforcement_delay:g} s")
+        named(self.ip_families)
 
 
 class Lab:
@@ -83,7 +87,9 @@ class Lab:
         Raises:
             Refused: this machine cannot have a lab; the message says why and what to do.
         """
+        options = options or LabOptions()
         require_tools()
+        require_families(options.ip_families)
         sweep(Path(tempfile.gettempdir()))
         cgroup_trees.sweep(Path(tempfile.gettempdir()))
         id = f"npol{secrets.token_hex(3)}"
@@ -91,7 +97,7 @@ class Lab:
         with contextlib.ExitStack() as undo:
             undo.callback(shutil.rmtree, directory, ignore_errors=True)
             directory.mkdir(mode=0o700)
-            lab = cls._launch(id, directory, options or LabOptions(), undo)
+            lab = cls._launch(id, directory, options, undo)
             undo.pop_all()
         return lab
 

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import os
 import platform
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 import npol
 from npol_lab.clock import timestamp
+from npol_lab.families import SINGLE, Family
 from npol_lab.net.external_hosts import PLACES, Place
 from npol_lab.net.network import API_PORT, ROUTER
 from npol_lab.registry import Registry
@@ -38,7 +39,8 @@ def install(
     registry: Registry,
     *,
     lab: str,
-    nodes: dict[str, str],
+    nodes: Mapping[str, Sequence[str]],
+    families: Sequence[Family] = SINGLE,
     now: float,
     enforces: bool = True,
     tells_flows: bool = True,
@@ -47,17 +49,19 @@ def install(
     Create them all. The controllers and kubelets make pods of them.
 
     Args:
-        nodes: name to address of the workers; places outside are added.
+        nodes: name to addresses of the workers; places outside are added.
         now: seconds since the epoch.
         enforces: whether policies mean anything here; it is said, as other engines say it.
         tells_flows: whether the nodes have agents that tell of packets.
     """
     for name in NAMESPACES:
         registry.create("namespaces", {"metadata": {"name": name}})
-    for number, (name, address) in enumerate(nodes.items(), 1):
-        registry.create("nodes", _worker(name, address, number, now))
+    for number, (name, addresses) in enumerate(nodes.items(), 1):
+        ranges = [str(family.pod_range(number)) for family in families]
+        registry.create("nodes", _worker(name, addresses, ranges, now))
     for place in PLACES:
-        registry.create("nodes", _outside(place, now))
+        addresses = [place.address(family) for family in families]
+        registry.create("nodes", _outside(place, addresses, now))
     for resource, obj in (*_api_server(), *_dns(), *_about(lab, enforces)):
         registry.create(resource, obj)
     if tells_flows:
@@ -66,21 +70,20 @@ def install(
         registry.create("pods", _place_pod(place))
 
 
-def _worker(name: str, address: str, number: int, now: float) -> Obj:
-    pod_range = f"10.244.{number}.0/24"
-    spec = {"podCIDR": pod_range, "podCIDRs": [pod_range], "providerID": f"npol-lab://{name}"}
-    return _node(name, address, now, labels={}, spec=spec)
+def _worker(name: str, addresses: Sequence[str], ranges: Sequence[str], now: float) -> Obj:
+    spec = {"podCIDR": ranges[0], "podCIDRs": ranges, "providerID": f"npol-lab://{name}"}
+    return _node(name, addresses, now, labels={}, spec=spec)
 
 
-def _outside(place: Place, now: float) -> Obj:
+def _outside(place: Place, addresses: Sequence[str], now: float) -> Obj:
     """Tainted for good: only pods that tolerate it run there, and none is scheduled by chance."""
     taints = [{"key": PLACE, "value": place.name, "effect": "NoSchedule"}]
-    return _node(
-        place.name, place.address, now, labels={PLACE: place.name}, spec={"taints": taints}
-    )
+    return _node(place.name, addresses, now, labels={PLACE: place.name}, spec={"taints": taints})
 
 
-def _node(name: str, address: str, now: float, *, labels: dict[str, str], spec: Obj) -> Obj:
+def _node(
+    name: str, addresses: Sequence[str], now: float, *, labels: dict[str, str], spec: Obj
+) -> Obj:
     architecture = {"x86_64": "amd64", "aarch64": "arm64"}.get(platform.machine(), "amd64")
     well_known = {
         "kubernetes.io/hostname": name,
@@ -91,7 +94,7 @@ def _node(name: str, address: str, now: float, *, labels: dict[str, str], spec: 
     room = {"cpu": str(os.cpu_count() or 1), "memory": MEMORY, "pods": "250"}
     status = {
         "addresses": [
-            {"type": "InternalIP", "address": address},
+            *({"type": "InternalIP", "address": address} for address in addresses),
             {"type": "Hostname", "address": name},
         ],
         "capacity": room,

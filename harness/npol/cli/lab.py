@@ -6,6 +6,7 @@ import signal
 
 from npol.cli.arguments.lab import LabArguments
 from npol.cli.streams import say
+from npol.target_cluster import lab_families
 
 
 def lab(arguments: LabArguments) -> None:
@@ -16,6 +17,7 @@ def lab(arguments: LabArguments) -> None:
         enforcement=arguments.enforcement,
         enforcement_delay=arguments.enforcement_delay,
         strict=arguments.strict,
+        ip_families=lab_families(arguments.ip_families),
     )
     with Lab.start(options) as own:
         say(f"export KUBECONFIG={own.kubeconfig}   # context {own.context}")

@@ -41,7 +41,9 @@ def run(arguments: RunArguments) -> int:
         )
     if arguments.context is None:
         progress().say("starting a lab")
-    with target_cluster.cluster(arguments.kubeconfig, arguments.context) as chosen:
+    with target_cluster.cluster(
+        arguments.kubeconfig, arguments.context, ip_families=arguments.ip_families
+    ) as chosen:
         options = Options(
             kubeconfig=chosen.kubeconfig,
             context=chosen.context,

@@ -33,6 +33,7 @@ def add_options(parser: pytest.Parser) -> None:
     group = group_of(parser)
     for option, (metavar, _) in CLUSTER.items():
         _add(group, own_name(option), metavar, f"as {option}, also where another plugin has that")
+    _add(group, "--npol-ip-families", "LIST", "IP families of the lab: IPv4 (default), IPv4,IPv6")
     _add(group, "--npol-peers", "FILE", "file that overlays the stories' peers")
     _add(group, "--npol-report", "DIR", "write each story's run as JSON and HTML")
     for name, kind, default, text in (

@@ -61,7 +61,8 @@ class Runs:
     def where(self) -> target_cluster.TargetCluster:
         """The cluster under test; a lab is started at the first call."""
         if self._where is None:
-            chosen = target_cluster.cluster(*cluster_of(self.config))
+            families = self.config.getoption("--npol-ip-families")
+            chosen = target_cluster.cluster(*cluster_of(self.config), ip_families=families)
             self._where = self._stack.enter_context(chosen)
         return self._where
 

@@ -17,7 +17,9 @@ from npol_lab.controllers.pods import is_going, is_ready
 from npol_lab.controllers.service_endpoints import (
     Port,
     ServiceFollower,
+    families_of,
     has_own_hostname,
+    pod_address,
     ports_of,
     target_ref,
 )
@@ -61,23 +63,28 @@ class Endpoints(ServiceFollower):
         return wanted | ({"subsets": subsets} if subsets else {})
 
     def _subsets(self, service: Obj) -> list[Obj]:
-        """Addresses with the same ports are one subset; the port list may differ by pod."""
+        """
+        Addresses of the Service's first family; those with the same ports are one subset.
+
+        The port list may differ by pod.
+        """
         unready_too = bool(service["spec"].get("publishNotReadyAddresses"))
+        family = families_of(service)[0]
         groups: dict[str, tuple[list[Port], list[Obj], list[Obj]]] = {}
         for pod in self.behind(service):
             if is_going(pod) and not unready_too:
                 continue
-            ports = ports_of(service, pod)
-            if service["spec"].get("ports") and not ports:
+            ports, address = ports_of(service, pod), pod_address(pod, family)
+            if not address or (service["spec"].get("ports") and not ports):
                 continue
             group = groups.setdefault(json.dumps(ports), (ports, [], []))
-            group[1 if is_ready(pod) or unready_too else 2].append(_address(service, pod))
+            group[1 if is_ready(pod) or unready_too else 2].append(_address(service, pod, address))
         return [_subset(*group) for group in groups.values()]
 
 
-def _address(service: Obj, pod: Obj) -> Obj:
+def _address(service: Obj, pod: Obj, ip: str) -> Obj:
     address = {
-        "ip": pod["status"]["podIP"],
+        "ip": ip,
         "nodeName": pod["spec"]["nodeName"],
         "targetRef": target_ref(pod),
     }

@@ -7,6 +7,7 @@ Source: Kubernetes staging/src/k8s.io/endpointslice/utils.go.
 from __future__ import annotations
 
 import json
+from collections.abc import Iterable
 from typing import Any
 
 from npol.api_rules.objects import Obj, copied
@@ -15,10 +16,13 @@ from npol_lab.controllers.owners import labels_of, reference_to
 from npol_lab.controllers.pods import is_going, is_ready
 from npol_lab.controllers.service_endpoints import (
     ServiceFollower,
+    families_of,
     has_own_hostname,
+    pod_address,
     ports_of,
     target_ref,
 )
+from npol_lab.families import BY_NAME, Family
 
 SLICES = "endpointslices.discovery.k8s.io"
 SERVICE_LABEL = "kubernetes.io/service-name"
@@ -29,12 +33,16 @@ SKIP_MIRROR = "endpointslice.kubernetes.io/skip-mirror"
 MOST = 100
 """Endpoints of one slice."""
 
-Wanted = list[tuple[list[Any], list[Obj]]]
-"""Ports and endpoints of each slice."""
+Wanted = list[tuple[str, list[Any], list[Obj]]]
+"""Address type, ports and endpoints of each slice."""
 
 
 class EndpointSlices(ServiceFollower):
-    """One slice for each set of port numbers. Services without a selector keep theirs."""
+    """
+    One slice for each family and set of port numbers.
+
+    Services without a selector keep theirs.
+    """
 
     watches = ("services", "pods", SLICES)
     manager = CONTROLLER
@@ -55,28 +63,20 @@ class EndpointSlices(ServiceFollower):
         return bool(service["spec"].get("selector")) and service["spec"]["type"] != "ExternalName"
 
     def _slices(self, service: Obj) -> Wanted:
-        groups: dict[str, tuple[list[Any], list[Obj]]] = {}
-        for pod in self.behind(service):
-            ports = ports_of(service, pod)
-            if ports or not service["spec"].get("ports"):
-                group = groups.setdefault(json.dumps(ports), (ports, []))
-                group[1].append(_endpoint(service, pod))
-        chunks = [
-            (ports, endpoints[start : start + MOST])
-            for ports, endpoints in groups.values()
-            for start in range(0, len(endpoints), MOST)
-        ]
-        return chunks or [([], [])]  # a Service without pods has a slice without endpoints
+        behind = self.behind(service)
+        return [one for name in families_of(service) for one in _of_family(service, behind, name)]
 
     def _write(self, key: Key, service: Obj | None, own: list[Obj], wanted: Wanted) -> None:
         """Slices with the right ports are filled anew, the rest is made or deleted."""
         left = sorted(own, key=lambda s: s["metadata"]["name"])
-        for ports, endpoints in wanted:
+        for family, ports, endpoints in wanted:
             assert service is not None
-            found = next((s for s in left if (s.get("ports") or []) == ports), None)
-            found = found or (left[0] if left else None)
+            same = [s for s in left if s["addressType"] == family]
+            found = next((s for s in same if (s.get("ports") or []) == ports), None)
+            found = found or next(iter(same), None)
             if found is None:
-                self.registry.create(SLICES, self._new(service, ports, endpoints))
+                new = self._new(service, ports, endpoints) | {"addressType": family}
+                self.registry.create(SLICES, new)
             else:
                 left.remove(found)
                 self._update(found, service, ports, endpoints)
@@ -92,7 +92,6 @@ class EndpointSlices(ServiceFollower):
                 "labels": self._labels(service),
                 "ownerReferences": [reference_to(service)],
             },
-            "addressType": "IPv4",
             "ports": ports,
             "endpoints": endpoints,
         }
@@ -112,11 +111,26 @@ class EndpointSlices(ServiceFollower):
             self.registry.update(SLICES, new)
 
 
-def _endpoint(service: Obj, pod: Obj) -> Obj:
+def _of_family(service: Obj, pods: Iterable[Obj], family: str) -> Wanted:
+    groups: dict[str, tuple[list[Any], list[Obj]]] = {}
+    for pod in pods:
+        ports, address = ports_of(service, pod), pod_address(pod, family)
+        if address and (ports or not service["spec"].get("ports")):
+            group = groups.setdefault(json.dumps(ports), (ports, []))
+            group[1].append(_endpoint(service, pod, address))
+    chunks = [
+        (family, ports, endpoints[start : start + MOST])
+        for ports, endpoints in groups.values()
+        for start in range(0, len(endpoints), MOST)
+    ]
+    return chunks or [(family, [], [])]  # a Service without pods has a slice without endpoints
+
+
+def _endpoint(service: Obj, pod: Obj, address: str) -> Obj:
     serving, terminating = is_ready(pod), is_going(pod)
     unready_too = bool(service["spec"].get("publishNotReadyAddresses"))
     endpoint = {
-        "addresses": [pod["status"]["podIP"]],
+        "addresses": [address],
         "conditions": {
             "ready": unready_too or (serving and not terminating),
             "serving": serving,
@@ -147,7 +161,10 @@ class MirroredSlices(EndpointSlices):
         metadata = service["metadata"]
         written = self.one("endpoints", metadata["namespace"], metadata["name"]) or {}
         return [
-            (_mirrored_ports(subset), _mirrored(subset)) for subset in written.get("subsets") or []
+            (family.name, _mirrored_ports(subset), found)
+            for subset in written.get("subsets") or []
+            for family in BY_NAME.values()
+            if (found := _mirrored(subset, family))
         ]
 
 
@@ -158,10 +175,11 @@ def _mirrored_ports(subset: Obj) -> list[Any]:
     ]
 
 
-def _mirrored(subset: Obj) -> list[Obj]:
+def _mirrored(subset: Obj, family: Family) -> list[Obj]:
     sides = (("addresses", True), ("notReadyAddresses", False))
     return [
         {"addresses": [address["ip"]], "conditions": {"ready": ready}}
         for key, ready in sides
         for address in subset.get(key) or []
+        if family.is_of(address["ip"])
     ]

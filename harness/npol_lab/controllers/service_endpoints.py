@@ -9,6 +9,7 @@ from npol.api_rules.objects import Obj
 from npol_lab.controllers.controller import Controller, Key, key_of
 from npol_lab.controllers.owners import labels_of
 from npol_lab.controllers.pods import is_finished
+from npol_lab.families import BY_NAME, IPV4
 from npol_lab.store import Event
 
 Port = dict[str, Any]
@@ -57,6 +58,18 @@ def selects(service: Obj, pod: Obj) -> bool:
 
 def _is_reachable(pod: Obj) -> bool:
     return not is_finished(pod) and bool(pod.get("status", {}).get("podIP"))
+
+
+def families_of(service: Obj) -> list[str]:
+    """The families that the API server has given it, its first one first."""
+    return service["spec"].get("ipFamilies") or [IPV4.name]
+
+
+def pod_address(pod: Obj, family: str) -> str:
+    """A pod's address of a family; "" for none."""
+    status = pod["status"]
+    listed = [entry["ip"] for entry in status.get("podIPs") or []] or [status["podIP"]]
+    return next((ip for ip in listed if BY_NAME[family].is_of(ip)), "")
 
 
 def ports_of(service: Obj, pod: Obj) -> list[Port]:

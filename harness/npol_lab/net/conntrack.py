@@ -8,11 +8,13 @@ functions work on the network namespace of the thread that calls them.
 from __future__ import annotations
 
 import contextlib
+import ipaddress
 import socket
 import struct
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
+from npol_lab.families import IPV4, SINGLE, Family
 from npol_lab.net.nfnetlink import (
     ACK,
     ERROR,
@@ -32,7 +34,8 @@ Place = tuple[str, int]
 DUMP, DONE = 0x300, 3
 GET, DELETE = (1 << 8) | 1, (1 << 8) | 2
 ORIGINAL, REPLY = 1, 2
-_FAMILY = FAMILY.pack(socket.AF_INET, 0, 0)
+_ADDRESSES = {4: (1, 2), 6: (3, 4)}
+"""By IP version: the attributes of a tuple's source and destination."""
 _BUFFER = 1 << 18
 
 
@@ -47,7 +50,9 @@ class Connection:
     """The attribute that names it to the kernel."""
 
 
-def forget_udp(served: Mapping[Place, frozenset[Place]]) -> int:
+def forget_udp(
+    served: Mapping[Place, frozenset[Place]], families: Sequence[Family] = SINGLE
+) -> int:
     """
     Delete UDP connections to these addresses of Services that lead to none of their endpoints.
 
@@ -60,11 +65,18 @@ def forget_udp(served: Mapping[Place, frozenset[Place]]) -> int:
     Raises:
         OSError: the kernel has no such table to look into.
     """
+    count = 0
     with open_socket() as link:
-        stale = [c for c in _connections(link) if _leads_astray(c, served)]
-        for connection in stale:
-            _delete(link, connection)
-    return len(stale)
+        for family in families:
+            stale = [c for c in _connections(link, family) if _leads_astray(c, served)]
+            for connection in stale:
+                _delete(link, connection, family)
+            count += len(stale)
+    return count
+
+
+def _header(family: Family) -> bytes:
+    return FAMILY.pack(socket.AF_INET if family is IPV4 else socket.AF_INET6, 0, 0)
 
 
 def _leads_astray(connection: Connection, served: Mapping[Place, frozenset[Place]]) -> bool:
@@ -73,47 +85,48 @@ def _leads_astray(connection: Connection, served: Mapping[Place, frozenset[Place
     return connection.answers not in served[connection.asked]
 
 
-def _connections(link: socket.socket) -> Iterator[Connection]:
-    size = HEADER.size + len(_FAMILY)
-    link.send(HEADER.pack(size, GET, REQUEST | DUMP, 1, 0) + _FAMILY)
+def _connections(link: socket.socket, family: Family) -> Iterator[Connection]:
+    size = HEADER.size + FAMILY.size
+    link.send(HEADER.pack(size, GET, REQUEST | DUMP, 1, 0) + _header(family))
     while True:
         for kind, body in messages(link.recv(_BUFFER)):
             if kind == DONE:
                 return
             if kind == ERROR:
                 checked(body, "conntrack")
-            found = _connection(body[len(_FAMILY) :])
+            found = _connection(body[FAMILY.size :], _ADDRESSES[family.version])
             if found is not None:
                 yield found
 
 
-def _delete(link: socket.socket, connection: Connection) -> None:
+def _delete(link: socket.socket, connection: Connection, family: Family) -> None:
     """One that has ended in the meantime is no failure."""
-    body = _FAMILY + connection.original
+    body = _header(family) + connection.original
     link.send(HEADER.pack(HEADER.size + len(body), DELETE, REQUEST | ACK, 2, 0) + body)
     for _, answer in messages(link.recv(_BUFFER)):
         with contextlib.suppress(FileNotFoundError):
             checked(answer, "conntrack")
 
 
-def _connection(body: bytes) -> Connection | None:
+def _connection(body: bytes, kinds: tuple[int, int]) -> Connection | None:
     """None for what has no ports."""
     found = dict(attributes(body))
-    original, reply = _tuple(found.get(ORIGINAL)), _tuple(found.get(REPLY))
+    original, reply = (_tuple(found.get(side), kinds) for side in (ORIGINAL, REPLY))
     if original is None or reply is None:
         return None
     named = attribute(ORIGINAL | NESTED, found[ORIGINAL])
     return Connection(original[0], original[2], reply[1], named)
 
 
-def _tuple(data: bytes | None) -> tuple[int, Place, Place] | None:
+def _tuple(data: bytes | None, kinds: tuple[int, int]) -> tuple[int, Place, Place] | None:
     """Protocol, source and destination."""
     parts = dict(attributes(data or b""))
     addresses, protocol = dict(attributes(parts.get(1, b""))), dict(attributes(parts.get(2, b"")))
-    if not {1, 2} <= addresses.keys() or not {1, 2, 3} <= protocol.keys():
+    if not set(kinds) <= addresses.keys() or not {1, 2, 3} <= protocol.keys():
         return None
     ports = [struct.unpack(">H", protocol[kind][:2])[0] for kind in (2, 3)]
     source, destination = (
-        (socket.inet_ntoa(addresses[kind]), port) for kind, port in zip((1, 2), ports, strict=True)
+        (str(ipaddress.ip_address(addresses[kind])), port)
+        for kind, port in zip(kinds, ports, strict=True)
     )
     return protocol[1][0], source, destination

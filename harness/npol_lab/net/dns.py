@@ -32,9 +32,7 @@ SOA = f"ns.dns.{ZONE}. hostmaster.{ZONE}. 1 7200 1800 86400 {TTL}"
 class Listens(Protocol):
     """What the server needs of the pod that it answers in."""
 
-    def listen(
-        self, port: int, protocol: Literal["TCP", "UDP"], host: str = "0.0.0.0"
-    ) -> Socket: ...
+    def listen(self, port: int, protocol: Literal["TCP", "UDP"], host: str = "") -> Socket: ...
 
 
 def answer(query: dns.message.Message, names: Names) -> dns.message.Message:
@@ -64,8 +62,9 @@ def answer(query: dns.message.Message, names: Names) -> dns.message.Message:
 
 def _records(name: dns.name.Name, kind: RdataType, meaning: Meaning) -> Iterator[dns.rrset.RRset]:
     values = {
-        RdataType.A: list(meaning.addresses),
-        RdataType.SRV: [f"0 100 {s.port} {s.target}." for s in meaning.servers],
+        RdataType.A: [a for a in meaning.addresses if ":" not in a],
+        RdataType.AAAA: [a for a in meaning.addresses if ":" in a],
+        RdataType.SRV: list(dict.fromkeys(f"0 100 {s.port} {s.target}." for s in meaning.servers)),
         RdataType.PTR: [f"{p}." for p in meaning.pointers],
     }
     if name.to_text().lower() == f"{ZONE}.":
@@ -87,8 +86,11 @@ def _additional(kind: RdataType, name: dns.name.Name, names: Names) -> list[dns.
     if kind != RdataType.SRV:
         return []
     meaning = names.look_up(name.to_text(omit_final_dot=True).lower()) or Meaning()
-    addresses = {server.target: server.address for server in meaning.servers}
-    return [dns.rrset.from_text(f"{t}.", TTL, "IN", "A", a) for t, a in addresses.items()]
+    addresses = dict.fromkeys((server.target, server.address) for server in meaning.servers)
+    return [
+        dns.rrset.from_text(f"{t}.", TTL, "IN", "AAAA" if ":" in a else "A", a)
+        for t, a in addresses
+    ]
 
 
 class NameServer:

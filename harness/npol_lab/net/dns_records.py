@@ -12,13 +12,13 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+from npol_lab.families import SINGLE, Family
 from npol_lab.net.external_hosts import Place
 from npol_lab.store import Store
 
 Obj = dict[str, Any]
 ZONE = "cluster.local"
 SLICES = "endpointslices.discovery.k8s.io"
-REVERSE = ".in-addr.arpa"
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,6 +35,7 @@ class Meaning:
     """What a name has, for every type of question; nothing at all is an empty answer."""
 
     addresses: tuple[str, ...] = ()
+    """Of both families: A and AAAA records."""
     alias: str = ""
     servers: tuple[Server, ...] = ()
     pointers: tuple[str, ...] = ()
@@ -52,19 +53,25 @@ class _Target:
 class Names:
     """Looks names up in the store, at the moment of the question."""
 
-    def __init__(self, store: Store, places: Sequence[Place]) -> None:
+    def __init__(
+        self, store: Store, places: Sequence[Place], families: Sequence[Family] = SINGLE
+    ) -> None:
         self._store = store
-        self._outside = {name: place.address for place in places for name in place.names}
+        self._outside = {
+            name: tuple(place.address(family) for family in families)
+            for place in places
+            for name in place.names
+        }
 
     def look_up(self, name: str) -> Meaning | None:
         """The name in lower case without its last dot; None where there is no such name."""
         if name == ZONE or name.endswith(f".{ZONE}"):
             return self._in_cluster(name.removesuffix(ZONE).rstrip(".").split("."))
-        if name.endswith(REVERSE):
-            return self._reverse(name.removesuffix(REVERSE))
-        for known, address in self._outside.items():
+        if name.endswith(".arpa"):
+            return self._reverse(name)
+        for known, addresses in self._outside.items():
             if name == known or name.endswith(f".{known}"):
-                return Meaning(addresses=(address,))
+                return Meaning(addresses=addresses)
         return None
 
     def _in_cluster(self, labels: list[str]) -> Meaning | None:
@@ -84,7 +91,7 @@ class Names:
     def _pod(self, dashed: str, namespace: str) -> Meaning | None:
         """CoreDNS does not look whether there is such a pod (`pods insecure`)."""
         try:
-            address = str(ipaddress.IPv4Address(dashed.replace("-", ".")))
+            address = str(ipaddress.ip_address(dashed.replace("-", _separator(dashed))))
         except ValueError:
             return None
         if self._store.get("namespaces", None, namespace) is None:
@@ -107,10 +114,11 @@ class Names:
         return Meaning(named.addresses, servers=every.servers if every else ())
 
     def _targets(self, service: Obj) -> Iterator[_Target]:
-        """A Service's own address, or for a headless one the addresses behind it."""
-        address = service["spec"].get("clusterIP")
-        if address not in (None, "", "None"):
-            yield _Target("", address, service["spec"].get("ports") or ())
+        """A Service's own addresses, or for a headless one the addresses behind it."""
+        spec = service["spec"]
+        if spec.get("clusterIP") not in (None, "", "None"):
+            for address in spec.get("clusterIPs") or [spec["clusterIP"]]:
+                yield _Target("", address, spec.get("ports") or ())
             return
         metadata = service["metadata"]
         for piece in self._store.list(SLICES, metadata["namespace"]):
@@ -120,7 +128,7 @@ class Names:
             for endpoint in piece.get("endpoints") or []:
                 if (endpoint.get("conditions") or {}).get("ready") is not False:
                     ip = endpoint["addresses"][0]
-                    label = endpoint.get("hostname") or ip.replace(".", "-")
+                    label = endpoint.get("hostname") or ip.replace(".", "-").replace(":", "-")
                     yield _Target(label, ip, piece.get("ports") or ())
 
     def _servers(
@@ -138,8 +146,8 @@ class Names:
         )
         return Meaning(servers=found) if found else None
 
-    def _reverse(self, backwards: str) -> Meaning | None:
-        address = ".".join(reversed(backwards.split(".")))
+    def _reverse(self, name: str) -> Meaning | None:
+        address = _address_of(name)
         for service in self._store.list("services"):
             metadata = service["metadata"]
             for target in self._targets(service):
@@ -147,3 +155,21 @@ class Names:
                     home = f"{metadata['name']}.{metadata['namespace']}.svc.{ZONE}"
                     return Meaning(pointers=(".".join(p for p in (target.label, home) if p),))
         return None
+
+
+def _separator(dashed: str) -> str:
+    """`10-244-1-2` is an IPv4 address; an IPv6 one has more than three dashes, or two in a row."""
+    return "." if dashed.count("-") == 3 and "--" not in dashed else ":"
+
+
+def _address_of(name: str) -> str:
+    """The address that a name of a reverse zone stands for; "" for none."""
+    backwards, _, zone = name.removesuffix(".arpa").rpartition(".")
+    parts = backwards.split(".")[::-1]
+    text = ".".join(parts)
+    if zone == "ip6":
+        text = ":".join("".join(parts[i : i + 4]) for i in range(0, len(parts), 4))
+    try:
+        return str(ipaddress.ip_address(text))
+    except ValueError:
+        return ""

@@ -8,7 +8,7 @@ import logging
 import socket
 import time
 from collections import deque
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from npol_lab.net import nflog
@@ -73,9 +73,9 @@ Entry = Decided | Missing
 class FlowLog:
     """Of one node. One event loop owns it."""
 
-    def __init__(self, node: str, address: str) -> None:
+    def __init__(self, node: str, addresses: Sequence[str]) -> None:
         self.node = node
-        self.address = address
+        self.addresses = addresses
         self.identities = Identities()
         self.kept: deque[Entry] = deque(maxlen=KEPT)
         self._followers: list[Callable[[Entry], None]] = []

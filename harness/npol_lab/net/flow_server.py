@@ -18,7 +18,7 @@ from typing import Any
 
 from npol_lab.isolation.namespaces import inside
 from npol_lab.net.flow_log import KEPT, Decided, Entry, FlowLog, Missing
-from npol_lab.net.hubble_json import addresses, line
+from npol_lab.net.hubble_json import addresses, line, version
 
 ADDRESS = "\0npol-lab-flows"
 """An abstract name: only who is in the node's own network namespace reaches it."""
@@ -89,7 +89,7 @@ def _wanted(entries: Iterable[Entry], request: dict[str, Any]) -> list[Entry]:
     def wanted(entry: Entry) -> bool:
         if not isinstance(entry, Decided):
             return True
-        if len(entry.packet) < 20:
+        if not version(entry.packet):
             return False
         source, target = addresses(entry.packet)
         return (not sources or source in sources) and (not targets or target in targets)

@@ -14,22 +14,34 @@ import uuid
 from datetime import UTC, datetime
 from typing import Any
 
+from npol_lab.families import BY_NAME
 from npol_lab.net.flow_log import ARRIVED, DENIED, Decided, Entry, FlowLog, Identities, Missing
-from npol_lab.net.services import POD_RANGE
 
 Fields = dict[str, Any]
-_PODS = ipaddress.ip_network(POD_RANGE)
+_PODS = [ipaddress.ip_network(family.pods) for family in BY_NAME.values()]
 
 TRACE, POLICY_VERDICT = 4, 5
 POLICY_DENIED = 133
 _PORTS = {socket.IPPROTO_TCP: "TCP", socket.IPPROTO_UDP: "UDP", 132: "SCTP"}
 _FLAGS = ("FIN", "SYN", "RST", "PSH", "ACK", "URG", "ECE", "CWR")
 _ECHO = {0: "EchoReply", 8: "EchoRequest"}
+_ECHO_V6 = {128: "EchoRequest", 129: "EchoReply"}
+LEAST = {4: 20, 6: 40}
+"""Bytes of a header without options."""
+
+
+def version(packet: bytes) -> int:
+    """Of IP; 0 for what has no whole header."""
+    found = packet[0] >> 4 if packet else 0
+    return found if len(packet) >= LEAST.get(found, len(packet) + 1) else 0
 
 
 def addresses(packet: bytes) -> tuple[str, str]:
-    """Source and target of an IPv4 packet."""
-    return socket.inet_ntoa(packet[12:16]), socket.inet_ntoa(packet[16:20])
+    """Source and target of a packet with a whole header."""
+    begin, size = (8, 16) if version(packet) == 6 else (12, 4)
+    pair = packet[begin : begin + size], packet[begin + size : begin + 2 * size]
+    source, target = (str(ipaddress.ip_address(one)) for one in pair)
+    return source, target
 
 
 def line(entry: Entry, log: FlowLog) -> bytes:
@@ -47,13 +59,14 @@ def _lost(missing: Missing) -> Fields:
 
 def _flow(decided: Decided, log: FlowLog, when: str) -> Fields:
     source, target = addresses(decided.packet)
+    ip = f"IPv{version(decided.packet)}"
     ports, summary = _layer_4(decided.packet)
     return {
         "time": when,
         "uuid": str(uuid.uuid4()),
         "emitter": {"name": "npol-lab"},
         **_verdict(decided),
-        "IP": {"source": source, "destination": target, "ipVersion": "IPv4"},
+        "IP": {"source": source, "destination": target, "ipVersion": ip},
         "l4": ports,
         "source": _end(source, decided.known, log),
         "destination": _end(target, decided.known, log),
@@ -106,12 +119,11 @@ def _policies(chain: str, known: Identities) -> list[Fields]:
 def _layer_4(packet: bytes) -> tuple[Fields, str]:
     """`l4`, and the sum of it in words."""
     protocol, begin = packet[9], (packet[0] & 15) * 4
+    if version(packet) == 6:
+        protocol, begin = packet[6], LEAST[6]
     rest = packet[begin:]
-    if protocol == socket.IPPROTO_ICMP and len(rest) >= 6:
-        kind, code, identifier = rest[0], rest[1], struct.unpack_from(">H", rest, 4)[0]
-        numbers = {"type": kind, "code": code, "identifier": identifier}
-        name = _ECHO.get(kind, str(kind))
-        return {"ICMPv4": {k: v for k, v in numbers.items() if v}}, f"ICMPv4 {name}"
+    if protocol in (socket.IPPROTO_ICMP, socket.IPPROTO_ICMPV6) and len(rest) >= 6:
+        return _icmp(protocol, rest)
     name = _PORTS.get(protocol, "")
     if not name or len(rest) < 4:
         return {}, ""
@@ -121,6 +133,13 @@ def _layer_4(packet: bytes) -> tuple[Fields, str]:
         return {name: ports}, name
     flags = [flag for bit, flag in enumerate(_FLAGS) if rest[13] >> bit & 1]
     return {name: {**ports, "flags": dict.fromkeys(flags, True)}}, f"TCP Flags: {', '.join(flags)}"
+
+
+def _icmp(protocol: int, rest: bytes) -> tuple[Fields, str]:
+    kind, code, identifier = rest[0], rest[1], struct.unpack_from(">H", rest, 4)[0]
+    what, names = ("ICMPv4", _ECHO) if protocol == socket.IPPROTO_ICMP else ("ICMPv6", _ECHO_V6)
+    numbers = {"type": kind, "code": code, "identifier": identifier}
+    return {what: {k: v for k, v in numbers.items() if v}}, f"{what} {names.get(kind, kind)}"
 
 
 def _end(address: str, known: Identities, log: FlowLog) -> Fields:
@@ -146,11 +165,11 @@ def _end(address: str, known: Identities, log: FlowLog) -> Fields:
 
 
 def _reserved(address: str, known: Identities, log: FlowLog) -> list[str]:
-    if address == log.address:
+    if address in log.addresses:
         return ["reserved:host"]
     if address in known.nodes:
         return ["reserved:remote-node"]
     if address == known.api_server:
         return ["reserved:kube-apiserver", "reserved:remote-node"]
-    inside = ipaddress.ip_address(address) in _PODS  # it has gone, or has finished
+    inside = any(ipaddress.ip_address(address) in pods for pods in _PODS)  # it has gone or finished
     return ["reserved:unmanaged" if inside else "reserved:world"]

@@ -10,15 +10,14 @@ import contextlib
 import itertools
 import os
 import socket
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
+from npol_lab.families import IPV4, IPV6, Family, family_of
 from npol_lab.isolation.namespaces import inside
 from npol_lab.net import netlink
-from npol_lab.net.netlink import End, Netlink
+from npol_lab.net.netlink import End, Netlink, Request
 
-GATEWAY = "169.254.1.1"
-"""What every pod takes for its router; no interface carries it, as with Calico."""
 HOST_MAC = "ee:ee:ee:ee:ee:ee"
 POD_MAC = "ee:ee:ee:ee:ee:01"
 """Fixed on purpose: both ends know each other without ARP, whose table all namespaces share."""
@@ -26,7 +25,6 @@ POD_LINK = "eth0"
 LOOPBACK = 1
 POD_INDEX = 100
 """Of a pod's link. A new namespace may come with a few tunnels, which have the numbers from 2."""
-EVERYWHERE = "0.0.0.0/0"
 
 _SETTINGS = {
     "net/ipv4/ip_forward": "1",
@@ -40,18 +38,33 @@ _SETTINGS = {
 """A new namespace takes over some of the host's settings, so all that matter are set."""
 
 
-def make_router() -> None:
+_IPV6_SETTINGS = {
+    "all/disable_ipv6": "0",
+    "default/disable_ipv6": "0",
+    "all/accept_dad": "0",
+    "default/accept_dad": "0",
+    "default/router_solicitations": "0",
+}
+"""Addresses can be used at once, link-local ones too; there are no routers but those set."""
+
+
+def make_router(families: Sequence[Family]) -> None:
     """Let this namespace pass packets on, whatever the host's own settings are."""
     for name, value in _SETTINGS.items():
         Path("/proc/sys", name).write_text(value)
-    without_ipv6()
+    prepare(families)
+    if IPV6 in families:
+        Path("/proc/sys/net/ipv6/conf/all/forwarding").write_text("1")
 
 
-def without_ipv6() -> None:
-    """The lab has IPv4 only, and a kernel may lack the rest."""
-    switch = Path("/proc/sys/net/ipv6/conf/all/disable_ipv6")
-    if switch.exists():
-        switch.write_text("1")
+def prepare(families: Sequence[Family]) -> None:
+    """Before a namespace gets its links: IPv6 as the lab needs it, or not at all."""
+    settings = Path("/proc/sys/net/ipv6/conf")
+    if IPV6 in families:
+        for name, value in _IPV6_SETTINGS.items():
+            (settings / name).write_text(value)
+    elif settings.exists():
+        (settings / "all/disable_ipv6").write_text("1")
 
 
 class Links:
@@ -82,10 +95,10 @@ class Links:
             near, far = End(name=name), End(name=POD_LINK)
             self._netlink.ask(netlink.add_veth(near, far, netns=handle, master=master))
 
-    def plug(self, name: str, netns: str, ip: str) -> None:
-        """Join a pod: `ip`/32 in its namespace, every packet of it routed through ours."""
+    def plug(self, name: str, netns: str, *ips: str) -> None:
+        """Join a pod: its addresses in its namespace, every packet of it routed through ours."""
         with inside(netns):
-            without_ipv6()
+            prepare([family_of(ip) for ip in ips])
             pod = Netlink()
         index = self._plugged[name] = next(self._numbers)
         near = End(name=name, index=index, mac=HOST_MAC)
@@ -93,16 +106,12 @@ class Links:
         with contextlib.closing(pod), _opened(netns) as handle:
             self._netlink.ask(
                 netlink.add_veth(near, far, netns=handle),
-                netlink.add_neighbour(index, ip, POD_MAC),
-                netlink.add_route(f"{ip}/32", index=index),
+                *(r for ip in ips for r in _to_pod(index, ip, family_of(ip))),
             )
             pod.ask(
                 netlink.set_up(LOOPBACK),
                 netlink.set_up(POD_INDEX),
-                netlink.add_address(POD_INDEX, ip, 32),
-                netlink.add_neighbour(POD_INDEX, GATEWAY, HOST_MAC),
-                netlink.add_route(f"{GATEWAY}/32", index=POD_INDEX),
-                netlink.add_route(EVERYWHERE, gateway=GATEWAY, index=POD_INDEX),
+                *(r for ip in ips for r in _in_pod(ip, family_of(ip))),
             )
 
     def unplug(self, name: str) -> None:
@@ -114,6 +123,21 @@ class Links:
 
     def close(self) -> None:
         self._netlink.close()
+
+
+def _to_pod(index: int, ip: str, family: Family) -> Iterator[Request]:
+    """The way to a pod's address, in its node."""
+    yield netlink.add_neighbour(index, ip, POD_MAC)
+    yield netlink.add_route(f"{ip}/{family.host}", index=index)
+
+
+def _in_pod(ip: str, family: Family) -> Iterator[Request]:
+    """A pod's address and the way out; to a link-local gateway IPv6 needs no route."""
+    yield netlink.add_address(POD_INDEX, ip, family.host)
+    yield netlink.add_neighbour(POD_INDEX, family.gateway, HOST_MAC)
+    if family is IPV4:
+        yield netlink.add_route(f"{family.gateway}/{family.host}", index=POD_INDEX)
+    yield netlink.add_route(family.everywhere, gateway=family.gateway, index=POD_INDEX)
 
 
 @contextlib.contextmanager

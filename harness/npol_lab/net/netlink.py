@@ -17,8 +17,9 @@ NLMSG_ERROR = 2
 REQUEST, ACK, REPLACE, EXCL, CREATE = 0x1, 0x4, 0x100, 0x200, 0x400
 NEWLINK, DELLINK, NEWADDR, NEWROUTE, NEWNEIGH = 16, 17, 20, 24, 28
 UP = 0x1
-INET = socket.AF_INET
 PERMANENT = 0x80
+WITHOUT_DAD = 0x2
+"""An address's flag: nobody is asked whether it is taken, so it can be used at once."""
 TABLE_MAIN, STATIC, UNICAST = 254, 4, 1
 UNIVERSE, LINK = 0, 253
 """Scopes of routes."""
@@ -93,8 +94,12 @@ def _number(kind: int, value: int) -> bytes:
     return _attribute(kind, struct.pack("=I", value))
 
 
+def _inet(address: str) -> socket.AddressFamily:
+    return socket.AF_INET6 if ":" in address else socket.AF_INET
+
+
 def _ip(kind: int, value: str) -> bytes:
-    return _attribute(kind, socket.inet_aton(value))
+    return _attribute(kind, socket.inet_pton(_inet(value), value))
 
 
 def _mac(kind: int, value: str) -> bytes:
@@ -140,7 +145,8 @@ def delete_link(index: int) -> Request:
 
 
 def add_address(index: int, address: str, length: int) -> Request:
-    body = struct.pack("=BBBBI", INET, length, 0, UNIVERSE, index)
+    flags = WITHOUT_DAD if _inet(address) is socket.AF_INET6 else 0
+    body = struct.pack("=BBBBI", _inet(address), length, flags, UNIVERSE, index)
     body += _ip(2, address) + _ip(1, address)
     what = f"ip addr add {address}/{length} index {index}"
     return Request(what, NEWADDR, CREATE | EXCL, body)
@@ -150,7 +156,8 @@ def add_route(destination: str, *, gateway: str = "", index: int = 0) -> Request
     """`destination`: a prefix such as 10.0.0.0/8; without a gateway it is on the link itself."""
     address, _, length = destination.partition("/")
     scope = UNIVERSE if gateway else LINK
-    body = struct.pack("=BBBBBBBBI", INET, int(length), 0, 0, TABLE_MAIN, STATIC, scope, UNICAST, 0)
+    sizes = _inet(address), int(length)
+    body = struct.pack("=BBBBBBBBI", *sizes, 0, 0, TABLE_MAIN, STATIC, scope, UNICAST, 0)
     body += _ip(1, address) if int(length) else b""
     body += _ip(5, gateway) if gateway else b""
     body += _number(4, index) if index else b""
@@ -159,6 +166,7 @@ def add_route(destination: str, *, gateway: str = "", index: int = 0) -> Request
 
 
 def add_neighbour(index: int, address: str, mac: str) -> Request:
-    body = struct.pack("=BxxxiHBB", INET, index, PERMANENT, 0, 0) + _ip(1, address) + _mac(2, mac)
+    body = struct.pack("=BxxxiHBB", _inet(address), index, PERMANENT, 0, 0)
+    body += _ip(1, address) + _mac(2, mac)
     what = f"ip neigh replace {address} lladdr {mac} index {index}"
     return Request(what, NEWNEIGH, CREATE | REPLACE, body)

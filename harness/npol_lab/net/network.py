@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import asyncio
 import socket
+from collections.abc import Sequence
 
 from npol.api_rules.objects import Obj
+from npol_lab.families import IPV4, SINGLE, Family
+from npol_lab.isolation.namespaces import inside
 from npol_lab.net.external_hosts import PLACES, Place, attach
-from npol_lab.net.links import Links, make_router
+from npol_lab.net.links import Links, make_router, prepare
 from npol_lab.net.netns_thread import Resident
 from npol_lab.net.node import Node
 from npol_lab.net.policy_controller import Agent
@@ -16,8 +19,8 @@ from npol_lab.pause_processes import Pauses
 from npol_lab.store import Store
 
 WIRE = "wire0"
-ROUTER = "10.98.1.1"
-"""The wire's own address: the nodes' default route, and the control plane's address."""
+ROUTER = IPV4.router
+"""The control plane's address."""
 API_PORT = 6443
 
 
@@ -32,14 +35,23 @@ class Network:
     """
 
     def __init__(
-        self, lab: str, pauses: Pauses, *, enforce: bool = True, delay: float = 0.0
+        self,
+        lab: str,
+        pauses: Pauses,
+        *,
+        families: Sequence[Family] = SINGLE,
+        enforce: bool = True,
+        delay: float = 0.0,
     ) -> None:
+        self.families = families
         self._lab = lab
         self._pauses = pauses
         self._nodes: dict[str, Node] = {}
         self._places: dict[str, Sandbox] = {}
         self._sandboxes: dict[str, Sandbox] = {}
-        self._agent = Agent(self._nodes, enforce=enforce, delay=delay, api_server=ROUTER)
+        self._agent = Agent(
+            self._nodes, families=families, enforce=enforce, delay=delay, api_server=ROUTER
+        )
         self._wire = Resident("/proc/thread-self/ns/net", name="wire")
 
     async def start(self, *nodes: str) -> None:
@@ -66,22 +78,28 @@ class Network:
         await self._agent.settled()
 
     def _lay_wire(self) -> None:
-        make_router()
+        make_router(self.families)
         self._links = Links()
         self._links.up("lo")
         self._links.bridge(WIRE)
-        self._links.address(WIRE, ROUTER, 24)
+        for family in self.families:
+            self._links.address(WIRE, family.router, family.wire)
 
     async def add_node(self, name: str, number: int) -> None:
-        """A worker with the address 10.98.1.(10+number) and the pod range 10.244.number.0/24."""
+        """A worker with the addresses and pod ranges of this number, one of each family."""
         pid = await self._pauses.make(name)
         netns = f"/proc/{pid}/ns/net"
         cable = f"{self._lab}n{number}"
-        await self._wire.run(lambda: self._links.cable(cable, netns, bridge=WIRE))
-        node = Node(name, number=number, lab=self._lab, netns=netns)
-        await node.start(ROUTER)
+        await self._wire.run(lambda: self._lay_uplink(cable, netns))
+        node = Node(name, number=number, lab=self._lab, netns=netns, families=self.families)
+        await node.start()
         await node.tell_flows()
         self._nodes[name] = node
+
+    def _lay_uplink(self, cable: str, netns: str) -> None:
+        with inside(netns):
+            prepare(self.families)
+        self._links.cable(cable, netns, bridge=WIRE)
 
     @property
     def tells_flows(self) -> bool:
@@ -92,10 +110,11 @@ class Network:
         pid = await self._pauses.make(place.name)
         netns = f"/proc/{pid}/ns/net"
         cable = f"{self._lab}p{number}"
-        await self._wire.run(lambda: attach(self._links, place, cable=cable, netns=netns))
+        families = self.families
+        await self._wire.run(lambda: attach(self._links, place, families, cable=cable, netns=netns))
         self._places[place.name] = Sandbox(
             uid=place.name,
-            ip=place.address,
+            ips=tuple(place.address(family) for family in families),
             node=place.name,
             netns=netns,
             pid=pid,
@@ -105,21 +124,26 @@ class Network:
     async def _connect_nodes(self) -> None:
         """Pod ranges are routed between the nodes, and from the router too, as with BGP peers."""
         for node in self._nodes.values():
-            await self._wire.run(self._links.route, str(node.pod_range), node.address)
+            for route in node.routes_to_pods:
+                await self._wire.run(self._links.route, *route)
             for other in self._nodes.values():
                 if other is not node:
-                    await node.route(str(other.pod_range), other.address)
+                    await node.route(other.routes_to_pods)
 
-    def node_address(self, node: str) -> str:
+    def node_addresses(self, node: str) -> tuple[str, ...]:
         """
+        One of each family.
+
         Raises:
             KeyError: no such node or place.
         """
-        return self._places[node].ip if node in self._places else self._nodes[node].address
+        return self._places[node].ips if node in self._places else self._nodes[node].addresses
 
-    def node_socket(self, node: str, protocol: Protocol = "TCP") -> socket.socket:
+    def node_socket(
+        self, node: str, protocol: Protocol = "TCP", towards: str = ""
+    ) -> socket.socket:
         """A non-blocking socket of the node's own network: what kubelet probes come from."""
-        return socket_in(self._host(node), protocol)
+        return socket_in(self._host(node), protocol, towards)
 
     def _host(self, node: str) -> str:
         return self._places[node].netns if node in self._places else self._nodes[node].netns
@@ -145,16 +169,16 @@ class Network:
         name = spec["nodeName"]
         if spec.get("hostNetwork") or name in self._places:
             pid = await self._pauses.make(name, netns=self._host(name))
-            return self._keep(uid, name, self.node_address(name), pid, netns=self._host(name))
+            return self._keep(uid, name, self.node_addresses(name), pid, netns=self._host(name))
         node = self._nodes[name]
         pid = await self._pauses.make(spec.get("hostname") or pod["metadata"]["name"])
-        sandbox = self._keep(uid, name, node.take_address(), pid, netns=f"/proc/{pid}/ns/net")
-        self._agent.add(pod, sandbox.ip)
-        await asyncio.gather(node.plug(sandbox.netns, sandbox.ip), self.settled())
+        sandbox = self._keep(uid, name, node.take_addresses(), pid, netns=f"/proc/{pid}/ns/net")
+        self._agent.add(pod, sandbox.ips)
+        await asyncio.gather(node.plug(sandbox.netns, sandbox.ips), self.settled())
         return sandbox
 
-    def _keep(self, uid: str, node: str, ip: str, pid: int, *, netns: str) -> Sandbox:
-        sandbox = Sandbox(uid=uid, ip=ip, node=node, netns=netns, pid=pid, pauses=self._pauses)
+    def _keep(self, uid: str, node: str, ips: tuple[str, ...], pid: int, *, netns: str) -> Sandbox:
+        sandbox = Sandbox(uid=uid, ips=ips, node=node, netns=netns, pid=pid, pauses=self._pauses)
         self._sandboxes[uid] = sandbox
         return sandbox
 

@@ -45,13 +45,14 @@ class Ruleset:
     chains: dict[str, Chain] = field(default_factory=dict)
 
 
-def transaction(table: str, old: Ruleset, new: Ruleset) -> str:
+def transaction(table: str, old: Ruleset, new: Ruleset, ip: str = "ip") -> str:
     """
-    The commands that turn `old` into `new` in table `ip TABLE`, all at once.
+    The commands that turn `old` into `new` in table `IP TABLE`, all at once.
 
     Empty where nothing changes. Order matters: what is referred to is made first and
     removed last.
     """
+    table = f"{ip} {table}"
     steps = [
         *_declared(table, old, new),
         *_rewritten(table, old, new),
@@ -64,10 +65,10 @@ def transaction(table: str, old: Ruleset, new: Ruleset) -> str:
 def _declared(table: str, old: Ruleset, new: Ruleset) -> Iterator[str]:
     for name in sorted(new.sets.keys() - old.sets.keys()):
         made = new.sets[name]
-        yield f"add {made.noun} ip {table} {name} {{ type {made.kind}; }}"
+        yield f"add {made.noun} {table} {name} {{ type {made.kind}; }}"
     for name in sorted(new.chains.keys() - old.chains.keys()):
         hook = new.chains[name].hook
-        yield f"add chain ip {table} {name}" + (f" {{ {hook}; policy accept; }}" if hook else "")
+        yield f"add chain {table} {name}" + (f" {{ {hook}; policy accept; }}" if hook else "")
 
 
 def _rewritten(table: str, old: Ruleset, new: Ruleset) -> Iterator[str]:
@@ -75,10 +76,10 @@ def _rewritten(table: str, old: Ruleset, new: Ruleset) -> Iterator[str]:
     changed = [n for n in sorted(new.chains) if old.chains.get(n, Chain()) != new.chains[n]]
     for name in changed:
         if name in old.chains:
-            yield f"flush chain ip {table} {name}"
+            yield f"flush chain {table} {name}"
     for name in changed:
         for rule in new.chains[name].rules:
-            yield f"add rule ip {table} {name} {rule}"
+            yield f"add rule {table} {name} {rule}"
 
 
 def _members(table: str, old: Ruleset, new: Ruleset) -> Iterator[str]:
@@ -89,19 +90,19 @@ def _members(table: str, old: Ruleset, new: Ruleset) -> Iterator[str]:
         gone = [k for k, v in before.items() if made.elements.get(k) != v]
         fresh = [f"{k} : {v}" if v else k for k, v in made.elements.items() if before.get(k) != v]
         if gone:
-            yield f"delete element ip {table} {name} {{ {_comma(gone)} }}"
+            yield f"delete element {table} {name} {{ {_comma(gone)} }}"
         if fresh:
-            yield f"add element ip {table} {name} {{ {_comma(fresh)} }}"
+            yield f"add element {table} {name} {{ {_comma(fresh)} }}"
 
 
 def _removed(table: str, old: Ruleset, new: Ruleset) -> Iterator[str]:
     sets, chains = old.sets.keys() - new.sets.keys(), old.chains.keys() - new.chains.keys()
     for name in sorted(chains):
-        yield f"flush chain ip {table} {name}"
+        yield f"flush chain {table} {name}"
     for name in sorted(sets):
-        yield f"delete {old.sets[name].noun} ip {table} {name}"
+        yield f"delete {old.sets[name].noun} {table} {name}"
     for name in sorted(chains):
-        yield f"delete chain ip {table} {name}"
+        yield f"delete chain {table} {name}"
 
 
 def _comma(items: Iterable[str]) -> str:

@@ -14,6 +14,7 @@ from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 
 from npol.selectors import matches
+from npol_lab.families import IPV4, Family
 from npol_lab.net.flow_log import DENIED
 from npol_lab.net.nflog import statement
 from npol_lab.net.nft import Chain, Ruleset, Set
@@ -38,7 +39,7 @@ class Selection:
 
 class World:
     """
-    Everything that decides what the policies mean right now.
+    Everything that decides what the policies mean right now for the addresses of one family.
 
     What it works out is kept: both nodes ask the same, and pods of one kind share answers.
     """
@@ -49,7 +50,9 @@ class World:
         pods: Sequence[Pod],
         namespaces: Mapping[str, Labels],
         selects: Selection,
+        family: Family = IPV4,
     ) -> None:
+        self.family = family
         self.pods = pods
         self.namespaces = namespaces
         self._selects = selects
@@ -120,7 +123,7 @@ def rules_for(node: str, world: World, *, told: bool = False) -> Ruleset:
     for policy in used.values():
         _add(policy, world, ruleset, told)
     for direction, found in verdicts.items():
-        ruleset.sets[direction] = Set("ipv4_addr : verdict", found)
+        ruleset.sets[direction] = Set(f"{world.family.element} : verdict", found)
     return ruleset
 
 
@@ -141,10 +144,11 @@ def _isolated(direction: Direction, chains: tuple[str, ...], told: bool) -> tupl
 def _add(policy: Policy, world: World, ruleset: Ruleset, told: bool) -> None:
     for name, rules in policy.rules.items():
         ruleset.chains[name] = Chain(_told(name, rules) if told else rules)
+    address = world.family.element
     for name, peers in policy.peers.items():
-        ruleset.sets[name] = Set("ipv4_addr", world.members(peers))
+        ruleset.sets[name] = Set(address, world.members(peers))
     for name, port in policy.ports.items():
-        ruleset.sets[name] = Set("ipv4_addr . inet_service", world.holders(port))
+        ruleset.sets[name] = Set(f"{address} . inet_service", world.holders(port))
 
 
 @functools.lru_cache(maxsize=4096)

@@ -16,6 +16,7 @@ from dataclasses import dataclass, field
 from typing import Any, Literal
 
 from npol.api_rules import addresses
+from npol_lab.families import IPV4, Family
 
 Obj = dict[str, Any]
 Labels = frozenset[tuple[str, str]]
@@ -52,12 +53,13 @@ class NamedPort:
 
 @dataclass(slots=True)
 class Policy:
-    """One policy, compiled: independent of which pods there are."""
+    """One policy, compiled for one family: independent of which pods there are."""
 
     namespace: str
     selector: str
     name: str = ""
     uid: str = ""
+    family: Family = IPV4
     chains: dict[Direction, str] = field(default_factory=dict)
     """The directions that it isolates, and the chain of each."""
     rules: dict[str, tuple[str, ...]] = field(default_factory=dict)
@@ -66,7 +68,7 @@ class Policy:
     ports: dict[str, NamedPort] = field(default_factory=dict)
 
 
-def compile_policy(obj: Obj) -> Policy:
+def compile_policy(obj: Obj, family: Family = IPV4) -> Policy:
     """
     Raises:
         ValueError: an address block or a protocol that no API server lets in.
@@ -78,6 +80,7 @@ def compile_policy(obj: Obj) -> Policy:
         _text(spec.get("podSelector") or {}),
         metadata.get("name", ""),
         metadata["uid"],
+        family,
     )
     for direction in _directions(spec):
         lines = [
@@ -110,11 +113,11 @@ def _rule_lines(rule: Obj, direction: Direction, policy: Policy) -> Iterator[str
 
 
 def _peer_matches(peers: Iterable[Obj], direction: Direction, policy: Policy) -> list[str]:
-    end = f"ip {_FAR_END[direction]}"
+    end = f"{policy.family.ip} {_FAR_END[direction]}"
     found = []
     for peer in peers:
         if peer.get("ipBlock"):
-            blocks = _blocks(peer["ipBlock"])
+            blocks = _blocks(peer["ipBlock"], policy.family)
             found += [f"{end} {{ {', '.join(blocks)} }}"] if blocks else []
             continue
         selected = _selected(peer, policy.namespace)
@@ -132,22 +135,21 @@ def _selected(peer: Obj, own_namespace: str) -> Peers:
     return Peers("", _text(peer["namespaceSelector"]), pods)
 
 
-def _blocks(block: Obj) -> list[str]:
-    """The addresses of a block without its exceptions, as disjoint IPv4 prefixes."""
+def _blocks(block: Obj, family: Family) -> list[str]:
+    """A block without its exceptions, as disjoint prefixes; none where it is of another family."""
     cidr = addresses.network(block["cidr"])
-    if not isinstance(cidr, ipaddress.IPv4Network):
-        return []  # no pod of the lab has an IPv6 address
-    left = [cidr]
+    if cidr is None or cidr.version != family.version:
+        return []
+    left: list[Any] = [cidr]
     for text in block.get("except") or []:
         hole = addresses.network(text)
-        if isinstance(hole, ipaddress.IPv4Network):
+        if hole is not None and hole.version == family.version:
             left = [piece for whole in left for piece in _without(whole, hole)]
     return [str(piece) for piece in ipaddress.collapse_addresses(left)]
 
 
-def _without(
-    whole: ipaddress.IPv4Network, hole: ipaddress.IPv4Network
-) -> Iterator[ipaddress.IPv4Network]:
+def _without(whole: Any, hole: Any) -> Iterator[Any]:
+    """Both are networks of one family."""
     if not whole.overlaps(hole):
         yield whole
     elif not whole.subnet_of(hole):
@@ -163,7 +165,7 @@ def _port_matches(ports: Iterable[Obj], policy: Policy) -> list[str]:
         if isinstance(port, str):
             name = name_of("port", [port, protocol])
             policy.ports[name] = NamedPort(port, protocol)
-            found.append(f"ip daddr . {protocol} dport @{name}")
+            found.append(f"{policy.family.ip} daddr . {protocol} dport @{name}")
         else:
             first = 0 if port is None else int(port)
             last = 65535 if port is None else int(entry.get("endPort") or port)

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 
 from npol.api_rules.objects import Obj
+from npol_lab.families import Family
 from npol_lab.net import policies, services
 from npol_lab.net.conntrack import Place
 from npol_lab.net.external_hosts import PLACES
@@ -34,17 +35,24 @@ class Agent:
     """
 
     def __init__(
-        self, nodes: Mapping[str, Node], *, enforce: bool, delay: float, api_server: str
+        self,
+        nodes: Mapping[str, Node],
+        *,
+        families: Sequence[Family],
+        enforce: bool,
+        delay: float,
+        api_server: str,
     ) -> None:
         self._nodes = nodes
+        self._families = families
         self._enforce = enforce
         self._delay = delay
         self._api_server = api_server
         self._chains: dict[str, PolicyName] = {}
-        self._addresses: dict[str, str] = {}
+        self._addresses: dict[str, Sequence[str]] = {}
         self._pods: dict[str, Obj] = {}
         self._objects: dict[str, dict[tuple[str, str], Obj]] = {r: {} for r in FOLLOWED}
-        self._compiled: dict[tuple[str, str], Policy] = {}
+        self._compiled: dict[tuple[str, str], Sequence[Policy]] = {}
         self._selects = policies.Selection()
         self._served: Mapping[Place, frozenset[Place]] = {}
         self._changed = asyncio.Event()
@@ -55,13 +63,17 @@ class Agent:
             tasks.create_task(self._follow(store))
             tasks.create_task(self._keep_programming())
 
-    def add(self, pod: Obj, ip: str) -> None:
-        """A Pod object has this address now. `settled` says when its rules are in force."""
+    def add(self, pod: Obj, ips: Sequence[str]) -> None:
+        """
+        A Pod object has these addresses now, one of each family.
+
+        `settled` says when its rules are in force.
+        """
         metadata = pod["metadata"]
         newest = self._objects["pods"].get((metadata["namespace"], metadata["name"]))
         same = newest is not None and newest["metadata"]["uid"] == metadata["uid"]
         self._pods[metadata["uid"]] = newest if newest is not None and same else pod
-        self._addresses[metadata["uid"]] = ip
+        self._addresses[metadata["uid"]] = ips
         self._changed.set()
 
     def remove(self, uid: str) -> None:
@@ -107,14 +119,16 @@ class Agent:
         if policy is None or not self._enforce:
             return
         try:
-            compiled = compile_policy(policy)
+            compiled = [compile_policy(policy, family) for family in self._families]
         except ValueError:
             log.exception("policy %s cannot be enforced: it isolates and allows nothing", key)
             empty: Obj = {"ingress": [], "egress": []}
-            compiled = compile_policy(policy | {"spec": policy["spec"] | empty})
+            closed = policy | {"spec": policy["spec"] | empty}
+            compiled = [compile_policy(closed, family) for family in self._families]
         self._compiled[key] = compiled
-        name = PolicyName(namespace=compiled.namespace, name=compiled.name, uid=compiled.uid)
-        self._chains.update(dict.fromkeys(compiled.chains.values(), name))
+        for one in compiled:
+            name = PolicyName(namespace=one.namespace, name=one.name, uid=one.uid)
+            self._chains.update(dict.fromkeys(one.chains.values(), name))
 
     async def _keep_programming(self) -> None:
         """
@@ -134,38 +148,46 @@ class Agent:
             _tell(waiting, None)
 
     async def _program(self) -> None:
-        world = self._world()
-        ports = services.exposed(self._objects["services"].values(), self._objects[SLICES].values())
+        worlds = [self._world(family) for family in self._families]
+        ports = {family: self._exposed(family) for family in self._families}
         nodes = self._nodes.values()
-        await asyncio.gather(*(node.program(_rules(node, world, ports)) for node in nodes))
-        identities = self._identities(world)
+        await asyncio.gather(*(node.program(_rules(node, worlds, ports)) for node in nodes))
+        identities = self._identities(worlds)
         for node in nodes:
             node.flows.identities = identities
-        served = services.udp_endpoints(ports, [node.address for node in nodes])
+        served = services.udp_endpoints(
+            [port for found in ports.values() for port in found],
+            [address for node in nodes for address in node.addresses],
+        )
         fewer = {k: now for k, now in served.items() if self._served.get(k, now) - now}
         self._served = served
         if fewer:
             await asyncio.gather(*(node.forget(fewer) for node in nodes))
 
-    def _identities(self, world: policies.World) -> Identities:
+    def _exposed(self, family: Family) -> list[services.Exposed]:
+        slices = self._objects[SLICES].values()
+        return services.exposed(self._objects["services"].values(), slices, family)
+
+    def _identities(self, worlds: Sequence[policies.World]) -> Identities:
         return Identities(
-            pods={pod.ip: pod for pod in world.pods},
-            namespaces=world.namespaces,
+            pods={pod.ip: pod for world in worlds for pod in world.pods},
+            namespaces=worlds[0].namespaces,
             policies=self._chains,
             nodes=frozenset(
                 [
-                    *(node.address for node in self._nodes.values()),
-                    *(place.address for place in PLACES),
+                    *(a for node in self._nodes.values() for a in node.addresses),
+                    *(place.address(family) for place in PLACES for family in self._families),
                 ]
             ),
             api_server=self._api_server,
         )
 
-    def _world(self) -> policies.World:
+    def _world(self, family: Family) -> policies.World:
+        which = self._families.index(family)
         return policies.World(
-            policies=self._compiled.values(),
+            policies=[compiled[which] for compiled in self._compiled.values()],
             pods=[
-                pod_of(pod, self._addresses[uid])
+                pod_of(pod, self._addresses[uid][which])
                 for uid, pod in self._pods.items()
                 if is_judged(pod)
             ],
@@ -174,6 +196,7 @@ class Agent:
                 for (_, name), obj in self._objects["namespaces"].items()
             },
             selects=self._selects,
+            family=family,
         )
 
 
@@ -187,9 +210,19 @@ def _tell(waiting: Iterable[asyncio.Future[None]], failure: Exception | None) ->
             waiter.set_exception(failure)
 
 
-def _rules(node: Node, world: policies.World, ports: Iterable[services.Exposed]) -> Ruleset:
-    whole = base_chains(node, (pod.ip for pod in world.pods if pod.node == node.name))
-    served = services.rules_for(node.name, ports, world.pods)
+def _rules(
+    node: Node,
+    worlds: Iterable[policies.World],
+    ports: Mapping[Family, Iterable[services.Exposed]],
+) -> dict[Family, Ruleset]:
+    return {world.family: _rules_of(node, world, ports[world.family]) for world in worlds}
+
+
+def _rules_of(node: Node, world: policies.World, ports: Iterable[services.Exposed]) -> Ruleset:
+    family = world.family
+    own = (pod.ip for pod in world.pods if pod.node == node.name)
+    whole = base_chains(node, own, family)
+    served = services.rules_for(node.name, ports, world.pods, family)
     judged = policies.rules_for(node.name, world, told=node.tells_flows)
     for part in (judged, served):
         whole.sets |= part.sets

@@ -4,7 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from socket import AF_INET, SO_REUSEADDR, SOCK_DGRAM, SOCK_NONBLOCK, SOCK_STREAM, SOL_SOCKET
+from socket import (
+    AF_INET,
+    AF_INET6,
+    IPPROTO_IPV6,
+    IPV6_V6ONLY,
+    SO_REUSEADDR,
+    SOCK_DGRAM,
+    SOCK_NONBLOCK,
+    SOCK_STREAM,
+    SOL_SOCKET,
+)
 from socket import socket as Socket
 from typing import Literal
 
@@ -16,11 +26,15 @@ Protocol = Literal["TCP", "UDP"]
 BACKLOG = 1024
 
 
-def socket_in(netns: str, protocol: Protocol) -> Socket:
-    """A new, non-blocking IPv4 socket of a network namespace, neither bound nor connected."""
+def socket_in(netns: str, protocol: Protocol, towards: str = "") -> Socket:
+    """
+    A new, non-blocking socket of a network namespace, neither bound nor connected.
+
+    `towards`: an address of the family that it is for; IPv4 without one.
+    """
     kind = SOCK_STREAM if protocol == "TCP" else SOCK_DGRAM
     with inside(netns):
-        return Socket(AF_INET, kind | SOCK_NONBLOCK)
+        return Socket(AF_INET6 if ":" in towards else AF_INET, kind | SOCK_NONBLOCK)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -28,13 +42,18 @@ class Sandbox:
     """A pod's network, process, host name and IPC namespaces, held by a pause process."""
 
     uid: str
-    ip: str
+    ips: tuple[str, ...]
+    """One of each family of the lab, the cluster's first family first."""
     node: str
     netns: str
     """Path of the network namespace: `/proc/PID/ns/net`."""
     pid: int
     """The pause process. It is init of the pod's process namespace: with it all end."""
     pauses: Pauses
+
+    @property
+    def ip(self) -> str:
+        return self.ips[0]
 
     @property
     def owner(self) -> int:
@@ -55,19 +74,24 @@ class Sandbox:
         """See `Pauses`."""
         await self.pauses.end_all(self.pid)
 
-    def socket(self, protocol: Protocol = "TCP") -> Socket:
-        """A new IPv4 socket that belongs to the pod, non-blocking, served by our own loop."""
-        return socket_in(self.netns, protocol)
+    def socket(self, protocol: Protocol = "TCP", towards: str = "") -> Socket:
+        """A new socket that belongs to the pod, non-blocking, served by our own loop."""
+        return socket_in(self.netns, protocol, towards)
 
-    def listen(self, port: int, protocol: Protocol = "TCP", host: str = "0.0.0.0") -> Socket:
+    def listen(self, port: int, protocol: Protocol = "TCP", host: str = "") -> Socket:
         """
         A socket bound in the pod, listening where the protocol knows that.
+
+        Without a host it is all addresses of the pod, of every family, as for Go's programs.
 
         Raises:
             OSError: the port is taken in this pod.
         """
-        made = self.socket(protocol)
+        host = host or ("::" if any(":" in ip for ip in self.ips) else "0.0.0.0")
+        made = self.socket(protocol, host)
         try:
+            if host == "::":
+                made.setsockopt(IPPROTO_IPV6, IPV6_V6ONLY, 0)
             if protocol == "TCP":
                 made.setsockopt(SOL_SOCKET, SO_REUSEADDR, 1)
             made.bind((host, port))

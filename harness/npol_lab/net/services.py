@@ -10,6 +10,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from npol_lab.families import IPV4, Family
 from npol_lab.net.conntrack import Place
 from npol_lab.net.nft import Chain, Ruleset, Set
 from npol_lab.net.pods import Pod
@@ -24,7 +25,6 @@ UNSERVED = "unserved"
 _REJECT = "refuse"
 FROM_OUTSIDE = "0x4000"
 """The mark of a packet whose source becomes the node's address."""
-POD_RANGE = "10.244.0.0/16"
 _PROTOCOLS = ("TCP", "UDP", "SCTP")
 _AFFINE = "ClientIP"
 
@@ -38,11 +38,12 @@ class Endpoint:
 
 @dataclass(frozen=True, slots=True)
 class Exposed:
-    """One port of one Service with those who answer it."""
+    """One port of one Service with those who answer it, in one family."""
 
     service: Obj
     port: Obj
     endpoints: tuple[Endpoint, ...]
+    family: Family = IPV4
 
     @property
     def spec(self) -> Obj:
@@ -53,20 +54,28 @@ class Exposed:
     def protocol(self) -> str:
         return (self.port.get("protocol") or "TCP").lower()
 
+    @property
+    def addresses(self) -> list[str]:
+        """At which pods and nodes reach it."""
+        given = (*_cluster_ips(self.spec), *(self.spec.get("externalIPs") or ()))
+        return [a for a in given if self.family.is_of(a)]
+
     def local(self, node: str) -> tuple[Endpoint, ...]:
         return tuple(e for e in self.endpoints if e.node == node)
 
 
-def exposed(services: Iterable[Obj], slices: Iterable[Obj]) -> list[Exposed]:
-    """Every port of every Service that has an address of its own."""
+def exposed(services: Iterable[Obj], slices: Iterable[Obj], family: Family = IPV4) -> list[Exposed]:
+    """Every port of every Service that has an address of its own in this family."""
     by_service: dict[tuple[str, str], list[Obj]] = {}
     for piece in slices:
+        if piece.get("addressType", family.name) != family.name:
+            continue
         owner = (piece["metadata"].get("labels") or {}).get("kubernetes.io/service-name", "")
         by_service.setdefault((piece["metadata"]["namespace"], owner), []).append(piece)
     return [
-        Exposed(service, port, _endpoints(by_service.get(_key(service), []), port))
+        Exposed(service, port, _endpoints(by_service.get(_key(service), []), port), family)
         for service in services
-        if _has_address(service)
+        if _has_address(service, family)
         for port in service["spec"].get("ports") or []
     ]
 
@@ -78,9 +87,9 @@ def udp_endpoints(ports: Iterable[Exposed], nodes: Sequence[str]) -> dict[Place,
         if port.protocol != "udp":
             continue
         endpoints = frozenset((e.address, e.port) for e in port.endpoints)
-        asked = [(address, port.port["port"]) for address in _addresses(port.spec)]
+        asked = [(address, port.port["port"]) for address in port.addresses]
         if number := port.port.get("nodePort"):
-            asked += [(node, number) for node in nodes]
+            asked += [(node, number) for node in nodes if port.family.is_of(node)]
         found |= dict.fromkeys(asked, endpoints)
     return found
 
@@ -89,9 +98,14 @@ def _key(service: Obj) -> tuple[str, str]:
     return service["metadata"]["namespace"], service["metadata"]["name"]
 
 
-def _has_address(service: Obj) -> bool:
+def _has_address(service: Obj, family: Family) -> bool:
     spec = service["spec"]
-    return spec.get("type") != "ExternalName" and spec.get("clusterIP") not in (None, "", "None")
+    return spec.get("type") != "ExternalName" and any(map(family.is_of, _cluster_ips(spec)))
+
+
+def _cluster_ips(spec: Obj) -> list[str]:
+    given = spec.get("clusterIPs") or [spec.get("clusterIP")]
+    return [address for address in given if address not in (None, "", "None")]
 
 
 def _endpoints(slices: Iterable[Obj], port: Obj) -> tuple[Endpoint, ...]:
@@ -116,7 +130,9 @@ def _same(a: Obj, b: Obj) -> bool:
     return names and (a.get("protocol") or "TCP") == (b.get("protocol") or "TCP")
 
 
-def rules_for(node: str, ports: Iterable[Exposed], pods: Iterable[Pod] = ()) -> Ruleset:
+def rules_for(
+    node: str, ports: Iterable[Exposed], pods: Iterable[Pod] = (), family: Family = IPV4
+) -> Ruleset:
     """The chains SERVE and UNSERVED with their maps, and what leads to `hostPort`s."""
     ruleset = Ruleset()
     _add_host_ports([pod for pod in pods if pod.node == node], ruleset)
@@ -125,8 +141,8 @@ def rules_for(node: str, ports: Iterable[Exposed], pods: Iterable[Pod] = ()) -> 
     empty: dict[str, str] = {}
     addresses: dict[str, str] = {}
     for port in ports:
-        keys = [f"{a} . {port.protocol} . {port.port['port']}" for a in _addresses(port.spec)]
-        addresses |= dict.fromkeys(_addresses(port.spec), "")
+        keys = [f"{a} . {port.protocol} . {port.port['port']}" for a in port.addresses]
+        addresses |= dict.fromkeys(port.addresses, "")
         if not port.endpoints:
             empty |= dict.fromkeys(keys, f"goto {_REJECT}")
             continue
@@ -135,12 +151,12 @@ def rules_for(node: str, ports: Iterable[Exposed], pods: Iterable[Pod] = ()) -> 
             key = f"{port.protocol} . {number}"
             by_node_port[key] = f"goto {_outside(port, node, ruleset)}"
     ruleset.sets |= {
-        "services": Set("ipv4_addr . inet_proto . inet_service : verdict", by_address),
+        "services": Set(f"{family.element} . inet_proto . inet_service : verdict", by_address),
         "node_ports": Set("inet_proto . inet_service : verdict", by_node_port),
-        "empty_services": Set("ipv4_addr . inet_proto . inet_service : verdict", empty),
-        "service_addresses": Set("ipv4_addr", addresses),
+        "empty_services": Set(f"{family.element} . inet_proto . inet_service : verdict", empty),
+        "service_addresses": Set(family.element, addresses),
     }
-    ruleset.chains |= dict(_fixed_chains())
+    ruleset.chains |= dict(_fixed_chains(family.ip))
     return ruleset
 
 
@@ -149,23 +165,22 @@ def _add_host_ports(pods: Iterable[Pod], ruleset: Ruleset) -> None:
     verdicts = {}
     for pod in pods:
         for protocol, outside, inside in pod.host_ports:
-            chain = _translation(
-                f"meta l4proto {protocol.lower()} dnat to {pod.ip}:{inside}", ruleset
-            )
+            rule = f"meta l4proto {protocol.lower()} dnat to {_socket_address(pod.ip, inside)}"
+            chain = _translation(rule, ruleset)
             verdicts[f"{protocol.lower()} . {outside}"] = f"goto {chain}"
     ruleset.sets["host_ports"] = Set("inet_proto . inet_service : verdict", verdicts)
 
 
-def _addresses(spec: Obj) -> list[str]:
-    return [spec["clusterIP"], *(spec.get("externalIPs") or [])]
+def _socket_address(address: str, port: int) -> str:
+    return f"[{address}]:{port}" if ":" in address else f"{address}:{port}"
 
 
-def _fixed_chains() -> Iterator[tuple[str, Chain]]:
+def _fixed_chains(ip: str) -> Iterator[tuple[str, Chain]]:
     yield (
         SERVE,
         Chain(
             (
-                "ip daddr . meta l4proto . th dport vmap @services",
+                f"{ip} daddr . meta l4proto . th dport vmap @services",
                 "fib daddr type local meta l4proto . th dport vmap @host_ports",
                 "fib daddr type local meta l4proto . th dport vmap @node_ports",
             )
@@ -175,8 +190,8 @@ def _fixed_chains() -> Iterator[tuple[str, Chain]]:
         UNSERVED,
         Chain(
             (
-                "ip daddr . meta l4proto . th dport vmap @empty_services",
-                "ip daddr @service_addresses reject",
+                f"{ip} daddr . meta l4proto . th dport vmap @empty_services",
+                f"{ip} daddr @service_addresses reject",
             )
         ),
     )
@@ -196,7 +211,7 @@ def _outside(port: Exposed, node: str, ruleset: Ruleset) -> str:
     rules: tuple[str, ...] = (marked, f"goto {anywhere}")
     if port.spec.get("externalTrafficPolicy") == "Local":
         rules = (
-            f"ip saddr {POD_RANGE} goto {anywhere}",
+            f"{port.family.ip} saddr {port.family.pods} goto {anywhere}",
             f"fib saddr type local {marked} goto {anywhere}",
             f"goto {_balance(port, port.local(node), ruleset)}",
         )
@@ -208,15 +223,17 @@ def _outside(port: Exposed, node: str, ruleset: Ruleset) -> str:
 def _balance(port: Exposed, endpoints: tuple[Endpoint, ...], ruleset: Ruleset) -> str:
     """A chain that picks one endpoint: at random, or always the same one for a client."""
     affine = port.spec.get("sessionAffinity") == _AFFINE
-    pick = "jhash ip saddr mod" if affine else "numgen random mod"
+    ip = port.family.ip
+    pick = f"jhash {ip} saddr mod" if affine else "numgen random mod"
     targets = sorted((e.address, e.port) for e in endpoints)
     if not targets:
         rule = "drop"
     elif len(targets) == 1:
-        rule = f"meta l4proto {port.protocol} dnat to {targets[0][0]}:{targets[0][1]}"
+        rule = f"meta l4proto {port.protocol} dnat to {_socket_address(*targets[0])}"
     else:
         choices = ", ".join(f"{i} : {a} . {p}" for i, (a, p) in enumerate(targets))
-        rule = f"meta l4proto {port.protocol} dnat ip to {pick} {len(targets)} map {{ {choices} }}"
+        choose = f"{pick} {len(targets)} map {{ {choices} }}"
+        rule = f"meta l4proto {port.protocol} dnat {ip} to {choose}"
     return _translation(rule, ruleset)
 
 

@@ -42,9 +42,10 @@ def options(arguments: list[str]) -> tuple[dict[str, str], list[str]]:
 
 
 def resolve(target: str) -> tuple[str, int]:
+    """IPv4 first, as Go has it for the cluster's names."""
     host, port = target.rsplit(":", 1)
-    kind = socket.SOCK_STREAM
-    info = socket.getaddrinfo(host.strip("[]"), int(port), socket.AF_INET, kind)
+    found = socket.getaddrinfo(host.strip("[]"), int(port), type=socket.SOCK_STREAM)
+    info = sorted(found, key=lambda entry: entry[0] != socket.AF_INET)
     address, number = info[0][4][:2]
     return str(address), int(number)
 
@@ -78,7 +79,8 @@ def connect_tcp(address: tuple[str, int], limit: float | None) -> int:
 
 
 def connect_udp(address: tuple[str, int], limit: float | None, data: str) -> int:
-    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as channel:
+    family = socket.AF_INET6 if ":" in address[0] else socket.AF_INET
+    with socket.socket(family, socket.SOCK_DGRAM) as channel:
         channel.settimeout(limit)
         try:
             channel.connect(address)

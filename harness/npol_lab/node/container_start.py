@@ -142,7 +142,7 @@ class Launcher:
         assert image is not None
         files = {
             "etc/hostname": hostname(pod.obj) + "\n",
-            "etc/hosts": podfiles.hosts(pod.obj, pod.facts.pod_ip),
+            "etc/hosts": podfiles.hosts(pod.obj, pod.facts.pod_ips),
             "etc/resolv.conf": podfiles.resolv_conf(pod.obj),
         }
         if image.behaviour == "ingress":

@@ -5,7 +5,7 @@ from __future__ import annotations
 import base64
 import contextlib
 import re
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -24,8 +24,13 @@ class ConfigError(Exception):
 class PodFacts:
     """What the downward API may ask that is not in the pod's spec and metadata."""
 
-    pod_ip: str
-    host_ip: str
+    pod_ips: Sequence[str]
+    """None yet, or one of each family of the cluster."""
+    host_ips: Sequence[str]
+
+    @property
+    def pod_ip(self) -> str:
+        return next(iter(self.pod_ips), "")
 
 
 def field(pod: Obj, path: str, facts: PodFacts) -> str:
@@ -47,9 +52,9 @@ def field(pod: Obj, path: str, facts: PodFacts) -> str:
         "spec.nodeName": pod["spec"].get("nodeName", ""),
         "spec.serviceAccountName": pod["spec"].get("serviceAccountName", "default"),
         "status.podIP": facts.pod_ip,
-        "status.podIPs": facts.pod_ip,
-        "status.hostIP": facts.host_ip,
-        "status.hostIPs": facts.host_ip,
+        "status.podIPs": ",".join(facts.pod_ips),
+        "status.hostIP": next(iter(facts.host_ips), ""),
+        "status.hostIPs": ",".join(facts.host_ips),
     }
     if path not in simple:
         raise ConfigError(f"unsupported fieldPath: {path}")

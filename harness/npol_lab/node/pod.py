@@ -6,6 +6,7 @@ import asyncio
 import contextlib
 import itertools
 import logging
+from dataclasses import replace
 
 from npol.api_rules.objects import Obj
 from npol_lab.clock import timestamp
@@ -42,7 +43,7 @@ class Pod:
             self.directory / "volumes", shared, find, host.token, owner=host.owner
         )
         self.volumes.bounded = host.bounded
-        self.facts = PodFacts(pod_ip="", host_ip=host.network.node_address(self.node))
+        self.facts = PodFacts(pod_ips=(), host_ips=host.network.node_addresses(self.node))
         self.init = [Container(self, c) for c in obj["spec"].get("initContainers") or []]
         self.main = [Container(self, c) for c in obj["spec"]["containers"]]
         self.ephemeral: list[Container] = []
@@ -96,7 +97,7 @@ class Pod:
         self._mark_stand_ins()
         await self._mount()
         self._sandbox = await self._connect_pod()
-        self.facts = PodFacts(pod_ip=self._sandbox.ip, host_ip=self.facts.host_ip)
+        self.facts = replace(self.facts, pod_ips=self._sandbox.ips)
         self._begin_ephemeral()
         self.changed()
         deadline = self.obj["spec"].get("activeDeadlineSeconds")
@@ -236,8 +237,8 @@ class Pod:
             init=[c.status() for c in self.init],
             main=[c.status() for c in self.main],
             ephemeral=[{**c.status(), "ready": False} for c in self.ephemeral],
-            pod_ip=self.facts.pod_ip,
-            host_ip=self.facts.host_ip,
+            pod_ips=self.facts.pod_ips,
+            host_ips=self.facts.host_ips,
             started_at=self._started_at,
             failure=self._failure,
             ending=self._stop.is_set(),
@@ -248,7 +249,7 @@ class Pod:
         self, address: str, port: int
     ) -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
         """A TCP connection from the pod's node, where the kubelet's probes come from."""
-        sock = self.host.network.node_socket(self.node, "TCP")
+        sock = self.host.network.node_socket(self.node, "TCP", towards=address)
         try:
             await asyncio.get_running_loop().sock_connect(sock, (address, port))
         except BaseException:

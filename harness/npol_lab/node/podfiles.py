@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 from npol.api_rules.objects import Obj
 from npol_lab.node.environment import hostname
 
@@ -19,14 +21,14 @@ fe00::2\tip6-allrouters
 """
 
 
-def hosts(pod: Obj, address: str) -> str:
+def hosts(pod: Obj, addresses: Iterable[str]) -> str:
     """/etc/hosts: the pod's own name, then its `hostAliases`."""
     name = hostname(pod)
     subdomain = pod["spec"].get("subdomain")
     if subdomain:
         full = f"{name}.{subdomain}.{pod['metadata']['namespace']}.svc.{DOMAIN}"
         name = f"{full}\t{name}"
-    text = _HOSTS + f"{address}\t{name}\n"
+    text = _HOSTS + "".join(f"{address}\t{name}\n" for address in addresses)
     aliases = pod["spec"].get("hostAliases") or []
     if aliases:
         text += "\n# Entries added by HostAliases.\n"

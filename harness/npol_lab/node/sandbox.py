@@ -16,7 +16,9 @@ class Sandbox(Interface):
     """A pod's network, with the pause process that holds the pod's namespaces."""
 
     @property
-    def ip(self) -> str: ...
+    def ips(self) -> tuple[str, ...]:
+        """The pod's addresses, one of each family of the cluster."""
+        ...
 
     @property
     def owner(self) -> int:
@@ -48,17 +50,17 @@ class Sandbox(Interface):
         """Kill every program of the pod at once, also of one that does nothing but fork."""
         ...
 
-    def listen(self, port: int, protocol: Protocol, host: str = "0.0.0.0") -> socket.socket:
+    def listen(self, port: int, protocol: Protocol, host: str = "") -> socket.socket:
         """
-        A bound, non-blocking socket made inside the pod's network namespace.
+        A bound, non-blocking socket made inside the pod's network namespace; no host: any.
 
         Raises:
             OSError: the port is taken.
         """
         ...
 
-    def socket(self, protocol: Protocol) -> socket.socket:
-        """The same, neither bound nor connected."""
+    def socket(self, protocol: Protocol, towards: str = "") -> socket.socket:
+        """The same, neither bound nor connected, for an address of the family of `towards`."""
         ...
 
 
@@ -69,8 +71,10 @@ class Network(Interface):
 
     async def remove_pod(self, uid: str) -> None: ...
 
-    def node_socket(self, node: str, protocol: Protocol = "TCP") -> socket.socket:
+    def node_socket(
+        self, node: str, protocol: Protocol = "TCP", towards: str = ""
+    ) -> socket.socket:
         """A non-blocking socket of the node's own network: what kubelet probes come from."""
         ...
 
-    def node_address(self, node: str) -> str: ...
+    def node_addresses(self, node: str) -> tuple[str, ...]: ...

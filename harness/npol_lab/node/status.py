@@ -7,6 +7,7 @@ pkg/kubelet/status/generate.go.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -24,8 +25,8 @@ class Seen:
     init: Conditions
     """Container statuses, in the order of the spec."""
     main: Conditions
-    pod_ip: str
-    host_ip: str
+    pod_ips: Sequence[str]
+    host_ips: Sequence[str]
     started_at: str
     failure: tuple[str, str] | None = None
     """(reason, message) when the node ended the pod, such as DeadlineExceeded."""
@@ -41,14 +42,14 @@ def pod_status(pod: Obj, seen: Seen, now: str) -> Obj:
     status: Obj = {
         "phase": phase,
         "conditions": _conditions(pod, seen, phase, now),
-        "hostIP": seen.host_ip,
-        "hostIPs": [{"ip": seen.host_ip}],
+        "hostIP": seen.host_ips[0],
+        "hostIPs": [{"ip": ip} for ip in seen.host_ips],
         "startTime": seen.started_at,
         "containerStatuses": seen.main,
         "qosClass": qos_class(pod["spec"]),
     }
-    if seen.pod_ip:
-        status |= {"podIP": seen.pod_ip, "podIPs": [{"ip": seen.pod_ip}]}
+    if seen.pod_ips:
+        status |= {"podIP": seen.pod_ips[0], "podIPs": [{"ip": ip} for ip in seen.pod_ips]}
     if seen.init:
         status["initContainerStatuses"] = seen.init
     if seen.ephemeral:

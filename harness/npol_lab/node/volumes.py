@@ -116,7 +116,7 @@ class Volumes:
                     write_atomically(self.paths[volume["name"]].root, entries, self._owner)
 
     def entries(self, pod: Obj, volume: Obj, facts: PodFacts | None = None) -> Entries:
-        facts = facts or PodFacts(pod_ip="", host_ip="")
+        facts = facts or PodFacts(pod_ips=(), host_ips=())
         projected = volume.get("projected")
         sources = projected.get("sources") or [] if projected else [volume]
         mode = next((volume[k].get("defaultMode", 0o644) for k in WRITTEN if volume.get(k)), 0o644)

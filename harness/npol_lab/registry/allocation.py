@@ -3,15 +3,19 @@
 from __future__ import annotations
 
 import ipaddress
-import json
+from collections.abc import Sequence
 from typing import Any
 
-from npol.api_rules.field_errors import FieldError, Raw, invalid_value
+from npol.api_rules import addresses
+from npol.api_rules.addresses import Network
+from npol.api_rules.field_errors import FieldError, go_strings, invalid_value
+from npol.api_rules.kinds.service_families import IPS
 from npol.api_rules.kinds.services import HEADLESS, has_cluster_ip, has_node_ports
 from npol.api_rules.objects import Obj
+from npol_lab.families import Family
+from npol_lab.registry.service_families import choose_families
 from npol_lab.store import Store
 
-SERVICE_RANGE = ipaddress.ip_network("10.96.0.0/16")
 FIRST_DYNAMIC = 257
 """The lower part of the range is left to those who ask for an address (KEP-3070)."""
 NODE_PORTS = range(30_000, 32_768)
@@ -20,15 +24,17 @@ NODE_PORTS = range(30_000, 32_768)
 class Allocator:
     """What is in use is read from the Services themselves, so nothing can leak."""
 
-    def __init__(self, store: Store) -> None:
+    def __init__(self, store: Store, families: Sequence[Family]) -> None:
         self._store = store
-        self._last_ip = FIRST_DYNAMIC - 1
+        self._ranges = {family.name: ipaddress.ip_network(family.services) for family in families}
+        self._last_ip = dict.fromkeys(self._ranges, FIRST_DYNAMIC - 1)
         self._last_port = NODE_PORTS.start - 1
 
-    def fill(self, service: Obj) -> list[FieldError]:
+    def fill(self, service: Obj, old: Obj | None = None) -> list[FieldError]:
         """Give a new or changed Service what its type asks for; the causes say what cannot be."""
         others = self._others(service)
-        causes = self._fill_cluster_ip(service["spec"], others)
+        before = old["spec"] if old and has_cluster_ip(old["spec"]) else None
+        causes = self._fill_cluster_ips(service["spec"], before, others)
         causes += self._fill_node_ports(service["spec"], others)
         self._fill_health_port(service["spec"], others)
         return causes
@@ -37,29 +43,32 @@ class Allocator:
         uid = service["metadata"].get("uid")
         return [s["spec"] for s in self._store.list("services") if s["metadata"]["uid"] != uid]
 
-    def _fill_cluster_ip(self, spec: Obj, others: list[Obj]) -> list[FieldError]:
+    def _fill_cluster_ips(self, spec: Obj, old: Obj | None, others: list[Obj]) -> list[FieldError]:
         if not has_cluster_ip(spec):
             for key in ("clusterIP", "clusterIPs", "ipFamilies", "ipFamilyPolicy"):
                 spec.pop(key, None)
             return []
-        _choose_families(spec)
-        wanted = spec.get("clusterIP") or (spec.get("clusterIPs") or [""])[0]
-        used = {s.get("clusterIP") for s in others}
-        causes = []
-        if not wanted:
-            wanted = self._next_ip(used)
-        elif wanted != HEADLESS:
-            causes = _refused_ip(wanted, used)
-        spec["clusterIP"], spec["clusterIPs"] = wanted, [wanted]
+        causes = choose_families(spec, old, list(self._ranges))
+        if causes or spec.get("clusterIP") == HEADLESS:
+            return causes
+        given = list(spec.get("clusterIPs") or [])
+        used = {ip for s in others for ip in s.get("clusterIPs") or []}
+        for i, family in enumerate(spec["ipFamilies"]):
+            if i == len(given):
+                given.append(self._next_ip(family, used))
+            else:
+                causes += _refused_ip(given[i], given, self._ranges[family], used)
+        spec["clusterIP"], spec["clusterIPs"] = given[0], given
         return causes
 
-    def _next_ip(self, used: set[Any]) -> str:
-        size = SERVICE_RANGE.num_addresses - 1
+    def _next_ip(self, family: str, used: set[Any]) -> str:
+        network, last = self._ranges[family], self._last_ip[family]
+        size = network.num_addresses - 1
         for step in range(1, size):
-            offset = FIRST_DYNAMIC + (self._last_ip + step - FIRST_DYNAMIC) % (size - FIRST_DYNAMIC)
-            address = str(SERVICE_RANGE[offset])
+            offset = FIRST_DYNAMIC + (last + step - FIRST_DYNAMIC) % (size - FIRST_DYNAMIC)
+            address = str(network[offset])
             if address not in used:
-                self._last_ip = offset
+                self._last_ip[family] = offset
                 return address
         raise AssertionError("65,000 Services do not fit into a lab")
 
@@ -100,29 +109,16 @@ class Allocator:
         raise AssertionError("2,768 node ports do not fit into a lab")
 
 
-def _choose_families(spec: Obj) -> None:
-    """A headless Service without a selector is somebody else's, and may have both."""
-    bare = spec.get("clusterIP") == HEADLESS and not spec.get("selector")
-    spec.setdefault("ipFamilyPolicy", "RequireDualStack" if bare else "SingleStack")
-    spec.setdefault("ipFamilies", ["IPv4", "IPv6"] if bare else ["IPv4"])
-
-
-def _refused_ip(wanted: str, used: set[Any]) -> list[FieldError]:
-    shown = Raw(f"[]string{{{json.dumps(wanted)}}}")
-    try:
-        address = ipaddress.ip_address(wanted)
-    except ValueError:
-        rule = "must be a valid IP address, (e.g. 10.9.8.7 or 2001:db8::ffff)"
-        return [invalid_value("spec.clusterIPs[0]", wanted, rule)]
-    if address not in SERVICE_RANGE:
-        why = (
-            f"failed to allocate IP {wanted}: the provided network does not match the current range"
-        )
-        return [invalid_value("spec.clusterIPs", shown, why)]
-    if wanted in used:
-        why = f"failed to allocate IP {wanted}: provided IP is already allocated"
-        return [invalid_value("spec.clusterIPs", shown, why)]
-    return []
+def _refused_ip(
+    wanted: str, given: list[str], network: Network, used: set[Any]
+) -> list[FieldError]:
+    why = ""
+    if addresses.address(wanted) not in network:
+        why = "the provided network does not match the current range"
+    elif wanted in used:
+        why = "provided IP is already allocated"
+    told = f"failed to allocate IP {wanted}: {why}"
+    return [invalid_value(IPS, go_strings(given), told)] if why else []
 
 
 def _refused_port(port: int, field: str, taken: bool) -> list[FieldError]:

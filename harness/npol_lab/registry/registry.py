@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -14,6 +14,7 @@ from npol.api_rules.kinds.ephemeral_checks import check_ephemeral_update
 from npol.api_rules.metadata_checks import check_metadata
 from npol.api_rules.objects import Obj, copied
 from npol.api_rules.resources import ApiResource
+from npol_lab.families import SINGLE, Family
 from npol_lab.registry import (
     admission,
     crds,
@@ -50,10 +51,16 @@ class Registry:
     Every method raises `StatusError` with what the API server would have answered.
     """
 
-    def __init__(self, store: Store, *, now: Callable[[], datetime] = _utcnow) -> None:
+    def __init__(
+        self,
+        store: Store,
+        *,
+        families: Sequence[Family] = SINGLE,
+        now: Callable[[], datetime] = _utcnow,
+    ) -> None:
         self.store = store
         self.catalogue = Catalogue()
-        self._allocator = Allocator(store)
+        self._allocator = Allocator(store, families)
         self._now = now
 
     @property
@@ -232,7 +239,7 @@ class Registry:
         wrong += strategy.validate(new) + strategy.validate_update(new, old)
         self._check(kind, new, wrong)
         if kind.name == "services":
-            self._check(kind, new, self._allocator.fill(new))
+            self._check(kind, new, self._allocator.fill(new, old))
         if kind.name == "pods" and podsecurity.is_relevant(new, old):
             podsecurity.enforce(self.store, kind, new)
 

@@ -7,6 +7,7 @@ import itertools
 import pytest
 
 from npol_lab.controllers import controllers
+from npol_lab.families import IPV4, IPV6, SINGLE
 from npol_lab.registry import Registry
 from npol_lab.store import Store
 
@@ -16,9 +17,10 @@ NOW = "2026-11-21T10:00:00Z"
 
 
 class Cluster:
-    def __init__(self):
+    def __init__(self, families=SINGLE):
         self.store = Store()
-        self.registry = Registry(self.store)
+        self.families = families
+        self.registry = Registry(self.store, families=families)
         self._addresses = (f"10.244.1.{n}" for n in itertools.count(2))
         self.parts = []
 
@@ -82,11 +84,15 @@ class Cluster:
         status = {
             "phase": phase,
             "podIP": address,
-            "podIPs": [{"ip": address}],
+            "podIPs": [{"ip": address}, *self._second(address)],
             "hostIP": "10.98.1.11",
             "conditions": [*others, condition],
         }
         return self.registry.set_status("pods", metadata["namespace"], metadata["name"], status)
+
+    def _second(self, address):
+        last = address.rpartition(".")[2]
+        return [{"ip": f"fd00:10:244:1::{last}"}] if IPV6 in self.families else []
 
     def finish_deletions(self):
         for pod in self.store.list("pods", "demo"):
@@ -118,10 +124,16 @@ def cluster():
 
 
 @pytest.fixture
+def dual():
+    """A cluster of both families."""
+    return Cluster((IPV4, IPV6))
+
+
+@pytest.fixture
 def live(cluster):
     """Run a coroutine function in a cluster with the named controllers, all by default."""
 
-    def run(work, *wanted):
+    def run(work, *wanted, cluster=cluster):
         async def inside():
             async with cluster.running(*wanted):
                 return await work()

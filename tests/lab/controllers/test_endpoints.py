@@ -156,3 +156,29 @@ def test_endpoints_of_a_deleted_service_are_deleted(cluster, live, resource):
 
     live(work, *ONLY)
     assert cluster.store.list(resource, "demo") == []
+
+
+@pytest.mark.parametrize(
+    ("given", "expected"),
+    [
+        pytest.param({}, {"IPv4": ["10.244.1.2"]}, id="default"),
+        pytest.param(
+            {"ipFamilyPolicy": "PreferDualStack"},
+            {"IPv4": ["10.244.1.2"], "IPv6": ["fd00:10:244:1::2"]},
+            id="both",
+        ),
+        pytest.param({"ipFamilies": ["IPv6"]}, {"IPv6": ["fd00:10:244:1::2"]}, id="ipv6"),
+    ],
+)
+def test_each_family_of_a_service_has_its_slice(dual, live, given, expected):
+    async def work():
+        service(dual, **given)
+        pod(dual, "a")
+        await dual.settle()
+
+    live(work, *ONLY, cluster=dual)
+    slices = dual.store.list(SLICES, "demo")
+    found = {s["addressType"]: [e["addresses"][0] for e in s["endpoints"]] for s in slices}
+    assert found == expected
+    (subset,) = dual.get("endpoints", "web")["subsets"]
+    assert [a["ip"] for a in subset["addresses"]] == next(iter(expected.values())), "the first"

@@ -18,7 +18,11 @@ SLICES = "endpointslices.discovery.k8s.io"
 
 
 class Packets:
-    """One network. Pods are known by their name; they answer on TCP 8080, 8443 and UDP 8081."""
+    """
+    One network. Pods are known by their name; they answer on TCP 8080, 8443 and UDP 8081.
+
+    `ips` has their addresses by name; with IPv6 in `families`, also by `NAME/6`.
+    """
 
     def __init__(self, **options):
         self.id = f"npol{secrets.token_hex(3)}"
@@ -75,7 +79,9 @@ class Packets:
             "spec": {"nodeName": node, "containers": [{"name": "c", "ports": ports}], **spec},
             "status": {},
         }
-        self.ips[name] = self.ask("add_pod", pod=pod, tcp=list(tcp), udp=list(udp))["ip"]
+        ips = self.ask("add_pod", pod=pod, tcp=list(tcp), udp=list(udp))["ips"]
+        self.ips[name], *others = ips
+        self.ips |= {f"{name}/6": ip for ip in others}
         return pod
 
     def service(self, name, ip, *pods, port=80, target=8080, protocol="TCP", **spec):

@@ -15,6 +15,7 @@ import traceback
 from collections import defaultdict
 from pathlib import Path
 
+from npol_lab.families import named
 from npol_lab.init import keep
 from npol_lab.isolation.namespaces import inside
 from npol_lab.net import nft
@@ -37,10 +38,11 @@ class World:
 
     def __init__(self, lab, keeper, options):
         self.store = Store()
-        self.network = Network(lab, Pauses(keeper), **options)
+        families = named(options.pop("families", ["IPv4"]))
+        self.network = Network(lab, Pauses(keeper), families=families, **options)
         self.sandboxes = {}
         self.source_ports = defaultdict(lambda: itertools.cycle(SOURCE_PORTS))
-        self.names = NameServer(Names(self.store, PLACES))
+        self.names = NameServer(Names(self.store, PLACES, families))
 
     async def put(self, resource, obj):
         self.store.put(resource, obj)
@@ -64,12 +66,13 @@ class World:
             await asyncio.get_running_loop().create_datagram_endpoint(
                 lambda: Echo(pod["metadata"]["name"]), sock=sandbox.listen(port, "UDP")
             )
-        return {"ip": sandbox.ip, "pid": sandbox.pid}
+        return {"ips": sandbox.ips, "pid": sandbox.pid}
 
     async def _serve_tcp(self, sandbox, port, name):
         async def answer(reader, writer):
             """The name and whom it sees; then an echo, for as long as there is something."""
-            writer.write(f"{name} {writer.get_extra_info('peername')[0]}\n".encode())
+            client = writer.get_extra_info("peername")[0].removeprefix("::ffff:")
+            writer.write(f"{name} {client}\n".encode())
             while line := await reader.readline():
                 writer.write(line)
             writer.close()
@@ -95,13 +98,13 @@ class World:
     async def probe(self, flows):
         return await asyncio.gather(*(self._probe(**flow) for flow in flows))
 
-    def _socket(self, source, protocol):
+    def _socket(self, source, protocol, ip):
         """Bound to the next port that nobody has: the kernel gives some of the range away, too."""
         netns = self._netns(source)
-        made = socket_in(netns, protocol)
+        made = socket_in(netns, protocol, ip)
         for port in itertools.islice(self.source_ports[netns], len(SOURCE_PORTS)):
             try:
-                made.bind(("0.0.0.0", port))
+                made.bind(("::" if ":" in ip else "0.0.0.0", port))
                 return made
             except OSError as error:
                 if error.errno != errno.EADDRINUSE:
@@ -114,7 +117,7 @@ class World:
 
     async def _probe(self, source, ip, port, protocol="TCP", timeout=0.2):
         loop = asyncio.get_running_loop()
-        with self._socket(source, protocol) as sock:
+        with self._socket(source, protocol, ip) as sock:
             try:
                 async with asyncio.timeout(timeout):
                     await loop.sock_connect(sock, (ip, port))
@@ -131,7 +134,7 @@ class World:
     async def hold(self, source, ip, port, protocol="TCP"):
         """Open a connection that `still_alive` asks again later; what it was told."""
         loop = asyncio.get_running_loop()
-        self.held = self._socket(source, protocol)
+        self.held = self._socket(source, protocol, ip)
         await loop.sock_connect(self.held, (ip, port))
         if protocol == "UDP":
             await loop.sock_sendall(self.held, b"hello")
@@ -203,7 +206,8 @@ class Echo(asyncio.DatagramProtocol):
         self.transport = transport
 
     def datagram_received(self, data, addr):
-        self.transport.sendto(f"{self.name} {addr[0]}".encode(), addr)
+        client = addr[0].removeprefix("::ffff:")
+        self.transport.sendto(f"{self.name} {client}".encode(), addr)
 
 
 async def serve(lab, keeper, options):

@@ -3,8 +3,10 @@
 import dns.flags
 import dns.message
 import dns.rcode
+import dns.reversename
 import pytest
 
+from npol_lab.families import IPV4, IPV6
 from npol_lab.net.dns import NameServer, answer
 from npol_lab.net.dns_records import Names
 from npol_lab.net.external_hosts import PLACES
@@ -162,6 +164,67 @@ def test_a_long_answer_over_udp_says_that_it_is_cut(names):
 def test_a_malformed_dns_query_gets_no_answer_or_an_error(names, data):
     said = NameServer(names)._respond(data, 512)
     assert said is None or dns.message.from_wire(said).rcode() == dns.rcode.FORMERR
+
+
+@pytest.fixture(scope="module")
+def dual_names():
+    """A cluster of both families; `web` has both, `single` the first one only."""
+    store = Store()
+    store.put("namespaces", {"metadata": {"name": "shop"}})
+    ports = [{"name": "http", "port": 80, "protocol": "TCP"}]
+    addresses = {"single": ["10.96.0.21"], "web": ["10.96.0.20", "fd00:10:96::20"]}
+    addresses["headless"] = ["None"]
+    for name, given in addresses.items():
+        spec = {"ports": ports, "clusterIP": given[0], "clusterIPs": given}
+        store.put("services", {"metadata": {"name": name, "namespace": "shop"}, "spec": spec})
+    for address in ("10.244.1.5", "fd00:10:244:1::5"):
+        store.put(SLICES, _slice(f"headless-{address}", "headless", {"addresses": [address]}))
+    return Names(store, PLACES, (IPV4, IPV6))
+
+
+@pytest.mark.parametrize(
+    ("name", "kind", "expected"),
+    [
+        pytest.param("web.shop.svc.cluster.local", "A", ["10.96.0.20"], id="A"),
+        pytest.param("web.shop.svc.cluster.local", "AAAA", ["fd00:10:96::20"], id="AAAA"),
+        pytest.param("single.shop.svc.cluster.local", "AAAA", [], id="single-stack"),
+        pytest.param(
+            "headless.shop.svc.cluster.local", "AAAA", ["fd00:10:244:1::5"], id="headless"
+        ),
+        pytest.param(
+            "fd00-10-244-1--5.headless.shop.svc.cluster.local",
+            "AAAA",
+            ["fd00:10:244:1::5"],
+            id="dashed",
+        ),
+        pytest.param(
+            "fd00-10-244-1--9.shop.pod.cluster.local", "AAAA", ["fd00:10:244:1::9"], id="pod"
+        ),
+        pytest.param(
+            "_http._tcp.web.shop.svc.cluster.local",
+            "SRV",
+            ["0 100 80 web.shop.svc.cluster.local."],
+            id="srv",
+        ),
+        pytest.param(
+            dns.reversename.from_address("fd00:10:96::20").to_text(),
+            "PTR",
+            ["web.shop.svc.cluster.local."],
+            id="ptr",
+        ),
+        pytest.param("example.test", "AAAA", ["2001:db8:113::10"], id="outside"),
+    ],
+)
+def test_a_name_has_records_of_both_families(dual_names, name, kind, expected):
+    response = ask(dual_names, name, kind)
+    assert response.rcode() == dns.rcode.NOERROR
+    assert values(response) == expected
+
+
+def test_srv_answers_bring_the_addresses_of_both_families(dual_names):
+    response = ask(dual_names, "_http._tcp.web.shop.svc.cluster.local", "SRV")
+    found = [str(r) for rrset in response.additional for r in rrset]
+    assert found == ["10.96.0.20", "fd00:10:96::20"]
 
 
 @pytest.fixture(scope="module")

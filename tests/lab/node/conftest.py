@@ -20,12 +20,13 @@ _THIRD = itertools.count(1)
 class LoopbackSandbox:
     def __init__(self, ip):
         self.ip = ip
+        self.ips = (ip,)
 
-    def socket(self, protocol="TCP"):
+    def socket(self, protocol="TCP", towards=""):
         kind = socket.SOCK_STREAM if protocol == "TCP" else socket.SOCK_DGRAM
         return socket.socket(socket.AF_INET, kind | socket.SOCK_NONBLOCK)
 
-    def listen(self, port, protocol="TCP", host="0.0.0.0"):
+    def listen(self, port, protocol="TCP", host=""):
         made = self.socket(protocol)
         if protocol == "TCP":
             made.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
@@ -51,11 +52,11 @@ class LoopbackNetwork:
     async def remove_pod(self, uid):
         self.removed.append(uid)
 
-    def node_socket(self, node, protocol="TCP"):
+    def node_socket(self, node, protocol="TCP", towards=""):
         return LoopbackSandbox("").socket(protocol)
 
-    def node_address(self, node):
-        return {"lab-1": "10.98.1.11"}.get(node, "10.98.1.12")
+    def node_addresses(self, node):
+        return ({"lab-1": "10.98.1.11"}.get(node, "10.98.1.12"),)
 
 
 class Node:

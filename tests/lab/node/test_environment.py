@@ -5,7 +5,7 @@ import pytest
 
 from npol_lab.node.environment import ConfigError, PodFacts, environment, expand, field
 
-FACTS = PodFacts(pod_ip="10.244.1.5", host_ip="10.98.1.11")
+FACTS = PodFacts(pod_ips=("10.244.1.5",), host_ips=("10.98.1.11",))
 POD: dict[str, Any] = {
     "metadata": {"name": "web", "namespace": "demo", "uid": "u1", "labels": {"app": "web"}},
     "spec": {"nodeName": "lab-1", "serviceAccountName": "default"},

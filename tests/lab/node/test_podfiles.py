@@ -49,4 +49,4 @@ def test_resolv_conf_follows_the_dns_policy(spec, expected):
     ],
 )
 def test_hosts_names_the_pod_and_its_aliases(spec, line):
-    assert line in hosts(pod(**spec), "10.244.1.5")
+    assert line in hosts(pod(**spec), ["10.244.1.5"])

@@ -28,7 +28,7 @@ INIT_DONE = container({"terminated": {"exitCode": 0}}, ready=True)
 def status(spec=None, *, main=(RUNNING,), init=(), now=NOW, before=None, **seen):
     spec = {"containers": [{"name": "c"} for _ in main], **(spec or {})}
     pod = {"metadata": {"name": "p"}, "spec": spec, "status": before or {}}
-    facts = {"pod_ip": "10.244.1.2", "host_ip": "10.98.1.11", "started_at": NOW, **seen}
+    facts = {"pod_ips": ["10.244.1.2"], "host_ips": ["10.98.1.11"], "started_at": NOW, **seen}
     return pod_status(pod, Seen(init=list(init), main=list(main), **facts), now)
 
 

@@ -106,7 +106,7 @@ def test_changed_config_maps_appear_in_running_pods(volumes, objects):
     volumes.prepare(running)
     objects["configmaps", "conf"] = {**CONFIG, "data": {"a.txt": "A2", "c.txt": "C"}}
 
-    volumes.refresh(running, PodFacts(pod_ip="", host_ip=""))
+    volumes.refresh(running, PodFacts(pod_ips=(), host_ips=()))
 
     assert content(volumes.paths["v"].root) == {"a.txt": "A2", "c.txt": "C"}
 

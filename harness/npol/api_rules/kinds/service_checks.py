@@ -19,12 +19,12 @@ from npol.api_rules.field_errors import (
     required,
     unsupported,
 )
+from npol.api_rules.kinds.service_families import check_families, check_family_update
 from npol.api_rules.kinds.services import HEADLESS
 from npol.api_rules.objects import Obj
 
 PROTOCOLS = ("SCTP", "TCP", "UDP")
 TYPES = ("ClusterIP", "ExternalName", "LoadBalancer", "NodePort")
-FAMILY_POLICIES = ("PreferDualStack", "RequireDualStack", "SingleStack")
 MAX_AFFINITY_SECONDS = 86_400
 
 
@@ -167,28 +167,11 @@ def _policies(spec: Obj) -> list[FieldError]:
     for key in ("externalTrafficPolicy", "internalTrafficPolicy"):
         if key in spec and spec[key] not in known:
             wrong.append(unsupported(f"spec.{key}", spec[key], known))
-    how_many = spec.get("ipFamilyPolicy", FAMILY_POLICIES[0])
-    if how_many not in FAMILY_POLICIES:
-        wrong.append(unsupported("spec.ipFamilyPolicy", how_many, FAMILY_POLICIES))
-    families = spec.get("ipFamilies") or []
-    for i, family in enumerate(families):
-        if family not in ("IPv4", "IPv6"):
-            wrong.append(unsupported(f"spec.ipFamilies[{i}]", family, ["IPv4", "IPv6"]))
-        elif family == "IPv6" and spec.get("clusterIP") != HEADLESS:
-            rule = "not configured on this cluster"
-            wrong.append(invalid_value(f"spec.ipFamilies[{i}]", family, rule))
-    return wrong
+    return wrong + check_families(spec)
 
 
 def check_service_update(new: Obj, old: Obj) -> list[FieldError]:
     after, before = new["spec"], old["spec"]
     if "ExternalName" in (after.get("type"), before.get("type")):
         return []
-    given, had = after.get("clusterIPs") or [], before.get("clusterIPs") or []
-    if given == had:
-        return []
-    shown = Raw("[]string{" + ", ".join(json.dumps(g) for g in given) + "}")
-    if given and given[0] != after.get("clusterIP"):
-        rule = "first value must match `clusterIP`"
-        return [invalid_value("spec.clusterIPs", shown, rule)]
-    return [invalid_value("spec.clusterIPs[0]", shown, "may not change once set")]
+    return check_family_update(after, before)

@@ -43,6 +43,7 @@ def has_node_ports(spec: Obj) -> bool:
 
 def prepare_service(obj: Obj) -> None:
     obj["status"] = {"loadBalancer": {}}
+    _list_cluster_ip(obj["spec"])
 
 
 def keep_allocations(new: Obj, old: Obj) -> None:
@@ -59,7 +60,9 @@ def keep_allocations(new: Obj, old: Obj) -> None:
         for key in ("ipFamilies", "ipFamilyPolicy"):
             if key not in after:
                 _take(before, after, key)
-    if not has_cluster_ip(after):
+    if has_cluster_ip(after):
+        _list_cluster_ip(after)
+    else:
         for key in ("clusterIP", "clusterIPs", "ipFamilies", "ipFamilyPolicy"):
             if after.get(key) == before.get(key):
                 after.pop(key, None)
@@ -68,6 +71,12 @@ def keep_allocations(new: Obj, old: Obj) -> None:
         _keep_node_ports(after, before)
     if not has_node_ports(after) and has_node_ports(before):
         _drop_node_ports(after, before)
+
+
+def _list_cluster_ip(spec: Obj) -> None:
+    """What a client gives as the one address is the first of the list."""
+    if has_cluster_ip(spec) and spec.get("clusterIP") and not spec.get("clusterIPs"):
+        spec["clusterIPs"] = [spec["clusterIP"]]
 
 
 def _take(before: Obj, after: Obj, key: str) -> None:

@@ -19,6 +19,9 @@ class LabArguments:
     enforcement_delay: Annotated[
         float, typer.Option(help="Seconds from a policy's change to its effect.", min=0)
     ] = 0.0
+    ip_families: Annotated[
+        str, typer.Option(help="IP families of pods, nodes and Services: IPv4, or IPv4,IPv6.")
+    ] = "IPv4"
     strict: Annotated[
         bool,
         typer.Option("--strict", help="Run unknown images as written: no stand-ins for them."),

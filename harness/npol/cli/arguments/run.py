@@ -21,6 +21,12 @@ class RunArguments:
     lab: Annotated[
         bool, typer.Option("--lab", help="In a lab, as without a context; says so in scripts.")
     ] = False
+    ip_families: Annotated[
+        str | None,
+        typer.Option(
+            "--ip-families", metavar="IPv4|IPv4,IPv6", help="IP families of the lab; IPv4."
+        ),
+    ] = None
     peers: Peers = None
     root: Root = None
     create: Annotated[

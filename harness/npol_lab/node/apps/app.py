@@ -62,7 +62,7 @@ class App:
         self,
         port: int,
         handler: Handler,
-        host: str = "0.0.0.0",
+        host: str = "",
         tls: ssl.SSLContext | None = None,
     ) -> None:
         server = web.Server(handler, access_log=None)
@@ -73,14 +73,14 @@ class App:
         self,
         port: int,
         factory: Callable[[], asyncio.BaseProtocol],
-        host: str = "0.0.0.0",
+        host: str = "",
         tls: ssl.SSLContext | None = None,
     ) -> None:
         sock = self.place.sandbox.listen(port, "TCP", host)
         loop = asyncio.get_running_loop()
         self._open.append(await loop.create_server(factory, sock=sock, ssl=tls))
 
-    async def serve_udp(self, port: int, answer: Answer, host: str = "0.0.0.0") -> None:
+    async def serve_udp(self, port: int, answer: Answer, host: str = "") -> None:
         sock = self.place.sandbox.listen(port, "UDP", host)
         loop = asyncio.get_running_loop()
         transport, _ = await loop.create_datagram_endpoint(lambda: _Datagrams(answer), sock=sock)
@@ -155,7 +155,13 @@ def peer(request: web.BaseRequest) -> str:
     """The client as `address:port`."""
     assert request.transport is not None
     address, port = request.transport.get_extra_info("peername")[:2]
-    return f"{address}:{port}"
+    return printed(address, port)
+
+
+def printed(address: str, port: int) -> str:
+    """As Go prints it: IPv4 clients of a socket for both families bear their own address."""
+    address = address.removeprefix("::ffff:")
+    return f"[{address}]:{port}" if ":" in address else f"{address}:{port}"
 
 
 def declared(ports: Sequence[Mapping[str, Any]]) -> list[tuple[int, Protocol]]:

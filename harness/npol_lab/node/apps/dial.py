@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 
+from npol_lab.node.apps.app import printed
 from npol_lab.node.sandbox import Sandbox
 
 TIMEOUT = 5.0
@@ -18,7 +19,7 @@ async def dial_http(sandbox: Sandbox, host: str, port: int, request: str) -> str
         OSError: no answer; a TimeoutError is one.
     """
     async with asyncio.timeout(TIMEOUT):
-        sock = sandbox.socket("TCP")
+        sock = sandbox.socket("TCP", towards=host)
         try:
             await asyncio.get_running_loop().sock_connect(sock, (host, port))
         except BaseException:
@@ -26,7 +27,7 @@ async def dial_http(sandbox: Sandbox, host: str, port: int, request: str) -> str
             raise
         reader, writer = await asyncio.open_connection(sock=sock)
         try:
-            lines = (f"GET /{request} HTTP/1.0", f"Host: {host}:{port}", "", "")
+            lines = (f"GET /{request} HTTP/1.0", f"Host: {printed(host, port)}", "", "")
             writer.write("\r\n".join(lines).encode())
             answer = await reader.read(-1)
         finally:
@@ -42,7 +43,7 @@ async def dial_udp(sandbox: Sandbox, host: str, port: int, request: str) -> str:
         OSError: no answer; a TimeoutError is one.
     """
     loop = asyncio.get_running_loop()
-    with sandbox.socket("UDP") as sock:
+    with sandbox.socket("UDP", towards=host) as sock:
         async with asyncio.timeout(TIMEOUT):
             await loop.sock_connect(sock, (host, port))
             await loop.sock_sendall(sock, request.encode())

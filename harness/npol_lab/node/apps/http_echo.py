@@ -21,7 +21,7 @@ class HttpEcho(App):
         self._status = number(found, "status-code")
         host, _, port = found["listen"].rpartition(":")
         self.place.print(f"[INFO] server is listening on {found['listen']}")
-        await self.serve_http(int(port), self._answer, host or "0.0.0.0")
+        await self.serve_http(int(port), self._answer, host)
 
     async def _answer(self, request: web.BaseRequest) -> web.StreamResponse:
         if request.path == "/health":

@@ -15,7 +15,7 @@ from datetime import datetime
 from aiohttp import web
 
 from npol_lab.node import certificates
-from npol_lab.node.apps.app import App, flags, number, peer
+from npol_lab.node.apps.app import App, flags, number, peer, printed
 from npol_lab.node.apps.dial import dial_http, dial_udp
 from npol_lab.node.durations import parse_duration
 
@@ -54,7 +54,7 @@ class Netexec(App):
         }
         if self._udp_port != -1:
             for host in found["udp-listen-addresses"].split(",") or [""]:
-                await self.serve_udp(self._udp_port, self._datagram, host or "0.0.0.0")
+                await self.serve_udp(self._udp_port, self._datagram, host)
             self.place.print(f"Started UDP server on port {self._udp_port}")
         port = number(found, "http-port")
         self.place.print(f"Started HTTP server on port {port}")
@@ -137,7 +137,7 @@ class Netexec(App):
         if command == "hostname":
             return self.place.hostname.encode()
         if command == "clientip":
-            return f"{sender[0]}:{sender[1]}".encode()
+            return printed(*sender[:2]).encode()
         if command.startswith("echo "):
             return command[len("echo ") :].encode()
         self.place.print(f"Unknown UDP command received: {command}")
