@@ -24,6 +24,7 @@ Command = Callable[..., int | None]
 
 COMMANDS = {
     "run": "Does it hold? Runs a story, then gives the cluster back.",
+    "probe": "Is it open? One flow, one debug pod, one answer; nothing is left.",
     "plan": "What would change? Step by step, or between two sets of manifests.",
     "check": "Is it well written, and is it covered?",
     "explain": "Why? A flow or a policy, in sentences.",

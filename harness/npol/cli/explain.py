@@ -8,12 +8,11 @@ from dataclasses import replace
 from npol.cli import inputs
 from npol.cli.arguments.explain import ExplainArguments
 from npol.cli.observed import dialect_of, observed, observed_lines
+from npol.cli.story_flow import flow_between_peers
 from npol.cli.streams import say
-from npol.errors import ExitCode, InputError, Position
-from npol.model.expectation import parse_expectation
+from npol.errors import ExitCode, InputError
 from npol.model.prediction import Cause, PredictedDecision, Prediction, UnknownReason
 from npol.model.sentence import Sentence
-from npol.model.story import Flow, Protocol, Story
 from npol.policy.evaluate.evaluate import decide
 from npol.policy.explain.describe import explain_policy
 from npol.policy.explain.explain import Explanation, StageAnswer, explain_flow
@@ -24,7 +23,6 @@ from npol.policy.simulate.flow_resolution import ask
 from npol.policy.state.cluster_state import ClusterState
 from npol.policy.state.flow_syntax import parse_flow
 from npol.report.escape import safe
-from npol.run.python_api import flow_entry
 from npol.story import load_story
 
 MARKS = {
@@ -119,30 +117,11 @@ def _of_story(
     told = load_story(file, root=root)
     last = inputs.steps(told, at)[-1]
     world = last.world
-    asked = ask(world, told, _flow(what, told))
+    asked = ask(world, told, flow_between_peers(what, told))
     if asked.problem:
         raise InputError(str(asked.problem))
     say(f"after step {last.step!r}:")
     return _print([explain_flow(world, t, dialect, without=without) for t in asked.traffics])
-
-
-def _flow(text: str, story: Story) -> Flow:
-    entry = flow_entry(text, "allow")
-    ends = [entry["from"], *([entry["to"]] if "to" in entry else [])]
-    for name in ends:
-        if name not in story.peers:
-            known = ", ".join(story.peers)
-            raise InputError(f"story {story.name!r} has no peer {name!r}", hint=f"peers: {known}")
-    return Flow(
-        name=text,
-        at=Position(story.path),
-        source=entry["from"],
-        target=entry.get("to", ""),
-        port=entry.get("port", 0),
-        protocol=Protocol(entry.get("protocol", "tcp")),
-        resolve=entry.get("resolve", ""),
-        expect=parse_expectation("allow"),
-    )
 
 
 def _print(explained: Sequence[Explanation]) -> ExitCode:

@@ -35,7 +35,7 @@ def run(arguments: RunArguments) -> int:
     terminal = Terminal(verbose=arguments.verbose > 0, aside=progress().aside)
     if arguments.lab and (arguments.context is not None or arguments.kubeconfig is not None):
         raise InputError("--lab and --context name two clusters", hint="leave one of them out")
-    if arguments.leave and arguments.context is None:
+    if (arguments.leave or arguments.keep) and arguments.context is None:
         raise InputError(
             "a lab ends with the run: there is nothing to leave", hint="--context NAME"
         )
@@ -55,6 +55,7 @@ def run(arguments: RunArguments) -> int:
             assume_enforced=arguments.assume_enforced or arguments.no_canary,
             pods_beside=not arguments.no_canary,
             leave=arguments.leave,
+            keep=arguments.keep,
             wait=arguments.wait,
             recover_stale=arguments.recover_stale,
             max_unlisted_pods=arguments.max_unlisted_pods,

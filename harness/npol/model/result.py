@@ -243,6 +243,8 @@ class RestoreResult:
     """The command that goes on with the restore; "" when it is complete."""
     left: str = ""
     """How to take back what was left applied on purpose; "" when nothing was."""
+    kept: str = ""
+    """How to delete the debug pods that were kept on purpose; "" when none were."""
 
     @property
     def proven(self) -> bool:

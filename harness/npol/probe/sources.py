@@ -162,12 +162,13 @@ class Sources:
         """The pods of ours beside the sources, and the policies of their namespace."""
         return (*self._beside.running, *self._beside.policies) if self._beside else ()
 
-    def close(self, within: float = GONE_WITHIN) -> tuple[str, ...]:
+    def close(self, within: float = GONE_WITHIN, *, keep: bool = False) -> tuple[str, ...]:
         """
         End all execs, delete the debug pods and those beside them, wait until they are gone; says
         what stayed.
 
-        What stayed is tried again by the next call. `within`: seconds to wait for.
+        What stayed is tried again by the next call. `within`: seconds to wait for. `keep`: the
+        debug pods are left.
         """
         with self._lock:
             probers, self._probers = list(self._probers.values()), {}
@@ -175,7 +176,7 @@ class Sources:
             prober.close()
         with ThreadPoolExecutor(max_workers=1) as pool:
             beside = pool.submit(self._beside.close, within) if self._beside else None
-            stayed = self._debug.delete(within)
+            stayed = () if keep else self._debug.delete(within)
             return (*stayed, *beside.result()) if beside else stayed
 
     def _start(self) -> None:

@@ -48,7 +48,7 @@ def ending_lines(
 
 def _explained(report: StoryReport, width: int) -> Iterator[Line]:
     """Every cause, with its whole evidence once."""
-    again = AskAgain(cluster=report.cluster.options if report.cluster else "")
+    again = AskAgain.of(report)
     groups = failure_groups(failures(report))
     for group in groups[:MOST_EXPLAINED]:
         yield ()

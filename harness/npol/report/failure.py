@@ -18,7 +18,7 @@ from npol.model.expectation import Outcome, Verdict
 from npol.model.packet_fate import Fate
 from npol.model.prediction import Cause
 from npol.model.probe import Answer, PodRef, Role
-from npol.model.result import CheckResult, Diagnosis, Evidence, FlowResult
+from npol.model.result import CheckResult, Diagnosis, Evidence, FlowResult, StoryReport
 from npol.model.story import FlowKind
 from npol.report.escape import safe, short
 from npol.report.failure_groups import FailureGroup, guilty
@@ -28,6 +28,8 @@ WIDTH = 100
 MOST_LISTED = 20
 """Flows of one cause that are listed; the marks and the other reports have the rest."""
 _LABEL = 11
+DEBUG_CONTAINER = "npol"
+"""The container of a debug pod, which is gone after its run."""
 _CONTROLS = (Role.SELF, Role.ALIVE, Role.SENDS, Role.BESIDE)
 
 
@@ -62,6 +64,14 @@ class AskAgain:
     """`--context dev --kubeconfig FILE`; "" for a lab."""
     rerun: str = ""
     """The command that runs it all again; "" where that is said elsewhere."""
+    kept: bool = False
+    """Whether the debug pods are still there."""
+
+    @staticmethod
+    def of(report: StoryReport) -> AskAgain:
+        """What a run says of itself."""
+        kept = report.restore is not None and bool(report.restore.kept)
+        return AskAgain(cluster=report.cluster.options if report.cluster else "", kept=kept)
 
 
 IN_A_LAB = AskAgain()
@@ -105,7 +115,9 @@ def failure_parts(group: FailureGroup, again: AskAgain | None = IN_A_LAB) -> lis
 
 
 def _commands(result: Result, again: AskAgain) -> list[FailurePart]:
-    probe = (probe_command(result, again.cluster),) if isinstance(result, FlowResult) else ()
+    probe: tuple[str, ...] = ()
+    if isinstance(result, FlowResult):
+        probe = (probe_command(result, again.cluster), *exec_commands(result, again))
     rerun = (again.rerun,) if again.rerun else ()
     return [
         FailurePart("by hand", probe, Layout.COMMANDS),
@@ -151,6 +163,16 @@ def _listed(results: Sequence[Result]) -> Iterator[str]:
         yield f"and {len(results) - MOST_LISTED} more"
 
 
+def answer_text(result: FlowResult, width: int = WIDTH) -> str:
+    """One flow with its evidence, whatever its verdict: `web -> db:5432: timeout`."""
+    lines = [f"{safe(result.name)}: {safe(result.seen) or 'no answer'}"]
+    group = FailureGroup(results=(result,))
+    parts = [] if result.passed else [FailurePart("verdict", (result.verdict.value,))]
+    for part in (*parts, *blame_parts(group), *evidence_parts(result)):
+        lines += _laid_out(part, width) if part.lines else []
+    return "\n".join(lines)
+
+
 def evidence_parts(result: FlowResult) -> list[FailurePart]:
     """All that is known of one flow, but for its claim and the line to blame."""
     controls = [e for e in result.evidence if e.role in _CONTROLS]
@@ -165,6 +187,19 @@ def evidence_parts(result: FlowResult) -> list[FailurePart]:
         FailurePart("controls", tuple(_table(controls)), Layout.COLUMNS),
         FailurePart("predicted", tuple(_prediction(result))),
         FailurePart("policies", tuple(_causes(result))),
+    ]
+
+
+def exec_commands(result: FlowResult, again: AskAgain) -> list[str]:
+    """The probes behind the answers, inside a pod that is still there; the first two."""
+    pod = result.source_pod
+    if pod is None or not (again.kept or pod.container != DEBUG_CONTAINER):
+        return []
+    container = f" -c {pod.container}" if pod.container else ""
+    where = f"kubectl exec {again.cluster} -n {pod.namespace} {pod.name}{container}"
+    asked = (e.answer.command for e in result.evidence if e.role not in _CONTROLS)
+    return [
+        safe(f"{where} -- {command}") for command in list(dict.fromkeys(filter(None, asked)))[:2]
     ]
 
 

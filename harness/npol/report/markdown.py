@@ -51,7 +51,7 @@ def _important(report: StoryReport) -> Iterator[str]:
     yield f"## {sign} {markdown(report.story)}: {counted(report.results)}\n"
     if report.error:
         yield fenced(paragraph(report.error)) + "\n"
-    again = AskAgain(cluster=report.cluster.options if report.cluster else "")
+    again = AskAgain.of(report)
     for group in failure_groups(failures(report)):
         where = f" in {markdown(group.at.file)}:{group.at.line}" if group.at else ""
         yield f"**{markdown(heading(group))}**{where}\n\n{fenced(failure_text(group, again))}\n"

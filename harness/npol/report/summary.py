@@ -132,10 +132,11 @@ def restore_line(restore: RestoreResult | None) -> str:
     if not restore.complete:
         remedy = f"; to go on: {safe(restore.remedy)}" if restore.remedy else ""
         return f"restore INCOMPLETE: {safe('; '.join(restore.problems))}{remedy}"
+    kept = f"; debug pods kept for an hour: {safe(restore.kept)}" if restore.kept else ""
     if restore.left:
-        return f"left applied, as asked; to take it back: {safe(restore.left)}"
+        return f"left applied, as asked; to take it back: {safe(restore.left)}{kept}"
     flows = f", {verification_words(restore.flows)}" if restore.flows else ""
-    return f"restored in {restore.seconds:.1f} s{flows}"
+    return f"restored in {restore.seconds:.1f} s{flows}{kept}"
 
 
 def verification_words(flows: FlowVerification) -> str:

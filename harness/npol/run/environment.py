@@ -112,7 +112,7 @@ class RunEnvironment:
             self._connection,
             self.story,
             run_id=self.run_id,
-            lease=self._transaction.lease,
+            lease=None if self.options.keep else self._transaction.lease,
             beside=self._beside_pods(),
             look=self._look_beside_pods,
             say=self.options.say,

@@ -46,6 +46,8 @@ class Options:
     """Seconds in which flows may come to what is expected, instead of what stories say."""
     leave: bool = False
     """Keep what the steps applied."""
+    keep: bool = False
+    """Leave the debug pods, which end by themselves after an hour."""
     flow_records: str = "auto"
     """Where the data plane's records are read: `auto`, `off`, a file's path, `-`."""
     namespaces: tuple[str, ...] = ()

@@ -46,16 +46,20 @@ class RunEnd:
             if self.options.leave:
                 return self._leave(began)
             flows = self._verified(verify)
-            stayed = self.sources.close() if self.sources else ()
+            stayed = self._end_pods()
             result = self.transaction.restore()
             return self._closed(result, began, flows=flows, stayed=stayed)
 
     def _leave(self, began: float) -> RestoreResult:
         """Only debug pods and locks go; the journal keeps the way back."""
         self.transaction.leave([s.name for s in self.story.steps])
-        stayed = self.sources.close() if self.sources else ()
+        stayed = self._end_pods()
         back = f"npol rollback {self.story.path} {self.connection.options}"
         return self._closed(RestoreResult(complete=True, left=back), began, stayed=stayed)
+
+    def _end_pods(self) -> tuple[str, ...]:
+        """The debug pods go, or stay as asked; what should have gone and did not."""
+        return self.sources.close(keep=self.options.keep) if self.sources else ()
 
     def _verified(self, verify: Callable[[], FlowVerification] | None) -> FlowVerification | None:
         """Policies first, while the debug pods are there to ask again."""
@@ -88,7 +92,8 @@ class RunEnd:
             complete=result.complete and not told,
             problems=tuple(told),
             notes=self.transaction.notes,
-            remedy=error.hint if error else self._look_for_pods() if stayed else "",
+            remedy=error.hint if error else self._pods_command("get") if stayed else "",
+            kept=self._pods_command("delete") if self.options.keep and self.sources else "",
             flows=flows,
             seconds=time.monotonic() - began,
         )
@@ -101,9 +106,9 @@ class RunEnd:
             return error
         return None
 
-    def _look_for_pods(self) -> str:
-        """The journal is gone, and with it what `npol recover` goes by."""
-        return f"kubectl get pods,deployments -A -l {OURS} {self.connection.options}"
+    def _pods_command(self, verb: str) -> str:
+        """For pods that no journal knows any more, so that `npol recover` does not find them."""
+        return f"kubectl {verb} pods,deployments -A -l {OURS} {self.connection.options}"
 
 
 def closed(transaction: Transaction) -> RestoreResult:

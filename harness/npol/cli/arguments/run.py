@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from npol.cli.arguments.shared import ContextOrLab, Kubeconfig, Peers, Root, StoryFile
+from npol.cli.arguments.shared import ContextOrLab, Keep, Kubeconfig, Peers, Root, StoryFile
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -61,6 +61,7 @@ class RunArguments:
         bool,
         typer.Option("--leave", help="Keep what the steps applied; `npol rollback` undoes it."),
     ] = False
+    keep: Keep = False
     to: Annotated[
         str | None, typer.Option("--to", metavar="STEP", help="Stop after this step.")
     ] = None

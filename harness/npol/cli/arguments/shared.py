@@ -37,3 +37,7 @@ Root = Annotated[
     str | None, typer.Option("--root", help="Manifests must lie below it; default: the git top.")
 ]
 StoryFile = Annotated[str, typer.Argument(metavar="STORY", help="A story file.")]
+Keep = Annotated[
+    bool,
+    typer.Option("--keep", help="Leave the debug pods for an hour; the last lines say how to ask."),
+]

@@ -1,0 +1,172 @@
+"""`npol probe`: is it open? One flow, asked once, and nothing is left."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+from npol import target_cluster
+from npol.cli import inputs
+from npol.cli.arguments.probe import ProbeArguments
+from npol.cli.current_progress import progress
+from npol.cli.story_flow import flow_between_peers
+from npol.cli.streams import say
+from npol.errors import ExitCode, InputError
+from npol.model.expectation import parse_expectation
+from npol.model.result import FlowResult, StoryReport
+from npol.model.selection import Selection, replayed
+from npol.model.story import Step, Story
+from npol.policy.evaluate.evaluate import decide
+from npol.policy.explain.fixes import lasting
+from npol.policy.objects.entities import ExternalEndpoint, Pod, Service, Traffic
+from npol.policy.state.flow_syntax import parse_flow
+from npol.report.escape import safe
+from npol.report.failure import AskAgain, answer_text, exec_commands
+from npol.report.summary import restore_line, summary_line
+from npol.report.terminal import Terminal
+from npol.run import Options, StoryRun
+from npol.story import load_story, read_story
+from npol.yaml_positions import dump
+
+NOW = "now"
+"""The only step of a probe without a story."""
+
+
+def probe(arguments: ProbeArguments) -> int:
+    if arguments.expect:
+        _word(arguments.expect)
+    if arguments.keep and arguments.context is None:
+        raise InputError("a lab ends with the probe: no pod can be kept", hint="--context NAME")
+    story = _of_story(arguments, arguments.story) if arguments.story else None
+    if story is None and arguments.at:
+        raise InputError("--at names a step of a story", hint="--story FILE")
+    if story is None and arguments.context is None:
+        raise InputError(
+            "name the cluster, or a story to ask in a lab", hint="--context NAME, or --story FILE"
+        )
+    if arguments.context is None:
+        progress().say("starting a lab")
+    with target_cluster.cluster(arguments.kubeconfig, arguments.context) as chosen:
+        options = Options(
+            kubeconfig=chosen.kubeconfig,
+            context=chosen.context,
+            create=chosen.is_lab,
+            create_all=chosen.is_lab,
+            disposable=chosen.is_lab,
+            assume_enforced=True,
+            keep=arguments.keep,
+            settle=arguments.settle,
+            say=progress().say,
+        )
+        return _ask(story or _of_cluster(arguments), options, arguments)
+
+
+def _word(text: str) -> None:
+    try:
+        parse_expectation(text)
+    except ValueError as error:
+        raise InputError(str(error)) from error
+
+
+def _of_story(arguments: ProbeArguments, file: str) -> Story:
+    """The story up to one step, of which one flow is left: one of it, or a new one."""
+    story = load_story(file, root=arguments.root, overlay=arguments.peers)
+    step = _step(story, arguments)
+    named = next((f for f in step.flows if f.name == arguments.flow), None)
+    flow = named or flow_between_peers(arguments.flow, story)
+    if arguments.expect:
+        flow = replace(flow, expect=parse_expectation(arguments.expect))
+    asked = replace(step, flows=(flow,), checks=(), same_as="")
+    steps = tuple(asked if s.name == step.name else s for s in story.steps)
+    wanted = Selection(frozenset({(step.name, flow.name)}))
+    return replayed(replace(story, steps=steps), wanted)
+
+
+def _step(story: Story, arguments: ProbeArguments) -> Step:
+    """The step that was named, else the last that has a flow of that name, else the last."""
+    names = [s.name for s in story.steps]
+    if arguments.at is not None:
+        if arguments.at not in names:
+            raise InputError(
+                f"story {story.name!r} has no step {arguments.at!r}", hint=f"one of: {names}"
+            )
+        return story.step(arguments.at)
+    having = [s for s in story.steps if any(f.name == arguments.flow for f in s.flows)]
+    return (having or list(story.steps))[-1]
+
+
+def _of_cluster(arguments: ProbeArguments) -> Story:
+    """A story of one step without a change; what is expected is what the policies say."""
+    progress().say("looking at the cluster")
+    seen = inputs.of_cluster(arguments.kubeconfig, arguments.context)
+    traffic = parse_flow(seen.world, arguments.flow)
+    closed = decide(seen.world, traffic, seen.dialect).allowed is False
+    flow = {
+        "name": arguments.flow,
+        "from": "source",
+        "to": "target",
+        "port": traffic.port,
+        "protocol": traffic.protocol.value,
+        "expect": arguments.expect or ("deny" if closed else "allow"),
+    }
+    story = {
+        "version": 1,
+        "name": "probe",
+        "peers": {"source": _source(traffic), "target": _target(traffic)},
+        "steps": [{"name": NOW, "flows": [flow]}],
+    }
+    return read_story(dump(story).encode(), "(the command line)", str(Path.cwd()))
+
+
+def _source(traffic: Traffic) -> Mapping[str, Any]:
+    """A debug pod in the likeness of the source."""
+    source = traffic.source
+    if not isinstance(source, Pod):
+        raise InputError(f"probes start in pods, and {source} is none", hint="'ns/pod -> ...'")
+    return {"namespace": source.namespace, "labels": lasting(source.labels)}
+
+
+def _target(traffic: Traffic) -> Mapping[str, Any]:
+    target = traffic.target
+    if isinstance(target, Service):
+        return {"namespace": target.namespace, "service": target.name}
+    if isinstance(target, Pod):
+        return {"namespace": target.namespace, "pod": target.name}
+    if isinstance(target, ExternalEndpoint) and target.addresses:
+        return {"address": str(target.addresses[0])}
+    raise InputError(f"nothing is known at {target} to probe", hint="give its IP address")
+
+
+def _ask(story: Story, options: Options, arguments: ProbeArguments) -> int:
+    run = StoryRun(story, options)
+    try:
+        run.open()
+        for step in story.steps:
+            run.reach(step.name)
+    finally:
+        run.close()
+    report = run.report()
+    answer = next((f for s in reversed(report.steps) for f in s.flows), None)
+    terminal = Terminal()
+    with progress().aside():
+        if answer:
+            say(answer_text(answer, terminal.width))
+            again = AskAgain.of(report)
+            for command in exec_commands(answer, again) if again.kept else []:
+                say(f"  by hand    {command}")
+        if report.error or (answer and answer.skipped):
+            say(safe(report.error or str(answer and answer.skipped)))
+        say(restore_line(report.restore))
+        say(summary_line(report))
+    return _exit_status(report, answer, arguments)
+
+
+def _exit_status(report: StoryReport, answer: FlowResult | None, arguments: ProbeArguments) -> int:
+    """Without an expectation any sure answer is right: what is asked for is the answer."""
+    stated = arguments.expect or arguments.story
+    sure = answer is not None and not answer.inconclusive and not answer.skipped
+    if not stated and sure and report.exit_status == ExitCode.DIFFERS:
+        return int(ExitCode.AS_EXPECTED)
+    return report.exit_status
