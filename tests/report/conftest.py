@@ -56,7 +56,12 @@ def make_flow(**given: Any) -> FlowResult:
 
 def make_failure() -> FlowResult:
     source = PodRef(
-        namespace="shop", name="npol-frontend-1", uid="u1", ip="10.244.1.7", node="worker-1"
+        namespace="shop",
+        name="npol-frontend-1",
+        uid="u1",
+        ip="10.244.1.7",
+        node="worker-1",
+        container="npol",
     )
     pod = PodRef(namespace="shop", name="db-0", uid="u2", ip="10.244.2.9", node="worker-2")
 

@@ -246,3 +246,16 @@ def test_a_line_is_not_blamed_where_packets_do_not_do_what_it_says(flow):
 
     assert group.guilty is None
     assert "  cause " not in failure_text(group)
+
+
+def test_probes_are_given_where_their_pod_is_still_there(failure):
+    running = replace(failure, source_pod=replace(failure.source_pod, container="webapp"))
+    where = "kubectl exec --context dev -n shop npol-frontend-1 -c"
+
+    assert "kubectl" not in text_of(failure, again=AskAgain(cluster="--context dev"))
+    for result, again, container in (
+        (running, AskAgain(cluster="--context dev"), "webapp"),
+        (failure, AskAgain(cluster="--context dev", kept=True), "npol"),
+    ):
+        text = text_of(result, again=again)
+        assert f"{where} {container} -- curl -sS -m 2 telnet://10.96.1.2:5432\n" in text
