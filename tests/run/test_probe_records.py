@@ -249,3 +249,24 @@ def test_a_proof_that_comes_after_the_last_round_is_a_proof(begin):
 
     assert result.proof == settled.evidence[0].fate
     assert (result.proof.direction.value, result.proof.node) == ("ingress", "n2")
+
+
+class Wget(Source):
+    """Its tool chooses its ports by itself."""
+
+    def ask(self, probes, *, deadline):
+        return {p.key: Answer(key=p.key, outcome=Outcome.OPEN, tool="wget") for p in probes}
+
+
+def test_a_probe_from_a_port_that_nobody_chose_is_unmarked_and_not_waited_for(begin, monkeypatch):
+    rounds, store = begin(Wget(), expect="allow")
+    store.add(from_port(20001))
+    last = rounds.launch(0.0).result(WITHIN)
+    waited = []
+    monkeypatch.setattr(ProbeRecords, "wait", lambda self, done, *_: waited.append(done()))
+
+    found = rounds.completed(last)["f"]
+
+    assert {e.fate.fate for e in found} == {Fate.UNMARKED}
+    assert last.judgements["f"].verdict is Verdict.AS_EXPECTED
+    assert waited == [True]

@@ -54,6 +54,12 @@ def packet_fate(
     `records`: what came of the probe's source port (`RecordStore.of_probe`), in any order;
     `answer`: what the probe saw, None while it is under way.
     """
+    fate = _fate_of(records, way, answer)
+    came = [r.at for r in records if (r.record.node, r.record.time) == (fate.node, fate.at)]
+    return replace(fate, came=min(came)) if came else fate
+
+
+def _fate_of(records: Sequence[ReceivedRecord], way: ProbeWay, answer: Answer | None) -> PacketFate:
     told = [r.record for r in records if r.record.first and way.leads_to(r.record)]
     nodes = tuple(sorted({r.node for r in told if r.node}))
     counted = [r for r in told if in_force(r.source, way.known) and in_force(r.target, way.known)]

@@ -20,6 +20,7 @@ from collections.abc import Collection, Hashable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from itertools import pairwise, takewhile
 
+from npol.model.enforcement import EnforcementInterval
 from npol.model.expectation import Outcome, Verdict
 from npol.model.reason import Reason, ReasonCode
 from npol.model.result import Evidence, Judgement, Witnesses
@@ -102,6 +103,8 @@ class Settled:
     enforced_after: float | None
     """Seconds from the change to the last wrong outcome; None without a change."""
     settled_after: float
+    enforced_between: EnforcementInterval | None = None
+    """The same by the data plane's records."""
     evidence: tuple[Evidence, ...] = ()
     """Of the last round that ended."""
 

@@ -77,6 +77,11 @@ def combined(results: Sequence[FlowResult], *, pods: int, alike: bool) -> FlowRe
         enforced_after=max(
             (r.enforced_after for r in results if r.enforced_after is not None), default=None
         ),
+        enforced_between=max(
+            (r.enforced_between for r in results if r.enforced_between),
+            key=lambda interval: interval.until,
+            default=None,
+        ),
         settled_after=max(r.settled_after for r in results),
         witnesses=_least({r.witnesses for r in results}),
     )

@@ -20,6 +20,7 @@ class Fate(enum.Enum):
     OLD_LABELS = "labels not yet in force"  # the data plane knows the ends by other labels
     LOST_ON_THE_WAY = "lost on the way"
     UNTOLD = "untold"  # no record: that proves nothing
+    UNMARKED = "unmarked"  # asked from a port that npol did not choose: no record can be found
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -37,6 +38,8 @@ class PacketFate:
     """That let it pass or denied it, where they are named."""
     at: float | None = None
     """When, in seconds since 1970 by that node's clock."""
+    came: float | None = None
+    """When that record came here, by this process's monotonic clock."""
     nodes: tuple[str, ...] = ()
     """All nodes that told anything of it."""
 

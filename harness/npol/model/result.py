@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from npol.errors import PRECEDENCE, ExitCode, Position
+from npol.model.enforcement import EnforcementInterval
 from npol.model.expectation import Expectation, Outcome, Verdict
 from npol.model.flow_record import RecordedPolicy
 from npol.model.packet_fate import PacketFate
@@ -129,6 +130,8 @@ class FlowResult:
     rounds: int = 0
     enforced_after: float | None = None
     """Seconds from the step's change to the last wrong outcome; None without a change."""
+    enforced_between: EnforcementInterval | None = None
+    """The same by the data plane's records, and of the first packet that fared the new way."""
     settled_after: float = 0.0
     predicted: Prediction | None = None
     witnesses: Witnesses = Witnesses.PACKETS_ONLY

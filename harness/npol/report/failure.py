@@ -22,7 +22,7 @@ from npol.model.result import CheckResult, Diagnosis, Evidence, FlowResult, Stor
 from npol.model.story import FlowKind
 from npol.report.escape import safe, short
 from npol.report.failure_groups import FailureGroup, guilty
-from npol.report.summary import Result, span
+from npol.report.summary import Result, by_records, span
 
 WIDTH = 100
 MOST_LISTED = 20
@@ -258,6 +258,8 @@ def _timing(result: FlowResult) -> str:
     text = f"{rounds} in {span(result.settled_after)}"
     if result.enforced_after:
         text += f"; the last wrong outcome {span(result.enforced_after)} after the change"
+    if result.enforced_between:
+        text += f"; {by_records(result.enforced_between)}"
     return text
 
 
@@ -276,7 +278,8 @@ def _table(evidence: Sequence[Evidence]) -> Iterator[str]:
 
 def recorded(e: Evidence) -> str:
     """What the data plane told of a probe; "" where it told nothing."""
-    return safe(str(e.fate)) if e.fate and e.fate.fate is not Fate.UNTOLD else ""
+    silent = e.fate is None or e.fate.fate in (Fate.UNTOLD, Fate.UNMARKED)
+    return "" if silent else safe(str(e.fate))
 
 
 def seen(answer: Answer) -> str:

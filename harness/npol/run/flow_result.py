@@ -62,6 +62,7 @@ def flow_result(
         evidence=settled.evidence,
         rounds=settled.rounds,
         enforced_after=settled.enforced_after,
+        enforced_between=settled.enforced_between,
         settled_after=settled.settled_after,
         predicted=prediction,
         witnesses=settled.witnesses,

@@ -173,9 +173,10 @@ class FlowRunner:
         """What the data plane tells of these ends from now on."""
         watch = self._environment.records
         sources = _recognisable(ends.asked.values())
-        if watch is None or not sources:
+        if watch is None:
             return None
-        watch.follow(sources, {pod.node for pod in self._inside_ends(ends) if pod.node})
+        if sources:
+            watch.follow(sources, {pod.node for pod in self._inside_ends(ends) if pod.node})
         return ProbeRecords(records=watch.store, known=known_ends(ends.inventory))
 
     def _inside_ends(self, ends: StepEnds) -> Iterator[PodRef]:

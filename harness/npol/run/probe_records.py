@@ -11,7 +11,7 @@ from typing import Protocol as Interface
 from npol.judge.known_ends import KnownEnds
 from npol.judge.packet_fate import ProbeWay, packet_fate
 from npol.model.flow_record import FlowRecord, ReceivedRecord, RecordVerdict
-from npol.model.packet_fate import PacketFate
+from npol.model.packet_fate import Fate, PacketFate
 from npol.model.probe import Answer, PodRef, Probe, ProbeKind, Role
 from npol.model.story import Protocol
 from npol.model.target import Target
@@ -55,14 +55,14 @@ class ProbeRecords:
 
     def fate(
         self, asked: AskedProbe, answer: Answer, since: float, *, watched: bool = False
-    ) -> PacketFate | None:
+    ) -> PacketFate:
         """
-        What became of a probe that was asked since; None for one that cannot be recognised.
+        What became of a probe that was asked since.
 
         `watched`: see `ProbeWay.watched`.
         """
         if answer.source_port is None:
-            return None
+            return PacketFate(fate=Fate.UNMARKED)
         return self._fate(asked, answer.source_port, since, answer, watched)
 
     def watched(self, asked: AskedProbe, heard: Collection[str], since: float) -> bool:

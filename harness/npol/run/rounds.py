@@ -14,6 +14,7 @@ from npol.judge import verdict
 from npol.judge.liveness import LivenessRecord
 from npol.judge.probes import self_control
 from npol.model.expectation import Outcome
+from npol.model.packet_fate import Fate
 from npol.model.probe import Answer, Probe, Role
 from npol.model.result import Evidence, Judgement
 from npol.model.sending import Sending
@@ -163,7 +164,7 @@ class Rounds:
             (asked, one.answer)
             for name, found in last.evidence.items()
             for asked, one in zip(self._marked[name], found, strict=False)
-            if one.fate
+            if one.fate and one.answer.source_port is not None
         ]
         self.records.wait(partial(_all_told, self.records, marked, last.started))
         return self.with_fates(last.evidence, last.started)
@@ -324,7 +325,7 @@ def _all_told(
     records: ProbeRecords, probes: Sequence[tuple[AskedProbe, Answer]], since: float
 ) -> bool:
     fates = [records.fate(asked, answer, since) for asked, answer in probes]
-    return all(fate is None or fate.nodes for fate in fates)
+    return all(fate.nodes or fate.fate is Fate.UNMARKED for fate in fates)
 
 
 def _of_address(probe: Probe, answer: Answer) -> Answer:

@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import logging
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, wait
 from dataclasses import replace
 
+from npol.judge.enforcement_time import EnforcementTimes, seen_packet
 from npol.judge.settle import Settled, Settling
+from npol.model.enforcement import EnforcementInterval
+from npol.model.result import Evidence
 from npol.run.rounds import RoundResult, Rounds
 
 log = logging.getLogger(__name__)
@@ -35,6 +38,7 @@ def settle(
     then this way of asking ends.
     """
     running: set[Future[RoundResult]] = set()
+    times = EnforcementTimes()
     last: RoundResult | None = None
     ended_rounds = 0
     announced = settling.patience.started + SAY_EVERY
@@ -48,6 +52,7 @@ def settle(
         for future in ended:
             result = future.result()
             settling.record(result.launched, result.finished, result.judgements)
+            _note_times(times, result.evidence, result.started)
             ended_rounds += 1
             _log_round(rounds, ended_rounds, result, settling)
             last = result if last is None or result.started >= last.started else last
@@ -63,8 +68,29 @@ def settle(
     if settling.gave_up(time.monotonic()):
         moved()
     evidence = rounds.completed(last)
-    settled = settling.results()
-    return {name: replace(one, evidence=evidence[name]) for name, one in settled.items()}
+    _note_times(times, evidence, last.started)
+    return {
+        name: replace(
+            one, evidence=evidence[name], enforced_between=_interval(times, settling, name)
+        )
+        for name, one in settling.results().items()
+    }
+
+
+def _interval(times: EnforcementTimes, settling: Settling, name: str) -> EnforcementInterval | None:
+    """Of a flow that the step has changed: any other was the new way before, too."""
+    since = settling.patience.changed_at
+    if since is None or not settling.tracks[name].changed():
+        return None
+    return times.interval(name, since)
+
+
+def _note_times(
+    times: EnforcementTimes, evidence: Mapping[str, Sequence[Evidence]], began: float
+) -> None:
+    for name, found in evidence.items():
+        packets = (seen_packet(f"{e.role} {e.subject}", e.fate, began) for e in found)
+        times.note(name, [packet for packet in packets if packet])
 
 
 def _log_round(rounds: Rounds, number: int, result: RoundResult, settling: Settling) -> None:
