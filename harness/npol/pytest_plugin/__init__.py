@@ -81,7 +81,7 @@ def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Any:
     if dist == "each":
         raise pytest.UsageError("--dist each would run every story on one cluster several times")
     if dist in ("load", "worksteal", "loadgroup"):
-        from xdist.scheduler import LoadFileScheduling  # type: ignore[import-untyped]
+        from npol.pytest_plugin.file_scheduling import FileScheduling
 
-        return LoadFileScheduling(config, log)
+        return FileScheduling(config, log)
     return None
