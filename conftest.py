@@ -5,8 +5,13 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 import pytest
+from hypothesis import HealthCheck, settings
 
 pytest_plugins = ["pytester"]
+
+# How long an example takes says something about what else this machine does, not about npol.
+settings.register_profile("npol", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.load_profile("npol")
 
 LONGEST_FIRST = ("tests/e2e", "fixtures", "tests/changes", "tests/lab", "tests/probe")
 """

@@ -5,11 +5,12 @@ from __future__ import annotations
 from contextlib import suppress
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from npol.errors import Mistakes, Position
 from npol.yaml_positions import YamlDialect, dump, load
+from tests.examples import examples
 
 TEXT = """\
 # a comment
@@ -183,13 +184,13 @@ def test_text_that_looks_like_another_type_is_quoted(text, dialect):
     assert document.data == {text: text}
 
 
-@settings(max_examples=100, deadline=None)
+@examples(60)
 @given(plain.filter(lambda v: v is not None))
 def test_dumped_yaml_loads_to_the_same_value(value):
     assert one(dump(value)).data == value
 
 
-@settings(max_examples=200, deadline=None)
+@examples(60)
 @given(st.binary(max_size=80) | st.text(max_size=80), st.sampled_from(list(YamlDialect)))
 def test_any_bytes_load_or_are_told(text, dialect):
     with suppress(Mistakes):

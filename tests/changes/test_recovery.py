@@ -393,10 +393,12 @@ def test_a_journal_holds_no_object_but_policies(cluster, dead, before):
 
 
 def test_a_dead_run_is_recovered_while_another_lives(cluster, begin, dead, before, here):
-    begin("bank", run_id="alive").apply(policy(namespace="bank"))
+    alive = begin("bank", run_id="alive")
+    alive.apply(policy(namespace="bank"))
     dead()
 
-    done = recover(cluster.connect(), state_directory=here, sleep=lambda _: None)
+    renews = {"sleep": lambda _: alive._lock._renew("bank")}
+    done = recover(cluster.connect(), state_directory=here, **renews)
 
     assert exit_code(done) == 0
     assert {each.run.run_id: each.alive for each in done} == {"dead": False, "alive": True}

@@ -163,6 +163,7 @@ def test_an_archive_that_exists_ends_the_session_before_it_begins(shop, named):
     assert "exists and is not overwritten" in result.stderr.str()
 
 
+@pytest.mark.nightly
 def test_each_worker_has_an_archive_of_its_own(shop, named):
     write_shop(shop.path, WRONG)
     shop.runpytest_subprocess("-n1", "--npol-collect=found.tar.gz", *named)

@@ -137,7 +137,17 @@ SCRIPTS = {
 }
 
 
-@pytest.mark.parametrize("name", SCRIPTS)
+TYPED_ALWAYS = ("attach", "port-forward", "debug", "server-side apply")
+"""What streams or is hard to merge; tests/lab/api types shorter ones of the other kinds."""
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        pytest.param(name, marks=[] if name in TYPED_ALWAYS else pytest.mark.nightly)
+        for name in SCRIPTS
+    ],
+)
 def test_kubectl_is_answered(tmp_path, lab, name):
     namespace = f"curious-{next(_NUMBERS)}"
     typist = Typist(tmp_path, lab.kubeconfig, lab.context, namespace)

@@ -13,6 +13,8 @@ from tests.e2e.shop import slowed_down, write_shop
 from tests.lab.test_session import left, seconds_until_gone
 
 BASELINE = ROOT / "fixtures/baseline/baseline.npol.yaml"
+UNDER_POLICY = "step 'deny all', round 1"
+"""What the log of a run says while the story's policy is applied."""
 
 
 @contextmanager
@@ -42,6 +44,14 @@ def env(tmp_path, home):
     return {**home, "TMPDIR": str(tmp_path / "tmp"), "PYTHONUNBUFFERED": "1"}
 
 
+@pytest.fixture
+def slow(tmp_path):
+    """A story whose second step waits until it is stopped."""
+    story = write_shop(tmp_path / "shop")
+    story.write_text(slowed_down(story.read_text()))
+    return story
+
+
 def lab_of(tmp_path):
     """The id of the lab that has its files there."""
     (directory,) = (tmp_path / "tmp").glob("npol-lab-*")
@@ -49,8 +59,8 @@ def lab_of(tmp_path):
 
 
 @pytest.mark.lab
-def test_a_killed_run_leaves_nothing(tmp_path, env):
-    with running(NPOL, "run", BASELINE, env=env, until="deny all") as (process, _):
+def test_a_killed_run_leaves_nothing(tmp_path, env, slow):
+    with running(NPOL, "run", "-v", slow, env=env, until=UNDER_POLICY) as (process, _):
         id = lab_of(tmp_path)
         assert left(id), "it was there"
         process.send_signal(signal.SIGKILL)
@@ -60,8 +70,8 @@ def test_a_killed_run_leaves_nothing(tmp_path, env):
 
 
 @pytest.mark.lab
-def test_an_interrupted_run_ends_with_130_and_the_restore_is_complete(tmp_path, env):
-    with running(NPOL, "run", BASELINE, env=env, until="deny all") as (process, lines):
+def test_an_interrupted_run_ends_with_130_and_the_restore_is_complete(tmp_path, env, slow):
+    with running(NPOL, "run", "-v", slow, env=env, until=UNDER_POLICY) as (process, lines):
         id = lab_of(tmp_path)
         process.send_signal(signal.SIGINT)
         said = "".join([*lines, *process.stdout])
@@ -74,10 +84,8 @@ def test_an_interrupted_run_ends_with_130_and_the_restore_is_complete(tmp_path, 
 
 
 @pytest.mark.lab
-def test_an_interrupted_run_on_a_cluster_takes_everything_back(tmp_path, env, lab, server):
-    story = write_shop(tmp_path / "shop")
-    story.write_text(slowed_down(story.read_text()))
-    command = (NPOL, "run", story, "--kubeconfig", lab.kubeconfig, "--context", "lab", "--create")
+def test_an_interrupted_run_on_a_cluster_takes_everything_back(env, slow, lab, server):
+    command = (NPOL, "run", slow, "--kubeconfig", lab.kubeconfig, "--context", "lab", "--create")
     policies = "/apis/networking.k8s.io/v1/networkpolicies"
     with running(*command, env=env, until="open") as (process, lines):
         deadline = time.monotonic() + 20
@@ -95,10 +103,7 @@ def test_an_interrupted_run_on_a_cluster_takes_everything_back(tmp_path, env, la
 
 
 @pytest.mark.lab
-def test_an_interrupted_pytest_restores_before_its_lab_ends(tmp_path, env):
-    write_shop(tmp_path / "shop", name="shop.npol.yaml")
-    story = tmp_path / "shop/shop.npol.yaml"
-    story.write_text(slowed_down(story.read_text()))
+def test_an_interrupted_pytest_restores_before_its_lab_ends(tmp_path, env, slow):
     command = (NPOL.with_name("python"), "-m", "pytest", "-v", "-p", "no:cacheprovider", "shop")
     with running(*command, env=env, until="its name resolves PASSED", cwd=tmp_path) as (
         process,
@@ -116,7 +121,12 @@ def test_an_interrupted_pytest_restores_before_its_lab_ends(tmp_path, env):
 
 @pytest.mark.lab
 @pytest.mark.parametrize(
-    "sign", [signal.SIGTERM, signal.SIGINT, signal.SIGHUP], ids=lambda s: s.name
+    "sign",
+    [
+        pytest.param(signal.SIGINT, id="SIGINT"),
+        pytest.param(signal.SIGTERM, id="SIGTERM", marks=pytest.mark.nightly),
+        pytest.param(signal.SIGHUP, id="SIGHUP", marks=pytest.mark.nightly),
+    ],
 )
 def test_a_run_that_is_stopped_while_its_lab_starts_says_so_in_one_line(tmp_path, env, sign):
     process = subprocess.Popen(
@@ -129,7 +139,7 @@ def test_a_run_that_is_stopped_while_its_lab_starts_says_so_in_one_line(tmp_path
     deadline = time.monotonic() + 60
     while not list((tmp_path / "tmp").glob("npol-lab-*")):
         assert time.monotonic() < deadline
-        time.sleep(0.001)
+        time.sleep(0.005)
     process.send_signal(sign)
     said, _ = process.communicate(timeout=60)
 

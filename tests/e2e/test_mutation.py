@@ -51,7 +51,10 @@ def test_a_story_that_fails_as_it_is_says_nothing_of_mutants(tmp_path, npol):
 
 
 @pytest.mark.lab
-@pytest.mark.parametrize("until", ["mutants, in the lab", "1/3 noticed"])
+@pytest.mark.parametrize(
+    "until",
+    ["mutants, in the lab", pytest.param("1/3 noticed", marks=pytest.mark.nightly)],
+)
 def test_ctrl_c_leaves_nothing(tmp_path, env, until):  # noqa: F811
     write_shop(tmp_path / "shop")
     command = (NPOL, "check", "--mutate", "--lab", "shop.npol.yaml")

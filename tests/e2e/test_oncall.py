@@ -24,6 +24,13 @@ PATHS = {
     "Pod": "namespaces/shop/pods",
     "Service": "namespaces/shop/services",
 }
+nightly = pytest.mark.nightly
+SIGNS = [
+    pytest.param(signal.SIGTERM, id="SIGTERM"),
+    pytest.param(signal.SIGINT, id="SIGINT", marks=nightly),
+    pytest.param(signal.SIGHUP, id="SIGHUP", marks=nightly),
+]
+OS_EXIT = ["-o", "timeout=15", "--timeout-method=thread"]
 CLOSED = """
   - name: closed
     flows:
@@ -139,9 +146,7 @@ def struck(home, story, there, policies):
     return strike
 
 
-@pytest.mark.parametrize(
-    "sign", [signal.SIGTERM, signal.SIGINT, signal.SIGHUP], ids=lambda s: s.name
-)
+@pytest.mark.parametrize("sign", SIGNS)
 def test_a_run_that_is_stopped_gives_the_cluster_back(server, struck, sign):
     code, seconds, output = struck(sign)
 
@@ -172,7 +177,7 @@ def test_a_run_whose_reader_goes_gives_the_cluster_back(unread, server, slow, th
     assert nothing_is_left(server)
 
 
-def test_incomplete_restore_outranks_broken_pipe(npol, unread, server, slow, there, policies):
+def test_incomplete_restore_outranks_broken_pipe(npol_here, unread, server, slow, there, policies):
     def edited():
         eventually(lambda: policies() == {"deny-all"}, 60)
         policy = server.ask("GET", f"{POLICIES}/deny-all")
@@ -182,7 +187,7 @@ def test_incomplete_restore_outranks_broken_pipe(npol, unread, server, slow, the
     assert unread("run", slow, *there, lines=1, meanwhile=edited) == (6, "")
 
     server.ask("DELETE", f"{POLICIES}/deny-all")
-    assert npol("recover", *there).returncode == 0
+    assert npol_here("recover", *there).returncode == 0
     assert nothing_is_left(server)
 
 
@@ -208,20 +213,24 @@ def critical(server, shop):
     yield from strangers(server, 1, priorityClassName="system-cluster-critical")
 
 
-def test_a_policy_that_reaches_too_many_is_refused(npol, server, story, there, three_strangers):
+def test_a_policy_that_reaches_too_many_is_refused(
+    npol_here, server, story, there, three_strangers
+):
     run = ("run", story, *there, "--max-unlisted-pods")
-    foretold = npol(*run, "2", "--dry-run")
-    refused = npol(*run, "2")
+    foretold = npol_here(*run, "2", "--dry-run")
+    refused = npol_here(*run, "2")
 
     for said in (foretold.stdout, refused.stderr):
         assert "3 pod(s) that the story does not name, shop/stranger-0" in said
     assert (foretold.returncode, refused.returncode) == (4, 4)
     assert nothing_is_left(server)
-    assert npol(*run, "3").returncode == 0
+    assert npol_here(*run, "3").returncode == 0
 
 
-def test_a_policy_that_cuts_what_the_cluster_needs_is_refused(npol, server, story, there, critical):
-    refused = npol("run", story, *there, "--max-unlisted-pods", "100")
+def test_a_policy_that_cuts_what_the_cluster_needs_is_refused(
+    npol_here, server, story, there, critical
+):
+    refused = npol_here("run", story, *there, "--max-unlisted-pods", "100")
 
     assert refused.returncode == 4
     assert "deny.yaml:2:1) selects shop/stranger-0: critical to the cluster" in refused.stderr
@@ -240,22 +249,22 @@ def running(home, slow, there, policies):
     process.wait(60)
 
 
-def test_a_namespace_that_is_held_is_waited_for(npol, server, tmp_path, there, running):
+def test_a_namespace_that_is_held_is_waited_for(npol_here, server, tmp_path, there, running):
     (tmp_path / "other").mkdir()
     other = write_shop(tmp_path / "other")
-    refused = npol("run", other, *there)
+    refused = npol_here("run", other, *there)
     assert (refused.returncode, "--wait SECONDS" in refused.stderr) == (5, True)
 
     ending = threading.Timer(2.0, running.terminate)
     ending.start()
-    waited = npol("run", other, *there, "--wait", "60")
+    waited = npol_here("run", other, *there, "--wait", "60")
 
     assert waited.returncode == 0, waited.stdout + waited.stderr
     assert nothing_is_left(server)
 
 
 def test_changes_of_a_dead_run_are_restored_before_the_next_run(
-    npol, server, tmp_path, there, running
+    npol_here, server, tmp_path, there, running
 ):
     (watchdog,) = children(running.pid)
     os.kill(watchdog, signal.SIGKILL)
@@ -263,10 +272,10 @@ def test_changes_of_a_dead_run_are_restored_before_the_next_run(
     running.wait()
     (tmp_path / "other").mkdir()
     other = write_shop(tmp_path / "other")
-    refused = npol("run", other, *there)
+    refused = npol_here("run", other, *there)
     assert (refused.returncode, "--recover-stale" in refused.stderr) == (5, True)
 
-    done = npol("run", other, *there, "--recover-stale")
+    done = npol_here("run", other, *there, "--recover-stale")
 
     assert done.returncode == 0, done.stdout + done.stderr
     assert nothing_is_left(server)
@@ -279,10 +288,10 @@ def children(pid):
 @pytest.mark.parametrize(
     ("ends", "code"),
     [
-        pytest.param(["-o", "timeout=15", "--timeout-method=thread"], 1, id="timeout-by-os._exit"),
         pytest.param(signal.SIGTERM, pytest.ExitCode.INTERRUPTED, id="SIGTERM"),
-        pytest.param(signal.SIGHUP, pytest.ExitCode.INTERRUPTED, id="SIGHUP"),
-        pytest.param(signal.SIGKILL, -signal.SIGKILL, id="SIGKILL"),
+        pytest.param(signal.SIGHUP, pytest.ExitCode.INTERRUPTED, id="SIGHUP", marks=nightly),
+        pytest.param(signal.SIGKILL, -signal.SIGKILL, id="SIGKILL", marks=nightly),
+        pytest.param(OS_EXIT, 1, id="timeout-by-os._exit", marks=nightly),
     ],
 )
 def test_a_pytest_that_ends_in_any_way_gives_the_cluster_back(

@@ -352,6 +352,18 @@ def test_xdist_keeps_a_file_on_one_worker_and_tells_the_same(shop, named):
     )
 
 
+@pytest.mark.nightly
+def test_a_worker_that_dies_fails_its_test_and_no_other(pytester):
+    """tests/pytest_plugin says more of it; this is the real xdist."""
+    test = "def test_{0}(): {1}\n"
+    for number in range(8):
+        dies = "__import__('os')._exit(3)" if number == 3 else "pass"
+        file = {f"test_{number}": test.format("a", "pass") + test.format("b", dies)}
+        pytester.makepyfile(**file)
+    result = pytester.runpytest_subprocess("-n2")
+    result.assert_outcomes(passed=15, failed=1)
+
+
 def test_xdist_does_not_run_a_story_on_every_worker(shop):
     result = shop.runpytest_subprocess("--dist=each", "--tx=2*popen")
     assert result.ret == pytest.ExitCode.USAGE_ERROR
@@ -360,7 +372,13 @@ def test_xdist_does_not_run_a_story_on_every_worker(shop):
 
 
 @pytest.mark.lab
-@pytest.mark.parametrize("options", [[], ["-n1"]], ids=["alone", "xdist"])
+@pytest.mark.parametrize(
+    "options",
+    [
+        pytest.param([], id="alone"),
+        pytest.param(["-n1"], id="xdist", marks=pytest.mark.nightly),
+    ],
+)
 def test_an_incomplete_restore_is_an_error_that_ends_with_six(shop, named, options):
     shop.makeconftest(
         """

@@ -3,7 +3,7 @@
 from itertools import pairwise
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from npol.judge.settle import Patience, Sample, Settling, Track
@@ -13,6 +13,7 @@ from npol.model.prediction import PredictedDecision
 from npol.model.reason import Reason, ReasonCode
 from npol.model.result import Judgement, Witnesses
 from npol.model.sentence import Sentence
+from tests.examples import examples
 
 AS, OPEN = Verdict.AS_EXPECTED, Verdict.TOO_OPEN
 
@@ -481,7 +482,7 @@ def test_silence_that_lacks_a_control_is_given_up_at_three_times_the_deadline():
     assert machine.done(90.0)
 
 
-@settings(max_examples=300, deadline=None)
+@examples(100)
 @given(st.lists(st.sampled_from([DENIED, STILL_OPEN, BROKEN]), min_size=1, max_size=12))
 def test_errors_never_make_an_answer_flap(judgements):
     """Flapping needs answers of the network that contradict each other more than once."""

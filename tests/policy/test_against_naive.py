@@ -11,6 +11,7 @@ from npol.policy.evaluate.evaluate import decide
 from npol.policy.objects.dialects import CALICO, CILIUM, SPEC
 from npol.policy.objects.entities import Traffic
 from npol.policy.state.apply_changes import build
+from tests.examples import examples
 from tests.policy.clusters import PORTS, PROTOCOLS, clusters, objects
 from tests.policy.naive import flow_is_allowed
 
@@ -34,7 +35,7 @@ def _every_flow(cluster, port, protocol):
 @pytest.mark.parametrize(
     ("dialect", "blocks"), [(CALICO, True), (CILIUM, False)], ids=["calico", "cilium"]
 )
-@settings(max_examples=80, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@examples(25)
 @given(cluster=clusters(), port=st.sampled_from(PORTS), protocol=st.sampled_from(PROTOCOLS))
 def test_evaluator_agrees_with_the_naive_reading(dialect, blocks, cluster, port, protocol):
     for world, traffic, source, target in _every_flow(cluster, port, protocol):
@@ -79,7 +80,7 @@ def test_evaluator_agrees_with_the_naive_reading_on_thousands(
         assert decide(world, traffic, dialect).allowed is expected, str(traffic)
 
 
-@settings(max_examples=50, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@examples(20)
 @given(cluster=clusters(), port=st.sampled_from(PORTS), protocol=st.sampled_from(PROTOCOLS))
 def test_specification_alone_never_contradicts_a_reading_it_permits(cluster, port, protocol):
     """Where the specification leaves room the answer is None, else it is every engine's."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given
 
 from npol.policy.evaluate.evaluate import decide
 from npol.policy.matrix.diff import difference
@@ -10,6 +10,7 @@ from npol.policy.matrix.equivalence import ports_of
 from npol.policy.objects.dialects import CALICO
 from npol.policy.objects.entities import Traffic
 from npol.policy.state.apply_changes import apply, build, label
+from tests.examples import examples
 from tests.policy.clusters import clusters, objects
 from tests.policy.worlds import policy, world_with
 
@@ -80,7 +81,7 @@ def test_relabelled_pod_is_told_apart_from_its_equals():
     ]
 
 
-@settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@examples(15)
 @given(cluster=clusters(), other=clusters())
 def test_difference_is_what_the_evaluator_says_differently(cluster, other):
     before = build(objects(cluster))

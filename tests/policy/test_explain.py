@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from npol.policy.evaluate.evaluate import decide, evaluate
@@ -12,6 +12,7 @@ from npol.policy.explain.fixes import remedies
 from npol.policy.objects.dialects import CALICO
 from npol.policy.objects.entities import Traffic
 from npol.policy.state.apply_changes import apply, build
+from tests.examples import examples
 from tests.policy.clusters import PORTS, clusters, objects
 from tests.policy.reference import ALLOW_DNS, DENY, FROM_FRONTEND, FRONTEND, TO_BACKEND, cluster
 from tests.policy.worlds import policy, traffic, world_with
@@ -129,7 +130,7 @@ def test_smallest_change_where_nothing_is_near_is_least_privilege_on_both_sides(
     assert decide(opened, call(opened), CALICO).allowed
 
 
-@settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@examples(20)
 @given(cluster_=clusters(), port=st.sampled_from(PORTS))
 def test_remedies_open_every_closed_flow_together(cluster_, port):
     world = build(objects(cluster_))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from npol.policy.evaluate.evaluate import decide
@@ -11,6 +11,7 @@ from npol.policy.matrix.matrix import matrix
 from npol.policy.objects.dialects import CALICO, CILIUM, SPEC
 from npol.policy.objects.entities import Traffic
 from npol.policy.state.apply_changes import build
+from tests.examples import examples
 from tests.policy.clusters import PORTS, PROTOCOLS, clusters, objects
 
 OF_ANOTHER_KIND = {
@@ -20,7 +21,7 @@ OF_ANOTHER_KIND = {
 }
 
 
-@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@examples(20)
 @given(cluster=clusters(), dialect=st.sampled_from([SPEC, CALICO, CILIUM]), other=st.booleans())
 def test_matrix_agrees_with_the_evaluator(cluster, dialect, other):
     world = build([*objects(cluster), *([OF_ANOTHER_KIND] if other else [])])

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from hypothesis import given, settings
+from hypothesis import given
 
 from npol.mutation.operators import mutants
 from npol.policy.parse.parse_policies import parse_policy
 from npol.policy.parse.serialize import spec_of
+from tests.examples import examples
 from tests.policy.clusters import clusters
 from tests.policy.worlds import policy
 
@@ -43,7 +44,7 @@ def test_every_field_of_a_policy_is_written():
     }
 
 
-@settings(max_examples=50, deadline=None)
+@examples(20)
 @given(cluster=clusters())
 def test_mutants_of_any_policy_are_written_as_what_they_are(cluster):
     for body in cluster["policies"]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given
 
 from npol.policy.evaluate.evaluate import decide
 from npol.policy.lint import lint
@@ -15,11 +15,12 @@ from npol.policy.objects.entities import Traffic
 from npol.policy.objects.netpol_types import Direction
 from npol.policy.parse.parse_policies import parse_policy
 from npol.policy.state.apply_changes import build
+from tests.examples import examples
 from tests.policy.clusters import PORTS, clusters, objects
 from tests.policy.clusters import rules as any_rule
 from tests.policy.worlds import policy
 
-QUICK = settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+QUICK = examples(20)
 
 
 def _answers(world):
@@ -55,7 +56,7 @@ def test_shadowed_rules_can_be_taken_away_one_at_a_time(cluster):
             assert _answers(world.with_policies([without])) == _answers(world)
 
 
-@settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@examples(40)
 @given(
     cluster=clusters(max_policies=1),
     wide=any_rule("from"),

@@ -1,5 +1,6 @@
 """Every way in which an exec can break, lie or stay silent: an error with its reason, each time."""
 
+import itertools
 import queue
 import re
 import threading
@@ -398,10 +399,12 @@ def test_answers_before_a_broken_stream_count(make_prober):
 
 
 def test_only_so_many_probes_are_under_way_at_once(make_prober):
+    """Nothing answers; time passes once they were asked, and the rest is looked at again."""
     stream = FakeStream(lambda argv: None, facts=FACTS + "\x1ememory=33554432")
-    prober = make_prober(stream)
+    ticks = itertools.count(step=0.01)
+    prober = make_prober(stream, now=lambda: next(ticks) if stream.requests else 0.0)
 
-    ask(prober, *many(100), deadline=0.3)
+    ask(prober, *many(100), deadline=0.05)
 
     assert len(stream.requests) == 16
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from npol.errors import PRECEDENCE, ExitCode, Position
@@ -13,6 +13,7 @@ from npol.model.result import RestoreResult, StepResult, StoryReport
 from npol.model.sentence import Sentence
 from npol.model.verification import FlowVerification, NotVerified
 from npol.report.json import from_json, to_json
+from tests.examples import examples
 from tests.report.conftest import make_flow
 
 HERE = Position("s.npol.yaml", 1, 1)
@@ -47,7 +48,7 @@ REPORTS = st.builds(
 )
 
 
-@settings(max_examples=300, deadline=None)
+@examples(100)
 @given(REPORTS)
 def test_json_and_exit_code_never_disagree(report):
     summary = json.loads(to_json(report))["summary"]
@@ -57,7 +58,7 @@ def test_json_and_exit_code_never_disagree(report):
     assert from_json(to_json(report)).exit_status == report.exit_status
 
 
-@settings(max_examples=300, deadline=None)
+@examples(100)
 @given(REPORTS)
 def test_what_passes_has_nothing_against_it(report):
     if report.exit_status == 0:
@@ -66,7 +67,7 @@ def test_what_passes_has_nothing_against_it(report):
         assert report.restore is None or report.restore.proven
 
 
-@settings(max_examples=300, deadline=None)
+@examples(100)
 @given(REPORTS)
 def test_6_is_for_what_is_left_to_restore(report):
     left = report.restore is not None and not report.restore.complete
@@ -75,7 +76,7 @@ def test_6_is_for_what_is_left_to_restore(report):
     assert (report.exit_code is ExitCode.RESTORE_INCOMPLETE) is (left or raised)
 
 
-@settings(max_examples=100, deadline=None)
+@examples(50)
 @given(REPORTS)
 def test_the_worst_of_a_run_is_its_code(report):
     found = {report.error_code} | {
