@@ -397,8 +397,10 @@ def test_a_dead_run_is_recovered_while_another_lives(cluster, begin, dead, befor
     alive.apply(policy(namespace="bank"))
     dead()
 
-    renews = {"sleep": lambda _: alive._lock._renew("bank")}
-    done = recover(cluster.connect(), state_directory=here, **renews)
+    def sleep(seconds):
+        alive._lock._renew("bank")
+
+    done = recover(cluster.connect(), state_directory=here, sleep=sleep)
 
     assert exit_code(done) == 0
     assert {each.run.run_id: each.alive for each in done} == {"dead": False, "alive": True}
