@@ -1,6 +1,6 @@
 import pytest
 
-from npol.changes.state.compare import difference, same, says_the_same
+from npol.changes.state.compare import difference, digest, same, says_the_same
 from tests.changes.cluster import policy
 
 
@@ -54,3 +54,24 @@ def test_equal_content_in_another_order_is_no_difference():
 
     assert same(one, other)
     assert difference(one, other, name="it") == ""
+
+
+def given(kind, **sections) -> dict:
+    return {"apiVersion": "v1", "kind": kind, "metadata": {"name": "a"}, **sections}
+
+
+@pytest.mark.parametrize(
+    ("one", "other", "equal"),
+    [
+        (given("ConfigMap", data={"a": "1"}), given("ConfigMap", data={"a": "2"}), False),
+        (given("Secret", data={"a": "1"}), given("Secret", data={"a": "2"}), True),
+        (given("Secret", data={"a": "1"}), given("Secret", data={"b": "1"}), False),
+        (given("Secret", type="Opaque"), given("Secret", type="x.io/y"), False),
+        (given("Pod", spec={"x": 1}, status={"y": 1}), given("Pod", spec={"x": 1}), True),
+        (given("Pod", metadata={"uid": "u"}), given("Pod", metadata={"uid": "v"}), True),
+        (given("Pod", metadata={"labels": {"a": "b"}}), given("Pod"), False),
+    ],
+    ids=["value", "secret-value", "secret-name", "secret-type", "status", "uid", "labels"],
+)
+def test_a_digest_covers_what_was_written_and_no_value_of_a_secret(one, other, equal):
+    assert (digest(one) == digest(other)) is equal

@@ -1,11 +1,13 @@
+import json
 import os
 
 import pytest
 
 from npol.changes.apply.change_session import ChangedByOthers
+from npol.changes.state.compare import digest
 from npol.errors import InputError, LockHeld, Refused, RestoreIncomplete
 from npol.kube.api_errors import ApiError
-from npol.kube.objects import DEPLOYMENTS, PODS, SERVICES, Ref
+from npol.kube.objects import DEPLOYMENTS, PODS, SERVICES, Ref, resource_for
 from tests.changes.cluster import STATE, kept, pod, policy
 
 POLICIES = "networkpolicies.networking.k8s.io"
@@ -241,6 +243,38 @@ def test_a_namespace_that_cannot_be_listed_is_not_deleted(cluster, with_given, w
     assert cluster.get("namespaces", None, "fresh")
     cluster.faults()
     assert with_given.restore(deadline=10).complete
+
+
+@pytest.mark.parametrize(
+    ("resource", "kind", "word"),
+    [("configmaps", "ConfigMap", "planted"), ("secrets", "Secret", "YmVmb3Jl")],
+)
+def test_a_given_object_is_journalled_by_a_digest_and_goes(cluster, begin, resource, kind, word):
+    made = {"apiVersion": "v1", "kind": kind, "metadata": {"name": "c", "namespace": "shop"}}
+    transaction = begin(kinds=(resource_for("v1", kind),))
+    transaction.create({**made, "data": {"word": word}})
+    transaction.create({**made, "metadata": {"name": "next", "namespace": "shop"}})
+
+    journals = cluster.list("configmaps", "npol-system")
+    assert digest(cluster.get(resource, "shop", "c")) in json.dumps(journals)
+    assert word not in json.dumps(journals)
+
+    result = transaction.restore()
+    assert result.complete
+    assert result.actions == (f"deleted {kind} shop/next", f"deleted {kind} shop/c")
+    assert cluster.get(resource, "shop", "c") is None
+
+
+def test_a_given_object_that_others_have_changed_goes_and_is_named(cluster, begin):
+    made = {"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": "c", "namespace": "shop"}}
+    transaction = begin(kinds=(resource_for("v1", "ConfigMap"),))
+    transaction.create({**made, "data": {"word": "before"}})
+    cluster.change("configmaps", "shop", "c", lambda live: live["data"].update(word="after"))
+
+    result = transaction.restore()
+
+    assert result.problems == ()
+    assert result.actions == ("deleted ConfigMap shop/c, which others had changed since",)
 
 
 def test_an_existing_object_is_used_and_survives_the_restore(cluster, begin):

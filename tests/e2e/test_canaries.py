@@ -8,12 +8,16 @@ from __future__ import annotations
 
 import base64
 import hashlib
+import inspect
 import json
 import tarfile
 import time
+from importlib import import_module
+from typing import get_args
 
 import pytest
 
+from npol.cli.app import COMMANDS
 from npol.report.formats import FORMATS
 from npol.report.json import from_json
 from tests.e2e.shop import HEAD, STEPS, write_shop
@@ -249,10 +253,67 @@ def story(plant, directory):
     return path
 
 
+def shapes():
+    """The commands that write in several shapes, with these; a new one is found here."""
+    for command in COMMANDS:
+        module = import_module(f"npol.cli.arguments.{command}")
+        fields = inspect.signature(getattr(module, f"{command.title()}Arguments"), eval_str=True)
+        if shape := fields.parameters.get("shape"):
+            yield from ((command, str(each)) for each in get_args(shape.annotation)[0])
+
+
+def under_pytest(pytester, path, there, plant, monkeypatch):
+    """The story's first step under pytest, with everything shown that pytest can show."""
+    for name in ("KUBECONFIG", "PYTEST_ADDOPTS", "PYTEST_XDIST_WORKER"):
+        monkeypatch.delenv(name, raising=False)
+    pytester.makeini("[pytest]")
+    (_, config), (_, context) = batched(there)
+    written = pytester.path
+    junit = written / "junit.xml"
+    loud = ("-vv", "-l", "-k", "open", "--log-level=DEBUG", "-rA", f"--junitxml={junit}")
+    files = (f"--npol-report={written}/reports", f"--npol-collect={written}/collected.tar.gz")
+    named = (f"--kubeconfig={config}", f"--kube-context={context}", "--npol-create")
+
+    def session(name, *options):
+        ended = pytester.runpytest_inprocess(
+            *loud, *named, *options, path, f"--rootdir={path.parent}"
+        )
+        yield f"pytest {name}", f"{ended.stdout}\n{ended.stderr}"
+        yield f"pytest {name} junit", junit.read_text()
+
+    yield from session("fails", *files)
+    for file in (written / "reports").iterdir():
+        yield f"pytest report {file.suffix}", file.read_text()
+    yield from archived("pytest", written / "collected.tar.gz")
+    monkeypatch.setattr("npol.run.step_runner.check_all", breaks(plant))
+    yield from session("crashes")
+
+
+def batched(options):
+    return zip(options[::2], options[1::2], strict=True)
+
+
+def breaks(plant):
+    """A part of npol that breaks with all secrets in its hands, and in its words."""
+
+    def broken(*_, **__):
+        held = json.dumps(plant.planted)
+        raise KeyError(held)
+
+    return broken
+
+
+def archived(name, path):
+    with tarfile.open(path) as tar:
+        for each in tar.getnames():
+            yield f"{name} archive {each}", tar.extractfile(each).read().decode()
+
+
 def test_no_output_holds_any_of_the_planted_secrets(
-    npol_here, cluster, there, tmp_path, plant, server, monkeypatch
+    npol_here, cluster, there, tmp_path, plant, server, monkeypatch, pytester
 ):
     told = {}
+    monkeypatch.chdir(tmp_path)
 
     def npol(name, *arguments):
         done = npol_here(*arguments)
@@ -271,22 +332,29 @@ def test_no_output_holds_any_of_the_planted_secrets(
     told["journal"] = json.dumps(journals)
     npol("plan", "plan", path)
     npol("document", "document", path)
-    npol("check", "check", path.parent)
     npol("explain", "explain", *there, "vault/keeper -> vault/s:80")
     npol("recover", "recover", "--list", *there, "-vv")
     npol("doctor", "doctor", *there, "--no-canary", "-n", "vault", "-vv",
          "--collect", "x.tar.gz", "--report", "run.json")  # fmt: skip
-    with tarfile.open(tmp_path / "x.tar.gz") as tar:
-        for name in tar.getnames():
-            told[f"archive {name}"] = tar.extractfile(name).read().decode()
-    npol("rollback", "rollback", *there, report.run_id, "-vv")
+    told |= archived("doctor", tmp_path / "x.tar.gz")
+    assert "restored in" in npol("rollback", "rollback", path, *there, "--no-verify", "-vv").stdout
+    read = {"check": path.parent, "report": "run.json"}
+    for command, shape in shapes():
+        npol(f"{command} {shape}", command, read[command], "--format", shape)
 
     monkeypatch.setenv("BROKEN", "1")
     assert "password=***" in npol("plugin", "recover", "--list", *there, "-vv").stderr
+    monkeypatch.delenv("BROKEN")
+    told |= under_pytest(pytester, path, there, plant, monkeypatch)
+    npol("crash", "run", path, *there, "--create", "-vv")
+    assert "npol itself broke" in told["crash"]
+    assert "npol itself broke" in told["pytest crashes"]
+    assert "differs (not shown)" in told["pytest fails"]
+    assert "GET /api/v1/" in told["pytest fails"]
     assert "GET /api/v1/" in told["doctor"]
-    assert all(told.values())
-    assert "archive npol/engine/calico-system/calico-node-abcde/calico-node.log" in told
-    assert "keeper" in told["archive npol/namespaces/vault/pods.json"]
+    assert [name for name, text in told.items() if not text] == ["check github"]  # no findings
+    assert "doctor archive npol/engine/calico-system/calico-node-abcde/calico-node.log" in told
+    assert "keeper" in told["doctor archive npol/namespaces/vault/pods.json"]
     leaks = {name: found for name, text in told.items() if (found := plant.found(text))}
     assert leaks == {}
     assert len(plant.planted) >= 60

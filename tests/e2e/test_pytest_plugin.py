@@ -179,7 +179,7 @@ def test_cluster_options_of_pytest_reach_the_run(shop, kubeconfig):
         from npol.run import StoryRun
 
         def show(run):
-            wanted = ("wait", "max_unlisted_pods", "recover_stale", "replace")
+            wanted = ("wait", "max_unlisted_pods", "recover_stale", "replace", "create_all")
             raise Refused("; ".join(f"{name}: {getattr(run.options, name)}" for name in wanted))
         StoryRun.open = show
         """
@@ -189,9 +189,13 @@ def test_cluster_options_of_pytest_reach_the_run(shop, kubeconfig):
         "--npol-max-unlisted-pods=7",
         "--npol-recover-stale",
         "--npol-replace",
+        "--npol-create-all",
     )
     result = shop.runpytest_subprocess(f"--kubeconfig={kubeconfig}", "--kube-context=dev", *options)
-    assert "wait: 30.0; max_unlisted_pods: 7; recover_stale: True; replace: True" in text(result)
+    wanted = (
+        "wait: 30.0; max_unlisted_pods: 7; recover_stale: True; replace: True; create_all: True"
+    )
+    assert wanted in text(result)
 
 
 def test_netpol_runs_on_the_cluster_of_an_overridden_fixture(shop):

@@ -131,6 +131,11 @@ class Record:
     """Of the object after the change, once known; of a labelled object from the start."""
     owners: tuple[Object, ...] = ()
     """For LABEL: who owned the labels before, as entries of managedFields."""
+    digest: str = ""
+    """
+    Of what the run wrote, where no journal keeps it (`compare.digest`): as it was sent, and as
+    the server has it once that is known.
+    """
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

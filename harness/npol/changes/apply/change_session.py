@@ -12,7 +12,7 @@ from typing import Any
 from npol.changes.journal.writer import JournalWriter
 from npol.changes.journal_types import Key, NamespaceSnapshot, Record, State
 from npol.changes.restore.undo import ref_of
-from npol.changes.state.compare import difference, is_leaving, run_of, still, waits_for
+from npol.changes.state.compare import difference, digest, is_leaving, run_of, still, waits_for
 from npol.changes.state.gitops import gitops_owner
 from npol.changes.state.object_history import ObjectHistory, labels_at, touched
 from npol.changes.state.snapshot import check_allowed, key_of
@@ -158,6 +158,7 @@ class ChangeSession:
         if made is not None:
             known["uid"] = made["metadata"]["uid"]
             known["after"] = slim(made) if record.after is not None else None
+            known["digest"] = "" if record.after is not None else digest(made)
         self.writer.note(replace(record, state=State.DONE, **known))
 
     def check_place(self, key: Key) -> None:

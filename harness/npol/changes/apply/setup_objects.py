@@ -12,7 +12,7 @@ from npol.changes.failpoints import around
 from npol.changes.journal_types import Action, Key
 from npol.changes.restore.undo import ref_of
 from npol.changes.state.claims import with_marked_claims
-from npol.changes.state.compare import marked
+from npol.changes.state.compare import digest, marked
 from npol.changes.state.field_owners import owners_of
 from npol.changes.state.snapshot import key_of
 from npol.errors import Refused
@@ -93,7 +93,9 @@ class SetupObjects:
         session.check_place(key)
         wanted = with_marked_claims(marked(bare(body), session.run_id), session.run_id)
         with session.stop.shield():
-            record = session.writer.intend(Action.CREATE, key, before=None, after=None)
+            record = session.writer.intend(
+                Action.CREATE, key, before=None, after=None, digest=digest(wanted)
+            )
             with around("given.create"):
                 made = writes.create(session.connection, wanted, session.is_ours)
             session.done(record, made)
@@ -104,7 +106,9 @@ class SetupObjects:
         wanted = marked(bare(body), session.run_id)
         uid = live["metadata"]["uid"]
         with session.stop.shield():
-            record = session.writer.intend(Action.REPLACE, key, before=None, after=None, uid=uid)
+            record = session.writer.intend(
+                Action.REPLACE, key, before=None, after=None, uid=uid, digest=digest(wanted)
+            )
             with around("given.apply"):
                 made = session.connection.apply(wanted, force=True)
             session.done(record, made)

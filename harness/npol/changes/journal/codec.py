@@ -40,6 +40,7 @@ WORDS: Mapping[type[Entry], str] = {
 }
 """What an entry is called in a journal: words of the format, whatever the classes are named."""
 LINE = re.compile(r'\{"sum":"(?P<sum>[0-9a-f]{16})","entry":(?P<entry>.*)\}')
+DIGEST = re.compile(r"([0-9a-f]{64})?")
 
 Lines = dict[int, str]
 """Entry number -> line."""
@@ -138,6 +139,8 @@ def _checked_seen(seen: PolicySnapshot) -> PolicySnapshot:
 
 
 def _check_record(record: Record) -> None:
+    if not DIGEST.fullmatch(record.digest):
+        raise ValueError("a digest that is none")
     if record.action is Action.LABEL:
         if record.key.kind not in LABELLED:
             raise ValueError(f"labels of a {record.key.kind}")

@@ -65,6 +65,7 @@ class JournalWriter:
         after: Mapping[str, Any] | None,
         uid: str = "",
         owners: tuple[Object, ...] = (),
+        digest: str = "",
     ) -> Record:
         """
         Write down what is about to change.
@@ -83,6 +84,7 @@ class JournalWriter:
             after=after,
             uid=uid,
             owners=owners,
+            digest=digest,
         )
         self.write(record)
         return record

@@ -93,7 +93,8 @@ def _delete(connection: Connection, item: ObjectHistory, live: Mapping[str, Any]
         gone = connection.delete(
             ref_of(connection, item.key), uid=metadata["uid"], resource_version=version
         )
-    return f"deleted {item.key}" if gone else ""
+    since = ", which others had changed since" if item.is_rewritten(live) else ""
+    return f"deleted {item.key}{since}" if gone else ""
 
 
 def _check_empty(connection: Connection, item: ObjectHistory) -> None:

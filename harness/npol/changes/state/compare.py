@@ -11,6 +11,8 @@ An object that is being deleted equals none: it is on its way out, whatever it s
 from __future__ import annotations
 
 import difflib
+import hashlib
+import json
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -40,6 +42,24 @@ def content(obj: Mapping[str, Any]) -> Object:
     outside = ("apiVersion", "kind", "metadata", "status")
     kept |= {key: value for key, value in obj.items() if key not in outside}
     return kept
+
+
+VALUES = ("data", "stringData")
+"""Sections of a Secret whose values leave the cluster in no form; a hash can be guessed at."""
+
+
+def digest(obj: Mapping[str, Any]) -> str:
+    """
+    A hash of what an object says: its labels, and every section but the status.
+
+    Of a Secret's values only the names count.
+    """
+    said = {key: value for key, value in obj.items() if key not in ("metadata", "status")}
+    if obj.get("kind") == "Secret":
+        said |= {key: sorted(said[key] or ()) for key in VALUES if key in said}
+    said["labels"] = (obj.get("metadata") or {}).get("labels") or {}
+    text = json.dumps(said, sort_keys=True, separators=(",", ":"))
+    return hashlib.sha256(text.encode()).hexdigest()
 
 
 def same(one: Mapping[str, Any] | None, other: Mapping[str, Any] | None) -> bool:

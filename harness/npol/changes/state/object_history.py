@@ -18,9 +18,23 @@ from npol.changes.journal_types import (
     Record,
     State,
 )
-from npol.changes.state.compare import METADATA, content, is_leaving, run_of, same, staying, still
+from npol.changes.state.compare import (
+    METADATA,
+    content,
+    digest,
+    is_leaving,
+    run_of,
+    same,
+    staying,
+    still,
+)
 from npol.changes.state.field_owners import owners_of
 from npol.kube.objects import Object
+
+LEFT_ALONE = frozenset(
+    {"ConfigMap", "Secret", "Role", "RoleBinding", "ClusterRoleBinding", "LimitRange"}
+)
+"""Kinds of which Kubernetes itself changes nothing once they are made."""
 
 
 class ObjectState(enum.Enum):
@@ -69,6 +83,12 @@ class ObjectHistory:
         """The state that the run meant to leave last."""
         last = self.records[-1]
         return self.before if last.state is State.RESTORED else last.after
+
+    def is_rewritten(self, live: Mapping[str, Any]) -> bool:
+        """Whether somebody has changed what the run wrote, of a kind that no controller writes."""
+        last = self.candidates[-1]
+        known = last.state is State.DONE and last.digest
+        return self.key.kind in LEFT_ALONE and bool(known) and known != digest(live)
 
     def state_at(self, number: int) -> Mapping[str, Any] | None:
         """The state after the record of that number, and all before it."""
