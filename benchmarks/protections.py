@@ -73,7 +73,7 @@ PROTECTIONS = [
         ("going on after an error", "changes/restore/restore.py", "self._errors[item.key] = str(error)",
          "raise", "changes/test_faults.py"),
         ("lock before each write", "changes/apply/change_session.py",
-         "        self.check_lock(key.namespace)\n        try:", "        try:",
+         "        self.check_lock(key.place)\n        try:", "        try:",
          "changes/test_lock.py"),
         ("own process holds the lock", "changes/lock/lock.py",
          " and annotations.get(HOLDER) == self._nonce", "", "changes/test_lock.py"),
