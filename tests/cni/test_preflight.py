@@ -14,6 +14,7 @@ from npol.kube.rbac import Extra, manifests, rights
 from tests.kube.fake_api import reply, status
 
 REVIEWS = "/apis/authorization.k8s.io/v1/selfsubjectaccessreviews"
+RULES = "/apis/authorization.k8s.io/v1/selfsubjectrulesreviews"
 POD = {
     "apiVersion": "v1",
     "kind": "Pod",
@@ -79,14 +80,14 @@ def test_a_cluster_that_may_be_tested_is_described(cluster, to):
 def test_preflight_changes_nothing(cluster, to, api):
     preflight(to(), dev())
 
-    writes = [s for s in api.seen if s.method != "GET" and s.path != REVIEWS]
+    writes = [s for s in api.seen if s.method != "GET" and s.path not in (REVIEWS, RULES)]
     assert [(s.path, s.query["dryRun"]) for s in writes] == [("/api/v1/namespaces/dev/pods", "All")]
 
 
 def test_read_only_sends_no_dry_run(cluster, to, api):
     preflight(to(Mode.READ_ONLY), PreflightRequest(namespaces=["dev"], pods=[POD]))
 
-    assert {s.path for s in api.seen if s.method != "GET"} == {REVIEWS}
+    assert {s.path for s in api.seen if s.method != "GET"} == {REVIEWS, RULES}
 
 
 @pytest.mark.parametrize("mode", Mode)
@@ -100,6 +101,36 @@ def test_every_missing_right_is_named(cluster, to, mode):
     lines = [line for line in str(caught.value).splitlines() if "- may not" in line]
     assert lines == [f"  - may not {right}" for right in rows]
     assert f"doctor --rbac {mode.value}" in str(caught.value)
+
+
+def granting(*rules):
+    """What the server tells of a namespace's rules."""
+    return reply(201, {"status": {"resourceRules": list(rules), "incomplete": False}})
+
+
+EVERYTHING = {"verbs": ["*"], "apiGroups": ["*"], "resources": ["*"]}
+
+
+def test_what_the_rules_of_a_namespace_grant_is_not_asked_singly(cluster, to, api):
+    api.on("POST", RULES, granting(EVERYTHING))
+
+    preflight(to(), dev())
+
+    assert {namespace for _, _, namespace, *_ in cluster.asked} == {""}
+    assert sum(s.path == RULES for s in api.seen) == 3  # dev, kube-system, npol-system
+
+
+def test_what_the_rules_do_not_mention_is_asked_singly(cluster, to, api):
+    """Another authorizer may grant it without telling rules."""
+    reading = {"verbs": ["list"], "apiGroups": ["*"], "resources": ["*"]}
+    api.on("POST", RULES, granting(reading))
+    cluster.denied = {("create", "networkpolicies", "dev")}
+
+    with pytest.raises(Refused, match="1 problem") as caught:
+        preflight(to(), dev())
+
+    assert "may not create networkpolicies.networking.k8s.io in namespace dev" in str(caught.value)
+    assert ("list", "pods", "dev", "", "") not in cluster.asked
 
 
 def test_one_missing_right_is_named_alone(cluster, to):

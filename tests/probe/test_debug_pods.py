@@ -49,6 +49,9 @@ class FakeApi:
         found = self.objects.get((ref.namespace, ref.name))
         return {**found, "status": self.status} if found else None
 
+    def list_in(self, resource, namespaces):
+        return [o for name in sorted(set(namespaces)) for o in self.list(resource, name)]
+
     def list(self, resource, namespace="", *, selector="", fields=""):
         if resource.kind == "Event":
             return self.events

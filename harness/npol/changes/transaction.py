@@ -29,6 +29,7 @@ from npol.errors import NpolError, RestoreIncomplete
 from npol.kube.connection import Connection
 from npol.kube.objects import Object, Ref, resource_for
 from npol.kube.signals import Stop, Stopped
+from npol.model.inventory import Inventory
 from npol.model.result import RestoreResult
 from npol.model.story import Manifest
 
@@ -162,14 +163,16 @@ class Transaction:
             return self._policies.preview_delete(obj)
         return self._policies.preview_apply(obj, replace=replace)
 
-    def changed_by_others(self) -> list[str]:
+    def changed_by_others(self, seen: Inventory | None = None) -> list[str]:
         """
         What in the namespaces is not as this run knows it; empty: the step's verdict counts.
 
-        Policies and the labels of the namespaces, one text each, with a diff.
+        Policies and the labels of the namespaces, one text each, with a diff. `seen`: what was
+        just read of them; None: they are read.
         """
         journal = self._session.writer.journal
-        now = take(self._session.connection, journal.places, also=journal.other_policies)
+        also = journal.other_policies
+        now = take(self._session.connection, journal.places, also=also, seen=seen)
         keys = dict.fromkeys((*journal.seen, *now.policies, *(r.key for r in journal.history)))
         policies = [key for key in keys if key.is_policy]
         found = [self._session.modified_by_others(key, now.policies.get(key)) for key in policies]

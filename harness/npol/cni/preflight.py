@@ -6,24 +6,23 @@ from __future__ import annotations
 
 import re
 from collections.abc import Collection, Iterable, Mapping
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import Any
 
 from npol.cni.catalogue import Enforces, Engine
 from npol.cni.detect import detect, gather
 from npol.cni.other_policy_kinds import ForeignPolicies, foreign_policies
+from npol.cni.own_rights import allowed, denied
 from npol.errors import NpolError, Refused
 from npol.kube.api_errors import ApiError, Forbidden, Unreachable
 from npol.kube.connection import Connection
 from npol.kube.guard import PROTECTED, STATE_NAMESPACE, Mode, protected
-from npol.kube.objects import ACCESS_REVIEWS, NAMESPACES, Object, Ref
+from npol.kube.objects import NAMESPACES, Object, Ref
 from npol.kube.rbac import Extras, Right, rights
 from npol.model.inventory import Obj
 
 OLDEST = (1, 25)
 """The oldest Kubernetes whose API is known to be enough."""
-ASKED_AT_ONCE = 8
 NO_DRY_RUN = "does not support dry run"
 """What the API server says of a webhook that it may not ask without an effect."""
 
@@ -119,32 +118,11 @@ def missing_rights(
 ) -> list[PreflightProblem]:
     """Every right of the mode's table that the API server denies us, by access review."""
     mode = connection.mode
-    wanted = list(rights(mode, [n for n in namespaces if n not in created], extras=extras))
-    with ThreadPoolExecutor(max_workers=ASKED_AT_ONCE) as pool:
-        answers = list(pool.map(lambda right: allowed(connection, right), wanted))
-    missing = [right for right, yes in zip(wanted, answers, strict=True) if not yes]
+    wanted = rights(mode, [n for n in namespaces if n not in created], extras=extras)
     hint = f"an administrator applies what `npol doctor --rbac {mode.value} --story STORY` prints"
-    return [PreflightProblem(what=f"may not {right}", hint=hint) for right in missing]
-
-
-def allowed(connection: Connection, right: Right) -> bool:
-    """Whether this user has a right, by access review."""
-    resource, _, subresource = right.resource.partition("/")
-    asked = {
-        "verb": right.verb,
-        "group": right.group,
-        "resource": resource,
-        "subresource": subresource,
-        "namespace": right.namespace,
-        "name": right.name,
-    }
-    body = {
-        "apiVersion": "authorization.k8s.io/v1",
-        "kind": "SelfSubjectAccessReview",
-        "spec": {"resourceAttributes": {k: v for k, v in asked.items() if v}},
-    }
-    answer = connection.raw("POST", ACCESS_REVIEWS.path(), body=body)
-    return bool((answer.get("status") or {}).get("allowed"))
+    return [
+        PreflightProblem(what=f"may not {right}", hint=hint) for right in denied(connection, wanted)
+    ]
 
 
 def _version_notes(version: str) -> Iterable[str]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection, Iterable, Sequence
 from contextlib import suppress
 
-from npol.cni.preflight import allowed
+from npol.cni.own_rights import allowed
 from npol.flow_records.agent_stream import AgentStream
 from npol.flow_records.store import RecordStore
 from npol.kube.api_errors import Forbidden

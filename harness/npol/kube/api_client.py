@@ -3,14 +3,19 @@
 from __future__ import annotations
 
 import abc
-from collections.abc import Mapping
+from collections.abc import Collection, Iterable, Mapping
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
-from npol.kube.api_errors import ApiError
-from npol.kube.objects import Object, Ref, Resource, ref_of, resource_for
+from npol.kube.api_errors import ApiError, Forbidden
+from npol.kube.guard import STATE_NAMESPACE
+from npol.kube.objects import NAMESPACES, Object, Ref, Resource, ref_of, resource_for
 
 PAGE = 500
 """Objects per page of a list."""
+LISTS_AT_ONCE = 8
+NEARLY_EMPTY = frozenset({"kube-node-lease", "kube-public", STATE_NAMESPACE})
+"""Namespaces with next to nothing in them."""
 
 
 class Verbs(abc.ABC):
@@ -18,6 +23,10 @@ class Verbs(abc.ABC):
 
     def __init__(self) -> None:
         self._discovered: dict[tuple[str, str], Resource | None] = {}
+        self._namespaces = 0
+        """How many the cluster has that may hold much, as far as they were listed."""
+        self._narrow: set[Resource] = set()
+        """What may not be listed in all namespaces at once."""
 
     @abc.abstractmethod
     def raw(
@@ -53,6 +62,30 @@ class Verbs(abc.ABC):
                 return None
             raise
 
+    def list_in(
+        self, resource: Resource, namespaces: Iterable[str], *, at_once: bool | None = None
+    ) -> list[Object]:
+        """
+        All objects of several namespaces: by one request where these are most of the cluster's
+        and the rights allow it, else by one for each, side by side.
+
+        `at_once`: whether it is to be one request, if the caller knows better.
+        """
+        names = sorted(set(namespaces))
+        wide = self.are_most(names) if at_once is None else at_once and len(names) > 1
+        if wide and resource not in self._narrow:
+            try:
+                found = self.list(resource)
+            except Forbidden:
+                self._narrow.add(resource)
+            else:
+                return [o for o in found if o["metadata"].get("namespace") in names]
+        if len(names) < 2:
+            return [obj for name in names for obj in self.list(resource, name)]
+        with ThreadPoolExecutor(max_workers=min(LISTS_AT_ONCE, len(names))) as pool:
+            listed = pool.map(lambda name: self.list(resource, name), names)
+            return [obj for objects in listed for obj in objects]
+
     def list(
         self, resource: Resource, namespace: str = "", *, selector: str = "", fields: str = ""
     ) -> list[Object]:
@@ -64,7 +97,14 @@ class Verbs(abc.ABC):
             found += [_object(item, resource) for item in page.get("items") or ()]
             query["continue"] = (page.get("metadata") or {}).get("continue") or ""
             if not query["continue"]:
+                if resource == NAMESPACES and not selector and not fields:
+                    names = {obj["metadata"]["name"] for obj in found}
+                    self._namespaces = len(names - NEARLY_EMPTY)
                 return found
+
+    def are_most(self, namespaces: Collection[str]) -> bool:
+        """Whether these are at least half of the cluster's namespaces, and more than one."""
+        return len(namespaces) > 1 and 2 * len(namespaces) >= self._namespaces > 0
 
     def resource(self, api_version: str, kind: str) -> Resource:
         """The resource of a kind, by discovery where it is no built-in. Raises InputError."""

@@ -7,7 +7,7 @@ from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 from npol.errors import Refused
-from npol.kube.connection import Connection
+from npol.kube.api_client import Verbs
 from npol.kube.objects import (
     DAEMON_SETS,
     DEPLOYMENTS,
@@ -25,16 +25,16 @@ from npol.model.inventory import Inventory
 
 _NAMESPACED = (PODS, SERVICES, ENDPOINT_SLICES, NETWORK_POLICIES)
 _WORKLOADS = (DEPLOYMENTS, STATEFUL_SETS, DAEMON_SETS)
-READERS = 4
-"""Lists asked at once."""
+READERS = 8
+"""Kinds listed at once."""
 
 
 def read(
-    connection: Connection,
-    namespaces: Iterable[str],
+    connection: Verbs,
+    namespaces: Collection[str],
     *,
     places: Iterable[str] = (),
-    workloads: Iterable[str] = (),
+    workloads: Collection[str] = (),
 ) -> Inventory:
     """
     The objects of these namespaces, and the pods that stand for these places outside.
@@ -48,17 +48,15 @@ def read(
     Raises:
         Refused: a right to read is missing, or the API server does not answer.
     """
-    wanted = [(kind, name) for name in sorted(set(namespaces)) for kind in _NAMESPACED]
-    also = (*_WORKLOADS, REPLICA_SETS)
-    wanted += [(kind, name) for name in sorted(set(workloads)) for kind in also]
+    at_once = connection.are_most(set(namespaces))
+    wanted = [(kind, set(namespaces)) for kind in _NAMESPACED]
+    wanted += [(kind, set(workloads)) for kind in (*_WORKLOADS, REPLICA_SETS)]
     with ThreadPoolExecutor(max_workers=READERS) as pool:
         all_namespaces = pool.submit(connection.list, NAMESPACES)
         nodes = pool.submit(_optional, connection, NODES)
-        found = list(pool.map(lambda w: connection.list(*w), wanted))
         pods = pool.submit(_places, connection, list(places))
-    by_kind: dict[str, list[Any]] = {}
-    for (kind, _), objects in zip(wanted, found, strict=True):
-        by_kind.setdefault(kind.kind, []).extend(objects)
+        found = pool.map(lambda w: connection.list_in(*w, at_once=at_once), wanted)
+        by_kind = {kind.kind: objects for (kind, _), objects in zip(wanted, found, strict=True)}
     known = {p["metadata"]["uid"] for p in by_kind.get("Pod", [])}
     outside = [p for p in pods.result() if p["metadata"]["uid"] not in known]
     return Inventory(
@@ -73,38 +71,32 @@ def read(
     )
 
 
-def read_selection(
-    connection: Connection, namespaces: Iterable[str], *, without_policies: Collection[str] = ()
-) -> Inventory:
+def read_selection(connection: Verbs, namespaces: Collection[str]) -> Inventory:
     """
-    What policies select by, and the policies: namespaces, pods, NetworkPolicies.
-
-    `without_policies`: namespaces whose policies are not read.
+    What policies select by, and the policies: all namespaces, pods, NetworkPolicies.
 
     Raises:
         Refused: as `read`.
     """
-    names = sorted(set(namespaces))
-    own = [name for name in names if name not in without_policies]
-    wanted = [(PODS, n) for n in names] + [(NETWORK_POLICIES, n) for n in own]
     with ThreadPoolExecutor(max_workers=READERS) as pool:
         all_namespaces = pool.submit(connection.list, NAMESPACES)
-        found = list(pool.map(lambda w: connection.list(*w), wanted))
-    return Inventory(
-        namespaces=tuple(all_namespaces.result()),
-        pods=tuple(o for objects in found[: len(names)] for o in objects),
-        policies=tuple(o for objects in found[len(names) :] for o in objects),
-    )
+        pods = pool.submit(connection.list_in, PODS, namespaces)
+        policies = pool.submit(connection.list_in, NETWORK_POLICIES, namespaces)
+        return Inventory(
+            namespaces=tuple(all_namespaces.result()),
+            pods=tuple(pods.result()),
+            policies=tuple(policies.result()),
+        )
 
 
-def _optional(connection: Connection, resource: Resource) -> list[dict[str, Any]]:
+def _optional(connection: Verbs, resource: Resource) -> list[dict[str, Any]]:
     try:
         return connection.list(resource)
     except Refused:
         return []
 
 
-def _places(connection: Connection, names: list[str]) -> list[dict[str, Any]]:
+def _places(connection: Verbs, names: list[str]) -> list[dict[str, Any]]:
     if not names:
         return []
     try:

@@ -99,6 +99,7 @@ def _table() -> dict[tuple[str, str], Resource]:
         rbac.authorization.k8s.io/v1 ClusterRole clusterroles cluster
         rbac.authorization.k8s.io/v1 ClusterRoleBinding clusterrolebindings cluster
         authorization.k8s.io/v1 SelfSubjectAccessReview selfsubjectaccessreviews cluster
+        authorization.k8s.io/v1 SelfSubjectRulesReview selfsubjectrulesreviews cluster
         apiextensions.k8s.io/v1 CustomResourceDefinition customresourcedefinitions cluster
         scheduling.k8s.io/v1 PriorityClass priorityclasses cluster
         storage.k8s.io/v1 StorageClass storageclasses cluster
@@ -130,6 +131,7 @@ NETWORK_POLICIES = BUILT_IN["networking.k8s.io/v1", "NetworkPolicy"]
 ENDPOINT_SLICES = BUILT_IN["discovery.k8s.io/v1", "EndpointSlice"]
 LEASES = BUILT_IN["coordination.k8s.io/v1", "Lease"]
 ACCESS_REVIEWS = BUILT_IN["authorization.k8s.io/v1", "SelfSubjectAccessReview"]
+RULES_REVIEWS = BUILT_IN["authorization.k8s.io/v1", "SelfSubjectRulesReview"]
 
 Discover = Callable[[str, str], Resource | None]
 """(apiVersion, kind) -> the resource, asked of the server."""

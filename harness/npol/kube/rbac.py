@@ -7,7 +7,7 @@ Never in it: secrets, nodes, pods/ephemeralcontainers, impersonate, escalate, bi
 from __future__ import annotations
 
 import enum
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -52,6 +52,27 @@ class Right:
         named = f" {self.name}" if self.name else ""
         place = f"in namespace {self.namespace}" if self.namespace else "in the whole cluster"
         return f"{self.verb} {what}{named} {place}"
+
+
+def covers(rule: Mapping[str, Any], right: Right) -> bool:
+    """
+    Whether a rule of RBAC grants a right, in the place that the rule holds for.
+
+    Source: kubernetes/kubernetes pkg/apis/rbac/v1/evaluation_helpers.go.
+    """
+    _, _, subresource = right.resource.partition("/")
+    resources = rule.get("resources") or ()
+    named = right.resource in resources or (subresource and f"*/{subresource}" in resources)
+    return (
+        _holds(rule.get("verbs"), right.verb)
+        and _holds(rule.get("apiGroups"), right.group)
+        and ("*" in resources or bool(named))
+        and (not rule.get("resourceNames") or right.name in rule["resourceNames"])
+    )
+
+
+def _holds(words: Collection[str] | None, word: str) -> bool:
+    return words is not None and ("*" in words or word in words)
 
 
 class Extra(enum.Enum):

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 from npol.errors import InputError
-from npol.kube.api_client import Verbs
+from npol.kube.api_client import LISTS_AT_ONCE, Verbs
 from npol.kube.api_errors import ApiError
 from npol.kube.objects import BUILT_IN, Resource, resource_named
 
@@ -42,12 +43,14 @@ def namespaced_kinds(connection: Verbs) -> list[Resource]:
     """
     groups = connection.raw("GET", "/apis").get("groups") or ()
     preferred = [("", "v1"), *((g["name"], g["preferredVersion"]["version"]) for g in groups)]
-    return [
-        Resource(group, version, row["name"], row["kind"])
-        for group, version in preferred
-        for row in connection.raw("GET", _path(group, version)).get("resources") or ()
-        if row.get("namespaced") and {"list", "delete"} <= set(row.get("verbs") or ())
-    ]
+    with ThreadPoolExecutor(max_workers=LISTS_AT_ONCE) as pool:
+        served = pool.map(lambda group: connection.raw("GET", _path(*group)), preferred)
+        return [
+            Resource(group, version, row["name"], row["kind"])
+            for (group, version), rows in zip(preferred, served, strict=True)
+            for row in rows.get("resources") or ()
+            if row.get("namespaced") and {"list", "delete"} <= set(row.get("verbs") or ())
+        ]
 
 
 def _path(group: str, version: str) -> str:

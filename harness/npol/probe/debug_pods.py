@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 import time
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 
@@ -214,7 +214,7 @@ class DebugPods:
         namespaces = sorted({obj["metadata"]["namespace"] for obj in made})
         while True:
             try:
-                left = [name for n in namespaces for name in self._left(n)]
+                left = self._left(namespaces)
             except NpolError as error:
                 return [f"whether the debug pods are gone cannot be read: {error.message}"]
             if not left:
@@ -225,9 +225,9 @@ class DebugPods:
             log.info("waiting for %s to be gone, %.0f s left", names, seconds)
             self._sleep(POLL)
 
-    def _left(self, namespace: str) -> list[str]:
-        pods = self._connection.list(PODS, namespace)
-        return [f"pod {namespace}/{p['metadata']['name']}" for p in pods if self._is_ours(p)]
+    def _left(self, namespaces: Collection[str]) -> list[str]:
+        pods = filter(self._is_ours, self._connection.list_in(PODS, namespaces))
+        return [f"pod {p['metadata']['namespace']}/{p['metadata']['name']}" for p in pods]
 
     def _is_ours(self, obj: Obj) -> bool:
         """Whether it was made here; pods of `given`, and the canary's, carry the run's id, too."""

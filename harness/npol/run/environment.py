@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 
@@ -362,8 +362,8 @@ class RunEnvironment:
 
         Where this run writes the journal knows best; elsewhere, what was seen at the start.
         """
-        found = self.transaction.changed_by_others()
         now = look_at_selection(self.connection, self.story, self._changed)
+        found = self.transaction.changed_by_others(now)
         return [*found, *state_changes.differences(since, now, asked, self._changed)]
 
     # -- closing
@@ -410,5 +410,6 @@ class RunEnvironment:
         return self._connection.requests["exec pods"] if self._connection else 0
 
     @property
-    def requests(self) -> int:
-        return sum(self._connection.requests.values()) if self._connection else 0
+    def requests(self) -> Mapping[str, int]:
+        """By verb and resource."""
+        return dict(self._connection.requests) if self._connection else {}

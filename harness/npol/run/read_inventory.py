@@ -39,15 +39,9 @@ def look(connection: Connection, story: Story, *, beside: Collection[str] = ()) 
     )
 
 
-def look_at_selection(connection: Connection, story: Story, known: Collection[str]) -> Inventory:
-    """
-    What policies of the story's namespaces select by, now.
-
-    Args:
-        known: see `state_changes.differences`.
-    """
-    wanted = {*named_namespaces(story), "kube-system"}
-    return read_selection(connection, wanted, without_policies=known)
+def look_at_selection(connection: Connection, story: Story, also: Collection[str]) -> Inventory:
+    """What policies of the story's namespaces, and of these, select by, and the policies, now."""
+    return read_selection(connection, {*named_namespaces(story), *also, "kube-system"})
 
 
 def foreseen(

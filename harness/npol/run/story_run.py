@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import secrets
 import time
+from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
 from dataclasses import replace
@@ -158,6 +159,11 @@ class StoryRun:
             self._restore = environment.close_unverified()
             raise
 
+    @property
+    def requests(self) -> Mapping[str, int]:
+        """How many were sent so far, by verb and resource; each exec is one."""
+        return self._environment.requests if self._environment else {}
+
     def report(self) -> StoryReport:
         """The run as a value, at any time."""
         environment = self._environment
@@ -175,7 +181,7 @@ class StoryRun:
             covers=self.story.shows,
             seconds=time.monotonic() - self._clock,
             execs=environment.execs if environment else 0,
-            requests=environment.requests if environment else 0,
+            requests=sum(self.requests.values()),
             versions={"npol": __version__},
         )
 

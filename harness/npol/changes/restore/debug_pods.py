@@ -6,7 +6,7 @@ can be told from all others.
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -55,7 +55,7 @@ def delete_debug_pods(
     asked: dict[str, float] = {}
     forced: dict[str, str] = {}
     while True:
-        found = [pair for place in places for pair in _of_run(connection, place, run_id)]
+        found = _of_run(connection, places, run_id)
         for kind, obj in found:
             uid = obj["metadata"]["uid"]
             if uid not in asked:
@@ -80,12 +80,12 @@ def _name(obj: Mapping[str, Any]) -> str:
 
 
 def _of_run(
-    connection: Connection, namespace: str, run_id: str
+    connection: Connection, namespaces: Collection[str], run_id: str
 ) -> list[tuple[Resource, Mapping[str, Any]]]:
     found: list[tuple[Resource, Mapping[str, Any]]] = []
     for kind in (PODS, DEPLOYMENTS):
         try:
-            listed = connection.list(kind, namespace)
+            listed = connection.list_in(kind, namespaces)
         except ApiError as error:
             if kind is DEPLOYMENTS and error.status == 403:
                 continue  # whoever may not list them has not made any

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Mapping
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 from npol.changes.state.compare import run_of
 from npol.cni.other_policy_kinds import SHADOWS
+from npol.kube.api_client import LISTS_AT_ONCE
 from npol.kube.connection import Connection
 from npol.kube.objects import Ref
 from npol.kube.resource_names import namespaced_kinds
@@ -53,7 +55,9 @@ def foreign_objects(
     kinds = [k for k in namespaced_kinds(connection) if k.qualified not in LEFT_OUT]
     until = now() + LEAVE_WITHIN
     while True:
-        found = [obj for kind in kinds for obj in connection.list(kind, namespace)]
+        with ThreadPoolExecutor(max_workers=LISTS_AT_ONCE) as pool:
+            listed = pool.map(lambda kind: connection.list(kind, namespace), kinds)
+            found = [obj for objects in listed for obj in objects]
         known = {o["metadata"]["uid"] for o in found if run_of(o) == run_id}
         strangers = _strangers(found, known)
         leaving = [o for o in strangers if _is_leaving(connection, o)]

@@ -10,7 +10,9 @@ from __future__ import annotations
 import logging
 import time
 from collections.abc import Callable, Iterable, Mapping
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
+from itertools import compress
 from typing import Any
 
 from npol.changes.journal.writer import JournalWriter
@@ -26,6 +28,7 @@ from npol.changes.state.object_history import (
 )
 from npol.changes.state.snapshot import Snapshot, take
 from npol.errors import NpolError
+from npol.kube.api_client import LISTS_AT_ONCE
 from npol.kube.connection import Connection
 from npol.kube.signals import Stop
 from npol.model.result import RestoreResult
@@ -232,7 +235,8 @@ class _Worker:
         """What the run made and is on its way out: pods and namespaces take their time."""
         made = [item for item in self._touched if item.before is None and not item.whole]
         while made and not self._stop.hurried:
-            made = [item for item in made if self._leaving(item)]
+            with ThreadPoolExecutor(max_workers=LISTS_AT_ONCE) as pool:
+                made = list(compress(made, pool.map(self._leaving, made)))
             if not made or self._now() + POLL >= self._until:
                 return
             names = ", ".join(str(item.key) for item in made)

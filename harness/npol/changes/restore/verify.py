@@ -102,7 +102,7 @@ class RestoreComparison:
         ]
         for key, item in self._touched.items():
             if key not in compared and not standing.another(key.namespace):
-                found += self._made(item)
+                found += self._made(item, self._live(key, standing.snapshot))
         for labels in self._labelled:
             found += self._labels(labels)
         return found
@@ -201,8 +201,18 @@ class RestoreComparison:
         way = f"if it is not wanted: {command}" if before is None else "put it right by hand"
         return f"{what}, then others did, so it is left as it is; {way}"
 
-    def _made(self, item: ObjectHistory) -> Iterator[RestoreProblem]:
-        live = self._connection.get(ref_of(self._connection, item.key))
+    def _live(self, key: Key, now: Snapshot) -> Mapping[str, Any] | None:
+        """What the fresh read says of it, if it does: a namespace that is gone holds nothing."""
+        place = now.places.get(key.namespace)
+        if place and not place.uid:
+            return None
+        if place and key.is_network_policy:
+            return now.policies.get(key)
+        return self._connection.get(ref_of(self._connection, key))
+
+    def _made(
+        self, item: ObjectHistory, live: Mapping[str, Any] | None
+    ) -> Iterator[RestoreProblem]:
         finding = item.judge(live)
         if live is None or finding is ObjectState.AS_BEFORE:
             self.as_before += item.records

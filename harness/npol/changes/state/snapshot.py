@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from typing import Any
 
 from npol.changes.journal_types import Key, NamespaceSnapshot, PolicySnapshot
 from npol.changes.state.compare import is_leaving, waits_for
 from npol.errors import Refused
+from npol.kube.api_client import LISTS_AT_ONCE
 from npol.kube.connection import Connection
 from npol.kube.guard import protected
 from npol.kube.objects import NAMESPACES, NETWORK_POLICIES, Object, Ref
+from npol.model.inventory import Inventory
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -37,31 +40,59 @@ def key_of(obj: Mapping[str, Any]) -> Key:
 
 def take_places(connection: Connection, namespaces: Iterable[str]) -> Snapshot:
     """Read namespaces alone; one that is missing has no uid."""
+    names = sorted(set(namespaces))
+    return _of_places(dict(zip(names, _read_namespaces(connection, names), strict=True)))
+
+
+def take(
+    connection: Connection,
+    namespaces: Iterable[str],
+    *,
+    also: Iterable[Key] = (),
+    seen: Inventory | None = None,
+) -> Snapshot:
+    """
+    Read namespaces and their NetworkPolicies.
+
+    Args:
+        also: policies of other kinds, by name.
+        seen: what was just read of all namespaces and, in these, of NetworkPolicies.
+    """
+    names = sorted(set(namespaces))
+    if seen is None:
+        found = take_places(connection, names)
+        there = [place.name for place in found.places.values() if place.uid]
+        listed: Iterable[Mapping[str, Any]] = connection.list_in(NETWORK_POLICIES, there)
+    else:
+        known = {obj["metadata"]["name"]: obj for obj in seen.namespaces}
+        found = _of_places({name: known.get(name) for name in names})
+        listed = (p for p in seen.policies if p["metadata"]["namespace"] in names)
+    policies: dict[Key, Object] = {key_of(policy): dict(policy) for policy in listed}
+    for key in also:
+        resource = connection.resource(key.api_version, key.kind)
+        if live := connection.get(Ref(resource, key.namespace, key.name)):
+            policies[key] = live
+    return replace(found, policies=policies)
+
+
+def _read_namespaces(connection: Connection, names: Sequence[str]) -> list[Object | None]:
+    if connection.are_most(names):
+        found = {obj["metadata"]["name"]: obj for obj in connection.list(NAMESPACES)}
+        return [found.get(name) for name in names]
+    with ThreadPoolExecutor(max_workers=LISTS_AT_ONCE) as pool:
+        return list(pool.map(lambda name: connection.get(Ref(NAMESPACES, "", name)), names))
+
+
+def _of_places(namespaces: Mapping[str, Mapping[str, Any] | None]) -> Snapshot:
     places: dict[str, NamespaceSnapshot] = {}
     leaving: set[str] = set()
-    for name in sorted(set(namespaces)):
-        found = connection.get(Ref(NAMESPACES, "", name))
+    for name, found in namespaces.items():
         metadata = found["metadata"] if found else {}
         labels = metadata.get("labels") or {}
         places[name] = NamespaceSnapshot(name=name, uid=metadata.get("uid", ""), labels=labels)
         if metadata.get("deletionTimestamp"):
             leaving.add(name)
     return Snapshot(places=places, policies={}, leaving=frozenset(leaving))
-
-
-def take(
-    connection: Connection, namespaces: Iterable[str], *, also: Iterable[Key] = ()
-) -> Snapshot:
-    """Read namespaces and their NetworkPolicies; `also`: policies of other kinds, by name."""
-    found = take_places(connection, namespaces)
-    there = [place.name for place in found.places.values() if place.uid]
-    listed = [policy for name in there for policy in connection.list(NETWORK_POLICIES, name)]
-    policies = {key_of(policy): policy for policy in listed}
-    for key in also:
-        resource = connection.resource(key.api_version, key.kind)
-        if live := connection.get(Ref(resource, key.namespace, key.name)):
-            policies[key] = live
-    return replace(found, policies=policies)
 
 
 def cluster_uid(connection: Connection) -> str:

@@ -9,7 +9,7 @@ from typing import Any
 
 from npol.cni.catalogue import Engine
 from npol.cni.detect import detect, gather
-from npol.cni.preflight import allowed
+from npol.cni.own_rights import allowed
 from npol.diagnose.archive.archive import ArchiveEntry
 from npol.diagnose.archive.logs import LINES, engine_logs
 from npol.diagnose.archive.omissions import Omissions
