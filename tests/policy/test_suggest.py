@@ -9,6 +9,7 @@ from npol.policy.objects.dialects import CALICO, SPEC
 from npol.policy.suggest.story_data import story_data
 from npol.policy.suggest.suggest import suggest
 from npol.policy.suggest.who_answers import in_front
+from npol.policy.suggest.who_asks import Askers
 from npol.story import load_story
 from npol.yaml_positions import dump
 from tests.policy.worlds import policy, world_with
@@ -124,3 +125,18 @@ def test_headless_service_is_in_front_of_its_own_ports_only():
         8080: ("headless", 8080),
         9999: None,
     }
+
+
+def test_nothing_asks_in_the_place_of_a_job_whose_pods_a_service_publishes_at_once():
+    """Its own pod has ended, and a debug pod like it would get the Service's traffic."""
+    world = world_with(INTO_C)
+    job = next(p for p in world.pods if p.labels.get("app") == "b")
+    service = replace(world.services_of(job)[0], publish_not_ready=True)
+    published = replace(world, services=(service,))
+
+    def like(workload):
+        found = Askers(published, lambda namespace: False).like([replace(job, workload=workload)])
+        return [(p.name, p.workload) for p in found]
+
+    assert like("deployment/b") == [(job.name, "deployment/b")]
+    assert like("job/b") == []

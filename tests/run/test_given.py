@@ -1,12 +1,16 @@
 """Objects of `given` that a run waits for, or does not."""
 
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
 
 from npol.errors import Refused
+from npol.kube.api_errors import Unreachable
+from npol.kube.objects import EVENTS
 from npol.run import given_workloads
 from npol.run.given_workloads import wait_until_ready
+from npol.run.not_ready import why_not_ready
 from npol.story import read_story
 
 STORY = b"""\
@@ -20,14 +24,33 @@ READY = {
     "metadata": {"name": "web", "namespace": "shop"},
     "status": {"phase": "Running", "conditions": [{"type": "Ready", "status": "True"}]},
 }
-NOT_READY = {"metadata": {"name": "web", "namespace": "shop"}, "status": {"phase": "Pending"}}
+NOT_READY = {
+    "kind": "Pod",
+    "metadata": {"name": "web", "namespace": "shop", "uid": "w"},
+    "status": {"phase": "Pending"},
+}
+
+
+UNREACHABLE = Unreachable("no answer")
+
+
+def warning(name, uid, message):
+    about = {"involvedObject": {"name": name, "uid": uid}}
+    return {**about, "type": "Warning", "reason": "Unhealthy", "message": message}
 
 
 class Cluster:
     """Answers with one state after the other, the last one for ever."""
 
-    def __init__(self, *states):
+    def __init__(self, *states, events=(), pods=()):
         self.states = list(states)
+        self.events = events
+        self.pods = list(pods)
+
+    def list(self, resource, namespace, *, selector="", fields=""):
+        if self.events is UNREACHABLE:
+            raise UNREACHABLE
+        return list(self.events) if resource is EVENTS else self.pods
 
     def ref_of(self, body):
         return body
@@ -56,10 +79,49 @@ def test_bare_pod_of_given_is_waited_for(wait):
 
 
 def test_pod_that_never_gets_ready_is_named(wait):
-    with pytest.raises(Refused, match="not ready after 0 s: Pod shop/web"):
+    with pytest.raises(Refused, match=r"not ready after 0 s: Pod shop/web\n"):
         wait(NOT_READY, create=True, within=0.0)
 
 
 def test_object_that_the_story_does_not_create_is_not_waited_for(wait):
     """Without --create it is the user's: its flows say that it is missing."""
     assert wait(None, create=False, within=0.0) == [None]
+
+
+@pytest.mark.parametrize(
+    ("kind", "pods", "events", "why"),
+    [
+        (
+            "Deployment",
+            [{**NOT_READY, "metadata": {"name": "web-1", "namespace": "shop", "uid": "u"}}],
+            [warning("web-1", "u", "Readiness probe failed: 503")],
+            "Unhealthy: Readiness probe failed: 503 (pod web-1)",
+        ),
+        (
+            "Pod",
+            [],
+            [warning("web", "w", "gRPC")],
+            "Unhealthy: gRPC (pod web)",
+        ),
+        (
+            "Deployment",
+            [],
+            [warning("web-5f", "r", "exceeded quota")],
+            "Unhealthy: exceeded quota",
+        ),
+        ("Deployment", [], [warning("other", "o", "x")], ""),
+        ("Deployment", [], UNREACHABLE, ""),
+    ],
+    ids=["pod", "bare-pod", "quota", "about-others", "may-not-be-read"],
+)
+def test_a_workload_that_is_not_ready_says_why(kind, pods, events, why):
+    live = {
+        "kind": kind,
+        "metadata": {"name": "web", "namespace": "shop", "uid": "w"},
+        "spec": {"selector": {"matchLabels": {"app": "web"}}},
+        "status": {},
+    }
+    cluster: Any = Cluster(live, events=events, pods=pods)
+    workload: Any = SimpleNamespace(body={}, name="web", namespace="shop")
+
+    assert why_not_ready(cluster, workload) == why

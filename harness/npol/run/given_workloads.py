@@ -11,6 +11,7 @@ from npol.kube.connection import Connection
 from npol.model.inventory import pod_ref
 from npol.model.story import Manifest
 from npol.run.cluster_changes import spell
+from npol.run.not_ready import why_not_ready
 from npol.run.options import silent
 
 log = logging.getLogger(__name__)
@@ -41,15 +42,19 @@ def wait_until_ready(
     every = len(wanted)
     while wanted := [m for m in wanted if not _is_ready(connection, m, created)]:
         if time.monotonic() >= deadline:
-            names = ", ".join(map(spell, wanted))
+            reasons = "; ".join(_with_reason(connection, m) for m in wanted)
             raise Refused(
-                f"not ready after {READY_WITHIN:.0f} s: {names}",
-                hint="kubectl describe them; an image may not be pulled",
+                f"not ready after {READY_WITHIN:.0f} s: {reasons}", hint="kubectl describe them"
             )
         names = ", ".join(map(spell, wanted))
         say(f"waiting for workloads: {every - len(wanted)} of {every} ready")
         log.info("waiting for %s to be ready, %.0f s left", names, deadline - time.monotonic())
         time.sleep(POLL_EVERY)
+
+
+def _with_reason(connection: Connection, workload: Manifest) -> str:
+    why = why_not_ready(connection, workload)
+    return f"{spell(workload)}: {why}" if why else spell(workload)
 
 
 def _is_ready(connection: Connection, manifest: Manifest, created: bool) -> bool:

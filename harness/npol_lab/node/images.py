@@ -95,13 +95,22 @@ IMAGES = (
         links=AGNHOST_LINK,
     ),
     Image(
-        repositories=("library/nginx", "nginxinc/nginx-unprivileged"),
+        repositories=("library/nginx",),
         behaviour="process",
         toolset="nginx",
         hide=nginx.HARMLESS,
         cmd=("nginx", "-g", "daemon off;"),
         links=nginx.LINKS,
         files=nginx.FILES,
+    ),
+    Image(
+        repositories=("nginxinc/nginx-unprivileged", "nginx/nginx-unprivileged"),
+        behaviour="process",
+        toolset="nginx",
+        hide=nginx.HARMLESS,
+        cmd=("nginx", "-g", "daemon off;"),
+        links=nginx.LINKS,
+        files=nginx.UNPRIVILEGED_FILES,
     ),
     Image(
         repositories=("ingress-nginx/controller",),

@@ -77,6 +77,17 @@ FILES = {
     "usr/share/nginx/html/50x.html": _PAGE.replace("Welcome to nginx!", "An error occurred."),
     "var/lib/nginx/.keep": "",
 }
+_TEMPORARY = "".join(
+    f"    {kind}_temp_path /tmp/{kind}_temp;\n"
+    for kind in ("client_body", "proxy", "fastcgi", "uwsgi", "scgi")
+)
+UNPRIVILEGED_FILES = FILES | {
+    "etc/nginx/nginx.conf": _MAIN.replace("user  nginx;\n", "")
+    .replace("/run/", "/tmp/")
+    .replace("http {\n", f"http {{\n{_TEMPORARY}"),
+    "etc/nginx/conf.d/default.conf": _DEFAULT_SERVER.replace("80;", "8080;", 1),
+}
+"""The unprivileged image listens on 8080, as any user, and writes to /tmp only."""
 LINKS = {
     "var/log/nginx/access.log": "/dev/stdout",
     "var/log/nginx/error.log": "/dev/stderr",

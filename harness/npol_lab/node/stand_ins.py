@@ -66,14 +66,14 @@ def listened(pod: Obj, container: Obj, services: Iterable[Obj]) -> list[Listened
 
     What a Service means and nobody declares is the first container's.
     """
-    asked = dict(_asked(container))
-    meant = {(port, "TCP") for port in asked}
+    asked = list(_asked(container))
+    meant = {(port, "TCP") for port, _ in asked}
     if container is pod["spec"]["containers"][0]:
         meant |= set(_meant(services))
     others = (c for c in pod["spec"]["containers"] if c is not container)
     elsewhere = {declared for other in others for declared in _declared(other)}
     found = set(_declared(container)) | (meant - elsewhere)
-    secure = {port for port, scheme in asked.items() if scheme == "HTTPS"}
+    secure = {port for port, scheme in asked if scheme == "HTTPS"}
     return sorted(
         Listened(port, protocol, protocol == "TCP" and port in secure)
         for port, protocol in found

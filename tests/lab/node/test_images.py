@@ -23,6 +23,7 @@ def test_names_are_completed_as_the_runtime_does(image, completed):
     ("image", "behaviour"),
     [
         ("nginx", "process"),
+        ("nginxinc/nginx-unprivileged:1.27", "process"),
         ("busybox:1.36", "process"),
         ("registry.k8s.io/e2e-test-images/agnhost:2.53", "agnhost"),
         ("example.test/mirror/e2e-test-images/agnhost", "agnhost"),

@@ -193,6 +193,22 @@ def test_nginx_runs_with_its_configuration_from_a_config_map(user):
     assert asked == (0, "ok\n", "")
     assert loopback[0] == 7
     assert '"GET /api/health HTTP/1.1" 200' in user.logs("pod", "c")
+
+
+def test_the_unprivileged_nginx_listens_on_8080_as_any_user_over_a_read_only_root(user):
+    secure = {"runAsUser": 101, "runAsNonRoot": True, "readOnlyRootFilesystem": True}
+    user.pod(
+        "pod",
+        {
+            "name": "c",
+            "image": "nginxinc/nginx-unprivileged:1.27",
+            "readinessProbe": {"httpGet": {"path": "/", "port": 8080}, "periodSeconds": 1},
+            "securityContext": secure,
+            "volumeMounts": [{"name": "tmp", "mountPath": "/tmp"}],
+        },
+        volumes=[{"name": "tmp", "emptyDir": {}}],
+    )
+    user.ready()
     assert "emerg" not in user.logs("pod", "c")
 
 

@@ -93,6 +93,13 @@ def test_a_port_that_is_probed_by_https_speaks_it():
     assert listened(pod(own), own, []) == [Listened(80), Listened(443, tls=True)]
 
 
+def test_a_port_that_is_probed_in_two_ways_speaks_https_if_one_of_them_does():
+    named = [{"containerPort": 8443, "name": "web"}]
+    https = {"httpGet": {"port": "web", "scheme": "HTTPS"}}
+    own = container(ports=named, readinessProbe=https, livenessProbe={"tcpSocket": {"port": 8443}})
+    assert listened(pod(own), own, []) == [Listened(8443, tls=True)]
+
+
 def test_images_of_the_table_are_not_stood_in_for():
     known = container("known", "nginx:1.27")
     missing = container("missing", "does-not-exist:1")

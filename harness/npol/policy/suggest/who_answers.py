@@ -30,7 +30,7 @@ class Answerers:
 
     def among(self, pods: Sequence[Pod]) -> list[Pod]:
         """Those that stay and can be asked: one of each workload, the DNS of the cluster too."""
-        return [p for p in pods if takes_part(p) and p.workload.partition("/")[0] not in _ENDS]
+        return [p for p in pods if takes_part(p) and not soon_over(p)]
 
     def spots(self, end: End) -> list[Spot]:
         """
@@ -78,6 +78,11 @@ class Answerers:
         if isinstance(end, Pod) and (front := in_front(self.world, end, *spot, headless=False)):
             yield front
         yield end, spot[0]
+
+
+def soon_over(pod: Pod) -> bool:
+    """Whether a pod runs to its end, so that there is none to be met."""
+    return pod.workload.partition("/")[0] in _ENDS
 
 
 def _names(end: End, clause: PortClause, spot: Spot) -> bool:

@@ -12,6 +12,7 @@ from npol.policy.matrix.matrix import takes_part
 from npol.policy.objects.entities import NAME_LABEL, Pod
 from npol.policy.objects.netpol_types import PeerClause, Policy
 from npol.policy.state.cluster_state import ClusterState
+from npol.policy.suggest.who_answers import soon_over
 from npol.selectors import Selector, matches
 
 MOST = 3
@@ -26,15 +27,22 @@ class Askers:
     closed: Callable[[str], bool]
 
     def like(self, pods: Iterable[Pod]) -> list[Pod]:
-        """A debug pod in the likeness of each workload among the pods, or its own pod."""
-        may = (p for p in pods if takes_part(p) and not self.closed(p.namespace))
-        return [self._like(p) for p in one_per_workload(may)]
+        """
+        A debug pod in the likeness of each workload among the pods, or its own pod.
 
-    def _like(self, pod: Pod) -> Pod:
-        """A Service that publishes what is not ready would send real traffic to a debug pod."""
-        if any(service.publish_not_ready for service in self.world.services_of(pod)):
-            return pod
-        return debug_pod(pod.namespace, lasting(pod.labels))
+        A Service that publishes what is not ready would send real traffic to a debug pod; where it
+        means the pod of a Job, nothing asks in its place: its own pod has ended.
+        """
+        may = (p for p in pods if takes_part(p) and not self.closed(p.namespace))
+        found = [(p, self._is_published(p)) for p in one_per_workload(may)]
+        return [
+            pod if published else debug_pod(pod.namespace, lasting(pod.labels))
+            for pod, published in found
+            if not (published and soon_over(pod))
+        ]
+
+    def _is_published(self, pod: Pod) -> bool:
+        return any(service.publish_not_ready for service in self.world.services_of(pod))
 
     def of_peer(self, policy: Policy, peer: PeerClause) -> tuple[list[Pod], str]:
         """Who a peer clause lets in: its workloads, else one that fits; or why nobody can ask."""
