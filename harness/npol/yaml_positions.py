@@ -9,6 +9,7 @@ octal), so that we see what the API server will see.
 
 from __future__ import annotations
 
+import base64
 import enum
 import math
 import re
@@ -74,6 +75,9 @@ def load(
         Mistakes: not YAML, not UTF-8, too large, too deep, or custom tags.
     """
     decoded = _decode(text, file, limit)
+    if dialect is YamlDialect.MANIFEST and (odd := _SEPARATOR.search(decoded)):
+        what = "kubectl takes nothing but a comment on the line of a separator `---`"
+        raise _stopped(decoded[: odd.start()], file, what)
     try:
         comments = {
             decoded.count("\n", 0, found.start()) + 1: found[1].strip()
@@ -145,6 +149,8 @@ class _YamlReader:
         for event in self._events:
             if not isinstance(event, yaml.DocumentStartEvent):
                 continue
+            if self.dialect is YamlDialect.MANIFEST and (event.version or event.tags):
+                raise self._stop(event, "kubectl reads no directives (`%YAML`, `%TAG`)")
             self._marks = marks = _Marks()
             self.documents_read += 1
             if self.documents_read > MAX_DOCUMENTS:
@@ -207,22 +213,41 @@ class _YamlReader:
     def _mapping(self, path: Path) -> dict[Any, Any]:
         items: dict[Any, Any] = {}
         merged: list[Any] = []
+        own: set[Any] = set()
         while not isinstance(event := next(self._events), yaml.MappingEndEvent):
             if not isinstance(event, yaml.ScalarEvent):
                 raise self._stop(event, "a key must be a plain word")
-            key = self._scalar(event)
+            key = self._key(event)
             if not event.style and event.value == "<<":
-                merged.append(self._value(next(self._events), (*path, "<<")))
+                merged.append(self._merged(next(self._events), (*path, "<<")))
+                if self.dialect is YamlDialect.MANIFEST:
+                    items.update(merged.pop())
                 continue
-            if key in items:
+            if key in own:
                 self._note_duplicate(event, (*path, key))
+            own.add(key)
             self._marks.keys[(*path, key)] = self._position(event)
             items[key] = self._value(next(self._events), (*path, key))
         for extra in merged:
-            for source in extra if isinstance(extra, list) else [extra]:
-                for key, value in source.items() if isinstance(source, dict) else ():
-                    items.setdefault(key, value)
+            items = {**extra, **items}
         return items
+
+    def _key(self, event: Any) -> Any:
+        """Objects of the API are JSON: their keys are texts, whatever YAML makes of them."""
+        key = self._scalar(event)
+        if self.dialect is YamlDialect.STORY or isinstance(key, str):
+            return key
+        if key is None:
+            raise self._stop(event, "a key must be a word, and this one is null")
+        return _go_number(key) if isinstance(key, float) else str(key).lower()
+
+    def _merged(self, event: Any, path: Path) -> dict[Any, Any]:
+        """What `<<` brings: a mapping, or several of which the first that has a key gives it."""
+        value = self._value(event, path)
+        sources = value if isinstance(value, list) else [value]
+        if not all(isinstance(source, dict) for source in sources):
+            raise self._stop(event, "`<<` takes a mapping, or a list of mappings")
+        return {k: v for source in reversed(sources) for k, v in source.items()}
 
     def _note_duplicate(self, event: Any, path: Path) -> None:
         """A key stands a second time; its marks will replace those of the first."""
@@ -232,11 +257,30 @@ class _YamlReader:
 
     def _scalar(self, event: Any) -> Any:
         self._refuse_custom_tag(event)
+        if self.dialect is YamlDialect.MANIFEST and event.tag:
+            return self._tagged(event)
         if event.style or event.tag in ("!", f"{_CORE}str"):  # the C parser's plain style is ""
             return event.value
-        return _SCALARS[self.dialect](event.value)
+        value = _SCALARS[self.dialect](event.value)
+        if self.dialect is YamlDialect.MANIFEST and value in _NOT_JSON:
+            raise self._stop(event, f"{value} is a number that JSON does not have: quote it")
+        return value
+
+    def _tagged(self, event: Any) -> Any:
+        """kubectl knows the tags of YAML 1.1; of what others mark it keeps the text."""
+        if event.tag == f"{_CORE}binary":
+            return self._binary(event)
+        return _manifest_scalar(event.value) if event.tag in _RESOLVED_TAGS else event.value
+
+    def _binary(self, event: Any) -> str:
+        try:
+            return base64.b64decode(event.value, validate=True).decode(errors="replace")
+        except ValueError as error:
+            raise self._stop(event, "!!binary without base64 behind it") from error
 
     def _refuse_custom_tag(self, event: Any) -> None:
+        if self.dialect is YamlDialect.MANIFEST:
+            return
         if event.tag and event.tag != "!" and event.tag not in _CORE_TAGS:
             raise self._stop(event, f"tag {event.tag!a} is not allowed")
 
@@ -250,12 +294,20 @@ def _size(value: Any) -> int:
 
 
 _COMMENT = re.compile(r"(?:^|[ \t])#[ \t]*npol:([^\n]*)", re.M)
+_SEPARATOR = re.compile(r"^---[ \t\r]*[^#\s]", re.M)
+"""A line that kubectl takes for the start of a document, and refuses."""
 _NOT_PRINTABLE = re.compile(
     "[^\t\n\r\x20-\x7e\x85\xa0-\ud7ff\ue000-\ufefe\uff00-\ufffd\U00010000-\U0010ffff]"
 )
 """What YAML 1.2 leaves out of its character set (section 5.1), and byte order marks inside."""
 _CORE = "tag:yaml.org,2002:"
 _CORE_TAGS = {_CORE + name for name in ("str", "int", "float", "bool", "null", "map", "seq")}
+_RESOLVED_TAGS = {_CORE + name for name in ("int", "float", "bool", "null")}
+_NOT_JSON = {f"{sign}.{word}" for sign in ("", "+", "-") for word in ("inf", "Inf", "INF")} | {
+    ".nan",
+    ".NaN",
+    ".NAN",
+}
 _NULL = {"", "~", "null", "Null", "NULL"}
 _FLOAT = re.compile(r"[-+]?(\.[0-9]+|[0-9]+(\.[0-9]*)?)([eE][-+]?[0-9]+)?")
 _TRUE = {"true", "True", "TRUE"}
@@ -276,6 +328,15 @@ _FALSE_11 = _spellings("n", "no", "off", "false")
 def _number(text: str, base: int = 10) -> Any:
     """An integer; text that is too long to be one on any computer stays text."""
     return int(text, base) if len(text) <= 400 else text
+
+
+def _go_number(number: float) -> str:
+    """As Go's `strconv.FormatFloat(number, 'g', -1, 64)` writes it."""
+    digits, _, exponent = f"{number!r:s}".partition("e")
+    if not exponent and 1e-4 <= abs(number) < 1e21:
+        return digits.removesuffix(".0")
+    shown = f"{number:.17g}" if not exponent else f"{digits.removesuffix('.0')}e{exponent}"
+    return shown
 
 
 def _fraction(text: str) -> Any:

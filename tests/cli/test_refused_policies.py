@@ -6,7 +6,7 @@ import pytest
 
 from npol.cli.app import app
 from npol.errors import ExitCode
-from npol.policy.simulate.simulated_steps import refused_policies
+from npol.policy.simulate.simulated_steps import refused_objects
 from npol.story import load_story
 
 APPS = """
@@ -88,8 +88,10 @@ def test_a_refused_policy_is_named_and_ends_with_3(run, tmp_path, command):
 def test_a_run_knows_them_before_it_begins(tmp_path, run):
     (tmp_path / "s.npol.yaml").write_text(STORY)
 
-    assert [str(r) for r in refused_policies(load_story("s.npol.yaml"))] == [
-        f"policy {TOLD}policy.yaml:7:16: spec.policyTypes: may not name more than two policyTypes"
+    assert [str(r) for r in refused_objects(load_story("s.npol.yaml"))] == [
+        f"NetworkPolicy {TOLD}policy.yaml:7:16: spec.policyTypes: Invalid value: "
+        '[]networking.PolicyType{"Ingress", "Egress", "Ingress"}: may not specify more than two '
+        "policyTypes"
     ]
 
 

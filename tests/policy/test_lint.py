@@ -21,7 +21,7 @@ WORLD = build(CLUSTER)
 
 FOUND = [
     # id, the spec below line 4, line, part of the message or of the fix
-    ("NP001", "  ingress: [{from: [{}]}]", 5, "a peer needs"),
+    ("NP001", "  ingress: [{from: [{}]}]", 5, "a peer needs podSelector"),
     ("NP003", "  ingres: []", 5, "did you mean 'ingress'?"),
     ("NP006", "  podSelector: {matchLabels: {app: \u2018a\u2019}}", 5, "write \"'a'\""),
     ("NP010", "  podSelector: {matchLabels: {app: c}}", 5, "pods there have app=a or app=b"),
@@ -56,7 +56,7 @@ FOUND = [
     ("NP034", "  ingress: [{ports: []}]", 5, "every port"),
     ("NP040", "  egress: [{to: [{ipBlock: {cidr: 10.0.1.0/24}}]}]", 5, "holds z/a (10.0.1.1)"),
     ("NP041", "  egress: [{to: [{ipBlock: {cidr: 10.0.0.0/8, except: [11.0.0.0/8]}}]}]", 5,
-     "not a part of"),
+     "must be a strict subset"),
     ("NP042", "  egress: [{to: [{ipBlock: {cidr: 10.9.0.1/8}}]}]", 5, "write 10.0.0.0/8"),
     ("NP043", "  egress: [{to: [{ipBlock: {cidr: 0.0.0.0/0}}]}]", 5, "on Calico"),
     ("NP044", "  egress: [{to: [{ipBlock: {cidr: 10.96.0.2/32}}]}]", 5, "Service x/b"),
@@ -169,11 +169,11 @@ def test_option_with_a_typographic_dash_is_reported_where_a_container_is_told_to
     """WEB-3: curl takes `\u2013-max-time` for a host, and never asks the one that is meant."""
     text = (
         "apiVersion: v1\nkind: Pod\nmetadata: {name: a, namespace: x}\nspec:\n  containers:\n"
-        "  - {name: c, command: [curl], args: [\u2013-max-time, '2', a\u2013b]}\n"
+        "  - {name: c, image: c, command: [curl], args: [\u2013-max-time, '2', a\u2013b]}\n"
     )
     (found,) = lint(documents(text, "p.yaml"))
 
-    assert (found.id, found.at.line, found.at.column) == ("NP006", 6, 39)
+    assert (found.id, found.at.line, found.at.column) == ("NP006", 6, 49)
     assert found.message == (
         "'\u2013-max-time' begins with an en dash: a tool takes it for a name, not for an option; "
         "then it does not run, which is not the same as blocked"

@@ -117,54 +117,99 @@ def test_policy_inside_a_list_knows_its_place():
 
 
 REFUSALS = [
-    ("{ingress: [{from: [{}]}]}", "spec.ingress[0].from[0]: a peer needs podSelector, "
-     "namespaceSelector or ipBlock"),
-    ("{ingress: [{from: [{podSelector: {}, ipBlock: {cidr: 10.0.0.0/8}}]}]}",
-     "spec.ingress[0].from[0]: a peer with ipBlock may hold no selector"),
-    ("{egress: [{to: [{ipBlock: {cidr: 10.0.0.1}}]}]}",
-     "spec.egress[0].to[0].ipBlock.cidr: not a valid address range: '10.0.0.1' (such as "
-     "10.0.0.0/8 or 10.1.2.3/32)"),
-    ("{egress: [{to: [{ipBlock: {cidr: 10.0.0.0/8, except: [11.0.0.0/8]}}]}]}",
-     "spec.egress[0].to[0].ipBlock.except[0]: 11.0.0.0/8 is not a part of 10.0.0.0/8"),
-    ("{egress: [{to: [{ipBlock: {cidr: 10.0.0.0/8, except: [10.0.0.0/8]}}]}]}",
-     "spec.egress[0].to[0].ipBlock.except[0]: 10.0.0.0/8 is not a part of 10.0.0.0/8"),
-    ("{ingress: [{ports: [{port: 0}]}]}",
-     "spec.ingress[0].ports[0].port: a port is a name or a number from 1 to 65535, not 0"),
-    ("{policyTypes: [{Ingress: true}]}",
-     "spec.policyTypes[0]: {'Ingress': True} is neither Ingress nor Egress"),
-    ("{policyTypes: [Ingress, Egress, Ingress]}",
-     "spec.policyTypes: may not name more than two policyTypes"),
-    ("{ingress: [{ports: [{protocol: [TCP]}]}]}",
-     "spec.ingress[0].ports[0].protocol: ['TCP'] is not one of TCP, UDP, SCTP"),
-    ("{ingress: [{ports: [{protocol: ''}]}]}",
-     "spec.ingress[0].ports[0].protocol: '' is not one of TCP, UDP, SCTP"),
-    ("{ingress: [{ports: [{port: '80'}]}]}",
-     "spec.ingress[0].ports[0].port: not a valid port name: '80'"),
-    ("{ingress: [{ports: [{endPort: 90}]}]}",
-     "spec.ingress[0].ports[0].endPort: needs a numeric port beside it"),
-    ("{ingress: [{ports: [{port: web, endPort: 90}]}]}",
-     "spec.ingress[0].ports[0].endPort: needs a numeric port beside it"),
-    ("{ingress: [{ports: [{port: 91, endPort: 90}]}]}",
-     "spec.ingress[0].ports[0].endPort: must not be less than port, 91"),
-    ("{ingress: [{ports: [{protocol: tcp, port: 1}]}]}",
-     "spec.ingress[0].ports[0].protocol: 'tcp' is not one of TCP, UDP, SCTP"),
-    ("{policyTypes: [ingress]}",
-     "spec.policyTypes[0]: 'ingress' is neither Ingress nor Egress"),
-    ("{podSelector: {matchLabels: {app: yes}}}",
-     "spec.podSelector.matchLabels.app: a label's value must be a string, not True"),
-    ("{podSelector: {matchExpressions: [{key: a, operator: in, values: [b]}]}}",
-     "spec.podSelector.matchExpressions[0].operator: must be one of In, NotIn, Exists, "
-     "DoesNotExist"),
-    ("{podSelector: {matchExpressions: [{key: a, operator: In}]}}",
-     "spec.podSelector.matchExpressions[0]: In needs values"),
-    ("{podSelector: {matchExpressions: [{key: a, operator: Exists, values: [b]}]}}",
-     "spec.podSelector.matchExpressions[0].values: Exists takes no values"),
+    ("{ingress: [{from: [{}]}]}", "spec.ingress[0].from[0]: Required value: must specify a peer"),
+    (
+        "{ingress: [{from: [{podSelector: {}, ipBlock: {cidr: 10.0.0.0/8}}]}]}",
+        "spec.ingress[0].from[0]: Forbidden: may not specify both ipBlock and another peer",
+    ),
+    (
+        "{egress: [{to: [{ipBlock: {cidr: 10.0.0.1}}]}]}",
+        'spec.egress[0].to[0].ipBlock.cidr: Invalid value: "10.0.0.1": must be a valid '
+        "CIDR value, (e.g. 10.9.8.0/24 or 2001:db8::/64)",
+    ),
+    (
+        "{egress: [{to: [{ipBlock: {cidr: 10.0.0.0/8, except: [11.0.0.0/8]}}]}]}",
+        'spec.egress[0].to[0].ipBlock.except[0]: Invalid value: "11.0.0.0/8": must be a '
+        "strict subset of `cidr`",
+    ),
+    (
+        "{egress: [{to: [{ipBlock: {cidr: 10.0.0.0/8, except: [10.0.0.0/8]}}]}]}",
+        'spec.egress[0].to[0].ipBlock.except[0]: Invalid value: "10.0.0.0/8": must be a '
+        "strict subset of `cidr`",
+    ),
+    (
+        "{ingress: [{ports: [{port: 0}]}]}",
+        "spec.ingress[0].ports[0].port: Invalid value: 0: must be between 1 and 65535, inclusive",
+    ),
+    ("{policyTypes: [{Ingress: true}]}", "spec.policyTypes[0]: must be a string, not a mapping"),
+    (
+        "{policyTypes: [Ingress, Egress, Ingress]}",
+        'spec.policyTypes: Invalid value: []networking.PolicyType{"Ingress", "Egress", '
+        '"Ingress"}: may not specify more than two policyTypes',
+    ),
+    (
+        "{ingress: [{ports: [{protocol: [TCP]}]}]}",
+        "spec.ingress[0].ports[0].protocol: must be a string, not a list",
+    ),
+    (
+        "{ingress: [{ports: [{protocol: ''}]}]}",
+        'spec.ingress[0].ports[0].protocol: Unsupported value: "": supported values: '
+        '"TCP", "UDP", "SCTP"',
+    ),
+    (
+        "{ingress: [{ports: [{port: '80'}]}]}",
+        'spec.ingress[0].ports[0].port: Invalid value: "80": must contain at least one '
+        "letter (a-z)",
+    ),
+    (
+        "{ingress: [{ports: [{endPort: 90}]}]}",
+        "spec.ingress[0].ports[0].endPort: Invalid value: 90: may not be specified when "
+        "`port` is not specified",
+    ),
+    (
+        "{ingress: [{ports: [{port: web, endPort: 90}]}]}",
+        "spec.ingress[0].ports[0].endPort: Invalid value: 90: may not be specified when "
+        "`port` is non-numeric",
+    ),
+    (
+        "{ingress: [{ports: [{port: 91, endPort: 90}]}]}",
+        "spec.ingress[0].ports[0].endPort: Invalid value: 91: must be greater than or "
+        "equal to `port`",
+    ),
+    (
+        "{ingress: [{ports: [{protocol: tcp, port: 1}]}]}",
+        'spec.ingress[0].ports[0].protocol: Unsupported value: "tcp": supported values: '
+        '"TCP", "UDP", "SCTP"',
+    ),
+    (
+        "{policyTypes: [ingress]}",
+        'spec.policyTypes[0]: Unsupported value: "ingress": supported values: "Ingress", "Egress"',
+    ),
+    (
+        "{podSelector: {matchLabels: {app: yes}}}",
+        "spec.podSelector.matchLabels.app: must be a string, not a boolean",
+    ),
+    (
+        "{podSelector: {matchExpressions: [{key: a, operator: in, values: [b]}]}}",
+        'spec.podSelector.matchExpressions[0].operator: Invalid value: "in": not a valid '
+        "selector operator",
+    ),
+    (
+        "{podSelector: {matchExpressions: [{key: a, operator: In}]}}",
+        "spec.podSelector.matchExpressions[0].values: Required value: must be specified "
+        "when `operator` is 'In' or 'NotIn'",
+    ),
+    (
+        "{podSelector: {matchExpressions: [{key: a, operator: Exists, values: [b]}]}}",
+        "spec.podSelector.matchExpressions[0].values: Forbidden: may not be specified "
+        "when `operator` is 'Exists' or 'DoesNotExist'",
+    ),
     ("{podSelector: {app: db}}", "spec.podSelector.app: unknown field 'app'"),
     ("{ingres: [{}]}", "spec.ingres: unknown field 'ingres'"),
     ("{ingress: [{to: []}]}", "spec.ingress[0].to: unknown field 'to'"),
-    ("{ingress: {}}", "spec.ingress: must be a list"),
-    ("{ingress: [80]}", "spec.ingress[0]: must be a mapping"),
-]  # fmt: skip
+    ("{ingress: {}}", "spec.ingress: must be a list, not a mapping"),
+    ("{ingress: [80]}", "spec.ingress[0]: must be a mapping, not a number"),
+]
 
 
 @pytest.mark.parametrize(("spec", "message"), REFUSALS, ids=[r[0] for r in REFUSALS])
@@ -173,17 +218,49 @@ def test_policies_that_the_api_server_refuses_are_refused(spec, message):
     assert [m.message for m in parse_policy(policy("p", spec)).mistakes] == [message]
 
 
-def test_all_refusals_come_at_once_with_place_and_hint():
-    text = MANIFEST.replace("port: 5432", "prot: 5432").replace("namespace: shop", "namespace: y")
-    (document,) = documents(text, "db.yaml")
+@pytest.mark.parametrize(
+    ("old", "new", "told"),
+    [
+        (
+            "namespace: shop",
+            "namespace: y",
+            "db.yaml:5:14: metadata.namespace: must be a string, not a boolean - put it in quotes: "
+            "YAML reads y, yes, on and true (n, no, off, false) as booleans",
+        ),
+        (
+            "name: p",
+            "name: 7",
+            'db.yaml:4:9: metadata.name: must be a string, not a number - put it in quotes: "7"',
+        ),
+        (
+            "port: 5432",
+            "prot: 5432",
+            "db.yaml:13:11: spec.ingress[0].ports[0].prot: unknown field 'prot' - did you mean "
+            "'port'?",
+        ),
+        (
+            "port: 5432",
+            "port: '5432'",
+            'db.yaml:13:17: spec.ingress[0].ports[0].port: Invalid value: "5432": must contain at '
+            "least one letter (a-z) - numbers stand without quotes",
+        ),
+        (
+            "{app: db}",
+            "{app: '{{ .Values.app }}'}",
+            "db.yaml:7:36: spec.podSelector.matchLabels.app: Invalid value: "
+            '"{{ .Values.app }}": a valid label must be an empty string or consist of '
+            "alphanumeric characters, '-', '_' or '.', and must start and end with an alphanumeric "
+            "character (e.g. 'MyValue',  or 'my_value',  or '12345', regex used for validation is "
+            "'(([A-Za-z0-9][-A-Za-z0-9_.]*)?[A-Za-z0-9])?') - an unrendered template: render the "
+            "chart first (helm template)",
+        ),
+    ],
+    ids=["boolean", "number", "unknown-field", "quoted-number", "template"],
+)
+def test_refusals_come_with_place_and_hint(old, new, told):
+    (document,) = documents(MANIFEST.replace(old, new), "db.yaml")
 
-    mistakes = parse_policy(document).mistakes
-
-    assert [str(m) for m in mistakes] == [
-        "db.yaml:5:14: metadata.namespace: must be a string, not True - put it in quotes: YAML "
-        "reads words such as y, no and on as booleans",
-        "db.yaml:13:11: spec.ingress[0].ports[0].prot: unknown field 'prot' - did you mean 'port'?",
-    ]
+    assert [str(m) for m in parse_policy(document).mistakes] == [told]
 
 
 @pytest.mark.parametrize("spec", ["[]", "text", "{podSelector: 3}", "{ingress: [{from: [a]}]}"])

@@ -99,7 +99,7 @@ def test_policy_that_the_api_server_refuses_has_no_effect():
     refused = policy("p", "{ingress: [{from: [{}]}]}")
     world = world_with(refused)
 
-    assert [m.message for m in world.refused_policies[0].reasons] == [
-        "spec.ingress[0].from[0]: a peer needs podSelector, namespaceSelector or ipBlock"
+    assert [m.message for m in world.refused[0].reasons] == [
+        "spec.ingress[0].from[0]: Required value: must specify a peer"
     ]
     assert decide(world, traffic(world, "z/a -> x/a:80")).allowed

@@ -151,7 +151,7 @@ def test_what_the_definition_refuses_has_no_effect_and_is_told(change, message):
 
     world = world_with(wrong)
 
-    told = [m.message for refused in world.refused_policies for m in refused.reasons]
+    told = [m.message for refused in world.refused for m in refused.reasons]
     assert message in told
     assert decide(world, traffic(world, "z/a -> x/a:80")).allowed
 

@@ -61,10 +61,9 @@ def test_server_written_fields_are_left_out_of_a_manifest(applied):
         "{name: a, namespace: shop, uid: u, resourceVersion: '1', generation: 2,"
         " creationTimestamp: '2026-01-01T00:00:00Z', managedFields: [], labels: {a: b}}",
     )
-    (found,) = applied({"all/x.yaml": f"{text}status: {{conditions: []}}\n"})
+    (found,) = applied({"all/x.yaml": text})
 
     assert found.body["metadata"] == {"name": "a", "namespace": "shop", "labels": {"a": "b"}}
-    assert "status" not in found.body
 
 
 def test_the_namespace_of_the_story_is_for_objects_that_name_none(applied):

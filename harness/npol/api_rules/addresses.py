@@ -24,7 +24,7 @@ def address(text: str) -> Address | None:
 def network(text: str) -> Network | None:
     """None for what is no CIDR; bits beyond the prefix are let through, as 1.33 does."""
     base, slash, length = text.partition("/")
-    if not slash:
+    if not slash or "%" in base:
         return None
     try:
         return ipaddress.ip_network(f"{_ZEROS.sub('', base)}/{length}", strict=False)

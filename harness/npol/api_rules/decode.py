@@ -41,16 +41,24 @@ GO_NAMES = {
 }
 
 
+RANGES = {"int": 2**63, "int32": 2**31, "int64": 2**63}
+
+
 class WrongType(Exception):
     """
     A value that does not fit its field, as Go's JSON decoder puts it.
 
     `converted`: the same in the words of the converter that reads strategic merge patches.
+    `path`: where in the object it is, as field errors say it.
+    `ends_decoding`: Go's decoder goes on after a mistyped value, and tells the first; what a type
+    that decodes itself refuses (a quantity, a time, a port) is told at once.
     """
 
-    def __init__(self, message: str, converted: str = "") -> None:
+    def __init__(self, message: str, converted: str = "", *, ends_decoding: bool = False) -> None:
         super().__init__(message)
         self.converted = converted or message
+        self.ends_decoding = ends_decoding
+        self.path = ""
 
 
 class Decoder:
@@ -59,6 +67,7 @@ class Decoder:
     def __init__(self, *, custom: bool = False) -> None:
         self.unknown: list[str] = []
         self._custom = custom
+        self._first_wrong: WrongType | None = None
 
     def struct(self, type: Struct, value: Any, path: str = "", trail: str = "") -> dict[str, Any]:
         """
@@ -78,6 +87,8 @@ class Decoder:
             decoded = self.value(known, inner, here, steps, f"{type.name}.{steps}")
             if not self._omitted(type, key, decoded):
                 result[key] = decoded
+        if not path and self._first_wrong:
+            raise self._first_wrong
         if not self._keeps_empty(type):
             for key, zero in _zeros(type.name):
                 result.setdefault(key, copied(zero))
@@ -99,6 +110,16 @@ class Decoder:
         return scalar and key not in owner.pointers and value in ("", 0, False)
 
     def value(self, type: Type, value: Any, path: str, trail: str, where: str) -> Any:
+        try:
+            return self._value(type, value, path, trail, where)
+        except WrongType as wrong:
+            wrong.path = wrong.path or path
+            if wrong.ends_decoding:
+                raise
+            self._first_wrong = self._first_wrong or wrong
+            return None
+
+    def _value(self, type: Type, value: Any, path: str, trail: str, where: str) -> Any:
         kind = resolved(type)
         if value is None:
             return None
@@ -166,11 +187,11 @@ def _scalar(name: str, value: Any, where: str) -> Any:
     if name == "any":
         return value
     if name == "intstr":
-        if isinstance(value, bool) or not isinstance(value, int | str):
-            wrong = _mismatch(value, where, GO_NAMES["int32"])
-            into = f"Go struct field {where}"
-            raise WrongType(str(wrong), str(wrong).replace(into, "Go value"))
-        return value
+        if isinstance(value, str) or _is_int32(value):
+            return value
+        wrong = str(_mismatch(value, where, GO_NAMES["int32"]))
+        into = f"Go struct field {where}"
+        raise WrongType(wrong, wrong.replace(into, "Go value"), ends_decoding=True)
     if name == "quantity":
         return _quantity(value, where)
     if name == "bytes":
@@ -183,14 +204,20 @@ def _scalar(name: str, value: Any, where: str) -> Any:
         "bool": isinstance(value, bool),
         "number": isinstance(value, int | float) and not isinstance(value, bool),
     }.get(name, isinstance(value, str))
-    if name.startswith("int") and isinstance(value, float) and value.is_integer():
-        return int(value)
-    if not fits:
+    if not fits or (name in RANGES and not -RANGES[name] <= value < RANGES[name]):
         raise _mismatch(value, where, GO_NAMES[name])
     if name in ("time", "microtime") and not TIME.match(value):
         layout = "2006-01-02T15:04:05" + (".000000Z07:00" if name == "microtime" else "Z07:00")
-        raise WrongType(f'parsing time "{value}" as "{layout}": cannot parse "{value}" as "2006"')
+        raise WrongType(
+            f'parsing time "{value}" as "{layout}": cannot parse "{value}" as "2006"',
+            ends_decoding=True,
+        )
     return value
+
+
+def _is_int32(value: Any) -> bool:
+    whole = isinstance(value, int) and not isinstance(value, bool)
+    return whole and -RANGES["int32"] <= value < RANGES["int32"]
 
 
 def _base64(value: Any, where: str) -> Any:
@@ -210,7 +237,7 @@ def _quantity(value: Any, where: str) -> Any:
         return canonical(value)
     except ValueError as wrong:
         rule = f"quantities must match the regular expression '{QUANTITY}'"
-        raise WrongType(rule) from wrong
+        raise WrongType(rule, ends_decoding=True) from wrong
 
 
 def _mismatch(value: Any, where: str, wanted: str) -> WrongType:

@@ -14,3 +14,13 @@ def copied(value: Any) -> Any:
     if isinstance(value, list):
         return [copied(v) for v in value]
     return value
+
+
+def as_sent(value: Any) -> Any:
+    """A value of a YAML file as kubectl sends it: JSON has one kind of number, 80.0 is 80."""
+    if isinstance(value, dict):
+        return {k: as_sent(v) for k, v in value.items()}
+    if isinstance(value, list):
+        return [as_sent(v) for v in value]
+    whole = isinstance(value, float) and value.is_integer() and abs(value) < 1e21
+    return int(value) if whole else value

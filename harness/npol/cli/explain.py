@@ -56,7 +56,7 @@ def explain(arguments: ExplainArguments) -> int:
 def _print_policy(world: ClusterState, what: str, dialect: Dialect) -> ExitCode:
     namespace, _, name = what.rpartition("/")
     key = (namespace or "default", name)
-    refused = [r for r in world.refused_policies if (r.namespace, r.name) == key]
+    refused = [r for r in world.refused if (r.kind, r.namespace, r.name) == ("NetworkPolicy", *key)]
     policy = world.policy(*key)
     if policy is None and not refused:
         known = ", ".join(map(str, world.policies)) or "none"

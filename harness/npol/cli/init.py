@@ -64,7 +64,7 @@ def init(arguments: InitArguments) -> int:
     head = HEAD_OBSERVED if arguments.observed else HEAD
     say(_modeline() + head + dump(data), nl=False)
     _print_doubts(suggestion, (*found.doubts, *suggestion.doubts))
-    for policy in found.world.refused_policies:
+    for policy in found.world.refused:
         say(safe(f"# {policy}"))
     # something in every cluster's traffic cannot be asked again
     left_out = not suggestion.flows if arguments.observed else suggestion.unknown

@@ -9,7 +9,7 @@ from npol.cli.arguments.plan import PlanArguments
 from npol.cli.observed import dialect_of, observed, plan_lines, summary
 from npol.cli.streams import say
 from npol.errors import ExitCode, InputError
-from npol.model.refused_policy import RefusedPolicy
+from npol.model.refused_object import RefusedObject
 from npol.policy.matrix.diff import difference
 from npol.policy.objects.dialects import SPEC, Dialect
 from npol.policy.observed.cuts import ObservedPlan, against_observed
@@ -58,7 +58,7 @@ def _print_observed(arguments: PlanArguments, flows: Sequence[str]) -> ExitCode:
     head = f"{title}: {found.policies} policies, read as {dialect.name} reads them"
     for line in (*summary(traffic), head, *plan_lines(found)):
         say(safe(line))
-    refused = _print_refused(state.refused_policies)
+    refused = _print_refused(state.refused)
     return _concluded_of_observed(found, unsure=bool(traffic.unread_lines or refused))
 
 
@@ -96,7 +96,7 @@ def _concluded(steps: Sequence[StepForecast], engine: str) -> ExitCode:
     return ExitCode.UNKNOWN if open_ or refused else ExitCode.AS_EXPECTED
 
 
-def _print_refused(refused: Iterable[RefusedPolicy]) -> bool:
+def _print_refused(refused: Iterable[RefusedObject]) -> bool:
     """Policies of no effect, each once; whether there are any."""
     lines = dict.fromkeys(map(str, refused))
     for line in lines:
@@ -109,7 +109,7 @@ def _print_difference(old: ClusterState, new: ClusterState, dialect: Dialect) ->
     for one in found:
         say(safe(str(one)))
     say(f"{len(found)} difference(s)" if found else "no flow opens or closes")
-    refused = _print_refused((*old.refused_policies, *new.refused_policies))
+    refused = _print_refused((*old.refused, *new.refused))
     return ExitCode.UNKNOWN if refused else ExitCode.AS_EXPECTED
 
 

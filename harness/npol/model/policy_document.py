@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from npol.model.prediction import Cause
-from npol.model.refused_policy import RefusedPolicy
+from npol.model.refused_object import RefusedObject
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -75,7 +75,7 @@ class PolicyDocument:
     policies: tuple[DocumentedPolicy, ...] = ()
     missing: tuple[str, ...] = ()
     """Policies of files that the cluster does not have."""
-    refused: tuple[RefusedPolicy, ...] = ()
+    refused: tuple[RefusedObject, ...] = ()
     """Policies of files that the API server refuses: nothing here is of them."""
     labels: tuple[LabelNeed, ...] = ()
     peers: tuple[tuple[str, str], ...] = ()

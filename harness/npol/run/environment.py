@@ -32,7 +32,7 @@ from npol.model.sentence import NOTHING, Sentence
 from npol.model.story import Manifest, Step, Story, When
 from npol.model.verification import FlowVerification
 from npol.policy.parse.object_source import Given
-from npol.policy.simulate.simulated_steps import refused_policies
+from npol.policy.simulate.simulated_steps import refused_objects
 from npol.policy.state.cluster_state import ClusterState
 from npol.policy.state.from_inventory import cluster_state
 from npol.probe.beside_pods import BesidePods
@@ -97,7 +97,7 @@ class RunEnvironment:
         )
         given = self._choose(self._connection)
         self._preflight(self._connection)
-        refused = tuple(map(str, refused_policies(self.story)))
+        refused = tuple(map(str, refused_objects(self.story)))
         for line in refused:
             self.options.say(line)
         self.records = watch(self.options.flow_records, self._connection)

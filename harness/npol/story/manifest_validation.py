@@ -13,10 +13,10 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
+from npol.api_rules.objects import as_sent
 from npol.errors import Mistake, Mistakes, Position
 from npol.model.policy_kinds import NAMESPACED_KINDS
 from npol.model.story import Manifest
-from npol.story.addresses import cidr
 from npol.story.field_validators import NotValid, namespace, object_name, shown
 from npol.yaml_positions import Document, Path, YamlDialect, load
 
@@ -32,10 +32,15 @@ NAMESPACED = frozenset(
 )
 """Kinds that live in a namespace: built-in ones and policies; of others nothing is assumed."""
 
-_SERVER_SIDE = ("managedFields", "resourceVersion", "uid", "generation", "creationTimestamp")
-"""Metadata that only the API server writes; exports of `kubectl get -o yaml` hold it."""
+_SERVER_SIDE = (
+    *("managedFields", "resourceVersion", "uid", "generation", "creationTimestamp"),
+    *("ownerReferences", "finalizers"),
+)
+"""
+Metadata that exports of `kubectl get -o yaml` hold: what only the API server writes, and what ties
+an object to others of its cluster or keeps it there.
+"""
 
-_FOREIGN = ("ownerReferences", "finalizers")
 _TEMPLATE = re.compile(r"\{\{|\$\{")
 _RENDER = "render it first: {helm: CHART}, {kustomize: DIR}, or a rendered file"
 _BUILD = "write {kustomize: DIR}"
@@ -66,7 +71,7 @@ def read_objects(
         wrong = [template] if template else [*error.mistakes]
         mistakes.extend(wrong if left_out is None else map(_by_hand, wrong))
         return ()
-    items = [item for document in documents for item in _unpacked(document)]
+    items = [item for document in documents for item in objects_of(document)]
     if left_out is not None:
         return tuple(_looked_at(items, default_namespace, mistakes, left_out))
     found: list[Manifest] = []
@@ -88,7 +93,7 @@ def _looked_at(
     for item in items:
         if no_object := _no_object(item):
             left_out.append(_by_hand(no_object))
-        elif wrong := list(_unreadable(item, default_namespace or "default")):
+        elif wrong := list(_metadata_problems(item, default_namespace or "default")):
             mistakes.extend(map(_by_hand, (*wrong, *item.duplicates)))
         else:
             yield _manifest(item, default_namespace)
@@ -106,7 +111,7 @@ def _template_line(text: bytes, file: str) -> Mistake | None:
     return None
 
 
-def _unpacked(document: Document) -> Iterator[Document]:
+def objects_of(document: Document) -> Iterator[Document]:
     """The items of a List, each as a document of its own; anything else as it is."""
     data = document.data
     is_list = isinstance(data, dict) and str(data.get("kind", "")).endswith("List")
@@ -118,11 +123,19 @@ def _unpacked(document: Document) -> Iterator[Document]:
     for index, item in enumerate(data["items"]):
         yield Document(
             file=document.file,
-            data=item,
+            data=_typed(data, item),
             values=values.get(index, {}),
             keys=keys.get(index, {}),
             duplicates=tuple(d for d in document.duplicates if _item_at(d.at, starts) == index),
         )
+
+
+def _typed(owner: Mapping[str, Any], item: Any) -> Any:
+    """Items of a list of one kind need not say what they are."""
+    kind = str(owner["kind"]).removesuffix("List")
+    if not kind or not isinstance(item, dict):
+        return item
+    return {"apiVersion": owner.get("apiVersion"), "kind": kind, **item}
 
 
 def _item_at(at: Position, starts: Sequence[Position]) -> int:
@@ -144,8 +157,9 @@ def _manifest(document: Document, default_namespace: str) -> Manifest:
     metadata = {k: v for k, v in document.data["metadata"].items() if k not in _SERVER_SIDE}
     if document.data["kind"] in NAMESPACED and not metadata.get("namespace"):
         metadata["namespace"] = default_namespace
-    body = {k: v for k, v in document.data.items() if k != "status"} | {"metadata": metadata}
-    return Manifest(body=body, document=document, at=document.at())
+    left = () if document.data["kind"] == "NetworkPolicy" else ("status",)  # of which it has none
+    body = {k: v for k, v in document.data.items() if k not in left} | {"metadata": metadata}
+    return Manifest(body=as_sent(body), document=document, at=document.at())
 
 
 def _no_object(document: Document) -> Mistake | None:
@@ -165,21 +179,7 @@ def _problems(document: Document, default_namespace: str) -> Iterator[Mistake]:
     if no_object := _no_object(document):
         yield no_object
         return
-    yield from _unreadable(document, default_namespace)
-    for key in _FOREIGN:
-        metadata = document.data.get("metadata")
-        if isinstance(metadata, dict) and metadata.get(key):
-            message = f"`{key}` in a manifest would tie the object to others or keep it for ever"
-            yield Mistake(document.key_at("metadata", key), message, "take it out")
-
-
-def _unreadable(document: Document, default_namespace: str) -> Iterator[Mistake]:
-    """What the API server would refuse, or kubectl misread, in an object of any kind."""
-    data = document.data
     yield from _metadata_problems(document, default_namespace)
-    yield from _templates(document, () if data["kind"] == "NetworkPolicy" else ("metadata",))
-    if data["kind"] == "NetworkPolicy" and data["apiVersion"] == "networking.k8s.io/v1":
-        yield from _address_blocks(document)
 
 
 def _metadata_problems(document: Document, default_namespace: str) -> Iterator[Mistake]:
@@ -215,8 +215,11 @@ def _text_problem(
     if not isinstance(value, str):
         yield Mistake(document.at(*path), *_not_text(path, value))
         return
+    if check and _TEMPLATE.search(value):
+        yield Mistake(document.at(*path), f"an unrendered template: {shown(value)}", _RENDER)
+        return
     try:
-        if check and not _TEMPLATE.search(value):  # templates are told apart, and once
+        if check:
             check(value)
     except NotValid as error:
         yield Mistake(document.at(*path), str(error), error.hint)
@@ -242,28 +245,3 @@ def _map_problems(document: Document, path: Path, labels: Any) -> Iterator[Mista
         return
     for key, value in labels.items():
         yield from _text_problem(document, (*path, key), value)
-
-
-def _templates(document: Document, below: Path) -> Iterator[Mistake]:
-    """Texts that a renderer should have filled in."""
-    for path, value in _texts(document.data, ()):
-        if path[: len(below)] == below and _TEMPLATE.search(value):
-            yield Mistake(document.at(*path), f"an unrendered template: {shown(value)}", _RENDER)
-
-
-def _texts(value: Any, path: Path) -> Iterator[tuple[Path, str]]:
-    if isinstance(value, str):
-        yield path, value
-    elif isinstance(value, dict):
-        for key, inner in value.items():
-            yield from _texts(inner, (*path, key))
-    elif isinstance(value, list):
-        for index, inner in enumerate(value):
-            yield from _texts(inner, (*path, index))
-
-
-def _address_blocks(document: Document) -> Iterator[Mistake]:
-    """CIDRs as the API server wants them, with the corrected value."""
-    for path, value in _texts(document.data.get("spec"), ("spec",)):
-        if path[-2:] == ("ipBlock", "cidr") or path[-3:-1] == ("ipBlock", "except"):
-            yield from _text_problem(document, path, value, cidr)

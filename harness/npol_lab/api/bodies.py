@@ -6,6 +6,7 @@ import json
 from collections.abc import Callable
 from typing import Any
 
+from npol.api_rules.objects import as_sent
 from npol.errors import Mistakes
 from npol.yaml_positions import YamlDialect, load
 from npol_lab.registry import errors
@@ -63,7 +64,7 @@ def _from_yaml(body: bytes, wanted: str) -> tuple[Any, list[str]]:
         raise errors.bad_request(f"error decoding YAML: {wrong}") from wrong
     if len(documents) != 1:
         raise errors.bad_request("error decoding YAML: one document is expected")
-    return documents[0].data, [str(mistake) for mistake in documents[0].duplicates]
+    return as_sent(documents[0].data), [str(mistake) for mistake in documents[0].duplicates]
 
 
 class _Table(dict[str, Any]):

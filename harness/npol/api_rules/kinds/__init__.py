@@ -48,6 +48,7 @@ STRATEGIES: dict[str, Strategy] = {
     "namespaces": Strategy(
         default=core.default_namespace,
         prepare=core.prepare_namespace,
+        validate=core_checks.check_namespace,
         name=name_validation.dns_label,
     ),
     "nodes": Strategy(default=core.default_node),

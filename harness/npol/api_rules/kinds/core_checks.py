@@ -19,8 +19,21 @@ from npol.api_rules.objects import Obj
 
 MAX_BYTES = 1024 * 1024
 """Of a ConfigMap's or a Secret's values together."""
+FINALIZERS = ("kubernetes", "orphan", "foregroundDeletion")
 ADDRESS_TYPES = ("FQDN", "IPv4", "IPv6")
 KINDS = ("ClusterRole", "Role")
+
+
+def check_namespace(obj: Obj) -> list[FieldError]:
+    """Source: `validateFinalizerName`, which takes the namespaces' own finalizer besides."""
+    rule = "name is neither a standard finalizer name nor is it fully qualified"
+    wrong: list[FieldError] = []
+    for finalizer in obj.get("spec", {}).get("finalizers") or []:
+        messages = name_validation.qualified_name(finalizer)
+        if not messages and "/" not in finalizer and finalizer not in FINALIZERS:
+            messages = [rule]
+        wrong += [invalid_value("spec.finalizers", finalizer, m) for m in messages]
+    return wrong
 
 
 def check_configmap(obj: Obj) -> list[FieldError]:

@@ -7,7 +7,7 @@ from collections.abc import Collection, Iterator
 from dataclasses import dataclass, replace
 
 from npol.model.prediction import Cause, Prediction
-from npol.model.refused_policy import RefusedPolicy
+from npol.model.refused_object import RefusedObject
 from npol.model.sentence import Sentence
 from npol.policy.evaluate.decision import Decision, DirectionDecision, PathDecision
 from npol.policy.evaluate.evaluate import decide, evaluate
@@ -50,7 +50,7 @@ class Explanation:
     remedies: tuple[Remedy, ...] = ()
     left_out: tuple[str, ...] = ()
     without: Prediction | None = None
-    refused: tuple[RefusedPolicy, ...] = ()
+    refused: tuple[RefusedObject, ...] = ()
     """Policies near its ends that say nothing, for the API server refuses them."""
 
 
@@ -140,12 +140,12 @@ def _notes(decision: Decision, stages: tuple[PacketStage, ...]) -> Iterator[str]
         yield f"engines differ on this flow by design: {said}"
 
 
-def _refused(world: ClusterState, decision: Decision) -> Iterator[RefusedPolicy]:
+def _refused(world: ClusterState, decision: Decision) -> Iterator[RefusedObject]:
     """The refused policies of the namespaces that the flow's ends lie in."""
     traffic = decision.traffic
     ends = (traffic.source, traffic.target, *(p.path.target for p in decision.paths))
     near = {end.namespace for end in ends if isinstance(end, Pod | Service)}
-    yield from (r for r in world.refused_policies if r.namespace in near)
+    yield from (r for r in world.refused if r.namespace in near)
 
 
 def _by_their_rules(world: ClusterState, decision: Decision) -> tuple[str, ...]:

@@ -212,6 +212,8 @@ def _selector(labels: Labels) -> dict[str, Any]:
 
 def _short(end: End) -> str:
     """A name for an end that is fit for an object's name."""
+    name = end.name
     if isinstance(end, Pod):
-        return end.workload.partition("/")[2] or end.labels.get("app") or end.name
-    return "".join(c if c.isalnum() else "-" for c in end.name.lower()).strip("-")[:40]
+        name = end.workload.partition("/")[2] or end.labels.get("app") or end.name
+    plain = (c if c.isascii() and c.isalnum() else "-" for c in name.lower())
+    return "".join(plain).strip("-")[:40].strip("-") or "peer"

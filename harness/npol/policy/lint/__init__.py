@@ -17,6 +17,7 @@ from npol.policy.lint.ignored import unanswered
 from npol.policy.objects.dialects import SPEC, Dialect
 from npol.policy.parse.object_source import Given, Source, sources
 from npol.policy.parse.parse_policies import ParsedPolicy, is_policy, parse_policy
+from npol.policy.parse.server_review import is_misnamed_policy
 from npol.policy.state.apply_changes import apply
 from npol.policy.state.cluster_state import ClusterState
 from npol.policy.state.dns import with_dns
@@ -52,13 +53,18 @@ def lint(
     that they are for. Where nothing is known of a namespace's pods, nothing is said of them.
     """
     found = list(sources(given))
-    policies = [Checked(s, _read(s, dialect, default_namespace)) for s in found if is_policy(s)]
+    policies = [
+        Checked(s, _read(s, dialect, default_namespace))
+        for s in found
+        if is_policy(s) and not is_misnamed_policy(s)
+    ]
     valid = [c for c in policies if not c.reading.mistakes]
     rest = [s for s in found if not is_policy(s)]
     around = apply(world or ClusterState(), rest, default_namespace=default_namespace)
     around = around.as_read(dialect).with_policies(c.policy for c in valid)
     scope = Scope(with_dns(around), around, dialect)
     findings = [*syntax.duplicate_keys(found), *syntax.same_names(policies)]
+    findings += syntax.refused_objects(rest)
     for source in found:
         findings += syntax.wrong_api_version(source)
         findings += syntax.commands(source)
@@ -78,12 +84,15 @@ def _read(source: Source, dialect: Dialect, default_namespace: str) -> ParsedPol
 
 
 def _of_one(scope: Scope, checked: Checked) -> Iterator[LintFinding]:
+    for of_text in _OF_TEXT:
+        yield from of_text(checked)
+    if checked.reading.mistakes:
+        return
     yield from types.policy_types(checked, scope.dialect)
-    for rule in (*_OF_TEXT, *_OF_SHAPE):
-        yield from rule(checked)
-    if not checked.reading.mistakes:
-        for meaning in _OF_MEANING:
-            yield from meaning(scope, checked)
+    for shape in _OF_SHAPE:
+        yield from shape(checked)
+    for meaning in _OF_MEANING:
+        yield from meaning(scope, checked)
 
 
 def _place(finding: LintFinding, order: dict[str, int]) -> tuple[int, int, int, str]:

@@ -6,12 +6,14 @@ import unicodedata
 from collections.abc import Iterable, Iterator
 from typing import Any
 
+from npol.api_rules import addresses
 from npol.errors import Position
 from npol.model.peer_selection import WORKLOADS
 from npol.policy.lint.context import Checked
 from npol.policy.lint.findings import LintFinding, LintRule
 from npol.policy.parse.object_source import Path, Source
 from npol.policy.parse.parse_policies import GROUP
+from npol.policy.parse.server_review import is_held, is_misnamed_policy, reviewed
 from npol.policy.parse.validation_errors import Refusal
 
 OTHER_GROUPS = ("crd.projectcalico.org", "projectcalico.org", "crd.antrea.io")
@@ -35,23 +37,32 @@ TYPOGRAPHIC = {
 
 def refusals(checked: Checked) -> Iterator[LintFinding]:
     for refusal in checked.reading.mistakes:
-        message = refusal.message
-        yield LintFinding(
-            rule=_rule_of(refusal),
-            message=message,
-            fix=refusal.hint,
-            subject=str(checked.policy),
-            path="",
-            at=refusal.at if checked.source.document else None,
-        )
+        yield _refused(refusal, str(checked.policy), in_file=bool(checked.source.document))
+
+
+def refused_objects(sources: Iterable[Source]) -> Iterator[LintFinding]:
+    """The same of what the policies are for: who is refused is selected by nobody."""
+    for source in filter(is_held, sources):
+        subject = f"{source.kind} {source.namespace('')}/{source.name}"
+        for refusal in reviewed(source)[1]:
+            yield _refused(refusal, subject, in_file=True)
+
+
+def _refused(refusal: Refusal, subject: str, *, in_file: bool) -> LintFinding:
+    return LintFinding(
+        rule=_rule_of(refusal),
+        message=refusal.message,
+        fix=refusal.hint,
+        subject=subject,
+        at=refusal.at if in_file else None,
+    )
 
 
 def _rule_of(refusal: Refusal) -> LintRule:
     if refusal.unknown_field:
         return LintRule.UNKNOWN_FIELD
-    if "except" in refusal.path and "is not a part of" in refusal.message:
-        return LintRule.EXCEPT_OUTSIDE
-    return LintRule.REFUSED
+    is_range = addresses.network(str(refusal.value)) is not None
+    return LintRule.EXCEPT_OUTSIDE if "except" in refusal.path and is_range else LintRule.REFUSED
 
 
 def no_namespace(checked: Checked) -> Iterator[LintFinding]:
@@ -84,11 +95,12 @@ def duplicate_keys(sources: Iterable[Source]) -> Iterator[LintFinding]:
 
 
 def wrong_api_version(source: Source) -> Iterator[LintFinding]:
-    if source.kind != "NetworkPolicy" or source.group in (GROUP, *OTHER_GROUPS):
+    if source.group in OTHER_GROUPS or not is_misnamed_policy(source):
         return
-    message = f"NetworkPolicy of {source.api_version or 'no apiVersion'} does not exist"
-    fix = f"apiVersion: {GROUP}/v1 (extensions/v1beta1 went with Kubernetes 1.16)"
-    yield _in_file(LintRule.WRONG_API_VERSION, source, message, fix, source.at("apiVersion"))
+    message = f"{source.kind} of {source.api_version or 'no apiVersion'} does not exist"
+    fix = f"apiVersion: {GROUP}/v1, kind: NetworkPolicy (older versions went with Kubernetes 1.16)"
+    key = "apiVersion" if source.kind == "NetworkPolicy" else "kind"
+    yield _in_file(LintRule.WRONG_API_VERSION, source, message, fix, source.at(key))
 
 
 def typographic(source: Source) -> Iterator[LintFinding]:

@@ -17,6 +17,8 @@ class Refusal(Mistake):
     path: Path = ()
     unknown_field: bool = False
     """A field that the API does not have: dropped in silence unless validation is strict."""
+    value: Any = field(default=None, compare=False)
+    """What stands there."""
 
 
 @dataclass(slots=True)

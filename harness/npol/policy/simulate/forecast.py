@@ -8,7 +8,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 
 from npol.model.prediction import Cause, PredictedDecision, Prediction
-from npol.model.refused_policy import RefusedPolicy
+from npol.model.refused_object import RefusedObject
 from npol.model.sentence import Sentence
 from npol.model.story import Flow
 from npol.policy.evaluate.evaluate import decide, evaluate
@@ -42,7 +42,7 @@ class StepForecast:
     step: str
     flows: tuple[FlowForecast, ...]
     unasked: tuple[Difference, ...] = ()
-    refused: tuple[RefusedPolicy, ...] = ()
+    refused: tuple[RefusedObject, ...] = ()
     """Policies that the API server would refuse: predictions are made without them."""
 
     @property
@@ -69,7 +69,7 @@ def forecast(told: Sequence[SimulatedStep], engine: str) -> list[StepForecast]:
                 step=scene.step,
                 flows=flows,
                 unasked=unasked,
-                refused=scene.world.refused_policies,
+                refused=scene.world.refused,
             )
         )
         before = scene.world

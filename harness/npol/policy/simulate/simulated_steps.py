@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass, field, replace
 
-from npol.model.refused_policy import RefusedPolicy
+from npol.model.refused_object import RefusedObject
 from npol.model.replay import replay
 from npol.model.story import Apply, Delete, Label, Restore, Step, Story
 from npol.policy.objects.dialects import Dialect
@@ -37,11 +37,11 @@ def scenes(story: Story, start: ClusterState | None = None) -> list[SimulatedSte
     return told
 
 
-def refused_policies(story: Story) -> list[RefusedPolicy]:
+def refused_objects(story: Story) -> list[RefusedObject]:
     """The policies that a story gives or applies in vain, for the API server refuses them."""
     default = _default(story)
     worlds = (build([m], default_namespace=default) for m in (*story.given, *story.applied))
-    return list(dict.fromkeys(r for world in worlds for r in world.refused_policies))
+    return list(dict.fromkeys(r for world in worlds for r in world.refused))
 
 
 def read_by(dialect: Dialect, told: Iterable[SimulatedStep]) -> list[SimulatedStep]:

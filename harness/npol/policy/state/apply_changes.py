@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
 from npol.model.peer_selection import WORKLOADS, unseen_owner
+from npol.model.refused_object import RefusedObject
 from npol.policy.objects.entities import (
     NAME_LABEL,
     Endpoint,
@@ -22,7 +23,9 @@ from npol.policy.parse import parse_workloads
 from npol.policy.parse.object_source import Given, Source, sources
 from npol.policy.parse.parse_policies import ParsedPolicy, is_policy, parse_policy
 from npol.policy.parse.parse_tiers import ParsedTierPolicy, is_tier_policy, parse_tier_policy
+from npol.policy.parse.server_review import is_misnamed_policy, reviewed
 from npol.policy.parse.unsupported import OtherPolicy, is_other, read_other
+from npol.policy.parse.validation_errors import Refusal
 from npol.policy.state.cluster_state import ClusterState
 
 Key = tuple[str, str]
@@ -86,7 +89,7 @@ class _Draft:
     services: dict[Key, Service]
     policies: dict[Key, Policy]
     tier_policies: dict[str, TierPolicy]
-    refused: dict[str, ParsedPolicy | ParsedTierPolicy]
+    refused: dict[tuple[str, str, str], RefusedObject]
     nodes: dict[str, Node]
     endpoints: dict[tuple[str, str, str], tuple[Endpoint, ...]]
     others: dict[str, OtherPolicy]
@@ -106,7 +109,7 @@ class _Draft:
             services={(s.namespace, s.name): s for s in world.services},
             policies={(p.namespace, p.name): p for p in world.policies},
             tier_policies={str(p): p for p in world.tier_policies},
-            refused={str(r.policy): r for r in world.refused},
+            refused={(r.namespace, r.name, r.kind): r for r in world.refused},
             nodes={n.name: n for n in world.nodes},
             endpoints={},
             before=world,
@@ -133,8 +136,10 @@ class _Draft:
     def apply(self, source: Source, default: str) -> None:
         key = (source.namespace(default), source.name)
         self._note(source, key[0])
-        if is_policy(source):
-            self._apply_policy(key, parse_policy(source, default_namespace=default))
+        if is_misnamed_policy(source):
+            self._refuses(source, key, reviewed(source)[1])
+        elif is_policy(source):
+            self._apply_policy(source, key, parse_policy(source, default_namespace=default))
         elif is_tier_policy(source):
             self._apply_tier_policy(source, parse_tier_policy(source))
         elif is_other(source):
@@ -154,13 +159,11 @@ class _Draft:
     def delete(self, source: Source, namespace: str) -> None:
         key = (namespace, source.name)
         self._note(source, namespace)
+        self.refused.pop(_place(source, key), None)
         if is_policy(source):
             self.policies.pop(key, None)
-            self.refused.pop("/".join(key), None)
         elif is_tier_policy(source):
-            name = str(parse_tier_policy(source).policy)
-            self.tier_policies.pop(name, None)
-            self.refused.pop(name, None)
+            self.tier_policies.pop(str(parse_tier_policy(source).policy), None)
         elif is_other(source):
             self.others.pop(str(read_other(source, namespace)), None)
         elif source.kind in WORKLOADS:
@@ -180,28 +183,31 @@ class _Draft:
         if source.kind in (*WORKLOADS, "Pod", "Service"):
             self.changed.add(namespace)
 
-    def _apply_policy(self, key: Key, reading: ParsedPolicy) -> None:
+    def _apply_policy(self, source: Source, key: Key, reading: ParsedPolicy) -> None:
         """What is refused leaves one that was applied before as it is."""
-        if reading.mistakes:
-            self.refused[str(reading.policy)] = reading
-            return
-        self.refused.pop(str(reading.policy), None)
-        self.policies.pop(key, None)
-        self.policies[key] = reading.policy
+        if not self._refuses(source, key, reading.mistakes):
+            self.policies.pop(key, None)
+            self.policies[key] = reading.policy
+
+    def _refuses(self, source: Source, key: Key, refusals: Sequence[Refusal]) -> bool:
+        place = _place(source, key)
+        self.refused.pop(place, None)
+        if refusals:
+            namespace, name, kind = place
+            self.refused[place] = RefusedObject(
+                kind=kind, namespace=namespace, name=name, reasons=tuple(refusals)
+            )
+        return bool(refusals)
 
     def _apply_tier_policy(self, source: Source, reading: ParsedTierPolicy) -> None:
         """One that a cluster holds is in force, whatever is read of it."""
-        name = str(reading.policy)
         if reading.mistakes and source.metadata.get("uid"):
             other = read_other(source, "")
             self.others[str(other)] = other
-            return
-        if reading.mistakes:
-            self.refused[name] = reading
-            return
-        self.refused.pop(name, None)
-        self.tier_policies.pop(name, None)
-        self.tier_policies[name] = reading.policy
+        elif not self._refuses(source, ("", source.name), reading.mistakes):
+            name = str(reading.policy)
+            self.tier_policies.pop(name, None)
+            self.tier_policies[name] = reading.policy
 
     def _apply_core(self, source: Source, key: Key, default: str) -> None:
         if source.kind == "Pod":
@@ -242,8 +248,7 @@ class _Draft:
         for table in tables:
             for key in [k for k in table if k[0] == name]:
                 del table[key]
-        left = {k: r for k, r in self.refused.items() if r.policy.namespace != name}
-        self.refused = left
+        self.refused = {k: r for k, r in self.refused.items() if r.namespace != name}
 
     def _pods_seen_or_promised(self) -> tuple[Pod, ...]:
         """A workload's promised pods go as soon as a real one of it is seen."""
@@ -255,3 +260,8 @@ class _Draft:
         """The workload at the top of those that made a pod."""
         owner = self.owners.get((pod.namespace, pod.workload))
         return owner or unseen_owner(pod.workload, pod.labels)
+
+
+def _place(source: Source, key: Key) -> tuple[str, str, str]:
+    """Namespace, name, kind; what is the cluster's has no namespace."""
+    return "" if is_tier_policy(source) else key[0], key[1], source.kind

@@ -7,7 +7,7 @@ from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 
-from npol.model.refused_policy import RefusedPolicy
+from npol.model.refused_object import RefusedObject
 from npol.policy.objects.dialects import Dialect
 from npol.policy.objects.entities import (
     NAME_LABEL,
@@ -20,8 +20,6 @@ from npol.policy.objects.entities import (
 )
 from npol.policy.objects.netpol_types import Address, Direction, Policy
 from npol.policy.objects.tier_types import TierPolicy
-from npol.policy.parse.parse_policies import ParsedPolicy
-from npol.policy.parse.parse_tiers import ParsedTierPolicy
 from npol.policy.parse.unsupported import OtherPolicy
 from npol.selectors import Selector, matches, spell
 
@@ -48,8 +46,8 @@ class ClusterState:
     ingresses: Mapping[tuple[str, str], tuple[IngressRule, ...]] = field(default_factory=dict)
     configs: Mapping[tuple[str, str], tuple[str, ...]] = field(default_factory=dict)
     """ConfigMaps: their texts."""
-    refused: tuple[ParsedPolicy | ParsedTierPolicy, ...] = ()
-    """Policies that the API server would refuse: they have no effect."""
+    refused: tuple[RefusedObject, ...] = ()
+    """What the API server would refuse of the files: it has no effect."""
 
     @property
     def ingress_rules(self) -> tuple[IngressRule, ...]:
@@ -59,14 +57,6 @@ class ClusterState:
         """The configuration that a pod mounts."""
         found = (self.configs.get((pod.namespace, name), ()) for name in pod.configs)
         return tuple(text for texts in found for text in texts)
-
-    @property
-    def refused_policies(self) -> tuple[RefusedPolicy, ...]:
-        """The same, to be told."""
-        return tuple(
-            RefusedPolicy(namespace=r.policy.namespace, name=r.policy.name, reasons=r.mistakes)
-            for r in self.refused
-        )
 
     def namespace(self, name: str) -> Namespace:
         """A namespace that no object declares is known by its name only."""
