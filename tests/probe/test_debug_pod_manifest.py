@@ -185,3 +185,34 @@ def test_a_debug_deployment_selects_only_its_own_pods():
     assert template["metadata"]["labels"]["app"] == "frontend"
     assert made["metadata"]["ownerReferences"] == [LEASE]
     assert "activeDeadlineSeconds" not in template["spec"]
+
+
+@pytest.mark.parametrize(
+    ("user", "context"),
+    [
+        ("", {"runAsUser": 65532, "runAsGroup": 65532}),
+        (1000, {"runAsUser": 1000, "runAsGroup": 1000}),
+        ("platform", {}),
+    ],
+)
+def test_the_uid_is_npols_the_users_or_the_platforms(user, context):
+    found = pod(settings=PodSettings(user=user))["spec"]["securityContext"]
+
+    assert {k: v for k, v in found.items() if k in ("runAsUser", "runAsGroup")} == context
+    assert found["runAsNonRoot"] is True
+
+
+@pytest.mark.parametrize(("node", "kept_off"), [("", True), ("!node-1", True), ("vk-1", False)])
+def test_virtual_nodes_are_for_who_names_one(node, kept_off):
+    affinity = pod(node=node)["spec"]["affinity"]["nodeAffinity"]
+    (term,) = affinity["requiredDuringSchedulingIgnoredDuringExecution"]["nodeSelectorTerms"]
+
+    not_virtual = {"key": "type", "operator": "NotIn", "values": ["virtual-kubelet"]}
+    assert (not_virtual in term.get("matchExpressions", [])) is kept_off
+
+
+def test_windows_and_tainted_nodes_are_not_for_debug_pods():
+    spec = pod()["spec"]
+
+    assert spec["nodeSelector"] == {"kubernetes.io/os": "linux"}
+    assert "tolerations" not in spec

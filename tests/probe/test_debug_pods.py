@@ -12,6 +12,8 @@ from npol.model.story import Peer, PodSettings
 from npol.probe.debug_pod_manifest import debug_pod
 from npol.probe.debug_pods import DebugPods
 
+RUNS = {"podIP": "10.0.0.9", "conditions": [{"type": "ContainersReady", "status": "True"}]}
+
 
 class FakeApi:
     """Keeps objects; pods run at once unless `status` says otherwise."""
@@ -21,11 +23,9 @@ class FakeApi:
         self.deleted = []
         self.events = []
         self.budgets = []
-        self.status = {
-            "podIP": "10.0.0.9",
-            "conditions": [{"type": "ContainersReady", "status": "True"}],
-        }
+        self.status = RUNS
         self.refuse = {}
+        self.refuse_if = lambda pod: None
         self.lose_reply = False
         self._lock = threading.Lock()
         self.gets = 0
@@ -33,8 +33,10 @@ class FakeApi:
     def ref_of(self, obj):
         return ref_of(obj)
 
-    def create(self, obj):
+    def create(self, obj, *, dry_run=False):
         name = obj["metadata"]["name"]
+        if refusal := self.refuse_if(obj):
+            raise refusal
         if name in self.refuse:
             raise self.refuse[name]
         with self._lock:
@@ -148,8 +150,101 @@ def test_an_image_that_cannot_be_pulled_ends_the_wait_with_the_events_words(api,
         }
     ]
 
-    with pytest.raises(Refused, match=r"ErrImagePull: failed to pull.*netshoot:v9"):
+    with pytest.raises(Refused, match=r"not within 180 s, ErrImagePull: failed to pull.*v9"):
         pods.start(manifests("a"), Inventory())
+
+
+class Told(list):
+    """Takes the lines, and lets the pods run after some of them."""
+
+    def __init__(self, api, after):
+        super().__init__()
+        self._api, self._after = api, after
+
+    def __call__(self, line):
+        self.append(line)
+        if len(self) == self._after:
+            self._api.status = RUNS
+
+
+UNSCHEDULED = {
+    "conditions": [
+        {
+            "type": "PodScheduled",
+            "status": "False",
+            "reason": "Unschedulable",
+            "message": "0/1 nodes are available",
+        }
+    ]
+}
+
+
+def test_a_node_that_comes_late_is_waited_for_and_the_reason_is_told(api, pods):
+    api.status = UNSCHEDULED
+    name = manifests("a")["a"]["metadata"]["name"]
+    api.events = [
+        {
+            "involvedObject": {"uid": f"uid-of-{name}"},
+            "type": "Normal",
+            "reason": "TriggeredScaleUp",
+            "message": "1->2",
+        }
+    ]
+    pods._say = told = Told(api, after=50)
+
+    assert sorted(pods.start(manifests("a"), Inventory())) == ["a"]
+    assert pods._now() > 40
+    assert told[-1] == (
+        "starting debug pods: 0 of 1 running; a waits: Unschedulable: 0/1 nodes are available "
+        "(TriggeredScaleUp: 1->2)"
+    )
+
+
+def test_the_start_deadline_can_be_set(api):
+    api.status, clock = UNSCHEDULED, [0.0]
+
+    def sleep(seconds):
+        clock[0] += seconds
+
+    api.inventory = Inventory()
+    pods = DebugPods(
+        api,
+        "run-1",
+        look=lambda: api.inventory,
+        within=20.0,
+        now=lambda: clock[0],
+        sleep=sleep,
+    )
+
+    with pytest.raises(Refused, match="not within 20 s, Unschedulable") as refused:
+        pods.start(manifests("a"), Inventory())
+    assert 20 <= clock[0] < 22
+    assert "--start-within" in refused.value.hint
+
+
+OUT_OF_RANGE = (
+    "unable to validate against any security context constraint: "
+    "spec.containers[0].securityContext.runAsUser: Invalid value: 65532: must be in the ranges: "
+    "[1000680000, 1000689999]"
+)
+
+
+@pytest.mark.parametrize("leaves", [True, False])
+def test_a_uid_that_the_platform_refuses_is_left_to_it(api, leaves):
+    name = manifests("a")["a"]["metadata"]["name"]
+    api.inventory = Inventory()
+    refusal = ApiError(OUT_OF_RANGE, status=403, reason="Forbidden")
+    api.refuse_if = lambda pod: "runAsUser" in pod["spec"]["securityContext"] and refusal
+    pods = DebugPods(api, "run-1", look=lambda: api.inventory, leave_user=leaves)
+
+    if not leaves:
+        with pytest.raises(ApiError, match="must be in the ranges"):
+            pods.start(manifests("a"), Inventory())
+        return
+    pods.start(manifests("a"), Inventory())
+    context = api.objects["shop", name]["spec"]["securityContext"]
+    assert not {"runAsUser", "runAsGroup"} & set(context)
+    assert context["runAsNonRoot"] is True
 
 
 def test_a_pod_that_never_runs_ends_the_wait(api, pods):

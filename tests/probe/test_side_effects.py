@@ -84,7 +84,14 @@ def test_a_debug_pod_as_it_was_sent_disturbs_no_workload():
             id="sidecar",
         ),
         pytest.param(
-            running(initContainers=[{"name": "istio-init"}]), "put containers into", id="init"
+            running(initContainers=[{"name": "proxy", "restartPolicy": "Always"}]),
+            "that stay and may answer for it: proxy",
+            id="init-that-stays",
+        ),
+        pytest.param(
+            running(containers=[*MANIFEST["spec"]["containers"], {"name": "proxy"}]),
+            "`defaults.pod.annotations`",
+            id="way-out",
         ),
         pytest.param(
             running(metadata={"ownerReferences": [{"uid": "replica-set"}]}), "adopted", id="adopted"
@@ -96,6 +103,10 @@ def test_foreign_changes_of_a_debug_pod_are_noticed(pod, words):
     (said,) = disturbed(pod)
 
     assert words in said
+
+
+def test_an_init_container_that_ends_is_not_in_the_way():
+    assert disturbed(running(initContainers=[{"name": "copy-certificates"}])) == []
 
 
 @pytest.mark.parametrize(("ready", "count"), [(True, 1), (None, 1), (False, 0)])

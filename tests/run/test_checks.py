@@ -169,6 +169,8 @@ def test_labels_of_a_workload_are_those_of_its_pods():
         pytest.param("pod/web-1", True, "1 of 1 ready", id="pod"),
         pytest.param("deployment/web", True, "1 of 1 ready", id="workload"),
         pytest.param("deployment/gone", True, "not found", id="no-such-workload"),
+        pytest.param("replicaset/web-5d4f", True, "1 of 1 ready", id="replicaset"),
+        pytest.param("job/gone", True, "no pod", id="job-without-pods"),
     ],
 )
 def test_ready_asks_a_workload_a_pod_or_a_selector(subject, ready, seen):

@@ -59,6 +59,7 @@ def run(arguments: RunArguments) -> int:
             wait=arguments.wait,
             recover_stale=arguments.recover_stale,
             max_unlisted_pods=arguments.max_unlisted_pods,
+            start_within=arguments.start_within,
             settle=arguments.settle,
             flow_records=arguments.flow_records,
             say=progress().say,

@@ -18,6 +18,7 @@ from npol.kube.api_errors import ApiError, Forbidden, Unreachable
 from npol.kube.connection import Connection
 from npol.kube.guard import PROTECTED, STATE_NAMESPACE, Mode, protected
 from npol.kube.objects import NAMESPACES, Object, Ref
+from npol.kube.pod_user import create
 from npol.kube.rbac import Extras, Right, rights
 from npol.model.inventory import Obj
 
@@ -60,6 +61,8 @@ class PreflightRequest:
     """Those that the run makes itself."""
     pods: Collection[Mapping[str, Any]] = ()
     """Manifests of the debug pods."""
+    leave_user: bool = False
+    """Whether they may do without the uid that they name."""
     extras: Extras = ()
     """What the story does that not every story does."""
     denies: bool = False
@@ -225,7 +228,7 @@ def _pods(connection: Connection, plan: PreflightRequest) -> Iterable[PreflightP
         if namespace in plan.created or protected(namespace):
             continue
         try:
-            connection.create(manifest, dry_run=True)
+            create(connection, manifest, leave_user=plan.leave_user, dry_run=True)
         except Unreachable:
             raise
         except NpolError as error:
@@ -233,7 +236,7 @@ def _pods(connection: Connection, plan: PreflightRequest) -> Iterable[PreflightP
                 continue  # what its webhook would say is known when the pod is made
             yield PreflightProblem(
                 what=f"the debug pod is not admitted in {namespace}: {_verbatim(error)}",
-                hint="`defaults.pod` sets image, resources, pull secrets and annotations",
+                hint="`defaults.pod` sets image, resources, pull secrets, annotations and user",
             )
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Mapping
 from typing import Any
 
@@ -39,6 +40,12 @@ def owning_workload(owners: Iterable[Mapping[str, Any]]) -> str:
         if owner.get("kind") in WORKLOADS:
             return f"{str(owner['kind']).lower()}/{owner.get('name') or ''}"
     return ""
+
+
+def cron_job(workload: str) -> str:
+    """The CronJob of a Job that was not read: its name is that and the minute it was due."""
+    found = re.fullmatch(r"job/(.+)-\d{8}", workload)
+    return f"cronjob/{found[1]}" if found else ""
 
 
 def unseen_owner(workload: str, labels: Labels) -> str:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import enum
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from npol.errors import Position
@@ -209,6 +209,21 @@ class PodSettings:
     tolerations: tuple[Mapping[str, Any], ...] = ()
     annotations: Mapping[str, str] = field(default_factory=dict)
     as_deployment: bool = False
+    start_within: float = 180.0
+    """Seconds in which they must run: a node may have to be added, an image to be pulled."""
+    user: int | str = ""
+    """A uid; `platform`: the platform assigns one; "": npol's own, or the platform's where it
+    refuses that."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CanarySettings:
+    """What is different for npol's pods outside the story's namespaces."""
+
+    namespace: str = ""
+    """Of the canary; npol's own by default."""
+    image: str = ""
+    pull_secrets: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -219,10 +234,20 @@ class Defaults:
     """Seconds of silence after which a probe's outcome is TIMEOUT."""
     settle: Settle = Settle()
     pod: PodSettings = PodSettings()
+    canary: CanarySettings = CanarySettings()
     namespace: str = ""
     converge_within: float | None = None
     trust_packets: bool = False
     """Packets that meet the expectation count although the prediction differs."""
+
+    @property
+    def pod_outside(self) -> PodSettings:
+        """How pods are made in namespaces that are not the story's."""
+        return replace(
+            self.pod,
+            image=self.canary.image or self.pod.image,
+            pull_secrets=self.canary.pull_secrets or self.pod.pull_secrets,
+        )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -47,7 +47,9 @@ class BesidePods:
         self._settings = settings
         self._run_id = run_id
         self._owner = owner
-        self._debug = DebugPods(connection, run_id, look=self._look, within=RUNS_WITHIN)
+        self._debug = DebugPods(
+            connection, run_id, look=self._look, within=RUNS_WITHIN, leave_user=not settings.user
+        )
         self._pool = ThreadPoolExecutor(max_workers=AT_ONCE)
         self._made: dict[str, Future[Obj]] = {}
         self._why_not: dict[str, str] = {}

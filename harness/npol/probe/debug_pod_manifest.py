@@ -24,7 +24,11 @@ PEER = "npol.dev/peer"
 MANAGED_BY = {"app.kubernetes.io/managed-by": "npol"}
 """Constant: run ids in labels would make new identities in Cilium."""
 USER = 65532
+PLATFORM = "platform"
+"""As `user`: none is written."""
 DEADLINE = 3600
+VIRTUAL = {"key": "type", "operator": "NotIn", "values": ["virtual-kubelet"]}
+"""Nodes that are none: their pods have another network, and no policies."""
 ELSEWHERE = "!"
 """Before a node's name: any node but this one."""
 SLEEP = 'trap "exit 0" TERM INT; sleep "$0" & wait'
@@ -118,8 +122,7 @@ def _template(peer: Peer, settings: PodSettings, *, run_id: str, node: str, dead
         "nodeSelector": {"kubernetes.io/os": "linux"},
         "securityContext": {
             "runAsNonRoot": True,
-            "runAsUser": USER,
-            "runAsGroup": USER,
+            **_user(settings),
             "seccompProfile": {"type": "RuntimeDefault"},
         },
         "volumes": [{"name": "tmp", "emptyDir": {}}],
@@ -134,6 +137,12 @@ def _template(peer: Peer, settings: PodSettings, *, run_id: str, node: str, dead
         spec["imagePullSecrets"] = [{"name": name} for name in settings.pull_secrets]
     labels = {**MANAGED_BY, **peer.labels}
     return {"metadata": {"labels": labels, "annotations": annotations}, "spec": spec}
+
+
+def _user(settings: PodSettings) -> Obj:
+    if settings.user == PLATFORM:
+        return {}
+    return dict.fromkeys(("runAsUser", "runAsGroup"), settings.user or USER)
 
 
 def _container(peer: Peer, settings: PodSettings, deadline: int) -> Obj:
@@ -169,15 +178,24 @@ def _resources(settings: PodSettings) -> Obj:
 
 
 def _placed(node: str) -> Obj:
-    """By affinity: the scheduler still looks at taints and room."""
+    """
+    By affinity: the scheduler still looks at taints and room.
+
+    A virtual node is meant only by its name.
+    """
     if not node:
-        return {}
+        return _required({"matchExpressions": [VIRTUAL]})
     operator = "NotIn" if node.startswith(ELSEWHERE) else "In"
     field = {
         "key": "metadata.name",
         "operator": operator,
         "values": [node.removeprefix(ELSEWHERE)],
     }
-    terms = [{"matchFields": [field]}]
-    required = {"requiredDuringSchedulingIgnoredDuringExecution": {"nodeSelectorTerms": terms}}
+    elsewhere = {"matchExpressions": [VIRTUAL]} if node.startswith(ELSEWHERE) else {}
+    return _required({"matchFields": [field], **elsewhere})
+
+
+def _required(term: Obj) -> Obj:
+    """Only nodes that meet this term."""
+    required = {"requiredDuringSchedulingIgnoredDuringExecution": {"nodeSelectorTerms": [term]}}
     return {"affinity": {"nodeAffinity": required}}

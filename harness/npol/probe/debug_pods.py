@@ -13,15 +13,29 @@ from npol.errors import NpolError, Refused
 from npol.kube.api_errors import ApiError
 from npol.kube.connection import Connection
 from npol.kube.objects import DISRUPTION_BUDGETS, EVENTS, PODS, Ref
+from npol.kube.pod_user import create
 from npol.model.inventory import Inventory, Obj
 from npol.probe.debug_pod_manifest import MANAGED_BY, PEER, RUN
-from npol.probe.pod_startup import hopeless, last_warning, runs
+from npol.probe.pod_startup import (
+    hopeless,
+    is_unscheduled,
+    last_warning,
+    runs,
+    scale_up,
+    waits_for,
+)
 from npol.probe.side_effects import concerns, disturbances, objections
 
 log = logging.getLogger(__name__)
 
 READY_WITHIN = 180.0
-"""Seconds in which debug pods must run; an image may have to be pulled."""
+"""Seconds in which debug pods must run, where nothing else is said."""
+EVENTS_EVERY = 5.0
+"""Seconds between two looks at the events of a pod that has no node."""
+HINT = (
+    "`defaults.pod` sets image, pull secrets, resources, tolerations and user; "
+    "--start-within SECONDS waits longer"
+)
 GONE_WITHIN = 60.0
 POLL, SLOWEST_POLL = 0.2, 1.0
 AT_ONCE = 4
@@ -40,6 +54,8 @@ class DebugPods:
         *,
         look: Callable[[], Inventory],
         within: float = READY_WITHIN,
+        leave_user: bool = False,
+        hint: str = HINT,
         say: Callable[[str], None] = lambda text: None,
         now: Callable[[], float] = time.monotonic,
         sleep: Callable[[float], None] = time.sleep,
@@ -48,13 +64,19 @@ class DebugPods:
         Args:
             look: the objects of the namespaces in question, now.
             within: seconds in which they must run.
-            say: told how many run while they start.
+            leave_user: whether they may do without the uid that they name.
+            hint: what to try where one does not run.
+            say: told how many run while they start, and what the others wait for.
         """
         self._say = say
         self._connection = connection
         self._run_id = run_id
-        self._look = look
+        self.look = look
         self._within = within
+        self._leave_user = leave_user
+        self._hint = hint
+        self._scaling: dict[str, str] = {}
+        self._looked: dict[str, float] = {}
         self._now = now
         self._sleep = sleep
         self._manifests: dict[str, Obj] = {}
@@ -77,7 +99,7 @@ class DebugPods:
         self._create(manifests)
         pods = self._wait_until_running(list(manifests))
         running = [pods[name] for name in manifests]
-        for disturbance in disturbances(list(manifests.values()), running, before, self._look()):
+        for disturbance in disturbances(list(manifests.values()), running, before, self.look()):
             raise Refused(
                 f"Debug pods removed: one affected other workloads: {disturbance}", hint=INSTEAD
             )
@@ -120,9 +142,12 @@ class DebugPods:
         self._manifests.update(manifests)
         self._made.update(manifests)
         with ThreadPoolExecutor(AT_ONCE) as pool:
-            made = pool.map(self._connection.create, manifests.values())
+            made = pool.map(self._new, manifests.values())
             for name, obj in zip(manifests, made, strict=True):
                 self._made[name] = obj
+
+    def _new(self, manifest: Obj) -> Obj:
+        return create(self._connection, manifest, leave_user=self._leave_user)
 
     def _wait_until_running(self, names: Sequence[str]) -> dict[str, Obj]:
         began, pause = self._now(), POLL
@@ -133,13 +158,27 @@ class DebugPods:
             running |= {name: pod for name, pod in found.items() if pod and runs(pod)}
             if len(running) == len(names):
                 return running
+            missing = [name for name in missing if name not in running]
             for name in missing:
                 self._despair(name, found[name], self._now() - began)
-            self._say(f"starting debug pods: {len(running)} of {len(names)} running")
+            self._tell(running, names, {name: found[name] for name in missing})
             peers, seconds = ", ".join(missing), self._now() - began
             log.info("waiting for the debug pods of %s to run, for %.1f s now", peers, seconds)
             self._sleep(pause)
             pause = min(SLOWEST_POLL, pause * 1.2)
+
+    def _tell(
+        self, running: Collection[str], names: Sequence[str], missing: Mapping[str, Obj | None]
+    ) -> None:
+        """How far they are, and what the first of those that are missing waits for."""
+        told = f"starting debug pods: {len(running)} of {len(names)} running"
+        for name, pod in missing.items():
+            if pod and (reason := waits_for(pod)):
+                scaling = self._scaling.get(pod["metadata"]["uid"], "")
+                also = f" ({scaling})" if scaling and scaling not in reason else ""
+                told += f"; {name} waits: {reason}{also}"
+                break
+        self._say(told)
 
     def _concerns(self, manifests: Mapping[str, Obj]) -> Iterator[str]:
         namespaces = sorted({m["metadata"]["namespace"] for m in manifests.values()})
@@ -150,23 +189,35 @@ class DebugPods:
 
     def _despair(self, name: str, pod: Obj | None, waited: float) -> None:
         """Raises Refused when more waiting is of no use."""
-        why = hopeless(pod, waited) if pod else ""
+        why = hopeless(pod, waited, self._look_for_scaling(pod, waited)) if pod else ""
         if not why and waited < self._within:
             return
-        why = why or f"not within {self._within:.0f} s"
+        waits = f", {reason}" if pod and (reason := waits_for(pod)) else ""
+        why = why or f"not within {self._within:g} s{waits}"
         where = f"{pod['metadata']['namespace']}/{pod['metadata']['name']}" if pod else "no pod yet"
         told = self._warning(pod) if pod else ""
         more = f" ({told})" if told and told not in why else ""
         raise Refused(
             f"the debug pod of peer {name!r} does not run ({where}): {why}{more}",
-            hint="`defaults.pod` sets image, pull secrets, resources and tolerations",
+            hint=self._hint,
         )
 
+    def _look_for_scaling(self, pod: Obj, waited: float) -> str:
+        """Whether a node is on its way to a pod that has none, looked at now and then."""
+        uid = pod["metadata"]["uid"]
+        if is_unscheduled(pod) and waited >= self._looked.get(uid, 0.0) + EVENTS_EVERY:
+            self._looked[uid] = waited
+            with suppress(NpolError):
+                self._scaling[uid] = scale_up(self._events(pod), uid)
+        return self._scaling.get(uid, "")
+
+    def _events(self, pod: Obj) -> Sequence[Obj]:
+        fields = f"involvedObject.uid={pod['metadata']['uid']}"
+        return self._connection.list(EVENTS, pod["metadata"]["namespace"], fields=fields)
+
     def _warning(self, pod: Obj) -> str:
-        uid, namespace = pod["metadata"]["uid"], pod["metadata"]["namespace"]
         with suppress(NpolError):
-            fields = f"involvedObject.uid={uid}"
-            return last_warning(self._connection.list(EVENTS, namespace, fields=fields), uid)
+            return last_warning(self._events(pod), pod["metadata"]["uid"])
         return ""
 
     def _found(self, names: Sequence[str]) -> dict[str, Obj | None]:

@@ -69,16 +69,28 @@ def disturbances(
 
 def _changed_by_others(manifest: Obj, pod: Obj) -> Iterator[str]:
     name = f"{pod['metadata']['namespace']}/{pod['metadata']['name']}"
-    containers = [c["name"] for c in pod["spec"].get("containers") or ()]
-    extra = [c["name"] for c in pod["spec"].get("initContainers") or ()]
-    if containers != [CONTAINER] or extra:
-        found = ", ".join([*containers, *extra])
-        yield f"an admission webhook put containers into {name}: {found}"
+    if stay := _that_stay(pod):
+        yield (
+            f"an admission webhook put containers into {name} that stay and may answer for it: "
+            f"{', '.join(stay)} (its annotation that leaves a pod out goes into "
+            "`defaults.pod.annotations`)"
+        )
     if manifest["kind"] == "Pod":
         meant = [o["uid"] for o in manifest["metadata"].get("ownerReferences") or ()]
         owners = [o["uid"] for o in pod["metadata"].get("ownerReferences") or ()]
         if owners != meant:
             yield f"{name} has another owner than it was given: a controller adopted it"
+
+
+def _that_stay(pod: Obj) -> list[str]:
+    """
+    Containers that others added and that run beside ours.
+
+    An init container that has ended is gone; one with `restartPolicy: Always` stays (KEP-753).
+    """
+    added = [c for c in pod["spec"].get("containers") or () if c["name"] != CONTAINER]
+    initial = pod["spec"].get("initContainers") or ()
+    return [c["name"] for c in (*added, *(c for c in initial if c.get("restartPolicy")))]
 
 
 def _taken_for_endpoint(pod: Obj, after: Inventory) -> Iterator[str]:

@@ -25,7 +25,7 @@ from npol.model.story import Peer, Story
 from npol.policy.state.from_inventory import cluster_state
 from npol.probe.beside_pods import BesidePods
 from npol.probe.debug_pod_manifest import CONTAINER, ELSEWHERE, debug_pod
-from npol.probe.debug_pods import GONE_WITHIN, POLL, READY_WITHIN, DebugPods
+from npol.probe.debug_pods import GONE_WITHIN, POLL, DebugPods
 from npol.probe.framing import BOOTSTRAP
 from npol.probe.prober import Prober
 from npol.probe.prober_stream import Stream
@@ -63,7 +63,17 @@ class Sources:
         self._beside = beside
         self._now = now
         self._sleep = sleep
-        self._debug = DebugPods(connection, run_id, look=look, say=say, now=now, sleep=sleep)
+        settings = story.defaults.pod
+        self._debug = DebugPods(
+            connection,
+            run_id,
+            look=look,
+            within=settings.start_within,
+            leave_user=not settings.user,
+            say=say,
+            now=now,
+            sleep=sleep,
+        )
         self._pods: dict[str, PodRef] = {}
         self._probers: dict[str, Prober] = {}
         self._ports = PortPools()
@@ -214,7 +224,7 @@ class Sources:
         """The node for `same` and `other`: that of the first flow's target, once it has one."""
         if peer.node not in ("same", "other"):
             return peer.node
-        deadline = self._now() + READY_WITHIN
+        deadline = self._now() + self._story.defaults.pod.start_within
         while not (node := self._target_node(peer, inventory)):
             if self._now() >= deadline:
                 raise Refused(

@@ -38,6 +38,7 @@ def add_options(parser: pytest.Parser) -> None:
     _add(group, "--npol-report", "DIR", "write each story's run as JSON and HTML")
     for name, kind, default, text in (
         ("--npol-wait", float, 0.0, "seconds to wait for a namespace that another run holds"),
+        ("--npol-start-within", float, None, "seconds in which debug pods must run; 180"),
         ("--npol-settle", float, None, "seconds in which flows may come to what is expected"),
         (
             "--npol-max-unlisted-pods",

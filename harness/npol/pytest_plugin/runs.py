@@ -97,6 +97,7 @@ class Runs:
             wait=option("--npol-wait"),
             recover_stale=option("--npol-recover-stale"),
             max_unlisted_pods=option("--npol-max-unlisted-pods"),
+            start_within=option("--npol-start-within"),
             settle=option("--npol-settle"),
             flow_records=option("--npol-flow-records"),
             say=self._progress.say,

@@ -24,6 +24,7 @@ PYTEST = {
     "--replace": "--npol-replace",
     "--root": "--rootdir",
     "--settle": "--npol-settle",
+    "--start-within": "--npol-start-within",
     "--wait": "--npol-wait",
 }
 """Each option of `npol run` that errors name, and what it is called in pytest."""

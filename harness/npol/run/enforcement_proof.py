@@ -7,7 +7,7 @@ other there and the story's namespaces are not touched.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, closing, contextmanager
 from dataclasses import dataclass, field
 
@@ -22,7 +22,7 @@ from npol.kube.guard import STATE_NAMESPACE
 from npol.kube.inventory import read
 from npol.kube.objects import Object
 from npol.kube.signals import Stop
-from npol.model.inventory import Inventory, pod_ref
+from npol.model.inventory import pod_ref
 from npol.model.probe import Answer, PodRef, Probe
 from npol.model.story import Peer, PodSettings
 from npol.probe.debug_pod_manifest import CONTAINER, debug_pod
@@ -37,6 +37,8 @@ LOCK_WAIT = 120.0
 """Seconds to wait for the canary of another run."""
 ASK_WITHIN = 20.0
 
+HINT = "`defaults.canary` sets its image, pull secrets and namespace"
+
 LISTEN = f"""exec </dev/null >/dev/null 2>&1
 if command -v socat; then exec timeout 300 socat TCP-LISTEN:{PORT},reuseaddr,fork,backlog=32 -; fi
 timeout 300 nc -lk -p {PORT} || timeout 300 nc -lk {PORT}
@@ -49,6 +51,8 @@ def prove_enforcement(
     *,
     run_id: str,
     settings: PodSettings,
+    namespace: str = STATE_NAMESPACE,
+    say: Callable[[str], None] = lambda text: None,
     stop: Stop | None = None,
     disposable: bool = False,
     within: float = 30.0,
@@ -59,6 +63,8 @@ def prove_enforcement(
     Args:
         run_id: of the run that wants to know.
         settings: how its debug pods are made.
+        namespace: where they are made, and its policies.
+        say: told what they wait for.
         disposable: the cluster ends with this process.
         within: seconds that the engine may take for one change.
 
@@ -76,7 +82,7 @@ def prove_enforcement(
                     own,
                     TransactionOptions(
                         run_id=f"{run_id}-canary",
-                        namespaces=[STATE_NAMESPACE],
+                        namespaces=[namespace],
                         story="canary",
                         disposable=disposable,
                         recover_stale=True,
@@ -86,7 +92,16 @@ def prove_enforcement(
                 )
             )
         )
-        pods = stack.enter_context(_pods(own, transaction, run_id, settings))
+        started = DebugPods(
+            own,
+            run_id,
+            look=lambda: read(own, [namespace]),
+            within=settings.start_within,
+            leave_user=not settings.user,
+            hint=f"the canary runs in {namespace}: {HINT}",
+            say=lambda text: say(f"canary: {text}"),
+        )
+        pods = stack.enter_context(_pods(started, transaction, run_id, settings, namespace))
         probers = _Probers(own)
         stack.callback(probers.close)
         for pod in pods.values():
@@ -137,20 +152,20 @@ class _Probers:
 
 @contextmanager
 def _pods(
-    connection: Connection, transaction: Transaction, run_id: str, settings: PodSettings
+    debug: DebugPods,
+    transaction: Transaction,
+    run_id: str,
+    settings: PodSettings,
+    namespace: str,
 ) -> Iterator[dict[str, PodRef]]:
     """The two pods, running; deleted in the end."""
-
-    def look() -> Inventory:
-        return read(connection, [STATE_NAMESPACE])
-
-    debug = DebugPods(connection, run_id, look=look)
-    owner = transaction.lease(STATE_NAMESPACE)
+    owner = transaction.lease(namespace)
     manifests = {
-        role: _apart(debug_pod(_peer(role), settings, run_id=run_id, owner=owner)) for role in ROLES
+        role: _apart(debug_pod(_peer(role, namespace), settings, run_id=run_id, owner=owner))
+        for role in ROLES
     }
     try:
-        started = debug.start(manifests, look())
+        started = debug.start(manifests, debug.look())
         yield {role: pod_ref(pod, CONTAINER) for role, pod in started.items()}
     finally:
         debug.delete()
@@ -168,10 +183,10 @@ def _apart(manifest: Object) -> Object:
     return {**manifest, "spec": {**manifest["spec"], "affinity": affinity}}
 
 
-def _peer(role: str) -> Peer:
+def _peer(role: str, namespace: str) -> Peer:
     return Peer(
         name=f"canary-{role}",
         at=Position("canary"),
-        namespace=STATE_NAMESPACE,
+        namespace=namespace,
         labels={LABEL: role},
     )

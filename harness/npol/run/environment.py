@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 
@@ -15,12 +15,13 @@ from npol.changes.transaction import Transaction
 from npol.cni.canary import EnforcementProof
 from npol.cni.catalogue import Engine
 from npol.cni.other_policy_kinds import foreign_policies
-from npol.cni.preflight import PreflightRequest, preflight
+from npol.cni.preflight import PreflightProblem, PreflightRequest, preflight
 from npol.errors import InputError, Refused
 from npol.flow_records.watch import RecordWatch, watch
 from npol.judge import state_changes
 from npol.judge.probes import has_denies
 from npol.kube.connection import Connection, Mode, connect
+from npol.kube.guard import STATE_NAMESPACE
 from npol.kube.objects import Ref, Resource
 from npol.kube.resource_names import resource_called
 from npol.kube.signals import Stop
@@ -69,6 +70,9 @@ class RunEnvironment:
 
     def __init__(self, story: Story, options: Options, run_id: str, stop: Stop) -> None:
         self.story = story
+        if options.start_within is not None:
+            pod = replace(story.defaults.pod, start_within=options.start_within)
+            self.story = replace(story, defaults=replace(story.defaults, pod=pod))
         self.options = options
         self.run_id = run_id
         self._stop = stop
@@ -152,7 +156,7 @@ class RunEnvironment:
             return None
         return BesidePods(
             self.connection,
-            self.story.defaults.pod,
+            self.story.defaults.pod_outside,
             run_id=self.run_id,
             owner=lambda: self.transaction.journal,
         )
@@ -172,7 +176,9 @@ class RunEnvironment:
             prove_enforcement,
             self.connection,
             run_id=self.run_id,
-            settings=self.story.defaults.pod,
+            settings=self.story.defaults.pod_outside,
+            namespace=self.story.defaults.canary.namespace or STATE_NAMESPACE,
+            say=self.options.say,
             stop=self._stop,
             disposable=self.options.disposable,
         )
@@ -192,18 +198,17 @@ class RunEnvironment:
         found = preflight(
             connection,
             PreflightRequest(
-                namespaces=sorted(named_namespaces(self.story)),
+                namespaces=sorted(named_namespaces(self.story) | self._namespace_of_canary),
                 changed=self._changed,
                 created=sorted(created),
                 pods=[
                     debug_pod(peer, self.story.defaults.pod, run_id=self.run_id)
                     for peer in debug_pod_peers(self.story)
                 ],
+                leave_user=not self.story.defaults.pod.user,
                 extras=extras_of(self.story),
                 denies=has_denies(self.story, "") and not self.options.assume_enforced,
-                against=foreseen(
-                    connection, self.story, max_unlisted_pods=self.options.max_unlisted_pods
-                ),
+                against=[*self._no_place_for_canary(), *self._foreseen(self.story)],
             ),
         )
         self.engine = found.engine
@@ -220,6 +225,23 @@ class RunEnvironment:
             options="" if self.options.disposable else connection.options,
             is_lab=found.engine.is_lab,
         )
+
+    def _foreseen(self, story: Story) -> Collection[PreflightProblem]:
+        most = self.options.max_unlisted_pods
+        return foreseen(self.connection, story, max_unlisted_pods=most)
+
+    @property
+    def _namespace_of_canary(self) -> set[str]:
+        """Where the canary runs, if not in npol's own."""
+        named = self.story.defaults.canary.namespace
+        return {named} if named and not self.options.assume_enforced else set()
+
+    def _no_place_for_canary(self) -> Iterable[PreflightProblem]:
+        for name in self._namespace_of_canary & {*self._changed, *named_namespaces(self.story)}:
+            yield PreflightProblem(
+                what=f"the canary would run in {name}, which is the story's own",
+                hint="`defaults.canary.namespace` names one that the story does not use",
+            )
 
     def _open_transaction(self, connection: Connection, kinds: Collection[Resource]) -> Transaction:
         return Transaction.open(
@@ -339,9 +361,7 @@ class RunEnvironment:
             Refused: the policies of a step that preflight did not know select too much.
         """
         asked = replace(self.story, steps=(step,))
-        for found in foreseen(
-            self.connection, asked, max_unlisted_pods=self.options.max_unlisted_pods
-        ):
+        for found in self._foreseen(asked):
             raise Refused(found.what, hint=found.hint)
 
     def change(self, step: Step) -> tuple[str, ...]:

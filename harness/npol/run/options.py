@@ -44,6 +44,8 @@ class Options:
     """The cluster ends with this process: no watchdog and no local journal are needed."""
     settle: float | None = None
     """Seconds in which flows may come to what is expected, instead of what stories say."""
+    start_within: float | None = None
+    """Seconds in which debug pods must run, instead of what stories say."""
     leave: bool = False
     """Keep what the steps applied."""
     keep: bool = False

@@ -49,7 +49,9 @@ _KIND = re.compile(r"[A-Za-z][A-Za-z0-9]{0,62}(\.[a-z0-9.-]{1,253})?")
 _DURATION = re.compile(r"([0-9]+(?:\.[0-9]+)?)(ms|s|m|h)")
 _UNITS = {"ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0}
 _RESERVED_TAGS = {"skip", "skipif", "xfail", "parametrize", "usefixtures", "filterwarnings"}
-WORKLOADS = ("deployment", "statefulset", "daemonset", "replicaset", "job")
+TEMPLATED = ("deployment", "statefulset", "daemonset")
+"""Workloads whose own objects are read: what checks look at besides their pods."""
+WORKLOADS = (*TEMPLATED, "replicaset", "replicationcontroller", "job", "cronjob")
 
 
 def _lowered(text: str, pattern: re.Pattern[str]) -> str:
@@ -212,3 +214,8 @@ def kind_and_name(text: str, kinds: Iterable[str] = ()) -> str:
 def workload(text: str) -> str:
     """`deployment/NAME` and its likes."""
     return kind_and_name(text, WORKLOADS)
+
+
+def templated(text: str) -> str:
+    """A workload whose own object is looked at."""
+    return kind_and_name(text, TEMPLATED)

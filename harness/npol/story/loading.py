@@ -8,14 +8,14 @@ from dataclasses import replace
 from typing import Any
 
 from npol.errors import Mistake, Mistakes, Position
-from npol.model.story import Defaults, Manifest, PodSettings, Settle, Story
+from npol.model.story import CanarySettings, Defaults, Manifest, PodSettings, Settle, Story
 from npol.story import files
 from npol.story.changes import Changes
 from npol.story.expansion import expand
 from npol.story.manifests import Shelf
 from npol.story.mixed_manifests import LeftOver, identity
 from npol.story.peers import check_overlay, read_peers
-from npol.story.schema.story import DefaultsEntry, PodEntry, StoryEntry
+from npol.story.schema.story import CanaryEntry, DefaultsEntry, PodEntry, StoryEntry
 from npol.story.steps import Steps, read_settle
 from npol.story.yaml_node import YamlNode, in_order
 from npol.yaml_positions import YamlDialect, load
@@ -136,6 +136,7 @@ def _defaults(entry: DefaultsEntry | None) -> Defaults:
         timeout=entry.timeout,
         settle=read_settle(entry.settle) if entry.settle else Settle(),
         pod=_pod(entry.pod) if entry.pod else PodSettings(),
+        canary=_canary(entry.canary) if entry.canary else CanarySettings(),
         namespace=entry.namespace,
         converge_within=entry.converge_within or None,
         trust_packets=entry.trust == "packets",
@@ -145,7 +146,14 @@ def _defaults(entry: DefaultsEntry | None) -> Defaults:
 def _pod(entry: PodEntry) -> PodSettings:
     """What was written, over the defaults of PodSettings."""
     written = entry.model_dump(include=entry.model_fields_set)
-    return replace(PodSettings(), **{k: _frozen(v) for k, v in written.items()})
+    known = {k: _frozen(v) for k, v in written.items() if v is not None}
+    return replace(PodSettings(), **known)
+
+
+def _canary(entry: CanaryEntry) -> CanarySettings:
+    return CanarySettings(
+        namespace=entry.namespace, image=entry.image, pull_secrets=tuple(entry.pull_secrets)
+    )
 
 
 def _frozen(value: Any) -> Any:

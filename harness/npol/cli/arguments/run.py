@@ -81,6 +81,12 @@ class RunArguments:
             help="Maximum pods outside the story that its policies may select.",
         ),
     ] = 50
+    start_within: Annotated[
+        float | None,
+        typer.Option(
+            "--start-within", min=0, help="Seconds in which debug pods must run; default: 180."
+        ),
+    ] = None
     settle: Annotated[
         float | None,
         typer.Option(

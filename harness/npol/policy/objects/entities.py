@@ -40,7 +40,9 @@ class Pod:
     """Whether a peer may mean it: not finished, not terminating, no debug pod of a run."""
     ready: bool = True
     workload: str = ""
-    """`deployment/web-app`: the kind and name of what made it."""
+    """`deployment/web-app`: the kind and name of what made it, the topmost one."""
+    made_by: str = ""
+    """What made it itself, such as a Deployment's ReplicaSet; "" as `workload`."""
     promised: bool = False
     """Not seen: made here from a workload's template."""
     configs: tuple[str, ...] = ()

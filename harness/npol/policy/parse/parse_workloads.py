@@ -47,6 +47,7 @@ def pod(source: Source, default_namespace: str) -> Pod:
         may_be_named=may_be_named(source.metadata, phase),
         ready=_is_ready(source, status),
         workload=owner_of(source),
+        made_by=owner_of(source),
         uid=str(source.metadata.get("uid") or ""),
         containers=_container_names(spec),
         priority_class=str(spec.get("priorityClassName") or ""),

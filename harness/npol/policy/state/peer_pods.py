@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from npol.model.peer_selection import cron_job
 from npol.model.story import Peer
 from npol.policy.objects.entities import Pod
 from npol.policy.state.cluster_state import ClusterState
@@ -19,6 +20,6 @@ def pods_of(state: ClusterState, peer: Peer) -> Iterator[Pod]:
     workload = peer.workload.lower()
     for pod in state.pods_in(peer.namespace):
         named = pod.may_be_named and (not peer.pod or pod.name == peer.pod)
-        made = not workload or pod.workload == workload
+        made = not workload or workload in (pod.workload, pod.made_by, cron_job(pod.made_by))
         if named and made and peer.labels.items() <= pod.labels.items():
             yield pod

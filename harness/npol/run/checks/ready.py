@@ -5,10 +5,13 @@ from __future__ import annotations
 import re
 
 from npol import selectors
-from npol.model.story import StateCheck
+from npol.model.story import Peer, StateCheck
 from npol.policy.objects.entities import Pod
+from npol.policy.state.peer_pods import pods_of
 from npol.run.checks.view import Observation, View, missing, named
 
+TEMPLATED = ("deployment", "statefulset", "daemonset")
+"""Kinds of workloads that say themselves how many pods are ready."""
 _NAMED = re.compile(r"[a-z]+/[^,=!]*")
 """KIND/NAME; anything else is a label selector."""
 
@@ -21,6 +24,8 @@ def look(check: StateCheck, view: View) -> Observation:
     kind = check.subject.partition("/")[0]
     if not _NAMED.fullmatch(check.subject):
         return _pods(_selected(check, view))
+    if kind not in (*TEMPLATED, "pod"):
+        return _pods(_made_by(check, view))
     obj = named(check, view.inventory)
     if obj is None:
         return missing(check)
@@ -33,6 +38,12 @@ def look(check: StateCheck, view: View) -> Observation:
     return Observation(ready >= count, f"{ready} of {count} ready")
 
 
+def _made_by(check: StateCheck, view: View) -> list[Pod]:
+    """The pods of a workload of which only the pods are read."""
+    peer = Peer(name="", at=check.at, namespace=check.namespace, workload=check.subject)
+    return list(pods_of(view.state, peer))
+
+
 def _selected(check: StateCheck, view: View) -> list[Pod]:
     selected = view.state.select(check.namespace, selectors.parse(check.subject))
     return [p for p in selected if p.may_be_named]
@@ -40,7 +51,7 @@ def _selected(check: StateCheck, view: View) -> list[Pod]:
 
 def _pods(pods: list[Pod]) -> Observation:
     if not pods:
-        return Observation(False, "no pod", "the selector selects no running pod")
+        return Observation(False, "no pod", "no running pod is selected")
     waiting = [p.name for p in pods if not p.ready]
     reason = f"not ready: {', '.join(waiting[:3])}" if waiting else ""
     return Observation(not waiting, f"{len(pods) - len(waiting)} of {len(pods)} ready", reason)

@@ -28,13 +28,14 @@ from npol.story.schema.values import (
     Line,
     Namespace,
     Port,
+    Templated,
     Workload,
 )
 
 _SERVICE = Annotated[
     str, AfterValidator(partial(field_validators.kind_and_name, kinds=("service",)))
 ]
-_LABELLED = ("namespace", "pod", "service", "node", *field_validators.WORKLOADS)
+_LABELLED = ("namespace", "pod", "service", "node", *field_validators.TEMPLATED)
 _PART = re.compile(r"\.?([A-Za-z_$][\w-]*)|\[([0-9]{1,6})\]|\['([^']+)'\]")
 
 
@@ -173,7 +174,7 @@ class AlignedCheck(CheckEntry, title="aligned check"):
 class AdmitsCheck(CheckEntry, title="admits check"):
     """A new rollout would pass admission: the workload's next pod, by a dry run."""
 
-    admits: Workload = Field(description="deployment/NAME.")
+    admits: Templated = Field(description="deployment/NAME.")
 
 
 class LogsCheck(CheckEntry, title="logs check"):

@@ -43,7 +43,9 @@ class PeerEntry(Entry, title="peer"):
     )
     service: ServiceName = Field("", description="The Service through which the peer is reached.")
     workload: Workload = Field(
-        "", description="A running workload to probe from or to reach: deployment/NAME."
+        "",
+        description="A running workload to probe from or to reach: deployment/NAME, or any other"
+        " kind that makes pods (statefulset, daemonset, replicaset, job, cronjob ...).",
     )
     pod: ObjectName = Field("", description="A running pod to probe from or to reach.")
     container: Namespace = Field(

@@ -20,6 +20,7 @@ from npol.story.schema.values import (
     ObjectName,
     Optional,
     Tag,
+    Uid,
 )
 
 Trust = Optional[Literal["packets"]]
@@ -87,6 +88,26 @@ class PodEntry(Entry, title="pod"):
     as_deployment: bool = Field(
         False, description="Make Deployments, for engines that do not see bare pods."
     )
+    start_within: Duration = Field(
+        180.0, description="How long they may take to run (3m): nodes are added, images pulled."
+    )
+    user: Optional[Literal["platform"] | Uid] = Field(
+        None,
+        description="The uid that they run as, or `platform`: none is written, for platforms that"
+        " assign one. 65532 by default, and `platform` where that is refused (OpenShift).",
+    )
+
+
+class CanaryEntry(Entry, title="canary"):
+    """npol's own pods outside the story's namespaces, where they differ from `pod`."""
+
+    image: Image = Field("", description="The image; that of `pod` by default.")
+    pull_secrets: list[ObjectName] = Field(
+        [], description="Secrets to pull it with, of the canary's namespace and of npol-system."
+    )
+    namespace: Namespace = Field(
+        "", description="Where the canary runs: an existing namespace; npol-system by default."
+    )
 
 
 class DefaultsEntry(Entry, title="defaults"):
@@ -97,6 +118,9 @@ class DefaultsEntry(Entry, title="defaults"):
     )
     settle: Optional[SettleEntry] = Field(None, description="How long to wait for a verdict.")
     pod: Optional[PodEntry] = Field(None, description="How debug pods are made.")
+    canary: Optional[CanaryEntry] = Field(
+        None, description="npol's own pods outside the story's namespaces."
+    )
     namespace: Namespace = Field("", description="For manifests and checks that name none.")
     converge_within: Duration = Field(0.0, description="A budget for every flow of the story.")
     trust: Trust = Field(None, description=TRUST)

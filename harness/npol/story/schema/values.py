@@ -9,6 +9,7 @@ from pydantic import (
     BaseModel,
     BeforeValidator,
     ConfigDict,
+    Field,
     PlainValidator,
     WithJsonSchema,
 )
@@ -54,6 +55,11 @@ Workload = Annotated[
     AfterValidator(field_validators.workload),
     WithJsonSchema({"type": "string", "pattern": f"^({'|'.join(field_validators.WORKLOADS)})/"}),
 ]
+Templated = Annotated[
+    str,
+    AfterValidator(field_validators.templated),
+    WithJsonSchema({"type": "string", "pattern": f"^({'|'.join(field_validators.TEMPLATED)})/"}),
+]
 KindAndName = Annotated[
     str,
     AfterValidator(field_validators.kind_and_name),
@@ -62,6 +68,7 @@ KindAndName = Annotated[
 LabelKey = Annotated[str, AfterValidator(field_validators.label_key)]
 LabelValue = Annotated[str, AfterValidator(field_validators.label_value)]
 Labels = dict[LabelKey, LabelValue]
+Uid = Annotated[int, Field(ge=1, le=4_294_967_294, strict=True)]
 Port = Annotated[
     int,
     PlainValidator(field_validators.port),
