@@ -49,7 +49,9 @@ def test_runs_leave_no_descriptor_and_no_thread(tmp_path, no_collector):
         for _ in range(RUNS):
             run_once(tmp_path, lab)
 
-        assert (descriptors(), threading.active_count()) == before
+        after = descriptors(), threading.active_count()
+        assert after[0] == before[0]
+        assert after[1] <= before[1]  # some of the first run may still have been ending
 
 
 def test_runs_do_not_grow_where_the_collector_comes(tmp_path):

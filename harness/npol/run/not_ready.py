@@ -9,7 +9,7 @@ from npol.kube.connection import Connection
 from npol.kube.objects import EVENTS, PODS, Object
 from npol.model.inventory import pod_ref
 from npol.model.story import Manifest
-from npol.probe.pod_startup import SCHEDULING_GRACE, hopeless, last_warning
+from npol.probe.pod_startup import hopeless, last_warning, waits_for
 from npol.selectors import spell
 
 
@@ -38,7 +38,8 @@ def _pods(connection: Connection, live: Object) -> list[Object]:
 
 
 def _of_pod(pod: Object, events: Sequence[Object]) -> str:
-    reason = hopeless(pod, SCHEDULING_GRACE) or last_warning(events, pod["metadata"]["uid"])
+    reason = hopeless(pod, 0.0) or waits_for(pod)
+    reason = reason or last_warning(events, pod["metadata"]["uid"])
     return f"{reason} (pod {pod['metadata']['name']})" if reason else ""
 
 
