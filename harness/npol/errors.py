@@ -19,6 +19,8 @@ import enum
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 
+NO_WINDOWS = "npol needs Linux or macOS; on Windows run it in WSL2, where it is as on Linux"
+
 
 class ExitCode(enum.IntEnum):
     """What the command line's exit status says. 128+n: ended by signal n, restore complete."""

@@ -31,6 +31,8 @@ if TYPE_CHECKING:
 
 GOODBYE = b"done\n"
 READY = b"ready\n"
+LOOK_EVERY = 0.5
+"""Seconds between two looks at whether the run lives."""
 TRY_FOR = 900.0
 """Seconds for which a cluster that does not answer is asked again."""
 PAUSES = (1.0, 2.0, 5.0, 10.0, 30.0)
@@ -126,20 +128,18 @@ class _Line:
         return data
 
     def wait(self, parent: int) -> bytes:
-        """The goodbye, or what there is when the run has ended."""
-        try:
-            life = os.pidfd_open(parent)
-        except OSError:
-            return self.read() if os.getppid() == parent else b""
-        try:
-            if os.getppid() != parent:
-                return b""
-            # a child that the run forked may hold the line open, so watch the run as well
-            select.select([self._descriptor, life], [], [])
-            ready, _, _ = select.select([self._descriptor], [], [], 0.0)
-            return self.read() if ready else b""
-        finally:
-            os.close(life)
+        """
+        The goodbye, or what there is when the run has ended.
+
+        A child that the run forked may hold the line open, so the run is looked at as well: who
+        loses a parent gets another one.
+        """
+        while os.getppid() == parent:
+            ready, _, _ = select.select([self._descriptor], [], [], LOOK_EVERY)
+            if ready:
+                return self.read()
+        ready, _, _ = select.select([self._descriptor], [], [], 0.0)
+        return self.read() if ready else b""
 
 
 def _restore(settings: Mapping[str, Any]) -> bool:

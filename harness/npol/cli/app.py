@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import functools
 import inspect
+import os
 import signal
 import sys
 from collections.abc import Callable
@@ -17,7 +18,7 @@ from typer.core import TyperCommand, TyperGroup
 from npol import __version__
 from npol.cli.crashes import show_crash, show_uncaught
 from npol.cli.streams import UNREAD, install, say
-from npol.errors import ExitCode, NpolError, RestoreIncomplete, is_defect
+from npol.errors import NO_WINDOWS, ExitCode, NpolError, RestoreIncomplete, is_defect
 from npol.kube.signals import Stop, Stopped
 
 Command = Callable[..., int | None]
@@ -163,6 +164,9 @@ SPELLED = {"--create=all": "--create-all"}
 
 def main() -> None:
     """The `npol` command. Exit codes: `npol.errors.ExitCode`."""
+    if os.name == "nt":
+        print(f"npol: {NO_WINDOWS}", file=sys.stderr)
+        sys.exit(ExitCode.BAD_INPUT)
     unread = install()
     show_uncaught()
     with Stop():

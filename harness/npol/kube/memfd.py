@@ -23,7 +23,7 @@ INLINE = {
 
 def by_path(entry: Mapping[str, Any]) -> dict[str, Any]:
     """A kubeconfig's cluster or user whose inline data are files in memory, where there are any."""
-    if not hasattr(os, "memfd_create"):  # not Linux
+    if not hasattr(os, "memfd_create"):  # only Linux has it
         return dict(entry)
     found = {k: v for k, v in entry.items() if k not in INLINE}
     for data, path in INLINE.items():
@@ -37,4 +37,4 @@ def _in_memory(content: bytes) -> str:
     """A path that this process can open for as long as it lives; equal contents share one."""
     fd = os.memfd_create("npol")
     os.write(fd, content)
-    return f"/proc/self/fd/{fd}"
+    return f"/dev/fd/{fd}"

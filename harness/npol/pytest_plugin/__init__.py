@@ -8,6 +8,7 @@ first of its items is reached; each item then reads its own result.
 
 from __future__ import annotations
 
+import os
 from collections.abc import Generator
 from pathlib import Path
 from typing import Any
@@ -15,7 +16,7 @@ from typing import Any
 import pytest
 
 from npol import target_cluster
-from npol.errors import NpolError
+from npol.errors import NO_WINDOWS, NpolError
 from npol.pytest_plugin.boundary import hook
 from npol.pytest_plugin.fixtures import netpol, npol_cluster
 from npol.pytest_plugin.options import add_options, cluster_of
@@ -63,6 +64,8 @@ def pytest_configure(config: pytest.Config) -> None:
 def pytest_collect_file(file_path: Path, parent: pytest.Collector) -> pytest.Collector | None:
     if not file_path.name.endswith(SUFFIXES):
         return None
+    if os.name == "nt":
+        raise pytest.UsageError(NO_WINDOWS)
     from npol.pytest_plugin.items import StoryFile  # values and YAML: only where a story is
     from npol.pytest_plugin.reports import ItemReports
 

@@ -30,9 +30,13 @@ HOLDER = "npol.dev/holder"
 """The annotation that tells a run's own processes apart: itself, its watchdog, a recovery."""
 
 
+CLOCK: int = getattr(time, "CLOCK_BOOTTIME", time.CLOCK_MONOTONIC)
+"""Linux has two monotonic clocks, of which one stands still while the machine sleeps; macOS one."""
+
+
 def steady() -> float:
     """Seconds of a clock that goes on while the machine sleeps."""
-    return time.clock_gettime(time.CLOCK_BOOTTIME)
+    return time.clock_gettime(CLOCK)
 
 
 def ref(namespace: str) -> Ref:
