@@ -443,6 +443,6 @@ def _target(name: str, net: int, count: int, *, service: bool) -> Target:
         label=name,
         port=80,
         name=f"{name}.shop.svc.cluster.local." if service else "",
-        cluster_ip="10.96.0.1" if service else "",
+        cluster_ips=("10.96.0.1",) if service else (),
         backends=tuple(Backend(ip=p.ip, port=80, pod=p) for p in pods),
     )

@@ -20,7 +20,7 @@ TARGET = Target(
     label="web:80/tcp",
     port=80,
     name="web.shop.svc.cluster.local.",
-    cluster_ip="10.96.0.7",
+    cluster_ips=("10.96.0.7",),
     backends=(Backend(ip="10.244.1.2", port=3001, pod=POD),),
 )
 

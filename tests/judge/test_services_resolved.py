@@ -191,7 +191,7 @@ def test_external_name_of_a_service_leads_behind_that_service():
 
     target = measured(state, "alias")
 
-    assert (target.name, target.cluster_ip) == ("alias.shop.svc.cluster.local.", "10.96.0.7")
+    assert (target.name, target.cluster_ips) == ("alias.shop.svc.cluster.local.", ("10.96.0.7",))
     assert list(map(str, target.backends)) == spelled(predicted(state, "alias").paths) == [ONE]
 
 

@@ -89,7 +89,7 @@ def flow(port=80, protocol=Protocol.TCP):
 def test_a_service_leads_to_its_ready_endpoints_on_their_own_port():
     target = resolve(flow(), WEB, STATE)
 
-    assert (target.name, target.cluster_ip) == ("web.shop.svc.cluster.local.", "10.96.0.7")
+    assert (target.name, target.cluster_ips) == ("web.shop.svc.cluster.local.", ("10.96.0.7",))
     assert [str(b) for b in target.backends] == ["10.244.1.2:3001"]
     assert target.pods[0].name == "web-1"
 
@@ -145,7 +145,7 @@ def test_a_headless_service_has_no_address_of_its_own():
 
     target = resolve(flow(), WEB, cluster_state(inventory))
 
-    assert (target.cluster_ip, [str(b) for b in target.backends]) == ("", ["10.244.1.2:80"])
+    assert (target.cluster_ips, [str(b) for b in target.backends]) == ((), ["10.244.1.2:80"])
 
 
 def test_headless_service_reaches_its_pods_at_ports_that_it_does_not_declare():

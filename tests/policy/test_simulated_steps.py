@@ -54,7 +54,8 @@ def test_every_pod_is_asked_on_its_own_port():
     told = story(step("s", "a -> every pod of pods:8080", apply=[OUT]))
     (asked,) = scenes(told)[0].asked
 
-    assert [(str(t.target), t.port) for t in asked.traffics] == [("x/b", 3001), ("x/c", 3002)]
+    found = [(str(t.target), t.port, t.family) for t in asked.traffics]
+    assert found == [("x/b", 3001, 4), ("x/b", 3001, 6), ("x/c", 3002, 4)], "b has both families"
     assert answers(told) == [[None]]  # one is open, one is closed
 
 

@@ -315,3 +315,27 @@ def test_a_control_asks_nothing_of_the_network(asked, box, argv0):
 
     assert control.argv[0] == argv0
     assert asked.address not in control.argv or not asked.address
+
+
+@pytest.mark.parametrize(
+    ("family", "box", "words"),
+    [
+        pytest.param(4, DIG, "-t A -q", id="dig-4"),
+        pytest.param(6, DIG, "-t AAAA -q", id="dig-6"),
+        pytest.param(6, DEBIAN_APP, "getent ahostsv6", id="getent-6"),
+        pytest.param(4, DEBIAN_APP, "getent ahostsv4", id="getent-4"),
+        pytest.param(0, DEBIAN_APP, "getent hosts", id="getent-any"),
+    ],
+)
+def test_a_name_is_looked_up_in_the_family_that_is_asked(family, box, words):
+    command = first_attempt(dns(family=family), box).command
+    assert words in " ".join(command.argv)
+
+
+def test_a_name_without_records_of_the_family_asked_is_not_asked_for_the_other():
+    nothing = Reading(outcome=Outcome.DNS_NEGATIVE, again=Again.FAMILY)
+    asked = first_attempt(dns(family=4), DIG)
+    assert second_attempt(asked, nothing, DIG) is None
+    again = second_attempt(first_attempt(dns(), DIG), nothing, DIG)
+    assert again is not None
+    assert "AAAA" in again.command.argv

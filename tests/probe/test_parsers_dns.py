@@ -140,6 +140,10 @@ def test_a_silent_server_leaves_the_next_one_to_ask():
 
 def test_getent_says_what_it_found_and_not_why_it_found_nothing():
     assert reading("getent", 0, "10.9.0.2       web.test\n").addresses == ("10.9.0.2",)
+    twice = "10.9.0.2       STREAM web.test\n10.9.0.2       DGRAM  \n"
+    assert reading("getent", 0, twice).addresses == ("10.9.0.2",)
+    mapped = reading("getent", 0, "::ffff:10.9.0.2 STREAM web.test\n")
+    assert (mapped.outcome, mapped.addresses) == (NEGATIVE, ()), "it has no address of this family"
     assert reading("getent", 2).outcome is ERROR
 
 

@@ -31,7 +31,10 @@ from tests.judge.test_packet_fate import DROP, IN, KNOWN, LEFT, PASS
 CLIENT = PodRef(namespace="shop", name="client", uid="c", ip="10.1.0.1", node="n1")
 WEB = PodRef(namespace="shop", name="web", uid="w", ip="10.1.1.1", node="n2", ready=True)
 SERVICE = Target(
-    label="web", port=80, cluster_ip="10.96.0.1", backends=(Backend(ip=WEB.ip, port=80, pod=WEB),)
+    label="web",
+    port=80,
+    cluster_ips=("10.96.0.1",),
+    backends=(Backend(ip=WEB.ip, port=80, pod=WEB),),
 )
 PORTS = {Role.SERVICE: 20001, Role.POD: 20002}
 WITHIN = 20.0

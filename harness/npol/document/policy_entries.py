@@ -19,6 +19,7 @@ from npol.policy.state.cluster_state import ClusterState
 ANSWERS = {
     PredictedDecision.ALLOW: "allowed",
     PredictedDecision.DENY: "denied",
+    PredictedDecision.DIFFERS_BY_FAMILY: "denied over one IP family, allowed over the other",
     PredictedDecision.DNS_TIMEOUT: "denied: the name does not resolve",
     PredictedDecision.DENY_BEHIND_PROXY: "denied behind the proxy: 502 or 504",
 }

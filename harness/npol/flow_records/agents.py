@@ -67,7 +67,7 @@ class AgentRecords:
 
     def follow(self, sources: Iterable[PodRef], nodes: Collection[str]) -> None:
         """Have what these pods send told by these nodes, from now on."""
-        self._addresses |= {pod.ip for pod in sources if pod.ip}
+        self._addresses |= {ip for pod in sources for ip in pod.ips}
         if not self._agents.keys() >= set(nodes):
             self._agents |= agents_of(self._connection)
         self._missing = frozenset(set(nodes) - self._agents.keys())

@@ -26,9 +26,9 @@ def probes_of(flow: Flow, target: Target | None, *, timeout: float) -> tuple[Pro
     """
     The probes of one flow, asked together in one round.
 
-    A Service is asked by name, by ClusterIP and by each pod's address, whatever is
-    expected: allow needs the first two, deny needs all addresses closed, and a failure
-    is explained by the difference. DNS flows have no target.
+    A Service is asked by name, by ClusterIP and by each pod's address, in each family that it
+    has, whatever is expected: allow needs the first two, deny needs all addresses closed, and a
+    failure is explained by the difference. DNS flows have no target.
     """
     if flow.kind is FlowKind.DNS:
         return (_lookup(flow.key, flow.resolve, flow.protocol, timeout),)
@@ -36,13 +36,22 @@ def probes_of(flow: Flow, target: Target | None, *, timeout: float) -> tuple[Pro
         return ()
     asked: list[Probe] = []
     if target.name and not flow.every_pod:
-        asked.append(_lookup(f"{flow.key}|name", target.name, Protocol.UDP, timeout))
-    if target.cluster_ip and not flow.every_pod:
-        backend = Backend(ip=target.cluster_ip, port=target.port)
+        asked += _lookups(flow, target, timeout)
+    for ip in () if flow.every_pod else target.cluster_ips:
+        backend = Backend(ip=ip, port=target.port)
         asked.append(_connect(flow, target, backend, Role.SERVICE, timeout))
     role = Role.POD if target.name or target.pods else Role.HOST
     asked += [_connect(flow, target, backend, role, timeout) for backend in target.backends]
     return tuple(asked)
+
+
+def _lookups(flow: Flow, target: Target, timeout: float) -> list[Probe]:
+    """Of a name with addresses of both families each is looked up: an application may take any."""
+    plain = _lookup(f"{flow.key}|name", target.name, Protocol.UDP, timeout)
+    if len(target.families) < 2:
+        return [plain]
+    other = replace(plain, key=f"{flow.key}|name6", family=6, subject=f"name {target.name} (AAAA)")
+    return [replace(plain, family=4), other]
 
 
 def self_control(source: PodRef, *, timeout: float) -> Probe:

@@ -48,7 +48,7 @@ def resolve(flow: Flow, peer: Peer, state: ClusterState, *, from_outside: bool =
     if peer.external and (place := place_pod(peer.external, state)) is None:
         return replace(target, problem=no_place(peer.external), absent=True)
     pods = [place] if peer.external and place else selected_pods(peer, state)
-    backends = tuple(Backend(ip=pod.ip, port=flow.port, pod=pod) for pod in pods if pod.ip)
+    backends = tuple(Backend(ip=ip, port=flow.port, pod=pod) for pod in pods for ip in pod.ips)
     problem = "" if backends else f"no running pod is peer {peer.name!r}"
     return replace(target, backends=backends, problem=Sentence(problem))
 
@@ -60,11 +60,13 @@ def selected_pods(peer: Peer, state: ClusterState) -> Iterator[PodRef]:
 
 def pod_ref(pod: Pod, container: str = "") -> PodRef:
     """The reference to a pod; its address is "" while it has none."""
+    first, *others = map(str, pod.addresses or ("",))
     return PodRef(
         namespace=pod.namespace,
         name=pod.name,
         uid=pod.uid,
-        ip=str(next(iter(pod.addresses), "")),
+        ip=first,
+        other_ips=tuple(others),
         node=pod.node,
         container=container or next(iter(pod.containers), ""),
         labels=pod.labels,
@@ -118,7 +120,7 @@ def _service(
     return replace(
         target,
         name="" if peer.via_service else f"{name}.{namespace}.svc.{CLUSTER_DOMAIN}.",
-        cluster_ip=str(next(iter(route.service.addresses), "")),
+        cluster_ips=tuple(map(str, route.service.addresses)),
         backends=_backends(route.backends),
     )
 

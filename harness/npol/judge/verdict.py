@@ -12,6 +12,7 @@ from __future__ import annotations
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
+from npol.judge.one_family import one_family_closed, one_family_open
 from npol.judge.recorded import (
     audited,
     dropped,
@@ -94,7 +95,7 @@ def _judged(
 
 def as_seen(evidence: Sequence[Evidence], flow: Flow) -> Answer:
     """The answer that an application would have met: the name's failure, else the address."""
-    name = next((e.answer for e in evidence if e.role is Role.NAME), None)
+    name = worst_name(evidence)
     if flow.kind is FlowKind.DNS:
         return name or Answer(key=flow.key, outcome=Outcome.ERROR)
     if name and name.outcome is not Outcome.OPEN:
@@ -104,6 +105,12 @@ def as_seen(evidence: Sequence[Evidence], flow: Flow) -> Answer:
     answers = service or [e.answer for e in addresses]
     worst = [a for a in answers if a.outcome is not Outcome.OPEN]
     return next(iter(worst or answers), Answer(key=flow.key, outcome=Outcome.ERROR))
+
+
+def worst_name(evidence: Sequence[Evidence]) -> Answer | None:
+    """Of the look-ups of a name in each family: one that fails, if one does."""
+    names = [e.answer for e in evidence if e.role is Role.NAME]
+    return next((a for a in names if a.outcome is not Outcome.OPEN), next(iter(names), None))
 
 
 def _broken(evidence: Sequence[Evidence]) -> Evidence | None:
@@ -126,9 +133,11 @@ def _judge_allow(
     flow: Flow, expectation: Expectation, evidence: Sequence[Evidence], seen: Answer
 ) -> Judgement:
     if seen.outcome is not Outcome.OPEN:
-        return _judgement(Verdict.TOO_CLOSED, seen, _why_closed(seen, evidence))
+        reason = one_family_closed(evidence) or _why_closed(seen, evidence)
+        return _judgement(Verdict.TOO_CLOSED, seen, reason)
     if closed := _closed_endpoint(evidence):
-        return _judgement(Verdict.TOO_CLOSED, closed.answer, _which_of_several(closed, evidence))
+        reason = one_family_closed(evidence) or _which_of_several(closed, evidence)
+        return _judgement(Verdict.TOO_CLOSED, closed.answer, reason)
     if expectation.word is Word.HTTP and not expectation.accepts_status(seen.status):
         status = f"HTTP status {seen.status}" if seen.status else "no HTTP answer"
         words = f"{status} instead of {expectation.status}"
@@ -141,10 +150,11 @@ def _judge_allow(
 
 def _foreign_address(evidence: Sequence[Evidence], controls: Controls) -> Reason | None:
     """An application goes where DNS sends it; addresses are asked as the API tells them."""
-    name = next((e for e in evidence if e.role is Role.NAME), None)
-    if name is None or not controls.addresses:
+    names = [e for e in evidence if e.role is Role.NAME]
+    if not names or not controls.addresses:
         return None
-    foreign = sorted(set(name.answer.addresses) - set(controls.addresses))
+    name = names[0]
+    foreign = sorted({a for e in names for a in e.answer.addresses} - set(controls.addresses))
     if not foreign:
         return None
     own = ", ".join(sorted(controls.addresses))
@@ -205,7 +215,9 @@ def _judge_name(
     expectation: Expectation, evidence: Sequence[Evidence], controls: Controls, seen: Answer
 ) -> Judgement:
     """deny, timeout and the two DNS words, asked of a name."""
-    name = next((e.answer for e in evidence if e.role is Role.NAME), seen)
+    wanted = expectation.outcome if expectation.outcome in _DNS else Outcome.DNS_TIMEOUT
+    names = [e.answer for e in evidence if e.role is Role.NAME] or [seen]
+    name = next((answer for answer in names if answer.outcome is not wanted), names[0])
     if expectation.outcome is Outcome.DNS_NEGATIVE:
         matched = name.outcome is Outcome.DNS_NEGATIVE
         other = Verdict.TOO_OPEN if name.outcome is Outcome.OPEN else Verdict.TOO_CLOSED
@@ -214,7 +226,8 @@ def _judge_name(
         said = "resolved" if name.outcome is Outcome.OPEN else "a DNS server answered"
         reason = Reason(code=ReasonCode.NAME_ANSWERED, words=Sentence(said))
         return _judgement(Verdict.TOO_OPEN, name, reason)
-    if any(dropped(e) for e in evidence if e.role is Role.NAME):
+    asked = [e for e in evidence if e.role is Role.NAME]
+    if asked and all(dropped(e) for e in asked):
         return replace(_judgement(Verdict.AS_EXPECTED, name), proven=True)
     if missing := _no_source(controls) or _no_dns(controls):
         return _unknown(name, missing)
@@ -264,6 +277,8 @@ def _as_denied(one: Evidence, expectation: Expectation, denial: Collection[Outco
 
 
 def _open(evidence: Sequence[Evidence]) -> Reason:
+    if reason := one_family_open(evidence):
+        return reason
     subjects = ", ".join(e.subject for e in evidence if e.answer.outcome is Outcome.OPEN)
     return Reason(code=ReasonCode.OPEN, subject=subjects, words=Sentence(f"open: {subjects}"))
 

@@ -69,6 +69,7 @@ def pod_ref(pod: Obj, container: str = "") -> PodRef:
         name=meta["name"],
         uid=meta.get("uid", ""),
         ip=status.get("podIP", ""),
+        other_ips=tuple(entry["ip"] for entry in (status.get("podIPs") or [])[1:]),
         node=spec.get("nodeName", ""),
         container=container or containers[0].get("name", ""),
         labels=labels,

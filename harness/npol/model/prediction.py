@@ -6,6 +6,7 @@ import enum
 from dataclasses import dataclass
 
 from npol.errors import Position
+from npol.model.expectation import Expectation
 from npol.model.sentence import NOTHING, Sentence
 
 
@@ -17,6 +18,8 @@ class PredictedDecision(enum.Enum):
     UNKNOWN = "unknown"
     DENY_BEHIND_PROXY = "deny behind the proxy"
     """The request arrives, and what the proxy asks in its turn does not: 502 or 504."""
+    DIFFERS_BY_FAMILY = "differs by family"
+    """Open over one IP family, closed over the other."""
     DNS_TIMEOUT = "dns timeout"
     """The packets would pass, and the name does not resolve."""
 
@@ -65,22 +68,34 @@ class Cause:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Prediction:
-    """One flow, foretold; `reason` and `detail` belong to UNKNOWN alone."""
+    """
+    One flow, foretold; `reason` belongs to UNKNOWN alone, `detail` to that and to
+    DIFFERS_BY_FAMILY.
+    """
 
     decision: PredictedDecision
     reason: UnknownReason | None = None
     detail: Sentence = NOTHING
-    """What the reason is about."""
+    """What the reason is about, or which family is open."""
     decided_by: tuple[PolicyName, ...] = ()
     """The policies whose rules let it through, or that isolate the ends that refuse it."""
     causes: tuple[Cause, ...] = ()
 
     def __str__(self) -> str:
+        told = (PredictedDecision.UNKNOWN, PredictedDecision.DIFFERS_BY_FAMILY)
         word = self.decision.value
-        return f"{word}: {self.detail}" if self.decision is PredictedDecision.UNKNOWN else word
+        return f"{word}: {self.detail}" if self.decision in told else word
 
-    @property
-    def passes(self) -> bool | None:
+    def decision_for(self, expect: Expectation) -> PredictedDecision:
+        """
+        What comes of the flow as the judge sees it, who finds the family that is not as expected:
+        allow needs both families open, deny both closed.
+        """
+        if self.decision is not PredictedDecision.DIFFERS_BY_FAMILY:
+            return self.decision
+        return PredictedDecision.ALLOW if expect.closed else PredictedDecision.DENY
+
+    def passes_for(self, expect: Expectation) -> bool | None:
         """Whether the flow's own packets pass; None where that is not what is foretold."""
         passing = {PredictedDecision.ALLOW: True, PredictedDecision.DENY: False}
-        return passing.get(self.decision)
+        return passing.get(self.decision_for(expect))

@@ -23,9 +23,30 @@ class PodRef:
     labels: Mapping[str, str] = field(default_factory=dict)
     ready: bool = False
     host_network: bool = False
+    other_ips: tuple[str, ...] = ()
+    """Its addresses of another family."""
+
+    @property
+    def ips(self) -> tuple[str, ...]:
+        """All its addresses, the cluster's first family first; none while it has none."""
+        return (self.ip, *self.other_ips) if self.ip else ()
+
+    def ip_towards(self, address: str) -> str:
+        """The address that it asks another one from; its first one where that is not known."""
+        return next((ip for ip in self.ips if family_of(ip) == family_of(address)), self.ip)
 
     def __str__(self) -> str:
         return f"{self.namespace}/{self.name}"
+
+
+def family_of(address: str) -> int:
+    """4 or 6."""
+    return 6 if ":" in address else 4
+
+
+def socket_address(ip: str, port: int) -> str:
+    """`10.0.0.1:80`, `[fd00::1]:80`."""
+    return f"[{ip}]:{port}" if family_of(ip) == 6 else f"{ip}:{port}"
 
 
 class ProbeKind(enum.Enum):
@@ -66,6 +87,8 @@ class Probe:
     protocol: Protocol = Protocol.TCP
     name: str = ""
     """DNS: the name to look up. HTTP: the Host header and, with `tls`, the server name."""
+    family: int = 0
+    """DNS: 4 or 6 for A or AAAA records alone; 0: A, or AAAA where there are none."""
     path: str = "/"
     tls: bool = False
     payload: str = ""

@@ -24,6 +24,8 @@ class ReasonCode(enum.Enum):
     FOREIGN_ADDRESS = "foreign address"
     REFUSED = "refused"
     ENDPOINT_CLOSED = "endpoint closed"
+    ONE_FAMILY_CLOSED = "one family closed"
+    ONE_FAMILY_OPEN = "one family open"
     OTHER_STATUS = "other status"
     OTHER_BODY = "other body"
     OTHER_OUTCOME = "other outcome"

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
-from npol.model.probe import PodRef
+from npol.model.probe import PodRef, family_of, socket_address
 from npol.model.sentence import NOTHING, Sentence
 
 
@@ -17,7 +17,7 @@ class Backend:
     pod: PodRef | None = None
 
     def __str__(self) -> str:
-        return f"{self.ip}:{self.port}"
+        return socket_address(self.ip, self.port)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -25,15 +25,15 @@ class Target:
     """
     A flow's target, resolved.
 
-    A Service has a `name` (fully qualified, with the trailing dot), a `cluster_ip` (empty
-    when headless) and its ready endpoints as `backends`. A place or an address has one
-    backend without a pod.
+    A Service has a `name` (fully qualified, with the trailing dot), `cluster_ips` (none when
+    headless) and its ready endpoints as `backends`, one for each address. A place or an address
+    has backends without a pod.
     """
 
     label: str
     port: int
     name: str = ""
-    cluster_ip: str = ""
+    cluster_ips: tuple[str, ...] = ()
     backends: tuple[Backend, ...] = ()
     problem: Sentence = NOTHING
     """Why there is nothing to ask (`Service backend-dev/x does not exist`); "" when there is."""
@@ -47,8 +47,30 @@ class Target:
         """What its name may resolve to; empty where it has none."""
         if not self.name:
             return frozenset()
-        return frozenset({self.cluster_ip} if self.cluster_ip else {b.ip for b in self.backends})
+        return frozenset(self.cluster_ips or {b.ip for b in self.backends})
+
+    @property
+    def families(self) -> tuple[int, ...]:
+        """4 and 6, as far as it has addresses of them."""
+        return tuple(sorted({family_of(a) for a in (*self.cluster_ips, *self._backend_ips)}))
+
+    @property
+    def _backend_ips(self) -> tuple[str, ...]:
+        return tuple(b.ip for b in self.backends)
+
+    def seen_from(self, source: PodRef) -> Target:
+        """The addresses of families that this source has an address of, too."""
+        own = {family_of(ip) for ip in source.ips}
+        if not own or own.issuperset(self.families):
+            return self
+        cluster_ips = tuple(ip for ip in self.cluster_ips if family_of(ip) in own)
+        backends = tuple(b for b in self.backends if family_of(b.ip) in own)
+        problem = self.problem
+        if not cluster_ips and not backends:
+            theirs, ours = (" and ".join(f"IPv{f}" for f in fs) for fs in (self.families, own))
+            problem = Sentence(f"{self.label} has {theirs} only, and {source} has {ours}")
+        return replace(self, cluster_ips=cluster_ips, backends=backends, problem=problem)
 
     @property
     def pods(self) -> tuple[PodRef, ...]:
-        return tuple(b.pod for b in self.backends if b.pod)
+        return tuple({b.pod.uid: b.pod for b in self.backends if b.pod}.values())

@@ -216,7 +216,7 @@ class Round:
 def _question(probe: Probe) -> Hashable:
     """What is asked, without what for: the same question is asked once."""
     where = probe.kind, probe.address, probe.port, probe.protocol, probe.timeout
-    return where, probe.name, probe.path, probe.tls, probe.payload
+    return where, probe.name, probe.family, probe.path, probe.tls, probe.payload
 
 
 def _ended(attempt: Attempt, frame: Frame) -> Ended | None:

@@ -110,6 +110,7 @@ class ControlChoice:
 
     def _borrowed(self, one: PreparedFlow) -> Iterator[Probe]:
         story, source = self.environment.story, one.flow.source
+        own = one.source.source.ips
         asked = {a.flow.key for a in self.ends.asked.values() if a.flow.source == source}
         flows = {f.key: f for s in story.steps for f in s.flows if f.source == source}
         for flow in (f for key, f in flows.items() if key not in asked):
@@ -117,7 +118,7 @@ class ControlChoice:
                 continue
             target = resolve(flow, story.peers[flow.target], self.ends.state)
             for probe in probes_of(flow, target, timeout=self._patience(one)):
-                if probe.role in (Role.POD, Role.HOST) and probe.address != one.source.source.ip:
+                if probe.role in (Role.POD, Role.HOST) and probe.address not in own:
                     yield replace(probe, role=Role.SENDS)
 
     def _reaches(self, one: PreparedFlow, pod: PodRef) -> bool:

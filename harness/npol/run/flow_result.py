@@ -169,7 +169,7 @@ def _diagnosis(
     expectation: Expectation, verdict: Verdict, settled: Settled, prediction: Prediction
 ) -> Diagnosis:
     if verdict is not Verdict.AS_EXPECTED:
-        found = diagnose(expectation, settled.judgement.outcome, prediction.passes)
+        found = diagnose(expectation, settled.judgement.outcome, prediction.passes_for(expectation))
         if found is not Diagnosis.NONE:
             return found
     differ = not_foretold(settled.evidence, prediction)

@@ -145,7 +145,12 @@ class FlowRunner:
         if not asked:
             return {}
         engine = self._environment.engine
-        foretold = {name: agreeing(p.decision, engine.denial) for name, p in predictions.items()}
+        foretold = {
+            name: agreeing(
+                p.decision_for(asked[name].flow.expect.for_engine(engine.name)), engine.denial
+            )
+            for name, p in predictions.items()
+        }
         let_through = {n for n, p in predictions.items() if _arrives(p, asked[n])}
         rounds = Rounds(
             step=step.name,
@@ -228,5 +233,5 @@ def _arrives(prediction: Prediction, asked: PreparedFlow) -> bool:
     """Whether somebody in the cluster hears what is sent, if the source can send."""
     if prediction.decision is not PredictedDecision.ALLOW:
         return False
-    own = asked.source.source.ip
-    return asked.target is None or any(p.ip != own for p in asked.target.pods)
+    own = asked.source.source.ips
+    return asked.target is None or any(p.ip not in own for p in asked.target.pods)

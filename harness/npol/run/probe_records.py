@@ -125,7 +125,7 @@ class ProbeRecords:
 
 def _address(asked: AskedProbe) -> str:
     source: PodRef = asked.source.source
-    return source.ip
+    return source.ip_towards(asked.probe.address) if asked.probe.address else source.ip
 
 
 def _protocol(probe: Probe) -> Protocol:

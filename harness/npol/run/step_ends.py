@@ -134,7 +134,7 @@ def _prepared(
         PreparedFlow(
             flow=flow,
             source=one,
-            target=target,
+            target=target.seen_from(one.source) if target else None,
             timeout=environment.story.defaults.timeout,
             resolve_as=absolute_name(flow.resolve, source, state) if flow.resolve else "",
             source_pods=pods,

@@ -140,6 +140,8 @@ class Service:
     type: str = "ClusterIP"
     addresses: tuple[Address, ...] = ()
     """Its ClusterIPs."""
+    families: tuple[int, ...] = ()
+    """4 and 6 as it asks for them; none where it leaves them to the cluster."""
     external_addresses: tuple[Address, ...] = ()
     """externalIPs, and what a load balancer has given it: from inside they mean it, too."""
     headless: bool = False

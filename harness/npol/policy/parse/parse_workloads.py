@@ -100,6 +100,7 @@ def service(source: Source, default_namespace: str) -> Service:
         selector=_strings(selector) if selector else None,
         type=str(spec.get("type") or "ClusterIP"),
         addresses=_addresses(addresses),
+        families=_families(spec),
         external_addresses=_addresses(_external(source)),
         headless=spec.get("clusterIP") == "None",
         external_name=str(spec.get("externalName") or ""),
@@ -108,6 +109,13 @@ def service(source: Source, default_namespace: str) -> Service:
         allocates_node_ports=spec.get("allocateLoadBalancerNodePorts") is not False,
         at=source.at(),
     )
+
+
+def _families(spec: Mapping[str, Any]) -> tuple[int, ...]:
+    if spec.get("ipFamilyPolicy") == "RequireDualStack":
+        return (4, 6)
+    versions = {"IPv4": 4, "IPv6": 6}
+    return tuple(versions[f] for f in items(spec.get("ipFamilies")) if f in versions)
 
 
 def _external(source: Source) -> list[object]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from npol.model.expectation import Expectation, Outcome, Word
 from npol.model.prediction import PolicyName, PredictedDecision, Prediction, UnknownReason
@@ -47,6 +47,9 @@ class FlowDecision:
         if unknown:
             return unknown
         if len({d.allowed for d in self.packets}) > 1:
+            if detail := _by_family(self.packets):
+                decided = _decided(PredictedDecision.DIFFERS_BY_FAMILY, self.packets)
+                return replace(decided, detail=detail)
             detail = Sentence("open for some of its pods, closed for others")
             return _unknown(UnknownReason.PODS_DIFFER, detail)
         if not self.packets[0].allowed:
@@ -59,7 +62,7 @@ class FlowDecision:
 
     def holds(self, expect: Expectation) -> bool | None:
         """Whether an expectation is met; None: not known."""
-        return holds(expect, self.prediction.decision, resolves=self.resolves)
+        return holds(expect, self.prediction.decision_for(expect), resolves=self.resolves)
 
 
 def decide_flow(
@@ -74,6 +77,17 @@ def decide_flow(
         for traffics in (asked.lookups, asked.traffics, asked.hops)
     )
     return FlowDecision(names=names, packets=packets, behind=behind, problem=asked.problem)
+
+
+def _by_family(packets: Sequence[Decision]) -> Sentence:
+    """Which family is open, where that is all that makes a difference; "" otherwise."""
+    answers: dict[int, set[bool | None]] = {}
+    for decision in packets:
+        answers.setdefault(decision.traffic.family, set()).add(decision.allowed)
+    if len(answers) < 2 or any(len(found) > 1 for found in answers.values()):
+        return NOTHING
+    opened, closed = (next(f for f, a in answers.items() if a == {way}) for way in (True, False))
+    return Sentence(f"open over IPv{opened}, closed over IPv{closed}")
 
 
 def _closed(decisions: Sequence[Decision]) -> list[Decision]:

@@ -66,7 +66,6 @@ def ask(world: ClusterState, story: Story, flow: Flow, source_pod: str = "") -> 
     ends = list(_targets(world, target, flow))
     if problem := _unresolved(world, target, [end for end, _ in ends]):
         return ResolvedFlow(flow=flow, problem=Sentence(problem))
-    family = ipaddress.ip_address(target.address).version if target.address else 4
     traffics = tuple(
         Traffic(
             source=_placed(start, source, end),
@@ -77,6 +76,7 @@ def ask(world: ClusterState, story: Story, flow: Flow, source_pod: str = "") -> 
         )
         for start in starts
         for end, port in ends
+        for family in _families(world, start, end, target, flow)
     )
     return ResolvedFlow(
         flow=flow,
@@ -86,6 +86,27 @@ def ask(world: ClusterState, story: Story, flow: Flow, source_pod: str = "") -> 
         if flow.http
         else (),
     )
+
+
+def _families(
+    world: ClusterState, start: End, end: End | Service, target: Peer, flow: Flow
+) -> Sequence[int]:
+    """The IP families that packets go over: those that both ends have, IPv4 where none is known."""
+    if target.address:
+        return (ipaddress.ip_address(target.address).version,)
+    theirs: set[int] = {a.version for a in end.addresses} or {4}
+    if isinstance(end, Service):
+        theirs = _service_families(world, end, flow)
+    own: set[int] = {a.version for a in start.addresses}
+    return sorted(theirs & own if theirs & own else theirs)
+
+
+def _service_families(world: ClusterState, service: Service, flow: Flow) -> set[int]:
+    """A headless Service's are its endpoints'."""
+    if known := {int(a.version) for a in service.addresses} or set(service.families):
+        return known
+    backends = resolve_service(world, service, flow.port, flow.protocol).backends
+    return {int(b.address.version) for b in backends if b.address} or {4}
 
 
 def _unresolved(world: ClusterState, target: Peer, ends: Sequence[End | Service]) -> str:

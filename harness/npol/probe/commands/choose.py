@@ -75,7 +75,7 @@ def second_attempt(attempt: Attempt, reading: Reading, box: Toolbox) -> Attempt 
 def _second(attempt: Attempt, again: Again | None, box: Toolbox) -> Attempt | None:
     if again is Again.WHY and (first := next(attempt.others, None)):
         return Attempt(probe=attempt.probe, command=first, others=attempt.others)
-    if again is Again.FAMILY and not attempt.ipv6:
+    if again is Again.FAMILY and not attempt.ipv6 and not attempt.probe.family:
         return _attempt(attempt.probe, box, ipv6=True)
     if again is Again.SERVER and attempt.servers:
         server, *left = attempt.servers
@@ -96,6 +96,7 @@ def settle_attempts(first: Reading, second: Reading) -> Reading:
 def _attempt(
     probe: Probe, box: Toolbox, *, servers: tuple[str, ...] = (), ipv6: bool = False
 ) -> Attempt:
+    ipv6 = ipv6 or probe.family == 6
     commands = _commands(probe, box, ipv6=ipv6)
     try:
         first = next(commands, None)

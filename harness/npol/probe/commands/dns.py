@@ -66,11 +66,12 @@ def _wired(tool: str, argv: tuple[str, ...], wire: bytes, until: float, hand: st
 
 
 def _by_hand(probe: Probe, box: Toolbox) -> str:
+    family = "AAAA" if probe.family == 6 else "A"
     if box.has("dig"):
-        return shlex.join(_dig(probe, "A"))
+        return shlex.join(_dig(probe, family))
     if box.has("getent") and not box.has("nslookup"):
-        return shlex.join(("getent", "hosts", probe.name))
-    return shlex.join(_nslookup(probe, box, "A"))
+        return shlex.join(_getent(probe))
+    return shlex.join(_nslookup(probe, box, family))
 
 
 def _dig(probe: Probe, family: str) -> tuple[str, ...]:
@@ -106,10 +107,16 @@ def _by_nslookup(probe: Probe, box: Toolbox, family: str) -> Iterator[Command]:
     yield Command(tool="nslookup", reader="nslookup", argv=argv, limit=until)
 
 
+def _getent(probe: Probe) -> tuple[str, ...]:
+    """`hosts` answers with IPv6 addresses alone where there are any."""
+    database = f"ahostsv{probe.family}" if probe.family else "hosts"
+    return ("getent", database, probe.name)
+
+
 def _by_getent(probe: Probe, box: Toolbox) -> Iterator[Command]:
     """The C library asks the servers of resolv.conf, over UDP, for either family."""
     own = not probe.address or probe.address in box.nameservers
     if own and probe.protocol is Protocol.UDP and box.has("getent") and box.has("timeout"):
         until = limit(probe.timeout, box, always=True)
-        argv = ("getent", "hosts", probe.name)
+        argv = _getent(probe)
         yield Command(tool="getent", reader="getent", argv=argv, limit=until)

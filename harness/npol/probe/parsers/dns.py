@@ -117,9 +117,10 @@ def _unanswered(ended: Ended) -> Reading | None:
 
 def read_getent(ended: Ended, probe: Probe) -> Reading | None:
     """The C library's own look-up: it says what it found, not why it found nothing."""
-    addresses = tuple(re.findall(r"^([0-9a-fA-F.:]+)\s", ended.words, re.MULTILINE))
-    if ended.exit_code == 0 and addresses:
-        return Reading(outcome=Outcome.OPEN, addresses=addresses)
+    found = dict.fromkeys(re.findall(r"^([0-9a-fA-F.:]+)\s", ended.words, re.MULTILINE))
+    addresses = tuple(address for address in found if not address.startswith("::ffff:"))
+    if ended.exit_code == 0 and found:
+        return _answered("NOERROR", addresses)
     if ended.exit_code == 2:
         return error("getent cannot tell a silent DNS from a name that does not exist")
     return None
