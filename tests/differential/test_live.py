@@ -114,16 +114,21 @@ class Live:
         namespaces = [*self.spaces.values(), "kube-system"]
         return read(self.connection, namespaces, workloads=namespaces)
 
-    def story(self, step, flows, *, given=(), changes=()):
-        peers = {
+    def peers(self):
+        pods = {
             name: {"namespace": self.spaces[letter], "workload": f"deployment/{name}"}
             for name, (letter, *_) in PODS.items()
         }
-        for name, (letter, _) in SERVICES.items():
-            peers[name] = {"namespace": self.spaces[letter], "service": name}
+        services = {
+            name: {"namespace": self.spaces[letter], "service": name}
+            for name, (letter, _) in SERVICES.items()
+        }
+        return {**pods, **services}
+
+    def story(self, step, flows, *, given=(), changes=()):
         entry = {"name": step, "flows": flows}
         entry |= {"change": list(changes)} if changes else {}
-        whole = {"version": 1, "name": "differ", "peers": peers, "given": list(given)}
+        whole = {"version": 1, "name": "differ", "peers": self.peers(), "given": list(given)}
         defaults = {"timeout": "1s", "settle": {"within": "60s"}}
         text = dump({**whole, "defaults": defaults, "steps": [entry]})
         where = self.directory / "differ.npol.yaml"

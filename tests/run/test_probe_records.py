@@ -19,6 +19,7 @@ from npol.model.flow_record import RecordVerdict
 from npol.model.packet_fate import Fate
 from npol.model.prediction import PredictedDecision, Prediction
 from npol.model.probe import Answer, PodRef, Role
+from npol.model.reason import ReasonCode
 from npol.model.result import Witnesses
 from npol.model.story import Flow
 from npol.model.target import Backend, Target
@@ -170,6 +171,30 @@ def test_a_refusal_is_a_policys_if_its_record_comes_a_moment_later(begin):
     judgement = future.result(WITHIN).judgements["f"]
 
     assert (judgement.verdict, judgement.proven) == (Verdict.AS_EXPECTED, True)
+
+
+def test_policies_that_only_audit_are_said_to_enforce_nothing_with_the_settings_name(
+    begin, monkeypatch
+):
+    """Of an open flow, whose record comes a moment after its answer."""
+    rounds, store = begin(Source(Outcome.OPEN))
+    audited = replace(DROP, verdict=RecordVerdict.AUDITED, policies=(IN,), reason="")
+
+    def come(self, done, *_):
+        assert not done()
+        for port in PORTS.values():
+            store.add(from_port(port, audited))
+        assert done()
+
+    monkeypatch.setattr(ProbeRecords, "wait", come)
+    judgement = rounds.launch(0.0).result(WITHIN).judgements["f"]
+
+    assert (judgement.verdict, judgement.decided) == (Verdict.TOO_OPEN, True)
+    assert judgement.reason.code is ReasonCode.NOT_ENFORCED
+    assert str(judgement.reason.words).endswith(
+        "policies deny it (ClusterNetworkPolicy in) and let it pass: policy audit mode is on "
+        "(policy-audit-mode, Helm: policyAuditMode)"
+    )
 
 
 def test_names_that_come_after_the_last_round_are_in_its_evidence(begin):

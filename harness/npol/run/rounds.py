@@ -25,7 +25,7 @@ from npol.run.probe_records import AskedProbe, ProbeRecords
 from npol.run.source_controls import SourceControls
 
 _AS_ADDRESS = {Outcome.DNS_TIMEOUT: Outcome.TIMEOUT, Outcome.DNS_NEGATIVE: Outcome.OPEN}
-AT_ONCE = (Outcome.REFUSED, Outcome.UNREACHABLE, Outcome.RESET)
+AT_ONCE = (Outcome.OPEN, Outcome.REFUSED, Outcome.UNREACHABLE, Outcome.RESET)
 """Answers that may have come before the records of their packets."""
 
 
@@ -170,20 +170,22 @@ class Rounds:
         return self.with_fates(last.evidence, last.started)
 
     def _wait_for_records(self, answers: Mapping[str, Answer], since: float) -> None:
-        """A refusal may be a policy's: its record comes a moment after the answer."""
+        """
+        A refusal may be a policy's, and what is open may only be audited: the record comes a
+        moment after the answer.
+        """
         records = self.records
         if records is None:
             return
         closed = (n for n, a in self.asked.items() if a.flow.expect.for_engine(self.engine).closed)
-        refused = [
+        at_once = [
             (asked, answers[asked.key])
             for name in closed
             for asked in self._marked[name]
             if answers[asked.key].outcome in AT_ONCE
         ]
-        fates = partial(_all_told, records, refused, since)
-        if refused:
-            records.wait(fates)
+        if at_once:
+            records.wait(partial(_all_told, records, at_once, since))
 
     def batches(self) -> dict[ProbeSource, list[Probe]]:
         """What one round asks of whom: the flows' probes and their controls."""
