@@ -39,10 +39,10 @@ class Target:
 
 @pytest.fixture(scope="session")
 def target(pytestconfig) -> Target:
-    context = pytestconfig.getoption("kube_context", None) or os.environ.get("NPOL_TEST_CONTEXT")
+    context = pytestconfig.getoption("--kube-context", None) or os.environ.get("NPOL_TEST_CONTEXT")
     if not context:
         pytest.fail("live tests need a cluster: --kube-context NAME or NPOL_TEST_CONTEXT=NAME")
-    kubeconfig = pytestconfig.getoption("kubeconfig", None) or os.environ.get("KUBECONFIG")
+    kubeconfig = pytestconfig.getoption("--kubeconfig", None) or os.environ.get("KUBECONFIG")
     return Target(kubeconfig, context)  # said outright: some tests run programs without ours
 
 

@@ -174,6 +174,11 @@ def test_a_peers_own_image_wins():
     assert pod(peer(image="mine:1"))["spec"]["containers"][0]["image"] == "mine:1"
 
 
+def test_an_image_by_digest_is_asked_for_to_the_letter():
+    by_digest = f"registry.test/tools@sha256:{'a' * 64}"
+    assert pod(peer(image=by_digest))["spec"]["containers"][0]["image"] == by_digest
+
+
 def test_a_debug_deployment_selects_only_its_own_pods():
     made = pod(settings=PodSettings(as_deployment=True), owner=LEASE)
     template = made["spec"]["template"]

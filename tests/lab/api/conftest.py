@@ -459,11 +459,11 @@ def kubectl(cluster: Cluster, tmp_path_factory: pytest.TempPathFactory) -> Calla
 @pytest.fixture
 def real(pytestconfig: pytest.Config) -> Iterator[Send]:
     """Sends raw requests to the cluster that the live tests are run against."""
-    context = pytestconfig.getoption("kube_context", None) or os.environ.get("NPOL_TEST_CONTEXT")
+    context = pytestconfig.getoption("--kube-context", None) or os.environ.get("NPOL_TEST_CONTEXT")
     if not context:
         pytest.fail("live tests need a cluster: --kube-context NAME or NPOL_TEST_CONTEXT=NAME")
     client = config.new_client_from_config(
-        config_file=pytestconfig.getoption("kubeconfig", None), context=context
+        config_file=pytestconfig.getoption("--kubeconfig", None), context=context
     )
     headers = {"User-Agent": "t/1", "Accept": "application/json"}
     settings = client.configuration.auth_settings().values()

@@ -130,7 +130,7 @@ def test_a_real_server_answers_charts_as_recorded(real, of_the_recording, places
     places.append(NAMESPACE)
     account = f"/api/v1/namespaces/{NAMESPACE}/serviceaccounts/default"
     until(lambda: real("GET", account, None, "")[0] == 200, account)
-    context = pytestconfig.getoption("kube_context", None) or os.environ["NPOL_TEST_CONTEXT"]
+    context = pytestconfig.getoption("--kube-context", None) or os.environ["NPOL_TEST_CONTEXT"]
 
     def run(*arguments):
         line = [str(KUBECTL), "--context", context, *arguments]

@@ -32,6 +32,8 @@ def test_names_are_completed_as_the_runtime_does(image, completed):
         ("registry.k8s.io/pause", "pause"),
         ("mynginx", "default"),
         ("team/backend:1.2", "default"),
+        (f"nicolaka/netshoot:v0.15@sha256:{'a' * 64}", "process"),
+        (f"registry.k8s.io/e2e-test-images/agnhost@sha256:{'a' * 64}", "agnhost"),
     ],
 )
 def test_a_repository_decides_the_behaviour(image, behaviour):
