@@ -13,6 +13,7 @@ from npol_lab.families import SINGLE, Family
 from npol_lab.net.external_hosts import PLACES, Place
 from npol_lab.net.network import API_PORT, ROUTER
 from npol_lab.registry import Registry
+from npol_lab.registry.policy_definitions import policy_definitions
 
 Obj = dict[str, Any]
 
@@ -54,6 +55,8 @@ def install(
         enforces: whether policies mean anything here; it is said, as other engines say it.
         tells_flows: whether the nodes have agents that tell of packets.
     """
+    for definition in policy_definitions():
+        registry.create("customresourcedefinitions.apiextensions.k8s.io", definition)
     for name in NAMESPACES:
         registry.create("namespaces", {"metadata": {"name": name}})
     for number, (name, addresses) in enumerate(nodes.items(), 1):

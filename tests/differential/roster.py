@@ -128,12 +128,13 @@ def objects(cluster):
         {
             "apiVersion": "v1",
             "kind": "Node",
-            "metadata": {"name": name},
+            "metadata": {"name": name, "labels": {"kubernetes.io/hostname": name}},
             "status": {"addresses": [{"type": "InternalIP", "address": address}]},
         }
         for name, address in NODES.items()
     ]
-    return [*namespaces, *nodes, *(o for k in ("pods", "services", "policies") for o in cluster[k])]
+    kinds = ("pods", "services", "policies", "tiers")
+    return [*namespaces, *nodes, *(o for kind in kinds for o in cluster.get(kind, ()))]
 
 
 def places():

@@ -14,6 +14,7 @@ from npol.policy.evaluate.evaluate import decide
 from npol.policy.objects.dialects import LAB
 from npol.policy.objects.entities import ExternalEndpoint, Pod, Service, Traffic
 from npol.policy.state.apply_changes import build
+from npol_lab.net.tier_policies import KINDS as TIER_KINDS
 from tests.differential.roster import PODS, lab_clusters, objects, places, slices
 from tests.lab.net.conftest import POLICIES, SLICES, Packets
 from tests.policy.clusters import PORTS
@@ -96,7 +97,12 @@ class Lab:
         for pod in cluster["pods"]:
             metadata = pod["metadata"] | {"uid": self.uids[pod["metadata"]["name"]]}
             self.packets.ask("put", resource="pods", obj=pod | {"metadata": metadata})
-        named = {"services": cluster["services"], SLICES: slices(cluster)}
+        nodes = [o for o in objects(cluster) if o["kind"] == "Node"]
+        named = {"services": cluster["services"], SLICES: slices(cluster), "nodes": nodes}
+        named |= {
+            resource: [p for p in cluster.get("tiers", ()) if p["kind"] == kind]
+            for resource, kind in TIER_KINDS.items()
+        }
         for resource, made in {**named, POLICIES: cluster["policies"]}.items():
             for obj in made:
                 rest = {k: v for k, v in obj.items() if k not in ("metadata", "kind", "apiVersion")}

@@ -11,6 +11,7 @@ from npol.policy.matrix.matrix import matrix
 from npol.policy.objects.dialects import CALICO, CILIUM, SPEC
 from npol.policy.objects.entities import Traffic
 from npol.policy.state.apply_changes import build
+from tests.differential.tiered import tier_policies
 from tests.examples import examples
 from tests.policy.clusters import PORTS, PROTOCOLS, clusters, objects
 
@@ -25,6 +26,20 @@ OF_ANOTHER_KIND = {
 @given(cluster=clusters(), dialect=st.sampled_from([SPEC, CALICO, CILIUM]), other=st.booleans())
 def test_matrix_agrees_with_the_evaluator(cluster, dialect, other):
     world = build([*objects(cluster), *([OF_ANOTHER_KIND] if other else [])])
+    _compare(world, dialect)
+
+
+@examples(15)
+@given(
+    cluster=clusters(),
+    tiers=tier_policies(ties=True),
+    dialect=st.sampled_from([SPEC, CALICO, CILIUM]),
+)
+def test_matrix_agrees_with_the_evaluator_in_tiers(cluster, tiers, dialect):
+    _compare(build([*objects(cluster), *tiers]), dialect)
+
+
+def _compare(world, dialect):
     ports = [Port(number, protocol) for number in PORTS for protocol in PROTOCOLS]
     answers = matrix(world, dialect, ports=ports)
     for source in world.pods:

@@ -156,10 +156,11 @@ def test_what_the_definition_refuses_has_no_effect_and_is_told(change, message):
     assert decide(world, traffic(world, "z/a -> x/a:80")).allowed
 
 
-def test_the_matrix_is_not_sure_of_pods_that_a_tier_rules():
+def test_the_matrix_knows_the_tiers():
     world = world_with(cluster("blue", ingress=rules(rule("Deny", BLUE))))
 
     found = matrix(world, ports=[Port(80)])
 
-    pods = {key: world.pod(*key.split("/")) for key in ("x/a", "x/b", "z/a")}
-    assert found.answer(pods["z/a"], pods["x/a"], Port(80)) is None
+    blue, red = world.pod("z", "a"), world.pod("x", "b")
+    assert found.answer(blue, world.pod("x", "a"), Port(80)) is False
+    assert found.answer(red, world.pod("x", "a"), Port(80)) is True

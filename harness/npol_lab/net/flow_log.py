@@ -30,9 +30,12 @@ Labels = frozenset[tuple[str, str]]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PolicyName:
+    """`namespace` "" for policies of the whole cluster."""
+
     namespace: str
     name: str
     uid: str
+    kind: str = "NetworkPolicy"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

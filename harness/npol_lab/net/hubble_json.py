@@ -16,12 +16,14 @@ from typing import Any
 
 from npol_lab.families import BY_NAME
 from npol_lab.net.flow_log import ARRIVED, DENIED, Decided, Entry, FlowLog, Identities, Missing
+from npol_lab.net.tier_policy import DENIES
 
 Fields = dict[str, Any]
 _PODS = [ipaddress.ip_network(family.pods) for family in BY_NAME.values()]
 
 TRACE, POLICY_VERDICT = 4, 5
-POLICY_DENIED = 133
+POLICY_DENIED, POLICY_DENY = 133, 181
+"""By default, and by a rule that says so."""
 _PORTS = {socket.IPPROTO_TCP: "TCP", socket.IPPROTO_UDP: "UDP", 132: "SCTP"}
 _FLAGS = ("FIN", "SYN", "RST", "PSH", "ACK", "URG", "ECE", "CWR")
 _ECHO = {0: "EchoReply", 8: "EchoRequest"}
@@ -92,8 +94,12 @@ def _verdict(decided: Decided) -> Fields:
     if why in DENIED.values():
         reason = {"drop_reason": POLICY_DENIED, "drop_reason_desc": "POLICY_DENIED"}
         return {"verdict": "DROPPED", **reason, **told}
-    allowed_by = f"{direction.lower()}_allowed_by"
-    return {"verdict": "FORWARDED", **told, allowed_by: _policies(why, decided.known)}
+    policies = _policies(why, decided.known)
+    if DENIES in why:
+        reason = {"drop_reason": POLICY_DENY, "drop_reason_desc": "POLICY_DENY"}
+        denied_by = f"{direction.lower()}_denied_by"
+        return {"verdict": "DROPPED", **reason, **told, denied_by: policies}
+    return {"verdict": "FORWARDED", **told, f"{direction.lower()}_allowed_by": policies}
 
 
 def _policies(chain: str, known: Identities) -> list[Fields]:
@@ -101,19 +107,18 @@ def _policies(chain: str, known: Identities) -> list[Fields]:
     if policy is None:
         return []
     labels = {
-        "derived-from": "NetworkPolicy",
+        "derived-from": policy.kind,
         "name": policy.name,
         "namespace": policy.namespace,
         "uid": policy.uid,
     }
-    return [
-        {
-            "name": policy.name,
-            "namespace": policy.namespace,
-            "labels": [f"k8s:io.cilium.k8s.policy.{k}={v}" for k, v in labels.items()],
-            "kind": "NetworkPolicy",
-        }
-    ]
+    told = {
+        "name": policy.name,
+        "namespace": policy.namespace,
+        "labels": [f"k8s:io.cilium.k8s.policy.{k}={v}" for k, v in labels.items() if v],
+        "kind": policy.kind,
+    }
+    return [{key: value for key, value in told.items() if value}]
 
 
 def _layer_4(packet: bytes) -> tuple[Fields, str]:

@@ -1,5 +1,5 @@
 """
-All NetworkPolicies as one node's chains and sets.
+All policies as one node's chains and sets.
 
 A pod that no policy selects for a direction is not mentioned. For one that is, its
 address leads (by a verdict map) to a chain that tries all its policies and ends with
@@ -12,6 +12,7 @@ import functools
 import json
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
+from ipaddress import ip_address
 
 from npol.selectors import matches
 from npol_lab.families import IPV4, Family
@@ -20,8 +21,12 @@ from npol_lab.net.nflog import statement
 from npol_lab.net.nft import Chain, Ruleset, Set
 from npol_lab.net.pods import Pod
 from npol_lab.net.policy import ALLOWED, Direction, NamedPort, Peers, Policy, name_of
+from npol_lab.net.tier_policy import TierPolicy
+from npol_lab.net.tiers import tiered
 
 Labels = frozenset[tuple[str, str]]
+NodeFacts = tuple[Labels, Sequence[str]]
+"""A node's labels and addresses."""
 
 
 class Selection:
@@ -51,8 +56,13 @@ class World:
         namespaces: Mapping[str, Labels],
         selects: Selection,
         family: Family = IPV4,
+        tier_policies: Sequence[TierPolicy] = (),
+        nodes: Mapping[str, NodeFacts] | None = None,
     ) -> None:
         self.family = family
+        self._tier_policies = tier_policies
+        self._nodes = nodes or {}
+        self._in_tiers: dict[tuple[str, Labels], list[TierPolicy]] = {}
         self.pods = pods
         self.namespaces = namespaces
         self._selects = selects
@@ -70,6 +80,29 @@ class World:
             own = self._policies[pod.namespace]
             self._selecting[kind] = [p for p in own if self._selects(p.selector, pod.labels)]
         return self._selecting[kind]
+
+    def tier_policies_of(self, pod: Pod) -> list[TierPolicy]:
+        """The policies in tiers that select the pod."""
+        kind = (pod.namespace, pod.labels)
+        if kind not in self._in_tiers:
+            self._in_tiers[kind] = [
+                policy for policy in self._tier_policies if self._means(policy.subject, pod)
+            ]
+        return self._in_tiers[kind]
+
+    def _means(self, peers: Peers, pod: Pod) -> bool:
+        labels = self.namespaces.get(pod.namespace, frozenset())
+        return self._selects(peers.namespaces, labels) and self._selects(peers.pods, pod.labels)
+
+    def nodes_like(self, selector: str) -> dict[str, str]:
+        """The addresses of the nodes that a selector selects, as the elements of a set."""
+        return {
+            address: ""
+            for labels, addresses in self._nodes.values()
+            if self._selects(selector, labels)
+            for address in addresses
+            if ip_address(address).version == self.family.version
+        }
 
     def members(self, peers: Peers) -> dict[str, str]:
         """The addresses of the pods that a peer means, as the elements of a set."""
@@ -110,18 +143,23 @@ def rules_for(node: str, world: World, *, told: bool = False) -> Ruleset:
     verdicts: dict[Direction, dict[str, str]] = {"ingress": {}, "egress": {}}
     by_kind: dict[int, list[Pod]] = defaultdict(list)
     used: dict[int, Policy] = {}
+    used_in_tiers: dict[str, TierPolicy] = {}
     for pod in world.pods:
         if pod.node == node:
             by_kind[id(world.policies_of(pod))].append(pod)
     for pods in by_kind.values():
-        selecting = world.policies_of(pods[0])
+        selecting, in_tiers = world.policies_of(pods[0]), world.tier_policies_of(pods[0])
         for direction, found in verdicts.items():
-            if isolating := [p for p in selecting if direction in p.chains]:
-                chain = _isolation(direction, isolating, ruleset, told)
-                found |= {pod.ip: f"goto {chain}" for pod in pods}
+            isolating = [p for p in selecting if direction in p.chains]
+            chain = _isolation(direction, isolating, ruleset, told) if isolating else ""
+            if verdict := tiered(direction, in_tiers, chain, ruleset, told=told):
+                found |= {pod.ip: verdict for pod in pods}
         used |= {id(policy): policy for policy in selecting}
+        used_in_tiers |= {policy.uid: policy for policy in in_tiers}
     for policy in used.values():
         _add(policy, world, ruleset, told)
+    for tier_policy in used_in_tiers.values():
+        _add_sets(tier_policy, world, ruleset)
     for direction, found in verdicts.items():
         ruleset.sets[direction] = Set(f"{world.family.element} : verdict", found)
     return ruleset
@@ -144,11 +182,18 @@ def _isolated(direction: Direction, chains: tuple[str, ...], told: bool) -> tupl
 def _add(policy: Policy, world: World, ruleset: Ruleset, told: bool) -> None:
     for name, rules in policy.rules.items():
         ruleset.chains[name] = Chain(_told(name, rules) if told else rules)
+    _add_sets(policy, world, ruleset)
+
+
+def _add_sets(policy: Policy | TierPolicy, world: World, ruleset: Ruleset) -> None:
     address = world.family.element
     for name, peers in policy.peers.items():
         ruleset.sets[name] = Set(address, world.members(peers))
     for name, port in policy.ports.items():
         ruleset.sets[name] = Set(f"{address} . inet_service", world.holders(port))
+    if isinstance(policy, TierPolicy):
+        for name, selector in policy.nodes.items():
+            ruleset.sets[name] = Set(address, world.nodes_like(selector))
 
 
 @functools.lru_cache(maxsize=4096)

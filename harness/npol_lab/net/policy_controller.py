@@ -16,13 +16,16 @@ from npol_lab.net.nft import NftError, Ruleset
 from npol_lab.net.node import Node, base_chains
 from npol_lab.net.pods import is_judged, pod_of
 from npol_lab.net.policy import Policy, compile_policy
+from npol_lab.net.tier_policies import KINDS as TIER_KINDS
+from npol_lab.net.tier_policies import TierPolicies
 from npol_lab.store import Event, Store
 
 DEBOUNCE = 0.003
 """Seconds in which changes are gathered into one transaction per node."""
 SLICES = "endpointslices.discovery.k8s.io"
 POLICIES = "networkpolicies.networking.k8s.io"
-FOLLOWED = ("pods", "namespaces", "services", SLICES, POLICIES)
+DELAYED = {POLICIES, *TIER_KINDS}
+FOLLOWED = ("pods", "namespaces", "nodes", "services", SLICES, *sorted(DELAYED))
 log = logging.getLogger(__name__)
 
 
@@ -53,6 +56,7 @@ class Agent:
         self._pods: dict[str, Obj] = {}
         self._objects: dict[str, dict[tuple[str, str], Obj]] = {r: {} for r in FOLLOWED}
         self._compiled: dict[tuple[str, str], Sequence[Policy]] = {}
+        self._tiers = TierPolicies(families, enforce=enforce)
         self._selects = policies.Selection()
         self._served: Mapping[Place, frozenset[Place]] = {}
         self._changed = asyncio.Event()
@@ -96,7 +100,7 @@ class Agent:
     async def _follow(self, store: Store) -> None:
         loop = asyncio.get_running_loop()
         async for event in store.subscribe(*FOLLOWED):
-            if event.resource == POLICIES and self._delay:
+            if event.resource in DELAYED and self._delay:
                 loop.call_later(self._delay, self._note, event)
             else:
                 self._note(event)
@@ -112,6 +116,9 @@ class Agent:
             self._pods[metadata["uid"]] = event.object
         if event.resource == POLICIES:
             self._compile(key, None if event.type == "DELETED" else event.object)
+        if event.resource in TIER_KINDS:
+            self._tiers.note(event)
+            self._chains.update(self._tiers.names)
         self._changed.set()
 
     def _compile(self, key: tuple[str, str], policy: Obj | None) -> None:
@@ -197,7 +204,15 @@ class Agent:
             },
             selects=self._selects,
             family=family,
+            tier_policies=self._tiers.compiled(family),
+            nodes={name: _facts(node) for (_, name), node in self._objects["nodes"].items()},
         )
+
+
+def _facts(node: Obj) -> policies.NodeFacts:
+    listed = (node.get("status") or {}).get("addresses") or []
+    labels = frozenset((node["metadata"].get("labels") or {}).items())
+    return labels, [a["address"] for a in listed if a["type"] in ("InternalIP", "ExternalIP")]
 
 
 def _tell(waiting: Iterable[asyncio.Future[None]], failure: Exception | None) -> None:

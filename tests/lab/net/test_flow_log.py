@@ -134,3 +134,27 @@ def test_who_follows_is_told_at_once_of_what_comes_and_first_of_what_was(net, to
 
 def test_a_pod_s_own_network_leads_to_no_agent(net):
     assert net.ask("observed_elsewhere", pod="a1") == "Connection refused"
+
+
+def guard(action):
+    peers = {"action": action, "from": [{"namespaces": {}}]}
+    return {"tier": "Admin", "priority": 1, "subject": {"namespaces": {}}, "ingress": [peers]}
+
+
+@pytest.mark.parametrize(
+    ("action", "verdict", "key"),
+    [("Deny", "DROPPED", "ingress_denied_by"), ("Accept", "FORWARDED", "ingress_allowed_by")],
+)
+def test_a_rule_of_a_tier_is_named_with_its_kind(net, told, action, verdict, key):
+    kind = "clusternetworkpolicies.policy.networking.k8s.io"
+    net.policy(podSelector=WEB, policyTypes=["Ingress"])
+    net.put(kind, "guard", spec=guard(action))
+    net.settle()
+
+    (flow,) = told("a1", "b1")
+
+    (policy,) = flow[key]
+    assert summed(flow) == ("lab-2", "INGRESS", verdict, "policy-verdict")
+    assert (policy["kind"], policy["name"]) == ("ClusterNetworkPolicy", "guard")
+    assert "namespace" not in policy
+    assert "k8s:io.cilium.k8s.policy.derived-from=ClusterNetworkPolicy" in policy["labels"]

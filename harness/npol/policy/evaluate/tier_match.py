@@ -57,6 +57,11 @@ def selects(world: ClusterState, subject: Subject, pod: Pod) -> bool:
     return not pod.host_network and not _unlike(world, subject, pod)
 
 
+def tier_policies_for(world: ClusterState, pod: Pod) -> tuple[TierPolicy, ...]:
+    """The policies in tiers that act on a pod."""
+    return tuple(p for p in world.tier_policies if selects(world, p.subject, pod))
+
+
 def fit_tier_rule(
     world: ClusterState, policy: TierPolicy, rule: TierRule, path: Path, dialect: Dialect
 ) -> TierRuleFit:

@@ -133,11 +133,15 @@ class GroupBits:
             return self.all
         return reduce(or_, (self._port(clause, port) for clause in rule.ports))
 
+    def named_port(self, name: str, port: Port) -> int:
+        """The groups on which a port has a name."""
+        return self._by_port.get((name, port), 0)
+
     def _port(self, clause: PortClause, port: Port) -> int:
         if clause.protocol is not port.transport:
             return 0
         if isinstance(clause.port, str):
-            return self._by_port.get((clause.port, port), 0)
+            return self.named_port(clause.port, port)
         if clause.port is None:
             return self.all
         return self.all if clause.port <= port.number <= (clause.end_port or clause.port) else 0

@@ -7,9 +7,10 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 
 from npol.policy.evaluate.evaluate import decide
+from npol.policy.evaluate.tier_match import tier_policies_for
 from npol.policy.matrix.bitsets import ones
 from npol.policy.matrix.equivalence import PodGroup, Port, blocks_of, pod_groups, ports_of
-from npol.policy.matrix.matrix import matrix, takes_part
+from npol.policy.matrix.matrix import all_policies, matrix, takes_part
 from npol.policy.objects.dialects import SPEC, Dialect
 from npol.policy.objects.entities import ExternalEndpoint, Pod, Traffic
 from npol.policy.objects.netpol_types import Direction
@@ -131,7 +132,7 @@ def difference(
 def _pair(before: ClusterState, after: ClusterState) -> _Pair:
     earlier = {str(p): p for p in before.pods if takes_part(p)}
     common = [p for p in after.pods if str(p) in earlier and takes_part(p)]
-    policies = (*before.policies, *after.policies)
+    policies = (*all_policies(before), *all_policies(after))
     named = ports_of(common, policies)
     others = frozenset(_unnamed(named, protocol) for protocol in ("TCP", "UDP"))
     groups = pod_groups(common, policies, earlier)
@@ -169,9 +170,11 @@ def _with_place(pair: _Pair, place: ExternalEndpoint, found: _Found, dialect: Di
     """Both ways between each group and a place, where the group's policies changed at all."""
     for old, new in zip(*pair.groups, strict=True):
         for direction in Direction:
-            if pair.worlds[0].isolating(old.first, direction) == pair.worlds[1].isolating(
-                new.first, direction
-            ):
+            was_by, now_by = (
+                (world.isolating(pod, direction), tier_policies_for(world, pod))
+                for world, pod in zip(pair.worlds, (old.first, new.first), strict=True)
+            )
+            if was_by == now_by:
                 continue
             for port in pair.ports:
                 was = _passes(pair.worlds[0], old.first, place, direction, port, dialect)
@@ -204,7 +207,9 @@ def _places(*worlds: ClusterState) -> Iterator[ExternalEndpoint]:
     """One for each block and exception that a policy names, and one for the rest."""
     yield ExternalEndpoint(name="anywhere else outside", addresses=(OUTSIDE,))
     seen = {OUTSIDE}
-    for block in (b for world in worlds for b in blocks_of(world.policies)):
+    for block in (
+        b for world in worlds for b in blocks_of((*world.policies, *world.tier_policies))
+    ):
         for network in (block.cidr, *block.excepts):
             address = network[0] if network.num_addresses == 1 else network[1]
             if network.prefixlen and address not in seen and worlds[-1].owner(address) is None:

@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from npol.model.story import Protocol
 from npol.policy.objects.entities import Pod
 from npol.policy.objects.netpol_types import IpBlock, Policy, PortClause, Rule
+from npol.policy.objects.tier_types import TierPolicy, TierPort, TierRule
 from npol.selectors import Selector
 
 
@@ -46,8 +47,13 @@ class PodGroup:
         return self.pods[0]
 
 
+AnyPolicy = Policy | TierPolicy
+
+
 def pod_groups(
-    pods: Iterable[Pod], policies: Collection[Policy], earlier: Mapping[str, Pod] | None = None
+    pods: Iterable[Pod],
+    policies: Collection[AnyPolicy],
+    earlier: Mapping[str, Pod] | None = None,
 ) -> list[PodGroup]:
     """
     The groups of pods under these policies.
@@ -55,7 +61,7 @@ def pod_groups(
     `earlier`: what pods (by `namespace/name`) were before; then groups are equal in both.
     """
     keys = sorted({k for s in _selectors(policies) for k in _keys(s)})
-    names = sorted({p.port for p in _ports(policies) if isinstance(p.port, str)})
+    names = sorted(set(_port_names(policies)))
     blocks = blocks_of(policies)
     found: dict[object, list[Pod]] = {}
     for pod in pods:
@@ -86,31 +92,53 @@ def _named(groups: Iterable[list[Pod]]) -> list[PodGroup]:
     return list(named.values())
 
 
-def ports_of(pods: Iterable[Pod], policies: Collection[Policy]) -> list[Port]:
+def ports_of(pods: Iterable[Pod], policies: Collection[AnyPolicy]) -> list[Port]:
     """The ports that pods declare and the numbers that rules name."""
     found = {Port(p.number, p.protocol.name) for pod in pods for p in pod.ports}
     for clause in _ports(policies):
         if isinstance(clause.port, int):
             found.add(Port(clause.port, clause.protocol.name))
+    for entry in _tier_ports(policies):
+        if entry.first is not None and entry.protocol is not None:
+            found.add(Port(entry.first, entry.protocol.name))
     return sorted(found)
 
 
-def _rules(policies: Iterable[Policy]) -> Iterator[Rule]:
+def _rules(policies: Iterable[AnyPolicy]) -> Iterator[Rule]:
     for policy in policies:
-        yield from policy.all_rules
+        if isinstance(policy, Policy):
+            yield from policy.all_rules
 
 
-def _ports(policies: Iterable[Policy]) -> Iterator[PortClause]:
+def _tier_rules(policies: Iterable[AnyPolicy]) -> Iterator[TierRule]:
+    for policy in policies:
+        if isinstance(policy, TierPolicy):
+            yield from (*policy.ingress, *policy.egress)
+
+
+def _ports(policies: Iterable[AnyPolicy]) -> Iterator[PortClause]:
     for rule in _rules(policies):
         yield from rule.ports
 
 
-def _selectors(policies: Iterable[Policy]) -> Iterator[Selector]:
+def _tier_ports(policies: Iterable[AnyPolicy]) -> Iterator[TierPort]:
+    for rule in _tier_rules(policies):
+        yield from rule.ports
+
+
+def _port_names(policies: Collection[AnyPolicy]) -> Iterator[str]:
+    yield from (p.port for p in _ports(policies) if isinstance(p.port, str))
+    yield from (p.name for p in _tier_ports(policies) if p.name)
+
+
+def _selectors(policies: Collection[AnyPolicy]) -> Iterator[Selector]:
     """Pod selectors: namespaces are told apart anyway."""
-    for policy in policies:
-        yield policy.selector
+    yield from (policy.selector for policy in policies if isinstance(policy, Policy))
     for rule in _rules(policies):
         yield from (p.pod_selector for p in rule.peers if p.pod_selector is not None)
+    subjects = [policy.subject for policy in policies if isinstance(policy, TierPolicy)]
+    subjects += [p.pods for rule in _tier_rules(policies) for p in rule.peers if p.pods]
+    yield from (subject.pods for subject in subjects if subject.pods is not None)
 
 
 def _keys(selector: Selector) -> Iterator[str]:
@@ -118,7 +146,9 @@ def _keys(selector: Selector) -> Iterator[str]:
     yield from (e["key"] for e in selector.get("matchExpressions") or [])
 
 
-def blocks_of(policies: Iterable[Policy]) -> list[IpBlock]:
+def blocks_of(policies: Collection[AnyPolicy]) -> list[IpBlock]:
     """Every address block that a policy names, once."""
     peers = (peer for rule in _rules(policies) for peer in rule.peers)
-    return sorted({p.ip_block for p in peers if p.ip_block}, key=str)
+    found = {p.ip_block for p in peers if p.ip_block}
+    found |= {b for rule in _tier_rules(policies) for p in rule.peers for b in p.networks}
+    return sorted(found, key=str)

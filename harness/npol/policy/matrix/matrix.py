@@ -12,12 +12,13 @@ from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 
-from npol.policy.evaluate.tier_match import selects
 from npol.policy.matrix.bitsets import GroupBits, ones
-from npol.policy.matrix.equivalence import PodGroup, Port, pod_groups, ports_of
+from npol.policy.matrix.equivalence import AnyPolicy, PodGroup, Port, pod_groups, ports_of
+from npol.policy.matrix.tier_bits import TierBits
 from npol.policy.objects.dialects import SPEC, Dialect
 from npol.policy.objects.entities import Pod
 from npol.policy.objects.netpol_types import Direction, Policy, Rule
+from npol.policy.objects.tier_types import Tier
 from npol.policy.state.cluster_state import ClusterState
 
 Rows = tuple[int, ...]
@@ -66,20 +67,20 @@ def matrix(
     """
     The matrix of a world. Default ports: those that pods declare or policies name.
 
-    Where policies of other kinds, or of other tiers, may select a pod, its flows are not sure.
+    Where policies of other kinds may select a pod, its flows are not sure.
     """
     world = world.as_read(dialect)
     pods = [p for p in world.pods if takes_part(p, family)]
-    groups = groups if groups is not None else pod_groups(pods, world.policies)
-    wanted = tuple(sorted(ports) if ports is not None else ports_of(pods, world.policies))
+    groups = groups if groups is not None else pod_groups(pods, all_policies(world))
+    wanted = tuple(sorted(ports) if ports is not None else ports_of(pods, all_policies(world)))
     meant = dialect.ip_block_selects_pods
     strict = GroupBits(world, groups, family, blocks_select=meant is True, generous=False)
     generous = GroupBits(world, groups, family, blocks_select=meant is not False, generous=True)
-    sure = _Solver(world, strict, len(groups)).solve(wanted)
-    may = sure
+    tiers = TierBits(world, groups, family, strict, dialect) if world.tier_policies else None
+    sure, may = _Solver(world, strict, len(groups), tiers).solve(wanted)
     unsure = meant is None or (meant and not _all_addressed(groups, family))
     if unsure and _has_blocks(world):
-        may = _Solver(world, generous, len(groups)).solve(wanted)
+        _, may = _Solver(world, generous, len(groups), tiers).solve(wanted)
     clouded = _clouded(world, groups)
     return Matrix(
         groups=tuple(groups),
@@ -88,6 +89,11 @@ def matrix(
         may={port: _masked(rows, clouded, ~0) for port, rows in may.items()},
         left_out=tuple(p for p in world.pods if not takes_part(p, family)),
     )
+
+
+def all_policies(world: ClusterState) -> tuple[AnyPolicy, ...]:
+    """Every policy that is evaluated, of whatever tier."""
+    return (*world.policies, *world.tier_policies)
 
 
 def takes_part(pod: Pod, family: int = 4) -> bool:
@@ -106,16 +112,10 @@ def _all_addressed(groups: Sequence[PodGroup], family: int) -> bool:
 
 
 def _clouded(world: ClusterState, groups: Sequence[PodGroup]) -> int:
-    """The groups that policies of other kinds may select, or policies in tiers do."""
-    if not (world.others or world.tier_policies):
+    """The groups that policies of other kinds may select."""
+    if not world.others:
         return 0
-    return sum(1 << n for n, g in enumerate(groups) if any(_is_clouded(world, p) for p in g.pods))
-
-
-def _is_clouded(world: ClusterState, pod: Pod) -> bool:
-    return bool(world.others_for(pod)) or any(
-        selects(world, policy.subject, pod) for policy in world.tier_policies
-    )
+    return sum(1 << n for n, g in enumerate(groups) if any(world.others_for(pod) for pod in g.pods))
 
 
 def _masked(rows: Rows, clouded: int, fill: int) -> Rows:
@@ -140,8 +140,11 @@ class _RuleMask:
 class _Solver:
     """One reading of one world: ports that no rule tells apart share their rows."""
 
-    def __init__(self, world: ClusterState, bits: GroupBits, groups: int) -> None:
+    def __init__(
+        self, world: ClusterState, bits: GroupBits, groups: int, tiers: TierBits | None
+    ) -> None:
         self._bits = bits
+        self._tiers = tiers
         self._rules: list[_RuleMask] = []
         self._open = {d: [bits.all] * groups for d in Direction}
         for policy in world.policies:
@@ -157,18 +160,52 @@ class _Solver:
             peers = self._bits.peers(rule, policy.namespace)
             self._rules.append(_RuleMask(rule, selected, peers))
 
-    def solve(self, ports: Sequence[Port]) -> dict[Port, Rows]:
-        known: dict[tuple[int, ...], Rows] = {}
-        solved: dict[Port, Rows] = {}
+    def solve(self, ports: Sequence[Port]) -> tuple[dict[Port, Rows], dict[Port, Rows]]:
+        """What is open for sure, and what may be."""
+        known: dict[tuple[int, ...], tuple[Rows, Rows]] = {}
+        sure: dict[Port, Rows] = {}
+        may: dict[Port, Rows] = {}
         for port in ports:
             on = tuple(self._bits.ports(mask.rule, port) for mask in self._rules)
+            if self._tiers:
+                sides = self._sides(on)
+                sure[port] = self._met(*self._in_tiers(sides, port, generous=False))
+                may[port] = self._met(*self._in_tiers(sides, port, generous=True))
+                continue
             if on not in known:
-                known[on] = self._rows(on)
-            solved[port] = known[on]
-        return solved
+                known[on] = (self._met(*self._sides(on)),) * 2
+            sure[port], may[port] = known[on]
+        return sure, may
 
-    def _rows(self, on: Sequence[int]) -> Rows:
-        """`on`: for each rule, the target groups on which it allows the port."""
+    def _in_tiers(
+        self, sides: tuple[list[int], list[int]], port: Port, *, generous: bool
+    ) -> tuple[list[int], list[int]]:
+        """Both directions with the tiers around NetworkPolicies; egress first."""
+        egress, ingress = (
+            [
+                self._in_tier(direction, group, mask, port, generous)
+                for group, mask in enumerate(side)
+            ]
+            for direction, side in zip((Direction.EGRESS, Direction.INGRESS), sides, strict=True)
+        )
+        return egress, ingress
+
+    def _in_tier(
+        self, direction: Direction, group: int, below: int, port: Port, generous: bool
+    ) -> int:
+        assert self._tiers is not None
+        through = self._tiers.through
+        if self._open[direction][group]:  # no NetworkPolicy isolates it
+            every = self._bits.all
+            below = through(Tier.BASELINE, direction, group, port, every, generous=generous)
+        return through(Tier.ADMIN, direction, group, port, below, generous=generous)
+
+    def _sides(self, on: Sequence[int]) -> tuple[list[int], list[int]]:
+        """
+        By group, what NetworkPolicies let it reach, and by what they let it be reached.
+
+        `on`: for each rule, the target groups on which it allows the port.
+        """
         egress = list(self._open[Direction.EGRESS])
         ingress = list(self._open[Direction.INGRESS])
         for mask, targets in zip(self._rules, on, strict=True):
@@ -178,6 +215,11 @@ class _Solver:
             else:
                 for target in ones(mask.selected & targets):
                     ingress[target] |= mask.peers
+        return egress, ingress
+
+    def _met(self, egress: list[int], ingress: list[int]) -> Rows:
+        """What both ends let through, by source."""
+        egress = list(egress)
         for sources, targets in _by_value(ingress).items():
             for refused in ones(self._bits.all & ~sources):
                 egress[refused] &= ~targets
