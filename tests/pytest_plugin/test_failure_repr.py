@@ -6,7 +6,8 @@ from types import SimpleNamespace
 
 import pytest
 
-from npol.pytest_plugin.failure_repr import failure_repr, summary_of
+from npol.pytest_plugin.failure_repr import failure_repr
+from npol.report.claims import summary_of
 
 
 @pytest.fixture

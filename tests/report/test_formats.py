@@ -12,9 +12,11 @@ import pytest
 
 import npol.report
 from npol.cli.arguments.report import ReportFormat
-from npol.errors import Position
+from npol.cli.arguments.run import RunArguments
+from npol.errors import InputError, Position
 from npol.model.expectation import Expectation
-from npol.report.formats import FORMATS
+from npol.report.formats import FORMATS, together
+from npol.report.write import SUFFIXES, format_of
 
 EVIL = "::error::x ::add-mask::y\n::set-env name=A::z\r##[group]w ##vso[task.setvariable]v"
 COMMAND = re.compile(r"^\s*::(?!error file=|error title=npol)[A-Za-z][\w-]*(\s.*)?::|##\w*\[", re.M)
@@ -40,12 +42,40 @@ def test_no_format_lets_a_command_to_the_runner_through(name, report):
 
     text = FORMATS[name](hostile)
 
-    assert r"\x3a:error" in text
+    assert r"\x3a:error" in text.replace("#92;", "\\")
     assert [line for line in text.splitlines() if COMMAND.search(line)] == []
 
 
 def test_the_command_line_offers_registered_formats_only():
     assert {shape.value for shape in ReportFormat} <= set(FORMATS)
+    assert set(SUFFIXES.values()) <= set(FORMATS)
+
+
+def test_every_suffix_that_the_help_names_is_known():
+    (option,) = RunArguments.__annotations__["report"].split("'--report'")[1:]
+
+    assert set(re.findall(r"(?<=[ '])(\.[\w.]+\w)", option)) <= set(SUFFIXES)
+
+
+@pytest.mark.parametrize(
+    ("file", "shape"),
+    [("a.json", "json"), ("a.gitlab.json", "gitlab"), ("A.HTML", "html"), ("a.b.xml", "junit")],
+)
+def test_a_suffix_chooses_the_format(file, shape):
+    assert format_of(file) == shape
+
+
+def test_a_suffix_that_says_nothing_is_refused():
+    with pytest.raises(InputError, match=r"a\.pdf: its suffix names no format"):
+        format_of("a.pdf")
+
+
+def test_several_runs_share_a_file_where_its_format_can_hold_them(report):
+    other = replace(report, story="other")
+
+    assert "other" in together("junit", [report, other])
+    with pytest.raises(InputError, match="holds one run, these are 2"):
+        together("json", [report, other])
 
 
 def test_every_function_that_writes_a_whole_run_stands_behind_a_format(monkeypatch, report):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from npol.model.expectation import Verdict
 from npol.model.sentence import Sentence
-from npol.report.graph import edges, mermaid
+from npol.report.graph import edges_of, mermaid
 
 
 def test_ports_of_one_result_share_an_edge(flow):
@@ -16,13 +16,13 @@ def test_ports_of_one_result_share_an_edge(flow):
         flow(target="web:1/tcp", verdict=Verdict.UNKNOWN, skipped=Sentence("no")),
     ]
 
-    assert mermaid(edges(flows)) == (
+    assert mermaid(edges_of(flows)) == (
         'flowchart LR\n  n0["frontend"]\n  n1["db"]\n  n0 -->|"80, 53/udp"| n1\n  n0 -.-x|"22"| n1'
     )
 
 
 def test_flows_that_differ_are_drawn_in_another_colour(report):
-    text = mermaid(edges(report.steps[1].flows))
+    text = mermaid(edges_of(report.steps[1].flows))
 
     assert "  linkStyle 0 stroke:#cf222e,stroke-width:3px" in text
     assert "  linkStyle 2 stroke:#9a6700,stroke-width:3px" in text
@@ -31,12 +31,12 @@ def test_flows_that_differ_are_drawn_in_another_colour(report):
 def test_mermaid_that_would_not_be_drawn_is_left_out(flow):
     flows = [flow(source=f"source-{i}", target=f"target-{i}:80/tcp") for i in range(200)]
 
-    assert mermaid(edges(flows)) == ""
+    assert mermaid(edges_of(flows)) == ""
     assert mermaid([]) == ""
 
 
 def test_names_cannot_break_out_of_mermaid(flow):
-    text = mermaid(edges([flow(source='a"]; click n0 "javascript:x" %%\n')]))
+    text = mermaid(edges_of([flow(source='a"]; click n0 "javascript:x" %%\n')]))
 
     assert text.split("\n")[1] == (
         '  n0["a#34;#93;#59; click n0 #34;javascript:x#34; #37;#37;#92;n"]'

@@ -3,70 +3,137 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager, suppress
-from pathlib import Path
 
 from npol import target_cluster
 from npol.changes.dry_run.dry_run import plan_changes
 from npol.cli.arguments.run import RunArguments
 from npol.cli.crashes import crashes_shown
 from npol.cli.current_progress import progress
+from npol.cli.story_files import load_stories
 from npol.cli.streams import say
-from npol.errors import ExitCode, InputError
+from npol.errors import PRECEDENCE, ExitCode, InputError, NpolError
 from npol.kube.connection import Mode, connect
 from npol.kube.kubeconfig import options_of
 from npol.kube.signals import Stopped
 from npol.model.selection import Selection, replayed
 from npol.model.story import Story
 from npol.report.annotations import workflow_commands
-from npol.report.escape import safe
-from npol.report.json import to_json
+from npol.report.escape import paragraph, safe
 from npol.report.terminal import Terminal
+from npol.report.write import append_summary, format_of, write_file
 from npol.run import Options, StoryRun
+from npol.run.details import detailed
 from npol.run.read_inventory import foreseen
-from npol.story import load_story
+
+SIGNALLED = 128
+"""Exit codes above it are signals."""
 
 
 def run(arguments: RunArguments) -> int:
-    told = _until(
-        load_story(arguments.story, root=arguments.root, overlay=arguments.peers), arguments.to
-    )
+    outputs = list(_outputs(arguments))
+    stories = [
+        _until(story, arguments.to)
+        for story in load_stories(arguments.stories, root=arguments.root, overlay=arguments.peers)
+    ]
+    _refuse_contradictions(arguments)
     terminal = Terminal(verbose=arguments.verbose > 0, aside=progress().aside)
+    if arguments.context is None:
+        progress().say("starting a lab")
+    with target_cluster.cluster(
+        arguments.kubeconfig, arguments.context, ip_families=arguments.ip_families
+    ) as chosen:
+        options = _options(arguments, chosen)
+        if arguments.dry_run:
+            return worst(_foretell(story, options) for story in stories)
+        runs = [StoryRun(story, options) for story in stories]
+        code = _tell_all(runs, terminal)
+    _written(runs, outputs)
+    return code
+
+
+def _outputs(arguments: RunArguments) -> Iterator[tuple[str, str]]:
+    """
+    Files to write, and how.
+
+    Raises:
+        InputError: a file's suffix names no format.
+    """
+    yield from ((file, format_of(file)) for file in arguments.report or [])
+    named = ((arguments.html, "html"), (arguments.junit, "junit"))
+    yield from ((file, shape) for file, shape in named if file)
+
+
+def _refuse_contradictions(arguments: RunArguments) -> None:
     if arguments.lab and (arguments.context is not None or arguments.kubeconfig is not None):
         raise InputError("--lab and --context name two clusters", hint="leave one of them out")
     if (arguments.leave or arguments.keep) and arguments.context is None:
         raise InputError(
             "a lab ends with the run: there is nothing to leave", hint="--context NAME"
         )
-    if arguments.context is None:
-        progress().say("starting a lab")
-    with target_cluster.cluster(
-        arguments.kubeconfig, arguments.context, ip_families=arguments.ip_families
-    ) as chosen:
-        options = Options(
-            kubeconfig=chosen.kubeconfig,
-            context=chosen.context,
-            create=arguments.create or arguments.create_all or chosen.is_lab,
-            create_all=arguments.create_all or chosen.is_lab,
-            disposable=chosen.is_lab,
-            replace=arguments.replace,
-            allow_gitops=arguments.allow_gitops,
-            assume_enforced=arguments.assume_enforced or arguments.no_canary,
-            pods_beside=not arguments.no_canary,
-            leave=arguments.leave,
-            keep=arguments.keep,
-            wait=arguments.wait,
-            recover_stale=arguments.recover_stale,
-            max_unlisted_pods=arguments.max_unlisted_pods,
-            start_within=arguments.start_within,
-            settle=arguments.settle,
-            flow_records=arguments.flow_records,
-            say=progress().say,
-        )
-        if arguments.dry_run:
-            return _foretell(told, options)
-        return tell(StoryRun(told, options), terminal, arguments.report)
+
+
+def _options(arguments: RunArguments, chosen: target_cluster.TargetCluster) -> Options:
+    return Options(
+        kubeconfig=chosen.kubeconfig,
+        context=chosen.context,
+        create=arguments.create or arguments.create_all or chosen.is_lab,
+        create_all=arguments.create_all or chosen.is_lab,
+        disposable=chosen.is_lab,
+        replace=arguments.replace,
+        allow_gitops=arguments.allow_gitops,
+        assume_enforced=arguments.assume_enforced or arguments.no_canary,
+        pods_beside=not arguments.no_canary,
+        leave=arguments.leave,
+        keep=arguments.keep,
+        wait=arguments.wait,
+        recover_stale=arguments.recover_stale,
+        max_unlisted_pods=arguments.max_unlisted_pods,
+        start_within=arguments.start_within,
+        settle=arguments.settle,
+        flow_records=arguments.flow_records,
+        say=progress().say,
+    )
+
+
+def _tell_all(runs: Sequence[StoryRun], terminal: Terminal) -> int:
+    """One after the other; what keeps one from beginning does not keep the others."""
+    if len(runs) == 1:
+        return tell(runs[0], terminal)
+    codes = []
+    for number, run in enumerate(runs):
+        if number:
+            say("")
+        try:
+            codes.append(tell(run, terminal))
+        except NpolError as error:
+            say(f"npol: {run.story.path}: {paragraph(str(error))}", err=True)
+            codes.append(int(error.exit_code))
+        if codes[-1] > SIGNALLED or codes[-1] == ExitCode.RESTORE_INCOMPLETE:
+            break
+    return worst(codes)
+
+
+def worst(codes: Iterable[int]) -> int:
+    """What several runs end with together."""
+    found = set(codes)
+    by_signal = [code for code in found if code > SIGNALLED]
+    ranked = [*PRECEDENCE[:1], *by_signal, ExitCode.CRASHED, *PRECEDENCE[1:]]
+    return int(next(code for code in ranked if code in found))
+
+
+def _written(runs: Sequence[StoryRun], outputs: Sequence[tuple[str, str]]) -> None:
+    """The reports that are asked for, and those that a CI job is known to read."""
+    summary = os.environ.get("GITHUB_STEP_SUMMARY")
+    if not outputs and not summary:
+        return
+    progress().say("writing reports")
+    reports = [detailed(run.report(), run.story) for run in runs]
+    for file, shape in outputs:
+        write_file(file, reports, shape)
+    if summary:
+        append_summary(summary, reports)
 
 
 def _foretell(story: Story, options: Options) -> int:
@@ -95,14 +162,14 @@ def _until(story: Story, to: str | None) -> Story:
     return replayed(story, Selection(frozenset(flows | checks)))
 
 
-def tell(run: StoryRun, terminal: Terminal, file: str | None = None) -> int:
+def tell(run: StoryRun, terminal: Terminal) -> int:
     """Run a story and show it, then give the cluster back; the exit status."""
     terminal.title(run.story.name, run.story.path)
     with _given_back(run):
         run.open()
         for step in run.story.steps:
             terminal.step(run.reach(step.name))
-    return _ended(run, terminal, file)
+    return _ended(run, terminal)
 
 
 @contextmanager
@@ -115,13 +182,11 @@ def _given_back(run: StoryRun) -> Iterator[None]:
             run.close()
 
 
-def _ended(run: StoryRun, terminal: Terminal, file: str | None) -> int:
+def _ended(run: StoryRun, terminal: Terminal) -> int:
     told = run.report()
     terminal.ending(told, rerun=_again(run))
     for line in workflow_commands([told]) if os.environ.get("GITHUB_ACTIONS") == "true" else ():
         say(line)
-    if file:
-        Path(file).write_text(to_json(told), encoding="utf-8")
     return told.exit_status
 
 

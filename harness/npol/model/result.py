@@ -141,6 +141,8 @@ class FlowResult:
     """The record that proves that policies drop it; None without one."""
     named_by_data_plane: tuple[RecordedPolicy, ...] = ()
     """The policies that records name as deciding, where they name any."""
+    budget: float | None = None
+    """Its `converge_within`, in seconds."""
     fixes: tuple[Cause, ...] = ()
     """The smallest changes of policies that make it as expected; () where none is known."""
 
@@ -202,6 +204,8 @@ class StepResult:
     skipped: Sentence = NOTHING
     error: str = ""
     """Trouble while the step was set up; its flows were then not asked."""
+    began: float = 0.0
+    """Seconds after the run began."""
     seconds: float = 0.0
     same_as: str = ""
 
@@ -256,6 +260,19 @@ class RestoreResult:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Snippet:
+    """Some lines of a file, around one that is to blame; `first` is the first one's number."""
+
+    file: str
+    first: int
+    lines: tuple[str, ...]
+
+    def shows(self, at: Position) -> bool:
+        """Whether a place lies in it."""
+        return at.file == self.file and self.first <= at.line < self.first + len(self.lines)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class StoryReport:
     """One run of one story."""
 
@@ -277,6 +294,10 @@ class StoryReport:
     execs: int = 0
     requests: int = 0
     versions: Mapping[str, str] = field(default_factory=dict)
+    snippets: tuple[Snippet, ...] = ()
+    """The policies' lines that are to blame, for reports that are kept."""
+    unexercised: tuple[Cause, ...] = ()
+    """Rules of the story's policies that no flow exercised; the same."""
 
     @property
     def results(self) -> tuple[FlowResult | CheckResult, ...]:

@@ -12,11 +12,11 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from npol.errors import Position
 from npol.pytest_plugin.runs import runs_of
+from npol.report.claims import place_of, said, summary_of
 from npol.report.escape import safe
 from npol.report.failure import AskAgain, failure_text, heading
-from npol.report.failure_groups import FailureGroup, cause_key, guilty
+from npol.report.failure_groups import FailureGroup, cause_key
 
 if TYPE_CHECKING:
     from npol.pytest_plugin.items import FlowItem, Result
@@ -52,21 +52,3 @@ def _as_text(text: str) -> Any:
         raise AssertionError(text)
     except AssertionError as error:
         return pytest.ExceptionInfo.from_exception(error).getrepr(style="value", chain=False)
-
-
-def place_of(result: Result) -> Position:
-    """The line to blame, else the line of the claim."""
-    blamed = guilty(result)
-    return blamed.at if blamed and blamed.at else result.at
-
-
-def said(result: Result) -> str:
-    """`expected deny, seen open`."""
-    return f"expected {safe(str(result.expected))}, seen {safe(result.seen) or 'nothing'}"
-
-
-def summary_of(result: Result) -> str:
-    """`too open, seen open: deny.yaml:7`, what matters most first: pytest cuts the end off."""
-    at = place_of(result)
-    seen = safe(result.seen) or "nothing"
-    return f"{result.verdict.value}, seen {seen}: {safe(at.file)}:{at.line}"

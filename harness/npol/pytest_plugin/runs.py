@@ -14,7 +14,7 @@ from npol.errors import NpolError, Refused, RestoreIncomplete, UnknownVerdict
 from npol.progress import Progress
 from npol.pytest_plugin.boundary import hook
 from npol.pytest_plugin.options import CONTEXT, KUBECONFIG, cluster_of
-from npol.pytest_plugin.session_results import SessionResults
+from npol.pytest_plugin.session_results import JOB_SUMMARY, SessionResults
 from npol.pytest_plugin.spelling import for_pytest
 from npol.report.escape import paragraph, safe
 
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from contextlib import AbstractContextManager
 
     from npol.diagnose.failure_archive import Bundle
-    from npol.model.result import RestoreResult
+    from npol.model.result import RestoreResult, StoryReport
     from npol.model.story import Story
     from npol.pytest_plugin.siblings import Siblings
     from npol.run import Options, StoryRun
@@ -181,7 +181,7 @@ class Runs:
         except Exception:  # a defect; what it left of the cluster is known all the same
             self._note(run, run.close())
             raise
-        self._results.reports.append(run.report())
+        self._results.reports.append(self._report(run))
         if directory := self.config.getoption("--npol-report"):
             from npol.report.write import write_report
 
@@ -192,6 +192,13 @@ class Runs:
             from npol.report.summary import verification_words
 
             raise UnknownVerdict(verification_words(restored.flows))
+
+    def _report(self, run: StoryRun) -> StoryReport:
+        if not (self.config.getoption("--npol-report") or os.environ.get(JOB_SUMMARY)):
+            return run.report()
+        from npol.run.details import detailed
+
+        return detailed(run.report(), run.story)
 
     def _note(self, run: StoryRun, restored: RestoreResult) -> str:
         """What is to be done where the cluster is not as it was found, for the session's end."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import shutil
 from typing import TYPE_CHECKING, Any
 
@@ -14,6 +15,10 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from npol.model.result import StoryReport
+
+JOB_SUMMARY = "GITHUB_STEP_SUMMARY"
+ANNOTATING_PLUGIN = "pytest_github_actions_annotate_failures"
+"""It annotates failures of all tests, stories among them."""
 
 
 class SessionResults:
@@ -60,6 +65,23 @@ class SessionResults:
         remedies = (f"the cluster is NOT as it was found; run: {r}" for r in self.incomplete)
         for line in (*dict.fromkeys(self.notes), *self.collected, *remedies):
             terminalreporter.write_line(line)
+        if self.reports:
+            self._write_for_others(terminalreporter)
+
+    def _write_for_others(self, terminalreporter: Any) -> None:
+        """What a CI job is known to read, and the page that leads to those of `--npol-report`."""
+        from npol.report.annotations import workflow_commands
+        from npol.report.write import append_summary, write_index
+
+        config = terminalreporter.config
+        if directory := config.getoption("--npol-report"):
+            write_index(directory, self.reports)
+        if file := os.environ.get(JOB_SUMMARY):
+            append_summary(file, self.reports)
+        others = config.pluginmanager.has_plugin(ANNOTATING_PLUGIN)
+        if os.environ.get("GITHUB_ACTIONS") == "true" and not others:
+            for line in workflow_commands(self.reports):
+                terminalreporter.write_line(line)
 
     def _last_tries(self, stats: dict[str, list[Any]]) -> Iterator[Any]:
         """The results that count: what was asked once more has others before them."""

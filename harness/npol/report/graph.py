@@ -1,11 +1,11 @@
-"""The flows of a step as a drawing, in Mermaid."""
+"""The flows of a step as a drawing, in Mermaid and in Graphviz' language."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from npol.model.result import FlowResult
+from npol.model.result import FlowResult, StoryReport
 from npol.report.escape import safe
 from npol.report.failure import is_lookup, target
 from npol.report.symbols import Tone, tone_of
@@ -31,32 +31,62 @@ class Edge:
     ports: tuple[str, ...]
     tone: Tone
     closed: bool
+    flows: tuple[FlowResult, ...] = ()
 
 
-def edges(flows: Sequence[FlowResult]) -> list[Edge]:
+def edges_of(flows: Sequence[FlowResult]) -> list[Edge]:
     """The flows that reach for a port, with ports of the same result in one edge."""
-    ports: dict[tuple[str, str, Tone, bool], dict[str, None]] = {}
+    found: dict[tuple[str, str, Tone, bool], list[tuple[str, FlowResult]]] = {}
     for flow in flows:
         if is_lookup(flow) or flow.skipped:
             continue
         peer, _, port = target(flow).rpartition(":")
         edge = safe(flow.source), peer, tone_of(flow), not flow.answered
-        ports.setdefault(edge, {})[port] = None
-    return [Edge(s, t, tuple(p), tone, closed) for (s, t, tone, closed), p in ports.items()]
+        found.setdefault(edge, []).append((port, flow))
+    return [
+        Edge(
+            s,
+            t,
+            tuple(dict.fromkeys(p for p, _ in asked)),
+            tone,
+            closed,
+            tuple(f for _, f in asked),
+        )
+        for (s, t, tone, closed), asked in found.items()
+    ]
+
+
+def to_mermaid(report: StoryReport) -> str:
+    """A flowchart with a box for each step that asks a port."""
+    lines = ["flowchart LR"]
+    number = drawn = 0
+    for step in report.steps:
+        if not (found := edges_of(step.flows)):
+            continue
+        numbers = {name: number + i for name, i in _numbers(found).items()}
+        lines.append(f'  subgraph s{number}["{_quoted(safe(step.name))}"]')
+        lines += _mermaid_lines(found, numbers, drawn)
+        lines.append("  end")
+        number, drawn = number + len(numbers), drawn + len(found)
+    return "\n".join(lines) + "\n"
 
 
 def mermaid(found: Sequence[Edge], most: int = MOST_MERMAID) -> str:
     """A flowchart; "" if there is nothing to draw or it would be too large to be drawn."""
-    numbers = _numbers(found)
-    lines = ["flowchart LR", *(f'  n{i}["{_quoted(name)}"]' for name, i in numbers.items())]
-    for index, edge in enumerate(found):
+    text = "\n".join(["flowchart LR", *_mermaid_lines(found, _numbers(found), 0)])
+    return text if found and len(text) <= most else ""
+
+
+def _mermaid_lines(found: Sequence[Edge], numbers: dict[str, int], drawn: int) -> list[str]:
+    """`drawn`: how many links stand before these."""
+    lines = [f'  n{i}["{_quoted(name)}"]' for name, i in numbers.items()]
+    for index, edge in enumerate(found, drawn):
         line = "-.-x" if edge.closed else "-->"
         label = _quoted(", ".join(edge.ports))
         lines.append(f'  n{numbers[edge.source]} {line}|"{label}"| n{numbers[edge.target]}')
         if edge.tone in (Tone.WRONG, Tone.UNKNOWN):
             lines.append(f"  linkStyle {index} stroke:{COLOURS[edge.tone]},stroke-width:3px")
-    text = "\n".join(lines)
-    return text if found and len(text) <= most else ""
+    return lines
 
 
 def _numbers(found: Sequence[Edge]) -> dict[str, int]:
@@ -67,3 +97,27 @@ def _numbers(found: Sequence[Edge]) -> dict[str, int]:
 def _quoted(text: str) -> str:
     """Mermaid reads entities inside quotation marks, and nothing else."""
     return "".join(c if c.isalnum() or c in " -_./:," else f"#{ord(c)};" for c in text)
+
+
+def to_dot(report: StoryReport) -> str:
+    """A digraph with a cluster for each step, for `dot -Tsvg`."""
+    lines = ["digraph npol {", "  rankdir=LR; node [shape=box];"]
+    for number, step in enumerate(report.steps):
+        found = edges_of(step.flows)
+        lines.append(f"  subgraph cluster_{number} {{ label={_dot(safe(step.name))};")
+        names = _numbers(found)
+        lines += [f"    n{number}_{i} [label={_dot(name)}];" for name, i in names.items()]
+        for edge in found:
+            ends = f"n{number}_{names[edge.source]} -> n{number}_{names[edge.target]}"
+            style = "dashed, arrowhead=tee" if edge.closed else "solid"
+            label = _dot(", ".join(edge.ports))
+            lines.append(
+                f'    {ends} [label={label}, color="{COLOURS[edge.tone]}", style={style}];'
+            )
+        lines.append("  }")
+    return "\n".join([*lines, "}"]) + "\n"
+
+
+def _dot(text: str) -> str:
+    escaped = text.replace("\\", "\\\\").replace('"', '\\"')
+    return f'"{escaped}"'

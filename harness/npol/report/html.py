@@ -1,60 +1,92 @@
-"""A run as one HTML file: no scripts, nothing loaded from elsewhere, light and dark."""
+"""
+A run as one HTML file: nothing is loaded from elsewhere, and nothing needs its few lines of script.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import base64
+import hashlib
+from collections.abc import Mapping, Sequence
+from functools import cache
 from importlib.resources import files
 
 import jinja2
+from markupsafe import Markup
 
 from npol.model.result import StoryReport
+from npol.report import summary
+from npol.report.claims import said
+from npol.report.compare import result_words
 from npol.report.escape import safe
-from npol.report.failure import AskAgain, aside, failure_parts, heading, is_lookup
-from npol.report.failure_groups import failure_groups
-from npol.report.grid import StoryGrids
-from npol.report.summary import (
-    cluster_line,
-    cost_line,
-    counted,
-    enforced,
-    enforcement_line,
-    failures,
-    last_line,
-    not_counted,
-    proven_line,
-    restore_line,
+from npol.report.failure import aside, blame_parts, heading, placed
+from npol.report.failure_groups import FailureGroup
+from npol.report.story_page import StoryPage, story_page
+from npol.report.symbols import MEANINGS, tone_of
+
+WORDS = (
+    summary.cluster_line,
+    summary.cost_line,
+    summary.counted,
+    summary.enforced,
+    summary.enforcement_line,
+    summary.last_line,
+    summary.not_counted,
+    summary.proven_line,
+    summary.restore_line,
+    aside,
+    blame_parts,
+    heading,
+    placed,
+    result_words,
+    said,
+    tone_of,
 )
-from npol.report.symbols import tone_of
 
 
-def to_html(reports: Sequence[StoryReport]) -> str:
-    """All runs of a session on one page."""
+def to_html(reports: Sequence[StoryReport], against: Sequence[StoryReport] = ()) -> str:
+    """
+    All runs of a session on one page.
+
+    `against`: earlier runs; a story is compared with the one of its name.
+    """
+    before = {report.story: report for report in against}
+    pages = [story_page(report, n, before.get(report.story)) for n, report in enumerate(reports, 1)]
+    return _page("page.html.j2", pages=pages)
+
+
+def index_page(reports: Mapping[str, StoryReport]) -> str:
+    """What stories there are: by the names of the files that tell of them."""
+    return _page("index.html.j2", reports=reports)
+
+
+def _page(name: str, **values: object) -> str:
+    script = _text("script.js")
+    digest = base64.b64encode(hashlib.sha256(script.encode()).digest()).decode()
+    assets = {"style": Markup(_text("style.css")), "script": Markup(script), "script_hash": digest}
+    return _environment().get_template(name).render(**assets, **values)
+
+
+def _text(name: str) -> str:
+    return files("npol.report").joinpath("page", name).read_text(encoding="utf-8").strip("\n")
+
+
+def _one(result: summary.Result) -> FailureGroup:
+    return FailureGroup(results=(result,))
+
+
+@cache
+def _environment() -> jinja2.Environment:
     environment = jinja2.Environment(
-        autoescape=True, trim_blocks=True, lstrip_blocks=True, undefined=jinja2.StrictUndefined
+        autoescape=True,
+        trim_blocks=True,
+        lstrip_blocks=True,
+        undefined=jinja2.StrictUndefined,
+        loader=jinja2.FunctionLoader(_text),
     )
     environment.filters["safe_text"] = safe
-    environment.tests["lookup"] = is_lookup
-    words = (
-        cluster_line,
-        cost_line,
-        counted,
-        enforcement_line,
-        failures,
-        last_line,
-        not_counted,
-        proven_line,
-    )
-    environment.globals.update({f.__name__: f for f in words})
-    environment.globals.update(
-        AskAgain=AskAgain,
-        StoryGrids=StoryGrids,
-        aside=aside,
-        failure_groups=failure_groups,
-        failure_parts=failure_parts,
-        heading=heading,
-        enforced=enforced,
-        restore_line=restore_line,
-        tone_of=tone_of,
-    )
-    template = files("npol.report").joinpath("report.html.j2").read_text(encoding="utf-8")
-    return environment.from_string(template).render(reports=reports)
+    environment.globals.update({f.__name__: f for f in WORDS})
+    environment.globals.update(meanings=MEANINGS, one=_one)
+    return environment
+
+
+__all__ = ["StoryPage", "index_page", "to_html"]

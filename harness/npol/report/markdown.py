@@ -12,7 +12,7 @@ from npol.model.result import CheckResult, FlowResult, StepResult, StoryReport
 from npol.report.escape import fenced, markdown, markup, paragraph
 from npol.report.failure import AskAgain, arrow, failure_text, heading, is_lookup, target
 from npol.report.failure_groups import failure_groups
-from npol.report.graph import edges, mermaid
+from npol.report.graph import edges_of, mermaid
 from npol.report.grid import Grid, StoryGrids
 from npol.report.summary import (
     Result,
@@ -86,7 +86,7 @@ def _step(step: StepResult, table: Grid | None) -> Iterator[str]:
     if others:
         yield "\n| asked | expected | seen |\n|---|---|---|"
         yield from (_row(r) for r in others)
-    if drawing := mermaid(edges(step.flows)):
+    if drawing := mermaid(edges_of(step.flows)):
         yield f"\n```mermaid\n{drawing}\n```"
 
 

@@ -69,6 +69,7 @@ def flow_result(
         diagnosis=_diagnosis(expectation, verdict, settled, prediction),
         proof=_proof(settled),
         named_by_data_plane=named(settled.evidence),
+        budget=budget,
     )
 
 

@@ -127,7 +127,8 @@ class StoryRun:
         if failed:
             return StepResult(name=step.name, at=step.at, error=f"step {failed.name!r} failed")
         try:
-            return self._step_runner.run(step)
+            began = time.monotonic() - self._clock
+            return replace(self._step_runner.run(step), began=began)
         except NpolError as error:
             return self._failed(step, error)
         except Exception as error:

@@ -16,6 +16,14 @@ class ReportFormat(enum.StrEnum):
     MARKDOWN = "md"
     HTML = "html"
     JSON = "json"
+    JUNIT = "junit"
+    GITLAB = "gitlab"
+    SARIF = "sarif"
+    TAP = "tap"
+    PROMETHEUS = "prometheus"
+    MERMAID = "mermaid"
+    DOT = "dot"
+    SVG = "svg"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -26,3 +34,7 @@ class ReportArguments:
     shape: Annotated[ReportFormat, typer.Option("--format", help="How it is shown.")] = (
         ReportFormat.TERMINAL
     )
+    against: Annotated[
+        str | None,
+        typer.Option("--against", metavar="FILE", help="An earlier run: what differs since."),
+    ] = None

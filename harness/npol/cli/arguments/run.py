@@ -7,14 +7,14 @@ from typing import Annotated
 
 import typer
 
-from npol.cli.arguments.shared import ContextOrLab, Keep, Kubeconfig, Peers, Root, StoryFile
+from npol.cli.arguments.shared import ContextOrLab, Keep, Kubeconfig, Peers, Root, StoryFiles
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RunArguments:
     """See `npol run --help`."""
 
-    story: StoryFile
+    stories: StoryFiles
     verbose: int = 0
     context: ContextOrLab = None
     kubeconfig: Kubeconfig = None
@@ -105,5 +105,17 @@ class RunArguments:
         bool, typer.Option("--dry-run", help="Say what would be applied, and change nothing.")
     ] = False
     report: Annotated[
-        str | None, typer.Option("--report", metavar="FILE", help="Write the run as JSON.")
+        list[str] | None,
+        typer.Option(
+            "--report",
+            metavar="FILE",
+            help="Write the run; its suffix says how: .json, .html, .xml (JUnit), .md, .sarif, "
+            ".tap, .prom, .svg, .dot, .mmd, .gitlab.json, .txt. Repeat for several.",
+        ),
+    ] = None
+    html: Annotated[
+        str | None, typer.Option("--html", metavar="FILE", help="The same as --report FILE.html.")
+    ] = None
+    junit: Annotated[
+        str | None, typer.Option("--junit", metavar="FILE", help="The same as --report FILE.xml.")
     ] = None

@@ -36,6 +36,10 @@ Observed = Annotated[
 Root = Annotated[
     str | None, typer.Option("--root", help="Manifests must lie below it; default: the git top.")
 ]
+StoryFiles = Annotated[
+    list[str],
+    typer.Argument(metavar="STORY...", help="Story files; of directories all *.npol.yaml below."),
+]
 StoryFile = Annotated[str, typer.Argument(metavar="STORY", help="A story file.")]
 Keep = Annotated[
     bool,

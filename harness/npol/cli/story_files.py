@@ -1,0 +1,54 @@
+"""The stories that are named on a command line: files, and directories of them."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+
+from npol.errors import InputError
+from npol.model.story import Story
+from npol.story import load_story
+
+PATTERNS = ("*.npol.yaml", "*.npol.yml")
+_KIND = re.compile(r"^kind:\s*(\S+)", re.MULTILINE)
+_API_VERSION = re.compile(r"^apiVersion:", re.MULTILINE)
+
+
+def load_stories(paths: Sequence[str], *, root: str | None, overlay: str | None) -> list[Story]:
+    """
+    Every story that is named, or lies below what is named.
+
+    Raises:
+        InputError: a file is no story, a directory has none.
+    """
+    files = list(dict.fromkeys(file for path in paths for file in _files(path)))
+    for file in files:
+        _refuse_manifest(file)
+    return [load_story(file, root=root, overlay=overlay) for file in files]
+
+
+def _files(path: str) -> Iterator[str]:
+    if not Path(path).is_dir():
+        yield path
+        return
+    found = sorted(str(f) for pattern in PATTERNS for f in Path(path).rglob(pattern))
+    if not found:
+        raise InputError(
+            f"{path}: no story lies below it", hint=f"stories are called {PATTERNS[0]}"
+        )
+    yield from found
+
+
+def _refuse_manifest(file: str) -> None:
+    """What people try first; the schema's complaints about it would be ten lines."""
+    try:
+        text = Path(file).read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError):
+        return  # loading it says why
+    kind = _KIND.search(text)
+    if kind and _API_VERSION.search(text):
+        raise InputError(
+            f"{file} is a Kubernetes manifest ({kind[1]}), and no story",
+            hint=f"make a first story of it: npol init --from-manifests {file} > first.npol.yaml",
+        )

@@ -1,0 +1,26 @@
+"""What a result says in one line: what was expected and seen, and which line is to blame."""
+
+from __future__ import annotations
+
+from npol.errors import Position
+from npol.report.escape import safe
+from npol.report.failure_groups import guilty
+from npol.report.summary import Result
+
+
+def place_of(result: Result) -> Position:
+    """The line to blame, else the line of the claim."""
+    blamed = guilty(result)
+    return blamed.at if blamed and blamed.at else result.at
+
+
+def said(result: Result) -> str:
+    """`expected deny, seen open`."""
+    return f"expected {safe(str(result.expected))}, seen {safe(result.seen) or 'nothing'}"
+
+
+def summary_of(result: Result) -> str:
+    """`too open, seen open: deny.yaml:7`, what matters most first: readers cut the end off."""
+    at = place_of(result)
+    seen = safe(result.seen) or "nothing"
+    return f"{result.verdict.value}, seen {seen}: {safe(at.file)}:{at.line}"

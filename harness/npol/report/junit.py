@@ -1,0 +1,88 @@
+"""
+A run as JUnit XML, which nearly every CI server reads.
+
+A suite for each story, a case for each flow and check with the time that it took itself, and one
+for the restore. What could not be judged is an error, everything else that is wrong a failure.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from xml.etree import ElementTree as Xml
+
+from npol.model.result import FlowResult, StepResult, StoryReport
+from npol.report.claims import summary_of
+from npol.report.escape import paragraph, safe
+from npol.report.failure import AskAgain, failure_text
+from npol.report.failure_groups import FailureGroup
+from npol.report.summary import Result, restore_line
+from npol.report.symbols import Tone, tone_of
+
+
+def to_junit(reports: Sequence[StoryReport]) -> str:
+    """All runs of a job."""
+    root = Xml.Element("testsuites", name="npol")
+    for report in reports:
+        _suite(root, report)
+    Xml.indent(root)
+    return f'<?xml version="1.0" encoding="utf-8"?>\n{Xml.tostring(root, encoding="unicode")}\n'
+
+
+def _suite(root: Xml.Element, report: StoryReport) -> None:
+    suite = Xml.SubElement(root, "testsuite", name=safe(report.story))
+    suite.set("timestamp", safe(report.started))
+    for step in report.steps:
+        if step.error:
+            _trouble(suite, report, step.name, step.error)
+        for result in step.results:
+            _case(suite, report, step, result)
+    if report.restore:
+        words = "" if report.restore.proven else restore_line(report.restore)
+        _trouble(suite, report, "restore", words, seconds=report.restore.seconds)
+    if report.error:
+        _trouble(suite, report, "run", report.error)
+    for name, tag in (("failures", "failure"), ("errors", "error"), ("skipped", "skipped")):
+        suite.set(name, str(len(suite.findall(f"testcase/{tag}"))))
+    suite.set("tests", str(len(suite.findall("testcase"))))
+    suite.set("time", f"{report.seconds:.3f}")
+
+
+def _case(suite: Xml.Element, report: StoryReport, step: StepResult, result: Result) -> None:
+    seconds = result.settled_after if isinstance(result, FlowResult) else 0.0
+    case = _testcase(suite, report, step.name, result.name, seconds)
+    case.set("file", safe(result.at.file))
+    case.set("line", str(result.at.line))
+    properties = Xml.SubElement(case, "properties")
+    facts = (
+        ("expected", result.expected),
+        ("seen", result.seen),
+        ("verdict", result.verdict.value),
+    )
+    for name, value in facts:
+        Xml.SubElement(properties, "property", name=name, value=safe(str(value)))
+    if result.skipped:
+        Xml.SubElement(case, "skipped", message=safe(result.skipped))
+    elif not result.passed:
+        tag = "error" if tone_of(result) is Tone.UNKNOWN else "failure"
+        found = Xml.SubElement(case, tag, type=result.verdict.value, message=summary_of(result))
+        group = FailureGroup(results=(result,))
+        found.text = paragraph(failure_text(group, AskAgain.of(report)))
+
+
+def _trouble(
+    suite: Xml.Element, report: StoryReport, name: str, words: str, seconds: float = 0.0
+) -> None:
+    """What is no flow: a step that could not be set up, the restore, the run as a whole."""
+    case = _testcase(suite, report, "(run)", name, seconds)
+    if words:
+        message = safe(words.partition("\n")[0])
+        Xml.SubElement(case, "error", type="trouble", message=message).text = paragraph(words)
+
+
+def _testcase(
+    suite: Xml.Element, report: StoryReport, step: str, name: str, seconds: float
+) -> Xml.Element:
+    case = Xml.SubElement(suite, "testcase", classname=safe(f"{report.path}.{step}"))
+    case.set("name", safe(name))
+    case.set("time", f"{seconds:.3f}")
+    return case
