@@ -23,7 +23,7 @@ DIST_INFO = f"npol-{npol.__version__}.dist-info"
 DATA = {
     "npol/py.typed",
     "npol/probe/prober.sh",
-    "npol/report/report.html.j2",
+    "npol/report/page/page.html.j2",
     "npol/story/npol.schema.json",
     "npol_lab/py.typed",
     "npol/api_rules/types.txt",

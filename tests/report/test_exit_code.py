@@ -53,7 +53,7 @@ REPORTS = st.builds(
 def test_json_and_exit_code_never_disagree(report):
     summary = json.loads(to_json(report))["summary"]
 
-    assert summary["exitCode"] == report.exit_status
+    assert summary["exit_code"] == report.exit_status
     assert summary["passed"] is (report.exit_status == 0)
     assert from_json(to_json(report)).exit_status == report.exit_status
 

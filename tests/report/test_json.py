@@ -29,9 +29,9 @@ def test_results_come_back_as_flows_and_checks(report):
 def test_other_programs_find_the_outcome_at_the_top(report):
     data = json.loads(to_json(report))
 
-    assert data["schemaVersion"] == SCHEMA_VERSION == 2
+    assert data["schema_version"] == SCHEMA_VERSION == 3
     assert data["summary"] == {
-        "exitCode": 1,
+        "exit_code": 1,
         "meaning": "a verdict differs from the story",
         "results": "6 of 8 as expected, 1 too open, 1 unknown, 1 skipped",
         "passed": False,
@@ -61,9 +61,9 @@ def test_names_that_a_later_version_adds_are_left_alone(report):
         ("{}", "not a report of npol"),
         (b"\xff\xfe", "not a report of npol"),
         ("[" * 100_000, "not a report of npol"),
-        ('{"schemaVersion": 1, "report": {}}', "the report has schema version 1, known is 2"),
-        ('{"schemaVersion": 2, "report": {}}', "this report is damaged"),
-        ('{"schemaVersion": 2, "report": {"story": 7}}', "this report is damaged"),
+        ('{"schemaVersion": 2, "report": {}}', "the report has schema version 2, known is 3"),
+        ('{"schema_version": 3, "report": {}}', "this report is damaged"),
+        ('{"schema_version": 3, "report": {"story": 7}}', "this report is damaged"),
     ],
 )
 def test_other_files_are_refused(text, told):

@@ -23,6 +23,9 @@ from npol.report.failure_groups import FailureGroup
 from npol.report.story_page import StoryPage, story_page
 from npol.report.symbols import MEANINGS, tone_of
 
+BIG = 1_000
+"""Results above which browsers are told to lay steps out when they come into view."""
+
 WORDS = (
     summary.cluster_line,
     summary.cost_line,
@@ -51,7 +54,8 @@ def to_html(reports: Sequence[StoryReport], against: Sequence[StoryReport] = ())
     """
     before = {report.story: report for report in against}
     pages = [story_page(report, n, before.get(report.story)) for n, report in enumerate(reports, 1)]
-    return _page("page.html.j2", pages=pages)
+    big = sum(len(report.results) for report in reports) > BIG
+    return _page("page.html.j2", pages=pages, big=big)
 
 
 def index_page(reports: Mapping[str, StoryReport]) -> str:

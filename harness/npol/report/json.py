@@ -1,8 +1,8 @@
 """
 A run as JSON, and back: what every other report can be written from later.
 
-`schemaVersion` counts the incompatible changes. Names are those of `npol.model.result`;
-readers ignore names that they do not know. `summary` and a flow's `seen` are for other programs
+`schema_version` counts the incompatible changes; `json_schema` writes it all down. Names are those
+of `npol.model.result`; readers ignore names that they do not know. `summary` and a flow's `seen` are for other programs
 and are not read. Expectations are written as in a story.
 """
 
@@ -23,18 +23,18 @@ from npol.model.result import CheckResult, FlowResult, StoryReport
 from npol.model.sentence import Sentence
 from npol.report.summary import counted, meaning
 
-SCHEMA_VERSION = 2
+SCHEMA_VERSION = 3
 
 
 def to_json(report: StoryReport) -> str:
     """One run, indented, newline at the end."""
     summary = {
-        "exitCode": report.exit_status,
+        "exit_code": report.exit_status,
         "meaning": meaning(report),
         "results": counted(report.results),
         "passed": report.exit_status == ExitCode.AS_EXPECTED,
     }
-    head = {"schemaVersion": SCHEMA_VERSION, "summary": summary}
+    head = {"schema_version": SCHEMA_VERSION, "summary": summary}
     return json.dumps({**head, "report": _plain(report)}, indent=1, ensure_ascii=True) + "\n"
 
 
@@ -47,7 +47,7 @@ def from_json(text: str | bytes) -> StoryReport:
     """
     try:
         data = json.loads(text)
-        version = data["schemaVersion"]
+        version = data["schema_version" if "schema_version" in data else "schemaVersion"]
         body = data["report"]
     except (ValueError, TypeError, KeyError, RecursionError) as error:
         raise InputError("not a report of npol", hint="give a file of --report") from error

@@ -6,6 +6,7 @@ Sources stand on the left, targets on the right. Numbers are SVG's: pixels, from
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
@@ -52,6 +53,8 @@ class Link:
     flows: tuple[FlowResult, ...]
     start: tuple[float, float]
     end: tuple[float, float]
+    number: int
+    """Among the edges of its source."""
 
     @property
     def path(self) -> str:
@@ -61,8 +64,11 @@ class Link:
         return f"M{x1:g},{y1:g} C{x1 + bend:g},{y1:g} {x2 - bend:g},{y2:g} {x2:g},{y2:g}"
 
     @property
-    def middle(self) -> tuple[float, float]:
-        return (self.start[0] + self.end[0]) / 2, (self.start[1] + self.end[1]) / 2
+    def label_at(self) -> tuple[float, float]:
+        """On the curve, farther along for each edge of the same source: labels do not meet."""
+        (x1, y1), (x2, y2) = self.start, self.end
+        t = 0.2 + 0.15 * (self.number % 5)
+        return x1 + (x2 - x1) * t, y1 + (y2 - y1) * t * t * (3 - 2 * t)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -95,8 +101,10 @@ def step_map(flows: Sequence[FlowResult], changed: Iterable[str] = ()) -> StepMa
     right = _column({e.target: _target_namespace(e.flows) for e in drawn}, right_x)
     starts = {n.name: (n.x + NODE_WIDTH, n.y + NODE_HEIGHT / 2) for b in left for n in b.nodes}
     ends = {n.name: (n.x, n.y + NODE_HEIGHT / 2) for b in right for n in b.nodes}
-    links = tuple(
-        Link(
+    numbers: Counter[str] = Counter()
+    links = []
+    for edge in drawn:
+        link = Link(
             label=", ".join(edge.ports),
             tone=edge.tone,
             closed=edge.closed,
@@ -104,13 +112,14 @@ def step_map(flows: Sequence[FlowResult], changed: Iterable[str] = ()) -> StepMa
             flows=edge.flows,
             start=starts[edge.source],
             end=ends[edge.target],
+            number=numbers[edge.source],
         )
-        for edge in drawn
-    )
+        numbers[edge.source] += 1
+        links.append(link)
     boxes = (*left, *right)
     return StepMap(
         boxes=boxes,
-        links=links,
+        links=tuple(links),
         width=right_x + NODE_WIDTH + 2 * BOX_PAD,
         height=max(b.y + b.height for b in boxes),
         hidden=len(found) - len(drawn),

@@ -85,7 +85,7 @@ def _box(box: Box) -> Iterator[str]:
 def _link(link: Link, href: Href | None) -> str:
     bad = " bad" if link.tone in (Tone.WRONG, Tone.UNKNOWN) else ""
     shut = " shut" if link.closed else ""
-    (x2, y2), (x, y) = link.end, link.middle
+    (x2, y2), (x, y) = link.end, link.label_at
     tip = (
         f"M{x2 - 7:g},{y2 - 6:g} l6,12 M{x2 - 1:g},{y2 - 6:g} l-6,12"
         if link.closed

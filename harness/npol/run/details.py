@@ -53,6 +53,8 @@ def snippet(at: Position) -> Snippet | None:
     if not any(line.startswith("kind:") and POLICY in line for line in lines[start:end]):
         return None
     first, last = max(start, at.line - 1 - AROUND), min(end, at.line + AROUND)
+    while last > at.line and not lines[last - 1].strip():
+        last -= 1
     return Snippet(file=at.file, first=first + 1, lines=tuple(lines[first:last]))
 
 
