@@ -2,8 +2,8 @@
 A run as JSON, and back: what every other report can be written from later.
 
 `schema_version` counts the incompatible changes; `json_schema` writes it all down. Names are those
-of `npol.model.result`; readers ignore names that they do not know. `summary` and a flow's `seen` are for other programs
-and are not read. Expectations are written as in a story.
+of `npol.model.result`; readers ignore names that they do not know. `summary` and a flow's `seen`
+are for other programs and are not read. Expectations are written as in a story.
 """
 
 from __future__ import annotations
