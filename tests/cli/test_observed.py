@@ -210,7 +210,7 @@ def test_init_needs_something_to_write_of():
         npol("init")
 
 
-@pytest.mark.parametrize("file", ["told.jsonl"])
+@pytest.mark.parametrize("file", ["told.jsonl", "l7.jsonl"])
 @pytest.mark.parametrize(
     "command",
     [

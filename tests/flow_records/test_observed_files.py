@@ -223,8 +223,18 @@ def test_records_that_were_lost_are_counted():
     assert traffic.lost == 319
 
 
-def test_nothing_that_a_proxy_saw_is_kept():
-    traffic = read_observed([str(SAMPLES / "told.jsonl")])
+@pytest.mark.parametrize("file", ["told.jsonl", "l7.jsonl"])
+def test_nothing_that_a_proxy_saw_is_kept(file):
+    """`l7.jsonl`: a look-up through Cilium's DNS proxy, as it was recorded."""
+    traffic = read_observed([str(SAMPLES / file)])
 
     assert traffic.left_out[LeftOut.BY_PROXY] == 2
     assert "secret" not in repr(traffic)
+
+
+def test_a_look_up_through_a_proxy_is_a_flow_that_was_not_seen_to_arrive():
+    (flow,) = read_observed([str(SAMPLES / "l7.jsonl")]).flows
+
+    assert (flow.source.name, flow.port, flow.connections) == ("client", 53, 1)
+    assert (flow.arrived, flow.dropped) == (0, 0)
+    assert [str(p) for p in flow.policies] == ["CiliumNetworkPolicy shop/dns"]

@@ -233,7 +233,7 @@ def test_a_pod_whose_policies_only_audit_is_said_to_enforce_nothing(connection, 
         denied.reason.words
     )
     print(f"said {denied.settled_after:.1f} s after the change")
-    assert denied.settled_after < story.defaults.settle.within
+    assert denied.settled_after < 25.0  # of 30 s that a flow may take
 
 
 @pytest.fixture

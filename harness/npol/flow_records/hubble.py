@@ -11,6 +11,7 @@ from __future__ import annotations
 import json
 from collections.abc import Iterable, Mapping
 from datetime import datetime
+from functools import lru_cache
 from typing import Any
 
 from npol.flow_records.hubble_ends import recorded_end
@@ -168,5 +169,10 @@ def _node(name: str) -> str:
 def _seconds(text: str) -> float:
     """Since 1970, of RFC 3339 with up to nine digits of a second."""
     whole, _, fraction = text.removesuffix("Z").partition(".")
-    moment = datetime.fromisoformat(f"{whole}+00:00")
-    return moment.timestamp() + (float(f"0.{fraction}") if fraction else 0.0)
+    return _whole_seconds(whole) + (float(f"0.{fraction}") if fraction else 0.0)
+
+
+@lru_cache(maxsize=1024)
+def _whole_seconds(text: str) -> float:
+    """Records of one second come together."""
+    return datetime.fromisoformat(f"{text}+00:00").timestamp()

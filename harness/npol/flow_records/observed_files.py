@@ -103,7 +103,7 @@ class _FilesInProgress:
 
     def _lines(self, name: str, stream: IO[bytes]) -> None:
         for number, line in enumerate(stream, 1):
-            if line.strip():
+            if not line.isspace():
                 self._line(name, number, line)
 
     def _line(self, name: str, number: int, line: bytes) -> None:
