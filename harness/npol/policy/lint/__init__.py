@@ -14,6 +14,7 @@ from npol.policy.lint.context import Checked, Scope
 from npol.policy.lint.files import of_files
 from npol.policy.lint.findings import LintFinding, LintRule, Severity
 from npol.policy.lint.ignored import unanswered
+from npol.policy.lint.tiers import tier_findings
 from npol.policy.objects.dialects import SPEC, Dialect
 from npol.policy.parse.object_source import Given, Source, sources
 from npol.policy.parse.parse_policies import ParsedPolicy, is_policy, parse_policy
@@ -71,6 +72,7 @@ def lint(
         if source.kind == "NetworkPolicy":
             findings += syntax.typographic(source)
     findings += redundancy.superfluous(valid)
+    findings += tier_findings(rest, around)
     for checked in policies:
         findings += _of_one(scope, checked)
     order = {s.document.file: n for n, s in enumerate(found) if s.document}

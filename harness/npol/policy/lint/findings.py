@@ -75,6 +75,9 @@ class LintRule(enum.Enum):
     SHADOWED = "NP050", _NOTE, "A rule that a wider one makes superfluous"
     WITHOUT_EFFECT = "NP051", _NOTE, "Without this policy nothing would change"
     HOST_NETWORK_ONLY = "NP052", _WARNING, "It selects hostNetwork pods only"
+    PRIORITY_TIE = "NP060", _WARNING, "Two policies of a tier share a priority"
+    TIER_SHADOWED = "NP061", _WARNING, "A rule of a tier that is never reached"
+    BASELINE_NEVER_ACTS = "NP062", _WARNING, "A Baseline policy that is never asked"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
