@@ -8,8 +8,19 @@ import pytest
 
 from npol.errors import InputError
 from npol.kube.objects import CLAIMS, resource_for
-from npol.run import given_objects
+from npol.kube.signals import Stop
+from npol.run import Options, given_objects
+from npol.run.environment import RunEnvironment
+from npol.story import read_story
 from npol.story.manifest_validation import read_objects
+
+STORY = b"""\
+version: 1
+given: [all.yaml]
+defaults: {namespace: shop}
+peers: {web: {namespace: shop, labels: {app: web}}}
+steps: [{name: s, flows: [{from: web, resolve: web.shop, expect: allow}]}]
+"""
 
 
 class Cluster:
@@ -120,3 +131,15 @@ def test_a_definition_is_waited_for_until_it_is_served(monkeypatch):
     monkeypatch.setattr(given_objects, "POLL_EVERY", 0.0)
     given_objects.await_definition(cast(Any, Late()), objects(DEFINITION)[0])
     assert asked == ["Backup"] * 3
+
+
+def test_what_is_left_out_is_told_before_anything_is_sent(tmp_path):
+    (tmp_path / "all.yaml").write_text(f"{DEPLOYMENT}---\n{ROLE}")
+    story = read_story(STORY, str(tmp_path / "s.npol.yaml"), str(tmp_path))
+    told: list[str] = []
+    options = Options(kubeconfig=None, context="dev", create=True, notice=told.append)
+
+    made = RunEnvironment(story, options, "run", Stop())._choose(cast(Any, Cluster()))
+
+    assert [m.kind for m in made.manifests] == ["Deployment"]
+    assert [line.startswith("left out: ClusterRole a (cluster-wide") for line in told] == [True]

@@ -94,6 +94,7 @@ def _options(arguments: RunArguments, chosen: target_cluster.TargetCluster) -> O
         settle=arguments.settle,
         flow_records=arguments.flow_records,
         say=progress().say,
+        notice=_notice,
     )
 
 
@@ -134,6 +135,11 @@ def _written(runs: Sequence[StoryRun], outputs: Sequence[tuple[str, str]]) -> No
         write_file(file, reports, shape)
     if summary:
         append_summary(summary, reports)
+
+
+def _notice(line: str) -> None:
+    with progress().aside():
+        say(safe(line))
 
 
 def _foretell(story: Story, options: Options) -> int:

@@ -101,6 +101,7 @@ class Runs:
             settle=option("--npol-settle"),
             flow_records=option("--npol-flow-records"),
             say=self._progress.say,
+            notice=self._tell,
             turn=lambda changed, read: self._turn(chosen, changed, read),
         )
 

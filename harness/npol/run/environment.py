@@ -142,7 +142,7 @@ class RunEnvironment:
             everything=self.options.create_all,
         )
         for line in given.left_out:
-            self.options.say(line)
+            self.options.notice(line)
         self.story = replace(self.story, given=given.manifests)
         return given
 

@@ -55,5 +55,7 @@ class Options:
     namespaces: tuple[str, ...] = ()
     """Further namespaces that steps may change which the story does not have yet."""
     say: Callable[[str], None] = silent
+    notice: Callable[[str], None] = silent
+    """Is told what must be seen before anything is sent, one line at a time."""
     turn: Callable[[Collection[str], Collection[str]], AbstractContextManager[None]] = at_once
     """Entered first and left last: waits for runs that use the namespaces changed and read."""
