@@ -6,6 +6,7 @@ from npol.changes.journal import local_file
 from npol.changes.journal.codec import journal_of
 from npol.changes.journal.configmaps import read_chunks
 from npol.changes.journal_types import Action
+from npol.errors import NpolError
 from npol.kube.objects import PODS
 from tests.changes.cluster import STATE, pod, policy
 from tests.changes.scripted import work
@@ -89,3 +90,42 @@ def test_the_journal_names_run_and_cluster_before_the_first_lock(cluster, begin)
     assert header.cluster_uid == cluster.get("namespaces", None, "kube-system")["metadata"]["uid"]
     assert header.namespaces == ("shop",)
     assert cluster.list("configmaps", STATE)
+
+
+def test_objects_of_given_of_one_kind_are_written_down_together_before_the_first_is_made(
+    cluster, begin
+):
+    connection = cluster.connect()
+    transaction = begin("shop", run_id="struck", connection=connection, kinds=[PODS])
+    names, seen = {"web-1", "web-2", "web-3"}, []
+
+    def look(event, chunks):
+        if event.resource == "pods":
+            journal = journal_of(read_chunks(chunks)[0])
+            seen.append({r.key.name for r in journal.history if r.action is Action.CREATE})
+
+    cluster.listeners.append(look)
+    before = connection.requests["update configmaps"]
+    made = transaction.create_all([pod(name) for name in sorted(names)])
+    cluster.listeners.remove(look)
+
+    assert {obj["metadata"]["name"] for obj in made} == names
+    assert seen == [names] * 3
+    assert connection.requests["update configmaps"] == before + 1
+    assert transaction.restore().complete
+    transaction.close()
+
+
+def test_what_was_made_goes_although_another_object_of_its_kind_could_not_be_made(cluster, begin):
+    connection = cluster.connect()
+    transaction = begin("shop", run_id="struck", connection=connection, kinds=[PODS])
+    wrong = pod("wrong")
+    wrong["spec"]["containers"] = []
+
+    with pytest.raises(NpolError):
+        transaction.create_all([pod("web-1"), wrong, pod("web-2")])
+
+    assert {"shop/web-1", "shop/web-2"} <= set(cluster.state()["pods"])
+    assert transaction.restore().complete
+    assert not {"shop/web-1", "shop/web-2"} & set(cluster.state()["pods"])
+    transaction.close()

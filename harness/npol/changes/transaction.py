@@ -110,14 +110,19 @@ class Transaction:
 
     def create(self, manifest: Body) -> Object:
         """An object of `given`, deleted at the end; one that exists is returned as it is."""
-        body = _body(manifest)
-        key = key_of(body)
-        if key.is_policy:
-            return self._policies.create(body)
-        made = self._given.create(body)
-        if key.kind == "Namespace" and self._session.is_ours(made):
+        (made,) = self.create_all([manifest])
+        return made
+
+    def create_all(self, manifests: Sequence[Body]) -> list[Object]:
+        """The same for several objects of one kind, side by side."""
+        bodies = [_body(manifest) for manifest in manifests]
+        if any(key_of(body).is_policy for body in bodies):
+            return [self._policies.create(body) for body in bodies]
+        made = self._given.create(bodies)
+        ours = {o["metadata"]["name"] for o in made if self._session.is_ours(o)}
+        if any(obj["kind"] == "Namespace" for obj in made) and ours:
             with self._session.stop.shield():
-                self._lock.acquire([key.name])
+                self._lock.acquire(ours)
         return made
 
     def apply(self, body: Body, *, replace: bool = False) -> str:

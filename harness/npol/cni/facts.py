@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 
 from npol.kube.api_client import Verbs
@@ -94,17 +95,24 @@ def gather(verbs: Verbs) -> CniFacts:
     Raises:
         Unreachable, ApiError: the API server does not answer, or not as one.
     """
-    reader = _FactsReader(verbs)
     groups = frozenset(g["name"] for g in verbs.raw("GET", "/apis").get("groups") or ())
-    return CniFacts(
-        version=str(verbs.raw("GET", "/version").get("gitVersion", "")),
-        groups=groups,
-        daemon_sets=tuple(_daemon_sets(reader)),
-        config_maps=tuple(_configs(reader)),
-        custom=tuple(_custom(reader, groups)),
-        nodes=tuple(reader.try_to("nodes", lambda: verbs.list(NODES)) or ()),
-        unread=tuple(reader.unread),
-    )
+    readers = [_FactsReader(verbs) for _ in range(4)]
+    daemons, configs, customs, others = readers
+    with ThreadPoolExecutor(max_workers=1 + len(readers)) as pool:
+        version = pool.submit(verbs.raw, "GET", "/version")
+        daemon_sets = pool.submit(_daemon_sets, daemons)
+        config_maps = pool.submit(_configs, configs)
+        custom = pool.submit(_custom, customs, groups)
+        nodes = pool.submit(others.try_to, "nodes", lambda: verbs.list(NODES))
+        return CniFacts(
+            version=str(version.result().get("gitVersion", "")),
+            groups=groups,
+            daemon_sets=tuple(daemon_sets.result()),
+            config_maps=tuple(config_maps.result()),
+            custom=tuple(custom.result()),
+            nodes=tuple(nodes.result() or ()),
+            unread=tuple(what for reader in readers for what in reader.unread),
+        )
 
 
 def _daemon_sets(reader: _FactsReader) -> Sequence[Object]:

@@ -6,6 +6,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Collection, Iterable, Mapping
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import Any
 
@@ -14,6 +15,7 @@ from npol.cni.detect import detect, gather
 from npol.cni.other_policy_kinds import ForeignPolicies, foreign_policies
 from npol.cni.own_rights import allowed, denied
 from npol.errors import NpolError, Refused
+from npol.kube.api_client import LISTS_AT_ONCE
 from npol.kube.api_errors import ApiError, Forbidden, Unreachable
 from npol.kube.connection import Connection
 from npol.kube.guard import PROTECTED, STATE_NAMESPACE, Mode, protected
@@ -24,6 +26,8 @@ from npol.model.inventory import Obj
 
 OLDEST = (1, 25)
 """The oldest Kubernetes whose API is known to be enough."""
+LOOKS = 8
+"""What preflight looks at at once."""
 NO_DRY_RUN = "does not support dry run"
 """What the API server says of a webhook that it may not ask without an effect."""
 
@@ -84,14 +88,23 @@ def preflight(connection: Connection, plan: PreflightRequest) -> Preflight:
     version = str(connection.raw("GET", "/version").get("gitVersion", ""))
     findings = list(plan.against)
     notes = [*_version_notes(version), *_kubeconfig_notes(connection)]
-    uid = _identity(connection, plan, findings)
-    findings += _namespaces(connection, plan, notes)
-    findings += _state_namespace(connection)
-    findings += missing_rights(connection, plan.namespaces, plan.created, extras=plan.extras)
-    findings += _pods(connection, plan)
-    engine = detect(gather(connection))
-    findings += _engine(engine, plan, notes)
-    others = foreign_policies(connection, plan.namespaces)
+    with ThreadPoolExecutor(max_workers=LOOKS) as pool:
+        identity = pool.submit(_identity, connection, plan)
+        namespaces = pool.submit(_read_namespaces, connection, plan)
+        state = pool.submit(lambda: list(_state_namespace(connection)))
+        rights = pool.submit(
+            missing_rights, connection, plan.namespaces, plan.created, extras=plan.extras
+        )
+        pods = pool.submit(lambda: list(_pods(connection, plan)))
+        facts = pool.submit(gather, connection)
+        foreign = pool.submit(foreign_policies, connection, plan.namespaces)
+        uid, wrong = identity.result()
+        findings += wrong
+        findings += _namespaces(namespaces.result(), plan, notes)
+        findings += [*state.result(), *rights.result(), *pods.result()]
+        engine = detect(facts.result())
+        findings += _engine(engine, plan, notes)
+        others = foreign.result()
     notes += _foreign(others)
     if findings:
         raise refusal(connection, findings)
@@ -144,27 +157,39 @@ def _kubeconfig_notes(connection: Connection) -> Iterable[str]:
         yield f"context {settings.name} does not verify the server's certificate"
 
 
-def _identity(
-    connection: Connection, plan: PreflightRequest, findings: list[PreflightProblem]
-) -> str:
+def _identity(connection: Connection, plan: PreflightRequest) -> tuple[str, list[PreflightProblem]]:
+    """The cluster's uid, and what is wrong with it."""
     try:
         found = connection.get(Ref(NAMESPACES, "", "kube-system"))
     except Forbidden as error:
-        findings.append(PreflightProblem(what=error.message, hint=error.hint))
-        return ""
+        return "", [PreflightProblem(what=error.message, hint=error.hint)]
     uid = str(found["metadata"]["uid"]) if found else ""
-    if plan.uid and uid != plan.uid:
-        findings.append(
-            PreflightProblem(
-                what=f"context {connection.context} leads to another cluster than meant: "
-                f"kube-system has uid {uid}, not {plan.uid}"
-            )
-        )
-    return uid
+    if not plan.uid or uid == plan.uid:
+        return uid, []
+    what = (
+        f"context {connection.context} leads to another cluster than meant: "
+        f"kube-system has uid {uid}, not {plan.uid}"
+    )
+    return uid, [PreflightProblem(what=what)]
+
+
+def _read_namespaces(connection: Connection, plan: PreflightRequest) -> dict[str, Object | None]:
+    """Those that the run has to do with; without those that may not be read."""
+
+    def read(name: str) -> Object | Forbidden | None:
+        try:
+            return connection.get(Ref(NAMESPACES, "", name))
+        except Forbidden as error:
+            return error  # the missing right is a finding of its own
+
+    names = sorted({*plan.namespaces, *plan.changed})
+    with ThreadPoolExecutor(max_workers=LISTS_AT_ONCE) as pool:
+        found = zip(names, pool.map(read, names), strict=True)
+        return {name: obj for name, obj in found if not isinstance(obj, Forbidden)}
 
 
 def _namespaces(
-    connection: Connection, plan: PreflightRequest, notes: list[str]
+    read: Mapping[str, Object | None], plan: PreflightRequest, notes: list[str]
 ) -> Iterable[PreflightProblem]:
     for name in sorted({*plan.namespaces, *plan.changed}):
         if name in plan.changed and protected(name):
@@ -172,10 +197,9 @@ def _namespaces(
                 what=f"namespace {name} is protected and never changed",
                 hint=f"the story must not write to {', '.join(PROTECTED)}",
             )
-        try:
-            found = connection.get(Ref(NAMESPACES, "", name))
-        except Forbidden:
-            continue  # the missing right is a finding of its own
+        if name not in read:
+            continue
+        found = read[name]
         if found is None:
             if name not in (*plan.created, STATE_NAMESPACE):
                 yield PreflightProblem(

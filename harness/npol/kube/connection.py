@@ -17,13 +17,14 @@ from dataclasses import replace
 from typing import Any
 from urllib.parse import urlencode
 
-from npol.errors import Refused
+from npol.errors import InputError, Refused
 from npol.kube.api_client import Verbs
 from npol.kube.api_errors import ApiError, Forbidden, LostReply, Unreachable
 from npol.kube.guard import Guard, Mode, Request, request_of
 from npol.kube.kubeconfig import Context, contexts, options_of, pick
 from npol.kube.login import Login
 from npol.kube.objects import Resource
+from npol.kube.pace import Pace
 from npol.kube.responses import Reply, api_error, transient
 from npol.kube.retry import Clock, RetryBudget, Transient, persist
 from npol.kube.sanitize import plain
@@ -60,6 +61,7 @@ def connect(
     mode: Mode = Mode.READ_ONLY,
     patience: RetryBudget | None = None,
     clock: Clock | None = None,
+    qps: float | None = None,
 ) -> Connection:
     """
     Sign in to the cluster of a context; nothing is sent yet.
@@ -67,11 +69,15 @@ def connect(
     Args:
         kubeconfig: a path; None: $KUBECONFIG, else ~/.kube/config.
         context: must be named; the current context is never used silently.
+        qps: the most requests a second, execs included; None: no limit on this side.
 
     Raises:
-        InputError: no such file or context, or it is broken; lists the contexts.
+        InputError: no such file or context, or it is broken; lists the contexts. Or `qps` is
+            not above 0.
         Refused: a credential plugin failed, or the mode writes without verifying the server.
     """
+    if qps is not None and qps <= 0:
+        raise InputError(f"at most {qps:g} requests a second: the limit must be above 0")
     chosen = pick(kubeconfig, context)
     if chosen.insecure and mode is not Mode.READ_ONLY:
         raise Refused(
@@ -79,12 +85,14 @@ def connect(
             f"mode {mode.value} writes only to a cluster that it can recognise",
             hint="put certificate-authority-data in place of insecure-skip-tls-verify",
         )
+    clock = clock or Clock()
     return Connection(
         Login(chosen),
         kubeconfig,
         Guard(mode=mode),
         patience=patience or RetryBudget(),
-        clock=clock or Clock(),
+        clock=clock,
+        pace=Pace(qps, clock) if qps is not None else None,
     )
 
 
@@ -105,8 +113,10 @@ class Connection(Verbs):
         *,
         patience: RetryBudget,
         clock: Clock,
+        pace: Pace | None = None,
     ) -> None:
         super().__init__()
+        self._pace = pace
         self._login = login
         self._kubeconfig = kubeconfig
         self._lock = threading.Lock()
@@ -155,7 +165,12 @@ class Connection(Verbs):
         """A new client of the same cluster, from the kubeconfig as it is now."""
         login = Login(pick(self._kubeconfig, self.context), like=self._login)
         return Connection(
-            login, self._kubeconfig, self.guard, patience=self.patience, clock=self.clock
+            login,
+            self._kubeconfig,
+            self.guard,
+            patience=self.patience,
+            clock=self.clock,
+            pace=self._pace,
         )
 
     def raw(
@@ -312,6 +327,9 @@ class Connection(Verbs):
                 old.close()
 
     def _count(self, what: str) -> None:
+        """One more is about to be sent, when its turn comes."""
+        if self._pace:
+            self._pace.wait()
         with self._lock:
             self.requests[what] += 1
 

@@ -25,7 +25,7 @@ from npol.model.inventory import Inventory
 
 _NAMESPACED = (PODS, SERVICES, ENDPOINT_SLICES, NETWORK_POLICIES)
 _WORKLOADS = (DEPLOYMENTS, STATEFUL_SETS, DAEMON_SETS)
-READERS = 8
+READERS = 12
 """Kinds listed at once."""
 
 

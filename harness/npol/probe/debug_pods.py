@@ -181,11 +181,10 @@ class DebugPods:
         self._say(told)
 
     def _concerns(self, manifests: Mapping[str, Obj]) -> Iterator[str]:
-        namespaces = sorted({m["metadata"]["namespace"] for m in manifests.values()})
+        namespaces = {m["metadata"]["namespace"] for m in manifests.values()}
         with suppress(NpolError):
-            for namespace in namespaces:
-                budgets = self._connection.list(DISRUPTION_BUDGETS, namespace)
-                yield from concerns(manifests.values(), budgets)
+            budgets = self._connection.list_in(DISRUPTION_BUDGETS, namespaces)
+            yield from concerns(manifests.values(), budgets)
 
     def _despair(self, name: str, pod: Obj | None, waited: float) -> None:
         """Raises Refused when more waiting is of no use."""

@@ -40,6 +40,7 @@ def add_options(parser: pytest.Parser) -> None:
         ("--npol-wait", float, 0.0, "seconds to wait for a namespace that another run holds"),
         ("--npol-start-within", float, None, "seconds in which debug pods must run; 180"),
         ("--npol-settle", float, None, "seconds in which flows may come to what is expected"),
+        ("--npol-qps", float, None, "at most so many API requests a second; default: no limit"),
         (
             "--npol-max-unlisted-pods",
             int,

@@ -20,6 +20,7 @@ PYTEST = {
     "--max-unlisted-pods": "--npol-max-unlisted-pods",
     "--no-canary": "--npol-no-canary",
     "--peers": "--npol-peers",
+    "--qps": "--npol-qps",
     "--recover-stale": "--npol-recover-stale",
     "--replace": "--npol-replace",
     "--root": "--rootdir",

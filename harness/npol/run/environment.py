@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
+from itertools import groupby
 
 from npol.changes.begin import TransactionOptions
 from npol.changes.dry_run.kubectl_commands import other_policies_of
@@ -97,7 +98,10 @@ class RunEnvironment:
         writes = self.story.writes or self._creates or self.options.namespaces
         mode = Mode.APPLY if writes else Mode.SMOKE
         self._connection = connect(
-            kubeconfig=self.options.kubeconfig, context=self.options.context, mode=mode
+            kubeconfig=self.options.kubeconfig,
+            context=self.options.context,
+            mode=mode,
+            qps=self.options.qps,
         )
         given = self._choose(self._connection)
         self._preflight(self._connection)
@@ -107,11 +111,7 @@ class RunEnvironment:
         self.records = watch(self.options.flow_records, self._connection)
         self._transaction = self._open_transaction(self._connection, given.kinds)
         enforcement = self._prove()
-        for number, manifest in enumerate(given.manifests, 1):
-            self.options.say(f"creating what is given: {number} of {len(given.manifests)} objects")
-            self._transaction.create(manifest)
-            if manifest.kind == DEFINITION:
-                await_definition(self._connection, manifest)
+        self._create_given(given.manifests)
         self._sources = Sources(
             self._connection,
             self.story,
@@ -130,6 +130,17 @@ class RunEnvironment:
         notes += (*self._sources.notes, *self._stand_ins())
         self.facts = replace(self.facts, enforcement=enforcement(), notes=notes)
         self._transaction.mark(BEFORE)
+
+    def _create_given(self, manifests: Sequence[Manifest]) -> None:
+        """In their order; those of one kind that follow each other need none of the others."""
+        made = 0
+        for kind, alike in groupby(manifests, key=lambda manifest: manifest.kind):
+            together = list(alike)
+            made += len(together)
+            self.options.say(f"creating what is given: {made} of {len(manifests)} objects")
+            self.transaction.create_all(together)
+            for manifest in together if kind == DEFINITION else ():
+                await_definition(self.connection, manifest)
 
     def _choose(self, connection: Connection) -> GivenObjects:
         """What of `given` is made; the rest is told before anything is sent."""

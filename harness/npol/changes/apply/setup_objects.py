@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor, wait
 from dataclasses import dataclass
 from typing import Any
 
@@ -18,6 +19,8 @@ from npol.changes.state.snapshot import key_of
 from npol.errors import Refused
 from npol.kube.objects import Object, Ref
 
+WRITES_AT_ONCE = 4
+
 
 @dataclass(frozen=True, slots=True)
 class SetupObjects:
@@ -25,12 +28,20 @@ class SetupObjects:
 
     session: ChangeSession
 
-    def create(self, body: Mapping[str, Any]) -> Object:
-        """An object of `given`; one that exists already is returned as it is, unchanged."""
-        key = key_of(body)
-        ref = ref_of(self.session.connection, key)
-        live = self.session.connection.get(ref)
-        return live if live is not None else self._create(key, body)
+    def create(self, bodies: Sequence[Mapping[str, Any]]) -> list[Object]:
+        """
+        Objects of `given` that do not need each other, side by side.
+
+        One that exists already is returned as it is, unchanged.
+        """
+        connection = self.session.connection
+        wanted = {key_of(body): body for body in reversed(bodies)}  # the first of a name counts
+        refs = [ref_of(connection, key) for key in wanted]
+        with ThreadPoolExecutor(max_workers=WRITES_AT_ONCE) as pool:
+            found = dict(zip(wanted, pool.map(connection.get, refs), strict=True))
+        missing = {key: wanted[key] for key in reversed(wanted) if found[key] is None}
+        made = found | self._create(missing)
+        return [obj for body in bodies if (obj := made[key_of(body)]) is not None]
 
     def apply(self, body: Mapping[str, Any]) -> str:
         """A change of an object that this run made: `created`, `replaced`, `unchanged`."""
@@ -38,7 +49,7 @@ class SetupObjects:
         self.session.check_place(key)
         live = self.session.connection.get(ref_of(self.session.connection, key))
         if live is None:
-            self._create(key, body)
+            self._create({key: body})
             return "created"
         self._check_ours(key, live)
         return self._replace(key, body, live)
@@ -88,18 +99,29 @@ class SetupObjects:
             session.done(record)
         return f"labelled {ref}"
 
-    def _create(self, key: Key, body: Mapping[str, Any]) -> Object:
+    def _create(self, bodies: Mapping[Key, Mapping[str, Any]]) -> dict[Key, Object]:
+        """All are written down before the first is sent; what was made is noted, whatever fails."""
         session = self.session
-        session.check_place(key)
-        wanted = with_marked_claims(marked(bare(body), session.run_id), session.run_id)
-        with session.stop.shield():
-            record = session.writer.intend(
-                Action.CREATE, key, before=None, after=None, digest=digest(wanted)
-            )
-            with around("given.create"):
-                made = writes.create(session.connection, wanted, session.is_ours)
-            session.done(record, made)
-        return made
+        if not bodies:
+            return {}
+        for key in bodies:
+            session.check_place(key)
+        wanted = {
+            key: with_marked_claims(marked(bare(body), session.run_id), session.run_id)
+            for key, body in bodies.items()
+        }
+        with session.stop.shield(), ThreadPoolExecutor(max_workers=WRITES_AT_ONCE) as pool:
+            records = session.writer.intend_to_create({k: digest(b) for k, b in wanted.items()})
+            sent = {key: pool.submit(self._send, body) for key, body in wanted.items()}
+            wait(sent.values())
+            made = {key: future.result() for key, future in sent.items() if not future.exception()}
+            for key, obj in made.items():
+                session.done(records[key], obj)
+            return made | {key: future.result() for key, future in sent.items()}
+
+    def _send(self, body: Object) -> Object:
+        with around("given.create"):
+            return writes.create(self.session.connection, body, self.session.is_ours)
 
     def _replace(self, key: Key, body: Mapping[str, Any], live: Object) -> str:
         session = self.session

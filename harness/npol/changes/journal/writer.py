@@ -73,20 +73,47 @@ class JournalWriter:
         Raises:
             Refused: a copy cannot be written, or npol never writes this.
         """
-        check_writable(key)
-        number = max(self.journal.records, default=0) + 1
-        log.info("journal: intent %d, %s %s", number, action.value, key)
-        record = Record(
-            number=number,
-            action=action,
-            key=key,
-            before=before,
-            after=after,
-            uid=uid,
-            owners=owners,
-            digest=digest,
+        record = self._record(
+            Record(
+                number=self._next_record,
+                action=action,
+                key=key,
+                before=before,
+                after=after,
+                uid=uid,
+                owners=owners,
+                digest=digest,
+            )
         )
         self.write(record)
+        return record
+
+    def intend_to_create(self, digests: Mapping[Key, str]) -> dict[Key, Record]:
+        """As `intend`, for several objects that are about to be made: one write holds them all."""
+        records = [
+            self._record(
+                Record(
+                    number=self._next_record + n,
+                    action=Action.CREATE,
+                    key=key,
+                    before=None,
+                    after=None,
+                    digest=digest,
+                )
+            )
+            for n, (key, digest) in enumerate(digests.items())
+        ]
+        self.write(*records)
+        return {record.key: record for record in records}
+
+    @property
+    def _next_record(self) -> int:
+        return max(self.journal.records, default=0) + 1
+
+    @staticmethod
+    def _record(record: Record) -> Record:
+        check_writable(record.key)
+        log.info("journal: intent %d, %s %s", record.number, record.action.value, record.key)
         return record
 
     @property

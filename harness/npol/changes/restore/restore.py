@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import logging
 import time
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from itertools import compress
@@ -130,13 +130,17 @@ class _Worker:
         self._sleep = sleep
         self._touched = touched(self._journal, since)
         self._errors: dict[Key, str] = {}
+        self._ahead: dict[Key, Mapping[str, Any]] = {}
+        """What was read of objects before their turn came."""
         self._held: list[ObjectHistory] = []
         """What finalizers held when its turn came; it may be gone by the fresh read."""
 
     def work(self) -> list[RestoreProblem]:
         try:
             standing = ObjectStanding(self._journal, self._taken())
-            for item in self._in_reverse():
+            items = self._in_reverse()
+            self._look_ahead(items, standing.snapshot)
+            for item in items:
                 if self._stop.hurried or self._now() >= self._until:
                     break
                 self._undo(item, standing)
@@ -175,10 +179,32 @@ class _Worker:
         if done:
             self.actions.append(done)
 
+    def _look_ahead(self, items: Sequence[ObjectHistory | Labelled], snapshot: Snapshot) -> None:
+        """
+        Read side by side what the snapshot does not tell. What changes until its turn comes is
+        another version then, or another object, and is read again (`undo`).
+        """
+        keys = {item.key for item in items if not isinstance(item, Labelled)}
+        keys = {key for key in keys if not self._told(key, snapshot)}
+        with ThreadPoolExecutor(max_workers=LISTS_AT_ONCE) as pool:
+            for key, found in zip(keys, pool.map(self._found, keys), strict=True):
+                if found and not isinstance(found, NpolError):
+                    self._ahead[key] = found
+
+    def _found(self, key: Key) -> Mapping[str, Any] | NpolError | None:
+        try:
+            return self._connection.get(ref_of(self._connection, key))
+        except NpolError as error:
+            return error
+
+    @staticmethod
+    def _told(key: Key, snapshot: Snapshot) -> bool:
+        return key.is_network_policy and key.namespace in snapshot.places
+
     def _live(self, key: Key, snapshot: Snapshot) -> Mapping[str, Any] | None:
-        if key.is_network_policy and key.namespace in snapshot.places:
+        if self._told(key, snapshot):
             return snapshot.policies.get(key)
-        return self._connection.get(ref_of(self._connection, key))
+        return self._ahead.get(key) or self._connection.get(ref_of(self._connection, key))
 
     def _problems(self) -> list[RestoreProblem]:
         if self._stop.hurried:

@@ -93,6 +93,12 @@ class RunArguments:
             "--settle", min=0, help="Seconds in which flows may come to what is expected."
         ),
     ] = None
+    qps: Annotated[
+        float | None,
+        typer.Option(
+            "--qps", min=0.1, help="At most so many API requests a second; default: no limit."
+        ),
+    ] = None
     flow_records: Annotated[
         str,
         typer.Option(
