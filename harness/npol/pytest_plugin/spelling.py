@@ -16,6 +16,7 @@ PYTEST = {
     "--create=all": "--npol-create-all",
     "--create-all": "--npol-create-all",
     "--flow-records": "--npol-flow-records",
+    "--ip-families": "--npol-ip-families",
     "--kubeconfig": "--kubeconfig",
     "--max-unlisted-pods": "--npol-max-unlisted-pods",
     "--no-canary": "--npol-no-canary",
