@@ -18,6 +18,7 @@ NPOL = "import sys; sys.argv[0] = 'npol'; from npol.cli import main; main()"
 MAY_COMPLETE = {
     *("npol", "npol.errors", "npol.cli", "npol.cli.app", "npol.cli.crashes", "npol.cli.streams"),
     *("npol.cli.log_output", "npol.cli.arguments", "npol.cli.arguments.shared"),
+    "npol.cli.arguments.completion",
     *("npol.kube", "npol.kube.guard", "npol.kube.sanitize", "npol.kube.signals"),
     *("npol.report", "npol.report.escape"),
 }

@@ -42,6 +42,22 @@ Each is the function of its name in the module of its name, and what the help sa
 be said to it stands in the module of its name in `arguments`.
 """
 
+EXAMPLES = {
+    "run": "npol run policies/shop.npol.yaml --context dev --html out.html",
+    "probe": "npol probe 'shop/web -> shop/db:5432' --context dev",
+    "plan": "npol plan policies/shop.npol.yaml",
+    "check": "npol check policies/",
+    "explain": "npol explain 'shop/web -> shop/db:5432' manifests/",
+    "init": "npol init --from-manifests manifests/ > first.npol.yaml",
+    "doctor": "npol doctor --context dev --namespaces shop",
+    "document": "npol document policies/shop.npol.yaml",
+    "rollback": "npol rollback policies/shop.npol.yaml --context dev",
+    "recover": "npol recover --context dev",
+    "report": "npol report run.json --format html > run.html",
+    "lab": "npol lab",
+}
+"""What each command's help ends with."""
+
 SETTINGS: dict[str, Any] = {
     "pretty_exceptions_enable": False,
     "rich_markup_mode": None,
@@ -98,7 +114,10 @@ for _name, _help in COMMANDS.items():
 def load(name: str) -> TyperCommand:
     """A command with its options; the module that acts is imported when it is called."""
     alone = typer.Typer(add_completion=False, **SETTINGS)
-    alone.command(name=name, help=COMMANDS[name], cls=CompletableCommand)(_ended(_command(name)))
+    example = f"Example: {EXAMPLES[name]}"
+    alone.command(name=name, help=COMMANDS[name], epilog=example, cls=CompletableCommand)(
+        _ended(_command(name))
+    )
     command = typer.main.get_command(alone)
     assert isinstance(command, TyperCommand)
     return command

@@ -20,6 +20,7 @@ from npol.policy.objects.dialects import SPEC, Dialect
 from npol.policy.observed.observed_world import observed_world
 from npol.policy.observed.unforeseeable import hangs_on
 from npol.policy.simulate.flow_resolution import ask
+from npol.policy.simulate.simulated_steps import SimulatedStep
 from npol.policy.state.cluster_state import ClusterState
 from npol.policy.state.flow_syntax import parse_flow
 from npol.report.escape import safe
@@ -106,6 +107,11 @@ def _of_observed(arguments: ExplainArguments, paths: Sequence[str]) -> ExitCode:
     return code
 
 
+def _most_restricted(steps: Sequence[SimulatedStep]) -> SimulatedStep:
+    """The last of those with most policies: after a rollback there is nothing to explain."""
+    return max(reversed(steps), key=lambda step: len(step.world.policies))
+
+
 def _of_story(
     what: str,
     file: str,
@@ -115,7 +121,7 @@ def _of_story(
     dialect: Dialect,
 ) -> ExitCode:
     told = load_story(file, root=root)
-    last = inputs.steps(told, at)[-1]
+    last = _most_restricted(inputs.steps(told, at))
     world = last.world
     asked = ask(world, told, flow_between_peers(what, told))
     if asked.problem:

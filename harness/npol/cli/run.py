@@ -11,8 +11,9 @@ from npol.changes.dry_run.dry_run import plan_changes
 from npol.cli.arguments.run import RunArguments
 from npol.cli.crashes import crashes_shown
 from npol.cli.current_progress import progress
-from npol.cli.story_files import load_stories
+from npol.cli.story_files import load_stories, story_files
 from npol.cli.streams import say
+from npol.cli.watch import stamps, wait_for_change
 from npol.errors import PRECEDENCE, ExitCode, InputError, NpolError
 from npol.kube.connection import Mode, connect
 from npol.kube.kubeconfig import options_of
@@ -47,10 +48,27 @@ def run(arguments: RunArguments) -> int:
         options = _options(arguments, chosen)
         if arguments.dry_run:
             return worst(_foretell(story, options) for story in stories)
+        if arguments.watch:
+            return _watched(arguments, options, terminal)
         runs = [StoryRun(story, options) for story in stories]
         code = _tell_all(runs, terminal)
     _written(runs, outputs)
     return code
+
+
+def _watched(arguments: RunArguments, options: Options, terminal: Terminal) -> int:
+    """Again and again on one cluster, until Ctrl-C; what is wrong in a file is told."""
+    files = story_files(arguments.stories)
+    seen = stamps(files)
+    while True:
+        try:
+            stories = load_stories(files, root=arguments.root, overlay=arguments.peers)
+            _tell_all([StoryRun(_until(s, arguments.to), options) for s in stories], terminal)
+        except NpolError as error:
+            say(f"npol: {paragraph(str(error))}", err=True)
+        progress().say("waiting for a change")
+        names, seen = wait_for_change(lambda: stamps(files), seen)
+        say(f"\nchanged: {safe(', '.join(names))}")
 
 
 def _outputs(arguments: RunArguments) -> Iterator[tuple[str, str]]:

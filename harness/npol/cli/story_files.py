@@ -22,17 +22,22 @@ def load_stories(paths: Sequence[str], *, root: str | None, overlay: str | None)
     Raises:
         InputError: a file is no story, a directory has none.
     """
-    files = list(dict.fromkeys(file for path in paths for file in _files(path)))
+    files = story_files(paths)
     for file in files:
         _refuse_manifest(file)
     return [load_story(file, root=root, overlay=overlay) for file in files]
+
+
+def story_files(paths: Sequence[str]) -> list[str]:
+    """Each file once, in the order in which it was named first."""
+    return list(dict.fromkeys(file for path in paths for file in _files(path)))
 
 
 def _files(path: str) -> Iterator[str]:
     if not Path(path).is_dir():
         yield path
         return
-    found = sorted(str(f) for pattern in PATTERNS for f in Path(path).rglob(pattern))
+    found = sorted({str(f) for pattern in PATTERNS for f in Path(path).rglob(pattern)})
     if not found:
         raise InputError(
             f"{path}: no story lies below it", hint=f"stories are called {PATTERNS[0]}"

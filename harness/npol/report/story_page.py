@@ -78,7 +78,7 @@ class StoryPage:
 
     def brief(self, result: Result) -> str:
         """The answers behind a result that is as expected; "" in reports of thousands."""
-        if not isinstance(result, FlowResult) or len(self.report.results) > MOST_WITH_EVIDENCE:
+        if not isinstance(result, FlowResult) or len(self.anchors) > MOST_WITH_EVIDENCE:
             return ""
         told = (f"{safe(e.subject)} {seen(e.answer)}" for e in result.evidence[:6])
         turned = f"enforced after {span(result.enforced_after)}" if result.enforced_after else ""

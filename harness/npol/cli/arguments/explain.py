@@ -7,6 +7,7 @@ from typing import Annotated
 
 import typer
 
+from npol.cli.arguments.completion import steps
 from npol.cli.arguments.shared import Context, Engine, Kubeconfig, Observed, Root
 
 
@@ -25,7 +26,13 @@ class ExplainArguments:
         str | None, typer.Option("--story", help="Look at a story; ends may be its peers.")
     ] = None
     at: Annotated[
-        str | None, typer.Option("--at", metavar="STEP", help="After this step; default: the last.")
+        str | None,
+        typer.Option(
+            "--at",
+            metavar="STEP",
+            help="After this step; default: where most policies are in force.",
+            autocompletion=steps,
+        ),
     ] = None
     without: Annotated[
         list[str] | None, typer.Option("--without", metavar="POLICY", help="Also without these.")

@@ -7,6 +7,7 @@ from typing import Annotated
 
 import typer
 
+from npol.cli.arguments.completion import flows, steps
 from npol.cli.arguments.shared import Context, Keep, Kubeconfig, Peers, Root
 
 
@@ -19,6 +20,7 @@ class ProbeArguments:
         typer.Argument(
             metavar="FLOW",
             help="'ns/pod -> ns/service:80'; with --story a flow of it, or between its peers.",
+            autocompletion=flows,
         ),
     ]
     story: Annotated[
@@ -26,7 +28,10 @@ class ProbeArguments:
         typer.Option("--story", help="With a story's changes; without a context in a lab."),
     ] = None
     at: Annotated[
-        str | None, typer.Option("--at", metavar="STEP", help="In this step; default: the last.")
+        str | None,
+        typer.Option(
+            "--at", metavar="STEP", help="In this step; default: the last.", autocompletion=steps
+        ),
     ] = None
     expect: Annotated[
         str | None,

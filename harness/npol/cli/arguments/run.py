@@ -7,6 +7,7 @@ from typing import Annotated
 
 import typer
 
+from npol.cli.arguments.completion import steps
 from npol.cli.arguments.shared import ContextOrLab, Keep, Kubeconfig, Peers, Root, StoryFiles
 
 
@@ -63,7 +64,8 @@ class RunArguments:
     ] = False
     keep: Keep = False
     to: Annotated[
-        str | None, typer.Option("--to", metavar="STEP", help="Stop after this step.")
+        str | None,
+        typer.Option("--to", metavar="STEP", help="Stop after this step.", autocompletion=steps),
     ] = None
     wait: Annotated[
         float,
@@ -109,6 +111,9 @@ class RunArguments:
     ] = "auto"
     dry_run: Annotated[
         bool, typer.Option("--dry-run", help="Say what would be applied, and change nothing.")
+    ] = False
+    watch: Annotated[
+        bool, typer.Option("--watch", help="Run again at each save of a story or manifest.")
     ] = False
     report: Annotated[
         list[str] | None,

@@ -6,13 +6,23 @@ from typing import Annotated
 
 import typer
 
+from npol.cli.arguments.completion import contexts
+
 Context = Annotated[
     str | None,
-    typer.Option("--context", help="Kubeconfig context of the cluster to look at."),
+    typer.Option(
+        "--context",
+        help="Kubeconfig context of the cluster to look at; the current one is never used.",
+        autocompletion=contexts,
+    ),
 ]
 ContextOrLab = Annotated[
     str | None,
-    typer.Option("--context", help="Kubeconfig context to run in; default: start a lab."),
+    typer.Option(
+        "--context",
+        help="Kubeconfig context to run in; default: start a lab. The current one is never used.",
+        autocompletion=contexts,
+    ),
 ]
 Kubeconfig = Annotated[
     str | None, typer.Option("--kubeconfig", help="Path; default: $KUBECONFIG, ~/.kube/config.")
