@@ -176,8 +176,9 @@ def test_predictions_packets_and_hubbles_verdicts_agree_in_a_thousand_random_cel
             verdict = recorded(flow)
             counted[f"records {verdict.value if verdict else 'none'}"] += 1
             if verdict is None:
-                fates = {e.fate.fate.value for e in flow.evidence if e.fate and e.role in OWN}
-                counted[f"none: {', '.join(sorted(fates))}"] += 1
+                own = [e for e in flow.evidence if e.fate and e.role in OWN]
+                fates = {f"{e.fate.fate.value} by {e.answer.tool}" for e in own}
+                counted[f"none: {flow.target[-3:]} {', '.join(sorted(fates))}"] += 1
             counted["named"] += bool(flow.named_by_data_plane)
             differences.extend(filter(None, [difference(flow)]))
 
