@@ -157,3 +157,20 @@ def test_custom_resources_of_a_former_cilium_are_no_agents():
     assert any(
         "no CiliumNode for: node1, node2" in e for e in engine("cilium-left-over-crds").evidence
     )
+
+
+def test_calico_without_a_daemon_set_is_known_by_its_cluster_information():
+    info = {
+        "kind": "ClusterInformation",
+        "metadata": {"name": "default"},
+        "spec": {"calicoVersion": "v3.30.0", "datastoreReady": True},
+    }
+    groups = frozenset({"crd.projectcalico.org"})
+
+    engine = detect(CniFacts(version="v1.33.1", groups=groups, custom=(info,)))
+
+    assert (engine.name, engine.version, engine.dialect) == ("calico", "v3.30.0", "calico")
+    assert engine.enforces is Enforces.MAYBE
+    assert "the agents are not pods, or are gone" in engine.evidence[0]
+    left_behind = detect(CniFacts(version="v1.33.1", groups=groups))
+    assert left_behind.name == "unknown", "definitions alone are no Calico"

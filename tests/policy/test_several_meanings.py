@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ipaddress
+from dataclasses import replace
 
 import pytest
 
@@ -11,7 +12,7 @@ from npol.policy.lint import lint
 from npol.policy.lint.findings import LintRule
 from npol.policy.matrix.equivalence import Port
 from npol.policy.matrix.matrix import matrix
-from npol.policy.objects.dialects import CALICO, CILIUM, SPEC
+from npol.policy.objects.dialects import CALICO, CILIUM, LAB, SPEC
 from npol.policy.state.apply_changes import build
 from npol.policy.suggest.suggest import suggest
 from tests.policy.worlds import documents, policy, traffic
@@ -140,6 +141,57 @@ def test_block_of_a_services_external_address_opens_nothing_on_calico():
     world = world_of(block)
 
     assert decide(world, traffic(world, "x/client -> svc x/server:80"), CALICO).allowed is False
+
+
+NODES = """
+apiVersion: v1
+kind: Node
+metadata: {name: n1}
+status: {addresses: [{type: InternalIP, address: 10.9.0.1}]}
+---
+apiVersion: v1
+kind: Node
+metadata: {name: n2}
+status: {addresses: [{type: InternalIP, address: 10.9.0.2}]}
+"""
+FROM_CLIENT = policy(
+    "from-client",
+    "{podSelector: {matchLabels: {app: server}}, policyTypes: [Ingress],"
+    " ingress: [{from: [{podSelector: {matchLabels: {app: client}}}]}]}",
+)
+
+
+def at_external_address(server_node, dialect, traffic_policy="Cluster"):
+    """What becomes of x/client on n1 that asks the Service at its externalIPs."""
+    world = build([*documents(WORLD), *documents(NODES), FROM_CLIENT])
+    nodes = {"client": "n1", "server": server_node}
+    pods = tuple(replace(p, node=nodes.get(p.name, "")) for p in world.pods)
+    kept = traffic_policy == "Local"
+    services = tuple(replace(s, keeps_client_address=kept) for s in world.services)
+    world = replace(world, pods=pods, services=services)
+    asked = traffic(world, "x/client -> svc x/server:80")
+    return decide(world, replace(asked, at_external_address=True), dialect).allowed
+
+
+@pytest.mark.parametrize(
+    ("server_node", "dialect", "allowed"),
+    [
+        pytest.param("n1", LAB, True, id="same-node"),
+        pytest.param("n2", LAB, False, id="other-node"),
+        pytest.param("", LAB, None, id="node-not-known"),
+        pytest.param("n2", CALICO, None, id="not-measured"),
+        pytest.param("n1", CALICO, True, id="same-node-not-measured"),
+    ],
+)
+def test_pod_that_asks_at_an_external_address_is_seen_as_its_node_elsewhere(
+    server_node, dialect, allowed
+):
+    assert at_external_address(server_node, dialect) is allowed
+
+
+@pytest.mark.parametrize("server_node", ["n1", "n2", ""])
+def test_external_traffic_policy_local_keeps_the_address_of_a_pod(server_node):
+    assert at_external_address(server_node, LAB, "Local") is True
 
 
 def test_headless_service_without_selector_translates_no_port():

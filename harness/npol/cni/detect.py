@@ -22,7 +22,7 @@ from npol.cni.settings import (
     tag_of,
 )
 from npol.kube.objects import Object
-from npol.model.engine import LAB
+from npol.model.engine import CALICO, LAB
 
 __all__ = ["Agent", "CniFacts", "Enforces", "Engine", "detect", "gather"]
 
@@ -78,6 +78,8 @@ def _without_agents(facts: CniFacts) -> Engine:
         return case.engine()
     if "cilium.io" in facts.groups:
         return _cilium_without_agents(facts)
+    if facts.object("ClusterInformation"):
+        return _calico_without_agents(facts)
     if "-eks-" in facts.version:
         return _aws_auto_mode(facts)
     case = Case(facts, UNKNOWN, denial=UNKNOWN.denial)
@@ -101,6 +103,15 @@ def _cilium_without_agents(facts: CniFacts) -> Engine:
         missing = ", ".join(sorted(names - seen))
         case.evidence.append(f"no CiliumNode for: {missing}; no agent has started there")
     cilium_config(case)
+    return case.engine()
+
+
+def _calico_without_agents(facts: CniFacts) -> Engine:
+    """Its agents may be services of the nodes; the object also outlives a Calico that has gone."""
+    traits = next(t for t in TABLE if t.name == CALICO)
+    case = Case(facts, traits, denial=traits.denial)
+    case.maybe("ClusterInformation default, but no DaemonSet: the agents are not pods, or are gone")
+    REFINEMENTS[CALICO](case)
     return case.engine()
 
 

@@ -57,8 +57,16 @@ class Exposed:
     @property
     def addresses(self) -> list[str]:
         """At which pods and nodes reach it."""
-        given = (*_cluster_ips(self.spec), *(self.spec.get("externalIPs") or ()))
-        return [a for a in given if self.family.is_of(a)]
+        return [*self._of_family(_cluster_ips(self.spec)), *self.external_addresses]
+
+    @property
+    def external_addresses(self) -> list[str]:
+        """Those of them that are for clients outside."""
+        given = (*(self.spec.get("externalIPs") or ()), *_balanced(self.service))
+        return self._of_family(given)
+
+    def _of_family(self, given: Iterable[str]) -> list[str]:
+        return [address for address in given if self.family.is_of(address)]
 
     def local(self, node: str) -> tuple[Endpoint, ...]:
         return tuple(e for e in self.endpoints if e.node == node)
@@ -108,6 +116,14 @@ def _cluster_ips(spec: Obj) -> list[str]:
     return [address for address in given if address not in (None, "", "None")]
 
 
+def _balanced(service: Obj) -> list[str]:
+    """
+    What a load balancer has given it; not where the nodes leave such packets to it (KEP-1860).
+    """
+    given = ((service.get("status") or {}).get("loadBalancer") or {}).get("ingress") or ()
+    return [i["ip"] for i in given if i.get("ip") and i.get("ipMode") != "Proxy"]
+
+
 def _endpoints(slices: Iterable[Obj], port: Obj) -> tuple[Endpoint, ...]:
     """The ready ones; where there are none, those that still serve while they end."""
     ready: dict[Endpoint, None] = {}
@@ -147,9 +163,12 @@ def rules_for(
             empty |= dict.fromkeys(keys, f"goto {_REJECT}")
             continue
         by_address |= dict.fromkeys(keys, f"goto {_inside(port, node, ruleset)}")
-        if number := port.port.get("nodePort"):
-            key = f"{port.protocol} . {number}"
-            by_node_port[key] = f"goto {_outside(port, node, ruleset)}"
+        number, external = port.port.get("nodePort"), port.external_addresses
+        outside = f"goto {_outside(port, node, ruleset)}" if number or external else ""
+        asked = f"{port.protocol} . {port.port['port']}"
+        by_address |= {f"{address} . {asked}": outside for address in external}
+        if number:
+            by_node_port[f"{port.protocol} . {number}"] = outside
     ruleset.sets |= {
         "services": Set(f"{family.element} . inet_proto . inet_service : verdict", by_address),
         "node_ports": Set("inet_proto . inet_service : verdict", by_node_port),
@@ -205,7 +224,11 @@ def _inside(port: Exposed, node: str, ruleset: Ruleset) -> str:
 
 
 def _outside(port: Exposed, node: str, ruleset: Ruleset) -> str:
-    """The chain for what comes to a node's own address."""
+    """
+    The chain for what comes to a node's own address, or to another one for clients outside.
+
+    Source: kube-proxy's chain KUBE-EXT (KEP-1669 for what comes from inside the cluster).
+    """
     anywhere = _balance(port, port.endpoints, ruleset)
     marked = f"meta mark set {FROM_OUTSIDE}"
     rules: tuple[str, ...] = (marked, f"goto {anywhere}")

@@ -106,7 +106,7 @@ def _decide_side(
     world: ClusterState, direction: Direction, path: Path, dialect: Dialect
 ) -> DirectionDecision:
     outgoing = direction is Direction.EGRESS
-    subject, other = (path.source, path.target) if outgoing else (path.target, path.source)
+    subject, other = (path.source, path.target) if outgoing else (path.target, path.client)
     not_applicable, undefined_by_spec = _exemption(direction, subject, other, path, dialect)
     if not_applicable or not isinstance(subject, Pod):
         return DirectionDecision(

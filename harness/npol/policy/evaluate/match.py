@@ -54,6 +54,13 @@ class Path:
     family: int = 4
     service: Service | None = None
     service_port: int = 0
+    seen_as: End | None = None
+    """Whom the target sees where a node has put its own address in the source's place."""
+
+    @property
+    def client(self) -> End:
+        """Whom the target sees."""
+        return self.seen_as or self.source
 
     @property
     def to_itself(self) -> bool:

@@ -39,7 +39,28 @@ def routes(world: ClusterState, traffic: Traffic, dialect: Dialect) -> Routes:
     found = _behind_service(world, traffic, traffic.target)
     if isinstance(traffic.source, ExternalEndpoint) and not found.problem:
         return _through_node(world, traffic, found, dialect)
+    if traffic.at_external_address:
+        paths = tuple(p for path in found.paths for p in _by_external_address(world, path, dialect))
+        return replace(found, paths=paths)
     return found
+
+
+def _by_external_address(world: ClusterState, path: Path, dialect: Dialect) -> tuple[Path, ...]:
+    """
+    The way of a pod that asks at an address for clients outside, and whom its target may see.
+
+    Policies of the pod's own node act before its address is replaced.
+    """
+    source, replaced = path.source, dialect.masquerades_external_addresses
+    local = path.service is not None and path.service.keeps_client_address
+    if not isinstance(source, Pod) or source.host_network or local or replaced is False:
+        return (path,)
+    own = path.target.node if isinstance(path.target, Pod) else ""
+    if source.node and source.node == own:
+        return (path,)
+    node = next((n for n in world.nodes if n.name == source.node), ANOTHER_NODE)
+    seen = replace(path, seen_as=node)
+    return (seen,) if replaced and source.node and own else (path, seen)
 
 
 def _absent(end: End | Service, family: int) -> str:
@@ -82,7 +103,10 @@ def _behind_service(world: ClusterState, traffic: Traffic, service: Service) -> 
 def _unanswered(traffic: Traffic, route: ServiceRoute) -> Path | None:
     if not route.unanswered or route.service is None or route.service.headless:
         return None
-    place = ExternalEndpoint(name=str(route.service), addresses=route.service.addresses)
+    asked = route.service.addresses
+    if traffic.at_external_address:
+        asked = route.service.external_addresses
+    place = ExternalEndpoint(name=str(route.service), addresses=asked)
     return _path(traffic, place, traffic.port)
 
 

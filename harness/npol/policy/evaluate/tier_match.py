@@ -65,7 +65,7 @@ def tier_policies_for(world: ClusterState, pod: Pod) -> tuple[TierPolicy, ...]:
 def fit_tier_rule(
     world: ClusterState, policy: TierPolicy, rule: TierRule, path: Path, dialect: Dialect
 ) -> TierRuleFit:
-    other = path.target if rule.direction is Direction.EGRESS else path.source
+    other = path.target if rule.direction is Direction.EGRESS else path.client
     peer_fit = _best([_fit_peer(world, peer, other, path, dialect) for peer in rule.peers])
     ports = [_fit_port(port, path, dialect) for port in rule.ports]
     port_fit = _best(ports) if ports else YES

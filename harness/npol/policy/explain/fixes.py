@@ -99,7 +99,7 @@ def _candidates(world: ClusterState, path: Path, side: DirectionDecision) -> Ite
 
 
 def _other(path: Path, side: DirectionDecision) -> End:
-    return path.target if side.direction is Direction.EGRESS else path.source
+    return path.target if side.direction is Direction.EGRESS else path.client
 
 
 def _another_port(fit: RuleFit, path: Path) -> Remedy:

@@ -80,5 +80,5 @@ def _name_hint(world: ClusterState, selector: Selector) -> str:
 
 
 def _pod_hint(fit: RuleFit, path: Path) -> str:
-    other = path.target if fit.rule.direction is Direction.EGRESS else path.source
+    other = path.target if fit.rule.direction is Direction.EGRESS else path.client
     return f"; {other} has {spell_labels(other.labels)}" if isinstance(other, Pod) else ""

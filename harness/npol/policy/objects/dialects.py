@@ -46,6 +46,11 @@ class Dialect:
     """Which source a pod may see behind a NodePort: the client's own address, another node's,
     or one that is neither."""
 
+    masquerades_external_addresses: bool | None = None
+    """Whether the target of a pod that asks a Service at its externalIPs or its load balancer's
+    address sees the pod's node, where that is another one than its own and externalTrafficPolicy
+    is Cluster: kube-proxy's way."""
+
     def read(self, policy: Policy) -> Policy:
         """A policy with the directions in force that they are for this engine."""
         return policy.by_its_rules if self.rules_outrank_types else policy
@@ -64,7 +69,12 @@ CALICO = Dialect(
     judges_unanswered_services=True,
     node_port_clients=("client", "node"),
 )
-LAB = replace(CALICO, name=engine.LAB, names_ports_of_host_network=False)
+LAB = replace(
+    CALICO,
+    name=engine.LAB,
+    names_ports_of_host_network=False,
+    masquerades_external_addresses=True,
+)
 """What was never measured on Calico, the lab still has to do somehow."""
 CILIUM = Dialect(
     name="cilium",

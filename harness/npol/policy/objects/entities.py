@@ -201,6 +201,8 @@ class Traffic:
     port: int
     protocol: Protocol = Protocol.TCP
     family: int = 4
+    at_external_address: bool = False
+    """Whether a Service is asked at an address that it has for clients outside."""
 
     def __str__(self) -> str:
         target = str(self.target).removeprefix("Service ")

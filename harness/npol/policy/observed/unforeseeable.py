@@ -32,7 +32,7 @@ def _of_sides(world: ObservedWorld, path: PathDecision) -> Iterator[str]:
 def _of_side(world: ObservedWorld, path: PathDecision, side: DirectionDecision) -> str:
     if side.not_applicable or side.tier_rule or not side.isolating:
         return ""
-    other = path.path.source if side.direction is Direction.INGRESS else path.path.target
+    other = path.path.client if side.direction is Direction.INGRESS else path.path.target
     sure = [f for f in side.rules if f.holds and not any(_of_labels(world, f, other))]
     if sure:
         return ""

@@ -144,7 +144,7 @@ def _clauses(
     dialect: Dialect,
 ) -> Iterator[tuple[Origin, str]]:
     """The peers and ports of an allowing rule that the path fits."""
-    other = path.target if side.direction is Direction.EGRESS else path.source
+    other = path.target if side.direction is Direction.EGRESS else path.client
     for peer in rule.peers:
         if fit_peer(world, policy.namespace, peer, other, path, dialect).holds:
             yield peer.origin, "peer"

@@ -73,6 +73,7 @@ def ask(world: ClusterState, story: Story, flow: Flow, source_pod: str = "") -> 
             port=port,
             protocol=flow.protocol,
             family=family,
+            at_external_address=_at_external_address(target, end),
         )
         for start in starts
         for end, port in ends
@@ -183,6 +184,12 @@ def _at_address(world: ClusterState, place: ExternalEndpoint) -> End | Service:
     """Whatever has a place's address: an address may as well be a pod's, or a ClusterIP."""
     found = (world.owner(a) or world.service_at(a) for a in place.addresses)
     return next((f for f in found if f), place)
+
+
+def _at_external_address(peer: Peer, end: End | Service) -> bool:
+    if not isinstance(end, Service) or not peer.address:
+        return False
+    return ipaddress.ip_address(peer.address) in end.external_addresses
 
 
 def _behind(world: ClusterState, service: Service, flow: Flow) -> Iterator[tuple[End, int]]:
