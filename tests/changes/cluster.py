@@ -28,6 +28,7 @@ from npol_lab.store import Store
 
 TOKEN = "administrator"
 STATE = "npol-system"
+CLUSTER_POLICIES = "clusternetworkpolicies.policy.networking.k8s.io"
 
 
 @dataclass(frozen=True)
@@ -131,6 +132,9 @@ class Cluster:
             "pods": {
                 f"{p['metadata']['namespace']}/{p['metadata']['name']}": p["metadata"].get("labels")
                 for p in self.list("pods")
+            },
+            "cluster policies": {
+                p["metadata"]["name"]: kept(p) for p in self.list(CLUSTER_POLICIES)
             },
             "leases": [
                 le["metadata"]["namespace"] for le in self.list("leases.coordination.k8s.io")

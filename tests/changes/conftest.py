@@ -4,7 +4,8 @@ import pytest
 
 from npol.changes.begin import TransactionOptions
 from npol.changes.transaction import Transaction
-from tests.changes.cluster import Cluster
+from npol_lab.registry.policy_definitions import policy_definitions
+from tests.changes.cluster import CLUSTER_POLICIES, Cluster
 
 
 @pytest.fixture(scope="session")
@@ -30,6 +31,18 @@ def cluster(server):
     empty(server)
     yield server
     server.faults()
+
+
+@pytest.fixture
+def defined(cluster):
+    """The cluster with the definitions of the policies in tiers."""
+    definitions = "customresourcedefinitions.apiextensions.k8s.io"
+    for definition in policy_definitions():
+        if cluster.get(definitions, None, definition["metadata"]["name"]) is None:
+            cluster.edit("create", definitions, definition)
+    yield cluster
+    for policy in cluster.list(CLUSTER_POLICIES):
+        cluster.remove(CLUSTER_POLICIES, None, policy["metadata"]["name"])
 
 
 @pytest.fixture

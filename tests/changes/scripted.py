@@ -17,6 +17,7 @@ from typing import Any
 import kubernetes.client  # noqa: F401  so that forks need not import it
 
 from npol.changes.begin import TransactionOptions
+from npol.changes.journal_types import Key
 from npol.changes.recover.recovery import exit_code, recover
 from npol.changes.transaction import Transaction
 from npol.changes.watchdog import Watchdog
@@ -28,6 +29,10 @@ from npol.kube.signals import Stop, Stopped
 from tests.changes.cluster import pod, policy
 
 RUN = "struck"
+TIERS = "policy.networking.k8s.io/v1alpha2"
+IN_TIERS = tuple(
+    Key(TIERS, "ClusterNetworkPolicy", "", name) for name in ("created", "existing", "doomed")
+)
 LEASE = 0.4
 """Seconds; short, so that renewals happen while the run lasts."""
 
@@ -55,6 +60,36 @@ def work(transaction, connection, shop="shop", bank="bank"):
     transaction.label("pod", shop, "web", {"app": "another"})
     transaction.apply(policy("existing", shop, policyTypes=["Egress"]))
     transaction.apply(policy("second", bank))
+
+
+def work_in_tiers(transaction):
+    """The same for policies of the whole cluster."""
+    transaction.apply(cluster_policy("created"))
+    transaction.mark("tiers")
+    transaction.apply(cluster_policy("existing", priority=20))
+    transaction.delete(cluster_policy("doomed"))
+    transaction.restore_to("tiers")
+    transaction.apply(cluster_policy("existing", priority=30))
+    transaction.delete(cluster_policy("doomed"))
+
+
+def cluster_policy(name, priority=10):
+    return {
+        "apiVersion": TIERS,
+        "kind": "ClusterNetworkPolicy",
+        "metadata": {"name": name},
+        "spec": {
+            "tier": "Admin",
+            "priority": priority,
+            "subject": {"namespaces": {"matchLabels": {"kubernetes.io/metadata.name": "shop"}}},
+            "ingress": [{"action": "Deny", "from": [{"namespaces": {}}]}],
+        },
+    }
+
+
+def found_in_tiers():
+    """The policies of the whole cluster before a run."""
+    return [cluster_policy("existing"), cluster_policy("doomed")]
 
 
 def found(shop="shop", bank="bank"):
@@ -91,7 +126,8 @@ def run(order):
                 connection,
                 TransactionOptions(
                     run_id=RUN,
-                    namespaces=order["namespaces"],
+                    namespaces=[*order["namespaces"], *(["npol-system"] * order["tiers"])],
+                    other_policies=IN_TIERS if order["tiers"] else (),
                     replace=True,
                     kinds=[PODS],
                     lease=LEASE,
@@ -100,6 +136,8 @@ def run(order):
                 stop=stop,
             )
             work(transaction, connection, *order["namespaces"])
+            if order["tiers"]:
+                work_in_tiers(transaction)
             time.sleep(LEASE / 2)
             if order["act"] == "vanish":
                 os._exit(3)
@@ -125,11 +163,12 @@ def run(order):
 class Striker:
     """Runs scripted runs in forks of one prepared process."""
 
-    def __init__(self, kubeconfig, context="test", namespaces=("shop", "bank")):
+    def __init__(self, kubeconfig, context="test", namespaces=("shop", "bank"), *, tiers=False):
         self._where = {
             "kubeconfig": str(kubeconfig),
             "context": context,
             "namespaces": list(namespaces),
+            "tiers": tiers,
         }
         self._server = subprocess.Popen(
             [sys.executable, "-m", "tests.changes.scripted"],

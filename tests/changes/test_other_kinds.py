@@ -6,10 +6,8 @@ from npol.changes.apply.change_session import ChangedByOthers
 from npol.changes.journal_types import Key
 from npol.changes.recover.recovery import recover
 from npol.errors import LockHeld, Refused
-from npol_lab.registry.policy_definitions import policy_definitions
-from tests.changes.cluster import STATE, kept
+from tests.changes.cluster import CLUSTER_POLICIES, STATE, kept
 
-CLUSTER_POLICIES = "clusternetworkpolicies.policy.networking.k8s.io"
 API = "policy.networking.k8s.io/v1alpha2"
 GUARD = Key(API, "ClusterNetworkPolicy", "", "guard")
 DENY = [{"action": "Deny", "from": [{"namespaces": {}}]}]
@@ -29,18 +27,6 @@ def guard(ingress=DENY, **labels):
         "metadata": metadata,
         "spec": spec,
     }
-
-
-@pytest.fixture
-def defined(cluster):
-    """The cluster with the definitions of the policies in tiers."""
-    definitions = "customresourcedefinitions.apiextensions.k8s.io"
-    for definition in policy_definitions():
-        if cluster.get(definitions, None, definition["metadata"]["name"]) is None:
-            cluster.edit("create", definitions, definition)
-    yield cluster
-    for policy in cluster.list(CLUSTER_POLICIES):
-        cluster.remove(CLUSTER_POLICIES, None, policy["metadata"]["name"])
 
 
 @pytest.fixture
