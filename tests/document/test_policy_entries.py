@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from npol.document.policy_entries import fullest
 from npol.policy.explain.label_requirements import label_needs
-from npol.policy.simulate.simulated_steps import SimulatedStep
+from npol.policy.simulate.simulated_steps import SimulatedStep, fullest
 from npol.policy.state.apply_changes import build
 
 

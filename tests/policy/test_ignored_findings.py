@@ -46,4 +46,4 @@ def test_comment_with_its_reason_answers_a_finding_at_its_line(rest, found):
 def test_shipped_stories_are_clean_or_say_why(story, capsys):
     assert check(CheckArguments(paths=[str(story)], root=str(ROOT))) == 0
 
-    assert capsys.readouterr().out == "0 finding(s)\n"
+    assert capsys.readouterr().out.startswith("0 finding(s)\n")

@@ -319,3 +319,25 @@ def test_every_rule_stands_in_the_documentation():
     for rule in LintRule:
         row = f"| `{rule.id}` | {rule.label} | {rule.severity.value} | {rule.title} |"
         assert row in text
+
+
+def test_a_label_of_namespaces_is_taken_for_a_name_only_where_it_is_one():
+    for wanted, fix in (
+        ("name: z", "select kubernetes.io/metadata.name=z, which that namespace has by itself"),
+        ("team: z", "label the namespace that is meant, or select it by its name"),
+    ):
+        spec = f"  ingress: [{{from: [{{namespaceSelector: {{matchLabels: {{{wanted}}}}}}}]}}]\n"
+        (found,) = [f for f in findings(spec) if f.id == "NP011"]
+
+        assert found.fix.startswith(fix)
+
+
+@pytest.mark.parametrize("port", ["5353", "dns"])
+def test_dns_of_openshift_is_dns(port):
+    """Its pods are in openshift-dns and listen on 5353, behind port 53 of their Service."""
+    spec = (
+        "  policyTypes: [Egress]\n  egress:\n  - to: [{namespaceSelector: {matchLabels: "
+        "{kubernetes.io/metadata.name: openshift-dns}}}]\n"
+        f"    ports: [{{protocol: UDP, port: {port}}}, {{protocol: TCP, port: {port}}}]\n"
+    )
+    assert not [f.id for f in findings(spec) if f.id in ("NP022", "NP023", "NP024")]

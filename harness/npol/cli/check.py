@@ -12,7 +12,9 @@ from typing import Any
 from npol import __version__
 from npol.cli import inputs
 from npol.cli.arguments.check import CheckArguments, CheckFormat
+from npol.cli.check_repository import check_repository
 from npol.cli.mutation import print_lab_mutation
+from npol.cli.scope_lines import scope_lines
 from npol.cli.streams import say
 from npol.errors import PRECEDENCE, ExitCode, InputError
 from npol.model.story import Apply, Manifest, Story
@@ -23,6 +25,7 @@ from npol.policy.objects.dialects import CALICO, Dialect
 from npol.policy.simulate.coverage import coverage
 from npol.policy.simulate.forecast import forecast
 from npol.policy.simulate.simulated_steps import scenes
+from npol.policy.state.apply_changes import build
 from npol.policy.state.cluster_state import ClusterState
 from npol.report.escape import safe
 from npol.story import Survey, load_story
@@ -35,19 +38,28 @@ def check(arguments: CheckArguments) -> int:
     if arguments.lab and not arguments.mutated:
         raise InputError("--lab requires --mutate", hint="add --mutate")
     stories = [load_story(file, root=arguments.root) for file in _story_files(arguments.paths)]
-    looked_at = _looked_at(arguments.paths, stories, arguments.root)
+    repositories = [p for p in arguments.paths if Path(p).is_dir() and not any(_story_files([p]))]
+    files = [p for p in arguments.paths if p not in repositories]
+    looked_at = _looked_at(files, stories, arguments.root)
     seen = (
         inputs.of_cluster(arguments.kubeconfig, arguments.context)
         if arguments.context
         else inputs.Inputs(world=ClusterState())
     )
     dialect = inputs.spoken(arguments.engine) or seen.dialect
+    found = [check_repository(path, arguments.root, seen.world, dialect) for path in repositories]
     findings = [
         *of_files(looked_at.unreadable, looked_at.left_out),
         *_not_meant(lint(looked_at.manifests, seen.world, dialect), stories),
+        *(finding for one in found for finding in one.findings),
     ]
-    _print(findings, arguments.shape)
-    worst = 1 if any(f.severity is Severity.ERROR for f in findings) else 0
+    scope = [line for one in found for line in one.lines]
+    if files:
+        scope += scope_lines(build(looked_at.manifests))
+    _print(findings, arguments.shape, scope)
+    worst = ExitCode.UNKNOWN if any(one.incomplete for one in found) else ExitCode.AS_EXPECTED
+    if any(f.severity is Severity.ERROR for f in findings):
+        worst = ExitCode.DIFFERS
     if arguments.covered:
         _print_coverage(stories, dialect)
     if arguments.mutated:
@@ -107,7 +119,7 @@ def _looked_at(paths: Sequence[str], stories: Sequence[Story], root: str | None)
     return replace(beside, manifests=tuple(found.values()))
 
 
-def _print(findings: Sequence[LintFinding], shape: CheckFormat) -> None:
+def _print(findings: Sequence[LintFinding], shape: CheckFormat, scope: Iterable[str] = ()) -> None:
     if shape is CheckFormat.SARIF:
         say(json.dumps(sarif(findings, version=__version__), indent=2))
         return
@@ -119,6 +131,8 @@ def _print(findings: Sequence[LintFinding], shape: CheckFormat) -> None:
         say(line)
     if shape is CheckFormat.TEXT:
         say(f"{len(findings)} finding(s)")
+        for line in scope:
+            say(safe(line))
 
 
 def _print_coverage(stories: Sequence[Story], dialect: Dialect) -> None:

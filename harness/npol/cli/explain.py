@@ -8,6 +8,7 @@ from dataclasses import replace
 from npol.cli import inputs
 from npol.cli.arguments.explain import ExplainArguments
 from npol.cli.observed import dialect_of, observed, observed_lines
+from npol.cli.scope_lines import scope_lines
 from npol.cli.story_flow import flow_between_peers
 from npol.cli.streams import say
 from npol.errors import ExitCode, InputError
@@ -20,7 +21,7 @@ from npol.policy.objects.dialects import SPEC, Dialect
 from npol.policy.observed.observed_world import observed_world
 from npol.policy.observed.unforeseeable import hangs_on
 from npol.policy.simulate.flow_resolution import ask
-from npol.policy.simulate.simulated_steps import SimulatedStep
+from npol.policy.simulate.simulated_steps import fullest
 from npol.policy.state.cluster_state import ClusterState
 from npol.policy.state.flow_syntax import parse_flow
 from npol.report.escape import safe
@@ -50,8 +51,12 @@ def explain(arguments: ExplainArguments) -> int:
     dialect = inputs.spoken(arguments.engine) or seen.dialect
     if "->" in arguments.what:
         flow = parse_flow(seen.world, arguments.what)
-        return _print([explain_flow(seen.world, flow, dialect, without=arguments.without or ())])
-    return _print_policy(seen.world, arguments.what, dialect)
+        told = explain_flow(seen.world, flow, dialect, without=arguments.without or ())
+        answer = _print([told])
+    else:
+        answer = _print_policy(seen.world, arguments.what, dialect)
+    _print_scope(seen.world)
+    return answer
 
 
 def _print_policy(world: ClusterState, what: str, dialect: Dialect) -> ExitCode:
@@ -85,7 +90,7 @@ def _of_observed(arguments: ExplainArguments, paths: Sequence[str]) -> ExitCode:
         raise InputError("--observed is about a flow", hint="'ns/pod -> ns/pod:80'")
     if arguments.story:
         story = load_story(arguments.story, root=arguments.root)
-        state = inputs.steps(story, arguments.at)[-1].world
+        state = fullest(inputs.steps(story, arguments.at)).world
     else:
         state = _seen(arguments).world
     traffic = observed(paths)
@@ -107,11 +112,6 @@ def _of_observed(arguments: ExplainArguments, paths: Sequence[str]) -> ExitCode:
     return code
 
 
-def _most_restricted(steps: Sequence[SimulatedStep]) -> SimulatedStep:
-    """The last of those with most policies: after a rollback there is nothing to explain."""
-    return max(reversed(steps), key=lambda step: len(step.world.policies))
-
-
 def _of_story(
     what: str,
     file: str,
@@ -121,13 +121,21 @@ def _of_story(
     dialect: Dialect,
 ) -> ExitCode:
     told = load_story(file, root=root)
-    last = _most_restricted(inputs.steps(told, at))
-    world = last.world
+    step = fullest(inputs.steps(told, at))
+    world = step.world
     asked = ask(world, told, flow_between_peers(what, told))
     if asked.problem:
         raise InputError(str(asked.problem))
-    say(f"after step {last.step!r}:")
-    return _print([explain_flow(world, t, dialect, without=without) for t in asked.traffics])
+    why = "" if at else " (the one with most policies; --at names another)"
+    say(safe(f"after step {step.step!r}{why}:"))
+    answer = _print([explain_flow(world, t, dialect, without=without) for t in asked.traffics])
+    _print_scope(world)
+    return answer
+
+
+def _print_scope(world: ClusterState) -> None:
+    for line in scope_lines(world):
+        say(safe(line))
 
 
 def _print(explained: Sequence[Explanation]) -> ExitCode:

@@ -11,6 +11,7 @@ from npol import story
 from npol.cli import inputs
 from npol.cli.arguments.init import InitArguments
 from npol.cli.observed import dialect_of, observed
+from npol.cli.scope_lines import scope_lines
 from npol.cli.streams import say
 from npol.errors import ExitCode, InputError
 from npol.kube.guard import protected
@@ -44,6 +45,8 @@ class _StorySources:
     policies: Sequence[Any] = ()
     namespace: str = ""
     doubts: Sequence[str] = field(default_factory=tuple)
+    left_out: int = 0
+    """Documents that are no objects."""
 
 
 def init(arguments: InitArguments) -> int:
@@ -66,6 +69,8 @@ def init(arguments: InitArguments) -> int:
     _print_doubts(suggestion, (*found.doubts, *suggestion.doubts))
     for policy in found.world.refused:
         say(safe(f"# {policy}"))
+    for line in scope_lines(found.world, left_out=found.left_out):
+        say(safe(f"# {line}"))
     # something in every cluster's traffic cannot be asked again
     left_out = not suggestion.flows if arguments.observed else suggestion.unknown
     incomplete = left_out or found.world.refused
@@ -124,7 +129,8 @@ def _of_manifests(arguments: InitArguments) -> _StorySources:
         given=_as_named(others, source),
         policies=_as_named(policies, source),
         namespace=namespaces[0] if homeless or arguments.namespaces else "",
-        doubts=[*map(str, (*survey.unreadable, *survey.left_out)), *_odd(survey)],
+        doubts=[*map(str, survey.unreadable), *_odd(survey)],
+        left_out=len(survey.left_out),
     )
 
 

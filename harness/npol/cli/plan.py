@@ -7,6 +7,7 @@ from collections.abc import Iterable, Sequence
 from npol.cli import inputs
 from npol.cli.arguments.plan import PlanArguments
 from npol.cli.observed import dialect_of, observed, plan_lines, summary
+from npol.cli.scope_lines import scope_lines
 from npol.cli.streams import say
 from npol.errors import ExitCode, InputError
 from npol.model.refused_object import RefusedObject
@@ -14,7 +15,7 @@ from npol.policy.matrix.diff import difference
 from npol.policy.objects.dialects import SPEC, Dialect
 from npol.policy.observed.cuts import ObservedPlan, against_observed
 from npol.policy.simulate.forecast import StepForecast, forecast
-from npol.policy.simulate.simulated_steps import scenes
+from npol.policy.simulate.simulated_steps import fullest, scenes
 from npol.policy.state.cluster_state import ClusterState
 from npol.report.escape import safe
 from npol.story import load_story
@@ -41,10 +42,14 @@ def plan(arguments: PlanArguments) -> int:
     story = load_story(arguments.what, root=arguments.root, overlay=arguments.peers)
     for note in story.notes:
         say(f"note: {note}")
-    steps = forecast(scenes(story), engine)
+    told = scenes(story)
+    steps = forecast(told, engine)
     for step in steps:
         _print_step(step)
-    return _concluded(steps, engine)
+    concluded = _concluded(steps, engine)
+    for line in scope_lines(fullest(told).world):
+        say(safe(line))
+    return concluded
 
 
 def _print_observed(arguments: PlanArguments, flows: Sequence[str]) -> ExitCode:
@@ -110,6 +115,8 @@ def _print_difference(old: ClusterState, new: ClusterState, dialect: Dialect) ->
         say(safe(str(one)))
     say(f"{len(found)} difference(s)" if found else "no flow opens or closes")
     refused = _print_refused((*old.refused, *new.refused))
+    for line in scope_lines(new):
+        say(safe(line))
     return ExitCode.UNKNOWN if refused else ExitCode.AS_EXPECTED
 
 

@@ -25,11 +25,6 @@ ANSWERS = {
 }
 
 
-def fullest(told: Sequence[SimulatedStep]) -> SimulatedStep:
-    """The step after which most policies are applied; of several the last one."""
-    return max(reversed(told), key=lambda scene: len(scene.world.policies))
-
-
 def policy_entries(world: ClusterState, dialect: Dialect) -> Iterator[DocumentedPolicy]:
     """Every policy in words, by namespace, in the order of application."""
     for policy in sorted(world.policies, key=lambda p: p.namespace):

@@ -14,14 +14,14 @@ from npol.changes.dry_run.kubectl_commands import (
 )
 from npol.changes.state.snapshot import key_of
 from npol.document.applied_policies import AppliedComparison
-from npol.document.policy_entries import flow_entries, fullest, policy_entries
+from npol.document.policy_entries import flow_entries, policy_entries
 from npol.model.policy_document import DocumentedPolicy, DocumentedStep, PolicyDocument
 from npol.model.story import Apply, Change, Delete, Label, Manifest, Peer, Restore, Step, Story
 from npol.policy.explain.label_requirements import label_needs
 from npol.policy.matrix.matrix import matrix
 from npol.policy.matrix.render import markdown as drawn
 from npol.policy.objects.dialects import dialect_of
-from npol.policy.simulate.simulated_steps import SimulatedStep, scenes
+from npol.policy.simulate.simulated_steps import SimulatedStep, fullest, scenes
 from npol.policy.state.cluster_state import ClusterState
 
 NO_CONTEXT = "CONTEXT"

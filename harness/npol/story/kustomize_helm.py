@@ -68,5 +68,7 @@ def _run(command: Sequence[str], written: str) -> bytes:
 
 
 def _last_line(output: bytes) -> str:
-    lines = output[-4000:].decode(errors="replace").strip().splitlines()
+    """What kubectl logs in several lines ends with one that holds its bracket alone."""
+    written = output[-4000:].decode(errors="replace").splitlines()
+    lines = [line.strip() for line in written if line.strip(" \t>")]
     return shown(lines[-1])[1:-1] if lines else "no message"

@@ -47,9 +47,14 @@ class Shelf:
         except NotValid as error:
             node.wrong(str(error), error.hint)
             return ()
-        if not found and not self._faulty:
+        if not found and not self._faulty and not self._is_foreign(source):
             node.wrong("there are no manifests here")
         return found
+
+    def _is_foreign(self, source: SourceFields) -> bool:
+        """Whether it is a file that holds no object, where files are only looked at."""
+        only_looked_at = self.left_out is not None and bool(source.file)
+        return only_looked_at and not os.path.isdir(self._resolve(source.file))
 
     def _take(self, source: SourceFields) -> tuple[Manifest, ...]:
         _one_origin(source)

@@ -130,10 +130,11 @@ def _peer_for(peer: PeerClause, end: End, policy_namespace: str) -> PeerClause:
     if not isinstance(end, Pod):
         return peer
     place = {"matchLabels": {NAME_LABEL: end.namespace}}
+    near = end.namespace == policy_namespace
     return PeerClause(
         origin=peer.origin,
-        namespace_selector=None if end.namespace == policy_namespace else place,
-        pod_selector={"matchLabels": lasting(end.labels)} if peer.pod_selector else None,
+        namespace_selector=None if near else place,
+        pod_selector=_selector(lasting(end.labels)) if near or peer.pod_selector else None,
     )
 
 
@@ -142,7 +143,8 @@ def _spell(peer: PeerClause) -> str:
     if peer.namespace_selector is not None:
         parts.append(f"namespaces with {spell(peer.namespace_selector)}")
     if peer.pod_selector is not None:
-        parts.append(f"pods with {spell(peer.pod_selector)}")
+        every = not peer.pod_selector
+        parts.append("every pod" if every else f"pods with {spell(peer.pod_selector)}")
     return " and ".join(parts)
 
 

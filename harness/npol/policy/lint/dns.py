@@ -15,6 +15,9 @@ from npol.policy.objects.netpol_types import Direction, Policy, PortClause, Rule
 from npol.policy.state.dns import PORT, dns_service, dns_traffic
 from npol.policy.state.service_backends import backends_of
 
+POD_PORTS = (PORT, 5353, "dns", "dns-udp", "dns-tcp")
+"""What the pods behind port 53 listen on: OpenShift's on 5353."""
+
 
 def dns(scope: Scope, checked: Checked) -> Iterator[LintFinding]:
     rules = checked.policy.rules(Direction.EGRESS)
@@ -47,7 +50,7 @@ def _one_protocol(checked: Checked, rule: Rule, only: Protocol) -> LintFinding:
 
 
 def _dns_clause(rule: Rule) -> PortClause | None:
-    return next((p for p in rule.ports if p.port == PORT), None)
+    return next((p for p in rule.ports if p.port in POD_PORTS), None)
 
 
 def _resolves(scope: Scope, policy: Policy, protocol: Protocol) -> bool | None:

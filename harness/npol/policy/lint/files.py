@@ -18,4 +18,5 @@ def of_files(unreadable: Iterable[Mistake], left_out: Iterable[Mistake]) -> Iter
                 fix=mistake.hint,
                 subject=mistake.at.file,
                 at=mistake.at,
+                about_policy=False,
             )

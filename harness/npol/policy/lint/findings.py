@@ -93,6 +93,8 @@ class LintFinding:
     """`spec.ingress[0].from[1]`."""
     at: Position | None = None
     """None for objects that came from a cluster."""
+    about_policy: bool = True
+    """Whether it is about a NetworkPolicy, not about what lies beside one."""
     harmless: bool = False
     """Whether it is only untidy here, whatever the rule's severity is."""
 

@@ -11,7 +11,7 @@ from npol.policy.lint.context import Checked, Scope
 from npol.policy.lint.findings import LintFinding, LintRule
 from npol.policy.objects.entities import NAME_LABEL, Pod
 from npol.policy.objects.netpol_types import PeerClause, Rule
-from npol.selectors import Selector, matches, spell
+from npol.selectors import Labels, Selector, matches, spell
 
 ALWAYS_THERE = ("kube-system", "default", "kube-public", "kube-node-lease")
 """Namespaces of every cluster, with no label but the one that the API server sets."""
@@ -82,11 +82,22 @@ def _no_namespace(
     if not scope.knows_namespaces and wanted.get("name") not in ALWAYS_THERE:
         return
     message = f"no namespace that is known here has {spell(selector)}"
-    name = next(iter(wanted.values()), "NAME")
-    fix = f"select {NAME_LABEL}={name}, which every namespace has, or label the namespace"
-    if NAME_LABEL in wanted:
-        fix = f"known: {', '.join(sorted(scope.seen.namespaces))}"
+    fix = _namespace_meant(scope, wanted)
     yield checked.finding_at(LintRule.NO_SUCH_NAMESPACE_LABEL, peer.origin, message, fix)
+
+
+def _namespace_meant(scope: Scope, wanted: Labels) -> str:
+    """Certain only where the label is `name` and a namespace is called so."""
+    known = sorted(
+        {*scope.seen.namespaces, *ALWAYS_THERE}
+        if NAME_LABEL not in wanted
+        else scope.seen.namespaces
+    )
+    if set(wanted) == {"name"} and wanted["name"] in known:
+        return f"select {NAME_LABEL}={wanted['name']}, which that namespace has by itself"
+    if NAME_LABEL in wanted:
+        return f"known: {', '.join(known)}"
+    return f"label the namespace that is meant, or select it by its name ({NAME_LABEL}=NAME)"
 
 
 def stray_dash(_: Scope, checked: Checked) -> Iterator[LintFinding]:

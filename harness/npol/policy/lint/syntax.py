@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import unicodedata
 from collections.abc import Iterable, Iterator
+from dataclasses import replace
 from typing import Any
 
 from npol.api_rules import addresses
@@ -45,7 +46,7 @@ def refused_objects(sources: Iterable[Source]) -> Iterator[LintFinding]:
     for source in filter(is_held, sources):
         subject = f"{source.kind} {source.namespace('')}/{source.name}"
         for refusal in reviewed(source)[1]:
-            yield _refused(refusal, subject, in_file=True)
+            yield replace(_refused(refusal, subject, in_file=True), about_policy=False)
 
 
 def _refused(refusal: Refusal, subject: str, *, in_file: bool) -> LintFinding:
@@ -155,4 +156,5 @@ def _in_file(
         fix=fix,
         subject=f"{source.kind} {source.namespace('')}/{source.name}",
         at=at,
+        about_policy=source.kind == "NetworkPolicy",
     )

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field, replace
 
 from npol.model.refused_object import RefusedObject
@@ -35,6 +35,15 @@ def scenes(story: Story, start: ClusterState | None = None) -> list[SimulatedSte
         asked = tuple(ask(world, story, flow) for flow in step.flows)
         told.append(SimulatedStep(step=step.name, world=world, asked=asked))
     return told
+
+
+def fullest(told: Sequence[SimulatedStep]) -> SimulatedStep:
+    """The step after which most policies are applied; of several the last one."""
+    return max(reversed(told), key=_policies)
+
+
+def _policies(scene: SimulatedStep) -> int:
+    return len(scene.world.policies) + len(scene.world.tier_policies)
 
 
 def refused_objects(story: Story) -> list[RefusedObject]:

@@ -13,9 +13,20 @@ PORT = 53
 
 
 def dns_service(world: ClusterState) -> Service | None:
-    """The Service that pods' resolv.conf points at; its name is a convention."""
+    """
+    The Service that pods' resolv.conf points at.
+
+    Its name and namespace are conventions of installers (OpenShift's is dns-default in
+    openshift-dns, its pods listen on 5353); what is left is one of kube-system on port 53.
+    """
     named = (world.service(NAMESPACE, name) for name in SERVICES)
-    return next((s for s in named if s), None)
+    elsewhere = (s for s in world.services if s.name in SERVICES and _answers_names(s))
+    others = (s for s in world.services if s.namespace == NAMESPACE and _answers_names(s))
+    return next((s for s in (*named, *elsewhere, *others) if s), None)
+
+
+def _answers_names(service: Service) -> bool:
+    return any(p.port == PORT and p.protocol is Protocol.UDP for p in service.ports)
 
 
 def dns_traffic(

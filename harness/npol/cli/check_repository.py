@@ -1,0 +1,134 @@
+"""`npol check DIR`: each kustomization, each chart and the plain manifests, each apart."""
+
+from __future__ import annotations
+
+import os
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field
+
+from npol.cli import inputs
+from npol.cli.scope_lines import scope_lines
+from npol.errors import Mistake, Mistakes, Position
+from npol.model.story import Manifest
+from npol.policy.lint import LintFinding, LintRule, lint, of_files
+from npol.policy.objects.dialects import Dialect
+from npol.policy.state.apply_changes import build
+from npol.policy.state.cluster_state import ClusterState
+from npol.story import Survey
+from npol.story.repository import Repository, repository
+
+RENDERERS = 4
+NAMED = b"NetworkPolicy"
+CONTROLLERS = ("HelmRelease", "HelmChart", "Application", "ApplicationSet", "Kustomization")
+"""Kinds that only a controller in a cluster can render."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RepositoryFindings:
+    """Findings about policies, and what is said of the rest in a line each."""
+
+    findings: tuple[LintFinding, ...]
+    lines: tuple[str, ...]
+    incomplete: bool
+    """Whether nothing could be judged, or something that names NetworkPolicies was not rendered."""
+
+
+@dataclass(slots=True)
+class _Surveyed:
+    surveys: list[Survey] = field(default_factory=list)
+    failed: dict[str, str] = field(default_factory=dict)
+    """Directory -> why it was not rendered."""
+
+
+def check_repository(
+    directory: str, root: str | None, around: ClusterState, dialect: Dialect
+) -> RepositoryFindings:
+    """
+    Everything that is odd about the policies of a directory.
+
+    Raises:
+        Mistakes: it cannot be read, or holds nothing to be judged.
+    """
+    parts = repository(os.path.realpath(directory))
+    surveyed = _surveyed(parts, root)
+    nothing = not any(s.manifests or s.unreadable for s in surveyed.surveys)
+    if nothing and not surveyed.failed:
+        left_out = [m for s in surveyed.surveys for m in s.left_out]
+        raise Mistakes([Mistake(Position(directory), "there are no manifests here"), *left_out])
+    findings: list[LintFinding] = []
+    for survey in surveyed.surveys:
+        found = (*_unreadable(survey), *lint(survey.manifests, around, dialect))
+        findings += (f for f in found if f.about_policy or f.rule is LintRule.UNREADABLE)
+    return RepositoryFindings(
+        findings=tuple(dict.fromkeys(findings)),
+        lines=tuple(_lines(parts, surveyed)),
+        incomplete=nothing or any(map(_names_policies, surveyed.failed)),
+    )
+
+
+def _surveyed(parts: Repository, root: str | None) -> _Surveyed:
+    result = _Surveyed()
+    if parts.plain:
+        result.surveys.append(inputs.surveyed([os.path.relpath(p) for p in parts.plain], root))
+    sources = [("kustomize", d) for d in parts.kustomizations]
+    sources += [("helm", d) for d in parts.charts]
+    with ThreadPoolExecutor(max_workers=RENDERERS) as pool:
+        answers = pool.map(lambda source: _rendered(source[0], source[1], root), sources)
+        for (_, place), answer in zip(sources, answers, strict=True):
+            if isinstance(answer, Survey):
+                result.surveys.append(answer)
+            else:
+                result.failed[place] = answer
+    for place in parts.remote:
+        result.failed[place] = "it names what is not in this directory"
+    return result
+
+
+def _rendered(tool: str, directory: str, root: str | None) -> Survey | str:
+    try:
+        return inputs.rendered({tool: os.path.relpath(directory)}, root, "")
+    except Mistakes as error:
+        return error.mistakes[0].message
+
+
+def _unreadable(survey: Survey) -> Iterator[LintFinding]:
+    """Of files that name a NetworkPolicy: the others are left out, and counted."""
+    yield from of_files((m for m in survey.unreadable if _names_policy(m.at.file)), ())
+
+
+def _names_policy(file: str) -> bool:
+    try:
+        with open(file, "rb") as text:
+            return NAMED in text.read().replace(b"\0", b"")  # UTF-16, too
+    except OSError:
+        return True  # a text that was rendered
+
+
+def _names_policies(directory: str) -> bool:
+    every = (os.path.join(d, n) for d, _, names in os.walk(directory) for n in names)
+    return any(_names_policy(file) for file in every)
+
+
+def _lines(parts: Repository, surveyed: _Surveyed) -> Iterator[str]:
+    manifests = [m for survey in surveyed.surveys for m in survey.manifests]
+    unread = {
+        m.at.file for s in surveyed.surveys for m in s.unreadable if not _names_policy(m.at.file)
+    }
+    left_out = sum(len(s.left_out) for s in surveyed.surveys)
+    worlds = len(parts.kustomizations) + len(parts.charts) - len(surveyed.failed)
+    worlds += len(parts.remote)
+    yield f"judged: {worlds} kustomization(s) and chart(s), {len(parts.plain)} plain file(s)"
+    yield from scope_lines(_all_of(manifests), left_out=left_out, unread=len(unread))
+    controlled = Counter(m.kind for m in manifests if m.kind in CONTROLLERS)
+    if controlled:
+        counted = ", ".join(f"{n} {kind}" for kind, n in sorted(controlled.items()))
+        yield f"rendered by controllers only, so not judged: {counted}"
+    for place, why in sorted(surveyed.failed.items()):
+        yield f"not rendered: {os.path.relpath(place)}: {why}"
+
+
+def _all_of(manifests: Sequence[Manifest]) -> ClusterState:
+    """Everything at once: only to be counted."""
+    return build(manifests)

@@ -1,0 +1,142 @@
+"""
+A repository as it lies there: kustomizations and charts to be rendered, and plain manifests.
+
+Whatever a kustomization takes (bases, components, patches) and whatever lies in a chart is theirs.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any
+
+from npol.errors import Mistakes
+from npol.story import files
+from npol.story.field_validators import NotValid
+from npol.yaml_positions import YamlDialect, load
+
+KUSTOMIZATIONS = ("kustomization.yaml", "kustomization.yml", "Kustomization")
+CHART = "Chart.yaml"
+MAX_ENTRIES = 50_000
+_SKIPPED = frozenset({"node_modules", "__pycache__", "site-packages"})
+_TAKES = (
+    *("resources", "bases", "components", "patchesStrategicMerge", "crds", "configurations"),
+    *("transformers", "generators", "validators", "patches", "patchesJson6902", "replacements"),
+    *("configMapGenerator", "secretGenerator", "helmCharts", "openapi"),
+)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Repository:
+    """Real paths, in order. `remote`: kustomizations that name what is not in the repository."""
+
+    kustomizations: tuple[str, ...] = ()
+    remote: tuple[str, ...] = ()
+    charts: tuple[str, ...] = ()
+    plain: tuple[str, ...] = ()
+
+
+def repository(directory: str) -> Repository:
+    """
+    What a directory holds; hidden files and what links lead to are left out.
+
+    Raises:
+        NotValid: it cannot be read, or holds too much.
+    """
+    found = list(_files(directory))
+    charts = {os.path.dirname(f) for f in found if os.path.basename(f) == CHART}
+    charts = {c for c in charts if os.path.isdir(os.path.join(c, "templates"))}
+    top = sorted(c for c in charts if not any(_is_of_chart(c, other) for other in charts))
+    outside = [f for f in found if not any(_is_of_chart(f, chart) for chart in top)]
+    read = {os.path.dirname(f): _kustomization(f) for f in outside if _is_kustomization(f)}
+    taken = {d: set(_taken(d, data)) for d, data in read.items()}
+    every = set().union(*taken.values())
+    roots = [d for d, data in read.items() if d not in every and data.get("kind") != "Component"]
+    plain = [f for f in outside if f not in every and not _is_kustomization(f)]
+    remote = {d for d in roots if _names_remote(d, read, set())}
+    return Repository(
+        kustomizations=tuple(sorted(set(roots) - remote)),
+        remote=tuple(sorted(remote)),
+        charts=tuple(c for c in top if not _is_library(c)),
+        plain=tuple(f for f in plain if not f.endswith((".npol.yaml", ".npol.yml"))),
+    )
+
+
+def _files(directory: str) -> Iterator[str]:
+    entries = 0
+    for folder, folders, names in os.walk(directory):
+        folders[:] = sorted(f for f in folders if not f.startswith(".") and f not in _SKIPPED)
+        entries += len(folders) + len(names)
+        if entries > MAX_ENTRIES:
+            raise NotValid(f"{directory} holds more than {MAX_ENTRIES} files", "name a part of it")
+        for name in sorted(names):
+            is_manifest = name.endswith(files.SUFFIXES) or name in KUSTOMIZATIONS
+            if name.startswith(".") or not is_manifest:
+                continue
+            path = os.path.join(folder, name)
+            if not os.path.islink(path):
+                yield path
+
+
+def _is_of_chart(path: str, chart: str) -> bool:
+    """Whether a file is what helm renders or reads; others may lie beside a chart."""
+    below, _, rest = os.path.relpath(path, chart).partition(os.sep)
+    if rest:
+        return below in ("templates", "charts", "crds", "ci", "tests")
+    return below == CHART or below.startswith("values")
+
+
+def _is_kustomization(path: str) -> bool:
+    return os.path.basename(path) in KUSTOMIZATIONS
+
+
+def _kustomization(path: str) -> dict[str, Any]:
+    """{} for one that cannot be read: whoever renders it says why."""
+    return _mapping(path)
+
+
+def _mapping(path: str) -> dict[str, Any]:
+    try:
+        found = load(files.read_bytes(path, path), path, YamlDialect.MANIFEST)
+    except (Mistakes, NotValid):
+        return {}
+    data = found[0].data if found else {}
+    return data if isinstance(data, dict) else {}
+
+
+def _is_library(chart: str) -> bool:
+    return _mapping(os.path.join(chart, CHART)).get("type") == "library"
+
+
+def _taken(directory: str, data: dict[str, Any]) -> Iterator[str]:
+    """The paths that a kustomization names."""
+    for key in _TAKES:
+        for text in _texts(data.get(key)):
+            yield os.path.normpath(os.path.join(directory, text.rpartition("=")[2]))
+
+
+def _names_remote(directory: str, read: dict[str, dict[str, Any]], seen: set[str]) -> bool:
+    """Whether it, or one that it takes, would have to be fetched: nothing is."""
+    if directory in seen:
+        return False
+    seen.add(directory)
+    data = read.get(directory, {})
+    if data.get("helmCharts"):
+        return True
+    named = [t for key in ("resources", "bases", "components") for t in _texts(data.get(key))]
+    paths = [os.path.normpath(os.path.join(directory, text)) for text in named]
+    return any(not os.path.exists(p) for p in paths) or any(
+        _names_remote(p, read, seen) for p in paths if p in read
+    )
+
+
+def _texts(value: Any) -> Iterator[str]:
+    if isinstance(value, str):
+        yield value
+    elif isinstance(value, dict):
+        for inner in value.values():
+            yield from _texts(inner)
+    elif isinstance(value, list):
+        for inner in value:
+            yield from _texts(inner)

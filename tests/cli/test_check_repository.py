@@ -1,0 +1,160 @@
+"""`npol check DIR` in a repository as it lies there: findings about policies, and a scope."""
+
+from __future__ import annotations
+
+import shutil
+import time
+
+import pytest
+
+from npol.cli.app import app
+from npol.errors import ExitCode
+
+needs_kubectl = pytest.mark.skipif(not shutil.which("kubectl"), reason="needs kubectl")
+needs_helm = pytest.mark.skipif(not shutil.which("helm"), reason="needs helm 3")
+
+POLICY = """\
+apiVersion: networking.k8s.io/v1
+kind: NetworkPolicy
+metadata: {name: a, namespace: shop}
+spec:
+  podSelector: {matchLabels: {app: web}}
+  policyTypes: [Ingress]
+"""
+WRONG = POLICY.replace("[Ingress]", "[Inbound]").replace("name: a", "name: wrong")
+POD = """\
+apiVersion: v1
+kind: Pod
+metadata: {name: web, namespace: shop, labels: {app: APP}}
+spec: {containers: [{name: web, image: web}]}
+"""
+FOREIGN = {
+    "cloudbuild.yaml": "steps: [{name: builder}]\n",
+    "home/secrets.yaml": "password: !secret db\n",
+    "ci/pipeline.yml": "- a\n- b\n",
+    "templates/broken.yaml": "a: {{ .Values.a }\n",
+    "flux/release.yaml": "apiVersion: helm.toolkit.fluxcd.io/v2\nkind: HelmRelease\n"
+    "metadata: {name: web, namespace: shop}\nspec: {}\n",
+    "cilium/p.yaml": "apiVersion: cilium.io/v2\nkind: CiliumNetworkPolicy\n"
+    "metadata: {name: p, namespace: shop}\nspec: {endpointSelector: {}}\n",
+}
+
+
+@pytest.fixture
+def check(tmp_path, monkeypatch, capsys):
+    monkeypatch.chdir(tmp_path)
+
+    def told(files, *options):
+        for name, text in files.items():
+            (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
+            (tmp_path / name).write_text(text)
+        code = app(["check", ".", *options], standalone_mode=False)
+        return code, capsys.readouterr().out.splitlines()
+
+    return told
+
+
+def test_foreign_yaml_is_counted_and_kinds_that_are_not_evaluated_are_named(check):
+    code, lines = check({**FOREIGN, "p.yaml": POLICY, "pod.yaml": POD.replace("APP", "web")})
+
+    assert lines[0] == "0 finding(s)"
+    assert "read 1 policy, 1 pod, 0 Services, 0 namespaces" in lines
+    assert "not evaluated: 1 CiliumNetworkPolicy" in lines
+    assert "left out: 3 document(s) that are no Kubernetes objects" in lines
+    assert "not read: 1 file(s) that are no YAML and name no NetworkPolicy" in lines
+    assert "rendered by controllers only, so not judged: 1 HelmRelease" in lines
+    assert code == ExitCode.AS_EXPECTED
+
+
+def test_a_refused_policy_is_found_and_a_file_that_names_one_must_be_read(check):
+    code, lines = check({"wrong.yaml": WRONG, "broken.yaml": POLICY + "  {{ if }}\n"})
+
+    assert lines[0].startswith("broken.yaml:7:3: NP008 error")
+    assert lines[1].startswith("wrong.yaml:6:17: NP001 error")
+    assert "refused by the API server, so without effect: NetworkPolicy shop/wrong" in lines
+    assert code == ExitCode.DIFFERS
+
+
+def test_no_policy_at_all_is_said(check):
+    code, lines = check({"pod.yaml": POD})
+
+    assert lines[0] == "0 finding(s)"
+    assert "read 0 policies, 1 pod, 0 Services, 0 namespaces" in lines
+    assert code == ExitCode.AS_EXPECTED
+
+
+@needs_kubectl
+def test_overlays_are_judged_apart_and_their_bases_not_alone(check):
+    """Both overlays have a policy of one name; the base alone would select no pod."""
+    base = {
+        "base/kustomization.yaml": "resources: [policy.yaml, pod.yaml]\n",
+        "base/policy.yaml": POLICY,
+        "base/pod.yaml": POD.replace("APP", "other"),
+    }
+    patch = (
+        "resources: [../../base]\n"
+        "patches: [{target: {kind: Pod}, "
+        "patch: '- {op: replace, path: /metadata/labels/app, value: web}'}]\n"
+    )
+    overlays = {f"overlays/{n}/kustomization.yaml": patch for n in ("dev", "prod")}
+    code, lines = check({**base, **overlays})
+
+    assert lines[0] == "0 finding(s)"
+    assert "judged: 2 kustomization(s) and chart(s), 0 plain file(s)" in lines
+    assert code == ExitCode.AS_EXPECTED
+
+
+def test_a_kustomization_that_would_have_to_be_fetched_is_listed(check):
+    url = "resources: ['https://example.test/repository?ref=v1']\n"
+    code, lines = check({"far/kustomization.yaml": url})
+
+    assert "not rendered: far: it names what is not in this directory" in lines
+    assert code == ExitCode.UNKNOWN  # nothing at all was judged
+
+
+def test_a_chart_that_cannot_be_rendered_is_listed_and_leaves_the_answer_open(check, monkeypatch):
+    monkeypatch.setenv("PATH", "/nowhere")
+    chart = {
+        "chart/Chart.yaml": "apiVersion: v2\nname: web\nversion: 1.0.0\n",
+        "chart/values.yaml": "name: web\n",
+        "chart/templates/policy.yaml": POLICY.replace("name: a", "name: {{ .Values.name }}"),
+        "chart/docs/plain.yaml": POLICY,
+    }
+    code, lines = check(chart)
+
+    assert "not rendered: chart: 'chart' needs helm, which is not on PATH" in lines
+    assert "judged: 0 kustomization(s) and chart(s), 1 plain file(s)" in lines
+    assert code == ExitCode.UNKNOWN
+
+
+@needs_helm
+def test_a_chart_is_rendered_and_judged(check):
+    chart = {
+        "chart/Chart.yaml": "apiVersion: v2\nname: web\nversion: 1.0.0\n",
+        "chart/values.yaml": "type: Inbound\n",
+        "chart/templates/policy.yaml": POLICY.replace("[Ingress]", "[{{ .Values.type }}]"),
+    }
+    code, lines = check(chart)
+
+    assert "NP001 error: spec.policyTypes[0]" in lines[0]
+    assert code == ExitCode.DIFFERS
+
+
+@pytest.mark.nightly
+def test_a_large_repository_is_read_in_a_few_seconds(check):
+    """1,400 files: policies with their pods, overlays, foreign YAML. The limit is a loose one."""
+    files = {f"apps/{n}/p.yaml": POLICY.replace("name: a", f"name: p{n}") for n in range(500)}
+    files |= {f"apps/{n}/pod.yaml": POD.replace("APP", "web") for n in range(500)}
+    files |= {f"ci/{n}.yaml": "steps: [a]\n" for n in range(400)}
+    began = time.perf_counter()
+    code, lines = check(files)
+
+    assert "left out: 400 document(s) that are no Kubernetes objects" in lines
+    assert all(
+        " NP" in line
+        for line in lines[
+            : lines.index(next(line for line in lines if line.endswith("finding(s)")))
+        ]
+    )
+    assert code == ExitCode.AS_EXPECTED
+    assert time.perf_counter() - began < 20
