@@ -159,3 +159,25 @@ def test_pods_are_resolved_with_all_their_addresses():
     target = resolve(flow(), peer, state)
     assert [b.ip for b in target.backends] == [FOUR[1], SIX[1]]
     assert [p.name for p in target.pods] == ["web-1"]
+
+
+@pytest.mark.parametrize(
+    ("cluster_ips", "nodes"),
+    [
+        pytest.param([FOUR[0]], ["10.0.0.1"], id="single-stack"),
+        pytest.param([FOUR[0], SIX[0]], ["10.0.0.1", "fd00::1"], id="dual-stack"),
+    ],
+)
+def test_nodes_answer_from_outside_in_the_families_of_the_service(cluster_ips, nodes):
+    addresses = [{"type": "InternalIP", "address": a} for a in ("10.0.0.1", "fd00::1")]
+    node = {"metadata": {"name": "n1"}, "status": {"addresses": addresses}}
+    ports = [{"port": 80, "nodePort": 30080}]
+    spec = {"type": "NodePort", "clusterIP": cluster_ips[0], "clusterIPs": cluster_ips}
+    service = {"metadata": {"name": "web", "namespace": "shop"}, "spec": {**spec, "ports": ports}}
+    spaces = ({"metadata": {"name": "shop"}},)
+    state = cluster_state(
+        Inventory(namespaces=spaces, pods=(), services=(service,), slices=(), nodes=(node,))
+    )
+    peer = Peer(name="web", at=HERE, namespace="shop", service="web")
+    target = resolve(flow(), peer, state, from_outside=True)
+    assert [b.ip for b in target.backends] == nodes

@@ -115,8 +115,9 @@ def node_ports(state: ClusterState, route: ServiceRoute) -> tuple[ServiceBackend
     The nodes at which a client outside is answered, by their internal addresses.
 
     Nodes that do not take every pod may stand for places outside. With externalTrafficPolicy
-    Local a node answers for the pods that it runs only.
+    Local a node answers for the pods that it runs only. It answers in the Service's families.
     """
+    families = {a.version for a in route.service.addresses}
     number = route.port.node_port if route.port else 0
     hosts = {b.end.node for b in route.backends if isinstance(b.end, Pod)}
     answering = (
@@ -128,7 +129,7 @@ def node_ports(state: ClusterState, route: ServiceRoute) -> tuple[ServiceBackend
         ServiceBackend(end=node, port=number, address=address)
         for node in answering
         for address in node.internal
-        if number
+        if number and (not families or address.version in families)
     )
 
 
