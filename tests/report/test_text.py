@@ -242,7 +242,7 @@ def test_a_green_run_says_little_of_itself_and_all_with_v(report, shown):
     green = replace(
         report,
         steps=report.steps[:1],
-        cluster=replace(report.cluster, notes=("nobody asked",), is_lab=True),
+        cluster=replace(report.cluster, notes=("nobody asked",), is_lab=True, options=""),
     )
 
     assert shown(green).endswith(
@@ -251,6 +251,8 @@ def test_a_green_run_says_little_of_itself_and_all_with_v(report, shown):
     )
     assert "note: nobody asked" not in shown(green)
     assert "note: nobody asked" in shown(green, verbose=True)
+    elsewhere = replace(green, cluster=replace(green.cluster, options="--context dev"))
+    assert "note: nobody asked" in shown(elsewhere)
 
 
 def test_colour_and_shape_both_tell_what_a_step_changed(report, shown):

@@ -13,6 +13,7 @@ from npol.report.summary import (
     cost_line,
     enforcement_line,
     failures,
+    in_a_lab_of_its_own,
     proven_line,
     restore_line,
     summary_line,
@@ -81,5 +82,5 @@ def _facts(report: StoryReport, verbose: bool) -> Iterator[Line]:
     proven = proven_line(report)
     if proven and verbose:
         yield (StyledText(proven, Tone.FAINT),)
-    if verbose or report.exit_status:
+    if verbose or report.exit_status or not in_a_lab_of_its_own(report):
         yield from ((StyledText(f"note: {safe(note)}", Tone.FAINT),) for note in report.notes)

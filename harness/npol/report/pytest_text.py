@@ -10,7 +10,14 @@ from npol.report.ending import ending_lines
 from npol.report.escape import safe
 from npol.report.failure import WIDTH
 from npol.report.json import result_from
-from npol.report.summary import Result, cluster_line, enforcement_line, proven_line, restore_line
+from npol.report.summary import (
+    Result,
+    cluster_line,
+    enforcement_line,
+    in_a_lab_of_its_own,
+    proven_line,
+    restore_line,
+)
 from npol.report.symbols import Line
 from npol.report.text import INDENT, StoryText, title_line
 
@@ -59,6 +66,7 @@ def _endings(report: StoryReport, verbose: bool) -> Iterator[str]:
         yield enforcement_line(report.cluster)
     if loud:
         yield proven_line(report)
+    if loud or not in_a_lab_of_its_own(report):
         yield from (f"note: {safe(note)}" for note in report.notes)
 
 

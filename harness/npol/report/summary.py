@@ -232,6 +232,11 @@ def cost_line(report: StoryReport) -> str:
     return f"{report.seconds:.1f} s, {execs}, {report.requests} API requests"
 
 
+def in_a_lab_of_its_own(report: StoryReport) -> bool:
+    """Whether the cluster ended with the run: a green run leaves nothing there to know of."""
+    return report.cluster is not None and not report.cluster.options
+
+
 def failures(report: StoryReport) -> list[Result]:
     """Every result that is not as expected, in the order of the story."""
     return [r for r in report.results if not r.passed]
