@@ -26,8 +26,8 @@ def item(monkeypatch):
 def test_one_line_says_what_was_seen_and_which_line_is_to_blame(item, failure):
     shown = failure_repr(item(), failure)
 
-    assert str(shown.reprcrash) == "shop.npol.yaml:31: too open, seen open: manifests/deny.yaml:7"
-    assert summary_of(failure) == "too open, seen open: manifests/deny.yaml:7"
+    assert str(shown.reprcrash) == "shop.npol.yaml:31: manifests/deny.yaml:7: too open, seen open"
+    assert summary_of(failure) == "manifests/deny.yaml:7: too open, seen open"
 
 
 def test_there_is_no_frame_and_the_commands_name_the_cluster(item, failure):

@@ -31,7 +31,7 @@ def test_junit_has_each_flow_with_its_own_time(report):
     failed = cases["frontend loses the database"]
     assert (failed.get("classname"), failed.get("time")) == ("shop.npol.yaml.deny all", "30.200")
     assert (failed.get("file"), failed.get("line")) == ("shop.npol.yaml", "31")
-    assert failed.find("failure").get("message") == "too open, seen open: manifests/deny.yaml:7"
+    assert failed.find("failure").get("message") == "manifests/deny.yaml:7: too open, seen open"
     assert "evidence   name db.shop" in failed.find("failure").text
     assert cases["stranger -> web:80/tcp"].find("error") is not None
     assert cases["frontend -> web:80/tcp"].get("time") == "0.000"

@@ -20,7 +20,7 @@ def said(result: Result) -> str:
 
 
 def summary_of(result: Result) -> str:
-    """`too open, seen open: deny.yaml:7`, what matters most first: readers cut the end off."""
+    """`deny.yaml:7: too open, seen open`, what matters most first: readers cut the end off."""
     at = place_of(result)
     seen = safe(result.seen) or "nothing"
-    return f"{result.verdict.value}, seen {seen}: {safe(at.file)}:{at.line}"
+    return f"{safe(at.file)}:{at.line}: {result.verdict.value}, seen {seen}"
