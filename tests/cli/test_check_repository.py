@@ -158,3 +158,16 @@ def test_a_large_repository_is_read_in_a_few_seconds(check):
     )
     assert code == ExitCode.AS_EXPECTED
     assert time.perf_counter() - began < 20
+
+
+def test_directories_and_files_that_are_named_together_are_one_world(tmp_path, monkeypatch, capsys):
+    monkeypatch.chdir(tmp_path)
+    for name, text in {"apps/pod.yaml": POD.replace("APP", "other"), "p.yaml": POLICY}.items():
+        (tmp_path / name).parent.mkdir(exist_ok=True)
+        (tmp_path / name).write_text(text)
+
+    app(["check", "apps", "p.yaml"], standalone_mode=False)
+
+    assert "p.yaml:5:16: NP010 warning: podSelector app=web selects no pod" in (
+        capsys.readouterr().out
+    )

@@ -12,20 +12,18 @@ from typing import Any
 from npol import __version__
 from npol.cli import inputs
 from npol.cli.arguments.check import CheckArguments, CheckFormat
-from npol.cli.check_repository import check_repository
+from npol.cli.check_repository import check_repositories
 from npol.cli.mutation import print_lab_mutation
-from npol.cli.scope_lines import scope_lines
 from npol.cli.streams import say
 from npol.errors import PRECEDENCE, ExitCode, InputError
 from npol.model.story import Apply, Manifest, Story
 from npol.mutation.score import MutantResult, mutate
-from npol.policy.lint import LintFinding, LintRule, Severity, lint, of_files
+from npol.policy.lint import LintFinding, LintRule, Severity, of_files
 from npol.policy.lint.sarif import github_annotations, sarif
 from npol.policy.objects.dialects import CALICO, Dialect
 from npol.policy.simulate.coverage import coverage
 from npol.policy.simulate.forecast import forecast
 from npol.policy.simulate.simulated_steps import scenes
-from npol.policy.state.apply_changes import build
 from npol.policy.state.cluster_state import ClusterState
 from npol.report.escape import safe
 from npol.story import Survey, load_story
@@ -47,17 +45,15 @@ def check(arguments: CheckArguments) -> int:
         else inputs.Inputs(world=ClusterState())
     )
     dialect = inputs.spoken(arguments.engine) or seen.dialect
-    found = [check_repository(path, arguments.root, seen.world, dialect) for path in repositories]
+    found = check_repositories(
+        repositories, looked_at.manifests, arguments.root, seen.world, dialect
+    )
     findings = [
         *of_files(looked_at.unreadable, looked_at.left_out),
-        *_not_meant(lint(looked_at.manifests, seen.world, dialect), stories),
-        *(finding for one in found for finding in one.findings),
+        *_not_meant(found.findings, stories),
     ]
-    scope = [line for one in found for line in one.lines]
-    if files:
-        scope += scope_lines(build(looked_at.manifests))
-    _print(findings, arguments.shape, scope)
-    worst = ExitCode.UNKNOWN if any(one.incomplete for one in found) else ExitCode.AS_EXPECTED
+    _print(findings, arguments.shape, found.lines)
+    worst = ExitCode.UNKNOWN if found.incomplete else ExitCode.AS_EXPECTED
     if any(f.severity is Severity.ERROR for f in findings):
         worst = ExitCode.DIFFERS
     if arguments.covered:

@@ -6,7 +6,7 @@ import os
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from npol.cli import inputs
 from npol.cli.scope_lines import scope_lines
@@ -37,48 +37,80 @@ class RepositoryFindings:
 
 @dataclass(slots=True)
 class _Surveyed:
-    surveys: list[Survey] = field(default_factory=list)
+    plain: Survey | None = None
+    rendered: list[Survey] = field(default_factory=list)
     failed: dict[str, str] = field(default_factory=dict)
     """Directory -> why it was not rendered."""
 
+    @property
+    def surveys(self) -> list[Survey]:
+        return [*([self.plain] if self.plain else []), *self.rendered]
 
-def check_repository(
-    directory: str, root: str | None, around: ClusterState, dialect: Dialect
+
+def check_repositories(
+    directories: Sequence[str],
+    beside: Sequence[Manifest],
+    root: str | None,
+    around: ClusterState,
+    dialect: Dialect,
 ) -> RepositoryFindings:
     """
-    Everything that is odd about the policies of a directory.
+    Everything that is odd about the policies of directories.
+
+    Their plain manifests and those `beside` them are one world; of the latter all is told.
 
     Raises:
-        Mistakes: it cannot be read, or holds nothing to be judged.
+        Mistakes: a directory cannot be read, or holds nothing to be judged.
     """
-    parts = repository(os.path.realpath(directory))
+    parts = _joined([repository(os.path.realpath(d)) for d in directories])
     surveyed = _surveyed(parts, root)
     nothing = not any(s.manifests or s.unreadable for s in surveyed.surveys)
-    if nothing and not surveyed.failed:
+    if directories and nothing and not surveyed.failed:
         left_out = [m for s in surveyed.surveys for m in s.left_out]
-        raise Mistakes([Mistake(Position(directory), "there are no manifests here"), *left_out])
+        empty = [Mistake(Position(d), "there are no manifests here") for d in directories]
+        raise Mistakes([*empty, *left_out])
+    named = {m.at.file for m in beside}
     findings: list[LintFinding] = []
-    for survey in surveyed.surveys:
-        found = (*_unreadable(survey), *lint(survey.manifests, around, dialect))
-        findings += (f for f in found if f.about_policy or f.rule is LintRule.UNREADABLE)
+    for survey in _worlds(surveyed, beside):
+        for found in (*_unreadable(survey), *lint(survey.manifests, around, dialect)):
+            is_named = found.at is not None and found.at.file in named
+            if found.about_policy or found.rule is LintRule.UNREADABLE or is_named:
+                findings.append(found)
+    failed = any(map(_names_policies, surveyed.failed))
     return RepositoryFindings(
         findings=tuple(dict.fromkeys(findings)),
-        lines=tuple(_lines(parts, surveyed)),
-        incomplete=nothing or any(map(_names_policies, surveyed.failed)),
+        lines=tuple(_lines(parts, surveyed, beside)),
+        incomplete=failed or bool(directories and nothing),
     )
+
+
+def _joined(parts: Sequence[Repository]) -> Repository:
+    return Repository(
+        kustomizations=tuple(dict.fromkeys(d for p in parts for d in p.kustomizations)),
+        remote=tuple(dict.fromkeys(d for p in parts for d in p.remote)),
+        charts=tuple(dict.fromkeys(d for p in parts for d in p.charts)),
+        plain=tuple(dict.fromkeys(f for p in parts for f in p.plain)),
+    )
+
+
+def _worlds(surveyed: _Surveyed, beside: Sequence[Manifest]) -> Iterator[Survey]:
+    """What lies there as it is, and each rendering."""
+    plain = surveyed.plain or Survey(manifests=())
+    yield replace(plain, manifests=(*beside, *plain.manifests))
+    yield from surveyed.rendered
 
 
 def _surveyed(parts: Repository, root: str | None) -> _Surveyed:
     result = _Surveyed()
     if parts.plain:
-        result.surveys.append(inputs.surveyed([os.path.relpath(p) for p in parts.plain], root))
+        result.plain = inputs.surveyed([os.path.relpath(p) for p in parts.plain], root)
     sources = [("kustomize", d) for d in parts.kustomizations]
     sources += [("helm", d) for d in parts.charts]
     with ThreadPoolExecutor(max_workers=RENDERERS) as pool:
         answers = pool.map(lambda source: _rendered(source[0], source[1], root), sources)
         for (_, place), answer in zip(sources, answers, strict=True):
             if isinstance(answer, Survey):
-                result.surveys.append(answer)
+                result.rendered.append(answer)
             else:
                 result.failed[place] = answer
     for place in parts.remote:
@@ -111,15 +143,16 @@ def _names_policies(directory: str) -> bool:
     return any(_names_policy(file) for file in every)
 
 
-def _lines(parts: Repository, surveyed: _Surveyed) -> Iterator[str]:
-    manifests = [m for survey in surveyed.surveys for m in survey.manifests]
+def _lines(parts: Repository, surveyed: _Surveyed, beside: Sequence[Manifest]) -> Iterator[str]:
+    manifests = [*beside, *(m for survey in surveyed.surveys for m in survey.manifests)]
     unread = {
         m.at.file for s in surveyed.surveys for m in s.unreadable if not _names_policy(m.at.file)
     }
     left_out = sum(len(s.left_out) for s in surveyed.surveys)
     worlds = len(parts.kustomizations) + len(parts.charts) - len(surveyed.failed)
     worlds += len(parts.remote)
-    yield f"judged: {worlds} kustomization(s) and chart(s), {len(parts.plain)} plain file(s)"
+    if parts != Repository():
+        yield f"judged: {worlds} kustomization(s) and chart(s), {len(parts.plain)} plain file(s)"
     yield from scope_lines(_all_of(manifests), left_out=left_out, unread=len(unread))
     controlled = Counter(m.kind for m in manifests if m.kind in CONTROLLERS)
     if controlled:

@@ -46,10 +46,9 @@ def plan(arguments: PlanArguments) -> int:
     steps = forecast(told, engine)
     for step in steps:
         _print_step(step)
-    concluded = _concluded(steps, engine)
     for line in scope_lines(fullest(told).world):
         say(safe(line))
-    return concluded
+    return _concluded(steps, engine)
 
 
 def _print_observed(arguments: PlanArguments, flows: Sequence[str]) -> ExitCode:
