@@ -6,6 +6,8 @@ from dataclasses import replace
 
 from npol.model.story import Protocol
 from npol.policy.objects.dialects import CALICO, SPEC
+from npol.policy.objects.entities import Pod
+from npol.policy.suggest.peer_names import Cast
 from npol.policy.suggest.story_data import story_data
 from npol.policy.suggest.suggest import suggest
 from npol.policy.suggest.who_answers import in_front
@@ -140,3 +142,16 @@ def test_nothing_asks_in_the_place_of_a_job_whose_pods_a_service_publishes_at_on
 
     assert like("deployment/b") == [(job.name, "deployment/b")]
     assert like("job/b") == []
+
+
+def test_names_of_peers_are_as_short_as_a_story_takes_them_and_all_different():
+    peers = Cast(world_with(INTO_C))
+    pods = [
+        Pod(namespace="x", name=f"p{n}", labels={"n": str(n)}, workload=f"deployment/{'a' * 70}")
+        for n in range(12)
+    ]
+    names = [peers.pod(pod) for pod in pods]
+
+    assert len(set(names)) == 12
+    assert max(map(len, names)) == 63
+    assert [peers.pod(pod) for pod in pods] == names

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
+from itertools import chain, count
 from typing import Any
 
 from npol.policy.explain.fixes import lasting
@@ -13,6 +14,8 @@ from npol.policy.state.cluster_state import ClusterState
 from npol.policy.suggest.who_asks import is_debug_pod
 from npol.selectors import Labels, Selector
 
+LONGEST = 63
+"""Characters of a peer's name in a story."""
 _OF_A_RELEASE = (
     "helm.sh/chart",
     "chart",
@@ -96,11 +99,16 @@ class Cast:
             for more in (entry.get("service", ""), entry.get("namespace", "")):
                 if name in self.peers and more and not name.endswith(f"-{more}"):
                     name = f"{name}-{more}" if more != name else name
-            while name in self.peers:
-                name += "-2"
+            name = next(n for n in _candidates(name) if n not in self.peers)
             self.names[key] = name
             self.peers[name] = entry
         return self.names[key]
+
+
+def _candidates(name: str) -> Iterator[str]:
+    """The name as a story takes it, and what it is called where that is another peer's."""
+    for more in chain([""], (f"-{number}" for number in count(2))):
+        yield name[: LONGEST - len(more)].rstrip("-.") + more
 
 
 def _key(entry: dict[str, Any]) -> str:
