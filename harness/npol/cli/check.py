@@ -52,7 +52,8 @@ def check(arguments: CheckArguments) -> int:
         *of_files(looked_at.unreadable, looked_at.left_out),
         *_not_meant(found.findings, stories),
     ]
-    _print(findings, arguments.shape, found.lines)
+    scope = () if arguments.covered or arguments.mutated else found.lines
+    _print(findings, arguments.shape, scope)
     worst = ExitCode.UNKNOWN if found.incomplete else ExitCode.AS_EXPECTED
     if any(f.severity is Severity.ERROR for f in findings):
         worst = ExitCode.DIFFERS

@@ -71,8 +71,16 @@ def rendered(source: Mapping[str, Any], root: str | None, namespace: str) -> Sur
     return survey_source(source, os.path.relpath(root or find_root(str(path))), namespace)
 
 
+def _common_root(paths: Sequence[str]) -> str:
+    """The git top; where there is none, the directory that holds all of the paths."""
+    found, places = find_root(paths[0]), [os.path.realpath(p) for p in paths]
+    if os.path.commonpath([found, *places]) == found:
+        return found
+    return os.path.commonpath(list(map(os.path.dirname, places)))
+
+
 def _below(paths: Sequence[str], root: str | None) -> tuple[str, list[str]]:
-    top = os.path.relpath(root or find_root(paths[0]))
+    top = os.path.relpath(root or _common_root(paths))
     return top, [os.path.relpath(path, top) for path in paths]
 
 

@@ -114,8 +114,6 @@ def _print_difference(old: ClusterState, new: ClusterState, dialect: Dialect) ->
         say(safe(str(one)))
     say(f"{len(found)} difference(s)" if found else "no flow opens or closes")
     refused = _print_refused((*old.refused, *new.refused))
-    for line in scope_lines(new):
-        say(safe(line))
     return ExitCode.UNKNOWN if refused else ExitCode.AS_EXPECTED
 
 
