@@ -126,7 +126,7 @@ def run(order):
                 connection,
                 TransactionOptions(
                     run_id=RUN,
-                    namespaces=[*order["namespaces"], *(["npol-system"] * order["tiers"])],
+                    namespaces=order["namespaces"],
                     other_policies=IN_TIERS if order["tiers"] else (),
                     replace=True,
                     kinds=[PODS],

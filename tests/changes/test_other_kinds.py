@@ -32,7 +32,7 @@ def guard(ingress=DENY, **labels):
 @pytest.fixture
 def begun(defined, begin):
     def begun(**settings):
-        return begin("shop", STATE, other_policies=(GUARD,), **settings)
+        return begin("shop", other_policies=(GUARD,), **settings)
 
     return begun
 
@@ -105,12 +105,18 @@ def test_it_is_not_changed_over_what_others_did_first(defined, begun):
 def test_two_runs_do_not_change_policies_of_the_cluster_at_once(defined, begun):
     begun()
 
-    with pytest.raises(LockHeld, match=f"namespace {STATE} is held"):
+    with pytest.raises(LockHeld, match="the policies of the whole cluster are held by run"):
         begun()
 
 
+def test_a_run_that_changes_none_of_them_need_not_wait(defined, begun, begin):
+    begun()
+
+    begin("bank", STATE)
+
+
 def test_without_the_clusters_lock_no_policy_of_it_is_changed(defined, begin):
-    transaction = begin("shop", other_policies=(GUARD,))
+    transaction = begin("shop")
 
     with pytest.raises((LockHeld, Refused)):
         transaction.apply(guard())

@@ -496,7 +496,9 @@ def test_changes_left_by_another_run_are_named_unless_allowed(cluster, begin):
     transaction.leave()
     transaction.close()
 
-    with pytest.raises(Refused, match=r"has left its changes in shop[\s\S]*npol rollback stories"):
+    with pytest.raises(
+        Refused, match=r"has left its changes in namespace shop[\s\S]*npol rollback stories"
+    ):
         begin("shop", "bank")
     begin("shop", allow_left_changes=True)
 

@@ -8,7 +8,7 @@ from npol.model.expectation import Verdict
 from npol.model.sentence import Sentence
 from npol.report.grid import StoryGrids
 from npol.report.grid_text import grid_lines
-from npol.report.symbols import Sign, Tone, mark_of, tone_of
+from npol.report.symbols import CellSign, Tone, mark_of, tone_of
 
 
 def text(table, width=80, legend=()):
@@ -135,7 +135,7 @@ def test_what_a_flow_did_not_do_when_it_was_last_asked_is_marked(flow):
 def test_the_legend_stands_beside_the_table_or_below_it(flow):
     table = grid([flow(), flow(source="b", expected="deny", seen="timeout")])
 
-    assert table.signs == (Sign.ALLOWED, Sign.DENIED)
+    assert table.signs == (CellSign.ALLOWED, CellSign.DENIED)
     assert text(table, legend=table.signs) == [
         "          db       .     allowed",
         "          :5432    X     denied",

@@ -2,7 +2,7 @@
 
 import pytest
 
-from npol.changes.journal_types import Key
+from npol.changes.journal_types import CLUSTER, Key
 from npol.kube.guard import Mode
 from npol.kube.rbac import rights
 from npol.model.inventory import Inventory
@@ -153,8 +153,9 @@ def test_a_story_with_a_policy_of_the_cluster_needs_its_lock_and_its_rights(tmp_
     wanted = set(map(str, rights(Mode.APPLY, ["shop"], extras=extras)))
 
     api = "policy.networking.k8s.io/v1alpha2"
-    assert Key(api, "ClusterNetworkPolicy", "", "guard").place == "npol-system"
-    assert "npol-system" in changed_namespaces(story, creates=False)
+    assert Key(api, "ClusterNetworkPolicy", "", "guard").place == CLUSTER
+    assert "npol-system" not in changed_namespaces(story, creates=False)
+    assert "update leases.coordination.k8s.io npol-cluster in namespace npol-system" in wanted
     assert {
         f"{verb} clusternetworkpolicies.policy.networking.k8s.io in the whole cluster"
         for verb in ("list", "get", "create", "update", "delete")

@@ -15,16 +15,15 @@ from npol.changes.journal.configmaps import ClusterCopy, ensure_state_namespace
 from npol.changes.journal.find_journals import left_runs
 from npol.changes.journal.local_file import LocalFile
 from npol.changes.journal.writer import JournalWriter
-from npol.changes.journal_types import Header, Key, NamespaceSnapshot, PolicySnapshot
+from npol.changes.journal_types import CLUSTER, Header, Key, NamespaceSnapshot, PolicySnapshot
 from npol.changes.lock import holder
-from npol.changes.lock.leases import DURATION, holder_of, ref, steady
+from npol.changes.lock.leases import DURATION, holder_of, ref, spell_place, steady
 from npol.changes.lock.lock import Lock
 from npol.changes.recover import recovery
 from npol.changes.state.snapshot import check_usable, cluster_uid, take, take_places
 from npol.changes.watchdog import Watchdog
 from npol.errors import InputError, LockHeld, Refused
 from npol.kube.connection import Connection
-from npol.kube.guard import STATE_NAMESPACE
 from npol.kube.objects import NAMESPACES, Resource
 from npol.kube.signals import Stop
 
@@ -83,7 +82,8 @@ class TransactionStart:
     def __init__(self, connection: Connection, options: TransactionOptions, stop: Stop) -> None:
         self._connection = connection
         self._options = options
-        self._namespaces = tuple(sorted(set(options.namespaces)))
+        cluster = {key.place for key in options.other_policies} & {CLUSTER}
+        self._namespaces = tuple(sorted({*options.namespaces, *cluster}))
         self._stop = stop
 
     def open(self) -> StartedTransaction:
@@ -96,8 +96,7 @@ class TransactionStart:
         options = self._options
         if not RUN_ID.fullmatch(options.run_id):
             raise InputError(f"a run's id is made of a-z, 0-9 and dashes, got {options.run_id!r}")
-        own = (name for name in self._namespaces if name != STATE_NAMESPACE)  # it is made below
-        usable = take_places(self._connection, own)
+        usable = take_places(self._connection, self._namespaces)
         check_usable(usable, create_missing=options.create_namespaces)
         kinds = (*options.kinds, *([NAMESPACES] if options.create_namespaces else ()))
         others = {(key.api_version, key.kind) for key in options.other_policies}
@@ -198,7 +197,7 @@ class TransactionStart:
             shared = sorted(set(run.namespaces) & set(self._namespaces))
             if shared:
                 raise Refused(
-                    f"{run} has left its changes in {', '.join(shared)}",
+                    f"{run} has left its changes in {', '.join(map(spell_place, shared))}",
                     hint=f"to take them back: npol rollback {run.story} {self._connection.options}",
                 )
 

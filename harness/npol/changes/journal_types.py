@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from npol.errors import Refused
-from npol.kube.guard import STATE_NAMESPACE, protected
+from npol.kube.guard import protected
 from npol.kube.objects import Object
 from npol.model.policy_kinds import NETWORK_POLICY, policy_kind
 
@@ -22,6 +22,8 @@ Kinds that no run writes, so a journal that names one is forged.
 
 Of others that it names nothing is deleted but what carries the run's annotation.
 """
+CLUSTER = "*"
+"""Stands among a run's namespaces for the policies of the whole cluster, which it may change."""
 LABELLED = frozenset({"Pod", "Namespace"})
 
 
@@ -56,11 +58,11 @@ class Key:
         """
         The namespace that it is in, or is; its lock covers the object.
 
-        Policies of the whole cluster have the state namespace's: one run at a time.
+        Policies of the whole cluster have one of their own (CLUSTER): one run at a time.
         """
         if self.kind == "Namespace":
             return self.name
-        return STATE_NAMESPACE if self.is_policy and not self.namespace else self.namespace
+        return CLUSTER if self.is_policy and not self.namespace else self.namespace
 
     @property
     def is_policy(self) -> bool:

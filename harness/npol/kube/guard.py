@@ -19,6 +19,9 @@ from npol.errors import Refused
 STATE_NAMESPACE = "npol-system"
 """Where journal and canary live."""
 
+CLUSTER_LEASE = "npol-cluster"
+"""The Lease there under which a run changes policies of the whole cluster."""
+
 PROTECTED = ("kube-*", "calico-*", "tigera-operator", "cilium*")
 """Namespaces that are never changed, whatever a story or a flag says."""
 

@@ -11,7 +11,7 @@ from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from npol.kube.guard import STATE_NAMESPACE, Mode, protected
+from npol.kube.guard import CLUSTER_LEASE, STATE_NAMESPACE, Mode, protected
 from npol.model.policy_kinds import PolicyKind
 
 NAME = "npol"
@@ -136,6 +136,16 @@ STATE = (
 )
 """The journal, in the state namespace only."""
 
+CLUSTER_LOCK = (
+    RbacRule(
+        group="coordination.k8s.io",
+        resources=("leases",),
+        verbs=("get", "update", "delete"),
+        names=(CLUSTER_LEASE,),
+    ),
+)
+"""There, too, for policies of the whole cluster."""
+
 READING_RECORDS = (
     RbacRule(group="", resources=("pods",), verbs=LIST),
     RbacRule(group="", resources=("pods/exec",), verbs=("get", "create")),
@@ -159,6 +169,7 @@ def rules(mode: Mode, namespace: str, *, extras: Extras = ()) -> tuple[RbacRule,
         found += LABELLING
     if namespace == STATE_NAMESPACE and mode is not Mode.READ_ONLY:
         found += STATE
+        found += CLUSTER_LOCK if _of_the_cluster(extras) else ()
     return found
 
 
@@ -166,6 +177,10 @@ def cluster_rules(mode: Mode, *, extras: Extras = ()) -> tuple[RbacRule, ...]:
     """What a mode needs of cluster-scoped objects."""
     labelling = CLUSTER_LABELLING if Extra.LABELS in extras and mode is Mode.APPLY else ()
     return CLUSTER + labelling + _policy_rules(mode, extras, namespaced=False)
+
+
+def _of_the_cluster(extras: Extras) -> bool:
+    return any(isinstance(e, PolicyKind) and not e.namespaced for e in extras)
 
 
 def _policy_rules(mode: Mode, extras: Extras, *, namespaced: bool) -> tuple[RbacRule, ...]:

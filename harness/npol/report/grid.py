@@ -9,7 +9,7 @@ from npol.model.expectation import Outcome
 from npol.model.result import FlowResult
 from npol.report.escape import safe
 from npol.report.failure import is_lookup, target
-from npol.report.symbols import CHANGED, Sign, Tone, mark_of, sign_of, tone_of
+from npol.report.symbols import CHANGED, CellSign, Tone, mark_of, sign_of, tone_of
 
 Ends = tuple[str, str]
 Seen = tuple[Outcome | None, int]
@@ -35,12 +35,12 @@ class Grid:
     cells: tuple[tuple[Cell, ...], ...]
 
     @property
-    def signs(self) -> tuple[Sign, ...]:
+    def signs(self) -> tuple[CellSign, ...]:
         """The signs that stand in it, in the order of legends."""
         cells = [cell for row in self.cells for cell in row]
         found = {sign_of(r) for cell in cells for r in cell.results}
-        found |= {Sign.CHANGED} if any(cell.changed for cell in cells) else set()
-        return tuple(sign for sign in Sign if sign in found)
+        found |= {CellSign.CHANGED} if any(cell.changed for cell in cells) else set()
+        return tuple(sign for sign in CellSign if sign in found)
 
 
 @dataclass(slots=True)

@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Sequence
 
 from npol.report.grid import Grid
-from npol.report.symbols import MEANINGS, Line, Sign, StyledText, Tone
+from npol.report.symbols import MEANINGS, CellSign, Line, StyledText, Tone
 
 GAP = "    "
 
 
-def grid_lines(table: Grid, width: int, legend: Iterable[Sign] = ()) -> Iterator[Line]:
+def grid_lines(table: Grid, width: int, legend: Iterable[CellSign] = ()) -> Iterator[Line]:
     """
     The table in `width` columns; targets that do not fit beside each other come below.
 
@@ -33,7 +33,7 @@ def grid_lines(table: Grid, width: int, legend: Iterable[Sign] = ()) -> Iterator
     yield from _below(legend, width)
 
 
-def _below(legend: Iterable[Sign], width: int) -> Iterator[Line]:
+def _below(legend: Iterable[CellSign], width: int) -> Iterator[Line]:
     """`.  allowed   X  denied`, as many to a line as fit."""
     line = ""
     for entry in (f"{sign.value}  {MEANINGS[sign]}" for sign in legend):

@@ -23,7 +23,7 @@ MOST_EDGES = 80
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Node:
+class MapNode:
     """A peer; `x` and `y` are its upper left corner."""
 
     name: str
@@ -39,7 +39,7 @@ class Box:
     x: float
     y: float
     height: float
-    nodes: tuple[Node, ...]
+    nodes: tuple[MapNode, ...]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -147,7 +147,7 @@ def _column(namespaces: dict[str, str], x: float) -> tuple[Box, ...]:
         names = [name for name, own in namespaces.items() if own == namespace]
         top = y + BOX_TITLE
         nodes = tuple(
-            Node(name=name, x=x + BOX_PAD, y=top + BOX_PAD / 2 + i * (NODE_HEIGHT + NODE_GAP))
+            MapNode(name=name, x=x + BOX_PAD, y=top + BOX_PAD / 2 + i * (NODE_HEIGHT + NODE_GAP))
             for i, name in enumerate(names)
         )
         height = BOX_TITLE + BOX_PAD + len(names) * (NODE_HEIGHT + NODE_GAP)

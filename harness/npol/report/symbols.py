@@ -43,7 +43,7 @@ CHANGED = "*"
 """Behind the mark of a flow that did something else when it was last asked."""
 
 
-class Sign(enum.Enum):
+class CellSign(enum.Enum):
     """What a mark is of, for legends: the sign itself."""
 
     ALLOWED = "."
@@ -56,20 +56,24 @@ class Sign(enum.Enum):
 
 
 MEANINGS = {
-    Sign.ALLOWED: "allowed",
-    Sign.DENIED: "denied",
-    Sign.STATUS: "HTTP status",
-    Sign.WRONG: "expected A, seen B",
-    Sign.UNKNOWN: "unknown",
-    Sign.SKIPPED: "skipped",
-    Sign.CHANGED: "changed",
+    CellSign.ALLOWED: "allowed",
+    CellSign.DENIED: "denied",
+    CellSign.STATUS: "HTTP status",
+    CellSign.WRONG: "expected A, seen B",
+    CellSign.UNKNOWN: "unknown",
+    CellSign.SKIPPED: "skipped",
+    CellSign.CHANGED: "changed",
 }
 
 
-def sign_of(result: FlowResult) -> Sign | None:
+def sign_of(result: FlowResult) -> CellSign | None:
     """What its mark is of; None for a word that needs no legend."""
-    signs = {Tone.SKIPPED: Sign.SKIPPED, Tone.UNKNOWN: Sign.UNKNOWN, Tone.WRONG: Sign.WRONG}
-    by_word = {Word.ALLOW: Sign.ALLOWED, Word.DENY: Sign.DENIED, Word.HTTP: Sign.STATUS}
+    signs = {
+        Tone.SKIPPED: CellSign.SKIPPED,
+        Tone.UNKNOWN: CellSign.UNKNOWN,
+        Tone.WRONG: CellSign.WRONG,
+    }
+    by_word = {Word.ALLOW: CellSign.ALLOWED, Word.DENY: CellSign.DENIED, Word.HTTP: CellSign.STATUS}
     return signs.get(tone_of(result)) or by_word.get(result.expected.word)
 
 

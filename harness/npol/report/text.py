@@ -15,7 +15,7 @@ from npol.report.failure import is_lookup, placed
 from npol.report.grid import StoryGrids
 from npol.report.grid_text import grid_lines
 from npol.report.summary import Result, counted, enforced, not_counted
-from npol.report.symbols import Line, Sign, StyledText, Tone, mark_of, tone_of
+from npol.report.symbols import CellSign, Line, StyledText, Tone, mark_of, tone_of
 
 INDENT = "  "
 GATEWAY_ERRORS = (502, 504)
@@ -41,7 +41,7 @@ class StoryText:
     def __init__(self, *, verbose: bool = False) -> None:
         self._verbose = verbose
         self._grids = StoryGrids()
-        self._explained: set[Sign] = set()
+        self._explained: set[CellSign] = set()
 
     def step(self, step: StepResult, width: int) -> Iterator[Line]:
         """Title, changes, table, lookups, checks, and what it took."""

@@ -36,8 +36,7 @@ def changed_namespaces(story: Story, *, creates: bool) -> set[str]:
     pods = {p.namespace for p in debug_pod_peers(story)}
     pods |= {c.namespace for s in story.steps for c in s.checks if c.kind == "admits"}
     given = namespaces_of(story.given) if creates else set()
-    cluster = {key.place for key in other_policies_of(story)}  # its lock stands for the cluster
-    return {n for n in pods | given | cluster | written_namespaces(story) if n}
+    return {n for n in pods | given | written_namespaces(story) if n}
 
 
 def extras_of(story: Story) -> set[Extra | PolicyKind]:

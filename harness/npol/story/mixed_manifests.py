@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
-from npol.model.policy_kinds import policy_kind
+from npol.model.policy_kinds import NETWORK_POLICY, POLICY_API, policy_kind
 from npol.model.story import Manifest
 
 API = "networking.k8s.io/v1"
@@ -28,8 +28,18 @@ def is_policy(manifest: Manifest) -> bool:
     return policy_kind(manifest.api_version, manifest.kind) is not None
 
 
+def is_split_off(manifest: Manifest) -> bool:
+    """
+    Whether a policy in a mixed source is left to `apply`.
+
+    Kinds that npol does not evaluate stay with `given`: there predictions know of them.
+    """
+    kind = policy_kind(manifest.api_version, manifest.kind)
+    return kind is not None and (kind is NETWORK_POLICY or kind.group == POLICY_API)
+
+
 def is_mixed(manifests: Sequence[Manifest]) -> bool:
-    return len({is_policy(manifest) for manifest in manifests}) == 2
+    return len({is_split_off(manifest) for manifest in manifests}) == 2
 
 
 @dataclass(slots=True)
@@ -42,8 +52,8 @@ class LeftOver:
     def for_given(self, manifests: Sequence[Manifest]) -> tuple[Manifest, ...]:
         if not is_mixed(manifests):
             return tuple(manifests)
-        self.policies |= {identity(m) for m in manifests if is_policy(m)}
-        return tuple(m for m in manifests if not is_policy(m))
+        self.policies |= {identity(m) for m in manifests if is_split_off(m)}
+        return tuple(m for m in manifests if not is_split_off(m))
 
     def for_change(
         self, manifests: Sequence[Manifest], given: Mapping[Identity, Manifest]
@@ -51,7 +61,7 @@ class LeftOver:
         """The policies, and objects of `given` that another file writes differently."""
         if not is_mixed(manifests):
             return tuple(manifests)
-        taken = tuple(m for m in manifests if is_policy(m) or _differs(m, given))
+        taken = tuple(m for m in manifests if is_split_off(m) or _differs(m, given))
         self.objects |= {identity(m) for m in manifests if m not in taken}
         return taken
 

@@ -13,10 +13,12 @@ from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
 from typing import Any
 
+from npol.changes.journal_types import CLUSTER
 from npol.changes.lock.holder import Identity
 from npol.changes.state.compare import RUN
 from npol.errors import LockHeld
 from npol.kube.connection import Connection
+from npol.kube.guard import CLUSTER_LEASE, STATE_NAMESPACE
 from npol.kube.objects import LEASES, Object, Ref
 
 log = logging.getLogger(__name__)
@@ -40,7 +42,15 @@ def steady() -> float:
 
 
 def ref(namespace: str) -> Ref:
+    """The Lease of a namespace, or of the policies of the whole cluster."""
+    if namespace == CLUSTER:
+        return Ref(LEASES, STATE_NAMESPACE, CLUSTER_LEASE)
     return Ref(LEASES, namespace, NAME)
+
+
+def spell_place(namespace: str) -> str:
+    """`namespace shop`."""
+    return "the policies of the whole cluster" if namespace == CLUSTER else f"namespace {namespace}"
 
 
 def holder_of(lease: Mapping[str, Any]) -> str:
@@ -52,6 +62,7 @@ def new_lease(
     namespace: str, *, run_id: str, nonce: str, duration: float, identity: Identity
 ) -> Object:
     """A Lease that says who holds the namespace."""
+    where = ref(namespace)
     now = stamp()
     annotations = {
         RUN: run_id,
@@ -64,8 +75,8 @@ def new_lease(
         "apiVersion": LEASES.api_version,
         "kind": LEASES.kind,
         "metadata": {
-            "name": NAME,
-            "namespace": namespace,
+            "name": where.name,
+            "namespace": where.namespace,
             "labels": {"app.kubernetes.io/managed-by": "npol"},
             "annotations": annotations,
         },
@@ -88,12 +99,17 @@ def describe(lease: Mapping[str, Any]) -> str:
     return f"held by run {holder_of(lease) or '(none)'} of {who} on {where} (pid {pid}){since}"
 
 
+def held_words(place: str, lease: Mapping[str, Any]) -> str:
+    """`namespace shop is held by run r1 of ann ...`."""
+    return f"{spell_place(place)} {'are' if place == CLUSTER else 'is'} {describe(lease)}"
+
+
 def held_by(connection: Connection, namespace: str) -> LockHeld:
     lease = connection.get(ref(namespace))
     if lease is None:  # it went while we looked
-        return LockHeld(f"namespace {namespace} was held by another run", hint="try again")
+        return LockHeld(f"{spell_place(namespace)}: another run held it", hint="try again")
     return LockHeld(
-        f"namespace {namespace} is {describe(lease)}",
+        held_words(namespace, lease),
         hint=f"wait for it (--wait SECONDS), or if it is dead: --recover-stale, or "
         f"npol recover {holder_of(lease)} {connection.options}",
     )

@@ -28,6 +28,7 @@ from npol.changes.lock.leases import (
     holder_of,
     new_lease,
     ref,
+    spell_place,
     stamp,
     steady,
 )
@@ -122,11 +123,11 @@ class Lock:
                 self._lost.setdefault(namespace, "its Lease could not be renewed in time")
             if namespace in self._lost:
                 raise LockHeld(
-                    f"the lock of namespace {namespace} was lost: {self._lost[namespace]}",
+                    f"the lock of {spell_place(namespace)} was lost: {self._lost[namespace]}",
                     hint="nothing more is changed; what this run changed is put back",
                 )
             if namespace not in self._held:
-                raise LockHeld(f"namespace {namespace} is not locked by this run")
+                raise LockHeld(f"{spell_place(namespace)}: not locked by this run")
 
     @property
     def lost(self) -> Mapping[str, str]:

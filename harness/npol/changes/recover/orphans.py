@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 
 from npol.changes.journal.find_journals import OpenRun
+from npol.changes.journal_types import CLUSTER
 from npol.changes.lock.leases import holder_of, ref, watch_renewals
 from npol.changes.restore.cleanup import let_go
 from npol.changes.restore.debug_pods import DeletionResult
@@ -24,7 +25,8 @@ from npol.kube.objects import NAMESPACES, NETWORK_POLICIES, Object
 def locks_of(connection: Connection, run_id: str) -> dict[str, Object]:
     """Namespace -> Lease, wherever the run holds one."""
     names = [obj["metadata"]["name"] for obj in connection.list(NAMESPACES)]
-    leases = {name: connection.get(ref(name)) for name in names if not protected(name)}
+    own = [name for name in names if not protected(name)]
+    leases = {name: connection.get(ref(name)) for name in (*own, CLUSTER)}
     return {name: le for name, le in leases.items() if le and holder_of(le) == run_id}
 
 

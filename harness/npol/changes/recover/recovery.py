@@ -19,7 +19,7 @@ from npol.changes.journal.local_file import LocalFile
 from npol.changes.journal.writer import JournalWriter
 from npol.changes.journal_types import Header, Journal
 from npol.changes.lock import holder
-from npol.changes.lock.leases import describe, holder_of, ref, watch_renewals
+from npol.changes.lock.leases import held_words, holder_of, ref, watch_renewals
 from npol.changes.lock.lock import Lock
 from npol.changes.recover import orphans
 from npol.changes.restore.cleanup import conclude, let_go
@@ -210,7 +210,7 @@ def _take_over(connection: Connection, lock: Lock, journal: Journal) -> _Taken:
                 taken.blocked[place.name] = error.message
                 continue
         elif lease and (not journal.header or holder_of(lease) != journal.header.run_id):
-            taken.blocked[place.name] = f"namespace {place.name} is {describe(lease)}"
+            taken.blocked[place.name] = held_words(place.name, lease)
             continue
         elif lease and not lock.take_over(place.name, lease):
             taken.renewed = place.name

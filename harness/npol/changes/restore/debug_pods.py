@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from npol.changes.failpoints import around
+from npol.changes.journal_types import CLUSTER
 from npol.changes.state.compare import run_of
 from npol.kube.api_errors import ApiError
 from npol.kube.connection import Connection
@@ -51,7 +52,7 @@ def delete_debug_pods(
     What its node does not end in time is deleted by force, by its uid and nothing else.
     """
     until = now() + within
-    places = sorted({*namespaces, STATE_NAMESPACE})
+    places = sorted({*namespaces, STATE_NAMESPACE} - {CLUSTER})
     asked: dict[str, float] = {}
     forced: dict[str, str] = {}
     while True:

@@ -102,11 +102,13 @@ def _delete_by_files(
     if not _to_delete(plan):
         _forget_interrupted(connection, story, directory)
         return RestoreResult(complete=not plan.problems, problems=plan.problems)
+    changed = [item.key for item in plan.items if item.action != "absent"]
     transaction = Transaction.open(
         connection,
         TransactionOptions(
             run_id=run_id,
-            namespaces=sorted({i.key.namespace for i in plan.items if i.action != "absent"}),
+            namespaces=sorted({key.namespace for key in changed if key.namespace}),
+            other_policies=[k for k in changed if k.is_policy and not k.is_network_policy],
             story=story_id(story),
             allow_left_changes=True,
             allow_gitops=allow_gitops,

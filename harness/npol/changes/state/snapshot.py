@@ -7,7 +7,7 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from typing import Any
 
-from npol.changes.journal_types import Key, NamespaceSnapshot, PolicySnapshot
+from npol.changes.journal_types import CLUSTER, Key, NamespaceSnapshot, PolicySnapshot
 from npol.changes.state.compare import is_leaving, waits_for
 from npol.errors import Refused
 from npol.kube.api_client import LISTS_AT_ONCE
@@ -40,8 +40,14 @@ def key_of(obj: Mapping[str, Any]) -> Key:
 
 def take_places(connection: Connection, namespaces: Iterable[str]) -> Snapshot:
     """Read namespaces alone; one that is missing has no uid."""
-    names = sorted(set(namespaces))
-    return _of_places(dict(zip(names, _read_namespaces(connection, names), strict=True)))
+    names = sorted(set(namespaces) - {CLUSTER})
+    found = dict(zip(names, _read_namespaces(connection, names), strict=True))
+    return _of_places({**found, **_cluster(namespaces)})
+
+
+def _cluster(namespaces: Iterable[str]) -> dict[str, Mapping[str, Any]]:
+    """The whole cluster as a namespace that never changes, if it is among these."""
+    return {CLUSTER: {"metadata": {"uid": CLUSTER}}} if CLUSTER in namespaces else {}
 
 
 def take(
@@ -61,11 +67,11 @@ def take(
     names = sorted(set(namespaces))
     if seen is None:
         found = take_places(connection, names)
-        there = [place.name for place in found.places.values() if place.uid]
+        there = [p.name for p in found.places.values() if p.uid and p.name != CLUSTER]
         listed: Iterable[Mapping[str, Any]] = connection.list_in(NETWORK_POLICIES, there)
     else:
         known = {obj["metadata"]["name"]: obj for obj in seen.namespaces}
-        found = _of_places({name: known.get(name) for name in names})
+        found = _of_places({name: known.get(name) for name in names} | _cluster(names))
         listed = (p for p in seen.policies if p["metadata"]["namespace"] in names)
     policies: dict[Key, Object] = {key_of(policy): dict(policy) for policy in listed}
     for key in also:

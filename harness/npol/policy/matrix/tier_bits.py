@@ -30,7 +30,7 @@ from npol.policy.state.cluster_state import ClusterState
 
 
 @dataclass(frozen=True, slots=True)
-class _Policy:
+class _Through:
     value: int
     decided: int
 
@@ -105,7 +105,7 @@ class TierBits:
 
     def _one(
         self, number: int, direction: Direction, group: int, port: Port, below: int, generous: bool
-    ) -> _Policy:
+    ) -> _Through:
         """One policy alone: what it lets through, and where one of its rules fits for sure."""
         everything = self._bits.all
         value, decided = (0 if generous else everything), 0
@@ -118,7 +118,7 @@ class TierBits:
             either = (act | value) if generous else (act & value)
             value = (act & sure) | (either & unsure) | (value & ~(sure | unsure))
             decided |= sure
-        return _Policy(value & everything, decided)
+        return _Through(value & everything, decided)
 
     def _ports(self, ports: Sequence[TierPort], port: Port) -> int:
         """The target groups on which the rule fits the port."""
