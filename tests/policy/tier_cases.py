@@ -176,7 +176,7 @@ TIER_CASES = [
         "tier-networks-hold-pods",
         [cluster("a", egress=rules(rule("Deny", NETWORK % "0.0.0.0/0", to=True)))],
         "x/a -> z/a:80",
-        ("deny", "deny", "?"),
+        ("deny", "deny", "allow"),
     ),
     (
         "tier-networks-other-family",
