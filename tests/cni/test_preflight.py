@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import json
+from types import SimpleNamespace
+from typing import Any
 
 import pytest
 
 from npol.cni.other_policy_kinds import foreign_policies
-from npol.cni.preflight import PreflightRequest, preflight
+from npol.cni.preflight import PreflightProblem, PreflightRequest, preflight, refusal
 from npol.errors import Refused
 from npol.kube.connection import Mode
 from npol.kube.rbac import Extra, manifests, rights
@@ -185,6 +187,23 @@ def test_all_findings_come_at_once(cluster, to, api):
         "no agent of Calico is ready",
     ):
         assert words in str(caught.value)
+
+
+def test_findings_that_one_remedy_cures_stand_together():
+    connection: Any = SimpleNamespace(context="test")
+    told = [PreflightProblem(what=f"may not {n}", hint="ask") for n in ("one", "two")]
+    other = PreflightProblem(what="no agent", hint="look")
+
+    lines = str(refusal(connection, [told[0], other, told[1]])).splitlines()
+
+    assert lines[0].endswith("3 problems:")
+    assert lines[1:] == [
+        "  - may not one",
+        "  - may not two",
+        "    try: ask",
+        "  - no agent",
+        "    try: look",
+    ]
 
 
 def test_a_webhook_that_knows_no_dry_run_is_asked_when_the_pod_is_made(cluster, to, api):

@@ -120,6 +120,28 @@ def test_an_agent_that_is_not_ready_everywhere_is_a_problem(ready, state):
     assert found.what == f"DaemonSet calico-system/calico-node: {ready} of 2 ready"
 
 
+def agent_pod(node, *, ready=True):
+    found = pod(f"calico-node-{node}", "calico-system", ready=ready)
+    owner = {"kind": "DaemonSet", "name": "calico-node"}
+    found["metadata"]["ownerReferences"] = [owner]
+    found["spec"]["nodeName"] = node
+    return found
+
+
+def test_nodes_without_an_agent_are_named_whatever_the_daemon_set_wants():
+    agent = Agent(name="calico-system/calico-node", desired=1, ready=1)
+    windows = {"labels": {"kubernetes.io/os": "windows"}}
+    nodes = [named("one"), named("two"), named("three"), named("win", metadata=windows)]
+    pods = [agent_pod("one"), agent_pod("two", ready=False)]
+
+    found = next(iter(components.findings(seen(agents=[agent], nodes=nodes, pods=pods))))
+
+    assert found.state is PROBLEM
+    assert found.what == (
+        "DaemonSet calico-system/calico-node: 1 of 1 ready; no ready agent on node three, two"
+    )
+
+
 def test_pods_of_components_that_are_not_ready_are_named_with_the_reason():
     pods = [
         pod("calico-typha", "calico-system"),

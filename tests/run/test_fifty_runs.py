@@ -44,14 +44,16 @@ def test_runs_leave_no_descriptor_and_no_thread(tmp_path, no_collector):
     write_shop(tmp_path)
     with Lab.start() as lab:
         run_once(tmp_path, lab)
-        before = descriptors(), threading.active_count()
+        before = descriptors()
 
         for _ in range(RUNS):
             run_once(tmp_path, lab)
 
-        after = descriptors(), threading.active_count()
-        assert after[0] == before[0]
-        assert after[1] <= before[1]  # some of the first run may still have been ending
+        assert descriptors() == before
+        for thread in threading.enumerate():
+            if thread is not threading.current_thread():
+                thread.join(10)
+                assert not thread.is_alive(), thread.name
 
 
 def test_runs_do_not_grow_where_the_collector_comes(tmp_path):

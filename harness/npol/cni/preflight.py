@@ -118,9 +118,16 @@ def preflight(connection: Connection, plan: PreflightRequest) -> Preflight:
 
 
 def refusal(connection: Connection, findings: Collection[PreflightProblem]) -> Refused:
-    """All findings as one error."""
-    lines = [f"  - {f.what}" + (f"\n    try: {f.hint}" if f.hint else "") for f in findings]
-    problems = "1 problem" if len(lines) == 1 else f"{len(lines)} problems"
+    """All findings as one error; what one remedy cures stands above it together."""
+    by_hint: dict[str, list[str]] = {}
+    for finding in findings:
+        by_hint.setdefault(finding.hint, []).append(f"  - {finding.what}")
+    lines = [
+        line
+        for hint, found in by_hint.items()
+        for line in (*found, *([f"    try: {hint}"] if hint else []))
+    ]
+    problems = "1 problem" if len(findings) == 1 else f"{len(findings)} problems"
     head = f"Preflight failed for context {connection.context} (nothing changed), {problems}:"
     return Refused("\n".join([head, *lines]))
 

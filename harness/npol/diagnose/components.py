@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import Any
 
+from npol.cni.catalogue import Agent
 from npol.diagnose.finding import DoctorFinding, FindingState
 from npol.diagnose.reader import ExaminedObjects, is_component
 from npol.kube.objects import PODS
@@ -28,11 +29,40 @@ def findings(seen: ExaminedObjects) -> Iterator[DoctorFinding]:
 def _agents(seen: ExaminedObjects) -> Iterator[DoctorFinding]:
     for agent in seen.engine.agents:
         text = f"DaemonSet {agent.name}: {agent.ready} of {agent.desired} ready"
-        if agent.ready >= agent.desired > 0:
+        without = _nodes_without(agent, seen)
+        if without:
+            text += f"; no ready agent on node {', '.join(without)}"
+        if agent.ready >= agent.desired > 0 and not without:
             yield DoctorFinding(TOPIC, FindingState.OK, text)
         else:
             hint = "policies are not kept up on nodes without it: kubectl get pods -o wide there"
             yield DoctorFinding(TOPIC, FindingState.PROBLEM, text, hint)
+
+
+def _nodes_without(agent: Agent, seen: ExaminedObjects) -> list[str]:
+    """
+    Nodes on which no pod of a DaemonSet is ready, whatever it was told to want.
+
+    Nothing where its pods cannot be read. Windows and virtual nodes have other agents, or none.
+    """
+    namespace, _, name = agent.name.partition("/")
+    pods = [p for p in seen.inventory.pods_of(namespace) if _made_by(p, name)]
+    if not pods:
+        return []
+    kept = {pod_ref(p).node for p in pods if pod_ref(p).ready}
+    nodes = [n["metadata"] for n in seen.inventory.nodes]
+    return sorted(n["name"] for n in nodes if n["name"] not in kept and _is_linux(n))
+
+
+def _made_by(pod: Obj, daemon_set: str) -> bool:
+    owners = pod["metadata"].get("ownerReferences") or ()
+    return any(o.get("kind") == "DaemonSet" and o.get("name") == daemon_set for o in owners)
+
+
+def _is_linux(node: Obj) -> bool:
+    labels = node.get("labels") or {}
+    virtual = labels.get("type") == "virtual-kubelet"
+    return not virtual and labels.get("kubernetes.io/os", "linux") == "linux"
 
 
 def _pods(namespace: str, seen: ExaminedObjects) -> Iterator[DoctorFinding]:
