@@ -81,7 +81,7 @@ class FakeSources:
     def prepare_beside(self, peers):
         pass
 
-    def close(self, within=60.0):
+    def close(self, within=60.0, *, keep=False):
         return self._stays.pop(0) if self._stays else ()
 
 
