@@ -31,9 +31,12 @@ $(STAMP): pyproject.toml requirements/dev.txt
 demo: setup ## sets everything up and shows the main job in the lab
 	@$(PY) tools/demo.py
 
+# Shipped stories that have shorter relatives.
+AT_NIGHT := fixtures/baseline/extras.npol.yaml fixtures/three-tier
+
 # Most of a test's time is waiting for packets that do not come: four at once on two cores.
 test: setup lint ## sets everything up, lints and runs the tests
-	@$(PY) -m pytest -n 4
+	@$(PY) -m pytest -n 4 $(AT_NIGHT:%=--ignore=%)
 
 lint: $(STAMP) ## ruff, mypy and the import contracts
 	@$(VENV)/bin/ruff check --quiet . && $(VENV)/bin/ruff format --quiet --check . \
@@ -46,6 +49,7 @@ test-live: setup ## the live tests: KUBE_CONTEXT=... (KUBECONFIG=...), or on the
 # Most clusters tell no flow records: what runs at night does without, but where a test asks for them.
 nightly: setup ## what takes longer; live tests on KUBE_CONTEXT, or on the rig if there is one
 	@NPOL_FLOW_RECORDS=off $(PY) -m pytest -m "nightly and not live" --timeout=3600
+	@$(PY) -m pytest $(AT_NIGHT)
 	@NPOL_EXAMPLES=10 $(PY) -m pytest -m "hypothesis and not nightly and not live" --timeout=3600
 	@NPOL_FLOW_RECORDS=off tools/test-live --nightly $(KUBE_CONTEXT)
 

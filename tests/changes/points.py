@@ -1,6 +1,7 @@
 """The fail points, read from the code: every place that is marked with `around(NAME)`."""
 
 import ast
+from functools import cache
 from pathlib import Path
 
 import npol
@@ -18,6 +19,7 @@ def marks(tree):
                 yield ast.literal_eval(call.args[0]), node
 
 
+@cache
 def names():
     """Every fail point's name, without its side."""
     found = [n for file in FILES for n, _ in marks(ast.parse(file.read_text()))]

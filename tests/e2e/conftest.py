@@ -5,16 +5,17 @@ from __future__ import annotations
 import base64
 import json
 import os
+import re
 import ssl
 import subprocess
 import sys
-import urllib.request
 from collections.abc import Callable, Iterator
 from functools import partial
 from importlib import import_module
 from pathlib import Path
 
 import pytest
+import urllib3
 
 from npol.cli import main
 from npol.cli.app import COMMANDS
@@ -36,6 +37,8 @@ SHIPPED = sorted(
 NPOL = Path(sys.executable).with_name("npol")
 RECORDS = "NPOL_FLOW_RECORDS"
 """Kept of the environment: whether runs read flow records."""
+PROGRESS = re.compile(r"^npol: .*, \d+ s\n", re.MULTILINE)
+"""What a run that is slow says of where it is."""
 Told = subprocess.CompletedProcess[str]
 
 
@@ -91,8 +94,8 @@ def unread(home, tmp_path) -> Callable[..., tuple[int, str]]:
                 assert process.stdout.readline()
             meanwhile()
             process.stdout.close()
-            complaint = process.stderr.read()
-        return process.returncode, complaint
+            said = process.stderr.read()
+        return process.returncode, PROGRESS.sub("", said)
 
     return run
 
@@ -148,19 +151,20 @@ class Server:
         self.kubeconfig = json.loads(kubeconfig.read_text())
         self.cluster = self.kubeconfig["clusters"][0]["cluster"]
         self._token = self.kubeconfig["users"][0]["user"]["token"]
-        self._tls = ssl.create_default_context(cadata=_pem(self.cluster))
+        tls = ssl.create_default_context(cadata=_pem(self.cluster))
+        self._pool = urllib3.PoolManager(ssl_context=tls)
 
     def ask(
         self, method: str, path: str, body: object = None, kind: str = "application/json"
     ) -> dict:
-        request = urllib.request.Request(
+        answer = self._pool.request(
+            method,
             self.cluster["server"] + path,
-            method=method,
-            data=None if body is None else json.dumps(body).encode(),
+            body=None if body is None else json.dumps(body),
             headers={"Authorization": f"Bearer {self._token}", "Content-Type": kind},
         )
-        with urllib.request.urlopen(request, context=self._tls) as answer:
-            return json.load(answer)
+        assert answer.status < 400, answer.data
+        return answer.json()
 
     def requests(self) -> dict[str, int]:
         """How often what was asked, by verb and resource."""

@@ -72,7 +72,7 @@ def write_shop(
     return story
 
 
-def slowed_down(story: str) -> str:
-    """The text of a story that waits for a minute in its second step, with its policy applied."""
+def slowed_down(story: str, seconds: int = 60) -> str:
+    """The text of a story that waits in its second step, with its policy applied."""
     step = "    apply: [deny.yaml]\n"
-    return story.replace(step, f"{step}    settle: {{within: 60s, stable: 1000}}\n")
+    return story.replace(step, f"{step}    settle: {{within: {seconds}s, stable: 1000}}\n")

@@ -113,6 +113,7 @@ def test_a_wrong_label_closes_what_it_should_open(broken):
 
 
 @pytest.mark.lab
+@pytest.mark.nightly
 def test_the_services_port_for_the_pods_is_named(broken):
     file = "backend-dev/10-allow-from-frontend.yaml"
     found = broken(file, "port: 3001", "port: 80")
@@ -125,6 +126,7 @@ def test_the_services_port_for_the_pods_is_named(broken):
 
 
 @pytest.mark.lab
+@pytest.mark.nightly
 def test_a_missing_dns_rule_is_told_apart_from_a_closed_port(broken):
     file = "frontend-dev/allow-dns.yaml"
     rule = (ROOT / "fixtures/baseline" / POLICIES / file).read_text().partition("  egress:\n")[2]

@@ -164,27 +164,36 @@ def test_a_run_that_is_killed_is_restored_by_its_watchdog(server, struck):
 
 @pytest.fixture
 def slow(story):
-    """A story that waits, and says so after some seconds, while its policy is applied."""
+    """A story that waits while its policy is applied."""
     story.write_text(slowed_down(story.read_text()))
     return story
 
 
-def test_a_run_whose_reader_goes_gives_the_cluster_back(unread, server, slow, there, policies):
+@pytest.fixture
+def unhurried(story):
+    """The same, but it goes on, and says so, after some seconds."""
+    story.write_text(slowed_down(story.read_text(), 3))
+    return story
+
+
+def test_a_run_whose_reader_goes_gives_the_cluster_back(unread, server, unhurried, there, policies):
     applied = partial(eventually, lambda: policies() == {"deny-all"}, 60)
 
-    assert unread("run", slow, *there, lines=1, meanwhile=applied) == (141, "")
+    assert unread("run", unhurried, *there, lines=1, meanwhile=applied) == (141, "")
 
     assert nothing_is_left(server)
 
 
-def test_incomplete_restore_outranks_broken_pipe(npol_here, unread, server, slow, there, policies):
+def test_incomplete_restore_outranks_broken_pipe(
+    npol_here, unread, server, unhurried, there, policies
+):
     def edited():
         eventually(lambda: policies() == {"deny-all"}, 60)
         policy = server.ask("GET", f"{POLICIES}/deny-all")
         policy["spec"]["policyTypes"] = ["Egress"]
         server.ask("PUT", f"{POLICIES}/deny-all", policy)
 
-    assert unread("run", slow, *there, lines=1, meanwhile=edited) == (6, "")
+    assert unread("run", unhurried, *there, lines=1, meanwhile=edited) == (6, "")
 
     server.ask("DELETE", f"{POLICIES}/deny-all")
     assert npol_here("recover", *there).returncode == 0

@@ -253,7 +253,9 @@ def test_a_story_runs_in_a_cluster_by_its_context_and_leaves_nothing(shop, named
     closed = next(c for c in cases if c.get("name") == "the shop is closed")
     said = {p.get("name"): p.get("value") for p in closed.iter("property")}
     assert said == {"expected": "deny", "seen": "timeout", "verdict": "as expected"}
-    assert sorted(p.suffix for p in (shop.path / "reports").iterdir()) == [".html", ".json"]
+    written = sorted(p.name for p in (shop.path / "reports").iterdir())
+    assert written[0] == "index.html"
+    assert [name.rpartition(".")[2] for name in written[1:]] == ["html", "json"]
 
 
 @pytest.mark.lab

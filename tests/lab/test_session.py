@@ -212,6 +212,7 @@ def kill_at_random_times(tmp_path, kills, within):
 
 
 @pytest.mark.lab
+@pytest.mark.nightly
 def test_twenty_random_kills_leave_nothing(tmp_path):
     assert max(kill_at_random_times(tmp_path, 20, within=0.9)) < 2.0
 

@@ -12,26 +12,25 @@ from npol.report.claims import summary_of
 
 @pytest.fixture
 def item(monkeypatch):
-    """An item of a story file; more of them share the file."""
+    """An item of a story file."""
     monkeypatch.setattr("npol.pytest_plugin.failure_repr.runs_of", lambda config: config)
     runs = SimpleNamespace(named="--kube-context=dev ", cluster_options="--context dev")
-    file = SimpleNamespace(explained={})
 
     def make(name="shop.npol.yaml::deny all::frontend loses the database"):
-        return SimpleNamespace(nodeid=name, config=runs, file=file)
+        return SimpleNamespace(nodeid=name, config=runs)
 
     return make
 
 
 def test_one_line_says_what_was_seen_and_which_line_is_to_blame(item, failure):
-    shown = failure_repr(item(), failure)
+    shown = failure_repr(item(), failure, {})
 
     assert str(shown.reprcrash) == "shop.npol.yaml:31: manifests/deny.yaml:7: too open, seen open"
     assert summary_of(failure) == "manifests/deny.yaml:7: too open, seen open"
 
 
 def test_there_is_no_frame_and_the_commands_name_the_cluster(item, failure):
-    text = str(failure_repr(item(), failure))
+    text = str(failure_repr(item(), failure, {}))
 
     assert text.startswith("TOO OPEN: frontend loses the database  (step deny all)\n")
     assert "AssertionError" not in text
@@ -42,11 +41,11 @@ def test_there_is_no_frame_and_the_commands_name_the_cluster(item, failure):
 
 
 def test_the_second_failure_of_a_cause_names_the_first(item, failure):
-    first = item()
-    failure_repr(first, failure)
+    first, explained = item(), {}
+    failure_repr(first, failure, explained)
 
-    again = str(failure_repr(first, failure))
-    second = str(failure_repr(item("shop.npol.yaml::deny all::another"), failure))
+    again = str(failure_repr(first, failure, explained))
+    second = str(failure_repr(item("shop.npol.yaml::deny all::another"), failure, explained))
 
     assert "evidence" in again
     assert second.rstrip("\n").split("\n") == [

@@ -20,6 +20,10 @@ class FieldError:
     field: str
     message: str
 
+    def is_a(self, kind: str) -> bool:
+        """Whether it is of a kind of mistake: `FieldValueRequired`."""
+        return self.reason == kind
+
 
 def invalid_value(field: str, value: Any, why: str) -> FieldError:
     return FieldError("FieldValueInvalid", field, f"Invalid value: {_shown(value)}: {why}")

@@ -8,33 +8,39 @@ what was seen, with the line to blame.
 from __future__ import annotations
 
 import shlex
-from typing import TYPE_CHECKING, Any
+from collections.abc import Hashable
+from typing import Any
 
 import pytest
 
+from npol.model.result import CheckResult, FlowResult
 from npol.pytest_plugin.runs import runs_of
 from npol.report.claims import place_of, said, summary_of
 from npol.report.escape import safe
 from npol.report.failure import AskAgain, failure_text, heading
 from npol.report.failure_groups import FailureGroup, cause_key
 
-if TYPE_CHECKING:
-    from npol.pytest_plugin.items import FlowItem, Result
+Result = FlowResult | CheckResult
 
 
-def failure_repr(item: FlowItem, result: Result) -> Any:
-    """What `repr_failure` gives back: pytest's own kind, which xdist can carry."""
-    shown = _as_text(_explanation(item, result))
+def failure_repr(item: pytest.Item, result: Result, explained: dict[Hashable, str]) -> Any:
+    """
+    What `repr_failure` gives back: pytest's own kind, which xdist can carry.
+
+    Args:
+        explained: which item has explained a cause of failures; this one is noted in it.
+    """
+    shown = _as_text(_explanation(item, result, explained))
     if crash := shown.reprcrash:
         crash.path, crash.lineno = safe(result.at.file), result.at.line
         crash.message = summary_of(result)
     return shown
 
 
-def _explanation(item: FlowItem, result: Result) -> str:
+def _explanation(item: pytest.Item, result: Result, explained: dict[Hashable, str]) -> str:
     """In full for the first item of a cause; the others say which item that is."""
     group = FailureGroup(results=(result,))
-    first = item.file.explained.setdefault(cause_key(result), item.nodeid)
+    first = explained.setdefault(cause_key(result), item.nodeid)
     if first != item.nodeid:
         at, own = place_of(result), result.at
         return (

@@ -11,11 +11,11 @@ import pytest
 
 from npol.errors import Crashed, NotAsExpected, NpolError
 from npol.model.expectation import Verdict
-from npol.model.result import CheckResult, FlowResult
+from npol.model.result import CheckResult
 from npol.model.selection import Selection, replayed
 from npol.model.story import Flow, StateCheck, Step, Story
 from npol.pytest_plugin.boundary import without_frames
-from npol.pytest_plugin.failure_repr import failure_repr
+from npol.pytest_plugin.failure_repr import Result, failure_repr
 from npol.pytest_plugin.rootdir import story_root
 from npol.pytest_plugin.runs import runs_of
 from npol.pytest_plugin.spelling import for_pytest
@@ -23,8 +23,6 @@ from npol.report.escape import paragraph, safe
 
 if TYPE_CHECKING:
     from npol.run import StoryRun
-
-Result = FlowResult | CheckResult
 
 
 class StoryFile(pytest.File):
@@ -182,7 +180,7 @@ class FlowItem(pytest.Item):
 
     def repr_failure(self, excinfo: pytest.ExceptionInfo[BaseException], style: Any = None) -> Any:
         if isinstance(excinfo.value, FlowFailed | FlowUnknown):
-            return failure_repr(self, excinfo.value.result)
+            return failure_repr(self, excinfo.value.result, self.file.explained)
         return super().repr_failure(excinfo, style)
 
     def reportinfo(self) -> tuple[Path, int, str]:

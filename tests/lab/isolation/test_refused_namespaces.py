@@ -37,4 +37,4 @@ def test_refused_namespaces_are_told_with_the_reason_and_the_way_out():
     assert said.startswith("the lab cannot make its namespaces: unshare: ")
     assert said.endswith("Operation not permitted")
     assert "--security-opt seccomp=unconfined" in way_out
-    assert "--kube-context" in way_out
+    assert "name a cluster with --context" in way_out

@@ -25,6 +25,7 @@ def told(net):
         mode = ("-u", "-v", "-z") if udp else ("-z",)
         net.run(
             source,
+            *("timeout", "0.7"),  # before a first packet is sent again
             "nc",
             *mode,
             "-n",

@@ -52,7 +52,7 @@ def reviewed(source: Source) -> tuple[ObjectReview, tuple[Refusal, ...]]:
 def is_misnamed_policy(source: Source) -> bool:
     """Whether an object means to be a NetworkPolicy, by a kind or version that nobody serves."""
     meant = source.kind == "NetworkPolicy" or source.kind.lower().startswith("networkpolic")
-    return meant and any(e.reason == NO_SUCH_KIND for e in review(source.body).errors)
+    return meant and any(e.is_a(NO_SUCH_KIND) for e in review(source.body).errors)
 
 
 def is_held(source: Source) -> bool:
@@ -64,7 +64,7 @@ def _refusal(source: Source, answer: ObjectReview, error: FieldError) -> Refusal
     path = _located(source.body, error.field)
     value = _value(source.body, path)
     path = _entry(path, value, error)
-    unknown = error.reason == UNKNOWN_FIELD
+    unknown = error.is_a(UNKNOWN_FIELD)
     hint = _field_hint(answer, source.body, path) if unknown else _hint(path, value, error)
     message = f"unknown field {str(path[-1])!r}" if unknown and path else _message(error)
     mistake = source.mistake(path, message, hint, at_key=unknown)
@@ -119,7 +119,7 @@ def _entry(path: Path, value: Any, error: FieldError) -> Path:
 
 def _message(error: FieldError) -> str:
     """The server's words, but for those of its JSON decoder, which name types of Go."""
-    mismatch = _MISMATCH.match(error.message) if error.reason == WRONG_TYPE else None
+    mismatch = _MISMATCH.match(error.message) if error.is_a(WRONG_TYPE) else None
     if mismatch is None:
         return error.message
     found, wanted = mismatch.groups()
@@ -138,13 +138,13 @@ def _hint(path: Path, value: Any, error: FieldError) -> str:
         return "an unrendered template: render the chart first (helm template)"
     if "${" in text:
         return "an unfilled variable: fill it in first (envsubst, or the tool that knows it)"
-    if error.reason == NO_SUCH_KIND:
+    if error.is_a(NO_SUCH_KIND):
         return "apiVersion: networking.k8s.io/v1, kind: NetworkPolicy"
-    if error.reason == WRONG_TYPE and error.message.endswith("of type string"):
+    if error.is_a(WRONG_TYPE) and error.message.endswith("of type string"):
         if isinstance(value, bool):
             return _BOOLEANS
         return f'put it in quotes: "{text}"' if isinstance(value, int | float) else ""
-    if path[-2:-1] in (("from",), ("to",)) and error.reason == "FieldValueRequired":
+    if path[-2:-1] in (("from",), ("to",)) and error.is_a("FieldValueRequired"):
         return "a peer needs podSelector, namespaceSelector or ipBlock"
     if path and path[-1] == "port" and isinstance(value, str) and value.isdigit():
         return "numbers stand without quotes"
