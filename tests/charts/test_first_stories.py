@@ -77,7 +77,7 @@ def test_a_first_story_asks_from_namespaces_that_are_there_and_counts_its_doubts
     assert sources <= made | {"default"}
     assert "kube-system" not in sources
     assert not any("&id" in line or "*id" in line for line in lines)
-    assert lines[-2].endswith(f"; {left_out} left out, {doubts} doubts")
+    assert lines[-1].endswith(f"; {left_out} left out, {doubts} doubts")
 
 
 @pytest.mark.lab

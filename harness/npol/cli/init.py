@@ -66,11 +66,11 @@ def init(arguments: InitArguments) -> int:
     )
     head = HEAD_OBSERVED if arguments.observed else HEAD
     say(_modeline() + head + dump(data), nl=False)
-    _print_doubts(suggestion, (*found.doubts, *suggestion.doubts))
     for policy in found.world.refused:
         say(safe(f"# {policy}"))
     for line in scope_lines(found.world, left_out=found.left_out):
         say(safe(f"# {line}"))
+    _print_doubts(suggestion, (*found.doubts, *suggestion.doubts))
     # something in every cluster's traffic cannot be asked again
     left_out = not suggestion.flows if arguments.observed else suggestion.unknown
     incomplete = left_out or found.world.refused

@@ -151,6 +151,7 @@ def test_a_missing_config_map_of_a_variable_is_reported(node):
     async def work():
         node.create(containers=[netexec(env=[{"name": "A", "valueFrom": reference}])])
         await node.until(lambda: node.events() and node.events()[-1][1] == "Failed")
+        await node.until(lambda: "waiting" in node.container()["state"])
 
     live(node, work)
     waiting = node.container()["state"]["waiting"]
