@@ -101,9 +101,10 @@ def test_debug_pods_with_an_applications_labels_get_no_traffic_of_its_service(pl
     assert deployment(place)["status"]["readyReplicas"] == 2
 
 
-def test_an_image_that_does_not_exist_fails_fast_and_leaves_nothing(place):
+def test_an_image_that_does_not_come_is_told_in_time_and_leaves_nothing(place):
     began = time.monotonic()
-    settings = PodSettings(image="docker.io/nicolaka/netshoot:no-such-tag")
+    image = "docker.io/nicolaka/netshoot:no-such-tag"
+    settings = PodSettings(image=image, start_within=20)
 
     with pytest.raises(Refused, match=r"ErrImagePull|ImagePullBackOff"):
         begin(place.sources(peer(place), settings=settings))
@@ -112,7 +113,7 @@ def test_an_image_that_does_not_exist_fails_fast_and_leaves_nothing(place):
 
 
 def test_a_pod_that_fits_nowhere_is_told_with_the_schedulers_words(place):
-    settings = PodSettings(requests={"cpu": "1000"}, limits={"cpu": "1000"})
+    settings = PodSettings(requests={"cpu": "1000"}, limits={"cpu": "1000"}, start_within=10)
 
     with pytest.raises(Refused, match=r"Unschedulable: .*nodes are available"):
         begin(place.sources(peer(place), settings=settings))
@@ -138,7 +139,7 @@ def test_a_node_without_any_cpu_left_takes_them(place, node):
     try:
         with place.sources(peer(place, node=name)) as sources:
             assert sources.pod("web").node == name
-        asking = PodSettings(requests={"cpu": "10m"})
+        asking = PodSettings(requests={"cpu": "10m"}, start_within=10)
         with pytest.raises(Refused, match="Insufficient cpu"):
             begin(place.sources(peer(place, node=name), settings=asking))
     finally:
