@@ -72,7 +72,7 @@ def test_a_shipped_story_holds_and_leaves_nothing(options, enforced, overlay, no
 
 
 def test_a_pod_that_cannot_start_leaves_nothing(options, nothing_left, tmp_path, space):
-    image = "{timeout: 1s, pod: {image: registry.invalid/no-such:1}}"
+    image = "{timeout: 1s, pod: {image: registry.invalid/no-such:1, start_within: 15s}}"
     story = shop.read(shop.write(tmp_path, space, steps="", defaults=image))
     run = StoryRun(story, options)
 
