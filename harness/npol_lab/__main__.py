@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import contextlib
 import ctypes
+import gc
 import json
 import os
 import socket
@@ -48,8 +49,10 @@ def main(settings: dict[str, Any]) -> int:
     settings["state"] = str(_mount_state(directory))
 
     def run(keeper: socket.socket) -> None:
+        gc.disable()  # what modules make stays: collecting between them finds nothing
         from npol_lab.bootstrap import run_lab
 
+        gc.enable()
         run_lab(settings, keeper)
 
     return keep(run, tuple(settings["parent"]), lambda: _forget(directory))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import gc
 import inspect
 import os
 import signal
@@ -137,7 +138,9 @@ def _command(name: str) -> Command:
         from npol.cli.current_progress import shown  # completion has no use for it
 
         with logged(verbose), shown(name, quiet=verbose > 0):
+            gc.disable()  # what modules make stays: collecting between them finds nothing
             action: Callable[[Any], int | None] = getattr(import_module(f"npol.cli.{name}"), name)
+            gc.enable()
             if "verbose" in parameters:
                 options["verbose"] = verbose
             return action(arguments(**options))
