@@ -2,6 +2,7 @@
 
 import ast
 from collections.abc import Iterable, Iterator, Mapping
+from functools import cache
 from graphlib import CycleError, TopologicalSorter
 from pathlib import Path
 
@@ -43,6 +44,7 @@ def imported(source: str, modules: Iterable[str]) -> set[str]:
     return found & set(modules)
 
 
+@cache
 def import_graph(root: Path) -> Graph:
     files = {name_of(file, root): file for file in root.rglob("*.py")}
     return {name: imported(file.read_text(), files) - {name} for name, file in files.items()}

@@ -27,23 +27,23 @@ GUARDED = {("memfd.py", "memfd_create")}
 """Used behind a `hasattr`, with another way beside it."""
 
 
+@pytest.fixture(scope="module")
 def trees():
-    for path in HERE.rglob("*.py"):
-        yield path, ast.parse(path.read_text(encoding="utf-8"))
+    return [(path, ast.parse(path.read_text(encoding="utf-8"))) for path in HERE.rglob("*.py")]
 
 
-def test_no_module_outside_the_lab_uses_what_only_linux_has():
+def test_no_module_outside_the_lab_uses_what_only_linux_has(trees):
     used = {
         (path.name, node.attr)
-        for path, tree in trees()
+        for path, tree in trees
         for node in ast.walk(tree)
         if isinstance(node, ast.Attribute) and node.attr in ONLY_LINUX
     }
     assert used == GUARDED
 
 
-def test_no_module_outside_the_lab_imports_what_only_linux_has():
-    for path, tree in trees():
+def test_no_module_outside_the_lab_imports_what_only_linux_has(trees):
+    for path, tree in trees:
         for node in ast.walk(tree):
             names = [a.name for a in node.names] if isinstance(node, ast.Import) else []
             names += [node.module or ""] if isinstance(node, ast.ImportFrom) else []

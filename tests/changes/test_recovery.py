@@ -395,7 +395,7 @@ def test_a_journal_holds_no_object_but_policies(cluster, dead, before):
 def test_a_dead_run_is_recovered_while_another_lives(cluster, begin, dead, before, here):
     alive = begin("bank", run_id="alive")
     alive.apply(policy(namespace="bank"))
-    dead()
+    dead(lease=1.0)
 
     def sleep(seconds):
         alive._lock._renew("bank")

@@ -177,7 +177,7 @@ def thorough(examples):
 
 
 @pytest.mark.timeout(300)
-@thorough(25)
+@thorough(12)
 @given(cluster=lab_clusters())
 def test_evaluator_agrees_with_packets(lab, cluster):
     differences = lab.differences(cluster)

@@ -150,6 +150,7 @@ def test_a_failure_is_collected_while_its_policies_are_there(shop, named):
             if p["metadata"]["name"] == "web"]  # fmt: skip
 
 
+@pytest.mark.nightly
 def test_without_a_failure_there_is_no_archive(shop, named):
     result = shop.runpytest_subprocess("--npol-collect=found.tar.gz", *named)
     assert result.ret == 0

@@ -137,7 +137,7 @@ SCRIPTS = {
 }
 
 
-TYPED_ALWAYS = ("attach", "port-forward", "debug", "server-side apply")
+TYPED_ALWAYS = ("debug", "server-side apply")
 """What streams or is hard to merge; tests/lab/api types shorter ones of the other kinds."""
 
 

@@ -50,6 +50,7 @@ def test_a_story_without_policies_passes_where_nothing_enforces(ignoring, tmp_pa
     unenforced.without_policies_it_passes(options(ignoring), tmp_path, "peaceful")
 
 
+@pytest.mark.nightly
 def test_assumed_enforcement_makes_denies_too_open(ignoring, tmp_path):
     unenforced.assumed_denies_are_too_open(
         options(ignoring, assume_enforced=True), tmp_path, "assumed"
@@ -74,6 +75,7 @@ def test_an_old_answer_is_not_taken_for_a_new_one(late, tmp_path):
     assert str(flow.predicted) == "deny"
 
 
+@pytest.mark.nightly
 def test_a_late_denial_is_waited_for_and_timed(late, tmp_path):
     path = shop.write(tmp_path, "late", defaults=PATIENT)
 

@@ -65,7 +65,7 @@ def test_a_killed_run_leaves_nothing(tmp_path, env, slow):
         assert left(id), "it was there"
         process.send_signal(signal.SIGKILL)
         took = seconds_until_gone(id, files=lambda: (tmp_path / "tmp").glob("npol*"))
-    assert took < 2.0
+    assert took < 20
 
 
 @pytest.mark.lab

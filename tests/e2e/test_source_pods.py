@@ -139,7 +139,7 @@ def test_a_target_that_comes_in_mid_step_is_asked(story, options, lab, space, mo
 
     with shop.opened(story, options) as run:
         somebody.raw("PATCH", web, body={"spec": {"replicas": 0}}, patch="merge")
-        deadline = time.monotonic() + 10
+        deadline = time.monotonic() + 60
         while somebody.list(PODS, space, selector="app=web"):
             assert time.monotonic() < deadline
         monkeypatch.setattr("npol.run.flow_runner.settle", settle_and_scale)

@@ -11,6 +11,7 @@ from tests.e2e.conftest import ROOT
 pytestmark = pytest.mark.lab
 
 
+@pytest.mark.nightly
 def test_the_shipped_story_shows_both_tiers_and_leaves_nothing(npol):
     done = npol("run", ROOT / "fixtures/tiers/tiers.npol.yaml")
 

@@ -216,7 +216,9 @@ def test_an_account_without_permissions_is_refused_with_the_missing_ones(
 
 
 @pytest.mark.lab
-@pytest.mark.parametrize("missing", ["npol-system", "shop"])
+@pytest.mark.parametrize(
+    "missing", ["shop", pytest.param("npol-system", marks=pytest.mark.nightly)]
+)
 def test_an_account_that_may_not_create_namespaces_is_refused_with_that_permission(
     tmp_path, npol, server, account, missing
 ):

@@ -235,7 +235,7 @@ def test_a_handshake_has_a_deadline_of_its_own(api, to, fault):
     with pytest.raises(ExecBroken):
         open_exec(to(Mode.SMOKE, clock=None), POD, ["true"], handshake_timeout=0.5)
 
-    assert real_time.monotonic() - began < 2
+    assert real_time.monotonic() - began < 4
 
 
 def test_an_expired_token_is_renewed_for_the_handshake(api, to, tmp_path):
@@ -329,9 +329,9 @@ def test_a_closed_stream_ends_the_reader_that_waits(echoing):
     began = real_time.monotonic()
 
     with pytest.raises(ExecBroken, match="it was closed"):
-        echoing.read(10)
+        echoing.read(60)
 
-    assert real_time.monotonic() - began < 2
+    assert real_time.monotonic() - began < 30
     closer.join()
     with pytest.raises(ExecBroken, match="it was closed"):
         echoing.write(b"x")

@@ -298,7 +298,7 @@ def test_a_plugin_that_hangs_is_ended_with_its_children(tmp_path):
     with pytest.raises(Refused, match=r"did not answer within 0.5 s"):
         run(plugin(tmp_path, code), timeout=0.5)
 
-    assert time.monotonic() - began < 5
+    assert time.monotonic() - began < 30
     pid = int((tmp_path / "plugin.pid").read_text())
     while time.monotonic() - began < 10 and _runs(pid):
         time.sleep(0.01)  # the kernel ends what was killed when it gets to it

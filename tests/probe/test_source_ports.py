@@ -149,7 +149,7 @@ def test_a_port_that_is_taken_is_replaced_and_the_target_sees_the_next_one(
     prober = Prober(start_stream, SOURCE, ports=Few(taken, free))
     question = Probe(key="k", kind=kind, address="127.0.0.1", port=port)
 
-    answer = prober.ask([question], deadline=10)["k"]
+    answer = prober.ask([question], deadline=30)["k"]
     prober.close()
 
     assert (answer.outcome, answer.source_port) == (Outcome.OPEN, free)
@@ -170,7 +170,7 @@ def test_a_question_over_udp_finds_another_port_too(taken, free, start_stream):
             protocol=Protocol.UDP,
             timeout=1.0,
         )
-        answer = prober.ask([question], deadline=10)["k"]
+        answer = prober.ask([question], deadline=30)["k"]
         prober.close()
         _, (_, came_from) = mute.recvfrom(100)
 
@@ -183,7 +183,7 @@ def test_without_a_free_port_the_kernel_chooses_and_nothing_is_claimed(taken, se
     prober = Prober(start_stream, SOURCE, ports=Few(taken))
     question = Probe(key="k", kind=ProbeKind.CONNECT, address="127.0.0.1", port=port)
 
-    answer = prober.ask([question], deadline=10)["k"]
+    answer = prober.ask([question], deadline=30)["k"]
     prober.close()
 
     assert (answer.outcome, answer.source_port) == (Outcome.OPEN, None)

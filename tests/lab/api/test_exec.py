@@ -161,7 +161,7 @@ def test_spdy_is_answered_with_what_to_use_instead(cluster):
     assert "exec over SPDY; kubectl >= 1.31" in answer.message
 
 
-def until(check, patience=10.0):
+def until(check, patience=30.0):
     ends = time.monotonic() + patience
     while not check():
         assert time.monotonic() < ends, "it never happened"

@@ -111,7 +111,7 @@ class Node:
     def ready(self, name="pod"):
         return self.condition("Ready", name)["status"] == "True"
 
-    async def until(self, holds, within=5.0):
+    async def until(self, holds, within=30.0):
         """Yield to the node until something holds; the deadline is for a broken node only."""
         deadline = time.monotonic() + within
         while not holds():

@@ -20,7 +20,7 @@ NGINX = """
 server { listen 3001; location /api/health { return 200 'ok\\n'; } }
 server { listen 127.0.0.1:9000; return 204; }
 """
-WITHIN = 15.0
+WITHIN = 60.0
 _NUMBERS = itertools.count(1)
 
 
