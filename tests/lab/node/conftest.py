@@ -104,6 +104,10 @@ class Node:
         ]
         return [(e["type"], e["reason"], e["message"]) for e in found]
 
+    def waits_for(self, name="pod"):
+        """The reason of its first container; a moment after the events that tell of it."""
+        return self.container(name)["state"].get("waiting", {}).get("reason")
+
     def condition(self, kind, name="pod"):
         conditions = (self.pod(name) or {}).get("status", {}).get("conditions") or []
         return next((c for c in conditions if c["type"] == kind), {"status": "Unknown"})

@@ -138,10 +138,9 @@ def test_an_image_that_does_not_exist_is_reported_as_the_runtime_would(node):
     async def work():
         node.create(containers=[{"name": "c", "image": "does-not-exist:1"}])
         await node.until(lambda: ("Warning", "Failed", "Error: ErrImagePull") in node.events())
-        await node.until(lambda: "Pull" in node.container()["state"]["waiting"]["reason"])
+        await node.until(lambda: node.waits_for() == "ErrImagePull")
 
     live(node, work)
-    assert node.container()["state"]["waiting"]["reason"] == "ErrImagePull"
     assert node.pod()["status"]["phase"] == "Pending"
     assert ("Warning", "Failed", "Error: ErrImagePull") in node.events()
 
@@ -152,7 +151,7 @@ def test_a_missing_config_map_of_a_variable_is_reported(node):
     async def work():
         node.create(containers=[netexec(env=[{"name": "A", "valueFrom": reference}])])
         await node.until(lambda: node.events() and node.events()[-1][1] == "Failed")
-        await node.until(lambda: "waiting" in node.container()["state"])
+        await node.until(lambda: node.waits_for() == "CreateContainerConfigError")
 
     live(node, work)
     waiting = node.container()["state"]["waiting"]
