@@ -57,6 +57,18 @@ def test_a_policy_of_the_whole_cluster_is_made_and_taken_back(defined, begun):
     assert defined.state() == before
 
 
+def test_a_restore_reads_a_policy_of_the_cluster_with_its_two_snapshots_only(defined, begun):
+    transaction = begun()
+    transaction.apply(guard())
+    asked = transaction._session.connection.requests
+    read = "get clusternetworkpolicies.policy.networking.k8s.io"
+    before = asked[read]
+
+    transaction.restore()
+
+    assert asked[read] == before + 2
+
+
 def test_a_replaced_policy_of_the_cluster_comes_back_whole(defined, begun):
     there = defined.edit("create", CLUSTER_POLICIES, guard(team="shop"), manager="kubectl")
     transaction = begun(replace=True)

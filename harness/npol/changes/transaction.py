@@ -23,7 +23,7 @@ from npol.changes.journal_types import Left
 from npol.changes.lock.lock import Lock
 from npol.changes.restore.cleanup import conclude, conclude_left, recover_command
 from npol.changes.restore.restore import Restoration, restore
-from npol.changes.state.snapshot import key_of, take
+from npol.changes.state.snapshot import key_of, take_known
 from npol.changes.watchdog import Watchdog
 from npol.errors import NpolError, RestoreIncomplete
 from npol.kube.connection import Connection
@@ -176,8 +176,7 @@ class Transaction:
         just read of them; None: they are read.
         """
         journal = self._session.writer.journal
-        also = journal.other_policies
-        now = take(self._session.connection, journal.places, also=also, seen=seen)
+        now = take_known(self._session.connection, journal, seen=seen)
         keys = dict.fromkeys((*journal.seen, *now.policies, *(r.key for r in journal.history)))
         policies = [key for key in keys if key.is_policy]
         found = [self._session.modified_by_others(key, now.policies.get(key)) for key in policies]

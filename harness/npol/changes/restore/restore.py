@@ -26,7 +26,7 @@ from npol.changes.state.object_history import (
     labelled,
     touched,
 )
-from npol.changes.state.snapshot import Snapshot, take
+from npol.changes.state.snapshot import Snapshot, take_known
 from npol.errors import NpolError
 from npol.kube.api_client import LISTS_AT_ONCE
 from npol.kube.connection import Connection
@@ -137,7 +137,7 @@ class _Worker:
 
     def work(self) -> list[RestoreProblem]:
         try:
-            standing = ObjectStanding(self._journal, self._taken())
+            standing = ObjectStanding(self._journal, take_known(self._connection, self._journal))
             items = self._in_reverse()
             self._look_ahead(items, standing.snapshot)
             for item in items:
@@ -149,10 +149,6 @@ class _Worker:
             known = [f"{key}: {text}" for key, text in self._errors.items()]
             text = f"the cluster could not be read to verify the restore: {error}"
             return [RestoreProblem(text=t, ours=True) for t in (text, *known)]
-
-    def _taken(self) -> Snapshot:
-        also = self._journal.other_policies
-        return take(self._connection, self._journal.places, also=also)
 
     def _in_reverse(self) -> list[ObjectHistory | Labelled]:
         items: list[ObjectHistory | Labelled] = [
@@ -185,7 +181,7 @@ class _Worker:
         another version then, or another object, and is read again (`undo`).
         """
         keys = {item.key for item in items if not isinstance(item, Labelled)}
-        keys = {key for key in keys if not self._told(key, snapshot)}
+        keys = {key for key in keys if not snapshot.tells(key)}
         with ThreadPoolExecutor(max_workers=LISTS_AT_ONCE) as pool:
             for key, found in zip(keys, pool.map(self._found, keys), strict=True):
                 if found and not isinstance(found, NpolError):
@@ -197,12 +193,8 @@ class _Worker:
         except NpolError as error:
             return error
 
-    @staticmethod
-    def _told(key: Key, snapshot: Snapshot) -> bool:
-        return key.is_network_policy and key.namespace in snapshot.places
-
     def _live(self, key: Key, snapshot: Snapshot) -> Mapping[str, Any] | None:
-        if self._told(key, snapshot):
+        if snapshot.tells(key):
             return snapshot.policies.get(key)
         return self._ahead.get(key) or self._connection.get(ref_of(self._connection, key))
 

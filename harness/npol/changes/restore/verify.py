@@ -23,7 +23,7 @@ from npol.changes.state.object_history import (
     policies_at,
     touched,
 )
-from npol.changes.state.snapshot import Snapshot, take
+from npol.changes.state.snapshot import Snapshot, take_known
 from npol.kube.connection import Connection
 
 WAITS = "what was changed there comes back once that has ended, by `npol recover`"
@@ -91,9 +91,7 @@ class RestoreComparison:
         Raises:
             NpolError: the cluster cannot be read.
         """
-        also = self._journal.other_policies
-        taken = take(self._connection, self._journal.places, also=also)
-        standing = ObjectStanding(self._journal, taken)
+        standing = ObjectStanding(self._journal, take_known(self._connection, self._journal))
         compared = [k for k in self._policies(standing) if standing.here(k.namespace)]
         found = [
             *(RestoreProblem(text=f"{who}: {WAITS}", ours=True) for who in self._blocked.values()),
@@ -206,7 +204,7 @@ class RestoreComparison:
         place = now.places.get(key.namespace)
         if place and not place.uid:
             return None
-        if place and key.is_network_policy:
+        if now.tells(key):
             return now.policies.get(key)
         return self._connection.get(ref_of(self._connection, key))
 

@@ -2,12 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Container, Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from typing import Any
 
-from npol.changes.journal_types import CLUSTER, Key, NamespaceSnapshot, PolicySnapshot
+from npol.changes.journal_types import (
+    CLUSTER,
+    Journal,
+    Key,
+    NamespaceSnapshot,
+    PolicySnapshot,
+)
 from npol.changes.state.compare import is_leaving, waits_for
 from npol.errors import Refused
 from npol.kube.api_client import LISTS_AT_ONCE
@@ -32,6 +38,14 @@ class Snapshot:
         seen = [PolicySnapshot(key=key, body=body) for key, body in self.policies.items()]
         return [*self.places.values(), *seen]
 
+    def tells(self, key: Key) -> bool:
+        """
+        Whether it says all of an object that a journal names: it is a policy of these places.
+
+        Of a snapshot taken with `take_known`.
+        """
+        return key.is_policy and key.place in self.places
+
 
 def key_of(obj: Mapping[str, Any]) -> Key:
     metadata = obj["metadata"]
@@ -40,12 +54,13 @@ def key_of(obj: Mapping[str, Any]) -> Key:
 
 def take_places(connection: Connection, namespaces: Iterable[str]) -> Snapshot:
     """Read namespaces alone; one that is missing has no uid."""
-    names = sorted(set(namespaces) - {CLUSTER})
+    wanted = set(namespaces)
+    names = sorted(wanted - {CLUSTER})
     found = dict(zip(names, _read_namespaces(connection, names), strict=True))
-    return _of_places({**found, **_cluster(namespaces)})
+    return _of_places({**found, **_cluster(wanted)})
 
 
-def _cluster(namespaces: Iterable[str]) -> dict[str, Mapping[str, Any]]:
+def _cluster(namespaces: Container[str]) -> dict[str, Mapping[str, Any]]:
     """The whole cluster as a namespace that never changes, if it is among these."""
     return {CLUSTER: {"metadata": {"uid": CLUSTER}}} if CLUSTER in namespaces else {}
 
@@ -79,6 +94,13 @@ def take(
         if live := connection.get(Ref(resource, key.namespace, key.name)):
             policies[key] = live
     return replace(found, policies=policies)
+
+
+def take_known(
+    connection: Connection, journal: Journal, *, seen: Inventory | None = None
+) -> Snapshot:
+    """Read the namespaces of a journal, and with them every policy that it names."""
+    return take(connection, journal.places, also=journal.other_policies, seen=seen)
 
 
 def _read_namespaces(connection: Connection, names: Sequence[str]) -> list[Object | None]:
