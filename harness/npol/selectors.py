@@ -42,6 +42,12 @@ def _holds(expression: Mapping[str, Any], labels: Labels) -> bool:
     raise ValueError(f"operator must be In, NotIn, Exists or DoesNotExist, got {operator!r}")
 
 
+def keys_of(selector: Selector) -> list[str]:
+    """The labels that a selector asks about, each as often as it does."""
+    expressions = selector.get("matchExpressions") or []
+    return [*(selector.get("matchLabels") or {}), *(e["key"] for e in expressions)]
+
+
 def parse(text: str) -> Selector:
     """
     The selector behind kubectl's `-l` and the API's `labelSelector=`.

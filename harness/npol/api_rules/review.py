@@ -42,17 +42,22 @@ class ObjectReview:
 
 def review(obj: Mapping[str, Any]) -> ObjectReview:
     """The answer to `kubectl create` with strict validation; `obj` as JSON, keys all texts."""
-    version, name = obj.get("apiVersion"), obj.get("kind")
-    for key, value in (("kind", name), ("apiVersion", version)):
-        if not isinstance(value, str) or not value:
+    for key in ("kind", "apiVersion"):
+        if not isinstance(obj.get(key), str) or not obj[key]:
             return ObjectReview(errors=(required(key, "no object has none"),))
-    kind = _served().get((str(version), str(name)))
-    if kind is None:
-        group = _group(str(version))
-        built_in = group in _groups() or "." not in group
-        wrong = FieldError(NO_SUCH_KIND, "kind", f'no matches for kind "{name}" in "{version}"')
-        return ObjectReview(errors=(wrong,) if built_in else ())
-    return _review(kind, obj)
+    if kind := _served().get((obj["apiVersion"], obj["kind"])):
+        return _review(kind, obj)
+    wrong = no_such_kind(obj["apiVersion"], obj["kind"])
+    return ObjectReview(errors=(wrong,) if wrong else ())
+
+
+def no_such_kind(api_version: str, kind: str) -> FieldError | None:
+    """The answer to a kind that nobody serves; None where custom resources may bring it."""
+    group = _group(api_version)
+    known = (api_version, kind) in _served()
+    if known or (group not in _groups() and "." in group):
+        return None
+    return FieldError(NO_SUCH_KIND, "kind", f'no matches for kind "{kind}" in "{api_version}"')
 
 
 def _review(kind: ApiResource, obj: Mapping[str, Any]) -> ObjectReview:

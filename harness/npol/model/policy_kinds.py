@@ -21,13 +21,22 @@ class PolicyKind:
     mirror: bool = False
     """Served from the objects of another group of the table: not read twice from a cluster."""
 
+    @property
+    def api_version(self) -> str:
+        return f"{self.group}/{self.version}"
+
+    @property
+    def evaluated(self) -> bool:
+        """Whether predictions know what policies of the kind mean."""
+        return self.group in (NETWORK_POLICY.group, POLICY_API)
+
 
 _CALICO = "crd.projectcalico.org"
 _CALICO_API = "projectcalico.org"
 _CILIUM = "cilium.io"
 _ANTREA = "crd.antrea.io"
 POLICY_API = "policy.networking.k8s.io"
-"""The group of the policies in tiers, the only ones of the table that are evaluated."""
+"""The group of the policies in tiers."""
 
 OTHER_POLICY_KINDS = (
     PolicyKind(_CALICO, "v1", "globalnetworkpolicies", "GlobalNetworkPolicy", False),
@@ -49,7 +58,6 @@ OTHER_POLICY_KINDS = (
 
 
 NETWORK_POLICY = PolicyKind("networking.k8s.io", "v1", "networkpolicies", "NetworkPolicy")
-CLUSTER_SCOPED = frozenset((k.group, k.kind) for k in OTHER_POLICY_KINDS if not k.namespaced)
 NAMESPACED_KINDS = frozenset(k.kind for k in OTHER_POLICY_KINDS if k.namespaced)
 
 

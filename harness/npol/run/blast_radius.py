@@ -9,9 +9,9 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 
 from npol.changes.dry_run.kubectl_commands import policies_of
+from npol.changes.state.snapshot import key_of
 from npol.cni.preflight import PreflightProblem
 from npol.kube.guard import PROTECTED, STATE_NAMESPACE, protected
-from npol.model.policy_kinds import NETWORK_POLICY, policy_kind
 from npol.model.story import Manifest, Peer, Story
 from npol.policy.evaluate.tier_match import selects
 from npol.policy.objects.entities import Pod
@@ -64,7 +64,7 @@ def _in_a_place_of_the_system(policy: Manifest) -> Iterator[PreflightProblem]:
 
 def _of_places_of_the_system(policy: Manifest, state: ClusterState) -> Iterator[PreflightProblem]:
     """A policy of the whole cluster must leave out the namespaces that npol never changes."""
-    if policy.namespace or policy_kind(policy.api_version, policy.kind) is NETWORK_POLICY:
+    if policy.namespace or key_of(policy.body).is_network_policy:
         return
     subject = subject_of(policy)
     known = state.select_namespaces(subject.namespaces) if subject else state.all_namespaces
@@ -99,7 +99,7 @@ def _selected(policy: Manifest, state: ClusterState) -> Iterator[Pod]:
     if (subject := subject_of(policy)) is not None:
         yield from (p for p in state.pods if p.may_be_named and selects(state, subject, p))
         return
-    if policy_kind(policy.api_version, policy.kind) is not NETWORK_POLICY:  # it may select any
+    if not key_of(policy.body).is_network_policy:  # it may select any
         every = state.pods_in(policy.namespace) if policy.namespace else state.pods
         yield from (p for p in every if p.may_be_named and not p.host_network)
         return

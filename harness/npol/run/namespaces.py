@@ -43,7 +43,7 @@ def extras_of(story: Story) -> set[Extra | PolicyKind]:
     """What the story does that needs rights which not every story needs."""
     labels = any(isinstance(c, Label) for c in story.changes)
     logs = any(c.kind == "logs" for s in story.steps for c in s.checks)
-    kinds = {policy_kind(k.api_version, k.kind) for k in other_policies_of(story)} - {None}
+    kinds = (policy_kind(k.api_version, k.kind) for k in other_policies_of(story))
     return {
         *(e for e, does in ((Extra.LABELS, labels), (Extra.LOGS, logs)) if does),
         *(kind for kind in kinds if kind),

@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
-from npol.model.policy_kinds import NETWORK_POLICY, POLICY_API, policy_kind
+from npol.model.policy_kinds import policy_kind
 from npol.model.story import Manifest
 
 API = "networking.k8s.io/v1"
@@ -35,7 +35,7 @@ def is_split_off(manifest: Manifest) -> bool:
     Kinds that npol does not evaluate stay with `given`: there predictions know of them.
     """
     kind = policy_kind(manifest.api_version, manifest.kind)
-    return kind is not None and (kind is NETWORK_POLICY or kind.group == POLICY_API)
+    return kind is not None and kind.evaluated
 
 
 def is_mixed(manifests: Sequence[Manifest]) -> bool:

@@ -11,7 +11,7 @@ from npol.policy.lint.context import Checked, Scope
 from npol.policy.lint.findings import LintFinding, LintRule
 from npol.policy.objects.entities import NAME_LABEL, Pod
 from npol.policy.objects.netpol_types import PeerClause, Rule
-from npol.selectors import Labels, Selector, matches, spell
+from npol.selectors import Labels, Selector, keys_of, matches, spell
 
 ALWAYS_THERE = ("kube-system", "default", "kube-public", "kube-node-lease")
 """Namespaces of every cluster, with no label but the one that the API server sets."""
@@ -136,16 +136,11 @@ def wrong_selector(scope: Scope, checked: Checked) -> Iterator[LintFinding]:
 
 def _wrong_in_rule(scope: Scope, checked: Checked, rule: Rule) -> Iterator[LintFinding]:
     for peer in rule.peers:
-        for key in _keys(peer.pod_selector or {}):
+        for key in keys_of(peer.pod_selector or {}):
             if key in ("name", NAME_LABEL) and key not in scope.labels_of_pods:
                 message = f"{key} in a podSelector is a label of pods, and no pod here has it"
                 fix = "a namespace's label belongs into a namespaceSelector of the same entry"
                 yield checked.finding_at(LintRule.WRONG_SELECTOR, peer.origin, message, fix)
-
-
-def _keys(selector: Selector) -> list[str]:
-    expressions = selector.get("matchExpressions") or []
-    return [*(selector.get("matchLabels") or {}), *(e["key"] for e in expressions)]
 
 
 def _labels_there(scope: Scope, namespace: str) -> str:

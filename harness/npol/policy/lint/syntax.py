@@ -38,7 +38,7 @@ TYPOGRAPHIC = {
 
 def refusals(checked: Checked) -> Iterator[LintFinding]:
     for refusal in checked.reading.mistakes:
-        yield _refused(refusal, str(checked.policy), in_file=bool(checked.source.document))
+        yield refused(refusal, str(checked.policy), in_file=bool(checked.source.document))
 
 
 def refused_objects(sources: Iterable[Source]) -> Iterator[LintFinding]:
@@ -46,10 +46,11 @@ def refused_objects(sources: Iterable[Source]) -> Iterator[LintFinding]:
     for source in filter(is_held, sources):
         subject = f"{source.kind} {source.namespace('')}/{source.name}"
         for refusal in reviewed(source)[1]:
-            yield replace(_refused(refusal, subject, in_file=True), about_policy=False)
+            yield replace(refused(refusal, subject, in_file=True), about_policy=False)
 
 
-def _refused(refusal: Refusal, subject: str, *, in_file: bool) -> LintFinding:
+def refused(refusal: Refusal, subject: str, *, in_file: bool) -> LintFinding:
+    """What the server refuses, as a finding; `in_file`: the object stands in one."""
     return LintFinding(
         rule=_rule_of(refusal),
         message=refusal.message,
@@ -98,7 +99,7 @@ def duplicate_keys(sources: Iterable[Source]) -> Iterator[LintFinding]:
 def wrong_api_version(source: Source) -> Iterator[LintFinding]:
     if source.group in OTHER_GROUPS or not is_misnamed_policy(source):
         return
-    message = f"{source.kind} of {source.api_version or 'no apiVersion'} does not exist"
+    message = f"{source.kind} of {source.api_version} does not exist"
     fix = f"apiVersion: {GROUP}/v1, kind: NetworkPolicy (older versions went with Kubernetes 1.16)"
     key = "apiVersion" if source.kind == "NetworkPolicy" else "kind"
     yield _in_file(LintRule.WRONG_API_VERSION, source, message, fix, source.at(key))

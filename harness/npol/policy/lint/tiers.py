@@ -7,10 +7,11 @@ from collections.abc import Iterable, Iterator, Sequence
 
 from npol.policy.evaluate.tier_match import selects
 from npol.policy.lint.findings import LintFinding, LintRule
+from npol.policy.lint.syntax import refused
 from npol.policy.objects.netpol_types import Direction, Origin
 from npol.policy.objects.tier_types import RuleAction, Tier, TierPolicy, TierRule
 from npol.policy.parse.object_source import Source
-from npol.policy.parse.parse_tiers import ParsedTierPolicy, is_tier_policy, parse_tier_policy
+from npol.policy.parse.parse_tiers import is_tier_policy, parse_tier_policy
 from npol.policy.state.cluster_state import ClusterState
 
 
@@ -22,7 +23,9 @@ def tier_findings(sources: Iterable[Source], world: ClusterState) -> Iterator[Li
     """
     readings = [parse_tier_policy(source) for source in sources if is_tier_policy(source)]
     for reading in readings:
-        yield from _refusals(reading)
+        at = reading.policy.origin.at
+        for refusal in reading.mistakes:
+            yield refused(refusal, str(reading.policy), in_file=at is not None)
     policies = [reading.policy for reading in readings if not reading.mistakes]
     for policy in policies:
         yield from _shadowed(policy)
@@ -30,16 +33,6 @@ def tier_findings(sources: Iterable[Source], world: ClusterState) -> Iterator[Li
             yield from _selects_nothing(policy, world)
             yield from _never_asked(policy, world)
     yield from _ties(policies, world)
-
-
-def _refusals(reading: ParsedTierPolicy) -> Iterator[LintFinding]:
-    for refusal in reading.mistakes:
-        rule = LintRule.UNKNOWN_FIELD if refusal.unknown_field else LintRule.REFUSED
-        at = refusal.at if reading.policy.origin.at else None
-        subject = str(reading.policy)
-        yield LintFinding(
-            rule=rule, message=refusal.message, fix=refusal.hint, subject=subject, at=at
-        )
 
 
 def _shadowed(policy: TierPolicy) -> Iterator[LintFinding]:

@@ -14,7 +14,7 @@ from npol.model.story import Protocol
 from npol.policy.objects.entities import Pod
 from npol.policy.objects.netpol_types import IpBlock, Policy, PortClause, Rule
 from npol.policy.objects.tier_types import TierPolicy, TierPort, TierRule
-from npol.selectors import Selector
+from npol.selectors import Selector, keys_of
 
 
 @dataclass(frozen=True, slots=True, order=True)
@@ -60,7 +60,7 @@ def pod_groups(
 
     `earlier`: what pods (by `namespace/name`) were before; then groups are equal in both.
     """
-    keys = sorted({k for s in _selectors(policies) for k in _keys(s)})
+    keys = sorted({k for s in _selectors(policies) for k in keys_of(s)})
     names = sorted(set(_port_names(policies)))
     blocks = blocks_of(policies)
     found: dict[object, list[Pod]] = {}
@@ -139,11 +139,6 @@ def _selectors(policies: Collection[AnyPolicy]) -> Iterator[Selector]:
     subjects = [policy.subject for policy in policies if isinstance(policy, TierPolicy)]
     subjects += [p.pods for rule in _tier_rules(policies) for p in rule.peers if p.pods]
     yield from (subject.pods for subject in subjects if subject.pods is not None)
-
-
-def _keys(selector: Selector) -> Iterator[str]:
-    yield from selector.get("matchLabels") or {}
-    yield from (e["key"] for e in selector.get("matchExpressions") or [])
 
 
 def blocks_of(policies: Collection[AnyPolicy]) -> list[IpBlock]:

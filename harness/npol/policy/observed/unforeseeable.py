@@ -14,7 +14,7 @@ from npol.policy.evaluate.match import Path
 from npol.policy.objects.entities import NAME_LABEL, End, Node, Pod
 from npol.policy.objects.netpol_types import Direction, PeerClause
 from npol.policy.observed.observed_world import ObservedWorld
-from npol.selectors import Selector, matches
+from npol.selectors import Selector, keys_of, matches
 
 
 def hangs_on(world: ObservedWorld, decision: Decision) -> Sentence | None:
@@ -68,7 +68,7 @@ def _of_labels(world: ObservedWorld, fit: RuleFit, other: End) -> Iterator[str]:
     if any(_surely(peer, other, fit) for peer in fit.rule.peers):
         return
     for peer in fit.rule.peers:
-        wanted = _keys(peer.namespace_selector or {}) - {NAME_LABEL}
+        wanted = _beside_name(peer.namespace_selector)
         if wanted and (peer.pod_selector is None or matches(peer.pod_selector, other.labels)):
             yield f"the labels of namespace {other.namespace} ({fit.policy})"
 
@@ -79,7 +79,7 @@ def _of_tiers(world: ObservedWorld, path: Path) -> Iterator[str]:
         rules = (*policy.ingress, *policy.egress)
         peers = [peer for rule in rules for peer in rule.peers]
         subjects = [policy.subject, *(peer.pods for peer in peers if peer.pods)]
-        by_label = any(_keys(s.namespaces) - {NAME_LABEL} for s in subjects)
+        by_label = any(_beside_name(s.namespaces) for s in subjects)
         for end in (path.source, path.target):
             if isinstance(end, Pod) and by_label and not world.knows_labels(end.namespace):
                 yield f"the labels of namespace {end.namespace} ({policy})"
@@ -92,7 +92,7 @@ def _of_tiers(world: ObservedWorld, path: Path) -> Iterator[str]:
 
 def _surely(peer: PeerClause, other: Pod, fit: RuleFit) -> bool:
     """Whether a peer selects the pod whatever else its namespace is labelled."""
-    if peer.ip_block or _keys(peer.namespace_selector or {}) - {NAME_LABEL}:
+    if peer.ip_block or _beside_name(peer.namespace_selector):
         return False
     place = peer.namespace_selector
     here = other.namespace == fit.policy.namespace if place is None else True
@@ -100,6 +100,6 @@ def _surely(peer: PeerClause, other: Pod, fit: RuleFit) -> bool:
     return here and fits and (peer.pod_selector is None or matches(peer.pod_selector, other.labels))
 
 
-def _keys(selector: Selector) -> set[str]:
-    expressions = selector.get("matchExpressions") or []
-    return {*(selector.get("matchLabels") or {}), *(e["key"] for e in expressions)}
+def _beside_name(selector: Selector | None) -> bool:
+    """Whether a selector asks for more of a namespace than its name, which every record tells."""
+    return bool(set(keys_of(selector or {})) - {NAME_LABEL})

@@ -13,7 +13,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from npol.model.policy_kinds import POLICY_API
+from npol.model.policy_kinds import POLICY_API, other_policy_kind
 from npol.model.story import Manifest
 from npol.policy.objects.netpol_types import Direction, IpBlock, Origin
 from npol.policy.objects.tier_types import (
@@ -43,11 +43,6 @@ _ACTIONS = {
     },
     "BaselineAdminNetworkPolicy": {"Allow": RuleAction.ACCEPT, "Deny": RuleAction.DENY},
 }
-_VERSIONS = {
-    "ClusterNetworkPolicy": "v1alpha2",
-    "AdminNetworkPolicy": "v1alpha1",
-    "BaselineAdminNetworkPolicy": "v1alpha1",
-}
 _MOST_RULES = {"ClusterNetworkPolicy": 25}
 _POD_PEERS = ("namespaces", "pods")
 _OUTER_PEERS = ("nodes", "networks", "domainNames")
@@ -63,7 +58,8 @@ class ParsedTierPolicy:
 
 def is_tier_policy(source: Source) -> bool:
     """Whether it is of a kind, in a version, that is read here; in others fields may differ."""
-    return source.api_version == f"{POLICY_API}/{_VERSIONS.get(source.kind)}"
+    kind = other_policy_kind(POLICY_API, source.kind)
+    return kind is not None and source.api_version == kind.api_version
 
 
 def parse_tier_policy(source: Source) -> ParsedTierPolicy:

@@ -8,7 +8,14 @@ from collections.abc import Mapping
 from typing import Any
 
 from npol.api_rules.field_errors import FieldError
-from npol.api_rules.review import NO_SUCH_KIND, UNKNOWN_FIELD, WRONG_TYPE, ObjectReview, review
+from npol.api_rules.review import (
+    NO_SUCH_KIND,
+    UNKNOWN_FIELD,
+    WRONG_TYPE,
+    ObjectReview,
+    no_such_kind,
+    review,
+)
 from npol.api_rules.schema import Struct, resolved, type_of
 from npol.errors import did_you_mean
 from npol.policy.parse.object_source import Path, Source, mapping
@@ -52,7 +59,8 @@ def reviewed(source: Source) -> tuple[ObjectReview, tuple[Refusal, ...]]:
 def is_misnamed_policy(source: Source) -> bool:
     """Whether an object means to be a NetworkPolicy, by a kind or version that nobody serves."""
     meant = source.kind == "NetworkPolicy" or source.kind.lower().startswith("networkpolic")
-    return meant and any(e.is_a(NO_SUCH_KIND) for e in review(source.body).errors)
+    wrong = no_such_kind(source.api_version, source.kind)
+    return meant and bool(source.api_version) and wrong is not None
 
 
 def is_held(source: Source) -> bool:

@@ -12,7 +12,7 @@ from npol.policy.explain.fixes import lasting
 from npol.policy.objects.entities import End, Pod, Service, Traffic
 from npol.policy.state.cluster_state import ClusterState
 from npol.policy.suggest.who_asks import is_debug_pod
-from npol.selectors import Labels, Selector
+from npol.selectors import Labels, keys_of
 
 LONGEST = 63
 """Characters of a peer's name in a story."""
@@ -117,17 +117,12 @@ def _key(entry: dict[str, Any]) -> str:
 
 def _keys(world: ClusterState) -> Iterable[str]:
     for policy in world.policies:
-        yield from _selected_by(policy.selector)
+        yield from keys_of(policy.selector)
         for rule in policy.all_rules:
             for peer in rule.peers:
-                yield from _selected_by(peer.pod_selector or {})
+                yield from keys_of(peer.pod_selector or {})
     for service in world.services:
         yield from service.selector or {}
-
-
-def _selected_by(selector: Selector) -> Iterable[str]:
-    yield from selector.get("matchLabels") or {}
-    yield from (e["key"] for e in selector.get("matchExpressions") or [])
 
 
 def _name_of(pod: Pod) -> str:
