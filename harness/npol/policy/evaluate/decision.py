@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 
 from npol.model.prediction import PolicyName, PredictedDecision, Prediction, UnknownReason
 from npol.model.sentence import NOTHING, Sentence
-from npol.policy.evaluate.match import Fit, Path, RulePart, both
+from npol.policy.evaluate.match import Path, PeerAndPortFit, RulePart, both
 from npol.policy.evaluate.tier_match import TierRuleFit
 from npol.policy.evaluate.tiers import TierWalk
 from npol.policy.objects.entities import End, Traffic
@@ -16,16 +16,13 @@ from npol.policy.parse.unsupported import OtherPolicy
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class RuleFit:
+class RuleFit(PeerAndPortFit):
     """How one rule fits a path, with its best peer and port (None: the rule restricts none)."""
 
     policy: Policy
     rule: Rule
-    holds: bool | None
     peer: PeerClause | None = None
-    peer_fit: Fit = field(default_factory=lambda: Fit(True))
     port: PortClause | None = None
-    port_fit: Fit = field(default_factory=lambda: Fit(True))
 
     @property
     def origin(self) -> Origin:
@@ -35,15 +32,6 @@ class RuleFit:
     def failed(self) -> tuple[RulePart, ...]:
         """What does not fit; fewer parts are a nearer miss."""
         return (*self.peer_fit.failed, *self.port_fit.failed)
-
-    @property
-    def text(self) -> str:
-        """Why it does not fit."""
-        return "; ".join(t for t in (self.peer_fit.text, self.port_fit.text) if t)
-
-    @property
-    def undefined_by_spec(self) -> str:
-        return self.peer_fit.undefined_by_spec or self.port_fit.undefined_by_spec
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -15,7 +15,7 @@ from typing import TypeVar
 from npol.model.prediction import UnknownReason
 from npol.model.sentence import Sentence
 from npol.policy.evaluate.decision import Decision, DirectionDecision, PathDecision, RuleFit
-from npol.policy.evaluate.match import Fit, Path, both, either, fit_peer, fit_port
+from npol.policy.evaluate.match import YES, Fit, Path, both, distance, either, fit_peer, fit_port
 from npol.policy.evaluate.service_routing import ANOTHER_NODE, routes
 from npol.policy.evaluate.tiers import DECISIVE, walk
 from npol.policy.objects.dialects import ENGINES, SPEC, Dialect
@@ -235,12 +235,11 @@ def _fit_rule(
     )
 
 
-_RANK = {True: 0, None: 1, False: 2}
 _Clause = TypeVar("_Clause", PeerClause, PortClause)
 
 
 def _best(candidates: Sequence[tuple[_Clause, Fit]]) -> tuple[_Clause | None, Fit]:
     """The clause that fits best; without clauses nothing is restricted."""
     if not candidates:
-        return None, Fit(True)
-    return min(candidates, key=lambda c: (_RANK[c[1].holds], len(c[1].failed)))
+        return None, YES
+    return min(candidates, key=lambda candidate: distance(candidate[1]))

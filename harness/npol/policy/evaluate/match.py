@@ -40,6 +40,30 @@ class Fit:
 
 
 YES = Fit(True)
+_RANK = {True: 0, None: 1, False: 2}
+
+
+def distance(fit: Fit) -> tuple[int, int]:
+    """A sort key: what fits, then what may, then what does not; fewer parts are a nearer miss."""
+    return _RANK[fit.holds], len(fit.failed)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PeerAndPortFit:
+    """How a rule fits, by its best peer and its best port."""
+
+    holds: bool | None
+    peer_fit: Fit = YES
+    port_fit: Fit = YES
+
+    @property
+    def text(self) -> str:
+        """Why it does not fit."""
+        return "; ".join(t for t in (self.peer_fit.text, self.port_fit.text) if t)
+
+    @property
+    def undefined_by_spec(self) -> str:
+        return self.peer_fit.undefined_by_spec or self.port_fit.undefined_by_spec
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

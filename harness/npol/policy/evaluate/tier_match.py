@@ -14,8 +14,10 @@ from npol.policy.evaluate.match import (
     YES,
     Fit,
     Path,
+    PeerAndPortFit,
     RulePart,
     both,
+    distance,
     fit_address,
     fit_named_port,
     spell_labels,
@@ -29,27 +31,15 @@ from npol.selectors import Selector, matches, spell
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class TierRuleFit:
-    """How one rule fits a path, with its best peer and port."""
+class TierRuleFit(PeerAndPortFit):
+    """How one rule fits a path."""
 
     policy: TierPolicy
     rule: TierRule
-    holds: bool | None
-    peer_fit: Fit
-    port_fit: Fit = YES
 
     @property
     def origin(self) -> Origin:
         return self.rule.origin
-
-    @property
-    def text(self) -> str:
-        """Why it does not fit."""
-        return "; ".join(t for t in (self.peer_fit.text, self.port_fit.text) if t)
-
-    @property
-    def undefined_by_spec(self) -> str:
-        return self.peer_fit.undefined_by_spec or self.port_fit.undefined_by_spec
 
 
 def selects(world: ClusterState, subject: Subject, pod: Pod) -> bool:
@@ -66,9 +56,10 @@ def fit_tier_rule(
     world: ClusterState, policy: TierPolicy, rule: TierRule, path: Path, dialect: Dialect
 ) -> TierRuleFit:
     other = path.target if rule.direction is Direction.EGRESS else path.client
-    peer_fit = _best([_fit_peer(world, peer, other, path, dialect) for peer in rule.peers])
+    peers = [_fit_peer(world, peer, other, path, dialect) for peer in rule.peers]
+    peer_fit = min(peers, key=distance)
     ports = [_fit_port(port, path, dialect) for port in rule.ports]
-    port_fit = _best(ports) if ports else YES
+    port_fit = min(ports, key=distance) if ports else YES
     return TierRuleFit(
         policy=policy,
         rule=rule,
@@ -76,13 +67,6 @@ def fit_tier_rule(
         peer_fit=peer_fit,
         port_fit=port_fit,
     )
-
-
-_RANK = {True: 0, None: 1, False: 2}
-
-
-def _best(fits: list[Fit]) -> Fit:
-    return min(fits, key=lambda fit: (_RANK[fit.holds], len(fit.failed)))
 
 
 def _fit_peer(world: ClusterState, peer: TierPeer, other: End, path: Path, dialect: Dialect) -> Fit:
@@ -94,7 +78,8 @@ def _fit_peer(world: ClusterState, peer: TierPeer, other: End, path: Path, diale
         names = ", ".join(peer.domains)
         return Fit(None, undefined_by_spec=f"which addresses {names} has is up to DNS")
     read = _reading_networks(dialect)
-    return _best([fit_address(block, other, path.family, read) for block in peer.networks])
+    blocks = (fit_address(block, other, path.family, read) for block in peer.networks)
+    return min(blocks, key=distance)
 
 
 @functools.cache
