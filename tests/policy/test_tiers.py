@@ -130,6 +130,24 @@ def test_a_priority_tie_is_said_to_be_undefined():
             "(such as 10.0.0.0/8)",
         ),
         (
+            {"egress": [{"action": "Deny", "to": [{"networks": []}]}]},
+            "spec.egress[0].to[0].networks: needs at least one range",
+        ),
+        (
+            {"egress": [{"action": "Deny", "to": [{"domainNames": []}]}]},
+            "spec.egress[0].to[0].domainNames: needs at least one name",
+        ),
+        (
+            {"egress": [{"action": "Deny", "to": [{"nodes": None}]}]},
+            "spec.egress[0].to[0]: needs exactly one of namespaces, pods, nodes, networks, "
+            "domainNames",
+        ),
+        ({"subject": {"namespaces": None}}, "spec.subject: needs exactly one of namespaces, pods"),
+        (
+            {"ingress": [{"action": "Deny", "from": [{"namespaces": {}}], "protocols": []}]},
+            "spec.ingress[0].protocols: needs at least one protocol",
+        ),
+        (
             {
                 "ingress": [
                     {

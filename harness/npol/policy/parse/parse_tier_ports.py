@@ -26,12 +26,10 @@ class TierPortReader:
 
     def protocol(self, value: Any, path: Path) -> TierPort:
         """One entry of ClusterNetworkPolicy's `protocols`."""
-        entry = self._refusals.mapping_of(value, path)
         known = (*_TRANSPORTS, "destinationNamedPort")
-        self._refusals.fields(entry, path, known)
+        entry = self._refusals.one_of(value, path, known)
         chosen = next((key for key in known if key in entry), "")
-        if len(entry) != 1 or not chosen:
-            self._wrong(path, f"needs exactly one of {', '.join(known)}")
+        if not chosen:
             return TierPort(origin=self._origin(path), name=_NOBODY)
         if chosen not in _TRANSPORTS:
             return TierPort(origin=self._origin(path), name=str(entry[chosen]))
@@ -39,10 +37,7 @@ class TierPortReader:
         inner = self._refusals.mapping_of(entry[chosen], where)
         self._refusals.fields(inner, where, ("destinationPort",))
         where = (*where, "destinationPort")
-        port = self._refusals.mapping_of(inner.get("destinationPort"), where)
-        self._refusals.fields(port, where, ("number", "range"))
-        if len(port) != 1:
-            self._wrong(where, "needs exactly one of number, range")
+        port = self._refusals.one_of(inner.get("destinationPort"), where, ("number", "range"))
         first, last = self._span(port, where)
         return TierPort(
             origin=self._origin(path), protocol=_TRANSPORTS[chosen], first=first, last=last
@@ -62,12 +57,10 @@ class TierPortReader:
 
     def port(self, value: Any, path: Path) -> TierPort:
         """One entry of `ports` in the older kinds."""
-        entry = self._refusals.mapping_of(value, path)
         known = ("portNumber", "portRange", "namedPort")
-        self._refusals.fields(entry, path, known)
+        entry = self._refusals.one_of(value, path, known)
         chosen = next((key for key in known if key in entry), "")
-        if len(entry) != 1 or not chosen:
-            self._wrong(path, f"needs exactly one of {', '.join(known)}")
+        if not chosen:
             return TierPort(origin=self._origin(path), name=_NOBODY)
         if chosen == "namedPort":
             return TierPort(origin=self._origin(path), name=str(entry[chosen]))

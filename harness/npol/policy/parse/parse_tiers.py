@@ -130,10 +130,7 @@ class _TierReader:
 
     def _subject(self, value: Any) -> Subject:
         path: Path = ("spec", "subject")
-        subject = self._refusals.mapping_of(value, path)
-        self._refusals.fields(subject, path, _POD_PEERS)
-        if len(subject) != 1:
-            self._wrong(path, "needs exactly one of namespaces, pods")
+        subject = self._refusals.one_of(value, path, _POD_PEERS)
         return self._rules.pods_of(subject, path) or Subject(namespaces={})
 
 
@@ -168,7 +165,11 @@ class _RuleReader:
         peers = self._refusals.list_of(rule, peers_field, path)
         if not peers:
             self._wrong((*path, peers_field), "needs at least one peer")
-        ports = self._refusals.list_of(rule, ports_field, path)
+        ports = (
+            self._refusals.some_of(rule, ports_field, path, "protocol")
+            if newest
+            else self._refusals.list_of(rule, ports_field, path)
+        )
         read_port = self._ports.protocol if newest else self._ports.port
         return TierRule(
             direction=direction,
@@ -190,18 +191,15 @@ class _RuleReader:
         return self._actions[str(word)]
 
     def _peer(self, value: Any, direction: Direction, path: Path) -> TierPeer:
-        peer = self._refusals.mapping_of(value, path)
         known = (*_POD_PEERS, *(_OUTER_PEERS if direction is Direction.EGRESS else ()))
-        self._refusals.fields(peer, path, known)
-        if len(peer) != 1:
-            self._wrong(path, f"needs exactly one of {', '.join(known)}")
+        peer = self._refusals.one_of(value, path, known)
         nodes = peer.get("nodes")
         return TierPeer(
             origin=self.origin(path),
             pods=self.pods_of(peer, path),
             nodes=None if nodes is None else self._selector(nodes, (*path, "nodes")),
             networks=self._networks(peer, path),
-            domains=tuple(map(str, self._refusals.list_of(peer, "domainNames", path))),
+            domains=tuple(map(str, self._refusals.some_of(peer, "domainNames", path, "name"))),
         )
 
     def pods_of(self, value: Mapping[str, Any], path: Path) -> Subject | None:
@@ -224,7 +222,7 @@ class _RuleReader:
 
     def _networks(self, peer: Mapping[str, Any], path: Path) -> tuple[IpBlock, ...]:
         found = []
-        for index, text in enumerate(self._refusals.list_of(peer, "networks", path)):
+        for index, text in enumerate(self._refusals.some_of(peer, "networks", path, "range")):
             try:
                 if "/" not in str(text):
                     raise ValueError(text)

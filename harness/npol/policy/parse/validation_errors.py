@@ -59,6 +59,21 @@ class Refusals:
             self.wrong((*path, key), "must be a list")
         return items(value)
 
+    def some_of(self, owner: Mapping[str, Any], key: str, path: Path, what: str) -> list[Any]:
+        """A list that holds something if it is there."""
+        if owner.get(key) == []:
+            self.wrong((*path, key), f"needs at least one {what}")
+        return self.list_of(owner, key, path)
+
+    def one_of(self, value: Any, path: Path, known: Collection[str]) -> Mapping[str, Any]:
+        """A mapping with exactly one field set; null is dropped by the server, as if not there."""
+        found = self.mapping_of(value, path)
+        self.fields(found, path, known)
+        found = {key: inner for key, inner in found.items() if inner is not None}
+        if len(found) != 1:
+            self.wrong(path, f"needs exactly one of {', '.join(known)}")
+        return found
+
     def mapping_of(self, value: Any, path: Path) -> Mapping[str, Any]:
         """A value that is a mapping (or null), or {} with a refusal."""
         if isinstance(value, Mapping):
