@@ -1,7 +1,10 @@
 """Many connections by one command: which are bundled, and what each of them saw."""
 
+import os
 import shutil
 import socket
+import sys
+from dataclasses import replace
 
 import pytest
 
@@ -113,6 +116,30 @@ def test_a_bundle_that_breaks_off_says_nothing_of_its_members():
     assert {a.outcome for a in round_.answers().values()} == {Outcome.ERROR}
 
 
+def test_python_makes_all_connections_of_a_source_at_once():
+    box = replace(BOX, tools=BOX.tools | {"python3"})
+    round_ = Round(connects(MANY), box)
+    (bundle,) = [a for a in sent(round_) if a.members]
+    silent, refused, opened, *rest = range(MANY)
+    lines = [f"{silent} 0 ", f"{refused} 1 2 111", f"{opened} 1 1 0", *(f"{n} 1 " for n in rest)]
+
+    for attempt in list(round_.sent.values()):
+        text = "\n".join(["?111 Connection refused", "?0 Success", "~ 1.5", *lines, "! 200"])
+        if attempt.control:
+            round_.end(Frame(attempt.id, 1, 1.0, 1.0, 1.0, "Connection refused"))
+        else:
+            round_.end(Frame(attempt.id, 0, 1.0, 1.0, 4.0, text))
+
+    answers = [round_.answers()[str(n + 1)] for n in (silent, refused, opened)]
+    assert len(bundle.members) == MANY
+    assert [a.outcome for a in answers] == [Outcome.TIMEOUT, Outcome.REFUSED, Outcome.OPEN]
+    assert [(a.seconds, a.tool) for a in answers] == [
+        (2.0, "python3"),
+        (0.01, "python3"),
+        (0.0, "python3"),
+    ]
+
+
 def test_a_lost_bundle_loses_each_member():
     round_ = Round(connects(MANY), BOX)
     sent(round_)
@@ -124,9 +151,14 @@ def test_a_lost_bundle_loses_each_member():
     assert {a.detail for a in answers.values()} == {"the exec broke"}
 
 
+@pytest.mark.parametrize("tool", ["python3", "bash"], ids=["by Python", "Python does not run"])
 @pytest.mark.skipif(not shutil.which("bash"), reason="needs bash")
-def test_the_script_connects_to_each_address(start_prober):
+def test_the_program_connects_to_each_address(start_prober, tmp_path, tool):
     """One listens, one takes no more connections than its queue holds, the others refuse."""
+    python = tmp_path / "python3"
+    python.write_text(f'#!/bin/sh\nexec {sys.executable if tool == "python3" else "false"} "$@"')
+    python.chmod(0o755)
+    environment = {"PATH": f"{tmp_path}:{os.environ['PATH']}"}
     with socket.create_server(("127.0.0.1", 0)) as listening, socket.socket() as full:
         full.bind(("127.0.0.1", 0))
         full.listen(0)
@@ -145,11 +177,12 @@ def test_the_script_connects_to_each_address(start_prober):
             for n in range(20000, 20000 + MANY)
         ]
 
-        answers = start_prober().ask(probes, deadline=20)
+        answers = start_prober(env=environment).ask(probes, deadline=20)
         for each in waiting:
             each.close()
 
     assert answers["open"].outcome is Outcome.OPEN
     assert answers["silent"].outcome is Outcome.TIMEOUT
     assert {a.outcome for k, a in answers.items() if k not in ports} == {Outcome.REFUSED}
-    assert {a.tool for a in answers.values()} == {"bash"}
+    assert {a.tool for a in answers.values()} == {tool}
+    assert all("Connection refused" in a.detail for k, a in answers.items() if k not in ports)

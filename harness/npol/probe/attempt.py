@@ -7,10 +7,14 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 
 from npol.model.probe import Probe
+from npol.probe.bulk_connect import BULK_TOOL
 from npol.probe.command import Command
 from npol.probe.commands.source_port import from_port
 from npol.probe.framing import Frame
 from npol.probe.parsers.parsed_result import Reading
+
+BULK = 16
+"""The weight of a Python with its modules."""
 
 _numbers = itertools.count(1)
 
@@ -63,6 +67,8 @@ class Attempt:
     @property
     def weight(self) -> int:
         """Memory and processes, in units of what nc takes."""
+        if self.members and self.command.tool == BULK_TOOL:
+            return BULK + len(self.members) // 10
         if self.members:
             return max(1, len(self.members) // 2)
         return 4 if self.command.tool in ("curl", "wget", "dig", "/agnhost") else 1

@@ -14,6 +14,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from importlib import resources
 
+from npol.probe.bulk_connect import BULK_TOOL, PROGRAM
 from npol.probe.command import Command
 
 LINE_END = "\x1e"
@@ -44,11 +45,11 @@ class Frame:
 
 
 def program() -> bytes:
-    """`prober.sh` as it is sent: without its comments, up to the marker."""
+    """`prober.sh` as it is sent: behind what it holds for Python, without comments."""
     text = resources.files("npol.probe").joinpath("prober.sh").read_text("ascii")
     lines = (line.strip() for line in text.splitlines())
     kept = [line for line in lines if line and not line.startswith("#")]
-    return "\n".join([*kept, "#end", ""]).encode()
+    return "\n".join([f"bulk='{PROGRAM.strip()}'", *kept, "#end", ""]).encode()
 
 
 def hello(nonce: str, lifetime: float) -> bytes:
@@ -63,7 +64,8 @@ def bye() -> bytes:
 def request(attempt: str, command: Command) -> bytes:
     """The line that runs a command now and answers with this id."""
     if command.many:
-        return f"many {attempt} {command.limit:g} {' '.join(command.argv)}\n".encode()
+        how = "bulk" if command.tool == BULK_TOOL else "many"
+        return f"{how} {attempt} {command.limit:g} {' '.join(command.argv)}\n".encode()
     limit = f"{command.limit:g}" if command.limit else "-"
     words = [limit, command.capture.value, _word(command.input) if command.input else "-"]
     words += [_word(argument.encode()) for argument in command.argv]

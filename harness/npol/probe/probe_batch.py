@@ -9,7 +9,7 @@ from dataclasses import replace
 from npol.model.expectation import Outcome
 from npol.model.probe import Answer, Probe, ProbeKind
 from npol.probe.attempt import Attempt, new_id
-from npol.probe.bundle import MANY, bundled, unbundled
+from npol.probe.bundle import MANY, bundled, unbundled, without_python
 from npol.probe.command import Capture, Ended
 from npol.probe.commands.choose import (
     CannotAsk,
@@ -92,6 +92,9 @@ class Round:
         attempt = self.sent.pop(frame.id)
         if attempt.control:
             self._controls[attempt.control] = frame
+            return
+        if again := without_python(attempt, frame):
+            self.unsent.extend(again)
             return
         if not attempt.members:
             self._take(attempt, frame)

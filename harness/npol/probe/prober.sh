@@ -13,6 +13,8 @@
 #         INPUT    for its stdin, "-" for nothing
 #     many ID LIMIT ADDRESS PORT ...    connect to all of them at once, by bash, LIMIT seconds long;
 #                                       TEXT has a line for each beginning and each end
+#     bulk ID LIMIT ADDRESS PORT ...    the same by Python ($bulk, which the caller puts before this
+#                                       text); TEXT is as bulk_connect.py says
 #     end ID...                         end what these still run; they answer as always
 #     bye
 # It answers with one line each, short enough to be written at once (PIPE_BUF, 4096):
@@ -138,7 +140,7 @@ facts() { # what is here: NAME=VALUE lines
     while IFS="$IFS$tab" read -r word value _; do
         [ "$word" != nameserver ] || fact nameserver "$value"
     done </etc/resolv.conf
-    for tool in base64 nc bash curl wget dig nslookup getent ping /agnhost; do
+    for tool in base64 nc bash python3 curl wget dig nslookup getent ping /agnhost; do
         ! command -v $tool >/dev/null || fact tool $tool
     done
     ! timeout 5 true || fact tool timeout
@@ -255,6 +257,11 @@ while read -r word rest; do
         now
         id=${rest%% *} rest=${rest#* }
         run "$t" "$id" - text - bash -c "$many" $rest &
+        jobs >/dev/null 2>&1 ;;
+    bulk)
+        now
+        id=${rest%% *} rest=${rest#* }
+        run "$t" "$id" - text - python3 -I -S -c "$bulk" $rest &
         jobs >/dev/null 2>&1 ;;
     end) end $rest ;;
     bye) break ;;
