@@ -2,7 +2,12 @@
 
 from __future__ import annotations
 
+import time
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
+
+import yaml
 
 APP = """
 apiVersion: v1
@@ -76,3 +81,31 @@ def slowed_down(story: str, seconds: int = 60) -> str:
     """The text of a story that waits in its second step, with its policy applied."""
     step = "    apply: [deny.yaml]\n"
     return story.replace(step, f"{step}    settle: {{within: {seconds}s, stable: 1000}}\n")
+
+
+PATHS = {
+    "Namespace": "namespaces",
+    "Pod": "namespaces/shop/pods",
+    "Service": "namespaces/shop/services",
+}
+SLICES = "/apis/discovery.k8s.io/v1/namespaces/shop/endpointslices"
+
+
+def open_shop(server: Any) -> None:
+    """The shop, put into a cluster by somebody else; its Service has a ready endpoint."""
+    for body in yaml.safe_load_all(APP):
+        server.ask("POST", f"/api/v1/{PATHS[body['kind']]}", body)
+    eventually(lambda: any(map(_is_ready, server.ask("GET", SLICES)["items"])))
+
+
+def _is_ready(endpoint_slice: dict[str, Any]) -> bool:
+    return any(e["conditions"].get("ready") for e in endpoint_slice["endpoints"] or ())
+
+
+def eventually(condition: Callable[[], object], within: float = 60.0) -> float:
+    """Seconds until it holds."""
+    began = time.monotonic()
+    while not condition():
+        assert time.monotonic() - began < within
+        time.sleep(0.05)
+    return time.monotonic() - began

@@ -2,34 +2,20 @@
 
 from __future__ import annotations
 
-import time
-
 import pytest
 import yaml
 
-from tests.e2e.shop import APP, DENY
+from tests.e2e.shop import DENY, open_shop
 
 pytestmark = pytest.mark.lab
 POLICIES = "/apis/networking.k8s.io/v1/namespaces/shop/networkpolicies"
-SLICES = "/apis/discovery.k8s.io/v1/namespaces/shop/endpointslices"
 DEFINITIONS = "/apis/apiextensions.k8s.io/v1/customresourcedefinitions"
 KYVERNO, ARGO = "/apis/kyverno.io/v1", "/apis/argoproj.io/v1alpha1"
-PATHS = {"Namespace": "namespaces", "Pod": "namespaces/shop/pods"}
 
 
 @pytest.fixture(scope="module", autouse=True)
 def shop(server):
-    for body in yaml.safe_load_all(APP):
-        path = PATHS.get(body["kind"], "namespaces/shop/services")
-        server.ask("POST", f"/api/v1/{path}", body)
-    until = time.monotonic() + 30
-    while not any(map(answers, server.ask("GET", SLICES)["items"])):
-        assert time.monotonic() < until, "web never had a ready endpoint"
-        time.sleep(0.05)
-
-
-def answers(endpoint_slice):
-    return any(e["conditions"].get("ready") for e in endpoint_slice["endpoints"] or ())
+    open_shop(server)
 
 
 @pytest.fixture

@@ -9,7 +9,7 @@ import pytest
 import yaml
 
 from tests.e2e.conftest import ROOT
-from tests.e2e.shop import APP, DENY, write_shop
+from tests.e2e.shop import DENY, open_shop, write_shop
 
 SHIPPED = ROOT / "fixtures/baseline"
 PAGE = "NETWORK-POLICIES.md"
@@ -140,11 +140,7 @@ def test_manifests_without_a_story_get_a_page_with_a_matrix(baseline, npol_here)
 
 @pytest.fixture(scope="module")
 def shop(server):
-    """The shop and its policy, as somebody else applied them."""
-    paths = {"Namespace": "namespaces", "Pod": "namespaces/shop/pods"}
-    for body in yaml.safe_load_all(APP):
-        path = paths.get(body["kind"], "namespaces/shop/services")
-        server.ask("POST", f"/api/v1/{path}", body)
+    open_shop(server)
 
 
 @pytest.fixture

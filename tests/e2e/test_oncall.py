@@ -12,18 +12,13 @@ import pytest
 import yaml
 
 from tests.e2e.conftest import NPOL
-from tests.e2e.shop import APP, slowed_down, write_shop
+from tests.e2e.shop import eventually, open_shop, slowed_down, write_shop
 
 pytestmark = pytest.mark.lab
 POLICIES = "/apis/networking.k8s.io/v1/namespaces/shop/networkpolicies"
 PODS = "/api/v1/namespaces/shop/pods"
 LEASES = "/apis/coordination.k8s.io/v1/namespaces/shop/leases"
 JOURNALS = "/api/v1/namespaces/npol-system/configmaps?labelSelector=npol.dev/journal=run"
-PATHS = {
-    "Namespace": "namespaces",
-    "Pod": "namespaces/shop/pods",
-    "Service": "namespaces/shop/services",
-}
 nightly = pytest.mark.nightly
 SIGNS = [
     pytest.param(signal.SIGTERM, id="SIGTERM"),
@@ -40,15 +35,7 @@ CLOSED = """
 
 @pytest.fixture(scope="module")
 def shop(server):
-    """The shop, put into the lab by somebody else."""
-    for body in yaml.safe_load_all(APP):
-        server.ask("POST", f"/api/v1/{PATHS[body['kind']]}", body)
-    eventually(lambda: ready(server.ask("GET", "/api/v1/namespaces/shop/pods/web")))
-
-
-def ready(pod):
-    conditions = pod["status"].get("conditions", [])
-    return any(c["type"] == "Ready" and c["status"] == "True" for c in conditions)
+    open_shop(server)
 
 
 @pytest.fixture
@@ -68,15 +55,6 @@ def policies(server):
 
 def nothing_is_left(server):
     return not (server.names(POLICIES) | server.names(LEASES) | server.names(JOURNALS))
-
-
-def eventually(condition, within=60.0):
-    """Seconds until it holds."""
-    began = time.monotonic()
-    while not condition():
-        assert time.monotonic() - began < within
-        time.sleep(0.05)
-    return time.monotonic() - began
 
 
 def test_changes_left_by_a_run_are_shown_and_rolled_back(
@@ -159,7 +137,7 @@ def test_a_run_that_is_stopped_gives_the_cluster_back(server, struck, sign):
 def test_a_run_that_is_killed_is_restored_by_its_watchdog(server, struck):
     struck(signal.SIGKILL)
 
-    eventually(lambda: nothing_is_left(server), 15)
+    eventually(lambda: nothing_is_left(server), 60)
 
 
 @pytest.fixture
@@ -321,4 +299,4 @@ def test_a_pytest_that_ends_in_any_way_gives_the_cluster_back(
         process.send_signal(ends)
 
     assert process.wait(60) == code
-    eventually(lambda: nothing_is_left(server), 30)
+    eventually(lambda: nothing_is_left(server), 60)

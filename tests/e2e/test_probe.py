@@ -3,8 +3,8 @@
 import pytest
 import yaml
 
-from tests.e2e.shop import APP, DENY, write_shop
-from tests.e2e.test_oncall import PATHS, PODS, POLICIES, eventually, ready
+from tests.e2e.shop import DENY, open_shop, write_shop
+from tests.e2e.test_oncall import PODS, POLICIES
 
 LEASES = "/apis/coordination.k8s.io/v1/namespaces/shop/leases"
 FLOW = "shop/web -> shop/web:80"
@@ -17,10 +17,7 @@ def there(lab):
 
 @pytest.fixture(scope="module")
 def shop(server):
-    """The shop, put into the lab by somebody else."""
-    for body in yaml.safe_load_all(APP):
-        server.ask("POST", f"/api/v1/{PATHS[body['kind']]}", body)
-    eventually(lambda: ready(server.ask("GET", f"{PODS}/web")))
+    open_shop(server)
 
 
 @pytest.mark.lab
