@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from npol.cli.app import app
-from tests.cli.test_refused_policies import APPS
+from tests.cli.manifests import APPS, HEAD
 
 POLICY = """
 apiVersion: networking.k8s.io/v1
@@ -11,18 +11,15 @@ kind: NetworkPolicy
 metadata: {name: deny-all, namespace: shop}
 spec: {podSelector: {}, policyTypes: [Ingress]}
 """
-STORY = """
-version: 1
-name: shop
-given: [apps.yaml]
-peers:
-  client: {namespace: shop, labels: {app: client}}
-  web: {namespace: shop, pod: web}
+STORY = (
+    HEAD
+    + """\
 steps:
   - {name: before, flows: [{from: client, to: web, port: 80, expect: allow}]}
   - {name: closed, apply: [policy.yaml], flows: [{from: client, to: web, port: 80, expect: deny}]}
   - {name: rollback, delete: [policy.yaml], same_as: before}
 """
+)
 
 
 def test_the_step_with_most_policies_is_explained(tmp_path, monkeypatch, capsys):

@@ -6,12 +6,9 @@ import pytest
 
 from npol.cli.app import app
 from npol.errors import ExitCode
+from tests.cli.manifests import CLIENT, NAMESPACE
 
-APPS = """
-apiVersion: v1
-kind: Namespace
-metadata: {name: shop}
----
+WEB = """
 apiVersion: apps/v1
 kind: Deployment
 metadata: {name: web, namespace: shop}
@@ -20,12 +17,8 @@ spec:
   template:
     metadata: {labels: {app: web}}
     spec: {containers: [{name: web, image: web, ports: [{containerPort: 80}]}]}
----
-apiVersion: v1
-kind: Pod
-metadata: {name: client, namespace: shop, labels: {app: client}}
-spec: {containers: [{name: client, image: web}]}
 """
+APPS = f"{NAMESPACE}---{WEB}---{CLIENT}"
 THEIRS = """
 ---
 apiVersion: cilium.io/v2

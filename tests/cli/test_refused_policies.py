@@ -8,22 +8,8 @@ from npol.cli.app import app
 from npol.errors import ExitCode
 from npol.policy.simulate.simulated_steps import refused_objects
 from npol.story import load_story
+from tests.cli.manifests import APPS, HEAD
 
-APPS = """
-apiVersion: v1
-kind: Namespace
-metadata: {name: shop}
----
-apiVersion: v1
-kind: Pod
-metadata: {name: web, namespace: shop, labels: {app: web}}
-spec: {containers: [{name: web, image: web, ports: [{containerPort: 80}]}]}
----
-apiVersion: v1
-kind: Pod
-metadata: {name: client, namespace: shop, labels: {app: client}}
-spec: {containers: [{name: client, image: web}]}
-"""
 REFUSED = """
 apiVersion: networking.k8s.io/v1
 kind: NetworkPolicy
@@ -32,19 +18,16 @@ spec:
   podSelector: {}
   policyTypes: [Ingress, Egress, Ingress]
 """
-STORY = """
-version: 1
-name: shop
-given: [apps.yaml]
-peers:
-  client: {namespace: shop, labels: {app: client}}
-  web: {namespace: shop, pod: web}
+STORY = (
+    HEAD
+    + """\
 steps:
   - name: closed
     apply: [policy.yaml]
     flows:
       - {from: client, to: web, port: 80, expect: allow}
 """
+)
 TOLD = "shop/deny-all has no effect, the API server refuses it: "
 
 

@@ -16,9 +16,11 @@ from pathlib import Path
 
 import pytest
 import urllib3
+from kubernetes import client, config
 
 from npol.cli import main
 from npol.cli.app import COMMANDS
+from npol.kube.connection import Connection, Mode, connect
 from npol.kube.retry import RetryBudget
 from npol.pytest_plugin.reports import ItemReports
 from npol_lab.session import Lab
@@ -126,6 +128,30 @@ def npol_here(tmp_path, home, monkeypatch, capsys) -> Callable[..., Told]:
 def lab() -> Iterator[Lab]:
     with Lab.start() as lab:
         yield lab
+
+
+@pytest.fixture(scope="module")
+def connection(lab) -> Connection:
+    """The lab as npol reads it."""
+    return connect(kubeconfig=str(lab.kubeconfig), context=lab.context, mode=Mode.SMOKE)
+
+
+@pytest.fixture(scope="module")
+def api(lab):
+    """The lab as its users write to it."""
+    api = config.new_client_from_config(str(lab.kubeconfig), lab.context)
+    yield api
+    api.rest_client.close()
+
+
+@pytest.fixture(scope="module")
+def core(api):
+    return client.CoreV1Api(api)
+
+
+@pytest.fixture(scope="module")
+def policies(api):
+    return client.NetworkingV1Api(api)
 
 
 @pytest.fixture

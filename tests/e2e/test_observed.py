@@ -5,17 +5,14 @@ from __future__ import annotations
 import time
 
 import pytest
-from kubernetes import client, config
 
 from npol.cli.app import app
 from npol.errors import ExitCode
 from npol.flow_records.agents import agents_of
-from npol.kube.connection import Mode, connect
 from npol.kube.exec import run_once
 from npol.model.expectation import Verdict
 from npol.model.inventory import pod_ref
 from npol.report.json import from_json
-from npol_lab.session import Lab
 
 pytestmark = [pytest.mark.lab, pytest.mark.nightly]
 
@@ -26,34 +23,6 @@ ONLY_CLIENT = {
     "podSelector": {"matchLabels": {"app": "web"}},
     "ingress": [{"from": [{"podSelector": {"matchLabels": {"app": "client"}}}]}],
 }
-
-
-@pytest.fixture(scope="module")
-def lab():
-    with Lab.start() as lab:
-        yield lab
-
-
-@pytest.fixture(scope="module")
-def connection(lab):
-    return connect(kubeconfig=str(lab.kubeconfig), context=lab.context, mode=Mode.SMOKE)
-
-
-@pytest.fixture(scope="module")
-def api(lab):
-    api = config.new_client_from_config(str(lab.kubeconfig), lab.context)
-    yield api
-    api.rest_client.close()
-
-
-@pytest.fixture(scope="module")
-def core(api):
-    return client.CoreV1Api(api)
-
-
-@pytest.fixture(scope="module")
-def policies(api):
-    return client.NetworkingV1Api(api)
 
 
 @pytest.fixture(scope="module")

@@ -12,11 +12,8 @@ from npol.policy.explain.causes import nearest
 from npol.policy.explain.explain import explain_flow
 from npol.policy.matrix.equivalence import Port
 from npol.policy.matrix.matrix import matrix
-from npol.policy.objects.dialects import CALICO, CILIUM, SPEC
 from tests.policy.tier_cases import BLUE, DENY_ALL, OPEN_X, TIER_CASES, cluster, rule, rules
-from tests.policy.worlds import traffic, world_with
-
-_WORDS = {True: "allow", False: "deny", None: "?"}
+from tests.policy.worlds import answers, by_dialect, traffic, world_with
 
 
 @pytest.mark.parametrize(
@@ -25,11 +22,8 @@ _WORDS = {True: "allow", False: "deny", None: "?"}
 def test_tiers_decide_as_the_source_says(policies, flow, expected):
     world = world_with(*policies)
     assert not world.refused
-    asked = traffic(world, flow)
 
-    answers = tuple(_WORDS[decide(world, asked, d).allowed] for d in (SPEC, CALICO, CILIUM))
-
-    assert answers == ((expected,) * 3 if isinstance(expected, str) else expected)
+    assert answers(world, traffic(world, flow)) == by_dialect(expected)
 
 
 def test_every_tier_case_stands_in_the_documentation_with_its_source():

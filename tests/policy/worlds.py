@@ -5,6 +5,8 @@ from __future__ import annotations
 import ipaddress
 
 from npol.model.story import Protocol
+from npol.policy.evaluate.evaluate import decide
+from npol.policy.objects.dialects import CALICO, CILIUM, SPEC
 from npol.policy.objects.entities import ExternalEndpoint, Traffic
 from npol.policy.state.apply_changes import build
 from npol.yaml_positions import YamlDialect, load
@@ -142,6 +144,17 @@ def policy(name, spec, namespace="x"):
 
 def world_with(*policies):
     return build([*CLUSTER, *policies])
+
+
+def answers(world, asked):
+    """What a table of cases says of a flow: by the specification, as Calico and as Cilium read."""
+    words = {True: "allow", False: "deny", None: "?"}
+    return tuple(words[decide(world, asked, d).allowed] for d in (SPEC, CALICO, CILIUM))
+
+
+def by_dialect(expected):
+    """The cell of such a table, where one answer may stand for all three."""
+    return (expected,) * 3 if isinstance(expected, str) else expected
 
 
 def traffic(world, text, family=4):

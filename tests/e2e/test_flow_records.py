@@ -5,48 +5,17 @@ import threading
 import time
 
 import pytest
-from kubernetes import client, config
 
 from npol.flow_records.watch import watch
-from npol.kube.connection import Mode, connect
 from npol.kube.exec import open_exec
 from npol.model.flow_record import ObservationPoint, RecordedPolicy, RecordVerdict
 from npol.model.inventory import pod_ref
 from npol.model.story import Protocol
-from npol_lab.session import Lab
 
 pytestmark = pytest.mark.lab
 
 WITHIN = 30.0
 AGNHOST = "registry.k8s.io/e2e-test-images/agnhost:2.53"
-
-
-@pytest.fixture(scope="module")
-def lab():
-    with Lab.start() as lab:
-        yield lab
-
-
-@pytest.fixture(scope="module")
-def connection(lab):
-    return connect(kubeconfig=str(lab.kubeconfig), context=lab.context, mode=Mode.SMOKE)
-
-
-@pytest.fixture(scope="module")
-def api(lab):
-    api = config.new_client_from_config(str(lab.kubeconfig), lab.context)
-    yield api
-    api.rest_client.close()
-
-
-@pytest.fixture(scope="module")
-def core(api):
-    return client.CoreV1Api(api)
-
-
-@pytest.fixture(scope="module")
-def policies(api):
-    return client.NetworkingV1Api(api)
 
 
 @pytest.fixture(scope="module")
