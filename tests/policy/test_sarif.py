@@ -15,7 +15,7 @@ spec: {policyTypes: [Ingress], ingress: [{from: []}]}
 
 
 def test_sarif_names_rule_level_and_place():
-    log = sarif(lint(documents(TEXT, "dir/p.yaml")), version="1.2.3")
+    log = sarif(lint(documents(TEXT, "dir/my p.yaml")), version="1.2.3")
 
     (run,) = log["runs"]
     (result,) = run["results"]
@@ -25,7 +25,7 @@ def test_sarif_names_rule_level_and_place():
     assert run["tool"]["driver"]["rules"][result["ruleIndex"]]["name"] == "empty-list"
     assert result["level"] == "warning"
     assert result["locations"][0]["physicalLocation"] == {
-        "artifactLocation": {"uri": "dir/p.yaml"},
+        "artifactLocation": {"uri": "dir/my%20p.yaml"},
         "region": {"startLine": 4, "startColumn": 43},
     }
 

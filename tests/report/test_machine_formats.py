@@ -7,6 +7,8 @@ import re
 from dataclasses import replace
 from xml.etree import ElementTree
 
+from npol.errors import Position
+from npol.model.expectation import Verdict
 from npol.model.result import RestoreResult
 from npol.report.findings import to_gitlab, to_sarif
 from npol.report.graph import to_dot, to_mermaid
@@ -60,7 +62,8 @@ def test_code_quality_blames_the_line_and_knows_it_again(report):
 
 
 def test_sarif_has_one_result_for_a_cause(report, failure):
-    many = replace(report.steps[1], flows=(failure, replace(failure, name="another")))
+    another = replace(failure, name="another", at=Position("my shop.npol.yaml", 40, 1))
+    many = replace(report.steps[1], flows=(failure, another))
     (run,) = json.loads(to_sarif([replace(report, steps=(many,))]))["runs"]
     (result,) = run["results"]
 
@@ -72,6 +75,8 @@ def test_sarif_has_one_result_for_a_cause(report, failure):
         "frontend loses the database",
         "another",
     ]
+    second = result["relatedLocations"][1]["physicalLocation"]
+    assert second["artifactLocation"]["uri"] == "my%20shop.npol.yaml"
 
 
 def test_tap_has_a_plan_a_point_each_and_the_reason(report):
@@ -98,7 +103,7 @@ def test_tap_has_a_plan_a_point_each_and_the_reason(report):
 def test_prometheus_gets_verdicts_times_and_the_restore(report):
     text = to_prometheus([report])
     sample = re.compile(r'^[a-z_]+\{([a-z]+="(\\.|[^"\\])*",?)+\} [0-9.]+$')
-    labels = 'story="shop",cluster="kind-dev"'
+    labels = 'story="shop",file="shop.npol.yaml",cluster="kind-dev"'
 
     assert [x for x in text.splitlines() if not x.startswith("#") and not sample.match(x)] == []
     assert f"npol_run_exit_code{{{labels}}} 1\n" in text
@@ -106,6 +111,14 @@ def test_prometheus_gets_verdicts_times_and_the_restore(report):
     assert 'target="db:5432/tcp",expected="deny",verdict="too open"} 0\n' in text
     assert 'source="frontend",target="web:80/tcp"} 0.2\n' in text
     assert 'story="a\\"b"' in to_prometheus([replace(report, story='a"b')])
+
+
+def test_prometheus_gets_no_sample_twice(report):
+    """A collector refuses the whole file then. Two stories may have one name."""
+    text = to_prometheus([report, replace(report, path="other/shop.npol.yaml")])
+    samples = [line.rpartition(" ")[0] for line in text.splitlines() if line[0] != "#"]
+
+    assert len(samples) == len(set(samples))
 
 
 def test_drawings_have_every_step_and_what_failed(report):
@@ -127,6 +140,14 @@ def test_a_map_has_boxes_of_namespaces_and_leaves_out_what_is_too_much(flow, fai
     assert [link.flows for link in crowded.links] == [(failure,)]
     assert crowded.hidden == MOST_EDGES
     assert step_map([flow(target="db.shop")]) is None
+
+
+def test_a_peer_stands_in_its_namespace_if_any_flow_found_its_pods(flow, failure):
+    """A flow that could not be asked knows of no pods, whichever flow comes first."""
+    lost = flow(name="lost", seen="", verdict=Verdict.UNKNOWN)
+
+    for flows in ([failure, lost], [lost, failure]):
+        assert [box.namespace for box in step_map(flows).boxes] == ["shop", "shop"]
 
 
 def test_a_time_axis_shows_budgets_and_when_flows_turned(report, flow):

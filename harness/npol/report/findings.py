@@ -10,6 +10,7 @@ import hashlib
 import json
 from collections.abc import Iterator, Sequence
 from typing import Any
+from urllib.parse import quote
 
 from npol import __version__
 from npol.errors import Position
@@ -83,7 +84,7 @@ def _result(group: FailureGroup) -> dict[str, Any]:
 
 def _physical(at: Position) -> dict[str, Any]:
     region = {"startLine": at.line, "startColumn": at.column}
-    return {"artifactLocation": {"uri": safe(at.file)}, "region": region}
+    return {"artifactLocation": {"uri": quote(safe(at.file))}, "region": region}
 
 
 def _words(group: FailureGroup) -> str:

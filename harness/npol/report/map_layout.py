@@ -84,7 +84,7 @@ class StepMap:
 
 def step_map(flows: Sequence[FlowResult], changed: Iterable[str] = ()) -> StepMap | None:
     """
-    The map of a step; None when it asks no port.
+    The map of a step; None when there is nothing to draw.
 
     `changed`: the names of flows that the step has changed.
     """
@@ -96,9 +96,9 @@ def step_map(flows: Sequence[FlowResult], changed: Iterable[str] = ()) -> StepMa
     if not drawn:
         return None
     shown = [flow for edge in drawn for flow in edge.flows]
-    left = _column({_source(f): _source_namespace(f) for f in shown}, 0)
+    left = _column(_known((_source(f), _source_namespace(f)) for f in shown), 0)
     right_x = NODE_WIDTH + 2 * BOX_PAD + COLUMN_GAP
-    right = _column({e.target: _target_namespace(e.flows) for e in drawn}, right_x)
+    right = _column(_known((e.target, _target_namespace(e.flows)) for e in drawn), right_x)
     starts = {n.name: (n.x + NODE_WIDTH, n.y + NODE_HEIGHT / 2) for b in left for n in b.nodes}
     ends = {n.name: (n.x, n.y + NODE_HEIGHT / 2) for b in right for n in b.nodes}
     numbers: Counter[str] = Counter()
@@ -137,6 +137,14 @@ def _source_namespace(flow: FlowResult) -> str:
 def _target_namespace(flows: Sequence[FlowResult]) -> str:
     pods = (pod for flow in flows for pod in flow.target_pods)
     return next((safe(pod.namespace) for pod in pods), "")
+
+
+def _known(places: Iterable[tuple[str, str]]) -> dict[str, str]:
+    """Each peer's namespace, if any of its flows came so far that it is known."""
+    found: dict[str, str] = {}
+    for name, namespace in places:
+        found[name] = found.get(name) or namespace
+    return found
 
 
 def _column(namespaces: dict[str, str], x: float) -> tuple[Box, ...]:

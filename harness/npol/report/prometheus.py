@@ -24,7 +24,11 @@ Sample = tuple[str, dict[str, str], float]
 
 
 def to_prometheus(reports: Sequence[StoryReport]) -> str:
-    """All runs of a job; the samples of a metric stand together."""
+    """
+    All runs of a job; the samples of a metric stand together.
+
+    None may stand twice: stories of one name are told apart by their files.
+    """
     samples = [s for report in reports for s in _samples(report)]
     lines: list[str] = []
     for metric, text in METRICS.items():
@@ -35,7 +39,8 @@ def to_prometheus(reports: Sequence[StoryReport]) -> str:
 
 
 def _samples(report: StoryReport) -> Iterator[Sample]:
-    of_run = {"story": report.story, "cluster": report.cluster.context if report.cluster else ""}
+    cluster = report.cluster.context if report.cluster else ""
+    of_run = {"story": report.story, "file": report.path, "cluster": cluster}
     with suppress(ValueError):  # a report that somebody wrote by hand
         began = datetime.fromisoformat(report.started)
         yield "npol_run_timestamp_seconds", of_run, began.timestamp()

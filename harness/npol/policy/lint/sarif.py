@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from typing import Any
+from urllib.parse import quote
 
 from npol.policy.lint.findings import LintFinding, LintRule, Severity
 
@@ -49,7 +50,7 @@ def _location(finding: LintFinding) -> dict[str, Any]:
     location: dict[str, Any] = {"logicalLocations": [{"fullyQualifiedName": name}]}
     if finding.at:
         region = {"startLine": finding.at.line, "startColumn": finding.at.column}
-        artifact = {"uri": finding.at.file.replace("\\", "/")}
+        artifact = {"uri": quote(finding.at.file.replace("\\", "/"))}
         location["physicalLocation"] = {"artifactLocation": artifact, "region": region}
     return location
 
