@@ -91,7 +91,7 @@ def verdicts(found):
 
 def told(result):
     """A failure's text, its line breaks gone."""
-    return " ".join(failure_text(FailureGroup(results=(result,))).split())
+    return " ".join(failure_text(FailureGroup.of(result)).split())
 
 
 @pytest.mark.lab

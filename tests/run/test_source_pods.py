@@ -74,7 +74,7 @@ def test_a_failing_pod_is_named():
 
     assert str(said.reason) == "1 of 2 source pods: x/web-01: open: pod db 10.0.1.1:80"
     assert said.source_pod == pod(1)
-    shown = failure_text(FailureGroup(results=(said,)))
+    shown = failure_text(FailureGroup.of(said))
     assert "web-01  too open, open" in shown
     assert "web-00  as expected, timeout" in shown
 

@@ -39,7 +39,7 @@ def failure_repr(item: pytest.Item, result: Result, explained: dict[Hashable, st
 
 def _explanation(item: pytest.Item, result: Result, explained: dict[Hashable, str]) -> str:
     """In full for the first item of a cause; the others say which item that is."""
-    group = FailureGroup(results=(result,))
+    group = FailureGroup.of(result)
     first = explained.setdefault(cause_key(result), item.nodeid)
     if first != item.nodeid:
         at, own = place_of(result), result.at

@@ -166,7 +166,7 @@ def _listed(results: Sequence[Result]) -> Iterator[str]:
 def answer_text(result: FlowResult, width: int = WIDTH) -> str:
     """One flow with its evidence, whatever its verdict: `web -> db:5432: timeout`."""
     lines = [f"{safe(result.name)}: {safe(result.seen) or 'no answer'}"]
-    group = FailureGroup(results=(result,))
+    group = FailureGroup.of(result)
     parts = [] if result.passed else [FailurePart("verdict", (result.verdict.value,))]
     for part in (*parts, *blame_parts(group), *evidence_parts(result)):
         lines += _laid_out(part, width) if part.lines else []

@@ -19,6 +19,11 @@ class FailureGroup:
 
     results: tuple[Result, ...]
 
+    @classmethod
+    def of(cls, result: Result) -> FailureGroup:
+        """One failure by itself."""
+        return cls(results=(result,))
+
     @property
     def first(self) -> Result:
         """The one that is explained in full."""

@@ -35,6 +35,12 @@ class Grid:
     cells: tuple[tuple[Cell, ...], ...]
 
     @property
+    def changed(self) -> list[str]:
+        """The names of the flows in cells that have changed."""
+        cells = (cell for row in self.cells for cell in row if cell.changed)
+        return [result.name for cell in cells for result in cell.results]
+
+    @property
     def signs(self) -> tuple[CellSign, ...]:
         """The signs that stand in it, in the order of legends."""
         cells = [cell for row in self.cells for cell in row]

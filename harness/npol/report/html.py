@@ -20,7 +20,7 @@ from npol.report.compare import result_words
 from npol.report.escape import safe
 from npol.report.failure import aside, blame_parts, heading, placed
 from npol.report.failure_groups import FailureGroup
-from npol.report.story_page import StoryPage, story_page
+from npol.report.story_page import story_page
 from npol.report.symbols import MEANINGS, tone_of
 
 BIG = 1_000
@@ -74,10 +74,6 @@ def _text(name: str) -> str:
     return files("npol.report").joinpath("page", name).read_text(encoding="utf-8").strip("\n")
 
 
-def _one(result: summary.Result) -> FailureGroup:
-    return FailureGroup(results=(result,))
-
-
 @cache
 def _environment() -> jinja2.Environment:
     environment = jinja2.Environment(
@@ -89,8 +85,5 @@ def _environment() -> jinja2.Environment:
     )
     environment.filters["safe_text"] = safe
     environment.globals.update({f.__name__: f for f in WORDS})
-    environment.globals.update(meanings=MEANINGS, one=_one)
+    environment.globals.update(meanings=MEANINGS, one=FailureGroup.of)
     return environment
-
-
-__all__ = ["StoryPage", "index_page", "to_html"]

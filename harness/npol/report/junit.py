@@ -65,8 +65,7 @@ def _case(suite: Xml.Element, report: StoryReport, step: StepResult, result: Res
     elif not result.passed:
         tag = "error" if tone_of(result) is Tone.UNKNOWN else "failure"
         found = Xml.SubElement(case, tag, type=result.verdict.value, message=summary_of(result))
-        group = FailureGroup(results=(result,))
-        found.text = paragraph(failure_text(group, AskAgain.of(report)))
+        found.text = paragraph(failure_text(FailureGroup.of(result), AskAgain.of(report)))
 
 
 def _trouble(

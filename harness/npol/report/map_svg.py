@@ -23,19 +23,12 @@ STYLE = "\n".join(
 )
 
 
-def changed_names(grids: StoryGrids, flows: tuple[FlowResult, ...]) -> list[str]:
-    """The flows that a step has changed, by what the story's tables remember."""
-    table = grids.grid(flows)
-    cells = (cell for row in table.cells for cell in row) if table else ()
-    return [r.name for cell in cells if cell.changed for r in cell.results]
-
-
 def to_svg(report: StoryReport) -> str:
     """All steps of a run that ask a port, below each other."""
     grids, parts, y, width = StoryGrids(), [], 0.0, 0.0
     for step in report.steps:
-        changed = changed_names(grids, step.flows)
-        if not (found := step_map(step.flows, changed)):
+        table = grids.grid(step.flows)
+        if not (found := step_map(step.flows, table.changed if table else ())):
             continue
         title = f'<text x="0" y="16" font-weight="600">{markup(step.name)}</text>'
         body = "\n".join(map_lines(found))

@@ -65,7 +65,7 @@ class StoryPage:
     causes: tuple[CauseView, ...]
     steps: tuple[StepView, ...]
     axis: Markup
-    anchors: Mapping[tuple[str, str, bool], str]
+    anchors: Mapping[tuple[str, str], str]
     against: StoryReport | None = None
     differences: tuple[RunDifference, ...] | None = None
 
@@ -74,7 +74,7 @@ class StoryPage:
 
     def parts(self, result: Result) -> list[FailurePart]:
         """The whole evidence of one failure."""
-        return failure_parts(FailureGroup(results=(result,)), AskAgain.of(self.report))
+        return failure_parts(FailureGroup.of(result), AskAgain.of(self.report))
 
     def brief(self, result: Result) -> str:
         """The answers behind a result that is as expected; "" in reports of thousands."""
@@ -97,8 +97,8 @@ class StoryPage:
         return sum(tone_of(r) is Tone.UNKNOWN for r in self.report.results)
 
 
-def _key(result: Result) -> tuple[str, str, bool]:
-    return result.step, result.name, isinstance(result, FlowResult)
+def _key(result: Result) -> tuple[str, str]:
+    return result.step, result.name
 
 
 def story_page(report: StoryReport, number: int, against: StoryReport | None = None) -> StoryPage:
@@ -129,14 +129,12 @@ def _causes(report: StoryReport, own: str) -> Iterator[CauseView]:
 
 
 def _steps(
-    report: StoryReport, own: str, anchors: Mapping[tuple[str, str, bool], str]
+    report: StoryReport, own: str, anchors: Mapping[tuple[str, str], str]
 ) -> Iterator[StepView]:
     grids = StoryGrids()
     for number, step in enumerate(report.steps, 1):
         table = grids.grid(step.flows)
-        cells = (cell for row in table.cells for cell in row) if table else ()
-        changed = [r.name for cell in cells if cell.changed for r in cell.results]
-        drawn = step_map(step.flows, changed)
+        drawn = step_map(step.flows, table.changed if table else ())
         svg = ""
         if drawn:
             title = f"map of {short(step.name, 60)}"
