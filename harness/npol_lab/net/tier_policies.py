@@ -9,14 +9,11 @@ from npol_lab.families import Family
 from npol_lab.net.flow_log import PolicyName
 from npol_lab.net.policy import Direction
 from npol_lab.net.tier_policy import Action, TierPolicy, compile_tier_policy
+from npol_lab.registry.policy_definitions import policy_definitions
 from npol_lab.store import Event
 
-GROUP = "policy.networking.k8s.io"
-KINDS = {
-    f"clusternetworkpolicies.{GROUP}": "ClusterNetworkPolicy",
-    f"adminnetworkpolicies.{GROUP}": "AdminNetworkPolicy",
-    f"baselineadminnetworkpolicies.{GROUP}": "BaselineAdminNetworkPolicy",
-}
+KINDS = {d["metadata"]["name"]: d["spec"]["names"]["kind"] for d in policy_definitions()}
+"""By the resource, as the store calls it."""
 DIRECTIONS: tuple[Direction, ...] = ("ingress", "egress")
 SHOWN: tuple[Action, ...] = ("accept", "deny")
 log = logging.getLogger(__name__)
