@@ -9,7 +9,7 @@ import pytest
 from npol.errors import InputError
 from npol.kube.objects import CLAIMS, resource_for
 from npol.kube.signals import Stop
-from npol.run import Options, given_objects
+from npol.run import Options, create_given, given_objects
 from npol.run.environment import RunEnvironment
 from npol.story import read_story
 from npol.story.manifest_validation import read_objects
@@ -128,8 +128,8 @@ def test_a_definition_is_waited_for_until_it_is_served(monkeypatch):
                 raise InputError("not yet")
             return None
 
-    monkeypatch.setattr(given_objects, "POLL_EVERY", 0.0)
-    given_objects.await_definition(cast(Any, Late()), objects(DEFINITION)[0])
+    monkeypatch.setattr(create_given, "POLL_EVERY", 0.0)
+    create_given.await_definition(cast(Any, Late()), objects(DEFINITION)[0])
     assert asked == ["Backup"] * 3
 
 

@@ -64,6 +64,7 @@ class Environment:
         self.story = story
         self.engine = ENGINE
         self.options = SimpleNamespace(settle=None, say=lambda line: None, create=False)
+        self.sources = SimpleNamespace(prober=lambda peer: BrokenSource())
         self.failure = failure
         self.looks = 0
 
@@ -72,9 +73,6 @@ class Environment:
         if self.looks > 1:
             raise self.failure
         return Inventory()
-
-    def source(self, peer):
-        return BrokenSource()
 
     def state(self, inventory):
         return cluster_state(inventory)

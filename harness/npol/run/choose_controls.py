@@ -75,7 +75,7 @@ class ControlChoice:
         if probes := self.let_through(one):
             return SourceControls(probes=probes)
         node = one.source.source.node
-        beside = self.environment.beside(node)
+        beside = self.environment.sources.beside(node)
         if beside is None:
             return SourceControls(lacking=self.environment.why_nothing_beside(node))
         if self._reaches(one, beside.source):

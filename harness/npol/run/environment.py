@@ -2,65 +2,44 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import replace
-from itertools import groupby
 
-from npol.changes.begin import TransactionOptions
-from npol.changes.dry_run.kubectl_commands import other_policies_of
-from npol.changes.journal_types import Key
-from npol.changes.rollback.rollback import story_id
-from npol.changes.state.snapshot import key_of
 from npol.changes.transaction import Transaction
 from npol.cni.canary import EnforcementProof
 from npol.cni.catalogue import Engine
-from npol.cni.other_policy_kinds import foreign_policies
-from npol.cni.preflight import PreflightProblem, PreflightRequest, preflight
+from npol.cni.preflight import PreflightProblem, preflight
 from npol.errors import InputError, Refused
 from npol.flow_records.watch import RecordWatch, watch
 from npol.judge import state_changes
-from npol.judge.probes import has_denies
-from npol.kube.connection import Connection, Mode, connect
-from npol.kube.guard import STATE_NAMESPACE
-from npol.kube.objects import Ref, Resource
+from npol.kube.connection import Connection, connect
+from npol.kube.objects import Ref
 from npol.kube.resource_names import resource_called
 from npol.kube.signals import Stop
-from npol.model.inventory import Inventory, Obj, pod_ref
+from npol.model.inventory import Inventory, pod_ref
 from npol.model.probe import PodRef
-from npol.model.replay import replay
 from npol.model.result import ClusterFacts, RestoreResult
 from npol.model.sentence import NOTHING, Sentence
-from npol.model.story import Manifest, Step, Story, When
+from npol.model.story import Step, Story, When
 from npol.model.verification import FlowVerification
-from npol.policy.parse.object_source import Given
 from npol.policy.simulate.simulated_steps import refused_objects
 from npol.policy.state.cluster_state import ClusterState
-from npol.policy.state.from_inventory import cluster_state
 from npol.probe.beside_pods import BesidePods
-from npol.probe.debug_pod_manifest import debug_pod
 from npol.probe.sources import Sources, debug_pod_peers
-from npol.run.cluster_changes import ClusterChanges
-from npol.run.enforcement_proof import prove_enforcement
-from npol.run.given_objects import DEFINITION, GivenObjects, await_definition, choose
+from npol.run.applied_policies import AppliedPolicies
+from npol.run.create_given import create_given
+from npol.run.given_objects import GivenObjects, choose
 from npol.run.given_workloads import wait_until_ready
 from npol.run.live_view import LiveView
-from npol.run.namespaces import (
-    changed_namespaces,
-    extras_of,
-    named_namespaces,
-    namespaces_of,
-)
+from npol.run.namespaces import named_namespaces
 from npol.run.options import Options
 from npol.run.predictor import Predictor
-from npol.run.probe_batches import ProbeSource
 from npol.run.read_inventory import foreseen, look, look_at_selection
 from npol.run.run_end import BEFORE, RunEnd, closed
+from npol.run.run_scope import RunScope
 from npol.run.silenced_sources import silenced_sources
 from npol.run.stand_ins import stand_in_notes
-
-READ_BY_PROXIES = ("ConfigMap", "Ingress")
-"""Kinds of `given` that tell what a proxy asks in its turn; they are not read from the cluster."""
+from npol.run.start_canary import start_canary
 
 
 class RunEnvironment:
@@ -77,8 +56,7 @@ class RunEnvironment:
         self.options = options
         self.run_id = run_id
         self._stop = stop
-        self._other_policies: tuple[Obj, ...] = ()
-        self._applied: dict[Key, Manifest] = {}
+        self._applied = AppliedPolicies()
         self._connection: Connection | None = None
         self._transaction: Transaction | None = None
         self._sources: Sources | None = None
@@ -95,12 +73,10 @@ class RunEnvironment:
             Refused, LockHeld, InputError: say why the run cannot begin.
         """
         self.options.say("looking at the cluster")
-        writes = self.story.writes or self._creates or self.options.namespaces
-        mode = Mode.APPLY if writes else Mode.SMOKE
         self._connection = connect(
             kubeconfig=self.options.kubeconfig,
             context=self.options.context,
-            mode=mode,
+            mode=self._scope.mode,
             qps=self.options.qps,
         )
         given = self._choose(self._connection)
@@ -109,9 +85,11 @@ class RunEnvironment:
         for line in refused:
             self.options.say(line)
         self.records = watch(self.options.flow_records, self._connection)
-        self._transaction = self._open_transaction(self._connection, given.kinds)
-        enforcement = self._prove()
-        self._create_given(given.manifests)
+        self._transaction = Transaction.open(
+            self._connection, self._scope.transaction_options(given.kinds), stop=self._stop
+        )
+        enforcement = start_canary(self._connection, self._scope, self.engine, self._stop)
+        create_given(self._connection, self._transaction, given.manifests, self.options.say)
         self._sources = Sources(
             self._connection,
             self.story,
@@ -124,27 +102,16 @@ class RunEnvironment:
         self._sources.start()
         self._sources.prepare_beside(silenced_sources(self.story, self.engine.name))
         wait_until_ready(
-            self._connection, self.story.given, created=self._creates, say=self.options.say
+            self._connection, self.story.given, created=self._scope.creates, say=self.options.say
         )
         notes = (*self.story.notes, *refused, *given.left_out, *self.facts.notes)
         notes += (*self._sources.notes, *self._stand_ins())
-        self.facts = replace(self.facts, enforcement=enforcement(), notes=notes)
+        self.facts = replace(self.facts, enforcement=self._known(enforcement()), notes=notes)
         self._transaction.mark(BEFORE)
-
-    def _create_given(self, manifests: Sequence[Manifest]) -> None:
-        """In their order; those of one kind that follow each other need none of the others."""
-        made = 0
-        for kind, alike in groupby(manifests, key=lambda manifest: manifest.kind):
-            together = list(alike)
-            made += len(together)
-            self.options.say(f"creating what is given: {made} of {len(manifests)} objects")
-            self.transaction.create_all(together)
-            for manifest in together if kind == DEFINITION else ():
-                await_definition(self.connection, manifest)
 
     def _choose(self, connection: Connection) -> GivenObjects:
         """What of `given` is made; the rest is told before anything is sent."""
-        if not self._creates:
+        if not self._scope.creates:
             return GivenObjects(manifests=(), kinds=frozenset(), left_out=())
         given = choose(
             connection,
@@ -172,58 +139,21 @@ class RunEnvironment:
             owner=lambda: self.transaction.journal,
         )
 
-    def _prove(self) -> Callable[[], str]:
-        """Start the canary beside everything else; call the result for what is known."""
-        engine = self.engine
-        if engine.is_lab:
-            return lambda: "by the lab itself"
-        if not (self.story.writes and has_denies(self.story, engine.name)):
-            return lambda: "not proven: no step of this story needs it"
-        if self.options.assume_enforced:
-            return lambda: "assumed, as asked (--assume-enforced)"
-        self.options.say("starting a canary that shows whether policies are enforced")
-        pool = ThreadPoolExecutor(max_workers=1)
-        proving = pool.submit(
-            prove_enforcement,
-            self.connection,
-            run_id=self.run_id,
-            settings=self.story.defaults.pod_outside,
-            namespace=self.story.defaults.canary.namespace or STATE_NAMESPACE,
-            say=self.options.say,
-            stop=self._stop,
-            disposable=self.options.disposable,
-        )
-        pool.shutdown(wait=False)
-        return lambda: self._proven(proving.result())
-
-    def _proven(self, proof: EnforcementProof) -> str:
-        self.engine = replace(self.engine, denial=proof.denial)
-        return str(proof)
+    def _known(self, enforcement: EnforcementProof | str) -> str:
+        """What the canary found is taken over by what judges denies."""
+        if isinstance(enforcement, EnforcementProof):
+            self.engine = replace(self.engine, denial=enforcement.denial)
+        return str(enforcement)
 
     @property
-    def _creates(self) -> bool:
-        return self.options.create and bool(self.story.given)
+    def _scope(self) -> RunScope:
+        return RunScope(story=self.story, options=self.options, run_id=self.run_id)
 
     def _preflight(self, connection: Connection) -> None:
-        created = namespaces_of(self.story.given) if self._creates else set()
-        found = preflight(
-            connection,
-            PreflightRequest(
-                namespaces=sorted(named_namespaces(self.story) | self._namespace_of_canary),
-                changed=self._changed,
-                created=sorted(created),
-                pods=[
-                    debug_pod(peer, self.story.defaults.pod, run_id=self.run_id)
-                    for peer in debug_pod_peers(self.story)
-                ],
-                leave_user=not self.story.defaults.pod.user,
-                extras=extras_of(self.story),
-                denies=has_denies(self.story, "") and not self.options.assume_enforced,
-                against=[*self._no_place_for_canary(), *self._foreseen(self.story)],
-            ),
-        )
+        request = self._scope.preflight_request(self._foreseen(self.story))
+        found = preflight(connection, request)
         self.engine = found.engine
-        self._other_policies = found.other_policies
+        self._applied.others = found.other_policies
         self.facts = ClusterFacts(
             context=connection.context,
             server=connection.server,
@@ -241,44 +171,6 @@ class RunEnvironment:
         most = self.options.max_unlisted_pods
         return foreseen(self.connection, story, max_unlisted_pods=most)
 
-    @property
-    def _namespace_of_canary(self) -> set[str]:
-        """Where the canary runs, if not in npol's own."""
-        named = self.story.defaults.canary.namespace
-        return {named} if named and not self.options.assume_enforced else set()
-
-    def _no_place_for_canary(self) -> Iterable[PreflightProblem]:
-        for name in self._namespace_of_canary & {*self._changed, *named_namespaces(self.story)}:
-            yield PreflightProblem(
-                what=f"the canary would run in {name}, which is the story's own",
-                hint="`defaults.canary.namespace` names one that the story does not use",
-            )
-
-    def _open_transaction(self, connection: Connection, kinds: Collection[Resource]) -> Transaction:
-        return Transaction.open(
-            connection,
-            TransactionOptions(
-                run_id=self.run_id,
-                namespaces=self._changed,
-                story=story_id(self.story),
-                create_namespaces=self._creates,
-                replace=self.options.replace,
-                allow_gitops=self.options.allow_gitops,
-                allow_left_changes=self.options.leave or not self.story.writes,
-                disposable=self.options.disposable,
-                wait=self.options.wait,
-                recover_stale=self.options.recover_stale,
-                kinds=sorted(kinds, key=lambda k: k.qualified),
-                other_policies=other_policies_of(self.story),
-            ),
-            stop=self._stop,
-        )
-
-    @property
-    def _changed(self) -> list[str]:
-        known = changed_namespaces(self.story, creates=self._creates)
-        return sorted(known | set(self.options.namespaces))
-
     # -- while the story is told
 
     @property
@@ -290,6 +182,12 @@ class RunEnvironment:
     def transaction(self) -> Transaction:
         assert self._transaction is not None
         return self._transaction
+
+    @property
+    def sources(self) -> Sources:
+        """Where probes are asked from."""
+        assert self._sources is not None
+        return self._sources
 
     def look(self) -> Inventory:
         """The objects of the story's namespaces, now."""
@@ -308,47 +206,22 @@ class RunEnvironment:
             inventory=inventory,
             state=self.state(inventory),
             connection=self.connection,
-            inside=self.inside,
+            inside=self.sources.inside,
         )
-
-    def source(self, peer: str) -> ProbeSource:
-        """Where a peer's probes are asked from."""
-        assert self._sources is not None
-        return self._sources.prober(peer)
-
-    def inside(self, pod: PodRef) -> ProbeSource:
-        """A running pod that is asked about itself."""
-        assert self._sources is not None
-        return self._sources.inside(pod)
-
-    def beside(self, node: str) -> ProbeSource | None:
-        """A pod on a node that no policy selects; None: there can be none."""
-        assert self._sources is not None
-        return self._sources.beside(node)
 
     def why_nothing_beside(self, node: str) -> str:
         """Why there is no pod of ours on a node, for the report."""
-        assert self._sources is not None
-        return f"no pod of npol runs beside it: {self._sources.why_nothing_beside(node)}"
+        return f"no pod of npol runs beside it: {self.sources.why_nothing_beside(node)}"
 
     @property
     def pods_beside(self) -> tuple[PodRef, ...]:
         """All pods of ours that run beside sources."""
-        assert self._sources is not None
-        return tuple(pod_ref(pod) for pod in self._sources.objects_beside if pod["kind"] == "Pod")
+        return tuple(pod_ref(pod) for pod in self.sources.objects_beside if pod["kind"] == "Pod")
 
     def state(self, inventory: Inventory) -> ClusterState:
         """What an inventory says: policies that the story applied have positions there."""
-        told: list[Given] = [m for m in self.story.given if m.kind in READ_BY_PROXIES]
         beside = self._sources.objects_beside if self._sources else ()
-        also = [*told, *map(self._as_applied, self._other_policies), *beside]
-        own = {k: m for k, m in self._applied.items() if k.is_network_policy}
-        applied = {(key.namespace, key.name): manifest for key, manifest in own.items()}
-        return cluster_state(inventory, applied=applied, also=also)
-
-    def _as_applied(self, policy: Obj) -> Given:
-        """A policy of another kind, by the manifest that was applied where there is one."""
-        return self._applied.get(key_of(policy)) or policy
+        return self._applied.state(inventory, self.story, beside)
 
     def predictor(self, state: ClusterState) -> Predictor:
         """Predictions for this moment."""
@@ -377,11 +250,7 @@ class RunEnvironment:
 
     def change(self, step: Step) -> tuple[str, ...]:
         """Make a step's changes; what was done, one line each."""
-        done = tuple(replay(step.changes, ClusterChanges(self.transaction, self._applied)))
-        if other_policies_of(self.story):
-            named = named_namespaces(self.story)
-            self._other_policies = foreign_policies(self.connection, named).policies
-        return done
+        return self._applied.change(self.connection, self.transaction, self.story, step)
 
     def mark(self, step: str) -> None:
         """Remember the state at the end of a step."""
@@ -393,9 +262,9 @@ class RunEnvironment:
 
         Where this run writes the journal knows best; elsewhere, what was seen at the start.
         """
-        now = look_at_selection(self.connection, self.story, self._changed)
+        now = look_at_selection(self.connection, self.story, self._scope.changed)
         found = self.transaction.changed_by_others(now)
-        return [*found, *state_changes.differences(since, now, asked, self._changed)]
+        return [*found, *state_changes.differences(since, now, asked, self._scope.changed)]
 
     # -- closing
 

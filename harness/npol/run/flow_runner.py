@@ -197,7 +197,7 @@ class FlowRunner:
         """What targets must answer themselves, so that their silence says something."""
         engine = self._environment.engine.name
         return {
-            probe: self._environment.inside(pod)
+            probe: self._environment.sources.inside(pod)
             for one in asked.values()
             for probe, pod in asked_inside(one, engine, self._liveness).items()
         }

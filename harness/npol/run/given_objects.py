@@ -7,7 +7,6 @@ made only where that was asked for: webhooks and definitions would change what o
 
 from __future__ import annotations
 
-import time
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 
@@ -28,8 +27,6 @@ LAST = ("APIService", "MutatingWebhookConfiguration", "ValidatingWebhookConfigur
 """As Helm installs them; everything else comes between, as it stands."""
 HOOK = "helm.sh/hook"
 DEFINITION = "CustomResourceDefinition"
-ESTABLISHED_WITHIN = 10.0
-POLL_EVERY = 0.1
 CLUSTER_WIDE = "cluster-wide: --create=all makes them, for disposable clusters"
 PROTECTED = "in a protected namespace"
 UNKNOWN = "the cluster serves no such kind"
@@ -53,7 +50,7 @@ def choose(
         namespace: of custom objects that name none.
         everything: kinds that count for the whole cluster, too.
     """
-    defined = dict(_defined(given)) if everything else {}
+    defined = dict(defined_kinds(given)) if everything else {}
     made: list[Manifest] = []
     kinds: set[Resource] = set()
     left: dict[str, list[str]] = {}
@@ -117,7 +114,7 @@ def _kind(
         return None
 
 
-def _defined(given: Iterable[Manifest]) -> Iterator[tuple[tuple[str, str], Resource]]:
+def defined_kinds(given: Iterable[Manifest]) -> Iterator[tuple[tuple[str, str], Resource]]:
     """The kinds that definitions among the objects bring."""
     for manifest in given:
         spec = manifest.body.get("spec") or {}
@@ -134,21 +131,3 @@ def _rank(manifest: Manifest) -> int:
     if manifest.kind in FIRST:
         return FIRST.index(manifest.kind) - len(FIRST)
     return LAST.index(manifest.kind) + 1 if manifest.kind in LAST else 0
-
-
-def await_definition(connection: Connection, manifest: Manifest) -> None:
-    """A cluster takes a moment to serve what a definition brings."""
-    wanted = [key for key, _ in _defined([manifest])]
-    deadline = time.monotonic() + ESTABLISHED_WITHIN
-    while not all(_is_served(connection, *key) for key in wanted):
-        if time.monotonic() >= deadline:
-            return  # what needs it says so
-        time.sleep(POLL_EVERY)
-
-
-def _is_served(connection: Connection, api_version: str, kind: str) -> bool:
-    try:
-        connection.resource(api_version, kind)
-    except InputError:
-        return False
-    return True

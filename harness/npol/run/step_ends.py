@@ -150,5 +150,5 @@ def _sources(
     pods = [p for p in selected_pods(peer, state) if p.ip] if peer.workload else []
     ready = [p for p in pods if p.ready]
     if not ready:
-        return [environment.source(peer.name)], max(1, len(pods))
-    return [environment.inside(pod) for pod in sampled(ready)], len(pods)
+        return [environment.sources.prober(peer.name)], max(1, len(pods))
+    return [environment.sources.inside(pod) for pod in sampled(ready)], len(pods)
