@@ -17,11 +17,13 @@ from npol.model.expectation import Verdict
 from npol.model.probe import Role
 from npol.run import Options
 from npol.run.settle_loop import settle
+from npol_lab.session import Lab, LabOptions
 from tests import shop
 
 pytestmark = pytest.mark.lab
 
 DEFAULTS = "{timeout: 400ms, settle: {within: 3s}}"
+PLAIN, DUAL = "spec: {selector", "spec: {ipFamilyPolicy: PreferDualStack, selector"
 SILENCE_CLIENT = """
 apiVersion: networking.k8s.io/v1
 kind: NetworkPolicy
@@ -50,6 +52,10 @@ def space():
 
 @pytest.fixture
 def options(lab):
+    return options_for(lab)
+
+
+def options_for(lab):
     """Without the data plane's records: a drop that they tell proves a deny by itself."""
     return Options(
         kubeconfig=str(lab.kubeconfig),
@@ -68,29 +74,30 @@ def story(tmp_path: Path, space):
         path = Path(shop.write(tmp_path, space))
         (tmp_path / "silence.yaml").write_text(SILENCE_CLIENT.format(space))
         path.write_text(STORY.format(space, DEFAULTS, policy))
-        return shop.read(str(path))
+        return shop.read(str(tmp_path / "shop.npol.yaml"))
 
     return written
 
 
-def cut_off(lab, namespace, peer):
+def cut_off(lab, namespace, peer, family="-4"):
     """
-    The pods of npol that stand for a peer send to a neighbour that is not there; their own
-    addresses still answer, for that needs no network.
+    The pods of npol that stand for a peer send to a neighbour that is not there, over one IP
+    family; their own addresses still answer, for that needs no network.
     """
     there = connect(kubeconfig=str(lab.kubeconfig), context=lab.context, mode=Mode.READ_ONLY)
     pods = there.list(PODS, namespace)
     named = {p["status"]["podIP"]: p["metadata"].get("annotations") or {} for p in pods}
     cut = [ip for ip, notes in named.items() if notes.get("npol.dev/peer", "").startswith(peer)]
     for ip in cut:
-        assert any(lead_astray(lab, pid) for pid in processes_with(ip)), ip
+        assert any(lead_astray(lab, pid, family) for pid in processes_with(ip)), ip
     return cut
 
 
-def lead_astray(lab, pid):
+def lead_astray(lab, pid, family):
     """By the user who made the network, the lab's: a pod's own may change nothing there."""
     owner = f"--user=/proc/{lab._process.pid}/ns/user"
     inside = ["nsenter", owner, f"--net=/proc/{pid}/ns/net", "--preserve-credentials", "ip"]
+    inside.append(family)
     said = subprocess.run([*inside, "route"], capture_output=True, text=True)
     way = next((r.split() for r in said.stdout.splitlines() if r.startswith("default")), None)
     if way is None:
@@ -168,3 +175,22 @@ def test_a_network_that_is_cut_denies_nothing(
 
     assert flow.verdict is Verdict.UNKNOWN
     assert told in str(flow.reason)
+
+
+@pytest.mark.nightly
+def test_a_source_whose_ipv6_alone_is_cut_denies_nothing(story, space, monkeypatch, tmp_path):
+    def cut_and_settle(*args):
+        assert cut_off(lab, space, "client", "-6")
+        return settle(*args)
+
+    story("deny.yaml")
+    apps = tmp_path / "apps.yaml"
+    apps.write_text(apps.read_text().replace(PLAIN, DUAL))
+    monkeypatch.setattr("npol.run.flow_runner.settle", cut_and_settle)
+    with Lab.start(LabOptions(ip_families=("IPv4", "IPv6"))) as lab:
+        own = options_for(lab)
+        with shop.opened(shop.read(str(tmp_path / "shop.npol.yaml")), own) as run:
+            (flow,) = run.reach("closed").flows
+
+    assert flow.verdict is Verdict.UNKNOWN
+    assert str(flow.reason).startswith("over IPv6 nothing from this source arrives")

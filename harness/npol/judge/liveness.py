@@ -10,7 +10,7 @@ answered: that is as good as open.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from npol.model.expectation import Outcome
@@ -42,8 +42,8 @@ class LivenessRecord:
     _answered: dict[_Address, _Sign] = field(default_factory=dict)
     """The last sign of life of each address."""
     _dns: str = ""
-    _sent: dict[str, tuple[str, float]] = field(default_factory=dict)
-    """By a source's uid: the last sign that what it sends arrives, and the round's start."""
+    _sent: dict[tuple[str, int], tuple[str, float]] = field(default_factory=dict)
+    """By a source's uid and IP family: the last sign that what it sends arrives, and when."""
 
     def note(self, step: str, flow: Flow, target: Target | None, found: Iterable[Evidence]) -> None:
         """Remember every address of a flow that answered, and that names resolved."""
@@ -62,22 +62,23 @@ class LivenessRecord:
         found: Iterable[Evidence],
         now: float,
         denial: Collection[Outcome] = (),
-    ) -> bool:
+    ) -> frozenset[int]:
         """
-        Whether a source's probes show that it can send across the network; remembered.
+        The IP families that a source's probes show it to send over across the network; remembered.
 
         `denial` are outcomes that the source's own node may give for what it denies.
         """
-        arrived = (e for e in found if e.answer.outcome not in denial)
-        heard = next((e for e in arrived if _came_back(e, source)), None)
-        if heard:
-            sign = f"{heard.subject} was {heard.answer.outcome.value}"
-            self._sent[source.uid] = sign, now
-        return heard is not None
+        heard: dict[int, str] = {}
+        for e in found:
+            if e.answer.outcome not in denial and _came_back(e, source):
+                sign = f"{e.subject} was {e.answer.outcome.value}"
+                heard.setdefault(source.family_towards(e.address), sign)
+        self._sent |= {(source.uid, family): (sign, now) for family, sign in heard.items()}
+        return frozenset(heard)
 
-    def has_sent(self, source: PodRef) -> bool:
-        """Whether anything in this story has shown that a source can send."""
-        return source.uid in self._sent
+    def has_sent(self, source: PodRef, family: int) -> bool:
+        """Whether anything in this story has shown that a source can send over a family."""
+        return (source.uid, family) in self._sent
 
     def dns_alive(self) -> str:
         """How we know that the cluster's DNS answers; "" for not at all."""
@@ -87,11 +88,17 @@ class LivenessRecord:
         """The target's pods of which nothing shows that they live: ask them themselves."""
         return tuple(b for b in target.backends if b.pod and not self._why(flow, b))
 
-    def proof_of_sending(self, source: PodRef, now: float) -> str:
+    def proof_of_sending(self, source: PodRef, now: float, families: Sequence[int] = ()) -> str:
         """The last sign in this story that a source can send, and its age; or that none is."""
-        if source.uid not in self._sent:
+        several = families if len(families) > 1 else ()
+        said = [f"over IPv{f} {self._proof(source, now, f)}" for f in several]
+        alone = families[0] if families else source.family_towards("")
+        return "; ".join(said) or self._proof(source, now, alone)
+
+    def _proof(self, source: PodRef, now: float, family: int) -> str:
+        if not self.has_sent(source, family):
             return "nothing has shown in this story that it can send"
-        sign, at = self._sent[source.uid]
+        sign, at = self._sent[source.uid, family]
         return f"it can send: {sign}, {max(0.0, now - at):.0f} s before"
 
     def alive(

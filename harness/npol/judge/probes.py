@@ -67,19 +67,23 @@ def self_control(source: PodRef, *, timeout: float) -> Probe:
     )
 
 
-def lookup_control(role: Role, subject: str, *, timeout: float) -> Probe:
-    """A control of a source's way out: the cluster's name server hears it and answers."""
-    return replace(
-        _lookup(f"{role.value} dns", DNS_PROBE, Protocol.UDP, timeout), role=role, subject=subject
-    )
+def lookup_control(role: Role, subject: str, *, timeout: float, server: str = "") -> Probe:
+    """
+    A control of a source's way out: the cluster's name server hears it and answers.
+
+    `server`: its address, where it is asked over another IP family than the source would.
+    """
+    key = f"{role.value} dns {server}".rstrip()
+    probe = _lookup(key, DNS_PROBE, Protocol.UDP, timeout)
+    return replace(probe, role=role, subject=subject, address=server)
 
 
-def reach_control(role: Role, pod: PodRef, subject: str, *, timeout: float) -> Probe:
+def reach_control(role: Role, ip: str, subject: str, *, timeout: float) -> Probe:
     """The same: a pod's kernel refuses a port at which nothing listens."""
     return Probe(
-        key=f"{role.value} {pod.ip}",
+        key=f"{role.value} {ip}",
         kind=ProbeKind.CONNECT,
-        address=pod.ip,
+        address=ip,
         port=SELF_PORT,
         timeout=timeout,
         role=role,

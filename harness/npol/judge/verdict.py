@@ -41,6 +41,8 @@ class Controls:
     source: Answer | None = None
     """The source asking itself, in the same round."""
     sending: Sending = Sending.SHOWN
+    sending_over: int = 0
+    """The IP family that `sending` is about, where the flow has two."""
     alive: Mapping[str, str] = field(default_factory=dict)
     """Subject of each target address -> how we know that it lives; missing: we do not."""
     refusing: Collection[str] = ()
@@ -313,7 +315,8 @@ def _no_source(controls: Controls) -> Reason | None:
     elif controls.source.outcome in (Outcome.OPEN, Outcome.REFUSED):
         if controls.sending is Sending.SHOWN:
             return None
-        words = _NOT_SENDING[controls.sending]
+        over = f"over IPv{controls.sending_over} " if controls.sending_over else ""
+        words = over + _NOT_SENDING[controls.sending]
     else:
         words = (
             "the source does not reach its own address "

@@ -35,6 +35,14 @@ class PodRef:
         """The address that it asks another one from; its first one where that is not known."""
         return next((ip for ip in self.ips if family_of(ip) == family_of(address)), self.ip)
 
+    def ip_over(self, family: int) -> str:
+        """Its address of an IP family; "" for none."""
+        return next((ip for ip in self.ips if family_of(ip) == family), "")
+
+    def family_towards(self, address: str) -> int:
+        """The family it asks an address over; "" is its own name server, of the cluster's first."""
+        return family_of(address or self.ip)
+
     def __str__(self) -> str:
         return f"{self.namespace}/{self.name}"
 

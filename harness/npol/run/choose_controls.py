@@ -12,12 +12,19 @@ from collections.abc import Collection, Iterator
 from dataclasses import dataclass, replace
 from itertools import islice
 
-from npol.judge.probes import DNS_PROBE, SELF_PORT, lookup_control, probes_of, reach_control
+from npol.judge.probes import (
+    DNS_PORT,
+    DNS_PROBE,
+    SELF_PORT,
+    lookup_control,
+    probes_of,
+    reach_control,
+)
 from npol.judge.targets import resolve
 from npol.model.expectation import Expectation, Word
 from npol.model.prediction import PredictedDecision
-from npol.model.probe import PodRef, Probe, Role
-from npol.model.story import Flow, FlowKind, Peer
+from npol.model.probe import PodRef, Probe, Role, family_of
+from npol.model.story import Flow, FlowKind, Peer, Protocol
 from npol.run.environment import RunEnvironment
 from npol.run.predictor import Predictor
 from npol.run.prepared_flow import PreparedFlow
@@ -41,51 +48,74 @@ class ControlChoice:
 
     def controls(self, let_through: Collection[str]) -> dict[str, SourceControls]:
         """
-        By its uid: the controls of each source that is expected to be denied something, and that
-        no flow of the step, by its name in `let_through`, will show to be able to send.
+        By its uid: the controls of each source that is expected to be denied something over an IP
+        family over which no flow of the step, by its name in `let_through`, will show it to send.
         """
         shown = {
-            one.source.source.uid
+            (one.source.source.uid, family)
             for one in map(self.ends.asked.__getitem__, let_through)
             if not self._is_closed(one)
+            for family in one.families
         }
-        return {uid: self._of(one) for uid, one in self.denied().items() if uid not in shown}
+        found: dict[str, SourceControls] = {}
+        for (uid, family), one in self.denied().items():
+            if (uid, family) not in shown:
+                found[uid] = found.get(uid, SourceControls()).and_also(self._of(one, family))
+        return found
 
-    def denied(self) -> dict[str, PreparedFlow]:
+    def denied(self) -> dict[tuple[str, int], PreparedFlow]:
         """
-        By the uid of its source: a flow of each that is expected to be denied something.
+        By the uid of its source and the IP family: a flow of each that is expected to be denied
+        something.
 
         Policies act where a packet leaves a pod: a place outside is heard or not.
         """
         peers = self.environment.story.peers
         return {
-            one.source.source.uid: one
+            (one.source.source.uid, family): one
             for one in self.ends.asked.values()
             if self._is_closed(one) and not peers[one.flow.source].external
+            for family in one.families
         }
 
     def _is_closed(self, one: PreparedFlow) -> bool:
         return one.flow.expect.for_engine(self.environment.engine.name).closed
 
-    def let_through(self, one: PreparedFlow) -> tuple[Probe, ...]:
+    def let_through(self, one: PreparedFlow, family: int) -> tuple[Probe, ...]:
         """What the policies let through from a flow's source that its step does not ask."""
-        return (*self._lookup(one), *islice(self._borrowed(one), MOST_BORROWED))
+        borrowed = (p for p in self._borrowed(one) if family_of(p.address) == family)
+        return (*self._lookup(one, family), *islice(borrowed, MOST_BORROWED))
 
-    def _of(self, one: PreparedFlow) -> SourceControls:
-        if probes := self.let_through(one):
+    def _of(self, one: PreparedFlow, family: int) -> SourceControls:
+        if probes := self.let_through(one, family):
             return SourceControls(probes=probes)
         node = one.source.source.node
         beside = self.environment.sources.beside(node)
         if beside is None:
             return SourceControls(lacking=self.environment.why_nothing_beside(node))
-        if self._reaches(one, beside.source):
+        timeout, ip = self._patience(one), beside.source.ip_over(family)
+        if ip and self._reaches(one, ip):
             subject = f"pod {beside.source.name}, which no policy selects"
-            timeout = self._patience(one)
-            probe = reach_control(Role.SENDS, beside.source, subject, timeout=timeout)
+            probe = reach_control(Role.SENDS, ip, subject, timeout=timeout)
             return SourceControls(probes=(probe,))
-        others = self.environment.pods_beside
-        probes = beside_probes(beside.source, others, timeout=self._patience(one))
-        return SourceControls(beside=beside, beside_probes=probes)
+        probes = beside_probes(
+            beside.source,
+            self.environment.pods_beside,
+            timeout=timeout,
+            family=family,
+            servers=self._servers(beside.source, family),
+        )
+        lacking = (
+            "" if probes else f"nothing is known that hears the pod beside it over IPv{family}"
+        )
+        return SourceControls(beside=beside, beside_probes=probes, lacking=lacking)
+
+    def _servers(self, pod: PodRef, family: int) -> tuple[str, ...]:
+        """Whom a pod asks for names over an IP family; "" is the server of its own."""
+        if family == pod.family_towards(""):
+            return ("",)
+        server = self.predictor.dns_server(family)
+        return (server,) if server else ()
 
     def _patience(self, one: PreparedFlow) -> float:
         """
@@ -94,10 +124,18 @@ class ControlChoice:
         """
         return one.timeout + len(self.ends.asked) // FLOWS_A_SECOND
 
-    def _lookup(self, one: PreparedFlow) -> Iterator[Probe]:
+    def _lookup(self, one: PreparedFlow, family: int) -> Iterator[Probe]:
+        timeout, subject = self._patience(one), f"name {DNS_PROBE}"
+        for server in self._servers(one.source.source, family):
+            if server and self._reaches(one, server, DNS_PORT, Protocol.UDP):
+                told = f"{subject} from {server}"
+                yield lookup_control(Role.SENDS, told, timeout=timeout, server=server)
+            elif not server and self._looks_up(one):
+                yield lookup_control(Role.SENDS, subject, timeout=timeout)
+
+    def _looks_up(self, one: PreparedFlow) -> bool:
         look_up = replace(_plain(one.flow), resolve=DNS_PROBE)
-        if self.predictor.sees_dns and self._uses_dns(one) and self._passes(one, look_up):
-            yield lookup_control(Role.SENDS, f"name {DNS_PROBE}", timeout=self._patience(one))
+        return self.predictor.sees_dns and self._uses_dns(one) and self._passes(one, look_up)
 
     def _uses_dns(self, one: PreparedFlow) -> bool:
         """Whether the source's look-ups go to the cluster's DNS, and not to its node's."""
@@ -121,11 +159,14 @@ class ControlChoice:
                 if probe.role in (Role.POD, Role.HOST) and probe.address not in own:
                     yield replace(probe, role=Role.SENDS)
 
-    def _reaches(self, one: PreparedFlow, pod: PodRef) -> bool:
-        if not self.predictor.knows(pod.ip):
+    def _reaches(
+        self, one: PreparedFlow, ip: str, port: int = SELF_PORT, protocol: Protocol = Protocol.TCP
+    ) -> bool:
+        if not self.predictor.knows(ip):
             return False
-        peer = Peer(name=OURS, at=one.flow.at, address=pod.ip)
-        return self._passes(one, replace(_plain(one.flow), target=OURS, port=SELF_PORT), peer)
+        peer = Peer(name=OURS, at=one.flow.at, address=ip)
+        flow = replace(_plain(one.flow), target=OURS, port=port, protocol=protocol)
+        return self._passes(one, flow, peer)
 
     def _passes(self, one: PreparedFlow, flow: Flow, *peers: Peer) -> bool:
         pod = one.source.source.name if one.source_pods > 1 else ""

@@ -66,13 +66,16 @@ class FlowRunner:
         self._asked_from |= {f.target for f in denied}
         predictor = self._environment.predictor(ends.state)
         choice = ControlChoice(environment=self._environment, ends=ends, predictor=predictor)
-        controls = {one.source: choice.let_through(one) for one in choice.denied().values()}
-        batches: dict[ProbeSource, list[Probe]] = {s: [*p] for s, p in controls.items() if p}
+        controls: dict[ProbeSource, list[Probe]] = {}
+        for (_, family), one in choice.denied().items():
+            if probes := choice.let_through(one, family):
+                controls.setdefault(one.source, []).extend(probes)
+        batches = {source: [*probes] for source, probes in controls.items()}
         for probe, target in self._inside(ends.asked).items():
             batches.setdefault(target, []).append(probe)
         began, answers = time.monotonic(), ask_all(batches)
-        for source, probes in controls.items():
-            found = evidence_of(source, probes, answers)
+        for source, own in controls.items():
+            found = evidence_of(source, own, answers)
             denial = self._environment.engine.denial
             self._liveness.note_sending(source.source, found, began, denial)
 

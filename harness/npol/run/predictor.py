@@ -7,11 +7,13 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 from npol.model.prediction import Cause, Prediction
-from npol.model.story import Flow, Peer, Story
+from npol.model.story import Flow, Peer, Protocol, Story
+from npol.policy.objects.entities import Pod
 from npol.policy.simulate.flow_resolution import ask
 from npol.policy.simulate.forecast import known_fixes, predict
 from npol.policy.state.cluster_state import ClusterState
-from npol.policy.state.dns import dns_service, with_dns
+from npol.policy.state.dns import PORT, dns_service, with_dns
+from npol.policy.state.service_backends import resolve_service
 
 
 class Predictor:
@@ -27,6 +29,14 @@ class Predictor:
     def knows(self, address: str) -> bool:
         """Whether it is known which pod or node has an address."""
         return self._world.owner(ipaddress.ip_address(address)) is not None
+
+    def dns_server(self, family: int) -> str:
+        """The address of a pod behind the cluster's DNS, at which it answers names; "" for none."""
+        service = dns_service(self._world)
+        route = resolve_service(self._world, service, PORT, Protocol.UDP) if service else None
+        ends = (b.end for b in route.backends if b.port == PORT) if route else ()
+        found = (end.address(family) for end in ends if isinstance(end, Pod))
+        return next((str(address) for address in found if address), "")
 
     def predict(self, flow: Flow, source_pod: str = "", peers: Sequence[Peer] = ()) -> Prediction:
         """

@@ -47,6 +47,11 @@ class PreparedFlow:
         return probes_of(flow, self.target, timeout=self.timeout)
 
     @property
+    def families(self) -> tuple[int, ...]:
+        """The IP families it is asked over; a look-up's is its source's first."""
+        return self.target.families if self.target else (self.source.source.family_towards(""),)
+
+    @property
     def problem(self) -> Sentence:
         return self.target.problem if self.target else NOTHING
 

@@ -15,7 +15,7 @@ from npol.judge.liveness import LivenessRecord
 from npol.judge.probes import self_control
 from npol.model.expectation import Outcome
 from npol.model.packet_fate import Fate
-from npol.model.probe import Answer, Probe, Role
+from npol.model.probe import Answer, Probe, Role, socket_address
 from npol.model.result import Evidence, Judgement
 from npol.model.sending import Sending
 from npol.model.story import Protocol
@@ -27,6 +27,8 @@ from npol.run.source_controls import SourceControls
 _AS_ADDRESS = {Outcome.DNS_TIMEOUT: Outcome.TIMEOUT, Outcome.DNS_NEGATIVE: Outcome.OPEN}
 AT_ONCE = (Outcome.OPEN, Outcome.REFUSED, Outcome.UNREACHABLE, Outcome.RESET)
 """Answers that may have come before the records of their packets."""
+_Way = tuple[str, int]
+"""A source's uid, and an IP family that it sends over."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -65,8 +67,8 @@ class Rounds:
     """By the name of a prepared flow; the same in every round."""
     _marked: Mapping[str, tuple[AskedProbe, ...]] = field(init=False)
     """The same probes as records know them."""
-    _let_through: Mapping[str, set[str]] = field(init=False)
-    """By a source's uid: its flows in `let_through` that ask something."""
+    _let_through: Mapping[_Way, set[str]] = field(init=False)
+    """Its flows in `let_through` that ask something."""
     _timeout: float = field(init=False)
     """Of the controls."""
 
@@ -79,7 +81,8 @@ class Rounds:
         self._let_through = {}
         for name in filter(self._probes.__getitem__, self.let_through):
             uid = self.asked[name].source.source.uid
-            self._let_through.setdefault(uid, set()).add(name)
+            for family in self.asked[name].families:
+                self._let_through.setdefault((uid, family), set()).add(name)
         self._timeout = max((a.timeout for a in self.asked.values()), default=2.0)
 
     def launch(self, now: float) -> Future[RoundResult]:
@@ -217,9 +220,9 @@ class Rounds:
         evidence: Mapping[str, tuple[Evidence, ...]],
         answers: Mapping[str, Answer],
         now: float,
-    ) -> frozenset[str]:
-        """Uids of the sources, and of the pods beside them, of which something has arrived."""
-        heard: set[str] = set()
+    ) -> frozenset[_Way]:
+        """Of the sources, and of the pods beside them: over what something has arrived."""
+        heard: set[_Way] = set()
         found = [(a.source, evidence[name]) for name, a in self.asked.items()]
         for source in {a.source for a in self.asked.values()}:
             own = self._own(source)
@@ -227,20 +230,32 @@ class Rounds:
             if own.beside:
                 found.append((own.beside, evidence_of(own.beside, own.beside_probes, answers)))
         for source, said in found:
-            if self.liveness.note_sending(source.source, said, now, self.denial):
-                heard.add(source.source.uid)
+            families = self.liveness.note_sending(source.source, said, now, self.denial)
+            heard |= {(source.source.uid, family) for family in families}
         return frozenset(heard)
 
-    def _sending(self, a: PreparedFlow, heard: frozenset[str]) -> Sending:
-        """Whether the silence of a flow may be its policies': its source is known to send."""
+    def _sending(self, a: PreparedFlow, heard: frozenset[_Way]) -> tuple[Sending, int]:
+        """
+        Whether the silence of a flow may be its policies': its source is known to send. With the
+        family in which it is not, of two.
+        """
+        families = a.families
+        for family in families:
+            if (sending := self._sending_over(family, a, heard)) is not Sending.SHOWN:
+                return sending, family if len(families) > 1 else 0
+        return Sending.SHOWN, 0
+
+    def _sending_over(self, family: int, a: PreparedFlow, heard: frozenset[_Way]) -> Sending:
         source, own = a.source.source, self._own(a.source)
-        if source.uid in heard:
+        if (source.uid, family) in heard:
             return Sending.SHOWN
-        if own.probes or self._let_through.get(source.uid, set()) - {a.name}:
+        if own.over(family, source) or self._let_through.get((source.uid, family), set()) - {
+            a.name
+        }:
             return Sending.NOT_HEARD
-        if own.beside and own.beside.source.uid not in heard:
+        if own.beside_over(family) and (own.beside_uid, family) not in heard:
             return Sending.NODE_NOT_HEARD
-        if a.name not in self.foretold and not self.liveness.has_sent(source):
+        if a.name not in self.foretold and not self.liveness.has_sent(source, family):
             return Sending.NEVER_SHOWN
         return Sending.SHOWN
 
@@ -249,13 +264,15 @@ class Rounds:
         a: PreparedFlow,
         evidence: tuple[Evidence, ...],
         answers: Mapping[str, Answer],
-        heard: frozenset[str],
+        heard: frozenset[_Way],
         inside: Mapping[Protocol, Mapping[str, Answer]],
     ) -> Judgement:
         expectation = a.flow.expect.for_engine(self.engine)
+        sending, over = self._sending(a, heard)
         controls = verdict.Controls(
             source=answers.get(answer_key(a.source, self._self_control(a.source).key)),
-            sending=self._sending(a, heard),
+            sending=sending,
+            sending_over=over,
             alive=self._alive(a, evidence, inside),
             refusing=self.liveness.refusing(a.flow, evidence),
             dns_alive=self.liveness.dns_alive(),
@@ -269,7 +286,7 @@ class Rounds:
         said: dict[Protocol, dict[str, Answer]] = {}
         for probe, target in self.inside.items():
             answer = answers[answer_key(target, probe.key)]
-            said.setdefault(probe.protocol, {})[f"{probe.address}:{probe.port}"] = answer
+            said.setdefault(probe.protocol, {})[socket_address(probe.address, probe.port)] = answer
         return said
 
     def _alive(
@@ -292,7 +309,7 @@ class Rounds:
         answer = answers[answer_key(a.source, control.key)]
         if answer.outcome in (Outcome.OPEN, Outcome.REFUSED):
             own = self._own(a.source)
-            proof = self.liveness.proof_of_sending(a.source.source, now)
+            proof = self.liveness.proof_of_sending(a.source.source, now, a.families)
             answer = replace(answer, detail="; ".join(filter(None, (proof, own.lacking))))
         itself = Evidence(role=control.role, subject=control.subject, answer=answer)
         return (itself, *self._sending_evidence(a.source, answers))

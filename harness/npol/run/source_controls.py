@@ -24,12 +24,47 @@ class SourceControls:
     lacking: str = ""
     """Why there is neither."""
 
+    @property
+    def beside_uid(self) -> str:
+        return self.beside.source.uid if self.beside else ""
 
-def beside_probes(own: PodRef, others: Collection[PodRef], *, timeout: float) -> tuple[Probe, ...]:
-    """What a pod of ours asks, to show that the pods of its node can send."""
+    def over(self, family: int, source: PodRef) -> bool:
+        """Whether the source is asked for something over an IP family."""
+        return any(source.family_towards(p.address) == family for p in self.probes)
+
+    def beside_over(self, family: int) -> bool:
+        """The same of the pod beside it."""
+        own = self.beside.source if self.beside else None
+        return bool(
+            own and any(own.family_towards(p.address) == family for p in self.beside_probes)
+        )
+
+    def and_also(self, other: SourceControls) -> SourceControls:
+        """Both: those of one family and those of the other."""
+        return SourceControls(
+            probes=(*self.probes, *other.probes),
+            beside=self.beside or other.beside,
+            beside_probes=(*self.beside_probes, *other.beside_probes),
+            lacking="; ".join(dict.fromkeys(filter(None, (self.lacking, other.lacking)))),
+        )
+
+
+def beside_probes(
+    own: PodRef,
+    others: Collection[PodRef],
+    *,
+    timeout: float,
+    family: int = 4,
+    servers: Collection[str] = ("",),
+) -> tuple[Probe, ...]:
+    """
+    What a pod of ours asks over an IP family, to show that the pods of its node can send.
+
+    `servers`: whom it asks for a name; "" is its own name server.
+    """
     subject = f"pod {own.name} beside it, which no policy selects"
-    reached = [pod for pod in others if pod.uid != own.uid][:1]
+    reached = [ip for pod in others if pod.uid != own.uid if (ip := pod.ip_over(family))][:1]
     return (
-        lookup_control(Role.BESIDE, subject, timeout=timeout),
-        *(reach_control(Role.BESIDE, pod, subject, timeout=timeout) for pod in reached),
+        *(lookup_control(Role.BESIDE, subject, timeout=timeout, server=s) for s in servers),
+        *(reach_control(Role.BESIDE, ip, subject, timeout=timeout) for ip in reached),
     )

@@ -1,0 +1,117 @@
+"""A source is heard over each IP family: what one carries says nothing of the other."""
+
+from __future__ import annotations
+
+from concurrent.futures import ThreadPoolExecutor
+
+import pytest
+
+from npol.judge.liveness import LivenessRecord
+from npol.judge.verdict import SILENCE
+from npol.model.expectation import Outcome, Verdict, parse_expectation
+from npol.model.probe import Answer, PodRef, Probe, Role, family_of
+from npol.model.story import Flow
+from npol.model.target import Backend, Target
+from npol.run.prepared_flow import PreparedFlow, asked_inside
+from npol.run.probe_batches import answer_key
+from npol.run.rounds import Rounds
+from npol.run.source_controls import SourceControls, beside_probes
+from tests.judge.lying_world import HERE, TIMEOUT, Asker
+
+
+def pod(name, *ips):
+    return PodRef(
+        namespace="shop", name=name, uid=f"uid-{name}", ip=ips[0], other_ips=ips[1:], ready=True
+    )
+
+
+CLIENT = Asker(pod("client", "10.1.0.1", "fd00::1"))
+BESIDE = Asker(pod("beside", "10.1.0.2", "fd00::2"))
+OTHER_NODE = pod("elsewhere", "10.1.3.2", "fd00:3::2")
+WEB, DB = pod("web", "10.1.1.0", "fd00:1::"), pod("db", "10.1.2.0", "fd00:2::")
+
+
+def prepared(name, expect, target):
+    backends = tuple(Backend(ip=ip, port=80, pod=target) for ip in target.ips)
+    flow = Flow(
+        name=name,
+        at=HERE,
+        source="client",
+        target=target.name,
+        port=80,
+        expect=parse_expectation(expect),
+    )
+    resolved = Target(label=target.name, port=80, backends=backends)
+    return PreparedFlow(flow=flow, source=CLIENT, target=resolved, timeout=TIMEOUT)
+
+
+def beside(family):
+    others = (BESIDE.source, OTHER_NODE)
+    servers = ("",) if family == 4 else ()
+    return beside_probes(BESIDE.source, others, timeout=TIMEOUT, family=family, servers=servers)
+
+
+FROM_BESIDE = SourceControls(beside=BESIDE, beside_probes=(*beside(4), *beside(6)))
+LET_THROUGH = prepared("open", "allow", DB)
+CONTROLS = pytest.mark.parametrize(
+    ("controls", "flows", "mute"),
+    [
+        pytest.param(SourceControls(), [LET_THROUGH], CLIENT, id="a flow shows it"),
+        pytest.param(FROM_BESIDE, [], BESIDE, id="the pod beside it shows it"),
+    ],
+)
+
+
+def judged(controls, flows, mute, silent):
+    """The verdict of a deny while `mute` sends over all families but `silent`."""
+    asked = {one.name: one for one in (prepared("closed", "deny", WEB), *flows)}
+    liveness = LivenessRecord()
+    inside = {
+        probe: Asker(target)
+        for probe, target in asked_inside(asked["closed"], "calico", liveness).items()
+    }
+    rounds = Rounds(
+        step="closed",
+        engine="calico",
+        asked=asked,
+        liveness=liveness,
+        pool=ThreadPoolExecutor(max_workers=1),
+        denial=SILENCE,
+        inside=inside,
+        let_through={one.name for one in flows},
+        foretold=set(asked),
+        controls={CLIENT.source.uid: controls},
+    )
+    answers = {
+        answer_key(asker, p.key): Answer(key=p.key, outcome=outcome(asker, p, mute, silent))
+        for asker, probes in rounds.batches().items()
+        for p in probes
+    }
+    result = rounds.judged(answers, (0.0, 0.0, 1.0))
+    return result.judgements["closed"], result.evidence["closed"]
+
+
+def outcome(asker, probe: Probe, mute, silent):
+    if probe.role in (Role.SELF, Role.ALIVE):
+        return Outcome.OPEN
+    if asker is mute and family_of(probe.address or asker.source.ip) == silent:
+        return Outcome.TIMEOUT
+    return Outcome.TIMEOUT if probe.address in WEB.ips else Outcome.OPEN
+
+
+@CONTROLS
+def test_a_source_that_sends_over_both_families_is_believed(controls, flows, mute):
+    judgement, evidence = judged(controls, flows, mute, silent=None)
+
+    (itself,) = (e.answer for e in evidence if e.role is Role.SELF)
+    assert judgement.verdict is Verdict.AS_EXPECTED
+    assert ("over IPv4 it can send: " in itself.detail) is bool(flows)
+
+
+@pytest.mark.parametrize("silent", [4, 6])
+@CONTROLS
+def test_what_one_family_carries_says_nothing_of_the_other(controls, flows, mute, silent):
+    judgement, _ = judged(controls, flows, mute, silent)
+
+    assert judgement.verdict is Verdict.UNKNOWN
+    assert str(judgement.reason).startswith(f"over IPv{silent} nothing ")
