@@ -4,7 +4,7 @@ import pytest
 
 from npol.changes.restore.undo import undo_labels
 from npol.changes.state.field_owners import given_back, owners_of
-from npol.changes.state.object_history import labelled
+from npol.changes.state.label_history import labelled
 from npol.errors import Refused
 from npol.kube.objects import NAMESPACES, Ref
 from tests.changes.cluster import pod

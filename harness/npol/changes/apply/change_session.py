@@ -14,7 +14,8 @@ from npol.changes.journal_types import Key, NamespaceSnapshot, Record, State
 from npol.changes.restore.undo import ref_of
 from npol.changes.state.compare import difference, digest, is_leaving, run_of, still, waits_for
 from npol.changes.state.gitops import gitops_owner
-from npol.changes.state.object_history import ObjectHistory, labels_at, touched
+from npol.changes.state.label_history import labels_at
+from npol.changes.state.object_history import ObjectHistory, touched
 from npol.changes.state.snapshot import check_allowed, key_of
 from npol.errors import Refused
 from npol.kube.api_errors import ApiError

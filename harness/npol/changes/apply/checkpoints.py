@@ -8,7 +8,8 @@ from npol.changes.apply.policies import Policies
 from npol.changes.apply.setup_objects import SetupObjects
 from npol.changes.journal_types import Journal
 from npol.changes.restore.undo import ref_of
-from npol.changes.state.object_history import Labelled, ObjectHistory, labelled, touched
+from npol.changes.state.label_history import Labelled, labelled
+from npol.changes.state.object_history import ObjectHistory, touched
 from npol.errors import InputError
 
 

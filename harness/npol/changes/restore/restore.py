@@ -19,13 +19,8 @@ from npol.changes.journal.writer import JournalWriter
 from npol.changes.journal_types import Key
 from npol.changes.restore.undo import ref_of, undo, undo_labels
 from npol.changes.restore.verify import ObjectStanding, RestoreComparison, RestoreProblem
-from npol.changes.state.object_history import (
-    Labelled,
-    ObjectHistory,
-    ObjectState,
-    labelled,
-    touched,
-)
+from npol.changes.state.label_history import Labelled, labelled
+from npol.changes.state.object_history import ObjectHistory, ObjectState, touched
 from npol.changes.state.snapshot import Snapshot, take_known
 from npol.errors import NpolError
 from npol.kube.api_client import LISTS_AT_ONCE

@@ -17,7 +17,8 @@ from npol.changes.restore.foreign_objects import foreign_objects
 from npol.changes.state.claims import delete_claims
 from npol.changes.state.compare import put_back, reborn, still
 from npol.changes.state.field_owners import MANAGER, given_back
-from npol.changes.state.object_history import Labelled, ObjectHistory, ObjectState
+from npol.changes.state.label_history import Labelled
+from npol.changes.state.object_history import ObjectHistory, ObjectState
 from npol.errors import NpolError
 from npol.kube.api_errors import ApiError, LostReply
 from npol.kube.connection import Connection

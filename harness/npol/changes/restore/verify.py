@@ -14,15 +14,8 @@ from typing import Any
 from npol.changes.journal_types import Journal, Key, NamespaceSnapshot, Record
 from npol.changes.restore.undo import ref_of
 from npol.changes.state.compare import difference, is_leaving, run_of, still, waits_for
-from npol.changes.state.object_history import (
-    Labelled,
-    ObjectHistory,
-    ObjectState,
-    labelled,
-    labels_at,
-    policies_at,
-    touched,
-)
+from npol.changes.state.label_history import Labelled, labelled, labels_at
+from npol.changes.state.object_history import ObjectHistory, ObjectState, policies_at, touched
 from npol.changes.state.snapshot import Snapshot, take_known
 from npol.kube.connection import Connection
 

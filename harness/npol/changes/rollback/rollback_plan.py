@@ -22,7 +22,8 @@ from npol.changes.journal.find_journals import FoundJournals, OpenRun, find
 from npol.changes.journal_types import Key
 from npol.changes.restore.undo import ref_of
 from npol.changes.state.compare import difference, says_the_same
-from npol.changes.state.object_history import ObjectHistory, ObjectState, labelled, touched
+from npol.changes.state.label_history import labelled
+from npol.changes.state.object_history import ObjectHistory, ObjectState, touched
 from npol.changes.state.snapshot import check_allowed, key_of
 from npol.kube.connection import Connection
 from npol.model.story import Manifest, Story
