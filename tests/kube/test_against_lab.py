@@ -6,8 +6,9 @@ import random
 
 import pytest
 
+from npol.kube.channels import ExecBroken
 from npol.kube.connection import ApiError, LostReply, Mode, Unreachable, connect
-from npol.kube.exec import ExecBroken, run_once
+from npol.kube.exec import run_once
 from npol.kube.objects import NETWORK_POLICIES, Ref
 from npol.kube.retry import RetryBudget
 from npol.model.probe import PodRef

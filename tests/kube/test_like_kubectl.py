@@ -15,8 +15,9 @@ import pytest
 
 from npol.errors import NpolError
 from npol.kube import in_cluster
+from npol.kube.channels import ExecBroken
 from npol.kube.connection import Mode, connect
-from npol.kube.exec import ExecBroken, open_exec
+from npol.kube.exec import open_exec
 from npol.kube.objects import PODS
 from npol.kube.retry import RetryBudget
 from npol.model.probe import PodRef

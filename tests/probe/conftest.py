@@ -17,7 +17,7 @@ SHELLS = {"dash": ["dash"], "bash": ["bash"], "busybox": ["busybox", "sh"]}
 
 
 class LocalStream:
-    """What `npol.kube.exec.ExecStream` is to a pod, to a process of this machine."""
+    """What `npol.kube.exec_stream.ExecStream` is to a pod, to a process of this machine."""
 
     def __init__(self, argv, **options):
         self.status = None

@@ -50,7 +50,7 @@ POLL = 1.0
 
 
 class RecordStream(Protocol):
-    """What is needed of `npol.kube.exec.ExecStream`."""
+    """What is needed of `npol.kube.exec_stream.ExecStream`."""
 
     status: ExecStatus | None
 

@@ -10,7 +10,8 @@ from npol.flow_records.agent_stream import AgentStream
 from npol.flow_records.store import RecordStore
 from npol.kube.api_errors import Forbidden
 from npol.kube.connection import Connection
-from npol.kube.exec import ExecStream, open_exec
+from npol.kube.exec import open_exec
+from npol.kube.exec_stream import ExecStream
 from npol.kube.objects import PODS, Object
 from npol.kube.rbac import SYSTEM, Right
 from npol.model.inventory import pod_ref

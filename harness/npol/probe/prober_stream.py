@@ -24,7 +24,7 @@ NO_COMMAND = (126, 127)
 
 
 class Stream(Protocol):
-    """What is needed of `npol.kube.exec.ExecStream`."""
+    """What is needed of `npol.kube.exec_stream.ExecStream`."""
 
     @property
     def status(self) -> ExecStatus | None: ...

@@ -7,8 +7,9 @@ import time
 
 import pytest
 
+from npol.kube.channels import Channel, ExecBroken
 from npol.kube.connection import Mode
-from npol.kube.exec import Channel, ExecBroken, open_exec, run_once
+from npol.kube.exec import open_exec, run_once
 from tests.live.conftest import permitted, pod_manifest, start, stop
 
 pytestmark = pytest.mark.live
