@@ -20,7 +20,7 @@ class Answered(Rounds):
     """One flow that is open, answered at once."""
 
     def __init__(self):
-        self.step, self.asked, self.records = "open", {"f": None}, None
+        self.step, self.asked, self.fates = "open", {"f": None}, None
 
     def launch(self, now):
         future = Future()

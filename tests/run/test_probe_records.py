@@ -244,7 +244,7 @@ def test_a_packet_that_vanishes_between_nodes_that_tell_of_others_is_lost(begin)
 def test_a_host_network_pod_is_never_said_to_have_lost_a_packet(begin):
     known = {**KNOWN, WEB.ip: KnownEnd(node="n2", host_network=True)}
     rounds, _ = begin(Source(), known=known)
-    (asked,) = [a for a in rounds._marked["f"] if a.probe.role is Role.POD]
+    (asked,) = [a for a in rounds.fates.asked["f"] if a.probe.role is Role.POD]
 
     assert not rounds.records.watched(asked, {"n1", "n2"}, 0.0)
 

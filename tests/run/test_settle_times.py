@@ -26,7 +26,7 @@ class Told(Rounds):
     """One flow and its judgement in each round; the last one stays."""
 
     def __init__(self, *judgements):
-        self.step, self.asked, self.records = "s", {"f": None}, None
+        self.step, self.asked, self.fates = "s", {"f": None}, None
         self.left = list(judgements)
 
     def launch(self, now):

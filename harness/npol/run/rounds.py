@@ -3,18 +3,15 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import nullcontext
 from dataclasses import dataclass, field, replace
-from functools import partial
-from itertools import zip_longest
 
 from npol.judge import verdict
 from npol.judge.liveness import LivenessRecord
 from npol.judge.probes import self_control
 from npol.model.expectation import Outcome
-from npol.model.packet_fate import Fate
 from npol.model.probe import Answer, Probe, Role, socket_address
 from npol.model.result import Evidence, Judgement
 from npol.model.sending import Sending
@@ -22,11 +19,10 @@ from npol.model.story import Protocol
 from npol.run.prepared_flow import PreparedFlow
 from npol.run.probe_batches import ProbeSource, answer_key, ask_all
 from npol.run.probe_records import AskedProbe, ProbeRecords
+from npol.run.round_fates import RoundFates
 from npol.run.source_controls import SourceControls
 
 _AS_ADDRESS = {Outcome.DNS_TIMEOUT: Outcome.TIMEOUT, Outcome.DNS_NEGATIVE: Outcome.OPEN}
-AT_ONCE = (Outcome.OPEN, Outcome.REFUSED, Outcome.UNREACHABLE, Outcome.RESET)
-"""Answers that may have come before the records of their packets."""
 _Way = tuple[str, int]
 """A source's uid, and an IP family that it sends over."""
 
@@ -63,10 +59,10 @@ class Rounds:
     """By a source's uid: what shows that it can send, where no flow of the step does."""
     records: ProbeRecords | None = None
     """What the data plane tells; None where nobody listens."""
+    fates: RoundFates | None = field(init=False, default=None)
+    """The same with the probes of this step."""
     _probes: Mapping[str, tuple[Probe, ...]] = field(init=False)
     """By the name of a prepared flow; the same in every round."""
-    _marked: Mapping[str, tuple[AskedProbe, ...]] = field(init=False)
-    """The same probes as records know them."""
     _let_through: Mapping[_Way, set[str]] = field(init=False)
     """Its flows in `let_through` that ask something."""
     _timeout: float = field(init=False)
@@ -74,10 +70,7 @@ class Rounds:
 
     def __post_init__(self) -> None:
         self._probes = {name: a.probes for name, a in self.asked.items()}
-        self._marked = {
-            name: tuple(AskedProbe(a.source, probe, a.target) for probe in self._probes[name])
-            for name, a in self.asked.items()
-        }
+        self.fates = self._watch(self.records) if self.records else None
         self._let_through = {}
         for name in filter(self._probes.__getitem__, self.let_through):
             uid = self.asked[name].source.source.uid
@@ -85,16 +78,27 @@ class Rounds:
                 self._let_through.setdefault((uid, family), set()).add(name)
         self._timeout = max((a.timeout for a in self.asked.values()), default=2.0)
 
+    def _watch(self, records: ProbeRecords) -> RoundFates:
+        closed = (n for n, a in self.asked.items() if a.flow.expect.for_engine(self.engine).closed)
+        return RoundFates(
+            records=records,
+            asked={
+                name: tuple(AskedProbe(a.source, probe, a.target) for probe in self._probes[name])
+                for name, a in self.asked.items()
+            },
+            closed=frozenset(closed),
+        )
+
     def launch(self, now: float) -> Future[RoundResult]:
         """One round over all flows, in the background."""
         return self.pool.submit(self._round, now)
 
     def _round(self, launched: float) -> RoundResult:
         started = time.monotonic()
-        marked = {asked.key: asked for probes in self._marked.values() for asked in probes}
-        with self.records.ending(marked, started) if self.records else nullcontext():
+        with self.fates.ending(started) if self.fates else nullcontext():
             answers = ask_all(self.batches())
-        self._wait_for_records(answers, started)
+        if self.fates:
+            self.fates.wait(answers, started)
         return self.judged(answers, (launched, started, time.monotonic()))
 
     def judged(
@@ -107,9 +111,9 @@ class Rounds:
         `times`: when the round was launched, started and finished.
         """
         launched, started, finished = times
-        evidence = self.with_fates(
-            {name: self._evidence(name, answers) for name in self.asked}, started
-        )
+        evidence = {name: self._evidence(name, answers) for name in self.asked}
+        if self.fates:
+            evidence = self.fates.beside(evidence, started)
         for name, a in self.asked.items():
             self.liveness.note(self.step, a.flow, a.target, evidence[name])
         heard = self._heard(evidence, answers, started)
@@ -129,66 +133,11 @@ class Rounds:
             evidence=shown,
         )
 
-    def with_fates(
-        self, evidence: Mapping[str, tuple[Evidence, ...]], since: float
-    ) -> dict[str, tuple[Evidence, ...]]:
-        """The evidence, with what records say of it by now."""
-        if self.records is None:
-            return dict(evidence)
-        told = {name: self._told(name, found, since) for name, found in evidence.items()}
-        fates = (e.fate for found in told.values() for e in found if e.fate)
-        heard = {node for fate in fates for node in fate.nodes}
-        return {name: self._told(name, found, since, heard) for name, found in told.items()}
-
-    def _told(
-        self,
-        name: str,
-        evidence: tuple[Evidence, ...],
-        since: float,
-        heard: Collection[str] = (),
-    ) -> tuple[Evidence, ...]:
-        """`heard`: nodes that have told something of this round."""
-        assert self.records
-        found = []
-        for asked, one in zip_longest(self._marked[name], evidence):
-            if asked is None:  # a control, which stands behind the flow's own probes
-                found.append(one)
-                continue
-            watched = bool(heard) and self.records.watched(asked, heard, since)
-            fate = self.records.fate(asked, one.answer, since, watched=watched)
-            found.append(replace(one, fate=fate))
-        return tuple(found)
-
     def completed(self, last: RoundResult) -> dict[str, tuple[Evidence, ...]]:
         """The evidence of the last round, with the records that came a moment after it."""
-        if self.records is None:
+        if self.fates is None:
             return dict(last.evidence)
-        marked = [
-            (asked, one.answer)
-            for name, found in last.evidence.items()
-            for asked, one in zip(self._marked[name], found, strict=False)
-            if one.fate and one.answer.source_port is not None
-        ]
-        self.records.wait(partial(_all_told, self.records, marked, last.started))
-        return self.with_fates(last.evidence, last.started)
-
-    def _wait_for_records(self, answers: Mapping[str, Answer], since: float) -> None:
-        """
-        A refusal may be a policy's, and what is open may only be audited: the record comes a
-        moment after the answer.
-        """
-        records = self.records
-        if records is None:
-            return
-        closed = (n for n, a in self.asked.items() if a.flow.expect.for_engine(self.engine).closed)
-        at_once = [
-            (asked, answers[asked.key])
-            for name in closed
-            for asked in self._marked[name]
-            if answers[asked.key].outcome in AT_ONCE
-        ]
-        if at_once:
-            records.wait(partial(_all_told, records, at_once, since))
+        return self.fates.completed(last.evidence, last.started)
 
     def batches(self) -> dict[ProbeSource, list[Probe]]:
         """What one round asks of whom: the flows' probes and their controls."""
@@ -338,13 +287,6 @@ def evidence_of(
         )
         for p in probes
     )
-
-
-def _all_told(
-    records: ProbeRecords, probes: Sequence[tuple[AskedProbe, Answer]], since: float
-) -> bool:
-    fates = [records.fate(asked, answer, since) for asked, answer in probes]
-    return all(fate.nodes or fate.fate is Fate.UNMARKED for fate in fates)
 
 
 def _of_address(probe: Probe, answer: Answer) -> Answer:
