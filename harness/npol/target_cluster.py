@@ -41,6 +41,19 @@ def named(kubeconfig: str | None, context: str | None) -> TargetCluster | None:
     return TargetCluster(kubeconfig=kubeconfig, context=context)
 
 
+def required(command: str, kubeconfig: str | None, context: str | None) -> TargetCluster:
+    """
+    The cluster that two options name, for a command that needs one.
+
+    Raises:
+        InputError: they name none; or see `named`.
+    """
+    chosen = named(kubeconfig, context)
+    if chosen is None:
+        raise InputError(f"{command} needs a cluster", hint="--context NAME")
+    return chosen
+
+
 def _not_usable(message: str, known: list[str]) -> InputError:
     return InputError(message, hint=f"one of: {', '.join(known) or '(the kubeconfig has none)'}")
 

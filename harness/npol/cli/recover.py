@@ -7,7 +7,6 @@ from npol.changes.recover.recovery import Recovery, exit_code, open_runs
 from npol.changes.recover.recovery import recover as recover_runs
 from npol.cli.arguments.recover import RecoverArguments
 from npol.cli.streams import say
-from npol.errors import InputError
 from npol.kube.connection import Mode, connect
 from npol.kube.signals import Stop
 from npol.report.escape import safe
@@ -15,9 +14,7 @@ from npol.report.summary import restore_line
 
 
 def recover(arguments: RecoverArguments) -> int:
-    chosen = target_cluster.named(arguments.kubeconfig, arguments.context)
-    if chosen is None:
-        raise InputError("recover needs a cluster", hint="--context NAME")
+    chosen = target_cluster.required("recover", arguments.kubeconfig, arguments.context)
     mode = Mode.READ_ONLY if arguments.show else Mode.APPLY
     connection = connect(kubeconfig=chosen.kubeconfig, context=chosen.context, mode=mode)
     if arguments.show:

@@ -12,7 +12,7 @@ from npol.cli.arguments.rollback import RollbackArguments
 from npol.cli.current_progress import progress
 from npol.cli.run import tell
 from npol.cli.streams import say
-from npol.errors import ExitCode, InputError
+from npol.errors import ExitCode
 from npol.kube.connection import Connection, Mode, connect
 from npol.kube.signals import Stop
 from npol.model.story import Story
@@ -25,9 +25,7 @@ from npol.story import load_story
 
 def rollback(arguments: RollbackArguments) -> int:
     told = load_story(arguments.story, root=arguments.root, overlay=arguments.peers)
-    chosen = target_cluster.named(arguments.kubeconfig, arguments.context)
-    if chosen is None:
-        raise InputError("rollback needs a cluster", hint="--context NAME")
+    chosen = target_cluster.required("rollback", arguments.kubeconfig, arguments.context)
     mode = Mode.READ_ONLY if arguments.dry_run else Mode.APPLY
     connection = connect(kubeconfig=chosen.kubeconfig, context=chosen.context, mode=mode)
     if arguments.dry_run:

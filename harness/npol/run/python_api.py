@@ -12,7 +12,6 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
-from types import TracebackType
 from typing import Any
 
 from npol.errors import InputError, NotAsExpected, RestoreIncomplete
@@ -83,12 +82,7 @@ class Scripted:
     def __enter__(self) -> Scripted:
         return self
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
+    def __exit__(self, *_: object) -> None:
         if self._run is None:
             return
         restored = self._run.close()

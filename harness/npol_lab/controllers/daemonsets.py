@@ -7,7 +7,7 @@ from collections.abc import Iterable
 from npol.api_rules.objects import Obj, copied
 from npol_lab.controllers import predicates
 from npol_lab.controllers.controller import Controller, Key, key_of
-from npol_lab.controllers.owners import claim, controller_of, reference_to
+from npol_lab.controllers.owners import claim, keys_of_controller, reference_to
 from npol_lab.controllers.pods import from_template, is_active, is_going, is_ready
 from npol_lab.controllers.rollout import template_hash
 from npol_lab.events import Recorder
@@ -33,10 +33,7 @@ class DaemonSets(Controller):
             return [key_of(DAEMONSETS, event.object)]
         if event.resource == "nodes":
             return [key_of(DAEMONSETS, d) for d in self.all(DAEMONSETS)]
-        reference = controller_of(event.object)
-        own = reference is not None and reference["kind"] == "DaemonSet"
-        namespace = event.object["metadata"]["namespace"]
-        return [Key(DAEMONSETS, namespace, reference["name"])] if own and reference else []
+        return keys_of_controller(DAEMONSETS, "DaemonSet", event.object)
 
     def reconcile(self, key: Key) -> None:
         owner = self.one(*key)

@@ -7,7 +7,7 @@ from collections.abc import Iterable
 from npol.api_rules.objects import Obj, copied
 from npol_lab.clock import parse_timestamp, timestamp
 from npol_lab.controllers.controller import Controller, Key, key_of
-from npol_lab.controllers.owners import controller_of, is_controlled_by, reference_to
+from npol_lab.controllers.owners import is_controlled_by, keys_of_controller, reference_to
 from npol_lab.controllers.pods import condition, from_template, is_active, is_going, is_ready
 from npol_lab.events import Recorder
 from npol_lab.registry import Registry
@@ -30,10 +30,7 @@ class Jobs(Controller):
     def touches(self, event: Event) -> Iterable[Key]:
         if event.resource == JOBS:
             return [key_of(JOBS, event.object)]
-        reference = controller_of(event.object)
-        if reference is None or reference["kind"] != "Job":
-            return []
-        return [Key(JOBS, event.object["metadata"]["namespace"], reference["name"])]
+        return keys_of_controller(JOBS, "Job", event.object)
 
     def reconcile(self, key: Key) -> None:
         job = self.one(*key)

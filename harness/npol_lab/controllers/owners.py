@@ -10,6 +10,7 @@ from collections.abc import Iterable, Mapping
 
 from npol.api_rules.objects import Obj, copied
 from npol.selectors import Selector, matches
+from npol_lab.controllers.controller import Key
 from npol_lab.registry import Registry
 
 
@@ -19,6 +20,14 @@ def controller_of(obj: Obj) -> Obj | None:
         if reference.get("controller"):
             return dict(reference)
     return None
+
+
+def keys_of_controller(resource: str, kind: str, obj: Obj) -> list[Key]:
+    """The object of this kind that controls another one, if one does."""
+    reference = controller_of(obj)
+    if reference is None or reference["kind"] != kind:
+        return []
+    return [Key(resource, obj["metadata"]["namespace"], reference["name"])]
 
 
 def is_controlled_by(obj: Obj, owner: Obj) -> bool:

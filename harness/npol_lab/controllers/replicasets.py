@@ -6,7 +6,13 @@ from collections.abc import Iterable
 
 from npol.api_rules.objects import Obj, copied
 from npol_lab.controllers.controller import Controller, Key, key_of
-from npol_lab.controllers.owners import claim, controller_of, reference_to, selects
+from npol_lab.controllers.owners import (
+    claim,
+    controller_of,
+    keys_of_controller,
+    reference_to,
+    selects,
+)
 from npol_lab.controllers.pods import (
     available_in,
     condition,
@@ -47,11 +53,9 @@ class ReplicaSets(Controller):
         return found
 
     def _interested(self, pod: Obj) -> list[Key]:
-        reference, namespace = controller_of(pod), pod["metadata"]["namespace"]
-        if reference is not None:
-            own = reference["kind"] == "ReplicaSet"
-            return [Key(REPLICASETS, namespace, reference["name"])] if own else []
-        sets = self.all(REPLICASETS, namespace)
+        if controller_of(pod) is not None:
+            return keys_of_controller(REPLICASETS, "ReplicaSet", pod)
+        sets = self.all(REPLICASETS, pod["metadata"]["namespace"])
         return [key_of(REPLICASETS, s) for s in sets if selects(s["spec"].get("selector"), pod)]
 
     def reconcile(self, key: Key) -> None:

@@ -6,7 +6,7 @@ from collections.abc import Iterable
 
 from npol.api_rules.objects import Obj, copied
 from npol_lab.controllers.controller import Controller, Key, key_of
-from npol_lab.controllers.owners import controller_of, is_controlled_by, reference_to
+from npol_lab.controllers.owners import is_controlled_by, keys_of_controller, reference_to
 from npol_lab.controllers.pods import from_template, is_finished, is_going, is_ready
 from npol_lab.controllers.rollout import template_hash
 from npol_lab.events import Recorder
@@ -29,10 +29,7 @@ class StatefulSets(Controller):
     def touches(self, event: Event) -> Iterable[Key]:
         if event.resource == STATEFULSETS:
             return [key_of(STATEFULSETS, event.object)]
-        reference = controller_of(event.object)
-        own = reference is not None and reference["kind"] == "StatefulSet"
-        namespace = event.object["metadata"]["namespace"]
-        return [Key(STATEFULSETS, namespace, reference["name"])] if own and reference else []
+        return keys_of_controller(STATEFULSETS, "StatefulSet", event.object)
 
     def reconcile(self, key: Key) -> None:
         owner = self.one(*key)

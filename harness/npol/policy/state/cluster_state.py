@@ -6,6 +6,7 @@ import ipaddress
 from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from functools import cached_property
+from typing import TypeVar
 
 from npol.model.refused_object import RefusedObject
 from npol.policy.objects.dialects import Dialect
@@ -222,10 +223,7 @@ class ClusterState:
 
     @cached_property
     def _pods_by_namespace(self) -> dict[str, tuple[Pod, ...]]:
-        found: dict[str, list[Pod]] = {}
-        for pod in self.pods:
-            found.setdefault(pod.namespace, []).append(pod)
-        return {namespace: tuple(pods) for namespace, pods in found.items()}
+        return _by_namespace(self.pods)
 
     @cached_property
     def _services_by_key(self) -> dict[tuple[str, str], Service]:
@@ -236,21 +234,25 @@ class ClusterState:
         return {address: service for service in self.services for address in service.every_address}
 
     @cached_property
-    def _services_by_namespace(self) -> dict[str, list[Service]]:
-        found: dict[str, list[Service]] = {}
-        for service in self.services:
-            found.setdefault(service.namespace, []).append(service)
-        return found
+    def _services_by_namespace(self) -> dict[str, tuple[Service, ...]]:
+        return _by_namespace(self.services)
 
     @cached_property
     def _policies_by_namespace(self) -> dict[str, tuple[Policy, ...]]:
-        found: dict[str, list[Policy]] = {}
-        for policy in self.policies:
-            found.setdefault(policy.namespace, []).append(policy)
-        return {namespace: tuple(policies) for namespace, policies in found.items()}
+        return _by_namespace(self.policies)
 
     @cached_property
     def _owners(self) -> dict[Address, Pod | Node]:
         pods = [p for p in self.pods if not p.host_network and not p.finished]
         ends: list[Pod | Node] = [*pods, *self.nodes]
         return {address: end for end in ends for address in end.addresses}
+
+
+_InNamespace = TypeVar("_InNamespace", Pod, Service, Policy)
+
+
+def _by_namespace(found: Iterable[_InNamespace]) -> dict[str, tuple[_InNamespace, ...]]:
+    grouped: dict[str, list[_InNamespace]] = {}
+    for one in found:
+        grouped.setdefault(one.namespace, []).append(one)
+    return {namespace: tuple(ones) for namespace, ones in grouped.items()}

@@ -8,10 +8,12 @@ process's.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from npol.model.expectation import Outcome
 from npol.model.probe import Answer, PodRef, Probe, ProbeKind
 from npol.model.story import StateCheck
-from npol.run.checks.view import Observation, View, missing, named, workload_pods
+from npol.run.checks.view import Observation, View, of_running_pods
 
 LOOPBACK = "127.0.0.1"
 TIMEOUT = 1.0
@@ -23,11 +25,10 @@ def wanted(check: StateCheck) -> str:
 
 
 def look(check: StateCheck, view: View) -> Observation:
-    if named(check, view.inventory) is None:
-        return missing(check)
-    pods = workload_pods(check, view.state)
-    if not pods:
-        return Observation(False, "no running pod")
+    return of_running_pods(check, view, lambda pods: _of_pods(check, view, pods))
+
+
+def _of_pods(check: StateCheck, view: View, pods: Sequence[PodRef]) -> Observation:
     every = [_pod(check, pod, view) for pod in pods]
     return next((f for f in every if f.holds is False), None) or next(
         (f for f in every if f.holds is None), every[0]

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
+from npol.model.probe import PodRef
 from npol.model.story import StateCheck
-from npol.run.checks.view import Observation, View, missing, named, workload_pods
+from npol.run.checks.view import Observation, View, of_running_pods
 
 
 def wanted(check: StateCheck) -> str:
@@ -11,11 +14,10 @@ def wanted(check: StateCheck) -> str:
 
 
 def look(check: StateCheck, view: View) -> Observation:
-    if named(check, view.inventory) is None:
-        return missing(check)
-    pods = workload_pods(check, view.state)
-    if not pods:
-        return Observation(False, "no running pod")
+    return of_running_pods(check, view, lambda pods: _of_pods(check, view, pods))
+
+
+def _of_pods(check: StateCheck, view: View, pods: Sequence[PodRef]) -> Observation:
     text, container = check.wants["contain"], check.wants.get("container", "")
     silent = [p.name for p in pods if text not in view.log(p, container or p.container)]
     reason = f"not in the log of {', '.join(silent[:3])}" if silent else ""

@@ -83,10 +83,20 @@ def named(check: StateCheck, inventory: Inventory) -> Obj | None:
     return inventory.workload(check.namespace, kind, name)
 
 
-def workload_pods(check: StateCheck, state: ClusterState) -> list[PodRef]:
+def _workload_pods(check: StateCheck, state: ClusterState) -> list[PodRef]:
     """The running pods of the workload that a check is about."""
     peer = Peer(name="", at=check.at, namespace=check.namespace, workload=check.subject)
     return list(selected_pods(peer, state))
+
+
+def of_running_pods(
+    check: StateCheck, view: View, look: Callable[[list[PodRef]], Observation]
+) -> Observation:
+    """What is seen of the running pods of a check's workload, where it has any."""
+    if named(check, view.inventory) is None:
+        return missing(check)
+    pods = _workload_pods(check, view.state)
+    return look(pods) if pods else Observation(False, "no running pod")
 
 
 def _first(objects: Sequence[Obj], namespace: str, name: str) -> Obj | None:
