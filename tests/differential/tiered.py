@@ -51,6 +51,10 @@ _old_ports = st.one_of(
 )
 
 
+_NAMED = {"destinationNamedPort", "namedPort"}
+"""Nobody but pods has such ports."""
+
+
 @st.composite
 def _rules(draw, side, peers, actions, field, ports):
     rule = {
@@ -58,7 +62,9 @@ def _rules(draw, side, peers, actions, field, ports):
         side: draw(st.lists(peers, min_size=1, max_size=2)),
     }
     if draw(st.booleans()):
-        rule[field] = draw(st.lists(ports, min_size=1, max_size=2))
+        of_pods = all({"namespaces", "pods"} & peer.keys() for peer in rule[side])
+        allowed = ports if of_pods else ports.filter(lambda port: not _NAMED & port.keys())
+        rule[field] = draw(st.lists(allowed, min_size=1, max_size=2))
     return rule
 
 

@@ -136,6 +136,18 @@ def test_a_priority_tie_is_said_to_be_undefined():
             "spec.egress[0].to[0]: needs exactly one of namespaces, pods, nodes, networks, "
             "domainNames",
         ),
+        (
+            {
+                "egress": [
+                    {
+                        "action": "Deny",
+                        "to": [{"namespaces": {}}, {"nodes": {}}],
+                        "protocols": [{"destinationNamedPort": "web"}],
+                    }
+                ]
+            },
+            "spec.egress[0]: only pods have named ports: none beside nodes, networks, domainNames",
+        ),
         ({"subject": {"namespaces": None}}, "spec.subject: needs exactly one of namespaces, pods"),
         (
             {"ingress": [{"action": "Deny", "from": [{"namespaces": {}}], "protocols": []}]},

@@ -24,7 +24,7 @@ from npol.policy.objects.tier_types import (
     TierPolicy,
     TierRule,
 )
-from npol.policy.parse.object_source import Path, Source, sources, spell_path
+from npol.policy.parse.object_source import Path, Source, mapping, sources, spell_path
 from npol.policy.parse.parse_selectors import read_selector
 from npol.policy.parse.parse_tier_ports import TierPortReader
 from npol.policy.parse.validation_errors import Refusal, Refusals
@@ -46,6 +46,7 @@ _ACTIONS = {
 _MOST_RULES = {"ClusterNetworkPolicy": 25}
 _POD_PEERS = ("namespaces", "pods")
 _OUTER_PEERS = ("nodes", "networks", "domainNames")
+_NAMED_PORTS = ("destinationNamedPort", "namedPort")
 
 
 @dataclass(frozen=True, slots=True)
@@ -171,6 +172,8 @@ class _RuleReader:
             else self._refusals.list_of(rule, ports_field, path)
         )
         read_port = self._ports.protocol if newest else self._ports.port
+        if direction is Direction.EGRESS:
+            self._check_named_ports(peers, ports, path)
         return TierRule(
             direction=direction,
             origin=self.origin(path),
@@ -181,6 +184,13 @@ class _RuleReader:
             ),
             ports=tuple(read_port(p, (*path, ports_field, n)) for n, p in enumerate(ports)),
         )
+
+    def _check_named_ports(self, peers: list[Any], ports: list[Any], path: Path) -> None:
+        """The definitions' rule in CEL."""
+        outer = any(mapping(peer).keys() & set(_OUTER_PEERS) for peer in peers)
+        if outer and any(mapping(port).keys() & set(_NAMED_PORTS) for port in ports):
+            listed = ", ".join(_OUTER_PEERS)
+            self._wrong(path, f"only pods have named ports: none beside {listed}")
 
     def _action(self, rule: Mapping[str, Any], path: Path) -> RuleAction:
         word = rule.get("action")
