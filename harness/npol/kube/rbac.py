@@ -102,20 +102,23 @@ READING = (
         verbs=LIST,
     ),
 )
+_EXEC = RbacRule(group="", resources=("pods/exec",), verbs=("get", "create"))
+"""A WebSocket's GET needs `get` before Kubernetes 1.35, then `create` (kubernetes#134577)."""
+
+
+def _holding(lease: str) -> RbacRule:
+    """To take, renew and give back a Lease of this name."""
+    verbs = ("get", "update", "delete")
+    return RbacRule(group="coordination.k8s.io", resources=("leases",), verbs=verbs, names=(lease,))
+
+
 PROBING = (
     RbacRule(group="", resources=("events",), verbs=LIST),  # why a debug pod does not start
     RbacRule(group="policy", resources=("poddisruptionbudgets",), verbs=LIST),  # who counts one
     RbacRule(group="", resources=("pods",), verbs=("get", "create", "delete")),
-    # A WebSocket's GET needs `get` before Kubernetes 1.35 and `create` from then on
-    # (kubernetes#134577).
-    RbacRule(group="", resources=("pods/exec",), verbs=("get", "create")),
+    _EXEC,
     RbacRule(group="coordination.k8s.io", resources=("leases",), verbs=("create",)),
-    RbacRule(
-        group="coordination.k8s.io",
-        resources=("leases",),
-        verbs=("get", "update", "delete"),
-        names=(NAME,),
-    ),
+    _holding(NAME),
 )
 WRITING = (
     RbacRule(
@@ -136,19 +139,12 @@ STATE = (
 )
 """The journal, in the state namespace only."""
 
-CLUSTER_LOCK = (
-    RbacRule(
-        group="coordination.k8s.io",
-        resources=("leases",),
-        verbs=("get", "update", "delete"),
-        names=(CLUSTER_LEASE,),
-    ),
-)
+CLUSTER_LOCK = (_holding(CLUSTER_LEASE),)
 """There, too, for policies of the whole cluster."""
 
 READING_RECORDS = (
     RbacRule(group="", resources=("pods",), verbs=LIST),
-    RbacRule(group="", resources=("pods/exec",), verbs=("get", "create")),
+    _EXEC,
 )
 """Live flow records, from the pods of Cilium's agent. In no mode: they are as good as the node."""
 

@@ -6,6 +6,9 @@ Sound and not complete: it compares what is written, and never says yes wrongly.
 
 from __future__ import annotations
 
+from collections.abc import Callable, Sequence
+from typing import TypeVar
+
 from npol.policy.objects.netpol_types import IpBlock, PeerClause, PortClause, Rule
 from npol.selectors import Selector, spell
 
@@ -23,11 +26,21 @@ def requirements(selector: Selector) -> frozenset[str]:
 
 
 def covers_peers(wide: Rule, narrow: Rule) -> bool:
-    if not wide.peers:
+    return _covers_all(wide.peers, narrow.peers, covers_peer)
+
+
+_Clause = TypeVar("_Clause", PeerClause, PortClause)
+
+
+def _covers_all(
+    wide: Sequence[_Clause],
+    narrow: Sequence[_Clause],
+    covers: Callable[[_Clause, _Clause], bool],
+) -> bool:
+    """Each clause by another one; a rule without clauses restricts nothing."""
+    if not wide:
         return True
-    return bool(narrow.peers) and all(
-        any(covers_peer(w, n) for w in wide.peers) for n in narrow.peers
-    )
+    return bool(narrow) and all(any(covers(w, n) for w in wide) for n in narrow)
 
 
 def covers_peer(wide: PeerClause, narrow: PeerClause) -> bool:
@@ -69,11 +82,7 @@ def _net_inside(inner: object, outer: object) -> bool:
 
 
 def covers_ports(wide: Rule, narrow: Rule) -> bool:
-    if not wide.ports:
-        return True
-    return bool(narrow.ports) and all(
-        any(_covers_port(w, n) for w in wide.ports) for n in narrow.ports
-    )
+    return _covers_all(wide.ports, narrow.ports, _covers_port)
 
 
 def _covers_port(wide: PortClause, narrow: PortClause) -> bool:
