@@ -16,14 +16,14 @@ from npol.model.prediction import Cause, PredictedDecision, Prediction, UnknownR
 from npol.model.sentence import Sentence
 from npol.policy.evaluate.evaluate import decide
 from npol.policy.explain.describe import explain_policy
-from npol.policy.explain.explain import Explanation, StageAnswer, explain_flow
+from npol.policy.explain.explain import Explanation, StageAnswer, explain_flow, explain_flows
 from npol.policy.objects.dialects import SPEC, Dialect
 from npol.policy.observed.observed_world import observed_world
 from npol.policy.observed.unforeseeable import hangs_on
 from npol.policy.simulate.flow_resolution import ask
 from npol.policy.simulate.simulated_steps import fullest
 from npol.policy.state.cluster_state import ClusterState
-from npol.policy.state.flow_syntax import parse_flow
+from npol.policy.state.flow_syntax import parse_flow, parse_flows
 from npol.report.escape import safe
 from npol.story import load_story
 
@@ -50,9 +50,8 @@ def explain(arguments: ExplainArguments) -> int:
     seen = _seen(arguments)
     dialect = inputs.spoken(arguments.engine) or seen.dialect
     if "->" in arguments.what:
-        flow = parse_flow(seen.world, arguments.what)
-        told = explain_flow(seen.world, flow, dialect, without=arguments.without or ())
-        answer = _print([told])
+        flows = parse_flows(seen.world, arguments.what)
+        answer = _print(explain_flows(seen.world, flows, dialect, without=arguments.without or ()))
     else:
         answer = _print_policy(seen.world, arguments.what, dialect)
     _print_scope(seen.world)
@@ -128,7 +127,7 @@ def _of_story(
         raise InputError(str(asked.problem))
     why = "" if at else " (the one with most policies; --at names another)"
     say(safe(f"after step {step.step!r}{why}:"))
-    answer = _print([explain_flow(world, t, dialect, without=without) for t in asked.traffics])
+    answer = _print(explain_flows(world, asked.traffics, dialect, without=without))
     _print_scope(world)
     return answer
 

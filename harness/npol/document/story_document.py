@@ -18,8 +18,7 @@ from npol.document.policy_entries import flow_entries, policy_entries
 from npol.model.policy_document import DocumentedPolicy, DocumentedStep, PolicyDocument
 from npol.model.story import Apply, Change, Delete, Label, Manifest, Peer, Restore, Step, Story
 from npol.policy.explain.label_requirements import label_needs
-from npol.policy.matrix.matrix import matrix
-from npol.policy.matrix.render import markdown as drawn
+from npol.policy.matrix.render import by_family as drawn
 from npol.policy.objects.dialects import dialect_of
 from npol.policy.simulate.simulated_steps import SimulatedStep, fullest, scenes
 from npol.policy.state.cluster_state import ClusterState
@@ -81,7 +80,7 @@ def story_page(given: Meant, *, command: str, from_file: bool = True) -> PolicyD
         verifying=_lines(get_commands([key_of(m.body) for m in going], context)),
     )
     if not from_file:
-        return replace(page, matrix=drawn(matrix(given.world, dialect_of(given.engine))))
+        return replace(page, matrix=drawn(given.world, dialect_of(given.engine)))
     return replace(
         page,
         peers=tuple((p.name, _who(p)) for p in story.peers.values()),

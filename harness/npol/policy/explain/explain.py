@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import enum
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Hashable, Iterator, Sequence
 from dataclasses import dataclass, replace
 
 from npol.model.prediction import Cause, Prediction
@@ -78,6 +78,41 @@ def explain_flow(
         return explanation
     fewer = decide(world.without_policies(without), traffic, dialect)
     return replace(explanation, left_out=tuple(without), without=fewer.prediction)
+
+
+def explain_flows(
+    world: ClusterState,
+    traffics: Sequence[Traffic],
+    dialect: Dialect = SPEC,
+    *,
+    without: Collection[str] = (),
+) -> tuple[Explanation, ...]:
+    """The same of several; a flow over two IP families, which fares alike in both, once."""
+    by_flow: dict[str, list[Explanation]] = {}
+    for traffic in traffics:
+        told = explain_flow(world, traffic, dialect, without=without)
+        by_flow.setdefault(str(traffic), []).append(_over(traffic, told))
+    return tuple(one for told in by_flow.values() for one in _merged(told))
+
+
+def _over(traffic: Traffic, told: Explanation) -> Explanation:
+    return replace(told, flow=f"{traffic} over IPv{traffic.family}")
+
+
+def _merged(told: Sequence[Explanation]) -> Sequence[Explanation]:
+    plain = told[0].flow.rpartition(" over ")[0]
+    if len(told) == 1:
+        return [replace(told[0], flow=plain)]
+    if len({_course(one) for one in told}) == 1:
+        return [replace(told[0], flow=f"{plain} over IPv4 and IPv6")]
+    return told
+
+
+def _course(told: Explanation) -> Hashable:
+    """What becomes of the packets, and where, without the addresses in the sentences."""
+    stages = tuple((stage.title, stage.answer) for stage in told.stages)
+    without = told.without.decision if told.without else None
+    return told.prediction.decision, told.prediction.decided_by, stages, without
 
 
 def _stages(world: ClusterState, decision: Decision, dialect: Dialect) -> Iterator[PacketStage]:

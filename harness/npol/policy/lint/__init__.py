@@ -37,6 +37,7 @@ _OF_MEANING = (
     ports.ports_without_listener,
     dns.dns,
     blocks.blocks,
+    blocks.one_family,
 )
 
 

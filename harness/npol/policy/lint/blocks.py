@@ -11,6 +11,7 @@ from npol.policy.lint.findings import LintFinding, LintRule
 from npol.policy.objects.entities import Pod
 from npol.policy.objects.netpol_types import IpBlock, PeerClause
 from npol.policy.parse.object_source import items, mapping
+from npol.policy.state.families import pod_families
 
 
 def blocks(scope: Scope, checked: Checked) -> Iterator[LintFinding]:
@@ -18,6 +19,20 @@ def blocks(scope: Scope, checked: Checked) -> Iterator[LintFinding]:
         for peer in rule.peers:
             if peer.ip_block is not None:
                 yield from _block(scope, checked, peer, peer.ip_block)
+
+
+def one_family(scope: Scope, checked: Checked) -> Iterator[LintFinding]:
+    """`0.0.0.0/0` is no IPv6: a rule of it alone leaves pods of both families half open."""
+    families = pod_families(scope.selected(checked.policy))
+    for rule in checked.policy.all_rules if len(families) > 1 else ():
+        whole = [p for p in rule.peers if p.ip_block and p.ip_block.whole_family]
+        named = {p.ip_block.cidr.version for p in rule.peers if p.ip_block}
+        if whole and len(named) == 1:
+            (family,) = named
+            other, cidr = (6, "::/0") if family == 4 else (4, "0.0.0.0/0")
+            message = f"{whole[0].ip_block} holds no IPv{other}, and the pods have both families"
+            fix = f"allow {cidr}, too, if both are meant"
+            yield checked.finding_at(LintRule.ONE_FAMILY, whole[0].origin, message, fix)
 
 
 def _block(

@@ -72,6 +72,7 @@ class LintRule(enum.Enum):
     HOST_BITS = "NP042", _NOTE, "A cidr with bits behind its prefix"
     BLOCK_OF_EVERYTHING = "NP043", _NOTE, "ipBlock of all addresses: pods, too?"
     BLOCK_OF_SERVICE = "NP044", _WARNING, "ipBlock for the address of a Service"
+    ONE_FAMILY = "NP045", _WARNING, "One IP family is let through, and the other forgotten"
     SHADOWED = "NP050", _NOTE, "A rule that a wider one makes superfluous"
     WITHOUT_EFFECT = "NP051", _NOTE, "Without this policy nothing would change"
     HOST_NETWORK_ONLY = "NP052", _WARNING, "It selects hostNetwork pods only"

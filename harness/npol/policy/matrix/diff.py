@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import ipaddress
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Collection, Hashable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 
 from npol.policy.evaluate.evaluate import decide
 from npol.policy.evaluate.tier_match import tier_policies_for
@@ -13,12 +13,16 @@ from npol.policy.matrix.equivalence import PodGroup, Port, blocks_of, pod_groups
 from npol.policy.matrix.matrix import all_policies, matrix, takes_part
 from npol.policy.objects.dialects import SPEC, Dialect
 from npol.policy.objects.entities import ExternalEndpoint, Pod, Traffic
-from npol.policy.objects.netpol_types import Direction
+from npol.policy.objects.netpol_types import Address, Direction
 from npol.policy.state.cluster_state import ClusterState
+from npol.policy.state.families import pod_families
 
-OUTSIDE = ipaddress.ip_address("192.0.0.8")
-"""An address that nobody has (RFC 7600), for all that no policy names."""
-
+OUTSIDE: Mapping[int, Address] = {
+    4: ipaddress.ip_address("192.0.0.8"),
+    6: ipaddress.ip_address("100::1"),
+}
+"""By family: an address that nobody has (RFC 7600, RFC 6666), for all that no policy names."""
+ELSE = "anywhere else outside"
 
 EVERY_PORT = ("every port",)
 End = PodGroup | ExternalEndpoint
@@ -36,11 +40,19 @@ class Difference:
     """One flow of it, in the later world."""
     numbers: tuple[Port, ...] = ()
     """The ports as numbers; one stands for all that no policy names."""
+    family: int = 0
+    """The IP family that it is about, where another one of its ends does not change alike."""
 
     def __str__(self) -> str:
         word = "opens" if self.opens else "closes"
         sources = ", ".join(map(str, self.sources))
-        return f"{word}: {sources} -> {self.target} {', '.join(self.ports)}"
+        over = f" over IPv{self.family}" if self.family else ""
+        return f"{word}: {sources} -> {self.target} {', '.join(self.ports)}{over}"
+
+    @property
+    def line(self) -> Hashable:
+        """What it says, whatever it is about."""
+        return self.opens, tuple(map(str, self.sources)), str(self.target), self.ports
 
 
 @dataclass(slots=True)
@@ -48,6 +60,7 @@ class _Found:
     """Single differences, before they are put together."""
 
     all_ports: int
+    family: int
     ends: dict[tuple[bool, str, str], tuple[End, End]] = field(default_factory=dict)
     ports: dict[tuple[bool, str, str], dict[str, Port]] = field(default_factory=dict)
     examples: dict[tuple[bool, str, str], Traffic] = field(default_factory=dict)
@@ -57,7 +70,7 @@ class _Found:
         self.ends[key] = ends
         self.ports.setdefault(key, {})[spelled] = port
         if key not in self.examples or not _listens(self.examples[key]):
-            self.examples[key] = _example(ends, port)
+            self.examples[key] = _example(ends, port, self.family)
 
     def joined(self) -> tuple[Difference, ...]:
         """Sources that share target and ports share a line."""
@@ -86,12 +99,13 @@ def _listens(traffic: Traffic) -> bool:
     return (traffic.port, traffic.protocol) in ports
 
 
-def _example(ends: tuple[End, End], port: Port) -> Traffic:
+def _example(ends: tuple[End, End], port: Port, family: int) -> Traffic:
     """Within a group, from one pod of it to another."""
     source, target = (e.first if isinstance(e, PodGroup) else e for e in ends)
     if ends[0] is ends[1] and isinstance(ends[1], PodGroup):
         target = ends[1].pods[-1]
-    family = next((e.addresses[0].version for e in ends if isinstance(e, ExternalEndpoint)), 4)
+    outside = (e.addresses[0].version for e in ends if isinstance(e, ExternalEndpoint))
+    family = next(outside, family)
     return Traffic(
         source=source, target=target, port=port.number, protocol=port.transport, family=family
     )
@@ -121,17 +135,57 @@ def difference(
     Where one world is unsure, a flow counts as closed there.
     """
     before, after = before.as_read(dialect), after.as_read(dialect)
-    pair = _pair(before, after)
-    found = _Found(len(pair.ports))
-    _between_pods(pair, found, dialect)
-    for place in _places(before, after):
-        _with_place(pair, place, found, dialect)
+    families = pod_families(p for p in after.pods if takes_part(p, 4) or takes_part(p, 6))
+    by_family = {f: _over(f, before, after, dialect, families) for f in families}
+    return _merged(by_family)
+
+
+def _over(
+    family: int,
+    before: ClusterState,
+    after: ClusterState,
+    dialect: Dialect,
+    families: Collection[int],
+) -> tuple[Difference, ...]:
+    """The differences of one family; what has an address outside of none that pods have, too."""
+    pair = _pair(before, after, family)
+    found = _Found(len(pair.ports), family)
+    _between_pods(pair, found, dialect, family)
+    for place in _places(family, before, after):
+        version = place.addresses[0].version
+        if version == family or (version not in families and family == min(families)):
+            _with_place(pair, place, found, dialect)
     return found.joined()
 
 
-def _pair(before: ClusterState, after: ClusterState) -> _Pair:
-    earlier = {str(p): p for p in before.pods if takes_part(p)}
-    common = [p for p in after.pods if str(p) in earlier and takes_part(p)]
+def _merged(by_family: Mapping[int, Sequence[Difference]]) -> tuple[Difference, ...]:
+    """What changes alike in every family is one difference."""
+    lines = [{d.line for d in found} for found in by_family.values()]
+    alike = set.intersection(*lines)
+    first, *others = by_family
+    return (
+        *(d if d.line in alike else _named(d, first, others) for d in by_family[first]),
+        *(_named(d, f, [first]) for f in others for d in by_family[f] if d.line not in alike),
+    )
+
+
+def _named(one: Difference, family: int, others: Collection[int]) -> Difference:
+    """With its family, where packets go between its ends over another one, too."""
+    elsewhere = (
+        all((_speaks(one.target, other), any(_speaks(s, other) for s in one.sources)))
+        for other in others
+    )
+    return replace(one, family=family) if any(elsewhere) else one
+
+
+def _speaks(end: End, family: int) -> bool:
+    """A place that a policy names says its family by its address."""
+    return end.name == ELSE if isinstance(end, ExternalEndpoint) else takes_part(end.first, family)
+
+
+def _pair(before: ClusterState, after: ClusterState, family: int) -> _Pair:
+    earlier = {str(p): p for p in before.pods if takes_part(p, family)}
+    common = [p for p in after.pods if str(p) in earlier and takes_part(p, family)]
     policies = (*all_policies(before), *all_policies(after))
     named = ports_of(common, policies)
     others = frozenset(_unnamed(named, protocol) for protocol in ("TCP", "UDP"))
@@ -152,9 +206,9 @@ def _unnamed(named: Sequence[Port], protocol: str) -> Port:
     return Port(next(n for n in range(40000, 65536) if n not in taken), protocol)
 
 
-def _between_pods(pair: _Pair, found: _Found, dialect: Dialect) -> None:
+def _between_pods(pair: _Pair, found: _Found, dialect: Dialect, family: int) -> None:
     earlier, later = (
-        matrix(world, dialect, ports=pair.ports, groups=groups).sure
+        matrix(world, dialect, ports=pair.ports, groups=groups, family=family).sure
         for world, groups in zip(pair.worlds, pair.groups, strict=True)
     )
     groups = pair.groups[1]
@@ -203,10 +257,10 @@ def _passes(
     return decide(world, traffic, dialect).allowed is True
 
 
-def _places(*worlds: ClusterState) -> Iterator[ExternalEndpoint]:
-    """One for each block and exception that a policy names, and one for the rest."""
-    yield ExternalEndpoint(name="anywhere else outside", addresses=(OUTSIDE,))
-    seen = {OUTSIDE}
+def _places(family: int, *worlds: ClusterState) -> Iterator[ExternalEndpoint]:
+    """One for each block and exception that a policy names, and one of a family for the rest."""
+    yield ExternalEndpoint(name=ELSE, addresses=(OUTSIDE[family],))
+    seen = set(OUTSIDE.values())
     for block in (
         b for world in worlds for b in blocks_of((*world.policies, *world.tier_policies))
     ):

@@ -5,7 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from npol.policy.matrix.equivalence import Port
-from npol.policy.matrix.matrix import Matrix
+from npol.policy.matrix.matrix import Matrix, matrix
+from npol.policy.objects.dialects import Dialect
+from npol.policy.state.cluster_state import ClusterState
+from npol.policy.state.families import pod_families
 
 OPEN, CLOSED, UNSURE, SELF = "open", "-", "?", "="
 _SIGNS = {True: OPEN, False: CLOSED, None: UNSURE}
@@ -45,6 +48,15 @@ def markdown(matrix: Matrix) -> str:
     lines = [_line(row, widths) for row in rows]
     rule = "|" + "|".join("-" * (width + 2) for width in widths) + "|"
     return "\n".join([lines[0], rule, *lines[1:]]) + "\n"
+
+
+def by_family(world: ClusterState, dialect: Dialect) -> str:
+    """The matrix as Markdown; where IP families differ, one for each under its name."""
+    families = pod_families(world.pods)
+    drawn = {f: markdown(matrix(world, dialect, family=f)) for f in families}
+    if len(set(drawn.values())) == 1:
+        return next(iter(drawn.values()))
+    return "\n".join(f"Over IPv{family}:\n\n{text}" for family, text in drawn.items())
 
 
 def _line(row: list[str], widths: list[int]) -> str:

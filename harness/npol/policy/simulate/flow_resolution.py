@@ -15,6 +15,7 @@ from npol.policy.objects.entities import End, ExternalEndpoint, Pod, Service, Tr
 from npol.policy.simulate.proxy_chain import hops
 from npol.policy.state.cluster_state import ClusterState
 from npol.policy.state.dns import dns_traffic
+from npol.policy.state.families import shared_families
 from npol.policy.state.peer_pods import pods_of
 from npol.policy.state.service_backends import resolve_service
 
@@ -92,22 +93,10 @@ def ask(world: ClusterState, story: Story, flow: Flow, source_pod: str = "") -> 
 def _families(
     world: ClusterState, start: End, end: End | Service, target: Peer, flow: Flow
 ) -> Sequence[int]:
-    """The IP families that packets go over: those that both ends have, IPv4 where none is known."""
+    """The IP families that packets go over."""
     if target.address:
         return (ipaddress.ip_address(target.address).version,)
-    theirs: set[int] = {a.version for a in end.addresses} or {4}
-    if isinstance(end, Service):
-        theirs = _service_families(world, end, flow)
-    own: set[int] = {a.version for a in start.addresses}
-    return sorted(theirs & own if theirs & own else theirs)
-
-
-def _service_families(world: ClusterState, service: Service, flow: Flow) -> set[int]:
-    """A headless Service's are its endpoints'."""
-    if known := {int(a.version) for a in service.addresses} or set(service.families):
-        return known
-    backends = resolve_service(world, service, flow.port, flow.protocol).backends
-    return {int(b.address.version) for b in backends if b.address} or {4}
+    return shared_families(world, start, end, flow.port, flow.protocol)
 
 
 def _unresolved(world: ClusterState, target: Peer, ends: Sequence[End | Service]) -> str:

@@ -12,6 +12,7 @@ from npol.model.story import Protocol
 from npol.policy.objects.entities import End, ExternalEndpoint, Pod, Service, Traffic
 from npol.policy.objects.netpol_types import Address
 from npol.policy.state.cluster_state import ClusterState
+from npol.policy.state.families import spoken_families
 
 _FLOW = re.compile(r"\s*(\S.*?)\s*->\s*(\S.*?):(\d+)(?:/(tcp|udp|sctp))?\s*", re.IGNORECASE)
 _HOW = (
@@ -22,10 +23,17 @@ _HOW = (
 
 def parse_flow(world: ClusterState, text: str) -> Traffic:
     """
-    The flow that a text names.
+    The flow that a text names, over the first family of its ends; see `parse_flows`.
+    """
+    return parse_flows(world, text)[0]
+
+
+def parse_flows(world: ClusterState, text: str) -> tuple[Traffic, ...]:
+    """
+    The flow that a text names, over each IP family that its ends share.
 
     A name is looked up as a pod, then as a workload, then by the label `app`; a target first
-    as a Service. The family is that of an address, else IPv4.
+    as a Service. An address has its own family only.
 
     Raises:
         InputError: no such flow, end or port; the hint names what is near.
@@ -38,12 +46,12 @@ def parse_flow(world: ClusterState, text: str) -> Traffic:
     port = int(match[3])
     if not 1 <= port <= 65535:
         raise InputError(f"not a valid port: {port} (they go from 1 to 65535)")
-    return Traffic(
-        source=source,
-        target=target,
-        port=port,
-        protocol=Protocol((match[4] or "tcp").lower()),
-        family=_family(match[1], match[2]),
+    protocol = Protocol((match[4] or "tcp").lower())
+    named = _named_family(match[1], match[2])
+    families = named or spoken_families(world, source, target, port, protocol)
+    return tuple(
+        Traffic(source=source, target=target, port=port, protocol=protocol, family=family)
+        for family in families
     )
 
 
@@ -54,8 +62,9 @@ def _address_in(text: str) -> Address | None:
         return None
 
 
-def _family(*ends: str) -> int:
-    return next((a.version for a in map(_address_in, ends) if a), 4)
+def _named_family(*ends: str) -> tuple[int, ...]:
+    """The family of an address among the ends; none where there is no address."""
+    return tuple(a.version for a in map(_address_in, ends) if a)[:1]
 
 
 def _service(world: ClusterState, text: str) -> Service | None:
