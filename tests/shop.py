@@ -12,6 +12,7 @@ from npol.kube.connection import Connection
 from npol.kube.objects import CONFIG_MAPS, LEASES, NETWORK_POLICIES, PODS
 from npol.model.result import StoryReport
 from npol.model.story import Story
+from npol.report.reasons import reason_words
 from npol.run import Options, StoryRun
 from npol.story import load_story
 
@@ -111,7 +112,10 @@ def told(story: Story, options: Options) -> StoryReport:
 def wrong(report: StoryReport) -> list[str]:
     """What is not as expected, one line each."""
     failed = [r for r in report.results if not r.passed]
-    return [f"{r.step} :: {r.name}: {r.verdict.value}, {r.seen}: {r.reason or ''}" for r in failed]
+    return [
+        f"{r.step} :: {r.name}: {r.verdict.value}, {r.seen}: {reason_words(r.reason)}"
+        for r in failed
+    ]
 
 
 def left(connection: Connection, run_id: str) -> list[str]:

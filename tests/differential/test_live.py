@@ -15,6 +15,7 @@ from npol.kube.connection import Mode
 from npol.kube.inventory import read
 from npol.model.prediction import PredictedDecision
 from npol.policy.state.from_inventory import cluster_state
+from npol.report.reasons import reason_words
 from npol.run import Options, StoryRun
 from npol.run.predictor import Predictor
 from npol.story import read_story
@@ -189,7 +190,7 @@ def _differs(flow):
 
 
 def _spell(flow):
-    seen = f"expected {flow.expected}, seen {flow.seen} ({flow.reason or ''})"
+    seen = f"expected {flow.expected}, seen {flow.seen} ({reason_words(flow.reason)})"
     return f"{flow.name}: predicted {flow.predicted}, {seen}"
 
 

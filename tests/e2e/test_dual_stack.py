@@ -8,6 +8,7 @@ import pytest
 
 from npol.errors import ExitCode
 from npol.model.reason import ReasonCode
+from npol.report.reasons import reason_words
 from npol.run import Options
 from npol_lab.session import Lab, LabOptions
 from tests import shop
@@ -92,7 +93,7 @@ def test_blocks_of_both_families_open_both(report):
 def test_a_block_of_one_family_leaves_the_other_closed(report, name):
     found = flow(report, "one", name)
     assert (found.verdict.value, found.reason.code) == ("too closed", ReasonCode.ONE_FAMILY_CLOSED)
-    assert str(found.reason).startswith("closed over IPv6, open over IPv4; ")
+    assert reason_words(found.reason).startswith("closed over IPv6, open over IPv4; ")
     assert str(found.predicted) == "differs by family: open over IPv4, closed over IPv6"
     assert found.witnesses.value == "agree"
     assert found.diagnosis.value == "policy bug"
@@ -102,7 +103,9 @@ def test_a_block_of_one_family_leaves_the_other_closed(report, name):
 def test_a_deny_that_is_open_in_one_family_is_too_open(report):
     found = flow(report, "one", "closed")
     assert (found.verdict.value, found.reason.code) == ("too open", ReasonCode.ONE_FAMILY_OPEN)
-    assert str(found.reason).startswith("open over IPv4, closed over IPv6: ClusterIP 10.96.")
+    assert reason_words(found.reason).startswith(
+        "open over IPv4, closed over IPv6: ClusterIP 10.96."
+    )
     assert found.witnesses.value == "agree"
 
 

@@ -17,6 +17,7 @@ from npol.kube.connection import Connection, Mode, connect
 from npol.kube.objects import NAMESPACES, PODS, Ref
 from npol.model.expectation import Verdict
 from npol.model.result import StepResult
+from npol.report.reasons import reason_words
 from npol.run import Options, StoryRun
 from npol.run.settle_loop import settle
 from npol_lab.session import Lab
@@ -119,7 +120,7 @@ def run(lab, tmp_path, space):
 
 
 def verdicts(step: StepResult) -> list[tuple[str, str]]:
-    return [(f.verdict.value, str(f.reason or "")) for f in step.flows]
+    return [(f.verdict.value, reason_words(f.reason)) for f in step.flows]
 
 
 def no_verdict(lab, directory, namespace, faulty, mode):

@@ -6,8 +6,8 @@ import json
 
 import pytest
 
+from npol.model.reason import Reason, ReasonCode
 from npol.model.result import RestoreResult, StepResult, StoryReport
-from npol.model.sentence import Sentence
 from npol.run.flow_result import skipped_flow
 from npol.run.story_run import StoryRun
 from npol.target_cluster import TargetCluster
@@ -60,7 +60,10 @@ class Unasked(Broken):
 
     def reach(self, name):
         step = self.story.step(name)
-        flows = tuple(skipped_flow(f, name, Sentence("not asked")) for f in step.flows)
+        flows = tuple(
+            skipped_flow(f, name, Reason(code=ReasonCode.NO_ROUTE, said="not asked"))
+            for f in step.flows
+        )
         return StepResult(name=name, at=step.at, flows=flows)
 
 

@@ -9,6 +9,7 @@ import pytest
 
 from npol.model.expectation import Verdict
 from npol.model.result import Witnesses
+from npol.report.reasons import reason_words
 from npol.run import Options
 from tests import shop
 
@@ -136,9 +137,9 @@ def test_prediction_and_packets_agree_on_every_kind(report):
             assert (flow.verdict, flow.witnesses) == (
                 Verdict.AS_EXPECTED,
                 Witnesses.AGREE,
-            ), (flow.name, str(flow.reason))
+            ), (flow.name, reason_words(flow.reason))
     adopted = [pod.name for pod in found["client-deployment"].target_pods]
     assert [name.startswith("plain-") for name in adopted] == [True], adopted
     away = found["client-away"]
     assert away.verdict is Verdict.UNKNOWN
-    assert "db.example.test" in str(away.reason)
+    assert "db.example.test" in reason_words(away.reason)

@@ -12,18 +12,13 @@ from npol.model.expectation import Outcome, Verdict
 from npol.model.prediction import PredictedDecision
 from npol.model.reason import Reason, ReasonCode
 from npol.model.result import Judgement, Witnesses
-from npol.model.sentence import Sentence
 from tests.examples import examples
 
 AS, OPEN = Verdict.AS_EXPECTED, Verdict.TOO_OPEN
 
 
 def judged(verdict, outcome=Outcome.TIMEOUT, words="", subject=""):
-    reason = (
-        Reason(code=ReasonCode.PROBE_FAILED, subject=subject, words=Sentence(words))
-        if words
-        else None
-    )
+    reason = Reason(code=ReasonCode.PROBE_FAILED, subject=subject, said=words) if words else None
     return Judgement(verdict=verdict, outcome=outcome, reason=reason)
 
 
@@ -395,7 +390,7 @@ def test_plugin_that_rejects_agrees_with_deny_by_refusing():
 STARVED = Judgement(
     verdict=Verdict.UNKNOWN,
     outcome=Outcome.ERROR,
-    reason=Reason(code=ReasonCode.SOURCE_STARVED, words=Sentence("the source is starved")),
+    reason=Reason(code=ReasonCode.SOURCE_STARVED, said="the source is starved"),
 )
 
 

@@ -10,6 +10,7 @@ from npol.model.expectation import parse_expectation
 from npol.model.inventory import Inventory
 from npol.model.story import Flow, Peer, Protocol
 from npol.policy.state.from_inventory import cluster_state
+from npol.report.reasons import reason_words
 
 HERE = Position("story.npol.yaml", 1, 1)
 
@@ -129,7 +130,7 @@ def test_ports_are_matched_by_name_and_protocol():
 def test_an_unresolvable_target_names_the_missing_object(peer, port, problem):
     target = resolve(flow(port), peer, STATE)
 
-    assert str(target.problem) == problem
+    assert reason_words(target.problem) == problem
     assert target.absent is bool(peer.external), "only an external endpoint is skipped"
 
 
@@ -156,7 +157,10 @@ def test_headless_service_reaches_its_pods_at_ports_that_it_does_not_declare():
 
     target = resolve(flow(9090), WEB, cluster_state(inventory))
 
-    assert (str(target.problem), [str(b) for b in target.backends]) == ("", ["10.244.1.2:9090"])
+    assert (reason_words(target.problem), [str(b) for b in target.backends]) == (
+        "",
+        ["10.244.1.2:9090"],
+    )
 
 
 def test_pods_that_finished_leave_or_are_ours_are_no_targets():

@@ -27,6 +27,7 @@ from npol.model.prediction import PredictedDecision
 from npol.model.probe import Role
 from npol.model.reason import ReasonCode
 from npol.model.result import Diagnosis, FlowResult
+from npol.report.reasons import reason_words
 from npol.run import StoryRun
 from npol.story import load_story
 from tests import shop
@@ -136,7 +137,7 @@ def difference(flow: FlowResult) -> str:
     packets = PredictedDecision.ALLOW if _passed(flow) else PredictedDecision.DENY
     words = f"{flow.name}: predicted {predicted.value}, seen {flow.seen}, records {recorded(flow)}"
     if not flow.passed or packets is not predicted or recorded(flow) not in (None, predicted):
-        return f"{words}: {flow.reason.words if flow.reason else ''}"
+        return f"{words}: {reason_words(flow.reason)}"
     if flow.diagnosis is Diagnosis.OTHER_POLICY:
         return f"{words}, by {[str(p) for p in flow.named_by_data_plane]}"
     return ""
@@ -230,8 +231,8 @@ def test_a_pod_whose_policies_only_audit_is_said_to_enforce_nothing(connection, 
         run.close()
 
     assert (denied.verdict, denied.reason.code) == (Verdict.TOO_OPEN, ReasonCode.NOT_ENFORCED)
-    assert "policy audit mode is on (policy-audit-mode, Helm: policyAuditMode)" in str(
-        denied.reason.words
+    assert "policy audit mode is on (policy-audit-mode, Helm: policyAuditMode)" in reason_words(
+        denied.reason
     )
     print(f"said {denied.settled_after:.1f} s after the change")
     assert denied.settled_after < 25.0  # of 30 s that a flow may take

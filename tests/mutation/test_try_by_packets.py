@@ -11,7 +11,6 @@ from npol.errors import NpolError, Position, UnknownVerdict
 from npol.model.expectation import Verdict, parse_expectation
 from npol.model.reason import Reason, ReasonCode
 from npol.model.result import FlowResult, RestoreResult, StepResult
-from npol.model.sentence import Sentence
 from npol.model.story import Step, Story
 from npol.mutation.try_by_packets import MutantRun, try_story
 from npol.run.options import Options
@@ -59,7 +58,7 @@ def result(step: str, number: int, verdict: Verdict) -> FlowResult:
         target="b:80/tcp",
         expected=parse_expectation("deny"),
         verdict=verdict,
-        reason=Reason(code=ReasonCode.OPEN, words=Sentence("why")),
+        reason=Reason(code=ReasonCode.NO_ROUTE, said="why"),
     )
 
 

@@ -23,6 +23,7 @@ from npol.model.result import (
     StoryReport,
     Witnesses,
 )
+from npol.model.seen_outcome import SeenOutcome
 from npol.model.sentence import Sentence
 from npol.model.story import FlowKind
 from npol.model.verification import FlowVerification
@@ -74,8 +75,7 @@ def make_failure() -> FlowResult:
         expected="deny",
         verdict=Verdict.TOO_OPEN,
         reason=Reason(
-            code=ReasonCode.OPEN,
-            words=Sentence("open: ClusterIP 10.96.1.2:5432, pod db-0 10.244.2.9:5432"),
+            code=ReasonCode.OPEN, subject="ClusterIP 10.96.1.2:5432, pod db-0 10.244.2.9:5432"
         ),
         source_pod=source,
         target_pods=(pod,),
@@ -171,9 +171,7 @@ def make_report() -> StoryReport:
                 reason=Reason(
                     code=ReasonCode.NOT_SILENT,
                     subject="web",
-                    words=Sentence(
-                        "web refused at once: nothing listens, which is no proof of a policy"
-                    ),
+                    seen=(SeenOutcome(outcome=Outcome.REFUSED),),
                 ),
             ),
             make_flow(
@@ -181,7 +179,9 @@ def make_report() -> StoryReport:
                 target="internet:443/tcp",
                 seen="",
                 verdict=Verdict.UNKNOWN,
-                skipped=Sentence("there is no place called internet here"),
+                skipped=Reason(
+                    code=ReasonCode.NO_SUCH_OBJECT, subject="place called internet here"
+                ),
             ),
             make_flow(
                 name="frontend ? db.shop",

@@ -10,7 +10,6 @@ import pytest
 
 from npol.cli.run import tell
 from npol.model.reason import Reason, ReasonCode
-from npol.model.sentence import Sentence
 from npol.report.annotations import workflow_commands
 from npol.report.terminal import Terminal
 
@@ -35,7 +34,7 @@ def test_more_than_nine_are_counted(report, failure):
 
 
 def test_a_text_cannot_start_a_command_of_its_own(report, failure):
-    why = Reason(code=ReasonCode.OPEN, words=Sentence("100%\r\n::warning::z"))
+    why = Reason(code=ReasonCode.NO_ROUTE, said="100%\r\n::warning::z")
     evil = replace(failure, name="a\n::set-env name=x::y", reason=why)
     step = replace(report.steps[1], flows=(evil,))
     (line,) = workflow_commands([replace(report, steps=(step,))])

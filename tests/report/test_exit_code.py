@@ -9,8 +9,8 @@ from hypothesis import strategies as st
 
 from npol.errors import PRECEDENCE, ExitCode, Position
 from npol.model.expectation import Verdict
+from npol.model.reason import Reason, ReasonCode
 from npol.model.result import RestoreResult, StepResult, StoryReport
-from npol.model.sentence import Sentence
 from npol.model.verification import FlowVerification, NotVerified
 from npol.report.json import from_json, to_json
 from tests.examples import examples
@@ -18,7 +18,9 @@ from tests.report.conftest import make_flow
 
 HERE = Position("s.npol.yaml", 1, 1)
 FLOWS = st.builds(
-    lambda verdict, skipped: make_flow(verdict=verdict, skipped=Sentence(skipped)),
+    lambda verdict, skipped: make_flow(
+        verdict=verdict, skipped=Reason(code=ReasonCode.NO_ROUTE, said=skipped) if skipped else None
+    ),
     st.sampled_from(Verdict),
     st.sampled_from(["", "", "no place outside"]),
 )

@@ -100,7 +100,7 @@ def test_the_diagnosis_says_where_to_look(failure, diagnosis, predicted, expecte
 
 
 def test_a_probe_that_did_not_run_leaves_out_what_is_not_known(flow):
-    why = Reason(code=ReasonCode.PROBE_FAILED, words=Sentence("no exec"))
+    why = Reason(code=ReasonCode.PROBE_FAILED, said="no exec")
     broken = flow(expected="deny", seen="error", verdict=Verdict.UNKNOWN, reason=why)
 
     assert text_of(broken) == (
@@ -108,7 +108,7 @@ def test_a_probe_that_did_not_run_leaves_out_what_is_not_known(flow):
         "  shop.npol.yaml:31   frontend -> db:5432\n"
         "  expected   deny\n"
         "  seen       error\n"
-        "  why        no exec\n"
+        "  why        the probe did not run: no exec\n"
         "  by hand    npol probe 'frontend -> db:5432' --story shop.npol.yaml --at 'deny all'"
     )
 
@@ -155,7 +155,7 @@ def test_nothing_from_the_cluster_reaches_the_terminal_raw(failure):
     evil = "a\x1b[2J\rb\u202e"
     answer = Answer(key="k", outcome=Outcome.OPEN, body=evil, tool="curl", command=f"curl {evil}")
     evidence = (Evidence(role=Role.HOST, subject=evil, answer=answer),)
-    why = Reason(code=ReasonCode.OPEN, words=Sentence(evil))
+    why = Reason(code=ReasonCode.OPEN, subject=evil)
     hostile = replace(failure, name=evil, reason=why, evidence=evidence, target=evil)
     text = text_of(hostile)
 
@@ -222,7 +222,7 @@ def test_flows_that_one_line_cuts_are_told_together_with_one_evidence(flow):
 
 
 def test_flows_of_other_lines_verdicts_or_troubles_are_told_apart(flow):
-    starved = Reason(code=ReasonCode.SOURCE_STARVED, subject="a", words=Sentence("no time"))
+    starved = Reason(code=ReasonCode.SOURCE_STARVED, subject="a", said="no time")
     unknown = {"verdict": Verdict.UNKNOWN, "seen": "error"}
     failed = [
         cut_by(flow, 7, name="a"),
@@ -230,7 +230,7 @@ def test_flows_of_other_lines_verdicts_or_troubles_are_told_apart(flow):
         replace(cut_by(flow, 7, name="c"), verdict=Verdict.TOO_OPEN),
         flow(name="d", reason=starved, **unknown),
         flow(name="e", reason=replace(starved, subject="b"), **unknown),
-        flow(name="f", reason=replace(starved, words=Sentence("other words")), **unknown),
+        flow(name="f", reason=replace(starved, said="other words"), **unknown),
         cut_by(flow, 7, name="g", step="another step"),
     ]
 

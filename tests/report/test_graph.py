@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from npol.model.expectation import Verdict
-from npol.model.sentence import Sentence
+from npol.model.reason import Reason, ReasonCode
 from npol.report.graph import edges_of, mermaid
 
 
@@ -13,7 +13,11 @@ def test_ports_of_one_result_share_an_edge(flow):
         flow(target="db:53/udp"),
         flow(target="db:22/tcp", expected="deny", seen="timeout"),
         flow(target="db.shop"),
-        flow(target="web:1/tcp", verdict=Verdict.UNKNOWN, skipped=Sentence("no")),
+        flow(
+            target="web:1/tcp",
+            verdict=Verdict.UNKNOWN,
+            skipped=Reason(code=ReasonCode.KIND_NOT_SERVED, said="no"),
+        ),
     ]
 
     assert mermaid(edges_of(flows)) == (

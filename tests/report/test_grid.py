@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from npol.model.expectation import Verdict
-from npol.model.sentence import Sentence
+from npol.model.reason import Reason, ReasonCode
 from npol.report.grid import StoryGrids
 from npol.report.grid_text import grid_lines
 from npol.report.symbols import CellSign, Tone, mark_of, tone_of
@@ -44,7 +44,10 @@ def test_marks_are_read_without_colours(flow, expected, seen, verdict, mark, ton
 
 
 def test_a_skipped_flow_is_neither_right_nor_wrong(flow):
-    result = flow(verdict=Verdict.UNKNOWN, skipped=Sentence("no such place"))
+    result = flow(
+        verdict=Verdict.UNKNOWN,
+        skipped=Reason(code=ReasonCode.KIND_NOT_SERVED, said="no such place"),
+    )
 
     assert (mark_of(result), tone_of(result)) == ("-", Tone.SKIPPED)
 

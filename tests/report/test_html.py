@@ -189,7 +189,7 @@ def test_a_run_that_ended_early_still_makes_a_page(report):
 
 def test_text_of_the_cluster_is_not_markup(report, failure):
     evil = "<img src=x onerror=alert(1)>\"'\x1b[31m"
-    why = Reason(code=ReasonCode.OPEN, words=Sentence(evil))
+    why = Reason(code=ReasonCode.OPEN, subject=evil)
     hostile = replace(failure, name=evil, source=evil, target=evil, reason=why)
     step = replace(report.steps[1], name=evil, changes=(evil,), flows=(hostile,), error=evil)
     page = to_html([replace(report, story=evil, path=evil, steps=(step,), covers=(evil,))])

@@ -5,7 +5,6 @@ from __future__ import annotations
 from dataclasses import replace
 
 from npol.model.reason import Reason, ReasonCode
-from npol.model.sentence import Sentence
 from npol.report.markdown import to_markdown
 
 
@@ -43,7 +42,7 @@ def test_the_default_stays_below_githubs_limit(report):
 
 def test_text_of_the_cluster_is_neither_markup_nor_markdown(report, failure):
     evil = "<script>x</script> `a` | **b** [c](d)\n```\x1b[1m"
-    why = Reason(code=ReasonCode.OPEN, words=Sentence(evil))
+    why = Reason(code=ReasonCode.OPEN, subject=evil)
     hostile = replace(failure, name=evil, reason=why, source=evil)
     step = replace(report.steps[1], name=evil, changes=(evil,), flows=(hostile,))
     text = to_markdown([replace(report, story=evil, steps=(step,))])

@@ -9,6 +9,7 @@ import pytest
 from rich.console import Console
 
 from npol.model.expectation import Verdict
+from npol.model.reason import Reason, ReasonCode
 from npol.model.result import Diagnosis, RestoreResult, StepResult, Witnesses
 from npol.model.sentence import Sentence
 from npol.report.ending import MOST_EXPLAINED
@@ -119,7 +120,12 @@ def test_a_step_that_failed_to_start_or_was_skipped_says_so(report):
     at = report.steps[0].at
     steps = (
         StepResult(name="one", at=at, error="403: no\nrights"),
-        StepResult(name="two", at=at, skipped=Sentence("Pod/x does not exist"), same_as="one"),
+        StepResult(
+            name="two",
+            at=at,
+            skipped=Reason(code=ReasonCode.KIND_NOT_SERVED, said="Pod/x does not exist"),
+            same_as="one",
+        ),
     )
     text = story_text(replace(report, steps=steps), width=80)
 
@@ -178,7 +184,11 @@ def test_many_causes_are_not_all_explained(report, failure):
 
 def test_flows_that_are_skipped_for_one_reason_say_it_once(report, flow):
     skipped = [
-        flow(target=f"t:{i}/tcp", verdict=Verdict.UNKNOWN, skipped=Sentence("no such place"))
+        flow(
+            target=f"t:{i}/tcp",
+            verdict=Verdict.UNKNOWN,
+            skipped=Reason(code=ReasonCode.KIND_NOT_SERVED, said="no such place"),
+        )
         for i in range(9)
     ]
     step = replace(report.steps[1], flows=tuple(skipped))

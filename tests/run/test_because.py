@@ -13,6 +13,7 @@ from npol.model.probe import PodRef
 from npol.model.result import Judgement, Witnesses
 from npol.policy.simulate.forecast import forecast
 from npol.policy.simulate.simulated_steps import scenes
+from npol.report.reasons import reason_words
 from npol.run.flow_result import flow_result
 from npol.run.prepared_flow import PreparedFlow
 from tests.policy.stories import step, story
@@ -74,7 +75,7 @@ def test_claim_fails_for_a_policy_that_does_not_decide(claim):
     result = judged(claim, POLICIES)
 
     assert result.verdict is Verdict.WRONG_ANSWER
-    assert str(result.reason) == f"policy {claim!r} is not what decides it: x/b-from-a-v2"
+    assert reason_words(result.reason) == f"policy {claim!r} is not what decides it: x/b-from-a-v2"
 
 
 def test_claim_on_a_denied_flow_names_the_policy_that_isolates():
@@ -94,7 +95,7 @@ def test_without_any_policy_no_claim_holds():
     result = judged("b", [])
 
     assert result.verdict is Verdict.WRONG_ANSWER
-    assert str(result.reason) == "policy 'b' is not what decides it: no policy does"
+    assert reason_words(result.reason) == "policy 'b' is not what decides it: no policy does"
 
 
 def test_claim_on_a_flow_without_prediction_is_unknown():
@@ -104,7 +105,7 @@ def test_claim_on_a_flow_without_prediction_is_unknown():
     result = judged("out", [everything], engine="unheard-of")
 
     assert result.verdict is Verdict.UNKNOWN
-    assert str(result.reason) == "whether policy 'out' decides it is not known"
+    assert reason_words(result.reason) == "whether policy 'out' decides it is not known"
 
 
 def test_wrong_claim_does_not_hide_a_worse_verdict():

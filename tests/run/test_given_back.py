@@ -13,7 +13,6 @@ from npol.cni.preflight import Preflight
 from npol.errors import ExitCode, Refused, RestoreIncomplete
 from npol.model.inventory import Inventory
 from npol.model.result import RestoreResult
-from npol.model.sentence import Sentence
 from npol.model.verification import FlowVerification, NotVerified
 from npol.report.json import to_json
 from npol.report.summary import restore_line
@@ -255,7 +254,7 @@ VERIFICATIONS = [
         ExitCode.UNKNOWN,
     ),
     (
-        FlowVerification(not_verified=NotVerified.PROBES_FAILED, detail=Sentence("no exec")),
+        FlowVerification(not_verified=NotVerified.PROBES_FAILED, error="no exec"),
         "flows not verified: no exec",
         ExitCode.UNKNOWN,
     ),

@@ -23,6 +23,7 @@ from npol.model.reason import ReasonCode
 from npol.model.result import Witnesses
 from npol.model.story import Flow
 from npol.model.target import Backend, Target
+from npol.report.reasons import reason_words
 from npol.run.flow_result import flow_result
 from npol.run.prepared_flow import PreparedFlow
 from npol.run.probe_records import ProbeRecords
@@ -191,7 +192,7 @@ def test_policies_that_only_audit_are_said_to_enforce_nothing_with_the_settings_
 
     assert (judgement.verdict, judgement.decided) == (Verdict.TOO_OPEN, True)
     assert judgement.reason.code is ReasonCode.NOT_ENFORCED
-    assert str(judgement.reason.words).endswith(
+    assert reason_words(judgement.reason).endswith(
         "policies deny it (ClusterNetworkPolicy in) and let it pass: policy audit mode is on "
         "(policy-audit-mode, Helm: policyAuditMode)"
     )

@@ -12,6 +12,7 @@ from npol.model.expectation import Outcome, Verdict, parse_expectation
 from npol.model.probe import Answer, PodRef, Probe, Role, family_of
 from npol.model.story import Flow
 from npol.model.target import Backend, Target
+from npol.report.reasons import reason_words
 from npol.run.prepared_flow import PreparedFlow, asked_inside
 from npol.run.probe_batches import answer_key
 from npol.run.rounds import Rounds
@@ -114,4 +115,4 @@ def test_what_one_family_carries_says_nothing_of_the_other(controls, flows, mute
     judgement, _ = judged(controls, flows, mute, silent)
 
     assert judgement.verdict is Verdict.UNKNOWN
-    assert str(judgement.reason).startswith(f"over IPv{silent} nothing ")
+    assert reason_words(judgement.reason).startswith(f"over IPv{silent} nothing ")

@@ -10,9 +10,9 @@ from npol.model.expectation import Outcome, Verdict, parse_expectation
 from npol.model.probe import PodRef
 from npol.model.reason import Reason, ReasonCode
 from npol.model.result import FlowResult, StepResult, StoryReport, Witnesses
-from npol.model.sentence import Sentence
 from npol.report.failure import failure_text
 from npol.report.failure_groups import FailureGroup
+from npol.report.reasons import reason_words
 
 HERE = Position("s.npol.yaml", 1, 1)
 RIGHT, OPEN, UNKNOWN = Verdict.AS_EXPECTED, Verdict.TOO_OPEN, Verdict.UNKNOWN
@@ -31,7 +31,7 @@ def pod(number, *, node="a", template="one"):
 
 
 def result(number, verdict, *, reason="", witnesses=Witnesses.AGREE):
-    words = Reason(code=ReasonCode.OPEN, words=Sentence(reason)) if reason else None
+    words = Reason(code=ReasonCode.NO_ROUTE, said=reason) if reason else None
     return FlowResult(
         name="f",
         at=HERE,
@@ -72,7 +72,7 @@ def test_a_failing_pod_is_named():
 
     said = combined(results, pods=2, alike=True)
 
-    assert str(said.reason) == "1 of 2 source pods: x/web-01: open: pod db 10.0.1.1:80"
+    assert reason_words(said.reason) == "1 of 2 source pods: x/web-01: open: pod db 10.0.1.1:80"
     assert said.source_pod == pod(1)
     shown = failure_text(FailureGroup.of(said))
     assert "web-01  too open, open" in shown
@@ -87,7 +87,7 @@ def test_pods_that_were_not_asked_are_like_the_others_or_nothing_is_known():
     assert said.verdict is UNKNOWN
     assert said.reason
     assert said.reason.code is ReasonCode.SOURCE_PODS_DIFFER
-    assert "2 of 3 pods" in str(said.reason)
+    assert "2 of 3 pods" in reason_words(said.reason)
     assert combined(results, pods=3, alike=True).verdict is RIGHT
 
 

@@ -18,6 +18,7 @@ from npol.model.probe import Answer, PodRef
 from npol.model.reason import ReasonCode
 from npol.model.sentence import NOTHING
 from npol.policy.state.from_inventory import cluster_state
+from npol.report.reasons import reason_words
 from npol.run import settle_loop
 from npol.run.step_runner import StepRunner
 from npol.story import read_story
@@ -130,4 +131,4 @@ def test_flows_are_unknown_where_changes_by_others_cannot_be_read(run_step, fail
 
     assert [f.verdict for f in step.flows] == [Verdict.UNKNOWN]
     assert step.flows[0].reason.code is ReasonCode.CHANGES_NOT_READ
-    assert failure.message in str(step.flows[0].reason)
+    assert failure.message in reason_words(step.flows[0].reason)

@@ -24,6 +24,7 @@ from npol.policy.objects.entities import ExternalEndpoint, Pod, Service, Traffic
 from npol.policy.state.flow_syntax import parse_flow
 from npol.report.escape import safe
 from npol.report.failure import AskAgain, answer_text, exec_commands
+from npol.report.reasons import reason_words
 from npol.report.summary import restore_line, summary_line
 from npol.report.terminal import Terminal
 from npol.run import Options, StoryRun
@@ -157,7 +158,7 @@ def _ask(story: Story, options: Options, arguments: ProbeArguments) -> int:
             for command in exec_commands(answer, again) if again.kept else []:
                 say(f"  by hand    {command}")
         if report.error or (answer and answer.skipped):
-            say(safe(report.error or str(answer and answer.skipped)))
+            say(safe(report.error or reason_words(answer.skipped if answer else None)))
         say(restore_line(report.restore))
         say(summary_line(report))
     return _exit_status(report, answer, arguments)

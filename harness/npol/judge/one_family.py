@@ -13,7 +13,7 @@ from npol.model.expectation import Outcome
 from npol.model.probe import Role, family_of
 from npol.model.reason import Reason, ReasonCode
 from npol.model.result import Evidence
-from npol.model.sentence import Sentence
+from npol.model.seen_outcome import SeenOutcome
 
 
 def one_family_closed(evidence: Sequence[Evidence]) -> Reason | None:
@@ -21,9 +21,12 @@ def one_family_closed(evidence: Sequence[Evidence]) -> Reason | None:
     if (ways := _ways(evidence)) is None:
         return None
     _, closed, family = ways
-    told = ", ".join(f"{e.subject}: {e.answer.outcome.value}" for e in closed)
-    words = Sentence(f"closed over IPv{family}, open over IPv{10 - family}; {told}")
-    return Reason(code=ReasonCode.ONE_FAMILY_CLOSED, subject=closed[0].subject, words=words)
+    return Reason(
+        code=ReasonCode.ONE_FAMILY_CLOSED,
+        subject=closed[0].subject,
+        family=family,
+        seen=tuple(SeenOutcome(outcome=e.answer.outcome, subject=e.subject) for e in closed),
+    )
 
 
 def one_family_open(evidence: Sequence[Evidence]) -> Reason | None:
@@ -31,9 +34,8 @@ def one_family_open(evidence: Sequence[Evidence]) -> Reason | None:
     if (ways := _ways(evidence)) is None:
         return None
     opened, _, family = ways
-    told = ", ".join(e.subject for e in opened)
-    words = Sentence(f"open over IPv{10 - family}, closed over IPv{family}: {told}")
-    return Reason(code=ReasonCode.ONE_FAMILY_OPEN, subject=told, words=words)
+    subjects = ", ".join(e.subject for e in opened)
+    return Reason(code=ReasonCode.ONE_FAMILY_OPEN, subject=subjects, family=family)
 
 
 def _ways(evidence: Sequence[Evidence]) -> tuple[list[Evidence], list[Evidence], int] | None:

@@ -9,7 +9,6 @@ from npol.model.expectation import Expectation, Verdict
 from npol.model.packet_fate import Fate
 from npol.model.reason import Reason, ReasonCode
 from npol.model.result import Evidence, Judgement
-from npol.model.sentence import Sentence
 
 
 def dropped(one: Evidence) -> bool:
@@ -23,11 +22,9 @@ def not_by_policy(one: Evidence) -> bool:
 
 def why_not_by_policy(one: Evidence) -> Reason:
     assert one.fate
-    if one.fate.fate is Fate.ARRIVED:
-        words = f"{one.subject} got the packet ({one.fate.node}): it is silent, not denied"
-        return Reason(code=ReasonCode.TARGET_SILENT, subject=one.subject, words=Sentence(words))
-    words = f"{one.subject}: {one.fate}: that is no policy"
-    return Reason(code=ReasonCode.NOT_BY_POLICY, subject=one.subject, words=Sentence(words))
+    arrived = one.fate.fate is Fate.ARRIVED
+    code = ReasonCode.TARGET_SILENT if arrived else ReasonCode.NOT_BY_POLICY
+    return Reason(code=code, subject=one.subject, fate=one.fate)
 
 
 def audited(evidence: Sequence[Evidence]) -> Evidence | None:
@@ -36,13 +33,7 @@ def audited(evidence: Sequence[Evidence]) -> Evidence | None:
 
 def not_enforced(expectation: Expectation, probe: Evidence) -> Judgement:
     """What is said of a cluster whose policies only watch is no news in the next sample."""
-    assert probe.fate
-    by = ", ".join(map(str, probe.fate.policies))
-    words = (
-        f"{probe.subject}: policies deny it{f' ({by})' if by else ''} and let it pass: "
-        "policy audit mode is on (policy-audit-mode, Helm: policyAuditMode)"
-    )
-    reason = Reason(code=ReasonCode.NOT_ENFORCED, subject=probe.subject, words=Sentence(words))
+    reason = Reason(code=ReasonCode.NOT_ENFORCED, subject=probe.subject, fate=probe.fate)
     verdict = Verdict.TOO_OPEN if expectation.closed else Verdict.UNKNOWN
     answer = probe.answer
     return Judgement(
@@ -64,7 +55,7 @@ def weighed(judgement: Judgement, evidence: Sequence[Evidence]) -> Judgement:
     if given_up or any(f.fate is Fate.CHANGING for f in fates):
         judgement = replace(judgement, decided=False)
     if odd := next((f for f in fates if f.fate is Fate.CONTRADICTION), None):
-        return _with_words(judgement, ReasonCode.CONTRADICTION, f"answered, and then {odd}")
+        return _besides(judgement, Reason(code=ReasonCode.CONTRADICTION, fate=odd))
     if judgement.verdict is not Verdict.TOO_CLOSED:
         return judgement
     closed = [e for e in evidence if e.fate and e.answer.outcome is judgement.outcome]
@@ -73,12 +64,12 @@ def weighed(judgement: Judgement, evidence: Sequence[Evidence]) -> Judgement:
     cut = cut or next((e for e in closed if not_by_policy(e)), None)
     if not cut:
         return judgement
-    return _with_words(judgement, ReasonCode.CLOSED, f"{cut.subject}: {cut.fate}")
+    recorded = Reason(code=ReasonCode.RECORDED, subject=cut.subject, fate=cut.fate)
+    return _besides(judgement, recorded)
 
 
-def _with_words(judgement: Judgement, code: ReasonCode, words: str) -> Judgement:
+def _besides(judgement: Judgement, recorded: Reason) -> Judgement:
     """The reason that there is, and what the records add to it."""
     old = judgement.reason
-    if old is None:
-        return replace(judgement, reason=Reason(code=code, words=Sentence(words)))
-    return replace(judgement, reason=replace(old, words=Sentence(f"{old.words}; {words}")))
+    reason = replace(old, besides=recorded) if old else recorded
+    return replace(judgement, reason=reason)

@@ -24,7 +24,6 @@ from npol.model.enforcement import EnforcementInterval
 from npol.model.expectation import Outcome, Verdict
 from npol.model.reason import Reason, ReasonCode
 from npol.model.result import Evidence, Judgement, Witnesses
-from npol.model.sentence import Sentence
 
 STAGGER = 0.2
 """Seconds between the starts of two samples that may overlap."""
@@ -248,24 +247,18 @@ class Track:
         """Packets that meet the expectation although the policies say otherwise prove nothing."""
         if not last.matched or self.trust_packets or self.witnesses is not Witnesses.DIFFER:
             return None
-        words = f"packets and policies differ: seen {last.judgement.seen}, predicted otherwise"
-        return replace(
-            last.judgement,
-            verdict=Verdict.UNKNOWN,
-            reason=Reason(code=ReasonCode.AGAINST_PREDICTION, words=Sentence(words)),
-        )
+        reason = Reason(code=ReasonCode.AGAINST_PREDICTION, seen=(last.judgement.seen,))
+        return replace(last.judgement, verdict=Verdict.UNKNOWN, reason=reason)
 
     def _final(self, last: Sample) -> Judgement:
         if not self.flapped():
             return self._against_prediction(last) or last.judgement
-        seen = ", ".join(str(s.judgement.seen) for s in self.samples[-6:])
+        seen = tuple(s.judgement.seen for s in self.samples[-6:])
         return Judgement(
             verdict=Verdict.FLAPPING,
             outcome=last.judgement.outcome,
             status=last.judgement.status,
-            reason=Reason(
-                code=ReasonCode.FLAPPING, words=Sentence(f"the answer keeps changing: ... {seen}")
-            ),
+            reason=Reason(code=ReasonCode.FLAPPING, seen=seen),
         )
 
 

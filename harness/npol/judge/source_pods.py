@@ -13,9 +13,8 @@ from itertools import zip_longest
 
 from npol.model.expectation import Verdict
 from npol.model.probe import PodRef
-from npol.model.reason import Reason, ReasonCode
+from npol.model.reason import FailingPods, Reason, ReasonCode
 from npol.model.result import FlowResult, SourcePodResult, Witnesses
-from npol.model.sentence import Sentence
 
 MOST = 10
 """Ready pods up to which every one is asked."""
@@ -90,17 +89,13 @@ def combined(results: Sequence[FlowResult], *, pods: int, alike: bool) -> FlowRe
 def _named(worst: FlowResult, results: Sequence[FlowResult]) -> Reason:
     """The failing pod and how many fail with it, before what is wrong with it."""
     failing = sum(not r.passed for r in results)
-    words = f"{failing} of {len(results)} source pods: {worst.source_pod}"
-    code = ReasonCode.SOURCE_PODS_DIFFER
-    if worst.reason:
-        code, words = worst.reason.code, f"{words}: {worst.reason.words}"
-    subject = worst.reason.subject if worst.reason else str(worst.source_pod)
-    return Reason(code=code, subject=subject, words=Sentence(words))
+    pods = FailingPods(failing=failing, asked=len(results), pod=str(worst.source_pod))
+    own = Reason(code=ReasonCode.SOURCE_PODS_DIFFER, subject=pods.pod)
+    return replace(worst.reason or own, pods=pods)
 
 
 def _not_asked(asked: int, pods: int) -> Reason:
-    words = f"{asked} of {pods} pods of the source were asked, and policies differ between its pods"
-    return Reason(code=ReasonCode.SOURCE_PODS_DIFFER, words=Sentence(words))
+    return Reason(code=ReasonCode.SOURCE_PODS_DIFFER, count=asked, total=pods)
 
 
 def _of_pod(result: FlowResult) -> SourcePodResult:

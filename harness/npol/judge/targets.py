@@ -9,9 +9,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from dataclasses import replace
 
-from npol.errors import did_you_mean
 from npol.model.probe import PodRef
-from npol.model.sentence import Sentence
+from npol.model.reason import Reason, ReasonCode
 from npol.model.story import Flow, Peer, Protocol
 from npol.model.target import Backend, Target
 from npol.policy.objects.entities import Pod
@@ -49,8 +48,8 @@ def resolve(flow: Flow, peer: Peer, state: ClusterState, *, from_outside: bool =
         return replace(target, problem=no_place(peer.external), absent=True)
     pods = [place] if peer.external and place else selected_pods(peer, state)
     backends = tuple(Backend(ip=ip, port=flow.port, pod=pod) for pod in pods for ip in pod.ips)
-    problem = "" if backends else f"no running pod is peer {peer.name!r}"
-    return replace(target, backends=backends, problem=Sentence(problem))
+    nobody = Reason(code=ReasonCode.NO_RUNNING_POD, subject=peer.name)
+    return replace(target, backends=backends, problem=None if backends else nobody)
 
 
 def selected_pods(peer: Peer, state: ClusterState) -> Iterator[PodRef]:
@@ -98,9 +97,9 @@ def place_pod(name: str, state: ClusterState) -> PodRef | None:
     return next(map(pod_ref, found), None)
 
 
-def no_place(name: str) -> Sentence:
+def no_place(name: str) -> Reason:
     """Why flows with this place are skipped."""
-    return Sentence(f"this cluster has no place outside called {name!r} (give one with --peers)")
+    return Reason(code=ReasonCode.NO_EXTERNAL_ENDPOINT, subject=name)
 
 
 def _service(
@@ -111,12 +110,12 @@ def _service(
     if service is None:
         return replace(target, problem=_no_service(namespace, name, state))
     route = resolve_service(state, service, target.port, protocol)
-    if problem := route.problem or _nowhere(route, outside=outside):
-        return replace(target, problem=Sentence(problem))
+    if problem := _nowhere(route, outside=outside):
+        return replace(target, problem=problem)
     if outside:
         backends = _backends(node_ports(state, route))
-        problem = "" if backends else f"no node answers for {route.service} from outside"
-        return replace(target, backends=backends, problem=Sentence(problem))
+        nobody = Reason(code=ReasonCode.NO_ANSWERING_NODE, subject=str(route.service))
+        return replace(target, backends=backends, problem=None if backends else nobody)
     return replace(
         target,
         name="" if peer.via_service else f"{name}.{namespace}.svc.{CLUSTER_DOMAIN}.",
@@ -125,12 +124,13 @@ def _service(
     )
 
 
-def _nowhere(route: ServiceRoute, *, outside: bool) -> str:
-    """Why a Service has no address that could be asked; "" if it has."""
-    if route.external_name:
-        host = route.external_name
-        return f"{route.service} stands for {host}, whose address the API does not tell"
-    return not_from_outside(route.service, route.port) if outside else ""
+def _nowhere(route: ServiceRoute, *, outside: bool) -> Reason | None:
+    """Why a Service has no address that could be asked; None if it has."""
+    subject, host = str(route.service), route.external_name
+    if host and not route.problem:
+        return Reason(code=ReasonCode.EXTERNAL_NAME, subject=subject, names=(host,))
+    said = route.problem or (not_from_outside(route.service, route.port) if outside else "")
+    return Reason(code=ReasonCode.NO_ROUTE, subject=subject, said=said) if said else None
 
 
 def _backends(found: Iterable[ServiceBackend]) -> tuple[Backend, ...]:
@@ -145,7 +145,6 @@ def _backends(found: Iterable[ServiceBackend]) -> tuple[Backend, ...]:
     )
 
 
-def _no_service(namespace: str, name: str, state: ClusterState) -> Sentence:
-    there = sorted(s.name for s in state.services if s.namespace == namespace)
-    told = did_you_mean(name, there, f"there are {', '.join(there) or 'none'}")
-    return Sentence(f"Service {namespace}/{name} does not exist: {told}")
+def _no_service(namespace: str, name: str, state: ClusterState) -> Reason:
+    there = tuple(sorted(s.name for s in state.services if s.namespace == namespace))
+    return Reason(code=ReasonCode.NO_SUCH_SERVICE, subject=f"{namespace}/{name}", names=there)

@@ -21,12 +21,12 @@ from npol.judge.recorded import (
     weighed,
     why_not_by_policy,
 )
-from npol.model.expectation import CLOSED, Expectation, Outcome, Verdict, Word
+from npol.model.expectation import Expectation, Outcome, Verdict, Word
 from npol.model.probe import Answer, Role
 from npol.model.reason import Reason, ReasonCode
 from npol.model.result import Evidence, Judgement
+from npol.model.seen_outcome import SeenOutcome
 from npol.model.sending import Sending
-from npol.model.sentence import NOTHING, Sentence
 from npol.model.story import Flow, FlowKind
 
 SILENCE = frozenset({Outcome.TIMEOUT})
@@ -59,18 +59,16 @@ def judge(
     expectation: Expectation,
     evidence: Sequence[Evidence],
     controls: Controls,
-    problem: Sentence = NOTHING,
+    problem: Reason | None = None,
 ) -> Judgement:
     """One flow in one round; `problem` is why there was nothing to ask (`Target.problem`)."""
     seen = as_seen(evidence, flow)
     if problem or not evidence:
-        words = problem or Sentence("there is no address to ask")
-        return _unknown(seen, Reason(code=ReasonCode.NOTHING_TO_ASK, words=words))
+        return _unknown(seen, Reason(code=ReasonCode.NOTHING_TO_ASK, because=problem))
     if broken := _broken(evidence):
-        words = Sentence(f"the probe did not run: {broken.answer.detail or broken.subject}")
         starved = broken.answer.starved
         code = ReasonCode.SOURCE_STARVED if starved else ReasonCode.PROBE_FAILED
-        reason = Reason(code=code, subject=broken.subject, words=words)
+        reason = Reason(code=code, subject=broken.subject, said=broken.answer.detail)
         return _unknown(broken.answer, reason)
     if watched := audited(evidence):
         return not_enforced(expectation, watched)
@@ -141,12 +139,10 @@ def _judge_allow(
         reason = one_family_closed(evidence) or _which_of_several(closed, evidence)
         return _judgement(Verdict.TOO_CLOSED, closed.answer, reason)
     if expectation.word is Word.HTTP and not expectation.accepts_status(seen.status):
-        status = f"HTTP status {seen.status}" if seen.status else "no HTTP answer"
-        words = f"{status} instead of {expectation.status}"
-        return _wrong(seen, Reason(code=ReasonCode.OTHER_STATUS, words=Sentence(words)))
+        wanted = (expectation.status,)
+        return _wrong(seen, _reason(ReasonCode.OTHER_STATUS, seen, wanted=wanted))
     if flow.http and flow.http.body and flow.http.body not in seen.body:
-        words = f"the answer does not contain {flow.http.body!r}"
-        return _wrong(seen, Reason(code=ReasonCode.OTHER_BODY, words=Sentence(words)))
+        return _wrong(seen, Reason(code=ReasonCode.OTHER_BODY, wanted=(flow.http.body,)))
     return _judgement(Verdict.AS_EXPECTED, seen)
 
 
@@ -159,9 +155,12 @@ def _foreign_address(evidence: Sequence[Evidence], controls: Controls) -> Reason
     foreign = sorted({a for e in names for a in e.answer.addresses} - set(controls.addresses))
     if not foreign:
         return None
-    own = ", ".join(sorted(controls.addresses))
-    words = f"DNS answers {', '.join(foreign)} for {name.subject}, the Service has {own}"
-    return Reason(code=ReasonCode.FOREIGN_ADDRESS, subject=name.subject, words=Sentence(words))
+    return Reason(
+        code=ReasonCode.FOREIGN_ADDRESS,
+        subject=name.subject,
+        names=tuple(foreign),
+        wanted=tuple(sorted(controls.addresses)),
+    )
 
 
 def _closed_endpoint(evidence: Sequence[Evidence]) -> Evidence | None:
@@ -172,10 +171,13 @@ def _closed_endpoint(evidence: Sequence[Evidence]) -> Evidence | None:
 
 def _which_of_several(closed: Evidence, evidence: Sequence[Evidence]) -> Reason:
     pods = [e for e in evidence if e.role is Role.POD]
-    answering = sum(e.answer.outcome is Outcome.OPEN for e in pods)
-    outcome = closed.answer.outcome.value
-    words = f"{answering} of {len(pods)} endpoints answer; {closed.subject}: {outcome}"
-    return Reason(code=ReasonCode.ENDPOINT_CLOSED, subject=closed.subject, words=Sentence(words))
+    return _reason(
+        ReasonCode.ENDPOINT_CLOSED,
+        closed.answer,
+        subject=closed.subject,
+        count=sum(e.answer.outcome is Outcome.OPEN for e in pods),
+        total=len(pods),
+    )
 
 
 _CLOSED_CODES = {
@@ -187,30 +189,17 @@ _CLOSED_CODES = {
 
 def _why_closed(seen: Answer, evidence: Sequence[Evidence]) -> Reason:
     code = _CLOSED_CODES.get(seen.outcome, ReasonCode.CLOSED)
-    return Reason(code=code, words=Sentence(_closed_words(seen, evidence)))
-
-
-def _closed_words(seen: Answer, evidence: Sequence[Evidence]) -> str:
-    opened = [e.subject for e in evidence if e.answer.outcome is Outcome.OPEN]
-    if seen.outcome is Outcome.DNS_TIMEOUT:
-        addresses = any(e.role is not Role.NAME for e in evidence)
-        tail = "; its addresses answer" if addresses and _all_addresses_open(evidence) else ""
-        return f"DNS is blocked: no DNS server answered{tail}"
-    if seen.outcome is Outcome.DNS_NEGATIVE:
-        return "the name does not exist"
-    if seen.outcome is Outcome.REFUSED:
-        return "refused at once: nothing listens there, or the Service has no endpoints"
+    if code is ReasonCode.DNS_BLOCKED:
+        addresses = [e for e in evidence if e.role is not Role.NAME]
+        every = all(e.answer.outcome is Outcome.OPEN for e in addresses)
+        return Reason(code=code, count=len(addresses) if every else 0)
+    if code is not ReasonCode.CLOSED:
+        return Reason(code=code)
+    opened = [e for e in evidence if e.answer.outcome is Outcome.OPEN]
     pods = [e for e in evidence if e.role is Role.POD]
-    if opened and any(e.role is Role.POD for e in evidence if e.subject in opened):
-        return f"the Service's address is closed while {len(opened)} other(s) answer"
-    if not pods:
-        return "no answer"
-    named = any(e.role is Role.NAME for e in evidence)
-    return ("the name resolves; " if named else "") + "neither ClusterIP nor pod address answers"
-
-
-def _all_addresses_open(evidence: Sequence[Evidence]) -> bool:
-    return all(e.answer.outcome is Outcome.OPEN for e in evidence if e.role is not Role.NAME)
+    names = tuple(e.subject for e in evidence if e.role is Role.NAME)
+    others = len(opened) if any(e.role is Role.POD for e in opened) else 0
+    return Reason(code=code, count=others, total=len(pods), names=names)
 
 
 def _judge_name(
@@ -225,9 +214,7 @@ def _judge_name(
         other = Verdict.TOO_OPEN if name.outcome is Outcome.OPEN else Verdict.TOO_CLOSED
         return _judgement(Verdict.AS_EXPECTED if matched else other, name)
     if name.outcome is not Outcome.DNS_TIMEOUT:
-        said = "resolved" if name.outcome is Outcome.OPEN else "a DNS server answered"
-        reason = Reason(code=ReasonCode.NAME_ANSWERED, words=Sentence(said))
-        return _judgement(Verdict.TOO_OPEN, name, reason)
+        return _judgement(Verdict.TOO_OPEN, name, _reason(ReasonCode.NAME_ANSWERED, name))
     asked = [e for e in evidence if e.role is Role.NAME]
     if asked and all(dropped(e) for e in asked):
         return replace(_judgement(Verdict.AS_EXPECTED, name), proven=True)
@@ -243,8 +230,7 @@ def _judge_exact(expectation: Expectation, evidence: Sequence[Evidence], seen: A
         return _judgement(Verdict.AS_EXPECTED, seen)
     if Outcome.OPEN in outcomes:
         return _judgement(Verdict.TOO_OPEN, seen, _open(evidence))
-    words = f"closed, but not {expectation}"
-    return _wrong(seen, Reason(code=ReasonCode.OTHER_OUTCOME, words=Sentence(words)))
+    return _wrong(seen, Reason(code=ReasonCode.OTHER_OUTCOME, wanted=(str(expectation),)))
 
 
 def _judge_deny(
@@ -257,11 +243,11 @@ def _judge_deny(
     denial = SILENCE if expectation.word is Word.OUTCOME else controls.denial
     odd = next((e for e in addresses if not _as_denied(e, expectation, denial)), None)
     if odd and odd.answer.outcome is Outcome.REFUSED and odd.subject in controls.refusing:
-        words = f"{odd.subject} refused, as it does whom it hears"
-        reason = Reason(code=ReasonCode.REFUSED, subject=odd.subject, words=Sentence(words))
+        reason = Reason(code=ReasonCode.REFUSES_WHOM_IT_HEARS, subject=odd.subject)
         return _judgement(Verdict.TOO_OPEN, odd.answer, reason)
     if odd:
-        return _unknown(odd.answer, _not_silence(odd))
+        reason = _reason(ReasonCode.NOT_SILENT, odd.answer, subject=odd.subject)
+        return _unknown(odd.answer, reason)
     if other := next((e for e in addresses if not_by_policy(e)), None):
         return _unknown(other.answer, why_not_by_policy(other))
     unproven = [e for e in addresses if not dropped(e)]
@@ -282,61 +268,40 @@ def _open(evidence: Sequence[Evidence]) -> Reason:
     if reason := one_family_open(evidence):
         return reason
     subjects = ", ".join(e.subject for e in evidence if e.answer.outcome is Outcome.OPEN)
-    return Reason(code=ReasonCode.OPEN, subject=subjects, words=Sentence(f"open: {subjects}"))
-
-
-def _not_silence(odd: Evidence) -> Reason:
-    words = _not_silence_words(odd)
-    return Reason(code=ReasonCode.NOT_SILENT, subject=odd.subject, words=Sentence(words))
-
-
-def _not_silence_words(odd: Evidence) -> str:
-    what = odd.answer.outcome
-    if what is Outcome.REFUSED:
-        return f"{odd.subject} refused at once: nothing listens, which is no proof of a policy"
-    if what in CLOSED:
-        return f"{odd.subject} answered {what.value}, which is not how this engine denies"
-    return f"{odd.subject}: {what.value}"
-
-
-_NOT_SENDING = {
-    Sending.NOT_HEARD: "nothing from this source arrives, not even what the policies let through: "
-    "its silence proves nothing",
-    Sending.NODE_NOT_HEARD: "nothing arrives from the source's node, not even from a pod there "
-    "that no policy selects: silence proves nothing",
-    Sending.NEVER_SHOWN: "nothing has shown in this story that this source can send, and nothing "
-    "is predicted: its silence proves nothing",
-}
+    return Reason(code=ReasonCode.OPEN, subject=subjects)
 
 
 def _no_source(controls: Controls) -> Reason | None:
-    if controls.source is None:
-        words = "the source's control probe to itself was not asked"
-    elif controls.source.outcome in (Outcome.OPEN, Outcome.REFUSED):
-        if controls.sending is Sending.SHOWN:
-            return None
-        over = f"over IPv{controls.sending_over} " if controls.sending_over else ""
-        words = over + _NOT_SENDING[controls.sending]
-    else:
-        words = (
-            "the source does not reach its own address "
-            f"({controls.source.outcome.value}): the probe is broken, not the flow blocked"
-        )
-    return Reason(code=ReasonCode.SOURCE_NOT_PROVEN, words=Sentence(words))
+    code, own = ReasonCode.SOURCE_NOT_PROVEN, controls.source
+    if own is None:
+        return Reason(code=code)
+    if own.outcome not in (Outcome.OPEN, Outcome.REFUSED):
+        return _reason(code, own)
+    if controls.sending is Sending.SHOWN:
+        return None
+    return Reason(code=code, sending=controls.sending, family=controls.sending_over)
 
 
 def _no_dns(controls: Controls) -> Reason | None:
-    if controls.dns_alive:
-        return None
-    words = "nothing shows that the cluster's DNS answers anybody, so silence proves nothing"
-    return Reason(code=ReasonCode.DNS_NOT_PROVEN, words=Sentence(words))
+    return None if controls.dns_alive else Reason(code=ReasonCode.DNS_NOT_PROVEN)
 
 
 def _no_target(addresses: Sequence[Evidence], controls: Controls) -> Reason | None:
+    """Without a subject where there is no address at all."""
     dead = next((e.subject for e in addresses if e.subject not in controls.alive), "")
     if addresses and not dead:
         return None
-    words = f"nothing shows that {dead} is alive, so its silence proves nothing"
-    if not addresses:
-        words = "there is no address to deny: no ready endpoint"
-    return Reason(code=ReasonCode.TARGET_NOT_PROVEN, subject=dead, words=Sentence(words))
+    return Reason(code=ReasonCode.TARGET_NOT_PROVEN, subject=dead)
+
+
+def _reason(
+    code: ReasonCode,
+    answer: Answer,
+    *,
+    subject: str = "",
+    wanted: tuple[str, ...] = (),
+    count: int = 0,
+    total: int = 0,
+) -> Reason:
+    seen = SeenOutcome(outcome=answer.outcome, status=answer.status)
+    return Reason(code=code, subject=subject, seen=(seen,), wanted=wanted, count=count, total=total)

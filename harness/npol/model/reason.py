@@ -1,11 +1,13 @@
-"""Why a verdict is what it is: a code that code compares, and words that people read."""
+"""Why a verdict is what it is, as values: `report.reasons` makes words of them."""
 
 from __future__ import annotations
 
 import enum
 from dataclasses import dataclass
 
-from npol.model.sentence import NOTHING, Sentence
+from npol.model.packet_fate import PacketFate
+from npol.model.seen_outcome import SeenOutcome
+from npol.model.sending import Sending
 
 
 class ReasonCode(enum.Enum):
@@ -15,6 +17,16 @@ class ReasonCode(enum.Enum):
     NOTHING_TO_ASK = "nothing to ask"
     PROBE_FAILED = "probe failed"
     SOURCE_STARVED = "source starved"
+    # the target has no address, or the flow or step is skipped
+    NO_SUCH_SERVICE = "no such service"
+    NO_RUNNING_POD = "no running pod"
+    NO_EXTERNAL_ENDPOINT = "no external endpoint"
+    NO_ANSWERING_NODE = "no answering node"
+    EXTERNAL_NAME = "external name"
+    NO_ROUTE = "no route"  # the Service has no such port, or none for this source
+    OTHER_FAMILY = "other family"
+    NO_SUCH_OBJECT = "no such object"
+    KIND_NOT_SERVED = "kind not served"
     # what the network did
     OPEN = "open"
     CLOSED = "closed"
@@ -23,6 +35,7 @@ class ReasonCode(enum.Enum):
     NAME_ANSWERED = "name answered"
     FOREIGN_ADDRESS = "foreign address"
     REFUSED = "refused"
+    REFUSES_WHOM_IT_HEARS = "refuses whom it hears"
     ENDPOINT_CLOSED = "endpoint closed"
     ONE_FAMILY_CLOSED = "one family closed"
     ONE_FAMILY_OPEN = "one family open"
@@ -39,6 +52,7 @@ class ReasonCode(enum.Enum):
     # what the data plane's records say besides
     NOT_ENFORCED = "not enforced"
     CONTRADICTION = "contradiction"
+    RECORDED = "recorded"
     # beyond one round
     FLAPPING = "flapping"
     AGAINST_PREDICTION = "against prediction"
@@ -46,23 +60,55 @@ class ReasonCode(enum.Enum):
     TOO_SLOW = "too slow"
     OTHER_POLICY_DECIDES = "other policy decides"
     DECIDING_POLICY_UNKNOWN = "deciding policy unknown"
+    DATA_PLANE_NAMES_NOBODY = "data plane names nobody"
     POLICY_NAMES_DIFFER = "policy names differ"
     CHANGED_BY_OTHERS = "changed by others"
     CHANGES_NOT_READ = "changes not read"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class FailingPods:
+    """How many of the pods that were asked are not as expected, and the one that is told of."""
+
+    failing: int
+    asked: int
+    pod: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Reason:
-    """`subject`: the address or end that it is about; "" for the flow as a whole."""
+    """
+    A code, and what it is about; the codes that have a field leave the others empty.
+
+    `subject`: the address or end that it is about; "" for the flow as a whole.
+    """
 
     code: ReasonCode
     subject: str = ""
-    words: Sentence = NOTHING
+    seen: tuple[SeenOutcome, ...] = ()
+    wanted: tuple[str, ...] = ()
+    """What the story or the API says, as it is spelt there: a status, a policy, addresses."""
+    names: tuple[str, ...] = ()
+    """What was found in its place, or what else there is: addresses, policies, changes."""
+    count: int = 0
+    """How many answer, or were asked; of `total`."""
+    total: int = 0
+    family: int = 0
+    """4 or 6: the closed or silent one, or the only one of a target; 0 where it is about all."""
+    seconds: float | None = None
+    budget: float | None = None
+    sending: Sending | None = None
+    fate: PacketFate | None = None
+    said: str = ""
+    """What a tool, an error or the evaluator said, in its own words."""
+    because: Reason | None = None
+    """Why there was nothing to ask."""
+    besides: Reason | None = None
+    """What the data plane's records add."""
+    pods: FailingPods | None = None
+    """Where a source has several pods."""
 
     @property
     def trouble(self) -> tuple[ReasonCode, str]:
-        """What two reasons share that are the same trouble, whatever their words."""
+        """What two reasons share that are the same trouble, whatever else they say."""
         return self.code, self.subject
-
-    def __str__(self) -> str:
-        return str(self.words)

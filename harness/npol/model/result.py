@@ -14,6 +14,7 @@ from npol.model.packet_fate import PacketFate
 from npol.model.prediction import Cause, Prediction
 from npol.model.probe import Answer, PodRef, Role
 from npol.model.reason import Reason
+from npol.model.seen_outcome import SeenOutcome
 from npol.model.sentence import NOTHING, Sentence
 from npol.model.story import FlowKind
 from npol.model.verification import FlowVerification
@@ -71,15 +72,8 @@ class Judgement:
     """
 
     @property
-    def seen(self) -> Sentence:
-        return seen_words(self.outcome, self.status)
-
-
-def seen_words(outcome: Outcome | None, status: int) -> Sentence:
-    """`open`, `timeout`, `http 504`; "" for nothing."""
-    if status:
-        return Sentence(f"http {status}")
-    return Sentence(outcome.value) if outcome else NOTHING
+    def seen(self) -> SeenOutcome:
+        return SeenOutcome(outcome=self.outcome, status=self.status)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -93,8 +87,8 @@ class SourcePodResult:
     reason: Reason | None = None
 
     @property
-    def seen(self) -> Sentence:
-        return seen_words(self.outcome, self.status)
+    def seen(self) -> SeenOutcome:
+        return SeenOutcome(outcome=self.outcome, status=self.status)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -116,7 +110,7 @@ class FlowResult:
     status: int = 0
     """The HTTP status of the answer; 0 without one."""
     reason: Reason | None = None
-    skipped: Sentence = NOTHING
+    skipped: Reason | None = None
     """Why it was not asked at all; then `verdict` says nothing."""
     tags: tuple[str, ...] = ()
     source_pod: PodRef | None = None
@@ -147,9 +141,9 @@ class FlowResult:
     """The smallest changes of policies that make it as expected; () where none is known."""
 
     @property
-    def seen(self) -> Sentence:
-        """`open`, `timeout`, `http 504`; "" where it was not asked."""
-        return seen_words(self.outcome, self.status)
+    def seen(self) -> SeenOutcome:
+        """What the flow as a whole did; nothing where it was not asked."""
+        return SeenOutcome(outcome=self.outcome, status=self.status)
 
     @property
     def answered(self) -> bool:
@@ -182,7 +176,7 @@ class CheckResult:
     seen: Sentence
     verdict: Verdict
     reason: Sentence = NOTHING
-    skipped: Sentence = NOTHING
+    skipped: Reason | None = None
     cannot_fail: Sentence = NOTHING
     """Why nothing could have falsified it; such a check is told, but proves nothing."""
 
@@ -201,7 +195,7 @@ class StepResult:
     """`applied NetworkPolicy backend-dev/deny-all`, one per object."""
     flows: tuple[FlowResult, ...] = ()
     checks: tuple[CheckResult, ...] = ()
-    skipped: Sentence = NOTHING
+    skipped: Reason | None = None
     error: str = ""
     """Trouble while the step was set up; its flows were then not asked."""
     began: float = 0.0

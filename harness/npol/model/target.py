@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 
 from npol.model.probe import PodRef, family_of, socket_address
-from npol.model.sentence import NOTHING, Sentence
+from npol.model.reason import Reason, ReasonCode
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -35,8 +35,8 @@ class Target:
     name: str = ""
     cluster_ips: tuple[str, ...] = ()
     backends: tuple[Backend, ...] = ()
-    problem: Sentence = NOTHING
-    """Why there is nothing to ask (`Service backend-dev/x does not exist`); "" when there is."""
+    problem: Reason | None = None
+    """Why there is nothing to ask; None when there is."""
     absent: bool = False
     """Whether it is an external endpoint that this cluster lacks: its flows are skipped."""
     host: str = ""
@@ -67,8 +67,12 @@ class Target:
         backends = tuple(b for b in self.backends if family_of(b.ip) in own)
         problem = self.problem
         if not cluster_ips and not backends:
-            theirs, ours = (" and ".join(f"IPv{f}" for f in fs) for fs in (self.families, own))
-            problem = Sentence(f"{self.label} has {theirs} only, and {source} has {ours}")
+            problem = Reason(
+                code=ReasonCode.OTHER_FAMILY,
+                subject=self.label,
+                family=self.families[0],
+                names=(str(source),),
+            )
         return replace(self, cluster_ips=cluster_ips, backends=backends, problem=problem)
 
     @property

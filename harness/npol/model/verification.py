@@ -5,8 +5,6 @@ from __future__ import annotations
 import enum
 from dataclasses import dataclass
 
-from npol.model.sentence import NOTHING, Sentence
-
 
 class NotVerified(enum.Enum):
     """Why the flows were not asked again."""
@@ -26,8 +24,8 @@ class FlowVerification:
     unknown: tuple[str, ...] = ()
     """Names of the flows that cannot be judged now."""
     not_verified: NotVerified | None = None
-    detail: Sentence = NOTHING
-    """What kept them from being asked."""
+    error: str = ""
+    """What kept them from being asked, in an error's own words."""
 
     @property
     def failed(self) -> bool:

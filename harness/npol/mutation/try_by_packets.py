@@ -9,6 +9,7 @@ from npol.errors import NpolError, UnknownVerdict
 from npol.model.expectation import Verdict
 from npol.model.result import FlowResult, StepResult
 from npol.model.story import Story
+from npol.report.reasons import reason_words
 from npol.run.options import Options
 from npol.run.story_run import StoryRun
 
@@ -62,7 +63,7 @@ def _judge(step: StepResult) -> MutantRun:
         if flow.verdict in CONTRADICTIONS:
             return MutantRun(failed=_name(flow))
     return (
-        MutantRun(unknown=f"{_name(failed[0])}: {failed[0].reason or ''}")
+        MutantRun(unknown=f"{_name(failed[0])}: {reason_words(failed[0].reason)}")
         if failed
         else MutantRun()
     )

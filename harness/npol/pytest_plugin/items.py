@@ -20,6 +20,7 @@ from npol.pytest_plugin.rootdir import story_root
 from npol.pytest_plugin.runs import runs_of
 from npol.pytest_plugin.spelling import for_pytest
 from npol.report.escape import paragraph, safe
+from npol.report.reasons import reason_words
 
 if TYPE_CHECKING:
     from npol.run import StoryRun
@@ -165,7 +166,7 @@ class FlowItem(pytest.Item):
         assert result is not None
         self._tell(result)
         if result.skipped:
-            pytest.skip(safe(result.skipped))
+            pytest.skip(safe(reason_words(result.skipped)))
         if not result.passed:
             raise FlowUnknown(result) if _inconclusive(result) else FlowFailed(result)
         if isinstance(result, CheckResult) and result.cannot_fail:

@@ -11,6 +11,7 @@ from html import escape
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:  # pytest's plugin loads no model before there is a story
+    from npol.model.seen_outcome import SeenOutcome
     from npol.model.sentence import Sentence
 
 _NAMES = (
@@ -31,7 +32,7 @@ wrapped. Sources: actions/runner ActionCommand.cs, azure-pipelines-agent Command
 """
 
 
-def safe(words: str | Sentence) -> str:
+def safe(words: str | Sentence | SeenOutcome) -> str:
     """
     One line without control, format or unassigned characters; these are spelt `\\x1b`.
 
@@ -48,7 +49,7 @@ def paragraph(text: str) -> str:
     return "\n".join(map(safe, text.split("\n")))
 
 
-def short(text: str | Sentence, most: int) -> str:
+def short(text: str | Sentence | SeenOutcome, most: int) -> str:
     """`safe`, and not longer than `most` characters."""
     line = safe(text)
     return line if len(line) <= most else f"{line[: most - 3]}..."
@@ -57,12 +58,12 @@ def short(text: str | Sentence, most: int) -> str:
 _MARKDOWN = re.compile(r"([\\`*_\[\]#|~$@])")
 
 
-def markup(text: str | Sentence) -> str:
+def markup(text: str | Sentence | SeenOutcome) -> str:
     """Text that HTML and XML show as it is."""
     return escape(safe(text))
 
 
-def markdown(text: str | Sentence) -> str:
+def markdown(text: str | Sentence | SeenOutcome) -> str:
     """Text that Markdown shows as it is, in tables too."""
     return _MARKDOWN.sub(r"\\\1", escape(safe(text), quote=False))
 

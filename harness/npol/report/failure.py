@@ -22,6 +22,7 @@ from npol.model.result import CheckResult, Diagnosis, Evidence, FlowResult, Stor
 from npol.model.story import FlowKind
 from npol.report.escape import safe, short
 from npol.report.failure_groups import FailureGroup, guilty
+from npol.report.reasons import reason_words
 from npol.report.summary import Result, by_records, span
 
 WIDTH = 100
@@ -107,7 +108,7 @@ def failure_parts(group: FailureGroup, again: AskAgain | None = IN_A_LAB) -> lis
     result = group.first
     parts = [*blame_parts(group), *_flows_of(group)]
     if isinstance(result, CheckResult):
-        parts.append(FailurePart("why", (safe(str(result.reason)),) if result.reason else ()))
+        parts.append(_why(result))
     else:
         parts += evidence_parts(result)
     parts += _commands(result, again) if again else []
@@ -178,7 +179,7 @@ def evidence_parts(result: FlowResult) -> list[FailurePart]:
     controls = [e for e in result.evidence if e.role in _CONTROLS]
     asked = [e for e in result.evidence if e.role not in _CONTROLS]
     return [
-        FailurePart("why", (safe(str(result.reason)),) if result.reason else ()),
+        _why(result),
         FailurePart("source", tuple(_pod(p) for p in (result.source_pod,) if p)),
         FailurePart("its pods", tuple(_few(list(_by_pod(result)), 10, "pods")), Layout.COLUMNS),
         FailurePart("target", tuple(_few([_pod(p) for p in result.target_pods], 4, "pods"))),
@@ -289,6 +290,10 @@ def seen(answer: Answer) -> str:
 
 def _seconds(answer: Answer) -> str:
     return f"{span(answer.seconds) if answer.seconds else '':>6}"
+
+
+def _why(result: Result) -> FailurePart:
+    return FailurePart("why", (safe(reason_words(result.reason)),) if result.reason else ())
 
 
 def _detail(answer: Answer) -> str:

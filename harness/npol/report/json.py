@@ -2,8 +2,8 @@
 A run as JSON, and back: what every other report can be written from later.
 
 `schema_version` counts the incompatible changes; `json_schema` writes it all down. Names are those
-of `npol.model.result`; readers ignore names that they do not know. `summary` and a flow's `seen`
-are for other programs and are not read. Expectations are written as in a story.
+of `npol.model.result`; readers ignore names that they do not know. `summary`, a flow's `seen` and a
+reason's `words` are for other programs and are not read. Expectations are written as in a story.
 """
 
 from __future__ import annotations
@@ -19,8 +19,10 @@ from typing import Any
 
 from npol.errors import ExitCode, InputError
 from npol.model.expectation import Expectation, parse_expectation
+from npol.model.reason import Reason
 from npol.model.result import CheckResult, FlowResult, StoryReport
 from npol.model.sentence import Sentence
+from npol.report.reasons import reason_words
 from npol.report.summary import counted, meaning
 
 SCHEMA_VERSION = 3
@@ -78,6 +80,8 @@ def _plain(value: Any) -> Any:
         return str(value)
     if isinstance(value, FlowResult):
         return {**_fields(value), "seen": str(value.seen)}
+    if isinstance(value, Reason):
+        return {**_fields(value), "words": reason_words(value)}
     if dataclasses.is_dataclass(value) and not isinstance(value, type):
         return _fields(value)
     if isinstance(value, Mapping):

@@ -14,11 +14,15 @@ import typing
 from typing import Any
 
 from npol.model.expectation import Expectation
+from npol.model.reason import Reason
 from npol.model.result import FlowResult, StoryReport
 from npol.model.sentence import Sentence
 from npol.report.json import SCHEMA_VERSION
 
 _PRIMITIVES = {str: "string", int: "integer", float: "number", bool: "boolean"}
+
+_WORDS = {FlowResult: "seen", Reason: "words"}
+"""What is written for other programs beside the values."""
 
 
 def schema() -> dict[str, Any]:
@@ -73,8 +77,8 @@ def _define(model: type, definitions: dict[str, Any]) -> None:
     hints = typing.get_type_hints(model)
     names = [f.name for f in dataclasses.fields(model)]
     fields = {name: _of(hints[name], definitions) for name in names}
-    if model is FlowResult:
-        fields["seen"] = {"type": "string"}
+    if name := _WORDS.get(model):
+        fields[name] = {"type": "string"}
     made |= {"required": list(fields), "properties": fields}
 
 

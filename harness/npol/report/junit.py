@@ -15,6 +15,7 @@ from npol.report.claims import summary_of
 from npol.report.escape import paragraph, safe
 from npol.report.failure import AskAgain, failure_text
 from npol.report.failure_groups import FailureGroup
+from npol.report.reasons import reason_words
 from npol.report.summary import Result, restore_line
 from npol.report.symbols import Tone, tone_of
 
@@ -61,7 +62,7 @@ def _case(suite: Xml.Element, report: StoryReport, step: StepResult, result: Res
     for name, value in facts:
         Xml.SubElement(properties, "property", name=name, value=safe(str(value)))
     if result.skipped:
-        Xml.SubElement(case, "skipped", message=safe(result.skipped))
+        Xml.SubElement(case, "skipped", message=safe(reason_words(result.skipped)))
     elif not result.passed:
         tag = "error" if tone_of(result) is Tone.UNKNOWN else "failure"
         found = Xml.SubElement(case, tag, type=result.verdict.value, message=summary_of(result))

@@ -14,6 +14,7 @@ from npol.report.failure import AskAgain, arrow, failure_text, heading, is_looku
 from npol.report.failure_groups import failure_groups
 from npol.report.graph import edges_of, mermaid
 from npol.report.grid import Grid, StoryGrids
+from npol.report.reasons import reason_words
 from npol.report.summary import (
     Result,
     cost_line,
@@ -74,7 +75,7 @@ def _folded(report: StoryReport) -> Iterator[str]:
 
 def _step(step: StepResult, table: Grid | None) -> Iterator[str]:
     yield from (f"- {markdown(change)}" for change in step.changes)
-    for label, text in (("skipped", step.skipped), ("error", step.error)):
+    for label, text in (("skipped", reason_words(step.skipped)), ("error", step.error)):
         if text:
             yield f"- {label}: {markdown(text)}"
     if took := enforced(step.flows):
@@ -116,6 +117,8 @@ def _row(result: Result) -> str:
     asked = result.name
     if isinstance(result, FlowResult):
         asked = f"{result.source} {arrow(result)} {target(result)}"
-    seen = f"skipped: {result.skipped}" if result.skipped else f"{result.seen}{not_counted(result)}"
+    seen = f"{result.seen}{not_counted(result)}"
+    if result.skipped:
+        seen = f"skipped: {reason_words(result.skipped)}"
     sign = "" if result.passed else "❌ "
     return f"| {markdown(asked)} | {markdown(str(result.expected))} | {sign}{markdown(seen)} |"

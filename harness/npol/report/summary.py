@@ -157,7 +157,7 @@ def restore_line(restore: RestoreResult | None) -> str:
 def verification_words(flows: FlowVerification) -> str:
     """Whether the flows are as before."""
     if flows.not_verified is NotVerified.PROBES_FAILED:
-        return f"flows not verified: {safe(flows.detail)}"
+        return f"flows not verified: {safe(flows.error)}"
     if flows.not_verified:
         return f"flows not verified: {_NOT_VERIFIED[flows.not_verified]}"
     if flows.different:

@@ -7,6 +7,7 @@ from collections.abc import Iterator, Sequence
 from npol.model.result import StoryReport
 from npol.report.claims import place_of, said
 from npol.report.escape import safe
+from npol.report.reasons import reason_words
 from npol.report.summary import Result, restore_line
 
 
@@ -29,7 +30,7 @@ def _points(report: StoryReport) -> Iterator[Point]:
         for result in step.results:
             words = _escaped(f"{report.story}: {step.name}: {result.name}")
             if result.skipped:
-                words += f" # SKIP {_escaped(str(result.skipped))}"
+                words += f" # SKIP {_escaped(reason_words(result.skipped))}"
             yield result.passed, words, [] if result.passed else list(_diagnostics(result))
     if report.restore:
         words = _escaped(f"{report.story}: {restore_line(report.restore)}")

@@ -14,6 +14,7 @@ from npol.report.escape import safe
 from npol.report.failure import is_lookup, placed
 from npol.report.grid import StoryGrids
 from npol.report.grid_text import grid_lines
+from npol.report.reasons import reason_words
 from npol.report.summary import Result, counted, enforced, not_counted
 from npol.report.symbols import CellSign, Line, StyledText, Tone, mark_of, tone_of
 
@@ -49,7 +50,7 @@ class StoryText:
         yield (StyledText(safe(step.name), Tone.HEAD), *_aside(step))
         yield from (_indented(StyledText(safe(c), Tone.FAINT)) for c in step.changes)
         if step.skipped:
-            yield _indented(StyledText(f"skipped: {safe(step.skipped)}", Tone.SKIPPED))
+            yield _why_skipped(step)
         elif step.error:
             yield _indented(StyledText(f"error: {safe(step.error)}", Tone.WRONG))
         else:
@@ -119,8 +120,8 @@ def _skipped_for_different_reasons(results: Sequence[Result]) -> list[Result]:
     return list({r.skipped: r for r in reversed(results) if r.skipped}.values())
 
 
-def _why_skipped(result: Result) -> Line:
-    return _indented(StyledText(f"skipped: {safe(result.skipped)}", Tone.SKIPPED))
+def _why_skipped(result: Result | StepResult) -> Line:
+    return _indented(StyledText(f"skipped: {safe(reason_words(result.skipped))}", Tone.SKIPPED))
 
 
 def _count(results: Sequence[Result], flows: Sequence[FlowResult]) -> Line:

@@ -18,8 +18,8 @@ from npol.kube.resource_names import resource_called
 from npol.kube.signals import Stop
 from npol.model.inventory import Inventory, pod_ref
 from npol.model.probe import PodRef
+from npol.model.reason import Reason, ReasonCode
 from npol.model.result import ClusterFacts, RestoreResult
-from npol.model.sentence import NOTHING, Sentence
 from npol.model.story import Step, Story, When
 from npol.model.verification import FlowVerification
 from npol.policy.simulate.simulated_steps import refused_objects
@@ -227,17 +227,18 @@ class RunEnvironment:
         """Predictions for this moment."""
         return Predictor(state, self.story, self.engine.name)
 
-    def unmet(self, when: When | None) -> Sentence:
-        """Why a step is skipped; nothing when it is not."""
+    def unmet(self, when: When | None) -> Reason | None:
+        """Why a step is skipped; None when it is not."""
         if when is None:
-            return NOTHING
+            return None
         try:
             resource = resource_called(self.connection, when.kind)
         except InputError as error:
-            return Sentence(error.message)
+            return Reason(code=ReasonCode.KIND_NOT_SERVED, subject=when.kind, said=error.message)
         namespace = when.namespace if resource.namespaced else ""
         found = self.connection.get(Ref(resource, namespace, when.name))
-        return NOTHING if found else Sentence(f"there is no {when.kind} {when.name}")
+        missing = Reason(code=ReasonCode.NO_SUCH_OBJECT, subject=f"{when.kind} {when.name}")
+        return None if found else missing
 
     def check_blast_radius(self, step: Step) -> None:
         """

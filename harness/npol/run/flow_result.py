@@ -14,7 +14,6 @@ from npol.model.prediction import PredictedDecision, Prediction
 from npol.model.probe import Role
 from npol.model.reason import Reason, ReasonCode
 from npol.model.result import Diagnosis, FlowResult
-from npol.model.sentence import Sentence
 from npol.model.story import Flow
 from npol.model.verification import FlowVerification
 from npol.policy.simulate.compare import diagnose
@@ -40,8 +39,8 @@ def flow_result(
     verdict, reason = judgement.verdict, judgement.reason
     if _too_slow(settled, budget) and verdict is Verdict.AS_EXPECTED:
         verdict = Verdict.TOO_OPEN if expectation.closed else Verdict.TOO_CLOSED
-        words = f"as expected after {settled.enforced_after:.1f} s only, budget {budget:g} s"
-        reason = Reason(code=ReasonCode.TOO_SLOW, words=Sentence(words))
+        seconds = settled.enforced_after
+        reason = Reason(code=ReasonCode.TOO_SLOW, seconds=seconds, budget=budget)
     if verdict is Verdict.AS_EXPECTED and flow.because:
         verdict, reason = _because(flow.because, prediction, settled) or (verdict, reason)
     return FlowResult(
@@ -73,7 +72,7 @@ def flow_result(
     )
 
 
-def skipped_flow(flow: Flow, step: str, reason: Sentence) -> FlowResult:
+def skipped_flow(flow: Flow, step: str, reason: Reason) -> FlowResult:
     """A flow that was not asked."""
     return FlowResult(
         name=flow.name,
@@ -102,14 +101,12 @@ def is_denied_wrongly(result: FlowResult) -> bool:
 
 def changed_by_others(foreign: Sequence[str]) -> Reason:
     """The cluster was not what the step had made of it while it was judged."""
-    words = f"somebody else changed the cluster meanwhile: {'; '.join(foreign[:3])}"
-    return Reason(code=ReasonCode.CHANGED_BY_OTHERS, words=Sentence(words))
+    return Reason(code=ReasonCode.CHANGED_BY_OTHERS, names=tuple(foreign))
 
 
 def changes_not_read(error: NpolError) -> Reason:
     """Whether it was is not known."""
-    words = f"whether somebody else changed the cluster meanwhile is not known: {error.message}"
-    return Reason(code=ReasonCode.CHANGES_NOT_READ, words=Sentence(words))
+    return Reason(code=ReasonCode.CHANGES_NOT_READ, said=error.message)
 
 
 def verification_of(results: Sequence[FlowResult]) -> FlowVerification:
@@ -131,25 +128,22 @@ def _because(claim: str, prediction: Prediction, settled: Settled) -> tuple[Verd
     """What `because: {policy: NAME}` makes of a flow that is as expected; None: it holds."""
     foretold = any(policy.is_called(claim) for policy in prediction.decided_by)
     others = not_foretold(settled.evidence, prediction)
+    wanted = (claim,)
     if others and foretold:
-        words = (
-            f"the prediction says that policy {claim!r} decides it, the data plane names "
-            f"{', '.join(map(str, others))}"
-        )
-        return Verdict.UNKNOWN, Reason(code=ReasonCode.POLICY_NAMES_DIFFER, words=Sentence(words))
+        names = tuple(map(str, others))
+        differ = Reason(code=ReasonCode.POLICY_NAMES_DIFFER, wanted=wanted, names=names)
+        return Verdict.UNKNOWN, differ
     if foretold:
         return None
     if prediction.decision is PredictedDecision.UNKNOWN:
         if is_named(claim, named(settled.evidence)):
             return None
-        nobody = "; the data plane names nobody" if settled.judgement.proven else ""
-        words = f"whether policy {claim!r} decides it is not known{nobody}"
-        return Verdict.UNKNOWN, Reason(
-            code=ReasonCode.DECIDING_POLICY_UNKNOWN, words=Sentence(words)
-        )
-    decides = ", ".join(map(str, prediction.decided_by)) or "no policy does"
-    words = f"policy {claim!r} is not what decides it: {decides}"
-    return Verdict.WRONG_ANSWER, Reason(code=ReasonCode.OTHER_POLICY_DECIDES, words=Sentence(words))
+        proven = settled.judgement.proven
+        nobody, unknown = ReasonCode.DATA_PLANE_NAMES_NOBODY, ReasonCode.DECIDING_POLICY_UNKNOWN
+        return Verdict.UNKNOWN, Reason(code=nobody if proven else unknown, wanted=wanted)
+    decides = tuple(map(str, prediction.decided_by))
+    other = Reason(code=ReasonCode.OTHER_POLICY_DECIDES, wanted=wanted, names=decides)
+    return Verdict.WRONG_ANSWER, other
 
 
 def _proof(settled: Settled) -> PacketFate | None:

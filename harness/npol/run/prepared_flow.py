@@ -9,7 +9,7 @@ from npol.judge.probes import alive_control, probes_of
 from npol.kube.guard import protected
 from npol.model.expectation import Word
 from npol.model.probe import PodRef, Probe
-from npol.model.sentence import NOTHING, Sentence
+from npol.model.reason import Reason
 from npol.model.story import Flow, FlowKind
 from npol.model.target import Target
 from npol.run.probe_batches import ProbeSource
@@ -52,8 +52,8 @@ class PreparedFlow:
         return self.target.families if self.target else (self.source.source.family_towards(""),)
 
     @property
-    def problem(self) -> Sentence:
-        return self.target.problem if self.target else NOTHING
+    def problem(self) -> Reason | None:
+        return self.target.problem if self.target else None
 
 
 def asked_inside(asked: PreparedFlow, engine: str, liveness: LivenessRecord) -> dict[Probe, PodRef]:

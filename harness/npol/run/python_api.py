@@ -48,16 +48,6 @@ class UnknownFlows(NotAsExpected):
 Explain = Callable[[Sequence[FlowResult]], str]
 
 
-def briefly(results: Sequence[FlowResult]) -> str:
-    """What failed, one line each."""
-    return "\n".join(map(_spell, results))
-
-
-def _spell(r: FlowResult) -> str:
-    reason = f" ({r.reason})" if r.reason else ""
-    return f"{r.name}: {r.verdict.value}, expected {r.expected}, seen {r.seen}{reason}"
-
-
 class Scripted:
     """One run whose steps are made as the test goes on. Every `expect` is a step."""
 
@@ -68,8 +58,9 @@ class Scripted:
         path: str,
         root: str,
         options: Options,
-        explain: Explain = briefly,
+        explain: Explain,
     ) -> None:
+        """`explain`: the text of an error, from the flows that are not as expected."""
         self._explain = explain
         self._data = {"version": 1, "name": "scripted", **story}
         self._path = path

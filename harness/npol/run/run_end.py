@@ -11,7 +11,6 @@ from npol.errors import NpolError, RestoreIncomplete
 from npol.kube.connection import Connection
 from npol.kube.signals import Stop
 from npol.model.result import RestoreResult
-from npol.model.sentence import Sentence
 from npol.model.story import Story
 from npol.model.verification import FlowVerification, NotVerified
 from npol.probe.debug_pod_manifest import MANAGED_BY
@@ -72,7 +71,7 @@ class RunEnd:
             return verify()
         except NpolError as error:
             why = NotVerified.PROBES_FAILED
-            return FlowVerification(not_verified=why, detail=Sentence(error.message))
+            return FlowVerification(not_verified=why, error=error.message)
 
     def _closed(
         self,

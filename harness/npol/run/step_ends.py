@@ -10,7 +10,7 @@ from npol.errors import NpolError
 from npol.judge.source_pods import sampled
 from npol.judge.targets import absolute_name, no_place, place_pod, resolve, selected_pods
 from npol.model.inventory import Inventory
-from npol.model.sentence import Sentence
+from npol.model.reason import Reason
 from npol.model.story import Flow, FlowKind, Peer, Protocol, Step
 from npol.model.target import Target
 from npol.policy.state.cluster_state import ClusterState
@@ -29,7 +29,7 @@ class StepEnds:
     state: ClusterState
     asked: Mapping[str, PreparedFlow]
     """By name; a flow stands here once for each pod of its source that is asked."""
-    skipped: Mapping[str, Sentence]
+    skipped: Mapping[str, Reason]
     """By flow name: why it is not asked here."""
 
     def by_flow(self) -> Mapping[str, Sequence[PreparedFlow]]:
@@ -65,10 +65,10 @@ def step_ends(environment: RunEnvironment, step: Step) -> StepEnds:
     state = environment.state(inventory)
     targets = _Targets(environment.story.peers, state)
     asked: dict[str, PreparedFlow] = {}
-    skipped: dict[str, Sentence] = {}
+    skipped: dict[str, Reason] = {}
     for flow in step.flows:
         prepared = _prepared(environment, flow, targets)
-        if isinstance(prepared, Sentence):
+        if isinstance(prepared, Reason):
             skipped[flow.name] = prepared
         else:
             asked |= {one.name: one for one in prepared}
@@ -119,7 +119,7 @@ class _Targets:
 
 def _prepared(
     environment: RunEnvironment, flow: Flow, targets: _Targets
-) -> list[PreparedFlow] | Sentence:
+) -> list[PreparedFlow] | Reason:
     """The flow ready to be asked, from each pod of its source, or why it is skipped."""
     source, state = targets.peers[flow.source], targets.state
     if source.external and place_pod(source.external, state) is None:
@@ -127,7 +127,7 @@ def _prepared(
     target: Target | None = None
     if flow.kind is not FlowKind.DNS:
         target = targets.of(flow)
-        if target.absent:
+        if target.absent and target.problem:
             return target.problem
     sources, pods = _sources(environment, source, state)
     return [

@@ -9,8 +9,9 @@ from dataclasses import replace
 from npol.errors import NpolError
 from npol.judge.settle import Patience
 from npol.model.expectation import Verdict
+from npol.model.reason import Reason
 from npol.model.result import CheckResult, FlowResult, StepResult
-from npol.model.sentence import NOTHING, Sentence
+from npol.model.sentence import NOTHING
 from npol.model.story import StateCheck, Step
 from npol.model.verification import FlowVerification, NotVerified
 from npol.run.checks import cannot_fail, check_all
@@ -126,7 +127,7 @@ class StepRunner:
         return replace(result, cannot_fail=why)
 
 
-def _skip(step: Step, reason: Sentence) -> StepResult:
+def _skip(step: Step, reason: Reason) -> StepResult:
     flows = tuple(skipped_flow(f, step.name, reason) for f in step.flows)
     checks = tuple(
         CheckResult(
