@@ -6,7 +6,7 @@ import time
 
 import pytest
 
-from npol.flow_records.watch import watch
+from npol.flow_records.record_watch import watch
 from npol.kube.exec import open_exec
 from npol.model.flow_record import ObservationPoint, RecordedPolicy, RecordVerdict
 from npol.model.inventory import pod_ref

@@ -14,7 +14,7 @@ from typing import Any
 from npol.errors import Position
 from npol.model.expectation import Expectation, parse_expectation
 from npol.model.story import Flow, Peer, Protocol, Story
-from npol.mutation.candidates import CandidateFlow, CandidateFlows
+from npol.mutation.candidate_flows import CandidateFlow, CandidateFlows
 from npol.mutation.known_ports import listening
 from npol.mutation.unkillable import why_unkillable
 from npol.policy.matrix.diff import Difference, difference

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 
 from npol.model.story import Protocol
-from npol.mutation.candidates import CandidateFlows
+from npol.mutation.candidate_flows import CandidateFlows
 from npol.policy.matrix.diff import Difference
 from npol.policy.objects.entities import ExternalEndpoint
 

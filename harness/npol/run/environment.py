@@ -10,7 +10,7 @@ from npol.cni.canary import EnforcementProof
 from npol.cni.catalogue import Engine
 from npol.cni.preflight import PreflightProblem, preflight
 from npol.errors import InputError, Refused
-from npol.flow_records.watch import RecordWatch, watch
+from npol.flow_records.record_watch import RecordWatch, watch
 from npol.judge import state_changes
 from npol.kube.connection import Connection, connect
 from npol.kube.objects import Ref

@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING, Any
 
 from aiohttp import web
 
-from npol_lab.api.counter import RequestCounter
 from npol_lab.api.request_context import Call
+from npol_lab.api.request_counter import RequestCounter
 from npol_lab.api.responses import json_response
 from npol_lab.registry.errors import StatusError
 from npol_lab.store import Store

@@ -10,7 +10,6 @@ from aiohttp import web
 from npol_lab.api import bodies, requests
 from npol_lab.api.admin_endpoints import Admin
 from npol_lab.api.certificates import Certificates
-from npol_lab.api.counter import RequestCounter
 from npol_lab.api.discovery import Discovery, version_info
 from npol_lab.api.dispatch import Dispatch
 from npol_lab.api.identity import Identity
@@ -18,6 +17,7 @@ from npol_lab.api.node_interface import Runtime
 from npol_lab.api.openapi import OpenApi
 from npol_lab.api.rbac import Authorizer
 from npol_lab.api.request_context import Call
+from npol_lab.api.request_counter import RequestCounter
 from npol_lab.api.responses import error_response, json_response
 from npol_lab.api.roles import install_roles
 from npol_lab.api.users import Tokens

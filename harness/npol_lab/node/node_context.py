@@ -11,10 +11,10 @@ from typing import Protocol
 from npol.api_rules.objects import Obj
 from npol_lab.events import Recorder
 from npol_lab.node.cgroups import Groups
+from npol_lab.node.limit_watcher import LimitWatcher
 from npol_lab.node.sandbox import Network, Sandbox
 from npol_lab.node.shared_rootfs import Base
 from npol_lab.node.volumes import Token
-from npol_lab.node.watcher import Watcher
 from npol_lab.registry import Registry
 
 
@@ -46,7 +46,7 @@ class Host:
 
     def __post_init__(self) -> None:
         self.base = Base(self.state)
-        self.watcher = Watcher()
+        self.watcher = LimitWatcher()
         self.groups = Groups({})
 
     def recorder(self, node: str) -> Recorder:

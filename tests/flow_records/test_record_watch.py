@@ -7,7 +7,7 @@ import threading
 import pytest
 
 from npol.errors import InputError
-from npol.flow_records.watch import FileWatch, watch
+from npol.flow_records.record_watch import FileWatch, watch
 from npol.model.story import Protocol
 from tests.flow_records.test_hubble import SAMPLES, lines
 

@@ -27,7 +27,7 @@ fewer, for those that ended and are not yet waited for count there, and are not 
 PAGE = os.sysconf("SC_PAGE_SIZE")
 
 
-class Watcher:
+class LimitWatcher:
     """Ends what exceeds its limits: a container's processes, or all of a pod that only forks."""
 
     def __init__(self, proc: Path = Path("/proc"), *, most: int | None = None) -> None:
