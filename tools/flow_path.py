@@ -51,7 +51,8 @@ apiVersion: v1
 kind: Service
 metadata: {name: server, namespace: flow-path}
 spec: {selector: {app: server}, ports: [{port: 80, targetPort: 8080}]}
----
+"""
+POLICY = """
 apiVersion: networking.k8s.io/v1
 kind: NetworkPolicy
 metadata: {name: deny, namespace: flow-path}
@@ -67,6 +68,7 @@ peers:
   server-{MARK}: {{namespace: flow-path, service: server}}
 steps:
   - name: closed
+    apply: [deny.yaml]
     flows: [{{from: client-{MARK}, to: server-{MARK}, port: 80, expect: deny}}]
 """
 
@@ -135,6 +137,7 @@ def watched(package: str) -> FlowPath:
         story = Path(folder) / "one.npol.yaml"
         story.write_text(STORY)
         (Path(folder) / "apps.yaml").write_text(APPS)
+        (Path(folder) / "deny.yaml").write_text(POLICY)
         main = importlib.import_module(f"{package}.cli").main
         sys.argv = ["npol", "run", str(story), "--report", f"{folder}/report.json"]
         threading.setprofile(path)
