@@ -12,7 +12,7 @@ from npol.kube.connection import Connection
 from npol.kube.objects import CONFIG_MAPS, LEASES, NETWORK_POLICIES, PODS
 from npol.model.result import StoryReport
 from npol.model.story import Story
-from npol.report.reasons import reason_words
+from npol.report.seen_and_why import seen_words, why_words
 from npol.run import Options, StoryRun
 from npol.story import load_story
 
@@ -113,8 +113,7 @@ def wrong(report: StoryReport) -> list[str]:
     """What is not as expected, one line each."""
     failed = [r for r in report.results if not r.passed]
     return [
-        f"{r.step} :: {r.name}: {r.verdict.value}, {r.seen}: {reason_words(r.reason)}"
-        for r in failed
+        f"{r.step} :: {r.name}: {r.verdict.value}, {seen_words(r)}: {why_words(r)}" for r in failed
     ]
 
 

@@ -8,6 +8,7 @@ import pytest
 
 from npol.errors import InputError
 from npol.kube.objects import NAMESPACES, PODS, Ref
+from npol.report.seen_and_why import seen_words, why_words
 from npol.run import Options
 from tests import shop
 from tests.live.conftest import IMAGE, permitted, wait_until
@@ -65,8 +66,8 @@ def test_a_rollout_is_admitted_unless_pod_security_forbids(asked, connection, na
     finally:
         connection.patch(ref, {"metadata": {"labels": dict.fromkeys(enforce)}})
 
-    assert (refused.verdict.value, str(refused.seen)) == ("wrong answer", "refused")
-    assert 'violates PodSecurity "restricted' in str(refused.reason)
+    assert (refused.verdict.value, seen_words(refused)) == ("wrong answer", "refused")
+    assert 'violates PodSecurity "restricted' in why_words(refused)
 
 
 @pytest.fixture
@@ -111,5 +112,5 @@ def test_a_policy_of_admission_refuses_in_its_own_words(asked, limits):
 
     refused = asked()
 
-    assert str(refused.seen) == "refused"
-    assert LIMITS in str(refused.reason)
+    assert seen_words(refused) == "refused"
+    assert LIMITS in why_words(refused)

@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from npol.model.result import CheckResult, FlowResult, StoryReport
-from npol.report.reasons import reason_words
+from npol.report.seen_and_why import why_words
 from tests import shop
 
 pytestmark = [
@@ -65,7 +65,7 @@ def differing(reports: Iterable[StoryReport]) -> list[str]:
         for result in report.results:
             told[f"{result.step} :: {result.name}"].append(result)
     return [
-        f"{name}: {', '.join(f'{verdict_of(r)} {reason_words(r.reason)}'.strip() for r in results)}"
+        f"{name}: {', '.join(f'{verdict_of(r)} {why_words(r)}'.strip() for r in results)}"
         for name, results in told.items()
         if len({verdict_of(r) for r in results}) > 1
     ]

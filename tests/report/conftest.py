@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 
 from npol.errors import Position
+from npol.model.check_finding import CheckFinding, FindingCode
 from npol.model.expectation import Outcome, Verdict, parse_expectation
 from npol.model.prediction import Cause, PolicyName, PredictedDecision, Prediction
 from npol.model.probe import Answer, PodRef, Role
@@ -149,7 +150,7 @@ def make_report() -> StoryReport:
                 at=at,
                 step="before policies",
                 expected="port 5432, ready 1",
-                seen=Sentence("1 ready on 5432"),
+                found=CheckFinding(code=FindingCode.READY_ON, count=1, names=("5432",)),
                 verdict=Verdict.AS_EXPECTED,
             ),
         ),

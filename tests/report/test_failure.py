@@ -7,6 +7,7 @@ from dataclasses import replace
 import pytest
 
 from npol.errors import Position
+from npol.model.check_finding import CheckFinding, FindingCode
 from npol.model.expectation import Outcome, Verdict
 from npol.model.prediction import Cause, PredictedDecision, Prediction, UnknownReason
 from npol.model.probe import Answer, Role
@@ -125,9 +126,9 @@ def test_a_failed_check_says_what_was_wanted_and_found():
         at=Position("shop.npol.yaml", 9, 5),
         step="one",
         expected="port 5432",
-        seen=Sentence("0 ready on no port"),
+        found=CheckFinding(code=FindingCode.READY_ON),
         verdict=Verdict.WRONG_ANSWER,
-        reason=Sentence("Service db does not exist"),
+        reasons=(CheckFinding(code=FindingCode.DOES_NOT_EXIST, subject="Service db"),),
     )
 
     assert text_of(check, again=AskAgain(rerun="npol run shop.npol.yaml")) == (

@@ -14,10 +14,13 @@ import npol.report
 from npol.cli.arguments.report import ReportFormat
 from npol.cli.arguments.run import RunArguments
 from npol.errors import InputError, Position
-from npol.model.expectation import Expectation
+from npol.model.check_finding import CheckFinding, FindingCode
+from npol.model.expectation import Expectation, Verdict
+from npol.model.reason import Reason, ReasonCode
 from npol.report.formats import FORMATS, together
 from npol.report.write import SUFFIXES, format_of
 
+FINDINGS = {code.value: CheckFinding(code=code, names=("a",)) for code in FindingCode}
 EVIL = "::error::x ::add-mask::y\n::set-env name=A::z\r##[group]w ##vso[task.setvariable]v"
 COMMAND = re.compile(r"^\s*::(?!error file=|error title=npol)[A-Za-z][\w-]*(\s.*)?::|##\w*\[", re.M)
 
@@ -44,6 +47,20 @@ def test_no_format_lets_a_command_to_the_runner_through(name, report):
 
     assert r"\x3a:error" in text.replace("#92;", "\\")
     assert [line for line in text.splitlines() if COMMAND.search(line)] == []
+
+
+@pytest.mark.parametrize("name", sorted(set(FORMATS) - {"json"}))
+def test_no_format_shows_a_value_where_words_belong(name, report):
+    """A reason has no spelling of its own: what is not put into words shows as Python does."""
+    skipped = Reason(code=ReasonCode.NO_SUCH_OBJECT, subject="Pod x")
+    (check,) = report.steps[0].checks
+    checks = tuple(replace(check, name=n, reasons=(why,)) for n, why in FINDINGS.items())
+    failed = tuple(replace(c, verdict=Verdict.WRONG_ANSWER) for c in checks)
+    steps = (*report.steps, replace(report.steps[0], name="more", checks=failed, skipped=skipped))
+
+    text = FORMATS[name](replace(report, steps=steps))
+
+    assert re.findall(r"\w+\(code=\S*|ReasonCode\.\w+|FindingCode\.\w+", text) == []
 
 
 def test_the_command_line_offers_registered_formats_only():

@@ -11,7 +11,6 @@ from rich.console import Console
 from npol.model.expectation import Verdict
 from npol.model.reason import Reason, ReasonCode
 from npol.model.result import Diagnosis, RestoreResult, StepResult, Witnesses
-from npol.model.sentence import Sentence
 from npol.report.ending import MOST_EXPLAINED
 from npol.report.html import to_html
 from npol.report.json import from_json, result_data, to_json
@@ -216,7 +215,7 @@ def test_a_test_session_on_workers_has_results_and_no_runs(report):
 
 def test_a_check_that_cannot_fail_is_told_and_not_counted(report):
     (check,) = report.steps[0].checks
-    idle = replace(check, cannot_fail=Sentence("reads back what the run itself wrote: apps.yaml:3"))
+    idle = replace(check, cannot_fail=("apps.yaml:3",))
     told = replace(report, steps=(replace(report.steps[0], checks=(idle,)),))
     line = "1 ready on 5432, not counted: reads back what the run itself wrote: apps.yaml:3"
 

@@ -66,7 +66,7 @@ def judge(tmp_path):
         (tmp_path / "other.yaml").write_text(POLICY.replace("{}", "{matchLabels: {app: web}}"))
         story = load_story(str(tmp_path / "s.npol.yaml"), root=str(tmp_path))
         check = story.step("change").checks[0]
-        return str(cannot_fail(check, story, "change", **{"creates": True, **run}))
+        return cannot_fail(check, story, "change", **{"creates": True, **run})
 
     return judge_it
 
@@ -94,8 +94,9 @@ def judge(tmp_path):
     ],
 )
 def test_a_check_that_reads_back_what_the_run_wrote_is_self_fulfilling(judge, check, line):
-    assert judge(check).startswith("reads back what the run itself wrote: ")
-    assert judge(check).endswith(line)
+    (place,) = judge(check)
+
+    assert place.endswith(line)
 
 
 @pytest.mark.parametrize(
@@ -120,4 +121,4 @@ def test_a_check_that_reads_back_what_the_run_wrote_is_self_fulfilling(judge, ch
     ],
 )
 def test_a_check_of_a_value_that_others_can_change_counts(judge, check, change, run):
-    assert judge(check, change, **run) == ""
+    assert judge(check, change, **run) == ()

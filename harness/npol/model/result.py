@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from npol.errors import PRECEDENCE, ExitCode, Position
+from npol.model.check_finding import CheckFinding
 from npol.model.enforcement import EnforcementInterval
 from npol.model.expectation import Expectation, Outcome, Verdict
 from npol.model.flow_record import RecordedPolicy
@@ -15,7 +16,6 @@ from npol.model.prediction import Cause, Prediction
 from npol.model.probe import Answer, PodRef, Role
 from npol.model.reason import Reason
 from npol.model.seen_outcome import SeenOutcome
-from npol.model.sentence import NOTHING, Sentence
 from npol.model.story import FlowKind
 from npol.model.verification import FlowVerification
 
@@ -173,12 +173,17 @@ class CheckResult:
     at: Position
     step: str
     expected: str
-    seen: Sentence
     verdict: Verdict
-    reason: Sentence = NOTHING
+    found: CheckFinding | None = None
+    """What was seen; None where it was not looked at."""
+    reasons: tuple[CheckFinding, ...] = ()
+    """Why it is not as claimed, or what is worth knowing although it is."""
     skipped: Reason | None = None
-    cannot_fail: Sentence = NOTHING
-    """Why nothing could have falsified it; such a check is told, but proves nothing."""
+    cannot_fail: tuple[str, ...] = ()
+    """
+    Where the run itself wrote what it reads back, so that nothing could have falsified it; such a
+    check is told, but proves nothing.
+    """
 
     @property
     def passed(self) -> bool:

@@ -19,8 +19,10 @@ from npol.pytest_plugin.failure_repr import Result, failure_repr
 from npol.pytest_plugin.rootdir import story_root
 from npol.pytest_plugin.runs import runs_of
 from npol.pytest_plugin.spelling import for_pytest
+from npol.report.checks import rests_on_itself
 from npol.report.escape import paragraph, safe
 from npol.report.reasons import reason_words
+from npol.report.seen_and_why import seen_words
 
 if TYPE_CHECKING:
     from npol.run import StoryRun
@@ -170,11 +172,11 @@ class FlowItem(pytest.Item):
         if not result.passed:
             raise FlowUnknown(result) if _inconclusive(result) else FlowFailed(result)
         if isinstance(result, CheckResult) and result.cannot_fail:
-            pytest.skip(safe(f"cannot fail: {result.cannot_fail}"))
+            pytest.skip(safe(f"cannot fail: {rests_on_itself(result.cannot_fail)}"))
 
     def _tell(self, result: Result) -> None:
         """Properties of the report: of this try, not of those before it."""
-        told = {"expected": str(result.expected), "seen": str(result.seen)}
+        told = {"expected": str(result.expected), "seen": seen_words(result)}
         told["verdict"] = result.verdict.value
         others = [p for p in self.user_properties if p[0] not in told]
         self.user_properties[:] = [*others, *told.items()]

@@ -5,6 +5,7 @@ from __future__ import annotations
 from npol.errors import Position
 from npol.report.escape import safe
 from npol.report.failure_groups import guilty
+from npol.report.seen_and_why import seen_words
 from npol.report.summary import Result
 
 
@@ -16,11 +17,11 @@ def place_of(result: Result) -> Position:
 
 def said(result: Result) -> str:
     """`expected deny, seen open`."""
-    return f"expected {safe(str(result.expected))}, seen {safe(result.seen) or 'nothing'}"
+    return f"expected {safe(str(result.expected))}, seen {safe(seen_words(result)) or 'nothing'}"
 
 
 def summary_of(result: Result) -> str:
     """`deny.yaml:7: too open, seen open`, what matters most first: readers cut the end off."""
     at = place_of(result)
-    seen = safe(result.seen) or "nothing"
+    seen = safe(seen_words(result)) or "nothing"
     return f"{safe(at.file)}:{at.line}: {result.verdict.value}, seen {seen}"

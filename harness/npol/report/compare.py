@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 from npol.model.result import FlowResult, StoryReport
 from npol.report.escape import safe
+from npol.report.seen_and_why import seen_words
 from npol.report.summary import Result, span
 
 SLOWER = 2.0
@@ -48,9 +49,9 @@ def _differences(new: Results, old: Results) -> Iterator[RunDifference]:
 
 
 def _alike(was: Result, became: Result) -> bool:
-    if (was.verdict, str(was.seen), bool(was.skipped)) != (
+    if (was.verdict, seen_words(was), bool(was.skipped)) != (
         became.verdict,
-        str(became.seen),
+        seen_words(became),
         bool(became.skipped),
     ):
         return False
@@ -73,4 +74,4 @@ def result_words(result: Result | None) -> str:
     if result.skipped:
         return "skipped"
     time = f" in {span(_time(result))}" if _time(result) else ""
-    return f"{result.verdict.value}, {safe(result.seen) or 'nothing'}{time}"
+    return f"{result.verdict.value}, {safe(seen_words(result)) or 'nothing'}{time}"

@@ -22,7 +22,7 @@ from npol.model.result import CheckResult, Diagnosis, Evidence, FlowResult, Stor
 from npol.model.story import FlowKind
 from npol.report.escape import safe, short
 from npol.report.failure_groups import FailureGroup, guilty
-from npol.report.reasons import reason_words
+from npol.report.seen_and_why import seen_words, why_words
 from npol.report.summary import Result, by_records, span
 
 WIDTH = 100
@@ -158,7 +158,7 @@ def _listed(results: Sequence[Result]) -> Iterator[str]:
     for file, rows in itertools.groupby(shown, key=lambda r: r.at.file):
         yield safe(file)
         for r in rows:
-            seen = safe(r.seen) or "nothing"
+            seen = safe(seen_words(r)) or "nothing"
             yield f"{r.at.line:>{line}}  {short(r.name, 40):<{name}}  {r.expected}, seen {seen}"
     if len(results) > MOST_LISTED:
         yield f"and {len(results) - MOST_LISTED} more"
@@ -166,7 +166,7 @@ def _listed(results: Sequence[Result]) -> Iterator[str]:
 
 def answer_text(result: FlowResult, width: int = WIDTH) -> str:
     """One flow with its evidence, whatever its verdict: `web -> db:5432: timeout`."""
-    lines = [f"{safe(result.name)}: {safe(result.seen) or 'no answer'}"]
+    lines = [f"{safe(result.name)}: {safe(seen_words(result)) or 'no answer'}"]
     group = FailureGroup.of(result)
     parts = [] if result.passed else [FailurePart("verdict", (result.verdict.value,))]
     for part in (*parts, *blame_parts(group), *evidence_parts(result)):
@@ -213,7 +213,7 @@ def probe_command(result: FlowResult, cluster: str) -> str:
 def _claim(result: FlowResult | CheckResult) -> list[FailurePart]:
     return [
         FailurePart("expected", (safe(str(result.expected)),)),
-        FailurePart("seen", (safe(result.seen) or "nothing",)),
+        FailurePart("seen", (safe(seen_words(result)) or "nothing",)),
     ]
 
 
@@ -293,7 +293,7 @@ def _seconds(answer: Answer) -> str:
 
 
 def _why(result: Result) -> FailurePart:
-    return FailurePart("why", (safe(reason_words(result.reason)),) if result.reason else ())
+    return FailurePart("why", (safe(words),) if (words := why_words(result)) else ())
 
 
 def _detail(answer: Answer) -> str:

@@ -20,6 +20,8 @@ from npol.report.compare import result_words
 from npol.report.escape import safe
 from npol.report.failure import aside, blame_parts, heading, placed
 from npol.report.failure_groups import FailureGroup
+from npol.report.reasons import reason_words
+from npol.report.seen_and_why import seen_words
 from npol.report.story_page import story_page
 from npol.report.symbols import MEANINGS, tone_of
 
@@ -40,8 +42,10 @@ WORDS = (
     blame_parts,
     heading,
     placed,
+    reason_words,
     result_words,
     said,
+    seen_words,
     tone_of,
 )
 

@@ -2,8 +2,9 @@
 A run as JSON, and back: what every other report can be written from later.
 
 `schema_version` counts the incompatible changes; `json_schema` writes it all down. Names are those
-of `npol.model.result`; readers ignore names that they do not know. `summary`, a flow's `seen` and a
-reason's `words` are for other programs and are not read. Expectations are written as in a story.
+of `npol.model.result`; readers ignore names that they do not know. `summary`, `seen`, a check's
+`reason` and a reason's `words` are for other programs and are not read. Expectations are written
+as in a story.
 """
 
 from __future__ import annotations
@@ -23,6 +24,7 @@ from npol.model.reason import Reason
 from npol.model.result import CheckResult, FlowResult, StoryReport
 from npol.model.sentence import Sentence
 from npol.report.reasons import reason_words
+from npol.report.seen_and_why import seen_words, why_words
 from npol.report.summary import counted, meaning
 
 SCHEMA_VERSION = 3
@@ -82,6 +84,8 @@ def _plain(value: Any) -> Any:
         return {**_fields(value), "seen": str(value.seen)}
     if isinstance(value, Reason):
         return {**_fields(value), "words": reason_words(value)}
+    if isinstance(value, CheckResult):
+        return {**_fields(value), "seen": seen_words(value), "reason": why_words(value)}
     if dataclasses.is_dataclass(value) and not isinstance(value, type):
         return _fields(value)
     if isinstance(value, Mapping):

@@ -15,13 +15,13 @@ from typing import Any
 
 from npol.model.expectation import Expectation
 from npol.model.reason import Reason
-from npol.model.result import FlowResult, StoryReport
+from npol.model.result import CheckResult, FlowResult, StoryReport
 from npol.model.sentence import Sentence
 from npol.report.json import SCHEMA_VERSION
 
 _PRIMITIVES = {str: "string", int: "integer", float: "number", bool: "boolean"}
 
-_WORDS = {FlowResult: "seen", Reason: "words"}
+_WORDS = {FlowResult: ("seen",), CheckResult: ("seen", "reason"), Reason: ("words",)}
 """What is written for other programs beside the values."""
 
 
@@ -77,7 +77,7 @@ def _define(model: type, definitions: dict[str, Any]) -> None:
     hints = typing.get_type_hints(model)
     names = [f.name for f in dataclasses.fields(model)]
     fields = {name: _of(hints[name], definitions) for name in names}
-    if name := _WORDS.get(model):
+    for name in _WORDS.get(model, ()):
         fields[name] = {"type": "string"}
     made |= {"required": list(fields), "properties": fields}
 

@@ -16,6 +16,7 @@ from npol.report.escape import paragraph, safe
 from npol.report.failure import AskAgain, failure_text
 from npol.report.failure_groups import FailureGroup
 from npol.report.reasons import reason_words
+from npol.report.seen_and_why import seen_words
 from npol.report.summary import Result, restore_line
 from npol.report.symbols import Tone, tone_of
 
@@ -56,7 +57,7 @@ def _case(suite: Xml.Element, report: StoryReport, step: StepResult, result: Res
     properties = Xml.SubElement(case, "properties")
     facts = (
         ("expected", result.expected),
-        ("seen", result.seen),
+        ("seen", seen_words(result)),
         ("verdict", result.verdict.value),
     )
     for name, value in facts:

@@ -15,6 +15,7 @@ from npol.report.failure_groups import failure_groups
 from npol.report.graph import edges_of, mermaid
 from npol.report.grid import Grid, StoryGrids
 from npol.report.reasons import reason_words
+from npol.report.seen_and_why import seen_words
 from npol.report.summary import (
     Result,
     cost_line,
@@ -108,8 +109,8 @@ def _words(result: FlowResult) -> str:
     if result.skipped:
         return "skipped"
     if result.passed:
-        return markdown(result.seen if result.answered else str(result.expected))
-    seen = markdown(result.seen) or "nothing"
+        return markdown(seen_words(result) if result.answered else str(result.expected))
+    seen = markdown(seen_words(result)) or "nothing"
     return f"❌ **{result.verdict.value}**: expected {result.expected}, seen {seen}"
 
 
@@ -117,7 +118,7 @@ def _row(result: Result) -> str:
     asked = result.name
     if isinstance(result, FlowResult):
         asked = f"{result.source} {arrow(result)} {target(result)}"
-    seen = f"{result.seen}{not_counted(result)}"
+    seen = f"{seen_words(result)}{not_counted(result)}"
     if result.skipped:
         seen = f"skipped: {reason_words(result.skipped)}"
     sign = "" if result.passed else "❌ "

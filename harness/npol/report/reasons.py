@@ -8,17 +8,14 @@ from npol.errors import did_you_mean
 from npol.model.expectation import CLOSED, Outcome
 from npol.model.reason import Reason, ReasonCode
 from npol.model.sending import Sending
-from npol.model.sentence import Sentence
 
 _MOST_CHANGES = 3
 
 
-def reason_words(reason: Reason | Sentence | None) -> str:
-    """The whole reason; "" for none. That of a check is a sentence already."""
+def reason_words(reason: Reason | None) -> str:
+    """The whole reason; "" for none."""
     if reason is None:
         return ""
-    if isinstance(reason, Sentence):
-        return str(reason)
     words = _WORDS[reason.code](reason)
     if reason.besides:
         words = f"{words}; {reason_words(reason.besides)}"

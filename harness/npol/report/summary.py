@@ -21,6 +21,7 @@ from npol.model.result import (
     Witnesses,
 )
 from npol.model.verification import FlowVerification, NotVerified
+from npol.report.checks import rests_on_itself
 from npol.report.escape import safe
 
 Result = FlowResult | CheckResult
@@ -122,8 +123,8 @@ def _closed_by_network(flow: FlowResult) -> bool:
 
 def not_counted(result: Result) -> str:
     """What is said behind a result that nothing could falsify; "" for all others."""
-    why = result.cannot_fail if isinstance(result, CheckResult) else ""
-    return f", not counted: {safe(why)}" if why else ""
+    places = result.cannot_fail if isinstance(result, CheckResult) else ()
+    return f", not counted: {safe(rests_on_itself(places))}" if places else ""
 
 
 def cluster_line(cluster: ClusterFacts | None) -> str:

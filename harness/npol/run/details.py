@@ -9,7 +9,6 @@ from pathlib import Path
 from npol.errors import Position
 from npol.model.prediction import Cause
 from npol.model.result import FlowResult, Snippet, StoryReport
-from npol.model.sentence import Sentence
 from npol.model.story import Story
 from npol.policy.simulate.coverage import coverage
 from npol.policy.simulate.simulated_steps import scenes
@@ -62,5 +61,4 @@ def _unexercised(story: Story) -> Iterator[Cause]:
     """By prediction: a rule that no flow goes through, in a policy of the story's own."""
     for item in coverage(scenes(story)).uncovered:
         if item.kind == "rule":
-            what = Sentence(f"{item.policy}: {item.what}")
-            yield Cause(what=what, at=item.origin.at)
+            yield item.cause

@@ -11,7 +11,6 @@ from npol.judge.settle import Patience
 from npol.model.expectation import Verdict
 from npol.model.reason import Reason
 from npol.model.result import CheckResult, FlowResult, StepResult
-from npol.model.sentence import NOTHING
 from npol.model.story import StateCheck, Step
 from npol.model.verification import FlowVerification, NotVerified
 from npol.run.checks import cannot_fail, check_all
@@ -135,7 +134,6 @@ def _skip(step: Step, reason: Reason) -> StepResult:
             at=c.at,
             step=step.name,
             expected="",
-            seen=NOTHING,
             verdict=Verdict.UNKNOWN,
             skipped=reason,
         )

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 
+from npol.model.prediction import Cause
+from npol.model.sentence import Sentence
 from npol.policy.evaluate.decision import DirectionDecision
 from npol.policy.evaluate.evaluate import decide
 from npol.policy.evaluate.match import Path, fit_peer, fit_port
@@ -29,6 +31,11 @@ class CoverageItem:
     what: str
     origin: Origin
     flows: tuple[str, ...] = ()
+
+    @property
+    def cause(self) -> Cause:
+        """What it says, and where: for reports of what nothing exercises."""
+        return Cause(what=Sentence(f"{self.policy}: {self.what}"), at=self.origin.at)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -7,6 +7,7 @@ webhooks refuse pods, and a Deployment whose pods are refused is itself accepted
 
 from __future__ import annotations
 
+from npol.model.check_finding import CheckFinding, FindingCode
 from npol.model.inventory import Obj
 from npol.model.story import StateCheck
 from npol.run.checks.view import Observation, View, missing, named
@@ -21,7 +22,10 @@ def look(check: StateCheck, view: View) -> Observation:
     if workload is None:
         return missing(check)
     refusal = view.refusal(next_pod(workload))
-    return Observation(not refusal, "refused" if refusal else "admitted by a dry run", refusal)
+    if not refusal:
+        return Observation(True, CheckFinding(code=FindingCode.ADMITTED))
+    said = CheckFinding(code=FindingCode.SAID, said=refusal)
+    return Observation(False, CheckFinding(code=FindingCode.REFUSED), (said,))
 
 
 def next_pod(workload: Obj) -> Obj:

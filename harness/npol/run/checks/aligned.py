@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 
 from npol import selectors
+from npol.model.check_finding import CheckFinding, FindingCode
 from npol.model.story import StateCheck
 from npol.policy.objects.entities import ContainerPort, Pod, Service, ServicePort
 from npol.policy.state.service_backends import backends_of
@@ -23,33 +24,33 @@ def look(check: StateCheck, view: View) -> Observation:
     pods = [p for p in backends_of(view.state, service) if p.may_be_named]
     if not pods:
         selector = service.selector
-        spelled = selectors.spell({"matchLabels": selector}) if selector else "nothing"
-        return Observation(
-            False, "no pod", f"no running pod carries {spelled}, which the Service selects"
-        )
-    wrong = list(_misfits(service, pods)) or list(_endpoints(service, view))
-    ports = ", ".join(sorted({_spell(port, pods[0]) for port in service.ports}))
-    return Observation(not wrong, ports, "; ".join(wrong))
+        spelled = selectors.spell({"matchLabels": selector}) if selector else ""
+        why = CheckFinding(code=FindingCode.NO_POD_CARRIES, wanted=spelled)
+        return Observation(False, CheckFinding(code=FindingCode.NO_POD), (why,))
+    wrong = tuple(_misfits(service, pods)) or tuple(_endpoints(service, view))
+    ports = tuple(sorted({_spell(port, pods[0]) for port in service.ports}))
+    return Observation(not wrong, CheckFinding(code=FindingCode.PORTS, names=ports), wrong)
 
 
-def _misfits(service: Service, pods: Sequence[Pod]) -> Iterator[str]:
+def _misfits(service: Service, pods: Sequence[Pod]) -> Iterator[CheckFinding]:
     """Service ports that some selected pod declares no container port for."""
     for port in service.ports:
         for pod in pods:
             if declared_target(port, pod) is None:
-                declared = ", ".join(map(_declared, pod.ports)) or "none"
-                yield (
-                    f"targetPort {port.target} is no container port of "
-                    f"pod {pod.name}, which declares {declared}"
+                yield CheckFinding(
+                    code=FindingCode.PORT_NOT_DECLARED,
+                    subject=pod.name,
+                    wanted=str(port.target),
+                    names=tuple(map(_declared, pod.ports)),
                 )
 
 
-def _endpoints(service: Service, view: View) -> Iterator[str]:
+def _endpoints(service: Service, view: View) -> Iterator[CheckFinding]:
     listed = view.state.endpoints_of(service.namespace, service.name)
     if not ready_addresses(listed):
-        yield "no endpoint is ready"
+        yield CheckFinding(code=FindingCode.NO_READY_ENDPOINT)
     elif not ports_of(listed):
-        yield "the endpoints have no port"
+        yield CheckFinding(code=FindingCode.ENDPOINTS_WITHOUT_PORT)
 
 
 def declared_target(port: ServicePort, pod: Pod) -> int | None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from npol.model.check_finding import CheckFinding, FindingCode
 from npol.model.story import Manifest, StateCheck
 from npol.run.checks.drift import differences, spell_path
 from npol.run.checks.view import Observation, View
@@ -15,35 +16,44 @@ HIDDEN = frozenset({"env", "args", "command", "annotations", "httpHeaders"})
 
 
 def wanted(check: StateCheck) -> str:
-    return f"{_count(len(check.wants['manifests']))} as in the repository"
+    number = len(check.wants["manifests"])
+    return f"{number} object{'s' if number != 1 else ''} as in the repository"
 
 
 def look(check: StateCheck, view: View) -> Observation:
     manifests = check.wants["manifests"]
     drifted = {m: told for m in range(len(manifests)) if (told := list(_drift(manifests[m], view)))}
     if not drifted:
-        return Observation(True, f"{_count(len(manifests))} as in the repository")
-    told = [line for lines in drifted.values() for line in lines]
-    more = f"; and {len(told) - MOST} more" if len(told) > MOST else ""
-    return Observation(
-        False, f"{len(drifted)} of {len(manifests)} differ", "; ".join(told[:MOST]) + more
-    )
+        as_there = CheckFinding(code=FindingCode.AS_IN_REPOSITORY, count=len(manifests))
+        return Observation(True, as_there)
+    told = [finding for findings in drifted.values() for finding in findings]
+    if len(told) > MOST:
+        more = CheckFinding(code=FindingCode.MORE_DIFFER, count=len(told) - MOST)
+        told = [*told[:MOST], more]
+    seen = CheckFinding(code=FindingCode.DIFFER, count=len(drifted), total=len(manifests))
+    return Observation(False, seen, tuple(told))
 
 
-def _drift(manifest: Manifest, view: View) -> Iterator[str]:
+def _drift(manifest: Manifest, view: View) -> Iterator[CheckFinding]:
     place = f"{manifest.namespace}/" if manifest.namespace else ""
     name = f"{manifest.kind} {place}{manifest.name}"
     live = view.live(manifest)
     if live is None:
-        yield f"{manifest.at.file}: {name} is not in the cluster"
+        file = manifest.at.file
+        yield CheckFinding(code=FindingCode.NOT_IN_CLUSTER, subject=file, names=(name,))
         return
     for path, mine, theirs in differences(manifest.body, live):
         at = manifest.document.at(*path)
         where = f"{at.file}:{at.line}" if at.line else at.file
-        hidden = manifest.kind == "Secret" or HIDDEN.intersection(path)
-        how = "differs (not shown)" if hidden else f"repository {mine!r}, cluster {theirs!r}"
-        yield f"{where}: {name} {spell_path(path)}: {how}"
-
-
-def _count(number: int) -> str:
-    return f"{number} object{'s' if number != 1 else ''}"
+        names = (name, spell_path(path))
+        if manifest.kind == "Secret" or HIDDEN.intersection(path):
+            code = FindingCode.HIDDEN_FIELD_DIFFERS
+            yield CheckFinding(code=code, subject=where, names=names)
+            continue
+        yield CheckFinding(
+            code=FindingCode.FIELD_DIFFERS,
+            subject=where,
+            names=names,
+            wanted=repr(mine),
+            said=repr(theirs),
+        )

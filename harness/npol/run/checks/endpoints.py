@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
+from npol.model.check_finding import CheckFinding, FindingCode
 from npol.model.story import StateCheck
 from npol.policy.objects.entities import Endpoint
 from npol.policy.objects.netpol_types import Address
@@ -22,8 +23,9 @@ def look(check: StateCheck, view: View) -> Observation:
     count, port = check.wants.get("ready"), check.wants.get("port")
     right_count = bool(ready) if count is None else len(ready) == count
     right_port = not port or not ready or port in ports
-    told = ", ".join(map(str, ports)) or "no port"
-    return Observation(right_count and right_port, f"{len(ready)} ready on {told}")
+    names = tuple(map(str, ports))
+    seen = CheckFinding(code=FindingCode.READY_ON, count=len(ready), names=names)
+    return Observation(right_count and right_port, seen)
 
 
 def ready_addresses(listed: Iterable[Endpoint]) -> set[Address]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
+from npol.model.check_finding import CheckFinding, FindingCode
 from npol.model.inventory import Obj
 from npol.model.story import StateCheck
 from npol.run.checks.view import Observation, View, missing, named
@@ -19,9 +20,11 @@ def look(check: StateCheck, view: View) -> Observation:
         return missing(check)
     labels = labels_of(obj)
     lacking = {k: v for k, v in check.wants["has"].items() if labels.get(k) != v}
-    told = ", ".join(f"{k}={labels[k]}" if k in labels else f"no {k}" for k in lacking)
-    reason = f"what selects by {wanted(check)} does not select it" if lacking else ""
-    return Observation(not lacking, told or "has them", reason)
+    if not lacking:
+        return Observation(True, CheckFinding(code=FindingCode.HAS_LABELS))
+    there = tuple(f"{k}={labels[k]}" if k in labels else f"no {k}" for k in lacking)
+    why = CheckFinding(code=FindingCode.NOT_SELECTED, wanted=wanted(check))
+    return Observation(False, CheckFinding(code=FindingCode.OTHER_LABELS, names=there), (why,))
 
 
 def labels_of(obj: Obj) -> Mapping[str, str]:

@@ -10,10 +10,11 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from npol.model.check_finding import CheckFinding, FindingCode
 from npol.model.expectation import Outcome
-from npol.model.probe import Answer, PodRef, Probe, ProbeKind
+from npol.model.probe import PodRef, Probe, ProbeKind
 from npol.model.story import StateCheck
-from npol.run.checks.view import Observation, View, of_running_pods
+from npol.run.checks.view import Observation, View, not_known, of_running_pods
 
 LOOPBACK = "127.0.0.1"
 TIMEOUT = 1.0
@@ -41,12 +42,13 @@ def _pod(check: StateCheck, pod: PodRef, view: View) -> Observation:
     asked = view.ask(pod, [_probe(own, pod.ip, port), _probe(loop, LOOPBACK, port)])
     if any(asked[key].outcome not in _TOLD for key in (own, loop)):
         why = next(a for a in asked.values() if a.outcome not in _TOLD)
-        return Observation(None, "not known", f"{pod.name}: {_words(why)}")
+        said = why.detail or why.outcome.value
+        return not_known(CheckFinding(code=FindingCode.SAID, subject=pod.name, said=said))
     outside, inside = (asked[key].outcome is Outcome.OPEN for key in (own, loop))
     if _address(check) == LOOPBACK:
         return Observation(inside and not outside, _seen(outside, inside, port))
-    reason = "" if outside else _why(inside, pod)
-    return Observation(outside, _seen(outside, inside, port), reason)
+    reasons = () if outside else (_why(inside, pod),)
+    return Observation(outside, _seen(outside, inside, port), reasons)
 
 
 def _probe(key: str, address: str, port: int) -> Probe:
@@ -58,17 +60,14 @@ def _address(check: StateCheck) -> str:
     return str(check.wants.get("address") or "0.0.0.0")
 
 
-def _seen(outside: bool, inside: bool, port: int) -> str:
+def _seen(outside: bool, inside: bool, port: int) -> CheckFinding:
     if outside:
-        return f"listens on {'0.0.0.0' if inside else 'its own address'}:{port}"
-    return f"listens on {LOOPBACK}:{port} only" if inside else f"nothing listens on {port}"
+        subject = "0.0.0.0" if inside else ""
+        return CheckFinding(code=FindingCode.LISTENS, subject=subject, count=port)
+    code = FindingCode.LISTENS_TO_ITSELF if inside else FindingCode.NOT_LISTENING
+    return CheckFinding(code=code, count=port)
 
 
-def _why(inside: bool, pod: PodRef) -> str:
-    if inside:
-        return f"nobody outside pod {pod.name} can reach it, whatever the policies say"
-    return f"the process in pod {pod.name} did not open the port"
-
-
-def _words(answer: Answer) -> str:
-    return answer.detail or answer.outcome.value
+def _why(inside: bool, pod: PodRef) -> CheckFinding:
+    code = FindingCode.UNREACHABLE if inside else FindingCode.PORT_NOT_OPENED
+    return CheckFinding(code=code, subject=pod.name)

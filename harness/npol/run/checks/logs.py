@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from npol.model.check_finding import CheckFinding, FindingCode
 from npol.model.probe import PodRef
 from npol.model.story import StateCheck
 from npol.run.checks.view import Observation, View, of_running_pods
@@ -19,6 +20,8 @@ def look(check: StateCheck, view: View) -> Observation:
 
 def _of_pods(check: StateCheck, view: View, pods: Sequence[PodRef]) -> Observation:
     text, container = check.wants["contain"], check.wants.get("container", "")
-    silent = [p.name for p in pods if text not in view.log(p, container or p.container)]
-    reason = f"not in the log of {', '.join(silent[:3])}" if silent else ""
-    return Observation(not silent, f"in {len(pods) - len(silent)} of {len(pods)} logs", reason)
+    silent = tuple(p.name for p in pods if text not in view.log(p, container or p.container))
+    count = len(pods) - len(silent)
+    seen = CheckFinding(code=FindingCode.IN_LOGS, count=count, total=len(pods))
+    why = CheckFinding(code=FindingCode.NOT_IN_LOGS, names=silent)
+    return Observation(not silent, seen, (why,) if silent else ())

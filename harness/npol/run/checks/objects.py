@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from typing import Any
 
+from npol.model.check_finding import CheckFinding, FindingCode
 from npol.model.inventory import Obj
 from npol.model.story import StateCheck
 from npol.run.checks.bounded_match import Unbounded
@@ -12,7 +13,6 @@ from npol.run.checks.bounded_match import found as matched
 from npol.run.checks.view import NOT_FOUND, Observation, View
 
 _NOTHING = object()
-RECORDED = "recorded data: no controller of the lab acts on such an object"
 HIDDEN = "not shown: a Secret's"
 
 
@@ -32,15 +32,21 @@ def look(check: StateCheck, view: View) -> Observation:
     obj = view.get(kind, check.namespace, name)
     found = _NOTHING if obj is None else field(obj, check.wants.get("path") or ())
     seen = NOT_FOUND if found is _NOTHING else _seen(check, found)
-    note = RECORDED if obj is not None and "." in kind and view.in_lab else ""
-    reason = f"{check.wants['ref']} does not exist" if obj is None else note
-    return Observation(_holds(check, found), seen, reason)
+    reasons: tuple[CheckFinding, ...] = ()
+    if obj is None:
+        ref = check.wants["ref"]
+        reasons = (CheckFinding(code=FindingCode.DOES_NOT_EXIST, subject=ref),)
+    elif "." in kind and view.in_lab:
+        reasons = (CheckFinding(code=FindingCode.RECORDED_DATA),)
+    return Observation(_holds(check, found), seen, reasons)
 
 
-def _seen(check: StateCheck, found: Any) -> str:
+def _seen(check: StateCheck, found: Any) -> CheckFinding:
     if not check.wants.get("path"):
-        return "there"
-    return f"a value ({HIDDEN})" if _is_secret(check) else spell(found)
+        return CheckFinding(code=FindingCode.THERE)
+    if _is_secret(check):
+        return CheckFinding(code=FindingCode.HIDDEN_VALUE)
+    return CheckFinding(code=FindingCode.VALUE, said=spell(found))
 
 
 def _is_secret(check: StateCheck) -> bool:

@@ -11,12 +11,13 @@ import json
 from urllib.parse import quote
 
 from npol.judge.targets import pod_ref
+from npol.model.check_finding import CheckFinding, FindingCode
 from npol.model.probe import Answer, Probe, ProbeKind
 from npol.model.story import Protocol, StateCheck
 from npol.policy.objects.entities import Pod, Service
 from npol.policy.state.service_backends import backends_of
 from npol.run.checks.aligned import declared_target
-from npol.run.checks.view import Observation, View, missing
+from npol.run.checks.view import Observation, View, missing, not_known
 
 TIMEOUT = 2.0
 KEY = "prometheus"
@@ -34,7 +35,8 @@ def look(check: StateCheck, view: View) -> Observation:
     pod = next((p for p in backends_of(view.state, service) if p.may_be_named), None)
     port = _port(check, service, pod) if pod else None
     if pod is None or port is None:
-        return Observation(None, "not known", f"no pod of Prometheus answers for {check.subject}")
+        code = FindingCode.PROMETHEUS_NOT_FOUND
+        return not_known(CheckFinding(code=code, subject=check.subject))
     ref = pod_ref(pod)
     return _read(check, view.ask(ref, [_probe(check, ref.ip, port)])[KEY])
 
@@ -55,11 +57,12 @@ def _probe(check: StateCheck, address: str, port: int) -> Probe:
 def _read(check: StateCheck, answer: Answer) -> Observation:
     if answer.status != 200:
         said = f"http {answer.status}" if answer.status else answer.detail or answer.outcome.value
-        return Observation(None, "not known", f"Prometheus' API did not answer: {said}")
+        return not_known(CheckFinding(code=FindingCode.PROMETHEUS_SILENT, said=said))
     try:
         rows = json.loads(answer.body)["data"]["result"]
         up = int(float(rows[0]["value"][1])) if rows else 0
     except (ValueError, LookupError, TypeError):
-        return Observation(None, "not known", "what answered is not Prometheus' API")
+        return not_known(CheckFinding(code=FindingCode.NOT_PROMETHEUS))
     claimed = check.wants.get("up", 1)
-    return Observation(up >= claimed if claimed else up == 0, f"{up} up")
+    seen = CheckFinding(code=FindingCode.UP, count=up)
+    return Observation(up >= claimed if claimed else up == 0, seen)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 
 from npol import selectors
+from npol.model.check_finding import CheckFinding, FindingCode
 from npol.model.story import Peer, StateCheck
 from npol.policy.objects.entities import Pod
 from npol.policy.state.peer_pods import pods_of
@@ -35,7 +36,8 @@ def look(check: StateCheck, view: View) -> Observation:
     status = obj.get("status") or {}
     count = obj["spec"].get("replicas", status.get("desiredNumberScheduled", 1))
     ready = status.get("readyReplicas", status.get("numberReady", 0))
-    return Observation(ready >= count, f"{ready} of {count} ready")
+    seen = CheckFinding(code=FindingCode.READY, count=ready, total=count)
+    return Observation(ready >= count, seen)
 
 
 def _made_by(check: StateCheck, view: View) -> list[Pod]:
@@ -51,7 +53,10 @@ def _selected(check: StateCheck, view: View) -> list[Pod]:
 
 def _pods(pods: list[Pod]) -> Observation:
     if not pods:
-        return Observation(False, "no pod", "no running pod is selected")
-    waiting = [p.name for p in pods if not p.ready]
-    reason = f"not ready: {', '.join(waiting[:3])}" if waiting else ""
-    return Observation(not waiting, f"{len(pods) - len(waiting)} of {len(pods)} ready", reason)
+        why = CheckFinding(code=FindingCode.NO_POD_SELECTED)
+        return Observation(False, CheckFinding(code=FindingCode.NO_POD), (why,))
+    waiting = tuple(p.name for p in pods if not p.ready)
+    count = len(pods) - len(waiting)
+    seen = CheckFinding(code=FindingCode.READY, count=count, total=len(pods))
+    why = CheckFinding(code=FindingCode.NOT_READY, names=waiting)
+    return Observation(not waiting, seen, (why,) if waiting else ())

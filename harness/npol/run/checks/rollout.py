@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
+from npol.model.check_finding import CheckFinding, FindingCode
 from npol.model.inventory import Obj
 from npol.model.story import StateCheck
 from npol.run.checks.view import Observation, View, missing, named
@@ -22,15 +24,17 @@ def look(check: StateCheck, view: View) -> Observation:
     images = [c.get("image", "") for c in obj["spec"]["template"]["spec"]["containers"]]
     image = check.wants.get("image", "")
     right = not image or any(_ends_in(i, image) for i in images)
-    seen = f"{pending or 'complete'}, image {', '.join(images)}"
-    return Observation(not pending and right, seen if image or pending else "complete")
+    seen = pending or CheckFinding(code=FindingCode.COMPLETE)
+    if image or pending:
+        seen = replace(seen, names=tuple(images))
+    return Observation(not pending and right, seen)
 
 
-def _pending(obj: Obj) -> str:
-    """What `kubectl rollout status` would wait for; "" when the rollout is complete."""
+def _pending(obj: Obj) -> CheckFinding | None:
+    """What `kubectl rollout status` would wait for; None when the rollout is complete."""
     status: dict[str, Any] = obj.get("status") or {}
     if status.get("observedGeneration", 0) < obj["metadata"].get("generation", 0):
-        return "the new version was not seen yet"
+        return CheckFinding(code=FindingCode.VERSION_NOT_SEEN)
     if obj.get("kind") == "DaemonSet":
         count = status.get("desiredNumberScheduled", 0)
         new, there = status.get("updatedNumberScheduled", 0), status.get("numberAvailable", 0)
@@ -38,9 +42,10 @@ def _pending(obj: Obj) -> str:
         count = obj["spec"].get("replicas", 1)
         new, there = status.get("updatedReplicas", 0), status.get("availableReplicas", 0)
     if new < count or there < count:
-        return f"{new} of {count} new, {there} available"
+        code = FindingCode.PARTLY_NEW
+        return CheckFinding(code=code, count=new, total=count, available=there)
     old = status.get("replicas", count) - count
-    return f"{old} old to go" if old > 0 else ""
+    return CheckFinding(code=FindingCode.OLD_TO_GO, count=old) if old > 0 else None
 
 
 def _ends_in(image: str, end: str) -> bool:

@@ -7,13 +7,13 @@ import time
 from collections.abc import Callable, Sequence
 
 from npol.errors import NpolError
+from npol.model.check_finding import CheckFinding, FindingCode
 from npol.model.expectation import Verdict
 from npol.model.result import CheckResult
-from npol.model.sentence import Sentence
 from npol.model.story import StateCheck
 from npol.run.checks.bounded_match import Unbounded
 from npol.run.checks.registry import CHECKERS
-from npol.run.checks.view import Observation, View
+from npol.run.checks.view import Observation, View, not_known
 
 log = logging.getLogger(__name__)
 
@@ -64,16 +64,20 @@ def _result(check: StateCheck, step: str, view: View) -> tuple[CheckResult, bool
     try:
         found = checker.look(check, view)
     except Unbounded as error:
-        found, final = Observation(None, "not known", error.message), True
+        found, final = _error(error), True
     except NpolError as error:  # not allowed, not there, not answered: nothing is known
-        found = Observation(None, "not known", error.message)
+        found = _error(error)
     result = CheckResult(
         name=check.name,
         at=check.at,
         step=step,
         expected=checker.wanted(check),
-        seen=Sentence(found.seen),
+        found=found.seen,
         verdict=_VERDICTS[found.holds],
-        reason=Sentence(found.reason),
+        reasons=found.reasons,
     )
     return result, final
+
+
+def _error(error: NpolError) -> Observation:
+    return not_known(CheckFinding(code=FindingCode.SAID, said=error.message))

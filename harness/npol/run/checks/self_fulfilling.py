@@ -11,7 +11,6 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 
 from npol.model.inventory import Obj
-from npol.model.sentence import NOTHING, Sentence
 from npol.model.story import Apply, Change, Label, Manifest, Restore, StateCheck, Story
 from npol.run.checks.drift import differences
 from npol.run.checks.labels import labels_of
@@ -21,18 +20,18 @@ Key = tuple[str, str, str]
 """Kind in lower case, namespace, name."""
 
 
-def cannot_fail(check: StateCheck, story: Story, step: str, *, creates: bool) -> Sentence:
+def cannot_fail(check: StateCheck, story: Story, step: str, *, creates: bool) -> tuple[str, ...]:
     """
-    Why nothing could falsify a check in a step of an expanded story; nothing when something could.
+    Where a run wrote what a check in a step of an expanded story reads back, so that nothing could
+    falsify it; () when something could.
 
     `creates`: whether the run makes what `given` lists.
     """
     written = written_once(story, step, creates=creates)
     claimed = list(_claimed(check, written))
     if not claimed or None in claimed:
-        return NOTHING
-    places = dict.fromkeys(f"{m.at.file}:{m.at.line}" for m in claimed if m)
-    return Sentence(f"reads back what the run itself wrote: {', '.join(places)}")
+        return ()
+    return tuple(dict.fromkeys(f"{m.at.file}:{m.at.line}" for m in claimed if m))
 
 
 def written_once(story: Story, step: str, *, creates: bool) -> dict[Key, Manifest]:

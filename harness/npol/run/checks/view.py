@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Protocol
 
 from npol.judge.targets import selected_pods
+from npol.model.check_finding import CheckFinding, FindingCode
 from npol.model.inventory import Inventory, Obj
 from npol.model.probe import Answer, PodRef, Probe
 from npol.model.story import Manifest, Peer, StateCheck
@@ -49,8 +50,8 @@ class Observation:
     """What a check saw; `holds` is None where it cannot be told."""
 
     holds: bool | None
-    seen: str
-    reason: str = ""
+    seen: CheckFinding
+    reasons: tuple[CheckFinding, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,12 +62,18 @@ class Checker:
     look: Callable[[StateCheck, View], Observation]
 
 
-NOT_FOUND = "not found"
+NOT_FOUND = CheckFinding(code=FindingCode.NOT_FOUND)
+NOT_KNOWN = CheckFinding(code=FindingCode.NOT_KNOWN)
 
 
 def missing(check: StateCheck) -> Observation:
-    place = f" in namespace {check.namespace}" if check.namespace else ""
-    return Observation(False, NOT_FOUND, f"{check.subject} does not exist{place}")
+    names = (check.namespace,) if check.namespace else ()
+    why = CheckFinding(code=FindingCode.DOES_NOT_EXIST, subject=check.subject, names=names)
+    return Observation(False, NOT_FOUND, (why,))
+
+
+def not_known(why: CheckFinding) -> Observation:
+    return Observation(None, NOT_KNOWN, (why,))
 
 
 def named(check: StateCheck, inventory: Inventory) -> Obj | None:
@@ -96,7 +103,7 @@ def of_running_pods(
     if named(check, view.inventory) is None:
         return missing(check)
     pods = _workload_pods(check, view.state)
-    return look(pods) if pods else Observation(False, "no running pod")
+    return look(pods) if pods else Observation(False, CheckFinding(code=FindingCode.NO_RUNNING_POD))
 
 
 def _first(objects: Sequence[Obj], namespace: str, name: str) -> Obj | None:
