@@ -101,13 +101,12 @@ class Decoder:
     def _omitted(self, owner: Struct, key: str, value: Any) -> bool:
         if value is None:
             return True
-        if self._keeps_empty(owner) or key in owner.always:
+        if value or self._keeps_empty(owner) or key in owner.always:
             return False
         kind = resolved(owner.fields.get(key, ANY))
-        if isinstance(kind, ListOf | MapOf):
-            return value in ([], {})
-        scalar = isinstance(kind, Scalar) and kind != ANY
-        return scalar and key not in owner.pointers and value in ("", 0, False)
+        if isinstance(kind, (ListOf, MapOf)):
+            return True
+        return isinstance(kind, Scalar) and kind != ANY and key not in owner.pointers
 
     def value(self, type: Type, value: Any, path: str, trail: str, where: str) -> Any:
         try:
@@ -183,8 +182,12 @@ def _zero(type: Type, value: Any) -> Any:
     return "" if isinstance(kind, Scalar) else [] if isinstance(kind, ListOf) else {}
 
 
+_PLAIN = {"str": str, "bool": bool}
+"""What needs no further look, most values of all."""
+
+
 def _scalar(name: str, value: Any, where: str) -> Any:
-    if name == "any":
+    if name == "any" or type(value) is _PLAIN.get(name):
         return value
     if name == "intstr":
         if isinstance(value, str) or _is_int32(value):

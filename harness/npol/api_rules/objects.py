@@ -2,17 +2,29 @@
 
 from __future__ import annotations
 
+import marshal
 from typing import Any
 
 Obj = dict[str, Any]
 
 
+_TREE = 2
+"""The last form of marshal that knows no references: what stands twice becomes two."""
+
+
 def copied(value: Any) -> Any:
-    """A deep copy of JSON data, several times as fast as `copy.deepcopy`."""
+    """A deep copy of JSON data, many times as fast as `copy.deepcopy`."""
+    try:
+        return marshal.loads(marshal.dumps(value, _TREE))
+    except ValueError:  # something that is like JSON: text that knows its position
+        return _copied(value)
+
+
+def _copied(value: Any) -> Any:
     if isinstance(value, dict):
-        return {k: copied(v) for k, v in value.items()}
+        return {k: _copied(v) for k, v in value.items()}
     if isinstance(value, list):
-        return [copied(v) for v in value]
+        return [_copied(v) for v in value]
     return value
 
 

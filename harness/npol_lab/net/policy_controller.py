@@ -14,7 +14,7 @@ from npol_lab.net.external_hosts import PLACES
 from npol_lab.net.flow_log import Identities, PolicyName
 from npol_lab.net.nft import NftError, Ruleset
 from npol_lab.net.node import Node, base_chains
-from npol_lab.net.pods import is_judged, pod_of
+from npol_lab.net.pods import Pod, is_judged, pod_of
 from npol_lab.net.policy import Policy, compile_policy
 from npol_lab.net.tier_policies import KINDS as TIER_KINDS
 from npol_lab.net.tier_policies import TierPolicies
@@ -53,7 +53,7 @@ class Agent:
         self._api_server = api_server
         self._chains: dict[str, PolicyName] = {}
         self._addresses: dict[str, Sequence[str]] = {}
-        self._pods: dict[str, Obj] = {}
+        self._pods: dict[str, tuple[Pod, ...]] = {}
         self._objects: dict[str, dict[tuple[str, str], Obj]] = {r: {} for r in FOLLOWED}
         self._compiled: dict[tuple[str, str], Sequence[Policy]] = {}
         self._tiers = TierPolicies(families, enforce=enforce)
@@ -76,8 +76,8 @@ class Agent:
         metadata = pod["metadata"]
         newest = self._objects["pods"].get((metadata["namespace"], metadata["name"]))
         same = newest is not None and newest["metadata"]["uid"] == metadata["uid"]
-        self._pods[metadata["uid"]] = newest if newest is not None and same else pod
         self._addresses[metadata["uid"]] = ips
+        self._learn(newest if newest is not None and same else pod)
         self._changed.set()
 
     def remove(self, uid: str) -> None:
@@ -112,14 +112,24 @@ class Agent:
             self._objects[event.resource].pop(key, None)
         else:
             self._objects[event.resource][key] = event.object
-        if event.resource == "pods" and metadata["uid"] in self._pods:
-            self._pods[metadata["uid"]] = event.object
+        if event.resource == "pods" and not self._learn(event.object):
+            return
         if event.resource == POLICIES:
             self._compile(key, None if event.type == "DELETED" else event.object)
         if event.resource in TIER_KINDS:
             self._tiers.note(event)
             self._chains.update(self._tiers.names)
         self._changed.set()
+
+    def _learn(self, pod: Obj) -> bool:
+        """Whether rules could change by it: most of a pod's states mean nothing to the network."""
+        uid = pod["metadata"]["uid"]
+        ips = self._addresses.get(uid, ()) if is_judged(pod) else ()
+        seen = tuple(pod_of(pod, ip) for ip in ips)
+        if self._pods.get(uid, ()) == seen:
+            return False
+        self._pods[uid] = seen
+        return True
 
     def _compile(self, key: tuple[str, str], policy: Obj | None) -> None:
         self._compiled.pop(key, None)
@@ -193,11 +203,7 @@ class Agent:
         which = self._families.index(family)
         return policies.World(
             policies=[compiled[which] for compiled in self._compiled.values()],
-            pods=[
-                pod_of(pod, self._addresses[uid][which])
-                for uid, pod in self._pods.items()
-                if is_judged(pod)
-            ],
+            pods=[seen[which] for seen in self._pods.values() if seen],
             namespaces={
                 name: frozenset((obj["metadata"].get("labels") or {}).items())
                 for (_, name), obj in self._objects["namespaces"].items()
