@@ -3,17 +3,21 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from itertools import groupby
 
 from npol.changes.transaction import Transaction
 from npol.errors import InputError
+from npol.kube.api_errors import ApiError
 from npol.kube.connection import Connection
 from npol.model.story import Manifest
 from npol.run.given_objects import DEFINITION, defined_kinds
 
 ESTABLISHED_WITHIN = 10.0
 POLL_EVERY = 0.1
+NOT_TAKEN = (400, 422)
+"""HTTP's codes for an object that is wrong by itself."""
 
 
 def create_given(
@@ -28,9 +32,22 @@ def create_given(
         together = list(alike)
         made += len(together)
         say(f"creating what is given: {made} of {len(manifests)} objects")
-        transaction.create_all(together)
+        with _pointing(together):
+            transaction.create_all(together)
         for manifest in together if kind == DEFINITION else ():
             await_definition(connection, manifest)
+
+
+@contextmanager
+def _pointing(manifests: Sequence[Manifest]) -> Iterator[None]:
+    """A server names the field that it does not take, and knows no file."""
+    try:
+        yield
+    except ApiError as error:
+        if error.status in NOT_TAKEN and not error.hint:
+            files = sorted({manifest.document.file for manifest in manifests})
+            error.hint = f"npol check {' '.join(files)} names the line"
+        raise
 
 
 def await_definition(connection: Connection, manifest: Manifest) -> None:
