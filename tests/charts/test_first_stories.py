@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 import pytest
 
 from npol.cli.app import app
@@ -10,6 +12,7 @@ from npol.mutation.score import mutate
 from npol.policy.simulate.forecast import forecast
 from npol.policy.simulate.simulated_steps import scenes
 from npol.story import read_story
+from tests.charts.altered import altered
 from tests.charts.corpus import CHARTS, NAMESPACE, path_of
 
 NOTHING_TO_ASK = {
@@ -80,11 +83,7 @@ def test_a_first_story_asks_from_namespaces_that_are_there_and_counts_its_doubts
 @pytest.mark.nightly
 @pytest.mark.parametrize("chart", CHARTS)
 def test_a_first_story_runs_as_it_was_written(chart, capsys, tmp_path, monkeypatch):
-    monkeypatch.chdir(tmp_path)
-    (tmp_path / "chart.yaml").write_text(path_of(chart).read_text())
-    init = ["init", "--from-manifests", "chart.yaml", "-n", NAMESPACE]
-    assert app(init, standalone_mode=False) == 0
-    (tmp_path / "first.npol.yaml").write_text(capsys.readouterr().out)
+    first_story(chart, capsys, tmp_path, monkeypatch)
 
     if chart in NOT_TAKEN:
         with pytest.raises(ApiError) as refused:
@@ -94,6 +93,50 @@ def test_a_first_story_runs_as_it_was_written(chart, capsys, tmp_path, monkeypat
         assert NOT_TAKEN[chart] in capsys.readouterr().out
     else:
         assert app(["run", "first.npol.yaml"], standalone_mode=False) == 0
+
+
+def first_story(chart, capsys, directory, monkeypatch):
+    """The text of a chart's first story, written in a directory where the chart may change."""
+    monkeypatch.chdir(directory)
+    (directory / "chart.yaml").write_text(path_of(chart).read_text())
+    app(["init", "--from-manifests", "chart.yaml", "-n", NAMESPACE], standalone_mode=False)
+    text = capsys.readouterr().out
+    (directory / "first.npol.yaml").write_text(text)
+    return text
+
+
+def is_doubted(text, lines):
+    """Whether the story says of something in these lines of the chart that no flow shows it."""
+    found = re.findall(r"^# doubt: chart\.yaml:(\d+)", text, re.MULTILINE)
+    return any(int(line) in lines for line in found)
+
+
+def foretold(text):
+    steps = forecast(scenes(read(text)), "npol-lab")
+    return [flow for step in steps for flow in (*step.failing, *step.not_foretold)]
+
+
+@pytest.mark.parametrize("chart", CHARTS)
+def test_a_rule_less_and_a_rule_more_fail_a_flow_or_stand_in_a_doubt(
+    chart, capsys, tmp_path, monkeypatch
+):
+    text = first_story(chart, capsys, tmp_path, monkeypatch)
+
+    for version in altered(chart):
+        (tmp_path / "chart.yaml").write_text(version.text)
+        assert foretold(text) or is_doubted(text, version.lines), version.what
+
+
+@pytest.mark.lab
+@pytest.mark.nightly
+@pytest.mark.parametrize("chart", [c for c in CHARTS if c not in NOT_TAKEN])
+def test_a_rule_less_and_a_rule_more_fail_a_run(chart, capsys, tmp_path, monkeypatch):
+    text = first_story(chart, capsys, tmp_path, monkeypatch)
+
+    for version in altered(chart):
+        (tmp_path / "chart.yaml").write_text(version.text)
+        code = app(["run", "first.npol.yaml"], standalone_mode=False)
+        assert code == (1 if foretold(text) else 0), version.what
 
 
 def test_a_chart_is_named_as_it_was_given_with_its_values_and_namespace(

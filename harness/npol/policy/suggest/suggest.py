@@ -92,10 +92,13 @@ class _StoryDraft:
         allowed = [
             m for rule in policy.rules(direction) for m in self._rule(policy, rule, meetings)
         ]
-        stopped = [self._stopped(policy, direction, pod, allowed, meetings) for pod in subjects]
-        if not any(stopped):
+        closed = [self._stopped(policy, direction, pod, allowed, meetings) for pod in subjects]
+        if not any(self._is_stopped_by(m, direction) for found in closed for m in found):
             what = f"no flow that its {direction.field} must stop"
-            self.doubts.append(f"{policy.origin}: {what}: it lets everything through that is known")
+            why = "it lets everything through that is known"
+            if any(self._stops(m, direction) for found in closed for m in found):
+                why = "what it stops is stopped at the other end, too"
+            self.doubts.append(f"{policy.origin}: {what}: {why}")
 
     def _rule(self, policy: Policy, rule: Rule, meetings: Meetings) -> list[Meeting]:
         """The meetings that a rule lets through; a doubt where none of them hangs on it."""
@@ -121,25 +124,22 @@ class _StoryDraft:
         pod: Pod,
         allowed: Iterable[Meeting],
         meetings: Meetings,
-    ) -> bool:
+    ) -> list[Meeting]:
         """One stopped flow of each sort: a stranger beside, one elsewhere, another port."""
-        found, undecided = False, list[Meeting]()
+        found, undecided = list[Meeting](), list[Meeting]()
         for sort in meetings.stopped(policy, direction, pod, allowed):
             closed = [m for m in sort if self._answer(m) is False]
             undecided += sort
             sharp = [m for m in closed if self._is_stopped_by(m, direction)]
-            for meeting in (sharp or closed)[:1]:
-                self._add(policy, meeting)
-                found = True
+            found += (sharp or closed)[:1]
         if not found:
             self._note_unknown(policy, undecided)
-        if found or direction is Direction.EGRESS:
-            return found
-        for meeting in meetings.at_free_port(pod, allowed):
-            if self._answer(meeting) is False:
-                self._add(policy, meeting)
-                return True
-        return False
+            if direction is Direction.INGRESS:
+                free = meetings.at_free_port(pod, allowed)
+                found += [m for m in free if self._answer(m) is False][:1]
+        for meeting in found:
+            self._add(policy, meeting)
+        return found
 
     def _note_unknown(self, policy: Policy, meetings: Iterable[Meeting]) -> None:
         for meeting in meetings:
@@ -149,9 +149,14 @@ class _StoryDraft:
 
     def _is_stopped_by(self, meeting: Meeting, direction: Direction) -> bool:
         """Whether the other side would let it pass, so that this one is seen to stop it."""
+        other = Direction.INGRESS if direction is Direction.EGRESS else Direction.EGRESS
+        return self._stops(meeting, direction) and not self._stops(meeting, other)
+
+    def _stops(self, meeting: Meeting, direction: Direction) -> bool:
+        """Whether the policies of one side stop it, on some way at least."""
         paths = decide(self.world, self._traffic(meeting)[0], self.dialect).paths
-        sides = [p.ingress if direction is Direction.EGRESS else p.egress for p in paths]
-        return bool(sides) and all(side.allowed for side in sides)
+        sides = [p.egress if direction is Direction.EGRESS else p.ingress for p in paths]
+        return not all(side.allowed for side in sides)
 
     def _answer(self, meeting: Meeting, world: ClusterState | None = None) -> bool | None:
         _, allowed, resolves = self._decided(meeting, world or self.world)
