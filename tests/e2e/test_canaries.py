@@ -333,6 +333,8 @@ def test_no_output_holds_any_of_the_planted_secrets(
     npol("plan", "plan", path)
     npol("document", "document", path)
     npol("explain", "explain", *there, "vault/keeper -> vault/s:80")
+    npol("init", "init", "--from-cluster", *there, "-n", "vault")
+    npol("probe", "probe", "vault/keeper -> vault/s:80", *there, "-vv")
     npol("recover", "recover", "--list", *there, "-vv")
     npol("doctor", "doctor", *there, "--no-canary", "-n", "vault", "-vv",
          "--collect", "x.tar.gz", "--report", "run.json")  # fmt: skip
@@ -355,6 +357,7 @@ def test_no_output_holds_any_of_the_planted_secrets(
     assert [name for name, text in told.items() if not text] == ["check github"]  # no findings
     assert "doctor archive npol/engine/calico-system/calico-node-abcde/calico-node.log" in told
     assert "keeper" in told["doctor archive npol/namespaces/vault/pods.json"]
+    assert {name.partition(" ")[0] for name in told} >= COMMANDS.keys() - {"lab"}
     leaks = {name: found for name, text in told.items() if (found := plant.found(text))}
     assert leaks == {}
     assert len(plant.planted) >= 60

@@ -1,8 +1,12 @@
 """Trees of both versions, as directories; the kernel's files appear as they do there."""
 
+import os
+import subprocess
+from pathlib import Path
+
 import pytest
 
-from npol_lab.cgroup_trees import sweep
+from npol_lab.cgroup_trees import CONTROLLERS, sweep
 from npol_lab.node.cgroups import groups
 from npol_lab.node.limits import PROCESSES, Limits
 
@@ -20,8 +24,6 @@ def proc(tmp_path):
 def kernel(monkeypatch):
     """Groups come with files: the limits of their tree's controllers."""
     files = {}
-    from pathlib import Path
-
     make = Path.mkdir
 
     def mkdir(path, *arguments, **options):
@@ -123,3 +125,32 @@ def test_groups_of_labs_that_are_gone_are_swept(tmp_path, proc, kernel):
 
     left = sorted(p.name for p in tmp_path.glob("memory/job/npol-lab-*"))
     assert left == ["npol-lab-here"]
+
+
+def unified():
+    """Where the kernel's own tree of version 2 is mounted; None: nowhere that may be written."""
+    lines = Path("/proc/self/mountinfo").read_text().splitlines()
+    found = (Path(line.split()[4]) for line in lines if " - cgroup2 " in line)
+    return next((path for path in found if os.access(path, os.W_OK)), None)
+
+
+@pytest.mark.skipif(unified() is None, reason="no tree of control groups of version 2")
+def test_the_kernels_tree_of_version_2_is_used_if_it_has_both_controllers(proc):
+    tree, lab = unified(), f"test{os.getpid()}"
+    (proc / "cgroup").write_text("0::/\n")
+    (proc / "mountinfo").write_text(f"40 25 0:35 / {tree} rw - cgroup2 cgroup2 rw\n")
+    passed_on = (tree / "cgroup.subtree_control").read_text().split()
+
+    group = groups(lab, proc).make("c", LIMITS)
+    try:
+        assert bool(group.entries) is (set(CONTROLLERS) <= set(passed_on))
+        for entry in group.entries:
+            enter = ["sh", "-c", f"echo 0 > {entry}; cat /proc/self/cgroup"]
+            told = subprocess.run(enter, capture_output=True, text=True, check=True).stdout
+            assert f"npol-lab-{lab}/c" in told
+            assert (Path(entry).parent / "memory.max").read_text().strip() == LID
+        assert not group.out_of_memory
+    finally:
+        group.remove()
+        sweep(proc, proc)
+    assert not list(tree.glob(f"npol-lab-{lab}"))
