@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -46,3 +47,13 @@ def collection(obj: Any, definitions: list[Any]) -> str:
 def _defines(spec: Any, version: str, kind: str) -> bool:
     served = [f"{spec['group']}/{v['name']}" for v in spec["versions"]]
     return version in served and spec["names"]["kind"] == kind
+
+
+def pod_specs() -> Iterator[tuple[str, Any]]:
+    """Every pod of every chart, by the name of its chart."""
+    for chart in CHARTS:
+        for obj in objects_of(chart):
+            spec = obj.get("spec") or {}
+            spec = (spec.get("jobTemplate") or {}).get("spec") or spec
+            if template := spec.get("template"):
+                yield chart, template["spec"]

@@ -8,11 +8,13 @@ is made where only what holds it is switched off, and where all of that but one 
 
 import json
 import os
+import zlib
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from tests.charts.corpus import pod_specs
 from tests.lab.escapes import attempts, machine, protections
 from tests.lab.escapes.machine import ALL, HeldLab, tool, users
 from tests.lab.escapes.manifests import MANIFESTS
@@ -67,12 +69,17 @@ def attempted(lab, name, *layers):
     """
     extra = {} if name == "plain" else {"securityContext": ALL}
     spec = {} if name == "plain" else {"hostPID": True, "hostIPC": True, "hostNetwork": True}
+    return attempted_in(lab, name, spec, extra, *layers)
+
+
+def attempted_in(lab, name, spec, extra, *layers):
+    """The same in a pod with fields of its own, and of its container."""
     files = {"attempts.py": ATTEMPTS, "world.json": json.dumps(lab.world)}
     lab.core.create_namespaced_config_map("default", {"metadata": {"name": name}, "data": files})
-    mounts = [{"name": "attempts", "mountPath": "/attempts"}]
-    volumes = [{"name": "attempts", "configMap": {"name": name}}]
-    container = tool(volumeMounts=mounts, **extra)
-    assert lab.pod(name, container, volumes=volumes, **spec)
+    mounts = [{"name": "attempts", "mountPath": "/attempts"}, *extra.get("volumeMounts", ())]
+    volumes = [{"name": "attempts", "configMap": {"name": name}}, *spec.get("volumes", ())]
+    container = tool(**{**extra, "volumeMounts": mounts})
+    assert lab.pod(name, container, **{**spec, "volumes": volumes})
     assert lab.is_ready(name)
     output = lab.exec(name, "python3", "/attempts/attempts.py", *layers)
     results = json.loads(output.splitlines()[-1])
@@ -178,3 +185,44 @@ def test_no_manifest_names_a_way_out_of_a_stand_in(labs_of_stand_ins):
     shown = [name for name in MANIFESTS if named(bare, name)]
     assert [name for name in MANIFESTS if named(held, name)] == []
     assert len(shown) >= 8, shown
+
+
+HOSTILE = ("hostNetwork", "hostPID", "hostIPC", "shareProcessNamespace")
+PLACES = ("hostPath", "emptyDir")
+
+
+def shapes():
+    """What the pods of charts ask of the host: each different one once, as pod and container."""
+    found = {}
+    for chart, pod in pod_specs():
+        volumes = [v for v in pod.get("volumes") or [] if any(place in v for place in PLACES)]
+        names = {v["name"] for v in volumes}
+        spec = {key: pod[key] for key in HOSTILE if key in pod} | {"volumes": volumes}
+        for container in (*pod["containers"], *(pod.get("initContainers") or [])):
+            mounts = [
+                m
+                for m in container.get("volumeMounts") or []
+                if m["name"] in names and not _is_device(m)
+            ]
+            rights = container.get("securityContext") or {}
+            extra = {"volumeMounts": mounts, "securityContext": rights}
+            key = json.dumps([rights, spec, [m.get("mountPropagation") for m in mounts]])
+            found.setdefault(key, pytest.param(spec, extra, id=f"{chart}-{container['name']}"))
+    return list(found.values())
+
+
+def _is_device(mount):
+    """A pod without what holds it has no room for these."""
+    return mount["mountPath"].startswith("/dev/")
+
+
+@pytest.mark.nightly
+@pytest.mark.parametrize(("spec", "extra"), shapes())
+def test_no_program_comes_out_of_a_charts_pod(labs, request, spec, extra):
+    held, bare = labs
+    name = f"shape-{zlib.crc32(request.node.callspec.id.encode()):x}"
+    _, counted = attempted_in(bare, name, spec, extra)
+    _, out = attempted_in(held, name, spec, extra)
+
+    assert out == {}
+    assert counted
