@@ -33,7 +33,7 @@ TIERS = "policy.networking.k8s.io/v1alpha2"
 IN_TIERS = tuple(
     Key(TIERS, "ClusterNetworkPolicy", "", name) for name in ("created", "existing", "doomed")
 )
-LEASE = 0.4
+LEASE = 1.0
 """Seconds; short, so that renewals happen while the run lasts."""
 
 
