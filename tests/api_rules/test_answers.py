@@ -13,7 +13,6 @@ from pathlib import Path
 import pytest
 
 from npol.api_rules.objects import as_sent
-from npol.api_rules.objects import as_sent
 from npol.api_rules.review import NO_SUCH_KIND, UNKNOWN_FIELD, WRONG_TYPE, review
 from npol.errors import Mistakes
 from npol.story.manifest_validation import objects_of

@@ -140,6 +140,12 @@ def test_a_chart_is_rendered_and_judged(check):
     assert code == ExitCode.DIFFERS
 
 
+def test_what_is_no_object_is_counted_however_much_it_is(check):
+    _, lines = check({f"ci/{n}.yaml": "steps: [a]\n" for n in range(250)} | {"a.yaml": POLICY})
+
+    assert "left out: 250 document(s) that are no Kubernetes objects" in lines
+
+
 @pytest.mark.nightly
 def test_a_large_repository_is_read_in_a_few_seconds(check):
     """1,400 files: policies with their pods, overlays, foreign YAML. The limit is a loose one."""

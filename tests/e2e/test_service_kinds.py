@@ -106,6 +106,7 @@ peers:
   unready: {namespace: NS, service: unready}
 steps:
   - name: asked
+    apply: [apps.yaml]
     flows:
 """
 TARGETS = {"alias": 80, "bare": 8080, "unready": 80, "deployment": 8080}

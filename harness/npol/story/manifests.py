@@ -14,7 +14,7 @@ from npol.story import files, kustomize_helm
 from npol.story.field_validators import NotValid, shown
 from npol.story.manifest_validation import read_objects
 from npol.story.schema.change import SourceFields
-from npol.story.yaml_node import YamlNode, in_order
+from npol.story.yaml_node import YamlNode, by_position, in_order
 from npol.yaml_positions import Document
 
 MAX_OBJECTS = 5_000
@@ -199,7 +199,7 @@ def _survey(base: str, root: str, sources: Sequence[SourceFields], namespace: st
     return Survey(
         manifests=found,
         unreadable=tuple(in_order(unreadable)),
-        left_out=tuple(in_order(left_out)),
+        left_out=tuple(by_position(left_out)),
     )
 
 

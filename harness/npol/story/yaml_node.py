@@ -122,9 +122,14 @@ def merged(under: YamlNode, over: YamlNode) -> YamlNode:
     return Merged(under.document, under.path, data, under.mistakes, over)
 
 
+def by_position(mistakes: Collection[Mistake]) -> list[Mistake]:
+    """All of them, each once."""
+    return sorted(dict.fromkeys(mistakes), key=lambda m: m.at)
+
+
 def in_order(mistakes: Collection[Mistake]) -> list[Mistake]:
     """By position, each once, and not more than anybody reads."""
-    found = sorted(dict.fromkeys(mistakes), key=lambda m: m.at)
+    found = by_position(mistakes)
     if len(found) <= MOST:
         return found
     last = found[MOST]
