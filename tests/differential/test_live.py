@@ -140,13 +140,17 @@ class Live:
         return {**ends, "expect": word, "name": f"{source} -> {target}:{port}/{protocol}"}
 
     @property
-    def specs(self):
-        addresses = [
+    def addresses(self):
+        """Of its own pods."""
+        return [
             pod["status"]["podIP"]
             for pod in self.inventory.pods
             if pod["metadata"]["namespace"] in self.spaces.values()
         ]
-        return specs(ip_blocks("10.0.0.0/8", addresses), [*self.spaces.values()])
+
+    @property
+    def specs(self):
+        return specs(ip_blocks("10.0.0.0/8", self.addresses), [*self.spaces.values()])
 
     def differences(self, made, flows):
         """The flows that did what was not foretold in the step with these policies."""

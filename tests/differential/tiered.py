@@ -69,11 +69,11 @@ def _rules(draw, side, peers, actions, field, ports):
 
 
 @st.composite
-def _spec(draw, actions, field, ports):
+def _spec(draw, actions, field, ports, subjects=_selections, targets=_targets):
     incoming = _rules("from", _selections, actions, field, ports)
-    outgoing = _rules("to", _targets, actions, field, ports)
+    outgoing = _rules("to", targets, actions, field, ports)
     return {
-        "subject": draw(_selections),
+        "subject": draw(subjects),
         "ingress": draw(st.lists(incoming, max_size=3)),
         "egress": draw(st.lists(outgoing, max_size=3)),
     }
@@ -95,6 +95,46 @@ def tier_policies(draw, *, ties=False):
         spec = draw(_spec(["Allow", "Deny"], "ports", _old_ports))
         made.append(_policy("BaselineAdminNetworkPolicy", "v1alpha1", "default", spec))
     return made
+
+
+@st.composite
+def cluster_network_policies(draw, namespaces, networks, *, prefix):
+    """
+    One to four, for a cluster that others use, too: they are about pods in `namespaces` only.
+
+    `networks`: CIDRs that egress rules may name. Kinds and fields of the standard channel only.
+    """
+    subjects = _selections.map(lambda selection: _within(selection, namespaces))
+    named = st.lists(st.sampled_from(networks), min_size=1, max_size=2, unique=True)
+    targets = st.one_of(_selections, st.fixed_dictionaries({"networks": named}))
+    specs = _spec(["Accept", "Deny", "Pass"], "protocols", _protocols, subjects, targets)
+    tiers = [draw(st.sampled_from(["Admin", "Baseline"])) for _ in range(draw(st.integers(1, 4)))]
+    return [
+        _policy(
+            "ClusterNetworkPolicy",
+            "v1alpha2",
+            f"{prefix}-{number}",
+            {"tier": tier, "priority": number * 7, **draw(specs)},
+        )
+        for number, tier in enumerate(tiers)
+    ]
+
+
+def _within(selection, namespaces):
+    """The same among the pods of these namespaces."""
+    own = {
+        "key": "kubernetes.io/metadata.name",
+        "operator": "In",
+        "values": sorted(namespaces),
+    }
+
+    def narrowed(selector):
+        return {**selector, "matchExpressions": [*selector.get("matchExpressions", ()), own]}
+
+    if "namespaces" in selection:
+        return {"namespaces": narrowed(selection["namespaces"])}
+    pods = selection["pods"]
+    return {"pods": {**pods, "namespaceSelector": narrowed(pods["namespaceSelector"])}}
 
 
 def _policy(kind, version, name, spec):

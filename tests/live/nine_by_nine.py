@@ -48,10 +48,39 @@ steps:
     change: [{{delete: [deny-out.yaml]}}, {{apply: [allow-in.yaml]}}]
 {allow}
 """
+TIER = """\
+apiVersion: policy.networking.k8s.io/v1alpha2
+kind: ClusterNetworkPolicy
+metadata: {{name: {name}}}
+spec:
+  tier: Admin
+  priority: 10
+  subject:
+    pods:
+      namespaceSelector: {{matchLabels: {{kubernetes.io/metadata.name: {space}}}}}
+      podSelector: {{matchLabels: {{role: target}}}}
+  ingress:
+    - action: Deny
+      from: [{{namespaces: {{}}}}]
+"""
+DENIED = 20
+TIER_STEP = """\
+  - name: denied by a policy of the whole cluster
+    apply: [tier.yaml]
+    flows:
+"""
 
 
-def write_story(folder: Path, suffix: str) -> str:
-    """The story's path; its manifests stand beside it."""
+def tier_name(suffix: str) -> str:
+    return f"npol-nine-{suffix}"
+
+
+def write_story(folder: Path, suffix: str, *, tier: bool = False) -> str:
+    """
+    The story's path; its manifests stand beside it.
+
+    `tier`: its last step denies 20 of the flows by a ClusterNetworkPolicy (`tier_name`).
+    """
     spaces = [f"npol-nine-{letter}-{suffix}" for letter in "xyz"]
     given = [f"apiVersion: v1\nkind: Namespace\nmetadata: {{name: {s}}}\n" for s in spaces]
     given += [TARGET.format(pod=pod, space=space) for space in spaces for pod in PODS]
@@ -69,7 +98,10 @@ def write_story(folder: Path, suffix: str) -> str:
         + STEPS.format(
             allow=_matrix(sources, targets, "allow"), deny=_matrix(sources, targets, "deny")
         )
+        + (TIER_STEP + "".join(_denied(sources)) if tier else "")
     )
+    if tier:
+        (folder / "tier.yaml").write_text(TIER.format(name=tier_name(suffix), space=spaces[0]))
     return str(story)
 
 
@@ -78,6 +110,13 @@ def _peers(spaces: list[str]) -> Iterator[str]:
         for pod in PODS:
             yield f"  s{i}{pod}: {{namespace: {space}, labels: {{app: s-{pod}, role: source}}}}\n"
             yield f"  t{i}{pod}: {{namespace: {space}, workload: deployment/t-{pod}}}\n"
+
+
+def _denied(sources: list[str]) -> Iterator[str]:
+    """Flows to the targets of the first namespace."""
+    pairs = [(source, f"t0{pod}") for source in sources for pod in PODS]
+    for source, target in pairs[:DENIED]:
+        yield f"      - {{from: {source}, to: {target}, port: 80, expect: deny}}\n"
 
 
 def _matrix(sources: list[str], targets: list[str], word: str) -> str:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from npol.flow_records.whisker import WhiskerFlow
 from npol.model.flow_record import FlowRecord
 
 
@@ -44,4 +45,4 @@ class UnreadableLine:
     problem: str
 
 
-RecordLine = FlowRecord | LostRecords | NodeStatus | OtherEvent | UnreadableLine
+RecordLine = FlowRecord | WhiskerFlow | LostRecords | NodeStatus | OtherEvent | UnreadableLine

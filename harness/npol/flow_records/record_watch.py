@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import os
 import threading
-from collections.abc import Collection, Iterable
+from collections.abc import Collection, Iterable, Sequence
 from typing import Protocol
 
 from npol.flow_records.agents import AgentRecords
 from npol.flow_records.hubble import parsed
+from npol.flow_records.line import RecordLine, UnreadableLine
 from npol.flow_records.store import RecordStore, StreamCounts
 from npol.flow_records.tail import STDIN, Tail
+from npol.flow_records.whisker import WhiskerFlow, whisker_lines
+from npol.flow_records.whisker_file import WhiskerFile, is_whisker_file
 from npol.kube.connection import Connection
 from npol.model.probe import PodRef
 
@@ -24,10 +27,15 @@ OBSERVE = "hubble observe -o jsonpb"
 class RecordWatch(Protocol):
     """What feeds a store while a story is told."""
 
-    store: RecordStore
+    @property
+    def store(self) -> RecordStore | None:
+        """None where nothing that comes could be about one probe."""
 
     def follow(self, sources: Iterable[PodRef], nodes: Collection[str]) -> None:
         """These pods send now, and these nodes see it."""
+
+    def summed(self) -> Sequence[WhiskerFlow]:
+        """What was told of the run's time without ports and addresses: evidence, never proof."""
 
     def notes(self) -> list[str]:
         """Where the records come from, and what is the matter with them."""
@@ -49,7 +57,7 @@ def watch(source: str, connection: Connection) -> RecordWatch | None:
     if source == OFF:
         return None
     if source != AUTO:
-        return FileWatch(source)
+        return WhiskerFile(source) if is_whisker_file(source) else FileWatch(source)
     agents = AgentWatch(connection)
     return agents if agents.found else None
 
@@ -67,6 +75,10 @@ class AgentWatch:
 
     def follow(self, sources: Iterable[PodRef], nodes: Collection[str]) -> None:
         self._agents.follow(sources, nodes)
+
+    def summed(self) -> Sequence[WhiskerFlow]:
+        """Agents tell packets one by one."""
+        return ()
 
     def notes(self) -> list[str]:
         failed = self._agents.failed
@@ -94,6 +106,9 @@ class FileWatch:
     def follow(self, sources: Iterable[PodRef], nodes: Collection[str]) -> None:
         """Whoever writes it has chosen."""
 
+    def summed(self) -> Sequence[WhiskerFlow]:
+        return self.store.summed
+
     def notes(self) -> list[str]:
         ended = f"flow records: {self._path} has ended" if self._tail.ended else ""
         found = _of_counts(f"flow records: {self._path}", self.store.counts)
@@ -106,11 +121,20 @@ class FileWatch:
         while not self._stopped.is_set() and not self._tail.ended:
             came = False
             for line in self._tail.read(POLL):
-                self.store.add(parsed(line))
+                for told in _told(line):
+                    self.store.add(told)
                 came = True
             if not came:
                 self._stopped.wait(POLL)
         self._tail.close()
+
+
+def _told(line: bytes) -> Sequence[RecordLine]:
+    """A record of Hubble, or what Whisker tells in one line."""
+    record = parsed(line)
+    if not isinstance(record, UnreadableLine):
+        return (record,)
+    return whisker_lines(line) or (record,)
 
 
 def _of_counts(what: str, counts: StreamCounts) -> list[str]:

@@ -9,6 +9,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 
 from npol.flow_records.line import LostRecords, NodeStatus, RecordLine, UnreadableLine
+from npol.flow_records.whisker import WhiskerFlow
 from npol.model.flow_record import FlowRecord, ReceivedRecord
 from npol.model.story import Protocol
 
@@ -40,6 +41,8 @@ class RecordStore:
     _by_probe: dict[_Key, list[ReceivedRecord]] = field(default_factory=dict)
     _order: deque[_Key] = field(default_factory=deque)
     """The keys of what is remembered, oldest first."""
+    _summed: dict[WhiskerFlow, None] = field(default_factory=dict)
+    """Flows that are told without ports and addresses, in their order; each once."""
     _counts: Counter[str] = field(default_factory=Counter)
     _problem: str = ""
     _gaps: list[float] = field(default_factory=list)
@@ -65,6 +68,12 @@ class RecordStore:
         with self._lock:
             found = self._by_probe.get((protocol, address, port), ())
             return tuple(r for r in found if r.at >= since)
+
+    @property
+    def summed(self) -> tuple[WhiskerFlow, ...]:
+        """What was told without ports and addresses."""
+        with self._lock:
+            return tuple(self._summed)
 
     def complete_since(self, since: float) -> bool:
         """Whether nobody says that records are missing; rate limits drop some and say nothing."""
@@ -102,6 +111,9 @@ class RecordStore:
         if isinstance(line, FlowRecord):
             self._counts["records"] += 1
             self._remember(line)
+        elif isinstance(line, WhiskerFlow):
+            self._counts["records"] += 1
+            self._summed[line] = None
         elif isinstance(line, LostRecords):
             self._counts["lost"] += line.count
             self.note_gap()

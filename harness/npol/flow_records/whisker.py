@@ -44,7 +44,14 @@ class WhiskerFlow:
     denied: bool
     at_target: bool
     """Whether the target's node tells it: what it allows has arrived."""
+    by_default: bool = False
+    """Whether it is denied by no rule, but for want of one that lets it through."""
     policies: tuple[RecordedPolicy, ...] = ()
+
+    @property
+    def begin(self) -> float:
+        """`start`, in seconds since 1970."""
+        return datetime.fromisoformat(self.start).timestamp()
 
 
 class NoAnswer(JSONDecodeError):
@@ -61,6 +68,7 @@ def whisker_flow(item: Fields) -> WhiskerFlow:
         KeyError, TypeError, ValueError, AttributeError: it is no such item.
     """
     protocol = _PROTOCOLS.get(str(item["protocol"]).lower())
+    hits = (item.get("policies") or {}).get("enforced") or ()
     return WhiskerFlow(
         source=_end(item, "source"),
         target=_end(item, "dest"),
@@ -70,8 +78,23 @@ def whisker_flow(item: Fields) -> WhiskerFlow:
         time=datetime.fromisoformat(item["end_time"]).timestamp(),
         denied=item["action"] == "Deny",
         at_target=item.get("reporter") == "Dst",
-        policies=tuple(_policies((item.get("policies") or {}).get("enforced") or ())),
+        by_default=any(h.get("kind") == _DEFAULT_DENY and h.get("action") == "Deny" for h in hits),
+        policies=tuple(_policies(hits)),
     )
+
+
+def whisker_lines(line: str | bytes) -> list[WhiskerFlow]:
+    """
+    The flows of one line, if it is one of Whisker: a whole answer, an item of one, or what the
+    server sends for `?watch=true` (`data: {...}`). None for any other line; it raises nothing.
+    """
+    text = line.decode("utf-8", "replace") if isinstance(line, bytes) else line
+    try:
+        told = json.loads(text.strip().removeprefix("data:"))
+        found = [told] if is_item(told) else told.get("items") or ()
+        return [whisker_flow(one) for one in found]
+    except (AttributeError, KeyError, TypeError, ValueError, RecursionError):
+        return []
 
 
 def items(text: str) -> Iterator[tuple[int, Fields]]:

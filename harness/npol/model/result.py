@@ -11,6 +11,7 @@ from npol.model.check_finding import CheckFinding
 from npol.model.enforcement import EnforcementInterval
 from npol.model.expectation import Expectation, Outcome, Verdict
 from npol.model.flow_record import RecordedPolicy
+from npol.model.flow_summary import FlowSummary
 from npol.model.packet_fate import PacketFate
 from npol.model.prediction import Cause, Prediction
 from npol.model.probe import Answer, PodRef, Role
@@ -135,6 +136,8 @@ class FlowResult:
     """The record that proves that policies drop it; None without one."""
     named_by_data_plane: tuple[RecordedPolicy, ...] = ()
     """The policies that records name as deciding, where they name any."""
+    told_beside: tuple[FlowSummary, ...] = ()
+    """What Calico's flows say of its ends in the step's time: evidence that proves nothing."""
     budget: float | None = None
     """Its `converge_within`, in seconds."""
     fixes: tuple[Cause, ...] = ()

@@ -13,8 +13,10 @@ import shlex
 import textwrap
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from datetime import UTC, datetime
 
 from npol.model.expectation import Outcome, Verdict
+from npol.model.flow_summary import FlowSummary
 from npol.model.packet_fate import Fate
 from npol.model.prediction import Cause
 from npol.model.probe import Answer, PodRef, Role
@@ -186,9 +188,19 @@ def evidence_parts(result: FlowResult) -> list[FailurePart]:
         FailurePart("asked", (_timing(result),) if result.rounds else ()),
         FailurePart("evidence", tuple(_table(asked)), Layout.COLUMNS),
         FailurePart("controls", tuple(_table(controls)), Layout.COLUMNS),
+        FailurePart("beside it", tuple(_few([*map(_summary, result.told_beside)], 4, "flows"))),
         FailurePart("predicted", tuple(_prediction(result))),
         FailurePart("policies", tuple(_causes(result))),
     ]
+
+
+def _summary(told: FlowSummary) -> str:
+    """`Calico, ingress, 22:40:00 to 22:40:15 UTC: denied by default: NetworkPolicy shop/deny`."""
+    start, end = (f"{datetime.fromtimestamp(t, UTC):%H:%M:%S}" for t in (told.start, told.end))
+    denied = f"denied{' by default' if told.by_default else ''}"
+    names = f": {', '.join(map(str, told.policies))}" if told.policies else ""
+    did = denied if told.denied else "allowed"
+    return safe(f"Calico, {told.side.value}, {start} to {end} UTC: {did}{names}")
 
 
 def exec_commands(result: FlowResult, again: AskAgain) -> list[str]:

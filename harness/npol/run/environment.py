@@ -11,6 +11,7 @@ from npol.cni.catalogue import Engine
 from npol.cni.preflight import PreflightProblem, preflight
 from npol.errors import InputError, Refused
 from npol.flow_records.record_watch import RecordWatch, watch
+from npol.flow_records.whisker import WhiskerFlow
 from npol.judge import state_changes
 from npol.kube.connection import Connection, connect
 from npol.kube.objects import Ref
@@ -62,6 +63,7 @@ class RunEnvironment:
         self._sources: Sources | None = None
         self.records: RecordWatch | None = None
         """What the data plane tells; None where nobody listens."""
+        self._summed: Sequence[WhiskerFlow] = ()
 
     # -- opening
 
@@ -296,8 +298,14 @@ class RunEnvironment:
         )
         return end.give_back(verify)
 
+    @property
+    def summed(self) -> Sequence[WhiskerFlow]:
+        """What the data plane has told without ports and addresses so far."""
+        return self.records.summed() if self.records else self._summed
+
     def _close_records(self) -> None:
         if self.records:
+            self._summed = self.records.summed()
             self.facts = replace(self.facts, notes=(*self.facts.notes, *self.records.notes()))
             self.records.close()
             self.records = None

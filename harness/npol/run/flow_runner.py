@@ -181,7 +181,7 @@ class FlowRunner:
         """What the data plane tells of these ends from now on."""
         watch = self._environment.records
         sources = _recognisable(ends.asked.values())
-        if watch is None:
+        if watch is None or watch.store is None:
             return None
         if sources:
             watch.follow(sources, {pod.node for pod in self._inside_ends(ends) if pod.node})

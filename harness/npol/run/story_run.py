@@ -19,6 +19,7 @@ from npol.run.environment import RunEnvironment
 from npol.run.namespaces import changed_namespaces, named_namespaces
 from npol.run.options import Options
 from npol.run.step_runner import StepRunner
+from npol.run.told_beside import with_told_beside
 
 
 class StoryRun:
@@ -38,6 +39,7 @@ class StoryRun:
         self._environment: RunEnvironment | None = None
         self._step_runner: StepRunner | None = None
         self._steps: dict[str, StepResult] = {}
+        self._asked: dict[str, Step] = {}
         self._restore: RestoreResult | None = None
         self._error: NpolError | None = None
         self._stop = Stop()
@@ -126,14 +128,23 @@ class StoryRun:
         failed = next((s for s in self._steps.values() if s.error), None)
         if failed:
             return StepResult(name=step.name, at=step.at, error=f"step {failed.name!r} failed")
+        self._asked[step.name] = step
         try:
             began = time.monotonic() - self._clock
-            return replace(self._step_runner.run(step), began=began)
+            return self._with_told_beside(replace(self._step_runner.run(step), began=began))
         except NpolError as error:
             return self._failed(step, error)
         except Exception as error:
             self._steps[step.name] = self._failed(step, Crashed(error))  # it breaks only once
             raise
+
+    def _with_told_beside(self, result: StepResult) -> StepResult:
+        """With what has been told by now; it comes late."""
+        environment, step = self._environment, self._asked.get(result.name)
+        if environment is None or step is None:
+            return result
+        began = self._started.timestamp() + result.began
+        return with_told_beside(result, step, environment.summed, began)
 
     def _failed(self, step: Step, error: NpolError) -> StepResult:
         self._error = self._error or error
@@ -174,7 +185,7 @@ class StoryRun:
             run_id=self.run_id,
             started=self._started.isoformat(timespec="seconds"),
             cluster=getattr(environment, "facts", None),
-            steps=tuple(self._steps.values()),
+            steps=tuple(map(self._with_told_beside, self._steps.values())),
             restore=self._restore,
             error=str(self._error) if self._error else "",
             error_code=self._error.exit_code if self._error else ExitCode.AS_EXPECTED,

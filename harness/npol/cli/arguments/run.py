@@ -106,7 +106,8 @@ class RunArguments:
         typer.Option(
             "--flow-records",
             metavar="auto|off|FILE|-",
-            help="The data plane's records: from Cilium's agents (auto), a file, or a pipe.",
+            help="The data plane's records: from Cilium's agents (auto), a file, or a pipe; "
+            "of Calico's Whisker a file, beside the verdicts.",
         ),
     ] = "auto"
     dry_run: Annotated[

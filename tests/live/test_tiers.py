@@ -1,0 +1,165 @@
+"""
+ClusterNetworkPolicy on a cluster that has the kind and acts on it: names in Hubble's records, and
+random cases as packets.
+"""
+
+from __future__ import annotations
+
+import secrets
+
+import pytest
+from hypothesis import HealthCheck, Phase, given, settings
+from hypothesis import strategies as st
+
+from npol.flow_records.control import control_records
+from npol.kube.connection import Mode
+from npol.model.result import Diagnosis, FlowResult
+from npol.story import load_story, read_story
+from npol.yaml_positions import dump
+from tests import shop
+from tests.differential.test_live import Live, asked
+from tests.differential.tiered import cluster_network_policies
+from tests.live import nine_by_nine
+from tests.policy.clusters import policies
+
+pytestmark = [
+    pytest.mark.live,
+    pytest.mark.nightly,
+    pytest.mark.timeout(1800),
+    pytest.mark.usefixtures("journals", "served"),
+]
+
+CASES = 60
+GROUP = "policy.networking.k8s.io"
+NETWORKS = ["0.0.0.0/0", "10.0.0.0/8", "::/0"]
+
+
+@pytest.fixture(scope="module")
+def connection(connected):
+    return connected(Mode.SMOKE)
+
+
+@pytest.fixture(scope="module")
+def served(connection):
+    """Skip where the kind is not served; whether anybody acts on it, packets say."""
+    groups = {group["name"] for group in connection.raw("GET", "/apis")["groups"]}
+    if GROUP not in groups:
+        pytest.skip(f"no kind of {GROUP} is served here")
+
+
+@pytest.fixture(autouse=True)
+def whatever_the_environment_says(monkeypatch):
+    """Records are read here at night, too."""
+    monkeypatch.delenv("NPOL_FLOW_RECORDS", raising=False)
+
+
+def test_hubble_names_the_policies_that_are_predicted(connection, tmp_path, options):
+    told = control_records(connection)
+    if not told or any(control.problem for control in told):
+        pytest.skip(f"no flow records: {[c.problem for c in told] or 'no agents'}")
+    suffix = secrets.token_hex(3)
+    path = nine_by_nine.write_story(tmp_path, suffix, tier=True)
+
+    report = shop.told(load_story(path, root=str(tmp_path)), options)
+
+    assert shop.wrong(report) == []
+    let_through, denied = (
+        [r for r in step.results if isinstance(r, FlowResult)] for step in report.steps[-2:]
+    )
+    assert (len(let_through), len(denied)) == (81, nine_by_nine.DENIED)
+    assert _named(let_through) == {"allow-in"}
+    assert _named(denied) == {nine_by_nine.tier_name(suffix)}
+    assert {(f.proof.direction.value, f.proof.node == f.target_pods[0].node) for f in denied} == {
+        ("ingress", True)
+    }
+    assert {f.diagnosis for f in (*let_through, *denied)} == {Diagnosis.NONE}
+
+
+def _named(flows: list[FlowResult]) -> set[str]:
+    """
+    What the records name, which is what is predicted. Only where a source has starved, and its
+    connections leave in one process from the kernel's ports, are flows not named.
+    """
+    unnamed = [f.name for f in flows if not f.named_by_data_plane]
+    marked = [f.name for f in flows if f.evidence[0].answer.source_port is not None]
+    print(f"named {len(flows) - len(unnamed)}, from chosen ports {len(marked)} of {len(flows)}")
+    assert not set(unnamed) & set(marked)
+    for flow in flows:
+        names = {policy.name for policy in flow.named_by_data_plane}
+        assert names <= {policy.name for policy in flow.predicted.decided_by}
+    return {policy.name for flow in flows for policy in flow.named_by_data_plane}
+
+
+class Tiered(Live):
+    """A run that may change policies of the whole cluster: its story names one."""
+
+    def story(self, step, flows, *, given=(), changes=()):
+        made = super().story(step, flows, given=given, changes=changes)
+        if not given:
+            return made
+        (self.directory / "nobody.yaml").write_text(dump(self.nobody))
+        whole = {"version": 1, "name": "differ", "peers": self.peers(), "given": list(given)}
+        steps = [
+            {"name": step, "flows": flows},
+            {"name": "never told", "apply": ["nobody.yaml"], "flows": flows},
+        ]
+        where = self.directory / "differ.npol.yaml"
+        text = dump({**whole, "defaults": {"timeout": "1s"}, "steps": steps})
+        return read_story(text.encode(), str(where), str(self.directory))
+
+    @property
+    def prefix(self):
+        return next(iter(self.spaces.values()))
+
+    @property
+    def nobody(self):
+        spec = {
+            "tier": "Admin",
+            "priority": 900,
+            "subject": {"namespaces": {"matchLabels": {"kubernetes.io/metadata.name": "nobody"}}},
+        }
+        return {
+            "apiVersion": "policy.networking.k8s.io/v1alpha2",
+            "kind": "ClusterNetworkPolicy",
+            "metadata": {"name": f"{self.prefix}-nobody"},
+            "spec": spec,
+        }
+
+
+@pytest.fixture(scope="module")
+def tiered(served, target, connection, tmp_path_factory):
+    made = Tiered(target, connection, tmp_path_factory.mktemp("tiers"))
+    yield made
+    restored = made.run.close()
+    assert restored.complete, restored.problems
+
+
+def test_evaluator_agrees_with_a_real_cluster_in_tiers(tiered):
+    differences = []
+
+    @settings(
+        max_examples=CASES,
+        deadline=None,
+        phases=(Phase.explicit, Phase.reuse, Phase.generate),
+        suppress_health_check=list(HealthCheck),
+        database=None,
+    )
+    @given(data=st.data())
+    def case(data):
+        among = [*tiered.spaces.values()]
+        networks = [*NETWORKS, *(f"{address}/32" for address in tiered.addresses)]
+        tiers = cluster_network_policies(among, networks, prefix=tiered.prefix)
+        own = policies(tiered.specs, max_policies=2, namespaces=among)
+        made = [*data.draw(tiers), *data.draw(own)]
+        differences.extend(tiered.differences(made, data.draw(asked())))
+
+    case()
+    counted = tiered.counted
+    print(f"{tiered.engine}: {dict(counted)}")
+    flows = sum(counted[word] for word in ("allow", "deny", "dns timeout"))
+
+    assert differences == []
+    assert counted["cases"] >= CASES
+    assert counted["left out"] == 0
+    assert counted["allow"] > flows / 4
+    assert counted["deny"] > flows / 4
