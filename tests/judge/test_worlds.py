@@ -168,18 +168,18 @@ def test_twenty_thousand_lying_worlds_get_no_false_verdict(check, lasting, part,
     assert rare == {}
 
 
-def faults_of(world: World) -> list[str]:
-    """The records' own, of which each must have had its chance."""
+def faults_of(world: World) -> dict[str, int]:
+    """The records' own, of which each must have had its chance: 1 where it is there."""
     if world.records is None:
-        return []
+        return {}
     told = world.records
     found = {
         "late": told.late == 5.0,
         "reordered": len(told.jitter) > 1,
-        "lost, told": told.lost and told.loss_told,
-        "lost, untold": told.lost and not told.loss_told,
-        "doubled": told.doubled,
-        "foreign": told.foreign,
+        "lost, told": bool(told.lost) and told.loss_told,
+        "lost, untold": bool(told.lost) and not told.loss_told,
+        "doubled": bool(told.doubled),
+        "foreign": bool(told.foreign),
         "old labels": told.old_labels is not NEVER,
     }
-    return [fault for fault, there in found.items() if there]
+    return {fault: int(there) for fault, there in found.items()}
