@@ -287,6 +287,37 @@ def test_a_wrong_answer_needs_more_than_the_round_under_way():
     assert machine.may_launch(0.5)
 
 
+SILENT = (Outcome.TIMEOUT,)
+
+
+@pytest.mark.parametrize(
+    ("before", "predicted", "may"),
+    [
+        pytest.param((Outcome.OPEN, 0), SILENT, False, id="what-is-to-change-waits-for-them"),
+        pytest.param((Outcome.TIMEOUT, 0), SILENT, True, id="what-stays-needs-later-ones"),
+        pytest.param(None, SILENT, True, id="not-known-what-was-before"),
+        pytest.param((Outcome.OPEN, 0), None, True, id="no-prediction"),
+    ],
+)
+def test_early_rounds_under_way_may_be_the_last_where_a_change_is_foretold(before, predicted, may):
+    machine = settling(before=before, predicted=predicted, quiet=0.3)
+    machine.launch(0.0)
+    machine.launch(0.2)
+
+    assert machine.may_launch(0.4) is may
+
+
+def test_early_rounds_that_saw_no_change_are_followed_by_later_ones():
+    machine = settling(before=(Outcome.OPEN, 0), predicted=SILENT, quiet=0.3)
+    machine.launch(0.0)
+    machine.launch(0.2)
+    machine.record(0.0, 0.5, {"f": STILL_OPEN})
+    assert not machine.may_launch(0.5)
+    machine.record(0.2, 0.6, {"f": STILL_OPEN})
+
+    assert machine.may_launch(0.6)
+
+
 # -- two witnesses: packets and prediction
 
 ALLOWED, NO_LONGER = judged(AS, Outcome.OPEN), judged(Verdict.TOO_CLOSED, Outcome.TIMEOUT)

@@ -17,7 +17,7 @@ from npol.model.result import Diagnosis, FlowResult
 from npol.story import load_story, read_story
 from npol.yaml_positions import dump
 from tests import shop
-from tests.differential.test_live import Live, asked
+from tests.differential.test_live import Live, asked, dump_each
 from tests.differential.tiered import cluster_network_policies
 from tests.live import nine_by_nine
 from tests.policy.clusters import policies
@@ -151,7 +151,10 @@ def test_evaluator_agrees_with_a_real_cluster_in_tiers(tiered):
         tiers = cluster_network_policies(among, networks, prefix=tiered.prefix)
         own = policies(tiered.specs, max_policies=2, namespaces=among)
         made = [*data.draw(tiers), *data.draw(own)]
-        differences.extend(tiered.differences(made, data.draw(asked())))
+        found = tiered.differences(made, data.draw(asked()))
+        if found:
+            print(dump_each(made), *found, sep="\n")
+        differences.extend(found)
 
     case()
     counted = tiered.counted

@@ -143,6 +143,15 @@ class Track:
         earlier = {s.signature for s in self.samples if s.judgement.outcome is not Outcome.ERROR}
         return bool(earlier - {now})
 
+    def about_to_change(self) -> bool:
+        """
+        Whether the prediction says that this step changes it visibly: a sample from before the
+        quiet time's end will do then.
+        """
+        if self.before is None or self.predicted is None:
+            return False
+        return all((outcome, 0) != self.before for outcome in self.predicted)
+
     def settled(self, patience: Patience) -> bool:
         return self.missing(patience) == 0
 
@@ -306,8 +315,15 @@ class Settling:
         if now < self.patience.quiet_until:
             return len(self._open) < most
         late = [s for s in self._open if s >= self.patience.quiet_until]
+        if len(late) < len(self._open) and self._early_will_do():
+            return False  # another one would only take the CPU from them
         wanted = max(t.missing(self.patience) for t in self.tracks.values())
         return len(late) < min(most, wanted)
+
+    def _early_will_do(self) -> bool:
+        """Whether the rounds under way from before the quiet time's end may be the last."""
+        waiting = [t for t in self.tracks.values() if not t.settled(self.patience)]
+        return all(t.about_to_change() for t in waiting)
 
     def next_launch(self) -> float:
         """The earliest time for the next round, if none of those under way ends first."""
