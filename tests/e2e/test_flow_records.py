@@ -10,7 +10,11 @@ from npol.flow_records.record_watch import watch
 from npol.kube.exec import open_exec
 from npol.model.flow_record import ObservationPoint, RecordedPolicy, RecordVerdict
 from npol.model.inventory import pod_ref
+from npol.model.probe import Probe, ProbeKind
 from npol.model.story import Protocol
+from npol.probe.commands.connect import ping_commands
+from npol.probe.commands.source_port import from_port
+from npol.probe.toolbox import Toolbox
 
 pytestmark = pytest.mark.lab
 
@@ -49,12 +53,12 @@ def records(connection, pods):
     watching.close()
 
 
-def told(records, address, port):
-    """The first record of a TCP packet from this port."""
+def told(records, address, port, protocol=Protocol.TCP):
+    """The first record of a packet from this port; without a protocol, of a ping."""
     news = threading.Condition()
 
     def found():
-        return records.store.of_probe(Protocol.TCP, address, port, 0.0)
+        return records.store.of_probe(protocol, address, port, 0.0)
 
     def notify(*_):
         with news:
@@ -70,6 +74,11 @@ def told(records, address, port):
 def knock(connection, pods, port):
     """`client` asks `web` for a connection, from this port."""
     argv = ("nc", "-z", "-n", "-w", "1", "-p", str(port), pods["web"].ip, "80")
+    run(connection, pods, argv)
+
+
+def run(connection, pods, argv):
+    """In `client`, to its end."""
     with contextlib.closing(open_exec(connection, pods["client"], argv)) as stream:
         while stream.status is None:
             assert stream.read(WITHIN)
@@ -102,6 +111,16 @@ def test_an_open_flow_is_told_to_have_arrived(connection, pods, records):
     assert record.first
     assert record.source.labels == {"app": "client"}
     assert record.target.namespace_labels == {"kubernetes.io/metadata.name": "shop"}
+
+
+def test_a_ping_is_known_by_its_identifier(connection, pods, records):
+    probe = Probe(key="k", kind=ProbeKind.PING, address=pods["web"].ip, timeout=1.0)
+    (command,) = ping_commands(probe, Toolbox(tools=frozenset({"ping"})))
+    run(connection, pods, from_port(command, 61105).argv)
+
+    record = told(records, pods["client"].ip, 61105, protocol=None)
+
+    assert (record.verdict, record.target.address) == (RecordVerdict.FORWARDED, pods["web"].ip)
 
 
 def test_a_denied_flow_is_told_to_be_dropped_and_an_allowed_one_by_which_policy(

@@ -201,6 +201,12 @@ def test_every_command_ends_by_itself():
         pytest.param(HTTP, NETSHOOT, ("curl", "-q", "--local-port", "61000"), id="curl"),
         pytest.param(dns("10.0.0.9"), DIG, ("dig", "-b", "0.0.0.0#61000"), id="dig"),
         pytest.param(dns("fd00::9"), DIG, ("dig", "-b", "::#61000"), id="dig-ipv6"),
+        pytest.param(
+            Probe(key="k", kind=ProbeKind.PING, address="10.0.0.2"),
+            NETSHOOT,
+            ("ping", "-e", "61000"),
+            id="ping",
+        ),
         pytest.param(dns(), DIG, None, id="dig-without-a-server"),
         pytest.param(HTTP, WGET, None, id="wget"),
         pytest.param(dns(), BUSYBOX, None, id="nslookup"),
@@ -230,6 +236,9 @@ def test_tools_that_can_are_told_their_source_port(asked, box, words):
         ("curl", 22, "< X-Said: Address already in use", False),
         ("dig", 9, ";; UDP setup with 10.0.0.9#53(10.0.0.9) for x failed: address in use.", True),
         ("dig", 9, ";; connection timed out; no servers could be reached", False),
+        ("ping", 1, "ping: invalid option -- 'e'", True),
+        ("ping", 1, "ping: unrecognized option: e", True),
+        ("ping", 1, "1 packets transmitted, 0 received, 100% packet loss", False),
     ],
 )
 def test_a_source_port_that_is_taken_is_told_from_what_the_network_says(tool, code, words, taken):

@@ -18,7 +18,7 @@ from npol.model.expectation import Outcome, Verdict, parse_expectation
 from npol.model.flow_record import RecordVerdict
 from npol.model.packet_fate import Fate
 from npol.model.prediction import PredictedDecision, Prediction
-from npol.model.probe import Answer, PodRef, Role
+from npol.model.probe import Answer, PodRef, Probe, ProbeKind, Role
 from npol.model.reason import ReasonCode
 from npol.model.result import Witnesses
 from npol.model.story import Flow
@@ -26,7 +26,7 @@ from npol.model.target import Backend, Target
 from npol.report.reasons import reason_words
 from npol.run.flow_result import flow_result
 from npol.run.prepared_flow import PreparedFlow
-from npol.run.probe_records import ProbeRecords
+from npol.run.probe_records import AskedProbe, ProbeRecords
 from npol.run.rounds import Rounds
 from tests.judge.test_packet_fate import DROP, IN, KNOWN, LEFT, PASS
 
@@ -299,3 +299,16 @@ def test_a_probe_from_a_port_that_nobody_chose_is_unmarked_and_not_waited_for(be
     assert {e.fate.fate for e in found} == {Fate.UNMARKED}
     assert last.judgements["f"].verdict is Verdict.AS_EXPECTED
     assert waited == [True]
+
+
+def test_a_ping_is_found_by_its_identifier():
+    store = RecordStore()
+    ping = Probe(key="p", kind=ProbeKind.PING, address=WEB.ip, role=Role.POD)
+    told = from_port(20001, replace(DROP, protocol=None, target=replace(DROP.target, port=0)))
+    store.add(told)
+    answer = Answer(key="p", outcome=Outcome.TIMEOUT, source_port=20001)
+    asked = AskedProbe(source=Source(), probe=ping, target=None)
+
+    fate = ProbeRecords(records=store, known=KNOWN).fate(asked, answer, 0.0)
+
+    assert fate.fate is Fate.DROPPED_BY_POLICY

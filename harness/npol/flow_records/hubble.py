@@ -45,6 +45,9 @@ _DIRECTIONS = {"INGRESS": RecordDirection.INGRESS, "EGRESS": RecordDirection.EGR
 _DROP, _TRACE, _POLICY_VERDICT = 1, 4, 5
 """Event types (pkg/monitor/api/types.go)."""
 _PROTOCOLS = {"TCP": Protocol.TCP, "UDP": Protocol.UDP, "SCTP": Protocol.SCTP}
+_ECHO_REQUEST = {"ICMPv4": (8,), "ICMPv6": (128,)}
+"""Types of what a ping sends. Its identifier, which the lab tells and Hubble leaves out, is taken
+for its source port."""
 _KNOWN = ("ESTABLISHED", "REPLY", "RELATED")
 """Trace reasons of packets whose connection was known already."""
 
@@ -84,7 +87,7 @@ def _flow(flow: Fields, node: str) -> RecordLine:
     addresses = flow.get("IP")
     if not addresses:
         return OtherEvent(kind="flow without addresses")
-    name, ports = next(iter(flow.get("l4", {}).items()), ("", {}))
+    name, ports = _layer_4(flow)
     verdict, reason = _verdict(flow)
     point = _point(flow)
     return FlowRecord(
@@ -103,6 +106,15 @@ def _flow(flow: Fields, node: str) -> RecordLine:
         reason=reason,
         policies=tuple(_policies(flow)),
     )
+
+
+def _layer_4(flow: Fields) -> tuple[str, Fields]:
+    """The protocol's name and its ports."""
+    for name, fields in flow.get("l4", {}).items():
+        if fields.get("type") in _ECHO_REQUEST.get(name, ()):
+            return name, {"source_port": fields.get("identifier", 0)}
+        return name, fields
+    return "", {}
 
 
 def _verdict(flow: Fields) -> tuple[RecordVerdict, str]:

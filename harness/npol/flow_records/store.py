@@ -16,7 +16,8 @@ from npol.model.story import Protocol
 KEPT = 200_000
 """First packets that are remembered; a flood pushes the oldest out, which counts as a loss."""
 
-_Key = tuple[Protocol, str, int]
+_Key = tuple[Protocol | None, str, int]
+"""Without a protocol: a ping, by its identifier."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -62,7 +63,7 @@ class RecordStore:
                 listener(line)
 
     def of_probe(
-        self, protocol: Protocol, address: str, port: int, since: float
+        self, protocol: Protocol | None, address: str, port: int, since: float
     ) -> tuple[ReceivedRecord, ...]:
         """First packets from a source's port that came since, in their order; each once."""
         with self._lock:
@@ -124,7 +125,7 @@ class RecordStore:
             self._problem = self._problem or line.problem
 
     def _remember(self, record: FlowRecord) -> None:
-        if record.protocol is None or not record.first:
+        if not record.source.port or not record.first:
             return
         key = record.protocol, record.source.address, record.source.port
         known = self._by_probe.setdefault(key, [])

@@ -56,7 +56,7 @@ class RecordedEnd:
 
     address: str
     port: int = 0
-    """0 where the protocol has none."""
+    """0 where the protocol has none; of a ping's source its identifier, where that is told."""
     namespace: str = ""
     pod: str = ""
     workload: str = ""

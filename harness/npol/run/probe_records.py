@@ -25,7 +25,7 @@ class Records(Interface):
     """What was told so far (`npol.flow_records.store.RecordStore`)."""
 
     def of_probe(
-        self, protocol: Protocol, address: str, port: int, since: float
+        self, protocol: Protocol | None, address: str, port: int, since: float
     ) -> tuple[ReceivedRecord, ...]: ...
 
     def complete_since(self, since: float) -> bool: ...
@@ -128,8 +128,10 @@ def _address(asked: AskedProbe) -> str:
     return source.ip_towards(asked.probe.address) if asked.probe.address else source.ip
 
 
-def _protocol(probe: Probe) -> Protocol:
-    """A look-up goes over UDP first, whatever its flow says."""
+def _protocol(probe: Probe) -> Protocol | None:
+    """A look-up goes over UDP first, whatever its flow says; a ping has none."""
+    if probe.kind is ProbeKind.PING:
+        return None
     return Protocol.UDP if probe.role is Role.NAME else probe.protocol
 
 

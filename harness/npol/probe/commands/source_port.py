@@ -1,4 +1,8 @@
-"""The same command from a source port of one's choice, and what says that it was taken. Pure."""
+"""
+The same command from a source port of one's choice, and what says that it was taken. Pure.
+
+A ping has no port; its identifier stands for it.
+"""
 
 from __future__ import annotations
 
@@ -10,6 +14,8 @@ from npol.probe.command import Command, Ended
 PORTS_TRIED = 3
 """Source ports that may be taken before the kernel is left to choose one."""
 CURL_CANNOT_BIND = 45
+_NO_IDENTIFIER = re.compile(r"(invalid|unrecognized) option")
+"""What a ping says that cannot be told its identifier (BusyBox, iputils before 2021)."""
 _TAKEN = re.compile(
     r"^nc: bind failed|\bbind: |address (already )?in use|address not available"
     r"|cannot assign requested address",
@@ -24,6 +30,7 @@ def from_port(command: Command, port: int) -> Command | None:
         "nc": ("-p", str(port)),
         "curl": ("--local-port", str(port)),
         "dig": _dig_option(rest, port),
+        "ping": ("-e", str(port)),
     }.get(tool)
     if not options:
         return None
@@ -45,4 +52,6 @@ def port_taken(command: Command, ended: Ended) -> bool:
     """Whether a command that was to use a port of our choice did not get it: nothing was asked."""
     if command.tool == "curl":
         return ended.exit_code == CURL_CANNOT_BIND
+    if command.tool == "ping" and _NO_IDENTIFIER.search(ended.words):
+        return True
     return ended.exit_code != 0 and _TAKEN.search(ended.words) is not None
