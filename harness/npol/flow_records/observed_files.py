@@ -6,6 +6,7 @@ What a data plane's log rotation has put aside is read with the file itself.
 
 from __future__ import annotations
 
+import gc
 import glob
 import gzip
 import io
@@ -46,13 +47,26 @@ def read_observed(paths: Sequence[str]) -> ObservedTraffic:
         InputError: one cannot be read, or holds no record at all.
     """
     reading = _FilesInProgress()
-    for path in paths:
-        before = reading.records
-        for file in [path] if path == STDIN else [*_rotated(path), path]:
-            reading.file(file)
-        if reading.records == before:
-            raise InputError(reading.nothing_in(path), hint=f"what is read: {_WANTED}")
-    return reading.traffic()
+    with _nothing_collected():
+        for path in paths:
+            before = reading.records
+            for file in [path] if path == STDIN else [*_rotated(path), path]:
+                reading.file(file)
+            if reading.records == before:
+                raise InputError(reading.nothing_in(path), hint=f"what is read: {_WANTED}")
+        return reading.traffic()
+
+
+@contextmanager
+def _nothing_collected() -> Iterator[None]:
+    """Records are many and have no cycles; looking for some costs a tenth of the time."""
+    before = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if before:
+            gc.enable()
 
 
 @dataclass(slots=True)
