@@ -8,9 +8,9 @@ from datetime import UTC, datetime
 import pytest
 
 from npol.errors import InputError
-from npol.flow_records.watch import FileWatch, watch
+from npol.flow_records.record_watch import FileWatch, watch
 from npol.flow_records.whisker_file import WhiskerFile
-from tests.flow_records.test_watch import came
+from tests.flow_records.test_record_watch import came
 from tests.flow_records.test_whisker import answer, item
 
 NOW = datetime(2026, 11, 28, 22, 40, 5, tzinfo=UTC).timestamp()
