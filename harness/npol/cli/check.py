@@ -151,7 +151,7 @@ def _print_mutation(stories: Sequence[Story], dialect: Dialect) -> int:
                 say(safe(f"cannot be foretold: {name}: {flow.prediction}"))
         found = mutate(story, dialect)
         survivors += len(found.survivors)
-        for result in found.results:
+        for result in (*found.survivors, *found.unkillable, *found.equivalent):
             for line in _told(result):
                 say(safe(line))
         say(

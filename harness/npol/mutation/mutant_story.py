@@ -4,12 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
+from typing import Any
 
 from npol.model.story import Apply, Change, Defaults, Delete, Manifest, Settle, Step, Story
-from npol.mutation.operators import Mutant
+from npol.mutation.mutant import Mutant, in_force
+from npol.policy.objects.netpol_types import Policy
+from npol.policy.objects.tier_types import TierPolicy
 from npol.policy.parse.object_source import sources
 from npol.policy.parse.parse_policies import is_policy, parse_policy
-from npol.policy.parse.serialize import spec_of
+from npol.policy.parse.parse_tiers import is_tier_policy, parse_tier_policy
+from npol.policy.parse.serialize import spec_of, tier_spec_of
 from npol.policy.simulate.simulated_steps import SimulatedStep
 
 
@@ -42,7 +46,7 @@ def mutated_story(story: Story, mutant: Mutant, told: Sequence[SimulatedStep]) -
 
     `told`: the story simulated. Later steps cannot tell the two apart.
     """
-    last = max((n for n, s in enumerate(told) if mutant.policy in s.world.policies), default=-1)
+    last = max((n for n, s in enumerate(told) if in_force(mutant, s.world)), default=-1)
     return replace(
         story,
         given=tuple(_instead(story.given, mutant, story.defaults)),
@@ -74,13 +78,20 @@ def _instead(
         if not _is(manifest, mutant, defaults):
             yield manifest
         elif mutant.becomes is not None:
-            yield replace(manifest, body={**manifest.body, "spec": spec_of(mutant.becomes)})
+            yield replace(manifest, body={**manifest.body, "spec": _spec(manifest, mutant.becomes)})
 
 
 def _is(manifest: Manifest, mutant: Mutant, defaults: Defaults) -> bool:
     namespace = defaults.namespace or "default"
     return any(
         parse_policy(source, default_namespace=namespace).policy == mutant.policy
-        for source in sources([manifest])
         if is_policy(source)
+        else is_tier_policy(source) and parse_tier_policy(source).policy == mutant.policy
+        for source in sources([manifest])
     )
+
+
+def _spec(manifest: Manifest, becomes: Policy | TierPolicy) -> dict[str, Any]:
+    if isinstance(becomes, TierPolicy):
+        return tier_spec_of(becomes, manifest.body["spec"])
+    return spec_of(becomes)

@@ -3,23 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
+from npol.mutation.mutant import Mutant
 from npol.policy.objects.netpol_types import Direction, IpBlock, Origin, PeerClause, Policy, Rule
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Mutant:
-    """One change of one policy. `becomes` None: the policy is gone."""
-
-    policy: Policy
-    becomes: Policy | None
-    what: str
-    """`rule removed`, `podSelector of a peer dropped`, ..."""
-    origin: Origin
-
-    def __str__(self) -> str:
-        return f"{self.policy} ({self.origin}): {self.what}"
 
 
 def mutants(policy: Policy) -> Iterator[Mutant]:

@@ -5,14 +5,17 @@ of some flow must no longer be met. What no flow notices survives, with a flow t
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 
 from npol.model.story import Story
 from npol.mutation.killing_flow import KillingFlow, KillingFlows
-from npol.mutation.operators import Mutant, mutants
+from npol.mutation.mutant import Mutant, in_force
+from npol.mutation.operators import mutants
+from npol.mutation.tier_operators import tier_mutants
 from npol.policy.objects.dialects import CALICO, Dialect
 from npol.policy.objects.netpol_types import Policy
+from npol.policy.objects.tier_types import TierPolicy
 from npol.policy.simulate.flow_resolution import ResolvedFlow
 from npol.policy.simulate.forecast import foretell
 from npol.policy.simulate.simulated_steps import SimulatedStep, read_by, scenes
@@ -79,15 +82,20 @@ def mutate(story: Story, dialect: Dialect = CALICO) -> Mutation:
         killing_flows=KillingFlows(story, told, dialect),
         dialect=dialect,
     )
-    return Mutation(results=tuple(trial.of(m) for p in _policies(told) for m in mutants(p)))
+    return Mutation(results=tuple(trial.of(m) for m in _mutants(told)))
 
 
-def _policies(told: Iterable[SimulatedStep]) -> list[Policy]:
-    """Each version of each policy once."""
-    found: list[Policy] = []
+def _mutants(told: Sequence[SimulatedStep]) -> Iterator[Mutant]:
+    """Those of each version of each policy, once."""
+    policies: list[Policy] = []
+    tiers: list[TierPolicy] = []
     for scene in told:
-        found += [p for p in scene.world.policies if p not in found]
-    return found
+        policies += [p for p in scene.world.policies if p not in policies]
+        tiers += [p for p in scene.world.tier_policies if p not in tiers]
+    for policy in policies:
+        yield from mutants(policy)
+    for tiered in tiers:
+        yield from tier_mutants(tiered, [p for p in tiers if p.name != tiered.name])
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -131,15 +139,17 @@ class _Trial:
 
 def _touches(asked: ResolvedFlow, mutant: Mutant) -> bool:
     """Whether an end of a flow is where the policy is: no other can change."""
+    if isinstance(mutant.policy, TierPolicy):
+        return True
     ends = (end for t in asked.every_traffic for end in (t.source, t.target))
     return any(getattr(e, "namespace", "") == mutant.policy.namespace for e in ends)
 
 
 def _mutated(world: ClusterState, mutant: Mutant) -> ClusterState | None:
     """The world with the mutant in the policy's place; None where the policy is not in force."""
-    if mutant.policy not in world.policies:
+    if not in_force(mutant, world):
         return None
-    if mutant.becomes is None:
-        return world.without_policies([str(mutant.policy)])
-    kept = (mutant.becomes if p == mutant.policy else p for p in world.policies)
-    return replace(world, policies=tuple(kept))
+    without = world.without_policies([str(mutant.policy)])
+    if isinstance(mutant.becomes, TierPolicy):
+        return replace(without, tier_policies=(*without.tier_policies, mutant.becomes))
+    return without.with_policies([mutant.becomes]) if mutant.becomes else without

@@ -30,6 +30,8 @@ from npol.policy.parse.parse_tier_ports import TierPortReader
 from npol.policy.parse.validation_errors import Refusal, Refusals
 
 MOST_PRIORITY = 1000
+HIGHEST_PRIORITY = dict.fromkeys(("ClusterNetworkPolicy", "AdminNetworkPolicy"), MOST_PRIORITY)
+"""Kind -> the last place in the order; the other kind has one object, and so no order."""
 _ACTIONS = {
     "ClusterNetworkPolicy": {
         "Accept": RuleAction.ACCEPT,
@@ -66,6 +68,11 @@ def is_tier_policy(source: Source) -> bool:
 def parse_tier_policy(source: Source) -> ParsedTierPolicy:
     """The policy in an object, read as far as it can be."""
     return _TierReader(source).read()
+
+
+def action_words(kind: str) -> Mapping[RuleAction, str]:
+    """The actions that a kind knows, as it spells them."""
+    return {action: word for word, action in _ACTIONS[kind].items()}
 
 
 def subject_of(manifest: Manifest) -> Subject | None:

@@ -1,10 +1,13 @@
-"""A policy as the API server takes it: the opposite of `parse_policies`."""
+"""A policy as the API server takes it: the opposite of `parse_policies` and `parse_tiers`."""
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 from npol.policy.objects.netpol_types import Direction, PeerClause, Policy, PortClause, Rule
+from npol.policy.objects.tier_types import TierPolicy, TierRule
+from npol.policy.parse.parse_tiers import HIGHEST_PRIORITY, action_words
 
 
 def spec_of(policy: Policy) -> dict[str, Any]:
@@ -20,6 +23,28 @@ def spec_of(policy: Policy) -> dict[str, Any]:
         if rules:
             spec[direction.field] = [_rule(rule) for rule in rules]
     return spec
+
+
+def tier_spec_of(policy: TierPolicy, written: Mapping[str, Any]) -> dict[str, Any]:
+    """
+    The `spec` of a policy in a tier that was changed in its order, rules or their actions.
+
+    `written`: the `spec` that it was read from; what its rules fit is taken over as it stands.
+    """
+    spec = {k: v for k, v in written.items() if k not in {d.field for d in Direction}}
+    if policy.kind in HIGHEST_PRIORITY:
+        spec["priority"] = policy.priority
+    for direction in Direction:
+        if rules := policy.rules(direction):
+            known = written[direction.field]
+            spec[direction.field] = [_tier_rule(policy.kind, rule, known) for rule in rules]
+    return spec
+
+
+def _tier_rule(kind: str, rule: TierRule, written: list[Any]) -> dict[str, Any]:
+    """`written`: the rules of its direction in the manifest; `spec.egress[2]` is the third."""
+    number = int(rule.origin.path.rpartition("[")[2].rstrip("]"))
+    return {**written[number], "action": action_words(kind)[rule.action]}
 
 
 def _rule(rule: Rule) -> dict[str, Any]:
