@@ -89,6 +89,18 @@ def test_the_page_tells_the_failure_the_table_and_the_cluster(report):
     assert "endpoints shop/db" in text
 
 
+def test_steps_of_a_big_page_are_laid_out_when_they_come_into_view(report, monkeypatch):
+    """The style names the body's class; quotes that were escaped once made it another one."""
+    small = to_html([report])
+    monkeypatch.setattr("npol.report.html.BIG", 1)
+    big = to_html([report])
+
+    assert "<body>" in small
+    assert '<body class="big">' in big
+    assert "body.big section.step { content-visibility: auto;" in big
+    assert "body.big section.step { content-visibility: visible; }" in big.split("@media print")[1]
+
+
 def test_every_result_has_an_anchor_and_every_link_leads_somewhere(report):
     found = read(to_html([report, replace(report, story="again")]))
 
