@@ -51,8 +51,9 @@ class FakeApi:
         found = self.objects.get((ref.namespace, ref.name))
         return {**found, "status": self.status} if found else None
 
-    def list_in(self, resource, namespaces):
-        return [o for name in sorted(set(namespaces)) for o in self.list(resource, name)]
+    def list_in(self, resource, namespaces, *, selector=""):
+        found = (self.list(resource, n, selector=selector) for n in sorted(set(namespaces)))
+        return [obj for objects in found for obj in objects]
 
     def list(self, resource, namespace="", *, selector="", fields=""):
         if resource.kind == "Event":

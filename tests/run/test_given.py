@@ -7,7 +7,7 @@ import pytest
 
 from npol.errors import Refused
 from npol.kube.api_errors import Unreachable
-from npol.kube.objects import EVENTS
+from npol.kube.objects import EVENTS, PODS, Ref
 from npol.run import given_workloads
 from npol.run.given_workloads import wait_until_ready
 from npol.run.not_ready import why_not_ready
@@ -53,7 +53,7 @@ class Cluster:
         return list(self.events) if resource is EVENTS else self.pods
 
     def ref_of(self, body):
-        return body
+        return Ref(PODS, "shop", "web")
 
     def get(self, ref):
         return self.states.pop(0) if len(self.states) > 1 else self.states[0]
@@ -63,7 +63,7 @@ class Cluster:
 def wait(tmp_path, monkeypatch):
     (tmp_path / "web.yaml").write_text(POD)
     story = read_story(STORY, str(tmp_path / "s.npol.yaml"), str(tmp_path))
-    monkeypatch.setattr(given_workloads, "POLL_EVERY", 0.0)
+    monkeypatch.setattr(given_workloads, "POLL", 0.0)
 
     def waited(*states, create, within=180.0):
         monkeypatch.setattr(given_workloads, "READY_WITHIN", within)

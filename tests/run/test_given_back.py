@@ -100,6 +100,7 @@ def begun(tmp_path, monkeypatch, transaction):
             options="--context dev",
             requests={"exec pods": 0},
             list=lambda *_, **__: [],
+            list_in=lambda *_, **__: [],
             close=lambda: None,
         )
         found = Preflight(engine=LAB, uid="u", version="v1.33.0", notes=("first",))
@@ -277,7 +278,7 @@ def test_flows_after_a_complete_restore_are_a_result_of_their_own(begun, flows, 
     """Nothing is left to restore, whatever the flows do: `npol recover` would find nothing."""
     run = begun(FakeSources(), namespaces=("shop",))
     run.open()
-    run._step_runner = SimpleNamespace(verify=lambda: flows)
+    run._step_runner = SimpleNamespace(verify=lambda unchanged: flows)
 
     restored = run.close()
 
@@ -291,7 +292,9 @@ def test_flows_after_a_complete_restore_are_a_result_of_their_own(begun, flows, 
 def test_policies_that_are_not_back_outrank_flows_that_are_not_verified(begun):
     run = begun(FakeSources((STAYED,), (STAYED,)), namespaces=("shop",))
     run.open()
-    run._step_runner = SimpleNamespace(verify=lambda: FlowVerification(asked=1, unknown=("f",)))
+    run._step_runner = SimpleNamespace(
+        verify=lambda unchanged: FlowVerification(asked=1, unknown=("f",))
+    )
     run.close()
 
     report = run.report()

@@ -91,14 +91,14 @@ class Environment:
     def mark(self, step):
         """Nothing is kept."""
 
-    def changed_by_others(self, since, asked):
+    def changed_by_others(self, since, asked, now):
         return []
 
 
 class UnreadableAtTheEnd(Environment):
     """It is not known, either, what others did meanwhile."""
 
-    def changed_by_others(self, since, asked):
+    def changed_by_others(self, since, asked, now):
         raise self.failure
 
 

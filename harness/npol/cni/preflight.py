@@ -7,6 +7,7 @@ from __future__ import annotations
 import re
 from collections.abc import Collection, Iterable, Mapping
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any
 
@@ -18,6 +19,7 @@ from npol.errors import NpolError, Refused
 from npol.kube.api_client import LISTS_AT_ONCE
 from npol.kube.api_errors import ApiError, Forbidden, Unreachable
 from npol.kube.connection import Connection
+from npol.kube.get_all import get_all
 from npol.kube.guard import PROTECTED, STATE_NAMESPACE, Mode, protected
 from npol.kube.objects import NAMESPACES, Object, Ref
 from npol.kube.pod_user import create
@@ -190,9 +192,13 @@ def _read_namespaces(connection: Connection, plan: PreflightRequest) -> dict[str
             return error  # the missing right is a finding of its own
 
     names = sorted({*plan.namespaces, *plan.changed})
+    refs = [Ref(NAMESPACES, "", name) for name in names]
+    with suppress(Forbidden):
+        found = get_all(connection, refs)
+        return {ref.name: found[ref] for ref in refs}
     with ThreadPoolExecutor(max_workers=LISTS_AT_ONCE) as pool:
-        found = zip(names, pool.map(read, names), strict=True)
-        return {name: obj for name, obj in found if not isinstance(obj, Forbidden)}
+        each = zip(names, pool.map(read, names), strict=True)
+        return {name: obj for name, obj in each if not isinstance(obj, Forbidden)}
 
 
 def _namespaces(

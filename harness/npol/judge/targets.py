@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from dataclasses import replace
 
+from npol.model.inventory import PLACE
 from npol.model.probe import PodRef
 from npol.model.reason import Reason, ReasonCode
 from npol.model.story import Flow, Peer, Protocol
@@ -24,9 +25,6 @@ from npol.policy.state.service_backends import (
     not_from_outside,
     resolve_service,
 )
-
-PLACE = "npol.dev/place"
-"""Label of a pod that stands for a place outside, such as `internet`."""
 
 
 def resolve(flow: Flow, peer: Peer, state: ClusterState, *, from_outside: bool = False) -> Target:

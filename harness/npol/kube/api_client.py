@@ -11,6 +11,7 @@ from npol.kube.api_errors import ApiError, Forbidden
 from npol.kube.guard import STATE_NAMESPACE
 from npol.kube.objects import NAMESPACES, Object, Ref, Resource, ref_of, resource_for
 
+JSON = "application/json"
 PAGE = 500
 """Objects per page of a list."""
 LISTS_AT_ONCE = 8
@@ -39,6 +40,7 @@ class Verbs(abc.ABC):
         patch: str = "",
         name: str = "",
         repeatable: bool | None = None,
+        accept: str = JSON,
     ) -> Any:
         """
         One request; JSON in, JSON out.
@@ -49,6 +51,7 @@ class Verbs(abc.ABC):
             name: of the object that a POST creates; the guard looks at it.
             repeatable: whether it may be sent again when the server may have acted on it;
                 None: reads and access reviews may.
+            accept: media types of the answer, the best first.
         """
 
     # -- reading
@@ -63,7 +66,12 @@ class Verbs(abc.ABC):
             raise
 
     def list_in(
-        self, resource: Resource, namespaces: Iterable[str], *, at_once: bool | None = None
+        self,
+        resource: Resource,
+        namespaces: Iterable[str],
+        *,
+        at_once: bool | None = None,
+        selector: str = "",
     ) -> list[Object]:
         """
         All objects of several namespaces: by one request where these are most of the cluster's
@@ -73,18 +81,24 @@ class Verbs(abc.ABC):
         """
         names = sorted(set(namespaces))
         wide = self.are_most(names) if at_once is None else at_once and len(names) > 1
-        if wide and resource not in self._narrow:
-            try:
-                found = self.list(resource)
-            except Forbidden:
-                self._narrow.add(resource)
-            else:
-                return [o for o in found if o["metadata"].get("namespace") in names]
+        found = self.list_everywhere(resource, selector=selector) if wide else None
+        if found is not None:
+            return [o for o in found if o["metadata"].get("namespace") in names]
         if len(names) < 2:
-            return [obj for name in names for obj in self.list(resource, name)]
+            return [o for name in names for o in self.list(resource, name, selector=selector)]
         with ThreadPoolExecutor(max_workers=min(LISTS_AT_ONCE, len(names))) as pool:
-            listed = pool.map(lambda name: self.list(resource, name), names)
+            listed = pool.map(lambda name: self.list(resource, name, selector=selector), names)
             return [obj for objects in listed for obj in objects]
+
+    def list_everywhere(self, resource: Resource, *, selector: str = "") -> list[Object] | None:
+        """All objects of all namespaces; None where the rights do not allow it."""
+        if resource in self._narrow:
+            return None
+        try:
+            return self.list(resource, selector=selector)
+        except Forbidden:
+            self._narrow.add(resource)
+            return None
 
     def list(
         self, resource: Resource, namespace: str = "", *, selector: str = "", fields: str = ""
@@ -101,6 +115,11 @@ class Verbs(abc.ABC):
                     names = {obj["metadata"]["name"] for obj in found}
                     self._namespaces = len(names - NEARLY_EMPTY)
                 return found
+
+    @property
+    def counted(self) -> bool:
+        """Whether it is known how many namespaces there are."""
+        return self._namespaces > 0
 
     def are_most(self, namespaces: Collection[str]) -> bool:
         """Whether these are at least half of the cluster's namespaces, and more than one."""

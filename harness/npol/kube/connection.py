@@ -18,7 +18,7 @@ from typing import Any
 from urllib.parse import urlencode
 
 from npol.errors import InputError, Refused
-from npol.kube.api_client import Verbs
+from npol.kube.api_client import JSON, Verbs
 from npol.kube.api_errors import ApiError, Forbidden, LostReply, Unreachable
 from npol.kube.guard import Guard, Mode, Request, request_of
 from npol.kube.kubeconfig import Context, contexts, options_of, pick
@@ -183,6 +183,7 @@ class Connection(Verbs):
         patch: str = "",
         name: str = "",
         repeatable: bool | None = None,
+        accept: str = JSON,
         as_text: bool = False,
     ) -> Any:
         """See `Verbs.raw`; `as_text`: the answer is no JSON, such as a log."""
@@ -194,7 +195,8 @@ class Connection(Verbs):
             repeatable = _only_reads(method, request)
         wanted = {k: v for k, v in (query or {}).items() if v}
         target = path + (f"?{urlencode(wanted)}" if wanted else "")
-        reply = self._persist(request, method, target, body, PATCHES.get(patch), repeatable)
+        headers = {"Accept": accept, "Content-Type": PATCHES.get(patch, JSON)}
+        reply = self._persist(request, method, target, body, headers, repeatable)
         if not 200 <= reply.status < 300:
             login = self._login
             user, secrets = login.context.who, login.secrets()
@@ -228,7 +230,7 @@ class Connection(Verbs):
         method: str,
         target: str,
         body: Any,
-        content_type: str | None,
+        headers: Mapping[str, str],
         repeatable: bool,
     ) -> Reply:
         limit = self.patience.lost if self._answered else self.patience.first
@@ -239,7 +241,7 @@ class Connection(Verbs):
             timeout = (CONNECT_TIMEOUT, READ_TIMEOUT)
             if not self._answered:
                 timeout = (min(CONNECT_TIMEOUT, left), min(READ_TIMEOUT, left))
-            reply = self._send(request, method, target, body, content_type, timeout)
+            reply = self._send(request, method, target, body, headers, timeout)
             failure = transient(reply, self._login.secrets())
             if failure:
                 raise failure
@@ -262,16 +264,14 @@ class Connection(Verbs):
         method: str,
         target: str,
         body: Any,
-        content_type: str | None,
+        headers: Mapping[str, str],
         timeout: tuple[float, float],
     ) -> Reply:
         for last in (False, True):
             login = self._current()
             self._count(f"{request.verb} {request.resource}")
             with self._logged(login, request, method, target) as ended:
-                reply = login.send(
-                    method, target, body, content_type or "application/json", timeout
-                )
+                reply = login.send(method, target, body, headers, timeout)
                 ended.append(reply.status)
             self._answered = True
             if reply.status != 401 or last:

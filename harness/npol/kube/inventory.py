@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable
+from collections.abc import Collection, Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
@@ -21,10 +21,12 @@ from npol.kube.objects import (
     STATEFUL_SETS,
     Resource,
 )
-from npol.model.inventory import Inventory
+from npol.model.inventory import PLACE, Inventory, Obj
 
-_NAMESPACED = (PODS, SERVICES, ENDPOINT_SLICES, NETWORK_POLICIES)
+_NAMESPACED = (SERVICES, ENDPOINT_SLICES, NETWORK_POLICIES)
 _WORKLOADS = (DEPLOYMENTS, STATEFUL_SETS, DAEMON_SETS)
+ALL_WORKLOADS = (*_WORKLOADS, REPLICA_SETS)
+"""Which Deployment a pod is of, its ReplicaSet says."""
 READERS = 12
 """Kinds listed at once."""
 
@@ -35,58 +37,43 @@ def read(
     *,
     places: Iterable[str] = (),
     workloads: Collection[str] = (),
+    kinds: Collection[Resource] = ALL_WORKLOADS,
+    nodes: Sequence[Obj] | None = None,
 ) -> Inventory:
     """
     The objects of these namespaces, and the pods that stand for these places outside.
 
     Args:
-        places: values of the label `npol.dev/place`, looked for in all namespaces.
+        places: values of the label `PLACE`, looked for in all namespaces.
         workloads: namespaces in which Deployments and the like are read, too.
-
-    Nodes are read where that is allowed, else left out.
+        kinds: of these.
+        nodes: as they were read a moment ago; None: they are read where that is allowed, else
+            left out.
 
     Raises:
         Refused: a right to read is missing, or the API server does not answer.
     """
-    at_once = connection.are_most(set(namespaces))
     wanted = [(kind, set(namespaces)) for kind in _NAMESPACED]
-    wanted += [(kind, set(workloads)) for kind in (*_WORKLOADS, REPLICA_SETS)]
+    wanted += [(kind, set(workloads)) for kind in ALL_WORKLOADS if kind in kinds]
     with ThreadPoolExecutor(max_workers=READERS) as pool:
         all_namespaces = pool.submit(connection.list, NAMESPACES)
-        nodes = pool.submit(_optional, connection, NODES)
-        pods = pool.submit(_places, connection, list(places))
+        known_nodes = pool.submit(_optional, connection, NODES) if nodes is None else None
+        if not connection.counted:
+            all_namespaces.result()
+        at_once = connection.are_most(set(namespaces))
+        pods = pool.submit(_pods, connection, set(namespaces), sorted(places), at_once=at_once)
         found = pool.map(lambda w: connection.list_in(*w, at_once=at_once), wanted)
         by_kind = {kind.kind: objects for (kind, _), objects in zip(wanted, found, strict=True)}
-    known = {p["metadata"]["uid"] for p in by_kind.get("Pod", [])}
-    outside = [p for p in pods.result() if p["metadata"]["uid"] not in known]
     return Inventory(
         namespaces=tuple(all_namespaces.result()),
-        nodes=tuple(nodes.result()),
-        pods=(*by_kind.get("Pod", ()), *outside),
+        nodes=tuple(nodes or () if known_nodes is None else known_nodes.result()),
+        pods=tuple(pods.result()),
         services=tuple(by_kind.get("Service", ())),
         slices=tuple(by_kind.get("EndpointSlice", ())),
         policies=tuple(by_kind.get("NetworkPolicy", ())),
         workloads=tuple(o for k in _WORKLOADS for o in by_kind.get(k.kind, ())),
         replica_sets=tuple(by_kind.get("ReplicaSet", ())),
     )
-
-
-def read_selection(connection: Verbs, namespaces: Collection[str]) -> Inventory:
-    """
-    What policies select by, and the policies: all namespaces, pods, NetworkPolicies.
-
-    Raises:
-        Refused: as `read`.
-    """
-    with ThreadPoolExecutor(max_workers=READERS) as pool:
-        all_namespaces = pool.submit(connection.list, NAMESPACES)
-        pods = pool.submit(connection.list_in, PODS, namespaces)
-        policies = pool.submit(connection.list_in, NETWORK_POLICIES, namespaces)
-        return Inventory(
-            namespaces=tuple(all_namespaces.result()),
-            pods=tuple(pods.result()),
-            policies=tuple(policies.result()),
-        )
 
 
 def _optional(connection: Verbs, resource: Resource) -> list[dict[str, Any]]:
@@ -96,10 +83,29 @@ def _optional(connection: Verbs, resource: Resource) -> list[dict[str, Any]]:
         return []
 
 
-def _places(connection: Verbs, names: list[str]) -> list[dict[str, Any]]:
+def _pods(
+    connection: Verbs, namespaces: Collection[str], places: Sequence[str], *, at_once: bool
+) -> list[dict[str, Any]]:
+    """Those of these namespaces, and those that stand for these places."""
+    everywhere = connection.list_everywhere(PODS) if at_once else None
+    if everywhere is not None:
+        return [
+            pod
+            for pod in everywhere
+            if pod["metadata"]["namespace"] in namespaces
+            or (pod["metadata"].get("labels") or {}).get(PLACE) in places
+        ]
+    with ThreadPoolExecutor(max_workers=1) as pool:
+        outside = pool.submit(_places, connection, places)
+        inside = connection.list_in(PODS, namespaces, at_once=False)
+        known = {pod["metadata"]["uid"] for pod in inside}
+        return [*inside, *(pod for pod in outside.result() if pod["metadata"]["uid"] not in known)]
+
+
+def _places(connection: Verbs, names: Sequence[str]) -> list[dict[str, Any]]:
     if not names:
         return []
     try:
-        return connection.list(PODS, selector=f"npol.dev/place in ({','.join(sorted(names))})")
+        return connection.list(PODS, selector=f"{PLACE} in ({','.join(names)})")
     except Refused:
         return []

@@ -12,6 +12,7 @@ import json
 import os
 import ssl
 import time
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 from urllib.parse import unquote, urlsplit
 
@@ -92,10 +93,15 @@ class Login:
         return expires is not None and expires <= time.time()
 
     def send(
-        self, method: str, target: str, body: Any, content_type: str, timeout: tuple[float, float]
+        self,
+        method: str,
+        target: str,
+        body: Any,
+        about: Mapping[str, str],
+        timeout: tuple[float, float],
     ) -> Reply:
         """
-        One attempt.
+        One attempt; `about`: the headers that say of what type answer and body are.
 
         Raises:
             Transient: no reply, for a reason that may pass.
@@ -105,9 +111,9 @@ class Login:
 
         if self.context.insecure:  # npol says so itself, once, instead of at each request
             urllib3.disable_warnings(urllib3.exceptions.InsecureRequestWarning)
-        headers = urllib3.HTTPHeaderDict({"User-Agent": "npol", "Accept": "application/json"})
+        headers = urllib3.HTTPHeaderDict({"User-Agent": "npol", "Accept": about["Accept"]})
         if body is not None:
-            headers["Content-Type"] = content_type
+            headers["Content-Type"] = about["Content-Type"]
         for name, value in self.headers():
             headers.add(name, value)
         try:

@@ -2,13 +2,29 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 from npol.errors import InputError
-from npol.kube.api_client import LISTS_AT_ONCE, Verbs
+from npol.kube.api_client import JSON, LISTS_AT_ONCE, Verbs
 from npol.kube.api_errors import ApiError
 from npol.kube.objects import BUILT_IN, Resource, resource_named
+
+ALL_AT_ONCE = ",".join(
+    [
+        *(
+            f"application/json;g=apidiscovery.k8s.io;v={version};as=APIGroupDiscoveryList"
+            for version in ("v2", "v2beta1")
+        ),
+        JSON,
+    ]
+)
+"""
+Asks for everything that is served in one document. Servers before 1.27 answer with names of groups.
+"""
+NEEDED = {"list", "delete"}
+"""Verbs of what is an object; what can only be read (metrics) is none."""
 
 
 def resource_called(connection: Verbs, word: str) -> Resource:
@@ -35,13 +51,15 @@ def namespaced_kinds(connection: Verbs) -> list[Resource]:
     """
     Every kind of object that may lie in a namespace of this cluster, by discovery.
 
-    Each in one version, the one that the server prefers. What can only be read (metrics) is
-    no object.
+    Each in one version, the one that the server prefers.
 
     Raises:
         ApiError: a group does not say what it serves.
     """
-    groups = connection.raw("GET", "/apis").get("groups") or ()
+    core, others = (connection.raw("GET", path, accept=ALL_AT_ONCE) for path in ("/api", "/apis"))
+    if core.get("kind") == others.get("kind") == "APIGroupDiscoveryList":
+        return [kind for group in (*core["items"], *others["items"]) for kind in _kinds_of(group)]
+    groups = others.get("groups") or ()
     preferred = [("", "v1"), *((g["name"], g["preferredVersion"]["version"]) for g in groups)]
     with ThreadPoolExecutor(max_workers=LISTS_AT_ONCE) as pool:
         served = pool.map(lambda group: connection.raw("GET", _path(*group)), preferred)
@@ -49,8 +67,18 @@ def namespaced_kinds(connection: Verbs) -> list[Resource]:
             Resource(group, version, row["name"], row["kind"])
             for (group, version), rows in zip(preferred, served, strict=True)
             for row in rows.get("resources") or ()
-            if row.get("namespaced") and {"list", "delete"} <= set(row.get("verbs") or ())
+            if row.get("namespaced") and set(row.get("verbs") or ()) >= NEEDED
         ]
+
+
+def _kinds_of(group: dict[str, Any]) -> Iterator[Resource]:
+    """The same of a group as it stands in the document that holds all groups."""
+    name, version = group["metadata"].get("name") or "", group["versions"][0]
+    if version.get("freshness") == "Stale":
+        raise ApiError(f"the API group {name} does not say what it serves", status=503)
+    for row in version.get("resources") or ():
+        if row["scope"] == "Namespaced" and set(row.get("verbs") or ()) >= NEEDED:
+            yield Resource(name, version["version"], row["resource"], row["responseKind"]["kind"])
 
 
 def _path(group: str, version: str) -> str:

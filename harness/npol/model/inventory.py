@@ -10,6 +10,8 @@ from npol.model.peer_selection import FINISHED, is_debug
 from npol.model.probe import PodRef
 
 Obj = Mapping[str, Any]
+PLACE = "npol.dev/place"
+"""The label of a pod that stands for a place outside; its value is the place's name."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

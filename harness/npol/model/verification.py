@@ -16,7 +16,7 @@ class NotVerified(enum.Enum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class FlowVerification:
-    """The flows that held before the first change, asked once more after the restore."""
+    """The flows that held before the first change, asked once more when all was back."""
 
     asked: int = 0
     different: tuple[str, ...] = ()
@@ -26,6 +26,8 @@ class FlowVerification:
     not_verified: NotVerified | None = None
     error: str = ""
     """What kept them from being asked, in an error's own words."""
+    step: str = ""
+    """The run's last step, where it has asked them and the restore found nothing to put back."""
 
     @property
     def failed(self) -> bool:

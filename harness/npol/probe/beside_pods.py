@@ -15,8 +15,7 @@ from npol import selectors
 from npol.errors import NpolError, Position
 from npol.kube.connection import Connection
 from npol.kube.guard import STATE_NAMESPACE
-from npol.kube.inventory import read
-from npol.kube.objects import NETWORK_POLICIES
+from npol.kube.objects import ENDPOINT_SLICES, NETWORK_POLICIES, SERVICES
 from npol.model.inventory import Inventory, Obj, pod_ref
 from npol.model.probe import PodRef
 from npol.model.story import Peer, PodSettings
@@ -89,9 +88,7 @@ class BesidePods:
         return self._debug.delete(within) if self._made else ()
 
     def _make(self, node: str) -> Obj:
-        listed = self._connection.list(NETWORK_POLICIES, STATE_NAMESPACE)
-        stamp = {"apiVersion": NETWORK_POLICIES.api_version, "kind": NETWORK_POLICIES.kind}
-        self.policies = tuple({**stamp, **policy} for policy in listed)
+        self.policies = tuple(self._connection.list(NETWORK_POLICIES, STATE_NAMESPACE))
         for policy in self.policies:
             if selectors.matches((policy.get("spec") or {}).get("podSelector") or {}, LABELS):
                 name = policy["metadata"]["name"]
@@ -108,4 +105,8 @@ class BesidePods:
         return self._debug.start({peer.name: manifest}, self._look())[peer.name]
 
     def _look(self) -> Inventory:
-        return read(self._connection, [STATE_NAMESPACE])
+        """What a pod there may disturb: there are no workloads."""
+        services, slices = (
+            self._connection.list(kind, STATE_NAMESPACE) for kind in (SERVICES, ENDPOINT_SLICES)
+        )
+        return Inventory(services=tuple(services), slices=tuple(slices))

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import logging
 import time
-from collections import Counter
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
@@ -220,13 +219,12 @@ class DebugPods:
         return ""
 
     def _found(self, names: Sequence[str]) -> dict[str, Obj | None]:
-        """The pod of each of these peers: one list tells of many in a namespace."""
+        """The pod of each of these peers: lists tell of many."""
         where = {name: self._made[name]["metadata"]["namespace"] for name in names}
         listed: dict[tuple[str, str], Obj] = {}
-        for namespace, number in Counter(where.values()).items():
-            if number > 1:
-                found = self._connection.list(PODS, namespace, selector=OURS)
-                listed |= {(namespace, pod["metadata"]["name"]): pod for pod in found}
+        if len(names) > 1:
+            found = self._connection.list_in(PODS, where.values(), selector=OURS)
+            listed = {(p["metadata"]["namespace"], p["metadata"]["name"]): p for p in found}
         pods = {n: listed.get((where[n], self._made[n]["metadata"]["name"])) for n in names}
         single = [name for name, pod in pods.items() if pod is None]
         with ThreadPoolExecutor(AT_ONCE) as pool:

@@ -165,7 +165,7 @@ def verification_words(flows: FlowVerification) -> str:
         return _not_verified(flows.different, flows.asked, "not as before")
     if flows.unknown:
         return _not_verified(flows.unknown, flows.asked, "not known")
-    return "flows verified by fresh probes"
+    return "flows verified by fresh probes" + (f" of step {safe(flows.step)}" if flows.step else "")
 
 
 def _not_verified(names: Sequence[str], asked: int, how: str) -> str:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import replace
 
 from npol.changes.transaction import Transaction
@@ -14,7 +14,7 @@ from npol.flow_records.record_watch import RecordWatch, watch
 from npol.flow_records.whisker import WhiskerFlow
 from npol.judge import state_changes
 from npol.kube.connection import Connection, connect
-from npol.kube.objects import Ref
+from npol.kube.objects import PODS, Ref
 from npol.kube.resource_names import resource_called
 from npol.kube.signals import Stop
 from npol.model.inventory import Inventory, pod_ref
@@ -22,7 +22,6 @@ from npol.model.probe import PodRef
 from npol.model.reason import Reason, ReasonCode
 from npol.model.result import ClusterFacts, RestoreResult
 from npol.model.story import Step, Story, When
-from npol.model.verification import FlowVerification
 from npol.policy.simulate.simulated_steps import refused_objects
 from npol.policy.state.cluster_state import ClusterState
 from npol.probe.beside_pods import BesidePods
@@ -35,8 +34,8 @@ from npol.run.live_view import LiveView
 from npol.run.namespaces import named_namespaces
 from npol.run.options import Options
 from npol.run.predictor import Predictor
-from npol.run.read_inventory import foreseen, look, look_at_selection
-from npol.run.run_end import BEFORE, RunEnd, closed
+from npol.run.read_inventory import InventoryReader, foreseen
+from npol.run.run_end import BEFORE, RunEnd, Verify, closed
 from npol.run.run_scope import RunScope
 from npol.run.silenced_sources import silenced_sources
 from npol.run.stand_ins import stand_in_notes
@@ -59,6 +58,7 @@ class RunEnvironment:
         self._stop = stop
         self._applied = AppliedPolicies()
         self._connection: Connection | None = None
+        self._inventory: InventoryReader | None = None
         self._transaction: Transaction | None = None
         self._sources: Sources | None = None
         self.records: RecordWatch | None = None
@@ -129,7 +129,7 @@ class RunEnvironment:
     def _stand_ins(self) -> tuple[str, ...]:
         if not self.engine.is_lab:
             return ()
-        return stand_in_notes(self.connection, named_namespaces(self.story))
+        return stand_in_notes(self.connection.list_in(PODS, named_namespaces(self.story)))
 
     def _beside_pods(self) -> BesidePods | None:
         if not self.options.pods_beside:
@@ -181,6 +181,19 @@ class RunEnvironment:
         return self._connection
 
     @property
+    def _reader(self) -> InventoryReader:
+        if self._inventory is None:
+            self._inventory = InventoryReader(
+                connection=self.connection, story=self.story, also=self._scope.changed
+            )
+        return self._inventory
+
+    @property
+    def latest(self) -> Inventory | None:
+        """What the last look saw; None before the first."""
+        return self._reader.latest
+
+    @property
     def transaction(self) -> Transaction:
         assert self._transaction is not None
         return self._transaction
@@ -193,16 +206,16 @@ class RunEnvironment:
 
     def look(self) -> Inventory:
         """The objects of the story's namespaces, now."""
-        return look(self.connection, self.story)
+        return self._reader.look()
 
     def _look_beside_pods(self) -> Inventory:
         """The same, and the workloads that the debug pods might disturb."""
         beside = {peer.namespace for peer in debug_pod_peers(self.story)}
-        return look(self.connection, self.story, beside=beside)
+        return self._reader.look_beside(beside)
 
     def view(self) -> LiveView:
         """What state checks look at, now."""
-        inventory = self.look()
+        inventory = self._reader.look(checks=True)
         return LiveView(
             in_lab=self.engine.is_lab,
             inventory=inventory,
@@ -253,29 +266,36 @@ class RunEnvironment:
 
     def change(self, step: Step) -> tuple[str, ...]:
         """Make a step's changes; what was done, one line each."""
+        self._reader.begin(step.changes)
         return self._applied.change(self.connection, self.transaction, self.story, step)
 
     def mark(self, step: str) -> None:
         """Remember the state at the end of a step."""
         self.transaction.mark(step)
 
-    def changed_by_others(self, since: Inventory, asked: Collection[str]) -> list[str]:
+    def changed_by_others(
+        self, since: Inventory, asked: Collection[str], now: Inventory | None = None
+    ) -> list[str]:
         """
-        What is not as the step had made it; `asked`: uids of the pods at its flows' ends.
+        What is not as the step had made it; `asked`: uids of the pods at its flows' ends, `now`:
+        what was seen after the last of them was judged; None: it is looked at.
 
         Where this run writes the journal knows best; elsewhere, what was seen at the start.
         """
-        now = look_at_selection(self.connection, self.story, self._scope.changed)
+        if now is None:
+            now = self._reader.close()
+        else:
+            self._reader.carry()
         found = self.transaction.changed_by_others(now)
         return [*found, *state_changes.differences(since, now, asked, self._scope.changed)]
 
     # -- closing
 
-    def close(self, verify: Callable[[], FlowVerification] | None) -> RestoreResult:
+    def close(self, verify: Verify | None) -> RestoreResult:
         """
         Policies back, verified by fresh probes; then debug pods, `given` and locks go.
 
-        `verify` asks whether the flows are as before.
+        `verify` asks whether the flows are as before; told whether nothing had to be put back.
         """
         try:
             return self._give_back(verify)
@@ -284,7 +304,7 @@ class RunEnvironment:
             if self._connection:
                 self._connection.close()
 
-    def _give_back(self, verify: Callable[[], FlowVerification] | None) -> RestoreResult:
+    def _give_back(self, verify: Verify | None) -> RestoreResult:
         if self._transaction is None:
             return RestoreResult(complete=True)
         self.options.say("giving the cluster back")

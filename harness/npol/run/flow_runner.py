@@ -52,14 +52,15 @@ class FlowRunner:
         """
         Before a step's change: what it will deny is asked for once, from sources and in targets
         that no step has asked yet. So there is a proof that those sources can send, and the first
-        round after the change opens no execs. What is not heard says nothing.
+        round after the change opens no execs. What is not heard says nothing, so it is asked
+        where the ends were at the last look.
         """
         engine = self._environment.engine.name
         denied = [f for f in step.flows if f.expect.for_engine(engine).closed]
         if not {end for f in denied for end in (f.source, f.target)} - self._asked_from:
             return
         try:
-            ends = step_ends(self._environment, step)
+            ends = step_ends(self._environment, step, self._environment.latest)
         except NpolError as error:
             log.info("step %r: its ends were not looked up before: %s", step.name, error)
             return

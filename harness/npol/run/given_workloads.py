@@ -8,6 +8,8 @@ from collections.abc import Callable, Sequence
 
 from npol.errors import Refused
 from npol.kube.connection import Connection
+from npol.kube.get_all import get_all
+from npol.kube.objects import Object
 from npol.model.inventory import pod_ref
 from npol.model.story import Manifest
 from npol.run.cluster_changes import spell
@@ -18,7 +20,8 @@ log = logging.getLogger(__name__)
 
 READY_WITHIN = 180.0
 """Seconds in which what `given` creates must be ready; images may have to be pulled."""
-POLL_EVERY = 0.1
+POLL, SLOWEST_POLL = 0.1, 1.0
+"""Seconds between two looks, at first and at last."""
 WORKLOADS = ("Deployment", "StatefulSet", "DaemonSet", "Pod")
 
 
@@ -39,8 +42,8 @@ def wait_until_ready(
     """
     deadline = time.monotonic() + READY_WITHIN
     wanted = [m for m in given if m.kind in WORKLOADS]
-    every = len(wanted)
-    while wanted := [m for m in wanted if not _is_ready(connection, m, created)]:
+    every, pause = len(wanted), POLL
+    while wanted := _unready(connection, wanted, created):
         if time.monotonic() >= deadline:
             reasons = "; ".join(_with_reason(connection, m) for m in wanted)
             raise Refused(
@@ -49,7 +52,8 @@ def wait_until_ready(
         names = ", ".join(map(spell, wanted))
         say(f"waiting for workloads: {every - len(wanted)} of {every} ready")
         log.info("waiting for %s to be ready, %.0f s left", names, deadline - time.monotonic())
-        time.sleep(POLL_EVERY)
+        time.sleep(pause)
+        pause = min(SLOWEST_POLL, 1.3 * pause)
 
 
 def _with_reason(connection: Connection, workload: Manifest) -> str:
@@ -57,8 +61,17 @@ def _with_reason(connection: Connection, workload: Manifest) -> str:
     return f"{spell(workload)}: {why}" if why else spell(workload)
 
 
-def _is_ready(connection: Connection, manifest: Manifest, created: bool) -> bool:
-    found = connection.get(connection.ref_of(manifest.body))
+def _unready(connection: Connection, wanted: Sequence[Manifest], created: bool) -> list[Manifest]:
+    refs = [connection.ref_of(manifest.body) for manifest in wanted]
+    found = get_all(connection, refs)
+    return [
+        manifest
+        for manifest, ref in zip(wanted, refs, strict=True)
+        if not _is_ready(found[ref], manifest, created)
+    ]
+
+
+def _is_ready(found: Object | None, manifest: Manifest, created: bool) -> bool:
     if found is None:
         return not created  # then it is nobody's who would make it now
     if manifest.kind == "Pod":

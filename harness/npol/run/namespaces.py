@@ -2,15 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 
 from npol.changes.dry_run.kubectl_commands import other_policies_of
+from npol.kube.objects import DAEMON_SETS, DEPLOYMENTS, REPLICA_SETS, STATEFUL_SETS, Resource
 from npol.kube.rbac import Extra
 from npol.model.policy_kinds import PolicyKind, policy_kind
 from npol.model.story import Apply, Delete, Label, Manifest, Story
 from npol.probe.sources import debug_pod_peers
 
-WORKLOADS = frozenset({"deployment", "statefulset", "daemonset"})
+WORKLOADS: Mapping[str, frozenset[Resource]] = {
+    "deployment": frozenset({DEPLOYMENTS, REPLICA_SETS}),
+    "statefulset": frozenset({STATEFUL_SETS}),
+    "daemonset": frozenset({DAEMON_SETS}),
+}
+"""What is read of a workload that a check is about."""
 
 
 def named_namespaces(story: Story) -> set[str]:
@@ -61,3 +67,15 @@ def workload_namespaces(story: Story) -> set[str]:
     checks = (c for s in story.steps for c in s.checks)
     checked = {c.namespace for c in checks if c.subject.partition("/")[0] in WORKLOADS}
     return checked | {p.namespace for p in story.peers.values() if p.workload}
+
+
+def workloads_of_peers(story: Story) -> set[Resource]:
+    """What besides pods says which pods are of a peer's workload."""
+    kinds = {p.workload.partition("/")[0] for p in story.peers.values()}
+    return {REPLICA_SETS} if "deployment" in kinds else set()
+
+
+def checked_workloads(story: Story) -> set[Resource]:
+    """Kinds of workloads that state checks look at."""
+    kinds = {c.subject.partition("/")[0] for s in story.steps for c in s.checks}
+    return {resource for kind in kinds for resource in WORKLOADS.get(kind, ())}

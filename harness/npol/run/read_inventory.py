@@ -2,46 +2,173 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
-from dataclasses import replace
+import time
+from collections.abc import Callable, Collection, Iterable
+from dataclasses import dataclass, replace
 
 from npol.changes.dry_run.kubectl_commands import other_policies_of, policies_of
+from npol.changes.state.snapshot import key_of
 from npol.cni.preflight import PreflightProblem
 from npol.errors import Refused
 from npol.kube.api_errors import Unreachable
 from npol.kube.connection import Connection
-from npol.kube.inventory import read, read_selection
-from npol.kube.objects import PODS
-from npol.model.inventory import Inventory
-from npol.model.story import Story
+from npol.kube.inventory import ALL_WORKLOADS, read
+from npol.kube.objects import NETWORK_POLICIES, PODS, REPLICA_SETS, Resource
+from npol.model.inventory import Inventory, Obj
+from npol.model.story import Apply, Change, Delete, Story
 from npol.policy.state.from_inventory import cluster_state
 from npol.run import blast_radius
-from npol.run.namespaces import named_namespaces, workload_namespaces
+from npol.run.namespaces import (
+    checked_workloads,
+    named_namespaces,
+    workload_namespaces,
+    workloads_of_peers,
+)
+
+CARRIED_FOR = 0.5
+"""Seconds for which what closed a step is how the next one begins."""
+NODES_FOR = 30.0
+"""Seconds for which nodes count as they were read: they come and go in minutes."""
 
 
-def look(connection: Connection, story: Story, *, beside: Collection[str] = ()) -> Inventory:
+@dataclass(slots=True, kw_only=True)
+class InventoryReader:
+    """Looks at the objects of a story's namespaces, as often as it is asked."""
+
+    connection: Connection
+    story: Story
+    also: Collection[str] = ()
+    """Further namespaces: those in which the run writes."""
+    now: Callable[[], float] = time.monotonic
+    latest: Inventory | None = None
+    """What the last look saw."""
+    _looked: float = 0.0
+    """When that was."""
+    _nodes_read: float = 0.0
+    _closed: bool = False
+    """Whether that look closed a step, so that the next one may begin with it."""
+    _begun: bool = False
+    """Whether a step has begun for which that look holds, but for policies."""
+
+    def look(self, *, checks: bool = False) -> Inventory:
+        """
+        The objects of the story's namespaces, now; of workloads, those that the peers need.
+
+        Args:
+            checks: those that its state checks need, too.
+
+        Raises:
+            Refused: a right to read is missing, or the API server does not answer.
+        """
+        if self._begun and self.latest and not checks:
+            self._begun = False
+            self.latest = replace(self.latest, policies=self._policies())
+        else:
+            self._read(checks_too=checks)
+        assert self.latest is not None
+        return self.latest
+
+    def close(self) -> Inventory:
+        """What the last look saw is how the step ended that was judged; it is made now."""
+        self._begun = False
+        found = self.look()
+        self.carry()
+        return found
+
+    def carry(self) -> None:
+        """The last look was made after all of the step was judged."""
+        self._closed = True
+
+    def begin(self, changes: Iterable[Change]) -> None:
+        """A step begins; where it changes policies alone, what closed the last one still holds."""
+        soon = self.now() - self._looked < CARRIED_FOR
+        self._begun = self._closed and soon and _only_policies(changes)
+        self._closed = False
+
+    def look_beside(self, namespaces: Collection[str]) -> Inventory:
+        """The same, and the workloads there that debug pods in these namespaces might disturb."""
+        workloads = workload_namespaces(self.story)
+        beside = workloads.union(namespaces) if workloads else ()
+        return look(self.connection, self.story, workloads=beside, kinds=ALL_WORKLOADS)
+
+    def _policies(self) -> tuple[Obj, ...]:
+        there = {*_namespaces(self.story), *self.also}
+        return tuple(self.connection.list_in(NETWORK_POLICIES, there))
+
+    def _read(self, *, checks_too: bool) -> None:
+        kinds = workloads_of_peers(self.story)
+        if checks_too:
+            kinds |= checked_workloads(self.story)
+        known, now = self.latest, self.now()
+        old = known is None or now - self._nodes_read >= NODES_FOR
+        asked = kinds if known is None else kinds - {REPLICA_SETS}
+        found = look(
+            self.connection,
+            self.story,
+            also=self.also,
+            kinds=asked,
+            nodes=None if old or known is None else known.nodes,
+        )
+        if kinds - asked and known is not None:
+            found = replace(found, replica_sets=self._replica_sets(found, known))
+        self._nodes_read = now if old else self._nodes_read
+        self._looked, self._closed, self.latest = now, False, found
+
+    def _replica_sets(self, found: Inventory, known: Inventory) -> tuple[Obj, ...]:
+        """Read anew only where a pod has one that was not seen: what made one never changes."""
+        there = workload_namespaces(self.story)
+        owners = {
+            owner["uid"]
+            for pod in found.pods
+            if pod["metadata"]["namespace"] in there
+            for owner in pod["metadata"].get("ownerReferences") or ()
+            if owner["kind"] == REPLICA_SETS.kind
+        }
+        if owners <= {r["metadata"]["uid"] for r in known.replica_sets}:
+            return known.replica_sets
+        return tuple(self.connection.list_in(REPLICA_SETS, there))
+
+
+def _only_policies(changes: Iterable[Change]) -> bool:
+    """Whether nothing else is changed, which may move the flows' ends."""
+    return all(
+        isinstance(c, Apply | Delete) and all(key_of(m.body).is_policy for m in c.manifests)
+        for c in changes
+    )
+
+
+def _namespaces(story: Story) -> set[str]:
+    return {*named_namespaces(story), "kube-system"}
+
+
+def look(
+    connection: Connection,
+    story: Story,
+    *,
+    also: Collection[str] = (),
+    workloads: Collection[str] | None = None,
+    kinds: Collection[Resource] = ALL_WORKLOADS,
+    nodes: tuple[Obj, ...] | None = None,
+) -> Inventory:
     """
     The objects of the story's namespaces, now.
 
     Args:
-        beside: namespaces of pods that may disturb workloads, which are looked at there, too.
+        also: further namespaces.
+        workloads: where workloads of these kinds are read; None: where the story speaks of some.
+        nodes: see `read`.
 
     Raises:
         Refused: a right to read is missing, or the API server does not answer.
     """
-    peers = story.peers.values()
-    workloads = workload_namespaces(story)
     return read(
         connection,
-        {*named_namespaces(story), "kube-system"},
-        places={p.external for p in peers if p.external},
-        workloads=workloads.union(beside) if workloads else (),
+        {*_namespaces(story), *also},
+        places={p.external for p in story.peers.values() if p.external},
+        workloads=workload_namespaces(story) if workloads is None else workloads,
+        kinds=kinds,
+        nodes=nodes,
     )
-
-
-def look_at_selection(connection: Connection, story: Story, also: Collection[str]) -> Inventory:
-    """What policies of the story's namespaces, and of these, select by, and the policies, now."""
-    return read_selection(connection, {*named_namespaces(story), *also, "kube-system"})
 
 
 def foreseen(
@@ -51,7 +178,7 @@ def foreseen(
     if not policies_of(story):
         return []
     try:
-        inventory = look(connection, story)
+        inventory = look(connection, story, kinds=workloads_of_peers(story))
         if any(not key.namespace for key in other_policies_of(story)):
             inventory = replace(inventory, pods=tuple(connection.list(PODS)))
         state = cluster_state(inventory)

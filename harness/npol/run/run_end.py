@@ -18,6 +18,7 @@ from npol.probe.sources import Sources
 from npol.run.options import Options
 
 OURS = ",".join(f"{name}={value}" for name, value in MANAGED_BY.items())
+Verify = Callable[[bool], FlowVerification]
 BEFORE = "(before the story)"
 """Name of the mark that the restore goes back to."""
 
@@ -34,11 +35,11 @@ class RunEnd:
     """None where the run ended before its debug pods."""
     stop: Stop
 
-    def give_back(self, verify: Callable[[], FlowVerification] | None) -> RestoreResult:
+    def give_back(self, verify: Verify | None) -> RestoreResult:
         """
         Policies back, verified by fresh probes; then debug pods, `given` and locks go.
 
-        `verify` asks whether the flows are as before.
+        `verify` asks whether the flows are as before; told whether nothing had to be put back.
         """
         began = time.monotonic()
         with self.stop.restoring():
@@ -60,15 +61,16 @@ class RunEnd:
         """The debug pods go, or stay as asked; what should have gone and did not."""
         return self.sources.close(keep=self.options.keep) if self.sources else ()
 
-    def _verified(self, verify: Callable[[], FlowVerification] | None) -> FlowVerification | None:
+    def _verified(self, verify: Verify | None) -> FlowVerification | None:
         """Policies first, while the debug pods are there to ask again."""
         writes = self.story.writes or self.options.namespaces
         if verify is None or not writes or self.stop.hurried:
             return None
         try:
-            if not self.transaction.restore(to=BEFORE).complete:
+            done = self.transaction.restore(to=BEFORE)
+            if not done.complete:
                 return FlowVerification(not_verified=NotVerified.POLICIES_NOT_BACK)
-            return verify()
+            return verify(not done.actions)
         except NpolError as error:
             why = NotVerified.PROBES_FAILED
             return FlowVerification(not_verified=why, error=error.message)

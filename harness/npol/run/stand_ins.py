@@ -5,22 +5,16 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Any
 
-from npol.kube.connection import Connection
-from npol.kube.objects import PODS
+from npol.kube.objects import Object
 
 STAND_INS = "npol.dev/stand-ins"
 """The lab's annotation of a pod: its containers that are stand-ins, separated by commas."""
 PROBES = ("startupProbe", "readinessProbe", "livenessProbe")
 
 
-def stand_in_notes(connection: Connection, namespaces: Iterable[str]) -> tuple[str, ...]:
+def stand_in_notes(pods: Iterable[Object]) -> tuple[str, ...]:
     """One line for all of them, or none."""
-    found = [
-        container
-        for namespace in sorted(namespaces)
-        for pod in connection.list(PODS, namespace=namespace)
-        for container in _stand_ins(pod)
-    ]
+    found = [container for pod in pods for container in _stand_ins(pod)]
     if not found:
         return ()
     images = {container["image"] for container in found}

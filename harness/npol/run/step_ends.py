@@ -54,14 +54,14 @@ class StepEnds:
         return frozenset(sources | targets)
 
 
-def step_ends(environment: RunEnvironment, step: Step) -> StepEnds:
+def step_ends(environment: RunEnvironment, step: Step, seen: Inventory | None = None) -> StepEnds:
     """
-    Look the ends of a step's flows up, now.
+    Look the ends of a step's flows up, now; `seen`: where they were seen.
 
     Raises:
         Refused: the cluster may not be read, or a source is not there.
     """
-    inventory = environment.look()
+    inventory = seen or environment.look()
     state = environment.state(inventory)
     targets = _Targets(environment.story.peers, state)
     asked: dict[str, PreparedFlow] = {}

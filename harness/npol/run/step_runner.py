@@ -9,11 +9,13 @@ from dataclasses import replace
 from npol.errors import NpolError
 from npol.judge.settle import Patience
 from npol.model.expectation import Verdict
+from npol.model.inventory import Inventory
 from npol.model.reason import Reason
 from npol.model.result import CheckResult, FlowResult, StepResult
 from npol.model.story import StateCheck, Step
 from npol.model.verification import FlowVerification, NotVerified
 from npol.run.checks import cannot_fail, check_all
+from npol.run.checks.view import View
 from npol.run.environment import RunEnvironment
 from npol.run.flow_result import (
     changed_by_others,
@@ -35,6 +37,8 @@ class StepRunner:
         self._baseline: Step | None = None
         """The first step told, if it changed nothing: the state that the restore goes back to."""
         self._told = 0
+        self._last: tuple[Step, StepResult] | None = None
+        """The step run last."""
 
     def run(self, step: Step) -> StepResult:
         """
@@ -53,28 +57,30 @@ class StepRunner:
         changed_at = time.monotonic() if step.changes else None
         patience = self._patience(step, changed_at)
         results, ends = self._flows.run(step, patience)
-        checks = self._checks(step, patience)
+        checks, seen = self._checks(step, patience)
         self._environment.mark(step.name)
         self._told += 1
         if self._told == 1 and not step.changes:
             held = {r.name for r in results if r.passed and not r.skipped}
             self._baseline = replace(step, flows=tuple(f for f in step.flows if f.name in held))
-        return StepResult(
+        result = StepResult(
             name=step.name,
             at=step.at,
             changes=changes,
-            flows=self._unless_foreign(results, ends) if ends else results,
+            flows=self._unless_foreign(results, ends, seen) if ends else results,
             checks=checks,
             seconds=time.monotonic() - began,
             same_as=step.same_as,
         )
+        self._last = step, result
+        return result
 
     def _unless_foreign(
-        self, results: tuple[FlowResult, ...], ends: StepEnds
+        self, results: tuple[FlowResult, ...], ends: StepEnds, seen: Inventory | None
     ) -> tuple[FlowResult, ...]:
         """The results, if the cluster stayed what the step had made of it while it was judged."""
         try:
-            foreign = self._environment.changed_by_others(ends.inventory, ends.pods)
+            foreign = self._environment.changed_by_others(ends.inventory, ends.pods, seen)
         except NpolError as error:
             reason = changes_not_read(error)
             return tuple(without_verdict(r, Verdict.UNKNOWN, reason) for r in results)
@@ -83,14 +89,17 @@ class StepRunner:
         reason = changed_by_others(foreign)
         return tuple(without_verdict(r, Verdict.INVALID, reason) for r in results)
 
-    def verify(self) -> FlowVerification:
+    def verify(self, unchanged: bool) -> FlowVerification:
         """
         The baseline's flows once more, after the restore.
 
-        Only those that held before: what never did says nothing about the restore.
+        Only those that held before: what never did says nothing about the restore. `unchanged`:
+        it found nothing to put back, so that what the last step has shown holds still.
         """
         if self._baseline is None or not self._baseline.flows:
             return FlowVerification(not_verified=NotVerified.NO_BASELINE)
+        if unchanged and self._last and (shown := _as_before(*self._last, self._baseline)):
+            return shown
         began = time.monotonic()
         patience = replace(self._patience(self._baseline, began), started=began)
         results, _ = self._flows.run(self._baseline, patience)
@@ -111,11 +120,21 @@ class StepRunner:
             stable=own.stable if own else story.stable,
         )
 
-    def _checks(self, step: Step, patience: Patience) -> tuple[CheckResult, ...]:
+    def _checks(
+        self, step: Step, patience: Patience
+    ) -> tuple[tuple[CheckResult, ...], Inventory | None]:
+        """The results, and what the last look at what they are about has seen."""
         if not step.checks:
-            return ()
-        results = check_all(step.checks, step.name, self._environment.view, patience.deadline)
-        return tuple(map(self._weighed, step.checks, results))
+            return (), None
+        seen: list[Inventory] = []
+
+        def look() -> View:
+            view = self._environment.view()
+            seen.append(view.inventory)
+            return view
+
+        results = check_all(step.checks, step.name, look, patience.deadline)
+        return tuple(map(self._weighed, step.checks, results)), seen[-1]
 
     def _weighed(self, check: StateCheck, result: CheckResult) -> CheckResult:
         """The result, marked where nothing could have falsified it."""
@@ -124,6 +143,15 @@ class StepRunner:
         story, creates = self._environment.story, self._environment.options.create
         why = cannot_fail(check, story, result.step, creates=creates)
         return replace(result, cannot_fail=why)
+
+
+def _as_before(last: Step, result: StepResult, baseline: Step) -> FlowVerification | None:
+    """What a step has shown of the baseline's flows; None unless it shows that all of them hold."""
+    passed = {r.name for r in result.flows if r.passed and not r.skipped}
+    held = {f.key: f.expect for f in last.flows if f.name in passed}
+    if any(held.get(f.key) != f.expect for f in baseline.flows):
+        return None
+    return FlowVerification(asked=len(baseline.flows), step=last.name)
 
 
 def _skip(step: Step, reason: Reason) -> StepResult:

@@ -17,6 +17,7 @@ from npol.changes.state.compare import digest, marked
 from npol.changes.state.field_owners import owners_of
 from npol.changes.state.snapshot import key_of
 from npol.errors import Refused
+from npol.kube.get_all import get_all
 from npol.kube.objects import Object, Ref
 
 WRITES_AT_ONCE = 4
@@ -36,9 +37,9 @@ class SetupObjects:
         """
         connection = self.session.connection
         wanted = {key_of(body): body for body in reversed(bodies)}  # the first of a name counts
-        refs = [ref_of(connection, key) for key in wanted]
-        with ThreadPoolExecutor(max_workers=WRITES_AT_ONCE) as pool:
-            found = dict(zip(wanted, pool.map(connection.get, refs), strict=True))
+        refs = {key: ref_of(connection, key) for key in wanted}
+        there = get_all(connection, refs.values())
+        found = {key: there[ref] for key, ref in refs.items()}
         missing = {key: wanted[key] for key in reversed(wanted) if found[key] is None}
         made = found | self._create(missing)
         return [obj for body in bodies if (obj := made[key_of(body)]) is not None]

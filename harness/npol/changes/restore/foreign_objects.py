@@ -1,9 +1,9 @@
-"""What is inside a namespace that a run made and that the run did not put there."""
+"""What is inside namespaces that a run made and that the run did not put there."""
 
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
@@ -11,7 +11,7 @@ from npol.changes.state.compare import run_of
 from npol.cni.other_policy_kinds import SHADOWS
 from npol.kube.api_client import LISTS_AT_ONCE
 from npol.kube.connection import Connection
-from npol.kube.objects import Ref
+from npol.kube.objects import Object, Ref, Resource
 from npol.kube.resource_names import namespaced_kinds
 
 BY_THE_CLUSTER = {
@@ -37,33 +37,41 @@ POLL = 0.2
 
 def foreign_objects(
     connection: Connection,
-    namespace: str,
+    namespaces: Collection[str],
     run_id: str,
     *,
     now: Callable[[], float] = time.monotonic,
     sleep: Callable[[float], None] = time.sleep,
-) -> list[str]:
+) -> dict[str, list[str]]:
     """
-    `Pod web-1`, one per object that neither the run nor anything of the run made.
+    By namespace: `Pod web-1`, one per object that neither the run nor anything of it made.
 
     Pods of a Deployment that was just deleted are on their way out: they are waited for.
 
     Raises:
         ApiError: a group does not answer or a kind may not be listed, so nobody can say that
-            the namespace is empty.
+            a namespace is empty.
     """
     kinds = [k for k in namespaced_kinds(connection) if k.qualified not in LEFT_OUT]
     until = now() + LEAVE_WITHIN
+    listed: dict[Resource, list[Object]] = {}
     while True:
         with ThreadPoolExecutor(max_workers=LISTS_AT_ONCE) as pool:
-            listed = pool.map(lambda kind: connection.list(kind, namespace), kinds)
-            found = [obj for objects in listed for obj in objects]
+            fresh = pool.map(lambda kind: connection.list_in(kind, namespaces), kinds)
+            listed |= zip(kinds, fresh, strict=True)
+        found = [obj for objects in listed.values() for obj in objects]
         known = {o["metadata"]["uid"] for o in found if run_of(o) == run_id}
         strangers = _strangers(found, known)
         leaving = [o for o in strangers if _is_leaving(connection, o)]
         if not leaving or now() >= until:
-            return [f"{o['kind']} {o['metadata']['name']}" for o in strangers]
+            inside: dict[str, list[str]] = {namespace: [] for namespace in namespaces}
+            for obj in strangers:
+                name = f"{obj['kind']} {obj['metadata']['name']}"
+                inside[obj["metadata"]["namespace"]].append(name)
+            return inside
         sleep(POLL)
+        waited_for = {(obj["apiVersion"], obj["kind"]) for obj in leaving}
+        kinds = [kind for kind in listed if (kind.api_version, kind.kind) in waited_for]
 
 
 def _is_leaving(connection: Connection, obj: Mapping[str, Any]) -> bool:

@@ -10,21 +10,22 @@ from __future__ import annotations
 import logging
 import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from dataclasses import dataclass, replace
-from itertools import compress
+from itertools import takewhile
 from typing import Any
 
 from npol.changes.journal.writer import JournalWriter
 from npol.changes.journal_types import Key
+from npol.changes.restore.foreign_objects import foreign_objects
 from npol.changes.restore.undo import ref_of, undo, undo_labels
 from npol.changes.restore.verify import ObjectStanding, RestoreComparison, RestoreProblem
 from npol.changes.state.label_history import Labelled, labelled
 from npol.changes.state.object_history import ObjectHistory, ObjectState, touched
 from npol.changes.state.snapshot import Snapshot, take_known
 from npol.errors import NpolError
-from npol.kube.api_client import LISTS_AT_ONCE
 from npol.kube.connection import Connection
+from npol.kube.get_all import get_all
 from npol.kube.signals import Stop
 from npol.model.result import RestoreResult
 
@@ -127,6 +128,8 @@ class _Worker:
         self._errors: dict[Key, str] = {}
         self._ahead: dict[Key, Mapping[str, Any]] = {}
         """What was read of objects before their turn came."""
+        self._inside: dict[str, list[str]] = {}
+        """By namespace: what others have put into it."""
         self._held: list[ObjectHistory] = []
         """What finalizers held when its turn came; it may be gone by the fresh read."""
 
@@ -135,9 +138,11 @@ class _Worker:
             standing = ObjectStanding(self._journal, take_known(self._connection, self._journal))
             items = self._in_reverse()
             self._look_ahead(items, standing.snapshot)
-            for item in items:
+            for number, item in enumerate(items):
                 if self._stop.hurried or self._now() >= self._until:
                     break
+                if _is_made_namespace(item) and item.key.name not in self._inside:
+                    self._look_inside(takewhile(_is_made_namespace, items[number:]))
                 self._undo(item, standing)
             return self._problems()
         except NpolError as error:
@@ -163,12 +168,20 @@ class _Worker:
                 if item.whole and item.judge(live) is ObjectState.LEAVING:
                     self._held.append(item)
                     return
-                done = undo(self._connection, item, live)
+                inside = self._inside.get(item.key.name) if _is_made_namespace(item) else None
+                done = undo(self._connection, item, live, inside)
         except NpolError as error:
             self._errors[item.key] = str(error)
             return
         if done:
             self.actions.append(done)
+
+    def _look_inside(self, made: Iterable[ObjectHistory | Labelled]) -> None:
+        """What others have put into namespaces that the run made, and that end one by one."""
+        runs = {i.key.name: i.run_id for i in made if isinstance(i, ObjectHistory)}
+        with suppress(NpolError):  # then each is looked into when its turn comes
+            (run_id,) = set(runs.values())
+            self._inside |= foreign_objects(self._connection, runs, run_id)
 
     def _look_ahead(self, items: Sequence[ObjectHistory | Labelled], snapshot: Snapshot) -> None:
         """
@@ -177,16 +190,10 @@ class _Worker:
         """
         keys = {item.key for item in items if not isinstance(item, Labelled)}
         keys = {key for key in keys if not snapshot.tells(key)}
-        with ThreadPoolExecutor(max_workers=LISTS_AT_ONCE) as pool:
-            for key, found in zip(keys, pool.map(self._found, keys), strict=True):
-                if found and not isinstance(found, NpolError):
-                    self._ahead[key] = found
-
-    def _found(self, key: Key) -> Mapping[str, Any] | NpolError | None:
-        try:
-            return self._connection.get(ref_of(self._connection, key))
-        except NpolError as error:
-            return error
+        with suppress(NpolError):  # then each is read when its turn comes
+            refs = {key: ref_of(self._connection, key) for key in keys}
+            found = get_all(self._connection, refs.values())
+            self._ahead |= {key: live for key, ref in refs.items() if (live := found[ref])}
 
     def _live(self, key: Key, snapshot: Snapshot) -> Mapping[str, Any] | None:
         if snapshot.tells(key):
@@ -248,14 +255,15 @@ class _Worker:
         """What the run made and is on its way out: pods and namespaces take their time."""
         made = [item for item in self._touched if item.before is None and not item.whole]
         while made and not self._stop.hurried:
-            with ThreadPoolExecutor(max_workers=LISTS_AT_ONCE) as pool:
-                made = list(compress(made, pool.map(self._leaving, made)))
+            refs = {item.key: ref_of(self._connection, item.key) for item in made}
+            live = get_all(self._connection, refs.values())
+            made = [i for i in made if i.judge(live[refs[i.key]]) is ObjectState.LEAVING]
             if not made or self._now() + POLL >= self._until:
                 return
             names = ", ".join(str(item.key) for item in made)
             log.info("waiting for %s to be gone, %.0f s left", names, self._until - self._now())
             self._sleep(POLL)
 
-    def _leaving(self, item: ObjectHistory) -> bool:
-        live = self._connection.get(ref_of(self._connection, item.key))
-        return item.judge(live) is ObjectState.LEAVING
+
+def _is_made_namespace(item: ObjectHistory | Labelled) -> bool:
+    return isinstance(item, ObjectHistory) and item.before is None and item.key.kind == "Namespace"

@@ -7,7 +7,7 @@ is what the run left. A conflict means that somebody was faster: read and judge 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from npol.changes import writes
@@ -31,13 +31,14 @@ DONE = (ObjectState.AS_BEFORE, ObjectState.MODIFIED_BY_OTHERS, ObjectState.LEAVI
 """Of an object in these states nothing can be put back now."""
 
 Live = Mapping[str, Any] | None
+Inside = Sequence[str] | None
 
 
 def ref_of(connection: Connection, key: Key) -> Ref:
     return Ref(connection.resource(key.api_version, key.kind), key.namespace, key.name)
 
 
-def undo(connection: Connection, item: ObjectHistory, live: Live) -> str:
+def undo(connection: Connection, item: ObjectHistory, live: Live, inside: Inside = None) -> str:
     """
     Bring one object back; what was done, "" when there was nothing to do.
 
@@ -45,11 +46,13 @@ def undo(connection: Connection, item: ObjectHistory, live: Live) -> str:
 
     Args:
         live: the object as last read, None where there was none.
+        inside: of a namespace that the run made: what others have put there, just looked at
+            (`foreign_objects`); None: it is looked at now.
 
     Raises:
         NpolError: it could not be done.
     """
-    return _until_calm(connection, item.key, live, lambda now: _step(connection, item, now))
+    return _until_calm(connection, item.key, live, lambda now: _step(connection, item, now, inside))
 
 
 def undo_labels(connection: Connection, item: Labelled) -> str:
@@ -69,24 +72,26 @@ def _until_calm(connection: Connection, key: Key, live: Live, step: Callable[[Li
     raise AssertionError("unreachable")
 
 
-def _step(connection: Connection, item: ObjectHistory, live: Live) -> str:
+def _step(connection: Connection, item: ObjectHistory, live: Live, inside: Inside) -> str:
     finding = item.judge(live)
     if finding is ObjectState.AS_BEFORE and _only_ours_besides(item.before, live):
         _hand_back(connection, item.before or {}, live or {})  # a run died between two writes
     if finding in DONE:
         return ""
     if item.before is None:
-        return _delete(connection, item, live or {})
+        return _delete(connection, item, live or {}, inside)
     if live is None:
         return _make_again(connection, item.key, item.before)
     wanted = item.before if finding is ObjectState.OURS else item.before_with_edits(live)
     return _put_back(connection, item.key, wanted, live)
 
 
-def _delete(connection: Connection, item: ObjectHistory, live: Mapping[str, Any]) -> str:
+def _delete(
+    connection: Connection, item: ObjectHistory, live: Mapping[str, Any], inside: Inside
+) -> str:
     metadata = live["metadata"]
     if item.key.kind == "Namespace":
-        _check_empty(connection, item)
+        _check_empty(connection, item, inside)
     if item.key.kind == "StatefulSet":  # first: once it is gone, nothing names its claims
         delete_claims(connection, live, item.run_id)
     version = metadata["resourceVersion"] if item.whole else None
@@ -98,11 +103,12 @@ def _delete(connection: Connection, item: ObjectHistory, live: Mapping[str, Any]
     return f"deleted {item.key}{since}" if gone else ""
 
 
-def _check_empty(connection: Connection, item: ObjectHistory) -> None:
-    found = foreign_objects(connection, item.key.name, item.run_id)
+def _check_empty(connection: Connection, item: ObjectHistory, inside: Inside) -> None:
+    name = item.key.name
+    found = foreign_objects(connection, [name], item.run_id)[name] if inside is None else inside
     if found:
         raise NpolError(
-            f"namespace {item.key.name} was made by this run and is kept, for others have put "
+            f"namespace {name} was made by this run and is kept, for others have put "
             f"something into it: {', '.join(found[:5])}"
         )
 

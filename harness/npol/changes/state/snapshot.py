@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Container, Iterable, Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -16,8 +15,8 @@ from npol.changes.journal_types import (
 )
 from npol.changes.state.compare import is_leaving, waits_for
 from npol.errors import Refused
-from npol.kube.api_client import LISTS_AT_ONCE
 from npol.kube.connection import Connection
+from npol.kube.get_all import get_all
 from npol.kube.guard import protected
 from npol.kube.objects import NAMESPACES, NETWORK_POLICIES, Object, Ref
 from npol.model.inventory import Inventory
@@ -104,11 +103,9 @@ def take_known(
 
 
 def _read_namespaces(connection: Connection, names: Sequence[str]) -> list[Object | None]:
-    if connection.are_most(names):
-        found = {obj["metadata"]["name"]: obj for obj in connection.list(NAMESPACES)}
-        return [found.get(name) for name in names]
-    with ThreadPoolExecutor(max_workers=LISTS_AT_ONCE) as pool:
-        return list(pool.map(lambda name: connection.get(Ref(NAMESPACES, "", name)), names))
+    refs = [Ref(NAMESPACES, "", name) for name in names]
+    found = get_all(connection, refs)
+    return [found[ref] for ref in refs]
 
 
 def _of_places(namespaces: Mapping[str, Mapping[str, Any] | None]) -> Snapshot:

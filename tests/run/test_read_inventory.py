@@ -1,0 +1,144 @@
+"""Which look at the cluster may stand for which other."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from npol.kube.api_client import Verbs
+from npol.run.read_inventory import CARRIED_FOR, NODES_FOR, InventoryReader
+from npol.story import read_story
+
+STORY = b"""\
+version: 1
+peers:
+  web: {namespace: shop, workload: deployment/web}
+  db: {address: 192.0.2.1}
+steps:
+  - {name: before, flows: [{from: web, to: db, port: 5432, expect: allow}]}
+  - {name: deny, apply: [deny.yaml]}
+  - {name: label, label: {namespace: shop, set: {a: b}}}
+  - {name: checked, state: [{ready: statefulset/db, namespace: shop}]}
+"""
+POLICY = """\
+apiVersion: networking.k8s.io/v1
+kind: NetworkPolicy
+metadata: {name: deny, namespace: shop}
+spec: {podSelector: {}}
+"""
+PODS, POLICIES, NODES = "pods", "networkpolicies", "nodes"
+
+
+class Cluster(Verbs):
+    """One pod of a Deployment; remembers the plurals that were listed."""
+
+    def __init__(self):
+        super().__init__()
+        self.listed = []
+        self.replica_set = "r1"
+
+    def raw(self, method, path, **_):
+        plural = path.rpartition("/")[2]
+        self.listed.append(plural)
+        return {"items": self.items(plural, path)}
+
+    def items(self, plural, path):
+        if plural == "namespaces":
+            return [{"metadata": {"name": name}} for name in ("shop", "x", "y", "z", "a", "b")]
+        meta = {"name": "web-1", "namespace": "shop", "uid": "p"}
+        if plural == PODS and "/shop/" in path:
+            owner = {"kind": "ReplicaSet", "uid": self.replica_set, "name": self.replica_set}
+            return [{"metadata": {**meta, "ownerReferences": [owner]}}]
+        if plural == "replicasets":
+            return [{"metadata": {**meta, "name": self.replica_set, "uid": self.replica_set}}]
+        return []
+
+    def since(self):
+        """What was listed since this was asked last."""
+        told, self.listed = self.listed, []
+        return set(told)
+
+
+@pytest.fixture
+def clock():
+    return [100.0]
+
+
+@pytest.fixture
+def steps(tmp_path):
+    (tmp_path / "deny.yaml").write_text(POLICY)
+    return read_story(STORY, str(tmp_path / "s.npol.yaml"), str(tmp_path))
+
+
+@pytest.fixture
+def reader(steps, clock):
+    cluster: Any = Cluster()
+    return InventoryReader(connection=cluster, story=steps, now=lambda: clock[0])
+
+
+def test_what_closed_a_step_is_how_the_next_one_begins_but_for_its_policies(reader, steps):
+    reader.close()
+    reader.connection.since()
+    reader.begin(steps.step("deny").changes)
+    reader.look()
+
+    assert reader.connection.since() == {POLICIES}
+    reader.look()
+    assert PODS in reader.connection.since(), "only the first look of a step stands on another"
+
+
+@pytest.mark.parametrize(
+    ("step", "passed", "closed"),
+    [
+        pytest.param("label", 0.0, True, id="more-than-policies-changed"),
+        pytest.param("deny", CARRIED_FOR, True, id="too-long-ago"),
+        pytest.param("deny", 0.0, False, id="no-step-closed"),
+    ],
+)
+def test_all_is_looked_at_again(reader, steps, clock, step, passed, closed):
+    reader.look()
+    if closed:
+        reader.carry()
+    clock[0] += passed
+    reader.begin(steps.step(step).changes)
+    reader.connection.since()
+    reader.look()
+
+    assert PODS in reader.connection.since()
+
+
+def test_after_a_step_has_begun_what_closes_it_is_looked_at(reader, steps):
+    reader.close()
+    reader.begin(steps.step("deny").changes)
+    reader.connection.since()
+    reader.close()
+
+    assert PODS in reader.connection.since()
+
+
+def test_nodes_are_read_again_after_a_while(reader, clock):
+    reader.look()
+    assert NODES in reader.connection.since()
+    reader.look()
+    assert NODES not in reader.connection.since()
+    clock[0] += NODES_FOR
+    reader.look()
+    assert NODES in reader.connection.since()
+
+
+def test_replica_sets_are_read_again_where_a_pod_has_a_new_one(reader):
+    assert [r["metadata"]["uid"] for r in reader.look().replica_sets] == ["r1"]
+    reader.connection.since()
+    assert [r["metadata"]["uid"] for r in reader.look().replica_sets] == ["r1"]
+    assert "replicasets" not in reader.connection.since()
+    reader.connection.replica_set = "r2"
+    assert [r["metadata"]["uid"] for r in reader.look().replica_sets] == ["r2"]
+
+
+def test_workloads_that_only_checks_speak_of_are_read_for_checks(reader):
+    reader.look()
+    assert "statefulsets" not in reader.connection.since()
+    reader.look(checks=True)
+    assert "statefulsets" in reader.connection.since()
+    assert not {"daemonsets", "deployments"} & set(reader.connection.listed)
