@@ -243,8 +243,8 @@ def test_a_policy_that_goes_between_two_reads_is_made_anew(cluster, begin, held)
     connection, released = transaction._session.connection, []
     lists = connection.list
 
-    def list_then_free(*where):
-        found = lists(*where)
+    def list_then_free(*where, **how):
+        found = lists(*where, **how)
         if not released and any(o["metadata"].get("deletionTimestamp") for o in found):
             released.append(where)
             release(cluster)

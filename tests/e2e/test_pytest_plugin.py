@@ -243,7 +243,7 @@ def test_a_story_runs_in_a_cluster_by_its_context_and_leaves_nothing(shop, named
             "*  client  .*",
             "shop: deny all",
             "*  client  X*",
-            "shop: restored in * flows verified by fresh probes",
+            "shop: restored in * flows verified by fresh probes*",
             f"cluster lab ({server.cluster['server']}, *",
         ]
     )
@@ -287,7 +287,7 @@ def test_a_failure_is_explained_and_found_again_by_last_failed(shop, named, serv
             "  source     shop/npol-*",
             "  by hand    npol probe 'the shop is closed' --story shop.npol.yaml --at *",
             f"  again      pytest {named[0]} --kube-context=lab 'shop.npol.yaml::deny all::*'",
-            "shop: restored in * flows verified by fresh probes",
+            "shop: restored in * flows verified by fresh probes*",
         ]
     )
     assert server.names("/apis/networking.k8s.io/v1/networkpolicies") == set()
@@ -353,7 +353,7 @@ def test_xdist_keeps_a_file_on_one_worker_and_tells_the_same(shop, named):
             "*= connectivity =*",
             "shop: deny all",
             "*  client  X*",
-            "shop: restored in * flows verified by fresh probes",
+            "shop: restored in * flows verified by fresh probes*",
             "cluster lab (https://*",
         ]
     )

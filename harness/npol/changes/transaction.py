@@ -131,10 +131,20 @@ class Transaction:
 
         A policy that was there before the run needs `replace`, and comes back at the end.
         """
-        obj = _body(body)
-        if not key_of(obj).is_policy:
-            return self._given.apply(obj)
-        return self._policies.apply(obj, replace=replace)
+        (done,) = self.apply_all([body], replace=replace)
+        return done
+
+    def apply_all(self, bodies: Sequence[Body], *, replace: bool = False) -> list[str]:
+        """As `apply`; policies side by side, and none is sent unless all of them may be."""
+        objects = [_body(body) for body in bodies]
+        if _are_policies(objects):
+            return self._policies.apply(objects, replace=replace)
+        return [
+            self._policies.apply([obj], replace=replace)[0]
+            if key_of(obj).is_policy
+            else self._given.apply(obj)
+            for obj in objects
+        ]
 
     def delete(self, body: Body | Ref) -> str:
         """
@@ -142,10 +152,18 @@ class Transaction:
 
         A policy that was there before the run comes back at the end.
         """
-        obj = _named(body) if isinstance(body, Ref) else _body(body)
-        if not key_of(obj).is_policy:
-            return self._given.delete(obj)
-        return self._policies.delete(obj)
+        (done,) = self.delete_all([body])
+        return done
+
+    def delete_all(self, bodies: Sequence[Body | Ref]) -> list[str]:
+        """As `delete`; policies side by side."""
+        objects = [_named(body) if isinstance(body, Ref) else _body(body) for body in bodies]
+        if _are_policies(objects):
+            return self._policies.delete(objects)
+        return [
+            self._policies.delete([obj])[0] if key_of(obj).is_policy else self._given.delete(obj)
+            for obj in objects
+        ]
 
     def label(self, kind: str, namespace: str, name: str, set: Mapping[str, str | None]) -> None:
         """Labels of a `pod` or a `namespace`; None takes one away. They come back."""
@@ -269,6 +287,12 @@ class Transaction:
 
 def _body(body: Body) -> Mapping[str, Any]:
     return body.body if isinstance(body, Manifest) else body
+
+
+def _are_policies(objects: Sequence[Mapping[str, Any]]) -> bool:
+    """Whether none needs another: all are policies, and no two are the same."""
+    keys = {key_of(obj) for obj in objects}
+    return len(keys) == len(objects) and all(key.is_policy for key in keys)
 
 
 def _named(ref: Ref) -> Object:

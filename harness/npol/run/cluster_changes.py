@@ -20,16 +20,16 @@ class ClusterChanges:
     """What predictions point at."""
 
     def apply(self, change: Apply) -> Iterator[str]:
-        for manifest in change.manifests:
-            done = self.transaction.apply(manifest, replace=change.replace)
+        done = self.transaction.apply_all(change.manifests, replace=change.replace)
+        for manifest, how in zip(change.manifests, done, strict=True):
             self.applied[key_of(manifest.body)] = manifest
-            yield f"{done} {spell(manifest)}"
+            yield f"{how} {spell(manifest)}"
 
     def delete(self, change: Delete) -> Iterator[str]:
-        for manifest in change.manifests:
-            done = self.transaction.delete(manifest)
+        done = self.transaction.delete_all(change.manifests)
+        for manifest, how in zip(change.manifests, done, strict=True):
             self.applied.pop(key_of(manifest.body), None)
-            yield f"{done} {spell(manifest)}"
+            yield f"{how} {spell(manifest)}"
 
     def label(self, change: Label) -> Iterator[str]:
         self.transaction.label(change.kind, change.namespace, change.name, change.set)

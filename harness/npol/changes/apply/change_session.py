@@ -5,12 +5,13 @@ from __future__ import annotations
 import functools
 import logging
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor, wait
 from dataclasses import dataclass, replace
 from typing import Any
 
 from npol.changes.journal.writer import JournalWriter
-from npol.changes.journal_types import Key, NamespaceSnapshot, Record, State
+from npol.changes.journal_types import Action, Key, NamespaceSnapshot, Record, State
 from npol.changes.restore.undo import ref_of
 from npol.changes.state.compare import difference, digest, is_leaving, run_of, still, waits_for
 from npol.changes.state.gitops import gitops_owner
@@ -20,6 +21,7 @@ from npol.changes.state.snapshot import check_allowed, key_of
 from npol.errors import Refused
 from npol.kube.api_errors import ApiError
 from npol.kube.connection import Connection
+from npol.kube.get_all import get_all
 from npol.kube.objects import Object
 from npol.kube.signals import Stop
 
@@ -29,6 +31,7 @@ NOT_FOR_MANIFESTS = ("ownerReferences", "finalizers", "uid", "resourceVersion", 
 GONE_WITHIN = 60.0
 """Seconds that the finalizers of a deleted policy may take."""
 POLL = 0.25
+WRITES_AT_ONCE = 4
 FINALIZER_TRIES = 4
 """Finalizers in a row that may come between a read and its write."""
 
@@ -37,6 +40,31 @@ log = logging.getLogger(__name__)
 
 class ChangedByOthers(Refused):
     """An object is not what the run knows; it is left as it is."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PlannedWrite:
+    """A change of one object: what the journal says of it, and what sends it."""
+
+    action: Action
+    key: Key
+    before: Mapping[str, Any] | None
+    after: Mapping[str, Any] | None = None
+    uid: str = ""
+    send: Callable[[], Any]
+    """Returns what was made of it, None for a deletion."""
+
+    @property
+    def record(self) -> Record:
+        """As an intent, without its number."""
+        return Record(
+            number=0,
+            action=self.action,
+            key=self.key,
+            before=self.before,
+            after=self.after,
+            uid=self.uid,
+        )
 
 
 @dataclass(slots=True, kw_only=True)
@@ -62,20 +90,39 @@ class ChangeSession:
         item = self.touched(key)
         return item.before if item else live
 
-    def as_known(self, key: Key) -> Object | None:
+    def as_known(self, keys: Iterable[Key]) -> dict[Key, Object | None]:
         """
-        The live object of a policy.
+        The live objects of policies.
 
         Raises:
-            ChangedByOthers: it is not what this run saw or left.
+            ChangedByOthers: one is not what this run saw or left.
         """
-        live = self.connection.get(ref_of(self.connection, key))
-        if live is not None and is_leaving(live):
-            raise ChangedByOthers(f"{key} is being deleted; {_held_by(live)}")
-        remark = self.modified_by_others(key, live)
-        if remark:
-            raise ChangedByOthers(f"{remark}, so it is left as it is")
-        return live
+        refs = {key: ref_of(self.connection, key) for key in keys}
+        found = get_all(self.connection, refs.values())
+        known = {key: found[ref] for key, ref in refs.items()}
+        for key, live in known.items():
+            if live is not None and is_leaving(live):
+                raise ChangedByOthers(f"{key} is being deleted; {_held_by(live)}")
+            remark = self.modified_by_others(key, live)
+            if remark:
+                raise ChangedByOthers(f"{remark}, so it is left as it is")
+        return known
+
+    def write_all(self, planned: Sequence[PlannedWrite]) -> list[Any]:
+        """
+        Writes that do not need each other: all are written down before the first is sent, and
+        what was done is noted, whatever fails. What each was answered.
+        """
+        if not planned:
+            return []
+        with self.stop.shield(), ThreadPoolExecutor(max_workers=WRITES_AT_ONCE) as pool:
+            records = self.writer.intend_all([write.record for write in planned])
+            sent = [pool.submit(write.send) for write in planned]
+            wait(sent)
+            for record, future in zip(records, sent, strict=True):
+                if not future.exception():
+                    self.done(record, future.result())
+            return [future.result() for future in sent]
 
     def modified_by_others(self, key: Key, live: Mapping[str, Any] | None) -> str:
         """What others did to a policy during the run, with a diff; "" for nothing."""

@@ -8,12 +8,20 @@ policy of the same name, nor take away what a replaced one held besides.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import functools
+from collections.abc import Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, cast
 
 from npol.changes import writes
-from npol.changes.apply.change_session import ChangeSession, bare, slim
+from npol.changes.apply.change_session import (
+    WRITES_AT_ONCE,
+    ChangeSession,
+    PlannedWrite,
+    bare,
+    slim,
+)
 from npol.changes.failpoints import around
 from npol.changes.journal_types import Action, Key
 from npol.changes.restore.undo import ref_of
@@ -60,55 +68,66 @@ class Policies:
 
     session: ChangeSession
 
-    def apply(self, body: Mapping[str, Any], *, replace: bool = False) -> str:
-        """`created`, `replaced`, or `unchanged`."""
-        wanted, live = self._prepared(body)
-        if live is None:
-            self._create(wanted)
-            return "created"
-        after = self._over(wanted, live)
-        if same(unmarked(after), unmarked(live)):
-            return "unchanged"
-        self.session.check_replaceable(live, replace)
-        self._replace(key_of(wanted), live, after)
-        return "replaced"
+    def apply(self, bodies: Sequence[Mapping[str, Any]], *, replace: bool = False) -> list[str]:
+        """
+        `created`, `replaced`, or `unchanged`, one for each.
+
+        All are looked at and tried before the first is sent; then they are sent side by side.
+        """
+        prepared = self._prepared(bodies)
+        with ThreadPoolExecutor(max_workers=WRITES_AT_ONCE) as pool:
+            tried = list(pool.map(lambda each: self._tried(*each), prepared))
+        told, writes = [], []
+        for (wanted, live), after in zip(prepared, tried, strict=True):
+            if live is None:
+                told.append("created")
+                writes.append(self._creation(wanted, after))
+            elif same(unmarked(after), unmarked(live)):
+                told.append("unchanged")
+            else:
+                self.session.check_replaceable(live, replace)
+                told.append("replaced")
+                writes.append(self._replacement(key_of(wanted), live, after))
+        self.session.write_all(writes)
+        return told
 
     def create(self, body: Mapping[str, Any]) -> Object:
         """A policy of `given`; one that exists already is returned as it is, unchanged."""
-        wanted, live = self._prepared(body)
+        ((wanted, live),) = self._prepared([body])
         return live if live is not None else self._create(wanted)
 
-    def delete(self, body: Mapping[str, Any]) -> str:
-        """`deleted`, or `absent`."""
-        key = _policy_key(body)
-        self.session.check_place(key)
-        live = self.session.as_known(key)
-        if live is None:
-            return "absent"
-        self.session.check_owner(live)
-        self._delete(key, live)
-        return "deleted"
+    def delete(self, bodies: Sequence[Mapping[str, Any]]) -> list[str]:
+        """`deleted`, or `absent`, one for each; side by side, as `apply`."""
+        keys = [_policy_key(body) for body in bodies]
+        for key in keys:
+            self.session.check_place(key)
+        known = self.session.as_known(keys)
+        for live in filter(None, known.values()):
+            self.session.check_owner(live)
+        self._delete({key: live for key, live in known.items() if live is not None})
+        return ["absent" if known[key] is None else "deleted" for key in keys]
 
     def put(self, key: Key, target: Mapping[str, Any] | None) -> str:
         """Bring a policy to a state that it had in this run (None: there was none)."""
         self.session.check_place(key)
-        live = self.session.as_known(key)
+        live = self.session.as_known([key])[key]
         if still(target, live):
             return ""
         if live is None:
             self._create(reborn(target or {}))
             return f"made {key} again"
         if target is None:
-            self._delete(key, live)
+            self._delete({key: live})
             return f"deleted {key}"
-        self._replace(key, live, {**target, "metadata": dict(target["metadata"])})
+        after = {**target, "metadata": dict(target["metadata"])}
+        self.session.write_all([self._replacement(key, live, after)])
         return f"put back {key}"
 
     # -- dry runs
 
     def preview_apply(self, body: Mapping[str, Any], *, replace: bool = False) -> Preview:
         """What `apply` would do, the server's admission included."""
-        wanted, live = self._prepared(body)
+        ((wanted, live),) = self._prepared([body])
         key = key_of(wanted)
         if live is None:
             after = self.session.connection.create(wanted, dry_run=True)
@@ -122,7 +141,7 @@ class Policies:
     def preview_delete(self, body: Mapping[str, Any]) -> Preview:
         """What `delete` would do."""
         key = _policy_key(body)
-        live = self.session.as_known(key)
+        live = self.session.as_known([key])[key]
         if live is None:
             return Preview(action="absent", key=key)
         self.session.check_owner(live)
@@ -130,11 +149,22 @@ class Policies:
 
     # -- below
 
-    def _prepared(self, body: Mapping[str, Any]) -> tuple[Object, Object | None]:
-        """The body as it will be sent, and the live policy that it meets."""
-        key = _policy_key(body)
-        self.session.check_place(key)
-        return marked(bare(body), self.session.run_id), self.session.as_known(key)
+    def _prepared(self, bodies: Sequence[Mapping[str, Any]]) -> list[tuple[Object, Object | None]]:
+        """The bodies as they will be sent, each with the live policy that it meets."""
+        keys = [_policy_key(body) for body in bodies]
+        for key in keys:
+            self.session.check_place(key)
+        known = self.session.as_known(keys)
+        wanted = [marked(bare(body), self.session.run_id) for body in bodies]
+        return [(body, known[key]) for body, key in zip(wanted, keys, strict=True)]
+
+    def _tried(self, wanted: Object, live: Object | None) -> Object:
+        """What a policy would be once it is sent; a dry run."""
+        if live is not None:
+            return self._over(wanted, live)
+        after = self.session.connection.create(wanted, dry_run=True)
+        _check_not_rewritten(wanted, after)
+        return after
 
     def _over(self, wanted: Object, live: Object) -> Object:
         """`live` with the spec of `wanted`, and its labels and annotations added; a dry run."""
@@ -148,13 +178,13 @@ class Policies:
         return after
 
     def _create(self, wanted: Object) -> Object:
+        (made,) = self.session.write_all([self._creation(wanted, self._tried(wanted, None))])
+        return cast(Object, made)
+
+    def _creation(self, wanted: Object, after: Object) -> PlannedWrite:
         session, key = self.session, key_of(wanted)
-        after = session.connection.create(wanted, dry_run=True)
-        _check_not_rewritten(wanted, after)
-        with session.stop.shield():
-            record = session.writer.intend(
-                Action.CREATE, key, before=session.first(key, None), after=slim(after)
-            )
+
+        def send() -> Object:
             with around("policy.create"):
                 made: Object = session.sent(
                     key,
@@ -162,39 +192,54 @@ class Policies:
                         session.connection, wanted, lambda found: still(after, found)
                     ),
                 )
-            session.done(record, made)
-        return made
+            return made
 
-    def _replace(self, key: Key, live: Object, after: Object) -> None:
+        return PlannedWrite(
+            action=Action.CREATE,
+            key=key,
+            before=session.first(key, None),
+            after=slim(after),
+            send=send,
+        )
+
+    def _replacement(self, key: Key, live: Object, after: Object) -> PlannedWrite:
         session = self.session
-        with session.stop.shield():
-            record = session.writer.intend(
-                Action.REPLACE,
-                key,
-                before=session.first(key, live),
-                after=slim(after),
-                uid=live["metadata"]["uid"],
-            )
+
+        def send() -> Object:
             with around("policy.replace"):
-                made = session.sent_over(
+                made: Object = session.sent_over(
                     key,
                     live,
                     lambda read: writes.replace(
                         session.connection, put_back(after, read), lambda found: still(after, found)
                     ),
                 )
-            session.done(record, made)
+            return made
 
-    def _delete(self, key: Key, live: Object) -> None:
-        session = self.session
-        with session.stop.shield():
-            record = session.writer.intend(
-                Action.DELETE, key, before=session.first(key, live), after=None
-            )
-            held = session.sent_over(key, live, lambda read: self._send_delete(key, read))
-            session.done(record)
-        if held:
-            session.wait_until_gone(key)
+        return PlannedWrite(
+            action=Action.REPLACE,
+            key=key,
+            before=session.first(key, live),
+            after=slim(after),
+            uid=live["metadata"]["uid"],
+            send=send,
+        )
+
+    def _delete(self, known: Mapping[Key, Object]) -> None:
+        held: dict[Key, list[str]] = {}
+
+        def deletion(key: Key, live: Object) -> PlannedWrite:
+            def send() -> None:
+                send_one = functools.partial(self._send_delete, key)
+                held[key] = self.session.sent_over(key, live, send_one)
+
+            before = self.session.first(key, live)
+            return PlannedWrite(action=Action.DELETE, key=key, before=before, send=send)
+
+        self.session.write_all([deletion(key, live) for key, live in known.items()])
+        for key, names in held.items():
+            if names:
+                self.session.wait_until_gone(key)
 
     def _send_delete(self, key: Key, read: Object) -> list[str]:
         """Delete that version; the finalizers that hold it."""

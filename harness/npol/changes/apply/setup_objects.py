@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from npol.changes import writes
-from npol.changes.apply.change_session import ChangeSession, bare
+from npol.changes.apply.change_session import WRITES_AT_ONCE, ChangeSession, bare
 from npol.changes.failpoints import around
 from npol.changes.journal_types import Action, Key
 from npol.changes.restore.undo import ref_of
@@ -19,8 +19,6 @@ from npol.changes.state.snapshot import key_of
 from npol.errors import Refused
 from npol.kube.get_all import get_all
 from npol.kube.objects import Object, Ref
-
-WRITES_AT_ONCE = 4
 
 
 @dataclass(frozen=True, slots=True)

@@ -73,37 +73,39 @@ class JournalWriter:
         Raises:
             Refused: a copy cannot be written, or npol never writes this.
         """
-        record = self._record(
-            Record(
-                number=self._next_record,
-                action=action,
-                key=key,
-                before=before,
-                after=after,
-                uid=uid,
-                owners=owners,
-                digest=digest,
-            )
-        )
-        self.write(record)
-        return record
-
-    def intend_to_create(self, digests: Mapping[Key, str]) -> dict[Key, Record]:
-        """As `intend`, for several objects that are about to be made: one write holds them all."""
-        records = [
-            self._record(
+        (record,) = self.intend_all(
+            [
                 Record(
-                    number=self._next_record + n,
-                    action=Action.CREATE,
+                    number=0,
+                    action=action,
                     key=key,
-                    before=None,
-                    after=None,
+                    before=before,
+                    after=after,
+                    uid=uid,
+                    owners=owners,
                     digest=digest,
                 )
-            )
-            for n, (key, digest) in enumerate(digests.items())
-        ]
+            ]
+        )
+        return record
+
+    def intend_all(self, drafts: Sequence[Record]) -> list[Record]:
+        """As `intend`, for several changes: one write holds them all. They get their numbers."""
+        first = self._next_record
+        records = [self._record(replace(draft, number=first + n)) for n, draft in enumerate(drafts)]
         self.write(*records)
+        return records
+
+    def intend_to_create(self, digests: Mapping[Key, str]) -> dict[Key, Record]:
+        """As `intend_all`, for objects that are about to be made."""
+        records = self.intend_all(
+            [
+                Record(
+                    number=0, action=Action.CREATE, key=key, before=None, after=None, digest=digest
+                )
+                for key, digest in digests.items()
+            ]
+        )
         return {record.key: record for record in records}
 
     @property
