@@ -315,7 +315,7 @@ def test_a_run_without_its_lock_writes_nothing_more_and_restores(cluster, begin,
 def test_a_lock_that_is_lost_while_the_intent_is_written_stops_the_write(cluster, begin):
     transaction = begin()
     writer = transaction._session.writer
-    intend = writer.intend
+    intend = writer.intend_all
 
     def steal_after(*args, **options):
         record = intend(*args, **options)
@@ -323,7 +323,7 @@ def test_a_lock_that_is_lost_while_the_intent_is_written_stops_the_write(cluster
         transaction._lock._held["shop"].renewed -= 1000
         return record
 
-    writer.intend = steal_after
+    writer.intend_all = steal_after
     with pytest.raises(LockHeld, match="its Lease was deleted"):
         transaction.apply(policy())
 

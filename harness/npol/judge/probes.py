@@ -40,7 +40,8 @@ def probes_of(flow: Flow, target: Target | None, *, timeout: float) -> tuple[Pro
     for ip in () if flow.every_pod else target.cluster_ips:
         backend = Backend(ip=ip, port=target.port)
         asked.append(_connect(flow, target, backend, Role.SERVICE, timeout))
-    role = Role.POD if target.name or target.pods else Role.HOST
+    outside = target.resolved_at_source or not (target.name or target.pods)
+    role = Role.HOST if outside else Role.POD
     asked += [_connect(flow, target, backend, role, timeout) for backend in target.backends]
     return tuple(asked)
 
@@ -52,6 +53,18 @@ def _lookups(flow: Flow, target: Target, timeout: float) -> list[Probe]:
         return [plain]
     other = replace(plain, key=f"{flow.key}|name6", family=6, subject=f"name {target.name} (AAAA)")
     return [replace(plain, family=4), other]
+
+
+def source_lookups(name: str, *, timeout: float) -> tuple[Probe, ...]:
+    """What a source is asked so that the addresses of a name are known as it knows them."""
+    return tuple(
+        replace(
+            _lookup(f"{name} {record}", name, Protocol.UDP, timeout),
+            family=family,
+            subject=f"name {name} ({record})",
+        )
+        for family, record in ((4, "A"), (6, "AAAA"))
+    )
 
 
 def self_control(source: PodRef, *, timeout: float) -> Probe:

@@ -40,6 +40,8 @@ def resolve(flow: Flow, peer: Peer, state: ClusterState, *, from_outside: bool =
     )
     if peer.service or peer.via_service:
         return _service(target, flow.protocol, peer, state, outside=from_outside)
+    if peer.host:
+        return replace(target, name=f"{peer.host}.", host=peer.host, resolved_at_source=True)
     if peer.address:
         return replace(target, backends=(Backend(ip=peer.address, port=flow.port),))
     if peer.external and (place := place_pod(peer.external, state)) is None:
@@ -110,25 +112,28 @@ def _service(
     route = resolve_service(state, service, target.port, protocol)
     if problem := _nowhere(route, outside=outside):
         return replace(target, problem=problem)
+    if route.external_name:
+        return replace(target, name=_fqdn(namespace, name), resolved_at_source=True)
     if outside:
         backends = _backends(node_ports(state, route))
         nobody = Reason(code=ReasonCode.NO_ANSWERING_NODE, subject=str(route.service))
         return replace(target, backends=backends, problem=None if backends else nobody)
     return replace(
         target,
-        name="" if peer.via_service else f"{name}.{namespace}.svc.{CLUSTER_DOMAIN}.",
+        name="" if peer.via_service else _fqdn(namespace, name),
         cluster_ips=tuple(map(str, route.service.addresses)),
         backends=_backends(route.backends),
     )
 
 
+def _fqdn(namespace: str, service: str) -> str:
+    return f"{service}.{namespace}.svc.{CLUSTER_DOMAIN}."
+
+
 def _nowhere(route: ServiceRoute, *, outside: bool) -> Reason | None:
     """Why a Service has no address that could be asked; None if it has."""
-    subject, host = str(route.service), route.external_name
-    if host and not route.problem:
-        return Reason(code=ReasonCode.EXTERNAL_NAME, subject=subject, names=(host,))
     said = route.problem or (not_from_outside(route.service, route.port) if outside else "")
-    return Reason(code=ReasonCode.NO_ROUTE, subject=subject, said=said) if said else None
+    return Reason(code=ReasonCode.NO_ROUTE, subject=str(route.service), said=said) if said else None
 
 
 def _backends(found: Iterable[ServiceBackend]) -> tuple[Backend, ...]:

@@ -65,6 +65,9 @@ def judge(
     seen = as_seen(evidence, flow)
     if problem or not evidence:
         return _unknown(seen, Reason(code=ReasonCode.NOTHING_TO_ASK, because=problem))
+    if _resolved_only(flow, evidence):
+        why = Reason(code=ReasonCode.ADDRESSES_NOT_ASKED)
+        return _unknown(seen, Reason(code=ReasonCode.NOTHING_TO_ASK, because=why))
     if broken := _broken(evidence):
         starved = broken.answer.starved
         code = ReasonCode.SOURCE_STARVED if starved else ReasonCode.PROBE_FAILED
@@ -73,6 +76,14 @@ def judge(
     if watched := audited(evidence):
         return not_enforced(expectation, watched)
     return weighed(_judged(flow, expectation, evidence, controls, seen), evidence)
+
+
+def _resolved_only(flow: Flow, evidence: Sequence[Evidence]) -> bool:
+    """Of a name that had no address when the round was planned."""
+    name = worst_name(evidence)
+    only_names = all(e.role is Role.NAME for e in evidence)
+    resolves = name is not None and name.outcome is Outcome.OPEN
+    return flow.kind is not FlowKind.DNS and only_names and resolves
 
 
 def _judged(

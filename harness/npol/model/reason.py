@@ -22,7 +22,8 @@ class ReasonCode(enum.Enum):
     NO_RUNNING_POD = "no running pod"
     NO_EXTERNAL_ENDPOINT = "no external endpoint"
     NO_ANSWERING_NODE = "no answering node"
-    EXTERNAL_NAME = "external name"
+    NAME_NOT_RESOLVED = "name not resolved"  # not by its source, in the whole run
+    ADDRESSES_NOT_ASKED = "addresses not asked"  # a name had none when the round was planned
     NO_ROUTE = "no route"  # the Service has no such port, or none for this source
     OTHER_FAMILY = "other family"
     NO_SUCH_OBJECT = "no such object"

@@ -41,11 +41,13 @@ class Target:
     """Whether it is an external endpoint that this cluster lacks: its flows are skipped."""
     host: str = ""
     """The Host header that the target answers to."""
+    resolved_at_source: bool = False
+    """Whether its name stands for what the source's DNS says: the API tells no address of it."""
 
     @property
     def addresses(self) -> frozenset[str]:
-        """What its name may resolve to; empty where it has none."""
-        if not self.name:
+        """What its name may resolve to; empty where it has none, or where the API does not tell."""
+        if not self.name or self.resolved_at_source:
             return frozenset()
         return frozenset(self.cluster_ips or {b.ip for b in self.backends})
 

@@ -179,8 +179,11 @@ _WORDS: Mapping[ReasonCode, Callable[[Reason], str]] = {
         f"this cluster has no place outside called {r.subject!r} (give one with --peers)"
     ),
     ReasonCode.NO_ANSWERING_NODE: lambda r: f"no node answers for {r.subject} from outside",
-    ReasonCode.EXTERNAL_NAME: lambda r: (
-        f"{r.subject} stands for {r.names[0]}, whose address the API does not tell"
+    ReasonCode.NAME_NOT_RESOLVED: lambda r: (
+        f"{r.subject} has not resolved at {r.names[0]} in this run: there is no address to ask"
+    ),
+    ReasonCode.ADDRESSES_NOT_ASKED: lambda r: (
+        "its name resolves by now; none of its addresses has been asked yet"
     ),
     ReasonCode.NO_ROUTE: lambda r: r.said,
     ReasonCode.OTHER_FAMILY: lambda r: (

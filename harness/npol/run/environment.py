@@ -38,6 +38,7 @@ from npol.run.read_inventory import InventoryReader, foreseen
 from npol.run.run_end import BEFORE, RunEnd, Verify, closed
 from npol.run.run_scope import RunScope
 from npol.run.silenced_sources import silenced_sources
+from npol.run.source_names import SourceNames
 from npol.run.stand_ins import stand_in_notes
 from npol.run.start_canary import start_canary
 
@@ -61,6 +62,8 @@ class RunEnvironment:
         self._inventory: InventoryReader | None = None
         self._transaction: Transaction | None = None
         self._sources: Sources | None = None
+        self.names = SourceNames()
+        """What names outside the cluster have resolved to."""
         self.records: RecordWatch | None = None
         """What the data plane tells; None where nobody listens."""
         self._summed: Sequence[WhiskerFlow] = ()

@@ -222,7 +222,12 @@ def _recognisable(asked: Iterable[PreparedFlow]) -> list[PodRef]:
 
 def _foretold(predictor: Predictor, one: PreparedFlow) -> Prediction:
     """From the pod that is asked, where its source has several."""
-    return predictor.predict(one.flow, one.source.source.name if one.source_pods > 1 else "")
+    outside = one.target and one.target.resolved_at_source
+    return predictor.predict(
+        one.flow,
+        one.source.source.name if one.source_pods > 1 else "",
+        addresses=tuple(b.ip for b in one.target.backends) if one.target and outside else (),
+    )
 
 
 def _alike(predictor: Predictor, asked: Sequence[PreparedFlow]) -> bool:

@@ -38,16 +38,23 @@ class Predictor:
         found = (end.address(family) for end in ends if isinstance(end, Pod))
         return next((str(address) for address in found if address), "")
 
-    def predict(self, flow: Flow, source_pod: str = "", peers: Sequence[Peer] = ()) -> Prediction:
+    def predict(
+        self,
+        flow: Flow,
+        source_pod: str = "",
+        peers: Sequence[Peer] = (),
+        addresses: Sequence[str] = (),
+    ) -> Prediction:
         """
         One flow's prediction, and what decides it; from one pod of its source, or from all.
 
-        `peers`: those of its ends that the story does not have.
+        `peers`: those of its ends that the story does not have; `addresses`: those of a target
+        that has only a name, as its source has resolved it.
         """
         story = self._story
         if peers:
             story = replace(story, peers={**story.peers, **{p.name: p for p in peers}})
-        asked = ask(self._world, story, flow, source_pod)
+        asked = ask(self._world, story, flow, source_pod, addresses)
         return predict(asked, self._world, self._engine)
 
     def fixes(self, flow: Flow) -> tuple[Cause, ...]:

@@ -72,6 +72,8 @@ def step_ends(environment: RunEnvironment, step: Step, seen: Inventory | None = 
             skipped[flow.name] = prepared
         else:
             asked |= {one.name: one for one in prepared}
+    if any(one.target and one.target.resolved_at_source for one in asked.values()):
+        asked = environment.names.resolved(asked)
     return StepEnds(inventory=inventory, state=state, asked=asked, skipped=skipped)
 
 

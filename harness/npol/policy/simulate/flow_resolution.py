@@ -50,11 +50,19 @@ class ResolvedFlow:
         return (*self.lookups, *self.traffics, *self.hops)
 
 
-def ask(world: ClusterState, story: Story, flow: Flow, source_pod: str = "") -> ResolvedFlow:
+def ask(
+    world: ClusterState,
+    story: Story,
+    flow: Flow,
+    source_pod: str = "",
+    addresses: Sequence[str] = (),
+) -> ResolvedFlow:
     """
     A flow of a story in a world; a look-up is its packets to the cluster's DNS.
 
-    `source_pod`: the name of the one pod of its source that is meant; "" for all of them.
+    Args:
+        source_pod: the name of the one pod of its source that is meant; "" for all of them.
+        addresses: of a target that has only a name, which the cluster's objects do not resolve.
     """
     source = story.peers[flow.source]
     starts = [s for s in askers(world, source) if source_pod in ("", s.name)]
@@ -64,7 +72,7 @@ def ask(world: ClusterState, story: Story, flow: Flow, source_pod: str = "") -> 
         found = (dns_traffic(world, start, flow.protocol) for start in starts)
         return ResolvedFlow(flow=flow, traffics=tuple(t for t in found if t))
     target = story.peers[flow.target]
-    ends = list(_targets(world, target, flow))
+    ends = _named_outside(world, target, flow, addresses) or list(_targets(world, target, flow))
     if problem := _unresolved(world, target, [end for end, _ in ends]):
         return ResolvedFlow(flow=flow, problem=Sentence(problem))
     traffics = tuple(
@@ -101,6 +109,8 @@ def _families(
 
 def _unresolved(world: ClusterState, target: Peer, ends: Sequence[End | Service]) -> str:
     """Why nothing is known of a flow's target; "" where something is, or where it is outside."""
+    if not ends and target.host:
+        return f"what {target.host} resolves to is known at the source only"
     if not ends:
         return f"nothing here is peer {target.name!r}"
     outside = (address for e in ends if isinstance(e, ExternalEndpoint) for address in e.addresses)
@@ -112,8 +122,9 @@ def _unresolved(world: ClusterState, target: Peer, ends: Sequence[End | Service]
 def _lookups(
     world: ClusterState, starts: list[End], target: Peer, flow: Flow
 ) -> tuple[Traffic, ...]:
-    """Only a Service is asked by name; its pods, and sites, are asked by address."""
-    if not target.service or flow.every_pod:
+    """A Service and a host are asked by name; pods, and sites, are asked by address."""
+    named = target.service or (target.host and not target.via_service)
+    if not named or flow.every_pod:
         return ()
     found = (dns_traffic(world, s) for s in starts if isinstance(s, Pod))
     return tuple(t for t in found if t)
@@ -167,6 +178,16 @@ def _targets(world: ClusterState, peer: Peer, flow: Flow) -> Iterator[tuple[End 
         yield _at_address(world, _place(peer)), flow.port
     else:
         yield from ((pod, flow.port) for pod in pods_of(world, peer))
+
+
+def _named_outside(
+    world: ClusterState, peer: Peer, flow: Flow, addresses: Sequence[str]
+) -> list[tuple[End | Service, int]]:
+    places = (
+        ExternalEndpoint(name=peer.host or peer.name, addresses=(ipaddress.ip_address(address),))
+        for address in addresses
+    )
+    return [(_at_address(world, place), flow.port) for place in places]
 
 
 def _at_address(world: ClusterState, place: ExternalEndpoint) -> End | Service:
