@@ -80,7 +80,7 @@ class Environment:
 
     def predictor(self, state):
         unknown = Prediction(decision=PredictedDecision.UNKNOWN)
-        return SimpleNamespace(predict=lambda *_: unknown)
+        return SimpleNamespace(predict=lambda *_, **__: unknown)
 
     def unmet(self, when):
         return NOTHING
