@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator
 
 import pytest
 from hypothesis import HealthCheck, settings
+
+from npol_lab.availability import why_no_lab
 
 pytest_plugins = ["pytester"]
 
@@ -28,7 +31,27 @@ def pytest_configure(config: pytest.Config) -> None:
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """
+    Where a lab cannot be, what needs one is skipped; $NPOL_LAB=required refuses the session.
+
+    Raises:
+        UsageError: it is required, and cannot be.
+    """
     items.sort(key=_place)
+    in_a_lab = [item for item in items if _needs_lab(item)]
+    why = why_no_lab() if in_a_lab else None
+    if why is None:
+        return
+    if os.environ.get("NPOL_LAB") == "required":
+        raise pytest.UsageError(f"NPOL_LAB=required, and there can be no lab: {why}")
+    for item in in_a_lab:
+        item.add_marker(pytest.mark.skip(reason=f"no lab can be here: {why.message}"))
+
+
+def _needs_lab(item: pytest.Item) -> bool:
+    """Tests say so themselves; stories run in one unless a cluster is named."""
+    story = item.nodeid.startswith("fixtures/") and not item.config.getoption("kube_context", None)
+    return bool(item.get_closest_marker("lab") or story)
 
 
 @pytest.fixture(scope="module", autouse=True)

@@ -22,6 +22,7 @@ from typing import Any
 import npol
 from npol.errors import Refused
 from npol_lab import cgroup_trees
+from npol_lab.availability import NAMESPACES
 from npol_lab.families import named
 from npol_lab.kubeconfig import CONTEXT
 from npol_lab.requirements import SEARCH, no_namespaces, require_families, require_tools
@@ -35,7 +36,6 @@ FAREWELL = 5.0
 YOUNG = 10.0
 MODULE = "npol_lab"
 """What runs inside."""
-NAMESPACES = ("--user", "--map-root-user", "--mount", "--pid", "--net", "--ipc", "--uts")
 PASSED_ON = ("LANG", "LC_ALL", "LC_CTYPE", "TZ", "PYTHONPYCACHEPREFIX", "LD_LIBRARY_PATH")
 """All that a lab gets of our environment: there may be secrets in it, and hostile pods."""
 

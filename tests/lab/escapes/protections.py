@@ -13,7 +13,7 @@ import types
 from pathlib import Path
 
 from npol_lab import __main__ as lab
-from npol_lab import requirements, session
+from npol_lab import availability, requirements, session
 from npol_lab.isolation import (
     capabilities,
     container_root,
@@ -71,7 +71,7 @@ def be_the_machines_user():
 def make_no_users():
     """A machine lets its root alone do without: an ordinary user's lab stays as it is."""
     if os.geteuid() == 0:
-        replace(session, pods_user=lambda: 0, NAMESPACES=session.NAMESPACES[2:])
+        replace(session, pods_user=lambda: 0, NAMESPACES=availability.NAMESPACES[2:])
 
 
 @layer(OUTSIDE, "network")

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from npol_lab.session import NAMESPACES
+from npol_lab.availability import NAMESPACES
 
 INSIDE = Path(__file__).with_name("inside.py")
 UNSHARE = ("unshare", *NAMESPACES, "--fork", "--kill-child", "--mount-proc")
