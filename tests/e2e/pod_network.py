@@ -31,7 +31,9 @@ def oldest_with(lab: Lab, ip: str) -> int:
 
 
 def _may_enter(lab: Lab, pid: int) -> bool:
-    return not subprocess.run([*in_network_of(lab, pid), "true"], capture_output=True).returncode
+    """By what needs a right there: to go in needs none of a root."""
+    asked = [*in_network_of(lab, pid), "nft", "list", "tables"]
+    return not subprocess.run(asked, capture_output=True).returncode
 
 
 def _started(pid: int) -> int:
