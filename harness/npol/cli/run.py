@@ -14,6 +14,7 @@ from npol.cli.current_progress import progress
 from npol.cli.story_files import load_stories, story_files
 from npol.cli.streams import say
 from npol.cli.watch import stamps, wait_for_change
+from npol.cli.watched_for import WatchedFor
 from npol.errors import PRECEDENCE, ExitCode, InputError, NpolError
 from npol.kube.connection import Mode, connect
 from npol.kube.kubeconfig import options_of
@@ -39,6 +40,7 @@ def run(arguments: RunArguments) -> int:
         for story in load_stories(arguments.stories, root=arguments.root, overlay=arguments.peers)
     ]
     _refuse_contradictions(arguments)
+    watched = WatchedFor.of(arguments.watch_for, arguments.events, stories)
     terminal = Terminal(verbose=arguments.verbose > 0, aside=progress().aside)
     if arguments.context is None:
         progress().say("starting a lab")
@@ -51,7 +53,7 @@ def run(arguments: RunArguments) -> int:
         if arguments.watch:
             return _watched(arguments, options, terminal)
         runs = [StoryRun(story, options) for story in stories]
-        code = _tell_all(runs, terminal)
+        code = _tell_all(runs, terminal, watched)
     _written(runs, outputs)
     return code
 
@@ -117,10 +119,12 @@ def _options(arguments: RunArguments, chosen: target_cluster.TargetCluster) -> O
     )
 
 
-def _tell_all(runs: Sequence[StoryRun], terminal: Terminal) -> int:
+def _tell_all(
+    runs: Sequence[StoryRun], terminal: Terminal, watched: WatchedFor | None = None
+) -> int:
     """One after the other; what keeps one from beginning does not keep the others."""
     if len(runs) == 1:
-        return tell(runs[0], terminal)
+        return tell(runs[0], terminal, watched)
     codes = []
     for number, run in enumerate(runs):
         if number:
@@ -187,13 +191,15 @@ def _until(story: Story, to: str | None) -> Story:
     return replayed(story, Selection(frozenset(flows | checks)))
 
 
-def tell(run: StoryRun, terminal: Terminal) -> int:
-    """Run a story and show it, then give the cluster back; the exit status."""
+def tell(run: StoryRun, terminal: Terminal, watched: WatchedFor | None = None) -> int:
+    """Run a story and show it, watch it, then give the cluster back; the exit status."""
     terminal.title(run.story.name, run.story.path)
     with _given_back(run):
         run.open()
         for step in run.story.steps:
             terminal.step(run.reach(step.name))
+        if watched:
+            watched.watch(run, terminal)
     return _ended(run, terminal)
 
 

@@ -12,6 +12,7 @@ from npol.model.enforcement import EnforcementInterval
 from npol.model.expectation import Expectation, Outcome, Verdict
 from npol.model.flow_record import RecordedPolicy
 from npol.model.flow_summary import FlowSummary
+from npol.model.gap import WatchResult
 from npol.model.packet_fate import PacketFate
 from npol.model.prediction import Cause, Prediction
 from npol.model.probe import Answer, PodRef, Role
@@ -285,6 +286,8 @@ class StoryReport:
     """RFC 3339, UTC."""
     cluster: ClusterFacts | None = None
     steps: tuple[StepResult, ...] = ()
+    watch: WatchResult | None = None
+    """What the flows did while they were watched; None where they were not."""
     restore: RestoreResult | None = None
     error: str = ""
     """Why the run ended early; "" when it did not."""
@@ -334,6 +337,11 @@ class StoryReport:
             codes.add(ExitCode.UNKNOWN)
         if any(step.error for step in self.steps):
             codes.add(ExitCode.UNKNOWN)
+        for flow in self.watch.flows if self.watch else ():
+            if flow.over_budget:
+                codes.add(ExitCode.DIFFERS)
+            elif flow.unseen:
+                codes.add(ExitCode.UNKNOWN)
         for result in self.results:
             if not result.passed:
                 unknown = result.verdict in (Verdict.UNKNOWN, Verdict.INVALID)

@@ -9,6 +9,7 @@ from typing import Any
 
 from npol.errors import Position
 from npol.model.expectation import Expectation
+from npol.model.gap import GapBudget
 from npol.yaml_positions import Document
 
 
@@ -88,6 +89,8 @@ class Flow:
     resolve: str = ""
     """A name to look up instead of a target to reach."""
     converge_within: float | None = None
+    at_most: GapBudget | None = None
+    """What a watch forgives it."""
     because: str = ""
     """`NAME` or `NAMESPACE/NAME` of the policy that decides, by prediction; "" for no claim."""
     covers: tuple[str, ...] = ()
@@ -237,6 +240,7 @@ class Defaults:
     canary: CanarySettings = CanarySettings()
     namespace: str = ""
     converge_within: float | None = None
+    at_most: GapBudget | None = None
     trust_packets: bool = False
     """Packets that meet the expectation count although the prediction differs."""
 

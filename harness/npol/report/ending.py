@@ -19,6 +19,7 @@ from npol.report.summary import (
     summary_line,
 )
 from npol.report.symbols import Line, StyledText, Tone, tone_of
+from npol.report.watch_text import watch_lines
 
 MOST_EXPLAINED = 10
 """Causes explained at the end of a run; the marks and the other reports have the rest."""
@@ -34,6 +35,8 @@ def ending_lines(
     who ask for it, such as a green run's notes and costs.
     """
     yield from _explained(report, width)
+    if report.watch:
+        yield from watch_lines(report.watch)
     yield ()
     if report.error:
         yield from ((StyledText(safe(line), Tone.WRONG),) for line in report.error.split("\n"))

@@ -14,7 +14,7 @@ import jinja2
 from markupsafe import Markup
 
 from npol.model.result import StoryReport
-from npol.report import summary
+from npol.report import summary, watch_text
 from npol.report.claims import said
 from npol.report.compare import result_words
 from npol.report.escape import safe
@@ -47,6 +47,9 @@ WORDS = (
     said,
     seen_words,
     tone_of,
+    watch_text.gap_words,
+    watch_text.gaps_in_words,
+    watch_text.watch_line,
 )
 
 

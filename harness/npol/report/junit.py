@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from xml.etree import ElementTree as Xml
 
+from npol.model.gap import WatchedFlow
 from npol.model.result import FlowResult, StepResult, StoryReport
 from npol.report.claims import summary_of
 from npol.report.escape import paragraph, safe
@@ -19,6 +20,7 @@ from npol.report.reasons import reason_words
 from npol.report.seen_and_why import seen_words
 from npol.report.summary import Result, restore_line
 from npol.report.symbols import Tone, tone_of
+from npol.report.watch_text import gap_words, gaps_in_words
 
 
 def to_junit(reports: Sequence[StoryReport]) -> str:
@@ -38,6 +40,9 @@ def _suite(root: Xml.Element, report: StoryReport) -> None:
             _trouble(suite, report, step.name, step.error)
         for result in step.results:
             _case(suite, report, step, result)
+    if report.watch:
+        for flow in report.watch.flows:
+            _watched(suite, report, flow, report.watch.seconds)
     if report.restore:
         words = "" if report.restore.proven else restore_line(report.restore)
         _trouble(suite, report, "restore", words, seconds=report.restore.seconds)
@@ -68,6 +73,17 @@ def _case(suite: Xml.Element, report: StoryReport, step: StepResult, result: Res
         tag = "error" if tone_of(result) is Tone.UNKNOWN else "failure"
         found = Xml.SubElement(case, tag, type=result.verdict.value, message=summary_of(result))
         found.text = paragraph(failure_text(FailureGroup.of(result), AskAgain.of(report)))
+
+
+def _watched(suite: Xml.Element, report: StoryReport, flow: WatchedFlow, seconds: float) -> None:
+    """A flow that was asked again and again: its gaps, where they are more than it may have."""
+    case = _testcase(suite, report, "(watch)", flow.name, seconds)
+    case.set("file", safe(flow.at.file))
+    case.set("line", str(flow.at.line))
+    if flow.over_budget or flow.unseen:
+        tag = "failure" if flow.over_budget else "error"
+        found = Xml.SubElement(case, tag, type="gap", message=gaps_in_words(flow))
+        found.text = "\n".join(map(gap_words, flow.gaps))
 
 
 def _trouble(

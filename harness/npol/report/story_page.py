@@ -17,7 +17,7 @@ from npol.report.map_layout import step_map
 from npol.report.map_svg import inline_map
 from npol.report.summary import Result, failures, span
 from npol.report.symbols import Tone, tone_of
-from npol.report.timeline import run_axis, step_axis
+from npol.report.timeline import run_axis, step_axis, watch_strip
 
 MOST_WITH_EVIDENCE = 2_000
 """Results up to which those that are as expected show their answers, too."""
@@ -65,6 +65,8 @@ class StoryPage:
     causes: tuple[CauseView, ...]
     steps: tuple[StepView, ...]
     axis: Markup
+    strip: Markup
+    """The gaps of watched flows."""
     anchors: Mapping[tuple[str, str], str]
     against: StoryReport | None = None
     differences: tuple[RunDifference, ...] | None = None
@@ -115,6 +117,7 @@ def story_page(report: StoryReport, number: int, against: StoryReport | None = N
         causes=tuple(_causes(report, own)),
         steps=tuple(_steps(report, own, anchors)),
         axis=Markup(run_axis(report)),
+        strip=Markup(watch_strip(report.watch) if report.watch else ""),
         anchors=anchors,
         against=against,
         differences=tuple(differences(report, against)) if against else None,

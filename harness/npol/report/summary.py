@@ -184,6 +184,8 @@ def summary_line(report: StoryReport, width: int = SUMMARY_WIDTH) -> str:
     if report.exit_status > 128:
         code += f", {meaning(report)}"
     counts = _counts(report.results) if report.results else [meaning(report)]
+    if otherwise := _otherwise(report):
+        counts = [counts[0], f"{otherwise} otherwise while watched", *counts[1:]]
     if report.restore and not report.restore.complete:
         counts = ["NOT RESTORED", *counts]
     where, gave_back = _where(report), _gave_back(report)
@@ -195,6 +197,12 @@ def summary_line(report: StoryReport, width: int = SUMMARY_WIDTH) -> str:
     while len(counts) > 1 and len(f"{', '.join(counts)}; {where}: {code}") > width:
         counts.pop()
     return f"{', '.join(counts)}; {where}: {code}"
+
+
+def _otherwise(report: StoryReport) -> int:
+    """How many watched flows were not as they should be for longer than they may."""
+    flows = report.watch.flows if report.watch else ()
+    return sum(bool(flow.over_budget) for flow in flows)
 
 
 def _gave_back(report: StoryReport) -> str:

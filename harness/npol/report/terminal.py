@@ -8,10 +8,12 @@ from contextlib import AbstractContextManager, nullcontext
 from rich.console import Console
 from rich.text import Text
 
+from npol.model.gap import FlowTurn
 from npol.model.result import StepResult, StoryReport
 from npol.report.ending import ending_lines
 from npol.report.symbols import Line, Tone
 from npol.report.text import StoryText, title_line
+from npol.report.watch_text import turn_line
 
 _STYLES = {
     Tone.OPEN: "green",
@@ -59,6 +61,10 @@ class Terminal:
     def step(self, step: StepResult) -> None:
         """One step, as soon as it is told."""
         self._show(self._steps.step(step, self.width))
+
+    def turn(self, turn: FlowTurn) -> None:
+        """A watched flow that is otherwise than a moment ago."""
+        self._show([turn_line(turn)])
 
     def ending(self, report: StoryReport, *, rerun: str = "") -> None:
         """Failures explained by cause, and the summary."""

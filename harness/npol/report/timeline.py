@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from npol.model.gap import Gap, GapKind, WatchedFlow, WatchResult
 from npol.model.result import FlowResult, StepResult, StoryReport
 from npol.report.escape import markup
 from npol.report.summary import span
 from npol.report.symbols import tone_of
+from npol.report.watch_text import gap_words
 
 WIDTH, LANE = 900, 24
 LEFT = 180
@@ -22,8 +24,7 @@ def run_axis(report: StoryReport) -> str:
         y = number * LANE
         x, wide = LEFT + step.began * scale, max(step.seconds * scale, 2)
         bad = "wrong" if step.error or not all(r.passed for r in step.results) else "open"
-        label = markup(step.name if len(step.name) <= 26 else f"{step.name[:23]}...")
-        lines.append(f'<text x="0" y="{y + 15}">{label}</text>')
+        lines.append(f'<text x="0" y="{y + 15}">{markup(_label(step.name))}</text>')
         lines.append(
             f'<rect class="bar {bad}" x="{x:.1f}" y="{y + 4}" width="{wide:.1f}" height="14"/>'
         )
@@ -31,6 +32,35 @@ def run_axis(report: StoryReport) -> str:
             f'<text class="ns" x="{x + wide + 4:.1f}" y="{y + 15}">{span(step.seconds)}</text>'
         )
     return _svg("\n".join(lines), len(steps) * LANE, "when each step ran")
+
+
+def watch_strip(watch: WatchResult) -> str:
+    """A lane for each watched flow that was otherwise, and its gaps on it; "" without any."""
+    flows = [flow for flow in watch.flows if flow.gaps]
+    scale = (WIDTH - LEFT - 60) / max(watch.seconds, 0.1)
+    lines = []
+    for number, flow in enumerate(flows):
+        y = number * LANE
+        lines.append(f'<text x="0" y="{y + 15}">{markup(_label(flow.name))}</text>')
+        lines.append(
+            f'<rect class="bar open" x="{LEFT}" y="{y + 8}" '
+            f'width="{WIDTH - LEFT - 60}" height="6"/>'
+        )
+        lines += [_gap(flow, gap, y, scale) for gap in flow.gaps]
+    return _svg("\n".join(lines), len(flows) * LANE, "gaps of the watched flows") if flows else ""
+
+
+def _gap(flow: WatchedFlow, gap: Gap, y: int, scale: float) -> str:
+    x, wide = LEFT + gap.began * scale, max(gap.seconds * scale, 2)
+    kind = "unknown" if gap.kind is GapKind.NOT_SEEN else "wrong"
+    return (
+        f'<rect class="bar {kind}" x="{x:.1f}" y="{y + 4}" width="{wide:.1f}" height="14">'
+        f"<title>{markup(flow.name)}: {gap_words(gap)}</title></rect>"
+    )
+
+
+def _label(name: str) -> str:
+    return name if len(name) <= 26 else f"{name[:23]}..."
 
 
 def step_axis(step: StepResult) -> str:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import secrets
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
 from dataclasses import replace
@@ -13,9 +13,11 @@ from datetime import UTC, datetime
 from npol import __version__
 from npol.errors import Crashed, ExitCode, NpolError, RestoreIncomplete
 from npol.kube.signals import Stop
+from npol.model.gap import FlowTurn
 from npol.model.result import RestoreResult, StepResult, StoryReport
 from npol.model.story import Step, Story
 from npol.run.environment import RunEnvironment
+from npol.run.flow_watch import FlowWatch, watched_step
 from npol.run.namespaces import changed_namespaces, named_namespaces
 from npol.run.options import Options
 from npol.run.step_runner import StepRunner
@@ -40,6 +42,7 @@ class StoryRun:
         self._step_runner: StepRunner | None = None
         self._steps: dict[str, StepResult] = {}
         self._asked: dict[str, Step] = {}
+        self._watch: FlowWatch | None = None
         self._restore: RestoreResult | None = None
         self._error: NpolError | None = None
         self._stop = Stop()
@@ -123,6 +126,18 @@ class StoryRun:
             raise self._error or NpolError(told.error)
         return told
 
+    def watch(self, seconds: float, tell: Callable[[FlowTurn], object]) -> None:
+        """
+        Ask the flows of the steps that were run again and again for so long.
+
+        Raises:
+            NpolError: their ends could not be looked up.
+        """
+        assert self._environment is not None
+        run = [name for name, step in self._steps.items() if not (step.skipped or step.error)]
+        self._watch = FlowWatch(self._environment, watched_step(self.story, run), tell=tell)
+        self._watch.run(seconds)
+
     def _run(self, step: Step) -> StepResult:
         assert self._step_runner is not None
         failed = next((s for s in self._steps.values() if s.error), None)
@@ -186,6 +201,7 @@ class StoryRun:
             started=self._started.isoformat(timespec="seconds"),
             cluster=getattr(environment, "facts", None),
             steps=tuple(map(self._with_told_beside, self._steps.values())),
+            watch=self._watch.result() if self._watch else None,
             restore=self._restore,
             error=str(self._error) if self._error else "",
             error_code=self._error.exit_code if self._error else ExitCode.AS_EXPECTED,

@@ -164,8 +164,8 @@ def image(text: str) -> str:
     )
 
 
-def duration(text: str) -> float:
-    """`500ms`, `2s`, `1m`: more than nothing, at most an hour; in seconds."""
+def duration(text: str, *, zero: bool = False, most_minutes: int = 60) -> float:
+    """`500ms`, `2s`, `1m`, in seconds: more than nothing unless it may be `zero`."""
     match = _DURATION.fullmatch(text) if len(text) <= 20 else None
     if not match:
         bare = re.fullmatch(r"[0-9]+(\.[0-9]+)?", text[:20])
@@ -174,8 +174,9 @@ def duration(text: str) -> float:
             f"not a valid duration: {shown(text)} (a number and ms, s or m, as in 500ms)", hint
         )
     seconds = float(match[1]) * _UNITS[match[2]]
-    if not 0 < seconds <= 3600:
-        raise NotValid(f"{shown(text)} is out of range: more than 0, at most 60m")
+    if not 0 <= seconds <= 60 * most_minutes or not (seconds or zero):
+        least = "0s" if zero else "more than 0"
+        raise NotValid(f"{shown(text)} is out of range: {least}, at most {most_minutes}m")
     return seconds
 
 

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from npol.model.expectation import Expectation, Outcome, Word, parse_expectation
+from npol.model.gap import GapBudget
 from npol.model.story import Flow, HttpCheck, Protocol
 from npol.story.field_validators import did_you_mean, shown
 from npol.story.peers import Peers
-from npol.story.schema.flow import FlowEntry
+from npol.story.schema.flow import FlowEntry, GapBudgetEntry
 from npol.story.schema.values import ENGINES
 from npol.story.yaml_node import YamlNode
 
@@ -135,10 +136,15 @@ def _flow(entry: FlowEntry, expect: Expectation, node: YamlNode) -> Flow:
         http=_http(entry, expect),
         resolve=entry.resolve,
         converge_within=entry.converge_within or None,
+        at_most=read_gap_budget(entry.at_most),
         because=entry.because.policy if entry.because else "",
         covers=tuple(entry.covers),
         tags=tuple(entry.tags),
     )
+
+
+def read_gap_budget(entry: GapBudgetEntry | None) -> GapBudget | None:
+    return GapBudget(open=entry.open, closed=entry.closed) if entry else None
 
 
 def _http(entry: FlowEntry, expect: Expectation) -> HttpCheck | None:

@@ -12,6 +12,7 @@ from npol.model.story import CanarySettings, Defaults, Manifest, PodSettings, Se
 from npol.story import files
 from npol.story.changes import Changes
 from npol.story.expansion import expand
+from npol.story.flows import read_gap_budget
 from npol.story.manifests import Shelf
 from npol.story.mixed_manifests import LeftOver, identity
 from npol.story.peers import check_overlay, read_peers
@@ -139,6 +140,7 @@ def _defaults(entry: DefaultsEntry | None) -> Defaults:
         canary=_canary(entry.canary) if entry.canary else CanarySettings(),
         namespace=entry.namespace,
         converge_within=entry.converge_within or None,
+        at_most=read_gap_budget(entry.at_most),
         trust_packets=entry.trust == "packets",
     )
 

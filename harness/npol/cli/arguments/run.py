@@ -116,6 +116,22 @@ class RunArguments:
     watch: Annotated[
         bool, typer.Option("--watch", help="Run again at each save of a story or manifest.")
     ] = False
+    watch_for: Annotated[
+        str | None,
+        typer.Option(
+            "--for",
+            metavar="DURATION",
+            help="Then ask the flows again and again for so long (90s, 10m), and tell each gap.",
+        ),
+    ] = None
+    events: Annotated[
+        str | None,
+        typer.Option(
+            "--events",
+            metavar="FILE|-",
+            help="With --for: a line of JSON for each flow that turns, as it is seen.",
+        ),
+    ] = None
     report: Annotated[
         list[str] | None,
         typer.Option(

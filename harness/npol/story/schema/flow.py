@@ -9,6 +9,7 @@ from pydantic import BeforeValidator, Field
 from npol.story.field_validators import NotValid, shown
 from npol.story.schema.values import (
     Duration,
+    DurationOrZero,
     Entry,
     Expect,
     Host,
@@ -37,6 +38,13 @@ class BecauseEntry(Entry, title="because"):
     policy: PolicyClaim = Field(
         description="The NetworkPolicy's name, or its namespace/name where several share a name."
     )
+
+
+class GapBudgetEntry(Entry, title="at_most"):
+    """For how long in all a flow may be otherwise while `npol run --for` watches it."""
+
+    open: DurationOrZero = Field(0.0, description="Open although it is to be closed (0s).")
+    closed: DurationOrZero = Field(0.0, description="Closed although it is to be open (0s).")
 
 
 class TargetEntry(Entry, title="to"):
@@ -86,6 +94,9 @@ class FlowEntry(Entry, title="flow"):
     )
     converge_within: Duration = Field(
         0.0, description="A budget: the flow must be as expected this soon after the change."
+    )
+    at_most: Optional[GapBudgetEntry] = Field(
+        None, description="A budget: for how long it may be otherwise while it is watched."
     )
     covers: list[Line] = Field([], description="Ids of requirements that the flow shows.")
     tags: list[Tag] = Field([], description="Become pytest markers: `pytest -m TAG`.")

@@ -8,7 +8,7 @@ from pydantic import Field
 
 from npol.story.schema.change import ChangeEntry, ChangeFields, Sources
 from npol.story.schema.check import AnyCheck
-from npol.story.schema.flow import FlowEntry
+from npol.story.schema.flow import FlowEntry, GapBudgetEntry
 from npol.story.schema.peer import PeerEntry
 from npol.story.schema.values import (
     Count,
@@ -123,6 +123,9 @@ class DefaultsEntry(Entry, title="defaults"):
     )
     namespace: Namespace = Field("", description="For manifests and checks that name none.")
     converge_within: Duration = Field(0.0, description="A budget for every flow of the story.")
+    at_most: Optional[GapBudgetEntry] = Field(
+        None, description="For how long each flow may be otherwise while it is watched."
+    )
     trust: Trust = Field(None, description=TRUST)
 
 

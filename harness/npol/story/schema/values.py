@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import TYPE_CHECKING, Annotated, Any, TypeVar
 
 from pydantic import (
@@ -89,10 +90,10 @@ Count = Annotated[
 ]
 
 
-def _duration(value: Any) -> float:
+def _duration(value: Any, *, zero: bool = False) -> float:
     """Seconds. Numbers alone are refused: a reader cannot know their unit."""
     if isinstance(value, str):
-        return field_validators.duration(value)
+        return field_validators.duration(value, zero=zero)
     hint = f"did you mean '{value}s'?" if type(value) in (int, float) else ""
     raise field_validators.NotValid(
         f"not a valid duration: {field_validators.shown(value)} (such as 500ms, 2s, 1m)", hint
@@ -103,6 +104,11 @@ Duration = Annotated[
     float,
     PlainValidator(_duration),
     WithJsonSchema({"type": "string", "pattern": _SECONDS, "examples": ["500ms", "2s", "1m"]}),
+]
+DurationOrZero = Annotated[
+    float,
+    PlainValidator(partial(_duration, zero=True)),
+    WithJsonSchema({"type": "string", "pattern": _SECONDS, "examples": ["0s", "500ms", "2s"]}),
 ]
 
 

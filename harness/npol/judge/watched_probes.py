@@ -1,0 +1,37 @@
+"""What a watched flow is asked each time, and which of several answers tells of it. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+
+from npol.judge.gaps import SECOND_SYN, Try, tries_of
+from npol.model.expectation import Expectation
+from npol.model.probe import Answer, Probe, Role
+
+
+def watched_probes(probes: Sequence[Probe]) -> tuple[Probe, ...]:
+    """
+    Of the probes of a flow those that an application depends on: the Service's addresses, else
+    the pods' or the place's; a look-up where that is all that is asked.
+    """
+    for role in (Role.SERVICE, Role.POD, Role.HOST):
+        if chosen := tuple(p for p in probes if p.role is role):
+            return chosen
+    return tuple(probes)
+
+
+def telling_tries(
+    expectation: Expectation, answers: Iterable[Answer], asked_at: float
+) -> tuple[Try, ...]:
+    """The tries of one round: of an address that is not as expected, if there is one."""
+    told = [tries_of(expectation, answer, asked_at) for answer in answers]
+    wrong = next((tries for tries in told if any(one.saw for one in tries)), None)
+    return wrong or next(filter(None, told), ())
+
+
+def timeout_of(flow_timeout: float, *, http: bool) -> float:
+    """
+    Seconds for which a try is waited for: less than a second SYN takes, so that silence tells of
+    one instant; a web server may think for as long as the story lets it.
+    """
+    return flow_timeout if http else min(flow_timeout, SECOND_SYN)

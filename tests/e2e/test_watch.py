@@ -1,0 +1,114 @@
+"""`npol run --for`: gaps that others make are found, and none is invented."""
+
+import json
+import random
+import subprocess
+import time
+
+import pytest
+import yaml
+
+from tests.e2e.conftest import NPOL
+from tests.e2e.shop import DENY, eventually, open_shop, write_shop
+
+pytestmark = pytest.mark.lab
+POLICIES = "/apis/networking.k8s.io/v1/namespaces/shop/networkpolicies"
+WATCHED = """
+  - name: now
+    flows:
+      - {name: the shop answers, from: client, to: web, port: 80, expect: allow}
+      - {name: its name resolves, from: client, resolve: web.shop, expect: allow}
+"""
+
+
+@pytest.fixture(scope="module")
+def shop(server):
+    open_shop(server)
+
+
+def watch(lab, server, tmp_path, gaps, seconds):
+    """A run that watches for so long, under a policy for each of these (pause, length)."""
+    story = write_shop(tmp_path, WATCHED)
+    there = ("--kubeconfig", lab.kubeconfig, "--context", lab.context)
+    asked = ("--for", f"{seconds:.1f}s", "--events", "events", "--report", "run.json")
+    process = subprocess.Popen(
+        [NPOL, "run", story, *there, *asked],
+        cwd=tmp_path,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+    )
+    for line in process.stdout:
+        if "of 2 as expected" in line:
+            break
+    made, policy = [], yaml.safe_load(DENY)
+    for pause, length in gaps:
+        time.sleep(pause)
+        server.ask("POST", POLICIES, policy)
+        began = time.monotonic()
+        time.sleep(length)
+        server.ask("DELETE", f"{POLICIES}/deny-all")
+        made.append(time.monotonic() - began)
+    said = process.stdout.read()
+    report = json.loads((tmp_path / "run.json").read_text())["report"]
+    return process.wait(), said, report["watch"]["flows"], made
+
+
+def test_a_gap_is_found_told_and_over_its_budget(lab, server, tmp_path, shop):
+    code, said, flows, (made,) = watch(lab, server, tmp_path, [(1.0, 1.0)], 4.0)
+
+    (gap,) = flows[0]["gaps"]
+    assert code == 1, said
+    assert gap["kind"] == "closed"
+    assert gap["over"]
+    assert gap["at_least"] - 0.5 <= made <= gap["at_most"] + 0.5
+    assert "the shop answers  closed, expected allow" in said
+    assert "the shop answers  allow again, after" in said
+    assert "watched for 4.0 s" in said
+    events = [json.loads(line) for line in (tmp_path / "events").read_text().splitlines()]
+    assert [e["saw"] for e in events if e["flow"] == "the shop answers"] == [
+        "closed",
+        "as expected",
+    ]
+
+
+@pytest.mark.nightly
+@pytest.mark.timeout(600)
+def test_thirty_gaps_are_found_and_measured_and_none_is_invented(lab, server, tmp_path, shop):
+    chance = random.Random(20261129)
+    gaps = [(chance.uniform(1.2, 2.5), chance.uniform(0.3, 3.0)) for _ in range(30)]
+    seconds = sum(map(sum, gaps)) + 15
+
+    code, said, flows, made = watch(lab, server, tmp_path, gaps, seconds)
+
+    found = [gap for gap in flows[0]["gaps"] if gap["kind"] != "not seen"]
+    assert code == 1, said
+    assert len(found) == len(made)
+    off = [gap["seconds"] - true for gap, true in zip(found, made, strict=True)]
+    assert max(map(abs, off)) < 0.25, off
+
+
+@pytest.mark.nightly
+def test_a_source_that_is_evicted_is_started_anew_and_the_gap_is_told(lab, server, tmp_path, shop):
+    story = write_shop(tmp_path, WATCHED)
+    there = ("--kubeconfig", lab.kubeconfig, "--context", lab.context)
+    process = subprocess.Popen(
+        [NPOL, "run", story, *there, "--for", "15s", "--report", "run.json"],
+        cwd=tmp_path,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+    )
+    for line in process.stdout:
+        if "of 2 as expected" in line:
+            break
+    (pod,) = server.names("/api/v1/namespaces/shop/pods") - {"web"}
+    server.ask("DELETE", f"/api/v1/namespaces/shop/pods/{pod}?gracePeriodSeconds=0")
+
+    said = process.stdout.read()
+
+    assert process.wait() == 3, said
+    (flow, _) = json.loads((tmp_path / "run.json").read_text())["report"]["watch"]["flows"]
+    (gap,) = flow["gaps"]
+    assert (gap["kind"], gap["over"]) == ("not seen", True)
+    eventually(lambda: server.names("/api/v1/namespaces/shop/pods") == {"web"})
