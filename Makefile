@@ -48,7 +48,8 @@ test-live: setup ## the live tests: KUBE_CONTEXT=... (KUBECONFIG=...), or on the
 
 # Most clusters tell no flow records: what runs at night does without, but where a test asks for them.
 nightly: setup ## what takes longer; live tests on KUBE_CONTEXT, or on the rig if there is one
-	@NPOL_FLOW_RECORDS=off $(PY) -m pytest -m "nightly and not live" --timeout=3600
+	@PATH="$$(tools/helm):$$PATH" NPOL_FLOW_RECORDS=off $(PY) -m pytest -m "nightly and not live" \
+	  --timeout=3600
 	@$(PY) -m pytest $(AT_NIGHT)
 	@NPOL_EXAMPLES=10 $(PY) -m pytest -m "hypothesis and not nightly and not live" --timeout=3600
 	@NPOL_FLOW_RECORDS=off tools/test-live --nightly $(KUBE_CONTEXT)

@@ -9,6 +9,7 @@ import pytest
 from npol.cli.arguments.check import CheckArguments
 from npol.cli.check import check
 from npol.policy.lint import lint
+from npol.story import survey
 from npol.yaml_positions import YamlDialect, load
 
 ROOT = Path(__file__).parents[2]
@@ -40,6 +41,16 @@ def ids(text):
 )
 def test_comment_with_its_reason_answers_a_finding_at_its_line(rest, found):
     assert ids(POLICY + rest) == found
+
+
+def test_a_comment_inside_a_list_answers_as_anywhere(tmp_path):
+    body = POLICY.replace("\n", "\n  ").rstrip()
+    text = f"apiVersion: v1\nkind: List\nitems:\n- {body}\n    ingress: [{{}}]"
+    for comment, found in (("", ["NP033"]), ("  # npol: ignore NP033 on purpose", [])):
+        (tmp_path / "p.yaml").write_text(f"{text}{comment}\n")
+
+        manifests = survey(str(tmp_path), "p.yaml").manifests
+        assert [f.id for f in lint(manifests)] == found
 
 
 @pytest.mark.parametrize("story", sorted(ROOT.glob("fixtures/*/*.npol.yaml")), ids=lambda p: p.stem)

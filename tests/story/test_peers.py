@@ -93,3 +93,38 @@ def test_a_peer_is_a_source_or_a_target_by_what_it_says(story, fields, asks, ans
         return False
 
     assert (fits("p", "o"), fits("o", "p")) == (asks, answers)
+
+
+PLATFORM = """\
+version: 1
+peers:
+  web: {namespace: shop, labels: {app: web}}
+steps:
+- name: one
+  flows:
+  - {from: web, to: "@apiserver", port: 443, expect: allow}
+  - {from: "@node", to: web, port: 80, expect: allow}
+  matrix: |
+    | from \\ to | @dns:53/udp |
+    | web         | allow       |
+"""
+
+
+def test_ends_of_the_platform_need_no_entry(story):
+    peers = story(PLATFORM).peers
+
+    assert (peers["@dns"].namespace, peers["@dns"].service) == ("kube-system", "kube-dns")
+    assert (peers["@apiserver"].namespace, peers["@apiserver"].service) == ("default", "kubernetes")
+    assert (peers["@node"].host_network, peers["@node"].node) == (True, "same")
+
+
+def test_ends_of_the_platform_are_peers_only_where_they_are_named(story):
+    """Their namespaces would be read and looked after by each run."""
+    assert not [name for name in story(TEXT).peers if name.startswith("@")]
+
+
+def test_a_peers_file_says_where_the_dns_of_a_cluster_is(story):
+    overlay = "'@dns': {namespace: openshift-dns, service: dns-default}\n"
+    peers = story(PLATFORM, {"openshift.yaml": overlay}, "openshift.yaml").peers
+
+    assert (peers["@dns"].namespace, peers["@dns"].service) == ("openshift-dns", "dns-default")

@@ -3,71 +3,90 @@
 from __future__ import annotations
 
 import json
-import re
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
 
 from npol import __version__
 from npol.cli import inputs
 from npol.cli.arguments.check import CheckArguments, CheckFormat
+from npol.cli.check_fix import fix_files
 from npol.cli.check_repository import check_repositories
+from npol.cli.check_stories import print_coverage, print_mutation
 from npol.cli.mutation import print_lab_mutation
+from npol.cli.rendered import rendered, to_be_rendered
 from npol.cli.streams import say
 from npol.errors import PRECEDENCE, ExitCode, InputError
 from npol.model.story import Apply, Manifest, Story
-from npol.mutation.score import MutantResult, mutate
 from npol.policy.lint import LintFinding, LintRule, Severity, of_files
 from npol.policy.lint.sarif import github_annotations, sarif
+from npol.policy.lint.story_ends import story_ends
 from npol.policy.objects.dialects import CALICO, Dialect
-from npol.policy.simulate.coverage import coverage
-from npol.policy.simulate.forecast import forecast
-from npol.policy.simulate.simulated_steps import scenes
 from npol.policy.state.cluster_state import ClusterState
 from npol.report.escape import safe
-from npol.story import Survey, load_story
-
-_PLAIN = re.compile(r"(?!(?i:true|false|null|yes|no|on|off)$)[A-Za-z][\w./-]*( [a-z]+)*")
-"""Text that YAML takes for text without quotes."""
+from npol.story import Survey, load_story, schema
 
 
 def check(arguments: CheckArguments) -> int:
+    if arguments.schema:
+        say(json.dumps(schema(), indent=2))
+        return ExitCode.AS_EXPECTED
     if arguments.lab and not arguments.mutated:
         raise InputError("--lab requires --mutate", hint="add --mutate")
-    stories = [load_story(file, root=arguments.root) for file in _story_files(arguments.paths)]
-    repositories = [p for p in arguments.paths if Path(p).is_dir() and not any(_story_files([p]))]
-    files = [p for p in arguments.paths if p not in repositories]
-    looked_at = _looked_at(files, stories, arguments.root)
-    seen = (
-        inputs.of_cluster(arguments.kubeconfig, arguments.context)
-        if arguments.context
-        else inputs.Inputs(world=ClusterState())
-    )
+    source = to_be_rendered(arguments)
+    paths = arguments.paths or []
+    if not source and not paths:
+        raise InputError("name what is to be checked", hint="paths, --helm CHART, --kustomize DIR")
+    stories = [load_story(file, root=arguments.root) for file in _story_files(paths)]
+    seen = _seen(arguments)
     dialect = inputs.spoken(arguments.engine) or seen.dialect
+    repositories = [p for p in paths if Path(p).is_dir() and not any(_story_files([p]))]
+    looked_at = _looked_at([p for p in paths if p not in repositories], stories, arguments.root)
     found = check_repositories(
-        repositories, looked_at.manifests, arguments.root, seen.world, dialect
+        repositories,
+        looked_at.manifests,
+        arguments.root,
+        seen.world,
+        dialect,
+        named=[rendered(source, arguments.root, "")] if source else [],
     )
     findings = [
         *of_files(looked_at.unreadable, looked_at.left_out),
         *_not_meant(found.findings, stories),
+        *(finding for story in stories for finding in story_ends(story)),
     ]
+    fixed = fix_files(findings) if arguments.fix else []
+    findings = [f for f in findings if f not in fixed]
     scope = () if arguments.covered or arguments.mutated else found.lines
-    _print(findings, arguments.shape, scope)
+    _print(findings, arguments.shape, fixed, scope)
     worst = ExitCode.UNKNOWN if found.incomplete else ExitCode.AS_EXPECTED
-    if any(f.severity is Severity.ERROR for f in findings):
+    least = Severity(arguments.fail_on.value)
+    if any(f.severity.counts_as(least) for f in findings):
         worst = ExitCode.DIFFERS
+    return _exercised(arguments, stories, dialect, worst)
+
+
+def _seen(arguments: CheckArguments) -> inputs.Inputs:
+    if arguments.context:
+        return inputs.of_cluster(arguments.kubeconfig, arguments.context)
+    return inputs.Inputs(world=ClusterState())
+
+
+def _exercised(
+    arguments: CheckArguments, stories: Sequence[Story], dialect: Dialect, worst: ExitCode
+) -> int:
+    """How stories exercise the policies, where that was asked; the worst of all."""
     if arguments.covered:
-        _print_coverage(stories, dialect)
-    if arguments.mutated:
-        reader = inputs.spoken(arguments.engine) or CALICO
-        survived = (
-            print_lab_mutation(stories, arguments.most)
-            if arguments.lab
-            else _print_mutation(stories, reader)
-        )
-        return next(code for code in PRECEDENCE if code in (worst, survived))
-    return worst
+        print_coverage(stories, dialect)
+    if not arguments.mutated:
+        return worst
+    reader = inputs.spoken(arguments.engine) or CALICO
+    survived = (
+        print_lab_mutation(stories, arguments.most)
+        if arguments.lab
+        else print_mutation(stories, reader)
+    )
+    return next(code for code in PRECEDENCE if code in (worst, survived))
 
 
 def _not_meant(findings: Iterable[LintFinding], stories: Iterable[Story]) -> Iterator[LintFinding]:
@@ -116,7 +135,12 @@ def _looked_at(paths: Sequence[str], stories: Sequence[Story], root: str | None)
     return replace(beside, manifests=tuple(found.values()))
 
 
-def _print(findings: Sequence[LintFinding], shape: CheckFormat, scope: Iterable[str] = ()) -> None:
+def _print(
+    findings: Sequence[LintFinding],
+    shape: CheckFormat,
+    fixed: Sequence[LintFinding],
+    scope: Iterable[str],
+) -> None:
     if shape is CheckFormat.SARIF:
         say(json.dumps(sarif(findings, version=__version__), indent=2))
         return
@@ -126,62 +150,9 @@ def _print(findings: Sequence[LintFinding], shape: CheckFormat, scope: Iterable[
         lines = [safe(str(finding)) for finding in findings]
     for line in lines:
         say(line)
+    for one in fixed if shape is CheckFormat.TEXT else ():
+        say(safe(f"fixed: {one.at}: {one.id}: {one.fix}"))
     if shape is CheckFormat.TEXT:
-        say(f"{len(findings)} finding(s)")
+        say(f"{len(findings)} finding(s)" + (f", {len(fixed)} fixed" if fixed else ""))
         for line in scope:
             say(safe(line))
-
-
-def _print_coverage(stories: Sequence[Story], dialect: Dialect) -> None:
-    found = coverage((scene for story in stories for scene in scenes(story)), dialect)
-    for item in found.uncovered:
-        say(safe(f"{item.origin}: no flow exercises this {item.kind}: {item.what}"))
-    total = len(found.items)
-    say(f"coverage: {total - len(found.uncovered)} of {total} items, {found.share:.0%}")
-
-
-def _print_mutation(stories: Sequence[Story], dialect: Dialect) -> int:
-    """What no prediction is made of may notice mutants, or not: that is counted apart."""
-    survivors = unknown = 0
-    for story in stories:
-        for step in forecast(scenes(story), dialect.name):
-            unknown += len(step.not_foretold)
-            for flow in step.not_foretold:
-                name = f"{step.step} :: {flow.flow.name}"
-                say(safe(f"cannot be foretold: {name}: {flow.prediction}"))
-        found = mutate(story, dialect)
-        survivors += len(found.survivors)
-        for result in (*found.survivors, *found.unkillable, *found.equivalent):
-            for line in _told(result):
-                say(safe(line))
-        say(
-            f"mutation of {story.name}: {len(found.noticed)} of {len(found.results)} noticed, "
-            f"{len(found.survivors)} survived, {len(found.unkillable)} not provable, "
-            f"{len(found.equivalent)} make no difference"
-        )
-    if survivors:
-        return int(ExitCode.DIFFERS)
-    return int(ExitCode.UNKNOWN if unknown else ExitCode.AS_EXPECTED)
-
-
-def _told(result: MutantResult) -> Iterator[str]:
-    if result.add:
-        yield f"survived: {result.mutant}"
-        yield f"  add to step {result.add.step!r}: - {_flow_style(result.add.flow)}"
-        if result.add.open_in:
-            first = {**result.add.flow, "expect": "refused"}
-            yield f"  and to step {result.add.open_in!r}: - {_flow_style(first)}"
-        for name, entry in result.add.peers.items():
-            yield f"  with the peer {name}: {_flow_style(entry)}"
-    elif result.unkillable:
-        yield f"not provable: {result.mutant}: {result.unkillable}"
-    elif result.equivalent:
-        yield f"equivalent mutant: {result.mutant}: no flow between what is here differs"
-
-
-def _flow_style(value: Any) -> str:
-    """As people write it on one line of YAML."""
-    if isinstance(value, Mapping):
-        return "{" + ", ".join(f"{k}: {_flow_style(v)}" for k, v in value.items()) + "}"
-    text = str(value)
-    return text if _PLAIN.fullmatch(text) or isinstance(value, int) else json.dumps(text)

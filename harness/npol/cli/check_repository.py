@@ -9,6 +9,7 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
 
 from npol.cli import inputs
+from npol.cli.rendered import rendered
 from npol.cli.scope_lines import scope_lines
 from npol.errors import Mistake, Mistakes, Position
 from npol.model.story import Manifest
@@ -53,9 +54,10 @@ def check_repositories(
     root: str | None,
     around: ClusterState,
     dialect: Dialect,
+    named: Sequence[Survey] = (),
 ) -> RepositoryFindings:
     """
-    Everything that is odd about the policies of directories.
+    Everything that is odd about the policies of directories, and of what was rendered by name.
 
     Their plain manifests and those `beside` them are one world; of the latter all is told.
 
@@ -64,16 +66,19 @@ def check_repositories(
     """
     parts = _joined([repository(os.path.realpath(d)) for d in directories])
     surveyed = _surveyed(parts, root)
+    surveyed.rendered += named
     nothing = not any(s.manifests or s.unreadable for s in surveyed.surveys)
     if directories and nothing and not surveyed.failed:
         left_out = [m for s in surveyed.surveys for m in s.left_out]
         empty = [Mistake(Position(d), "there are no manifests here") for d in directories]
         raise Mistakes([*empty, *left_out])
-    named = {m.at.file for m in beside}
+    told = {m.at.file for m in beside}
     findings: list[LintFinding] = []
     for survey in _worlds(surveyed, beside):
         for found in (*_unreadable(survey), *lint(survey.manifests, around, dialect)):
-            is_named = found.at is not None and found.at.file in named
+            if found.rule is LintRule.NO_NAMESPACE and survey.is_of_chart:
+                continue  # a chart leaves it to who installs it
+            is_named = found.at is not None and found.at.file in told
             if found.about_policy or found.rule is LintRule.UNREADABLE or is_named:
                 findings.append(found)
     failed = any(map(_names_policies, surveyed.failed))
@@ -120,7 +125,7 @@ def _surveyed(parts: Repository, root: str | None) -> _Surveyed:
 
 def _rendered(tool: str, directory: str, root: str | None) -> Survey | str:
     try:
-        return inputs.rendered({tool: os.path.relpath(directory)}, root, "")
+        return rendered({tool: os.path.relpath(directory)}, root, "")
     except Mistakes as error:
         return error.mistakes[0].message
 
@@ -149,8 +154,7 @@ def _lines(parts: Repository, surveyed: _Surveyed, beside: Sequence[Manifest]) -
         m.at.file for s in surveyed.surveys for m in s.unreadable if not _names_policy(m.at.file)
     }
     left_out = sum(len(s.left_out) for s in surveyed.surveys)
-    worlds = len(parts.kustomizations) + len(parts.charts) - len(surveyed.failed)
-    worlds += len(parts.remote)
+    worlds = len(surveyed.rendered)
     if parts != Repository():
         yield f"judged: {worlds} kustomization(s) and chart(s), {len(parts.plain)} plain file(s)"
     yield from scope_lines(_all_of(manifests), left_out=left_out, unread=len(unread))

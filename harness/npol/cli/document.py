@@ -6,17 +6,20 @@ import contextlib
 import difflib
 import os
 import shlex
+from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 from npol.cli import inputs
 from npol.cli.arguments.document import DocumentArguments
+from npol.cli.rendered import rendered, to_be_rendered
 from npol.cli.streams import say
 from npol.document.cluster_document import as_applied
 from npol.document.markdown import BEGIN, END, page_markdown
 from npol.document.story_document import Meant, meant, story_page
-from npol.errors import ExitCode, InputError, Position
+from npol.errors import ExitCode, InputError, Mistakes, Position
 from npol.model.policy_document import PolicyDocument
-from npol.model.story import Apply, Step, Story
+from npol.model.story import Apply, Manifest, Step, Story
 from npol.report.escape import safe
 from npol.story import load_manifests, load_story
 
@@ -24,14 +27,10 @@ from npol.story import load_manifests, load_story
 def document(arguments: DocumentArguments) -> int:
     if arguments.output and arguments.check:
         raise InputError("--output writes a page and --check compares one", hint="one of them")
-    page = _page(
-        arguments.what,
-        arguments.at,
-        arguments.context,
-        arguments.kubeconfig,
-        arguments.peers,
-        arguments.root,
-    )
+    source = to_be_rendered(arguments)
+    if bool(source) is bool(arguments.what):
+        raise InputError("name a story or manifests, or what renders to them", hint="one of them")
+    page = _rendered_page(arguments, source) if source else _page(arguments)
     text = page_markdown(page)
     if arguments.check and (different := _compare(arguments.check, text)):
         return different
@@ -51,30 +50,51 @@ def _complete(page: PolicyDocument) -> ExitCode:
     return ExitCode.UNKNOWN if unknown else ExitCode.AS_EXPECTED
 
 
-def _page(
-    what: str,
-    at: str | None,
-    context: str | None,
-    kubeconfig: str | None,
-    peers: str | None,
-    root: str | None,
-) -> PolicyDocument:
+def _page(arguments: DocumentArguments) -> PolicyDocument:
     """The same page wherever it is written from: all of it is told from beside the file."""
+    what = arguments.what or ""
     told = os.path.basename(os.path.abspath(what))
-    options = (("--at", at), ("--context", context), ("--peers", peers))
-    given = [word for name, value in options if value for word in (name, value)]
     is_dir = os.path.isdir(what)
-    command = shlex.join(["npol", "document", "." if is_dir else told, *given])
-    if not is_dir:
-        load_story(what, root=root, overlay=peers)  # mistakes are told by their paths from here
-    files = {"overlay": _absolute(peers), "root": _absolute(root)}
-    kubeconfig = _absolute(kubeconfig)
+    if not is_dir:  # mistakes are told by their paths from here
+        load_story(what, root=arguments.root, overlay=arguments.peers)
+    files = {"overlay": _absolute(arguments.peers), "root": _absolute(arguments.root)}
+    kubeconfig = _absolute(arguments.kubeconfig)
     with contextlib.chdir(what if is_dir else os.path.dirname(os.path.abspath(what))):
         story = _of_manifests(told) if is_dir else load_story(told, **files)
-        found = _meant(story, at or "")
-        if context or kubeconfig:
-            found = as_applied(found, inputs.connected(kubeconfig, context))
+        found = _meant(story, arguments.at or "")
+        if arguments.context or kubeconfig:
+            found = as_applied(found, inputs.connected(kubeconfig, arguments.context))
+        command = _command(arguments, ["." if is_dir else told])
         return story_page(found, command=command, from_file=not is_dir)
+
+
+def _rendered_page(arguments: DocumentArguments, source: Mapping[str, Any]) -> PolicyDocument:
+    """Of what a chart or a kustomization renders to, named from here."""
+    survey = rendered(source, arguments.root, "default")
+    if survey.unreadable:
+        raise Mistakes(survey.unreadable)
+    name = os.path.basename(os.path.abspath(arguments.chart or str(arguments.kustomization)))
+    found = _meant(_one_step(name, survey.manifests), arguments.at or "")
+    if arguments.context or arguments.kubeconfig:
+        connection = inputs.connected(arguments.kubeconfig, arguments.context)
+        found = as_applied(found, connection)
+    options = [
+        word
+        for option, values in (
+            ("--helm", [arguments.chart] if arguments.chart else []),
+            ("--values", arguments.values or []),
+            ("--kustomize", [arguments.kustomization] if arguments.kustomization else []),
+        )
+        for value in values
+        for word in (option, value)
+    ]
+    return story_page(found, command=_command(arguments, options), from_file=False)
+
+
+def _command(arguments: DocumentArguments, named: Sequence[str]) -> str:
+    options = ("--at", arguments.at), ("--context", arguments.context), ("--peers", arguments.peers)
+    given = [word for name, value in options if value for word in (name, value)]
+    return shlex.join(["npol", "document", *named, *given])
 
 
 def _absolute(path: str | None) -> str | None:
@@ -92,7 +112,11 @@ def _of_manifests(name: str) -> Story:
     """All manifests of the working directory, as a story of one step."""
     if stories := sorted(map(str, Path().rglob("*.npol.y*ml"))):
         raise InputError(f"{name} holds stories", hint=f"name one of them: {', '.join(stories)}")
-    found = load_manifests(".", ".", namespace="default")
+    return _one_step(name, load_manifests(".", ".", namespace="default"))
+
+
+def _one_step(name: str, found: Sequence[Manifest]) -> Story:
+    """A story after whose only step all policies are applied."""
     policies = tuple(m for m in found if m.kind == "NetworkPolicy")
     given = tuple(m for m in found if m.kind != "NetworkPolicy")
     place = Position(name)

@@ -8,6 +8,7 @@ from dataclasses import replace
 from npol.cli import inputs
 from npol.cli.arguments.explain import ExplainArguments
 from npol.cli.observed import dialect_of, observed, observed_lines
+from npol.cli.rendered import rendered, to_be_rendered
 from npol.cli.scope_lines import scope_lines
 from npol.cli.story_flow import flow_between_peers
 from npol.cli.streams import say
@@ -78,6 +79,11 @@ def _print_policy(world: ClusterState, what: str, dialect: Dialect) -> ExitCode:
 
 
 def _seen(arguments: ExplainArguments) -> inputs.Inputs:
+    source = to_be_rendered(arguments)
+    if source and arguments.paths:
+        raise InputError("name manifests, or what renders to them", hint="one of the two")
+    if source:
+        return inputs.of_survey(rendered(source, arguments.root, ""))
     if arguments.paths:
         return inputs.of_paths(arguments.paths, arguments.root)
     return inputs.of_cluster(arguments.kubeconfig, arguments.context)

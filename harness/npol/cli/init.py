@@ -11,6 +11,7 @@ from npol import story
 from npol.cli import inputs
 from npol.cli.arguments.init import InitArguments
 from npol.cli.observed import dialect_of, observed
+from npol.cli.rendered import rendered, to_be_rendered
 from npol.cli.scope_lines import scope_lines
 from npol.cli.streams import say
 from npol.errors import ExitCode, InputError
@@ -138,14 +139,9 @@ def _read(arguments: InitArguments, namespace: str) -> tuple[Survey, dict[str, A
     """The manifests, and the entry by which a story names them; None: by their files."""
     if arguments.manifests:
         return inputs.surveyed(arguments.manifests, arguments.root, namespace), None
-    if arguments.chart:
-        source: dict[str, Any] = {"helm": os.path.relpath(arguments.chart)}
-        source |= (
-            {"values": list(map(os.path.relpath, arguments.values))} if arguments.values else {}
-        )
-    else:
-        source = {"kustomize": os.path.relpath(arguments.kustomization or "")}
-    return inputs.rendered(source, arguments.root, namespace), source
+    source = to_be_rendered(arguments)
+    assert source  # one of the two is named
+    return rendered(source, arguments.root, namespace), source
 
 
 def _as_named(manifests: Iterable[Manifest], source: dict[str, Any] | None) -> list[Any]:

@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
-from typing import Any
 
 from npol import target_cluster
 from npol.cli.streams import say
@@ -24,7 +23,7 @@ from npol.policy.state.cluster_state import ClusterState
 from npol.policy.state.dns import with_dns
 from npol.policy.state.from_inventory import cluster_state
 from npol.report.escape import safe
-from npol.story import Survey, find_root, load_manifests, survey, survey_source
+from npol.story import Survey, find_root, load_manifests, survey
 from npol.story.schema.values import ENGINES
 
 
@@ -60,17 +59,6 @@ def surveyed(paths: Sequence[str], root: str | None = None, namespace: str = "")
     return survey(top, *below, namespace=namespace)
 
 
-def rendered(source: Mapping[str, Any], root: str | None, namespace: str) -> Survey:
-    """
-    What a chart or a kustomization renders to, named as a story names it, from here.
-
-    Raises:
-        Mistakes: it cannot be rendered, or renders to nothing.
-    """
-    path = source.get("helm") or source.get("kustomize")
-    return survey_source(source, os.path.relpath(root or find_root(str(path))), namespace)
-
-
 def _common_root(paths: Sequence[str]) -> str:
     """The git top; where there is none, the directory that holds all of the paths."""
     found, places = find_root(paths[0]), [os.path.realpath(p) for p in paths]
@@ -91,7 +79,16 @@ def of_paths(paths: Sequence[str], root: str | None = None) -> Inputs:
     Raises:
         Mistakes: objects that cannot be read for sure.
     """
-    found = surveyed(paths, root)
+    return of_survey(surveyed(paths, root))
+
+
+def of_survey(found: Survey) -> Inputs:
+    """
+    What manifests describe.
+
+    Raises:
+        Mistakes: objects that cannot be read for sure.
+    """
     twice = (d for m in found.manifests for d in m.document.duplicates)
     if wrong := list(dict.fromkeys((*found.unreadable, *twice))):
         raise Mistakes(wrong)

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterable, Sequence
+from typing import Any
 
 from npol.cli import inputs
 from npol.cli.arguments.plan import PlanArguments
 from npol.cli.observed import dialect_of, observed, plan_lines, summary
+from npol.cli.rendered import rendered, to_be_rendered
 from npol.cli.scope_lines import scope_lines
 from npol.cli.streams import say
 from npol.errors import ExitCode, InputError
@@ -19,6 +22,7 @@ from npol.policy.simulate.simulated_steps import fullest, scenes
 from npol.policy.state.cluster_state import ClusterState
 from npol.report.escape import safe
 from npol.story import load_story
+from npol.story.repository import CHART, KUSTOMIZATIONS
 
 ENGINE = "calico"
 STORY = (".npol.yaml", ".npol.yml")
@@ -30,16 +34,12 @@ def plan(arguments: PlanArguments) -> int:
     engine = arguments.engine or ENGINE
     dialect = inputs.spoken(engine) or SPEC
     if arguments.against:
-        old, new = (
-            inputs.of_paths([arguments.against], arguments.root).world,
-            inputs.of_paths([arguments.what], arguments.root).world,
-        )
-        return _print_difference(old, new, dialect)
-    if not arguments.what.endswith((".yaml", ".yml")):
-        raise InputError(
-            f"not a story file: {arguments.what}", hint="a *.npol.yaml, or --against DIR"
-        )
-    story = load_story(arguments.what, root=arguments.root, overlay=arguments.peers)
+        old = _world_of(arguments.against, arguments)
+        return _print_difference(old, _manifests(arguments), dialect)
+    what = arguments.what or arguments.chart or arguments.kustomization or ""
+    if not what.endswith((".yaml", ".yml")):
+        raise InputError(f"not a story file: {what}", hint="a *.npol.yaml, or --against DIR")
+    story = load_story(what, root=arguments.root, overlay=arguments.peers)
     for note in story.notes:
         say(f"note: {note}")
     told = scenes(story)
@@ -49,6 +49,27 @@ def plan(arguments: PlanArguments) -> int:
     for line in scope_lines(fullest(told).world):
         say(safe(line))
     return _concluded(steps, engine)
+
+
+def _manifests(arguments: PlanArguments) -> ClusterState:
+    source = to_be_rendered(arguments)
+    if bool(source) is bool(arguments.what):
+        raise InputError("name manifests, or what renders to them", hint="one of the two")
+    if source:
+        return inputs.of_survey(rendered(source, arguments.root, "")).world
+    return _world_of(arguments.what or "", arguments)
+
+
+def _world_of(path: str, arguments: PlanArguments) -> ClusterState:
+    """Manifests as they lie there; charts (with the same values) and kustomizations rendered."""
+    source: dict[str, Any] | None = None
+    if os.path.isfile(os.path.join(path, CHART)):
+        source = {"helm": path, **({"values": arguments.values} if arguments.values else {})}
+    elif any(os.path.isfile(os.path.join(path, name)) for name in KUSTOMIZATIONS):
+        source = {"kustomize": path}
+    if source:
+        return inputs.of_survey(rendered(source, arguments.root, "")).world
+    return inputs.of_paths([path], arguments.root).world
 
 
 def _print_observed(arguments: PlanArguments, flows: Sequence[str]) -> ExitCode:
@@ -79,11 +100,12 @@ def _concluded_of_observed(found: ObservedPlan, *, unsure: bool) -> ExitCode:
 
 def _policies(arguments: PlanArguments) -> tuple[str, ClusterState]:
     """The policies that are asked, and where they come from."""
-    if not arguments.what.endswith(STORY):
+    what = arguments.what or ""
+    if not what.endswith(STORY):
         if arguments.at:
             raise InputError("--at names a step of a story", hint="STORY.npol.yaml")
-        return arguments.what, inputs.of_paths([arguments.what], arguments.root).world
-    story = load_story(arguments.what, root=arguments.root, overlay=arguments.peers)
+        return what or arguments.chart or str(arguments.kustomization), _manifests(arguments)
+    story = load_story(what, root=arguments.root, overlay=arguments.peers)
     chosen = max(inputs.steps(story, arguments.at), key=lambda s: len(s.world.policies))
     return f"after step {chosen.step!r}", chosen.world
 

@@ -127,6 +127,7 @@ def objects_of(document: Document) -> Iterator[Document]:
             values=values.get(index, {}),
             keys=keys.get(index, {}),
             duplicates=tuple(d for d in document.duplicates if _item_at(d.at, starts) == index),
+            comments=document.comments,
         )
 
 
@@ -189,7 +190,7 @@ def _metadata_problems(document: Document, default_namespace: str) -> Iterator[M
         yield Mistake(document.at("metadata"), f"{kind} without a `metadata.name`", hint)
         return
     for key, check in (("name", _any_name), ("namespace", namespace)):
-        if key in metadata:
+        if metadata.get(key) is not None:
             yield from _text_problem(document, ("metadata", key), metadata[key], check)
     if kind in NAMESPACED and not metadata.get("namespace") and not default_namespace:
         hint = "add `metadata.namespace`, or `defaults: {namespace: NAME}` to the story"

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import partial
 from typing import Any
 
@@ -18,6 +18,8 @@ from npol.story.yaml_node import YamlNode, by_position, in_order
 from npol.yaml_positions import Document
 
 MAX_OBJECTS = 5_000
+MAX_LOOKED_AT = 50_000
+"""Of manifests that are only looked at: a repository holds more than a story."""
 
 
 @dataclass(slots=True, kw_only=True)
@@ -103,8 +105,9 @@ class Shelf:
             )
             self._faulty |= len(self.mistakes) > before
             self._objects += len(self._read[key])
-            if self._objects > MAX_OBJECTS:
-                raise NotValid(f"the story names more than {MAX_OBJECTS} objects")
+            most = MAX_OBJECTS if self.left_out is None else MAX_LOOKED_AT
+            if self._objects > most:
+                raise NotValid(f"more than {most} objects are named here")
         return self._read[key]
 
     def _label_of(self, real: str) -> str:
@@ -159,6 +162,9 @@ class Survey:
     left_out: tuple[Mistake, ...] = ()
     """YAML that is no Kubernetes object."""
 
+    is_of_chart: bool = False
+    """Whether helm rendered them, with the namespace left to who installs the chart."""
+
 
 def survey(root: str, *paths: str, namespace: str = "") -> Survey:
     """
@@ -178,7 +184,8 @@ def survey_source(source: Mapping[str, Any], root: str, namespace: str = "") -> 
     Raises:
         Mistakes: it cannot be read or rendered, or holds no manifests at all.
     """
-    return _survey(os.curdir, root, [SourceFields.model_validate(source)], namespace)
+    found = _survey(os.curdir, root, [SourceFields.model_validate(source)], namespace)
+    return replace(found, is_of_chart="helm" in source)
 
 
 def _survey(base: str, root: str, sources: Sequence[SourceFields], namespace: str) -> Survey:

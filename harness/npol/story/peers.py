@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from npol.model.story import Peer
 from npol.story.field_validators import NotValid, did_you_mean, peer_name, shown
@@ -56,11 +56,19 @@ class Peers:
         return f"no peer is called {shown(name)}", hint
 
 
+PLATFORM = {
+    "@dns": {"namespace": "kube-system", "service": "kube-dns"},
+    "@apiserver": {"namespace": "default", "service": "kubernetes"},
+    "@node": {"namespace": "default", "host_network": True, "node": "same"},
+}
+"""Peers that need no entry: Services that clusters have, and the node of a flow's target."""
+
+
 def read_peers(story: YamlNode, overlay: YamlNode | None) -> Peers:
     """The peers of a story, each merged with the overlay's peer of that name."""
     read: dict[str, Peer] = {}
     names, sources, targets = set(), set(), set()
-    for node in _nodes(story, overlay):
+    for node in (*_nodes(story, overlay), *_platform(story, overlay)):
         name = str(node.path[-1])
         names.add(name)
         before = len(node.mistakes)
@@ -91,6 +99,18 @@ def _nodes(story: YamlNode, overlay: YamlNode | None) -> Iterator[YamlNode]:
             continue
         node = parent.child(name)
         yield merged(node, overlay.child(name)) if overlay and name in overlay.data else node
+
+
+def _platform(story: YamlNode, overlay: YamlNode | None) -> Iterator[YamlNode]:
+    """Peers of the platform that some step speaks of, as an overlay has them if it does."""
+    steps = str(story.data.get("steps"))
+    for name, fields in PLATFORM.items():
+        if name not in steps:
+            continue
+        if overlay and name in overlay.data:
+            fields = overlay.data[name]
+        document = replace(story.document, data={"peers": {name: fields}})
+        yield YamlNode(document, ("peers", name), fields, story.mistakes)
 
 
 def _not_text(name: object) -> None:

@@ -12,6 +12,7 @@ import socket
 import sys
 
 UNITS = {"ns": 1e-9, "us": 1e-6, "ms": 1e-3, "s": 1.0, "m": 60.0, "h": 3600.0}
+STREAMS = {"tcp": socket.IPPROTO_TCP, "sctp": socket.IPPROTO_SCTP}
 USAGE = "Usage:\n  app [command]\n\nAvailable Commands:\n  connect\n  netexec\n  pause\n"
 
 
@@ -59,14 +60,21 @@ def connect(arguments: list[str]) -> int:
     except OSError as error:
         return fail(f"DNS: {error}")
     limit = seconds(chosen["timeout"])
-    if chosen["protocol"] == "udp":
+    protocol = chosen["protocol"]
+    if protocol == "udp":
         return connect_udp(address, limit, chosen["udp-data"])
-    return connect_tcp(address, limit)
+    if protocol not in STREAMS:
+        return fail(f"Unsupported protocol {protocol}")
+    return connect_stream(address, limit, STREAMS[protocol])
 
 
-def connect_tcp(address: tuple[str, int], limit: float | None) -> int:
+def connect_stream(address: tuple[str, int], limit: float | None, protocol: int) -> int:
+    """A kernel without SCTP says so: nothing else may stand in for it."""
+    family = socket.AF_INET6 if ":" in address[0] else socket.AF_INET
     try:
-        socket.create_connection(address, timeout=limit).close()
+        with socket.socket(family, socket.SOCK_STREAM, protocol) as channel:
+            channel.settimeout(limit)
+            channel.connect(address)
     except TimeoutError:
         return fail("TIMEOUT")
     except ConnectionRefusedError:

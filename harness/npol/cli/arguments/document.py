@@ -7,14 +7,27 @@ from typing import Annotated
 
 import typer
 
-from npol.cli.arguments.shared import Context, Kubeconfig, Peers, Root
+from npol.cli.arguments.shared import (
+    Chart,
+    Context,
+    Kubeconfig,
+    Kustomization,
+    Peers,
+    Root,
+    Values,
+)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DocumentArguments:
     """See `npol document --help`."""
 
-    what: Annotated[str, typer.Argument(metavar="STORY|DIR", help="A story file, or manifests.")]
+    what: Annotated[
+        str | None, typer.Argument(metavar="STORY|DIR", help="A story file, or manifests.")
+    ] = None
+    chart: Chart = None
+    values: Values = None
+    kustomization: Kustomization = None
     output: Annotated[
         str | None, typer.Option("--output", "-o", metavar="FILE", help="Write or update the page.")
     ] = None

@@ -8,7 +8,16 @@ from typing import Annotated
 import typer
 
 from npol.cli.arguments.completion import steps
-from npol.cli.arguments.shared import Context, Engine, Kubeconfig, Observed, Root
+from npol.cli.arguments.shared import (
+    Chart,
+    Context,
+    Engine,
+    Kubeconfig,
+    Kustomization,
+    Observed,
+    Root,
+    Values,
+)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -22,6 +31,9 @@ class ExplainArguments:
     paths: Annotated[
         list[str] | None, typer.Argument(metavar="[PATHS]...", help="Manifests to look at.")
     ] = None
+    chart: Chart = None
+    values: Values = None
+    kustomization: Kustomization = None
     story: Annotated[
         str | None, typer.Option("--story", help="Look at a story; ends may be its peers.")
     ] = None

@@ -7,7 +7,15 @@ from typing import Annotated
 
 import typer
 
-from npol.cli.arguments.shared import Context, Kubeconfig, Observed, Root
+from npol.cli.arguments.shared import (
+    Chart,
+    Context,
+    Kubeconfig,
+    Kustomization,
+    Observed,
+    Root,
+    Values,
+)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -21,16 +29,9 @@ class InitArguments:
         list[str] | None,
         typer.Option("--from-manifests", metavar="PATH", help="Files and folders of manifests."),
     ] = None
-    chart: Annotated[
-        str | None, typer.Option("--helm", metavar="CHART", help="A chart's folder.")
-    ] = None
-    values: Annotated[
-        list[str] | None,
-        typer.Option("--values", "-f", metavar="FILE", help="With --helm: a file of values."),
-    ] = None
-    kustomization: Annotated[
-        str | None, typer.Option("--kustomize", metavar="DIR", help="A kustomization.")
-    ] = None
+    chart: Chart = None
+    values: Values = None
+    kustomization: Kustomization = None
     from_cluster: Annotated[
         bool, typer.Option("--from-cluster", help="What is applied in --context now.")
     ] = False

@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from npol.cli.arguments.shared import Observed, Peers, Root
+from npol.cli.arguments.shared import Chart, Kustomization, Observed, Peers, Root, Values
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -15,11 +15,14 @@ class PlanArguments:
     """See `npol plan --help`."""
 
     what: Annotated[
-        str,
+        str | None,
         typer.Argument(
             metavar="STORY|DIR", help="A story file; with --against, --observed also manifests."
         ),
-    ]
+    ] = None
+    chart: Chart = None
+    values: Values = None
+    kustomization: Kustomization = None
     against: Annotated[
         str | None,
         typer.Option("--against", metavar="DIR", help="Compare with these manifests (the older)."),

@@ -55,3 +55,11 @@ Keep = Annotated[
     bool,
     typer.Option("--keep", help="Leave the debug pods for an hour; the last lines say how to ask."),
 ]
+Kustomization = Annotated[
+    str | None, typer.Option("--kustomize", metavar="DIR", help="A kustomization.")
+]
+Chart = Annotated[str | None, typer.Option("--helm", metavar="CHART", help="A chart's folder.")]
+Values = Annotated[
+    list[str] | None,
+    typer.Option("--values", "-f", metavar="FILE", help="With --helm: a file of values (repeat)."),
+]

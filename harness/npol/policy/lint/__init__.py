@@ -9,11 +9,12 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from dataclasses import replace
 
-from npol.policy.lint import blocks, dns, ports, redundancy, selectors, syntax, types
+from npol.policy.lint import blocks, dns, platform, ports, redundancy, selectors, syntax, types
 from npol.policy.lint.context import Checked, Scope
 from npol.policy.lint.files import of_files
 from npol.policy.lint.findings import LintFinding, LintRule, Severity
 from npol.policy.lint.ignored import unanswered
+from npol.policy.lint.platform_objects import PlatformObjects
 from npol.policy.lint.tiers import tier_findings
 from npol.policy.objects.dialects import SPEC, Dialect
 from npol.policy.parse.object_source import Given, Source, sources
@@ -30,6 +31,7 @@ _OF_SHAPE = (types.empty_rules, blocks.host_bits)
 _OF_MEANING = (
     selectors.selects_no_pod,
     selectors.host_network_only,
+    selectors.host_network_peers,
     selectors.no_such_namespace,
     selectors.peers_select_nothing,
     selectors.stray_dash,
@@ -38,6 +40,10 @@ _OF_MEANING = (
     dns.dns,
     blocks.blocks,
     blocks.one_family,
+    types.live_types,
+    platform.called_by_the_api_server,
+    platform.asking_the_api_server,
+    platform.scraped,
 )
 
 
@@ -64,8 +70,10 @@ def lint(
     rest = [s for s in found if not is_policy(s)]
     around = apply(world or ClusterState(), rest, default_namespace=default_namespace)
     around = around.as_read(dialect).with_policies(c.policy for c in valid)
-    scope = Scope(with_dns(around), around, dialect)
-    findings = [*syntax.duplicate_keys(found), *syntax.same_names(policies)]
+    before = world or ClusterState()
+    objects = PlatformObjects(tuple(rest))
+    scope = Scope(with_dns(around), around, dialect, objects, before.as_read(dialect))
+    findings = [*syntax.duplicate_keys(found), *syntax.same_names(policies, rest)]
     findings += syntax.refused_objects(rest)
     for source in found:
         findings += syntax.wrong_api_version(source)

@@ -6,10 +6,11 @@ import ipaddress
 from bisect import bisect_left
 from collections.abc import Iterator
 
+from npol.policy.lint.certain import replaced
 from npol.policy.lint.context import Checked, Scope
 from npol.policy.lint.findings import LintFinding, LintRule
 from npol.policy.objects.entities import Pod
-from npol.policy.objects.netpol_types import IpBlock, PeerClause
+from npol.policy.objects.netpol_types import IpBlock, Network, PeerClause
 from npol.policy.parse.object_source import items, mapping
 from npol.policy.state.families import pod_families
 
@@ -38,6 +39,12 @@ def one_family(scope: Scope, checked: Checked) -> Iterator[LintFinding]:
 def _block(
     scope: Scope, checked: Checked, peer: PeerClause, block: IpBlock
 ) -> Iterator[LintFinding]:
+    if nobody := _nobody(block):
+        message = f"{block} {nobody}: nobody has such an address"
+        whole = "0.0.0.0/0" if block.cidr.version == 4 else "::/0"
+        fix = f"write {whole} if every address is meant"
+        yield checked.finding_at(LintRule.BLOCK_OF_NOBODY, peer.origin, message, fix)
+        return
     if block.whole_family:
         message = f"on Calico {block} is every pod, too; on Cilium it is the outside alone"
         fix = "take the pods' and Services' networks out with `except` if the outside is meant"
@@ -54,6 +61,41 @@ def _block(
             fix = "select the pods behind it: policies are judged after translation"
             yield checked.finding_at(LintRule.BLOCK_OF_SERVICE, peer.origin, message, fix)
             return
+
+
+_UNUSED = [
+    (ipaddress.ip_network(cidr), what)
+    for cidr, what in (
+        ("0.0.0.0/8", "lies in 0.0.0.0/8, which means no host"),
+        ("127.0.0.0/8", "is the loopback of each host"),
+        ("224.0.0.0/4", "is multicast"),
+        ("::/127", "is the unspecified address and the loopback"),
+        ("ff00::/8", "is multicast"),
+    )
+]
+
+
+def _nobody(block: IpBlock) -> str:
+    """Why no packet that a policy sees has an address in the block; "" if some may."""
+    for network, what in _UNUSED:
+        if block.cidr.version == network.version and block.cidr.subnet_of(network):  # type: ignore[arg-type]
+            return what
+    if block.cidr.version == 6 and int(block.cidr.network_address) == 0 and block.cidr.prefixlen:
+        return "begins with zeros, where no host is" if block.cidr.prefixlen >= 8 else ""
+    left = block.cidr.num_addresses
+    for covered in _joined(block):
+        left -= covered.num_addresses
+    return "" if left else "is excepted altogether"
+
+
+def _joined(block: IpBlock) -> Iterator[Network]:
+    """The excepted networks, those that overlap once."""
+    if block.cidr.version == 4:
+        inner4 = [e for e in block.excepts if isinstance(e, ipaddress.IPv4Network)]
+        yield from ipaddress.collapse_addresses(inner4)
+    else:
+        inner6 = [e for e in block.excepts if isinstance(e, ipaddress.IPv6Network)]
+        yield from ipaddress.collapse_addresses(inner6)
 
 
 def _pod_in(scope: Scope, block: IpBlock) -> str:
@@ -82,7 +124,13 @@ def host_bits(checked: Checked) -> Iterator[LintFinding]:
                 if isinstance(cidr, str) and (network := _loose(cidr)):
                     path = ("spec", direction, r, key, p, "ipBlock", "cidr")
                     message = f"{cidr} has bits behind its prefix; it means {network}"
-                    yield checked.finding(LintRule.HOST_BITS, path, message, f"write {network}")
+                    yield checked.finding(
+                        LintRule.HOST_BITS,
+                        path,
+                        message,
+                        f"write {network}",
+                        certain=replaced(checked.source, path, network),
+                    )
 
 
 def _loose(cidr: str) -> str:

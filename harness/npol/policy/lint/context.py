@@ -3,18 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 
 from npol.model.story import Protocol
 from npol.policy.explain.mismatch import selected_pods
-from npol.policy.lint.findings import LintFinding, LintRule
+from npol.policy.lint.findings import CertainFix, LintFinding, LintRule
+from npol.policy.lint.platform_objects import PlatformObjects
 from npol.policy.objects.dialects import SPEC, Dialect
 from npol.policy.objects.entities import Pod
 from npol.policy.objects.netpol_types import Direction, Origin, Policy, Rule
 from npol.policy.parse.object_source import Path, Source, spell_path
 from npol.policy.parse.parse_policies import ParsedPolicy
 from npol.policy.state.cluster_state import ClusterState
+from npol.selectors import Selector, keys_of
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,7 +31,14 @@ class Checked:
         return self.reading.policy
 
     def finding(
-        self, rule: LintRule, path: Path, message: str, fix: str = "", *, at_key: bool = False
+        self,
+        rule: LintRule,
+        path: Path,
+        message: str,
+        fix: str = "",
+        *,
+        at_key: bool = False,
+        certain: CertainFix | None = None,
     ) -> LintFinding:
         """A finding at a place of this policy; `at_key`: at the key, not at its value."""
         return LintFinding(
@@ -39,6 +48,7 @@ class Checked:
             subject=str(self.policy),
             path=spell_path(path),
             at=self.source.key_at(*path) if at_key else self.source.at(*path),
+            certain=certain,
         )
 
     def finding_at(
@@ -49,6 +59,7 @@ class Checked:
         fix: str = "",
         *,
         harmless: bool = False,
+        certain: CertainFix | None = None,
     ) -> LintFinding:
         """A finding at a clause."""
         return LintFinding(
@@ -59,6 +70,7 @@ class Checked:
             path=origin.path,
             at=origin.at,
             harmless=harmless,
+            certain=certain,
         )
 
 
@@ -72,6 +84,10 @@ class Scope:
     """Without it, unless it was seen."""
     dialect: Dialect = SPEC
     """Whose reading the policies are in."""
+    platform: PlatformObjects = field(default_factory=PlatformObjects)
+    """What is given beside the policies."""
+    applied: ClusterState = field(default_factory=ClusterState)
+    """The cluster as it is before the policies are applied."""
 
     def knows_pods(self, namespaces: Iterable[str]) -> bool:
         """Whether any pod of these namespaces was seen."""
@@ -80,6 +96,16 @@ class Scope:
     @property
     def knows_namespaces(self) -> bool:
         return any(n.declared for n in self.seen.namespaces.values())
+
+    @property
+    def knows_cluster(self) -> bool:
+        """Whether a cluster was looked at; manifests alone show a part of one."""
+        return any(n.declared for n in self.applied.namespaces.values())
+
+    def may_be_mistyped(self, selector: Selector, pods: Iterable[Pod]) -> bool:
+        """Whether a selector that selects no pod is surely about these, by the keys they bear."""
+        keys = set(keys_of(selector))
+        return self.knows_cluster or any(keys & set(pod.labels) for pod in pods)
 
     def selected(self, policy: Policy) -> tuple[Pod, ...]:
         return self.seen.select(policy.namespace, policy.selector)

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import enum
 from dataclasses import dataclass
+from typing import Any
 
 from npol.errors import Position
+from npol.yaml_positions import Path
 
 
 class Severity(enum.Enum):
@@ -14,6 +16,11 @@ class Severity(enum.Enum):
     ERROR = "error"  # it does not do what it says, or is refused
     WARNING = "warning"  # it probably does not do what was meant
     NOTE = "note"  # worth knowing
+
+    def counts_as(self, least: Severity) -> bool:
+        """Whether it is at least as severe."""
+        order = list(Severity)
+        return order.index(self) <= order.index(least)
 
 
 _ERROR, _WARNING, _NOTE = Severity.ERROR, Severity.WARNING, Severity.NOTE
@@ -67,18 +74,39 @@ class LintRule(enum.Enum):
     ISOLATES_MORE = "NP032", _WARNING, "It isolates a direction it never mentions"
     ALLOWS_EVERYTHING = "NP033", _NOTE, "A rule `{}` allows everything"
     EMPTY_LIST = "NP034", _WARNING, "An empty list in a rule restricts nothing"
+    LIVE_TYPES = "NP035", _WARNING, "The applied policyTypes stay, and they differ"
     BLOCK_OF_PODS = "NP040", _WARNING, "ipBlock for addresses of pods"
     EXCEPT_OUTSIDE = "NP041", _ERROR, "except lies outside of cidr"
     HOST_BITS = "NP042", _NOTE, "A cidr with bits behind its prefix"
     BLOCK_OF_EVERYTHING = "NP043", _NOTE, "ipBlock of all addresses: pods, too?"
     BLOCK_OF_SERVICE = "NP044", _WARNING, "ipBlock for the address of a Service"
     ONE_FAMILY = "NP045", _WARNING, "One IP family is let through, and the other forgotten"
+    BLOCK_OF_NOBODY = "NP046", _WARNING, "ipBlock that holds nobody's address"
     SHADOWED = "NP050", _NOTE, "A rule that a wider one makes superfluous"
     WITHOUT_EFFECT = "NP051", _NOTE, "Without this policy nothing would change"
     HOST_NETWORK_ONLY = "NP052", _WARNING, "It selects hostNetwork pods only"
+    HOST_NETWORK_PEER = "NP053", _WARNING, "A peer selects hostNetwork pods only"
     PRIORITY_TIE = "NP060", _WARNING, "Two policies of a tier share a priority"
     TIER_SHADOWED = "NP061", _WARNING, "A rule of a tier that is never reached"
     BASELINE_NEVER_ACTS = "NP062", _WARNING, "A Baseline policy that is never asked"
+    CUTS_WEBHOOK = "NP070", _WARNING, "It cuts a webhook off from the API server"
+    CUTS_AGGREGATED_API = "NP071", _WARNING, "It cuts an APIService off from the API server"
+    CUTS_FROM_API_SERVER = "NP072", _WARNING, "It cuts off pods that ask the API server"
+    CUTS_SCRAPING = "NP073", _WARNING, "It cuts pods off from who scrapes their metrics"
+    NO_SUCH_END = "NP080", _WARNING, "A story's flow ends at nothing that it gives"
+
+
+@dataclass(frozen=True, slots=True)
+class CertainFix:
+    """
+    A fix that nobody has to think about: `value` belongs at a document's `path`.
+
+    `at`: where the value that it replaces stands; of one that is missing, the first key beside it.
+    """
+
+    at: Position
+    path: Path
+    value: Any
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -98,6 +126,8 @@ class LintFinding:
     """Whether it is about a NetworkPolicy, not about what lies beside one."""
     harmless: bool = False
     """Whether it is only untidy here, whatever the rule's severity is."""
+    certain: CertainFix | None = None
+    """What `npol check --fix` writes."""
 
     @property
     def id(self) -> str:

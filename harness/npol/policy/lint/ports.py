@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
+from npol.policy.lint.certain import replaced_in_clause
 from npol.policy.lint.context import Checked, Scope
-from npol.policy.lint.findings import LintFinding, LintRule
+from npol.policy.lint.findings import CertainFix, LintFinding, LintRule
 from npol.policy.objects.entities import NAME_LABEL, Pod, Service
 from npol.policy.objects.netpol_types import Direction, PortClause, Rule
 from npol.policy.state.service_backends import target_port
@@ -28,7 +29,8 @@ def _check(
 ) -> Iterator[LintFinding]:
     if not pods or clause.port is None or any(_has(pod, clause) for pod in pods):
         return
-    found = None if isinstance(clause.port, str) else _service_of(scope, clause, pods)
+    is_number = not isinstance(clause.port, str)
+    found = _service_of(scope, clause, pods) if is_number and not _reaches_beyond(rule) else None
     if found:
         service, pod, number = found
         message = (
@@ -43,9 +45,22 @@ def _check(
             message,
             fix if beside else f"name {number}",
             harmless=beside,
+            certain=None if beside else _renumbered(scope, checked, clause, pods),
         )
     elif all(pod.ports for pod in pods) and not _reaches_beyond(rule):
         yield _nobody_listens(checked, clause, pods)
+
+
+def _renumbered(
+    scope: Scope, checked: Checked, clause: PortClause, pods: Sequence[Pod]
+) -> CertainFix | None:
+    """The pods' port in the place of their Service's, where it is the same for all of them."""
+    found = [_service_of(scope, clause, [pod]) for pod in pods]
+    numbers = {service[2] if service else None for service in found}
+    number = numbers.pop()
+    if numbers or clause.end_port or not number:
+        return None
+    return replaced_in_clause(checked.source, clause.origin, "port", number)
 
 
 def _nobody_listens(checked: Checked, clause: PortClause, pods: Sequence[Pod]) -> LintFinding:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import difflib
 from collections.abc import Iterator
+from dataclasses import replace
 
 from npol.policy.evaluate.match import spell_labels
 from npol.policy.explain.fixes import lasting
@@ -24,8 +26,11 @@ def selects_no_pod(scope: Scope, checked: Checked) -> Iterator[LintFinding]:
     if not scope.selected(policy):
         has = _labels_there(scope, policy.namespace)
         message = f"podSelector {spell(policy.selector)} selects no pod in {policy.namespace}"
-        fix = f"pods there have {has}"
-        yield checked.finding(LintRule.SELECTS_NO_POD, ("spec", "podSelector"), message, fix)
+        harmless = not scope.may_be_mistyped(policy.selector, scope.seen.pods_in(policy.namespace))
+        finding = checked.finding(
+            LintRule.SELECTS_NO_POD, ("spec", "podSelector"), message, f"pods there have {has}"
+        )
+        yield replace(finding, harmless=harmless)
 
 
 def host_network_only(scope: Scope, checked: Checked) -> Iterator[LintFinding]:
@@ -36,10 +41,28 @@ def host_network_only(scope: Scope, checked: Checked) -> Iterator[LintFinding]:
         yield checked.finding(LintRule.HOST_NETWORK_ONLY, ("spec", "podSelector"), message, fix)
 
 
+def host_network_peers(scope: Scope, checked: Checked) -> Iterator[LintFinding]:
+    """Their packets come from their nodes' addresses, which no selector means."""
+    for rule in checked.policy.all_rules:
+        for peer in rule.peers:
+            pods = [] if peer.ip_block else [*_selected_by(scope, checked, peer)]
+            if pods and all(p.host_network for p in pods):
+                message = f"selects only hostNetwork pods ({pods[0]}): this peer fits no packet"
+                fix = "allow the addresses of their nodes (ipBlock)"
+                yield checked.finding_at(LintRule.HOST_NETWORK_PEER, peer.origin, message, fix)
+
+
+def _selected_by(scope: Scope, checked: Checked, peer: PeerClause) -> Iterator[Pod]:
+    return selected_pods(scope.seen, checked.policy.namespace, peer)
+
+
 def no_such_namespace(scope: Scope, checked: Checked) -> Iterator[LintFinding]:
     name = checked.policy.namespace
     if name in ALWAYS_THERE or not scope.knows_namespaces or scope.knows_pods([name]):
         return
+    is_near = difflib.get_close_matches(name, scope.seen.namespaces.keys() - {name})
+    if not scope.knows_cluster and not is_near:
+        return  # the cluster may have it
     if not scope.seen.namespace(name).declared:
         message = f"namespace {name} does not exist here"
         known = ", ".join(sorted(scope.seen.namespaces))
@@ -69,7 +92,14 @@ def _peer_selects_nothing(
     if not any(True for _ in selected_pods(scope.seen, checked.policy.namespace, peer)):
         message = f"{spell(peer.pod_selector)} selects no pod in {', '.join(names)}"
         fix = f"pods there have {_labels_there(scope, names[0])}"
-        yield checked.finding_at(LintRule.PEER_SELECTS_NO_POD, peer.origin, message, fix)
+        pods = [pod for name in names for pod in scope.seen.pods_in(name)]
+        yield checked.finding_at(
+            LintRule.PEER_SELECTS_NO_POD,
+            peer.origin,
+            message,
+            fix,
+            harmless=not scope.may_be_mistyped(peer.pod_selector, pods),
+        )
 
 
 def _no_namespace(
@@ -81,9 +111,23 @@ def _no_namespace(
         return
     if not scope.knows_namespaces and wanted.get("name") not in ALWAYS_THERE:
         return
+    if not scope.knows_cluster and not _namespaces_are_labelled(scope, selector, wanted):
+        return
     message = f"no namespace that is known here has {spell(selector)}"
     fix = _namespace_meant(scope, wanted)
     yield checked.finding_at(LintRule.NO_SUCH_NAMESPACE_LABEL, peer.origin, message, fix)
+
+
+def _namespaces_are_labelled(scope: Scope, selector: Selector, wanted: Labels) -> bool:
+    """
+    Whether manifests label namespaces by a key that the selector asks for.
+
+    Else namespaces that no manifest shows may be meant; `name` is a label that none has by itself.
+    """
+    if wanted.get("name") in (*ALWAYS_THERE, *scope.seen.namespaces):
+        return True
+    labelled = {key for n in scope.seen.namespaces.values() for key in n.labels} - {NAME_LABEL}
+    return bool(labelled & set(keys_of(selector)))
 
 
 def _namespace_meant(scope: Scope, wanted: Labels) -> str:

@@ -10,6 +10,7 @@ from typing import Any
 from npol.api_rules import addresses
 from npol.errors import Position
 from npol.model.peer_selection import WORKLOADS
+from npol.policy.lint.certain import replaced
 from npol.policy.lint.context import Checked
 from npol.policy.lint.findings import LintFinding, LintRule
 from npol.policy.parse.object_source import Path, Source
@@ -74,14 +75,30 @@ def no_namespace(checked: Checked) -> Iterator[LintFinding]:
         yield checked.finding(LintRule.NO_NAMESPACE, ("metadata",), message, fix)
 
 
-def same_names(policies: Iterable[Checked]) -> Iterator[LintFinding]:
-    seen: dict[str, Checked] = {}
+def same_names(policies: Iterable[Checked], others: Iterable[Source]) -> Iterator[LintFinding]:
+    """
+    Policies that would replace each other.
+
+    Variants do not: files that share other objects as well, or whose policies name no namespace.
+    """
+    files: dict[tuple[str, str, str], set[str]] = {}
+    for source in others:
+        files.setdefault((source.kind, source.namespace(""), source.name), set()).add(_file(source))
+    shared = [names for names in files.values() if len(names) > 1]
+    seen: dict[tuple[str, str], Checked] = {}
     for checked in policies:
-        first = seen.setdefault(str(checked.policy), checked)
-        if first is not checked:
+        file = _file(checked.source)
+        key = str(checked.policy), "" if checked.source.metadata.get("namespace") else file
+        first = seen.setdefault(key, checked)
+        both = {file, _file(first.source)}
+        if first is not checked and not any(len(both) > 1 and both <= names for names in shared):
             message = f"{checked.policy} is written down twice, first at {first.policy.origin}"
             fix = "give one of them another name: the one applied last replaces the other"
             yield checked.finding(LintRule.SAME_NAME, ("metadata", "name"), message, fix)
+
+
+def _file(source: Source) -> str:
+    return source.document.file if source.document else ""
 
 
 def duplicate_keys(sources: Iterable[Source]) -> Iterator[LintFinding]:
@@ -102,7 +119,11 @@ def wrong_api_version(source: Source) -> Iterator[LintFinding]:
     message = f"{source.kind} of {source.api_version} does not exist"
     fix = f"apiVersion: {GROUP}/v1, kind: NetworkPolicy (older versions went with Kubernetes 1.16)"
     key = "apiVersion" if source.kind == "NetworkPolicy" else "kind"
-    yield _in_file(LintRule.WRONG_API_VERSION, source, message, fix, source.at(key))
+    value = f"{GROUP}/v1" if key == "apiVersion" else "NetworkPolicy"
+    is_certain = source.group in (GROUP, "extensions")
+    certain = replaced(source, (key,), value) if is_certain else None
+    finding = _in_file(LintRule.WRONG_API_VERSION, source, message, fix, source.at(key))
+    yield replace(finding, certain=certain)
 
 
 def typographic(source: Source) -> Iterator[LintFinding]:

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 
-from npol.policy.lint.context import Checked
+from npol.policy.lint.certain import added
+from npol.policy.lint.context import Checked, Scope
 from npol.policy.lint.findings import LintFinding, LintRule
 from npol.policy.objects.dialects import ENGINES, Dialect
 from npol.policy.objects.netpol_types import Direction
@@ -31,9 +32,10 @@ def policy_types(checked: Checked, dialect: Dialect) -> Iterator[LintFinding]:
         )
     else:
         message = f"policyTypes is missing; it means [{effective}]"
-        yield checked.finding(
-            LintRule.TYPES_MISSING, ("spec",), message, f"write policyTypes: [{effective}]"
-        )
+        fix = f"write policyTypes: [{effective}]"
+        names = tuple(d.value for d in Direction if d in checked.policy.directions)
+        certain = added(checked.source, ("spec", "policyTypes"), names)
+        yield checked.finding(LintRule.TYPES_MISSING, ("spec",), message, fix, certain=certain)
 
 
 def _contradictions(checked: Checked, dialect: Dialect) -> Iterator[LintFinding]:
@@ -45,6 +47,23 @@ def _contradictions(checked: Checked, dialect: Dialect) -> Iterator[LintFinding]
             fix = f"add {direction.value} to policyTypes, or take the rules away"
             path = ("spec", direction.field)
             yield checked.finding(LintRule.TYPES_CONTRADICT, path, message, fix, at_key=True)
+
+
+def live_types(scope: Scope, checked: Checked) -> Iterator[LintFinding]:
+    """Where a manifest has no policyTypes, `kubectl apply` and helm leave those that are there."""
+    policy = checked.policy
+    live = scope.applied.policy(policy.namespace, policy.name)
+    if live is None or items(checked.source.spec.get("policyTypes")):
+        return
+    if live.directions != policy.directions:
+        has, means = (
+            ", ".join(d.value for d in Direction if d in one.directions) for one in (live, policy)
+        )
+        message = f"the applied policy has policyTypes [{has}], and keeps them without any here"
+        names = tuple(d.value for d in Direction if d in policy.directions)
+        certain = added(checked.source, ("spec", "policyTypes"), names)
+        fix = f"write policyTypes: [{means}]"
+        yield checked.finding(LintRule.LIVE_TYPES, ("spec",), message, fix, certain=certain)
 
 
 def _effect(dialect: Dialect) -> str:

@@ -6,19 +6,24 @@ import difflib
 import ipaddress
 import re
 from collections.abc import Iterator
+from dataclasses import replace
 
 from npol.errors import InputError
 from npol.model.story import Protocol
-from npol.policy.objects.entities import End, ExternalEndpoint, Pod, Service, Traffic
+from npol.policy.objects.entities import End, ExternalEndpoint, Node, Pod, Service, Traffic
 from npol.policy.objects.netpol_types import Address
 from npol.policy.state.cluster_state import ClusterState
+from npol.policy.state.dns import dns_service
 from npol.policy.state.families import spoken_families
+from npol.policy.state.service_backends import backends_of
 
 _FLOW = re.compile(r"\s*(\S.*?)\s*->\s*(\S.*?):(\d+)(?:/(tcp|udp|sctp))?\s*", re.IGNORECASE)
 _HOW = (
     "write 'namespace/pod -> namespace/service:80/tcp'; an end may also be a workload, node/NAME, "
-    "an address or 'internet'"
+    "an address, 'internet', @dns, @apiserver or @node"
 )
+API_SERVER = ("default", "/", "kubernetes")
+"""Its Service has this name in every cluster."""
 
 
 def parse_flow(world: ClusterState, text: str) -> Traffic:
@@ -43,6 +48,8 @@ def parse_flows(world: ClusterState, text: str) -> tuple[Traffic, ...]:
         raise InputError(f"not a valid flow: {text!r}", hint=_HOW)
     source = _end(world, match[1])
     target = _service(world, match[2]) or _end(world, match[2])
+    if match[1] == "@node" and isinstance(target, Pod):
+        source, target = _own_node(world, target)
     port = int(match[3])
     if not 1 <= port <= 65535:
         raise InputError(f"not a valid port: {port} (they go from 1 to 65535)")
@@ -70,7 +77,9 @@ def _named_family(*ends: str) -> tuple[int, ...]:
 def _service(world: ClusterState, text: str) -> Service | None:
     if address := _address_in(text):
         return world.service_at(address)
-    namespace, _, name = text.partition("/")
+    if text == "@dns":
+        return dns_service(world)
+    namespace, _, name = API_SERVER if text == "@apiserver" else text.partition("/")
     return world.service(namespace, name)
 
 
@@ -80,6 +89,8 @@ def _end(world: ClusterState, text: str) -> End:
         return _node(world, name)
     if text == "internet":
         return ExternalEndpoint(name="internet")
+    if text.startswith("@"):
+        return _platform(world, text)
     if not slash:
         return _address(world, text)
     found = next(_pods(world, kind, name), None)
@@ -88,11 +99,41 @@ def _end(world: ClusterState, text: str) -> End:
     return found
 
 
+def _platform(world: ClusterState, text: str) -> End:
+    """
+    The pods of the DNS, the API server, any node, by names that hold in every cluster.
+
+    What no manifest shows is no pod, and has an address that is not known.
+
+    Raises:
+        InputError: there is no end of that name.
+    """
+    if text == "@dns":
+        service = dns_service(world)
+        found: Iterator[End] = iter(backends_of(world, service) if service else ())
+    elif text == "@apiserver":
+        found = (node for node in world.nodes if node.control_plane)
+    elif text == "@node":
+        found = iter(world.nodes)
+    else:
+        raise InputError(f"no end is called {text}", hint="@dns, @apiserver or @node")
+    return next(found, ExternalEndpoint(name=text))
+
+
+def _own_node(world: ClusterState, pod: Pod) -> tuple[Node, Pod]:
+    """The node whose kubelet probes a pod: its own, which may have no name yet."""
+    known = next((node for node in world.nodes if node.name == pod.node), None)
+    node = known or Node(name=pod.node or "@node")
+    return node, replace(pod, node=node.name)
+
+
 def _node(world: ClusterState, name: str) -> End:
     for node in world.nodes:
         if node.name == name:
             return node
-    known = ", ".join(n.name for n in world.nodes) or "none"
+    if not world.nodes:
+        return Node(name=name)  # manifests rarely show nodes; an address that is not known
+    known = ", ".join(n.name for n in world.nodes)
     raise InputError(f"there is no node {name}", hint=f"known: {known}")
 
 

@@ -70,10 +70,12 @@ class FlowEntry(Entry, title="flow"):
     """One source, one target, one port, one protocol, and what is expected of it."""
 
     name: Line = Field("", description="What reports and pytest call it: `from -> to:port`.")
-    source: str = Field(alias="from", description="The peer that asks.")
+    source: str = Field(
+        alias="from", description="The peer that asks, or @node for the node of its target."
+    )
     to: Annotated[
         Optional[TargetEntry], BeforeValidator(_one_peer, json_schema_input_type=str | TargetEntry)
-    ] = Field(None, description="The peer that is asked, or `{every pod of: PEER}`.")
+    ] = Field(None, description="The peer, `{every pod of: PEER}`, @dns or @apiserver.")
     resolve: Host = Field("", description="A name to look up, instead of a target to reach.")
     port: Port = Field(
         0, description="The Service's port for a target with a Service, else the pod's."

@@ -1,0 +1,76 @@
+"""What `npol check` says of how stories exercise their policies: `--coverage`, `--mutate`."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
+
+from npol.cli.streams import say
+from npol.errors import ExitCode
+from npol.model.story import Story
+from npol.mutation.score import MutantResult, mutate
+from npol.policy.objects.dialects import Dialect
+from npol.policy.simulate.coverage import coverage
+from npol.policy.simulate.forecast import forecast
+from npol.policy.simulate.simulated_steps import scenes
+from npol.report.escape import safe
+
+_PLAIN = re.compile(r"(?!(?i:true|false|null|yes|no|on|off)$)[A-Za-z][\w./-]*( [a-z]+)*")
+"""Text that YAML takes for text without quotes."""
+
+
+def print_coverage(stories: Sequence[Story], dialect: Dialect) -> None:
+    found = coverage((scene for story in stories for scene in scenes(story)), dialect)
+    for item in found.uncovered:
+        say(safe(f"{item.origin}: no flow exercises this {item.kind}: {item.what}"))
+    total = len(found.items)
+    say(f"coverage: {total - len(found.uncovered)} of {total} items, {found.share:.0%}")
+
+
+def print_mutation(stories: Sequence[Story], dialect: Dialect) -> int:
+    """What no prediction is made of may notice mutants, or not: that is counted apart."""
+    survivors = unknown = 0
+    for story in stories:
+        for step in forecast(scenes(story), dialect.name):
+            unknown += len(step.not_foretold)
+            for flow in step.not_foretold:
+                name = f"{step.step} :: {flow.flow.name}"
+                say(safe(f"cannot be foretold: {name}: {flow.prediction}"))
+        found = mutate(story, dialect)
+        survivors += len(found.survivors)
+        for result in (*found.survivors, *found.unkillable, *found.equivalent):
+            for line in _told(result):
+                say(safe(line))
+        say(
+            f"mutation of {story.name}: {len(found.noticed)} of {len(found.results)} noticed, "
+            f"{len(found.survivors)} survived, {len(found.unkillable)} not provable, "
+            f"{len(found.equivalent)} make no difference"
+        )
+    if survivors:
+        return int(ExitCode.DIFFERS)
+    return int(ExitCode.UNKNOWN if unknown else ExitCode.AS_EXPECTED)
+
+
+def _told(result: MutantResult) -> Iterator[str]:
+    if result.add:
+        yield f"survived: {result.mutant}"
+        yield f"  add to step {result.add.step!r}: - {_flow_style(result.add.flow)}"
+        if result.add.open_in:
+            first = {**result.add.flow, "expect": "refused"}
+            yield f"  and to step {result.add.open_in!r}: - {_flow_style(first)}"
+        for name, entry in result.add.peers.items():
+            yield f"  with the peer {name}: {_flow_style(entry)}"
+    elif result.unkillable:
+        yield f"not provable: {result.mutant}: {result.unkillable}"
+    elif result.equivalent:
+        yield f"equivalent mutant: {result.mutant}: no flow between what is here differs"
+
+
+def _flow_style(value: Any) -> str:
+    """As people write it on one line of YAML."""
+    if isinstance(value, Mapping):
+        return "{" + ", ".join(f"{k}: {_flow_style(v)}" for k, v in value.items()) + "}"
+    text = str(value)
+    return text if _PLAIN.fullmatch(text) or isinstance(value, int) else json.dumps(text)
