@@ -57,8 +57,8 @@ def fails(root: Path, test: str) -> bool:
 PROTECTIONS = [
     Protection(*row)
     for row in (
-        ("intent in the cluster first", "changes/journal/writer.py", "        self.write(record)\n",
-         "        self.note(record)\n", "changes/test_order.py"),
+        ("intent in the cluster first", "changes/journal/writer.py", "        self.write(*records)\n",
+         "        self.note(*records)\n", "changes/test_order.py"),
         ("intent on the disk first", "changes/journal/writer.py", "            self._local.append(lines)\n",
          "            pass\n", "changes/test_order.py"),
         ("sync", "changes/journal/local_file.py", "                os.fsync(self._descriptor)\n",

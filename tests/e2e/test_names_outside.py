@@ -10,6 +10,7 @@ import pytest
 from npol.model.expectation import Verdict
 from npol.model.probe import Role
 from npol.model.result import Witnesses
+from npol.report.reasons import reason_words
 from npol.run import Options
 from tests import shop
 
@@ -84,7 +85,7 @@ def test_packets_and_predictions_follow_what_the_source_resolved(report):
         assert (flow.verdict, flow.witnesses) == (
             Verdict.AS_EXPECTED,
             Witnesses.AGREE,
-        ), (where, str(flow.reason), flow.predicted)
+        ), (where, reason_words(flow.reason), flow.predicted)
         asked = {e.address for e in flow.evidence if e.role is Role.HOST}
         assert asked == {"203.0.113.10"}, where
-    assert nobody.verdict is Verdict.AS_EXPECTED, str(nobody.reason)
+    assert nobody.verdict is Verdict.AS_EXPECTED, reason_words(nobody.reason)
