@@ -2,6 +2,7 @@
 
 import json
 import random
+import signal
 import subprocess
 import time
 
@@ -112,3 +113,29 @@ def test_a_source_that_is_evicted_is_started_anew_and_the_gap_is_told(lab, serve
     (gap,) = flow["gaps"]
     assert (gap["kind"], gap["over"]) == ("not seen", True)
     eventually(lambda: server.names("/api/v1/namespaces/shop/pods") == {"web"})
+
+
+@pytest.mark.nightly
+def test_ctrl_c_ends_the_watch_with_its_report(lab, server, tmp_path, shop):
+    story = write_shop(tmp_path, WATCHED)
+    there = ("--kubeconfig", lab.kubeconfig, "--context", lab.context)
+    process = subprocess.Popen(
+        [NPOL, "run", story, *there, "--for", "10m", "--report", "run.json"],
+        cwd=tmp_path,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+    )
+    for line in process.stdout:
+        if "of 2 as expected" in line:
+            break
+    time.sleep(3)
+    process.send_signal(signal.SIGINT)
+
+    said, _ = process.communicate()
+
+    assert process.returncode == 130, said
+    watch = json.loads((tmp_path / "run.json").read_text())["report"]["watch"]
+    assert 0 < watch["seconds"] < 60
+    assert [flow["gaps"] for flow in watch["flows"]] == [[], []]
+    assert server.names("/api/v1/namespaces/shop/pods") == {"web"}
