@@ -7,6 +7,7 @@ Directives: `$patch: replace|delete`, `$retainKeys`, `$setElementOrder/LIST`,
 
 from __future__ import annotations
 
+import json
 from collections.abc import Hashable, Sequence
 from typing import Any
 
@@ -114,4 +115,5 @@ def _arranged(merged: list[Any], live: list[Any], order: Sequence[Any], key_of: 
 
 
 def _hashable(key: Any) -> Hashable:
-    return tuple(key) if isinstance(key, list) else key
+    """A patch may hold anything where a text belongs; that it is refused comes later."""
+    return ("json", json.dumps(key, sort_keys=True)) if isinstance(key, list | dict) else key

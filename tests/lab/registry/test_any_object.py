@@ -108,3 +108,15 @@ def test_every_kind_takes_anything(registry, resource, data):
         attempt(lambda: registry.patch(*where, config, type="apply", manager="a", force=True))
         if registry.store.get(*where):
             registry.store.remove(*where)
+
+
+@pytest.mark.parametrize("wrong", [{}, {"a": [1]}, ["b"], [{}]], ids=["a", "b", "c", "d"])
+def test_a_patch_of_a_list_of_texts_may_hold_no_objects(registry, wrong, request):
+    name = f"finalized-{request.node.callspec.id}"
+    registry.create("configmaps", {"metadata": {"name": name, "namespace": "default"}})
+    patch = {"metadata": {"finalizers": [wrong, "example.com/a"]}}
+
+    with pytest.raises(StatusError) as refused:
+        registry.patch("configmaps", "default", name, patch, type="strategic", manager="m")
+
+    assert refused.value.code in (400, 422)
