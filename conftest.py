@@ -12,8 +12,15 @@ from npol_lab.availability import why_no_lab
 
 pytest_plugins = ["pytester"]
 
-# How long an example takes says something about what else this machine does, not about npol.
-settings.register_profile("npol", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+# How long an example takes says something about what else this machine does, not about npol. The
+# suite takes the same examples each time, so that a change is judged by what it changes; new ones
+# are looked for at night ($NPOL_EXAMPLES).
+settings.register_profile(
+    "npol",
+    deadline=None,
+    suppress_health_check=[HealthCheck.too_slow],
+    derandomize="NPOL_EXAMPLES" not in os.environ,
+)
 settings.load_profile("npol")
 
 LONGEST_FIRST = ("tests/e2e", "fixtures", "tests/changes", "tests/lab", "tests/probe")
