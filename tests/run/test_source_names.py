@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
 from npol.judge.verdict import Controls, judge
-from npol.model.expectation import Expectation, Outcome, Verdict, Word
+from npol.model.expectation import Expectation, Outcome, Verdict, Word, parse_expectation
 from npol.model.inventory import Inventory
 from npol.model.probe import Answer, PodRef, ProbeKind, Role
 from npol.model.reason import ReasonCode
@@ -74,7 +76,7 @@ def prepared(flow, source):
 
 def addresses(names, flow, source):
     """What is asked of a flow once its name is resolved."""
-    (one,) = names.resolved({flow.name: prepared(flow, source)}).values()
+    (one,) = names.resolved({flow.name: prepared(flow, source)}, "calico").values()
     return [b.ip for b in one.target.backends], one
 
 
@@ -94,7 +96,7 @@ def test_a_source_of_one_family_is_not_asked_for_the_other(flow):
 def test_a_name_is_looked_up_once_for_all_flows_of_a_source(flow, denied):
     source = Resolver(v4=[V4])
     names = SourceNames()
-    names.resolved({f.name: prepared(f, source) for f in (flow, denied)})
+    names.resolved({f.name: prepared(f, source) for f in (flow, denied)}, "calico")
 
     assert len(source.asked) == 2, "A and AAAA"
 
@@ -122,6 +124,18 @@ def test_of_a_name_with_ever_new_addresses_so_many_are_remembered(flow):
 
     assert len(found) == MOST
     assert f"192.0.2.{MOST + 8}" in found
+
+
+@pytest.mark.parametrize(
+    ("calico", "default"), [("deny", "allow"), ("allow", "deny")], ids=["denied", "allowed"]
+)
+def test_a_name_that_never_resolved_is_judged_by_what_the_engine_is_to_do(flow, calico, default):
+    per_engine = {"calico": parse_expectation(calico)}
+    expect = replace(parse_expectation(default), per_engine=per_engine)
+
+    _, one = addresses(SourceNames(), replace(flow, expect=expect), Resolver())
+
+    assert bool(one.problem) is (calico == "deny")
 
 
 def test_a_name_that_never_resolved_denies_nothing(denied):

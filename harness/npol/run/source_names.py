@@ -26,11 +26,11 @@ class SourceNames:
 
     _known: dict[tuple[str, str], dict[str, None]] = field(default_factory=dict)
 
-    def resolved(self, asked: Mapping[str, PreparedFlow]) -> dict[str, PreparedFlow]:
-        """The flows with the addresses of those targets that have only a name."""
+    def resolved(self, asked: Mapping[str, PreparedFlow], engine: str) -> dict[str, PreparedFlow]:
+        """The flows with the addresses of those targets that have only a name, on this engine."""
         named = [one for one in asked.values() if one.target and one.target.resolved_at_source]
         self._look_up(named)
-        return {**asked, **{one.name: self._with_addresses(one) for one in named}}
+        return {**asked, **{one.name: self._with_addresses(one, engine) for one in named}}
 
     def _look_up(self, named: Iterable[PreparedFlow]) -> None:
         batches: dict[ProbeSource, dict[str, Probe]] = {}
@@ -47,18 +47,22 @@ class SourceNames:
                 for oldest in list(known)[:-MOST]:
                     del known[oldest]
 
-    def _with_addresses(self, one: PreparedFlow) -> PreparedFlow:
+    def _with_addresses(self, one: PreparedFlow, engine: str) -> PreparedFlow:
         target = one.target
         assert target
         known = sorted(self._known[one.source.source.uid, target.name])
         backends = tuple(Backend(ip=address, port=target.port) for address in known)
-        found = replace(target, backends=backends, problem=_nothing_to_ask(one, target, known))
+        found = replace(
+            target, backends=backends, problem=_nothing_to_ask(one, target, known, engine)
+        )
         return replace(one, target=found.seen_from(one.source.source) if known else found)
 
 
-def _nothing_to_ask(one: PreparedFlow, target: Target, known: Iterable[str]) -> Reason | None:
+def _nothing_to_ask(
+    one: PreparedFlow, target: Target, known: Iterable[str], engine: str
+) -> Reason | None:
     """Of a name that did not resolve: that alone says why an allow fails, and denies nothing."""
-    expected = one.flow.expect
+    expected = one.flow.expect.for_engine(engine)
     denies = expected.word is Word.DENY or expected.outcome in CLOSED
     if known or not denies:
         return None

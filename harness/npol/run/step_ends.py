@@ -73,7 +73,7 @@ def step_ends(environment: RunEnvironment, step: Step, seen: Inventory | None = 
         else:
             asked |= {one.name: one for one in prepared}
     if any(one.target and one.target.resolved_at_source for one in asked.values()):
-        asked = environment.names.resolved(asked)
+        asked = environment.names.resolved(asked, environment.engine.name)
     return StepEnds(inventory=inventory, state=state, asked=asked, skipped=skipped)
 
 
