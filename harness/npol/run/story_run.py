@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import secrets
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
 from dataclasses import replace
@@ -12,6 +12,7 @@ from datetime import UTC, datetime
 
 from npol import __version__
 from npol.errors import Crashed, ExitCode, NpolError, RestoreIncomplete
+from npol.flow_records.whisker import WhiskerFlow
 from npol.kube.signals import Stop
 from npol.model.gap import FlowTurn
 from npol.model.result import RestoreResult, StepResult, StoryReport
@@ -146,20 +147,22 @@ class StoryRun:
         self._asked[step.name] = step
         try:
             began = time.monotonic() - self._clock
-            return self._with_told_beside(replace(self._step_runner.run(step), began=began))
+            result = replace(self._step_runner.run(step), began=began)
+            return self._with_told_beside(result, self._summed)
         except NpolError as error:
             return self._failed(step, error)
         except Exception as error:
             self._steps[step.name] = self._failed(step, Crashed(error))  # it breaks only once
             raise
 
-    def _with_told_beside(self, result: StepResult) -> StepResult:
-        """With what has been told by now; it comes late."""
-        environment, step = self._environment, self._asked.get(result.name)
-        if environment is None or step is None:
-            return result
-        began = self._started.timestamp() + result.began
-        return with_told_beside(result, step, environment.summed, began)
+    @property
+    def _summed(self) -> Sequence[WhiskerFlow]:
+        """What has been told by now; it comes late."""
+        return self._environment.summed if self._environment else ()
+
+    def _with_told_beside(self, result: StepResult, told: Sequence[WhiskerFlow]) -> StepResult:
+        step, began = self._asked.get(result.name), self._started.timestamp() + result.began
+        return with_told_beside(result, step, told, began) if step else result
 
     def _failed(self, step: Step, error: NpolError) -> StepResult:
         self._error = self._error or error
@@ -193,14 +196,14 @@ class StoryRun:
 
     def report(self) -> StoryReport:
         """The run as a value, at any time."""
-        environment = self._environment
+        environment, told = self._environment, self._summed
         return StoryReport(
             story=self.story.name,
             path=self.story.path,
             run_id=self.run_id,
             started=self._started.isoformat(timespec="seconds"),
             cluster=getattr(environment, "facts", None),
-            steps=tuple(map(self._with_told_beside, self._steps.values())),
+            steps=tuple(self._with_told_beside(step, told) for step in self._steps.values()),
             watch=self._watch.result() if self._watch else None,
             restore=self._restore,
             error=str(self._error) if self._error else "",
