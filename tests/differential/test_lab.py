@@ -7,7 +7,7 @@ from collections import Counter
 from dataclasses import dataclass
 
 import pytest
-from hypothesis import HealthCheck, Phase, given, settings
+from hypothesis import given
 
 from npol.model.story import Protocol
 from npol.policy.evaluate.evaluate import decide
@@ -16,6 +16,7 @@ from npol.policy.objects.entities import ExternalEndpoint, Pod, Service, Traffic
 from npol.policy.state.apply_changes import build
 from npol_lab.net.tier_policies import KINDS as TIER_KINDS
 from tests.differential.roster import PODS, lab_clusters, objects, places, slices
+from tests.examples import thorough
 from tests.lab.net.conftest import POLICIES, SLICES, Packets
 from tests.policy.clusters import PORTS
 
@@ -163,17 +164,6 @@ def lab():
     yield made
     print(dict(made.counted))
     made.packets.close()
-
-
-def thorough(examples):
-    """Whole clusters are printed when they differ: making them smaller would take minutes."""
-    return settings(
-        max_examples=examples,
-        deadline=None,
-        phases=(Phase.explicit, Phase.reuse, Phase.generate),
-        suppress_health_check=list(HealthCheck),
-        print_blob=True,
-    )
 
 
 @pytest.mark.timeout(300)

@@ -5,8 +5,9 @@ from __future__ import annotations
 import pytest
 from hypothesis import given
 
-from tests.differential.test_lab import Lab, thorough
+from tests.differential.test_lab import Lab
 from tests.differential.tiered import tiered_clusters
+from tests.examples import thorough
 
 pytestmark = pytest.mark.lab
 

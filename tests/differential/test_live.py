@@ -7,7 +7,7 @@ from collections import Counter
 from dataclasses import replace
 
 import pytest
-from hypothesis import HealthCheck, Phase, given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from npol.cni.detect import detect, gather
@@ -20,6 +20,7 @@ from npol.run import Options, StoryRun
 from npol.run.predictor import Predictor
 from npol.story import read_story
 from npol.yaml_positions import dump
+from tests.examples import thorough
 from tests.live.conftest import connected, target
 from tests.policy.clusters import ip_blocks, policies, specs
 
@@ -222,12 +223,7 @@ def asked(draw):
 
 
 @pytest.mark.timeout(900)
-@settings(
-    max_examples=CASES,
-    deadline=None,
-    phases=(Phase.explicit, Phase.reuse, Phase.generate),
-    suppress_health_check=list(HealthCheck),
-)
+@thorough(CASES)
 @given(data=st.data())
 def test_evaluator_agrees_with_a_real_cluster(live, data):
     among = [*live.spaces.values()]

@@ -20,7 +20,8 @@ from npol.policy.objects.entities import ExternalEndpoint, Traffic
 from npol.policy.state.apply_changes import build
 from npol.policy.state.service_backends import backends_of
 from npol_lab.families import IPV4, IPV6
-from tests.differential.test_lab import NOBODY, PATIENCE, SILENCE, thorough
+from tests.differential.test_lab import NOBODY, PATIENCE, SILENCE
+from tests.examples import thorough
 from tests.lab.net.conftest import POLICIES, SLICES, Packets
 from tests.policy.clusters import KEYS, NAMESPACES, VALUES, ip_blocks, labels, policies, specs
 

@@ -27,11 +27,11 @@ def shop(server):
     open_shop(server)
 
 
-def watch(lab, server, tmp_path, gaps, seconds):
-    """A run that watches for so long, under a policy for each of these (pause, length)."""
+def watching(lab, tmp_path, duration):
+    """A run that has told its step and watches now."""
     story = write_shop(tmp_path, WATCHED)
     there = ("--kubeconfig", lab.kubeconfig, "--context", lab.context)
-    asked = ("--for", f"{seconds:.1f}s", "--events", "events", "--report", "run.json")
+    asked = ("--for", duration, "--events", "events", "--report", "run.json")
     process = subprocess.Popen(
         [NPOL, "run", story, *there, *asked],
         cwd=tmp_path,
@@ -42,6 +42,12 @@ def watch(lab, server, tmp_path, gaps, seconds):
     for line in process.stdout:
         if "of 2 as expected" in line:
             break
+    return process
+
+
+def watch(lab, server, tmp_path, gaps, seconds):
+    """A run that watches for so long, under a policy for each of these (pause, length)."""
+    process = watching(lab, tmp_path, f"{seconds:.1f}s")
     made, policy = [], yaml.safe_load(DENY)
     for pause, length in gaps:
         time.sleep(pause)
@@ -91,18 +97,7 @@ def test_thirty_gaps_are_found_and_measured_and_none_is_invented(lab, server, tm
 
 @pytest.mark.nightly
 def test_a_source_that_is_evicted_is_started_anew_and_the_gap_is_told(lab, server, tmp_path, shop):
-    story = write_shop(tmp_path, WATCHED)
-    there = ("--kubeconfig", lab.kubeconfig, "--context", lab.context)
-    process = subprocess.Popen(
-        [NPOL, "run", story, *there, "--for", "15s", "--report", "run.json"],
-        cwd=tmp_path,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT,
-        text=True,
-    )
-    for line in process.stdout:
-        if "of 2 as expected" in line:
-            break
+    process = watching(lab, tmp_path, "15s")
     (pod,) = server.names("/api/v1/namespaces/shop/pods") - {"web"}
     server.ask("DELETE", f"/api/v1/namespaces/shop/pods/{pod}?gracePeriodSeconds=0")
 
@@ -117,18 +112,7 @@ def test_a_source_that_is_evicted_is_started_anew_and_the_gap_is_told(lab, serve
 
 @pytest.mark.nightly
 def test_ctrl_c_ends_the_watch_with_its_report(lab, server, tmp_path, shop):
-    story = write_shop(tmp_path, WATCHED)
-    there = ("--kubeconfig", lab.kubeconfig, "--context", lab.context)
-    process = subprocess.Popen(
-        [NPOL, "run", story, *there, "--for", "10m", "--report", "run.json"],
-        cwd=tmp_path,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT,
-        text=True,
-    )
-    for line in process.stdout:
-        if "of 2 as expected" in line:
-            break
+    process = watching(lab, tmp_path, "10m")
     time.sleep(3)
     process.send_signal(signal.SIGINT)
 

@@ -14,7 +14,7 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 
 import pytest
-from hypothesis import HealthCheck, Phase, given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from npol.flow_records.agents import agents_of
@@ -32,6 +32,7 @@ from npol.run import StoryRun
 from npol.story import load_story
 from tests import shop
 from tests.differential.test_live import PODS, SERVICES, Live, dump_each
+from tests.examples import thorough
 from tests.live import nine_by_nine
 from tests.live.conftest import permitted, pod_manifest, start, wait_until
 from tests.policy.clusters import policies
@@ -161,13 +162,7 @@ ASKED = [
 def test_predictions_packets_and_hubbles_verdicts_agree_in_a_thousand_random_cells(cells):
     counted, differences = Counter(), []
 
-    @settings(
-        max_examples=CASES,
-        deadline=None,
-        phases=(Phase.explicit, Phase.reuse, Phase.generate),
-        suppress_health_check=list(HealthCheck),
-        database=None,
-    )
+    @thorough(CASES)
     @given(data=st.data())
     def case(data):
         made = data.draw(policies(cells.specs, max_policies=4, namespaces=[*cells.spaces.values()]))

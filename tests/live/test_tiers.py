@@ -8,7 +8,7 @@ from __future__ import annotations
 import secrets
 
 import pytest
-from hypothesis import HealthCheck, Phase, given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from npol.flow_records.control import control_records
@@ -19,6 +19,7 @@ from npol.yaml_positions import dump
 from tests import shop
 from tests.differential.test_live import Live, asked, dump_each
 from tests.differential.tiered import cluster_network_policies
+from tests.examples import thorough
 from tests.live import nine_by_nine
 from tests.policy.clusters import policies
 
@@ -137,13 +138,7 @@ def tiered(served, target, connection, tmp_path_factory):
 def test_evaluator_agrees_with_a_real_cluster_in_tiers(tiered):
     differences = []
 
-    @settings(
-        max_examples=CASES,
-        deadline=None,
-        phases=(Phase.explicit, Phase.reuse, Phase.generate),
-        suppress_health_check=list(HealthCheck),
-        database=None,
-    )
+    @thorough(CASES)
     @given(data=st.data())
     def case(data):
         among = [*tiered.spaces.values()]
