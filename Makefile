@@ -49,9 +49,10 @@ test-live: setup ## the live tests: KUBE_CONTEXT=... (KUBECONFIG=...), or on the
 # Most clusters tell no flow records: what runs at night does without, but where a test asks for them.
 nightly: setup ## what takes longer; live tests on KUBE_CONTEXT, or on the rig if there is one
 	@PATH="$$(tools/helm):$$PATH" NPOL_FLOW_RECORDS=off NPOL_EXAMPLES=1 $(PY) -m pytest \
-	  -m "nightly and not live" --timeout=3600
+	  -n 4 -m "nightly and not live" --timeout=3600
 	@$(PY) -m pytest $(AT_NIGHT)
-	@NPOL_EXAMPLES=10 $(PY) -m pytest -m "hypothesis and not nightly and not live" --timeout=3600
+	@NPOL_EXAMPLES=10 $(PY) -m pytest -n 2 -m "hypothesis and not nightly and not live" \
+	  --timeout=3600
 	@NPOL_FLOW_RECORDS=off NPOL_EXAMPLES=1 tools/test-live --nightly $(KUBE_CONTEXT)
 
 coverage: setup ## what became of each row of docs/rows.md, and docs/coverage.md from it

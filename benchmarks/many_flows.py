@@ -20,6 +20,7 @@ ROOT = Path(__file__).parent.parent
 sys.path.insert(0, str(ROOT))
 
 from npol.model.result import StepResult  # noqa: E402
+from npol.report.reasons import reason_words  # noqa: E402
 from npol.run import Options, StoryRun  # noqa: E402
 from npol.story import load_story  # noqa: E402
 from npol_lab.session import Lab  # noqa: E402  needs the path above
@@ -64,7 +65,7 @@ def show(told: StepResult) -> None:
         f"settled after {settled:.1f} s in {rounds} rounds, step {told.seconds:.1f} s"
     )
     if other := next((f for f in told.flows if not f.passed), None):
-        print(f"  such as {other.name}: {other.reason}")
+        print(f"  such as {other.name}: {reason_words(other.reason)}")
 
 
 def write(directory: Path, wanted: int) -> None:

@@ -18,6 +18,7 @@ sys.path.insert(0, str(ROOT))
 
 from npol import target_cluster  # noqa: E402  needs the path above
 from npol.cni.catalogue import TABLE, UNKNOWN  # noqa: E402
+from npol.report.reasons import reason_words  # noqa: E402
 from npol.run import Options, StoryRun  # noqa: E402
 from npol.story import load_story  # noqa: E402
 
@@ -81,7 +82,7 @@ def show(story: Path, options: Options) -> None:
     for flow in steps[-1].flows:
         print(
             f"{run.story.name}: {flow.verdict.value}, final {flow.settled_after:.1f} s after the "
-            f"change (quiet time {quiet:g} s), {flow.rounds} rounds: {flow.reason}"
+            f"change (quiet time {quiet:g} s), {flow.rounds} rounds: {reason_words(flow.reason)}"
         )
 
 
