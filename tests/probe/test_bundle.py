@@ -12,7 +12,7 @@ from npol.model.expectation import Outcome
 from npol.model.probe import Probe, ProbeKind
 from npol.model.story import Protocol
 from npol.probe.bundle import MANY, SIZE
-from npol.probe.framing import Frame
+from npol.probe.command import Ended
 from npol.probe.probe_batch import Round
 from npol.probe.toolbox import Nc, Toolbox
 
@@ -29,6 +29,11 @@ def connects(number, **values):
     ]
 
 
+def end(attempt, code, at, words):
+    """How its command ended, which was asked and began at 1.0."""
+    return Ended(id=attempt.id, exit_code=code, words=words, asked=1.0, began=1.0, ended=at)
+
+
 def sent(round_):
     while round_.unsent:
         round_.send(round_.unsent[0], 0.0)
@@ -39,10 +44,10 @@ def answered(round_, text, *, control=0.0):
     """The round's answers: each bundle says `text(number, address)` a member, then its end."""
     for attempt in sent(round_):
         if attempt.control:
-            round_.end(Frame(attempt.id, 1, 1.0, 1.0, 1.0 + control, "Connection refused"))
+            round_.end(end(attempt, 1, 1.0 + control, "Connection refused"))
             continue
         lines = [text(n, m.probe.address) for n, m in enumerate(attempt.members)]
-        round_.end(Frame(attempt.id, 0, 1.0, 1.0, 4.0, "\n".join([*lines, "! 3.00"])))
+        round_.end(end(attempt, 0, 4.0, "\n".join([*lines, "! 3.00"])))
     return [a for _, a in sorted(round_.answers().items(), key=lambda item: int(item[0]))]
 
 
@@ -111,7 +116,7 @@ def test_a_silence_counts_when_half_a_timeout_of_it_is_certain(began, control, o
 def test_a_bundle_that_breaks_off_says_nothing_of_its_members():
     round_ = Round(connects(2), BOX, many=2)
     for attempt in sent(round_):
-        round_.end(Frame(attempt.id, 1, 1.0, 1.0, 4.0, "+0 1.00\n=0 0 1.01\n+1 1.00"))
+        round_.end(end(attempt, 1, 4.0, "+0 1.00\n=0 0 1.01\n+1 1.00"))
 
     assert {a.outcome for a in round_.answers().values()} == {Outcome.ERROR}
 
@@ -126,9 +131,9 @@ def test_python_makes_all_connections_of_a_source_at_once():
     for attempt in list(round_.sent.values()):
         text = "\n".join(["?111 Connection refused", "?0 Success", "~ 1.5", *lines, "! 200"])
         if attempt.control:
-            round_.end(Frame(attempt.id, 1, 1.0, 1.0, 1.0, "Connection refused"))
+            round_.end(end(attempt, 1, 1.0, "Connection refused"))
         else:
-            round_.end(Frame(attempt.id, 0, 1.0, 1.0, 4.0, text))
+            round_.end(end(attempt, 0, 4.0, text))
 
     answers = [round_.answers()[str(n + 1)] for n in (silent, refused, opened)]
     assert len(bundle.members) == MANY

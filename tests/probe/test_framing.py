@@ -27,7 +27,7 @@ def test_an_answer_may_come_in_pieces():
     frames = Frames(NONCE)
     whole = line("one") + line("two", ident="a2")
 
-    found = [f.text for i in range(len(whole)) for f in frames.feed(whole[i : i + 1])]
+    found = [f.words for i in range(len(whole)) for f in frames.feed(whole[i : i + 1])]
 
     assert found == ["one", "two"]
 
@@ -44,7 +44,7 @@ def test_nothing_without_the_nonce_is_an_answer(noise):
 
     found = list(frames.feed(noise + b"\n" + line("real") + noise + b"\n"))
 
-    assert [f.text for f in found] == ["real"]
+    assert [f.words for f in found] == ["real"]
 
 
 @given(st.text(alphabet=st.characters(codec="utf-8", exclude_characters="\n"), max_size=200))
@@ -53,7 +53,7 @@ def test_text_that_looks_like_an_answer_stays_text(text):
 
     (frame,) = Frames(NONCE).feed(line(forged))
 
-    assert frame.text.startswith("@ffff")
+    assert frame.words.startswith("@ffff")
 
 
 def test_bytes_outside_of_answers_are_counted():
@@ -139,4 +139,4 @@ def test_the_program_is_valid_in_this_shell(shell):
 def test_line_ends_travel_as_one_byte():
     (frame,) = Frames(NONCE).feed(line(f"one{LINE_END}two"))
 
-    assert frame.text == "one\ntwo"
+    assert frame.words == "one\ntwo"

@@ -23,7 +23,7 @@ def reading(reader, code, words="", *, body=b"", seconds=0.0, limit=0.0, protoco
     command = Command(
         tool=reader.split()[0], reader=reader, argv=("x",), capture=Capture.TEXT, limit=limit
     )
-    ended = Ended(exit_code=code, words=words, body=body, seconds=seconds)
+    ended = Ended(exit_code=code, words=words, body=body, ended=seconds)
     return read(command, ended, probe)
 
 

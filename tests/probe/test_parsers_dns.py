@@ -21,7 +21,7 @@ def reading(reader, code, words="", *, body=b"", seconds=0.0, protocol=Protocol.
     probe = Probe(
         key="k", kind=ProbeKind.DNS, address="10.9.0.2", name="web.test.", protocol=protocol
     )
-    ended = Ended(exit_code=code, words=words, body=body, seconds=seconds)
+    ended = Ended(exit_code=code, words=words, body=body, ended=seconds)
     return read(Command(tool=reader, reader=reader, argv=("x",)), ended, probe)
 
 

@@ -8,7 +8,7 @@ from npol.model.expectation import Outcome
 from npol.model.probe import Probe, ProbeKind
 from npol.model.story import Protocol
 from npol.probe.command import Capture
-from npol.probe.framing import Frame
+from npol.probe.framing import LINE_END, Frames
 from npol.probe.probe_batch import Round
 from npol.probe.source_ports import SourcePorts
 from npol.probe.toolbox import Nc, Toolbox
@@ -29,6 +29,14 @@ def probe(key, kind=ProbeKind.CONNECT, **values):
     return Probe(key=key, kind=kind, **values)
 
 
+def end(attempt, code, text, seconds=0.0, at=1.0):
+    """What comes back of a command, which was asked and began at `at`; None: the text has it."""
+    times = f"{at * 100:.0f} {at * 100:.0f} {(at + seconds) * 100:.0f}"
+    line = f"@n {attempt.id} {'-' if code is None else code} {times} {text} @n"
+    (ended,) = Frames("n").feed(line.replace("\n", LINE_END).encode() + b"\n")
+    return ended
+
+
 def play(round_, say, now=0.0):
     """Sends everything; `say(attempt)` -> (exit code, text, seconds)."""
     sent = []
@@ -38,7 +46,7 @@ def play(round_, say, now=0.0):
         for attempt in list(round_.sent.values()):
             sent.append(attempt)
             code, text, seconds = (1, REFUSED, 0.0) if attempt.control else say(attempt)
-            round_.end(Frame(attempt.id, code, 1.0, 1.0, 1.0 + seconds, text))
+            round_.end(end(attempt, code, text, seconds))
     return sent
 
 
@@ -93,7 +101,7 @@ def test_a_lost_second_attempt_leaves_the_first():
     for attempt in list(round_.unsent):
         round_.send(attempt, 0.0)
     for attempt in list(round_.sent.values()):
-        round_.end(Frame(attempt.id, None, 1.0, 1.0, 1.0, "exit=0\nbody="))
+        round_.end(end(attempt, None, "exit=0\nbody="))
     round_.give_up("cut")
 
     assert round_.answers()["u"].outcome is Outcome.REFUSED
@@ -265,7 +273,7 @@ def test_without_a_clock_in_the_source_only_an_answer_counts():
     for attempt in list(round_.sent.values()):
         closed = attempt.probe.port == 81
         code, words = (1, REFUSED) if closed or attempt.control else (0, OPEN)
-        round_.end(Frame(attempt.id, code, 0.0, 0.0, 0.0, words))
+        round_.end(end(attempt, code, words, at=0.0))
     answers = round_.answers()
 
     assert (answers["a"].outcome, answers["b"].outcome) == (Outcome.OPEN, Outcome.ERROR)

@@ -14,7 +14,7 @@ import pytest
 
 from npol.kube.channels import Channel
 from npol.probe.command import Capture, Command
-from npol.probe.framing import BODY_BYTES, Frames, bodied, bye, end, hello, program, requests
+from npol.probe.framing import BODY_BYTES, Frames, bye, end, hello, program, requests
 from npol.probe.toolbox import parse_toolbox
 
 NONCE = "c0ffee" * 5
@@ -62,7 +62,7 @@ def run(*argv, **options):
 
 
 def test_the_prober_script_greets_with_its_host_and_tools(talk):
-    pairs = [line.split("=", 1) for line in talk.greeting.text.split("\n")]
+    pairs = [line.split("=", 1) for line in talk.greeting.words.split("\n")]
     tools = {value for name, value in pairs if name == "tool"}
 
     assert dict(pairs)["host"] == os.uname().nodename
@@ -74,7 +74,7 @@ def test_the_greeting_says_which_ports_are_not_to_be_chosen(shell, start_stream)
         tcp = stack.enter_context(bound(socket.SOCK_STREAM))
         tcp.listen()
         udp = stack.enter_context(bound(socket.SOCK_DGRAM))
-        box = parse_toolbox(Talk(start_stream(shell)).greeting.text)
+        box = parse_toolbox(Talk(start_stream(shell)).greeting.words)
 
         assert {tcp.getsockname()[1], udp.getsockname()[1]} <= box.bound
     words = Path("/proc/sys/net/ipv4/ip_local_port_range").read_text().split()
@@ -93,7 +93,7 @@ def test_commands_run_with_their_arguments_as_they_are(talk):
 
     (answer,) = talk.answers(run("printf", "<%s>\\n", *words))
 
-    assert answer.text == "\n".join(f"<{w}>" for w in words)
+    assert answer.words == "\n".join(f"<{w}>" for w in words)
 
 
 def test_no_argument_is_ever_a_command(talk, tmp_path):
@@ -108,7 +108,7 @@ def test_no_argument_is_ever_a_command(talk, tmp_path):
 def test_exit_codes_and_words_come_back(talk):
     (answer,) = talk.answers(run("sh", "-c", "echo out; echo err >&2; exit 7"))
 
-    assert (answer.exit_code, answer.text) == (7, "out\nerr")
+    assert (answer.exit_code, answer.words) == (7, "out\nerr")
 
 
 def test_a_missing_program_exits_with_127(talk):
@@ -130,15 +130,14 @@ def test_bodies_come_back_byte_by_byte(talk):
 
     (answer,) = talk.answers(run("sh", "-c", script, capture=Capture.BODY))
 
-    assert bodied(answer.text) == (3, "words", body)
+    assert (answer.exit_code, answer.words, answer.body) == (3, "words", body)
 
 
 def test_bodies_are_cut_and_their_writer_is_ended(talk):
     (answer,) = talk.answers(run("yes", "x" * 50, capture=Capture.BODY), within=30)
-    code, _, body = bodied(answer.text)
 
-    assert len(body) == BODY_BYTES
-    assert code == 141
+    assert len(answer.body) == BODY_BYTES
+    assert answer.exit_code == 141
 
 
 def test_stdin_is_what_was_given(talk):
@@ -146,19 +145,19 @@ def test_stdin_is_what_was_given(talk):
 
     (answer,) = talk.answers(run("cat", input=payload, capture=Capture.BODY))
 
-    assert bodied(answer.text) == (0, "", payload)
+    assert (answer.exit_code, answer.words, answer.body) == (0, "", payload)
 
 
 def test_a_command_without_input_finds_its_stdin_empty(talk):
     first, second = talk.answers(run("cat"), run("cat", capture=Capture.BODY))
 
-    assert (first.text, bodied(second.text)) == ("", (0, "", b""))
+    assert (first.words, second.words, second.body) == ("", "", b"")
 
 
 def test_long_output_is_cut_to_one_write(talk):
     (answer,) = talk.answers(run("sh", "-c", "yes | head -c 100000"))
 
-    assert len(answer.text) == 3600
+    assert len(answer.words) == 3600
 
 
 def test_hundreds_of_answers_at_once_stay_whole(talk):
@@ -167,7 +166,7 @@ def test_hundreds_of_answers_at_once_stay_whole(talk):
 
     answers = talk.answers(*commands, within=30)
 
-    assert {a.text for a in answers} == {text}
+    assert {a.words for a in answers} == {text}
     assert len(answers) == 100
 
 
@@ -208,9 +207,8 @@ def test_a_command_is_ended_on_request_and_leaves_nobody_behind(talk, capture, l
 
     talk.stream.write(end(["r0"]))
     (answer,) = talk.frames(1)
-    code = answer.exit_code if capture is Capture.TEXT else bodied(answer.text)[0]
 
-    assert code == 143
+    assert answer.exit_code == 143
     until(lambda: not runs(talk, "sleep 61.25") and not runs(talk, "timeout"))
 
 
@@ -235,8 +233,9 @@ def test_what_a_command_says_although_it_is_ended_is_read(talk):
     talk.stream.write(end(["r0", "r1"]))
     frames = {frame.id: frame for frame in talk.frames(2)}
 
-    assert bodied(frames["r0"].text) == (0, "words", b"body\n")
-    assert (frames["r1"].exit_code, frames["r1"].text) == (0, "words\nbody")
+    first = frames["r0"]
+    assert (first.exit_code, first.words, first.body) == (0, "words", b"body\n")
+    assert (frames["r1"].exit_code, frames["r1"].words) == (0, "words\nbody")
 
 
 @pytest.mark.parametrize("name", ["r0", "unknown", "$(id)", "*"])
@@ -245,7 +244,7 @@ def test_there_is_nothing_to_end_where_nothing_runs(talk, name):
 
     talk.stream.write(end([name]))
 
-    assert talk.answers(run("echo", "on"))[0].text == "on"
+    assert talk.answers(run("echo", "on"))[0].words == "on"
 
 
 def test_a_process_that_took_over_the_number_of_an_ended_one_is_left_alone(shell, start_stream):
@@ -309,7 +308,7 @@ def test_proxies_of_the_container_are_not_used(shell, start_stream):
 
     (answer,) = talking.answers(run("env"))
 
-    assert "192.0.2.1" not in answer.text
+    assert "192.0.2.1" not in answer.words
 
 
 def test_nothing_is_written_to_any_file(shell, start_stream, tmp_path):

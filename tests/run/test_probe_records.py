@@ -26,7 +26,7 @@ from npol.model.target import Backend, Target
 from npol.report.reasons import reason_words
 from npol.run.flow_result import flow_result
 from npol.run.prepared_flow import PreparedFlow
-from npol.run.probe_records import AskedProbe, ProbeRecords
+from npol.run.probe_records import ProbeRecords
 from npol.run.rounds import Rounds
 from tests.judge.test_packet_fate import DROP, IN, KNOWN, LEFT, PASS
 
@@ -245,9 +245,10 @@ def test_a_packet_that_vanishes_between_nodes_that_tell_of_others_is_lost(begin)
 def test_a_host_network_pod_is_never_said_to_have_lost_a_packet(begin):
     known = {**KNOWN, WEB.ip: KnownEnd(node="n2", host_network=True)}
     rounds, _ = begin(Source(), known=known)
-    (asked,) = [a for a in rounds.fates.asked["f"] if a.probe.role is Role.POD]
+    asked = rounds.asked["f"]
+    (probe,) = [p for p in asked.probes if p.role is Role.POD]
 
-    assert not rounds.records.watched(asked, {"n1", "n2"}, 0.0)
+    assert not rounds.records.watched(asked, probe, {"n1", "n2"}, 0.0)
 
 
 def test_a_proof_that_comes_after_the_last_round_is_a_proof(begin):
@@ -307,8 +308,8 @@ def test_a_ping_is_found_by_its_identifier():
     told = from_port(20001, replace(DROP, protocol=None, target=replace(DROP.target, port=0)))
     store.add(told)
     answer = Answer(key="p", outcome=Outcome.TIMEOUT, source_port=20001)
-    asked = AskedProbe(source=Source(), probe=ping, target=None)
+    asked = PreparedFlow(flow=flow("deny"), source=Source(), target=None, timeout=2.0)
 
-    fate = ProbeRecords(records=store, known=KNOWN).fate(asked, answer, 0.0)
+    fate = ProbeRecords(records=store, known=KNOWN).fate(asked, ping, 20001, 0.0, answer)
 
     assert fate.fate is Fate.DROPPED_BY_POLICY

@@ -8,9 +8,8 @@ from dataclasses import dataclass, field
 
 from npol.model.probe import Probe
 from npol.probe.bulk_connect import BULK_TOOL
-from npol.probe.command import Command
+from npol.probe.command import Command, Ended
 from npol.probe.commands.source_port import from_port
-from npol.probe.framing import Frame
 from npol.probe.parsers.parsed_result import Reading
 
 BULK = 16
@@ -54,7 +53,7 @@ class Attempt:
     """Whether its tool is to end now: what it would wait for is known already."""
     ended_early: bool = False
     """Whether its tool did so, without an answer."""
-    frame: Frame | None = None
+    ended: Ended | None = None
     reading: Reading | None = None
 
     @property

@@ -16,9 +16,8 @@ from npol.model.probe import Probe, ProbeKind
 from npol.model.story import Protocol
 from npol.probe.attempt import Attempt
 from npol.probe.bulk_connect import BULK_TOOL, parse_bulk
-from npol.probe.command import Command
+from npol.probe.command import Command, Ended
 from npol.probe.commands.connect import connect_commands
-from npol.probe.framing import Frame
 from npol.probe.toolbox import Toolbox
 
 MANY, MANY_FOR_THE_STARVED = 64, 4
@@ -53,25 +52,25 @@ def bundled(attempts: Sequence[Attempt], box: Toolbox, many: int = MANY) -> list
     return [a for a in attempts if not _fits(a)] + bundles
 
 
-def without_python(bundle: Attempt, frame: Frame) -> list[Attempt]:
+def without_python(bundle: Attempt, ended: Ended) -> list[Attempt]:
     """The same by bash, where Python did not get to its end: images have some that lack modules."""
-    if bundle.command.tool != BULK_TOOL or frame.exit_code == 0:
+    if bundle.command.tool != BULK_TOOL or ended.exit_code == 0:
         return []
     return _bundles(bundle.members, bulk=False)
 
 
-def unbundled(bundle: Attempt, frame: Frame) -> Iterator[tuple[Attempt, Frame | None]]:
+def unbundled(bundle: Attempt, ended: Ended) -> Iterator[tuple[Attempt, Ended | None]]:
     """What became of each member; None: it was never started, or nothing is known of it."""
-    lines = (_of_bulk if bundle.command.tool == BULK_TOOL else _Lines.of)(frame.text)
+    lines = (_of_bulk if bundle.command.tool == BULK_TOOL else _Lines.of)(ended.words)
     for number, member in enumerate(bundle.members):
-        began, ended = lines.began.get(number), lines.ended.get(number)
+        began, end = lines.began.get(number), lines.ended.get(number)
         if began is None or lines.closed is None:
             yield member, None
             continue
-        code, at = ended or (TIME_WAS_UP, lines.closed)
+        code, at = end or (TIME_WAS_UP, lines.closed)
         place = f"/dev/tcp/{member.probe.address}/{member.probe.port}: "
         words = next((line for line in lines.words if place in line), lines.by_code.get(code, ""))
-        yield member, replace(frame, exit_code=code, began=began, ended=at, text=words)
+        yield member, replace(ended, exit_code=code, began=began, ended=at, words=words)
 
 
 @dataclass(slots=True)

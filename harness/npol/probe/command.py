@@ -39,11 +39,21 @@ class Command:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Ended:
-    """A command that has ended, or was ended."""
+    """A command that has ended, or was ended. Times are seconds by the source's own clock."""
 
     exit_code: int
     words: str
     """What it wrote: all of it, or its stderr where the body was captured."""
     body: bytes = b""
-    seconds: float = 0.0
-    """How long it ran."""
+    id: str = ""
+    """Of the attempt that it was run for."""
+    asked: float = 0.0
+    began: float = 0.0
+    ended: float = 0.0
+    garbled: bool = False
+    """Whether what came back cannot be read."""
+
+    @property
+    def seconds(self) -> float:
+        """How long it ran."""
+        return self.ended - self.began

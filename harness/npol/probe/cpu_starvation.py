@@ -8,13 +8,13 @@ same time, and each probe knows when it was asked for, was started and had ended
 
 from __future__ import annotations
 
-from npol.probe.framing import Frame
+from npol.probe.command import Ended
 
 SHARE = 0.5
 """The share of a timeout that may be lost to waiting for the CPU."""
 
 
-def waited_too_little(timeout: float, frame: Frame, control: Frame | None) -> str:
+def waited_too_little(timeout: float, ended: Ended, control: Ended | None) -> str:
     """
     Why a silence of one connection of a bundle is no evidence; "" when it is.
 
@@ -23,28 +23,28 @@ def waited_too_little(timeout: float, frame: Frame, control: Frame | None) -> st
     """
     if control is None:
         return "the source is starved: its control, which needs no network, has not ended yet"
-    silent = frame.ended - frame.began - (control.ended - control.asked)
+    silent = ended.seconds - (control.ended - control.asked)
     if silent < (1 - SHARE) * timeout:
         return f"the source is starved: {max(0.0, silent):.1f} s of silence are certain"
     return ""
 
 
-def starved(timeout: float, expected: float, frame: Frame, control: Frame | None) -> str:
+def starved(timeout: float, expected: float, ended: Ended, control: Ended | None) -> str:
     """
     Why a silence is no evidence; "" when it is.
 
     Args:
         timeout: seconds of silence that were to be waited for.
         expected: seconds that the command takes when nothing answers.
-        frame: the command's own account.
+        ended: the command's own account.
         control: the control's; None: it has not come back yet.
     """
     if control is None:
         return "the source is starved: its control, which needs no network, has not ended yet"
     most = SHARE * timeout
-    if (late := frame.began - frame.asked) > most:
+    if (late := ended.began - ended.asked) > most:
         return f"the source is starved: the probe was started {late:.1f} s late"
-    if (over := frame.ended - frame.began - expected) > most:
+    if (over := ended.seconds - expected) > most:
         return f"the source is starved: the probe ended {over:.1f} s late"
     if (took := control.ended - control.asked) > most:
         return f"the source is starved: its control, which needs no network, took {took:.1f} s"

@@ -11,11 +11,10 @@ from __future__ import annotations
 import binascii
 import re
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
 from importlib import resources
 
 from npol.probe.bulk_connect import BULK_TOOL, PROGRAM
-from npol.probe.command import Command
+from npol.probe.command import Command, Ended
 
 LINE_END = "\x1e"
 """What stands for a line's end in an answer's text."""
@@ -29,19 +28,6 @@ BOOTSTRAP = """while IFS= read -r l;do case $l in "#end")eval "$s";exit;;esac;s=
 """Reads the program from stdin: in the command line it would make the exec's URL too long."""
 
 _PLAIN = re.compile(rb"[A-Za-z0-9_./:=@%+,{}~^-]+")
-
-
-@dataclass(frozen=True, slots=True)
-class Frame:
-    """One answer line. Times are seconds of the pod's uptime, in steps of 0.01."""
-
-    id: str
-    exit_code: int | None
-    """None when the text says it."""
-    asked: float
-    began: float
-    ended: float
-    text: str
 
 
 def program() -> bytes:
@@ -105,7 +91,7 @@ class Frames:
         self.strays = 0
         """Bytes that belong to no answer."""
 
-    def feed(self, data: bytes) -> Iterator[Frame]:
+    def feed(self, data: bytes) -> Iterator[Ended]:
         """The answers that these bytes complete."""
         *lines, self._rest = (self._rest + data).split(b"\n")
         if len(self._rest) > LONGEST:
@@ -114,18 +100,24 @@ class Frames:
         for line in lines:
             found = list(self._pattern.finditer(line))
             self.strays += len(line) - sum(len(m[0]) for m in found)
-            yield from map(_frame, found)
+            yield from map(_ended, found)
 
 
-def _frame(match: re.Match[bytes]) -> Frame:
-    name, code, asked, began, ended, text = match.groups()
-    return Frame(
+def _ended(match: re.Match[bytes]) -> Ended:
+    """Times are hundredths of a second of the pod's uptime; `-`: the text says the exit code."""
+    name, code, asked, began, ended, encoded = match.groups()
+    text = encoded.decode("utf-8", "replace").replace(LINE_END, "\n")
+    parts = bodied(text) if code == b"-" else (int(code), text, b"")
+    exit_code, words, body = parts or (0, "", b"")
+    return Ended(
         id=name.decode(),
-        exit_code=None if code == b"-" else int(code),
+        exit_code=exit_code,
+        words=words,
+        body=body,
         asked=int(asked) / 100,
         began=int(began) / 100,
         ended=int(ended) / 100,
-        text=text.decode("utf-8", "replace").replace(LINE_END, "\n"),
+        garbled=parts is None,
     )
 
 

@@ -10,7 +10,7 @@ from npol.model.expectation import Outcome
 from npol.model.probe import Answer, Probe, ProbeKind
 from npol.probe.attempt import Attempt, new_id
 from npol.probe.bundle import MANY, bundled, unbundled, without_python
-from npol.probe.command import Capture, Ended
+from npol.probe.command import Ended
 from npol.probe.commands.choose import (
     CannotAsk,
     control_attempt,
@@ -22,9 +22,8 @@ from npol.probe.commands.connect import whole
 from npol.probe.commands.http import PATIENCE
 from npol.probe.commands.source_port import PORTS_TRIED, from_port, port_taken
 from npol.probe.cpu_starvation import starved, waited_too_little
-from npol.probe.framing import Frame, bodied
 from npol.probe.parsers.outcome import read, silence, was_ended
-from npol.probe.parsers.parsed_result import Reading, error
+from npol.probe.parsers.parsed_result import error
 from npol.probe.source_ports import SourcePorts
 from npol.probe.toolbox import Toolbox
 
@@ -62,7 +61,7 @@ class Round:
         self._probes = {same[0].key: same[0] for same in alike.values()}
         self._ended: dict[str, Attempt] = {}
         self._errors: dict[str, Answer] = {}
-        self._controls: dict[str, Frame] = {}
+        self._controls: dict[str, Ended] = {}
         self.unsent: deque[Attempt] = deque()
         self.sent: dict[str, Attempt] = {}
         for probe in self._probes.values():
@@ -87,20 +86,20 @@ class Round:
         """Whether an answer should have come long ago."""
         return any(now > attempt.overdue for attempt in self.sent.values())
 
-    def end(self, frame: Frame) -> None:
+    def end(self, ended: Ended) -> None:
         """An answer came."""
-        attempt = self.sent.pop(frame.id)
+        attempt = self.sent.pop(ended.id)
         if attempt.control:
-            self._controls[attempt.control] = frame
+            self._controls[attempt.control] = ended
             return
-        if again := without_python(attempt, frame):
+        if again := without_python(attempt, ended):
             self.unsent.extend(again)
             return
         if not attempt.members:
-            self._take(attempt, frame)
-        for member, its_frame in unbundled(attempt, frame):
-            if its_frame:
-                self._take(member, its_frame)
+            self._take(attempt, ended)
+        for member, its_end in unbundled(attempt, ended):
+            if its_end:
+                self._take(member, its_end)
             else:
                 self._errors[member.probe.key] = _never_started(member.probe)
 
@@ -109,14 +108,13 @@ class Round:
         for attempt in self.sent.values():
             attempt.overdue = max(attempt.overdue, now + self._slack)
 
-    def _take(self, attempt: Attempt, frame: Frame) -> None:
-        ended = _ended(attempt, frame)
-        if ended and attempt.source_port is not None and port_taken(attempt.command, ended):
+    def _take(self, attempt: Attempt, ended: Ended) -> None:
+        if attempt.source_port is not None and port_taken(attempt.command, ended):
             self.unsent.appendleft(_from_another_port(attempt))
             return
-        attempt.frame = frame
-        attempt.reading = reading = _read(attempt, ended)
-        if attempt.end_asked and ended and reading.outcome is Outcome.ERROR and was_ended(ended):
+        attempt.ended = ended
+        attempt.reading = reading = read(attempt.command, ended, attempt.probe)
+        if attempt.end_asked and reading.outcome is Outcome.ERROR and was_ended(ended):
             attempt.ended_early = True
             attempt.reading = reading = silence(attempt.command)
         further = second_attempt(attempt, reading, self._box) if reading.again else None
@@ -182,20 +180,20 @@ class Round:
             self._errors[key] = _failed(attempt.probe, reason)
 
     def _answer(self, probe: Probe, attempt: Attempt) -> Answer:
-        reading, command, frame = attempt.reading, attempt.command, attempt.frame
+        reading, command, ended = attempt.reading, attempt.command, attempt.ended
         assert reading  # only attempts that have ended are kept
-        assert frame
-        if reading.outcome is not Outcome.OPEN and not frame.ended and not attempt.ended_early:
+        assert ended
+        if reading.outcome is not Outcome.OPEN and not ended.ended and not attempt.ended_early:
             reading = error("the source has no /proc/uptime: nothing shows how long it was silent")
         why = ""
         if reading.outcome in SILENT and not attempt.ended_early:
-            why = self._starved(attempt, frame)
+            why = self._starved(attempt, ended)
             reading = error(why) if why else reading
         return Answer(
             key=probe.key,
             outcome=reading.outcome,
             starved=bool(why),
-            seconds=round(frame.ended - frame.began, 2),
+            seconds=round(ended.seconds, 2),
             tool=command.tool,
             detail=reading.detail,
             status=reading.status if probe.kind is ProbeKind.HTTP else 0,
@@ -206,39 +204,20 @@ class Round:
             ended_early=attempt.ended_early,
         )
 
-    def _starved(self, attempt: Attempt, frame: Frame) -> str:
+    def _starved(self, attempt: Attempt, ended: Ended) -> str:
         """Why a silence is no evidence; "" when it is."""
         timeout = attempt.probe.timeout
         control = self._controls.get(attempt.command.reader)
         if attempt.bundled:
-            return waited_too_little(timeout, frame, control)
+            return waited_too_little(timeout, ended, control)
         expected = max(attempt.command.limit, float(whole(timeout)))
-        return starved(timeout, expected, frame, control)
+        return starved(timeout, expected, ended, control)
 
 
 def _question(probe: Probe) -> Hashable:
     """What is asked, without what for: the same question is asked once."""
     where = probe.kind, probe.address, probe.port, probe.protocol, probe.timeout
     return where, probe.name, probe.family, probe.path, probe.tls, probe.payload
-
-
-def _ended(attempt: Attempt, frame: Frame) -> Ended | None:
-    """None: what came back is garbled."""
-    if attempt.command.capture is Capture.TEXT:
-        parts = None if frame.exit_code is None else (frame.exit_code, frame.text, b"")
-    else:
-        parts = bodied(frame.text)
-    if parts is None:
-        return None
-    code, words, body = parts
-    seconds = frame.ended - frame.began
-    return Ended(exit_code=code, words=words, body=body, seconds=seconds)
-
-
-def _read(attempt: Attempt, ended: Ended | None) -> Reading:
-    if ended is None:
-        return error("the prober's answer is garbled")
-    return read(attempt.command, ended, attempt.probe)
 
 
 def _from_another_port(attempt: Attempt) -> Attempt:

@@ -9,7 +9,7 @@ from typing import Protocol
 
 from npol.kube.channels import Channel, ExecBroken, ExecFrame, ExecStatus
 from npol.probe import framing
-from npol.probe.framing import Frame
+from npol.probe.command import Ended
 from npol.probe.parsers.error_patterns import not_there, one_line
 from npol.probe.toolbox import Toolbox, parse_toolbox
 
@@ -48,7 +48,7 @@ class ProberSession:
         self.broken = ""
         """Why nothing more will come; "" while it works."""
         self.toolbox = Toolbox()
-        self.heard: dict[str, Frame] = {}
+        self.heard: dict[str, Ended] = {}
         """Answers by their ids, for the asker to take."""
         self._stream = stream
         self._on_change = on_change
@@ -111,12 +111,12 @@ class ProberSession:
         if message.channel is Channel.STDERR:
             self._stderr = (self._stderr + message.data)[-1024:]
             return
-        for frame in self._frames.feed(message.data):
-            if frame.id == "hello":
-                self.toolbox = parse_toolbox(frame.text)
+        for ended in self._frames.feed(message.data):
+            if ended.id == "hello":
+                self.toolbox = parse_toolbox(ended.words)
                 self._greeted.set()
             else:
-                self.heard[frame.id] = frame
+                self.heard[ended.id] = ended
         if self._frames.strays > STRAYS:
             raise ExecBroken("the source floods its prober's output")
         self._on_change()

@@ -167,9 +167,9 @@ def _ended(
     words = written[Channel.STDERR].decode("utf-8", "replace")
     if command.reader not in ("curl",):
         words = written[Channel.STDOUT].decode("utf-8", "replace") + words
-        return Ended(exit_code=status.exit_code, words=words, seconds=seconds)
+        return Ended(exit_code=status.exit_code, words=words, ended=seconds)
     body = written[Channel.STDOUT][:4096]
-    return Ended(exit_code=status.exit_code, words=words, body=body, seconds=seconds)
+    return Ended(exit_code=status.exit_code, words=words, body=body, ended=seconds)
 
 
 def _answer(

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 
 from npol.judge.liveness import LivenessRecord
 from npol.judge.probes import alive_control, probes_of
@@ -27,6 +27,12 @@ class PreparedFlow:
     """The fully qualified name of a DNS flow."""
     source_pods: int = 1
     """How many pods the source has; each that is asked is a prepared flow of its own."""
+    probes: tuple[Probe, ...] = field(init=False, repr=False, compare=False)
+    """The same in every round."""
+
+    def __post_init__(self) -> None:
+        flow = replace(self.flow, resolve=self.resolve_as) if self.resolve_as else self.flow
+        object.__setattr__(self, "probes", probes_of(flow, self.target, timeout=self.timeout))
 
     @property
     def name(self) -> str:
@@ -40,11 +46,6 @@ class PreparedFlow:
     def before(self) -> str:
         """What its answer is remembered by from step to step."""
         return f"{self.source.source.uid} {self.flow.key}"
-
-    @property
-    def probes(self) -> tuple[Probe, ...]:
-        flow = replace(self.flow, resolve=self.resolve_as) if self.resolve_as else self.flow
-        return probes_of(flow, self.target, timeout=self.timeout)
 
     @property
     def families(self) -> tuple[int, ...]:

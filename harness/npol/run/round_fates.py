@@ -10,9 +10,11 @@ from itertools import zip_longest
 
 from npol.model.expectation import Outcome
 from npol.model.packet_fate import Fate
-from npol.model.probe import Answer
+from npol.model.probe import Answer, Probe
 from npol.model.result import Evidence
-from npol.run.probe_records import AskedProbe, ProbeRecords
+from npol.run.prepared_flow import PreparedFlow
+from npol.run.probe_batches import answer_key
+from npol.run.probe_records import ProbeRecords
 
 AT_ONCE = (Outcome.OPEN, Outcome.REFUSED, Outcome.UNREACHABLE, Outcome.RESET)
 """Answers that may have come before the records of their packets."""
@@ -26,27 +28,26 @@ class RoundFates:
     """The records of a step's rounds; `since` is when a round was started."""
 
     records: ProbeRecords
-    asked: Mapping[str, tuple[AskedProbe, ...]]
-    """The probes of each prepared flow, by its name."""
+    asked: Mapping[str, PreparedFlow]
+    """By their names."""
     closed: frozenset[str]
     """Names of the prepared flows that are expected to be closed."""
 
     def ending(self, since: float) -> AbstractContextManager[None]:
         """Meanwhile what is shown to be dropped is asked no longer."""
-        every = {probe.key: probe for probes in self.asked.values() for probe in probes}
-        return self.records.ending(every, since)
+        return self.records.ending(self.asked.values(), since)
 
     def wait(self, answers: Mapping[str, Answer], since: float) -> None:
         """
         A refusal may be a policy's, and what is open may only be audited: the record comes a
         moment after the answer.
         """
+        closed = [flow for name, flow in self.asked.items() if name in self.closed]
         at_once = [
-            (probe, answers[probe.key])
-            for name, probes in self.asked.items()
-            if name in self.closed
-            for probe in probes
-            if answers[probe.key].outcome in AT_ONCE
+            (flow, probe, answer)
+            for flow in closed
+            for probe in flow.probes
+            if (answer := answers[answer_key(flow.source, probe.key)]).outcome in AT_ONCE
         ]
         if at_once:
             self.records.wait(partial(self._all_told, at_once, since))
@@ -54,16 +55,19 @@ class RoundFates:
     def completed(self, evidence: AllEvidence, since: float) -> dict[str, tuple[Evidence, ...]]:
         """The evidence of the last round, with the records that came a moment after it."""
         marked = [
-            (probe, one.answer)
+            (self.asked[name], probe, one.answer)
             for name, found in evidence.items()
-            for probe, one in zip(self.asked[name], found, strict=False)
+            for probe, one in zip(self.asked[name].probes, found, strict=False)
             if one.fate and one.answer.source_port is not None
         ]
         self.records.wait(partial(self._all_told, marked, since))
         return self.beside(evidence, since)
 
-    def _all_told(self, probes: Sequence[tuple[AskedProbe, Answer]], since: float) -> bool:
-        fates = [self.records.fate(probe, answer, since) for probe, answer in probes]
+    def _all_told(self, asked: Sequence[tuple[PreparedFlow, Probe, Answer]], since: float) -> bool:
+        fates = [
+            self.records.fate(flow, probe, answer.source_port, since, answer)
+            for flow, probe, answer in asked
+        ]
         return all(fate.nodes or fate.fate is Fate.UNMARKED for fate in fates)
 
     def beside(self, evidence: AllEvidence, since: float) -> dict[str, tuple[Evidence, ...]]:
@@ -81,12 +85,13 @@ class RoundFates:
         heard: Collection[str] = (),
     ) -> tuple[Evidence, ...]:
         """`heard`: nodes that have told something of this round."""
-        found = []
-        for probe, one in zip_longest(self.asked[name], evidence):
+        flow, found = self.asked[name], []
+        for probe, one in zip_longest(flow.probes, evidence):
             if probe is None:  # a control, which stands behind the flow's own probes
                 found.append(one)
                 continue
-            watched = bool(heard) and self.records.watched(probe, heard, since)
-            fate = self.records.fate(probe, one.answer, since, watched=watched)
+            watched = bool(heard) and self.records.watched(flow, probe, heard, since)
+            port = one.answer.source_port
+            fate = self.records.fate(flow, probe, port, since, one.answer, watched=watched)
             found.append(replace(one, fate=fate))
         return tuple(found)

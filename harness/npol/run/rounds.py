@@ -18,7 +18,7 @@ from npol.model.sending import Sending
 from npol.model.story import Protocol
 from npol.run.prepared_flow import PreparedFlow
 from npol.run.probe_batches import ProbeSource, answer_key, ask_all
-from npol.run.probe_records import AskedProbe, ProbeRecords
+from npol.run.probe_records import ProbeRecords
 from npol.run.round_fates import RoundFates
 from npol.run.source_controls import SourceControls
 
@@ -61,18 +61,15 @@ class Rounds:
     """What the data plane tells; None where nobody listens."""
     fates: RoundFates | None = field(init=False, default=None)
     """The same with the probes of this step."""
-    _probes: Mapping[str, tuple[Probe, ...]] = field(init=False)
-    """By the name of a prepared flow; the same in every round."""
     _let_through: Mapping[_Way, set[str]] = field(init=False)
     """Its flows in `let_through` that ask something."""
     _timeout: float = field(init=False)
     """Of the controls."""
 
     def __post_init__(self) -> None:
-        self._probes = {name: a.probes for name, a in self.asked.items()}
         self.fates = self._watch(self.records) if self.records else None
         self._let_through = {}
-        for name in filter(self._probes.__getitem__, self.let_through):
+        for name in (name for name in self.let_through if self.asked[name].probes):
             uid = self.asked[name].source.source.uid
             for family in self.asked[name].families:
                 self._let_through.setdefault((uid, family), set()).add(name)
@@ -82,10 +79,7 @@ class Rounds:
         closed = (n for n, a in self.asked.items() if a.flow.expect.for_engine(self.engine).closed)
         return RoundFates(
             records=records,
-            asked={
-                name: tuple(AskedProbe(a.source, probe, a.target) for probe in self._probes[name])
-                for name, a in self.asked.items()
-            },
+            asked=self.asked,
             closed=frozenset(closed),
         )
 
@@ -111,7 +105,7 @@ class Rounds:
         `times`: when the round was launched, started and finished.
         """
         launched, started, finished = times
-        evidence = {name: self._evidence(name, answers) for name in self.asked}
+        evidence = {n: evidence_of(a.source, a.probes, answers) for n, a in self.asked.items()}
         if self.fates:
             evidence = self.fates.beside(evidence, started)
         for name, a in self.asked.items():
@@ -142,9 +136,8 @@ class Rounds:
     def batches(self) -> dict[ProbeSource, list[Probe]]:
         """What one round asks of whom: the flows' probes and their controls."""
         batches: dict[ProbeSource, list[Probe]] = {}
-        for name, a in self.asked.items():
-            probes = batches.setdefault(a.source, [])
-            probes += self._probes[name]
+        for a in self.asked.values():
+            batches.setdefault(a.source, []).extend(a.probes)
         for source, probes in batches.items():
             probes.append(self._self_control(source))
             probes += self._own(source).probes
@@ -160,9 +153,6 @@ class Rounds:
 
     def _own(self, source: ProbeSource) -> SourceControls:
         return self.controls.get(source.source.uid, SourceControls())
-
-    def _evidence(self, name: str, answers: Mapping[str, Answer]) -> tuple[Evidence, ...]:
-        return evidence_of(self.asked[name].source, self._probes[name], answers)
 
     def _heard(
         self,

@@ -31,6 +31,8 @@ Reader = Callable[[Ended, Probe], Reading | None]
 
 def read(command: Command, ended: Ended, probe: Probe) -> Reading:
     """What a command's end says; ERROR where it says nothing of the network."""
+    if ended.garbled:
+        return error("the prober's answer is garbled")
     if _time_was_up(command, ended):
         late = Outcome.DNS_TIMEOUT if command.reader in _NAMES else Outcome.TIMEOUT
         return Reading(outcome=late, detail=f"no answer within {command.limit:g} s")
@@ -54,7 +56,7 @@ def _time_was_up(command: Command, ended: Ended) -> bool:
 
 def was_ended(ended: Ended) -> bool:
     """Whether a tool shows that SIGTERM ended it: BIND's catch it, and then say nothing."""
-    return ended.exit_code == 143 or not (ended.words.strip() or ended.body)
+    return ended.exit_code == 143 or not (ended.words.strip() or ended.body or ended.garbled)
 
 
 def silence(command: Command) -> Reading:
