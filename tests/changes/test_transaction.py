@@ -5,6 +5,7 @@ import pytest
 
 from npol.changes.apply.change_session import ChangedByOthers
 from npol.changes.state.compare import digest
+from npol.changes.state.snapshot import key_of
 from npol.errors import InputError, LockHeld, Refused, RestoreIncomplete
 from npol.kube.api_errors import ApiError
 from npol.kube.objects import DEPLOYMENTS, PODS, SERVICES, Ref, resource_for
@@ -548,3 +549,30 @@ def test_a_second_run_is_refused_with_the_holder_of_the_namespace(begin):
 def test_a_run_id_must_fit_into_names(begin):
     with pytest.raises(InputError):
         begin(run_id="Not/fit")
+
+
+def test_what_was_just_seen_of_policies_is_not_read_again(cluster, begin, existing):
+    transaction = begin()
+    seen, gone = key_of(existing), key_of(policy("new"))
+    transaction.see({seen: existing, gone: None})
+    cluster.asked.clear()
+
+    assert transaction.delete(policy("existing")) == "deleted"
+    assert transaction.apply(policy("new")) == "created"
+    read = [a.verb for a in cluster.asked if a.resource == POLICIES and a.verb in ("get", "list")]
+    assert read == []
+    assert transaction.apply(policy("new")) == "unchanged", "by then it is read"
+
+
+def test_what_is_not_as_it_was_seen_is_read_again(cluster, begin, existing):
+    transaction = begin()
+    transaction.see({key_of(policy("new")): None, key_of(existing): existing})
+    cluster.edit("create", POLICIES, policy("new", **OPEN))
+    cluster.remove(POLICIES, "shop", "existing")
+
+    with pytest.raises(ChangedByOthers, match="changed by others during the run"):
+        transaction.apply(policy("new"))
+    with pytest.raises(ChangedByOthers, match="changed by others during the run"):
+        transaction.apply(policy("existing", **OPEN), replace=True)
+
+    assert transaction.restore().actions == ()

@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 
+from npol.changes.state.snapshot import key_of
 from npol.kube.api_client import Verbs
 from npol.run.read_inventory import CARRIED_FOR, NODES_FOR, InventoryReader
 from npol.story import read_story
@@ -37,6 +38,7 @@ class Cluster(Verbs):
         super().__init__()
         self.listed = []
         self.replica_set = "r1"
+        self.policies = []
 
     def raw(self, method, path, **_):
         plural = path.rpartition("/")[2]
@@ -50,6 +52,8 @@ class Cluster(Verbs):
         if plural == PODS and "/shop/" in path:
             owner = {"kind": "ReplicaSet", "uid": self.replica_set, "name": self.replica_set}
             return [{"metadata": {**meta, "ownerReferences": [owner]}}]
+        if plural == POLICIES and "/shop/" in path:
+            return self.policies
         if plural == "replicasets":
             return [{"metadata": {**meta, "name": self.replica_set, "uid": self.replica_set}}]
         return []
@@ -58,6 +62,15 @@ class Cluster(Verbs):
         """What was listed since this was asked last."""
         told, self.listed = self.listed, []
         return set(told)
+
+
+def policy(name, spec):
+    return {
+        "apiVersion": "networking.k8s.io/v1",
+        "kind": "NetworkPolicy",
+        "metadata": {"name": name, "namespace": "shop"},
+        "spec": spec,
+    }
 
 
 @pytest.fixture
@@ -77,15 +90,51 @@ def reader(steps, clock):
     return InventoryReader(connection=cluster, story=steps, now=lambda: clock[0])
 
 
-def test_what_closed_a_step_is_how_the_next_one_begins_but_for_its_policies(reader, steps):
+def test_what_closed_a_step_is_how_the_next_one_begins(reader, steps):
     reader.close()
     reader.connection.since()
     reader.begin(steps.step("deny").changes)
     reader.look()
 
-    assert reader.connection.since() == {POLICIES}
+    assert reader.connection.since() == set()
     reader.look()
     assert PODS in reader.connection.since(), "only the first look of a step stands on another"
+
+
+def test_a_step_begins_with_the_policies_that_it_has_written_itself(reader, steps):
+    kept, changed, gone = policy("kept", "a"), policy("changed", "a"), policy("gone", "a")
+    others = policy("ours-before", "of others")
+    reader.connection.policies = [kept, changed, gone, others]
+    left = {key_of(others): policy("ours-before", "a")}
+    reader.written = lambda: left
+    reader.close()
+    reader.begin(steps.step("deny").changes)
+    new = policy("new", "b")
+    left |= {key_of(changed): policy("changed", "b"), key_of(gone): None, key_of(new): new}
+
+    seen = {p["metadata"]["name"]: p["spec"] for p in reader.look().policies}
+
+    assert seen == {"kept": "a", "changed": "b", "new": "b", "ours-before": "of others"}
+
+
+def test_what_debug_pods_were_started_beside_is_how_the_first_step_begins(reader, steps):
+    reader.look_beside({"shop"})
+    reader.connection.since()
+    reader.begin(steps.step("before").changes)
+    reader.look()
+
+    assert reader.connection.since() == set()
+
+
+def test_a_glance_reads_only_what_flows_go_from_and_to(reader):
+    known = reader.look()
+    reader.connection.since()
+    reader.connection.replica_set = "r2"
+    now = reader.glance()
+
+    assert reader.connection.since() == {PODS, "replicasets"}, "no peer here is a Service"
+    assert now.namespaces == known.namespaces
+    assert [p["metadata"]["ownerReferences"][0]["uid"] for p in now.pods] == ["r2"]
 
 
 @pytest.mark.parametrize(

@@ -75,6 +75,8 @@ class Environment:
             raise self.failure
         return Inventory()
 
+    glance = look
+
     def state(self, inventory):
         return cluster_state(inventory)
 

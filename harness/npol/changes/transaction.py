@@ -19,7 +19,7 @@ from npol.changes.apply.checkpoints import Checkpoints
 from npol.changes.apply.policies import Policies, Preview
 from npol.changes.apply.setup_objects import SetupObjects
 from npol.changes.begin import TransactionOptions, TransactionStart
-from npol.changes.journal_types import Left
+from npol.changes.journal_types import Key, Left
 from npol.changes.lock.lock import Lock
 from npol.changes.restore.cleanup import conclude, conclude_left, recover_command
 from npol.changes.restore.restore import Restoration, restore
@@ -185,6 +185,14 @@ class Transaction:
         if delete:
             return self._policies.preview_delete(obj)
         return self._policies.preview_apply(obj, replace=replace)
+
+    def see(self, policies: Mapping[Key, Mapping[str, Any] | None]) -> None:
+        """What was just read of policies, all there is of their namespaces: None is none."""
+        self._session.seen = {k: None if p is None else dict(p) for k, p in policies.items()}
+
+    def written(self) -> Mapping[Key, Mapping[str, Any] | None]:
+        """The NetworkPolicies that this run changed, as it left them; None: it deleted them."""
+        return self._session.written()
 
     def changed_by_others(self, seen: Inventory | None = None) -> list[str]:
         """

@@ -88,25 +88,51 @@ class _FactsReader:
         return [found] if found else []
 
 
-def gather(verbs: Verbs) -> CniFacts:
+@dataclass(frozen=True, slots=True)
+class ServerFacts:
+    """What the API server says of itself."""
+
+    version: str
+    """Its gitVersion."""
+    groups: frozenset[str]
+    """API groups that are served."""
+
+
+def ask_server(verbs: Verbs) -> ServerFacts:
+    """
+    Raises:
+        Unreachable, ApiError: the API server does not answer, or not as one.
+    """
+    with ThreadPoolExecutor(max_workers=1) as pool:
+        groups = pool.submit(served_groups, verbs)
+        version = verbs.raw("GET", "/version").get("gitVersion", "")
+        return ServerFacts(str(version), groups.result())
+
+
+def served_groups(verbs: Verbs) -> frozenset[str]:
+    return frozenset(g["name"] for g in verbs.raw("GET", "/apis").get("groups") or ())
+
+
+def gather(verbs: Verbs, server: ServerFacts | None = None) -> CniFacts:
     """
     Read all that detection looks at; missing rights are facts, too.
+
+    `server`: what it has just said of itself; None: it is asked.
 
     Raises:
         Unreachable, ApiError: the API server does not answer, or not as one.
     """
-    groups = frozenset(g["name"] for g in verbs.raw("GET", "/apis").get("groups") or ())
+    server = server or ask_server(verbs)
     readers = [_FactsReader(verbs) for _ in range(4)]
     daemons, configs, customs, others = readers
-    with ThreadPoolExecutor(max_workers=1 + len(readers)) as pool:
-        version = pool.submit(verbs.raw, "GET", "/version")
+    with ThreadPoolExecutor(max_workers=len(readers)) as pool:
         daemon_sets = pool.submit(_daemon_sets, daemons)
         config_maps = pool.submit(_configs, configs)
-        custom = pool.submit(_custom, customs, groups)
+        custom = pool.submit(_custom, customs, server.groups)
         nodes = pool.submit(others.try_to, "nodes", lambda: verbs.list(NODES))
         return CniFacts(
-            version=str(version.result().get("gitVersion", "")),
-            groups=groups,
+            version=server.version,
+            groups=server.groups,
             daemon_sets=tuple(daemon_sets.result()),
             config_maps=tuple(config_maps.result()),
             custom=tuple(custom.result()),

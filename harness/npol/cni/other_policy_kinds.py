@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection
 from dataclasses import dataclass
 
+from npol.cni.facts import served_groups
 from npol.kube.api_client import Verbs
 from npol.kube.api_errors import ApiError, Forbidden
 from npol.kube.objects import Resource
@@ -30,16 +31,19 @@ class ForeignPolicies:
     unread: tuple[str, ...] = ()
 
 
-def foreign_policies(verbs: Verbs, namespaces: Collection[str]) -> ForeignPolicies:
+def foreign_policies(
+    verbs: Verbs, namespaces: Collection[str], served: Collection[str] | None = None
+) -> ForeignPolicies:
     """
     The policies of other kinds that may decide flows of these namespaces.
 
-    Cluster-wide ones are all listed: which pods they select is theirs to say.
+    Cluster-wide ones are all listed: which pods they select is theirs to say. `served`: the API
+    groups that are, if they were just read.
 
     Raises:
         ApiError, Unreachable: the API server does not answer, or not as one.
     """
-    served = {g["name"] for g in verbs.raw("GET", "/apis").get("groups") or ()}
+    served = served_groups(verbs) if served is None else served
     found: list[Obj] = []
     unread: list[str] = []
     for kind in (k for k in KINDS if k.group in served):

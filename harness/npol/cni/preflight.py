@@ -12,7 +12,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from npol.cni.catalogue import Enforces, Engine
-from npol.cni.detect import detect, gather
+from npol.cni.detect import detect
+from npol.cni.facts import ask_server, gather
 from npol.cni.other_policy_kinds import ForeignPolicies, foreign_policies
 from npol.cni.own_rights import allowed, denied
 from npol.errors import NpolError, Refused
@@ -87,7 +88,8 @@ def preflight(connection: Connection, plan: PreflightRequest) -> Preflight:
         Refused: with all findings.
         Unreachable: no API server.
     """
-    version = str(connection.raw("GET", "/version").get("gitVersion", ""))
+    server = ask_server(connection)
+    version = server.version
     findings = list(plan.against)
     notes = [*_version_notes(version), *_kubeconfig_notes(connection)]
     with ThreadPoolExecutor(max_workers=LOOKS) as pool:
@@ -98,8 +100,8 @@ def preflight(connection: Connection, plan: PreflightRequest) -> Preflight:
             missing_rights, connection, plan.namespaces, plan.created, extras=plan.extras
         )
         pods = pool.submit(lambda: list(_pods(connection, plan)))
-        facts = pool.submit(gather, connection)
-        foreign = pool.submit(foreign_policies, connection, plan.namespaces)
+        facts = pool.submit(gather, connection, server)
+        foreign = pool.submit(foreign_policies, connection, plan.namespaces, server.groups)
         uid, wrong = identity.result()
         findings += wrong
         findings += _namespaces(namespaces.result(), plan, notes)

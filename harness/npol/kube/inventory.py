@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from typing import Any
 
 from npol.errors import Refused
@@ -73,6 +74,33 @@ def read(
         policies=tuple(by_kind.get("NetworkPolicy", ())),
         workloads=tuple(o for k in _WORKLOADS for o in by_kind.get(k.kind, ())),
         replica_sets=tuple(by_kind.get("ReplicaSet", ())),
+    )
+
+
+def read_ends(
+    connection: Verbs,
+    known: Inventory,
+    namespaces: Collection[str],
+    *,
+    places: Iterable[str] = (),
+    services: bool = True,
+) -> Inventory:
+    """
+    What is known of these namespaces, with what flows go from and to read anew.
+
+    `services`: whether Services are read, too, and what is behind them.
+    """
+    at_once = connection.are_most(set(namespaces))
+    kinds = (SERVICES, ENDPOINT_SLICES) if services else ()
+    with ThreadPoolExecutor(max_workers=READERS) as pool:
+        pods = pool.submit(_pods, connection, set(namespaces), sorted(places), at_once=at_once)
+        found = pool.map(lambda kind: connection.list_in(kind, namespaces, at_once=at_once), kinds)
+        by_kind = {kind: tuple(objects) for kind, objects in zip(kinds, found, strict=True)}
+    return replace(
+        known,
+        pods=tuple(pods.result()),
+        services=by_kind.get(SERVICES, known.services),
+        slices=by_kind.get(ENDPOINT_SLICES, known.slices),
     )
 
 

@@ -164,7 +164,7 @@ class DebugPods:
             peers, seconds = ", ".join(missing), self._now() - began
             log.info("waiting for the debug pods of %s to run, for %.1f s now", peers, seconds)
             self._sleep(pause)
-            pause = min(SLOWEST_POLL, pause * 1.2)
+            pause = min(SLOWEST_POLL, pause * 1.4)
 
     def _tell(
         self, running: Collection[str], names: Sequence[str], missing: Mapping[str, Obj | None]
@@ -258,9 +258,11 @@ class DebugPods:
         return str(live["metadata"]["uid"]) if live and self._is_ours(live) else ""
 
     def _wait_until_gone(self, made: Iterable[Obj], within: float) -> Iterable[str]:
-        deadline = self._now() + within
+        deadline, pause = self._now() + within, POLL
         namespaces = sorted({obj["metadata"]["namespace"] for obj in made})
         while True:
+            self._sleep(min(pause, max(0.0, deadline - self._now())))
+            pause = min(SLOWEST_POLL, pause * 1.5)
             try:
                 left = self._left(namespaces)
             except NpolError as error:
@@ -271,7 +273,6 @@ class DebugPods:
                 return [f"still there: {', '.join(left)}"]
             names, seconds = ", ".join(left), deadline - self._now()
             log.info("waiting for %s to be gone, %.0f s left", names, seconds)
-            self._sleep(POLL)
 
     def _left(self, namespaces: Collection[str]) -> list[str]:
         pods = filter(self._is_ours, self._connection.list_in(PODS, namespaces))

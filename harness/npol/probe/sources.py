@@ -21,6 +21,7 @@ from npol.kube.exec import check_identity, open_exec
 from npol.model.inventory import Inventory, Obj, pod_ref
 from npol.model.probe import PodRef
 from npol.model.story import Peer, Story
+from npol.policy.state.cluster_state import ClusterState
 from npol.policy.state.from_inventory import cluster_state
 from npol.probe.beside_pods import BesidePods
 from npol.probe.debug_pod_manifest import CONTAINER, ELSEWHERE, debug_pod
@@ -57,7 +58,9 @@ class Sources:
         self._connection = connection
         self._story = story
         self._run_id = run_id
-        self._look = look
+        self._look_now = look
+        self._seen: Inventory | None = None
+        """What the last look saw."""
         self._lease = lease
         self._beside = beside
         self._now = now
@@ -66,7 +69,7 @@ class Sources:
         self._debug = DebugPods(
             connection,
             run_id,
-            look=look,
+            look=self._look,
             within=settings.start_within,
             leave_user=not settings.user,
             say=say,
@@ -114,7 +117,8 @@ class Sources:
         """
         with self._lock:
             if peer not in self._pods:
-                self._pods[peer] = self._running(self._story.peers[peer])
+                one = self._story.peers[peer]
+                self._pods[peer] = self._seen_ready(one) or self._running(one)
             return self._pods[peer]
 
     def prober(self, peer: str) -> Prober:
@@ -239,18 +243,23 @@ class Sources:
                     return pod.node
         return ""
 
+    def _look(self) -> Inventory:
+        self._seen = self._look_now()
+        return self._seen
+
+    def _seen_ready(self, peer: Peer) -> PodRef | None:
+        """A peer's pod as the last look saw it, if it was ready then."""
+        found = _running(peer, cluster_state(self._seen)) if self._seen else None
+        return found if found and found.ready else None
+
     def _running(self, peer: Peer) -> PodRef:
-        state = cluster_state(self._look())
-        if peer.external:
-            place = place_pod(peer.external, state)
-            if place is None:
-                raise Refused(str(no_place(peer.external)))
-            return place
-        pods = [p for p in selected_pods(peer, state) if p.ip]
-        if not pods:
+        found = _running(peer, cluster_state(self._look()))
+        if found is None and peer.external:
+            raise Refused(str(no_place(peer.external)))
+        if found is None:
             what = peer.workload or f"pod {peer.pod}"
             raise Refused(f"peer {peer.name!r}: {what} has no running pod in {peer.namespace}")
-        return min(pods, key=lambda pod: (not pod.ready, pod.name))
+        return found
 
     def _new_prober(self, pod: PodRef) -> Prober:
         def open_command(argv: Sequence[str]) -> Stream:
@@ -265,6 +274,14 @@ class Sources:
             now=self._now,
             sleep=self._sleep,
         )
+
+
+def _running(peer: Peer, state: ClusterState) -> PodRef | None:
+    """The pod of a workload or a place outside, best a ready one."""
+    if peer.external:
+        return place_pod(peer.external, state)
+    pods = [p for p in selected_pods(peer, state) if p.ip]
+    return min(pods, key=lambda pod: (not pod.ready, pod.name), default=None)
 
 
 def debug_pod_peers(story: Story) -> list[Peer]:

@@ -187,7 +187,10 @@ class RunEnvironment:
     def _reader(self) -> InventoryReader:
         if self._inventory is None:
             self._inventory = InventoryReader(
-                connection=self.connection, story=self.story, also=self._scope.changed
+                connection=self.connection,
+                story=self.story,
+                also=self._scope.changed,
+                written=self.transaction.written,
             )
         return self._inventory
 
@@ -210,6 +213,10 @@ class RunEnvironment:
     def look(self) -> Inventory:
         """The objects of the story's namespaces, now."""
         return self._reader.look()
+
+    def glance(self) -> Inventory:
+        """What was seen last, with the ends of flows as they are now."""
+        return self._reader.glance()
 
     def _look_beside_pods(self) -> Inventory:
         """The same, and the workloads that the debug pods might disturb."""
@@ -270,6 +277,7 @@ class RunEnvironment:
     def change(self, step: Step) -> tuple[str, ...]:
         """Make a step's changes; what was done, one line each."""
         self._reader.begin(step.changes)
+        self.transaction.see(self._reader.carried_policies(step.changes))
         return self._applied.change(self.connection, self.transaction, self.story, step)
 
     def mark(self, step: str) -> None:

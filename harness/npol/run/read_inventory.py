@@ -3,17 +3,18 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Collection, Iterable
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Collection, Iterable, Mapping
+from dataclasses import dataclass, field, replace
 
 from npol.changes.dry_run.kubectl_commands import other_policies_of, policies_of
+from npol.changes.journal_types import Key
 from npol.changes.state.snapshot import key_of
 from npol.cni.preflight import PreflightProblem
 from npol.errors import Refused
 from npol.kube.api_errors import Unreachable
 from npol.kube.connection import Connection
-from npol.kube.inventory import ALL_WORKLOADS, read
-from npol.kube.objects import NETWORK_POLICIES, PODS, REPLICA_SETS, Resource
+from npol.kube.inventory import ALL_WORKLOADS, read, read_ends
+from npol.kube.objects import PODS, REPLICA_SETS, Resource
 from npol.model.inventory import Inventory, Obj
 from npol.model.story import Apply, Change, Delete, Story
 from npol.policy.state.from_inventory import cluster_state
@@ -39,6 +40,8 @@ class InventoryReader:
     story: Story
     also: Collection[str] = ()
     """Further namespaces: those in which the run writes."""
+    written: Callable[[], Mapping[Key, Obj | None]] = dict
+    """The policies that the run has changed, as it left them."""
     now: Callable[[], float] = time.monotonic
     latest: Inventory | None = None
     """What the last look saw."""
@@ -48,7 +51,9 @@ class InventoryReader:
     _closed: bool = False
     """Whether that look closed a step, so that the next one may begin with it."""
     _begun: bool = False
-    """Whether a step has begun for which that look holds, but for policies."""
+    """Whether a step has begun for which that look holds, but for what it writes itself."""
+    _written: Mapping[Key, Obj | None] = field(default_factory=dict)
+    """What the run had left when that step began."""
 
     def look(self, *, checks: bool = False) -> Inventory:
         """
@@ -62,7 +67,7 @@ class InventoryReader:
         """
         if self._begun and self.latest and not checks:
             self._begun = False
-            self.latest = replace(self.latest, policies=self._policies())
+            self.latest = replace(self.latest, policies=self._policies(self.latest.policies))
         else:
             self._read(checks_too=checks)
         assert self.latest is not None
@@ -80,20 +85,62 @@ class InventoryReader:
         self._closed = True
 
     def begin(self, changes: Iterable[Change]) -> None:
-        """A step begins; where it changes policies alone, what closed the last one still holds."""
+        """
+        A step begins. Where it changes policies alone, what closed the last one still holds, with
+        what is written now: what others change meanwhile differs from what closes this step.
+        """
         soon = self.now() - self._looked < CARRIED_FOR
         self._begun = self._closed and soon and _only_policies(changes)
-        self._closed = False
+        self._closed, self._written = False, dict(self.written())
+
+    def carried_policies(self, changes: Iterable[Change]) -> dict[Key, Obj | None]:
+        """What changes will meet, as the look that still holds saw it; {} where none does."""
+        if not self._begun or self.latest is None:
+            return {}
+        seen: dict[Key, Obj] = {key_of(policy): policy for policy in self.latest.policies}
+        manifests = (m for c in changes if isinstance(c, Apply | Delete) for m in c.manifests)
+        keys = (key_of(manifest.body) for manifest in manifests)
+        return {key: seen.get(key) for key in keys if key.is_network_policy}
+
+    def glance(self) -> Inventory:
+        """The last look, with what flows go from and to as it is now."""
+        if self.latest is None:
+            return self.look()
+        known = self.latest
+        found = read_ends(
+            self.connection,
+            known,
+            {*_namespaces(self.story), *self.also},
+            places=_places(self.story),
+            services=any(p.service or p.via_service or p.host for p in self.story.peers.values()),
+        )
+        if workloads_of_peers(self.story):
+            found = replace(found, replica_sets=self._replica_sets(found, known))
+        self.latest = found
+        return found
 
     def look_beside(self, namespaces: Collection[str]) -> Inventory:
-        """The same, and the workloads there that debug pods in these namespaces might disturb."""
+        """
+        The same, and the workloads there that debug pods in these namespaces might disturb. What
+        was seen last is how the first step begins.
+        """
         workloads = workload_namespaces(self.story)
         beside = workloads.union(namespaces) if workloads else ()
-        return look(self.connection, self.story, workloads=beside, kinds=ALL_WORKLOADS)
+        now = self.now()
+        self.latest = look(
+            self.connection, self.story, also=self.also, workloads=beside, kinds=ALL_WORKLOADS
+        )
+        self._looked = self._nodes_read = now
+        self._closed = True
+        return self.latest
 
-    def _policies(self) -> tuple[Obj, ...]:
-        there = {*_namespaces(self.story), *self.also}
-        return tuple(self.connection.list_in(NETWORK_POLICIES, there))
+    def _policies(self, seen: Iterable[Obj]) -> tuple[Obj, ...]:
+        """Those that were seen, with what the step that has begun made of them."""
+        policies: dict[Key, Obj | None] = {key_of(policy): policy for policy in seen}
+        for key, policy in self.written().items():
+            if key not in self._written or self._written[key] != policy:
+                policies[key] = policy
+        return tuple(filter(None, policies.values()))
 
     def _read(self, *, checks_too: bool) -> None:
         kinds = workloads_of_peers(self.story)
@@ -141,6 +188,10 @@ def _namespaces(story: Story) -> set[str]:
     return {*named_namespaces(story), "kube-system"}
 
 
+def _places(story: Story) -> set[str]:
+    return {p.external for p in story.peers.values() if p.external}
+
+
 def look(
     connection: Connection,
     story: Story,
@@ -164,7 +215,7 @@ def look(
     return read(
         connection,
         {*_namespaces(story), *also},
-        places={p.external for p in story.peers.values() if p.external},
+        places=_places(story),
         workloads=workload_namespaces(story) if workloads is None else workloads,
         kinds=kinds,
         nodes=nodes,
@@ -178,7 +229,7 @@ def foreseen(
     if not policies_of(story):
         return []
     try:
-        inventory = look(connection, story, kinds=workloads_of_peers(story))
+        inventory = look(connection, story, kinds=workloads_of_peers(story), nodes=())
         if any(not key.namespace for key in other_policies_of(story)):
             inventory = replace(inventory, pods=tuple(connection.list(PODS)))
         state = cluster_state(inventory)

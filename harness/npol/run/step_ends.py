@@ -93,7 +93,7 @@ class MovedEnds:
 
     def __call__(self) -> bool:
         try:
-            latest = step_ends(self.environment, self.step)
+            latest = step_ends(self.environment, self.step, self.environment.glance())
         except NpolError as error:
             log.info("step %r: its ends were not looked up again: %s", self.step.name, error)
             return False

@@ -7,7 +7,7 @@ import logging
 import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor, wait
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from npol.changes.journal.writer import JournalWriter
@@ -81,9 +81,16 @@ class ChangeSession:
     allow_gitops: bool = False
     now: Callable[[], float] = time.monotonic
     sleep: Callable[[float], None] = time.sleep
+    seen: dict[Key, Object | None] = field(default_factory=dict)
+    """Policies as they were a moment ago; a write over one that is not so any more is refused."""
 
     def touched(self, key: Key) -> ObjectHistory | None:
         return next((t for t in touched(self.writer.journal) if t.key == key), None)
+
+    def written(self) -> Mapping[Key, Mapping[str, Any] | None]:
+        """The NetworkPolicies that this run changed, as it left them."""
+        items = touched(self.writer.journal)
+        return {t.key: t.last_written for t in items if t.key.is_network_policy}
 
     def first(self, key: Key, live: Object | None) -> Mapping[str, Any] | None:
         """What there was before the run: what its first record says, else what is there now."""
@@ -92,14 +99,15 @@ class ChangeSession:
 
     def as_known(self, keys: Iterable[Key]) -> dict[Key, Object | None]:
         """
-        The live objects of policies.
+        The live objects of policies, as they were `seen` where that was not asked before.
 
         Raises:
             ChangedByOthers: one is not what this run saw or left.
         """
-        refs = {key: ref_of(self.connection, key) for key in keys}
+        known = {key: self.seen.pop(key) for key in dict.fromkeys(keys) if key in self.seen}
+        refs = {key: ref_of(self.connection, key) for key in keys if key not in known}
         found = get_all(self.connection, refs.values())
-        known = {key: found[ref] for key, ref in refs.items()}
+        known |= {key: found[ref] for key, ref in refs.items()}
         for key, live in known.items():
             if live is not None and is_leaving(live):
                 raise ChangedByOthers(f"{key} is being deleted; {_held_by(live)}")
@@ -256,9 +264,9 @@ def bare(body: Mapping[str, Any]) -> Object:
     Raises:
         Refused: it sets metadata that is not for a manifest to set.
     """
-    for field in NOT_FOR_MANIFESTS:
-        if (body.get("metadata") or {}).get(field):
-            raise Refused(f"{key_of(body)}: metadata.{field} is not for a manifest to set")
+    for name in NOT_FOR_MANIFESTS:
+        if (body.get("metadata") or {}).get(name):
+            raise Refused(f"{key_of(body)}: metadata.{name} is not for a manifest to set")
     return {key: value for key, value in body.items() if key != "status"}
 
 

@@ -9,7 +9,7 @@ policy of the same name, nor take away what a replaced one held besides.
 from __future__ import annotations
 
 import functools
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import Any, cast
@@ -38,6 +38,7 @@ from npol.changes.state.compare import (
 )
 from npol.changes.state.snapshot import key_of
 from npol.errors import Refused
+from npol.kube.api_errors import ApiError
 from npol.kube.objects import Object
 
 SIDES = ("in the cluster", "after the change")
@@ -75,8 +76,13 @@ class Policies:
         All are looked at and tried before the first is sent; then they are sent side by side.
         """
         prepared = self._prepared(bodies)
-        with ThreadPoolExecutor(max_workers=WRITES_AT_ONCE) as pool:
-            tried = list(pool.map(lambda each: self._tried(*each), prepared))
+        try:
+            tried = self._all_tried(prepared)
+        except ApiError as error:
+            if error.status not in (404, 409):
+                raise
+            prepared = self._prepared(bodies)  # not as it was seen a moment ago
+            tried = self._all_tried(prepared)
         told, writes = [], []
         for (wanted, live), after in zip(prepared, tried, strict=True):
             if live is None:
@@ -157,6 +163,10 @@ class Policies:
         known = self.session.as_known(keys)
         wanted = [marked(bare(body), self.session.run_id) for body in bodies]
         return [(body, known[key]) for body, key in zip(wanted, keys, strict=True)]
+
+    def _all_tried(self, prepared: Iterable[tuple[Object, Object | None]]) -> list[Object]:
+        with ThreadPoolExecutor(max_workers=WRITES_AT_ONCE) as pool:
+            return list(pool.map(lambda each: self._tried(*each), prepared))
 
     def _tried(self, wanted: Object, live: Object | None) -> Object:
         """What a policy would be once it is sent; a dry run."""

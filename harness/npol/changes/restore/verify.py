@@ -7,7 +7,7 @@ namespaces' labels, since policies select by them.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -18,6 +18,7 @@ from npol.changes.state.label_history import Labelled, labelled, labels_at
 from npol.changes.state.object_history import ObjectHistory, ObjectState, policies_at, touched
 from npol.changes.state.snapshot import Snapshot, take_known
 from npol.kube.connection import Connection
+from npol.kube.get_all import get_all
 
 WAITS = "what was changed there comes back once that has ended, by `npol recover`"
 SIDES = ("as npol left it", "in the cluster now")
@@ -91,9 +92,13 @@ class RestoreComparison:
             *self._places(standing),
             *(p for key in compared for p in self._policy(key, standing)),
         ]
-        for key, item in self._touched.items():
-            if key not in compared and not standing.another(key.namespace):
-                found += self._made(item, self._live(key, standing.snapshot))
+        made = {
+            key: item
+            for key, item in self._touched.items()
+            if key not in compared and not standing.another(key.namespace)
+        }
+        for key, live in self._live(made, standing.snapshot).items():
+            found += self._made(made[key], live)
         for labels in self._labelled:
             found += self._labels(labels)
         return found
@@ -192,14 +197,17 @@ class RestoreComparison:
         way = f"if it is not wanted: {command}" if before is None else "put it right by hand"
         return f"{what}, then others did, so it is left as it is; {way}"
 
-    def _live(self, key: Key, now: Snapshot) -> Mapping[str, Any] | None:
-        """What the fresh read says of it, if it does: a namespace that is gone holds nothing."""
-        place = now.places.get(key.namespace)
-        if place and not place.uid:
-            return None
-        if now.tells(key):
-            return now.policies.get(key)
-        return self._connection.get(ref_of(self._connection, key))
+    def _live(self, keys: Iterable[Key], now: Snapshot) -> Mapping[Key, Mapping[str, Any] | None]:
+        """
+        What is there now: by the fresh read, where it tells of it (a namespace that is gone holds
+        nothing), else read.
+        """
+        gone = {name for name, place in now.places.items() if not place.uid}
+        known = {key: now.policies.get(key) for key in keys}
+        unread = [key for key in known if key.namespace not in gone and not now.tells(key)]
+        refs = {key: ref_of(self._connection, key) for key in unread}
+        found = get_all(self._connection, refs.values())
+        return known | {key: found[ref] for key, ref in refs.items()}
 
     def _made(
         self, item: ObjectHistory, live: Mapping[str, Any] | None
