@@ -3,10 +3,14 @@
 from __future__ import annotations
 
 import signal
+from typing import TYPE_CHECKING
 
 from npol.cli.arguments.lab import LabArguments
 from npol.cli.streams import say
 from npol.target_cluster import lab_families
+
+if TYPE_CHECKING:
+    from npol_lab.session import Lab
 
 
 def lab(arguments: LabArguments) -> None:
@@ -19,7 +23,19 @@ def lab(arguments: LabArguments) -> None:
         strict=arguments.strict,
         ip_families=lab_families(arguments.ip_families),
     )
+    if not (arguments.chart or arguments.values or arguments.kustomization):
+        with Lab.start(options) as own:
+            _wait(own)
+        return
+    from npol.cli.lab_objects import fill_lab, lab_objects  # an empty lab need not pay for them
+
+    manifests = lab_objects(arguments)
     with Lab.start(options) as own:
-        say(f"export KUBECONFIG={own.kubeconfig}   # context {own.context}")
-        say("the lab is up; Ctrl-C ends it and everything in it")
-        signal.sigwait({signal.SIGINT, signal.SIGTERM, signal.SIGHUP})
+        fill_lab(str(own.kubeconfig), own.context, manifests, arguments.namespace)
+        _wait(own)
+
+
+def _wait(own: Lab) -> None:
+    say(f"export KUBECONFIG={own.kubeconfig}   # context {own.context}")
+    say("the lab is up; Ctrl-C ends it and everything in it")
+    signal.sigwait({signal.SIGINT, signal.SIGTERM, signal.SIGHUP})

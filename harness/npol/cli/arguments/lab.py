@@ -7,6 +7,8 @@ from typing import Annotated
 
 import typer
 
+from npol.cli.arguments.shared import Chart, Kustomization, Values
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LabArguments:
@@ -26,3 +28,10 @@ class LabArguments:
         bool,
         typer.Option("--strict", help="Run unknown images as written: no stand-ins for them."),
     ] = False
+    chart: Chart = None
+    values: Values = None
+    kustomization: Kustomization = None
+    namespace: Annotated[
+        str,
+        typer.Option("--namespace", "-n", help="For rendered objects that name no namespace."),
+    ] = "default"
