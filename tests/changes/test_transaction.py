@@ -183,6 +183,33 @@ def test_objects_of_given_go_with_the_namespace_that_was_made(cluster, with_give
     assert cluster.get("namespaces", None, "fresh") is None
 
 
+def deleted(cluster):
+    return [(a.resource, a.name) for a in cluster.asked if a.verb == "delete"]
+
+
+def test_what_a_namespace_holds_is_deleted_with_it_by_one_request(cluster, with_given):
+    with_given.apply(policy(namespace="fresh"))
+    cluster.asked.clear()
+
+    assert with_given.restore(deadline=10).complete
+
+    assert [what for what in deleted(cluster) if "leases" not in what[0]] == [
+        ("namespaces", "fresh")
+    ]
+
+
+def test_what_the_run_made_goes_where_its_namespace_has_to_stay(cluster, with_given):
+    match = {"verb": "delete", "resource": "namespaces"}
+    cluster.faults({"match": match, "action": {"status": 403}})
+    done = with_given.restore(deadline=10)
+    cluster.faults()
+
+    assert not done.complete
+    assert ("pods", "web") in deleted(cluster)
+    assert cluster.get("namespaces", None, "fresh")
+    assert with_given.restore(deadline=10).complete
+
+
 def test_policies_come_back_before_given_goes(cluster, with_given):
     """So that debug pods and given workloads are there when the flows are asked again."""
     with_given.create(policy("given", "fresh"))

@@ -85,7 +85,7 @@ class Prober:
         """How many were opened so far."""
         self._unopened = False
         self._ports = ports or PortPools()
-        self._plain = Plain(open_command, now=now) if open_command else None
+        self._plain = Plain(open_command, identify=identify, now=now) if open_command else None
         self._shell = True
         self._open_stream = open_stream
         self._identify = identify

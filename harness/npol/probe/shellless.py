@@ -49,8 +49,16 @@ class Missing(Exception):
 class Plain:
     """Asks without a shell. Thread-safe."""
 
-    def __init__(self, open_command: Open, *, now: Callable[[], float] = time.monotonic) -> None:
+    def __init__(
+        self,
+        open_command: Open,
+        *,
+        identify: Callable[[], None] | None = None,
+        now: Callable[[], float] = time.monotonic,
+    ) -> None:
+        """`identify`: makes sure that a command that ran did so in the pod that is meant."""
         self._open = open_command
+        self._identify = identify or (lambda: None)
         self._now = now
         self._missing: set[str] = set()
 
@@ -148,9 +156,11 @@ class Plain:
                     written[message.channel] += message.data
                 if sum(map(len, written.values())) > OUTPUT:
                     raise ExecBroken("more output than a probe writes", passing=False)
-            return _ended(command, stream, written, self._now() - began)
+            ended = _ended(command, stream, written, self._now() - began)
         finally:
             stream.close()
+        self._identify()
+        return ended
 
 
 def _ended(

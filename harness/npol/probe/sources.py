@@ -263,7 +263,7 @@ class Sources:
 
     def _new_prober(self, pod: PodRef) -> Prober:
         def open_command(argv: Sequence[str]) -> Stream:
-            return open_exec(self._connection, pod, argv)
+            return open_exec(self._connection, pod, argv, identify=False)
 
         return Prober(
             lambda: open_exec(self._connection, pod, ("sh", "-c", BOOTSTRAP), identify=False),

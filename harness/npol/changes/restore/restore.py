@@ -137,14 +137,12 @@ class _Worker:
         try:
             standing = ObjectStanding(self._journal, take_known(self._connection, self._journal))
             items = self._in_reverse()
-            self._look_ahead(items, standing.snapshot)
-            for number, item in enumerate(items):
-                if self._stop.hurried or self._now() >= self._until:
-                    break
-                if _is_made_namespace(item) and item.key.name not in self._inside:
-                    self._look_inside(takewhile(_is_made_namespace, items[number:]))
-                self._undo(item, standing)
-            return self._problems()
+            made = {i.key.name: i for i in items if _is_made_namespace(i)}
+            inside = {i.key for i in items if i.key.namespace in made or _is_made_namespace(i)}
+            self._undo_all([i for i in items if i.key not in inside], standing)
+            self._undo_made(made, [i for i in items if i.key in inside], standing)
+            nothing_sent = all(i.whole for i in self._touched) and not self.actions
+            return self._problems(standing if nothing_sent and not self._errors else None)
         except NpolError as error:
             known = [f"{key}: {text}" for key, text in self._errors.items()]
             text = f"the cluster could not be read to verify the restore: {error}"
@@ -157,9 +155,43 @@ class _Worker:
         ]
         return sorted(items, key=lambda item: -item.records[0].number)
 
-    def _undo(self, item: ObjectHistory | Labelled, standing: ObjectStanding) -> None:
+    def _undo_made(
+        self,
+        made: Mapping[str, ObjectHistory | Labelled],
+        inside: Sequence[ObjectHistory | Labelled],
+        standing: ObjectStanding,
+    ) -> None:
+        """
+        Namespaces that the run made, with what it made in them: that goes with its namespace,
+        where nothing of others is in there.
+        """
+        there = {n: i for n, i in made.items() if standing.here(n) and n not in self._blocked}
+        if there:
+            self._look_inside(there.values())
+        whole = {name for name in there if self._inside.get(name) == []}
+        gone = self._undo_all([i for i in inside if i.key.namespace not in whole], standing)
+        stayed = whole - {key.name for key in gone if key.kind == "Namespace"}
+        self._undo_all([item for item in inside if item.key.namespace in stayed], standing)
+
+    def _undo_all(
+        self, items: Sequence[ObjectHistory | Labelled], standing: ObjectStanding
+    ) -> list[Key]:
+        """One by one, as long as there is time; with which of them something was done."""
+        done: list[Key] = []
+        self._look_ahead(items, standing.snapshot)
+        for number, item in enumerate(items):
+            if self._stop.hurried or self._now() >= self._until:
+                break
+            if _is_made_namespace(item) and item.key.name not in self._inside:
+                self._look_inside(takewhile(_is_made_namespace, items[number:]))
+            if self._undo(item, standing):
+                done.append(item.key)
+        return done
+
+    def _undo(self, item: ObjectHistory | Labelled, standing: ObjectStanding) -> bool:
+        """Whether something was done."""
         if not standing.here(item.key.namespace) or item.key.place in self._blocked:
-            return
+            return False
         try:
             if isinstance(item, Labelled):
                 done = undo_labels(self._connection, item)
@@ -167,14 +199,14 @@ class _Worker:
                 live = self._live(item.key, standing.snapshot)
                 if item.whole and item.judge(live) is ObjectState.LEAVING:
                     self._held.append(item)
-                    return
+                    return False
                 inside = self._inside.get(item.key.name) if _is_made_namespace(item) else None
                 done = undo(self._connection, item, live, inside)
         except NpolError as error:
             self._errors[item.key] = str(error)
-            return
-        if done:
-            self.actions.append(done)
+            return False
+        self.actions += [done] if done else []
+        return bool(done)
 
     def _look_inside(self, made: Iterable[ObjectHistory | Labelled]) -> None:
         """What others have put into namespaces that the run made, and that end one by one."""
@@ -200,12 +232,13 @@ class _Worker:
             return snapshot.policies.get(key)
         return self._ahead.get(key) or self._connection.get(ref_of(self._connection, key))
 
-    def _problems(self) -> list[RestoreProblem]:
+    def _problems(self, standing: ObjectStanding | None) -> list[RestoreProblem]:
+        """`standing`: what was read at the beginning, if nothing was sent since."""
         if self._stop.hurried:
             return [RestoreProblem(text=INTERRUPTED, ours=True)]
         self._wait_until_gone()
         self._gone_in_time(self._held)
-        comparison, problems = self._compared()
+        comparison, problems = self._compared(standing)
         while self._gone_in_time(comparison.leaving):
             comparison, problems = self._compared()
         if self._stop.hurried:
@@ -214,13 +247,16 @@ class _Worker:
             self._writer.restored(comparison.as_before)
         return problems
 
-    def _compared(self) -> tuple[RestoreComparison, list[RestoreProblem]]:
+    def _compared(
+        self, standing: ObjectStanding | None = None
+    ) -> tuple[RestoreComparison, list[RestoreProblem]]:
         comparison = RestoreComparison(
             self._connection,
             self._journal,
             self._errors,
             since=self._since,
             blocked=self._blocked,
+            standing=standing,
         )
         return comparison, comparison.problems()
 

@@ -65,13 +65,16 @@ class RestoreComparison:
         *,
         since: int = 0,
         blocked: Mapping[str, str] | None = None,
+        standing: ObjectStanding | None = None,
     ) -> None:
+        """`standing`: a read since which nothing was sent; None: it is read anew."""
         self.as_before: list[Record] = []
         """The records whose objects are as before."""
         self.leaving: list[ObjectHistory] = []
         """The policies that the run deleted, and that finalizers hold."""
         self._connection = connection
         self._journal = journal
+        self._standing = standing
         self._errors = errors
         self._since = since
         self._blocked = blocked or {}
@@ -85,7 +88,9 @@ class RestoreComparison:
         Raises:
             NpolError: the cluster cannot be read.
         """
-        standing = ObjectStanding(self._journal, take_known(self._connection, self._journal))
+        standing = self._standing or ObjectStanding(
+            self._journal, take_known(self._connection, self._journal)
+        )
         compared = [k for k in self._policies(standing) if standing.here(k.namespace)]
         found = [
             *(RestoreProblem(text=f"{who}: {WAITS}", ours=True) for who in self._blocked.values()),
