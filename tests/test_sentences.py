@@ -8,14 +8,18 @@ from pathlib import Path
 
 import pytest
 
+from npol.model.causes import Cause
 from npol.model.check_finding import CheckFinding
+from npol.model.doubt import Doubt
+from npol.model.mismatch import Mismatch
+from npol.model.prediction import Prediction
 from npol.model.reason import Reason
 from npol.model.sentence import Sentence
 
 NPOL = Path(__file__).parents[1] / "harness" / "npol"
 DECIDING = ("judge", "policy", "run", "changes", "model")
 SENTENCES = frozenset(
-    {"text", "reason", "verified", "seen", "words", "what", "detail", "problem"}
+    {"text", "reason", "verified", "words", "what", "detail", "problem"}
     | {"cannot_fail", "why_unknown"}
 )
 SEARCHES = frozenset(
@@ -82,11 +86,11 @@ def test_only_who_explains_policies_or_writes_reports_makes_sentences():
         if isinstance(node, ast.Call) and ast.unparse(node.func) == "Sentence"
     }
 
-    assert makers == {"model", "policy", "report", "cli"}
+    assert makers == {"policy", "report", "cli"}
 
 
 def test_reasons_and_findings_have_no_spelling_of_their_own():
-    for value in (Reason, CheckFinding):
+    for value in (Reason, CheckFinding, Prediction, Cause, Doubt, Mismatch):
         assert value.__str__ is object.__str__
 
 
@@ -95,15 +99,15 @@ def test_reasons_and_findings_have_no_spelling_of_their_own():
     [
         "claim in cause.text",
         "'not as before' in restore.verified",
-        "result.seen == 'open'",
-        "result.seen.startswith('http ')",
+        "result.reason == 'open'",
+        "result.reason.startswith('http ')",
         "'refused' != str(judgement.reason)",
         "cause.text.removeprefix('x: ')",
         "re.search('x', result.reason)",
         "(result.reason or '').partition(':')",
         "'x' in result.reason.lower()",
         "f'{r.reason}' == 'x'",
-        "r.seen[:4] == 'http'",
+        "r.reason[:4] == 'http'",
     ],
 )
 def test_look_into_a_sentence_is_found(code):

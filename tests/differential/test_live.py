@@ -15,6 +15,7 @@ from npol.kube.connection import Mode
 from npol.kube.inventory import read
 from npol.model.prediction import PredictedDecision
 from npol.policy.state.from_inventory import cluster_state
+from npol.report.causes import prediction_words
 from npol.report.reasons import reason_words
 from npol.run import Options, StoryRun
 from npol.run.predictor import Predictor
@@ -191,12 +192,12 @@ class Live:
 
 
 def _differs(flow):
-    return not flow.passed or str(flow.predicted) != str(flow.expected)
+    return not flow.passed or prediction_words(flow.predicted) != str(flow.expected)
 
 
 def _spell(flow):
     seen = f"expected {flow.expected}, seen {flow.seen} ({reason_words(flow.reason)})"
-    return f"{flow.name}: predicted {flow.predicted}, {seen}"
+    return f"{flow.name}: predicted {prediction_words(flow.predicted)}, {seen}"
 
 
 @pytest.fixture(scope="module")

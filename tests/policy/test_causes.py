@@ -7,6 +7,7 @@ from npol.policy.explain.causes import nearest
 from npol.policy.objects.dialects import CALICO
 from npol.policy.objects.entities import Node, Traffic
 from npol.policy.state.dns import dns_traffic
+from npol.report.causes import cause_words
 from tests.policy.reference import (
     ALLOW_DNS,
     DENY,
@@ -28,7 +29,7 @@ def call(world, port=80):
 
 
 def texts(world, asked):
-    return [str(c.text) for c in nearest(world, asked, CALICO)]
+    return [cause_words(c) for c in nearest(world, asked, CALICO)]
 
 
 def test_service_port_in_an_egress_rule_is_named_as_the_cause():
@@ -37,7 +38,7 @@ def test_service_port_in_an_egress_rule_is_named_as_the_cause():
 
     first = nearest(world, call(world), CALICO)[0]
 
-    assert str(first.text) == (
+    assert cause_words(first) == (
         "egress of frontend-dev/frontend: frontend-dev/to-backend (to.yaml:11) does not fit: "
         "Service port 80 is translated to pod port 3001 before egress policy is judged, "
         "so the rule must name 3001"

@@ -12,6 +12,7 @@ from npol.policy.explain.fixes import remedies
 from npol.policy.objects.dialects import CALICO
 from npol.policy.objects.entities import Traffic
 from npol.policy.state.apply_changes import apply, build
+from npol.report.causes import cause_words, fact_words, prediction_words
 from tests.examples import examples
 from tests.policy.clusters import PORTS, clusters, objects
 from tests.policy.reference import ALLOW_DNS, DENY, FROM_FRONTEND, FRONTEND, TO_BACKEND, cluster
@@ -34,7 +35,7 @@ def test_walk_goes_from_the_name_to_the_pod():
         ("egress of frontend-dev/frontend", "closed"),
         ("ingress of backend-dev/backend-sample-0", "open"),
     ]
-    assert str(explanation.prediction) == "deny"
+    assert prediction_words(explanation.prediction) == "deny"
 
 
 def test_service_stage_tells_the_translation():
@@ -42,7 +43,7 @@ def test_service_stage_tells_the_translation():
 
     stage = explain_flow(world, call(world), CALICO).stages[1]
 
-    assert str(stage.lines[0].text) == (
+    assert cause_words(stage.lines[0]) == (
         "Service backend-dev/backend-sample port 80 goes to backend-dev/backend-sample-0 port "
         "3001: policies are judged on 3001, never on 80"
     )
@@ -53,9 +54,9 @@ def test_name_that_does_not_resolve_is_noted_though_the_packets_would_pass():
 
     explanation = explain_flow(world, call(world), CALICO)
 
-    assert str(explanation.prediction) == "allow"
+    assert prediction_words(explanation.prediction) == "allow"
     assert explanation.stages[0].answer.value == "closed"
-    assert explanation.notes == (
+    assert tuple(map(fact_words, explanation.notes)) == (
         "the packets would pass, but the name does not resolve: applications fail",
     )
 
@@ -66,7 +67,8 @@ def test_explanation_without_a_policy_tells_what_it_would_be():
 
     explanation = explain_flow(world, call(world), CALICO, without=["frontend-dev/to-backend"])
 
-    assert (str(explanation.prediction), str(explanation.without)) == ("deny", "allow")
+    both = (explanation.prediction, explanation.without)
+    assert tuple(map(prediction_words, both)) == ("deny", "allow")
 
 
 def test_flow_on_which_engines_differ_says_so():
@@ -74,7 +76,9 @@ def test_flow_on_which_engines_differ_says_so():
                                      "{cidr: 0.0.0.0/0}}]}]}"))  # fmt: skip
     notes = explain_flow(world, traffic(world, "x/a -> z/a:80"), CALICO).notes
 
-    assert notes == ("engines differ on this flow by design: calico open, cilium closed",)
+    assert tuple(map(fact_words, notes)) == (
+        "engines differ on this flow by design: calico open, cilium closed",
+    )
 
 
 def test_smallest_change_for_a_service_port_is_the_pods_port():
@@ -153,7 +157,7 @@ def test_policy_is_told_in_words_with_what_it_selects_now():
 
     described = explain_policy(world, world.policy("backend-dev", "allow-from-frontend"))
 
-    assert [str(line.text) for line in described.lines] == [
+    assert [cause_words(line) for line in described.lines] == [
         "backend-dev/allow-from-frontend selects the pods with "
         "app.kubernetes.io/name=backend-sample in namespace backend-dev: 1 pod now, "
         "deployment/backend-sample",
@@ -171,13 +175,13 @@ def test_policy_that_selects_nothing_says_so():
 
     lines = explain_policy(world, world.policies[0]).lines
 
-    assert str(lines[0].text).endswith("in namespace x: no pod now")
-    assert str(lines[1].text) == "it isolates them for ingress, and allows none"
+    assert cause_words(lines[0]).endswith("in namespace x: no pod now")
+    assert cause_words(lines[1]) == "it isolates them for ingress, and allows none"
 
 
 def test_rule_without_limits_is_told_as_open_to_the_outside():
     world = world_with(policy("p", "{ingress: [{}]}"))
 
-    assert str(explain_policy(world, world.policies[0]).lines[2].text) == (
+    assert cause_words(explain_policy(world, world.policies[0]).lines[2]) == (
         "  from anywhere, outside the cluster included, on every port"
     )

@@ -7,6 +7,7 @@ from dataclasses import replace
 
 import pytest
 
+from npol.cli.observed import in_words
 from npol.model.observed import EndKind, ObservedEnd, ObservedFlow
 from npol.model.story import Protocol
 from npol.policy.objects.dialects import CALICO, CILIUM
@@ -14,6 +15,7 @@ from npol.policy.objects.entities import Node
 from npol.policy.observed.cuts import against_observed
 from npol.policy.observed.observed_story import suggest_observed
 from npol.policy.state.apply_changes import build
+from npol.report.causes import fact_words
 from npol.yaml_positions import YamlDialect, load
 
 SHOP = (("kubernetes.io/metadata.name", "shop"), ("team", "red"))
@@ -194,7 +196,7 @@ def test_a_node_that_the_state_knows_is_that_node():
 def test_what_cannot_be_predicted_is_listed_with_the_reason(seen, why):
     (unknown,) = against_observed(state("{podSelector: {}}"), [seen], CILIUM).unknown
 
-    assert why in str(unknown.why_unknown)
+    assert why in fact_words(unknown.why_unknown)
 
 
 def test_two_revisions_of_a_workload_are_judged_by_their_own_labels():
@@ -206,7 +208,8 @@ def test_two_revisions_of_a_workload_are_judged_by_their_own_labels():
 
 
 def suggested(*flows, specs=()):
-    found = suggest_observed(state(*specs), flows, CILIUM, closed=lambda n: n == "kube-system")
+    told = suggest_observed(state(*specs), flows, CILIUM, closed=lambda n: n == "kube-system")
+    found = in_words(told)
     cells = [(f.source, f.target, f.port, f.expect) for f in found.flows]
     return cells, found
 

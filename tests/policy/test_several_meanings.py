@@ -15,6 +15,7 @@ from npol.policy.matrix.matrix import matrix
 from npol.policy.objects.dialects import CALICO, CILIUM, LAB, SPEC
 from npol.policy.state.apply_changes import build
 from npol.policy.suggest.suggest import suggest
+from npol.report.mismatches import mismatch_words
 from tests.policy.worlds import documents, policy, traffic
 
 WORLD = """
@@ -116,7 +117,8 @@ def test_explanation_tells_every_port_of_a_name():
 
     (path,) = decision.paths
 
-    assert "port 'web' is 8080 or 9090" in path.ingress.non_matching[0].text
+    why = mismatch_words(path.ingress.non_matching[0].mismatches)
+    assert "port 'web' is 8080 or 9090" in why
 
 
 @pytest.mark.parametrize(

@@ -11,6 +11,7 @@ from npol.policy.objects.dialects import CALICO, CILIUM, SPEC
 from npol.policy.objects.entities import Pod
 from npol.policy.simulate.forecast import forecast
 from npol.policy.simulate.simulated_steps import scenes
+from npol.report.causes import fact_words, prediction_words
 from tests.policy.stories import step, story
 from tests.policy.worlds import policy
 
@@ -96,7 +97,7 @@ def test_cluster_ip_in_an_ip_block_is_as_the_dialect_has_it(dialect, answer):
     (foretold,) = forecast([scene], dialect.name)[0].flows
 
     assert scene.asked[0].answer(scene.world, dialect) is answer
-    assert str(foretold.prediction) == (
+    assert prediction_words(foretold.prediction) == (
         "deny"
         if answer is False
         else "unknown: whether ipBlock sees a Service's address is undefined"
@@ -109,7 +110,7 @@ def test_cluster_ip_of_no_known_service_is_unknown():
     (foretold,) = forecast([scene], "calico")[0].flows
 
     assert foretold.holds is None
-    assert str(foretold.prediction) == (
+    assert prediction_words(foretold.prediction) == (
         "unknown: 10.96.44.3 lies among the ClusterIPs, and no Service known here has it"
     )
 
@@ -117,5 +118,5 @@ def test_cluster_ip_of_no_known_service_is_unknown():
 def test_peer_that_matches_no_pod_has_a_problem_and_no_answer():
     (scene,) = scenes(story(step("s", "nobody -> b:8080")))
 
-    assert str(scene.asked[0].problem) == "no pod here is peer 'nobody'"
+    assert fact_words(scene.asked[0].problem) == "no pod here is peer 'nobody'"
     assert scene.asked[0].answer(scene.world) is None

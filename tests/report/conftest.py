@@ -8,9 +8,10 @@ from typing import Any
 import pytest
 
 from npol.errors import Position
+from npol.model.causes import Cause
 from npol.model.check_finding import CheckFinding, FindingCode
 from npol.model.expectation import Outcome, Verdict, parse_expectation
-from npol.model.prediction import Cause, PolicyName, PredictedDecision, Prediction
+from npol.model.prediction import PolicyName, PredictedDecision, Prediction
 from npol.model.probe import Answer, PodRef, Role
 from npol.model.reason import Reason, ReasonCode
 from npol.model.result import (

@@ -7,9 +7,10 @@ from dataclasses import replace
 import pytest
 
 from npol.errors import Position
+from npol.model.causes import Cause
 from npol.model.check_finding import CheckFinding, FindingCode
 from npol.model.expectation import Outcome, Verdict
-from npol.model.prediction import Cause, PredictedDecision, Prediction, UnknownReason
+from npol.model.prediction import PredictedDecision, Prediction, UnknownReason
 from npol.model.probe import Answer, Role
 from npol.model.reason import Reason, ReasonCode
 from npol.model.result import CheckResult, Diagnosis, Evidence

@@ -11,7 +11,7 @@ from html.parser import HTMLParser
 import pytest
 
 from npol.errors import Position
-from npol.model.prediction import Cause
+from npol.model.causes import Cause
 from npol.model.reason import Reason, ReasonCode
 from npol.model.result import Snippet
 from npol.model.sentence import Sentence

@@ -16,8 +16,9 @@ import pytest
 from rich.console import Console
 
 from npol.errors import Position
+from npol.model.causes import Cause
 from npol.model.expectation import Outcome, Verdict
-from npol.model.prediction import Cause, PredictedDecision, Prediction
+from npol.model.prediction import PredictedDecision, Prediction
 from npol.model.result import Diagnosis
 from npol.model.sentence import Sentence
 from npol.report.terminal import Terminal

@@ -5,6 +5,7 @@ import pytest
 from npol.model.inventory import Inventory
 from npol.model.prediction import PredictedDecision
 from npol.policy.state.from_inventory import cluster_state
+from npol.report.causes import prediction_words
 from npol.run.predictor import Predictor
 from npol.story import read_story
 
@@ -62,7 +63,7 @@ def test_policies_of_other_kinds_leave_no_prediction_and_are_named(predict, poli
     prediction = predict(policy)
 
     assert prediction.decision is PredictedDecision.UNKNOWN
-    assert f"{policy['kind']}." in str(prediction)
+    assert f"{policy['kind']}." in prediction_words(prediction)
 
 
 def test_policy_of_another_kind_in_another_namespace_changes_nothing(predict):

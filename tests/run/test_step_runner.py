@@ -16,7 +16,6 @@ from npol.model.inventory import Inventory
 from npol.model.prediction import PredictedDecision, Prediction
 from npol.model.probe import Answer, PodRef
 from npol.model.reason import ReasonCode
-from npol.model.sentence import NOTHING
 from npol.policy.state.from_inventory import cluster_state
 from npol.report.reasons import reason_words
 from npol.run import settle_loop
@@ -85,7 +84,7 @@ class Environment:
         return SimpleNamespace(predict=lambda *_, **__: unknown)
 
     def unmet(self, when):
-        return NOTHING
+        return None
 
     def change(self, step):
         return ()

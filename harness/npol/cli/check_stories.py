@@ -15,6 +15,7 @@ from npol.policy.objects.dialects import Dialect
 from npol.policy.simulate.coverage import coverage
 from npol.policy.simulate.forecast import forecast
 from npol.policy.simulate.simulated_steps import scenes
+from npol.report.causes import prediction_words
 from npol.report.escape import safe
 
 _PLAIN = re.compile(r"(?!(?i:true|false|null|yes|no|on|off)$)[A-Za-z][\w./-]*( [a-z]+)*")
@@ -37,7 +38,7 @@ def print_mutation(stories: Sequence[Story], dialect: Dialect) -> int:
             unknown += len(step.not_foretold)
             for flow in step.not_foretold:
                 name = f"{step.step} :: {flow.flow.name}"
-                say(safe(f"cannot be foretold: {name}: {flow.prediction}"))
+                say(safe(f"cannot be foretold: {name}: {prediction_words(flow.prediction)}"))
         found = mutate(story, dialect)
         survivors += len(found.survivors)
         for result in (*found.survivors, *found.unkillable, *found.equivalent):

@@ -13,7 +13,8 @@ from npol.cli.scope_lines import scope_lines
 from npol.cli.story_flow import flow_between_peers
 from npol.cli.streams import say
 from npol.errors import ExitCode, InputError
-from npol.model.prediction import Cause, PredictedDecision, Prediction, UnknownReason
+from npol.model.causes import Cause
+from npol.model.prediction import PredictedDecision, Prediction, UnknownReason
 from npol.model.sentence import Sentence
 from npol.policy.evaluate.evaluate import decide
 from npol.policy.explain.describe import explain_policy
@@ -25,7 +26,9 @@ from npol.policy.simulate.flow_resolution import ask
 from npol.policy.simulate.simulated_steps import fullest
 from npol.policy.state.cluster_state import ClusterState
 from npol.policy.state.flow_syntax import parse_flow, parse_flows
+from npol.report.causes import cause_words, fact_words, prediction_words
 from npol.report.escape import safe
+from npol.report.reasons import reason_words
 from npol.story import load_story
 
 MARKS = {
@@ -108,7 +111,7 @@ def _of_observed(arguments: ExplainArguments, paths: Sequence[str]) -> ExitCode:
         unknown = Prediction(
             decision=PredictedDecision.UNKNOWN,
             reason=UnknownReason.NOT_RESOLVED,
-            detail=Sentence(f"the records do not say {why}"),
+            detail=why,
         )
         explained = replace(explained, prediction=unknown, remedies=())
     code = _print([explained])
@@ -130,7 +133,7 @@ def _of_story(
     world = step.world
     asked = ask(world, told, flow_between_peers(what, told))
     if asked.problem:
-        raise InputError(str(asked.problem))
+        raise InputError(reason_words(asked.problem))
     why = "" if at else " (the one with most policies; --at names another)"
     say(safe(f"after step {step.step!r}{why}:"))
     answer = _print(explain_flows(world, asked.traffics, dialect, without=without))
@@ -155,20 +158,21 @@ def _print(explained: Sequence[Explanation]) -> ExitCode:
 
 
 def _print_one(found: Explanation) -> None:
-    say(f"{safe(found.flow)}: predicted {found.prediction} (dialect {found.dialect})")
+    predicted = prediction_words(found.prediction)
+    say(f"{safe(found.flow)}: predicted {predicted} (dialect {found.dialect})")
     for stage in found.stages:
         say(f"  {MARKS[stage.answer]} {safe(stage.title)}")
         for line in stage.lines:
             say(f"            {_line(line)}")
     for note in found.notes:
-        say(f"  note: {safe(note)}")
+        say(f"  note: {safe(fact_words(note))}")
     for remedy in found.remedies:
         say(f"  would allow it: {_line(Cause(what=Sentence(remedy.text), at=remedy.at))}")
-    if found.left_out:
-        say(f"  without {', '.join(found.left_out)}: {found.without}")
+    if found.without:
+        say(f"  without {', '.join(found.left_out)}: {prediction_words(found.without)}")
 
 
 def _line(cause: Cause) -> str:
-    text = str(cause.text)
+    text = cause_words(cause)
     known = not cause.at or f"{cause.at.file}:{cause.at.line}" in text
     return safe(text if known else f"{text} ({cause.at})")

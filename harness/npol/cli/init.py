@@ -10,7 +10,7 @@ from typing import Any
 from npol import story
 from npol.cli import inputs
 from npol.cli.arguments.init import InitArguments
-from npol.cli.observed import dialect_of, observed
+from npol.cli.observed import dialect_of, in_words, observed
 from npol.cli.rendered import rendered, to_be_rendered
 from npol.cli.scope_lines import scope_lines
 from npol.cli.streams import say
@@ -90,7 +90,7 @@ def _suggestion(arguments: InitArguments, found: _StorySources) -> Suggestion:
         return suggest(found.world, found.dialect, closed=protected)
     traffic = observed(arguments.observed)
     dialect = dialect_of(traffic, None)
-    return suggest_observed(found.world, traffic.flows, dialect, closed=protected)
+    return in_words(suggest_observed(found.world, traffic.flows, dialect, closed=protected))
 
 
 def _print_doubts(suggestion: Suggestion, doubts: Sequence[str]) -> None:

@@ -3,20 +3,36 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import replace
 from datetime import UTC, datetime
 
 from npol.cli.streams import say
 from npol.flow_records.observed_files import read_observed
+from npol.model.doubt import Doubt
 from npol.model.observed import EndKind, ObservedEnd, ObservedFlow, ObservedTraffic
 from npol.policy.evaluate.decision import Decision
 from npol.policy.objects.dialects import BY_ENGINE, Dialect
 from npol.policy.objects.entities import End, Pod
 from npol.policy.observed.cuts import ForeseenFlow, ObservedPlan, UnusedRule
+from npol.policy.observed.observed_story import ObservedSuggestion, UnaskableCode, UnaskedFlow
 from npol.policy.observed.observed_world import ObservedWorld
+from npol.policy.suggest.suggest import Suggestion
+from npol.report.causes import fact_words
 from npol.report.escape import safe
 
 MOST = 50
 """Flows of a kind that are printed one by one."""
+_UNASKABLE = {
+    UnaskableCode.NOT_FROM_A_POD: "nothing can ask from there",
+    UnaskableCode.PROTECTED_NAMESPACE: "npol starts no pods in {namespace}",
+    UnaskableCode.ADDRESS_NOT_KEPT: "its address was not kept",
+    UnaskableCode.PARTLY_DROPPED: "some of it was dropped and some not: policies changed meanwhile",
+    UnaskableCode.NOBODY_ANSWERED: "it was dropped, and nobody was seen to get an answer there",
+    UnaskableCode.NOT_ARRIVED: "it was not seen to arrive",
+    UnaskableCode.EPHEMERAL_PORT: "an ephemeral port",
+    UnaskableCode.SCTP: "debug pods have no tool for SCTP",
+    UnaskableCode.UNKNOWN_UDP: "what it answers to over UDP is not known",
+}
 
 
 def observed(paths: Sequence[str]) -> ObservedTraffic:
@@ -65,7 +81,7 @@ def plan_lines(plan: ObservedPlan) -> Iterator[str]:
     """The flows that change, what cannot be foretold, and the rules that none used."""
     yield from _part("CUT", plan.cut, lambda f: f"; denied by {_names(f)}")
     yield from _part("OPENS", plan.opened, lambda f: f"; allowed by {_names(f) or 'no policy'}")
-    yield from _part("UNKNOWN", plan.unknown, lambda f: f"; cannot be predicted: {f.why_unknown}")
+    yield from _part("UNKNOWN", plan.unknown, lambda f: f"; cannot be predicted: {_why(f)}")
     for unused in plan.unused:
         yield f"  UNUSED {_rule(unused)}: no flow that was seen needs this rule"
 
@@ -78,6 +94,35 @@ def observed_lines(
     yield from (f"observed: {flow}: {seen(flow)}" for flow in found)
     if not found:
         yield f"observed: never, in {traffic.records} record(s)"
+
+
+def in_words(found: ObservedSuggestion) -> Suggestion:
+    """The story with what is left out, and with the doubts, as people read them."""
+    return replace(
+        found.suggestion,
+        unknown=tuple(f"{one.flow}: {_why_left_out(one)}" for one in found.left_out),
+        doubts=tuple(map(_doubt, found.doubts)),
+    )
+
+
+def _why_left_out(one: UnaskedFlow) -> str:
+    if isinstance(one.why, Doubt):
+        return fact_words(one.why)
+    return _UNASKABLE[one.why].format(namespace=one.flow.source.namespace)
+
+
+def _doubt(foreseen: ForeseenFlow) -> str:
+    """Where the policies at hand mean something else than what was seen."""
+    flow, names = foreseen.flow, _names(foreseen) or "no policy"
+    if foreseen.cut:
+        return f"{flow} was seen to pass, and {names} would cut it"
+    if foreseen.opened:
+        return f"{flow} was seen to be dropped, and {names} would let it pass"
+    return f"{flow}: {_why(foreseen)}"
+
+
+def _why(foreseen: ForeseenFlow) -> str:
+    return fact_words(foreseen.why_unknown)
 
 
 def _is_asked(world: ObservedWorld, decision: Decision, flow: ObservedFlow) -> bool:
@@ -124,7 +169,7 @@ def _merged(flows: Iterable[ForeseenFlow]) -> list[ForeseenFlow]:
     for one in flows:
         flow = one.flow
         ends = (_place(flow.source), _place(flow.target))
-        key = (*ends, flow.protocol, flow.port, one.allowed, one.decided_by, str(one.why_unknown))
+        key = (*ends, flow.protocol, flow.port, one.allowed, one.decided_by, one.why_unknown)
         groups.setdefault(key, []).append(one)
     return [_one_of(group) for group in groups.values()]
 

@@ -17,9 +17,10 @@ from npol.model.refused_object import RefusedObject
 from npol.policy.matrix.diff import difference
 from npol.policy.objects.dialects import SPEC, Dialect
 from npol.policy.observed.cuts import ObservedPlan, against_observed
-from npol.policy.simulate.forecast import StepForecast, forecast
+from npol.policy.simulate.forecast import FlowForecast, StepForecast, forecast
 from npol.policy.simulate.simulated_steps import fullest, scenes
 from npol.policy.state.cluster_state import ClusterState
+from npol.report.causes import cause_words, prediction_words
 from npol.report.escape import safe
 from npol.story import load_story
 from npol.story.repository import CHART, KUSTOMIZATIONS
@@ -142,20 +143,15 @@ def _print_difference(old: ClusterState, new: ClusterState, dialect: Dialect) ->
 def _print_step(step: StepForecast) -> None:
     say(safe(f"step {step.step!r}: {len(step.flows)} flow(s)"))
     for flow in step.failing:
-        place, name = flow.flow.at, flow.flow.name
-        say(
-            safe(
-                f"  FAILS {place}: {name}: expected {flow.flow.expect}, predicted {flow.prediction}"
-            )
-        )
+        say(safe(f"  FAILS {_foretold(flow)}"))
         for cause in flow.prediction.causes:
-            say(safe(f"        {cause.text}"))
+            say(safe(f"        {cause_words(cause)}"))
     for flow in step.not_foretold:
-        say(
-            safe(
-                f"  UNKNOWN {flow.flow.at}: {flow.flow.name}: expected {flow.flow.expect}, "
-                f"predicted {flow.prediction}"
-            )
-        )
+        say(safe(f"  UNKNOWN {_foretold(flow)}"))
     for one in step.unasked:
         say(safe(f"  not covered by a flow, {one}"))
+
+
+def _foretold(found: FlowForecast) -> str:
+    flow, predicted = found.flow, prediction_words(found.prediction)
+    return f"{flow.at}: {flow.name}: expected {flow.expect}, predicted {predicted}"

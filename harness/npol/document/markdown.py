@@ -8,8 +8,9 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
 
+from npol.model.causes import Cause
 from npol.model.policy_document import DocumentedPolicy, DocumentedStep, LabelNeed, PolicyDocument
-from npol.model.prediction import Cause
+from npol.report.causes import cause_words
 from npol.report.escape import fenced, markdown
 
 BEGIN = "<!-- npol document: begin -->"
@@ -69,7 +70,7 @@ def _policy(policy: DocumentedPolicy) -> Iterator[str]:
 
 def _sentence(sentence: Cause) -> str:
     """Rules are told one level deeper than what they belong to."""
-    words = str(sentence.text)
+    words = cause_words(sentence)
     text = words.lstrip()
     if text == words:
         return f"- {markdown(text)}"

@@ -15,6 +15,7 @@ from npol.policy.simulate.flow_resolution import ResolvedFlow, ask
 from npol.policy.simulate.forecast import predict
 from npol.policy.simulate.simulated_steps import SimulatedStep
 from npol.policy.state.cluster_state import ClusterState
+from npol.report.causes import fact_words
 
 ANSWERS = {
     PredictedDecision.ALLOW: "allowed",
@@ -79,7 +80,7 @@ def _answer(
     """Whether it is allowed, and by what."""
     asked = ask(at.world, story, flow)
     prediction = predict(asked, at.world, engine)
-    answer = ANSWERS.get(prediction.decision) or f"not known: {prediction.detail}"
+    answer = ANSWERS.get(prediction.decision) or f"not known: {fact_words(prediction.detail)}"
     return answer, tuple(dict.fromkeys(_because(asked, at.world, dialect_of(engine))))
 
 
@@ -126,7 +127,7 @@ def _deciding(decision: Decision) -> Iterator[str]:
 def _of_side(side: DirectionDecision) -> Iterator[str]:
     word = side.direction.field
     if side.not_applicable:
-        yield f"{word}: {side.not_applicable}"
+        yield f"{word}: {fact_words(side.not_applicable)}"
     elif not side.isolating:
         yield f"{word}: no policy"
     elif side.matching:

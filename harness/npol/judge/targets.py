@@ -132,8 +132,10 @@ def _fqdn(namespace: str, service: str) -> str:
 
 def _nowhere(route: ServiceRoute, *, outside: bool) -> Reason | None:
     """Why a Service has no address that could be asked; None if it has."""
-    said = route.problem or (not_from_outside(route.service, route.port) if outside else "")
-    return Reason(code=ReasonCode.NO_ROUTE, subject=str(route.service), said=said) if said else None
+    why = route.problem or (not_from_outside(route.service, route.port) if outside else None)
+    if why is None:
+        return None
+    return Reason(code=ReasonCode.NO_ROUTE, subject=str(route.service), because=why)
 
 
 def _backends(found: Iterable[ServiceBackend]) -> tuple[Backend, ...]:

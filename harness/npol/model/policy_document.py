@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from npol.model.prediction import Cause
+from npol.model.causes import Cause
 from npol.model.refused_object import RefusedObject
 
 

@@ -5,9 +5,11 @@ from __future__ import annotations
 import enum
 from dataclasses import dataclass
 
-from npol.errors import Position
+from npol.model.causes import Cause
+from npol.model.doubt import Doubt
 from npol.model.expectation import Expectation
-from npol.model.sentence import NOTHING, Sentence
+from npol.model.reason import Reason
+from npol.model.sentence import Sentence
 
 
 class PredictedDecision(enum.Enum):
@@ -52,21 +54,6 @@ class PolicyName:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Cause:
-    """One sentence on why a flow did what it did, and the line that says so."""
-
-    what: Sentence
-    subject: str = ""
-    """Whom it is about, `ingress of shop/db-0`; "" where the sentence says it."""
-    at: Position | None = None
-
-    @property
-    def text(self) -> Sentence:
-        """The whole sentence."""
-        return Sentence(f"{self.subject}: {self.what}") if self.subject else self.what
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
 class Prediction:
     """
     One flow, foretold; `reason` belongs to UNKNOWN alone, `detail` to that and to
@@ -75,16 +62,14 @@ class Prediction:
 
     decision: PredictedDecision
     reason: UnknownReason | None = None
-    detail: Sentence = NOTHING
-    """What the reason is about, or which family is open."""
+    detail: Reason | Doubt | Sentence | None = None
+    """
+    What the reason is about, or which family is open; a sentence in a report that was read from a
+    file.
+    """
     decided_by: tuple[PolicyName, ...] = ()
     """The policies whose rules let it through, or that isolate the ends that refuse it."""
     causes: tuple[Cause, ...] = ()
-
-    def __str__(self) -> str:
-        told = (PredictedDecision.UNKNOWN, PredictedDecision.DIFFERS_BY_FAMILY)
-        word = self.decision.value
-        return f"{word}: {self.detail}" if self.decision in told else word
 
     def decision_for(self, expect: Expectation) -> PredictedDecision:
         """

@@ -24,10 +24,28 @@ class ReasonCode(enum.Enum):
     NO_ANSWERING_NODE = "no answering node"
     NAME_NOT_RESOLVED = "name not resolved"  # not by its source, in the whole run
     ADDRESSES_NOT_ASKED = "addresses not asked"  # a name had none when the round was planned
-    NO_ROUTE = "no route"  # the Service has no such port, or none for this source
+    NO_ROUTE = "no route"  # `because` says why: the Service has no such port, ...
     OTHER_FAMILY = "other family"
     NO_SUCH_OBJECT = "no such object"
     KIND_NOT_SERVED = "kind not served"
+    # what is known of a Service, or of an end, leads nowhere
+    ALIAS_FOR_ITSELF = "alias for itself"
+    ALIAS_FOR_NOBODY = "alias for nobody"
+    NO_SUCH_PORT = "no such port"
+    NO_ENDPOINT_KNOWN = "no endpoint known"
+    NO_POD_SELECTED = "no pod selected"
+    NO_READY_POD = "no ready pod"
+    NO_POD_WITH_PORT = "no pod with port"
+    NO_READY_ENDPOINT = "no ready endpoint"
+    NO_ENDPOINT_OF_FAMILY = "no endpoint of family"
+    NOT_FROM_OUTSIDE = "not from outside"
+    NO_NODE_PORT = "no node port"
+    POD_FINISHED = "pod finished"
+    NO_ADDRESS_OF_FAMILY = "no address of family"
+    NO_SOURCE_HERE = "no source here"
+    NO_TARGET_HERE = "no target here"
+    KNOWN_AT_SOURCE = "known at source"
+    UNKNOWN_CLUSTER_IP = "unknown cluster ip"
     # what the network did
     OPEN = "open"
     CLOSED = "closed"
@@ -103,7 +121,7 @@ class Reason:
     said: str = ""
     """What a tool, an error or the evaluator said, in its own words."""
     because: Reason | None = None
-    """Why there was nothing to ask."""
+    """Why there was nothing to ask, or no route."""
     besides: Reason | None = None
     """What the data plane's records add."""
     pods: FailingPods | None = None

@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from npol.errors import PRECEDENCE, ExitCode, Position
+from npol.model.causes import Cause
 from npol.model.check_finding import CheckFinding
 from npol.model.enforcement import EnforcementInterval
 from npol.model.expectation import Expectation, Outcome, Verdict
@@ -14,7 +15,7 @@ from npol.model.flow_record import RecordedPolicy
 from npol.model.flow_summary import FlowSummary
 from npol.model.gap import WatchResult
 from npol.model.packet_fate import PacketFate
-from npol.model.prediction import Cause, Prediction
+from npol.model.prediction import Prediction
 from npol.model.probe import Answer, PodRef, Role
 from npol.model.reason import Reason
 from npol.model.seen_outcome import SeenOutcome

@@ -21,7 +21,3 @@ class Sentence:
 
     def __bool__(self) -> bool:
         return bool(self._words)
-
-
-NOTHING = Sentence()
-"""Where there is nothing to say."""

@@ -12,7 +12,6 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:  # pytest's plugin loads no model before there is a story
     from npol.model.seen_outcome import SeenOutcome
-    from npol.model.sentence import Sentence
 
 _NAMES = (
     "add-mask|add-matcher|add-path|debug|echo|endgroup|error|group|notice|remove-matcher"
@@ -32,7 +31,7 @@ wrapped. Sources: actions/runner ActionCommand.cs, azure-pipelines-agent Command
 """
 
 
-def safe(words: str | Sentence | SeenOutcome) -> str:
+def safe(words: str | SeenOutcome) -> str:
     """
     One line without control, format or unassigned characters; these are spelt `\\x1b`.
 
@@ -49,7 +48,7 @@ def paragraph(text: str) -> str:
     return "\n".join(map(safe, text.split("\n")))
 
 
-def short(text: str | Sentence | SeenOutcome, most: int) -> str:
+def short(text: str | SeenOutcome, most: int) -> str:
     """`safe`, and not longer than `most` characters."""
     line = safe(text)
     return line if len(line) <= most else f"{line[: most - 3]}..."
@@ -58,12 +57,12 @@ def short(text: str | Sentence | SeenOutcome, most: int) -> str:
 _MARKDOWN = re.compile(r"([\\`*_\[\]#|~$@])")
 
 
-def markup(text: str | Sentence | SeenOutcome) -> str:
+def markup(text: str | SeenOutcome) -> str:
     """Text that HTML and XML show as it is."""
     return escape(safe(text))
 
 
-def markdown(text: str | Sentence | SeenOutcome) -> str:
+def markdown(text: str | SeenOutcome) -> str:
     """Text that Markdown shows as it is, in tables too."""
     return _MARKDOWN.sub(r"\\\1", escape(safe(text), quote=False))
 

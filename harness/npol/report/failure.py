@@ -15,13 +15,14 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
+from npol.model.causes import Cause
 from npol.model.expectation import Outcome, Verdict
 from npol.model.flow_summary import FlowSummary
 from npol.model.packet_fate import Fate
-from npol.model.prediction import Cause
 from npol.model.probe import Answer, PodRef, Role
 from npol.model.result import CheckResult, Diagnosis, Evidence, FlowResult, StoryReport
 from npol.model.story import FlowKind
+from npol.report.causes import cause_words, fact_words, prediction_words
 from npol.report.escape import safe, short
 from npol.report.failure_groups import FailureGroup, guilty
 from npol.report.seen_and_why import seen_words, why_words
@@ -134,7 +135,7 @@ def blame_parts(group: FailureGroup) -> list[FailurePart]:
     if cause is None or isinstance(result, CheckResult):
         return []
     place = (f"{cause.at.file}:{cause.at.line}",) if cause.at else ()
-    words = cause.text if len(group.results) == 1 else cause.what
+    words = cause_words(cause) if len(group.results) == 1 else fact_words(cause.what)
     return [
         FailurePart("cause", tuple(map(safe, (*place, words))), Layout.LINES),
         FailurePart("fix", tuple(map(placed, result.fixes))),
@@ -332,7 +333,7 @@ _DIAGNOSES = {
 def _prediction(result: FlowResult) -> Iterator[str]:
     diagnosis = _DIAGNOSES[result.diagnosis]
     if result.predicted:
-        yield safe(str(result.predicted)) + (f": {diagnosis}" if diagnosis else "")
+        yield safe(prediction_words(result.predicted)) + (f": {diagnosis}" if diagnosis else "")
     elif diagnosis:
         yield diagnosis
 
@@ -348,7 +349,7 @@ def _causes(result: FlowResult) -> Iterator[str]:
 
 def placed(cause: Cause) -> str:
     """A cause with the line that says so, unless its text names it already."""
-    text, place = str(cause.text), f"{cause.at.file}:{cause.at.line}" if cause.at else ""
+    text, place = cause_words(cause), f"{cause.at.file}:{cause.at.line}" if cause.at else ""
     return safe(text if place in text else f"{text} ({place})")
 
 

@@ -6,8 +6,8 @@ from collections.abc import Hashable, Iterable
 from dataclasses import dataclass
 
 from npol.errors import Position
+from npol.model.causes import Cause
 from npol.model.expectation import Verdict
-from npol.model.prediction import Cause
 from npol.model.reason import ReasonCode
 from npol.model.result import CheckResult, Diagnosis, FlowResult
 from npol.report.summary import Result

@@ -16,6 +16,7 @@ from npol import __version__
 from npol.errors import Position
 from npol.model.expectation import Verdict
 from npol.model.result import StoryReport
+from npol.report.causes import fact_words
 from npol.report.claims import summary_of
 from npol.report.escape import safe
 from npol.report.failure import heading
@@ -89,7 +90,7 @@ def _physical(at: Position) -> dict[str, Any]:
 
 def _words(group: FailureGroup) -> str:
     """`TOO CLOSED: 8 flows, one cause. data/allow does not fit ...`."""
-    cause = safe(group.guilty.what) if group.guilty else summary_of(group.first)
+    cause = safe(fact_words(group.guilty.what)) if group.guilty else summary_of(group.first)
     return f"{heading(group)}. {cause}"
 
 

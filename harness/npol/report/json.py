@@ -19,10 +19,13 @@ from collections.abc import Mapping
 from typing import Any
 
 from npol.errors import ExitCode, InputError
+from npol.model.causes import Cause
 from npol.model.expectation import Expectation, parse_expectation
+from npol.model.prediction import Prediction
 from npol.model.reason import Reason
 from npol.model.result import CheckResult, FlowResult, StoryReport
 from npol.model.sentence import Sentence
+from npol.report.causes import fact_words
 from npol.report.reasons import reason_words
 from npol.report.seen_and_why import seen_words, why_words
 from npol.report.summary import counted, meaning
@@ -78,8 +81,12 @@ def result_from(data: Mapping[str, Any]) -> FlowResult | CheckResult:
 def _plain(value: Any) -> Any:
     if isinstance(value, enum.Enum):
         return value.value
-    if isinstance(value, Expectation | Sentence):
+    if isinstance(value, Expectation):
         return str(value)
+    if isinstance(value, Prediction):
+        return {**_fields(value), "detail": fact_words(value.detail)}
+    if isinstance(value, Cause):
+        return {**_fields(value), "what": fact_words(value.what)}
     if isinstance(value, FlowResult):
         return {**_fields(value), "seen": str(value.seen)}
     if isinstance(value, Reason):
@@ -109,14 +116,14 @@ def _value(kind: Any, data: Any) -> Any:
     # The annotations of npol.model.result are all there is: str | None, tuple, Mapping, ...
     origin, args = typing.get_origin(kind), typing.get_args(kind)
     if origin in (types.UnionType, typing.Union):
+        if Sentence in args:
+            return Sentence(_of_type(data, str)) if data else None
         inner = next(a for a in args if a is not types.NoneType)
         return None if data is None else _value(inner, data)
     if origin is tuple:
         return tuple(_value(args[0], d) for d in _of_type(data, list))
     if origin is not None:
         return dict(_of_type(data, dict))
-    if kind is Sentence:
-        return Sentence(_of_type(data, str))
     if kind is Expectation:
         return parse_expectation(_of_type(data, str))
     if dataclasses.is_dataclass(kind):

@@ -52,13 +52,15 @@ def schema() -> dict[str, Any]:
 def _of(kind: Any, definitions: dict[str, Any]) -> dict[str, Any]:
     origin, args = typing.get_origin(kind), typing.get_args(kind)
     if origin in (types.UnionType, typing.Union):
+        if Sentence in args:
+            return {"type": "string"}
         options = [a for a in args if a is not types.NoneType]
         return {"anyOf": [*(_of(a, definitions) for a in options), {"type": "null"}]}
     if origin is tuple:
         return {"type": "array", "items": _of(args[0], definitions)}
     if origin is not None:
         return {"type": "object", "additionalProperties": _of(args[1], definitions)}
-    if kind in (Sentence, Expectation):
+    if kind is Expectation:
         return {"type": "string"}
     if dataclasses.is_dataclass(kind):
         model = typing.cast(type, kind)

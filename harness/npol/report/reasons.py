@@ -10,6 +10,10 @@ from npol.model.reason import Reason, ReasonCode
 from npol.model.sending import Sending
 
 _MOST_CHANGES = 3
+_UNANSWERED = (
+    "it refuses at once, or is silent where the source's egress does not allow its ClusterIP"
+)
+"""Measured on Calico, which judges the untranslated ClusterIP then; Cilium is always silent."""
 
 
 def reason_words(reason: Reason | None) -> str:
@@ -77,7 +81,7 @@ def _one_family_closed(reason: Reason) -> str:
 
 def _one_family_open(reason: Reason) -> str:
     families = f"open over IPv{10 - reason.family}, closed over IPv{reason.family}"
-    return f"{families}: {reason.subject}"
+    return f"{families}: {reason.subject}" if reason.subject else families
 
 
 def _other_status(reason: Reason) -> str:
@@ -185,12 +189,45 @@ _WORDS: Mapping[ReasonCode, Callable[[Reason], str]] = {
     ReasonCode.ADDRESSES_NOT_ASKED: lambda r: (
         "its name resolves by now; none of its addresses has been asked yet"
     ),
-    ReasonCode.NO_ROUTE: lambda r: r.said,
+    ReasonCode.NO_ROUTE: lambda r: reason_words(r.because) or r.said,
     ReasonCode.OTHER_FAMILY: lambda r: (
         f"{r.subject} has IPv{r.family} only, and {r.names[0]} has IPv{10 - r.family}"
     ),
     ReasonCode.NO_SUCH_OBJECT: lambda r: f"there is no {r.subject}",
     ReasonCode.KIND_NOT_SERVED: lambda r: r.said,
+    ReasonCode.ALIAS_FOR_ITSELF: lambda r: f"{r.subject} is an ExternalName for itself",
+    ReasonCode.ALIAS_FOR_NOBODY: lambda r: (
+        f"{r.subject} is an ExternalName for {r.names[0]}, no Service known here"
+    ),
+    ReasonCode.NO_SUCH_PORT: lambda r: (
+        f"{r.subject} has no port {r.wanted[0]}; it has {', '.join(r.names) or 'none'}"
+    ),
+    ReasonCode.NO_ENDPOINT_KNOWN: lambda r: (
+        f"{r.subject} has no selector, and no endpoints are known"
+    ),
+    ReasonCode.NO_POD_SELECTED: lambda r: f"{r.subject} selects no pod: {_UNANSWERED}",
+    ReasonCode.NO_READY_POD: lambda r: f"{r.subject} has no ready pod: {_UNANSWERED}",
+    ReasonCode.NO_POD_WITH_PORT: lambda r: (
+        f"no pod of {r.subject} has a port named {r.wanted[0]!r}"
+    ),
+    ReasonCode.NO_READY_ENDPOINT: lambda r: f"{r.subject} has no ready endpoint: {_UNANSWERED}",
+    ReasonCode.NO_ENDPOINT_OF_FAMILY: lambda r: (
+        f"no endpoint of {r.subject} has an IPv{r.family} address"
+    ),
+    ReasonCode.NOT_FROM_OUTSIDE: lambda r: (
+        f"{r.subject} is of type {r.names[0]}: not reachable from outside"
+    ),
+    ReasonCode.NO_NODE_PORT: lambda r: f"{r.subject} has no nodePort",
+    ReasonCode.POD_FINISHED: lambda r: f"pod {r.subject} has finished",
+    ReasonCode.NO_ADDRESS_OF_FAMILY: lambda r: f"{r.subject} has no IPv{r.family} address",
+    ReasonCode.NO_SOURCE_HERE: lambda r: f"no pod here is peer {r.subject!r}",
+    ReasonCode.NO_TARGET_HERE: lambda r: f"nothing here is peer {r.subject!r}",
+    ReasonCode.KNOWN_AT_SOURCE: lambda r: (
+        f"what {r.subject} resolves to is known at the source only"
+    ),
+    ReasonCode.UNKNOWN_CLUSTER_IP: lambda r: (
+        f"{r.subject} lies among the ClusterIPs, and no Service known here has it"
+    ),
     ReasonCode.OPEN: lambda r: f"open: {r.subject}",
     ReasonCode.CLOSED: _closed,
     ReasonCode.DNS_BLOCKED: _dns_blocked,

@@ -7,7 +7,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from npol.errors import Position
-from npol.model.prediction import Cause
+from npol.model.causes import Cause
 from npol.model.result import FlowResult, Snippet, StoryReport
 from npol.model.story import Story
 from npol.policy.simulate.coverage import coverage

@@ -6,7 +6,8 @@ import ipaddress
 from collections.abc import Sequence
 from dataclasses import replace
 
-from npol.model.prediction import Cause, Prediction
+from npol.model.causes import Cause
+from npol.model.prediction import Prediction
 from npol.model.story import Flow, Peer, Protocol, Story
 from npol.policy.objects.entities import Pod
 from npol.policy.simulate.flow_resolution import ask

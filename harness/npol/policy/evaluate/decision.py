@@ -5,9 +5,12 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 
+from npol.model.causes import NotActing
+from npol.model.doubt import Doubt
+from npol.model.mismatch import RulePart
 from npol.model.prediction import PolicyName, PredictedDecision, Prediction, UnknownReason
-from npol.model.sentence import NOTHING, Sentence
-from npol.policy.evaluate.match import Path, PeerAndPortFit, RulePart, both
+from npol.model.reason import Reason
+from npol.policy.evaluate.match import Path, PeerAndPortFit, both
 from npol.policy.evaluate.tier_match import TierRuleFit
 from npol.policy.evaluate.tiers import TierWalk
 from npol.policy.objects.entities import End, Traffic
@@ -28,11 +31,6 @@ class RuleFit(PeerAndPortFit):
     def origin(self) -> Origin:
         return self.rule.origin
 
-    @property
-    def failed(self) -> tuple[RulePart, ...]:
-        """What does not fit; fewer parts are a nearer miss."""
-        return (*self.peer_fit.failed, *self.port_fit.failed)
-
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DirectionDecision:
@@ -41,12 +39,12 @@ class DirectionDecision:
     direction: Direction
     subject: End
     allowed: bool | None
-    not_applicable: str = ""
+    not_applicable: NotActing | None = None
     """Why no policy acts on it, whatever the policies say."""
     isolating: tuple[Policy, ...] = ()
     rules: tuple[RuleFit, ...] = ()
     """Every rule of the isolating policies."""
-    undefined_by_spec: str = ""
+    doubt: Doubt | None = None
     """What the answer hangs on, if `allowed` is None."""
     tiers: tuple[TierWalk, ...] = ()
     """The tiers that were walked, where the cluster has policies in them."""
@@ -70,7 +68,7 @@ class DirectionDecision:
 
 
 def _distance(fit: RuleFit) -> tuple[int, bool]:
-    return len(fit.failed), RulePart.KIND in fit.failed
+    return len(fit.mismatches), RulePart.KIND in fit.failed
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -99,7 +97,7 @@ class Decision:
     allowed: bool | None
     paths: tuple[PathDecision, ...] = ()
     unknown: UnknownReason | None = None
-    why_unknown: Sentence = NOTHING
+    why_unknown: Reason | Doubt | None = None
     """What `unknown` is about."""
     others: tuple[OtherPolicy, ...] = ()
     """Policies that are not evaluated and may select an end."""

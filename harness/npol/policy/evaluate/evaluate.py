@@ -12,8 +12,10 @@ from collections.abc import Sequence
 from dataclasses import replace
 from typing import TypeVar
 
+from npol.model.causes import NotActing, NotActingCode
+from npol.model.doubt import Doubt, DoubtCode
 from npol.model.prediction import UnknownReason
-from npol.model.sentence import Sentence
+from npol.model.reason import Reason
 from npol.policy.evaluate.decision import Decision, DirectionDecision, PathDecision, RuleFit
 from npol.policy.evaluate.match import YES, Fit, Path, both, distance, either, fit_peer, fit_port
 from npol.policy.evaluate.service_routing import ANOTHER_NODE, routes
@@ -49,7 +51,7 @@ def decide(world: ClusterState, traffic: Traffic, dialect: Dialect = SPEC) -> De
         allowed=allowed,
         paths=paths,
         unknown=unknown,
-        why_unknown=Sentence(why),
+        why_unknown=why,
         others=tuple(others.values()),
     )
 
@@ -65,29 +67,24 @@ def _silent(
 
 
 def _together(
-    paths: tuple[PathDecision, ...], problem: str, others: tuple[OtherPolicy, ...]
-) -> tuple[bool | None, UnknownReason | None, str]:
+    paths: tuple[PathDecision, ...], problem: Reason | None, others: tuple[OtherPolicy, ...]
+) -> tuple[bool | None, UnknownReason | None, Reason | Doubt | None]:
     """One answer for all paths of a flow, or None and why."""
     if others:
-        detail = f"not evaluated: {', '.join(map(str, others))}"
-        return None, UnknownReason.OTHER_POLICY_KINDS, detail
+        names = tuple(map(str, others))
+        return None, UnknownReason.OTHER_POLICY_KINDS, Doubt(DoubtCode.OTHER_POLICIES, names=names)
     if not paths:
         return None, UnknownReason.NO_PATH, problem
     answers = {p.allowed for p in paths}
     if len(answers) == 1 and None not in answers:
-        return answers.pop(), None, ""
-    undefined = [
-        s.undefined_by_spec
-        for p in paths
-        for s in p.sides
-        if s.undefined_by_spec and p.allowed is None
-    ]
-    if undefined:
-        return None, UnknownReason.UNDEFINED_BY_SPEC, undefined[0]
-    is_open = ", ".join(_spell_path(p.path) for p in paths if p.allowed)
-    is_closed = ", ".join(_spell_path(p.path) for p in paths if not p.allowed)
-    detail = f"open: {is_open}; closed: {is_closed}"
-    return None, UnknownReason.PATHS_DIFFER, detail
+        return answers.pop(), None, None
+    doubts = (s.doubt for p in paths for s in p.sides if p.allowed is None)
+    if doubt := next(filter(None, doubts), None):
+        return None, UnknownReason.UNDEFINED_BY_SPEC, doubt
+    is_open = tuple(_spell_path(p.path) for p in paths if p.allowed)
+    is_closed = tuple(_spell_path(p.path) for p in paths if not p.allowed)
+    differ = Doubt(DoubtCode.PATHS_DIFFER, names=is_open, others=is_closed)
+    return None, UnknownReason.PATHS_DIFFER, differ
 
 
 def _spell_path(path: Path) -> str:
@@ -107,14 +104,13 @@ def _decide_side(
 ) -> DirectionDecision:
     outgoing = direction is Direction.EGRESS
     subject, other = (path.source, path.target) if outgoing else (path.target, path.client)
-    not_applicable, undefined_by_spec = _exemption(direction, subject, other, path, dialect)
-    if not_applicable or not isinstance(subject, Pod):
+    found = _exemption(direction, subject, other, path, dialect)
+    if isinstance(found, NotActing) or not isinstance(subject, Pod):
+        exempt = found if isinstance(found, NotActing) else None
         return DirectionDecision(
-            direction=direction, subject=subject, allowed=True, not_applicable=not_applicable
+            direction=direction, subject=subject, allowed=True, not_applicable=exempt
         )
-    by_policies = _decide_by_policies(
-        world, direction, subject, other, path, dialect, undefined_by_spec
-    )
+    by_policies = _decide_by_policies(world, direction, subject, other, path, dialect, found)
     if not world.tier_policies:
         return by_policies
     return _in_tiers(world, by_policies, subject, path, dialect)
@@ -133,14 +129,14 @@ def _in_tiers(
     for action in walks[0].actions:
         answers |= {action is RuleAction.ACCEPT} if action in DECISIVE else behind
     allowed = answers.pop() if len(answers) == 1 else None
-    doubts = (*(w.undefined for w in walks), below.undefined_by_spec)
+    doubts = (*(w.doubt for w in walks), below.doubt)
     above = walks[0].decides
     return replace(
         below,
         allowed=allowed,
         isolating=() if above else below.isolating,
         rules=() if above else below.rules,
-        undefined_by_spec=next(filter(None, doubts), "") if allowed is None else "",
+        doubt=next(filter(None, doubts), None) if allowed is None else None,
         tiers=tuple(walks[:1] if above else walks),
     )
 
@@ -152,7 +148,7 @@ def _decide_by_policies(
     other: End,
     path: Path,
     dialect: Dialect,
-    undefined_by_spec: str,
+    doubt: Doubt | None,
 ) -> DirectionDecision:
     isolating = world.isolating(subject, direction)
     rules = tuple(
@@ -162,59 +158,54 @@ def _decide_by_policies(
     )
     allowed = either(f.holds for f in rules) if isolating else True
     if allowed is None:
-        undefined_by_spec = next(f.undefined_by_spec for f in rules if f.holds is None)
+        doubt = next(f.doubt for f in rules if f.holds is None)
     return DirectionDecision(
         direction=direction,
         subject=subject,
-        allowed=None if undefined_by_spec and not allowed else allowed,
+        allowed=None if doubt and not allowed else allowed,
         isolating=isolating,
         rules=rules,
-        undefined_by_spec="" if allowed else undefined_by_spec,
+        doubt=None if allowed else doubt,
     )
 
 
 def _exemption(
     direction: Direction, subject: End, other: End, path: Path, dialect: Dialect
-) -> tuple[str, str]:
-    """Why no policy acts on a side; else what may keep policies from acting, undecidedly."""
+) -> NotActing | Doubt | None:
+    """Why no policy acts on a side; or what may keep policies from acting, undecidedly."""
     if not isinstance(subject, Pod):
-        return "policies select pods only", ""
+        return NotActing(NotActingCode.NO_POD)
     if subject.host_network and dialect.isolates_host_network is False:
-        return f"{subject} is on its node's network: policies do not act on it", ""
+        return NotActing(NotActingCode.HOST_NETWORK, str(subject))
     if subject.host_network and dialect.isolates_host_network is None:
-        return "", "whether policies act on pods on the host's network is undefined"
+        return Doubt(DoubtCode.HOST_NETWORK_SUBJECT)
     if path.to_itself:
         return _itself(path, dialect)
-    if direction is Direction.INGRESS:
-        return _from_own_node(subject, other)
-    return "", ""
+    return _from_own_node(subject, other) if direction is Direction.INGRESS else None
 
 
-def _itself(path: Path, dialect: Dialect) -> tuple[str, str]:
+def _itself(path: Path, dialect: Dialect) -> NotActing | Doubt | None:
     if path.service is None:
-        return "a pod always reaches its own address", ""
+        return NotActing(NotActingCode.ITSELF)
     if dialect.isolates_from_itself_by_service is None:
-        return "", "whether policies act on a pod's way to itself by its Service is undefined"
-    if dialect.isolates_from_itself_by_service:
-        return "", ""
-    return "a pod reaches itself through its own Service", ""
+        return Doubt(DoubtCode.ITSELF_BY_SERVICE)
+    isolates = dialect.isolates_from_itself_by_service
+    return None if isolates else NotActing(NotActingCode.ITSELF_BY_SERVICE)
 
 
-def _from_own_node(subject: Pod, other: End) -> tuple[str, str]:
+def _from_own_node(subject: Pod, other: End) -> NotActing | Doubt | None:
     """A pod's own node always reaches it (types.go: "source is the pod's local node")."""
     if other is ANOTHER_NODE:
-        return "", ""
+        return None
     if isinstance(other, Node):
         node = other.name
     elif isinstance(other, Pod) and other.host_network:
         node = other.node
     else:
-        return "", ""
+        return None
     if not node or not subject.node:
-        return "", f"whether {subject} runs on the node that {other} stands for is not known"
-    if node == subject.node:
-        return "a pod's own node always reaches it", ""
-    return "", ""
+        return Doubt(DoubtCode.OWN_NODE, str(subject), (str(other),))
+    return NotActing(NotActingCode.OWN_NODE) if node == subject.node else None
 
 
 def _fit_rule(

@@ -1,15 +1,16 @@
 """
-Whether one clause of a rule fits one end of a flow, with the reason in words.
+Whether one clause of a rule fits one end of a flow, and what does not fit.
 
 Three-valued: None where the specification leaves room and the dialect does not fill it.
 """
 
 from __future__ import annotations
 
-import enum
 from collections.abc import Iterable
 from dataclasses import dataclass
 
+from npol.model.doubt import Doubt, DoubtCode
+from npol.model.mismatch import Mismatch, MismatchCode, RulePart
 from npol.model.story import Protocol
 from npol.policy.objects.dialects import SPEC, Dialect
 from npol.policy.objects.entities import End, ExternalEndpoint, Namespace, Node, Pod, Service
@@ -18,25 +19,13 @@ from npol.policy.state.cluster_state import ClusterState
 from npol.selectors import Labels, Selector, matches, spell
 
 
-class RulePart(enum.Enum):
-    """The part of a rule that does not fit."""
-
-    NAMESPACE = "namespace label"
-    POD = "pod label"
-    ADDRESS = "address"
-    KIND = "kind of end"  # a selector never selects a node or a place outside
-    PORT = "port"
-    PROTOCOL = "protocol"
-
-
 @dataclass(frozen=True, slots=True)
 class Fit:
-    """How one clause fits; `failed` and `text` say why not, `undefined_by_spec` why unknown."""
+    """How one clause fits; `mismatches` say why not, `doubt` why that is not known."""
 
     holds: bool | None
-    failed: tuple[RulePart, ...] = ()
-    text: str = ""
-    undefined_by_spec: str = ""
+    mismatches: tuple[Mismatch, ...] = ()
+    doubt: Doubt | None = None
 
 
 YES = Fit(True)
@@ -45,7 +34,7 @@ _RANK = {True: 0, None: 1, False: 2}
 
 def distance(fit: Fit) -> tuple[int, int]:
     """A sort key: what fits, then what may, then what does not; fewer parts are a nearer miss."""
-    return _RANK[fit.holds], len(fit.failed)
+    return _RANK[fit.holds], len(fit.mismatches)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -57,13 +46,18 @@ class PeerAndPortFit:
     port_fit: Fit = YES
 
     @property
-    def text(self) -> str:
-        """Why it does not fit."""
-        return "; ".join(t for t in (self.peer_fit.text, self.port_fit.text) if t)
+    def mismatches(self) -> tuple[Mismatch, ...]:
+        """What does not fit; fewer are a nearer miss."""
+        return (*self.peer_fit.mismatches, *self.port_fit.mismatches)
 
     @property
-    def undefined_by_spec(self) -> str:
-        return self.peer_fit.undefined_by_spec or self.port_fit.undefined_by_spec
+    def failed(self) -> frozenset[RulePart]:
+        """The parts that do not fit."""
+        return frozenset(mismatch.code.part for mismatch in self.mismatches)
+
+    @property
+    def doubt(self) -> Doubt | None:
+        return self.peer_fit.doubt or self.port_fit.doubt
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -124,40 +118,52 @@ def fit_peer(
     if isinstance(other, Pod) and dialect.selectors_select_host_network is not False:
         fit = _fit_pod(world, policy_namespace, peer, other)
         unsure = fit.holds and dialect.selectors_select_host_network is None
-        return Fit(None, undefined_by_spec=HOST_NETWORK_PEER) if unsure else fit
-    return Fit(False, (RulePart.KIND,), f"{_kind(other)} is never selected by labels")
+        return doubtful(DoubtCode.HOST_NETWORK_PEER) if unsure else fit
+    return unlike(_kind(other), subject=str(other))
 
 
-HOST_NETWORK_PEER = "whether selectors select pods on the host's network is undefined"
-HOST_NETWORK_PORT = (
-    "whether a port of a pod on the host's network is known by its name is undefined"
-)
+def unlike(
+    code: MismatchCode, *, subject: str = "", wanted: str = "", has: str = "", number: int = 0
+) -> Fit:
+    """A clause that does not fit."""
+    return Fit(False, (Mismatch(code, subject, wanted, has, number),))
 
 
-def _kind(end: End) -> str:
+def doubtful(code: DoubtCode, subject: str = "", *names: str) -> Fit:
+    """A clause of which nobody can tell whether it fits."""
+    return Fit(None, doubt=Doubt(code, subject, names))
+
+
+def _kind(end: End) -> MismatchCode:
     if isinstance(end, Pod):
-        return f"{end} is on its node's network, and"
-    return f"{end}" if isinstance(end, Node) else f"{end} is outside the cluster, and"
+        return MismatchCode.HOST_NETWORK
+    return MismatchCode.NODE if isinstance(end, Node) else MismatchCode.OUTSIDE
 
 
 def _fit_pod(world: ClusterState, policy_namespace: str, peer: PeerClause, pod: Pod) -> Fit:
     place, who = peer.namespace_selector, peer.pod_selector
-    failed, texts = [], []
+    found = []
     if place is None and pod.namespace != policy_namespace:
-        failed.append(RulePart.NAMESPACE)
-        texts.append(f"a podSelector alone selects in its own namespace {policy_namespace} only")
-    if place is not None and not matches(place, world.namespace(pod.namespace).labels):
-        failed.append(RulePart.NAMESPACE)
-        texts.append(_unlike_namespace(place, world.namespace(pod.namespace)))
-    if who is not None and not matches(who, pod.labels):
-        failed.append(RulePart.POD)
-        texts.append(f"{pod} has {spell_labels(pod.labels)}, not {spell(who)}")
-    return Fit(not failed, tuple(failed), " and ".join(texts))
+        found.append(Mismatch(MismatchCode.OWN_NAMESPACE_ONLY, policy_namespace))
+    if place is not None:
+        found += namespace_mismatch(place, world.namespace(pod.namespace))
+    if who is not None:
+        found += labels_mismatch(MismatchCode.POD_LABELS, who, str(pod), pod.labels)
+    return Fit(not found, tuple(found))
 
 
-def _unlike_namespace(selector: Selector, namespace: Namespace) -> str:
-    has = spell_labels(namespace.labels)
-    return f"namespace {namespace.name} has {has}, not {spell(selector)}"
+def namespace_mismatch(selector: Selector, namespace: Namespace) -> tuple[Mismatch, ...]:
+    code = MismatchCode.NAMESPACE_LABELS
+    return labels_mismatch(code, selector, namespace.name, namespace.labels)
+
+
+def labels_mismatch(
+    code: MismatchCode, selector: Selector, who: str, labels: Labels
+) -> tuple[Mismatch, ...]:
+    """Why a selector does not select who has these labels; () if it does."""
+    if matches(selector, labels):
+        return ()
+    return (Mismatch(code, who, spell(selector), spell_labels(labels)),)
 
 
 def spell_labels(labels: Labels) -> str:
@@ -175,19 +181,16 @@ def fit_address(block: IpBlock, other: End, family: int, dialect: Dialect) -> Fi
     """Whether a block of addresses holds an end's address of a family, as an engine reads it."""
     inside = _inside(block, other, family)
     if inside is False:
-        return Fit(False, (RulePart.ADDRESS,), _outside_block(block, other, family))
+        return _outside_block(block, other, family)
     meant = _block_selects(other, dialect)
+    pods = isinstance(other, Pod) and not other.host_network
     if meant is False:
-        text = f"engine {dialect.name} never selects {_sort(other)} by ipBlock ({block})"
-        return Fit(False, (RulePart.ADDRESS,), text)
+        sort, code = "pods" if pods else "nodes", MismatchCode.ENGINE_NEVER_SELECTS
+        return unlike(code, subject=sort, wanted=str(block), has=dialect.name)
     if meant is None:
-        return Fit(
-            None, undefined_by_spec=f"whether ipBlock selects {_sort(other)} is up to the engine"
-        )
+        return doubtful(DoubtCode.BLOCK_SELECTS_PODS if pods else DoubtCode.BLOCK_SELECTS_NODES)
     if inside is None:
-        return Fit(
-            None, undefined_by_spec=f"the address of {other} is not known, the rule names {block}"
-        )
+        return doubtful(DoubtCode.ADDRESS, str(other), str(block))
     return YES
 
 
@@ -210,10 +213,11 @@ def _same(values: list[bool]) -> bool | None:
     return values[0] if len(set(values)) == 1 else None
 
 
-def _outside_block(block: IpBlock, end: End, family: int) -> str:
+def _outside_block(block: IpBlock, end: End, family: int) -> Fit:
     if block.cidr.version != family:
-        return f"{block} holds no IPv{family} addresses"
-    return f"{end} ({end.address(family)}) is not in {block}"
+        return unlike(MismatchCode.OTHER_FAMILY, wanted=str(block), number=family)
+    has, code = str(end.address(family)), MismatchCode.OUTSIDE_BLOCK
+    return unlike(code, subject=str(end), wanted=str(block), has=has)
 
 
 def _block_selects(end: End, dialect: Dialect) -> bool | None:
@@ -226,33 +230,29 @@ def _block_selects(end: End, dialect: Dialect) -> bool | None:
     return dialect.ip_block_selects_nodes
 
 
-def _sort(end: End) -> str:
-    return "pods" if isinstance(end, Pod) and not end.host_network else "nodes"
-
-
 def _around_service(block: IpBlock, service: Service | None) -> bool:
     return service is not None and any(a in block for a in service.every_address)
 
 
 def _fit_service_address(block: IpBlock, path: Path, dialect: Dialect) -> Fit:
     if dialect.ip_block_selects_service_addresses is None:
-        return Fit(None, undefined_by_spec="whether ipBlock sees a Service's address is undefined")
-    text = f"{block} is the address of {path.service}, replaced by the pod's before policies act"
-    return Fit(False, (RulePart.ADDRESS,), text)
+        return doubtful(DoubtCode.BLOCK_SELECTS_SERVICES)
+    code = MismatchCode.SERVICE_ADDRESS
+    return unlike(code, subject=str(path.service), wanted=str(block))
 
 
 def fit_port(clause: PortClause, path: Path, dialect: Dialect) -> Fit:
     """Whether a port clause holds the path's protocol and the target's own port."""
     if clause.protocol is not path.protocol:
-        text = f"the rule is for {clause.protocol.name}, the flow is {path.protocol.name}"
-        return Fit(False, (RulePart.PROTOCOL,), text)
+        wanted, has = clause.protocol.name, path.protocol.name
+        return unlike(MismatchCode.OTHER_PROTOCOL, wanted=wanted, has=has)
     if clause.port is None:
         return YES
     if isinstance(clause.port, str):
         return fit_named_port(clause.port, path, dialect)
     if clause.port <= path.port <= (clause.end_port or clause.port):
         return YES
-    return Fit(False, (RulePart.PORT,), f"the rule allows {clause}, the pod's port is {path.port}")
+    return unlike(MismatchCode.OTHER_PORT, wanted=str(clause), number=path.port)
 
 
 def fit_named_port(name: str, path: Path, dialect: Dialect) -> Fit:
@@ -261,9 +261,8 @@ def fit_named_port(name: str, path: Path, dialect: Dialect) -> Fit:
     numbers = target.ports_named(name, path.protocol) if isinstance(target, Pod) else ()
     if path.port in numbers:
         return _on_its_own(target, name, dialect)
-    has = f"is {' or '.join(map(str, numbers))}" if numbers else "does not exist"
-    text = f"port {name!r} {has} on {target}, the flow goes to {path.port}"
-    return Fit(False, (RulePart.PORT,), text)
+    has, code = " or ".join(map(str, numbers)), MismatchCode.OTHER_NAMED_PORT
+    return unlike(code, subject=str(target), wanted=name, has=has, number=path.port)
 
 
 def _on_its_own(target: End, name: str, dialect: Dialect) -> Fit:
@@ -272,7 +271,6 @@ def _on_its_own(target: End, name: str, dialect: Dialect) -> Fit:
     if known or not (isinstance(target, Pod) and target.host_network):
         return YES
     if known is None:
-        whose = "" if dialect == SPEC else f", and was not measured on {dialect.name}"
-        return Fit(None, undefined_by_spec=f"{HOST_NETWORK_PORT}{whose}")
-    text = f"{target} is on its node's network: port {name!r} is not looked up on it"
-    return Fit(False, (RulePart.PORT,), text)
+        unmeasured = () if dialect == SPEC else (dialect.name,)
+        return doubtful(DoubtCode.HOST_NETWORK_PORT, "", *unmeasured)
+    return unlike(MismatchCode.NAME_NOT_LOOKED_UP, subject=str(target), wanted=name)

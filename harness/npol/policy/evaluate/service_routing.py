@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 
+from npol.model.reason import Reason, ReasonCode
 from npol.policy.evaluate.match import Path
 from npol.policy.objects.dialects import Dialect
 from npol.policy.objects.entities import End, ExternalEndpoint, Node, Pod, Service, Traffic
@@ -24,7 +25,7 @@ class Routes:
     """The paths that a flow may take; without any, `problem` says why nothing answers."""
 
     paths: tuple[Path, ...] = ()
-    problem: str = ""
+    problem: Reason | None = None
     unanswered: Path | None = None
     """The way to a Service's own address, where nothing behind it answers."""
 
@@ -63,13 +64,13 @@ def _by_external_address(world: ClusterState, path: Path, dialect: Dialect) -> t
     return (seen,) if replaced and source.node and own else (path, seen)
 
 
-def _absent(end: End | Service, family: int) -> str:
-    """Why an end takes part in no traffic of this family; "" if it does."""
+def _absent(end: End | Service, family: int) -> Reason | None:
+    """Why an end takes part in no traffic of this family; None if it does."""
     if isinstance(end, Pod) and end.finished:
-        return f"pod {end} has finished"
+        return Reason(code=ReasonCode.POD_FINISHED, subject=str(end))
     if end.addresses and not any(a.version == family for a in end.addresses):
-        return f"{end} has no IPv{family} address"
-    return ""
+        return Reason(code=ReasonCode.NO_ADDRESS_OF_FAMILY, subject=str(end), family=family)
+    return None
 
 
 def _path(traffic: Traffic, target: End, port: int, service: Service | None = None) -> Path:
@@ -96,7 +97,11 @@ def _behind_service(world: ClusterState, traffic: Traffic, service: Service) -> 
     }
     problem = route.problem or route.unanswered
     if not paths and not problem:
-        problem = f"no endpoint of {route.service} has an IPv{traffic.family} address"
+        problem = Reason(
+            code=ReasonCode.NO_ENDPOINT_OF_FAMILY,
+            subject=str(route.service),
+            family=traffic.family,
+        )
     return Routes(tuple(paths.values()), problem, _unanswered(traffic, route))
 
 

@@ -10,24 +10,28 @@ from __future__ import annotations
 import functools
 from dataclasses import dataclass, replace
 
+from npol.model.doubt import DoubtCode
+from npol.model.mismatch import Mismatch, MismatchCode
 from npol.policy.evaluate.match import (
     YES,
     Fit,
     Path,
     PeerAndPortFit,
-    RulePart,
     both,
     distance,
+    doubtful,
     fit_address,
     fit_named_port,
-    spell_labels,
+    labels_mismatch,
+    namespace_mismatch,
+    unlike,
 )
 from npol.policy.objects.dialects import Dialect
 from npol.policy.objects.entities import End, Node, Pod
 from npol.policy.objects.netpol_types import Direction, Origin
 from npol.policy.objects.tier_types import Subject, TierPeer, TierPolicy, TierPort, TierRule
 from npol.policy.state.cluster_state import ClusterState
-from npol.selectors import Selector, matches, spell
+from npol.selectors import Selector
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -75,8 +79,7 @@ def _fit_peer(world: ClusterState, peer: TierPeer, other: End, path: Path, diale
     if peer.nodes is not None:
         return _fit_nodes(world, peer.nodes, other)
     if peer.domains:
-        names = ", ".join(peer.domains)
-        return Fit(None, undefined_by_spec=f"which addresses {names} has is up to DNS")
+        return doubtful(DoubtCode.DOMAINS, "", *peer.domains)
     read = _reading_networks(dialect)
     blocks = (fit_address(block, other, path.family, read) for block in peer.networks)
     return min(blocks, key=distance)
@@ -95,26 +98,19 @@ def _reading_networks(dialect: Dialect) -> Dialect:
 
 def _fit_pods(world: ClusterState, subject: Subject, other: End) -> Fit:
     if not isinstance(other, Pod):
-        return Fit(False, (RulePart.KIND,), f"{other} is never selected by pods' labels")
+        return unlike(MismatchCode.NO_POD, subject=str(other))
     if other.host_network:
-        text = f"{other} is on its node's network, and is never selected by labels"
-        return Fit(False, (RulePart.KIND,), text)
-    failed = _unlike(world, subject, other)
-    return Fit(not failed, tuple(failed), " and ".join(failed.values()))
+        return unlike(MismatchCode.HOST_NETWORK, subject=str(other))
+    found = _unlike(world, subject, other)
+    return Fit(not found, found)
 
 
-def _unlike(world: ClusterState, subject: Subject, pod: Pod) -> dict[RulePart, str]:
-    """What of a pod a selection does not fit, and how; {}: it selects the pod."""
-    namespace = world.namespace(pod.namespace)
-    failed = {}
-    if not matches(subject.namespaces, namespace.labels):
-        has = spell_labels(namespace.labels)
-        text = f"namespace {namespace.name} has {has}, not {spell(subject.namespaces)}"
-        failed[RulePart.NAMESPACE] = text
-    if subject.pods is not None and not matches(subject.pods, pod.labels):
-        text = f"{pod} has {spell_labels(pod.labels)}, not {spell(subject.pods)}"
-        failed[RulePart.POD] = text
-    return failed
+def _unlike(world: ClusterState, subject: Subject, pod: Pod) -> tuple[Mismatch, ...]:
+    """What of a pod a selection does not fit; (): it selects the pod."""
+    found = namespace_mismatch(subject.namespaces, world.namespace(pod.namespace))
+    if subject.pods is None:
+        return found
+    return found + labels_mismatch(MismatchCode.POD_LABELS, subject.pods, str(pod), pod.labels)
 
 
 def _fit_nodes(world: ClusterState, selector: Selector, other: End) -> Fit:
@@ -123,21 +119,19 @@ def _fit_nodes(world: ClusterState, selector: Selector, other: End) -> Fit:
     if isinstance(other, Pod) and other.host_network:
         node = next((n for n in world.nodes if n.name == other.node), None)
         if node is None:
-            return Fit(None, undefined_by_spec=f"the node of {other} is not known")
+            return doubtful(DoubtCode.NODE_OF_POD, str(other))
     if node is None:
-        return Fit(False, (RulePart.KIND,), f"{other} is no node")
-    if matches(selector, node.labels):
-        return YES
-    text = f"{node} has {spell_labels(node.labels)}, not {spell(selector)}"
-    return Fit(False, (RulePart.KIND,), text)
+        return unlike(MismatchCode.NO_NODE, subject=str(other))
+    found = labels_mismatch(MismatchCode.NODE_LABELS, selector, str(node), node.labels)
+    return Fit(not found, found)
 
 
 def _fit_port(port: TierPort, path: Path, dialect: Dialect) -> Fit:
     if port.name:
         return fit_named_port(port.name, path, dialect)
     if port.protocol is not path.protocol:
-        text = f"the rule is for {port}, the flow is {path.protocol.name}"
-        return Fit(False, (RulePart.PROTOCOL,), text)
+        wanted, has = str(port), path.protocol.name
+        return unlike(MismatchCode.OTHER_PROTOCOL, wanted=wanted, has=has)
     if port.first is None or port.first <= path.port <= (port.last or port.first):
         return YES
-    return Fit(False, (RulePart.PORT,), f"the rule is for {port}, the pod's port is {path.port}")
+    return unlike(MismatchCode.OTHER_TIER_PORT, wanted=str(port), number=path.port)

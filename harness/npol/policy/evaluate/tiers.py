@@ -10,6 +10,7 @@ from __future__ import annotations
 import itertools
 from dataclasses import dataclass
 
+from npol.model.doubt import Doubt, DoubtCode
 from npol.policy.evaluate.match import Path
 from npol.policy.evaluate.tier_match import TierRuleFit, fit_tier_rule, selects
 from npol.policy.objects.dialects import Dialect
@@ -26,7 +27,7 @@ class TierWalk:
     """
     One tier, walked for one direction of a path.
 
-    `actions`: what may come of it; None stands for "no rule fits". More than one: `undefined`
+    `actions`: what may come of it; None stands for "no rule fits". More than one: `doubt`
     says what it hangs on.
     """
 
@@ -34,7 +35,7 @@ class TierWalk:
     fits: tuple[TierRuleFit, ...] = ()
     """The rules in the order in which they are tried, as far as one decides for sure."""
     actions: frozenset[RuleAction | None] = frozenset({None})
-    undefined: str = ""
+    doubt: Doubt | None = None
 
     @property
     def deciding(self) -> TierRuleFit | None:
@@ -70,21 +71,17 @@ def walk(
     chosen.sort(key=lambda policy: (policy.priority, policy.name))
     fits: list[TierRuleFit] = []
     actions: set[RuleAction | None] = set()
-    undefined = ""
+    doubt: Doubt | None = None
     for _, group in itertools.groupby(chosen, key=lambda policy: policy.priority):
         tried = [_tried(world, policy, direction, path, dialect) for policy in group]
         fits += [fit for one in tried for fit in one]
         outcomes = [_outcomes(one) for one in tried]
         decided = {action for one in outcomes for action in one if action is not None}
-        undefined = undefined or _doubt(tried, decided)
+        doubt = doubt or _doubt(tried, decided)
         actions |= decided
         if any(None not in one for one in outcomes):
-            return TierWalk(
-                tier=tier, fits=tuple(fits), actions=frozenset(actions), undefined=undefined
-            )
-    return TierWalk(
-        tier=tier, fits=tuple(fits), actions=frozenset({*actions, None}), undefined=undefined
-    )
+            return TierWalk(tier=tier, fits=tuple(fits), actions=frozenset(actions), doubt=doubt)
+    return TierWalk(tier=tier, fits=tuple(fits), actions=frozenset({*actions, None}), doubt=doubt)
 
 
 def _tried(
@@ -105,12 +102,12 @@ def _outcomes(tried: list[TierRuleFit]) -> set[RuleAction | None]:
     return found if any(fit.holds for fit in tried) else {*found, None}
 
 
-def _doubt(tried: list[list[TierRuleFit]], decided: set[RuleAction]) -> str:
+def _doubt(tried: list[list[TierRuleFit]], decided: set[RuleAction]) -> Doubt | None:
     unsure = next((fit for one in tried for fit in one if fit.holds is None), None)
     if unsure is not None:
-        return unsure.undefined_by_spec
+        return unsure.doubt
     fitting = [fit.policy for one in tried for fit in one if fit.holds]
     if len(decided) > 1:
-        names = " and ".join(str(policy) for policy in fitting)
-        return f"{names} share priority {fitting[0].priority}: which comes first is undefined"
-    return ""
+        names = tuple(map(str, fitting))
+        return Doubt(DoubtCode.SAME_PRIORITY, str(fitting[0].priority), names)
+    return None

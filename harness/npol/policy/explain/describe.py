@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
-from npol.model.prediction import Cause
+from npol.model.causes import Cause
 from npol.model.sentence import Sentence
 from npol.policy.explain.mismatch import namespaces_of, selected_pods
 from npol.policy.objects.dialects import ENGINES, SPEC, Dialect

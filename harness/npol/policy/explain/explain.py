@@ -1,4 +1,4 @@
-"""The walk of a packet in sentences: name, Service, egress of the source, ingress of the target."""
+"""The walk of a packet: name, Service, egress of the source, ingress of the target."""
 
 from __future__ import annotations
 
@@ -6,9 +6,17 @@ import enum
 from collections.abc import Collection, Hashable, Iterator, Sequence
 from dataclasses import dataclass, replace
 
-from npol.model.prediction import Cause, Prediction
+from npol.model.causes import (
+    ActsByItsRules,
+    Cause,
+    EnginesDiffer,
+    Fact,
+    LeadsTo,
+    NameUnresolved,
+    PlacedPolicy,
+)
+from npol.model.prediction import Prediction
 from npol.model.refused_object import RefusedObject
-from npol.model.sentence import Sentence
 from npol.policy.evaluate.decision import Decision, DirectionDecision, PathDecision
 from npol.policy.evaluate.evaluate import decide, evaluate
 from npol.policy.explain.causes import side_causes
@@ -46,7 +54,7 @@ class Explanation:
     prediction: Prediction
     dialect: str
     stages: tuple[PacketStage, ...] = ()
-    notes: tuple[str, ...] = ()
+    notes: tuple[Fact, ...] = ()
     remedies: tuple[Remedy, ...] = ()
     left_out: tuple[str, ...] = ()
     without: Prediction | None = None
@@ -109,7 +117,7 @@ def _merged(told: Sequence[Explanation]) -> Sequence[Explanation]:
 
 
 def _course(told: Explanation) -> Hashable:
-    """What becomes of the packets, and where, without the addresses in the sentences."""
+    """What becomes of the packets, and where, without the addresses in the causes."""
     stages = tuple((stage.title, stage.answer) for stage in told.stages)
     without = told.without.decision if told.without else None
     return told.prediction.decision, told.prediction.decided_by, stages, without
@@ -152,27 +160,25 @@ def _name(world: ClusterState, traffic: Traffic, dialect: Dialect) -> PacketStag
 
 def _service(decision: Decision, service: Service) -> PacketStage:
     """The translation; where it changes the port, policies see the new one only."""
-    lines = [Cause(what=decision.why_unknown, at=service.at)] if not decision.paths else []
+    why = decision.why_unknown if not decision.paths else None
+    lines = [Cause(what=why, at=service.at)] if why else []
     by_port: dict[int, list[str]] = {}
     for path in decision.paths:
         by_port.setdefault(path.path.port, []).append(str(path.path.target))
     for port, pods in by_port.items():
-        asked = decision.traffic.port
-        text = f"{service} port {asked} goes to {', '.join(dict.fromkeys(pods))} port {port}"
-        if port != asked:
-            text += f": policies are judged on {port}, never on {asked}"
-        lines.append(Cause(what=Sentence(text), at=service.at))
+        ends = tuple(dict.fromkeys(pods))
+        what = LeadsTo(str(service), decision.traffic.port, ends, port)
+        lines.append(Cause(what=what, at=service.at))
     return PacketStage(title=str(service), lines=tuple(lines))
 
 
-def _notes(decision: Decision, stages: tuple[PacketStage, ...]) -> Iterator[str]:
+def _notes(decision: Decision, stages: tuple[PacketStage, ...]) -> Iterator[Fact]:
     if decision.allowed and any(s.answer is StageAnswer.CLOSED for s in stages):
-        yield "the packets would pass, but the name does not resolve: applications fail"
-    if decision.allowed is None and decision.paths:
-        yield str(decision.why_unknown)
+        yield NameUnresolved()
+    if decision.allowed is None and decision.paths and decision.why_unknown:
+        yield decision.why_unknown
     if decision.depends_on_dialect:
-        said = ", ".join(f"{e} {_answer(a).value}" for e, a in decision.by_engine.items())
-        yield f"engines differ on this flow by design: {said}"
+        yield EnginesDiffer(tuple((e, _answer(a).value) for e, a in decision.by_engine.items()))
 
 
 def _refused(world: ClusterState, decision: Decision) -> Iterator[RefusedObject]:
@@ -183,12 +189,13 @@ def _refused(world: ClusterState, decision: Decision) -> Iterator[RefusedObject]
     yield from (r for r in world.refused if r.namespace in near)
 
 
-def _by_their_rules(world: ClusterState, decision: Decision) -> tuple[str, ...]:
+def _by_their_rules(world: ClusterState, decision: Decision) -> tuple[ActsByItsRules, ...]:
     """Policies that isolate an end in a direction which their policyTypes do not name."""
     sides = [s for p in decision.paths for s in p.sides if not s.not_applicable]
     found = (
-        f"{policy} ({policy.origin}) isolates {side.direction.field}, which its policyTypes do "
-        f"not name: {decision.dialect} goes by the rules that it has"
+        ActsByItsRules(
+            PlacedPolicy(str(policy), str(policy.origin)), side.direction.field, decision.dialect
+        )
         for side in sides
         for policy in side.isolating
         if (written := world.policy(policy.namespace, policy.name))

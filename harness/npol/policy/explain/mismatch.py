@@ -1,9 +1,10 @@
-"""Why a rule does not fit a path, in words: first the mistakes that people make."""
+"""Why a rule does not fit a path: first the mistakes that people make."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
 
+from npol.model.mismatch import Mismatch, MismatchCode
 from npol.policy.evaluate.decision import RuleFit
 from npol.policy.evaluate.match import Path, spell_labels
 from npol.policy.objects.entities import NAME_LABEL, Namespace, Pod
@@ -12,14 +13,14 @@ from npol.policy.state.cluster_state import ClusterState
 from npol.selectors import Selector, spell
 
 
-def reason(world: ClusterState, fit: RuleFit, path: Path) -> str:
-    """One clause of a sentence; what fails in the peer, then what fails in the ports."""
-    parts = []
+def mismatches(world: ClusterState, fit: RuleFit, path: Path) -> tuple[Mismatch, ...]:
+    """What fails in the peer, then what fails in the ports."""
+    found: tuple[Mismatch, ...] = ()
     if fit.peer and fit.peer_fit.holds is False:
-        parts.append(_dead_selector(world, fit, fit.peer, path) or fit.peer_fit.text)
+        found += _dead_selector(world, fit, fit.peer, path) or fit.peer_fit.mismatches
     if fit.port and fit.port_fit.holds is False:
-        parts.append(_service_port(fit, path) or fit.port_fit.text)
-    return "; ".join(p for p in (*parts, fit.undefined_by_spec) if p)
+        found += _service_port(fit, path) or fit.port_fit.mismatches
+    return found
 
 
 def names_service_port(fit: RuleFit, path: Path) -> bool:
@@ -29,12 +30,16 @@ def names_service_port(fit: RuleFit, path: Path) -> bool:
     )
 
 
-def _service_port(fit: RuleFit, path: Path) -> str:
+def _service_port(fit: RuleFit, path: Path) -> tuple[Mismatch, ...]:
     if not names_service_port(fit, path):
-        return ""
+        return ()
     return (
-        f"Service port {path.service_port} is translated to pod port {path.port} before "
-        f"{fit.rule.direction.field} policy is judged, so the rule must name {path.port}"
+        Mismatch(
+            MismatchCode.SERVICE_PORT,
+            has=str(path.service_port),
+            number=path.port,
+            where=fit.rule.direction.field,
+        ),
     )
 
 
@@ -51,16 +56,26 @@ def selected_pods(world: ClusterState, policy_namespace: str, peer: PeerClause) 
         yield from world.select(namespace.name, peer.pod_selector or {})
 
 
-def _dead_selector(world: ClusterState, fit: RuleFit, peer: PeerClause, path: Path) -> str:
+def _dead_selector(
+    world: ClusterState, fit: RuleFit, peer: PeerClause, path: Path
+) -> tuple[Mismatch, ...]:
     """A selector that selects nothing in this world is the likelier mistake."""
     if not selects_nothing(world, fit.policy, peer):
-        return ""
+        return ()
     chosen = namespaces_of(world, peer, fit.policy.namespace)
     if peer.namespace_selector is not None and not chosen:
-        hint = _name_hint(world, peer.namespace_selector)
-        return f"no namespace has {spell(peer.namespace_selector)}{hint}"
-    where = ", ".join(n.name for n in chosen)
-    return f"no pod in {where} has {spell(peer.pod_selector or {})}{_pod_hint(fit, path)}"
+        return (_no_namespace(world, peer.namespace_selector),)
+    other = path.target if fit.rule.direction is Direction.EGRESS else path.client
+    pod = other if isinstance(other, Pod) else None
+    return (
+        Mismatch(
+            MismatchCode.NO_POD_HAS,
+            subject=str(pod) if pod else "",
+            wanted=spell(peer.pod_selector or {}),
+            has=spell_labels(pod.labels) if pod else "",
+            where=", ".join(n.name for n in chosen),
+        ),
+    )
 
 
 def namespaces_of(
@@ -72,13 +87,13 @@ def namespaces_of(
     return world.select_namespaces(peer.namespace_selector)
 
 
-def _name_hint(world: ClusterState, selector: Selector) -> str:
-    for value in (selector.get("matchLabels") or {}).values():
-        if any(n.name == value for n in world.all_namespaces):
-            return f"; the namespace {value} has {NAME_LABEL}={value}"
-    return ""
-
-
-def _pod_hint(fit: RuleFit, path: Path) -> str:
-    other = path.target if fit.rule.direction is Direction.EGRESS else path.client
-    return f"; {other} has {spell_labels(other.labels)}" if isinstance(other, Pod) else ""
+def _no_namespace(world: ClusterState, selector: Selector) -> Mismatch:
+    """With the namespace whose name stands as some label's value."""
+    values = (selector.get("matchLabels") or {}).values()
+    meant = next((v for v in values if any(n.name == v for n in world.all_namespaces)), "")
+    return Mismatch(
+        MismatchCode.NO_NAMESPACE_HAS,
+        subject=f"the namespace {meant}" if meant else "",
+        wanted=spell(selector),
+        has=f"{NAME_LABEL}={meant}",
+    )

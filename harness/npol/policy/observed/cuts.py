@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
+from npol.model.doubt import Doubt
 from npol.model.observed import ObservedFlow
 from npol.model.prediction import PolicyName
-from npol.model.sentence import NOTHING, Sentence
+from npol.model.reason import Reason
 from npol.policy.evaluate.decision import Decision, RuleFit
 from npol.policy.evaluate.evaluate import decide
 from npol.policy.evaluate.tier_match import TierRuleFit
@@ -29,7 +30,7 @@ class ForeseenFlow:
     flow: ObservedFlow
     allowed: bool | None
     decided_by: tuple[PolicyName, ...] = ()
-    why_unknown: Sentence = NOTHING
+    why_unknown: Reason | Doubt | None = None
 
     @property
     def cut(self) -> bool:
@@ -111,8 +112,7 @@ def _foreseen(
     why = hangs_on(world, decision)
     used |= _rules_of(decision, every=why is not None)
     if why is not None:
-        words = Sentence(f"the records do not say {why}")
-        return ForeseenFlow(flow=flow, allowed=None, why_unknown=words)
+        return ForeseenFlow(flow=flow, allowed=None, why_unknown=why)
     return ForeseenFlow(
         flow=flow,
         allowed=decision.allowed,

@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+import enum
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 
+from npol.model.doubt import Doubt
 from npol.model.observed import EndKind, ObservedEnd, ObservedFlow
 from npol.model.story import Protocol
 from npol.policy.explain.fixes import lasting
 from npol.policy.objects.dialects import Dialect
 from npol.policy.objects.entities import Pod, Traffic
-from npol.policy.observed.cuts import foresee
+from npol.policy.observed.cuts import ForeseenFlow, foresee
 from npol.policy.observed.observed_world import ObservedWorld, observed_world, why_not_asked
 from npol.policy.state.cluster_state import ClusterState
 from npol.policy.state.dns import PORT as DNS_PORT
@@ -24,18 +26,48 @@ EPHEMERAL = 32768
 _Door = tuple[ObservedEnd, int, Protocol | None]
 
 
+class UnaskableCode(enum.Enum):
+    """Why a flow that was seen is not asked again."""
+
+    NOT_FROM_A_POD = "not from a pod"
+    PROTECTED_NAMESPACE = "protected namespace"
+    ADDRESS_NOT_KEPT = "address not kept"
+    PARTLY_DROPPED = "partly dropped"
+    NOBODY_ANSWERED = "nobody answered"
+    NOT_ARRIVED = "not arrived"
+    EPHEMERAL_PORT = "ephemeral port"
+    SCTP = "sctp"
+    UNKNOWN_UDP = "unknown udp"
+
+
+@dataclass(frozen=True, slots=True)
+class UnaskedFlow:
+    """A flow that was seen, and why it is left out."""
+
+    flow: ObservedFlow
+    why: UnaskableCode | Doubt
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ObservedSuggestion:
+    """A story, what of the traffic it leaves out, and what policies would make otherwise."""
+
+    suggestion: Suggestion
+    left_out: tuple[UnaskedFlow, ...]
+    doubts: tuple[ForeseenFlow, ...]
+
+
 def suggest_observed(
     state: ClusterState,
     flows: Iterable[ObservedFlow],
     dialect: Dialect,
     *,
     closed: Callable[[str], bool],
-) -> Suggestion:
+) -> ObservedSuggestion:
     """
     The flows that a debug pod in the likeness of their source can ask again.
 
-    `closed`: whether nothing may be made in a namespace. What is left out is in `unknown`, with
-    the reason; `doubts` are flows that the state's own policies would not let be what was seen.
+    `closed`: whether nothing may be made in a namespace.
     """
     flows = tuple(flows)
     world = observed_world(state, flows)
@@ -44,12 +76,11 @@ def suggest_observed(
     for flow in flows:
         draft.add(flow)
     found = [f for f in flows if draft.kept(f)] if state.policies else []
-    doubts = [d for f in found if (d := _doubt(world, f, dialect))]
-    return Suggestion(
-        peers=draft.cast.peers,
-        flows=tuple(draft.flows.values()),
-        doubts=tuple(doubts),
-        unknown=tuple(draft.left_out),
+    foreseen = (foresee(world, flow, dialect) for flow in found)
+    return ObservedSuggestion(
+        suggestion=Suggestion(peers=draft.cast.peers, flows=tuple(draft.flows.values())),
+        left_out=tuple(draft.left_out),
+        doubts=tuple(f for f in foreseen if f.cut or f.opened or f.allowed is None),
     )
 
 
@@ -61,14 +92,14 @@ class _ObservedDraft:
     answering: frozenset[_Door]
     """Where something was seen to arrive."""
     flows: dict[tuple[str, str, int, Protocol], SuggestedFlow] = field(default_factory=dict)
-    left_out: list[str] = field(default_factory=list)
+    left_out: list[UnaskedFlow] = field(default_factory=list)
 
     def kept(self, flow: ObservedFlow) -> bool:
         return not self._why_left_out(flow)
 
     def add(self, flow: ObservedFlow) -> None:
         if why := self._why_left_out(flow):
-            self.left_out.append(f"{flow}: {why}")
+            self.left_out.append(UnaskedFlow(flow, why))
             return
         traffic = self.world.traffic(flow)
         assert traffic
@@ -91,51 +122,40 @@ class _ObservedDraft:
             return self.cast.target(end, traffic) if end.labels else self.cast.source(end)
         return self.cast.address(flow.target.address)
 
-    def _why_left_out(self, flow: ObservedFlow) -> str:
+    def _why_left_out(self, flow: ObservedFlow) -> UnaskableCode | Doubt | None:
         traffic = self.world.traffic(flow)
         if traffic is None:
-            return str(why_not_asked(flow))
+            return why_not_asked(flow)
         return _unaskable(flow) or self._of_ends(flow) or self._of_outcome(flow)
 
-    def _of_ends(self, flow: ObservedFlow) -> str:
+    def _of_ends(self, flow: ObservedFlow) -> UnaskableCode | None:
         if flow.source.kind is not EndKind.POD:
-            return "nothing can ask from there"
+            return UnaskableCode.NOT_FROM_A_POD
         if self.closed(flow.source.namespace):
-            return f"npol starts no pods in {flow.source.namespace}"
+            return UnaskableCode.PROTECTED_NAMESPACE
         if flow.target.kind is not EndKind.POD and not flow.target.address:
-            return "its address was not kept"
-        return ""
+            return UnaskableCode.ADDRESS_NOT_KEPT
+        return None
 
-    def _of_outcome(self, flow: ObservedFlow) -> str:
+    def _of_outcome(self, flow: ObservedFlow) -> UnaskableCode | None:
         if flow.dropped and flow.arrived:
-            return "some of it was dropped and some not: policies changed meanwhile"
+            return UnaskableCode.PARTLY_DROPPED
         if flow.dropped and _door(flow) not in self.answering:
-            return "it was dropped, and nobody was seen to get an answer there"
+            return UnaskableCode.NOBODY_ANSWERED
         if not flow.dropped and not flow.arrived:
-            return "it was not seen to arrive"
-        return ""
+            return UnaskableCode.NOT_ARRIVED
+        return None
 
 
 def _door(flow: ObservedFlow) -> _Door:
     return flow.target, flow.port, flow.protocol
 
 
-def _unaskable(flow: ObservedFlow) -> str:
+def _unaskable(flow: ObservedFlow) -> UnaskableCode | None:
     if flow.port >= EPHEMERAL:
-        return "an ephemeral port"
+        return UnaskableCode.EPHEMERAL_PORT
     if flow.protocol is Protocol.SCTP:
-        return "debug pods have no tool for SCTP"
+        return UnaskableCode.SCTP
     if flow.protocol is Protocol.UDP and flow.port != DNS_PORT:
-        return "what it answers to over UDP is not known"
-    return ""
-
-
-def _doubt(world: ObservedWorld, flow: ObservedFlow, dialect: Dialect) -> str:
-    """Where the policies at hand mean something else than what was seen."""
-    foreseen = foresee(world, flow, dialect)
-    names = ", ".join(map(str, foreseen.decided_by)) or "no policy"
-    if foreseen.cut:
-        return f"{flow} was seen to pass, and {names} would cut it"
-    if foreseen.opened:
-        return f"{flow} was seen to be dropped, and {names} would let it pass"
-    return f"{flow}: {foreseen.why_unknown}" if foreseen.allowed is None else ""
+        return UnaskableCode.UNKNOWN_UDP
+    return None

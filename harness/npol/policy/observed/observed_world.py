@@ -6,8 +6,8 @@ import ipaddress
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 
+from npol.model.doubt import Doubt, DoubtCode
 from npol.model.observed import EndKind, ObservedEnd, ObservedFlow
-from npol.model.sentence import Sentence
 from npol.policy.explain.fixes import lasting
 from npol.policy.objects.entities import (
     NAME_LABEL,
@@ -82,12 +82,12 @@ def observed_world(state: ClusterState, flows: Iterable[ObservedFlow]) -> Observ
     )
 
 
-def why_not_asked(flow: ObservedFlow) -> Sentence:
+def why_not_asked(flow: ObservedFlow) -> Doubt:
     """Of a flow without packets."""
     if flow.protocol is None:
-        return Sentence("no policy names its protocol: plugins differ")
+        return Doubt(DoubtCode.RECORDED_PROTOCOL)
     unknown = flow.source if flow.source.kind is EndKind.UNKNOWN else flow.target
-    return Sentence(f"who {unknown} is, the records do not say")
+    return Doubt(DoubtCode.RECORDED_END, str(unknown))
 
 
 def _entity(state: ClusterState, end: ObservedEnd) -> End | None:

@@ -8,41 +8,42 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from npol.model.sentence import Sentence
+from npol.model.doubt import Doubt, DoubtCode
 from npol.policy.evaluate.decision import Decision, DirectionDecision, PathDecision, RuleFit
 from npol.policy.evaluate.match import Path
 from npol.policy.objects.entities import NAME_LABEL, End, Node, Pod
-from npol.policy.objects.netpol_types import Direction, PeerClause
+from npol.policy.objects.netpol_types import Direction, PeerClause, Policy
+from npol.policy.objects.tier_types import TierPolicy
 from npol.policy.observed.observed_world import ObservedWorld
 from npol.selectors import Selector, keys_of, matches
 
 
-def hangs_on(world: ObservedWorld, decision: Decision) -> Sentence | None:
+def hangs_on(world: ObservedWorld, decision: Decision) -> Doubt | None:
     """What is not known and decides; None where the records tell enough."""
     for path in decision.paths:
         for why in (*_of_tiers(world, path.path), *_of_sides(world, path)):
-            return Sentence(why)
+            return why
     return None
 
 
-def _of_sides(world: ObservedWorld, path: PathDecision) -> Iterator[str]:
+def _of_sides(world: ObservedWorld, path: PathDecision) -> Iterator[Doubt]:
     yield from filter(None, (_of_side(world, path, side) for side in path.sides))
 
 
-def _of_side(world: ObservedWorld, path: PathDecision, side: DirectionDecision) -> str:
+def _of_side(world: ObservedWorld, path: PathDecision, side: DirectionDecision) -> Doubt | None:
     if side.not_applicable or side.tier_rule or not side.isolating:
-        return ""
+        return None
     other = path.path.client if side.direction is Direction.INGRESS else path.path.target
     sure = [f for f in side.rules if f.holds and not any(_of_labels(world, f, other))]
     if sure:
-        return ""
-    for fit in side.rules:
-        if why := next(_open_ends(world, path, fit, other), ""):
-            return why
-    return ""
+        return None
+    doubts = (doubt for fit in side.rules for doubt in _open_ends(world, path, fit, other))
+    return next(doubts, None)
 
 
-def _open_ends(world: ObservedWorld, path: PathDecision, fit: RuleFit, other: End) -> Iterator[str]:
+def _open_ends(
+    world: ObservedWorld, path: PathDecision, fit: RuleFit, other: End
+) -> Iterator[Doubt]:
     """What is not known of a rule; nothing where another part of it does not fit anyway."""
     named = list(_of_ports(world, path, fit))
     peers = list(_of_labels(world, fit, other))
@@ -53,16 +54,17 @@ def _open_ends(world: ObservedWorld, path: PathDecision, fit: RuleFit, other: En
         yield from peers
 
 
-def _of_ports(world: ObservedWorld, path: PathDecision, fit: RuleFit) -> Iterator[str]:
+def _of_ports(world: ObservedWorld, path: PathDecision, fit: RuleFit) -> Iterator[Doubt]:
     target, protocol = path.path.target, path.path.protocol
     if fit.port_fit.holds or not isinstance(target, Pod) or world.knows_ports(target):
         return
     for clause in fit.rule.ports:
         if isinstance(clause.port, str) and clause.protocol is protocol:
-            yield f"which port of {target} is called {clause.port!r} ({fit.policy})"
+            names = (clause.port, str(fit.policy))
+            yield Doubt(DoubtCode.RECORDED_PORT, str(target), names)
 
 
-def _of_labels(world: ObservedWorld, fit: RuleFit, other: End) -> Iterator[str]:
+def _of_labels(world: ObservedWorld, fit: RuleFit, other: End) -> Iterator[Doubt]:
     if not isinstance(other, Pod) or world.knows_labels(other.namespace):
         return
     if any(_surely(peer, other, fit) for peer in fit.rule.peers):
@@ -70,10 +72,10 @@ def _of_labels(world: ObservedWorld, fit: RuleFit, other: End) -> Iterator[str]:
     for peer in fit.rule.peers:
         wanted = _beside_name(peer.namespace_selector)
         if wanted and (peer.pod_selector is None or matches(peer.pod_selector, other.labels)):
-            yield f"the labels of namespace {other.namespace} ({fit.policy})"
+            yield _labels(f"namespace {other.namespace}", fit.policy)
 
 
-def _of_tiers(world: ObservedWorld, path: Path) -> Iterator[str]:
+def _of_tiers(world: ObservedWorld, path: Path) -> Iterator[Doubt]:
     """Which rule comes first in a tier may hang on any of them, so all are looked at."""
     for policy in world.state.tier_policies:
         rules = (*policy.ingress, *policy.egress)
@@ -82,12 +84,16 @@ def _of_tiers(world: ObservedWorld, path: Path) -> Iterator[str]:
         by_label = any(_beside_name(s.namespaces) for s in subjects)
         for end in (path.source, path.target):
             if isinstance(end, Pod) and by_label and not world.knows_labels(end.namespace):
-                yield f"the labels of namespace {end.namespace} ({policy})"
+                yield _labels(f"namespace {end.namespace}", policy)
             if isinstance(end, Node) and any(p.nodes for p in peers) and not world.knows_node(end):
-                yield f"the labels of {end} ({policy})"
+                yield _labels(str(end), policy)
         named = any(port.name for rule in rules for port in rule.ports)
         if named and isinstance(path.target, Pod) and not world.knows_ports(path.target):
-            yield f"which ports of {path.target} have names ({policy})"
+            yield Doubt(DoubtCode.RECORDED_PORT_NAMES, str(path.target), (str(policy),))
+
+
+def _labels(of: str, policy: Policy | TierPolicy) -> Doubt:
+    return Doubt(DoubtCode.RECORDED_LABELS, of, (str(policy),))
 
 
 def _surely(peer: PeerClause, other: Pod, fit: RuleFit) -> bool:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 
-from npol.model.prediction import Cause
+from npol.model.causes import Cause
 from npol.model.sentence import Sentence
 from npol.policy.evaluate.decision import DirectionDecision
 from npol.policy.evaluate.evaluate import decide

@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 
+from npol.model.doubt import Doubt, DoubtCode
 from npol.model.expectation import Expectation, Outcome, Word
 from npol.model.prediction import PolicyName, PredictedDecision, Prediction, UnknownReason
-from npol.model.sentence import NOTHING, Sentence
+from npol.model.reason import Reason, ReasonCode
 from npol.policy.evaluate.decision import Decision
 from npol.policy.objects.dialects import Dialect
 from npol.policy.objects.entities import Traffic
@@ -25,7 +26,7 @@ class FlowDecision:
     names: Sequence[Decision]
     packets: Sequence[Decision]
     behind: Sequence[Decision]
-    problem: Sentence = NOTHING
+    problem: Reason | None = None
     """Why there are no packets."""
 
     @property
@@ -50,8 +51,7 @@ class FlowDecision:
             if detail := _by_family(self.packets):
                 decided = _decided(PredictedDecision.DIFFERS_BY_FAMILY, self.packets)
                 return replace(decided, detail=detail)
-            detail = Sentence("open for some of its pods, closed for others")
-            return _unknown(UnknownReason.PODS_DIFFER, detail)
+            return _unknown(UnknownReason.PODS_DIFFER, Doubt(DoubtCode.PODS_DIFFER))
         if not self.packets[0].allowed:
             return _decided(PredictedDecision.DENY, self.packets)
         if not self.resolves:
@@ -79,22 +79,22 @@ def decide_flow(
     return FlowDecision(names=names, packets=packets, behind=behind, problem=asked.problem)
 
 
-def _by_family(packets: Sequence[Decision]) -> Sentence:
-    """Which family is open, where that is all that makes a difference; "" otherwise."""
+def _by_family(packets: Sequence[Decision]) -> Reason | None:
+    """Which family is closed, where that is all that makes a difference; None otherwise."""
     answers: dict[int, set[bool | None]] = {}
     for decision in packets:
         answers.setdefault(decision.traffic.family, set()).add(decision.allowed)
     if len(answers) < 2 or any(len(found) > 1 for found in answers.values()):
-        return NOTHING
-    opened, closed = (next(f for f, a in answers.items() if a == {way}) for way in (True, False))
-    return Sentence(f"open over IPv{opened}, closed over IPv{closed}")
+        return None
+    closed = next(family for family, found in answers.items() if found == {False})
+    return Reason(code=ReasonCode.ONE_FAMILY_OPEN, family=closed)
 
 
 def _closed(decisions: Sequence[Decision]) -> list[Decision]:
     return [d for d in decisions if d.allowed is False]
 
 
-def _unknown(reason: UnknownReason, detail: Sentence) -> Prediction:
+def _unknown(reason: UnknownReason, detail: Reason | Doubt | None) -> Prediction:
     return Prediction(decision=PredictedDecision.UNKNOWN, reason=reason, detail=detail)
 
 

@@ -6,7 +6,7 @@ import ipaddress
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 
-from npol.model.sentence import NOTHING, Sentence
+from npol.model.reason import Reason, ReasonCode
 from npol.model.story import Flow, FlowKind, Peer, Story
 from npol.policy.evaluate.evaluate import decide
 from npol.policy.evaluate.match import both
@@ -30,7 +30,7 @@ class ResolvedFlow:
     """The DNS packets before it, for a Service that is asked by its name."""
     hops: tuple[Traffic, ...] = ()
     """What an HTTP request sets off behind a proxy, as far as that can be read."""
-    problem: Sentence = NOTHING
+    problem: Reason | None = None
     """Why there are none."""
 
     def answer(self, world: ClusterState, dialect: Dialect = SPEC) -> bool | None:
@@ -67,14 +67,15 @@ def ask(
     source = story.peers[flow.source]
     starts = [s for s in askers(world, source) if source_pod in ("", s.name)]
     if not starts:
-        return ResolvedFlow(flow=flow, problem=Sentence(f"no pod here is peer {source.name!r}"))
+        nobody = Reason(code=ReasonCode.NO_SOURCE_HERE, subject=source.name)
+        return ResolvedFlow(flow=flow, problem=nobody)
     if flow.kind is FlowKind.DNS:
         found = (dns_traffic(world, start, flow.protocol) for start in starts)
         return ResolvedFlow(flow=flow, traffics=tuple(t for t in found if t))
     target = story.peers[flow.target]
     ends = _named_outside(world, target, flow, addresses) or list(_targets(world, target, flow))
     if problem := _unresolved(world, target, [end for end, _ in ends]):
-        return ResolvedFlow(flow=flow, problem=Sentence(problem))
+        return ResolvedFlow(flow=flow, problem=problem)
     traffics = tuple(
         Traffic(
             source=_placed(start, source, end),
@@ -107,16 +108,16 @@ def _families(
     return shared_families(world, start, end, flow.port, flow.protocol)
 
 
-def _unresolved(world: ClusterState, target: Peer, ends: Sequence[End | Service]) -> str:
-    """Why nothing is known of a flow's target; "" where something is, or where it is outside."""
+def _unresolved(world: ClusterState, target: Peer, ends: Sequence[End | Service]) -> Reason | None:
+    """Why nothing is known of a flow's target; None where something is, or where it is outside."""
     if not ends and target.host:
-        return f"what {target.host} resolves to is known at the source only"
+        return Reason(code=ReasonCode.KNOWN_AT_SOURCE, subject=target.host)
     if not ends:
-        return f"nothing here is peer {target.name!r}"
+        return Reason(code=ReasonCode.NO_TARGET_HERE, subject=target.name)
     outside = (address for e in ends if isinstance(e, ExternalEndpoint) for address in e.addresses)
     if any(map(world.looks_like_a_service, outside)):
-        return f"{target.address} lies among the ClusterIPs, and no Service known here has it"
-    return ""
+        return Reason(code=ReasonCode.UNKNOWN_CLUSTER_IP, subject=target.address)
+    return None
 
 
 def _lookups(

@@ -7,7 +7,8 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 
-from npol.model.prediction import Cause, PredictedDecision, Prediction
+from npol.model.causes import Cause
+from npol.model.prediction import PredictedDecision, Prediction
 from npol.model.refused_object import RefusedObject
 from npol.model.sentence import Sentence
 from npol.model.story import Flow

@@ -11,6 +11,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 
+from npol.model.reason import Reason, ReasonCode
 from npol.model.story import Protocol
 from npol.policy.objects.entities import (
     End,
@@ -25,10 +26,6 @@ from npol.policy.state.cluster_state import ClusterState
 
 CLUSTER_DOMAIN = "cluster.local"
 _IN_CLUSTER = f".svc.{CLUSTER_DOMAIN}"
-_UNANSWERED = (
-    "it refuses at once, or is silent where the source's egress does not allow its ClusterIP"
-)
-"""Measured on Calico, which judges the untranslated ClusterIP then; Cilium is always silent."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -50,9 +47,9 @@ class ServiceRoute:
     backends: tuple[ServiceBackend, ...] = ()
     external_name: str = ""
     """The name outside the cluster that it stands for: its address is not known here."""
-    problem: str = ""
+    problem: Reason | None = None
     """Why there is nothing to ask."""
-    unanswered: str = ""
+    unanswered: Reason | None = None
     """Why nobody would answer, although there is something to ask."""
 
 
@@ -61,7 +58,7 @@ def resolve_service(
 ) -> ServiceRoute:
     """The ready ends behind a Service's port."""
     named = _named(state, service)
-    if isinstance(named, str):
+    if isinstance(named, Reason):
         return ServiceRoute(service=service, problem=named)
     if named.external_name:
         return ServiceRoute(service=named, external_name=named.external_name)
@@ -72,7 +69,7 @@ def resolve_service(
         return ServiceRoute(service=named, problem=_no_port(named, number, protocol))
     found = _backends(state, named, port, number)
     backends = tuple({(str(b.end), b.address, b.port): b for b in found}.values())
-    unanswered = "" if backends else _nobody(state, named, port)
+    unanswered = None if backends else _nobody(state, named, port)
     return ServiceRoute(service=named, port=port, backends=backends, unanswered=unanswered)
 
 
@@ -101,13 +98,13 @@ def target_port(service: Service, port: ServicePort, pod: Pod, asked: int) -> in
     return next(iter(pod.ports_named(port.target, port.protocol)), None)
 
 
-def not_from_outside(service: Service, port: ServicePort | None) -> str:
-    """Why a client outside does not reach a Service by its nodes; "" if it does."""
+def not_from_outside(service: Service, port: ServicePort | None) -> Reason | None:
+    """Why a client outside does not reach a Service by its nodes; None if it does."""
     if service.type not in ("NodePort", "LoadBalancer"):
-        return f"{service} is of type {service.type}: not reachable from outside"
+        return _reason(ReasonCode.NOT_FROM_OUTSIDE, service, names=(service.type,))
     if port and not port.node_port and service.type == "LoadBalancer":
-        return "" if service.allocates_node_ports else f"{service} has no nodePort"
-    return ""
+        return None if service.allocates_node_ports else _reason(ReasonCode.NO_NODE_PORT, service)
+    return None
 
 
 def node_ports(state: ClusterState, route: ServiceRoute) -> tuple[ServiceBackend, ...]:
@@ -133,25 +130,37 @@ def node_ports(state: ClusterState, route: ServiceRoute) -> tuple[ServiceBackend
     )
 
 
-def _named(state: ClusterState, service: Service) -> Service | str:
+def _named(state: ClusterState, service: Service) -> Service | Reason:
     """The Service that an ExternalName leads to, itself if it leads outside; or why to none."""
     seen: list[Service] = []
     while service.external_name.removesuffix(".").endswith(_IN_CLUSTER):
         if service in seen:
-            return f"{service} is an ExternalName for itself"
+            return _reason(ReasonCode.ALIAS_FOR_ITSELF, service)
         seen.append(service)
         host = service.external_name.removesuffix(".").removesuffix(_IN_CLUSTER)
         name, _, namespace = host.partition(".")
         found = state.service(namespace, name)
         if found is None:
-            return f"{service} is an ExternalName for {namespace}/{name}, no Service known here"
+            nobody = f"{namespace}/{name}"
+            return _reason(ReasonCode.ALIAS_FOR_NOBODY, service, names=(nobody,))
         service = found
     return service
 
 
-def _no_port(service: Service, number: int, protocol: Protocol) -> str:
-    has = ", ".join(f"{p.port}/{p.protocol.value}" for p in service.ports) or "none"
-    return f"{service} has no port {number}/{protocol.value}; it has {has}"
+def _reason(
+    code: ReasonCode,
+    service: Service,
+    *,
+    wanted: tuple[str, ...] = (),
+    names: tuple[str, ...] = (),
+) -> Reason:
+    return Reason(code=code, subject=str(service), wanted=wanted, names=names)
+
+
+def _no_port(service: Service, number: int, protocol: Protocol) -> Reason:
+    has = tuple(f"{p.port}/{p.protocol.value}" for p in service.ports)
+    wanted = (f"{number}/{protocol.value}",)
+    return _reason(ReasonCode.NO_SUCH_PORT, service, wanted=wanted, names=has)
 
 
 def _backends(
@@ -187,14 +196,14 @@ def _end(state: ClusterState, service: Service, endpoint: Endpoint) -> End | Non
     return known
 
 
-def _nobody(state: ClusterState, service: Service, port: ServicePort) -> str:
+def _nobody(state: ClusterState, service: Service, port: ServicePort) -> Reason:
     if service.selector is None:
-        return f"{service} has no selector, and no endpoints are known"
+        return _reason(ReasonCode.NO_ENDPOINT_KNOWN, service)
     selected = backends_of(state, service)
     if not selected:
-        return f"{service} selects no pod: {_UNANSWERED}"
+        return _reason(ReasonCode.NO_POD_SELECTED, service)
     if not any(pod.ready or service.publish_not_ready for pod in selected):
-        return f"{service} has no ready pod: {_UNANSWERED}"
+        return _reason(ReasonCode.NO_READY_POD, service)
     if all(target_port(service, port, pod, port.port) is None for pod in selected):
-        return f"no pod of {service} has a port named {port.target!r}"
-    return f"{service} has no ready endpoint: {_UNANSWERED}"
+        return _reason(ReasonCode.NO_POD_WITH_PORT, service, wanted=(str(port.target),))
+    return _reason(ReasonCode.NO_READY_ENDPOINT, service)

@@ -1,0 +1,48 @@
+"""Why nobody can tell what policies mean for a flow: `report.doubts` makes words of it."""
+
+from __future__ import annotations
+
+import enum
+from dataclasses import dataclass
+
+
+class DoubtCode(enum.Enum):
+    """What an answer hangs on."""
+
+    # the specification leaves it to the network plugin
+    HOST_NETWORK_SUBJECT = "host network subject"
+    HOST_NETWORK_PEER = "host network peer"
+    HOST_NETWORK_PORT = "host network port"
+    ITSELF_BY_SERVICE = "itself by service"
+    BLOCK_SELECTS_PODS = "block selects pods"
+    BLOCK_SELECTS_NODES = "block selects nodes"
+    BLOCK_SELECTS_SERVICES = "block selects services"
+    SAME_PRIORITY = "same priority"
+    # what is at hand does not say it
+    NODE_OF_POD = "node of pod"
+    OWN_NODE = "own node"
+    ADDRESS = "address"
+    DOMAINS = "domains"
+    OTHER_POLICIES = "other policies"
+    # the parts of a flow fare differently
+    PATHS_DIFFER = "paths differ"
+    PODS_DIFFER = "pods differ"
+    # flow records do not say it
+    RECORDED_END = "recorded end"
+    RECORDED_PROTOCOL = "recorded protocol"
+    RECORDED_LABELS = "recorded labels"
+    RECORDED_PORT = "recorded port"
+    RECORDED_PORT_NAMES = "recorded port names"
+
+
+@dataclass(frozen=True, slots=True)
+class Doubt:
+    """A code, and what it is about; the codes that have a field leave the others empty."""
+
+    code: DoubtCode
+    subject: str = ""
+    """An end, a namespace or a port; the priority that policies share."""
+    names: tuple[str, ...] = ()
+    """Policies, blocks, domains; the other end, the engine; the paths that are open."""
+    others: tuple[str, ...] = ()
+    """The paths that are closed."""
