@@ -13,9 +13,10 @@ from npol.cli.app import app
 from npol.cni.other_policy_kinds import KINDS
 from npol.cni.preflight import missing_rights
 from npol.errors import ExitCode
-from npol.kube.connection import Connection, Mode, connect
+from npol.kube.connection import Mode, connect
 from npol.kube.guard import STATE_NAMESPACE
 from npol.kube.rbac import Right, manifests, rights
+from npol.kube.sender import Sender
 from npol.run import Options, StoryRun
 from npol.story import load_story
 from npol.yaml_positions import dump
@@ -129,13 +130,14 @@ def _acting_as(target, account, directory):
 def sent(monkeypatch):
     """What every connection sends, by verb, resource and namespace."""
     seen = set()
-    original = Connection._persist
+    original = Sender.send
 
-    def noted(self, request, *rest):
+    def noted(self, sent):
+        request = sent.request
         seen.add((request.verb, request.resource, request.namespace))
-        return original(self, request, *rest)
+        return original(self, sent)
 
-    monkeypatch.setattr(Connection, "_persist", noted)
+    monkeypatch.setattr(Sender, "send", noted)
     return seen
 
 
