@@ -24,6 +24,7 @@ class FakeApi:
         self.events = []
         self.budgets = []
         self.status = RUNS
+        self.pending = set()
         self.refuse = {}
         self.refuse_if = lambda pod: None
         self.lose_reply = False
@@ -49,7 +50,8 @@ class FakeApi:
     def get(self, ref):
         self.gets += 1
         found = self.objects.get((ref.namespace, ref.name))
-        return {**found, "status": self.status} if found else None
+        status = {} if ref.name in self.pending else self.status
+        return {**found, "status": status} if found else None
 
     def list_in(self, resource, namespaces, *, selector=""):
         found = (self.list(resource, n, selector=selector) for n in sorted(set(namespaces)))
@@ -61,8 +63,8 @@ class FakeApi:
         if resource.kind == "PodDisruptionBudget":
             return self.budgets
         return [
-            {**o, "status": self.status}
-            for (where, _), o in self.objects.items()
+            {**o, "status": {} if name in self.pending else self.status}
+            for (where, name), o in self.objects.items()
             if where == namespace and self.labelled(o, selector)
         ]
 
@@ -120,6 +122,17 @@ def test_many_pods_of_a_namespace_are_awaited_by_one_list(api, pods):
     pods.start(manifests("a", "b", "c"), Inventory())
 
     assert api.gets == 0
+
+
+def test_a_pod_that_does_not_run_is_no_reason_against_others_where_that_is_asked(api, pods):
+    made = manifests("a", "b", "c")
+    api.pending = {made["b"]["metadata"]["name"]}
+    failed = {}
+
+    assert sorted(pods.start(made, Inventory(), failed=failed)) == ["a", "c"]
+    assert "not within 180 s" in failed["b"].message
+    with pytest.raises(Refused, match="not within 180 s"):
+        pods.start(made, Inventory())
 
 
 def test_a_pod_whose_story_labels_it_as_anothers_is_awaited_by_its_name(api, pods):

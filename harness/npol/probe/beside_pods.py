@@ -8,11 +8,11 @@ a node's pods can send while the policies let the sources there send nothing.
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 
 from npol import selectors
-from npol.errors import NpolError, Position
+from npol.errors import NpolError, Position, Refused
 from npol.kube.connection import Connection
 from npol.kube.guard import STATE_NAMESPACE
 from npol.kube.objects import ENDPOINT_SLICES, NETWORK_POLICIES, SERVICES
@@ -50,16 +50,17 @@ class BesidePods:
             connection, run_id, look=self._look, within=RUNS_WITHIN, leave_user=not settings.user
         )
         self._pool = ThreadPoolExecutor(max_workers=AT_ONCE)
-        self._made: dict[str, Future[Obj]] = {}
+        self._made: dict[str, Future[Mapping[str, Obj | NpolError]]] = {}
+        """By node; those that were asked for together are made together."""
         self._why_not: dict[str, str] = {}
         self.policies: tuple[Obj, ...] = ()
         """Those of their namespace, as they were when the last of them was made."""
 
     def prepare(self, nodes: Iterable[str]) -> None:
         """Begin to make them."""
-        for node in dict.fromkeys(nodes):
-            if node and node not in self._made:
-                self._made[node] = self._pool.submit(self._make, node)
+        new = [node for node in dict.fromkeys(nodes) if node and node not in self._made]
+        if new:
+            self._made |= dict.fromkeys(new, self._pool.submit(self._make, new))
 
     def on(self, node: str) -> PodRef | None:
         """The pod on a node, running; None where there can be none, and `why_not` says why."""
@@ -67,7 +68,10 @@ class BesidePods:
             return None
         self.prepare([node])
         try:
-            return pod_ref(self._made[node].result(), CONTAINER)
+            made = self._made[node].result()[node]
+            if isinstance(made, NpolError):
+                raise made
+            return pod_ref(made, CONTAINER)
         except NpolError as error:
             self._why_not[node] = error.message.splitlines()[0]
             log.info("no pod beside the sources on node %s: %s", node, error.message)
@@ -79,30 +83,31 @@ class BesidePods:
     @property
     def running(self) -> tuple[Obj, ...]:
         """Those that run, as the API server returned them."""
-        done = (f for f in self._made.values() if f.done() and not f.cancelled())
-        return tuple(future.result() for future in done if future.exception() is None)
+        done = (f for f in set(self._made.values()) if f.done() and not f.cancelled())
+        made = [p for f in done if f.exception() is None for p in f.result().values()]
+        return tuple(pod for pod in made if not isinstance(pod, NpolError))
 
     def close(self, within: float = GONE_WITHIN) -> tuple[str, ...]:
         """Delete them and wait until they are gone; says what stayed."""
         self._pool.shutdown(wait=True, cancel_futures=True)
         return self._debug.delete(within) if self._made else ()
 
-    def _make(self, node: str) -> Obj:
+    def _make(self, nodes: Sequence[str]) -> Mapping[str, Obj | NpolError]:
+        """The pod on each of these nodes, or why it does not run."""
         self.policies = tuple(self._connection.list(NETWORK_POLICIES, STATE_NAMESPACE))
         for policy in self.policies:
             if selectors.matches((policy.get("spec") or {}).get("podSelector") or {}, LABELS):
                 name = policy["metadata"]["name"]
                 raise NpolError(f"NetworkPolicy {STATE_NAMESPACE}/{name} selects every pod there")
-        peer = Peer(
-            name=f"beside-{node}",
-            at=Position(LABEL),
-            namespace=STATE_NAMESPACE,
-            labels=LABELS,
-        )
-        manifest = debug_pod(
-            peer, self._settings, run_id=self._run_id, owner=self._owner(), node=node
-        )
-        return self._debug.start({peer.name: manifest}, self._look())[peer.name]
+        failed: dict[str, Refused] = {}
+        wanted = {f"beside-{node}": node for node in nodes}
+        manifests = {name: self._manifest(name, node) for name, node in wanted.items()}
+        running = self._debug.start(manifests, self._look(), failed=failed)
+        return {node: running.get(name) or failed[name] for name, node in wanted.items()}
+
+    def _manifest(self, name: str, node: str) -> Obj:
+        peer = Peer(name=name, at=Position(LABEL), namespace=STATE_NAMESPACE, labels=LABELS)
+        return debug_pod(peer, self._settings, run_id=self._run_id, owner=self._owner(), node=node)
 
     def _look(self) -> Inventory:
         """What a pod there may disturb: there are no workloads."""

@@ -84,9 +84,17 @@ class DebugPods:
         self.notes: tuple[str, ...] = ()
         """What they may do to others although they disturb nobody now."""
 
-    def start(self, manifests: Mapping[str, Obj], before: Inventory) -> dict[str, Obj]:
+    def start(
+        self,
+        manifests: Mapping[str, Obj],
+        before: Inventory,
+        *,
+        failed: dict[str, Refused] | None = None,
+    ) -> dict[str, Obj]:
         """
         The running pods, by the name of their peer.
+
+        `failed`: takes up why a pod does not run; None: that is a reason against all.
 
         Raises:
             Refused: a pod may not be made, does not start, or disturbs somebody.
@@ -96,9 +104,10 @@ class DebugPods:
                 raise Refused(f"no debug pod for peer {name!r}: {objection}", hint=INSTEAD)
         self.notes = tuple(self._concerns(manifests))
         self._create(manifests)
-        pods = self._wait_until_running(list(manifests))
-        running = [pods[name] for name in manifests]
-        for disturbance in disturbances(list(manifests.values()), running, before, self.look()):
+        pods = self._wait_until_running(list(manifests), failed)
+        running = list(pods.values())
+        sent = [manifests[name] for name in pods]
+        for disturbance in disturbances(sent, running, before, self.look()):
             raise Refused(
                 f"Debug pods removed: one affected other workloads: {disturbance}", hint=INSTEAD
             )
@@ -148,18 +157,24 @@ class DebugPods:
     def _new(self, manifest: Obj) -> Obj:
         return create(self._connection, manifest, leave_user=self._leave_user)
 
-    def _wait_until_running(self, names: Sequence[str]) -> dict[str, Obj]:
+    def _wait_until_running(
+        self, names: Sequence[str], failed: dict[str, Refused] | None = None
+    ) -> dict[str, Obj]:
         began, pause = self._now(), POLL
+        lost: dict[str, Refused] = {} if failed is None else failed
         running: dict[str, Obj] = {}
         while True:
-            missing = [name for name in names if name not in running]
+            missing = [name for name in names if name not in running and name not in lost]
             found = self._found(missing)
             running |= {name: pod for name, pod in found.items() if pod and runs(pod)}
-            if len(running) == len(names):
+            for name in (name for name in missing if name not in running):
+                if why := self._despair(name, found[name], self._now() - began):
+                    lost[name] = why
+            if lost and failed is None:
+                raise next(iter(lost.values()))
+            missing = [name for name in missing if name not in running and name not in lost]
+            if not missing:
                 return running
-            missing = [name for name in missing if name not in running]
-            for name in missing:
-                self._despair(name, found[name], self._now() - began)
             self._tell(running, names, {name: found[name] for name in missing})
             peers, seconds = ", ".join(missing), self._now() - began
             log.info("waiting for the debug pods of %s to run, for %.1f s now", peers, seconds)
@@ -185,17 +200,17 @@ class DebugPods:
             budgets = self._connection.list_in(DISRUPTION_BUDGETS, namespaces)
             yield from concerns(manifests.values(), budgets)
 
-    def _despair(self, name: str, pod: Obj | None, waited: float) -> None:
-        """Raises Refused when more waiting is of no use."""
+    def _despair(self, name: str, pod: Obj | None, waited: float) -> Refused | None:
+        """Why more waiting is of no use; None while it is of some."""
         why = hopeless(pod, waited, self._look_for_scaling(pod, waited)) if pod else ""
         if not why and waited < self._within:
-            return
+            return None
         waits = f", {reason}" if pod and (reason := waits_for(pod)) else ""
         why = why or f"not within {self._within:g} s{waits}"
         where = f"{pod['metadata']['namespace']}/{pod['metadata']['name']}" if pod else "no pod yet"
         told = self._warning(pod) if pod else ""
         more = f" ({told})" if told and told not in why else ""
-        raise Refused(
+        return Refused(
             f"the debug pod of peer {name!r} does not run ({where}): {why}{more}",
             hint=self._hint,
         )
