@@ -52,12 +52,12 @@ def proofs(report: StoryReport, step: int) -> Counter:
 
 def marked(report: StoryReport, step: int) -> int:
     """
-    How many of a step's 81 flows left from ports that npol chose, in their last round: connections
-    of a source that has starved are bundled, and the kernel chooses theirs.
+    How many of a step's 81 flows left from ports that npol chose, in their last round: all but
+    those whose ports others had taken.
     """
     found = sum(f.evidence[0].answer.source_port is not None for f in flows(report, step))
     print(f"{report.steps[step].name}: {found} of 81 from chosen ports")
-    assert found > 0
+    assert found > 72
     return found
 
 

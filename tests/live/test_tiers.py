@@ -78,8 +78,8 @@ def test_hubble_names_the_policies_that_are_predicted(connection, tmp_path, opti
 
 def _named(flows: list[FlowResult]) -> set[str]:
     """
-    What the records name, which is what is predicted. Only where a source has starved, and its
-    connections leave in one process from the kernel's ports, are flows not named.
+    What the records name, which is what is predicted. Only flows whose ports others had taken are
+    not named.
     """
     unnamed = [f.name for f in flows if not f.named_by_data_plane]
     marked = [f.name for f in flows if f.evidence[0].answer.source_port is not None]

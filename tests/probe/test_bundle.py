@@ -14,6 +14,7 @@ from npol.model.story import Protocol
 from npol.probe.bundle import MANY, SIZE
 from npol.probe.command import Ended
 from npol.probe.probe_batch import Round
+from npol.probe.source_ports import SourcePorts
 from npol.probe.toolbox import Nc, Toolbox
 
 BOX = Toolbox(tools=frozenset({"nc", "bash", "timeout"}), nc=Nc.OPENBSD, nc_udp=True)
@@ -122,8 +123,7 @@ def test_a_bundle_that_breaks_off_says_nothing_of_its_members():
 
 
 def test_python_makes_all_connections_of_a_source_at_once():
-    box = replace(BOX, tools=BOX.tools | {"python3"})
-    round_ = Round(connects(MANY), box)
+    round_ = Round(connects(MANY), PYTHON_BOX)
     (bundle,) = [a for a in sent(round_) if a.members]
     silent, refused, opened, *rest = range(MANY)
     lines = [f"{silent} 0 ", f"{refused} 1 2 111", f"{opened} 1 1 0", *(f"{n} 1 " for n in rest)]
@@ -143,6 +143,45 @@ def test_python_makes_all_connections_of_a_source_at_once():
         (0.01, "python3"),
         (0.0, "python3"),
     ]
+
+
+PYTHON_BOX = replace(BOX, tools=BOX.tools | {"python3"})
+
+
+def from_ports(number, *, lines=()):
+    """The answers to connections that a starved source bundles; `lines` are Python's."""
+    round_ = Round(connects(number), PYTHON_BOX, SourcePorts(range(61000, 61200)), many=2)
+    for attempt in sent(round_):
+        text = "\n".join(["~ 1.0", *(f"{n} 0 " for n in range(number)), *lines, "! 200"])
+        round_.end(end(attempt, 0, 1.0 if attempt.control else 3.0, text))
+    return round_.answers()
+
+
+def test_a_starved_source_s_connections_leave_from_ports_that_are_known():
+    answers = from_ports(3)
+
+    assert {a.outcome for a in answers.values()} == {Outcome.TIMEOUT}
+    assert len({a.source_port for a in answers.values()} - {None}) == 3
+
+
+def test_a_port_that_could_not_be_had_is_not_claimed():
+    answers = from_ports(3, lines=["-1"])
+
+    assert [answers[key].source_port is None for key in "123"] == [False, True, False]
+
+
+def test_many_connections_leave_from_ports_of_the_kernel_s():
+    assert {a.source_port for a in from_ports(MANY).values()} == {None}
+
+
+def test_bash_which_takes_python_s_place_claims_no_port():
+    round_ = Round(connects(3), PYTHON_BOX, SourcePorts(range(61000, 61200)), many=2)
+    (bundle,) = [a for a in sent(round_) if a.members]
+    round_.end(end(bundle, 1, 1.0, "no module"))
+    (again,) = [a for a in sent(round_) if a.members]
+
+    assert again.sent_as.tool == "bash"
+    assert {m.source_port for m in again.members} == {None}
 
 
 def test_a_lost_bundle_loses_each_member():

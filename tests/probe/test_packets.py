@@ -224,6 +224,35 @@ def test_probes_that_are_ended_early_cost_no_timeout(shell, network, start_probe
     assert not any(prober.asked_from(port) for port in asked)
 
 
+@pytest.fixture
+def bundling(monkeypatch):
+    """Connections are bundled as those of a starved source."""
+    monkeypatch.setattr("npol.probe.prober.MANY", 2)
+
+
+def test_a_bundle_is_ended_early_once_all_of_it_is_known(shell, network, start_prober, bundling):
+    prober = start_prober(shell, prefix=network)
+    prober.open()
+    blocked = [connect(str(port), port, address=BLACK_HOLE) for port in (81, 82, 83)]
+    blocked = [replace(p, timeout=60.0) for p in blocked]
+    asked = {}
+    began = monotonic()
+    with ThreadPoolExecutor(1) as pool:
+        answers = pool.submit(prober.ask, blocked, deadline=90)
+        while len(asked) < len(blocked):
+            asked |= {n: p for n in local_ports(network[-1]) if (p := prober.asked_from(n))}
+        one, *others = asked
+        prober.end([one])
+        prober.end(others)
+        seen = answers.result()
+
+    assert {(a.outcome, a.tool, a.ended_early) for a in seen.values()} == {
+        (SILENT, "python3", True)
+    }
+    assert {a.source_port for a in seen.values()} == set(asked)
+    assert monotonic() - began < 50
+
+
 def test_http_answers_bring_status_host_and_the_beginning_of_the_body(network, start_prober):
     question = http("k", 80, name="shop.test", path="/a b")
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from npol.model.probe import Probe
 from npol.probe.bulk_connect import BULK_TOOL
@@ -59,9 +59,36 @@ class Attempt:
     @property
     def sent_as(self) -> Command:
         """The command as it runs; `command` is what a person would repeat."""
+        if self.members:
+            words = (word for member in self.members for word in member._end)
+            return replace(self.command, argv=tuple(words))
         if self.source_port is None:
             return self.command
         return from_port(self.command, self.source_port) or self.command
+
+    @property
+    def _end(self) -> tuple[str, ...]:
+        """Where one of a bundle leads, and by Python where it leaves from."""
+        where = (self.probe.address, str(self.probe.port))
+        return (*where, str(self.source_port or 0)) if self.command.tool == BULK_TOOL else where
+
+    @property
+    def source_ports(self) -> tuple[int, ...]:
+        """The ports that it, or what it bundles, is sent from by choice."""
+        return tuple(a.source_port for a in self._parts if a.source_port is not None)
+
+    def asked_from(self, port: int) -> Attempt:
+        """What of it leaves from this port of `source_ports`."""
+        return next(a for a in self._parts if a.source_port == port)
+
+    @property
+    def may_end(self) -> bool:
+        """Whether nothing that it would wait for is unknown any more."""
+        return all(a.end_asked for a in self._parts)
+
+    @property
+    def _parts(self) -> tuple[Attempt, ...]:
+        return self.members or (self,)
 
     @property
     def weight(self) -> int:

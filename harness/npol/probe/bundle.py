@@ -9,7 +9,7 @@ asking one by one.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 from npol.model.probe import Probe, ProbeKind
@@ -22,8 +22,8 @@ from npol.probe.toolbox import Toolbox
 
 MANY, MANY_FOR_THE_STARVED = 64, 4
 """
-Connections in a round from which on they are bundled. Fewer leave one by one, from source ports
-that are known, unless the source has starved.
+Connections in a round from which on they are bundled, and leave from ports that the kernel chooses.
+Fewer leave one by one, unless the source has starved.
 """
 SIZE, BULK_SIZE = 20, 200
 """What the lines of a bundle have room for in one answer, at worst; by bash, and by Python."""
@@ -33,8 +33,8 @@ _LINE = re.compile(r"(?P<what>[+=])(?P<number>\d+)(?: (?P<code>\d+))? (?P<at>\d+
 _END = re.compile(r"! (?P<at>\d+\.\d+)")
 
 
-def leave_alone(probes: Iterable[Probe]) -> bool:
-    """Whether what one source asks in a round leaves one by one, from ports that are known."""
+def recognisable(probes: Iterable[Probe]) -> bool:
+    """Whether what one source asks in a round leaves from ports that are known."""
     return sum(map(_is_connection, probes)) < MANY
 
 
@@ -67,6 +67,8 @@ def unbundled(bundle: Attempt, ended: Ended) -> Iterator[tuple[Attempt, Ended | 
         if began is None or lines.closed is None:
             yield member, None
             continue
+        if number in lines.unbound:
+            member = replace(member, source_port=None)
         code, at = end or (TIME_WAS_UP, lines.closed)
         place = f"/dev/tcp/{member.probe.address}/{member.probe.port}: "
         words = next((line for line in lines.words if place in line), lines.by_code.get(code, ""))
@@ -82,6 +84,8 @@ class _Lines:
     closed: float | None = None
     """When the bundle was given up or complete."""
     words: list[str] = field(default_factory=list)
+    unbound: Collection[int] = ()
+    """What left from another source port than the chosen one."""
     by_code: Mapping[int, str] = field(default_factory=dict)
     """What the system says of an exit code, where it does not say so line by line."""
 
@@ -103,7 +107,13 @@ class _Lines:
 def _of_bulk(text: str) -> _Lines:
     said = parse_bulk(text)
     words = {code: text for code, text in said.words.items() if code}
-    return _Lines(began=said.began, ended=said.ended, closed=said.closed, by_code=words)
+    return _Lines(
+        began=said.began,
+        ended=said.ended,
+        closed=said.closed,
+        unbound=said.unbound,
+        by_code=words,
+    )
 
 
 def _fits(attempt: Attempt) -> bool:
@@ -131,9 +141,11 @@ def _bundle(members: Sequence[Attempt], *, bulk: bool) -> Attempt:
     command = Command(
         tool=BULK_TOOL if bulk else "bash",
         reader=first.command.reader,
-        argv=tuple(word for m in members for word in (m.probe.address, str(m.probe.port))),
+        argv=(),
         many=True,
         limit=first.command.limit,
     )
-    named = [replace(m, command=replace(m.command, tool=command.tool)) for m in members]
+    named = [
+        replace(m, command=replace(m.command, tool=command.tool), source_port=None) for m in members
+    ]
     return Attempt(probe=first.probe, command=command, members=tuple(named))

@@ -9,7 +9,8 @@ from dataclasses import replace
 from npol.model.expectation import Outcome
 from npol.model.probe import Answer, Probe, ProbeKind
 from npol.probe.attempt import Attempt, new_id
-from npol.probe.bundle import MANY, bundled, unbundled, without_python
+from npol.probe.bulk_connect import BULK_TOOL
+from npol.probe.bundle import MANY, bundled, recognisable, unbundled, without_python
 from npol.probe.command import Ended
 from npol.probe.commands.choose import (
     CannotAsk,
@@ -53,6 +54,7 @@ class Round:
         """
         self._box = box
         self._ports = ports
+        self._members_marked = recognisable(probes)
         self._slack = slack
         alike: dict[Hashable, list[Probe]] = {}
         for probe in probes:
@@ -80,6 +82,9 @@ class Round:
         life = _longest(attempt) + self._slack
         attempt.overdue = now + life
         attempt.source_port = self._source_port(attempt, now, life)
+        if self._ports and self._members_marked and attempt.command.tool == BULK_TOOL:
+            for member in attempt.members:
+                member.source_port = self._ports.take(now, life)
         self.sent[attempt.id] = attempt
 
     def overdue(self, now: float) -> bool:

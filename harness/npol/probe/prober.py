@@ -99,7 +99,7 @@ class Prober:
         self._pace = 1.0
         """The share of `at_once` that is used: less after a round in which the source starved."""
         self._marked: dict[int, Attempt] = {}
-        """What is under way, by its source port."""
+        """What is under way, by its source ports."""
         self._closed = False
 
     @property
@@ -160,22 +160,26 @@ class Prober:
         """What is being asked from this port right now."""
         with self._changed:
             attempt = self._marked.get(source_port)
-        return attempt.probe if attempt else None
+        return attempt.asked_from(source_port).probe if attempt else None
 
     def end(self, source_ports: Collection[int]) -> None:
         """
         End what is being asked from these ports: it is known otherwise that nothing will come.
 
-        Each answers at once, with a silence that was not waited for, or with what came meanwhile.
+        Each answers at once, with a silence that was not waited for, or with what came meanwhile;
+        what is bundled, once that is known of all of the bundle.
         """
         with self._changed:
             session = self._session
-            attempts = [a for port in source_ports if (a := self._marked.get(port))]
-            fresh = [a for a in attempts if not a.end_asked]
-            for attempt in fresh:
-                attempt.end_asked = True
-        if fresh and session:
-            session.send(framing.end([a.id for a in fresh]))
+            marked = {port: a for port in source_ports if (a := self._marked.get(port))}
+            fresh = {}
+            for port, attempt in marked.items():
+                part = attempt.asked_from(port)
+                if not part.end_asked:
+                    part.end_asked, fresh[attempt.id] = True, attempt
+            over = [name for name, attempt in fresh.items() if attempt.may_end]
+        if over and session:
+            session.send(framing.end(over))
 
     def close(self) -> None:
         """End the exec."""
@@ -223,8 +227,7 @@ class Prober:
                 self._under_way += attempt.weight
                 round_.send(attempt, self._now())
                 batch.append(attempt)
-                if attempt.source_port is not None:
-                    self._marked[attempt.source_port] = attempt
+                self._marked |= dict.fromkeys(attempt.source_ports, attempt)
         if batch:
             session.send(framing.requests([(a.id, a.sent_as) for a in batch]))
         return bool(batch)
@@ -245,8 +248,8 @@ class Prober:
         with self._changed:
             for attempt in attempts:
                 self._under_way -= attempt.weight
-                if attempt.source_port is not None:
-                    self._marked.pop(attempt.source_port, None)
+                for port in attempt.source_ports:
+                    self._marked.pop(port, None)
             self._changed.notify_all()
 
     def _replacement(self, session: ProberSession, round_: Round, until: float) -> ProberSession:

@@ -13,7 +13,8 @@
 #         INPUT    for its stdin, "-" for nothing
 #     many ID LIMIT ADDRESS PORT ...    connect to all of them at once, by bash, LIMIT seconds long;
 #                                       TEXT has a line for each beginning and each end
-#     bulk ID LIMIT ADDRESS PORT ...    the same by Python ($bulk, which the caller puts before this
+#     bulk ID LIMIT ADDRESS PORT SOURCE-PORT ...
+#                                       the same by Python ($bulk, which the caller puts before this
 #                                       text); TEXT is as bulk_connect.py says
 #     end ID...                         end what these still run; they answer as always
 #     bye
@@ -199,6 +200,12 @@ pod_uid() { # the kubelet mounts /etc/hosts from a directory that is named by th
     done </proc/self/mountinfo
 }
 
+started() { # ID PID
+    running="$running $1:$2"
+    [ ${#running} -lt 8192 ] || running=${running#* }
+    jobs >/dev/null 2>&1 # takes leave of those that have ended
+}
+
 end() { # ID...: only what is still a child of ours, for other processes may have its number
     for id; do
         for word in $running; do
@@ -250,19 +257,17 @@ while read -r word rest; do
     run)
         now
         run "$t" $rest &
-        running="$running ${rest%% *}:$!"
-        [ ${#running} -lt 8192 ] || running=${running#* }
-        jobs >/dev/null 2>&1 ;; # takes leave of those that have ended
+        started "${rest%% *}" $! ;;
     many)
         now
         id=${rest%% *} rest=${rest#* }
         run "$t" "$id" - text - bash -c "$many" $rest &
-        jobs >/dev/null 2>&1 ;;
+        started "$id" $! ;;
     bulk)
         now
         id=${rest%% *} rest=${rest#* }
         run "$t" "$id" - text - python3 -I -S -c "$bulk" $rest &
-        jobs >/dev/null 2>&1 ;;
+        started "$id" $! ;;
     end) end $rest ;;
     bye) break ;;
     esac

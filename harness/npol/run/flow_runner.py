@@ -19,7 +19,7 @@ from npol.model.prediction import PredictedDecision, Prediction, UnknownReason
 from npol.model.probe import PodRef, Probe
 from npol.model.result import FlowResult
 from npol.model.story import Step
-from npol.probe.bundle import leave_alone
+from npol.probe.bundle import recognisable
 from npol.run.choose_controls import ControlChoice
 from npol.run.environment import RunEnvironment
 from npol.run.flow_result import flow_result, is_denied_wrongly, skipped_flow
@@ -217,7 +217,7 @@ def _recognisable(asked: Iterable[PreparedFlow]) -> list[PodRef]:
     for one in asked:
         sources[one.source.source.uid] = one.source.source
         probes.setdefault(one.source.source.uid, []).extend(one.probes)
-    return [source for uid, source in sources.items() if leave_alone(probes[uid])]
+    return [source for uid, source in sources.items() if recognisable(probes[uid])]
 
 
 def _foretold(predictor: Predictor, one: PreparedFlow) -> Prediction:
