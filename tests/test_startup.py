@@ -60,6 +60,25 @@ def test_completing_a_command_s_name_loads_no_command():
     assert completions.split() == ["rollback"]
 
 
+CHART = """\
+apiVersion: v1
+kind: Service
+metadata: {name: web, namespace: shop}
+spec: {selector: {app: web}, ports: [{port: 80}]}
+"""
+
+
+def test_a_check_of_manifests_loads_neither_stories_nor_runs_nor_clusters(tmp_path):
+    file = tmp_path / "chart.yaml"
+    file.write_text(CHART)
+    modules, said = modules_of(NPOL, "check", str(file))
+
+    unwanted = {"npol.story.loading", "npol.run", "npol.mutation", "npol.policy.simulate"}
+    unwanted |= {"npol.kube.connection", "kubernetes", "urllib3", "aiohttp", "dns", "jinja2"}
+    assert modules & unwanted == set()
+    assert "read 0 policies, 0 pods, 1 Service" in said
+
+
 @pytest.mark.parametrize("command", COMMANDS)
 def test_completing_an_option_loads_what_can_be_said_and_nothing_that_acts(command):
     completion = {"COMP_WORDS": f"npol {command} --help", "COMP_CWORD": "2"}

@@ -8,7 +8,7 @@ import pytest
 
 from npol.cli.app import app
 from npol.errors import ExitCode, InputError
-from npol.story import schema
+from npol.story.schema.json_schema import schema
 
 POLICY = """\
 apiVersion: networking.k8s.io/v1

@@ -231,7 +231,7 @@ def test_a_flow_may_want_every_pod(story):
 
 def test_names_of_engines_are_those_that_are_detected():
     from npol.cni.catalogue import TABLE
-    from npol.story.schema.values import ENGINES
+    from npol.model.engine import ENGINES
 
     assert sorted(t.name for t in TABLE) == sorted(ENGINES)
 

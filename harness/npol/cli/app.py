@@ -140,6 +140,7 @@ def _command(name: str) -> Command:
         with logged(verbose), shown(name, quiet=verbose > 0):
             gc.disable()  # what modules make stays: collecting between them finds nothing
             action: Callable[[Any], int | None] = getattr(import_module(f"npol.cli.{name}"), name)
+            gc.freeze()
             gc.enable()
             if "verbose" in parameters:
                 options["verbose"] = verbose

@@ -1,4 +1,9 @@
-"""`npol check`: is it well written, and is it covered?"""
+"""
+`npol check`: is it well written, and is it covered?
+
+What only stories, a cluster or another format need is imported where it is asked for: a commit hook
+that checks one chart would wait longest for that.
+"""
 
 from __future__ import annotations
 
@@ -12,23 +17,21 @@ from npol.cli import inputs
 from npol.cli.arguments.check import CheckArguments, CheckFormat
 from npol.cli.check_fix import fix_files
 from npol.cli.check_repository import check_repositories
-from npol.cli.check_stories import print_coverage, print_mutation
-from npol.cli.mutation import print_lab_mutation
 from npol.cli.rendered import rendered, to_be_rendered
 from npol.cli.streams import say
 from npol.errors import PRECEDENCE, ExitCode, InputError
 from npol.model.story import Apply, Manifest, Story
 from npol.policy.lint import LintFinding, LintRule, Severity, of_files
-from npol.policy.lint.sarif import github_annotations, sarif
-from npol.policy.lint.story_ends import story_ends
 from npol.policy.objects.dialects import CALICO, Dialect
 from npol.policy.state.cluster_state import ClusterState
 from npol.report.escape import safe
-from npol.story import Survey, load_story, schema
+from npol.story import Survey
 
 
 def check(arguments: CheckArguments) -> int:
     if arguments.schema:
+        from npol.story.schema.json_schema import schema
+
         say(json.dumps(schema(), indent=2))
         return ExitCode.AS_EXPECTED
     if arguments.lab and not arguments.mutated:
@@ -37,7 +40,7 @@ def check(arguments: CheckArguments) -> int:
     paths = arguments.paths or []
     if not source and not paths:
         raise InputError("name what is to be checked", hint="paths, --helm CHART, --kustomize DIR")
-    stories = [load_story(file, root=arguments.root) for file in _story_files(paths)]
+    stories = _stories(paths, arguments.root)
     seen = _seen(arguments)
     dialect = inputs.spoken(arguments.engine) or seen.dialect
     repositories = [p for p in paths if Path(p).is_dir() and not any(_story_files([p]))]
@@ -53,7 +56,7 @@ def check(arguments: CheckArguments) -> int:
     findings = [
         *of_files(looked_at.unreadable, looked_at.left_out),
         *_not_meant(found.findings, stories),
-        *(finding for story in stories for finding in story_ends(story)),
+        *_story_ends(stories),
     ]
     fixed = fix_files(findings) if arguments.fix else []
     findings = [f for f in findings if f not in fixed]
@@ -66,9 +69,19 @@ def check(arguments: CheckArguments) -> int:
     return _exercised(arguments, stories, dialect, worst)
 
 
+def _stories(paths: Sequence[str], root: str | None) -> list[Story]:
+    if not (files := list(_story_files(paths))):
+        return []
+    from npol.story import load_story
+
+    return [load_story(file, root=root) for file in files]
+
+
 def _seen(arguments: CheckArguments) -> inputs.Inputs:
     if arguments.context:
-        return inputs.of_cluster(arguments.kubeconfig, arguments.context)
+        from npol.cli.cluster_inputs import of_cluster
+
+        return of_cluster(arguments.kubeconfig, arguments.context)
     return inputs.Inputs(world=ClusterState())
 
 
@@ -76,17 +89,30 @@ def _exercised(
     arguments: CheckArguments, stories: Sequence[Story], dialect: Dialect, worst: ExitCode
 ) -> int:
     """How stories exercise the policies, where that was asked; the worst of all."""
+    if not arguments.covered and not arguments.mutated:
+        return worst
+    from npol.cli.check_stories import print_coverage, print_mutation
+
     if arguments.covered:
         print_coverage(stories, dialect)
     if not arguments.mutated:
         return worst
-    reader = inputs.spoken(arguments.engine) or CALICO
-    survived = (
-        print_lab_mutation(stories, arguments.most)
-        if arguments.lab
-        else print_mutation(stories, reader)
-    )
+    if arguments.lab:
+        from npol.cli.mutation import print_lab_mutation
+
+        survived = print_lab_mutation(stories, arguments.most)
+    else:
+        survived = print_mutation(stories, inputs.spoken(arguments.engine) or CALICO)
     return next(code for code in PRECEDENCE if code in (worst, survived))
+
+
+def _story_ends(stories: Sequence[Story]) -> Iterator[LintFinding]:
+    if not stories:
+        return
+    from npol.policy.lint.story_ends import story_ends
+
+    for story in stories:
+        yield from story_ends(story)
 
 
 def _not_meant(findings: Iterable[LintFinding], stories: Iterable[Story]) -> Iterator[LintFinding]:
@@ -142,9 +168,13 @@ def _print(
     scope: Iterable[str],
 ) -> None:
     if shape is CheckFormat.SARIF:
+        from npol.policy.lint.sarif import sarif
+
         say(json.dumps(sarif(findings, version=__version__), indent=2))
         return
     if shape is CheckFormat.GITHUB:
+        from npol.policy.lint.sarif import github_annotations
+
         lines = [_command(line) for line in github_annotations(findings)]
     else:
         lines = [safe(str(finding)) for finding in findings]

@@ -10,8 +10,8 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from npol.cli import inputs
 from npol.cli.arguments.document import DocumentArguments
+from npol.cli.cluster_inputs import connected
 from npol.cli.rendered import rendered, to_be_rendered
 from npol.cli.streams import say
 from npol.document.cluster_document import as_applied
@@ -63,7 +63,7 @@ def _page(arguments: DocumentArguments) -> PolicyDocument:
         story = _of_manifests(told) if is_dir else load_story(told, **files)
         found = _meant(story, arguments.at or "")
         if arguments.context or kubeconfig:
-            found = as_applied(found, inputs.connected(kubeconfig, arguments.context))
+            found = as_applied(found, connected(kubeconfig, arguments.context))
         command = _command(arguments, ["." if is_dir else told])
         return story_page(found, command=command, from_file=not is_dir)
 
@@ -76,7 +76,7 @@ def _rendered_page(arguments: DocumentArguments, source: Mapping[str, Any]) -> P
     name = os.path.basename(os.path.abspath(arguments.chart or str(arguments.kustomization)))
     found = _meant(_one_step(name, survey.manifests), arguments.at or "")
     if arguments.context or arguments.kubeconfig:
-        connection = inputs.connected(arguments.kubeconfig, arguments.context)
+        connection = connected(arguments.kubeconfig, arguments.context)
         found = as_applied(found, connection)
     options = [
         word

@@ -7,10 +7,12 @@ from dataclasses import replace
 
 from npol.cli import inputs
 from npol.cli.arguments.explain import ExplainArguments
+from npol.cli.cluster_inputs import of_cluster
 from npol.cli.observed import dialect_of, observed, observed_lines
 from npol.cli.rendered import rendered, to_be_rendered
 from npol.cli.scope_lines import scope_lines
 from npol.cli.story_flow import flow_between_peers
+from npol.cli.story_steps import chosen_steps
 from npol.cli.streams import say
 from npol.errors import ExitCode, InputError
 from npol.model.causes import Cause
@@ -89,7 +91,7 @@ def _seen(arguments: ExplainArguments) -> inputs.Inputs:
         return inputs.of_survey(rendered(source, arguments.root, ""))
     if arguments.paths:
         return inputs.of_paths(arguments.paths, arguments.root)
-    return inputs.of_cluster(arguments.kubeconfig, arguments.context)
+    return of_cluster(arguments.kubeconfig, arguments.context)
 
 
 def _of_observed(arguments: ExplainArguments, paths: Sequence[str]) -> ExitCode:
@@ -98,7 +100,7 @@ def _of_observed(arguments: ExplainArguments, paths: Sequence[str]) -> ExitCode:
         raise InputError("--observed is about a flow", hint="'ns/pod -> ns/pod:80'")
     if arguments.story:
         story = load_story(arguments.story, root=arguments.root)
-        state = fullest(inputs.steps(story, arguments.at)).world
+        state = fullest(chosen_steps(story, arguments.at)).world
     else:
         state = _seen(arguments).world
     traffic = observed(paths)
@@ -129,7 +131,7 @@ def _of_story(
     dialect: Dialect,
 ) -> ExitCode:
     told = load_story(file, root=root)
-    step = fullest(inputs.steps(told, at))
+    step = fullest(chosen_steps(told, at))
     world = step.world
     asked = ask(world, told, flow_between_peers(what, told))
     if asked.problem:

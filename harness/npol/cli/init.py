@@ -10,6 +10,7 @@ from typing import Any
 from npol import story
 from npol.cli import inputs
 from npol.cli.arguments.init import InitArguments
+from npol.cli.cluster_inputs import of_cluster
 from npol.cli.observed import dialect_of, in_words, observed
 from npol.cli.rendered import rendered, to_be_rendered
 from npol.cli.scope_lines import scope_lines
@@ -111,7 +112,7 @@ def _modeline() -> str:
 
 
 def _of_cluster(arguments: InitArguments) -> _StorySources:
-    seen = inputs.of_cluster(arguments.kubeconfig, arguments.context, arguments.namespaces or ())
+    seen = of_cluster(arguments.kubeconfig, arguments.context, arguments.namespaces or ())
     return _StorySources(world=seen.world, dialect=seen.dialect)
 
 

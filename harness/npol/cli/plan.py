@@ -11,6 +11,7 @@ from npol.cli.arguments.plan import PlanArguments
 from npol.cli.observed import dialect_of, observed, plan_lines, summary
 from npol.cli.rendered import rendered, to_be_rendered
 from npol.cli.scope_lines import scope_lines
+from npol.cli.story_steps import chosen_steps
 from npol.cli.streams import say
 from npol.errors import ExitCode, InputError
 from npol.model.refused_object import RefusedObject
@@ -107,7 +108,7 @@ def _policies(arguments: PlanArguments) -> tuple[str, ClusterState]:
             raise InputError("--at names a step of a story", hint="STORY.npol.yaml")
         return what or arguments.chart or str(arguments.kustomization), _manifests(arguments)
     story = load_story(what, root=arguments.root, overlay=arguments.peers)
-    chosen = max(inputs.steps(story, arguments.at), key=lambda s: len(s.world.policies))
+    chosen = max(chosen_steps(story, arguments.at), key=lambda s: len(s.world.policies))
     return f"after step {chosen.step!r}", chosen.world
 
 

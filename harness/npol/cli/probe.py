@@ -8,8 +8,8 @@ from pathlib import Path
 from typing import Any
 
 from npol import target_cluster
-from npol.cli import inputs
 from npol.cli.arguments.probe import ProbeArguments
+from npol.cli.cluster_inputs import of_cluster
 from npol.cli.current_progress import progress
 from npol.cli.story_flow import flow_between_peers
 from npol.cli.streams import say
@@ -101,7 +101,7 @@ def _step(story: Story, arguments: ProbeArguments) -> Step:
 def _of_cluster(arguments: ProbeArguments) -> Story:
     """A story of one step without a change; what is expected is what the policies say."""
     progress().say("looking at the cluster")
-    seen = inputs.of_cluster(arguments.kubeconfig, arguments.context)
+    seen = of_cluster(arguments.kubeconfig, arguments.context)
     traffic = parse_flow(seen.world, arguments.flow)
     closed = decide(seen.world, traffic, seen.dialect).allowed is False
     flow = {

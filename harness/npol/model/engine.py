@@ -6,3 +6,19 @@ CALICO = "calico"
 LAB = "npol-lab"
 STANDS_FOR = {LAB: CALICO}
 """Engine -> the one for which a story's expectations hold on it, too (docs/semantics.md)."""
+ENGINES = (
+    "antrea",
+    "aws-vpc-cni",
+    "azure-npm",
+    "calico",
+    "cilium",
+    "flannel",
+    "gke-dataplane-v2",
+    "kindnet",
+    "kube-network-policies",
+    "kube-router",
+    LAB,
+    "ovn-kubernetes",
+    "weave",
+)
+"""Names that `expect: {ENGINE: WORD}` may use."""

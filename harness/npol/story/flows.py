@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
+from npol.model.engine import ENGINES
 from npol.model.expectation import Expectation, Outcome, Word, parse_expectation
 from npol.model.gap import GapBudget
 from npol.model.story import Flow, HttpCheck, Protocol
 from npol.story.field_validators import did_you_mean, shown
 from npol.story.peers import Peers
 from npol.story.schema.flow import FlowEntry, GapBudgetEntry
-from npol.story.schema.values import ENGINES
 from npol.story.yaml_node import YamlNode
 
 _DNS_WORDS = (Outcome.DNS_TIMEOUT, Outcome.DNS_NEGATIVE)

@@ -3,23 +3,38 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence, Set
 from dataclasses import dataclass, field, replace
 from functools import partial
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from npol.errors import Mistake, Mistakes
 from npol.model.story import Manifest
 from npol.story import files, kustomize_helm
 from npol.story.field_validators import NotValid, shown
 from npol.story.manifest_validation import read_objects
-from npol.story.schema.change import SourceFields
 from npol.story.yaml_node import YamlNode, by_position, in_order
 from npol.yaml_positions import Document
+
+if TYPE_CHECKING:
+    from npol.story.schema.change import SourceFields
 
 MAX_OBJECTS = 5_000
 MAX_LOOKED_AT = 50_000
 """Of manifests that are only looked at: a repository holds more than a story."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PathSource:
+    """A file or a directory that a command line names, where a story has `SourceFields`."""
+
+    file: str
+    kustomize: str = ""
+    helm: str = ""
+    name: str = ""
+    namespace: str = ""
+    values: Sequence[str] = ()
+    model_fields_set: Set[str] = frozenset({"file"})
 
 
 @dataclass(slots=True, kw_only=True)
@@ -42,7 +57,7 @@ class Shelf:
     _objects: int = 0
     _faulty: bool = False
 
-    def take(self, source: SourceFields, node: YamlNode) -> tuple[Manifest, ...]:
+    def take(self, source: SourceFields | PathSource, node: YamlNode) -> tuple[Manifest, ...]:
         """The manifests of one entry of `apply:`, `delete:`, `given:` or `applied:`."""
         try:
             found = self._take(source)
@@ -53,12 +68,12 @@ class Shelf:
             node.wrong("there are no manifests here")
         return found
 
-    def _is_foreign(self, source: SourceFields) -> bool:
+    def _is_foreign(self, source: SourceFields | PathSource) -> bool:
         """Whether it is a file that holds no object, where files are only looked at."""
         only_looked_at = self.left_out is not None and bool(source.file)
         return only_looked_at and not os.path.isdir(self._resolve(source.file))
 
-    def _take(self, source: SourceFields) -> tuple[Manifest, ...]:
+    def _take(self, source: SourceFields | PathSource) -> tuple[Manifest, ...]:
         _one_origin(source)
         real = self._resolve(source.file or source.kustomize or source.helm)
         if source.kustomize:
@@ -82,7 +97,7 @@ class Shelf:
     def _file(self, real: str) -> tuple[Manifest, ...]:
         return self._once(("", real), partial(files.read_bytes, real, self._label_of(real)))
 
-    def _chart(self, real: str, source: SourceFields) -> tuple[Manifest, ...]:
+    def _chart(self, real: str, source: SourceFields | PathSource) -> tuple[Manifest, ...]:
         values = [self._resolve(v) for v in source.values]
         namespace = source.namespace or self.namespace
         rendered = partial(
@@ -122,7 +137,7 @@ def _from_here(path: str) -> str:
     return os.path.relpath(plain) if plain.startswith(os.pardir) else plain
 
 
-def _one_origin(source: SourceFields) -> None:
+def _one_origin(source: SourceFields | PathSource) -> None:
     origins = [f for f in ("file", "kustomize", "helm") if getattr(source, f)]
     if len(origins) != 1:
         raise NotValid("name one of a path, {kustomize: DIR} and {helm: CHART}")
@@ -145,7 +160,7 @@ def load_manifests(root: str, *paths: str, namespace: str = "") -> tuple[Manifes
     """
     mistakes: list[Mistake] = []
     shelf = Shelf(base=root, label=root, root=root, namespace=namespace, mistakes=mistakes)
-    sources = [SourceFields.model_validate({"file": path}) for path in paths]
+    sources = [PathSource(file=path) for path in paths]
     found = _all(shelf, sources, mistakes)
     if mistakes:
         raise Mistakes(in_order(mistakes))
@@ -173,7 +188,7 @@ def survey(root: str, *paths: str, namespace: str = "") -> Survey:
     Raises:
         Mistakes: a path that cannot be read, or holds no manifests at all.
     """
-    sources = [SourceFields.model_validate({"file": path}) for path in paths]
+    sources = [PathSource(file=path) for path in paths]
     return _survey(root, root, sources, namespace)
 
 
@@ -184,11 +199,15 @@ def survey_source(source: Mapping[str, Any], root: str, namespace: str = "") -> 
     Raises:
         Mistakes: it cannot be read or rendered, or holds no manifests at all.
     """
+    from npol.story.schema.change import SourceFields  # pydantic: paths are looked at without it
+
     found = _survey(os.curdir, root, [SourceFields.model_validate(source)], namespace)
     return replace(found, is_of_chart="helm" in source)
 
 
-def _survey(base: str, root: str, sources: Sequence[SourceFields], namespace: str) -> Survey:
+def _survey(
+    base: str, root: str, sources: Sequence[SourceFields | PathSource], namespace: str
+) -> Survey:
     unreadable: list[Mistake] = []
     left_out: list[Mistake] = []
     no_path: list[Mistake] = []
@@ -211,7 +230,7 @@ def _survey(base: str, root: str, sources: Sequence[SourceFields], namespace: st
 
 
 def _all(
-    shelf: Shelf, sources: Sequence[SourceFields], mistakes: list[Mistake]
+    shelf: Shelf, sources: Sequence[SourceFields | PathSource], mistakes: list[Mistake]
 ) -> tuple[Manifest, ...]:
     """The manifests of sources; what is wrong with a path itself goes to `mistakes`."""
     found: list[Manifest] = []

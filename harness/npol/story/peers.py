@@ -8,8 +8,7 @@ from dataclasses import dataclass, replace
 from npol.model.story import Peer
 from npol.story.field_validators import NotValid, did_you_mean, peer_name, shown
 from npol.story.schema.peer import PeerEntry
-from npol.story.validation_messages import MOST
-from npol.story.yaml_node import YamlNode, merged
+from npol.story.yaml_node import MOST, YamlNode, merged
 
 
 @dataclass(frozen=True, slots=True)

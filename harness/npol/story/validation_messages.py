@@ -10,10 +10,8 @@ from typing import Any, get_args
 from pydantic import BaseModel, ValidationError
 
 from npol.story.field_validators import NotValid, did_you_mean, shown
+from npol.story.yaml_node import MOST
 from npol.yaml_positions import Path
-
-MOST = 200
-"""How many mistakes of one mapping are told; nobody reads more."""
 
 
 @dataclass(frozen=True, slots=True)

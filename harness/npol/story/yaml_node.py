@@ -9,15 +9,17 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass
-from typing import Any, TypeVar
-
-from pydantic import BaseModel, ValidationError
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from npol.errors import Mistake, Position
-from npol.story.validation_messages import MOST, slips
 from npol.yaml_positions import Document, Path
 
-M = TypeVar("M", bound=BaseModel)
+if TYPE_CHECKING:
+    from pydantic import BaseModel
+
+M = TypeVar("M", bound="BaseModel")
+MOST = 200
+"""How many mistakes of one mapping are told; nobody reads more."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,6 +72,10 @@ class YamlNode:
         `hollow` names keys whose lists and mappings are taken for empty: they are read
         piece by piece, so that a mistake in one piece does not hide those of the others.
         """
+        from pydantic import ValidationError  # manifests are looked at without it
+
+        from npol.story.validation_messages import slips
+
         try:
             return model.model_validate(_hollowed(self.data, hollow))
         except ValidationError as error:

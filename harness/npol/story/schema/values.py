@@ -15,7 +15,7 @@ from pydantic import (
     WithJsonSchema,
 )
 
-from npol.model.engine import LAB
+from npol.model.engine import ENGINES
 from npol.model.expectation import WORDS
 from npol.story import addresses, field_validators
 
@@ -123,23 +123,6 @@ def _one_word(value: Any) -> Any:
         f"not a valid expectation: {field_validators.shown(value)}", hint or words
     )
 
-
-ENGINES = (
-    "antrea",
-    "aws-vpc-cni",
-    "azure-npm",
-    "calico",
-    "cilium",
-    "flannel",
-    "gke-dataplane-v2",
-    "kindnet",
-    "kube-network-policies",
-    "kube-router",
-    LAB,
-    "ovn-kubernetes",
-    "weave",
-)
-"""Names that `expect: {ENGINE: WORD}` may use."""
 
 _WORD = {
     "anyOf": [

@@ -1,0 +1,69 @@
+"""The cluster, as it is now, that `plan`, `explain`, `check` and `init` look at."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from concurrent.futures import ThreadPoolExecutor
+
+from npol import target_cluster
+from npol.cli.inputs import Inputs
+from npol.cli.streams import say
+from npol.cni.detect import detect, gather
+from npol.errors import InputError
+from npol.kube.api_errors import Forbidden
+from npol.kube.connection import Connection, connect
+from npol.kube.inventory import READERS, read
+from npol.kube.objects import NAMESPACES, NETWORK_POLICIES
+from npol.policy.objects.dialects import dialect_of
+from npol.policy.state.from_inventory import cluster_state
+from npol.report.escape import safe
+
+
+def of_cluster(
+    kubeconfig: str | None, context: str | None, namespaces: Iterable[str] = ()
+) -> Inputs:
+    """
+    A cluster as it is now; unless namespaces are named, all that may be read.
+
+    Raises:
+        InputError: no context was named.
+        Refused: it may not be read.
+    """
+    connection = connected(kubeconfig, context)
+    wanted = list(namespaces) or _readable(connection)
+    found = read(connection, wanted)
+    engine = detect(gather(connection))
+    return Inputs(world=cluster_state(found), dialect=dialect_of(engine.name))
+
+
+def _readable(connection: Connection) -> list[str]:
+    """The namespaces whose policies may be read; what is left out is said."""
+    names = [n["metadata"]["name"] for n in connection.list(NAMESPACES)]
+    with ThreadPoolExecutor(max_workers=READERS) as pool:
+        may = list(pool.map(lambda name: _may_read(connection, name), names))
+    left_out = [name for name, yes in zip(names, may, strict=True) if not yes]
+    if left_out:
+        text = f"npol: left out, for they may not be read: namespaces {', '.join(left_out)}"
+        say(safe(text), err=True)
+    return [name for name in names if name not in left_out]
+
+
+def _may_read(connection: Connection, namespace: str) -> bool:
+    try:
+        connection.list(NETWORK_POLICIES, namespace)
+    except Forbidden:
+        return False
+    return True
+
+
+def connected(kubeconfig: str | None, context: str | None) -> Connection:
+    """
+    A connection that only reads.
+
+    Raises:
+        InputError: no context was named.
+    """
+    chosen = target_cluster.named(kubeconfig, context)
+    if chosen is None:
+        raise InputError("name a cluster or manifests", hint="--context NAME, or paths")
+    return connect(kubeconfig=chosen.kubeconfig, context=chosen.context)
