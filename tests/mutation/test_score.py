@@ -5,8 +5,9 @@ from __future__ import annotations
 from npol.mutation.operators import mutants
 from npol.mutation.score import mutate
 from npol.policy.objects.dialects import CALICO
+from npol.policy.objects.netpol_types import Direction
 from npol.policy.parse.parse_policies import parse_policy
-from npol.policy.simulate.coverage import coverage
+from npol.policy.simulate.coverage import CoveredPart, coverage
 from npol.policy.simulate.simulated_steps import scenes
 from tests.policy.stories import step, story
 from tests.policy.worlds import policy
@@ -22,6 +23,9 @@ INTO_C = policy(
 BEFORE = step("before", "pods -> b:8080")
 
 
+ISOLATION = (CoveredPart.ISOLATION, Direction.INGRESS, "")
+
+
 def with_policy(*flows, before=BEFORE):
     return story(before, step("policies", *flows, apply=[INTO_C]))
 
@@ -31,40 +35,38 @@ def told(*flows):
 
 
 def uncovered(*flows):
-    return {(i.kind, i.what) for i in coverage(told(*flows), CALICO).uncovered}
+    return {(i.part, i.direction, i.port) for i in coverage(told(*flows), CALICO).uncovered}
 
 
 def test_nothing_is_covered_without_flows():
     assert uncovered() == {
-        ("isolation Ingress", "stops ingress that no rule allows"),
-        ("rule", "ingress rule"),
-        ("peer", "peer"),
-        ("port", "TCP 3002"),
-        ("port", "TCP 3003"),
+        ISOLATION,
+        (CoveredPart.RULE, Direction.INGRESS, ""),
+        (CoveredPart.PEER, Direction.INGRESS, ""),
+        (CoveredPart.PORT, Direction.INGRESS, "TCP 3002"),
+        (CoveredPart.PORT, Direction.INGRESS, "TCP 3003"),
     }
 
 
 def test_allowed_flow_covers_its_rule_peer_and_port():
     items = coverage(told("a -> b:8080"), CALICO).items
 
-    covered = {(i.kind, i.origin.path) for i in items if i.flows}
+    covered = {(i.part, i.origin.path) for i in items if i.flows}
     assert covered == {
-        ("rule", "spec.ingress[0]"),
-        ("peer", "spec.ingress[0].from[0]"),
-        ("port", "spec.ingress[0].ports[0]"),
+        (CoveredPart.RULE, "spec.ingress[0]"),
+        (CoveredPart.PEER, "spec.ingress[0].from[0]"),
+        (CoveredPart.PORT, "spec.ingress[0].ports[0]"),
     }
 
 
 def test_refused_flow_covers_the_isolation():
-    assert ("isolation Ingress", "stops ingress that no rule allows") not in uncovered(
-        "pods -> b:8080"
-    )
+    assert ISOLATION not in uncovered("pods -> b:8080")
 
 
 def test_covered_item_names_its_flows():
     items = coverage(told("a -> b:8080", "far -> b:8080"), CALICO).items
 
-    (rule,) = (i for i in items if i.kind == "rule")
+    (rule,) = (i for i in items if i.part is CoveredPart.RULE)
     assert rule.flows == ("policies: a -> b:8080", "policies: far -> b:8080")
 
 

@@ -86,7 +86,7 @@ def test_smallest_change_for_a_service_port_is_the_pods_port():
 
     (remedy,) = explain_flow(world, call(world), CALICO).remedies
 
-    assert remedy.text == "in frontend-dev/to-backend (to.yaml:11) allow TCP 3001"
+    assert fact_words(remedy.what) == "in frontend-dev/to-backend (to.yaml:11) allow TCP 3001"
     assert (remedy.at.line, remedy.manifest) == (11, None)
 
 
@@ -97,7 +97,7 @@ def test_smallest_change_for_a_dead_selector_is_the_label_that_is_there():
 
     (remedy,) = explain_flow(world, call(world), CALICO).remedies
 
-    assert remedy.text == (
+    assert fact_words(remedy.what) == (
         "in frontend-dev/to-backend (to.yaml:9) select namespaces with "
         "kubernetes.io/metadata.name=backend-dev"
     )

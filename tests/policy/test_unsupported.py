@@ -11,7 +11,8 @@ from npol.policy.explain.describe import explain_policy
 from npol.policy.explain.explain import explain_flow
 from npol.policy.lint import lint
 from npol.policy.objects.dialects import CALICO, CILIUM, SPEC
-from npol.policy.simulate.coverage import coverage
+from npol.policy.objects.netpol_types import Direction
+from npol.policy.simulate.coverage import CoveredPart, coverage
 from npol.policy.simulate.simulated_steps import scenes
 from npol.policy.suggest.suggest import suggest
 from npol.report.causes import cause_words, fact_words
@@ -124,10 +125,10 @@ def test_lint_says_that_dns_is_forgotten_where_a_block_holds_no_pods(dialect, fo
 def test_coverage_counts_the_rules_that_act(dialect, acts):
     told = scenes(story(step("odd", apply=[ODD])))
 
-    kinds = {i.kind for i in coverage(told, dialect).items}
+    parts = {(i.part, i.direction) for i in coverage(told, dialect).items}
     paths = {i.origin.path for i in coverage(told, dialect).items}
 
-    assert ("isolation Egress" in kinds) is acts
+    assert ((CoveredPart.ISOLATION, Direction.EGRESS) in parts) is acts
     assert ("spec.egress[0]" in paths) is acts
 
 

@@ -12,7 +12,7 @@ from npol.errors import ExitCode
 from npol.model.story import Story
 from npol.mutation.score import MutantResult, mutate
 from npol.policy.objects.dialects import Dialect
-from npol.policy.simulate.coverage import coverage
+from npol.policy.simulate.coverage import CoverageItem, CoveredPart, coverage
 from npol.policy.simulate.forecast import forecast
 from npol.policy.simulate.simulated_steps import scenes
 from npol.report.causes import prediction_words
@@ -25,9 +25,23 @@ _PLAIN = re.compile(r"(?!(?i:true|false|null|yes|no|on|off)$)[A-Za-z][\w./-]*( [
 def print_coverage(stories: Sequence[Story], dialect: Dialect) -> None:
     found = coverage((scene for story in stories for scene in scenes(story)), dialect)
     for item in found.uncovered:
-        say(safe(f"{item.origin}: no flow exercises this {item.kind}: {item.what}"))
+        say(safe(f"{item.origin}: no flow exercises this {_item(item)}"))
     total = len(found.items)
     say(f"coverage: {total - len(found.uncovered)} of {total} items, {found.share:.0%}")
+
+
+def _item(item: CoverageItem) -> str:
+    """`isolation Ingress: stops ingress that no rule allows`, `port: TCP 80`."""
+    part, direction = item.part.value, item.direction
+    match item.part:
+        case CoveredPart.ISOLATION:
+            return f"{part} {direction.value}: stops {direction.field} that no rule allows"
+        case CoveredPart.RULE:
+            return f"{part}: {direction.field} rule"
+        case CoveredPart.PEER:
+            return f"{part}: peer"
+        case CoveredPart.PORT:
+            return f"{part}: {item.port}"
 
 
 def print_mutation(stories: Sequence[Story], dialect: Dialect) -> int:

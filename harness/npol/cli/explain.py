@@ -17,7 +17,6 @@ from npol.cli.streams import say
 from npol.errors import ExitCode, InputError
 from npol.model.causes import Cause
 from npol.model.prediction import PredictedDecision, Prediction, UnknownReason
-from npol.model.sentence import Sentence
 from npol.policy.evaluate.evaluate import decide
 from npol.policy.explain.describe import explain_policy
 from npol.policy.explain.explain import Explanation, StageAnswer, explain_flow, explain_flows
@@ -169,7 +168,7 @@ def _print_one(found: Explanation) -> None:
     for note in found.notes:
         say(f"  note: {safe(fact_words(note))}")
     for remedy in found.remedies:
-        say(f"  would allow it: {_line(Cause(what=Sentence(remedy.text), at=remedy.at))}")
+        say(f"  would allow it: {_line(Cause(what=remedy.what, at=remedy.at))}")
     if found.without:
         say(f"  without {', '.join(found.left_out)}: {prediction_words(found.without)}")
 

@@ -7,7 +7,9 @@ from dataclasses import dataclass
 
 from npol.errors import Position
 from npol.model.doubt import Doubt
+from npol.model.fixes import Fix
 from npol.model.mismatch import Mismatch
+from npol.model.placed_policy import PlacedPolicy
 from npol.model.reason import Reason
 from npol.model.sentence import Sentence
 
@@ -29,18 +31,6 @@ class NotActing:
     code: NotActingCode
     pod: str = ""
     """Of HOST_NETWORK."""
-
-
-@dataclass(frozen=True, slots=True)
-class PlacedPolicy:
-    """A policy, and the place of what is meant in it."""
-
-    policy: str
-    place: str
-
-    def __str__(self) -> str:
-        """`shop/db-in (db.yaml:3)`."""
-        return f"{self.policy} ({self.place})"
 
 
 @dataclass(frozen=True, slots=True)
@@ -166,6 +156,14 @@ class ActsByItsRules:
     engine: str
 
 
+@dataclass(frozen=True, slots=True)
+class NotExercised:
+    """A rule that no flow of a story goes through."""
+
+    policy: str
+    direction: str
+
+
 Fact = (
     NotActing
     | NotEvaluated
@@ -181,6 +179,8 @@ Fact = (
     | NameUnresolved
     | EnginesDiffer
     | ActsByItsRules
+    | NotExercised
+    | Fix
     | Doubt
     | Reason
 )

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 from npol.model.causes import (
     ActsByItsRules,
     AllowedBy,
@@ -15,6 +17,7 @@ from npol.model.causes import (
     NotActing,
     NotActingCode,
     NotEvaluated,
+    NotExercised,
     NotFitting,
     NotSelected,
     RankedRule,
@@ -23,6 +26,7 @@ from npol.model.causes import (
     TierUndecided,
 )
 from npol.model.doubt import Doubt
+from npol.model.fixes import AddPolicy, AllowPort, Fix, SelectOthers
 from npol.model.prediction import PredictedDecision, Prediction
 from npol.model.reason import Reason
 from npol.model.sentence import Sentence
@@ -65,6 +69,10 @@ def fact_words(fact: Fact | Sentence | None) -> str:
             return f"{fact.pod} {_NOT_ACTING[fact.code]}".lstrip()
         case NotEvaluated():
             return f"{fact.policy} may select an end, and is not evaluated"
+        case NotExercised():
+            return f"{fact.policy}: {fact.direction} rule"
+        case AllowPort() | SelectOthers() | AddPolicy():
+            return _fix(fact)
         case NotSelected():
             return _not_selected(fact)
         case AllowedBy():
@@ -122,6 +130,23 @@ def _forgotten(fact: Isolated) -> str:
         f"; {fact.allowing} allows its {fact.other_direction}, "
         "but a flow needs the egress of its source and the ingress of its target"
     )
+
+
+def _fix(fact: Fix) -> str:
+    match fact:
+        case AllowPort():
+            return f"in {fact.ports} allow {fact.port}"
+        case SelectOthers():
+            return f"in {fact.peer} select {' and '.join(_selected(fact))}"
+        case AddPolicy():
+            return f"add a policy {fact.policy} that allows the {fact.side} on {fact.port}"
+
+
+def _selected(fact: SelectOthers) -> Iterator[str]:
+    if fact.namespaces is not None:
+        yield f"namespaces with {fact.namespaces}"
+    if fact.pods is not None:
+        yield f"pods with {fact.pods}" if fact.pods else "every pod"
 
 
 def _of_tier(

@@ -10,7 +10,7 @@ from npol.errors import Position
 from npol.model.causes import Cause
 from npol.model.result import FlowResult, Snippet, StoryReport
 from npol.model.story import Story
-from npol.policy.simulate.coverage import coverage
+from npol.policy.simulate.coverage import CoveredPart, coverage
 from npol.policy.simulate.simulated_steps import scenes
 
 AROUND = 6
@@ -60,5 +60,5 @@ def snippet(at: Position) -> Snippet | None:
 def _unexercised(story: Story) -> Iterator[Cause]:
     """By prediction: a rule that no flow goes through, in a policy of the story's own."""
     for item in coverage(scenes(story)).uncovered:
-        if item.kind == "rule":
+        if item.part is CoveredPart.RULE:
             yield item.cause

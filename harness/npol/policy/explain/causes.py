@@ -9,9 +9,9 @@ from npol.model.causes import (
     NotEvaluated,
     NotFitting,
     NotSelected,
-    PlacedPolicy,
 )
 from npol.model.mismatch import RulePart
+from npol.model.placed_policy import PlacedPolicy
 from npol.policy.evaluate.decision import Decision, DirectionDecision, PathDecision, RuleFit
 from npol.policy.evaluate.evaluate import evaluate
 from npol.policy.evaluate.match import spell_labels

@@ -13,8 +13,8 @@ from npol.model.causes import (
     Fact,
     LeadsTo,
     NameUnresolved,
-    PlacedPolicy,
 )
+from npol.model.placed_policy import PlacedPolicy
 from npol.model.prediction import Prediction
 from npol.model.refused_object import RefusedObject
 from npol.policy.evaluate.decision import Decision, DirectionDecision, PathDecision

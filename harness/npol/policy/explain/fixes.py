@@ -12,6 +12,8 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from npol.errors import Position
+from npol.model.fixes import AddPolicy, AllowPort, Fix, SelectOthers
+from npol.model.placed_policy import PlacedPolicy
 from npol.policy.evaluate.decision import Decision, DirectionDecision, RuleFit
 from npol.policy.evaluate.evaluate import decide
 from npol.policy.evaluate.match import Path
@@ -38,7 +40,7 @@ HASHES = (
 class Remedy:
     """One change. `policy` is what it makes of an existing policy, or the new one."""
 
-    text: str
+    what: Fix
     policy: Policy
     at: Position | None = None
     manifest: Mapping[str, Any] | None = None
@@ -105,17 +107,22 @@ def _other(path: Path, side: DirectionDecision) -> End:
 def _another_port(fit: RuleFit, path: Path) -> Remedy:
     port = PortClause(origin=fit.rule.origin, protocol=path.protocol, port=path.port)
     rule = replace(fit.rule, ports=(*fit.rule.ports, port))
-    at = fit.port.origin.at if fit.port else fit.origin.at
-    text = f"in {fit.policy} ({fit.port.origin if fit.port else fit.origin}) allow {port}"
-    return Remedy(text=text, policy=_with_rule(fit, rule), at=at)
+    origin = fit.port.origin if fit.port else fit.origin
+    what = AllowPort(PlacedPolicy(str(fit.policy), str(origin)), str(port))
+    return Remedy(what=what, policy=_with_rule(fit, rule), at=origin.at)
 
 
 def _another_selector(fit: RuleFit, peer: PeerClause, other: End) -> Remedy:
     better = _peer_for(peer, other, fit.policy.namespace)
     peers = tuple(better if p is peer else p for p in fit.rule.peers)
-    text = f"in {fit.policy} ({peer.origin}) select {_spell(better)}"
+    place, who = better.namespace_selector, better.pod_selector
+    what = SelectOthers(
+        PlacedPolicy(str(fit.policy), str(peer.origin)),
+        namespaces=None if place is None else spell(place),
+        pods=None if who is None else spell(who) if who else "",
+    )
     policy = _with_rule(fit, replace(fit.rule, peers=peers))
-    return Remedy(text=text, policy=policy, at=peer.origin.at)
+    return Remedy(what=what, policy=policy, at=peer.origin.at)
 
 
 def _with_rule(fit: RuleFit, rule: Rule) -> Policy:
@@ -138,16 +145,6 @@ def _peer_for(peer: PeerClause, end: End, policy_namespace: str) -> PeerClause:
     )
 
 
-def _spell(peer: PeerClause) -> str:
-    parts = []
-    if peer.namespace_selector is not None:
-        parts.append(f"namespaces with {spell(peer.namespace_selector)}")
-    if peer.pod_selector is not None:
-        every = not peer.pod_selector
-        parts.append("every pod" if every else f"pods with {spell(peer.pod_selector)}")
-    return " and ".join(parts)
-
-
 def lasting(labels: Labels) -> dict[str, str]:
     """The labels that outlive a pod and its revision."""
     return {k: v for k, v in labels.items() if k not in HASHES}
@@ -156,12 +153,8 @@ def lasting(labels: Labels) -> dict[str, str]:
 def _new_policy(world: ClusterState, path: Path, side: DirectionDecision) -> Remedy:
     manifest = _manifest(path, side)
     policy = parse_policy(manifest).policy
-    text = f"add a policy {policy} that allows the {side} {_spell_port(path)}"
-    return Remedy(text=text, policy=policy, manifest=manifest)
-
-
-def _spell_port(path: Path) -> str:
-    return f"on {path.protocol.name} {path.port}"
+    what = AddPolicy(str(policy), str(side), f"{path.protocol.name} {path.port}")
+    return Remedy(what=what, policy=policy, manifest=manifest)
 
 
 def _manifest(path: Path, side: DirectionDecision) -> dict[str, Any]:

@@ -7,12 +7,12 @@ from collections.abc import Iterator
 from npol.model.causes import (
     Cause,
     MoreRankedRulesMiss,
-    PlacedPolicy,
     RankedRule,
     RankedRuleFits,
     RankedRuleMisses,
     TierUndecided,
 )
+from npol.model.placed_policy import PlacedPolicy
 from npol.policy.evaluate.decision import DirectionDecision
 from npol.policy.evaluate.tier_match import TierRuleFit
 from npol.policy.evaluate.tiers import TierWalk

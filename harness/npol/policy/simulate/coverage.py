@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
+import enum
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
-from npol.model.causes import Cause
-from npol.model.sentence import Sentence
+from npol.model.causes import Cause, NotExercised
 from npol.policy.evaluate.decision import DirectionDecision
 from npol.policy.evaluate.evaluate import decide
 from npol.policy.evaluate.match import Path, fit_peer, fit_port
@@ -17,25 +17,36 @@ from npol.policy.simulate.simulated_steps import SimulatedStep, read_by
 from npol.policy.state.cluster_state import ClusterState
 
 
+class CoveredPart(enum.Enum):
+    """The sorts of things that a policy says."""
+
+    ISOLATION = "isolation"
+    RULE = "rule"
+    PEER = "peer"
+    PORT = "port"
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CoverageItem:
     """
-    One thing that a policy says: a `rule`, a `peer`, a `port`, or `isolation` in a direction.
+    One thing that a policy says.
 
     A rule (peer, port) is exercised by a flow that it lets through, isolation by one that it
     stops. `flows` are named `step: flow`.
     """
 
     policy: str
-    kind: str
-    what: str
+    part: CoveredPart
+    direction: Direction
     origin: Origin
+    port: str = ""
+    """Of a port, as it is spelled."""
     flows: tuple[str, ...] = ()
 
     @property
     def cause(self) -> Cause:
-        """What it says, and where: for reports of what nothing exercises."""
-        return Cause(what=Sentence(f"{self.policy}: {self.what}"), at=self.origin.at)
+        """Of a rule that nothing exercises, for reports."""
+        return Cause(what=NotExercised(self.policy, self.direction.field), at=self.origin.at)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -56,7 +67,7 @@ class Coverage:
         return 1 - len(self.uncovered) / len(self.items)
 
 
-_Key = tuple[str, str, str]
+_Key = tuple[str, str, CoveredPart, Direction]
 
 
 @dataclass(slots=True)
@@ -66,15 +77,15 @@ class _Tally:
 
     def know(self, policy: Policy) -> None:
         for item in _items(policy):
-            self.items.setdefault(_key(item.origin, item.kind), item)
+            self.items.setdefault(_key(item.origin, item.part, item.direction), item)
 
-    def count(self, origin: Origin, kind: str, flow: str) -> None:
-        self.flows.setdefault(_key(origin, kind), {})[flow] = None
+    def count(self, origin: Origin, part: CoveredPart, direction: Direction, flow: str) -> None:
+        self.flows.setdefault(_key(origin, part, direction), {})[flow] = None
 
 
-def _key(origin: Origin, kind: str) -> _Key:
+def _key(origin: Origin, part: CoveredPart, direction: Direction) -> _Key:
     """By file and line where they are known: two versions of a policy are two."""
-    return str(origin), f"{origin.policy} {origin.path}", kind
+    return str(origin), f"{origin.policy} {origin.path}", part, direction
 
 
 def coverage(told: Iterable[SimulatedStep], dialect: Dialect = SPEC) -> Coverage:
@@ -87,13 +98,7 @@ def coverage(told: Iterable[SimulatedStep], dialect: Dialect = SPEC) -> Coverage
             _exercise(tally, scene, asked, dialect)
     return Coverage(
         items=tuple(
-            CoverageItem(
-                policy=item.policy,
-                kind=item.kind,
-                what=item.what,
-                origin=item.origin,
-                flows=tuple(tally.flows.get(key, ())),
-            )
+            replace(item, flows=tuple(tally.flows.get(key, ())))
             for key, item in tally.items.items()
         )
     )
@@ -103,18 +108,20 @@ def _items(policy: Policy) -> Iterator[CoverageItem]:
     name = str(policy)
     for direction in Direction:
         if direction in policy.directions:
-            kind = f"isolation {direction.value}"
-            what = f"stops {direction.field} that no rule allows"
-            yield CoverageItem(policy=name, kind=kind, what=what, origin=policy.origin)
+            part, origin = CoveredPart.ISOLATION, policy.origin
+            yield CoverageItem(policy=name, part=part, direction=direction, origin=origin)
     for rule in policy.all_rules:
-        what = f"{rule.direction.field} rule"
-        yield CoverageItem(policy=name, kind="rule", what=what, origin=rule.origin)
+        rule_item = CoverageItem(
+            policy=name, part=CoveredPart.RULE, direction=rule.direction, origin=rule.origin
+        )
+        yield rule_item
         if len(rule.peers) > 1:
             for peer in rule.peers:
-                yield CoverageItem(policy=name, kind="peer", what="peer", origin=peer.origin)
+                yield replace(rule_item, part=CoveredPart.PEER, origin=peer.origin)
         if len(rule.ports) > 1:
             for port in rule.ports:
-                yield CoverageItem(policy=name, kind="port", what=str(port), origin=port.origin)
+                part, origin = CoveredPart.PORT, port.origin
+                yield replace(rule_item, part=part, origin=origin, port=str(port))
 
 
 def _exercise(tally: _Tally, scene: SimulatedStep, asked: ResolvedFlow, dialect: Dialect) -> None:
@@ -135,11 +142,11 @@ def _exercise_side(
 ) -> None:
     if side.allowed is False:
         for policy in side.isolating:
-            tally.count(policy.origin, f"isolation {side.direction.value}", name)
+            tally.count(policy.origin, CoveredPart.ISOLATION, side.direction, name)
     for fit in side.matching:
-        tally.count(fit.origin, "rule", name)
-        for origin, kind in _clauses(world, fit.policy, fit.rule, side, path, dialect):
-            tally.count(origin, kind, name)
+        tally.count(fit.origin, CoveredPart.RULE, side.direction, name)
+        for origin, part in _clauses(world, fit.policy, fit.rule, side, path, dialect):
+            tally.count(origin, part, side.direction, name)
 
 
 def _clauses(
@@ -149,12 +156,12 @@ def _clauses(
     side: DirectionDecision,
     path: Path,
     dialect: Dialect,
-) -> Iterator[tuple[Origin, str]]:
+) -> Iterator[tuple[Origin, CoveredPart]]:
     """The peers and ports of an allowing rule that the path fits."""
     other = path.target if side.direction is Direction.EGRESS else path.client
     for peer in rule.peers:
         if fit_peer(world, policy.namespace, peer, other, path, dialect).holds:
-            yield peer.origin, "peer"
+            yield peer.origin, CoveredPart.PEER
     for port in rule.ports:
         if fit_port(port, path, dialect).holds:
-            yield port.origin, "port"
+            yield port.origin, CoveredPart.PORT

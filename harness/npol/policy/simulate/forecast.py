@@ -10,7 +10,6 @@ from dataclasses import dataclass, replace
 from npol.model.causes import Cause
 from npol.model.prediction import PredictedDecision, Prediction
 from npol.model.refused_object import RefusedObject
-from npol.model.sentence import Sentence
 from npol.model.story import Flow
 from npol.policy.evaluate.evaluate import decide, evaluate
 from npol.policy.explain.causes import causes
@@ -97,7 +96,7 @@ def known_fixes(asked: ResolvedFlow, world: ClusterState, engine: str) -> tuple[
         None,
     )
     found = remedies(world.as_read(dialect), denied, dialect) if denied else ()
-    return tuple(Cause(what=Sentence(f.text), at=f.at) for f in found)
+    return tuple(Cause(what=f.what, at=f.at) for f in found)
 
 
 def _explained(decided: FlowDecision, world: ClusterState, dialect: Dialect) -> Prediction:
