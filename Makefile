@@ -12,7 +12,7 @@ TOOLS := $(VENV)/tools
 unexport PYTHONDONTWRITEBYTECODE
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test lint test-live nightly coverage bench bench-load lock audit clean
+.PHONY: help setup demo test lint test-live nightly coverage reference bench bench-load lock audit clean
 
 help: ## lists the targets
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/make \1\t\2/p' Makefile | expand -t 18
@@ -32,7 +32,7 @@ demo: setup ## sets everything up and shows the main job in the lab
 	@$(PY) tools/demo.py
 
 # Shipped stories that have shorter relatives.
-AT_NIGHT := fixtures/baseline/extras.npol.yaml fixtures/three-tier
+AT_NIGHT := fixtures/baseline/extras.npol.yaml fixtures/three-tier fixtures/reference fixtures/first-steps
 
 # Most of a test's time is waiting for packets that do not come: four at once on two cores.
 test: setup lint ## sets everything up, lints and runs the tests
@@ -57,6 +57,9 @@ nightly: setup ## what takes longer; live tests on KUBE_CONTEXT, or on the rig i
 
 coverage: setup ## what became of each row of docs/rows.md, and docs/coverage.md from it
 	@$(PY) tools/coverage_rows.py --run
+
+reference: setup ## writes the pages of docs/reference that are made from npol itself
+	@$(PY) tools/reference.py
 
 bench: setup ## the benchmarks, one after the other
 	@for b in $(filter-out benchmarks/load.py,$(wildcard benchmarks/*.py)); do echo "== $$b"; $(PY) $$b || exit 1; done
