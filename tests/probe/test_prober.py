@@ -15,7 +15,8 @@ from npol.model.expectation import Outcome
 from npol.model.probe import PodRef, Probe, ProbeKind
 from npol.model.story import Protocol
 from npol.probe.debug_pod_manifest import CONTAINER
-from npol.probe.prober import AT_ONCE, Prober, at_once
+from npol.probe.probe_pace import AT_ONCE, at_once
+from npol.probe.prober import Prober
 from npol.probe.toolbox import Toolbox
 
 SOURCE = PodRef(namespace="ns", name="pod", uid="uid-1", ip="10.0.0.1")

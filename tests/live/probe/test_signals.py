@@ -200,7 +200,7 @@ def test_the_prober_knows_the_pod_it_is_in(place, scene):
     for image in SHELLED:
         prober = place.prober(scene[image])
         prober.open()
-        box = prober._session.toolbox
+        box = prober._kept.latest.toolbox
 
         assert box.uid in ("", scene[image].uid)
         assert box.host == scene[image].name
