@@ -96,6 +96,18 @@ def test_the_verdicts_are_the_same_without_records(hubble, story, options):
     assert not any(f.proof for s in report.steps for f in s.flows)
 
 
+def test_the_verdicts_are_the_same_where_nobody_tells_records(connected, story, options):
+    told = [c for c in control_records(connected(Mode.SMOKE)) if not c.problem]
+    if told:
+        pytest.skip("Hubble tells records here")
+    report = shop.told(story, options)
+
+    print("\n".join(report.notes))
+    assert shop.wrong(report) == []
+    assert {f.verdict for s in report.steps for f in s.flows} == {Verdict.AS_EXPECTED}
+    assert not any(f.proof for s in report.steps for f in s.flows)
+
+
 @pytest.mark.nightly
 def test_a_blocked_step_takes_no_longer_than_an_open_one(hubble, story, options):
     """Beyond Cilium's quiet time of 2 s; the median of five runs."""

@@ -17,6 +17,7 @@ from npol.kube.connection import Mode, connect
 from npol.kube.guard import STATE_NAMESPACE
 from npol.kube.rbac import Right, manifests, rights
 from npol.kube.sender import Sender
+from npol.model.expectation import Verdict
 from npol.run import Options, StoryRun
 from npol.story import load_story
 from npol.yaml_positions import dump
@@ -176,6 +177,55 @@ def test_a_mode_needs_no_more_than_its_printed_roles(target, namespace, web, sen
     # tried for all namespaces at once first, and one by one where that is refused
     at_once = {("list", resource, "") for verb, resource, _ in may if verb == "list"}
     assert {s for s in sent - may - asks - at_once if s[:2] not in OPTIONAL | others} == set()
+
+
+WRONG = """
+  - name: deny all
+    apply: [deny.yaml]
+    flows:
+      - {{from: client, to: web, port: 80, expect: deny}}
+      - {{name: too closed, from: client, to: web, port: 80, expect: allow}}
+  - name: rollback
+    delete: [deny.yaml]
+    flows:
+      - {{from: client, to: web, port: 80, expect: allow}}
+      - {{name: too open, from: client, to: web, port: 80, expect: deny}}
+"""
+
+
+def told(story, options):
+    run = StoryRun(story, options)
+    try:
+        run.open()
+        for step in story.steps:
+            run.reach(step.name)
+    finally:
+        run.close()
+    return run.report()
+
+
+@pytest.mark.timeout(300)
+def test_without_the_right_to_exec_in_agents_the_verdicts_are_the_same(
+    target, namespace, web, tmp_path, monkeypatch
+):
+    monkeypatch.delenv("NPOL_FLOW_RECORDS", raising=False)
+    (tmp_path / "rights.npol.yaml").write_text((STORY + WRONG).format(namespace=namespace))
+    (tmp_path / "deny.yaml").write_text(dump(deny_all(namespace)))
+    story = load_story(str(tmp_path / "rights.npol.yaml"), root=str(tmp_path))
+
+    with granted(target, Mode.APPLY, namespace, tmp_path) as kubeconfig:
+        limited = told(story, Options(kubeconfig=kubeconfig, context="robot"))
+    whole = told(story, Options(kubeconfig=target.kubeconfig, context=target.context))
+
+    flows = [[f for step in report.steps for f in step.flows] for report in (limited, whole)]
+    assert [f.verdict for f in flows[0]] == [f.verdict for f in flows[1]]
+    assert {f.verdict for f in flows[0]} == {
+        Verdict.AS_EXPECTED,
+        Verdict.TOO_CLOSED,
+        Verdict.TOO_OPEN,
+    }
+    assert not any(f.proof for f in flows[0])
+    print(f"{sum(f.proof is not None for f in flows[1])} proven with all rights; {limited.notes}")
 
 
 @pytest.fixture

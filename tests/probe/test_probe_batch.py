@@ -164,6 +164,19 @@ def test_a_second_look_has_its_own_port_and_the_evidence_names_the_one_that_stan
     assert round_.answers()["w"].source_port == stands
 
 
+def test_ports_rest_180_seconds_after_their_probe_the_second_look_s_included():
+    account = "curl: (7) Failed to connect\nnpol 000 0.000000 \nexit=7\nbody="
+    pool = ports(61000, 61001)
+    asked = probe("w", ProbeKind.HTTP)
+    sent = play(
+        Round([asked], BOX, pool), lambda t: (7, "?", 0.0) if t.earlier else (None, account, 0.0)
+    )
+    over = max(attempt.overdue for attempt in sent if not attempt.control)
+
+    assert pool.take(now=over + 179.9, life=1.0) is None
+    assert {pool.take(now=over + 180.0, life=1.0) for _ in range(2)} == {61000, 61001}
+
+
 def test_a_second_look_whose_port_is_taken_is_looked_at_once_more():
     account = "curl: (7) Failed to connect\nnpol 000 0.000000 \nexit=7\nbody="
     round_ = Round([probe("w", ProbeKind.HTTP)], BOX, ports(61000, 61001, 61002))
