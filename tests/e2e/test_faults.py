@@ -181,6 +181,15 @@ def add_a_policy_elsewhere(server, _, space):
     server.ask("POST", path, policy("kube-system"))
 
 
+def add_a_policy_for_the_whole_cluster(server, _, space):
+    nobody = {"namespaces": {"matchLabels": {"of": "nobody"}}}
+    rule = {"name": "all", "action": "Deny", "from": [nobody]}
+    kind = {"apiVersion": "policy.networking.k8s.io/v1alpha2", "kind": "ClusterNetworkPolicy"}
+    spec = {"tier": "Admin", "priority": 9, "subject": nobody, "ingress": [rule]}
+    path = "/apis/policy.networking.k8s.io/v1alpha2/clusternetworkpolicies"
+    server.ask("POST", path, kind | {"metadata": {"name": space}, "spec": spec})
+
+
 @pytest.mark.parametrize(
     ("meddle", "told"),
     [
@@ -188,12 +197,15 @@ def add_a_policy_elsewhere(server, _, space):
         pytest.param(
             add_a_policy_elsewhere, "kube-system/others was created", id="policy-elsewhere"
         ),
+        pytest.param(
+            add_a_policy_for_the_whole_cluster, "ClusterNetworkPolicy fault-", id="another-kind"
+        ),
     ],
 )
 def test_changes_by_others_in_mid_step_make_verdicts_invalid(
     run, lab, somebody, space, monkeypatch, meddle, told
 ):
-    """Policies of every namespace that is looked at, and labels of the pods asked."""
+    """Policies of every kind and namespace that is looked at, and labels of the pods asked."""
 
     def settle_and_meddle(*args):
         final = settle(*args)

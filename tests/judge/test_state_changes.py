@@ -2,7 +2,7 @@
 
 import pytest
 
-from npol.judge.state_changes import differences
+from npol.judge.state_changes import differences, policy_differences
 from npol.model.inventory import Inventory
 
 
@@ -42,6 +42,20 @@ DENY = policy("deny-all", podSelector={})
 )
 def test_policies_of_every_namespace_that_is_looked_at_count(before, after, told):
     assert differences(Inventory(policies=before), Inventory(policies=after), ()) == [told]
+
+
+def test_policies_of_other_kinds_are_told_apart_by_kind_and_place():
+    mine, whole = ({"kind": kind, **DENY} for kind in ("CiliumNetworkPolicy", "NetworkPolicy"))
+    wide = {"kind": "ClusterNetworkPolicy", "metadata": {"name": "a", "uid": "u"}, "spec": {}}
+    several = {**mine, "specs": [{"endpointSelector": {}}]}
+
+    assert policy_differences([mine, whole], [whole, wide]) == [
+        "CiliumNetworkPolicy shop/deny-all was deleted",
+        "ClusterNetworkPolicy a was created",
+    ]
+    assert policy_differences([mine], [several]) == [
+        "CiliumNetworkPolicy shop/deny-all was changed"
+    ]
 
 
 def test_policies_of_namespaces_that_are_compared_elsewhere_do_not_count():

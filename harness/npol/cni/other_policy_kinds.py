@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Collection
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 
 from npol.cni.facts import served_groups
-from npol.kube.api_client import Verbs
+from npol.kube.api_client import LISTS_AT_ONCE, Verbs
 from npol.kube.api_errors import ApiError, Forbidden
 from npol.kube.objects import Resource
 from npol.model.inventory import Obj
@@ -38,33 +39,43 @@ def foreign_policies(
     The policies of other kinds that may decide flows of these namespaces.
 
     Cluster-wide ones are all listed: which pods they select is theirs to say. `served`: the API
-    groups that are, if they were just read.
+    groups that are, if they are known.
 
     Raises:
         ApiError, Unreachable: the API server does not answer, or not as one.
     """
     served = served_groups(verbs) if served is None else served
-    found: list[Obj] = []
-    unread: list[str] = []
-    for kind in (k for k in KINDS if k.group in served):
-        for namespace in sorted(namespaces) if kind.namespaced else ("",):
-            try:
-                found += _listed(verbs, kind, namespace)
-            except Forbidden:
-                unread.append(f"{kind.qualified}" + (f" in {namespace}" if namespace else ""))
-            except ApiError as error:
-                if error.status != 404:  # the group without this kind
-                    raise
+    wanted = [
+        (kind, namespace)
+        for kind in KINDS
+        if kind.group in served
+        for namespace in (sorted(namespaces) if kind.namespaced else ("",))
+    ]
+    with ThreadPoolExecutor(max_workers=LISTS_AT_ONCE) as pool:
+        listed = [*pool.map(lambda one: _listed(verbs, *one), wanted)]
+    found = [policy for policies in listed for policy in policies or ()]
+    unread = [_place(*w) for w, policies in zip(wanted, listed, strict=True) if policies is None]
     return ForeignPolicies(
         found=tuple(map(_spell, found)), policies=tuple(found), unread=tuple(unread)
     )
 
 
-def _listed(verbs: Verbs, kind: Resource, namespace: str) -> list[Obj]:
-    """Items of a list carry no kind of their own."""
+def _listed(verbs: Verbs, kind: Resource, namespace: str) -> list[Obj] | None:
+    """None where they may not be read. Items of a list carry no kind of their own."""
     stamp = {"apiVersion": kind.api_version, "kind": kind.kind}
-    listed = verbs.list(kind, namespace)
+    try:
+        listed = verbs.list(kind, namespace)
+    except Forbidden:
+        return None
+    except ApiError as error:
+        if error.status != 404:  # the group without this kind
+            raise
+        return []
     return [{**stamp, **o} for o in listed if not o["metadata"]["name"].startswith(SHADOWS)]
+
+
+def _place(kind: Resource, namespace: str) -> str:
+    return f"{kind.qualified} in {namespace}" if namespace else kind.qualified
 
 
 def _spell(policy: Obj) -> str:

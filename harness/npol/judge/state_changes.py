@@ -5,12 +5,10 @@ that they select by. Changed by others while the step is judged, the verdicts ar
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Iterable, Iterator
 from typing import Any
 
 from npol.model.inventory import Inventory, Obj
-
-Name = tuple[str, str]
 
 
 def differences(
@@ -24,27 +22,41 @@ def differences(
         known: namespaces whose policies and labels are compared elsewhere.
     """
     return [
-        *_policies(_of(before.policies, known), _of(after.policies, known)),
+        *policy_differences(_of(before.policies, known), _of(after.policies, known)),
         *_labels("namespace", _namespaces(before, known), _namespaces(after, known)),
         *_labels("pod", _pods(before, asked), _pods(after, asked)),
     ]
 
 
-def _of(policies: Collection[Obj], known: Collection[str]) -> dict[Name, Any]:
-    named = {(p["metadata"]["namespace"], p["metadata"]["name"]): p for p in policies}
-    return {
-        name: (p["metadata"].get("uid"), p.get("spec"))
-        for name, p in named.items()
-        if name[0] not in known
-    }
-
-
-def _policies(before: dict[Name, Any], after: dict[Name, Any]) -> Iterator[str]:
-    for namespace, name in sorted(before.keys() | after.keys()):
-        was, now = before.get((namespace, name)), after.get((namespace, name))
+def policy_differences(before: Iterable[Obj], after: Iterable[Obj]) -> list[str]:
+    """The same of policies alone, of any kinds."""
+    old, new = ({_name(policy): _content(policy) for policy in seen} for seen in (before, after))
+    found = []
+    for name in sorted(old.keys() | new.keys()):
+        was, now = old.get(name), new.get(name)
         if was != now:
             how = "created" if was is None else "deleted" if now is None else "changed"
-            yield f"NetworkPolicy {namespace}/{name} was {how}"
+            found.append(f"{name} was {how}")
+    return found
+
+
+def _name(policy: Obj) -> str:
+    """As listed with others of its kind, a NetworkPolicy does not carry it."""
+    meta = policy["metadata"]
+    place = f"{meta['namespace']}/" if meta.get("namespace") else ""
+    return f"{policy.get('kind', 'NetworkPolicy')} {place}{meta['name']}"
+
+
+def _content(policy: Obj) -> tuple[Any, ...]:
+    """Its rules, wherever its kind has them."""
+    rules = {
+        k: v for k, v in policy.items() if k not in ("apiVersion", "kind", "metadata", "status")
+    }
+    return policy["metadata"].get("uid"), rules
+
+
+def _of(policies: Iterable[Obj], known: Collection[str]) -> list[Obj]:
+    return [p for p in policies if p["metadata"]["namespace"] not in known]
 
 
 def _namespaces(inventory: Inventory, known: Collection[str]) -> dict[str, Any]:

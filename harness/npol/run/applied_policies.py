@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from dataclasses import dataclass, field
 
 from npol.changes.dry_run.kubectl_commands import other_policies_of
 from npol.changes.journal_types import Key
 from npol.changes.state.snapshot import key_of
 from npol.changes.transaction import Transaction
+from npol.cni.facts import served_groups
 from npol.cni.other_policy_kinds import foreign_policies
+from npol.judge.state_changes import policy_differences
 from npol.kube.connection import Connection
 from npol.model.inventory import Inventory, Obj
 from npol.model.replay import replay
@@ -30,15 +32,34 @@ class AppliedPolicies:
 
     others: tuple[Obj, ...] = ()
     manifests: dict[Key, Manifest] = field(default_factory=dict)
+    _served: Collection[str] | None = None
+    """The API groups of the cluster; None before the first step."""
 
     def change(
         self, connection: Connection, transaction: Transaction, story: Story, step: Step
     ) -> tuple[str, ...]:
         """Make a step's changes; what was done, one line each."""
         done = tuple(replay(step.changes, ClusterChanges(transaction, self.manifests)))
-        if other_policies_of(story):
-            self.others = foreign_policies(connection, named_namespaces(story)).policies
+        if self._served is None or other_policies_of(story):
+            self._look(connection, story)
         return done
+
+    def changed_by_others(self, connection: Connection, story: Story) -> list[str]:
+        """
+        What became of policies of other kinds since the step's change, one text each. What this
+        run applied is compared where its journal is.
+        """
+        before = self.others
+        self._look(connection, story)
+        return policy_differences(*map(self._not_applied, (before, self.others)))
+
+    def _look(self, connection: Connection, story: Story) -> None:
+        if self._served is None:
+            self._served = served_groups(connection)
+        self.others = foreign_policies(connection, named_namespaces(story), self._served).policies
+
+    def _not_applied(self, policies: Iterable[Obj]) -> list[Obj]:
+        return [policy for policy in policies if key_of(policy) not in self.manifests]
 
     def state(self, inventory: Inventory, story: Story, beside: Iterable[Obj]) -> ClusterState:
         """

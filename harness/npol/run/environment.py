@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 
 from npol.changes.transaction import Transaction
@@ -293,12 +294,15 @@ class RunEnvironment:
 
         Where this run writes the journal knows best; elsewhere, what was seen at the start.
         """
-        if now is None:
-            now = self._reader.close()
-        else:
-            self._reader.carry()
-        found = self.transaction.changed_by_others(now)
-        return [*found, *state_changes.differences(since, now, asked, self._scope.changed)]
+        with ThreadPoolExecutor(max_workers=1) as pool:
+            kinds = pool.submit(self._applied.changed_by_others, self.connection, self.story)
+            if now is None:
+                now = self._reader.close()
+            else:
+                self._reader.carry()
+            found = self.transaction.changed_by_others(now)
+            found += state_changes.differences(since, now, asked, self._scope.changed)
+            return [*found, *kinds.result()]
 
     # -- closing
 
