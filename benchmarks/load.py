@@ -2,13 +2,16 @@
 Tests beside busy processes: `python benchmarks/load.py [PROCESSES [PYTEST ARGUMENT ...]]`.
 
 30 and the whole suite without them. Counts the tests that fail, and among them the false
-verdicts: those whose failure speaks of one. There is to be none, of any kind.
+verdicts: those whose failure speaks of one. There is to be none, of any kind. Failures by time
+speak of none, and of a time that was up. After LONGEST the tests are stopped; those that ran count.
+The last line has the numbers.
 """
 
 from __future__ import annotations
 
 import os
 import re
+import signal
 import subprocess
 import sys
 import tempfile
@@ -16,7 +19,7 @@ import time
 import xml.etree.ElementTree as ET
 from collections import Counter
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -24,7 +27,12 @@ from npol.model.expectation import Verdict
 
 ROOT = Path(__file__).parent.parent
 PROCESSES = 30
-SUITE = ("-n", "4")
+SUITE = ("-n", "4", "--timeout=1800")
+"""A test may take sixteen times as long as alone."""
+LONGEST, ENDING = 9000.0, 120.0
+"""Seconds for the tests, and for their end when these are over."""
+BY_TIME = re.compile(r"Timeout(Error|Expired)|Timeout \(>|timed out|time is up|\d\.\d+ <=? ")
+"""What a failure says of a time that was up, or that was longer than it should be."""
 BUSY = "import os\nparent = os.getppid()\nwhile os.getppid() == parent:\n    sum(range(100_000))"
 """Ends with its parent, whatever becomes of that."""
 
@@ -43,6 +51,12 @@ class Outcome:
         """Failed tests that speak of a verdict, and of which."""
         spoken = {name: verdicts_in(words) for name, words in self.failed.items()}
         return {name: found for name, found in spoken.items() if found}
+
+    @property
+    def by_time(self) -> list[str]:
+        """The others that failed for want of time."""
+        others = self.failed.keys() - self.false_verdicts.keys()
+        return [name for name in others if BY_TIME.search(said_in(self.failed[name]))]
 
 
 def main() -> None:
@@ -70,9 +84,17 @@ def busy(processes: int) -> Iterator[None]:
 def run(arguments: Sequence[str], report: Path) -> Outcome:
     """The tests; a run that ends without a report is no measurement."""
     command = [sys.executable, "-m", "pytest", "-q", f"--junit-xml={report}", *arguments]
-    ended = subprocess.run(command, cwd=ROOT, env=os.environ | {"PYTHONUNBUFFERED": "1"})
+    with subprocess.Popen(
+        command, cwd=ROOT, env=os.environ | {"PYTHONUNBUFFERED": "1"}, start_new_session=True
+    ) as tests:
+        for seconds, sent in ((LONGEST, signal.SIGINT), (ENDING, signal.SIGKILL)):
+            with suppress(subprocess.TimeoutExpired):
+                tests.wait(seconds)
+                break
+            print(f"not over after {seconds:.0f} s: {sent.name}", flush=True)
+            os.killpg(tests.pid, sent)
     if not report.exists():
-        raise SystemExit(f"pytest ended with {ended.returncode} and wrote no report")
+        raise SystemExit(f"pytest ended with {tests.returncode} and wrote no report")
     return outcome(report.read_text())
 
 
@@ -92,22 +114,29 @@ def outcome(junit: str) -> Outcome:
 
 
 def verdicts_in(words: str) -> list[str]:
-    """The verdicts that the lines of an assertion name, and not those in the test's own text."""
-    said = "\n".join(line for line in words.splitlines() if line.startswith(("E ", "Assert")))
+    """The verdicts that a failure names, and not those in the test's own text."""
+    said = said_in(words)
     return [v.value for v in Verdict if re.search(rf"\b{re.escape(v.value)}\b", said)]
 
 
+def said_in(words: str) -> str:
+    """The lines of an assertion."""
+    return "\n".join(line for line in words.splitlines() if line.startswith(("E ", "Assert")))
+
+
 def show(result: Outcome, processes: int, seconds: float) -> None:
-    false = result.false_verdicts
-    print(
-        f"beside {processes} busy processes on {os.cpu_count()} processors: {result.tests} tests, "
-        f"{result.skipped} skipped, {len(result.failed)} failed, "
-        f"{len(false)} with a false verdict, {seconds:.0f} s"
-    )
+    false, by_time = result.false_verdicts, result.by_time
+    for name in result.failed:
+        kind = "by time" if name in by_time else ", ".join(false.get(name, ["no verdict"]))
+        print(f"  {name}: {kind}")
     for kind, number in Counter(v for found in false.values() for v in found).items():
         print(f"  {kind}: {number}")
-    for name in result.failed:
-        print(f"  {name}: {', '.join(false.get(name, ())) or 'no verdict'}")
+    others = len(result.failed) - len(false) - len(by_time)
+    print(
+        f"beside {processes} busy processes on {os.cpu_count()} processors, {seconds:.0f} s: "
+        f"{result.tests} tests run, {result.skipped} skipped, {len(false)} false verdicts, "
+        f"{len(by_time)} failures by time, {others} other failures"
+    )
 
 
 if __name__ == "__main__":

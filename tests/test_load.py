@@ -30,6 +30,20 @@ def test_a_failure_without_a_verdict_is_counted_apart():
     assert found.false_verdicts == {}
 
 
+@pytest.mark.parametrize(
+    ("words", "by_time"),
+    [
+        ("TimeoutError: no answer", 1),
+        ("Failed: Timeout (&gt;120.0s) from pytest-timeout.", 1),
+        ("assert 3.52 &lt; 3.0", 1),
+        ("assert 'timeout' == 'open'", 0),
+        ("assert 3 == 4", 0),
+    ],
+)
+def test_a_failure_by_time_says_so_and_names_no_verdict(words, by_time):
+    assert len(outcome(report(FAILED.format(words))).by_time) == by_time
+
+
 def test_a_run_without_tests_is_no_measurement():
     with pytest.raises(SystemExit, match="no test ran"):
         outcome(report())
