@@ -152,6 +152,17 @@ def test_trouble_that_comes_and_goes_is_no_flapping(between):
     assert machine.results()["f"].judgement.verdict is AS
 
 
+def test_answers_of_samples_that_overlap_have_no_order():
+    """One short silence, met by two samples of which the first began before an answered one."""
+    machine = settling(predicted={Outcome.OPEN})
+    opened, silent = judged(AS, Outcome.OPEN), judged(Verdict.TOO_CLOSED)
+    seen = [(2.1, 0.05, opened), (2.3, 0.5, silent), (2.4, 0.05, opened), (2.6, 0.5, silent)]
+    for started, seconds, judgement in (*seen, (2.7, 0.05, opened), (3.2, 0.05, opened)):
+        machine.record(started, started + seconds, {"f": judgement})
+
+    assert machine.results()["f"].judgement.verdict is Verdict.AS_EXPECTED
+
+
 def test_a_refusal_that_comes_and_goes_is_flapping():
     """It proves nothing, and it is another answer all the same."""
     machine = settling(changed_at=None)

@@ -223,9 +223,20 @@ class Track:
         return sample.trouble is not None and sample.trouble == self.samples[-1].trouble
 
     def flapped(self) -> bool:
-        """Right, wrong, right, wrong: more than one way back is no enforcement delay."""
-        told = self._telling()
-        return sum(a.matched and not b.matched for a, b in pairwise(told)) > 1
+        """
+        Right, wrong, right, wrong: more than one way back is no enforcement delay. Each of them
+        must have ended before the next began: of two that were under way at once nobody knows
+        which met the network first.
+        """
+        turns: list[bool] = []
+        ended = 0.0
+        for sample in self._telling():
+            if not turns or (sample.matched is not turns[-1] and sample.started >= ended):
+                turns.append(sample.matched)
+                ended = sample.finished
+            elif sample.matched is turns[-1]:
+                ended = min(ended, sample.finished)
+        return sum(a and not b for a, b in pairwise(turns)) > 1
 
     def _telling(self) -> list[Sample]:
         """
