@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import re
 import subprocess
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from contextlib import suppress
 from pathlib import Path
 
 from npol_lab.session import Lab
+
+LOCAL = re.compile(r"\|-- (\S+)\n +/32 host LOCAL")
+"""An address of its own in what the kernel tells of a namespace's routes."""
 
 
 def in_network_of(lab: Lab, pid: int) -> list[str]:
@@ -18,16 +22,30 @@ def in_network_of(lab: Lab, pid: int) -> list[str]:
 
 def processes_with(ip: str) -> Iterator[int]:
     """Those in the network namespace that has an address."""
+    return (pid for pid, ips in _processes() if ip in ips)
+
+
+def oldest_with(lab: Lab, ips: Collection[str]) -> dict[str, int]:
+    """
+    By address: the process that stays, as what probes start goes again; other labs may have the
+    address.
+    """
+    found: dict[str, list[int]] = {ip: [] for ip in ips}
+    for pid, own in _processes():
+        for ip in own & found.keys():
+            found[ip].append(pid)
+    return {
+        ip: next(pid for pid in sorted(pids, key=_started) if _may_enter(lab, pid))
+        for ip, pids in found.items()
+    }
+
+
+def _processes() -> Iterator[tuple[int, set[str]]]:
+    """Each with the addresses of its network namespace."""
     for directory in Path("/proc").glob("[0-9]*"):
         with suppress(OSError):
-            if f"|-- {ip}\n           /32 host LOCAL" in (directory / "net/fib_trie").read_text():
-                yield int(directory.name)
-
-
-def oldest_with(lab: Lab, ip: str) -> int:
-    """The one that stays, as what probes start goes again; other labs may have the address."""
-    own = (pid for pid in processes_with(ip) if _may_enter(lab, pid))
-    return min(own, key=_started)
+            routes = (directory / "net/fib_trie").read_text()
+            yield int(directory.name), set(LOCAL.findall(routes))
 
 
 def _may_enter(lab: Lab, pid: int) -> bool:
