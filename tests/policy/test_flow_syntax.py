@@ -97,21 +97,28 @@ MANIFESTS = build(
             "metadata": {"name": "web", "namespace": "shop", "labels": {"app": "web"}},
             "spec": {"containers": [{"name": "web"}]},
         },
+        {
+            "apiVersion": "v1",
+            "kind": "Service",
+            "metadata": {"name": "front", "namespace": "shop"},
+            "spec": {"selector": {"app": "web"}, "ports": [{"port": 80}]},
+        },
         policy("closed", "{podSelector: {}, policyTypes: [Ingress, Egress]}", "shop"),
     ]
 )
-"""No node, no Service: as charts are."""
+"""No node, no Service of the API server: as charts are."""
 
 
 @pytest.mark.parametrize(
     ("text", "allowed"),
     [
         ("@node -> shop/web:80", True),
+        ("@node -> shop/front:80", True),
         ("@apiserver -> shop/web:80", False),
         ("shop/web -> @apiserver:6443", False),
         ("node/n1 -> shop/web:80", None),
     ],
-    ids=["kubelet-of-its-node", "webhook", "api-server", "some-node"],
+    ids=["kubelet-of-its-node", "node-by-service", "webhook", "api-server", "some-node"],
 )
 def test_ends_of_the_platform_can_be_asked_about_where_no_manifest_shows_them(text, allowed):
     assert decide(MANIFESTS, parse_flow(MANIFESTS, text)).allowed is allowed

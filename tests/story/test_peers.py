@@ -128,3 +128,20 @@ def test_a_peers_file_says_where_the_dns_of_a_cluster_is(story):
     peers = story(PLATFORM, {"openshift.yaml": overlay}, "openshift.yaml").peers
 
     assert (peers["@dns"].namespace, peers["@dns"].service) == ("openshift-dns", "dns-default")
+
+
+def test_each_target_that_a_node_asks_is_asked_from_its_own(story):
+    """Two pods seldom run on one node; from another one a deny-all stops a probe."""
+    flows = (
+        '  - {from: "@node", to: web, port: 80, expect: allow}\n'
+        '  - {from: "@node", to: db, port: 80, expect: allow}\n'
+    )
+    db = "  db: {namespace: shop, labels: {app: db}}\n"
+    head, _, _ = PLATFORM.partition("steps:")
+    told = story(f"{head}{db}steps:\n- name: one\n  flows:\n{flows}")
+
+    assert [(f.source, f.name) for f in told.steps[0].flows] == [
+        ("@node of web", "@node -> web:80"),
+        ("@node of db", "@node -> db:80"),
+    ]
+    assert told.peers["@node of db"].node == "same"

@@ -1,10 +1,12 @@
-"""Steps that repeat earlier ones, written out."""
+"""What a story says in short, written out: steps that repeat earlier ones, nodes of targets."""
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import replace
 
 from npol.model.story import Flow, Step, Story
+from npol.story.peers import NODE
 
 
 def expand(story: Story) -> Story:
@@ -23,7 +25,31 @@ def expand(story: Story) -> Story:
             flows = (*step.flows, *others)
             step = replace(step, flows=flows, checks=(*step.checks, *model.checks))
         done[step.name] = step
-    return replace(story, steps=tuple(done.values()))
+    return _with_own_nodes(replace(story, steps=tuple(done.values())))
+
+
+def _with_own_nodes(story: Story) -> Story:
+    """
+    The targets that `@node` asks may run on several nodes: each of them is asked from its own.
+
+    Where there is one only the peer keeps its name.
+    """
+    flows = (flow for step in story.steps for flow in step.flows)
+    targets = dict.fromkeys(f.target for f in flows if f.source == NODE and f.target)
+    if len(targets) < 2:
+        return story
+    names = {target: f"{NODE} of {target}" for target in targets}
+    node = story.peers[NODE]
+    peers = {**story.peers, **{name: replace(node, name=name) for name in names.values()}}
+    steps = (
+        replace(step, flows=tuple(_from_own_node(flow, names) for flow in step.flows))
+        for step in story.steps
+    )
+    return replace(story, peers=peers, steps=tuple(steps))
+
+
+def _from_own_node(flow: Flow, names: Mapping[str, str]) -> Flow:
+    return replace(flow, source=names.get(flow.target, NODE)) if flow.source == NODE else flow
 
 
 def _untagged(flow: Flow) -> Flow:

@@ -55,10 +55,11 @@ class Peers:
         return f"no peer is called {shown(name)}", hint
 
 
+NODE = "@node"
 PLATFORM = {
     "@dns": {"namespace": "kube-system", "service": "kube-dns"},
     "@apiserver": {"namespace": "default", "service": "kubernetes"},
-    "@node": {"namespace": "default", "host_network": True, "node": "same"},
+    NODE: {"namespace": "default", "host_network": True, "node": "same"},
 }
 """Peers that need no entry: Services that clusters have, and the node of a flow's target."""
 

@@ -21,7 +21,7 @@ from npol.policy.evaluate.match import YES, Fit, Path, both, distance, either, f
 from npol.policy.evaluate.service_routing import ANOTHER_NODE, routes
 from npol.policy.evaluate.tiers import DECISIVE, walk
 from npol.policy.objects.dialects import ENGINES, SPEC, Dialect
-from npol.policy.objects.entities import End, Node, Pod, Traffic
+from npol.policy.objects.entities import OWN_NODE, End, Node, Pod, Traffic
 from npol.policy.objects.netpol_types import Direction, PeerClause, Policy, PortClause, Rule
 from npol.policy.objects.tier_types import RuleAction, Tier
 from npol.policy.parse.unsupported import OtherPolicy
@@ -203,6 +203,8 @@ def _from_own_node(subject: Pod, other: End) -> NotActing | Doubt | None:
         node = other.node
     else:
         return None
+    if node == OWN_NODE:
+        return NotActing(NotActingCode.OWN_NODE)
     if not node or not subject.node:
         return Doubt(DoubtCode.OWN_NODE, str(subject), (str(other),))
     return NotActing(NotActingCode.OWN_NODE) if node == subject.node else None

@@ -69,6 +69,10 @@ class Pod:
         return tuple(p.number for p in self.ports if p.name == name and p.protocol is protocol)
 
 
+OWN_NODE = "of the target"
+"""Stands for the name of the node that a flow's target runs on, where nobody knows it."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Node:
     """A node as an end of a flow: the kubelet, or any host-network process."""

@@ -11,13 +11,16 @@ from npol.model.story import Flow, FlowKind, Peer, Story
 from npol.policy.evaluate.evaluate import decide
 from npol.policy.evaluate.match import both
 from npol.policy.objects.dialects import SPEC, Dialect
-from npol.policy.objects.entities import End, ExternalEndpoint, Pod, Service, Traffic
+from npol.policy.objects.entities import OWN_NODE, End, ExternalEndpoint, Pod, Service, Traffic
 from npol.policy.simulate.proxy_chain import hops
 from npol.policy.state.cluster_state import ClusterState
 from npol.policy.state.dns import dns_traffic
 from npol.policy.state.families import shared_families
 from npol.policy.state.peer_pods import pods_of
-from npol.policy.state.service_backends import resolve_service
+from npol.policy.state.service_backends import only_pod, resolve_service
+
+API_SERVER = "@apiserver"
+"""The peer of every story that manifests know nothing of."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -76,9 +79,10 @@ def ask(
     ends = _named_outside(world, target, flow, addresses) or list(_targets(world, target, flow))
     if problem := _unresolved(world, target, [end for end, _ in ends]):
         return ResolvedFlow(flow=flow, problem=problem)
+    own = only_pod(world, *ends[0], flow.protocol) if len(ends) == 1 else None
     traffics = tuple(
         Traffic(
-            source=_placed(start, source, end),
+            source=_placed(start, source, own),
             target=end,
             port=port,
             protocol=flow.protocol,
@@ -154,10 +158,10 @@ def debug_pod(peer: Peer) -> Pod:
     )
 
 
-def _placed(source: End, peer: Peer, target: End | Service) -> End:
-    """`node: same` means the target's node."""
-    if isinstance(source, Pod) and isinstance(target, Pod) and peer.node in ("same", "other"):
-        own = target.node or "node of the target"
+def _placed(source: End, peer: Peer, target: Pod | None) -> End:
+    """`node: same` means the target's node, where the target is one pod only."""
+    if isinstance(source, Pod) and target and peer.node in ("same", "other"):
+        own = target.node or OWN_NODE
         return replace(source, node=own if peer.node == "same" else f"not {own}")
     return source
 
@@ -175,6 +179,8 @@ def _targets(world: ClusterState, peer: Peer, flow: Flow) -> Iterator[tuple[End 
             yield from _behind(world, service, flow)
         elif service:
             yield service, flow.port
+        elif peer.name == API_SERVER:
+            yield ExternalEndpoint(name=API_SERVER), flow.port  # no manifest shows it
     elif peer.external or peer.address:
         yield _at_address(world, _place(peer)), flow.port
     else:

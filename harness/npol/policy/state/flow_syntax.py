@@ -6,16 +6,23 @@ import difflib
 import ipaddress
 import re
 from collections.abc import Iterator
-from dataclasses import replace
 
 from npol.errors import InputError
 from npol.model.story import Protocol
-from npol.policy.objects.entities import End, ExternalEndpoint, Node, Pod, Service, Traffic
+from npol.policy.objects.entities import (
+    OWN_NODE,
+    End,
+    ExternalEndpoint,
+    Node,
+    Pod,
+    Service,
+    Traffic,
+)
 from npol.policy.objects.netpol_types import Address
 from npol.policy.state.cluster_state import ClusterState
 from npol.policy.state.dns import dns_service
 from npol.policy.state.families import spoken_families
-from npol.policy.state.service_backends import backends_of
+from npol.policy.state.service_backends import backends_of, only_pod
 
 _FLOW = re.compile(r"\s*(\S.*?)\s*->\s*(\S.*?):(\d+)(?:/(tcp|udp|sctp))?\s*", re.IGNORECASE)
 _HOW = (
@@ -48,12 +55,12 @@ def parse_flows(world: ClusterState, text: str) -> tuple[Traffic, ...]:
         raise InputError(f"not a valid flow: {text!r}", hint=_HOW)
     source = _end(world, match[1])
     target = _service(world, match[2]) or _end(world, match[2])
-    if match[1] == "@node" and isinstance(target, Pod):
-        source, target = _own_node(world, target)
     port = int(match[3])
     if not 1 <= port <= 65535:
         raise InputError(f"not a valid port: {port} (they go from 1 to 65535)")
     protocol = Protocol((match[4] or "tcp").lower())
+    if match[1] == "@node" and (pod := only_pod(world, target, port, protocol)):
+        source = _own_node(world, pod)
     named = _named_family(match[1], match[2])
     families = named or spoken_families(world, source, target, port, protocol)
     return tuple(
@@ -120,11 +127,10 @@ def _platform(world: ClusterState, text: str) -> End:
     return next(found, ExternalEndpoint(name=text))
 
 
-def _own_node(world: ClusterState, pod: Pod) -> tuple[Node, Pod]:
+def _own_node(world: ClusterState, pod: Pod) -> Node:
     """The node whose kubelet probes a pod: its own, which may have no name yet."""
-    known = next((node for node in world.nodes if node.name == pod.node), None)
-    node = known or Node(name=pod.node or "@node")
-    return node, replace(pod, node=node.name)
+    known = next((node for node in world.nodes if pod.node and node.name == pod.node), None)
+    return known or Node(name=pod.node or OWN_NODE)
 
 
 def _node(world: ClusterState, name: str) -> End:

@@ -85,6 +85,19 @@ def backends_of(state: ClusterState, service: Service) -> list[Pod]:
     ]
 
 
+def only_pod(
+    state: ClusterState, target: End | Service, port: int, protocol: Protocol
+) -> Pod | None:
+    """The one pod that a flow to this target can end at."""
+    if isinstance(target, Pod):
+        return target
+    if not isinstance(target, Service):
+        return None
+    ends = [backend.end for backend in resolve_service(state, target, port, protocol).backends]
+    first = ends[0] if ends else None
+    return first if isinstance(first, Pod) and ends.count(first) == len(ends) else None
+
+
 def target_port(service: Service, port: ServicePort, pod: Pod, asked: int) -> int | None:
     """
     The pod's port behind a Service's port; None if the pod has no port of that name.
