@@ -13,7 +13,6 @@ from npol.errors import NpolError, Refused
 from npol.kube.api_errors import Forbidden, Unreachable
 from npol.model.expectation import Outcome, Verdict
 from npol.model.inventory import Inventory
-from npol.model.prediction import PredictedDecision, Prediction
 from npol.model.probe import Answer, PodRef
 from npol.model.reason import ReasonCode
 from npol.policy.state.from_inventory import cluster_state
@@ -65,6 +64,7 @@ class Environment:
         self.engine = ENGINE
         self.options = SimpleNamespace(settle=None, say=lambda line: None, create=False)
         self.sources = SimpleNamespace(prober=lambda peer: BrokenSource())
+        self.transaction = SimpleNamespace(mark=lambda step: None)
         self.failure = failure
         self.looks = 0
 
@@ -79,18 +79,11 @@ class Environment:
     def state(self, inventory):
         return cluster_state(inventory)
 
-    def predictor(self, state):
-        unknown = Prediction(decision=PredictedDecision.UNKNOWN)
-        return SimpleNamespace(predict=lambda *_, **__: unknown)
-
     def unmet(self, when):
         return None
 
     def change(self, step):
         return ()
-
-    def mark(self, step):
-        """Nothing is kept."""
 
     def changed_by_others(self, since, asked, now):
         return []

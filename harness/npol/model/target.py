@@ -54,11 +54,8 @@ class Target:
     @property
     def families(self) -> tuple[int, ...]:
         """4 and 6, as far as it has addresses of them."""
-        return tuple(sorted({family_of(a) for a in (*self.cluster_ips, *self._backend_ips)}))
-
-    @property
-    def _backend_ips(self) -> tuple[str, ...]:
-        return tuple(b.ip for b in self.backends)
+        backend_ips = (b.ip for b in self.backends)
+        return tuple(sorted({family_of(ip) for ip in (*self.cluster_ips, *backend_ips)}))
 
     def seen_from(self, source: PodRef) -> Target:
         """The addresses of families that this source has an address of, too."""

@@ -40,7 +40,7 @@ def recognisable(probes: Iterable[Probe]) -> bool:
 
 def bundled(attempts: Sequence[Attempt], box: Toolbox, many: int = MANY) -> list[Attempt]:
     """The same attempts, TCP connections in bundles where there are many of them."""
-    fit = [a for a in attempts if _fits(a)]
+    fit = [a for a in attempts if _is_connection(a.probe)]
     if len(fit) < many or not (box.has("bash") and box.has("timeout")):
         return list(attempts)
     bulk = box.has("python3")
@@ -49,7 +49,7 @@ def bundled(attempts: Sequence[Attempt], box: Toolbox, many: int = MANY) -> list
         member = _by_bash(attempt, box)
         by_limit.setdefault(member.command.limit, []).append(member)
     bundles = [b for members in by_limit.values() for b in _bundles(members, bulk=bulk)]
-    return [a for a in attempts if not _fits(a)] + bundles
+    return [a for a in attempts if not _is_connection(a.probe)] + bundles
 
 
 def without_python(bundle: Attempt, ended: Ended) -> list[Attempt]:
@@ -114,10 +114,6 @@ def _of_bulk(text: str) -> _Lines:
         unbound=said.unbound,
         by_code=words,
     )
-
-
-def _fits(attempt: Attempt) -> bool:
-    return _is_connection(attempt.probe)
 
 
 def _is_connection(probe: Probe) -> bool:

@@ -79,7 +79,8 @@ class Round:
     def send(self, attempt: Attempt, now: float) -> None:
         """The first of `unsent` goes out."""
         self.unsent.remove(attempt)
-        life = _longest(attempt) + self._slack
+        longest = float(whole(attempt.probe.timeout * PATIENCE))
+        life = max(attempt.command.limit, longest) + self._slack
         attempt.overdue = now + life
         attempt.source_port = self._source_port(attempt, now, life)
         if self._ports and self._members_marked and attempt.command.tool == BULK_TOOL:
@@ -238,10 +239,6 @@ def _standing(attempt: Attempt) -> Attempt:
         return attempt
     stands = settle_attempts(earlier.reading, attempt.reading)
     return earlier if stands is earlier.reading else attempt
-
-
-def _longest(attempt: Attempt) -> float:
-    return max(attempt.command.limit, float(whole(attempt.probe.timeout * PATIENCE)))
 
 
 def _never_started(probe: Probe) -> Answer:

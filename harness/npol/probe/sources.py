@@ -166,6 +166,11 @@ class Sources:
         return self._beside.why_not(node) if self._beside else "as asked (--no-canary)"
 
     @property
+    def pods_beside(self) -> tuple[PodRef, ...]:
+        """All pods of ours that run beside the sources."""
+        return tuple(map(pod_ref, self._beside.running)) if self._beside else ()
+
+    @property
     def objects_beside(self) -> tuple[Obj, ...]:
         """The pods of ours beside the sources, and the policies of their namespace."""
         return (*self._beside.running, *self._beside.policies) if self._beside else ()

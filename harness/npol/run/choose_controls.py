@@ -92,7 +92,8 @@ class ControlChoice:
         node = one.source.source.node
         beside = self.environment.sources.beside(node)
         if beside is None:
-            return SourceControls(lacking=self.environment.why_nothing_beside(node))
+            why = self.environment.sources.why_nothing_beside(node)
+            return SourceControls(lacking=f"no pod of npol runs beside it: {why}")
         timeout, ip = self._patience(one), beside.source.ip_over(family)
         if ip and self._reaches(one, ip):
             subject = f"pod {beside.source.name}, which no policy selects"
@@ -100,7 +101,7 @@ class ControlChoice:
             return SourceControls(probes=(probe,))
         probes = beside_probes(
             beside.source,
-            self.environment.pods_beside,
+            self.environment.sources.pods_beside,
             timeout=timeout,
             family=family,
             servers=self._servers(beside.source, family),
@@ -130,12 +131,10 @@ class ControlChoice:
             if server and self._reaches(one, server, DNS_PORT, Protocol.UDP):
                 told = f"{subject} from {server}"
                 yield lookup_control(Role.SENDS, told, timeout=timeout, server=server)
-            elif not server and self._looks_up(one):
+            elif server or not self.predictor.sees_dns or not self._uses_dns(one):
+                continue
+            elif self._passes(one, replace(_plain(one.flow), resolve=DNS_PROBE)):
                 yield lookup_control(Role.SENDS, subject, timeout=timeout)
-
-    def _looks_up(self, one: PreparedFlow) -> bool:
-        look_up = replace(_plain(one.flow), resolve=DNS_PROBE)
-        return self.predictor.sees_dns and self._uses_dns(one) and self._passes(one, look_up)
 
     def _uses_dns(self, one: PreparedFlow) -> bool:
         """Whether the source's look-ups go to the cluster's DNS, and not to its node's."""

@@ -18,8 +18,7 @@ from npol.kube.connection import Connection, connect
 from npol.kube.objects import PODS, Ref
 from npol.kube.resource_names import resource_called
 from npol.kube.signals import Stop
-from npol.model.inventory import Inventory, pod_ref
-from npol.model.probe import PodRef
+from npol.model.inventory import Inventory
 from npol.model.reason import Reason, ReasonCode
 from npol.model.result import ClusterFacts, RestoreResult
 from npol.model.story import Step, Story, When
@@ -34,7 +33,6 @@ from npol.run.given_workloads import wait_until_ready
 from npol.run.live_view import LiveView
 from npol.run.namespaces import named_namespaces
 from npol.run.options import Options
-from npol.run.predictor import Predictor
 from npol.run.read_inventory import InventoryReader, foreseen
 from npol.run.run_end import BEFORE, RunEnd, Verify, closed
 from npol.run.run_scope import RunScope
@@ -235,23 +233,10 @@ class RunEnvironment:
             inside=self.sources.inside,
         )
 
-    def why_nothing_beside(self, node: str) -> str:
-        """Why there is no pod of ours on a node, for the report."""
-        return f"no pod of npol runs beside it: {self.sources.why_nothing_beside(node)}"
-
-    @property
-    def pods_beside(self) -> tuple[PodRef, ...]:
-        """All pods of ours that run beside sources."""
-        return tuple(pod_ref(pod) for pod in self.sources.objects_beside if pod["kind"] == "Pod")
-
     def state(self, inventory: Inventory) -> ClusterState:
         """What an inventory says: policies that the story applied have positions there."""
         beside = self._sources.objects_beside if self._sources else ()
         return self._applied.state(inventory, self.story, beside)
-
-    def predictor(self, state: ClusterState) -> Predictor:
-        """Predictions for this moment."""
-        return Predictor(state, self.story, self.engine.name)
 
     def unmet(self, when: When | None) -> Reason | None:
         """Why a step is skipped; None when it is not."""
@@ -280,10 +265,6 @@ class RunEnvironment:
         self._reader.begin(step.changes)
         self.transaction.see(self._reader.carried_policies(step.changes))
         return self._applied.change(self.connection, self.transaction, self.story, step)
-
-    def mark(self, step: str) -> None:
-        """Remember the state at the end of a step."""
-        self.transaction.mark(step)
 
     def changed_by_others(
         self, since: Inventory, asked: Collection[str], now: Inventory | None = None

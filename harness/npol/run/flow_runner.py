@@ -65,7 +65,7 @@ class FlowRunner:
             log.info("step %r: its ends were not looked up before: %s", step.name, error)
             return
         self._asked_from |= {f.target for f in denied}
-        predictor = self._environment.predictor(ends.state)
+        predictor = self._predictor(ends)
         choice = ControlChoice(environment=self._environment, ends=ends, predictor=predictor)
         controls: dict[ProbeSource, list[Probe]] = {}
         for (_, family), one in choice.denied().items():
@@ -87,7 +87,7 @@ class FlowRunner:
         self._asked_from |= {flow.source for flow in step.flows}
         ends = step_ends(self._environment, step)
         while True:
-            predictor = self._environment.predictor(ends.state)
+            predictor = self._predictor(ends)
             predictions = {name: _foretold(predictor, a) for name, a in ends.asked.items()}
             moved = MovedEnds(self._environment, step, ends)
             choice = ControlChoice(environment=self._environment, ends=ends, predictor=predictor)
@@ -177,6 +177,9 @@ class FlowRunner:
             trust_packets=step.trust_packets or self._environment.story.defaults.trust_packets,
         )
         return settle(rounds, settling, self._environment.options.say, moved)
+
+    def _predictor(self, ends: StepEnds) -> Predictor:
+        return Predictor(ends.state, self._environment.story, self._environment.engine.name)
 
     def _records(self, ends: StepEnds) -> ProbeRecords | None:
         """What the data plane tells of these ends from now on."""

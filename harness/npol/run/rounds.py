@@ -212,7 +212,9 @@ class Rounds:
             source=answers.get(answer_key(a.source, self._self_control(a.source).key)),
             sending=sending,
             sending_over=over,
-            alive=self._alive(a, evidence, inside),
+            alive=self.liveness.alive(a.flow, a.target, evidence, inside.get(a.flow.protocol, {}))
+            if a.target
+            else {},
             refusing=self.liveness.refusing(a.flow, evidence),
             dns_alive=self.liveness.dns_alive(),
             denial=self.denial,
@@ -228,16 +230,6 @@ class Rounds:
             said.setdefault(probe.protocol, {})[socket_address(probe.address, probe.port)] = answer
         return said
 
-    def _alive(
-        self,
-        a: PreparedFlow,
-        evidence: tuple[Evidence, ...],
-        inside: Mapping[Protocol, Mapping[str, Answer]],
-    ) -> dict[str, str]:
-        if a.target is None:
-            return {}
-        return self.liveness.alive(a.flow, a.target, evidence, inside.get(a.flow.protocol, {}))
-
     def _controls_of(
         self, a: PreparedFlow, answers: Mapping[str, Answer], now: float
     ) -> tuple[Evidence, ...]:
@@ -246,21 +238,14 @@ class Rounds:
             return ()
         control = self._self_control(a.source)
         answer = answers[answer_key(a.source, control.key)]
+        own = self._own(a.source)
         if answer.outcome in (Outcome.OPEN, Outcome.REFUSED):
-            own = self._own(a.source)
             proof = self.liveness.proof_of_sending(a.source.source, now, a.families)
             answer = replace(answer, detail="; ".join(filter(None, (proof, own.lacking))))
         itself = Evidence(role=control.role, subject=control.subject, answer=answer)
-        return (itself, *self._sending_evidence(a.source, answers))
-
-    def _sending_evidence(
-        self, source: ProbeSource, answers: Mapping[str, Answer]
-    ) -> tuple[Evidence, ...]:
-        own = self._own(source)
-        said = evidence_of(source, own.probes, answers)
-        if own.beside is None:
-            return said
-        return (*said, *evidence_of(own.beside, own.beside_probes, answers))
+        sent = evidence_of(a.source, own.probes, answers)
+        beside = evidence_of(own.beside, own.beside_probes, answers) if own.beside else ()
+        return (itself, *sent, *beside)
 
 
 def evidence_of(

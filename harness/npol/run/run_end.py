@@ -84,7 +84,11 @@ class RunEnd:
         flows: FlowVerification | None = None,
     ) -> RestoreResult:
         """Locks and journal go; `stayed` is what did not go when the debug pods were deleted."""
-        error = self._released()
+        error: NpolError | None = None
+        try:
+            self.transaction.close()
+        except NpolError as failed:
+            error = failed
         if stayed and self.sources:
             stayed = self.sources.close(within=0.0)  # it may be gone by now
         told = [*result.problems, *stayed] or ([error.message] if error else [])
@@ -98,14 +102,6 @@ class RunEnd:
             flows=flows,
             seconds=time.monotonic() - began,
         )
-
-    def _released(self) -> NpolError | None:
-        """What kept locks and journal from going."""
-        try:
-            self.transaction.close()
-        except NpolError as error:
-            return error
-        return None
 
     def _pods_command(self, verb: str) -> str:
         """For pods that no journal knows any more, so that `npol recover` does not find them."""

@@ -45,7 +45,9 @@ def settle(
     look_at = settling.patience.started + LOOK_EVERY
     while not settling.done(time.monotonic()) or last is None:
         if settling.may_launch(time.monotonic()):
-            running.add(_launch(rounds, settling))
+            now = time.monotonic()
+            settling.launch(now)
+            running.add(rounds.launch(now))
         if not running:
             time.sleep(_nap(settling))
         ended, running = wait(running, timeout=_nap(settling), return_when=FIRST_COMPLETED)
@@ -105,12 +107,6 @@ def _log_round(rounds: Rounds, number: int, result: RoundResult, settling: Settl
         result.finished - patience.started,
         patience.within,
     )
-
-
-def _launch(rounds: Rounds, settling: Settling) -> Future[RoundResult]:
-    now = time.monotonic()
-    settling.launch(now)
-    return rounds.launch(now)
 
 
 def _nap(settling: Settling) -> float:

@@ -58,7 +58,7 @@ class StepRunner:
         patience = self._patience(step, changed_at)
         results, ends = self._flows.run(step, patience)
         checks, seen = self._checks(step, patience)
-        self._environment.mark(step.name)
+        self._environment.transaction.mark(step.name)
         self._told += 1
         if self._told == 1 and not step.changes:
             held = {r.name for r in results if r.passed and not r.skipped}

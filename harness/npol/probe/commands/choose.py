@@ -55,13 +55,10 @@ def control_attempt(probe: Probe, like: Attempt, box: Toolbox) -> Attempt:
     """
     with suppress(CannotAsk):
         attempt = _attempt(probe, box)
-        if attempt.command.reader == like.command.reader and not _lingers(attempt, box):
+        lingers = attempt.command.tool == "nslookup" and box.busybox_nslookup
+        if attempt.command.reader == like.command.reader and not lingers:
             return attempt
     return Attempt(probe=probe, command=NOTHING)
-
-
-def _lingers(attempt: Attempt, box: Toolbox) -> bool:
-    return attempt.command.tool == "nslookup" and box.busybox_nslookup
 
 
 def second_attempt(attempt: Attempt, reading: Reading, box: Toolbox) -> Attempt | None:
