@@ -29,7 +29,7 @@ def test_foreign_text_breaks_no_table_and_ends_no_page():
 
 
 def test_labels_that_nothing_carries_stand_out():
-    need = LabelNeed(of="namespaces", labels="name=x", carried_by=(), needed_by=("shop/p",))
+    need = LabelNeed(pods_in=None, labels="name=x", carried_by=(), needed_by=("shop/p",))
     assert "| namespaces | `name=x` | **nothing now** | shop/p |" in page_markdown(
         page(labels=(need,))
     )

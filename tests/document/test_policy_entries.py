@@ -45,12 +45,12 @@ def test_a_label_that_several_policies_need_is_listed_once():
         ]
     )
 
-    found = {(n.of, n.labels): n for n in label_needs(world)}
+    found = {(n.pods_in, n.labels): n for n in label_needs(world)}
 
-    assert list(found) == [("pods in shop", "app=gone"), ("pods in shop", "app=web")]
-    assert found["pods in shop", "app=gone"].carried_by == ()
-    assert found["pods in shop", "app=web"].carried_by == ("pod/web",)
-    assert len(found["pods in shop", "app=web"].needed_by) == 2
+    assert list(found) == [("shop", "app=gone"), ("shop", "app=web")]
+    assert found["shop", "app=gone"].carried_by == ()
+    assert found["shop", "app=web"].carried_by == ("pod/web",)
+    assert len(found["shop", "app=web"].needed_by) == 2
 
 
 def test_pods_of_namespaces_that_are_not_there_have_no_carrier():
@@ -60,7 +60,7 @@ def test_pods_of_namespaces_that_are_not_there_have_no_carrier():
     }
     found = label_needs(build([pod("web", {"app": "x"}), policy("p", peers=[peer])]))
 
-    assert [(n.of, n.labels, n.carried_by) for n in found] == [
-        ("namespaces", "name=nowhere", ()),
-        ("pods in no namespace now", "app=x", ()),
+    assert [(n.pods_in, n.labels, n.carried_by) for n in found] == [
+        (None, "name=nowhere", ()),
+        ("", "app=x", ()),
     ]

@@ -13,6 +13,7 @@ from npol.policy.objects.dialects import CALICO
 from npol.policy.objects.entities import Traffic
 from npol.policy.state.apply_changes import apply, build
 from npol.report.causes import cause_words, fact_words, prediction_words
+from npol.report.described_policy import line_words
 from tests.examples import examples
 from tests.policy.clusters import PORTS, clusters, objects
 from tests.policy.reference import ALLOW_DNS, DENY, FROM_FRONTEND, FRONTEND, TO_BACKEND, cluster
@@ -157,12 +158,12 @@ def test_policy_is_told_in_words_with_what_it_selects_now():
 
     described = explain_policy(world, world.policy("backend-dev", "allow-from-frontend"))
 
-    assert [cause_words(line) for line in described.lines] == [
+    assert [line_words(line) for line in described.lines] == [
         "backend-dev/allow-from-frontend selects the pods with "
         "app.kubernetes.io/name=backend-sample in namespace backend-dev: 1 pod now, "
         "deployment/backend-sample",
         "it isolates them for ingress, but for 1 rule:",
-        "  from every pod in namespaces with name=frontend-dev: frontend-dev (1 pod now, "
+        "from every pod in namespaces with name=frontend-dev: frontend-dev (1 pod now, "
         "pod/frontend), on TCP 3001",
         "it leaves their egress as it is",
     ]
@@ -175,13 +176,13 @@ def test_policy_that_selects_nothing_says_so():
 
     lines = explain_policy(world, world.policies[0]).lines
 
-    assert cause_words(lines[0]).endswith("in namespace x: no pod now")
-    assert cause_words(lines[1]) == "it isolates them for ingress, and allows none"
+    assert line_words(lines[0]).endswith("in namespace x: no pod now")
+    assert line_words(lines[1]) == "it isolates them for ingress, and allows none"
 
 
 def test_rule_without_limits_is_told_as_open_to_the_outside():
     world = world_with(policy("p", "{ingress: [{}]}"))
 
-    assert cause_words(explain_policy(world, world.policies[0]).lines[2]) == (
-        "  from anywhere, outside the cluster included, on every port"
+    assert line_words(explain_policy(world, world.policies[0]).lines[2]) == (
+        "from anywhere, outside the cluster included, on every port"
     )

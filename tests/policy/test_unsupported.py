@@ -16,6 +16,7 @@ from npol.policy.simulate.coverage import CoveredPart, coverage
 from npol.policy.simulate.simulated_steps import scenes
 from npol.policy.suggest.suggest import suggest
 from npol.report.causes import cause_words, fact_words
+from npol.report.described_policy import line_words
 from tests.policy.stories import step, story
 from tests.policy.worlds import documents, policy, traffic, world_with
 
@@ -83,12 +84,12 @@ def test_causes_name_a_policy_that_acts_for_pods_that_it_does_not_select(dialect
 def test_a_policy_is_described_by_the_rules_that_act(dialect, acts):
     described = explain_policy(WORLD, WORLD.policy("x", "odd"), dialect)
 
-    texts = [cause_words(line) for line in described.lines]
+    texts = [line_words(line) for line in described.lines]
     assert ("it isolates them for egress, but for 1 rule:" in texts) is acts
     assert ("it leaves their egress as it is" in texts) is not acts
     assert described.directions == (("Ingress", "Egress") if acts else ("Ingress",))
     assert texts[-1] == (
-        "  its policyTypes do not name Egress, although it has rules for it: "
+        "its policyTypes do not name Egress, although it has rules for it: "
         + ("cilium goes by the rules" if acts else "they do nothing (on cilium they isolate)")
     )
 

@@ -14,7 +14,7 @@ from npol.cli.scope_lines import scope_lines
 from npol.cli.story_flow import flow_between_peers
 from npol.cli.story_steps import chosen_steps
 from npol.cli.streams import say
-from npol.errors import ExitCode, InputError
+from npol.errors import ExitCode, InputError, Position
 from npol.model.causes import Cause
 from npol.model.prediction import PredictedDecision, Prediction, UnknownReason
 from npol.policy.evaluate.evaluate import decide
@@ -28,6 +28,7 @@ from npol.policy.simulate.simulated_steps import fullest
 from npol.policy.state.cluster_state import ClusterState
 from npol.policy.state.flow_syntax import parse_flow, parse_flows
 from npol.report.causes import cause_words, fact_words, prediction_words
+from npol.report.described_policy import OWN_NODE, line_words
 from npol.report.escape import safe
 from npol.report.reasons import reason_words
 from npol.story import load_story
@@ -76,9 +77,9 @@ def _print_policy(world: ClusterState, what: str, dialect: Dialect) -> ExitCode:
     if policy:
         described = explain_policy(world, policy, dialect)
         for line in described.lines:
-            say(_line(line))
-        for note in described.notes:
-            say(f"  note: {note}")
+            say(("  " if line.nested else "") + _placed(line_words(line), line.at))
+        if described.own_node_passes:
+            say(f"  note: {OWN_NODE}")
     return ExitCode.UNKNOWN if refused else ExitCode.AS_EXPECTED
 
 
@@ -174,6 +175,10 @@ def _print_one(found: Explanation) -> None:
 
 
 def _line(cause: Cause) -> str:
-    text = cause_words(cause)
-    known = not cause.at or f"{cause.at.file}:{cause.at.line}" in text
-    return safe(text if known else f"{text} ({cause.at})")
+    return _placed(cause_words(cause), cause.at)
+
+
+def _placed(text: str, at: Position | None) -> str:
+    """With its place, unless the text names it."""
+    known = not at or f"{at.file}:{at.line}" in text
+    return safe(text if known else f"{text} ({at})")

@@ -8,13 +8,14 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
 
-from npol.model.causes import Cause
+from npol.model.described_policy import PolicyLine
 from npol.model.policy_document import DocumentedPolicy, DocumentedStep, LabelNeed, PolicyDocument
-from npol.report.causes import cause_words
+from npol.report.described_policy import line_words
 from npol.report.escape import fenced, markdown
 
 BEGIN = "<!-- npol document: begin -->"
 END = "<!-- npol document: end -->"
+NOWHERE = "no namespace now"
 
 
 def page_markdown(page: PolicyDocument) -> str:
@@ -63,19 +64,17 @@ def _policies(page: PolicyDocument) -> Iterator[str]:
 def _policy(policy: DocumentedPolicy) -> Iterator[str]:
     place = f" (`{policy.place}`)" if policy.place else ""
     yield f"\n**{markdown(policy.name)}**{place}\n"
-    yield from (_sentence(s) for s in policy.sentences)
+    yield from map(_line, policy.lines)
     if policy.applied:
         yield f"- {markdown(policy.applied)}"
 
 
-def _sentence(sentence: Cause) -> str:
+def _line(line: PolicyLine) -> str:
     """Rules are told one level deeper than what they belong to."""
-    words = cause_words(sentence)
-    text = words.lstrip()
-    if text == words:
-        return f"- {markdown(text)}"
-    place = f" (line {sentence.at.line})" if sentence.at else ""
-    return f"  - {markdown(text)}{place}"
+    text = markdown(line_words(line))
+    if not line.nested:
+        return f"- {text}"
+    return f"  - {text}" + (f" (line {line.at.line})" if line.at else "")
 
 
 def _flows(page: PolicyDocument) -> Iterator[str]:
@@ -103,7 +102,8 @@ def _labels(needs: Sequence[LabelNeed]) -> Iterator[str]:
     yield "\n| of | labels | carried by | needed by |\n|---|---|---|---|"
     for need in needs:
         carried = _listed(need.carried_by) or "**nothing now**"
-        cells = (markdown(need.of), f"`{need.labels}`", carried, _listed(need.needed_by))
+        of = "namespaces" if need.pods_in is None else f"pods in {need.pods_in or NOWHERE}"
+        cells = (markdown(of), f"`{need.labels}`", carried, _listed(need.needed_by))
         yield f"| {' | '.join(cells)} |"
 
 

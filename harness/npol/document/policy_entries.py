@@ -34,7 +34,7 @@ def policy_entries(world: ClusterState, dialect: Dialect) -> Iterator[Documented
             namespace=policy.namespace,
             name=policy.name,
             place=f"{at.file}:{at.line}" if at else "",
-            sentences=explain_policy(world, policy, dialect, counted=False).lines,
+            lines=explain_policy(world, policy, dialect, counted=False).lines,
         )
 
 

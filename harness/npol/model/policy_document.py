@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from npol.model.causes import Cause
+from npol.model.described_policy import PolicyLine
 from npol.model.refused_object import RefusedObject
 
 
@@ -16,7 +16,7 @@ class DocumentedPolicy:
     name: str
     place: str
     """`file:line`; "" for one that no file holds."""
-    sentences: tuple[Cause, ...]
+    lines: tuple[PolicyLine, ...]
     applied: str = ""
     """How the cluster's object compares with the file; "" where no cluster was asked."""
 
@@ -25,8 +25,8 @@ class DocumentedPolicy:
 class LabelNeed:
     """Labels that some policy asks for."""
 
-    of: str
-    """`namespaces`, or `pods in NAMESPACES`."""
+    pods_in: str | None
+    """The pods' namespaces, "" for none now; None: the labels are those of namespaces."""
     labels: str
     carried_by: tuple[str, ...]
     """What carries them: namespaces, or workloads."""

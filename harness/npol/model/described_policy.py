@@ -1,0 +1,80 @@
+"""What a policy says, and whom it means now: `report.described_policy` makes words of it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from npol.errors import Position
+
+
+@dataclass(frozen=True, slots=True)
+class SelectedPods:
+    """The pods that a selector selects now, by what made them."""
+
+    workloads: tuple[str, ...]
+    count: int | None
+    """None where words are to stay true when a workload scales."""
+
+
+@dataclass(frozen=True, slots=True)
+class DescribedPeer:
+    """Pods, by their labels and by those of their namespaces; a selector "" selects all."""
+
+    selector: str
+    namespace_selector: str | None
+    """None: the policy's own namespace."""
+    namespaces: tuple[str, ...]
+    """Those that are meant now."""
+    pods: SelectedPods
+
+
+@dataclass(frozen=True, slots=True)
+class DescribedSubject:
+    """The pods that a policy is about."""
+
+    policy: str
+    selector: str
+    namespace: str
+    pods: SelectedPods
+
+
+@dataclass(frozen=True, slots=True)
+class DescribedDirection:
+    """A direction for which it isolates them but for `rules`, or that it leaves (None)."""
+
+    direction: str
+    rules: int | None
+
+
+@dataclass(frozen=True, slots=True)
+class DescribedRule:
+    """Whom a rule lets through (a text: a block of addresses); nobody named: anybody."""
+
+    word: str
+    """`from` or `to`."""
+    peers: tuple[DescribedPeer | str, ...]
+    ports: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class UnstatedDirection:
+    """A direction that has rules, and that policyTypes do not name."""
+
+    direction: str
+    engine: str
+    """That goes by the rules all the same; "" where they do nothing."""
+    others: tuple[str, ...]
+    """The engines that do, where they do nothing."""
+
+
+@dataclass(frozen=True, slots=True)
+class PolicyLine:
+    """One thing that a policy says, and where."""
+
+    what: DescribedSubject | DescribedDirection | DescribedRule | UnstatedDirection
+    at: Position | None
+
+    @property
+    def nested(self) -> bool:
+        """Whether it belongs to the direction before it."""
+        return isinstance(self.what, DescribedRule | UnstatedDirection)
