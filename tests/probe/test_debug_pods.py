@@ -421,7 +421,5 @@ def test_a_debug_pod_that_was_made_anew_is_deleted_in_the_end(api, pods):
 def test_budgets_that_count_the_pods_are_noted(api, pods):
     api.budgets = [{"metadata": {"name": "web", "namespace": "shop"}, "spec": {"selector": {}}}]
 
-    pods.start(manifests("a"), Inventory())
-
-    (note,) = pods.notes
+    (note,) = pods.concerns(manifests("a"))
     assert note.startswith("PodDisruptionBudget shop/web counts a debug pod")

@@ -8,7 +8,7 @@ import pytest
 
 from npol.changes.state.snapshot import key_of
 from npol.kube.api_client import Verbs
-from npol.run.read_inventory import CARRIED_FOR, NODES_FOR, InventoryReader
+from npol.run.read_inventory import CARRIED_FOR, NODES_FOR, SERVICES_FOR, InventoryReader
 from npol.story import read_story
 
 STORY = b"""\
@@ -29,6 +29,7 @@ metadata: {name: deny, namespace: shop}
 spec: {podSelector: {}}
 """
 PODS, POLICIES, NODES = "pods", "networkpolicies", "nodes"
+SERVICES = {"services", "endpointslices"}
 
 
 class Cluster(Verbs):
@@ -39,6 +40,7 @@ class Cluster(Verbs):
         self.listed = []
         self.replica_set = "r1"
         self.policies = []
+        self.version = "1"
 
     def raw(self, method, path, **_):
         plural = path.rpartition("/")[2]
@@ -48,7 +50,7 @@ class Cluster(Verbs):
     def items(self, plural, path):
         if plural == "namespaces":
             return [{"metadata": {"name": name}} for name in ("shop", "x", "y", "z", "a", "b")]
-        meta = {"name": "web-1", "namespace": "shop", "uid": "p"}
+        meta = {"name": "web-1", "namespace": "shop", "uid": "p", "resourceVersion": self.version}
         if plural == PODS and "/shop/" in path:
             owner = {"kind": "ReplicaSet", "uid": self.replica_set, "name": self.replica_set}
             return [{"metadata": {**meta, "ownerReferences": [owner]}}]
@@ -129,10 +131,12 @@ def test_what_debug_pods_were_started_beside_is_how_the_first_step_begins(reader
 def test_a_glance_reads_only_what_flows_go_from_and_to(reader):
     known = reader.look()
     reader.connection.since()
-    reader.connection.replica_set = "r2"
+    reader.connection.replica_set, reader.connection.version = "r2", "2"
     now = reader.glance()
 
-    assert reader.connection.since() == {PODS, "replicasets"}, "no peer here is a Service"
+    assert reader.connection.since() == {PODS, "replicasets", *SERVICES}, "a pod has changed"
+    reader.glance()
+    assert reader.connection.since() == {PODS}
     assert now.namespaces == known.namespaces
     assert [p["metadata"]["ownerReferences"][0]["uid"] for p in now.pods] == ["r2"]
 
@@ -174,6 +178,34 @@ def test_nodes_are_read_again_after_a_while(reader, clock):
     clock[0] += NODES_FOR
     reader.look()
     assert NODES in reader.connection.since()
+
+
+def test_services_are_read_again_after_a_while(reader, clock):
+    reader.look()
+    assert reader.connection.since() >= SERVICES
+    reader.look()
+    assert not SERVICES & reader.connection.since()
+    clock[0] += SERVICES_FOR
+    reader.look()
+    assert reader.connection.since() >= SERVICES
+
+
+def test_services_are_read_again_where_a_pod_has_changed(reader):
+    reader.look()
+    reader.connection.since()
+    reader.connection.version = "2"
+    reader.look()
+    assert reader.connection.since() >= SERVICES
+
+
+def test_services_are_read_again_for_checks_and_after_more_than_policies_changed(reader, steps):
+    reader.look()
+    reader.connection.since()
+    reader.look(checks=True)
+    assert reader.connection.since() >= SERVICES
+    reader.begin(steps.step("label").changes)
+    reader.look()
+    assert reader.connection.since() >= SERVICES
 
 
 def test_replica_sets_are_read_again_where_a_pod_has_a_new_one(reader):

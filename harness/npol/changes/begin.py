@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 import re
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import closing
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -85,6 +85,8 @@ class TransactionStart:
         cluster = {key.place for key in options.other_policies} & {CLUSTER}
         self._namespaces = tuple(sorted({*options.namespaces, *cluster}))
         self._stop = stop
+        self._places: Mapping[str, NamespaceSnapshot] = {}
+        """The namespaces as they were read first; the snapshot is taken once they are locked."""
 
     def open(self) -> StartedTransaction:
         """
@@ -98,6 +100,7 @@ class TransactionStart:
             raise InputError(f"a run's id is made of a-z, 0-9 and dashes, got {options.run_id!r}")
         usable = take_places(self._connection, self._namespaces)
         check_usable(usable, create_missing=options.create_namespaces)
+        self._places = usable.places
         kinds = (*options.kinds, *([NAMESPACES] if options.create_namespaces else ()))
         others = {(key.api_version, key.kind) for key in options.other_policies}
         kinds = (*kinds, *(self._connection.resource(*kind) for kind in sorted(others)))
@@ -158,9 +161,8 @@ class TransactionStart:
     def _lock(self, lock: Lock) -> None:
         until = steady() + self._options.wait
         while True:
-            places = take_places(self._connection, self._namespaces).places
             try:
-                lock.acquire(place.name for place in places.values() if place.uid)
+                lock.acquire(place.name for place in self._places.values() if place.uid)
                 return
             except LockHeld:
                 if self._options.recover_stale and self._recovered_dead():
@@ -170,6 +172,7 @@ class TransactionStart:
             self._stop.check()
             log.info("locked by another run, %.0f s left to wait for it", until - steady())
             time.sleep(POLL)
+            self._places = take_places(self._connection, self._namespaces).places
 
     def _recovered_dead(self) -> bool:
         """Recover the runs that hold our namespaces; whether all of them were dead."""

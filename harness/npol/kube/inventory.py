@@ -24,7 +24,7 @@ from npol.kube.objects import (
 )
 from npol.model.inventory import PLACE, Inventory, Obj
 
-_NAMESPACED = (SERVICES, ENDPOINT_SLICES, NETWORK_POLICIES)
+_SERVICES = (SERVICES, ENDPOINT_SLICES)
 _WORKLOADS = (DEPLOYMENTS, STATEFUL_SETS, DAEMON_SETS)
 ALL_WORKLOADS = (*_WORKLOADS, REPLICA_SETS)
 """Which Deployment a pod is of, its ReplicaSet says."""
@@ -40,6 +40,7 @@ def read(
     workloads: Collection[str] = (),
     kinds: Collection[Resource] = ALL_WORKLOADS,
     nodes: Sequence[Obj] | None = None,
+    services: bool = True,
 ) -> Inventory:
     """
     The objects of these namespaces, and the pods that stand for these places outside.
@@ -50,11 +51,13 @@ def read(
         kinds: of these.
         nodes: as they were read a moment ago; None: they are read where that is allowed, else
             left out.
+        services: whether Services are read, and what is behind them.
 
     Raises:
         Refused: a right to read is missing, or the API server does not answer.
     """
-    wanted = [(kind, set(namespaces)) for kind in _NAMESPACED]
+    every = (*_SERVICES, NETWORK_POLICIES) if services else (NETWORK_POLICIES,)
+    wanted = [(kind, set(namespaces)) for kind in every]
     wanted += [(kind, set(workloads)) for kind in ALL_WORKLOADS if kind in kinds]
     with ThreadPoolExecutor(max_workers=READERS) as pool:
         all_namespaces = pool.submit(connection.list, NAMESPACES)
@@ -77,31 +80,19 @@ def read(
     )
 
 
-def read_ends(
-    connection: Verbs,
-    known: Inventory,
-    namespaces: Collection[str],
-    *,
-    places: Iterable[str] = (),
-    services: bool = True,
-) -> Inventory:
-    """
-    What is known of these namespaces, with what flows go from and to read anew.
-
-    `services`: whether Services are read, too, and what is behind them.
-    """
+def read_pods(
+    connection: Verbs, namespaces: Collection[str], places: Iterable[str] = ()
+) -> tuple[Obj, ...]:
+    """The pods of these namespaces, and those that stand for these places outside."""
     at_once = connection.are_most(set(namespaces))
-    kinds = (SERVICES, ENDPOINT_SLICES) if services else ()
-    with ThreadPoolExecutor(max_workers=READERS) as pool:
-        pods = pool.submit(_pods, connection, set(namespaces), sorted(places), at_once=at_once)
-        found = pool.map(lambda kind: connection.list_in(kind, namespaces, at_once=at_once), kinds)
-        by_kind = {kind: tuple(objects) for kind, objects in zip(kinds, found, strict=True)}
-    return replace(
-        known,
-        pods=tuple(pods.result()),
-        services=by_kind.get(SERVICES, known.services),
-        slices=by_kind.get(ENDPOINT_SLICES, known.slices),
-    )
+    return tuple(_pods(connection, set(namespaces), sorted(places), at_once=at_once))
+
+
+def read_services(connection: Verbs, known: Inventory, namespaces: Collection[str]) -> Inventory:
+    """What is known of these namespaces, with Services and what is behind them read anew."""
+    with ThreadPoolExecutor(max_workers=len(_SERVICES)) as pool:
+        services, slices = pool.map(lambda kind: connection.list_in(kind, namespaces), _SERVICES)
+    return replace(known, services=tuple(services), slices=tuple(slices))
 
 
 def _optional(connection: Verbs, resource: Resource) -> list[dict[str, Any]]:

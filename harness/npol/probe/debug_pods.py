@@ -81,8 +81,6 @@ class DebugPods:
         self._manifests: dict[str, Obj] = {}
         self._made: dict[str, Obj] = {}
         self._revived: set[str] = set()
-        self.notes: tuple[str, ...] = ()
-        """What they may do to others although they disturb nobody now."""
 
     def start(
         self,
@@ -102,7 +100,6 @@ class DebugPods:
         for name, manifest in manifests.items():
             for objection in objections(manifest, before):
                 raise Refused(f"no debug pod for peer {name!r}: {objection}", hint=INSTEAD)
-        self.notes = tuple(self._concerns(manifests))
         self._create(manifests)
         pods = self._wait_until_running(list(manifests), failed)
         running = list(pods.values())
@@ -194,7 +191,8 @@ class DebugPods:
                 break
         self._say(told)
 
-    def _concerns(self, manifests: Mapping[str, Obj]) -> Iterator[str]:
+    def concerns(self, manifests: Mapping[str, Obj]) -> Iterator[str]:
+        """What they may do to others although they disturb nobody now."""
         namespaces = {m["metadata"]["namespace"] for m in manifests.values()}
         with suppress(NpolError):
             budgets = self._connection.list_in(DISRUPTION_BUDGETS, namespaces)

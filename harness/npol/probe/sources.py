@@ -79,6 +79,8 @@ class Sources:
         self._pods: dict[str, PodRef] = {}
         self._probers: dict[str, Prober] = {}
         self._ports = PortPools()
+        self.notes: tuple[str, ...] = ()
+        """What a debug pod may do to others although it disturbs nobody now."""
         self._lock = threading.RLock()
 
     def __enter__(self) -> Sources:
@@ -87,11 +89,6 @@ class Sources:
 
     def __exit__(self, *_: object) -> None:
         self.close()
-
-    @property
-    def notes(self) -> tuple[str, ...]:
-        """What a debug pod may do to others although it disturbs nobody now."""
-        return self._debug.notes
 
     def start(self) -> None:
         """
@@ -197,7 +194,9 @@ class Sources:
         if not peers:
             return
         before = self._look()
-        pods = self._debug.start({p.name: self._manifest(p, before) for p in peers}, before)
+        manifests = {p.name: self._manifest(p, before) for p in peers}
+        self.notes = tuple(self._debug.concerns(manifests))
+        pods = self._debug.start(manifests, before)
         for name, pod in pods.items():
             self._pods[name] = pod_ref(pod, CONTAINER)
         with ThreadPoolExecutor(len(pods)) as pool:

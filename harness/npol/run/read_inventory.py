@@ -13,7 +13,7 @@ from npol.cni.preflight import PreflightProblem
 from npol.errors import Refused
 from npol.kube.api_errors import Unreachable
 from npol.kube.connection import Connection
-from npol.kube.inventory import ALL_WORKLOADS, read, read_ends
+from npol.kube.inventory import ALL_WORKLOADS, read, read_pods, read_services
 from npol.kube.objects import PODS, REPLICA_SETS, Resource
 from npol.model.inventory import Inventory, Obj
 from npol.model.story import Apply, Change, Delete, Story
@@ -30,6 +30,11 @@ CARRIED_FOR = 0.5
 """Seconds for which what closed a step is how the next one begins."""
 NODES_FOR = 30.0
 """Seconds for which nodes count as they were read: they come and go in minutes."""
+SERVICES_FOR = 5.0
+"""
+Seconds for which Services, and what is behind them, count as they were read, where no pod has
+changed and the story has changed policies alone: only somebody's hand changes them then.
+"""
 
 
 @dataclass(slots=True, kw_only=True)
@@ -48,6 +53,7 @@ class InventoryReader:
     _looked: float = 0.0
     """When that was."""
     _nodes_read: float = 0.0
+    _services_read: float = 0.0
     _closed: bool = False
     """Whether that look closed a step, so that the next one may begin with it."""
     _begun: bool = False
@@ -90,7 +96,9 @@ class InventoryReader:
         what is written now: what others change meanwhile differs from what closes this step.
         """
         soon = self.now() - self._looked < CARRIED_FOR
-        self._begun = self._closed and soon and _only_policies(changes)
+        only_policies = _only_policies(changes)
+        self._begun = self._closed and soon and only_policies
+        self._services_read = self._services_read if only_policies else -SERVICES_FOR
         self._closed, self._written = False, dict(self.written())
 
     def carried_policies(self, changes: Iterable[Change]) -> dict[Key, Obj | None]:
@@ -107,13 +115,8 @@ class InventoryReader:
         if self.latest is None:
             return self.look()
         known = self.latest
-        found = read_ends(
-            self.connection,
-            known,
-            {*_namespaces(self.story), *self.also},
-            places=_places(self.story),
-            services=any(p.service or p.via_service or p.host for p in self.story.peers.values()),
-        )
+        pods = read_pods(self.connection, self._there, _places(self.story))
+        found = self._with_services(replace(known, pods=pods), known)
         if workloads_of_peers(self.story):
             found = replace(found, replica_sets=self._replica_sets(found, known))
         self.latest = found
@@ -130,7 +133,7 @@ class InventoryReader:
         self.latest = look(
             self.connection, self.story, also=self.also, workloads=beside, kinds=ALL_WORKLOADS
         )
-        self._looked = self._nodes_read = now
+        self._looked = self._nodes_read = self._services_read = now
         self._closed = True
         return self.latest
 
@@ -149,17 +152,35 @@ class InventoryReader:
         known, now = self.latest, self.now()
         old = known is None or now - self._nodes_read >= NODES_FOR
         asked = kinds if known is None else kinds - {REPLICA_SETS}
+        services = known is None or checks_too or now - self._services_read >= SERVICES_FOR
         found = look(
             self.connection,
             self.story,
             also=self.also,
             kinds=asked,
             nodes=None if old or known is None else known.nodes,
+            services=services,
         )
+        if services or known is None:
+            self._services_read = now
+        else:
+            found = self._with_services(found, known)
         if kinds - asked and known is not None:
             found = replace(found, replica_sets=self._replica_sets(found, known))
         self._nodes_read = now if old else self._nodes_read
         self._looked, self._closed, self.latest = now, False, found
+
+    @property
+    def _there(self) -> set[str]:
+        return {*_namespaces(self.story), *self.also}
+
+    def _with_services(self, found: Inventory, known: Inventory) -> Inventory:
+        """What was found, with Services and what is behind them: as known, or read now."""
+        now = self.now()
+        if now - self._services_read < SERVICES_FOR and _versions(found) == _versions(known):
+            return replace(found, services=known.services, slices=known.slices)
+        self._services_read = now
+        return read_services(self.connection, found, self._there)
 
     def _replica_sets(self, found: Inventory, known: Inventory) -> tuple[Obj, ...]:
         """Read anew only where a pod has one that was not seen: what made one never changes."""
@@ -174,6 +195,12 @@ class InventoryReader:
         if owners <= {r["metadata"]["uid"] for r in known.replica_sets}:
             return known.replica_sets
         return tuple(self.connection.list_in(REPLICA_SETS, there))
+
+
+def _versions(inventory: Inventory) -> dict[str, str]:
+    """Of its pods, by their uid."""
+    pods = (pod["metadata"] for pod in inventory.pods)
+    return {pod["uid"]: pod.get("resourceVersion", "") for pod in pods}
 
 
 def _only_policies(changes: Iterable[Change]) -> bool:
@@ -200,6 +227,7 @@ def look(
     workloads: Collection[str] | None = None,
     kinds: Collection[Resource] = ALL_WORKLOADS,
     nodes: tuple[Obj, ...] | None = None,
+    services: bool = True,
 ) -> Inventory:
     """
     The objects of the story's namespaces, now.
@@ -208,6 +236,7 @@ def look(
         also: further namespaces.
         workloads: where workloads of these kinds are read; None: where the story speaks of some.
         nodes: see `read`.
+        services: see `read`.
 
     Raises:
         Refused: a right to read is missing, or the API server does not answer.
@@ -219,6 +248,7 @@ def look(
         workloads=workload_namespaces(story) if workloads is None else workloads,
         kinds=kinds,
         nodes=nodes,
+        services=services,
     )
 
 

@@ -24,6 +24,8 @@ LEFT_OUT = {
     "events.events.k8s.io",
     "endpoints",
     "endpointslices.discovery.k8s.io",
+    "controllerrevisions.apps",
+    "csistoragecapacities.storage.k8s.io",
     "leases.coordination.k8s.io",
     "secrets",
 }

@@ -290,6 +290,8 @@ class _Worker:
     def _wait_until_gone(self) -> None:
         """What the run made and is on its way out: pods and namespaces take their time."""
         made = [item for item in self._touched if item.before is None and not item.whole]
+        places = {item.key.name for item in made if _is_made_namespace(item)}
+        made = [item for item in made if item.key.namespace not in places]  # they go with those
         while made and not self._stop.hurried:
             refs = {item.key: ref_of(self._connection, item.key) for item in made}
             live = get_all(self._connection, refs.values())
