@@ -75,3 +75,21 @@ def test_what_the_server_takes_is_no_error(check, old, new):
 
     assert " error: " not in shown
     assert code == ExitCode.AS_EXPECTED
+
+
+def test_a_key_of_a_map_that_the_server_puts_in_brackets_is_found(tmp_path, monkeypatch, capsys):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "pod.yaml").write_text(
+        "apiVersion: v1\n"
+        "kind: Pod\n"
+        "metadata: {name: web, namespace: shop}\n"
+        "spec:\n"
+        "  containers:\n"
+        "  - name: web\n"
+        "    image: web\n"
+        "    resources: {limits: {cpu: 1, corse: 1}}\n"
+    )
+    assert app(["check", "pod.yaml"], standalone_mode=False) == ExitCode.DIFFERS
+    assert "pod.yaml:8:41: NP001 error: spec.containers[0].resources.limits.corse" in (
+        capsys.readouterr().out
+    )

@@ -7,6 +7,7 @@ from typing import Any, cast
 import pytest
 
 from npol.errors import InputError
+from npol.kube.api_errors import ApiError
 from npol.kube.objects import CLAIMS, resource_for
 from npol.kube.signals import Stop
 from npol.run import Options, create_given, given_objects
@@ -131,6 +132,30 @@ def test_a_definition_is_waited_for_until_it_is_served(monkeypatch):
     monkeypatch.setattr(create_given, "POLL_EVERY", 0.0)
     create_given.await_definition(cast(Any, Late()), objects(DEFINITION)[0])
     assert asked == ["Backup"] * 3
+
+
+CLAIM = named("v1", "PersistentVolumeClaim", "wrong")
+FINE = named("v1", "PersistentVolumeClaim", "b") + (
+    "spec: {accessModes: [ReadWriteOnce], resources: {requests: {storage: 1Gi}}}\n"
+)
+
+
+@pytest.mark.parametrize(
+    ("name", "where"),
+    [
+        pytest.param("wrong", "all.yaml:1:1: spec.accessModes: Required", id="known-to-npol"),
+        pytest.param("b", "all.yaml:6:1", id="by-a-rule-that-npol-does-not-know"),
+    ],
+)
+def test_what_a_server_does_not_take_is_named_with_its_line(name, where):
+    class Server:
+        def create_all(self, manifests):
+            raise ApiError(f"create claims {name} in namespace shop: no", status=422)
+
+    made = objects(CLAIM, FINE)
+    with pytest.raises(ApiError) as refused:
+        create_given.create_given(cast(Any, Cluster()), cast(Any, Server()), made, print)
+    assert refused.value.hint.startswith(f"mend {where}")
 
 
 def test_what_is_left_out_is_told_before_anything_is_sent(tmp_path):

@@ -12,6 +12,8 @@ from npol.errors import InputError
 from npol.kube.api_errors import ApiError
 from npol.kube.connection import Connection
 from npol.model.story import Manifest
+from npol.policy.parse.object_source import sources
+from npol.policy.parse.server_review import reviewed
 from npol.run.given_objects import DEFINITION, defined_kinds
 
 ESTABLISHED_WITHIN = 10.0
@@ -45,9 +47,17 @@ def _pointing(manifests: Sequence[Manifest]) -> Iterator[None]:
         yield
     except ApiError as error:
         if error.status in NOT_TAKEN and not error.hint:
-            files = sorted({manifest.document.file for manifest in manifests})
-            error.hint = f"npol check {' '.join(files)} names the line"
+            error.hint = f"mend {_guilty_line(manifests, str(error))}"
         raise
+
+
+def _guilty_line(manifests: Sequence[Manifest], said: str) -> str:
+    """Where the field stands that no server takes; else where the object does that is named."""
+    named = [manifest for manifest in manifests if manifest.name in said.split()]
+    for source in sources(named):
+        for refusal in reviewed(source)[1]:
+            return str(refusal)
+    return str((named or manifests)[0].at)
 
 
 def await_definition(connection: Connection, manifest: Manifest) -> None:

@@ -47,7 +47,8 @@ _FOUND = {
     "object": "a mapping",
     "array": "a list",
 }
-_STEP = re.compile(r"\[(\d+)\]")
+_STEP = re.compile(r"\[(\d+)\]|\[([^\]]*)\]")
+"""An index of a list, or a key of a map."""
 
 
 def reviewed(source: Source) -> tuple[ObjectReview, tuple[Refusal, ...]]:
@@ -93,11 +94,11 @@ def _located(body: Any, field: str) -> Path:
     while rest:
         rest = rest.removeprefix(".")
         if index := _STEP.match(rest):
-            step: str | int = int(index[1])
+            step: str | int = int(index[1]) if index[1] else index[2]
             rest = rest[index.end() :]
         else:
             keys = [k for k in mapping(body) if rest == k or rest.startswith((f"{k}.", f"{k}["))]
-            step = max(keys, key=len, default="") or re.split(r"[.\[]", rest)[0]
+            step = max(keys, key=len, default="") or re.split(r"[.\[]", rest)[0] or rest
             rest = rest[len(str(step)) :]
         path.append(step)
         body = _value(body, (step,))
