@@ -12,8 +12,19 @@ from npol.policy.explain.causes import nearest
 from npol.policy.explain.explain import explain_flow
 from npol.policy.matrix.equivalence import Port
 from npol.policy.matrix.matrix import matrix
+from npol.policy.objects.dialects import CILIUM, SPEC
 from npol.report.causes import cause_words, fact_words, prediction_words
-from tests.policy.tier_cases import BLUE, DENY_ALL, OPEN_X, TIER_CASES, cluster, rule, rules
+from tests.policy.corner_cases import DENY_IN
+from tests.policy.tier_cases import (
+    BLUE,
+    DENY_ALL,
+    OPEN_X,
+    TCP_80,
+    TIER_CASES,
+    cluster,
+    rule,
+    rules,
+)
 from tests.policy.worlds import answers, by_dialect, traffic, world_with
 
 
@@ -82,6 +93,32 @@ def test_explain_tells_what_the_walk_passed_over():
         "priority 10, does not fit: namespace z has team=blue,kubernetes.io/metadata.name=z, "
         "not team=green"
     )
+
+
+ACCEPT_80 = cluster("late", "Baseline", ingress=rules(rule("Accept", more=TCP_80)))
+
+
+def test_an_accept_behind_policies_that_isolate_is_the_cause_where_the_plugin_asks_for_it():
+    world = world_with(DENY_IN, ACCEPT_80)
+    asked = traffic(world, "z/a -> x/a:80")
+
+    (cause,) = [c for c in nearest(world, asked, CILIUM) if "ingress" in c.subject]
+
+    assert cause_words(cause) == (
+        "ingress of x/a: ClusterNetworkPolicy late (ClusterNetworkPolicy late spec.ingress[0]), "
+        "priority 10, accepts it although NetworkPolicies isolate it and do not let it through: "
+        "this network plugin asks the Baseline tier all the same"
+    )
+    decided_by = decide(world, asked, CILIUM).prediction.decided_by
+    assert [str(name) for name in decided_by] == ["ClusterNetworkPolicy late"]
+
+
+def test_what_baseline_does_not_accept_stays_closed_by_the_policies_that_isolate():
+    world = world_with(DENY_IN, ACCEPT_80)
+
+    found = decide(world, traffic(world, "z/a -> x/a:81"), CILIUM)
+
+    assert [str(name) for name in found.prediction.decided_by] == ["x/deny-in"]
 
 
 def test_a_priority_tie_is_said_to_be_undefined():
@@ -180,6 +217,15 @@ def test_what_the_definition_refuses_has_no_effect_and_is_told(change, message):
     told = [m.message for refused in world.refused for m in refused.reasons]
     assert message in told
     assert decide(world, traffic(world, "z/a -> x/a:80")).allowed
+
+
+@pytest.mark.parametrize(("dialect", "open_"), [(SPEC, False), (CILIUM, True)])
+def test_the_matrix_asks_baseline_behind_policies_that_isolate_as_the_plugin_does(dialect, open_):
+    world = world_with(DENY_IN, ACCEPT_80)
+    found = matrix(world, dialect, ports=[Port(80), Port(81)])
+    ends = world.pod("z", "a"), world.pod("x", "a")
+
+    assert [found.answer(*ends, Port(number)) for number in (80, 81)] == [open_, False]
 
 
 def test_the_matrix_knows_the_tiers():

@@ -256,7 +256,7 @@ TIER_CASES = [
         "tier-baseline-accept-does-not-open",
         [DENY_IN, cluster("b", "Baseline", ingress=rules(rule("Accept")))],
         "z/a -> x/a:80",
-        "deny",
+        ("deny", "deny", "allow"),
     ),
     (
         "tier-baseline-after-pass",

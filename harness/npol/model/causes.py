@@ -99,6 +99,8 @@ class RankedRuleFits:
 
     rule: RankedRule
     action: str
+    isolated: bool = False
+    """Whether it does so behind NetworkPolicies that isolate the pod."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -42,6 +42,10 @@ _NOT_ACTING = {
     NotActingCode.OWN_NODE: "a pod's own node always reaches it",
 }
 _ACTIONS = {"Accept": "accepts", "Deny": "denies"}
+_BEHIND = (
+    "although NetworkPolicies isolate it and do not let it through: "
+    "this network plugin asks the Baseline tier all the same"
+)
 _PLACES = {
     "Admin": "before NetworkPolicies are asked",
     "Baseline": "since no NetworkPolicy isolates it",
@@ -162,7 +166,8 @@ def _of_tier(
             return f"tier {fact.rule.tier}: {_ranked(fact.rule)} does not fit: {why}"
         case RankedRuleFits():
             if verb := _ACTIONS.get(fact.action):
-                return f"{_ranked(fact.rule)} {verb} it {_PLACES[fact.rule.tier]}"
+                place = _BEHIND if fact.isolated else _PLACES[fact.rule.tier]
+                return f"{_ranked(fact.rule)} {verb} it {place}"
             return f"tier {fact.rule.tier}: {_ranked(fact.rule)} hands it on to the next tier"
 
 

@@ -122,20 +122,28 @@ def _in_tiers(
     """Admin before NetworkPolicies; Baseline where none of those isolates the pod."""
     walks = [walk(world, Tier.ADMIN, pod, below.direction, path, dialect)]
     behind = {below.allowed}
+    opened = False
     if not below.isolating:
         walks.append(walk(world, Tier.BASELINE, pod, below.direction, path, dialect))
         behind = {action is not RuleAction.DENY for action in walks[1].actions}
+    elif dialect.baseline_opens_isolated and not below.allowed:
+        last = walk(world, Tier.BASELINE, pod, below.direction, path, dialect)
+        if RuleAction.ACCEPT in last.actions:
+            walks.append(replace(last, isolated=True))
+            behind = {a is RuleAction.ACCEPT or below.allowed for a in last.actions}
+            opened = last.actions == {RuleAction.ACCEPT}
     answers: set[bool | None] = set()
     for action in walks[0].actions:
         answers |= {action is RuleAction.ACCEPT} if action in DECISIVE else behind
     allowed = answers.pop() if len(answers) == 1 else None
     doubts = (*(w.doubt for w in walks), below.doubt)
     above = walks[0].decides
+    outranked = above or opened
     return replace(
         below,
         allowed=allowed,
-        isolating=() if above else below.isolating,
-        rules=() if above else below.rules,
+        isolating=() if outranked else below.isolating,
+        rules=() if outranked else below.rules,
         doubt=next(filter(None, doubts), None) if allowed is None else None,
         tiers=tuple(walks[:1] if above else walks),
     )

@@ -36,6 +36,8 @@ class TierWalk:
     """The rules in the order in which they are tried, as far as one decides for sure."""
     actions: frozenset[RuleAction | None] = frozenset({None})
     doubt: Doubt | None = None
+    isolated: bool = False
+    """Whether NetworkPolicies isolate the pod and it was walked all the same."""
 
     @property
     def deciding(self) -> TierRuleFit | None:

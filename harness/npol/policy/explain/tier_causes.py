@@ -25,7 +25,10 @@ MOST = 3
 def deciding_cause(side: DirectionDecision) -> Cause | None:
     """The rule of a tier that decides, as the one cause of the direction."""
     fit = side.tier_rule
-    return Cause(subject=str(side), what=_fits(fit), at=fit.origin.at) if fit else None
+    if fit is None:
+        return None
+    isolated = any(walk.isolated for walk in side.tiers if walk.deciding is fit)
+    return Cause(subject=str(side), what=_fits(fit, isolated=isolated), at=fit.origin.at)
 
 
 def undecided_cause(side: DirectionDecision) -> Cause | None:
@@ -57,8 +60,8 @@ def _walk(walk: TierWalk) -> Iterator[Cause]:
         yield Cause(what=_fits(last), at=last.origin.at)
 
 
-def _fits(fit: TierRuleFit) -> RankedRuleFits:
-    return RankedRuleFits(_ranked(fit), fit.rule.action.value)
+def _fits(fit: TierRuleFit, *, isolated: bool = False) -> RankedRuleFits:
+    return RankedRuleFits(_ranked(fit), fit.rule.action.value, isolated)
 
 
 def _ranked(fit: TierRuleFit) -> RankedRule:

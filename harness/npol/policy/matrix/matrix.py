@@ -198,6 +198,8 @@ class _Solver:
         if self._open[direction][group]:  # no NetworkPolicy isolates it
             every = self._bits.all
             below = through(Tier.BASELINE, direction, group, port, every, generous=generous)
+        elif self._tiers.opens_isolated:
+            below |= through(Tier.BASELINE, direction, group, port, 0, generous=generous)
         return through(Tier.ADMIN, direction, group, port, below, generous=generous)
 
     def _sides(self, on: Sequence[int]) -> tuple[list[int], list[int]]:

@@ -62,6 +62,7 @@ class TierBits:
         self._family = family
         self._bits = bits
         self._networks = dialect.networks_select_cluster
+        self.opens_isolated = dialect.baseline_opens_isolated
         self._policies = sorted(world.tier_policies, key=lambda p: (p.priority, p.name))
         self._subjects = [self._pods(policy.subject) for policy in self._policies]
         self._rules = {

@@ -27,6 +27,8 @@ class Dialect:
     """The same for a node of the control plane."""
     networks_select_cluster: bool | None = True
     """Whether `networks` of a ClusterNetworkPolicy hold pods and nodes, as its types say."""
+    baseline_opens_isolated: bool = False
+    """Whether a Baseline Accept opens what NetworkPolicies close by isolating alone."""
     ip_block_selects_service_addresses: bool | None = None
     """Whether an egress block around a ClusterIP opens the Service."""
     selectors_select_host_network: bool | None = None
@@ -80,6 +82,7 @@ CILIUM = Dialect(
     name="cilium",
     ip_block_selects_pods=False,
     networks_select_cluster=False,
+    baseline_opens_isolated=True,
     ip_block_selects_nodes=False,
     ip_block_selects_control_plane=None,
     ip_block_selects_service_addresses=False,
