@@ -310,7 +310,7 @@ def test_read_only_sends_nothing_that_writes(api, to):
         lambda: connection.delete(REF),
         lambda: connection.raw("DELETE", POLICIES),
         lambda: connection.raw("GET", "/api/v1/namespaces/dev/services/web/proxy/"),
-        lambda: connection.dial("/x", "", "dev", "web-0"),
+        lambda: connection.dial("/x", "", "dev"),
     ]
 
     for write in writes:

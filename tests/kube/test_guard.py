@@ -103,9 +103,9 @@ def test_a_narrower_guard_never_allows_a_protected_namespace():
 
 
 def test_exec_needs_a_mode_that_probes():
-    Guard(mode=Mode.SMOKE).check_exec("dev", "web-0")
+    Guard(mode=Mode.SMOKE).check_exec("dev")
     with pytest.raises(Refused, match="mode read-only may not create pods/exec"):
-        Guard(mode=Mode.READ_ONLY).check_exec("dev", "web-0")
+        Guard(mode=Mode.READ_ONLY).check_exec("dev")
 
 
 @pytest.mark.parametrize(

@@ -188,9 +188,9 @@ class Connection(Verbs):
                 f"{request}: the answer is not JSON", status=reply.status, reason="NotJson"
             ) from None
 
-    def dial(self, path: str, query: str, namespace: str, name: str) -> Dial:
+    def dial(self, path: str, query: str, namespace: str) -> Dial:
         """How to open an exec's WebSocket; counted as one. Raises Refused by the guard."""
-        self.guard.check_exec(namespace, name)
+        self.guard.check_exec(namespace)
         self._sender.count("exec pods")
         return self._sender.current().dial(f"{path}?{query}")
 

@@ -56,7 +56,7 @@ def open_exec(
     deadline = time.monotonic() + handshake_timeout
 
     def attempt() -> ExecStream:
-        dial = connection.dial(path, query, pod.namespace, pod.name)
+        dial = connection.dial(path, query, pod.namespace)
         left = max(0.5, deadline - time.monotonic())
         return ExecStream(handshake(dial, left, connection.renew), where)
 

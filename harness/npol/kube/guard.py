@@ -131,7 +131,7 @@ class Guard:
         self._check_mode(request, base)
         self._check_place(request, base)
 
-    def check_exec(self, namespace: str, name: str) -> None:
+    def check_exec(self, namespace: str) -> None:
         """
         Raises:
             Refused: the mode only reads.

@@ -106,7 +106,7 @@ class Dispatch:
     async def _review(self, call: Call) -> web.Response:
         body, _ = await call.body()
         obj = {**body, "apiVersion": call.resource.api_version, "kind": call.resource.kind}
-        answer = self._reviews.answer(call.resource.plural, obj, call.user, call.info.namespace)
+        answer = self._reviews.answer(call.resource.plural, obj, call.user)
         return json_response(answer, status=201)
 
 

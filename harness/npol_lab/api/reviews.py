@@ -22,7 +22,7 @@ class Reviews:
         self._authorizer = authorizer
         self._tokens = tokens
 
-    def answer(self, plural: str, obj: Obj, user: User, namespace: str) -> Obj:
+    def answer(self, plural: str, obj: Obj, user: User) -> Obj:
         spec = obj.get("spec") or {}
         obj.setdefault("metadata", {})
         if plural == "selfsubjectreviews":

@@ -147,7 +147,7 @@ def _proc_mount(spec: Obj) -> str:
     return f"procMount ({_called(bad)} {rule})" if bad else ""
 
 
-def _setters(spec: Obj, bad_pod: bool, bad: Sequence[str]) -> str:
+def _setters(bad_pod: bool, bad: Sequence[str]) -> str:
     parts = ["pod"] if bad_pod else []
     return " and ".join([*parts, _called(bad)] if bad else parts)
 
@@ -167,7 +167,7 @@ def _seccomp_baseline(spec: Obj) -> str:
     if not values:
         return ""
     rule = f"must not set securityContext.seccompProfile.type to {_quoted(sorted(values))}"
-    return f"seccompProfile ({_setters(spec, bad_pod, bad)} {rule})"
+    return f"seccompProfile ({_setters(bad_pod, bad)} {rule})"
 
 
 def _sysctls(spec: Obj) -> str:
@@ -218,7 +218,7 @@ def _non_root(spec: Obj) -> str:
     bad = _named(spec, lambda c: _security(c).get("runAsNonRoot") is False)
     if bad or pod is False:
         rule = "must not set securityContext.runAsNonRoot=false"
-        return f"runAsNonRoot != true ({_setters(spec, pod is False, bad)} {rule})"
+        return f"runAsNonRoot != true ({_setters(pod is False, bad)} {rule})"
     silent = [] if pod else _named(spec, lambda c: _security(c).get("runAsNonRoot") is None)
     rule = "must set securityContext.runAsNonRoot=true"
     return f"runAsNonRoot != true (pod or {_called(silent)} {rule})" if silent else ""
@@ -229,7 +229,7 @@ def _root_user(spec: Obj) -> str:
     bad = _named(spec, lambda c: _security(c).get("runAsUser") == 0)
     if not bad and not bad_pod:
         return ""
-    return f"runAsUser=0 ({_setters(spec, bad_pod, bad)} must not set runAsUser=0)"
+    return f"runAsUser=0 ({_setters(bad_pod, bad)} must not set runAsUser=0)"
 
 
 def _seccomp_restricted(spec: Obj) -> str:

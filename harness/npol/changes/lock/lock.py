@@ -92,7 +92,7 @@ class Lock:
     def take_over(self, namespace: str, lease: Mapping[str, Any]) -> bool:
         """Become the holder of a Lease of our run, if it is still as it was read."""
         try:
-            renewed = self._write(namespace, lease)
+            renewed = self._write(lease)
         except ApiError as error:
             if error.status in (404, 409):
                 return False
@@ -212,7 +212,7 @@ class Lock:
     def _written(self, namespace: str, held: _Held) -> _Held:
         began = self._now()
         try:
-            return self._write(namespace, held.lease)
+            return self._write(held.lease)
         except ApiError as error:
             if error.status not in (404, 409) and not isinstance(error, LostReply):
                 raise
@@ -229,7 +229,7 @@ class Lock:
         held = self._held.get(namespace)
         return held is not None and self._now() - held.renewed > self._duration
 
-    def _write(self, namespace: str, lease: Mapping[str, Any]) -> _Held:
+    def _write(self, lease: Mapping[str, Any]) -> _Held:
         began = self._now()
         metadata, spec = lease["metadata"], lease.get("spec") or {}
         annotations = {**(metadata.get("annotations") or {}), HOLDER: self._nonce}

@@ -64,10 +64,6 @@ class Answerers:
             return spots[:1]
         return [s for s in spots if any(_names(end, clause, s) for clause in clauses)]
 
-    def unnamed(self, end: End, clauses: Sequence[PortClause]) -> list[Spot]:
-        named = self.named(end, clauses) if clauses else self.spots(end)
-        return [s for s in self.spots(end) if s not in named]
-
     def free(self, pod: Pod) -> Spot:
         """A port at which nothing is known to listen: its host refuses."""
         taken = {number for number, _ in self.spots(pod)} | {p.number for p in pod.ports}
