@@ -200,3 +200,36 @@ def test_removed_rules_of_the_shipped_policies_are_noticed_or_doubted(fixture, c
     assert len(removed) > len(silent)
     for result in silent:
         assert any(f"{result.mutant.origin}:" in doubt for doubt in doubts), result.mutant
+
+
+HOMELESS = """\
+apiVersion: apps/v1
+kind: Deployment
+metadata: {name: web}
+spec:
+  selector: {matchLabels: {app: web}}
+  template:
+    metadata: {labels: {app: web}}
+    spec: {containers: [{name: web, image: web, ports: [{containerPort: 80}]}]}
+---
+apiVersion: networking.k8s.io/v1
+kind: NetworkPolicy
+metadata: {name: nobody}
+spec: {podSelector: {matchLabels: {app: gone}}, policyTypes: [Ingress]}
+"""
+
+
+def test_policies_without_namespace_that_select_nothing_make_a_story_that_can_be_planned(
+    tmp_path, monkeypatch, capsys
+):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "chart.yaml").write_text(HOMELESS)
+    app(["init", "--from-manifests", "chart.yaml", "-n", "shop"], standalone_mode=False)
+    text = capsys.readouterr().out
+    (tmp_path / "first.npol.yaml").write_text(text)
+
+    story = read(text)
+    assert {m.namespace for m in (*story.given, *story.applied)} == {"shop"}
+    assert all(step.changes for step in story.steps)
+    assert "# doubt: chart.yaml:10: it selects no pod" in text
+    assert app(["plan", "first.npol.yaml"], standalone_mode=False) == 0
