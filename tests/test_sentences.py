@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from npol.model.causes import Cause
+from npol.model.check_claim import CheckClaim
 from npol.model.check_finding import CheckFinding
 from npol.model.doubt import Doubt
 from npol.model.mismatch import Mismatch
@@ -135,7 +136,7 @@ def test_only_reports_make_sentences():
 
 
 def test_reasons_and_findings_have_no_spelling_of_their_own():
-    for value in (Reason, CheckFinding, Prediction, Cause, Doubt, Mismatch):
+    for value in (Reason, CheckFinding, CheckClaim, Prediction, Cause, Doubt, Mismatch):
         assert value.__str__ is object.__str__
 
 

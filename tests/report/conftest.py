@@ -150,7 +150,7 @@ def make_report() -> StoryReport:
                 name="endpoints shop/db",
                 at=at,
                 step="before policies",
-                expected="port 5432, ready 1",
+                expected=Sentence("port 5432, ready 1"),
                 found=CheckFinding(code=FindingCode.READY_ON, count=1, names=("5432",)),
                 verdict=Verdict.AS_EXPECTED,
             ),

@@ -7,8 +7,9 @@ from dataclasses import replace
 
 import pytest
 
+from npol.model.check_claim import CheckClaim, ClaimCode
 from npol.model.check_finding import CheckFinding, FindingCode
-from npol.report.checks import check_words
+from npol.report.checks import check_words, claim_words
 from npol.report.json import from_json, to_json
 
 FULL = CheckFinding(
@@ -26,6 +27,13 @@ FULL = CheckFinding(
 @pytest.mark.parametrize("code", FindingCode)
 def test_each_code_has_words(code):
     words = check_words([replace(FULL, code=code)])
+
+    assert words.strip(" :;,") == words != ""
+
+
+@pytest.mark.parametrize("code", ClaimCode)
+def test_each_claim_has_words(code):
+    words = claim_words(CheckClaim(code, "x", 1))
 
     assert words.strip(" :;,") == words != ""
 

@@ -126,7 +126,7 @@ def test_a_failed_check_says_what_was_wanted_and_found():
         name="endpoints shop/db",
         at=Position("shop.npol.yaml", 9, 5),
         step="one",
-        expected="port 5432",
+        expected=Sentence("port 5432"),
         found=CheckFinding(code=FindingCode.READY_ON),
         verdict=Verdict.WRONG_ANSWER,
         reasons=(CheckFinding(code=FindingCode.DOES_NOT_EXIST, subject="Service db"),),

@@ -15,7 +15,7 @@ from npol.model.inventory import Inventory
 from npol.model.probe import Answer
 from npol.model.story import Manifest, StateCheck
 from npol.policy.state.from_inventory import cluster_state
-from npol.report.seen_and_why import seen_words, why_words
+from npol.report.seen_and_why import expected_words, seen_words, why_words
 from npol.run.checks import check_all
 from npol.run.checks.registry import CHECKERS
 from npol.story.schema.check import CHECKS
@@ -156,7 +156,7 @@ def test_labels_of_a_workload_are_those_of_its_pods():
 
     assert result(check("labels", "deployment/web", has={"app": "web"}), scene).passed
     told = result(check("labels", "deployment/web", has={"app": "api"}), scene)
-    assert (told.expected, seen_words(told)) == ("app=api", "app=web")
+    assert (expected_words(told), seen_words(told)) == ("app=api", "app=web")
     assert why_words(told) == "what selects by app=api does not select it"
 
 
@@ -457,7 +457,7 @@ def test_prometheus_counts_targets_that_are_up(answer, verdict, seen):
     found = prometheus(answer, job="app", up=2)
 
     assert (found.verdict, seen_words(found)) == (verdict, seen)
-    assert found.expected == "2 up in job app"
+    assert expected_words(found) == "2 up in job app"
 
 
 def test_prometheus_with_nothing_up_can_be_claimed():
@@ -508,7 +508,7 @@ def test_neither_value_of_a_secret_is_shown(kind, claim, path):
     found = result(check("object", f"{kind}/db", ref=f"{kind}/db", path=path, **claim), scene)
 
     assert found.verdict is Verdict.WRONG_ANSWER
-    told = f"{found.expected} {seen_words(found)} {why_words(found)}"
+    told = f"{expected_words(found)} {seen_words(found)} {why_words(found)}"
     assert "cGxhbnRlZA" not in told
     assert "other" not in told
 

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 
 from npol.errors import PRECEDENCE, ExitCode, Position
 from npol.model.causes import Cause
+from npol.model.check_claim import CheckClaim
 from npol.model.check_finding import CheckFinding
 from npol.model.enforcement import EnforcementInterval
 from npol.model.expectation import Expectation, Outcome, Verdict
@@ -19,6 +20,7 @@ from npol.model.prediction import Prediction
 from npol.model.probe import Answer, PodRef, Role
 from npol.model.reason import Reason
 from npol.model.seen_outcome import SeenOutcome
+from npol.model.sentence import Sentence
 from npol.model.story import FlowKind
 from npol.model.verification import FlowVerification
 
@@ -177,7 +179,8 @@ class CheckResult:
     name: str
     at: Position
     step: str
-    expected: str
+    expected: CheckClaim | Sentence | None
+    """None of one that is skipped; a sentence in a report that was read from a file."""
     verdict: Verdict
     found: CheckFinding | None = None
     """What was seen; None where it was not looked at."""

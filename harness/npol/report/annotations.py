@@ -10,7 +10,7 @@ from collections.abc import Iterator, Sequence
 
 from npol.model.result import StoryReport
 from npol.report.escape import safe
-from npol.report.seen_and_why import seen_words, why_words
+from npol.report.seen_and_why import expected_words, seen_words, why_words
 from npol.report.summary import Result, failures
 
 MOST = 9
@@ -26,7 +26,7 @@ def workflow_commands(reports: Sequence[StoryReport]) -> Iterator[str]:
 
 def _annotation(result: Result) -> str:
     seen = seen_words(result) or "nothing"
-    told = f"{result.verdict.value}: expected {result.expected}, seen {seen}"
+    told = f"{result.verdict.value}: expected {expected_words(result)}, seen {seen}"
     why = f"; {words}" if (words := why_words(result)) else ""
     place = f"file={_property(result.at.file)},line={result.at.line},col={result.at.column}"
     title = _property(f"{result.step}: {result.name}")

@@ -1,10 +1,12 @@
-"""What state checks found, in words: the one place that makes them of a `CheckFinding`."""
+"""What state checks claim and find, in words: the one place that makes them."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
 
+from npol.model.check_claim import CheckClaim, ClaimCode
 from npol.model.check_finding import CheckFinding, FindingCode
+from npol.model.sentence import Sentence
 
 _MOST_NAMES = 3
 
@@ -21,6 +23,11 @@ def rests_on_itself(places: Iterable[str]) -> str:
 
 def _objects(number: int) -> str:
     return f"{number} object{'s' if number != 1 else ''} as in the repository"
+
+
+def claim_words(claim: CheckClaim | Sentence | None) -> str:
+    """What a check claims; "" for one that is skipped."""
+    return _CLAIMS[claim.code](claim) if isinstance(claim, CheckClaim) else str(claim or "")
 
 
 def _no_port(f: CheckFinding) -> str:
@@ -47,7 +54,7 @@ _WORDS: Mapping[FindingCode, Callable[[CheckFinding], str]] = {
     ),
     FindingCode.THERE: lambda f: "there",
     FindingCode.VALUE: lambda f: f.said,
-    FindingCode.HIDDEN_VALUE: lambda f: "a value (not shown: a Secret's)",
+    FindingCode.HIDDEN_VALUE: lambda f: f"a value ({_HIDDEN})",
     FindingCode.RECORDED_DATA: lambda f: (
         "recorded data: no controller of the lab acts on such an object"
     ),
@@ -99,4 +106,27 @@ _WORDS: Mapping[FindingCode, Callable[[CheckFinding], str]] = {
     FindingCode.PROMETHEUS_SILENT: lambda f: f"Prometheus' API did not answer: {f.said}",
     FindingCode.NOT_PROMETHEUS: lambda f: "what answered is not Prometheus' API",
     FindingCode.SAID: lambda f: f"{f.subject}: {f.said}" if f.subject else f.said,
+}
+
+_HIDDEN = "not shown: a Secret's"
+
+_CLAIMS: Mapping[ClaimCode, Callable[[CheckClaim], str]] = {
+    ClaimCode.READY: lambda c: (
+        f"{'some' if c.count is None else c.count} ready" + (f" on {c.text}" if c.text else "")
+    ),
+    ClaimCode.ALL_READY: lambda c: "all ready",
+    ClaimCode.COMPLETE: lambda c: "complete" + (f", image {c.text}" if c.text else ""),
+    ClaimCode.LABELS: lambda c: c.text,
+    ClaimCode.AS_IN_REPOSITORY: lambda c: _objects(c.count or 0),
+    ClaimCode.THERE: lambda c: "there",
+    ClaimCode.NOT_THERE: lambda c: "not there",
+    ClaimCode.VALUE: lambda c: c.text,
+    ClaimCode.MATCHES: lambda c: f"matches {c.text}",
+    ClaimCode.HIDDEN_VALUE: lambda c: f"the story's value ({_HIDDEN})",
+    ClaimCode.HIDDEN_EXPRESSION: lambda c: f"the story's expression ({_HIDDEN})",
+    ClaimCode.AGREE: lambda c: "selector, targetPort, containerPort and endpoints agree",
+    ClaimCode.ADMITTED: lambda c: "the next pod is admitted",
+    ClaimCode.IN_LOGS: lambda c: f"contain {c.text!r}",
+    ClaimCode.LISTENS: lambda c: f"listens on {c.text}",
+    ClaimCode.UP: lambda c: f"{c.count or 'none'} up" + (f" in job {c.text}" if c.text else ""),
 }

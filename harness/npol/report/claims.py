@@ -5,7 +5,7 @@ from __future__ import annotations
 from npol.errors import Position
 from npol.report.escape import safe
 from npol.report.failure_groups import guilty
-from npol.report.seen_and_why import seen_words
+from npol.report.seen_and_why import expected_words, seen_words
 from npol.report.summary import Result
 
 
@@ -17,7 +17,7 @@ def place_of(result: Result) -> Position:
 
 def said(result: Result) -> str:
     """`expected deny, seen open`."""
-    return f"expected {safe(str(result.expected))}, seen {safe(seen_words(result)) or 'nothing'}"
+    return f"expected {safe(expected_words(result))}, seen {safe(seen_words(result)) or 'nothing'}"
 
 
 def summary_of(result: Result) -> str:

@@ -25,7 +25,7 @@ from npol.model.story import FlowKind
 from npol.report.causes import cause_words, fact_words, prediction_words
 from npol.report.escape import safe, short
 from npol.report.failure_groups import FailureGroup, guilty
-from npol.report.seen_and_why import seen_words, why_words
+from npol.report.seen_and_why import expected_words, seen_words, why_words
 from npol.report.summary import Result, by_records, span
 
 WIDTH = 100
@@ -161,8 +161,8 @@ def _listed(results: Sequence[Result]) -> Iterator[str]:
     for file, rows in itertools.groupby(shown, key=lambda r: r.at.file):
         yield safe(file)
         for r in rows:
-            seen = safe(seen_words(r)) or "nothing"
-            yield f"{r.at.line:>{line}}  {short(r.name, 40):<{name}}  {r.expected}, seen {seen}"
+            said = f"{expected_words(r)}, seen {safe(seen_words(r)) or 'nothing'}"
+            yield f"{r.at.line:>{line}}  {short(r.name, 40):<{name}}  {said}"
     if len(results) > MOST_LISTED:
         yield f"and {len(results) - MOST_LISTED} more"
 
@@ -225,7 +225,7 @@ def probe_command(result: FlowResult, cluster: str) -> str:
 
 def _claim(result: FlowResult | CheckResult) -> list[FailurePart]:
     return [
-        FailurePart("expected", (safe(str(result.expected)),)),
+        FailurePart("expected", (safe(expected_words(result)),)),
         FailurePart("seen", (safe(seen_words(result)) or "nothing",)),
     ]
 

@@ -21,7 +21,7 @@ from npol.report.escape import safe
 from npol.report.failure import aside, blame_parts, heading, placed
 from npol.report.failure_groups import FailureGroup
 from npol.report.reasons import reason_words
-from npol.report.seen_and_why import seen_words
+from npol.report.seen_and_why import expected_words, seen_words
 from npol.report.story_page import story_page
 from npol.report.symbols import MEANINGS, tone_of
 
@@ -45,6 +45,7 @@ WORDS = (
     reason_words,
     result_words,
     said,
+    expected_words,
     seen_words,
     tone_of,
     watch_text.gap_words,

@@ -27,7 +27,7 @@ from npol.model.result import CheckResult, FlowResult, StoryReport
 from npol.model.sentence import Sentence
 from npol.report.causes import fact_words
 from npol.report.reasons import reason_words
-from npol.report.seen_and_why import seen_words, why_words
+from npol.report.seen_and_why import expected_words, seen_words, why_words
 from npol.report.summary import counted, meaning
 
 SCHEMA_VERSION = 3
@@ -92,7 +92,8 @@ def _plain(value: Any) -> Any:
     if isinstance(value, Reason):
         return {**_fields(value), "words": reason_words(value)}
     if isinstance(value, CheckResult):
-        return {**_fields(value), "seen": seen_words(value), "reason": why_words(value)}
+        words = {"seen": seen_words(value), "reason": why_words(value)}
+        return {**_fields(value), **words, "expected": expected_words(value)}
     if dataclasses.is_dataclass(value) and not isinstance(value, type):
         return _fields(value)
     if isinstance(value, Mapping):

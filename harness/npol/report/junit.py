@@ -17,7 +17,7 @@ from npol.report.escape import paragraph, safe
 from npol.report.failure import AskAgain, failure_text
 from npol.report.failure_groups import FailureGroup
 from npol.report.reasons import reason_words
-from npol.report.seen_and_why import seen_words
+from npol.report.seen_and_why import expected_words, seen_words
 from npol.report.summary import Result, restore_line
 from npol.report.symbols import Tone, tone_of
 from npol.report.watch_text import gap_words, gaps_in_words
@@ -61,12 +61,12 @@ def _case(suite: Xml.Element, report: StoryReport, step: StepResult, result: Res
     case.set("line", str(result.at.line))
     properties = Xml.SubElement(case, "properties")
     facts = (
-        ("expected", result.expected),
+        ("expected", expected_words(result)),
         ("seen", seen_words(result)),
         ("verdict", result.verdict.value),
     )
     for name, value in facts:
-        Xml.SubElement(properties, "property", name=name, value=safe(str(value)))
+        Xml.SubElement(properties, "property", name=name, value=safe(value))
     if result.skipped:
         Xml.SubElement(case, "skipped", message=safe(reason_words(result.skipped)))
     elif not result.passed:

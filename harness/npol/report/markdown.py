@@ -15,7 +15,7 @@ from npol.report.failure_groups import failure_groups
 from npol.report.graph import edges_of, mermaid
 from npol.report.grid import Grid, StoryGrids
 from npol.report.reasons import reason_words
-from npol.report.seen_and_why import seen_words
+from npol.report.seen_and_why import expected_words, seen_words
 from npol.report.summary import (
     Result,
     cost_line,
@@ -122,4 +122,4 @@ def _row(result: Result) -> str:
     if result.skipped:
         seen = f"skipped: {reason_words(result.skipped)}"
     sign = "" if result.passed else "❌ "
-    return f"| {markdown(asked)} | {markdown(str(result.expected))} | {sign}{markdown(seen)} |"
+    return f"| {markdown(asked)} | {markdown(expected_words(result))} | {sign}{markdown(seen)} |"

@@ -1,10 +1,17 @@
-"""What was seen for a result, and why its verdict is what it is: of flows and checks alike."""
+"""What was expected and seen for a flow or a check, and why its verdict is what it is."""
 
 from __future__ import annotations
 
 from npol.model.result import CheckResult, FlowResult
-from npol.report.checks import check_words
+from npol.report.checks import check_words, claim_words
 from npol.report.reasons import reason_words
+
+
+def expected_words(result: FlowResult | CheckResult) -> str:
+    """`deny`, `http 200`, `1 ready on 5432`."""
+    if isinstance(result, FlowResult):
+        return str(result.expected)
+    return claim_words(result.expected)
 
 
 def seen_words(result: FlowResult | CheckResult) -> str:

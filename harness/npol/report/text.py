@@ -15,7 +15,7 @@ from npol.report.failure import is_lookup, placed
 from npol.report.grid import StoryGrids
 from npol.report.grid_text import grid_lines
 from npol.report.reasons import reason_words
-from npol.report.seen_and_why import seen_words
+from npol.report.seen_and_why import expected_words, seen_words
 from npol.report.summary import Result, counted, enforced, not_counted
 from npol.report.symbols import CellSign, Line, StyledText, Tone, mark_of, tone_of
 
@@ -112,7 +112,7 @@ def _said(result: Result) -> str:
     if isinstance(result, FlowResult) and tone_of(result) is Tone.WRONG:
         return mark_of(result)
     seen = safe(seen_words(result))
-    return f"{result.verdict.value}: expected {safe(str(result.expected))}, seen {seen}"
+    return f"{result.verdict.value}: expected {safe(expected_words(result))}, seen {seen}"
 
 
 def _skipped_for_different_reasons(results: Sequence[Result]) -> list[Result]:

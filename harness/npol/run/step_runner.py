@@ -161,7 +161,7 @@ def _skip(step: Step, reason: Reason) -> StepResult:
             name=c.name,
             at=c.at,
             step=step.name,
-            expected="",
+            expected=None,
             verdict=Verdict.UNKNOWN,
             skipped=reason,
         )

@@ -7,14 +7,15 @@ webhooks refuse pods, and a Deployment whose pods are refused is itself accepted
 
 from __future__ import annotations
 
+from npol.model.check_claim import CheckClaim, ClaimCode
 from npol.model.check_finding import CheckFinding, FindingCode
 from npol.model.inventory import Obj
 from npol.model.story import StateCheck
 from npol.run.checks.view import Observation, View, missing, named
 
 
-def wanted(check: StateCheck) -> str:
-    return "the next pod is admitted"
+def wanted(check: StateCheck) -> CheckClaim:
+    return CheckClaim(ClaimCode.ADMITTED)
 
 
 def look(check: StateCheck, view: View) -> Observation:

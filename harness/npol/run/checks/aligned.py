@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 
 from npol import selectors
+from npol.model.check_claim import CheckClaim, ClaimCode
 from npol.model.check_finding import CheckFinding, FindingCode
 from npol.model.story import StateCheck
 from npol.policy.objects.entities import ContainerPort, Pod, Service, ServicePort
@@ -13,8 +14,8 @@ from npol.run.checks.endpoints import ports_of, ready_addresses
 from npol.run.checks.view import Observation, View, missing
 
 
-def wanted(check: StateCheck) -> str:
-    return "selector, targetPort, containerPort and endpoints agree"
+def wanted(check: StateCheck) -> CheckClaim:
+    return CheckClaim(ClaimCode.AGREE)
 
 
 def look(check: StateCheck, view: View) -> Observation:

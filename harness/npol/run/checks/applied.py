@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from npol.model.check_claim import CheckClaim, ClaimCode
 from npol.model.check_finding import CheckFinding, FindingCode
 from npol.model.story import Manifest, StateCheck
 from npol.run.checks.drift import differences, spell_path
@@ -15,9 +16,8 @@ HIDDEN = frozenset({"env", "args", "command", "annotations", "httpHeaders"})
 """Fields that may hold credentials: where they differ is told, not how."""
 
 
-def wanted(check: StateCheck) -> str:
-    number = len(check.wants["manifests"])
-    return f"{number} object{'s' if number != 1 else ''} as in the repository"
+def wanted(check: StateCheck) -> CheckClaim:
+    return CheckClaim(ClaimCode.AS_IN_REPOSITORY, count=len(check.wants["manifests"]))
 
 
 def look(check: StateCheck, view: View) -> Observation:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
+from npol.model.check_claim import CheckClaim, ClaimCode
 from npol.model.check_finding import CheckFinding, FindingCode
 from npol.model.story import StateCheck
 from npol.policy.objects.entities import Endpoint
@@ -11,10 +12,9 @@ from npol.policy.objects.netpol_types import Address
 from npol.run.checks.view import Observation, View
 
 
-def wanted(check: StateCheck) -> str:
-    count = check.wants.get("ready")
+def wanted(check: StateCheck) -> CheckClaim:
     port = check.wants.get("port")
-    return ("some" if count is None else str(count)) + " ready" + (f" on {port}" if port else "")
+    return CheckClaim(ClaimCode.READY, str(port) if port else "", check.wants.get("ready"))
 
 
 def look(check: StateCheck, view: View) -> Observation:

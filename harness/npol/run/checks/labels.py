@@ -4,14 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
+from npol.model.check_claim import CheckClaim, ClaimCode
 from npol.model.check_finding import CheckFinding, FindingCode
 from npol.model.inventory import Obj
 from npol.model.story import StateCheck
 from npol.run.checks.view import Observation, View, missing, named
 
 
-def wanted(check: StateCheck) -> str:
-    return ", ".join(f"{k}={v}" for k, v in check.wants["has"].items())
+def wanted(check: StateCheck) -> CheckClaim:
+    labels = ", ".join(f"{k}={v}" for k, v in check.wants["has"].items())
+    return CheckClaim(ClaimCode.LABELS, labels)
 
 
 def look(check: StateCheck, view: View) -> Observation:
@@ -23,7 +25,7 @@ def look(check: StateCheck, view: View) -> Observation:
     if not lacking:
         return Observation(True, CheckFinding(code=FindingCode.HAS_LABELS))
     there = tuple(f"{k}={labels[k]}" if k in labels else f"no {k}" for k in lacking)
-    why = CheckFinding(code=FindingCode.NOT_SELECTED, wanted=wanted(check))
+    why = CheckFinding(code=FindingCode.NOT_SELECTED, wanted=wanted(check).text)
     return Observation(False, CheckFinding(code=FindingCode.OTHER_LABELS, names=there), (why,))
 
 

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from npol.model.check_claim import CheckClaim, ClaimCode
 from npol.model.check_finding import CheckFinding, FindingCode
 from npol.model.expectation import Outcome
 from npol.model.probe import PodRef, Probe, ProbeKind
@@ -21,8 +22,8 @@ TIMEOUT = 1.0
 _TOLD = (Outcome.OPEN, Outcome.REFUSED)
 
 
-def wanted(check: StateCheck) -> str:
-    return f"listens on {_address(check)}:{check.wants['port']}"
+def wanted(check: StateCheck) -> CheckClaim:
+    return CheckClaim(ClaimCode.LISTENS, f"{_address(check)}:{check.wants['port']}")
 
 
 def look(check: StateCheck, view: View) -> Observation:

@@ -4,14 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from npol.model.check_claim import CheckClaim, ClaimCode
 from npol.model.check_finding import CheckFinding, FindingCode
 from npol.model.probe import PodRef
 from npol.model.story import StateCheck
 from npol.run.checks.view import Observation, View, of_running_pods
 
 
-def wanted(check: StateCheck) -> str:
-    return f"contain {check.wants['contain']!r}"
+def wanted(check: StateCheck) -> CheckClaim:
+    return CheckClaim(ClaimCode.IN_LOGS, check.wants["contain"])
 
 
 def look(check: StateCheck, view: View) -> Observation:

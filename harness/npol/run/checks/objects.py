@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from typing import Any
 
+from npol.model.check_claim import CheckClaim, ClaimCode
 from npol.model.check_finding import CheckFinding, FindingCode
 from npol.model.inventory import Obj
 from npol.model.story import StateCheck
@@ -13,18 +14,18 @@ from npol.run.checks.bounded_match import found as matched
 from npol.run.checks.view import NOT_FOUND, Observation, View
 
 _NOTHING = object()
-HIDDEN = "not shown: a Secret's"
 
 
-def wanted(check: StateCheck) -> str:
+def wanted(check: StateCheck) -> CheckClaim:
     wants = check.wants
     if "exists" in wants:
-        return "there" if wants["exists"] else "not there"
+        return CheckClaim(ClaimCode.THERE if wants["exists"] else ClaimCode.NOT_THERE)
+    expression = "matches" in wants
     if _is_secret(check):
-        return f"the story's {'expression' if 'matches' in wants else 'value'} ({HIDDEN})"
-    if "matches" in wants:
-        return f"matches {wants['matches']}"
-    return spell(wants.get("equals"))
+        return CheckClaim(ClaimCode.HIDDEN_EXPRESSION if expression else ClaimCode.HIDDEN_VALUE)
+    if expression:
+        return CheckClaim(ClaimCode.MATCHES, wants["matches"])
+    return CheckClaim(ClaimCode.VALUE, spell(wants.get("equals")))
 
 
 def look(check: StateCheck, view: View) -> Observation:

@@ -11,6 +11,7 @@ import json
 from urllib.parse import quote
 
 from npol.judge.targets import pod_ref
+from npol.model.check_claim import CheckClaim, ClaimCode
 from npol.model.check_finding import CheckFinding, FindingCode
 from npol.model.probe import Answer, Probe, ProbeKind
 from npol.model.story import Protocol, StateCheck
@@ -23,9 +24,8 @@ TIMEOUT = 2.0
 KEY = "prometheus"
 
 
-def wanted(check: StateCheck) -> str:
-    job = check.wants.get("job")
-    return f"{check.wants.get('up', 1) or 'none'} up" + (f" in job {job}" if job else "")
+def wanted(check: StateCheck) -> CheckClaim:
+    return CheckClaim(ClaimCode.UP, check.wants.get("job") or "", check.wants.get("up", 1))
 
 
 def look(check: StateCheck, view: View) -> Observation:

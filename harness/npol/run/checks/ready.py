@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 
 from npol import selectors
+from npol.model.check_claim import CheckClaim, ClaimCode
 from npol.model.check_finding import CheckFinding, FindingCode
 from npol.model.story import Peer, StateCheck
 from npol.policy.objects.entities import Pod
@@ -17,8 +18,8 @@ _NAMED = re.compile(r"[a-z]+/[^,=!]*")
 """KIND/NAME; anything else is a label selector."""
 
 
-def wanted(check: StateCheck) -> str:
-    return "all ready"
+def wanted(check: StateCheck) -> CheckClaim:
+    return CheckClaim(ClaimCode.ALL_READY)
 
 
 def look(check: StateCheck, view: View) -> Observation:

@@ -5,15 +5,15 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import Any
 
+from npol.model.check_claim import CheckClaim, ClaimCode
 from npol.model.check_finding import CheckFinding, FindingCode
 from npol.model.inventory import Obj
 from npol.model.story import StateCheck
 from npol.run.checks.view import Observation, View, missing, named
 
 
-def wanted(check: StateCheck) -> str:
-    image = check.wants.get("image")
-    return "complete" + (f", image {image}" if image else "")
+def wanted(check: StateCheck) -> CheckClaim:
+    return CheckClaim(ClaimCode.COMPLETE, check.wants.get("image") or "")
 
 
 def look(check: StateCheck, view: View) -> Observation:

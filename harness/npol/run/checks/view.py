@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Protocol
 
 from npol.judge.targets import selected_pods
+from npol.model.check_claim import CheckClaim
 from npol.model.check_finding import CheckFinding, FindingCode
 from npol.model.inventory import Inventory, Obj
 from npol.model.probe import Answer, PodRef, Probe
@@ -56,9 +57,9 @@ class Observation:
 
 @dataclass(frozen=True, slots=True)
 class Checker:
-    """One kind of check: what it wants, in words, and how it looks."""
+    """One kind of check: what it claims, and how it looks."""
 
-    wanted: Callable[[StateCheck], str]
+    wanted: Callable[[StateCheck], CheckClaim]
     look: Callable[[StateCheck, View], Observation]
 
 
