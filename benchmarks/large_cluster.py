@@ -98,10 +98,10 @@ def name_of(number: int) -> str:
 def fill(lab: Lab, living: int) -> None:
     """`living`: in how many namespaces a pod runs."""
     core = client.CoreV1Api(config.new_client_from_config(str(lab.kubeconfig), lab.context))
-    with ThreadPoolExecutor(max_workers=8) as pool:
+    with ThreadPoolExecutor(max_workers=4) as pool:
         list(pool.map(core.create_namespace, map(namespace, range(NAMESPACES))))
-        made = [core.create_namespaced_pod(name_of(n), running()) for n in range(living)]
-        list(pool.map(lambda n: core.create_namespaced_pod(*still(n)), range(len(made), PODS)))
+        list(pool.map(lambda n: core.create_namespaced_pod(*still(n)), range(living, PODS)))
+        list(pool.map(lambda n: core.create_namespaced_pod(name_of(n), running()), range(living)))
     while not all(_runs(core, number) for number in range(living)):
         time.sleep(0.5)
 

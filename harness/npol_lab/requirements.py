@@ -24,6 +24,10 @@ PROGRAMS: Mapping[str, str] = {
 }
 """Program to the Debian package that brings it."""
 MODULES = ("aiohttp", "dns", "jsonpatch", "trustme")
+UNCONFINED = "--security-opt seccomp=unconfined --security-opt systempaths=unconfined"
+"""What lets a container make namespaces of its own, and mount in them."""
+CONTAINER = f'docker run --rm -it {UNCONFINED} -v "$PWD:/work" -w /work python:3.11 bash'
+"""Where a lab can be, on a machine without Linux."""
 SEARCH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 """Ordinary users have no `sbin` in their PATH, where Debian keeps nft and nginx."""
 
@@ -57,7 +61,7 @@ def require_tools(search: str = SEARCH) -> None:
     if sys.platform != "linux":
         raise Refused(
             f"the lab is made of Linux namespaces, and this is {sys.platform}",
-            hint="name a cluster with --context, or run npol in a Linux machine",
+            hint=f"name a cluster with --context, or start a container for it: {CONTAINER}",
         )
     missing = [name for name in PROGRAMS if shutil.which(name, path=search) is None]
     if missing:
@@ -94,6 +98,5 @@ def no_namespaces(reason: str, settings: Path = Path("/proc/sys")) -> Refused:
             return Refused(f"the lab cannot make its namespaces: {fact}: {reason}", hint=remedy)
     return Refused(
         f"the lab cannot make its namespaces: {reason}",
-        hint="in a container, start it with --security-opt seccomp=unconfined "
-        "--security-opt systempaths=unconfined; or name a cluster with --context",
+        hint=f"in a container, start it with {UNCONFINED}; or name a cluster with --context",
     )

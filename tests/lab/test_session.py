@@ -254,6 +254,15 @@ def test_sweep_leaves_the_living_the_young_and_strangers(tmp_path):
     assert {d.name for d in tmp_path.iterdir()} == {held.name, young.name, stranger.name}
 
 
+def test_a_machine_without_linux_is_told_of_clusters_and_containers(monkeypatch):
+    monkeypatch.setattr("npol_lab.requirements.sys.platform", "darwin")
+    with pytest.raises(Refused, match="Linux namespaces") as refused:
+        requirements.require_tools()
+    assert "--context" in refused.value.hint
+    assert "docker run" in refused.value.hint
+    assert "seccomp=unconfined" in refused.value.hint
+
+
 def test_missing_programs_are_named_with_their_packages(tmp_path):
     (tmp_path / "nft").touch(mode=0o755)
     with pytest.raises(Refused, match="nginx") as refused:

@@ -92,8 +92,15 @@ class Kubelet:
                 pod.vanished()
         elif pod is not None:
             pod.update(event.object)
-        elif event.object["spec"].get("nodeName"):
+        elif self._is_here(event.object["spec"].get("nodeName", "")):
             self._begin(event.object)
+
+    def _is_here(self, node: str) -> bool:
+        """Whether it is one of the lab's: a pod may name another one, and waits for it then."""
+        try:
+            return bool(node and self.host.network.node_addresses(node))
+        except KeyError:
+            return False
 
     def _follow_service(self, service: Obj) -> None:
         namespace = service["metadata"]["namespace"]

@@ -56,7 +56,7 @@ class LoopbackNetwork:
         return LoopbackSandbox("").socket(protocol)
 
     def node_addresses(self, node):
-        return ({"lab-1": "10.98.1.11"}.get(node, "10.98.1.12"),)
+        return ({"lab-1": "10.98.1.11", "lab-2": "10.98.1.12"}[node],)
 
 
 class Node:

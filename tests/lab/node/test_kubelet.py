@@ -42,6 +42,16 @@ def test_a_pod_comes_up_with_address_status_and_events(node):
     assert [reason for _, reason, _ in node.events()] == ["Pulled", "Created", "Started"]
 
 
+def test_a_pod_that_names_no_node_of_the_lab_waits(node):
+    async def work():
+        node.create("elsewhere", nodeName="no-such-node", containers=[netexec()])
+        node.create(containers=[netexec()])
+        await node.until(node.ready)
+
+    live(node, work)
+    assert node.pod("elsewhere").get("status", {}).get("phase", "Pending") == "Pending"
+
+
 def test_readiness_follows_the_probe(node):
     probe = {"httpGet": {"path": "/healthz", "port": 8080}, "periodSeconds": 1}
 
