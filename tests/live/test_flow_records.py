@@ -96,6 +96,7 @@ def test_the_verdicts_are_the_same_without_records(hubble, story, options):
     assert not any(f.proof for s in report.steps for f in s.flows)
 
 
+@pytest.mark.nightly
 def test_the_verdicts_are_the_same_where_nobody_tells_records(connected, story, options):
     told = [c for c in control_records(connected(Mode.SMOKE)) if not c.problem]
     if told:
