@@ -47,6 +47,8 @@ steps:
   - name: let through by one policy
     change: [{{delete: [deny-out.yaml]}}, {{apply: [allow-in.yaml]}}]
 {allow}
+  - name: asked once more
+{allow}
 """
 TIER = """\
 apiVersion: policy.networking.k8s.io/v1alpha2
