@@ -11,13 +11,17 @@ BASELINE = "../../fixtures/baseline/infra/manifests"
 PEERS = {
     "frontend": {"namespace": "frontend-dev", "labels": {"app": "frontend"}},
     "backend": {"namespace": "backend-dev", "service": "backend-sample"},
+    "stranger": {"namespace": "backend-dev", "labels": {}},
 }
 
 
 @pytest.mark.lab
 def test_netpol_fixture_changes_settles_and_judges(netpol):
     with netpol(peers=PEERS, given=[f"{BASELINE}/apps"], defaults={"timeout": "1s"}) as net:
-        net.expect("frontend -> backend:80", "http 200")
+        asked = net.expect(
+            {"frontend -> backend:80": "http 200", "stranger -> backend:80": "allow"}
+        )
+        assert all(flow.source_pod.name.startswith("npol-") for flow in asked.flows)
         net.apply(f"{BASELINE}/network-policies/backend-dev/00-deny-all.yaml")
         net.expect("frontend -> backend:80", "deny")
         net.delete(f"{BASELINE}/network-policies/backend-dev/00-deny-all.yaml")

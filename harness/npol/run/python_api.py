@@ -45,6 +45,7 @@ class UnknownFlows(NotAsExpected):
         self.results = tuple(results)
 
 
+ALLOW = parse_expectation("allow")
 Explain = Callable[[Sequence[FlowResult]], str]
 
 
@@ -116,9 +117,19 @@ class Scripted:
         if self._run is None:
             peers = {p.namespace for p in story.peers.values() if p.namespace}
             options = replace(self._options, namespaces=tuple(sorted(peers)))
-            self._run = StoryRun(_every_source(story), options)
+            self._run = StoryRun(self._every_source(story), options)
             self._run.open()
         return self._run.tell(story.steps[0])
+
+    def _every_source(self, story: Story) -> Story:
+        """The story whose sources are all peers that can be one: later steps may need any."""
+        written = self._data.get("peers", {})
+        flows = [
+            Flow(name=p.name, at=p.at, source=p.name, resolve=f"{p.name}.", expect=ALLOW)
+            for p in story.peers.values()
+            if p.workload or p.pod or p.external or "labels" in written.get(p.name, {})
+        ]
+        return replace(story, steps=(replace(story.steps[0], changes=(), flows=tuple(flows)),))
 
     def _read(self, steps: list[dict[str, Any]]) -> Story:
         text = dump({**self._data, "steps": steps}).encode()
@@ -141,14 +152,3 @@ def flow_entry(flow: str, word: str) -> dict[str, Any]:
     if "port" in found:
         return {**found, "port": int(found["port"]), "expect": word, "name": flow}
     return {**found, "expect": word, "name": flow}
-
-
-def _every_source(story: Story) -> Story:
-    """The story whose sources are all peers that can be one: later steps may need any of them."""
-    allow = parse_expectation("allow")
-    sources = [p for p in story.peers.values() if p.labels or p.workload or p.pod or p.external]
-    flows = [
-        Flow(name=p.name, at=p.at, source=p.name, resolve=f"{p.name}.", expect=allow)
-        for p in sources
-    ]
-    return replace(story, steps=(replace(story.steps[0], changes=(), flows=tuple(flows)),))
