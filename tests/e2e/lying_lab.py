@@ -26,6 +26,8 @@ from tests.judge.lying_world import NEVER, Window
 
 NEAR = 0.5
 """Seconds before a step's end in which a change by others may be too late to be seen."""
+SOON = 4.0
+"""Seconds after which a step ends in which nothing may ever become true."""
 LIE = "add table inet lie; add chain inet lie c {{ type filter hook {hook} priority 0; }}; {rule}"
 MUTE = "add rule inet lie c ip daddr != {ip} drop"
 DEAD = "add rule inet lie c tcp dport 8080 drop"
@@ -111,7 +113,7 @@ def told(drawing: Drawing, seed: int, directory: Path, lies: Lies, records: str)
         for space, steps in zip(spaces, stories, strict=True)
     ]
     with (
-        Lab.start(LabOptions(enforcement_delay=drawing.delay)) as lab,
+        Lab.start(_lab_options(drawing)) as lab,
         ThreadPoolExecutor(max_workers=len(stories)) as pool,
     ):
         options = Options(
@@ -120,9 +122,17 @@ def told(drawing: Drawing, seed: int, directory: Path, lies: Lies, records: str)
             create=True,
             disposable=True,
             flow_records=records,
+            assume_enforced=not drawing.enforces,
+            settle=None if drawing.enforces else SOON,
         )
         tell = partial(_told_story, lab, options, lies)
         return [one for story in pool.map(tell, spaces, files, stories) for one in story]
+
+
+def _lab_options(drawing: Drawing) -> LabOptions:
+    if drawing.enforces:
+        return LabOptions(enforcement_delay=drawing.delay)
+    return LabOptions(enforcement=False)
 
 
 def _told_story(

@@ -30,6 +30,8 @@ class PacketWorld:
     """While the target answers nobody, itself included."""
     foreign: float = math.inf
     """When somebody else makes a policy: the same for all worlds of a step."""
+    enforced: bool = True
+    """Whether the policies ever bite."""
 
     @property
     def holds(self) -> bool:
@@ -47,9 +49,13 @@ class Drawing:
     ends_by: float
     """Seconds into a step by which every lie has ended."""
     delay: float
-    """Seconds after which the lab enforces a policy."""
+    """Seconds after which the lab enforces a policy; infinite: never, and lies may last, too."""
     behind: str
     """What a target is asked as: `service` or `pod`."""
+
+    @property
+    def enforces(self) -> bool:
+        return self.delay < math.inf
 
     def drawn(self, seed: int) -> list[list[list[PacketWorld]]]:
         """By story, step and pair."""
@@ -67,10 +73,13 @@ class Drawing:
 
     def _world(self, choose: random.Random, before: bool) -> PacketWorld:
         start = choose.uniform(0.0, self.ends_by)
-        lie = Window(start, min(self.ends_by, start + choose.uniform(0.1, self.ends_by)))
+        end = min(self.ends_by, start + choose.uniform(0.1, self.ends_by))
+        lie = Window(start, choose.choice([end, end if self.enforces else math.inf]))
         lies: dict[str, Any] = choose.choice([{}, {"silent": lie}, {"dead": lie}])
         after, expect = choose.random() < 0.5, choose.choice(["allow", "deny"])
-        return PacketWorld(before=before, after=after, expect=expect, **lies)
+        return PacketWorld(
+            before=before, after=after, expect=expect, enforced=self.enforces, **lies
+        )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -88,13 +97,20 @@ class Told:
         invalid = self.flow.verdict is Verdict.INVALID
         if self.meddled is None or (self.meddled and invalid):
             return ""
-        if not self.meddled and self.flow.verdict in self._true:
+        if not self.meddled and self._is_true:
             return ""
         return f"{self.flow.verdict.value} ({self.flow.reason}) in {self.world}"
 
     @property
-    def _true(self) -> tuple[Verdict, ...]:
+    def _is_true(self) -> bool:
+        """What policies mean, where they bite; elsewhere any verdict but a false pass."""
+        if not self.world.enforced:
+            passes = self.world.holds and self.world.after
+            return passes or self.flow.verdict is not Verdict.AS_EXPECTED
         if self.world.holds:
-            return (Verdict.AS_EXPECTED,)
+            return self.flow.verdict is Verdict.AS_EXPECTED
         closed = self.world.expect == "allow"
-        return (Verdict.TOO_CLOSED if closed else Verdict.TOO_OPEN, Verdict.FLAPPING)
+        return self.flow.verdict in (
+            Verdict.TOO_CLOSED if closed else Verdict.TOO_OPEN,
+            Verdict.FLAPPING,
+        )

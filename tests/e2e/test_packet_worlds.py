@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import math
 
 import pytest
 
@@ -11,9 +12,10 @@ from tests.e2e.packet_worlds import Drawing
 
 pytestmark = pytest.mark.lab
 
-FIFTY = Drawing(stories=2, pairs=5, steps=5, ends_by=0.6, delay=0.4, behind="pod")
+FIFTY = Drawing(stories=2, pairs=5, steps=5, ends_by=0.6, delay=1.0, behind="pod")
 """All times scaled down; policies bite later than the quiet time, which is 0.3 s."""
-PARTS = [*itertools.product((0.0, 0.1, 0.5, 2.0), ("service", "pod"), ("auto", "off"))]
+DELAYS = (0.0, 0.1, 0.5, 2.0, math.inf)
+PARTS = [*itertools.product(DELAYS, ("service", "pod"), ("auto", "off"))]
 """Of the thousand: when policies bite, what is asked, whether the data plane's records are read."""
 
 
@@ -26,7 +28,7 @@ def lies(monkeypatch):
 
 
 def test_a_lying_network_gets_no_false_verdict_with_packets(lies, tmp_path):
-    said = told(FIFTY, 26, tmp_path, lies, "auto")
+    said = told(FIFTY, 39, tmp_path, lies, "auto")
 
     assert len(said) == 50
     assert [one.wrong for one in said if one.wrong] == []

@@ -4,8 +4,8 @@ import pytest
 
 from npol.model.inventory import Inventory
 from npol.model.prediction import PredictedDecision
-from npol.policy.state.from_inventory import cluster_state
 from npol.report.causes import prediction_words
+from npol.run.applied_policies import AppliedPolicies
 from npol.run.predictor import Predictor
 from npol.story import read_story
 
@@ -38,7 +38,7 @@ def predict(tmp_path):
     inventory = Inventory(namespaces=(NAMESPACE,), pods=(POD,))
 
     def predicted(*others):
-        state = cluster_state(inventory, also=others)
+        state = AppliedPolicies(others=others).state(inventory, story, beside=())
         return Predictor(state, story, "calico").predict(story.steps[0].flows[0])
 
     return predicted
