@@ -19,6 +19,7 @@ class Told:
     trouble: NpolError | None = None
     opened = 0
     asked: ClassVar[list] = []
+    again: ClassVar[list] = []
 
     def __init__(self, story, options):
         self.story, self.options = story, options
@@ -49,6 +50,7 @@ class Told:
         return StepResult(name=name, at=step.at, flows=tuple(flows))
 
     def ask_again(self, name, item):
+        self.again.append((name, item))
         return self.reach(name)
 
     def close(self):
@@ -61,7 +63,7 @@ class Told:
 @pytest.fixture
 def told(monkeypatch):
     """The class of the runs, to be told what comes."""
-    runs = type("Runs", (Told,), {"asked": []})
+    runs = type("Runs", (Told,), {"asked": [], "again": []})
     where = TargetCluster(kubeconfig="config", context="dev", is_lab=False)
     monkeypatch.setattr("npol.run.StoryRun", runs)
     monkeypatch.setattr("npol.pytest_plugin.runs.Runs.where", lambda self: where)
@@ -175,6 +177,15 @@ def test_a_rerun_has_the_properties_of_its_own_try(shop, told):
     result.assert_outcomes(passed=1, deselected=4)
     properties = ElementTree.parse(shop.path / "out.xml").iter("property")
     assert [p.get("value") for p in properties if p.get("name") == "verdict"] == ["as expected"]
+
+
+def test_a_rerun_asks_the_network_again_and_a_first_try_does_not(shop, told):
+    """The last item's first try has closed the run, so its second opens another."""
+    shop.makeconftest(AGAIN)
+
+    shop.runpytest_inprocess().assert_outcomes(passed=5)
+
+    assert [step for step, _ in told.again] == ["open", "open", "deny all", "rollback"]
 
 
 SHUFFLES = """
