@@ -73,7 +73,10 @@ def test_plan_compares_two_sets_of_manifests(baseline, npol_here):
     assert "ingress/" in done.stdout
     assert "backend-dev/backend-sample" in done.stdout
     same = npol_here("plan", MANIFESTS, "--against", MANIFESTS)
-    assert lines(same) == ["no flow opens or closes"]
+    assert lines(same) == [
+        "no flow opens or closes",
+        "read 10 policies, 4 pods, 4 Services, 3 namespaces",
+    ]
 
 
 # -- check
@@ -143,7 +146,8 @@ def test_check_lists_the_mutants_that_survive(tmp_path, npol_here):
     write_shop(tmp_path, STEPS.partition("    flows:\n      - {name: the shop is closed")[0])
     done = npol_here("check", "--mutate", "shop.npol.yaml")
     assert done.returncode == 1
-    told = "\n".join(f"    {line}" for line in lines(done)[1:])
+    assert lines(done)[:2] == ["0 finding(s)", "read 1 policy, 1 pod, 1 Service, 1 namespace"]
+    told = "\n".join(f"    {line}" for line in lines(done)[2:])
     assert told.startswith("    survived: shop/deny-all (deny.yaml:2): policy removed\n")
     assert told in (ROOT / "docs/mutation.md").read_text()
 

@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
-from npol.policy.lint import lint
+import re
+from pathlib import Path
+
+from npol.policy.lint import LintFinding, LintRule, lint
 from npol.policy.lint.sarif import github_annotations, sarif
 from tests.policy.worlds import documents
 
+PAGE = (Path(__file__).parents[2] / "docs" / "lint.md").read_text()
 TEXT = """\
 apiVersion: networking.k8s.io/v1
 kind: NetworkPolicy
@@ -28,6 +32,17 @@ def test_sarif_names_rule_level_and_place():
         "artifactLocation": {"uri": "dir/my%20p.yaml"},
         "region": {"startLine": 4, "startColumn": 43},
     }
+
+
+def test_each_rule_in_sarif_says_where_its_examples_are_and_how_it_is_answered():
+    """Code scanning shows this text beside the finding."""
+    findings = [LintFinding(rule=r, message="m", fix="", subject="s") for r in LintRule]
+    (run,) = sarif(findings, version="1")["runs"]
+
+    for rule in run["tool"]["driver"]["rules"]:
+        told = re.search(r"docs/lint.md, (NP\d+ \S+)\. .*ignore (NP\d+) ", rule["help"]["text"])
+        assert f"### {told[1]}\n" in PAGE
+        assert told[2] == rule["id"]
 
 
 def test_sarif_of_cluster_objects_has_a_logical_place_only():

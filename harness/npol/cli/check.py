@@ -60,8 +60,7 @@ def check(arguments: CheckArguments) -> int:
     ]
     fixed = fix_files(findings) if arguments.fix else []
     findings = [f for f in findings if f not in fixed]
-    scope = () if arguments.covered or arguments.mutated else found.lines
-    _print(findings, arguments.shape, fixed, scope)
+    _print(findings, arguments.shape, fixed, found.lines)
     worst = ExitCode.UNKNOWN if found.incomplete else ExitCode.AS_EXPECTED
     least = Severity(arguments.fail_on.value)
     if any(f.severity.counts_as(least) for f in findings):

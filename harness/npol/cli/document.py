@@ -6,22 +6,25 @@ import contextlib
 import difflib
 import os
 import shlex
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from npol.cli import inputs
 from npol.cli.arguments.document import DocumentArguments
 from npol.cli.cluster_inputs import connected
 from npol.cli.rendered import rendered, to_be_rendered
+from npol.cli.scope_lines import scope_lines
 from npol.cli.streams import say
 from npol.document.cluster_document import as_applied
 from npol.document.markdown import BEGIN, END, page_markdown
 from npol.document.story_document import Meant, meant, story_page
-from npol.errors import ExitCode, InputError, Mistakes, Position
+from npol.errors import ExitCode, InputError, Mistake, Position
 from npol.model.policy_document import PolicyDocument
 from npol.model.story import Apply, Manifest, Step, Story
 from npol.report.escape import safe
-from npol.story import load_manifests, load_story
+from npol.story import Survey, load_story
 
 
 def document(arguments: DocumentArguments) -> int:
@@ -30,7 +33,7 @@ def document(arguments: DocumentArguments) -> int:
     source = to_be_rendered(arguments)
     if bool(source) is bool(arguments.what):
         raise InputError("name a story or manifests, or what renders to them", hint="one of them")
-    page = _rendered_page(arguments, source) if source else _page(arguments)
+    page, scope = _rendered_page(arguments, source) if source else _page(arguments)
     text = page_markdown(page)
     if arguments.check and (different := _compare(arguments.check, text)):
         return different
@@ -38,19 +41,38 @@ def document(arguments: DocumentArguments) -> int:
         _write(arguments.output, text)
     elif not arguments.check:
         say(text, nl=False)
-    return _complete(page)
+    return _complete(page, scope)
 
 
-def _complete(page: PolicyDocument) -> ExitCode:
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _PageScope:
+    """What a page is of, and what of that it says nothing of."""
+
+    lines: tuple[str, ...]
+    unreadable: tuple[str, ...] = ()
+
+    @classmethod
+    def of(cls, found: Meant, survey: Survey | None = None) -> _PageScope:
+        left_out = len(survey.left_out) if survey else 0
+        lines = scope_lines(found.at.world, left_out=left_out)
+        return cls(lines=tuple(lines), unreadable=_texts(survey.unreadable if survey else ()))
+
+
+def _texts(mistakes: Iterable[Mistake]) -> tuple[str, ...]:
+    return tuple(map(str, mistakes))
+
+
+def _complete(page: PolicyDocument, scope: _PageScope) -> ExitCode:
     """A page on which some answers are not known says so to whoever runs this, too."""
     flows = (f"{flow.source} -> {flow.target}" for flow in page.flows if not flow.foretold)
     unknown = [*(f"cannot be foretold: {flow}" for flow in flows), *map(str, page.refused)]
-    for line in unknown:
+    unknown += scope.unreadable
+    for line in (*unknown, *scope.lines):
         say(safe(line), err=True)
     return ExitCode.UNKNOWN if unknown else ExitCode.AS_EXPECTED
 
 
-def _page(arguments: DocumentArguments) -> PolicyDocument:
+def _page(arguments: DocumentArguments) -> tuple[PolicyDocument, _PageScope]:
     """The same page wherever it is written from: all of it is told from beside the file."""
     what = arguments.what or ""
     told = os.path.basename(os.path.abspath(what))
@@ -60,19 +82,21 @@ def _page(arguments: DocumentArguments) -> PolicyDocument:
     files = {"overlay": _absolute(arguments.peers), "root": _absolute(arguments.root)}
     kubeconfig = _absolute(arguments.kubeconfig)
     with contextlib.chdir(what if is_dir else os.path.dirname(os.path.abspath(what))):
-        story = _of_manifests(told) if is_dir else load_story(told, **files)
+        survey = inputs.surveyed(["."], ".", "default") if is_dir else None
+        story = _one_step(told, survey.manifests) if survey else load_story(told, **files)
         found = _meant(story, arguments.at or "")
         if arguments.context or kubeconfig:
             found = as_applied(found, connected(kubeconfig, arguments.context))
         command = _command(arguments, ["." if is_dir else told])
-        return story_page(found, command=command, from_file=not is_dir)
+        page = story_page(found, command=command, from_file=not is_dir)
+        return page, _PageScope.of(found, survey)
 
 
-def _rendered_page(arguments: DocumentArguments, source: Mapping[str, Any]) -> PolicyDocument:
+def _rendered_page(
+    arguments: DocumentArguments, source: Mapping[str, Any]
+) -> tuple[PolicyDocument, _PageScope]:
     """Of what a chart or a kustomization renders to, named from here."""
     survey = rendered(source, arguments.root, "default")
-    if survey.unreadable:
-        raise Mistakes(survey.unreadable)
     name = os.path.basename(os.path.abspath(arguments.chart or str(arguments.kustomization)))
     found = _meant(_one_step(name, survey.manifests), arguments.at or "")
     if arguments.context or arguments.kubeconfig:
@@ -88,7 +112,8 @@ def _rendered_page(arguments: DocumentArguments, source: Mapping[str, Any]) -> P
         for value in values
         for word in (option, value)
     ]
-    return story_page(found, command=_command(arguments, options), from_file=False)
+    page = story_page(found, command=_command(arguments, options), from_file=False)
+    return page, _PageScope.of(found, survey)
 
 
 def _command(arguments: DocumentArguments, named: Sequence[str]) -> str:
@@ -106,13 +131,6 @@ def _meant(story: Story, step: str) -> Meant:
     if step and step not in names:
         raise InputError(f"story {story.name!r} has no step {step!r}", hint=f"one of: {names}")
     return meant(story, step)
-
-
-def _of_manifests(name: str) -> Story:
-    """All manifests of the working directory, as a story of one step."""
-    if stories := sorted(map(str, Path().rglob("*.npol.y*ml"))):
-        raise InputError(f"{name} holds stories", hint=f"name one of them: {', '.join(stories)}")
-    return _one_step(name, load_manifests(".", ".", namespace="default"))
 
 
 def _one_step(name: str, found: Sequence[Manifest]) -> Story:

@@ -60,7 +60,7 @@ def explain(arguments: ExplainArguments) -> int:
         answer = _print(explain_flows(seen.world, flows, dialect, without=arguments.without or ()))
     else:
         answer = _print_policy(seen.world, arguments.what, dialect)
-    _print_scope(seen.world)
+    _print_scope(seen.world, seen.left_out)
     return answer
 
 
@@ -143,8 +143,8 @@ def _of_story(
     return answer
 
 
-def _print_scope(world: ClusterState) -> None:
-    for line in scope_lines(world):
+def _print_scope(world: ClusterState, left_out: int = 0) -> None:
+    for line in scope_lines(world, left_out=left_out):
         say(safe(line))
 
 

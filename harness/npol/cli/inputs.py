@@ -22,6 +22,8 @@ class Inputs:
 
     world: ClusterState
     dialect: Dialect = SPEC
+    left_out: int = 0
+    """Documents that are no objects."""
 
 
 def manifests(paths: Sequence[str], root: str | None = None) -> tuple[Manifest, ...]:
@@ -81,7 +83,7 @@ def of_survey(found: Survey) -> Inputs:
     twice = (d for m in found.manifests for d in m.document.duplicates)
     if wrong := list(dict.fromkeys((*found.unreadable, *twice))):
         raise Mistakes(wrong)
-    return Inputs(world=with_dns(build(found.manifests)))
+    return Inputs(world=with_dns(build(found.manifests)), left_out=len(found.left_out))
 
 
 def spoken(engine: str | None) -> Dialect | None:

@@ -37,7 +37,7 @@ def plan(arguments: PlanArguments) -> int:
     dialect = inputs.spoken(engine) or SPEC
     if arguments.against:
         old = _world_of(arguments.against, arguments)
-        return _print_difference(old, _manifests(arguments), dialect)
+        return _print_difference(old.world, _manifests(arguments), dialect)
     what = arguments.what or arguments.chart or arguments.kustomization or ""
     if not what.endswith((".yaml", ".yml")):
         raise InputError(f"not a story file: {what}", hint="a *.npol.yaml, or --against DIR")
@@ -53,16 +53,16 @@ def plan(arguments: PlanArguments) -> int:
     return _concluded(steps, engine)
 
 
-def _manifests(arguments: PlanArguments) -> ClusterState:
+def _manifests(arguments: PlanArguments) -> inputs.Inputs:
     source = to_be_rendered(arguments)
     if bool(source) is bool(arguments.what):
         raise InputError("name manifests, or what renders to them", hint="one of the two")
     if source:
-        return inputs.of_survey(rendered(source, arguments.root, "")).world
+        return inputs.of_survey(rendered(source, arguments.root, ""))
     return _world_of(arguments.what or "", arguments)
 
 
-def _world_of(path: str, arguments: PlanArguments) -> ClusterState:
+def _world_of(path: str, arguments: PlanArguments) -> inputs.Inputs:
     """Manifests as they lie there; charts (with the same values) and kustomizations rendered."""
     source: dict[str, Any] | None = None
     if os.path.isfile(os.path.join(path, CHART)):
@@ -70,15 +70,16 @@ def _world_of(path: str, arguments: PlanArguments) -> ClusterState:
     elif any(os.path.isfile(os.path.join(path, name)) for name in KUSTOMIZATIONS):
         source = {"kustomize": path}
     if source:
-        return inputs.of_survey(rendered(source, arguments.root, "")).world
-    return inputs.of_paths([path], arguments.root).world
+        return inputs.of_survey(rendered(source, arguments.root, ""))
+    return inputs.of_paths([path], arguments.root)
 
 
 def _print_observed(arguments: PlanArguments, flows: Sequence[str]) -> ExitCode:
     """What the policies would do to traffic that was seen. What was not read is not foretold."""
     if arguments.against:
         raise InputError("--against compares manifests, --observed traffic: name one of them")
-    title, state = _policies(arguments)
+    title, seen = _policies(arguments)
+    state = seen.world
     traffic = observed(flows)
     dialect = dialect_of(traffic, inputs.spoken(arguments.engine))
     found = against_observed(state, traffic.flows, dialect)
@@ -86,7 +87,14 @@ def _print_observed(arguments: PlanArguments, flows: Sequence[str]) -> ExitCode:
     for line in (*summary(traffic), head, *plan_lines(found)):
         say(safe(line))
     refused = _print_refused(state.refused)
-    return _concluded_of_observed(found, unsure=bool(traffic.unread_lines or refused))
+    code = _concluded_of_observed(found, unsure=bool(traffic.unread_lines or refused))
+    _print_scope(seen)
+    return code
+
+
+def _print_scope(seen: inputs.Inputs) -> None:
+    for line in scope_lines(seen.world, left_out=seen.left_out):
+        say(safe(line))
 
 
 def _concluded_of_observed(found: ObservedPlan, *, unsure: bool) -> ExitCode:
@@ -100,7 +108,7 @@ def _concluded_of_observed(found: ObservedPlan, *, unsure: bool) -> ExitCode:
     return ExitCode.UNKNOWN if unsure or unknown or not found.flows else ExitCode.AS_EXPECTED
 
 
-def _policies(arguments: PlanArguments) -> tuple[str, ClusterState]:
+def _policies(arguments: PlanArguments) -> tuple[str, inputs.Inputs]:
     """The policies that are asked, and where they come from."""
     what = arguments.what or ""
     if not what.endswith(STORY):
@@ -109,7 +117,7 @@ def _policies(arguments: PlanArguments) -> tuple[str, ClusterState]:
         return what or arguments.chart or str(arguments.kustomization), _manifests(arguments)
     story = load_story(what, root=arguments.root, overlay=arguments.peers)
     chosen = max(chosen_steps(story, arguments.at), key=lambda s: len(s.world.policies))
-    return f"after step {chosen.step!r}", chosen.world
+    return f"after step {chosen.step!r}", inputs.Inputs(world=chosen.world)
 
 
 def _concluded(steps: Sequence[StepForecast], engine: str) -> ExitCode:
@@ -132,12 +140,13 @@ def _print_refused(refused: Iterable[RefusedObject]) -> bool:
     return bool(lines)
 
 
-def _print_difference(old: ClusterState, new: ClusterState, dialect: Dialect) -> ExitCode:
-    found = difference(old, new, dialect)
+def _print_difference(old: ClusterState, seen: inputs.Inputs, dialect: Dialect) -> ExitCode:
+    found = difference(old, seen.world, dialect)
     for one in found:
         say(safe(str(one)))
     say(f"{len(found)} difference(s)" if found else "no flow opens or closes")
-    refused = _print_refused((*old.refused, *new.refused))
+    refused = _print_refused((*old.refused, *seen.world.refused))
+    _print_scope(seen)
     return ExitCode.UNKNOWN if refused else ExitCode.AS_EXPECTED
 
 

@@ -10,6 +10,12 @@ from npol.policy.lint.findings import LintFinding, LintRule, Severity
 
 SCHEMA = "https://json.schemastore.org/sarif-2.1.0.json"
 _COMMANDS = {Severity.ERROR: "error", Severity.WARNING: "warning", Severity.NOTE: "notice"}
+_MEANING = {
+    Severity.ERROR: "It does not do what it says, or is refused.",
+    Severity.WARNING: "It probably does not do what was meant.",
+    Severity.NOTE: "Worth knowing.",
+}
+_ANSWER = "A comment at its line answers it: # npol: ignore {} and why."
 
 
 def sarif(findings: Iterable[LintFinding], *, version: str) -> dict[str, Any]:
@@ -30,6 +36,10 @@ def _rule(rule: LintRule) -> dict[str, Any]:
         "id": rule.id,
         "name": rule.label,
         "shortDescription": {"text": rule.title},
+        "help": {
+            "text": f"{rule.title}. {_MEANING[rule.severity]} An example, and the same put right: "
+            f"docs/lint.md, {rule.id} {rule.label}. {_ANSWER.format(rule.id)}"
+        },
         "defaultConfiguration": {"level": rule.severity.value},
     }
 

@@ -100,6 +100,8 @@ class _Draft:
     """(namespace, ReplicaSet or Job) -> the workload that made it."""
     changed: set[str] = field(default_factory=set)
     """Namespaces in which pods or Services were changed."""
+    refused_together: set[tuple[str, str, str]] = field(default_factory=set)
+    """What was refused of these objects: one of the same name among them does not take it back."""
 
     @classmethod
     def of(cls, world: ClusterState) -> _Draft:
@@ -191,8 +193,10 @@ class _Draft:
 
     def _refuses(self, source: Source, key: Key, refusals: Sequence[Refusal]) -> bool:
         place = _place(source, key)
-        self.refused.pop(place, None)
+        if place not in self.refused_together:
+            self.refused.pop(place, None)
         if refusals:
+            self.refused_together.add(place)
             namespace, name, kind = place
             self.refused[place] = RefusedObject(
                 kind=kind, namespace=namespace, name=name, reasons=tuple(refusals)
