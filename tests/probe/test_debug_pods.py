@@ -204,7 +204,7 @@ def test_a_node_that_comes_late_is_waited_for_and_the_reason_is_told(api, pods):
             "message": "1->2",
         }
     ]
-    pods._say = told = Told(api, after=50)
+    pods._watch._say = told = Told(api, after=50)
 
     assert sorted(pods.start(manifests("a"), Inventory())) == ["a"]
     assert pods._now() > 40

@@ -11,26 +11,18 @@ from contextlib import suppress
 from npol.errors import NpolError, Refused
 from npol.kube.api_errors import ApiError
 from npol.kube.connection import Connection
-from npol.kube.objects import DISRUPTION_BUDGETS, EVENTS, PODS, Ref
+from npol.kube.objects import DISRUPTION_BUDGETS, PODS, Ref
 from npol.kube.pod_user import create
 from npol.model.inventory import Inventory, Obj
 from npol.probe.debug_pod_manifest import MANAGED_BY, PEER, RUN
-from npol.probe.pod_startup import (
-    hopeless,
-    is_unscheduled,
-    last_warning,
-    runs,
-    scale_up,
-    waits_for,
-)
+from npol.probe.pod_startup import runs
 from npol.probe.side_effects import concerns, disturbances, objections
+from npol.probe.start_watch import StartWatch
 
 log = logging.getLogger(__name__)
 
 READY_WITHIN = 180.0
 """Seconds in which debug pods must run, where nothing else is said."""
-EVENTS_EVERY = 5.0
-"""Seconds between two looks at the events of a pod that has no node."""
 HINT = (
     "`defaults.pod` sets image, pull secrets, resources, tolerations and user; "
     "--start-within SECONDS waits longer"
@@ -67,15 +59,11 @@ class DebugPods:
             hint: what to try where one does not run.
             say: told how many run while they start, and what the others wait for.
         """
-        self._say = say
         self._connection = connection
+        self._watch = StartWatch(connection, within=within, hint=hint, say=say)
         self._run_id = run_id
         self.look = look
-        self._within = within
         self._leave_user = leave_user
-        self._hint = hint
-        self._scaling: dict[str, str] = {}
-        self._looked: dict[str, float] = {}
         self._now = now
         self._sleep = sleep
         self._manifests: dict[str, Obj] = {}
@@ -165,31 +153,18 @@ class DebugPods:
             found = self._found(missing)
             running |= {name: pod for name, pod in found.items() if pod and runs(pod)}
             for name in (name for name in missing if name not in running):
-                if why := self._despair(name, found[name], self._now() - began):
+                if why := self._watch.despair(name, found[name], self._now() - began):
                     lost[name] = why
             if lost and failed is None:
                 raise next(iter(lost.values()))
             missing = [name for name in missing if name not in running and name not in lost]
             if not missing:
                 return running
-            self._tell(running, names, {name: found[name] for name in missing})
+            self._watch.tell(running, names, {name: found[name] for name in missing})
             peers, seconds = ", ".join(missing), self._now() - began
             log.info("waiting for the debug pods of %s to run, for %.1f s now", peers, seconds)
             self._sleep(pause)
             pause = min(SLOWEST_POLL, pause * 1.4)
-
-    def _tell(
-        self, running: Collection[str], names: Sequence[str], missing: Mapping[str, Obj | None]
-    ) -> None:
-        """How far they are, and what the first of those that are missing waits for."""
-        told = f"starting debug pods: {len(running)} of {len(names)} running"
-        for name, pod in missing.items():
-            if pod and (reason := waits_for(pod)):
-                scaling = self._scaling.get(pod["metadata"]["uid"], "")
-                also = f" ({scaling})" if scaling and scaling not in reason else ""
-                told += f"; {name} waits: {reason}{also}"
-                break
-        self._say(told)
 
     def concerns(self, manifests: Mapping[str, Obj]) -> Iterator[str]:
         """What they may do to others although they disturb nobody now."""
@@ -197,39 +172,6 @@ class DebugPods:
         with suppress(NpolError):
             budgets = self._connection.list_in(DISRUPTION_BUDGETS, namespaces)
             yield from concerns(manifests.values(), budgets)
-
-    def _despair(self, name: str, pod: Obj | None, waited: float) -> Refused | None:
-        """Why more waiting is of no use; None while it is of some."""
-        why = hopeless(pod, waited, self._look_for_scaling(pod, waited)) if pod else ""
-        if not why and waited < self._within:
-            return None
-        waits = f", {reason}" if pod and (reason := waits_for(pod)) else ""
-        why = why or f"not within {self._within:g} s{waits}"
-        where = f"{pod['metadata']['namespace']}/{pod['metadata']['name']}" if pod else "no pod yet"
-        told = self._warning(pod) if pod else ""
-        more = f" ({told})" if told and told not in why else ""
-        return Refused(
-            f"the debug pod of peer {name!r} does not run ({where}): {why}{more}",
-            hint=self._hint,
-        )
-
-    def _look_for_scaling(self, pod: Obj, waited: float) -> str:
-        """Whether a node is on its way to a pod that has none, looked at now and then."""
-        uid = pod["metadata"]["uid"]
-        if is_unscheduled(pod) and waited >= self._looked.get(uid, 0.0) + EVENTS_EVERY:
-            self._looked[uid] = waited
-            with suppress(NpolError):
-                self._scaling[uid] = scale_up(self._events(pod), uid)
-        return self._scaling.get(uid, "")
-
-    def _events(self, pod: Obj) -> Sequence[Obj]:
-        fields = f"involvedObject.uid={pod['metadata']['uid']}"
-        return self._connection.list(EVENTS, pod["metadata"]["namespace"], fields=fields)
-
-    def _warning(self, pod: Obj) -> str:
-        with suppress(NpolError):
-            return last_warning(self._events(pod), pod["metadata"]["uid"])
-        return ""
 
     def _found(self, names: Sequence[str]) -> dict[str, Obj | None]:
         """The pod of each of these peers: lists tell of many."""

@@ -14,14 +14,12 @@ from contextlib import suppress
 from typing import Any
 
 from npol.errors import NpolError, Refused
-from npol.judge.targets import no_place, place_pod, resolve, selected_pods
 from npol.kube.channels import ExecBroken
 from npol.kube.connection import Connection
 from npol.kube.exec import check_identity, open_exec
 from npol.model.inventory import Inventory, Obj, pod_ref
 from npol.model.probe import PodRef
 from npol.model.story import Peer, Story
-from npol.policy.state.cluster_state import ClusterState
 from npol.policy.state.from_inventory import cluster_state
 from npol.probe.beside_pods import BesidePods
 from npol.probe.debug_pod_manifest import CONTAINER, ELSEWHERE, debug_pod
@@ -29,6 +27,13 @@ from npol.probe.debug_pods import GONE_WITHIN, POLL, DebugPods
 from npol.probe.framing import BOOTSTRAP
 from npol.probe.prober import Prober
 from npol.probe.prober_stream import Stream
+from npol.probe.source_peers import (
+    debug_pod_peers,
+    needs_debug_pod,
+    running_pod,
+    target_node,
+    why_none_runs,
+)
 from npol.probe.source_ports import PortPools
 
 
@@ -227,7 +232,7 @@ class Sources:
         if peer.node not in ("same", "other"):
             return peer.node
         deadline = self._now() + self._story.defaults.pod.start_within
-        while not (node := self._target_node(peer, inventory)):
+        while not (node := target_node(self._story, peer, inventory)):
             if self._now() >= deadline:
                 raise Refused(
                     f"peer {peer.name!r} is to run on the {peer.node} node, "
@@ -237,32 +242,19 @@ class Sources:
             inventory = self._look()
         return node if peer.node == "same" else ELSEWHERE + node
 
-    def _target_node(self, peer: Peer, inventory: Inventory) -> str:
-        state = cluster_state(inventory)
-        flows = [f for s in self._story.steps for f in s.flows if f.source == peer.name]
-        for flow in (f for f in flows if f.target):
-            target = resolve(flow, self._story.peers[flow.target], state)
-            for pod in target.pods:
-                if pod.node:
-                    return pod.node
-        return ""
-
     def _look(self) -> Inventory:
         self._seen = self._look_now()
         return self._seen
 
     def _seen_ready(self, peer: Peer) -> PodRef | None:
         """A peer's pod as the last look saw it, if it was ready then."""
-        found = _running(peer, cluster_state(self._seen)) if self._seen else None
+        found = running_pod(peer, cluster_state(self._seen)) if self._seen else None
         return found if found and found.ready else None
 
     def _running(self, peer: Peer) -> PodRef:
-        found = _running(peer, cluster_state(self._look()))
-        if found is None and peer.external:
-            raise Refused(str(no_place(peer.external)))
+        found = running_pod(peer, cluster_state(self._look()))
         if found is None:
-            what = peer.workload or f"pod {peer.pod}"
-            raise Refused(f"peer {peer.name!r}: {what} has no running pod in {peer.namespace}")
+            raise Refused(why_none_runs(peer))
         return found
 
     def _new_prober(self, pod: PodRef) -> Prober:
@@ -278,22 +270,3 @@ class Sources:
             now=self._now,
             sleep=self._sleep,
         )
-
-
-def _running(peer: Peer, state: ClusterState) -> PodRef | None:
-    """The pod of a workload or a place outside, best a ready one."""
-    if peer.external:
-        return place_pod(peer.external, state)
-    pods = [p for p in selected_pods(peer, state) if p.ip]
-    return min(pods, key=lambda pod: (not pod.ready, pod.name), default=None)
-
-
-def debug_pod_peers(story: Story) -> list[Peer]:
-    """Peers that are sources and have no running pod of their own to ask from."""
-    used = {flow.source for step in story.steps for flow in step.flows}
-    return [p for name, p in story.peers.items() if name in used and needs_debug_pod(p)]
-
-
-def needs_debug_pod(peer: Peer) -> bool:
-    """Whether a peer has no running pod of its own to ask from."""
-    return not (peer.workload or peer.pod or peer.external)

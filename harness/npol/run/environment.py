@@ -25,7 +25,8 @@ from npol.model.story import Step, Story, When
 from npol.policy.simulate.simulated_steps import refused_objects
 from npol.policy.state.cluster_state import ClusterState
 from npol.probe.beside_pods import BesidePods
-from npol.probe.sources import Sources, debug_pod_peers
+from npol.probe.source_peers import debug_pod_peers
+from npol.probe.sources import Sources
 from npol.run.applied_policies import AppliedPolicies
 from npol.run.create_given import create_given
 from npol.run.given_objects import GivenObjects, choose

@@ -9,7 +9,7 @@ from npol.kube.objects import DAEMON_SETS, DEPLOYMENTS, REPLICA_SETS, STATEFUL_S
 from npol.kube.rbac import Extra
 from npol.model.policy_kinds import PolicyKind, policy_kind
 from npol.model.story import Apply, Delete, Label, Manifest, Story
-from npol.probe.sources import debug_pod_peers
+from npol.probe.source_peers import debug_pod_peers
 
 WORKLOADS: Mapping[str, frozenset[Resource]] = {
     "deployment": frozenset({DEPLOYMENTS, REPLICA_SETS}),

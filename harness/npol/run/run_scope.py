@@ -14,7 +14,7 @@ from npol.kube.connection import Mode
 from npol.kube.objects import Resource
 from npol.model.story import Story
 from npol.probe.debug_pod_manifest import debug_pod
-from npol.probe.sources import debug_pod_peers
+from npol.probe.source_peers import debug_pod_peers
 from npol.run.namespaces import changed_namespaces, extras_of, named_namespaces, namespaces_of
 from npol.run.options import Options
 
