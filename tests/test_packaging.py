@@ -105,7 +105,10 @@ def test_an_sdist_holds_what_its_makefile_uses(built):
     with tarfile.open(built.sdist) as sdist:
         names = {name.partition("/")[2] for name in sdist.getnames()}
 
-    folders = ("harness", "tests", "fixtures", "docs", "tools", "benchmarks", "requirements")
+    folders = (
+        *("harness", "tests", "fixtures", "docs", "tools", "benchmarks", "requirements"),
+        *("ci", "schemas"),
+    )
     tracked = {
         str(file.relative_to(ROOT))
         for folder in folders
@@ -117,6 +120,7 @@ def test_an_sdist_holds_what_its_makefile_uses(built):
     }
     assert tracked - names == set()
     assert {"Makefile", "pyproject.toml", "README.md", "CHANGELOG.md", "CONTRIBUTING.md"} <= names
+    assert {".ci/run", ".github/workflows/test.yml", "action.yml", "mkdocs.yml"} <= names
 
 
 @pytest.mark.parametrize("name", ["dev", "tools"])
