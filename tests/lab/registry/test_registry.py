@@ -235,3 +235,22 @@ def test_quantities_are_spelled_as_the_server_does(registry, given, stored):
     containers = [{"name": "c", "image": "i", "resources": limits}]
     made = registry.create("pods", pod(containers=containers))
     assert made["spec"]["containers"][0]["resources"]["limits"]["memory"] == stored
+
+
+@pytest.mark.parametrize(("written", "kept"), [({}, 8080), ({"hostPort": 8080}, 8080)])
+def test_the_host_port_of_a_pod_on_its_nodes_network_is_its_ports(registry, written, kept):
+    """pkg/apis/core/v1/defaults.go: SetDefaults_PodSpec."""
+    port = {"containerPort": 8080, **written}
+    spec = {"hostNetwork": True, "containers": [{"name": "c", "image": "nginx", "ports": [port]}]}
+    registry.create("pods", pod(**spec))
+
+    (container,) = registry.get("pods", "ns", "p")["spec"]["containers"]
+    assert container["ports"] == [{"containerPort": 8080, "hostPort": kept, "protocol": "TCP"}]
+
+
+def test_a_pod_on_its_nodes_network_has_no_other_host_port(registry):
+    port = {"containerPort": 8080, "hostPort": 80}
+    spec = {"hostNetwork": True, "containers": [{"name": "c", "image": "nginx", "ports": [port]}]}
+
+    with pytest.raises(StatusError, match="must match"):
+        registry.create("pods", pod(**spec))
