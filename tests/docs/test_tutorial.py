@@ -10,31 +10,17 @@ from pathlib import Path
 
 import pytest
 
+from tests.docs.printed import steady
+
 ROOT = Path(__file__).parents[2]
 FIRST_STEPS = ROOT / "fixtures/first-steps"
 FILE = re.compile(r"^```yaml title=\"(?P<name>[^\"]+)\"\n(?P<text>.*?)^```", re.M | re.S)
 RUN = re.compile(r"^```console\n\$ (?P<line>npol [^\n]+)\n(?P<told>.*?)^```", re.M | re.S)
 PYTHON = re.compile(r"^```python\n(?P<text>.*?)^```", re.M | re.S)
-VARIES = (
-    (re.compile(r"\d+(\.\d+)? m?s\b"), "TIME"),
-    (re.compile(r"\b10\.\d+\.\d+\.\d+"), "ADDRESS"),
-    (re.compile(r"-[a-z0-9]{10}-[a-z0-9]{1,5}\b"), "-POD"),
-    (re.compile(r"\blab-\d"), "NODE"),
-    (re.compile(r"asked +\d+ rounds"), "asked N rounds"),
-    (re.compile(r"enforced (at once|in TIME)"), "enforced"),
-    (re.compile(r"\s+"), " "),
-)
 
 
 def page(name: str) -> str:
     return (ROOT / "docs" / name).read_text(encoding="utf-8")
-
-
-def steady(text: str) -> str:
-    """A run's text without what differs from run to run: times, addresses, names, line breaks."""
-    for pattern, instead in VARIES:
-        text = pattern.sub(instead, text)
-    return text.strip()
 
 
 @pytest.fixture

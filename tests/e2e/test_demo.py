@@ -6,7 +6,10 @@ import sys
 
 import pytest
 
+from tests.docs.printed import steady
 from tests.e2e.conftest import ROOT
+
+EXCERPT = re.compile(r"(?:^ {4}.*\n|^\n)+", re.MULTILINE)
 
 
 @pytest.mark.lab
@@ -22,6 +25,10 @@ def test_the_demo_holds_explains_its_failure_and_ends_with_zero(home):
     assert "variants/egress-port-80.yaml:" in failed
     assert "TOO CLOSED" in failed
     assert done.stdout.rstrip().endswith("as it should.")
+    _, _, shown = (ROOT / "README.md").read_text().partition("The demo shows")
+    excerpts = [steady(e) for e in EXCERPT.findall(shown.partition("\n## ")[0]) if e.strip()]
+    assert len(excerpts) == 2
+    assert [e for e in excerpts if e not in steady(done.stdout)] == []
 
 
 def test_help_lists_the_commands_that_the_readme_names(npol_here):
