@@ -181,11 +181,11 @@ def add_a_policy_elsewhere(server, _, space):
     server.ask("POST", path, policy("kube-system"))
 
 
-def add_a_policy_for_the_whole_cluster(server, _, space):
-    nobody = {"namespaces": {"matchLabels": {"of": "nobody"}}}
-    rule = {"name": "all", "action": "Deny", "from": [nobody]}
+def cut_off_by_a_policy_for_the_whole_cluster(server, _, space):
+    rule = {"name": "all", "action": "Deny", "from": [{"namespaces": {}}]}
+    here = {"namespaces": {"matchLabels": {"kubernetes.io/metadata.name": space}}}
     kind = {"apiVersion": "policy.networking.k8s.io/v1alpha2", "kind": "ClusterNetworkPolicy"}
-    spec = {"tier": "Admin", "priority": 9, "subject": nobody, "ingress": [rule]}
+    spec = {"tier": "Admin", "priority": 9, "subject": here, "ingress": [rule]}
     path = "/apis/policy.networking.k8s.io/v1alpha2/clusternetworkpolicies"
     server.ask("POST", path, kind | {"metadata": {"name": space}, "spec": spec})
 
@@ -198,7 +198,9 @@ def add_a_policy_for_the_whole_cluster(server, _, space):
             add_a_policy_elsewhere, "kube-system/others was created", id="policy-elsewhere"
         ),
         pytest.param(
-            add_a_policy_for_the_whole_cluster, "ClusterNetworkPolicy fault-", id="another-kind"
+            cut_off_by_a_policy_for_the_whole_cluster,
+            "ClusterNetworkPolicy fault-",
+            id="another-kind",
         ),
     ],
 )
@@ -208,9 +210,8 @@ def test_changes_by_others_in_mid_step_make_verdicts_invalid(
     """Policies of every kind and namespace that is looked at, and labels of the pods asked."""
 
     def settle_and_meddle(*args):
-        final = settle(*args)
         meddle(Server(Path(lab.kubeconfig)), somebody, space)
-        return final
+        return settle(*args)
 
     monkeypatch.setattr("npol.run.flow_runner.settle", settle_and_meddle)
     found = verdicts(run().reach("open"))

@@ -85,14 +85,14 @@ class Environment:
     def change(self, step):
         return ()
 
-    def changed_by_others(self, since, asked, now):
+    def changed_by_others(self, since, asked, now, *, explained):
         return []
 
 
 class UnreadableAtTheEnd(Environment):
     """It is not known, either, what others did meanwhile."""
 
-    def changed_by_others(self, since, asked, now):
+    def changed_by_others(self, since, asked, now, *, explained):
         raise self.failure
 
 

@@ -33,14 +33,14 @@ class AppliedPolicies:
     others: tuple[Obj, ...] = ()
     manifests: dict[Key, Manifest] = field(default_factory=dict)
     _served: Collection[str] | None = None
-    """The API groups of the cluster; None before the first step."""
+    """The API groups of the cluster; None before the first look."""
 
     def change(
         self, connection: Connection, transaction: Transaction, story: Story, step: Step
     ) -> tuple[str, ...]:
         """Make a step's changes; what was done, one line each."""
         done = tuple(replay(step.changes, ClusterChanges(transaction, self.manifests)))
-        if self._served is None or other_policies_of(story):
+        if other_policies_of(story) or (self._served is None and _gives_others(story)):
             self._look(connection, story)
         return done
 
@@ -49,7 +49,8 @@ class AppliedPolicies:
         What became of policies of other kinds since the step's change, one text each. What this
         run applied is compared where its journal is.
         """
-        before = self.others
+        places = {"", *named_namespaces(story)}
+        before = [p for p in self.others if p["metadata"].get("namespace", "") in places]
         self._look(connection, story)
         return policy_differences(*map(self._not_applied, (before, self.others)))
 
@@ -76,3 +77,8 @@ class AppliedPolicies:
     def _as_applied(self, policy: Obj) -> Given:
         """A policy of another kind, by the manifest that was applied where there is one."""
         return self.manifests.get(key_of(policy)) or policy
+
+
+def _gives_others(story: Story) -> bool:
+    keys = (key_of(manifest.body) for manifest in story.given)
+    return any(key.is_policy and not key.is_network_policy for key in keys)

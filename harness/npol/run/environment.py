@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 
 from npol.changes.transaction import Transaction
@@ -268,23 +267,30 @@ class RunEnvironment:
         return self._applied.change(self.connection, self.transaction, self.story, step)
 
     def changed_by_others(
-        self, since: Inventory, asked: Collection[str], now: Inventory | None = None
+        self,
+        since: Inventory,
+        asked: Collection[str],
+        now: Inventory | None = None,
+        *,
+        explained: bool,
     ) -> list[str]:
         """
         What is not as the step had made it; `asked`: uids of the pods at its flows' ends, `now`:
         what was seen after the last of them was judged; None: it is looked at.
 
         Where this run writes the journal knows best; elsewhere, what was seen at the start.
+        Policies of other kinds are read where what is known does not explain (`explained`) all
+        that was seen.
         """
-        with ThreadPoolExecutor(max_workers=1) as pool:
-            kinds = pool.submit(self._applied.changed_by_others, self.connection, self.story)
-            if now is None:
-                now = self._reader.close()
-            else:
-                self._reader.carry()
-            found = self.transaction.changed_by_others(now)
-            found += state_changes.differences(since, now, asked, self._scope.changed)
-            return [*found, *kinds.result()]
+        if now is None:
+            now = self._reader.close()
+        else:
+            self._reader.carry()
+        found = self.transaction.changed_by_others(now)
+        found += state_changes.differences(since, now, asked, self._scope.changed)
+        if not explained:
+            found += self._applied.changed_by_others(self.connection, self.story)
+        return found
 
     # -- closing
 

@@ -11,7 +11,7 @@ from npol.judge.settle import Patience
 from npol.model.expectation import Verdict
 from npol.model.inventory import Inventory
 from npol.model.reason import Reason
-from npol.model.result import CheckResult, FlowResult, StepResult
+from npol.model.result import CheckResult, FlowResult, StepResult, Witnesses
 from npol.model.story import StateCheck, Step
 from npol.model.verification import FlowVerification, NotVerified
 from npol.run.checks import cannot_fail, check_all
@@ -79,8 +79,11 @@ class StepRunner:
         self, results: tuple[FlowResult, ...], ends: StepEnds, seen: Inventory | None
     ) -> tuple[FlowResult, ...]:
         """The results, if the cluster stayed what the step had made of it while it was judged."""
+        explained = all(r.passed and r.witnesses is Witnesses.AGREE for r in results)
         try:
-            foreign = self._environment.changed_by_others(ends.inventory, ends.pods, seen)
+            foreign = self._environment.changed_by_others(
+                ends.inventory, ends.pods, seen, explained=explained
+            )
         except NpolError as error:
             reason = changes_not_read(error)
             return tuple(without_verdict(r, Verdict.UNKNOWN, reason) for r in results)
