@@ -3,8 +3,8 @@ The baseline story over a slow link: `python benchmarks/link.py [MILLISECONDS ..
 
 Between npol and the API server stands a TCP proxy that delays what passes by half of the round
 trip time, in each direction. Printed for each time (0, 20, 80 and 200 ms): the story's seconds,
-whole and by part, its requests by verb and resource, and how many there were a second. The
-targets: 1.3 x the time of no delay at 80 ms, 2 x at 200 ms.
+whole and by part, its requests by verb and resource, and how many there were a second, of all and
+of those sent while steps settled. The targets: 1.3 x the time of no delay at 80 ms, 2 x at 200 ms.
 """
 
 from __future__ import annotations
@@ -20,6 +20,8 @@ from dataclasses import dataclass
 from multiprocessing import Process
 from pathlib import Path
 from socket import create_server, socket
+from typing import Any
+from unittest.mock import patch
 from urllib.parse import urlsplit
 
 import yaml
@@ -27,7 +29,7 @@ import yaml
 ROOT = Path(__file__).parent.parent
 sys.path.insert(0, str(ROOT))
 
-from npol.run import Options, StoryRun  # noqa: E402  needs the path above
+from npol.run import Options, StoryRun, flow_runner  # noqa: E402  needs the path above
 from npol.story import load_story  # noqa: E402
 from npol_lab.session import Lab  # noqa: E402
 
@@ -45,6 +47,8 @@ class Cost:
     closing: float
     requests: Counter[str]
     wrong: int
+    settling: tuple[int, float]
+    """Requests sent while steps settled, and the seconds of it."""
 
     @property
     def seconds(self) -> float:
@@ -67,7 +71,8 @@ def show(milliseconds: int, cost: Cost, least: float) -> None:
     print(
         f"{milliseconds:4} ms: {cost.seconds:5.1f} s ({cost.seconds / least:.2f} x), "
         f"opening {cost.opening:.1f}, steps {cost.steps:.1f}, closing {cost.closing:.1f}; "
-        f"{requests} requests, {requests / cost.seconds:.1f} a second; {cost.wrong} wrong",
+        f"{requests} requests, {requests / cost.seconds:.1f} a second, while settling "
+        f"{cost.settling[0] / cost.settling[1]:.1f}; {cost.wrong} wrong",
         flush=True,
     )
 
@@ -80,6 +85,7 @@ def measure(round_trip: float) -> Cost:
         run.open()
         opened = time.monotonic()
         try:
+            settling = settled_in(run)
             told = [run.reach(step.name) for step in run.story.steps]
         finally:
             done = time.monotonic()
@@ -90,7 +96,24 @@ def measure(round_trip: float) -> Cost:
             closing=time.monotonic() - done,
             requests=Counter(run.requests),
             wrong=sum(not flow.passed for step in told for flow in step.flows),
+            settling=(sum(sent for sent, _ in settling), sum(took for _, took in settling)),
         )
+
+
+def settled_in(run: StoryRun) -> list[tuple[int, float]]:
+    """Filled with the requests and seconds of each step's settling, from now on."""
+    found: list[tuple[int, float]] = []
+    settle = vars(flow_runner)["settle"]
+
+    def measured(*arguments: Any) -> Any:
+        sent, began = sum(run.requests.values()), time.monotonic()
+        try:
+            return settle(*arguments)
+        finally:
+            found.append((sum(run.requests.values()) - sent, time.monotonic() - began))
+
+    patch.object(flow_runner, "settle", measured).start()
+    return found
 
 
 @contextmanager
