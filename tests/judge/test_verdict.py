@@ -1,10 +1,13 @@
 """Verdicts: what counts as allowed, what counts as denied, and what proves nothing."""
 
+from dataclasses import replace
+
 import pytest
 
 from npol.errors import Position
 from npol.judge.verdict import Controls, judge
 from npol.model.expectation import Outcome, Verdict, parse_expectation
+from npol.model.packet_fate import Fate, PacketFate
 from npol.model.probe import Answer, Role
 from npol.model.result import Evidence
 from npol.model.sending import Sending
@@ -182,6 +185,18 @@ def test_names_are_judged_by_the_dns_servers_answer(expect, name, dns_alive, ver
     controls = Controls(source=SELF_OK, dns_alive=dns_alive)
 
     assert judge(f, f.expect, evidence(name, "", ""), controls).verdict is verdict
+
+
+@pytest.mark.parametrize("expect", ["dns timeout", "deny"])
+@pytest.mark.parametrize("fate", [Fate.ARRIVED, Fate.DROPPED_OTHERWISE])
+def test_a_question_that_no_policy_stopped_is_no_blocked_name(expect, fate):
+    f = flow(expect, target="", resolve="web.shop")
+    controls = Controls(source=SELF_OK, dns_alive="yes")
+    (name,) = evidence("dns timeout", "", "")
+
+    told = [replace(name, fate=PacketFate(fate=fate))]
+
+    assert judge(f, f.expect, told, controls).verdict is Verdict.UNKNOWN
 
 
 @pytest.mark.parametrize(

@@ -112,6 +112,7 @@ def controls_of(word: str) -> Controls:
         source=Answer(key="self", outcome=Outcome.TIMEOUT if silent else Outcome.REFUSED),
         sending=sending.get(word, Sending.SHOWN),
         alive={} if word == "target not alive" else {SUBJECT: "open before"},
+        dns_alive="it answers others",
     )
 
 

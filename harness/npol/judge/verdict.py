@@ -227,6 +227,8 @@ def _judge_name(
     if name.outcome is not Outcome.DNS_TIMEOUT:
         return _judgement(Verdict.TOO_OPEN, name, _reason(ReasonCode.NAME_ANSWERED, name))
     asked = [e for e in evidence if e.role is Role.NAME]
+    if lost := next((e for e in asked if not_by_policy(e)), None):
+        return _unknown(lost.answer, why_not_by_policy(lost))
     if asked and all(dropped(e) for e in asked):
         return replace(_judgement(Verdict.AS_EXPECTED, name), proven=True)
     if missing := _no_source(controls) or _no_dns(controls):

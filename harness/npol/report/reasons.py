@@ -6,6 +6,7 @@ from collections.abc import Callable, Mapping
 
 from npol.errors import did_you_mean
 from npol.model.expectation import CLOSED, Outcome
+from npol.model.packet_fate import Fate
 from npol.model.reason import Reason, ReasonCode
 from npol.model.sending import Sending
 
@@ -55,8 +56,11 @@ def _closed(reason: Reason) -> str:
 
 
 def _dns_blocked(reason: Reason) -> str:
+    """A question that arrived was not blocked."""
     tail = "; its addresses answer" if reason.count else ""
-    return f"DNS is blocked: no DNS server answered{tail}"
+    fate = reason.besides.fate if reason.besides else None
+    blocked = "" if fate and fate.fate is Fate.ARRIVED else "DNS is blocked: "
+    return f"{blocked}no DNS server answered{tail}"
 
 
 def _name_answered(reason: Reason) -> str:
