@@ -42,6 +42,7 @@ an object to others of its cluster or keeps it there.
 """
 
 _TEMPLATE = re.compile(r"\{\{|\$\{")
+_FILL_IN = "fill it in first (envsubst, or the tool that knows it)"
 _RENDER = "render it first: {helm: CHART}, {kustomize: DIR}, or a rendered file"
 _BUILD = "write {kustomize: DIR}"
 _BY_HAND = {
@@ -217,7 +218,11 @@ def _text_problem(
         yield Mistake(document.at(*path), *_not_text(path, value))
         return
     if check and _TEMPLATE.search(value):
-        yield Mistake(document.at(*path), f"an unrendered template: {shown(value)}", _RENDER)
+        is_template = "{{" in value
+        what = "an unrendered template" if is_template else "an unfilled variable"
+        yield Mistake(
+            document.at(*path), f"{what}: {shown(value)}", _RENDER if is_template else _FILL_IN
+        )
         return
     try:
         if check:
