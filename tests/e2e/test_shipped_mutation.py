@@ -15,8 +15,11 @@ NOT_PROVABLE = {
     }
 }
 
+TEACHING = ("first-steps/", "reference/")
+"""Stories that show how stories are written, with a policy or two that they need not hold."""
 
-@pytest.mark.parametrize("name", SHIPPED)
+
+@pytest.mark.parametrize("name", [n for n in SHIPPED if not n.startswith(TEACHING)])
 def test_every_mutant_is_noticed_or_named(name):
     found = mutate(load_story(f"{ROOT}/fixtures/{name}.npol.yaml", root=str(ROOT)))
 

@@ -227,7 +227,7 @@ def test_probes_that_are_ended_early_cost_no_timeout(shell, network, start_probe
 @pytest.fixture
 def bundling(monkeypatch):
     """Connections are bundled as those of a starved source."""
-    monkeypatch.setattr("npol.probe.prober.MANY", 2)
+    monkeypatch.setattr("npol.probe.probe_pace.MANY", 2)
 
 
 def test_a_bundle_is_ended_early_once_all_of_it_is_known(shell, network, start_prober, bundling):
