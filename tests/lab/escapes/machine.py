@@ -87,6 +87,7 @@ class HeldLab:
     """
 
     def __init__(self, *, user, off=()):
+        self.off = off
         self.canaries = Canaries(os.getuid() if user is None else user)
         become = [] if user is None else ["setpriv", f"--reuid={user}", f"--regid={user}"]
         become += [] if user is None else ["--clear-groups"]
