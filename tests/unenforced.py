@@ -39,7 +39,7 @@ def denies_are_refused(options: Options, directory: Path, namespace: str) -> Sto
 def without_policies_it_passes(options: Options, directory: Path, namespace: str) -> None:
     report = shop.told(shop.read(shop.write(directory, namespace, steps="")), options)
 
-    assert (report.exit_code, shop.wrong(report)) == (ExitCode.AS_EXPECTED, [])
+    assert (report.exit_code, shop.wrong(report)) == (ExitCode.AS_EXPECTED, []), report.error
 
 
 def assumed_denies_are_too_open(options: Options, directory: Path, namespace: str) -> None:

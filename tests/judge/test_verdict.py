@@ -187,6 +187,23 @@ def test_names_are_judged_by_the_dns_servers_answer(expect, name, dns_alive, ver
     assert judge(f, f.expect, evidence(name, "", ""), controls).verdict is verdict
 
 
+@pytest.mark.parametrize(
+    ("found", "decided"),
+    [
+        pytest.param(evidence(service="refused"), False, id="address"),
+        pytest.param(evidence("dns negative"), False, id="name"),
+        pytest.param(evidence(service="refused", pod="refused"), None, id="nobody-listens"),
+        pytest.param(evidence(service="refused", pod=""), None, id="no-pod"),
+    ],
+)
+def test_a_service_that_nodes_do_not_know_yet_is_waited_for(found, decided):
+    f = flow("allow")
+
+    judged = judge(f, f.expect, found, Controls(source=SELF_OK))
+
+    assert (judged.verdict, judged.decided) == (Verdict.TOO_CLOSED, decided)
+
+
 @pytest.mark.parametrize("expect", ["dns timeout", "deny"])
 @pytest.mark.parametrize("fate", [Fate.ARRIVED, Fate.DROPPED_OTHERWISE])
 def test_a_question_that_no_policy_stopped_is_no_blocked_name(expect, fate):

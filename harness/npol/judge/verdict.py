@@ -145,7 +145,8 @@ def _judge_allow(
 ) -> Judgement:
     if seen.outcome is not Outcome.OPEN:
         reason = one_family_closed(evidence) or _why_closed(seen, evidence)
-        return _judgement(Verdict.TOO_CLOSED, seen, reason)
+        closed_now = _judgement(Verdict.TOO_CLOSED, seen, reason)
+        return replace(closed_now, decided=False) if _behind(seen, evidence) else closed_now
     if closed := _closed_endpoint(evidence):
         reason = one_family_closed(evidence) or _which_of_several(closed, evidence)
         return _judgement(Verdict.TOO_CLOSED, closed.answer, reason)
@@ -155,6 +156,18 @@ def _judge_allow(
     if flow.http and flow.http.body and flow.http.body not in seen.body:
         return _wrong(seen, Reason(code=ReasonCode.OTHER_BODY, wanted=(flow.http.body,)))
     return _judgement(Verdict.AS_EXPECTED, seen)
+
+
+_NOT_THERE = (Outcome.REFUSED, Outcome.UNREACHABLE, Outcome.DNS_NEGATIVE)
+
+
+def _behind(seen: Answer, evidence: Sequence[Evidence]) -> bool:
+    """
+    Whether a Service is said not to be there while each of its pods answers: nodes and DNS servers
+    learn of a new one some time after the API has it, so more samples may say otherwise.
+    """
+    pods = [e.answer.outcome for e in evidence if e.role is Role.POD]
+    return seen.outcome in _NOT_THERE and bool(pods) and set(pods) == {Outcome.OPEN}
 
 
 def _foreign_address(evidence: Sequence[Evidence], controls: Controls) -> Reason | None:
