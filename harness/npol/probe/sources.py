@@ -115,11 +115,14 @@ class Sources:
         The pod that a peer's probes are asked from.
 
         Raises:
-            Refused: there is none.
+            Refused: there is none, or its debug pod was not started: another pod of its namespace
+                would be asked as another source.
         """
         with self._lock:
             if peer not in self._pods:
                 one = self._story.peers[peer]
+                if needs_debug_pod(one):
+                    raise Refused(f"peer {peer!r} has no debug pod: none was started for it")
                 self._pods[peer] = self._seen_ready(one) or self._running(one)
             return self._pods[peer]
 
