@@ -423,5 +423,5 @@ def test_twelve_processes_never_hold_one_lock_together(cluster, tmp_path):
 @pytest.mark.nightly
 @pytest.mark.timeout(1800)
 def test_a_hundred_processes_never_hold_one_lock_together(cluster, tmp_path):
-    assert fight(cluster, tmp_path, 100, 20) == 0
+    assert fight(cluster, tmp_path, 100, 100) == 0
     assert lease(cluster) is None
