@@ -6,7 +6,8 @@ import pytest
 
 from npol.errors import Mistake, Position
 from npol.policy.lint import LintRule, Severity, lint, of_files
-from npol.policy.state.apply_changes import build
+from npol.policy.state.apply_changes import apply, build
+from npol.policy.state.cluster_state import ClusterState
 from tests.policy.worlds import CLUSTER, documents
 
 HEAD = """\
@@ -122,6 +123,26 @@ def test_name_of_kube_system_is_no_label_even_if_nothing_else_is_known():
     spec = "  policyTypes: [Ingress]\n  ingress: [{from: [{namespaceSelector: {matchLabels: " \
            "{name: kube-system}}}]}]"  # fmt: skip
     assert [f.id for f in findings(spec, world=None)] == ["NP011"]
+
+
+def test_dns_is_not_called_forgotten_where_its_namespace_may_bear_the_label():
+    spec = "  policyTypes: [Egress]\n  egress: [{to: [{namespaceSelector: {matchLabels: {r: i}}}]}]"
+    seen = apply(ClusterState(), [{"kind": "Namespace", "metadata": {"name": "kube-system"}}])
+
+    assert [f.id for f in findings(spec, world=None)] == []
+    assert "NP022" in [f.id for f in findings(spec, world=seen)]
+
+
+@pytest.mark.parametrize(("label", "severity"), [("db", Severity.NOTE), ("dc", Severity.WARNING)])
+def test_pods_that_an_operator_may_make_are_not_called_missing(label, severity):
+    made = {"apiVersion": "example.com/v1", "kind": "Db", "metadata": {"name": "db"}}
+    pod = {"apiVersion": "v1", "kind": "Pod", "metadata": {"name": "a", "labels": {"app": "a"}}}
+    there = [{**o, "metadata": {**o["metadata"], "namespace": "x"}} for o in (made, pod)]
+    spec = f"  podSelector: {{matchLabels: {{app: {label}}}}}\n  policyTypes: [Ingress]\n"
+
+    found = lint([*documents(HEAD + spec, "p.yaml"), *there])
+
+    assert [(f.id, f.severity) for f in found] == [("NP010", severity)]
 
 
 def test_policy_of_another_api_group_is_no_policy():

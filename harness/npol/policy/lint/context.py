@@ -102,10 +102,16 @@ class Scope:
         """Whether a cluster was looked at; manifests alone show a part of one."""
         return any(n.declared for n in self.applied.namespaces.values())
 
-    def may_be_mistyped(self, selector: Selector, pods: Iterable[Pod]) -> bool:
-        """Whether a selector that selects no pod is surely about these, by the keys they bear."""
+    def may_be_mistyped(self, selector: Selector, namespaces: Iterable[str]) -> bool:
+        """Whether a selector that selects no pod there is surely about those that are seen."""
+        if self.knows_cluster:
+            return True
+        names = set(namespaces)
+        values = set((selector.get("matchLabels") or {}).values())
+        if any(space in names and name in values for space, name in self.platform.custom):
+            return False  # an operator names the pods that it makes after the object
         keys = set(keys_of(selector))
-        return self.knows_cluster or any(keys & set(pod.labels) for pod in pods)
+        return any(keys & set(pod.labels) for name in names for pod in self.seen.pods_in(name))
 
     def selected(self, policy: Policy) -> tuple[Pod, ...]:
         return self.seen.select(policy.namespace, policy.selector)

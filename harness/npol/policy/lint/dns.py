@@ -10,10 +10,11 @@ from npol.policy.evaluate.match import spell_labels
 from npol.policy.explain.mismatch import namespaces_of, selected_pods
 from npol.policy.lint.context import Checked, Scope
 from npol.policy.lint.findings import LintFinding, LintRule
-from npol.policy.objects.entities import Pod
+from npol.policy.objects.entities import NAME_LABEL, Pod
 from npol.policy.objects.netpol_types import Direction, Policy, PortClause, Rule
 from npol.policy.state.dns import PORT, dns_service, dns_traffic
 from npol.policy.state.service_backends import backends_of
+from npol.selectors import keys_of
 
 POD_PORTS = (PORT, 5353, "dns", "dns-udp", "dns-tcp")
 """What the pods behind port 53 listen on: OpenShift's on 5353."""
@@ -27,7 +28,8 @@ def dns(scope: Scope, checked: Checked) -> Iterator[LintFinding]:
     if not rules:
         return  # a plain deny: what it forgets is for others to allow
     udp, tcp = (_resolves(scope, checked.policy, p) for p in (Protocol.UDP, Protocol.TCP))
-    if not about_dns and udp is False and tcp is False:
+    forgotten = not about_dns and udp is False and tcp is False
+    if forgotten and not any(_may_hold_dns(scope, rule) for rule in rules):
         message = "it isolates egress, and nothing allows DNS: no name will resolve"
         fix = "allow UDP and TCP 53 to the pods k8s-app=kube-dns in kube-system"
         yield checked.finding(LintRule.DNS_FORGOTTEN, ("spec", "egress"), message, fix, at_key=True)
@@ -51,6 +53,15 @@ def _one_protocol(checked: Checked, rule: Rule, only: Protocol) -> LintFinding:
 
 def _dns_clause(rule: Rule) -> PortClause | None:
     return next((p for p in rule.ports if p.port in POD_PORTS), None)
+
+
+def _may_hold_dns(scope: Scope, rule: Rule) -> bool:
+    """Whether it selects namespaces by labels that the DNS's may bear: it was not seen."""
+    service = dns_service(scope.world)
+    if service is None or rule.ports or scope.seen.namespace(service.namespace).declared:
+        return False
+    selectors = (peer.namespace_selector for peer in rule.peers)
+    return any(set(keys_of(s)) - {NAME_LABEL} for s in selectors if s)
 
 
 def _resolves(scope: Scope, policy: Policy, protocol: Protocol) -> bool | None:

@@ -7,12 +7,15 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
 
+from npol.api_rules.resources import BUILT_IN
 from npol.model.peer_selection import WORKLOADS
+from npol.model.policy_kinds import other_policy_kind
 from npol.policy.lint.findings import LintRule
 from npol.policy.objects.entities import Pod
 from npol.policy.parse.object_source import Source, items, mapping
 from npol.policy.parse.parse_workloads import pod, pods_of
 
+_OWN_GROUPS = {resource.group for resource in BUILT_IN}
 WEBHOOKS = ("ValidatingWebhookConfiguration", "MutatingWebhookConfiguration")
 SCRAPE, SCRAPE_PORT = "prometheus.io/scrape", "prometheus.io/port"
 HTTPS = 443
@@ -49,6 +52,15 @@ class PlatformObjects:
     """Objects beside the policies, looked through once for all of these."""
 
     objects: tuple[Source, ...] = ()
+
+    @cached_property
+    def custom(self) -> frozenset[tuple[str, str]]:
+        """(namespace, name) of objects of kinds that are not built in: of operators, mostly."""
+        return frozenset(
+            (source.namespace("default"), source.name)
+            for source in self.objects
+            if source.group not in _OWN_GROUPS and not other_policy_kind(source.group, source.kind)
+        )
 
     @cached_property
     def calls(self) -> tuple[ServiceCall, ...]:

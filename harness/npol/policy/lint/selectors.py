@@ -26,7 +26,7 @@ def selects_no_pod(scope: Scope, checked: Checked) -> Iterator[LintFinding]:
     if not scope.selected(policy):
         has = _labels_there(scope, policy.namespace)
         message = f"podSelector {spell(policy.selector)} selects no pod in {policy.namespace}"
-        harmless = not scope.may_be_mistyped(policy.selector, scope.seen.pods_in(policy.namespace))
+        harmless = not scope.may_be_mistyped(policy.selector, [policy.namespace])
         finding = checked.finding(
             LintRule.SELECTS_NO_POD, ("spec", "podSelector"), message, f"pods there have {has}"
         )
@@ -92,13 +92,12 @@ def _peer_selects_nothing(
     if not any(True for _ in selected_pods(scope.seen, checked.policy.namespace, peer)):
         message = f"{spell(peer.pod_selector)} selects no pod in {', '.join(names)}"
         fix = f"pods there have {_labels_there(scope, names[0])}"
-        pods = [pod for name in names for pod in scope.seen.pods_in(name)]
         yield checked.finding_at(
             LintRule.PEER_SELECTS_NO_POD,
             peer.origin,
             message,
             fix,
-            harmless=not scope.may_be_mistyped(peer.pod_selector, pods),
+            harmless=not scope.may_be_mistyped(peer.pod_selector, names),
         )
 
 
