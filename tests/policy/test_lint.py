@@ -145,6 +145,15 @@ def test_pods_that_an_operator_may_make_are_not_called_missing(label, severity):
     assert [(f.id, f.severity) for f in found] == [("NP010", severity)]
 
 
+def test_a_namespace_is_offered_only_where_its_name_is_surely_meant():
+    """M14: the value of a label, such as a team's, is no namespace's name."""
+    spec = "  ingress: [{from: [{namespaceSelector: {matchLabels: {team: %s}}}]}]"
+    for value in ("z", "kube-system"):
+        (found,) = [f for f in findings(spec % value) if f.id == "NP011"]
+        assert "(kubernetes.io/metadata.name=NAME)" in found.fix
+        assert f"name={value}" not in found.fix
+
+
 def test_policy_of_another_api_group_is_no_policy():
     head = HEAD.replace("networking.k8s.io/v1", "extensions/v1beta1")
 

@@ -8,7 +8,9 @@ import pytest
 
 from npol.model.causes import Cause, Fact
 from npol.model.doubt import Doubt, DoubtCode
+from npol.model.fixes import SelectOthers
 from npol.model.mismatch import Mismatch, MismatchCode
+from npol.model.placed_policy import PlacedPolicy
 from npol.model.prediction import PredictedDecision, Prediction
 from npol.model.result import FlowResult
 from npol.model.sentence import Sentence
@@ -39,6 +41,17 @@ def test_mismatches_of_a_peer_stand_together_and_those_of_ports_after_them():
         "shop/web has app=web, not app=db and shop/web has app=web, not app=db; "
         "the rule is for UDP, the flow is TCP"
     )
+
+
+@pytest.mark.parametrize(
+    ("namespaces", "pods", "end"),
+    [(None, "", "select every pod"), ("a=b", "", "select namespaces with a=b and every pod")],
+)
+def test_a_selector_without_labels_is_told_in_words(namespaces, pods, end):
+    """M14: `would allow it: ... select ` had no end."""
+    fix = SelectOthers(peer=PlacedPolicy("shop/db", "db.yaml:3"), namespaces=namespaces, pods=pods)
+
+    assert fact_words(fix).endswith(end)
 
 
 def test_a_cause_that_was_read_from_a_file_has_the_words_that_were_written(flow):
