@@ -135,12 +135,10 @@ def test_dns_is_not_called_forgotten_where_its_namespace_may_bear_the_label():
 
 @pytest.mark.parametrize(("label", "severity"), [("db", Severity.NOTE), ("dc", Severity.WARNING)])
 def test_pods_that_an_operator_may_make_are_not_called_missing(label, severity):
-    made = {"apiVersion": "example.com/v1", "kind": "Db", "metadata": {"name": "db"}}
-    pod = {"apiVersion": "v1", "kind": "Pod", "metadata": {"name": "a", "labels": {"app": "a"}}}
-    there = [{**o, "metadata": {**o["metadata"], "namespace": "x"}} for o in (made, pod)]
+    made = "---\napiVersion: example.com/v1\nkind: Db\nmetadata: {name: db, namespace: x}\n"
     spec = f"  podSelector: {{matchLabels: {{app: {label}}}}}\n  policyTypes: [Ingress]\n"
 
-    found = lint([*documents(HEAD + spec, "p.yaml"), *there])
+    found = lint(documents(HEAD + spec + made + PODS % "app", "p.yaml"))
 
     assert [(f.id, f.severity) for f in found] == [("NP010", severity)]
 
