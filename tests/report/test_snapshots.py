@@ -84,9 +84,10 @@ def test_a_run_with_a_bit_of_everything_looks_as_it_did(report, width, colours):
     compare(f"shop-{width}{'-coloured' * colours}", shown(report, width, colours))
 
 
+@pytest.mark.parametrize("colours", [False, True], ids=["plain", "coloured"])
 @pytest.mark.parametrize("width", [60, 80, 140])
-def test_eight_flows_of_one_cause_look_as_they_did(one_cause, width):
-    compare(f"one-cause-{width}", shown(one_cause, width, False))
+def test_eight_flows_of_one_cause_look_as_they_did(one_cause, width, colours):
+    compare(f"one-cause-{width}{'-coloured' * colours}", shown(one_cause, width, colours))
 
 
 def test_eight_flows_of_one_cause_fit_a_screen(one_cause):
