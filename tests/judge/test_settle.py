@@ -23,6 +23,7 @@ def judged(verdict, outcome=Outcome.TIMEOUT, words="", subject=""):
 
 
 DENIED, STILL_OPEN = judged(AS), judged(OPEN, Outcome.OPEN)
+ARRIVES = frozenset({Outcome.OPEN, Outcome.REFUSED})
 BROKEN = judged(Verdict.UNKNOWN, Outcome.ERROR, "the probe did not run")
 
 
@@ -49,6 +50,18 @@ def test_one_match_is_not_enough():
     assert not machine.done(0.1)
     feed(machine, (0.2, DENIED))
     assert machine.done(0.3)
+
+
+@pytest.mark.parametrize(("changed_at", "until"), [(None, 10.0), (0.0, 1.0)])
+def test_a_server_that_refuses_while_it_starts_is_waited_for(changed_at, until):
+    """Where a step changes a policy, the ends were there before it."""
+    machine = settling(changed_at=changed_at, predicted=ARRIVES)
+    refused = judged(Verdict.TOO_CLOSED, Outcome.REFUSED)
+
+    feed(machine, *((until - t, refused) for t in (0.9, 0.6, 0.3)))
+    assert not machine.done(until)
+    feed(machine, (until, refused), (until + 0.2, refused))
+    assert machine.done(until + 0.3)
 
 
 def test_an_old_answer_is_not_taken_for_a_new_one():

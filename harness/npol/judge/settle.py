@@ -36,6 +36,9 @@ TRIES = 5
 GIVE_UP_AFTER_ERRORS = 3
 """Equal samples of `unknown` in a row, spread over at least `ERROR_SPAN` seconds."""
 ERROR_SPAN = 2.0
+STARTING = 10.0
+"""Seconds for which a refusal may come of a server that starts: without a readiness probe its pod
+is Ready before it listens. Only in a step that changes nothing, such as the first of a story."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -90,6 +93,13 @@ class Sample:
     @property
     def signature(self) -> Hashable:
         return (self.judgement.outcome, self.judgement.status)
+
+
+def _may_start(sample: Sample, patience: Patience) -> bool:
+    """Whether the one who refuses may be about to listen."""
+    refused = sample.judgement.outcome is Outcome.REFUSED and not sample.matched
+    until = patience.started + min(STARTING, patience.within)
+    return refused and patience.changed_at is None and sample.started < until
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -165,7 +175,7 @@ class Track:
 
     def _counts(self, sample: Sample, last: Sample, patience: Patience) -> bool:
         alike = (sample.signature, sample.matched) == (last.signature, last.matched)
-        if not alike or not self._conclusive(sample):
+        if not alike or not self._conclusive(sample) or _may_start(sample, patience):
             return False
         if sample.started >= patience.quiet_until:
             return True
