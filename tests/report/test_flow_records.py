@@ -91,6 +91,15 @@ def test_a_run_whose_probes_are_all_unmarked_says_so(report, flow):
     assert line == "0 of 1 deny proven by the data plane, 1 of 1 probes unmarked (wget 1)"
 
 
+@pytest.mark.parametrize("expected", ["allow", "deny"])
+def test_proven_denies_are_counted_only_where_there_are_denies(report, flow, expected):
+    """The records of what is open say nothing of denies."""
+    one = flow(expected=expected, seen="timeout", evidence=(asked(DROPPED),))
+    line = proven_line(replace(report, steps=(replace(report.steps[0], flows=(one,)),)))
+
+    assert bool(line) is (expected == "deny")
+
+
 def test_a_probe_that_did_not_run_is_not_called_unmarked(report, flow):
     one = flow(evidence=(asked(UNMARKED, outcome=Outcome.ERROR), asked(DROPPED)))
     step = replace(report.steps[0], flows=(one,))

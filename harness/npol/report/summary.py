@@ -85,7 +85,7 @@ def _by_packets_only(result: FlowResult) -> bool:
 def proven_line(report: StoryReport) -> str:
     """
     `79 of 81 denies proven by Cilium`, where it names another policy than is predicted, and how
-    many probes no record could be found for; "" where no flow record came and none was missed.
+    many probes no record could be found for; "" where nothing of this is to be told.
     """
     flows = [r for r in report.results if isinstance(r, FlowResult) and not r.skipped]
     unmarked = unmarked_words([e for f in flows for e in f.evidence])
@@ -96,7 +96,7 @@ def proven_line(report: StoryReport) -> str:
     others = sum(f.diagnosis is Diagnosis.OTHER_POLICY for f in flows)
     noun = "deny" if denies == 1 else "denies"
     teller = _TELLERS.get(report.cluster.engine if report.cluster else "", "the data plane")
-    said = f"{proven} of {denies} {noun} proven by {teller}"
+    said = f"{proven} of {denies} {noun} proven by {teller}" if denies else ""
     by_others = f"{others} decided by another policy than predicted" if others else ""
     return ", ".join(filter(None, (said, by_others, unmarked)))
 
