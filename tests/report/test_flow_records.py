@@ -46,7 +46,7 @@ def proven(report, flow):
 
 def test_every_report_says_when_policies_bit_by_records_and_how_far_clocks_may_be_off(proven):
     for page in (story_text(proven), to_markdown([proven]), to_html([proven])):
-        assert f"enforced within 1.3 s ({BY_RECORDS})" in page
+        assert f"enforced after 1.3 s ({BY_RECORDS})" in page
 
 
 def test_the_time_by_records_comes_back_from_json(proven):
@@ -64,7 +64,7 @@ def test_the_slowest_flow_that_came_true_tells_a_steps_time(flow):
         flow(enforced_after=0.1),
     ]
 
-    assert enforced(flows) == f"enforced within 1.3 s ({BY_RECORDS})"
+    assert enforced(flows) == f"enforced after 1.3 s ({BY_RECORDS})"
 
 
 def test_a_failure_says_its_own_time(failure):

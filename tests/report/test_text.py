@@ -39,7 +39,7 @@ deny all
                                          *     changed
   frontend ? db.shop  dns timeout
   skipped: there is no place called internet here
-  2 of 4 as expected, 1 too open, 1 unknown, 1 skipped   enforced within 200 ms
+  2 of 4 as expected, 1 too open, 1 unknown, 1 skipped   enforced after 200 ms
 """
 ENDING = """\
 UNKNOWN: stranger -> web:80/tcp  (step deny all)

@@ -252,12 +252,12 @@ def failures(report: StoryReport) -> list[Result]:
 
 
 def enforced(results: Iterable[FlowResult]) -> str:
-    """`enforced within 0.4 s`; "" where nothing was changed."""
+    """`enforced after 0.4 s`, when the last wrong outcome came; "" where nothing was changed."""
     results = tuple(results)
     seconds = slowest(results)
     if seconds is None:
         return ""
-    said = f"enforced within {span(seconds)}" if seconds else "enforced at once"
+    said = f"enforced after {span(seconds)}" if seconds else "enforced at once"
     intervals = [r.enforced_between for r in results if _came_true(r) and r.enforced_between]
     if not intervals:
         return said
