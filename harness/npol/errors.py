@@ -16,7 +16,7 @@ Everything else that ends a command is a defect of npol: exit code 70, too (`npo
 from __future__ import annotations
 
 import enum
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
 
 NO_WINDOWS = "npol needs Linux or macOS; on Windows run it in WSL2, where it is as on Linux"
@@ -46,6 +46,17 @@ PRECEDENCE = (
     ExitCode.AS_EXPECTED,
 )
 """Which code wins when one run ends for several reasons, worst first."""
+
+SIGNALLED = 128
+"""Exit codes above it are signals."""
+
+
+def worst(codes: Iterable[int]) -> int:
+    """What several runs end with together; 0 for none."""
+    found = {*codes, int(ExitCode.AS_EXPECTED)}
+    by_signal = [code for code in found if code > SIGNALLED]
+    ranked = [*PRECEDENCE[:1], *by_signal, ExitCode.CRASHED, *PRECEDENCE[1:]]
+    return int(next(code for code in ranked if code in found))
 
 
 @dataclass(frozen=True, slots=True, order=True)

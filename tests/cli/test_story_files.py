@@ -4,9 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from npol.cli.run import worst
 from npol.cli.story_files import load_stories, story_files
-from npol.errors import InputError
+from npol.errors import InputError, worst
 
 
 def test_a_directory_stands_for_the_stories_below_it(tmp_path):
@@ -42,3 +41,13 @@ def test_a_manifest_is_told_from_a_story(tmp_path):
 )
 def test_several_runs_end_with_the_worst_code(codes, together):
     assert worst(codes) == together
+
+
+def test_what_a_volume_keeps_behind_its_links_is_no_second_story(tmp_path):
+    """A ConfigMap as a kubelet mounts it: `a` leads to `..data/a`, that to a folder with a date."""
+    (tmp_path / "..2026_11_29").mkdir()
+    (tmp_path / "..2026_11_29/a.npol.yaml").write_text("")
+    (tmp_path / "..data").symlink_to("..2026_11_29")
+    (tmp_path / "a.npol.yaml").symlink_to("..data/a.npol.yaml")
+
+    assert story_files([str(tmp_path)]) == [str(tmp_path / "a.npol.yaml")]

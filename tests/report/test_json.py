@@ -8,7 +8,16 @@ from dataclasses import replace
 import pytest
 
 from npol.errors import ExitCode, InputError
-from npol.report.json import SCHEMA_VERSION, from_json, result_data, result_from, to_json
+from npol.report.json import (
+    SCHEMA_VERSION,
+    from_json,
+    reports_of_log,
+    result_data,
+    result_from,
+    to_json,
+    to_json_line,
+    to_json_together,
+)
 
 
 def test_a_run_comes_back_as_it_was(report):
@@ -77,3 +86,18 @@ def test_a_damaged_report_is_refused_wherever_it_is_damaged(report):
 
     with pytest.raises(InputError, match="this report is damaged"):
         from_json(json.dumps(data))
+
+
+def test_a_line_of_a_log_is_one_line_and_comes_back_as_it_was(report):
+    hostile = replace(report, story="a\u2028b\n::error::x ##vso[task]")
+
+    line = to_json_line([hostile, report])
+
+    assert len(line.splitlines()) == 1
+    assert reports_of_log(f"whatever\n{line}\nnpol: refused\n") == [hostile, report]
+    assert reports_of_log("whatever\n") is None
+
+
+def test_a_file_of_several_runs_is_not_taken_for_one(report):
+    with pytest.raises(InputError, match="tells of 2 runs, and one is wanted"):
+        from_json(to_json_together([report, report]))

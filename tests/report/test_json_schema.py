@@ -8,7 +8,7 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
-from npol.report.json import SCHEMA_VERSION, to_json
+from npol.report.json import SCHEMA_VERSION, to_json, to_json_together
 from npol.report.json_schema import schema
 
 PUBLISHED = Path(__file__).parents[2] / "schemas" / f"report-{SCHEMA_VERSION}.json"
@@ -82,3 +82,7 @@ def test_all_names_are_spelt_alike():
 
     assert len(names) > 100
     assert [name for name in names if not re.fullmatch(r"[a-z]+(_[a-z]+)*", name)] == []
+
+
+def test_several_reports_are_what_the_schema_says(report):
+    assert list(misfits(json.loads(to_json_together([report, report])), schema())) == []

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
 
 from npol import target_cluster
@@ -15,7 +15,7 @@ from npol.cli.story_files import load_stories, story_files
 from npol.cli.streams import say
 from npol.cli.watch import stamps, wait_for_change
 from npol.cli.watched_for import WatchedFor
-from npol.errors import PRECEDENCE, ExitCode, InputError, NpolError
+from npol.errors import SIGNALLED, ExitCode, InputError, NpolError, worst
 from npol.kube.connection import Mode, connect
 from npol.kube.kubeconfig import options_of
 from npol.kube.signals import Stopped
@@ -23,23 +23,23 @@ from npol.model.selection import Selection, replayed
 from npol.model.story import Story
 from npol.report.annotations import workflow_commands
 from npol.report.escape import paragraph, safe
+from npol.report.formats import holds_none, together
 from npol.report.terminal import Terminal
 from npol.report.write import append_summary, format_of, write_file
 from npol.run import Options, StoryRun
 from npol.run.details import detailed
 from npol.run.read_inventory import foreseen
+from npol.run.shards import Shard
 
-SIGNALLED = 128
-"""Exit codes above it are signals."""
+STANDARD_OUTPUT = "-"
 
 
 def run(arguments: RunArguments) -> int:
     outputs = list(_outputs(arguments))
-    stories = [
-        _until(story, arguments.to)
-        for story in load_stories(arguments.stories, root=arguments.root, overlay=arguments.peers)
-    ]
     _refuse_contradictions(arguments)
+    stories = _stories(arguments, story_files(arguments.stories))
+    if not stories:
+        return _empty(arguments, outputs)
     watched = WatchedFor.of(arguments.watch_for, arguments.events, stories)
     terminal = Terminal(verbose=arguments.verbose > 0, aside=progress().aside)
     if arguments.context is None:
@@ -53,9 +53,28 @@ def run(arguments: RunArguments) -> int:
         if arguments.watch:
             return _watched(arguments, options, terminal)
         runs = [StoryRun(story, options) for story in stories]
-        code = _tell_all(runs, terminal, watched)
+        try:
+            code = _tell_all(runs, terminal, watched)
+        except NpolError:
+            _written(runs, outputs)
+            raise
     _written(runs, outputs)
     return code
+
+
+def _stories(arguments: RunArguments, files: Sequence[str]) -> list[Story]:
+    """Those of the files that this run is to tell, as far as it is to."""
+    found = load_stories(files, root=arguments.root, overlay=arguments.peers)
+    if arguments.shard is not None:
+        found = Shard.parse(arguments.shard).of(found)
+    return [_until(story, arguments.to) for story in found]
+
+
+def _empty(arguments: RunArguments, outputs: Sequence[tuple[str, str]]) -> int:
+    """There are more shards than groups of stories: who collects reports finds one of this, too."""
+    say(f"no story is in shard {arguments.shard}")
+    _written([], [output for output in outputs if holds_none(output[1])])
+    return int(ExitCode.AS_EXPECTED)
 
 
 def _watched(arguments: RunArguments, options: Options, terminal: Terminal) -> int:
@@ -64,8 +83,7 @@ def _watched(arguments: RunArguments, options: Options, terminal: Terminal) -> i
     seen = stamps(files)
     while True:
         try:
-            stories = load_stories(files, root=arguments.root, overlay=arguments.peers)
-            _tell_all([StoryRun(_until(s, arguments.to), options) for s in stories], terminal)
+            _tell_all([StoryRun(s, options) for s in _stories(arguments, files)], terminal)
         except NpolError as error:
             say(f"npol: {paragraph(str(error))}", err=True)
         progress().say("waiting for a change")
@@ -80,7 +98,8 @@ def _outputs(arguments: RunArguments) -> Iterator[tuple[str, str]]:
     Raises:
         InputError: a file's suffix names no format.
     """
-    yield from ((file, format_of(file)) for file in arguments.report or [])
+    shapes = {STANDARD_OUTPUT: "line"}
+    yield from ((file, shapes.get(file) or format_of(file)) for file in arguments.report or [])
     named = ((arguments.html, "html"), (arguments.junit, "junit"))
     yield from ((file, shape) for file, shape in named if file)
 
@@ -139,14 +158,6 @@ def _tell_all(
     return worst(codes)
 
 
-def worst(codes: Iterable[int]) -> int:
-    """What several runs end with together."""
-    found = set(codes)
-    by_signal = [code for code in found if code > SIGNALLED]
-    ranked = [*PRECEDENCE[:1], *by_signal, ExitCode.CRASHED, *PRECEDENCE[1:]]
-    return int(next(code for code in ranked if code in found))
-
-
 def _written(runs: Sequence[StoryRun], outputs: Sequence[tuple[str, str]]) -> None:
     """The reports that are asked for, and those that a CI job is known to read."""
     summary = os.environ.get("GITHUB_STEP_SUMMARY")
@@ -154,8 +165,11 @@ def _written(runs: Sequence[StoryRun], outputs: Sequence[tuple[str, str]]) -> No
         return
     progress().say("writing reports")
     reports = [detailed(run.report(), run.story) for run in runs]
-    for file, shape in outputs:
-        write_file(file, reports, shape)
+    for file, shape in sorted(outputs, key=lambda output: output[0] == STANDARD_OUTPUT):
+        if file == STANDARD_OUTPUT:
+            say(together(shape, reports))
+        else:
+            write_file(file, reports, shape)
     if summary:
         append_summary(summary, reports)
 

@@ -37,12 +37,18 @@ def _files(path: str) -> Iterator[str]:
     if not Path(path).is_dir():
         yield path
         return
-    found = sorted({str(f) for pattern in PATTERNS for f in Path(path).rglob(pattern)})
+    below = (f for pattern in PATTERNS for f in Path(path).rglob(pattern))
+    found = sorted({str(f) for f in below if not _of_a_volume(f.relative_to(path))})
     if not found:
         raise InputError(
             f"{path}: no story lies below it", hint=f"stories are called {PATTERNS[0]}"
         )
     yield from found
+
+
+def _of_a_volume(file: Path) -> bool:
+    """Whether a ConfigMap's volume keeps it; what people see are links beside such a folder."""
+    return any(part.startswith("..") for part in file.parts)
 
 
 def _refuse_manifest(file: str) -> None:

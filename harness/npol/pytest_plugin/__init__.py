@@ -54,10 +54,20 @@ def pytest_configure(config: pytest.Config) -> None:
         target_cluster.named(*cluster_of(config))
         results = SessionResults()
         runs = Runs(config, results)
+        _shard(config)
     except NpolError as error:
         raise pytest.UsageError(for_pytest(str(error))) from error
     config.pluginmanager.register(results, RESULTS)
     config.pluginmanager.register(runs, NAME)
+
+
+def _shard(config: pytest.Config) -> None:
+    if not (wanted := config.getoption("--npol-shard")):
+        return
+    from npol.pytest_plugin.shards import ShardSelection  # values: only where a story is
+    from npol.run.shards import Shard
+
+    config.pluginmanager.register(ShardSelection(Shard.parse(wanted)), ShardSelection.NAME)
 
 
 @hook

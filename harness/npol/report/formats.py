@@ -18,7 +18,7 @@ from npol.report.annotations import workflow_commands
 from npol.report.findings import to_gitlab, to_sarif
 from npol.report.graph import to_dot, to_mermaid
 from npol.report.html import to_html
-from npol.report.json import result_data, to_json
+from npol.report.json import result_data, to_json, to_json_line, to_json_together
 from npol.report.junit import to_junit
 from npol.report.map_svg import to_svg
 from npol.report.markdown import to_markdown
@@ -44,6 +44,7 @@ FORMATS: dict[str, Callable[[StoryReport], str]] = {
     "text": story_text,
     "summary": _summary,
     "json": to_json,
+    "line": lambda report: to_json_line([report]),
     "annotations": lambda report: "".join(f"{line}\n" for line in workflow_commands([report])),
     "mermaid": lambda report: to_mermaid(report),
     "dot": lambda report: to_dot(report),
@@ -57,6 +58,8 @@ FORMATS: dict[str, Callable[[StoryReport], str]] = {
     "prometheus": lambda report: to_prometheus([report]),
 }
 _TOGETHER: dict[str, Callable[[Sequence[StoryReport]], str]] = {
+    "json": lambda reports: to_json_together(reports),
+    "line": lambda reports: to_json_line(reports),
     "md": to_markdown,
     "html": to_html,
     "junit": to_junit,
@@ -65,6 +68,11 @@ _TOGETHER: dict[str, Callable[[Sequence[StoryReport]], str]] = {
     "tap": to_tap,
     "prometheus": to_prometheus,
 }
+
+
+def holds_none(name: str) -> bool:
+    """Whether the format can say that there was no run at all."""
+    return name in _TOGETHER
 
 
 def together(name: str, reports: Sequence[StoryReport]) -> str:

@@ -2,7 +2,8 @@
 A run as JSON, and back: what every other report can be written from later.
 
 `schema_version` counts the incompatible changes; `json_schema` writes it all down. Names are those
-of `npol.model.result`; readers ignore names that they do not know. `summary`, `seen`, a check's
+of `npol.model.result`; readers ignore names that they do not know. One run is a `report`, several
+in one file are `reports`. `summary`, `seen`, a check's
 `reason` and a reason's `words` are for other programs and are not read. Expectations are written
 as in a story.
 """
@@ -15,10 +16,10 @@ import functools
 import json
 import types
 import typing
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
-from npol.errors import ExitCode, InputError
+from npol.errors import ExitCode, InputError, worst
 from npol.model.causes import Cause
 from npol.model.expectation import Expectation, parse_expectation
 from npol.model.prediction import Prediction
@@ -31,18 +32,42 @@ from npol.report.seen_and_why import expected_words, seen_words, why_words
 from npol.report.summary import counted, meaning
 
 SCHEMA_VERSION = 3
+_LINE_BEGINS = '{"schema_version":'
 
 
 def to_json(report: StoryReport) -> str:
     """One run, indented, newline at the end."""
+    return json.dumps({**_head([report]), "report": _plain(report)}, indent=1) + "\n"
+
+
+def to_json_together(reports: Sequence[StoryReport]) -> str:
+    """Several runs, or none, the same way."""
+    return json.dumps(_together(reports), indent=1) + "\n"
+
+
+def to_json_line(reports: Sequence[StoryReport]) -> str:
+    """
+    Several runs in one line, without its end: the last one of a log.
+
+    What a CI's runner would take for a command is spelt otherwise, and read as before.
+    """
+    line = json.dumps(_together(reports), separators=(",", ":"))
+    return line.replace("##", r"\u0023#").replace("::", r"\u003a:")
+
+
+def _together(reports: Sequence[StoryReport]) -> dict[str, Any]:
+    return {**_head(reports), "reports": [_plain(report) for report in reports]}
+
+
+def _head(reports: Sequence[StoryReport]) -> dict[str, Any]:
+    status = worst(report.exit_status for report in reports)
     summary = {
-        "exit_code": report.exit_status,
-        "meaning": meaning(report),
-        "results": counted(report.results),
-        "passed": report.exit_status == ExitCode.AS_EXPECTED,
+        "exit_code": status,
+        "meaning": meaning(status),
+        "results": counted(result for report in reports for result in report.results),
+        "passed": status == ExitCode.AS_EXPECTED,
     }
-    head = {"schema_version": SCHEMA_VERSION, "summary": summary}
-    return json.dumps({**head, "report": _plain(report)}, indent=1, ensure_ascii=True) + "\n"
+    return {"schema_version": SCHEMA_VERSION, "summary": summary}
 
 
 def from_json(text: str | bytes) -> StoryReport:
@@ -50,20 +75,44 @@ def from_json(text: str | bytes) -> StoryReport:
     The run that `to_json` wrote.
 
     Raises:
+        InputError: see `reports_from_json`; or the file does not tell of one run.
+    """
+    found = reports_from_json(text)
+    if len(found) != 1:
+        raise InputError(f"the file tells of {len(found)} runs, and one is wanted")
+    return found[0]
+
+
+def reports_from_json(text: str | bytes) -> list[StoryReport]:
+    """
+    The runs that this module wrote.
+
+    Raises:
         InputError: it is no such file, or of a schema version that is not known here.
     """
     try:
         data = json.loads(text)
         version = data["schema_version" if "schema_version" in data else "schemaVersion"]
-        body = data["report"]
+        bodies = data["reports"] if "reports" in data else [data["report"]]
     except (ValueError, TypeError, KeyError, RecursionError) as error:
         raise InputError("not a report of npol", hint="give a file of --report") from error
     if version != SCHEMA_VERSION:
         raise InputError(f"the report has schema version {version!r}, known is {SCHEMA_VERSION}")
     try:
-        return typing.cast(StoryReport, _value(StoryReport, body))
+        return [_value(StoryReport, body) for body in _of_type(bodies, list)]
     except (ValueError, TypeError, KeyError, AttributeError, RecursionError) as error:
         raise InputError("this report is damaged", hint="run the story again") from error
+
+
+def reports_of_log(text: str) -> list[StoryReport] | None:
+    """
+    What the line of `to_json_line` in a log says; None where there is none.
+
+    It is not always the last one: what a program has to say at its end goes into the log, too.
+    """
+    lines = (line for line in reversed(text.splitlines()) if line.startswith(_LINE_BEGINS))
+    line = next(lines, None)
+    return None if line is None else reports_from_json(line)
 
 
 def result_data(result: FlowResult | CheckResult) -> dict[str, Any]:

@@ -39,11 +39,13 @@ def schema() -> dict[str, Any]:
         "$schema": "http://json-schema.org/draft-07/schema#",
         "title": "npol report",
         "type": "object",
-        "required": ["schema_version", "summary", "report"],
+        "required": ["schema_version", "summary"],
+        "oneOf": [{"required": ["report"]}, {"required": ["reports"]}],
         "properties": {
             "schema_version": {"const": SCHEMA_VERSION},
             "summary": {"type": "object", "required": list(summary), "properties": summary},
             "report": report,
+            "reports": {"type": "array", "items": report},
         },
         "definitions": dict(sorted(definitions.items())),
     }

@@ -124,6 +124,15 @@ class RunArguments:
             help="Then ask the flows again and again for so long (90s, 10m), and tell each gap.",
         ),
     ] = None
+    shard: Annotated[
+        str | None,
+        typer.Option(
+            "--shard",
+            metavar="I/N",
+            help="Only the stories of part I of N, counted from 0; the same for all who have these "
+            "stories. Those that share a namespace are in one part.",
+        ),
+    ] = None
     events: Annotated[
         str | None,
         typer.Option(
@@ -138,7 +147,8 @@ class RunArguments:
             "--report",
             metavar="FILE",
             help="Write the run; its suffix says how: .json, .html, .xml (JUnit), .md, .sarif, "
-            ".tap, .prom, .svg, .dot, .mmd, .gitlab.json, .txt. Repeat for several.",
+            ".tap, .prom, .svg, .dot, .mmd, .gitlab.json, .txt; - for JSON as the last line of the "
+            "output. Repeat for several.",
         ),
     ] = None
     html: Annotated[
