@@ -58,7 +58,7 @@ nightly: setup ## what takes longer; live tests on KUBE_CONTEXT, or on the rig i
 coverage: setup ## what became of each row of docs/rows.md, and docs/coverage.md from it
 	@$(PY) tools/coverage_rows.py --run
 
-reference: setup ## writes the pages of docs/reference that are made from npol itself
+reference: setup ## writes what is made from npol itself: docs/reference, RBAC in deploy/
 	@$(PY) tools/reference.py
 
 bench: setup ## the benchmarks, one after the other

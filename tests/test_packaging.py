@@ -107,7 +107,7 @@ def test_an_sdist_holds_what_its_makefile_uses(built):
 
     folders = (
         *("harness", "tests", "fixtures", "docs", "tools", "benchmarks", "requirements"),
-        *("ci", "schemas"),
+        *("ci", "deploy", "schemas"),
     )
     tracked = {
         str(file.relative_to(ROOT))

@@ -1,7 +1,8 @@
-"""Writes the pages of docs/reference/ that are made from npol itself: `make reference`."""
+"""Writes what is made from npol itself, pages and RBAC of deploy/: `make reference`."""
 
 from __future__ import annotations
 
+import chart_rules
 import command_reference
 import story_reference
 
@@ -9,6 +10,9 @@ PAGES = {
     story_reference.PAGE: story_reference.page,
     command_reference.COMMANDS_PAGE: command_reference.commands_page,
     command_reference.PYTEST_PAGE: command_reference.pytest_page,
+    chart_rules.CHART: chart_rules.chart_rules,
+    chart_rules.BASE: chart_rules.base_rbac,
+    chart_rules.EXAMPLE: chart_rules.example_rbac,
 }
 
 if __name__ == "__main__":

@@ -11,6 +11,7 @@ from npol.changes.dry_run.dry_run import plan_changes
 from npol.cli.arguments.run import RunArguments
 from npol.cli.crashes import crashes_shown
 from npol.cli.current_progress import progress
+from npol.cli.push import check_address, push
 from npol.cli.story_files import load_stories, story_files
 from npol.cli.streams import say
 from npol.cli.watch import stamps, wait_for_change
@@ -36,6 +37,8 @@ STANDARD_OUTPUT = "-"
 
 def run(arguments: RunArguments) -> int:
     outputs = list(_outputs(arguments))
+    if arguments.push:
+        check_address(arguments.push)
     _refuse_contradictions(arguments)
     stories = _stories(arguments, story_files(arguments.stories))
     if not stories:
@@ -56,9 +59,9 @@ def run(arguments: RunArguments) -> int:
         try:
             code = _tell_all(runs, terminal, watched)
         except NpolError:
-            _written(runs, outputs)
+            _written(runs, outputs, arguments.push)
             raise
-    _written(runs, outputs)
+    _written(runs, outputs, arguments.push)
     return code
 
 
@@ -73,7 +76,7 @@ def _stories(arguments: RunArguments, files: Sequence[str]) -> list[Story]:
 def _empty(arguments: RunArguments, outputs: Sequence[tuple[str, str]]) -> int:
     """There are more shards than groups of stories: who collects reports finds one of this, too."""
     say(f"no story is in shard {arguments.shard}")
-    _written([], [output for output in outputs if holds_none(output[1])])
+    _written([], [output for output in outputs if holds_none(output[1])], arguments.push)
     return int(ExitCode.AS_EXPECTED)
 
 
@@ -158,10 +161,12 @@ def _tell_all(
     return worst(codes)
 
 
-def _written(runs: Sequence[StoryRun], outputs: Sequence[tuple[str, str]]) -> None:
+def _written(
+    runs: Sequence[StoryRun], outputs: Sequence[tuple[str, str]], push_to: str | None
+) -> None:
     """The reports that are asked for, and those that a CI job is known to read."""
     summary = os.environ.get("GITHUB_STEP_SUMMARY")
-    if not outputs and not summary:
+    if not (outputs or summary or push_to):
         return
     progress().say("writing reports")
     reports = [detailed(run.report(), run.story) for run in runs]
@@ -172,6 +177,8 @@ def _written(runs: Sequence[StoryRun], outputs: Sequence[tuple[str, str]]) -> No
             write_file(file, reports, shape)
     if summary:
         append_summary(summary, reports)
+    if push_to:
+        push(push_to, together("prometheus", reports))
 
 
 def _notice(line: str) -> None:

@@ -50,11 +50,22 @@ def write_file(file: str, reports: Sequence[StoryReport], shape: str = "") -> No
     Raises:
         InputError: it cannot be written, or its suffix says nothing.
     """
-    text = together(shape or format_of(file), reports)
+    shape = shape or format_of(file)
+    text = together(shape, reports)
     try:
-        Path(file).write_text(text, encoding="utf-8")
+        if shape == "prometheus":
+            _replace(Path(file), text)
+        else:
+            Path(file).write_text(text, encoding="utf-8")
     except OSError as error:
         raise InputError(f"{file}: {error.strerror}") from error
+
+
+def _replace(file: Path, text: str) -> None:
+    """At once: a textfile collector reads at any time, and takes no half of a file."""
+    draft = file.with_name(f".{file.name}.{os.getpid()}")
+    draft.write_text(text, encoding="utf-8")
+    draft.replace(file)
 
 
 def append_summary(file: str, reports: Sequence[StoryReport]) -> None:

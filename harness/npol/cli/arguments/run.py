@@ -151,6 +151,15 @@ class RunArguments:
             "output. Repeat for several.",
         ),
     ] = None
+    push: Annotated[
+        str | None,
+        typer.Option(
+            "--push",
+            metavar="URL",
+            help="Put the run's metrics into a Pushgateway: the URL of a group, such as "
+            "http://pushgateway:9091/metrics/job/npol; what the group held before goes.",
+        ),
+    ] = None
     html: Annotated[
         str | None, typer.Option("--html", metavar="FILE", help="The same as --report FILE.html.")
     ] = None
