@@ -36,7 +36,7 @@ FOREIGN = {
     "flux/release.yaml": "apiVersion: helm.toolkit.fluxcd.io/v2\nkind: HelmRelease\n"
     "metadata: {name: web, namespace: shop}\nspec: {}\n",
     "cilium/p.yaml": "apiVersion: cilium.io/v2\nkind: CiliumNetworkPolicy\n"
-    "metadata: {name: p, namespace: shop}\nspec: {endpointSelector: {}}\n",
+    "metadata: {name: p, namespace: shop}\nspec: {endpointSelector: {}, ingress: [{}]}\n",
 }
 
 

@@ -21,10 +21,10 @@ spec:
 APPS = f"{NAMESPACE}---{WEB}---{CLIENT}"
 THEIRS = """
 ---
-apiVersion: cilium.io/v2
-kind: CiliumNetworkPolicy
+apiVersion: crd.antrea.io/v1beta1
+kind: NetworkPolicy
 metadata: {name: theirs, namespace: shop}
-spec: {endpointSelector: {}}
+spec: {}
 """
 POLICY = """
 apiVersion: networking.k8s.io/v1

@@ -18,7 +18,7 @@ THEIRS = """
 apiVersion: cilium.io/v2
 kind: CiliumNetworkPolicy
 metadata: {name: theirs, namespace: elsewhere}
-spec: {endpointSelector: {}}
+spec: {endpointSelector: {}, ingress: [{}]}
 """
 STORY = (
     HEAD.replace("[apps.yaml]", "[apps.yaml, theirs.yaml]")

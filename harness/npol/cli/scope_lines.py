@@ -21,7 +21,7 @@ def scope_lines(world: ClusterState, *, left_out: int = 0, unread: int = 0) -> I
     yield f"read {', '.join(_counts(world))}"
     if refused := [f"{r.kind} {_named(r.namespace, r.name)}" for r in world.refused]:
         yield f"refused by the API server, so without effect: {_listed(refused)}"
-    if kinds := Counter(other.kind for other in world.others):
+    if kinds := Counter(other.kind for other in world.without_cilium.others):
         counted = (f"{number} {kind}" for kind, number in sorted(kinds.items()))
         yield f"not evaluated: {', '.join(counted)}"
     if left_out:

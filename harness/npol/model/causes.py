@@ -59,6 +59,13 @@ class AllowedBy:
 
 
 @dataclass(frozen=True, slots=True)
+class DeniedBy:
+    """A rule of a policy denies it, whatever other policies allow."""
+
+    rule: PlacedPolicy
+
+
+@dataclass(frozen=True, slots=True)
 class NotFitting:
     """A rule that fits but for something; with a `doubt` nobody can tell whether it does."""
 
@@ -171,6 +178,7 @@ Fact = (
     | NotEvaluated
     | NotSelected
     | AllowedBy
+    | DeniedBy
     | NotFitting
     | Isolated
     | RankedRuleFits

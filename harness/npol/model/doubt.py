@@ -24,6 +24,11 @@ class DoubtCode(enum.Enum):
     ADDRESS = "address"
     DOMAINS = "domains"
     OTHER_POLICIES = "other policies"
+    IDENTITY = "identity"
+    SERVICE_NOT_SEEN = "service not seen"
+    AGENT_OPTION = "agent option"
+    # packets of L3 and L4 do not show it
+    BEYOND_PACKETS = "beyond packets"
     # the parts of a flow fare differently
     PATHS_DIFFER = "paths differ"
     PODS_DIFFER = "pods differ"
@@ -41,8 +46,8 @@ class Doubt:
 
     code: DoubtCode
     subject: str = ""
-    """An end, a namespace or a port; the priority that policies share."""
+    """An end, a namespace, a port, a policy or a field; the priority that policies share."""
     names: tuple[str, ...] = ()
-    """Policies, blocks, domains; the other end, the engine; the paths that are open."""
+    """Policies, rules, blocks, domains, options; the other end, the engine; open paths."""
     others: tuple[str, ...] = ()
     """The paths that are closed."""

@@ -32,6 +32,11 @@ class MismatchCode(enum.Enum):
     POD_LABELS = "pod labels", RulePart.POD
     NO_POD_HAS = "no pod has", RulePart.POD
     ENGINE_NEVER_SELECTS = "engine never selects", RulePart.ADDRESS
+    NO_PEERS = "no peers", RulePart.KIND
+    ENTITY = "entity", RulePart.KIND
+    INSIDE = "inside", RulePart.KIND
+    EMPTY_GROUP = "empty group", RulePart.ADDRESS
+    NO_SERVICE = "no service", RulePart.ADDRESS
     OTHER_FAMILY = "other family", RulePart.ADDRESS
     OUTSIDE_BLOCK = "outside block", RulePart.ADDRESS
     SERVICE_ADDRESS = "service address", RulePart.ADDRESS
@@ -39,6 +44,7 @@ class MismatchCode(enum.Enum):
     OTHER_PORT = "other port", RulePart.PORT
     OTHER_TIER_PORT = "other port of a tier", RulePart.PORT
     OTHER_NAMED_PORT = "other named port", RulePart.PORT
+    NO_PORTS = "no ports", RulePart.PORT
     NAME_NOT_LOOKED_UP = "name not looked up", RulePart.PORT
     SERVICE_PORT = "service port", RulePart.PORT
 

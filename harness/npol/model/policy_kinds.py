@@ -28,25 +28,32 @@ class PolicyKind:
     @property
     def evaluated(self) -> bool:
         """Whether predictions know what policies of the kind mean."""
-        return self.group in (NETWORK_POLICY.group, POLICY_API)
+        return self.group in (NETWORK_POLICY.group, POLICY_API, CILIUM)
 
 
 _CALICO = "crd.projectcalico.org"
 _CALICO_API = "projectcalico.org"
-_CILIUM = "cilium.io"
+CILIUM = "cilium.io"
 _ANTREA = "crd.antrea.io"
 POLICY_API = "policy.networking.k8s.io"
 """The group of the policies in tiers."""
+
+CILIUM_KINDS = (
+    PolicyKind(
+        CILIUM, "v2", "ciliumclusterwidenetworkpolicies", "CiliumClusterwideNetworkPolicy", False
+    ),
+    PolicyKind(CILIUM, "v2", "ciliumnetworkpolicies", "CiliumNetworkPolicy"),
+)
+CIDR_GROUP = PolicyKind(CILIUM, "v2", "ciliumcidrgroups", "CiliumCIDRGroup", False)
+"""Addresses that Cilium's policies name: it decides nothing by itself."""
 
 OTHER_POLICY_KINDS = (
     PolicyKind(_CALICO, "v1", "globalnetworkpolicies", "GlobalNetworkPolicy", False),
     PolicyKind(_CALICO, "v1", "networkpolicies", "NetworkPolicy"),
     PolicyKind(_CALICO_API, "v3", "globalnetworkpolicies", "GlobalNetworkPolicy", False, True),
     PolicyKind(_CALICO_API, "v3", "networkpolicies", "NetworkPolicy", True, True),
-    PolicyKind(
-        _CILIUM, "v2", "ciliumclusterwidenetworkpolicies", "CiliumClusterwideNetworkPolicy", False
-    ),
-    PolicyKind(_CILIUM, "v2", "ciliumnetworkpolicies", "CiliumNetworkPolicy"),
+    *CILIUM_KINDS,
+    CIDR_GROUP,
     PolicyKind(_ANTREA, "v1beta1", "clusternetworkpolicies", "ClusterNetworkPolicy", False),
     PolicyKind(_ANTREA, "v1beta1", "networkpolicies", "NetworkPolicy"),
     PolicyKind(POLICY_API, "v1alpha1", "adminnetworkpolicies", "AdminNetworkPolicy", False),

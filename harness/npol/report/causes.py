@@ -8,6 +8,7 @@ from npol.model.causes import (
     ActsByItsRules,
     AllowedBy,
     Cause,
+    DeniedBy,
     EnginesDiffer,
     Fact,
     Isolated,
@@ -81,6 +82,8 @@ def fact_words(fact: Fact | Sentence | None) -> str:
             return _not_selected(fact)
         case AllowedBy():
             return f"{fact.rule.policy} allows it ({fact.rule.place})"
+        case DeniedBy():
+            return f"{fact.rule.policy} denies it ({fact.rule.place}), whatever else allows it"
         case NotFitting():
             return _not_fitting(fact)
         case Isolated():

@@ -47,6 +47,14 @@ _WORDS: Mapping[DoubtCode, Callable[[Doubt], str]] = {
     ),
     DoubtCode.DOMAINS: lambda d: f"which addresses {', '.join(d.names)} has is up to DNS",
     DoubtCode.OTHER_POLICIES: lambda d: f"not evaluated: {', '.join(d.names)}",
+    DoubtCode.IDENTITY: lambda d: f"whether {d.subject} is {d.names[0]} is not known",
+    DoubtCode.SERVICE_NOT_SEEN: lambda d: f"{d.subject} is not among the Services that are known",
+    DoubtCode.AGENT_OPTION: lambda d: (
+        f"{d.subject} acts only where Cilium's agents run with --{d.names[0]}"
+    ),
+    DoubtCode.BEYOND_PACKETS: lambda d: (
+        f"{d.names[0]} goes by {d.subject}, which no packet of L3/L4 shows"
+    ),
     DoubtCode.PATHS_DIFFER: lambda d: f"open: {', '.join(d.names)}; closed: {', '.join(d.others)}",
     DoubtCode.PODS_DIFFER: lambda d: "open for some of its pods, closed for others",
     DoubtCode.RECORDED_END: lambda d: f"who {d.subject} is, {_UNRECORDED}",

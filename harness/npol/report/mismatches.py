@@ -58,6 +58,13 @@ _WORDS: Mapping[MismatchCode, Callable[[Mismatch], str]] = {
     MismatchCode.ENGINE_NEVER_SELECTS: lambda m: (
         f"engine {m.has} never selects {m.subject} by ipBlock ({m.wanted})"
     ),
+    MismatchCode.NO_PEERS: lambda m: "it names nobody",
+    MismatchCode.ENTITY: lambda m: f"{m.subject} is not of the entity {m.wanted}",
+    MismatchCode.INSIDE: lambda m: (
+        f"{m.subject} is inside the cluster, and never meant by {m.wanted}"
+    ),
+    MismatchCode.EMPTY_GROUP: lambda m: f"no CiliumCIDRGroup {m.wanted} holds addresses",
+    MismatchCode.NO_SERVICE: lambda m: f"{m.wanted} leads to no address that it could mean",
     MismatchCode.OTHER_FAMILY: lambda m: f"{m.wanted} holds no IPv{m.number} addresses",
     MismatchCode.OUTSIDE_BLOCK: lambda m: f"{m.subject} ({m.has}) is not in {m.wanted}",
     MismatchCode.SERVICE_ADDRESS: lambda m: (
@@ -69,6 +76,7 @@ _WORDS: Mapping[MismatchCode, Callable[[Mismatch], str]] = {
         f"the rule is for {m.wanted}, the pod's port is {m.number}"
     ),
     MismatchCode.OTHER_NAMED_PORT: _named_port,
+    MismatchCode.NO_PORTS: lambda m: "it names no port",
     MismatchCode.NAME_NOT_LOOKED_UP: lambda m: (
         f"{m.subject} is on its node's network: port {m.wanted!r} is not looked up on it"
     ),

@@ -12,9 +12,12 @@ from npol.changes.dry_run.kubectl_commands import policies_of
 from npol.changes.state.snapshot import key_of
 from npol.cni.preflight import PreflightProblem
 from npol.kube.guard import PROTECTED, STATE_NAMESPACE, protected
+from npol.model.policy_kinds import CIDR_GROUP
 from npol.model.story import Manifest, Peer, Story
+from npol.policy.evaluate.cilium_layer import acts_on, may_act_in
 from npol.policy.evaluate.tier_match import selects
-from npol.policy.objects.entities import Pod
+from npol.policy.objects.entities import Namespace, Pod
+from npol.policy.parse.parse_cilium import cilium_policy_of
 from npol.policy.parse.parse_tiers import subject_of
 from npol.policy.state.cluster_state import ClusterState
 from npol.policy.state.peer_pods import pods_of
@@ -42,6 +45,7 @@ def against(story: Story, state: ClusterState, *, max_unlisted_pods: int) -> lis
         pods = list(_selected(policy, state))
         found += _in_a_place_of_the_system(policy)
         found += _of_places_of_the_system(policy, state)
+        found += _of_nodes(policy)
         servers = [p for p in pods if p.labels.get("k8s-app") in DNS]
         found += _cuts(policy, servers, "the cluster's name server")
         strangers = [p for p in pods if str(p) not in named and p not in servers]
@@ -66,14 +70,30 @@ def _of_places_of_the_system(policy: Manifest, state: ClusterState) -> Iterator[
     """A policy of the whole cluster must leave out the namespaces that npol never changes."""
     if policy.namespace or key_of(policy.body).is_network_policy:
         return
-    subject = subject_of(policy)
-    known = state.select_namespaces(subject.namespaces) if subject else state.all_namespaces
-    chosen = (n.name for n in known)
+    chosen = (n.name for n in _namespaces(policy, state))
     if names := sorted(n for n in chosen if protected(n) or n == STATE_NAMESPACE):
         yield PreflightProblem(
             what=f"{_spell(policy)} selects namespaces that are never changed: {_few(names)}",
             hint="leave them out: namespaceSelector with matchExpressions, key "
             "kubernetes.io/metadata.name, operator NotIn",
+        )
+
+
+def _namespaces(policy: Manifest, state: ClusterState) -> Iterable[Namespace]:
+    """Those whose pods a policy of the whole cluster may select."""
+    if (subject := subject_of(policy)) is not None:
+        return state.select_namespaces(subject.namespaces)
+    if own := cilium_policy_of(policy):
+        return (n for n in state.all_namespaces if may_act_in(own, n))
+    return () if policy.kind == CIDR_GROUP.kind else state.all_namespaces
+
+
+def _of_nodes(policy: Manifest) -> Iterator[PreflightProblem]:
+    own = cilium_policy_of(policy)
+    if own and any(section.nodes for section in own.sections):
+        yield PreflightProblem(
+            what=f"{_spell(policy)} selects nodes, which the cluster itself lives on",
+            hint="a story's policies select pods: endpointSelector",
         )
 
 
@@ -98,6 +118,12 @@ def _selected(policy: Manifest, state: ClusterState) -> Iterator[Pod]:
     """The pods that a policy has an effect on: it has none on those in their node's network."""
     if (subject := subject_of(policy)) is not None:
         yield from (p for p in state.pods if p.may_be_named and selects(state, subject, p))
+        return
+    if own := cilium_policy_of(policy):
+        every = state.pods_in(policy.namespace) if policy.namespace else state.pods
+        yield from (p for p in every if p.may_be_named and acts_on(state, own, p))
+        return
+    if policy.kind == CIDR_GROUP.kind:
         return
     if not key_of(policy.body).is_network_policy:  # it may select any
         every = state.pods_in(policy.namespace) if policy.namespace else state.pods

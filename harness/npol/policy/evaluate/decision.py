@@ -10,9 +10,11 @@ from npol.model.doubt import Doubt
 from npol.model.mismatch import RulePart
 from npol.model.prediction import PolicyName, PredictedDecision, Prediction, UnknownReason
 from npol.model.reason import Reason
+from npol.policy.evaluate.cilium_match import CiliumRuleFit
 from npol.policy.evaluate.match import Path, PeerAndPortFit, both
 from npol.policy.evaluate.tier_match import TierRuleFit
 from npol.policy.evaluate.tiers import TierWalk
+from npol.policy.objects.cilium_types import CiliumPolicy
 from npol.policy.objects.entities import End, Traffic
 from npol.policy.objects.netpol_types import Direction, Origin, PeerClause, Policy, PortClause, Rule
 from npol.policy.parse.unsupported import OtherPolicy
@@ -32,6 +34,10 @@ class RuleFit(PeerAndPortFit):
         return self.rule.origin
 
 
+LayerPolicy = Policy | CiliumPolicy
+"""The policies of one layer: Cilium's own stand beside NetworkPolicies."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DirectionDecision:
     """One direction of a path: the egress of its source or the ingress of its target."""
@@ -41,11 +47,13 @@ class DirectionDecision:
     allowed: bool | None
     not_applicable: NotActing | None = None
     """Why no policy acts on it, whatever the policies say."""
-    isolating: tuple[Policy, ...] = ()
-    rules: tuple[RuleFit, ...] = ()
+    isolating: tuple[LayerPolicy, ...] = ()
+    rules: tuple[RuleFit | CiliumRuleFit, ...] = ()
     """Every rule of the isolating policies."""
     doubt: Doubt | None = None
     """What the answer hangs on, if `allowed` is None."""
+    final: bool = False
+    """Whether a rule decides by itself, so that no tier behind is asked: Cilium's own only."""
     tiers: tuple[TierWalk, ...] = ()
     """The tiers that were walked, where the cluster has policies in them."""
 
@@ -58,13 +66,20 @@ class DirectionDecision:
         return next((walk.deciding for walk in self.tiers if walk.decides), None)
 
     @property
-    def matching(self) -> tuple[RuleFit, ...]:
-        return tuple(f for f in self.rules if f.holds)
+    def denying(self) -> tuple[CiliumRuleFit, ...]:
+        """The rules that deny it, whatever others allow."""
+        return tuple(f for f in self.rules if isinstance(f, CiliumRuleFit) and f.denies and f.holds)
+
+    @property
+    def matching(self) -> tuple[RuleFit | CiliumRuleFit, ...]:
+        """The rules that allow it."""
+        return tuple(f for f in self.rules if f.holds and not f.denies)
 
     @property
     def non_matching(self) -> tuple[RuleFit, ...]:
-        """The rules that do not fit, nearest first."""
-        return tuple(sorted((f for f in self.rules if f.holds is False), key=_distance))
+        """The rules of NetworkPolicies that do not fit, nearest first."""
+        own = (f for f in self.rules if isinstance(f, RuleFit) and f.holds is False)
+        return tuple(sorted(own, key=_distance))
 
 
 def _distance(fit: RuleFit) -> tuple[int, bool]:
@@ -145,5 +160,7 @@ def _deciding(side: DirectionDecision) -> Iterator[PolicyName]:
     if fit := side.tier_rule:
         yield PolicyName(namespace="", name=fit.policy.name, kind=fit.policy.kind)
         return
-    for policy in [f.policy for f in side.matching] or side.isolating:
-        yield PolicyName(namespace=policy.namespace, name=policy.name)
+    fits = side.denying or side.matching
+    for policy in [f.policy for f in fits] or side.isolating:
+        kind = policy.origin.kind
+        yield PolicyName(namespace=policy.namespace, name=policy.name, kind=kind)

@@ -16,6 +16,7 @@ from npol.model.causes import NotActing, NotActingCode
 from npol.model.doubt import Doubt, DoubtCode
 from npol.model.prediction import UnknownReason
 from npol.model.reason import Reason
+from npol.policy.evaluate.cilium_layer import with_cilium
 from npol.policy.evaluate.decision import Decision, DirectionDecision, PathDecision, RuleFit
 from npol.policy.evaluate.match import YES, Fit, Path, both, distance, either, fit_peer, fit_port
 from npol.policy.evaluate.service_routing import ANOTHER_NODE, routes
@@ -31,7 +32,8 @@ from npol.policy.state.cluster_state import ClusterState
 def evaluate(world: ClusterState, traffic: Traffic, dialect: Dialect = SPEC) -> Decision:
     """Decide a flow, and say whether engines differ on it."""
     decision = decide(world, traffic, dialect)
-    by_engine = {e.name: decide(world, traffic, e).allowed for e in ENGINES}
+    asked = [e for e in ENGINES if e.reads_cilium_kinds or not world.cilium_policies]
+    by_engine = {e.name: decide(world, traffic, e).allowed for e in asked}
     return replace(decision, by_engine=by_engine)
 
 
@@ -111,6 +113,8 @@ def _decide_side(
             direction=direction, subject=subject, allowed=True, not_applicable=exempt
         )
     by_policies = _decide_by_policies(world, direction, subject, other, path, dialect, found)
+    if world.cilium_policies:
+        by_policies = with_cilium(world, by_policies, subject, path, dialect)
     if not world.tier_policies:
         return by_policies
     return _in_tiers(world, by_policies, subject, path, dialect)
@@ -123,7 +127,9 @@ def _in_tiers(
     walks = [walk(world, Tier.ADMIN, pod, below.direction, path, dialect)]
     behind = {below.allowed}
     opened = False
-    if not below.isolating:
+    if below.final:
+        pass
+    elif not below.isolating:
         walks.append(walk(world, Tier.BASELINE, pod, below.direction, path, dialect))
         behind = {action is not RuleAction.DENY for action in walks[1].actions}
     elif dialect.baseline_opens_isolated and not below.allowed:

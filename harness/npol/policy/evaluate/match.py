@@ -46,6 +46,11 @@ class PeerAndPortFit:
     port_fit: Fit = YES
 
     @property
+    def denies(self) -> bool:
+        """Whether it closes what it fits: a NetworkPolicy's rules never do."""
+        return False
+
+    @property
     def mismatches(self) -> tuple[Mismatch, ...]:
         """What does not fit; fewer are a nearer miss."""
         return (*self.peer_fit.mismatches, *self.port_fit.mismatches)

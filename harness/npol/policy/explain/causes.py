@@ -5,6 +5,7 @@ from __future__ import annotations
 from npol.model.causes import (
     AllowedBy,
     Cause,
+    DeniedBy,
     Isolated,
     NotEvaluated,
     NotFitting,
@@ -12,14 +13,21 @@ from npol.model.causes import (
 )
 from npol.model.mismatch import RulePart
 from npol.model.placed_policy import PlacedPolicy
-from npol.policy.evaluate.decision import Decision, DirectionDecision, PathDecision, RuleFit
+from npol.policy.evaluate.cilium_match import CiliumRuleFit
+from npol.policy.evaluate.decision import (
+    Decision,
+    DirectionDecision,
+    LayerPolicy,
+    PathDecision,
+    RuleFit,
+)
 from npol.policy.evaluate.evaluate import evaluate
 from npol.policy.evaluate.match import spell_labels
 from npol.policy.explain.mismatch import mismatches
 from npol.policy.explain.tier_causes import deciding_cause, undecided_cause
 from npol.policy.objects.dialects import SPEC, Dialect
 from npol.policy.objects.entities import Pod, Traffic
-from npol.policy.objects.netpol_types import Direction, Origin, Policy
+from npol.policy.objects.netpol_types import Direction, Origin
 from npol.policy.state.cluster_state import ClusterState
 from npol.selectors import spell
 
@@ -59,6 +67,13 @@ def side_causes(world: ClusterState, side: DirectionDecision, path: PathDecision
         return [Cause(subject=about, what=side.not_applicable)]
     if cause := deciding_cause(side) or undecided_cause(side):
         return [cause]
+    if side.denying:
+        return [
+            Cause(subject=about, what=DeniedBy(_placed(f.policy, f.origin)), at=f.origin.at)
+            for f in side.denying
+        ]
+    if unsure := _unsure(side):
+        return [_miss(world, side, unsure, path)]
     if not side.isolating:
         return [_not_isolated(world, side)]
     if side.matching:
@@ -67,6 +82,14 @@ def side_causes(world: ClusterState, side: DirectionDecision, path: PathDecision
             for f in side.matching
         ]
     return [*_misses(world, side, path), _isolated(side, path)]
+
+
+def _unsure(side: DirectionDecision) -> CiliumRuleFit | None:
+    """The rule of Cilium's that the answer hangs on, if it does."""
+    if side.allowed is not None:
+        return None
+    own = (f for f in side.rules if isinstance(f, CiliumRuleFit))
+    return next((f for f in own if f.holds is None and f.doubt == side.doubt), None)
 
 
 def _not_isolated(world: ClusterState, side: DirectionDecision) -> Cause:
@@ -85,7 +108,7 @@ def _not_isolated(world: ClusterState, side: DirectionDecision) -> Cause:
     return Cause(subject=about, what=what, at=near.origin.at)
 
 
-def _placed(policy: Policy, origin: Origin) -> PlacedPolicy:
+def _placed(policy: LayerPolicy, origin: Origin) -> PlacedPolicy:
     return PlacedPolicy(str(policy), str(origin))
 
 
@@ -94,19 +117,25 @@ def _misses(world: ClusterState, side: DirectionDecision, path: PathDecision) ->
     near = [
         f
         for f in side.rules
-        if (f.peer_fit.holds is True) != (f.port_fit.holds is True)
+        if not f.denies
+        and (f.peer_fit.holds is True) != (f.port_fit.holds is True)
         and RulePart.KIND not in f.failed
     ]
     near.sort(key=lambda f: (f.port_fit.holds is True, len(f.failed)))
     return [_miss(world, side, fit, path) for fit in near[:MOST]]
 
 
-def _miss(world: ClusterState, side: DirectionDecision, fit: RuleFit, path: PathDecision) -> Cause:
+def _miss(
+    world: ClusterState,
+    side: DirectionDecision,
+    fit: RuleFit | CiliumRuleFit,
+    path: PathDecision,
+) -> Cause:
     clause = fit.port if fit.port_fit.holds is not True else fit.peer
     origin = clause.origin if clause else fit.origin
     what = NotFitting(
         _placed(fit.policy, origin),
-        mismatches(world, fit, path.path),
+        mismatches(world, fit, path.path) if isinstance(fit, RuleFit) else fit.mismatches,
         doubt=fit.doubt,
         sure=fit.holds is not None,
     )

@@ -44,6 +44,8 @@ class Dialect:
     allow is silent then, and not refused."""
     rules_outrank_types: bool = False
     """Whether a rule puts its direction in force although `policyTypes` does not name it."""
+    reads_cilium_kinds: bool = False
+    """Whether CiliumNetworkPolicies and their clusterwide kind act; elsewhere they are data."""
     node_port_clients: tuple[str, ...] = ("client", "node", "replaced")
     """Which source a pod may see behind a NodePort: the client's own address, another node's,
     or one that is neither."""
@@ -91,6 +93,7 @@ CILIUM = Dialect(
     isolates_host_network=False,
     isolates_from_itself_by_service=False,
     rules_outrank_types=True,
+    reads_cilium_kinds=True,
     node_port_clients=("replaced",),
 )
 

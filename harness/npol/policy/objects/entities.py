@@ -50,6 +50,8 @@ class Pod:
     uid: str = ""
     containers: tuple[str, ...] = ()
     priority_class: str = ""
+    service_account: str = ""
+    """"" for `default`."""
     at: Position | None = None
 
     def __str__(self) -> str:
@@ -141,6 +143,7 @@ class Service:
     name: str
     ports: tuple[ServicePort, ...] = ()
     selector: Labels | None = None
+    labels: Labels = field(default_factory=dict)
     type: str = "ClusterIP"
     addresses: tuple[Address, ...] = ()
     """Its ClusterIPs."""

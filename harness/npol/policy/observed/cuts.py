@@ -9,6 +9,7 @@ from npol.model.doubt import Doubt
 from npol.model.observed import ObservedFlow
 from npol.model.prediction import PolicyName
 from npol.model.reason import Reason
+from npol.policy.evaluate.cilium_match import CiliumRuleFit
 from npol.policy.evaluate.decision import Decision, RuleFit
 from npol.policy.evaluate.evaluate import decide
 from npol.policy.evaluate.tier_match import TierRuleFit
@@ -85,7 +86,7 @@ def against_observed(
         for policy, origin in _allow_rules(read)
         if (policy, origin.path) not in used
     )
-    number = len(read.policies) + len(read.tier_policies)
+    number = len(read.policies) + len(read.tier_policies) + len(read.cilium_policies)
     return ObservedPlan(flows=foreseen, unused=unused, policies=number)
 
 
@@ -96,6 +97,9 @@ def _allow_rules(state: ClusterState) -> Iterator[tuple[str, Origin]]:
         rules = (rule for direction in Direction for rule in tiered.rules(direction))
         accepting = (rule for rule in rules if rule.action is RuleAction.ACCEPT)
         yield from ((str(tiered), rule.origin) for rule in accepting)
+    for own in state.cilium_policies:
+        rules_of_both = (rule for direction in Direction for rule in own.rules(direction))
+        yield from ((str(own), rule.origin) for rule in rules_of_both if not rule.denies)
 
 
 def foresee(world: ObservedWorld, flow: ObservedFlow, dialect: Dialect) -> ForeseenFlow:
@@ -125,7 +129,7 @@ def _rules_of(decision: Decision, *, every: bool) -> set[_RuleKey]:
     """The rules that fit, each by its policy and its place in it; `every`: any of them may."""
     sides = [side for path in decision.paths for side in path.sides]
     walked = [walk for side in sides for walk in side.tiers]
-    fits: list[RuleFit | TierRuleFit] = [
+    fits: list[RuleFit | CiliumRuleFit | TierRuleFit] = [
         *(fit for side in sides for fit in side.rules),
         *(fit for walk in walked for fit in walk.fits),
     ]

@@ -11,6 +11,8 @@ from collections.abc import Iterator
 from npol.model.doubt import Doubt, DoubtCode
 from npol.policy.evaluate.decision import Decision, DirectionDecision, PathDecision, RuleFit
 from npol.policy.evaluate.match import Path
+from npol.policy.objects.cilium_labels import NAMESPACE_LABELS, without_source
+from npol.policy.objects.cilium_types import CiliumPolicy
 from npol.policy.objects.entities import NAME_LABEL, End, Node, Pod
 from npol.policy.objects.netpol_types import Direction, PeerClause, Policy
 from npol.policy.objects.tier_types import TierPolicy
@@ -21,7 +23,8 @@ from npol.selectors import Selector, keys_of, matches
 def hangs_on(world: ObservedWorld, decision: Decision) -> Doubt | None:
     """What is not known and decides; None where the records tell enough."""
     for path in decision.paths:
-        for why in (*_of_tiers(world, path.path), *_of_sides(world, path)):
+        tiers, own = _of_tiers(world, path.path), _of_cilium(world, path.path)
+        for why in (*tiers, *own, *_of_sides(world, path)):
             return why
     return None
 
@@ -34,10 +37,11 @@ def _of_side(world: ObservedWorld, path: PathDecision, side: DirectionDecision) 
     if side.not_applicable or side.tier_rule or not side.isolating:
         return None
     other = path.path.client if side.direction is Direction.INGRESS else path.path.target
-    sure = [f for f in side.rules if f.holds and not any(_of_labels(world, f, other))]
+    rules = [f for f in side.rules if isinstance(f, RuleFit)]
+    sure = [f for f in rules if f.holds and not any(_of_labels(world, f, other))]
     if sure:
         return None
-    doubts = (doubt for fit in side.rules for doubt in _open_ends(world, path, fit, other))
+    doubts = (doubt for fit in rules for doubt in _open_ends(world, path, fit, other))
     return next(doubts, None)
 
 
@@ -92,7 +96,31 @@ def _of_tiers(world: ObservedWorld, path: Path) -> Iterator[Doubt]:
             yield Doubt(DoubtCode.RECORDED_PORT_NAMES, str(path.target), (str(policy),))
 
 
-def _labels(of: str, policy: Policy | TierPolicy) -> Doubt:
+def _of_cilium(world: ObservedWorld, path: Path) -> Iterator[Doubt]:
+    """Any rule of Cilium's policies may decide, one that denies above all: all are looked at."""
+    for policy in world.state.cilium_policies:
+        rules = [rule for direction in Direction for rule in policy.rules(direction)]
+        selectors = [section.selector for section in policy.sections]
+        selectors += [
+            peer.endpoints for rule in rules for peer in rule.peers or () if peer.endpoints
+        ]
+        by_label = any(_beside_place(selector) for selector in selectors)
+        for end in (path.source, path.target):
+            if isinstance(end, Pod) and by_label and not world.knows_labels(end.namespace):
+                yield _labels(f"namespace {end.namespace}", policy)
+        named = any(isinstance(p.port, str) for rule in rules for p in rule.ports or ())
+        if named and isinstance(path.target, Pod) and not world.knows_ports(path.target):
+            yield Doubt(DoubtCode.RECORDED_PORT_NAMES, str(path.target), (str(policy),))
+
+
+def _beside_place(selector: Selector) -> bool:
+    """Whether a selector of Cilium's asks for labels of namespaces beside their name."""
+    asked = (without_source(key) for key in keys_of(selector))
+    around = [key for key in asked if key.startswith(NAMESPACE_LABELS)]
+    return bool(set(around) - {f"{NAMESPACE_LABELS}{NAME_LABEL}"})
+
+
+def _labels(of: str, policy: Policy | TierPolicy | CiliumPolicy) -> Doubt:
     return Doubt(DoubtCode.RECORDED_LABELS, of, (str(policy),))
 
 

@@ -51,6 +51,7 @@ def pod(source: Source, default_namespace: str) -> Pod:
         uid=str(source.metadata.get("uid") or ""),
         containers=_container_names(spec),
         priority_class=str(spec.get("priorityClassName") or ""),
+        service_account=str(spec.get("serviceAccountName") or ""),
         at=source.at(),
     )
 
@@ -74,6 +75,7 @@ def pods_of(source: Source, default_namespace: str) -> Iterator[Pod]:
             configs=_configs(pod_spec),
             containers=_container_names(pod_spec),
             priority_class=str(pod_spec.get("priorityClassName") or ""),
+            service_account=str(pod_spec.get("serviceAccountName") or ""),
             workload=workload_of(source),
             promised=True,
             at=source.at(),
@@ -98,6 +100,7 @@ def service(source: Source, default_namespace: str) -> Service:
         name=source.name,
         ports=tuple(_service_port(mapping(p)) for p in items(spec.get("ports"))),
         selector=_strings(selector) if selector else None,
+        labels=_labels(source.metadata),
         type=str(spec.get("type") or "ClusterIP"),
         addresses=_addresses(addresses),
         families=_families(spec),

@@ -7,9 +7,10 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field, replace
 
 from npol.model.causes import Cause, NotExercised
-from npol.policy.evaluate.decision import DirectionDecision
+from npol.policy.evaluate.decision import DirectionDecision, RuleFit
 from npol.policy.evaluate.evaluate import decide
 from npol.policy.evaluate.match import Path, fit_peer, fit_port
+from npol.policy.objects.cilium_types import CiliumPolicy
 from npol.policy.objects.dialects import SPEC, Dialect
 from npol.policy.objects.netpol_types import Direction, Origin, Policy, Rule
 from npol.policy.simulate.flow_resolution import ResolvedFlow
@@ -31,8 +32,8 @@ class CoverageItem:
     """
     One thing that a policy says.
 
-    A rule (peer, port) is exercised by a flow that it lets through, isolation by one that it
-    stops. `flows` are named `step: flow`.
+    A rule (peer, port) is exercised by a flow that it lets through, isolation, or a rule that
+    denies, by one that it stops. `flows` are named `step: flow`.
     """
 
     policy: str
@@ -75,8 +76,8 @@ class _Tally:
     items: dict[_Key, CoverageItem] = field(default_factory=dict)
     flows: dict[_Key, dict[str, None]] = field(default_factory=dict)
 
-    def know(self, policy: Policy) -> None:
-        for item in _items(policy):
+    def know(self, items: Iterable[CoverageItem]) -> None:
+        for item in items:
             self.items.setdefault(_key(item.origin, item.part, item.direction), item)
 
     def count(self, origin: Origin, part: CoveredPart, direction: Direction, flow: str) -> None:
@@ -93,7 +94,9 @@ def coverage(told: Iterable[SimulatedStep], dialect: Dialect = SPEC) -> Coverage
     tally = _Tally()
     for scene in read_by(dialect, told):
         for policy in scene.world.policies:
-            tally.know(policy)
+            tally.know(_items(policy))
+        for own in scene.world.cilium_policies:
+            tally.know(_of_cilium(own))
         for asked in scene.asked:
             _exercise(tally, scene, asked, dialect)
     return Coverage(
@@ -124,6 +127,18 @@ def _items(policy: Policy) -> Iterator[CoverageItem]:
                 yield replace(rule_item, part=part, origin=origin, port=str(port))
 
 
+def _of_cilium(policy: CiliumPolicy) -> Iterator[CoverageItem]:
+    """Isolation once for each direction, and each rule, those that deny with them."""
+    name = str(policy)
+    for direction in Direction:
+        if any(direction in section.isolates for section in policy.sections):
+            part, origin = CoveredPart.ISOLATION, policy.origin
+            yield CoverageItem(policy=name, part=part, direction=direction, origin=origin)
+        for rule in policy.rules(direction):
+            part, origin = CoveredPart.RULE, rule.origin
+            yield CoverageItem(policy=name, part=part, direction=direction, origin=origin)
+
+
 def _exercise(tally: _Tally, scene: SimulatedStep, asked: ResolvedFlow, dialect: Dialect) -> None:
     name = f"{scene.step}: {asked.flow.name}"
     for traffic in asked.every_traffic:
@@ -140,11 +155,15 @@ def _exercise_side(
     dialect: Dialect,
     name: str,
 ) -> None:
-    if side.allowed is False:
+    for denying in side.denying:
+        tally.count(denying.origin, CoveredPart.RULE, side.direction, name)
+    if side.allowed is False and not side.denying:
         for policy in side.isolating:
             tally.count(policy.origin, CoveredPart.ISOLATION, side.direction, name)
-    for fit in side.matching:
+    for fit in side.matching if not side.denying else ():
         tally.count(fit.origin, CoveredPart.RULE, side.direction, name)
+        if not isinstance(fit, RuleFit):
+            continue
         for origin, part in _clauses(world, fit.policy, fit.rule, side, path, dialect):
             tally.count(origin, part, side.direction, name)
 

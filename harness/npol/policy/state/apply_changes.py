@@ -8,6 +8,7 @@ from typing import Any
 
 from npol.model.peer_selection import WORKLOADS, unseen_owner
 from npol.model.refused_object import RefusedObject
+from npol.policy.objects.cilium_types import CidrGroup, CiliumPolicy
 from npol.policy.objects.entities import (
     NAME_LABEL,
     Endpoint,
@@ -21,6 +22,13 @@ from npol.policy.objects.netpol_types import Policy
 from npol.policy.objects.tier_types import TierPolicy
 from npol.policy.parse import parse_workloads
 from npol.policy.parse.object_source import Given, Source, sources
+from npol.policy.parse.parse_cilium import (
+    ParsedCiliumPolicy,
+    is_cidr_group,
+    is_cilium_policy,
+    parse_cilium_policy,
+    read_cidr_group,
+)
 from npol.policy.parse.parse_policies import ParsedPolicy, is_policy, parse_policy
 from npol.policy.parse.parse_tiers import ParsedTierPolicy, is_tier_policy, parse_tier_policy
 from npol.policy.parse.server_review import is_misnamed_policy, reviewed
@@ -89,6 +97,8 @@ class _Draft:
     services: dict[Key, Service]
     policies: dict[Key, Policy]
     tier_policies: dict[str, TierPolicy]
+    cilium_policies: dict[str, CiliumPolicy]
+    cidr_groups: dict[str, CidrGroup]
     refused: dict[tuple[str, str, str], RefusedObject]
     nodes: dict[str, Node]
     endpoints: dict[tuple[str, str, str], tuple[Endpoint, ...]]
@@ -111,6 +121,8 @@ class _Draft:
             services={(s.namespace, s.name): s for s in world.services},
             policies={(p.namespace, p.name): p for p in world.policies},
             tier_policies={str(p): p for p in world.tier_policies},
+            cilium_policies={str(p): p for p in world.cilium_policies},
+            cidr_groups=dict(world.cidr_groups),
             refused={(r.namespace, r.name, r.kind): r for r in world.refused},
             nodes={n.name: n for n in world.nodes},
             endpoints={},
@@ -127,6 +139,8 @@ class _Draft:
             services=tuple(self.services.values()),
             policies=tuple(self.policies.values()),
             tier_policies=tuple(self.tier_policies.values()),
+            cilium_policies=tuple(self.cilium_policies.values()),
+            cidr_groups=self.cidr_groups,
             refused=tuple(self.refused.values()),
             nodes=tuple(self.nodes.values()),
             endpoints={**self.before.endpoints_without(self.changed), **self.endpoints},
@@ -144,6 +158,10 @@ class _Draft:
             self._apply_policy(source, key, parse_policy(source, default_namespace=default))
         elif is_tier_policy(source):
             self._apply_tier_policy(source, parse_tier_policy(source))
+        elif is_cilium_policy(source):
+            self._apply_cilium(source, key, parse_cilium_policy(source, default_namespace=default))
+        elif is_cidr_group(source):
+            self.cidr_groups[source.name] = read_cidr_group(source)
         elif is_other(source):
             other = read_other(source, default)
             self.others[str(other)] = other
@@ -166,6 +184,11 @@ class _Draft:
             self.policies.pop(key, None)
         elif is_tier_policy(source):
             self.tier_policies.pop(str(parse_tier_policy(source).policy), None)
+        elif is_cilium_policy(source):
+            policy = parse_cilium_policy(source, default_namespace=namespace).policy
+            self.cilium_policies.pop(str(policy), None)
+        elif is_cidr_group(source):
+            self.cidr_groups.pop(source.name, None)
         elif is_other(source):
             self.others.pop(str(read_other(source, namespace)), None)
         elif source.kind in WORKLOADS:
@@ -213,6 +236,16 @@ class _Draft:
             self.tier_policies.pop(name, None)
             self.tier_policies[name] = reading.policy
 
+    def _apply_cilium(self, source: Source, key: Key, reading: ParsedCiliumPolicy) -> None:
+        """As for policies in tiers."""
+        if reading.mistakes and source.metadata.get("uid"):
+            other = read_other(source, key[0])
+            self.others[str(other)] = other
+        elif not self._refuses(source, key, reading.mistakes):
+            name = str(reading.policy)
+            self.cilium_policies.pop(name, None)
+            self.cilium_policies[name] = reading.policy
+
     def _apply_core(self, source: Source, key: Key, default: str) -> None:
         if source.kind == "Pod":
             self.pods[key] = parse_workloads.pod(source, default)
@@ -252,6 +285,8 @@ class _Draft:
         for table in tables:
             for key in [k for k in table if k[0] == name]:
                 del table[key]
+        kept = {k: p for k, p in self.cilium_policies.items() if p.namespace != name}
+        self.cilium_policies = kept
         self.refused = {k: r for k, r in self.refused.items() if r.namespace != name}
 
     def _pods_seen_or_promised(self) -> tuple[Pod, ...]:
@@ -268,4 +303,5 @@ class _Draft:
 
 def _place(source: Source, key: Key) -> tuple[str, str, str]:
     """Namespace, name, kind; what is the cluster's has no namespace."""
-    return "" if is_tier_policy(source) else key[0], key[1], source.kind
+    clusterwide = is_tier_policy(source) or source.kind == "CiliumClusterwideNetworkPolicy"
+    return "" if clusterwide else key[0], key[1], source.kind

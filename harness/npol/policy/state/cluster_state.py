@@ -8,7 +8,10 @@ from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import TypeVar
 
+from npol.model.policy_kinds import CILIUM
 from npol.model.refused_object import RefusedObject
+from npol.policy.objects import cilium_labels
+from npol.policy.objects.cilium_types import CidrGroup, CiliumPolicy
 from npol.policy.objects.dialects import Dialect
 from npol.policy.objects.entities import (
     NAME_LABEL,
@@ -22,7 +25,7 @@ from npol.policy.objects.entities import (
 from npol.policy.objects.netpol_types import Address, Direction, Policy
 from npol.policy.objects.tier_types import TierPolicy
 from npol.policy.parse.unsupported import OtherPolicy
-from npol.selectors import Selector, matches, spell
+from npol.selectors import Labels, Selector, matches, spell
 
 NEAR = {4: 16, 6: 112}
 """Prefix lengths, by family, that Service networks of clusters rarely stay below."""
@@ -43,6 +46,9 @@ class ClusterState:
     endpoints: EndpointSlices = field(default_factory=dict)
     tier_policies: tuple[TierPolicy, ...] = ()
     """Policies of the tiers before and behind that of NetworkPolicies."""
+    cilium_policies: tuple[CiliumPolicy, ...] = ()
+    """Policies of Cilium's own kinds: they act where a dialect reads them (`as_read`)."""
+    cidr_groups: Mapping[str, CidrGroup] = field(default_factory=dict)
     others: tuple[OtherPolicy, ...] = ()
     ingresses: Mapping[tuple[str, str], tuple[IngressRule, ...]] = field(default_factory=dict)
     configs: Mapping[tuple[str, str], tuple[str, ...]] = field(default_factory=dict)
@@ -129,6 +135,21 @@ class ClusterState:
             if direction in policy.directions and matches(policy.selector, pod.labels)
         )
 
+    def cilium_policies_in(self, namespace: str) -> tuple[CiliumPolicy, ...]:
+        """Those that may act on pods of a namespace: its own, and those of the whole cluster."""
+        return tuple(
+            policy
+            for where in {"", namespace}
+            for policy in self._cilium_by_namespace.get(where, ())
+        )
+
+    def identity_of(self, pod: Pod) -> Labels:
+        """The labels that Cilium's policies know a pod by."""
+        if (known := self._identities.get(str(pod))) is None:
+            known = cilium_labels.of_pod(pod, self.namespace(pod.namespace))
+            self._identities[str(pod)] = known
+        return known
+
     def others_for(self, pod: Pod) -> tuple[OtherPolicy, ...]:
         """Policies of other kinds that may select a pod."""
         namespace = self.namespace(pod.namespace)
@@ -158,11 +179,24 @@ class ClusterState:
             self,
             policies=tuple(p for p in self.policies if str(p) not in gone),
             tier_policies=tuple(p for p in self.tier_policies if str(p) not in gone),
+            cilium_policies=tuple(p for p in self.cilium_policies if str(p) not in gone),
         )
 
     def as_read(self, dialect: Dialect) -> ClusterState:
-        """The world with the directions in force that they are for an engine."""
-        return self._by_its_rules if dialect.rules_outrank_types else self
+        """The world with the directions in force, and the kinds read, that are for an engine."""
+        world = self._by_its_rules if dialect.rules_outrank_types else self
+        return world if dialect.reads_cilium_kinds else world.without_cilium
+
+    @cached_property
+    def without_cilium(self) -> ClusterState:
+        """The world where Cilium's own policies are there, and not evaluated."""
+        if not self.cilium_policies:
+            return self
+        unread = (
+            OtherPolicy(kind=p.kind, group=CILIUM, name=p.name, namespace=p.namespace)
+            for p in self.cilium_policies
+        )
+        return replace(self, cilium_policies=(), others=(*self.others, *unread))
 
     @cached_property
     def _by_its_rules(self) -> ClusterState:
@@ -242,13 +276,21 @@ class ClusterState:
         return _by_namespace(self.policies)
 
     @cached_property
+    def _cilium_by_namespace(self) -> dict[str, tuple[CiliumPolicy, ...]]:
+        return _by_namespace(self.cilium_policies)
+
+    @cached_property
+    def _identities(self) -> dict[str, Labels]:
+        return {}
+
+    @cached_property
     def _owners(self) -> dict[Address, Pod | Node]:
         pods = [p for p in self.pods if not p.host_network and not p.finished]
         ends: list[Pod | Node] = [*pods, *self.nodes]
         return {address: end for end in ends for address in end.addresses}
 
 
-_InNamespace = TypeVar("_InNamespace", Pod, Service, Policy)
+_InNamespace = TypeVar("_InNamespace", Pod, Service, Policy, CiliumPolicy)
 
 
 def _by_namespace(found: Iterable[_InNamespace]) -> dict[str, tuple[_InNamespace, ...]]:

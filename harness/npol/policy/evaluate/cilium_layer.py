@@ -1,0 +1,115 @@
+"""
+Cilium's own policies and NetworkPolicies in one layer, for one direction of a path.
+
+A rule that denies beats every rule that allows, of whatever kind. Rules isolate the pod unless
+their section says otherwise (`enableDefaultDeny`); then it stays open but for what is denied.
+Source: cilium/cilium v1.20.2 pkg/policy/repository.go (computePolicyEnforcementAndRules).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import replace
+
+from npol.model.doubt import Doubt, DoubtCode
+from npol.policy.evaluate.cilium_match import CiliumRuleFit, fit_cilium_rule
+from npol.policy.evaluate.decision import DirectionDecision
+from npol.policy.evaluate.match import Path, both, either
+from npol.policy.objects import cilium_labels
+from npol.policy.objects.cilium_types import CiliumPolicy, CiliumSection
+from npol.policy.objects.dialects import Dialect
+from npol.policy.objects.entities import Namespace, Pod
+from npol.policy.state.cluster_state import ClusterState
+from npol.selectors import Selector, matches
+
+Selected = tuple[CiliumPolicy, CiliumSection]
+
+
+def with_cilium(
+    world: ClusterState, below: DirectionDecision, subject: Pod, path: Path, dialect: Dialect
+) -> DirectionDecision:
+    """What NetworkPolicies make of it, with Cilium's own policies beside them."""
+    chosen = sections_for(world, subject)
+    fits = tuple(
+        fit_cilium_rule(world, policy, rule, subject, path, dialect)
+        for policy, section in chosen
+        for rule in section.rules
+        if rule.direction is below.direction
+    )
+    if not fits:
+        return below
+    closing = [policy for policy, section in chosen if below.direction in section.isolates]
+    sure = {str(policy): policy for policy in closing if not policy.needs}
+    isolating = (*below.isolating, *sure.values())
+    denied = either(fit.holds for fit in fits if fit.denies)
+    let_through = either(fit.holds for fit in (*below.rules, *fits) if not fit.denies)
+    closed = True if isolating else None if closing else False
+    allowed = both([_not(denied), either([let_through, _not(closed)])])
+    redirects = any(fit.redirects for fit in fits)
+    allowed = both([allowed, None if redirects else True])
+    return replace(
+        below,
+        allowed=allowed,
+        isolating=isolating,
+        rules=(*below.rules, *fits),
+        doubt=_doubt(below, fits, closing) if allowed is None else None,
+        final=bool(denied or let_through),
+    )
+
+
+def sections_for(world: ClusterState, pod: Pod) -> list[Selected]:
+    """The sections of Cilium's policies that act on a pod."""
+    return _selected(world.cilium_policies_in(pod.namespace), world, pod)
+
+
+def _selected(policies: Iterable[CiliumPolicy], world: ClusterState, pod: Pod) -> list[Selected]:
+    labels = world.identity_of(pod)
+    return [
+        (policy, section)
+        for policy in policies
+        for section in policy.sections
+        if not section.nodes and matches(section.selector, labels)
+    ]
+
+
+def acts_on(world: ClusterState, policy: CiliumPolicy, pod: Pod) -> bool:
+    """Whether a policy selects a pod: never one on its node's network."""
+    return not pod.host_network and any(own is policy for own, _ in _selected([policy], world, pod))
+
+
+def may_act_in(policy: CiliumPolicy, namespace: Namespace) -> bool:
+    """Whether a policy may select pods of a namespace, whatever labels they have."""
+    labels = cilium_labels.of_namespace(namespace)
+    of_place = (_about_place(s.selector) for s in policy.sections if not s.nodes)
+    return any(matches(selector, labels) for selector in of_place)
+
+
+def _about_place(selector: Selector) -> Selector:
+    """What a selector asks of the namespace alone."""
+    return {
+        "matchLabels": {k: v for k, v in selector["matchLabels"].items() if _is_place(k)},
+        "matchExpressions": [e for e in selector["matchExpressions"] if _is_place(e["key"])],
+    }
+
+
+def _is_place(key: str) -> bool:
+    return cilium_labels.without_source(key).startswith(
+        (cilium_labels.NAMESPACE, cilium_labels.NAMESPACE_LABELS)
+    )
+
+
+def _doubt(
+    below: DirectionDecision, fits: tuple[CiliumRuleFit, ...], closing: list[CiliumPolicy]
+) -> Doubt | None:
+    """What the answer hangs on: a rule, or whether the agent takes a policy."""
+    unsure = sorted((f for f in fits if f.holds is None), key=lambda f: not f.redirects)
+    for fit in unsure:
+        return fit.doubt
+    for policy in closing:
+        if policy.needs:
+            return Doubt(DoubtCode.AGENT_OPTION, str(policy), (policy.needs,))
+    return below.doubt
+
+
+def _not(value: bool | None) -> bool | None:
+    return None if value is None else not value
