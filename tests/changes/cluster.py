@@ -20,8 +20,11 @@ from npol.kube.retry import RetryBudget
 from npol_lab.api.certificates import issue
 from npol_lab.api.server import Api
 from npol_lab.api.users import Tokens
+from npol_lab.controllers.controller import Controller, key_of
+from npol_lab.controllers.deployments import Deployments
 from npol_lab.controllers.garbage import GarbageCollector
 from npol_lab.controllers.namespaces import Namespaces, RootCertificates, ServiceAccounts
+from npol_lab.controllers.replicasets import ReplicaSets
 from npol_lab.registry import Registry
 from npol_lab.registry.errors import StatusError
 from npol_lab.store import Store
@@ -45,6 +48,24 @@ class Asked:
     @property
     def writes(self):
         return self.verb in ("create", "update", "patch", "delete") and not self.dry_run
+
+
+class Ready(Controller):
+    """Pods of ReplicaSets run at once: there is no node that could run them."""
+
+    watches = ("pods",)
+
+    def touches(self, event):
+        if event.object["metadata"].get("ownerReferences"):
+            yield key_of("pods", event.object)
+
+    def reconcile(self, key):
+        pod = self.one(*key)
+        if pod and not pod["status"].get("conditions"):
+            since = pod["metadata"]["creationTimestamp"]
+            ready = {"type": "Ready", "status": "True", "lastTransitionTime": since}
+            status = {"phase": "Running", "conditions": [ready]}
+            self.registry.update("pods", {**pod, "status": status}, subresource="status")
 
 
 class Cluster:
@@ -132,6 +153,10 @@ class Cluster:
             "pods": {
                 f"{p['metadata']['namespace']}/{p['metadata']['name']}": p["metadata"].get("labels")
                 for p in self.list("pods")
+                if not p["metadata"].get("generateName")
+            },
+            "replicas": {
+                d["metadata"]["name"]: d["spec"]["replicas"] for d in self.list("deployments.apps")
             },
             "cluster policies": {
                 p["metadata"]["name"]: kept(p) for p in self.list(CLUSTER_POLICIES)
@@ -159,6 +184,7 @@ class Cluster:
         self._write_kubeconfig(sock.getsockname()[1])
         parts = [ServiceAccounts(self.registry), RootCertificates(self.registry, ca="test")]
         parts += [GarbageCollector(self.registry), Namespaces(self.registry)]
+        parts += [Deployments(self.registry), ReplicaSets(self.registry), Ready(self.registry)]
         self._tasks = [asyncio.create_task(part.run()) for part in parts]
 
     async def _stop(self):

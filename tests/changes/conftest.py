@@ -7,6 +7,14 @@ from npol.changes.transaction import Transaction
 from npol_lab.registry.policy_definitions import policy_definitions
 from tests.changes.cluster import CLUSTER_POLICIES, Cluster
 
+EMPTIED = (
+    "networkpolicies.networking.k8s.io",
+    "leases.coordination.k8s.io",
+    "deployments.apps",
+    "replicasets.apps",
+    "pods",
+)
+
 
 @pytest.fixture(scope="session")
 def server(tmp_path_factory):
@@ -17,7 +25,7 @@ def server(tmp_path_factory):
 def empty(server):
     """Nothing but the namespaces is left."""
     server.faults()
-    for resource in ("networkpolicies.networking.k8s.io", "leases.coordination.k8s.io", "pods"):
+    for resource in EMPTIED:
         for obj in server.list(resource):
             server.remove(resource, obj["metadata"]["namespace"], obj["metadata"]["name"])
     for chunk in server.list("configmaps", "npol-system"):

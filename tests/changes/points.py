@@ -28,3 +28,11 @@ def names():
 
 def all_points():
     return [f"{name}.{side}" for name in names() for side in ("before", "after")]
+
+
+def points_without(*starts):
+    """Those that a run reaches which does none of this."""
+    return [point for point in all_points() if not point.startswith(starts)]
+
+
+OF_WORKLOADS = ("workload.", "restore.scale")

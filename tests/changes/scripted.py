@@ -26,6 +26,7 @@ from npol.kube.connection import Mode, connect
 from npol.kube.objects import PODS
 from npol.kube.retry import RetryBudget
 from npol.kube.signals import Stop, Stopped
+from npol.model.story import WorkloadRef
 from tests.changes.cluster import pod, policy
 
 RUN = "struck"
@@ -33,6 +34,7 @@ TIERS = "policy.networking.k8s.io/v1alpha2"
 IN_TIERS = tuple(
     Key(TIERS, "ClusterNetworkPolicy", "", name) for name in ("created", "existing", "doomed")
 )
+SUBRESOURCES = ("pods/eviction", "deployments.apps/scale")
 LEASE = 1.0
 """Seconds; short, so that renewals happen while the run lasts."""
 
@@ -71,6 +73,26 @@ def work_in_tiers(transaction):
     transaction.restore_to("tiers")
     transaction.apply(cluster_policy("existing", priority=30))
     transaction.delete(cluster_policy("doomed"))
+
+
+def work_on_workloads(transaction, shop="shop"):
+    """What is done to a running workload: more pods, and all of them anew."""
+    api = WorkloadRef(kind="Deployment", namespace=shop, name="api")
+    transaction.scale(api, 3, within=60)
+    transaction.restart(api, within=60)
+    transaction.scale(api, 0, within=60)
+
+
+def found_workload(shop="shop"):
+    """A workload of others, with two pods."""
+    labels = {"app": "api"}
+    template = {"metadata": {"labels": labels}, "spec": pod()["spec"]}
+    return {
+        "apiVersion": "apps/v1",
+        "kind": "Deployment",
+        "metadata": {"name": "api", "namespace": shop},
+        "spec": {"replicas": 2, "selector": {"matchLabels": labels}, "template": template},
+    }
 
 
 def cluster_policy(name, priority=10):
@@ -130,11 +152,14 @@ def run(order):
                     other_policies=IN_TIERS if order["tiers"] else (),
                     replace=True,
                     kinds=[PODS],
+                    subresources=SUBRESOURCES if order["workloads"] else (),
                     lease=LEASE,
                     state_directory=Path(order["state"]),
                 ),
                 stop=stop,
             )
+            if order["workloads"]:
+                work_on_workloads(transaction, order["namespaces"][0])
             work(transaction, connection, *order["namespaces"])
             if order["tiers"]:
                 work_in_tiers(transaction)
@@ -163,12 +188,21 @@ def run(order):
 class Striker:
     """Runs scripted runs in forks of one prepared process."""
 
-    def __init__(self, kubeconfig, context="test", namespaces=("shop", "bank"), *, tiers=False):
+    def __init__(
+        self,
+        kubeconfig,
+        context="test",
+        namespaces=("shop", "bank"),
+        *,
+        tiers=False,
+        workloads=False,
+    ):
         self._where = {
             "kubeconfig": str(kubeconfig),
             "context": context,
             "namespaces": list(namespaces),
             "tiers": tiers,
+            "workloads": workloads,
         }
         self._server = subprocess.Popen(
             [sys.executable, "-m", "tests.changes.scripted"],

@@ -10,12 +10,12 @@ from npol.changes.recover.recovery import exit_code, recover
 from tests.changes.cluster import Cluster
 from tests.changes.conftest import empty
 from tests.changes.finalizing_controller import POLICIES, finalizing
-from tests.changes.points import all_points
+from tests.changes.points import OF_WORKLOADS, points_without
 from tests.changes.scripted import Striker, found
 
 FAST, SLOW = 0.05, 20.0
 """Seconds for which the controller holds a deleted policy, at most."""
-POINTS = [p for p in all_points() if not p.startswith(("local.directory", "state-namespace"))]
+POINTS = points_without("local.directory", "state-namespace", *OF_WORKLOADS)
 SUITE = 20
 
 

@@ -11,10 +11,11 @@ import pytest
 
 from npol.changes.recover.recovery import exit_code, open_runs, recover
 from tests.changes.points import all_points
-from tests.changes.scripted import LEASE, Striker, found
+from tests.changes.scripted import LEASE, Striker, found, found_workload
 
 POINTS = all_points()
 POLICIES = "networkpolicies.networking.k8s.io"
+DEPLOYMENTS = "deployments.apps"
 PHASES = (
     "local.directory.after",
     "journal.create.before",
@@ -25,6 +26,9 @@ PHASES = (
     "policy.replace.before",
     "policy.delete.after",
     "labels.set.before",
+    "workload.scale.after",
+    "workload.evict.after",
+    "restore.scale.before",
     "restore.replace.before",
     "restore.delete.after",
     "debug-pod.delete.after",
@@ -44,7 +48,7 @@ RESTORING = [p for p in POINTS if p.startswith("restore.")]
 
 @pytest.fixture(scope="module")
 def striker(server):
-    striker = Striker(server.kubeconfig)
+    striker = Striker(server.kubeconfig, workloads=True)
     yield striker
     striker.close()
 
@@ -58,6 +62,7 @@ def before(cluster, request):
     for body in found():
         resource = "pods" if body["kind"] == "Pod" else POLICIES
         cluster.edit("create", resource, body, manager="kubectl")
+    cluster.edit("create", DEPLOYMENTS, found_workload(), manager="kubectl")
     return cluster.state()
 
 

@@ -7,11 +7,11 @@ import pytest
 
 from npol.changes.recover.recovery import exit_code, recover
 from tests.changes.cluster import CLUSTER_POLICIES
-from tests.changes.points import all_points
+from tests.changes.points import OF_WORKLOADS, points_without
 from tests.changes.scripted import Striker, found, found_in_tiers
 from tests.changes.test_kills import POLICIES, files
 
-POINTS = [p for p in all_points() if not p.startswith("state-namespace")]  # it is there already
+POINTS = points_without("state-namespace", *OF_WORKLOADS)  # it is there already
 CENTRAL = ("lease.create.after", "policy.create.after:KILL:2", "policy.delete.after:KILL:3")
 SEED = 20261129
 

@@ -62,6 +62,8 @@ class TransactionOptions:
     """What `create` will need, besides policies."""
     other_policies: Sequence[Key] = ()
     """Policies of other kinds than NetworkPolicy that will be changed."""
+    subresources: Sequence[str] = ()
+    """What will be written of other objects: `pods/eviction`, `deployments.apps/scale`."""
     lease: float = DURATION
     """Seconds without a renewal after which this run counts as dead."""
     state_directory: Path | None = None
@@ -104,7 +106,9 @@ class TransactionStart:
         kinds = (*options.kinds, *([NAMESPACES] if options.create_namespaces else ()))
         others = {(key.api_version, key.kind) for key in options.other_policies}
         kinds = (*kinds, *(self._connection.resource(*kind) for kind in sorted(others)))
-        self._connection.permit(namespaces=self._namespaces, kinds=kinds)
+        self._connection.permit(
+            namespaces=self._namespaces, kinds=kinds, subresources=options.subresources
+        )
         ensure_state_namespace(self._connection)
         self._check_nothing_left()
         return self._begin(self._header())

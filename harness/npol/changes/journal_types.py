@@ -25,6 +25,7 @@ Of others that it names nothing is deleted but what carries the run's annotation
 CLUSTER = "*"
 """Stands among a run's namespaces for the policies of the whole cluster, which it may change."""
 LABELLED = frozenset({"Pod", "Namespace"})
+SCALED = frozenset({"Deployment", "StatefulSet"})
 
 
 class Action(enum.Enum):
@@ -34,6 +35,11 @@ class Action(enum.Enum):
     REPLACE = "replace"
     DELETE = "delete"
     LABEL = "label"
+    SCALE = "scale"
+
+
+OF_PARTS = frozenset({Action.LABEL, Action.SCALE})
+"""What changes a part of an object; the rest of that is none of the run's business."""
 
 
 class State(enum.Enum):
@@ -119,8 +125,8 @@ class Record:
     One change of one object.
 
     `before` and `after` are whole objects (None: there is none); for LABEL they map label
-    keys to values, None for a label that is not set. `after` is None, too, for objects whose
-    content nobody compares.
+    keys to values, None for a label that is not set; for SCALE they hold `replicas`. `after` is
+    None, too, for objects whose content nobody compares.
     """
 
     number: int
@@ -130,7 +136,7 @@ class Record:
     after: Mapping[str, Any] | None = None
     state: State = State.INTENT
     uid: str = ""
-    """Of the object after the change, once known; of a labelled object from the start."""
+    """Of the object after the change, once known; of one that is changed in part from the start."""
     owners: tuple[Object, ...] = ()
     """For LABEL: who owned the labels before, as entries of managedFields."""
     digest: str = ""

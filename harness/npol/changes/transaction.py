@@ -18,11 +18,13 @@ from npol.changes.apply.change_session import ChangeSession
 from npol.changes.apply.checkpoints import Checkpoints
 from npol.changes.apply.policies import Policies, Preview
 from npol.changes.apply.setup_objects import SetupObjects
+from npol.changes.apply.workloads import Workloads
 from npol.changes.begin import TransactionOptions, TransactionStart
 from npol.changes.journal_types import Key, Left
 from npol.changes.lock.lock import Lock
 from npol.changes.restore.cleanup import conclude, conclude_left, recover_command
 from npol.changes.restore.restore import Restoration, restore
+from npol.changes.state.scale_history import scaled
 from npol.changes.state.snapshot import key_of, take_known
 from npol.changes.watchdog import Watchdog
 from npol.errors import NpolError, RestoreIncomplete
@@ -31,7 +33,7 @@ from npol.kube.objects import Object, Ref, resource_for
 from npol.kube.signals import Stop, Stopped
 from npol.model.inventory import Inventory
 from npol.model.result import RestoreResult
-from npol.model.story import Manifest
+from npol.model.story import Manifest, WorkloadRef
 
 Body = Mapping[str, Any] | Manifest
 """An object as JSON, or the manifest that holds it."""
@@ -52,7 +54,8 @@ class Transaction:
         self._watchdog = watchdog
         self._policies = Policies(session)
         self._given = SetupObjects(session)
-        self._marks = Checkpoints(self._policies, self._given)
+        self._workloads = Workloads(session)
+        self._marks = Checkpoints(self._policies, self._given, self._workloads)
         self._pid = os.getpid()
         self._restoration: Restoration | None = None
         self._left = self._committed = False
@@ -171,6 +174,14 @@ class Transaction:
         place = namespace if resource.namespaced else ""
         self._given.label(Ref(resource, place, name), set)
 
+    def scale(self, workload: WorkloadRef, replicas: int, *, within: float) -> int:
+        """Another number of replicas, Ready; they come back. How many there were."""
+        return self._workloads.scale(workload, replicas, within=within)
+
+    def restart(self, workload: WorkloadRef, *, within: float) -> int:
+        """All pods evicted, and their successors Ready; how many there were."""
+        return self._workloads.restart(workload, within=within)
+
     def mark(self, step_name: str) -> None:
         """Remember the state at the end of a step."""
         self._marks.mark(step_name)
@@ -198,8 +209,8 @@ class Transaction:
         """
         What in the namespaces is not as this run knows it; empty: the step's verdict counts.
 
-        Policies and the labels of the namespaces, one text each, with a diff. `seen`: what was
-        just read of them; None: they are read.
+        Policies, with a diff, the labels of the namespaces, and replicas, one text each. `seen`:
+        what was just read of the first two; None: they are read.
         """
         journal = self._session.writer.journal
         now = take_known(self._session.connection, journal, seen=seen)
@@ -209,6 +220,7 @@ class Transaction:
         found += [
             self._session.namespace_modified_by_others(place) for place in now.places.values()
         ]
+        found += [self._workloads.modified_by_others(one) for one in scaled(journal)]
         found += [f"the lock of {name} was lost: {how}" for name, how in self._lock.lost.items()]
         return [text for text in found if text]
 

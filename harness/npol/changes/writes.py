@@ -74,6 +74,34 @@ def set_labels(
     return _persist(lambda: connection.patch(ref, body), resolve)
 
 
+def set_replicas(connection: Connection, ref: Ref, live: Mapping[str, Any], replicas: int) -> None:
+    """
+    Scale exactly the version of a workload that was read.
+
+    Raises:
+        ApiError: 409 where the object has changed since, 404 where it is gone.
+    """
+    kept = ("name", "namespace", "uid", "resourceVersion")
+    body = {
+        "apiVersion": "autoscaling/v1",
+        "kind": "Scale",
+        "metadata": {key: live["metadata"][key] for key in kept},
+        "spec": {"replicas": replicas},
+    }
+    path = ref.resource.path(ref.namespace, ref.name, "scale")
+
+    def resolve() -> Object | None:
+        found = connection.get(ref)
+        return found if found is not None and has_replicas(found, live, replicas) else None
+
+    _persist(lambda: dict(connection.raw("PUT", path, body=body)), resolve)
+
+
+def has_replicas(found: Mapping[str, Any], live: Mapping[str, Any], replicas: int) -> bool:
+    same = found["metadata"]["uid"] == live["metadata"]["uid"]
+    return bool(same and found["spec"].get("replicas") == replicas)
+
+
 def has_labels(obj: Mapping[str, Any], labels: Mapping[str, str | None]) -> bool:
     found = obj["metadata"].get("labels") or {}
     return all(found.get(key) == value for key, value in labels.items())

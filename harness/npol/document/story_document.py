@@ -16,7 +16,19 @@ from npol.changes.state.snapshot import key_of
 from npol.document.applied_policies import AppliedComparison
 from npol.document.policy_entries import flow_entries, policy_entries
 from npol.model.policy_document import DocumentedPolicy, DocumentedStep, PolicyDocument
-from npol.model.story import Apply, Change, Delete, Label, Manifest, Peer, Restore, Step, Story
+from npol.model.story import (
+    Apply,
+    Change,
+    Delete,
+    Label,
+    Manifest,
+    Peer,
+    Restart,
+    Restore,
+    Scale,
+    Step,
+    Story,
+)
 from npol.policy.explain.label_requirements import label_needs
 from npol.policy.matrix.render import by_family as drawn
 from npol.policy.objects.dialects import dialect_of
@@ -150,3 +162,7 @@ def _change(change: Change) -> Iterator[str]:
             yield f"label {change.kind} {change.name}: {pairs}"
         case Restore(step=step):
             yield f"restore {step}"
+        case Restart(workload=workload):
+            yield f"restart {workload}"
+        case Scale(workload=workload, replicas=replicas):
+            yield f"scale {workload} to {replicas}"

@@ -136,10 +136,20 @@ class Connection(Verbs):
     def mode(self) -> Mode:
         return self.guard.mode
 
-    def permit(self, *, namespaces: Iterable[str], kinds: Iterable[Resource] = ()) -> None:
-        """From now on writes go to these namespaces only, and to these kinds as well."""
+    def permit(
+        self,
+        *,
+        namespaces: Iterable[str],
+        kinds: Iterable[Resource] = (),
+        subresources: Iterable[str] = (),
+    ) -> None:
+        """
+        From now on writes go to these namespaces only, and to these kinds as well.
+
+        `subresources`: such as `pods/eviction`.
+        """
         self.guard = self.guard.permit(
-            namespaces=namespaces, kinds=[kind.qualified for kind in kinds]
+            namespaces=namespaces, kinds=[*(kind.qualified for kind in kinds), *subresources]
         )
 
     def fresh(self) -> Connection:

@@ -45,6 +45,8 @@ APPLY_WRITES = {
     "pods": {"create", "delete", "patch"},  # patch: the story's labels
     "networkpolicies.networking.k8s.io": {"create", "update", "patch", "delete"},
 }
+SUBRESOURCE_WRITES = {"eviction": {"create"}, "scale": {"update"}}
+"""Verbs for those subresources that a run may be permitted to write."""
 REVIEWS = frozenset(
     {
         "selfsubjectaccessreviews.authorization.k8s.io",
@@ -112,7 +114,10 @@ class Guard:
     namespaces: frozenset[str] | None = None
     """Where writes are allowed besides the state namespace; None: all but protected ones."""
     kinds: frozenset[str] = field(default_factory=frozenset)
-    """Kinds that may be written in mode APPLY besides policies and npol's own."""
+    """
+    Kinds that may be written in mode APPLY besides policies and npol's own; subresources, such as
+    `pods/eviction`, only where they are named.
+    """
 
     def permit(self, *, namespaces: Iterable[str], kinds: Iterable[str] = ()) -> Guard:
         """The same guard, for these namespaces only, and for these kinds as well."""
@@ -140,6 +145,8 @@ class Guard:
             raise self._no(Request(verb="create", resource="pods/exec", namespace=namespace))
 
     def _check_mode(self, request: Request, base: str) -> None:
+        if self.mode is Mode.APPLY and self._is_permitted_subresource(request):
+            return
         if self.mode is Mode.READ_ONLY or request.resource != base:
             raise self._no(request)
         if request.verb == "deletecollection":
@@ -152,6 +159,11 @@ class Guard:
             return
         elif request.verb not in self._writes().get(base, ()):
             raise self._no(request, "it is not among what this mode writes")
+
+    def _is_permitted_subresource(self, request: Request) -> bool:
+        _, _, subresource = request.resource.partition("/")
+        verbs = SUBRESOURCE_WRITES.get(subresource, ())
+        return request.resource in self.kinds and request.verb in verbs
 
     def _check_namespace_object(self, request: Request) -> None:
         if "namespaces" in self.kinds or request.name == STATE_NAMESPACE:

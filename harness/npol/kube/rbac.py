@@ -80,6 +80,8 @@ class Extra(enum.Enum):
 
     LABELS = "labels"  # changes labels of pods or namespaces
     LOGS = "logs"  # looks into logs of pods
+    RESTART = "restart"  # evicts the pods of workloads
+    SCALE = "scale"  # changes the replicas of workloads
 
 
 Extras = Collection[Extra | PolicyKind]
@@ -131,6 +133,19 @@ SELECTED_EVERYWHERE = (RbacRule(group="", resources=("pods",), verbs=LIST),)
 """Whom a policy of the whole cluster selects is known from all pods only."""
 LOGGING = (RbacRule(group="", resources=("pods/log",), verbs=("get",)),)
 LABELLING = (RbacRule(group="", resources=("pods",), verbs=("patch",)),)
+RESTARTING = (
+    RbacRule(group="apps", resources=("deployments", "statefulsets", "daemonsets"), verbs=("get",)),
+    RbacRule(group="", resources=("pods/eviction",), verbs=("create",)),
+)
+SCALING = (
+    RbacRule(group="apps", resources=("deployments", "statefulsets"), verbs=("get",)),
+    RbacRule(
+        group="apps", resources=("deployments/scale", "statefulsets/scale"), verbs=("update",)
+    ),
+    RbacRule(group="autoscaling", resources=("horizontalpodautoscalers",), verbs=LIST),
+)
+"""The last, because an autoscaler would set the replicas anew."""
+IN_APPLY = {Extra.LABELS: LABELLING, Extra.RESTART: RESTARTING, Extra.SCALE: SCALING}
 CLUSTER_LABELLING = (RbacRule(group="", resources=("namespaces",), verbs=("patch",)),)
 STATE = (
     RbacRule(
@@ -161,8 +176,8 @@ def rules(mode: Mode, namespace: str, *, extras: Extras = ()) -> tuple[RbacRule,
     if protected(namespace):
         return READING + logging
     found = BY_MODE[mode] + logging + _policy_rules(mode, extras, namespaced=True)
-    if Extra.LABELS in extras and mode is Mode.APPLY:
-        found += LABELLING
+    if mode is Mode.APPLY:
+        found += tuple(rule for e, own in IN_APPLY.items() if e in extras for rule in own)
     if namespace == STATE_NAMESPACE and mode is not Mode.READ_ONLY:
         found += STATE
         found += CLUSTER_LOCK if _of_the_cluster(extras) else ()

@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from typing import Protocol, TypeVar
 
-from npol.model.story import Apply, Change, Delete, Label, Restore
+from npol.model.story import Apply, Change, Delete, Label, Restart, Restore, Scale
 
 Done = TypeVar("Done", covariant=True)
 
@@ -24,6 +24,10 @@ class Changeable(Protocol[Done]):
 
     def restore(self, change: Restore) -> Iterable[Done]: ...
 
+    def restart(self, change: Restart) -> Iterable[Done]: ...
+
+    def scale(self, change: Scale) -> Iterable[Done]: ...
+
 
 def replay(changes: Iterable[Change], on: Changeable[Done]) -> Iterator[Done]:
     """Make changes, one after the other."""
@@ -37,3 +41,7 @@ def replay(changes: Iterable[Change], on: Changeable[Done]) -> Iterator[Done]:
                 yield from on.label(change)
             case Restore():
                 yield from on.restore(change)
+            case Restart():
+                yield from on.restart(change)
+            case Scale():
+                yield from on.scale(change)

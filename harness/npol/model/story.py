@@ -188,7 +188,37 @@ class Restore:
     step: str
 
 
-Change = Apply | Delete | Label | Restore
+@dataclass(frozen=True, slots=True, kw_only=True)
+class WorkloadRef:
+    """A running workload that a change is about."""
+
+    kind: str
+    """As the API has it: `Deployment`."""
+    namespace: str
+    name: str
+
+    def __str__(self) -> str:
+        return f"{self.kind} {self.namespace}/{self.name}"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Restart:
+    """All pods of a workload are evicted; over once their successors are Ready."""
+
+    at: Position
+    workload: WorkloadRef
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Scale:
+    """Another number of replicas, which is put back at the end; over once they are Ready."""
+
+    at: Position
+    workload: WorkloadRef
+    replicas: int
+
+
+Change = Apply | Delete | Label | Restore | Restart | Scale
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -39,7 +39,9 @@ class AppliedPolicies:
         self, connection: Connection, transaction: Transaction, story: Story, step: Step
     ) -> tuple[str, ...]:
         """Make a step's changes; what was done, one line each."""
-        done = tuple(replay(step.changes, ClusterChanges(transaction, self.manifests)))
+        within = story.defaults.pod.start_within
+        changes = ClusterChanges(transaction, self.manifests, within)
+        done = tuple(replay(step.changes, changes))
         if other_policies_of(story) or (self._served is None and _gives_others(story)):
             self._look(connection, story)
         return done

@@ -8,7 +8,9 @@ from dataclasses import dataclass
 from npol.changes.journal_types import Key
 from npol.changes.state.snapshot import key_of
 from npol.changes.transaction import Transaction
-from npol.model.story import Apply, Delete, Label, Manifest, Restore
+from npol.model.story import Apply, Delete, Label, Manifest, Restart, Restore, Scale
+
+READY_WITHIN = 180.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -18,6 +20,8 @@ class ClusterChanges:
     transaction: Transaction
     applied: dict[Key, Manifest]
     """What predictions point at."""
+    within: float = READY_WITHIN
+    """Seconds in which pods of a workload must be ready."""
 
     def apply(self, change: Apply) -> Iterator[str]:
         done = self.transaction.apply_all(change.manifests, replace=change.replace)
@@ -37,6 +41,14 @@ class ClusterChanges:
 
     def restore(self, change: Restore) -> Iterable[str]:
         return self.transaction.restore_to(change.step)
+
+    def restart(self, change: Restart) -> Iterator[str]:
+        evicted = self.transaction.restart(change.workload, within=self.within)
+        yield f"restarted {change.workload}: {evicted} pods evicted, their successors are ready"
+
+    def scale(self, change: Scale) -> Iterator[str]:
+        before = self.transaction.scale(change.workload, change.replicas, within=self.within)
+        yield f"scaled {change.workload} from {before} to {change.replicas}"
 
 
 def spell(manifest: Manifest) -> str:

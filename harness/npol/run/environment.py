@@ -27,6 +27,7 @@ from npol.probe.beside_pods import BesidePods
 from npol.probe.source_peers import debug_pod_peers
 from npol.probe.sources import Sources
 from npol.run.applied_policies import AppliedPolicies
+from npol.run.autoscaled import autoscaled
 from npol.run.create_given import create_given
 from npol.run.given_objects import GivenObjects, choose
 from npol.run.given_workloads import wait_until_ready
@@ -154,7 +155,8 @@ class RunEnvironment:
         return RunScope(story=self.story, options=self.options, run_id=self.run_id)
 
     def _preflight(self, connection: Connection) -> None:
-        request = self._scope.preflight_request(self._foreseen(self.story))
+        against = [*self._foreseen(self.story), *autoscaled(connection, self.story)]
+        request = self._scope.preflight_request(against)
         found = preflight(connection, request)
         self.engine = found.engine
         self._applied.others = found.other_policies

@@ -5,10 +5,18 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 
 from npol.changes.dry_run.kubectl_commands import other_policies_of
-from npol.kube.objects import DAEMON_SETS, DEPLOYMENTS, REPLICA_SETS, STATEFUL_SETS, Resource
+from npol.changes.state.scale_history import scale_of
+from npol.kube.objects import (
+    DAEMON_SETS,
+    DEPLOYMENTS,
+    REPLICA_SETS,
+    STATEFUL_SETS,
+    Resource,
+    resource_for,
+)
 from npol.kube.rbac import Extra
 from npol.model.policy_kinds import PolicyKind, policy_kind
-from npol.model.story import Apply, Delete, Label, Manifest, Story
+from npol.model.story import Apply, Delete, Label, Manifest, Restart, Scale, Story
 from npol.probe.source_peers import debug_pod_peers
 
 WORKLOADS: Mapping[str, frozenset[Resource]] = {
@@ -27,13 +35,15 @@ def named_namespaces(story: Story) -> set[str]:
 
 
 def written_namespaces(story: Story) -> set[str]:
-    """Namespaces whose policies or labels the steps change."""
+    """Namespaces whose policies, labels or workloads the steps change."""
     found: set[str] = set()
     for change in story.changes:
         if isinstance(change, Apply | Delete):
             found |= namespaces_of(change.manifests)
         elif isinstance(change, Label):
             found.add(change.name if change.kind == "namespace" else change.namespace)
+        elif isinstance(change, Restart | Scale):
+            found.add(change.workload.namespace)
     return found
 
 
@@ -47,13 +57,28 @@ def changed_namespaces(story: Story, *, creates: bool) -> set[str]:
 
 def extras_of(story: Story) -> set[Extra | PolicyKind]:
     """What the story does that needs rights which not every story needs."""
-    labels = any(isinstance(c, Label) for c in story.changes)
-    logs = any(c.kind == "logs" for s in story.steps for c in s.checks)
+    does = {
+        Extra.LABELS: any(isinstance(c, Label) for c in story.changes),
+        Extra.LOGS: any(c.kind == "logs" for s in story.steps for c in s.checks),
+        Extra.RESTART: any(isinstance(c, Restart) for c in story.changes),
+        Extra.SCALE: any(isinstance(c, Scale) for c in story.changes),
+    }
     kinds = (policy_kind(k.api_version, k.kind) for k in other_policies_of(story))
     return {
-        *(e for e, does in ((Extra.LABELS, labels), (Extra.LOGS, logs)) if does),
+        *(extra for extra, needed in does.items() if needed),
         *(kind for kind in kinds if kind),
     }
+
+
+def written_subresources(story: Story) -> list[str]:
+    """What the steps write of objects that are otherwise not theirs, as the guard names it."""
+    found = set()
+    for change in story.changes:
+        if isinstance(change, Restart):
+            found.add("pods/eviction")
+        elif isinstance(change, Scale):
+            found.add(scale_of(resource_for("apps/v1", change.workload.kind)))
+    return sorted(found)
 
 
 def namespaces_of(manifests: Iterable[Manifest]) -> set[str]:

@@ -15,7 +15,13 @@ from npol.kube.objects import Resource
 from npol.model.story import Story
 from npol.probe.debug_pod_manifest import debug_pod
 from npol.probe.source_peers import debug_pod_peers
-from npol.run.namespaces import changed_namespaces, extras_of, named_namespaces, namespaces_of
+from npol.run.namespaces import (
+    changed_namespaces,
+    extras_of,
+    named_namespaces,
+    namespaces_of,
+    written_subresources,
+)
 from npol.run.options import Options
 
 
@@ -88,4 +94,5 @@ class RunScope:
             recover_stale=self.options.recover_stale,
             kinds=sorted(kinds, key=lambda k: k.qualified),
             other_policies=other_policies_of(self.story),
+            subresources=written_subresources(self.story),
         )

@@ -11,9 +11,10 @@ from npol.story.field_validators import did_you_mean, shown
 from npol.story.manifests import Shelf
 from npol.story.mixed_manifests import API, Identity, LeftOver, identity, is_policy
 from npol.story.schema.change import ChangeEntry, ChangeFields, LabelEntry, SourceFields
+from npol.story.workload_changes import restart, scale
 from npol.story.yaml_node import YamlNode
 
-KINDS = ("apply", "delete", "label", "restore")
+KINDS = ("apply", "delete", "label", "restore", "restart", "scale")
 
 
 @dataclass(slots=True, kw_only=True)
@@ -67,6 +68,10 @@ class Changes:
             yield from _label(entry.label, node)
         elif entry.restore:
             yield from self._restore(entry.restore, node)
+        elif entry.restart:
+            yield from restart(entry.restart, node.child("restart"), self.given)
+        elif entry.scale:
+            yield from scale(entry.scale, node.child("scale"), self.given)
 
     def _manifests(
         self, sources: Sequence[SourceFields], node: YamlNode, key: str

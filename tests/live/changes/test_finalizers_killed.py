@@ -17,7 +17,7 @@ from npol.kube.connection import Mode
 from npol.kube.objects import NAMESPACES, NETWORK_POLICIES, PODS, Ref
 from tests.changes.cluster import kept
 from tests.changes.finalizing_controller import FINALIZER
-from tests.changes.points import all_points
+from tests.changes.points import OF_WORKLOADS, points_without
 from tests.changes.scripted import Striker, found
 from tests.live.conftest import wait_until
 
@@ -25,7 +25,7 @@ pytestmark = [pytest.mark.live, pytest.mark.nightly]
 
 HELD_FOR = 2.0
 """Seconds for which the controller holds a deleted policy, at most."""
-POINTS = [p for p in all_points() if not p.startswith(("local.directory", "state-namespace"))]
+POINTS = points_without("local.directory", "state-namespace", *OF_WORKLOADS)
 MERGE = {"fieldManager": "amazon-vpc-cni"}
 
 

@@ -6,10 +6,12 @@ from dataclasses import dataclass, field
 
 from npol.changes.apply.policies import Policies
 from npol.changes.apply.setup_objects import SetupObjects
+from npol.changes.apply.workloads import Workloads
 from npol.changes.journal_types import Journal
 from npol.changes.restore.undo import ref_of
 from npol.changes.state.label_history import Labelled, labelled
 from npol.changes.state.object_history import ObjectHistory, touched
+from npol.changes.state.scale_history import scaled
 from npol.errors import InputError
 
 
@@ -19,6 +21,7 @@ class Checkpoints:
 
     policies: Policies
     given: SetupObjects
+    workloads: Workloads
     _records: dict[str, int] = field(default_factory=dict)
 
     def mark(self, step: str) -> None:
@@ -26,7 +29,7 @@ class Checkpoints:
 
     def restore_to(self, step: str) -> list[str]:
         """
-        Policies and labels as they were at the end of a step; what was done, one line each.
+        Policies, labels and replicas as at the end of a step; what was done, one line each.
 
         Raises:
             InputError: the step was not run.
@@ -35,6 +38,8 @@ class Checkpoints:
         done = [self._policy(item, number) for item in reversed(touched(self._journal))]
         for item in reversed(labelled(self._journal)):
             done.append(self._labels(item, number))
+        for workload in reversed(scaled(self._journal)):
+            done.append(self.workloads.put(workload.key, workload.state_at(number)))
         return [line for line in done if line]
 
     def number(self, step: str) -> int:

@@ -9,6 +9,7 @@ from typing import Any
 
 from npol.changes.apply.change_session import ChangeSession, bare
 from npol.changes.apply.policies import Policies, Preview
+from npol.changes.apply.workloads import Workloads
 from npol.changes.dry_run.kubectl_commands import (
     KubectlCommand,
     apply_commands,
@@ -25,7 +26,7 @@ from npol.errors import InputError, NpolError
 from npol.kube.connection import Connection
 from npol.kube.signals import Stop
 from npol.model.replay import replay
-from npol.model.story import Apply, Delete, Label, Manifest, Restore, Step, Story
+from npol.model.story import Apply, Delete, Label, Manifest, Restart, Restore, Scale, Step, Story
 
 Imagined = Preview | str | NpolError
 """A policy's change, another change in words, or why it would be refused."""
@@ -164,6 +165,16 @@ class _DryRun:
 
     def restore(self, change: Restore) -> list[Imagined]:
         return [_spell(change)]
+
+    def restart(self, change: Restart) -> list[Imagined]:
+        return [f"evict all pods of {change.workload}"]
+
+    def scale(self, change: Scale) -> list[Imagined]:
+        try:
+            Workloads(self.session).check_scalable(change.workload)
+        except NpolError as error:
+            return [error]
+        return [f"scale {change.workload} to {change.replicas}"]
 
     def _preview(
         self,

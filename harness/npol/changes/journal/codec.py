@@ -16,6 +16,7 @@ from typing import Any
 
 from npol.changes.journal_types import (
     LABELLED,
+    SCALED,
     Action,
     Entry,
     Header,
@@ -148,9 +149,20 @@ def _check_record(record: Record) -> None:
         return
     if record.owners:
         raise ValueError(f"owners of the labels of a {record.key.kind}")
+    if record.action is Action.SCALE:
+        _check_scaled(record)
+        return
     for body in (record.before, record.after):
         if body is not None:
             _check_body(record.key, body)
+
+
+def _check_scaled(record: Record) -> None:
+    if record.key.kind not in SCALED or not record.uid:
+        raise ValueError(f"the replicas of a {record.key.kind}")
+    for side in (record.before, record.after):
+        if side is None or set(side) != {"replicas"} or type(side["replicas"]) is not int:
+            raise ValueError("a number of replicas that is none")
 
 
 def _check_owners(record: Record) -> None:

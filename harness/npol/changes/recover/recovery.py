@@ -17,7 +17,7 @@ from npol.changes.journal.configmaps import ClusterCopy
 from npol.changes.journal.find_journals import FoundJournals, OpenRun, find, open_runs
 from npol.changes.journal.local_file import LocalFile
 from npol.changes.journal.writer import JournalWriter
-from npol.changes.journal_types import Header, Journal
+from npol.changes.journal_types import Action, Header, Journal
 from npol.changes.lock import holder
 from npol.changes.lock.leases import held_words, holder_of, ref, watch_renewals
 from npol.changes.lock.lock import Lock
@@ -25,6 +25,7 @@ from npol.changes.recover import orphans
 from npol.changes.restore.cleanup import conclude, let_go
 from npol.changes.restore.restore import Restoration, restore
 from npol.changes.restore.verify import RestoreProblem
+from npol.changes.state.scale_history import scale_of
 from npol.changes.state.snapshot import take_places
 from npol.errors import ExitCode, LockHeld, NpolError, Refused
 from npol.kube.connection import Connection
@@ -170,11 +171,16 @@ def _sign_of_life(
 
 def permit(connection: Connection, journal: Journal) -> None:
     """Let the connection write what the journal needs, and no more."""
-    keys = [record.key for record in journal.history]
+    scaled = {r.key for r in journal.history if r.action is Action.SCALE}
+    keys = [record.key for record in journal.history if record.action is not Action.SCALE]
     kinds = {connection.resource(key.api_version, key.kind) for key in keys}
     kinds |= {CLAIMS} if any(key.kind == "StatefulSet" for key in keys) else set()
     made = {key.name for key in keys if key.kind == "Namespace"}
-    connection.permit(namespaces={*journal.namespaces, *made}, kinds=kinds)
+    connection.permit(
+        namespaces={*journal.namespaces, *made},
+        kinds=kinds,
+        subresources=[scale_of(connection.resource(k.api_version, k.kind)) for k in scaled],
+    )
 
 
 @dataclass(slots=True)

@@ -18,10 +18,11 @@ from typing import Any
 from npol.changes.journal.writer import JournalWriter
 from npol.changes.journal_types import Key
 from npol.changes.restore.foreign_objects import foreign_objects
-from npol.changes.restore.undo import ref_of, undo, undo_labels
+from npol.changes.restore.undo import ref_of, undo, undo_labels, undo_scale
 from npol.changes.restore.verify import ObjectStanding, RestoreComparison, RestoreProblem
 from npol.changes.state.label_history import Labelled, labelled
 from npol.changes.state.object_history import ObjectHistory, ObjectState, touched
+from npol.changes.state.scale_history import Scaled, scaled
 from npol.changes.state.snapshot import Snapshot, take_known
 from npol.errors import NpolError
 from npol.kube.connection import Connection
@@ -33,6 +34,7 @@ log = logging.getLogger(__name__)
 
 POLL = 0.25
 """Seconds between two looks at objects that take their time to go."""
+Item = ObjectHistory | Labelled | Scaled
 INTERRUPTED = "the restore was interrupted before its end"
 
 
@@ -148,17 +150,18 @@ class _Worker:
             text = f"the cluster could not be read to verify the restore: {error}"
             return [RestoreProblem(text=t, ours=True) for t in (text, *known)]
 
-    def _in_reverse(self) -> list[ObjectHistory | Labelled]:
-        items: list[ObjectHistory | Labelled] = [
+    def _in_reverse(self) -> list[Item]:
+        items: list[Item] = [
             *self._touched,
             *labelled(self._journal, self._since),
+            *scaled(self._journal, self._since),
         ]
         return sorted(items, key=lambda item: -item.records[0].number)
 
     def _undo_made(
         self,
-        made: Mapping[str, ObjectHistory | Labelled],
-        inside: Sequence[ObjectHistory | Labelled],
+        made: Mapping[str, Item],
+        inside: Sequence[Item],
         standing: ObjectStanding,
     ) -> None:
         """
@@ -173,9 +176,7 @@ class _Worker:
         stayed = whole - {key.name for key in gone if key.kind == "Namespace"}
         self._undo_all([item for item in inside if item.key.namespace in stayed], standing)
 
-    def _undo_all(
-        self, items: Sequence[ObjectHistory | Labelled], standing: ObjectStanding
-    ) -> list[Key]:
+    def _undo_all(self, items: Sequence[Item], standing: ObjectStanding) -> list[Key]:
         """One by one, as long as there is time; with which of them something was done."""
         done: list[Key] = []
         self._look_ahead(items, standing.snapshot)
@@ -188,13 +189,15 @@ class _Worker:
                 done.append(item.key)
         return done
 
-    def _undo(self, item: ObjectHistory | Labelled, standing: ObjectStanding) -> bool:
+    def _undo(self, item: Item, standing: ObjectStanding) -> bool:
         """Whether something was done."""
         if not standing.here(item.key.namespace) or item.key.place in self._blocked:
             return False
         try:
             if isinstance(item, Labelled):
                 done = undo_labels(self._connection, item)
+            elif isinstance(item, Scaled):
+                done = undo_scale(self._connection, item)
             else:
                 live = self._live(item.key, standing.snapshot)
                 if item.whole and item.judge(live) is ObjectState.LEAVING:
@@ -208,19 +211,19 @@ class _Worker:
         self.actions += [done] if done else []
         return bool(done)
 
-    def _look_inside(self, made: Iterable[ObjectHistory | Labelled]) -> None:
+    def _look_inside(self, made: Iterable[Item]) -> None:
         """What others have put into namespaces that the run made, and that end one by one."""
         runs = {i.key.name: i.run_id for i in made if isinstance(i, ObjectHistory)}
         with suppress(NpolError):  # then each is looked into when its turn comes
             (run_id,) = set(runs.values())
             self._inside |= foreign_objects(self._connection, runs, run_id)
 
-    def _look_ahead(self, items: Sequence[ObjectHistory | Labelled], snapshot: Snapshot) -> None:
+    def _look_ahead(self, items: Sequence[Item], snapshot: Snapshot) -> None:
         """
         Read side by side what the snapshot does not tell. What changes until its turn comes is
         another version then, or another object, and is read again (`undo`).
         """
-        keys = {item.key for item in items if not isinstance(item, Labelled)}
+        keys = {item.key for item in items if isinstance(item, ObjectHistory)}
         keys = {key for key in keys if not snapshot.tells(key)}
         with suppress(NpolError):  # then each is read when its turn comes
             refs = {key: ref_of(self._connection, key) for key in keys}
@@ -303,5 +306,5 @@ class _Worker:
             self._sleep(POLL)
 
 
-def _is_made_namespace(item: ObjectHistory | Labelled) -> bool:
+def _is_made_namespace(item: Item) -> bool:
     return isinstance(item, ObjectHistory) and item.before is None and item.key.kind == "Namespace"

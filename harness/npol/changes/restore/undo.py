@@ -19,6 +19,7 @@ from npol.changes.state.compare import put_back, reborn, still
 from npol.changes.state.field_owners import MANAGER, given_back
 from npol.changes.state.label_history import Labelled
 from npol.changes.state.object_history import ObjectHistory, ObjectState
+from npol.changes.state.scale_history import Scaled, replicas_of
 from npol.errors import NpolError
 from npol.kube.api_errors import ApiError, LostReply
 from npol.kube.connection import Connection
@@ -59,6 +60,12 @@ def undo_labels(connection: Connection, item: Labelled) -> str:
     """As `undo`, for the labels of an object; one that is gone needs nothing."""
     live = connection.get(ref_of(connection, item.key))
     return _until_calm(connection, item.key, live, lambda now: _step_labels(connection, item, now))
+
+
+def undo_scale(connection: Connection, item: Scaled) -> str:
+    """As `undo`, for the replicas of a workload."""
+    live = connection.get(ref_of(connection, item.key))
+    return _until_calm(connection, item.key, live, lambda now: _step_scale(connection, item, now))
 
 
 def _until_calm(connection: Connection, key: Key, live: Live, step: Callable[[Live], str]) -> str:
@@ -161,6 +168,16 @@ def _hand_back(connection: Connection, before: Mapping[str, Any], made: Mapping[
             connection.replace(body)
     except NpolError:
         return
+
+
+def _step_scale(connection: Connection, item: Scaled, live: Live) -> str:
+    if live is None or not item.is_here(live):
+        return ""
+    if replicas_of(live) == item.before or not item.is_ours(live):
+        return ""
+    with around("restore.scale"):
+        writes.set_replicas(connection, ref_of(connection, item.key), live, item.before)
+    return f"scaled {item.key} back to {item.before}"
 
 
 def _step_labels(connection: Connection, item: Labelled, live: Live) -> str:

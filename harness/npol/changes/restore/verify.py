@@ -16,6 +16,7 @@ from npol.changes.restore.undo import ref_of
 from npol.changes.state.compare import difference, is_leaving, run_of, still, waits_for
 from npol.changes.state.label_history import Labelled, labelled, labels_at
 from npol.changes.state.object_history import ObjectHistory, ObjectState, policies_at, touched
+from npol.changes.state.scale_history import Scaled, replicas_of, scaled
 from npol.changes.state.snapshot import Snapshot, take_known
 from npol.kube.connection import Connection
 from npol.kube.get_all import get_all
@@ -82,6 +83,7 @@ class RestoreComparison:
         self._touched = {item.key: item for item in touched(journal, since)}
         self._touched = {k: i for k, i in self._touched.items() if k.place not in self._blocked}
         self._labelled = [i for i in labelled(journal, since) if i.key.place not in self._blocked]
+        self._scaled = [i for i in scaled(journal, since) if i.key.place not in self._blocked]
 
     def problems(self) -> list[RestoreProblem]:
         """
@@ -106,6 +108,8 @@ class RestoreComparison:
             found += self._made(made[key], live)
         for labels in self._labelled:
             found += self._labels(labels)
+        for workload in self._scaled:
+            found += self._replicas(workload)
         return found
 
     def _places(self, standing: ObjectStanding) -> Iterator[RestoreProblem]:
@@ -241,6 +245,19 @@ class RestoreComparison:
                 f"was {item.before[label]!r}" + (f": {error}" if error else ""),
                 ours=label in undo,
             )
+
+    def _replicas(self, item: Scaled) -> Iterator[RestoreProblem]:
+        live = self._connection.get(ref_of(self._connection, item.key))
+        if live is None or not item.is_here(live) or replicas_of(live) == item.before:
+            self.as_before += item.records
+            return
+        ours = item.is_ours(live)
+        error = self._errors.get(item.key, "" if ours else "changed by others")
+        yield RestoreProblem(
+            text=f"{item.key}: it has {replicas_of(live)} replicas, had {item.before}"
+            + (f": {error}" if error else ""),
+            ours=ours,
+        )
 
 
 def _still_there(live: Mapping[str, Any]) -> str:

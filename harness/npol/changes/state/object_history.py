@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from npol.changes.journal_types import (
+    OF_PARTS,
     Action,
     Journal,
     Key,
@@ -46,7 +47,7 @@ class ObjectState(enum.Enum):
 
 @dataclass(slots=True)
 class ObjectHistory:
-    """One object of a run's history (not a labelled one)."""
+    """One object of a run's history (not one that it changed in part)."""
 
     key: Key
     before: Mapping[str, Any] | None
@@ -160,7 +161,7 @@ def touched(journal: Journal, since: int = 0) -> list[ObjectHistory]:
     run_id = journal.header.run_id if journal.header else ""
     found: dict[Key, ObjectHistory] = {}
     for record in journal.history:
-        if record.action is not Action.LABEL:
+        if record.action not in OF_PARTS:
             entry = found.setdefault(record.key, ObjectHistory(record.key, record.before, run_id))
             entry.records.append(record)
     late = (entry.since(since) for entry in found.values())

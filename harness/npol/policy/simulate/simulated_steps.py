@@ -7,7 +7,7 @@ from dataclasses import dataclass, field, replace
 
 from npol.model.refused_object import RefusedObject
 from npol.model.replay import replay
-from npol.model.story import Apply, Delete, Label, Restore, Step, Story
+from npol.model.story import Apply, Delete, Label, Restart, Restore, Scale, Step, Story
 from npol.policy.objects.dialects import Dialect
 from npol.policy.simulate.flow_resolution import ResolvedFlow, ask
 from npol.policy.state.apply_changes import apply, build, delete, label
@@ -89,3 +89,10 @@ class _SimulatedCluster:
 
     def restore(self, change: Restore) -> list[ClusterState]:
         return [self.recorded.get(change.step, self.state)]
+
+    def restart(self, change: Restart) -> list[ClusterState]:
+        return [self.state]
+
+    def scale(self, change: Scale) -> list[ClusterState]:
+        """Policies select by labels, and a workload's pods are alike, however many they are."""
+        return [self.state]

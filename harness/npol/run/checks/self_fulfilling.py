@@ -11,7 +11,17 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 
 from npol.model.inventory import Obj
-from npol.model.story import Apply, Change, Label, Manifest, Restore, StateCheck, Story
+from npol.model.story import (
+    Apply,
+    Change,
+    Delete,
+    Label,
+    Manifest,
+    Restore,
+    Scale,
+    StateCheck,
+    Story,
+)
 from npol.run.checks.drift import differences
 from npol.run.checks.labels import labels_of
 from npol.run.checks.objects import holds_for
@@ -58,7 +68,9 @@ def _changes(story: Story, step: str) -> Iterator[Change]:
 def _touches(change: Change) -> Iterator[Key]:
     if isinstance(change, Label):
         yield change.kind, "" if change.kind == "namespace" else change.namespace, change.name
-    elif not isinstance(change, Restore):
+    elif isinstance(change, Scale):
+        yield change.workload.kind.lower(), change.workload.namespace, change.workload.name
+    elif isinstance(change, Apply | Delete):
         yield from map(_key, change.manifests)
 
 

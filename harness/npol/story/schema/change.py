@@ -15,6 +15,7 @@ from npol.story.schema.values import (
     Namespace,
     ObjectName,
     Optional,
+    Workload,
 )
 
 
@@ -61,6 +62,25 @@ class LabelEntry(Entry, title="label"):
     set: dict[LabelKey, LabelValue | None] = Field(description="Labels; `null` takes one away.")
 
 
+class RestartEntry(Entry, title="restart"):
+    """A workload whose pods are evicted; its template stays untouched."""
+
+    workload: Workload = Field(description="deployment/NAME, statefulset/NAME, daemonset/NAME.")
+    namespace: Namespace = Field(
+        "", description="Where it is; needed unless `given` lists one workload of that name."
+    )
+
+
+class ScaleEntry(Entry, title="scale"):
+    """A workload that gets another number of replicas, until the end of the run."""
+
+    workload: Workload = Field(description="deployment/NAME or statefulset/NAME.")
+    namespace: Namespace = Field(
+        "", description="Where it is; needed unless `given` lists one workload of that name."
+    )
+    replicas: int = Field(description="How many pods it is to have.", ge=0, le=1000)
+
+
 class ChangeFields(Entry):
     """The kinds of change, of which one may stand in one place."""
 
@@ -81,6 +101,14 @@ class ChangeFields(Entry):
     )
     restore: Line = Field(
         "", description="Put back what was recorded at the end of this earlier step."
+    )
+    restart: Optional[RestartEntry] = Field(
+        None, description="Evict all pods of a workload, and wait until their successors are Ready."
+    )
+    scale: Optional[ScaleEntry] = Field(
+        None,
+        description="Another number of replicas, until they are Ready; put back at the end. Refused"
+        " where an autoscaler sets it.",
     )
 
 

@@ -1,0 +1,124 @@
+"""Running workloads scaled and restarted: refused where that would not last, and put back."""
+
+import pytest
+
+from npol.errors import NpolError, Refused
+from npol.model.story import WorkloadRef
+from tests.changes.scripted import SUBRESOURCES, found_workload
+
+DEPLOYMENTS = "deployments.apps"
+API = WorkloadRef(kind="Deployment", namespace="shop", name="api")
+
+
+@pytest.fixture
+def api(cluster):
+    cluster.edit("create", DEPLOYMENTS, found_workload(), manager="kubectl")
+    return cluster
+
+
+@pytest.fixture
+def transaction(api, begin):
+    return begin(subresources=SUBRESOURCES)
+
+
+def replicas(cluster):
+    return cluster.get(DEPLOYMENTS, "shop", "api")["spec"]["replicas"]
+
+
+def uids(cluster):
+    return {p["metadata"]["uid"] for p in cluster.list("pods", "shop")}
+
+
+def set_replicas(number):
+    return lambda workload: workload["spec"].update(replicas=number)
+
+
+def test_a_restart_replaces_every_pod_and_leaves_the_template(api, transaction):
+    transaction.scale(API, 2, within=30)  # waits until they are there
+    before, was = uids(api), api.get(DEPLOYMENTS, "shop", "api")
+
+    assert transaction.restart(API, within=30) == 2
+
+    assert len(uids(api)) == 2
+    assert not uids(api) & before
+    assert api.get(DEPLOYMENTS, "shop", "api")["spec"] == was["spec"]
+    assert api.get(DEPLOYMENTS, "shop", "api")["metadata"]["generation"] == 1
+
+
+def test_replicas_come_back_and_the_end_says_so(api, transaction):
+    assert transaction.scale(API, 3, within=30) == 2
+    assert replicas(api) == 3
+
+    done = transaction.restore()
+
+    assert (replicas(api), done.complete) == (2, True)
+    assert done.actions == ("scaled Deployment shop/api back to 2",)
+
+
+def test_replicas_that_others_set_meanwhile_are_named_and_left(api, transaction):
+    transaction.scale(API, 3, within=30)
+    assert transaction.changed_by_others() == []
+
+    api.change(DEPLOYMENTS, "shop", "api", set_replicas(5))
+
+    (text,) = transaction.changed_by_others()
+    assert text == "Deployment shop/api was scaled to 5 by others during the run; npol had set 3"
+    done = transaction.restore()
+    assert (replicas(api), done.complete) == (5, False)
+    (problem,) = done.problems
+    assert problem == "Deployment shop/api: it has 5 replicas, had 2: changed by others"
+
+
+def test_replicas_go_back_to_those_of_an_earlier_step(api, transaction):
+    transaction.scale(API, 3, within=30)
+    transaction.mark("more")
+    transaction.scale(API, 1, within=30)
+
+    assert transaction.restore_to("more") == ["scaled Deployment shop/api to 3"]
+    assert replicas(api) == 3
+    transaction.restore()
+    assert replicas(api) == 2
+
+
+def test_a_workload_that_was_deleted_meanwhile_is_named(api, transaction):
+    transaction.scale(API, 3, within=30)
+    api.remove(DEPLOYMENTS, "shop", "api")
+
+    assert transaction.changed_by_others() == [
+        "Deployment shop/api was deleted by others during the run"
+    ]
+
+
+def test_an_autoscaler_forbids_it(api, transaction):
+    spec = {"scaleTargetRef": {"kind": "Deployment", "name": "api"}, "maxReplicas": 4}
+    body = {"metadata": {"name": "auto", "namespace": "shop"}, "spec": spec}
+    api.edit("create", "horizontalpodautoscalers.autoscaling", body)
+    try:
+        with pytest.raises(Refused, match="is scaled by HorizontalPodAutoscaler auto"):
+            transaction.scale(API, 3, within=30)
+    finally:
+        api.remove("horizontalpodautoscalers.autoscaling", "shop", "auto")
+    assert replicas(api) == 2
+
+
+def test_pods_that_do_not_come_end_the_wait(api, transaction):
+    with pytest.raises(Refused, match="its pods are not ready after 0 s"):
+        transaction.scale(API, 3, within=0)
+    transaction.restore()
+    assert replicas(api) == 2
+
+
+@pytest.mark.parametrize(
+    ("missing", "act"),
+    [
+        ("pods/eviction", lambda t: t.restart(API, within=1)),
+        ("deployments.apps/scale", lambda t: t.scale(API, 3, within=1)),
+    ],
+)
+def test_a_run_that_did_not_ask_for_it_sends_nothing(api, begin, missing, act):
+    transaction = begin(subresources=[s for s in SUBRESOURCES if s != missing])
+
+    with pytest.raises(NpolError, match="Blocked by npol"):
+        act(transaction)
+
+    assert replicas(api) == 2
