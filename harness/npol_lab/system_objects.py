@@ -13,6 +13,8 @@ from npol_lab.families import SINGLE, Family
 from npol_lab.net.external_hosts import PLACES, Place
 from npol_lab.net.network import API_PORT, ROUTER
 from npol_lab.registry import Registry
+from npol_lab.registry.calico_definitions import calico_definitions, tiers
+from npol_lab.registry.calico_rules import TIERS
 from npol_lab.registry.policy_definitions import policy_definitions
 
 Obj = dict[str, Any]
@@ -55,8 +57,10 @@ def install(
         enforces: whether policies mean anything here; it is said, as other engines say it.
         tells_flows: whether the nodes have agents that tell of packets.
     """
-    for definition in policy_definitions():
+    for definition in (*policy_definitions(), *calico_definitions()):
         registry.create("customresourcedefinitions.apiextensions.k8s.io", definition)
+    for tier in tiers():
+        registry.create(TIERS, tier)
     for name in NAMESPACES:
         registry.create("namespaces", {"metadata": {"name": name}})
     for number, (name, addresses) in enumerate(nodes.items(), 1):

@@ -81,6 +81,7 @@ def test_a_lab_holds_what_a_chart_renders_to_and_says_what_it_refused(chart, lab
     assert lines[0] == "left out: Widget own (the cluster serves no such kind)\n"
     assert lines[1].startswith("refused: Service front/web: ")
     assert lines[2] == "5 objects are in the lab\n"  # two namespaces, too
+    assert "Tier, NetworkSet, GlobalNetworkSet (projectcalico.org/v3" in lines[3]
     assert [p["metadata"]["name"] for p in connection.list(PODS, "shop")] == ["web"]
     assert [p["metadata"]["name"] for p in connection.list(NETWORK_POLICIES, "shop")] == ["web"]
     assert connection.get(Ref(connection.resource(RBAC, "ClusterRole"), "", "reads"))

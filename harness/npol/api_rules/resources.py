@@ -43,6 +43,8 @@ class ApiResource:
     """Kept as data: no controller and no admission of the lab acts on it."""
     stored: str = ""
     """The version in which the objects are kept, where that is another than this."""
+    kept_as: str = ""
+    """The name of the kind whose objects these are, where another group shows the same ones."""
     type: str = ""
     """The struct in `types.txt`, where that is not called like the kind."""
 
@@ -53,6 +55,8 @@ class ApiResource:
     @property
     def name(self) -> str:
         """`plural[.group]`, as in `networkpolicies.networking.k8s.io`."""
+        if self.kept_as:
+            return self.kept_as
         return f"{self.plural}.{self.group}" if self.group else self.plural
 
     @property

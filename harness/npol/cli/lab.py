@@ -25,17 +25,21 @@ def lab(arguments: LabArguments) -> None:
     )
     if not (arguments.chart or arguments.values or arguments.kustomization):
         with Lab.start(options) as own:
-            _wait(own)
+            _wait(own, arguments)
         return
     from npol.cli.lab_objects import fill_lab, lab_objects  # an empty lab need not pay for them
 
     manifests = lab_objects(arguments)
     with Lab.start(options) as own:
         fill_lab(str(own.kubeconfig), own.context, manifests, arguments.namespace)
-        _wait(own)
+        _wait(own, arguments)
 
 
-def _wait(own: Lab) -> None:
+def _wait(own: Lab, arguments: LabArguments) -> None:
+    from npol_lab.registry.enforced_kinds import enforced_kinds
+
+    if arguments.enforcement:
+        say(f"policies that it enforces: {'; '.join(enforced_kinds())}")
     say(f"export KUBECONFIG={own.kubeconfig}   # context {own.context}")
     say("the lab is up; Ctrl-C ends it and everything in it")
     signal.sigwait({signal.SIGINT, signal.SIGTERM, signal.SIGHUP})

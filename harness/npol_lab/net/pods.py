@@ -21,6 +21,8 @@ class Pod:
     """Named container ports: name, protocol, number."""
     host_ports: tuple[tuple[str, int, int], ...] = ()
     """Protocol, the node's port, the container's."""
+    account: str = ""
+    """Its service account."""
     owner: tuple[str, str] | None = None
     """Kind and name of the workload that it belongs to."""
 
@@ -45,6 +47,7 @@ def pod_of(obj: Obj, ip: str) -> Pod:
             for port in _ports(spec)
             if port.get("hostPort") and port.get("hostIP") in (None, "", "0.0.0.0")
         ),
+        account=spec.get("serviceAccountName") or "",
         owner=_owner(metadata),
     )
 

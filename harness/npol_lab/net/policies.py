@@ -16,15 +16,18 @@ from ipaddress import ip_address
 
 from npol.selectors import matches
 from npol_lab.families import IPV4, Family
+from npol_lab.net.calico_rules import CalicoRules
+from npol_lab.net.calico_world import BUILT_IN, CalicoWorld, Tier
 from npol_lab.net.flow_log import DENIED
 from npol_lab.net.nflog import statement
 from npol_lab.net.nft import Chain, Ruleset, Set
 from npol_lab.net.pods import Pod
 from npol_lab.net.policy import ALLOWED, Direction, NamedPort, Peers, Policy, name_of
 from npol_lab.net.tier_policy import TierPolicy
-from npol_lab.net.tiers import tiered
+from npol_lab.net.tiers import Tiered, Tiers
 
 Labels = frozenset[tuple[str, str]]
+_BUILT_IN = {tier.name: tier for tier in BUILT_IN}
 NodeFacts = tuple[Labels, Sequence[str]]
 """A node's labels and addresses."""
 
@@ -58,8 +61,10 @@ class World:
         family: Family = IPV4,
         tier_policies: Sequence[TierPolicy] = (),
         nodes: Mapping[str, NodeFacts] | None = None,
+        calico: CalicoWorld | None = None,
     ) -> None:
         self.family = family
+        self.calico = CalicoRules(calico) if calico else None
         self._tier_policies = tier_policies
         self._nodes = nodes or {}
         self._in_tiers: dict[tuple[str, Labels], list[TierPolicy]] = {}
@@ -81,14 +86,24 @@ class World:
             self._selecting[kind] = [p for p in own if self._selects(p.selector, pod.labels)]
         return self._selecting[kind]
 
-    def tier_policies_of(self, pod: Pod) -> list[TierPolicy]:
+    @property
+    def tiers(self) -> Mapping[str, Tier]:
+        return self.calico.world.objects.tiers if self.calico else _BUILT_IN
+
+    def tier_policies_of(self, pod: Pod) -> list[Tiered]:
         """The policies in tiers that select the pod."""
         kind = (pod.namespace, pod.labels)
         if kind not in self._in_tiers:
             self._in_tiers[kind] = [
                 policy for policy in self._tier_policies if self._means(policy.subject, pod)
             ]
-        return self._in_tiers[kind]
+        own = self.calico.world.policies_of(pod) if self.calico else ()
+        return [*self._in_tiers[kind], *own]
+
+    def kind_of(self, pod: Pod) -> tuple[object, ...]:
+        """Pods of one kind are selected by the same policies of all sorts."""
+        account = pod.account if self.calico else ""
+        return id(self.policies_of(pod)), account
 
     def _means(self, peers: Peers, pod: Pod) -> bool:
         labels = self.namespaces.get(pod.namespace, frozenset())
@@ -141,21 +156,22 @@ def rules_for(node: str, world: World, *, told: bool = False) -> Ruleset:
     """
     ruleset = Ruleset()
     verdicts: dict[Direction, dict[str, str]] = {"ingress": {}, "egress": {}}
-    by_kind: dict[int, list[Pod]] = defaultdict(list)
+    by_kind: dict[tuple[object, ...], list[Pod]] = defaultdict(list)
     used: dict[int, Policy] = {}
     used_in_tiers: dict[str, TierPolicy] = {}
     for pod in world.pods:
         if pod.node == node:
-            by_kind[id(world.policies_of(pod))].append(pod)
+            by_kind[world.kind_of(pod)].append(pod)
+    tiers = Tiers(world.tiers, world.calico, ruleset, told=told)
     for pods in by_kind.values():
         selecting, in_tiers = world.policies_of(pods[0]), world.tier_policies_of(pods[0])
         for direction, found in verdicts.items():
             isolating = [p for p in selecting if direction in p.chains]
             chain = _isolation(direction, isolating, ruleset, told) if isolating else ""
-            if verdict := tiered(direction, in_tiers, chain, ruleset, told=told):
+            if verdict := tiers.verdict(direction, in_tiers, isolating, chain):
                 found |= {pod.ip: verdict for pod in pods}
         used |= {id(policy): policy for policy in selecting}
-        used_in_tiers |= {policy.uid: policy for policy in in_tiers}
+        used_in_tiers |= {p.uid: p for p in in_tiers if isinstance(p, TierPolicy)}
     for policy in used.values():
         _add(policy, world, ruleset, told)
     for tier_policy in used_in_tiers.values():

@@ -170,7 +170,7 @@ def _port_matches(ports: Iterable[Obj], policy: Policy) -> list[str]:
             first = 0 if port is None else int(port)
             last = 65535 if port is None else int(entry.get("endPort") or port)
             numbers[protocol].append((first, last))
-    return found + [f"{p} dport {{ {_ranges(n)} }}" for p, n in numbers.items()]
+    return found + [f"{p} dport {{ {port_ranges(n)} }}" for p, n in numbers.items()]
 
 
 def _protocol(name: str) -> str:
@@ -179,7 +179,7 @@ def _protocol(name: str) -> str:
     return name.lower()
 
 
-def _ranges(ports: list[tuple[int, int]]) -> str:
+def port_ranges(ports: Iterable[tuple[int, int]]) -> str:
     """nft takes no overlapping ranges."""
     merged: list[tuple[int, int]] = []
     for first, last in sorted(ports):

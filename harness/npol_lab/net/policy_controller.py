@@ -8,7 +8,8 @@ from collections.abc import Iterable, Mapping, Sequence
 
 from npol.api_rules.objects import Obj
 from npol_lab.families import Family
-from npol_lab.net import policies, services
+from npol_lab.net import calico_policies, policies, services
+from npol_lab.net.calico_world import CalicoWorld
 from npol_lab.net.conntrack import Place
 from npol_lab.net.external_hosts import PLACES
 from npol_lab.net.flow_log import Identities, PolicyName
@@ -24,8 +25,9 @@ DEBOUNCE = 0.003
 """Seconds in which changes are gathered into one transaction per node."""
 SLICES = "endpointslices.discovery.k8s.io"
 POLICIES = "networkpolicies.networking.k8s.io"
-DELAYED = {POLICIES, *TIER_KINDS}
-FOLLOWED = ("pods", "namespaces", "nodes", "services", SLICES, *sorted(DELAYED))
+DELAYED = {POLICIES, *TIER_KINDS, *calico_policies.KINDS}
+OF_CALICO = {calico_policies.ACCOUNTS, *calico_policies.KINDS}
+FOLLOWED = ("pods", "namespaces", "nodes", "services", SLICES, *sorted(DELAYED | OF_CALICO))
 log = logging.getLogger(__name__)
 
 
@@ -57,6 +59,7 @@ class Agent:
         self._objects: dict[str, dict[tuple[str, str], Obj]] = {r: {} for r in FOLLOWED}
         self._compiled: dict[tuple[str, str], Sequence[Policy]] = {}
         self._tiers = TierPolicies(families, enforce=enforce)
+        self._calico = calico_policies.CalicoPolicies(enforce=enforce)
         self._selects = policies.Selection()
         self._served: Mapping[Place, frozenset[Place]] = {}
         self._changed = asyncio.Event()
@@ -114,6 +117,10 @@ class Agent:
             self._objects[event.resource][key] = event.object
         if event.resource == "pods" and not self._learn(event.object):
             return
+        if event.resource in OF_CALICO:
+            if not self._calico.note(event):
+                return
+            self._chains.update(self._calico.names)
         if event.resource == POLICIES:
             self._compile(key, None if event.type == "DELETED" else event.object)
         if event.resource in TIER_KINDS:
@@ -201,17 +208,21 @@ class Agent:
 
     def _world(self, family: Family) -> policies.World:
         which = self._families.index(family)
+        pods = [seen[which] for seen in self._pods.values() if seen]
+        namespaces = {
+            name: frozenset((obj["metadata"].get("labels") or {}).items())
+            for (_, name), obj in self._objects["namespaces"].items()
+        }
+        of_calico, slices = self._calico.objects, self._objects[SLICES].values()
         return policies.World(
             policies=[compiled[which] for compiled in self._compiled.values()],
-            pods=[seen[which] for seen in self._pods.values() if seen],
-            namespaces={
-                name: frozenset((obj["metadata"].get("labels") or {}).items())
-                for (_, name), obj in self._objects["namespaces"].items()
-            },
+            pods=pods,
+            namespaces=namespaces,
             selects=self._selects,
             family=family,
             tier_policies=self._tiers.compiled(family),
             nodes={name: _facts(node) for (_, name), node in self._objects["nodes"].items()},
+            calico=CalicoWorld(of_calico, pods, namespaces, slices, family) if of_calico else None,
         )
 
 

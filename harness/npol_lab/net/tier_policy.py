@@ -29,6 +29,8 @@ _ACTIONS: Mapping[str, Action] = {
     "Deny": "deny",
     "Pass": "pass",
 }
+ADMIN, BASELINE = "kube-admin", "kube-baseline"
+"""The tiers, as Calico calls them."""
 DENIES = "_deny_"
 """Part of what is shown of a packet that a rule denies."""
 _TRANSPORTS = ("tcp", "udp", "sctp")
@@ -60,6 +62,15 @@ class TierPolicy:
     ports: dict[str, NamedPort] = field(default_factory=dict)
     nodes: dict[str, str] = field(default_factory=dict)
     """Selectors as JSON."""
+
+    @property
+    def tier(self) -> str:
+        return ADMIN if self.admin else BASELINE
+
+    @property
+    def place(self) -> tuple[float, str]:
+        """Where it stands in its tier: of two with one priority, any may come first."""
+        return self.priority, f"{self.name}//{self.kind}"
 
     def log_name(self, direction: Direction, action: Action) -> str:
         """What is shown of a packet that one of its rules decides."""

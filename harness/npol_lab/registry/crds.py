@@ -43,8 +43,9 @@ def _stored(definition: Obj) -> Obj:
 
 
 def _version(definition: Obj, name: str) -> Obj:
+    """The stored one where it has none of this name: another group shows its objects."""
     versions: list[Obj] = definition["spec"]["versions"]
-    return next(v for v in versions if v["name"] == name)
+    return next((v for v in versions if v["name"] == name), None) or _stored(definition)
 
 
 def resource_of(definition: Obj) -> ApiResource:

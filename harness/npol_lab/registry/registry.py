@@ -17,6 +17,7 @@ from npol.api_rules.resources import ApiResource
 from npol_lab.families import SINGLE, Family
 from npol_lab.registry import (
     admission,
+    calico_rules,
     crds,
     deletion,
     errors,
@@ -155,6 +156,8 @@ class Registry:
         if kind.name == "pods":
             podsecurity.enforce(self.store, kind, new)
             admission.check_quota(self.store, kind, new)
+        if kind.name in calico_rules.POLICIES:
+            calico_rules.check_creation(self.store, new)
 
     def _check(self, kind: ApiResource, obj: Obj, causes: list[FieldError]) -> None:
         if causes:
@@ -362,6 +365,8 @@ class Registry:
         deletion.check_preconditions(kind, old, uid, resource_version)
         if resource == "namespaces":
             admission.check_namespace_deletion(kind, name)
+        if resource == calico_rules.TIERS:
+            calico_rules.check_tier_deletion(self.store, kind, name)
         if dry_run:
             return old
         seconds = deletion.grace_of(old, grace) if resource == "pods" else 0

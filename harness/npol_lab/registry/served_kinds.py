@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 from npol.api_rules.kinds import Strategy, strategy_of
 from npol.api_rules.objects import Obj
 from npol.api_rules.resources import BUILT_IN, RESOURCES, ApiResource
 from npol.api_rules.schema import Struct, type_of
-from npol_lab.registry import crds, structural
+from npol_lab.registry import calico_rules, crds, structural
 from npol_lab.registry.errors import no_such_resource
 from npol_lab.registry.versions import newest_first
 from npol_lab.store import Store
@@ -25,9 +26,9 @@ class Catalogue:
             self._versions.setdefault(kind.name, []).append(kind)
 
     def served(self) -> list[ApiResource]:
-        """Every kind in every version, the preferred ones first."""
+        """Every kind in every version, the preferred ones first: those of definitions are last."""
         found = [kind for versions in self._versions.values() for kind in versions]
-        return sorted(found, key=lambda kind: newest_first(kind.version))
+        return sorted(found, key=lambda kind: (kind.custom, newest_first(kind.version)))
 
     def in_version(self, name: str, version: str) -> ApiResource | None:
         versions = self._versions.get(name, ())
@@ -44,6 +45,7 @@ class Catalogue:
         return found
 
     def type(self, kind: ApiResource) -> Struct:
+        kind = self.resource(kind.kept_as) if kind.kept_as else kind
         return self._types.get((kind.name, kind.version)) or type_of(kind)
 
     def printer_columns(self, kind: ApiResource) -> Sequence[Obj]:
@@ -57,14 +59,19 @@ class Catalogue:
         if definition is None:
             return strategy_of(kind.name)
         schema = crds.schema_of(definition, kind.version)
-        return Strategy(
+        of_schema = Strategy(
             default=lambda obj: structural.fill_defaults(schema, obj),
             validate=lambda obj: structural.check(schema, obj),
         )
+        return calico_rules.strategy_of(kind.name, of_schema)
 
     def define(self, definition: Obj) -> None:
         kind = crds.resource_of(definition)
         self._forget(kind.name)
+        same = calico_rules.same_as(kind)
+        if same in self.resources:
+            self._versions[kind.name] = [replace(kind, kept_as=same)]
+            return
         self.resources[kind.name] = kind
         self._definitions[kind.name] = definition
         self._versions[kind.name] = crds.served_versions(definition)
