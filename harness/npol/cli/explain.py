@@ -133,7 +133,8 @@ def _of_story(
     told = load_story(file, root=root)
     step = fullest(chosen_steps(told, at))
     world = step.world
-    asked = ask(world, told, flow_between_peers(what, told))
+    flow, told = flow_between_peers(what, told)
+    asked = ask(world, told, flow)
     if asked.problem:
         raise InputError(reason_words(asked.problem))
     why = "" if at else " (the one with most policies; --at names another)"

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from typing import Any
 
 from npol.cli import inputs
@@ -152,16 +152,26 @@ def _print_difference(old: ClusterState, seen: inputs.Inputs, dialect: Dialect) 
 
 def _print_step(step: StepForecast) -> None:
     say(safe(f"step {step.step!r}: {len(step.flows)} flow(s)"))
-    for flow in step.failing:
-        say(safe(f"  FAILS {_foretold(flow)}"))
+    for flow, others in _by_line(step.failing):
+        say(safe(f"  FAILS {_foretold(flow, others)}"))
         for cause in flow.prediction.causes:
             say(safe(f"        {cause_words(cause)}"))
-    for flow in step.not_foretold:
-        say(safe(f"  UNKNOWN {_foretold(flow)}"))
+    for flow, others in _by_line(step.not_foretold):
+        say(safe(f"  UNKNOWN {_foretold(flow, others)}"))
     for one in step.unasked:
         say(safe(f"  not covered by a flow, {one}"))
 
 
-def _foretold(found: FlowForecast) -> str:
+def _by_line(flows: Iterable[FlowForecast]) -> Iterator[tuple[FlowForecast, int]]:
+    """The first pair of each flow as it is written, and how many more there are."""
+    written: dict[str, list[FlowForecast]] = {}
+    for found in flows:
+        written.setdefault(found.flow.told_as, []).append(found)
+    yield from ((found[0], len(found) - 1) for found in written.values())
+
+
+def _foretold(found: FlowForecast, others: int) -> str:
+    """`others`: pairs of the same flow that are not told of."""
     flow, predicted = found.flow, prediction_words(found.prediction)
-    return f"{flow.at}: {flow.name}: expected {flow.expect}, predicted {predicted}"
+    more = f" and {others} more pairs" if others else ""
+    return f"{flow.at}: {flow.name}{more}: expected {flow.expect}, predicted {predicted}"

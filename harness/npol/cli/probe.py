@@ -76,7 +76,7 @@ def _of_story(arguments: ProbeArguments, file: str) -> Story:
     story = load_story(file, root=arguments.root, overlay=arguments.peers)
     step = _step(story, arguments)
     named = next((f for f in step.flows if f.name == arguments.flow), None)
-    flow = named or flow_between_peers(arguments.flow, story)
+    flow, story = (named, story) if named else flow_between_peers(arguments.flow, story)
     if arguments.expect:
         flow = replace(flow, expect=parse_expectation(arguments.expect))
     asked = replace(step, flows=(flow,), checks=(), same_as="")

@@ -30,6 +30,7 @@ from npol.report.write import append_summary, format_of, write_file
 from npol.run import Options, StoryRun
 from npol.run.details import detailed
 from npol.run.read_inventory import foreseen
+from npol.run.selected_namespaces import with_selected
 from npol.run.shards import Shard
 
 STANDARD_OUTPUT = "-"
@@ -187,6 +188,7 @@ def _notice(line: str) -> None:
 
 
 def _foretell(story: Story, options: Options) -> int:
+    story = with_selected(story, options)
     connection = connect(kubeconfig=options.kubeconfig, context=options.context, mode=Mode.APPLY)
     plan = plan_changes(
         connection, story, replace=options.replace, allow_gitops=options.allow_gitops

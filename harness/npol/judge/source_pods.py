@@ -19,7 +19,7 @@ from npol.model.result import FlowResult, SourcePodResult, Witnesses
 MOST = 10
 """Ready pods up to which every one is asked."""
 _TEMPLATE = ("pod-template-hash", "controller-revision-hash")
-_WORST_FIRST = (
+WORST_FIRST = (
     Verdict.TOO_OPEN,
     Verdict.TOO_CLOSED,
     Verdict.WRONG_ANSWER,
@@ -44,6 +44,12 @@ def sampled(pods: Sequence[PodRef]) -> tuple[PodRef, ...]:
     return tuple(alternating[: max(MOST, len(groups))])
 
 
+def one_of_each_template(pods: Sequence[PodRef]) -> tuple[PodRef, ...]:
+    """Of a workload in each of many namespaces: its pods of one template are alike."""
+    ordered = sorted(pods, key=lambda pod: pod.name, reverse=True)
+    return tuple({_template(pod): pod for pod in ordered}.values())
+
+
 def _template(pod: PodRef) -> str:
     return next((pod.labels[name] for name in _TEMPLATE if name in pod.labels), "")
 
@@ -58,7 +64,7 @@ def combined(results: Sequence[FlowResult], *, pods: int, alike: bool) -> FlowRe
         alike: whether the policies are known to mean the same for the pods that were not asked
             as for one that was, or nothing is known.
     """
-    worst = min(results, key=lambda r: _WORST_FIRST.index(r.verdict))
+    worst = min(results, key=lambda r: WORST_FIRST.index(r.verdict))
     verdict, reason = worst.verdict, worst.reason
     if verdict is not Verdict.AS_EXPECTED and pods > 1:
         reason = _named(worst, results)

@@ -16,6 +16,7 @@ from npol.model.flow_record import RecordedPolicy
 from npol.model.flow_summary import FlowSummary
 from npol.model.gap import WatchResult
 from npol.model.packet_fate import PacketFate
+from npol.model.pairs import PairsResult
 from npol.model.prediction import Prediction
 from npol.model.probe import Answer, PodRef, Role
 from npol.model.reason import Reason
@@ -124,6 +125,8 @@ class FlowResult:
     """How many pods the source has; more than `by_pod` where a sample of them was asked."""
     by_pod: tuple[SourcePodResult, ...] = ()
     """Of a source with several pods: each that was asked."""
+    pairs: PairsResult | None = None
+    """Of a flow between selected namespaces; all that is told besides is of one pair of it."""
     target_pods: tuple[PodRef, ...] = ()
     evidence: tuple[Evidence, ...] = ()
     rounds: int = 0

@@ -10,6 +10,8 @@ from typing import Any
 from npol.errors import Position
 from npol.model.expectation import Expectation
 from npol.model.gap import GapBudget
+from npol.model.pairing import FlowGroup, FlowPair, Pairing
+from npol.selectors import Selector
 from npol.yaml_positions import Document
 
 
@@ -43,6 +45,10 @@ class Peer:
     name: str
     at: Position
     namespace: str = ""
+    namespaces: Selector | None = None
+    """By label, instead of one: it stands for one peer in each, all of them like it."""
+    chosen_by: str = ""
+    """The peer with `namespaces` that this one stands for in its namespace."""
     labels: Mapping[str, str] = field(default_factory=dict)
     service: str = ""
     workload: str = ""
@@ -82,6 +88,12 @@ class Flow:
     expect: Expectation
     target: str = ""
     every_pod: bool = False
+    pairing: Pairing = Pairing.NONE
+    """How the target's namespaces go with those of the source; until both are looked up."""
+    group: FlowGroup | None = None
+    """The flow between selected namespaces that this one is a pair of."""
+    pair: FlowPair | None = None
+    """Which one of that group."""
     port: int = 0
     """The Service's port for a target with a Service, else the pod's. 0 for DNS flows."""
     protocol: Protocol = Protocol.TCP
@@ -103,13 +115,20 @@ class Flow:
         return FlowKind.HTTP if self.http else FlowKind.CONNECT
 
     @property
+    def told_as(self) -> str:
+        """The name that its result has: that of its group, where it is a pair of one."""
+        return self.group.name if self.group else self.name
+
+    @property
     def key(self) -> str:
         """What is asked, whatever is expected of it: equal in every step that asks the same."""
         if self.resolve:
             return f"{self.source} ? {self.resolve}/{self.protocol.value}"
         web = f" {self.http}" if self.http else ""
         every = "every pod of " if self.every_pod else ""
-        return f"{self.source} -> {every}{self.target}:{self.port}/{self.protocol.value}{web}"
+        which = f"{self.pairing} " if self.pairing is not Pairing.NONE else ""
+        target = f"{every}{which}{self.target}"
+        return f"{self.source} -> {target}:{self.port}/{self.protocol.value}{web}"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -273,6 +292,8 @@ class Defaults:
     at_most: GapBudget | None = None
     trust_packets: bool = False
     """Packets that meet the expectation count although the prediction differs."""
+    pairs: int = 10_000
+    """The most pairs that a flow between selected namespaces asks; of more, a sample."""
 
     @property
     def pod_outside(self) -> PodSettings:

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from npol.errors import Position
+from npol.model.result import FlowResult
 from npol.report.escape import safe
 from npol.report.failure_groups import guilty
+from npol.report.pairs import pairs_words
 from npol.report.seen_and_why import expected_words, seen_words
 from npol.report.summary import Result
 
@@ -16,12 +18,18 @@ def place_of(result: Result) -> Position:
 
 
 def said(result: Result) -> str:
-    """`expected deny, seen open`."""
-    return f"expected {safe(expected_words(result))}, seen {safe(seen_words(result)) or 'nothing'}"
+    """`expected deny, seen open`; of a flow with pairs also how many, and which failed."""
+    claim = f"expected {safe(expected_words(result))}, seen {safe(seen_words(result)) or 'nothing'}"
+    return f"{claim}{_pairs(result)}"
 
 
 def summary_of(result: Result) -> str:
     """`deny.yaml:7: too open, seen open`, what matters most first: readers cut the end off."""
     at = place_of(result)
     seen = safe(seen_words(result)) or "nothing"
-    return f"{safe(at.file)}:{at.line}: {result.verdict.value}, seen {seen}"
+    return f"{safe(at.file)}:{at.line}: {result.verdict.value}, seen {seen}{_pairs(result)}"
+
+
+def _pairs(result: Result) -> str:
+    words = pairs_words(result) if isinstance(result, FlowResult) else ""
+    return f"; {words}" if words else ""

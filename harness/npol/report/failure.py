@@ -25,6 +25,7 @@ from npol.model.story import FlowKind
 from npol.report.causes import cause_words, fact_words, prediction_words
 from npol.report.escape import safe, short
 from npol.report.failure_groups import FailureGroup, guilty
+from npol.report.pairs import pair_rows
 from npol.report.seen_and_why import expected_words, seen_words, why_words
 from npol.report.summary import Result, by_records, span
 
@@ -185,6 +186,7 @@ def evidence_parts(result: FlowResult) -> list[FailurePart]:
         _why(result),
         FailurePart("source", tuple(_pod(p) for p in (result.source_pod,) if p)),
         FailurePart("its pods", tuple(_few(list(_by_pod(result)), 10, "pods")), Layout.COLUMNS),
+        FailurePart("pairs", tuple(_pairs(result)), Layout.COLUMNS),
         FailurePart("target", tuple(_few([_pod(p) for p in result.target_pods], 4, "pods"))),
         FailurePart("asked", (_timing(result),) if result.rounds else ()),
         FailurePart("evidence", tuple(_table(asked)), Layout.COLUMNS),
@@ -218,8 +220,13 @@ def exec_commands(result: FlowResult, again: AskAgain) -> list[str]:
 
 
 def probe_command(result: FlowResult, cluster: str) -> str:
-    """The command that asks this flow once more, with the changes up to its step."""
-    words = ["npol", "probe", result.name, "--story", result.at.file, "--at", result.step]
+    """The command that asks this flow, or the pair of it that is shown, up to its step."""
+    name, expected = result.name, []
+    if result.pairs:
+        pair, port = result.pairs.shown, target(result).rpartition(":")[2]
+        name = f"{pair.source} -> {pair.target}:{port}" if pair.target else name
+        expected = ["--expect", str(result.expected)] if pair.target else []
+    words = ["npol", "probe", name, "--story", result.at.file, "--at", result.step, *expected]
     return safe(f"{shlex.join(words)}{f' {cluster}' if cluster else ''}")
 
 
@@ -252,6 +259,14 @@ def _pod(pod: PodRef) -> str:
     facts = [pod.ip or "no address", *([f"node {pod.node}"] if pod.node else [])]
     facts += ["host network"] if pod.host_network else []
     return safe(f"{pod} ({', '.join(facts)})")
+
+
+def _pairs(result: FlowResult) -> Iterator[str]:
+    """Those that failed; all other parts are about the one that is shown."""
+    if result.pairs and not result.passed:
+        yield from _few(list(pair_rows(result.pairs)), MOST_LISTED, "pairs")
+        if len(result.pairs.failing) > 1:
+            yield f"in full: {safe(str(result.pairs.shown))}"
 
 
 def _by_pod(result: FlowResult) -> Iterator[str]:

@@ -20,6 +20,7 @@ from npol.report.compare import result_words
 from npol.report.escape import safe
 from npol.report.failure import aside, blame_parts, heading, placed
 from npol.report.failure_groups import FailureGroup
+from npol.report.pairs import pairs_lines
 from npol.report.reasons import reason_words
 from npol.report.seen_and_why import expected_words, seen_words
 from npol.report.story_page import story_page
@@ -48,6 +49,7 @@ WORDS = (
     expected_words,
     seen_words,
     tone_of,
+    pairs_lines,
     watch_text.gap_words,
     watch_text.gaps_in_words,
     watch_text.watch_line,

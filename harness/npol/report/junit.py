@@ -16,6 +16,7 @@ from npol.report.claims import summary_of
 from npol.report.escape import paragraph, safe
 from npol.report.failure import AskAgain, failure_text
 from npol.report.failure_groups import FailureGroup
+from npol.report.pairs import pairs_words
 from npol.report.reasons import reason_words
 from npol.report.seen_and_why import expected_words, seen_words
 from npol.report.summary import Result, restore_line
@@ -64,8 +65,9 @@ def _case(suite: Xml.Element, report: StoryReport, step: StepResult, result: Res
         ("expected", expected_words(result)),
         ("seen", seen_words(result)),
         ("verdict", result.verdict.value),
+        ("pairs", pairs_words(result) if isinstance(result, FlowResult) else ""),
     )
-    for name, value in facts:
+    for name, value in facts if facts[-1][1] else facts[:-1]:
         Xml.SubElement(properties, "property", name=name, value=safe(value))
     if result.skipped:
         Xml.SubElement(case, "skipped", message=safe(reason_words(result.skipped)))

@@ -14,6 +14,7 @@ from npol.report.failure import AskAgain, arrow, failure_text, heading, is_looku
 from npol.report.failure_groups import failure_groups
 from npol.report.graph import edges_of, mermaid
 from npol.report.grid import Grid, StoryGrids
+from npol.report.pairs import pairs_lines
 from npol.report.reasons import reason_words
 from npol.report.seen_and_why import expected_words, seen_words
 from npol.report.summary import (
@@ -81,6 +82,7 @@ def _step(step: StepResult, table: Grid | None) -> Iterator[str]:
             yield f"- {label}: {markdown(text)}"
     if took := enforced(step.flows):
         yield f"- {took}"
+    yield from (f"- {markdown(words)}" for _, words in pairs_lines(step.flows))
     if table:
         yield ""
         yield from _table(table)

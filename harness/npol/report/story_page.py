@@ -84,7 +84,8 @@ class StoryPage:
             return ""
         told = (f"{safe(e.subject)} {seen(e.answer)}" for e in result.evidence[:6])
         turned = f"enforced after {span(result.enforced_after)}" if result.enforced_after else ""
-        return "; ".join(part for part in (*told, turned) if part)
+        of_pair = f"of {safe(str(result.pairs.shown))}" if result.pairs else ""
+        return "; ".join(part for part in (of_pair, *told, turned) if part)
 
     @property
     def held(self) -> int:

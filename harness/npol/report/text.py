@@ -14,6 +14,7 @@ from npol.report.escape import safe
 from npol.report.failure import is_lookup, placed
 from npol.report.grid import StoryGrids
 from npol.report.grid_text import grid_lines
+from npol.report.pairs import pairs_lines
 from npol.report.reasons import reason_words
 from npol.report.seen_and_why import expected_words, seen_words
 from npol.report.summary import Result, counted, enforced, not_counted
@@ -66,6 +67,7 @@ class StoryText:
             for line in grid_lines(table, width - len(INDENT), new):
                 yield (StyledText(INDENT), *line)
         yield from (_lookup(f) for f in flows if is_lookup(f))
+        yield from _pairs(flows, width)
         yield from (self._check(r) for r in results if isinstance(r, CheckResult))
         yield from _gateways(flows, width)
         yield from (_why_skipped(r) for r in _skipped_for_different_reasons(results))
@@ -86,6 +88,19 @@ def _aside(step: StepResult) -> Iterator[StyledText]:
 def _lookup(flow: FlowResult) -> Line:
     head = f"{INDENT}{safe(flow.source)} ? {safe(flow.target)}  "
     return (StyledText(head), StyledText(_said(flow), tone_of(flow)))
+
+
+def _pairs(flows: Sequence[FlowResult], width: int) -> Iterator[Line]:
+    for flow, words in pairs_lines(flows):
+        lines = textwrap.wrap(
+            words,
+            width,
+            initial_indent=INDENT,
+            subsequent_indent=INDENT + INDENT,
+            break_on_hyphens=False,
+            break_long_words=False,
+        )
+        yield from ((StyledText(line, tone_of(flow)),) for line in lines)
 
 
 def _gateways(flows: Sequence[FlowResult], width: int) -> Iterator[Line]:

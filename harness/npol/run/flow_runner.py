@@ -11,6 +11,7 @@ from dataclasses import replace
 from npol.errors import NpolError
 from npol.judge.known_ends import known_ends
 from npol.judge.liveness import LivenessRecord
+from npol.judge.pairs import grouped
 from npol.judge.settle import Patience, Settled, Settling
 from npol.judge.source_pods import combined
 from npol.judge.witnesses import agreeing
@@ -94,7 +95,7 @@ class FlowRunner:
             final = self._settle(step, choice, patience, predictions, moved)
             if moved.now is None or time.monotonic() >= patience.deadline:
                 results = self._results(step, ends, final, predictions, predictor)
-                return tuple(results), ends
+                return tuple(grouped(step.flows, results)), ends
             ends = moved.now
 
     def _results(

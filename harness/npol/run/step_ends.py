@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 from npol.errors import NpolError
-from npol.judge.source_pods import sampled
+from npol.judge.source_pods import one_of_each_template, sampled
 from npol.judge.targets import absolute_name, no_place, place_pod, resolve, selected_pods
 from npol.model.inventory import Inventory
 from npol.model.reason import Reason
@@ -153,4 +153,5 @@ def _sources(
     ready = [p for p in pods if p.ready]
     if not ready:
         return [environment.sources.prober(peer.name)], max(1, len(pods))
-    return [environment.sources.inside(pod) for pod in sampled(ready)], len(pods)
+    chosen = one_of_each_template(ready) if peer.chosen_by else sampled(ready)
+    return [environment.sources.inside(pod) for pod in chosen], len(pods)

@@ -7,6 +7,7 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 
 from npol.errors import NpolError
+from npol.judge.pairs import grouped
 from npol.judge.settle import Patience
 from npol.model.expectation import Verdict
 from npol.model.inventory import Inventory
@@ -62,7 +63,7 @@ class StepRunner:
         self._told += 1
         if self._told == 1 and not step.changes:
             held = {r.name for r in results if r.passed and not r.skipped}
-            self._baseline = replace(step, flows=tuple(f for f in step.flows if f.name in held))
+            self._baseline = replace(step, flows=tuple(f for f in step.flows if f.told_as in held))
         result = StepResult(
             name=step.name,
             at=step.at,
@@ -151,14 +152,14 @@ class StepRunner:
 def _as_before(last: Step, result: StepResult, baseline: Step) -> FlowVerification | None:
     """What a step has shown of the baseline's flows; None unless it shows that all of them hold."""
     passed = {r.name for r in result.flows if r.passed and not r.skipped}
-    held = {f.key: f.expect for f in last.flows if f.name in passed}
+    held = {f.key: f.expect for f in last.flows if f.told_as in passed}
     if any(held.get(f.key) != f.expect for f in baseline.flows):
         return None
     return FlowVerification(asked=len(baseline.flows), step=last.name)
 
 
 def _skip(step: Step, reason: Reason) -> StepResult:
-    flows = tuple(skipped_flow(f, step.name, reason) for f in step.flows)
+    flows = (skipped_flow(f, step.name, reason) for f in step.flows)
     checks = tuple(
         CheckResult(
             name=c.name,
@@ -170,4 +171,10 @@ def _skip(step: Step, reason: Reason) -> StepResult:
         )
         for c in step.checks
     )
-    return StepResult(name=step.name, at=step.at, flows=flows, checks=checks, skipped=reason)
+    return StepResult(
+        name=step.name,
+        at=step.at,
+        flows=tuple(grouped(step.flows, flows)),
+        checks=checks,
+        skipped=reason,
+    )

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import secrets
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
 from dataclasses import replace
@@ -21,6 +21,7 @@ from npol.run.environment import RunEnvironment
 from npol.run.flow_watch import FlowWatch, watched_step
 from npol.run.namespaces import changed_namespaces, named_namespaces
 from npol.run.options import Options
+from npol.run.selected_namespaces import with_selected
 from npol.run.step_runner import StepRunner
 from npol.run.told_beside import with_told_beside
 
@@ -35,6 +36,8 @@ class StoryRun:
 
     def __init__(self, story: Story, options: Options) -> None:
         self.story = story
+        self._as_written = story
+        """With peers that select namespaces, before these are known."""
         self.options = options
         self.run_id = f"{datetime.now(UTC):%Y%m%d-%H%M%S}-{secrets.token_hex(3)}"
         self._started = datetime.now(UTC)
@@ -53,13 +56,17 @@ class StoryRun:
         """
         Preflight, lock, `given`, debug pods; on trouble everything is given back at once.
 
+        Peers that select namespaces are written out as they are by now.
+
         Raises:
             Refused, LockHeld, InputError: nothing is left behind.
             RestoreIncomplete: besides, something is; also after a defect, which is its cause.
         """
-        environment = RunEnvironment(self.story, self.options, self.run_id, self._stop)
+        environment: RunEnvironment | None = None
         self._stop.__enter__()
         try:
+            self.story = with_selected(self.story, self.options)
+            environment = RunEnvironment(self.story, self.options, self.run_id, self._stop)
             self._stack.enter_context(self.options.turn(*self._namespaces()))
             environment.open()
             pool = self._stack.enter_context(ThreadPoolExecutor(max_workers=8))
@@ -121,11 +128,20 @@ class StoryRun:
             NpolError: it could not be set up, or its policies select too much.
         """
         assert self._environment is not None
+        step = self._written_out(step, self._environment.story.peers)
         self._environment.check_blast_radius(step)
         self._steps[step.name] = told = self._run(step)
         if told.error:
             raise self._error or NpolError(told.error)
         return told
+
+    def _written_out(self, step: Step, known: Collection[str]) -> Step:
+        """A step of which the story did not know, with its pairs."""
+        story = with_selected(replace(self._as_written, steps=(step,)), self.options)
+        ends = {end for flow in story.steps[0].flows for end in (flow.source, flow.target) if end}
+        if new := sorted(ends.difference(known)):
+            raise NpolError(f"selected after the run began, so it has no debug pod: {new[0]}")
+        return story.steps[0]
 
     def watch(self, seconds: float, tell: Callable[[FlowTurn], object]) -> None:
         """
@@ -219,7 +235,7 @@ class StoryRun:
 
 def _only(step: Step, item: str) -> Step:
     """One flow or check of a step, without its changes."""
-    flows = tuple(f for f in step.flows if f.name == item)
+    flows = tuple(f for f in step.flows if f.told_as == item)
     checks = tuple(c for c in step.checks if c.name == item)
     return replace(step, changes=(), flows=flows, checks=checks)
 

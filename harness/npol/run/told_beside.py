@@ -26,7 +26,7 @@ def with_told_beside(
     then = [flow for flow in told if flow.time >= began and flow.begin <= ended]
     if not then:
         return result
-    protocols = {flow.name: flow.protocol for flow in step.flows}
+    protocols = {flow.told_as: flow.protocol for flow in step.flows}
     flows = (replace(f, told_beside=_beside(f, protocols.get(f.name), then)) for f in result.flows)
     return replace(result, flows=tuple(flows))
 

@@ -5,9 +5,10 @@ from __future__ import annotations
 from npol.model.engine import ENGINES
 from npol.model.expectation import Expectation, Outcome, Word, parse_expectation
 from npol.model.gap import GapBudget
+from npol.model.pairing import Pairing
 from npol.model.story import Flow, HttpCheck, Protocol
 from npol.story.field_validators import did_you_mean, shown
-from npol.story.peers import Peers
+from npol.story.peers import NODE, Peers
 from npol.story.schema.flow import FlowEntry, GapBudgetEntry
 from npol.story.yaml_node import YamlNode
 
@@ -39,8 +40,7 @@ def read_flow(node: YamlNode, peers: Peers) -> Flow | None:
 
 
 def _check_ends(entry: FlowEntry, node: YamlNode, peers: Peers) -> None:
-    if trouble := peers.trouble_as_source(entry.source):
-        node.wrong(*trouble, on=("from",))
+    _check_source(entry, node, peers)
     if bool(entry.to) == bool(entry.resolve):
         node.wrong("a flow needs one of `to:` and `resolve:`, and only one")
         return
@@ -55,19 +55,53 @@ def _check_ends(entry: FlowEntry, node: YamlNode, peers: Peers) -> None:
         node.wrong("names are looked up over udp or tcp", on=("protocol",))
 
 
+def _check_source(entry: FlowEntry, node: YamlNode, peers: Peers) -> None:
+    pairing, name = end_of(entry.source)
+    trouble = peers.trouble_as_source(name) or peers.trouble_with(pairing, name)
+    if pairing in (Pairing.OTHERS, Pairing.SAME):
+        trouble = f"`{pairing}` is for `to:`", f"write `{Pairing.EACH} {name}`"
+    if trouble:
+        node.wrong(*trouble, on=("from",))
+
+
+def end_of(text: str) -> tuple[Pairing, str]:
+    """How an end is spoken of, and the peer's name: `the others of tenants`."""
+    for pairing in (Pairing.EACH, Pairing.OTHERS, Pairing.SAME):
+        if text.startswith(f"{pairing} "):
+            return pairing, text.removeprefix(f"{pairing} ").strip()
+    return Pairing.NONE, text
+
+
 def _check_target(entry: FlowEntry, node: YamlNode, peers: Peers) -> None:
     assert entry.to
+    pairing, name = end_of(entry.to.peer or entry.to.every_pod_of)
     if bool(entry.to.peer) == bool(entry.to.every_pod_of):
         node.wrong("`to:` is a peer's name or {every pod of: PEER}", on=("to",))
-    elif trouble := peers.trouble_as_target(entry.to.peer or entry.to.every_pod_of):
+    elif trouble := (
+        peers.trouble_as_target(name)
+        or peers.trouble_with(pairing, name)
+        or _trouble_between(entry.source, pairing, name)
+    ):
         where = ("to", "every pod of") if entry.to.every_pod_of else ("to",)
         node.wrong(*trouble, on=where)
-    elif entry.to.every_pod_of in peers.podless:
+    elif entry.to.every_pod_of and name in peers.podless:
         node.wrong("this peer has no pods of its own", "drop `every pod of`", on=("to",))
     if not entry.port:
         node.wrong("the flow needs a `port:`")
     if entry.http and entry.protocol not in ("", "tcp"):
         node.wrong(f"HTTP is spoken over tcp, not {entry.protocol}", on=("protocol",))
+
+
+def _trouble_between(source: str, pairing: Pairing, target: str) -> tuple[str, str] | None:
+    """Message and hint when a source cannot ask selected namespaces so."""
+    if pairing in (Pairing.OTHERS, Pairing.SAME) and end_of(source)[0] is not Pairing.EACH:
+        return (
+            f"`{pairing} {target}` needs a source in each namespace",
+            f"write `from: {Pairing.EACH} PEER`, or `to: {Pairing.EACH} {target}`",
+        )
+    if pairing is not Pairing.NONE and source == NODE:
+        return f"{NODE} is the node of one target", "name one of the namespaces"
+    return None
 
 
 def _expectation(entry: FlowEntry, node: YamlNode) -> Expectation | None:
@@ -117,19 +151,21 @@ def _impossible(entry: FlowEntry, word: Expectation, peers: Peers) -> tuple[str,
 
 def _by_name(entry: FlowEntry, peers: Peers) -> bool:
     """Whether the source looks a name up to reach the target."""
-    peer = peers.read.get(entry.to.peer) if entry.to else None
+    peer = peers.read.get(end_of(entry.to.peer)[1]) if entry.to else None
     return peer is None or bool(peer.service or (peer.host and not peer.via_service))
 
 
 def _flow(entry: FlowEntry, expect: Expectation, node: YamlNode) -> Flow:
     protocol = Protocol(entry.protocol or ("udp" if entry.resolve else "tcp"))
     every = entry.to.every_pod_of if entry.to else ""
+    pairing, target = end_of(every or (entry.to.peer if entry.to else ""))
     return Flow(
         name=entry.name or _name(entry, protocol),
         at=node.at(),
-        source=entry.source,
+        source=end_of(entry.source)[1],
         expect=expect,
-        target=every or (entry.to.peer if entry.to else ""),
+        target=target,
+        pairing=pairing,
         every_pod=bool(every),
         port=entry.port,
         protocol=protocol,

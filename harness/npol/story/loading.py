@@ -142,6 +142,7 @@ def _defaults(entry: DefaultsEntry | None) -> Defaults:
         converge_within=entry.converge_within or None,
         at_most=read_gap_budget(entry.at_most),
         trust_packets=entry.trust == "packets",
+        pairs=entry.pairs,
     )
 
 

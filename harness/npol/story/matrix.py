@@ -18,8 +18,8 @@ from npol.story.yaml_node import YamlCell, YamlNode
 
 MOST_BARS = 20_000
 _TARGET = re.compile(
-    r"(?P<every>every pod of +)?(?P<peer>\S+):(?P<port>[0-9]{1,9})(/(?P<protocol>\w+))?"
-    r"( +(?P<path>/\S*))?"
+    r"(?P<every>every pod of +)?(?P<peer>((each|the others|the same) of +)?\S+)"
+    r":(?P<port>[0-9]{1,9})(/(?P<protocol>\w+))?( +(?P<path>/\S*))?"
 )
 _LOOKUP = re.compile(r"\? *(?P<name>[^\s/]+)(/(?P<protocol>\w+))?")
 _RULE = re.compile(r":?-+:?")

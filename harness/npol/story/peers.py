@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 
+from npol.model.pairing import Pairing
 from npol.model.story import Peer
 from npol.story.field_validators import NotValid, did_you_mean, peer_name, shown
 from npol.story.schema.peer import PeerEntry
@@ -14,7 +15,8 @@ from npol.story.yaml_node import MOST, YamlNode, merged
 @dataclass(frozen=True, slots=True)
 class Peers:
     """
-    The peers of a story, and which of them may stand at which end.
+    The peers of a story, and which of them may stand at which end; those in `selecting` stand for
+    one in each of many namespaces.
 
     A peer with mistakes of its own is in `names`, `sources` and `targets`, so that flows that
     use it are not called wrong, too.
@@ -24,6 +26,7 @@ class Peers:
     names: frozenset[str]
     sources: frozenset[str]
     targets: frozenset[str]
+    selecting: frozenset[str] = frozenset()
 
     @property
     def podless(self) -> frozenset[str]:
@@ -48,6 +51,17 @@ class Peers:
         hint = "give it a service, labels, a workload, a pod, a host or an address"
         return f"peer {shown(name)} cannot be a target: nothing says how to reach it", hint
 
+    def trouble_with(self, pairing: Pairing, name: str) -> tuple[str, str] | None:
+        """Message and hint where a peer is not spoken of as it must be."""
+        if name not in self.read:
+            return None
+        if name in self.selecting and pairing is Pairing.NONE:
+            return f"peer {shown(name)} selects namespaces", f"write `{Pairing.EACH} {name}`"
+        if name not in self.selecting and pairing is not Pairing.NONE:
+            hint = f"write {name} alone, or give it `namespaces: {{matchLabels: ...}}`"
+            return f"peer {shown(name)} is one peer: it selects no namespaces", hint
+        return None
+
     def _unknown(self, name: str) -> tuple[str, str]:
         known = sorted(self.names)
         listed = f"the peers are: {', '.join(known[:8])}{', ...' if known[8:] else ''}"
@@ -68,6 +82,7 @@ def read_peers(story: YamlNode, overlay: YamlNode | None) -> Peers:
     """The peers of a story, each merged with the overlay's peer of that name."""
     read: dict[str, Peer] = {}
     names, sources, targets = set(), set(), set()
+    selecting = set()
     for node in (*_nodes(story, overlay), *_platform(story, overlay)):
         name = str(node.path[-1])
         names.add(name)
@@ -76,12 +91,20 @@ def read_peers(story: YamlNode, overlay: YamlNode | None) -> Peers:
         if entry:
             _check(entry, node)
             read[name] = _peer(name, entry, node)
+            if entry.namespaces:
+                selecting.add(name)
         mistaken = len(node.mistakes) > before
         if mistaken or (entry and _asks(entry)):
             sources.add(name)
         if mistaken or (entry and _answers(entry)):
             targets.add(name)
-    return Peers(read, frozenset(names), frozenset(sources), frozenset(targets))
+    return Peers(
+        read,
+        names=frozenset(names),
+        sources=frozenset(sources),
+        targets=frozenset(targets),
+        selecting=frozenset(selecting),
+    )
 
 
 def _nodes(story: YamlNode, overlay: YamlNode | None) -> Iterator[YamlNode]:
@@ -117,6 +140,7 @@ def _not_text(name: object) -> None:
     raise NotValid(f"a peer's name must be text, got {shown(name)}", f'quote it: "{name}"')
 
 
+_ONE_NAMESPACE_ONLY = ("namespace", "pod", "host", "address", "external", "via")
 _DEBUG_ONLY = ("image", "node", "host_network")
 _IN_NAMESPACE = ("service", "workload", "pod", "labels", "host_network", "node", "image")
 
@@ -127,8 +151,10 @@ def _check(peer: PeerEntry, node: YamlNode) -> None:
     if not has:
         node.wrong("the peer is empty", "give it a namespace and labels, a service, ...")
     needs_namespace = [f for f in _IN_NAMESPACE if f in has]
-    if needs_namespace and not peer.namespace:
+    if needs_namespace and not (peer.namespace or peer.namespaces):
         node.wrong(f"`{needs_namespace[0]}` needs a `namespace:` beside it")
+    if peer.namespaces:
+        _check_selecting(peer, node)
     for first, second in (("workload", "pod"), ("service", "host"), ("service", "address")):
         if first in has and second in has:
             node.wrong(f"`{second}` and `{first}` exclude each other", key=(second,))
@@ -141,12 +167,28 @@ def _check(peer: PeerEntry, node: YamlNode) -> None:
             node.wrong(f"`{field}` is for debug pods; this peer is a running pod", key=(field,))
 
 
+def _check_selecting(peer: PeerEntry, node: YamlNode) -> None:
+    assert peer.namespaces
+    for field in _ONE_NAMESPACE_ONLY:
+        if field in peer.model_fields_set:
+            node.wrong(f"`{field}` and `namespaces` exclude each other", key=(field,))
+    chosen = peer.namespaces
+    if not (chosen.match_labels or chosen.match_expressions):
+        hint = "give it matchLabels or matchExpressions"
+        node.wrong("`namespaces` would select every namespace", hint, key=("namespaces",))
+    for place, needs in enumerate(chosen.match_expressions):
+        if bool(needs.values) is not needs.operator.endswith("In"):
+            what = "needs" if needs.operator.endswith("In") else "has no"
+            on = ("namespaces", "matchExpressions", place)
+            node.wrong(f"{needs.operator} {what} `values`", on=on)
+
+
 def _asks(peer: PeerEntry) -> bool:
     if peer.workload or peer.pod or peer.external:
         return True
     outside = peer.host or peer.address
     stands_for_service_only = peer.service and "labels" not in peer.model_fields_set
-    return bool(peer.namespace) and not outside and not stands_for_service_only
+    return bool(peer.namespace or peer.namespaces) and not outside and not stands_for_service_only
 
 
 def _answers(peer: PeerEntry) -> bool:
@@ -160,7 +202,8 @@ def _peer(name: str, entry: PeerEntry, node: YamlNode) -> Peer:
         at=node.document.key_at(*node.path),
         via_namespace=entry.via.namespace if entry.via else "",
         via_service=entry.via.service if entry.via else "",
-        **entry.model_dump(exclude={"via"}),
+        namespaces=entry.namespaces.model_dump(by_alias=True) if entry.namespaces else None,
+        **entry.model_dump(exclude={"via", "namespaces"}),
     )
 
 

@@ -150,7 +150,7 @@ def debug_pod(peer: Peer) -> Pod:
     node = "" if peer.node in ("same", "other") else peer.node
     return Pod(
         namespace=peer.namespace,
-        name=f"npol-{peer.name}",
+        name=f"npol-{peer.chosen_by or peer.name}",
         labels=peer.labels,
         node=node,
         host_network=peer.host_network,

@@ -13,6 +13,7 @@ from npol.policy.simulate.flow_resolution import ResolvedFlow, ask
 from npol.policy.state.apply_changes import apply, build, delete, label
 from npol.policy.state.cluster_state import ClusterState
 from npol.policy.state.dns import with_dns
+from npol.policy.state.paired_flows import with_pairs
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -28,6 +29,7 @@ def scenes(story: Story, start: ClusterState | None = None) -> list[SimulatedSte
     """The steps of a story, told from `given` (and `start`, such as a cluster) by its manifests."""
     default = _default(story)
     world = with_dns(apply(start or ClusterState(), story.given, default_namespace=default))
+    story = with_pairs(story, world.namespace_labels)
     cluster = _SimulatedCluster(world, default)
     told: list[SimulatedStep] = []
     for step in story.steps:

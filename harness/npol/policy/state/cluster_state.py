@@ -77,6 +77,10 @@ class ClusterState:
         unseen = sorted(inside - self.namespaces.keys())
         return (*self.namespaces.values(), *(self.namespace(name) for name in unseen))
 
+    @property
+    def namespace_labels(self) -> Mapping[str, Labels]:
+        return {namespace.name: namespace.labels for namespace in self.all_namespaces}
+
     def pod(self, namespace: str, name: str) -> Pod | None:
         return self._pods_by_key.get((namespace, name))
 

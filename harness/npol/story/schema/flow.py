@@ -71,11 +71,16 @@ class FlowEntry(Entry, title="flow"):
 
     name: Line = Field("", description="What reports and pytest call it: `from -> to:port`.")
     source: str = Field(
-        alias="from", description="The peer that asks, or @node for the node of its target."
+        alias="from",
+        description="The peer that asks, `each of PEER`, or @node for the node of its target.",
     )
     to: Annotated[
         Optional[TargetEntry], BeforeValidator(_one_peer, json_schema_input_type=str | TargetEntry)
-    ] = Field(None, description="The peer, `{every pod of: PEER}`, @dns or @apiserver.")
+    ] = Field(
+        None,
+        description="The peer, `{every pod of: PEER}`, @dns or @apiserver; of a peer with"
+        " `namespaces`: `each of PEER`, `the others of PEER`, `the same of PEER`.",
+    )
     resolve: Host = Field("", description="A name to look up, instead of a target to reach.")
     port: Port = Field(
         0, description="The Service's port for a target with a Service, else the pod's."

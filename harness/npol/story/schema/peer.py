@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Literal
+
 from pydantic import Field
 
 from npol.story.schema.values import (
@@ -9,6 +11,7 @@ from npol.story.schema.values import (
     Entry,
     Host,
     Image,
+    LabelKey,
     Labels,
     Line,
     Namespace,
@@ -26,6 +29,25 @@ class ViaEntry(Entry, title="via"):
     service: ServiceName = Field(description="The Service's name.")
 
 
+class RequirementEntry(Entry, title="matchExpressions"):
+    """A requirement on a label, as in Kubernetes."""
+
+    key: LabelKey = Field(description="The label's name.")
+    operator: Literal["In", "NotIn", "Exists", "DoesNotExist"] = Field(
+        description="What holds of its value."
+    )
+    values: list[str] = Field([], description="For In and NotIn.")
+
+
+class NamespacesEntry(Entry, title="namespaces"):
+    """Namespaces by label, as a `namespaceSelector` selects them."""
+
+    match_labels: Labels = Field({}, alias="matchLabels", description="Labels that they bear.")
+    match_expressions: list[RequirementEntry] = Field(
+        [], alias="matchExpressions", description="Requirements that all hold."
+    )
+
+
 class PeerEntry(Entry, title="peer"):
     """
     An end of a flow: a source, a target, or both.
@@ -36,6 +58,11 @@ class PeerEntry(Entry, title="peer"):
     """
 
     namespace: Namespace = Field("", description="Where the peer's pods and Service live.")
+    namespaces: Optional[NamespacesEntry] = Field(
+        None,
+        description="Namespaces by label, instead of one: flows say `each of PEER`,"
+        " `the others of PEER` and `the same of PEER`.",
+    )
     labels: Labels = Field(
         {},
         description="Labels of the debug pod that stands for this peer as a source, and the"

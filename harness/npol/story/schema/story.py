@@ -30,6 +30,9 @@ TRUST = (
 )
 
 
+MOST_PAIRS = 100_000
+
+
 class SettleEntry(Entry, title="settle"):
     """How long to wait for a verdict."""
 
@@ -127,6 +130,13 @@ class DefaultsEntry(Entry, title="defaults"):
         None, description="For how long each flow may be otherwise while it is watched."
     )
     trust: Trust = Field(None, description=TRUST)
+    pairs: int = Field(
+        10_000,
+        ge=1,
+        le=MOST_PAIRS,
+        description="The most pairs that a flow between selected namespaces asks (10000); of more"
+        " a sample is asked, the same each time.",
+    )
 
 
 class StoryEntry(Entry, title="story"):

@@ -1,0 +1,39 @@
+"""What became of the pairs of a flow between namespaces that are selected by label."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from npol.model.expectation import Outcome, Verdict
+from npol.model.pairing import FlowPair
+from npol.model.reason import Reason
+from npol.model.seen_outcome import SeenOutcome
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PairResult:
+    """What became of one pair."""
+
+    pair: FlowPair
+    verdict: Verdict
+    outcome: Outcome | None = None
+    status: int = 0
+    reason: Reason | None = None
+
+    @property
+    def seen(self) -> SeenOutcome:
+        return SeenOutcome(outcome=self.outcome, status=self.status)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PairsResult:
+    """What became of all pairs of a flow."""
+
+    peer: str
+    namespaces: int
+    asked: int
+    total: int
+    shown: FlowPair
+    """The one that the flow's evidence is of: the worst."""
+    failing: tuple[PairResult, ...] = ()
+    """Those that are not as expected, the worst first."""
