@@ -11,14 +11,26 @@ from npol.policy.matrix.matrix import matrix
 from npol.policy.objects.dialects import CALICO, CILIUM, SPEC
 from npol.policy.objects.entities import Traffic
 from npol.policy.state.apply_changes import build
+from tests.differential.ciliums import cilium_policies
 from tests.differential.tiered import tier_policies
 from tests.examples import examples
 from tests.policy.clusters import PORTS, PROTOCOLS, clusters, objects
 
 OF_ANOTHER_KIND = {
+    "apiVersion": "crd.antrea.io/v1beta1",
+    "kind": "NetworkPolicy",
+    "metadata": {"name": "other", "namespace": "x"},
+}
+
+ASKS_FOR_MORE = {
     "apiVersion": "cilium.io/v2",
     "kind": "CiliumNetworkPolicy",
-    "metadata": {"name": "other", "namespace": "x"},
+    "metadata": {"name": "more", "namespace": "x"},
+    "spec": {
+        "endpointSelector": {"matchLabels": {"app": "a"}},
+        "ingress": [{"fromEndpoints": [{}], "authentication": {"mode": "required"}}],
+        "egress": [{"toNodes": [{}]}],
+    },
 }
 
 
@@ -37,6 +49,20 @@ def test_matrix_agrees_with_the_evaluator(cluster, dialect, other):
 )
 def test_matrix_agrees_with_the_evaluator_in_tiers(cluster, tiers, dialect):
     _compare(build([*objects(cluster), *tiers]), dialect)
+
+
+@examples(10)
+@given(
+    cluster=clusters(),
+    own=cilium_policies(),
+    tiers=st.one_of(st.just([]), tier_policies()),
+    beyond=st.booleans(),
+)
+def test_matrix_agrees_with_the_evaluator_beside_ciliums_own_policies(cluster, own, tiers, beyond):
+    world = build([*objects(cluster), *own, *tiers, *([ASKS_FOR_MORE] if beyond else [])])
+    assert not world.refused
+
+    _compare(world, CILIUM)
 
 
 def _compare(world, dialect):

@@ -79,7 +79,7 @@ def fit_cilium_rule(
     dialect: Dialect,
 ) -> CiliumRuleFit:
     other = path.target if rule.direction is Direction.EGRESS else path.client
-    reader = _PeerReader(world, subject, other, path, dialect)
+    reader = PeerReader(world, subject, other, path, dialect)
     peer_fit, peer = _best_peer(reader, rule)
     port_fit, port = _best_port(policy, rule, path, dialect)
     if rule.asks and port_fit.holds:
@@ -106,7 +106,7 @@ def _beyond(policy: CiliumPolicy, origin: Origin, asks: str) -> Fit:
     return doubtful(DoubtCode.BEYOND_PACKETS, asks, f"{policy} ({origin})")
 
 
-def _best_peer(reader: _PeerReader, rule: CiliumRule) -> tuple[Fit, CiliumPeer | None]:
+def _best_peer(reader: PeerReader, rule: CiliumRule) -> tuple[Fit, CiliumPeer | None]:
     if rule.peers is None:
         return YES, None
     if not rule.peers:
@@ -118,7 +118,6 @@ def _best_peer(reader: _PeerReader, rule: CiliumRule) -> tuple[Fit, CiliumPeer |
 def _best_port(
     policy: CiliumPolicy, rule: CiliumRule, path: Path, dialect: Dialect
 ) -> tuple[Fit, CiliumPort | None]:
-    """One that asks for more than packets show comes before one that does not."""
     if rule.ports is None:
         return YES, None
     if not rule.ports:
@@ -141,7 +140,7 @@ def _fit_port(policy: CiliumPolicy, port: CiliumPort, path: Path, dialect: Diale
 
 
 @dataclass(frozen=True, slots=True)
-class _PeerReader:
+class PeerReader:
     """The other end of a path, as the node of the pod sees it at which it is judged."""
 
     world: ClusterState

@@ -13,7 +13,7 @@ from npol.policy.matrix.equivalence import PodGroup, Port, blocks_of, pod_groups
 from npol.policy.matrix.matrix import all_policies, matrix, takes_part
 from npol.policy.objects.dialects import SPEC, Dialect
 from npol.policy.objects.entities import ExternalEndpoint, Pod, Traffic
-from npol.policy.objects.netpol_types import Address, Direction
+from npol.policy.objects.netpol_types import Address, Direction, IpBlock
 from npol.policy.state.cluster_state import ClusterState
 from npol.policy.state.families import pod_families
 
@@ -225,7 +225,11 @@ def _with_place(pair: _Pair, place: ExternalEndpoint, found: _Found, dialect: Di
     for old, new in zip(*pair.groups, strict=True):
         for direction in Direction:
             was_by, now_by = (
-                (world.isolating(pod, direction), tier_policies_for(world, pod))
+                (
+                    world.isolating(pod, direction),
+                    tier_policies_for(world, pod),
+                    (world.cilium_policies_in(pod.namespace), world.cidr_groups),
+                )
                 for world, pod in zip(pair.worlds, (old.first, new.first), strict=True)
             )
             if was_by == now_by:
@@ -261,11 +265,16 @@ def _places(family: int, *worlds: ClusterState) -> Iterator[ExternalEndpoint]:
     """One for each block and exception that a policy names, and one of a family for the rest."""
     yield ExternalEndpoint(name=ELSE, addresses=(OUTSIDE[family],))
     seen = set(OUTSIDE.values())
-    for block in (
-        b for world in worlds for b in blocks_of((*world.policies, *world.tier_policies))
-    ):
+    for block in (b for world in worlds for b in _blocks(world)):
         for network in (block.cidr, *block.excepts):
             address = network[0] if network.num_addresses == 1 else network[1]
             if network.prefixlen and address not in seen and worlds[-1].owner(address) is None:
                 seen.add(address)
                 yield ExternalEndpoint(name=f"{address} (of {network})", addresses=(address,))
+
+
+def _blocks(world: ClusterState) -> Iterator[IpBlock]:
+    """What policies name, and the groups of networks that they may name."""
+    yield from blocks_of(all_policies(world))
+    groups = world.cidr_groups.values() if world.cilium_policies else ()
+    yield from (IpBlock(network) for group in groups for network in group.networks)

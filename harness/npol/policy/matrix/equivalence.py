@@ -11,6 +11,8 @@ from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 
 from npol.model.story import Protocol
+from npol.policy.objects.cilium_labels import SERVICE_ACCOUNT, without_source
+from npol.policy.objects.cilium_types import CiliumPolicy, CiliumRule
 from npol.policy.objects.entities import Pod
 from npol.policy.objects.netpol_types import IpBlock, Policy, PortClause, Rule
 from npol.policy.objects.tier_types import TierPolicy, TierPort, TierRule
@@ -47,7 +49,9 @@ class PodGroup:
         return self.pods[0]
 
 
-AnyPolicy = Policy | TierPolicy
+_EVERY = ""
+"""Stands for the keys of all labels."""
+AnyPolicy = Policy | TierPolicy | CiliumPolicy
 
 
 def pod_groups(
@@ -60,7 +64,7 @@ def pod_groups(
 
     `earlier`: what pods (by `namespace/name`) were before; then groups are equal in both.
     """
-    keys = sorted({k for s in _selectors(policies) for k in keys_of(s)})
+    keys = sorted({k for s in _selectors(policies) for k in keys_of(s)} | {*_cilium_keys(policies)})
     names = sorted(set(_port_names(policies)))
     blocks = blocks_of(policies)
     found: dict[object, list[Pod]] = {}
@@ -72,10 +76,16 @@ def pod_groups(
 
 
 def _class(pod: Pod, keys: list[str], names: list[str], blocks: list[IpBlock]) -> object:
-    labels = tuple(pod.labels.get(key) for key in keys)
+    labels = tuple(_label(pod, key) for key in keys)
     ports = tuple(pod.ports_named(name, protocol) for name in names for protocol in Protocol)
     inside = tuple(None if (a := pod.address(b.cidr.version)) is None else a in b for b in blocks)
     return pod.namespace, labels, ports, inside
+
+
+def _label(pod: Pod, key: str) -> object:
+    if key == SERVICE_ACCOUNT:
+        return pod.service_account or "default"
+    return sorted(pod.labels.items()) if key == _EVERY else pod.labels.get(key)
 
 
 def _named(groups: Iterable[list[Pod]]) -> list[PodGroup]:
@@ -98,6 +108,11 @@ def ports_of(pods: Iterable[Pod], policies: Collection[AnyPolicy]) -> list[Port]
     for clause in _ports(policies):
         if isinstance(clause.port, int):
             found.add(Port(clause.port, clause.protocol.name))
+    for rule in _cilium_rules(policies):
+        for own in rule.ports or ():
+            protocols = [own.protocol] if own.protocol else [*Protocol]
+            if own.port and isinstance(own.port, int):
+                found |= {Port(own.port, protocol.name) for protocol in protocols}
     for entry in _tier_ports(policies):
         if entry.first is not None and entry.protocol is not None:
             found.add(Port(entry.first, entry.protocol.name))
@@ -116,6 +131,23 @@ def _tier_rules(policies: Iterable[AnyPolicy]) -> Iterator[TierRule]:
             yield from (*policy.ingress, *policy.egress)
 
 
+def _cilium_rules(policies: Iterable[AnyPolicy]) -> Iterator[CiliumRule]:
+    for policy in policies:
+        if isinstance(policy, CiliumPolicy):
+            yield from (rule for section in policy.sections for rule in section.rules)
+
+
+def _cilium_keys(policies: Collection[AnyPolicy]) -> Iterator[str]:
+    """The labels that Cilium's policies ask about; Services may ask about any (`_EVERY`)."""
+    own = (policy for policy in policies if isinstance(policy, CiliumPolicy))
+    selectors = [section.selector for policy in own for section in policy.sections]
+    for rule in _cilium_rules(policies):
+        selectors += [peer.endpoints for peer in rule.peers or () if peer.endpoints]
+        if rule.services:
+            yield _EVERY
+    yield from (without_source(key) for selector in selectors for key in keys_of(selector))
+
+
 def _ports(policies: Iterable[AnyPolicy]) -> Iterator[PortClause]:
     for rule in _rules(policies):
         yield from rule.ports
@@ -129,6 +161,8 @@ def _tier_ports(policies: Iterable[AnyPolicy]) -> Iterator[TierPort]:
 def _port_names(policies: Collection[AnyPolicy]) -> Iterator[str]:
     yield from (p.port for p in _ports(policies) if isinstance(p.port, str))
     yield from (p.name for p in _tier_ports(policies) if p.name)
+    own = (port for rule in _cilium_rules(policies) for port in rule.ports or ())
+    yield from (port.port for port in own if isinstance(port.port, str))
 
 
 def _selectors(policies: Collection[AnyPolicy]) -> Iterator[Selector]:
@@ -146,4 +180,6 @@ def blocks_of(policies: Collection[AnyPolicy]) -> list[IpBlock]:
     peers = (peer for rule in _rules(policies) for peer in rule.peers)
     found = {p.ip_block for p in peers if p.ip_block}
     found |= {b for rule in _tier_rules(policies) for p in rule.peers for b in p.networks}
+    own = (peer for rule in _cilium_rules(policies) for peer in rule.peers or ())
+    found |= {peer.block for peer in own if peer.block}
     return sorted(found, key=str)

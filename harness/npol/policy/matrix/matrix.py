@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from functools import cached_property
 
 from npol.policy.matrix.bitsets import GroupBits, ones
+from npol.policy.matrix.cilium_bits import CiliumBits, LayerBits
 from npol.policy.matrix.equivalence import AnyPolicy, PodGroup, Port, pod_groups, ports_of
 from npol.policy.matrix.tier_bits import TierBits
 from npol.policy.objects.dialects import SPEC, Dialect
@@ -69,7 +70,7 @@ def matrix(
 
     Where policies of other kinds may select a pod, its flows are not sure.
     """
-    world = world.as_read(dialect).without_cilium
+    world = world.as_read(dialect)
     pods = [p for p in world.pods if takes_part(p, family)]
     groups = groups if groups is not None else pod_groups(pods, all_policies(world))
     wanted = tuple(sorted(ports) if ports is not None else ports_of(pods, all_policies(world)))
@@ -77,10 +78,11 @@ def matrix(
     strict = GroupBits(world, groups, family, blocks_select=meant is True, generous=False)
     generous = GroupBits(world, groups, family, blocks_select=meant is not False, generous=True)
     tiers = TierBits(world, groups, family, strict, dialect) if world.tier_policies else None
-    sure, may = _Solver(world, strict, len(groups), tiers).solve(wanted)
+    own = CiliumBits(world, groups, family, strict, dialect) if world.cilium_policies else None
+    sure, may = _Solver(world, strict, len(groups), tiers, own).solve(wanted)
     unsure = meant is None or (meant and not _all_addressed(groups, family))
     if unsure and _has_blocks(world):
-        _, may = _Solver(world, generous, len(groups), tiers).solve(wanted)
+        _, may = _Solver(world, generous, len(groups), tiers, own).solve(wanted)
     clouded = _clouded(world, groups)
     return Matrix(
         groups=tuple(groups),
@@ -93,7 +95,7 @@ def matrix(
 
 def all_policies(world: ClusterState) -> tuple[AnyPolicy, ...]:
     """Every policy that is evaluated, of whatever tier."""
-    return (*world.policies, *world.tier_policies)
+    return (*world.policies, *world.tier_policies, *world.cilium_policies)
 
 
 def takes_part(pod: Pod, family: int = 4) -> bool:
@@ -141,10 +143,16 @@ class _Solver:
     """One reading of one world: ports that no rule tells apart share their rows."""
 
     def __init__(
-        self, world: ClusterState, bits: GroupBits, groups: int, tiers: TierBits | None
+        self,
+        world: ClusterState,
+        bits: GroupBits,
+        groups: int,
+        tiers: TierBits | None,
+        own: CiliumBits | None,
     ) -> None:
         self._bits = bits
         self._tiers = tiers
+        self._own = own
         self._rules: list[_RuleMask] = []
         self._open = {d: [bits.all] * groups for d in Direction}
         for policy in world.policies:
@@ -162,11 +170,18 @@ class _Solver:
 
     def solve(self, ports: Sequence[Port]) -> tuple[dict[Port, Rows], dict[Port, Rows]]:
         """What is open for sure, and what may be."""
-        known: dict[tuple[int, ...], tuple[Rows, Rows]] = {}
+        known: dict[object, tuple[Rows, Rows]] = {}
         sure: dict[Port, Rows] = {}
         may: dict[Port, Rows] = {}
         for port in ports:
             on = tuple(self._bits.ports(mask.rule, port) for mask in self._rules)
+            if self._own:
+                key = (on, self._own.key(port))
+                if self._tiers or key not in known:
+                    layers = self._layers(self._sides(on), port, self._own)
+                    known[key] = self._through(layers, port)
+                sure[port], may[port] = known[key]
+                continue
             if self._tiers:
                 sides = self._sides(on)
                 sure[port] = self._met(*self._in_tiers(sides, port, generous=False))
@@ -176,6 +191,50 @@ class _Solver:
                 known[on] = (self._met(*self._sides(on)),) * 2
             sure[port], may[port] = known[on]
         return sure, may
+
+    def _layers(
+        self, sides: tuple[list[int], list[int]], port: Port, own: CiliumBits
+    ) -> tuple[list[LayerBits], list[LayerBits]]:
+        """Both directions with Cilium's own policies beside NetworkPolicies; egress first."""
+        egress, ingress = (
+            own.sides(direction, port, self._open[direction], side)
+            for direction, side in zip((Direction.EGRESS, Direction.INGRESS), sides, strict=True)
+        )
+        return egress, ingress
+
+    def _through(
+        self, layers: tuple[list[LayerBits], list[LayerBits]], port: Port
+    ) -> tuple[Rows, Rows]:
+        """What is open for sure, and what may be."""
+        sure, may = (
+            self._met(
+                *(
+                    [
+                        self._beside_tiers(direction, group, layer, port, generous)
+                        for group, layer in enumerate(side)
+                    ]
+                    for direction, side in zip(
+                        (Direction.EGRESS, Direction.INGRESS), layers, strict=True
+                    )
+                )
+            )
+            for generous in (False, True)
+        )
+        return sure, may
+
+    def _beside_tiers(
+        self, direction: Direction, group: int, layer: LayerBits, port: Port, generous: bool
+    ) -> int:
+        """What comes through one side: rules that decide, then the tier behind, then the rest."""
+        decided = layer.allowed | (layer.unsure if generous else 0)
+        rest = 0 if layer.isolated else self._bits.all
+        if self._tiers is None:
+            return decided | (rest & ~layer.final)
+        through = self._tiers.through
+        if not layer.isolated or self._tiers.opens_isolated:
+            rest = through(Tier.BASELINE, direction, group, port, rest, generous=generous)
+        below = decided | (rest & ~layer.final)
+        return through(Tier.ADMIN, direction, group, port, below, generous=generous)
 
     def _in_tiers(
         self, sides: tuple[list[int], list[int]], port: Port, *, generous: bool
