@@ -12,7 +12,7 @@ TOOLS := $(VENV)/tools
 unexport PYTHONDONTWRITEBYTECODE
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test lint test-live nightly coverage reference bench bench-load lock audit clean
+.PHONY: help setup demo test lint test-live nightly coverage reference docs bench bench-load lock audit clean
 
 help: ## lists the targets
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/make \1\t\2/p' Makefile | expand -t 18
@@ -47,7 +47,7 @@ test-live: setup ## the live tests: KUBE_CONTEXT=... (KUBECONFIG=...), or on the
 	@tools/test-live $(KUBE_CONTEXT)
 
 # Most clusters tell no flow records: what runs at night does without, but where a test asks for them.
-nightly: setup ## what takes longer; live tests on KUBE_CONTEXT, or on the rig if there is one
+nightly: setup $(TOOLS)/.installed ## what takes longer; live tests on KUBE_CONTEXT, or on the rig if there is one
 	@PATH="$$(tools/helm):$$PATH" NPOL_FLOW_RECORDS=off NPOL_EXAMPLES=1 $(PY) -m pytest \
 	  -n 4 -m "nightly and not live" --timeout=3600
 	@$(PY) -m pytest $(AT_NIGHT)
@@ -58,8 +58,13 @@ nightly: setup ## what takes longer; live tests on KUBE_CONTEXT, or on the rig i
 coverage: setup ## what became of each row of docs/rows.md, and docs/coverage.md from it
 	@$(PY) tools/coverage_rows.py --run
 
-reference: setup ## writes what is made from npol itself: docs/reference, RBAC in deploy/
+reference: setup ## writes what is made from npol itself: docs/reference, man/, RBAC in deploy/
 	@$(PY) tools/reference.py
+
+docs: $(TOOLS)/.installed ## builds the pages as a site in out/site; a link that leads nowhere fails it
+	@$(PY) tools/site_pages.py out/pages
+	@$(TOOLS)/bin/zensical build --clean --strict --config-file out/pages/mkdocs.yml
+	@rm -rf out/site && mv out/pages/site out/site && echo "docs: out/site/index.html"
 
 bench: setup ## the benchmarks, one after the other
 	@for b in $(filter-out benchmarks/load.py,$(wildcard benchmarks/*.py)); do echo "== $$b"; $(PY) $$b || exit 1; done

@@ -91,12 +91,14 @@ def project(tmp_path) -> Path:
     return tmp_path
 
 
-def test_a_wheel_holds_the_two_packages_and_metadata_alone(built):
+def test_a_wheel_holds_the_two_packages_a_man_page_and_metadata_alone(built):
     with zipfile.ZipFile(built.wheel) as wheel:
         names = set(wheel.namelist())
 
-    assert {name.partition("/")[0] for name in names} == {"npol", "npol_lab", DIST_INFO}
-    packed = {name for name in names if not name.startswith(DIST_INFO)}
+    shared = {name for name in names if name.startswith(f"npol-{npol.__version__}.data/")}
+    assert {n.partition("/data/")[2] for n in shared} == {"share/man/man1/npol.1"}
+    assert {n.partition("/")[0] for n in names - shared} == {"npol", "npol_lab", DIST_INFO}
+    packed = {name for name in names - shared if not name.startswith(DIST_INFO)}
     assert packed == files_of("npol", "npol_lab")
     assert packed >= DATA
 
@@ -107,7 +109,7 @@ def test_an_sdist_holds_what_its_makefile_uses(built):
 
     folders = (
         *("harness", "tests", "fixtures", "docs", "tools", "benchmarks", "requirements"),
-        *("ci", "deploy", "schemas"),
+        *("ci", "deploy", "man", "schemas"),
     )
     tracked = {
         str(file.relative_to(ROOT))

@@ -152,6 +152,65 @@ def test_the_action_fails_on_what_it_is_told_to(action, fail_on, codes):
     assert ended == codes
 
 
+SCHEMAS = [
+    *(("vendor.github-workflows", str(w.relative_to(ROOT))) for w in WORKFLOWS),
+    ("vendor.github-actions", "action.yml"),
+    ("vendor.gitlab-ci", "ci/gitlab.yml"),
+]
+CHECKER = shutil.which("check-jsonschema", path=f"{ROOT}/.venv/tools/bin:{os.environ['PATH']}")
+
+
+@pytest.mark.nightly
+@pytest.mark.skipif(not CHECKER, reason="needs check-jsonschema: make nightly")
+@pytest.mark.parametrize(("schema", "file"), SCHEMAS)
+def test_a_pipeline_is_what_its_published_schema_says(schema, file, tmp_path):
+    """GitLab's own schema knows no component's header: the part behind it is what runs."""
+    job = tmp_path / Path(file).name
+    job.write_text((ROOT / file).read_text().partition("\n---\n")[2] or (ROOT / file).read_text())
+    transform = ("--data-transform", "gitlab-ci") if "gitlab" in schema else ()
+
+    subprocess.run([CHECKER, "--builtin-schema", schema, *transform, job], check=True)
+
+
+def _lines_of(script: str) -> list[str]:
+    """Commands of a script, without its variables: they are compared as text."""
+    return [line for line in script.strip().splitlines() if line]
+
+
+CALICO = (ROOT / "docs/how-to/kind-calico.md").read_text()
+
+
+@pytest.mark.parametrize("workflow", WORKFLOWS, ids=lambda p: p.stem)
+def test_every_line_of_a_workflow_stands_where_it_is_run_or_shown(workflow):
+    """make targets are tested apart; the rest are lines of the action, of tests, or of a page."""
+    url = "https://raw.githubusercontent.com/projectcalico/calico"
+    told = yaml.safe_load(workflow.read_text())
+    matrix = [job.get("strategy", {}).get("matrix", {}) for job in told["jobs"].values()]
+    version = next((m["calico"][0] for m in matrix if "calico" in m), "")
+    run_by = {
+        "sudo sysctl -w kernel.apparmor_restrict_unprivileged_userns=0": (
+            "ci/action",
+            "sudo sysctl -qw kernel.apparmor_restrict_unprivileged_userns=0",
+        ),
+        ".venv/bin/python -m build --no-isolation": (
+            "tests/test_packaging.py",
+            '"-m", "build", "--no-isolation"',
+        ),
+        '.venv/bin/python -m pytest tests/test_packaging.py -m ""': (
+            "tests/test_packaging.py",
+            "def test_a_story_runs_where_nothing_but_the_wheel_was_installed",
+        ),
+    }
+
+    for line in (line for step in steps_of(workflow) for line in _lines_of(step.get("run", ""))):
+        line = line.replace('"$MANIFESTS', f"{url}/{version}/manifests").replace('.yaml"', ".yaml")
+        if line.startswith("kubectl "):
+            assert line in CALICO
+        elif not line.startswith("make "):
+            file, stands = run_by[line]
+            assert stands in (ROOT / file).read_text()
+
+
 @pytest.mark.skipif(not shutil.which("actionlint"), reason="needs actionlint")
 def test_actionlint_finds_nothing():
     subprocess.run(["actionlint", *WORKFLOWS], cwd=ROOT, check=True)

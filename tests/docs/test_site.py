@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import os
 import re
+import shutil
+import subprocess
 from pathlib import Path
 
 import pytest
@@ -14,6 +17,19 @@ NAV = yaml.safe_load((DOCS.parent / "mkdocs.yml").read_text())["nav"]
 ANCHOR = re.compile(r"\]\((?!https?:)([^)#\s]*)#([^)\s]+)\)")
 FENCED = re.compile(r"^```.*?^```", re.MULTILINE | re.DOTALL)
 HEADING = re.compile(r"^#+ (.+)$", re.MULTILINE)
+
+
+ZENSICAL = shutil.which("zensical", path=f"{DOCS.parent}/.venv/tools/bin:{os.environ['PATH']}")
+
+
+@pytest.fixture
+def site(tmp_path, monkeypatch):
+    """The pages as `make docs` takes them."""
+    monkeypatch.syspath_prepend(str(DOCS.parent / "tools"))
+    import site_pages
+
+    site_pages.write_site(tmp_path / "pages")
+    return tmp_path / "pages"
 
 
 def pages_of(nav) -> list[str]:
@@ -41,3 +57,30 @@ def test_a_link_to_a_heading_leads_there(page):
     ends = [((page.parent / path).resolve() if path else page, anchor) for path, anchor in links]
 
     assert [(str(p), a) for p, a in ends if p.suffix == ".md" and a not in anchors(p)] == []
+
+
+LINK = re.compile(r"\]\((?!https?:|mailto:|#)([^)#\s]+)")
+
+
+def test_no_link_of_the_site_leaves_its_pages(site):
+    pages = sorted(site.rglob("*.md"))
+    links = [(page, to) for page in pages for to in LINK.findall(page.read_text())]
+
+    assert len(pages) == len(PAGES)
+    assert [(str(p), to) for p, to in links if not (p.parent / to).is_file()] == []
+
+
+def test_what_stands_beside_the_pages_is_named_on_the_site(site):
+    text = (site / "docs/tutorial.md").read_text()
+
+    assert "`fixtures/first-steps`" in text
+    assert "](../" not in text
+
+
+@pytest.mark.nightly
+@pytest.mark.skipif(not ZENSICAL, reason="needs zensical: make docs")
+def test_the_site_is_built_and_no_link_leads_nowhere(site):
+    config = ("--config-file", site / "mkdocs.yml")
+    subprocess.run([ZENSICAL, "build", "--strict", *config], check=True, timeout=100)
+
+    assert (site / "site/tutorial/index.html").exists()
