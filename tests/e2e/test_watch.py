@@ -4,6 +4,7 @@ import json
 import random
 import signal
 import subprocess
+import sys
 import time
 
 import pytest
@@ -123,3 +124,31 @@ def test_ctrl_c_ends_the_watch_with_its_report(lab, server, tmp_path, shop):
     assert 0 < watch["seconds"] < 60
     assert [flow["gaps"] for flow in watch["flows"]] == [[], []]
     assert server.names("/api/v1/namespaces/shop/pods") == {"web"}
+
+
+@pytest.mark.nightly
+def test_pytest_watches_as_the_command_does(lab, server, tmp_path, shop):
+    write_shop(tmp_path, WATCHED)
+    there = (f"--kubeconfig={lab.kubeconfig}", f"--kube-context={lab.context}")
+    asked = ("--npol-for=6s", "--npol-events=events", "-v", "-p", "no:cacheprovider")
+    process = subprocess.Popen(
+        [sys.executable, "-m", "pytest", *there, *asked, "shop.npol.yaml"],
+        cwd=tmp_path,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+    )
+    for line in process.stdout:
+        if "now::its name resolves PASSED" in line:
+            break
+    time.sleep(1)
+    server.ask("POST", POLICIES, yaml.safe_load(DENY))
+    time.sleep(1)
+    server.ask("DELETE", f"{POLICIES}/deny-all")
+
+    said, _ = process.communicate()
+
+    assert process.returncode == 1, said
+    assert "FAILED shop.npol.yaml::(watch)::the shop answers" in said
+    turns = [json.loads(line) for line in (tmp_path / "events").read_text().splitlines()]
+    assert {turn["saw"] for turn in turns} == {"closed", "as expected"}

@@ -57,6 +57,8 @@ class WatchedFlow:
     tries: int
     gaps: tuple[Gap, ...] = ()
     budget: GapBudget = GapBudget()
+    told_as: str = ""
+    """The flow as it is written; another one than `name` where this is a pair of it."""
 
     def seconds(self, kind: GapKind) -> float:
         """How long it was so, in all."""

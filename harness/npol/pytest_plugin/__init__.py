@@ -16,7 +16,7 @@ from typing import Any
 import pytest
 
 from npol import target_cluster
-from npol.errors import NO_WINDOWS, NpolError
+from npol.errors import NO_WINDOWS, InputError, NpolError
 from npol.pytest_plugin.boundary import hook
 from npol.pytest_plugin.fixtures import netpol, npol_cluster
 from npol.pytest_plugin.options import add_options, cluster_of
@@ -55,6 +55,7 @@ def pytest_configure(config: pytest.Config) -> None:
         results = SessionResults()
         runs = Runs(config, results)
         _shard(config)
+        _watch(config)
     except NpolError as error:
         raise pytest.UsageError(for_pytest(str(error))) from error
     config.pluginmanager.register(results, RESULTS)
@@ -68,6 +69,17 @@ def _shard(config: pytest.Config) -> None:
     from npol.run.shards import Shard
 
     config.pluginmanager.register(ShardSelection(Shard.parse(wanted)), ShardSelection.NAME)
+
+
+def _watch(config: pytest.Config) -> None:
+    wanted, events = config.getoption("--npol-for"), config.getoption("--npol-events")
+    if events and not wanted:
+        raise InputError("--events tells what --for sees", hint="add --for DURATION")
+    if not wanted:
+        return
+    from npol.pytest_plugin.watching import WatchOptions  # values: only where a story is
+
+    config.pluginmanager.register(WatchOptions(wanted, events), WatchOptions.NAME)
 
 
 @hook

@@ -54,10 +54,17 @@ class StoryFile(pytest.File):
         self.story = story
         self._note_tags()
         _mark(self, story.tags)
-        return [
+        steps = (
             StepNode.from_parent(self, name=safe(step.name), step=step, place=place)
             for place, step in enumerate(story.steps)
-        ]
+        )
+        return [*steps, *self._watch()]
+
+    def _watch(self) -> Iterable[pytest.Collector]:
+        if self.config.getoption("--npol-for"):
+            from npol.pytest_plugin.watching import WATCH, WatchNode  # it knows the items
+
+            yield WatchNode.from_parent(self, name=WATCH, story=self.story)
 
     def _note_tags(self) -> None:
         from npol.pytest_plugin.reports import ItemReports  # it knows the items
@@ -76,19 +83,30 @@ class StoryFile(pytest.File):
         Raises:
             NpolError: the step could not be set up.
         """
-        if self.trouble and not again:
-            raise self.trouble
-        self.trouble = None
+        if again:
+            self.trouble = None
         again = again and self.run is not None
-        try:
-            self.run = run = self.run or self._open()
-        except Exception as error:
-            self.trouble = error if isinstance(error, NpolError) else Crashed(error)
-            raise
+        run = self.opened()
         reached = run.ask_again(step, name) if again else run.reach(step)
         if reached.error:
             raise NpolError(reached.error)
         return next(r for r in reached.results if r.name == name)
+
+    def opened(self) -> StoryRun:
+        """
+        The run of its items.
+
+        Raises:
+            NpolError: it could not be opened, now or when it was tried first.
+        """
+        if self.trouble:
+            raise self.trouble
+        try:
+            self.run = self.run or self._open()
+        except Exception as error:
+            self.trouble = error if isinstance(error, NpolError) else Crashed(error)
+            raise
+        return self.run
 
     def _open(self) -> StoryRun:
         return runs_of(self.config).open(replayed(self.story, self._selection()))
@@ -96,7 +114,7 @@ class StoryFile(pytest.File):
     def _selection(self) -> Selection:
         """The items of this file that pytest is going to run."""
         items = [i for i in self.session.items if isinstance(i, FlowItem) and i.file is self]
-        return Selection(frozenset((i.step.name, i.claim.name) for i in items))
+        return Selection(frozenset(asked for item in items for asked in item.asked()))
 
     @without_frames
     def teardown(self) -> None:
@@ -143,6 +161,10 @@ class FlowItem(pytest.Item):
     @property
     def file(self) -> StoryFile:
         return self.parent.parent  # type: ignore[union-attr, return-value]
+
+    def asked(self) -> Iterable[tuple[str, str]]:
+        """The results that it is about: by step and name."""
+        yield self.step.name, self.claim.name
 
     def _initrequest(self) -> None:
         """Begin with fresh fixtures, which pytest-retry asks of every item; there are none."""

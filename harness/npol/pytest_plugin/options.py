@@ -50,6 +50,8 @@ def add_options(parser: pytest.Parser) -> None:
     ):
         group.addoption(name, type=kind, default=default, metavar="N", help=text)
     _add(group, "--npol-shard", "I/N", "only part I of N of the stories, as `npol run --shard`")
+    _add(group, "--npol-for", "DURATION", "then ask the flows again and again for so long (10m)")
+    _add(group, "--npol-events", "FILE", "with --npol-for: a line of JSON for each flow that turns")
     _add(group, "--npol-collect", "FILE", "at a failure gather what helps in a .tar.gz")
     group.addoption(
         "--npol-flow-records",

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import shlex
 from contextlib import ExitStack, nullcontext, suppress
-from typing import TYPE_CHECKING, NoReturn
+from typing import TYPE_CHECKING, Any, NoReturn
 
 import pytest
 
@@ -102,7 +102,7 @@ class Runs:
             qps=option("--npol-qps"),
             flow_records=option("--npol-flow-records"),
             say=self._progress.say,
-            notice=self._tell,
+            notice=self.tell,
             turn=lambda changed, read: self._turn(chosen, changed, read),
         )
 
@@ -124,19 +124,26 @@ class Runs:
         """Through pytest's terminal; a worker of pytest-xdist has none, and `-q` wants none."""
         terminal = self.config.pluginmanager.get_plugin("terminalreporter")
         if terminal and self.config.get_verbosity() >= 0:
-            terminal.ensure_newline()
-            terminal.write(safe(text.rstrip("\n")) + "\n")
+            with self._uncaptured():
+                terminal.ensure_newline()
+                terminal.write(safe(text.rstrip("\n")) + "\n")
 
-    def _tell(self, line: str) -> None:
+    def _uncaptured(self) -> AbstractContextManager[None]:
+        """What is written meanwhile is seen at once, and not kept as the output of a test."""
+        capture: Any = self.config.pluginmanager.get_plugin("capturemanager")
+        return capture.global_and_fixture_disabled() if capture else nullcontext()
+
+    def tell(self, line: str) -> None:
         """A line that nobody has to ask for; a worker of pytest-xdist has no terminal."""
         if terminal := self.config.pluginmanager.get_plugin("terminalreporter"):
-            terminal.ensure_newline()
-            terminal.write_line(f"npol: {safe(line)}")
+            with self._uncaptured():
+                terminal.ensure_newline()
+                terminal.write_line(f"npol: {safe(line)}")
 
     def _tell_restored(self, run: StoryRun) -> None:
         from npol.report.summary import restore_line
 
-        self._tell(f"{run.story.name}: {restore_line(run.close()) or 'nothing was changed'}")
+        self.tell(f"{run.story.name}: {restore_line(run.close()) or 'nothing was changed'}")
 
     def open(self, story: Story) -> StoryRun:
         """A story's run. What preflight refuses ends the session, before anything is changed."""
@@ -236,7 +243,7 @@ class Runs:
             self._stack.close()
 
     def _end(self, run: StoryRun) -> None:
-        self._tell(f"{run.story.name}: restoring the cluster")
+        self.tell(f"{run.story.name}: restoring the cluster")
         with suppress(RestoreIncomplete, UnknownVerdict):  # told by the next line
             self.close(run)
         self._tell_restored(run)

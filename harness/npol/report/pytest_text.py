@@ -20,6 +20,7 @@ from npol.report.summary import (
 )
 from npol.report.symbols import Line
 from npol.report.text import INDENT, StoryText, title_line
+from npol.report.watch_text import watch_lines
 
 
 def story_text(report: StoryReport, width: int = WIDTH) -> str:
@@ -54,6 +55,7 @@ def session_summary(
         yield from (INDENT + plain(line) for line in text.results(results, width - len(INDENT)))
     for report in reports:
         yield from (f"{safe(report.story)}: {line}" for line in _endings(report, verbose) if line)
+        yield from map(plain, watch_lines(report.watch) if report.watch else ())
     yield from dict.fromkeys(cluster_line(r.cluster) for r in reports)
 
 

@@ -86,6 +86,7 @@ class WatchedHistories:
             tries=history.tries,
             gaps=history.gaps(self.began, ended),
             budget=flow.at_most or self._budget,
+            told_as=flow.told_as,
         )
 
     def _time(self, at: float) -> str:
