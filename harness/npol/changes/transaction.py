@@ -125,7 +125,7 @@ class Transaction:
         ours = {o["metadata"]["name"] for o in made if self._session.is_ours(o)}
         if any(obj["kind"] == "Namespace" for obj in made) and ours:
             with self._session.stop.shield():
-                self._lock.acquire(ours)
+                self._lock.acquire_made(ours)
         return made
 
     def apply(self, body: Body, *, replace: bool = False) -> str:

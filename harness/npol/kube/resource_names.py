@@ -56,7 +56,10 @@ def namespaced_kinds(connection: Verbs) -> list[Resource]:
     Raises:
         ApiError: a group does not say what it serves.
     """
-    core, others = (connection.raw("GET", path, accept=ALL_AT_ONCE) for path in ("/api", "/apis"))
+    with ThreadPoolExecutor(max_workers=2) as pool:
+        core, others = pool.map(
+            lambda path: connection.raw("GET", path, accept=ALL_AT_ONCE), ("/api", "/apis")
+        )
     if core.get("kind") == others.get("kind") == "APIGroupDiscoveryList":
         return [kind for group in (*core["items"], *others["items"]) for kind in _kinds_of(group)]
     groups = others.get("groups") or ()

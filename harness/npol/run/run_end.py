@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 
 from npol.changes.transaction import Transaction
@@ -37,7 +38,7 @@ class RunEnd:
 
     def give_back(self, verify: Verify | None) -> RestoreResult:
         """
-        Policies back, verified by fresh probes; then debug pods, `given` and locks go.
+        Policies back, verified by fresh probes; then debug pods and `given` go, and the locks.
 
         `verify` asks whether the flows are as before; told whether nothing had to be put back.
         """
@@ -46,8 +47,10 @@ class RunEnd:
             if self.options.leave:
                 return self._leave(began)
             flows = self._verified(verify)
-            stayed = self._end_pods()
-            result = self.transaction.restore()
+            with ThreadPoolExecutor(max_workers=1) as pool:
+                ended = pool.submit(self._end_pods)
+                result = self.transaction.restore()
+                stayed = ended.result()
             return self._closed(result, began, flows=flows, stayed=stayed)
 
     def _leave(self, began: float) -> RestoreResult:

@@ -10,6 +10,7 @@ from concurrent.futures import ThreadPoolExecutor, wait
 from dataclasses import dataclass, field, replace
 from typing import Any
 
+from npol.changes import writes
 from npol.changes.journal.writer import JournalWriter
 from npol.changes.journal_types import Action, Key, NamespaceSnapshot, Record, State
 from npol.changes.restore.undo import ref_of
@@ -31,7 +32,6 @@ NOT_FOR_MANIFESTS = ("ownerReferences", "finalizers", "uid", "resourceVersion", 
 GONE_WITHIN = 60.0
 """Seconds that the finalizers of a deleted policy may take."""
 POLL = 0.25
-WRITES_AT_ONCE = 4
 FINALIZER_TRIES = 4
 """Finalizers in a row that may come between a read and its write."""
 
@@ -123,7 +123,7 @@ class ChangeSession:
         """
         if not planned:
             return []
-        with self.stop.shield(), ThreadPoolExecutor(max_workers=WRITES_AT_ONCE) as pool:
+        with self.stop.shield(), ThreadPoolExecutor(max_workers=writes.AT_ONCE) as pool:
             records = self.writer.intend_all([write.record for write in planned])
             sent = [pool.submit(write.send) for write in planned]
             wait(sent)

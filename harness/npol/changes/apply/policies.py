@@ -16,7 +16,6 @@ from typing import Any, cast
 
 from npol.changes import writes
 from npol.changes.apply.change_session import (
-    WRITES_AT_ONCE,
     ChangeSession,
     PlannedWrite,
     bare,
@@ -165,7 +164,7 @@ class Policies:
         return [(body, known[key]) for body, key in zip(wanted, keys, strict=True)]
 
     def _all_tried(self, prepared: Iterable[tuple[Object, Object | None]]) -> list[Object]:
-        with ThreadPoolExecutor(max_workers=WRITES_AT_ONCE) as pool:
+        with ThreadPoolExecutor(max_workers=writes.AT_ONCE) as pool:
             return list(pool.map(lambda each: self._tried(*each), prepared))
 
     def _tried(self, wanted: Object, live: Object | None) -> Object:

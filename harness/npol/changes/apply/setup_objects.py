@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from npol.changes import writes
-from npol.changes.apply.change_session import WRITES_AT_ONCE, ChangeSession, bare
+from npol.changes.apply.change_session import ChangeSession, bare
 from npol.changes.failpoints import around
 from npol.changes.journal_types import Action, Key
 from npol.changes.restore.undo import ref_of
@@ -109,7 +109,7 @@ class SetupObjects:
             key: with_marked_claims(marked(bare(body), session.run_id), session.run_id)
             for key, body in bodies.items()
         }
-        with session.stop.shield(), ThreadPoolExecutor(max_workers=WRITES_AT_ONCE) as pool:
+        with session.stop.shield(), ThreadPoolExecutor(max_workers=writes.AT_ONCE) as pool:
             records = session.writer.intend_to_create({k: digest(b) for k, b in wanted.items()})
             sent = {key: pool.submit(self._send, body) for key, body in wanted.items()}
             wait(sent.values())

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Collection, Iterable, Mapping
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import Any
 
@@ -16,7 +17,7 @@ from npol.changes.state.compare import run_of
 from npol.kube.api_errors import ApiError
 from npol.kube.connection import Connection
 from npol.kube.guard import STATE_NAMESPACE
-from npol.kube.objects import CONFIG_MAPS, DEPLOYMENTS, LEASES, PODS, Ref, Resource
+from npol.kube.objects import CONFIG_MAPS, DEPLOYMENTS, LEASES, PODS, Object, Ref, Resource
 
 POLL = 0.25
 FORCE_AFTER = 10.0
@@ -83,16 +84,20 @@ def _name(obj: Mapping[str, Any]) -> str:
 def _of_run(
     connection: Connection, namespaces: Collection[str], run_id: str
 ) -> list[tuple[Resource, Mapping[str, Any]]]:
-    found: list[tuple[Resource, Mapping[str, Any]]] = []
-    for kind in (PODS, DEPLOYMENTS):
-        try:
-            listed = connection.list_in(kind, namespaces)
-        except ApiError as error:
-            if kind is DEPLOYMENTS and error.status == 403:
-                continue  # whoever may not list them has not made any
-            raise
-        found += [(kind, obj) for obj in listed if run_of(obj) == run_id and _is_owned(obj)]
-    return found
+    with ThreadPoolExecutor(max_workers=1) as pool:
+        deployments = pool.submit(_deployments, connection, namespaces)
+        found = [(PODS, pod) for pod in connection.list_in(PODS, namespaces)]
+        found += [(DEPLOYMENTS, deployment) for deployment in deployments.result()]
+    return [(kind, obj) for kind, obj in found if run_of(obj) == run_id and _is_owned(obj)]
+
+
+def _deployments(connection: Connection, namespaces: Collection[str]) -> list[Object]:
+    try:
+        return connection.list_in(DEPLOYMENTS, namespaces)
+    except ApiError as error:
+        if error.status == 403:
+            return []  # whoever may not list them has not made any
+        raise
 
 
 def _is_owned(obj: Mapping[str, Any]) -> bool:

@@ -9,7 +9,6 @@ from typing import Any
 
 from npol.changes.state.compare import run_of
 from npol.cni.other_policy_kinds import SHADOWS
-from npol.kube.api_client import LISTS_AT_ONCE
 from npol.kube.connection import Connection
 from npol.kube.objects import Object, Ref, Resource
 from npol.kube.resource_names import namespaced_kinds
@@ -35,6 +34,8 @@ LEFT_OUT = {
 LEAVE_WITHIN = 60.0
 """Seconds in which the garbage collector takes what its owners left behind."""
 POLL = 0.2
+KINDS_AT_ONCE = 16
+"""Few of them have objects there, so that it is the way that takes the time."""
 
 
 def foreign_objects(
@@ -58,7 +59,7 @@ def foreign_objects(
     until = now() + LEAVE_WITHIN
     listed: dict[Resource, list[Object]] = {}
     while True:
-        with ThreadPoolExecutor(max_workers=LISTS_AT_ONCE) as pool:
+        with ThreadPoolExecutor(max_workers=KINDS_AT_ONCE) as pool:
             fresh = pool.map(lambda kind: connection.list_in(kind, namespaces), kinds)
             listed |= zip(kinds, fresh, strict=True)
         found = [obj for objects in listed.values() for obj in objects]

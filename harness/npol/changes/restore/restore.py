@@ -10,11 +10,13 @@ from __future__ import annotations
 import logging
 import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from dataclasses import dataclass, replace
-from itertools import takewhile
+from itertools import groupby
 from typing import Any
 
+from npol.changes import writes
 from npol.changes.journal.writer import JournalWriter
 from npol.changes.journal_types import Key
 from npol.changes.restore.foreign_objects import foreign_objects
@@ -137,11 +139,12 @@ class _Worker:
 
     def work(self) -> list[RestoreProblem]:
         try:
-            standing = ObjectStanding(self._journal, take_known(self._connection, self._journal))
             items = self._in_reverse()
             made = {i.key.name: i for i in items if _is_made_namespace(i)}
             inside = {i.key for i in items if i.key.namespace in made or _is_made_namespace(i)}
-            self._undo_all([i for i in items if i.key not in inside], standing)
+            first = [item for item in items if item.key not in inside]
+            standing = self._standing({} if first else made)
+            self._undo_all(first, standing)
             self._undo_made(made, [i for i in items if i.key in inside], standing)
             nothing_sent = all(i.whole for i in self._touched) and not self.actions
             return self._problems(standing if nothing_sent and not self._errors else None)
@@ -149,6 +152,16 @@ class _Worker:
             known = [f"{key}: {text}" for key, text in self._errors.items()]
             text = f"the cluster could not be read to verify the restore: {error}"
             return [RestoreProblem(text=t, ours=True) for t in (text, *known)]
+
+    def _standing(self, made: Mapping[str, Item]) -> ObjectStanding:
+        """How all stands, and what is in namespaces of ours that nothing is undone before."""
+        free = [item for name, item in made.items() if name not in self._blocked]
+        with ThreadPoolExecutor(max_workers=2) as pool:
+            looks = [pool.submit(look, free) for look in (self._look_ahead, self._look_inside)]
+            standing = ObjectStanding(self._journal, take_known(self._connection, self._journal))
+            for look in looks:
+                look.result()
+        return standing
 
     def _in_reverse(self) -> list[Item]:
         items: list[Item] = [
@@ -169,7 +182,7 @@ class _Worker:
         where nothing of others is in there.
         """
         there = {n: i for n, i in made.items() if standing.here(n) and n not in self._blocked}
-        if there:
+        if there.keys() - self._inside.keys():
             self._look_inside(there.values())
         whole = {name for name in there if self._inside.get(name) == []}
         gone = self._undo_all([i for i in inside if i.key.namespace not in whole], standing)
@@ -177,54 +190,57 @@ class _Worker:
         self._undo_all([item for item in inside if item.key.namespace in stayed], standing)
 
     def _undo_all(self, items: Sequence[Item], standing: ObjectStanding) -> list[Key]:
-        """One by one, as long as there is time; with which of them something was done."""
+        """
+        Kind by kind, as long as there is time; with which of them something was done. Those of
+        one kind that follow each other need none of the others: they are undone side by side.
+        """
         done: list[Key] = []
-        self._look_ahead(items, standing.snapshot)
-        for number, item in enumerate(items):
-            if self._stop.hurried or self._now() >= self._until:
-                break
-            if _is_made_namespace(item) and item.key.name not in self._inside:
-                self._look_inside(takewhile(_is_made_namespace, items[number:]))
-            if self._undo(item, standing):
-                done.append(item.key)
+        self._look_ahead([i for i in items if not standing.snapshot.tells(i.key)])
+        for _, alike in groupby(items, key=lambda item: (type(item), item.key.kind)):
+            together = list(alike)
+            if any(_is_made_namespace(i) and i.key.name not in self._inside for i in together):
+                self._look_inside(together)
+            with ThreadPoolExecutor(max_workers=writes.AT_ONCE) as pool:
+                told = pool.map(lambda item: self._undo(item, standing), together)
+                what = [(item, text) for item, text in zip(together, told, strict=True) if text]
+            self.actions += [text for _, text in what]
+            done += [item.key for item, _ in what]
         return done
 
-    def _undo(self, item: Item, standing: ObjectStanding) -> bool:
-        """Whether something was done."""
+    def _undo(self, item: Item, standing: ObjectStanding) -> str:
+        """What was done."""
+        if self._stop.hurried or self._now() >= self._until:
+            return ""
         if not standing.here(item.key.namespace) or item.key.place in self._blocked:
-            return False
+            return ""
         try:
             if isinstance(item, Labelled):
-                done = undo_labels(self._connection, item)
-            elif isinstance(item, Scaled):
-                done = undo_scale(self._connection, item)
-            else:
-                live = self._live(item.key, standing.snapshot)
-                if item.whole and item.judge(live) is ObjectState.LEAVING:
-                    self._held.append(item)
-                    return False
-                inside = self._inside.get(item.key.name) if _is_made_namespace(item) else None
-                done = undo(self._connection, item, live, inside)
+                return undo_labels(self._connection, item)
+            if isinstance(item, Scaled):
+                return undo_scale(self._connection, item)
+            live = self._live(item.key, standing.snapshot)
+            if item.whole and item.judge(live) is ObjectState.LEAVING:
+                self._held.append(item)
+                return ""
+            inside = self._inside.get(item.key.name) if _is_made_namespace(item) else None
+            return undo(self._connection, item, live, inside)
         except NpolError as error:
             self._errors[item.key] = str(error)
-            return False
-        self.actions += [done] if done else []
-        return bool(done)
+            return ""
 
     def _look_inside(self, made: Iterable[Item]) -> None:
         """What others have put into namespaces that the run made, and that end one by one."""
         runs = {i.key.name: i.run_id for i in made if isinstance(i, ObjectHistory)}
-        with suppress(NpolError):  # then each is looked into when its turn comes
-            (run_id,) = set(runs.values())
-            self._inside |= foreign_objects(self._connection, runs, run_id)
+        for run_id in set(runs.values()):  # one, or none
+            with suppress(NpolError):  # then each is looked into when its turn comes
+                self._inside |= foreign_objects(self._connection, runs, run_id)
 
-    def _look_ahead(self, items: Sequence[Item], snapshot: Snapshot) -> None:
+    def _look_ahead(self, items: Sequence[Item]) -> None:
         """
-        Read side by side what the snapshot does not tell. What changes until its turn comes is
-        another version then, or another object, and is read again (`undo`).
+        Read side by side. What changes until its turn comes is another version then, or another
+        object, and is read again (`undo`).
         """
-        keys = {item.key for item in items if isinstance(item, ObjectHistory)}
-        keys = {key for key in keys if not snapshot.tells(key)}
+        keys = {item.key for item in items if isinstance(item, ObjectHistory)} - self._ahead.keys()
         with suppress(NpolError):  # then each is read when its turn comes
             refs = {key: ref_of(self._connection, key) for key in keys}
             found = get_all(self._connection, refs.values())

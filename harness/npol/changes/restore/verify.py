@@ -7,7 +7,7 @@ namespaces' labels, since policies select by them.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -213,7 +213,7 @@ class RestoreComparison:
         """
         gone = {name for name, place in now.places.items() if not place.uid}
         known = {key: now.policies.get(key) for key in keys}
-        unread = [key for key in known if key.namespace not in gone and not now.tells(key)]
+        unread = [key for key in known if not (now.tells(key) or _is_in(key, gone))]
         refs = {key: ref_of(self._connection, key) for key in unread}
         found = get_all(self._connection, refs.values())
         return known | {key: found[ref] for key, ref in refs.items()}
@@ -258,6 +258,11 @@ class RestoreComparison:
             + (f": {error}" if error else ""),
             ours=ours,
         )
+
+
+def _is_in(key: Key, namespaces: Collection[str]) -> bool:
+    """Whether it is one of these, or lies in one."""
+    return key.namespace in namespaces or (key.kind == "Namespace" and key.name in namespaces)
 
 
 def _still_there(live: Mapping[str, Any]) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Container, Iterable, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -15,6 +16,7 @@ from npol.changes.journal_types import (
 )
 from npol.changes.state.compare import is_leaving, waits_for
 from npol.errors import Refused
+from npol.kube.api_errors import Forbidden
 from npol.kube.connection import Connection
 from npol.kube.get_all import get_all
 from npol.kube.guard import protected
@@ -80,9 +82,13 @@ def take(
     """
     names = sorted(set(namespaces))
     if seen is None:
-        found = take_places(connection, names)
-        there = [p.name for p in found.places.values() if p.uid and p.name != CLUSTER]
-        listed: Iterable[Mapping[str, Any]] = connection.list_in(NETWORK_POLICIES, there)
+        with ThreadPoolExecutor(max_workers=1) as pool:
+            places = pool.submit(take_places, connection, names)
+            listed: Iterable[Mapping[str, Any]] | None = _listed(connection, names)
+            found = places.result()
+        if listed is None:
+            there = [p.name for p in found.places.values() if p.uid]
+            listed = connection.list_in(NETWORK_POLICIES, set(there) - {CLUSTER})
     else:
         known = {obj["metadata"]["name"]: obj for obj in seen.namespaces}
         found = _of_places({name: known.get(name) for name in names} | _cluster(names))
@@ -93,6 +99,14 @@ def take(
         if live := connection.get(Ref(resource, key.namespace, key.name)):
             policies[key] = live
     return replace(found, policies=policies)
+
+
+def _listed(connection: Connection, namespaces: Iterable[str]) -> list[Object] | None:
+    """Their NetworkPolicies; None where that is refused, as it may be where one is missing."""
+    try:
+        return connection.list_in(NETWORK_POLICIES, set(namespaces) - {CLUSTER})
+    except Forbidden:
+        return None
 
 
 def take_known(
