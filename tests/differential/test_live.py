@@ -104,6 +104,11 @@ class Live:
         self.run.reach("before")
         self.inventory = self.look()
 
+    @property
+    def nobody(self):
+        """A policy of another kind that changes nothing: a run changes only kinds that it names."""
+        return None
+
     def _given(self):
         for letter, name in self.spaces.items():
             meta = {"name": name, "labels": {"app": {"x": "a", "y": "b"}[letter]}}
@@ -114,7 +119,7 @@ class Live:
             yield service(self.spaces[letter], name, selector)
 
     def look(self):
-        namespaces = [*self.spaces.values(), "kube-system"]
+        namespaces = [*self.spaces.values(), "kube-system", "default"]
         return read(self.connection, namespaces, workloads=namespaces)
 
     def peers(self):
@@ -133,7 +138,11 @@ class Live:
         entry |= {"change": list(changes)} if changes else {}
         whole = {"version": 1, "name": "differ", "peers": self.peers(), "given": list(given)}
         defaults = {"timeout": "1s", "settle": {"within": "60s"}}
-        text = dump({**whole, "defaults": defaults, "steps": [entry]})
+        steps = [entry]
+        if given and self.nobody:
+            (self.directory / "nobody.yaml").write_text(dump(self.nobody))
+            steps.append({"name": "never told", "apply": ["nobody.yaml"], "flows": flows})
+        text = dump({**whole, "defaults": defaults, "steps": steps})
         where = self.directory / "differ.npol.yaml"
         return read_story(text.encode(), str(where), str(self.directory))
 

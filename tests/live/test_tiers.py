@@ -14,8 +14,7 @@ from hypothesis import strategies as st
 from npol.flow_records.control import control_records
 from npol.kube.connection import Mode
 from npol.model.result import Diagnosis, FlowResult
-from npol.story import load_story, read_story
-from npol.yaml_positions import dump
+from npol.story import load_story
 from tests import shop
 from tests.differential.test_live import Live, asked, dump_each
 from tests.differential.tiered import cluster_network_policies
@@ -93,20 +92,6 @@ def _named(flows: list[FlowResult]) -> set[str]:
 
 class Tiered(Live):
     """A run that may change policies of the whole cluster: its story names one."""
-
-    def story(self, step, flows, *, given=(), changes=()):
-        made = super().story(step, flows, given=given, changes=changes)
-        if not given:
-            return made
-        (self.directory / "nobody.yaml").write_text(dump(self.nobody))
-        whole = {"version": 1, "name": "differ", "peers": self.peers(), "given": list(given)}
-        steps = [
-            {"name": step, "flows": flows},
-            {"name": "never told", "apply": ["nobody.yaml"], "flows": flows},
-        ]
-        where = self.directory / "differ.npol.yaml"
-        text = dump({**whole, "defaults": {"timeout": "1s"}, "steps": steps})
-        return read_story(text.encode(), str(where), str(self.directory))
 
     @property
     def prefix(self):

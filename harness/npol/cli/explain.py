@@ -60,7 +60,7 @@ def explain(arguments: ExplainArguments) -> int:
         answer = _print(explain_flows(seen.world, flows, dialect, without=arguments.without or ()))
     else:
         answer = _print_policy(seen.world, arguments.what, dialect)
-    _print_scope(seen.world, seen.left_out)
+    _print_scope(seen.world, dialect, seen.left_out)
     return answer
 
 
@@ -140,12 +140,12 @@ def _of_story(
     why = "" if at else " (the one with most policies; --at names another)"
     say(safe(f"after step {step.step!r}{why}:"))
     answer = _print(explain_flows(world, asked.traffics, dialect, without=without))
-    _print_scope(world)
+    _print_scope(world, dialect)
     return answer
 
 
-def _print_scope(world: ClusterState, left_out: int = 0) -> None:
-    for line in scope_lines(world, left_out=left_out):
+def _print_scope(world: ClusterState, dialect: Dialect, left_out: int = 0) -> None:
+    for line in scope_lines(world, dialect, left_out=left_out):
         say(safe(line))
 
 

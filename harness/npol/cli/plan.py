@@ -48,7 +48,7 @@ def plan(arguments: PlanArguments) -> int:
     steps = forecast(told, engine)
     for step in steps:
         _print_step(step)
-    for line in scope_lines(fullest(told).world):
+    for line in scope_lines(fullest(told).world, dialect):
         say(safe(line))
     return _concluded(steps, engine)
 
@@ -88,12 +88,12 @@ def _print_observed(arguments: PlanArguments, flows: Sequence[str]) -> ExitCode:
         say(safe(line))
     refused = _print_refused(state.refused)
     code = _concluded_of_observed(found, unsure=bool(traffic.unread_lines or refused))
-    _print_scope(seen)
+    _print_scope(seen, dialect)
     return code
 
 
-def _print_scope(seen: inputs.Inputs) -> None:
-    for line in scope_lines(seen.world, left_out=seen.left_out):
+def _print_scope(seen: inputs.Inputs, dialect: Dialect) -> None:
+    for line in scope_lines(seen.world, dialect, left_out=seen.left_out):
         say(safe(line))
 
 
@@ -146,7 +146,7 @@ def _print_difference(old: ClusterState, seen: inputs.Inputs, dialect: Dialect) 
         say(safe(str(one)))
     say(f"{len(found)} difference(s)" if found else "no flow opens or closes")
     refused = _print_refused((*old.refused, *seen.world.refused))
-    _print_scope(seen)
+    _print_scope(seen, dialect)
     return ExitCode.UNKNOWN if refused else ExitCode.AS_EXPECTED
 
 

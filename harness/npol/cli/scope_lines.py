@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterable, Iterator
 
+from npol.policy.objects.dialects import SPEC, Dialect
 from npol.policy.state.cluster_state import ClusterState
 from npol.policy.state.dns import dns_service
 
@@ -12,16 +13,20 @@ FEW = 3
 """Names of one kind that a line has room for."""
 
 
-def scope_lines(world: ClusterState, *, left_out: int = 0, unread: int = 0) -> Iterator[str]:
+def scope_lines(
+    world: ClusterState, dialect: Dialect = SPEC, *, left_out: int = 0, unread: int = 0
+) -> Iterator[str]:
     """
     One line of what was read; one more for each sort of thing that the answer knows nothing of.
 
-    `left_out` counts the YAML that is no Kubernetes object, `unread` the files without YAML.
+    `dialect`: which kinds are evaluated hangs on it. `left_out` counts the YAML that is no
+    Kubernetes object, `unread` the files without YAML.
     """
+    world = world.as_read(dialect)
     yield f"read {', '.join(_counts(world))}"
     if refused := [f"{r.kind} {_named(r.namespace, r.name)}" for r in world.refused]:
         yield f"refused by the API server, so without effect: {_listed(refused)}"
-    if kinds := Counter(other.kind for other in world.without_cilium.others):
+    if kinds := Counter(other.kind for other in world.others):
         counted = (f"{number} {kind}" for kind, number in sorted(kinds.items()))
         yield f"not evaluated: {', '.join(counted)}"
     if left_out:
@@ -36,7 +41,8 @@ def _counts(world: ClusterState) -> Iterator[str]:
     policies = [*world.policies, *world.refused]
     services = [s for s in world.services if s.at or s.every_address or s is not dns_service(world)]
     declared = [n for n in world.namespaces.values() if n.declared]
-    yield _number(len(policies) + len(world.tier_policies), "policy", "policies")
+    beside = len(world.tier_policies) + len(world.cilium_policies)
+    yield _number(len(policies) + beside, "policy", "policies")
     yield _number(len(pods), "pod", "pods")
     yield _number(len(services), "Service", "Services")
     yield _number(len(declared), "namespace", "namespaces")

@@ -52,6 +52,10 @@ def _api_server(world: ClusterState, end: End) -> tuple[tuple[str, ...], ...]:
     return ((),)
 
 
+def knows_api_server(world: ClusterState) -> bool:
+    return bool(world.endpoints_of(*_API_SERVER))
+
+
 def is_of_entity(entity: str, labels: Labels) -> bool:
     if entity == "all":
         return True

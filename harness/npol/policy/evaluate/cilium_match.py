@@ -14,7 +14,7 @@ from dataclasses import dataclass
 
 from npol.model.doubt import DoubtCode
 from npol.model.mismatch import MismatchCode
-from npol.policy.evaluate.cilium_identity import identities, is_of_entity
+from npol.policy.evaluate.cilium_identity import identities, is_of_entity, knows_api_server
 from npol.policy.evaluate.match import (
     YES,
     Fit,
@@ -37,7 +37,7 @@ from npol.policy.objects.cilium_types import (
     ServiceRef,
 )
 from npol.policy.objects.dialects import Dialect
-from npol.policy.objects.entities import End, Node, Pod, Service
+from npol.policy.objects.entities import End, ExternalEndpoint, Node, Pod, Service
 from npol.policy.objects.netpol_types import Address, Direction, IpBlock, Network, Origin
 from npol.policy.state.cluster_state import ClusterState
 from npol.selectors import Labels, Selector, keys_of, matches, spell
@@ -186,6 +186,9 @@ class PeerReader:
     def _is(self, entity: str) -> Fit:
         seen = identities(self.world, self.other, self.subject)
         fit = _same([is_of_entity(entity, labels) for labels in seen])
+        outside = isinstance(self.other, ExternalEndpoint)
+        if entity == "kube-apiserver" and outside and not knows_api_server(self.world):
+            fit = None
         if fit is None:
             return doubtful(DoubtCode.IDENTITY, str(self.other), f"entity {entity}")
         return YES if fit else unlike(MismatchCode.ENTITY, subject=str(self.other), wanted=entity)

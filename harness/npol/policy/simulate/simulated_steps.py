@@ -45,7 +45,8 @@ def fullest(told: Sequence[SimulatedStep]) -> SimulatedStep:
 
 
 def _policies(scene: SimulatedStep) -> int:
-    return len(scene.world.policies) + len(scene.world.tier_policies)
+    world = scene.world
+    return len(world.policies) + len(world.tier_policies) + len(world.cilium_policies)
 
 
 def refused_objects(story: Story) -> list[RefusedObject]:
