@@ -32,6 +32,7 @@ from npol_lab.store import Store
 TOKEN = "administrator"
 STATE = "npol-system"
 CLUSTER_POLICIES = "clusternetworkpolicies.policy.networking.k8s.io"
+GLOBAL_POLICIES = "globalnetworkpolicies.projectcalico.org"
 
 
 @dataclass(frozen=True)
@@ -159,7 +160,9 @@ class Cluster:
                 d["metadata"]["name"]: d["spec"]["replicas"] for d in self.list("deployments.apps")
             },
             "cluster policies": {
-                p["metadata"]["name"]: kept(p) for p in self.list(CLUSTER_POLICIES)
+                f"{resource}/{p['metadata']['name']}": kept(p)
+                for resource in (CLUSTER_POLICIES, GLOBAL_POLICIES)
+                for p in self.list(resource)
             },
             "leases": [
                 le["metadata"]["namespace"] for le in self.list("leases.coordination.k8s.io")

@@ -4,8 +4,10 @@ import pytest
 
 from npol.changes.begin import TransactionOptions
 from npol.changes.transaction import Transaction
+from npol_lab.registry.calico_definitions import calico_definitions, tiers
+from npol_lab.registry.calico_rules import TIERS
 from npol_lab.registry.policy_definitions import policy_definitions
-from tests.changes.cluster import CLUSTER_POLICIES, Cluster
+from tests.changes.cluster import CLUSTER_POLICIES, GLOBAL_POLICIES, Cluster
 
 EMPTIED = (
     "networkpolicies.networking.k8s.io",
@@ -43,14 +45,18 @@ def cluster(server):
 
 @pytest.fixture
 def defined(cluster):
-    """The cluster with the definitions of the policies in tiers."""
+    """The cluster with the definitions of the policies in tiers, and of Calico's own."""
     definitions = "customresourcedefinitions.apiextensions.k8s.io"
-    for definition in policy_definitions():
+    for definition in (*policy_definitions(), *calico_definitions()):
         if cluster.get(definitions, None, definition["metadata"]["name"]) is None:
             cluster.edit("create", definitions, definition)
+    for tier in tiers():
+        if cluster.get(TIERS, None, tier["metadata"]["name"]) is None:
+            cluster.edit("create", TIERS, tier)
     yield cluster
-    for policy in cluster.list(CLUSTER_POLICIES):
-        cluster.remove(CLUSTER_POLICIES, None, policy["metadata"]["name"])
+    for resource in (CLUSTER_POLICIES, GLOBAL_POLICIES):
+        for policy in cluster.list(resource):
+            cluster.remove(resource, None, policy["metadata"]["name"])
 
 
 @pytest.fixture

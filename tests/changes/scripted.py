@@ -27,12 +27,15 @@ from npol.kube.objects import PODS
 from npol.kube.retry import RetryBudget
 from npol.kube.signals import Stop, Stopped
 from npol.model.story import WorkloadRef
-from tests.changes.cluster import pod, policy
+from tests.changes.cluster import CLUSTER_POLICIES, GLOBAL_POLICIES, pod, policy
 
 RUN = "struck"
 TIERS = "policy.networking.k8s.io/v1alpha2"
+CALICO = "projectcalico.org/v3"
 IN_TIERS = tuple(
-    Key(TIERS, "ClusterNetworkPolicy", "", name) for name in ("created", "existing", "doomed")
+    Key(api, kind, "", name)
+    for api, kind in ((TIERS, "ClusterNetworkPolicy"), (CALICO, "GlobalNetworkPolicy"))
+    for name in ("created", "existing", "doomed")
 )
 SUBRESOURCES = ("pods/eviction", "deployments.apps/scale")
 LEASE = 1.0
@@ -65,14 +68,18 @@ def work(transaction, connection, shop="shop", bank="bank"):
 
 
 def work_in_tiers(transaction):
-    """The same for policies of the whole cluster."""
-    transaction.apply(cluster_policy("created"))
+    """The same for policies of the whole cluster, of both kinds."""
+    kinds = (cluster_policy, global_policy)
+    for kind in kinds:
+        transaction.apply(kind("created"))
     transaction.mark("tiers")
-    transaction.apply(cluster_policy("existing", priority=20))
-    transaction.delete(cluster_policy("doomed"))
+    for kind in kinds:
+        transaction.apply(kind("existing", 20))
+        transaction.delete(kind("doomed"))
     transaction.restore_to("tiers")
-    transaction.apply(cluster_policy("existing", priority=30))
-    transaction.delete(cluster_policy("doomed"))
+    for kind in kinds:
+        transaction.apply(kind("existing", 30))
+        transaction.delete(kind("doomed"))
 
 
 def work_on_workloads(transaction, shop="shop"):
@@ -109,9 +116,26 @@ def cluster_policy(name, priority=10):
     }
 
 
+def global_policy(name, order=10):
+    """Calico's own."""
+    return {
+        "apiVersion": CALICO,
+        "kind": "GlobalNetworkPolicy",
+        "metadata": {"name": name},
+        "spec": {
+            "order": order,
+            "namespaceSelector": "projectcalico.org/name == 'shop'",
+            "ingress": [{"action": "Deny"}],
+        },
+    }
+
+
 def found_in_tiers():
-    """The policies of the whole cluster before a run."""
-    return [cluster_policy("existing"), cluster_policy("doomed")]
+    """The policies of the whole cluster before a run, by resource."""
+    return {
+        CLUSTER_POLICIES: [cluster_policy("existing"), cluster_policy("doomed")],
+        GLOBAL_POLICIES: [global_policy("existing"), global_policy("doomed")],
+    }
 
 
 def found(shop="shop", bank="bank"):

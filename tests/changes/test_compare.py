@@ -16,6 +16,7 @@ from tests.changes.cluster import policy
             id="protocol-by-default",
         ),
         pytest.param({"a": {"matchLabels": {}}}, {"a": {}}, id="no-labels"),
+        pytest.param({}, {"types": ["Ingress"], "tier": "default"}, id="calico-types-and-tier"),
     ],
 )
 def test_defaults_and_omissions_of_the_server_are_no_difference(asked, kept):
@@ -28,6 +29,7 @@ def test_defaults_and_omissions_of_the_server_are_no_difference(asked, kept):
         pytest.param({"ingress": [{}]}, {}, id="a-rule-is-lost"),
         pytest.param({"ingress": []}, {"ingress": [{}]}, id="a-rule-is-added"),
         pytest.param({"ingress": [{}]}, {"ingress": [{}, {}]}, id="one-more-rule"),
+        pytest.param({}, {"tier": "platform"}, id="another-tier"),
         pytest.param({"policyTypes": ["Ingress"]}, {"policyTypes": ["Egress"]}, id="types"),
         pytest.param({"a": {"matchLabels": {"x": "1"}}}, {"a": {}}, id="a-selector-is-emptied"),
         pytest.param({"ports": [{"port": 80}]}, {"ports": [{"port": "80"}]}, id="name-or-number"),

@@ -6,7 +6,6 @@ import signal
 import pytest
 
 from npol.changes.recover.recovery import exit_code, recover
-from tests.changes.cluster import CLUSTER_POLICIES
 from tests.changes.points import OF_WORKLOADS, points_without
 from tests.changes.scripted import Striker, found, found_in_tiers
 from tests.changes.test_kills import POLICIES, files
@@ -28,8 +27,9 @@ def before(defined):
     for body in found():
         resource = "pods" if body["kind"] == "Pod" else POLICIES
         defined.edit("create", resource, body, manager="kubectl")
-    for body in found_in_tiers():
-        defined.edit("create", CLUSTER_POLICIES, body, manager="kubectl")
+    for resource, bodies in found_in_tiers().items():
+        for body in bodies:
+            defined.edit("create", resource, body, manager="kubectl")
     return defined.state()
 
 

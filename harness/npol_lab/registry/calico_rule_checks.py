@@ -21,7 +21,7 @@ NO_HTTP = f"{LAB}: it sees packets, not requests"
 WITH_PORTS = (6, 17, 132)
 ICMP = {1: 4, 58: 6}
 """The IP version of each protocol."""
-PROTOCOLS = {"tcp": 6, "udp": 17, "icmp": 1, "icmpv6": 58, "sctp": 132, "udplite": 136}
+PROTOCOLS = {"TCP": 6, "UDP": 17, "ICMP": 1, "ICMPv6": 58, "SCTP": 132, "UDPLite": 136}
 NETS = ("nets", "notNets")
 _SIDES = (("source", "ingress"), ("destination", "egress"))
 """And the direction whose rules may name a Service there."""
@@ -30,7 +30,7 @@ _SIDES = (("source", "ingress"), ("destination", "egress"))
 def number_of(protocol: str | int) -> int:
     """0 for what is no protocol."""
     text = str(protocol)
-    number = int(text) if text.isdigit() else PROTOCOLS.get(text.lower(), 0)
+    number = int(text) if text.isdigit() else PROTOCOLS.get(text, 0)
     return number if number < 256 else 0
 
 

@@ -143,6 +143,25 @@ def guard(action):
 
 
 @pytest.mark.parametrize(
+    ("kind", "namespace", "called"),
+    [
+        ("globalnetworkpolicies", None, "GlobalNetworkPolicy"),
+        ("networkpolicies", "default", "CalicoNetworkPolicy"),
+    ],
+)
+def test_a_rule_of_calicos_own_kinds_is_named(net, told, kind, namespace, called):
+    spec = {"selector": "app == 'b1'", "ingress": [{"action": "Deny"}]}
+    net.put(f"{kind}.projectcalico.org", "guard", namespace=namespace, spec=spec)
+    net.settle()
+
+    (flow,) = told("a1", "b1")
+
+    (policy,) = flow["ingress_denied_by"]
+    assert summed(flow) == ("lab-2", "INGRESS", "DROPPED", "policy-verdict")
+    assert (policy["kind"], policy["name"], policy.get("namespace")) == (called, "guard", namespace)
+
+
+@pytest.mark.parametrize(
     ("action", "verdict", "key"),
     [("Deny", "DROPPED", "ingress_denied_by"), ("Accept", "FORWARDED", "ingress_allowed_by")],
 )

@@ -82,6 +82,7 @@ REFUSED = {
     "port-zero": (rule(protocol="TCP", source={"ports": [0]}), "must be 1 to 65535"),
     "range-backwards": (rule(protocol="TCP", source={"notPorts": ["9:8"]}), "in order"),
     "protocol": (rule(protocol="HTTP"), "must be a protocol"),
+    "protocol-in-small-letters": (rule(protocol="tcp"), "must be a protocol"),
     "protocol-of-the-other-version": (rule(protocol="ICMP", ipVersion=6), "is not of IP version 6"),
     "icmp-without-protocol": (rule(icmp={"type": 8}), "requires the protocol ICMP"),
     "icmp-code-alone": (rule(protocol="ICMP", icmp={"code": 0}), "a code without a type"),

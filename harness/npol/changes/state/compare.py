@@ -149,8 +149,10 @@ def put_back(before: Mapping[str, Any], live: Mapping[str, Any]) -> Object:
     return body
 
 
-DEFAULTED = ("policyTypes", "protocol")
-"""What the API server adds to a policy's spec (pkg/apis/networking/v1/defaults.go)."""
+DEFAULTED = ("policyTypes", "protocol", "types")
+"""What API servers add to a spec (pkg/apis/networking/v1/defaults.go; Calico's own)."""
+DEFAULT_TIER = {"tier": "default"}
+"""The one value that Calico's adds."""
 
 
 def says_the_same(asked: Any, kept: Any) -> bool:
@@ -170,8 +172,10 @@ def _filled(value: Any) -> Any:
 
 def _covers(asked: Any, kept: Any) -> bool:
     if isinstance(asked, dict) and isinstance(kept, dict):
-        extra = set(kept) - set(asked) - set(DEFAULTED)
-        return not extra and all(_covers(item, kept.get(key)) for key, item in asked.items())
+        added = {key: kept[key] for key in kept if key not in asked and key not in DEFAULTED}
+        return added in ({}, DEFAULT_TIER) and all(
+            _covers(item, kept.get(key)) for key, item in asked.items()
+        )
     if isinstance(asked, list) and isinstance(kept, list):
         return len(asked) == len(kept) and all(map(_covers, asked, kept))
     return bool(asked == kept)
