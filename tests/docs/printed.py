@@ -11,7 +11,7 @@ VARIES = (
     (re.compile(r"-[a-z0-9]{10}-[a-z0-9]{1,5}\b"), "-POD"),
     (re.compile(r"\blab-\d"), "NODE"),
     (re.compile(r"asked +\d+ rounds"), "asked N rounds"),
-    (re.compile(r"enforced (at once|in TIME)"), "enforced"),
+    (re.compile(r"enforced (at once|(in|within|after) TIME)"), "enforced"),
     (re.compile(r"\s+"), " "),
 )
 

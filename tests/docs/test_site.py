@@ -71,10 +71,10 @@ def test_no_link_of_the_site_leaves_its_pages(site):
 
 
 def test_what_stands_beside_the_pages_is_named_on_the_site(site):
-    text = (site / "docs/tutorial.md").read_text()
+    text = (site / "docs/how-to/smoke.md").read_text()
 
-    assert "`fixtures/first-steps`" in text
-    assert "](../" not in text
+    assert "`fixtures/baseline/smoke.npol.yaml`" in text
+    assert "](../../" not in text
 
 
 @pytest.mark.nightly

@@ -10,6 +10,8 @@ from pathlib import Path
 
 import pytest
 
+from npol.cli.arguments.run import RunArguments
+from npol.cli.run import run
 from tests.docs.printed import steady
 
 ROOT = Path(__file__).parents[2]
@@ -24,9 +26,10 @@ def page(name: str) -> str:
 
 
 @pytest.fixture
-def folder(tmp_path):
-    """A folder with the files of the tutorial, outside of any repository."""
+def folder(tmp_path, monkeypatch):
+    """A folder with the files of the tutorial, outside of any repository, where one is."""
     shutil.copytree(FIRST_STEPS, tmp_path, dirs_exist_ok=True)
+    monkeypatch.chdir(tmp_path)
     return tmp_path
 
 
@@ -40,17 +43,25 @@ def test_the_files_of_the_tutorial_are_those_that_run():
 
 @pytest.mark.lab
 @pytest.mark.nightly
-def test_the_tutorial_shows_what_its_commands_print(folder, monkeypatch):
-    monkeypatch.setenv("NPOL_FLOW_RECORDS", "off")
-    runs = list(RUN.finditer(page("tutorial.md")))
+def test_the_tutorial_shows_what_its_commands_print(folder):
+    shown = list(RUN.finditer(page("tutorial.md")))
 
-    for run in runs:
-        command = f"{Path(sys.executable).parent}/{run['line']}"
+    for match in shown:
+        command = f"{Path(sys.executable).parent}/{match['line']}"
         done = subprocess.run(
             command, shell=True, cwd=folder, capture_output=True, text=True, check=False
         )
-        assert steady(done.stdout) == steady(run["told"]), done.stderr
-    assert len(runs) == 4
+        assert steady(done.stdout) == steady(match["told"]), done.stderr
+    assert len(shown) == 4
+
+
+@pytest.mark.lab
+@pytest.mark.nightly
+def test_the_picture_of_the_readme_is_what_npol_draws_of_it(folder):
+    assert run(RunArguments(stories=["shop.npol.yaml"], report=["map.svg"])) == 0
+
+    made = (folder / "map.svg").read_text()
+    assert made == page("images/first-steps.svg"), "npol run --report docs/images/first-steps.svg"
 
 
 @pytest.mark.lab

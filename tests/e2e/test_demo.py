@@ -27,7 +27,7 @@ def test_the_demo_holds_explains_its_failure_and_ends_with_zero(home):
     assert done.stdout.rstrip().endswith("as it should.")
     _, _, shown = (ROOT / "README.md").read_text().partition("The demo shows")
     excerpts = [steady(e) for e in EXCERPT.findall(shown.partition("\n## ")[0]) if e.strip()]
-    assert len(excerpts) == 2
+    assert len(excerpts) == 1
     assert [e for e in excerpts if e not in steady(done.stdout)] == []
 
 
