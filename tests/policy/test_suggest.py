@@ -6,7 +6,7 @@ from dataclasses import replace
 
 from npol.model.story import Protocol
 from npol.policy.objects.dialects import CALICO, SPEC
-from npol.policy.objects.entities import Pod
+from npol.policy.objects.entities import Pod, Traffic
 from npol.policy.suggest.peer_names import Cast
 from npol.policy.suggest.story_data import story_data
 from npol.policy.suggest.suggest import suggest
@@ -155,3 +155,19 @@ def test_names_of_peers_are_as_short_as_a_story_takes_them_and_all_different():
     assert len(set(names)) == 12
     assert max(map(len, names)) == 63
     assert [peers.pod(pod) for pod in pods] == names
+
+
+def test_pods_that_are_asked_themselves_stay_so_however_long_their_name_is():
+    world = world_with(INTO_C)
+    pod = replace(world.pod("x", "c"), workload=f"deployment/{'a' * 62}")
+    peers, service = Cast(world), world.services_of(pod)[0]
+
+    def asked(target):
+        traffic = Traffic(source=pod, target=target, port=1, protocol=Protocol.TCP)
+        return peers.target(pod, traffic)
+
+    as_pods, by_service = asked(pod), asked(service)
+
+    assert peers.peers[as_pods].get("service") is None
+    assert peers.peers[by_service]["service"] == service.name
+    assert as_pods.endswith("-pods")

@@ -33,6 +33,8 @@ class Cast:
     world: ClusterState
     names: dict[str, str] = field(default_factory=dict)
     peers: dict[str, dict[str, Any]] = field(default_factory=dict)
+    asked_as_pods: set[str] = field(default_factory=set)
+    """Peers of which a flow asks the pods: no Service may come between."""
     selecting: frozenset[str] = frozenset()
     """The label keys that policies and Services select by."""
 
@@ -62,7 +64,9 @@ class Cast:
         if not isinstance(end, Pod):
             return self.place()
         if not isinstance(traffic.target, Service):
-            return self._peer(end, "", "-pods")
+            name = self._peer(end, "", "-pods")
+            self.asked_as_pods.add(name)
+            return name
         return self._peer(end, traffic.target.name)
 
     def place(self) -> str:
@@ -78,13 +82,13 @@ class Cast:
         if service:
             self._give_service(entry, service)
             entry["service"] = service
-        return self._named(entry, _name_of(pod) + suffix)
+        return self._named(entry, _name_of(pod)[: LONGEST - len(suffix)] + suffix)
 
     def _give_service(self, entry: dict[str, Any], service: str) -> None:
         """A peer that only asks so far is reached through the Service from now on."""
         key = _key(entry)
         name = self.names.get(key, "")
-        if name and "-pods" not in name and not self.peers[name].get("service"):
+        if name and name not in self.asked_as_pods and not self.peers[name].get("service"):
             del self.names[key]
             self.peers[name]["service"] = service
             self.names[_key(self.peers[name])] = name
