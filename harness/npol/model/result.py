@@ -335,6 +335,11 @@ class StoryReport:
         )
 
     @property
+    def asked_nothing(self) -> bool:
+        """Whether it ran to its end and could not have failed: no flow, no check, none watched."""
+        return bool(self.steps) and not self.results and not self.watch
+
+    @property
     def exit_code(self) -> ExitCode:
         """The worst of everything that happened (errors.PRECEDENCE)."""
         codes = {self.error_code}
@@ -342,7 +347,7 @@ class StoryReport:
             codes.add(ExitCode.RESTORE_INCOMPLETE)
         elif self.restore and not self.restore.proven:
             codes.add(ExitCode.UNKNOWN)
-        if any(step.error for step in self.steps):
+        if self.asked_nothing or any(step.error for step in self.steps):
             codes.add(ExitCode.UNKNOWN)
         for flow in self.watch.flows if self.watch else ():
             if flow.over_budget:

@@ -183,7 +183,8 @@ def summary_line(report: StoryReport, width: int = SUMMARY_WIDTH) -> str:
     code = f"exit code {report.exit_status}"
     if report.exit_status > SIGNALLED:
         code += f", {meaning(report.exit_status)}"
-    counts = _counts(report.results) if report.results else [meaning(report.exit_status)]
+    nothing = "nothing was asked" if report.asked_nothing else meaning(report.exit_status)
+    counts = _counts(report.results) if report.results else [nothing]
     if otherwise := _otherwise(report):
         counts = [counts[0], f"{otherwise} otherwise while watched", *counts[1:]]
     if report.restore and not report.restore.complete:
