@@ -152,3 +152,25 @@ def test_pytest_watches_as_the_command_does(lab, server, tmp_path, shop):
     assert "FAILED shop.npol.yaml::(watch)::the shop answers" in said
     turns = [json.loads(line) for line in (tmp_path / "events").read_text().splitlines()]
     assert {turn["saw"] for turn in turns} == {"closed", "as expected"}
+
+
+@pytest.mark.nightly
+@pytest.mark.parametrize("evicted", [False, True], ids=["", "evicted"])
+@pytest.mark.parametrize("sign", [signal.SIGKILL, signal.SIGTERM, signal.SIGHUP], ids=str)
+def test_a_watch_that_is_struck_leaves_no_debug_pod(lab, server, tmp_path, shop, sign, evicted):
+    pods, leases = (
+        "/api/v1/namespaces/shop/pods",
+        "/apis/coordination.k8s.io/v1/namespaces/shop/leases",
+    )
+    process = watching(lab, tmp_path, "10m")
+    (pod,) = server.names(pods) - {"web"}
+    if evicted:
+        server.ask("DELETE", f"{pods}/{pod}?gracePeriodSeconds=0")
+        eventually(lambda: server.names(pods) - {"web", pod})
+    process.send_signal(sign)
+
+    said, _ = process.communicate()
+
+    assert process.returncode == (-sign if sign is signal.SIGKILL else 128 + sign), said
+    eventually(lambda: server.names(pods) == {"web"})
+    eventually(lambda: not {n for n in server.names(leases) if n.startswith("npol")})
