@@ -6,6 +6,7 @@ import random
 
 import pytest
 
+from npol.errors import InputError
 from npol.kube.channels import ExecBroken
 from npol.kube.connection import ApiError, LostReply, Mode, Unreachable, connect
 from npol.kube.exec import run_once
@@ -154,3 +155,8 @@ def test_time_runs_out_with_the_servers_last_words(lab, faulty):
 
     with pytest.raises(ApiError, match="HTTP 503"):
         connection.list(NETWORK_POLICIES, "dev")
+
+
+def test_why_a_lab_does_not_serve_a_kind_is_told_in_its_words(lab):
+    with pytest.raises(InputError, match="CiliumNetworkPolicy: the lab enforces no policies"):
+        to(lab).resource("cilium.io/v2", "CiliumNetworkPolicy")

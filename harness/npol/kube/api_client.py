@@ -7,7 +7,8 @@ from collections.abc import Collection, Iterable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
-from npol.kube.api_errors import ApiError, Forbidden
+from npol.errors import InputError
+from npol.kube.api_errors import NOT_ENFORCED, ApiError, Forbidden
 from npol.kube.guard import STATE_NAMESPACE
 from npol.kube.objects import NAMESPACES, Object, Ref, Resource, ref_of, resource_for
 
@@ -240,6 +241,8 @@ class Verbs(abc.ABC):
         try:
             found = self.raw("GET", f"/apis/{group}/{version}" if group else f"/api/{version}")
         except ApiError as error:
+            if error.reason == NOT_ENFORCED:
+                raise InputError(f"{kind}: {error.body.get('message')}") from None
             if error.status == 404:
                 return None
             raise

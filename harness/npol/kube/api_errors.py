@@ -7,6 +7,9 @@ from typing import Any
 
 from npol.errors import ExitCode, NpolError, Refused
 
+NOT_ENFORCED = "NotEnforced"
+"""The reason of a lab that would keep such policies without any effect."""
+
 
 class ApiError(NpolError):
     """

@@ -11,7 +11,7 @@ from aiohttp import web
 from npol.api_rules.resources import ApiResource
 from npol_lab.api.responses import json_response
 from npol_lab.registry import Registry
-from npol_lab.registry.errors import no_such_resource
+from npol_lab.registry.errors import CILIUM, no_such_resource, not_enforced
 
 VERSION = "v1.33.0+npol-lab"
 AGGREGATED = "apidiscovery.k8s.io"
@@ -52,7 +52,7 @@ class Discovery:
         if version:
             found = [r for r in found if r.version == version[0]]
         if not found or len(version) > 1:
-            raise no_such_resource()
+            raise not_enforced() if group == CILIUM else no_such_resource()
         return json_response(self._list(found) if version else _group(group, found))
 
     def _versions(self) -> Any:

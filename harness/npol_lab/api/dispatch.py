@@ -84,6 +84,8 @@ class Dispatch:
         info = call.info
         kind = self._registry.catalogue.in_version(info.resource, info.version)
         if kind is None:
+            if info.group == errors.CILIUM:
+                raise errors.not_enforced()
             served = {r.api_version for r in self._registry.catalogue.served()}
             group_version = f"{info.group}/{info.version}" if info.group else info.version
             raise (

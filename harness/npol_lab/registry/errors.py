@@ -100,6 +100,19 @@ def no_such_resource() -> StatusError:
     return StatusError(404, "NotFound", message, {})
 
 
+CILIUM = "cilium.io"
+NOT_ENFORCED = "NotEnforced"
+NO_CILIUM = (
+    "the lab enforces no policies of Cilium's own kinds: its rules judge packets as Calico does, "
+    "without identities and proxies; a cluster with Cilium can be named with --context"
+)
+
+
+def not_enforced(status: int = 404) -> StatusError:
+    """Policies that would be kept and mean nothing."""
+    return StatusError(status, NOT_ENFORCED, NO_CILIUM, {})
+
+
 def not_allowed() -> StatusError:
     message = "the server does not allow this method on the requested resource"
     return StatusError(405, "MethodNotAllowed", message, {})

@@ -150,6 +150,8 @@ class Registry:
         self._check(kind, new, wrong + strategy.validate(new) + strategy.validate_create(new))
         if kind.name == "services":
             self._check(kind, new, self._allocator.fill(new))
+        if kind.group == errors.CILIUM and kind.kind.endswith("NetworkPolicy"):
+            raise errors.not_enforced(403)
         name, namespace = new["metadata"]["name"], new["metadata"].get("namespace")
         if self.store.get(kind.name, namespace, name) is not None:
             raise errors.already_exists(kind, name)

@@ -196,3 +196,21 @@ def test_an_autoscaler_is_served_in_both_versions(cluster):
     again = cluster.request("GET", f"{path.format('v1')}/old").json["spec"]
     assert again["targetCPUUtilizationPercentage"] == 70
     cluster.request("DELETE", f"{path.format('v1')}/old")
+
+
+def test_ciliums_policies_are_refused_with_the_reason_defined_or_not(cluster):
+    path = "/apis/cilium.io/v2/namespaces/default/ciliumnetworkpolicies"
+    head = {"apiVersion": "cilium.io/v2", "kind": "CiliumNetworkPolicy"}
+    body = {**head, "metadata": {"name": "x"}, "spec": {}}
+    for method, where, given in (("GET", "/apis/cilium.io/v2", None), ("POST", path, body)):
+        answer = cluster.request(method, where, given)
+        assert (answer.code, answer.json["reason"]) == (404, "NotEnforced")
+        assert "Cilium's own kinds" in answer.json["message"]
+
+    made = definition("ciliumnetworkpolicies", "CiliumNetworkPolicy")
+    made["metadata"]["name"] = "ciliumnetworkpolicies.cilium.io"
+    made["spec"] |= {"group": "cilium.io"}
+    made["spec"]["versions"][0] |= {"name": "v2", "schema": {"openAPIV3Schema": SCHEMA}}
+    assert cluster.request("POST", DEFINITIONS, made).code == 201
+    answer = cluster.request("POST", path, {**body, "spec": {"size": 1}})
+    assert (answer.code, answer.json["reason"]) == (403, "NotEnforced")
