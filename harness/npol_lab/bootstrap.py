@@ -84,6 +84,7 @@ class _Parts:
             families=self.families,
             enforce=settings["enforcement"],
             delay=settings["enforcement_delay"],
+            fresh_delay=settings["fresh_pod_delay"],
         )
         self.kubelet = Kubelet(
             self.registry,

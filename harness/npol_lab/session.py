@@ -44,6 +44,7 @@ PASSED_ON = ("LANG", "LC_ALL", "LC_CTYPE", "TZ", "PYTHONPYCACHEPREFIX", "LD_LIBR
 class LabOptions:
     """
     `enforcement` False: policies are accepted and ignored; `enforcement_delay`: in seconds;
+    `fresh_pod_delay`: the same for pods that have just started, of which policies do not know yet;
     `strict`: images that the lab does not have get no stand-ins; `ip_families`: of pods and
     nodes, `IPv4` alone or with `IPv6`.
     """
@@ -51,14 +52,15 @@ class LabOptions:
     nodes: int = 2
     enforcement: bool = True
     enforcement_delay: float = 0.0
+    fresh_pod_delay: float = 0.0
     strict: bool = False
     ip_families: tuple[str, ...] = ("IPv4",)
 
     def __post_init__(self) -> None:
         if not 1 <= self.nodes <= 9:
             raise ValueError(f"a lab has 1 to 9 nodes, not {self.nodes}")
-        if self.enforcement_delay < 0:
-            raise ValueError(f"a delay is not negative, got {self.enforcement_delay:g} s")
+        if (least := min(self.enforcement_delay, self.fresh_pod_delay)) < 0:
+            raise ValueError(f"a delay is not negative, got {least:g} s")
         named(self.ip_families)
 
 

@@ -20,6 +20,7 @@ def lab(arguments: LabArguments) -> None:
         nodes=arguments.nodes,
         enforcement=arguments.enforcement,
         enforcement_delay=arguments.enforcement_delay,
+        fresh_pod_delay=arguments.fresh_pod_delay,
         strict=arguments.strict,
         ip_families=lab_families(arguments.ip_families),
     )

@@ -77,6 +77,8 @@ class ReasonCode(enum.Enum):
     AGAINST_PREDICTION = "against prediction"
     SOURCE_PODS_DIFFER = "source pods differ"
     TOO_SLOW = "too slow"
+    LEAKED = "leaked"  # a fresh pod got through before its policies were in force
+    START_NOT_SEEN = "start not seen"  # `said`: why a fresh pod's first seconds are not known
     OTHER_POLICY_DECIDES = "other policy decides"
     DECIDING_POLICY_UNKNOWN = "deciding policy unknown"
     DATA_PLANE_NAMES_NOBODY = "data plane names nobody"

@@ -14,6 +14,7 @@ from npol.model.enforcement import EnforcementInterval
 from npol.model.expectation import Expectation, Outcome, Verdict
 from npol.model.flow_record import RecordedPolicy
 from npol.model.flow_summary import FlowSummary
+from npol.model.fresh_start import FreshStart
 from npol.model.gap import WatchResult
 from npol.model.packet_fate import PacketFate
 from npol.model.pairs import PairsResult
@@ -147,6 +148,8 @@ class FlowResult:
     """What Calico's flows say of its ends in the step's time: evidence that proves nothing."""
     budget: float | None = None
     """Its `converge_within`, in seconds."""
+    fresh: FreshStart | None = None
+    """What it did from the start of its fresh end on; None where neither is fresh."""
     fixes: tuple[Cause, ...] = ()
     """The smallest changes of policies that make it as expected; () where none is known."""
 

@@ -64,6 +64,8 @@ class Peer:
     """Where a debug pod runs: a node's name, or `same` / `other` than its flow's target."""
     host_network: bool = False
     image: str = ""
+    fresh: bool = False
+    """Whether its debug pod starts after the changes of each step that asks it."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -103,6 +105,8 @@ class Flow:
     converge_within: float | None = None
     at_most: GapBudget | None = None
     """What a watch forgives it."""
+    leak: float | None = None
+    """Seconds for which it may be open once its fresh end has started."""
     because: str = ""
     """`NAME` or `NAMESPACE/NAME` of the policy that decides, by prediction; "" for no claim."""
     covers: tuple[str, ...] = ()
@@ -290,6 +294,7 @@ class Defaults:
     namespace: str = ""
     converge_within: float | None = None
     at_most: GapBudget | None = None
+    leak: float | None = None
     trust_packets: bool = False
     """Packets that meet the expectation count although the prediction differs."""
     pairs: int = 10_000
@@ -326,6 +331,7 @@ class Step:
     same_as: str = ""
     settle: Settle | None = None
     converge_within: float | None = None
+    leak: float | None = None
     trust_packets: bool = False
     when: When | None = None
     covers: tuple[str, ...] = ()

@@ -24,7 +24,7 @@ def packets_only(story: Story, within: float) -> Story:
     State checks, budgets and `because` would fail for other reasons than a flow.
     """
     settle = replace(story.defaults.settle, within=_shorter(story.defaults.settle, within))
-    defaults = replace(story.defaults, settle=settle, converge_within=None)
+    defaults = replace(story.defaults, settle=settle, converge_within=None, leak=None)
     return replace(
         story, defaults=defaults, steps=tuple(_bare(step, within) for step in story.steps)
     )
@@ -36,8 +36,8 @@ def _shorter(settle: Settle, within: float) -> float:
 
 def _bare(step: Step, within: float) -> Step:
     own = step.settle and replace(step.settle, within=_shorter(step.settle, within))
-    flows = tuple(replace(flow, because="", converge_within=None) for flow in step.flows)
-    return replace(step, settle=own, flows=flows, checks=(), converge_within=None)
+    flows = tuple(replace(flow, because="", converge_within=None, leak=None) for flow in step.flows)
+    return replace(step, settle=own, flows=flows, checks=(), converge_within=None, leak=None)
 
 
 def mutated_story(story: Story, mutant: Mutant, told: Sequence[SimulatedStep]) -> Story:

@@ -14,6 +14,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from npol.model.story import Peer, PodSettings
+from npol.probe.fresh_program import COMMAND, FreshProgram
 
 Obj = dict[str, Any]
 
@@ -44,9 +45,13 @@ NO_MESH = {
 """A sidecar answers for the network: with one, `nc` finds every port open (istio#36540)."""
 
 
-def role_name(peer: Peer, run_id: str) -> str:
-    """`npol-3f9a2b1c7d`: AWS tells pods apart by their name up to the last dash."""
-    role = f"{run_id}/{peer.namespace}/{peer.name}"
+def role_name(peer: Peer, run_id: str, turn: int = 0) -> str:
+    """
+    `npol-3f9a2b1c7d`: AWS tells pods apart by their name up to the last dash.
+
+    `turn`: which of a fresh peer's pods it is.
+    """
+    role = f"{run_id}/{peer.namespace}/{peer.name}" + (f"/{turn}" if turn else "")
     return f"npol-{hashlib.sha256(role.encode()).hexdigest()[:10]}"
 
 
@@ -58,6 +63,8 @@ def debug_pod(
     owner: Mapping[str, Any] | None = None,
     node: str = "",
     deadline: int = DEADLINE,
+    program: FreshProgram | None = None,
+    turn: int = 0,
 ) -> Obj:
     """
     The manifest of a peer's debug pod, or of the Deployment that makes it.
@@ -66,14 +73,27 @@ def debug_pod(
         owner: the owner reference of the run's Lease in the peer's namespace.
         node: the node to run on; `!NAME` for any other than that one.
         deadline: seconds after which it ends by itself.
+        program: what it does from its first instant on, if it is to be fresh.
+        turn: which of its peer's fresh pods it is.
     """
-    name = role_name(peer, run_id)
+    name = role_name(peer, run_id, turn)
     template = _template(peer, settings, run_id=run_id, node=node, deadline=deadline)
+    if program:
+        _run_at_once(template["spec"], program, deadline)
     own = {"namespace": peer.namespace, **_owned(owner)}
     if not settings.as_deployment:
         metadata = {**template["metadata"], **own, "name": f"{name}-0"}
         return {"apiVersion": "v1", "kind": "Pod", "metadata": metadata, "spec": template["spec"]}
     return _deployment(name, template, own)
+
+
+def _run_at_once(spec: Obj, program: FreshProgram, deadline: int) -> None:
+    (container,) = spec["containers"]
+    container["command"] = ["sh", "-c", COMMAND, str(deadline), *program.arguments]
+    if program.privileged:
+        spec["securityContext"]["sysctls"] = [
+            {"name": "net.ipv4.ip_unprivileged_port_start", "value": "0"}
+        ]
 
 
 def _owned(owner: Mapping[str, Any] | None) -> Obj:

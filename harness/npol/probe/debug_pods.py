@@ -116,6 +116,21 @@ class DebugPods:
             self._create({name: _successor(self._manifests[name])})
         return self._wait_until_running([name])[name]
 
+    def retire(self, names: Iterable[str]) -> None:
+        """Delete the pods of these peers, if there are any: others come in their place."""
+        for name in names:
+            if name in self._made:
+                self._delete(self._made[name])
+
+    def address(self, name: str) -> str:
+        """Of the pod that is being started for a peer; "" before the API shows it."""
+        if name not in self._made:
+            return ""
+        with suppress(NpolError):
+            pod = self._find(name)
+            return str(((pod or {}).get("status") or {}).get("podIP", ""))
+        return ""
+
     def delete(self, within: float = GONE_WITHIN) -> tuple[str, ...]:
         """
         Delete them and wait until they are gone; says what stayed, and why.

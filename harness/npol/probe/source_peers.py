@@ -11,8 +11,11 @@ from npol.policy.state.from_inventory import cluster_state
 
 
 def debug_pod_peers(story: Story) -> list[Peer]:
-    """Peers that are sources and have no running pod of their own to ask from."""
-    used = {flow.source for step in story.steps for flow in step.flows}
+    """Peers that are sources, or fresh targets, and have no running pod of their own."""
+    flows = [flow for step in story.steps for flow in step.flows]
+    used = {flow.source for flow in flows} | {
+        flow.target for flow in flows if flow.target and story.peers[flow.target].fresh
+    }
     return [p for name, p in story.peers.items() if name in used and needs_debug_pod(p)]
 
 

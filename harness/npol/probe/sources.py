@@ -10,13 +10,14 @@ import threading
 import time
 from collections.abc import Callable, Collection, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import suppress
+from contextlib import closing, suppress
 from typing import Any
 
 from npol.errors import NpolError, Refused
-from npol.kube.channels import ExecBroken
+from npol.kube.channels import Channel, ExecBroken
 from npol.kube.connection import Connection
 from npol.kube.exec import check_identity, open_exec
+from npol.model.fresh_try import FreshLog
 from npol.model.inventory import Inventory, Obj, pod_ref
 from npol.model.probe import PodRef
 from npol.model.story import Peer, Story
@@ -25,6 +26,8 @@ from npol.probe.beside_pods import BesidePods
 from npol.probe.debug_pod_manifest import CONTAINER, ELSEWHERE, debug_pod
 from npol.probe.debug_pods import GONE_WITHIN, POLL, DebugPods
 from npol.probe.framing import BOOTSTRAP
+from npol.probe.fresh_asker import FreshAsker
+from npol.probe.fresh_program import LOG, FreshProgram, parse_fresh_log, wait_command
 from npol.probe.prober import Prober
 from npol.probe.prober_stream import Stream
 from npol.probe.source_peers import (
@@ -35,6 +38,10 @@ from npol.probe.source_peers import (
     why_none_runs,
 )
 from npol.probe.source_ports import PortPools
+
+ADDRESS_POLL = 0.02
+"""Seconds between two looks for the address of a pod that starts."""
+LOG_WITHIN = 15.0
 
 
 class Sources:
@@ -84,6 +91,8 @@ class Sources:
         self._pods: dict[str, PodRef] = {}
         self._probers: dict[str, Prober] = {}
         self._ports = PortPools()
+        self._turn = 0
+        """How often fresh pods were started."""
         self.notes: tuple[str, ...] = ()
         """What a debug pod may do to others although it disturbs nobody now."""
         self._lock = threading.RLock()
@@ -198,7 +207,7 @@ class Sources:
             return (*stayed, *beside.result()) if beside else stayed
 
     def _start(self) -> None:
-        peers = debug_pod_peers(self._story)
+        peers = [peer for peer in debug_pod_peers(self._story) if not peer.fresh]
         if not peers:
             return
         before = self._look()
@@ -221,13 +230,78 @@ class Sources:
                 hint="try `kubectl exec` there; a proxy on the way may not pass WebSockets",
             ) from broken
 
-    def _manifest(self, peer: Peer, before: Inventory) -> Obj:
+    def start_fresh(
+        self, programs: Mapping[str, FreshProgram], told: Callable[[str, str], None]
+    ) -> dict[str, PodRef]:
+        """
+        Start these peers' debug pods, others than before; they run when it returns.
+
+        `told`: the peer and its address, as soon as the API shows it.
+
+        Raises:
+            Refused: a pod may not be made, does not start, or disturbs somebody.
+        """
+        with self._lock:
+            self._turn += 1
+        before = self._look()
+        manifests = {
+            name: self._manifest(self._story.peers[name], before, program)
+            for name, program in programs.items()
+        }
+        self._debug.retire(programs)
+        with ThreadPoolExecutor(max_workers=1) as pool:
+            starting = pool.submit(self._debug.start, manifests, before)
+            waited_for = [name for name, program in programs.items() if program.ports]
+            while waited_for and not starting.done():
+                for name in list(waited_for):
+                    if address := self._debug.address(name):
+                        waited_for.remove(name)
+                        told(name, address)
+                self._sleep(ADDRESS_POLL)
+            pods = {name: pod_ref(pod, CONTAINER) for name, pod in starting.result().items()}
+        for name in waited_for:
+            told(name, pods[name].ip)
+        with self._lock:
+            self._pods.update(pods)
+        return pods
+
+    def open_asker(self, peer: str) -> FreshAsker:
+        """
+        A source that is ready to ask a fresh pod as soon as it is told where that is.
+
+        Raises:
+            ExecBroken: no exec reaches it.
+        """
+        asker = FreshAsker(open_exec(self._connection, self.pod(peer), wait_command()))
+        asker.start()
+        return asker
+
+    def fresh_log(self, pod: PodRef) -> FreshLog:
+        """
+        What the program of a fresh pod has written until now.
+
+        Raises:
+            ExecBroken: it cannot be read.
+        """
+        stream = open_exec(self._connection, pod, ("cat", LOG), stdin=False)
+        text, deadline = b"", self._now() + LOG_WITHIN
+        with closing(stream):
+            while self._now() < deadline:
+                frame = stream.read(1.0)
+                if frame and frame.channel is Channel.ERROR:
+                    return parse_fresh_log(text.decode("utf-8", "replace"))
+                text += frame.data if frame else b""
+        raise ExecBroken(f"{pod}: {LOG} was not read within {LOG_WITHIN:g} s")
+
+    def _manifest(self, peer: Peer, before: Inventory, program: FreshProgram | None = None) -> Obj:
         return debug_pod(
             peer,
             self._story.defaults.pod,
             run_id=self._run_id,
             owner=self._lease(peer.namespace) if self._lease else None,
             node=self._place(peer, before),
+            program=program,
+            turn=self._turn if program else 0,
         )
 
     def _place(self, peer: Peer, inventory: Inventory) -> str:

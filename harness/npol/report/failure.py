@@ -25,6 +25,7 @@ from npol.model.story import FlowKind
 from npol.report.causes import cause_words, fact_words, prediction_words
 from npol.report.escape import safe, short
 from npol.report.failure_groups import FailureGroup, guilty
+from npol.report.fresh_words import start_words
 from npol.report.pairs import pair_rows
 from npol.report.seen_and_why import expected_words, seen_words, why_words
 from npol.report.summary import Result, by_records, span
@@ -289,6 +290,8 @@ def _timing(result: FlowResult) -> str:
         text += f"; the last wrong outcome {span(result.enforced_after)} after the change"
     if result.enforced_between:
         text += f"; {by_records(result.enforced_between)}"
+    if result.fresh:
+        text += f"; {start_words(result.fresh)}"
     return text
 
 

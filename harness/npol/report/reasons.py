@@ -267,6 +267,10 @@ _WORDS: Mapping[ReasonCode, Callable[[Reason], str]] = {
     ReasonCode.TOO_SLOW: lambda r: (
         f"as expected after {r.seconds or 0.0:.1f} s only, budget {r.budget or 0.0:g} s"
     ),
+    ReasonCode.LEAKED: lambda r: (
+        f"open for {r.seconds or 0.0:.2f} s once the pod had started, budget {r.budget or 0.0:g} s"
+    ),
+    ReasonCode.START_NOT_SEEN: lambda r: f"the first seconds of the pod were not seen: {r.said}",
     ReasonCode.OTHER_POLICY_DECIDES: _other_policy,
     ReasonCode.DECIDING_POLICY_UNKNOWN: _decider_unknown,
     ReasonCode.DATA_PLANE_NAMES_NOBODY: lambda r: (

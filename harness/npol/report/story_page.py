@@ -12,6 +12,7 @@ from npol.report.compare import RunDifference, differences
 from npol.report.escape import safe, short
 from npol.report.failure import AskAgain, FailurePart, failure_parts, seen
 from npol.report.failure_groups import FailureGroup, failure_groups
+from npol.report.fresh_words import start_words
 from npol.report.grid import Grid, StoryGrids
 from npol.report.map_layout import step_map
 from npol.report.map_svg import inline_map
@@ -85,7 +86,8 @@ class StoryPage:
         told = (f"{safe(e.subject)} {seen(e.answer)}" for e in result.evidence[:6])
         turned = f"enforced after {span(result.enforced_after)}" if result.enforced_after else ""
         of_pair = f"of {safe(str(result.pairs.shown))}" if result.pairs else ""
-        return "; ".join(part for part in (of_pair, *told, turned) if part)
+        fresh = start_words(result.fresh) if result.fresh else ""
+        return "; ".join(part for part in (of_pair, *told, turned, fresh) if part)
 
     @property
     def held(self) -> int:

@@ -12,6 +12,7 @@ from collections.abc import Iterator, Sequence
 from npol.model.result import CheckResult, FlowResult, StepResult
 from npol.report.escape import safe
 from npol.report.failure import is_lookup, placed
+from npol.report.fresh_words import start_words
 from npol.report.grid import StoryGrids
 from npol.report.grid_text import grid_lines
 from npol.report.pairs import pairs_lines
@@ -68,6 +69,7 @@ class StoryText:
                 yield (StyledText(INDENT), *line)
         yield from (_lookup(f) for f in flows if is_lookup(f))
         yield from _pairs(flows, width)
+        yield from (line for f in flows for line in _fresh(f, width))
         yield from (self._check(r) for r in results if isinstance(r, CheckResult))
         yield from _gateways(flows, width)
         yield from (_why_skipped(r) for r in _skipped_for_different_reasons(results))
@@ -117,6 +119,16 @@ def _gateways(flows: Sequence[FlowResult], width: int) -> Iterator[Line]:
         )
         for part in wrapped:
             yield (StyledText(INDENT + INDENT), StyledText(part, Tone.CLOSED))
+
+
+def _fresh(flow: FlowResult, width: int) -> Iterator[Line]:
+    """What it did from the start of its fresh pod on."""
+    if flow.fresh is None:
+        return
+    tone = Tone.WRONG if flow.fresh.over_budget else Tone.PLAIN
+    words = f"{safe(flow.name)}: {start_words(flow.fresh)}"
+    for number, part in enumerate(textwrap.wrap(words, width - 2 * len(INDENT))):
+        yield (StyledText(INDENT if number == 0 else 2 * INDENT), StyledText(part, tone))
 
 
 def _said(result: Result) -> str:

@@ -44,7 +44,8 @@ class ClusterChanges:
 
     def restart(self, change: Restart) -> Iterator[str]:
         evicted = self.transaction.restart(change.workload, within=self.within)
-        yield f"restarted {change.workload}: {evicted} pods evicted, their successors are ready"
+        pods = "1 pod" if evicted == 1 else f"{evicted} pods"
+        yield f"restarted {change.workload}: {pods} evicted, successors ready"
 
     def scale(self, change: Scale) -> Iterator[str]:
         before = self.transaction.scale(change.workload, change.replicas, within=self.within)

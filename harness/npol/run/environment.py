@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import replace
 
 from npol.changes.transaction import Transaction
@@ -18,12 +18,14 @@ from npol.kube.objects import PODS, Ref
 from npol.kube.resource_names import resource_called
 from npol.kube.signals import Stop
 from npol.model.inventory import Inventory
+from npol.model.probe import PodRef
 from npol.model.reason import Reason, ReasonCode
 from npol.model.result import ClusterFacts, RestoreResult
 from npol.model.story import Step, Story, When
 from npol.policy.simulate.simulated_steps import refused_objects
 from npol.policy.state.cluster_state import ClusterState
 from npol.probe.beside_pods import BesidePods
+from npol.probe.fresh_program import FreshProgram
 from npol.probe.source_peers import debug_pod_peers
 from npol.probe.sources import Sources
 from npol.run.applied_policies import AppliedPolicies
@@ -261,6 +263,15 @@ class RunEnvironment:
         asked = replace(self.story, steps=(step,))
         for found in self._foreseen(asked):
             raise Refused(found.what, hint=found.hint)
+
+    def start_fresh(
+        self, programs: Mapping[str, FreshProgram], told: Callable[[str, str], None]
+    ) -> Mapping[str, PodRef]:
+        """Start these peers' pods; from now on the peers are these pods."""
+        pods = self.sources.start_fresh(programs, told)
+        named = {name: replace(self.story.peers[name], pod=pod.name) for name, pod in pods.items()}
+        self.story = replace(self.story, peers={**self.story.peers, **named})
+        return pods
 
     def change(self, step: Step) -> tuple[str, ...]:
         """Make a step's changes; what was done, one line each."""

@@ -26,6 +26,7 @@ from npol.run.flow_result import (
     without_verdict,
 )
 from npol.run.flow_runner import FlowRunner
+from npol.run.fresh_pods import FreshPods
 from npol.run.step_ends import StepEnds
 
 
@@ -53,11 +54,14 @@ class StepRunner:
         if reason := self._environment.unmet(step.when):
             return _skip(step, reason)
         if step.changes:
-            self._flows.prepare(step)
+            self._flows.prepare(self._without_fresh(step))
         changes = self._environment.change(step)
         changed_at = time.monotonic() if step.changes else None
+        fresh = FreshPods(self._environment, step)
+        fresh.start()
         patience = self._patience(step, changed_at)
         results, ends = self._flows.run(step, patience)
+        results = fresh.results(results)
         checks, seen = self._checks(step, patience)
         self._environment.transaction.mark(step.name)
         self._told += 1
@@ -75,6 +79,16 @@ class StepRunner:
         )
         self._last = step, result
         return result
+
+    def _without_fresh(self, step: Step) -> Step:
+        """Its flows whose ends are there before its change."""
+        peers = self._environment.story.peers
+        kept = [
+            f
+            for f in step.flows
+            if not peers[f.source].fresh and not (f.target and peers[f.target].fresh)
+        ]
+        return replace(step, flows=tuple(kept))
 
     def _unless_foreign(
         self, results: tuple[FlowResult, ...], ends: StepEnds, seen: Inventory | None

@@ -8,6 +8,7 @@ from npol.model.gap import GapBudget
 from npol.model.pairing import Pairing
 from npol.model.story import Flow, HttpCheck, Protocol
 from npol.story.field_validators import did_you_mean, shown
+from npol.story.fresh_flows import check_fresh
 from npol.story.peers import NODE, Peers
 from npol.story.schema.flow import FlowEntry, GapBudgetEntry
 from npol.story.yaml_node import YamlNode
@@ -36,6 +37,7 @@ def read_flow(node: YamlNode, peers: Peers) -> Flow | None:
     if expect is None or len(node.mistakes) > before:
         return None
     _check_words(entry, expect, node, peers)
+    check_fresh(entry, _http(entry, expect) is not None, node, peers)
     return _flow(entry, expect, node)
 
 
@@ -173,6 +175,7 @@ def _flow(entry: FlowEntry, expect: Expectation, node: YamlNode) -> Flow:
         resolve=entry.resolve,
         converge_within=entry.converge_within or None,
         at_most=read_gap_budget(entry.at_most),
+        leak=entry.leak,
         because=entry.because.policy if entry.because else "",
         covers=tuple(entry.covers),
         tags=tuple(entry.tags),

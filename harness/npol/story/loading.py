@@ -140,6 +140,7 @@ def _defaults(entry: DefaultsEntry | None) -> Defaults:
         canary=_canary(entry.canary) if entry.canary else CanarySettings(),
         namespace=entry.namespace,
         converge_within=entry.converge_within or None,
+        leak=entry.leak,
         at_most=read_gap_budget(entry.at_most),
         trust_packets=entry.trust == "packets",
         pairs=entry.pairs,

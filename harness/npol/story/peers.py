@@ -140,9 +140,10 @@ def _not_text(name: object) -> None:
     raise NotValid(f"a peer's name must be text, got {shown(name)}", f'quote it: "{name}"')
 
 
-_ONE_NAMESPACE_ONLY = ("namespace", "pod", "host", "address", "external", "via")
-_DEBUG_ONLY = ("image", "node", "host_network")
-_IN_NAMESPACE = ("service", "workload", "pod", "labels", "host_network", "node", "image")
+_ONE_NAMESPACE_ONLY = ("namespace", "pod", "host", "address", "external", "via", "fresh")
+_DEBUG_ONLY = ("image", "node", "host_network", "fresh")
+_IN_NAMESPACE = ("service", "workload", "pod", "labels", *_DEBUG_ONLY)
+_NOT_FRESH = ("service", "host", "address", "external")
 
 
 def _check(peer: PeerEntry, node: YamlNode) -> None:
@@ -162,6 +163,9 @@ def _check(peer: PeerEntry, node: YamlNode) -> None:
         node.wrong("`container` needs a `workload:` or a `pod:` to be in", key=("container",))
     if peer.via and not peer.host:
         node.wrong("`via` needs the `host:` that is reached so", key=("via",))
+    for field in _NOT_FRESH:
+        if field in has and peer.fresh:
+            node.wrong(f"`{field}` leads to no debug pod, and `fresh` is one", key=(field,))
     for field in _DEBUG_ONLY:
         if field in has and (peer.workload or peer.pod):
             node.wrong(f"`{field}` is for debug pods; this peer is a running pod", key=(field,))
@@ -192,7 +196,7 @@ def _asks(peer: PeerEntry) -> bool:
 
 
 def _answers(peer: PeerEntry) -> bool:
-    inside = peer.service or peer.workload or peer.pod or peer.labels
+    inside = peer.service or peer.workload or peer.pod or peer.labels or peer.fresh
     return bool(inside or peer.host or peer.address or peer.external)
 
 

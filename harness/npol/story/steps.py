@@ -68,6 +68,7 @@ class Steps:
             same_as=entry.same_as,
             settle=read_settle(entry.settle) if entry.settle else None,
             converge_within=entry.converge_within or None,
+            leak=entry.leak,
             trust_packets=entry.trust == "packets",
             when=_when(entry.when, node) if entry.when else None,
             covers=tuple(entry.covers),

@@ -32,6 +32,7 @@ class Network:
         lab: names links and tables.
         enforce: False: policies are accepted and ignored.
         delay: seconds by which policies come into force late.
+        fresh_delay: seconds for which policies do not know of a pod that has just started.
     """
 
     def __init__(
@@ -42,6 +43,7 @@ class Network:
         families: Sequence[Family] = SINGLE,
         enforce: bool = True,
         delay: float = 0.0,
+        fresh_delay: float = 0.0,
     ) -> None:
         self.families = families
         self._lab = lab
@@ -50,7 +52,12 @@ class Network:
         self._places: dict[str, Sandbox] = {}
         self._sandboxes: dict[str, Sandbox] = {}
         self._agent = Agent(
-            self._nodes, families=families, enforce=enforce, delay=delay, api_server=ROUTER
+            self._nodes,
+            families=families,
+            enforce=enforce,
+            delay=delay,
+            fresh_delay=fresh_delay,
+            api_server=ROUTER,
         )
         self._wire = Resident("/proc/thread-self/ns/net", name="wire")
 

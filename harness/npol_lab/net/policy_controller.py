@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import time
 from collections.abc import Iterable, Mapping, Sequence
 
 from npol.api_rules.objects import Obj
@@ -37,6 +38,7 @@ class Agent:
 
     `enforce` False: policies are accepted and ignored, as by a plugin without them.
     `delay`: seconds by which policies come into force late.
+    `fresh_delay`: seconds for which policies do not know of a pod once its containers run.
     """
 
     def __init__(
@@ -46,12 +48,17 @@ class Agent:
         families: Sequence[Family],
         enforce: bool,
         delay: float,
+        fresh_delay: float,
         api_server: str,
     ) -> None:
         self._nodes = nodes
         self._families = families
         self._enforce = enforce
         self._delay = delay
+        self._fresh_delay = fresh_delay
+        self._fresh: set[str] = set()
+        """The uids of pods that policies do not know of yet."""
+        self._growing: dict[str, asyncio.Task[None]] = {}
         self._api_server = api_server
         self._chains: dict[str, PolicyName] = {}
         self._addresses: dict[str, Sequence[str]] = {}
@@ -80,11 +87,29 @@ class Agent:
         newest = self._objects["pods"].get((metadata["namespace"], metadata["name"]))
         same = newest is not None and newest["metadata"]["uid"] == metadata["uid"]
         self._addresses[metadata["uid"]] = ips
+        if self._fresh_delay:
+            self._fresh.add(metadata["uid"])
         self._learn(newest if newest is not None and same else pod)
         self._changed.set()
 
+    def _watch_growth(self, pod: Obj) -> None:
+        """A fresh pod runs: from now on its time counts."""
+        uid = pod["metadata"]["uid"]
+        if uid not in self._fresh or uid in self._growing or pod["status"]["phase"] != "Running":
+            return
+        self._growing[uid] = asyncio.create_task(self._grow(uid, pod["metadata"]["name"]))
+        self._growing[uid].add_done_callback(lambda _: self._growing.pop(uid, None))
+
+    async def _grow(self, uid: str, name: str) -> None:
+        """The log says when, on the machine's clock: what is measured can be held against it."""
+        await asyncio.sleep(self._fresh_delay)
+        self._fresh.discard(uid)
+        await self.settled()
+        log.warning("policies know pod %s since %.3f", name, time.time())
+
     def remove(self, uid: str) -> None:
         self._addresses.pop(uid, None)
+        self._fresh.discard(uid)
         if self._pods.pop(uid, None) is not None:
             self._changed.set()
 
@@ -115,6 +140,8 @@ class Agent:
             self._objects[event.resource].pop(key, None)
         else:
             self._objects[event.resource][key] = event.object
+        if event.resource == "pods":
+            self._watch_growth(event.object)
         if event.resource == "pods" and not self._learn(event.object):
             return
         if event.resource in OF_CALICO:
@@ -175,8 +202,9 @@ class Agent:
         worlds = [self._world(family) for family in self._families]
         ports = {family: self._exposed(family) for family in self._families}
         nodes = self._nodes.values()
-        await asyncio.gather(*(node.program(_rules(node, worlds, ports)) for node in nodes))
-        identities = self._identities(worlds)
+        pods = {family: self._living(n) for n, family in enumerate(self._families)}
+        await asyncio.gather(*(node.program(_rules(node, worlds, ports, pods)) for node in nodes))
+        identities = self._identities(worlds, pods)
         for node in nodes:
             node.flows.identities = identities
         served = services.udp_endpoints(
@@ -192,9 +220,16 @@ class Agent:
         slices = self._objects[SLICES].values()
         return services.exposed(self._objects["services"].values(), slices, family)
 
-    def _identities(self, worlds: Sequence[policies.World]) -> Identities:
+    def _living(self, which: int, *, known: bool = False) -> list[Pod]:
+        """By their address of that family; `known`: to policies."""
+        seen = self._pods.items()
+        return [p[which] for uid, p in seen if p and not (known and uid in self._fresh)]
+
+    def _identities(
+        self, worlds: Sequence[policies.World], pods: Mapping[Family, Sequence[Pod]]
+    ) -> Identities:
         return Identities(
-            pods={pod.ip: pod for world in worlds for pod in world.pods},
+            pods={pod.ip: pod for found in pods.values() for pod in found},
             namespaces=worlds[0].namespaces,
             policies=self._chains,
             nodes=frozenset(
@@ -208,7 +243,7 @@ class Agent:
 
     def _world(self, family: Family) -> policies.World:
         which = self._families.index(family)
-        pods = [seen[which] for seen in self._pods.values() if seen]
+        pods = self._living(which, known=True)
         namespaces = {
             name: frozenset((obj["metadata"].get("labels") or {}).items())
             for (_, name), obj in self._objects["namespaces"].items()
@@ -246,15 +281,24 @@ def _rules(
     node: Node,
     worlds: Iterable[policies.World],
     ports: Mapping[Family, Iterable[services.Exposed]],
+    pods: Mapping[Family, Sequence[Pod]],
 ) -> dict[Family, Ruleset]:
-    return {world.family: _rules_of(node, world, ports[world.family]) for world in worlds}
+    return {
+        world.family: _rules_of(node, world, ports[world.family], pods[world.family])
+        for world in worlds
+    }
 
 
-def _rules_of(node: Node, world: policies.World, ports: Iterable[services.Exposed]) -> Ruleset:
+def _rules_of(
+    node: Node,
+    world: policies.World,
+    ports: Iterable[services.Exposed],
+    pods: Sequence[Pod],
+) -> Ruleset:
     family = world.family
-    own = (pod.ip for pod in world.pods if pod.node == node.name)
+    own = (pod.ip for pod in pods if pod.node == node.name)
     whole = base_chains(node, own, family)
-    served = services.rules_for(node.name, ports, world.pods, family)
+    served = services.rules_for(node.name, ports, pods, family)
     judged = policies.rules_for(node.name, world, told=node.tells_flows)
     for part in (judged, served):
         whole.sets |= part.sets

@@ -21,6 +21,9 @@ class LabArguments:
     enforcement_delay: Annotated[
         float, typer.Option(help="Seconds from a policy's change to its effect.", min=0)
     ] = 0.0
+    fresh_pod_delay: Annotated[
+        float, typer.Option(help="Seconds from a pod's start to the effect of policies.", min=0)
+    ] = 0.0
     ip_families: Annotated[
         str, typer.Option(help="IP families of pods, nodes and Services: IPv4, or IPv4,IPv6.")
     ] = "IPv4"

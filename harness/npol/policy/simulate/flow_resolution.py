@@ -183,6 +183,8 @@ def _targets(world: ClusterState, peer: Peer, flow: Flow) -> Iterator[tuple[End 
             yield ExternalEndpoint(name=API_SERVER), flow.port  # no manifest shows it
     elif peer.external or peer.address:
         yield _at_address(world, _place(peer)), flow.port
+    elif peer.fresh and not peer.pod:  # where nothing starts
+        yield debug_pod(peer), flow.port
     else:
         yield from ((pod, flow.port) for pod in pods_of(world, peer))
 

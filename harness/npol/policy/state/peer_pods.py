@@ -15,11 +15,13 @@ def pods_of(state: ClusterState, peer: Peer) -> Iterator[Pod]:
     The pods that a peer names by pod, workload and labels, and that can send or answer.
 
     A workload's pods are those that it made: others that bear its labels are not replaced by
-    it, and do not roll with it.
+    it, and do not roll with it. Of a fresh peer only its own debug pod is meant.
     """
+    if peer.fresh and not peer.pod:  # it has not started yet
+        return
     workload = peer.workload.lower()
     for pod in state.pods_in(peer.namespace):
-        named = pod.may_be_named and (not peer.pod or pod.name == peer.pod)
+        named = (pod.may_be_named or peer.fresh) and (not peer.pod or pod.name == peer.pod)
         made = not workload or workload in (pod.workload, pod.made_by, cron_job(pod.made_by))
         if named and made and peer.labels.items() <= pod.labels.items():
             yield pod

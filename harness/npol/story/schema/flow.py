@@ -105,5 +105,10 @@ class FlowEntry(Entry, title="flow"):
     at_most: Optional[GapBudgetEntry] = Field(
         None, description="A budget: for how long it may be otherwise while it is watched."
     )
+    leak: Optional[DurationOrZero] = Field(
+        None,
+        description="A budget of a flow with a fresh end that is to be closed: for how long it may"
+        " be open once the pod has started.",
+    )
     covers: list[Line] = Field([], description="Ids of requirements that the flow shows.")
     tags: list[Tag] = Field([], description="Become pytest markers: `pytest -m TAG`.")

@@ -78,6 +78,12 @@ class PeerEntry(Entry, title="peer"):
     container: Namespace = Field(
         "", description="The container of `workload` or `pod` to run the probes in."
     )
+    fresh: bool = Field(
+        False,
+        description="A debug pod that starts after the changes of each step that asks it. As a"
+        " source it asks from its first instant on; as a target it is asked as soon as it has an"
+        " address.",
+    )
     host: Host = Field("", description="A host name outside, or one that an ingress serves.")
     via: Optional[ViaEntry] = Field(
         None, description="Reach `host` through this Service instead of by resolving its name."

@@ -13,6 +13,7 @@ from npol.story.schema.peer import PeerEntry
 from npol.story.schema.values import (
     Count,
     Duration,
+    DurationOrZero,
     Entry,
     Image,
     Line,
@@ -71,6 +72,9 @@ class StepEntry(ChangeFields, title="step"):
     converge_within: Duration = Field(
         0.0, description="A budget for every flow of the step, counted from its change."
     )
+    leak: Optional[DurationOrZero] = Field(
+        None, description="A budget for every flow of the step with a fresh end."
+    )
     trust: Trust = Field(None, description=TRUST)
     when: Optional[WhenEntry] = Field(
         None, description="Skip the step, with the reason, unless this object exists."
@@ -128,6 +132,9 @@ class DefaultsEntry(Entry, title="defaults"):
     converge_within: Duration = Field(0.0, description="A budget for every flow of the story.")
     at_most: Optional[GapBudgetEntry] = Field(
         None, description="For how long each flow may be otherwise while it is watched."
+    )
+    leak: Optional[DurationOrZero] = Field(
+        None, description="For how long each flow with a fresh end may be open once its pod runs."
     )
     trust: Trust = Field(None, description=TRUST)
     pairs: int = Field(
