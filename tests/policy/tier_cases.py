@@ -122,7 +122,7 @@ TIER_CASES = [
         "tier-admin-priority-tie",
         [cluster("one", ingress=rules(rule("Accept"))), cluster("two", ingress=DENY_ALL)],
         "z/a -> x/a:80",
-        "?",
+        ("?", "allow", "?"),
     ),
     (
         "tier-admin-priority-tie-agrees",

@@ -11,13 +11,18 @@ from npol.kube.api_client import LISTS_AT_ONCE, Verbs
 from npol.kube.api_errors import ApiError, Forbidden
 from npol.kube.objects import Resource
 from npol.model.inventory import Obj
-from npol.model.policy_kinds import OTHER_POLICY_KINDS
+from npol.model.policy_kinds import CALICO_GROUPS, OTHER_POLICY_KINDS, policy_kind
 
-KINDS = tuple(
-    Resource(k.group, k.version, k.plural, k.kind, k.namespaced)
-    for k in OTHER_POLICY_KINDS
-    if not k.mirror
+KINDS, MIRRORS = (
+    tuple(
+        Resource(k.group, k.version, k.plural, k.kind, k.namespaced)
+        for k in OTHER_POLICY_KINDS
+        if k.mirror is mirror
+    )
+    for mirror in (False, True)
 )
+_KEPT_IN = CALICO_GROUPS[1]
+"""The group whose objects the mirrors show; where it is not served, they are all there is."""
 SHADOWS = "knp.default."
 """Calico's own copies of Kubernetes policies, where it keeps its data in etcd or mirrors them."""
 
@@ -45,9 +50,10 @@ def foreign_policies(
         ApiError, Unreachable: the API server does not answer, or not as one.
     """
     served = served_groups(verbs) if served is None else served
+    kinds = KINDS if _KEPT_IN in served else (*KINDS, *MIRRORS)
     wanted = [
         (kind, namespace)
-        for kind in KINDS
+        for kind in kinds
         if kind.group in served
         for namespace in (sorted(namespaces) if kind.namespaced else ("",))
     ]
@@ -56,7 +62,9 @@ def foreign_policies(
     found = [policy for policies in listed for policy in policies or ()]
     unread = [_place(*w) for w, policies in zip(wanted, listed, strict=True) if policies is None]
     return ForeignPolicies(
-        found=tuple(map(_spell, found)), policies=tuple(found), unread=tuple(unread)
+        found=tuple(_spell(p) for p in found if _decides(p)),
+        policies=tuple(found),
+        unread=tuple(unread),
     )
 
 
@@ -72,6 +80,12 @@ def _listed(verbs: Verbs, kind: Resource, namespace: str) -> list[Obj] | None:
             raise
         return []
     return [{**stamp, **o} for o in listed if not o["metadata"]["name"].startswith(SHADOWS)]
+
+
+def _decides(policy: Obj) -> bool:
+    """Tiers and sets of addresses do nothing by themselves."""
+    kind = policy_kind(policy["apiVersion"], policy["kind"])
+    return kind is None or kind.decides
 
 
 def _place(kind: Resource, namespace: str) -> str:

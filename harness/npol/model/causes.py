@@ -97,7 +97,8 @@ class RankedRule:
     tier: str
     policy: PlacedPolicy
     name: str
-    priority: int
+    rank: str
+    """`priority 10`; of Calico's `order 10`."""
 
 
 @dataclass(frozen=True, slots=True)

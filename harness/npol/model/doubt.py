@@ -26,6 +26,10 @@ class DoubtCode(enum.Enum):
     OTHER_POLICIES = "other policies"
     IDENTITY = "identity"
     SERVICE_NOT_SEEN = "service not seen"
+    ACCOUNT_NOT_SEEN = "account not seen"
+    TIER_NOT_SEEN = "tier not seen"
+    SOURCE_PORT = "source port"
+    UNSETTLED_FIELD = "unsettled field"
     AGENT_OPTION = "agent option"
     # packets of L3 and L4 do not show it
     BEYOND_PACKETS = "beyond packets"

@@ -35,6 +35,8 @@ class MismatchCode(enum.Enum):
     NO_PEERS = "no peers", RulePart.KIND
     ENTITY = "entity", RulePart.KIND
     INSIDE = "inside", RulePart.KIND
+    NO_ENDPOINT = "no endpoint", RulePart.KIND
+    EXCLUDED = "excluded", RulePart.ADDRESS
     EMPTY_GROUP = "empty group", RulePart.ADDRESS
     NO_SERVICE = "no service", RulePart.ADDRESS
     OTHER_FAMILY = "other family", RulePart.ADDRESS
@@ -47,6 +49,7 @@ class MismatchCode(enum.Enum):
     NO_PORTS = "no ports", RulePart.PORT
     NAME_NOT_LOOKED_UP = "name not looked up", RulePart.PORT
     SERVICE_PORT = "service port", RulePart.PORT
+    SOURCE_PORT = "source port", RulePart.PORT
 
     @property
     def part(self) -> RulePart:

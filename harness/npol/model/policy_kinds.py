@@ -26,13 +26,20 @@ class PolicyKind:
         return f"{self.group}/{self.version}"
 
     @property
+    def decides(self) -> bool:
+        """Whether it decides packets by itself; the others are what policies refer to."""
+        return self.kind.endswith("Policy")
+
+    @property
     def evaluated(self) -> bool:
         """Whether predictions know what policies of the kind mean."""
-        return self.group in (NETWORK_POLICY.group, POLICY_API, CILIUM)
+        return self.group in (NETWORK_POLICY.group, POLICY_API, CILIUM, *CALICO_GROUPS)
 
 
-_CALICO = "crd.projectcalico.org"
 _CALICO_API = "projectcalico.org"
+_CALICO = "crd.projectcalico.org"
+CALICO_GROUPS = (_CALICO_API, _CALICO)
+"""The group of Calico's API server, and the one in which it keeps the same objects."""
 CILIUM = "cilium.io"
 _ANTREA = "crd.antrea.io"
 POLICY_API = "policy.networking.k8s.io"
@@ -47,11 +54,21 @@ CILIUM_KINDS = (
 CIDR_GROUP = PolicyKind(CILIUM, "v2", "ciliumcidrgroups", "CiliumCIDRGroup", False)
 """Addresses that Cilium's policies name: it decides nothing by itself."""
 
+CALICO_KINDS = tuple(
+    PolicyKind(group, version, plural, kind, namespaced, mirror)
+    for group, version, mirror in ((_CALICO, "v1", False), (_CALICO_API, "v3", True))
+    for kind, plural, namespaced in (
+        ("GlobalNetworkPolicy", "globalnetworkpolicies", False),
+        ("NetworkPolicy", "networkpolicies", True),
+        ("Tier", "tiers", False),
+        ("GlobalNetworkSet", "globalnetworksets", False),
+        ("NetworkSet", "networksets", True),
+    )
+)
+"""Tiers and sets decide nothing by themselves: policies stand in the ones and name the others."""
+
 OTHER_POLICY_KINDS = (
-    PolicyKind(_CALICO, "v1", "globalnetworkpolicies", "GlobalNetworkPolicy", False),
-    PolicyKind(_CALICO, "v1", "networkpolicies", "NetworkPolicy"),
-    PolicyKind(_CALICO_API, "v3", "globalnetworkpolicies", "GlobalNetworkPolicy", False, True),
-    PolicyKind(_CALICO_API, "v3", "networkpolicies", "NetworkPolicy", True, True),
+    *CALICO_KINDS,
     *CILIUM_KINDS,
     CIDR_GROUP,
     PolicyKind(_ANTREA, "v1beta1", "clusternetworkpolicies", "ClusterNetworkPolicy", False),

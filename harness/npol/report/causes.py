@@ -169,7 +169,8 @@ def _of_tier(
             return f"tier {fact.rule.tier}: {_ranked(fact.rule)} does not fit: {why}"
         case RankedRuleFits():
             if verb := _ACTIONS.get(fact.action):
-                place = _BEHIND if fact.isolated else _PLACES[fact.rule.tier]
+                in_tier = f"in the tier {fact.rule.tier}"
+                place = _BEHIND if fact.isolated else _PLACES.get(fact.rule.tier, in_tier)
                 return f"{_ranked(fact.rule)} {verb} it {place}"
             return f"tier {fact.rule.tier}: {_ranked(fact.rule)} hands it on to the next tier"
 
@@ -177,7 +178,7 @@ def _of_tier(
 def _ranked(rule: RankedRule) -> str:
     """`ClusterNetworkPolicy guard (guard.yaml:9), rule "no metadata", priority 10,`."""
     name = f", rule {rule.name!r}" if rule.name else ""
-    return f"{rule.policy}{name}, priority {rule.priority},"
+    return f"{rule.policy}{name}, {rule.rank},"
 
 
 def prediction_words(prediction: Prediction) -> str:

@@ -49,6 +49,16 @@ _WORDS: Mapping[DoubtCode, Callable[[Doubt], str]] = {
     DoubtCode.OTHER_POLICIES: lambda d: f"not evaluated: {', '.join(d.names)}",
     DoubtCode.IDENTITY: lambda d: f"whether {d.subject} is {d.names[0]} is not known",
     DoubtCode.SERVICE_NOT_SEEN: lambda d: f"{d.subject} is not among the Services that are known",
+    DoubtCode.ACCOUNT_NOT_SEEN: lambda d: (
+        f"the labels of service account {d.subject} are not known ({d.names[0]})"
+    ),
+    DoubtCode.TIER_NOT_SEEN: lambda d: (
+        f"the tier {d.names[0]} of {d.subject} is not among those that are known"
+    ),
+    DoubtCode.SOURCE_PORT: lambda d: f"whether a client's own port is one of {d.subject} is open",
+    DoubtCode.UNSETTLED_FIELD: lambda d: (
+        f"{d.names[0]} has {d.subject}, which data planes read differently here"
+    ),
     DoubtCode.AGENT_OPTION: lambda d: (
         f"{d.subject} acts only where Cilium's agents run with --{d.names[0]}"
     ),

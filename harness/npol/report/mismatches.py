@@ -63,6 +63,10 @@ _WORDS: Mapping[MismatchCode, Callable[[Mismatch], str]] = {
     MismatchCode.INSIDE: lambda m: (
         f"{m.subject} is inside the cluster, and never meant by {m.wanted}"
     ),
+    MismatchCode.NO_ENDPOINT: lambda m: (
+        f"{m.subject} has no labels for Calico, and is in no network set that is {m.wanted}"
+    ),
+    MismatchCode.EXCLUDED: lambda m: f"{m.subject} is one of those left out: {m.wanted}",
     MismatchCode.EMPTY_GROUP: lambda m: f"no CiliumCIDRGroup {m.wanted} holds addresses",
     MismatchCode.NO_SERVICE: lambda m: f"{m.wanted} leads to no address that it could mean",
     MismatchCode.OTHER_FAMILY: lambda m: f"{m.wanted} holds no IPv{m.number} addresses",
@@ -81,4 +85,7 @@ _WORDS: Mapping[MismatchCode, Callable[[Mismatch], str]] = {
         f"{m.subject} is on its node's network: port {m.wanted!r} is not looked up on it"
     ),
     MismatchCode.SERVICE_PORT: _service_port,
+    MismatchCode.SOURCE_PORT: lambda m: (
+        f"the rule is for clients' ports {m.wanted}, and clients get others"
+    ),
 }

@@ -12,11 +12,14 @@ from npol.changes.dry_run.kubectl_commands import policies_of
 from npol.changes.state.snapshot import key_of
 from npol.cni.preflight import PreflightProblem
 from npol.kube.guard import PROTECTED, STATE_NAMESPACE, protected
-from npol.model.policy_kinds import CIDR_GROUP
+from npol.model.policy_kinds import policy_kind
 from npol.model.story import Manifest, Peer, Story
+from npol.policy.evaluate.calico_match import acts_on as selects_endpoint
+from npol.policy.evaluate.calico_match import may_act_in as may_select_in
 from npol.policy.evaluate.cilium_layer import acts_on, may_act_in
 from npol.policy.evaluate.tier_match import selects
 from npol.policy.objects.entities import Namespace, Pod
+from npol.policy.parse.parse_calico import calico_policy_of
 from npol.policy.parse.parse_cilium import cilium_policy_of
 from npol.policy.parse.parse_tiers import subject_of
 from npol.policy.state.cluster_state import ClusterState
@@ -85,7 +88,15 @@ def _namespaces(policy: Manifest, state: ClusterState) -> Iterable[Namespace]:
         return state.select_namespaces(subject.namespaces)
     if own := cilium_policy_of(policy):
         return (n for n in state.all_namespaces if may_act_in(own, n))
-    return () if policy.kind == CIDR_GROUP.kind else state.all_namespaces
+    if calico := calico_policy_of(policy):
+        return (n for n in state.all_namespaces if may_select_in(calico, n))
+    return () if _selects_nothing(policy) else state.all_namespaces
+
+
+def _selects_nothing(manifest: Manifest) -> bool:
+    """Whether it is what policies refer to, and no policy."""
+    kind = policy_kind(str(manifest.body.get("apiVersion") or ""), manifest.kind)
+    return kind is not None and not kind.decides
 
 
 def _of_nodes(policy: Manifest) -> Iterator[PreflightProblem]:
@@ -123,7 +134,12 @@ def _selected(policy: Manifest, state: ClusterState) -> Iterator[Pod]:
         every = state.pods_in(policy.namespace) if policy.namespace else state.pods
         yield from (p for p in every if p.may_be_named and acts_on(state, own, p))
         return
-    if policy.kind == CIDR_GROUP.kind:
+    if calico := calico_policy_of(policy):
+        every = state.pods_in(policy.namespace) if policy.namespace else state.pods
+        chosen = (p for p in every if p.may_be_named)
+        yield from (p for p in chosen if selects_endpoint(state, calico, p) is not False)
+        return
+    if _selects_nothing(policy):
         return
     if not key_of(policy.body).is_network_policy:  # it may select any
         every = state.pods_in(policy.namespace) if policy.namespace else state.pods

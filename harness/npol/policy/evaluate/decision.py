@@ -10,32 +10,18 @@ from npol.model.doubt import Doubt
 from npol.model.mismatch import RulePart
 from npol.model.prediction import PolicyName, PredictedDecision, Prediction, UnknownReason
 from npol.model.reason import Reason
+from npol.policy.evaluate.calico_match import CalicoRuleFit
 from npol.policy.evaluate.cilium_match import CiliumRuleFit
-from npol.policy.evaluate.match import Path, PeerAndPortFit, both
+from npol.policy.evaluate.match import Path, both
+from npol.policy.evaluate.rule_fit import LayerPolicy, RuleFit
 from npol.policy.evaluate.tier_match import TierRuleFit
 from npol.policy.evaluate.tiers import TierWalk
-from npol.policy.objects.cilium_types import CiliumPolicy
 from npol.policy.objects.entities import End, Traffic
-from npol.policy.objects.netpol_types import Direction, Origin, PeerClause, Policy, PortClause, Rule
+from npol.policy.objects.netpol_types import Direction
 from npol.policy.parse.unsupported import OtherPolicy
 
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class RuleFit(PeerAndPortFit):
-    """How one rule fits a path, with its best peer and port (None: the rule restricts none)."""
-
-    policy: Policy
-    rule: Rule
-    peer: PeerClause | None = None
-    port: PortClause | None = None
-
-    @property
-    def origin(self) -> Origin:
-        return self.rule.origin
-
-
-LayerPolicy = Policy | CiliumPolicy
-"""The policies of one layer: Cilium's own stand beside NetworkPolicies."""
+LayerRuleFit = RuleFit | CiliumRuleFit | CalicoRuleFit
+"""How a rule of a policy in one layer with NetworkPolicies fits."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -48,7 +34,7 @@ class DirectionDecision:
     not_applicable: NotActing | None = None
     """Why no policy acts on it, whatever the policies say."""
     isolating: tuple[LayerPolicy, ...] = ()
-    rules: tuple[RuleFit | CiliumRuleFit, ...] = ()
+    rules: tuple[LayerRuleFit, ...] = ()
     """Every rule of the isolating policies."""
     doubt: Doubt | None = None
     """What the answer hangs on, if `allowed` is None."""
@@ -61,9 +47,9 @@ class DirectionDecision:
         return f"{self.direction.field} of {self.subject}"
 
     @property
-    def tier_rule(self) -> TierRuleFit | None:
-        """The rule that decides in a tier before or behind that of NetworkPolicies."""
-        return next((walk.deciding for walk in self.tiers if walk.decides), None)
+    def tier_rule(self) -> TierRuleFit | CalicoRuleFit | None:
+        """The rule of a policy in tiers that decides; None where a NetworkPolicy's does."""
+        return next((walk.ranked for walk in self.tiers if walk.decides), None)
 
     @property
     def denying(self) -> tuple[CiliumRuleFit, ...]:
@@ -71,7 +57,7 @@ class DirectionDecision:
         return tuple(f for f in self.rules if isinstance(f, CiliumRuleFit) and f.denies and f.holds)
 
     @property
-    def matching(self) -> tuple[RuleFit | CiliumRuleFit, ...]:
+    def matching(self) -> tuple[LayerRuleFit, ...]:
         """The rules that allow it."""
         return tuple(f for f in self.rules if f.holds and not f.denies)
 
@@ -158,9 +144,9 @@ class Decision:
 
 def _deciding(side: DirectionDecision) -> Iterator[PolicyName]:
     if fit := side.tier_rule:
-        yield PolicyName(namespace="", name=fit.policy.name, kind=fit.policy.kind)
+        policy = fit.policy
+        yield PolicyName(namespace=policy.namespace, name=policy.name, kind=policy.kind)
         return
     fits = side.denying or side.matching
-    for policy in [f.policy for f in fits] or side.isolating:
-        kind = policy.origin.kind
-        yield PolicyName(namespace=policy.namespace, name=policy.name, kind=kind)
+    for own in [f.policy for f in fits] or side.isolating:
+        yield PolicyName(namespace=own.namespace, name=own.name, kind=own.origin.kind)

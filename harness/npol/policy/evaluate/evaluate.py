@@ -17,14 +17,14 @@ from npol.model.doubt import Doubt, DoubtCode
 from npol.model.prediction import UnknownReason
 from npol.model.reason import Reason
 from npol.policy.evaluate.cilium_layer import with_cilium
-from npol.policy.evaluate.decision import Decision, DirectionDecision, PathDecision, RuleFit
+from npol.policy.evaluate.decision import Decision, DirectionDecision, PathDecision
+from npol.policy.evaluate.layers import in_calico_tiers, in_tiers
 from npol.policy.evaluate.match import YES, Fit, Path, both, distance, either, fit_peer, fit_port
+from npol.policy.evaluate.rule_fit import RuleFit
 from npol.policy.evaluate.service_routing import ANOTHER_NODE, routes
-from npol.policy.evaluate.tiers import DECISIVE, walk
 from npol.policy.objects.dialects import ENGINES, SPEC, Dialect
 from npol.policy.objects.entities import OWN_NODE, End, Node, Pod, Traffic
 from npol.policy.objects.netpol_types import Direction, PeerClause, Policy, PortClause, Rule
-from npol.policy.objects.tier_types import RuleAction, Tier
 from npol.policy.parse.unsupported import OtherPolicy
 from npol.policy.state.cluster_state import ClusterState
 
@@ -32,7 +32,7 @@ from npol.policy.state.cluster_state import ClusterState
 def evaluate(world: ClusterState, traffic: Traffic, dialect: Dialect = SPEC) -> Decision:
     """Decide a flow, and say whether engines differ on it."""
     decision = decide(world, traffic, dialect)
-    asked = [e for e in ENGINES if e.reads_cilium_kinds or not world.cilium_policies]
+    asked = [e for e in ENGINES if world.as_read(e).others == world.others]
     by_engine = {e.name: decide(world, traffic, e).allowed for e in asked}
     return replace(decision, by_engine=by_engine)
 
@@ -115,44 +115,12 @@ def _decide_side(
     by_policies = _decide_by_policies(world, direction, subject, other, path, dialect, found)
     if world.cilium_policies:
         by_policies = with_cilium(world, by_policies, subject, path, dialect)
+    if world.calico_policies:
+        doubt = found if isinstance(found, Doubt) else None
+        return in_calico_tiers(world, by_policies, subject, path, dialect, doubt)
     if not world.tier_policies:
         return by_policies
-    return _in_tiers(world, by_policies, subject, path, dialect)
-
-
-def _in_tiers(
-    world: ClusterState, below: DirectionDecision, pod: Pod, path: Path, dialect: Dialect
-) -> DirectionDecision:
-    """Admin before NetworkPolicies; Baseline where none of those isolates the pod."""
-    walks = [walk(world, Tier.ADMIN, pod, below.direction, path, dialect)]
-    behind = {below.allowed}
-    opened = False
-    if below.final:
-        pass
-    elif not below.isolating:
-        walks.append(walk(world, Tier.BASELINE, pod, below.direction, path, dialect))
-        behind = {action is not RuleAction.DENY for action in walks[1].actions}
-    elif dialect.baseline_opens_isolated and not below.allowed:
-        last = walk(world, Tier.BASELINE, pod, below.direction, path, dialect)
-        if RuleAction.ACCEPT in last.actions:
-            walks.append(replace(last, isolated=True))
-            behind = {a is RuleAction.ACCEPT or below.allowed for a in last.actions}
-            opened = last.actions == {RuleAction.ACCEPT}
-    answers: set[bool | None] = set()
-    for action in walks[0].actions:
-        answers |= {action is RuleAction.ACCEPT} if action in DECISIVE else behind
-    allowed = answers.pop() if len(answers) == 1 else None
-    doubts = (*(w.doubt for w in walks), below.doubt)
-    above = walks[0].decides
-    outranked = above or opened
-    return replace(
-        below,
-        allowed=allowed,
-        isolating=() if outranked else below.isolating,
-        rules=() if outranked else below.rules,
-        doubt=next(filter(None, doubts), None) if allowed is None else None,
-        tiers=tuple(walks[:1] if above else walks),
-    )
+    return in_tiers(world, by_policies, subject, path, dialect)
 
 
 def _decide_by_policies(

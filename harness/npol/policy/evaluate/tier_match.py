@@ -29,7 +29,14 @@ from npol.policy.evaluate.match import (
 from npol.policy.objects.dialects import Dialect
 from npol.policy.objects.entities import End, Node, Pod
 from npol.policy.objects.netpol_types import Direction, Origin
-from npol.policy.objects.tier_types import Subject, TierPeer, TierPolicy, TierPort, TierRule
+from npol.policy.objects.tier_types import (
+    RuleAction,
+    Subject,
+    TierPeer,
+    TierPolicy,
+    TierPort,
+    TierRule,
+)
 from npol.policy.state.cluster_state import ClusterState
 from npol.selectors import Selector
 
@@ -44,6 +51,10 @@ class TierRuleFit(PeerAndPortFit):
     @property
     def origin(self) -> Origin:
         return self.rule.origin
+
+    @property
+    def action(self) -> RuleAction:
+        return self.rule.action
 
 
 def selects(world: ClusterState, subject: Subject, pod: Pod) -> bool:

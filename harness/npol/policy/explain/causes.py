@@ -17,12 +17,12 @@ from npol.policy.evaluate.cilium_match import CiliumRuleFit
 from npol.policy.evaluate.decision import (
     Decision,
     DirectionDecision,
-    LayerPolicy,
+    LayerRuleFit,
     PathDecision,
-    RuleFit,
 )
 from npol.policy.evaluate.evaluate import evaluate
 from npol.policy.evaluate.match import spell_labels
+from npol.policy.evaluate.rule_fit import LayerPolicy, RuleFit
 from npol.policy.explain.mismatch import mismatches
 from npol.policy.explain.tier_causes import deciding_cause, undecided_cause
 from npol.policy.objects.dialects import SPEC, Dialect
@@ -128,7 +128,7 @@ def _misses(world: ClusterState, side: DirectionDecision, path: PathDecision) ->
 def _miss(
     world: ClusterState,
     side: DirectionDecision,
-    fit: RuleFit | CiliumRuleFit,
+    fit: LayerRuleFit,
     path: PathDecision,
 ) -> Cause:
     clause = fit.port if fit.port_fit.holds is not True else fit.peer

@@ -14,9 +14,10 @@ from typing import Any
 from npol.errors import Position
 from npol.model.fixes import AddPolicy, AllowPort, Fix, SelectOthers
 from npol.model.placed_policy import PlacedPolicy
-from npol.policy.evaluate.decision import Decision, DirectionDecision, RuleFit
+from npol.policy.evaluate.decision import Decision, DirectionDecision
 from npol.policy.evaluate.evaluate import decide
 from npol.policy.evaluate.match import Path
+from npol.policy.evaluate.rule_fit import RuleFit
 from npol.policy.explain.mismatch import selects_nothing
 from npol.policy.objects.dialects import SPEC, Dialect
 from npol.policy.objects.entities import NAME_LABEL, End, Pod, Service, Traffic

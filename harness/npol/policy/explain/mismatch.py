@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from npol.model.mismatch import Mismatch, MismatchCode
-from npol.policy.evaluate.decision import RuleFit
 from npol.policy.evaluate.match import Path, spell_labels
+from npol.policy.evaluate.rule_fit import RuleFit
 from npol.policy.objects.entities import NAME_LABEL, Namespace, Pod
 from npol.policy.objects.netpol_types import Direction, PeerClause, Policy
 from npol.policy.state.cluster_state import ClusterState

@@ -13,11 +13,14 @@ from npol.model.causes import (
     TierUndecided,
 )
 from npol.model.placed_policy import PlacedPolicy
+from npol.policy.evaluate.calico_match import CalicoRuleFit
 from npol.policy.evaluate.decision import DirectionDecision
+from npol.policy.evaluate.rule_fit import RuleFit
 from npol.policy.evaluate.tier_match import TierRuleFit
 from npol.policy.evaluate.tiers import TierWalk
 from npol.policy.objects.tier_types import RuleAction
 
+_Ranked = TierRuleFit | CalicoRuleFit
 MOST = 3
 """How many rules that do not fit are named; the rest are counted."""
 
@@ -27,7 +30,7 @@ def deciding_cause(side: DirectionDecision) -> Cause | None:
     fit = side.tier_rule
     if fit is None:
         return None
-    isolated = any(walk.isolated for walk in side.tiers if walk.deciding is fit)
+    isolated = any(walk.isolated for walk in side.tiers if walk.ranked is fit)
     return Cause(subject=str(side), what=_fits(fit, isolated=isolated), at=fit.origin.at)
 
 
@@ -38,7 +41,7 @@ def undecided_cause(side: DirectionDecision) -> Cause | None:
     for walk in side.tiers:
         if walk.doubt:
             at = next((f.origin.at for f in walk.fits if f.holds is not False), None)
-            what = TierUndecided(walk.tier.value, walk.doubt)
+            what = TierUndecided(walk.tier, walk.doubt)
             return Cause(subject=str(side), what=what, at=at)
     return None
 
@@ -51,24 +54,25 @@ def walk_causes(side: DirectionDecision) -> Iterator[Cause]:
 
 
 def _walk(walk: TierWalk) -> Iterator[Cause]:
-    for fit in walk.passed_over[:MOST]:
+    passed_over = [fit for fit in walk.passed_over if not isinstance(fit, RuleFit)]
+    for fit in passed_over[:MOST]:
         yield Cause(what=RankedRuleMisses(_ranked(fit), fit.mismatches), at=fit.origin.at)
-    if (more := len(walk.passed_over) - MOST) > 0:
-        yield Cause(what=MoreRankedRulesMiss(walk.tier.value, more))
-    last = walk.deciding
-    if last is not None and last.rule.action is RuleAction.PASS:
+    if (more := len(passed_over) - MOST) > 0:
+        yield Cause(what=MoreRankedRulesMiss(walk.tier, more))
+    last = walk.ranked
+    if last is not None and last.action is RuleAction.PASS:
         yield Cause(what=_fits(last), at=last.origin.at)
 
 
-def _fits(fit: TierRuleFit, *, isolated: bool = False) -> RankedRuleFits:
-    return RankedRuleFits(_ranked(fit), fit.rule.action.value, isolated)
+def _fits(fit: _Ranked, *, isolated: bool = False) -> RankedRuleFits:
+    return RankedRuleFits(_ranked(fit), fit.action.value, isolated)
 
 
-def _ranked(fit: TierRuleFit) -> RankedRule:
+def _ranked(fit: _Ranked) -> RankedRule:
     policy = fit.policy
     return RankedRule(
-        tier=policy.tier.value,
+        tier=policy.tier_name,
         policy=PlacedPolicy(str(policy), str(fit.origin)),
         name=fit.rule.name,
-        priority=policy.priority,
+        rank=policy.rank,
     )

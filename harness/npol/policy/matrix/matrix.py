@@ -70,7 +70,7 @@ def matrix(
 
     Where policies of other kinds may select a pod, its flows are not sure.
     """
-    world = world.as_read(dialect)
+    world = world.as_read(dialect).without_calico
     pods = [p for p in world.pods if takes_part(p, family)]
     groups = groups if groups is not None else pod_groups(pods, all_policies(world))
     wanted = tuple(sorted(ports) if ports is not None else ports_of(pods, all_policies(world)))

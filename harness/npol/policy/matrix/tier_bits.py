@@ -63,6 +63,7 @@ class TierBits:
         self._bits = bits
         self._networks = dialect.networks_select_cluster
         self.opens_isolated = dialect.baseline_opens_isolated
+        self._by_name = dialect.breaks_ties_by_name
         self._policies = sorted(world.tier_policies, key=lambda p: (p.priority, p.name))
         self._subjects = [self._pods(policy.subject) for policy in self._policies]
         self._rules = {
@@ -89,7 +90,7 @@ class TierBits:
         `generous`: what nobody can tell counts as let through.
         """
         chosen = [
-            (number, policy.priority)
+            (number, number if self._by_name else policy.priority)
             for number, policy in enumerate(self._policies)
             if policy.tier is tier and self._subjects[number] >> group & 1
         ]

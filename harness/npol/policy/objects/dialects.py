@@ -46,6 +46,10 @@ class Dialect:
     """Whether a rule puts its direction in force although `policyTypes` does not name it."""
     reads_cilium_kinds: bool = False
     """Whether CiliumNetworkPolicies and their clusterwide kind act; elsewhere they are data."""
+    reads_calico_kinds: bool = False
+    """The same of Calico's NetworkPolicies and GlobalNetworkPolicies."""
+    breaks_ties_by_name: bool = False
+    """Whether of two ClusterNetworkPolicies of one priority the first by name comes first."""
     node_port_clients: tuple[str, ...] = ("client", "node", "replaced")
     """Which source a pod may see behind a NodePort: the client's own address, another node's,
     or one that is neither."""
@@ -71,6 +75,8 @@ CALICO = Dialect(
     isolates_host_network=False,
     isolates_from_itself_by_service=True,
     judges_unanswered_services=True,
+    reads_calico_kinds=True,
+    breaks_ties_by_name=True,
     node_port_clients=("client", "node"),
 )
 LAB = replace(

@@ -28,6 +28,8 @@ class RuleAction(enum.Enum):
     ACCEPT = "Accept"
     DENY = "Deny"
     PASS = "Pass"
+    LOG = "Log"
+    """Of Calico's rules alone: the next rule is tried all the same."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -104,6 +106,14 @@ class TierPolicy:
 
     def __str__(self) -> str:
         return f"{self.kind} {self.name}"
+
+    @property
+    def tier_name(self) -> str:
+        return self.tier.value
+
+    @property
+    def rank(self) -> str:
+        return f"priority {self.priority}"
 
     def rules(self, direction: Direction) -> tuple[TierRule, ...]:
         """In the order in which they are tried. Without rules, a direction is not its business."""

@@ -9,9 +9,11 @@ from npol.model.doubt import Doubt
 from npol.model.observed import ObservedFlow
 from npol.model.prediction import PolicyName
 from npol.model.reason import Reason
+from npol.policy.evaluate.calico_match import CalicoRuleFit
 from npol.policy.evaluate.cilium_match import CiliumRuleFit
-from npol.policy.evaluate.decision import Decision, RuleFit
+from npol.policy.evaluate.decision import Decision
 from npol.policy.evaluate.evaluate import decide
+from npol.policy.evaluate.rule_fit import RuleFit
 from npol.policy.evaluate.tier_match import TierRuleFit
 from npol.policy.objects.dialects import Dialect
 from npol.policy.objects.netpol_types import Direction, Origin
@@ -129,7 +131,7 @@ def _rules_of(decision: Decision, *, every: bool) -> set[_RuleKey]:
     """The rules that fit, each by its policy and its place in it; `every`: any of them may."""
     sides = [side for path in decision.paths for side in path.sides]
     walked = [walk for side in sides for walk in side.tiers]
-    fits: list[RuleFit | CiliumRuleFit | TierRuleFit] = [
+    fits: list[RuleFit | CiliumRuleFit | TierRuleFit | CalicoRuleFit] = [
         *(fit for side in sides for fit in side.rules),
         *(fit for walk in walked for fit in walk.fits),
     ]

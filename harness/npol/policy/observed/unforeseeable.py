@@ -9,8 +9,9 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from npol.model.doubt import Doubt, DoubtCode
-from npol.policy.evaluate.decision import Decision, DirectionDecision, PathDecision, RuleFit
+from npol.policy.evaluate.decision import Decision, DirectionDecision, PathDecision
 from npol.policy.evaluate.match import Path
+from npol.policy.evaluate.rule_fit import RuleFit
 from npol.policy.objects.cilium_labels import NAMESPACE_LABELS, without_source
 from npol.policy.objects.cilium_types import CiliumPolicy
 from npol.policy.objects.entities import NAME_LABEL, End, Node, Pod

@@ -162,6 +162,10 @@ def endpoints(source: Source) -> tuple[Endpoint, ...]:
     return tuple(found)
 
 
+def labels(source: Source) -> Labels:
+    return _labels(source.metadata)
+
+
 def _labels(metadata: Mapping[str, Any]) -> Labels:
     return _strings(metadata.get("labels"))
 

@@ -7,9 +7,10 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field, replace
 
 from npol.model.causes import Cause, NotExercised
-from npol.policy.evaluate.decision import DirectionDecision, RuleFit
+from npol.policy.evaluate.decision import DirectionDecision
 from npol.policy.evaluate.evaluate import decide
 from npol.policy.evaluate.match import Path, fit_peer, fit_port
+from npol.policy.evaluate.rule_fit import RuleFit
 from npol.policy.objects.cilium_types import CiliumPolicy
 from npol.policy.objects.dialects import SPEC, Dialect
 from npol.policy.objects.netpol_types import Direction, Origin, Policy, Rule

@@ -8,6 +8,7 @@ from typing import Any
 
 from npol.model.peer_selection import WORKLOADS, unseen_owner
 from npol.model.refused_object import RefusedObject
+from npol.policy.objects.calico_types import CalicoPolicy, CalicoTier, NetworkSet
 from npol.policy.objects.cilium_types import CidrGroup, CiliumPolicy
 from npol.policy.objects.entities import (
     NAME_LABEL,
@@ -22,6 +23,14 @@ from npol.policy.objects.netpol_types import Policy
 from npol.policy.objects.tier_types import TierPolicy
 from npol.policy.parse import parse_workloads
 from npol.policy.parse.object_source import Given, Source, sources
+from npol.policy.parse.parse_calico import (
+    POLICY_KINDS,
+    TIER_KIND,
+    is_calico,
+    parse_calico_policy,
+    read_network_set,
+    read_tier,
+)
 from npol.policy.parse.parse_cilium import (
     ParsedCiliumPolicy,
     is_cidr_group,
@@ -35,8 +44,15 @@ from npol.policy.parse.server_review import is_misnamed_policy, reviewed
 from npol.policy.parse.unsupported import OtherPolicy, is_other, read_other
 from npol.policy.parse.validation_errors import Refusal
 from npol.policy.state.cluster_state import ClusterState
+from npol.selectors import Labels
 
 Key = tuple[str, str]
+CLUSTERWIDE_KINDS = (
+    "CiliumClusterwideNetworkPolicy",
+    "GlobalNetworkPolicy",
+    "GlobalNetworkSet",
+    TIER_KIND,
+)
 
 
 def build(given: Iterable[Given], *, default_namespace: str = "default") -> ClusterState:
@@ -99,6 +115,10 @@ class _Draft:
     tier_policies: dict[str, TierPolicy]
     cilium_policies: dict[str, CiliumPolicy]
     cidr_groups: dict[str, CidrGroup]
+    calico_policies: dict[str, CalicoPolicy]
+    calico_tiers: dict[str, CalicoTier]
+    network_sets: dict[str, NetworkSet]
+    account_labels: dict[Key, Labels]
     refused: dict[tuple[str, str, str], RefusedObject]
     nodes: dict[str, Node]
     endpoints: dict[tuple[str, str, str], tuple[Endpoint, ...]]
@@ -123,6 +143,10 @@ class _Draft:
             tier_policies={str(p): p for p in world.tier_policies},
             cilium_policies={str(p): p for p in world.cilium_policies},
             cidr_groups=dict(world.cidr_groups),
+            calico_policies={str(p): p for p in world.calico_policies},
+            calico_tiers=dict(world.calico_tiers),
+            network_sets={str(s): s for s in world.network_sets},
+            account_labels=dict(world.account_labels),
             refused={(r.namespace, r.name, r.kind): r for r in world.refused},
             nodes={n.name: n for n in world.nodes},
             endpoints={},
@@ -141,6 +165,10 @@ class _Draft:
             tier_policies=tuple(self.tier_policies.values()),
             cilium_policies=tuple(self.cilium_policies.values()),
             cidr_groups=self.cidr_groups,
+            calico_policies=tuple(self.calico_policies.values()),
+            calico_tiers=self.calico_tiers,
+            network_sets=tuple(self.network_sets.values()),
+            account_labels=self.account_labels,
             refused=tuple(self.refused.values()),
             nodes=tuple(self.nodes.values()),
             endpoints={**self.before.endpoints_without(self.changed), **self.endpoints},
@@ -162,6 +190,8 @@ class _Draft:
             self._apply_cilium(source, key, parse_cilium_policy(source, default_namespace=default))
         elif is_cidr_group(source):
             self.cidr_groups[source.name] = read_cidr_group(source)
+        elif is_calico(source):
+            self._apply_calico(source, key, default)
         elif is_other(source):
             other = read_other(source, default)
             self.others[str(other)] = other
@@ -189,12 +219,16 @@ class _Draft:
             self.cilium_policies.pop(str(policy), None)
         elif is_cidr_group(source):
             self.cidr_groups.pop(source.name, None)
+        elif is_calico(source):
+            self._delete_calico(source, namespace)
         elif is_other(source):
             self.others.pop(str(read_other(source, namespace)), None)
         elif source.kind in WORKLOADS:
             self._drop_pods(source, namespace, promised_only=False)
         elif source.kind == "Pod":
             self.pods.pop(key, None)
+        elif source.kind == "ServiceAccount":
+            self.account_labels.pop(key, None)
         elif source.kind == "Service":
             self.services.pop(key, None)
         elif source.kind == "Ingress":
@@ -246,6 +280,39 @@ class _Draft:
             self.cilium_policies.pop(name, None)
             self.cilium_policies[name] = reading.policy
 
+    def _apply_calico(self, source: Source, key: Key, default: str) -> None:
+        """As for policies in tiers; what acts on hosts is held, and not evaluated."""
+        if source.kind not in (*POLICY_KINDS, TIER_KIND):
+            found, mistakes = read_network_set(source, default_namespace=default)
+            if not self._refuses(source, key, mistakes):
+                self.network_sets[str(found)] = found
+            return
+        if source.kind == TIER_KIND:
+            tier, refusals = read_tier(source)
+            if not self._refuses(source, key, refusals):
+                self.calico_tiers[tier.name] = tier
+            return
+        reading = parse_calico_policy(source, default_namespace=default)
+        name, other = str(reading.policy), read_other(source, default)
+        if reading.on_hosts or (reading.mistakes and source.metadata.get("uid")):
+            self.calico_policies.pop(name, None)
+            self.others[str(other)] = other
+        elif not self._refuses(source, key, reading.mistakes):
+            self.others.pop(str(other), None)
+            self.calico_policies.pop(name, None)
+            self.calico_policies[name] = reading.policy
+
+    def _delete_calico(self, source: Source, default: str) -> None:
+        if source.kind == TIER_KIND:
+            self.calico_tiers.pop(source.name, None)
+        elif source.kind in POLICY_KINDS:
+            policy = parse_calico_policy(source, default_namespace=default).policy
+            self.calico_policies.pop(str(policy), None)
+            self.others.pop(str(read_other(source, default)), None)
+        else:
+            found, _ = read_network_set(source, default_namespace=default)
+            self.network_sets.pop(str(found), None)
+
     def _apply_core(self, source: Source, key: Key, default: str) -> None:
         if source.kind == "Pod":
             self.pods[key] = parse_workloads.pod(source, default)
@@ -255,6 +322,8 @@ class _Draft:
             self.namespaces[source.name] = parse_workloads.namespace(source)
         elif source.kind == "ConfigMap":
             self.configs[key] = parse_workloads.config_texts(source)
+        elif source.kind == "ServiceAccount":
+            self.account_labels[key] = parse_workloads.labels(source)
         elif source.kind == "Node":
             self.nodes[source.name] = parse_workloads.node(source)
 
@@ -281,12 +350,16 @@ class _Draft:
             self.policies,
             self.ingresses,
             self.configs,
+            self.account_labels,
         )
         for table in tables:
             for key in [k for k in table if k[0] == name]:
                 del table[key]
         kept = {k: p for k, p in self.cilium_policies.items() if p.namespace != name}
         self.cilium_policies = kept
+        own = {k: p for k, p in self.calico_policies.items() if p.namespace != name}
+        self.calico_policies = own
+        self.network_sets = {k: s for k, s in self.network_sets.items() if s.namespace != name}
         self.refused = {k: r for k, r in self.refused.items() if r.namespace != name}
 
     def _pods_seen_or_promised(self) -> tuple[Pod, ...]:
@@ -303,5 +376,5 @@ class _Draft:
 
 def _place(source: Source, key: Key) -> tuple[str, str, str]:
     """Namespace, name, kind; what is the cluster's has no namespace."""
-    clusterwide = is_tier_policy(source) or source.kind == "CiliumClusterwideNetworkPolicy"
+    clusterwide = is_tier_policy(source) or source.kind in CLUSTERWIDE_KINDS
     return "" if clusterwide else key[0], key[1], source.kind

@@ -8,9 +8,16 @@ from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import TypeVar
 
-from npol.model.policy_kinds import CILIUM
+from npol.model.policy_kinds import CALICO_GROUPS, CILIUM
 from npol.model.refused_object import RefusedObject
-from npol.policy.objects import cilium_labels
+from npol.policy.objects import calico_labels, cilium_labels
+from npol.policy.objects.calico_selectors import CalicoSelector
+from npol.policy.objects.calico_types import (
+    BUILT_IN_TIERS,
+    CalicoPolicy,
+    CalicoTier,
+    NetworkSet,
+)
 from npol.policy.objects.cilium_types import CidrGroup, CiliumPolicy
 from npol.policy.objects.dialects import Dialect
 from npol.policy.objects.entities import (
@@ -22,7 +29,7 @@ from npol.policy.objects.entities import (
     Pod,
     Service,
 )
-from npol.policy.objects.netpol_types import Address, Direction, Policy
+from npol.policy.objects.netpol_types import Address, Direction, Network, Policy
 from npol.policy.objects.tier_types import TierPolicy
 from npol.policy.parse.unsupported import OtherPolicy
 from npol.selectors import Labels, Selector, matches, spell
@@ -49,6 +56,13 @@ class ClusterState:
     cilium_policies: tuple[CiliumPolicy, ...] = ()
     """Policies of Cilium's own kinds: they act where a dialect reads them (`as_read`)."""
     cidr_groups: Mapping[str, CidrGroup] = field(default_factory=dict)
+    calico_policies: tuple[CalicoPolicy, ...] = ()
+    """Policies of Calico's own kinds: they act where a dialect reads them."""
+    calico_tiers: Mapping[str, CalicoTier] = field(default_factory=dict)
+    """Those beside the ones that are always there."""
+    network_sets: tuple[NetworkSet, ...] = ()
+    account_labels: Mapping[tuple[str, str], Labels] = field(default_factory=dict)
+    """(namespace, service account) -> its labels, of those that were seen."""
     others: tuple[OtherPolicy, ...] = ()
     ingresses: Mapping[tuple[str, str], tuple[IngressRule, ...]] = field(default_factory=dict)
     configs: Mapping[tuple[str, str], tuple[str, ...]] = field(default_factory=dict)
@@ -154,6 +168,46 @@ class ClusterState:
             self._identities[str(pod)] = known
         return known
 
+    @cached_property
+    def calico_tiers_in_order(self) -> tuple[CalicoTier, ...]:
+        known = {tier.name: tier for tier in BUILT_IN_TIERS} | dict(self.calico_tiers)
+        return tuple(sorted(known.values(), key=lambda tier: tier.place))
+
+    def calico_policies_in(self, namespace: str) -> tuple[CalicoPolicy, ...]:
+        """Those that may act on pods of a namespace: its own, and those of the whole cluster."""
+        return tuple(
+            policy
+            for where in {"", namespace}
+            for policy in self._calico_by_namespace.get(where, ())
+        )
+
+    def calico_labels_of(self, pod: Pod) -> Labels:
+        """The labels that Calico's selectors know a pod by."""
+        if (known := self._endpoints_labels.get(str(pod))) is None:
+            account = self.account_labels.get((pod.namespace, calico_labels.account_of(pod)))
+            known = calico_labels.of_pod(pod, self.namespace(pod.namespace), account)
+            self._endpoints_labels[str(pod)] = known
+        return known
+
+    def knows_account_of(self, pod: Pod) -> bool:
+        """Whether the labels of its service account are known; `default` has none by itself."""
+        name = calico_labels.account_of(pod)
+        return name == "default" or (pod.namespace, name) in self.account_labels
+
+    def networks_of(self, selector: CalicoSelector) -> tuple[Network, ...]:
+        """The networks of the network sets that a selector of Calico's means."""
+        if not self.network_sets:
+            return ()
+        key = str(selector)
+        if key not in self._networks_by_selector:
+            self._networks_by_selector[key] = tuple(
+                network
+                for one, labels in self._labels_of_sets
+                if selector.selects(labels)
+                for network in one.networks
+            )
+        return self._networks_by_selector[key]
+
     def others_for(self, pod: Pod) -> tuple[OtherPolicy, ...]:
         """Policies of other kinds that may select a pod."""
         namespace = self.namespace(pod.namespace)
@@ -184,12 +238,14 @@ class ClusterState:
             policies=tuple(p for p in self.policies if str(p) not in gone),
             tier_policies=tuple(p for p in self.tier_policies if str(p) not in gone),
             cilium_policies=tuple(p for p in self.cilium_policies if str(p) not in gone),
+            calico_policies=tuple(p for p in self.calico_policies if str(p) not in gone),
         )
 
     def as_read(self, dialect: Dialect) -> ClusterState:
         """The world with the directions in force, and the kinds read, that are for an engine."""
         world = self._by_its_rules if dialect.rules_outrank_types else self
-        return world if dialect.reads_cilium_kinds else world.without_cilium
+        world = world if dialect.reads_cilium_kinds else world.without_cilium
+        return world if dialect.reads_calico_kinds else world.without_calico
 
     @cached_property
     def without_cilium(self) -> ClusterState:
@@ -201,6 +257,22 @@ class ClusterState:
             for p in self.cilium_policies
         )
         return replace(self, cilium_policies=(), others=(*self.others, *unread))
+
+    @cached_property
+    def without_calico(self) -> ClusterState:
+        """The world where Calico's own policies are there, and not evaluated."""
+        if not self.calico_policies:
+            return self
+        unread = (
+            OtherPolicy(
+                kind=p.kind.removeprefix("Calico"),
+                group=CALICO_GROUPS[0],
+                name=p.name,
+                namespace=p.namespace,
+            )
+            for p in self.calico_policies
+        )
+        return replace(self, calico_policies=(), others=(*self.others, *unread))
 
     @cached_property
     def _by_its_rules(self) -> ClusterState:
@@ -284,6 +356,28 @@ class ClusterState:
         return _by_namespace(self.cilium_policies)
 
     @cached_property
+    def _calico_by_namespace(self) -> dict[str, tuple[CalicoPolicy, ...]]:
+        return _by_namespace(self.calico_policies)
+
+    @cached_property
+    def _endpoints_labels(self) -> dict[str, Labels]:
+        return {}
+
+    @cached_property
+    def _labels_of_sets(self) -> tuple[tuple[NetworkSet, Labels], ...]:
+        return tuple(
+            (
+                one,
+                calico_labels.of_set(one, self.namespace(one.namespace) if one.namespace else None),
+            )
+            for one in self.network_sets
+        )
+
+    @cached_property
+    def _networks_by_selector(self) -> dict[str, tuple[Network, ...]]:
+        return {}
+
+    @cached_property
     def _identities(self) -> dict[str, Labels]:
         return {}
 
@@ -294,7 +388,7 @@ class ClusterState:
         return {address: end for end in ends for address in end.addresses}
 
 
-_InNamespace = TypeVar("_InNamespace", Pod, Service, Policy, CiliumPolicy)
+_InNamespace = TypeVar("_InNamespace", Pod, Service, Policy, CiliumPolicy, CalicoPolicy)
 
 
 def _by_namespace(found: Iterable[_InNamespace]) -> dict[str, tuple[_InNamespace, ...]]:

@@ -1,0 +1,211 @@
+"""
+The tiers around NetworkPolicies, and those that they stand in, for one direction of a path.
+
+With ClusterNetworkPolicies alone: Admin, then NetworkPolicies, which are final where one isolates
+the pod, then Baseline. With Calico's own policies: its tiers by order; NetworkPolicies stand in its
+default tier at order 1000, ClusterNetworkPolicies in kube-admin and kube-baseline. Behind the last
+tier a pod is open. Source: projectcalico/calico felix/calc/policy_sorter.go, felix/rules/
+endpoints.go (end of a tier), libcalico-go/lib/backend/k8s/conversion.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, replace
+
+from npol.model.doubt import Doubt, DoubtCode
+from npol.policy.evaluate.calico_match import CalicoRuleFit, acts_on, fit_calico_rule
+from npol.policy.evaluate.decision import DirectionDecision, LayerRuleFit
+from npol.policy.evaluate.match import Fit, Path
+from npol.policy.evaluate.rule_fit import LayerPolicy, RuleFit
+from npol.policy.evaluate.tier_match import TierRuleFit, selects
+from npol.policy.evaluate.tiers import Action, TieredFit, TierWalk, tier_rules, walk, walk_ranks
+from npol.policy.objects.calico_types import (
+    DEFAULT_TIER,
+    KUBE_ADMIN,
+    KUBE_BASELINE,
+    NETWORK_POLICY_ORDER,
+    CalicoPolicy,
+    CalicoTier,
+)
+from npol.policy.objects.dialects import Dialect
+from npol.policy.objects.entities import Pod
+from npol.policy.objects.netpol_types import Policy
+from npol.policy.objects.tier_types import RuleAction, Tier, TierPolicy
+from npol.policy.state.cluster_state import ClusterState
+
+_CLUSTER_TIERS = {KUBE_ADMIN: Tier.ADMIN, KUBE_BASELINE: Tier.BASELINE}
+
+
+def in_tiers(
+    world: ClusterState, below: DirectionDecision, pod: Pod, path: Path, dialect: Dialect
+) -> DirectionDecision:
+    """Admin before NetworkPolicies; Baseline where none of those isolates the pod."""
+    walks = [walk(world, Tier.ADMIN, pod, below.direction, path, dialect)]
+    behind = {below.allowed}
+    opened = False
+    if below.final:
+        pass
+    elif not below.isolating:
+        walks.append(walk(world, Tier.BASELINE, pod, below.direction, path, dialect))
+        behind = _through(walks[1].actions, {True})
+    elif dialect.baseline_opens_isolated and not below.allowed:
+        last = walk(world, Tier.BASELINE, pod, below.direction, path, dialect)
+        if RuleAction.ACCEPT in last.actions:
+            walks.append(replace(last, isolated=True))
+            behind = {a is RuleAction.ACCEPT or below.allowed for a in last.actions}
+            opened = last.actions == {RuleAction.ACCEPT}
+    answers = _through(walks[0].actions, behind)
+    allowed = answers.pop() if len(answers) == 1 else None
+    doubts = (*(w.doubt for w in walks), below.doubt)
+    above = walks[0].decides
+    outranked = above or opened
+    return replace(
+        below,
+        allowed=allowed,
+        isolating=() if outranked else below.isolating,
+        rules=() if outranked else below.rules,
+        doubt=next(filter(None, doubts), None) if allowed is None else None,
+        tiers=tuple(walks[:1] if above else walks),
+    )
+
+
+def _through(actions: Iterable[Action], behind: set[bool | None]) -> set[bool | None]:
+    """What may come of a tier, where `behind` may come of what it hands on."""
+    answers: set[bool | None] = set()
+    for action in actions:
+        decided = action in (RuleAction.ACCEPT, RuleAction.DENY)
+        answers |= {action is RuleAction.ACCEPT} if decided else behind
+    return answers
+
+
+def in_calico_tiers(
+    world: ClusterState,
+    below: DirectionDecision,
+    pod: Pod,
+    path: Path,
+    dialect: Dialect,
+    exempt: Doubt | None,
+) -> DirectionDecision:
+    """
+    Every tier by order, with NetworkPolicies in the default one.
+
+    `exempt`: what may keep policies from acting on this direction.
+    """
+    side = _Side(world, below, pod, path, dialect)
+    walks = [*side.walks()]
+    answers: set[bool | None] = {True}
+    for one in reversed(walks):
+        answers = _through(one.actions, answers)
+    missing = side.tier_not_seen()
+    allowed = answers.pop() if len(answers) == 1 and not missing else None
+    allowed = None if exempt and not allowed else allowed
+    doubts = filter(None, (missing, exempt, *(one.doubt for one in walks)))
+    last = walks[-1] if walks and not walks[-1].ranked else TierWalk(tier=DEFAULT_TIER)
+    return replace(
+        below,
+        allowed=allowed,
+        isolating=last.closing,
+        rules=tuple(fit for fit in last.fits if last.closing and not isinstance(fit, TierRuleFit)),
+        doubt=next(doubts, None) if allowed is None else None,
+        tiers=tuple(walks),
+    )
+
+
+_Placed = tuple[tuple[float, str], LayerPolicy | TierPolicy, Iterable[TieredFit]]
+"""A policy: where it stands in its tier, and its rules."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Side:
+    """One direction of a path, for a pod at its end."""
+
+    world: ClusterState
+    below: DirectionDecision
+    pod: Pod
+    path: Path
+    dialect: Dialect
+
+    def walks(self) -> Iterator[TierWalk]:
+        """The tiers whose policies select the pod, up to one that decides for sure."""
+        acting = [*self._acting()]
+        for tier in self.world.calico_tiers_in_order:
+            own = [(policy, sure) for policy, sure in acting if policy.tier == tier.name]
+            found = self._walk(tier, own)
+            if found.fits or found.closing or found.passing or found.doubt:
+                yield found
+            if found.decides:
+                return
+
+    def _acting(self) -> Iterator[tuple[CalicoPolicy, bool]]:
+        """Those that select the pod for the direction, and whether that is sure."""
+        for policy in self.world.calico_policies_in(self.pod.namespace):
+            if self.below.direction in policy.directions:
+                acts = acts_on(self.world, policy, self.pod)
+                if acts is not False:
+                    yield policy, acts is True
+
+    def tier_not_seen(self) -> Doubt | None:
+        known = {tier.name for tier in self.world.calico_tiers_in_order}
+        strays = (policy for policy, _ in self._acting() if policy.tier not in known)
+        first = next(strays, None)
+        return Doubt(DoubtCode.TIER_NOT_SEEN, str(first), (first.tier,)) if first else None
+
+    def _walk(self, tier: CalicoTier, acting: Sequence[tuple[CalicoPolicy, bool]]) -> TierWalk:
+        placed: list[_Placed] = [
+            (policy.place, policy, self._rules(policy, sure)) for policy, sure in acting
+        ]
+        if tier.name == DEFAULT_TIER:
+            placed += self._network_policies()
+        placed += self._cluster_policies(tier.name)
+        placed.sort(key=lambda one: one[0])
+        unsure = {str(policy) for policy, sure in acting if not sure}
+        closing = [
+            policy
+            for _, policy, _ in placed
+            if tier.denies and not isinstance(policy, TierPolicy) and str(policy) not in unsure
+        ]
+        doubtful = next((policy for policy, sure in acting if not sure), None)
+        return walk_ranks(
+            tier.name,
+            ([rules] for _, _, rules in placed),
+            closing=closing,
+            passing=bool(acting) and not tier.denies,
+            unsure=self._account_not_seen(doubtful) if doubtful and tier.denies else None,
+        )
+
+    def _rules(self, policy: CalicoPolicy, sure: bool) -> Iterator[CalicoRuleFit]:
+        for rule in policy.rules(self.below.direction):
+            if rule.action is not RuleAction.LOG:
+                fit = fit_calico_rule(self.world, policy, rule, self.path)
+                yield fit if sure else self._perhaps(fit)
+
+    def _perhaps(self, fit: CalicoRuleFit) -> CalicoRuleFit:
+        if not fit.holds:
+            return fit
+        doubt = self._account_not_seen(fit.policy)
+        return replace(fit, holds=None, peer_fit=Fit(None, doubt=doubt))
+
+    def _account_not_seen(self, policy: CalicoPolicy) -> Doubt:
+        account = f"{self.pod.namespace}/{self.pod.service_account}"
+        return Doubt(DoubtCode.ACCOUNT_NOT_SEEN, account, (str(policy),))
+
+    def _network_policies(self) -> Iterator[_Placed]:
+        for policy in self.below.isolating:
+            if isinstance(policy, Policy):
+                name = f"{policy.name}/{policy.namespace}/KubernetesNetworkPolicy"
+                rules = [fit for fit in self.below.rules if fit.policy is policy]
+                yield (NETWORK_POLICY_ORDER, name), policy, _of_network_policy(rules)
+
+    def _cluster_policies(self, tier: str) -> Iterator[_Placed]:
+        for policy in self.world.tier_policies if tier in _CLUSTER_TIERS else ():
+            acts = policy.tier is _CLUSTER_TIERS[tier] and policy.rules(self.below.direction)
+            if acts and selects(self.world, policy.subject, self.pod):
+                name = f"{policy.name}//KubernetesClusterNetworkPolicy"
+                direction, path = self.below.direction, self.path
+                rules = tier_rules(self.world, policy, direction, path, self.dialect)
+                yield (float(policy.priority), name), policy, rules
+
+
+def _of_network_policy(rules: Iterable[LayerRuleFit]) -> Iterator[RuleFit]:
+    yield from (fit for fit in rules if isinstance(fit, RuleFit))
