@@ -444,6 +444,12 @@ CILIUM_CASES = [
         IN,
         "allow",
     ),
+    (
+        "cilium-host-policy-near-nodes",
+        [ccnp("h", "{nodeSelector: {}, ingressDeny: [{fromEntities: [all]}]}")],
+        "x/a -> node n2:80",
+        "?",
+    ),
     # ports
     ("cilium-port-any-protocol", [on_port('{port: "80"}')], "z/a -> x/a:80/udp", "allow"),
     ("cilium-port-one-protocol", [on_port(TCP_80)], "z/a -> x/a:80/udp", "deny"),

@@ -144,6 +144,48 @@ def test_a_policy_of_the_cluster_must_leave_out_what_is_never_changed(found, pol
     assert told[0].endswith("selects namespaces that are never changed: kube-system, npol-system")
 
 
+OF_CILIUM = """
+apiVersion: cilium.io/v2
+kind: CiliumClusterwideNetworkPolicy
+metadata: {name: guard}
+spec: {SUBJECT, ingressDeny: [{fromEntities: [world]}]}
+"""
+CILIUMS_SHOP = OF_CILIUM.replace(
+    "SUBJECT",
+    "endpointSelector: {matchLabels: {io.cilium.k8s.namespace.labels.kubernetes.io/metadata.name: "
+    "shop}}",
+)
+GROUP = """
+apiVersion: cilium.io/v2
+kind: CiliumCIDRGroup
+metadata: {name: far}
+spec: {externalCIDRs: [192.0.2.0/24]}
+"""
+
+
+@pytest.mark.parametrize(
+    ("policy", "told"),
+    [
+        pytest.param(CILIUMS_SHOP, "", id="of-the-story"),
+        pytest.param(GROUP, "", id="networks"),
+        pytest.param(
+            OF_CILIUM.replace("SUBJECT", "endpointSelector: {matchLabels: {app: web}}"),
+            "selects namespaces that are never changed: kube-system, npol-system",
+            id="everywhere",
+        ),
+        pytest.param(
+            OF_CILIUM.replace("SUBJECT", "nodeSelector: {}"),
+            "selects nodes, which the cluster itself lives on",
+            id="nodes",
+        ),
+    ],
+)
+def test_a_clusterwide_policy_of_ciliums_is_read_by_its_selector(found, policy, told):
+    problems = [f.what for f in found(*NAMED, policy=policy, namespaces=PLACES)]
+
+    assert [p.rpartition(") ")[2] for p in problems] == [told] * bool(told)
+
+
 def test_a_story_with_a_policy_of_the_cluster_needs_its_lock_and_its_rights(tmp_path):
     path = write_shop(tmp_path)
     (tmp_path / "deny.yaml").write_text(SHOP_ONLY)

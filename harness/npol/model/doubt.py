@@ -31,6 +31,7 @@ class DoubtCode(enum.Enum):
     SOURCE_PORT = "source port"
     UNSETTLED_FIELD = "unsettled field"
     AGENT_OPTION = "agent option"
+    HOST_POLICIES = "host policies"
     # packets of L3 and L4 do not show it
     BEYOND_PACKETS = "beyond packets"
     # the parts of a flow fare differently

@@ -62,6 +62,9 @@ _WORDS: Mapping[DoubtCode, Callable[[Doubt], str]] = {
     DoubtCode.AGENT_OPTION: lambda d: (
         f"{d.subject} acts only where Cilium's agents run with --{d.names[0]}"
     ),
+    DoubtCode.HOST_POLICIES: lambda d: (
+        f"{', '.join(d.names)} may act on {d.subject}: what policies do to nodes is not evaluated"
+    ),
     DoubtCode.BEYOND_PACKETS: lambda d: (
         f"{d.names[0]} goes by {d.subject}, which no packet of L3/L4 shows"
     ),

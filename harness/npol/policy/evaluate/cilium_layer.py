@@ -18,7 +18,8 @@ from npol.policy.evaluate.match import Path, both, either
 from npol.policy.objects import cilium_labels
 from npol.policy.objects.cilium_types import CiliumPolicy, CiliumSection
 from npol.policy.objects.dialects import Dialect
-from npol.policy.objects.entities import Namespace, Pod
+from npol.policy.objects.entities import End, ExternalEndpoint, Namespace, Pod
+from npol.policy.objects.netpol_types import Direction
 from npol.policy.state.cluster_state import ClusterState
 from npol.selectors import Selector, matches
 
@@ -70,6 +71,19 @@ def _selected(policies: Iterable[CiliumPolicy], world: ClusterState, pod: Pod) -
         for section in policy.sections
         if not section.nodes and matches(section.selector, labels)
     ]
+
+
+def host_doubt(world: ClusterState, end: End, direction: Direction) -> Doubt | None:
+    """The policies that may act on a node, or on a pod that stands for one."""
+    if isinstance(end, ExternalEndpoint) or (isinstance(end, Pod) and not end.host_network):
+        return None
+    names = tuple(
+        str(policy)
+        for policy in world.cilium_policies
+        for section in policy.sections
+        if section.nodes and any(rule.direction is direction for rule in section.rules)
+    )
+    return Doubt(DoubtCode.HOST_POLICIES, str(end), names) if names else None
 
 
 def acts_on(world: ClusterState, policy: CiliumPolicy, pod: Pod) -> bool:
