@@ -106,8 +106,13 @@ class Live:
 
     @property
     def nobody(self):
-        """A policy of another kind that changes nothing: a run changes only kinds that it names."""
-        return None
+        """Policies of other kinds that change nothing: a run changes only kinds that it names."""
+        return ()
+
+    @property
+    def from_nodes(self):
+        """A flow from the node of each pod that is asked from there: who asks is known in time."""
+        return ()
 
     def _given(self):
         for letter, name in self.spaces.items():
@@ -140,8 +145,9 @@ class Live:
         defaults = {"timeout": "1s", "settle": {"within": "60s"}}
         steps = [entry]
         if given and self.nobody:
-            (self.directory / "nobody.yaml").write_text(dump(self.nobody))
-            steps.append({"name": "never told", "apply": ["nobody.yaml"], "flows": flows})
+            (self.directory / "nobody.yaml").write_text(dump_each(self.nobody))
+            never = [*flows, *self.from_nodes]
+            steps.append({"name": "never told", "apply": ["nobody.yaml"], "flows": never})
         text = dump({**whole, "defaults": defaults, "steps": steps})
         where = self.directory / "differ.npol.yaml"
         return read_story(text.encode(), str(where), str(self.directory))

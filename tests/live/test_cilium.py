@@ -49,6 +49,10 @@ def test_the_shipped_story_holds(options, overlay):
     assert (report.error, report.exit_code) == ("", ExitCode.AS_EXPECTED)
 
 
+def _policy(kind, spec, **meta):
+    return {"apiVersion": "cilium.io/v2", "kind": kind, "metadata": meta, "spec": spec}
+
+
 class Own(Live):
     """A run that may change Cilium's policies, with the nodes and a place outside as targets."""
 
@@ -58,13 +62,16 @@ class Own(Live):
 
     @property
     def nobody(self):
-        nowhere = {f"k8s:{PLACE}": "nobody"}
-        return {
-            "apiVersion": "cilium.io/v2",
-            "kind": "CiliumClusterwideNetworkPolicy",
-            "metadata": {"name": f"{self.prefix}-nobody"},
-            "spec": {"endpointSelector": {"matchLabels": nowhere}, "ingress": [{}]},
-        }
+        labels = {"no": "body", f"k8s:{PLACE}": self.prefix}
+        nowhere = {"endpointSelector": {"matchLabels": labels}, "ingress": [{}]}
+        return (
+            _policy("CiliumClusterwideNetworkPolicy", nowhere, name=f"{self.prefix}-nobody"),
+            _policy("CiliumNetworkPolicy", nowhere, name="nobody", namespace=self.prefix),
+        )
+
+    @property
+    def from_nodes(self):
+        return [self._flow("@node", name, 80, "tcp", word="allow") for name in PODS]
 
     def peers(self):
         nodes = {
@@ -102,7 +109,8 @@ def own(served, target, connection, tmp_path_factory):
 def asked_of(draw, others):
     """Of pods and Services, and from each pod of something that is none."""
     beside = [(source, *draw(st.sampled_from(others))) for source in PODS]
-    return [*draw(asked()), *beside]
+    from_node = ("@node", draw(st.sampled_from([*PODS])), 80, "tcp")
+    return [*draw(asked()), *beside, from_node]
 
 
 def test_evaluator_agrees_with_a_real_cluster_on_ciliums_own_kinds(own):

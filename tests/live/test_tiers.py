@@ -104,12 +104,13 @@ class Tiered(Live):
             "priority": 900,
             "subject": {"namespaces": {"matchLabels": {"kubernetes.io/metadata.name": "nobody"}}},
         }
-        return {
+        made = {
             "apiVersion": "policy.networking.k8s.io/v1alpha2",
             "kind": "ClusterNetworkPolicy",
             "metadata": {"name": f"{self.prefix}-nobody"},
             "spec": spec,
         }
+        return (made,)
 
 
 @pytest.fixture(scope="module")

@@ -78,6 +78,7 @@ FROM_Z_ONLY = f"ingress: [{{{FROM_Z}}}]"
 PLACE = "k8s:io.kubernetes.pod.namespace"
 IN_ANY_PLACE = f'{{matchExpressions: [{{key: "{PLACE}", operator: Exists}}]}}'
 DENY_ALL = "ingressDeny: [{fromEntities: [all]}]"
+TO_B = "toServices: [{k8sService: {serviceName: b, namespace: x}}]"
 LISTENER = "{name: l, envoyConfig: {name: e}}"
 GETS = ingress(
     f"{{{FROM_Z}, toPorts: [{{ports: [{TCP_80}], rules: {{http: [{{method: GET}}]}}}}]}}"
@@ -425,6 +426,21 @@ CILIUM_CASES = [
         [egress("{toServices: [{k8sService: {serviceName: gone, namespace: x}}]}")],
         "x/a -> z/a:80",
         "?",
+    ),
+    (
+        "cilium-service-denied-without-ports",
+        [egress(f"{{{TO_B}}}", deny=True), cnp("o", on_a("egress: [{toEntities: [all]}]"))],
+        "x/a -> x/c:3002",
+        "allow",
+    ),
+    (
+        "cilium-service-denied-with-ports",
+        [
+            egress(f"{{{TO_B}, {ports(TCP_80)}}}", deny=True),
+            cnp("o", on_a("egress: [{toEntities: [all]}]")),
+        ],
+        "x/a -> z/a:80",
+        "deny",
     ),
     (
         "cilium-nodes-by-label",

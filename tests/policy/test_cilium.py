@@ -10,6 +10,7 @@ import pytest
 from npol.policy.evaluate.evaluate import decide
 from npol.policy.explain.causes import nearest
 from npol.policy.explain.explain import explain_flow
+from npol.policy.lint import lint
 from npol.policy.objects.dialects import CALICO, CILIUM, SPEC
 from npol.report.causes import cause_words, prediction_words
 from tests.policy.cilium_cases import (
@@ -185,3 +186,37 @@ def test_what_cilium_refuses_has_no_effect_and_is_told_by_its_place(body, told):
     (refused,) = world.refused
     assert not world.cilium_policies
     assert any(told in reason.message for reason in refused.reasons), refused.reasons
+
+
+SHADOWED = """
+apiVersion: cilium.io/v2
+kind: CiliumNetworkPolicy
+metadata: {name: allow, namespace: x}
+spec:
+  endpointSelector: {matchLabels: {app: a}}
+  ingress:
+    - fromEndpoints: [{matchLabels: {app: b}}]
+---
+apiVersion: cilium.io/v2
+kind: CiliumClusterwideNetworkPolicy
+metadata: {name: deny}
+spec:
+  endpointSelector: {}
+  ingressDeny:
+    - fromEntities: [all]
+"""
+
+
+@pytest.mark.parametrize(
+    ("text", "told"),
+    [
+        pytest.param(SHADOWED, [("NP063", 8)], id="a-deny-of-the-whole-cluster"),
+        pytest.param(SHADOWED.replace("[all]", "[world]"), [], id="a-deny-of-others"),
+        pytest.param(SHADOWED.replace("app: a", "app: none"), [("NP010", 6)], id="no-pod"),
+        pytest.param(SHADOWED.replace("fromEntities", "fromEntity"), [("NP003", 16)], id="refused"),
+    ],
+)
+def test_the_lint_says_what_a_deny_leaves_nothing_of(text, told):
+    found = lint(documents(text, "own.yaml"), world_with(), CILIUM)
+
+    assert [(f.id, f.at.line) for f in found if f.id != "NP001"] == told

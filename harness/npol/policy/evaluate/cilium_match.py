@@ -204,12 +204,12 @@ class PeerReader:
         return min(map(self._within, blocks), key=distance)
 
     def _behind(self, ref: ServiceRef, rule: CiliumRule) -> Fit:
-        """A rule that denies looks no Service up; where no Service is found, it is as without."""
-        found = [] if rule.denies else [*_services(self.world, ref)]
+        """A rule that denies looks no Service up: it is about its ports, for everybody, or none."""
         wanted = f"Service {ref.namespace or '*'}/{ref.name or spell_sourced(ref.selector or {})}"
+        if rule.denies:
+            return YES if rule.ports else unlike(MismatchCode.NO_SERVICE, wanted=wanted)
+        found = [*_services(self.world, ref)]
         if not found:
-            if rule.denies and rule.ports is None:
-                return unlike(MismatchCode.NO_SERVICE, wanted=wanted)
             return doubtful(DoubtCode.SERVICE_NOT_SEEN, wanted)
         return min((self._of_service(service, wanted) for service in found), key=distance)
 

@@ -89,6 +89,7 @@ class LintRule(enum.Enum):
     PRIORITY_TIE = "NP060", _WARNING, "Two policies of a tier share a priority"
     TIER_SHADOWED = "NP061", _WARNING, "A rule of a tier that is never reached"
     BASELINE_NEVER_ACTS = "NP062", _WARNING, "A Baseline policy that is never asked"
+    DENIED_RULE = "NP063", _WARNING, "A rule that a deny leaves nothing of"
     CUTS_WEBHOOK = "NP070", _WARNING, "It cuts a webhook off from the API server"
     CUTS_AGGREGATED_API = "NP071", _WARNING, "It cuts an APIService off from the API server"
     CUTS_FROM_API_SERVER = "NP072", _WARNING, "It cuts off pods that ask the API server"

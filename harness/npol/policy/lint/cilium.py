@@ -1,0 +1,128 @@
+"""Rules about Cilium's own policies."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import replace
+
+from npol.policy.evaluate.cilium_layer import Selected, sections_for
+from npol.policy.lint.findings import LintFinding, LintRule
+from npol.policy.lint.syntax import refused
+from npol.policy.objects.cilium_types import CiliumPeer, CiliumPolicy, CiliumPort, CiliumRule
+from npol.policy.objects.entities import Pod
+from npol.policy.objects.netpol_types import Origin
+from npol.policy.parse.object_source import Source
+from npol.policy.parse.parse_cilium import is_cilium_policy, parse_cilium_policy
+from npol.policy.state.cluster_state import ClusterState
+
+
+def cilium_findings(
+    sources: Iterable[Source], world: ClusterState, default_namespace: str
+) -> Iterator[LintFinding]:
+    """
+    What is odd about these policies among these objects.
+
+    `world`: whom they select. Where it knows no pods, nothing is said of whom.
+    """
+    readings = [
+        parse_cilium_policy(source, default_namespace=default_namespace)
+        for source in sources
+        if is_cilium_policy(source)
+    ]
+    for reading in readings:
+        at = reading.policy.origin.at
+        for refusal in reading.mistakes:
+            yield refused(refusal, str(reading.policy), in_file=at is not None)
+    policies = [reading.policy for reading in readings if not reading.mistakes]
+    acting = _acting(replace(world, cilium_policies=tuple(policies)))
+    for policy in policies:
+        for section in policy.sections:
+            if not section.nodes:
+                mine = acting.get(_key(section.origin), [])
+                yield from _of_section((policy, section), mine, policies, acting, world)
+
+
+_Acting = dict[str, list[Pod]]
+"""A section's place -> the pods that it acts on."""
+
+
+def _key(origin: Origin) -> str:
+    return f"{origin.kind} {origin.policy} {origin.path}"
+
+
+def _acting(world: ClusterState) -> _Acting:
+    found: _Acting = {}
+    for pod in world.pods:
+        for _, section in sections_for(world, pod) if not pod.host_network else ():
+            found.setdefault(_key(section.origin), []).append(pod)
+    return found
+
+
+def _of_section(
+    chosen: Selected,
+    mine: Sequence[Pod],
+    policies: Sequence[CiliumPolicy],
+    acting: _Acting,
+    world: ClusterState,
+) -> Iterator[LintFinding]:
+    policy, section = chosen
+    known = world.pods_in(policy.namespace) if policy.namespace else world.pods
+    if known and not mine:
+        message = "its endpointSelector selects no pod"
+        fix = "compare it with the labels of the pods, and of their namespaces"
+        yield _finding(LintRule.SELECTS_NO_POD, message, fix, policy, section.origin)
+        return
+    denies = [
+        rule
+        for other in policies
+        for theirs in other.sections
+        if theirs is section or (mine and _holds_all(acting.get(_key(theirs.origin), []), mine))
+        for rule in theirs.rules
+        if rule.denies
+    ]
+    for rule in section.rules:
+        if not rule.denies and (first := next((d for d in denies if _covers(d, rule)), None)):
+            message = f"allows nothing: {first.origin} denies all that it allows"
+            fix = "narrow the deny, or drop the rule: a deny beats every allow"
+            yield _finding(LintRule.DENIED_RULE, message, fix, policy, rule.origin)
+
+
+def _holds_all(theirs: Sequence[Pod], mine: Sequence[Pod]) -> bool:
+    names = {str(pod) for pod in theirs}
+    return all(str(pod) in names for pod in mine)
+
+
+def _covers(deny: CiliumRule, rule: CiliumRule) -> bool:
+    """Whether a rule surely denies whatever another one allows; of one that allows none, no."""
+    if deny.direction is not rule.direction or deny.services or rule.peers == ():
+        return False
+    return _covers_peers(deny, rule) and _covers_ports(deny.ports, rule.ports)
+
+
+def _covers_peers(deny: CiliumRule, rule: CiliumRule) -> bool:
+    if deny.peers is None or any(peer.entity == "all" for peer in deny.peers):
+        return True
+    said = [_said(peer) for peer in deny.peers]
+    return rule.peers is not None and all(_said(peer) in said for peer in rule.peers)
+
+
+def _said(peer: CiliumPeer) -> tuple[object, ...]:
+    """What a peer says, wherever it stands."""
+    return peer.endpoints, peer.nodes, peer.entity, peer.block, peer.group, peer.named
+
+
+def _covers_ports(
+    denied: tuple[CiliumPort, ...] | None, allowed: tuple[CiliumPort, ...] | None
+) -> bool:
+    if denied is None:
+        return allowed != ()
+    said = [(port.protocol, port.port, port.end_port, port.other) for port in denied]
+    return bool(allowed) and all(
+        (port.protocol, port.port, port.end_port, port.other) in said for port in allowed or ()
+    )
+
+
+def _finding(
+    rule: LintRule, message: str, fix: str, policy: CiliumPolicy, origin: Origin
+) -> LintFinding:
+    return LintFinding(rule=rule, message=message, fix=fix, subject=str(policy), at=origin.at)
