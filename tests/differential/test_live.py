@@ -110,8 +110,8 @@ class Live:
         return ()
 
     @property
-    def from_nodes(self):
-        """A flow from the node of each pod that is asked from there: who asks is known in time."""
+    def ends(self):
+        """Flows of ends that every cluster has: a run knows those that its story names."""
         return ()
 
     def _given(self):
@@ -146,7 +146,7 @@ class Live:
         steps = [entry]
         if given and self.nobody:
             (self.directory / "nobody.yaml").write_text(dump_each(self.nobody))
-            never = [*flows, *self.from_nodes]
+            never = [*flows, *self.ends]
             steps.append({"name": "never told", "apply": ["nobody.yaml"], "flows": never})
         text = dump({**whole, "defaults": defaults, "steps": steps})
         where = self.directory / "differ.npol.yaml"

@@ -26,6 +26,7 @@ CASES = 60
 OUTSIDE = "203.0.113.10"
 """What answers outside the rig, at port 80."""
 KUBELET = 10250
+API_SERVER = ("@apiserver", 443, "tcp")
 
 
 @pytest.fixture(scope="module")
@@ -70,8 +71,9 @@ class Own(Live):
         )
 
     @property
-    def from_nodes(self):
-        return [self._flow("@node", name, 80, "tcp", word="allow") for name in PODS]
+    def ends(self):
+        asked = [*(("@node", name, 80, "tcp") for name in PODS), ("p0", *API_SERVER)]
+        return [self._flow(*flow, word="allow") for flow in asked]
 
     def peers(self):
         nodes = {
@@ -92,7 +94,7 @@ class Own(Live):
         nodes = [name for name in self.peers() if name not in (*PODS, *SERVICES, "outside")]
         return [
             ("outside", 80, "tcp"),
-            ("@apiserver", 443, "tcp"),
+            API_SERVER,
             *((node, KUBELET, "tcp") for node in nodes),
         ]
 
