@@ -139,15 +139,14 @@ class Live:
         return {**pods, **services}
 
     def story(self, step, flows, *, given=(), changes=()):
-        entry = {"name": step, "flows": flows}
+        entry = {"name": step, "flows": [*flows, *(self.ends if given else ())]}
         entry |= {"change": list(changes)} if changes else {}
         whole = {"version": 1, "name": "differ", "peers": self.peers(), "given": list(given)}
         defaults = {"timeout": "1s", "settle": {"within": "60s"}}
         steps = [entry]
         if given and self.nobody:
             (self.directory / "nobody.yaml").write_text(dump_each(self.nobody))
-            never = [*flows, *self.ends]
-            steps.append({"name": "never told", "apply": ["nobody.yaml"], "flows": never})
+            steps.append({"name": "never told", "apply": ["nobody.yaml"], "flows": flows})
         text = dump({**whole, "defaults": defaults, "steps": steps})
         where = self.directory / "differ.npol.yaml"
         return read_story(text.encode(), str(where), str(self.directory))

@@ -18,20 +18,20 @@ OUT = "x/a -> outside:80"
 
 def cnp(name, spec, namespace="x"):
     """A CiliumNetworkPolicy; `spec` is YAML."""
-    return _own("CiliumNetworkPolicy", f"name: {name}, namespace: {namespace}", f"spec: {spec}")
+    return own_kind("CiliumNetworkPolicy", f"name: {name}, namespace: {namespace}", f"spec: {spec}")
 
 
 def ccnp(name, spec):
     """A CiliumClusterwideNetworkPolicy."""
-    return _own("CiliumClusterwideNetworkPolicy", f"name: {name}", f"spec: {spec}")
+    return own_kind("CiliumClusterwideNetworkPolicy", f"name: {name}", f"spec: {spec}")
 
 
 def group(name, networks, labels="{}"):
     meta = f"name: {name}, labels: {labels}"
-    return _own("CiliumCIDRGroup", meta, f"spec: {{externalCIDRs: [{networks}]}}")
+    return own_kind("CiliumCIDRGroup", meta, f"spec: {{externalCIDRs: [{networks}]}}")
 
 
-def _own(kind, meta, body):
+def own_kind(kind, meta, body):
     (document,) = documents(f"""
 apiVersion: cilium.io/v2
 kind: {kind}
@@ -159,7 +159,7 @@ CILIUM_CASES = [
     (
         "cilium-specs-each-on-its-own",
         [
-            _own(
+            own_kind(
                 "CiliumNetworkPolicy",
                 "name: p, namespace: x",
                 f"specs: [{on_a(NEAR_ONES)}, {on_a(FROM_Z_ONLY)}]",

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from npol.policy.objects.cilium_types import CiliumPolicy
 from npol.policy.objects.netpol_types import Origin, Policy
 from npol.policy.objects.tier_types import TierPolicy
 from npol.policy.state.cluster_state import ClusterState
@@ -13,8 +14,8 @@ from npol.policy.state.cluster_state import ClusterState
 class Mutant:
     """`becomes` None: the policy is gone; else it is of the policy's own kind."""
 
-    policy: Policy | TierPolicy
-    becomes: Policy | TierPolicy | None
+    policy: Policy | TierPolicy | CiliumPolicy
+    becomes: Policy | TierPolicy | CiliumPolicy | None
     what: str
     """`rule removed`, `podSelector of a peer dropped`, `action Deny became Pass`, ..."""
     origin: Origin
@@ -27,4 +28,6 @@ def in_force(mutant: Mutant, world: ClusterState) -> bool:
     """Whether a world has the policy that is changed, in this very version."""
     if isinstance(mutant.policy, TierPolicy):
         return mutant.policy in world.tier_policies
+    if isinstance(mutant.policy, CiliumPolicy):
+        return mutant.policy in world.cilium_policies
     return mutant.policy in world.policies

@@ -8,12 +8,14 @@ from typing import Any
 
 from npol.model.story import Apply, Change, Defaults, Delete, Manifest, Settle, Step, Story
 from npol.mutation.mutant import Mutant, in_force
+from npol.policy.objects.cilium_types import CiliumPolicy
 from npol.policy.objects.netpol_types import Policy
 from npol.policy.objects.tier_types import TierPolicy
-from npol.policy.parse.object_source import sources
+from npol.policy.parse.object_source import Source, sources
+from npol.policy.parse.parse_cilium import is_cilium_policy, parse_cilium_policy
 from npol.policy.parse.parse_policies import is_policy, parse_policy
 from npol.policy.parse.parse_tiers import is_tier_policy, parse_tier_policy
-from npol.policy.parse.serialize import spec_of, tier_spec_of
+from npol.policy.parse.serialize import cilium_body_of, spec_of, tier_spec_of
 from npol.policy.simulate.simulated_steps import SimulatedStep
 
 
@@ -78,20 +80,25 @@ def _instead(
         if not _is(manifest, mutant, defaults):
             yield manifest
         elif mutant.becomes is not None:
-            yield replace(manifest, body={**manifest.body, "spec": _spec(manifest, mutant.becomes)})
+            yield replace(manifest, body=_body(manifest, mutant.becomes))
 
 
 def _is(manifest: Manifest, mutant: Mutant, defaults: Defaults) -> bool:
     namespace = defaults.namespace or "default"
-    return any(
-        parse_policy(source, default_namespace=namespace).policy == mutant.policy
-        if is_policy(source)
-        else is_tier_policy(source) and parse_tier_policy(source).policy == mutant.policy
-        for source in sources([manifest])
-    )
+    return any(_read(source, namespace) == mutant.policy for source in sources([manifest]))
 
 
-def _spec(manifest: Manifest, becomes: Policy | TierPolicy) -> dict[str, Any]:
+def _read(source: Source, namespace: str) -> Policy | TierPolicy | CiliumPolicy | None:
+    if is_policy(source):
+        return parse_policy(source, default_namespace=namespace).policy
+    if is_cilium_policy(source):
+        return parse_cilium_policy(source, default_namespace=namespace).policy
+    return parse_tier_policy(source).policy if is_tier_policy(source) else None
+
+
+def _body(manifest: Manifest, becomes: Policy | TierPolicy | CiliumPolicy) -> dict[str, Any]:
+    if isinstance(becomes, CiliumPolicy):
+        return cilium_body_of(becomes, manifest.body)
     if isinstance(becomes, TierPolicy):
-        return tier_spec_of(becomes, manifest.body["spec"])
-    return spec_of(becomes)
+        return {**manifest.body, "spec": tier_spec_of(becomes, manifest.body["spec"])}
+    return {**manifest.body, "spec": spec_of(becomes)}

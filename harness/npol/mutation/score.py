@@ -9,10 +9,12 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 
 from npol.model.story import Story
+from npol.mutation.cilium_operators import cilium_mutants
 from npol.mutation.killing_flow import KillingFlow, KillingFlows
 from npol.mutation.mutant import Mutant, in_force
 from npol.mutation.operators import mutants
 from npol.mutation.tier_operators import tier_mutants
+from npol.policy.objects.cilium_types import CiliumPolicy
 from npol.policy.objects.dialects import CALICO, Dialect
 from npol.policy.objects.netpol_types import Policy
 from npol.policy.objects.tier_types import TierPolicy
@@ -89,13 +91,17 @@ def _mutants(told: Sequence[SimulatedStep]) -> Iterator[Mutant]:
     """Those of each version of each policy, once."""
     policies: list[Policy] = []
     tiers: list[TierPolicy] = []
+    own: list[CiliumPolicy] = []
     for scene in told:
         policies += [p for p in scene.world.policies if p not in policies]
         tiers += [p for p in scene.world.tier_policies if p not in tiers]
+        own += [p for p in scene.world.cilium_policies if p not in own]
     for policy in policies:
         yield from mutants(policy)
     for tiered in tiers:
         yield from tier_mutants(tiered, [p for p in tiers if p.name != tiered.name])
+    for policy_of_cilium in own:
+        yield from cilium_mutants(policy_of_cilium)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -139,7 +145,7 @@ class _Trial:
 
 def _touches(asked: ResolvedFlow, mutant: Mutant) -> bool:
     """Whether an end of a flow is where the policy is: no other can change."""
-    if isinstance(mutant.policy, TierPolicy):
+    if not mutant.policy.namespace:
         return True
     ends = (end for t in asked.every_traffic for end in (t.source, t.target))
     return any(getattr(e, "namespace", "") == mutant.policy.namespace for e in ends)
@@ -152,4 +158,6 @@ def _mutated(world: ClusterState, mutant: Mutant) -> ClusterState | None:
     without = world.without_policies([str(mutant.policy)])
     if isinstance(mutant.becomes, TierPolicy):
         return replace(without, tier_policies=(*without.tier_policies, mutant.becomes))
+    if isinstance(mutant.becomes, CiliumPolicy):
+        return replace(without, cilium_policies=(*without.cilium_policies, mutant.becomes))
     return without.with_policies([mutant.becomes]) if mutant.becomes else without

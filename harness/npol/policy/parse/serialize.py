@@ -1,10 +1,11 @@
-"""A policy as the API server takes it: the opposite of `parse_policies` and `parse_tiers`."""
+"""A policy as the API server takes it: the opposite of what `parse_...` does."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from typing import Any
 
+from npol.policy.objects.cilium_types import CiliumPolicy, CiliumSection
 from npol.policy.objects.netpol_types import Direction, PeerClause, Policy, PortClause, Rule
 from npol.policy.objects.tier_types import TierPolicy, TierRule
 from npol.policy.parse.parse_tiers import HIGHEST_PRIORITY, action_words
@@ -45,6 +46,44 @@ def _tier_rule(kind: str, rule: TierRule, written: list[Any]) -> dict[str, Any]:
     """`written`: the rules of its direction in the manifest; `spec.egress[2]` is the third."""
     number = int(rule.origin.path.rpartition("[")[2].rstrip("]"))
     return {**written[number], "action": action_words(kind)[rule.action]}
+
+
+def cilium_body_of(policy: CiliumPolicy, written: Mapping[str, Any]) -> dict[str, Any]:
+    """
+    One of Cilium's policies that was changed in its rules, in what they do or about which ports.
+
+    `written`: the object that it was read from; what its rules fit is taken over as it stands.
+    """
+    body = {key: value for key, value in written.items() if key not in ("spec", "specs")}
+    specs = [_cilium_section(section, written) for section in policy.sections]
+    if len(specs) == 1:
+        return {**body, "spec": specs[0]}
+    return {**body, "specs": specs}
+
+
+def _cilium_section(section: CiliumSection, written: Mapping[str, Any]) -> dict[str, Any]:
+    asked = {rule.direction for rule in section.rules}
+    fields = {d.field + end for d in Direction for end in ("", "Deny")}
+    known = _at(written, section.origin.path)
+    spec: dict[str, Any] = {k: v for k, v in known.items() if k not in fields}
+    spec["enableDefaultDeny"] = {d.field: d in section.isolates for d in Direction if d in asked}
+    for rule in section.rules:
+        field = rule.direction.field + ("Deny" if rule.denies else "")
+        entry = {
+            key: value
+            for key, value in _at(written, rule.origin.path).items()
+            if rule.ports is not None or key not in ("toPorts", "icmps")
+        }
+        spec.setdefault(field, []).append(entry)
+    return spec
+
+
+def _at(written: Mapping[str, Any], path: str) -> Mapping[str, Any]:
+    """What stands at `specs[1].ingress[0]`."""
+    found: Any = written
+    for part in path.replace("[", ".").replace("]", "").split("."):
+        found = found[int(part)] if part.isdecimal() else found[part]
+    return dict(found)
 
 
 def _rule(rule: Rule) -> dict[str, Any]:
