@@ -11,6 +11,7 @@ from npol.model.inventory import Inventory
 from npol.model.story import Peer, PodSettings
 from npol.probe.debug_pod_manifest import debug_pod
 from npol.probe.debug_pods import DebugPods
+from npol.probe.side_effects import concerns
 
 RUNS = {"podIP": "10.0.0.9", "conditions": [{"type": "ContainersReady", "status": "True"}]}
 
@@ -421,5 +422,5 @@ def test_a_debug_pod_that_was_made_anew_is_deleted_in_the_end(api, pods):
 def test_budgets_that_count_the_pods_are_noted(api, pods):
     api.budgets = [{"metadata": {"name": "web", "namespace": "shop"}, "spec": {"selector": {}}}]
 
-    (note,) = pods.concerns(manifests("a"))
+    (note,) = concerns(manifests("a").values(), pods.budgets({"shop"}))
     assert note.startswith("PodDisruptionBudget shop/web counts a debug pod")

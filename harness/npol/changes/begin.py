@@ -5,14 +5,19 @@ from __future__ import annotations
 import logging
 import re
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 
-from npol.changes.journal.configmaps import ClusterCopy, ensure_state_namespace
-from npol.changes.journal.find_journals import left_runs
+from npol.changes.journal.configmaps import (
+    ClusterCopy,
+    has_state_namespace,
+    make_state_namespace,
+)
+from npol.changes.journal.find_journals import OpenRun, left_runs
 from npol.changes.journal.local_file import LocalFile
 from npol.changes.journal.writer import JournalWriter
 from npol.changes.journal_types import CLUSTER, Header, Key, NamespaceSnapshot, PolicySnapshot
@@ -100,7 +105,11 @@ class TransactionStart:
         options = self._options
         if not RUN_ID.fullmatch(options.run_id):
             raise InputError(f"a run's id is made of a-z, 0-9 and dashes, got {options.run_id!r}")
-        usable = take_places(self._connection, self._namespaces)
+        with ThreadPoolExecutor(max_workers=3) as pool:
+            state = pool.submit(has_state_namespace, self._connection)
+            left = pool.submit(self._left_runs)
+            uid = pool.submit(cluster_uid, self._connection)
+            usable = take_places(self._connection, self._namespaces)
         check_usable(usable, create_missing=options.create_namespaces)
         self._places = usable.places
         kinds = (*options.kinds, *([NAMESPACES] if options.create_namespaces else ()))
@@ -109,15 +118,16 @@ class TransactionStart:
         self._connection.permit(
             namespaces=self._namespaces, kinds=kinds, subresources=options.subresources
         )
-        ensure_state_namespace(self._connection)
-        self._check_nothing_left()
-        return self._begin(self._header())
+        if not state.result():
+            make_state_namespace(self._connection)
+        self._check_nothing_left(left.result())
+        return self._begin(self._header(uid.result()))
 
-    def _header(self) -> Header:
+    def _header(self, uid: str) -> Header:
         me = holder.myself()
         return Header(
             run_id=self._options.run_id,
-            cluster_uid=cluster_uid(self._connection),
+            cluster_uid=uid,
             story=self._options.story,
             namespaces=self._namespaces,
             started=datetime.now(UTC).isoformat(timespec="milliseconds"),
@@ -141,7 +151,7 @@ class TransactionStart:
         try:
             writer.write(header)
             self._lock(lock)
-            writer.write(*self._snapshot())
+            writer.note(*self._snapshot())  # in the cluster with what is about to be changed first
         except BaseException:
             lock.release()
             writer.remove()
@@ -197,10 +207,11 @@ class TransactionStart:
             for each in done
         )
 
-    def _check_nothing_left(self) -> None:
-        if self._options.allow_left_changes:
-            return
-        for run in left_runs(self._connection):
+    def _left_runs(self) -> Iterable[OpenRun]:
+        return () if self._options.allow_left_changes else left_runs(self._connection)
+
+    def _check_nothing_left(self, left: Iterable[OpenRun]) -> None:
+        for run in left:
             shared = sorted(set(run.namespaces) & set(self._namespaces))
             if shared:
                 raise Refused(

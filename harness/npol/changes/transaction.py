@@ -116,17 +116,20 @@ class Transaction:
         (made,) = self.create_all([manifest])
         return made
 
-    def create_all(self, manifests: Sequence[Body]) -> list[Object]:
-        """The same for several objects of one kind, side by side."""
-        bodies = [_body(manifest) for manifest in manifests]
-        if any(key_of(body).is_policy for body in bodies):
-            return [self._policies.create(body) for body in bodies]
-        made = self._given.create(bodies)
-        ours = {o["metadata"]["name"] for o in made if self._session.is_ours(o)}
-        if any(obj["kind"] == "Namespace" for obj in made) and ours:
+    def create_all(self, *groups: Sequence[Body]) -> list[Object]:
+        """The same for several objects, group by group: those of one do not need each other."""
+        bodies = [[_body(manifest) for manifest in group] for group in groups]
+        every = [body for group in bodies for body in group]
+        if any(key_of(body).is_policy for body in every):
+            return [self._policies.create(body) for body in every]
+        return self._given.create(bodies, self._lock_made)
+
+    def _lock_made(self, made: Sequence[Object]) -> None:
+        """The namespaces among what was made are ours from now on."""
+        spaces = [obj for obj in made if obj["kind"] == "Namespace" and self._session.is_ours(obj)]
+        if spaces:
             with self._session.stop.shield():
-                self._lock.acquire_made(ours)
-        return made
+                self._lock.acquire_made({obj["metadata"]["name"] for obj in spaces})
 
     def apply(self, body: Body, *, replace: bool = False) -> str:
         """

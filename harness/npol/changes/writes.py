@@ -16,7 +16,7 @@ from npol.kube.objects import Object, Ref
 
 log = logging.getLogger(__name__)
 
-AT_ONCE = 4
+AT_ONCE = 8
 """Writes under way at once, of those that do not need each other."""
 TRIES = 4
 """Sendings of one write whose replies are lost one after another."""

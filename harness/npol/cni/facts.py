@@ -64,6 +64,9 @@ class CniFacts:
         return next((c for c in self.custom if c.get("kind") == kind), {})
 
 
+_Read = Callable[[], Sequence[Object]]
+
+
 @dataclass(slots=True)
 class _FactsReader:
     """Reads what it may, and notes what it may not."""
@@ -71,7 +74,7 @@ class _FactsReader:
     verbs: Verbs
     unread: list[str] = field(default_factory=list)
 
-    def try_to(self, what: str, read: Callable[[], Sequence[Object]]) -> Sequence[Object] | None:
+    def try_to(self, what: str, read: _Read) -> Sequence[Object] | None:
         try:
             return read()
         except Forbidden as error:
@@ -83,9 +86,18 @@ class _FactsReader:
                 raise
         return None
 
-    def one(self, ref: Ref) -> Sequence[Object]:
-        found = self.verbs.get(ref)
-        return [found] if found else []
+    def try_all(self, looks: Sequence[tuple[str, _Read]]) -> list[Object]:
+        """Side by side."""
+        with ThreadPoolExecutor(max_workers=max(1, len(looks))) as pool:
+            found = pool.map(lambda look: self.try_to(*look), looks)
+            return [obj for objects in found for obj in objects or ()]
+
+    def one_at(self, ref: Ref) -> _Read:
+        def read() -> Sequence[Object]:
+            found = self.verbs.get(ref)
+            return [found] if found else []
+
+        return read
 
 
 @dataclass(frozen=True, slots=True)
@@ -158,27 +170,18 @@ def _daemon_sets(reader: _FactsReader) -> Sequence[Object]:
 
 
 def _configs(reader: _FactsReader) -> Sequence[Object]:
-    found: list[Object] = []
-    for name in CONFIGS:
-        ref = Ref(CONFIG_MAPS, "kube-system", name)
-
-        def read(ref: Ref = ref) -> Sequence[Object]:
-            return reader.one(ref)
-
-        found += reader.try_to(f"configmap kube-system/{name}", read) or ()
-    return found
+    refs = [Ref(CONFIG_MAPS, "kube-system", name) for name in CONFIGS]
+    return reader.try_all(
+        [(f"configmap kube-system/{ref.name}", reader.one_at(ref)) for ref in refs]
+    )
 
 
 def _custom(reader: _FactsReader, groups: frozenset[str]) -> Sequence[Object]:
-    found: list[Object] = []
-    for resource, name in CUSTOM:
-        if resource.group in groups:
-            ref = Ref(resource, "", name)
-
-            def read(ref: Ref = ref) -> Sequence[Object]:
-                return reader.one(ref)
-
-            found += reader.try_to(f"{resource.qualified} {name}", read) or ()
+    looks = [
+        (f"{resource.qualified} {name}", reader.one_at(Ref(resource, "", name)))
+        for resource, name in CUSTOM
+        if resource.group in groups
+    ]
     if CILIUM_NODES.group in groups:
-        found += reader.try_to("ciliumnodes", lambda: reader.verbs.list(CILIUM_NODES)) or ()
-    return found
+        looks.append(("ciliumnodes", lambda: reader.verbs.list(CILIUM_NODES)))
+    return reader.try_all(looks)

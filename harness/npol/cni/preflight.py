@@ -5,7 +5,7 @@ What is looked at before anything is changed. Everything that is wrong is said a
 from __future__ import annotations
 
 import re
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from dataclasses import dataclass
@@ -29,7 +29,7 @@ from npol.model.inventory import Obj
 
 OLDEST = (1, 25)
 """The oldest Kubernetes whose API is known to be enough."""
-LOOKS = 8
+LOOKS = 9
 """What preflight looks at at once."""
 NO_DRY_RUN = "does not support dry run"
 """What the API server says of a webhook that it may not ask without an effect."""
@@ -76,8 +76,8 @@ class PreflightRequest:
     """Whether any flow is expected to be denied."""
     uid: str = ""
     """The cluster that is meant, if it is known."""
-    against: Collection[PreflightProblem] = ()
-    """What its maker knows to speak against it."""
+    against: Callable[[], Iterable[PreflightProblem]] = tuple
+    """What else speaks against it; looked at beside the rest."""
 
 
 def preflight(connection: Connection, plan: PreflightRequest) -> Preflight:
@@ -88,11 +88,9 @@ def preflight(connection: Connection, plan: PreflightRequest) -> Preflight:
         Refused: with all findings.
         Unreachable: no API server.
     """
-    server = ask_server(connection)
-    version = server.version
-    findings = list(plan.against)
-    notes = [*_version_notes(version), *_kubeconfig_notes(connection)]
     with ThreadPoolExecutor(max_workers=LOOKS) as pool:
+        server = pool.submit(ask_server, connection)
+        against = pool.submit(lambda: list(plan.against()))
         identity = pool.submit(_identity, connection, plan)
         namespaces = pool.submit(_read_namespaces, connection, plan)
         state = pool.submit(lambda: list(_state_namespace(connection)))
@@ -100,8 +98,13 @@ def preflight(connection: Connection, plan: PreflightRequest) -> Preflight:
             missing_rights, connection, plan.namespaces, plan.created, extras=plan.extras
         )
         pods = pool.submit(lambda: list(_pods(connection, plan)))
-        facts = pool.submit(gather, connection, server)
-        foreign = pool.submit(foreign_policies, connection, plan.namespaces, server.groups)
+        facts = pool.submit(lambda: gather(connection, server.result()))
+        foreign = pool.submit(
+            lambda: foreign_policies(connection, plan.namespaces, server.result().groups)
+        )
+        version = server.result().version
+        notes = [*_version_notes(version), *_kubeconfig_notes(connection)]
+        findings = against.result()
         uid, wrong = identity.result()
         findings += wrong
         findings += _namespaces(namespaces.result(), plan, notes)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 import time
-from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 
@@ -16,7 +16,7 @@ from npol.kube.pod_user import create
 from npol.model.inventory import Inventory, Obj
 from npol.probe.debug_pod_manifest import MANAGED_BY, PEER, RUN
 from npol.probe.pod_startup import runs
-from npol.probe.side_effects import concerns, disturbances, objections
+from npol.probe.side_effects import disturbances, objections
 from npol.probe.start_watch import StartWatch
 
 log = logging.getLogger(__name__)
@@ -76,11 +76,14 @@ class DebugPods:
         before: Inventory,
         *,
         failed: dict[str, Refused] | None = None,
+        then: Callable[[Mapping[str, Obj]], object] = lambda running: None,
     ) -> dict[str, Obj]:
         """
         The running pods, by the name of their peer.
 
-        `failed`: takes up why a pod does not run; None: that is a reason against all.
+        Args:
+            failed: takes up why a pod does not run; None: that is a reason against all.
+            then: what is done with them while it is looked whether they disturb somebody.
 
         Raises:
             Refused: a pod may not be made, does not start, or disturbs somebody.
@@ -92,7 +95,10 @@ class DebugPods:
         pods = self._wait_until_running(list(manifests), failed)
         running = list(pods.values())
         sent = [manifests[name] for name in pods]
-        for disturbance in disturbances(sent, running, before, self.look()):
+        with ThreadPoolExecutor(max_workers=1) as pool:
+            after = pool.submit(self.look)
+            then(pods)
+        for disturbance in disturbances(sent, running, before, after.result()):
             raise Refused(
                 f"Debug pods removed: one affected other workloads: {disturbance}", hint=INSTEAD
             )
@@ -181,12 +187,11 @@ class DebugPods:
             self._sleep(pause)
             pause = min(SLOWEST_POLL, pause * 1.4)
 
-    def concerns(self, manifests: Mapping[str, Obj]) -> Iterator[str]:
-        """What they may do to others although they disturb nobody now."""
-        namespaces = {m["metadata"]["namespace"] for m in manifests.values()}
+    def budgets(self, namespaces: Collection[str]) -> Sequence[Obj]:
+        """The disruption budgets there, as far as they may be read (`concerns`)."""
         with suppress(NpolError):
-            budgets = self._connection.list_in(DISRUPTION_BUDGETS, namespaces)
-            yield from concerns(manifests.values(), budgets)
+            return self._connection.list_in(DISRUPTION_BUDGETS, namespaces)
+        return []
 
     def _found(self, names: Sequence[str]) -> dict[str, Obj | None]:
         """The pod of each of these peers: lists tell of many."""

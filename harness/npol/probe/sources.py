@@ -30,6 +30,7 @@ from npol.probe.fresh_asker import FreshAsker
 from npol.probe.fresh_program import LOG, FreshProgram, parse_fresh_log, wait_command
 from npol.probe.prober import Prober
 from npol.probe.prober_stream import Stream
+from npol.probe.side_effects import concerns
 from npol.probe.source_peers import (
     debug_pod_peers,
     needs_debug_pod,
@@ -210,10 +211,14 @@ class Sources:
         peers = [peer for peer in debug_pod_peers(self._story) if not peer.fresh]
         if not peers:
             return
-        before = self._look()
+        with ThreadPoolExecutor(max_workers=1) as pool:
+            budgets = pool.submit(self._debug.budgets, {peer.namespace for peer in peers})
+            before = self._look()
         manifests = {p.name: self._manifest(p, before) for p in peers}
-        self.notes = tuple(self._debug.concerns(manifests))
-        pods = self._debug.start(manifests, before)
+        self.notes = tuple(concerns(manifests.values(), budgets.result()))
+        self._debug.start(manifests, before, then=self._open_all)
+
+    def _open_all(self, pods: Mapping[str, Obj]) -> None:
         for name, pod in pods.items():
             self._pods[name] = pod_ref(pod, CONTAINER)
         with ThreadPoolExecutor(len(pods)) as pool:

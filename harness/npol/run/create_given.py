@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from itertools import groupby
 
+from npol.changes.restore.foreign_objects import BY_THE_CLUSTER
+from npol.changes.state.snapshot import key_of
 from npol.changes.transaction import Transaction
 from npol.errors import InputError
 from npol.kube.api_errors import ApiError
@@ -18,6 +20,11 @@ from npol.run.given_objects import DEFINITION, defined_kinds
 
 ESTABLISHED_WITHIN = 10.0
 POLL_EVERY = 0.1
+TOGETHER = (
+    frozenset({"Secret", "ConfigMap", "PersistentVolume", "PersistentVolumeClaim", "Service"}),
+    frozenset({"Deployment", "StatefulSet", "DaemonSet", "ReplicaSet", "Job", "CronJob", "Pod"}),
+)
+"""Kinds of which none needs another to be there first."""
 NOT_TAKEN = (400, 422)
 """HTTP's codes for an object that is wrong by itself."""
 
@@ -28,16 +35,37 @@ def create_given(
     manifests: Sequence[Manifest],
     say: Callable[[str], None],
 ) -> None:
-    """Those of one kind that follow each other need none of the others: they are made at once."""
+    """Group by group; what others may have made by then is looked for when its turn comes."""
     made = 0
-    for kind, alike in groupby(manifests, key=lambda manifest: manifest.kind):
-        together = list(alike)
-        made += len(together)
-        say(f"creating what is given: {made} of {len(manifests)} objects")
-        with _pointing(together):
-            transaction.create_all(together)
-        for manifest in together if kind == DEFINITION else ():
-            await_definition(connection, manifest)
+    for alone, groups in groupby(map(list, _groups(manifests)), key=_is_alone):
+        for together in [[group] for group in groups] if alone else [list(groups)]:
+            objects = [manifest for group in together for manifest in group]
+            made += len(objects)
+            say(f"creating what is given: {made} of {len(manifests)} objects")
+            with _pointing(objects):
+                transaction.create_all(*together)
+            for manifest in objects if objects[0].kind == DEFINITION else ():
+                await_definition(connection, manifest)
+
+
+def _groups(manifests: Sequence[Manifest]) -> Iterator[Iterable[Manifest]]:
+    """Those that follow each other and do not need each other."""
+    return (group for _, group in groupby(manifests, key=_group_of))
+
+
+def _group_of(manifest: Manifest) -> tuple[object, bool]:
+    kind = next((together for together in TOGETHER if manifest.kind in together), manifest.kind)
+    return kind, (manifest.kind, manifest.name) in BY_THE_CLUSTER
+
+
+def _is_alone(group: Sequence[Manifest]) -> bool:
+    """Whether what it becomes is seen when its turn comes, or decides about those behind it."""
+    first = group[0]
+    return (
+        first.kind == DEFINITION
+        or key_of(first.body).is_policy
+        or (first.kind, first.name) in BY_THE_CLUSTER
+    )
 
 
 @contextmanager
@@ -54,6 +82,7 @@ def _pointing(manifests: Sequence[Manifest]) -> Iterator[None]:
 def _guilty_line(manifests: Sequence[Manifest], said: str) -> str:
     """Where the field stands that no server takes; else where the object does that is named."""
     named = [manifest for manifest in manifests if manifest.name in said.split()]
+    named = [m for m in named if m.kind.lower() in said.lower()] or named
     for source in sources(named):
         for refusal in reviewed(source)[1]:
             return str(refusal)

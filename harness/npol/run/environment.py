@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 
 from npol.changes.transaction import Transaction
@@ -87,11 +88,13 @@ class RunEnvironment:
             qps=self.options.qps,
         )
         given = self._choose(self._connection)
-        self._preflight(self._connection)
+        with ThreadPoolExecutor(max_workers=1) as pool:
+            listening = pool.submit(self._listen, self._connection)
+            self._preflight(self._connection)
+            listening.result()
         refused = tuple(map(str, refused_objects(self.story)))
         for line in refused:
             self.options.say(line)
-        self.records = watch(self.options.flow_records, self._connection)
         self._transaction = Transaction.open(
             self._connection, self._scope.transaction_options(given.kinds), stop=self._stop
         )
@@ -108,13 +111,16 @@ class RunEnvironment:
         )
         self._sources.start()
         self._sources.prepare_beside(silenced_sources(self.story, self.engine.name))
-        wait_until_ready(
-            self._connection, self.story.given, created=self._scope.creates, say=self.options.say
-        )
+        with ThreadPoolExecutor(max_workers=1) as pool:
+            stand_ins = pool.submit(self._stand_ins)
+            self._wait_until_ready(self._connection)
         notes = (*self.story.notes, *refused, *given.left_out, *self.facts.notes)
-        notes += (*self._sources.notes, *self._stand_ins())
+        notes += (*self._sources.notes, *stand_ins.result())
         self.facts = replace(self.facts, enforcement=self._known(enforcement()), notes=notes)
         self._transaction.mark(BEFORE)
+
+    def _listen(self, connection: Connection) -> None:
+        self.records = watch(self.options.flow_records, connection)
 
     def _choose(self, connection: Connection) -> GivenObjects:
         """What of `given` is made; the rest is told before anything is sent."""
@@ -130,6 +136,11 @@ class RunEnvironment:
             self.options.notice(line)
         self.story = replace(self.story, given=given.manifests)
         return given
+
+    def _wait_until_ready(self, connection: Connection) -> None:
+        wait_until_ready(
+            connection, self.story.given, created=self._scope.creates, say=self.options.say
+        )
 
     def _stand_ins(self) -> tuple[str, ...]:
         if not self.engine.is_lab:
@@ -157,8 +168,9 @@ class RunEnvironment:
         return RunScope(story=self.story, options=self.options, run_id=self.run_id)
 
     def _preflight(self, connection: Connection) -> None:
-        against = [*self._foreseen(self.story), *autoscaled(connection, self.story)]
-        request = self._scope.preflight_request(against)
+        request = self._scope.preflight_request(
+            lambda: [*self._foreseen(self.story), *autoscaled(connection, self.story)]
+        )
         found = preflight(connection, request)
         self.engine = found.engine
         self._applied.others = found.other_policies
@@ -342,7 +354,8 @@ class RunEnvironment:
     def _close_records(self) -> None:
         if self.records:
             self._summed = self.records.summed()
-            self.facts = replace(self.facts, notes=(*self.facts.notes, *self.records.notes()))
+            if self._transaction:  # else nothing is told but why the run did not begin
+                self.facts = replace(self.facts, notes=(*self.facts.notes, *self.records.notes()))
             self.records.close()
             self.records = None
 

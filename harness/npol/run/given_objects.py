@@ -12,6 +12,7 @@ from dataclasses import dataclass, replace
 
 from npol.errors import InputError
 from npol.kube.connection import Connection
+from npol.kube.get_all import get_all
 from npol.kube.guard import protected
 from npol.kube.objects import CLAIMS, NAMESPACES, Ref, Resource
 from npol.model.story import Manifest
@@ -82,8 +83,10 @@ def _missing_namespaces(connection: Connection, made: Sequence[Manifest]) -> Ite
     """Manifests often take the namespace for granted that they are installed into."""
     named = {m.name for m in made if m.kind == "Namespace"}
     first = {m.namespace: m for m in reversed(made) if m.namespace}
-    for namespace in sorted(first.keys() - named):
-        if connection.get(Ref(NAMESPACES, "", namespace)) is None:
+    refs = [Ref(NAMESPACES, "", namespace) for namespace in sorted(first.keys() - named)]
+    for ref, found in get_all(connection, refs).items():
+        namespace = ref.name
+        if found is None:
             body = {"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": namespace}}
             yield replace(first[namespace], body=body)
 

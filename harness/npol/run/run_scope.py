@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Iterator
+from collections.abc import Callable, Collection, Iterable, Iterator
 from dataclasses import dataclass
 
 from npol.changes.begin import TransactionOptions
@@ -55,7 +55,9 @@ class RunScope:
         named = self.story.defaults.canary.namespace
         return {named} if named and not self.options.assume_enforced else set()
 
-    def preflight_request(self, against: Iterable[PreflightProblem]) -> PreflightRequest:
+    def preflight_request(
+        self, against: Callable[[], Iterable[PreflightProblem]]
+    ) -> PreflightRequest:
         """`against`: what speaks against the blast radius of its policies."""
         defaults = self.story.defaults
         return PreflightRequest(
@@ -69,7 +71,7 @@ class RunScope:
             leave_user=not defaults.pod.user,
             extras=extras_of(self.story),
             denies=has_denies(self.story, "") and not self.options.assume_enforced,
-            against=[*self._no_place_for_canary(), *against],
+            against=lambda: [*self._no_place_for_canary(), *against()],
         )
 
     def _no_place_for_canary(self) -> Iterator[PreflightProblem]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor, wait
 from dataclasses import dataclass
 from typing import Any
@@ -10,7 +10,7 @@ from typing import Any
 from npol.changes import writes
 from npol.changes.apply.change_session import ChangeSession, bare
 from npol.changes.failpoints import around
-from npol.changes.journal_types import Action, Key
+from npol.changes.journal_types import Action, Key, Record
 from npol.changes.restore.undo import ref_of
 from npol.changes.state.claims import with_marked_claims
 from npol.changes.state.compare import digest, marked
@@ -22,25 +22,44 @@ from npol.kube.objects import Object, Ref
 
 
 @dataclass(frozen=True, slots=True)
+class _Intent:
+    """An object that will be sent, and where that is written down."""
+
+    body: Object
+    record: Record
+
+
+@dataclass(frozen=True, slots=True)
 class SetupObjects:
     """Makes objects, and takes none for its own that was there before."""
 
     session: ChangeSession
 
-    def create(self, bodies: Sequence[Mapping[str, Any]]) -> list[Object]:
+    def create(
+        self,
+        groups: Sequence[Sequence[Mapping[str, Any]]],
+        then: Callable[[Sequence[Object]], object] = lambda made: None,
+    ) -> list[Object]:
         """
-        Objects of `given` that do not need each other, side by side.
+        Objects of `given`, group after group; those of one do not need each other, and are made
+        side by side. All are looked for at once, and what is missing is written down at once.
 
-        One that exists already is returned as it is, unchanged.
+        One that exists already is returned as it is, unchanged. `then` is told what a group has
+        become before the next one is made.
         """
         connection = self.session.connection
+        bodies = [body for group in groups for body in group]
         wanted = {key_of(body): body for body in reversed(bodies)}  # the first of a name counts
         refs = {key: ref_of(connection, key) for key in wanted}
         there = get_all(connection, refs.values())
         found = {key: there[ref] for key, ref in refs.items()}
         missing = {key: wanted[key] for key in reversed(wanted) if found[key] is None}
-        made = found | self._create(missing)
-        return [obj for body in bodies if (obj := made[key_of(body)]) is not None]
+        intents = self._intended(missing)
+        for group in groups:
+            keys = [key_of(body) for body in group]
+            found |= self._send_all({key: intents.pop(key) for key in keys if key in intents})
+            then([obj for key in keys if (obj := found[key]) is not None])
+        return [obj for body in bodies if (obj := found[key_of(body)]) is not None]
 
     def apply(self, body: Mapping[str, Any]) -> str:
         """A change of an object that this run made: `created`, `replaced`, `unchanged`."""
@@ -48,7 +67,7 @@ class SetupObjects:
         self.session.check_place(key)
         live = self.session.connection.get(ref_of(self.session.connection, key))
         if live is None:
-            self._create({key: body})
+            self._send_all(self._intended({key: body}))
             return "created"
         self._check_ours(key, live)
         return self._replace(key, body, live)
@@ -98,24 +117,28 @@ class SetupObjects:
             session.done(record)
         return f"labelled {ref}"
 
-    def _create(self, bodies: Mapping[Key, Mapping[str, Any]]) -> dict[Key, Object]:
-        """All are written down before the first is sent; what was made is noted, whatever fails."""
+    def _intended(self, bodies: Mapping[Key, Mapping[str, Any]]) -> dict[Key, _Intent]:
+        """What will be sent, written down."""
         session = self.session
-        if not bodies:
-            return {}
-        for key in bodies:
-            session.check_place(key)
         wanted = {
             key: with_marked_claims(marked(bare(body), session.run_id), session.run_id)
             for key, body in bodies.items()
         }
+        digests = {key: digest(body) for key, body in wanted.items()}
+        records = session.writer.intend_to_create(digests) if digests else {}
+        return {key: _Intent(body, records[key]) for key, body in wanted.items()}
+
+    def _send_all(self, intents: Mapping[Key, _Intent]) -> dict[Key, Object]:
+        """Side by side; what was made is noted, whatever fails."""
+        session = self.session
+        for key in intents:
+            session.check_place(key)
         with session.stop.shield(), ThreadPoolExecutor(max_workers=writes.AT_ONCE) as pool:
-            records = session.writer.intend_to_create({k: digest(b) for k, b in wanted.items()})
-            sent = {key: pool.submit(self._send, body) for key, body in wanted.items()}
+            sent = {key: pool.submit(self._send, one.body) for key, one in intents.items()}
             wait(sent.values())
             made = {key: future.result() for key, future in sent.items() if not future.exception()}
             for key, obj in made.items():
-                session.done(records[key], obj)
+                session.done(intents[key].record, obj)
             return made | {key: future.result() for key, future in sent.items()}
 
     def _send(self, body: Object) -> Object:

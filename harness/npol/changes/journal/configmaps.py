@@ -135,9 +135,21 @@ def ensure_state_namespace(connection: Connection) -> None:
     Raises:
         Refused: it is missing, and we may not make it.
     """
-    ref = Ref(NAMESPACES, "", STATE_NAMESPACE)
-    if connection.get(ref) is not None:
-        return
+    if not has_state_namespace(connection):
+        make_state_namespace(connection)
+
+
+def has_state_namespace(connection: Connection) -> bool:
+    return connection.get(Ref(NAMESPACES, "", STATE_NAMESPACE)) is not None
+
+
+def make_state_namespace(connection: Connection) -> None:
+    """
+    Make it.
+
+    Raises:
+        Refused: we may not.
+    """
     metadata = {"name": STATE_NAMESPACE, "labels": {"app.kubernetes.io/managed-by": "npol"}}
     body = {"apiVersion": "v1", "kind": "Namespace", "metadata": metadata}
     try:
@@ -149,7 +161,7 @@ def ensure_state_namespace(connection: Connection) -> None:
             hint="`npol doctor --rbac apply` prints the manifest that an administrator applies",
         ) from error
     except ApiError as error:
-        if error.status != 409 and connection.get(ref) is None:
+        if error.status != 409 and not has_state_namespace(connection):
             raise
 
 
