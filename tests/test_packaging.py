@@ -203,6 +203,23 @@ def test_the_command_runs_in_a_project_with_its_own_harness(installed, project):
     run(installed / "npol", "check", "app.yaml", "deny.yaml", cwd=project)
 
 
+@pytest.mark.nightly
+@pytest.mark.timeout(600)
+def test_an_sdist_tests_itself(built, tmp_path):
+    """Its own files are tested, outside of any repository; dependencies are those of this one."""
+    with tarfile.open(built.sdist) as sdist:
+        sdist.extractall(tmp_path, filter="data")
+    (tree,) = tmp_path.iterdir()
+    tests = [*("model", "judge", "report", "docs", "cli"), "test_deploy.py", "test_architecture.py"]
+    paths = f"import sys; sys.path.insert(0, {str(tree / 'harness')!r}); import pytest; "
+    asked = ["-q", "-p", "no:cacheprovider", *(f"tests/{name}" for name in tests)]
+
+    told = run(sys.executable, "-c", f"{paths}raise SystemExit(pytest.main({asked}))", cwd=tree)
+
+    assert " passed" in told
+    assert "failed" not in told
+
+
 @pytest.mark.lab
 @pytest.mark.nightly
 def test_a_story_runs_where_nothing_but_the_wheel_was_installed(built, tmp_path):
