@@ -72,7 +72,7 @@ class Own(Live):
 
     @property
     def ends(self):
-        asked = [*((f"node of {name}", name, 80, "tcp") for name in PODS), ("p0", *API_SERVER)]
+        asked = [*((f"own-{name}", name, 80, "tcp") for name in PODS), ("p0", *API_SERVER)]
         return [self._flow(*flow, word="allow") for flow in asked]
 
     def peers(self):
@@ -83,7 +83,7 @@ class Own(Live):
             if address["type"] == "InternalIP"
         }
         host = {"namespace": self.prefix, "host_network": True, "node": "same"}
-        own = {f"node of {name}": host for name in PODS}
+        own = {f"own-{name}": host for name in PODS}
         return {**super().peers(), **nodes, **own, "outside": {"address": OUTSIDE}}
 
     @property
@@ -93,7 +93,7 @@ class Own(Live):
     @property
     def others(self):
         """What is no pod, with a port at which it answers."""
-        nodes = [n for n in self.peers() if n.startswith("node") and " " not in n]
+        nodes = [n for n in self.peers() if n.startswith("node")]
         return [
             ("outside", 80, "tcp"),
             API_SERVER,
@@ -114,7 +114,7 @@ def asked_of(draw, others):
     """Of pods and Services, and from each pod of something that is none."""
     beside = [(source, *draw(st.sampled_from(others))) for source in PODS]
     node = draw(st.sampled_from([*PODS]))
-    return [*draw(asked()), *beside, (f"node of {node}", node, 80, "tcp")]
+    return [*draw(asked()), *beside, (f"own-{node}", node, 80, "tcp")]
 
 
 def test_evaluator_agrees_with_a_real_cluster_on_ciliums_own_kinds(own):

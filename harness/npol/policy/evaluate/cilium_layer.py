@@ -37,9 +37,9 @@ def with_cilium(
         for rule in section.rules
         if rule.direction is below.direction
     )
-    if not fits:
-        return below
     closing = [policy for policy, section in chosen if below.direction in section.isolates]
+    if not fits and not closing:
+        return below
     sure = {str(policy): policy for policy in closing if not policy.needs}
     isolating = (*below.isolating, *sure.values())
     denied = either(fit.holds for fit in fits if fit.denies)
