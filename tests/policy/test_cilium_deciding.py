@@ -15,7 +15,7 @@ from tests.examples import examples
 from tests.policy.clusters import clusters, objects
 
 
-@examples(6)
+@examples(3)
 @given(cluster=clusters(), own=cilium_policies())
 def test_without_the_rules_that_are_named_the_answer_changes(cluster, own):
     world = build([*objects({**cluster, "policies": []}), *own])

@@ -51,7 +51,7 @@ def test_matrix_agrees_with_the_evaluator_in_tiers(cluster, tiers, dialect):
     _compare(build([*objects(cluster), *tiers]), dialect)
 
 
-@examples(10)
+@examples(5)
 @given(
     cluster=clusters(),
     own=cilium_policies(),
