@@ -66,9 +66,11 @@ def probe(arguments: ProbeArguments) -> int:
 
 def _word(text: str) -> None:
     try:
-        parse_expectation(text)
+        expectation = parse_expectation(text)
     except ValueError as error:
         raise InputError(str(error)) from error
+    if expectation.held:
+        raise InputError(f"{text!r} is for flows with `hold:` in a story, not for one probe")
 
 
 def _of_story(arguments: ProbeArguments, file: str) -> Story:
@@ -79,6 +81,11 @@ def _of_story(arguments: ProbeArguments, file: str) -> Story:
     flow, story = (named, story) if named else flow_between_peers(arguments.flow, story)
     if arguments.expect:
         flow = replace(flow, expect=parse_expectation(arguments.expect))
+    if flow.hold:
+        raise InputError(
+            f"{flow.name!r} is about a connection that is held open since step {flow.hold!r}",
+            hint=f"one probe cannot hold it; run the story: npol run {file}",
+        )
     asked = replace(step, flows=(flow,), checks=(), same_as="")
     steps = tuple(asked if s.name == step.name else s for s in story.steps)
     wanted = Selection(frozenset({(step.name, flow.name)}))

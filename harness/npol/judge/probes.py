@@ -34,6 +34,8 @@ def probes_of(flow: Flow, target: Target | None, *, timeout: float) -> tuple[Pro
         return (_lookup(flow.key, flow.resolve, flow.protocol, timeout),)
     if target is None:
         return ()
+    if flow.hold:
+        return held_probe(flow, target, timeout=timeout)
     asked: list[Probe] = []
     if target.name and not flow.every_pod:
         asked += _lookups(flow, target, timeout)
@@ -44,6 +46,17 @@ def probes_of(flow: Flow, target: Target | None, *, timeout: float) -> tuple[Pro
     role = Role.HOST if outside else Role.POD
     asked += [_connect(flow, target, backend, role, timeout) for backend in target.backends]
     return tuple(asked)
+
+
+def held_probe(flow: Flow, target: Target, *, timeout: float) -> tuple[Probe, ...]:
+    """
+    What is asked of a connection that is held open: one, to the address that an application would
+    take, of the first family.
+    """
+    service = [Backend(ip=ip, port=target.port) for ip in target.cluster_ips]
+    role = Role.SERVICE if service else Role.POD if target.pods else Role.HOST
+    asked = (_connect(flow, target, end, role, timeout) for end in (service or target.backends)[:1])
+    return tuple(replace(probe, key=flow.key, held=True) for probe in asked)
 
 
 def _lookups(flow: Flow, target: Target, timeout: float) -> list[Probe]:

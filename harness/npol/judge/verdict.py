@@ -31,6 +31,8 @@ from npol.model.story import Flow, FlowKind
 
 SILENCE = frozenset({Outcome.TIMEOUT})
 """What a denied connection looks like unless a canary showed something else."""
+CUT = frozenset({Outcome.TIMEOUT, Outcome.RESET})
+"""What a connection does that was open, and is cut."""
 _DNS = (Outcome.DNS_TIMEOUT, Outcome.DNS_NEGATIVE)
 
 
@@ -71,6 +73,7 @@ def judge(
     if broken := _broken(evidence):
         starved = broken.answer.starved
         code = ReasonCode.SOURCE_STARVED if starved else ReasonCode.PROBE_FAILED
+        code = ReasonCode.NOT_HELD if flow.hold else code
         reason = Reason(code=code, subject=broken.subject, said=broken.answer.detail)
         return _unknown(broken.answer, reason)
     if watched := audited(evidence):
@@ -132,6 +135,10 @@ def _judgement(verdict: Verdict, seen: Answer, reason: Reason | None = None) -> 
     return Judgement(verdict=verdict, outcome=seen.outcome, status=seen.status, reason=reason)
 
 
+def _held(seen: Answer) -> Reason:
+    return Reason(code=ReasonCode.HELD, said=seen.detail)
+
+
 def _wrong(seen: Answer, reason: Reason) -> Judgement:
     return _judgement(Verdict.WRONG_ANSWER, seen, reason)
 
@@ -145,6 +152,7 @@ def _judge_allow(
 ) -> Judgement:
     if seen.outcome is not Outcome.OPEN:
         reason = one_family_closed(evidence) or _why_closed(seen, evidence)
+        reason = _held(seen) if flow.hold else reason
         closed_now = _judgement(Verdict.TOO_CLOSED, seen, reason)
         return replace(closed_now, decided=False) if _behind(seen, evidence) else closed_now
     if closed := _closed_endpoint(evidence):
@@ -265,8 +273,11 @@ def _judge_deny(
     addresses = [e for e in evidence if e.role is not Role.NAME]
     opened = next((e for e in addresses if e.answer.outcome is Outcome.OPEN), None)
     if opened:
-        return _judgement(Verdict.TOO_OPEN, opened.answer, _open(addresses))
+        reason = _held(opened.answer) if expectation.held else _open(addresses)
+        return _judgement(Verdict.TOO_OPEN, opened.answer, reason)
     denial = SILENCE if expectation.word is Word.OUTCOME else controls.denial
+    if expectation.held:
+        denial = {*denial, *CUT}
     odd = next((e for e in addresses if not _as_denied(e, expectation, denial)), None)
     if odd and odd.answer.outcome is Outcome.REFUSED and odd.subject in controls.refusing:
         reason = Reason(code=ReasonCode.REFUSES_WHOM_IT_HEARS, subject=odd.subject)

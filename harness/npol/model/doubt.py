@@ -17,6 +17,7 @@ class DoubtCode(enum.Enum):
     BLOCK_SELECTS_PODS = "block selects pods"
     BLOCK_SELECTS_NODES = "block selects nodes"
     BLOCK_SELECTS_SERVICES = "block selects services"
+    ESTABLISHED = "established"
     SAME_PRIORITY = "same priority"
     # what is at hand does not say it
     NODE_OF_POD = "node of pod"

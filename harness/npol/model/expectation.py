@@ -55,7 +55,9 @@ _OUTCOMES = {
         Outcome.DNS_NEGATIVE,
     )
 }
-WORDS = ("allow", "deny", *_OUTCOMES, "http 200", "http 2xx")
+HELD_WORDS = {"lives": Word.ALLOW, "cut": Word.DENY}
+"""What is expected of a connection that is held open: to go on, or not to."""
+WORDS = ("allow", "deny", *_OUTCOMES, "http 200", "http 2xx", *HELD_WORDS)
 """Examples of every spelling, for error messages and the JSON Schema."""
 
 CLOSED = frozenset({Outcome.TIMEOUT, Outcome.REFUSED, Outcome.UNREACHABLE, Outcome.RESET})
@@ -73,8 +75,12 @@ class Expectation:
     outcome: Outcome | None = None
     status: str = ""
     per_engine: Mapping[str, Expectation] = field(default_factory=dict)
+    held: bool = False
+    """Whether it is about a connection that is held open, not about new ones."""
 
     def __str__(self) -> str:
+        if self.held:
+            return next(text for text, word in HELD_WORDS.items() if word is self.word)
         if self.word is Word.OUTCOME and self.outcome:
             return self.outcome.value
         return f"http {self.status}" if self.word is Word.HTTP else self.word.value
@@ -104,6 +110,8 @@ def parse_expectation(text: str) -> Expectation:
     word = " ".join(text.split()).lower()
     if word in ("allow", "deny"):
         return Expectation(Word(word))
+    if word in HELD_WORDS:
+        return Expectation(HELD_WORDS[word], held=True)
     if word in _OUTCOMES:
         return Expectation(Word.OUTCOME, outcome=_OUTCOMES[word])
     if match := re.fullmatch(r"http ([1-5](?:[0-9]{2}|[0-9]x|xx))", word):

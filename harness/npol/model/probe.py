@@ -105,6 +105,10 @@ class Probe:
     role: Role = Role.HOST
     subject: str = ""
     """What is asked, for people: `ClusterIP 10.96.1.2:80`, `pod backend-1 10.244.1.7:3001`."""
+    held: bool = False
+    """Whether it asks what a connection does that is held open (`key`), instead of a new one."""
+    doubt: str = ""
+    """Of such a one: why its silence would be no cut."""
 
     def __post_init__(self) -> None:
         if not 0 <= self.port <= 65535:

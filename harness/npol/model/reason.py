@@ -17,6 +17,7 @@ class ReasonCode(enum.Enum):
     NOTHING_TO_ASK = "nothing to ask"
     PROBE_FAILED = "probe failed"
     SOURCE_STARVED = "source starved"
+    NOT_HELD = "not held"  # nothing is known of a connection that was to be held open
     # the target has no address, or the flow or step is skipped
     NO_SUCH_SERVICE = "no such service"
     NO_RUNNING_POD = "no running pod"
@@ -61,6 +62,7 @@ class ReasonCode(enum.Enum):
     OTHER_STATUS = "other status"
     OTHER_BODY = "other body"
     OTHER_OUTCOME = "other outcome"
+    HELD = "held"  # what a connection does that is held open: `said`
     # a silence, or an answer, that proves nothing
     NOT_SILENT = "not silent"
     SOURCE_NOT_PROVEN = "source not proven"

@@ -156,7 +156,7 @@ class FlowResult:
     @property
     def seen(self) -> SeenOutcome:
         """What the flow as a whole did; nothing where it was not asked."""
-        return SeenOutcome(outcome=self.outcome, status=self.status)
+        return SeenOutcome(outcome=self.outcome, status=self.status, held=self.expected.held)
 
     @property
     def answered(self) -> bool:

@@ -6,6 +6,8 @@ from dataclasses import dataclass
 
 from npol.model.expectation import Outcome
 
+_HELD = {Outcome.OPEN: "lives", Outcome.TIMEOUT: "cut", Outcome.RESET: "cut (reset)"}
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SeenOutcome:
@@ -16,8 +18,12 @@ class SeenOutcome:
     """That of an HTTP answer; 0 without one."""
     subject: str = ""
     """Who answered; "" for the flow as a whole."""
+    held: bool = False
+    """Whether it is what a connection did that is held open."""
 
     def __str__(self) -> str:
+        if self.held and self.outcome in _HELD:
+            return _HELD[self.outcome]
         if self.status:
             return f"http {self.status}"
         return self.outcome.value if self.outcome else ""

@@ -102,6 +102,11 @@ class Flow:
     http: HttpCheck | None = None
     resolve: str = ""
     """A name to look up instead of a target to reach."""
+    hold: str = ""
+    """
+    The earlier step at whose end a connection was opened that is kept since: the flow asks what
+    becomes of that one. "" for new connections.
+    """
     converge_within: float | None = None
     at_most: GapBudget | None = None
     """What a watch forgives it."""
@@ -132,7 +137,8 @@ class Flow:
         every = "every pod of " if self.every_pod else ""
         which = f"{self.pairing} " if self.pairing is not Pairing.NONE else ""
         target = f"{every}{which}{self.target}"
-        return f"{self.source} -> {target}:{self.port}/{self.protocol.value}{web}"
+        held = f" held since {self.hold}" if self.hold else ""
+        return f"{self.source} -> {target}:{self.port}/{self.protocol.value}{web}{held}"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -382,7 +388,8 @@ class Story:
     @property
     def baseline(self) -> Step | None:
         """The first step that asks flows and changes nothing: what a rollback is held against."""
-        return next((s for s in self.steps if s.flows and not s.changes), None)
+        steps = (replace(s, flows=tuple(f for f in s.flows if not f.hold)) for s in self.steps)
+        return next((s for s in steps if s.flows and not s.changes), None)
 
     @property
     def writes(self) -> bool:

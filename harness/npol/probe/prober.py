@@ -17,6 +17,7 @@ from npol.model.expectation import Outcome
 from npol.model.probe import Answer, PodRef, Probe
 from npol.probe import framing
 from npol.probe.attempt import Attempt
+from npol.probe.holder import Holder
 from npol.probe.kept_session import KeptSession
 from npol.probe.probe_batch import SLACK, Round
 from npol.probe.probe_pace import ProbePace
@@ -55,6 +56,8 @@ class Prober:
         self.source = source
         self._ports = ports or PortPools()
         self._plain = Plain(open_command, identify=identify, now=now) if open_command else None
+        self.holder = Holder(open_command, identify=identify, now=now) if open_command else None
+        """What keeps connections open from here; it outlives the prober's own execs."""
         self._now = now
         self._changed = threading.Condition()
         self._kept = KeptSession(
@@ -74,7 +77,7 @@ class Prober:
     @property
     def execs(self) -> int:
         """How many were opened so far."""
-        return self._kept.execs
+        return self._kept.execs + (self.holder.execs if self.holder else 0)
 
     @property
     def tools(self) -> Mapping[str, str]:
@@ -104,6 +107,15 @@ class Prober:
             deadline: seconds without any answer after which the rest are errors: many probes
                 take their turns, and each answer shows that the source is at work.
         """
+        held = [p for p in probes if p.held]
+        if not held or self.holder is None:
+            return self._ask(probes, deadline=deadline)
+        asked = self.holder.begin_asking(held)
+        new = [p for p in probes if not p.held]
+        answers = dict(self._ask(new, deadline=deadline)) if new else {}
+        return answers | self.holder.answers(asked, deadline=deadline)
+
+    def _ask(self, probes: Sequence[Probe], *, deadline: float) -> Mapping[str, Answer]:
         until = self._now() + deadline
         try:
             session = self._kept.ready(until)
@@ -132,6 +144,15 @@ class Prober:
             elif not self._send(session, round_):
                 self._wait(session, round_, until)
 
+    def hold(self, probe: Probe) -> None:
+        """Open a connection and keep it, for later probes that ask what it does (`held`)."""
+        if self.holder:
+            self.holder.hold(probe)
+
+    def held_silent_for(self, probe: Probe) -> float:
+        """Seconds for which it is unanswered by now."""
+        return self.holder.silent_for(probe.key) if self.holder else 0.0
+
     def asked_from(self, source_port: int) -> Probe | None:
         """What is being asked from this port right now."""
         with self._changed:
@@ -158,7 +179,9 @@ class Prober:
             session.send(framing.end(over))
 
     def close(self) -> None:
-        """End the exec."""
+        """End the execs."""
+        if self.holder:
+            self.holder.close()
         self._kept.close()
 
     def _take(self, session: ProberSession, round_: Round) -> bool:

@@ -35,6 +35,7 @@ _WORDS: Mapping[DoubtCode, Callable[[Doubt], str]] = {
     DoubtCode.BLOCK_SELECTS_PODS: _block_selects("pods"),
     DoubtCode.BLOCK_SELECTS_NODES: _block_selects("nodes"),
     DoubtCode.BLOCK_SELECTS_SERVICES: _undefined("ipBlock sees a Service's address"),
+    DoubtCode.ESTABLISHED: _undefined("a connection that is open already is cut"),
     DoubtCode.SAME_PRIORITY: lambda d: (
         f"{' and '.join(d.names)} share priority {d.subject}: which comes first is undefined"
     ),

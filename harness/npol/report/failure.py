@@ -122,7 +122,7 @@ def failure_parts(group: FailureGroup, again: AskAgain | None = IN_A_LAB) -> lis
 
 def _commands(result: Result, again: AskAgain) -> list[FailurePart]:
     probe: tuple[str, ...] = ()
-    if isinstance(result, FlowResult):
+    if isinstance(result, FlowResult) and not result.expected.held:
         probe = (probe_command(result, again.cluster), *exec_commands(result, again))
     rerun = (again.rerun,) if again.rerun else ()
     return [
@@ -348,8 +348,16 @@ _DIAGNOSES = {
 }
 
 
+_HELD_AS_FORETOLD = (
+    "packets agree, and no policy changes that: network plugins differ in what becomes of open"
+    " connections (expect: {calico: lives, cilium: cut})"
+)
+
+
 def _prediction(result: FlowResult) -> Iterator[str]:
     diagnosis = _DIAGNOSES[result.diagnosis]
+    if result.expected.held and result.diagnosis is Diagnosis.POLICY_BUG:
+        diagnosis = _HELD_AS_FORETOLD
     if result.predicted:
         yield safe(prediction_words(result.predicted)) + (f": {diagnosis}" if diagnosis else "")
     elif diagnosis:

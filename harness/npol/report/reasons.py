@@ -181,6 +181,8 @@ _WORDS: Mapping[ReasonCode, Callable[[Reason], str]] = {
     ReasonCode.NOTHING_TO_ASK: _nothing_to_ask,
     ReasonCode.PROBE_FAILED: _not_run,
     ReasonCode.SOURCE_STARVED: _not_run,
+    ReasonCode.NOT_HELD: lambda r: f"whether the connection lives is not known: {r.said}",
+    ReasonCode.HELD: lambda r: r.said,
     ReasonCode.NO_SUCH_SERVICE: _no_such_service,
     ReasonCode.NO_RUNNING_POD: lambda r: f"no running pod is peer {r.subject!r}",
     ReasonCode.NO_EXTERNAL_ENDPOINT: lambda r: (

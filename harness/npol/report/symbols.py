@@ -73,6 +73,8 @@ def sign_of(result: FlowResult) -> CellSign | None:
         Tone.UNKNOWN: CellSign.UNKNOWN,
         Tone.WRONG: CellSign.WRONG,
     }
+    if result.expected.held and result.passed and not result.skipped:
+        return None
     by_word = {Word.ALLOW: CellSign.ALLOWED, Word.DENY: CellSign.DENIED, Word.HTTP: CellSign.STATUS}
     return signs.get(tone_of(result)) or by_word.get(result.expected.word)
 
@@ -100,7 +102,7 @@ def mark_of(result: FlowResult) -> str:
     if tone is Tone.WRONG:
         seen = str(result.status or result.seen or "nothing")
         return short(f"!{_brief(result.expected)}/{seen}", 24)
-    marks = {Word.ALLOW: ".", Word.DENY: "X"}
+    marks = {} if result.expected.held else {Word.ALLOW: ".", Word.DENY: "X"}
     return marks.get(result.expected.word) or _brief(result.expected)
 
 

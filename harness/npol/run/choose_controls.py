@@ -149,7 +149,9 @@ class ControlChoice:
         story, source = self.environment.story, one.flow.source
         own = one.source.source.ips
         asked = {a.flow.key for a in self.ends.asked.values() if a.flow.source == source}
-        flows = {f.key: f for s in story.steps for f in s.flows if f.source == source}
+        flows = {
+            f.key: f for s in story.steps for f in s.flows if f.source == source and not f.hold
+        }
         for flow in (f for key, f in flows.items() if key not in asked):
             if flow.kind is FlowKind.DNS or not self._passes(one, flow):
                 continue

@@ -34,6 +34,7 @@ from npol.run.autoscaled import autoscaled
 from npol.run.create_given import create_given
 from npol.run.given_objects import GivenObjects, choose
 from npol.run.given_workloads import wait_until_ready
+from npol.run.held_flows import HeldFlows
 from npol.run.live_view import LiveView
 from npol.run.namespaces import named_namespaces
 from npol.run.options import Options
@@ -67,6 +68,8 @@ class RunEnvironment:
         self._sources: Sources | None = None
         self.names = SourceNames()
         """What names outside the cluster have resolved to."""
+        self.held = HeldFlows()
+        """What connections were opened to be kept."""
         self.records: RecordWatch | None = None
         """What the data plane tells; None where nobody listens."""
         self._summed: Sequence[WhiskerFlow] = ()

@@ -14,6 +14,7 @@ from npol.judge.liveness import LivenessRecord
 from npol.judge.pairs import grouped
 from npol.judge.settle import Patience, Settled, Settling
 from npol.judge.source_pods import combined
+from npol.judge.verdict import CUT
 from npol.judge.witnesses import agreeing
 from npol.model.expectation import Outcome
 from npol.model.prediction import PredictedDecision, Prediction, UnknownReason
@@ -24,6 +25,7 @@ from npol.probe.bundle import recognisable
 from npol.run.choose_controls import ControlChoice
 from npol.run.environment import RunEnvironment
 from npol.run.flow_result import flow_result, is_denied_wrongly, skipped_flow
+from npol.run.held_flows import opened_by
 from npol.run.predictor import Predictor
 from npol.run.prepared_flow import PreparedFlow, asked_inside
 from npol.run.probe_batches import ProbeSource, ask_all
@@ -34,6 +36,8 @@ from npol.run.step_ends import MovedEnds, StepEnds, step_ends
 
 log = logging.getLogger(__name__)
 
+MOST_OPENED = 32
+"""Connections that are opened at once."""
 MOST_FIXED = 20
 """Flows of a step for which a fix is looked for; the others mostly have the same cause."""
 
@@ -81,12 +85,31 @@ class FlowRunner:
             denial = self._environment.engine.denial
             self._liveness.note_sending(source.source, found, began, denial)
 
+    def hold(self, step: Step) -> None:
+        """At the end of a step: open what later ones ask about."""
+        opened = opened_by(self._environment.story, step)
+        if not opened.flows:
+            return
+        ends = step_ends(self._environment, opened)
+        asked = [(one, probe) for one in ends.asked.values() for probe in one.probes]
+        for one, probe in asked:
+            self._environment.held.note(one.source.source, probe, one.target)
+        with ThreadPoolExecutor(max_workers=max(1, min(len(asked), MOST_OPENED))) as pool:
+            list(pool.map(lambda pair: pair[0].source.hold(pair[1]), asked))
+
+    def _with_held(self, ends: StepEnds, patience: Patience) -> Patience:
+        """After a gap a connection lives again at the pace of TCP: as long again at most."""
+        held = ((a.source, p) for a in ends.asked.values() for p in a.probes if p.held)
+        silent = max((source.held_silent_for(probe) for source, probe in held), default=0.0)
+        return replace(patience, within=patience.within + silent)
+
     def run(self, step: Step, patience: Patience) -> tuple[tuple[FlowResult, ...], StepEnds | None]:
         """The results, and the ends of which they tell; asked anew where these have moved."""
         if not step.flows:
             return (), None
         self._asked_from |= {flow.source for flow in step.flows}
         ends = step_ends(self._environment, step)
+        patience = self._with_held(ends, patience)
         while True:
             predictor = self._predictor(ends)
             predictions = {name: _foretold(predictor, a) for name, a in ends.asked.items()}
@@ -152,7 +175,8 @@ class FlowRunner:
         engine = self._environment.engine
         foretold = {
             name: agreeing(
-                p.decision_for(asked[name].flow.expect.for_engine(engine.name)), engine.denial
+                p.decision_for(asked[name].flow.expect.for_engine(engine.name)),
+                engine.denial | CUT if asked[name].flow.hold else engine.denial,
             )
             for name, p in predictions.items()
         }

@@ -38,7 +38,7 @@ SAY_EVERY = 0.5
 def watched_step(story: Story, told: Iterable[str]) -> Step:
     """All flows of the steps that were told, each once, as the last of them expects it."""
     steps = [step for step in story.steps if step.name in set(told)]
-    flows = {flow.key: flow for step in steps for flow in step.flows}
+    flows = {flow.key: flow for step in steps for flow in step.flows if not flow.hold}
     named = {flow.name: flow for flow in flows.values()}
     return Step(name="watch", at=steps[-1].at, flows=tuple(named.values()))
 

@@ -27,12 +27,15 @@ class PreparedFlow:
     """The fully qualified name of a DNS flow."""
     source_pods: int = 1
     """How many pods the source has; each that is asked is a prepared flow of its own."""
+    held: tuple[Probe, ...] = ()
+    """What asks about the connection that is held open for it, once there is one."""
     probes: tuple[Probe, ...] = field(init=False, repr=False, compare=False)
     """The same in every round."""
 
     def __post_init__(self) -> None:
         flow = replace(self.flow, resolve=self.resolve_as) if self.resolve_as else self.flow
-        object.__setattr__(self, "probes", probes_of(flow, self.target, timeout=self.timeout))
+        probes = self.held or probes_of(flow, self.target, timeout=self.timeout)
+        object.__setattr__(self, "probes", probes)
 
     @property
     def name(self) -> str:

@@ -34,4 +34,4 @@ def _flows_of(story: Story, source: str) -> Iterator[Flow]:
     flows = {f.key: f for s in story.steps for f in s.flows if f.source == source}
     yield from flows.values()
     first = next(iter(flows.values()))
-    yield replace(first, resolve=DNS_PROBE, target="", port=0, http=None)
+    yield replace(first, resolve=DNS_PROBE, target="", port=0, http=None, hold="")

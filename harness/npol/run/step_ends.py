@@ -140,6 +140,7 @@ def _prepared(
             timeout=environment.story.defaults.timeout,
             resolve_as=absolute_name(flow.resolve, source, state) if flow.resolve else "",
             source_pods=pods,
+            held=environment.held.probes(one.source, flow, target) if flow.hold else (),
         )
         for one in sources
     ]

@@ -64,6 +64,7 @@ class StepRunner:
         results = fresh.results(results)
         checks, seen = self._checks(step, patience)
         self._environment.transaction.mark(step.name)
+        self._flows.hold(step)
         self._told += 1
         if self._told == 1 and not step.changes:
             held = {r.name for r in results if r.passed and not r.skipped}

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from npol.model.engine import ENGINES
 from npol.model.expectation import Expectation, Outcome, Word, parse_expectation
 from npol.model.gap import GapBudget
@@ -9,6 +11,7 @@ from npol.model.pairing import Pairing
 from npol.model.story import Flow, HttpCheck, Protocol
 from npol.story.field_validators import did_you_mean, shown
 from npol.story.fresh_flows import check_fresh
+from npol.story.held_flows import check_hold
 from npol.story.peers import NODE, Peers
 from npol.story.schema.flow import FlowEntry, GapBudgetEntry
 from npol.story.yaml_node import YamlNode
@@ -23,6 +26,8 @@ _WORDS = (
     "reset",
     "dns timeout",
     "dns negative",
+    "lives",
+    "cut",
 )
 
 
@@ -38,6 +43,7 @@ def read_flow(node: YamlNode, peers: Peers) -> Flow | None:
         return None
     _check_words(entry, expect, node, peers)
     check_fresh(entry, _http(entry, expect) is not None, node, peers)
+    check_hold(entry, node, peers)
     return _flow(entry, expect, node)
 
 
@@ -126,7 +132,7 @@ def _expectation(entry: FlowEntry, node: YamlNode) -> Expectation | None:
         return None
     base = words.get("default") or next(iter(words.values()))
     engines = {e: w for e, w in words.items() if e != "default"}
-    return Expectation(base.word, base.outcome, base.status, engines)
+    return replace(base, per_engine=engines)
 
 
 def _check_words(entry: FlowEntry, expect: Expectation, node: YamlNode, peers: Peers) -> None:
@@ -138,6 +144,10 @@ def _check_words(entry: FlowEntry, expect: Expectation, node: YamlNode, peers: P
 
 
 def _impossible(entry: FlowEntry, word: Expectation, peers: Peers) -> tuple[str, str] | None:
+    if bool(entry.hold) != word.held:
+        if entry.hold:
+            return "`hold` asks about one connection", "lives or cut"
+        return "no connection is held", "name the step that it is held from: `hold: STEP`"
     if entry.resolve:
         if word.word is Word.HTTP or word.outcome is Outcome.RESET:
             return "a lookup has no such answer", "allow, deny, dns timeout or dns negative"
@@ -173,6 +183,7 @@ def _flow(entry: FlowEntry, expect: Expectation, node: YamlNode) -> Flow:
         protocol=protocol,
         http=_http(entry, expect),
         resolve=entry.resolve,
+        hold=entry.hold,
         converge_within=entry.converge_within or None,
         at_most=read_gap_budget(entry.at_most),
         leak=entry.leak,
@@ -202,4 +213,5 @@ def _name(entry: FlowEntry, protocol: Protocol) -> str:
     every = f"every pod of {entry.to.every_pod_of}" if entry.to.every_pod_of else entry.to.peer
     suffix = "" if protocol is Protocol.TCP else f"/{protocol.value}"
     path = f" {entry.http.path}" if entry.http and entry.http.path != "/" else ""
-    return f"{entry.source} -> {every}:{entry.port}{suffix}{path}"
+    held = f" held since {entry.hold!r}" if entry.hold else ""
+    return f"{entry.source} -> {every}:{entry.port}{suffix}{path}{held}"

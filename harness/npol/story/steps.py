@@ -95,6 +95,9 @@ class Steps:
             node.wrong(*trouble, on=("same_as",))
         if not (any(k in node.data for k in _ACTS) or any(node.data.get(k) for k in _ASKS)):
             node.wrong("the step does nothing and asks nothing")
+        for flow in step.flows:
+            if flow.hold and (trouble := self.changes.not_earlier(flow.hold)):
+                node.mistakes.append(Mistake(flow.at, *trouble))
         inherited = self.items.get(step.same_as, {})
         seen: set[str] = set()
         for item in _items(step):

@@ -50,6 +50,8 @@ class Dialect:
     """The same of Calico's NetworkPolicies and GlobalNetworkPolicies."""
     breaks_ties_by_name: bool = False
     """Whether of two ClusterNetworkPolicies of one priority the first by name comes first."""
+    cuts_established: bool | None = None
+    """Whether a connection that is open already is cut when the policies come to deny it."""
     node_port_clients: tuple[str, ...] = ("client", "node", "replaced")
     """Which source a pod may see behind a NodePort: the client's own address, another node's,
     or one that is neither."""
@@ -77,6 +79,7 @@ CALICO = Dialect(
     judges_unanswered_services=True,
     reads_calico_kinds=True,
     breaks_ties_by_name=True,
+    cuts_established=False,
     node_port_clients=("client", "node"),
 )
 LAB = replace(
@@ -100,6 +103,7 @@ CILIUM = Dialect(
     isolates_from_itself_by_service=False,
     rules_outrank_types=True,
     reads_cilium_kinds=True,
+    cuts_established=True,
     node_port_clients=("replaced",),
 )
 

@@ -28,6 +28,10 @@ class FlowDecision:
     behind: Sequence[Decision]
     problem: Reason | None = None
     """Why there are no packets."""
+    held: bool = False
+    """Whether it is a connection that is open already: it looks nothing up, and asks no proxy."""
+    cuts_established: bool | None = None
+    """Whether the engine cuts such a one when the policies come to deny it."""
 
     @property
     def resolves(self) -> bool:
@@ -53,12 +57,26 @@ class FlowDecision:
                 return replace(decided, detail=detail)
             return _unknown(UnknownReason.PODS_DIFFER, Doubt(DoubtCode.PODS_DIFFER))
         if not self.packets[0].allowed:
-            return _decided(PredictedDecision.DENY, self.packets)
+            return self._denied
         if not self.resolves:
             return _decided(PredictedDecision.DNS_TIMEOUT, _closed(self.names))
         if closed := _closed(self.behind):
             return _decided(PredictedDecision.DENY_BEHIND_PROXY, closed)
         return _decided(PredictedDecision.ALLOW, self.packets)
+
+    @property
+    def _denied(self) -> Prediction:
+        if self.held and self.cuts_established is None:
+            return _unknown(UnknownReason.UNDEFINED_BY_SPEC, Doubt(DoubtCode.ESTABLISHED))
+        lives_on = self.held and not self.cuts_established
+        decision = PredictedDecision.ALLOW if lives_on else PredictedDecision.DENY
+        return _decided(decision, self.packets)
+
+    @property
+    def depends_on_dialect(self) -> bool:
+        """Whether engines differ on it by design."""
+        denied = any(d.allowed is False for d in self.packets)
+        return (self.held and denied) or any(d.depends_on_dialect for d in self.packets)
 
     def holds(self, expect: Expectation) -> bool | None:
         """Whether an expectation is met; None: not known."""
@@ -76,7 +94,15 @@ def decide_flow(
         [how(world, t, dialect) for t in traffics]
         for traffics in (asked.lookups, asked.traffics, asked.hops)
     )
-    return FlowDecision(names=names, packets=packets, behind=behind, problem=asked.problem)
+    held = bool(asked.flow.hold)
+    return FlowDecision(
+        names=() if held else names,
+        packets=packets,
+        behind=() if held else behind,
+        problem=asked.problem,
+        held=held,
+        cuts_established=dialect.cuts_established,
+    )
 
 
 def _by_family(packets: Sequence[Decision]) -> Reason | None:

@@ -111,7 +111,7 @@ def _flow(asked: ResolvedFlow, world: ClusterState, dialect: Dialect, engine: st
         flow=asked.flow,
         prediction=_explained(decided, world, dialect),
         holds=decided.holds(asked.flow.expect.for_engine(engine)),
-        by_engine=any(d.depends_on_dialect for d in decided.packets),
+        by_engine=decided.depends_on_dialect,
     )
 
 

@@ -91,9 +91,15 @@ class FlowEntry(Entry, title="flow"):
         json_schema_extra={"enum": ["tcp", "udp", "sctp"]},
     )
     http: Optional[HttpEntry] = Field(None, description="Send an HTTP request over the flow.")
+    hold: Line = Field(
+        "",
+        description="An earlier step: one connection is kept open from its end on, and the flow"
+        " asks whether it lives; `expect` is `lives` or `cut` then.",
+    )
     expect: Expect = Field(
         description="`allow`, `deny`, `timeout`, `refused`, `unreachable`, `reset`,"
-        " `dns timeout`, `dns negative`, `http 200`, `http 2xx`; where engines differ by design,"
+        " `dns timeout`, `dns negative`, `http 200`, `http 2xx`; with `hold`: `lives`, `cut`;"
+        " where engines differ by design,"
         " a word for each: `{calico: allow, cilium: deny}`; `default:` is for those not named."
     )
     because: Optional[BecauseEntry] = Field(
