@@ -91,16 +91,19 @@ class FlowRunner:
         if not opened.flows:
             return
         ends = step_ends(self._environment, opened)
-        asked = [(one, probe) for one in ends.asked.values() for probe in one.probes]
-        for one, probe in asked:
-            self._environment.held.note(one.source.source, probe, one.target)
-        with ThreadPoolExecutor(max_workers=max(1, min(len(asked), MOST_OPENED))) as pool:
-            list(pool.map(lambda pair: pair[0].source.hold(pair[1]), asked))
+        asked = [(one.source.source, probe) for one in ends.asked.values() for probe in one.probes]
+        for one in ends.asked.values():
+            for probe in one.probes:
+                self._environment.held.note(one.source.source, probe, one.target)
+        inside = self._environment.sources.inside
+        with ThreadPoolExecutor(max_workers=MOST_OPENED) as pool:
+            list(pool.map(lambda pair: inside(pair[0]).hold(pair[1]), asked))
 
     def _with_held(self, ends: StepEnds, patience: Patience) -> Patience:
         """After a gap a connection lives again at the pace of TCP: as long again at most."""
-        held = ((a.source, p) for a in ends.asked.values() for p in a.probes if p.held)
-        silent = max((source.held_silent_for(probe) for source, probe in held), default=0.0)
+        inside = self._environment.sources.inside
+        held = ((a.source.source, p) for a in ends.asked.values() for p in a.probes if p.held)
+        silent = max((inside(pod).held_silent_for(probe) for pod, probe in held), default=0.0)
         return replace(patience, within=patience.within + silent)
 
     def run(self, step: Step, patience: Patience) -> tuple[tuple[FlowResult, ...], StepEnds | None]:

@@ -21,12 +21,6 @@ class ProbeSource(Protocol):
 
     def ask(self, probes: Sequence[Probe], *, deadline: float) -> Mapping[str, Answer]: ...
 
-    def hold(self, probe: Probe) -> None:
-        """Open a connection and keep it, for later probes that ask what it does (`held`)."""
-
-    def held_silent_for(self, probe: Probe) -> float:
-        """Seconds for which it is unanswered by now."""
-
     def asked_from(self, source_port: int) -> Probe | None:
         """What is being asked from this port right now."""
 
