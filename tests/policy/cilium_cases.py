@@ -345,6 +345,8 @@ CILIUM_CASES = [
         "z/far -> x/a:80",
         "allow",
     ),
+    ("cilium-own-node-passes", [ingress("{}")], "node n1 -> x/a:80", "allow"),
+    ("cilium-own-node-denied", [ingress(f"{{{ALL}}}", deny=True)], "node n1 -> x/a:80", "deny"),
     (
         "cilium-entity-api-server",
         [egress("{toEntities: [kube-apiserver]}")],

@@ -73,6 +73,35 @@ def _selected(policies: Iterable[CiliumPolicy], world: ClusterState, pod: Pod) -
     ]
 
 
+def denied_to_own_node(
+    world: ClusterState, subject: End, path: Path, dialect: Dialect
+) -> DirectionDecision | None:
+    """
+    What closes a pod to its own node all the same: rules that deny it (measured on 1.20.2).
+
+    None: nothing does.
+    """
+    if not isinstance(subject, Pod):
+        return None
+    fits = tuple(
+        fit_cilium_rule(world, policy, rule, subject, path, dialect)
+        for policy, section in sections_for(world, subject)
+        for rule in section.rules
+        if rule.denies and rule.direction is Direction.INGRESS
+    )
+    denied = either(fit.holds for fit in fits)
+    if denied is False:
+        return None
+    return DirectionDecision(
+        direction=Direction.INGRESS,
+        subject=subject,
+        allowed=_not(denied),
+        rules=fits,
+        doubt=None if denied else next(fit.doubt for fit in fits if fit.holds is None),
+        final=True,
+    )
+
+
 def host_doubt(world: ClusterState, end: End, direction: Direction) -> Doubt | None:
     """The policies that may act on a node, or on a pod that stands for one."""
     if isinstance(end, ExternalEndpoint) or (isinstance(end, Pod) and not end.host_network):

@@ -16,7 +16,7 @@ from npol.model.causes import NotActing, NotActingCode
 from npol.model.doubt import Doubt, DoubtCode
 from npol.model.prediction import UnknownReason
 from npol.model.reason import Reason
-from npol.policy.evaluate.cilium_layer import host_doubt, with_cilium
+from npol.policy.evaluate.cilium_layer import denied_to_own_node, host_doubt, with_cilium
 from npol.policy.evaluate.decision import Decision, DirectionDecision, PathDecision
 from npol.policy.evaluate.layers import in_calico_tiers, in_tiers
 from npol.policy.evaluate.match import YES, Fit, Path, both, distance, either, fit_peer, fit_port
@@ -109,6 +109,9 @@ def _decide_side(
     if world.cilium_policies and (doubt := host_doubt(world, subject, direction)):
         return DirectionDecision(direction=direction, subject=subject, allowed=None, doubt=doubt)
     found = _exemption(direction, subject, other, path, dialect)
+    from_own_node = found == NotActing(NotActingCode.OWN_NODE) and world.cilium_policies
+    if from_own_node and (denied := denied_to_own_node(world, subject, path, dialect)):
+        return denied
     if isinstance(found, NotActing) or not isinstance(subject, Pod):
         exempt = found if isinstance(found, NotActing) else None
         return DirectionDecision(
