@@ -78,6 +78,19 @@ def test_every_story_is_in_one_part_whoever_divides_them(many, count):
     assert [sorted(part) for part in parts(shuffled, count)] == [sorted(part) for part in told]
 
 
+def test_groups_of_one_weight_are_told_apart_by_their_files(tmp_path):
+    stories = written(
+        tmp_path,
+        a=(CHANGE, "one", "one"),
+        b=(CHANGE, "two", "two"),
+        c=(CHANGE, "two", "two"),
+        d=(CHANGE, "one", "one"),
+    )
+
+    assert parts(stories, 2) == [["a", "d"], ["b", "c"]]
+    assert parts(stories[::-1], 2) == [["d", "a"], ["c", "b"]]
+
+
 @pytest.mark.parametrize("count", [2, 3, 7])
 def test_no_part_touches_what_another_one_changes(many, count):
     shards = [Shard(index=n, count=count).of(many) for n in range(count)]
