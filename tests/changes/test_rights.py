@@ -11,7 +11,7 @@ from npol.kube.objects import PODS
 from npol.kube.rbac import Extra, manifests
 from npol.kube.retry import RetryBudget
 from tests.changes.cluster import STATE
-from tests.changes.scripted import found, work
+from tests.changes.scripted import SUBRESOURCES, found, found_workload, work, work_on_workloads
 
 POLICIES = "networkpolicies.networking.k8s.io"
 ACCOUNT = f"system:serviceaccount:{STATE}:npol"
@@ -29,7 +29,7 @@ RESOURCES = {
 @pytest.fixture
 def granted(cluster, tmp_path):
     """Apply the printed manifests, and connect as the account that they are for."""
-    made = manifests(Mode.APPLY, PLACES, extras=[Extra.LABELS])
+    made = manifests(Mode.APPLY, PLACES, extras=[Extra.LABELS, Extra.RESTART, Extra.SCALE])
     for body in made:
         resource, metadata = RESOURCES[body["kind"]], body["metadata"]
         if cluster.get(resource, metadata.get("namespace"), metadata["name"]) is None:
@@ -70,6 +70,20 @@ def test_a_whole_run_needs_no_other_rights_than_the_printed_ones(cluster, begin,
     assert transaction.restore().complete
     transaction.close()
     assert cluster.state() == before
+
+
+def test_workloads_need_no_other_rights_either(cluster, begin, granted, before):
+    cluster.edit("create", "deployments.apps", found_workload())
+    was = cluster.state()
+    connection = granted()
+    transaction = begin(*PLACES, run_id="struck", connection=connection, subresources=SUBRESOURCES)
+    work_on_workloads(transaction)
+    transaction._lock.stop()
+
+    done = recover(granted(), known_dead=True)
+
+    assert exit_code(done) == 0
+    assert cluster.state() == was
 
 
 def test_recover_needs_no_other_rights_either(cluster, begin, granted, before):

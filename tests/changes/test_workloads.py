@@ -1,5 +1,7 @@
 """Running workloads scaled and restarted: refused where that would not last, and put back."""
 
+from dataclasses import replace
+
 import pytest
 
 from npol.errors import NpolError, Refused
@@ -67,6 +69,24 @@ def test_replicas_that_others_set_meanwhile_are_named_and_left(api, transaction)
     assert (replicas(api), done.complete) == (5, False)
     (problem,) = done.problems
     assert problem == "Deployment shop/api: it has 5 replicas, had 2: changed by others"
+
+
+def test_the_end_waits_until_as_many_as_before_are_ready(api, transaction):
+    transaction.scale(API, 0, within=30)
+    transaction.restore()
+
+    transaction.wait_until_back(within=30)
+
+    assert len(uids(api)) == 2
+
+
+def test_a_dry_run_says_what_it_would_scale(api, transaction):
+    workloads = transaction._workloads
+    missing = replace(API, name="none")
+
+    assert workloads.preview_scale(API, 5) == "scale Deployment shop/api from 2 to 5"
+    assert workloads.preview_scale(missing, 5).endswith("to 5, once it is there")
+    assert replicas(api) == 2
 
 
 def test_replicas_go_back_to_those_of_an_earlier_step(api, transaction):

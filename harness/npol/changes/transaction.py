@@ -181,6 +181,16 @@ class Transaction:
         """Another number of replicas, Ready; they come back. How many there were."""
         return self._workloads.scale(workload, replicas, within=within)
 
+    def wait_until_back(self, *, within: float) -> None:
+        """
+        After a restore: the replicas of workloads that were scaled are Ready again.
+
+        Raises:
+            Refused: they are not in time.
+        """
+        items = scaled(self._session.writer.journal)
+        self._workloads.wait_until_back(items, within=within)
+
     def restart(self, workload: WorkloadRef, *, within: float) -> int:
         """All pods evicted, and their successors Ready; how many there were."""
         return self._workloads.restart(workload, within=within)

@@ -11,7 +11,7 @@ from npol.errors import NpolError
 from npol.judge.fresh_tries import ends_to_ask, fresh_start, is_conclusive
 from npol.judge.probes import probes_of
 from npol.judge.targets import resolve
-from npol.model.expectation import Verdict
+from npol.model.expectation import Outcome, Verdict
 from npol.model.fresh_start import FreshEnd, FreshStart
 from npol.model.fresh_try import FreshLog
 from npol.model.probe import PodRef
@@ -131,7 +131,7 @@ class FreshPods:
         if start.over_budget and result.passed:
             seconds, budget = start.leaked, start.budget
             reason = Reason(code=ReasonCode.LEAKED, seconds=seconds, budget=budget)
-            return replace(result, verdict=Verdict.TOO_OPEN, reason=reason)
+            return replace(result, verdict=Verdict.TOO_OPEN, outcome=Outcome.OPEN, reason=reason)
         return result
 
     def _logs_of(

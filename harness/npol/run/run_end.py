@@ -73,6 +73,7 @@ class RunEnd:
             done = self.transaction.restore(to=BEFORE)
             if not done.complete:
                 return FlowVerification(not_verified=NotVerified.POLICIES_NOT_BACK)
+            self.transaction.wait_until_back(within=self.story.defaults.pod.start_within)
             return verify(not done.actions)
         except NpolError as error:
             why = NotVerified.PROBES_FAILED

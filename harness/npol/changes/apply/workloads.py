@@ -58,7 +58,8 @@ class Workloads:
             Refused: there is no such workload, an autoscaler scales it, or GitOps owns it; or
                 they are not Ready in time.
         """
-        live = self.check_scalable(workload)
+        live = self._live(workload)
+        self._check_scalable(workload, live)
         before = replicas_of(live)
         if before != replicas:
             self._set(key_of(workload), live, replicas)
@@ -73,12 +74,43 @@ class Workloads:
         self._set(key, live, replicas)
         return f"scaled {key} to {replicas}"
 
-    def check_scalable(self, workload: WorkloadRef) -> Object:
+    def preview_scale(self, workload: WorkloadRef, replicas: int) -> str:
+        """
+        What `scale` would do; changes nothing.
+
+        Raises:
+            Refused: an autoscaler scales it, or GitOps owns it.
+        """
+        live = self.session.connection.get(ref_of(self.session.connection, key_of(workload)))
+        if live is None:
+            return f"scale {workload} to {replicas}, once it is there"
+        self._check_scalable(workload, live)
+        return f"scale {workload} from {replicas_of(live)} to {replicas}"
+
+    def wait_until_back(self, items: Sequence[Scaled], *, within: float) -> None:
+        """
+        Wait until as many pods as before the run are Ready, of workloads that were put back.
+
+        Raises:
+            Refused: they are not in time.
+        """
+        for item in items:
+            workload = WorkloadRef(
+                kind=item.key.kind, namespace=item.key.namespace, name=item.key.name
+            )
+            live = self.session.connection.get(ref_of(self.session.connection, item.key))
+            if item.is_here(live):
+                self._wait(workload, within, partial(self._is_back, workload, item.before))
+
+    def _is_back(self, workload: WorkloadRef, replicas: int) -> bool:
+        """Or nobody waits for it any more: a second signal came."""
+        return self.session.stop.hurried or self._has(workload, replicas)
+
+    def _check_scalable(self, workload: WorkloadRef, live: Object) -> None:
         """
         Raises:
-            Refused: there is no such workload, an autoscaler scales it, or GitOps owns it.
+            Refused: an autoscaler scales it, or GitOps owns it.
         """
-        live = self._live(workload)
         self.session.check_owner(live)
         if name := autoscaler_of(self.session.connection, workload):
             raise Refused(
@@ -86,7 +118,6 @@ class Workloads:
                 "replicas anew",
                 hint="scale another workload, or let the autoscaler rest meanwhile",
             )
-        return live
 
     def modified_by_others(self, item: Scaled) -> str:
         """What others did to the replicas that this run set; "" for nothing."""

@@ -171,10 +171,9 @@ class _DryRun:
 
     def scale(self, change: Scale) -> list[Imagined]:
         try:
-            Workloads(self.session).check_scalable(change.workload)
+            return [Workloads(self.session).preview_scale(change.workload, change.replicas)]
         except NpolError as error:
             return [error]
-        return [f"scale {change.workload} to {change.replicas}"]
 
     def _preview(
         self,
