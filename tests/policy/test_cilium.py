@@ -23,7 +23,7 @@ from tests.policy.cilium_cases import (
     egress,
     ingress,
 )
-from tests.policy.worlds import documents, traffic, world_with
+from tests.policy.worlds import documents, policy, traffic, world_with
 
 WORDS = {True: "allow", False: "deny", None: "?"}
 
@@ -123,6 +123,15 @@ def test_the_deciding_rule_is_the_one_whose_removal_changes_the_answer():
 
     both = (explained.prediction, explained.without)
     assert tuple(map(prediction_words, both)) == ("deny", "allow")
+
+
+def test_a_policy_of_the_same_name_beside_it_is_not_taken_for_it():
+    plain = policy("p", "{podSelector: {}, policyTypes: [Egress]}")
+    world = world_with(plain, ingress("{}"))
+
+    explained = explain_flow(world, traffic(world, IN), CILIUM)
+
+    assert explained.notes == ()
 
 
 @pytest.mark.parametrize(

@@ -24,6 +24,7 @@ from npol.policy.explain.fixes import Remedy, remedies
 from npol.policy.explain.tier_causes import walk_causes
 from npol.policy.objects.dialects import SPEC, Dialect
 from npol.policy.objects.entities import Pod, Service, Traffic
+from npol.policy.objects.netpol_types import Policy
 from npol.policy.state.cluster_state import ClusterState
 from npol.policy.state.dns import dns_traffic
 
@@ -198,7 +199,8 @@ def _by_their_rules(world: ClusterState, decision: Decision) -> tuple[ActsByItsR
         )
         for side in sides
         for policy in side.isolating
-        if (written := world.policy(policy.namespace, policy.name))
+        if isinstance(policy, Policy)
+        and (written := world.policy(policy.namespace, policy.name))
         and side.direction not in written.directions
     )
     return tuple(dict.fromkeys(found))
