@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -188,6 +189,13 @@ def test_namespaces_without_policies_are_open():
 def test_a_namespace_that_is_not_there_is_a_problem():
     found = policies.findings(seen(namespaces=[namespace("other")]))
     assert told(found) == [(PROBLEM, "namespace shop does not exist")]
+
+
+def test_a_namespace_that_a_story_makes_need_not_be_there():
+    there = replace(seen(namespaces=[namespace("other")]), given=frozenset({"shop"}))
+    found = policies.findings(there)
+    text = "namespace shop does not exist; the story has it under `given`"
+    assert told(found) == [(OK, text)]
 
 
 def test_a_label_that_nothing_carries_is_told_with_the_selector_that_needs_it():

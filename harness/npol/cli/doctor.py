@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import secrets
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 
 from npol import target_cluster
 from npol.changes.recover.recovery import open_runs
@@ -26,7 +26,7 @@ from npol.kube.signals import Stop
 from npol.model.story import PodSettings, Story
 from npol.report.json import to_json
 from npol.run.enforcement_proof import prove_enforcement
-from npol.run.namespaces import extras_of, named_namespaces
+from npol.run.namespaces import extras_of, named_namespaces, namespaces_of
 from npol.story import load_story
 from npol.yaml_positions import dump
 
@@ -54,6 +54,7 @@ def doctor(arguments: DoctorArguments) -> int:
             wanted,
             extras,
             said,
+            given={n for story in told_of for n in namespaces_of(story.given)},
             canary=arguments.canary and arguments.mode is Mode.APPLY,
         )
         if arguments.collect:
@@ -84,6 +85,7 @@ def _examine(
     extras: Extras,
     said: DoctorOutput,
     *,
+    given: Collection[str],
     canary: bool,
 ) -> int:
     version = connection.raw("GET", "/version").get("gitVersion", "")
@@ -94,7 +96,7 @@ def _examine(
         for finding in (
             *_engine(engine),
             *_rights(connection, namespaces, extras),
-            *examine(connection, engine, namespaces),
+            *examine(connection, engine, namespaces, given),
             *_others(connection, namespaces or examined(connection)),
             *flow_records.findings(connection),
         )

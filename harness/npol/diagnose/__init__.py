@@ -6,7 +6,8 @@ What is going on in a cluster, from its objects alone: nothing is written, no pa
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import replace
 
 from npol.cni.catalogue import Engine
 from npol.diagnose import admission, components, endpoints, gitops, policies
@@ -28,14 +29,18 @@ _TOPICS = (
 
 
 def examine(
-    connection: Connection, engine: Engine, namespaces: Sequence[str]
+    connection: Connection,
+    engine: Engine,
+    namespaces: Sequence[str],
+    given: Iterable[str] = (),
 ) -> Iterator[DoctorFinding]:
     """
     Every topic in turn; all namespaces that are not the system's unless some are named.
 
-    What may not be read is a finding of its own, and makes no other one.
+    What may not be read is a finding of its own, and makes no other one. `given`: namespaces
+    that stories make themselves.
     """
-    seen = look(connection, engine, namespaces)
+    seen = replace(look(connection, engine, namespaces), given=frozenset(given))
     for topic in _TOPICS:
         yield from topic(seen)
     yield from unread(seen)

@@ -19,7 +19,7 @@ def findings(seen: ExaminedObjects) -> Iterator[DoctorFinding]:
     """One line for each namespace with policies, one for all those without."""
     known = {n["metadata"]["name"] for n in seen.inventory.namespaces}
     for absent in (n for n in seen.examined if known and n not in known):
-        yield DoctorFinding(TOPIC, FindingState.PROBLEM, f"namespace {absent} does not exist")
+        yield _absent(absent, given=absent in seen.given)
     if seen.hidden(NETWORK_POLICIES):
         return
     world = seen.state
@@ -28,6 +28,14 @@ def findings(seen: ExaminedObjects) -> Iterator[DoctorFinding]:
             yield DoctorFinding(TOPIC, FindingState.OK, f"{namespace}: {_listed(policies)}")
     if bare := [n for n in seen.examined if n in known and not world.policies_in(n)]:
         yield DoctorFinding(TOPIC, FindingState.OK, f"none, so all is open, in {', '.join(bare)}")
+
+
+def _absent(namespace: str, *, given: bool) -> DoctorFinding:
+    text = f"namespace {namespace} does not exist"
+    if not given:
+        return DoctorFinding(TOPIC, FindingState.PROBLEM, text)
+    hint = "npol run --create makes it, and deletes it at the end"
+    return DoctorFinding(TOPIC, FindingState.OK, f"{text}; the story has it under `given`", hint)
 
 
 def _listed(policies: tuple[Policy, ...]) -> str:

@@ -65,6 +65,8 @@ class ExaminedObjects:
     inventory: Inventory
     custom: tuple[Obj, ...] = ()
     unread: tuple[str, ...] = ()
+    given: frozenset[str] = frozenset()
+    """Namespaces that stories make themselves, where they may."""
 
     @cached_property
     def state(self) -> ClusterState:
