@@ -51,9 +51,14 @@ class EnforcementTimes:
 
     _packets: dict[str, list[SeenPacket]] = field(default_factory=dict)
     """By flow."""
+    _bounds: dict[str, tuple[float, float]] = field(default_factory=dict)
+    """By node: how far its clock is ahead of this process's, at least and at most."""
 
     def note(self, flow: str, packets: Iterable[SeenPacket]) -> None:
-        self._packets.setdefault(flow, []).extend(packets)
+        for p in packets:
+            self._packets.setdefault(flow, []).append(p)
+            low, high = self._bounds.get(p.node, (float("-inf"), float("inf")))
+            self._bounds[p.node] = max(low, p.at - p.came), min(high, p.at - p.began)
 
     def interval(self, flow: str, changed_at: float) -> EnforcementInterval | None:
         """
@@ -61,7 +66,7 @@ class EnforcementTimes:
 
         A flow is asked in several ways: it bit where the last of them did.
         """
-        clocks = _clocks([p for packets in self._packets.values() for p in packets])
+        clocks = self._clocks()
         packets = sorted(self._packets.get(flow, ()), key=lambda p: p.came)
         if not packets or any(p.node not in clocks for p in packets):
             return None
@@ -75,21 +80,17 @@ class EnforcementTimes:
             clock_error=max(one.clock_error for one in found),
         )
 
+    def _clocks(self) -> _Clocks:
+        """Of the nodes whose clock did not move against ours."""
+        return {
+            node: ((low + high) / 2, (high - low) / 2)
+            for node, (low, high) in self._bounds.items()
+            if low <= high
+        }
+
 
 _Clocks = dict[str, tuple[float, float]]
 """By node: how far its clock is ahead of this process's, and how sure that is."""
-
-
-def _clocks(packets: Sequence[SeenPacket]) -> _Clocks:
-    bounds: dict[str, tuple[float, float]] = {}
-    for p in packets:
-        low, high = bounds.get(p.node, (float("-inf"), float("inf")))
-        bounds[p.node] = max(low, p.at - p.came), min(high, p.at - p.began)
-    return {
-        node: ((low + high) / 2, (high - low) / 2)
-        for node, (low, high) in bounds.items()
-        if low <= high
-    }
 
 
 def _of_probe(
