@@ -48,7 +48,9 @@ _WORDS: Mapping[DoubtCode, Callable[[Doubt], str]] = {
     ),
     DoubtCode.DOMAINS: lambda d: f"which addresses {', '.join(d.names)} has is up to DNS",
     DoubtCode.OTHER_POLICIES: lambda d: f"not evaluated: {', '.join(d.names)}",
-    DoubtCode.IDENTITY: lambda d: f"whether {d.subject} is {d.names[0]} is not known",
+    DoubtCode.IDENTITY: lambda d: (
+        f"whether {d.subject} is {next(iter(d.names), 'a node with these labels')} is not known"
+    ),
     DoubtCode.SERVICE_NOT_SEEN: lambda d: f"{d.subject} is not among the Services that are known",
     DoubtCode.ACCOUNT_NOT_SEEN: lambda d: (
         f"the labels of service account {d.subject} are not known ({d.names[0]})"

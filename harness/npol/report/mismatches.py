@@ -18,7 +18,7 @@ def mismatch_words(mismatches: Iterable[Mismatch]) -> str:
 
 
 def _labels(m: Mismatch) -> str:
-    return f"{m.subject} has {m.has}, not {m.wanted}"
+    return f"{m.subject} has {m.has or 'none of these labels'}, not {m.wanted}"
 
 
 def _hint(m: Mismatch) -> str:

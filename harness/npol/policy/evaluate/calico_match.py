@@ -192,7 +192,7 @@ class _EndReader:
             return Mismatch(MismatchCode.NO_ENDPOINT, str(end), str(selector))
         labels = self._world.calico_labels_of(end)
         asked = [key for key in dict.fromkeys(keys_in(selector)) if key in labels]
-        has = ",".join(f"{key}={labels[key]}" for key in asked) or "none of these labels"
+        has = ",".join(f"{key}={labels[key]}" for key in asked)
         return Mismatch(MismatchCode.POD_LABELS, str(end), str(selector), has)
 
     def _within(self, networks: Sequence[Network]) -> Fit:

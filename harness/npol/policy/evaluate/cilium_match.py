@@ -180,7 +180,7 @@ class PeerReader:
             MismatchCode.POD_LABELS,
             subject=str(self.other),
             wanted=spell_sourced(selector),
-            has=",".join(has) or "none of these labels",
+            has=",".join(has),
         )
 
     def _is(self, entity: str) -> Fit:
@@ -228,7 +228,7 @@ class PeerReader:
             return unlike(MismatchCode.NO_NODE, subject=str(self.other))
         if not isinstance(self.other, Pod | Node):
             return unlike(MismatchCode.NO_NODE, subject=str(self.other))
-        return doubtful(DoubtCode.IDENTITY, str(self.other), "nodes by label")
+        return doubtful(DoubtCode.IDENTITY, str(self.other))
 
     def _named(self, names: tuple[str, ...]) -> Fit:
         if isinstance(self.other, Pod | Node):
