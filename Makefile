@@ -32,7 +32,7 @@ demo: setup ## sets everything up and shows the main job in the lab
 	@$(PY) tools/demo.py
 
 # Shipped stories that have shorter relatives.
-AT_NIGHT := fixtures/baseline/extras.npol.yaml fixtures/three-tier fixtures/reference fixtures/first-steps fixtures/fresh-pods
+AT_NIGHT := fixtures/baseline/extras.npol.yaml fixtures/three-tier fixtures/reference fixtures/first-steps fixtures/fresh-pods fixtures/calico
 
 # Most of a test's time is waiting for packets that do not come: four at once on two cores.
 test: setup lint ## sets everything up, lints and runs the tests

@@ -17,6 +17,7 @@ from tests.changes.cluster import policy
         ),
         pytest.param({"a": {"matchLabels": {}}}, {"a": {}}, id="no-labels"),
         pytest.param({}, {"types": ["Ingress"], "tier": "default"}, id="calico-types-and-tier"),
+        pytest.param({"order": 5}, {"order": 5, "defaultAction": "Deny"}, id="calico-action"),
     ],
 )
 def test_defaults_and_omissions_of_the_server_are_no_difference(asked, kept):

@@ -7,6 +7,7 @@ from npol.changes.journal_types import Key
 from npol.changes.recover.recovery import recover
 from npol.errors import LockHeld, Refused
 from tests.changes.cluster import CLUSTER_POLICIES, STATE, kept
+from tests.changes.scripted import global_policy
 
 API = "policy.networking.k8s.io/v1alpha2"
 GUARD = Key(API, "ClusterNetworkPolicy", "", "guard")
@@ -149,3 +150,22 @@ def test_a_dead_run_is_recovered_with_the_policies_of_the_cluster(defined, begun
     assert all(each.result and each.result.complete for each in done)
     assert kept(live(defined)) == kept(there)
     assert defined.state()["leases"] == []
+
+
+def test_a_tier_is_there_before_its_policies_and_goes_behind_them(defined, begin):
+    """Calico's API server refuses a policy without its tier, and keeps a tier with policies."""
+    api = "projectcalico.org/v3"
+    inside = {**global_policy("guard"), "spec": {"tier": "platform"}}
+    tier = {"apiVersion": api, "kind": "Tier", "metadata": {"name": "platform"}, "spec": {}}
+    keys = [Key(api, "GlobalNetworkPolicy", "", "guard"), Key(api, "Tier", "", "platform")]
+    before = defined.state()
+    transaction = begin("shop", other_policies=keys)
+
+    assert transaction.apply_all([inside, tier]) == ["created", "created"]
+    assert transaction.delete_all([tier, inside]) == ["deleted", "deleted"]
+    transaction.apply_all([inside, tier])
+    assert transaction.restore().complete
+    transaction.close()
+
+    assert defined.state() == before
+    assert defined.get("tiers.projectcalico.org", None, "platform") is None

@@ -133,7 +133,7 @@ def objects(cluster):
         }
         for name, address in NODES.items()
     ]
-    kinds = ("pods", "services", "policies", "tiers")
+    kinds = ("pods", "services", "policies", "tiers", "calico", "accounts")
     return [*namespaces, *nodes, *(o for kind in kinds for o in cluster.get(kind, ()))]
 
 

@@ -15,6 +15,7 @@ from npol.policy.objects.dialects import LAB
 from npol.policy.objects.entities import ExternalEndpoint, Pod, Service, Traffic
 from npol.policy.state.apply_changes import build
 from npol_lab.net.tier_policies import KINDS as TIER_KINDS
+from tests.differential.calico import RESOURCES
 from tests.differential.roster import PODS, lab_clusters, objects, places, slices
 from tests.examples import thorough
 from tests.lab.net.conftest import POLICIES, SLICES, Packets
@@ -104,6 +105,11 @@ class Lab:
             resource: [p for p in cluster.get("tiers", ()) if p["kind"] == kind]
             for resource, kind in TIER_KINDS.items()
         }
+        named |= {
+            resource: [o for o in cluster.get("calico", ()) if RESOURCES[o["kind"]] == resource]
+            for resource in RESOURCES.values()
+        }
+        named["serviceaccounts"] = cluster.get("accounts", ())
         for resource, made in {**named, POLICIES: cluster["policies"]}.items():
             for obj in made:
                 rest = {k: v for k, v in obj.items() if k not in ("metadata", "kind", "apiVersion")}

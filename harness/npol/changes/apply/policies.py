@@ -9,6 +9,7 @@ policy of the same name, nor take away what a replaced one held besides.
 from __future__ import annotations
 
 import functools
+import itertools
 from collections.abc import Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
@@ -39,6 +40,7 @@ from npol.changes.state.snapshot import key_of
 from npol.errors import Refused
 from npol.kube.api_errors import ApiError
 from npol.kube.objects import Object
+from npol.model.policy_kinds import policy_kind
 
 SIDES = ("in the cluster", "after the change")
 
@@ -73,7 +75,17 @@ class Policies:
         `created`, `replaced`, or `unchanged`, one for each.
 
         All are looked at and tried before the first is sent; then they are sent side by side.
+        What policies refer to comes before them: a server may refuse one whose tier is not there.
         """
+        deciding = [_decides(_policy_key(body)) for body in bodies]
+        told = {
+            decides: iter(self._apply([*itertools.compress(bodies, which)], replace=replace))
+            for decides, which in ((False, [not d for d in deciding]), (True, deciding))
+            if any(which)
+        }
+        return [next(told[decides]) for decides in deciding]
+
+    def _apply(self, bodies: Sequence[Mapping[str, Any]], *, replace: bool) -> list[str]:
         prepared = self._prepared(bodies)
         try:
             tried = self._all_tried(prepared)
@@ -109,7 +121,9 @@ class Policies:
         known = self.session.as_known(keys)
         for live in filter(None, known.values()):
             self.session.check_owner(live)
-        self._delete({key: live for key, live in known.items() if live is not None})
+        there = {key: live for key, live in known.items() if live is not None}
+        for decides in (True, False):  # a server may keep a tier that still holds policies
+            self._delete({k: live for k, live in there.items() if _decides(k) is decides})
         return ["absent" if known[key] is None else "deleted" for key in keys]
 
     def put(self, key: Key, target: Mapping[str, Any] | None) -> str:
@@ -259,6 +273,12 @@ class Policies:
                 resource_version=read["metadata"]["resourceVersion"],
             )
         return finalizers(read)
+
+
+def _decides(key: Key) -> bool:
+    """Whether it decides packets by itself, and is not what policies refer to."""
+    kind = policy_kind(key.api_version, key.kind)
+    return kind is None or kind.decides
 
 
 def _policy_key(body: Mapping[str, Any]) -> Key:

@@ -151,8 +151,8 @@ def put_back(before: Mapping[str, Any], live: Mapping[str, Any]) -> Object:
 
 DEFAULTED = ("policyTypes", "protocol", "types")
 """What API servers add to a spec (pkg/apis/networking/v1/defaults.go; Calico's own)."""
-DEFAULT_TIER = {"tier": "default"}
-"""The one value that Calico's adds."""
+OF_CALICO = {"tier": "default", "defaultAction": "Deny"}
+"""What Calico's adds, in no other value than these."""
 
 
 def says_the_same(asked: Any, kept: Any) -> bool:
@@ -173,7 +173,7 @@ def _filled(value: Any) -> Any:
 def _covers(asked: Any, kept: Any) -> bool:
     if isinstance(asked, dict) and isinstance(kept, dict):
         added = {key: kept[key] for key in kept if key not in asked and key not in DEFAULTED}
-        return added in ({}, DEFAULT_TIER) and all(
+        return added.items() <= OF_CALICO.items() and all(
             _covers(item, kept.get(key)) for key, item in asked.items()
         )
     if isinstance(asked, list) and isinstance(kept, list):
