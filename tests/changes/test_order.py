@@ -2,12 +2,13 @@
 
 import pytest
 
+from npol.changes.apply.change_session import ChangedByOthers
 from npol.changes.journal import local_file
 from npol.changes.journal.codec import journal_of
 from npol.changes.journal.configmaps import read_chunks
 from npol.changes.journal_types import Action
 from npol.errors import NpolError
-from npol.kube.objects import PODS
+from npol.kube.objects import CONFIG_MAPS, PODS
 from tests.changes.cluster import STATE, pod, policy
 from tests.changes.scripted import work
 
@@ -129,3 +130,51 @@ def test_what_was_made_goes_although_another_object_of_its_kind_could_not_be_mad
     assert transaction.restore().complete
     assert not {"shop/web-1", "shop/web-2"} & set(cluster.state()["pods"])
     transaction.close()
+
+
+def test_kinds_of_given_are_looked_for_and_written_down_together(cluster, begin):
+    connection = cluster.connect()
+    transaction = begin("shop", run_id="struck", connection=connection, kinds=[CONFIG_MAPS, PODS])
+    settings = {"apiVersion": "v1", "kind": "ConfigMap", "data": {}}
+    settings["metadata"] = {"name": "settings", "namespace": "shop"}
+    seen = []
+
+    def look(event, chunks):
+        if event.object["metadata"].get("namespace") == "shop":
+            journal = journal_of(read_chunks(chunks)[0])
+            seen.append((event.resource, {record.key.name for record in journal.history}))
+
+    cluster.listeners.append(look)
+    transaction.create_all([settings], [pod("web-1")])
+    cluster.listeners.remove(look)
+
+    both = {"settings", "web-1"}
+    assert seen[:2] == [("configmaps", both), ("pods", both)]
+    assert transaction.restore().complete
+    transaction.close()
+
+
+@pytest.mark.parametrize(
+    ("later", "dry_runs"),
+    [
+        pytest.param({}, 0, id="as-it-was-tried"),
+        pytest.param({"policyTypes": ["Egress"]}, 1, id="another-body"),
+    ],
+)
+def test_a_dry_run_that_was_made_ahead_stands_for_the_same_policy(cluster, begin, later, dry_runs):
+    transaction = begin()
+    transaction.try_ahead([policy("new")])
+    cluster.asked.clear()
+
+    assert transaction.apply(policy("new", **later)) == "created"
+    assert len([a for a in cluster.asked if a.dry_run]) == dry_runs
+
+
+def test_a_dry_run_that_was_made_ahead_does_not_stand_for_a_policy_that_was_changed(cluster, begin):
+    transaction = begin()
+    transaction.apply(policy("new"))
+    transaction.try_ahead([policy("new", policyTypes=["Egress"])])
+    cluster.change(POLICIES, "shop", "new", lambda obj: obj["metadata"].update(labels={"a": "b"}))
+
+    with pytest.raises(ChangedByOthers):
+        transaction.apply(policy("new", policyTypes=["Egress"]))

@@ -161,6 +161,23 @@ def test_all_is_looked_at_again(reader, steps, clock, step, passed, closed):
     assert PODS in reader.connection.since()
 
 
+def test_over_a_slow_link_what_closed_a_step_holds_longer(reader, steps, clock, monkeypatch):
+    raw = reader.connection.raw
+
+    def slow(*args, **kwargs):
+        clock[0] += 0.2
+        return raw(*args, **kwargs)
+
+    monkeypatch.setattr(reader.connection, "raw", slow)
+    reader.close()
+    clock[0] += CARRIED_FOR
+    reader.connection.since()
+    reader.begin(steps.step("deny").changes)
+    reader.look()
+
+    assert reader.connection.since() == set()
+
+
 def test_after_a_step_has_begun_what_closes_it_is_looked_at(reader, steps):
     reader.close()
     reader.begin(steps.step("deny").changes)

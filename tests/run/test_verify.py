@@ -44,6 +44,9 @@ class Flows:
     def prepare(self, step):
         """Nothing is asked before a change."""
 
+    def hold(self, step):
+        """Nothing is held."""
+
     def run(self, step, patience):
         self.asked.append(step.name)
         reason = Reason(code=ReasonCode.NO_SUCH_OBJECT)
@@ -68,6 +71,7 @@ def told(tmp_path, flows):
         engine=SimpleNamespace(patience_for=lambda step: 1.0, quiet=0.0),
         unmet=lambda when: None,
         change=lambda step: (),
+        try_ahead=lambda step: None,
         transaction=SimpleNamespace(mark=lambda name: None),
     )
 

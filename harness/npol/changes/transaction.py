@@ -152,6 +152,10 @@ class Transaction:
             for obj in objects
         ]
 
+    def try_ahead(self, bodies: Sequence[Body]) -> None:
+        """Dry runs of policies that will be applied soon; refusals are said only then."""
+        self._policies.try_ahead([_body(body) for body in bodies])
+
     def delete(self, body: Body | Ref) -> str:
         """
         A policy, or an object that this run made: `deleted`, `absent`.

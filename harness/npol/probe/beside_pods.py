@@ -10,12 +10,13 @@ from __future__ import annotations
 import logging
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
+from typing import Any
 
 from npol import selectors
 from npol.errors import NpolError, Position, Refused
 from npol.kube.connection import Connection
 from npol.kube.guard import STATE_NAMESPACE
-from npol.kube.objects import ENDPOINT_SLICES, NETWORK_POLICIES, SERVICES
+from npol.kube.objects import ENDPOINT_SLICES, NETWORK_POLICIES, SERVICES, Resource
 from npol.model.inventory import Inventory, Obj, pod_ref
 from npol.model.probe import PodRef
 from npol.model.story import Peer, PodSettings
@@ -42,6 +43,8 @@ class BesidePods:
         owner: Callable[[], Obj],
     ) -> None:
         """`owner`: the owner reference of the run's journal, with which they go."""
+        self.when_running: Callable[[PodRef], object] = lambda pod: None
+        """Called with each of them as soon as it runs."""
         self._connection = connection
         self._settings = settings
         self._run_id = run_id
@@ -94,7 +97,9 @@ class BesidePods:
 
     def _make(self, nodes: Sequence[str]) -> Mapping[str, Obj | NpolError]:
         """The pod on each of these nodes, or why it does not run."""
-        self.policies = tuple(self._connection.list(NETWORK_POLICIES, STATE_NAMESPACE))
+        with ThreadPoolExecutor(max_workers=1) as pool:
+            before = pool.submit(self._look)
+            self.policies = tuple(self._listed(NETWORK_POLICIES))
         for policy in self.policies:
             if selectors.matches((policy.get("spec") or {}).get("podSelector") or {}, LABELS):
                 name = policy["metadata"]["name"]
@@ -102,8 +107,18 @@ class BesidePods:
         failed: dict[str, Refused] = {}
         wanted = {f"beside-{node}": node for node in nodes}
         manifests = {name: self._manifest(name, node) for name, node in wanted.items()}
-        running = self._debug.start(manifests, self._look(), failed=failed)
+        running = self._debug.start(
+            manifests, before.result(), failed=failed, then=self._tell_running
+        )
         return {node: running.get(name) or failed[name] for name, node in wanted.items()}
+
+    def _tell_running(self, pods: Mapping[str, Obj]) -> None:
+        """What is done with them need not be waited for."""
+        for pod in pods.values():
+            self._pool.submit(self.when_running, pod_ref(pod, CONTAINER))
+
+    def _listed(self, kind: Resource) -> list[dict[str, Any]]:
+        return self._connection.list(kind, STATE_NAMESPACE)
 
     def _manifest(self, name: str, node: str) -> Obj:
         peer = Peer(name=name, at=Position(LABEL), namespace=STATE_NAMESPACE, labels=LABELS)
@@ -111,7 +126,6 @@ class BesidePods:
 
     def _look(self) -> Inventory:
         """What a pod there may disturb: there are no workloads."""
-        services, slices = (
-            self._connection.list(kind, STATE_NAMESPACE) for kind in (SERVICES, ENDPOINT_SLICES)
-        )
+        with ThreadPoolExecutor(max_workers=2) as pool:
+            services, slices = pool.map(self._listed, (SERVICES, ENDPOINT_SLICES))
         return Inventory(services=tuple(services), slices=tuple(slices))

@@ -11,7 +11,9 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from dataclasses import replace
+from threading import Lock
 
 from npol.kube.channels import Channel, ExecBroken
 from npol.model.expectation import Outcome
@@ -61,6 +63,8 @@ class Plain:
         self._identify = identify or (lambda: None)
         self._now = now
         self._missing: set[str] = set()
+        self._there: set[str] = set()
+        self._finding = Lock()
 
     def ask(
         self, probes: Sequence[Probe], *, deadline: float, ports: SourcePorts | None = None
@@ -76,22 +80,47 @@ class Plain:
             return {answer.key: answer for answer in answers}
 
     def _answer(self, probe: Probe, until: float, ports: SourcePorts | None) -> Answer:
-        tried = []
-        for box in BOXES:
-            (tool,) = box.tools
-            try:
-                command = first_attempt(probe, box).command
-            except CannotAsk:
-                continue
-            tried.append(tool)
-            if tool in self._missing or command.input:
-                continue
-            try:
-                return self._ask_with(command, probe, box, until, ports)
-            except Missing:
-                self._missing.add(tool)
-        names = ", ".join(["sh", *tried])
+        """By the first tool that is there; which one is, is found out once, side by side."""
+        commands = {box: command for box in BOXES if (command := _command(probe, box))}
+        asked: list[Answer] = []
+        if not self._is_found(commands):
+            with self._finding:
+                if not self._is_found(commands):
+                    asked = self._ask_with_all(commands, probe, until, ports)
+        if asked:
+            return asked[0]
+        for box in self._left(commands)[:1]:
+            with suppress(Missing):
+                return self._ask_with(commands[box], probe, box, until, ports)
+        names = ", ".join(["sh", *(tool for box in commands for tool in box.tools)])
         return _answer(probe, error(f"there is no {names} in the image"))
+
+    def _left(self, commands: Mapping[Toolbox, Command]) -> list[Toolbox]:
+        """Those that may be there."""
+        return [b for b, c in commands.items() if not (b.tools & self._missing or c.input)]
+
+    def _is_found(self, commands: Mapping[Toolbox, Command]) -> bool:
+        """Whether it is known which of them is the first that is there, or that none is."""
+        left = self._left(commands)
+        return not left or left[0].tools <= self._there
+
+    def _ask_with_all(
+        self,
+        commands: Mapping[Toolbox, Command],
+        probe: Probe,
+        until: float,
+        ports: SourcePorts | None,
+    ) -> list[Answer]:
+        """The answers of those that are there, in their order."""
+        with ThreadPoolExecutor(max_workers=len(BOXES)) as pool:
+            asked = {
+                box: pool.submit(self._ask_with, commands[box], probe, box, until, ports)
+                for box in self._left(commands)
+            }
+        found = {b: a.result() for b, a in asked.items() if not isinstance(a.exception(), Missing)}
+        for box in asked:
+            (self._there if box in found else self._missing).update(box.tools)
+        return [*found.values()]
 
     def _ask_with(
         self,
@@ -161,6 +190,13 @@ class Plain:
             stream.close()
         self._identify()
         return ended
+
+
+def _command(probe: Probe, box: Toolbox) -> Command | None:
+    try:
+        return first_attempt(probe, box).command
+    except CannotAsk:
+        return None
 
 
 def _ended(

@@ -170,6 +170,7 @@ class Sources:
         """Begin to make the pods beside these peers."""
         with suppress(NpolError):
             if self._beside:
+                self._beside.when_running = self._open_ahead
                 self._beside.prepare([self.pod(peer).node for peer in sorted(peers)])
 
     def beside(self, node: str) -> Prober | None:
@@ -223,6 +224,11 @@ class Sources:
             self._pods[name] = pod_ref(pod, CONTAINER)
         with ThreadPoolExecutor(len(pods)) as pool:
             list(pool.map(self._open, pods))
+
+    def _open_ahead(self, pod: PodRef) -> None:
+        """The exec into a pod that will be asked from; the round that needs it says what fails."""
+        with suppress(NpolError):
+            self.inside(pod).open()
 
     def _open(self, peer: str) -> None:
         """The first exec: a way that REST requests pass is not always one for WebSockets."""

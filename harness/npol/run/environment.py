@@ -6,6 +6,7 @@ from collections.abc import Callable, Collection, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 
+from npol.changes.state.snapshot import key_of
 from npol.changes.transaction import Transaction
 from npol.cni.canary import EnforcementProof
 from npol.cni.catalogue import Engine
@@ -22,7 +23,7 @@ from npol.model.inventory import Inventory
 from npol.model.probe import PodRef
 from npol.model.reason import Reason, ReasonCode
 from npol.model.result import ClusterFacts, RestoreResult
-from npol.model.story import Step, Story, When
+from npol.model.story import Apply, Step, Story, When
 from npol.policy.simulate.simulated_steps import refused_objects
 from npol.policy.state.cluster_state import ClusterState
 from npol.probe.beside_pods import BesidePods
@@ -293,6 +294,11 @@ class RunEnvironment:
         self._reader.begin(step.changes)
         self.transaction.see(self._reader.carried_policies(step.changes))
         return self._applied.change(self.connection, self.transaction, self.story, step)
+
+    def try_ahead(self, step: Step) -> None:
+        """The dry runs of a step that comes next, while the one before it settles."""
+        applied = (m for c in step.changes if isinstance(c, Apply) for m in c.manifests)
+        self.transaction.try_ahead([m for m in applied if key_of(m.body).is_network_policy])
 
     def changed_by_others(
         self,

@@ -28,6 +28,8 @@ from npol.run.namespaces import (
 
 CARRIED_FOR = 0.5
 """Seconds for which what closed a step is how the next one begins."""
+LOOKS_CARRIED = 3
+"""The same as a multiple of what that look took: all else takes as long over a slow link."""
 NODES_FOR = 30.0
 """Seconds for which nodes count as they were read: they come and go in minutes."""
 SERVICES_FOR = 5.0
@@ -51,7 +53,9 @@ class InventoryReader:
     latest: Inventory | None = None
     """What the last look saw."""
     _looked: float = 0.0
-    """When that was."""
+    """When that was begun."""
+    _took: float = 0.0
+    """Seconds that it took."""
     _nodes_read: float = 0.0
     _services_read: float = 0.0
     _closed: bool = False
@@ -95,7 +99,7 @@ class InventoryReader:
         A step begins. Where it changes policies alone, what closed the last one still holds, with
         what is written now: what others change meanwhile differs from what closes this step.
         """
-        soon = self.now() - self._looked < CARRIED_FOR
+        soon = self.now() - self._looked < CARRIED_FOR + LOOKS_CARRIED * self._took
         only_policies = _only_policies(changes)
         self._begun = self._closed and soon and only_policies
         self._services_read = self._services_read if only_policies else -SERVICES_FOR
@@ -134,6 +138,7 @@ class InventoryReader:
             self.connection, self.story, also=self.also, workloads=beside, kinds=ALL_WORKLOADS
         )
         self._looked = self._nodes_read = self._services_read = now
+        self._took = self.now() - now
         self._closed = True
         return self.latest
 
@@ -168,7 +173,8 @@ class InventoryReader:
         if kinds - asked and known is not None:
             found = replace(found, replica_sets=self._replica_sets(found, known))
         self._nodes_read = now if old else self._nodes_read
-        self._looked, self._closed, self.latest = now, False, found
+        self._looked, self._took = now, self.now() - now
+        self._closed, self.latest = False, found
 
     @property
     def _there(self) -> set[str]:

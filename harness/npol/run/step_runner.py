@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import replace
 
 from npol.errors import NpolError
@@ -36,6 +36,9 @@ class StepRunner:
     def __init__(self, environment: RunEnvironment, pool: ThreadPoolExecutor) -> None:
         self._environment = environment
         self._flows = FlowRunner(environment, pool)
+        self._pool = pool
+        self._ahead: Future[None] | None = None
+        """The next step's dry runs."""
         self._baseline: Step | None = None
         """The first step told, if it changed nothing: the state that the restore goes back to."""
         self._told = 0
@@ -55,7 +58,10 @@ class StepRunner:
             return _skip(step, reason)
         if step.changes:
             self._flows.prepare(self._without_fresh(step))
+        if self._ahead:
+            self._ahead.result()
         changes = self._environment.change(step)
+        self._ahead = self._try_next(step)
         changed_at = time.monotonic() if step.changes else None
         fresh = FreshPods(self._environment, step)
         fresh.start()
@@ -90,6 +96,13 @@ class StepRunner:
             if not peers[f.source].fresh and not (f.target and peers[f.target].fresh)
         ]
         return replace(step, flows=tuple(kept))
+
+    def _try_next(self, step: Step) -> Future[None] | None:
+        steps = self._environment.story.steps
+        following = dict(zip((s.name for s in steps), steps[1:], strict=False)).get(step.name)
+        if following is None or not following.changes:
+            return None
+        return self._pool.submit(self._environment.try_ahead, following)
 
     def _unless_foreign(
         self, results: tuple[FlowResult, ...], ends: StepEnds, seen: Inventory | None

@@ -97,6 +97,12 @@ class ChangeSession:
         item = self.touched(key)
         return item.before if item else live
 
+    def known(self, key: Key) -> Object | None:
+        """A policy as this run left it, else as it was before; None: there is none."""
+        item, seen = self.touched(key), self.writer.journal.seen.get(key)
+        known = item.last_written if item else (seen.body if seen else None)
+        return None if known is None else dict(known)
+
     def as_known(self, keys: Iterable[Key]) -> dict[Key, Object | None]:
         """
         The live objects of policies, as they were `seen` where that was not asked before.
@@ -134,8 +140,7 @@ class ChangeSession:
 
     def modified_by_others(self, key: Key, live: Mapping[str, Any] | None) -> str:
         """What others did to a policy during the run, with a diff; "" for nothing."""
-        item, seen = self.touched(key), self.writer.journal.seen.get(key)
-        known = item.last_written if item else (seen.body if seen else None)
+        item, known = self.touched(key), self.known(key)
         if item is not None and item.is_as_left(live):
             return ""
         if item is None and still(known, live) and _uid(known) == _uid(live):

@@ -12,7 +12,8 @@ import functools
 import itertools
 from collections.abc import Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from contextlib import suppress
+from dataclasses import dataclass, field
 from typing import Any, cast
 
 from npol.changes import writes
@@ -37,12 +38,14 @@ from npol.changes.state.compare import (
     unmarked,
 )
 from npol.changes.state.snapshot import key_of
-from npol.errors import Refused
+from npol.errors import NpolError, Refused
 from npol.kube.api_errors import ApiError
 from npol.kube.objects import Object
 from npol.model.policy_kinds import policy_kind
 
 SIDES = ("in the cluster", "after the change")
+AHEAD_FOR = 30.0
+"""Seconds for which a dry run counts that was made ahead."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -60,6 +63,22 @@ class Preview:
 
 
 @dataclass(frozen=True, slots=True)
+class _Tried:
+    """A dry run that was made ahead."""
+
+    wanted: Object
+    version: str
+    """Of the live policy that it was over; "" for none."""
+    at: float
+    after: Object
+
+    def holds(self, wanted: Object, live: Object | None, now: float) -> bool:
+        """Whether it would come out the same now."""
+        same_ends = (self.wanted, self.version) == (wanted, _version(live))
+        return same_ends and now - self.at < AHEAD_FOR
+
+
+@dataclass(frozen=True, slots=True)
 class Policies:
     """
     The policies of one run's namespaces.
@@ -69,6 +88,23 @@ class Policies:
     """
 
     session: ChangeSession
+    _ahead: dict[Key, _Tried] = field(default_factory=dict)
+
+    def try_ahead(self, bodies: Sequence[Mapping[str, Any]]) -> None:
+        """
+        The dry runs of what `apply` will be asked soon, as far as nothing speaks against it by
+        now. What has changed by then, and what takes longer, is tried again.
+        """
+        with ThreadPoolExecutor(max_workers=writes.AT_ONCE) as pool:
+            list(pool.map(self._try_ahead, bodies))
+
+    def _try_ahead(self, body: Mapping[str, Any]) -> None:
+        with suppress(NpolError):  # it is said when its turn comes
+            key = _policy_key(body)
+            self.session.check_place(key)
+            wanted, live = marked(bare(body), self.session.run_id), self.session.known(key)
+            after, now = self._dry_run(wanted, live), self.session.now()
+            self._ahead[key] = _Tried(wanted, _version(live), now, after)
 
     def apply(self, bodies: Sequence[Mapping[str, Any]], *, replace: bool = False) -> list[str]:
         """
@@ -182,7 +218,13 @@ class Policies:
             return list(pool.map(lambda each: self._tried(*each), prepared))
 
     def _tried(self, wanted: Object, live: Object | None) -> Object:
-        """What a policy would be once it is sent; a dry run."""
+        """What a policy would be once it is sent; a dry run, where none was made ahead."""
+        ahead = self._ahead.pop(key_of(wanted), None)
+        if ahead and ahead.holds(wanted, live, self.session.now()):
+            return ahead.after
+        return self._dry_run(wanted, live)
+
+    def _dry_run(self, wanted: Object, live: Object | None) -> Object:
         if live is not None:
             return self._over(wanted, live)
         after = self.session.connection.create(wanted, dry_run=True)
@@ -279,6 +321,10 @@ def _decides(key: Key) -> bool:
     """Whether it decides packets by itself, and is not what policies refer to."""
     kind = policy_kind(key.api_version, key.kind)
     return kind is None or kind.decides
+
+
+def _version(live: Object | None) -> str:
+    return str(live["metadata"]["resourceVersion"]) if live else ""
 
 
 def _policy_key(body: Mapping[str, Any]) -> Key:
