@@ -14,7 +14,7 @@ from functools import reduce
 from operator import or_
 
 from npol.policy.evaluate.cilium_layer import sections_for
-from npol.policy.evaluate.cilium_match import PeerReader
+from npol.policy.evaluate.cilium_peers import PeerReader
 from npol.policy.evaluate.match import Path
 from npol.policy.matrix.bitsets import GroupBits, ones
 from npol.policy.matrix.equivalence import PodGroup, Port
