@@ -80,7 +80,7 @@ class Holder:
         """What connections do since they were asked about; waited for until that is known."""
         until = self._now() + deadline
         return {
-            probe.key: _unless_doubted(probe, self._answer(probe.key, after, until))
+            probe.key: unless_doubted(probe, self._answer(probe.key, after, until))
             for probe, after in asked.items()
         }
 
@@ -220,7 +220,8 @@ def _request(name: str, probe: Probe) -> bytes:
     return f"hold {' '.join(words)}\n".encode()
 
 
-def _unless_doubted(probe: Probe, answer: Answer) -> Answer:
+def unless_doubted(probe: Probe, answer: Answer) -> Answer:
+    """A silence that may be another's doing than a policy's is nobody's cut."""
     if probe.doubt and answer.outcome in (Outcome.TIMEOUT, Outcome.RESET):
         return _error(probe.key, f"{probe.doubt}: {answer.detail}")
     return answer
