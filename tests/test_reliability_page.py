@@ -36,7 +36,7 @@ def cases():
 
 
 def test_every_fault_has_one_row():
-    assert list(ROWS) == [f"F{number:02}" for number in range(1, 65)]
+    assert list(ROWS) == [f"F{number:02}" for number in range(1, 66)]
 
 
 def test_every_test_that_the_page_names_exists():

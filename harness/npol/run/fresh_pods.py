@@ -120,7 +120,8 @@ class FreshPods:
     ) -> FlowResult:
         start = self._start_of(flow, logs)
         if start is None:
-            said = " ".join(filter(None, (one.words for one in self._logs_of(flow, logs))))
+            words = dict.fromkeys(one.words for one in self._logs_of(flow, logs))
+            said = " ".join(filter(None, words))
             lost = Reason(code=ReasonCode.START_NOT_SEEN, said=said or "it tried nothing")
             return (
                 result
