@@ -77,6 +77,13 @@ def test_a_matrix_pairs_as_flows_do(story):
             id="others-of-nobody",
         ),
         pytest.param(
+            text("from: new, to: each of tenants").replace(
+                "  web:", "  new: {namespace: shop, labels: {}, fresh: true}\n  web:"
+            ),
+            "9:12: a fresh pod asks, and is asked by, one peer, not each of many",
+            id="fresh",
+        ),
+        pytest.param(
             text("from: '@node', to: each of tenants"),
             "8:25: @node is the node of one target - name one of the namespaces",
             id="node",

@@ -54,6 +54,8 @@ def _counted(pairs: PairsResult) -> str:
 
 
 def _all_alike(result: FlowResult) -> str:
+    if result.expected.held:
+        return f"all as expected ({result.expected})"
     if result.expected.closed:
         return "none open"
     return "all open" if result.expected.word is Word.ALLOW else "all as expected"

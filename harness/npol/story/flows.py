@@ -54,6 +54,10 @@ def _check_ends(entry: FlowEntry, node: YamlNode, peers: Peers) -> None:
         return
     if entry.to:
         _check_target(entry, node, peers)
+    ends = [end_of(text) for text in (entry.source, _to(entry))]
+    fresh = any(n in peers.read and peers.read[n].fresh for _, n in ends)
+    if fresh and any(pairing is not Pairing.NONE for pairing, _ in ends):
+        node.wrong("a fresh pod asks, and is asked by, one peer, not each of many", on=("from",))
     for field in ("port", "http") if entry.resolve else ():
         if field in entry.model_fields_set:
             node.wrong(
@@ -61,6 +65,10 @@ def _check_ends(entry: FlowEntry, node: YamlNode, peers: Peers) -> None:
             )
     if entry.resolve and entry.protocol == "sctp":
         node.wrong("names are looked up over udp or tcp", on=("protocol",))
+
+
+def _to(entry: FlowEntry) -> str:
+    return (entry.to.peer or entry.to.every_pod_of) if entry.to else ""
 
 
 def _check_source(entry: FlowEntry, node: YamlNode, peers: Peers) -> None:
@@ -82,7 +90,7 @@ def end_of(text: str) -> tuple[Pairing, str]:
 
 def _check_target(entry: FlowEntry, node: YamlNode, peers: Peers) -> None:
     assert entry.to
-    pairing, name = end_of(entry.to.peer or entry.to.every_pod_of)
+    pairing, name = end_of(_to(entry))
     if bool(entry.to.peer) == bool(entry.to.every_pod_of):
         node.wrong("`to:` is a peer's name or {every pod of: PEER}", on=("to",))
     elif trouble := (
