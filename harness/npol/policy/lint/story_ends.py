@@ -24,7 +24,7 @@ def story_ends(story: Story) -> Iterator[LintFinding]:
     for scene in scenes(story):
         for asked in scene.asked:
             target = story.peers.get(asked.flow.target)
-            if target is None or _place(target) not in given:
+            if target is None or target.fresh or _place(target) not in given:
                 continue
             trouble = _trouble(scene.world, target, asked.flow)
             if trouble and (key := (str(asked.flow.at), trouble[0])) not in told:
