@@ -6,7 +6,7 @@ from dataclasses import replace
 
 import pytest
 
-from npol.model.story import Protocol
+from npol.model.story import Protocol, When
 from npol.policy.objects.dialects import CALICO, CILIUM, SPEC
 from npol.policy.objects.entities import Pod
 from npol.policy.simulate.forecast import forecast
@@ -30,6 +30,17 @@ def test_each_step_has_the_world_after_its_changes():
         step("rollback", delete=[DENY], same_as="before"),
     )
     assert answers(told) == [[True, True], [False, False], [True, True]]
+
+
+@pytest.mark.parametrize(("applied", "asked"), [((), 0), ((DENY,), 1)])
+def test_a_step_that_waits_for_a_policy_is_told_when_it_is_there(applied, asked):
+    waits = replace(
+        step("waits", "a -> b:8080"), when=When(kind="networkpolicy", name="deny", namespace="x")
+    )
+
+    told = scenes(story(step("first", "a -> b:8080", apply=applied), waits))
+
+    assert [len(scene.asked) for scene in told] == [1, asked]
 
 
 def test_lookup_over_tcp_is_asked_over_tcp():
