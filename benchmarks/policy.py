@@ -119,6 +119,66 @@ def _port(dice: random.Random) -> dict[str, Any]:
     return dice.choice([named, {"port": 8000 + dice.randrange(APPS)}])
 
 
+def calico(count: int) -> list[dict[str, Any]]:
+    """Policies of Calico's in three tiers, both kinds, and the tiers."""
+    dice = random.Random(2)
+    tiers = [
+        _of_calico("Tier", {"name": f"tier{n}"}, {"order": 100 * (n + 1), "defaultAction": action})
+        for n, action in enumerate(("Pass", "Deny"))
+    ]
+    return [*tiers, *(_calico_policy(number, dice) for number in range(count))]
+
+
+def _of_calico(kind: str, metadata: dict[str, Any], spec: dict[str, Any]) -> dict[str, Any]:
+    return {"apiVersion": "projectcalico.org/v3", "kind": kind, "metadata": metadata, "spec": spec}
+
+
+def _calico_policy(number: int, dice: random.Random) -> dict[str, Any]:
+    place = {"namespace": f"n{number % NAMESPACES}"} if number % 2 else {}
+    kind = "NetworkPolicy" if place else "GlobalNetworkPolicy"
+    spec = {
+        "tier": dice.choice(["tier0", "tier1", "default"]),
+        "order": dice.randrange(2000),
+        "selector": f"app in {{'a{dice.randrange(APPS)}', 'a{dice.randrange(APPS)}'}}",
+        "ingress": [_calico_rule("source", dice) for _ in range(2)],
+        "egress": [_calico_rule("destination", dice) for _ in range(2)],
+    }
+    return _of_calico(kind, {**place, "name": f"k{number}"}, spec)
+
+
+def _calico_rule(side: str, dice: random.Random) -> dict[str, Any]:
+    peer: dict[str, Any] = dice.choice(
+        [
+            {"selector": f"app == 'a{dice.randrange(APPS)}' && !has(gone)"},
+            {"namespaceSelector": f"team == 't{dice.randrange(5)}'"},
+            {"nets": [f"10.{dice.randrange(NAMESPACES)}.0.0/16"]},
+        ]
+    )
+    ports = {"ports": [8000 + dice.randrange(APPS)]}
+    ends: dict[str, Any] = {
+        "destination": ports,
+        side: {**peer, **(ports if side == "destination" else {})},
+    }
+    return {"action": dice.choice(["Allow", "Deny", "Pass"]), "protocol": "TCP", **ends}
+
+
+def cluster_policies(count: int) -> list[dict[str, Any]]:
+    return [
+        {
+            "apiVersion": "policy.networking.k8s.io/v1alpha2",
+            "kind": "ClusterNetworkPolicy",
+            "metadata": {"name": f"c{number}"},
+            "spec": {
+                "tier": ("Admin", "Baseline")[number % 2],
+                "priority": number,
+                "subject": {"namespaces": {"matchLabels": {"team": f"t{number % 5}"}}},
+                "ingress": [{"action": "Deny", "from": [{"namespaces": {}}]}],
+            },
+        }
+        for number in range(count)
+    ]
+
+
 def measure(name: str, limit: float, job: Callable[[], object]) -> bool:
     """The best of three runs against a limit, in seconds of CPU: a quiet machine needs no more."""
     times = []
@@ -136,12 +196,14 @@ def main() -> int:
     world = build([*cluster, *policies(500)])
     worst = build([*cluster, *policies(500, per_pod=True)])
     other = build([*cluster, *policies(500)[:-5], *policies(505)[-5:]])
+    mixed = build([*cluster, *policies(90), *calico(100), *cluster_policies(10)])
     bare, many = build(cluster), policies(1000)
     traffic = _traffic(world)
     kept = [
         measure("build the world", 1.0, lambda: build([*cluster, *policies(500)])),
         measure("matrix, 1,000 pods x 500 policies", 1.0, lambda: matrix(world, CALICO)),
         measure("the same, no two pods alike", 3.0, lambda: matrix(worst, CALICO)),
+        measure("matrix, 200 policies of all kinds on Calico", 1.0, lambda: matrix(mixed, CALICO)),
         measure("explain one flow there", 0.05, lambda: explain_flow(world, traffic, CALICO)),
         measure("lint of 1,000 policies in that cluster", 2.0, lambda: lint(many, bare)),
         measure("difference of two sets of 500 policies", 2.0, lambda: difference(world, other)),

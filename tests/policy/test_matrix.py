@@ -2,20 +2,24 @@
 
 from __future__ import annotations
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from npol.policy.evaluate.evaluate import decide
 from npol.policy.matrix.equivalence import Port
-from npol.policy.matrix.matrix import matrix
+from npol.policy.matrix.matrix import matrix, takes_part
 from npol.policy.objects.dialects import CALICO, CILIUM, SPEC
 from npol.policy.objects.entities import Traffic
 from npol.policy.state.apply_changes import build
 from tests.differential.ciliums import cilium_policies
 from tests.differential.tiered import tier_policies
 from tests.examples import examples
+from tests.policy.calico_cases import CALICO_CASES
 from tests.policy.clusters import PORTS, PROTOCOLS, clusters, objects
+from tests.policy.worlds import world_with
 
+EVERY_PORT = [Port(number, protocol) for number in PORTS for protocol in PROTOCOLS]
 OF_ANOTHER_KIND = {
     "apiVersion": "crd.antrea.io/v1beta1",
     "kind": "NetworkPolicy",
@@ -65,11 +69,17 @@ def test_matrix_agrees_with_the_evaluator_beside_ciliums_own_policies(cluster, o
     _compare(world, CILIUM)
 
 
-def _compare(world, dialect):
-    ports = [Port(number, protocol) for number in PORTS for protocol in PROTOCOLS]
+@pytest.mark.parametrize("policies", [pytest.param(c[1], id=c[0]) for c in CALICO_CASES])
+def test_matrix_agrees_with_the_evaluator_on_every_case_of_calicos_own_policies(policies):
+    world = world_with(*policies)
+    _compare(world, CALICO, [Port(80), Port(80, "UDP"), Port(3002)])
+
+
+def _compare(world, dialect, ports=EVERY_PORT):
     answers = matrix(world, dialect, ports=ports)
-    for source in world.pods:
-        for target in world.pods:
+    pods = [pod for pod in world.pods if takes_part(pod)]
+    for source in pods:
+        for target in pods:
             for port in ports:
                 traffic = Traffic(
                     source=source, target=target, port=port.number, protocol=port.transport

@@ -75,7 +75,7 @@ def test_other_policy_kinds_make_a_prediction_unknown_where_they_may_select():
     elsewhere = evaluate(world, traffic(world, "z/a -> z/host:80"))
 
     assert prediction_words(touched.prediction) == (
-        "unknown: not evaluated: NetworkPolicy.projectcalico.org x/c"
+        "unknown: not evaluated: NetworkPolicy.crd.projectcalico.org x/c"
     )
     assert prediction_words(elsewhere.prediction) == "allow"
 

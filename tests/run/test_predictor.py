@@ -51,7 +51,7 @@ def test_flow_without_policies_is_predicted_open(predict):
 @pytest.mark.parametrize(
     "policy",
     [
-        pytest.param(other("crd.projectcalico.org/v1", "GlobalNetworkPolicy"), id="calico"),
+        pytest.param(other("crd.antrea.io/v1beta1", "ClusterNetworkPolicy"), id="antrea"),
         pytest.param(other("cilium.io/v2", "CiliumNetworkPolicy", "shop"), id="cilium"),
         pytest.param(
             other("policy.networking.k8s.io/v1alpha2", "ClusterNetworkPolicy"), id="cluster"

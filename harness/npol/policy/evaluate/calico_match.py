@@ -76,7 +76,7 @@ def fit_calico_rule(
     world: ClusterState, policy: CalicoPolicy, rule: CalicoRule, path: Path
 ) -> CalicoRuleFit:
     protocol = _fit_protocol(rule, path)
-    ends = (_EndReader(world, path, own=True), _EndReader(world, path, own=False))
+    ends = (EndReader(world, path, own=True), EndReader(world, path, own=False))
     said = (rule.source, rule.destination)
     peers = [reader.peer(end) for reader, end in zip(ends, said, strict=True)]
     ports = [protocol, *(reader.ports(end, rule) for reader, end in zip(ends, said, strict=True))]
@@ -130,19 +130,31 @@ def _fit_family(rule: CalicoRule, path: Path) -> Fit:
     if rule.family not in (None, path.family):
         wanted = f"ipVersion {rule.family}"
         return unlike(MismatchCode.OTHER_FAMILY, wanted=wanted, number=path.family)
-    for end in (rule.source, rule.destination):
-        for listed in (end.networks, end.not_networks):
-            if listed and not any(n.version == path.family for n in listed):
-                wanted = _spell(listed)
-                return unlike(MismatchCode.OTHER_FAMILY, wanted=wanted, number=path.family)
+    for listed in _network_lists(rule):
+        if not any(n.version == path.family for n in listed):
+            wanted = _spell(listed)
+            return unlike(MismatchCode.OTHER_FAMILY, wanted=wanted, number=path.family)
     return YES
+
+
+def fits_family(rule: CalicoRule, family: int) -> bool:
+    """Whether packets of a family may fit a rule at all."""
+    lists = [*_network_lists(rule)]
+    return rule.family in (None, family) and all(
+        any(n.version == family for n in listed) for listed in lists
+    )
+
+
+def _network_lists(rule: CalicoRule) -> Iterator[tuple[Network, ...]]:
+    for end in (rule.source, rule.destination):
+        yield from filter(None, (end.networks, end.not_networks))
 
 
 def _spell(networks: Iterable[Network]) -> str:
     return ", ".join(map(str, networks))
 
 
-class _EndReader:
+class EndReader:
     """One end of a path, as a rule speaks of it; `own`: the source, else the destination."""
 
     def __init__(self, world: ClusterState, path: Path, *, own: bool) -> None:

@@ -34,7 +34,8 @@ from npol.policy.objects.netpol_types import Policy
 from npol.policy.objects.tier_types import RuleAction, Tier, TierPolicy
 from npol.policy.state.cluster_state import ClusterState
 
-_CLUSTER_TIERS = {KUBE_ADMIN: Tier.ADMIN, KUBE_BASELINE: Tier.BASELINE}
+CLUSTER_TIERS = {KUBE_ADMIN: Tier.ADMIN, KUBE_BASELINE: Tier.BASELINE}
+"""The tiers of Calico's that ClusterNetworkPolicies stand in."""
 
 
 def in_tiers(
@@ -193,18 +194,25 @@ class _Side:
     def _network_policies(self) -> Iterator[_Placed]:
         for policy in self.below.isolating:
             if isinstance(policy, Policy):
-                name = f"{policy.name}/{policy.namespace}/KubernetesNetworkPolicy"
                 rules = [fit for fit in self.below.rules if fit.policy is policy]
-                yield (NETWORK_POLICY_ORDER, name), policy, _of_network_policy(rules)
+                yield place_of(policy), policy, _of_network_policy(rules)
 
     def _cluster_policies(self, tier: str) -> Iterator[_Placed]:
-        for policy in self.world.tier_policies if tier in _CLUSTER_TIERS else ():
-            acts = policy.tier is _CLUSTER_TIERS[tier] and policy.rules(self.below.direction)
+        for policy in self.world.tier_policies if tier in CLUSTER_TIERS else ():
+            acts = policy.tier is CLUSTER_TIERS[tier] and policy.rules(self.below.direction)
             if acts and selects(self.world, policy.subject, self.pod):
-                name = f"{policy.name}//KubernetesClusterNetworkPolicy"
                 direction, path = self.below.direction, self.path
                 rules = tier_rules(self.world, policy, direction, path, self.dialect)
-                yield (float(policy.priority), name), policy, rules
+                yield place_of(policy), policy, rules
+
+
+def place_of(policy: Policy | TierPolicy | CalicoPolicy) -> tuple[float, str]:
+    """Where a policy stands in its tier of Calico's; a tie of orders goes by name."""
+    if isinstance(policy, CalicoPolicy):
+        return policy.place
+    if isinstance(policy, TierPolicy):
+        return float(policy.priority), f"{policy.name}//KubernetesClusterNetworkPolicy"
+    return NETWORK_POLICY_ORDER, f"{policy.name}/{policy.namespace}/KubernetesNetworkPolicy"
 
 
 def _of_network_policy(rules: Iterable[LayerRuleFit]) -> Iterator[RuleFit]:

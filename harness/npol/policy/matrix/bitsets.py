@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 from functools import reduce
 from operator import and_, or_
 
@@ -19,6 +20,43 @@ def ones(bits: int) -> Iterator[int]:
         lowest = bits & -bits
         yield lowest.bit_length() - 1
         bits ^= lowest
+
+
+Rows = tuple[int, ...]
+"""By group at one end, a mask of the groups at the other."""
+
+
+@dataclass(frozen=True, slots=True)
+class MeantGroups:
+    """What is meant for sure, and what may be besides."""
+
+    sure: int = 0
+    unsure: int = 0
+
+    @property
+    def either(self) -> int:
+        return self.sure | self.unsure
+
+    def __and__(self, other: MeantGroups) -> MeantGroups:
+        sure = self.sure & other.sure
+        return MeantGroups(sure, self.either & other.either & ~sure)
+
+
+def both_ends(everyone: int, egress: Sequence[int], ingress: Sequence[int]) -> Rows:
+    """What both ends let through, by source; `ingress`: by target, the sources."""
+    found = list(egress)
+    for sources, targets in _by_value(ingress).items():
+        for refused in ones(everyone & ~sources):
+            found[refused] &= ~targets
+    return tuple(found)
+
+
+def _by_value(masks: Sequence[int]) -> dict[int, int]:
+    """Mask -> the positions that hold it, as a mask."""
+    found: dict[int, int] = {}
+    for position, mask in enumerate(masks):
+        found[mask] = found.get(mask, 0) | 1 << position
+    return found
 
 
 class GroupBits:

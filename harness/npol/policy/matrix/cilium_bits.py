@@ -16,24 +16,12 @@ from operator import or_
 from npol.policy.evaluate.cilium_layer import sections_for
 from npol.policy.evaluate.cilium_peers import PeerReader
 from npol.policy.evaluate.match import Path
-from npol.policy.matrix.bitsets import GroupBits, ones
+from npol.policy.matrix.bitsets import GroupBits, MeantGroups, ones
 from npol.policy.matrix.equivalence import PodGroup, Port
 from npol.policy.objects.cilium_types import CiliumPeer, CiliumPolicy, CiliumPort, CiliumRule
 from npol.policy.objects.dialects import Dialect
 from npol.policy.objects.netpol_types import Direction
 from npol.policy.state.cluster_state import ClusterState
-
-
-@dataclass(frozen=True, slots=True)
-class MeantGroups:
-    """What is meant for sure, and what may be besides."""
-
-    sure: int = 0
-    unsure: int = 0
-
-    @property
-    def either(self) -> int:
-        return self.sure | self.unsure
 
 
 @dataclass(slots=True)

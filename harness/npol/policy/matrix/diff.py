@@ -229,6 +229,8 @@ def _with_place(pair: _Pair, place: ExternalEndpoint, found: _Found, dialect: Di
                     world.isolating(pod, direction),
                     tier_policies_for(world, pod),
                     (world.cilium_policies_in(pod.namespace), world.cidr_groups),
+                    (world.calico_policies_in(pod.namespace), world.network_sets),
+                    world.calico_tiers,
                 )
                 for world, pod in zip(pair.worlds, (old.first, new.first), strict=True)
             )

@@ -11,10 +11,20 @@ from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 
 from npol.model.story import Protocol
+from npol.policy.objects.calico_labels import OF_ACCOUNT
+from npol.policy.objects.calico_selectors import keys_in
+from npol.policy.objects.calico_types import (
+    ACCOUNT,
+    PROTOCOL_NUMBERS,
+    CalicoPolicy,
+    CalicoRule,
+    NetworkSet,
+    PortList,
+)
 from npol.policy.objects.cilium_labels import SERVICE_ACCOUNT, without_source
 from npol.policy.objects.cilium_types import CiliumPolicy, CiliumRule
 from npol.policy.objects.entities import Pod
-from npol.policy.objects.netpol_types import IpBlock, Policy, PortClause, Rule
+from npol.policy.objects.netpol_types import Direction, IpBlock, Policy, PortClause, Rule
 from npol.policy.objects.tier_types import TierPolicy, TierPort, TierRule
 from npol.selectors import Selector, keys_of
 
@@ -49,9 +59,12 @@ class PodGroup:
         return self.pods[0]
 
 
+_EACH = "*"
+"""Stands for the pod itself."""
 _EVERY = ""
 """Stands for the keys of all labels."""
-AnyPolicy = Policy | TierPolicy | CiliumPolicy
+AnyPolicy = Policy | TierPolicy | CiliumPolicy | CalicoPolicy | NetworkSet
+"""What may tell pods apart; network sets do by the addresses that policies mean by them."""
 
 
 def pod_groups(
@@ -64,7 +77,13 @@ def pod_groups(
 
     `earlier`: what pods (by `namespace/name`) were before; then groups are equal in both.
     """
-    keys = sorted({k for s in _selectors(policies) for k in keys_of(s)} | {*_cilium_keys(policies)})
+    keys = sorted(
+        {
+            *(key for selector in _selectors(policies) for key in keys_of(selector)),
+            *_cilium_keys(policies),
+            *_calico_keys(policies),
+        }
+    )
     names = sorted(set(_port_names(policies)))
     blocks = blocks_of(policies)
     found: dict[object, list[Pod]] = {}
@@ -83,7 +102,9 @@ def _class(pod: Pod, keys: list[str], names: list[str], blocks: list[IpBlock]) -
 
 
 def _label(pod: Pod, key: str) -> object:
-    if key == SERVICE_ACCOUNT:
+    if key == _EACH:
+        return str(pod)
+    if key in (SERVICE_ACCOUNT, ACCOUNT):
         return pod.service_account or "default"
     return sorted(pod.labels.items()) if key == _EVERY else pod.labels.get(key)
 
@@ -113,6 +134,10 @@ def ports_of(pods: Iterable[Pod], policies: Collection[AnyPolicy]) -> list[Port]
             protocols = [own.protocol] if own.protocol else [*Protocol]
             if own.port and isinstance(own.port, int):
                 found |= {Port(own.port, protocol.name) for protocol in protocols}
+    for listed, number in _calico_ports(policies):
+        protocols = [p for p in Protocol if number in (None, PROTOCOL_NUMBERS[p])]
+        starts = [first for first, _ in listed.ranges]
+        found |= {Port(first, protocol.name) for first in starts for protocol in protocols}
     for entry in _tier_ports(policies):
         if entry.first is not None and entry.protocol is not None:
             found.add(Port(entry.first, entry.protocol.name))
@@ -148,6 +173,37 @@ def _cilium_keys(policies: Collection[AnyPolicy]) -> Iterator[str]:
     yield from (without_source(key) for selector in selectors for key in keys_of(selector))
 
 
+def _calico_rules(policies: Iterable[AnyPolicy]) -> Iterator[CalicoRule]:
+    for policy in policies:
+        if isinstance(policy, CalicoPolicy):
+            yield from (rule for direction in Direction for rule in policy.rules(direction))
+
+
+def _calico_keys(policies: Collection[AnyPolicy]) -> Iterator[str]:
+    """
+    The labels that Calico's selectors ask about; those of an account come with the account.
+
+    What is behind a Service, or in a network set, its addresses say: each pod for itself.
+    """
+    rules = [*_calico_rules(policies)]
+    ends = [end for rule in rules for end in (rule.source, rule.destination)]
+    selectors = [p.selector for p in policies if isinstance(p, CalicoPolicy)]
+    selectors += [s for end in ends for s in (end.selector, end.but_not) if s is not None]
+    for key in (key for selector in selectors for key in keys_in(selector)):
+        yield ACCOUNT if key.startswith(OF_ACCOUNT) else key
+    if any(end.service for end in ends):
+        yield _EACH
+
+
+def _calico_ports(policies: Collection[AnyPolicy]) -> Iterator[tuple[PortList, int | None]]:
+    for rule in _calico_rules(policies):
+        yield from ((listed, rule.protocol) for listed in _lists(rule))
+
+
+def _lists(rule: CalicoRule) -> tuple[PortList, PortList]:
+    return rule.destination.ports, rule.destination.not_ports
+
+
 def _ports(policies: Iterable[AnyPolicy]) -> Iterator[PortClause]:
     for rule in _rules(policies):
         yield from rule.ports
@@ -163,6 +219,9 @@ def _port_names(policies: Collection[AnyPolicy]) -> Iterator[str]:
     yield from (p.name for p in _tier_ports(policies) if p.name)
     own = (port for rule in _cilium_rules(policies) for port in rule.ports or ())
     yield from (port.port for port in own if isinstance(port.port, str))
+    for rule in _calico_rules(policies):
+        listed = (*_lists(rule), rule.source.ports, rule.source.not_ports)
+        yield from (name for ports in listed for name in ports.names)
 
 
 def _selectors(policies: Collection[AnyPolicy]) -> Iterator[Selector]:
@@ -182,4 +241,8 @@ def blocks_of(policies: Collection[AnyPolicy]) -> list[IpBlock]:
     found |= {b for rule in _tier_rules(policies) for p in rule.peers for b in p.networks}
     own = (peer for rule in _cilium_rules(policies) for peer in rule.peers or ())
     found |= {peer.block for peer in own if peer.block}
+    ends = (end for rule in _calico_rules(policies) for end in (rule.source, rule.destination))
+    found |= {IpBlock(n) for end in ends for n in (*end.networks, *end.not_networks)}
+    sets = (one for one in policies if isinstance(one, NetworkSet))
+    found |= {IpBlock(network) for one in sets for network in one.networks}
     return sorted(found, key=str)

@@ -12,7 +12,8 @@ from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 
-from npol.policy.matrix.bitsets import GroupBits, ones
+from npol.policy.matrix.bitsets import GroupBits, Rows, both_ends, ones
+from npol.policy.matrix.calico_bits import CalicoBits
 from npol.policy.matrix.cilium_bits import CiliumBits, LayerBits
 from npol.policy.matrix.equivalence import AnyPolicy, PodGroup, Port, pod_groups, ports_of
 from npol.policy.matrix.tier_bits import TierBits
@@ -21,8 +22,6 @@ from npol.policy.objects.entities import Pod
 from npol.policy.objects.netpol_types import Direction, Policy, Rule
 from npol.policy.objects.tier_types import Tier
 from npol.policy.state.cluster_state import ClusterState
-
-Rows = tuple[int, ...]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -70,7 +69,7 @@ def matrix(
 
     Where policies of other kinds may select a pod, its flows are not sure.
     """
-    world = world.as_read(dialect).without_calico
+    world = world.as_read(dialect)
     pods = [p for p in world.pods if takes_part(p, family)]
     groups = groups if groups is not None else pod_groups(pods, all_policies(world))
     wanted = tuple(sorted(ports) if ports is not None else ports_of(pods, all_policies(world)))
@@ -79,9 +78,12 @@ def matrix(
     generous = GroupBits(world, groups, family, blocks_select=meant is not False, generous=True)
     tiers = TierBits(world, groups, family, strict, dialect) if world.tier_policies else None
     own = CiliumBits(world, groups, family, strict, dialect) if world.cilium_policies else None
-    sure, may = _Solver(world, strict, len(groups), tiers, own).solve(wanted)
+    if world.calico_policies:
+        sure, may = CalicoBits(world, groups, family, strict, generous, tiers).solve(wanted)
+    else:
+        sure, may = _Solver(world, strict, len(groups), tiers, own).solve(wanted)
     unsure = meant is None or (meant and not _all_addressed(groups, family))
-    if unsure and _has_blocks(world):
+    if unsure and _has_blocks(world) and not world.calico_policies:
         _, may = _Solver(world, generous, len(groups), tiers, own).solve(wanted)
     clouded = _clouded(world, groups)
     return Matrix(
@@ -94,8 +96,14 @@ def matrix(
 
 
 def all_policies(world: ClusterState) -> tuple[AnyPolicy, ...]:
-    """Every policy that is evaluated, of whatever tier."""
-    return (*world.policies, *world.tier_policies, *world.cilium_policies)
+    """Every policy that is evaluated, of whatever tier, and the network sets that they name."""
+    return (
+        *world.policies,
+        *world.tier_policies,
+        *world.cilium_policies,
+        *world.calico_policies,
+        *(world.network_sets if world.calico_policies else ()),
+    )
 
 
 def takes_part(pod: Pod, family: int = 4) -> bool:
@@ -184,11 +192,11 @@ class _Solver:
                 continue
             if self._tiers:
                 sides = self._sides(on)
-                sure[port] = self._met(*self._in_tiers(sides, port, generous=False))
-                may[port] = self._met(*self._in_tiers(sides, port, generous=True))
+                sure[port] = both_ends(self._bits.all, *self._in_tiers(sides, port, generous=False))
+                may[port] = both_ends(self._bits.all, *self._in_tiers(sides, port, generous=True))
                 continue
             if on not in known:
-                known[on] = (self._met(*self._sides(on)),) * 2
+                known[on] = (both_ends(self._bits.all, *self._sides(on)),) * 2
             sure[port], may[port] = known[on]
         return sure, may
 
@@ -207,7 +215,8 @@ class _Solver:
     ) -> tuple[Rows, Rows]:
         """What is open for sure, and what may be."""
         sure, may = (
-            self._met(
+            both_ends(
+                self._bits.all,
                 *(
                     [
                         self._beside_tiers(direction, group, layer, port, generous)
@@ -216,7 +225,7 @@ class _Solver:
                     for direction, side in zip(
                         (Direction.EGRESS, Direction.INGRESS), layers, strict=True
                     )
-                )
+                ),
             )
             for generous in (False, True)
         )
@@ -277,19 +286,3 @@ class _Solver:
                 for target in ones(mask.selected & targets):
                     ingress[target] |= mask.peers
         return egress, ingress
-
-    def _met(self, egress: list[int], ingress: list[int]) -> Rows:
-        """What both ends let through, by source."""
-        egress = list(egress)
-        for sources, targets in _by_value(ingress).items():
-            for refused in ones(self._bits.all & ~sources):
-                egress[refused] &= ~targets
-        return tuple(egress)
-
-
-def _by_value(masks: Sequence[int]) -> dict[int, int]:
-    """Mask -> the positions that hold it, as a mask."""
-    found: dict[int, int] = {}
-    for position, mask in enumerate(masks):
-        found[mask] = found.get(mask, 0) | 1 << position
-    return found

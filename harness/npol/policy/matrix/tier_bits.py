@@ -9,12 +9,12 @@ through, and the one that lets most.
 from __future__ import annotations
 
 import itertools
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import reduce
 from operator import and_, or_
 
-from npol.policy.matrix.bitsets import GroupBits
+from npol.policy.matrix.bitsets import GroupBits, MeantGroups
 from npol.policy.matrix.equivalence import PodGroup, Port
 from npol.policy.objects.dialects import Dialect
 from npol.policy.objects.netpol_types import Direction, IpBlock
@@ -23,6 +23,7 @@ from npol.policy.objects.tier_types import (
     Subject,
     Tier,
     TierPeer,
+    TierPolicy,
     TierPort,
     TierRule,
 )
@@ -36,15 +37,9 @@ class _Through:
 
 
 @dataclass(frozen=True, slots=True)
-class _Mask:
-    sure: int
-    unsure: int = 0
-
-
-@dataclass(frozen=True, slots=True)
 class _RuleBits:
     rule: TierRule
-    peers: _Mask
+    peers: MeantGroups
 
 
 class TierBits:
@@ -105,6 +100,15 @@ class TierBits:
             result = reduce(or_ if generous else and_, values)
         return result
 
+    def acting(
+        self, tier: Tier, direction: Direction
+    ) -> Iterator[tuple[TierPolicy, int, list[tuple[TierRule, MeantGroups]]]]:
+        """The policies of a tier: whom they select, and their rules with whom these mean."""
+        for number, policy in enumerate(self._policies):
+            if policy.tier is tier and policy.rules(direction):
+                lines = [(line.rule, line.peers) for line in self._rules[number, direction]]
+                yield policy, self._subjects[number], lines
+
     def _one(
         self, number: int, direction: Direction, group: int, port: Port, below: int, generous: bool
     ) -> _Through:
@@ -112,7 +116,7 @@ class TierBits:
         everything = self._bits.all
         value, decided = (0 if generous else everything), 0
         for line in reversed(self._rules[number, direction]):
-            ports = self._ports(line.rule.ports, port)
+            ports = self.ports(line.rule.ports, port)
             here = ports if direction is Direction.EGRESS else -(ports >> group & 1)
             sure, unsure = line.peers.sure & here, line.peers.unsure & here
             meant = {RuleAction.ACCEPT: everything, RuleAction.DENY: 0, RuleAction.PASS: below}
@@ -122,7 +126,7 @@ class TierBits:
             decided |= sure
         return _Through(value & everything, decided)
 
-    def _ports(self, ports: Sequence[TierPort], port: Port) -> int:
+    def ports(self, ports: Sequence[TierPort], port: Port) -> int:
         """The target groups on which the rule fits the port."""
         if not ports:
             return self._bits.all
@@ -140,22 +144,22 @@ class TierBits:
         mask = self._bits.namespaces(subject.namespaces)
         return mask if subject.pods is None else mask & self._bits.pods(subject.pods)
 
-    def _peers(self, peers: Sequence[TierPeer]) -> _Mask:
+    def _peers(self, peers: Sequence[TierPeer]) -> MeantGroups:
         masks = [self._peer(peer) for peer in peers]
         sure = reduce(or_, (mask.sure for mask in masks), 0)
-        return _Mask(sure, reduce(or_, (mask.unsure for mask in masks), 0) & ~sure)
+        return MeantGroups(sure, reduce(or_, (mask.unsure for mask in masks), 0) & ~sure)
 
-    def _peer(self, peer: TierPeer) -> _Mask:
+    def _peer(self, peer: TierPeer) -> MeantGroups:
         """Groups are of pods with addresses of their own: no node is among them."""
         if peer.pods is not None:
-            return _Mask(self._pods(peer.pods))
+            return MeantGroups(self._pods(peer.pods))
         if peer.domains:
-            return _Mask(0, self._bits.all)
+            return MeantGroups(0, self._bits.all)
         inside = [self._inside(block) for block in peer.networks]
         sure = reduce(or_, (mask.sure for mask in inside), 0)
-        return _Mask(sure, reduce(or_, (mask.unsure for mask in inside), 0) & ~sure)
+        return MeantGroups(sure, reduce(or_, (mask.unsure for mask in inside), 0) & ~sure)
 
-    def _inside(self, block: IpBlock) -> _Mask:
+    def _inside(self, block: IpBlock) -> MeantGroups:
         sure = unsure = 0
         for number, group in enumerate(self._groups):
             held = self._holds(block, group)
@@ -163,7 +167,7 @@ class TierBits:
                 sure |= 1 << number
             elif held is not False and self._networks is not False:
                 unsure |= 1 << number
-        return _Mask(sure, unsure)
+        return MeantGroups(sure, unsure)
 
     def _holds(self, block: IpBlock, group: PodGroup) -> bool | None:
         if block.cidr.version != self._family:

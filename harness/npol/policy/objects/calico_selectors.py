@@ -76,7 +76,10 @@ class LabelValue:
 
     def selects(self, labels: Labels) -> bool:
         value = labels.get(self.key)
-        return value is not None and self.comparison.holds(value, self.operands)
+        return value is not None and self.holds_for(value)
+
+    def holds_for(self, value: str) -> bool:
+        return self.comparison.holds(value, self.operands)
 
     def __str__(self) -> str:
         if self.comparison is Comparison.IN and len(self.operands) != 1:

@@ -133,6 +133,8 @@ class CalicoPolicy:
     name: str
     origin: Origin
     selector: CalicoSelector
+    group: str = "projectcalico.org"
+    """The API group that it was written in: both hold the same objects."""
     namespace: str = ""
     tier: str = DEFAULT_TIER
     order: float = math.inf

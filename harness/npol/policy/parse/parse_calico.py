@@ -171,6 +171,7 @@ class _CalicoReader:
         rules = CalicoRuleReader(self._refusals, self._origin, self._namespace)
         policy = CalicoPolicy(
             kind=self._kind,
+            group=self._source.group,
             name=self._source.name,
             namespace=self._namespace,
             origin=self._origin(()),

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import TypeVar
 
-from npol.model.policy_kinds import CALICO_GROUPS, CILIUM
+from npol.model.policy_kinds import CILIUM
 from npol.model.refused_object import RefusedObject
 from npol.policy.objects import calico_labels, cilium_labels
 from npol.policy.objects.calico_selectors import CalicoSelector
@@ -266,7 +266,7 @@ class ClusterState:
         unread = (
             OtherPolicy(
                 kind=p.kind.removeprefix("Calico"),
-                group=CALICO_GROUPS[0],
+                group=p.group,
                 name=p.name,
                 namespace=p.namespace,
             )
