@@ -7,13 +7,16 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field, replace
 
 from npol.model.causes import Cause, NotExercised
+from npol.policy.evaluate.calico_match import CalicoRuleFit
 from npol.policy.evaluate.decision import DirectionDecision
 from npol.policy.evaluate.evaluate import decide
 from npol.policy.evaluate.match import Path, fit_peer, fit_port
 from npol.policy.evaluate.rule_fit import RuleFit
+from npol.policy.objects.calico_types import CalicoPolicy
 from npol.policy.objects.cilium_types import CiliumPolicy
 from npol.policy.objects.dialects import SPEC, Dialect
 from npol.policy.objects.netpol_types import Direction, Origin, Policy, Rule
+from npol.policy.objects.tier_types import RuleAction
 from npol.policy.simulate.flow_resolution import ResolvedFlow
 from npol.policy.simulate.simulated_steps import SimulatedStep, read_by
 from npol.policy.state.cluster_state import ClusterState
@@ -98,6 +101,8 @@ def coverage(told: Iterable[SimulatedStep], dialect: Dialect = SPEC) -> Coverage
             tally.know(_items(policy))
         for own in scene.world.cilium_policies:
             tally.know(_of_cilium(own))
+        for calico in scene.world.calico_policies:
+            tally.know(_of_calico(calico, scene.world))
         for asked in scene.asked:
             _exercise(tally, scene, asked, dialect)
     return Coverage(
@@ -140,6 +145,20 @@ def _of_cilium(policy: CiliumPolicy) -> Iterator[CoverageItem]:
             yield CoverageItem(policy=name, part=part, direction=direction, origin=origin)
 
 
+def _of_calico(policy: CalicoPolicy, world: ClusterState) -> Iterator[CoverageItem]:
+    """Isolation where its tier denies what no rule fits, and each rule that does something."""
+    name = str(policy)
+    denying = {tier.name for tier in world.calico_tiers_in_order if tier.denies}
+    for direction in Direction:
+        if direction in policy.directions and policy.tier in denying:
+            part, origin = CoveredPart.ISOLATION, policy.origin
+            yield CoverageItem(policy=name, part=part, direction=direction, origin=origin)
+        for rule in policy.rules(direction):
+            if rule.action is not RuleAction.LOG:
+                part, origin = CoveredPart.RULE, rule.origin
+                yield CoverageItem(policy=name, part=part, direction=direction, origin=origin)
+
+
 def _exercise(tally: _Tally, scene: SimulatedStep, asked: ResolvedFlow, dialect: Dialect) -> None:
     name = f"{scene.step}: {asked.flow.name}"
     for traffic in asked.every_traffic:
@@ -156,16 +175,19 @@ def _exercise_side(
     dialect: Dialect,
     name: str,
 ) -> None:
+    for fit in (walk.ranked for walk in side.tiers):
+        if isinstance(fit, CalicoRuleFit):
+            tally.count(fit.origin, CoveredPart.RULE, side.direction, name)
     for denying in side.denying:
         tally.count(denying.origin, CoveredPart.RULE, side.direction, name)
     if side.allowed is False and not side.denying:
         for policy in side.isolating:
             tally.count(policy.origin, CoveredPart.ISOLATION, side.direction, name)
-    for fit in side.matching if not side.denying else ():
-        tally.count(fit.origin, CoveredPart.RULE, side.direction, name)
-        if not isinstance(fit, RuleFit):
+    for allowing in side.matching if not side.denying else ():
+        tally.count(allowing.origin, CoveredPart.RULE, side.direction, name)
+        if not isinstance(allowing, RuleFit):
             continue
-        for origin, part in _clauses(world, fit.policy, fit.rule, side, path, dialect):
+        for origin, part in _clauses(world, allowing.policy, allowing.rule, side, path, dialect):
             tally.count(origin, part, side.direction, name)
 
 

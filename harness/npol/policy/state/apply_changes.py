@@ -294,7 +294,8 @@ class _Draft:
             return
         reading = parse_calico_policy(source, default_namespace=default)
         name, other = str(reading.policy), read_other(source, default)
-        if reading.on_hosts or (reading.mistakes and source.metadata.get("uid")):
+        held = source.metadata.get("uid") if reading.mistakes else reading.on_hosts
+        if held:
             self.calico_policies.pop(name, None)
             self.others[str(other)] = other
         elif not self._refuses(source, key, reading.mistakes):
