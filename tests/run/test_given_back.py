@@ -60,6 +60,9 @@ class FakeTransaction:
     def restore(self, to=""):
         return RestoreResult(complete=True)
 
+    def wait_until_back(self, *, within):
+        pass
+
     def close(self):
         if self.error:
             raise self.error

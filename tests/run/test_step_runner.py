@@ -63,7 +63,9 @@ class Environment:
         self.story = story
         self.engine = ENGINE
         self.options = SimpleNamespace(settle=None, say=lambda line: None, create=False)
-        self.sources = SimpleNamespace(prober=lambda peer: BrokenSource())
+        self.sources = SimpleNamespace(
+            prober=lambda peer: BrokenSource(), inside=lambda pod: BrokenSource()
+        )
         self.transaction = SimpleNamespace(mark=lambda step: None)
         self.failure = failure
         self.looks = 0
