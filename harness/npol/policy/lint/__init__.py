@@ -10,6 +10,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import replace
 
 from npol.policy.lint import blocks, dns, platform, ports, redundancy, selectors, syntax, types
+from npol.policy.lint.calico import calico_findings
 from npol.policy.lint.cilium import cilium_findings
 from npol.policy.lint.context import Checked, Scope
 from npol.policy.lint.files import of_files
@@ -84,6 +85,7 @@ def lint(
     findings += redundancy.superfluous(valid)
     findings += tier_findings(rest, around)
     findings += cilium_findings(rest, around, default_namespace)
+    findings += calico_findings(rest, around, default_namespace)
     for checked in policies:
         findings += _of_one(scope, checked)
     order = {s.document.file: n for n, s in enumerate(found) if s.document}
