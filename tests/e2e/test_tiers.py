@@ -17,7 +17,7 @@ def test_the_shipped_story_shows_both_tiers_and_leaves_nothing(npol):
 
     assert done.returncode == 0, done.stdout + done.stderr
     assert "created ClusterNetworkPolicy tenant-isolation-red" in done.stdout
-    assert "39 of 39 as expected" in done.stdout
+    assert "40 of 40 as expected" in done.stdout
     assert "deleted ClusterNetworkPolicy metadata-guard" in done.stdout
     assert "flows verified" in done.stdout
 

@@ -246,8 +246,18 @@ def test_trouble_that_is_told_at_once_is_given_up_as_soon():
 
     feed(machine, *((n / 5, nowhere) for n in range(10)))
     assert not machine.done(1.9)
-    feed(machine, (2.0, nowhere))
-    assert machine.done(2.1)
+    feed(machine, (2.1, nowhere))
+    assert machine.done(2.2)
+
+
+def test_trouble_of_which_each_sample_took_long_is_not_given_up_at_once():
+    """A source that stands still twice for half a second: a probe that met both ends in between."""
+    machine = settling(changed_at=None)
+    for started, finished in ((0.0, 2.0), (0.2, 2.2), (2.0, 2.1)):
+        machine.launch(started)
+        machine.record(started, finished, {"f": BROKEN})
+
+    assert not machine.done(2.2)
 
 
 def test_trouble_right_after_a_change_may_pass():
@@ -256,8 +266,8 @@ def test_trouble_right_after_a_change_may_pass():
 
     feed(machine, *((n / 2, broken) for n in range(13)))
     assert not machine.done(6.1)
-    feed(machine, (6.5, broken), (7.0, broken))
-    assert machine.done(7.1)
+    feed(machine, (6.5, broken), (7.1, broken))
+    assert machine.done(7.2)
 
 
 def test_one_slow_flow_keeps_all_of_them_under_watch():

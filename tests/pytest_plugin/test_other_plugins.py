@@ -2,6 +2,7 @@
 
 import json
 import os
+import shutil
 import subprocess
 import sys
 import venv
@@ -123,6 +124,7 @@ def test_flows_pass_and_fail_in_the_order_of_their_steps(project, plugin):
     assert outcomes(project) == ["passed"] * 5
     assert steps_of(project) == STEPS_IN_ORDER
 
+    shutil.rmtree(project.path / "allure", ignore_errors=True)
     write_shop(project.path, WRONG)
     fails = project(plugin, *PLUGINS[plugin], environment={"GITHUB_ACTIONS": "true"})
 

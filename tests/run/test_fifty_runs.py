@@ -44,14 +44,14 @@ def test_runs_leave_no_descriptor_and_no_thread(tmp_path, no_collector):
     write_shop(tmp_path)
     with Lab.start() as lab:
         run_once(tmp_path, lab)
-        before = descriptors()
+        before, threads = descriptors(), {*threading.enumerate()}
 
         for _ in range(RUNS):
             run_once(tmp_path, lab)
 
         assert descriptors() == before
         for thread in threading.enumerate():
-            if thread is not threading.current_thread():
+            if thread not in threads:
                 thread.join(10)
                 assert not thread.is_alive(), thread.name
 

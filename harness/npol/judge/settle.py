@@ -34,7 +34,7 @@ AT_MOST = 3
 TRIES = 5
 """Samples that a flow is given, whatever the deadline, while something is lacking to judge it."""
 GIVE_UP_AFTER_ERRORS = 3
-"""Equal samples of `unknown` in a row, spread over at least `ERROR_SPAN` seconds."""
+"""Equal samples of `unknown` in a row, the last `ERROR_SPAN` seconds after the first had ended."""
 ERROR_SPAN = 2.0
 STARTING = 10.0
 """Seconds for which a refusal may come of a server that starts: without a readiness probe its pod
@@ -224,7 +224,7 @@ class Track:
         alike = list(takewhile(lambda s: self._as_troubled(s, patience), reversed(self.samples)))
         if len(alike) < GIVE_UP_AFTER_ERRORS:
             return False
-        return alike[0].started - alike[-1].started >= ERROR_SPAN
+        return alike[0].started - alike[-1].finished >= ERROR_SPAN
 
     def _as_troubled(self, sample: Sample, patience: Patience) -> bool:
         silent = sample.judgement.outcome in (Outcome.TIMEOUT, Outcome.DNS_TIMEOUT)

@@ -179,7 +179,7 @@ def _addresses(texts: list[Any]) -> tuple[Address, ...]:
     found = []
     for text in texts:
         try:
-            found.append(ipaddress.ip_address(text))
+            found.append(ipaddress.ip_address(str(text)))  # a number is no address
         except ValueError:  # None, "" or "None"
             continue
     return tuple(found)
