@@ -52,7 +52,7 @@ class Asked:
 
 
 class Ready(Controller):
-    """Pods of ReplicaSets run at once: there is no node that could run them."""
+    """Pods of ReplicaSets run at once, as there is no node; those that ask for one never do."""
 
     watches = ("pods",)
 
@@ -62,7 +62,8 @@ class Ready(Controller):
 
     def reconcile(self, key):
         pod = self.one(*key)
-        if pod and not pod["status"].get("conditions"):
+        asks = pod and pod["spec"].get("nodeSelector")
+        if pod and not asks and not pod["status"].get("conditions"):
             since = pod["metadata"]["creationTimestamp"]
             ready = {"type": "Ready", "status": "True", "lastTransitionTime": since}
             status = {"phase": "Running", "conditions": [ready]}

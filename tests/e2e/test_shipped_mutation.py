@@ -15,7 +15,7 @@ NOT_PROVABLE = {
     }
 }
 
-TEACHING = ("first-steps/", "reference/")
+TEACHING = ("first-steps/", "reference/", "fresh-pods/")
 """Stories that show how stories are written, with a policy or two that they need not hold."""
 
 

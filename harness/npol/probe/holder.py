@@ -120,16 +120,23 @@ class _HoldSession:
         self._stderr = b""
         self._strays = 0
         self._heard_at = self._now()
-        stream.write(_program())
+        self._send(_program())
         threading.Thread(target=self._listen, name="npol-holder", daemon=True).start()
 
     def begin(self, probe: Probe, number: int) -> HeldConnection:
-        """Have a connection opened; raises ExecBroken."""
+        """Have a connection opened."""
         name, held = f"h{number}", HeldConnection(key=probe.key, timeout=probe.timeout)
         with self._changed:
             self._connections[name] = held
-        self._stream.write(_request(name, probe))
+        self._send(_request(name, probe))
         return held
+
+    def _send(self, data: bytes) -> None:
+        """What ended the exec stands in what it still says, which the listener reads."""
+        try:
+            self._stream.write(data)
+        except ExecBroken as error:
+            log.info("a holder takes nothing more: %s", error.reason)
 
     def answer(self, held: HeldConnection, after: int, until: float) -> Answer:
         with self._changed:
@@ -146,10 +153,7 @@ class _HoldSession:
                 self._changed.wait(POLL)
 
     def close(self) -> None:
-        try:
-            self._stream.write(b"bye\n")
-        except ExecBroken as error:
-            log.info("a holder takes nothing more: %s", error.reason)
+        self._send(b"bye\n")
         self._end("it was closed")
 
     def _end(self, reason: str) -> None:
@@ -167,7 +171,7 @@ class _HoldSession:
                     self._take(frame)
                 if self._now() >= beat:
                     number, beat = number + 1, self._now() + BEAT_EVERY
-                    self._stream.write(b"beat %d\n" % number)
+                    self._send(b"beat %d\n" % number)
         except ExecBroken as error:
             self._end(f"the exec that held it broke, whether it lives is not known: {error.reason}")
 
