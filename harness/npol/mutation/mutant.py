@@ -4,18 +4,21 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from npol.policy.objects.calico_types import CalicoPolicy
 from npol.policy.objects.cilium_types import CiliumPolicy
 from npol.policy.objects.netpol_types import Origin, Policy
 from npol.policy.objects.tier_types import TierPolicy
 from npol.policy.state.cluster_state import ClusterState
+
+MutablePolicy = Policy | TierPolicy | CiliumPolicy | CalicoPolicy
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Mutant:
     """`becomes` None: the policy is gone; else it is of the policy's own kind."""
 
-    policy: Policy | TierPolicy | CiliumPolicy
-    becomes: Policy | TierPolicy | CiliumPolicy | None
+    policy: MutablePolicy
+    becomes: MutablePolicy | None
     what: str
     """`rule removed`, `podSelector of a peer dropped`, `action Deny became Pass`, ..."""
     origin: Origin
@@ -30,4 +33,6 @@ def in_force(mutant: Mutant, world: ClusterState) -> bool:
         return mutant.policy in world.tier_policies
     if isinstance(mutant.policy, CiliumPolicy):
         return mutant.policy in world.cilium_policies
+    if isinstance(mutant.policy, CalicoPolicy):
+        return mutant.policy in world.calico_policies
     return mutant.policy in world.policies

@@ -7,15 +7,16 @@ from dataclasses import replace
 from typing import Any
 
 from npol.model.story import Apply, Change, Defaults, Delete, Manifest, Settle, Step, Story
-from npol.mutation.mutant import Mutant, in_force
+from npol.mutation.mutant import MutablePolicy, Mutant, in_force
+from npol.policy.objects.calico_types import CalicoPolicy
 from npol.policy.objects.cilium_types import CiliumPolicy
-from npol.policy.objects.netpol_types import Policy
 from npol.policy.objects.tier_types import TierPolicy
 from npol.policy.parse.object_source import Source, sources
+from npol.policy.parse.parse_calico import is_calico_policy, parse_calico_policy
 from npol.policy.parse.parse_cilium import is_cilium_policy, parse_cilium_policy
 from npol.policy.parse.parse_policies import is_policy, parse_policy
 from npol.policy.parse.parse_tiers import is_tier_policy, parse_tier_policy
-from npol.policy.parse.serialize import cilium_body_of, spec_of, tier_spec_of
+from npol.policy.parse.serialize import calico_body_of, cilium_body_of, spec_of, tier_spec_of
 from npol.policy.simulate.simulated_steps import SimulatedStep
 
 
@@ -88,17 +89,21 @@ def _is(manifest: Manifest, mutant: Mutant, defaults: Defaults) -> bool:
     return any(_read(source, namespace) == mutant.policy for source in sources([manifest]))
 
 
-def _read(source: Source, namespace: str) -> Policy | TierPolicy | CiliumPolicy | None:
+def _read(source: Source, namespace: str) -> MutablePolicy | None:
     if is_policy(source):
         return parse_policy(source, default_namespace=namespace).policy
     if is_cilium_policy(source):
         return parse_cilium_policy(source, default_namespace=namespace).policy
+    if is_calico_policy(source):
+        return parse_calico_policy(source, default_namespace=namespace).policy
     return parse_tier_policy(source).policy if is_tier_policy(source) else None
 
 
-def _body(manifest: Manifest, becomes: Policy | TierPolicy | CiliumPolicy) -> dict[str, Any]:
+def _body(manifest: Manifest, becomes: MutablePolicy) -> dict[str, Any]:
     if isinstance(becomes, CiliumPolicy):
         return cilium_body_of(becomes, manifest.body)
+    if isinstance(becomes, CalicoPolicy):
+        return calico_body_of(becomes, manifest.body)
     if isinstance(becomes, TierPolicy):
         return {**manifest.body, "spec": tier_spec_of(becomes, manifest.body["spec"])}
     return {**manifest.body, "spec": spec_of(becomes)}

@@ -9,11 +9,13 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 
 from npol.model.story import Story
+from npol.mutation.calico_operators import calico_mutants
 from npol.mutation.cilium_operators import cilium_mutants
 from npol.mutation.killing_flow import KillingFlow, KillingFlows
 from npol.mutation.mutant import Mutant, in_force
 from npol.mutation.operators import mutants
 from npol.mutation.tier_operators import tier_mutants
+from npol.policy.objects.calico_types import CalicoPolicy
 from npol.policy.objects.cilium_types import CiliumPolicy
 from npol.policy.objects.dialects import CALICO, Dialect
 from npol.policy.objects.netpol_types import Policy
@@ -92,16 +94,21 @@ def _mutants(told: Sequence[SimulatedStep]) -> Iterator[Mutant]:
     policies: list[Policy] = []
     tiers: list[TierPolicy] = []
     own: list[CiliumPolicy] = []
+    calico: list[CalicoPolicy] = []
     for scene in told:
         policies += [p for p in scene.world.policies if p not in policies]
         tiers += [p for p in scene.world.tier_policies if p not in tiers]
         own += [p for p in scene.world.cilium_policies if p not in own]
+        calico += [p for p in scene.world.calico_policies if p not in calico]
     for policy in policies:
         yield from mutants(policy)
     for tiered in tiers:
         yield from tier_mutants(tiered, [p for p in tiers if p.name != tiered.name])
     for policy_of_cilium in own:
         yield from cilium_mutants(policy_of_cilium)
+    for policy_of_calico in calico:
+        others = [p for p in calico if str(p) != str(policy_of_calico)]
+        yield from calico_mutants(policy_of_calico, others)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -160,4 +167,6 @@ def _mutated(world: ClusterState, mutant: Mutant) -> ClusterState | None:
         return replace(without, tier_policies=(*without.tier_policies, mutant.becomes))
     if isinstance(mutant.becomes, CiliumPolicy):
         return replace(without, cilium_policies=(*without.cilium_policies, mutant.becomes))
+    if isinstance(mutant.becomes, CalicoPolicy):
+        return replace(without, calico_policies=(*without.calico_policies, mutant.becomes))
     return without.with_policies([mutant.becomes]) if mutant.becomes else without

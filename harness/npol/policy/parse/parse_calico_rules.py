@@ -19,6 +19,7 @@ ACTIONS = {
     "Pass": RuleAction.PASS,
     "Log": RuleAction.LOG,
 }
+WORDS = {action: word for word, action in ACTIONS.items()}
 _PROTOCOLS = {"tcp": 6, "udp": 17, "icmp": 1, "icmpv6": 58, "sctp": 132, "udplite": 136}
 _ICMP = {1: 4, 58: 6}
 """The family of each protocol."""

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from typing import Any
 
+from npol.policy.objects.calico_types import CalicoPolicy
 from npol.policy.objects.cilium_types import CiliumPolicy, CiliumSection
 from npol.policy.objects.netpol_types import Direction, PeerClause, Policy, PortClause, Rule
 from npol.policy.objects.tier_types import TierPolicy, TierRule
+from npol.policy.parse.parse_calico_rules import WORDS
 from npol.policy.parse.parse_tiers import HIGHEST_PRIORITY, action_words
 
 
@@ -46,6 +49,19 @@ def _tier_rule(kind: str, rule: TierRule, written: list[Any]) -> dict[str, Any]:
     """`written`: the rules of its direction in the manifest; `spec.egress[2]` is the third."""
     number = int(rule.origin.path.rpartition("[")[2].rstrip("]"))
     return {**written[number], "action": action_words(kind)[rule.action]}
+
+
+def calico_body_of(policy: CalicoPolicy, written: Mapping[str, Any]) -> dict[str, Any]:
+    """The object of a policy that was read from another: its rules are those that it keeps."""
+    spec = dict(written.get("spec") or {})
+    for direction in Direction:
+        spec[direction.field] = [
+            {**_at(written, rule.origin.path), "action": WORDS[rule.action]}
+            for rule in policy.written(direction)
+        ]
+    spec["types"] = [d.value for d in Direction if d in policy.directions]
+    order = {} if policy.order == math.inf else {"order": policy.order}
+    return {**written, "spec": {**spec, **order}}
 
 
 def cilium_body_of(policy: CiliumPolicy, written: Mapping[str, Any]) -> dict[str, Any]:
