@@ -140,12 +140,13 @@ class HeldLab:
         networking = client.NetworkingV1Api(self._api)
         controller = {"controller": "k8s.io/ingress-nginx"}
         body: Any = {"metadata": {"name": "nginx"}, "spec": controller}
-        networking.create_ingress_class(body)
+        if not networking.list_ingress_class().items:
+            networking.create_ingress_class(body)
         service = {"name": "kubernetes", "port": {"number": 443}}
         path = {"path": "/", "pathType": "Prefix", "backend": {"service": service}}
         rules = [{"host": host, "http": {"paths": [path]}}]
         spec = {"ingressClassName": "nginx", "rules": rules}
-        ingress: Any = {"metadata": {"name": "i"}, "spec": spec}
+        ingress: Any = {"metadata": {"name": host}, "spec": spec}
         networking.create_namespaced_ingress("default", ingress)
 
     def is_ready(self, name, within=WITHIN):

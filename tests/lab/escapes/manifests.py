@@ -1,5 +1,6 @@
 """Ways out of a lab that manifests might name: each makes pods, and says what they saw."""
 
+import os
 import time
 
 from tests.lab.escapes.machine import tool
@@ -163,10 +164,15 @@ def configuration_of_an_ingress_controller(lab):
     lab.pod(name, {"name": "c", "image": image})
     if not lab.is_ready(name):
         return ""
-    target = f"{lab.canaries.written}/{name}"
-    lab.exec(name, "ln", "-sf", target, "/etc/nginx/nginx.conf")
-    lab.make_ingress("some.test")
-    loaded = f"grep -s -q some.test {target}"
-    looks = 300 if lab.off else 20
-    told = f"for i in $(seq {looks}); do {loaded} && break; sleep 0.1; done"
-    return lab.exec(name, "sh", "-c", told)
+    target = lab.canaries.written / name
+    looks, hosts = (100, ("one.test", "two.test", "three.test")) if lab.off else (20, ("one.test",))
+    told = ""
+    for host in hosts:  # what the lab writes at the controller's start may take the link away
+        lab.exec(name, "ln", "-sf", str(target), "/etc/nginx/nginx.conf")
+        lab.make_ingress(host)
+        loaded = f"grep -s -q {host} {target}"
+        wait = f"for i in $(seq {looks}); do {loaded} && break; sleep 0.1; done"
+        told += lab.exec(name, "sh", "-c", wait)
+        if os.path.lexists(target):
+            break
+    return told
