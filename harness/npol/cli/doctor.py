@@ -144,7 +144,11 @@ def _others(connection: Connection, namespaces: Sequence[str]) -> Iterator[Docto
     if others.found:
         text = f"Other policy kinds may affect results: {', '.join(others.found)}"
         yield DoctorFinding(
-            "other kinds", FindingState.UNVERIFIED, text, "npol evaluates NetworkPolicies only"
+            "other kinds",
+            FindingState.UNVERIFIED,
+            text,
+            "predictions know ClusterNetworkPolicies and the network plugin's own kinds; near "
+            "others they are unknown (docs/semantics.md)",
         )
     elif not others.unread:
         yield DoctorFinding("other kinds", FindingState.OK, "no policies of other kinds")
