@@ -69,7 +69,7 @@ def test_a_kubernetes_object_is_not_looked_into(path):
 def test_the_page_has_the_figures_of_this_tree():
     done = subprocess.run(
         [sys.executable, ROOT / "tools" / "flow_path.py"],
-        env={**os.environ, "PYTHONPATH": str(ROOT / "harness")},
+        env={**os.environ, "PYTHONPATH": str(ROOT / "harness"), "NPOL_FLOW_RECORDS": "auto"},
         capture_output=True,
         text=True,
         check=True,
