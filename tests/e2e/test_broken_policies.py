@@ -158,6 +158,8 @@ def shipped(name):
 def policies():
     """Each version of each policy of the shipped stories; one of a small story in every run."""
     for name in SHIPPED:
+        if name.startswith("tenants/"):
+            continue  # a flow that stands for many pairs is not replayed pair by pair
         steps = scenes(shipped(name))
         origins = dict.fromkeys(str(p.origin) for s in steps for p in s.world.policies)
         for number, origin in enumerate(origins):
