@@ -51,8 +51,20 @@ def keep(
     gc.freeze()  # forks leave alone what they do not use
     if _serve(mine, parent, child):
         return os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
+    _end_all()
     forget()
     return 0
+
+
+def _end_all() -> None:
+    """What still writes would bring back what is being removed. Only as process 1: -1 is all."""
+    if os.getpid() != 1:
+        return
+    with contextlib.suppress(ProcessLookupError):
+        os.kill(-1, signal.SIGKILL)
+    with contextlib.suppress(ChildProcessError):
+        while True:
+            os.waitpid(-1, 0)
 
 
 def _run_and_exit(run: Callable[[socket.socket], None], keeper: socket.socket) -> NoReturn:
