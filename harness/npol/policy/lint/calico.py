@@ -6,8 +6,8 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
 
 from npol.policy.evaluate.calico_match import acts_on
-from npol.policy.lint.findings import LintFinding, LintRule
-from npol.policy.lint.syntax import refused
+from npol.policy.lint.findings import LintFinding, LintRule, finding_at
+from npol.policy.lint.syntax import refusals_of
 from npol.policy.objects.calico_types import CalicoEnd, CalicoPolicy, CalicoRule
 from npol.policy.objects.netpol_types import Direction, Origin
 from npol.policy.objects.tier_types import RuleAction
@@ -32,10 +32,7 @@ def calico_findings(
         for source in sources
         if is_calico_policy(source)
     ]
-    for reading in readings:
-        at = reading.policy.origin.at
-        for refusal in reading.mistakes:
-            yield refused(refusal, str(reading.policy), in_file=at is not None)
+    yield from refusals_of(readings)
     policies = [r.policy for r in readings if not r.mistakes and not r.on_hosts]
     for policy in policies:
         yield from _shadowed(policy)
@@ -52,7 +49,7 @@ def _shadowed(policy: CalicoPolicy) -> Iterator[LintFinding]:
             if first := next((r for r in earlier if _covers(r, rule)), None):
                 message = f"never reached: {first.origin} fits all that this rule does"
                 fix = "move it before that one, or drop it"
-                yield _finding(LintRule.TIER_SHADOWED, message, fix, policy, rule.origin)
+                yield finding_at(LintRule.TIER_SHADOWED, message, fix, policy, rule.origin)
 
 
 def _covers(first: CalicoRule, later: CalicoRule) -> bool:
@@ -87,7 +84,7 @@ def _among_pods(policies: Sequence[CalicoPolicy], world: ClusterState) -> Iterat
         pods = [str(pod) for pod in world.pods if acts_on(world, policy, pod) is not False]
         if not pods:
             message, fix = "it selects no pod", "compare its selectors with the labels of the pods"
-            yield _finding(LintRule.SELECTS_NO_POD, message, fix, policy, policy.origin)
+            yield finding_at(LintRule.SELECTS_NO_POD, message, fix, policy, policy.origin)
         for direction in Direction:
             rules = policy.rules(direction)
             deciding = {before.get((pod, direction)) for pod in pods}
@@ -95,7 +92,7 @@ def _among_pods(policies: Sequence[CalicoPolicy], world: ClusterState) -> Iterat
                 names = ", ".join(sorted(f"{p} (tier {p.tier})" for p in deciding if p))
                 message = f"never reached: {names} decides all before it"
                 fix = "give it a lower order, or a tier before that one"
-                yield _finding(LintRule.TIER_SHADOWED, message, fix, policy, rules[0].origin)
+                yield finding_at(LintRule.TIER_SHADOWED, message, fix, policy, rules[0].origin)
             if any(_decides_all(rule) for rule in rules):
                 for pod in pods:
                     before.setdefault((pod, direction), policy)
@@ -111,9 +108,3 @@ def _decides_all(rule: CalicoRule) -> bool:
         and not rule.unsettled
         and all(end == _anybody(end) for end in ends)
     )
-
-
-def _finding(
-    rule: LintRule, message: str, fix: str, policy: CalicoPolicy, origin: Origin
-) -> LintFinding:
-    return LintFinding(rule=rule, message=message, fix=fix, subject=str(policy), at=origin.at)

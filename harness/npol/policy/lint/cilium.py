@@ -6,8 +6,8 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
 
 from npol.policy.evaluate.cilium_layer import Selected, sections_for
-from npol.policy.lint.findings import LintFinding, LintRule
-from npol.policy.lint.syntax import refused
+from npol.policy.lint.findings import LintFinding, LintRule, finding_at
+from npol.policy.lint.syntax import refusals_of
 from npol.policy.objects.cilium_types import CiliumPeer, CiliumPolicy, CiliumPort, CiliumRule
 from npol.policy.objects.entities import Pod
 from npol.policy.objects.netpol_types import Origin
@@ -29,10 +29,7 @@ def cilium_findings(
         for source in sources
         if is_cilium_policy(source)
     ]
-    for reading in readings:
-        at = reading.policy.origin.at
-        for refusal in reading.mistakes:
-            yield refused(refusal, str(reading.policy), in_file=at is not None)
+    yield from refusals_of(readings)
     policies = [reading.policy for reading in readings if not reading.mistakes]
     acting = _acting(replace(world, cilium_policies=tuple(policies)))
     for policy in policies:
@@ -70,7 +67,7 @@ def _of_section(
     if known and not mine:
         message = "its endpointSelector selects no pod"
         fix = "compare it with the labels of the pods, and of their namespaces"
-        yield _finding(LintRule.SELECTS_NO_POD, message, fix, policy, section.origin)
+        yield finding_at(LintRule.SELECTS_NO_POD, message, fix, policy, section.origin)
         return
     denies = [
         rule
@@ -84,7 +81,7 @@ def _of_section(
         if not rule.denies and (first := next((d for d in denies if _covers(d, rule)), None)):
             message = f"allows nothing: {first.origin} denies all that it allows"
             fix = "narrow the deny, or drop the rule: a deny beats every allow"
-            yield _finding(LintRule.DENIED_RULE, message, fix, policy, rule.origin)
+            yield finding_at(LintRule.DENIED_RULE, message, fix, policy, rule.origin)
 
 
 def _holds_all(theirs: Sequence[Pod], mine: Sequence[Pod]) -> bool:
@@ -120,9 +117,3 @@ def _covers_ports(
     return bool(allowed) and all(
         (port.protocol, port.port, port.end_port, port.other) in said for port in allowed or ()
     )
-
-
-def _finding(
-    rule: LintRule, message: str, fix: str, policy: CiliumPolicy, origin: Origin
-) -> LintFinding:
-    return LintFinding(rule=rule, message=message, fix=fix, subject=str(policy), at=origin.at)

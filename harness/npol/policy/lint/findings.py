@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from npol.errors import Position
+from npol.policy.objects.netpol_types import Origin
 from npol.yaml_positions import Path
 
 
@@ -142,3 +143,10 @@ class LintFinding:
         place = str(self.at) if self.at else f"{self.subject} {self.path}".strip()
         fix = f" - {self.fix}" if self.fix else ""
         return f"{place}: {self.id} {self.severity.value}: {self.message}{fix}"
+
+
+def finding_at(
+    rule: LintRule, message: str, fix: str, policy: object, origin: Origin
+) -> LintFinding:
+    """About a policy of another kind than NetworkPolicy, at one of its clauses."""
+    return LintFinding(rule=rule, message=message, fix=fix, subject=str(policy), at=origin.at)

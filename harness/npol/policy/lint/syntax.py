@@ -5,7 +5,7 @@ from __future__ import annotations
 import unicodedata
 from collections.abc import Iterable, Iterator
 from dataclasses import replace
-from typing import Any
+from typing import Any, Protocol
 
 from npol.api_rules import addresses
 from npol.errors import Position
@@ -13,6 +13,7 @@ from npol.model.peer_selection import WORKLOADS
 from npol.policy.lint.certain import replaced
 from npol.policy.lint.context import Checked
 from npol.policy.lint.findings import LintFinding, LintRule
+from npol.policy.objects.netpol_types import Origin
 from npol.policy.parse.object_source import Path, Source
 from npol.policy.parse.parse_policies import GROUP
 from npol.policy.parse.server_review import is_held, is_misnamed_policy, reviewed
@@ -48,6 +49,26 @@ def refused_objects(sources: Iterable[Source]) -> Iterator[LintFinding]:
         subject = f"{source.kind} {source.namespace('')}/{source.name}"
         for refusal in reviewed(source)[1]:
             yield replace(refused(refusal, subject, in_file=True), about_policy=False)
+
+
+class _Placed(Protocol):
+    @property
+    def origin(self) -> Origin: ...
+
+
+class _Reading(Protocol):
+    @property
+    def policy(self) -> _Placed: ...
+    @property
+    def mistakes(self) -> tuple[Refusal, ...]: ...
+
+
+def refusals_of(readings: Iterable[_Reading]) -> Iterator[LintFinding]:
+    """The same of policies of other kinds, as each of them was read."""
+    for reading in readings:
+        in_file = reading.policy.origin.at is not None
+        for refusal in reading.mistakes:
+            yield refused(refusal, str(reading.policy), in_file=in_file)
 
 
 def refused(refusal: Refusal, subject: str, *, in_file: bool) -> LintFinding:

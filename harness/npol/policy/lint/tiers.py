@@ -6,9 +6,9 @@ import itertools
 from collections.abc import Iterable, Iterator, Sequence
 
 from npol.policy.evaluate.tier_match import selects
-from npol.policy.lint.findings import LintFinding, LintRule
-from npol.policy.lint.syntax import refused
-from npol.policy.objects.netpol_types import Direction, Origin
+from npol.policy.lint.findings import LintFinding, LintRule, finding_at
+from npol.policy.lint.syntax import refusals_of
+from npol.policy.objects.netpol_types import Direction
 from npol.policy.objects.tier_types import RuleAction, Tier, TierPolicy, TierRule
 from npol.policy.parse.object_source import Source
 from npol.policy.parse.parse_tiers import is_tier_policy, parse_tier_policy
@@ -22,10 +22,7 @@ def tier_findings(sources: Iterable[Source], world: ClusterState) -> Iterator[Li
     `world`: whom they select. Where it knows no pods, nothing is said of whom.
     """
     readings = [parse_tier_policy(source) for source in sources if is_tier_policy(source)]
-    for reading in readings:
-        at = reading.policy.origin.at
-        for refusal in reading.mistakes:
-            yield refused(refusal, str(reading.policy), in_file=at is not None)
+    yield from refusals_of(readings)
     policies = [reading.policy for reading in readings if not reading.mistakes]
     for policy in policies:
         yield from _shadowed(policy)
@@ -43,7 +40,7 @@ def _shadowed(policy: TierPolicy) -> Iterator[LintFinding]:
             if first := next((r for r in earlier if _covers(r, rule)), None):
                 message = f"never reached: {first.origin} fits all that this rule does"
                 fix = "move it before that one, or drop it"
-                yield _finding(LintRule.TIER_SHADOWED, message, fix, policy, rule.origin)
+                yield finding_at(LintRule.TIER_SHADOWED, message, fix, policy, rule.origin)
 
 
 def _covers(first: TierRule, later: TierRule) -> bool:
@@ -61,7 +58,7 @@ def _selects_nothing(policy: TierPolicy, world: ClusterState) -> Iterator[LintFi
     if not any(selects(world, policy.subject, pod) for pod in world.pods):
         message = "its subject selects no pod"
         fix = "compare it with the labels of the namespaces: a policy of the cluster has none"
-        yield _finding(LintRule.SELECTS_NO_POD, message, fix, policy, policy.origin)
+        yield finding_at(LintRule.SELECTS_NO_POD, message, fix, policy, policy.origin)
 
 
 def _never_asked(policy: TierPolicy, world: ClusterState) -> Iterator[LintFinding]:
@@ -73,7 +70,7 @@ def _never_asked(policy: TierPolicy, world: ClusterState) -> Iterator[LintFindin
     if pods and used and all(world.isolating(p, d) for p in pods for d in used):
         message = "never asked: NetworkPolicies isolate every pod that it selects"
         fix = "what must hold all the same belongs into the Admin tier"
-        yield _finding(LintRule.BASELINE_NEVER_ACTS, message, fix, policy, policy.origin)
+        yield finding_at(LintRule.BASELINE_NEVER_ACTS, message, fix, policy, policy.origin)
 
 
 def _ties(policies: Sequence[TierPolicy], world: ClusterState) -> Iterator[LintFinding]:
@@ -83,7 +80,7 @@ def _ties(policies: Sequence[TierPolicy], world: ClusterState) -> Iterator[LintF
             message = f"it shares priority {one.priority} with {one} ({one.origin}): which of the "
             message += "two comes first is undefined"
             fix = "give one of them another priority"
-            yield _finding(LintRule.PRIORITY_TIE, message, fix, other, other.origin)
+            yield finding_at(LintRule.PRIORITY_TIE, message, fix, other, other.origin)
 
 
 def _meet(one: TierPolicy, other: TierPolicy, world: ClusterState) -> bool:
@@ -102,9 +99,3 @@ def _differ(one: TierPolicy, other: TierPolicy) -> bool:
         if all(both) and len(actions) > 1:
             return True
     return False
-
-
-def _finding(
-    rule: LintRule, message: str, fix: str, policy: TierPolicy, origin: Origin
-) -> LintFinding:
-    return LintFinding(rule=rule, message=message, fix=fix, subject=str(policy), at=origin.at)
