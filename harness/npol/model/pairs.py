@@ -4,25 +4,15 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from npol.model.expectation import Outcome, Verdict
 from npol.model.pairing import FlowPair
-from npol.model.reason import Reason
-from npol.model.seen_outcome import SeenOutcome
+from npol.model.part_result import PartResult
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class PairResult:
+class PairResult(PartResult):
     """What became of one pair."""
 
     pair: FlowPair
-    verdict: Verdict
-    outcome: Outcome | None = None
-    status: int = 0
-    reason: Reason | None = None
-
-    @property
-    def seen(self) -> SeenOutcome:
-        return SeenOutcome(outcome=self.outcome, status=self.status)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

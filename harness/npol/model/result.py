@@ -18,6 +18,7 @@ from npol.model.fresh_start import FreshStart
 from npol.model.gap import WatchResult
 from npol.model.packet_fate import PacketFate
 from npol.model.pairs import PairsResult
+from npol.model.part_result import PartResult
 from npol.model.prediction import Prediction
 from npol.model.probe import Answer, PodRef, Role
 from npol.model.reason import Reason
@@ -84,18 +85,10 @@ class Judgement:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class SourcePodResult:
+class SourcePodResult(PartResult):
     """What one of a source's several pods saw of a flow."""
 
     pod: PodRef
-    verdict: Verdict
-    outcome: Outcome | None = None
-    status: int = 0
-    reason: Reason | None = None
-
-    @property
-    def seen(self) -> SeenOutcome:
-        return SeenOutcome(outcome=self.outcome, status=self.status)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

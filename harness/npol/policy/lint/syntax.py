@@ -51,19 +51,19 @@ def refused_objects(sources: Iterable[Source]) -> Iterator[LintFinding]:
             yield replace(refused(refusal, subject, in_file=True), about_policy=False)
 
 
-class _Placed(Protocol):
+class _PolicyAtPlace(Protocol):
     @property
     def origin(self) -> Origin: ...
 
 
-class _Reading(Protocol):
+class _ReadPolicy(Protocol):
     @property
-    def policy(self) -> _Placed: ...
+    def policy(self) -> _PolicyAtPlace: ...
     @property
     def mistakes(self) -> tuple[Refusal, ...]: ...
 
 
-def refusals_of(readings: Iterable[_Reading]) -> Iterator[LintFinding]:
+def refusals_of(readings: Iterable[_ReadPolicy]) -> Iterator[LintFinding]:
     """The same of policies of other kinds, as each of them was read."""
     for reading in readings:
         in_file = reading.policy.origin.at is not None
