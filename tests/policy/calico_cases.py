@@ -95,6 +95,12 @@ def at(order, action, name, kind=np, tier_name="default"):
     return kind(f"{spec}ingress: [{{action: {action}}}]}}", name=name)
 
 
+HOSTS = {
+    "apiVersion": "v1",
+    "kind": "Service",
+    "metadata": {"name": "hosts", "namespace": "z"},
+    "spec": {"selector": {"app": "host"}, "ports": [{"port": 80}]},
+}
 TO_80 = "{protocol: TCP, destination: {ports: [80]}}"
 
 CALICO_CASES = [
@@ -413,6 +419,12 @@ CALICO_CASES = [
         "calico-service-source-any-port",
         [source("services: {name: b, namespace: x}")],
         "x/c -> x/a:80",
+        "allow",
+    ),
+    (
+        "calico-service-source-is-its-node",
+        [source("services: {name: hosts, namespace: z}"), HOSTS],
+        "node n2 -> x/a:80",
         "allow",
     ),
     ("calico-service-not-seen", [source("services: {name: nowhere, namespace: x}")], IN, "?"),

@@ -282,8 +282,11 @@ class EndReader:
 
 def _promised(
     world: ClusterState, namespace: str, name: str
-) -> Iterator[tuple[End, set[tuple[str, int]]]]:
-    """What the endpoints controller will write for a Service's selector."""
+) -> Iterator[tuple[Address | End, set[tuple[str, int]]]]:
+    """
+    What the endpoints controller will write for a Service's selector: addresses, which a node
+    shares with the pods on its network. A pod that a template promises has none yet.
+    """
     service = world.service(namespace, name)
     for pod in backends_of(world, service) if service else ():
         at: set[tuple[str, int]] = set()
@@ -293,7 +296,7 @@ def _promised(
                 (target,) if isinstance(target, int) else pod.ports_named(target, port.protocol)[:1]
             )
             at |= {(port.protocol.name, number) for number in numbers}
-        yield pod, at
+        yield from ((who, at) for who in (pod, *pod.addresses))
 
 
 def _addresses(end: End, family: int) -> tuple[Address, ...]:
