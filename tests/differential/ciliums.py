@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from hypothesis import strategies as st
 
-from tests.policy.clusters import KEYS, NAMES, NAMESPACES, PORTS, PROTOCOLS, VALUES
+from tests.policy.clusters import KEYS, NAMES, NAMESPACES, PORTS, PROTOCOLS, VALUES, selectors_by
 
 PLACE = "io.kubernetes.pod.namespace"
 AROUND = "io.cilium.k8s.namespace.labels."
@@ -17,24 +17,7 @@ _labels = st.dictionaries(
 )
 
 
-def _expression(key):
-    some = st.lists(st.sampled_from(VALUES), min_size=1, max_size=2, unique=True)
-    valued = st.fixed_dictionaries(
-        {"key": st.just(key), "operator": st.sampled_from(["In", "NotIn"]), "values": some}
-    )
-    bare = st.fixed_dictionaries(
-        {"key": st.just(key), "operator": st.sampled_from(["Exists", "DoesNotExist"])}
-    )
-    return st.one_of(valued, bare)
-
-
-_own = st.fixed_dictionaries(
-    {},
-    optional={
-        "matchLabels": _labels,
-        "matchExpressions": st.lists(st.sampled_from(KEYS).flatmap(_expression), max_size=1),
-    },
-)
+_own = selectors_by(_labels)
 
 
 def _selectors(namespaces):

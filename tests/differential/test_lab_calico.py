@@ -6,28 +6,16 @@ import pytest
 from hypothesis import given
 
 from tests.differential.calico import calico_clusters
-from tests.differential.test_lab import Lab
 from tests.examples import thorough
 
 pytestmark = pytest.mark.lab
 
 
-@pytest.fixture(scope="module")
-def lab():
-    made = Lab()
-    yield made
-    counted = dict(made.counted)
-    made.packets.close()
-    asked = counted["open"] + counted["timeout"]
-    assert counted["open"] > asked / 4, counted
-    assert counted["timeout"] > asked / 4, counted
-
-
 @pytest.mark.timeout(300)
 @thorough(6)
 @given(cluster=calico_clusters())
-def test_evaluator_agrees_with_packets_on_calicos_own_kinds(lab, cluster):
-    differences = lab.differences(cluster)
+def test_evaluator_agrees_with_packets_on_calicos_own_kinds(mixed_lab, cluster):
+    differences = mixed_lab.differences(cluster)
     assert not differences, "\n".join(differences)
 
 
@@ -35,6 +23,6 @@ def test_evaluator_agrees_with_packets_on_calicos_own_kinds(lab, cluster):
 @pytest.mark.timeout(3600)
 @thorough(500)
 @given(cluster=calico_clusters())
-def test_evaluator_agrees_with_packets_on_calicos_own_kinds_in_hundreds(lab, cluster):
-    differences = lab.differences(cluster)
+def test_evaluator_agrees_with_packets_on_calicos_own_kinds_in_hundreds(mixed_lab, cluster):
+    differences = mixed_lab.differences(cluster)
     assert not differences, "\n".join(differences)

@@ -25,13 +25,18 @@ def _expression(key):
     return st.one_of(valued, bare)
 
 
-selectors = st.fixed_dictionaries(
-    {},
-    optional={
-        "matchLabels": labels,
-        "matchExpressions": st.lists(st.sampled_from(KEYS).flatmap(_expression), max_size=1),
-    },
-)
+def selectors_by(match_labels):
+    """Selectors of pods or namespaces, with these `matchLabels`."""
+    return st.fixed_dictionaries(
+        {},
+        optional={
+            "matchLabels": match_labels,
+            "matchExpressions": st.lists(st.sampled_from(KEYS).flatmap(_expression), max_size=1),
+        },
+    )
+
+
+selectors = selectors_by(labels)
 
 
 def namespace_selectors(namespaces):
