@@ -144,23 +144,33 @@ def places():
 
 
 def slices(cluster):
-    """What the control plane writes for each port of each Service: one slice by pods' number."""
-    return [
-        _slice(service, port, number, pods)
-        for service in cluster["services"]
-        for port in service["spec"]["ports"]
-        for number, pods in _by_number(cluster, service, port).items()
-    ]
+    """
+    What the control plane writes for each port of each Service: one slice by pods' number. A pod
+    that has none of its ports is in one without any.
+    """
+    return [piece for service in cluster["services"] for piece in _of_service(cluster, service)]
 
 
-def _by_number(cluster, service, port):
-    found = {}
+def _of_service(cluster, service):
+    pods = [*_selected(cluster, service)]
+    for port in service["spec"]["ports"]:
+        by_number = {}
+        for pod in pods:
+            if number := _number(pod, port):
+                by_number.setdefault(number, []).append(pod)
+        for number, same in by_number.items():
+            given = {"name": port["name"], "port": number, "protocol": port["protocol"]}
+            yield _slice(service, f"{port['name']}-{number}", [given], same)
+    bare = [pod for pod in pods if not any(_number(pod, p) for p in service["spec"]["ports"])]
+    if bare:
+        yield _slice(service, "none", [], bare)
+
+
+def _selected(cluster, service):
     for pod in cluster["pods"]:
         same = pod["metadata"]["namespace"] == service["metadata"]["namespace"]
-        selected = service["spec"]["selector"].items() <= pod["metadata"]["labels"].items()
-        if same and selected and (number := _number(pod, port)):
-            found.setdefault(number, []).append(pod)
-    return found
+        if same and service["spec"]["selector"].items() <= pod["metadata"]["labels"].items():
+            yield pod
 
 
 def _number(pod, port):
@@ -172,15 +182,15 @@ def _number(pod, port):
     return None
 
 
-def _slice(service, port, number, pods):
+def _slice(service, called, ports, pods):
     name = service["metadata"]["name"]
     return {
         "metadata": {
-            "name": f"{name}-{port['name']}-{number}",
+            "name": f"{name}-{called}",
             "namespace": service["metadata"]["namespace"],
             "labels": {"kubernetes.io/service-name": name},
         },
-        "ports": [{"name": port["name"], "port": number, "protocol": port["protocol"]}],
+        "ports": ports,
         "endpoints": [
             {
                 "addresses": [pod["status"]["podIP"]],
