@@ -56,6 +56,12 @@ class AppliedPolicies:
         self._look(connection, story)
         return policy_differences(*map(self._not_applied, (before, self.others)))
 
+    def given_back(self, connection: Connection, story: Story) -> None:
+        """After the restore no manifest of the story stands for what is there."""
+        self.manifests.clear()
+        if other_policies_of(story):
+            self._look(connection, story)
+
     def _look(self, connection: Connection, story: Story) -> None:
         if self._served is None:
             self._served = served_groups(connection)

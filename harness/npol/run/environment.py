@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Collection, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
+from functools import partial
 
 from npol.changes.state.snapshot import key_of
 from npol.changes.transaction import Transaction
@@ -24,6 +25,7 @@ from npol.model.probe import PodRef
 from npol.model.reason import Reason, ReasonCode
 from npol.model.result import ClusterFacts, RestoreResult
 from npol.model.story import Apply, Step, Story, When
+from npol.model.verification import FlowVerification
 from npol.policy.simulate.simulated_steps import refused_objects
 from npol.policy.state.cluster_state import ClusterState
 from npol.probe.beside_pods import BesidePods
@@ -353,7 +355,12 @@ class RunEnvironment:
             sources=self._sources,
             stop=self._stop,
         )
-        return end.give_back(verify)
+        return end.give_back(partial(self._verified, verify) if verify else None)
+
+    def _verified(self, verify: Verify, unchanged: bool) -> FlowVerification:
+        if not unchanged:
+            self._applied.given_back(self.connection, self.story)
+        return verify(unchanged)
 
     @property
     def summed(self) -> Sequence[WhiskerFlow]:
