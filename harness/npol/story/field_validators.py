@@ -8,6 +8,7 @@ passes here can be read as an option or as code by a shell.
 from __future__ import annotations
 
 import difflib
+import functools
 import re
 from collections.abc import Iterable
 
@@ -30,9 +31,15 @@ def did_you_mean(word: object, known: Iterable[str]) -> str:
     """A hint that names the nearest known word, or ""."""
     if not isinstance(word, str) or len(word) > 64:
         return ""
-    close = difflib.get_close_matches(word.lower(), {k.lower(): k for k in known}, n=1)
+    near = _nearest(word.lower(), tuple(known))
+    return f"did you mean '{near}'?" if near else ""
+
+
+@functools.lru_cache(maxsize=128)  # a mistake that a file makes once it makes a thousand times
+def _nearest(word: str, known: tuple[str, ...]) -> str:
     by_lower = {k.lower(): k for k in known}
-    return f"did you mean '{by_lower[close[0]]}'?" if close else ""
+    close = difflib.get_close_matches(word, by_lower, n=1)
+    return by_lower[close[0]] if close else ""
 
 
 _LABEL = re.compile(r"[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?")
