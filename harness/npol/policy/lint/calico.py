@@ -7,6 +7,7 @@ from dataclasses import replace
 
 from npol.policy.evaluate.calico_match import acts_on
 from npol.policy.lint.findings import LintFinding, LintRule, finding_at
+from npol.policy.lint.shadowed import shadowed
 from npol.policy.lint.syntax import refusals_of
 from npol.policy.objects.calico_types import CalicoEnd, CalicoPolicy, CalicoRule
 from npol.policy.objects.netpol_types import Direction, Origin
@@ -35,25 +36,14 @@ def calico_findings(
     yield from refusals_of(readings)
     policies = [r.policy for r in readings if not r.mistakes and not r.on_hosts]
     for policy in policies:
-        yield from _shadowed(policy)
+        for direction in Direction:
+            yield from shadowed(policy, policy.rules(direction), _covers)
     if world.pods:
         yield from _among_pods(policies, world)
 
 
-def _shadowed(policy: CalicoPolicy) -> Iterator[LintFinding]:
-    """The first rule that fits decides, so the same ends again are never reached."""
-    for direction in Direction:
-        rules = policy.rules(direction)
-        for later, rule in enumerate(rules):
-            earlier = (r for r in rules[:later] if r.action is not RuleAction.LOG)
-            if first := next((r for r in earlier if _covers(r, rule)), None):
-                message = f"never reached: {first.origin} fits all that this rule does"
-                fix = "move it before that one, or drop it"
-                yield finding_at(LintRule.TIER_SHADOWED, message, fix, policy, rule.origin)
-
-
 def _covers(first: CalicoRule, later: CalicoRule) -> bool:
-    """Whether a rule surely fits whatever a later one does."""
+    """Whether a rule surely fits whatever a later one does; one that logs decides nothing."""
     asked = (
         (first.family, later.family),
         (first.protocol, later.protocol),
@@ -61,7 +51,8 @@ def _covers(first: CalicoRule, later: CalicoRule) -> bool:
     )
     ends = ((first.source, later.source), (first.destination, later.destination))
     return (
-        not (first.asks or first.unsettled)
+        first.action is not RuleAction.LOG
+        and not (first.asks or first.unsettled)
         and all(mine in (None, other) for mine, other in asked)
         and all(_says(mine) in (_says(_anybody(mine)), _says(other)) for mine, other in ends)
     )

@@ -7,6 +7,7 @@ from collections.abc import Iterable, Iterator, Sequence
 
 from npol.policy.evaluate.tier_match import selects
 from npol.policy.lint.findings import LintFinding, LintRule, finding_at
+from npol.policy.lint.shadowed import shadowed
 from npol.policy.lint.syntax import refusals_of
 from npol.policy.objects.netpol_types import Direction
 from npol.policy.objects.tier_types import RuleAction, Tier, TierPolicy, TierRule
@@ -25,26 +26,16 @@ def tier_findings(sources: Iterable[Source], world: ClusterState) -> Iterator[Li
     yield from refusals_of(readings)
     policies = [reading.policy for reading in readings if not reading.mistakes]
     for policy in policies:
-        yield from _shadowed(policy)
+        for direction in Direction:
+            yield from shadowed(policy, policy.rules(direction), _covers)
         if world.pods:
             yield from _selects_nothing(policy, world)
             yield from _never_asked(policy, world)
     yield from _ties(policies, world)
 
 
-def _shadowed(policy: TierPolicy) -> Iterator[LintFinding]:
-    """The first rule that fits decides, so the same peers again are never reached."""
-    for direction in Direction:
-        for later, rule in enumerate(policy.rules(direction)):
-            earlier = policy.rules(direction)[:later]
-            if first := next((r for r in earlier if _covers(r, rule)), None):
-                message = f"never reached: {first.origin} fits all that this rule does"
-                fix = "move it before that one, or drop it"
-                yield finding_at(LintRule.TIER_SHADOWED, message, fix, policy, rule.origin)
-
-
 def _covers(first: TierRule, later: TierRule) -> bool:
-    """Whether a rule surely fits whatever a later one does."""
+    """Whether a rule surely fits whatever a later one does: the same peers again, for example."""
     peers = [(p.pods, p.nodes, p.networks, p.domains) for p in first.peers]
     same = all((p.pods, p.nodes, p.networks, p.domains) in peers for p in later.peers)
     ports = [(p.protocol, p.first, p.last, p.name) for p in first.ports]
