@@ -204,6 +204,17 @@ class Live:
             else:
                 yield self._flow(*flow, word=decision.value)
 
+    def assert_decided(self, cases):
+        """Of so many cases nothing was left out, and neither open nor closed flows are few."""
+        counted = self.counted
+        print(f"{self.engine}: {dict(counted)}")
+        flows = sum(counted[word] for word in ("allow", "deny", "dns timeout"))
+
+        assert counted["cases"] >= cases
+        assert counted["left out"] == 0
+        assert counted["allow"] > flows / 4
+        assert counted["deny"] > flows / 4
+
 
 def _differs(flow):
     return not flow.passed or prediction_words(flow.predicted) != str(flow.expected)
