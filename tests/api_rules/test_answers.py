@@ -118,7 +118,7 @@ def _of_lab(sent):
     registry.create("namespaces", {"metadata": {"name": "default"}})
     kind = review(sent).resource
     try:
-        _, unknown = registry.decode(kind, sent)
+        _, unknown = registry.catalogue.decode(kind, sent)
         if not unknown:
             registry.create(kind.name, sent, dry_run=True)
         return unknown

@@ -120,7 +120,7 @@ class Objects:
         for resource in self._registry.catalogue.served():
             known.setdefault(resource.api_version, set()).add(resource.kind)
         _check_kind(kind, body, known)
-        decoded, unknown = self._registry.decode(kind, body)
+        decoded, unknown = self._registry.catalogue.decode(kind, body)
         self._report(call, [f'unknown field "{p}"' for p in unknown], twice)
         decoded.setdefault("metadata", {})
         return self._stored(kind, decoded)

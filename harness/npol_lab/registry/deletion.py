@@ -1,35 +1,15 @@
-"""How objects go: grace periods of pods, finalizers, preconditions."""
+"""How objects go: grace periods of pods, and finalizers."""
 
 from __future__ import annotations
 
+from datetime import datetime, timedelta
+
 from npol.api_rules.objects import Obj
 from npol.api_rules.resources import ApiResource
-from npol_lab.registry import errors
+from npol_lab.registry.metadata import timestamp
 
 OWN_FINALIZERS = {"Foreground": "foregroundDeletion", "Orphan": "orphan"}
 """What a propagation policy leaves for the garbage collector to do first."""
-
-
-def check_preconditions(kind: ApiResource, old: Obj, uid: str | None, version: str | None) -> None:
-    """
-    Raises:
-        StatusError: 409 when the object is not the one that the client has seen.
-    """
-    head = old["metadata"]
-    for word, wanted, key, past in (
-        ("UID", uid, "uid", "deleted and then recreated"),
-        ("ResourceVersion", version, "resourceVersion", "modified"),
-    ):
-        if wanted and wanted != head[key]:
-            why = (
-                f"the {word} in the precondition ({wanted}) does not match the {word} in record "
-                f"({head[key]}). The object might have been {past}"
-            )
-            called = f"{kind.kind}.{kind.group}" if kind.group else kind.kind
-            message = f'Operation cannot be fulfilled on {called} "{head["name"]}": {why}'
-            details = {"name": head["name"], "group": kind.group, "kind": kind.kind}
-            details = {k: v for k, v in details.items() if v}
-            raise errors.StatusError(409, "Conflict", message, details)
 
 
 def grace_of(pod: Obj, wanted: int | None) -> int:
@@ -56,3 +36,16 @@ def waits(obj: Obj) -> bool:
         or metadata.get("deletionGracePeriodSeconds", 0) > 0
         or obj.get("spec", {}).get("finalizers")
     )
+
+
+def dated(kind: ApiResource, obj: Obj, grace: int, now: datetime) -> Obj:
+    """The object with its deletion begun, to end after `grace` seconds."""
+    head = obj["metadata"]
+    head["deletionTimestamp"] = timestamp(now + timedelta(seconds=grace))
+    if kind.name == "namespaces":
+        obj["status"] = {**obj.get("status", {}), "phase": "Terminating"}
+    else:
+        head["deletionGracePeriodSeconds"] = grace
+    if "generation" in head:
+        head["generation"] += 1
+    return obj

@@ -3,22 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from typing import Any
 
-from npol.api_rules.decode import Decoder, WrongType
-from npol.api_rules.field_errors import FieldError
-from npol.api_rules.kinds import Strategy
+from npol.api_rules.decode import WrongType
 from npol.api_rules.kinds.definitions import DEFINITIONS
-from npol.api_rules.kinds.ephemeral_checks import check_ephemeral_update
-from npol.api_rules.metadata_checks import check_metadata
 from npol.api_rules.objects import Obj, copied
 from npol.api_rules.resources import ApiResource
 from npol_lab.families import SINGLE, Family
 from npol_lab.registry import (
     admission,
     calico_rules,
-    crds,
     deletion,
     errors,
     managed_fields,
@@ -26,19 +21,18 @@ from npol_lab.registry import (
     patches,
     pod_warnings,
     podsecurity,
+    preconditions,
 )
-from npol_lab.registry.allocation import Allocator
 from npol_lab.registry.apply_checks import applicable
+from npol_lab.registry.binding import bound
 from npol_lab.registry.managed_fields import APPLY, UPDATE, Manager
 from npol_lab.registry.patches import PatchType
 from npol_lab.registry.served_kinds import Catalogue
+from npol_lab.registry.write_checks import WriteChecks
 from npol_lab.store import Store
 
 OWN = "npol-lab"
 """The field manager of the lab's own controllers."""
-BINDING = ApiResource(plural="pods/binding", kind="Binding")
-CONDITIONAL = ("leases.coordination.k8s.io", "poddisruptionbudgets.policy", DEFINITIONS)
-"""Kinds that are not updated without a resourceVersion (`AllowUnconditionalUpdate`)."""
 
 
 def _utcnow() -> datetime:
@@ -61,8 +55,8 @@ class Registry:
     ) -> None:
         self.store = store
         self.catalogue = Catalogue()
-        self._allocator = Allocator(store, families)
         self._now = now
+        self._checks = WriteChecks(store, self.catalogue, families, now)
 
     @property
     def resources(self) -> dict[str, ApiResource]:
@@ -78,19 +72,6 @@ class Registry:
             raise errors.not_found(kind, name)
         return found
 
-    def decode(self, kind: ApiResource, obj: Any) -> tuple[Obj, list[str]]:
-        """The object in the server's form, and the paths of fields that its kind lacks."""
-        if not isinstance(obj, dict):
-            raise errors.undecodable(kind, "json: an object is expected")
-        try:
-            return self._read(kind, obj)
-        except WrongType as wrong:
-            raise errors.undecodable(kind, str(wrong)) from wrong
-
-    def _read(self, kind: ApiResource, obj: Obj) -> tuple[Obj, list[str]]:
-        decoder = Decoder(custom=kind.custom)
-        return decoder.struct(self.catalogue.type(kind), obj), decoder.unknown
-
     def create(
         self,
         resource: str,
@@ -102,7 +83,7 @@ class Registry:
     ) -> Obj:
         """`warnings` takes what a client is to be told although the object is fine."""
         kind = self.resource(resource)
-        new = self.decode(kind, obj)[0]
+        new = self.catalogue.decode(kind, obj)[0]
         new.setdefault("metadata", {}).pop("managedFields", None)
         created = self._created(kind, new, _updater(kind, manager, ""), dry_run)
         return self._warned(kind, created, None, warnings)
@@ -113,12 +94,12 @@ class Registry:
         admission.check_namespace(self.store, kind, new)
         if "status" in kind.subresources and kind.name != "nodes":
             new.pop("status", None)
-        self._strategy(kind).default(new)
+        self.catalogue.strategy(kind).default(new)
         if manager.operation == UPDATE:
-            empty = self.decode(kind, {"metadata": {}})[0]
+            empty = self.catalogue.decode(kind, {"metadata": {}})[0]
             managed_fields.update(self.catalogue.type(kind), empty, new, {}, manager, self._stamp())
-        self._prepare(kind, new)
-        self._allow(kind, new)
+        self._checks.prepare(kind, new)
+        self._checks.allow_creation(kind, new)
         if dry_run:
             return new
         stored = self.store.put(kind.name, new)
@@ -127,43 +108,6 @@ class Registry:
 
     def _stamp(self) -> str:
         return metadata.timestamp(self._now())
-
-    def _strategy(self, kind: ApiResource) -> Strategy:
-        return self.catalogue.strategy(kind)
-
-    def _prepare(self, kind: ApiResource, new: Obj) -> None:
-        """What is filled in after the defaults, before anything is refused."""
-        strategy = self._strategy(kind)
-        if kind.name == "pods":
-            admission.admit_pod(self.store, kind, new)
-            strategy.default(new)
-        if kind.name == "ingresses.networking.k8s.io":
-            admission.default_ingress_class(self.store, new)
-        strategy.prepare(new)
-        new.update(self.decode(kind, new)[0])
-        if kind.name == DEFINITIONS:
-            crds.prepare(new, self._now())
-
-    def _allow(self, kind: ApiResource, new: Obj) -> None:
-        strategy = self._strategy(kind)
-        wrong = check_metadata(kind, new, strategy.name)
-        self._check(kind, new, wrong + strategy.validate(new) + strategy.validate_create(new))
-        if kind.name == "services":
-            self._check(kind, new, self._allocator.fill(new))
-        if kind.group == errors.CILIUM and kind.kind.endswith("NetworkPolicy"):
-            raise errors.not_enforced(403)
-        name, namespace = new["metadata"]["name"], new["metadata"].get("namespace")
-        if self.store.get(kind.name, namespace, name) is not None:
-            raise errors.already_exists(kind, name)
-        if kind.name == "pods":
-            podsecurity.enforce(self.store, kind, new)
-            admission.check_quota(self.store, kind, new)
-        if kind.name in calico_rules.POLICIES:
-            calico_rules.check_creation(self.store, new)
-
-    def _check(self, kind: ApiResource, obj: Obj, causes: list[FieldError]) -> None:
-        if causes:
-            raise errors.invalid(kind, obj["metadata"].get("name", ""), causes)
 
     def _follow_up(self, kind: ApiResource, stored: Obj) -> None:
         """What must be there as soon as the object is."""
@@ -187,8 +131,8 @@ class Registry:
         head = obj.get("metadata", {})
         old = self.get(resource, head.get("namespace"), head.get("name", ""))
         if not head.get("resourceVersion") and not subresource and manager != OWN:
-            self._require_version(kind, old)
-        self._check_version(kind, old, obj)
+            preconditions.require_version(kind, old)
+        preconditions.check_version(kind, old, obj)
         new = self._replace(kind, old, obj, _updater(kind, manager, subresource), dry_run)
         return self._warned(kind, new, old, warnings)
 
@@ -200,25 +144,16 @@ class Registry:
             warnings += podsecurity.warnings(self.store, kind, new, old)
         return new
 
-    def _require_version(self, kind: ApiResource, old: Obj) -> None:
-        if kind.name in CONDITIONAL or kind.custom:
-            raise errors.version_required(kind, old["metadata"]["name"])
-
-    def _check_version(self, kind: ApiResource, old: Obj, new: Obj) -> None:
-        version = new.get("metadata", {}).get("resourceVersion")
-        if version and version != old["metadata"]["resourceVersion"]:
-            raise errors.conflict(kind, old["metadata"]["name"], errors.MODIFIED)
-
     def _replace(
         self, kind: ApiResource, old: Obj, obj: Obj, manager: Manager, dry_run: bool
     ) -> Obj:
         """Everything between a new version of an object and the store."""
-        new = self.decode(kind, obj)[0]
+        new = self.catalogue.decode(kind, obj)[0]
         new["apiVersion"], new["kind"] = kind.api_version, kind.kind
         subresource = manager.subresource
         metadata.keep(kind, old, new, subresource)
         owners = managed_fields.base_of(old, new)
-        strategy = self._strategy(kind)
+        strategy = self.catalogue.strategy(kind)
         strategy.default(new)
         if manager.operation == UPDATE:
             managed_fields.update(
@@ -228,25 +163,14 @@ class Registry:
             strategy.prepare_update(new, old)
             strategy.default(new)
         if subresource in ("", "scale"):
-            self._check_update(kind, new, old)
+            self._checks.allow_update(kind, new, old)
         if subresource == metadata.EPHEMERAL:
-            self._check(kind, new, check_ephemeral_update(new, old))
-            podsecurity.enforce(self.store, kind, new)
+            self._checks.allow_ephemeral(kind, new, old)
         if old == new:
             return old
         if metadata.content(old) != metadata.content(new) and "generation" in old["metadata"]:
             new["metadata"]["generation"] = old["metadata"]["generation"] + 1
         return new if dry_run else self._stored(kind, new)
-
-    def _check_update(self, kind: ApiResource, new: Obj, old: Obj) -> None:
-        strategy = self._strategy(kind)
-        wrong = check_metadata(kind, new, strategy.name) + metadata.check_update(new, old)
-        wrong += strategy.validate(new) + strategy.validate_update(new, old)
-        self._check(kind, new, wrong)
-        if kind.name == "services":
-            self._check(kind, new, self._allocator.fill(new, old))
-        if kind.name == "pods" and podsecurity.is_relevant(new, old):
-            podsecurity.enforce(self.store, kind, new)
 
     def _stored(self, kind: ApiResource, new: Obj) -> Obj:
         stored = self.store.put(kind.name, new)
@@ -267,20 +191,8 @@ class Registry:
 
     def bind(self, namespace: str, name: str, node: str) -> Obj:
         """Give a pod its node, once: what a scheduler does."""
-        kind = self.resource("pods")
-        pod = self.get("pods", namespace, name)
-        if "deletionTimestamp" in pod["metadata"]:
-            why = f"pod {name} is being deleted, cannot be assigned to a host"
-            raise errors.conflict(BINDING, name, why)
-        if pod["spec"].get("nodeName"):
-            why = f'pod {name} is already assigned to node "{pod["spec"]["nodeName"]}"'
-            raise errors.conflict(BINDING, name, why)
-        pod["spec"]["nodeName"] = node
-        conditions = pod.setdefault("status", {}).setdefault("conditions", [])
-        conditions[:] = [c for c in conditions if c["type"] != "PodScheduled"]
-        scheduled = {"type": "PodScheduled", "status": "True", "lastProbeTime": None}
-        conditions.append({**scheduled, "lastTransitionTime": self._stamp()})
-        return self.store.put("pods", self.decode(kind, pod)[0])
+        pod = bound(self.get("pods", namespace, name), node, self._stamp())
+        return self.store.put("pods", self.catalogue.decode(self.resource("pods"), pod)[0])
 
     def patch(
         self,
@@ -307,7 +219,7 @@ class Registry:
         old = self.get(resource, namespace, name)
         result = patches.patched(old, patch, type, self.catalogue.type(kind))
         try:
-            new, unknown = self._read(kind, result)
+            new, unknown = self.catalogue.read(kind, result)
         except WrongType as wrong:
             why = wrong.converted if type == "strategic" else str(wrong)
             raise patches.rejected(result, patch, type, why) from wrong
@@ -317,16 +229,10 @@ class Registry:
             raise patches.rejected(result, patch, type, why)
         if warnings is not None:
             warnings += told
-        self._check_version(kind, old, new)
-        self._check_identity(kind, old, new)
+        preconditions.check_version(kind, old, new)
+        preconditions.check_identity(kind, old, new)
         updater = _updater(kind, manager, subresource)
         return self._warned(kind, self._replace(kind, old, new, updater, dry_run), old, warnings)
-
-    def _check_identity(self, kind: ApiResource, old: Obj, new: Obj) -> None:
-        if new.get("metadata", {}).get("name") != old["metadata"]["name"]:
-            raise errors.bad_request("the name of the object does not match the name on the URL")
-        if new.get("kind") != kind.kind or new.get("apiVersion") != kind.api_version:
-            raise errors.bad_request("a patch may not change apiVersion or kind")
 
     def _applied(
         self,
@@ -341,12 +247,12 @@ class Registry:
         config = applicable(kind, self.catalogue.type(kind), *place, config)
         start: Obj = live or {"metadata": {}}
         if live is not None:
-            self._check_version(kind, live, config)
+            preconditions.check_version(kind, live, config)
         new = managed_fields.apply(
             self.catalogue.type(kind), start, config, manager, force=force, now=self._stamp()
         )
         if live is None:
-            new = self.decode(kind, new)[0]
+            new = self.catalogue.decode(kind, new)[0]
             return self._created(kind, new, manager, dry_run)
         return self._replace(kind, live, new, manager, dry_run)
 
@@ -364,7 +270,7 @@ class Registry:
     ) -> Obj:
         kind = self.resource(resource)
         old = self.get(resource, namespace, name)
-        deletion.check_preconditions(kind, old, uid, resource_version)
+        preconditions.check_deletion(kind, old, uid, resource_version)
         if resource == "namespaces":
             admission.check_namespace_deletion(kind, name)
         if resource == calico_rules.TIERS:
@@ -378,7 +284,7 @@ class Registry:
         if seconds or old["metadata"].get("finalizers") or resource == "namespaces":
             return self._marked(kind, old, seconds)
         gone = self._remove(kind, old)
-        return self._dated(kind, gone, 0) if resource == "pods" else gone
+        return deletion.dated(kind, gone, 0, self._now()) if resource == "pods" else gone
 
     def _marked(self, kind: ApiResource, obj: Obj, grace: int) -> Obj:
         """Deletion has begun; a second one can only shorten the wait."""
@@ -386,18 +292,7 @@ class Registry:
         begun = "deletionTimestamp" in head
         if begun and grace >= head.get("deletionGracePeriodSeconds", 0):
             return obj
-        return self.store.put(kind.name, self._dated(kind, obj, grace))
-
-    def _dated(self, kind: ApiResource, obj: Obj, grace: int) -> Obj:
-        head = obj["metadata"]
-        head["deletionTimestamp"] = metadata.timestamp(self._now() + timedelta(seconds=grace))
-        if kind.name == "namespaces":
-            obj["status"] = {**obj.get("status", {}), "phase": "Terminating"}
-        else:
-            head["deletionGracePeriodSeconds"] = grace
-        if "generation" in head:
-            head["generation"] += 1
-        return obj
+        return self.store.put(kind.name, deletion.dated(kind, obj, grace, self._now()))
 
     def finalize(self, resource: str, namespace: str | None, name: str) -> None:
         """

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import replace
+from typing import Any
 
+from npol.api_rules.decode import Decoder, WrongType
 from npol.api_rules.kinds import Strategy, strategy_of
 from npol.api_rules.objects import Obj
 from npol.api_rules.resources import BUILT_IN, RESOURCES, ApiResource
 from npol.api_rules.schema import Struct, type_of
-from npol_lab.registry import calico_rules, crds, structural
-from npol_lab.registry.errors import no_such_resource
+from npol_lab.registry import calico_rules, crds, errors, structural
 from npol_lab.registry.versions import newest_first
 from npol_lab.store import Store
 
@@ -41,12 +42,26 @@ class Catalogue:
         """
         found = self.resources.get(name)
         if found is None:
-            raise no_such_resource()
+            raise errors.no_such_resource()
         return found
 
     def type(self, kind: ApiResource) -> Struct:
         kind = self.resource(kind.kept_as) if kind.kept_as else kind
         return self._types.get((kind.name, kind.version)) or type_of(kind)
+
+    def decode(self, kind: ApiResource, obj: Any) -> tuple[Obj, list[str]]:
+        """The object in the server's form, and the paths of fields that its kind lacks."""
+        if not isinstance(obj, dict):
+            raise errors.undecodable(kind, "json: an object is expected")
+        try:
+            return self.read(kind, obj)
+        except WrongType as wrong:
+            raise errors.undecodable(kind, str(wrong)) from wrong
+
+    def read(self, kind: ApiResource, obj: Obj) -> tuple[Obj, list[str]]:
+        """As `decode`; mistypes are for the caller to word."""
+        decoder = Decoder(custom=kind.custom)
+        return decoder.struct(self.type(kind), obj), decoder.unknown
 
     def printer_columns(self, kind: ApiResource) -> Sequence[Obj]:
         """What a definition wants to see in `kubectl get`."""
