@@ -525,6 +525,23 @@ CILIUM_CASES = [
         OUT,
         "allow",
     ),
+    (
+        "cilium-fqdn-before-baseline",
+        [
+            cluster(
+                "b", "Baseline", egress=rules(rule("Deny", "{networks: [0.0.0.0/0]}", to=True))
+            ),
+            cnp(
+                "p",
+                on_a(
+                    "enableDefaultDeny: {egress: false}, "
+                    "egress: [{toFQDNs: [{matchName: example.org}]}]"
+                ),
+            ),
+        ],
+        OUT,
+        "?",
+    ),
     ("cilium-groups", [egress("{toGroups: [{aws: {region: r}}]}")], OUT, "?"),
     (
         "cilium-authentication",

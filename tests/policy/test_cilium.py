@@ -23,7 +23,8 @@ from tests.policy.cilium_cases import (
     egress,
     ingress,
 )
-from tests.policy.worlds import documents, policy, traffic, world_with
+from tests.policy.tier_cases import cluster, rule, rules
+from tests.policy.worlds import documents, policy, traffic, without_nodes, world_with
 
 WORDS = {True: "allow", False: "deny", None: "?"}
 
@@ -114,6 +115,40 @@ def test_a_rule_of_l7_is_named_where_it_leaves_the_answer_open():
         "(CiliumNetworkPolicy x/p spec.ingress[0].toPorts[0].ports[0]) goes by rules.http, which "
         "no packet of L3/L4 shows"
     ]
+
+
+def test_a_rule_by_names_is_named_where_the_tier_behind_it_may_decide():
+    baseline = cluster(
+        "b", "Baseline", egress=rules(rule("Deny", "{networks: [0.0.0.0/0]}", to=True))
+    )
+    named = """
+apiVersion: cilium.io/v2
+kind: CiliumNetworkPolicy
+metadata: {name: names, namespace: x}
+spec:
+  endpointSelector: {}
+  enableDefaultDeny: {egress: false}
+  egress:
+    - toFQDNs: [{matchName: example.org}]
+"""
+    world = world_with(baseline, *documents(named, "names.yaml"))
+
+    assert causes_of(world, "x/a -> outside:80", "egress") == [
+        "egress of x/a: CiliumNetworkPolicy x/names (names.yaml:9) may or may not fit: "
+        "CiliumNetworkPolicy x/names (names.yaml:9) names example.org, whose addresses are up to "
+        "DNS"
+    ]
+
+
+def test_a_pod_of_which_no_node_is_known_may_be_reached_from_its_own():
+    closed = world_with(ingress("{fromEndpoints: [{}]}"))
+    denied = world_with(ingress("{fromEntities: [all]}", deny=True))
+    answers = {}
+    for name, world in (("closed", closed), ("denied", denied)):
+        adrift = without_nodes(world)
+        answers[name] = decide(adrift, traffic(adrift, "z/host -> x/a:80"), CILIUM).allowed
+
+    assert answers == {"closed": None, "denied": False}
 
 
 def test_the_deciding_rule_is_the_one_whose_removal_changes_the_answer():

@@ -7,12 +7,13 @@ from pathlib import Path
 
 import pytest
 
+from npol.model.doubt import DoubtCode
 from npol.policy.evaluate.evaluate import decide
 from npol.policy.explain.causes import nearest
 from npol.policy.explain.explain import explain_flow
 from npol.policy.matrix.equivalence import Port
 from npol.policy.matrix.matrix import matrix
-from npol.policy.objects.dialects import CILIUM, SPEC
+from npol.policy.objects.dialects import CALICO, CILIUM, SPEC
 from npol.report.causes import cause_words, fact_words, prediction_words
 from tests.policy.corner_cases import DENY_IN
 from tests.policy.tier_cases import (
@@ -119,6 +120,14 @@ def test_what_baseline_does_not_accept_stays_closed_by_the_policies_that_isolate
     found = decide(world, traffic(world, "z/a -> x/a:81"), CILIUM)
 
     assert [str(name) for name in found.prediction.decided_by] == ["x/deny-in"]
+
+
+def test_a_pod_that_reaches_itself_by_its_service_is_left_open_before_every_tier():
+    world = world_with(cluster("b", "Baseline", ingress=DENY_ALL))
+    asked = traffic(world, "x/a -> svc x/self:8080")
+
+    assert decide(world, asked).why_unknown.code is DoubtCode.ITSELF_BY_SERVICE
+    assert [decide(world, asked, d).allowed for d in (CALICO, CILIUM)] == [False, True]
 
 
 def test_a_priority_tie_is_said_to_be_undefined():

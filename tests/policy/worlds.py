@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ipaddress
+from dataclasses import replace
 
 from npol.model.story import Protocol
 from npol.policy.evaluate.evaluate import decide
@@ -144,6 +145,11 @@ def policy(name, spec, namespace="x"):
 
 def world_with(*policies):
     return build([*CLUSTER, *policies])
+
+
+def without_nodes(world):
+    """The same, with no pod placed on a node."""
+    return replace(world, pods=tuple(replace(pod, node="") for pod in world.pods))
 
 
 def answers(world, asked):

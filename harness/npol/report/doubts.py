@@ -46,7 +46,9 @@ _WORDS: Mapping[DoubtCode, Callable[[Doubt], str]] = {
     DoubtCode.ADDRESS: lambda d: (
         f"the address of {d.subject} is not known, the rule names {d.names[0]}"
     ),
-    DoubtCode.DOMAINS: lambda d: f"which addresses {', '.join(d.names)} has is up to DNS",
+    DoubtCode.DOMAINS: lambda d: (
+        f"{d.subject} names {', '.join(d.names)}, whose addresses are up to DNS"
+    ),
     DoubtCode.OTHER_POLICIES: lambda d: f"not evaluated: {', '.join(d.names)}",
     DoubtCode.IDENTITY: lambda d: (
         f"whether {d.subject} is {next(iter(d.names), 'a node with these labels')} is not known"

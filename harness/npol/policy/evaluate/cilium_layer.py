@@ -13,8 +13,8 @@ from dataclasses import replace
 
 from npol.model.doubt import Doubt, DoubtCode
 from npol.policy.evaluate.cilium_match import CiliumRuleFit, fit_cilium_rule
-from npol.policy.evaluate.decision import DirectionDecision
-from npol.policy.evaluate.match import Path, both, either
+from npol.policy.evaluate.decision import DirectionDecision, LayerEnd
+from npol.policy.evaluate.match import Path, either
 from npol.policy.objects import cilium_labels
 from npol.policy.objects.cilium_types import CiliumPolicy, CiliumSection
 from npol.policy.objects.dialects import Dialect
@@ -27,9 +27,18 @@ Selected = tuple[CiliumPolicy, CiliumSection]
 
 
 def with_cilium(
-    world: ClusterState, below: DirectionDecision, subject: Pod, path: Path, dialect: Dialect
+    world: ClusterState,
+    below: DirectionDecision,
+    subject: Pod,
+    path: Path,
+    dialect: Dialect,
+    exempt: Doubt | None,
 ) -> DirectionDecision:
-    """What NetworkPolicies make of it, with Cilium's own policies beside them."""
+    """
+    What NetworkPolicies make of it, with Cilium's own policies beside them.
+
+    `exempt`: what may keep all but rules that deny from acting on this direction.
+    """
     chosen = sections_for(world, subject)
     fits = tuple(
         fit_cilium_rule(world, policy, rule, subject, path, dialect)
@@ -45,17 +54,35 @@ def with_cilium(
     denied = either(fit.holds for fit in fits if fit.denies)
     let_through = either(fit.holds for fit in (*below.rules, *fits) if not fit.denies)
     closed = True if isolating else None if closing else False
-    allowed = both([_not(denied), either([let_through, _not(closed)])])
     redirects = any(fit.redirects for fit in fits)
-    allowed = both([allowed, None if redirects else True])
+    ends = _ends(denied, None if redirects else let_through, closed, may_be_refused=redirects)
+    if exempt and not denied:
+        ends |= {LayerEnd.ALLOWED}
+    answers = {end in (LayerEnd.ALLOWED, LayerEnd.OPEN) for end in ends}
+    allowed = answers.pop() if len(answers) == 1 else None
     return replace(
         below,
         allowed=allowed,
         isolating=isolating,
         rules=(*below.rules, *fits),
-        doubt=_doubt(below, fits, closing) if allowed is None else None,
-        final=bool(denied or let_through),
+        doubt=exempt or _doubt(below, fits, closing) if allowed is None else None,
+        layer_ends=ends,
     )
+
+
+def _ends(
+    denied: bool | None, let_through: bool | None, closed: bool | None, *, may_be_refused: bool
+) -> frozenset[LayerEnd]:
+    """What may come of it; `may_be_refused`: a proxy decides on what is allowed."""
+    if denied:
+        return frozenset({LayerEnd.DENIED})
+    found = {LayerEnd.DENIED} if denied is None or may_be_refused else set()
+    if let_through is not False:
+        found.add(LayerEnd.ALLOWED)
+    if not let_through:
+        found |= {LayerEnd.CLOSED} if closed is not False else set()
+        found |= {LayerEnd.OPEN} if not closed else set()
+    return frozenset(found)
 
 
 def sections_for(world: ClusterState, pod: Pod) -> list[Selected]:
@@ -98,7 +125,7 @@ def denied_to_own_node(
         allowed=_not(denied),
         rules=fits,
         doubt=None if denied else next(fit.doubt for fit in fits if fit.holds is None),
-        final=True,
+        layer_ends=frozenset({LayerEnd.DENIED}),
     )
 
 

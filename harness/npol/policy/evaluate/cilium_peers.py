@@ -47,7 +47,7 @@ class PeerReader:
             return self._behind(peer.service, rule)
         if peer.nodes is not None:
             return self._node()
-        return self._named(peer.named)
+        return self._named(peer)
 
     def _selected(self, selector: Selector) -> Fit:
         seen = identities(self.world, self.other, self.subject)
@@ -115,11 +115,11 @@ class PeerReader:
             return unlike(MismatchCode.NO_NODE, subject=str(self.other))
         return doubtful(DoubtCode.IDENTITY, str(self.other))
 
-    def _named(self, names: tuple[str, ...]) -> Fit:
+    def _named(self, peer: CiliumPeer) -> Fit:
         if isinstance(self.other, Pod | Node):
-            wanted = ", ".join(names)
+            wanted = ", ".join(peer.named)
             return unlike(MismatchCode.INSIDE, subject=str(self.other), wanted=wanted)
-        return doubtful(DoubtCode.DOMAINS, "", *names)
+        return doubtful(DoubtCode.DOMAINS, peer.origin.of_policy, *peer.named)
 
 
 def _same(values: list[bool]) -> bool | None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
+from enum import Enum, auto
 
 from npol.model.causes import NotActing
 from npol.model.doubt import Doubt
@@ -24,6 +25,19 @@ LayerRuleFit = RuleFit | CiliumRuleFit | CalicoRuleFit
 """How a rule of a policy in one layer with NetworkPolicies fits."""
 
 
+class LayerEnd(Enum):
+    """What may come of NetworkPolicies and of what stands in one layer with them."""
+
+    ALLOWED = auto()
+    """A rule allows: no tier behind is asked."""
+    DENIED = auto()
+    """A rule denies, which only Cilium's do: as final."""
+    CLOSED = auto()
+    """The pod is isolated, and no rule fits."""
+    OPEN = auto()
+    """Nothing isolates the pod, and no rule fits."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DirectionDecision:
     """One direction of a path: the egress of its source or the ingress of its target."""
@@ -38,8 +52,8 @@ class DirectionDecision:
     """Every rule of the isolating policies."""
     doubt: Doubt | None = None
     """What the answer hangs on, if `allowed` is None."""
-    final: bool = False
-    """Whether a rule decides by itself, so that no tier behind is asked: Cilium's own only."""
+    layer_ends: frozenset[LayerEnd] = frozenset()
+    """More than one: what it hangs on is not known, whether or not the answer hangs on it."""
     tiers: tuple[TierWalk, ...] = ()
     """The tiers that were walked, where the cluster has policies in them."""
 
@@ -47,8 +61,26 @@ class DirectionDecision:
         return f"{self.direction.field} of {self.subject}"
 
     @property
+    def ends(self) -> frozenset[LayerEnd]:
+        """`layer_ends`, which NetworkPolicies alone leave to what they answer."""
+        if self.layer_ends:
+            return self.layer_ends
+        if not self.isolating:
+            return frozenset({LayerEnd.OPEN})
+        ways = {LayerEnd.ALLOWED: self.allowed, LayerEnd.CLOSED: self.allowed is False}
+        unsure = self.allowed is None
+        return frozenset(end for end, holds in ways.items() if holds or unsure)
+
+    @property
+    def unsure_rule(self) -> Doubt | None:
+        """What the first rule hangs on that may or may not fit."""
+        return next((fit.doubt for fit in self.rules if fit.holds is None), None)
+
+    @property
     def tier_rule(self) -> TierRuleFit | CalicoRuleFit | None:
         """The rule of a policy in tiers that decides; None where a NetworkPolicy's does."""
+        if self.allowed is None:
+            return None
         return next((walk.ranked for walk in self.tiers if walk.decides), None)
 
     @property

@@ -119,13 +119,12 @@ def _decide_side(
         )
     by_policies = _decide_by_policies(world, direction, subject, other, path, dialect, found)
     if world.cilium_policies:
-        by_policies = with_cilium(world, by_policies, subject, path, dialect)
+        by_policies = with_cilium(world, by_policies, subject, path, dialect, found)
     if world.calico_policies:
-        doubt = found if isinstance(found, Doubt) else None
-        return in_calico_tiers(world, by_policies, subject, path, dialect, doubt)
+        return in_calico_tiers(world, by_policies, subject, path, dialect, found)
     if not world.tier_policies:
         return by_policies
-    return in_tiers(world, by_policies, subject, path, dialect)
+    return in_tiers(world, by_policies, subject, path, dialect, found)
 
 
 def _decide_by_policies(

@@ -15,7 +15,7 @@ from dataclasses import dataclass, replace
 
 from npol.model.doubt import Doubt, DoubtCode
 from npol.policy.evaluate.calico_match import CalicoRuleFit, acts_on, fit_calico_rule
-from npol.policy.evaluate.decision import DirectionDecision, LayerRuleFit
+from npol.policy.evaluate.decision import DirectionDecision, LayerEnd, LayerRuleFit
 from npol.policy.evaluate.match import Fit, Path
 from npol.policy.evaluate.rule_fit import LayerPolicy, RuleFit
 from npol.policy.evaluate.tier_match import TierRuleFit, selects
@@ -39,28 +39,33 @@ CLUSTER_TIERS = {KUBE_ADMIN: Tier.ADMIN, KUBE_BASELINE: Tier.BASELINE}
 
 
 def in_tiers(
-    world: ClusterState, below: DirectionDecision, pod: Pod, path: Path, dialect: Dialect
+    world: ClusterState,
+    below: DirectionDecision,
+    pod: Pod,
+    path: Path,
+    dialect: Dialect,
+    exempt: Doubt | None,
 ) -> DirectionDecision:
-    """Admin before NetworkPolicies; Baseline where none of those isolates the pod."""
+    """
+    Admin before NetworkPolicies; Baseline where none of those isolates the pod.
+
+    `exempt`: what may keep policies from acting on this direction.
+    """
     walks = [walk(world, Tier.ADMIN, pod, below.direction, path, dialect)]
-    behind = {below.allowed}
-    opened = False
-    if below.final:
-        pass
-    elif not below.isolating:
-        walks.append(walk(world, Tier.BASELINE, pod, below.direction, path, dialect))
-        behind = _through(walks[1].actions, {True})
-    elif dialect.baseline_opens_isolated and not below.allowed:
+    behind: set[bool | None] = {_ANSWERS[end] for end in below.ends if end in _ANSWERS}
+    if below.ends & {LayerEnd.OPEN, LayerEnd.CLOSED}:
         last = walk(world, Tier.BASELINE, pod, below.direction, path, dialect)
-        if RuleAction.ACCEPT in last.actions:
-            walks.append(replace(last, isolated=True))
-            behind = {a is RuleAction.ACCEPT or below.allowed for a in last.actions}
-            opened = last.actions == {RuleAction.ACCEPT}
+        behind |= _behind(below, last, dialect)
+        opens = dialect.baseline_opens_isolated and RuleAction.ACCEPT in last.actions
+        if LayerEnd.OPEN in below.ends or opens:
+            walks.append(replace(last, isolated=LayerEnd.OPEN not in below.ends))
     answers = _through(walks[0].actions, behind)
     allowed = answers.pop() if len(answers) == 1 else None
-    doubts = (*(w.doubt for w in walks), below.doubt)
+    if exempt and not allowed and below.ends != {LayerEnd.DENIED}:
+        allowed = None
+    doubts = (exempt, *(w.doubt for w in walks), below.doubt, below.unsure_rule)
     above = walks[0].decides
-    outranked = above or opened
+    outranked = above or (behind == {True} and _opened(below, walks))
     return replace(
         below,
         allowed=allowed,
@@ -69,6 +74,26 @@ def in_tiers(
         doubt=next(filter(None, doubts), None) if allowed is None else None,
         tiers=tuple(walks[:1] if above else walks),
     )
+
+
+_ANSWERS = {LayerEnd.ALLOWED: True, LayerEnd.DENIED: False}
+"""The ends that no tier behind is asked about."""
+
+
+def _behind(below: DirectionDecision, last: TierWalk, dialect: Dialect) -> set[bool | None]:
+    """What the Baseline tier makes of what NetworkPolicies leave open, or close by isolating."""
+    answers: set[bool | None] = set()
+    if LayerEnd.OPEN in below.ends:
+        answers |= _through(last.actions, {True})
+    if LayerEnd.CLOSED in below.ends:
+        opens = dialect.baseline_opens_isolated
+        answers |= {opens and action is RuleAction.ACCEPT for action in last.actions}
+    return answers
+
+
+def _opened(below: DirectionDecision, walks: Sequence[TierWalk]) -> bool:
+    """Whether the Baseline tier opens what NetworkPolicies close."""
+    return LayerEnd.CLOSED in below.ends and len(walks) > 1
 
 
 def _through(actions: Iterable[Action], behind: set[bool | None]) -> set[bool | None]:

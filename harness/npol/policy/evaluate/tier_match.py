@@ -71,7 +71,7 @@ def fit_tier_rule(
     world: ClusterState, policy: TierPolicy, rule: TierRule, path: Path, dialect: Dialect
 ) -> TierRuleFit:
     other = path.target if rule.direction is Direction.EGRESS else path.client
-    peers = [_fit_peer(world, peer, other, path, dialect) for peer in rule.peers]
+    peers = [_fit_peer(world, peer, rule.origin, other, path, dialect) for peer in rule.peers]
     peer_fit = min(peers, key=distance)
     ports = [_fit_port(port, path, dialect) for port in rule.ports]
     port_fit = min(ports, key=distance) if ports else YES
@@ -84,13 +84,15 @@ def fit_tier_rule(
     )
 
 
-def _fit_peer(world: ClusterState, peer: TierPeer, other: End, path: Path, dialect: Dialect) -> Fit:
+def _fit_peer(
+    world: ClusterState, peer: TierPeer, origin: Origin, other: End, path: Path, dialect: Dialect
+) -> Fit:
     if peer.pods is not None:
         return _fit_pods(world, peer.pods, other)
     if peer.nodes is not None:
         return _fit_nodes(world, peer.nodes, other)
     if peer.domains:
-        return doubtful(DoubtCode.DOMAINS, "", *peer.domains)
+        return doubtful(DoubtCode.DOMAINS, origin.of_policy, *peer.domains)
     read = _reading_networks(dialect)
     blocks = (fit_address(block, other, path.family, read) for block in peer.networks)
     return min(blocks, key=distance)

@@ -24,20 +24,18 @@ from npol.policy.objects.netpol_types import Direction
 from npol.policy.state.cluster_state import ClusterState
 
 
-@dataclass(slots=True)
+@dataclass(frozen=True, slots=True)
 class LayerBits:
-    """One direction of one group: the other ends that the rules of the layer decide."""
+    """
+    One direction of one group: the other ends of which a rule of the layer may allow, may deny or
+    may decide nothing. One end in several: nobody can tell which.
+    """
 
-    allowed: int = 0
-    denied: int = 0
-    unsure: int = 0
-    """Where nobody can tell what comes of it."""
-    isolated: bool = False
-
-    @property
-    def final(self) -> int:
-        """Where no tier behind is asked."""
-        return self.allowed | self.denied | self.unsure
+    allowed: int
+    denied: int
+    undecided: int
+    closed: bool | None
+    """Whether what no rule decides is closed; None: nobody can tell."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -161,15 +159,12 @@ class CiliumBits:
     ) -> LayerBits:
         closed = isolated or bool(self._closed[direction] >> group & 1)
         doubtful = not closed and bool(self._may_be_closed[direction] >> group & 1)
-        allowed = (by_policies | allow.sure) & ~deny.either & ~proxied
-        open_else = by_policies | allow.either if closed else self._bits.all
-        unsure = (deny.unsure & open_else) | proxied
-        if closed or doubtful:
-            unsure |= allow.unsure
-        if doubtful:
-            unsure |= self._bits.all
-        unsure &= ~allowed & ~deny.sure
-        return LayerBits(allowed, deny.sure, unsure, closed or doubtful)
+        return LayerBits(
+            allowed=(by_policies | allow.either | proxied) & ~deny.sure,
+            denied=deny.either | proxied,
+            undecided=self._bits.all & ~(by_policies | allow.sure | deny.sure),
+            closed=None if doubtful else closed,
+        )
 
     def _met(
         self, line: _ActingRule, ports: MeantGroups, direction: Direction, group: int

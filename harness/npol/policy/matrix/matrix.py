@@ -10,7 +10,8 @@ from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cached_property, reduce
+from operator import and_, or_
 
 from npol.policy.matrix.bitsets import GroupBits, Rows, both_ends, ones
 from npol.policy.matrix.calico_bits import CalicoBits
@@ -235,15 +236,24 @@ class _Solver:
         self, direction: Direction, group: int, layer: LayerBits, port: Port, generous: bool
     ) -> int:
         """What comes through one side: rules that decide, then the tier behind, then the rest."""
-        decided = layer.allowed | (layer.unsure if generous else 0)
-        rest = 0 if layer.isolated else self._bits.all
+        ways = (True, False) if layer.closed is None else (layer.closed,)
+        rests = [self._behind(direction, group, port, generous, closed) for closed in ways]
+        if generous:
+            below = layer.allowed | (reduce(or_, rests) & layer.undecided)
+        else:
+            below = self._bits.all & ~layer.denied & (~layer.undecided | reduce(and_, rests))
         if self._tiers is None:
-            return decided | (rest & ~layer.final)
-        through = self._tiers.through
-        if not layer.isolated or self._tiers.opens_isolated:
-            rest = through(Tier.BASELINE, direction, group, port, rest, generous=generous)
-        below = decided | (rest & ~layer.final)
-        return through(Tier.ADMIN, direction, group, port, below, generous=generous)
+            return below
+        return self._tiers.through(Tier.ADMIN, direction, group, port, below, generous=generous)
+
+    def _behind(
+        self, direction: Direction, group: int, port: Port, generous: bool, closed: bool
+    ) -> int:
+        """What comes of what no rule of the layer decides."""
+        rest = 0 if closed else self._bits.all
+        if self._tiers is None or (closed and not self._tiers.opens_isolated):
+            return rest
+        return self._tiers.through(Tier.BASELINE, direction, group, port, rest, generous=generous)
 
     def _in_tiers(
         self, sides: tuple[list[int], list[int]], port: Port, *, generous: bool

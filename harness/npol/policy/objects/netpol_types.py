@@ -51,6 +51,11 @@ class Origin:
             return f"{self.at.file}:{self.at.line}"
         return f"{self.kind} {self.policy}" + (f" {self.path}" if self.path else "")
 
+    @property
+    def of_policy(self) -> str:
+        """The same with the policy's name, which a file and a line do not tell."""
+        return f"{self.kind} {self.policy} ({self})" if self.at else str(self)
+
 
 @dataclass(frozen=True, slots=True)
 class IpBlock:
