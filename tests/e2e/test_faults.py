@@ -57,12 +57,6 @@ def options(lab: Lab) -> Options:
     )
 
 
-@pytest.fixture(scope="module")
-def lab():
-    with Lab.start() as lab:
-        yield lab
-
-
 @pytest.fixture
 def somebody(lab) -> Connection:
     """Another writer."""

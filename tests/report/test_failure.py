@@ -15,7 +15,8 @@ from npol.model.probe import Answer, Role
 from npol.model.reason import Reason, ReasonCode
 from npol.model.result import CheckResult, Diagnosis, Evidence
 from npol.model.sentence import Sentence
-from npol.report.failure import AskAgain, failure_text
+from npol.report.ask_again import AskAgain
+from npol.report.failure import failure_text
 from npol.report.failure_groups import FailureGroup, failure_groups
 
 ALLOW = Prediction(decision=PredictedDecision.ALLOW)

@@ -12,7 +12,7 @@ from npol.model.expectation import Outcome
 from npol.model.packet_fate import Fate, PacketFate
 from npol.model.probe import Answer, Role
 from npol.model.result import Evidence
-from npol.report.failure import evidence_parts
+from npol.report.flow_evidence import evidence_parts
 from npol.report.html import to_html
 from npol.report.json import from_json, to_json
 from npol.report.markdown import to_markdown

@@ -12,7 +12,7 @@ from npol.model.expectation import Outcome, Verdict, parse_expectation
 from npol.model.probe import Answer, PodRef, Role
 from npol.model.result import Evidence, FlowResult, StepResult
 from npol.model.story import Flow, Step
-from npol.report.failure import evidence_parts
+from npol.report.flow_evidence import evidence_parts
 from npol.run.told_beside import with_told_beside
 from tests.flow_records.test_whisker import hit, item
 

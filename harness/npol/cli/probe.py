@@ -22,8 +22,9 @@ from npol.policy.evaluate.evaluate import decide
 from npol.policy.explain.fixes import lasting
 from npol.policy.objects.entities import ExternalEndpoint, Pod, Service, Traffic
 from npol.policy.state.flow_syntax import parse_flow
+from npol.report.ask_again import AskAgain, exec_commands
 from npol.report.escape import safe
-from npol.report.failure import AskAgain, answer_text, exec_commands
+from npol.report.failure import answer_text
 from npol.report.reasons import reason_words
 from npol.report.summary import restore_line, summary_line
 from npol.report.terminal import Terminal

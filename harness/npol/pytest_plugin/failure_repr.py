@@ -15,9 +15,10 @@ import pytest
 
 from npol.model.result import CheckResult, FlowResult
 from npol.pytest_plugin.runs import runs_of
+from npol.report.ask_again import AskAgain
 from npol.report.claims import place_of, said, summary_of
 from npol.report.escape import safe
-from npol.report.failure import AskAgain, failure_text, heading
+from npol.report.failure import failure_text, heading
 from npol.report.failure_groups import FailureGroup, cause_key
 
 Result = FlowResult | CheckResult

@@ -32,6 +32,7 @@ from npol.model.prediction import PredictedDecision, Prediction
 from npol.model.reason import Reason
 from npol.model.sentence import Sentence
 from npol.report.doubts import doubt_words
+from npol.report.escape import safe
 from npol.report.mismatches import mismatch_words
 from npol.report.reasons import reason_words
 
@@ -186,3 +187,9 @@ def prediction_words(prediction: Prediction) -> str:
     word = prediction.decision.value
     told = (PredictedDecision.UNKNOWN, PredictedDecision.DIFFERS_BY_FAMILY)
     return f"{word}: {fact_words(prediction.detail)}" if prediction.decision in told else word
+
+
+def placed(cause: Cause) -> str:
+    """A cause with the line that says so, unless its text names it already."""
+    text, place = cause_words(cause), f"{cause.at.file}:{cause.at.line}" if cause.at else ""
+    return safe(text if place in text else f"{text} ({place})")

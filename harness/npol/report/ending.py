@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from npol.model.result import StoryReport
+from npol.report.ask_again import AskAgain
 from npol.report.escape import safe
-from npol.report.failure import AskAgain, aside, failure_text, heading
+from npol.report.failure import aside, failure_text, heading
 from npol.report.failure_groups import FailureGroup, failure_groups
 from npol.report.summary import (
     cluster_line,

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from npol.model.result import FlowResult, StoryReport
 from npol.report.escape import safe
-from npol.report.failure import is_lookup, target
+from npol.report.flow_line import is_lookup, target
 from npol.report.symbols import Tone, tone_of
 
 MOST_MERMAID = 4_500

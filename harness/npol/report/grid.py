@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from npol.model.expectation import Outcome
 from npol.model.result import FlowResult
 from npol.report.escape import safe
-from npol.report.failure import is_lookup, target
+from npol.report.flow_line import is_lookup, target
 from npol.report.symbols import CHANGED, CellSign, Tone, mark_of, sign_of, tone_of
 
 Ends = tuple[str, str]

@@ -15,10 +15,11 @@ from markupsafe import Markup
 
 from npol.model.result import StoryReport
 from npol.report import summary, watch_text
+from npol.report.causes import placed
 from npol.report.claims import said
 from npol.report.compare import result_words
 from npol.report.escape import safe
-from npol.report.failure import aside, blame_parts, heading, placed
+from npol.report.failure import aside, blame_parts, heading
 from npol.report.failure_groups import FailureGroup
 from npol.report.pairs import pairs_lines
 from npol.report.reasons import reason_words

@@ -12,9 +12,10 @@ from xml.etree import ElementTree as Xml
 
 from npol.model.gap import WatchedFlow
 from npol.model.result import FlowResult, StepResult, StoryReport
+from npol.report.ask_again import AskAgain
 from npol.report.claims import summary_of
 from npol.report.escape import paragraph, safe
-from npol.report.failure import AskAgain, failure_text
+from npol.report.failure import failure_text
 from npol.report.failure_groups import FailureGroup
 from npol.report.pairs import pairs_words
 from npol.report.reasons import reason_words

@@ -9,9 +9,11 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 
 from npol.model.result import CheckResult, FlowResult, StepResult, StoryReport
+from npol.report.ask_again import AskAgain
 from npol.report.escape import fenced, markdown, markup, paragraph
-from npol.report.failure import AskAgain, arrow, failure_text, heading, is_lookup, target
+from npol.report.failure import failure_text, heading
 from npol.report.failure_groups import failure_groups
+from npol.report.flow_line import arrow, is_lookup, target
 from npol.report.graph import edges_of, mermaid
 from npol.report.grid import Grid, StoryGrids
 from npol.report.pairs import pairs_lines

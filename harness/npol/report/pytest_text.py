@@ -8,7 +8,7 @@ from typing import Any
 from npol.model.result import StoryReport
 from npol.report.ending import ending_lines
 from npol.report.escape import safe
-from npol.report.failure import WIDTH
+from npol.report.failure_part import WIDTH
 from npol.report.json import result_from
 from npol.report.summary import (
     Result,

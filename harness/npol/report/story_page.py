@@ -8,10 +8,13 @@ from dataclasses import dataclass
 from markupsafe import Markup
 
 from npol.model.result import FlowResult, Snippet, StepResult, StoryReport
+from npol.report.ask_again import AskAgain
 from npol.report.compare import RunDifference, differences
 from npol.report.escape import safe, short
-from npol.report.failure import AskAgain, FailurePart, failure_parts, seen
+from npol.report.failure import failure_parts
 from npol.report.failure_groups import FailureGroup, failure_groups
+from npol.report.failure_part import FailurePart
+from npol.report.flow_evidence import seen
 from npol.report.fresh_words import start_words
 from npol.report.grid import Grid, StoryGrids
 from npol.report.map_layout import step_map

@@ -10,8 +10,9 @@ import textwrap
 from collections.abc import Iterator, Sequence
 
 from npol.model.result import CheckResult, FlowResult, StepResult
+from npol.report.causes import placed
 from npol.report.escape import safe
-from npol.report.failure import is_lookup, placed
+from npol.report.flow_line import is_lookup
 from npol.report.fresh_words import start_words
 from npol.report.grid import StoryGrids
 from npol.report.grid_text import grid_lines
