@@ -6,7 +6,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from npol.judge.settle import Patience, Sample, Settling, Track
+from npol.judge.flow_track import Track
+from npol.judge.sample import Patience, Sample
+from npol.judge.settle import Settling
 from npol.judge.witnesses import agreeing
 from npol.model.expectation import Outcome, Verdict
 from npol.model.prediction import PredictedDecision

@@ -7,7 +7,7 @@ from types import SimpleNamespace
 
 import pytest
 
-from npol.judge.settle import Settled
+from npol.judge.flow_track import Settled
 from npol.model.expectation import Outcome, Verdict
 from npol.model.probe import PodRef
 from npol.model.result import Judgement, Witnesses

@@ -7,7 +7,8 @@ import time
 from concurrent.futures import Future
 from types import SimpleNamespace
 
-from npol.judge.settle import Patience, Settling
+from npol.judge.sample import Patience
+from npol.judge.settle import Settling
 from npol.model.expectation import Outcome, Verdict
 from npol.model.result import Judgement
 from npol.run.rounds import Rounds

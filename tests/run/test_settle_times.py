@@ -8,7 +8,8 @@ from types import SimpleNamespace
 
 import pytest
 
-from npol.judge.settle import Patience, Settling
+from npol.judge.sample import Patience
+from npol.judge.settle import Settling
 from npol.model.expectation import Outcome, Verdict
 from npol.model.packet_fate import Fate, PacketFate
 from npol.model.probe import Answer, Role

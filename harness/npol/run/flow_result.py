@@ -6,8 +6,8 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 from npol.errors import NpolError
+from npol.judge.flow_track import Settled
 from npol.judge.policy_names import is_named, named, not_foretold
-from npol.judge.settle import Settled
 from npol.model.expectation import Expectation, Outcome, Verdict
 from npol.model.packet_fate import PacketFate
 from npol.model.prediction import PredictedDecision, Prediction

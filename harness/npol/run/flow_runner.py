@@ -9,10 +9,12 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 
 from npol.errors import NpolError
+from npol.judge.flow_track import Settled
 from npol.judge.known_ends import known_ends
 from npol.judge.liveness import LivenessRecord
 from npol.judge.pairs import grouped
-from npol.judge.settle import Patience, Settled, Settling
+from npol.judge.sample import Patience
+from npol.judge.settle import Settling
 from npol.judge.source_pods import combined
 from npol.judge.verdict import CUT
 from npol.judge.witnesses import agreeing

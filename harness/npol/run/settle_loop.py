@@ -9,7 +9,8 @@ from concurrent.futures import FIRST_COMPLETED, Future, wait
 from dataclasses import replace
 
 from npol.judge.enforcement_time import EnforcementTimes, seen_packet
-from npol.judge.settle import Settled, Settling
+from npol.judge.flow_track import Settled
+from npol.judge.settle import Settling
 from npol.model.enforcement import EnforcementInterval
 from npol.model.result import Evidence
 from npol.run.rounds import RoundResult, Rounds

@@ -8,7 +8,7 @@ from dataclasses import replace
 
 from npol.errors import NpolError
 from npol.judge.pairs import grouped
-from npol.judge.settle import Patience
+from npol.judge.sample import Patience
 from npol.model.expectation import Verdict
 from npol.model.inventory import Inventory
 from npol.model.reason import Reason
