@@ -16,6 +16,7 @@ from typing import Any
 from npol.errors import Position
 from npol.flow_records.line import LostRecords, RecordLine
 from npol.flow_records.store import RecordStore
+from npol.judge.controls import SILENCE
 from npol.judge.flow_track import Settled
 from npol.judge.known_ends import KnownEnd
 from npol.judge.liveness import LivenessRecord
@@ -23,7 +24,6 @@ from npol.judge.probes import lookup_control
 from npol.judge.sample import Patience
 from npol.judge.settle import Settling
 from npol.judge.state_changes import differences
-from npol.judge.verdict import SILENCE
 from npol.judge.witnesses import agreeing
 from npol.model.expectation import Outcome, Verdict, parse_expectation
 from npol.model.flow_record import (

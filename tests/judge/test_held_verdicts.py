@@ -3,7 +3,8 @@
 import pytest
 
 from npol.errors import Position
-from npol.judge.verdict import Controls, judge
+from npol.judge.controls import Controls
+from npol.judge.verdict import judge
 from npol.model.expectation import Outcome, parse_expectation
 from npol.model.probe import Answer, Role
 from npol.model.result import Evidence

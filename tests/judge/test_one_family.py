@@ -5,9 +5,10 @@ from dataclasses import replace
 import pytest
 
 from npol.errors import Position
+from npol.judge.controls import Controls
 from npol.judge.probes import probes_of
 from npol.judge.targets import resolve
-from npol.judge.verdict import Controls, judge
+from npol.judge.verdict import judge
 from npol.model.expectation import Outcome, Verdict, parse_expectation
 from npol.model.inventory import Inventory
 from npol.model.probe import Answer, PodRef, Role

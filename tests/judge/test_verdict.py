@@ -5,7 +5,8 @@ from dataclasses import replace
 import pytest
 
 from npol.errors import Position
-from npol.judge.verdict import Controls, judge
+from npol.judge.controls import Controls
+from npol.judge.verdict import judge
 from npol.model.expectation import Outcome, Verdict, parse_expectation
 from npol.model.packet_fate import Fate, PacketFate
 from npol.model.probe import Answer, Role

@@ -5,11 +5,12 @@ from __future__ import annotations
 import pytest
 
 from npol.errors import Position
+from npol.judge.controls import SILENCE, Controls
 from npol.judge.known_ends import KnownEnd
 from npol.judge.packet_fate import ProbeWay, packet_fate
 from npol.judge.sample import Patience
 from npol.judge.settle import Settling
-from npol.judge.verdict import SILENCE, Controls, judge
+from npol.judge.verdict import judge
 from npol.judge.witnesses import agreeing
 from npol.model.expectation import Outcome, parse_expectation
 from npol.model.flow_record import (

@@ -10,10 +10,10 @@ import pytest
 
 from npol.errors import Position
 from npol.flow_records.store import RecordStore
+from npol.judge.controls import SILENCE
 from npol.judge.flow_track import Settled
 from npol.judge.known_ends import KnownEnd
 from npol.judge.liveness import LivenessRecord
-from npol.judge.verdict import SILENCE
 from npol.model.expectation import Outcome, Verdict, parse_expectation
 from npol.model.flow_record import RecordVerdict
 from npol.model.packet_fate import Fate

@@ -6,8 +6,8 @@ from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
+from npol.judge.controls import SILENCE
 from npol.judge.liveness import LivenessRecord
-from npol.judge.verdict import SILENCE
 from npol.model.expectation import Outcome, Verdict, parse_expectation
 from npol.model.probe import Answer, PodRef, Probe, Role, family_of
 from npol.model.story import Flow

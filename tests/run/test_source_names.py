@@ -6,7 +6,8 @@ from dataclasses import replace
 
 import pytest
 
-from npol.judge.verdict import Controls, judge
+from npol.judge.controls import Controls
+from npol.judge.verdict import judge
 from npol.model.expectation import Expectation, Outcome, Verdict, Word, parse_expectation
 from npol.model.inventory import Inventory
 from npol.model.probe import Answer, PodRef, ProbeKind, Role

@@ -9,6 +9,7 @@ from contextlib import nullcontext
 from dataclasses import dataclass, field, replace
 
 from npol.judge import verdict
+from npol.judge.controls import Controls
 from npol.judge.liveness import LivenessRecord
 from npol.judge.probes import self_control
 from npol.model.expectation import Outcome
@@ -208,7 +209,7 @@ class Rounds:
     ) -> Judgement:
         expectation = a.flow.expect.for_engine(self.engine)
         sending, over = self._sending(a, heard)
-        controls = verdict.Controls(
+        controls = Controls(
             source=answers.get(answer_key(a.source, self._self_control(a.source).key)),
             sending=sending,
             sending_over=over,
