@@ -26,7 +26,7 @@ from npol.kube.connection import Mode, connect
 from npol.kube.objects import PODS
 from npol.kube.retry import RetryBudget
 from npol.kube.signals import Stop, Stopped
-from npol.model.story import WorkloadRef
+from npol.model.change import WorkloadRef
 from tests.changes.cluster import CLUSTER_POLICIES, GLOBAL_POLICIES, pod, policy
 
 RUN = "struck"

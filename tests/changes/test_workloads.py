@@ -5,7 +5,7 @@ from dataclasses import replace
 import pytest
 
 from npol.errors import NpolError, Refused
-from npol.model.story import WorkloadRef
+from npol.model.change import WorkloadRef
 from tests.changes.scripted import SUBRESOURCES, found_workload
 
 DEPLOYMENTS = "deployments.apps"

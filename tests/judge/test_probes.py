@@ -7,10 +7,11 @@ import pytest
 
 from npol.errors import Position
 from npol.judge.probes import has_denies, probes_of
+from npol.model.change import Apply
 from npol.model.expectation import parse_expectation
 from npol.model.probe import PodRef, ProbeKind, Role
 from npol.model.selection import Selection, replayed
-from npol.model.story import Apply, Flow, HttpCheck, Protocol, Step, Story
+from npol.model.story import Flow, HttpCheck, Protocol, Step, Story
 from npol.model.target import Backend, Target
 from npol.story.expansion import expand
 

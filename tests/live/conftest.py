@@ -19,7 +19,7 @@ from npol.errors import Refused
 from npol.kube.connection import Connection, Mode, connect
 from npol.kube.objects import DEPLOYMENTS, NAMESPACES, PODS, Ref
 from npol.model.probe import PodRef
-from npol.model.story import PodSettings
+from npol.model.story_settings import PodSettings
 from npol.run import Options
 from npol.run.enforcement_proof import prove_enforcement
 

@@ -12,7 +12,7 @@ from npol.errors import Refused
 from npol.kube.connection import Mode
 from npol.kube.guard import STATE_NAMESPACE
 from npol.kube.objects import CONFIG_MAPS, LEASES, NETWORK_POLICIES, PODS
-from npol.model.story import PodSettings
+from npol.model.story_settings import PodSettings
 from npol.run.enforcement_proof import prove_enforcement
 
 pytestmark = pytest.mark.live

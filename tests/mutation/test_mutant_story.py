@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from npol.model.story import Apply, Delete, Settle
+from npol.model.change import Apply, Delete
+from npol.model.story_settings import Settle
 from npol.mutation.mutant_story import mutated_story, packets_only
 from npol.mutation.operators import mutants
 from npol.policy.simulate.simulated_steps import scenes

@@ -6,7 +6,7 @@ from dataclasses import replace
 
 import pytest
 
-from npol.model.story import Apply, Delete
+from npol.model.change import Apply, Delete
 from npol.mutation.mutant_story import mutated_story
 from npol.mutation.score import mutate
 from npol.mutation.tier_operators import tier_mutants

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from npol.errors import Position
+from npol.model.change import Apply, Change, Delete, Manifest
 from npol.model.expectation import parse_expectation
-from npol.model.story import Apply, Change, Delete, Flow, Manifest, Peer, Protocol, Step, Story
+from npol.model.story import Flow, Peer, Protocol, Step, Story
 from npol.story.expansion import expand
 from tests.policy.worlds import CLUSTER, documents
 

@@ -8,7 +8,8 @@ import pytest
 
 from npol.errors import Position
 from npol.model.expectation import parse_expectation
-from npol.model.story import Defaults, Flow, Peer, Story
+from npol.model.story import Flow, Peer, Story
+from npol.model.story_settings import Defaults
 from npol.policy.explain.explain import explain_flows
 from npol.policy.lint import lint
 from npol.policy.matrix.diff import difference

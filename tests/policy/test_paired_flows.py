@@ -10,7 +10,8 @@ import pytest
 from npol.errors import Position
 from npol.model.expectation import parse_expectation
 from npol.model.pairing import Pairing
-from npol.model.story import Defaults, Flow, Peer, Step, Story
+from npol.model.story import Flow, Peer, Step, Story
+from npol.model.story_settings import Defaults
 from npol.policy.state.paired_flows import selecting_peers, with_pairs
 
 HERE = Position("s.npol.yaml", 1, 1)

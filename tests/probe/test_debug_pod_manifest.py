@@ -5,7 +5,8 @@ import re
 import pytest
 
 from npol.errors import Position
-from npol.model.story import Peer, PodSettings
+from npol.model.story import Peer
+from npol.model.story_settings import PodSettings
 from npol.probe.debug_pod_manifest import debug_pod, role_name
 
 LEASE = {

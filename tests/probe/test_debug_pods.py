@@ -8,7 +8,8 @@ from npol.errors import Position, Refused
 from npol.kube.api_errors import ApiError
 from npol.kube.objects import ref_of
 from npol.model.inventory import Inventory
-from npol.model.story import Peer, PodSettings
+from npol.model.story import Peer
+from npol.model.story_settings import PodSettings
 from npol.probe.debug_pod_manifest import debug_pod
 from npol.probe.debug_pods import DebugPods
 from npol.probe.side_effects import concerns

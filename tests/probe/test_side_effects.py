@@ -6,7 +6,8 @@ import pytest
 
 from npol.errors import Position
 from npol.model.inventory import Inventory
-from npol.model.story import Peer, PodSettings
+from npol.model.story import Peer
+from npol.model.story_settings import PodSettings
 from npol.probe.debug_pod_manifest import debug_pod
 from npol.probe.side_effects import concerns, disturbances, objections
 

@@ -10,10 +10,11 @@ import pytest
 
 from npol.errors import InputError, Position
 from npol.kube.api_errors import ApiError
+from npol.model.change import Manifest
 from npol.model.expectation import Outcome, Verdict
 from npol.model.inventory import Inventory
 from npol.model.probe import Answer
-from npol.model.story import Manifest, StateCheck
+from npol.model.story import StateCheck
 from npol.policy.state.from_inventory import cluster_state
 from npol.report.seen_and_why import expected_words, seen_words, why_words
 from npol.run.checks import check_all

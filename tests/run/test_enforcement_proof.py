@@ -9,7 +9,7 @@ from npol.kube.connection import Mode, connect
 from npol.kube.guard import STATE_NAMESPACE
 from npol.kube.objects import CONFIG_MAPS, LEASES, NETWORK_POLICIES, PODS
 from npol.model.expectation import Outcome
-from npol.model.story import PodSettings
+from npol.model.story_settings import PodSettings
 from npol.run.enforcement_proof import prove_enforcement
 from npol_lab.session import Lab, LabOptions
 

@@ -9,8 +9,9 @@ import sys
 import pytest
 
 from npol.errors import InputError, Position
+from npol.model.change import Apply, Delete, Label, Restore
 from npol.model.expectation import Outcome, Word
-from npol.model.story import Apply, Delete, FlowKind, Label, Protocol, Restore, When
+from npol.model.story import FlowKind, Protocol, When
 from npol.story import find_root, load_story
 
 DESIGN = """\

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from npol.errors import Mistakes, Position
-from npol.model.story import Apply
+from npol.model.change import Apply
 from npol.story import load_manifests
 
 HEAD = "version: 1\n"

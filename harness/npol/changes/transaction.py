@@ -31,9 +31,9 @@ from npol.errors import NpolError, RestoreIncomplete
 from npol.kube.connection import Connection
 from npol.kube.objects import Object, Ref, resource_for
 from npol.kube.signals import Stop, Stopped
+from npol.model.change import Manifest, WorkloadRef
 from npol.model.inventory import Inventory
 from npol.model.result import RestoreResult
-from npol.model.story import Manifest, WorkloadRef
 
 Body = Mapping[str, Any] | Manifest
 """An object as JSON, or the manifest that holds it."""

@@ -20,7 +20,8 @@ from npol.cli.check_repository import check_repositories
 from npol.cli.rendered import rendered, to_be_rendered
 from npol.cli.streams import say
 from npol.errors import PRECEDENCE, ExitCode, InputError
-from npol.model.story import Apply, Manifest, Story
+from npol.model.change import Apply, Manifest
+from npol.model.story import Story
 from npol.policy.lint import LintFinding, LintRule, Severity, of_files
 from npol.policy.objects.dialects import CALICO, Dialect
 from npol.policy.state.cluster_state import ClusterState

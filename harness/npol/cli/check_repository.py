@@ -12,7 +12,7 @@ from npol.cli import inputs
 from npol.cli.rendered import rendered
 from npol.cli.scope_lines import scope_lines
 from npol.errors import Mistake, Mistakes, Position
-from npol.model.story import Manifest
+from npol.model.change import Manifest
 from npol.policy.lint import LintFinding, LintRule, lint, of_files
 from npol.policy.objects.dialects import Dialect
 from npol.policy.state.apply_changes import build

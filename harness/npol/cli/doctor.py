@@ -23,7 +23,8 @@ from npol.kube.api_errors import Forbidden
 from npol.kube.connection import Connection, Mode, connect
 from npol.kube.rbac import Extras, manifests, record_manifests
 from npol.kube.signals import Stop
-from npol.model.story import PodSettings, Story
+from npol.model.story import Story
+from npol.model.story_settings import PodSettings
 from npol.report.json import to_json
 from npol.run.enforcement_proof import prove_enforcement
 from npol.run.namespaces import extras_of, named_namespaces, namespaces_of

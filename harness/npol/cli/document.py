@@ -21,8 +21,9 @@ from npol.document.cluster_document import as_applied
 from npol.document.markdown import BEGIN, END, page_markdown
 from npol.document.story_document import Meant, meant, story_page
 from npol.errors import ExitCode, InputError, Mistake, Position
+from npol.model.change import Apply, Manifest
 from npol.model.policy_document import PolicyDocument
-from npol.model.story import Apply, Manifest, Step, Story
+from npol.model.story import Step, Story
 from npol.report.escape import safe
 from npol.story import Survey, load_story
 

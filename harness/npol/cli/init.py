@@ -17,7 +17,7 @@ from npol.cli.scope_lines import scope_lines
 from npol.cli.streams import say
 from npol.errors import ExitCode, InputError
 from npol.kube.guard import protected
-from npol.model.story import Manifest
+from npol.model.change import Manifest
 from npol.policy.lint import LintRule, Severity, lint
 from npol.policy.objects.dialects import LAB, SPEC, Dialect
 from npol.policy.observed.observed_story import suggest_observed

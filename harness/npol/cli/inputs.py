@@ -7,8 +7,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from npol.errors import InputError, Mistakes, did_you_mean
+from npol.model.change import Manifest
 from npol.model.engine import ENGINES
-from npol.model.story import Manifest
 from npol.policy.objects.dialects import BY_ENGINE, SPEC, Dialect, dialect_of
 from npol.policy.state.apply_changes import build
 from npol.policy.state.cluster_state import ClusterState

@@ -9,7 +9,7 @@ from npol.cli.rendered import rendered, to_be_rendered
 from npol.cli.streams import say
 from npol.errors import Mistakes
 from npol.kube.connection import Mode, connect
-from npol.model.story import Manifest
+from npol.model.change import Manifest
 from npol.report.escape import safe
 from npol.run.fill_cluster import fill
 

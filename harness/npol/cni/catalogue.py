@@ -10,9 +10,10 @@ from __future__ import annotations
 import enum
 from dataclasses import dataclass
 
+from npol.model.change import Label
 from npol.model.engine import LAB
 from npol.model.expectation import Outcome
-from npol.model.story import Label, Step
+from npol.model.story import Step
 
 SILENCE = frozenset({Outcome.TIMEOUT})
 REJECT = frozenset({Outcome.TIMEOUT, Outcome.REFUSED})

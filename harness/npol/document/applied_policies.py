@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
+from npol.model.change import Manifest
 from npol.model.inventory import Obj
-from npol.model.story import Manifest
 from npol.policy.parse.object_source import Given
 from npol.run.checks.drift import differences, spell_path
 

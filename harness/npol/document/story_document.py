@@ -15,20 +15,9 @@ from npol.changes.dry_run.kubectl_commands import (
 from npol.changes.state.snapshot import key_of
 from npol.document.applied_policies import AppliedComparison
 from npol.document.policy_entries import flow_entries, policy_entries
+from npol.model.change import Apply, Change, Delete, Label, Manifest, Restart, Restore, Scale
 from npol.model.policy_document import DocumentedPolicy, DocumentedStep, PolicyDocument
-from npol.model.story import (
-    Apply,
-    Change,
-    Delete,
-    Label,
-    Manifest,
-    Peer,
-    Restart,
-    Restore,
-    Scale,
-    Step,
-    Story,
-)
+from npol.model.story import Peer, Step, Story
 from npol.policy.explain.label_requirements import label_needs
 from npol.policy.matrix.render import by_family as drawn
 from npol.policy.objects.dialects import dialect_of

@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from typing import Protocol, TypeVar
 
-from npol.model.story import Apply, Change, Delete, Label, Restart, Restore, Scale
+from npol.model.change import Apply, Change, Delete, Label, Restart, Restore, Scale
 
 Done = TypeVar("Done", covariant=True)
 

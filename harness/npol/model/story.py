@@ -8,11 +8,12 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 from npol.errors import Position
+from npol.model.change import Apply, Change, Manifest
 from npol.model.expectation import Expectation
 from npol.model.gap import GapBudget
 from npol.model.pairing import FlowGroup, FlowPair, Pairing
+from npol.model.story_settings import Defaults, Settle
 from npol.selectors import Selector
-from npol.yaml_positions import Document
 
 
 class Protocol(enum.Enum):
@@ -156,167 +157,6 @@ class StateCheck:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Manifest:
-    """One object of a manifest file, raw, with its positions."""
-
-    body: Mapping[str, Any]
-    document: Document
-    at: Position
-
-    @property
-    def kind(self) -> str:
-        return str(self.body.get("kind", ""))
-
-    @property
-    def api_version(self) -> str:
-        return str(self.body.get("apiVersion", ""))
-
-    @property
-    def name(self) -> str:
-        return str((self.body.get("metadata") or {}).get("name", ""))
-
-    @property
-    def namespace(self) -> str:
-        return str((self.body.get("metadata") or {}).get("namespace", ""))
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Apply:
-    """Server-side apply of these objects, in this order."""
-
-    at: Position
-    manifests: tuple[Manifest, ...]
-    replace: bool = False
-    """Whether a policy that exists already may be replaced (and is put back at the end)."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Delete:
-    """Deletion of these objects, as `kubectl delete -f` names them."""
-
-    at: Position
-    manifests: tuple[Manifest, ...]
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Label:
-    """Labels set on (or, with None, taken from) a pod or a namespace."""
-
-    at: Position
-    kind: str
-    name: str
-    namespace: str
-    set: Mapping[str, str | None]
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Restore:
-    """Everything back to what was recorded at the end of an earlier step."""
-
-    at: Position
-    step: str
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class WorkloadRef:
-    """A running workload that a change is about."""
-
-    kind: str
-    """As the API has it: `Deployment`."""
-    namespace: str
-    name: str
-
-    def __str__(self) -> str:
-        return f"{self.kind} {self.namespace}/{self.name}"
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Restart:
-    """All pods of a workload are evicted; over once their successors are Ready."""
-
-    at: Position
-    workload: WorkloadRef
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Scale:
-    """Another number of replicas, which is put back at the end; over once they are Ready."""
-
-    at: Position
-    workload: WorkloadRef
-    replicas: int
-
-
-Change = Apply | Delete | Label | Restore | Restart | Scale
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Settle:
-    """How long to wait for a verdict, in seconds; None: the engine's own figure."""
-
-    within: float | None = None
-    stable: int = 2
-    quiet: float | None = None
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class PodSettings:
-    """How debug pods are made."""
-
-    image: str = "docker.io/nicolaka/netshoot:v0.15"
-    pull_secrets: tuple[str, ...] = ()
-    requests: Mapping[str, str] = field(default_factory=dict)
-    """What is limited and not requested is requested as 0: there is room on every node."""
-    limits: Mapping[str, str] = field(default_factory=lambda: {"cpu": "500m", "memory": "256Mi"})
-    tolerations: tuple[Mapping[str, Any], ...] = ()
-    annotations: Mapping[str, str] = field(default_factory=dict)
-    as_deployment: bool = False
-    start_within: float = 180.0
-    """Seconds in which they must run: a node may have to be added, an image to be pulled."""
-    user: int | str = ""
-    """A uid; `platform`: the platform assigns one; "": npol's own, or the platform's where it
-    refuses that."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class CanarySettings:
-    """What is different for npol's pods outside the story's namespaces."""
-
-    namespace: str = ""
-    """Of the canary; npol's own by default."""
-    image: str = ""
-    pull_secrets: tuple[str, ...] = ()
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Defaults:
-    """What holds for the whole story unless a step or flow says otherwise."""
-
-    timeout: float = 2.0
-    """Seconds of silence after which a probe's outcome is TIMEOUT."""
-    settle: Settle = Settle()
-    pod: PodSettings = PodSettings()
-    canary: CanarySettings = CanarySettings()
-    namespace: str = ""
-    converge_within: float | None = None
-    at_most: GapBudget | None = None
-    leak: float | None = None
-    trust_packets: bool = False
-    """Packets that meet the expectation count although the prediction differs."""
-    pairs: int = 10_000
-    """The most pairs that a flow between selected namespaces asks; of more, a sample."""
-
-    @property
-    def pod_outside(self) -> PodSettings:
-        """How pods are made in namespaces that are not the story's."""
-        return replace(
-            self.pod,
-            image=self.canary.image or self.pod.image,
-            pull_secrets=self.canary.pull_secrets or self.pod.pull_secrets,
-        )
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
 class When:
     """A condition without which a step is skipped: an object that must exist."""
 
@@ -356,7 +196,7 @@ class Story:
     covers: tuple[str, ...] = ()
     """Requirements that the whole shows; those of one step, flow or check stand there."""
     given: tuple[Manifest, ...] = ()
-    defaults: Defaults = Defaults()
+    defaults: Defaults = field(default_factory=Defaults)
     peers: Mapping[str, Peer] = field(default_factory=dict)
     steps: tuple[Step, ...] = ()
     tags: tuple[str, ...] = ()

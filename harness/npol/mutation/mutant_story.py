@@ -6,7 +6,9 @@ from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from typing import Any
 
-from npol.model.story import Apply, Change, Defaults, Delete, Manifest, Settle, Step, Story
+from npol.model.change import Apply, Change, Delete, Manifest
+from npol.model.story import Step, Story
+from npol.model.story_settings import Defaults, Settle
 from npol.mutation.mutant import MutablePolicy, Mutant, in_force
 from npol.policy.objects.calico_types import CalicoPolicy
 from npol.policy.objects.cilium_types import CiliumPolicy

@@ -19,7 +19,8 @@ from npol.kube.guard import STATE_NAMESPACE
 from npol.kube.objects import ENDPOINT_SLICES, NETWORK_POLICIES, SERVICES, Resource
 from npol.model.inventory import Inventory, Obj, pod_ref
 from npol.model.probe import PodRef
-from npol.model.story import Peer, PodSettings
+from npol.model.story import Peer
+from npol.model.story_settings import PodSettings
 from npol.probe.debug_pod_manifest import CONTAINER, debug_pod
 from npol.probe.debug_pods import AT_ONCE, GONE_WITHIN, DebugPods
 

@@ -13,7 +13,8 @@ import hashlib
 from collections.abc import Mapping
 from typing import Any
 
-from npol.model.story import Peer, PodSettings
+from npol.model.story import Peer
+from npol.model.story_settings import PodSettings
 from npol.probe.fresh_program import COMMAND, FreshProgram
 
 Obj = dict[str, Any]

@@ -13,9 +13,10 @@ from npol.cni.facts import served_groups
 from npol.cni.other_policy_kinds import foreign_policies
 from npol.judge.state_changes import policy_differences
 from npol.kube.connection import Connection
+from npol.model.change import Manifest
 from npol.model.inventory import Inventory, Obj
 from npol.model.replay import replay
-from npol.model.story import Manifest, Step, Story
+from npol.model.story import Step, Story
 from npol.policy.parse.object_source import Given
 from npol.policy.state.cluster_state import ClusterState
 from npol.policy.state.from_inventory import cluster_state

@@ -9,7 +9,8 @@ from npol.changes.apply.workloads import autoscaler_of
 from npol.cni.preflight import PreflightProblem
 from npol.errors import NpolError
 from npol.kube.connection import Connection
-from npol.model.story import Scale, Story
+from npol.model.change import Scale
+from npol.model.story import Story
 
 
 def autoscaled(connection: Connection, story: Story) -> Iterator[PreflightProblem]:

@@ -12,8 +12,9 @@ from npol.changes.dry_run.kubectl_commands import policies_of
 from npol.changes.state.snapshot import key_of
 from npol.cni.preflight import PreflightProblem
 from npol.kube.guard import PROTECTED, STATE_NAMESPACE, protected
+from npol.model.change import Manifest
 from npol.model.policy_kinds import policy_kind
-from npol.model.story import Manifest, Peer, Story
+from npol.model.story import Peer, Story
 from npol.policy.evaluate.calico_match import acts_on as selects_endpoint
 from npol.policy.evaluate.calico_match import may_act_in as may_select_in
 from npol.policy.evaluate.cilium_layer import acts_on, may_act_in

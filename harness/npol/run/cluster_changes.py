@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from npol.changes.journal_types import Key
 from npol.changes.state.snapshot import key_of
 from npol.changes.transaction import Transaction
-from npol.model.story import Apply, Delete, Label, Manifest, Restart, Restore, Scale
+from npol.model.change import Apply, Delete, Label, Manifest, Restart, Restore, Scale
 
 READY_WITHIN = 180.0
 

@@ -13,7 +13,7 @@ from npol.changes.transaction import Transaction
 from npol.errors import InputError
 from npol.kube.api_errors import ApiError
 from npol.kube.connection import Connection
-from npol.model.story import Manifest
+from npol.model.change import Manifest
 from npol.policy.parse.object_source import sources
 from npol.policy.parse.server_review import reviewed
 from npol.run.given_objects import DEFINITION, defined_kinds

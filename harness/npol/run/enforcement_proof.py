@@ -24,7 +24,8 @@ from npol.kube.objects import Object
 from npol.kube.signals import Stop
 from npol.model.inventory import pod_ref
 from npol.model.probe import Answer, PodRef, Probe
-from npol.model.story import Peer, PodSettings
+from npol.model.story import Peer
+from npol.model.story_settings import PodSettings
 from npol.probe.debug_pod_manifest import CONTAINER, debug_pod
 from npol.probe.debug_pods import DebugPods
 from npol.probe.framing import BOOTSTRAP

@@ -20,11 +20,12 @@ from npol.kube.connection import Connection, connect
 from npol.kube.objects import PODS, Ref
 from npol.kube.resource_names import resource_called
 from npol.kube.signals import Stop
+from npol.model.change import Apply
 from npol.model.inventory import Inventory
 from npol.model.probe import PodRef
 from npol.model.reason import Reason, ReasonCode
 from npol.model.result import ClusterFacts, RestoreResult
-from npol.model.story import Apply, Step, Story, When
+from npol.model.story import Step, Story, When
 from npol.model.verification import FlowVerification
 from npol.policy.simulate.simulated_steps import refused_objects
 from npol.policy.state.cluster_state import ClusterState

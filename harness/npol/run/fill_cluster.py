@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from npol.kube.api_errors import ApiError
 from npol.kube.connection import Connection
-from npol.model.story import Manifest
+from npol.model.change import Manifest
 from npol.run.cluster_changes import spell
 from npol.run.create_given import await_definition
 from npol.run.given_objects import DEFINITION, choose

@@ -15,7 +15,7 @@ from npol.kube.connection import Connection
 from npol.kube.get_all import get_all
 from npol.kube.guard import protected
 from npol.kube.objects import CLAIMS, NAMESPACES, Ref, Resource
-from npol.model.story import Manifest
+from npol.model.change import Manifest
 from npol.run.cluster_changes import spell
 
 FIRST = (

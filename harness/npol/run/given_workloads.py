@@ -10,8 +10,8 @@ from npol.errors import Refused
 from npol.kube.connection import Connection
 from npol.kube.get_all import get_all
 from npol.kube.objects import Object
+from npol.model.change import Manifest
 from npol.model.inventory import pod_ref
-from npol.model.story import Manifest
 from npol.run.cluster_changes import spell
 from npol.run.not_ready import why_not_ready
 from npol.run.options import silent

@@ -10,9 +10,9 @@ from npol.kube.api_errors import ApiError
 from npol.kube.connection import Connection
 from npol.kube.objects import PODS, Ref
 from npol.kube.resource_names import resource_called
+from npol.model.change import Manifest
 from npol.model.inventory import Inventory, Obj
 from npol.model.probe import Answer, PodRef, Probe
-from npol.model.story import Manifest
 from npol.policy.state.cluster_state import ClusterState
 from npol.run.probe_batches import GRACE, ProbeSource
 

@@ -15,8 +15,9 @@ from npol.kube.objects import (
     resource_for,
 )
 from npol.kube.rbac import Extra
+from npol.model.change import Apply, Delete, Label, Manifest, Restart, Scale
 from npol.model.policy_kinds import PolicyKind, policy_kind
-from npol.model.story import Apply, Delete, Label, Manifest, Restart, Scale, Story
+from npol.model.story import Story
 from npol.probe.source_peers import debug_pod_peers
 
 WORKLOADS: Mapping[str, frozenset[Resource]] = {

@@ -7,8 +7,8 @@ from collections.abc import Sequence
 from npol.errors import NpolError
 from npol.kube.connection import Connection
 from npol.kube.objects import EVENTS, PODS, Object
+from npol.model.change import Manifest
 from npol.model.inventory import pod_ref
-from npol.model.story import Manifest
 from npol.probe.pod_startup import hopeless, last_warning, waits_for
 from npol.selectors import spell
 

@@ -15,8 +15,9 @@ from npol.kube.api_errors import Unreachable
 from npol.kube.connection import Connection
 from npol.kube.inventory import ALL_WORKLOADS, read, read_pods, read_services
 from npol.kube.objects import PODS, REPLICA_SETS, Resource
+from npol.model.change import Apply, Change, Delete
 from npol.model.inventory import Inventory, Obj
-from npol.model.story import Apply, Change, Delete, Story
+from npol.model.story import Story
 from npol.policy.state.from_inventory import cluster_state
 from npol.run import blast_radius
 from npol.run.namespaces import (

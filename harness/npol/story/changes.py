@@ -6,7 +6,7 @@ from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from npol.errors import Mistake
-from npol.model.story import Apply, Change, Delete, Label, Manifest, Restore
+from npol.model.change import Apply, Change, Delete, Label, Manifest, Restore
 from npol.story.field_validators import did_you_mean, shown
 from npol.story.manifests import Shelf
 from npol.story.mixed_manifests import API, Identity, LeftOver, identity, is_policy

@@ -8,7 +8,9 @@ from dataclasses import replace
 from typing import Any
 
 from npol.errors import Mistake, Mistakes, Position
-from npol.model.story import CanarySettings, Defaults, Manifest, PodSettings, Settle, Story
+from npol.model.change import Manifest
+from npol.model.story import Story
+from npol.model.story_settings import CanarySettings, Defaults, PodSettings, Settle
 from npol.story import files
 from npol.story.changes import Changes
 from npol.story.expansion import expand

@@ -15,8 +15,8 @@ from typing import Any
 
 from npol.api_rules.objects import as_sent
 from npol.errors import Mistake, Mistakes, Position
+from npol.model.change import Manifest
 from npol.model.policy_kinds import NAMESPACED_KINDS
-from npol.model.story import Manifest
 from npol.story.field_validators import NotValid, namespace, object_name, shown
 from npol.yaml_positions import Document, Path, YamlDialect, load
 

@@ -9,7 +9,7 @@ from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from npol.errors import Mistake, Mistakes
-from npol.model.story import Manifest
+from npol.model.change import Manifest
 from npol.story import files, kustomize_helm
 from npol.story.field_validators import NotValid, shown
 from npol.story.manifest_validation import read_objects

@@ -10,8 +10,8 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
+from npol.model.change import Manifest
 from npol.model.policy_kinds import policy_kind
-from npol.model.story import Manifest
 
 API = "networking.k8s.io/v1"
 Identity = tuple[str, str, str, str]

@@ -8,7 +8,8 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, replace
 
 from npol.errors import Mistake
-from npol.model.story import Flow, Settle, StateCheck, Step, When
+from npol.model.story import Flow, StateCheck, Step, When
+from npol.model.story_settings import Settle
 from npol.story.changes import KINDS, Changes
 from npol.story.checks import read_check
 from npol.story.field_validators import NotValid, kind_and_name, namespace, shown

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 
-from npol.model.story import Manifest, Restart, Scale, WorkloadRef
+from npol.model.change import Manifest, Restart, Scale, WorkloadRef
 from npol.story.field_validators import shown
 from npol.story.mixed_manifests import Identity
 from npol.story.schema.change import RestartEntry, ScaleEntry

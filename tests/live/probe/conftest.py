@@ -14,7 +14,8 @@ from npol.kube.inventory import read
 from npol.kube.objects import DEPLOYMENTS, LEASES, NAMESPACES, PODS, SERVICES, Ref
 from npol.model.expectation import parse_expectation
 from npol.model.probe import PodRef, Probe, ProbeKind
-from npol.model.story import Defaults, Flow, Peer, PodSettings, Step, Story
+from npol.model.story import Flow, Peer, Step, Story
+from npol.model.story_settings import Defaults, PodSettings
 from npol.probe.framing import BOOTSTRAP
 from npol.probe.prober import Prober
 from npol.probe.sources import Sources

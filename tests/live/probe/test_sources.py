@@ -12,7 +12,8 @@ from npol.errors import NpolError, Position, Refused
 from npol.kube.objects import DEPLOYMENTS, ENDPOINT_SLICES, NODES, PODS, Ref, Resource
 from npol.model.expectation import Outcome
 from npol.model.probe import Probe, ProbeKind
-from npol.model.story import Peer, PodSettings
+from npol.model.story import Peer
+from npol.model.story_settings import PodSettings
 from npol.probe.debug_pod_manifest import RUN
 from tests.live.conftest import stop, wait_until
 from tests.live.probe.conftest import IMAGES, connect_probe, deny, pod, server, service

@@ -18,8 +18,8 @@ from npol.errors import Refused
 from npol.kube.api_errors import ApiError
 from npol.kube.connection import Connection
 from npol.kube.objects import AUTOSCALERS, PODS, REPLICA_SETS, Object
+from npol.model.change import WorkloadRef
 from npol.model.inventory import pod_ref
-from npol.model.story import WorkloadRef
 
 log = logging.getLogger(__name__)
 

@@ -25,8 +25,9 @@ from npol.changes.state.snapshot import key_of, take
 from npol.errors import InputError, NpolError
 from npol.kube.connection import Connection
 from npol.kube.signals import Stop
+from npol.model.change import Apply, Delete, Label, Manifest, Restart, Restore, Scale
 from npol.model.replay import replay
-from npol.model.story import Apply, Delete, Label, Manifest, Restart, Restore, Scale, Step, Story
+from npol.model.story import Step, Story
 
 Imagined = Preview | str | NpolError
 """A policy's change, another change in words, or why it would be refused."""

@@ -11,7 +11,8 @@ from typing import Any
 from npol.changes.journal_types import Key
 from npol.changes.state.compare import reborn
 from npol.changes.state.snapshot import key_of
-from npol.model.story import Apply, Delete, Manifest, Story
+from npol.model.change import Apply, Delete, Manifest
+from npol.model.story import Story
 from npol.yaml_positions import dump
 
 END = "END_OF_POLICY"

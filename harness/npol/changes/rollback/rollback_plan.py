@@ -26,7 +26,8 @@ from npol.changes.state.label_history import labelled
 from npol.changes.state.object_history import ObjectHistory, ObjectState, touched
 from npol.changes.state.snapshot import check_allowed, key_of
 from npol.kube.connection import Connection
-from npol.model.story import Manifest, Story
+from npol.model.change import Manifest
+from npol.model.story import Story
 
 ROLLBACK = "(rollback)"
 """What a rollback by files leaves in its journal while it is under way."""

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from npol.errors import Mistake, Position
-from npol.model.story import Manifest
+from npol.model.change import Manifest
 from npol.yaml_positions import Document
 
 Path = tuple[str | int, ...]

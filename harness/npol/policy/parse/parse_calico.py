@@ -14,8 +14,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from npol.api_rules import addresses
+from npol.model.change import Manifest
 from npol.model.policy_kinds import CALICO_KINDS
-from npol.model.story import Manifest
 from npol.policy.objects.calico_labels import of_accounts, of_namespaces
 from npol.policy.objects.calico_selectors import (
     CalicoSelector,

@@ -13,8 +13,8 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from npol.model.change import Manifest
 from npol.model.policy_kinds import CIDR_GROUP, CILIUM_KINDS
-from npol.model.story import Manifest
 from npol.policy.objects.cilium_types import (
     CidrGroup,
     CiliumPolicy,

@@ -13,8 +13,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from npol.model.change import Manifest
 from npol.model.policy_kinds import POLICY_API, other_policy_kind
-from npol.model.story import Manifest
 from npol.policy.objects.netpol_types import Direction, IpBlock, Origin
 from npol.policy.objects.tier_types import (
     RuleAction,

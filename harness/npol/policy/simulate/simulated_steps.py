@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field, replace
 
+from npol.model.change import Apply, Delete, Label, Restart, Restore, Scale
 from npol.model.refused_object import RefusedObject
 from npol.model.replay import replay
-from npol.model.story import Apply, Delete, Label, Restart, Restore, Scale, Step, Story
+from npol.model.story import Step, Story
 from npol.policy.objects.dialects import Dialect
 from npol.policy.simulate.flow_resolution import ResolvedFlow, ask
 from npol.policy.state.apply_changes import apply, build, delete, label

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
 
+from npol.model.change import Manifest
 from npol.model.inventory import Inventory, Obj
-from npol.model.story import Manifest
 from npol.policy.parse.object_source import Given
 from npol.policy.state.apply_changes import build
 from npol.policy.state.cluster_state import ClusterState

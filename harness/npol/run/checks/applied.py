@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from npol.model.change import Manifest
 from npol.model.check_claim import CheckClaim, ClaimCode
 from npol.model.check_finding import CheckFinding, FindingCode
-from npol.model.story import Manifest, StateCheck
+from npol.model.story import StateCheck
 from npol.run.checks.drift import differences, spell_path
 from npol.run.checks.view import Observation, View
 

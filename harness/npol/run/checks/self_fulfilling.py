@@ -10,18 +10,9 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 
+from npol.model.change import Apply, Change, Delete, Label, Manifest, Restore, Scale
 from npol.model.inventory import Obj
-from npol.model.story import (
-    Apply,
-    Change,
-    Delete,
-    Label,
-    Manifest,
-    Restore,
-    Scale,
-    StateCheck,
-    Story,
-)
+from npol.model.story import StateCheck, Story
 from npol.run.checks.drift import differences
 from npol.run.checks.labels import labels_of
 from npol.run.checks.objects import holds_for

@@ -7,11 +7,12 @@ from dataclasses import dataclass
 from typing import Protocol
 
 from npol.judge.targets import selected_pods
+from npol.model.change import Manifest
 from npol.model.check_claim import CheckClaim
 from npol.model.check_finding import CheckFinding, FindingCode
 from npol.model.inventory import Inventory, Obj
 from npol.model.probe import Answer, PodRef, Probe
-from npol.model.story import Manifest, Peer, StateCheck
+from npol.model.story import Peer, StateCheck
 from npol.policy.state.cluster_state import ClusterState
 
 
