@@ -11,7 +11,7 @@ from rich.console import Console
 from npol.model.expectation import Verdict
 from npol.model.reason import Reason, ReasonCode
 from npol.model.result import Diagnosis, RestoreResult, StepResult, Witnesses
-from npol.report.ending import MOST_EXPLAINED
+from npol.report.failure_groups import MOST_EXPLAINED
 from npol.report.html import to_html
 from npol.report.json import from_json, result_data, to_json
 from npol.report.markdown import to_markdown

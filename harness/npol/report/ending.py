@@ -8,7 +8,7 @@ from npol.model.result import StoryReport
 from npol.report.ask_again import AskAgain
 from npol.report.escape import safe
 from npol.report.failure import aside, failure_text, heading
-from npol.report.failure_groups import FailureGroup, failure_groups
+from npol.report.failure_groups import MOST_EXPLAINED, FailureGroup, failure_groups
 from npol.report.summary import (
     cluster_line,
     cost_line,
@@ -21,9 +21,6 @@ from npol.report.summary import (
 )
 from npol.report.symbols import Line, StyledText, Tone, tone_of
 from npol.report.watch_text import watch_lines
-
-MOST_EXPLAINED = 10
-"""Causes explained at the end of a run; the marks and the other reports have the rest."""
 
 
 def ending_lines(

@@ -12,6 +12,9 @@ from npol.model.reason import ReasonCode
 from npol.model.result import CheckResult, Diagnosis, FlowResult
 from npol.report.summary import Result
 
+MOST_EXPLAINED = 10
+"""Causes of a run that are explained one by one; of the others there is a count, or a list."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class FailureGroup:

@@ -20,7 +20,7 @@ from npol.report.claims import said
 from npol.report.compare import result_words
 from npol.report.escape import safe
 from npol.report.failure import aside, blame_parts, heading
-from npol.report.failure_groups import FailureGroup
+from npol.report.failure_groups import MOST_EXPLAINED, FailureGroup
 from npol.report.pairs import pairs_lines
 from npol.report.reasons import reason_words
 from npol.report.seen_and_why import expected_words, seen_words
@@ -96,5 +96,7 @@ def _environment() -> jinja2.Environment:
     )
     environment.filters["safe_text"] = safe
     environment.globals.update({f.__name__: f for f in WORDS})
-    environment.globals.update(meanings=MEANINGS, one=FailureGroup.of)
+    environment.globals.update(
+        meanings=MEANINGS, one=FailureGroup.of, most_explained=MOST_EXPLAINED
+    )
     return environment

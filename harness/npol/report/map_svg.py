@@ -9,15 +9,16 @@ from npol.report.escape import markup
 from npol.report.graph import COLOURS
 from npol.report.grid import StoryGrids
 from npol.report.map_layout import NODE_HEIGHT, NODE_WIDTH, Box, Link, StepMap, step_map
-from npol.report.symbols import Tone
 
 Href = Callable[[FlowResult], str]
 STYLE = "\n".join(
     [
         "svg { font: 12px system-ui, sans-serif; background: #ffffff; }",
         ".box { fill: #f6f8fa; stroke: #d1d9e0; } .node { fill: #ffffff; stroke: #8c959f; }",
+        ".paper { fill: #ffffff; } .paper.wrong, .paper.unknown { stroke-width: 2; }",
         "text { fill: #1f2328; } .ns { fill: #59636e; } path { fill: none; stroke-width: 2; }",
         ".shut { stroke-dasharray: 6 4; } .bad { stroke-width: 4; }",
+        ".dense .bad { stroke-width: 2.5; }",
         *(f".{tone.value} {{ stroke: {colour}; }}" for tone, colour in COLOURS.items()),
     ]
 )
@@ -33,7 +34,7 @@ def to_svg(report: StoryReport) -> str:
         title = f'<text x="0" y="16" font-weight="600">{markup(step.name)}</text>'
         body = "\n".join(map_lines(found))
         parts.append(
-            f'<g transform="translate(10,{y + 10:g})">{title}'
+            f'<g class="{_density(found)}" transform="translate(10,{y + 10:g})">{title}'
             f'<g transform="translate(0,26)">{body}</g></g>'
         )
         y += found.height + 50
@@ -46,20 +47,21 @@ def to_svg(report: StoryReport) -> str:
 def inline_map(found: StepMap, name: str, href: Href) -> str:
     """For a page, whose style it uses; each edge leads to the evidence of its first flow."""
     size = f'viewBox="0 0 {found.width:g} {found.height:g}" width="{found.width:g}"'
-    head = f'<svg class="map" role="group" aria-label="{markup(name)}" {size}>'
+    head = f'<svg class="map {_density(found)}" role="group" aria-label="{markup(name)}" {size}>'
     return "\n".join([head, *map_lines(found, href), "</svg>"])
 
 
+def _density(found: StepMap) -> str:
+    return "dense" if found.dense else "sparse"
+
+
 def map_lines(found: StepMap, href: Href | None = None) -> Iterator[str]:
+    """Boxes, then all edges, then all labels: no line runs through a label, nor over a bad edge."""
     for box in found.boxes:
         yield from _box(box)
-    for link in sorted(found.links, key=_loudest_last):
-        yield _link(link, href)
-
-
-def _loudest_last(link: Link) -> bool:
-    """What is drawn later lies on top."""
-    return link.tone in (Tone.WRONG, Tone.UNKNOWN)
+    quiet_first = sorted(found.links, key=lambda link: link.bad)
+    yield from (_edge(link, href) for link in quiet_first)
+    yield from (_label(link, href) for link in quiet_first)
 
 
 def _box(box: Box) -> Iterator[str]:
@@ -75,30 +77,42 @@ def _box(box: Box) -> Iterator[str]:
         yield f'<text x="{node.x + 8:g}" y="{node.y + 17:g}">{markup(label)}</text>'
 
 
-def _link(link: Link, href: Href | None) -> str:
-    bad = " bad" if link.tone in (Tone.WRONG, Tone.UNKNOWN) else ""
+def _edge(link: Link, href: Href | None) -> str:
+    bad = " bad" if link.bad else ""
     shut = " shut" if link.closed else ""
-    (x2, y2), (x, y) = link.end, link.label_at
+    x2, y2 = link.end
     tip = (
         f"M{x2 - 7:g},{y2 - 6:g} l6,12 M{x2 - 1:g},{y2 - 6:g} l-6,12"
         if link.closed
         else f"M{x2 - 9:g},{y2 - 5:g} L{x2:g},{y2:g} L{x2 - 9:g},{y2 + 5:g}"
     )
     tone = link.tone.value
-    first = link.flows[0]
-    words = f"{first.source} to {first.target}: {_word(link)}"
-    mark = f"{link.label}{' *' if link.changed else ''}{' !' if bad else ''}"
     drawn = (
         f'<path class="edge {tone}{shut}{bad}" d="{link.path}"/>'
         f'<path class="edge {tone}{bad}" d="{tip}"/>'
-        f'<text class="port" x="{x:g}" y="{y - 4:g}" text-anchor="middle">{markup(mark)}</text>'
     )
+    words = f"{link.flows[0].source} to {link.flows[0].target}: {_word(link)}"
     if href is None:
         return f"<g><title>{markup(words)}</title>{drawn}</g>"
-    return f'<a href="{href(first)}" aria-label="{markup(words)}">{drawn}</a>'
+    return f'<a href="{href(link.flows[0])}" aria-label="{markup(words)}">{drawn}</a>'
+
+
+def _label(link: Link, href: Href | None) -> str:
+    """The ports, on paper of their own; who sees leads to the same place as the edge."""
+    box = link.box
+    place = f'x="{box.x:g}" y="{box.y:g}" width="{box.width:g}" height="{box.height:g}"'
+    middle = f'x="{box.x + box.width / 2:g}" y="{box.y + 12:g}"'
+    drawn = (
+        f'<rect class="paper {link.tone.value}" {place} rx="4"/>'
+        f'<text class="port" {middle} text-anchor="middle">{markup(link.label)}</text>'
+    )
+    if href is None:
+        return drawn
+    return f'<a href="{href(link.flows[0])}" tabindex="-1" aria-hidden="true">{drawn}</a>'
 
 
 def _word(link: Link) -> str:
     first = link.flows[0]
     words = f"expected {first.expected}, seen {first.seen}" if not first.passed else str(first.seen)
+    words += f", and {len(link.flows) - 1} more" if len(link.flows) > 1 else ""
     return words + (", changed by this step" if link.changed else "")

@@ -16,6 +16,7 @@ from npol.report.failure_groups import FailureGroup, failure_groups
 from npol.report.failure_part import FailurePart
 from npol.report.flow_evidence import seen
 from npol.report.fresh_words import start_words
+from npol.report.graph import edges_of
 from npol.report.grid import Grid, StoryGrids
 from npol.report.map_layout import step_map
 from npol.report.map_svg import inline_map
@@ -38,7 +39,11 @@ class CauseView:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class StepView:
-    """One step; `map` and `axis` are SVG, "" where there is nothing to draw."""
+    """
+    One step; `map` and `axis` are SVG, "" where there is nothing to draw.
+
+    `hidden`: how many edges are not on the map.
+    """
 
     id: str
     step: StepResult
@@ -153,6 +158,6 @@ def _steps(
             step=step,
             table=table,
             map=Markup(svg),
-            hidden=drawn.hidden if drawn else 0,
+            hidden=drawn.hidden if drawn else len(edges_of(step.flows)),
             axis=Markup(step_axis(step)),
         )
