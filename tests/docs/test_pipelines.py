@@ -156,6 +156,7 @@ SCHEMAS = [
     *(("vendor.github-workflows", str(w.relative_to(ROOT))) for w in WORKFLOWS),
     ("vendor.github-actions", "action.yml"),
     ("vendor.gitlab-ci", "ci/gitlab.yml"),
+    ("vendor.renovate", "renovate.json"),
 ]
 CHECKER = shutil.which("check-jsonschema", path=f"{ROOT}/.venv/tools/bin:{os.environ['PATH']}")
 
