@@ -85,6 +85,18 @@ def test_every_flaw_says_what_would_mend_it():
     assert [flaw for flaw in flaws if "mend" not in flaw] == []
 
 
+def test_every_section_on_costs_has_its_command_a_machine_and_a_limit():
+    sections = (ROOT / "docs/performance.md").read_text().split("\n## ")[1:]
+
+    assert len(sections) > 10
+    for section in sections:
+        commands = re.findall(r"python (benchmarks/\w+\.py)", section)
+        assert commands, section
+        assert all((ROOT / command).exists() for command in commands)
+        assert re.search(r"cores|at a load", section), section
+        assert re.search(r"[Ll]imit", section), section
+
+
 def test_every_file_that_contributing_names_exists():
     named = set(PATH.findall((ROOT / "CONTRIBUTING.md").read_text()))
     patterns = {"docs/decisions/NNNN-title.md", "tests/ROOM"}
