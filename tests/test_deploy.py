@@ -179,18 +179,32 @@ class TestChart:
         assert {"port": 9091, "protocol": "TCP"} in policy["spec"]["egress"][0]["ports"]
 
     @pytest.mark.parametrize(
-        ("hook", "name", "annotation"),
+        ("hook", "name", "annotations"),
         [
-            ("argocd", "npol", "argocd.argoproj.io/hook"),
-            ("helm", "npol", "helm.sh/hook"),
-            ("", "npol-1", None),
+            (
+                "argocd",
+                "npol",
+                {
+                    "argocd.argoproj.io/hook": "PostSync",
+                    "argocd.argoproj.io/hook-delete-policy": "BeforeHookCreation",
+                },
+            ),
+            (
+                "helm",
+                "npol",
+                {
+                    "helm.sh/hook": "post-install,post-upgrade,test",
+                    "helm.sh/hook-delete-policy": "before-hook-creation",
+                },
+            ),
+            ("", "npol-1", {}),
         ],
     )
-    def test_a_job_after_a_deployment_replaces_the_one_before(self, hook, name, annotation):
+    def test_a_job_after_a_deployment_replaces_the_one_before(self, hook, name, annotations):
         (job,) = (o for o in rendered("job.enabled=true", f"job.hook={hook}") if o["kind"] == "Job")
 
         assert job["metadata"]["name"] == name
-        assert (annotation in job["metadata"].get("annotations", {})) == bool(annotation)
+        assert job["metadata"].get("annotations", {}) == annotations
 
     def test_rules_and_the_dashboard_are_the_files(self):
         made = rendered("metrics.rules=true", "metrics.dashboard=true")
