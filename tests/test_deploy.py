@@ -6,6 +6,7 @@ import json
 import re
 import shutil
 import subprocess
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -15,12 +16,14 @@ import npol
 from npol.cli.app import load
 from npol.kube.guard import STATE_NAMESPACE, Mode
 from npol.kube.rbac import manifests
-from npol.report.prometheus import METRICS
+from npol.report.prometheus import METRICS, to_prometheus
 from npol.story import load_story
+from tests.report.conftest import make_flow, make_report
 
 DEPLOY = Path(__file__).parents[1] / "deploy"
 CHART = DEPLOY / "chart"
 METRIC = re.compile(r"\bnpol_\w+")
+SAMPLE = re.compile(r"(npol_\w+)\{(.*)\} ")
 VALUES = ("image=registry.example/npol:1", r"stories.smoke\.npol\.yaml=version: 1")
 HELM = shutil.which("helm")
 by_helm = [pytest.mark.nightly, pytest.mark.skipif(not HELM, reason="needs helm")]
@@ -117,6 +120,33 @@ def test_alerts_and_the_dashboard_name_metrics_that_there_are(file):
 
     assert len(named) > 3
     assert named - set(METRICS) == set()
+
+
+def expressions() -> dict[str, str]:
+    """PromQL of alerts and panels, with the words around it, by its place."""
+    (group,) = yaml.safe_load((CHART / "files/alerts.yaml").read_text())["groups"]
+    panels = json.loads((CHART / "files/dashboard.json").read_text())["panels"]
+    return {rule["alert"]: json.dumps(rule) for rule in group["rules"]} | {
+        panel["title"]: target["expr"] for panel in panels for target in panel["targets"]
+    }
+
+
+@pytest.mark.parametrize("place", expressions())
+def test_labels_that_are_asked_for_are_written(place):
+    report = make_report()
+    judged = replace(report.steps[0], flows=(make_flow(enforced_after=0.3),))
+    written: dict[str, set[str]] = {}
+    for line in to_prometheus([replace(report, steps=(judged,))]).splitlines():
+        if sample := SAMPLE.match(line):
+            written[sample[1]] = set(re.findall(r'(\w+)="', sample[2]))
+    asked = expressions()[place]
+    labels = {*re.findall(r"\$labels\.(\w+)", asked), *re.findall(r"[{,](\w+)=~", asked)}
+    for grouped in re.findall(r"by \(([\w, ]+)\)", asked):
+        labels |= set(grouped.split(", "))
+
+    assert set(written) == set(METRICS)
+    for metric in METRIC.findall(asked):
+        assert labels <= written[metric]
 
 
 def test_the_dashboard_is_what_grafana_reads():
