@@ -1,17 +1,8 @@
-"""
-YAML with positions: the one door to YAML in this package.
-
-A `Document` is plain data (dict, list, str, int, float, bool, None) and the place of each
-value in its file. Two dialects: `STORY` reads scalars as YAML 1.2 does (`no` is a string),
-`MANIFEST` as kubectl does (sigs.k8s.io/yaml, YAML 1.1: `no` and `y` are booleans, `0777` is
-octal), so that we see what the API server will see.
-"""
+"""Data out of the events of a YAML parser, so that depth, size and aliases can be bounded."""
 
 from __future__ import annotations
 
 import base64
-import enum
-import math
 import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
@@ -20,49 +11,22 @@ from typing import Any
 import yaml
 
 from npol.errors import Mistake, Mistakes, Position
+from npol.yaml_positions.document import Document, Path, YamlDialect
+from npol.yaml_positions.scalars import (
+    CORE,
+    CORE_TAGS,
+    NOT_JSON,
+    RESOLVED_TAGS,
+    SCALARS,
+    go_number,
+    manifest_scalar,
+)
+from npol.yaml_positions.text import MAX_BYTES, decoded_text, stopped
 
-MAX_BYTES = 5_000_000
 MAX_NODES = 200_000
 MAX_DEPTH = 64
 MAX_ALIASES = 100
 MAX_DOCUMENTS = 5_000
-
-Path = tuple[str | int, ...]
-"""Where a value sits in a document: keys and indexes from the top."""
-
-
-class YamlDialect(enum.Enum):
-    """How plain scalars become values."""
-
-    STORY = "YAML 1.2"
-    MANIFEST = "YAML 1.1, as kubectl reads it"
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Document:
-    """One YAML document: its data, and where each value and key stands."""
-
-    file: str
-    data: Any
-    values: Mapping[Path, Position]
-    keys: Mapping[Path, Position]
-    duplicates: tuple[Mistake, ...] = ()
-    """Keys that stand twice in one mapping; the last one wins in `data`."""
-    comments: Mapping[int, str] = field(default_factory=dict)
-    """Comments to npol, `# npol: ...`, of the whole file: the text by line number."""
-
-    def at(self, *path: str | int) -> Position:
-        """The position of a value, or of its nearest known parent."""
-        return self._nearest(self.values, path)
-
-    def key_at(self, *path: str | int) -> Position:
-        """The position of a mapping's key, or of its nearest known parent."""
-        return self.keys.get(path) or self.at(*path)
-
-    def _nearest(self, table: Mapping[Path, Position], path: Path) -> Position:
-        while path and path not in table:
-            path = path[:-1]
-        return table.get(path) or Position(self.file)
 
 
 def load(
@@ -74,10 +38,10 @@ def load(
     Raises:
         Mistakes: not YAML, not UTF-8, too large, too deep, or custom tags.
     """
-    decoded = _decode(text, file, limit)
+    decoded = decoded_text(text, file, limit)
     if dialect is YamlDialect.MANIFEST and (odd := _SEPARATOR.search(decoded)):
         what = "kubectl takes nothing but a comment on the line of a separator `---`"
-        raise _stopped(decoded[: odd.start()], file, what)
+        raise stopped(decoded[: odd.start()], file, what)
     try:
         comments = {
             decoded.count("\n", 0, found.start()) + 1: found[1].strip()
@@ -92,35 +56,6 @@ def load(
         raise Mistakes([Mistake(at, f"not YAML: {problem}")]) from error
     except yaml.YAMLError as error:
         raise Mistakes([Mistake(Position(file), f"not YAML: {error!s:.100}")]) from error
-
-
-def dump(data: Any) -> str:
-    """Plain data as YAML text, keys in the order given."""
-    return str(yaml.dump(data, Dumper=_YamlWriter, sort_keys=False, width=100, allow_unicode=True))
-
-
-def _decode(text: str | bytes, file: str, limit: int) -> str:
-    if len(text) > limit:
-        raise Mistakes([Mistake(Position(file), f"larger than {limit // 1_000_000} MB")])
-    decoded = text if isinstance(text, str) else _utf8(text, file)
-    if odd := _NOT_PRINTABLE.search(decoded):
-        raise _stopped(decoded[: odd.start()], file, f"control character {odd[0]!a}")
-    return decoded
-
-
-def _utf8(text: bytes, file: str) -> str:
-    try:
-        return text.decode("utf-8-sig")
-    except UnicodeDecodeError as error:
-        before = text[: error.start].decode(errors="replace")
-        raise _stopped(before, file, f"not UTF-8 text: {error.reason}") from error
-
-
-def _stopped(before: str, file: str, message: str) -> Mistakes:
-    """A mistake right behind the text `before`."""
-    line = before.count("\n") + 1
-    column = len(before) - (before.rfind("\n") + 1) + 1
-    return Mistakes([Mistake(Position(file, line, column), message)])
 
 
 @dataclass(slots=True)
@@ -239,7 +174,7 @@ class _YamlReader:
             return key
         if key is None:
             raise self._stop(event, "a key must be a word, and this one is null")
-        return _go_number(key) if isinstance(key, float) else str(key).lower()
+        return go_number(key) if isinstance(key, float) else str(key).lower()
 
     def _merged(self, event: Any, path: Path) -> dict[Any, Any]:
         """What `<<` brings: a mapping, or several of which the first that has a key gives it."""
@@ -259,18 +194,18 @@ class _YamlReader:
         self._refuse_custom_tag(event)
         if self.dialect is YamlDialect.MANIFEST and event.tag:
             return self._tagged(event)
-        if event.style or event.tag in ("!", f"{_CORE}str"):  # the C parser's plain style is ""
+        if event.style or event.tag in ("!", f"{CORE}str"):  # the C parser's plain style is ""
             return event.value
-        value = _SCALARS[self.dialect](event.value)
-        if self.dialect is YamlDialect.MANIFEST and value in _NOT_JSON:
+        value = SCALARS[self.dialect](event.value)
+        if self.dialect is YamlDialect.MANIFEST and value in NOT_JSON:
             raise self._stop(event, f"{value} is a number that JSON does not have: quote it")
         return value
 
     def _tagged(self, event: Any) -> Any:
         """kubectl knows the tags of YAML 1.1; of what others mark it keeps the text."""
-        if event.tag == f"{_CORE}binary":
+        if event.tag == f"{CORE}binary":
             return self._binary(event)
-        return _manifest_scalar(event.value) if event.tag in _RESOLVED_TAGS else event.value
+        return manifest_scalar(event.value) if event.tag in RESOLVED_TAGS else event.value
 
     def _binary(self, event: Any) -> str:
         try:
@@ -281,7 +216,7 @@ class _YamlReader:
     def _refuse_custom_tag(self, event: Any) -> None:
         if self.dialect is YamlDialect.MANIFEST:
             return
-        if event.tag and event.tag != "!" and event.tag not in _CORE_TAGS:
+        if event.tag and event.tag != "!" and event.tag not in CORE_TAGS:
             raise self._stop(event, f"tag {event.tag!a} is not allowed")
 
 
@@ -296,97 +231,3 @@ def _size(value: Any) -> int:
 _COMMENT = re.compile(r"(?:^|[ \t])#[ \t]*npol:([^\n]*)", re.M)
 _SEPARATOR = re.compile(r"^---[ \t\r]*[^#\s]", re.M)
 """A line that kubectl takes for the start of a document, and refuses."""
-_NOT_PRINTABLE = re.compile(
-    "[^\t\n\r\x20-\x7e\x85\xa0-\ud7ff\ue000-\ufefe\uff00-\ufffd\U00010000-\U0010ffff]"
-)
-"""What YAML 1.2 leaves out of its character set (section 5.1), and byte order marks inside."""
-_CORE = "tag:yaml.org,2002:"
-_CORE_TAGS = {_CORE + name for name in ("str", "int", "float", "bool", "null", "map", "seq")}
-_RESOLVED_TAGS = {_CORE + name for name in ("int", "float", "bool", "null")}
-_NOT_JSON = {f"{sign}.{word}" for sign in ("", "+", "-") for word in ("inf", "Inf", "INF")} | {
-    ".nan",
-    ".NaN",
-    ".NAN",
-}
-_NULL = {"", "~", "null", "Null", "NULL"}
-_FLOAT = re.compile(r"[-+]?(\.[0-9]+|[0-9]+(\.[0-9]*)?)([eE][-+]?[0-9]+)?")
-_TRUE = {"true", "True", "TRUE"}
-_FALSE = {"false", "False", "FALSE"}
-_INT_11 = re.compile(
-    r"[-+]?(0b_*[01][01_]*|0x_*[0-9a-fA-F][0-9a-fA-F_]*|0o_*[0-7][0-7_]*|0[0-7_]*|[1-9][0-9_]*)"
-)
-
-
-def _spellings(*words: str) -> set[str]:
-    return {s for w in words for s in (w, w.capitalize(), w.upper())}
-
-
-_TRUE_11 = _spellings("y", "yes", "on", "true")
-_FALSE_11 = _spellings("n", "no", "off", "false")
-
-
-def _number(text: str, base: int = 10) -> Any:
-    """An integer; text that is too long to be one on any computer stays text."""
-    return int(text, base) if len(text) <= 400 else text
-
-
-def _go_number(number: float) -> str:
-    """As Go's `strconv.FormatFloat(number, 'g', -1, 64)` writes it."""
-    digits, _, exponent = f"{number!r:s}".partition("e")
-    if not exponent and 1e-4 <= abs(number) < 1e21:
-        return digits.removesuffix(".0")
-    shown = f"{number:.17g}" if not exponent else f"{digits.removesuffix('.0')}e{exponent}"
-    return shown
-
-
-def _fraction(text: str) -> Any:
-    """A finite number, as JSON has them; anything else stays text."""
-    number = float(text)
-    return number if math.isfinite(number) else text
-
-
-def _core_scalar(text: str) -> Any:
-    """YAML 1.2 core schema (yaml.org/spec/1.2.2, section 10.3.2)."""
-    if text in _NULL:
-        return None
-    if text in _TRUE or text in _FALSE:
-        return text in _TRUE
-    if re.fullmatch(r"[-+]?[0-9]+", text):
-        return _number(text)
-    if re.fullmatch(r"0o[0-7]+|0x[0-9a-fA-F]+", text):
-        return _number(text, 0)
-    return _fraction(text) if _FLOAT.fullmatch(text) else text
-
-
-def _manifest_scalar(text: str) -> Any:
-    """go-yaml v2's `resolve`, which sigs.k8s.io/yaml uses; dates stay strings."""
-    if text in _NULL:
-        return None
-    if text in _TRUE_11 or text in _FALSE_11:
-        return text in _TRUE_11
-    if _INT_11.fullmatch(text):
-        digits = text.replace("_", "")
-        octal = re.fullmatch(r"([-+]?)0([0-7]+)", digits)
-        return _number(f"{octal[1]}0o{octal[2]}" if octal else digits, 0)
-    return _fraction(text) if _FLOAT.fullmatch(text) else text
-
-
-_SCALARS = {YamlDialect.STORY: _core_scalar, YamlDialect.MANIFEST: _manifest_scalar}
-
-
-class _YamlWriter(yaml.SafeDumper):
-    """Quotes each text that a reader of some dialect would take for something else (`1e3`, `y`)."""
-
-    def ignore_aliases(self, data: Any) -> bool:
-        """What stands in two places is written twice: a reader has no anchors to look up."""
-        return True
-
-
-def _represent_text(writer: _YamlWriter, text: str) -> yaml.ScalarNode:
-    if "\n" in text:
-        return writer.represent_scalar(f"{_CORE}str", text, style="|")
-    ambiguous = any(not isinstance(scalar(text), str) for scalar in _SCALARS.values())
-    return writer.represent_scalar(f"{_CORE}str", text, style="'" if ambiguous else None)
-
-
-_YamlWriter.add_representer(str, _represent_text)
