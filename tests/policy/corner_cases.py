@@ -152,6 +152,12 @@ CASES = [
         "z/a -> x/b:3001",
         "deny",
     ),
+    (
+        "selectors-never-outside",
+        [into_x("{from: [{namespaceSelector: {}}]}")],
+        "outside -> x/a:80",
+        "deny",
+    ),
     # ports
     ("port-default-tcp", [into_x("{ports: [{port: 80}]}")], "z/a -> x/a:80/udp", "deny"),
     ("port-missing-all", [into_x("{ports: [{protocol: UDP}]}")], "z/a -> x/a:9/udp", "allow"),
@@ -268,12 +274,14 @@ CASES = [
         "x/a -> z/a:80",
         ("?", "allow", "deny"),
     ),
+    # families
     (
-        "selectors-never-outside",
-        [into_x("{from: [{namespaceSelector: {}}]}")],
-        "outside -> x/a:80",
-        "deny",
+        "family-each-on-its-own",
+        [out_of_x("{to: [{podSelector: {}}]}")],
+        "x/a -> x/b:3001 v6",
+        "allow",
     ),
+    ("family-not-there", [], "x/a -> z/a:80 v6", "?"),
     # a pod to itself
     ("itself-by-address", [DENY_IN, DENY_OUT], "x/a -> x/a:80", "allow"),
     (
@@ -334,13 +342,6 @@ CASES = [
         "allow",
     ),
     ("cluster-ip-from-outside", [], "outside -> svc x/b:8080", "?"),
-    # pods that are gone, families that are not there
+    # pods that are gone
     ("finished-pod", [], "x/a -> z/done:80", "?"),
-    ("family-not-there", [], "x/a -> z/a:80 v6", "?"),
-    (
-        "family-each-on-its-own",
-        [out_of_x("{to: [{podSelector: {}}]}")],
-        "x/a -> x/b:3001 v6",
-        "allow",
-    ),
 ]

@@ -89,14 +89,10 @@ class StoryGrids:
         these ends did the same last time.
         """
         before = self._seen.get(ends, {})
-        now = {f.name: (f.outcome, f.status) for f in results if _says_something(f)}
+        now = {f.name: (f.outcome, f.status) for f in results if not (f.skipped or f.inconclusive)}
         self._seen[ends] = {**before, **now} if now.keys() <= before.keys() else now or before
         alike = next(iter(before.values())) if len(set(before.values())) == 1 else None
         return any(before.get(name, alike or seen) != seen for name, seen in now.items())
-
-
-def _says_something(flow: FlowResult) -> bool:
-    return not flow.skipped and not flow.inconclusive
 
 
 _WORST_FIRST = (Tone.WRONG, Tone.UNKNOWN, Tone.CLOSED, Tone.OPEN, Tone.SKIPPED)

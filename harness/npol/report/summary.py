@@ -185,7 +185,8 @@ def summary_line(report: StoryReport, width: int = SUMMARY_WIDTH) -> str:
         code += f", {meaning(report.exit_status)}"
     nothing = "nothing was asked" if report.asked_nothing else meaning(report.exit_status)
     counts = _counts(report.results) if report.results else [nothing]
-    if otherwise := _otherwise(report):
+    watched = report.watch.flows if report.watch else ()
+    if otherwise := sum(bool(flow.over_budget) for flow in watched):
         counts = [counts[0], f"{otherwise} otherwise while watched", *counts[1:]]
     if report.restore and not report.restore.complete:
         counts = ["NOT RESTORED", *counts]
@@ -198,12 +199,6 @@ def summary_line(report: StoryReport, width: int = SUMMARY_WIDTH) -> str:
     while len(counts) > 1 and len(f"{', '.join(counts)}; {where}: {code}") > width:
         counts.pop()
     return f"{', '.join(counts)}; {where}: {code}"
-
-
-def _otherwise(report: StoryReport) -> int:
-    """How many watched flows were not as they should be for longer than they may."""
-    flows = report.watch.flows if report.watch else ()
-    return sum(bool(flow.over_budget) for flow in flows)
 
 
 def _gave_back(report: StoryReport) -> str:
@@ -270,7 +265,11 @@ def enforced(results: Iterable[FlowResult]) -> str:
     if seconds is None:
         return ""
     said = f"enforced after {span(seconds)}" if seconds else "enforced at once"
-    intervals = [r.enforced_between for r in results if _came_true(r) and r.enforced_between]
+    intervals = [
+        r.enforced_between
+        for r in results
+        if r.verdict is Verdict.AS_EXPECTED and r.enforced_between
+    ]
     if not intervals:
         return said
     return f"{said} ({by_records(max(intervals, key=lambda interval: interval.until))})"
@@ -282,10 +281,6 @@ def by_records(interval: EnforcementInterval) -> str:
     return f"by records {span(interval.after)} to {span(interval.until)} after the change, {error}"
 
 
-def _came_true(result: FlowResult) -> bool:
-    return result.verdict is Verdict.AS_EXPECTED
-
-
 def span(seconds: float) -> str:
     """`40 ms`, `2.1 s`."""
     return f"{seconds:.1f} s" if seconds >= 1 else f"{seconds * 1000:.0f} ms"
@@ -293,5 +288,5 @@ def span(seconds: float) -> str:
 
 def slowest(results: Iterable[FlowResult]) -> float | None:
     """The time to enforce of a step, in seconds: of those flows that came true the slowest's."""
-    times = (r.enforced_after for r in results if _came_true(r))
+    times = (r.enforced_after for r in results if r.verdict is Verdict.AS_EXPECTED)
     return max((t for t in times if t is not None), default=None)

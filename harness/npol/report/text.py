@@ -51,7 +51,8 @@ class StoryText:
     def step(self, step: StepResult, width: int) -> Iterator[Line]:
         """Title, changes, table, lookups, checks, and what it took."""
         yield ()
-        yield (StyledText(safe(step.name), Tone.HEAD), *_aside(step))
+        same = StyledText(f"  same as {safe(step.same_as)}", Tone.FAINT)
+        yield (StyledText(safe(step.name), Tone.HEAD), *([same] if step.same_as else []))
         yield from (_indented(StyledText(safe(c), Tone.FAINT)) for c in step.changes)
         if step.skipped:
             yield _why_skipped(step)
@@ -73,7 +74,9 @@ class StoryText:
         yield from (line for f in flows for line in _fresh(f, width))
         yield from (self._check(r) for r in results if isinstance(r, CheckResult))
         yield from _gateways(flows, width)
-        yield from (_why_skipped(r) for r in _skipped_for_different_reasons(results))
+        # One for each reason: forty flows of a place that is not there need one line.
+        skipped = {r.skipped: r for r in reversed(results) if r.skipped}
+        yield from map(_why_skipped, skipped.values())
         yield _count(results, flows)
 
     def _check(self, check: CheckResult) -> Line:
@@ -81,11 +84,6 @@ class StoryText:
         if why := not_counted(check):
             said += why if self._verbose else ", not counted"
         return (StyledText(f"{INDENT}check {safe(check.name)}  "), StyledText(said, tone_of(check)))
-
-
-def _aside(step: StepResult) -> Iterator[StyledText]:
-    if step.same_as:
-        yield StyledText(f"  same as {safe(step.same_as)}", Tone.FAINT)
 
 
 def _lookup(flow: FlowResult) -> Line:
@@ -141,11 +139,6 @@ def _said(result: Result) -> str:
         return mark_of(result)
     seen = safe(seen_words(result))
     return f"{result.verdict.value}: expected {safe(expected_words(result))}, seen {seen}"
-
-
-def _skipped_for_different_reasons(results: Sequence[Result]) -> list[Result]:
-    """One result for each reason: forty flows of a place that is not there need one line."""
-    return list({r.skipped: r for r in reversed(results) if r.skipped}.values())
 
 
 def _why_skipped(result: Result | StepResult) -> Line:

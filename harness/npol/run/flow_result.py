@@ -37,7 +37,8 @@ def flow_result(
     flow, judgement = asked.flow, settled.judgement
     expectation = flow.expect.for_engine(engine)
     verdict, reason = judgement.verdict, judgement.reason
-    if _too_slow(settled, budget) and verdict is Verdict.AS_EXPECTED:
+    slow = budget is not None and (settled.enforced_after or 0.0) > budget
+    if slow and verdict is Verdict.AS_EXPECTED:
         verdict = Verdict.TOO_OPEN if expectation.closed else Verdict.TOO_CLOSED
         seconds = settled.enforced_after
         reason = Reason(code=ReasonCode.TOO_SLOW, seconds=seconds, budget=budget)
@@ -118,10 +119,6 @@ def verification_of(results: Sequence[FlowResult]) -> FlowVerification:
 
 def _target(flow: Flow) -> str:
     return f"{flow.resolve}" if flow.resolve else f"{flow.target}:{flow.port}/{flow.protocol.value}"
-
-
-def _too_slow(settled: Settled, budget: float | None) -> bool:
-    return budget is not None and (settled.enforced_after or 0.0) > budget
 
 
 def _because(claim: str, prediction: Prediction, settled: Settled) -> tuple[Verdict, Reason] | None:
