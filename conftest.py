@@ -9,6 +9,7 @@ import pytest
 from hypothesis import HealthCheck, settings
 
 from npol_lab.availability import why_no_lab
+from npol_lab.session import Lab
 
 pytest_plugins = ["pytester"]
 
@@ -68,6 +69,13 @@ def records_are_off(request: pytest.FixtureRequest) -> Iterator[None]:
         if request.node.get_closest_marker("without_records"):
             patch.setenv("NPOL_FLOW_RECORDS", "off")
         yield
+
+
+@pytest.fixture(scope="module")
+def lab() -> Iterator[Lab]:
+    """A lab as `npol lab up` makes one, for all tests of a file."""
+    with Lab.start() as lab:
+        yield lab
 
 
 def _place(item: pytest.Item) -> int:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import pytest
 
-from npol_lab.session import Lab, LabOptions
 from tests.charts.corpus import CHARTS
 from tests.charts.installing import Chart
 
@@ -18,12 +17,6 @@ REFUSED = {"legacy", "monitoring", "refused"}
 """Charts that hold what no server takes, misspelt fields apart."""
 
 pytestmark = pytest.mark.lab
-
-
-@pytest.fixture(scope="module")
-def lab():
-    with Lab.start(LabOptions()) as own:
-        yield own
 
 
 @pytest.fixture

@@ -17,7 +17,6 @@ from npol.model.expectation import Verdict
 from npol.run import Options, StoryRun
 from npol.story import load_story
 from npol.yaml_positions import dump
-from npol_lab.session import Lab
 from tests.policy.clusters import NAMESPACES, ip_blocks, labels, policies, specs
 
 pytestmark = [pytest.mark.lab, pytest.mark.nightly, pytest.mark.timeout(3600)]
@@ -102,12 +101,6 @@ def flow(source, target, port, expected):
     name = f"{source} -> {target}:{port} {expected}"
     entry = {"name": name, "from": source, "to": target, "port": int(number), "expect": expected}
     return entry | ({"protocol": protocol} if protocol else {})
-
-
-@pytest.fixture(scope="module")
-def lab():
-    with Lab.start() as lab:
-        yield lab
 
 
 @pytest.fixture(scope="module")

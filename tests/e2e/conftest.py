@@ -9,7 +9,7 @@ import re
 import ssl
 import subprocess
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from functools import partial
 from importlib import import_module
 from pathlib import Path
@@ -23,7 +23,6 @@ from npol.cli.app import COMMANDS
 from npol.kube.connection import Connection, Mode, connect
 from npol.kube.retry import RetryBudget
 from npol.pytest_plugin.reports import ItemReports
-from npol_lab.session import Lab
 from tests.e2e.shop import write_shop
 
 # Sessions inside this one (pytester) forget the modules that they were the first to load,
@@ -125,12 +124,6 @@ def npol_here(tmp_path, home, monkeypatch, capsys) -> Callable[..., Told]:
         return subprocess.CompletedProcess(command, code, *capsys.readouterr())
 
     return run
-
-
-@pytest.fixture(scope="module")
-def lab() -> Iterator[Lab]:
-    with Lab.start() as lab:
-        yield lab
 
 
 @pytest.fixture(scope="module")

@@ -76,12 +76,6 @@ def owner(tmp_path):
     )
 
 
-@pytest.fixture(scope="module")
-def lab():
-    with Lab.start() as lab:
-        yield lab
-
-
 @pytest.mark.lab
 def test_lab_is_complete_when_it_has_started(lab):
     with core(lab) as api:

@@ -1,6 +1,6 @@
 """Sessions of pytest inside a test (the shop), and the values that reports are written about."""
 
-from tests.e2e.conftest import impatient, lab, named, server, shop
+from tests.e2e.conftest import impatient, named, server, shop
 from tests.report.conftest import failure, flow, report
 
-__all__ = ["failure", "flow", "impatient", "lab", "named", "report", "server", "shop"]
+__all__ = ["failure", "flow", "impatient", "named", "report", "server", "shop"]

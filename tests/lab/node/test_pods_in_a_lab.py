@@ -10,8 +10,6 @@ from kubernetes import client, config
 from kubernetes.stream import stream
 from kubernetes.stream.ws_client import ERROR_CHANNEL
 
-from npol_lab.session import Lab
-
 pytestmark = pytest.mark.lab
 
 NETSHOOT = "nicolaka/netshoot:v0.15"
@@ -114,12 +112,6 @@ def is_ready(pod):
 def tool(*command, name="c", image=NETSHOOT, **container):
     command = command or ("sleep", "infinity")
     return {"name": name, "image": image, "command": list(command), **container}
-
-
-@pytest.fixture(scope="module")
-def lab():
-    with Lab.start() as lab:
-        yield lab
 
 
 @pytest.fixture
