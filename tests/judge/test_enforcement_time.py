@@ -9,7 +9,7 @@ import pytest
 from npol.judge.enforcement_time import EnforcementTimes, SeenPacket, seen_packet
 from npol.model.enforcement import EnforcementInterval
 from npol.model.packet_fate import Fate, PacketFate
-from npol.report.summary import by_records
+from npol.report.durations import by_records
 
 AHEAD = 1000.0
 """Seconds by which the clock of `node2` is ahead."""

@@ -12,12 +12,13 @@ from npol.model.expectation import Outcome
 from npol.model.packet_fate import Fate, PacketFate
 from npol.model.probe import Answer, Role
 from npol.model.result import Evidence
+from npol.report.durations import enforced
 from npol.report.flow_evidence import evidence_parts
 from npol.report.html import to_html
 from npol.report.json import from_json, to_json
 from npol.report.markdown import to_markdown
 from npol.report.pytest_text import story_text
-from npol.report.summary import enforced, proven_line
+from npol.report.summary import proven_line
 
 DROPPED = PacketFate(fate=Fate.DROPPED_BY_POLICY, node="node2", nodes=("node2",))
 BETWEEN = EnforcementInterval(after=0.12, until=1.4, clock_error=0.003)

@@ -11,24 +11,22 @@ from __future__ import annotations
 import os
 import shlex
 import stat
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Mapping
+from dataclasses import dataclass
 from typing import Any
 from urllib.parse import quote
 
 from npol.errors import InputError
 from npol.kube import in_cluster
+from npol.kube.kubeconfig_files import present_files, read_entries
 from npol.kube.kubeconfig_rules import check_cluster, check_signed_in, check_user
 from npol.kube.memfd import by_path
-from npol.yaml_positions import YamlDialect, load
 
 PATHS = {
     "cluster": ("certificate-authority",),
     "user": ("client-certificate", "client-key", "tokenFile"),
 }
 """Fields that name files, by section."""
-LARGEST = 32_000_000
-"""Bytes of one file; a fleet's may have thousands of clusters with their certificates."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, repr=False)
@@ -102,16 +100,6 @@ class Context:
         }
 
 
-@dataclass(slots=True, repr=False)
-class _KubeconfigEntries:
-    """All files of one kubeconfig path, entries by name, with the file of each."""
-
-    path: str
-    contexts: dict[str, tuple[str, dict[str, Any]]] = field(default_factory=dict)
-    clusters: dict[str, tuple[str, dict[str, Any]]] = field(default_factory=dict)
-    users: dict[str, tuple[str, dict[str, Any]]] = field(default_factory=dict)
-
-
 def options_of(kubeconfig: str | None, context: str) -> str:
     """What names a cluster on the command line: `--context dev --kubeconfig FILE`."""
     return shlex.join(["--context", context, *(["--kubeconfig", kubeconfig] if kubeconfig else [])])
@@ -129,9 +117,9 @@ def contexts(kubeconfig: str | None) -> list[str]:
         InputError: a file is missing or broken.
     """
     inside = [in_cluster.CONTEXT] if in_cluster.server() else []
-    if inside and not _present(_path(kubeconfig), bool(kubeconfig)):
+    if inside and not present_files(kubeconfig):
         return inside
-    return list(dict.fromkeys([*_read(kubeconfig).contexts, *inside]))
+    return list(dict.fromkeys([*read_entries(kubeconfig).contexts, *inside]))
 
 
 def pick(kubeconfig: str | None, context: str) -> Context:
@@ -143,7 +131,7 @@ def pick(kubeconfig: str | None, context: str) -> Context:
     """
     if context == in_cluster.CONTEXT and in_cluster.server():
         return _service_account()
-    merged = _read(kubeconfig)
+    merged = read_entries(kubeconfig)
     if context not in merged.contexts:
         known = ", ".join(merged.contexts) or "none"
         said = f"there is no context {context!r}" if context else "no context was named"
@@ -182,73 +170,6 @@ def _service_account() -> Context:
         namespace=in_cluster.namespace(),
         directory=str(in_cluster.ACCOUNT),
     )
-
-
-def _path(kubeconfig: str | None) -> str:
-    return kubeconfig or os.environ.get("KUBECONFIG") or os.path.join("~", ".kube", "config")
-
-
-def _present(path: str, is_given: bool) -> list[str]:
-    """The files that are there; a given path is one file first, as for kubectl."""
-    whole = os.path.expanduser(path)
-    if is_given and os.path.exists(whole):
-        return [whole]
-    files = [os.path.expanduser(part) for part in path.split(os.pathsep) if part]
-    return [file for file in files if os.path.exists(file)]
-
-
-def _read(kubeconfig: str | None) -> _KubeconfigEntries:
-    path = _path(kubeconfig)
-    present = _present(path, bool(kubeconfig))
-    if not present:
-        raise InputError(
-            f"there is no kubeconfig at {path}",
-            hint="give --kubeconfig FILE, or set KUBECONFIG",
-        )
-    merged = _KubeconfigEntries(path)
-    for file in present:
-        _merge(merged, file, _content(file))
-    return merged
-
-
-def _content(file: str) -> Mapping[str, Any]:
-    try:
-        with open(file, "rb") as handle:
-            documents = load(handle.read(), file, YamlDialect.MANIFEST, limit=LARGEST)
-    except OSError as error:
-        raise InputError(f"{file}: the kubeconfig cannot be read: {error.strerror}") from None
-    if not documents:  # empty, or comments only
-        return {}
-    content = documents[0].data
-    if len(documents) != 1 or not isinstance(content, dict):
-        raise InputError(f"{file}: a kubeconfig is one YAML mapping, and this is none")
-    if content.get("apiVersion", "v1") != "v1" or content.get("kind", "Config") != "Config":
-        raise InputError(f"{file}: a kubeconfig is of apiVersion v1, kind Config, and this is not")
-    return content
-
-
-def _merge(merged: _KubeconfigEntries, file: str, content: Mapping[str, Any]) -> None:
-    for section, key in (("contexts", "context"), ("clusters", "cluster"), ("users", "user")):
-        table = getattr(merged, section)
-        place = f"{file}: {section}"
-        found: dict[str, dict[str, Any]] = {}
-        for name, entry in _entries(content.get(section), key, place):
-            if name in found:
-                raise InputError(f"{place}: {name!r} stands twice")
-            found[name] = entry
-        for name, entry in found.items():
-            table.setdefault(name, (file, entry))
-
-
-def _entries(section: Any, key: str, place: str) -> Iterator[tuple[str, dict[str, Any]]]:
-    if section is None:
-        return
-    if not isinstance(section, list):
-        raise InputError(f"{place} is not a list")
-    for number, item in enumerate(section, 1):
-        if not isinstance(item, dict) or not isinstance(item.get(key) or {}, dict):
-            raise InputError(f"{place}: entry {number} is not a name with a {key}")
-        yield str(item.get("name", "")), dict(item.get(key) or {})
 
 
 def _filled(entry: Mapping[str, Any]) -> dict[str, Any]:

@@ -6,9 +6,10 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from npol.model.result import FlowResult, StoryReport
+from npol.report.durations import span
 from npol.report.escape import safe
 from npol.report.seen_and_why import seen_words
-from npol.report.summary import Result, span
+from npol.report.summary import Result
 
 SLOWER = 2.0
 """How many times as long a flow must take to turn, or as short, to be told."""

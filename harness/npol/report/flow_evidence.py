@@ -12,13 +12,14 @@ from npol.model.probe import Answer, PodRef
 from npol.model.result import Diagnosis, Evidence, FlowResult
 from npol.report.ask_again import CONTROLS
 from npol.report.causes import placed, prediction_words
+from npol.report.durations import by_records, span
 from npol.report.escape import safe, short
 from npol.report.failure_groups import guilty
 from npol.report.failure_part import MOST_LISTED, FailurePart, Layout
 from npol.report.fresh_words import start_words
 from npol.report.pairs import pair_rows
 from npol.report.seen_and_why import why_words
-from npol.report.summary import Result, by_records, span
+from npol.report.summary import Result
 
 
 def evidence_parts(result: FlowResult) -> list[FailurePart]:

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 from npol.model.fresh_start import FreshStart
 from npol.model.gap import GapKind
-from npol.report.summary import span
+from npol.report.durations import span
 
 
 def start_words(start: FreshStart) -> str:

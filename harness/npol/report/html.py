@@ -14,7 +14,7 @@ import jinja2
 from markupsafe import Markup
 
 from npol.model.result import StoryReport
-from npol.report import summary, watch_text
+from npol.report import durations, summary, watch_text
 from npol.report.causes import placed
 from npol.report.claims import said
 from npol.report.compare import result_words
@@ -34,7 +34,7 @@ WORDS = (
     summary.cluster_line,
     summary.cost_line,
     summary.counted,
-    summary.enforced,
+    durations.enforced,
     summary.enforcement_line,
     summary.last_line,
     summary.not_counted,

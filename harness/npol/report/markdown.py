@@ -10,6 +10,7 @@ from collections.abc import Iterator, Sequence
 
 from npol.model.result import CheckResult, FlowResult, StepResult, StoryReport
 from npol.report.ask_again import AskAgain
+from npol.report.durations import enforced
 from npol.report.escape import fenced, markdown, markup, paragraph
 from npol.report.failure import failure_text, heading
 from npol.report.failure_groups import failure_groups
@@ -23,7 +24,6 @@ from npol.report.summary import (
     Result,
     cost_line,
     counted,
-    enforced,
     enforcement_line,
     failures,
     last_line,

@@ -10,6 +10,7 @@ from markupsafe import Markup
 from npol.model.result import FlowResult, Snippet, StepResult, StoryReport
 from npol.report.ask_again import AskAgain
 from npol.report.compare import RunDifference, differences
+from npol.report.durations import span
 from npol.report.escape import safe, short
 from npol.report.failure import failure_parts
 from npol.report.failure_groups import FailureGroup, failure_groups
@@ -20,7 +21,7 @@ from npol.report.graph import edges_of
 from npol.report.grid import Grid, StoryGrids
 from npol.report.map_layout import step_map
 from npol.report.map_svg import inline_map
-from npol.report.summary import Result, failures, span
+from npol.report.summary import Result, failures
 from npol.report.symbols import Tone, tone_of
 from npol.report.timeline import run_axis, step_axis, watch_strip
 

@@ -7,7 +7,6 @@ from collections import Counter
 from collections.abc import Iterable, Sequence
 
 from npol.errors import SIGNALLED, ExitCode, worst
-from npol.model.enforcement import EnforcementInterval
 from npol.model.expectation import Outcome, Verdict
 from npol.model.packet_fate import Fate
 from npol.model.result import (
@@ -256,37 +255,3 @@ def in_a_lab_of_its_own(report: StoryReport) -> bool:
 def failures(report: StoryReport) -> list[Result]:
     """Every result that is not as expected, in the order of the story."""
     return [r for r in report.results if not r.passed]
-
-
-def enforced(results: Iterable[FlowResult]) -> str:
-    """`enforced after 0.4 s`, when the last wrong outcome came; "" where nothing was changed."""
-    results = tuple(results)
-    seconds = slowest(results)
-    if seconds is None:
-        return ""
-    said = f"enforced after {span(seconds)}" if seconds else "enforced at once"
-    intervals = [
-        r.enforced_between
-        for r in results
-        if r.verdict is Verdict.AS_EXPECTED and r.enforced_between
-    ]
-    if not intervals:
-        return said
-    return f"{said} ({by_records(max(intervals, key=lambda interval: interval.until))})"
-
-
-def by_records(interval: EnforcementInterval) -> str:
-    """`by records 0.12 s to 0.14 s after the change, clocks +-3 ms`."""
-    error = f"clocks +-{span(interval.clock_error)}"
-    return f"by records {span(interval.after)} to {span(interval.until)} after the change, {error}"
-
-
-def span(seconds: float) -> str:
-    """`40 ms`, `2.1 s`."""
-    return f"{seconds:.1f} s" if seconds >= 1 else f"{seconds * 1000:.0f} ms"
-
-
-def slowest(results: Iterable[FlowResult]) -> float | None:
-    """The time to enforce of a step, in seconds: of those flows that came true the slowest's."""
-    times = (r.enforced_after for r in results if r.verdict is Verdict.AS_EXPECTED)
-    return max((t for t in times if t is not None), default=None)

@@ -11,6 +11,7 @@ from collections.abc import Iterator, Sequence
 
 from npol.model.result import CheckResult, FlowResult, StepResult
 from npol.report.causes import placed
+from npol.report.durations import enforced
 from npol.report.escape import safe
 from npol.report.flow_line import is_lookup
 from npol.report.fresh_words import start_words
@@ -19,7 +20,7 @@ from npol.report.grid_text import grid_lines
 from npol.report.pairs import pairs_lines
 from npol.report.reasons import reason_words
 from npol.report.seen_and_why import expected_words, seen_words
-from npol.report.summary import Result, counted, enforced, not_counted
+from npol.report.summary import Result, counted, not_counted
 from npol.report.symbols import CellSign, Line, StyledText, Tone, mark_of, tone_of
 
 INDENT = "  "

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from npol.model.gap import Gap, GapKind, WatchedFlow, WatchResult
 from npol.model.result import FlowResult, StepResult, StoryReport
+from npol.report.durations import span
 from npol.report.escape import markup
-from npol.report.summary import span
 from npol.report.symbols import tone_of
 from npol.report.watch_text import gap_words
 

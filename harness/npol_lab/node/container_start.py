@@ -21,8 +21,9 @@ from npol_lab.node.ingress import IngressProcess
 from npol_lab.node.limits import limits_of
 from npol_lab.node.logs import Log
 from npol_lab.node.pod_interface import ContainerPod
-from npol_lab.node.process import Command, Console, Process, send, spawn
+from npol_lab.node.process import Console, Process
 from npol_lab.node.rootfs import Root, RootPlan, VolumeMount
+from npol_lab.node.spawn import Command, send, spawn
 from npol_lab.node.stand_ins import Listened, ends_at_once, is_unknown, listened, selects
 from npol_lab.node.volumes import Location, leads_out
 

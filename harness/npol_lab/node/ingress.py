@@ -10,8 +10,9 @@ from npol_lab.isolation import paths
 from npol_lab.node import certificates
 from npol_lab.node.ingress_config import FAKE_CERTIFICATE, World, render
 from npol_lab.node.logs import Log
-from npol_lab.node.process import Command, Console, Process
+from npol_lab.node.process import Console, Process
 from npol_lab.node.rootfs import Root
+from npol_lab.node.spawn import Command
 from npol_lab.registry import Registry
 from npol_lab.store import Store
 

@@ -15,7 +15,8 @@ from npol_lab.node.container import Container
 from npol_lab.node.environment import ConfigError
 from npol_lab.node.logs import LogOptions
 from npol_lab.node.pod import Pod
-from npol_lab.node.process import Console, Running, spawn
+from npol_lab.node.process import Console
+from npol_lab.node.spawn import Running, spawn
 from npol_lab.pause_processes import CannotStart
 
 LOOPBACK = "127.0.0.1"

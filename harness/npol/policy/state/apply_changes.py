@@ -10,7 +10,8 @@ from npol.model.peer_selection import WORKLOADS
 from npol.policy.objects.entities import (
     NAME_LABEL,
 )
-from npol.policy.parse import parse_workloads
+from npol.policy.parse import parse_services, parse_workloads
+from npol.policy.parse.field_values import labels_of
 from npol.policy.parse.object_source import Given, Source, sources
 from npol.policy.parse.parse_calico import (
     POLICY_KINDS,
@@ -108,11 +109,11 @@ def _apply(draft: ClusterDraft, source: Source, default: str) -> None:
     elif not source.group:
         _apply_core(draft, source, key, default)
     elif source.kind == "Ingress":
-        draft.ingresses[key] = parse_workloads.ingress_rules(source, default)
+        draft.ingresses[key] = parse_services.ingress_rules(source, default)
     elif source.kind == "EndpointSlice":
         labels = source.metadata.get("labels") or {}
         service = str(labels.get("kubernetes.io/service-name") or "")
-        draft.endpoints[key[0], service, source.name] = parse_workloads.endpoints(source)
+        draft.endpoints[key[0], service, source.name] = parse_services.endpoints(source)
 
 
 def _apply_policy(draft: ClusterDraft, source: Source, key: Key, reading: ParsedPolicy) -> None:
@@ -150,13 +151,13 @@ def _apply_core(draft: ClusterDraft, source: Source, key: Key, default: str) -> 
     if source.kind == "Pod":
         draft.pods[key] = parse_workloads.pod(source, default)
     elif source.kind == "Service":
-        draft.services[key] = parse_workloads.service(source, default)
+        draft.services[key] = parse_services.service(source, default)
     elif source.kind == "Namespace":
         draft.namespaces[source.name] = parse_workloads.namespace(source)
     elif source.kind == "ConfigMap":
         draft.configs[key] = parse_workloads.config_texts(source)
     elif source.kind == "ServiceAccount":
-        draft.account_labels[key] = parse_workloads.labels(source)
+        draft.account_labels[key] = labels_of(source.metadata)
     elif source.kind == "Node":
         draft.nodes[source.name] = parse_workloads.node(source)
 
