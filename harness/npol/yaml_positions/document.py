@@ -16,8 +16,8 @@ Path = tuple[str | int, ...]
 class YamlDialect(enum.Enum):
     """How plain scalars become values."""
 
-    STORY = "YAML 1.2"
-    MANIFEST = "YAML 1.1, as kubectl reads it"
+    STORY = "YAML 1.2"  # `no` is a string
+    MANIFEST = "YAML 1.1, as kubectl reads it"  # sigs.k8s.io/yaml: `no` is false, `0777` is octal
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
