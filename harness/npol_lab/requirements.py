@@ -78,12 +78,12 @@ def require_tools(search: str = SEARCH) -> None:
         )
 
 
-def require_families(names: Iterable[str], settings: Path = Path("/proc/sys")) -> None:
+def require_families(names: Iterable[str]) -> None:
     """
     Raises:
         Refused: IPv6 is wanted, and this kernel has none.
     """
-    if "IPv6" in names and not (settings / "net/ipv6").exists():
+    if "IPv6" in names and not Path("/proc/sys/net/ipv6").exists():
         raise Refused(
             "a lab with IPv6 needs it in the kernel, and this one has none (no /proc/sys/net/ipv6)",
             hint="boot without ipv6.disable=1, or leave --ip-families at IPv4",

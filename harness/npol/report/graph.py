@@ -71,10 +71,10 @@ def to_mermaid(report: StoryReport) -> str:
     return "\n".join(lines) + "\n"
 
 
-def mermaid(found: Sequence[Edge], most: int = MOST_MERMAID) -> str:
+def mermaid(found: Sequence[Edge]) -> str:
     """A flowchart; "" if there is nothing to draw or it would be too large to be drawn."""
     text = "\n".join(["flowchart LR", *_mermaid_lines(found, _numbers(found), 0)])
-    return text if found and len(text) <= most else ""
+    return text if found and len(text) <= MOST_MERMAID else ""
 
 
 def _mermaid_lines(found: Sequence[Edge], numbers: dict[str, int], drawn: int) -> list[str]:

@@ -38,7 +38,7 @@ class Scheduler(Controller):
             return
         if pod["spec"].get("schedulingGates"):
             message = "Scheduling is blocked due to non-empty scheduling gates"
-            self._set_condition(pod, "False", "SchedulingGated", message)
+            self._not_scheduled(pod, "SchedulingGated", message)
             return
         pods = [p for p in self.all("pods") if not is_finished(p)]
         reasons: dict[str, int] = {}
@@ -64,16 +64,15 @@ class Scheduler(Controller):
         total = sum(reasons.values())
         why = ", ".join(f"{count} {reason}" for reason, count in sorted(reasons.items()))
         message = f"0/{total} nodes are available: {why}." if total else "no nodes available"
-        if self._set_condition(pod, "False", "Unschedulable", message):
+        if self._not_scheduled(pod, "Unschedulable", message):
             self._events.warning(pod, "FailedScheduling", message)
 
-    def _set_condition(self, pod: Obj, status: str, reason: str, message: str) -> bool:
+    def _not_scheduled(self, pod: Obj, reason: str, message: str) -> bool:
         """Whether it has changed."""
         metadata = pod["metadata"]
         current = self.registry.get("pods", metadata["namespace"], metadata["name"])
         conditions = current.get("status", {}).get("conditions") or []
-        fresh = {"type": "PodScheduled", "status": status}
-        fresh |= {"reason": reason, "message": message} if reason else {}
+        fresh = {"type": "PodScheduled", "status": "False", "reason": reason, "message": message}
         if any(all(c.get(k) == v for k, v in fresh.items()) for c in conditions):
             return False
         kept = [c for c in conditions if c["type"] != "PodScheduled"]

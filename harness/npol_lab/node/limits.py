@@ -43,9 +43,9 @@ def size_of(empty_dir: Obj | None) -> int:
     return int(amount((empty_dir or {}).get("sizeLimit") or WRITTEN))
 
 
-def capacity(about: Path = Path("/proc/meminfo")) -> int:
+def capacity() -> int:
     """Bytes that all pods of a lab may use: half of the machine's memory."""
-    for line in about.read_text().splitlines():
+    for line in Path("/proc/meminfo").read_text().splitlines():
         if line.startswith("MemTotal:"):
             return int(line.split()[1]) * 1024 // 2
     return MEMORY
