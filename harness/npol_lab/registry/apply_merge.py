@@ -58,7 +58,7 @@ def without(type: Type, value: Any, gone: Fields, others: Fields, path: Path = (
     """
     `value` without the fields in `gone`, and without the containers that this empties.
 
-    What is in `others` stays, wherever it is.
+    What is in `others` stays, wherever it is, and so does what holds it.
     """
     kind = resolved(type)
     children = children_of(kind, value)

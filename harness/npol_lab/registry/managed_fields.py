@@ -145,7 +145,7 @@ def apply(type: Type, live: Obj, applied: Obj, manager: Manager, *, force: bool,
         others: Fields = set().union(*(o.fields for m, o in managers.items() if m != manager))
         given_up = before.fields - wanted - others
         if given_up:
-            result = apply_merge.without(type, result, given_up, others)
+            result = apply_merge.without(type, result, given_up, others | wanted)
     change = compare(type, bare(live), result)
     conflicts = {m: o.fields & change.written for m, o in managers.items() if m != manager}
     conflicts = {m: fields for m, fields in conflicts.items() if fields}

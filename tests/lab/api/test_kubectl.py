@@ -52,6 +52,24 @@ def test_server_side_apply_tells_of_conflicts(here):
     assert "serverside-applied" in here(*command, "--force-conflicts", input=changed).stdout
 
 
+OF_CALICO = """\
+apiVersion: projectcalico.org/v3
+kind: NetworkPolicy
+metadata: {name: web}
+spec: {selector: app == 'web', ingress: [{action: Deny}]}
+"""
+
+
+@pytest.mark.parametrize("policy", [POLICY, OF_CALICO], ids=["built-in", "custom"])
+def test_what_was_applied_from_here_first_may_be_applied_by_the_server(here, policy):
+    """kubectl makes itself the applier of what it owned as a writer, the containers included."""
+    here("apply", "-f", "-", input=policy)
+    before = json.loads(here("get", "-f", "-", "-o", "json", input=policy).stdout)["spec"]
+    here("apply", "--server-side", "-f", "-", input=policy)
+
+    assert json.loads(here("get", "-f", "-", "-o", "json", input=policy).stdout)["spec"] == before
+
+
 def test_unknown_fields_are_refused_before_anything_is_stored(here):
     refused = here(
         "apply", "-f", "-", input=POLICY.replace("podSelector", "podselector"), check=False
