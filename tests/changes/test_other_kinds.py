@@ -3,9 +3,11 @@
 import pytest
 
 from npol.changes.apply.change_session import ChangedByOthers
+from npol.changes.dry_run.dry_run import plan_changes
 from npol.changes.journal_types import Key
 from npol.changes.recover.recovery import recover
 from npol.errors import LockHeld, Refused
+from npol.story import load_story
 from tests.changes.cluster import CLUSTER_POLICIES, STATE, kept
 from tests.changes.scripted import global_policy
 
@@ -169,3 +171,37 @@ def test_a_tier_is_there_before_its_policies_and_goes_behind_them(defined, begin
 
     assert defined.state() == before
     assert defined.get("tiers.projectcalico.org", None, "platform") is None
+
+
+POLICIES_OF_A_TIER = """
+apiVersion: projectcalico.org/v3
+kind: GlobalNetworkPolicy
+metadata: {name: guard}
+spec: {tier: platform, namespaceSelector: kubernetes.io/metadata.name == 'shop'}
+---
+apiVersion: projectcalico.org/v3
+kind: Tier
+metadata: {name: platform}
+spec: {order: 5}
+"""
+STORY_OF_A_TIER = """
+version: 1
+name: tiered
+steps:
+  - name: guard
+    apply: [policies.yaml]
+"""
+
+
+def test_a_dry_run_imagines_the_tiers_that_the_story_makes(defined, tmp_path):
+    (tmp_path / "policies.yaml").write_text(POLICIES_OF_A_TIER)
+    (tmp_path / "tiered.npol.yaml").write_text(STORY_OF_A_TIER)
+    story = load_story(str(tmp_path / "tiered.npol.yaml"), root=str(tmp_path))
+
+    plan = plan_changes(defined.connect(), story)
+
+    assert plan.problems == ()
+    assert list(map(str, plan.steps[0].previews)) == [
+        "create Tier platform",
+        "create GlobalNetworkPolicy guard",
+    ]

@@ -113,7 +113,7 @@ class Policies:
         All are looked at and tried before the first is sent; then they are sent side by side.
         What policies refer to comes before them: a server may refuse one whose tier is not there.
         """
-        deciding = [_decides(_policy_key(body)) for body in bodies]
+        deciding = [decides(_policy_key(body)) for body in bodies]
         told = {
             decides: iter(self._apply([*itertools.compress(bodies, which)], replace=replace))
             for decides, which in ((False, [not d for d in deciding]), (True, deciding))
@@ -159,7 +159,7 @@ class Policies:
             self.session.check_owner(live)
         there = {key: live for key, live in known.items() if live is not None}
         for decides in (True, False):  # a server may keep a tier that still holds policies
-            self._delete({k: live for k, live in there.items() if _decides(k) is decides})
+            self._delete({k: live for k, live in there.items() if decides(k) is decides})
         return ["absent" if known[key] is None else "deleted" for key in keys]
 
     def put(self, key: Key, target: Mapping[str, Any] | None) -> str:
@@ -317,7 +317,7 @@ class Policies:
         return finalizers(read)
 
 
-def _decides(key: Key) -> bool:
+def decides(key: Key) -> bool:
     """Whether it decides packets by itself, and is not what policies refer to."""
     kind = policy_kind(key.api_version, key.kind)
     return kind is None or kind.decides

@@ -8,7 +8,7 @@ from functools import partial
 from typing import Any
 
 from npol.changes.apply.change_session import ChangeSession, bare
-from npol.changes.apply.policies import Policies, Preview
+from npol.changes.apply.policies import Policies, Preview, decides
 from npol.changes.apply.workloads import Workloads
 from npol.changes.dry_run.kubectl_commands import (
     KubectlCommand,
@@ -31,6 +31,7 @@ from npol.model.story import Step, Story
 
 Imagined = Preview | str | NpolError
 """A policy's change, another change in words, or why it would be refused."""
+TIER = "Tier"
 SIDES = ("before this step", "after it")
 
 
@@ -142,6 +143,8 @@ class _DryRun:
 
     session: ChangeSession
     after: dict[Key, Mapping[str, Any] | None] = field(default_factory=dict)
+    made: set[Key] = field(default_factory=set)
+    """What is not there yet, and would be by then."""
 
     def step(self, step: Step) -> StepPlan:
         found = list(replay(step.changes, self))
@@ -154,7 +157,7 @@ class _DryRun:
 
     def apply(self, change: Apply) -> Iterator[Imagined]:
         preview = partial(Policies(self.session).preview_apply, replace=change.replace)
-        for manifest in change.manifests:
+        for manifest in sorted(change.manifests, key=lambda m: decides(key_of(m.body))):
             yield self._preview(manifest, manifest.body, preview)
 
     def delete(self, change: Delete) -> Iterator[Imagined]:
@@ -185,14 +188,20 @@ class _DryRun:
         """Of what an earlier step would have touched the server cannot be asked."""
         key = key_of(manifest.body)
         try:
-            if key in self.after or self._is_missing(key.namespace):
+            if key in self.after or self._is_missing(key.namespace) or self._lacks_tier(body):
                 found = _imagined(key, self.after.get(key), bare(body) if body else None)
             else:
                 found = preview(manifest.body)
         except NpolError as error:
             return error
         self.after[key] = body
+        (self.made.add if found.action == "create" else self.made.discard)(key)
         return found
+
+    def _lacks_tier(self, body: Mapping[str, Any] | None) -> bool:
+        """Whether the story makes the policy's tier: Calico refuses one that stands in none."""
+        tier = body.get("spec", {}).get("tier") if body else None
+        return any((key.kind, key.name) == (TIER, tier) for key in self.made)
 
     def _is_missing(self, namespace: str) -> bool:
         """Whether the story makes the namespace itself, so that the server cannot be asked."""
