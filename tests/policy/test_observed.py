@@ -314,3 +314,101 @@ def test_a_rule_of_a_tier_that_accepts_and_is_not_used_is_told():
     assert [(u.policy, u.origin.path) for u in plan.unused] == [
         ("ClusterNetworkPolicy wide", "spec.ingress[0]")
     ]
+
+
+CALICO_POLICY = """
+apiVersion: projectcalico.org/v3
+kind: %s
+metadata: {name: own%s}
+spec: %s
+"""
+GUARDED = "{order: 1, selector: app == 'web', ingress: [%s, {action: Allow}]}"
+
+
+def of_calico(spec, kind="GlobalNetworkPolicy", place=""):
+    return CALICO_POLICY % (kind, place, spec)
+
+
+@pytest.mark.parametrize(
+    ("rule", "expected"),
+    [
+        pytest.param("{action: Deny, source: {selector: app == 'client'}}", False, id="denied"),
+        pytest.param("{action: Deny, source: {selector: app == 'other'}}", True, id="allowed"),
+        pytest.param(
+            "{action: Deny, source: {namespaceSelector: team == 'red'}}", None, id="labels-not-told"
+        ),
+        pytest.param(
+            "{action: Deny, source: {namespaceSelector: projectcalico.org/name == 'x'}}", True,
+            id="a-namespace-by-name",
+        ),
+        pytest.param(
+            "{action: Deny, source: {serviceAccounts: {names: [robot]}}}", None, id="an-account"
+        ),
+        pytest.param(
+            "{action: Deny, protocol: TCP, destination: {ports: [http]}}", None, id="a-name"
+        ),
+    ],
+)  # fmt: skip
+def test_rules_of_calico_are_asked_and_leave_open_what_records_do_not_hold(rule, expected):
+    world = state("{podSelector: {}}", more=of_calico(GUARDED % rule))
+
+    plan = against_observed(world, [flow(pod("client", "far", None))], CALICO)
+
+    assert [f.allowed for f in plan.flows] == [expected]
+    assert plan.policies == 2
+    used = () if expected is not False else ("spec.ingress[1]",)
+    assert tuple(u.origin.path for u in plan.unused) == used
+
+
+def test_what_a_policy_of_another_namespace_asks_leaves_nothing_open():
+    spec = "{ingress: [{action: Deny, source: {namespaceSelector: team == 'red'}}]}"
+    elsewhere = of_calico(spec, "NetworkPolicy", ", namespace: elsewhere")
+
+    plan = against_observed(state(more=elsewhere), [flow(pod("client", "far", None))], CALICO)
+
+    assert [f.allowed for f in plan.flows] == [True]
+
+
+def test_a_rule_behind_a_network_policy_does_not_decide_where_that_one_may_fit():
+    """The network policy stands at order 1000, before the one that denies."""
+    spec = "{podSelector: {}, ingress: [{ports: [{port: http}]}]}"
+    behind = of_calico("{order: 2000, selector: all(), ingress: [{action: Deny}]}")
+
+    assert foreseen(spec, flow(), dialect=CALICO, more=behind) == [None]
+
+
+def test_an_account_that_ciliums_policies_ask_for_is_known_where_the_state_has_the_pod():
+    own = """
+apiVersion: cilium.io/v2
+kind: CiliumNetworkPolicy
+metadata: {name: own, namespace: shop}
+spec:
+  endpointSelector: {}
+  ingressDeny:
+    - fromEndpoints: [{matchLabels: {io.cilium.k8s.policy.serviceaccount: robot}}]
+"""
+    pods = """---
+apiVersion: v1
+kind: Pod
+metadata: {name: client, namespace: shop, labels: {app: client}}
+spec: {serviceAccountName: robot, containers: [{name: c, image: i}]}
+---
+apiVersion: v1
+kind: Pod
+metadata: {name: web, namespace: shop, labels: {app: web}}
+spec: {containers: [{name: c, image: i}]}
+"""
+    spec = "{podSelector: {}, ingress: [{}]}"
+
+    assert foreseen(spec, flow(), more=own) == [None]
+    assert foreseen(spec, flow(), more=own + pods) == [False]
+
+
+def test_policies_of_one_kind_alone_are_held_against_what_was_seen():
+    denying = of_calico("{selector: app == 'web', ingress: [{action: Deny}]}")
+
+    found = suggest_observed(state(more=denying), [flow()], CALICO, closed=lambda _: False)
+
+    assert in_words(found).doubts == (
+        "shop/client -> shop/web:80/tcp was seen to pass, and GlobalNetworkPolicy own would cut it",
+    )

@@ -44,6 +44,7 @@ class DoubtCode(enum.Enum):
     RECORDED_LABELS = "recorded labels"
     RECORDED_PORT = "recorded port"
     RECORDED_PORT_NAMES = "recorded port names"
+    RECORDED_ACCOUNT = "recorded account"
 
 
 @dataclass(frozen=True, slots=True)

@@ -84,4 +84,7 @@ _WORDS: Mapping[DoubtCode, Callable[[Doubt], str]] = {
     DoubtCode.RECORDED_PORT_NAMES: lambda d: (
         f"{_UNRECORDED} which ports of {d.subject} have names ({d.names[0]})"
     ),
+    DoubtCode.RECORDED_ACCOUNT: lambda d: (
+        f"{_UNRECORDED} the service account of {d.subject} ({d.names[0]})"
+    ),
 }

@@ -26,6 +26,7 @@ from npol.policy.objects.cilium_types import CiliumPolicy, CiliumRule
 from npol.policy.objects.entities import Pod
 from npol.policy.objects.netpol_types import Direction, IpBlock, Policy, PortClause, Rule
 from npol.policy.objects.tier_types import TierPolicy, TierPort, TierRule
+from npol.policy.state.cluster_state import EvaluatedPolicy
 from npol.selectors import Selector, keys_of
 
 
@@ -63,7 +64,7 @@ _EACH = "*"
 """Stands for the pod itself."""
 _EVERY = ""
 """Stands for the keys of all labels."""
-AnyPolicy = Policy | TierPolicy | CiliumPolicy | CalicoPolicy | NetworkSet
+AnyPolicy = EvaluatedPolicy | NetworkSet
 """What may tell pods apart; network sets do by the addresses that policies mean by them."""
 
 

@@ -98,13 +98,7 @@ def matrix(
 
 def all_policies(world: ClusterState) -> tuple[AnyPolicy, ...]:
     """Every policy that is evaluated, of whatever tier, and the network sets that they name."""
-    return (
-        *world.policies,
-        *world.tier_policies,
-        *world.cilium_policies,
-        *world.calico_policies,
-        *(world.network_sets if world.calico_policies else ()),
-    )
+    return *world.every_policy, *(world.network_sets if world.calico_policies else ())
 
 
 def takes_part(pod: Pod, family: int = 4) -> bool:

@@ -88,20 +88,29 @@ def against_observed(
         for policy, origin in _allow_rules(read)
         if (policy, origin.path) not in used
     )
-    number = len(read.policies) + len(read.tier_policies) + len(read.cilium_policies)
-    return ObservedPlan(flows=foreseen, unused=unused, policies=number)
+    return ObservedPlan(flows=foreseen, unused=unused, policies=len(read.every_policy))
 
 
 def _allow_rules(state: ClusterState) -> Iterator[tuple[str, Origin]]:
     for policy in state.policies:
         yield from ((str(policy), rule.origin) for rule in policy.all_rules)
-    for tiered in state.tier_policies:
-        rules = (rule for direction in Direction for rule in tiered.rules(direction))
-        accepting = (rule for rule in rules if rule.action is RuleAction.ACCEPT)
-        yield from ((str(tiered), rule.origin) for rule in accepting)
+    yield from _accepting(state)
     for own in state.cilium_policies:
         rules_of_both = (rule for direction in Direction for rule in own.rules(direction))
         yield from ((str(own), rule.origin) for rule in rules_of_both if not rule.denies)
+
+
+def _accepting(state: ClusterState) -> Iterator[tuple[str, Origin]]:
+    """Those that are tried in an order."""
+    for tiered in (*state.tier_policies, *state.calico_policies):
+        rules = (rule for direction in Direction for rule in tiered.rules(direction))
+        accepting = (rule for rule in rules if rule.action is RuleAction.ACCEPT)
+        yield from ((str(tiered), rule.origin) for rule in accepting)
+
+
+def _in_some_order(state: ClusterState) -> set[_RuleKey]:
+    """Which rule comes first is not known: any of them may, behind the one that seems to."""
+    return {(policy, origin.path) for policy, origin in _accepting(state)}
 
 
 def foresee(world: ObservedWorld, flow: ObservedFlow, dialect: Dialect) -> ForeseenFlow:
@@ -117,6 +126,8 @@ def _foreseen(
     decision = decide(world.state, traffic, dialect)
     why = hangs_on(world, decision)
     used |= _rules_of(decision, every=why is not None)
+    if why is not None:
+        used |= _in_some_order(world.state)
     if why is not None:
         return ForeseenFlow(flow=flow, allowed=None, why_unknown=why)
     return ForeseenFlow(

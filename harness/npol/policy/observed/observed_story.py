@@ -75,7 +75,7 @@ def suggest_observed(
     draft = _ObservedDraft(world=world, cast=Cast(world.state), closed=closed, answering=answering)
     for flow in flows:
         draft.add(flow)
-    found = [f for f in flows if draft.kept(f)] if state.policies else []
+    found = [f for f in flows if draft.kept(f)] if state.every_policy else []
     foreseen = (foresee(world, flow, dialect) for flow in found)
     return ObservedSuggestion(
         suggestion=Suggestion(peers=draft.cast.peers, flows=tuple(draft.flows.values())),

@@ -19,6 +19,7 @@ from npol.policy.objects.entities import (
     Traffic,
 )
 from npol.policy.objects.netpol_types import Address
+from npol.policy.observed.asked_of_ends import AskedOfEnds, asked_of_ends
 from npol.policy.state.cluster_state import ClusterState
 
 NOT_TOLD = "(its own)"
@@ -30,14 +31,17 @@ class ObservedWorld:
     """
     `state` with every pod that was seen, by the labels that it was seen with.
 
-    Records hold neither the names of a pod's ports nor, all of them, a namespace's labels: where
-    the state does not know them either, what hangs on them is not foretold.
+    Records hold neither the names of a pod's ports, nor its service account, nor, all of them, a
+    namespace's labels: where the state does not know them either, what hangs on them is not
+    foretold.
     """
 
     state: ClusterState
     ends: Mapping[ObservedEnd, End]
-    portless: frozenset[tuple[str, str]]
-    """Pods (namespace, name) whose ports' names are not known."""
+    unseen: frozenset[tuple[str, str]]
+    """Pods (namespace, name) of which nothing but the records tells."""
+    asked: tuple[AskedOfEnds, ...] = ()
+    """What the policies ask of ends, of those kinds of which any rule may decide."""
 
     def traffic(self, flow: ObservedFlow) -> Traffic | None:
         """A flow as packets; None where policies cannot be asked about it."""
@@ -55,22 +59,23 @@ class ObservedWorld:
     def knows_node(self, node: Node) -> bool:
         return any(known is node for known in self.state.nodes)
 
-    def knows_ports(self, end: End) -> bool:
-        return isinstance(end, Pod) and (end.namespace, end.name) not in self.portless
+    def knows_template(self, pod: Pod) -> bool:
+        """Whether the names of its ports and its service account are known."""
+        return (pod.namespace, pod.name) not in self.unseen
 
 
 def observed_world(state: ClusterState, flows: Iterable[ObservedFlow]) -> ObservedWorld:
     """What `state` says of pods it knows (by workload, name or labels) is kept."""
     seen = dict.fromkeys(end for flow in flows for end in (flow.source, flow.target))
     ends: dict[ObservedEnd, End] = {}
-    portless: set[tuple[str, str]] = set()
+    unseen: set[tuple[str, str]] = set()
     taken: set[tuple[str, str]] = set()
     for end in seen:
         entity = _entity(state, end)
         if isinstance(entity, Pod):
             entity = _named_apart(entity, taken)
             if not _alike(state, end):
-                portless.add((entity.namespace, entity.name))
+                unseen.add((entity.namespace, entity.name))
         if entity:
             ends[end] = entity
     pods = [e for e in ends.values() if isinstance(e, Pod)]
@@ -78,7 +83,8 @@ def observed_world(state: ClusterState, flows: Iterable[ObservedFlow]) -> Observ
     return ObservedWorld(
         state=replace(state.with_pods(pods), namespaces=spaces),
         ends=ends,
-        portless=frozenset(portless),
+        unseen=frozenset(unseen),
+        asked=tuple(asked_of_ends(state)),
     )
 
 
@@ -109,6 +115,7 @@ def _pod(state: ClusterState, end: ObservedEnd) -> Pod:
         labels=dict(end.labels),
         workload=end.name if "/" in end.name else "",
         ports=known.ports if known else (),
+        service_account=known.service_account if known else "",
         node=(known.node if known else "") or NOT_TOLD,
     )
 

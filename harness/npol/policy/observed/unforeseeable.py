@@ -12,11 +12,9 @@ from npol.model.doubt import Doubt, DoubtCode
 from npol.policy.evaluate.decision import Decision, DirectionDecision, PathDecision
 from npol.policy.evaluate.match import Path
 from npol.policy.evaluate.rule_fit import RuleFit
-from npol.policy.objects.cilium_labels import NAMESPACE_LABELS, without_source
-from npol.policy.objects.cilium_types import CiliumPolicy
 from npol.policy.objects.entities import NAME_LABEL, End, Node, Pod
 from npol.policy.objects.netpol_types import Direction, PeerClause, Policy
-from npol.policy.objects.tier_types import TierPolicy
+from npol.policy.observed.asked_of_ends import AskedOfEnds, PolicyOfAnyEnd
 from npol.policy.observed.observed_world import ObservedWorld
 from npol.selectors import Selector, keys_of, matches
 
@@ -24,8 +22,7 @@ from npol.selectors import Selector, keys_of, matches
 def hangs_on(world: ObservedWorld, decision: Decision) -> Doubt | None:
     """What is not known and decides; None where the records tell enough."""
     for path in decision.paths:
-        tiers, own = _of_tiers(world, path.path), _of_cilium(world, path.path)
-        for why in (*tiers, *own, *_of_sides(world, path)):
+        for why in (*_of_ends(world, path.path), *_of_sides(world, path)):
             return why
     return None
 
@@ -35,15 +32,23 @@ def _of_sides(world: ObservedWorld, path: PathDecision) -> Iterator[Doubt]:
 
 
 def _of_side(world: ObservedWorld, path: PathDecision, side: DirectionDecision) -> Doubt | None:
-    if side.not_applicable or side.tier_rule or not side.isolating:
+    rules = _tried(side)
+    if side.not_applicable or not rules:
         return None
     other = path.path.client if side.direction is Direction.INGRESS else path.path.target
-    rules = [f for f in side.rules if isinstance(f, RuleFit)]
     sure = [f for f in rules if f.holds and not any(_of_labels(world, f, other))]
     if sure:
         return None
     doubts = (doubt for fit in rules for doubt in _open_ends(world, path, fit, other))
     return next(doubts, None)
+
+
+def _tried(side: DirectionDecision) -> list[RuleFit]:
+    """Rules of NetworkPolicies: in Calico's tiers those before the rule that decides."""
+    fits = [fit for walk in side.tiers for fit in walk.fits if isinstance(fit, RuleFit)]
+    if not fits and side.isolating and not side.tier_rule:
+        return [fit for fit in side.rules if isinstance(fit, RuleFit)]
+    return fits
 
 
 def _open_ends(
@@ -61,7 +66,7 @@ def _open_ends(
 
 def _of_ports(world: ObservedWorld, path: PathDecision, fit: RuleFit) -> Iterator[Doubt]:
     target, protocol = path.path.target, path.path.protocol
-    if fit.port_fit.holds or not isinstance(target, Pod) or world.knows_ports(target):
+    if fit.port_fit.holds or not _is_unseen(world, target):
         return
     for clause in fit.rule.ports:
         if isinstance(clause.port, str) and clause.protocol is protocol:
@@ -80,48 +85,35 @@ def _of_labels(world: ObservedWorld, fit: RuleFit, other: End) -> Iterator[Doubt
             yield _labels(f"namespace {other.namespace}", fit.policy)
 
 
-def _of_tiers(world: ObservedWorld, path: Path) -> Iterator[Doubt]:
-    """Which rule comes first in a tier may hang on any of them, so all are looked at."""
-    for policy in world.state.tier_policies:
-        rules = (*policy.ingress, *policy.egress)
-        peers = [peer for rule in rules for peer in rule.peers]
-        subjects = [policy.subject, *(peer.pods for peer in peers if peer.pods)]
-        by_label = any(_beside_name(s.namespaces) for s in subjects)
-        for end in (path.source, path.target):
-            if isinstance(end, Pod) and by_label and not world.knows_labels(end.namespace):
-                yield _labels(f"namespace {end.namespace}", policy)
-            if isinstance(end, Node) and any(p.nodes for p in peers) and not world.knows_node(end):
-                yield _labels(str(end), policy)
-        named = any(port.name for rule in rules for port in rule.ports)
-        if named and isinstance(path.target, Pod) and not world.knows_ports(path.target):
-            yield Doubt(DoubtCode.RECORDED_PORT_NAMES, str(path.target), (str(policy),))
+def _of_ends(world: ObservedWorld, path: Path) -> Iterator[Doubt]:
+    """Which rule of policies in an order, or of Cilium's, decides may hang on any of them."""
+    ends = (path.source, path.target)
+    places = {end.namespace for end in ends if isinstance(end, Pod)}
+    for asked in world.asked:
+        if asked.is_about(places):
+            for end in ends:
+                yield from _of_end(world, asked, end)
+            if asked.names_of_ports and _is_unseen(world, path.target):
+                names = (str(asked.policy),)
+                yield Doubt(DoubtCode.RECORDED_PORT_NAMES, str(path.target), names)
 
 
-def _of_cilium(world: ObservedWorld, path: Path) -> Iterator[Doubt]:
-    """Any rule of Cilium's policies may decide, one that denies above all: all are looked at."""
-    for policy in world.state.cilium_policies:
-        rules = [rule for direction in Direction for rule in policy.rules(direction)]
-        selectors = [section.selector for section in policy.sections]
-        selectors += [
-            peer.endpoints for rule in rules for peer in rule.peers or () if peer.endpoints
-        ]
-        by_label = any(_beside_place(selector) for selector in selectors)
-        for end in (path.source, path.target):
-            if isinstance(end, Pod) and by_label and not world.knows_labels(end.namespace):
-                yield _labels(f"namespace {end.namespace}", policy)
-        named = any(isinstance(p.port, str) for rule in rules for p in rule.ports or ())
-        if named and isinstance(path.target, Pod) and not world.knows_ports(path.target):
-            yield Doubt(DoubtCode.RECORDED_PORT_NAMES, str(path.target), (str(policy),))
+def _of_end(world: ObservedWorld, asked: AskedOfEnds, end: End) -> Iterator[Doubt]:
+    if isinstance(end, Node) and asked.labels_of_nodes and not world.knows_node(end):
+        yield _labels(str(end), asked.policy)
+    known = not isinstance(end, Pod) or world.knows_labels(end.namespace)
+    if isinstance(end, Pod) and asked.labels_of_namespaces and not known:
+        yield _labels(f"namespace {end.namespace}", asked.policy)
+    if asked.accounts and _is_unseen(world, end):
+        yield Doubt(DoubtCode.RECORDED_ACCOUNT, str(end), (str(asked.policy),))
 
 
-def _beside_place(selector: Selector) -> bool:
-    """Whether a selector of Cilium's asks for labels of namespaces beside their name."""
-    asked = (without_source(key) for key in keys_of(selector))
-    around = [key for key in asked if key.startswith(NAMESPACE_LABELS)]
-    return bool(set(around) - {f"{NAMESPACE_LABELS}{NAME_LABEL}"})
+def _is_unseen(world: ObservedWorld, end: End) -> bool:
+    """Whether it is a pod of which only the records tell."""
+    return isinstance(end, Pod) and not world.knows_template(end)
 
 
-def _labels(of: str, policy: Policy | TierPolicy | CiliumPolicy) -> Doubt:
+def _labels(of: str, policy: Policy | PolicyOfAnyEnd) -> Doubt:
     return Doubt(DoubtCode.RECORDED_LABELS, of, (str(policy),))
 
 

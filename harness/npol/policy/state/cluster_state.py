@@ -37,6 +37,7 @@ from npol.selectors import Labels, Selector, matches, spell
 NEAR = {4: 16, 6: 112}
 """Prefix lengths, by family, that Service networks of clusters rarely stay below."""
 
+EvaluatedPolicy = Policy | TierPolicy | CiliumPolicy | CalicoPolicy
 EndpointSlices = Mapping[tuple[str, str, str], tuple[Endpoint, ...]]
 """(namespace, Service, slice) -> addresses."""
 
@@ -69,6 +70,16 @@ class ClusterState:
     """ConfigMaps: their texts."""
     refused: tuple[RefusedObject, ...] = ()
     """What the API server would refuse of the files: it has no effect."""
+
+    @property
+    def every_policy(self) -> tuple[EvaluatedPolicy, ...]:
+        """Those that are evaluated, of whatever kind and tier."""
+        return (
+            *self.policies,
+            *self.tier_policies,
+            *self.cilium_policies,
+            *self.calico_policies,
+        )
 
     @property
     def ingress_rules(self) -> tuple[IngressRule, ...]:
