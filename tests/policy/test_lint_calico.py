@@ -8,6 +8,7 @@ from npol.policy.lint import lint
 from tests.policy.calico_cases import at, gnp, ingress, np, tier
 from tests.policy.worlds import CLUSTER
 
+DENYING = "{selector: app == 'a', ingress: [{action: Deny, protocol: UDP}]}"
 NEAR = "{action: Allow, source: {selector: app == 'b'}}"
 
 
@@ -43,6 +44,39 @@ def found(*policies):
         ),
         pytest.param([at(2, "Allow", "b"), at(1, "Deny", "a")], [("NP061", "x/b")], id="by-order"),
         pytest.param([np("{selector: 'app ='}")], [("NP001", "x/p")], id="refused"),
+        pytest.param(
+            [np(f"{{order: 1, selector: app == 'a', ingress: [{NEAR}]}}", "a"), at(1, "Deny", "b")],
+            [("NP060", "x/b")],
+            id="tie",
+        ),
+        pytest.param(
+            [np(f"{{selector: app == 'a', ingress: [{NEAR}]}}", "a"), np(DENYING, "b")],
+            [("NP060", "x/b")],
+            id="tie-without-order",
+        ),
+        pytest.param([at(1, "Allow", "a"), at(1, "Allow", "b")], [("NP061", "x/b")], id="alike"),
+        pytest.param(
+            [np(f"{{selector: app == 'b', ingress: [{NEAR}]}}", "a"), np(DENYING, "b")],
+            [],
+            id="tie-of-other-pods",
+        ),
+        pytest.param(
+            [tier("t", 5), at(1, "Allow", "a", gnp, "t"), at(1, "Deny", "b")],
+            [("NP061", "x/b")],
+            id="no-tie-between-tiers",
+        ),
+        pytest.param(
+            [tier("t", 5), at(1, "Pass", "a", gnp, "t")], [("NP064", "a")], id="pass-to-nothing"
+        ),
+        pytest.param(
+            [
+                tier("t", 5),
+                gnp(f"{{tier: t, selector: app == 'a', ingress: [{NEAR}]}}"),
+                np("{selector: app == 'a', ingress: [{action: Deny, protocol: UDP}]}", "late"),
+            ],
+            [("NP061", "x/late")],
+            id="behind-a-tier-that-denies-the-rest",
+        ),
     ],
 )
 def test_lint_of_calicos_own_policies(policies, expected):

@@ -83,7 +83,7 @@ def lint(
         if source.kind == "NetworkPolicy":
             findings += syntax.typographic(source)
     findings += redundancy.superfluous(valid)
-    findings += tier_findings(rest, around)
+    findings += tier_findings(rest, around, dialect)
     findings += cilium_findings(rest, around, default_namespace)
     findings += calico_findings(rest, around, default_namespace)
     for checked in policies:

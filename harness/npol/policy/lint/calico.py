@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import replace
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
 
 from npol.policy.evaluate.calico_match import acts_on
+from npol.policy.lint.behind_tiers import TierOrder, passes
 from npol.policy.lint.findings import LintFinding, LintRule, finding_at
 from npol.policy.lint.shadowed import shadowed
 from npol.policy.lint.syntax import refusals_of
+from npol.policy.lint.ties import ties
 from npol.policy.objects.calico_types import CalicoEnd, CalicoPolicy, CalicoRule
+from npol.policy.objects.entities import Pod
 from npol.policy.objects.netpol_types import Direction, Origin
 from npol.policy.objects.tier_types import RuleAction
 from npol.policy.parse.object_source import Source
@@ -38,8 +41,7 @@ def calico_findings(
     for policy in policies:
         for direction in Direction:
             yield from shadowed(policy, policy.rules(direction), _covers)
-    if world.pods:
-        yield from _among_pods(policies, world)
+    yield from _among_pods(policies, world)
 
 
 def _covers(first: CalicoRule, later: CalicoRule) -> bool:
@@ -67,26 +69,90 @@ def _anybody(end: CalicoEnd) -> CalicoEnd:
     return CalicoEnd(origin=end.origin)
 
 
+@dataclass(frozen=True, slots=True)
+class _Selecting:
+    """A policy, and the pods that it selects, as far as pods are known."""
+
+    policy: CalicoPolicy
+    pods: tuple[Pod, ...]
+
+
 def _among_pods(policies: Sequence[CalicoPolicy], world: ClusterState) -> Iterator[LintFinding]:
-    tiers = {tier.name: tier.place for tier in world.calico_tiers_in_order}
-    known = [policy for policy in policies if policy.tier in tiers]
-    before: dict[tuple[str, Direction], CalicoPolicy] = {}
-    for policy in sorted(known, key=lambda p: (tiers[p.tier], p.place)):
-        pods = [str(pod) for pod in world.pods if acts_on(world, policy, pod) is not False]
-        if not pods:
+    found = [
+        _Selecting(p, tuple(pod for pod in world.pods if acts_on(world, p, pod) is not False))
+        for p in policies
+    ]
+    known = {str(policy): policy for policy in (*world.calico_policies, *policies)}
+    order = TierOrder(world, tuple(known.values()))
+    for one in found:
+        if world.pods and not one.pods:
             message, fix = "it selects no pod", "compare its selectors with the labels of the pods"
-            yield finding_at(LintRule.SELECTS_NO_POD, message, fix, policy, policy.origin)
-        for direction in Direction:
-            rules = policy.rules(direction)
-            deciding = {before.get((pod, direction)) for pod in pods}
-            if rules and pods and None not in deciding:
-                names = ", ".join(sorted(f"{p} (tier {p.tier})" for p in deciding if p))
-                message = f"never reached: {names} decides all before it"
-                fix = "give it a lower order, or a tier before that one"
-                yield finding_at(LintRule.TIER_SHADOWED, message, fix, policy, rules[0].origin)
-            if any(_decides_all(rule) for rule in rules):
-                for pod in pods:
-                    before.setdefault((pod, direction), policy)
+            rule, policy = LintRule.SELECTS_NO_POD, one.policy
+            yield finding_at(rule, message, fix, policy, policy.origin)
+        yield from order.passes_to_nothing(one.policy, one.pods)
+    if world.pods:
+        yield from _never_reached(found, world)
+    names = {str(one.policy): set(map(str, one.pods)) for one in found}
+    outcome = "the name alone decides which of the two comes first"
+    yield from ties(policies, lambda a, b: _meet(a, b, names if world.pods else None), outcome)
+
+
+def _meet(one: CalicoPolicy, other: CalicoPolicy, pods: Mapping[str, set[str]] | None) -> bool:
+    """Whether both select a pod; where no pods are known, whether they surely may."""
+    if pods is not None:
+        return bool(pods[str(one)] & pods[str(other)])
+    apart = one.namespace and other.namespace and one.namespace != other.namespace
+    return not apart and str(one.selector) == str(other.selector)
+
+
+def _never_reached(found: Sequence[_Selecting], world: ClusterState) -> Iterator[LintFinding]:
+    """Behind a rule for all, and behind a tier that denies what none of its rules fits."""
+    before: dict[tuple[str, Direction], str] = {}
+    for tier in world.calico_tiers_in_order:
+        inside = [one for one in found if one.policy.tier == tier.name]
+        for one in sorted(inside, key=lambda one: one.policy.place):
+            yield from _behind_others(one, before)
+            rules = [r for d in Direction for r in one.policy.rules(d) if _decides_all(r)]
+            _note(
+                before, one, {rule.direction for rule in rules}, f"{one.policy} (tier {tier.name})"
+            )
+        if tier.denies:
+            _note_end(before, inside, f"the end of tier {tier.name}")
+
+
+def _note_end(
+    before: dict[tuple[str, Direction], str], inside: Sequence[_Selecting], what: str
+) -> None:
+    """What a rule of the tier passes does not come to its end."""
+    for direction in Direction:
+        passed = {str(pod) for one in inside if passes(one.policy, direction) for pod in one.pods}
+        for one in inside:
+            if direction in one.policy.directions:
+                for pod in {*map(str, one.pods)} - passed:
+                    before.setdefault((pod, direction), what)
+
+
+def _note(
+    before: dict[tuple[str, Direction], str],
+    one: _Selecting,
+    directions: Collection[Direction],
+    what: str,
+) -> None:
+    for pod in one.pods:
+        for direction in directions:
+            before.setdefault((str(pod), direction), what)
+
+
+def _behind_others(
+    one: _Selecting, before: Mapping[tuple[str, Direction], str]
+) -> Iterator[LintFinding]:
+    for direction in Direction:
+        rules = one.policy.rules(direction)
+        deciding = {before.get((str(pod), direction), "") for pod in one.pods}
+        if rules and deciding and "" not in deciding:
+            message = f"never reached: {', '.join(sorted(deciding))} decides all before it"
+            fix = "give it a lower order, or a tier before that one"
+            yield finding_at(LintRule.TIER_SHADOWED, message, fix, one.policy, rules[0].origin)
 
 
 def _decides_all(rule: CalicoRule) -> bool:

@@ -91,6 +91,7 @@ class LintRule(enum.Enum):
     TIER_SHADOWED = "NP061", _WARNING, "A rule of a tier that is never reached"
     BASELINE_NEVER_ACTS = "NP062", _WARNING, "A Baseline policy that is never asked"
     DENIED_RULE = "NP063", _WARNING, "A rule that a deny leaves nothing of"
+    PASS_TO_NOTHING = "NP064", _WARNING, "A Pass behind which no policy decides"
     CUTS_WEBHOOK = "NP070", _WARNING, "It cuts a webhook off from the API server"
     CUTS_AGGREGATED_API = "NP071", _WARNING, "It cuts an APIService off from the API server"
     CUTS_FROM_API_SERVER = "NP072", _WARNING, "It cuts off pods that ask the API server"

@@ -73,9 +73,10 @@ def refusals_of(readings: Iterable[_ReadPolicy]) -> Iterator[LintFinding]:
 
 def refused(refusal: Refusal, subject: str, *, in_file: bool) -> LintFinding:
     """What the server refuses, as a finding; `in_file`: the object stands in one."""
+    by_agent = " (the API server takes it: it is Cilium's agent that refuses it)"
     return LintFinding(
         rule=_rule_of(refusal),
-        message=refusal.message,
+        message=refusal.message + (by_agent if refusal.by_agent else ""),
         fix=refusal.hint,
         subject=subject,
         at=refusal.at if in_file else None,

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
-import itertools
 from collections.abc import Iterable, Iterator, Sequence
 
 from npol.policy.evaluate.tier_match import selects
+from npol.policy.lint.behind_tiers import TierOrder
 from npol.policy.lint.findings import LintFinding, LintRule, finding_at
 from npol.policy.lint.shadowed import shadowed
 from npol.policy.lint.syntax import refusals_of
+from npol.policy.lint.ties import ties
+from npol.policy.objects.dialects import Dialect
+from npol.policy.objects.entities import Pod
 from npol.policy.objects.netpol_types import Direction
 from npol.policy.objects.tier_types import RuleAction, Tier, TierPolicy, TierRule
 from npol.policy.parse.object_source import Source
@@ -16,7 +19,9 @@ from npol.policy.parse.parse_tiers import is_tier_policy, parse_tier_policy
 from npol.policy.state.cluster_state import ClusterState
 
 
-def tier_findings(sources: Iterable[Source], world: ClusterState) -> Iterator[LintFinding]:
+def tier_findings(
+    sources: Iterable[Source], world: ClusterState, dialect: Dialect
+) -> Iterator[LintFinding]:
     """
     What is odd about the policies in tiers among these objects.
 
@@ -28,10 +33,7 @@ def tier_findings(sources: Iterable[Source], world: ClusterState) -> Iterator[Li
     for policy in policies:
         for direction in Direction:
             yield from shadowed(policy, policy.rules(direction), _covers)
-        if world.pods:
-            yield from _selects_nothing(policy, world)
-            yield from _never_asked(policy, world)
-    yield from _ties(policies, world)
+    yield from _among_pods(policies, world, dialect)
 
 
 def _covers(first: TierRule, later: TierRule) -> bool:
@@ -45,48 +47,42 @@ def _covers(first: TierRule, later: TierRule) -> bool:
     return same and (not first.ports or bool(same_ports))
 
 
-def _selects_nothing(policy: TierPolicy, world: ClusterState) -> Iterator[LintFinding]:
-    if not any(selects(world, policy.subject, pod) for pod in world.pods):
-        message = "its subject selects no pod"
-        fix = "compare it with the labels of the namespaces: a policy of the cluster has none"
-        yield finding_at(LintRule.SELECTS_NO_POD, message, fix, policy, policy.origin)
-
-
-def _never_asked(policy: TierPolicy, world: ClusterState) -> Iterator[LintFinding]:
-    """Behind NetworkPolicies only what none of them isolates is asked about."""
-    if policy.tier is not Tier.BASELINE:
-        return
-    pods = [pod for pod in world.pods if selects(world, policy.subject, pod)]
-    used = [direction for direction in Direction if policy.rules(direction)]
-    if pods and used and all(world.isolating(p, d) for p in pods for d in used):
-        message = "never asked: NetworkPolicies isolate every pod that it selects"
-        fix = "what must hold all the same belongs into the Admin tier"
-        yield finding_at(LintRule.BASELINE_NEVER_ACTS, message, fix, policy, policy.origin)
-
-
-def _ties(policies: Sequence[TierPolicy], world: ClusterState) -> Iterator[LintFinding]:
-    for one, other in itertools.combinations(policies, 2):
-        alike = (one.tier, one.priority) == (other.tier, other.priority)
-        if alike and _meet(one, other, world) and _differ(one, other):
-            message = f"it shares priority {one.priority} with {one} ({one.origin}): which of the "
-            message += "two comes first is undefined"
-            fix = "give one of them another priority"
-            yield finding_at(LintRule.PRIORITY_TIE, message, fix, other, other.origin)
-
-
-def _meet(one: TierPolicy, other: TierPolicy, world: ClusterState) -> bool:
-    """Whether some pod is selected by both; where no pods are known they may."""
-    return not world.pods or any(
-        selects(world, one.subject, pod) and selects(world, other.subject, pod)
-        for pod in world.pods
+def _among_pods(
+    policies: Sequence[TierPolicy], world: ClusterState, dialect: Dialect
+) -> Iterator[LintFinding]:
+    order = TierOrder(world, world.calico_policies)
+    pods = {
+        policy.name: [pod for pod in world.pods if selects(world, policy.subject, pod)]
+        for policy in policies
+    }
+    for policy in policies:
+        mine = pods[policy.name]
+        if world.pods and not mine:
+            message = "its subject selects no pod"
+            fix = "compare it with the labels of the namespaces: a policy of the cluster has none"
+            yield finding_at(LintRule.SELECTS_NO_POD, message, fix, policy, policy.origin)
+        yield from _never_asked(policy, mine, order, dialect)
+        yield from order.passes_to_nothing(policy, mine)
+    names = {name: set(map(str, mine)) for name, mine in pods.items()}
+    outcome = "which of the two comes first is undefined"
+    if dialect.breaks_ties_by_name:
+        outcome = "the name alone decides which of the two comes first"
+    yield from ties(
+        policies, lambda a, b: not world.pods or bool(names[a.name] & names[b.name]), outcome
     )
 
 
-def _differ(one: TierPolicy, other: TierPolicy) -> bool:
-    """Whether the order may matter in a direction that both have rules for."""
-    for direction in Direction:
-        both = one.rules(direction), other.rules(direction)
-        actions: set[RuleAction] = {rule.action for rules in both for rule in rules}
-        if all(both) and len(actions) > 1:
-            return True
-    return False
+def _never_asked(
+    policy: TierPolicy, pods: Sequence[Pod], order: TierOrder, dialect: Dialect
+) -> Iterator[LintFinding]:
+    """Behind what isolates a pod, only an Accept is asked about, and not by every plugin."""
+    used = [d for d in Direction if policy.rules(d)]
+    opens = dialect.baseline_opens_isolated and any(
+        rule.action is RuleAction.ACCEPT for d in used for rule in policy.rules(d)
+    )
+    if policy.tier is not Tier.BASELINE or not pods or not used or opens:
+        return
+    if all(order.closes_before_baseline(pod, d) for pod in pods for d in used):
+        message = "never asked: the policies before it isolate every pod that it selects"
+        fix = "what must hold all the same belongs into the Admin tier"
+        yield finding_at(LintRule.BASELINE_NEVER_ACTS, message, fix, policy, policy.origin)
