@@ -14,18 +14,20 @@ FEW = 3
 
 
 def scope_lines(
-    world: ClusterState, dialect: Dialect = SPEC, *, left_out: int = 0, unread: int = 0
+    world: ClusterState, dialect: Dialect | None = SPEC, *, left_out: int = 0, unread: int = 0
 ) -> Iterator[str]:
     """
     One line of what was read; one more for each sort of thing that the answer knows nothing of.
 
-    `dialect`: which kinds are evaluated hangs on it. `left_out` counts the YAML that is no
-    Kubernetes object, `unread` the files without YAML.
+    `dialect`: which kinds are evaluated hangs on it; None: all that npol knows. `left_out` counts
+    the YAML that is no Kubernetes object, `unread` the files without YAML.
     """
-    world = world.as_read(dialect)
+    world = world.as_read(dialect) if dialect else world
     yield f"read {', '.join(_counts(world))}"
-    if refused := [f"{r.kind} {_named(r.namespace, r.name)}" for r in world.refused]:
-        yield f"refused by the API server, so without effect: {_listed(refused)}"
+    for who, by_agent in (("the API server", False), ("Cilium's agent", True)):
+        refused = [r for r in world.refused if r.by_agent is by_agent]
+        if names := [f"{r.kind} {_named(r.namespace, r.name)}" for r in refused]:
+            yield f"refused by {who}, so without effect: {_listed(names)}"
     if kinds := Counter(other.kind for other in world.others):
         counted = (f"{number} {kind}" for kind, number in sorted(kinds.items()))
         yield f"not evaluated: {', '.join(counted)}"
@@ -38,11 +40,10 @@ def scope_lines(
 def _counts(world: ClusterState) -> Iterator[str]:
     """What was seen; the DNS that is taken for granted is not among it."""
     pods = [p for p in world.pods if p.workload or not p.promised]
-    policies = [*world.policies, *world.refused]
+    policies = [*world.every_policy, *world.refused]
     services = [s for s in world.services if s.at or s.every_address or s is not dns_service(world)]
     declared = [n for n in world.namespaces.values() if n.declared]
-    beside = len(world.tier_policies) + len(world.cilium_policies)
-    yield _number(len(policies) + beside, "policy", "policies")
+    yield _number(len(policies), "policy", "policies")
     yield _number(len(pods), "pod", "pods")
     yield _number(len(services), "Service", "Services")
     yield _number(len(declared), "namespace", "namespaces")

@@ -1,4 +1,4 @@
-"""An object that the API server would refuse, so that nothing in the cluster changes by it."""
+"""An object that would be refused, so that nothing in the cluster changes by it."""
 
 from __future__ import annotations
 
@@ -15,9 +15,12 @@ class RefusedObject:
     namespace: str
     name: str
     reasons: tuple[Mistake, ...]
+    by_agent: bool = False
+    """Whether the API server takes it, and Cilium's agent does not: its status says so."""
 
     def __str__(self) -> str:
         first, *rest = self.reasons
         more = f" (and {len(rest)} more)" if rest else ""
         name = f"{self.namespace}/{self.name}" if self.namespace else self.name
-        return f"{self.kind} {name} has no effect, the API server refuses it: {first}{more}"
+        who = "Cilium's agent" if self.by_agent else "the API server"
+        return f"{self.kind} {name} has no effect, {who} refuses it: {first}{more}"

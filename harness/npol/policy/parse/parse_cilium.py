@@ -1,9 +1,10 @@
 """
 CiliumNetworkPolicy, CiliumClusterwideNetworkPolicy and CiliumCIDRGroup out of manifests.
 
-What their definitions refuse counts as refused here, and what Cilium's agent refuses, too: it then
-has no effect. Source: cilium/cilium v1.20.2 pkg/policy/api/rule_validation.go, pkg/k8s/apis/
-cilium.io/v2/{cnp,ccnp,cidrgroups}_types.go and pkg/policy/utils/parserules.go.
+What their definitions refuse counts as refused here, and what Cilium's agent alone refuses
+(`by_agent`), too: it then has no effect. Source: cilium/cilium v1.20.2 pkg/policy/api/
+rule_validation.go, pkg/k8s/apis/cilium.io/v2/{cnp,ccnp,cidrgroups}_types.go, the definitions in
+pkg/k8s/apis/cilium.io/client/crds/v2, and pkg/policy/utils/parserules.go.
 """
 
 from __future__ import annotations
@@ -134,7 +135,8 @@ class _CiliumReader:
         selector, nodes = self._selector(spec, path)
         rules = [rule for side in _SIDES for rule in self._rules(spec, path, selector, side)]
         if not rules:
-            self._wrong(path, f"needs a rule in one of {', '.join(sides)}")
+            there = any(spec.get(side) is not None for side in sides)
+            self._wrong(path, f"needs a rule in one of {', '.join(sides)}", by_agent=there)
         asked = {rule.direction for rule in rules}
         return CiliumSection(
             origin=self._origin(path),
@@ -151,7 +153,8 @@ class _CiliumReader:
             self._wrong(path, "needs exactly one of endpointSelector, nodeSelector")
         elif of_nodes is not None and self._namespace:
             where = (*path, "nodeSelector")
-            self._wrong(where, "only a CiliumClusterwideNetworkPolicy acts on nodes")
+            message = "only a CiliumClusterwideNetworkPolicy acts on nodes"
+            self._wrong(where, message, by_agent=True)
         if of_pods is None and of_nodes is not None:
             return read_sourced(self._refusals, of_nodes, (*path, "nodeSelector")), True
         found = read_sourced(self._refusals, of_pods, (*path, "endpointSelector"))
@@ -197,11 +200,12 @@ class _CiliumReader:
         lists = (*peer_lists(direction, denies=denies), requires, "toPorts", "icmps")
         self._refusals.fields(rule, path, (*lists, *more))
         if self._refusals.list_of(rule, requires, path):
-            self._wrong((*path, requires), "Cilium has it no more: it must hold nothing")
+            message = "Cilium has it no more: it must hold nothing"
+            self._wrong((*path, requires), message, by_agent=True)
         groups = self._refusals.list_of(rule, "toPorts", path)
         icmps = self._refusals.list_of(rule, "icmps", path)
         if groups and icmps:
-            self._wrong((*path, "icmps"), "not beside toPorts: one rule for each")
+            self._wrong((*path, "icmps"), "not beside toPorts: one rule for each", by_agent=True)
         listed = [
             *(
                 port

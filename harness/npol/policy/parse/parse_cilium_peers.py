@@ -72,7 +72,8 @@ class CiliumPeerReader:
         lists = peer_lists(direction, denies=denies)
         held = [key for key in lists if self._refusals.list_of(rule, key, path)]
         if len(held) > 1:
-            self._wrong(path, f"Cilium does not combine {' and '.join(held)}: one rule for each")
+            message = f"Cilium does not combine {' and '.join(held)}: one rule for each"
+            self._wrong(path, message, by_agent=True)
         nobody = [key for key in lists if rule.get(key) == [] and _means_nobody(key)]
         if nobody:
             return ()
@@ -147,7 +148,8 @@ class CiliumPeerReader:
         for number, one in enumerate(excepts):
             same = one.version == network.version
             if not same or one.prefixlen < network.prefixlen or one[0] not in network:
-                self._wrong((*path, "except", number), f"{one} is not within {network}")
+                where = (*path, "except", number)
+                self._wrong(where, f"{one} is not within {network}", by_agent=True)
 
     def _service(self, value: Any, path: Path) -> ServiceRef:
         sorts = ("k8sService", "k8sServiceSelector")

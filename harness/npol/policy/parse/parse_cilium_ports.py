@@ -20,6 +20,8 @@ from npol.policy.parse.validation_errors import Refusals
 MOST_PORTS = 40
 NEEDS_EXTENDED = "enable-extended-ip-protocols"
 _NAME = re.compile(r"([a-zA-Z0-9]-?)*[a-zA-Z](-?[a-zA-Z0-9])*")
+_TAKEN = re.compile(r"^[0-9]|[a-zA-Z](-?[a-zA-Z0-9])*$")
+"""What the definition's pattern takes, which is anchored at one end only in each of its parts."""
 _LONGEST_NAME = 15
 _TRANSPORTS = {"TCP": Protocol.TCP, "UDP": Protocol.UDP, "SCTP": Protocol.SCTP}
 _WITHOUT_PORTS = ("VRRP", "IGMP", "GRE", "IPIP", "IPV6", "ESP", "AH")
@@ -45,7 +47,8 @@ class CiliumPortReader:
         self._refusals.fields(entry, path, known)
         ports = self._refusals.list_of(entry, "ports", path)
         if len(ports) > MOST_PORTS:
-            self._wrong((*path, "ports"), f"may hold at most {MOST_PORTS}, not {len(ports)}")
+            message = f"may hold at most {MOST_PORTS}, not {len(ports)}"
+            self._wrong((*path, "ports"), message, by_agent=denies)
         asks = self._asks(entry, path, direction)
         for number, port in enumerate(ports):
             yield self._port(port, (*path, "ports", number), asks)
@@ -59,9 +62,10 @@ class CiliumPortReader:
         if len(asked) > 1:
             self._wrong(where, f"needs exactly one of {', '.join(_LAYER_7)}")
         if "dns" in asked and direction is Direction.INGRESS:
-            self._wrong((*where, "dns"), "DNS rules are for egress only")
+            self._wrong((*where, "dns"), "DNS rules are for egress only", by_agent=True)
         if "listener" in entry and (asked or direction is Direction.INGRESS):
-            self._wrong((*path, "listener"), "is for egress, and without rules of L7, only")
+            message = "is for egress, and without rules of L7, only"
+            self._wrong((*path, "listener"), message, by_agent=True)
         if asked:
             return f"rules.{asked[0]}"
         return next((key for key in _BEYOND if entry.get(key)), "")
@@ -74,7 +78,7 @@ class CiliumPortReader:
             known = ", ".join(("ANY", *_TRANSPORTS))
             self._wrong((*path, "protocol"), f"must be one of {known}, not {word!r}")
         if asks.startswith("rules.") and asks != "rules.dns" and word != "TCP":
-            self._wrong(path, f"{asks} is for TCP only, not {word}")
+            self._wrong(path, f"{asks} is for TCP only, not {word}", by_agent=True)
         if word in _WITHOUT_PORTS:
             self._without_ports(entry, path, word)
             return CiliumPort(origin=self._origin(path), other=word)
@@ -90,7 +94,7 @@ class CiliumPortReader:
         if entry.get("port") is None:
             self.needs.append(NEEDS_EXTENDED)
         elif entry["port"] != "0":
-            self._wrong((*path, "port"), f"{word} has no ports: none, or '0'")
+            self._wrong((*path, "port"), f"{word} has no ports: none, or '0'", by_agent=True)
 
     def _number(self, value: Any, path: Path) -> int | str:
         if isinstance(value, int) and not isinstance(value, bool):
@@ -98,13 +102,14 @@ class CiliumPortReader:
             return value
         text = str(value or "")
         if not text:
-            self._wrong(path, "is required ('0' for all ports)")
+            self._wrong(path, "is required ('0' for all ports)", by_agent=value is None)
         elif _NAME.fullmatch(text) and len(text) <= _LONGEST_NAME:
             return text.lower()
         elif (number := _whole(text)) is not None:
             return number
         else:
-            self._wrong(path, f"not a valid port: {text!r} (0 to 65535, or a name)")
+            message = f"not a valid port: {text!r} (0 to 65535, or a name)"
+            self._wrong(path, message, by_agent=bool(_TAKEN.search(text)))
         return 0
 
     def _end(self, value: Any, path: Path) -> int:

@@ -17,6 +17,8 @@ class Refusal(Mistake):
     path: Path = ()
     unknown_field: bool = False
     """A field that the API does not have: dropped in silence unless validation is strict."""
+    by_agent: bool = False
+    """Whether the API server takes it, and it is Cilium's agent that does not."""
     value: Any = field(default=None, compare=False)
     """What stands there."""
 
@@ -28,10 +30,18 @@ class Refusals:
     source: Source
     found: list[Refusal] = field(default_factory=list)
 
-    def wrong(self, path: Path, message: str, hint: str = "") -> None:
-        self._add(path, message, hint, unknown_field=False)
+    def wrong(self, path: Path, message: str, hint: str = "", *, by_agent: bool = False) -> None:
+        self._add(path, message, hint, by_agent=by_agent)
 
-    def _add(self, path: Path, message: str, hint: str, *, unknown_field: bool) -> None:
+    def _add(
+        self,
+        path: Path,
+        message: str,
+        hint: str,
+        *,
+        unknown_field: bool = False,
+        by_agent: bool = False,
+    ) -> None:
         mistake = self.source.mistake(path, message, hint, at_key=unknown_field)
         self.found.append(
             Refusal(
@@ -40,6 +50,7 @@ class Refusals:
                 mistake.hint,
                 path=path,
                 unknown_field=unknown_field,
+                by_agent=by_agent,
             )
         )
 

@@ -126,7 +126,11 @@ class ClusterDraft:
             self.refused_together.add(place)
             namespace, name, kind = place
             self.refused[place] = RefusedObject(
-                kind=kind, namespace=namespace, name=name, reasons=tuple(refusals)
+                kind=kind,
+                namespace=namespace,
+                name=name,
+                reasons=tuple(refusals),
+                by_agent=all(refusal.by_agent for refusal in refusals),
             )
         return bool(refusals)
 
