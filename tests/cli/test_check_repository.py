@@ -55,7 +55,8 @@ def check(tmp_path, monkeypatch, capsys):
 
 
 def test_foreign_yaml_is_counted_and_kinds_that_are_not_evaluated_are_named(check):
-    code, lines = check({**FOREIGN, "p.yaml": POLICY, "pod.yaml": POD.replace("APP", "web")})
+    files = {**FOREIGN, "p.yaml": POLICY, "pod.yaml": POD.replace("APP", "web")}
+    code, lines = check(files, "--engine", "calico")
 
     assert lines[0] == "0 finding(s)"
     assert "read 1 policy, 1 pod, 0 Services, 0 namespaces" in lines

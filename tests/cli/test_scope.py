@@ -68,12 +68,22 @@ def run(tmp_path, monkeypatch, capsys):
 
 @pytest.mark.parametrize("name", COMMANDS)
 def test_what_was_read_and_what_not_is_said(run, name):
+    """Kinds of one network plugin alone say which one the files are for."""
     code, shown = run(POLICY.replace("TYPE", "Ingress"), COMMANDS[name])
+
+    assert "read 2 policies, 2 pods, 0 Services, 1 namespace\n" in shown
+    assert "not evaluated" not in shown
+    assert ("left out: 1 document(s)" in shown) == ("m" in COMMANDS[name])
+    assert code == ExitCode.AS_EXPECTED
+
+
+@pytest.mark.parametrize("name", ["check", "check-story", "plan", "plan-against", "explain-story"])
+def test_kinds_that_the_plugin_does_not_read_are_not_evaluated(run, name):
+    command = [*COMMANDS[name], "--engine", "calico"]
+    _, shown = run(POLICY.replace("TYPE", "Ingress"), command)
 
     assert "read 1 policy, 2 pods, 0 Services, 1 namespace\n" in shown
     assert "not evaluated: 1 CiliumNetworkPolicy\n" in shown
-    assert ("left out: 1 document(s)" in shown) == ("m" in COMMANDS[name])
-    assert code == ExitCode.AS_EXPECTED
 
 
 @pytest.mark.parametrize("name", COMMANDS)
@@ -82,6 +92,18 @@ def test_a_refused_policy_is_said_also_where_another_of_its_name_is_taken(run, n
     both = f"{POLICY.replace('TYPE', 'Inbound')}---{POLICY.replace('TYPE', 'Ingress')}"
     code, shown = run(both, COMMANDS[name])
 
-    assert "read 2 policies, 2 pods, 0 Services, 1 namespace\n" in shown
+    assert "read 3 policies, 2 pods, 0 Services, 1 namespace\n" in shown
     assert "refused by the API server, so without effect: NetworkPolicy shop/closed\n" in shown
     assert code == (ExitCode.DIFFERS if "check" in name else ExitCode.UNKNOWN)
+
+
+def test_what_only_the_agent_refuses_is_said_to_be_refused_by_it(run):
+    both = THEIRS.replace(
+        "ingress: [{}]", "ingress: [{fromEntities: [all], fromCIDR: [10.0.0.0/8]}]"
+    )
+    code, shown = run(both.replace("name: theirs", "name: mixed"), COMMANDS["plan-against"])
+
+    assert "CiliumNetworkPolicy elsewhere/mixed has no effect, Cilium's agent refuses it: " in shown
+    line = "refused by Cilium's agent, so without effect: CiliumNetworkPolicy elsewhere/mixed\n"
+    assert line in shown
+    assert code == ExitCode.UNKNOWN

@@ -2,9 +2,18 @@
 
 from __future__ import annotations
 
+import pytest
+
+from npol.document.policy_entries import policy_entries
 from npol.policy.explain.label_requirements import label_needs
+from npol.policy.objects.dialects import CALICO, CILIUM
 from npol.policy.simulate.simulated_steps import SimulatedStep, fullest
 from npol.policy.state.apply_changes import build
+from npol.report.described_policy import line_words
+from tests.policy.calico_cases import gnp, tier
+from tests.policy.cilium_cases import cnp, on_a
+from tests.policy.tier_cases import BLUE, TCP_80, cluster, rule, rules
+from tests.policy.worlds import world_with
 
 
 def policy(name, selector=None, peers=()):
@@ -64,3 +73,52 @@ def test_pods_of_namespaces_that_are_not_there_have_no_carrier():
         (None, "name=nowhere", ()),
         ("", "app=x", ()),
     ]
+
+
+@pytest.mark.parametrize(
+    ("own", "dialect", "lines"),
+    [
+        pytest.param(
+            cluster("guard", ingress=rules(rule("Pass", BLUE, TCP_80), rule("Deny"))),
+            CALICO,
+            [
+                "ClusterNetworkPolicy guard stands in tier Admin (priority 10) and selects "
+                "pod/a, pod/b, pod/c",
+                "ingress: Pass from every pod in namespaces with team=blue, on TCP 80",
+                "ingress: Deny from every pod in every namespace, on every port",
+            ],
+            id="tiers",
+        ),
+        pytest.param(
+            gnp(
+                "{tier: t, order: 5, selector: app == 'a', egress: [{action: Allow, protocol: TCP, "
+                "destination: {selector: app == 'b', notNets: [10.0.0.0/8], ports: [80]}}]}"
+            ),
+            CALICO,
+            [
+                "GlobalNetworkPolicy p stands in tier t (order 5) and selects pod/a",
+                "egress: Allow to what app == 'b' selects and to addresses but 10.0.0.0/8, on 80",
+            ],
+            id="calico",
+        ),
+        pytest.param(
+            cnp(
+                "p", on_a("ingress: [{fromEntities: [world]}], ingressDeny: [{fromEndpoints: []}]")
+            ),
+            CILIUM,
+            [
+                "CiliumNetworkPolicy x/p selects pod/a",
+                "it isolates them for ingress, but for 1 rule:",
+                "ingress: Deny from nobody, on every port",
+                "ingress: Allow from the entity world, on every port",
+            ],
+            id="cilium",
+        ),
+    ],
+)
+def test_policies_of_every_kind_stand_on_the_page(own, dialect, lines):
+    world = world_with(tier("t", 5), own)
+
+    (entry,) = policy_entries(world, dialect)
+
+    assert [line_words(line) for line in entry.lines] == lines

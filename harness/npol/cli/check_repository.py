@@ -14,7 +14,7 @@ from npol.cli.scope_lines import scope_lines
 from npol.errors import Mistake, Mistakes, Position
 from npol.model.change import Manifest
 from npol.policy.lint import LintFinding, LintRule, lint, of_files
-from npol.policy.objects.dialects import Dialect
+from npol.policy.objects.dialects import SPEC, Dialect
 from npol.policy.state.apply_changes import build
 from npol.policy.state.cluster_state import ClusterState
 from npol.story import Survey
@@ -84,7 +84,7 @@ def check_repositories(
     failed = any(map(_names_policies, surveyed.failed))
     return RepositoryFindings(
         findings=tuple(dict.fromkeys(findings)),
-        lines=tuple(_lines(parts, surveyed, beside)),
+        lines=tuple(_lines(parts, surveyed, beside, None if dialect is SPEC else dialect)),
         incomplete=failed or bool(directories and nothing),
     )
 
@@ -148,7 +148,10 @@ def _names_policies(directory: str) -> bool:
     return any(_names_policy(file) for file in every)
 
 
-def _lines(parts: Repository, surveyed: _Surveyed, beside: Sequence[Manifest]) -> Iterator[str]:
+def _lines(
+    parts: Repository, surveyed: _Surveyed, beside: Sequence[Manifest], dialect: Dialect | None
+) -> Iterator[str]:
+    """`dialect` None: no plugin was named, so every kind is looked at that some plugin reads."""
     manifests = [*beside, *(m for survey in surveyed.surveys for m in survey.manifests)]
     unread = {
         m.at.file for s in surveyed.surveys for m in s.unreadable if not _names_policy(m.at.file)
@@ -157,7 +160,7 @@ def _lines(parts: Repository, surveyed: _Surveyed, beside: Sequence[Manifest]) -
     worlds = len(surveyed.rendered)
     if parts != Repository():
         yield f"judged: {worlds} kustomization(s) and chart(s), {len(parts.plain)} plain file(s)"
-    yield from scope_lines(_all_of(manifests), left_out=left_out, unread=len(unread))
+    yield from scope_lines(_all_of(manifests), dialect, left_out=left_out, unread=len(unread))
     controlled = Counter(m.kind for m in manifests if m.kind in CONTROLLERS)
     if controlled:
         counted = ", ".join(f"{n} {kind}" for kind, n in sorted(controlled.items()))

@@ -7,7 +7,7 @@ import difflib
 import os
 import shlex
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -24,8 +24,10 @@ from npol.errors import ExitCode, InputError, Mistake, Position
 from npol.model.change import Apply, Manifest
 from npol.model.policy_document import PolicyDocument
 from npol.model.story import Step, Story
+from npol.policy.objects.dialects import dialect_of
 from npol.report.escape import safe
 from npol.story import Survey, load_story
+from npol.story.mixed_manifests import is_split_off
 
 
 def document(arguments: DocumentArguments) -> int:
@@ -55,7 +57,7 @@ class _PageScope:
     @classmethod
     def of(cls, found: Meant, survey: Survey | None = None) -> _PageScope:
         left_out = len(survey.left_out) if survey else 0
-        lines = scope_lines(found.at.world, left_out=left_out)
+        lines = scope_lines(found.at.world, dialect_of(found.engine), left_out=left_out)
         return cls(lines=tuple(lines), unreadable=_texts(survey.unreadable if survey else ()))
 
 
@@ -131,13 +133,15 @@ def _meant(story: Story, step: str) -> Meant:
     names = [s.name for s in story.steps]
     if step and step not in names:
         raise InputError(f"story {story.name!r} has no step {step!r}", hint=f"one of: {names}")
-    return meant(story, step)
+    found = meant(story, step)
+    plugin = inputs.plugin_of(found.world)
+    return replace(found, engine=plugin.name) if plugin else found
 
 
 def _one_step(name: str, found: Sequence[Manifest]) -> Story:
     """A story after whose only step all policies are applied."""
-    policies = tuple(m for m in found if m.kind == "NetworkPolicy")
-    given = tuple(m for m in found if m.kind != "NetworkPolicy")
+    policies = tuple(m for m in found if is_split_off(m))
+    given = tuple(m for m in found if not is_split_off(m))
     place = Position(name)
     step = Step(name="applied", at=place, changes=(Apply(at=place, manifests=policies),))
     return Story(name=name, path="manifests", root=".", given=given, steps=(step,))

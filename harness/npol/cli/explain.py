@@ -51,10 +51,10 @@ def explain(arguments: ExplainArguments) -> int:
             arguments.at,
             arguments.without or [],
             arguments.root,
-            inputs.spoken(arguments.engine) or SPEC,
+            inputs.spoken(arguments.engine),
         )
     seen = _seen(arguments)
-    dialect = inputs.spoken(arguments.engine) or seen.dialect
+    dialect = inputs.spoken(arguments.engine) or _dialect_of(seen)
     if "->" in arguments.what:
         flows = parse_flows(seen.world, arguments.what)
         answer = _print(explain_flows(seen.world, flows, dialect, without=arguments.without or ()))
@@ -94,6 +94,13 @@ def _seen(arguments: ExplainArguments) -> inputs.Inputs:
     return of_cluster(arguments.kubeconfig, arguments.context)
 
 
+def _dialect_of(seen: inputs.Inputs) -> Dialect:
+    """A cluster's; of files that of the network plugin whose own kinds they hold."""
+    if seen.dialect is not SPEC:
+        return seen.dialect
+    return inputs.plugin_of(seen.world) or SPEC
+
+
 def _of_observed(arguments: ExplainArguments, paths: Sequence[str]) -> ExitCode:
     """A flow by the names that the records have for its ends, and what they say of it."""
     if "->" not in arguments.what:
@@ -128,11 +135,12 @@ def _of_story(
     at: str | None,
     without: list[str],
     root: str | None,
-    dialect: Dialect,
+    named: Dialect | None,
 ) -> ExitCode:
     told = load_story(file, root=root)
     step = fullest(chosen_steps(told, at))
     world = step.world
+    dialect = named or _dialect_of(inputs.Inputs(world=world))
     flow, told = flow_between_peers(what, told)
     asked = ask(world, told, flow)
     if asked.problem:

@@ -18,8 +18,9 @@ from npol.cli.streams import say
 from npol.errors import ExitCode, InputError
 from npol.kube.guard import protected
 from npol.model.change import Manifest
+from npol.model.observed import ObservedTraffic
 from npol.policy.lint import LintRule, Severity, lint
-from npol.policy.objects.dialects import LAB, SPEC, Dialect
+from npol.policy.objects.dialects import CILIUM, LAB, SPEC, Dialect
 from npol.policy.observed.observed_story import suggest_observed
 from npol.policy.state.apply_changes import build
 from npol.policy.state.cluster_state import ClusterState
@@ -28,9 +29,9 @@ from npol.policy.suggest.story_data import story_data
 from npol.policy.suggest.suggest import Suggestion, suggest
 from npol.report.escape import safe
 from npol.story import Survey
+from npol.story.mixed_manifests import is_split_off
 from npol.yaml_positions import dump
 
-POLICY = ("networking.k8s.io/v1", "NetworkPolicy")
 HEAD = (
     "# A first story: the flows that the policies talk about, with predicted verdicts. Edit it.\n"
 )
@@ -58,7 +59,9 @@ def init(arguments: InitArguments) -> int:
         hint = "one of --helm CHART, --kustomize DIR, --from-manifests PATH, --from-cluster; "
         raise InputError("say what the story is for", hint=f"{hint}or --observed FLOWS")
     found = _sources(arguments, anything=bool(named))
-    suggestion = _suggestion(arguments, found)
+    traffic = observed(arguments.observed) if arguments.observed else None
+    dialect = dialect_of(traffic, None) if traffic else found.dialect
+    suggestion = _suggestion(found.world, traffic, dialect)
     data = story_data(
         suggestion,
         name=arguments.name,
@@ -70,7 +73,7 @@ def init(arguments: InitArguments) -> int:
     say(_modeline() + head + dump(data), nl=False)
     for policy in found.world.refused:
         say(safe(f"# {policy}"))
-    for line in scope_lines(found.world, left_out=found.left_out):
+    for line in scope_lines(found.world, dialect, left_out=found.left_out):
         say(safe(f"# {line}"))
     _print_doubts(suggestion, (*found.doubts, *suggestion.doubts))
     # something in every cluster's traffic cannot be asked again
@@ -86,12 +89,12 @@ def _sources(arguments: InitArguments, *, anything: bool) -> _StorySources:
     return _of_cluster(arguments) if arguments.from_cluster else _of_manifests(arguments)
 
 
-def _suggestion(arguments: InitArguments, found: _StorySources) -> Suggestion:
-    if not arguments.observed:
-        return suggest(found.world, found.dialect, closed=protected)
-    traffic = observed(arguments.observed)
-    dialect = dialect_of(traffic, None)
-    return in_words(suggest_observed(found.world, traffic.flows, dialect, closed=protected))
+def _suggestion(
+    world: ClusterState, traffic: ObservedTraffic | None, dialect: Dialect
+) -> Suggestion:
+    if traffic is None:
+        return suggest(world, dialect, closed=protected)
+    return in_words(suggest_observed(world, traffic.flows, dialect, closed=protected))
 
 
 def _print_doubts(suggestion: Suggestion, doubts: Sequence[str]) -> None:
@@ -121,13 +124,13 @@ def _of_manifests(arguments: InitArguments) -> _StorySources:
     if len(namespaces) > 1:
         raise InputError("manifests that name no namespace go into one: give -n once")
     survey, source = _read(arguments, namespaces[0])
-    policies = [m for m in survey.manifests if (m.api_version, m.kind) == POLICY]
+    policies = [m for m in survey.manifests if is_split_off(m)]
     others = [m for m in survey.manifests if m not in policies]
     homeless = any(_names_none(m) for m in survey.manifests)
     world = with_dns(build(survey.manifests, default_namespace=namespaces[0]))
     return _StorySources(
         world=world,
-        dialect=LAB,
+        dialect=CILIUM if inputs.plugin_of(world) is CILIUM else LAB,
         given=_as_named(others, source),
         policies=_as_named(policies, source),
         namespace=namespaces[0] if homeless or arguments.namespaces else "",

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from npol.errors import InputError, Mistakes, did_you_mean
 from npol.model.change import Manifest
 from npol.model.engine import ENGINES
-from npol.policy.objects.dialects import BY_ENGINE, SPEC, Dialect, dialect_of
+from npol.policy.objects.dialects import BY_ENGINE, CALICO, CILIUM, SPEC, Dialect, dialect_of
 from npol.policy.state.apply_changes import build
 from npol.policy.state.cluster_state import ClusterState
 from npol.policy.state.dns import with_dns
@@ -84,6 +84,13 @@ def of_survey(found: Survey) -> Inputs:
     if wrong := list(dict.fromkeys((*found.unreadable, *twice))):
         raise Mistakes(wrong)
     return Inputs(world=with_dns(build(found.manifests)), left_out=len(found.left_out))
+
+
+def plugin_of(world: ClusterState) -> Dialect | None:
+    """The network plugin whose own kinds are among the policies: they say nothing to another."""
+    told = ((CALICO, world.calico_policies), (CILIUM, world.cilium_policies))
+    found = [dialect for dialect, policies in told if policies]
+    return found[0] if len(found) == 1 else None
 
 
 def spoken(engine: str | None) -> Dialect | None:

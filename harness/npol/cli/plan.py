@@ -16,7 +16,7 @@ from npol.cli.streams import say
 from npol.errors import ExitCode, InputError
 from npol.model.refused_object import RefusedObject
 from npol.policy.matrix.diff import difference
-from npol.policy.objects.dialects import SPEC, Dialect
+from npol.policy.objects.dialects import CALICO, Dialect
 from npol.policy.observed.cuts import ObservedPlan, against_observed
 from npol.policy.simulate.forecast import FlowForecast, StepForecast, forecast
 from npol.policy.simulate.simulated_steps import fullest, scenes
@@ -26,18 +26,17 @@ from npol.report.escape import safe
 from npol.story import load_story
 from npol.story.repository import CHART, KUSTOMIZATIONS
 
-ENGINE = "calico"
 STORY = (".npol.yaml", ".npol.yml")
 
 
 def plan(arguments: PlanArguments) -> int:
     if arguments.observed:
         return _print_observed(arguments, arguments.observed)
-    engine = arguments.engine or ENGINE
-    dialect = inputs.spoken(engine) or SPEC
+    named = inputs.spoken(arguments.engine)
     if arguments.against:
-        old = _world_of(arguments.against, arguments)
-        return _print_difference(old.world, _manifests(arguments), dialect)
+        old, new = _world_of(arguments.against, arguments), _manifests(arguments)
+        dialect = named or inputs.plugin_of(new.world) or CALICO
+        return _print_difference(old.world, new, dialect)
     what = arguments.what or arguments.chart or arguments.kustomization or ""
     if not what.endswith((".yaml", ".yml")):
         raise InputError(f"not a story file: {what}", hint="a *.npol.yaml, or --against DIR")
@@ -45,10 +44,13 @@ def plan(arguments: PlanArguments) -> int:
     for note in story.notes:
         say(f"note: {note}")
     told = scenes(story)
+    world = fullest(told).world
+    dialect = named or inputs.plugin_of(world) or CALICO
+    engine = arguments.engine or dialect.name
     steps = forecast(told, engine)
     for step in steps:
         _print_step(step)
-    for line in scope_lines(fullest(told).world, dialect):
+    for line in scope_lines(world, dialect):
         say(safe(line))
     return _concluded(steps, engine)
 
@@ -116,7 +118,7 @@ def _policies(arguments: PlanArguments) -> tuple[str, inputs.Inputs]:
             raise InputError("--at names a step of a story", hint="STORY.npol.yaml")
         return what or arguments.chart or str(arguments.kustomization), _manifests(arguments)
     story = load_story(what, root=arguments.root, overlay=arguments.peers)
-    chosen = max(chosen_steps(story, arguments.at), key=lambda s: len(s.world.policies))
+    chosen = max(chosen_steps(story, arguments.at), key=lambda s: len(s.world.every_policy))
     return f"after step {chosen.step!r}", inputs.Inputs(world=chosen.world)
 
 

@@ -16,6 +16,7 @@ from npol.report.escape import fenced, markdown
 BEGIN = "<!-- npol document: begin -->"
 END = "<!-- npol document: end -->"
 NOWHERE = "no namespace now"
+CLUSTER = "The whole cluster"
 
 
 def page_markdown(page: PolicyDocument) -> str:
@@ -48,7 +49,7 @@ def _head(page: PolicyDocument) -> Iterator[str]:
 def _policies(page: PolicyDocument) -> Iterator[str]:
     yield "## What the policies mean"
     for namespace in dict.fromkeys(p.namespace for p in page.policies):
-        yield f"\n### Namespace {markdown(namespace)}"
+        yield f"\n### {f'Namespace {markdown(namespace)}' if namespace else CLUSTER}"
         for policy in (p for p in page.policies if p.namespace == namespace):
             yield from _policy(policy)
     if not page.policies:

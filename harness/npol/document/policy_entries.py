@@ -10,6 +10,7 @@ from npol.model.story import Flow, Story
 from npol.policy.evaluate.decision import Decision, DirectionDecision
 from npol.policy.evaluate.evaluate import evaluate
 from npol.policy.explain.describe import explain_policy
+from npol.policy.explain.describe_ranked import describe_ranked
 from npol.policy.objects.dialects import Dialect, dialect_of
 from npol.policy.simulate.flow_resolution import ResolvedFlow, ask
 from npol.policy.simulate.forecast import predict
@@ -27,7 +28,7 @@ ANSWERS = {
 
 
 def policy_entries(world: ClusterState, dialect: Dialect) -> Iterator[DocumentedPolicy]:
-    """Every policy in words, by namespace, in the order of application."""
+    """Every policy in words: NetworkPolicies by namespace in the order of application, others."""
     for policy in sorted(world.policies, key=lambda p: p.namespace):
         at = policy.origin.at
         yield DocumentedPolicy(
@@ -35,6 +36,16 @@ def policy_entries(world: ClusterState, dialect: Dialect) -> Iterator[Documented
             name=policy.name,
             place=f"{at.file}:{at.line}" if at else "",
             lines=explain_policy(world, policy, dialect, counted=False).lines,
+        )
+    read = world.as_read(dialect)
+    ranked = (*read.tier_policies, *read.calico_policies, *read.cilium_policies)
+    for other in sorted(ranked, key=lambda p: p.namespace):
+        at = other.origin.at
+        yield DocumentedPolicy(
+            namespace=other.namespace,
+            name=other.name,
+            place=f"{at.file}:{at.line}" if at else "",
+            lines=describe_ranked(read, other),
         )
 
 
@@ -128,6 +139,10 @@ def _of_side(side: DirectionDecision) -> Iterator[str]:
     word = side.direction.field
     if side.not_applicable:
         yield f"{word}: {fact_words(side.not_applicable)}"
+    elif fit := side.tier_rule:
+        yield f"{word}: {fit.policy} ({fit.origin})"
+    elif side.denying:
+        yield from (f"{word}: {f.policy} ({f.origin})" for f in side.denying)
     elif not side.isolating:
         yield f"{word}: no policy"
     elif side.matching:

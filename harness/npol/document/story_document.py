@@ -44,8 +44,7 @@ class Meant:
     def manifests(self) -> list[Manifest]:
         """The policies of the step, in the order in which the story first applies each."""
         world = _scene(self.told, self.at.step).world
-        held = {p.origin.at for p in world.policies} | {p.origin.at for p in world.tier_policies}
-        held |= {p.origin.at for p in world.cilium_policies}
+        held = {p.origin.at for p in world.every_policy}
         order = {key_of(m.body): n for n, m in enumerate(policies_of(self.story))}
         found = {m.at: m for m in self.story.applied if m.at in held}
         return sorted(found.values(), key=lambda m: order[key_of(m.body)])

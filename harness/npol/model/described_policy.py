@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import enum
 from dataclasses import dataclass
 
 from npol.errors import Position
@@ -68,13 +69,71 @@ class UnstatedDirection:
 
 
 @dataclass(frozen=True, slots=True)
+class DescribedStanding:
+    """A policy of another kind, and the pods that it is about."""
+
+    policy: str
+    pods: SelectedPods
+    tier: str = ""
+    """"" where it stands in one layer with NetworkPolicies."""
+    rank: str = ""
+
+
+class EndSort(enum.Enum):
+    """By what a rule of another kind means one end."""
+
+    PODS = enum.auto()
+    SELECTOR = enum.auto()
+    NOT_SELECTOR = enum.auto()
+    NODES = enum.auto()
+    ADDRESSES = enum.auto()
+    NOT_ADDRESSES = enum.auto()
+    NAMES = enum.auto()
+    ENTITY = enum.auto()
+    GROUP = enum.auto()
+    SERVICE = enum.auto()
+    NOBODY = enum.auto()
+
+
+@dataclass(frozen=True, slots=True)
+class DescribedEnd:
+    """One end, or a part of what it must be."""
+
+    word: str
+    """`from` or `to`."""
+    sort: EndSort
+    spelled: str
+    namespaces: str = ""
+    """Of pods: the labels of theirs."""
+
+
+@dataclass(frozen=True, slots=True)
+class DescribedAction:
+    """A rule that does something with what it fits; no end named: anybody."""
+
+    direction: str
+    action: str
+    ends: tuple[DescribedEnd, ...]
+    ports: tuple[str, ...]
+    together: bool = False
+    """Whether all of the ends must fit, not one of them."""
+
+
+@dataclass(frozen=True, slots=True)
 class PolicyLine:
     """One thing that a policy says, and where."""
 
-    what: DescribedSubject | DescribedDirection | DescribedRule | UnstatedDirection
+    what: (
+        DescribedSubject
+        | DescribedDirection
+        | DescribedRule
+        | UnstatedDirection
+        | DescribedStanding
+        | DescribedAction
+    )
     at: Position | None
 
     @property
     def nested(self) -> bool:
         """Whether it belongs to the direction before it."""
-        return isinstance(self.what, DescribedRule | UnstatedDirection)
+        return isinstance(self.what, DescribedRule | UnstatedDirection | DescribedAction)

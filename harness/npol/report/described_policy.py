@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 
 from npol.model.described_policy import (
+    DescribedAction,
     DescribedDirection,
+    DescribedEnd,
     DescribedPeer,
     DescribedRule,
+    DescribedStanding,
     DescribedSubject,
+    EndSort,
     PolicyLine,
     SelectedPods,
     UnstatedDirection,
@@ -37,6 +41,44 @@ def line_words(line: PolicyLine) -> str:
             return _rule(what)
         case UnstatedDirection():
             return _unstated(what)
+        case DescribedStanding():
+            return _standing(what)
+        case DescribedAction():
+            return _action(what)
+
+
+def _standing(told: DescribedStanding) -> str:
+    stands = f" stands in tier {told.tier} ({told.rank}) and" if told.tier else ""
+    return f"{told.policy}{stands} selects {_now(told.pods)}"
+
+
+def _action(told: DescribedAction) -> str:
+    parts = (f"{end.word} {_ENDS[end.sort](end)}" for end in told.ends)
+    ends = (" and " if told.together else " or ").join(parts) or "anybody"
+    what = f"on {', '.join(told.ports)}" if told.ports else "on every port"
+    return f"{told.direction}: {told.action} {ends}, {what}"
+
+
+def _pods(end: DescribedEnd) -> str:
+    who = f"pods with {end.spelled}" if end.spelled else "every pod"
+    return (
+        f"{who} in {f'namespaces with {end.namespaces}' if end.namespaces else 'every namespace'}"
+    )
+
+
+_ENDS: Mapping[EndSort, Callable[[DescribedEnd], str]] = {
+    EndSort.PODS: _pods,
+    EndSort.SELECTOR: lambda end: f"what {end.spelled or 'every selector'} selects",
+    EndSort.NOT_SELECTOR: lambda end: f"what {end.spelled} does not select",
+    EndSort.NODES: lambda end: f"nodes with {end.spelled}" if end.spelled else "every node",
+    EndSort.ADDRESSES: lambda end: f"the addresses {end.spelled}",
+    EndSort.NOT_ADDRESSES: lambda end: f"addresses but {end.spelled}",
+    EndSort.NAMES: lambda end: f"the names {end.spelled}",
+    EndSort.ENTITY: lambda end: f"the entity {end.spelled}",
+    EndSort.GROUP: lambda end: f"the CIDR groups {end.spelled}",
+    EndSort.SERVICE: lambda end: f"Service {end.spelled}",
+    EndSort.NOBODY: lambda _: "nobody",
+}
 
 
 def _direction(told: DescribedDirection) -> str:

@@ -55,8 +55,7 @@ def fullest(told: Sequence[SimulatedStep]) -> SimulatedStep:
 
 
 def _policies(scene: SimulatedStep) -> int:
-    world = scene.world
-    return len(world.policies) + len(world.tier_policies) + len(world.cilium_policies)
+    return len(scene.world.every_policy)
 
 
 def refused_objects(story: Story) -> list[RefusedObject]:
