@@ -37,7 +37,7 @@ def describe_ranked(world: ClusterState, policy: RankedPolicy) -> tuple[PolicyLi
 
 
 def _lines(world: ClusterState, policy: RankedPolicy) -> Iterator[PolicyLine]:
-    selected = [pod for pod in world.pods if _selects(world, policy, pod)]
+    selected = [p for p in world.pods if not p.finished and _selects(world, policy, p)]
     pods = SelectedPods(tuple(workloads(selected)), None)
     if isinstance(policy, CiliumPolicy):
         yield PolicyLine(DescribedStanding(str(policy), pods), policy.origin.at)
