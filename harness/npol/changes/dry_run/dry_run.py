@@ -124,7 +124,11 @@ def _session(
     writer = JournalWriter(None, None)
     changed = [key_of(m.body) for m in policies_of(story, (Apply, Delete))]
     namespaces = {key.namespace for key in changed if key.namespace}
-    for entry in take(connection, namespaces, also=other_policies_of(story)).entries:
+    others = other_policies_of(story)
+    kinds = sorted({(key.api_version, key.kind) for key in others})
+    # a dry run is a write to the guard
+    connection.permit(namespaces=namespaces, kinds=[connection.resource(*kind) for kind in kinds])
+    for entry in take(connection, namespaces, also=others).entries:
         writer.journal.take(entry)
     return ChangeSession(
         connection=connection,
