@@ -60,14 +60,19 @@ spec: {selector: app == 'web', ingress: [{action: Deny}]}
 """
 
 
-@pytest.mark.parametrize("policy", [POLICY, OF_CALICO], ids=["built-in", "custom"])
-def test_what_was_applied_from_here_first_may_be_applied_by_the_server(here, policy):
+def test_what_was_applied_from_here_first_may_be_applied_by_the_server(here):
     """kubectl makes itself the applier of what it owned as a writer, the containers included."""
-    here("apply", "-f", "-", input=policy)
-    before = json.loads(here("get", "-f", "-", "-o", "json", input=policy).stdout)["spec"]
-    here("apply", "--server-side", "-f", "-", input=policy)
 
-    assert json.loads(here("get", "-f", "-", "-o", "json", input=policy).stdout)["spec"] == before
+    def spec():
+        return json.loads(
+            here("get", "networkpolicies.projectcalico.org", "web", "-o", "json").stdout
+        )["spec"]
+
+    here("apply", "-f", "-", input=OF_CALICO)
+    before = spec()
+    here("apply", "--server-side", "-f", "-", input=OF_CALICO)
+
+    assert spec() == before
 
 
 def test_unknown_fields_are_refused_before_anything_is_stored(here):
