@@ -115,11 +115,11 @@ class Policies:
         """
         deciding = [decides(_policy_key(body)) for body in bodies]
         told = {
-            decides: iter(self._apply([*itertools.compress(bodies, which)], replace=replace))
-            for decides, which in ((False, [not d for d in deciding]), (True, deciding))
+            last: iter(self._apply([*itertools.compress(bodies, which)], replace=replace))
+            for last, which in ((False, [not d for d in deciding]), (True, deciding))
             if any(which)
         }
-        return [next(told[decides]) for decides in deciding]
+        return [next(told[last]) for last in deciding]
 
     def _apply(self, bodies: Sequence[Mapping[str, Any]], *, replace: bool) -> list[str]:
         prepared = self._prepared(bodies)
@@ -158,8 +158,8 @@ class Policies:
         for live in filter(None, known.values()):
             self.session.check_owner(live)
         there = {key: live for key, live in known.items() if live is not None}
-        for decides in (True, False):  # a server may keep a tier that still holds policies
-            self._delete({k: live for k, live in there.items() if decides(k) is decides})
+        for first in (True, False):  # a server may keep a tier that still holds policies
+            self._delete({k: live for k, live in there.items() if decides(k) is first})
         return ["absent" if known[key] is None else "deleted" for key in keys]
 
     def put(self, key: Key, target: Mapping[str, Any] | None) -> str:
