@@ -10,7 +10,7 @@ from npol.model.story import Flow, Story
 from npol.policy.evaluate.decision import Decision, DirectionDecision
 from npol.policy.evaluate.evaluate import evaluate
 from npol.policy.explain.describe import explain_policy
-from npol.policy.explain.describe_ranked import describe_ranked
+from npol.policy.explain.describe_ranked import RankedPolicy, describe_ranked
 from npol.policy.objects.dialects import Dialect, dialect_of
 from npol.policy.simulate.flow_resolution import ResolvedFlow, ask
 from npol.policy.simulate.forecast import predict
@@ -38,7 +38,11 @@ def policy_entries(world: ClusterState, dialect: Dialect) -> Iterator[Documented
             lines=explain_policy(world, policy, dialect, counted=False).lines,
         )
     read = world.as_read(dialect)
-    ranked = (*read.tier_policies, *read.calico_policies, *read.cilium_policies)
+    ranked: tuple[RankedPolicy, ...] = (
+        *read.tier_policies,
+        *read.calico_policies,
+        *read.cilium_policies,
+    )
     for other in sorted(ranked, key=lambda p: p.namespace):
         at = other.origin.at
         yield DocumentedPolicy(

@@ -52,11 +52,11 @@ def _among_pods(
 ) -> Iterator[LintFinding]:
     order = TierOrder(world, world.calico_policies)
     pods = {
-        policy.name: [pod for pod in world.pods if selects(world, policy.subject, pod)]
+        str(policy): [pod for pod in world.pods if selects(world, policy.subject, pod)]
         for policy in policies
     }
     for policy in policies:
-        mine = pods[policy.name]
+        mine = pods[str(policy)]
         if world.pods and not mine:
             message = "its subject selects no pod"
             fix = "compare it with the labels of the namespaces: a policy of the cluster has none"
@@ -68,7 +68,7 @@ def _among_pods(
     if dialect.breaks_ties_by_name:
         outcome = "the name alone decides which of the two comes first"
     yield from ties(
-        policies, lambda a, b: not world.pods or bool(names[a.name] & names[b.name]), outcome
+        policies, lambda a, b: not world.pods or bool(names[str(a)] & names[str(b)]), outcome
     )
 
 

@@ -15,9 +15,10 @@ from npol.policy.evaluate.decision import Decision
 from npol.policy.evaluate.evaluate import decide
 from npol.policy.evaluate.rule_fit import RuleFit
 from npol.policy.evaluate.tier_match import TierRuleFit
+from npol.policy.objects.calico_types import CalicoPolicy
 from npol.policy.objects.dialects import Dialect
 from npol.policy.objects.netpol_types import Direction, Origin
-from npol.policy.objects.tier_types import RuleAction
+from npol.policy.objects.tier_types import RuleAction, TierPolicy
 from npol.policy.observed.observed_world import ObservedWorld, observed_world, why_not_asked
 from npol.policy.observed.unforeseeable import hangs_on
 from npol.policy.state.cluster_state import ClusterState
@@ -102,7 +103,8 @@ def _allow_rules(state: ClusterState) -> Iterator[tuple[str, Origin]]:
 
 def _accepting(state: ClusterState) -> Iterator[tuple[str, Origin]]:
     """Those that are tried in an order."""
-    for tiered in (*state.tier_policies, *state.calico_policies):
+    in_order: tuple[TierPolicy | CalicoPolicy, ...] = (*state.tier_policies, *state.calico_policies)
+    for tiered in in_order:
         rules = (rule for direction in Direction for rule in tiered.rules(direction))
         accepting = (rule for rule in rules if rule.action is RuleAction.ACCEPT)
         yield from ((str(tiered), rule.origin) for rule in accepting)
