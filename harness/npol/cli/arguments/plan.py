@@ -40,8 +40,8 @@ class PlanArguments:
         str | None,
         typer.Option(
             "--engine",
-            help="Network plugin (CNI) whose semantics to apply; default: calico, with "
-            "--observed the one that told the flows.",
+            help="Network plugin (CNI) whose semantics to apply; default: the one whose own kinds "
+            "of policy there are, else calico; with --observed the one that told the flows.",
         ),
     ] = None
     peers: Peers = None

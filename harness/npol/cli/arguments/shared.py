@@ -31,7 +31,8 @@ Engine = Annotated[
     str | None,
     typer.Option(
         "--engine",
-        help="Network plugin (CNI) whose semantics to apply; default: detected.",
+        help="Network plugin (CNI) whose semantics to apply; default: detected in the cluster, or "
+        "by its own kinds of policy.",
     ),
 ]
 Peers = Annotated[str | None, typer.Option("--peers", help="File that overlays the story's peers.")]
