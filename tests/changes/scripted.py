@@ -17,7 +17,6 @@ from typing import Any
 import kubernetes.client  # noqa: F401  so that forks need not import it
 
 from npol.changes.begin import TransactionOptions
-from npol.changes.journal_types import Key
 from npol.changes.recover.recovery import exit_code, recover
 from npol.changes.transaction import Transaction
 from npol.changes.watchdog import Watchdog
@@ -27,16 +26,10 @@ from npol.kube.objects import PODS
 from npol.kube.retry import RetryBudget
 from npol.kube.signals import Stop, Stopped
 from npol.model.change import WorkloadRef
-from tests.changes.cluster import CLUSTER_POLICIES, GLOBAL_POLICIES, pod, policy
+from tests.changes import other_policies
+from tests.changes.cluster import pod, policy
 
 RUN = "struck"
-TIERS = "policy.networking.k8s.io/v1alpha2"
-CALICO = "projectcalico.org/v3"
-IN_TIERS = tuple(
-    Key(api, kind, "", name)
-    for api, kind in ((TIERS, "ClusterNetworkPolicy"), (CALICO, "GlobalNetworkPolicy"))
-    for name in ("created", "existing", "doomed")
-)
 SUBRESOURCES = ("pods/eviction", "deployments.apps/scale")
 LEASE = 1.0
 """Seconds; short, so that renewals happen while the run lasts."""
@@ -67,21 +60,6 @@ def work(transaction, connection, shop="shop", bank="bank"):
     transaction.apply(policy("second", bank))
 
 
-def work_in_tiers(transaction):
-    """The same for policies of the whole cluster, of both kinds."""
-    kinds = (cluster_policy, global_policy)
-    for kind in kinds:
-        transaction.apply(kind("created"))
-    transaction.mark("tiers")
-    for kind in kinds:
-        transaction.apply(kind("existing", 20))
-        transaction.delete(kind("doomed"))
-    transaction.restore_to("tiers")
-    for kind in kinds:
-        transaction.apply(kind("existing", 30))
-        transaction.delete(kind("doomed"))
-
-
 def work_on_workloads(transaction, shop="shop"):
     """What is done to a running workload: more pods, and all of them anew."""
     api = WorkloadRef(kind="Deployment", namespace=shop, name="api")
@@ -99,42 +77,6 @@ def found_workload(shop="shop"):
         "kind": "Deployment",
         "metadata": {"name": "api", "namespace": shop},
         "spec": {"replicas": 2, "selector": {"matchLabels": labels}, "template": template},
-    }
-
-
-def cluster_policy(name, priority=10):
-    return {
-        "apiVersion": TIERS,
-        "kind": "ClusterNetworkPolicy",
-        "metadata": {"name": name},
-        "spec": {
-            "tier": "Admin",
-            "priority": priority,
-            "subject": {"namespaces": {"matchLabels": {"kubernetes.io/metadata.name": "shop"}}},
-            "ingress": [{"action": "Deny", "from": [{"namespaces": {}}]}],
-        },
-    }
-
-
-def global_policy(name, order=10):
-    """Calico's own."""
-    return {
-        "apiVersion": CALICO,
-        "kind": "GlobalNetworkPolicy",
-        "metadata": {"name": name},
-        "spec": {
-            "order": order,
-            "namespaceSelector": "projectcalico.org/name == 'shop'",
-            "ingress": [{"action": "Deny"}],
-        },
-    }
-
-
-def found_in_tiers():
-    """The policies of the whole cluster before a run, by resource."""
-    return {
-        CLUSTER_POLICIES: [cluster_policy("existing"), cluster_policy("doomed")],
-        GLOBAL_POLICIES: [global_policy("existing"), global_policy("doomed")],
     }
 
 
@@ -173,7 +115,7 @@ def run(order):
                 TransactionOptions(
                     run_id=RUN,
                     namespaces=order["namespaces"],
-                    other_policies=IN_TIERS if order["tiers"] else (),
+                    other_policies=other_policies.keys(order["others"], order["namespaces"][0]),
                     replace=True,
                     kinds=[PODS],
                     subresources=SUBRESOURCES if order["workloads"] else (),
@@ -185,8 +127,8 @@ def run(order):
             if order["workloads"]:
                 work_on_workloads(transaction, order["namespaces"][0])
             work(transaction, connection, *order["namespaces"])
-            if order["tiers"]:
-                work_in_tiers(transaction)
+            if order["others"]:
+                other_policies.work_on(order["others"], transaction, order["namespaces"][0])
             time.sleep(LEASE / 2)
             if order["act"] == "vanish":
                 os._exit(3)
@@ -218,14 +160,14 @@ class Striker:
         context="test",
         namespaces=("shop", "bank"),
         *,
-        tiers=False,
+        others="",
         workloads=False,
     ):
         self._where = {
             "kubeconfig": str(kubeconfig),
             "context": context,
             "namespaces": list(namespaces),
-            "tiers": tiers,
+            "others": others,
             "workloads": workloads,
         }
         self._server = subprocess.Popen(

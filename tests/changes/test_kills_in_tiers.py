@@ -6,10 +6,13 @@ import signal
 import pytest
 
 from npol.changes.recover.recovery import exit_code, recover
+from tests.changes.cluster import CLUSTER_POLICIES, GLOBAL_POLICIES
+from tests.changes.other_policies import found_of
 from tests.changes.points import OF_WORKLOADS, points_without
-from tests.changes.scripted import Striker, found, found_in_tiers
+from tests.changes.scripted import Striker, found
 from tests.changes.test_kills import POLICIES, files
 
+RESOURCES = {"ClusterNetworkPolicy": CLUSTER_POLICIES, "GlobalNetworkPolicy": GLOBAL_POLICIES}
 POINTS = points_without("state-namespace", *OF_WORKLOADS)  # it is there already
 CENTRAL = ("lease.create.after", "policy.create.after:KILL:2", "policy.delete.after:KILL:3")
 SEED = 20261129
@@ -17,7 +20,7 @@ SEED = 20261129
 
 @pytest.fixture(scope="module")
 def striker(server):
-    striker = Striker(server.kubeconfig, tiers=True)
+    striker = Striker(server.kubeconfig, others="lab")
     yield striker
     striker.close()
 
@@ -27,9 +30,8 @@ def before(defined):
     for body in found():
         resource = "pods" if body["kind"] == "Pod" else POLICIES
         defined.edit("create", resource, body, manager="kubectl")
-    for resource, bodies in found_in_tiers().items():
-        for body in bodies:
-            defined.edit("create", resource, body, manager="kubectl")
+    for body in found_of("lab"):
+        defined.edit("create", RESOURCES[body["kind"]], body, manager="kubectl")
     return defined.state()
 
 

@@ -9,7 +9,7 @@ from npol.changes.recover.recovery import recover
 from npol.errors import LockHeld, Refused
 from npol.story import load_story
 from tests.changes.cluster import CLUSTER_POLICIES, STATE, kept
-from tests.changes.scripted import global_policy
+from tests.changes.other_policies import global_policy
 
 API = "policy.networking.k8s.io/v1alpha2"
 GUARD = Key(API, "ClusterNetworkPolicy", "", "guard")
