@@ -31,6 +31,8 @@ from npol_lab.user_map import pods_user, waiting, write_maps
 PREFIX = "npol-lab-"
 PATIENCE = 60.0
 """Seconds in which a lab must be ready, also on a machine under heavy load."""
+BUSY = 8
+"""Load for each CPU above which a lab that is not ready is no defect of the lab."""
 FAREWELL = 5.0
 """Seconds in which the last process must have ended; then it is killed."""
 YOUNG = 10.0
@@ -144,7 +146,8 @@ class Lab:
         while not message.endswith(b"\n"):
             left = deadline - time.monotonic()
             if left <= 0 or not poll.poll(left * 1000):
-                raise Refused(f"the lab was not ready within {PATIENCE:g} s", hint=self._tail())
+                slow = f"the lab was not ready within {PATIENCE:g} s"
+                raise Refused(slow, hint=busy_machine() or self._tail())
             piece = os.read(news, 65536)
             if not piece:
                 raise self._why_not()
@@ -264,3 +267,11 @@ def _opened(lock: Path) -> Iterator[int | None]:
         yield handle
     finally:
         os.close(handle)
+
+
+def busy_machine() -> str:
+    """What to try where it is the machine that has no time; "" where it has."""
+    load, cpus = os.getloadavg()[0], os.cpu_count() or 1
+    if load < BUSY * cpus:
+        return ""
+    return f"again when the machine has time: its load is {load:.0f}, on {cpus} CPUs"

@@ -344,3 +344,14 @@ def test_an_ordinary_user_can_have_a_lab():
 def test_options_out_of_range_are_refused(wrong):
     with pytest.raises(ValueError, match=r"nodes|delay"):
         LabOptions(**wrong)
+
+
+@pytest.mark.parametrize(
+    ("load", "told"),
+    [(15.0, ""), (127.4, "again when the machine has time: its load is 127, on 2 CPUs")],
+)
+def test_a_machine_without_time_is_no_defect_of_the_lab(monkeypatch, load, told):
+    monkeypatch.setattr("os.getloadavg", lambda: (load, 0.0, 0.0))
+    monkeypatch.setattr("os.cpu_count", lambda: 2)
+
+    assert session.busy_machine() == told
