@@ -137,6 +137,18 @@ def test_links_inside_of_the_root_are_followed(write, tmp_path, story):
     assert [m.name for m in loaded.steps[0].changes[0].manifests] == ["b", "a"]
 
 
+def test_a_story_of_another_name_is_told_how_stories_are_called(write):
+    write({"cloudbuild.yaml": "steps: []\n", "story.yaml": "version: 1\nsteps: []\n"})
+
+    with pytest.raises(Mistakes) as caught:
+        load_manifests(".", "cloudbuild.yaml", "story.yaml")
+    assert [str(m) for m in caught.value.mistakes] == [
+        "cloudbuild.yaml:1:1: not a Kubernetes object: it has no `apiVersion:`",
+        "story.yaml:1:1: a story, by its keys, is no manifest"
+        " - call it NAME.npol.yaml: then it is read as a story, by pytest too",
+    ]
+
+
 def test_manifests_are_found_without_a_story(write):
     root = write({"all/a.yaml": policy("a"), "b.yaml": policy("b")})
     found = load_manifests(str(root), "b.yaml", "all")

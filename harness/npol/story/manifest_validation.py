@@ -45,6 +45,7 @@ _TEMPLATE = re.compile(r"\{\{|\$\{")
 _FILL_IN = "fill it in first (envsubst, or the tool that knows it)"
 _RENDER = "render it first: {helm: CHART}, {kustomize: DIR}, or a rendered file"
 _BUILD = "write {kustomize: DIR}"
+_STORY = "call it NAME.npol.yaml: then it is read as a story, by pytest too"
 _BY_HAND = {
     _RENDER: "render it first: helm template CHART > FILE",
     _BUILD: "render it first: kubectl kustomize DIR > FILE",
@@ -169,6 +170,8 @@ def _no_object(document: Document) -> Mistake | None:
     data = document.data
     if not isinstance(data, dict):
         return Mistake(document.at(), f"not a Kubernetes object: {shown(data)}")
+    if data.get("version") == 1 and "steps" in data:
+        return Mistake(document.at(), "a story, by its keys, is no manifest", _STORY)
     for key in ("apiVersion", "kind"):
         if not data.get(key) or not isinstance(data[key], str):
             return Mistake(document.at(key), f"not a Kubernetes object: it has no `{key}:`")
