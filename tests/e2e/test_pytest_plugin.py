@@ -279,7 +279,7 @@ def test_a_failure_is_explained_and_found_again_by_last_failed(shop, named, serv
         [
             "TOO CLOSED: the shop is closed  (step deny all)",
             "  cause      deny.yaml:*",
-            "*shop/deny-all (deny.yaml:*",
+            "*shop/deny-all*",
             "  fix        *add a policy *",
             f"  shop.npol.yaml:{line + 1}   client -> web:80",
             "  expected   allow",

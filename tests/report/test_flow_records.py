@@ -72,7 +72,7 @@ def test_a_failure_says_its_own_time(failure):
     parts = evidence_parts(replace(failure, enforced_between=BETWEEN))
 
     (asked_in,) = [part for part in parts if part.label == "asked"]
-    assert asked_in.lines[0].endswith(f"30.0 s after the change; {BY_RECORDS}")
+    assert asked_in.lines[0].endswith(f"30.0 s after the change; enforced, {BY_RECORDS}")
 
 
 def test_probes_that_no_record_can_be_found_for_are_counted_with_their_tools(proven):

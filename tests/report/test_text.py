@@ -138,7 +138,8 @@ def test_an_incomplete_restore_is_loud_and_names_the_cure(report):
     broken = RestoreResult(complete=False, problems=(still,), remedy=remedy)
     lines = story_text(replace(report, restore=broken)).splitlines()
 
-    assert f"restore INCOMPLETE: {still}; to go on: {remedy}" in lines
+    at = lines.index("restore INCOMPLETE: the cluster is not as it was found")
+    assert lines[at + 1 : at + 3] == [f"  {still}", f"  to go on: {remedy}"]
     assert lines[-1].startswith("NOT RESTORED, 6 of 8 as expected")
     assert lines[-1].endswith("; cluster kind-dev: exit code 6")
 
@@ -146,9 +147,8 @@ def test_an_incomplete_restore_is_loud_and_names_the_cure(report):
 def test_failed_cleanup_is_reported_before_changes_left_on_purpose(report):
     stayed = RestoreResult(complete=False, problems=("pod a/b is still there",), left="npol ...")
 
-    assert "restore INCOMPLETE: pod a/b is still there" in story_text(
-        replace(report, restore=stayed)
-    )
+    told = story_text(replace(report, restore=stayed))
+    assert "not as it was found\n  pod a/b is still there\n" in told
 
 
 def test_a_note_is_in_every_report(report):

@@ -32,7 +32,7 @@ def shown(command: str, *, quiet: bool) -> Iterator[None]:
         return
     current = on_stream(sys.stderr, quiet=quiet)
     _current.append(current)
-    current.say(f"npol {command}")
+    current.say(f"loading npol {command}")
     try:
         with ticking(current):
             yield

@@ -16,7 +16,7 @@ from npol.report.summary import (
     failures,
     in_a_lab_of_its_own,
     proven_line,
-    restore_line,
+    restore_lines,
     summary_line,
 )
 from npol.report.symbols import Line, StyledText, Tone, tone_of
@@ -74,7 +74,7 @@ def failure_lines(group: FailureGroup, again: AskAgain, width: int) -> Iterator[
 def _facts(report: StoryReport, verbose: bool) -> Iterator[Line]:
     """The restore, whether policies are enforced at all, and notes; of a green run the least."""
     fine = report.restore is None or report.restore.proven
-    if restored := restore_line(report.restore):
+    for restored in restore_lines(report.restore):
         yield (StyledText(restored, Tone.PLAIN if fine else Tone.WRONG),)
     in_a_lab = report.cluster is not None and report.cluster.is_lab
     known = enforcement_line(report.cluster)

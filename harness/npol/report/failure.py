@@ -64,10 +64,13 @@ def blame_parts(group: FailureGroup) -> list[FailurePart]:
     cause, result = group.guilty, group.first
     if cause is None or isinstance(result, CheckResult):
         return []
-    place = (f"{cause.at.file}:{cause.at.line}",) if cause.at else ()
     words = cause_words(cause) if len(group.results) == 1 else fact_words(cause.what)
+    lines: tuple[str, ...] = (words,)
+    if cause.at:
+        place = f"{cause.at.file}:{cause.at.line}"
+        lines = (place, words.replace(f" ({place})", ""))  # said once is enough
     return [
-        FailurePart("cause", tuple(map(safe, (*place, words))), Layout.LINES),
+        FailurePart("cause", tuple(map(safe, lines)), Layout.LINES),
         FailurePart("fix", tuple(map(placed, result.fixes))),
     ]
 

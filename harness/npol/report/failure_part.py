@@ -40,19 +40,35 @@ class FailurePart:
 
 def laid_out(part: FailurePart, width: int) -> Iterator[str]:
     label = f"  {part.label:<{_LABEL}}" if part.label else "  "
-    blank = " " * len(label)
     bullet = "- " if len(part.lines) > 1 and part.layout is Layout.BULLETS else ""
-    hanging = 2 if bullet or part.layout is Layout.COLUMNS else 0
     for number, line in enumerate(part.lines):
-        head = label if number == 0 else blank
-        if part.literal and (part.layout is Layout.COMMANDS or len(head + line) <= width):
+        head = label if number == 0 else " " * len(label)
+        if part.layout is Layout.COMMANDS or (part.literal and len(head + line) <= width):
             yield head + safe(line)
-            continue
-        yield from textwrap.wrap(
-            line,
-            width=max(width, 40),
-            initial_indent=head + bullet,
-            subsequent_indent=blank + " " * hanging,
-            break_long_words=False,
-            break_on_hyphens=False,
-        )
+        elif part.layout is Layout.COLUMNS:
+            yield from _row(line, head, width)
+        else:
+            yield from _wrapped(line, head + bullet, width)
+
+
+def _row(line: str, head: str, width: int) -> Iterator[str]:
+    """A row that is too long: the columns that do not fit stand below the others."""
+    cut = line.rfind("  ", 0, max(width - len(head) + 2, 0))
+    columns = line[: max(cut, 0)].rstrip()
+    if not columns:
+        yield from _wrapped(line, head, width, 2)
+        return
+    yield head + safe(columns)
+    yield from _wrapped(line[cut:].strip(), " " * (len(head) + 2), width)
+
+
+def _wrapped(line: str, head: str, width: int, hanging: int = 0) -> Iterator[str]:
+    """`head` stands before the first line, and as much room before the others."""
+    yield from textwrap.wrap(
+        line,
+        width=max(width, 40),
+        initial_indent=head,
+        subsequent_indent=" " * (len(head) + hanging),
+        break_long_words=False,
+        break_on_hyphens=False,
+    )

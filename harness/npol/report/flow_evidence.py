@@ -9,6 +9,7 @@ from npol.model.expectation import Outcome, Verdict
 from npol.model.flow_summary import FlowSummary
 from npol.model.packet_fate import Fate
 from npol.model.probe import Answer, PodRef
+from npol.model.reason import ReasonCode
 from npol.model.result import Diagnosis, Evidence, FlowResult
 from npol.report.ask_again import CONTROLS
 from npol.report.causes import placed, prediction_words
@@ -76,12 +77,20 @@ def _timing(result: FlowResult) -> str:
     rounds = f"{result.rounds} round{'s' if result.rounds != 1 else ''}"
     text = f"{rounds} in {span(result.settled_after)}"
     if result.enforced_after:
-        text += f"; the last wrong outcome {span(result.enforced_after)} after the change"
+        what = "still so" if _to_the_end(result) else "the last wrong outcome"
+        text += f"; {what} {span(result.enforced_after)} after the change"
     if result.enforced_between:
-        text += f"; {by_records(result.enforced_between)}"
+        text += f"; enforced, {by_records(result.enforced_between)}"
     if result.fresh:
         text += f"; {start_words(result.fresh)}"
     return text
+
+
+def _to_the_end(result: FlowResult) -> bool:
+    """Whether it was wrong in the last round, too; one that came too late was right then."""
+    too_slow = result.reason is not None and result.reason.code is ReasonCode.TOO_SLOW
+    wrong = result.verdict in (Verdict.TOO_OPEN, Verdict.TOO_CLOSED, Verdict.WRONG_ANSWER)
+    return wrong and not too_slow
 
 
 def _table(evidence: Sequence[Evidence]) -> Iterator[str]:

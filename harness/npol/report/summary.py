@@ -154,6 +154,15 @@ def restore_line(restore: RestoreResult | None) -> str:
     return f"restored in {restore.seconds:.1f} s{flows}{kept}"
 
 
+def restore_lines(restore: RestoreResult | None) -> list[str]:
+    """The same on a terminal: each thing that is not back has a line, and so has the way on."""
+    if restore is None or restore.complete:
+        return [line] if (line := restore_line(restore)) else []
+    remedy = [f"  to go on: {safe(restore.remedy)}"] if restore.remedy else []
+    problems = [f"  {safe(problem)}" for problem in restore.problems]
+    return ["restore INCOMPLETE: the cluster is not as it was found", *problems, *remedy]
+
+
 def verification_words(flows: FlowVerification) -> str:
     """Whether the flows are as before."""
     if flows.not_verified is NotVerified.PROBES_FAILED:

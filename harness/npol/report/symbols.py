@@ -14,6 +14,9 @@ from npol.model.expectation import Expectation, Verdict, Word
 from npol.model.result import CheckResult, FlowResult
 from npol.report.escape import short
 
+GATEWAY_ERRORS = (502, 504)
+"""Statuses with which a proxy says that what is behind it is cut."""
+
 
 class Tone(enum.Enum):
     """How a piece of text is meant: what colours, where there are any, are chosen by."""
@@ -89,7 +92,8 @@ def tone_of(result: FlowResult | CheckResult) -> Tone:
         return Tone.WRONG
     if isinstance(result, CheckResult):
         return Tone.OPEN
-    return Tone.OPEN if result.answered else Tone.CLOSED
+    cut_behind = result.status in GATEWAY_ERRORS
+    return Tone.OPEN if result.answered and not cut_behind else Tone.CLOSED
 
 
 def mark_of(result: FlowResult) -> str:

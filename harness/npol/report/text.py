@@ -11,6 +11,7 @@ from collections.abc import Iterator, Sequence
 
 from npol.model.result import CheckResult, FlowResult, StepResult
 from npol.report.causes import placed
+from npol.report.change_words import told_changes
 from npol.report.durations import enforced
 from npol.report.escape import safe
 from npol.report.flow_line import is_lookup
@@ -21,10 +22,9 @@ from npol.report.pairs import pairs_lines
 from npol.report.reasons import reason_words
 from npol.report.seen_and_why import expected_words, seen_words
 from npol.report.summary import Result, counted, not_counted
-from npol.report.symbols import CellSign, Line, StyledText, Tone, mark_of, tone_of
+from npol.report.symbols import GATEWAY_ERRORS, CellSign, Line, StyledText, Tone, mark_of, tone_of
 
 INDENT = "  "
-GATEWAY_ERRORS = (502, 504)
 FEW = 6
 """Flows of a step up to which an expected gateway error is explained on the spot."""
 
@@ -41,7 +41,7 @@ class StoryText:
     The steps of one story, one after the other.
 
     A sign is explained beside the first table that has it. `verbose`: also why a check is not
-    counted.
+    counted, and each of many changes.
     """
 
     def __init__(self, *, verbose: bool = False) -> None:
@@ -54,7 +54,8 @@ class StoryText:
         yield ()
         same = StyledText(f"  same as {safe(step.same_as)}", Tone.FAINT)
         yield (StyledText(safe(step.name), Tone.HEAD), *([same] if step.same_as else []))
-        yield from (_indented(StyledText(safe(c), Tone.FAINT)) for c in step.changes)
+        for change in told_changes(step.changes, every=self._verbose):
+            yield _indented(StyledText(safe(change), Tone.FAINT))
         if step.skipped:
             yield _why_skipped(step)
         elif step.error:
@@ -78,7 +79,7 @@ class StoryText:
         # One for each reason: forty flows of a place that is not there need one line.
         skipped = {r.skipped: r for r in reversed(results) if r.skipped}
         yield from map(_why_skipped, skipped.values())
-        yield _count(results, flows)
+        yield from _count(results, flows, width)
 
     def _check(self, check: CheckResult) -> Line:
         said = _said(check)
@@ -146,12 +147,17 @@ def _why_skipped(result: Result | StepResult) -> Line:
     return _indented(StyledText(f"skipped: {safe(reason_words(result.skipped))}", Tone.SKIPPED))
 
 
-def _count(results: Sequence[Result], flows: Sequence[FlowResult]) -> Line:
+def _count(results: Sequence[Result], flows: Sequence[FlowResult], width: int) -> Iterator[Line]:
+    """In one line if it fits, else in two."""
     wrong = any(not r.passed for r in results)
-    pieces = [StyledText(INDENT), StyledText(counted(results), Tone.WRONG if wrong else Tone.OPEN)]
-    if took := enforced(flows):
-        pieces.append(StyledText(f"   {took}", Tone.FAINT))
-    return tuple(pieces)
+    count, took = counted(results), enforced(flows)
+    told = _indented(StyledText(count, Tone.WRONG if wrong else Tone.OPEN))
+    one_line = len(f"{INDENT}{count}   {took}") <= width
+    if took and one_line:
+        told += (StyledText(f"   {took}", Tone.FAINT),)
+    yield told
+    if took and not one_line:
+        yield _indented(StyledText(took, Tone.FAINT))
 
 
 def _indented(piece: StyledText) -> Line:
