@@ -1,13 +1,17 @@
 """From the tries of a flow to the times in which it was not as expected."""
 
 import random
+from dataclasses import replace
 
 import pytest
 
-from npol.judge.gaps import FlowHistory, Try, tries_of
+from npol.judge.gaps import FlowHistory
+from npol.judge.tries import Try, try_of
 from npol.model.expectation import Outcome, parse_expectation
 from npol.model.gap import GapKind
 from npol.model.probe import Answer
+from npol.probe.command import Ended
+from npol.probe.cpu_starvation import lateness
 
 ALLOW, DENY, OK = map(parse_expectation, ("allow", "deny", "http 200"))
 
@@ -17,8 +21,8 @@ def answer(outcome, seconds=0.01, **rest):
 
 
 def history(states, every=0.1):
-    """`.` as expected, `x` closed, `o` open, ` ` no try: one each tenth of a second."""
-    kinds = {".": None, "x": GapKind.CLOSED, "o": GapKind.OPEN}
+    """`.` as expected, `x` closed, `o` open, `?` doubted, ` ` no try: one each 0.1 s."""
+    kinds = {".": None, "x": GapKind.CLOSED, "o": GapKind.OPEN, "?": GapKind.NOT_SEEN}
     made = FlowHistory()
     tries = [Try(i * every, kinds[s]) for i, s in enumerate(states) if s in kinds]
     random.Random(1).shuffle(tries)
@@ -40,27 +44,73 @@ def history(states, every=0.1):
     ],
 )
 def test_a_try_is_as_expected_or_not(expected, answered, saw):
-    (one,) = tries_of(expected, answered, 5.0)
+    one = try_of(expected, answered, 5.0)
 
     assert (one.at, one.saw) == (5.0, saw)
 
 
 def test_a_probe_that_did_not_run_has_seen_nothing():
-    assert tries_of(ALLOW, answer(Outcome.ERROR), 5.0) == ()
+    assert try_of(ALLOW, answer(Outcome.ERROR), 5.0) is None
 
 
-def test_an_answer_to_a_second_syn_was_closed_a_second_before():
-    first, second = tries_of(ALLOW, answer(Outcome.OPEN, seconds=1.02), 5.0)
-    denied, opened = tries_of(DENY, answer(Outcome.OPEN, seconds=1.02), 5.0)
+@pytest.mark.parametrize("expected", [ALLOW, DENY, OK], ids=str)
+@pytest.mark.parametrize("seconds", [0.95, 1.4, 5.0])
+def test_an_answer_that_came_late_through_a_busy_machine_was_no_closed_instant(expected, seconds):
+    """Its SYN was not sent twice: nothing waits long enough for that."""
+    status = 200 if expected is OK else 0
 
-    assert (first.at, first.saw) == (5.0, GapKind.CLOSED)
-    assert second.saw is None
-    assert second.at == pytest.approx(6.02)
-    assert (denied.saw, opened.saw) == (None, GapKind.OPEN)
+    saw = try_of(expected, answer(Outcome.OPEN, seconds=seconds, late=seconds, status=status), 5.0)
+
+    assert saw.saw is (GapKind.OPEN if expected is DENY else None)
+    assert saw.told_at == 5.0 + (0.0 if expected is DENY else seconds)
 
 
-def test_a_slow_http_answer_is_no_second_syn():
-    assert len(tries_of(OK, answer(Outcome.OPEN, seconds=1.5, status=200), 5.0)) == 1
+BUSY = [
+    pytest.param(answer(Outcome.TIMEOUT, late=0.21), id="late"),
+    pytest.param(answer(Outcome.DNS_TIMEOUT, late=0.5), id="late-look-up"),
+    pytest.param(answer(Outcome.ERROR, starved=True, late=0.5), id="starved"),
+]
+
+
+@pytest.mark.parametrize("answered", BUSY)
+def test_silence_at_a_source_that_was_late_is_no_closed_network(answered):
+    assert try_of(ALLOW, answered, 5.0).saw is GapKind.NOT_SEEN
+    assert try_of(DENY, answered, 5.0) is None
+
+
+def test_a_server_that_says_nothing_to_a_source_that_was_late_is_not_seen():
+    busy = answer(Outcome.OPEN, seconds=3.4, late=0.4)
+
+    assert try_of(OK, busy, 5.0).saw is GapKind.NOT_SEEN
+    assert try_of(OK, replace(busy, late=0.1), 5.0).saw is GapKind.WRONG_ANSWER
+
+
+def test_a_refusal_is_an_answer_however_late_it_came():
+    assert try_of(ALLOW, answer(Outcome.REFUSED, late=3.0), 5.0).saw is GapKind.CLOSED
+
+
+def test_a_doubt_between_good_tries_is_not_seen_however_short():
+    (gap,) = history("...??...").gaps(0.0, 0.7)
+
+    assert gap.kind is GapKind.NOT_SEEN
+    assert [gap.began, gap.seconds] == pytest.approx([0.2, 0.3])
+    assert gap.over
+
+
+def test_a_doubt_beside_a_closed_try_is_within_the_gap_s_bounds():
+    (gap,) = history("..?xx?..").gaps(0.0, 0.7)
+
+    assert gap.kind is GapKind.CLOSED
+    assert [gap.at_least, gap.seconds, gap.at_most] == pytest.approx([0.1, 0.3, 0.5])
+
+
+def test_doubts_are_no_tries_and_to_the_end_they_are_not_over():
+    seen = history("..??")
+
+    (gap,) = seen.gaps(0.0, 0.5)
+
+    assert (gap.kind, gap.over) == (GapKind.NOT_SEEN, False)
+    assert (seen.tries, seen.state) == (2, None)
 
 
 def test_a_gap_lasts_to_the_first_good_try_after_it():
@@ -109,7 +159,7 @@ def test_gaps_of_a_random_network_are_found_within_one_try(seed):
     seen, now = FlowHistory(), 0.0
     while now < 60:
         down = any(a <= now < b for a, b in true)
-        seen.add(*tries_of(ALLOW, answer(Outcome.TIMEOUT if down else Outcome.OPEN), now))
+        seen.add(try_of(ALLOW, answer(Outcome.TIMEOUT if down else Outcome.OPEN), now))
         now += chance.uniform(0.05, 0.15)
 
     gaps = seen.gaps(0.0, 60.0)
@@ -119,3 +169,78 @@ def test_gaps_of_a_random_network_are_found_within_one_try(seed):
         assert gap.began == pytest.approx(began, abs=0.15)
         assert gap.seconds == pytest.approx(ended - began, abs=0.15)
         assert gap.at_least <= ended - began <= gap.at_most
+
+
+def windows(chance, *, longest):
+    """Times of 0.1 s and more within 60 s, far enough from each other to be told apart."""
+    found, at = [], chance.uniform(1.0, 2.0)
+    while at < 50:
+        found.append((at, at + chance.uniform(0.1, longest)))
+        at = found[-1][1] + chance.uniform(2.0, 5.0)
+    return found
+
+
+class BusySource:
+    """Asks by a process each, which `timeout` ends; none of them runs while the machine is busy."""
+
+    def __init__(self, busy, closed):
+        self._busy = busy
+        self._closed = closed
+
+    def runs(self, at):
+        """When what is ready at an instant gets the processor."""
+        return next((end for begin, end in self._busy if begin <= at < end), at)
+
+    def ask(self, asked):
+        began = self.runs(asked)
+        sent = self.runs(began + 0.005)
+        seen = self.runs(sent + 0.001)
+        control = Ended(exit_code=0, words="", asked=asked, ended=self.runs(began + 0.002))
+        lost = any(begin <= sent < end for begin, end in self._closed)
+        silent = lost or seen >= self.runs(began + 0.9)
+        ended = Ended(
+            exit_code=0,
+            words="",
+            asked=asked,
+            began=began,
+            ended=self.runs(began + 0.9) if silent else seen,
+        )
+        outcome = Outcome.TIMEOUT if silent else Outcome.OPEN
+        return answer(outcome, seconds=ended.seconds, late=lateness(0.9, ended, control))
+
+    def history(self):
+        seen = FlowHistory()
+        for number in range(600):
+            if told := try_of(ALLOW, self.ask(number / 10), number / 10):
+                seen.add(told)
+        return seen.gaps(0.0, 60.0)
+
+
+@pytest.mark.parametrize("seed", range(5))
+def test_no_network_is_closed_by_a_busy_source(seed):
+    busy = windows(random.Random(seed), longest=2.5)
+
+    found = BusySource(busy, closed=()).history()
+
+    assert {gap.kind for gap in found} <= {GapKind.NOT_SEEN}
+    for begin, end in busy:
+        told = any(g.began <= begin + 0.2 and end - 0.3 < g.began + g.seconds for g in found)
+        assert told or end - begin < 1.4
+
+
+@pytest.mark.parametrize("seed", range(5))
+def test_a_closed_network_is_found_beside_busy_times(seed):
+    chance = random.Random(seed)
+    closed = [(a, max(b, a + 0.3)) for a, b in windows(chance, longest=2.0)]
+    busy = windows(chance, longest=1.4)
+
+    found = BusySource(busy, closed).history()
+
+    for gap in found:
+        real = [a for a, b in closed if a - 0.3 < gap.began + gap.seconds and gap.began < b + 0.3]
+        assert real or gap.kind is GapKind.NOT_SEEN
+    for begin, end in closed:
+        told = [g for g in found if g.began < end + 0.1 and begin - 0.1 < g.began + g.seconds]
+        undisturbed = all(b < begin - 1.0 or end + 1.0 < a for a, b in busy)
+        assert not undisturbed or [g.kind for g in told] == [GapKind.CLOSED]
+        assert told or any(a < end and begin < b for a, b in busy)

@@ -290,3 +290,25 @@ def test_without_a_clock_in_the_source_only_an_answer_counts():
     answers = round_.answers()
 
     assert (answers["a"].outcome, answers["b"].outcome) == (Outcome.OPEN, Outcome.ERROR)
+
+
+@pytest.mark.parametrize(
+    ("kind", "silent", "control", "late"),
+    [
+        pytest.param(ProbeKind.CONNECT, 0.9, 0.0, 0.0, id="on-time"),
+        pytest.param(ProbeKind.CONNECT, 1.25, 0.0, 0.35, id="ended-late"),
+        pytest.param(ProbeKind.CONNECT, 0.9, 0.3, 0.3, id="its-control-took-long"),
+        pytest.param(ProbeKind.HTTP, 1.35, 0.0, 0.0, id="a-server-has-half-as-long-again"),
+    ],
+)
+def test_a_silence_says_how_late_its_source_may_have_been(kind, silent, control, late):
+    account = "curl: (28) Operation timed out\nnpol 000 0.1 10.0.0.2\nexit=28\nbody="
+    said = (124, "") if kind is ProbeKind.CONNECT else (None, account)
+    round_ = Round([probe("a", kind, timeout=0.9)], replace(BOX, tools=BOX.tools | {"fractions"}))
+    for attempt in list(round_.unsent):
+        round_.send(attempt, 0.0)
+    for attempt in list(round_.sent.values()):
+        code, text, seconds = (1, REFUSED, control) if attempt.control else (*said, silent)
+        round_.end(end(attempt, code, text, seconds))
+
+    assert round_.answers()["a"].late == pytest.approx(late)

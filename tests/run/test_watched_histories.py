@@ -3,7 +3,7 @@
 import pytest
 
 from npol.errors import Position
-from npol.judge.gaps import Try
+from npol.judge.tries import Try
 from npol.model.expectation import parse_expectation
 from npol.model.gap import GapBudget, GapKind
 from npol.model.story import Flow

@@ -7,7 +7,8 @@ from collections.abc import Collection, Sequence
 from dataclasses import replace
 from itertools import groupby
 
-from npol.judge.gaps import FlowHistory, Try
+from npol.judge.gaps import FlowHistory
+from npol.judge.tries import Try
 from npol.model.expectation import Expectation, Outcome
 from npol.model.fresh_start import FreshEnd, FreshStart
 from npol.model.fresh_try import LoggedTry

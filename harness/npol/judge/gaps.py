@@ -1,10 +1,4 @@
-"""
-From tries to gaps: when a flow that is asked again and again was not as expected. Pure.
-
-A try tells of one instant, that of the packet that decided it: of a connection that opened, the
-instant of the SYN that was answered (a first one that was lost makes it a second later); of
-silence, the instant of the first SYN.
-"""
+"""From tries to gaps: when a flow that is asked again and again was not as expected. Pure."""
 
 from __future__ import annotations
 
@@ -13,48 +7,13 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from itertools import groupby, pairwise
 
-from npol.model.expectation import Expectation, Outcome, Word
+from npol.judge.tries import SECOND_SYN, Try
 from npol.model.gap import Gap, GapKind
-from npol.model.probe import Answer
 
-SECOND_SYN = 0.9
-"""Seconds. A SYN without answer is sent again after one second (RFC 6298, 2.1)."""
+HEARS = SECOND_SYN / 2
+"""Seconds of the time for which a try is waited for that must be left to a busy source."""
 UNSEEN_AFTER = 1.0
 """Seconds between two tries from which on nobody has seen what was between them."""
-
-
-@dataclass(frozen=True, slots=True, order=True)
-class Try:
-    """What one try saw at one instant; None: as expected."""
-
-    at: float
-    saw: GapKind | None = field(compare=False)
-
-
-def tries_of(expectation: Expectation, answer: Answer, asked_at: float) -> tuple[Try, ...]:
-    """
-    What one answer tells: nothing, where the probe did not run.
-
-    `asked_at`: when it was asked, on the clock that all tries of a flow share.
-    """
-    if answer.outcome is Outcome.ERROR:
-        return ()
-    saw = _seen(expectation, answer)
-    if answer.outcome is not Outcome.OPEN or answer.seconds < SECOND_SYN or answer.status:
-        return (Try(asked_at, saw),)
-    first = None if expectation.closed else GapKind.CLOSED
-    return Try(asked_at, first), Try(asked_at + answer.seconds, saw)
-
-
-def _seen(expectation: Expectation, answer: Answer) -> GapKind | None:
-    answered = answer.outcome is Outcome.OPEN
-    if expectation.closed:
-        return GapKind.OPEN if answered else None
-    if not answered:
-        return GapKind.CLOSED
-    if expectation.word is Word.HTTP and not expectation.accepts_status(answer.status):
-        return GapKind.WRONG_ANSWER
-    return None
 
 
 @dataclass(slots=True)
@@ -62,10 +21,16 @@ class FlowHistory:
     """All tries of one flow; they may come in any order."""
 
     _tries: list[Try] = field(default_factory=list)
+    _doubts: list[Try] = field(default_factory=list)
+    _busy: list[tuple[float, float]] = field(default_factory=list)
+    """From when to when its source may not have run."""
 
     def add(self, *tries: Try) -> None:
         for one in tries:
-            bisect.insort(self._tries, one)
+            doubted = one.saw is GapKind.NOT_SEEN
+            bisect.insort(self._doubts if doubted else self._tries, one, key=_told_at)
+            if one.late > HEARS:
+                bisect.insort(self._busy, (one.at, one.at + one.late))
 
     @property
     def tries(self) -> int:
@@ -82,26 +47,43 @@ class FlowHistory:
         for one in reversed(self._tries):
             if one.saw is not self.state:
                 break
-            at = one.at
+            at = one.told_at
         return at
 
     def latest(self, began: float) -> float:
         """The instant of the latest try, or when the watch began."""
-        return self._tries[-1].at if self._tries else began
+        return self._tries[-1].told_at if self._tries else began
 
     def gaps(self, began: float, ended: float) -> tuple[Gap, ...]:
         """Between two instants, the earlier first."""
-        tries = [one for one in self._tries if began <= one.at <= ended]
-        found = [*_wrong(tries, began, ended), *_unseen(tries, began, ended)]
+        sure = [one for one in self._tries if not self._is_deaf(one)]
+        tries = [one for one in sure if began <= one.told_at <= ended]
+        doubts = [*map(_told_at, self._doubts), *(o.at for o in self._tries if self._is_deaf(o))]
+        found = [*_wrong(tries, began, ended), *_unseen(tries, sorted(doubts), began, ended)]
         return tuple(sorted(found, key=lambda gap: gap.began))
+
+    def _is_deaf(self, one: Try) -> bool:
+        """A wrong silence, where another try shows that its source did not run while it lasted."""
+        if not (one.silent and one.saw):
+            return False
+        first = bisect.bisect_left(self._busy, (one.at - SECOND_SYN, 0.0))
+        last = bisect.bisect_right(self._busy, (one.at + SECOND_SYN, 0.0))
+        return any(
+            min(end, one.at + SECOND_SYN) - max(begin, one.at) > HEARS
+            for begin, end in self._busy[first:last]
+        )
+
+
+def _told_at(one: Try) -> float:
+    return one.told_at
 
 
 def _wrong(tries: Sequence[Try], began: float, ended: float) -> Iterator[Gap]:
     before = began
     groups = [(saw, list(group)) for saw, group in groupby(tries, key=lambda one: one.saw)]
     for number, (saw, group) in enumerate(groups):
-        first, last = group[0].at, group[-1].at
-        after = groups[number + 1][1][0].at if number + 1 < len(groups) else None
+        first, last = group[0].told_at, group[-1].told_at
+        after = groups[number + 1][1][0].told_at if number + 1 < len(groups) else None
         if saw is not None:
             until = ended if after is None else after
             yield Gap(
@@ -115,14 +97,24 @@ def _wrong(tries: Sequence[Try], began: float, ended: float) -> Iterator[Gap]:
         before = last
 
 
-def _unseen(tries: Sequence[Try], began: float, ended: float) -> Iterator[Gap]:
-    for before, after in pairwise([began, *(one.at for one in tries), ended]):
-        if after - before > UNSEEN_AFTER:
+def _unseen(
+    tries: Sequence[Try], doubts: Sequence[float], began: float, ended: float
+) -> Iterator[Gap]:
+    """Beside a wrong try there is a gap, whose bounds take in what was doubted."""
+    for before, after in pairwise([Try(began, None), *tries, Try(ended, None)]):
+        since, until = before.told_at, after.told_at
+        doubted = not (before.saw or after.saw) and _any_within(doubts, since, until)
+        if doubted or until - since > UNSEEN_AFTER:
             yield Gap(
                 kind=GapKind.NOT_SEEN,
-                began=before - began,
-                seconds=after - before,
-                at_least=after - before,
-                at_most=after - before,
-                over=after < ended,
+                began=since - began,
+                seconds=until - since,
+                at_least=until - since,
+                at_most=until - since,
+                over=until < ended,
             )
+
+
+def _any_within(instants: Sequence[float], since: float, until: float) -> bool:
+    first = bisect.bisect_left(instants, since)
+    return first < len(instants) and instants[first] <= until

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 
-from npol.judge.gaps import SECOND_SYN, Try, tries_of
+from npol.judge.tries import SECOND_SYN, Try, try_of
 from npol.model.expectation import Expectation
+from npol.model.gap import GapKind
 from npol.model.probe import Answer, Probe, Role
 
 
@@ -20,13 +21,14 @@ def watched_probes(probes: Sequence[Probe]) -> tuple[Probe, ...]:
     return tuple(probes)
 
 
-def telling_tries(
-    expectation: Expectation, answers: Iterable[Answer], asked_at: float
-) -> tuple[Try, ...]:
-    """The tries of one round: of an address that is not as expected, if there is one."""
-    told = [tries_of(expectation, answer, asked_at) for answer in answers]
-    wrong = next((tries for tries in told if any(one.saw for one in tries)), None)
-    return wrong or next(filter(None, told), ())
+def telling_try(expectation: Expectation, answers: Iterable[Answer], asked_at: float) -> Try | None:
+    """The try of one round: of an address that is not as expected, if there is one."""
+    told = [one for answer in answers if (one := try_of(expectation, answer, asked_at))]
+    return max(told, key=_weight, default=None)
+
+
+def _weight(one: Try) -> int:
+    return 0 if one.saw is None else 1 if one.saw is GapKind.NOT_SEEN else 2
 
 
 def timeout_of(flow_timeout: float, *, http: bool) -> float:

@@ -128,6 +128,8 @@ class Answer:
     """The tool's own words, or why the probe did not run; at most one line."""
     starved: bool = False
     """Whether it is an error for want of CPU time in the source: asked slower, it may not be."""
+    late: float = 0.0
+    """Seconds for which the source may have been too busy to hear an answer."""
     status: int = 0
     """HTTP status; 0 for none."""
     body: str = ""

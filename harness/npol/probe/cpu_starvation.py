@@ -49,3 +49,14 @@ def starved(timeout: float, expected: float, ended: Ended, control: Ended | None
     if (took := control.ended - control.asked) > most:
         return f"the source is starved: its control, which needs no network, took {took:.1f} s"
     return ""
+
+
+def lateness(expected: float, ended: Ended, control: Ended | None) -> float:
+    """
+    Seconds for which a silence may be the source's own: nobody may have looked for an answer that
+    had come. `expected`: seconds that the command takes when nothing answers.
+    """
+    waits = [ended.began - ended.asked, ended.seconds - expected]
+    if control:
+        waits.append(control.ended - control.asked)
+    return round(max(0.0, *waits), 2)

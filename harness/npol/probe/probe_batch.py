@@ -22,7 +22,7 @@ from npol.probe.commands.choose import (
 from npol.probe.commands.connect import whole
 from npol.probe.commands.http import PATIENCE
 from npol.probe.commands.source_port import PORTS_TRIED, from_port, port_taken
-from npol.probe.cpu_starvation import starved, waited_too_little
+from npol.probe.cpu_starvation import lateness, starved, waited_too_little
 from npol.probe.parsers.outcome import read, silence, was_ended
 from npol.probe.parsers.parsed_result import error
 from npol.probe.source_ports import SourcePorts
@@ -199,6 +199,7 @@ class Round:
             key=probe.key,
             outcome=reading.outcome,
             starved=bool(why),
+            late=self._late(attempt, ended),
             seconds=round(ended.seconds, 2),
             tool=command.tool,
             detail=reading.detail,
@@ -218,6 +219,15 @@ class Round:
             return waited_too_little(timeout, ended, control)
         expected = max(attempt.command.limit, float(whole(timeout)))
         return starved(timeout, expected, ended, control)
+
+    def _late(self, attempt: Attempt, ended: Ended) -> float:
+        """None where one process waits for all: the kernel keeps what it has not looked at yet."""
+        if attempt.command.tool == BULK_TOOL:
+            return 0.0
+        timeout, control = attempt.probe.timeout, self._controls.get(attempt.command.reader)
+        patience = PATIENCE if attempt.probe.kind is ProbeKind.HTTP else 1.0
+        expected = attempt.command.limit or max(float(whole(timeout)), patience * timeout)
+        return lateness(expected, ended, control)
 
 
 def _question(probe: Probe) -> Hashable:

@@ -10,8 +10,9 @@ from dataclasses import dataclass, replace
 from datetime import timedelta
 
 from npol.errors import NpolError
-from npol.judge.gaps import SECOND_SYN, UNSEEN_AFTER
-from npol.judge.watched_probes import telling_tries, timeout_of, watched_probes
+from npol.judge.gaps import UNSEEN_AFTER
+from npol.judge.tries import SECOND_SYN
+from npol.judge.watched_probes import telling_try, timeout_of, watched_probes
 from npol.model.expectation import Word
 from npol.model.gap import FlowTurn, WatchResult
 from npol.model.probe import Answer, Probe
@@ -154,7 +155,8 @@ class FlowWatch:
             answers.setdefault(one.flow.name, []).extend(found)
         for name, found in answers.items():
             expected = self._seen.expected(self._seen.flows[name])
-            self._seen.add(name, telling_tries(expected, found, ended.asked_at))
+            if told := telling_try(expected, found, ended.asked_at):
+                self._seen.add(name, [told])
 
     def _looked(self, ends: StepEnds, pool: ThreadPoolExecutor) -> StepEnds:
         """The flows' ends as they are by now: pods go and come while a cluster is changed."""

@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable, Collection, Mapping
 from datetime import UTC, datetime, timedelta
 
-from npol.judge.gaps import SECOND_SYN, UNSEEN_AFTER, FlowHistory, Try
+from npol.judge.gaps import UNSEEN_AFTER, FlowHistory
+from npol.judge.tries import SECOND_SYN, Try
 from npol.model.expectation import Expectation
 from npol.model.gap import FlowTurn, GapBudget, GapKind, WatchedFlow, WatchResult
 from npol.model.story import Flow
