@@ -5,6 +5,7 @@ from dataclasses import replace
 import pytest
 
 from npol.errors import NpolError, Refused
+from npol.kube.objects import resource_for
 from npol.model.change import WorkloadRef
 from tests.changes.scripted import SUBRESOURCES, found_workload
 
@@ -55,6 +56,65 @@ def test_replicas_come_back_and_the_end_says_so(api, transaction):
 
     assert (replicas(api), done.complete) == (2, True)
     assert done.actions == ("scaled Deployment shop/api back to 2",)
+
+
+@pytest.fixture
+def owned(api):
+    """Manager -> whether it owns the replicas; `applied` by it, if it set them."""
+
+    def owners():
+        entries = api.get(DEPLOYMENTS, "shop", "api")["metadata"]["managedFields"]
+        return sorted(
+            (e["manager"], e["operation"])
+            for e in entries
+            if "f:replicas" in e["fieldsV1"].get("f:spec", {})
+        )
+
+    return owners
+
+
+def test_replicas_go_back_to_the_manager_that_owned_them(api, transaction, owned):
+    before = owned()
+    assert before
+    transaction.scale(API, 3, within=30)
+    assert owned() == [("npol", "Update")]
+
+    transaction.restore()
+
+    assert owned() == before
+
+
+@pytest.fixture
+def applied(api):
+    """The workload, made by server-side apply."""
+    connection = api.connect()
+    connection.permit(namespaces=["shop"], kinds=[resource_for("apps/v1", "Deployment")])
+    api.remove(DEPLOYMENTS, "shop", "api")
+
+    def apply(**spec):
+        body = found_workload()
+        body["spec"] = {k: v for k, v in (body["spec"] | spec).items() if v is not None}
+        return connection.apply(body, manager="platform")
+
+    return apply
+
+
+def test_replicas_that_nobody_owned_are_nobody_s_again(applied, transaction, owned):
+    applied(replicas=None)
+    assert owned() == []
+    transaction.scale(API, 2, within=30)
+
+    transaction.restore()
+
+    assert owned() == []
+
+
+def test_an_apply_of_other_replicas_meets_no_conflict_after_the_run(applied, transaction):
+    applied()
+    transaction.scale(API, 3, within=30)
+    transaction.restore()
+
+    assert applied(replicas=4)["spec"]["replicas"] == 4
 
 
 def test_replicas_that_others_set_meanwhile_are_named_and_left(api, transaction):

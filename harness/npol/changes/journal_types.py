@@ -138,7 +138,7 @@ class Record:
     uid: str = ""
     """Of the object after the change, once known; of one that is changed in part from the start."""
     owners: tuple[Object, ...] = ()
-    """For LABEL: who owned the labels before, as entries of managedFields."""
+    """For LABEL and SCALE: who owned those fields before, as entries of managedFields."""
     digest: str = ""
     """
     Of what the run wrote, where no journal keeps it (`compare.digest`): as it was sent, and as

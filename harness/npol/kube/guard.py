@@ -155,7 +155,7 @@ class Guard:
             return
         if base == "namespaces":
             self._check_namespace_object(request)
-        elif self.mode is Mode.APPLY and base in self.kinds:
+        elif self.mode is Mode.APPLY and (base in self.kinds or self._gives_back(request)):
             return
         elif request.verb not in self._writes().get(base, ()):
             raise self._no(request, "it is not among what this mode writes")
@@ -164,6 +164,10 @@ class Guard:
         _, _, subresource = request.resource.partition("/")
         verbs = SUBRESOURCE_WRITES.get(subresource, ())
         return request.resource in self.kinds and request.verb in verbs
+
+    def _gives_back(self, request: Request) -> bool:
+        """What was scaled is patched at the end: its replicas get their former owner."""
+        return request.verb == "patch" and f"{request.resource}/scale" in self.kinds
 
     def _check_namespace_object(self, request: Request) -> None:
         if "namespaces" in self.kinds or request.name == STATE_NAMESPACE:

@@ -138,13 +138,16 @@ RESTARTING = (
     RbacRule(group="", resources=("pods/eviction",), verbs=("create",)),
 )
 SCALING = (
-    RbacRule(group="apps", resources=("deployments", "statefulsets"), verbs=("get",)),
+    RbacRule(group="apps", resources=("deployments", "statefulsets"), verbs=("get", "patch")),
     RbacRule(
         group="apps", resources=("deployments/scale", "statefulsets/scale"), verbs=("update",)
     ),
     RbacRule(group="autoscaling", resources=("horizontalpodautoscalers",), verbs=LIST),
 )
-"""The last, because an autoscaler would set the replicas anew."""
+"""
+Patched are managedFields alone, so that whoever owned `replicas` owns them again; the scale
+subresource takes none. Autoscalers are read because one would set the replicas anew.
+"""
 IN_APPLY = {Extra.LABELS: LABELLING, Extra.RESTART: RESTARTING, Extra.SCALE: SCALING}
 CLUSTER_LABELLING = (RbacRule(group="", resources=("namespaces",), verbs=("patch",)),)
 STATE = (

@@ -13,6 +13,7 @@ from npol.changes.apply.change_session import ChangedByOthers, ChangeSession
 from npol.changes.failpoints import around
 from npol.changes.journal_types import Action, Key
 from npol.changes.restore.undo import ref_of
+from npol.changes.state.field_owners import REPLICAS, SPEC, owners_of
 from npol.changes.state.scale_history import Scaled, replicas_of
 from npol.errors import Refused
 from npol.kube.api_errors import ApiError
@@ -165,6 +166,7 @@ class Workloads:
                 before={"replicas": replicas_of(live)},
                 after={"replicas": replicas},
                 uid=live["metadata"]["uid"],
+                owners=tuple(owners_of(live, [REPLICAS], SPEC)),
             )
             with around("workload.scale"):
                 self._send(key, live, replicas)

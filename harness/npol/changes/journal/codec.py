@@ -147,11 +147,11 @@ def _check_record(record: Record) -> None:
             raise ValueError(f"labels of a {record.key.kind}")
         _check_owners(record)
         return
-    if record.owners:
-        raise ValueError(f"owners of the labels of a {record.key.kind}")
     if record.action is Action.SCALE:
         _check_scaled(record)
         return
+    if record.owners:
+        raise ValueError(f"owners of fields of a {record.key.kind}")
     for body in (record.before, record.after):
         if body is not None:
             _check_body(record.key, body)
@@ -163,6 +163,8 @@ def _check_scaled(record: Record) -> None:
     for side in (record.before, record.after):
         if side is None or set(side) != {"replicas"} or type(side["replicas"]) is not int:
             raise ValueError("a number of replicas that is none")
+    if any(entry["fieldsV1"] != {"f:spec": {"f:replicas": {}}} for entry in record.owners):
+        raise ValueError("owners of something else than replicas")
 
 
 def _check_owners(record: Record) -> None:

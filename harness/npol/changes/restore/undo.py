@@ -16,14 +16,14 @@ from npol.changes.journal_types import Key
 from npol.changes.restore.foreign_objects import foreign_objects
 from npol.changes.state.claims import delete_claims
 from npol.changes.state.compare import put_back, reborn, still
-from npol.changes.state.field_owners import MANAGER, given_back
+from npol.changes.state.field_owners import MANAGER, given_back, replicas_given_back
 from npol.changes.state.label_history import Labelled
 from npol.changes.state.object_history import ObjectHistory, ObjectState
 from npol.changes.state.scale_history import Scaled, replicas_of
 from npol.errors import NpolError
 from npol.kube.api_errors import ApiError, LostReply
 from npol.kube.connection import Connection
-from npol.kube.objects import Ref
+from npol.kube.objects import Object, Ref
 
 TRIES = 5
 """Conflicts in a row after which an object counts as fought over."""
@@ -173,11 +173,30 @@ def _hand_back(connection: Connection, before: Mapping[str, Any], made: Mapping[
 def _step_scale(connection: Connection, item: Scaled, live: Live) -> str:
     if live is None or not item.is_here(live):
         return ""
-    if replicas_of(live) == item.before or not item.is_ours(live):
+    is_back = replicas_of(live) == item.before
+    if not is_back and not item.is_ours(live):
         return ""
-    with around("restore.scale"):
-        writes.set_replicas(connection, ref_of(connection, item.key), live, item.before)
-    return f"scaled {item.key} back to {item.before}"
+    ref = ref_of(connection, item.key)
+    if not is_back:
+        with around("restore.scale"):
+            writes.set_replicas(connection, ref, live, item.before)
+    _hand_back_replicas(connection, item, live if is_back else connection.get(ref))
+    return "" if is_back else f"scaled {item.key} back to {item.before}"
+
+
+def _hand_back_replicas(connection: Connection, item: Scaled, live: Live) -> None:
+    """As `_hand_back_labels`; the scale subresource takes no managedFields."""
+
+    def fields_of(now: Mapping[str, Any]) -> list[Object] | None:
+        ours = item.is_here(now) and replicas_of(now) == item.before
+        return replicas_given_back(now, item.owners) if ours else None
+
+    def send(body: Object) -> None:
+        with around("restore.scale-owners"):
+            connection.patch(ref_of(connection, item.key), body)
+
+    if live is not None:
+        _patch_owners(connection, item.key, live, fields_of, send)
 
 
 def _step_labels(connection: Connection, item: Labelled, live: Live) -> str:
@@ -194,20 +213,41 @@ def _step_labels(connection: Connection, item: Labelled, live: Live) -> str:
 
 
 def _hand_back_labels(connection: Connection, item: Labelled, live: Mapping[str, Any]) -> None:
-    """As `_hand_back`, for single labels; who else writes the object only makes it read again."""
+    """As `_hand_back`, for single labels."""
+
+    def fields_of(now: Mapping[str, Any]) -> list[Object] | None:
+        same = now["metadata"]["uid"] == item.uid
+        return given_back(now, item.owed(now)) if same else None
+
+    def send(body: Object) -> None:
+        with around("restore.label-owners"):
+            connection.patch(ref_of(connection, item.key), body)
+
+    _patch_owners(connection, item.key, live, fields_of, send)
+
+
+def _patch_owners(
+    connection: Connection,
+    key: Key,
+    live: Mapping[str, Any],
+    fields_of: Callable[[Mapping[str, Any]], list[Object] | None],
+    send: Callable[[Object], None],
+) -> None:
+    """
+    Set managedFields as they should be (None: they are); who else writes the object only makes
+    it read again. The object is as before without it, so a failure is none.
+    """
     for _ in range(TRIES):
-        fields = given_back(live, item.owed(live))
+        fields = fields_of(live)
         if fields is None:
             return
-        kept = {key: live["metadata"][key] for key in ("uid", "resourceVersion")}
-        body = {"metadata": {**kept, "managedFields": fields}}
+        kept = {name: live["metadata"][name] for name in ("uid", "resourceVersion")}
         try:
-            with around("restore.label-owners"):
-                connection.patch(ref_of(connection, item.key), body)
+            send({"metadata": {**kept, "managedFields": fields}})
             return
         except NpolError as error:
-            found = connection.get(ref_of(connection, item.key))
+            found = connection.get(ref_of(connection, key))
             moved = isinstance(error, ApiError) and error.status == 409
-            if not moved or found is None or found["metadata"]["uid"] != item.uid:
+            if not moved or found is None:
                 return
             live = found

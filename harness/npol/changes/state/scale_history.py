@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from npol.changes.journal_types import Action, Journal, Key, Record, State
-from npol.kube.objects import Resource
+from npol.kube.objects import Object, Resource
 
 
 @dataclass(slots=True)
@@ -19,6 +19,8 @@ class Scaled:
     before: int
     written: list[int] = field(default_factory=list)
     """The numbers that the run may have left: the last sure one, and those after it."""
+    owners: tuple[Object, ...] = ()
+    """Who owned the replicas before, as entries of managedFields."""
     records: list[Record] = field(default_factory=list)
 
     def state_at(self, number: int) -> int:
@@ -53,7 +55,7 @@ def scaled(journal: Journal, since: int = 0) -> list[Scaled]:
     found: dict[tuple[Key, str], Scaled] = {}
     for record in journal.history:
         if record.action is Action.SCALE and record.number > since and record.before:
-            new = Scaled(record.key, record.uid, record.before["replicas"])
+            new = Scaled(record.key, record.uid, record.before["replicas"], owners=record.owners)
             _take(found.setdefault((record.key, record.uid), new), record)
     return list(found.values())
 
