@@ -12,12 +12,16 @@ from npol.model.result import (
 
 
 def enforced(results: Iterable[FlowResult]) -> str:
-    """`enforced after 0.4 s`, when the last wrong outcome came; "" where nothing was changed."""
+    """
+    `enforced after 0.4 s`, when the last wrong outcome came; "" where nothing was changed. Pods
+    that started after the change have a time of their own.
+    """
     results = tuple(results)
     seconds = slowest(results)
     if seconds is None:
         return ""
     said = f"enforced after {span(seconds)}" if seconds else "enforced at once"
+    said += _on_fresh_pods(results)
     intervals = [
         r.enforced_between
         for r in results
@@ -26,6 +30,16 @@ def enforced(results: Iterable[FlowResult]) -> str:
     if not intervals:
         return said
     return f"{said} ({by_records(max(intervals, key=lambda interval: interval.until))})"
+
+
+def _on_fresh_pods(results: Iterable[FlowResult]) -> str:
+    leaks = [leak for r in results if r.fresh for leak in r.fresh.leaks]
+    if not leaks:
+        return ""
+    if not all(leak.over for leak in leaks):
+        return ", for fresh pods not by their last try"
+    held = max(leak.began + leak.seconds for leak in leaks)
+    return f", for fresh pods {span(held)} after their start"
 
 
 def by_records(interval: EnforcementInterval) -> str:
