@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import pytest
 
-from npol.errors import Position, Refused
+from npol.errors import InputError, Position, Refused
 from npol.model.expectation import parse_expectation
 from npol.model.pairing import Pairing
 from npol.model.story import Flow, Peer, Step, Story
 from npol.run import selected_namespaces
 from npol.run.options import Options
 from npol.run.selected_namespaces import with_selected
+from npol.run.story_run import StoryRun
 
 HERE = Position("s.npol.yaml", 1, 1)
 
@@ -70,3 +71,14 @@ def test_the_namespaces_of_the_cluster_are_paired(selected):
 def test_a_selection_that_proves_nothing_is_refused(selected, tenants, why):
     with pytest.raises(Refused, match=why):
         selected(*tenants)
+
+
+def test_more_pairs_than_can_be_watched_are_refused_before_anything_is_sent(selected, monkeypatch):
+    tenants = [f"tenant-{number}" for number in range(11)]
+    selected(*tenants)
+    options = Options(kubeconfig=None, context="dev", watched=True)
+
+    with pytest.raises(InputError, match="at most 100 flows often enough, and these are 110") as no:
+        StoryRun(told(), options).open()
+
+    assert "pairs: 50" in no.value.hint

@@ -135,6 +135,7 @@ def _options(arguments: RunArguments, chosen: target_cluster.TargetCluster) -> O
         max_unlisted_pods=arguments.max_unlisted_pods,
         start_within=arguments.start_within,
         settle=arguments.settle,
+        watched=arguments.watch_for is not None,
         qps=arguments.qps,
         flow_records=arguments.flow_records,
         say=progress().say,

@@ -99,6 +99,7 @@ class Runs:
             max_unlisted_pods=option("--npol-max-unlisted-pods"),
             start_within=option("--npol-start-within"),
             settle=option("--npol-settle"),
+            watched=option("--npol-for") is not None,
             qps=option("--npol-qps"),
             flow_records=option("--npol-flow-records"),
             say=self._progress.say,

@@ -29,6 +29,8 @@ EVERY = 0.1
 """Seconds from one try of all flows to the next."""
 PER_PROBE = 0.01
 """The same for each probe of a round, where there are many: the sources share processors."""
+SELDOM = 0.8 * UNSEEN_AFTER
+"""The most: what is between two tries further apart is not seen."""
 AT_ONCE = 16
 """Rounds under way: silence is waited for by several of them."""
 LOOK_EVERY = 10.0
@@ -184,4 +186,4 @@ class FlowWatch:
 
 
 def _interval(probes: Iterable[int]) -> float:
-    return max(EVERY, PER_PROBE * sum(probes))
+    return min(SELDOM, max(EVERY, PER_PROBE * sum(probes)))

@@ -50,6 +50,8 @@ class Options:
     """Keep what the steps applied."""
     keep: bool = False
     """Leave the debug pods, which end by themselves after an hour."""
+    watched: bool = False
+    """The flows are asked again and again after the last step."""
     qps: float | None = None
     """The most requests to the API server a second; None: no limit on this side."""
     flow_records: str = "auto"

@@ -24,6 +24,7 @@ from npol.run.options import Options
 from npol.run.selected_namespaces import with_selected
 from npol.run.step_runner import StepRunner
 from npol.run.told_beside import with_told_beside
+from npol.run.watchable import refuse_too_many
 
 
 class StoryRun:
@@ -66,6 +67,8 @@ class StoryRun:
         self._stop.__enter__()
         try:
             self.story = with_selected(self.story, self.options)
+            if self.options.watched:
+                refuse_too_many(watched_step(self.story, [s.name for s in self.story.steps]))
             environment = RunEnvironment(self.story, self.options, self.run_id, self._stop)
             self._stack.enter_context(self.options.turn(*self._namespaces()))
             environment.open()
