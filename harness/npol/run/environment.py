@@ -42,6 +42,7 @@ from npol.run.held_flows import HeldFlows
 from npol.run.live_view import LiveView
 from npol.run.namespaces import named_namespaces
 from npol.run.options import Options
+from npol.run.python_sources import check_python
 from npol.run.read_inventory import InventoryReader, foreseen
 from npol.run.run_end import BEFORE, RunEnd, Verify, closed
 from npol.run.run_scope import RunScope
@@ -121,6 +122,7 @@ class RunEnvironment:
         with ThreadPoolExecutor(max_workers=1) as pool:
             stand_ins = pool.submit(self._stand_ins)
             self._wait_until_ready(self._connection)
+        check_python(self.story, self._sources)
         notes = (*self.story.notes, *refused, *given.left_out, *self.facts.notes)
         notes += (*self._sources.notes, *stand_ins.result())
         self.facts = replace(self.facts, enforcement=self._known(enforcement()), notes=notes)
