@@ -1,6 +1,8 @@
 """Pods that run before their policies are in force: the leak is measured, and a budget fails it."""
 
 import re
+import signal
+import subprocess
 import time
 
 import pytest
@@ -9,7 +11,8 @@ from npol.errors import ExitCode
 from npol.run import Options
 from npol_lab.session import Lab, LabOptions
 from tests import shop
-from tests.e2e.shop import write_shop
+from tests.e2e.conftest import NPOL
+from tests.e2e.shop import eventually, open_shop, write_shop
 
 pytestmark = pytest.mark.lab
 
@@ -95,3 +98,57 @@ def test_a_leak_is_measured_in_both_directions_and_fails_a_budget_of_nothing(tmp
     wanted = "too open" if delay else "as expected"
     assert [f.verdict.value for f in report.steps[0].flows] == [wanted, wanted], shop.wrong(report)
     assert report.exit_code is (ExitCode.DIFFERS if delay else ExitCode.AS_EXPECTED)
+
+
+PODS, POLICIES_OF, LEASES = (
+    f"/{group}/namespaces/shop/{plural}"
+    for group, plural in (
+        ("api/v1", "pods"),
+        ("apis/networking.k8s.io/v1", "networkpolicies"),
+        ("apis/coordination.k8s.io/v1", "leases"),
+    )
+)
+
+
+def fresh(server):
+    """The fresh pods that are there, however far they have come."""
+    pods = server.ask("GET", PODS)["items"]
+    return {p["metadata"]["uid"]: p for p in pods if p["metadata"]["labels"]["app"] in FRESH}
+
+
+FRESH = ("starts", "answers")
+PHASES = {
+    "they are asked for": fresh,
+    "one has started": lambda server: [
+        p for p in fresh(server).values() if p["status"].get("podIP")
+    ],
+}
+"""Where a run is struck: what is there by then."""
+
+
+@pytest.mark.nightly
+@pytest.mark.parametrize("phase", PHASES)
+@pytest.mark.parametrize("sign", [signal.SIGKILL, signal.SIGTERM, signal.SIGINT], ids=str)
+def test_a_run_that_is_struck_while_fresh_pods_start_leaves_nothing(
+    lab, server, tmp_path, phase, sign
+):
+    if "shop" not in server.names("/api/v1/namespaces"):
+        open_shop(server)
+    story = write_shop(tmp_path, STEPS, head=HEAD.format(budget="0s"))
+    (tmp_path / "policies.yaml").write_text(POLICIES)
+    process = subprocess.Popen(
+        [NPOL, "run", story, "--kubeconfig", lab.kubeconfig, "--context", lab.context],
+        cwd=tmp_path,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+    )
+    eventually(lambda: PHASES[phase](server) or process.poll() is not None)
+    process.send_signal(sign)
+
+    said, _ = process.communicate()
+
+    assert process.returncode == (-sign if sign is signal.SIGKILL else 128 + sign), said
+    eventually(lambda: server.names(PODS) == {"web"})
+    eventually(lambda: server.names(POLICIES_OF) == set())
+    eventually(lambda: not {n for n in server.names(LEASES) if n.startswith("npol")})
