@@ -7,6 +7,7 @@ import time
 
 import pytest
 
+from npol.api_rules import review
 from npol.cli.app import app
 from npol.errors import ExitCode
 
@@ -202,3 +203,14 @@ def test_directories_and_files_that_are_named_together_are_one_world(tmp_path, m
     assert "p.yaml:5:16: NP010 warning: podSelector app=web selects no pod" in (
         capsys.readouterr().out
     )
+
+
+def test_each_object_is_read_once(check, monkeypatch):
+    read = []
+    validated = review._validated
+    monkeypatch.setattr(
+        review, "_validated", lambda kind, obj: read.append(kind.kind) or validated(kind, obj)
+    )
+    check({"all.yaml": f"{POLICY}---\n{POD}"})
+
+    assert sorted(read) == ["NetworkPolicy", "Pod"]

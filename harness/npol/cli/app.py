@@ -18,6 +18,7 @@ from typer.core import TyperCommand, TyperGroup
 
 from npol import __version__
 from npol.cli.crashes import show_crash, show_uncaught
+from npol.cli.light_command import LightCommand
 from npol.cli.streams import UNREAD, install, say
 from npol.errors import NO_WINDOWS, ExitCode, NpolError, RestoreIncomplete, is_defect
 from npol.kube.signals import Stop, Stopped
@@ -87,20 +88,6 @@ class LazyGroup(TyperGroup):
         return options
 
 
-class CompletableCommand(TyperCommand):
-    """While it is completed, what was typed is not looked into: typer loads pydantic for that."""
-
-    def get_params(self, ctx: Any) -> list[Any]:
-        parameters: list[Any] = super().get_params(ctx)
-        for parameter in parameters if ctx.resilient_parsing else ():
-            parameter.process_value = _as_typed
-        return parameters
-
-
-def _as_typed(context: Any, value: Any) -> Any:
-    return value
-
-
 app = typer.Typer(
     name="npol",
     cls=LazyGroup,
@@ -116,7 +103,7 @@ def load(name: str) -> TyperCommand:
     """A command with its options; the module that acts is imported when it is called."""
     alone = typer.Typer(add_completion=False, **SETTINGS)
     example = f"Example: {EXAMPLES[name]}"
-    alone.command(name=name, help=COMMANDS[name], epilog=example, cls=CompletableCommand)(
+    alone.command(name=name, help=COMMANDS[name], epilog=example, cls=LightCommand)(
         _ended(_command(name))
     )
     command = typer.main.get_command(alone)

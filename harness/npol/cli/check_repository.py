@@ -15,6 +15,7 @@ from npol.errors import Mistake, Mistakes, Position
 from npol.model.change import Manifest
 from npol.policy.lint import LintFinding, LintRule, lint, of_files
 from npol.policy.objects.dialects import SPEC, Dialect
+from npol.policy.parse.object_source import Source, sources
 from npol.policy.state.apply_changes import build
 from npol.policy.state.cluster_state import ClusterState
 from npol.story import Survey
@@ -74,8 +75,11 @@ def check_repositories(
         raise Mistakes([*empty, *left_out])
     told = {m.at.file for m in beside}
     findings: list[LintFinding] = []
+    everything: list[Source] = []
     for survey in _worlds(surveyed, beside):
-        for found in (*_unreadable(survey), *lint(survey.manifests, around, dialect)):
+        objects = list(sources(survey.manifests))
+        everything += objects
+        for found in (*_unreadable(survey), *lint(objects, around, dialect)):
             if found.rule is LintRule.NO_NAMESPACE and survey.is_of_chart:
                 continue  # a chart leaves it to who installs it
             is_named = found.at is not None and found.at.file in told
@@ -84,7 +88,7 @@ def check_repositories(
     failed = any(map(_names_policies, surveyed.failed))
     return RepositoryFindings(
         findings=tuple(dict.fromkeys(findings)),
-        lines=tuple(_lines(parts, surveyed, beside, None if dialect is SPEC else dialect)),
+        lines=tuple(_lines(parts, surveyed, everything, None if dialect is SPEC else dialect)),
         incomplete=failed or bool(directories and nothing),
     )
 
@@ -149,10 +153,9 @@ def _names_policies(directory: str) -> bool:
 
 
 def _lines(
-    parts: Repository, surveyed: _Surveyed, beside: Sequence[Manifest], dialect: Dialect | None
+    parts: Repository, surveyed: _Surveyed, objects: Sequence[Source], dialect: Dialect | None
 ) -> Iterator[str]:
     """`dialect` None: no plugin was named, so every kind is looked at that some plugin reads."""
-    manifests = [*beside, *(m for survey in surveyed.surveys for m in survey.manifests)]
     unread = {
         m.at.file for s in surveyed.surveys for m in s.unreadable if not _names_policy(m.at.file)
     }
@@ -160,15 +163,10 @@ def _lines(
     worlds = len(surveyed.rendered)
     if parts != Repository():
         yield f"judged: {worlds} kustomization(s) and chart(s), {len(parts.plain)} plain file(s)"
-    yield from scope_lines(_all_of(manifests), dialect, left_out=left_out, unread=len(unread))
-    controlled = Counter(m.kind for m in manifests if m.kind in CONTROLLERS)
+    yield from scope_lines(build(objects), dialect, left_out=left_out, unread=len(unread))
+    controlled = Counter(o.kind for o in objects if o.kind in CONTROLLERS)
     if controlled:
         counted = ", ".join(f"{n} {kind}" for kind, n in sorted(controlled.items()))
         yield f"rendered by controllers only, so not judged: {counted}"
     for place, why in sorted(surveyed.failed.items()):
         yield f"not rendered: {os.path.relpath(place)}: {why}"
-
-
-def _all_of(manifests: Sequence[Manifest]) -> ClusterState:
-    """Everything at once: only to be counted."""
-    return build(manifests)

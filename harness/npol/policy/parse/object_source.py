@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass
-from typing import Any
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import dataclass, field
+from typing import Any, TypeVar, cast
 
 from npol.errors import Mistake, Position
 from npol.model.change import Manifest
 from npol.yaml_positions import Document
 
 Path = tuple[str | int, ...]
+Read = TypeVar("Read")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -20,6 +21,7 @@ class Source:
     body: Mapping[str, Any]
     document: Document | None = None
     prefix: Path = ()
+    _read: dict[object, object] = field(default_factory=dict, init=False, compare=False, repr=False)
 
     @property
     def kind(self) -> str:
@@ -41,6 +43,12 @@ class Source:
     @property
     def name(self) -> str:
         return str(self.metadata.get("name") or "")
+
+    def once(self, key: object, read: Callable[[], Read]) -> Read:
+        """What `read` makes of it, which is asked for again wherever its object is judged."""
+        if key not in self._read:
+            self._read[key] = read()
+        return cast(Read, self._read[key])
 
     def namespace(self, default: str) -> str:
         return str(self.metadata.get("namespace") or default)

@@ -51,9 +51,14 @@ def parse_policy(
     """The policy in a document or API object, if an API server takes it."""
     if not isinstance(given, Source):
         given = next(sources([given]), Source(body={}))
-    answer, refusals = reviewed(given)
+    source = given
+    return source.once((ParsedPolicy, default_namespace), lambda: _read(source, default_namespace))
+
+
+def _read(source: Source, default_namespace: str) -> ParsedPolicy:
+    answer, refusals = reviewed(source)
     spec = answer.object["spec"] if answer.object else {}
-    return ParsedPolicy(_PolicyReader(given, default_namespace).read(spec), refusals)
+    return ParsedPolicy(_PolicyReader(source, default_namespace).read(spec), refusals)
 
 
 class _PolicyReader:
