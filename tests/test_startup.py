@@ -70,19 +70,32 @@ apiVersion: v1
 kind: Service
 metadata: {name: web, namespace: shop}
 spec: {selector: {app: web}, ports: [{port: 80}]}
+---
+apiVersion: networking.k8s.io/v1
+kind: NetworkPolicy
+metadata: {name: web, namespace: shop}
+spec: {podSelector: {matchLabels: {app: web}}, ingress: [{}]}
 """
 
 
-def test_a_check_of_manifests_loads_neither_stories_nor_runs_nor_clusters(tmp_path):
+def test_commands_about_manifests_load_neither_stories_nor_runs_nor_clusters(tmp_path):
     file = tmp_path / "chart.yaml"
     file.write_text(CHART)
-    modules, said = modules_of(NPOL, "check", str(file))
+    commands = (
+        ["check", str(file)],
+        ["explain", "shop/web", str(file)],
+        ["init", "--from-manifests", str(file)],
+        ["plan", str(file), "--against", str(file)],
+    )
+    code = "from npol.cli.app import app"
+    code += "".join(f"\napp({words}, standalone_mode=False)" for words in commands)
+    modules, said = modules_of(code)
 
     unwanted = {"npol.story.loading", "npol.run", "npol.mutation", "npol.policy.simulate"}
     unwanted |= {"npol.kube.connection", "kubernetes", "urllib3", "aiohttp", "dns", "jinja2"}
     unwanted |= {"pydantic"}
     assert modules & unwanted == set()
-    assert "read 0 policies, 0 pods, 1 Service" in said
+    assert said.count("read 1 policy, 0 pods, 1 Service") == len(commands)
 
 
 @pytest.mark.parametrize("command", COMMANDS)

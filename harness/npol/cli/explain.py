@@ -1,37 +1,37 @@
-"""`npol explain`: why?"""
+"""
+`npol explain`: why?
+
+What only stories, a cluster or traffic that was seen need is imported where it is asked for.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import replace
+from typing import TYPE_CHECKING
 
 from npol.cli import inputs
 from npol.cli.arguments.explain import ExplainArguments
-from npol.cli.cluster_inputs import of_cluster
-from npol.cli.observed import dialect_of, observed, observed_lines
 from npol.cli.rendered import rendered, to_be_rendered
 from npol.cli.scope_lines import scope_lines
-from npol.cli.story_flow import flow_between_peers
-from npol.cli.story_steps import chosen_steps
 from npol.cli.streams import say
 from npol.errors import ExitCode, InputError, Position
 from npol.model.causes import Cause
 from npol.model.prediction import PredictedDecision, Prediction, UnknownReason
+from npol.model.story import Story
 from npol.policy.evaluate.evaluate import decide
 from npol.policy.explain.describe import explain_policy
 from npol.policy.explain.explain import Explanation, StageAnswer, explain_flow, explain_flows
 from npol.policy.objects.dialects import SPEC, Dialect
-from npol.policy.observed.observed_world import observed_world
-from npol.policy.observed.unforeseeable import hangs_on
-from npol.policy.simulate.flow_resolution import ask
-from npol.policy.simulate.simulated_steps import fullest
 from npol.policy.state.cluster_state import ClusterState
 from npol.policy.state.flow_syntax import parse_flow, parse_flows
 from npol.report.causes import cause_words, fact_words, prediction_words
 from npol.report.described_policy import OWN_NODE, line_words
 from npol.report.escape import safe
 from npol.report.reasons import reason_words
-from npol.story import load_story
+
+if TYPE_CHECKING:
+    from npol.policy.simulate.simulated_steps import SimulatedStep
 
 MARKS = {
     StageAnswer.OPEN: "open   ",
@@ -91,6 +91,8 @@ def _seen(arguments: ExplainArguments) -> inputs.Inputs:
         return inputs.of_survey(rendered(source, arguments.root, ""))
     if arguments.paths:
         return inputs.of_paths(arguments.paths, arguments.root)
+    from npol.cli.cluster_inputs import of_cluster
+
     return of_cluster(arguments.kubeconfig, arguments.context)
 
 
@@ -105,9 +107,12 @@ def _of_observed(arguments: ExplainArguments, paths: Sequence[str]) -> ExitCode:
     """A flow by the names that the records have for its ends, and what they say of it."""
     if "->" not in arguments.what:
         raise InputError("--observed is about a flow", hint="'ns/pod -> ns/pod:80'")
+    from npol.cli.observed import dialect_of, observed, observed_lines
+    from npol.policy.observed.observed_world import observed_world
+    from npol.policy.observed.unforeseeable import hangs_on
+
     if arguments.story:
-        story = load_story(arguments.story, root=arguments.root)
-        state = fullest(chosen_steps(story, arguments.at)).world
+        state = _step(_story(arguments.story, arguments.root), arguments.at).world
     else:
         state = _seen(arguments).world
     traffic = observed(paths)
@@ -137,8 +142,11 @@ def _of_story(
     root: str | None,
     named: Dialect | None,
 ) -> ExitCode:
-    told = load_story(file, root=root)
-    step = fullest(chosen_steps(told, at))
+    from npol.cli.story_flow import flow_between_peers
+    from npol.policy.simulate.flow_resolution import ask
+
+    told = _story(file, root)
+    step = _step(told, at)
     world = step.world
     dialect = named or _dialect_of(inputs.Inputs(world=world))
     flow, told = flow_between_peers(what, told)
@@ -150,6 +158,20 @@ def _of_story(
     answer = _print(explain_flows(world, asked.traffics, dialect, without=without))
     _print_scope(world, dialect)
     return answer
+
+
+def _story(file: str, root: str | None) -> Story:
+    from npol.story import load_story
+
+    return load_story(file, root=root)
+
+
+def _step(story: Story, at: str | None) -> SimulatedStep:
+    """The step that is named, else the one with most policies."""
+    from npol.cli.story_steps import chosen_steps
+    from npol.policy.simulate.simulated_steps import fullest
+
+    return fullest(chosen_steps(story, at))
 
 
 def _print_scope(world: ClusterState, dialect: Dialect, left_out: int = 0) -> None:

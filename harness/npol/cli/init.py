@@ -10,8 +10,6 @@ from typing import Any
 from npol import story
 from npol.cli import inputs
 from npol.cli.arguments.init import InitArguments
-from npol.cli.cluster_inputs import of_cluster
-from npol.cli.observed import dialect_of, in_words, observed
 from npol.cli.rendered import rendered, to_be_rendered
 from npol.cli.scope_lines import scope_lines
 from npol.cli.streams import say
@@ -21,7 +19,6 @@ from npol.model.change import Manifest
 from npol.model.observed import ObservedTraffic
 from npol.policy.lint import LintRule, Severity, lint
 from npol.policy.objects.dialects import CILIUM, LAB, SPEC, Dialect
-from npol.policy.observed.observed_story import suggest_observed
 from npol.policy.state.apply_changes import build
 from npol.policy.state.cluster_state import ClusterState
 from npol.policy.state.dns import with_dns
@@ -59,8 +56,12 @@ def init(arguments: InitArguments) -> int:
         hint = "one of --helm CHART, --kustomize DIR, --from-manifests PATH, --from-cluster; "
         raise InputError("say what the story is for", hint=f"{hint}or --observed FLOWS")
     found = _sources(arguments, anything=bool(named))
-    traffic = observed(arguments.observed) if arguments.observed else None
-    dialect = dialect_of(traffic, None) if traffic else found.dialect
+    traffic, dialect = None, found.dialect
+    if arguments.observed:
+        from npol.cli.observed import dialect_of, observed
+
+        traffic = observed(arguments.observed)
+        dialect = dialect_of(traffic, None)
     suggestion = _suggestion(found.world, traffic, dialect)
     data = story_data(
         suggestion,
@@ -94,6 +95,9 @@ def _suggestion(
 ) -> Suggestion:
     if traffic is None:
         return suggest(world, dialect, closed=protected)
+    from npol.cli.observed import in_words
+    from npol.policy.observed.observed_story import suggest_observed
+
     return in_words(suggest_observed(world, traffic.flows, dialect, closed=protected))
 
 
@@ -115,6 +119,8 @@ def _modeline() -> str:
 
 
 def _of_cluster(arguments: InitArguments) -> _StorySources:
+    from npol.cli.cluster_inputs import of_cluster  # no kubeconfig is read for manifests
+
     seen = of_cluster(arguments.kubeconfig, arguments.context, arguments.namespaces or ())
     return _StorySources(world=seen.world, dialect=seen.dialect)
 

@@ -1,30 +1,31 @@
-"""`npol plan`: what would change?"""
+"""
+`npol plan`: what would change?
+
+What only stories, or traffic that was seen, need is imported where it is asked for.
+"""
 
 from __future__ import annotations
 
 import os
 from collections.abc import Iterable, Iterator, Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from npol.cli import inputs
 from npol.cli.arguments.plan import PlanArguments
-from npol.cli.observed import dialect_of, observed, plan_lines, summary
 from npol.cli.rendered import rendered, to_be_rendered
 from npol.cli.scope_lines import scope_lines
-from npol.cli.story_steps import chosen_steps
 from npol.cli.streams import say
 from npol.errors import ExitCode, InputError
 from npol.model.refused_object import RefusedObject
-from npol.policy.matrix.diff import difference
 from npol.policy.objects.dialects import CALICO, Dialect
-from npol.policy.observed.cuts import ObservedPlan, against_observed
-from npol.policy.simulate.forecast import FlowForecast, StepForecast, forecast
-from npol.policy.simulate.simulated_steps import fullest, scenes
 from npol.policy.state.cluster_state import ClusterState
 from npol.report.causes import cause_words, prediction_words
 from npol.report.escape import safe
-from npol.story import load_story
 from npol.story.repository import CHART, KUSTOMIZATIONS
+
+if TYPE_CHECKING:
+    from npol.policy.observed.cuts import ObservedPlan
+    from npol.policy.simulate.forecast import FlowForecast, StepForecast
 
 STORY = (".npol.yaml", ".npol.yml")
 
@@ -40,6 +41,14 @@ def plan(arguments: PlanArguments) -> int:
     what = arguments.what or arguments.chart or arguments.kustomization or ""
     if not what.endswith((".yaml", ".yml")):
         raise InputError(f"not a story file: {what}", hint="a *.npol.yaml, or --against DIR")
+    return _print_story(what, arguments, named)
+
+
+def _print_story(what: str, arguments: PlanArguments, named: Dialect | None) -> ExitCode:
+    from npol.policy.simulate.forecast import forecast
+    from npol.policy.simulate.simulated_steps import fullest, scenes
+    from npol.story import load_story
+
     story = load_story(what, root=arguments.root, overlay=arguments.peers)
     for note in story.notes:
         say(f"note: {note}")
@@ -80,6 +89,9 @@ def _print_observed(arguments: PlanArguments, flows: Sequence[str]) -> ExitCode:
     """What the policies would do to traffic that was seen. What was not read is not foretold."""
     if arguments.against:
         raise InputError("--against compares manifests, --observed traffic: name one of them")
+    from npol.cli.observed import dialect_of, observed, plan_lines, summary
+    from npol.policy.observed.cuts import against_observed
+
     title, seen = _policies(arguments)
     state = seen.world
     traffic = observed(flows)
@@ -117,6 +129,9 @@ def _policies(arguments: PlanArguments) -> tuple[str, inputs.Inputs]:
         if arguments.at:
             raise InputError("--at names a step of a story", hint="STORY.npol.yaml")
         return what or arguments.chart or str(arguments.kustomization), _manifests(arguments)
+    from npol.cli.story_steps import chosen_steps
+    from npol.story import load_story
+
     story = load_story(what, root=arguments.root, overlay=arguments.peers)
     chosen = max(chosen_steps(story, arguments.at), key=lambda s: len(s.world.every_policy))
     return f"after step {chosen.step!r}", inputs.Inputs(world=chosen.world)
@@ -143,6 +158,8 @@ def _print_refused(refused: Iterable[RefusedObject]) -> bool:
 
 
 def _print_difference(old: ClusterState, seen: inputs.Inputs, dialect: Dialect) -> ExitCode:
+    from npol.policy.matrix.diff import difference
+
     found = difference(old, seen.world, dialect)
     for one in found:
         say(safe(str(one)))
