@@ -104,3 +104,8 @@ def spell(selector: Selector) -> str:
             }[e["operator"]]
         )
     return ",".join(parts) or "(all)"
+
+
+def spell_labels(labels: Labels) -> str:
+    """`app=web,tier=front`."""
+    return ",".join(f"{k}={v}" for k, v in labels.items()) or "no labels"

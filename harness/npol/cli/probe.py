@@ -15,11 +15,11 @@ from npol.cli.story_flow import flow_between_peers
 from npol.cli.streams import say
 from npol.errors import ExitCode, InputError
 from npol.model.expectation import parse_expectation
+from npol.model.peer_selection import lasting
 from npol.model.result import FlowResult, StoryReport
 from npol.model.selection import Selection, replayed
 from npol.model.story import Step, Story
 from npol.policy.evaluate.evaluate import decide
-from npol.policy.explain.fixes import lasting
 from npol.policy.objects.entities import ExternalEndpoint, Pod, Service, Traffic
 from npol.policy.state.flow_syntax import parse_flow
 from npol.report.ask_again import AskAgain, exec_commands

@@ -20,6 +20,15 @@ WORKLOADS = (
     "Job",
     "CronJob",
 )
+HASHES = (
+    "pod-template-hash",
+    "controller-revision-hash",
+    "pod-template-generation",
+    "statefulset.kubernetes.io/pod-name",
+    "apps.kubernetes.io/pod-index",
+    "batch.kubernetes.io/job-completion-index",
+)
+"""Labels that name one pod or one revision: no policy should select by them."""
 
 
 def may_be_named(metadata: Mapping[str, Any], phase: object) -> bool:
@@ -55,3 +64,8 @@ def unseen_owner(workload: str, labels: Labels) -> str:
     if kind == "replicaset" and hashed and name.endswith(f"-{hashed}"):
         return f"deployment/{name.removesuffix(f'-{hashed}')}"
     return workload
+
+
+def lasting(labels: Labels) -> dict[str, str]:
+    """The labels that outlive a pod and its revision."""
+    return {k: v for k, v in labels.items() if k not in HASHES}

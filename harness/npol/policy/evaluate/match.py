@@ -16,7 +16,7 @@ from npol.policy.objects.dialects import SPEC, Dialect
 from npol.policy.objects.entities import End, ExternalEndpoint, Namespace, Node, Pod, Service
 from npol.policy.objects.netpol_types import IpBlock, PeerClause, PortClause
 from npol.policy.state.cluster_state import ClusterState
-from npol.selectors import Labels, Selector, matches, spell
+from npol.selectors import Labels, Selector, matches, spell, spell_labels
 
 
 @dataclass(frozen=True, slots=True)
@@ -169,10 +169,6 @@ def labels_mismatch(
     if matches(selector, labels):
         return ()
     return (Mismatch(code, who, spell(selector), spell_labels(labels)),)
-
-
-def spell_labels(labels: Labels) -> str:
-    return ",".join(f"{k}={v}" for k, v in labels.items()) or "no labels"
 
 
 def _fit_block(block: IpBlock, other: End, path: Path, dialect: Dialect) -> Fit:

@@ -21,7 +21,6 @@ from npol.policy.evaluate.decision import (
     PathDecision,
 )
 from npol.policy.evaluate.evaluate import evaluate
-from npol.policy.evaluate.match import spell_labels
 from npol.policy.evaluate.rule_fit import LayerPolicy, RuleFit
 from npol.policy.explain.mismatch import mismatches
 from npol.policy.explain.tier_causes import deciding_cause, undecided_cause
@@ -29,7 +28,7 @@ from npol.policy.objects.dialects import SPEC, Dialect
 from npol.policy.objects.entities import Pod, Traffic
 from npol.policy.objects.netpol_types import Direction, Origin
 from npol.policy.state.cluster_state import ClusterState
-from npol.selectors import spell
+from npol.selectors import spell, spell_labels
 
 DNS_PORT = 53
 MOST = 3

@@ -14,11 +14,11 @@ from npol.model.described_policy import (
     SelectedPods,
     UnstatedDirection,
 )
-from npol.policy.explain.mismatch import namespaces_of, selected_pods
 from npol.policy.objects.dialects import ENGINES, SPEC, Dialect
 from npol.policy.objects.entities import Pod
 from npol.policy.objects.netpol_types import Direction, PeerClause, Policy, Rule
 from npol.policy.state.cluster_state import ClusterState
+from npol.policy.state.selected_pods import namespaces_of, selected_pods
 from npol.selectors import Selector, spell
 
 

@@ -13,28 +13,19 @@ from typing import Any
 
 from npol.errors import Position
 from npol.model.fixes import AddPolicy, AllowPort, Fix, SelectOthers
+from npol.model.peer_selection import lasting
 from npol.model.placed_policy import PlacedPolicy
 from npol.policy.evaluate.decision import Decision, DirectionDecision
 from npol.policy.evaluate.evaluate import decide
 from npol.policy.evaluate.match import Path
 from npol.policy.evaluate.rule_fit import RuleFit
-from npol.policy.explain.mismatch import selects_nothing
 from npol.policy.objects.dialects import SPEC, Dialect
 from npol.policy.objects.entities import NAME_LABEL, End, Pod, Service, Traffic
 from npol.policy.objects.netpol_types import Direction, PeerClause, Policy, PortClause, Rule
 from npol.policy.parse.parse_policies import parse_policy
 from npol.policy.state.cluster_state import ClusterState
+from npol.policy.state.selected_pods import selects_nothing
 from npol.selectors import Labels, spell
-
-HASHES = (
-    "pod-template-hash",
-    "controller-revision-hash",
-    "pod-template-generation",
-    "statefulset.kubernetes.io/pod-name",
-    "apps.kubernetes.io/pod-index",
-    "batch.kubernetes.io/job-completion-index",
-)
-"""Labels that name one pod or one revision: no policy should select by them."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -144,11 +135,6 @@ def _peer_for(peer: PeerClause, end: End, policy_namespace: str) -> PeerClause:
         namespace_selector=None if near else place,
         pod_selector=_selector(lasting(end.labels)) if near or peer.pod_selector else None,
     )
-
-
-def lasting(labels: Labels) -> dict[str, str]:
-    """The labels that outlive a pod and its revision."""
-    return {k: v for k, v in labels.items() if k not in HASHES}
 
 
 def _new_policy(world: ClusterState, path: Path, side: DirectionDecision) -> Remedy:

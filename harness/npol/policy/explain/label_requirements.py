@@ -6,9 +6,9 @@ from collections.abc import Iterator
 
 from npol.model.policy_document import LabelNeed
 from npol.policy.explain.describe import workloads
-from npol.policy.explain.mismatch import namespaces_of, selected_pods
 from npol.policy.objects.netpol_types import Origin, PeerClause, Policy
 from npol.policy.state.cluster_state import ClusterState
+from npol.policy.state.selected_pods import namespaces_of, selected_pods
 from npol.selectors import spell
 
 Need = tuple[str | None, str, tuple[str, ...], str]

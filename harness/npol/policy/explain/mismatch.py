@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-
 from npol.model.mismatch import Mismatch, MismatchCode
-from npol.policy.evaluate.match import Path, spell_labels
+from npol.policy.evaluate.match import Path
 from npol.policy.evaluate.rule_fit import RuleFit
-from npol.policy.objects.entities import NAME_LABEL, Namespace, Pod
-from npol.policy.objects.netpol_types import Direction, PeerClause, Policy
+from npol.policy.objects.entities import NAME_LABEL, Pod
+from npol.policy.objects.netpol_types import Direction, PeerClause
 from npol.policy.state.cluster_state import ClusterState
-from npol.selectors import Selector, spell
+from npol.policy.state.selected_pods import namespaces_of, selects_nothing
+from npol.selectors import Selector, spell, spell_labels
 
 
 def mismatches(world: ClusterState, fit: RuleFit, path: Path) -> tuple[Mismatch, ...]:
@@ -43,19 +42,6 @@ def _service_port(fit: RuleFit, path: Path) -> tuple[Mismatch, ...]:
     )
 
 
-def selects_nothing(world: ClusterState, policy: Policy, peer: PeerClause) -> bool:
-    """Whether a peer's selectors select no pod of this world."""
-    if peer.ip_block is not None:
-        return False
-    return not any(True for _ in selected_pods(world, policy.namespace, peer))
-
-
-def selected_pods(world: ClusterState, policy_namespace: str, peer: PeerClause) -> Iterator[Pod]:
-    """The pods that a peer's selectors select now."""
-    for namespace in namespaces_of(world, peer, policy_namespace):
-        yield from world.select(namespace.name, peer.pod_selector or {})
-
-
 def _dead_selector(
     world: ClusterState, fit: RuleFit, peer: PeerClause, path: Path
 ) -> tuple[Mismatch, ...]:
@@ -76,15 +62,6 @@ def _dead_selector(
             where=", ".join(n.name for n in chosen),
         ),
     )
-
-
-def namespaces_of(
-    world: ClusterState, peer: PeerClause, policy_namespace: str
-) -> tuple[Namespace, ...]:
-    """The namespaces whose pods a peer may select; of those not declared, the name is known."""
-    if peer.namespace_selector is None:
-        return (world.namespace(policy_namespace),)
-    return world.select_namespaces(peer.namespace_selector)
 
 
 def _no_namespace(world: ClusterState, selector: Selector) -> Mismatch:

@@ -6,21 +6,21 @@ Each rule is a function of one noun's module; `findings` lists them with ids and
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
 
 from npol.policy.lint import blocks, dns, platform, ports, redundancy, selectors, syntax, types
-from npol.policy.lint.calico import calico_findings
-from npol.policy.lint.cilium import cilium_findings
 from npol.policy.lint.context import Checked, Scope
 from npol.policy.lint.files import of_files
 from npol.policy.lint.findings import LintFinding, LintRule, Severity
 from npol.policy.lint.ignored import unanswered
 from npol.policy.lint.platform_objects import PlatformObjects
-from npol.policy.lint.tiers import tier_findings
 from npol.policy.objects.dialects import SPEC, Dialect
 from npol.policy.parse.object_source import Given, Source, sources
+from npol.policy.parse.parse_calico import is_calico_policy
+from npol.policy.parse.parse_cilium import is_cilium_policy
 from npol.policy.parse.parse_policies import ParsedPolicy, is_policy, parse_policy
+from npol.policy.parse.parse_tiers import is_tier_policy
 from npol.policy.parse.server_review import is_misnamed_policy
 from npol.policy.state.apply_changes import apply
 from npol.policy.state.cluster_state import ClusterState
@@ -83,14 +83,30 @@ def lint(
         if source.kind == "NetworkPolicy":
             findings += syntax.typographic(source)
     findings += redundancy.superfluous(valid)
-    findings += tier_findings(rest, around, dialect)
-    findings += cilium_findings(rest, around, default_namespace)
-    findings += calico_findings(rest, around, default_namespace)
+    findings += _of_other_kinds(rest, around, dialect, default_namespace)
     for checked in policies:
         findings += _of_one(scope, checked)
     order = {s.document.file: n for n, s in enumerate(found) if s.document}
     documents = [s.document for s in found if s.document]
     return sorted(unanswered(findings, documents), key=lambda f: _place(f, order))
+
+
+def _of_other_kinds(
+    sources: Sequence[Source], around: ClusterState, dialect: Dialect, default_namespace: str
+) -> Iterator[LintFinding]:
+    """What judges kinds that few files hold is imported where one holds them."""
+    if any(map(is_tier_policy, sources)):
+        from npol.policy.lint.tiers import tier_findings
+
+        yield from tier_findings(sources, around, dialect)
+    if any(map(is_cilium_policy, sources)):
+        from npol.policy.lint.cilium import cilium_findings
+
+        yield from cilium_findings(sources, around, default_namespace)
+    if any(map(is_calico_policy, sources)):
+        from npol.policy.lint.calico import calico_findings
+
+        yield from calico_findings(sources, around, default_namespace)
 
 
 def _read(source: Source, dialect: Dialect, default_namespace: str) -> ParsedPolicy:

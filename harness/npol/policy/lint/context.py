@@ -7,7 +7,6 @@ from dataclasses import dataclass, field
 from functools import cached_property
 
 from npol.model.story import Protocol
-from npol.policy.explain.mismatch import selected_pods
 from npol.policy.lint.findings import CertainFix, LintFinding, LintRule
 from npol.policy.lint.platform_objects import PlatformObjects
 from npol.policy.objects.dialects import SPEC, Dialect
@@ -16,6 +15,7 @@ from npol.policy.objects.netpol_types import Direction, Origin, Policy, Rule
 from npol.policy.parse.object_source import Path, Source, spell_path
 from npol.policy.parse.parse_policies import ParsedPolicy
 from npol.policy.state.cluster_state import ClusterState
+from npol.policy.state.selected_pods import selected_pods
 from npol.selectors import Selector, keys_of
 
 

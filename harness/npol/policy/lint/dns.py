@@ -5,16 +5,14 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from npol.model.story import Protocol
-from npol.policy.evaluate.evaluate import decide
-from npol.policy.evaluate.match import spell_labels
-from npol.policy.explain.mismatch import namespaces_of, selected_pods
 from npol.policy.lint.context import Checked, Scope
 from npol.policy.lint.findings import LintFinding, LintRule
 from npol.policy.objects.entities import NAME_LABEL, Pod
 from npol.policy.objects.netpol_types import Direction, Policy, PortClause, Rule
 from npol.policy.state.dns import PORT, dns_service, dns_traffic
+from npol.policy.state.selected_pods import namespaces_of, selected_pods
 from npol.policy.state.service_backends import backends_of
-from npol.selectors import keys_of
+from npol.selectors import keys_of, spell_labels
 
 POD_PORTS = (PORT, 5353, "dns", "dns-udp", "dns-tcp")
 """What the pods behind port 53 listen on: OpenShift's on 5353."""
@@ -72,6 +70,8 @@ def _resolves(scope: Scope, policy: Policy, protocol: Protocol) -> bool | None:
     key = (pod.namespace, spell_labels(pod.labels), protocol)
     if key not in scope.resolves:
         traffic = dns_traffic(scope.world, pod, protocol)
+        from npol.policy.evaluate.evaluate import decide  # of use where egress is isolated
+
         decision = decide(scope.world, traffic, scope.dialect) if traffic else None
         paths = decision.paths if decision else ()
         scope.resolves[key] = paths[0].egress.allowed if paths else None

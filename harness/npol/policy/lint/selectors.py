@@ -6,14 +6,13 @@ import difflib
 from collections.abc import Iterator
 from dataclasses import replace
 
-from npol.policy.evaluate.match import spell_labels
-from npol.policy.explain.fixes import lasting
-from npol.policy.explain.mismatch import namespaces_of, selected_pods
+from npol.model.peer_selection import lasting
 from npol.policy.lint.context import Checked, Scope
 from npol.policy.lint.findings import LintFinding, LintRule
 from npol.policy.objects.entities import NAME_LABEL, Pod
 from npol.policy.objects.netpol_types import PeerClause, Rule
-from npol.selectors import Labels, Selector, keys_of, matches, spell
+from npol.policy.state.selected_pods import namespaces_of, selected_pods
+from npol.selectors import Labels, Selector, keys_of, matches, spell, spell_labels
 
 ALWAYS_THERE = ("kube-system", "default", "kube-public", "kube-node-lease")
 """Namespaces of every cluster, with no label but the one that the API server sets."""

@@ -8,8 +8,8 @@ from dataclasses import dataclass, field
 
 from npol.model.doubt import Doubt
 from npol.model.observed import EndKind, ObservedEnd, ObservedFlow
+from npol.model.peer_selection import lasting
 from npol.model.story import Protocol
-from npol.policy.explain.fixes import lasting
 from npol.policy.objects.dialects import Dialect
 from npol.policy.objects.entities import Pod, Traffic
 from npol.policy.observed.cuts import ForeseenFlow, foresee

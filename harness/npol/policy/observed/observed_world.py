@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 
 from npol.model.doubt import Doubt, DoubtCode
 from npol.model.observed import EndKind, ObservedEnd, ObservedFlow
-from npol.policy.explain.fixes import lasting
+from npol.model.peer_selection import lasting
 from npol.policy.objects.entities import (
     NAME_LABEL,
     End,

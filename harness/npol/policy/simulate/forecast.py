@@ -8,12 +8,13 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 
 from npol.model.causes import Cause
+from npol.model.peer_selection import lasting
 from npol.model.prediction import PredictedDecision, Prediction
 from npol.model.refused_object import RefusedObject
 from npol.model.story import Flow
 from npol.policy.evaluate.evaluate import decide, evaluate
 from npol.policy.explain.causes import causes
-from npol.policy.explain.fixes import lasting, remedies
+from npol.policy.explain.fixes import remedies
 from npol.policy.matrix.diff import Difference, End, difference
 from npol.policy.matrix.equivalence import PodGroup
 from npol.policy.objects.dialects import Dialect, dialect_of

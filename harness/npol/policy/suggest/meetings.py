@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
-from npol.policy.explain.mismatch import selected_pods
 from npol.policy.objects.entities import End, ExternalEndpoint, Pod, Traffic
 from npol.policy.objects.netpol_types import Direction, PeerClause, Policy, Rule
 from npol.policy.state.cluster_state import ClusterState
+from npol.policy.state.selected_pods import selected_pods
 from npol.policy.suggest.who_answers import INTERNET, Answerers, Spot
 from npol.policy.suggest.who_asks import MOST, Askers, one_per_workload
 

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from itertools import chain, count
 from typing import Any
 
-from npol.policy.explain.fixes import lasting
+from npol.model.peer_selection import lasting
 from npol.policy.objects.entities import End, Pod, Service, Traffic
 from npol.policy.state.cluster_state import ClusterState
 from npol.policy.suggest.who_asks import is_debug_pod

@@ -6,12 +6,12 @@ from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from typing import Any
 
-from npol.policy.explain.fixes import lasting
-from npol.policy.explain.mismatch import selected_pods
+from npol.model.peer_selection import lasting
 from npol.policy.matrix.matrix import takes_part
 from npol.policy.objects.entities import NAME_LABEL, Pod
 from npol.policy.objects.netpol_types import PeerClause, Policy
 from npol.policy.state.cluster_state import ClusterState
+from npol.policy.state.selected_pods import selected_pods
 from npol.policy.suggest.who_answers import soon_over
 from npol.selectors import Selector, matches
 
