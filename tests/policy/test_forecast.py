@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from pathlib import Path
+from unittest.mock import Mock
 
 import pytest
 
 from npol.model.expectation import parse_expectation
 from npol.model.prediction import PolicyName, PredictedDecision, UnknownReason
+from npol.policy.simulate import forecast as forecast_module
 from npol.policy.simulate.flow_decision import holds
 from npol.policy.simulate.forecast import forecast
 from npol.policy.simulate.simulated_steps import scenes
@@ -37,6 +39,17 @@ def test_change_that_no_flow_asks_about_is_told():
     unasked = [str(d) for d in forecast(told, "calico")[1].unasked]
 
     assert unasked == ["closes: z/a, kube-system/coredns, anywhere else outside -> x/c every port"]
+
+
+def test_an_end_of_a_flow_is_compared_with_a_group_of_pods_once(monkeypatch):
+    compared = Mock(wraps=forecast_module._is_of)
+    monkeypatch.setattr(forecast_module, "_is_of", compared)
+    deny_a = policy("deny-a", "{podSelector: {matchLabels: {app: a}}}")
+    told = scenes(story(step("before"), step("deny", "a -> b:8080", apply=[DENY_C, deny_a])))
+
+    assert len(forecast(told, "calico")[1].unasked) > 1
+    pairs = [tuple(map(id, call.args)) for call in compared.call_args_list]
+    assert len(pairs) == len(set(pairs))
 
 
 def test_first_step_has_nothing_to_be_compared_with():

@@ -18,7 +18,7 @@ from npol.policy.explain.fixes import remedies
 from npol.policy.matrix.diff import Difference, End, difference
 from npol.policy.matrix.equivalence import PodGroup
 from npol.policy.objects.dialects import Dialect, dialect_of
-from npol.policy.objects.entities import ExternalEndpoint, Pod, Service, Traffic
+from npol.policy.objects.entities import ExternalEndpoint, Pod, Service
 from npol.policy.simulate.flow_decision import FlowDecision, decide_flow
 from npol.policy.simulate.flow_resolution import ResolvedFlow
 from npol.policy.simulate.simulated_steps import SimulatedStep
@@ -119,22 +119,33 @@ def _flow(asked: ResolvedFlow, world: ClusterState, dialect: Dialect, engine: st
 def _unasked(before: ClusterState, scene: SimulatedStep, dialect: Dialect) -> Iterator[Difference]:
     """Differences without the pairs of ends that some flow of the step asks about."""
     asked = [t for a in scene.asked for t in a.every_traffic]
+    sources = _FlowEnds([t.source for t in asked])
+    targets = _FlowEnds([t.target for t in asked])
     for found in difference(before, scene.world, dialect):
-        rest = tuple(
-            source
-            for source in found.sources
-            if not any(_is_between(t, source, found.target) for t in asked)
-        )
+        to_it = targets.of(found.target)
+        rest = tuple(s for s in found.sources if to_it.isdisjoint(sources.of(s)))
         if rest:
             yield replace(found, sources=rest)
 
 
-def _is_between(traffic: Traffic, source: End, target: End) -> bool:
-    return _is_of(traffic.source, source) and _is_of(traffic.target, target)
+class _FlowEnds:
+    """One end of each of many flows. Each difference asks for the same few groups again."""
+
+    def __init__(self, ends: Sequence[object]) -> None:
+        self._flows: dict[int, tuple[object, set[int]]] = {}
+        for number, end in enumerate(ends):
+            self._flows.setdefault(id(end), (end, set()))[1].add(number)
+        self._found: dict[int, tuple[End, frozenset[int]]] = {}
+
+    def of(self, group: End) -> frozenset[int]:
+        """Which of the flows have an end of a group, or a debug pod in its likeness."""
+        if id(group) not in self._found:
+            found = (flows for end, flows in self._flows.values() if _is_of(end, group))
+            self._found[id(group)] = (group, frozenset[int]().union(*found))
+        return self._found[id(group)][1]
 
 
 def _is_of(end: object, group: End) -> bool:
-    """Whether an end of a flow is one of a group, or a debug pod in its likeness."""
     if isinstance(group, ExternalEndpoint):
         return isinstance(end, ExternalEndpoint)
     if isinstance(end, Pod):
@@ -146,4 +157,5 @@ def _is_of(end: object, group: End) -> bool:
 
 
 def _alike(pod: Pod, group: PodGroup) -> bool:
-    return any(lasting(pod.labels).items() <= lasting(p.labels).items() for p in group.pods)
+    labels = lasting(pod.labels).items()
+    return any(labels <= lasting(p.labels).items() for p in group.pods)
