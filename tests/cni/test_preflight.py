@@ -9,7 +9,8 @@ from typing import Any
 import pytest
 
 from npol.cni.other_policy_kinds import foreign_policies
-from npol.cni.preflight import PreflightProblem, PreflightRequest, preflight, refusal
+from npol.cni.preflight import preflight, refusal
+from npol.cni.preflight_request import PreflightProblem, PreflightRequest
 from npol.errors import Refused
 from npol.kube.connection import Mode
 from npol.kube.rbac import Extra, manifests, rights

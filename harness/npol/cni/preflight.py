@@ -5,26 +5,28 @@ What is looked at before anything is changed. Everything that is wrong is said a
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Collection, Iterable, Mapping
+from collections.abc import Collection, Iterable
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import suppress
 from dataclasses import dataclass
-from typing import Any
 
 from npol.cni.catalogue import Enforces, Engine
 from npol.cni.detect import detect
 from npol.cni.facts import ask_server, gather
 from npol.cni.other_policy_kinds import ForeignPolicies, foreign_policies
-from npol.cni.own_rights import allowed, denied
+from npol.cni.own_rights import denied
+from npol.cni.preflight_namespaces import (
+    namespace_problems,
+    read_namespaces,
+    state_namespace_problems,
+)
+from npol.cni.preflight_request import PreflightProblem, PreflightRequest
 from npol.errors import NpolError, Refused
-from npol.kube.api_client import LISTS_AT_ONCE
 from npol.kube.api_errors import ApiError, Forbidden, Unreachable
 from npol.kube.connection import Connection
-from npol.kube.get_all import get_all
-from npol.kube.guard import PROTECTED, STATE_NAMESPACE, Mode, protected
-from npol.kube.objects import NAMESPACES, Object, Ref
+from npol.kube.guard import Mode, protected
+from npol.kube.objects import NAMESPACES, Ref
 from npol.kube.pod_user import create
-from npol.kube.rbac import Extras, Right, rights
+from npol.kube.rbac import Extras, rights
 from npol.model.inventory import Obj
 
 OLDEST = (1, 25)
@@ -33,14 +35,6 @@ LOOKS = 9
 """What preflight looks at at once."""
 NO_DRY_RUN = "does not support dry run"
 """What the API server says of a webhook that it may not ask without an effect."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class PreflightProblem:
-    """One thing that rules the run out."""
-
-    what: str
-    hint: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -56,30 +50,6 @@ class Preflight:
     notes: tuple[str, ...] = ()
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class PreflightRequest:
-    """What a run is going to do."""
-
-    namespaces: Collection[str]
-    """All that the story names."""
-    changed: Collection[str] = ()
-    """Those in which something is written: debug pods, policies, labels."""
-    created: Collection[str] = ()
-    """Those that the run makes itself."""
-    pods: Collection[Mapping[str, Any]] = ()
-    """Manifests of the debug pods."""
-    leave_user: bool = False
-    """Whether they may do without the uid that they name."""
-    extras: Extras = ()
-    """What the story does that not every story does."""
-    denies: bool = False
-    """Whether any flow is expected to be denied."""
-    uid: str = ""
-    """The cluster that is meant, if it is known."""
-    against: Callable[[], Iterable[PreflightProblem]] = tuple
-    """What else speaks against it; looked at beside the rest."""
-
-
 def preflight(connection: Connection, plan: PreflightRequest) -> Preflight:
     """
     Look at everything, change nothing.
@@ -92,8 +62,8 @@ def preflight(connection: Connection, plan: PreflightRequest) -> Preflight:
         server = pool.submit(ask_server, connection)
         against = pool.submit(lambda: list(plan.against()))
         identity = pool.submit(_identity, connection, plan)
-        namespaces = pool.submit(_read_namespaces, connection, plan)
-        state = pool.submit(lambda: list(_state_namespace(connection)))
+        namespaces = pool.submit(read_namespaces, connection, plan)
+        state = pool.submit(lambda: list(state_namespace_problems(connection)))
         rights = pool.submit(
             missing_rights, connection, plan.namespaces, plan.created, extras=plan.extras
         )
@@ -107,7 +77,7 @@ def preflight(connection: Connection, plan: PreflightRequest) -> Preflight:
         findings = against.result()
         uid, wrong = identity.result()
         findings += wrong
-        findings += _namespaces(namespaces.result(), plan, notes)
+        findings += namespace_problems(namespaces.result(), plan, notes)
         findings += [*state.result(), *rights.result(), *pods.result()]
         engine = detect(facts.result())
         findings += _engine(engine, plan, notes)
@@ -185,81 +155,6 @@ def _identity(connection: Connection, plan: PreflightRequest) -> tuple[str, list
         f"kube-system has uid {uid}, not {plan.uid}"
     )
     return uid, [PreflightProblem(what=what)]
-
-
-def _read_namespaces(connection: Connection, plan: PreflightRequest) -> dict[str, Object | None]:
-    """Those that the run has to do with; without those that may not be read."""
-
-    def read(name: str) -> Object | Forbidden | None:
-        try:
-            return connection.get(Ref(NAMESPACES, "", name))
-        except Forbidden as error:
-            return error  # the missing right is a finding of its own
-
-    names = sorted({*plan.namespaces, *plan.changed})
-    refs = [Ref(NAMESPACES, "", name) for name in names]
-    with suppress(Forbidden):
-        found = get_all(connection, refs)
-        return {ref.name: found[ref] for ref in refs}
-    with ThreadPoolExecutor(max_workers=LISTS_AT_ONCE) as pool:
-        each = zip(names, pool.map(read, names), strict=True)
-        return {name: obj for name, obj in each if not isinstance(obj, Forbidden)}
-
-
-def _namespaces(
-    read: Mapping[str, Object | None], plan: PreflightRequest, notes: list[str]
-) -> Iterable[PreflightProblem]:
-    for name in sorted({*plan.namespaces, *plan.changed}):
-        if name in plan.changed and protected(name):
-            yield PreflightProblem(
-                what=f"namespace {name} is protected and never changed",
-                hint=f"the story must not write to {', '.join(PROTECTED)}",
-            )
-        if name not in read:
-            continue
-        found = read[name]
-        if found is None:
-            if name not in (*plan.created, STATE_NAMESPACE):
-                yield PreflightProblem(
-                    what=f"namespace {name} does not exist",
-                    hint="create it, or run with --create",
-                )
-            continue
-        if _terminating(found):
-            yield PreflightProblem(what=f"namespace {name} is being deleted")
-        notes += _mesh_notes(found)
-
-
-def _state_namespace(connection: Connection) -> Iterable[PreflightProblem]:
-    """It is made by an administrator, or by us where we may."""
-    if connection.mode is Mode.READ_ONLY:
-        return
-    try:
-        found = connection.get(Ref(NAMESPACES, "", STATE_NAMESPACE))
-    except Forbidden:
-        return  # the missing right is a finding of its own
-    if found is None and not allowed(
-        connection, Right(verb="create", group="", resource="namespaces")
-    ):
-        yield PreflightProblem(
-            what=f"namespace {STATE_NAMESPACE} is missing, and this user may not make it",
-            hint=f"an administrator applies what `npol doctor --rbac {connection.mode.value}` "
-            "prints",
-        )
-
-
-def _terminating(namespace: Object) -> bool:
-    phase = (namespace.get("status") or {}).get("phase")
-    return phase == "Terminating" or "deletionTimestamp" in namespace["metadata"]
-
-
-def _mesh_notes(namespace: Object) -> Iterable[str]:
-    labels = namespace["metadata"].get("labels") or {}
-    if labels.get("istio.io/dataplane-mode") == "ambient":
-        yield (
-            f"namespace {namespace['metadata']['name']} is in an Istio ambient mesh: mesh traffic "
-            "runs over port 15008, and plain probes do not see it"
-        )
 
 
 def _pods(connection: Connection, plan: PreflightRequest) -> Iterable[PreflightProblem]:

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from contextlib import suppress
 
 from npol.changes.apply.workloads import autoscaler_of
-from npol.cni.preflight import PreflightProblem
+from npol.cni.preflight_request import PreflightProblem
 from npol.errors import NpolError
 from npol.kube.connection import Connection
 from npol.model.change import Scale

@@ -10,7 +10,7 @@ from collections.abc import Iterable, Iterator
 
 from npol.changes.dry_run.kubectl_commands import policies_of
 from npol.changes.state.snapshot import key_of
-from npol.cni.preflight import PreflightProblem
+from npol.cni.preflight_request import PreflightProblem
 from npol.kube.guard import PROTECTED, STATE_NAMESPACE, protected
 from npol.model.change import Manifest
 from npol.model.policy_kinds import policy_kind

@@ -11,7 +11,8 @@ from npol.changes.state.snapshot import key_of
 from npol.changes.transaction import Transaction
 from npol.cni.canary import EnforcementProof
 from npol.cni.catalogue import Engine
-from npol.cni.preflight import PreflightProblem, preflight
+from npol.cni.preflight import preflight
+from npol.cni.preflight_request import PreflightProblem
 from npol.errors import InputError, Refused
 from npol.flow_records.record_watch import RecordWatch, watch
 from npol.flow_records.whisker import WhiskerFlow

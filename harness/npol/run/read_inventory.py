@@ -9,7 +9,7 @@ from dataclasses import dataclass, field, replace
 from npol.changes.dry_run.kubectl_commands import other_policies_of, policies_of
 from npol.changes.journal_types import Key
 from npol.changes.state.snapshot import key_of
-from npol.cni.preflight import PreflightProblem
+from npol.cni.preflight_request import PreflightProblem
 from npol.errors import Refused
 from npol.kube.api_errors import Unreachable
 from npol.kube.connection import Connection

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from npol.changes.begin import TransactionOptions
 from npol.changes.dry_run.kubectl_commands import other_policies_of
 from npol.changes.rollback.rollback import story_id
-from npol.cni.preflight import PreflightProblem, PreflightRequest
+from npol.cni.preflight_request import PreflightProblem, PreflightRequest
 from npol.judge.probes import has_denies
 from npol.kube.connection import Mode
 from npol.kube.objects import Resource

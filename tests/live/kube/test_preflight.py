@@ -7,7 +7,8 @@ import yaml
 
 from npol.cni.detect import detect, gather
 from npol.cni.other_policy_kinds import foreign_policies
-from npol.cni.preflight import PreflightRequest, missing_rights, preflight
+from npol.cni.preflight import missing_rights, preflight
+from npol.cni.preflight_request import PreflightRequest
 from npol.errors import InputError, Refused
 from npol.kube.connection import Forbidden, Mode, connect
 from npol.kube.objects import NAMESPACES, Ref
