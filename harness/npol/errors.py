@@ -95,6 +95,8 @@ class Mistake:
     at: Position
     message: str
     hint: str = ""
+    about: str = ""
+    """The kind of the object that is wrong, where one was read."""
 
     def __str__(self) -> str:
         return f"{self.at}: {self.message}" + (f" - {self.hint}" if self.hint else "")

@@ -48,6 +48,15 @@ def keys_of(selector: Selector) -> list[str]:
     return [*(selector.get("matchLabels") or {}), *(e["key"] for e in expressions)]
 
 
+def labels_that_fit(selector: Selector) -> Labels:
+    """The fewest labels of something that a selector selects; of a contradiction no use."""
+    wanted = dict(selector.get("matchLabels") or {})
+    for expression in selector.get("matchExpressions") or []:
+        if expression["operator"] in ("In", "Exists"):
+            wanted.setdefault(expression["key"], (expression.get("values") or [""])[0])
+    return wanted
+
+
 def parse(text: str) -> Selector:
     """
     The selector behind kubectl's `-l` and the API's `labelSelector=`.

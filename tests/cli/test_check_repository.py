@@ -78,6 +78,38 @@ def test_a_refused_policy_is_found_and_a_file_that_names_one_must_be_read(check)
     assert code == ExitCode.DIFFERS
 
 
+def test_what_looks_like_an_object_of_another_program_is_left_out(check):
+    report = "apiVersion: example.test/v1\nkind: Report\nimplements: NetworkPolicy\n"
+    _, lines = check({"report.yaml": report, "p.yaml": POLICY})
+
+    assert lines[0] == "0 finding(s)"
+    assert "left out: 1 document(s) that are no Kubernetes objects" in lines
+
+
+def test_what_flux_fills_in_is_counted_and_leaves_the_answer_open(check):
+    secret = "---\napiVersion: v1\nkind: Secret\nmetadata: {name: '${APP}', namespace: shop}\n"
+    code, lines = check({"p.yaml": POLICY.replace("name: a", "name: '${APP}'") + secret})
+
+    assert lines[0] == "0 finding(s)"
+    assert "not judged: 1 policy with variables to be filled in, the first at p.yaml:3:18" in lines
+    assert ("not read: 1 other object(s) that the API server would not take as they stand") in lines
+    assert code == ExitCode.UNKNOWN
+
+
+def test_a_file_that_only_mentions_policies_is_no_finding(check):
+    _, lines = check({"helmfile.yaml": "# NetworkPolicy\na: {{ .b }}\n", "p.yaml": POLICY})
+
+    assert lines[0] == "0 finding(s)"
+
+
+def test_groups_of_openshift_have_names_of_their_own(check):
+    group = "apiVersion: user.openshift.io/v1\nkind: Group\nmetadata: {name: a_team}\n---\n"
+    _, lines = check({"p.yaml": group + POLICY})
+
+    assert lines[0] == "0 finding(s)"
+    assert not any("other object" in line for line in lines)
+
+
 def test_no_policy_at_all_is_said(check):
     code, lines = check({"pod.yaml": POD})
 
@@ -111,7 +143,10 @@ def test_a_kustomization_that_would_have_to_be_fetched_is_listed(check):
     url = "resources: ['https://example.test/repository?ref=v1']\n"
     code, lines = check({"far/kustomization.yaml": url})
 
-    assert "not rendered: far: it names what is not in this directory" in lines
+    assert (
+        "not rendered: far: it needs https://example.test/repository?ref=v1, "
+        "which is not in this directory"
+    ) in lines
     assert code == ExitCode.UNKNOWN  # nothing at all was judged
 
 

@@ -216,6 +216,13 @@ def test_same_name_twice_is_reported_with_both_places():
     ]
 
 
+def test_the_same_name_in_another_directory_may_be_for_another_cluster():
+    text = HEAD + "  policyTypes: [Ingress]\n"
+    for file, severity in (("a/q.yaml", Severity.WARNING), ("b/q.yaml", Severity.NOTE)):
+        found = lint([*documents(text, "a/p.yaml"), *documents(text, file)])
+        assert [f.severity for f in found if f.id == "NP007"] == [severity]
+
+
 def test_policies_of_one_name_without_a_namespace_are_the_same_only_within_a_file():
     """Manifests for installation lie beside their variants (`install.yaml`, `ha/install.yaml`)."""
     text = HEAD.replace(", namespace: x", "") + "  policyTypes: [Ingress]\n"
@@ -272,7 +279,9 @@ def test_policy_that_others_make_superfluous_is_noted():
     )
     found = lint(documents(f"{narrow}---\n{wide}", "p.yaml"), WORLD)
 
-    assert [(f.id, f.subject) for f in found if f.id != "NP033"] == [("NP051", "x/p")]
+    (told,) = (f for f in found if f.id != "NP033")
+    assert (told.id, told.subject) == ("NP051", "x/p")
+    assert told.message.endswith("the same is allowed, by x/wide (p.yaml:9)")
 
 
 def test_deny_all_beside_an_allow_is_not_superfluous():
@@ -282,6 +291,23 @@ def test_deny_all_beside_an_allow_is_not_superfluous():
         "  ingress: [{from: [{podSelector: {}}]}]\n"
     )
     assert lint(documents(f"{deny}---\n{allow}", "p.yaml"), WORLD) == []
+
+
+def test_a_default_that_denies_all_stays_beside_what_adds_to_it():
+    """It is there for the day when the other policy goes."""
+    deny = HEAD.replace("name: p", "name: deny") + "  policyTypes: [Ingress]\n"
+    allow = HEAD + "  policyTypes: [Ingress]\n  ingress: [{from: [{podSelector: {}}]}]\n"
+
+    assert lint(documents(f"{deny}---\n{allow}", "p.yaml"), WORLD) == []
+
+
+def test_policies_without_a_namespace_are_for_that_of_their_directory():
+    wide = HEAD.replace(", namespace: x", "") + "  policyTypes: [Ingress]\n  ingress: [{}]\n"
+    narrow = wide.replace("name: p", "name: q").replace("[{}]", "[{ports: [{port: 80}]}]")
+
+    for file, is_found in (("a/n.yaml", True), ("b/n.yaml", False)):
+        found = lint([*documents(wide, "a/p.yaml"), *documents(narrow, file)])
+        assert ("NP051" in [f.id for f in found]) is is_found
 
 
 def test_of_two_equal_policies_only_the_later_one_is_superfluous():

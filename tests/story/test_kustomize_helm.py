@@ -85,11 +85,33 @@ def test_a_tool_that_is_not_there_is_told(entry, told, mistakes):
     assert mistakes(f"{HEAD}[{entry}]\n", KUSTOMIZATION | CHART) == [f"s.npol.yaml:4:11: {told}"]
 
 
+@pytest.mark.parametrize(
+    ("said", "reason"),
+    [
+        ("Error: chart requires more\n\nUse --debug flag to render out invalid YAML\n",
+         "chart requires more"),
+        ("# Warning: old\nE1129 18:51:57.8 1 run.go:72] \"command failed\" err=\"no such file\"\n",
+         "no such file"),
+        ("E1129 18:51:57.8 1 run.go:72] \"command failed\" err=<\n\tFailed to read k:\n\tbad\n >\n",
+         "Failed to read k: bad"),
+        ("", "no message"),
+    ],
+    ids=["helm", "a line of the log", "lines of the log", "nothing"],
+)  # fmt: skip
+def test_a_tool_that_fails_is_quoted_with_its_reason(said, reason, tool, mistakes, tmp_path):
+    (tmp_path / "said").write_text(said)
+    tool("helm", f'while read -r line; do echo "$line"; done < {tmp_path / "said"} >&2; exit 1')
+
+    assert mistakes(f"{HEAD}[{{helm: c}}]\n", CHART) == [
+        f"s.npol.yaml:4:11: `helm template` on 'c' failed: {reason}"
+    ]
+
+
 def test_a_tool_that_fails_is_quoted_without_its_escapes(tool, mistakes):
     tool("helm", r"printf 'Error: \033[31mno\n' >&2; exit 1")
 
     assert mistakes(f"{HEAD}[{{helm: c}}]\n", CHART) == [
-        r"s.npol.yaml:4:11: `helm template` on 'c' failed: Error: \x1b[31mno"
+        r"s.npol.yaml:4:11: `helm template` on 'c' failed: \x1b[31mno"
     ]
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -14,17 +15,19 @@ from npol.cli.scope_lines import scope_lines
 from npol.errors import Mistake, Mistakes, Position
 from npol.model.change import Manifest
 from npol.policy.lint import LintFinding, LintRule, lint, of_files
+from npol.policy.lint.platform_objects import CONTROLLERS
 from npol.policy.objects.dialects import SPEC, Dialect
 from npol.policy.parse.object_source import Source, sources
 from npol.policy.state.apply_changes import build
 from npol.policy.state.cluster_state import ClusterState
+from npol.report.escape import safe
 from npol.story import Survey
+from npol.story.manifest_validation import UNFILLED
 from npol.story.repository import Repository, repository
 
 RENDERERS = 4
-NAMED = b"NetworkPolicy"
-CONTROLLERS = ("HelmRelease", "HelmChart", "Application", "ApplicationSet", "Kustomization")
-"""Kinds that only a controller in a cluster can render."""
+KIND = "NetworkPolicy"
+NAMED = re.compile(rb"""kind["']?\s*:\s*["']?\w*NetworkPolicy""")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -85,7 +88,9 @@ def check_repositories(
             is_named = found.at is not None and found.at.file in told
             if found.about_policy or found.rule is LintRule.UNREADABLE or is_named:
                 findings.append(found)
-    failed = any(map(_names_policies, surveyed.failed))
+    failed = any(map(_names_policies, surveyed.failed)) or any(
+        _is_about_policy(m) and _is_unfilled(m) for s in surveyed.surveys for m in s.unreadable
+    )
     return RepositoryFindings(
         findings=tuple(dict.fromkeys(findings)),
         lines=tuple(_lines(parts, surveyed, everything, None if dialect is SPEC else dialect)),
@@ -96,7 +101,7 @@ def check_repositories(
 def _joined(parts: Sequence[Repository]) -> Repository:
     return Repository(
         kustomizations=tuple(dict.fromkeys(d for p in parts for d in p.kustomizations)),
-        remote=tuple(dict.fromkeys(d for p in parts for d in p.remote)),
+        remote=tuple(dict(r for p in parts for r in p.remote).items()),
         charts=tuple(dict.fromkeys(d for p in parts for d in p.charts)),
         plain=tuple(dict.fromkeys(f for p in parts for f in p.plain)),
     )
@@ -122,8 +127,8 @@ def _surveyed(parts: Repository, root: str | None) -> _Surveyed:
                 result.rendered.append(answer)
             else:
                 result.failed[place] = answer
-    for place in parts.remote:
-        result.failed[place] = "it names what is not in this directory"
+    for place, what in parts.remote:
+        result.failed[place] = f"it needs {safe(what)}, which is not in this directory"
     return result
 
 
@@ -135,14 +140,24 @@ def _rendered(tool: str, directory: str, root: str | None) -> Survey | str:
 
 
 def _unreadable(survey: Survey) -> Iterator[LintFinding]:
-    """Of files that name a NetworkPolicy: the others are left out, and counted."""
-    yield from of_files((m for m in survey.unreadable if _names_policy(m.at.file)), ())
+    """Policies, and files that hold one: the others are left out, and counted."""
+    about = (m for m in survey.unreadable if _is_about_policy(m) and not _is_unfilled(m))
+    yield from of_files(about, ())
+
+
+def _is_about_policy(mistake: Mistake) -> bool:
+    return KIND in mistake.about if mistake.about else _names_policy(mistake.at.file)
+
+
+def _is_unfilled(mistake: Mistake) -> bool:
+    """Whether only who fills in its variables can judge it, such as Flux."""
+    return bool(mistake.about) and mistake.message.startswith(UNFILLED)
 
 
 def _names_policy(file: str) -> bool:
     try:
         with open(file, "rb") as text:
-            return NAMED in text.read().replace(b"\0", b"")  # UTF-16, too
+            return bool(NAMED.search(text.read().replace(b"\0", b"")))  # UTF-16, too
     except OSError:
         return True  # a text that was rendered
 
@@ -156,14 +171,19 @@ def _lines(
     parts: Repository, surveyed: _Surveyed, objects: Sequence[Source], dialect: Dialect | None
 ) -> Iterator[str]:
     """`dialect` None: no plugin was named, so every kind is looked at that some plugin reads."""
-    unread = {
-        m.at.file for s in surveyed.surveys for m in s.unreadable if not _names_policy(m.at.file)
-    }
+    unreadable = [m for survey in surveyed.surveys for m in survey.unreadable]
+    unread = {m.at.file for m in unreadable if not m.about and not _names_policy(m.at.file)}
     left_out = sum(len(s.left_out) for s in surveyed.surveys)
     worlds = len(surveyed.rendered)
     if parts != Repository():
         yield f"judged: {worlds} kustomization(s) and chart(s), {len(parts.plain)} plain file(s)"
     yield from scope_lines(build(objects), dialect, left_out=left_out, unread=len(unread))
+    if others := sum(bool(m.about) and not _is_about_policy(m) for m in unreadable):
+        yield f"not read: {others} other object(s) that the API server would not take as they stand"
+    if open_ones := [m for m in unreadable if _is_about_policy(m) and _is_unfilled(m)]:
+        count = "1 policy" if len(open_ones) == 1 else f"{len(open_ones)} policies"
+        where = f"the first at {open_ones[0].at}"
+        yield f"not judged: {count} with variables to be filled in, {where}"
     controlled = Counter(o.kind for o in objects if o.kind in CONTROLLERS)
     if controlled:
         counted = ", ".join(f"{n} {kind}" for kind, n in sorted(controlled.items()))

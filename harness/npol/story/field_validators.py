@@ -21,10 +21,10 @@ class NotValid(ValueError):
         self.hint = hint
 
 
-def shown(value: object) -> str:
+def shown(value: object, most: int = 64) -> str:
     """A value for a message: one line, no control or look-alike characters, not too long."""
     text = str(value).lower() if isinstance(value, bool) else ascii(value)
-    return text if len(text) <= 64 else f"{text[:61]}..."
+    return text if len(text) <= most else f"{text[: most - 3]}..."
 
 
 def did_you_mean(word: object, known: Iterable[str]) -> str:

@@ -10,6 +10,8 @@ from collections.abc import Sequence
 from npol.story.field_validators import NotValid, shown
 from npol.yaml_positions import MAX_BYTES
 
+_LOGGED = '"command failed" err='
+_ADVICE = "Use --debug flag"
 PATIENCE = 60.0
 """Seconds after which a renderer is given up."""
 
@@ -61,14 +63,18 @@ def _run(command: Sequence[str], written: str) -> bytes:
     except OSError as error:
         raise NotValid(f"`{tool}` did not start: {error.strerror}") from None
     if done.returncode:
-        raise NotValid(f"`{tool}` on {shown(written)} failed: {_last_line(done.stderr)}")
+        raise NotValid(f"`{tool}` on {shown(written)} failed: {_reason(done.stderr)}")
     if len(done.stdout) > MAX_BYTES:
         raise NotValid(f"{shown(written)} renders to more than {MAX_BYTES // 1_000_000} MB")
     return done.stdout
 
 
-def _last_line(output: bytes) -> str:
-    """What kubectl logs in several lines ends with one that holds its bracket alone."""
-    written = output[-4000:].decode(errors="replace").splitlines()
+def _reason(output: bytes) -> str:
+    """What it says last of why, without kubectl's log line around it and helm's advice after it."""
+    written = output[-8000:].decode(errors="replace").splitlines()
     lines = [line.strip() for line in written if line.strip(" \t>")]
-    return shown(lines[-1])[1:-1] if lines else "no message"
+    lines = [line for line in lines if not line.startswith(("# Warning", _ADVICE))]
+    logged = max((n for n, line in enumerate(lines) if _LOGGED in line), default=len(lines) - 1)
+    text = " ".join(lines[max(logged, 0) :]).rpartition(_LOGGED)[2]
+    text = text.removeprefix("<").strip(' "').removeprefix("Error: ")
+    return shown(text, most=500)[1:-1] if text else "no message"

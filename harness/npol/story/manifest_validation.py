@@ -14,6 +14,7 @@ from dataclasses import replace
 from typing import Any
 
 from npol.api_rules.objects import as_sent
+from npol.api_rules.resources import BUILT_IN
 from npol.errors import Mistake, Mistakes, Position
 from npol.model.change import Manifest
 from npol.model.policy_kinds import NAMESPACED_KINDS
@@ -32,6 +33,7 @@ NAMESPACED = frozenset(
 )
 """Kinds that live in a namespace: built-in ones and policies; of others nothing is assumed."""
 
+_OWN_GROUPS = frozenset(resource.group for resource in BUILT_IN)
 _SERVER_SIDE = (
     *("managedFields", "resourceVersion", "uid", "generation", "creationTimestamp"),
     *("ownerReferences", "finalizers"),
@@ -42,6 +44,7 @@ an object to others of its cluster or keeps it there.
 """
 
 _TEMPLATE = re.compile(r"\{\{|\$\{")
+UNFILLED = "an unfilled variable"
 _FILL_IN = "fill it in first (envsubst, or the tool that knows it)"
 _RENDER = "render it first: {helm: CHART}, {kustomize: DIR}, or a rendered file"
 _BUILD = "write {kustomize: DIR}"
@@ -93,10 +96,11 @@ def _looked_at(
     left_out: list[Mistake],
 ) -> Iterator[Manifest]:
     for item in items:
-        if no_object := _no_object(item):
+        if no_object := _no_object(item) or _of_another_program(item):
             left_out.append(_by_hand(no_object))
         elif wrong := list(_metadata_problems(item, default_namespace or "default")):
-            mistakes.extend(map(_by_hand, (*wrong, *item.duplicates)))
+            about = item.data["kind"]
+            mistakes.extend(replace(_by_hand(m), about=about) for m in (*wrong, *item.duplicates))
         else:
             yield _manifest(item, default_namespace)
 
@@ -180,6 +184,16 @@ def _no_object(document: Document) -> Mistake | None:
     return None
 
 
+def _of_another_program(document: Document) -> Mistake | None:
+    """What only looks like an object: without a name, of a group that no rule knows."""
+    data = document.data
+    group = data["apiVersion"].rpartition("/")[0]
+    named = isinstance(data.get("metadata"), dict) and data["metadata"].get("name")
+    if named or group in _OWN_GROUPS or "NetworkPolicy" in data["kind"]:
+        return None
+    return Mistake(document.at(), f"not a Kubernetes object: {data['kind']} without a name")
+
+
 def _problems(document: Document, default_namespace: str) -> Iterator[Mistake]:
     if no_object := _no_object(document):
         yield no_object
@@ -193,7 +207,8 @@ def _metadata_problems(document: Document, default_namespace: str) -> Iterator[M
         hint = "generated names cannot be deleted again" if _generated(metadata) else ""
         yield Mistake(document.at("metadata"), f"{kind} without a `metadata.name`", hint)
         return
-    for key, check in (("name", _any_name), ("namespace", namespace)):
+    names = _path_segment if _is_served_by_others(document) else _any_name
+    for key, check in (("name", names), ("namespace", namespace)):
         if metadata.get(key) is not None:
             yield from _text_problem(document, ("metadata", key), metadata[key], check)
     if kind in NAMESPACED and not metadata.get("namespace") and not default_namespace:
@@ -205,6 +220,23 @@ def _metadata_problems(document: Document, default_namespace: str) -> Iterator[M
 
 def _generated(metadata: Any) -> bool:
     return isinstance(metadata, dict) and "generateName" in metadata
+
+
+def _is_served_by_others(document: Document) -> bool:
+    """Whether another API server may take what no name of a resource may hold: OpenShift's."""
+    return document.data["apiVersion"].rpartition("/")[0].endswith(".openshift.io")
+
+
+def _path_segment(text: str) -> str:
+    """
+    A name as any API server takes it.
+
+    Raises:
+        NotValid: it cannot stand in a path (apimachinery IsValidPathSegmentName).
+    """
+    if text in (".", "..") or "/" in text or "%" in text:
+        raise NotValid(f"not a valid name: {shown(text)}")
+    return text
 
 
 def _any_name(text: str) -> str:
@@ -222,7 +254,7 @@ def _text_problem(
         return
     if check and _TEMPLATE.search(value):
         is_template = "{{" in value
-        what = "an unrendered template" if is_template else "an unfilled variable"
+        what = "an unrendered template" if is_template else UNFILLED
         yield Mistake(
             document.at(*path), f"{what}: {shown(value)}", _RENDER if is_template else _FILL_IN
         )

@@ -29,10 +29,11 @@ _TAKES = (
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Repository:
-    """Real paths, in order. `remote`: kustomizations that name what is not in the repository."""
+    """Real paths, in order."""
 
     kustomizations: tuple[str, ...] = ()
-    remote: tuple[str, ...] = ()
+    remote: tuple[tuple[str, str], ...] = ()
+    """Kustomizations that cannot be rendered from here, each with what it needs."""
     charts: tuple[str, ...] = ()
     plain: tuple[str, ...] = ()
 
@@ -54,10 +55,10 @@ def repository(directory: str) -> Repository:
     every = set().union(*taken.values())
     roots = [d for d, data in read.items() if d not in every and data.get("kind") != "Component"]
     plain = [f for f in outside if f not in every and not _is_kustomization(f)]
-    remote = {d for d in roots if _names_remote(d, read, set())}
+    remote = {d: what for d in roots if (what := _remote(d, read, set()))}
     return Repository(
-        kustomizations=tuple(sorted(set(roots) - remote)),
-        remote=tuple(sorted(remote)),
+        kustomizations=tuple(sorted(set(roots) - remote.keys())),
+        remote=tuple(sorted(remote.items())),
         charts=tuple(c for c in top if not _is_library(c)),
         plain=tuple(f for f in plain if not f.endswith((".npol.yaml", ".npol.yml"))),
     )
@@ -116,19 +117,18 @@ def _taken(directory: str, data: dict[str, Any]) -> Iterator[str]:
             yield os.path.normpath(os.path.join(directory, text.rpartition("=")[2]))
 
 
-def _names_remote(directory: str, read: dict[str, dict[str, Any]], seen: set[str]) -> bool:
-    """Whether it, or one that it takes, would have to be fetched: nothing is."""
+def _remote(directory: str, read: dict[str, dict[str, Any]], seen: set[str]) -> str:
+    """What it, or one that it takes, would have to fetch, which nothing is; "" for nothing."""
     if directory in seen:
-        return False
+        return ""
     seen.add(directory)
     data = read.get(directory, {})
     if data.get("helmCharts"):
-        return True
+        return "its helmCharts"
     named = [t for key in ("resources", "bases", "components") for t in _texts(data.get(key))]
-    paths = [os.path.normpath(os.path.join(directory, text)) for text in named]
-    return any(not os.path.exists(p) for p in paths) or any(
-        _names_remote(p, read, seen) for p in paths if p in read
-    )
+    paths = {os.path.normpath(os.path.join(directory, text)): text for text in named}
+    absent = next((text for path, text in paths.items() if not os.path.exists(path)), "")
+    return absent or next(filter(None, (_remote(p, read, seen) for p in paths if p in read)), "")
 
 
 def _texts(value: Any) -> Iterator[str]:

@@ -149,9 +149,12 @@ def acts_on(world: ClusterState, policy: CiliumPolicy, pod: Pod) -> bool:
 
 def may_act_in(policy: CiliumPolicy, namespace: Namespace) -> bool:
     """Whether a policy may select pods of a namespace, whatever labels they have."""
-    labels = cilium_labels.of_namespace(namespace)
-    of_place = (_about_place(s.selector) for s in policy.sections if not s.nodes)
-    return any(matches(selector, labels) for selector in of_place)
+    return any(section_may_act_in(s, namespace) for s in policy.sections if not s.nodes)
+
+
+def section_may_act_in(section: CiliumSection, namespace: Namespace) -> bool:
+    """The same of a part of one."""
+    return matches(_about_place(section.selector), cilium_labels.of_namespace(namespace))
 
 
 def _about_place(selector: Selector) -> Selector:

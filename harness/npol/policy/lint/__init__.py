@@ -83,7 +83,7 @@ def lint(
         if source.kind == "NetworkPolicy":
             findings += syntax.typographic(source)
     findings += redundancy.superfluous(valid)
-    findings += _of_other_kinds(rest, around, dialect, default_namespace)
+    findings += _of_other_kinds(rest, scope, default_namespace)
     for checked in policies:
         findings += _of_one(scope, checked)
     order = {s.document.file: n for n, s in enumerate(found) if s.document}
@@ -92,21 +92,21 @@ def lint(
 
 
 def _of_other_kinds(
-    sources: Sequence[Source], around: ClusterState, dialect: Dialect, default_namespace: str
+    sources: Sequence[Source], scope: Scope, default_namespace: str
 ) -> Iterator[LintFinding]:
     """What judges kinds that few files hold is imported where one holds them."""
     if any(map(is_tier_policy, sources)):
         from npol.policy.lint.tiers import tier_findings
 
-        yield from tier_findings(sources, around, dialect)
+        yield from tier_findings(sources, scope)
     if any(map(is_cilium_policy, sources)):
         from npol.policy.lint.cilium import cilium_findings
 
-        yield from cilium_findings(sources, around, default_namespace)
+        yield from cilium_findings(sources, scope, default_namespace)
     if any(map(is_calico_policy, sources)):
         from npol.policy.lint.calico import calico_findings
 
-        yield from calico_findings(sources, around, default_namespace)
+        yield from calico_findings(sources, scope, default_namespace)
 
 
 def _read(source: Source, dialect: Dialect, default_namespace: str) -> ParsedPolicy:

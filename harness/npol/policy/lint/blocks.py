@@ -53,16 +53,27 @@ def _block(
     if pod := _pod_in(scope, block):
         message = f"{block} holds {pod}: addresses of pods change, and Cilium never matches them"
         fix = "select pods by their labels; ipBlock is for what is outside the cluster"
-        yield checked.finding_at(LintRule.BLOCK_OF_PODS, peer.origin, message, fix)
+        yield checked.finding_at(
+            LintRule.BLOCK_OF_PODS, peer.origin, message, fix, harmless=_is_wide(block)
+        )
         return
     for service in scope.seen.services:
         if any(a in block for a in service.every_address):
             message = f"{block} holds the address of {service}, which no engine matches"
             fix = "select the pods behind it: policies are judged after translation"
-            yield checked.finding_at(LintRule.BLOCK_OF_SERVICE, peer.origin, message, fix)
+            yield checked.finding_at(
+                LintRule.BLOCK_OF_SERVICE, peer.origin, message, fix, harmless=_is_wide(block)
+            )
             return
 
 
+def _is_wide(block: IpBlock) -> bool:
+    """Whether a network is meant, and what of the cluster is in it only happens to be."""
+    return block.cidr.max_prefixlen - block.cidr.prefixlen > MOST_MEANT
+
+
+MOST_MEANT = 8
+"""The bits of addresses in a block that may still be meant one by one."""
 _UNUSED = [
     (ipaddress.ip_network(cidr), what)
     for cidr, what in (

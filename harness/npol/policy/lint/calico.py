@@ -5,12 +5,16 @@ from __future__ import annotations
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 
-from npol.policy.evaluate.calico_match import acts_on
+from npol.policy.evaluate.calico_match import acts_on, may_act_in
 from npol.policy.lint.behind_tiers import TierOrder, passes
+from npol.policy.lint.context import Scope
 from npol.policy.lint.findings import LintFinding, LintRule, finding_at
 from npol.policy.lint.shadowed import shadowed
 from npol.policy.lint.syntax import refusals_of
 from npol.policy.lint.ties import ties
+from npol.policy.lint.unselected import Unselected, unselected
+from npol.policy.objects.calico_labels import OF_NAMESPACE
+from npol.policy.objects.calico_selectors import keys_in
 from npol.policy.objects.calico_types import CalicoEnd, CalicoPolicy, CalicoRule
 from npol.policy.objects.entities import Pod
 from npol.policy.objects.netpol_types import Direction, Origin
@@ -24,12 +28,12 @@ _DECISIVE = (RuleAction.ACCEPT, RuleAction.DENY)
 
 
 def calico_findings(
-    sources: Iterable[Source], world: ClusterState, default_namespace: str
+    sources: Iterable[Source], scope: Scope, default_namespace: str
 ) -> Iterator[LintFinding]:
     """
     What is odd about these policies among these objects.
 
-    `world`: whom they select. Where it knows no pods, nothing is said of whom.
+    `scope`: whom they select. Where it knows no pods, nothing is said of whom.
     """
     readings = [
         parse_calico_policy(source, default_namespace=default_namespace)
@@ -41,7 +45,7 @@ def calico_findings(
     for policy in policies:
         for direction in Direction:
             yield from shadowed(policy, policy.rules(direction), _covers)
-    yield from _among_pods(policies, world)
+    yield from _among_pods(policies, scope)
 
 
 def _covers(first: CalicoRule, later: CalicoRule) -> bool:
@@ -77,7 +81,8 @@ class _Selecting:
     pods: tuple[Pod, ...]
 
 
-def _among_pods(policies: Sequence[CalicoPolicy], world: ClusterState) -> Iterator[LintFinding]:
+def _among_pods(policies: Sequence[CalicoPolicy], scope: Scope) -> Iterator[LintFinding]:
+    world = scope.seen
     found = [
         _Selecting(p, tuple(pod for pod in world.pods if acts_on(world, p, pod) is not False))
         for p in policies
@@ -86,15 +91,28 @@ def _among_pods(policies: Sequence[CalicoPolicy], world: ClusterState) -> Iterat
     order = TierOrder(world, tuple(known.values()))
     for one in found:
         if world.pods and not one.pods:
-            message, fix = "it selects no pod", "compare its selectors with the labels of the pods"
-            rule, policy = LintRule.SELECTS_NO_POD, one.policy
-            yield finding_at(rule, message, fix, policy, policy.origin)
+            yield from unselected(scope, _unselected(one.policy))
         yield from order.passes_to_nothing(one.policy, one.pods)
     if world.pods:
         yield from _never_reached(found, world)
     names = {str(one.policy): set(map(str, one.pods)) for one in found}
     outcome = "the name alone decides which of the two comes first"
     yield from ties(policies, lambda a, b: _meet(a, b, names if world.pods else None), outcome)
+
+
+def _unselected(policy: CalicoPolicy) -> Unselected:
+    keys = list(keys_in(policy.selector))
+    return Unselected(
+        policy=policy,
+        origin=policy.origin,
+        message=f"its selector, {policy.selector}, selects no pod",
+        fix="compare it with the labels of the pods, and of their namespaces",
+        pod_labels=keys,
+        namespace_labels=[k.removeprefix(OF_NAMESPACE) for k in keys if k.startswith(OF_NAMESPACE)],
+        may_act_in=lambda namespace: (
+            policy.namespace in ("", namespace.name) and may_act_in(policy, namespace)
+        ),
+    )
 
 
 def _meet(one: CalicoPolicy, other: CalicoPolicy, pods: Mapping[str, set[str]] | None) -> bool:

@@ -5,24 +5,28 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
 
-from npol.policy.evaluate.cilium_layer import Selected, sections_for
+from npol.policy.evaluate.cilium_layer import Selected, section_may_act_in, sections_for
+from npol.policy.lint.context import Scope
 from npol.policy.lint.findings import LintFinding, LintRule, finding_at
 from npol.policy.lint.syntax import refusals_of
+from npol.policy.lint.unselected import Unselected, unselected
+from npol.policy.objects.cilium_labels import NAMESPACE_LABELS, without_source
 from npol.policy.objects.cilium_types import CiliumPeer, CiliumPolicy, CiliumPort, CiliumRule
 from npol.policy.objects.entities import Pod
 from npol.policy.objects.netpol_types import Origin
 from npol.policy.parse.object_source import Source
 from npol.policy.parse.parse_cilium import is_cilium_policy, parse_cilium_policy
 from npol.policy.state.cluster_state import ClusterState
+from npol.selectors import keys_of, spell
 
 
 def cilium_findings(
-    sources: Iterable[Source], world: ClusterState, default_namespace: str
+    sources: Iterable[Source], scope: Scope, default_namespace: str
 ) -> Iterator[LintFinding]:
     """
     What is odd about these policies among these objects.
 
-    `world`: whom they select. Where it knows no pods, nothing is said of whom.
+    `scope`: whom they select. Where it knows no pods, nothing is said of whom.
     """
     readings = [
         parse_cilium_policy(source, default_namespace=default_namespace)
@@ -31,12 +35,12 @@ def cilium_findings(
     ]
     yield from refusals_of(readings)
     policies = [reading.policy for reading in readings if not reading.mistakes]
-    acting = _acting(replace(world, cilium_policies=tuple(policies)))
+    acting = _acting(replace(scope.seen, cilium_policies=tuple(policies)))
     for policy in policies:
         for section in policy.sections:
             if not section.nodes:
                 mine = acting.get(_key(section.origin), [])
-                yield from _of_section((policy, section), mine, policies, acting, world)
+                yield from _of_section((policy, section), mine, policies, acting, scope)
 
 
 _Acting = dict[str, list[Pod]]
@@ -60,14 +64,12 @@ def _of_section(
     mine: Sequence[Pod],
     policies: Sequence[CiliumPolicy],
     acting: _Acting,
-    world: ClusterState,
+    scope: Scope,
 ) -> Iterator[LintFinding]:
     policy, section = chosen
-    known = world.pods_in(policy.namespace) if policy.namespace else world.pods
+    known = scope.seen.pods_in(policy.namespace) if policy.namespace else scope.seen.pods
     if known and not mine:
-        message = "its endpointSelector selects no pod"
-        fix = "compare it with the labels of the pods, and of their namespaces"
-        yield finding_at(LintRule.SELECTS_NO_POD, message, fix, policy, section.origin)
+        yield from _selects_nothing(chosen, scope)
         return
     denies = [
         rule
@@ -82,6 +84,23 @@ def _of_section(
             message = f"allows nothing: {first.origin} denies all that it allows"
             fix = "narrow the deny, or drop the rule: a deny beats every allow"
             yield finding_at(LintRule.DENIED_RULE, message, fix, policy, rule.origin)
+
+
+def _selects_nothing(chosen: Selected, scope: Scope) -> Iterator[LintFinding]:
+    policy, section = chosen
+    keys = [without_source(key) for key in keys_of(section.selector)]
+    around = [k.removeprefix(NAMESPACE_LABELS) for k in keys if k.startswith(NAMESPACE_LABELS)]
+    one = Unselected(
+        policy=policy,
+        origin=section.origin,
+        message=f"endpointSelector {spell(section.selector)} selects no pod",
+        fix="compare it with the labels of the pods, and of their namespaces",
+        pod_labels=keys,
+        values=list(section.selector["matchLabels"].values()),
+        namespace_labels=around,
+        may_act_in=lambda namespace: section_may_act_in(section, namespace),
+    )
+    yield from unselected(scope, one)
 
 
 def _holds_all(theirs: Sequence[Pod], mine: Sequence[Pod]) -> bool:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from dataclasses import dataclass, field
 from functools import cached_property
 
@@ -12,6 +12,7 @@ from npol.policy.lint.platform_objects import PlatformObjects
 from npol.policy.objects.dialects import SPEC, Dialect
 from npol.policy.objects.entities import Pod
 from npol.policy.objects.netpol_types import Direction, Origin, Policy, Rule
+from npol.policy.objects.tier_types import RuleAction
 from npol.policy.parse.object_source import Path, Source, spell_path
 from npol.policy.parse.parse_policies import ParsedPolicy
 from npol.policy.state.cluster_state import ClusterState
@@ -93,6 +94,18 @@ class Scope:
         """Whether any pod of these namespaces was seen."""
         return any(self.seen.pods_in(name) for name in namespaces)
 
+    def knows_pods_of(self, checked: Checked) -> bool:
+        """
+        Whether any pod of a policy's namespace was seen.
+
+        One that names none lands where its directory is applied: pods of others say nothing.
+        """
+        pods = self.seen.pods_in(checked.policy.namespace)
+        if self.knows_cluster or checked.source.metadata.get("namespace"):
+            return bool(pods)
+        place = checked.policy.origin.directory
+        return any(not pod.at or pod.at.file.rpartition("/")[0] == place for pod in pods)
+
     @property
     def knows_namespaces(self) -> bool:
         return any(n.declared for n in self.seen.namespaces.values())
@@ -104,14 +117,31 @@ class Scope:
 
     def may_be_mistyped(self, selector: Selector, namespaces: Iterable[str]) -> bool:
         """Whether a selector that selects no pod there is surely about those that are seen."""
-        if self.knows_cluster:
-            return True
-        names = set(namespaces)
-        values = set((selector.get("matchLabels") or {}).values())
-        if any(space in names and name in values for space, name in self.platform.custom):
-            return False  # an operator names the pods that it makes after the object
-        keys = set(keys_of(selector))
-        return any(keys & set(pod.labels) for name in names for pod in self.seen.pods_in(name))
+        values = (selector.get("matchLabels") or {}).values()
+        return self.knows_bearers(keys_of(selector), values, set(namespaces))
+
+    def knows_bearers(
+        self, keys: Iterable[str], values: Iterable[str], namespaces: Collection[str]
+    ) -> bool:
+        """Whether who has these labels there is surely known: others with such keys are seen."""
+        if self.knows_cluster or self.platform.incomplete:
+            return self.knows_cluster
+        if self.platform.operated(namespaces, values):
+            return False
+        wanted = set(keys)
+        return any(
+            wanted & pod.labels.keys() for name in namespaces for pod in self.seen.pods_in(name)
+        )
+
+    def ruled_beside(self, pod: Pod) -> bool:
+        """Whether policies of other kinds may act on a pod and allow what it lacks."""
+        others = self.seen.without_cilium.without_calico
+        if not others.tier_policies:
+            return bool(others.others_for(pod))
+        from npol.policy.evaluate.tier_match import tier_policies_for  # few files hold them
+
+        rules = (r for p in tier_policies_for(others, pod) for r in (*p.ingress, *p.egress))
+        return bool(others.others_for(pod)) or any(r.action is RuleAction.ACCEPT for r in rules)
 
     def selected(self, policy: Policy) -> tuple[Pod, ...]:
         return self.seen.select(policy.namespace, policy.selector)

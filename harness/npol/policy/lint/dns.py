@@ -12,7 +12,7 @@ from npol.policy.objects.netpol_types import Direction, Policy, PortClause, Rule
 from npol.policy.state.dns import PORT, dns_service, dns_traffic
 from npol.policy.state.selected_pods import namespaces_of, selected_pods
 from npol.policy.state.service_backends import backends_of
-from npol.selectors import keys_of, spell_labels
+from npol.selectors import keys_of, labels_that_fit, spell_labels
 
 POD_PORTS = (PORT, 5353, "dns", "dns-udp", "dns-tcp")
 """What the pods behind port 53 listen on: OpenShift's on 5353."""
@@ -25,9 +25,12 @@ def dns(scope: Scope, checked: Checked) -> Iterator[LintFinding]:
         yield from _wrong_pods(scope, checked, rule)
     if not rules:
         return  # a plain deny: what it forgets is for others to allow
-    udp, tcp = (_resolves(scope, checked.policy, p) for p in (Protocol.UDP, Protocol.TCP))
+    asking = _asking(scope, checked.policy)
+    if scope.ruled_beside(asking):
+        return  # such a policy may allow it
+    udp, tcp = (_resolves(scope, asking, p) for p in (Protocol.UDP, Protocol.TCP))
     forgotten = not about_dns and udp is False and tcp is False
-    if forgotten and not any(_may_hold_dns(scope, rule) for rule in rules):
+    if forgotten and not any(_may_hold_dns(scope, rule) for rule in _rules_for(scope, asking)):
         message = "it isolates egress, and nothing allows DNS: no name will resolve"
         fix = "allow UDP and TCP 53 to the pods k8s-app=kube-dns in kube-system"
         yield checked.finding(LintRule.DNS_FORGOTTEN, ("spec", "egress"), message, fix, at_key=True)
@@ -62,11 +65,20 @@ def _may_hold_dns(scope: Scope, rule: Rule) -> bool:
     return any(set(keys_of(s)) - {NAME_LABEL} for s in selectors if s)
 
 
-def _resolves(scope: Scope, policy: Policy, protocol: Protocol) -> bool | None:
-    """For the first pod that the policy selects, or for one that carries its labels."""
-    pods = scope.selected(policy)
-    labels = policy.selector.get("matchLabels") or {}
-    pod = pods[0] if pods else Pod(namespace=policy.namespace, name="(any)", labels=labels)
+def _asking(scope: Scope, policy: Policy) -> Pod:
+    """The first pod that the policy selects, or one that carries its labels."""
+    if pods := scope.selected(policy):
+        return pods[0]
+    labels = labels_that_fit(policy.selector)
+    return Pod(namespace=policy.namespace, name="(any)", labels=labels)
+
+
+def _rules_for(scope: Scope, pod: Pod) -> Iterator[Rule]:
+    for policy in scope.seen.isolating(pod, Direction.EGRESS):
+        yield from policy.rules(Direction.EGRESS)
+
+
+def _resolves(scope: Scope, pod: Pod, protocol: Protocol) -> bool | None:
     key = (pod.namespace, spell_labels(pod.labels), protocol)
     if key not in scope.resolves:
         traffic = dns_traffic(scope.world, pod, protocol)

@@ -27,7 +27,7 @@ def called_by_the_api_server(scope: Scope, checked: Checked) -> Iterator[LintFin
         return
     for call in scope.platform.calls:
         found = _called_pod(scope, checked, call)
-        if found and not _may_enter(scope, *found):
+        if found and not scope.ruled_beside(found[0]) and not _may_enter(scope, *found):
             what = "the webhook" if call.rule is LintRule.CUTS_WEBHOOK else "the API"
             message = (
                 f"it cuts off {what} of {call.caller}: nothing lets the API server reach "
@@ -87,7 +87,7 @@ def asking_the_api_server(scope: Scope, checked: Checked) -> Iterator[LintFindin
         return
     for asking in scope.platform.asking.get(checked.policy.namespace, ()):
         is_first = _is_first(scope, checked, asking.pod, Direction.EGRESS)
-        if is_first and not _may_ask(scope, asking.pod):
+        if is_first and not scope.ruled_beside(asking.pod) and not _may_ask(scope, asking.pod):
             message = (
                 f"{asking.name} has permissions by its ServiceAccount {asking.detail}, and "
                 "nothing lets it reach the API server"
@@ -121,6 +121,8 @@ def scraped(scope: Scope, checked: Checked) -> Iterator[LintFinding]:
         return
     for one in scope.platform.scraped.get(checked.policy.namespace, ()):
         if not _is_first(scope, checked, one.pod, Direction.INGRESS):
+            continue
+        if scope.ruled_beside(one.pod):
             continue
         policies = scope.seen.isolating(one.pod, Direction.INGRESS)
         rules = [rule for policy in policies for rule in policy.rules(Direction.INGRESS)]

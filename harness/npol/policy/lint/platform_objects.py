@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Container, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
@@ -19,6 +19,10 @@ _OWN_GROUPS = {resource.group for resource in BUILT_IN}
 WEBHOOKS = ("ValidatingWebhookConfiguration", "MutatingWebhookConfiguration")
 SCRAPE, SCRAPE_PORT = "prometheus.io/scrape", "prometheus.io/port"
 HTTPS = 443
+CONTROLLERS = ("HelmRelease", "HelmChart", "Application", "ApplicationSet", "Kustomization")
+"""Kinds that only a controller in a cluster can render."""
+OPERATORS = ("Subscription", "ClusterServiceVersion", "CustomResourceDefinition")
+"""Kinds that come with an operator, which makes pods."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,10 +58,20 @@ class PlatformObjects:
     objects: tuple[Source, ...] = ()
 
     @cached_property
-    def custom(self) -> frozenset[tuple[str, str]]:
-        """(namespace, name) of objects of kinds that are not built in: of operators, mostly."""
-        return frozenset(
-            (source.namespace("default"), source.name)
+    def incomplete(self) -> bool:
+        """Whether controllers make pods of some of the objects, which no object here shows."""
+        return any(source.kind in (*CONTROLLERS, *OPERATORS) for source in self.objects)
+
+    def operated(self, namespaces: Container[str], values: Iterable[str]) -> bool:
+        """Whether an operator may make pods with such labels, which its object has or is named."""
+        named = set(map(_plain, values))
+        return any(space in namespaces and names & named for space, names in self._custom)
+
+    @cached_property
+    def _custom(self) -> tuple[tuple[str, frozenset[str]], ...]:
+        """Namespace and names of objects of kinds that are not built in: of operators."""
+        return tuple(
+            (source.namespace("default"), frozenset(map(_plain, _names_in(source))))
             for source in self.objects
             if source.group not in _OWN_GROUPS and not other_policy_kind(source.group, source.kind)
         )
@@ -75,9 +89,23 @@ class PlatformObjects:
         for source in self.objects if bound else ():
             one, spec = _pod_of(source)
             account = str(spec.get("serviceAccountName") or "default")
-            if one and (one.namespace, account) in bound:
+            if one and (one.namespace, account) in bound and self._has_token(one, spec):
                 found.setdefault(one.namespace, []).append(PlatformPod(source, one, account))
         return found
+
+    def _has_token(self, one: Pod, spec: Mapping[str, Any]) -> bool:
+        """Whether it can ask: the pod's own word on its token outranks its account's."""
+        account = (one.namespace, one.service_account or "default")
+        return spec.get("automountServiceAccountToken", account not in self._without_tokens) is True
+
+    @cached_property
+    def _without_tokens(self) -> frozenset[tuple[str, str]]:
+        return frozenset(
+            (source.namespace("default"), source.name)
+            for source in self.objects
+            if source.kind == "ServiceAccount"
+            and source.body.get("automountServiceAccountToken") is False
+        )
 
     @cached_property
     def scraped(self) -> dict[str, list[PlatformPod]]:
@@ -89,6 +117,21 @@ class PlatformObjects:
                 if one:
                     found.setdefault(one.namespace, []).append(PlatformPod(source, one, port))
         return found
+
+
+def _plain(name: str) -> str:
+    return name.lower().replace("-", "")
+
+
+def _names_in(source: Source) -> Iterator[str]:
+    """Its name, its kind, and the labels that it has for what will be made of it."""
+    yield from (source.name, source.kind)
+    inner: list[Any] = [source.spec]
+    while inner:
+        value = inner.pop()
+        inner += value.values() if isinstance(value, dict) else items(value)
+        labels = value.get("labels") if isinstance(value, dict) else None
+        yield from map(str, mapping(labels).values())
 
 
 def _calls(source: Source) -> Iterator[ServiceCall]:

@@ -64,20 +64,43 @@ def superfluous(policies: Sequence[Checked]) -> Iterator[LintFinding]:
     Of policies with the same name the last one is meant: it replaces the others.
     """
     policies = list({str(c.policy): c for c in policies}.values())
-    spaces: dict[str, _NamespacePolicies] = {}
+    spaces: dict[tuple[str, str], _NamespacePolicies] = {}
     numbered = [_Mine(c, n, requirements(c.policy.selector)) for n, c in enumerate(policies)]
     for mine in numbered:
-        spaces.setdefault(mine.policy.namespace, _NamespacePolicies()).add(mine)
+        spaces.setdefault(_space(mine), _NamespacePolicies()).add(mine)
     gone: set[int] = set()
     for mine in reversed(numbered):
-        space = spaces[mine.policy.namespace]
+        space = spaces[_space(mine)]
+        if not mine.policy.all_rules:
+            continue  # a default that denies all: others add to it, and it stays if they go
         if _without_effect(mine, space, gone):
             gone.add(mine.number)
-            message = "other policies isolate the same pods and allow the same: it changes nothing"
+            message = "it changes nothing: the same pods are isolated, and the same is allowed, by "
+            message += _others(mine, space, gone)
             fix = "take it away, or keep it as a safety net"
             yield mine.checked.finding(LintRule.WITHOUT_EFFECT, (), message, fix)
         else:
             yield from _shadowed(mine, space, gone)
+
+
+def _space(mine: _Mine) -> tuple[str, str]:
+    """
+    Its namespace, and its directory where it names none.
+
+    Such policies land where their directory is applied, each in another namespace perhaps.
+    """
+    unplaced = not mine.checked.source.metadata.get("namespace")
+    return mine.policy.namespace, mine.policy.origin.directory if unplaced else ""
+
+
+def _others(mine: _Mine, space: _NamespacePolicies, gone: set[int]) -> str:
+    """The policies that do what this one does: one for each of its rules, and its isolation."""
+    found = [
+        next(o for o, _ in space.wider(mine, rule) if o is not mine and o.number not in gone)
+        for rule in mine.policy.all_rules
+    ]
+    names = dict.fromkeys(f"{other.policy} ({other.policy.origin})" for other in found)
+    return " and ".join(names)
 
 
 def _without_effect(mine: _Mine, space: _NamespacePolicies, gone: set[int]) -> bool:

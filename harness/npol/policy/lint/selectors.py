@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import difflib
-from collections.abc import Iterator
+import re
+from collections.abc import Iterable, Iterator
 from dataclasses import replace
 
 from npol.model.peer_selection import lasting
@@ -14,20 +15,27 @@ from npol.policy.objects.netpol_types import PeerClause, Rule
 from npol.policy.state.selected_pods import namespaces_of, selected_pods
 from npol.selectors import Labels, Selector, keys_of, matches, spell, spell_labels
 
+NEAR = 0.85
+"""How like a known name one must be to be taken for it, mistyped: most end alike (`-system`)."""
+_NUMBERS = re.compile(r"\d+")
+FEW = 3
+"""Labels that a finding has room for."""
 ALWAYS_THERE = ("kube-system", "default", "kube-public", "kube-node-lease")
 """Namespaces of every cluster, with no label but the one that the API server sets."""
 
 
 def selects_no_pod(scope: Scope, checked: Checked) -> Iterator[LintFinding]:
     policy = checked.policy
-    if not policy.selector or not scope.knows_pods([policy.namespace]):
+    if not policy.selector or not scope.knows_pods_of(checked):
         return
     if not scope.selected(policy):
-        has = _labels_there(scope, policy.namespace)
         message = f"podSelector {spell(policy.selector)} selects no pod in {policy.namespace}"
         harmless = not scope.may_be_mistyped(policy.selector, [policy.namespace])
         finding = checked.finding(
-            LintRule.SELECTS_NO_POD, ("spec", "podSelector"), message, f"pods there have {has}"
+            LintRule.SELECTS_NO_POD,
+            ("spec", "podSelector"),
+            message,
+            _labels_there(scope, policy.namespace, policy.selector),
         )
         yield replace(finding, harmless=harmless)
 
@@ -59,8 +67,7 @@ def no_such_namespace(scope: Scope, checked: Checked) -> Iterator[LintFinding]:
     name = checked.policy.namespace
     if name in ALWAYS_THERE or not scope.knows_namespaces or scope.knows_pods([name]):
         return
-    is_near = difflib.get_close_matches(name, scope.seen.namespaces.keys() - {name})
-    if not scope.knows_cluster and not is_near:
+    if not scope.knows_cluster and not _is_nearly_one_of(name, scope.seen.namespaces.keys()):
         return  # the cluster may have it
     if not scope.seen.namespace(name).declared:
         message = f"namespace {name} does not exist here"
@@ -68,6 +75,12 @@ def no_such_namespace(scope: Scope, checked: Checked) -> Iterator[LintFinding]:
         yield checked.finding(
             LintRule.NO_SUCH_NAMESPACE, ("metadata", "namespace"), message, f"known: {known}"
         )
+
+
+def _is_nearly_one_of(name: str, known: Iterable[str]) -> bool:
+    """Whether it may be one of these, mistyped; `team-1` is no `team-2`."""
+    near = difflib.get_close_matches(name, set(known) - {name}, cutoff=NEAR)
+    return any(_NUMBERS.sub("", one) != _NUMBERS.sub("", name) for one in near)
 
 
 def peers_select_nothing(scope: Scope, checked: Checked) -> Iterator[LintFinding]:
@@ -88,9 +101,11 @@ def _peer_selects_nothing(
     everywhere = peer.namespace_selector == {} and not scope.knows_pods(["kube-system"])
     if not peer.pod_selector or everywhere or not all(scope.knows_pods([n]) for n in names):
         return
+    if peer.namespace_selector is None and not scope.knows_pods_of(checked):
+        return
     if not any(True for _ in selected_pods(scope.seen, checked.policy.namespace, peer)):
         message = f"{spell(peer.pod_selector)} selects no pod in {', '.join(names)}"
-        fix = f"pods there have {_labels_there(scope, names[0])}"
+        fix = _labels_there(scope, names[0], peer.pod_selector)
         yield checked.finding_at(
             LintRule.PEER_SELECTS_NO_POD,
             peer.origin,
@@ -185,7 +200,19 @@ def _wrong_in_rule(scope: Scope, checked: Checked, rule: Rule) -> Iterator[LintF
                 yield checked.finding_at(LintRule.WRONG_SELECTOR, peer.origin, message, fix)
 
 
-def _labels_there(scope: Scope, namespace: str) -> str:
-    """The labels of a namespace's pods, each set once."""
-    pods: tuple[Pod, ...] = scope.seen.pods_in(namespace)
-    return " or ".join(dict.fromkeys(spell_labels(lasting(p.labels)) for p in pods[:20]))
+def _labels_there(scope: Scope, namespace: str, selector: Selector) -> str:
+    """What a namespace's pods have of the labels asked for; which they have, if none has any."""
+    keys = dict.fromkeys(keys_of(selector))
+    every = [lasting(pod.labels) for pod in scope.seen.pods_in(namespace)]
+    asked = [found for own in every if (found := {k: own[k] for k in keys if k in own})]
+    if asked:
+        return f"pods there have {_few(map(spell_labels, asked), ' or ')}"
+    others = _few((key for own in every for key in own), ", ")
+    return f"no pod there has {' or '.join(keys)}; they have {others or 'no labels'}"
+
+
+def _few(words: Iterable[str], between: str) -> str:
+    """Each once, and how many more there are."""
+    every = list(dict.fromkeys(words))
+    more = [f"{len(every) - FEW} more"] if len(every) > FEW else []
+    return between.join([*every[:FEW], *more])

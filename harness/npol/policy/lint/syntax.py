@@ -99,7 +99,7 @@ def no_namespace(checked: Checked) -> Iterator[LintFinding]:
 
 def same_names(policies: Iterable[Checked], others: Iterable[Source]) -> Iterator[LintFinding]:
     """
-    Policies that would replace each other.
+    Policies that would replace each other; in directories of their own they may be for others.
 
     Variants do not: files that share other objects as well, or whose policies name no namespace.
     """
@@ -116,7 +116,9 @@ def same_names(policies: Iterable[Checked], others: Iterable[Source]) -> Iterato
         if first is not checked and not any(len(both) > 1 and both <= names for names in shared):
             message = f"{checked.policy} is written down twice, first at {first.policy.origin}"
             fix = "give one of them another name: the one applied last replaces the other"
-            yield checked.finding(LintRule.SAME_NAME, ("metadata", "name"), message, fix)
+            found = checked.finding(LintRule.SAME_NAME, ("metadata", "name"), message, fix)
+            places = {first.policy.origin.directory, checked.policy.origin.directory}
+            yield replace(found, harmless=len(places) > 1)
 
 
 def _file(source: Source) -> str:

@@ -6,26 +6,26 @@ from collections.abc import Iterable, Iterator, Sequence
 
 from npol.policy.evaluate.tier_match import selects
 from npol.policy.lint.behind_tiers import TierOrder
+from npol.policy.lint.context import Scope
 from npol.policy.lint.findings import LintFinding, LintRule, finding_at
 from npol.policy.lint.shadowed import shadowed
 from npol.policy.lint.syntax import refusals_of
 from npol.policy.lint.ties import ties
+from npol.policy.lint.unselected import Unselected, unselected
 from npol.policy.objects.dialects import Dialect
 from npol.policy.objects.entities import Pod
 from npol.policy.objects.netpol_types import Direction
 from npol.policy.objects.tier_types import RuleAction, Tier, TierPolicy, TierRule
 from npol.policy.parse.object_source import Source
 from npol.policy.parse.parse_tiers import is_tier_policy, parse_tier_policy
-from npol.policy.state.cluster_state import ClusterState
+from npol.selectors import keys_of, matches, spell
 
 
-def tier_findings(
-    sources: Iterable[Source], world: ClusterState, dialect: Dialect
-) -> Iterator[LintFinding]:
+def tier_findings(sources: Iterable[Source], scope: Scope) -> Iterator[LintFinding]:
     """
     What is odd about the policies in tiers among these objects.
 
-    `world`: whom they select. Where it knows no pods, nothing is said of whom.
+    `scope`: whom they select. Where it knows no pods, nothing is said of whom.
     """
     readings = [parse_tier_policy(source) for source in sources if is_tier_policy(source)]
     yield from refusals_of(readings)
@@ -33,7 +33,7 @@ def tier_findings(
     for policy in policies:
         for direction in Direction:
             yield from shadowed(policy, policy.rules(direction), _covers)
-    yield from _among_pods(policies, world, dialect)
+    yield from _among_pods(policies, scope)
 
 
 def _covers(first: TierRule, later: TierRule) -> bool:
@@ -47,9 +47,8 @@ def _covers(first: TierRule, later: TierRule) -> bool:
     return same and (not first.ports or bool(same_ports))
 
 
-def _among_pods(
-    policies: Sequence[TierPolicy], world: ClusterState, dialect: Dialect
-) -> Iterator[LintFinding]:
+def _among_pods(policies: Sequence[TierPolicy], scope: Scope) -> Iterator[LintFinding]:
+    world, dialect = scope.seen, scope.dialect
     order = TierOrder(world, world.calico_policies)
     pods = {
         str(policy): [pod for pod in world.pods if selects(world, policy.subject, pod)]
@@ -58,9 +57,7 @@ def _among_pods(
     for policy in policies:
         mine = pods[str(policy)]
         if world.pods and not mine:
-            message = "its subject selects no pod"
-            fix = "compare it with the labels of the namespaces: a policy of the cluster has none"
-            yield finding_at(LintRule.SELECTS_NO_POD, message, fix, policy, policy.origin)
+            yield from unselected(scope, _unselected(policy))
         yield from _never_asked(policy, mine, order, dialect)
         yield from order.passes_to_nothing(policy, mine)
     names = {name: set(map(str, mine)) for name, mine in pods.items()}
@@ -69,6 +66,21 @@ def _among_pods(
         outcome = "the name alone decides which of the two comes first"
     yield from ties(
         policies, lambda a, b: not world.pods or bool(names[str(a)] & names[str(b)]), outcome
+    )
+
+
+def _unselected(policy: TierPolicy) -> Unselected:
+    subject = policy.subject
+    pods = f" and pods with {spell(subject.pods)}" if subject.pods else ""
+    return Unselected(
+        policy=policy,
+        origin=policy.origin,
+        message=f"its subject, namespaces with {spell(subject.namespaces)}{pods}, selects no pod",
+        fix="compare it with the labels of the namespaces: a policy of the cluster has none",
+        pod_labels=keys_of(subject.pods or {}),
+        values=list(((subject.pods or {}).get("matchLabels") or {}).values()),
+        namespace_labels=keys_of(subject.namespaces),
+        may_act_in=lambda namespace: matches(subject.namespaces, namespace.labels),
     )
 
 

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-import itertools
 from collections.abc import Callable, Iterator, Sequence
+from dataclasses import replace
 from typing import TypeVar
 
 from npol.policy.lint.findings import LintFinding, LintRule, finding_at
@@ -17,13 +17,23 @@ _Ranked = TypeVar("_Ranked", TierPolicy, CalicoPolicy)
 def ties(
     policies: Sequence[_Ranked], meet: Callable[[_Ranked, _Ranked], bool], outcome: str
 ) -> Iterator[LintFinding]:
-    """`meet`: whether two may select the same pod; `outcome`: what comes of a tie."""
-    for one, other in itertools.combinations(policies, 2):
-        alike = (one.tier_name, one.rank) == (other.tier_name, other.rank)
-        if alike and _differ(one, other) and meet(one, other):
+    """
+    Each policy once; those of another directory may be for another cluster.
+
+    `meet`: whether two may select the same pod; `outcome`: what comes of a tie.
+    """
+    before: dict[tuple[str, str], list[_Ranked]] = {}
+    for other in policies:
+        alike = before.setdefault((other.tier_name, other.rank), [])
+        tied = [one for one in alike if _differ(one, other) and meet(one, other)]
+        alike.append(other)
+        if tied:
+            place = other.origin.directory
+            one = next((t for t in tied if t.origin.directory == place), tied[0])
             message = f"it has {one.rank}, as {one} ({one.origin}) has: {outcome}"
             fix = "give one of them another"
-            yield finding_at(LintRule.PRIORITY_TIE, message, fix, other, other.origin)
+            found = finding_at(LintRule.PRIORITY_TIE, message, fix, other, other.origin)
+            yield replace(found, harmless=one.origin.directory != place)
 
 
 def _differ(one: TierPolicy | CalicoPolicy, other: TierPolicy | CalicoPolicy) -> bool:

@@ -45,6 +45,11 @@ class Origin:
     at: Position | None = None
     kind: str = "NetworkPolicy"
 
+    @property
+    def directory(self) -> str:
+        """That of its file; "" for what came from a cluster."""
+        return self.at.file.rpartition("/")[0] if self.at else ""
+
     def __str__(self) -> str:
         """`file:line` when it is known, else the object and the path in it."""
         if self.at:
