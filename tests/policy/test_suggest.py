@@ -50,6 +50,19 @@ def test_deny_all_suggests_a_flow_that_it_stops():
     assert all(f.before == "allow" for f in suggestion.flows)
 
 
+def test_deny_all_beside_an_allow_all_is_not_said_to_let_anything_through():
+    deny = policy("deny", "{policyTypes: [Ingress]}")
+    allow = policy("allow", "{policyTypes: [Ingress], ingress: [{}]}")
+    doubts = suggest(world_with(deny, allow), CALICO).doubts
+
+    assert any(
+        "deny" in d and d.endswith("others let everything through that is known") for d in doubts
+    )
+    assert any(
+        "allow" in d and d.endswith("it lets everything through that is known") for d in doubts
+    )
+
+
 def test_block_suggests_no_address_but_a_doubt():
     out = policy(
         "out",

@@ -95,7 +95,8 @@ class _StoryDraft:
         closed = [self._stopped(policy, direction, pod, allowed, meetings) for pod in subjects]
         if not any(self._is_stopped_by(m, direction) for found in closed for m in found):
             what = f"no flow that its {direction.field} must stop"
-            why = "it lets everything through that is known"
+            who = "it lets" if policy.rules(direction) else "others let"
+            why = f"{who} everything through that is known"
             if any(self._stops(m, direction) for found in closed for m in found):
                 why = "what it stops is stopped at the other end, too"
             self.doubts.append(f"{policy.origin}: {what}: {why}")
