@@ -147,6 +147,13 @@ def test_the_labels_that_are_there_are_told_in_few_words():
     assert by_key == "no pod there has tier; they have app, v"
 
 
+def test_a_label_of_another_key_with_the_value_that_is_asked_for_is_told():
+    pod = POD.replace("app: web", "app: shop, name: web, v: '1'")
+    policy = POLICY % "{podSelector: {matchLabels: {app: web}}}"
+
+    assert found(pod + policy, "NP010")[0].fix == "pods there have app=shop,name=web"
+
+
 ASKING = (
     """\
 apiVersion: v1

@@ -201,10 +201,11 @@ def _wrong_in_rule(scope: Scope, checked: Checked, rule: Rule) -> Iterator[LintF
 
 
 def _labels_there(scope: Scope, namespace: str, selector: Selector) -> str:
-    """What a namespace's pods have of the labels asked for; which they have, if none has any."""
-    keys = dict.fromkeys(keys_of(selector))
+    """A namespace's labels with a key or a value that is asked for; all keys, if none has any."""
+    keys, values = dict.fromkeys(keys_of(selector)), (selector.get("matchLabels") or {}).values()
     every = [lasting(pod.labels) for pod in scope.seen.pods_in(namespace)]
-    asked = [found for own in every if (found := {k: own[k] for k in keys if k in own})]
+    like = ({k: v for k, v in own.items() if k in keys or v in values} for own in every)
+    asked = list(filter(None, like))
     if asked:
         return f"pods there have {_few(map(spell_labels, asked), ' or ')}"
     others = _few((key for own in every for key in own), ", ")
