@@ -102,6 +102,13 @@ def test_a_file_that_only_mentions_policies_is_no_finding(check):
     assert lines[0] == "0 finding(s)"
 
 
+def test_a_label_without_a_value_is_one_of_no_text_as_the_api_server_reads_it(check):
+    policy = POLICY.replace("app: web", "app: ''")
+    _, lines = check({"p.yaml": policy, "pod.yaml": POD.replace("APP", "")})
+
+    assert lines[0] == "0 finding(s)"
+
+
 def test_groups_of_openshift_have_names_of_their_own(check):
     group = "apiVersion: user.openshift.io/v1\nkind: Group\nmetadata: {name: a_team}\n---\n"
     _, lines = check({"p.yaml": group + POLICY})

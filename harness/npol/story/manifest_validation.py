@@ -278,11 +278,12 @@ def _not_text(path: Path, value: Any) -> tuple[str, str]:
 
 
 def _map_problems(document: Document, path: Path, labels: Any) -> Iterator[Mistake]:
-    """Labels and annotations map text to text."""
+    """Labels and annotations map text to text; the API server reads nothing as no text."""
     if labels is None:
         return
     if not isinstance(labels, dict):
         yield Mistake(document.at(*path), f"`{path[-1]}` must be a mapping")
         return
     for key, value in labels.items():
-        yield from _text_problem(document, (*path, key), value)
+        if value is not None:
+            yield from _text_problem(document, (*path, key), value)

@@ -17,8 +17,8 @@ def labels_of(metadata: Mapping[str, Any]) -> Labels:
 
 
 def strings(value: Any) -> dict[str, str]:
-    """Labels whose values are strings: the API server takes no others."""
-    return {k: v for k, v in mapping(value).items() if isinstance(v, str)}
+    """Labels whose values are strings: the API server takes no others, and reads nothing as ""."""
+    return {k: v or "" for k, v in mapping(value).items() if v is None or isinstance(v, str)}
 
 
 def addresses_of(texts: list[Any]) -> tuple[Address, ...]:
