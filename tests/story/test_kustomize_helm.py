@@ -7,6 +7,10 @@ from pathlib import Path
 
 import pytest
 
+from npol.errors import Mistake
+from npol.story.manifest_validation import read_objects
+from npol.yaml_positions import MAX_BYTES
+
 HEAD = "version: 1\nsteps:\n- name: one\n  apply: "
 KUSTOMIZATION = {"k/kustomization.yaml": "resources: [deny.yaml]\n"}
 CHART = {"c/Chart.yaml": "name: c\n", "c/values.yaml": "a: b\n", "prod.yaml": "a: c\n"}
@@ -104,6 +108,20 @@ def test_a_tool_that_fails_is_quoted_with_its_reason(said, reason, tool, mistake
 
     assert mistakes(f"{HEAD}[{{helm: c}}]\n", CHART) == [
         f"s.npol.yaml:4:11: `helm template` on 'c' failed: {reason}"
+    ]
+
+
+def test_what_is_rendered_may_be_larger_than_a_file(tool, mistakes, monkeypatch):
+    policy = b"apiVersion: networking.k8s.io/v1\nkind: NetworkPolicy\nmetadata: {name: a}\n"
+    wrong: list[Mistake] = []
+
+    assert len(read_objects(b"#" * MAX_BYTES + b"\n" + policy, "k", "shop", wrong)) == 1
+    assert not wrong
+
+    monkeypatch.setattr("npol.story.kustomize_helm.MAX_RENDERED", 9)
+    tool("helm", render_policy())
+    assert mistakes(f"{HEAD}[{{helm: c}}]\n", CHART) == [
+        "s.npol.yaml:4:11: 'c' renders to more than 0 MB"
     ]
 
 

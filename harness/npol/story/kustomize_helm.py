@@ -8,7 +8,7 @@ import subprocess
 from collections.abc import Sequence
 
 from npol.story.field_validators import NotValid, shown
-from npol.yaml_positions import MAX_BYTES
+from npol.yaml_positions import MAX_RENDERED
 
 _LOGGED = '"command failed" err='
 _ADVICE = "Use --debug flag"
@@ -64,8 +64,8 @@ def _run(command: Sequence[str], written: str) -> bytes:
         raise NotValid(f"`{tool}` did not start: {error.strerror}") from None
     if done.returncode:
         raise NotValid(f"`{tool}` on {shown(written)} failed: {_reason(done.stderr)}")
-    if len(done.stdout) > MAX_BYTES:
-        raise NotValid(f"{shown(written)} renders to more than {MAX_BYTES // 1_000_000} MB")
+    if len(done.stdout) > MAX_RENDERED:
+        raise NotValid(f"{shown(written)} renders to more than {MAX_RENDERED // 1_000_000} MB")
     return done.stdout
 
 

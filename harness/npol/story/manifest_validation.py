@@ -19,7 +19,7 @@ from npol.errors import Mistake, Mistakes, Position
 from npol.model.change import Manifest
 from npol.model.policy_kinds import NAMESPACED_KINDS
 from npol.story.field_validators import NotValid, namespace, object_name, shown
-from npol.yaml_positions import Document, Path, YamlDialect, load
+from npol.yaml_positions import MAX_RENDERED, Document, Path, YamlDialect, load
 
 NAMESPACED = frozenset(
     {
@@ -70,7 +70,7 @@ def read_objects(
     to an apply alone is no mistake. Keys that stand twice are then left to who looks.
     """
     try:
-        documents = load(text, file, YamlDialect.MANIFEST)
+        documents = load(text, file, YamlDialect.MANIFEST, limit=MAX_RENDERED)
     except Mistakes as error:
         template = _template_line(text, file)
         wrong = [template] if template else [*error.mistakes]

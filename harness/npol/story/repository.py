@@ -124,7 +124,7 @@ def _remote(directory: str, read: dict[str, dict[str, Any]], seen: set[str]) -> 
     seen.add(directory)
     data = read.get(directory, {})
     if data.get("helmCharts"):
-        return "its helmCharts"
+        return "a chart of its helmCharts"
     named = [t for key in ("resources", "bases", "components") for t in _texts(data.get(key))]
     paths = {os.path.normpath(os.path.join(directory, text)): text for text in named}
     absent = next((text for path, text in paths.items() if not os.path.exists(path)), "")

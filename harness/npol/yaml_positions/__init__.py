@@ -8,7 +8,7 @@ so that we see what the API server will see.
 
 from npol.yaml_positions.document import Document, Path, YamlDialect
 from npol.yaml_positions.reader import load
-from npol.yaml_positions.text import MAX_BYTES
+from npol.yaml_positions.text import MAX_BYTES, MAX_RENDERED
 from npol.yaml_positions.writer import dump
 
-__all__ = ["MAX_BYTES", "Document", "Path", "YamlDialect", "dump", "load"]
+__all__ = ["MAX_BYTES", "MAX_RENDERED", "Document", "Path", "YamlDialect", "dump", "load"]

@@ -7,6 +7,8 @@ import re
 from npol.errors import Mistake, Mistakes, Position
 
 MAX_BYTES = 5_000_000
+MAX_RENDERED = 20_000_000
+"""Of many files at once: the definitions of one operator have 4 MB."""
 
 
 def decoded_text(text: str | bytes, file: str, limit: int) -> str:
