@@ -184,7 +184,16 @@ subjects: [{kind: ServiceAccount, name: web, namespace: shop}]
         pytest.param(
             "---\n" + CLUSTERWIDE % "{app: web}", set(), id="cilium-may-allow-it"
         ),
-        pytest.param("---\n" + TIER % "{namespaces: {}}", set(), id="a-tier-may-allow-it"),
+        pytest.param(
+            "---\n" + (TIER % "{namespaces: {}}").replace("Deny", "Accept"),
+            set(),
+            id="a-tier-may-allow-it",
+        ),
+        pytest.param(
+            "---\n" + TIER % "{namespaces: {}}",
+            {"NP022", "NP072", "NP073"},
+            id="a-tier-that-denies-allows-nothing",
+        ),
         pytest.param(
             "---\n" + (CILIUM % "{app: web}").replace("shop", "ops"),
             {"NP022", "NP072", "NP073"},
