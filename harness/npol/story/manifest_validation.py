@@ -224,7 +224,7 @@ def _generated(metadata: Any) -> bool:
 
 def _is_served_by_others(document: Document) -> bool:
     """Whether another API server may take what no name of a resource may hold: OpenShift's."""
-    return document.data["apiVersion"].rpartition("/")[0].endswith(".openshift.io")
+    return str(document.data["apiVersion"]).rpartition("/")[0].endswith(".openshift.io")
 
 
 def _path_segment(text: str) -> str:
