@@ -10,6 +10,7 @@ from npol.judge.flow_track import Track
 from npol.judge.sample import Patience, Sample
 from npol.judge.settle import Settling
 from npol.judge.witnesses import agreeing
+from npol.model.agreement import Agreement
 from npol.model.expectation import Outcome, Verdict
 from npol.model.prediction import PredictedDecision
 from npol.model.reason import Reason, ReasonCode
@@ -25,7 +26,8 @@ def judged(verdict, outcome=Outcome.TIMEOUT, words="", subject=""):
 
 
 DENIED, STILL_OPEN = judged(AS), judged(OPEN, Outcome.OPEN)
-ARRIVES = frozenset({Outcome.OPEN, Outcome.REFUSED})
+ARRIVES = Agreement(outcomes={Outcome.OPEN, Outcome.REFUSED})
+SILENT = Agreement(outcomes={Outcome.TIMEOUT})
 BROKEN = judged(Verdict.UNKNOWN, Outcome.ERROR, "the probe did not run")
 
 
@@ -105,8 +107,7 @@ def test_an_old_answer_that_comes_back_is_no_visible_change(between):
 
 def test_a_visible_change_needs_no_quiet_time():
     """It has the prediction for its witness: a plugin that drops for a moment is no denial."""
-    closed = frozenset({Outcome.TIMEOUT})
-    machine = settling(before=(Outcome.OPEN, 0), quiet=5.0, predicted=closed)
+    machine = settling(before=(Outcome.OPEN, 0), quiet=5.0, predicted=SILENT)
 
     feed(machine, (0.0, STILL_OPEN), (0.2, DENIED), (0.4, DENIED))
 
@@ -169,7 +170,7 @@ def test_trouble_that_comes_and_goes_is_no_flapping(between):
 
 def test_answers_of_samples_that_overlap_have_no_order():
     """One short silence, met by two samples of which the first began before an answered one."""
-    machine = settling(predicted={Outcome.OPEN})
+    machine = settling(predicted=Agreement(outcomes={Outcome.OPEN}))
     opened, silent = judged(AS, Outcome.OPEN), judged(Verdict.TOO_CLOSED)
     seen = [(2.1, 0.05, opened), (2.3, 0.5, silent), (2.4, 0.05, opened), (2.6, 0.5, silent)]
     for started, seconds, judgement in (*seen, (2.7, 0.05, opened), (3.2, 0.05, opened)):
@@ -323,15 +324,13 @@ def test_a_wrong_answer_needs_more_than_the_round_under_way():
     assert machine.may_launch(0.5)
 
 
-SILENT = (Outcome.TIMEOUT,)
-
-
 @pytest.mark.parametrize(
     ("before", "predicted", "may"),
     [
         pytest.param((Outcome.OPEN, 0), SILENT, False, id="what-is-to-change-waits-for-them"),
         pytest.param((Outcome.TIMEOUT, 0), SILENT, True, id="what-stays-needs-later-ones"),
         pytest.param(None, SILENT, True, id="not-known-what-was-before"),
+        pytest.param((Outcome.OPEN, 200), ARRIVES, True, id="what-stays-open-has-a-status"),
         pytest.param((Outcome.OPEN, 0), None, True, id="no-prediction"),
     ],
 )
@@ -444,14 +443,15 @@ def test_trouble_is_never_final_as_agreement():
     ],
 )
 def test_outcomes_agree_with_predictions(outcome, agrees_with_allow, agrees_with_deny):
-    assert (outcome in OPENS, outcome in CLOSES) == (agrees_with_allow, agrees_with_deny)
+    assert OPENS.holds(outcome, 0) is agrees_with_allow
+    assert CLOSES.holds(outcome, 0) is agrees_with_deny
 
 
 def test_plugin_that_rejects_agrees_with_deny_by_refusing():
     rejects = {Outcome.TIMEOUT, Outcome.REFUSED}
 
-    assert Outcome.REFUSED in agreeing(PredictedDecision.DENY, rejects)
-    assert Outcome.REFUSED not in agreeing(PredictedDecision.ALLOW, rejects)
+    assert agreeing(PredictedDecision.DENY, rejects).holds(Outcome.REFUSED, 0)
+    assert not agreeing(PredictedDecision.ALLOW, rejects).holds(Outcome.REFUSED, 0)
 
 
 STARVED = Judgement(

@@ -12,6 +12,7 @@ from npol.judge.sample import Patience
 from npol.judge.settle import Settling
 from npol.judge.verdict import judge
 from npol.judge.witnesses import agreeing
+from npol.model.agreement import Agreement
 from npol.model.expectation import Outcome, parse_expectation
 from npol.model.flow_record import (
     FlowRecord,
@@ -134,10 +135,10 @@ def judged(expected: str, packets: str, records: str, controls: str) -> Judgemen
     return judge(flow, expectation, [evidence], controls_of(controls))
 
 
-def foretold(cell: str) -> frozenset[Outcome] | None:
+def foretold(cell: str) -> Agreement | None:
     word = cell.partition(",")[0].strip("`")
     decision = PredictedDecision.UNKNOWN if word == "none" else PredictedDecision(word)
-    return agreeing(decision, SILENCE)
+    return agreeing(decision, SILENCE, proxied="by a proxy" in cell)
 
 
 def finally_said(seen: Judgement, predicted: str) -> tuple[str, float]:

@@ -72,7 +72,8 @@ class Own(Live):
 
     @property
     def ends(self):
-        asked = [*((f"own-{name}", name, 80, "tcp") for name in PODS), ("p0", *API_SERVER)]
+        alive = [("own-p0", *other) for other in self.others if other != API_SERVER]
+        asked = [*((f"own-{name}", name, 80, "tcp") for name in PODS), ("p0", *API_SERVER), *alive]
         return [self._flow(*flow, word="allow") for flow in asked]
 
     def peers(self):

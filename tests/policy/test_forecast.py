@@ -79,6 +79,8 @@ def test_forecast_uses_the_dialect_and_the_expectation_of_the_engine():
     ("expect", "prediction", "expected"),
     [
         ("http 504", "deny behind the proxy", True),
+        ("http 503", "deny behind the proxy", True),
+        ("http 503", "allow", True),
         ("http 200", "deny behind the proxy", False),
         ("http 504", "allow", False),
         ("http 404", "allow", True),

@@ -4,9 +4,15 @@ from __future__ import annotations
 
 import pytest
 
+from npol.model.prediction import PredictedDecision
+from npol.policy.evaluate.evaluate import decide
+from npol.policy.objects.dialects import CILIUM
 from npol.policy.objects.entities import ExternalEndpoint, Traffic
+from npol.policy.simulate.flow_decision import decide_flow
+from npol.policy.simulate.flow_resolution import ResolvedFlow
 from npol.policy.simulate.proxy_chain import hops
 from npol.policy.state.apply_changes import build
+from tests.policy.stories import flow
 from tests.policy.worlds import documents
 
 CLUSTER = """
@@ -125,3 +131,32 @@ def test_proxies_that_call_each_other_end():
     there = build(documents(loop))
 
     assert len(hops(there, asked(there), "site.test", "/")) <= 4
+
+
+LAYER_7 = """
+apiVersion: cilium.io/v2
+kind: CiliumNetworkPolicy
+metadata: {name: api, namespace: app}
+spec:
+  endpointSelector: {matchLabels: {app: api}}
+  ingress: [{toPorts: [{ports: [{port: "3001", protocol: TCP}], rules: {http: [{method: GET}]}}]}]
+"""
+
+
+@pytest.mark.parametrize(
+    ("policy", "expected"),
+    [
+        pytest.param("", PredictedDecision.ALLOW, id="open"),
+        pytest.param(DENY, PredictedDecision.DENY_BEHIND_PROXY, id="closed"),
+        pytest.param(LAYER_7, PredictedDecision.UNKNOWN, id="not-known"),
+    ],
+)
+def test_what_a_proxy_asks_in_its_turn_decides_as_well(policy, expected):
+    there = world(policy) if policy else world()
+    first = asked(there)
+    behind = hops(there, first, "site.test", "/api/health")
+    resolved = ResolvedFlow(flow=flow("a -> b:80"), traffics=(first,), hops=behind)
+
+    prediction = decide_flow(resolved, there, CILIUM, decide).prediction
+
+    assert (prediction.decision, prediction.proxied) == (expected, True)

@@ -10,6 +10,7 @@ import pytest
 
 from npol.judge.sample import Patience
 from npol.judge.settle import Settling
+from npol.model.agreement import Agreement
 from npol.model.expectation import Outcome, Verdict
 from npol.model.packet_fate import Fate, PacketFate
 from npol.model.probe import Answer, Role
@@ -19,6 +20,7 @@ from npol.run.settle_loop import settle
 
 AHEAD = 500.0
 FATES = {Outcome.OPEN: Fate.ARRIVED, Outcome.TIMEOUT: Fate.DROPPED_BY_POLICY}
+SILENT = Agreement(outcomes={Outcome.TIMEOUT})
 WRONG = Judgement(verdict=Verdict.TOO_OPEN, outcome=Outcome.OPEN)
 RIGHT = Judgement(verdict=Verdict.AS_EXPECTED, outcome=Outcome.TIMEOUT)
 
@@ -52,7 +54,7 @@ class Told(Rounds):
 def interval(rounds, before, *, changed=True):
     now = time.monotonic()
     patience = Patience(started=now, changed_at=now if changed else None, within=9, quiet=0)
-    settled = settle(rounds, Settling({"f": before}, patience, {"f": [Outcome.TIMEOUT]}), print)
+    settled = settle(rounds, Settling({"f": before}, patience, {"f": SILENT}), print)
     return settled["f"].enforced_between
 
 

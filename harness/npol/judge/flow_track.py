@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Hashable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from itertools import pairwise, takewhile
 
-from npol.judge.sample import Patience, Sample, may_start
+from npol.judge.sample import Patience, Sample, Signature, may_start
+from npol.model.agreement import Agreement
 from npol.model.enforcement import EnforcementInterval
 from npol.model.expectation import Outcome, Verdict
 from npol.model.reason import Reason, ReasonCode
@@ -39,9 +40,9 @@ class Settled:
 class Track:
     """One flow's samples in one step, in the order in which they were started."""
 
-    before: Hashable | None
-    predicted: Collection[Outcome] | None = None
-    """The outcomes that agree with the prediction; None without one."""
+    before: Signature | None
+    predicted: Agreement | None = None
+    """What agrees with the prediction; None without one."""
     trust_packets: bool = False
     """Whether packets win against the prediction at the deadline."""
     samples: list[Sample] = field(default_factory=list)
@@ -77,7 +78,7 @@ class Track:
         """
         if self.before is None or self.predicted is None:
             return False
-        return all((outcome, 0) != self.before for outcome in self.predicted)
+        return not self.predicted.holds(*self.before)
 
     def settled(self, patience: Patience) -> bool:
         return self.missing(patience) == 0
@@ -113,8 +114,8 @@ class Track:
         """A drop that records prove is a deny, however the network answers it."""
         if self.predicted is None:
             return False
-        dropped = sample.judgement.proven and Outcome.TIMEOUT in self.predicted
-        return dropped or sample.judgement.outcome in self.predicted
+        dropped = sample.judgement.proven and Outcome.TIMEOUT in self.predicted.outcomes
+        return dropped or self.predicted.holds(*sample.signature)
 
     @property
     def witnesses(self) -> Witnesses:

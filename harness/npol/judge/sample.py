@@ -11,11 +11,13 @@ from npol.model.result import Judgement
 
 AT_MOST = 3
 """Times `within`: how long a flow may be asked that had too few samples to be judged by then."""
-
-
 STARTING = 10.0
 """Seconds for which a refusal may come of a server that starts: without a readiness probe its pod
 is Ready before it listens. Only in a step that changes nothing, such as the first of a story."""
+
+
+Signature = tuple[Outcome, int]
+"""What was seen of a flow: how it ended, and the HTTP status, 0 where there was none."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -68,7 +70,7 @@ class Sample:
         return bool(reason and reason.code is ReasonCode.SOURCE_STARVED)
 
     @property
-    def signature(self) -> Hashable:
+    def signature(self) -> Signature:
         return (self.judgement.outcome, self.judgement.status)
 
 

@@ -16,11 +16,11 @@ for a new one.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Hashable, Mapping
+from collections.abc import Mapping
 
 from npol.judge.flow_track import Settled, Track
-from npol.judge.sample import Patience, Sample
-from npol.model.expectation import Outcome
+from npol.judge.sample import Patience, Sample, Signature
+from npol.model.agreement import Agreement
 from npol.model.result import Judgement
 
 STAGGER = 0.2
@@ -34,15 +34,15 @@ class Settling:
 
     def __init__(
         self,
-        before: Mapping[str, Hashable | None],
+        before: Mapping[str, Signature | None],
         patience: Patience,
-        predicted: Mapping[str, Collection[Outcome] | None] | None = None,
+        predicted: Mapping[str, Agreement | None] | None = None,
         *,
         trust_packets: bool = False,
     ) -> None:
         """
         `before`: each flow's signature at the end of the step before, None if not known;
-        `predicted`: the outcomes that agree with each flow's prediction, None without one.
+        `predicted`: what agrees with each flow's prediction, None without one.
         """
         self.patience = patience
         foreseen = predicted or {}

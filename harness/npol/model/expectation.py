@@ -60,6 +60,9 @@ HELD_WORDS = {"lives": Word.ALLOW, "cut": Word.DENY}
 WORDS = ("allow", "deny", *_OUTCOMES, "http 200", "http 2xx", *HELD_WORDS)
 """Examples of every spelling, for error messages and the JSON Schema."""
 
+GATEWAY_ERRORS = frozenset({502, 503, 504})
+"""HTTP statuses of a proxy that reaches nobody behind it (RFC 9110, 15.6.3 to 15.6.5)."""
+
 CLOSED = frozenset({Outcome.TIMEOUT, Outcome.REFUSED, Outcome.UNREACHABLE, Outcome.RESET})
 
 

@@ -70,6 +70,8 @@ class Prediction:
     decided_by: tuple[PolicyName, ...] = ()
     """The policies whose rules let it through, or that isolate the ends that refuse it."""
     causes: tuple[Cause, ...] = ()
+    proxied: bool = False
+    """Whether what a proxy asks in its turn is foretold, too."""
 
     def decision_for(self, expect: Expectation) -> PredictedDecision:
         """

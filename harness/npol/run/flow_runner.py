@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 import time
-from collections.abc import Callable, Hashable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 
@@ -13,7 +13,7 @@ from npol.judge.flow_track import Settled
 from npol.judge.known_ends import known_ends
 from npol.judge.liveness import LivenessRecord
 from npol.judge.pairs import grouped
-from npol.judge.sample import Patience
+from npol.judge.sample import Patience, Signature
 from npol.judge.settle import Settling
 from npol.judge.source_pods import combined
 from npol.judge.verdict import CUT
@@ -51,7 +51,7 @@ class FlowRunner:
         self._environment = environment
         self._pool = pool
         self._liveness = LivenessRecord()
-        self._before: dict[str, Hashable] = {}
+        self._before: dict[str, Signature] = {}
         self._asked_from: set[str] = set()
         """Names of the peers that probes were asked from, and of those asked from inside."""
 
@@ -182,6 +182,7 @@ class FlowRunner:
             name: agreeing(
                 p.decision_for(asked[name].flow.expect.for_engine(engine.name)),
                 engine.denial | CUT if asked[name].flow.hold else engine.denial,
+                proxied=p.proxied,
             )
             for name, p in predictions.items()
         }
@@ -195,7 +196,7 @@ class FlowRunner:
             denial=engine.denial,
             inside=self._inside(asked),
             let_through=let_through,
-            foretold={name for name, outcomes in foretold.items() if outcomes is not None},
+            foretold={name for name, agreed in foretold.items() if agreed is not None},
             controls=choice.controls(let_through),
             records=self._records(ends),
         )

@@ -6,7 +6,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 
 from npol.model.doubt import Doubt, DoubtCode
-from npol.model.expectation import Expectation, Outcome, Word
+from npol.model.expectation import GATEWAY_ERRORS, Expectation, Outcome, Word
 from npol.model.prediction import PolicyName, PredictedDecision, Prediction, UnknownReason
 from npol.model.reason import Reason, ReasonCode
 from npol.policy.evaluate.decision import Decision
@@ -16,7 +16,8 @@ from npol.policy.simulate.flow_resolution import ResolvedFlow
 from npol.policy.state.cluster_state import ClusterState
 
 _CLOSED = (Outcome.TIMEOUT, Outcome.DNS_TIMEOUT)
-_GATEWAY_ERRORS = ("502", "504", "50x", "5xx")
+_PROXYS_ONLY = ("502", "504", "50x", "5xx")
+"""What an application hardly answers by itself; 503 it does, when it is not ready."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -60,9 +61,16 @@ class FlowDecision:
             return self._denied
         if not self.resolves:
             return _decided(PredictedDecision.DNS_TIMEOUT, _closed(self.names))
+        if self.behind:
+            return replace(self._behind_proxy, proxied=True)
+        return _decided(PredictedDecision.ALLOW, self.packets)
+
+    @property
+    def _behind_proxy(self) -> Prediction:
         if closed := _closed(self.behind):
             return _decided(PredictedDecision.DENY_BEHIND_PROXY, closed)
-        return _decided(PredictedDecision.ALLOW, self.packets)
+        unknown = next((d.prediction for d in self.behind if d.allowed is None), None)
+        return unknown or _decided(PredictedDecision.ALLOW, self.packets)
 
     @property
     def _denied(self) -> Prediction:
@@ -142,9 +150,9 @@ def holds(
     if predicted is PredictedDecision.UNKNOWN:
         return None
     if expect.word is Word.HTTP:
-        gateway = expect.status in _GATEWAY_ERRORS
-        answer = PredictedDecision.DENY_BEHIND_PROXY if gateway else PredictedDecision.ALLOW
-        return predicted is answer
+        if predicted is PredictedDecision.DENY_BEHIND_PROXY:
+            return any(map(expect.accepts_status, GATEWAY_ERRORS))
+        return predicted is PredictedDecision.ALLOW and expect.status not in _PROXYS_ONLY
     if expect.word is Word.DENY or expect.outcome in _CLOSED:
         return predicted is PredictedDecision.DENY
     if expect.word is Word.OUTCOME:
