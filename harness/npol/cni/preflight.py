@@ -27,6 +27,7 @@ from npol.kube.guard import Mode, protected
 from npol.kube.objects import NAMESPACES, Ref
 from npol.kube.pod_user import create
 from npol.kube.rbac import Extras, rights
+from npol.kube.right_groups import right_groups
 from npol.model.inventory import Obj
 
 OLDEST = (1, 25)
@@ -116,12 +117,13 @@ def missing_rights(
     *,
     extras: Extras = (),
 ) -> list[PreflightProblem]:
-    """Every right of the mode's table that the API server denies us, by access review."""
+    """The rights of the mode's table that the API server denies us, by access review."""
     mode = connection.mode
     wanted = rights(mode, [n for n in namespaces if n not in created], extras=extras)
     hint = f"an administrator applies what `npol doctor --rbac {mode.value} --story STORY` prints"
     return [
-        PreflightProblem(what=f"may not {right}", hint=hint) for right in denied(connection, wanted)
+        PreflightProblem(what=f"may not {few}", hint=hint)
+        for few in right_groups(denied(connection, wanted))
     ]
 
 

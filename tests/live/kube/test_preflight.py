@@ -7,12 +7,14 @@ import yaml
 
 from npol.cni.detect import detect, gather
 from npol.cni.other_policy_kinds import foreign_policies
-from npol.cni.preflight import missing_rights, preflight
+from npol.cni.own_rights import denied
+from npol.cni.preflight import preflight
 from npol.cni.preflight_request import PreflightRequest
 from npol.errors import InputError, Refused
 from npol.kube.connection import Forbidden, Mode, connect
 from npol.kube.objects import NAMESPACES, Ref
-from npol.kube.rbac import manifests
+from npol.kube.rbac import manifests, rights
+from npol.kube.right_groups import right_groups
 from tests.live.conftest import permitted, pod_manifest
 
 pytestmark = pytest.mark.live
@@ -105,9 +107,9 @@ def _acting_as(settings, user, directory):
 
 def lacking(connection, namespace):
     """Missing rights here and cluster-wide; in namespaces of others nothing was granted."""
-    found = missing_rights(connection, [namespace])
-    others = ("npol-system", "kube-system")
-    return [f.what for f in found if not f.what.endswith(others)]
+    wanted = rights(connection.mode, [namespace])
+    found = denied(connection, [r for r in wanted if r.namespace in ("", namespace)])
+    return [f"may not {few}" for few in right_groups(found)]
 
 
 @pytest.mark.parametrize("mode", Mode)
