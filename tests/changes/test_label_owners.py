@@ -3,7 +3,7 @@
 import pytest
 
 from npol.changes.restore.undo import undo_labels
-from npol.changes.state.field_owners import given_back, owners_of
+from npol.changes.state.field_owners import given_back, owners_of, replicas_given_back
 from npol.changes.state.label_history import labelled
 from npol.errors import Refused
 from npol.kube.objects import NAMESPACES, Ref
@@ -185,3 +185,27 @@ def test_an_owner_without_an_entry_gets_it_back_and_other_fields_stay():
 
 def test_nothing_is_written_where_others_have_taken_the_labels():
     assert given_back(managed(entry("helm", "a")), [entry("flux", "a")]) is None
+
+
+def of_spec(manager, *fields, **more):
+    owned = {"f:spec": {f"f:{field}": {} for field in fields}}
+    return entry(manager, **more) | {"fieldsV1": owned}
+
+
+NPOLS = of_spec("npol", "replicas", operation="Update", subresource="scale")
+FLUX = of_spec("flux", "template")
+
+
+@pytest.mark.parametrize(
+    ("held", "owners", "then"),
+    [
+        ([FLUX, NPOLS], [of_spec("flux", "replicas")], [of_spec("flux", "template", "replicas")]),
+        ([FLUX], [of_spec("flux", "replicas")], [of_spec("flux", "template", "replicas")]),
+        ([FLUX, NPOLS], [], [FLUX]),
+        ([FLUX], [], None),
+        ([FLUX, of_spec("helm", "replicas")], [of_spec("flux", "replicas")], None),
+    ],
+    ids=["npol-s", "forgotten", "nobody-s", "nobody-s-still", "taken-by-others"],
+)
+def test_replicas_are_given_to_who_owned_them_and_taken_from_npol_alone(held, owners, then):
+    assert replicas_given_back(managed(*held), owners) == then

@@ -51,12 +51,13 @@ def given_back(obj: Mapping[str, Any], owners: Iterable[Entry]) -> list[Object] 
 def replicas_given_back(obj: Mapping[str, Any], owners: Iterable[Entry]) -> list[Object] | None:
     """
     The same for the replicas of a workload: nobody's again where they were nobody's, as in a
-    manifest that leaves them out.
+    manifest that leaves them out. A server may forget the owner when it scales for the second time.
     """
     fields = [dict(entry) for entry in obj["metadata"].get("managedFields") or ()]
-    if not any(_is_npols(entry) and REPLICAS in names_in(entry, SPEC) for entry in fields):
-        return None
+    holders = [entry for entry in fields if REPLICAS in names_in(entry, SPEC)]
     owed = [dict(entry) for entry in owners if not _is_npols(entry)]
+    if not all(map(_is_npols, holders)) or not (holders or owed):
+        return None
     return _given(fields, {REPLICAS}, owed, SPEC)
 
 
