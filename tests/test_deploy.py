@@ -90,7 +90,7 @@ def test_a_run_is_a_command_that_is_understood(job):
     name, *words = pod_of(job)["containers"][0]["args"]
 
     told = load(name).make_context(f"npol {name}", words).params
-    assert (told["stories"], told["context"], told["report"]) == (["/stories"], "in-cluster", ["-"])
+    assert (*told["stories"], told["context"], *told["report"]) == ("/stories", "in-cluster", "-")
 
 
 def test_the_policy_selects_the_pods_of_runs_alone():
