@@ -5,6 +5,8 @@ Between npol and the API server stands a TCP proxy that delays what passes by ha
 trip time, in each direction. Printed for each time (0, 20, 80 and 200 ms): the story's seconds,
 whole and by part, its requests by verb and resource, and how many there were a second, of all and
 of those sent while steps settled. The targets: 1.3 x the time of no delay at 80 ms, 2 x at 200 ms.
+
+`--chain` prints which requests waited for each other, too (`benchmarks/request_chain.py`).
 """
 
 from __future__ import annotations
@@ -29,6 +31,7 @@ import yaml
 ROOT = Path(__file__).parent.parent
 sys.path.insert(0, str(ROOT))
 
+from benchmarks.request_chain import Requests, requests_sent  # noqa: E402
 from npol.run import Options, StoryRun, flow_runner  # noqa: E402  needs the path above
 from npol.story import load_story  # noqa: E402
 from npol_lab.session import Lab  # noqa: E402
@@ -36,6 +39,7 @@ from npol_lab.session import Lab  # noqa: E402
 STORY = ROOT / "fixtures/baseline/baseline.npol.yaml"
 TIMES = (0, 20, 80, 200)
 CHUNK = 1 << 16
+CHAIN = "--chain"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -49,6 +53,7 @@ class Cost:
     wrong: int
     settling: tuple[int, float]
     """Requests sent while steps settled, and the seconds of it."""
+    sent: Requests
 
     @property
     def seconds(self) -> float:
@@ -57,10 +62,13 @@ class Cost:
 
 def main() -> None:
     least = 0.0
-    for milliseconds in [int(word) for word in sys.argv[1:]] or TIMES:
+    words = sys.argv[1:]
+    for milliseconds in [int(word) for word in words if word != CHAIN] or TIMES:
         cost = measure(milliseconds / 1000)
         least = least or cost.seconds
         show(milliseconds, cost, least)
+        if CHAIN in words:
+            cost.sent.show()
     print("requests of the last run:")
     for what, number in cost.requests.most_common():
         print(f"  {number:4} {what}")
@@ -70,7 +78,8 @@ def show(milliseconds: int, cost: Cost, least: float) -> None:
     requests = sum(cost.requests.values())
     print(
         f"{milliseconds:4} ms: {cost.seconds:5.1f} s ({cost.seconds / least:.2f} x), "
-        f"opening {cost.opening:.1f}, steps {cost.steps:.1f}, closing {cost.closing:.1f}; "
+        f"opening {cost.opening:.1f}, steps {cost.steps:.1f} ({cost.settling[1]:.1f} settling), "
+        f"closing {cost.closing:.1f}; "
         f"{requests} requests, {requests / cost.seconds:.1f} a second, while settling "
         f"{cost.settling[0] / cost.settling[1]:.1f}; {cost.wrong} wrong",
         flush=True,
@@ -80,6 +89,7 @@ def show(milliseconds: int, cost: Cost, least: float) -> None:
 def measure(round_trip: float) -> Cost:
     with Lab.start() as lab, delayed(Path(lab.kubeconfig), round_trip / 2) as kubeconfig:
         options = Options(kubeconfig=kubeconfig, context=lab.context, create=True, disposable=True)
+        sent = requests_sent()
         began = time.monotonic()
         run = StoryRun(load_story(str(STORY), root=str(ROOT)), options)
         run.open()
@@ -97,6 +107,7 @@ def measure(round_trip: float) -> Cost:
             requests=Counter(run.requests),
             wrong=sum(not flow.passed for step in told for flow in step.flows),
             settling=(sum(sent for sent, _ in settling), sum(took for _, took in settling)),
+            sent=sent.between(began, time.monotonic()),
         )
 
 

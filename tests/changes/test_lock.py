@@ -86,6 +86,16 @@ def test_all_namespaces_are_taken_or_none(cluster, make):
     assert lease(cluster, "bank") is None
 
 
+def test_what_went_with_its_namespace_is_not_released_again(cluster, make):
+    lock = make()
+    lock.acquire(["shop", "bank"])
+    cluster.asked.clear()
+
+    lock.release(gone=["bank"])
+
+    assert [a.namespace for a in cluster.asked if a.verb == "delete"] == ["shop"]
+
+
 def test_a_namespace_that_was_not_locked_is_not_ours(make):
     with pytest.raises(LockHeld, match="not locked by this run"):
         make().check("shop")

@@ -154,6 +154,55 @@ def test_kinds_of_given_are_looked_for_and_written_down_together(cluster, begin)
     transaction.close()
 
 
+@pytest.fixture
+def in_fresh(cluster, begin):
+    """A run that makes a namespace and a pod in it; `make` makes them."""
+    transaction = begin("fresh", create_namespaces=True, kinds=[PODS])
+    space = {"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": "fresh"}}
+    inside = pod("web-1", "fresh")
+
+    def make():
+        cluster.asked.clear()
+        return transaction.create_all([space], [inside])
+
+    yield transaction, make
+    cluster.remove("namespaces", None, "fresh")
+
+
+def test_what_is_given_in_a_namespace_that_was_missing_is_not_looked_for(cluster, in_fresh):
+    transaction, make = in_fresh
+
+    assert [obj["kind"] for obj in make()] == ["Namespace", "Pod"]
+    assert {a.resource for a in cluster.asked if not a.writes} <= {"leases.coordination.k8s.io"}
+    assert transaction.restore().complete
+    transaction.close()
+
+
+def test_namespace_that_others_made_meanwhile_stays_theirs(cluster, in_fresh):
+    transaction, make = in_fresh
+    cluster.edit("create", "namespaces", {"metadata": {"name": "fresh"}})
+
+    with pytest.raises(NpolError):
+        make()
+
+    assert cluster.get("pods", "fresh", "web-1") is None
+    transaction.close()
+    assert cluster.get("namespaces", None, "fresh")
+
+
+def test_the_look_that_finds_a_namespace_gone_is_the_fresh_read(cluster, in_fresh):
+    transaction, make = in_fresh
+    make()
+
+    assert transaction.restore().complete
+
+    deleted = next(n for n, a in enumerate(cluster.asked) if a.verb == "delete")
+    read = [a.resource for a in cluster.asked[deleted:] if not a.writes]
+    assert read.count("namespaces") == read.count(POLICIES)
+    transaction.close()
+    assert not [a for a in cluster.asked if a.verb == "delete" and a.resource.startswith("leases")]
+
+
 @pytest.mark.parametrize(
     ("later", "dry_runs"),
     [

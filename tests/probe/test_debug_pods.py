@@ -263,6 +263,26 @@ def test_a_uid_that_the_platform_refuses_is_left_to_it(api, leaves):
     assert context["runAsNonRoot"] is True
 
 
+def test_over_a_slow_link_the_look_itself_is_the_pause_between_two(api, monkeypatch):
+    clock, slept = [0.0], []
+    seen = api.get
+
+    def get(ref):
+        clock[0] += 0.5
+        api.status = RUNS if clock[0] > 1 else {}
+        return seen(ref)
+
+    monkeypatch.setattr(api, "get", get)
+    api.inventory = Inventory()
+    pods = DebugPods(
+        api, "run-1", look=lambda: api.inventory, now=lambda: clock[0], sleep=slept.append
+    )
+
+    pods.start(manifests("a"), Inventory())
+
+    assert slept == [0.0, 0.0]
+
+
 def test_a_pod_that_never_runs_ends_the_wait(api, pods):
     api.status = {}
 

@@ -9,7 +9,7 @@ from npol.errors import Refused
 from npol.kube.api_errors import Unreachable
 from npol.kube.objects import EVENTS, PODS, Ref
 from npol.run import given_workloads
-from npol.run.given_workloads import wait_until_ready
+from npol.run.given_workloads import ready_at_the_end, wait_until_ready
 from npol.run.not_ready import why_not_ready
 from npol.story import read_story
 
@@ -76,6 +76,17 @@ def wait(tmp_path, monkeypatch):
 
 def test_bare_pod_of_given_is_waited_for(wait):
     assert wait(None, NOT_READY, READY, create=True) == [READY]
+
+
+def test_what_fails_meanwhile_is_said_without_waiting_for_workloads(tmp_path):
+    (tmp_path / "web.yaml").write_text(POD)
+    story = read_story(STORY, str(tmp_path / "s.npol.yaml"), str(tmp_path))
+    cluster: Any = Cluster(NOT_READY)
+
+    ready = ready_at_the_end(cluster, story.given, created=True)
+
+    with pytest.raises(Refused, match="no debug pod"), ready:
+        raise Refused("no debug pod")
 
 
 def test_pod_that_never_gets_ready_is_named(wait):

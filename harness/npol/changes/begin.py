@@ -149,9 +149,8 @@ class TransactionStart:
             _dismiss(watchdog)
             raise
         try:
-            writer.write(header)
-            self._lock(lock)
-            writer.note(*self._snapshot())  # in the cluster with what is about to be changed first
+            # in the cluster with what is about to be changed first
+            writer.note(*self._locked(lock, writer, header))
         except BaseException:
             lock.release()
             writer.remove()
@@ -159,6 +158,17 @@ class TransactionStart:
             _dismiss(watchdog)
             raise
         return StartedTransaction(writer, lock, watchdog)
+
+    def _locked(
+        self, lock: Lock, writer: JournalWriter, header: Header
+    ) -> list[NamespaceSnapshot | PolicySnapshot]:
+        """The snapshot, once all is locked; where there is nothing to lock, nothing to wait for."""
+        with ThreadPoolExecutor(max_workers=1) as pool:
+            locks = any(place.uid for place in self._places.values())
+            ahead = None if locks else pool.submit(self._snapshot)
+            writer.write(header)
+            self._lock(lock)
+            return ahead.result() if ahead else self._snapshot()
 
     def _writer(self) -> JournalWriter:
         options, local = self._options, None

@@ -7,7 +7,7 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 
 from npol.cni.facts import served_groups
-from npol.kube.api_client import LISTS_AT_ONCE, Verbs
+from npol.kube.api_client import Verbs
 from npol.kube.api_errors import ApiError, Forbidden
 from npol.kube.objects import Resource
 from npol.model.inventory import Obj
@@ -21,6 +21,8 @@ KINDS, MIRRORS = (
     )
     for mirror in (False, True)
 )
+KINDS_AT_ONCE = 16
+"""Most of them are empty, so that it is the way that takes the time."""
 _KEPT_IN = CALICO_GROUPS[1]
 """The group whose objects the mirrors show; where it is not served, they are all there is."""
 SHADOWS = "knp.default."
@@ -57,7 +59,7 @@ def foreign_policies(
         if kind.group in served
         for namespace in (sorted(namespaces) if kind.namespaced else ("",))
     ]
-    with ThreadPoolExecutor(max_workers=LISTS_AT_ONCE) as pool:
+    with ThreadPoolExecutor(max_workers=KINDS_AT_ONCE) as pool:
         listed = [*pool.map(lambda one: _listed(verbs, *one), wanted)]
     found = [policy for policies in listed for policy in policies or ()]
     unread = [_place(*w) for w, policies in zip(wanted, listed, strict=True) if policies is None]

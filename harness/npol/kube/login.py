@@ -10,9 +10,10 @@ from __future__ import annotations
 
 import json
 import os
+import socket
 import ssl
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 from urllib.parse import unquote, urlsplit
 
@@ -21,6 +22,7 @@ from npol.kube.api_errors import Unreachable
 from npol.kube.exec_credentials import Credential, credential_of
 from npol.kube.kubeconfig import Context
 from npol.kube.proxy import proxy_to
+from npol.kube.ready_connections import ReadySockets, fill, in_background
 from npol.kube.responses import Reply
 from npol.kube.retry import Transient
 from npol.kube.sanitize import cause_of, is_header, plain
@@ -55,6 +57,7 @@ class Login:
         self._tls = _tls(context, self.configuration)
         self._tls_name = self.configuration.tls_server_name or ""
         self._pool = pool_of(self._tls, self._tls_name, self.proxy, CONNECTIONS)
+        self._ready = ReadySockets(lambda within: self._dial("", ()).open(within))
 
     def headers(self) -> Headers:
         """
@@ -151,15 +154,32 @@ class Login:
     def close(self) -> None:
         """Close the connections that wait for a request; one that is in use closes after it."""
         self._pool.clear()
+        self._ready.close()
+
+    def open_ahead(self, *, requests: int = 0, execs: int = 0) -> None:
+        """Begin to open connections that will be needed soon; through a proxy none is."""
+        if self.proxy is None:
+            pool = self._pool.connection_from_url(self.context.server)
+            in_background(lambda: fill(pool), requests)
+            in_background(self._ready.add_one, execs)
 
     def dial(self, target: str) -> Dial:
         """How to open a WebSocket at `target` (path and query)."""
+        return self._dial(target, self.headers(), self._ready.take)
+
+    def _dial(
+        self,
+        target: str,
+        headers: Sequence[tuple[str, str]],
+        ready: Callable[[], socket.socket | None] = lambda: None,
+    ) -> Dial:
         return Dial(
             url=self.context.server.replace("http", "ws", 1) + target,
-            headers=self.headers(),
+            headers=headers,
             tls=self._tls,
             tls_name=self._tls_name,
             proxy=self.proxy,
+            ready=ready,
         )
 
 

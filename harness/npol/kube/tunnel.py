@@ -10,7 +10,7 @@ from __future__ import annotations
 import http.client
 import socket
 import ssl
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Protocol, cast
 from urllib.parse import urlsplit
@@ -32,13 +32,18 @@ class TlsSettings(Protocol):
 
 @dataclass(frozen=True, slots=True, kw_only=True, repr=False)
 class Dial:
-    """Where to, and as whom; `url` is ws:// or wss://, `proxy` None for none."""
+    """
+    Where to, and as whom; `url` is ws:// or wss://, `proxy` None for none.
+
+    `ready`: gives a connection that was opened ahead, where there is one.
+    """
 
     url: str
     headers: Sequence[tuple[str, str]]
     tls: ssl.SSLContext | None
     tls_name: str
     proxy: Proxy | None
+    ready: Callable[[], socket.socket | None] = lambda: None
 
     def open(self, timeout: float) -> socket.socket:
         """
@@ -47,6 +52,9 @@ class Dial:
         Raises:
             OSError, ssl.SSLError: no connection; `timeout` holds for each wait.
         """
+        if ready := self.ready():
+            ready.settimeout(timeout)
+            return ready
         target = urlsplit(self.url)
         host, port = target.hostname or "", target.port or (443 if self.tls else 80)
         opened = _direct(host, port, timeout) if self.proxy is None else None

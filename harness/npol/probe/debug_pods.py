@@ -29,7 +29,7 @@ HINT = (
 )
 GONE_WITHIN = 60.0
 POLL, SLOWEST_POLL = 0.2, 1.0
-AT_ONCE = 4
+AT_ONCE = 8
 """Requests under way at once."""
 OURS = ",".join(f"{name}={value}" for name, value in MANAGED_BY.items())
 INSTEAD = "ask from the running pod instead: workload: deployment/NAME"
@@ -171,6 +171,7 @@ class DebugPods:
         running: dict[str, Obj] = {}
         while True:
             missing = [name for name in names if name not in running and name not in lost]
+            looked = self._now()
             found = self._found(missing)
             running |= {name: pod for name, pod in found.items() if pod and runs(pod)}
             for name in (name for name in missing if name not in running):
@@ -184,7 +185,7 @@ class DebugPods:
             self._watch.tell(running, names, {name: found[name] for name in missing})
             peers, seconds = ", ".join(missing), self._now() - began
             log.info("waiting for the debug pods of %s to run, for %.1f s now", peers, seconds)
-            self._sleep(pause)
+            self._sleep(max(0.0, looked + pause - self._now()))
             pause = min(SLOWEST_POLL, pause * 1.4)
 
     def budgets(self, namespaces: Collection[str]) -> Sequence[Obj]:

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import AbstractContextManager, suppress
 from dataclasses import replace
 from functools import partial
 
@@ -13,7 +14,7 @@ from npol.cni.canary import EnforcementProof
 from npol.cni.catalogue import Engine
 from npol.cni.preflight import preflight
 from npol.cni.preflight_request import PreflightProblem
-from npol.errors import InputError, Refused
+from npol.errors import InputError, NpolError, Refused
 from npol.flow_records.record_watch import RecordWatch, watch
 from npol.flow_records.whisker import WhiskerFlow
 from npol.judge import state_changes
@@ -38,7 +39,7 @@ from npol.run.applied_policies import AppliedPolicies
 from npol.run.autoscaled import autoscaled
 from npol.run.create_given import create_given
 from npol.run.given_objects import GivenObjects, choose
-from npol.run.given_workloads import wait_until_ready
+from npol.run.given_workloads import ready_at_the_end
 from npol.run.held_flows import HeldFlows
 from npol.run.live_view import LiveView
 from npol.run.namespaces import named_namespaces
@@ -52,12 +53,17 @@ from npol.run.source_names import SourceNames
 from npol.run.stand_ins import stand_in_notes
 from npol.run.start_canary import start_canary
 
+REQUESTS_AHEAD = 12
+"""Connections opened beside those of the first looks: the looks that follow are more at once."""
+MOST_EXECS_AHEAD = 12
+"""Connections opened for execs while pods start; each peer may be asked from, or inside."""
+
 
 class RunEnvironment:
     """Opened before the first step, closed after the last; nothing of it stays."""
 
     engine: Engine
-    facts: ClusterFacts
+    _facts: ClusterFacts
 
     def __init__(self, story: Story, options: Options, run_id: str, stop: Stop) -> None:
         self.story = story
@@ -78,6 +84,8 @@ class RunEnvironment:
         """What connections were opened to be kept."""
         self.records: RecordWatch | None = None
         """What the data plane tells; None where nobody listens."""
+        self._stand_ins: Future[tuple[str, ...]] | None = None
+        """What a lab runs that is not the image's own program, in words."""
         self._summed: Sequence[WhiskerFlow] = ()
 
     # -- opening
@@ -96,6 +104,7 @@ class RunEnvironment:
             mode=self._scope.mode,
             qps=self.options.qps,
         )
+        self._connection.open_ahead(requests=REQUESTS_AHEAD)
         given = self._choose(self._connection)
         with ThreadPoolExecutor(max_workers=1) as pool:
             listening = pool.submit(self._listen, self._connection)
@@ -108,6 +117,7 @@ class RunEnvironment:
             self._connection, self._scope.transaction_options(given.kinds), stop=self._stop
         )
         enforcement = start_canary(self._connection, self._scope, self.engine, self._stop)
+        self._connection.open_ahead(execs=min(MOST_EXECS_AHEAD, len(self.story.peers)))
         create_given(self._connection, self._transaction, given.manifests, self.options.say)
         self._sources = Sources(
             self._connection,
@@ -118,15 +128,14 @@ class RunEnvironment:
             look=self._look_beside_pods,
             say=self.options.say,
         )
-        self._sources.start()
-        self._sources.prepare_beside(silenced_sources(self.story, self.engine.name))
-        with ThreadPoolExecutor(max_workers=1) as pool:
-            stand_ins = pool.submit(self._stand_ins)
-            self._wait_until_ready(self._connection)
+        with self._given_ready(self._connection):
+            self._sources.start()
+            self._sources.prepare_beside(silenced_sources(self.story, self.engine.name))
+        self._stand_ins = _begun(self._told_stand_ins)
         check_python(self.story, self._sources)
-        notes = (*self.story.notes, *refused, *given.left_out, *self.facts.notes)
-        notes += (*self._sources.notes, *stand_ins.result())
-        self.facts = replace(self.facts, enforcement=self._known(enforcement()), notes=notes)
+        notes = (*self.story.notes, *refused, *given.left_out, *self._facts.notes)
+        notes += self._sources.notes
+        self._facts = replace(self._facts, enforcement=self._known(enforcement()), notes=notes)
         self._transaction.mark(BEFORE)
 
     def _listen(self, connection: Connection) -> None:
@@ -147,15 +156,23 @@ class RunEnvironment:
         self.story = replace(self.story, given=given.manifests)
         return given
 
-    def _wait_until_ready(self, connection: Connection) -> None:
-        wait_until_ready(
+    def _given_ready(self, connection: Connection) -> AbstractContextManager[None]:
+        return ready_at_the_end(
             connection, self.story.given, created=self._scope.creates, say=self.options.say
         )
 
-    def _stand_ins(self) -> tuple[str, ...]:
+    def _told_stand_ins(self) -> tuple[str, ...]:
         if not self.engine.is_lab:
             return ()
-        return stand_in_notes(self.connection.list_in(PODS, named_namespaces(self.story)))
+        with suppress(NpolError):  # what cannot be read any more is no reason against a verdict
+            return stand_in_notes(self.connection.list_in(PODS, named_namespaces(self.story)))
+        return ()
+
+    @property
+    def facts(self) -> ClusterFacts:
+        """What the report says of the cluster; no attribute before preflight has passed."""
+        notes = self._stand_ins.result() if self._stand_ins else ()
+        return replace(self._facts, notes=(*self._facts.notes, *notes))
 
     def _beside_pods(self) -> BesidePods | None:
         if not self.options.pods_beside:
@@ -184,7 +201,7 @@ class RunEnvironment:
         found = preflight(connection, request)
         self.engine = found.engine
         self._applied.others = found.other_policies
-        self.facts = ClusterFacts(
+        self._facts = ClusterFacts(
             context=connection.context,
             server=connection.server,
             uid=found.uid,
@@ -375,7 +392,8 @@ class RunEnvironment:
         if self.records:
             self._summed = self.records.summed()
             if self._transaction:  # else nothing is told but why the run did not begin
-                self.facts = replace(self.facts, notes=(*self.facts.notes, *self.records.notes()))
+                notes = (*self._facts.notes, *self.records.notes())
+                self._facts = replace(self._facts, notes=notes)
             self.records.close()
             self.records = None
 
@@ -391,3 +409,11 @@ class RunEnvironment:
     def requests(self) -> Mapping[str, int]:
         """By verb and resource."""
         return dict(self._connection.requests) if self._connection else {}
+
+
+def _begun(look: Callable[[], tuple[str, ...]]) -> Future[tuple[str, ...]]:
+    """A look that nothing waits for but the report."""
+    pool = ThreadPoolExecutor(max_workers=1)
+    begun = pool.submit(look)
+    pool.shutdown(wait=False)
+    return begun

@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import logging
+import threading
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 
 from npol.errors import Refused
 from npol.kube.connection import Connection
@@ -25,21 +28,45 @@ POLL, SLOWEST_POLL = 0.1, 1.0
 WORKLOADS = ("Deployment", "StatefulSet", "DaemonSet", "Pod")
 
 
+@contextmanager
+def ready_at_the_end(
+    connection: Connection,
+    given: Sequence[Manifest],
+    *,
+    created: bool,
+    say: Callable[[str], None] = silent,
+) -> Iterator[None]:
+    """As `wait_until_ready`, beside what is done within; where that fails, no longer than it."""
+    given_up = threading.Event()
+    with ThreadPoolExecutor(max_workers=1) as pool:
+        waiting = pool.submit(
+            wait_until_ready, connection, given, created=created, say=say, given_up=given_up
+        )
+        try:
+            yield
+        except BaseException:
+            given_up.set()
+            raise
+        waiting.result()
+
+
 def wait_until_ready(
     connection: Connection,
     given: Sequence[Manifest],
     *,
     created: bool,
     say: Callable[[str], None] = silent,
+    given_up: threading.Event | None = None,
 ) -> None:
     """
-    Wait for the workloads of `given`.
+    Wait for the workloads of `given`, unless that is `given_up`.
 
     `created`: the run made them; what is not there then is waited for, too.
 
     Raises:
         Refused: they are not ready in time.
     """
+    given_up = given_up or threading.Event()
     deadline = time.monotonic() + READY_WITHIN
     wanted = [m for m in given if m.kind in WORKLOADS]
     every, pause = len(wanted), POLL
@@ -52,7 +79,8 @@ def wait_until_ready(
         names = ", ".join(map(spell, wanted))
         say(f"waiting for workloads: {every - len(wanted)} of {every} ready")
         log.info("waiting for %s to be ready, %.0f s left", names, deadline - time.monotonic())
-        time.sleep(pause)
+        if given_up.wait(pause):
+            return
         pause = min(SLOWEST_POLL, 1.3 * pause)
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor, wait
 from dataclasses import dataclass
 from typing import Any
@@ -42,7 +42,9 @@ class SetupObjects:
     ) -> list[Object]:
         """
         Objects of `given`, group after group; those of one do not need each other, and are made
-        side by side. All are looked for at once, and what is missing is written down at once.
+        side by side. All are looked for at once, but for what is in namespaces that were missing
+        when they were locked: the API server refuses what others have put there since. What is
+        missing is written down at once.
 
         One that exists already is returned as it is, unchanged. `then` is told what a group has
         become before the next one is made.
@@ -50,9 +52,10 @@ class SetupObjects:
         connection = self.session.connection
         bodies = [body for group in groups for body in group]
         wanted = {key_of(body): body for body in reversed(bodies)}  # the first of a name counts
-        refs = {key: ref_of(connection, key) for key in wanted}
+        unmade = self._unmade(wanted)
+        refs = {key: ref_of(connection, key) for key in wanted if key.place not in unmade}
         there = get_all(connection, refs.values())
-        found = {key: there[ref] for key, ref in refs.items()}
+        found = dict.fromkeys(wanted) | {key: there[ref] for key, ref in refs.items()}
         missing = {key: wanted[key] for key in reversed(wanted) if found[key] is None}
         intents = self._intended(missing)
         for group in groups:
@@ -116,6 +119,13 @@ class SetupObjects:
                 writes.set_labels(session.connection, ref, live, labels)
             session.done(record)
         return f"labelled {ref}"
+
+    def _unmade(self, wanted: Collection[Key]) -> set[str]:
+        """The namespaces among these that the snapshot found missing, and nobody made since."""
+        journal = self.session.writer.journal
+        made = {record.key for record in journal.history}
+        names = {key.name for key in wanted if key.kind == "Namespace" and key not in made}
+        return {name for name in names if name in journal.places and not journal.places[name].uid}
 
     def _intended(self, bodies: Mapping[Key, Mapping[str, Any]]) -> dict[Key, _Intent]:
         """What will be sent, written down."""

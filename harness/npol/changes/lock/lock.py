@@ -156,10 +156,13 @@ class Lock:
     def namespaces(self) -> list[str]:
         return sorted(self._held)
 
-    def release(self) -> None:
-        """Delete our Leases, unless somebody else has taken them."""
+    def release(self, *, gone: Collection[str] = ()) -> None:
+        """
+        Delete our Leases, unless somebody else has taken them; `gone`: namespaces that are not
+        there any more, and our Leases with them.
+        """
         self.stop()
-        self._delete(self.namespaces)
+        self._delete([namespace for namespace in self.namespaces if namespace not in gone])
 
     def stop(self) -> None:
         """End the renewals; the Leases stay and go stale."""

@@ -34,7 +34,7 @@ def conclude(
     done = done.with_problems(RestoreProblem(text=text, ours=True) for text in pods.terminating)
     done = done.with_notes(pods.forced)
     if not done.ours_left:
-        lock.release()
+        lock.release(gone=done.gone)
     if done.complete:
         writer.remove()
     else:

@@ -34,7 +34,7 @@ LEFT_OUT = {
 LEAVE_WITHIN = 60.0
 """Seconds in which the garbage collector takes what its owners left behind."""
 POLL = 0.2
-KINDS_AT_ONCE = 16
+KINDS_AT_ONCE = 24
 """Few of them have objects there, so that it is the way that takes the time."""
 
 

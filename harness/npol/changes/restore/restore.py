@@ -48,6 +48,8 @@ class Restoration:
     problems: tuple[RestoreProblem, ...]
     seconds: float
     notes: tuple[str, ...] = ()
+    gone: frozenset[str] = frozenset()
+    """Namespaces of the run that the fresh read did not find; what was in them is gone, too."""
 
     @property
     def complete(self) -> bool:
@@ -102,7 +104,10 @@ def restore(
     worker = _Worker(connection, writer, stop, began + within, since, blocked or {}, now, sleep)
     problems = worker.work()
     return Restoration(
-        actions=tuple(worker.actions), problems=tuple(problems), seconds=now() - began
+        actions=tuple(worker.actions),
+        problems=tuple(problems),
+        seconds=now() - began,
+        gone=worker.gone,
     )
 
 
@@ -119,6 +124,7 @@ class _Worker:
         sleep: Callable[[float], None],
     ) -> None:
         self.actions: list[str] = []
+        self.gone = frozenset[str]()
         self._connection = connection
         self._writer = writer
         self._journal = writer.journal
@@ -255,11 +261,12 @@ class _Worker:
         """`standing`: what was read at the beginning, if nothing was sent since."""
         if self._stop.hurried:
             return [RestoreProblem(text=INTERRUPTED, ours=True)]
-        self._wait_until_gone()
+        standing = self._wait_until_gone() or standing
         self._gone_in_time(self._held)
-        comparison, problems = self._compared(standing)
+        comparison, problems = self._compared(None if self._held else standing)
         while self._gone_in_time(comparison.leaving):
             comparison, problems = self._compared()
+        self.gone = comparison.gone
         if self._stop.hurried:
             return [*problems, RestoreProblem(text=INTERRUPTED, ours=True)]
         if not self._since:
@@ -306,20 +313,40 @@ class _Worker:
             self.actions += [done] if done else []
         return True
 
-    def _wait_until_gone(self) -> None:
-        """What the run made and is on its way out: pods and namespaces take their time."""
+    def _wait_until_gone(self) -> ObjectStanding | None:
+        """
+        What the run made and is on its way out: pods and namespaces take their time. How all
+        stands, as the look that found it gone has seen it; None where nothing had to go.
+        """
+        standing = None
         made = [item for item in self._touched if item.before is None and not item.whole]
-        places = {item.key.name for item in made if _is_made_namespace(item)}
-        made = [item for item in made if item.key.namespace not in places]  # they go with those
+        spaces = {item.key.name for item in made if _is_made_namespace(item)}
+        made = [item for item in made if item.key.namespace not in spaces]  # they go with those
         while made and not self._stop.hurried:
-            refs = {item.key: ref_of(self._connection, item.key) for item in made}
-            live = get_all(self._connection, refs.values())
-            made = [i for i in made if i.judge(live[refs[i.key]]) is ObjectState.LEAVING]
+            looked = self._now()
+            with ThreadPoolExecutor(max_workers=1) as pool:
+                known = pool.submit(take_known, self._connection, self._journal)
+                rest = self._leaving([i for i in made if not _is_made_namespace(i)])
+                standing = ObjectStanding(self._journal, known.result())
+            made = [i for i in made if i in rest or _leaves(i, standing.snapshot)]
             if not made or self._now() + POLL >= self._until:
-                return
+                break
             names = ", ".join(str(item.key) for item in made)
             log.info("waiting for %s to be gone, %.0f s left", names, self._until - self._now())
-            self._sleep(POLL)
+            self._sleep(max(0.0, looked + POLL - self._now()))
+        return None if made else standing
+
+    def _leaving(self, made: Sequence[ObjectHistory]) -> list[ObjectHistory]:
+        refs = {item.key: ref_of(self._connection, item.key) for item in made}
+        live = get_all(self._connection, refs.values())
+        return [item for item in made if item.judge(live[refs[item.key]]) is ObjectState.LEAVING]
+
+
+def _leaves(item: ObjectHistory, now: Snapshot) -> bool:
+    """Whether it is a namespace that is on its way out, and still the one that the run made."""
+    name, known = item.key.name, item.records[-1].uid
+    leaving = _is_made_namespace(item) and name in now.leaving
+    return leaving and known in ("", now.places[name].uid)
 
 
 def _is_made_namespace(item: Item) -> bool:

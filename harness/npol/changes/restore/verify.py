@@ -73,6 +73,8 @@ class RestoreComparison:
         """The records whose objects are as before."""
         self.leaving: list[ObjectHistory] = []
         """The policies that the run deleted, and that finalizers hold."""
+        self.gone = frozenset[str]()
+        """The namespaces that are not there."""
         self._connection = connection
         self._journal = journal
         self._standing = standing
@@ -93,6 +95,8 @@ class RestoreComparison:
         standing = self._standing or ObjectStanding(
             self._journal, take_known(self._connection, self._journal)
         )
+        places = standing.snapshot.places.values()
+        self.gone = frozenset(place.name for place in places if not place.uid)
         compared = [k for k in self._policies(standing) if standing.here(k.namespace)]
         found = [
             *(RestoreProblem(text=f"{who}: {WAITS}", ours=True) for who in self._blocked.values()),
@@ -211,9 +215,8 @@ class RestoreComparison:
         What is there now: by the fresh read, where it tells of it (a namespace that is gone holds
         nothing), else read.
         """
-        gone = {name for name, place in now.places.items() if not place.uid}
         known = {key: now.policies.get(key) for key in keys}
-        unread = [key for key in known if not (now.tells(key) or _is_in(key, gone))]
+        unread = [key for key in known if not (now.tells(key) or _is_in(key, self.gone))]
         refs = {key: ref_of(self._connection, key) for key in unread}
         found = get_all(self._connection, refs.values())
         return known | {key: found[ref] for key, ref in refs.items()}
