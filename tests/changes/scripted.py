@@ -47,7 +47,10 @@ def work(transaction, connection, shop="shop", bank="bank"):
         "ownerReferences": [transaction.lease(bank)],
     }
     connection.create(debug)
+    transaction.try_ahead([policy("created", shop)])
+    transaction.intend_ahead([policy("created", shop)])
     transaction.apply(policy("created", shop))
+    transaction.intend_ahead([policy("doomed", bank)], delete=True)  # something else comes
     transaction.mark("first")
     transaction.apply(policy("existing", shop, policyTypes=["Egress"]))
     transaction.delete(policy("doomed", bank))

@@ -7,7 +7,8 @@ from npol.changes.journal import local_file
 from npol.changes.journal.codec import journal_of
 from npol.changes.journal.configmaps import read_chunks
 from npol.changes.journal_types import Action
-from npol.errors import NpolError
+from npol.changes.recover.recovery import recover
+from npol.errors import NpolError, RestoreIncomplete
 from npol.kube.objects import CONFIG_MAPS, PODS
 from tests.changes.cluster import STATE, pod, policy
 from tests.changes.scripted import work
@@ -186,7 +187,8 @@ def test_namespace_that_others_made_meanwhile_stays_theirs(cluster, in_fresh):
         make()
 
     assert cluster.get("pods", "fresh", "web-1") is None
-    transaction.close()
+    with pytest.raises(RestoreIncomplete, match=r"Namespace fresh: .* it is another's"):
+        transaction.close()
     assert cluster.get("namespaces", None, "fresh")
 
 
@@ -227,3 +229,82 @@ def test_a_dry_run_that_was_made_ahead_does_not_stand_for_a_policy_that_was_chan
 
     with pytest.raises(ChangedByOthers):
         transaction.apply(policy("new", policyTypes=["Egress"]))
+
+
+@pytest.fixture
+def ahead(cluster, begin):
+    """A run that has written down ahead that it will make a policy, and delete another."""
+    cluster.edit("create", POLICIES, policy("doomed"))
+    connection = cluster.connect()
+    transaction = begin(run_id="struck", connection=connection)
+    transaction.try_ahead([policy("new"), policy("newer")])
+    transaction.intend_ahead([policy("new"), policy("newer")])
+    return transaction, connection
+
+
+def written_down(cluster):
+    lines, _ = read_chunks(cluster.list("configmaps", STATE))
+    return [(r.number, r.action, r.key.name) for r in journal_of(lines).history]
+
+
+def test_what_was_written_down_ahead_is_sent_without_another_word(cluster, ahead):
+    transaction, connection = ahead
+    before, known = connection.requests["update configmaps"], written_down(cluster)
+
+    assert known == [(1, Action.CREATE, "new"), (2, Action.CREATE, "newer")]
+    assert transaction.apply_all([policy("new"), policy("newer")]) == ["created"] * 2
+    assert connection.requests["update configmaps"] == before
+    assert transaction.restore().complete
+    assert not {"shop/new", "shop/newer"} & set(cluster.state()["policies"])
+    transaction.close()
+
+
+def test_deletion_is_written_down_ahead_with_its_whole_pre_image(cluster, ahead):
+    transaction, connection = ahead
+    transaction.intend_ahead([policy("doomed")], delete=True)
+    before = connection.requests["update configmaps"]
+
+    assert transaction.delete(policy("doomed")) == "deleted"
+    assert connection.requests["update configmaps"] == before
+    assert transaction.restore().complete
+    assert "shop/doomed" in cluster.state()["policies"]
+    transaction.close()
+
+
+@pytest.mark.parametrize("body", [policy("new", policyTypes=["Egress"]), policy("other")])
+def test_what_is_done_instead_takes_the_place_of_what_was_written_down_ahead(cluster, ahead, body):
+    transaction, _ = ahead
+    name = body["metadata"]["name"]
+
+    transaction.apply(body)
+
+    assert written_down(cluster)[0] == (1, Action.CREATE, name)
+    transaction.delete(body)
+    assert written_down(cluster) == [(1, Action.CREATE, name), (2, Action.DELETE, name)]
+    assert transaction.restore().complete
+    transaction.close()
+
+
+def test_policy_that_others_changed_after_it_was_written_down_ahead_is_left_alone(cluster, ahead):
+    transaction, _ = ahead
+    transaction.intend_ahead([policy("doomed")], delete=True)
+    cluster.change(POLICIES, "shop", "doomed", lambda obj: obj["spec"].update(ingress=[{}]))
+
+    with pytest.raises(ChangedByOthers):
+        transaction.delete(policy("doomed"))
+
+    assert not transaction.restore().complete
+    assert cluster.get(POLICIES, "shop", "doomed")["spec"]["ingress"] == [{}]
+
+
+def test_what_was_only_written_down_is_nothing_to_recover(cluster, ahead):
+    transaction, _ = ahead
+    transaction.intend_ahead([policy("doomed")], delete=True)
+    state = cluster.state()["policies"]
+    transaction._lock.stop()
+
+    (done,) = recover(cluster.connect(), run_id="struck", known_dead=True)
+
+    assert done.result is not None
+    assert done.result.complete
+    assert cluster.state()["policies"] == state

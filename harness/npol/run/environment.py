@@ -22,7 +22,7 @@ from npol.kube.connection import Connection, connect
 from npol.kube.objects import PODS, Ref
 from npol.kube.resource_names import resource_called
 from npol.kube.signals import Stop
-from npol.model.change import Apply
+from npol.model.change import Apply, Delete
 from npol.model.inventory import Inventory
 from npol.model.probe import PodRef
 from npol.model.reason import Reason, ReasonCode
@@ -322,6 +322,17 @@ class RunEnvironment:
         """The dry runs of a step that comes next, while the one before it settles."""
         applied = (m for c in step.changes if isinstance(c, Apply) for m in c.manifests)
         self.transaction.try_ahead([m for m in applied if key_of(m.body).is_network_policy])
+
+    def intend_ahead(self, step: Step) -> None:
+        """Write down what the next step changes first, while it is looked at how this one ended."""
+        first = next(iter(step.changes), None)
+        if self.options.leave or not isinstance(first, Apply | Delete):
+            return  # a journal that stays tells of nothing that was not done
+        if all(key_of(manifest.body).is_network_policy for manifest in first.manifests):
+            replace = isinstance(first, Apply) and first.replace
+            self.transaction.intend_ahead(
+                first.manifests, delete=isinstance(first, Delete), replace=replace
+            )
 
     def changed_by_others(
         self,

@@ -75,11 +75,16 @@ class StepRunner:
         if self._told == 1 and not step.changes:
             held = {r.name for r in results if r.passed and not r.skipped}
             self._baseline = replace(step, flows=tuple(f for f in step.flows if f.told_as in held))
+        if ends:
+            with ThreadPoolExecutor(max_workers=1) as pool:
+                noted = pool.submit(self._intend_next, step)
+                results = self._unless_foreign(results, ends, seen)
+                noted.result()
         result = StepResult(
             name=step.name,
             at=step.at,
             changes=changes,
-            flows=self._unless_foreign(results, ends, seen) if ends else results,
+            flows=results,
             checks=checks,
             seconds=time.monotonic() - began,
             same_as=step.same_as,
@@ -97,12 +102,23 @@ class StepRunner:
         ]
         return replace(step, flows=tuple(kept))
 
-    def _try_next(self, step: Step) -> Future[None] | None:
+    def _following(self, step: Step) -> Step | None:
+        """The next step, if it changes something."""
         steps = self._environment.story.steps
         following = dict(zip((s.name for s in steps), steps[1:], strict=False)).get(step.name)
-        if following is None or not following.changes:
-            return None
-        return self._pool.submit(self._environment.try_ahead, following)
+        return following if following and following.changes else None
+
+    def _try_next(self, step: Step) -> Future[None] | None:
+        following = self._following(step)
+        return self._pool.submit(self._environment.try_ahead, following) if following else None
+
+    def _intend_next(self, step: Step) -> None:
+        """What the next step changes is written down, if it will surely be told."""
+        following = self._following(step)
+        if following and not following.when:
+            if self._ahead:
+                self._ahead.result()
+            self._environment.intend_ahead(following)
 
     def _unless_foreign(
         self, results: tuple[FlowResult, ...], ends: StepEnds, seen: Inventory | None

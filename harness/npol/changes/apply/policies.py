@@ -44,6 +44,7 @@ from npol.kube.objects import Object
 from npol.model.policy_kinds import policy_kind
 
 SIDES = ("in the cluster", "after the change")
+TOLD = {Action.CREATE: "created", Action.REPLACE: "replaced"}
 AHEAD_FOR = 30.0
 """Seconds for which a dry run counts that was made ahead."""
 
@@ -130,19 +131,57 @@ class Policies:
                 raise
             prepared = self._prepared(bodies)  # not as it was seen a moment ago
             tried = self._all_tried(prepared)
-        told, writes = [], []
-        for (wanted, live), after in zip(prepared, tried, strict=True):
-            if live is None:
-                told.append("created")
-                writes.append(self._creation(wanted, after))
-            elif same(unmarked(after), unmarked(live)):
-                told.append("unchanged")
+        planned = [
+            self._planned(wanted, live, after, replace=replace)
+            for (wanted, live), after in zip(prepared, tried, strict=True)
+        ]
+        self.session.write_all([write for write in planned if write])
+        return [TOLD[write.action] if write else "unchanged" for write in planned]
+
+    def _planned(
+        self, wanted: Object, live: Object | None, after: Object, *, replace: bool
+    ) -> PlannedWrite | None:
+        """What makes of a policy what is wanted; None where it is so."""
+        if live is None:
+            return self._creation(wanted, after)
+        if same(unmarked(after), unmarked(live)):
+            return None
+        self.session.check_replaceable(live, replace)
+        return self._replacement(key_of(wanted), live, after)
+
+    def intend_ahead(
+        self, bodies: Sequence[Mapping[str, Any]], *, delete: bool = False, replace: bool = False
+    ) -> None:
+        """
+        Write down what `apply` or `delete` will be asked for next, as far as that is known from
+        dry runs made ahead. What is not as it was known by then is written down anew.
+        """
+        with suppress(NpolError):  # it is said when its turn comes
+            keys = dict.fromkeys(_policy_key(body) for body in bodies)
+            known = {key: self.session.known(key) for key in keys}
+            if delete:
+                planned = [self._deletion(key, live, {}) for key, live in known.items() if live]
             else:
-                self.session.check_replaceable(live, replace)
-                told.append("replaced")
-                writes.append(self._replacement(key_of(wanted), live, after))
-        self.session.write_all(writes)
-        return told
+                planned = [*filter(None, self._foreseen(bodies, known, replace=replace))]
+            if planned:
+                self.session.writer.intend_ahead([write.record for write in planned])
+
+    def _foreseen(
+        self,
+        bodies: Sequence[Mapping[str, Any]],
+        known: Mapping[Key, Object | None],
+        *,
+        replace: bool,
+    ) -> list[PlannedWrite | None]:
+        """What `apply` will send; [] where not all of it was tried."""
+        found = []
+        for body in bodies:
+            wanted, live = marked(bare(body), self.session.run_id), known[key_of(body)]
+            tried = self._ahead.get(key_of(body))
+            if tried is None or not tried.holds(wanted, live, self.session.now()):
+                return []
+            found.append(self._planned(wanted, live, tried.after, replace=replace))
+        return found
 
     def create(self, body: Mapping[str, Any]) -> Object:
         """A policy of `given`; one that exists already is returned as it is, unchanged."""
@@ -292,19 +331,20 @@ class Policies:
 
     def _delete(self, known: Mapping[Key, Object]) -> None:
         held: dict[Key, list[str]] = {}
-
-        def deletion(key: Key, live: Object) -> PlannedWrite:
-            def send() -> None:
-                send_one = functools.partial(self._send_delete, key)
-                held[key] = self.session.sent_over(key, live, send_one)
-
-            before = self.session.first(key, live)
-            return PlannedWrite(action=Action.DELETE, key=key, before=before, send=send)
-
-        self.session.write_all([deletion(key, live) for key, live in known.items()])
+        self.session.write_all([self._deletion(key, live, held) for key, live in known.items()])
         for key, names in held.items():
             if names:
                 self.session.wait_until_gone(key)
+
+    def _deletion(self, key: Key, live: Object, held: dict[Key, list[str]]) -> PlannedWrite:
+        """`held`: takes up the finalizers that hold it."""
+
+        def send() -> None:
+            send_one = functools.partial(self._send_delete, key)
+            held[key] = self.session.sent_over(key, live, send_one)
+
+        before = self.session.first(key, live)
+        return PlannedWrite(action=Action.DELETE, key=key, before=before, send=send)
 
     def _send_delete(self, key: Key, read: Object) -> list[str]:
         """Delete that version; the finalizers that hold it."""

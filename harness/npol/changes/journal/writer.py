@@ -33,6 +33,8 @@ class JournalWriter:
         self._local = local
         self._next = max(lines or {0: ""}) + 1
         self._waiting: list[str] = []
+        self._ahead: list[Record] = []
+        """Intents that both copies hold already, and that nobody has asked for yet."""
         self.journal = journal_of(lines or {})
 
     def write(self, *entries: Entry) -> None:
@@ -42,12 +44,12 @@ class JournalWriter:
         Raises:
             Refused: a copy cannot be written; nothing may be changed then.
         """
-        self._waiting += self._on_disk(entries)
+        self._waiting += self._taken(entries)
         self.flush()
 
     def note(self, *entries: Entry) -> None:
         """Write entries to the disk; the cluster gets them with the next `write`."""
-        self._waiting += self._on_disk(entries)
+        self._waiting += self._taken(entries)
 
     def flush(self) -> None:
         """Write to the cluster what waits for it."""
@@ -91,10 +93,37 @@ class JournalWriter:
 
     def intend_all(self, drafts: Sequence[Record]) -> list[Record]:
         """As `intend`, for several changes: one write holds them all. They get their numbers."""
-        first = self._next_record
-        records = [self._record(replace(draft, number=first + n)) for n, draft in enumerate(drafts)]
-        self.write(*records)
+        records, ahead = self._numbered(drafts), self._ahead
+        self._ahead = []
+        if records == ahead:
+            for record in records:
+                self.journal.take(record)
+        else:
+            _log(records)
+            self.write(*records)
         return records
+
+    def intend_ahead(self, drafts: Sequence[Record]) -> None:
+        """
+        Write down what `intend_all` will be asked for next, so that it need not wait for that.
+
+        Until it is, this process knows nothing of them; what is intended instead takes their
+        numbers. For whoever goes on from the journal they are intents that were never sent.
+
+        Raises:
+            Refused: a copy cannot be written.
+        """
+        records = self._numbered(drafts)
+        if records != self._ahead:
+            _log(records)
+            self._ahead = []
+            self._waiting += self._on_disk(records)
+            self.flush()
+            self._ahead = records
+
+    def _numbered(self, drafts: Sequence[Record]) -> list[Record]:
+        first = max(self.journal.records, default=0) + 1
+        return [self._record(replace(draft, number=first + n)) for n, draft in enumerate(drafts)]
 
     def intend_to_create(self, digests: Mapping[Key, str]) -> dict[Key, Record]:
         """As `intend_all`, for objects that are about to be made."""
@@ -107,10 +136,6 @@ class JournalWriter:
             ]
         )
         return {record.key: record for record in records}
-
-    @property
-    def _next_record(self) -> int:
-        return max(self.journal.records, default=0) + 1
 
     @staticmethod
     def _record(record: Record) -> Record:
@@ -149,12 +174,21 @@ class JournalWriter:
         if self._local is not None:
             self._local.close()
 
+    def _taken(self, entries: Sequence[Entry]) -> list[str]:
+        lines = self._on_disk(entries)
+        for entry in entries:
+            self.journal.take(entry)
+        return lines
+
     def _on_disk(self, entries: Sequence[Entry]) -> list[str]:
         lines = [written(self._next + n, entry) for n, entry in enumerate(entries)]
         if self._local is not None:
             self._local.append(lines)
             log.debug("journal: %d entries written to the local file", len(lines))
         self._next += len(entries)
-        for entry in entries:
-            self.journal.take(entry)
         return lines
+
+
+def _log(intents: Sequence[Record]) -> None:
+    for one in intents:
+        log.info("journal: intent %d, %s %s", one.number, one.action.value, one.key)
