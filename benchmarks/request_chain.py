@@ -71,7 +71,7 @@ def requests_sent() -> Requests:
     sender.log.addHandler(Heard())
     sender.log.setLevel(logging.DEBUG)
     sender.log.propagate = False
-    patch.object(execs, "handshake", _timed(execs.handshake, found)).start()
+    patch.object(execs, "handshake", _timed(vars(execs)["handshake"], found)).start()
     return found
 
 

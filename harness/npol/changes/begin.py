@@ -25,7 +25,7 @@ from npol.changes.lock import holder
 from npol.changes.lock.leases import DURATION, holder_of, ref, spell_place, steady
 from npol.changes.lock.lock import Lock
 from npol.changes.recover import recovery
-from npol.changes.state.snapshot import check_usable, cluster_uid, take, take_places
+from npol.changes.state.snapshot import Snapshot, check_usable, cluster_uid, take, take_places
 from npol.changes.watchdog import Watchdog
 from npol.errors import InputError, LockHeld, Refused
 from npol.kube.connection import Connection
@@ -73,6 +73,45 @@ class TransactionOptions:
     """Seconds without a renewal after which this run counts as dead."""
     state_directory: Path | None = None
 
+    @property
+    def places(self) -> tuple[str, ...]:
+        """The namespaces that are locked, and CLUSTER where its own policies are changed."""
+        cluster = {key.place for key in self.other_policies} & {CLUSTER}
+        return tuple(sorted({*self.namespaces, *cluster}))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FirstLook:
+    """What stands at the beginning of a run, before anything of it is locked."""
+
+    state_namespace: bool
+    """Whether there is one."""
+    left: Sequence[OpenRun]
+    """The runs whose changes were meant to stay."""
+    uid: str
+    """The cluster's."""
+    usable: Snapshot
+    """The namespaces alone."""
+
+
+def first_look(connection: Connection, options: TransactionOptions) -> FirstLook:
+    """
+    Look at what a run needs to know before it begins; nothing is changed.
+
+    Raises:
+        Refused: it cannot be read.
+    """
+    with ThreadPoolExecutor(max_workers=3) as pool:
+        state = pool.submit(has_state_namespace, connection)
+        left = None if options.allow_left_changes else pool.submit(left_runs, connection)
+        uid = pool.submit(cluster_uid, connection)
+        return FirstLook(
+            usable=take_places(connection, options.places),
+            state_namespace=state.result(),
+            left=left.result() if left else (),
+            uid=uid.result(),
+        )
+
 
 @dataclass(frozen=True, slots=True)
 class StartedTransaction:
@@ -89,14 +128,15 @@ class TransactionStart:
     def __init__(self, connection: Connection, options: TransactionOptions, stop: Stop) -> None:
         self._connection = connection
         self._options = options
-        cluster = {key.place for key in options.other_policies} & {CLUSTER}
-        self._namespaces = tuple(sorted({*options.namespaces, *cluster}))
+        self._namespaces = options.places
         self._stop = stop
         self._places: Mapping[str, NamespaceSnapshot] = {}
         """The namespaces as they were read first; the snapshot is taken once they are locked."""
 
-    def open(self) -> StartedTransaction:
+    def open(self, seen: FirstLook | None = None) -> StartedTransaction:
         """
+        `seen`: what was looked at a moment ago; None: it is looked at now.
+
         Raises:
             InputError: the run's id cannot be part of a name.
             Refused: a namespace cannot be used, or the journal cannot be written.
@@ -105,23 +145,19 @@ class TransactionStart:
         options = self._options
         if not RUN_ID.fullmatch(options.run_id):
             raise InputError(f"a run's id is made of a-z, 0-9 and dashes, got {options.run_id!r}")
-        with ThreadPoolExecutor(max_workers=3) as pool:
-            state = pool.submit(has_state_namespace, self._connection)
-            left = pool.submit(self._left_runs)
-            uid = pool.submit(cluster_uid, self._connection)
-            usable = take_places(self._connection, self._namespaces)
-        check_usable(usable, create_missing=options.create_namespaces)
-        self._places = usable.places
+        seen = seen or first_look(self._connection, options)
+        check_usable(seen.usable, create_missing=options.create_namespaces)
+        self._places = seen.usable.places
         kinds = (*options.kinds, *([NAMESPACES] if options.create_namespaces else ()))
         others = {(key.api_version, key.kind) for key in options.other_policies}
         kinds = (*kinds, *(self._connection.resource(*kind) for kind in sorted(others)))
         self._connection.permit(
             namespaces=self._namespaces, kinds=kinds, subresources=options.subresources
         )
-        if not state.result():
+        if not seen.state_namespace:
             make_state_namespace(self._connection)
-        self._check_nothing_left(left.result())
-        return self._begin(self._header(uid.result()))
+        self._check_nothing_left(seen.left)
+        return self._begin(self._header(seen.uid))
 
     def _header(self, uid: str) -> Header:
         me = holder.myself()
@@ -216,9 +252,6 @@ class TransactionStart:
             each.result.complete if each.result else not each.alive  # left on purpose
             for each in done
         )
-
-    def _left_runs(self) -> Iterable[OpenRun]:
-        return () if self._options.allow_left_changes else left_runs(self._connection)
 
     def _check_nothing_left(self, left: Iterable[OpenRun]) -> None:
         for run in left:

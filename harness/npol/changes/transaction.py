@@ -19,7 +19,7 @@ from npol.changes.apply.checkpoints import Checkpoints
 from npol.changes.apply.policies import Policies, Preview
 from npol.changes.apply.setup_objects import SetupObjects
 from npol.changes.apply.workloads import Workloads
-from npol.changes.begin import TransactionOptions, TransactionStart
+from npol.changes.begin import FirstLook, TransactionOptions, TransactionStart
 from npol.changes.journal_types import Key, Left
 from npol.changes.lock.lock import Lock
 from npol.changes.restore.cleanup import conclude, conclude_left, recover_command
@@ -65,13 +65,19 @@ class Transaction:
 
     @classmethod
     def open(
-        cls, connection: Connection, options: TransactionOptions, *, stop: Stop | None = None
+        cls,
+        connection: Connection,
+        options: TransactionOptions,
+        *,
+        stop: Stop | None = None,
+        seen: FirstLook | None = None,
     ) -> Transaction:
         """
         Take hold of namespaces: journal, locks, snapshot, watchdog.
 
         Args:
             stop: the signals of this process; entered by the caller.
+            seen: what was looked at a moment ago (`first_look`); None: it is looked at now.
 
         Raises:
             Refused: a namespace is protected, missing, or being deleted; another run has left
@@ -82,7 +88,7 @@ class Transaction:
         transaction = None
         try:
             with stop.shield():
-                started = TransactionStart(connection, options, stop).open()
+                started = TransactionStart(connection, options, stop).open(seen)
                 session = ChangeSession(
                     connection=connection,
                     writer=started.writer,

@@ -8,6 +8,7 @@ from contextlib import AbstractContextManager, suppress
 from dataclasses import replace
 from functools import partial
 
+from npol.changes.begin import first_look
 from npol.changes.state.snapshot import key_of
 from npol.changes.transaction import Transaction
 from npol.cni.canary import EnforcementProof
@@ -55,8 +56,11 @@ from npol.run.start_canary import start_canary
 
 REQUESTS_AHEAD = 12
 """Connections opened beside those of the first looks: the looks that follow are more at once."""
-MOST_EXECS_AHEAD = 12
-"""Connections opened for execs while pods start; each peer may be asked from, or inside."""
+MOST_EXECS_AHEAD = 16
+"""
+Connections opened for execs while pods start: each peer may be asked from, or inside, and besides
+there are the pods of ours and the agents of nodes.
+"""
 
 
 class RunEnvironment:
@@ -106,18 +110,20 @@ class RunEnvironment:
         )
         self._connection.open_ahead(requests=REQUESTS_AHEAD)
         given = self._choose(self._connection)
-        with ThreadPoolExecutor(max_workers=1) as pool:
+        wanted = self._scope.transaction_options(given.kinds)
+        with ThreadPoolExecutor(max_workers=2) as pool:
             listening = pool.submit(self._listen, self._connection)
+            looked = pool.submit(first_look, self._connection, wanted)
             self._preflight(self._connection)
             listening.result()
         refused = tuple(map(str, refused_objects(self.story)))
         for line in refused:
             self.options.say(line)
         self._transaction = Transaction.open(
-            self._connection, self._scope.transaction_options(given.kinds), stop=self._stop
+            self._connection, wanted, stop=self._stop, seen=looked.result()
         )
         enforcement = start_canary(self._connection, self._scope, self.engine, self._stop)
-        self._connection.open_ahead(execs=min(MOST_EXECS_AHEAD, len(self.story.peers)))
+        self._connection.open_ahead(execs=min(MOST_EXECS_AHEAD, len(self.story.peers) + 4))
         create_given(self._connection, self._transaction, given.manifests, self.options.say)
         self._sources = Sources(
             self._connection,
