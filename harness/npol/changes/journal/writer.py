@@ -123,7 +123,9 @@ class JournalWriter:
 
     def _numbered(self, drafts: Sequence[Record]) -> list[Record]:
         first = max(self.journal.records, default=0) + 1
-        return [self._record(replace(draft, number=first + n)) for n, draft in enumerate(drafts)]
+        for draft in drafts:
+            check_writable(draft.key)
+        return [replace(draft, number=first + n) for n, draft in enumerate(drafts)]
 
     def intend_to_create(self, digests: Mapping[Key, str]) -> dict[Key, Record]:
         """As `intend_all`, for objects that are about to be made."""
@@ -136,12 +138,6 @@ class JournalWriter:
             ]
         )
         return {record.key: record for record in records}
-
-    @staticmethod
-    def _record(record: Record) -> Record:
-        check_writable(record.key)
-        log.info("journal: intent %d, %s %s", record.number, record.action.value, record.key)
-        return record
 
     @property
     def owner_reference(self) -> Object:
