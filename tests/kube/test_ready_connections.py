@@ -4,9 +4,7 @@ import socket
 
 import pytest
 
-from npol.kube.connection import Mode
-from npol.kube.objects import PODS, Ref
-from npol.kube.ready_connections import READY_FOR, ReadySockets, fill
+from npol.kube.ready_connections import READY_FOR, ReadySockets
 from npol.kube.tunnel import Dial
 
 
@@ -92,15 +90,3 @@ def test_exec_goes_over_the_connection_that_is_open_already():
     with near, far:
         assert dial.open(3.0) is near
         assert near.gettimeout() == 3.0
-
-
-def test_request_goes_over_a_connection_that_was_opened_ahead(to):
-    connection = to(Mode.READ_ONLY)
-    login = connection._sender.login
-    pool = login._pool.connection_from_url(login.context.server)
-
-    fill(pool)
-    connection.get(Ref(PODS, "dev", "web"))
-
-    assert pool.num_connections == 1
-    connection.close()

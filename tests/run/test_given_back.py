@@ -104,11 +104,13 @@ def begun(tmp_path, monkeypatch, transaction):
             requests={"exec pods": 0},
             list=lambda *_, **__: [],
             list_in=lambda *_, **__: [],
+            open_ahead=lambda **_: None,
             close=lambda: None,
         )
         found = Preflight(engine=LAB, uid="u", version="v1.33.0", notes=("first",))
         monkeypatch.setattr(room, "connect", lambda **_: connection)
         monkeypatch.setattr(room, "preflight", lambda *_: found)
+        monkeypatch.setattr(room, "first_look", lambda *_: None)
         monkeypatch.setattr(Transaction, "open", lambda *_, **__: transaction)
         monkeypatch.setattr(room, "Sources", lambda *_, **__: sources)
         monkeypatch.setattr(room, "read", lambda *_, **__: Inventory(), raising=False)

@@ -204,9 +204,9 @@ class Connection(Verbs):
         self._sender.count("exec pods")
         return self._sender.current().dial(f"{path}?{query}")
 
-    def open_ahead(self, *, requests: int = 0, execs: int = 0) -> None:
-        """Begin to open connections that so many requests and execs will soon need at once."""
-        self._sender.current().open_ahead(requests=requests, execs=execs)
+    def open_ahead(self, *, execs: int) -> None:
+        """Begin to open connections that so many execs will soon need at once."""
+        self._sender.current().open_ahead(execs)
 
     def renew(self) -> None:
         """Sign in again from the kubeconfig as it is now, as after a 401."""

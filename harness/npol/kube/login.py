@@ -22,7 +22,7 @@ from npol.kube.api_errors import Unreachable
 from npol.kube.exec_credentials import Credential, credential_of
 from npol.kube.kubeconfig import Context
 from npol.kube.proxy import proxy_to
-from npol.kube.ready_connections import ReadySockets, fill, in_background
+from npol.kube.ready_connections import ReadySockets, in_background
 from npol.kube.responses import Reply
 from npol.kube.retry import Transient
 from npol.kube.sanitize import cause_of, is_header, plain
@@ -156,11 +156,9 @@ class Login:
         self._pool.clear()
         self._ready.close()
 
-    def open_ahead(self, *, requests: int = 0, execs: int = 0) -> None:
-        """Begin to open connections that will be needed soon; through a proxy none is."""
+    def open_ahead(self, execs: int) -> None:
+        """Begin to open connections for so many execs; through a proxy none is."""
         if self.proxy is None:
-            pool = self._pool.connection_from_url(self.context.server)
-            in_background(lambda: fill(pool), requests)
             in_background(self._ready.add_one, execs)
 
     def dial(self, target: str) -> Dial:

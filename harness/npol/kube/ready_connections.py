@@ -11,10 +11,6 @@ import threading
 import time
 from collections.abc import Callable
 from contextlib import suppress
-from typing import TYPE_CHECKING
-
-if TYPE_CHECKING:
-    from urllib3 import HTTPConnectionPool
 
 CONNECT_WITHIN = 5.0
 READY_FOR = 20.0
@@ -64,21 +60,6 @@ class ReadySockets:
             self._closed, left, self._ready = True, self._ready, []
         for _, opened in left:
             opened.close()
-
-
-def fill(pool: HTTPConnectionPool) -> None:
-    """Have one more open connection in a pool, if it can be opened."""
-    from urllib3.exceptions import HTTPError
-
-    connection = pool._get_conn()
-    try:
-        if not connection.is_connected:
-            connection.timeout = CONNECT_WITHIN
-            connection.connect()
-    except (HTTPError, OSError, ValueError):  # the request that needs it says so
-        connection.close()
-    finally:
-        pool._put_conn(connection)
 
 
 def _is_silent(opened: socket.socket) -> bool:

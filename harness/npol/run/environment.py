@@ -54,8 +54,6 @@ from npol.run.source_names import SourceNames
 from npol.run.stand_ins import stand_in_notes
 from npol.run.start_canary import start_canary
 
-REQUESTS_AHEAD = 12
-"""Connections opened beside those of the first looks: the looks that follow are more at once."""
 MOST_EXECS_AHEAD = 16
 """
 Connections opened for execs while pods start: each peer may be asked from, or inside, and besides
@@ -108,7 +106,6 @@ class RunEnvironment:
             mode=self._scope.mode,
             qps=self.options.qps,
         )
-        self._connection.open_ahead(requests=REQUESTS_AHEAD)
         given = self._choose(self._connection)
         wanted = self._scope.transaction_options(given.kinds)
         with ThreadPoolExecutor(max_workers=2) as pool:
