@@ -40,6 +40,17 @@ def test_there_is_no_frame_and_the_commands_name_the_cluster(item, failure):
     assert "pytest --kube-context=dev 'shop.npol.yaml::deny all::frontend" in text
 
 
+@pytest.mark.parametrize("columns", [60, 80, 140])
+def test_the_explanation_is_as_wide_as_the_terminal(item, failure, monkeypatch, columns):
+    monkeypatch.setenv("COLUMNS", str(columns))
+
+    lines = str(failure_repr(item(), failure, {})).splitlines()
+
+    commands = ("npol probe", "pytest ")
+    assert all(len(line) <= columns or any(c in line for c in commands) for line in lines)
+    assert any("it wants app=database, shop/db-0" in line for line in lines) is (columns > 60)
+
+
 def test_the_second_failure_of_a_cause_names_the_first(item, failure):
     first, explained = item(), {}
     failure_repr(first, failure, explained)
