@@ -67,3 +67,14 @@ def test_a_reason_survives_json_with_all_it_is_about(report, flow):
 
     assert back.reason == whole
     assert written["reason"]["words"] == reason_words(whole)
+
+
+def test_what_others_changed_is_said_without_the_diff():
+    names = ("NetworkPolicy shop/db was changed by others\n--- a\n+++ b", "Pod shop/web is gone")
+
+    words = reason_words(Reason(code=ReasonCode.CHANGED_BY_OTHERS, names=names))
+
+    assert words == (
+        "somebody else changed the cluster meanwhile: NetworkPolicy shop/db was changed by others;"
+        " Pod shop/web is gone"
+    )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Callable, Mapping
 
 from npol.errors import did_you_mean
@@ -173,7 +174,8 @@ def _decider_unknown(reason: Reason) -> str:
 
 
 def _changed(reason: Reason) -> str:
-    changes = "; ".join(reason.names[:_MOST_CHANGES])
+    heads = (name.partition("\n")[0] for name in reason.names)  # a diff may follow
+    changes = "; ".join(itertools.islice(heads, _MOST_CHANGES))
     return f"somebody else changed the cluster meanwhile: {changes}"
 
 
