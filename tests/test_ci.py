@@ -57,3 +57,20 @@ def test_a_rig_may_stand_elsewhere(ci, tmp_path):
     rig = rig_at(tmp_path / "elsewhere")
 
     assert ci(NPOL_RIG=str(rig))[1:] == [f"make test-live NPOL_LAB= NPOL_RIG={rig}"]
+
+
+def test_without_root_and_sudo_the_packages_to_install_are_named(tmp_path):
+    (tmp_path / "id").write_text("#!/bin/sh\necho 1000\n")
+    (tmp_path / "id").chmod(0o755)
+
+    done = subprocess.run(
+        [ROOT / "tools/debian-packages"],
+        env={"PATH": str(tmp_path)},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+
+    assert done.returncode == 1
+    assert "there is no sudo here; as root: apt-get install" in done.stderr
+    assert "curl" in done.stderr
