@@ -30,6 +30,7 @@ def folder(tmp_path, monkeypatch):
     """A folder with the files of the tutorial, outside of any repository, where one is."""
     shutil.copytree(FIRST_STEPS, tmp_path, dirs_exist_ok=True)
     monkeypatch.chdir(tmp_path)
+    monkeypatch.delenv("NPOL_FLOW_RECORDS", raising=False)  # off at night
     return tmp_path
 
 
