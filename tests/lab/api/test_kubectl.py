@@ -52,11 +52,28 @@ def test_server_side_apply_tells_of_conflicts(here):
     assert "serverside-applied" in here(*command, "--force-conflicts", input=changed).stdout
 
 
-OF_CALICO = """\
-apiVersion: projectcalico.org/v3
-kind: NetworkPolicy
+WIDGET = """\
+apiVersion: widgets.example/v1
+kind: Widget
 metadata: {name: web}
-spec: {selector: app == 'web', ingress: [{action: Deny}]}
+spec: {selector: app == 'web', rules: [{action: Deny}]}
+"""
+DEFINITION = """\
+apiVersion: apiextensions.k8s.io/v1
+kind: CustomResourceDefinition
+metadata: {name: widgets.widgets.example}
+spec:
+  group: widgets.example
+  scope: Namespaced
+  names: {plural: widgets, kind: Widget}
+  versions:
+  - name: v1
+    served: true
+    storage: true
+    schema:
+      openAPIV3Schema:
+        type: object
+        properties: {spec: {type: object, x-kubernetes-preserve-unknown-fields: true}}
 """
 
 
@@ -64,13 +81,13 @@ def test_what_was_applied_from_here_first_may_be_applied_by_the_server(here):
     """kubectl makes itself the applier of what it owned as a writer, the containers included."""
 
     def spec():
-        return json.loads(
-            here("get", "networkpolicies.projectcalico.org", "web", "-o", "json").stdout
-        )["spec"]
+        return json.loads(here("get", "widgets", "web", "-o", "json").stdout)["spec"]
 
-    here("apply", "-f", "-", input=OF_CALICO)
+    here("apply", "-f", "-", input=DEFINITION)
+    here("wait", "--for=condition=Established", "crd/widgets.widgets.example")
+    here("apply", "-f", "-", input=WIDGET)
     before = spec()
-    here("apply", "--server-side", "-f", "-", input=OF_CALICO)
+    here("apply", "--server-side", "-f", "-", input=WIDGET)
 
     assert spec() == before
 
