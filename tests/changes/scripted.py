@@ -50,7 +50,8 @@ def work(transaction, connection, shop="shop", bank="bank"):
     transaction.try_ahead([policy("created", shop)])
     transaction.intend_ahead([policy("created", shop)])
     transaction.apply(policy("created", shop))
-    transaction.intend_ahead([policy("doomed", bank)], delete=True)  # something else comes
+    transaction.try_ahead([policy("second", bank)])
+    transaction.intend_ahead([policy("second", bank)])  # something else comes
     transaction.mark("first")
     transaction.apply(policy("existing", shop, policyTypes=["Egress"]))
     transaction.delete(policy("doomed", bank))

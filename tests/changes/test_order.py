@@ -233,13 +233,21 @@ def test_a_dry_run_that_was_made_ahead_does_not_stand_for_a_policy_that_was_chan
 
 @pytest.fixture
 def ahead(cluster, begin):
-    """A run that has written down ahead that it will make a policy, and delete another."""
+    """A run that has written down ahead that it will make two policies; a third one is there."""
     cluster.edit("create", POLICIES, policy("doomed"))
     connection = cluster.connect()
     transaction = begin(run_id="struck", connection=connection)
     transaction.try_ahead([policy("new"), policy("newer")])
     transaction.intend_ahead([policy("new"), policy("newer")])
     return transaction, connection
+
+
+EGRESS = policy("doomed", policyTypes=["Egress"])
+
+
+def replaced_ahead(transaction):
+    transaction.try_ahead([EGRESS])
+    transaction.intend_ahead([EGRESS], replace=True)
 
 
 def written_down(cluster):
@@ -259,15 +267,16 @@ def test_what_was_written_down_ahead_is_sent_without_another_word(cluster, ahead
     transaction.close()
 
 
-def test_deletion_is_written_down_ahead_with_its_whole_pre_image(cluster, ahead):
+def test_replacement_is_written_down_ahead_with_its_whole_pre_image(cluster, ahead):
     transaction, connection = ahead
-    transaction.intend_ahead([policy("doomed")], delete=True)
-    before = connection.requests["update configmaps"]
+    before = cluster.state()["policies"]
+    replaced_ahead(transaction)
+    written = connection.requests["update configmaps"]
 
-    assert transaction.delete(policy("doomed")) == "deleted"
-    assert connection.requests["update configmaps"] == before
+    assert transaction.apply(EGRESS, replace=True) == "replaced"
+    assert connection.requests["update configmaps"] == written
     assert transaction.restore().complete
-    assert "shop/doomed" in cluster.state()["policies"]
+    assert cluster.state()["policies"] == before
     transaction.close()
 
 
@@ -287,19 +296,32 @@ def test_what_is_done_instead_takes_the_place_of_what_was_written_down_ahead(clu
 
 def test_policy_that_others_changed_after_it_was_written_down_ahead_is_left_alone(cluster, ahead):
     transaction, _ = ahead
-    transaction.intend_ahead([policy("doomed")], delete=True)
+    replaced_ahead(transaction)
     cluster.change(POLICIES, "shop", "doomed", lambda obj: obj["spec"].update(ingress=[{}]))
 
     with pytest.raises(ChangedByOthers):
-        transaction.delete(policy("doomed"))
+        transaction.apply(EGRESS, replace=True)
 
     assert not transaction.restore().complete
     assert cluster.get(POLICIES, "shop", "doomed")["spec"]["ingress"] == [{}]
 
 
+def test_policy_that_others_deleted_after_it_was_written_down_ahead_stays_deleted(cluster, ahead):
+    transaction, _ = ahead
+    replaced_ahead(transaction)
+    cluster.remove(POLICIES, "shop", "doomed")
+    transaction._lock.stop()
+
+    (done,) = recover(cluster.connect(), run_id="struck", known_dead=True)
+
+    assert done.result is not None
+    assert not done.result.complete
+    assert "shop/doomed" not in cluster.state()["policies"]
+
+
 def test_what_was_only_written_down_is_nothing_to_recover(cluster, ahead):
     transaction, _ = ahead
-    transaction.intend_ahead([policy("doomed")], delete=True)
+    replaced_ahead(transaction)
     state = cluster.state()["policies"]
     transaction._lock.stop()
 

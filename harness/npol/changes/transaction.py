@@ -162,13 +162,11 @@ class Transaction:
         """Dry runs of policies that will be applied soon; refusals are said only then."""
         self._policies.try_ahead([_body(body) for body in bodies])
 
-    def intend_ahead(
-        self, bodies: Sequence[Body], *, delete: bool = False, replace: bool = False
-    ) -> None:
-        """Write down what `apply_all` or `delete_all` of policies will be asked for next."""
+    def intend_ahead(self, bodies: Sequence[Body], *, replace: bool = False) -> None:
+        """Write down what `apply_all` of policies will be asked for next."""
         objects = [_body(body) for body in bodies]
         if _are_policies(objects):
-            self._policies.intend_ahead(objects, delete=delete, replace=replace)
+            self._policies.intend_ahead(objects, replace=replace)
 
     def delete(self, body: Body | Ref) -> str:
         """

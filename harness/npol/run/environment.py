@@ -23,7 +23,7 @@ from npol.kube.connection import Connection, connect
 from npol.kube.objects import PODS, Ref
 from npol.kube.resource_names import resource_called
 from npol.kube.signals import Stop
-from npol.model.change import Apply, Delete
+from npol.model.change import Apply
 from npol.model.inventory import Inventory
 from npol.model.probe import PodRef
 from npol.model.reason import Reason, ReasonCode
@@ -329,13 +329,10 @@ class RunEnvironment:
     def intend_ahead(self, step: Step) -> None:
         """Write down what the next step changes first, while it is looked at how this one ended."""
         first = next(iter(step.changes), None)
-        if self.options.leave or not isinstance(first, Apply | Delete):
+        if self.options.leave or not isinstance(first, Apply):
             return  # a journal that stays tells of nothing that was not done
         if all(key_of(manifest.body).is_network_policy for manifest in first.manifests):
-            replace = isinstance(first, Apply) and first.replace
-            self.transaction.intend_ahead(
-                first.manifests, delete=isinstance(first, Delete), replace=replace
-            )
+            self.transaction.intend_ahead(first.manifests, replace=first.replace)
 
     def changed_by_others(
         self,

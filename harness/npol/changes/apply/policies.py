@@ -149,20 +149,20 @@ class Policies:
         self.session.check_replaceable(live, replace)
         return self._replacement(key_of(wanted), live, after)
 
-    def intend_ahead(
-        self, bodies: Sequence[Mapping[str, Any]], *, delete: bool = False, replace: bool = False
-    ) -> None:
+    def intend_ahead(self, bodies: Sequence[Mapping[str, Any]], *, replace: bool = False) -> None:
         """
-        Write down what `apply` or `delete` will be asked for next, as far as that is known from
-        dry runs made ahead. What is not as it was known by then is written down anew.
+        Write down what `apply` will be asked for next, as far as that is known from dry runs made
+        ahead. What is not as it was known by then is written down anew.
+
+        Deletions are not written ahead: what is missing carries no mark, so that a policy which
+        others delete meanwhile would pass for one that the run deleted.
         """
         with suppress(NpolError):  # it is said when its turn comes
             keys = dict.fromkeys(_policy_key(body) for body in bodies)
+            for key in keys:
+                self.session.check_place(key)
             known = {key: self.session.known(key) for key in keys}
-            if delete:
-                planned = [self._deletion(key, live, {}) for key, live in known.items() if live]
-            else:
-                planned = [*filter(None, self._foreseen(bodies, known, replace=replace))]
+            planned = [*filter(None, self._foreseen(bodies, known, replace=replace))]
             if planned:
                 self.session.writer.intend_ahead([write.record for write in planned])
 
@@ -331,20 +331,19 @@ class Policies:
 
     def _delete(self, known: Mapping[Key, Object]) -> None:
         held: dict[Key, list[str]] = {}
-        self.session.write_all([self._deletion(key, live, held) for key, live in known.items()])
+
+        def deletion(key: Key, live: Object) -> PlannedWrite:
+            def send() -> None:
+                send_one = functools.partial(self._send_delete, key)
+                held[key] = self.session.sent_over(key, live, send_one)
+
+            before = self.session.first(key, live)
+            return PlannedWrite(action=Action.DELETE, key=key, before=before, send=send)
+
+        self.session.write_all([deletion(key, live) for key, live in known.items()])
         for key, names in held.items():
             if names:
                 self.session.wait_until_gone(key)
-
-    def _deletion(self, key: Key, live: Object, held: dict[Key, list[str]]) -> PlannedWrite:
-        """`held`: takes up the finalizers that hold it."""
-
-        def send() -> None:
-            send_one = functools.partial(self._send_delete, key)
-            held[key] = self.session.sent_over(key, live, send_one)
-
-        before = self.session.first(key, live)
-        return PlannedWrite(action=Action.DELETE, key=key, before=before, send=send)
 
     def _send_delete(self, key: Key, read: Object) -> list[str]:
         """Delete that version; the finalizers that hold it."""
