@@ -17,6 +17,7 @@ from npol.policy.evaluate.evaluate import decide
 from npol.policy.matrix.equivalence import Port
 from npol.policy.matrix.matrix import matrix
 from npol.policy.objects.dialects import CILIUM
+from npol.policy.state.apply_changes import apply, delete
 from tests.policy.cilium_cases import cnp, on_a
 from tests.policy.tier_cases import cluster, rule, rules
 from tests.policy.worlds import traffic, world_with
@@ -72,3 +73,46 @@ def test_the_answer_is_unknown_where_it_hangs_on_what_packets_do_not_show(
             ends = world.pod("x", "a"), world.pod("x", "b")
             found = matrix(world, CILIUM, ports=[HTTP_PORT])
             assert found.answer(*ends, HTTP_PORT) is decision.allowed
+
+
+NAMES = {"name": "p", "namespace": "x"}
+KINDS = [
+    pytest.param(
+        "cilium.io/v2",
+        "CiliumNetworkPolicy",
+        NAMES,
+        {"endpointSelector": {}, "ingress": [{}]},
+        id="cilium",
+    ),
+    pytest.param(
+        "policy.networking.k8s.io/v1alpha2",
+        "ClusterNetworkPolicy",
+        {"name": "p"},
+        {"tier": "Admin", "priority": 1, "subject": {"namespaces": {}}},
+        id="tiers",
+    ),
+    pytest.param(
+        "projectcalico.org/v3",
+        "NetworkPolicy",
+        NAMES,
+        {"ingress": [{"action": "Allow"}]},
+        id="calico",
+    ),
+]
+
+
+@pytest.mark.parametrize(("api_version", "kind", "names", "good"), KINDS)
+@pytest.mark.parametrize("change", [apply, delete])
+def test_a_policy_of_the_cluster_that_cannot_be_read_is_so_until_a_story_changes_it(
+    api_version, kind, names, good, change
+):
+    stamp = {"apiVersion": api_version, "kind": kind}
+    bad = {**stamp, "metadata": {**names, "uid": "1"}, "spec": {**good, "notAField": 1}}
+    world = world_with(bad)
+    assert [other.name for other in world.others] == ["p"]
+
+    changed = change(world, [{**stamp, "metadata": names, "spec": good}])
+
+    assert not changed.others
+    held = (*changed.cilium_policies, *changed.tier_policies, *changed.calico_policies)
+    assert len(held) == (1 if change is apply else 0)

@@ -136,15 +136,10 @@ def _apply_calico(draft: ClusterDraft, source: Source, key: Key, default: str) -
             draft.calico_tiers[tier.name] = tier
         return
     reading = parse_calico_policy(source, default_namespace=default)
-    name, other = str(reading.policy), read_other(source, default)
-    held = source.metadata.get("uid") if reading.mistakes else reading.on_hosts
-    if held:
-        draft.calico_policies.pop(name, None)
-        draft.others[str(other)] = other
-    elif not draft.refuses(source, key, reading.mistakes):
-        draft.others.pop(str(other), None)
-        draft.calico_policies.pop(name, None)
-        draft.calico_policies[name] = reading.policy
+    on_hosts = bool(reading.on_hosts and not reading.mistakes)
+    draft.hold(
+        source, key, draft.calico_policies, reading.policy, reading.mistakes, unread=on_hosts
+    )
 
 
 def _apply_core(draft: ClusterDraft, source: Source, key: Key, default: str) -> None:
@@ -180,9 +175,11 @@ def _delete(draft: ClusterDraft, source: Source, namespace: str) -> None:
         draft.policies.pop(key, None)
     elif is_tier_policy(source):
         draft.tier_policies.pop(str(parse_tier_policy(source).policy), None)
+        draft.others.pop(str(read_other(source, namespace)), None)
     elif is_cilium_policy(source):
         policy = parse_cilium_policy(source, default_namespace=namespace).policy
         draft.cilium_policies.pop(str(policy), None)
+        draft.others.pop(str(read_other(source, namespace)), None)
     elif is_cidr_group(source):
         draft.cidr_groups.pop(source.name, None)
     elif is_calico(source):

@@ -38,7 +38,7 @@ CLUSTERWIDE_KINDS = (
     "GlobalNetworkSet",
     TIER_KIND,
 )
-_Policy = TypeVar("_Policy", TierPolicy, CiliumPolicy)
+_Policy = TypeVar("_Policy", TierPolicy, CiliumPolicy, CalicoPolicy)
 
 
 @dataclass(slots=True, kw_only=True)
@@ -141,12 +141,20 @@ class ClusterDraft:
         table: dict[str, _Policy],
         policy: _Policy,
         mistakes: Sequence[Refusal],
+        *,
+        unread: bool = False,
     ) -> None:
-        """What is refused has no effect; but one that a cluster holds is in force, read or not."""
-        if mistakes and source.metadata.get("uid"):
-            other = read_other(source, key[0])
+        """
+        What is refused has no effect; but one that a cluster holds is in force, read or not.
+
+        `unread`: it is taken by the server, and not evaluated.
+        """
+        other = read_other(source, key[0])
+        if unread or (mistakes and source.metadata.get("uid")):
+            table.pop(str(policy), None)
             self.others[str(other)] = other
         elif not self.refuses(source, key, mistakes):
+            self.others.pop(str(other), None)
             table.pop(str(policy), None)
             table[str(policy)] = policy
 
