@@ -244,3 +244,11 @@ def test_a_closed_network_is_found_beside_busy_times(seed):
         undisturbed = all(b < begin - 1.0 or end + 1.0 < a for a, b in busy)
         assert not undisturbed or [g.kind for g in told] == [GapKind.CLOSED]
         assert told or any(a < end and begin < b for a, b in busy)
+
+
+def test_silence_in_the_midst_of_a_long_stall_is_no_closed_network():
+    seen = FlowHistory()
+    stalled, silent = Try(10.0, None, late=5.0), Try(12.0, GapKind.CLOSED, silent=True)
+    seen.add(Try(9.0, None), stalled, silent, Try(16.0, None))
+
+    assert {gap.kind for gap in seen.gaps(9.0, 16.0)} == {GapKind.NOT_SEEN}

@@ -24,6 +24,8 @@ class FlowHistory:
     _doubts: list[Try] = field(default_factory=list)
     _busy: list[tuple[float, float]] = field(default_factory=list)
     """From when to when its source may not have run."""
+    _longest: float = 0.0
+    """Of these."""
 
     def add(self, *tries: Try) -> None:
         for one in tries:
@@ -31,6 +33,7 @@ class FlowHistory:
             bisect.insort(self._doubts if doubted else self._tries, one, key=_told_at)
             if one.late > HEARS:
                 bisect.insort(self._busy, (one.at, one.at + one.late))
+                self._longest = max(self._longest, one.late)
 
     @property
     def tries(self) -> int:
@@ -66,7 +69,7 @@ class FlowHistory:
         """A wrong silence, where another try shows that its source did not run while it lasted."""
         if not (one.silent and one.saw):
             return False
-        first = bisect.bisect_left(self._busy, (one.at - SECOND_SYN, 0.0))
+        first = bisect.bisect_left(self._busy, (one.at - self._longest, 0.0))
         last = bisect.bisect_right(self._busy, (one.at + SECOND_SYN, 0.0))
         return any(
             min(end, one.at + SECOND_SYN) - max(begin, one.at) > HEARS
