@@ -204,7 +204,7 @@ class _DryRun:
 
     def _lacks_tier(self, body: Mapping[str, Any] | None) -> bool:
         """Whether the story makes the policy's tier: Calico refuses one that stands in none."""
-        tier = body.get("spec", {}).get("tier") if body else None
+        tier = (body.get("spec") or {}).get("tier") if body else None
         return any((key.kind, key.name) == (TIER, tier) for key in self.made)
 
     def _is_missing(self, namespace: str) -> bool:

@@ -8,6 +8,7 @@ is what the run left. A conflict means that somebody was faster: read and judge 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from typing import Any
 
 from npol.changes import writes
@@ -180,7 +181,8 @@ def _step_scale(connection: Connection, item: Scaled, live: Live) -> str:
     if not is_back:
         with around("restore.scale"):
             writes.set_replicas(connection, ref, live, item.before)
-    _hand_back_replicas(connection, item, live if is_back else connection.get(ref))
+    with suppress(NpolError):  # it is as before without that
+        _hand_back_replicas(connection, item, live if is_back else connection.get(ref))
     return "" if is_back else f"scaled {item.key} back to {item.before}"
 
 
@@ -206,7 +208,8 @@ def _step_labels(connection: Connection, item: Labelled, live: Live) -> str:
     if wanted:
         with around("restore.labels"):
             live = writes.set_labels(connection, ref_of(connection, item.key), live, wanted)
-    _hand_back_labels(connection, item, live)
+    with suppress(NpolError):  # they are as before without that
+        _hand_back_labels(connection, item, live)
     if not wanted:
         return ""
     return f"labels of {item.key} put back: {', '.join(sorted(wanted))}"
