@@ -97,6 +97,8 @@ class Mistake:
     hint: str = ""
     about: str = ""
     """The kind of the object that is wrong, where one was read."""
+    unfilled: bool = False
+    """Whether only who fills in its variables can judge it, such as Flux."""
 
     def __str__(self) -> str:
         return f"{self.at}: {self.message}" + (f" - {self.hint}" if self.hint else "")

@@ -199,4 +199,6 @@ def _row(group: str, version: str, kind: str, plural: str, *words: str) -> ApiRe
 
 
 BUILT_IN = tuple(_rows(_TABLE))
+OWN_GROUPS = frozenset(resource.group for resource in BUILT_IN)
+"""The API groups of Kubernetes itself."""
 RESOURCES: dict[str, ApiResource] = {r.name: r for r in BUILT_IN if not r.stored}

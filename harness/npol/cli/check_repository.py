@@ -22,7 +22,6 @@ from npol.policy.state.apply_changes import build
 from npol.policy.state.cluster_state import ClusterState
 from npol.report.escape import safe
 from npol.story import Survey
-from npol.story.manifest_validation import UNFILLED
 from npol.story.repository import Repository, repository
 
 RENDERERS = 4
@@ -89,7 +88,7 @@ def check_repositories(
             if found.about_policy or found.rule is LintRule.UNREADABLE or is_named:
                 findings.append(found)
     failed = any(map(_names_policies, surveyed.failed)) or any(
-        _is_about_policy(m) and _is_unfilled(m) for s in surveyed.surveys for m in s.unreadable
+        _is_open_policy(m) for s in surveyed.surveys for m in s.unreadable
     )
     return RepositoryFindings(
         findings=tuple(dict.fromkeys(findings)),
@@ -141,7 +140,7 @@ def _rendered(tool: str, directory: str, root: str | None) -> Survey | str:
 
 def _unreadable(survey: Survey) -> Iterator[LintFinding]:
     """Policies, and files that hold one: the others are left out, and counted."""
-    about = (m for m in survey.unreadable if _is_about_policy(m) and not _is_unfilled(m))
+    about = (m for m in survey.unreadable if not _is_open_policy(m) and _is_about_policy(m))
     yield from of_files(about, ())
 
 
@@ -149,9 +148,9 @@ def _is_about_policy(mistake: Mistake) -> bool:
     return KIND in mistake.about if mistake.about else _names_policy(mistake.at.file)
 
 
-def _is_unfilled(mistake: Mistake) -> bool:
-    """Whether only who fills in its variables can judge it, such as Flux."""
-    return bool(mistake.about) and mistake.message.startswith(UNFILLED)
+def _is_open_policy(mistake: Mistake) -> bool:
+    """Whether it is a policy with variables to be filled in."""
+    return mistake.unfilled and KIND in mistake.about
 
 
 def _names_policy(file: str) -> bool:
@@ -180,7 +179,7 @@ def _lines(
     yield from scope_lines(build(objects), dialect, left_out=left_out, unread=len(unread))
     if others := sum(bool(m.about) and not _is_about_policy(m) for m in unreadable):
         yield f"not read: {others} other object(s) that the API server would not take as they stand"
-    if open_ones := [m for m in unreadable if _is_about_policy(m) and _is_unfilled(m)]:
+    if open_ones := [m for m in unreadable if _is_open_policy(m)]:
         count = "1 policy" if len(open_ones) == 1 else f"{len(open_ones)} policies"
         where = f"the first at {open_ones[0].at}"
         yield f"not judged: {count} with variables to be filled in, {where}"

@@ -14,7 +14,7 @@ from dataclasses import replace
 from typing import Any
 
 from npol.api_rules.objects import as_sent
-from npol.api_rules.resources import BUILT_IN
+from npol.api_rules.resources import OWN_GROUPS
 from npol.errors import Mistake, Mistakes, Position
 from npol.model.change import Manifest
 from npol.model.policy_kinds import NAMESPACED_KINDS
@@ -33,7 +33,6 @@ NAMESPACED = frozenset(
 )
 """Kinds that live in a namespace: built-in ones and policies; of others nothing is assumed."""
 
-_OWN_GROUPS = frozenset(resource.group for resource in BUILT_IN)
 _SERVER_SIDE = (
     *("managedFields", "resourceVersion", "uid", "generation", "creationTimestamp"),
     *("ownerReferences", "finalizers"),
@@ -44,7 +43,6 @@ an object to others of its cluster or keeps it there.
 """
 
 _TEMPLATE = re.compile(r"\{\{|\$\{")
-UNFILLED = "an unfilled variable"
 _FILL_IN = "fill it in first (envsubst, or the tool that knows it)"
 _RENDER = "render it first: {helm: CHART}, {kustomize: DIR}, or a rendered file"
 _BUILD = "write {kustomize: DIR}"
@@ -189,7 +187,7 @@ def _of_another_program(document: Document) -> Mistake | None:
     data = document.data
     group = data["apiVersion"].rpartition("/")[0]
     named = isinstance(data.get("metadata"), dict) and data["metadata"].get("name")
-    if named or group in _OWN_GROUPS or "NetworkPolicy" in data["kind"]:
+    if named or group in OWN_GROUPS or "NetworkPolicy" in data["kind"]:
         return None
     return Mistake(document.at(), f"not a Kubernetes object: {data['kind']} without a name")
 
@@ -254,9 +252,12 @@ def _text_problem(
         return
     if check and _TEMPLATE.search(value):
         is_template = "{{" in value
-        what = "an unrendered template" if is_template else UNFILLED
+        what = "an unrendered template" if is_template else "an unfilled variable"
         yield Mistake(
-            document.at(*path), f"{what}: {shown(value)}", _RENDER if is_template else _FILL_IN
+            document.at(*path),
+            f"{what}: {shown(value)}",
+            _RENDER if is_template else _FILL_IN,
+            unfilled=not is_template,
         )
         return
     try:

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
 
-from npol.api_rules.resources import BUILT_IN
+from npol.api_rules.resources import OWN_GROUPS
 from npol.model.peer_selection import WORKLOADS
 from npol.model.policy_kinds import other_policy_kind
 from npol.policy.lint.findings import LintRule
@@ -15,7 +15,6 @@ from npol.policy.objects.entities import Pod
 from npol.policy.parse.object_source import Source, items, mapping
 from npol.policy.parse.parse_workloads import pod, pods_of
 
-_OWN_GROUPS = {resource.group for resource in BUILT_IN}
 WEBHOOKS = ("ValidatingWebhookConfiguration", "MutatingWebhookConfiguration")
 SCRAPE, SCRAPE_PORT = "prometheus.io/scrape", "prometheus.io/port"
 HTTPS = 443
@@ -73,7 +72,7 @@ class PlatformObjects:
         return tuple(
             (source.namespace("default"), frozenset(map(_plain, _names_in(source))))
             for source in self.objects
-            if source.group not in _OWN_GROUPS and not other_policy_kind(source.group, source.kind)
+            if source.group not in OWN_GROUPS and not other_policy_kind(source.group, source.kind)
         )
 
     @cached_property
