@@ -125,7 +125,6 @@ def denied_to_own_node(
         allowed=_not(denied),
         rules=fits,
         doubt=None if denied else next(fit.doubt for fit in fits if fit.holds is None),
-        layer_ends=frozenset({LayerEnd.DENIED}),
     )
 
 

@@ -58,7 +58,7 @@ def _lines(
     world: ClusterState, policy: Policy, dialect: Dialect, chosen: Sequence[Pod], counted: bool
 ) -> Iterator[PolicyLine]:
     pods = _selected(chosen, counted)
-    what = DescribedSubject(str(policy), _spell(policy.selector), policy.namespace, pods)
+    what = DescribedSubject(str(policy), spell_any(policy.selector), policy.namespace, pods)
     yield PolicyLine(what, policy.origin.at)
     for direction in Direction:
         yield from _direction(world, dialect.read(policy), direction, counted)
@@ -97,14 +97,14 @@ def _peer(
         return str(peer.ip_block)
     place = peer.namespace_selector
     return DescribedPeer(
-        selector=_spell(peer.pod_selector or {}),
-        namespace_selector=None if place is None else _spell(place),
+        selector=spell_any(peer.pod_selector or {}),
+        namespace_selector=None if place is None else spell_any(place),
         namespaces=tuple(n.name for n in namespaces_of(world, peer, policy.namespace)),
         pods=_selected(list(selected_pods(world, policy.namespace, peer)), counted),
     )
 
 
-def _spell(selector: Selector) -> str:
+def spell_any(selector: Selector) -> str:
     return spell(selector) if selector else ""
 
 

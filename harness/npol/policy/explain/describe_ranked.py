@@ -17,14 +17,13 @@ from npol.policy.evaluate.calico_match import acts_on
 from npol.policy.evaluate.cilium_layer import acts_on as cilium_acts_on
 from npol.policy.evaluate.cilium_peers import spell_sourced
 from npol.policy.evaluate.tier_match import selects
-from npol.policy.explain.describe import workloads
+from npol.policy.explain.describe import spell_any, workloads
 from npol.policy.objects.calico_types import CalicoEnd, CalicoPolicy, CalicoRule
 from npol.policy.objects.cilium_types import CiliumPeer, CiliumPolicy, CiliumRule, CiliumSection
 from npol.policy.objects.entities import Pod
 from npol.policy.objects.netpol_types import Direction, Network
 from npol.policy.objects.tier_types import RuleAction, TierPeer, TierPolicy, TierRule
 from npol.policy.state.cluster_state import ClusterState
-from npol.selectors import Selector, spell
 
 _WRITTEN = {RuleAction.ACCEPT: "Allow"}
 """As network plugins' own kinds write it."""
@@ -84,10 +83,10 @@ def _action(rule: TierRule | CalicoRule) -> DescribedAction:
 
 def _of_tiered(peer: TierPeer, word: str) -> Iterator[DescribedEnd]:
     if peer.pods is not None:
-        place, pods = _spelled(peer.pods.namespaces), _spelled(peer.pods.pods or {})
+        place, pods = spell_any(peer.pods.namespaces), spell_any(peer.pods.pods or {})
         yield DescribedEnd(word, EndSort.PODS, pods, place)
     if peer.nodes is not None:
-        yield DescribedEnd(word, EndSort.NODES, _spelled(peer.nodes))
+        yield DescribedEnd(word, EndSort.NODES, spell_any(peer.nodes))
     for block in peer.networks:
         yield DescribedEnd(word, EndSort.ADDRESSES, str(block))
     for name in peer.domains:
@@ -105,10 +104,6 @@ def _of_calico(end: CalicoEnd, word: str) -> Iterator[DescribedEnd]:
         yield DescribedEnd(word, EndSort.NOT_ADDRESSES, _spell(end.not_networks))
     if end.service:
         yield DescribedEnd(word, EndSort.SERVICE, "/".join(end.service))
-
-
-def _spelled(selector: Selector) -> str:
-    return spell(selector) if selector else ""
 
 
 def _spell(networks: Sequence[Network]) -> str:

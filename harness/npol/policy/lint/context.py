@@ -10,7 +10,7 @@ from npol.model.story import Protocol
 from npol.policy.lint.findings import CertainFix, LintFinding, LintRule
 from npol.policy.lint.platform_objects import PlatformObjects
 from npol.policy.objects.dialects import SPEC, Dialect
-from npol.policy.objects.entities import Pod
+from npol.policy.objects.entities import NAME_LABEL, Pod
 from npol.policy.objects.netpol_types import Direction, Origin, Policy, Rule
 from npol.policy.objects.tier_types import RuleAction
 from npol.policy.parse.object_source import Path, Source, spell_path
@@ -89,6 +89,11 @@ class Scope:
     """What is given beside the policies."""
     applied: ClusterState = field(default_factory=ClusterState)
     """The cluster as it is before the policies are applied."""
+
+    @cached_property
+    def labels_of_namespaces(self) -> frozenset[str]:
+        """The keys that namespaces are given, beside the one that all have."""
+        return frozenset(k for n in self.seen.namespaces.values() for k in n.labels) - {NAME_LABEL}
 
     def knows_pods(self, namespaces: Iterable[str]) -> bool:
         """Whether any pod of these namespaces was seen."""

@@ -100,7 +100,7 @@ def _wrong_pods(scope: Scope, checked: Checked, rule: Rule) -> Iterator[LintFind
     spaces = {n.name for peer in rule.peers for n in namespaces_of(scope.world, peer, _ns(checked))}
     if not spaces or any(str(server) in {str(p) for p in chosen} for server in servers):
         return
-    labels = ",".join(f"{k}={v}" for k, v in (service.selector or {}).items()) if service else ""
+    labels = spell_labels(service.selector) if service and service.selector else ""
     message = f"a rule for port {PORT} that selects none of the DNS pods, such as {servers[0]}"
     fix = f"they are in {servers[0].namespace} and have {labels}"
     yield checked.finding_at(LintRule.DNS_WRONG_PODS, rule.peers[0].origin, message, fix)

@@ -139,8 +139,7 @@ def _namespaces_are_labelled(scope: Scope, selector: Selector, wanted: Labels) -
     """
     if wanted.get("name") in (*ALWAYS_THERE, *scope.seen.namespaces):
         return True
-    labelled = {key for n in scope.seen.namespaces.values() for key in n.labels} - {NAME_LABEL}
-    return bool(labelled & set(keys_of(selector)))
+    return bool(scope.labels_of_namespaces & set(keys_of(selector)))
 
 
 def _namespace_meant(scope: Scope, wanted: Labels) -> str:

@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 
 from npol.policy.lint.context import Scope
 from npol.policy.lint.findings import LintFinding, LintRule, finding_at
-from npol.policy.objects.entities import NAME_LABEL, Namespace
+from npol.policy.objects.entities import Namespace
 from npol.policy.objects.netpol_types import Origin
 
 
@@ -43,5 +43,4 @@ def _is_known(scope: Scope, one: Unselected, places: Sequence[str]) -> bool:
     """Whether pods are known where it may act, or namespaces are labelled as it asks."""
     if places:
         return scope.knows_pods(places)
-    labelled = {key for n in scope.seen.namespaces.values() for key in n.labels} - {NAME_LABEL}
-    return bool(labelled & set(one.namespace_labels))
+    return bool(scope.labels_of_namespaces & set(one.namespace_labels))

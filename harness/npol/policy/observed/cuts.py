@@ -130,7 +130,6 @@ def _foreseen(
     used |= _rules_of(decision, every=why is not None)
     if why is not None:
         used |= _in_some_order(world.state)
-    if why is not None:
         return ForeseenFlow(flow=flow, allowed=None, why_unknown=why)
     return ForeseenFlow(
         flow=flow,

@@ -81,7 +81,8 @@ def parse_calico_policy(
     source: Source, *, default_namespace: str = "default"
 ) -> ParsedCalicoPolicy:
     """The policy in an object, read as far as it can be."""
-    return _CalicoReader(source, default_namespace).read()
+    reader = _CalicoReader(source, default_namespace)
+    return source.once((ParsedCalicoPolicy, default_namespace), reader.read)
 
 
 def calico_policy_of(manifest: Manifest) -> CalicoPolicy | None:

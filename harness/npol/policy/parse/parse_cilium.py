@@ -81,7 +81,8 @@ def parse_cilium_policy(
     source: Source, *, default_namespace: str = "default"
 ) -> ParsedCiliumPolicy:
     """The policy in an object, read as far as it can be."""
-    return _CiliumReader(source, default_namespace).read()
+    reader = _CiliumReader(source, default_namespace)
+    return source.once((ParsedCiliumPolicy, default_namespace), reader.read)
 
 
 def cilium_policy_of(manifest: Manifest) -> CiliumPolicy | None:

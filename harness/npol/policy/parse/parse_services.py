@@ -72,16 +72,6 @@ def endpoints(source: Source) -> tuple[Endpoint, ...]:
     return tuple(found)
 
 
-def _is_ready(source: Source, status: Mapping[str, Any]) -> bool:
-    """A pod without a status is one that is yet to be made: it will be ready."""
-    if source.metadata.get("deletionTimestamp"):
-        return False
-    if not status:
-        return True
-    conditions = [mapping(c) for c in items(status.get("conditions"))]
-    return any(c.get("type") == "Ready" and c.get("status") == "True" for c in conditions)
-
-
 def ingress_rules(source: Source, default_namespace: str) -> tuple[IngressRule, ...]:
     """The rules of an Ingress, its default backend last."""
     namespace = source.namespace(default_namespace)

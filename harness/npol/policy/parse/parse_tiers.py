@@ -67,7 +67,7 @@ def is_tier_policy(source: Source) -> bool:
 
 def parse_tier_policy(source: Source) -> ParsedTierPolicy:
     """The policy in an object, read as far as it can be."""
-    return _TierReader(source).read()
+    return source.once(ParsedTierPolicy, _TierReader(source).read)
 
 
 def action_words(kind: str) -> Mapping[RuleAction, str]:

@@ -16,7 +16,6 @@ from npol.policy.objects.entities import (
 from npol.policy.objects.netpol_types import Address
 from npol.policy.parse.field_values import addresses_of, labels_of, protocol_of
 from npol.policy.parse.object_source import Source, items, mapping
-from npol.policy.parse.parse_services import _is_ready
 
 _CONTROL_PLANE = "node-role.kubernetes.io/control-plane"
 
@@ -49,6 +48,16 @@ def pod(source: Source, default_namespace: str) -> Pod:
         service_account=str(spec.get("serviceAccountName") or ""),
         at=source.at(),
     )
+
+
+def _is_ready(source: Source, status: Mapping[str, Any]) -> bool:
+    """A pod without a status is one that is yet to be made: it will be ready."""
+    if source.metadata.get("deletionTimestamp"):
+        return False
+    if not status:
+        return True
+    conditions = [mapping(c) for c in items(status.get("conditions"))]
+    return any(c.get("type") == "Ready" and c.get("status") == "True" for c in conditions)
 
 
 def pods_of(source: Source, default_namespace: str) -> Iterator[Pod]:
