@@ -22,7 +22,7 @@ class LightCommand(TyperCommand):
 
     def get_params(self, ctx: Any) -> list[Any]:
         parameters: list[Any] = super().get_params(ctx)
-        texts = _texts(self.callback)
+        texts = frozenset() if ctx.resilient_parsing else _texts(self.callback)
         for parameter in parameters:
             parameter.process_value = (
                 _as_typed

@@ -12,7 +12,8 @@ _NAMED = 3
 
 def told_changes(changes: Sequence[str], *, every: bool) -> Iterator[str]:
     """
-    `created NetworkPolicy a/b`; of many `created NetworkPolicy 51 times: a/b, a/c, a/d, ...`.
+    `created NetworkPolicy a/b`; of many `created NetworkPolicy 51 times: a/b, a/c, a/d and 48
+    more (-v names them)`.
 
     `every`: none is left out.
     """

@@ -6,9 +6,7 @@ from collections.abc import Iterable
 
 from npol.model.enforcement import EnforcementInterval
 from npol.model.expectation import Verdict
-from npol.model.result import (
-    FlowResult,
-)
+from npol.model.result import FlowResult
 
 
 def enforced(results: Iterable[FlowResult]) -> str:

@@ -120,8 +120,8 @@ class RunEnvironment:
             self._connection, wanted, stop=self._stop, seen=looked.result()
         )
         enforcement = start_canary(self._connection, self._scope, self.engine, self._stop)
-        self._connection.open_ahead(execs=min(MOST_EXECS_AHEAD, len(self.story.peers) + 4))
         create_given(self._connection, self._transaction, given.manifests, self.options.say)
+        self._connection.open_ahead(execs=min(MOST_EXECS_AHEAD, len(self.story.peers) + 4))
         self._sources = Sources(
             self._connection,
             self.story,
