@@ -124,14 +124,19 @@ class Lab:
 
 
 def foretell(cluster):
-    """Every flow that a pod of its own address takes part in."""
     world = build(objects(cluster))
     assert not world.refused
+    for traffic in every_flow(world, cluster):
+        yield _foretold(world, traffic)
+
+
+def every_flow(world, cluster):
+    """Every flow that a pod of its own address takes part in."""
     sources = [*world.pods, *world.nodes, *places()]
     for source, target in itertools.product(sources, [*world.pods, *places(), *world.services]):
         if _is_policed(source) or _is_policed(target) or _reaches(source, target):
             for port, protocol in _ports(target, cluster):
-                yield _foretold(world, _traffic(source, target, port, protocol))
+                yield Traffic(source=source, target=target, port=port, protocol=protocol)
 
 
 def _is_policed(end):
@@ -146,10 +151,6 @@ def _ports(target, cluster):
     if isinstance(target, Service):
         return [(port.port, port.protocol) for port in target.ports]
     return [(port, Protocol[protocol]) for port, protocol in cluster["asked"]]
-
-
-def _traffic(source, target, port, protocol):
-    return Traffic(source=source, target=target, port=port, protocol=protocol)
 
 
 def _foretold(world, traffic):

@@ -5,6 +5,7 @@ from __future__ import annotations
 import secrets
 from collections import Counter
 from dataclasses import replace
+from functools import partial
 
 import pytest
 from hypothesis import given
@@ -21,6 +22,7 @@ from npol.run import Options, StoryRun
 from npol.run.predictor import Predictor
 from npol.story import read_story
 from npol.yaml_positions import dump
+from tests.differential.deciding import until_it_changes
 from tests.examples import thorough
 from tests.live.conftest import connected, target
 from tests.policy.clusters import ip_blocks, policies, specs
@@ -43,6 +45,14 @@ CASES = 32
 
 def dump_each(objects):
     return "---\n".join(dump(obj) for obj in objects)
+
+
+def shown(made, differences):
+    """The differences, with the policies above them in what the test prints."""
+    found = [*differences]
+    if found:
+        print(dump_each(made), *found, sep="\n")
+    return found
 
 
 def workload(namespace, name, labels, web):
@@ -172,9 +182,11 @@ class Live:
         """The flows that did what was not foretold in the step with these policies."""
         flows = list(self._foretold(made, flows))
         name = f"case {self.counted['cases']}"
-        path = f"{name}.yaml"
-        (self.directory / path).write_text(dump_each(made))
-        changes = [*([{"delete": [self.before]}] if self.before else []), {"apply": [path]}]
+        path = f"{name}.yaml" if made else ""
+        changes = [{"delete": [self.before]}] if self.before else []
+        if path:
+            (self.directory / path).write_text(dump_each(made))
+            changes.append({"apply": [path]})
         self.before = path
         told = self._tell(name, flows, changes)
         self.counted["cases"] += 1
@@ -194,15 +206,33 @@ class Live:
 
     def _foretold(self, made, flows):
         """The flows that the dialect decides, with their predictions as expectations."""
+        for flow, prediction in zip(flows, self.predict(made, flows), strict=True):
+            if prediction.decision is PredictedDecision.UNKNOWN:
+                self.counted["left out"] += 1
+            else:
+                yield self._flow(*flow, word=prediction.decision.value)
+
+    def predict(self, made, flows):
         asked = self.story("ask", [self._flow(*flow, word="allow") for flow in flows])
         state = cluster_state(replace(self.inventory, policies=tuple(made)))
         oracle = Predictor(state, asked, self.engine)
-        for flow, parsed in zip(flows, asked.steps[0].flows, strict=True):
-            decision = oracle.predict(parsed).decision
-            if decision is PredictedDecision.UNKNOWN:
-                self.counted["left out"] += 1
-            else:
-                yield self._flow(*flow, word=decision.value)
+        return [oracle.predict(parsed) for parsed in asked.steps[0].flows]
+
+    def _predict_one(self, flow, made):
+        (prediction,) = self.predict(made, [flow])
+        return prediction
+
+    def differences_without(self, made, flows, draw):
+        """Of an open and of a closed flow: without what decides it, and with it again."""
+        told = self.predict(made, flows)
+        for answer in (PredictedDecision.ALLOW, PredictedDecision.DENY):
+            alike = [f for f, one in zip(flows, told, strict=True) if one.decision is answer]
+            if alike:
+                flow = draw(st.sampled_from(alike))
+                fewer = until_it_changes(made, partial(self._predict_one, flow))
+                self.counted["changed" if fewer.changed else "open all the same"] += 1
+                for policies in (fewer.policies, fewer.put_back):
+                    yield from self.differences(policies, flows)
 
     def assert_decided(self, cases):
         """Of so many cases nothing was left out, and neither open nor closed flows are few."""

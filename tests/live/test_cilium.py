@@ -10,7 +10,7 @@ from npol.errors import ExitCode
 from npol.kube.connection import Mode
 from tests import shop
 from tests.differential.ciliums import PLACE, cilium_policies
-from tests.differential.test_live import PODS, SERVICES, Live, asked, dump_each
+from tests.differential.test_live import PODS, SERVICES, Live, asked, shown
 from tests.examples import thorough
 from tests.live.test_stories import ROOT
 from tests.policy.clusters import policies
@@ -23,6 +23,8 @@ pytestmark = [
 ]
 
 CASES = 60
+WITHOUT = 10
+"""Cases of which two flows each lose what decides them."""
 OUTSIDE = "203.0.113.10"
 """What answers outside the rig, at port 80."""
 KUBELET = 10250
@@ -118,24 +120,41 @@ def asked_of(draw, others):
     return [*draw(asked()), *beside, (f"own-{node}", node, 80, "tcp")]
 
 
-def test_evaluator_agrees_with_a_real_cluster_on_ciliums_own_kinds(own):
-    differences = []
+@st.composite
+def cases(draw, own):
+    """Cilium's policies, NetworkPolicies mostly beside them, and what is asked."""
     networks = ["0.0.0.0/0", "10.0.0.0/8", f"{OUTSIDE}/32", "203.0.113.0/24"]
     networks += [f"{address}/32" for address in own.addresses]
+    among = [*own.spaces.values()]
+    theirs = cilium_policies(among, networks, own.services, prefix=own.prefix)
+    plain = policies(own.specs, max_policies=1, namespaces=among)
+    made = [*draw(theirs), *draw(st.one_of(st.just([]), plain))]
+    return made, draw(asked_of(own.others))
+
+
+def test_evaluator_agrees_with_a_real_cluster_on_ciliums_own_kinds(own):
+    differences = []
 
     @thorough(CASES)
-    @given(data=st.data())
-    def case(data):
-        among = [*own.spaces.values()]
-        theirs = cilium_policies(among, networks, own.services, prefix=own.prefix)
-        plain = policies(own.specs, max_policies=1, namespaces=among)
-        made = [*data.draw(theirs), *data.draw(st.one_of(st.just([]), plain))]
-        found = own.differences(made, data.draw(asked_of(own.others)))
-        if found:
-            print(dump_each(made), *found, sep="\n")
-        differences.extend(found)
+    @given(case=cases(own))
+    def each(case):
+        differences.extend(shown(case[0], own.differences(*case)))
 
-    case()
+    each()
 
     assert differences == []
     own.assert_decided(CASES)
+
+
+def test_what_is_named_decides(own):
+    differences = []
+
+    @thorough(WITHOUT)
+    @given(case=cases(own), data=st.data())
+    def each(case, data):
+        differences.extend(shown(case[0], own.differences_without(*case, data.draw)))
+
+    each()
+
+    assert differences == []
+    assert own.counted["changed"] >= WITHOUT

@@ -16,7 +16,7 @@ from npol.kube.connection import Mode
 from npol.model.result import Diagnosis, FlowResult
 from npol.story import load_story
 from tests import shop
-from tests.differential.test_live import Live, asked, dump_each
+from tests.differential.test_live import Live, asked, shown
 from tests.differential.tiered import cluster_network_policies
 from tests.examples import thorough
 from tests.live import nine_by_nine
@@ -30,6 +30,8 @@ pytestmark = [
 ]
 
 CASES = 60
+WITHOUT = 10
+"""Cases of which two flows each lose what decides them."""
 GROUP = "policy.networking.k8s.io"
 NETWORKS = ["0.0.0.0/0", "10.0.0.0/8", "::/0"]
 
@@ -121,23 +123,39 @@ def tiered(served, target, connection, tmp_path_factory):
     assert restored.complete, restored.problems
 
 
+@st.composite
+def cases(draw, tiered):
+    """Policies of both kinds, and what is asked."""
+    among = [*tiered.spaces.values()]
+    networks = [*NETWORKS, *(f"{address}/32" for address in tiered.addresses)]
+    tiers = cluster_network_policies(among, networks, prefix=tiered.prefix)
+    own = policies(tiered.specs, max_policies=2, namespaces=among)
+    return [*draw(tiers), *draw(own)], draw(asked())
+
+
 def test_evaluator_agrees_with_a_real_cluster_in_tiers(tiered):
     differences = []
 
     @thorough(CASES)
-    @given(data=st.data())
-    def case(data):
-        among = [*tiered.spaces.values()]
-        networks = [*NETWORKS, *(f"{address}/32" for address in tiered.addresses)]
-        tiers = cluster_network_policies(among, networks, prefix=tiered.prefix)
-        own = policies(tiered.specs, max_policies=2, namespaces=among)
-        made = [*data.draw(tiers), *data.draw(own)]
-        found = tiered.differences(made, data.draw(asked()))
-        if found:
-            print(dump_each(made), *found, sep="\n")
-        differences.extend(found)
+    @given(case=cases(tiered))
+    def each(case):
+        differences.extend(shown(case[0], tiered.differences(*case)))
 
-    case()
+    each()
 
     assert differences == []
     tiered.assert_decided(CASES)
+
+
+def test_what_is_named_decides(tiered):
+    differences = []
+
+    @thorough(WITHOUT)
+    @given(case=cases(tiered), data=st.data())
+    def each(case, data):
+        differences.extend(shown(case[0], tiered.differences_without(*case, data.draw)))
+
+    each()
+
+    assert differences == []
+    assert tiered.counted["changed"] >= WITHOUT

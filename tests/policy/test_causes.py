@@ -16,7 +16,7 @@ from tests.policy.reference import (
     TO_BACKEND,
     cluster,
 )
-from tests.policy.worlds import policy, traffic, world_with
+from tests.policy.worlds import documents, policy, traffic, world_with
 
 DENY_FRONTEND = DENY.replace("NAMESPACE", "frontend-dev")
 DENY_BACKEND = DENY.replace("NAMESPACE", "backend-dev")
@@ -170,6 +170,29 @@ def test_replicas_do_not_repeat_a_cause():
     world = world_with(policy("deny", "{policyTypes: [Egress]}"))
 
     assert len(texts(world, traffic(world, "x/a -> svc x/both:8080"))) == 1
+
+
+ANOTHER_A = """
+apiVersion: v1
+kind: Pod
+metadata: {name: another, namespace: x, labels: {app: a, track: canary}}
+spec: {nodeName: n2, containers: [{name: c}]}
+status: {podIP: 10.0.0.7, phase: Running, conditions: [{type: Ready, status: "True"}]}
+"""
+
+
+def test_pods_of_one_service_are_told_apart_where_other_policies_decide():
+    of_one = policy("stable", "{podSelector: {matchLabels: {app: a, track: stable}}}")
+    apart = policy("canary", "{podSelector: {matchLabels: {track: canary}}}")
+    rest = "{podSelector: {matchExpressions: [{key: track, operator: DoesNotExist}]}}"
+    world = world_with(*documents(ANOTHER_A), of_one, apart, policy("rest", rest))
+
+    told = texts(world, traffic(world, "z/a -> svc x/self:8080"))
+
+    assert [line.split(" (")[0] for line in told] == [
+        "ingress of x/a: isolated by x/rest",
+        "ingress of x/another: isolated by x/canary",
+    ]
 
 
 def test_service_without_pods_is_not_explained_by_policies():

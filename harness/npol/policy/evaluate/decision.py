@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Hashable, Iterator, Mapping
 from dataclasses import dataclass, field
 from enum import Enum, auto
 
@@ -158,9 +158,7 @@ class Decision:
         """One path for each way of being decided: replicas repeat each other."""
         kept: dict[object, PathDecision] = {}
         for path in self.paths:
-            ways = tuple(
-                (s.allowed, s.not_applicable, tuple(f.holds for f in s.rules)) for s in path.sides
-            )
+            ways = tuple(_way(side) for side in path.sides)
             kept.setdefault((ways, path.path.port), path)
         return tuple(kept.values())
 
@@ -172,6 +170,17 @@ class Decision:
         sides = (s for p in self.paths for s in p.sides if not s.not_applicable)
         names = (n for s in sides if s.allowed is self.allowed for n in _deciding(s))
         return tuple(dict.fromkeys(names))
+
+
+def _way(side: DirectionDecision) -> Hashable:
+    """What decides a side, and how: two sides with the same are told as one."""
+    fits = (side.rules, *(walk.fits for walk in side.tiers))
+    return (
+        side.allowed,
+        side.not_applicable,
+        tuple(map(str, side.isolating)),
+        tuple(tuple((fit.origin, fit.holds) for fit in some) for some in fits),
+    )
 
 
 def _deciding(side: DirectionDecision) -> Iterator[PolicyName]:
