@@ -12,21 +12,20 @@ from typing import TYPE_CHECKING
 
 from npol.cli import inputs
 from npol.cli.arguments.explain import ExplainArguments
+from npol.cli.explain_policy import print_policy, with_place
 from npol.cli.rendered import rendered, to_be_rendered
 from npol.cli.scope_lines import scope_lines
 from npol.cli.streams import say
-from npol.errors import ExitCode, InputError, Position
+from npol.errors import ExitCode, InputError
 from npol.model.causes import Cause
 from npol.model.prediction import PredictedDecision, Prediction, UnknownReason
 from npol.model.story import Story
 from npol.policy.evaluate.evaluate import decide
-from npol.policy.explain.describe import explain_policy
 from npol.policy.explain.explain import Explanation, StageAnswer, explain_flow, explain_flows
 from npol.policy.objects.dialects import SPEC, Dialect
 from npol.policy.state.cluster_state import ClusterState
 from npol.policy.state.flow_syntax import parse_flow, parse_flows
 from npol.report.causes import cause_words, fact_words, prediction_words
-from npol.report.described_policy import OWN_NODE, line_words
 from npol.report.escape import safe
 from npol.report.reasons import reason_words
 
@@ -59,28 +58,9 @@ def explain(arguments: ExplainArguments) -> int:
         flows = parse_flows(seen.world, arguments.what)
         answer = _print(explain_flows(seen.world, flows, dialect, without=arguments.without or ()))
     else:
-        answer = _print_policy(seen.world, arguments.what, dialect)
+        answer = print_policy(seen.world, arguments.what, dialect)
     _print_scope(seen.world, dialect, seen.left_out)
     return answer
-
-
-def _print_policy(world: ClusterState, what: str, dialect: Dialect) -> ExitCode:
-    namespace, _, name = what.rpartition("/")
-    key = (namespace or "default", name)
-    refused = [r for r in world.refused if (r.kind, r.namespace, r.name) == ("NetworkPolicy", *key)]
-    policy = world.policy(*key)
-    if policy is None and not refused:
-        known = ", ".join(map(str, world.policies)) or "none"
-        raise InputError(f"there is no policy {what}", hint=f"policies: {known}")
-    for one in refused:
-        say(safe(str(one)))
-    if policy:
-        described = explain_policy(world, policy, dialect)
-        for line in described.lines:
-            say(("  " if line.nested else "") + _placed(line_words(line), line.at))
-        if described.own_node_passes:
-            say(f"  note: {OWN_NODE}")
-    return ExitCode.UNKNOWN if refused else ExitCode.AS_EXPECTED
 
 
 def _seen(arguments: ExplainArguments) -> inputs.Inputs:
@@ -206,10 +186,4 @@ def _print_one(found: Explanation) -> None:
 
 
 def _line(cause: Cause) -> str:
-    return _placed(cause_words(cause), cause.at)
-
-
-def _placed(text: str, at: Position | None) -> str:
-    """With its place, unless the text names it."""
-    known = not at or f"{at.file}:{at.line}" in text
-    return safe(text if known else f"{text} ({at})")
+    return with_place(cause_words(cause), cause.at)

@@ -49,7 +49,7 @@ def policy_entries(world: ClusterState, dialect: Dialect) -> Iterator[Documented
             namespace=other.namespace,
             name=other.name,
             place=f"{at.file}:{at.line}" if at else "",
-            lines=describe_ranked(read, other),
+            lines=describe_ranked(read, other, counted=False),
         )
 
 

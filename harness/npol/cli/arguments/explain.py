@@ -26,7 +26,9 @@ class ExplainArguments:
 
     what: Annotated[
         str,
-        typer.Argument(metavar="FLOW|POLICY", help="'ns/pod -> ns/service:80', or ns/policy."),
+        typer.Argument(
+            metavar="FLOW|POLICY", help="'ns/pod -> ns/service:80', or ns/policy of any kind."
+        ),
     ]
     paths: Annotated[
         list[str] | None, typer.Argument(metavar="[PATHS]...", help="Manifests to look at.")

@@ -30,14 +30,16 @@ _WRITTEN = {RuleAction.ACCEPT: "Allow"}
 RankedPolicy = TierPolicy | CiliumPolicy | CalicoPolicy
 
 
-def describe_ranked(world: ClusterState, policy: RankedPolicy) -> tuple[PolicyLine, ...]:
-    """Line by line, without counts of pods: a page stays true when a workload scales."""
-    return tuple(_lines(world, policy))
+def describe_ranked(
+    world: ClusterState, policy: RankedPolicy, *, counted: bool = True
+) -> tuple[PolicyLine, ...]:
+    """Line by line; `counted`: see `explain_policy`."""
+    return tuple(_lines(world, policy, counted))
 
 
-def _lines(world: ClusterState, policy: RankedPolicy) -> Iterator[PolicyLine]:
+def _lines(world: ClusterState, policy: RankedPolicy, counted: bool) -> Iterator[PolicyLine]:
     selected = [p for p in world.pods if not p.finished and _selects(world, policy, p)]
-    pods = SelectedPods(tuple(workloads(selected)), None)
+    pods = SelectedPods(tuple(workloads(selected)), len(selected) if counted else None)
     if isinstance(policy, CiliumPolicy):
         yield PolicyLine(DescribedStanding(str(policy), pods), policy.origin.at)
         for section in policy.sections:
