@@ -130,10 +130,11 @@ def _policies(arguments: PlanArguments) -> tuple[str, inputs.Inputs]:
             raise InputError("--at names a step of a story", hint="STORY.npol.yaml")
         return what or arguments.chart or str(arguments.kustomization), _manifests(arguments)
     from npol.cli.story_steps import chosen_steps
+    from npol.policy.simulate.simulated_steps import fullest
     from npol.story import load_story
 
     story = load_story(what, root=arguments.root, overlay=arguments.peers)
-    chosen = max(chosen_steps(story, arguments.at), key=lambda s: len(s.world.every_policy))
+    chosen = fullest(chosen_steps(story, arguments.at))
     return f"after step {chosen.step!r}", inputs.Inputs(world=chosen.world)
 
 
