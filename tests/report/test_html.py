@@ -209,3 +209,15 @@ def test_text_of_the_cluster_is_not_markup(report, failure):
     assert "<img" not in page
     assert "\x1b" not in page
     assert not read(page).loads
+
+
+@pytest.mark.parametrize(("columns", "wide"), [(12, False), (13, True), (36, True)])
+def test_a_table_of_many_columns_is_made_to_fit_on_paper(report, flow, columns, wide):
+    ends = [(source, f"shop/{n}:80/tcp") for source in ("a", "b") for n in range(columns)]
+    flows = tuple(flow(name=f"{s} to {t}", source=s, target=t) for s, t in ends)
+    step = replace(report.steps[-1], checks=(), flows=flows)
+
+    page = to_html([replace(report, steps=(step,))])
+
+    assert f"--columns: {columns}" in page
+    assert ('class="matrix wide"' in page) is wide
