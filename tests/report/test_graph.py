@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import pytest
+
 from npol.model.expectation import Verdict
 from npol.model.reason import Reason, ReasonCode
 from npol.report.graph import edges_of, mermaid
+from npol.report.symbols import Tone
 
 
 def test_ports_of_one_result_share_an_edge(flow):
@@ -23,6 +26,15 @@ def test_ports_of_one_result_share_an_edge(flow):
     assert mermaid(edges_of(flows)) == (
         'flowchart LR\n  n0["frontend"]\n  n1["db"]\n  n0 -->|"80, 53/udp"| n1\n  n0 -.-x|"22"| n1'
     )
+
+
+@pytest.mark.parametrize("status", [502, 503, 504])
+def test_what_a_proxy_says_of_a_cut_behind_it_is_no_way_through(flow, status):
+    asked = flow(target="db:80/tcp", expected=f"http {status}", seen=f"http {status}")
+
+    (edge,) = edges_of([asked])
+
+    assert (edge.closed, edge.tone) == (True, Tone.CLOSED)
 
 
 def test_flows_that_differ_are_drawn_in_another_colour(report):

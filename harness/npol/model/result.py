@@ -11,7 +11,7 @@ from npol.model.causes import Cause
 from npol.model.check_claim import CheckClaim
 from npol.model.check_finding import CheckFinding
 from npol.model.enforcement import EnforcementInterval
-from npol.model.expectation import Expectation, Outcome, Verdict
+from npol.model.expectation import GATEWAY_ERRORS, Expectation, Outcome, Verdict
 from npol.model.flow_record import RecordedPolicy
 from npol.model.flow_summary import FlowSummary
 from npol.model.fresh_start import FreshStart
@@ -155,6 +155,11 @@ class FlowResult:
     def answered(self) -> bool:
         """Whether the application got through."""
         return self.outcome is Outcome.OPEN or self.status > 0
+
+    @property
+    def cut_behind_proxy(self) -> bool:
+        """Whether the answer is a proxy's, which reaches nobody behind it."""
+        return self.status in GATEWAY_ERRORS
 
     @property
     def causes(self) -> tuple[Cause, ...]:

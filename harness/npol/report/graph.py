@@ -41,7 +41,8 @@ def edges_of(flows: Sequence[FlowResult]) -> list[Edge]:
         if is_lookup(flow) or flow.skipped:
             continue
         peer, _, port = target(flow).rpartition(":")
-        edge = safe(flow.source), peer, tone_of(flow), not flow.answered
+        closed = not flow.answered or flow.cut_behind_proxy
+        edge = safe(flow.source), peer, tone_of(flow), closed
         found.setdefault(edge, []).append((port, flow))
     return [
         Edge(

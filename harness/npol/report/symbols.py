@@ -14,9 +14,6 @@ from npol.model.expectation import Expectation, Verdict, Word
 from npol.model.result import CheckResult, FlowResult
 from npol.report.escape import short
 
-GATEWAY_ERRORS = (502, 504)
-"""Statuses with which a proxy says that what is behind it is cut."""
-
 
 class Tone(enum.Enum):
     """How a piece of text is meant: what colours, where there are any, are chosen by."""
@@ -92,8 +89,7 @@ def tone_of(result: FlowResult | CheckResult) -> Tone:
         return Tone.WRONG
     if isinstance(result, CheckResult):
         return Tone.OPEN
-    cut_behind = result.status in GATEWAY_ERRORS
-    return Tone.OPEN if result.answered and not cut_behind else Tone.CLOSED
+    return Tone.OPEN if result.answered and not result.cut_behind_proxy else Tone.CLOSED
 
 
 def mark_of(result: FlowResult) -> str:

@@ -22,7 +22,7 @@ from npol.report.pairs import pairs_lines
 from npol.report.reasons import reason_words
 from npol.report.seen_and_why import expected_words, seen_words
 from npol.report.summary import Result, counted, not_counted
-from npol.report.symbols import GATEWAY_ERRORS, CellSign, Line, StyledText, Tone, mark_of, tone_of
+from npol.report.symbols import CellSign, Line, StyledText, Tone, mark_of, tone_of
 
 INDENT = "  "
 FEW = 6
@@ -108,11 +108,11 @@ def _pairs(flows: Sequence[FlowResult], width: int) -> Iterator[Line]:
 
 def _gateways(flows: Sequence[FlowResult], width: int) -> Iterator[Line]:
     """
-    What lies behind an expected 502 or 504: the cut is not on the way that was asked.
+    What lies behind an expected gateway error: the cut is not on the way that was asked.
 
     Only where the step asks little: among many flows the cut is in the table, too.
     """
-    told = [f for f in flows if f.passed and f.status in GATEWAY_ERRORS and f.causes]
+    told = [f for f in flows if f.passed and f.cut_behind_proxy and f.causes]
     for flow in told if len(flows) <= FEW else []:
         text = f"{flow.status} because {placed(flow.causes[0])}"
         wrapped = textwrap.wrap(
