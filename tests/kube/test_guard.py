@@ -92,6 +92,21 @@ def test_kinds_of_given_are_added_by_name():
         guard.check(request_of("DELETE", "/apis/apps/v1/namespaces/dev/deployments"))
 
 
+def test_of_a_scaled_workload_only_the_owners_of_its_fields_are_patched():
+    guard = Guard(mode=Mode.APPLY).permit(namespaces=["dev"], kinds=["deployments.apps/scale"])
+    patch = request_of("PATCH", "/apis/apps/v1/namespaces/dev/deployments/web")
+    of_owners = {"uid": "u", "resourceVersion": "7", "managedFields": []}
+
+    guard.check(patch, {"metadata": of_owners})
+    for more in (
+        {"metadata": of_owners, "spec": {"replicas": 0}},
+        {"metadata": {**of_owners, "labels": {"a": "b"}}},
+        None,
+    ):
+        with pytest.raises(Refused, match="not among what this mode writes"):
+            guard.check(patch, more)
+
+
 def test_a_narrower_guard_never_allows_a_protected_namespace():
     guard = Guard(mode=Mode.APPLY).permit(namespaces=["kube-system"], kinds=["namespaces"])
 

@@ -173,7 +173,7 @@ class Connection(Verbs):
         request = request_of(method, path)
         if name and not request.name:
             request = replace(request, name=name)
-        self.guard.check(request)
+        self.guard.check(request, body)
         wanted = {k: v for k, v in (query or {}).items() if v}
         target = path + (f"?{urlencode(wanted)}" if wanted else "")
         headers = {"Accept": accept, "Content-Type": PATCHES.get(patch, JSON)}

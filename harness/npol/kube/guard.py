@@ -12,6 +12,7 @@ import fnmatch
 import re
 from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, field, replace
+from typing import Any
 from urllib.parse import unquote
 
 from npol.errors import Refused
@@ -47,6 +48,8 @@ APPLY_WRITES = {
 }
 SUBRESOURCE_WRITES = {"eviction": {"create"}, "scale": {"update"}}
 """Verbs for those subresources that a run may be permitted to write."""
+OF_OWNERS = frozenset({"uid", "resourceVersion", "managedFields"})
+"""The metadata of a patch that gives fields back to their owners, and of which object."""
 REVIEWS = frozenset(
     {
         "selfsubjectaccessreviews.authorization.k8s.io",
@@ -123,8 +126,10 @@ class Guard:
         """The same guard, for these namespaces only, and for these kinds as well."""
         return replace(self, namespaces=frozenset(namespaces), kinds=self.kinds | set(kinds))
 
-    def check(self, request: Request) -> None:
+    def check(self, request: Request, body: Any = None) -> None:
         """
+        `body`: what is sent with it.
+
         Raises:
             Refused: the mode, the kind or the namespace rules the request out.
         """
@@ -133,7 +138,7 @@ class Guard:
             return
         if request.verb == "create" and base in REVIEWS:
             return
-        self._check_mode(request, base)
+        self._check_mode(request, base, body)
         self._check_place(request, base)
 
     def check_exec(self, namespace: str) -> None:
@@ -144,7 +149,7 @@ class Guard:
         if self.mode is Mode.READ_ONLY:
             raise self._no(Request(verb="create", resource="pods/exec", namespace=namespace))
 
-    def _check_mode(self, request: Request, base: str) -> None:
+    def _check_mode(self, request: Request, base: str, body: Any) -> None:
         if self.mode is Mode.APPLY and self._is_permitted_subresource(request):
             return
         if self.mode is Mode.READ_ONLY or request.resource != base:
@@ -155,7 +160,7 @@ class Guard:
             return
         if base == "namespaces":
             self._check_namespace_object(request)
-        elif self.mode is Mode.APPLY and (base in self.kinds or self._gives_back(request)):
+        elif self.mode is Mode.APPLY and (base in self.kinds or self._gives_back(request, body)):
             return
         elif request.verb not in self._writes().get(base, ()):
             raise self._no(request, "it is not among what this mode writes")
@@ -165,9 +170,15 @@ class Guard:
         verbs = SUBRESOURCE_WRITES.get(subresource, ())
         return request.resource in self.kinds and request.verb in verbs
 
-    def _gives_back(self, request: Request) -> bool:
-        """What was scaled is patched at the end: its replicas get their former owner."""
-        return request.verb == "patch" and f"{request.resource}/scale" in self.kinds
+    def _gives_back(self, request: Request, body: Any) -> bool:
+        """
+        What was scaled is patched at the end: its replicas get their former owner, and nothing
+        else of it is touched.
+        """
+        if request.verb != "patch" or f"{request.resource}/scale" not in self.kinds:
+            return False
+        only_metadata = isinstance(body, Mapping) and body.keys() == {"metadata"}
+        return only_metadata and body["metadata"].keys() <= OF_OWNERS
 
     def _check_namespace_object(self, request: Request) -> None:
         if "namespaces" in self.kinds or request.name == STATE_NAMESPACE:
