@@ -87,7 +87,7 @@ def test_what_is_named_decides(lab, kinds, data):
 
 @pytest.mark.nightly
 @pytest.mark.parametrize("kinds", CLUSTERS)
-@thorough(150)
+@thorough(60)
 @given(data=st.data())
 def test_what_is_named_decides_in_hundreds(lab, kinds, data):
     found = [*_differences(lab, data.draw(CLUSTERS[kinds]), data)]
