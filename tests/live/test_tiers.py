@@ -30,7 +30,7 @@ pytestmark = [
 ]
 
 CASES = 60
-WITHOUT = 10
+WITHOUT = 20
 """Cases of which two flows each lose what decides them."""
 GROUP = "policy.networking.k8s.io"
 NETWORKS = ["0.0.0.0/0", "10.0.0.0/8", "::/0"]
@@ -158,4 +158,4 @@ def test_what_is_named_decides(tiered):
     each()
 
     assert differences == []
-    assert tiered.counted["changed"] >= WITHOUT
+    assert tiered.counted["changed"] > WITHOUT / 2
