@@ -118,14 +118,18 @@ class Packets:
         """Seconds until all was in force."""
         return self.ask("settled")
 
-    def probe(self, source, target, port=8080, protocol="TCP"):
+    def probe(self, source, target, port=8080, protocol="TCP", **patience):
         """The outcome of one flow; `target` is a pod's name or an address."""
-        return self.look(source, target, port, protocol)["outcome"]
+        return self.look(source, target, port, protocol, **patience)["outcome"]
 
-    def look(self, source, target, port=8080, protocol="TCP"):
-        """The same, with what the target answered: its name and the client's address."""
+    def look(self, source, target, port=8080, protocol="TCP", **patience):
+        """
+        The same, with what the target answered: its name and the client's address.
+
+        `patience`: `timeout`, in seconds, for an answer that a loaded machine may keep back.
+        """
         ip = self.ips.get(target, target)
-        flow = {"source": source, "ip": ip, "port": port, "protocol": protocol}
+        flow = {"source": source, "ip": ip, "port": port, "protocol": protocol, **patience}
         return self.ask("probe", flows=[flow])[0]
 
     def probe_all(self, flows):
