@@ -46,7 +46,8 @@ def pods(api, core):
 
 
 @pytest.fixture
-def records(connection, pods):
+def records(connection, pods, monkeypatch):
+    monkeypatch.delenv("NPOL_FLOW_RECORDS", raising=False)  # off on some runs of the suite
     watching = watch("auto", connection)
     watching.follow([pods["client"]], ["lab-1", "lab-2"])
     yield watching
