@@ -17,6 +17,7 @@ from tests.differential.tiered import tier_policies
 from tests.examples import examples
 from tests.policy.calico_cases import CALICO_CASES
 from tests.policy.clusters import PORTS, PROTOCOLS, clusters, objects
+from tests.policy.tier_cases import TIER_CASES
 from tests.policy.worlds import world_with
 
 EVERY_PORT = [Port(number, protocol) for number in PORTS for protocol in PROTOCOLS]
@@ -73,6 +74,12 @@ def test_matrix_agrees_with_the_evaluator_beside_ciliums_own_policies(cluster, o
 def test_matrix_agrees_with_the_evaluator_on_every_case_of_calicos_own_policies(policies):
     world = world_with(*policies)
     _compare(world, CALICO, [Port(80), Port(80, "UDP"), Port(3002)])
+
+
+@pytest.mark.parametrize("dialect", [SPEC, CALICO, CILIUM], ids=lambda dialect: dialect.name)
+@pytest.mark.parametrize("policies", [pytest.param(c[1], id=c[0]) for c in TIER_CASES])
+def test_matrix_agrees_with_the_evaluator_on_every_case_in_tiers(policies, dialect):
+    _compare(world_with(*policies), dialect, [Port(80), Port(80, "UDP"), Port(3001)])
 
 
 def _compare(world, dialect, ports=EVERY_PORT):

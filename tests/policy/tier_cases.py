@@ -259,6 +259,18 @@ TIER_CASES = [
         ("deny", "deny", "allow"),
     ),
     (
+        "tier-baseline-pass-over-policies",
+        [OPEN_X, cluster("b", "Baseline", ingress=rules(rule("Pass", more=TCP_80)))],
+        "z/a -> x/a:80",
+        ("allow", "allow", "?"),
+    ),
+    (
+        "tier-baseline-pass-of-another-port",
+        [OPEN_X, cluster("b", "Baseline", ingress=rules(rule("Pass", more=TCP_80)))],
+        "z/a -> x/a:81",
+        "allow",
+    ),
+    (
         "tier-baseline-after-pass",
         [
             cluster("a", ingress=rules(rule("Pass", BLUE), rule("Accept"))),

@@ -19,6 +19,8 @@ class DoubtCode(enum.Enum):
     BLOCK_SELECTS_SERVICES = "block selects services"
     ESTABLISHED = "established"
     SAME_PRIORITY = "same priority"
+    # a network plugin was seen to depart from it
+    BASELINE_PASS = "baseline pass"
     # what is at hand does not say it
     NODE_OF_POD = "node of pod"
     OWN_NODE = "own node"

@@ -39,6 +39,10 @@ _WORDS: Mapping[DoubtCode, Callable[[Doubt], str]] = {
     DoubtCode.SAME_PRIORITY: lambda d: (
         f"{' and '.join(d.names)} share priority {d.subject}: which comes first is undefined"
     ),
+    DoubtCode.BASELINE_PASS: lambda d: (
+        f"a Pass in the last tier, {d.subject}, may close on {d.names[0]} what policies before it "
+        "allow"
+    ),
     DoubtCode.NODE_OF_POD: lambda d: f"the node of {d.subject} is not known",
     DoubtCode.OWN_NODE: lambda d: (
         f"whether {d.subject} runs on the node that {d.names[0]} stands for is not known"

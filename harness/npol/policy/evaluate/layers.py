@@ -19,7 +19,15 @@ from npol.policy.evaluate.decision import DirectionDecision, LayerEnd, LayerRule
 from npol.policy.evaluate.match import Fit, Path
 from npol.policy.evaluate.rule_fit import LayerPolicy, RuleFit
 from npol.policy.evaluate.tier_match import TierRuleFit, selects
-from npol.policy.evaluate.tiers import Action, TieredFit, TierWalk, tier_rules, walk, walk_ranks
+from npol.policy.evaluate.tiers import (
+    Action,
+    TieredFit,
+    TierWalk,
+    ranks_of,
+    tier_rules,
+    walk,
+    walk_ranks,
+)
 from npol.policy.objects.calico_types import (
     DEFAULT_TIER,
     KUBE_ADMIN,
@@ -59,6 +67,10 @@ def in_tiers(
         opens = dialect.baseline_opens_isolated and RuleAction.ACCEPT in last.actions
         if LayerEnd.OPEN in below.ends or opens:
             walks.append(replace(last, isolated=LayerEnd.OPEN not in below.ends))
+    passing = _passing(world, below, pod, path, dialect)
+    if passing:
+        behind.add(False)
+        walks.append(passing)
     answers = _through(walks[0].actions, behind)
     allowed = answers.pop() if len(answers) == 1 else None
     if exempt and not allowed and below.ends != {LayerEnd.DENIED}:
@@ -89,6 +101,21 @@ def _behind(below: DirectionDecision, last: TierWalk, dialect: Dialect) -> set[b
         opens = dialect.baseline_opens_isolated
         answers |= {opens and action is RuleAction.ACCEPT for action in last.actions}
     return answers
+
+
+def _passing(
+    world: ClusterState, below: DirectionDecision, pod: Pod, path: Path, dialect: Dialect
+) -> TierWalk | None:
+    """The first Pass in the Baseline tier that may close what NetworkPolicies let through."""
+    if not (dialect.baseline_pass_may_close and below.isolating and LayerEnd.ALLOWED in below.ends):
+        return None
+    ranks = ranks_of(world, Tier.BASELINE, pod, below.direction, path, dialect)
+    fits = (fit for rank in ranks for rules in rank for fit in rules)
+    first = next((f for f in fits if f.holds is not False and f.action is RuleAction.PASS), None)
+    if first is None:
+        return None
+    doubt = Doubt(DoubtCode.BASELINE_PASS, first.origin.of_policy, (dialect.name,))
+    return TierWalk(tier=Tier.BASELINE.value, fits=(first,), doubt=doubt, isolated=True)
 
 
 def _opened(below: DirectionDecision, walks: Sequence[TierWalk]) -> bool:

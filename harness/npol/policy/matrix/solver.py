@@ -121,6 +121,8 @@ class MatrixSolver:
             below = self._bits.all & ~layer.denied & (~layer.undecided | reduce(and_, rests))
         if self._tiers is None:
             return below
+        if layer.closed and not generous:
+            below &= ~(layer.allowed & self._tiers.passing(direction, group, port))
         return self._tiers.through(Tier.ADMIN, direction, group, port, below, generous=generous)
 
     def _behind(
@@ -153,8 +155,11 @@ class MatrixSolver:
         if self._open[direction][group]:  # no NetworkPolicy isolates it
             every = self._bits.all
             below = through(Tier.BASELINE, direction, group, port, every, generous=generous)
-        elif self._tiers.opens_isolated:
-            below |= through(Tier.BASELINE, direction, group, port, 0, generous=generous)
+        else:
+            unsure = 0 if generous else below & self._tiers.passing(direction, group, port)
+            if self._tiers.opens_isolated:
+                below |= through(Tier.BASELINE, direction, group, port, 0, generous=generous)
+            below &= ~unsure
         return through(Tier.ADMIN, direction, group, port, below, generous=generous)
 
     def _sides(self, on: Sequence[int]) -> tuple[list[int], list[int]]:

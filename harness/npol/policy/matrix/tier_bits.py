@@ -59,6 +59,7 @@ class TierBits:
         self._networks = dialect.networks_select_cluster
         self.opens_isolated = dialect.baseline_opens_isolated
         self._by_name = dialect.breaks_ties_by_name
+        self._pass_may_close = dialect.baseline_pass_may_close
         self._policies = sorted(world.tier_policies, key=lambda p: (p.priority, p.name))
         self._subjects = [self._pods(policy.subject) for policy in self._policies]
         self._rules = {
@@ -99,6 +100,21 @@ class TierBits:
             values = [*(one.value for one in tried), rest & ~decided if generous else rest]
             result = reduce(or_ if generous else and_, values)
         return result
+
+    def passing(self, direction: Direction, group: int, port: Port) -> int:
+        """
+        The other ends that a Pass in the Baseline tier may close for one group, although policies
+        before it let them through.
+        """
+        found = 0
+        for number, policy in enumerate(self._policies if self._pass_may_close else ()):
+            if policy.tier is Tier.BASELINE and self._subjects[number] >> group & 1:
+                for line in self._rules[number, direction]:
+                    if line.rule.action is RuleAction.PASS:
+                        ports = self.ports(line.rule.ports, port)
+                        here = ports if direction is Direction.EGRESS else -(ports >> group & 1)
+                        found |= (line.peers.sure | line.peers.unsure) & here
+        return found
 
     def acting(
         self, tier: Tier, direction: Direction

@@ -29,6 +29,8 @@ class Dialect:
     """Whether `networks` of a ClusterNetworkPolicy hold pods and nodes, as its types say."""
     baseline_opens_isolated: bool = False
     """Whether a Baseline Accept opens what NetworkPolicies close by isolating alone."""
+    baseline_pass_may_close: bool = False
+    """Whether a Pass in the Baseline tier may close what NetworkPolicies that isolate allow."""
     ip_block_selects_service_addresses: bool | None = None
     """Whether an egress block around a ClusterIP opens the Service."""
     selectors_select_host_network: bool | None = None
@@ -94,6 +96,7 @@ CILIUM = Dialect(
     ip_block_selects_pods=False,
     networks_select_cluster=False,
     baseline_opens_isolated=True,
+    baseline_pass_may_close=True,
     ip_block_selects_nodes=False,
     ip_block_selects_control_plane=None,
     ip_block_selects_service_addresses=False,
