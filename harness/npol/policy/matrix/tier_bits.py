@@ -59,8 +59,12 @@ class TierBits:
         self._networks = dialect.networks_select_cluster
         self.opens_isolated = dialect.baseline_opens_isolated
         self._by_name = dialect.breaks_ties_by_name
-        self._pass_may_close = dialect.baseline_pass_may_close
         self._policies = sorted(world.tier_policies, key=lambda p: (p.priority, p.name))
+        self._passing = [
+            number
+            for number, policy in enumerate(self._policies)
+            if dialect.baseline_pass_may_close and policy.tier is Tier.BASELINE
+        ]
         self._subjects = [self._pods(policy.subject) for policy in self._policies]
         self._rules = {
             (number, direction): [
@@ -107,8 +111,8 @@ class TierBits:
         before it let them through.
         """
         found = 0
-        for number, policy in enumerate(self._policies if self._pass_may_close else ()):
-            if policy.tier is Tier.BASELINE and self._subjects[number] >> group & 1:
+        for number in self._passing:
+            if self._subjects[number] >> group & 1:
                 for line in self._rules[number, direction]:
                     if line.rule.action is RuleAction.PASS:
                         ports = self.ports(line.rule.ports, port)
