@@ -78,7 +78,7 @@ CLUSTERS = {
 
 
 @pytest.mark.parametrize("kinds", CLUSTERS)
-@thorough(2)
+@thorough(1)
 @given(data=st.data())
 def test_what_is_named_decides(lab, kinds, data):
     found = [*_differences(lab, data.draw(CLUSTERS[kinds]), data)]
@@ -92,3 +92,16 @@ def test_what_is_named_decides(lab, kinds, data):
 def test_what_is_named_decides_in_hundreds(lab, kinds, data):
     found = [*_differences(lab, data.draw(CLUSTERS[kinds]), data)]
     assert not found, "\n".join(found)
+
+
+@pytest.mark.nightly
+@pytest.mark.parametrize("kinds", CLUSTERS)
+@thorough(10)
+@given(data=st.data())
+def test_what_is_named_decides_in_every_flow(kinds, data):
+    cluster = data.draw(CLUSTERS[kinds])
+    bare = {**cluster, **dict.fromkeys(KINDS, ())}
+    world = build(objects(cluster))
+    for flow in every_flow(world, cluster):
+        if decide(world, flow, LAB).allowed is not None:
+            _fewer(cluster, bare, flow)  # raises where what is named does not decide
