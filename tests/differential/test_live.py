@@ -47,12 +47,25 @@ def dump_each(objects):
     return "---\n".join(dump(obj) for obj in objects)
 
 
-def shown(made, differences):
-    """The differences, with the policies above them in what the test prints."""
-    found = [*differences]
-    if found:
-        print(dump_each(made), *found, sep="\n")
-    return found
+def in_each(count, cases, differences):
+    """
+    What `differences` finds in so many cases, with the policies above it in what the test prints.
+
+    It takes the policies, the flows and hypothesis' `draw`.
+    """
+    every = []
+
+    @thorough(count)
+    @given(case=cases, data=st.data())
+    def each(case, data):
+        made, flows = case
+        found = [*differences(made, flows, data.draw)]
+        if found:
+            print(dump_each(made), *found, sep="\n")
+        every.extend(found)
+
+    each()
+    return every
 
 
 def workload(namespace, name, labels, web):

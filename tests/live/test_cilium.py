@@ -3,15 +3,13 @@
 from __future__ import annotations
 
 import pytest
-from hypothesis import given
 from hypothesis import strategies as st
 
 from npol.errors import ExitCode
 from npol.kube.connection import Mode
 from tests import shop
 from tests.differential.ciliums import PLACE, cilium_policies
-from tests.differential.test_live import PODS, SERVICES, Live, asked, shown
-from tests.examples import thorough
+from tests.differential.test_live import PODS, SERVICES, Live, asked, in_each
 from tests.live.test_stories import ROOT
 from tests.policy.clusters import policies
 
@@ -133,28 +131,12 @@ def cases(draw, own):
 
 
 def test_evaluator_agrees_with_a_real_cluster_on_ciliums_own_kinds(own):
-    differences = []
+    found = in_each(CASES, cases(own), lambda made, flows, _: own.differences(made, flows))
 
-    @thorough(CASES)
-    @given(case=cases(own))
-    def each(case):
-        differences.extend(shown(case[0], own.differences(*case)))
-
-    each()
-
-    assert differences == []
+    assert found == []
     own.assert_decided(CASES)
 
 
 def test_what_is_named_decides(own):
-    differences = []
-
-    @thorough(WITHOUT)
-    @given(case=cases(own), data=st.data())
-    def each(case, data):
-        differences.extend(shown(case[0], own.differences_without(*case, data.draw)))
-
-    each()
-
-    assert differences == []
+    assert in_each(WITHOUT, cases(own), own.differences_without) == []
     assert own.counted["changed"] > WITHOUT / 2

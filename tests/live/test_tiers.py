@@ -8,7 +8,6 @@ from __future__ import annotations
 import secrets
 
 import pytest
-from hypothesis import given
 from hypothesis import strategies as st
 
 from npol.flow_records.control import control_records
@@ -16,9 +15,8 @@ from npol.kube.connection import Mode
 from npol.model.result import Diagnosis, FlowResult
 from npol.story import load_story
 from tests import shop
-from tests.differential.test_live import Live, asked, shown
+from tests.differential.test_live import Live, asked, in_each
 from tests.differential.tiered import cluster_network_policies
-from tests.examples import thorough
 from tests.live import nine_by_nine
 from tests.policy.clusters import policies
 
@@ -134,28 +132,12 @@ def cases(draw, tiered):
 
 
 def test_evaluator_agrees_with_a_real_cluster_in_tiers(tiered):
-    differences = []
+    found = in_each(CASES, cases(tiered), lambda made, flows, _: tiered.differences(made, flows))
 
-    @thorough(CASES)
-    @given(case=cases(tiered))
-    def each(case):
-        differences.extend(shown(case[0], tiered.differences(*case)))
-
-    each()
-
-    assert differences == []
+    assert found == []
     tiered.assert_decided(CASES)
 
 
 def test_what_is_named_decides(tiered):
-    differences = []
-
-    @thorough(WITHOUT)
-    @given(case=cases(tiered), data=st.data())
-    def each(case, data):
-        differences.extend(shown(case[0], tiered.differences_without(*case, data.draw)))
-
-    each()
-
-    assert differences == []
+    assert in_each(WITHOUT, cases(tiered), tiered.differences_without) == []
     assert tiered.counted["changed"] > WITHOUT / 2

@@ -16,8 +16,10 @@ from tests.differential.ciliums import cilium_policies
 from tests.differential.tiered import tier_policies
 from tests.examples import examples
 from tests.policy.calico_cases import CALICO_CASES
+from tests.policy.cilium_cases import ingress
 from tests.policy.clusters import PORTS, PROTOCOLS, clusters, objects
-from tests.policy.tier_cases import TIER_CASES
+from tests.policy.corner_cases import DENY_IN
+from tests.policy.tier_cases import OPEN_X, TCP_80, TIER_CASES, cluster, rule, rules
 from tests.policy.worlds import world_with
 
 EVERY_PORT = [Port(number, protocol) for number in PORTS for protocol in PROTOCOLS]
@@ -80,6 +82,13 @@ def test_matrix_agrees_with_the_evaluator_on_every_case_of_calicos_own_policies(
 @pytest.mark.parametrize("policies", [pytest.param(c[1], id=c[0]) for c in TIER_CASES])
 def test_matrix_agrees_with_the_evaluator_on_every_case_in_tiers(policies, dialect):
     _compare(world_with(*policies), dialect, [Port(80), Port(80, "UDP"), Port(3001)])
+
+
+@pytest.mark.parametrize("beside", [[], [DENY_IN], [OPEN_X]], ids=["alone", "closed", "open"])
+@pytest.mark.parametrize("body", ["{fromEndpoints: [{}]}", "{fromEntities: [all]}", "{}"])
+def test_matrix_agrees_with_the_evaluator_on_a_pass_behind_ciliums_own_policies(body, beside):
+    last = cluster("last", "Baseline", ingress=rules(rule("Pass", more=TCP_80)))
+    _compare(world_with(ingress(body), *beside, last), CILIUM, [Port(80), Port(81)])
 
 
 def _compare(world, dialect, ports=EVERY_PORT):

@@ -1,8 +1,8 @@
 """
 What a mode may send to the API server; checked on every request, before it is sent.
 
-The check reads the request itself (method and path), not what the caller meant, so that
-no path of the program leads around it.
+The check reads the request itself (method and path, for one patch its body), not what the caller
+meant, so that no path of the program leads around it.
 """
 
 from __future__ import annotations

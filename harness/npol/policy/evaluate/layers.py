@@ -67,7 +67,7 @@ def in_tiers(
         opens = dialect.baseline_opens_isolated and RuleAction.ACCEPT in last.actions
         if LayerEnd.OPEN in below.ends or opens:
             walks.append(replace(last, isolated=LayerEnd.OPEN not in below.ends))
-    passing = _passing(world, below, pod, path, dialect)
+    passing = _closing_pass(world, below, pod, path, dialect)
     if passing:
         behind.add(False)
         walks.append(passing)
@@ -103,7 +103,7 @@ def _behind(below: DirectionDecision, last: TierWalk, dialect: Dialect) -> set[b
     return answers
 
 
-def _passing(
+def _closing_pass(
     world: ClusterState, below: DirectionDecision, pod: Pod, path: Path, dialect: Dialect
 ) -> TierWalk | None:
     """The first Pass in the Baseline tier that may close what NetworkPolicies let through."""

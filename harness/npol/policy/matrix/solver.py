@@ -122,7 +122,7 @@ class MatrixSolver:
         if self._tiers is None:
             return below
         if layer.closed and not generous:
-            below &= ~(layer.allowed & self._tiers.passing(direction, group, port))
+            below &= ~(layer.allowed & self._tiers.may_be_closed_by_pass(direction, group, port))
         return self._tiers.through(Tier.ADMIN, direction, group, port, below, generous=generous)
 
     def _behind(
@@ -156,7 +156,8 @@ class MatrixSolver:
             every = self._bits.all
             below = through(Tier.BASELINE, direction, group, port, every, generous=generous)
         else:
-            unsure = 0 if generous else below & self._tiers.passing(direction, group, port)
+            passed = self._tiers.may_be_closed_by_pass(direction, group, port)
+            unsure = 0 if generous else below & passed
             if self._tiers.opens_isolated:
                 below |= through(Tier.BASELINE, direction, group, port, 0, generous=generous)
             below &= ~unsure

@@ -60,11 +60,6 @@ class TierBits:
         self.opens_isolated = dialect.baseline_opens_isolated
         self._by_name = dialect.breaks_ties_by_name
         self._policies = sorted(world.tier_policies, key=lambda p: (p.priority, p.name))
-        self._passing = [
-            number
-            for number, policy in enumerate(self._policies)
-            if dialect.baseline_pass_may_close and policy.tier is Tier.BASELINE
-        ]
         self._subjects = [self._pods(policy.subject) for policy in self._policies]
         self._rules = {
             (number, direction): [
@@ -73,6 +68,14 @@ class TierBits:
             for number, policy in enumerate(self._policies)
             for direction in Direction
         }
+        self._closing_passes = [
+            (number, direction, line)
+            for (number, direction), lines in self._rules.items()
+            for line in lines
+            if dialect.baseline_pass_may_close
+            and self._policies[number].tier is Tier.BASELINE
+            and line.rule.action is RuleAction.PASS
+        ]
 
     def through(
         self,
@@ -105,20 +108,17 @@ class TierBits:
             result = reduce(or_ if generous else and_, values)
         return result
 
-    def passing(self, direction: Direction, group: int, port: Port) -> int:
+    def may_be_closed_by_pass(self, direction: Direction, group: int, port: Port) -> int:
         """
         The other ends that a Pass in the Baseline tier may close for one group, although policies
         before it let them through.
         """
-        found = 0
-        for number in self._passing:
-            if self._subjects[number] >> group & 1:
-                for line in self._rules[number, direction]:
-                    if line.rule.action is RuleAction.PASS:
-                        ports = self.ports(line.rule.ports, port)
-                        here = ports if direction is Direction.EGRESS else -(ports >> group & 1)
-                        found |= (line.peers.sure | line.peers.unsure) & here
-        return found
+        found = (
+            (line.peers.sure | line.peers.unsure) & self._here(line, direction, group, port)
+            for number, towards, line in self._closing_passes
+            if towards is direction and self._subjects[number] >> group & 1
+        )
+        return reduce(or_, found, 0)
 
     def acting(
         self, tier: Tier, direction: Direction
@@ -136,8 +136,7 @@ class TierBits:
         everything = self._bits.all
         value, decided = (0 if generous else everything), 0
         for line in reversed(self._rules[number, direction]):
-            ports = self.ports(line.rule.ports, port)
-            here = ports if direction is Direction.EGRESS else -(ports >> group & 1)
+            here = self._here(line, direction, group, port)
             sure, unsure = line.peers.sure & here, line.peers.unsure & here
             meant = {RuleAction.ACCEPT: everything, RuleAction.DENY: 0, RuleAction.PASS: below}
             act = meant[line.rule.action]
@@ -145,6 +144,11 @@ class TierBits:
             value = (act & sure) | (either & unsure) | (value & ~(sure | unsure))
             decided |= sure
         return _Through(value & everything, decided)
+
+    def _here(self, line: _RuleBits, direction: Direction, group: int, port: Port) -> int:
+        """The other ends between which and one group the rule fits the port."""
+        ports = self.ports(line.rule.ports, port)
+        return ports if direction is Direction.EGRESS else -(ports >> group & 1)
 
     def ports(self, ports: Sequence[TierPort], port: Port) -> int:
         """The target groups on which the rule fits the port."""
