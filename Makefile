@@ -5,7 +5,8 @@
 VENV := .venv
 PY := $(VENV)/bin/python
 STAMP := $(VENV)/.installed
-PIP := $(PY) -m pip install --quiet --disable-pip-version-check
+# What is never imported need not be compiled: that takes a third of the installation.
+PIP := $(PY) -m pip install --quiet --disable-pip-version-check --no-compile
 TOOLS := $(VENV)/tools
 
 # Images set it, and then each of the hundreds of processes that tests start compiles npol anew.
@@ -78,7 +79,7 @@ bench-load: setup ## the tests beside 30 busy processes; counts false verdicts (
 # Tools of the supply chain, apart from what npol is developed with.
 $(TOOLS)/.installed: requirements/tools.txt $(STAMP)
 	@test -x $(TOOLS)/bin/python || $(PY) -m venv $(TOOLS)
-	@$(TOOLS)/bin/python -m pip install --quiet --disable-pip-version-check \
+	@$(TOOLS)/bin/python -m pip install --quiet --disable-pip-version-check --no-compile \
 	  --require-hashes --requirement requirements/tools.txt
 	@touch $@
 

@@ -24,6 +24,9 @@ settings.register_profile(
 )
 settings.load_profile("npol")
 
+# Where Debian keeps nft, which tests start by its name; no ordinary user has it in the path.
+os.environ["PATH"] += f"{os.pathsep}/usr/sbin{os.pathsep}/sbin"
+
 LONGEST_FIRST = ("tests/e2e", "fixtures", "tests/changes", "tests/lab", "tests/probe")
 """
 Where whole runs, labs and packets are waited for.

@@ -18,6 +18,7 @@ from dataclasses import dataclass
 from npol.kube.connection import Mode, connect
 from npol.kube.retry import RetryBudget
 from npol_lab.api.certificates import issue
+from npol_lab.api.connections import abort_all
 from npol_lab.api.server import Api
 from npol_lab.api.users import Tokens
 from npol_lab.controllers.controller import Controller, key_of
@@ -196,8 +197,8 @@ class Cluster:
         for task in tasks:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
-        for connection in self.api._runner.server.connections:
-            connection.transport.abort()  # clients keep theirs open, and TLS would wait for them
+        # clients keep theirs open, and TLS would wait for them
+        abort_all(c.transport for c in self.api._runner.server.connections)
         await self.api.stop()
 
     def _audit(self):

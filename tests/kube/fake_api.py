@@ -23,6 +23,8 @@ import trustme
 import yaml
 from aiohttp import web
 
+from npol_lab.api.connections import abort_all
+
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 EXEC = "/api/v1/namespaces/default/pods/web-0/exec"
 
@@ -133,8 +135,7 @@ class FakeApi:
 
     async def _stop(self):
         await self._runner.cleanup()
-        for transport in self._transports:
-            transport.abort()
+        abort_all(self._transports)
         others = asyncio.all_tasks() - {asyncio.current_task()}
         for task in others:
             task.cancel()

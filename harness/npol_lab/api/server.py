@@ -10,6 +10,7 @@ from aiohttp import web
 from npol_lab.api import bodies, requests
 from npol_lab.api.admin_endpoints import Admin
 from npol_lab.api.certificates import Certificates
+from npol_lab.api.connections import abort_all
 from npol_lab.api.discovery import Discovery, version_info
 from npol_lab.api.dispatch import Dispatch
 from npol_lab.api.identity import Identity
@@ -82,8 +83,7 @@ class Api:
             return
         transports = [c.transport for c in self._runner.server.connections if c.transport]
         await self._runner.cleanup()
-        for transport in transports:
-            transport.abort()
+        abort_all(transports)
 
     async def _handle(self, request: web.Request) -> web.StreamResponse:
         try:

@@ -20,11 +20,10 @@ from kubernetes import client, config
 from kubernetes.client.exceptions import ApiException
 from kubernetes.stream import stream
 
-import npol
+from tests.lab.escapes.machine_user import ROOT, SYSTEM_PYTHON, MachineUser, Ourselves
 
 HERE = Path(__file__).parent
 NOBODY = 65534
-SYSTEM_PYTHON = f"/usr/bin/python3.{sys.version_info.minor}"
 NETSHOOT = "nicolaka/netshoot:v0.15"
 ALL = {"privileged": True}
 WITHIN = 20.0
@@ -89,17 +88,16 @@ class HeldLab:
     def __init__(self, *, user, off=()):
         self.off = off
         self.canaries = Canaries(os.getuid() if user is None else user)
-        become = [] if user is None else ["setpriv", f"--reuid={user}", f"--regid={user}"]
-        become += [] if user is None else ["--clear-groups"]
-        python = sys.executable if user is None else SYSTEM_PYTHON
-        path = [str(Path(npol.__file__).parents[1]), str(HERE), *filter(None, sys.path)]
+        self._user = Ourselves() if user is None else MachineUser(user)
+        path = [str(ROOT / "harness"), str(HERE), *filter(None, sys.path)]
+        program = self._user.path(str(HERE / "hold_lab.py"))
         self._process = subprocess.Popen(
-            [*become, python, str(HERE / "hold_lab.py"), json.dumps(off)],
+            [*self._user.command, program, json.dumps(off)],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             env={
                 "PATH": os.environ["PATH"],
-                "PYTHONPATH": os.pathsep.join(path),
+                "PYTHONPATH": os.pathsep.join(map(self._user.path, path)),
                 "PYTHONDONTWRITEBYTECODE": "1",
                 "CI_JOB_TOKEN": self.canaries.words["environment"],
             },
@@ -188,6 +186,7 @@ class HeldLab:
         self._process.stdout.close()
         self._process.wait(20)
         self.canaries.close()
+        self._user.close()
 
 
 def tool(name="c", *command, **container):

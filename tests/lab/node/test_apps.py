@@ -160,5 +160,5 @@ def test_serve_hostname_and_porter_answer_as_agnhost_does(sandbox):
     made = place(sandbox, "--port=9376")
     assert during(ServeHostname, made, lambda _: get(sandbox, 9376, "/"))[1] == "web-1"
 
-    made = place(sandbox, env={"SERVE_PORT_90": "ninety"})
-    assert during(Porter, made, lambda _: get(sandbox, 90, "/"))[1] == "ninety"
+    made = place(sandbox, env={"SERVE_PORT_9090": "ninety"})
+    assert during(Porter, made, lambda _: get(sandbox, 9090, "/"))[1] == "ninety"

@@ -226,7 +226,8 @@ def test_a_strict_node_runs_everything_as_written(node):
     async def work():
         async with node.running():
             probe = {"exec": {"command": ["isready"]}, "initialDelaySeconds": 600}
-            node.create(containers=[container(ports=[{"containerPort": 80}], readinessProbe=probe)])
+            ports = [{"containerPort": 8080}]
+            node.create(containers=[container(ports=ports, readinessProbe=probe)])
             await node.until(lambda: "running" in node.container()["state"])
             assert not node.ready()
 
