@@ -74,7 +74,7 @@ bench: setup ## the benchmarks, one after the other
 	  echo "== $$b"; $(PY) $$b || failed=1; done; exit $${failed:-0}
 
 bench-load: setup ## the tests beside 30 busy processes; counts false verdicts (TESTS=...)
-	@$(PY) benchmarks/load.py 30 $(TESTS)
+	@$(PY) benchmarks/load.py 30 $(or $(TESTS),-n 4 --timeout=1800 $(LIVE_ONLY:%=--ignore=%))
 
 # Tools of the supply chain, apart from what npol is developed with.
 $(TOOLS)/.installed: requirements/tools.txt $(STAMP)

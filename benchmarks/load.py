@@ -1,10 +1,10 @@
 """
-Tests beside busy processes: `python benchmarks/load.py [PROCESSES [PYTEST ARGUMENT ...]]`.
+Tests beside busy processes: `python benchmarks/load.py PROCESSES PYTEST_ARGUMENT ...`.
 
-30 and the whole suite without them. Counts the tests that fail, and among them the false
-verdicts: those whose failure speaks of one. There is to be none, of any kind. Failures by time
-speak of none, and of a time that was up. After LONGEST the tests are stopped; those that ran count.
-The last line has the numbers.
+`make bench-load` takes 30, and the whole suite with all stories for labs. Counts the tests that
+fail, and among them the false verdicts: those whose failure speaks of one. There is to be none, of
+any kind. Failures by time speak of none, and of a time that was up. After LONGEST the tests are
+stopped; those that ran count. The last line has the numbers.
 """
 
 from __future__ import annotations
@@ -26,9 +26,6 @@ from pathlib import Path
 from npol.model.expectation import Verdict
 
 ROOT = Path(__file__).parent.parent
-PROCESSES = 30
-SUITE = ("-n", "4", "--timeout=1800")
-"""A test may take sixteen times as long as alone."""
 LONGEST, ENDING = 9000.0, 120.0
 """Seconds for the tests, and for their end when these are over."""
 BY_TIME = re.compile(r"Timeout(Error|Expired)|Timeout \(>|timed out|time is up|\d\.\d+ <=? ")
@@ -60,8 +57,7 @@ class Outcome:
 
 
 def main() -> None:
-    processes = int((*sys.argv[1:], str(PROCESSES))[0])
-    arguments = sys.argv[2:] or SUITE
+    processes, arguments = int(sys.argv[1]), sys.argv[2:]
     began = time.monotonic()
     with busy(processes), tempfile.TemporaryDirectory() as directory:
         result = run(arguments, Path(directory) / "junit.xml")
@@ -84,8 +80,9 @@ def busy(processes: int) -> Iterator[None]:
 def run(arguments: Sequence[str], report: Path) -> Outcome:
     """The tests; a run that ends without a report is no measurement."""
     command = [sys.executable, "-m", "pytest", "-q", f"--junit-xml={report}", *arguments]
+    # in the session of the busy ones: Linux gives each session the same share of the processors
     with subprocess.Popen(
-        command, cwd=ROOT, env=os.environ | {"PYTHONUNBUFFERED": "1"}, start_new_session=True
+        command, cwd=ROOT, env=os.environ | {"PYTHONUNBUFFERED": "1"}, process_group=0
     ) as tests:
         for seconds, sent in ((LONGEST, signal.SIGINT), (ENDING, signal.SIGKILL)):
             with suppress(subprocess.TimeoutExpired):
