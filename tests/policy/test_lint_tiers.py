@@ -17,7 +17,7 @@ ACCEPT_ALL = rules(rule("Accept"))
 
 
 def found(*policies, dialect=SPEC):
-    ours = ("NP001", "NP003", "NP010", "NP06")
+    ours = ("NP001", "NP003", "NP007", "NP010", "NP06")
     return [
         (f.rule.id, f.subject)
         for f in lint([*CLUSTER, *policies], dialect=dialect)
@@ -36,6 +36,16 @@ def found(*policies, dialect=SPEC):
         ),
         pytest.param(
             [cluster("a", ingress=DENY_ALL), cluster("b", ingress=DENY_ALL)], [], id="tie-alike"
+        ),
+        pytest.param(
+            [cluster("a", ingress=DENY_ALL), cluster("a", ingress=ACCEPT_ALL)],
+            [("NP007", "ClusterNetworkPolicy a")],
+            id="one-object-written-twice-is-no-tie",
+        ),
+        pytest.param(
+            [cluster("a", ingress=rules(rule("Deny", BLUE), rule("Pass", BLUE)))],
+            [("NP061", "ClusterNetworkPolicy a")],
+            id="a-pass-that-is-never-reached",
         ),
         pytest.param(
             [cluster("a", ingress=DENY_ALL), cluster("b", priority=11, ingress=ACCEPT_ALL)],

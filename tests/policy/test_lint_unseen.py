@@ -134,6 +134,9 @@ def test_a_namespace_is_missing_only_where_it_is_nearly_one_that_is_there(known,
     assert bool(found(text, "NP015")) is is_told
 
 
+ELSEWHERE = "nothing, if a chart or an operator makes its pods, which no manifest here shows"
+
+
 def test_the_labels_that_are_there_are_told_in_few_words():
     pods = "".join(
         POD.replace("name: web,", f"name: web{n},").replace("app: web", f"app: web{n}, v: '{n}'")
@@ -144,7 +147,34 @@ def test_the_labels_that_are_there_are_told_in_few_words():
         for label in ("app", "tier")
     )
     assert by_value == "pods there have app=web0 or app=web1 or app=web2 or 2 more"
-    assert by_key == "no pod there has tier; they have app, v"
+    assert by_key == ELSEWHERE
+
+
+def test_who_knows_the_cluster_is_told_the_keys_that_are_there():
+    world = build(documents(POD + SPACE % "shop", "w.yaml"))
+    policy = POLICY % "{podSelector: {matchLabels: {tier: x}}}"
+
+    assert found(policy, "NP010", world)[0].fix == "no pod there has tier; they have app"
+
+
+WITH_TWO = "{podSelector: {matchLabels: {app: web, managed-by: argocd}}}"
+
+
+def test_the_one_label_that_is_too_much_is_named():
+    fix = found(POD + POLICY % WITH_TWO, "NP010")[0].fix
+
+    assert fix.startswith("without managed-by=argocd it would select shop/web;")
+
+
+def test_the_label_that_keeps_a_rule_from_the_dns_is_named():
+    dns = "{k8s-app: kube-dns, managed-by: argocd}"
+    rule = (
+        "{podSelector: {}, policyTypes: [Egress], egress: [{to: [{namespaceSelector: {matchLabels: "
+        f"{{kubernetes.io/metadata.name: kube-system}}}}, podSelector: {{matchLabels: {dns}}}}}], "
+        "ports: [{port: 53, protocol: UDP}, {port: 53}]}]}"
+    )
+
+    assert found(POD + POLICY % rule, "NP024")[0].fix.startswith("without managed-by=argocd")
 
 
 def test_a_label_of_another_key_with_the_value_that_is_asked_for_is_told():

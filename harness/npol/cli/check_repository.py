@@ -12,6 +12,7 @@ from dataclasses import dataclass, field, replace
 from npol.cli import inputs
 from npol.cli.rendered import rendered
 from npol.cli.scope_lines import scope_lines
+from npol.cli.variants import worlds
 from npol.errors import Mistake, Mistakes, Position
 from npol.model.change import Manifest
 from npol.policy.lint import LintFinding, LintRule, lint, of_files
@@ -62,7 +63,8 @@ def check_repositories(
     """
     Everything that is odd about the policies of directories, and of what was rendered by name.
 
-    Their plain manifests and those `beside` them are one world; of the latter all is told.
+    Their plain manifests and those `beside` them are one world, but for directories that are
+    variants of each other; of those beside them all is told.
 
     Raises:
         Mistakes: a directory cannot be read, or holds nothing to be judged.
@@ -78,10 +80,10 @@ def check_repositories(
     told = {m.at.file for m in beside}
     findings: list[LintFinding] = []
     everything: list[Source] = []
-    for survey in _worlds(surveyed, beside):
+    for survey in _judged(surveyed, beside):
         objects = list(sources(survey.manifests))
         everything += objects
-        for found in (*_unreadable(survey), *lint(objects, around, dialect)):
+        for found in (*_unreadable(survey), *_of_worlds(objects, around, dialect)):
             if found.rule is LintRule.NO_NAMESPACE and survey.is_of_chart:
                 continue  # a chart leaves it to who installs it
             is_named = found.at is not None and found.at.file in told
@@ -106,7 +108,16 @@ def _joined(parts: Sequence[Repository]) -> Repository:
     )
 
 
-def _worlds(surveyed: _Surveyed, beside: Sequence[Manifest]) -> Iterator[Survey]:
+def _of_worlds(
+    objects: Sequence[Source], around: ClusterState, dialect: Dialect
+) -> Iterator[LintFinding]:
+    for world in worlds(objects):
+        for found in lint(world.objects, around, dialect):
+            if found.at is None or world.tells(found.at.file):
+                yield found
+
+
+def _judged(surveyed: _Surveyed, beside: Sequence[Manifest]) -> Iterator[Survey]:
     """What lies there as it is, and each rendering."""
     plain = surveyed.plain or Survey(manifests=())
     yield replace(plain, manifests=(*beside, *plain.manifests))

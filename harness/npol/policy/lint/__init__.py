@@ -28,7 +28,6 @@ from npol.policy.state.dns import with_dns
 
 __all__ = ["LintFinding", "LintRule", "Severity", "lint", "of_files"]
 
-_OF_TEXT = (syntax.refusals, syntax.no_namespace)
 _OF_SHAPE = (types.empty_rules, blocks.host_bits)
 _OF_MEANING = (
     selectors.selects_no_pod,
@@ -76,6 +75,7 @@ def lint(
     objects = PlatformObjects(tuple(rest))
     scope = Scope(with_dns(around), around, dialect, objects, before.as_read(dialect))
     findings = [*syntax.duplicate_keys(found), *syntax.same_names(policies, rest)]
+    findings += syntax.no_namespace(policies, rest)
     findings += syntax.refused_objects(rest)
     for source in found:
         findings += syntax.wrong_api_version(source)
@@ -115,8 +115,7 @@ def _read(source: Source, dialect: Dialect, default_namespace: str) -> ParsedPol
 
 
 def _of_one(scope: Scope, checked: Checked) -> Iterator[LintFinding]:
-    for of_text in _OF_TEXT:
-        yield from of_text(checked)
+    yield from syntax.refusals(checked)
     if checked.reading.mistakes:
         return
     yield from types.policy_types(checked, scope.dialect)

@@ -7,14 +7,16 @@ Admin, NetworkPolicies (with Cilium's own in one layer), Baseline.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 from npol.policy.evaluate.calico_match import acts_on
 from npol.policy.evaluate.cilium_layer import sections_for
 from npol.policy.evaluate.layers import CLUSTER_TIERS
 from npol.policy.evaluate.tier_match import selects
 from npol.policy.lint.findings import LintFinding, LintRule, finding_at
+from npol.policy.lint.shadowed import reached
 from npol.policy.objects.calico_types import DEFAULT_TIER, KUBE_BASELINE, CalicoPolicy, CalicoTier
 from npol.policy.objects.entities import Pod
 from npol.policy.objects.netpol_types import Direction
@@ -37,15 +39,22 @@ class TierOrder:
     calico: Sequence[CalicoPolicy] = ()
 
     def passes_to_nothing(
-        self, policy: TierPolicy | CalicoPolicy, pods: Collection[Pod]
+        self,
+        policy: TierPolicy | CalicoPolicy,
+        pods: Collection[Pod],
+        covers: Callable[[Any, Any], bool],
     ) -> Iterator[LintFinding]:
-        """`pods`: whom it selects. Where there is a tier behind and they are not known: silence."""
+        """
+        The first Pass that is reached (`shadowed.reached`). `pods`: whom the policy selects; where
+        there is a tier behind and they are not known: silence.
+        """
         tier = policy.tier if isinstance(policy, CalicoPolicy) else _PLACE_OF[policy.tier]
         behind = self._behind(tier)
         if behind is None:
             return
         for direction in Direction:
-            passing = [r for r in policy.rules(direction) if r.action is RuleAction.PASS]
+            rules: Iterator[Any] = reached(policy.rules(direction), covers)
+            passing = [rule for rule in rules if rule.action is RuleAction.PASS]
             if not passing or (behind and not pods):
                 continue
             if not any(self._decides(pod, direction, behind) for pod in pods):

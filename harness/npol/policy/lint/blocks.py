@@ -10,7 +10,7 @@ from npol.policy.lint.certain import replaced
 from npol.policy.lint.context import Checked, Scope
 from npol.policy.lint.findings import LintFinding, LintRule
 from npol.policy.objects.entities import Pod
-from npol.policy.objects.netpol_types import IpBlock, Network, PeerClause
+from npol.policy.objects.netpol_types import Direction, IpBlock, Network, PeerClause, Rule
 from npol.policy.parse.object_source import items, mapping
 from npol.policy.state.families import pod_families
 
@@ -19,7 +19,7 @@ def blocks(scope: Scope, checked: Checked) -> Iterator[LintFinding]:
     for rule in checked.policy.all_rules:
         for peer in rule.peers:
             if peer.ip_block is not None:
-                yield from _block(scope, checked, peer, peer.ip_block)
+                yield from _block(scope, checked, rule, peer)
 
 
 def one_family(scope: Scope, checked: Checked) -> Iterator[LintFinding]:
@@ -36,16 +36,19 @@ def one_family(scope: Scope, checked: Checked) -> Iterator[LintFinding]:
             yield checked.finding_at(LintRule.ONE_FAMILY, whole[0].origin, message, fix)
 
 
-def _block(
-    scope: Scope, checked: Checked, peer: PeerClause, block: IpBlock
-) -> Iterator[LintFinding]:
+def _block(scope: Scope, checked: Checked, rule: Rule, peer: PeerClause) -> Iterator[LintFinding]:
+    block = peer.ip_block
+    assert block
     if nobody := _nobody(block):
         message = f"{block} {nobody}: nobody has such an address"
         whole = "0.0.0.0/0" if block.cidr.version == 4 else "::/0"
-        fix = f"write {whole} if every address is meant"
+        meant = f"write {whole} if every address is meant"
+        fix = meant if int(block.cidr.network_address) == 0 else "take it away"
         yield checked.finding_at(LintRule.BLOCK_OF_NOBODY, peer.origin, message, fix)
         return
     if block.whole_family:
+        if any(_is_every_pod(other) for other in rule.peers):
+            return  # then the plugins do not differ
         message = f"on Calico {block} is every pod, too; on Cilium it is the outside alone"
         fix = "take the pods' and Services' networks out with `except` if the outside is meant"
         yield checked.finding_at(LintRule.BLOCK_OF_EVERYTHING, peer.origin, message, fix)
@@ -57,6 +60,8 @@ def _block(
             LintRule.BLOCK_OF_PODS, peer.origin, message, fix, harmless=_is_wide(block)
         )
         return
+    if rule.direction is Direction.INGRESS and _is_wide(block):
+        return  # a Service is never where packets come from
     for service in scope.seen.services:
         if any(a in block for a in service.every_address):
             message = f"{block} holds the address of {service}, which no engine matches"
@@ -65,6 +70,10 @@ def _block(
                 LintRule.BLOCK_OF_SERVICE, peer.origin, message, fix, harmless=_is_wide(block)
             )
             return
+
+
+def _is_every_pod(peer: PeerClause) -> bool:
+    return peer.namespace_selector == {} and not peer.pod_selector
 
 
 def _is_wide(block: IpBlock) -> bool:

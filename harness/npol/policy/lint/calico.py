@@ -92,7 +92,7 @@ def _among_pods(policies: Sequence[CalicoPolicy], scope: Scope) -> Iterator[Lint
     for one in found:
         if world.pods and not one.pods:
             yield from unselected(scope, _unselected(one.policy))
-        yield from order.passes_to_nothing(one.policy, one.pods)
+        yield from order.passes_to_nothing(one.policy, one.pods, _covers)
     if world.pods:
         yield from _never_reached(found, world)
     names = {str(one.policy): set(map(str, one.pods)) for one in found}

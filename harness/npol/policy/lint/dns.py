@@ -7,12 +7,13 @@ from collections.abc import Iterator
 from npol.model.story import Protocol
 from npol.policy.lint.context import Checked, Scope
 from npol.policy.lint.findings import LintFinding, LintRule
+from npol.policy.lint.selectors import superfluous_label
 from npol.policy.objects.entities import NAME_LABEL, Pod
 from npol.policy.objects.netpol_types import Direction, Policy, PortClause, Rule
 from npol.policy.state.dns import PORT, dns_service, dns_traffic
 from npol.policy.state.selected_pods import namespaces_of, selected_pods
 from npol.policy.state.service_backends import backends_of
-from npol.selectors import keys_of, labels_that_fit, spell_labels
+from npol.selectors import keys_of, labels_that_fit, spell, spell_labels
 
 POD_PORTS = (PORT, 5353, "dns", "dns-udp", "dns-tcp")
 """What the pods behind port 53 listen on: OpenShift's on 5353."""
@@ -25,6 +26,8 @@ def dns(scope: Scope, checked: Checked) -> Iterator[LintFinding]:
         yield from _wrong_pods(scope, checked, rule)
     if not rules:
         return  # a plain deny: what it forgets is for others to allow
+    if _is_mistyped(scope, checked):
+        return  # it isolates nobody, which is said
     asking = _asking(scope, checked.policy)
     if scope.ruled_beside(asking):
         return  # such a policy may allow it
@@ -32,10 +35,28 @@ def dns(scope: Scope, checked: Checked) -> Iterator[LintFinding]:
     forgotten = not about_dns and udp is False and tcp is False
     if forgotten and not any(_may_hold_dns(scope, rule) for rule in _rules_for(scope, asking)):
         message = "it isolates egress, and nothing allows DNS: no name will resolve"
-        fix = "allow UDP and TCP 53 to the pods k8s-app=kube-dns in kube-system"
+        fix = _allow_dns(checked.policy)
         yield checked.finding(LintRule.DNS_FORGOTTEN, ("spec", "egress"), message, fix, at_key=True)
     elif about_dns and udp is not tcp:
         yield _one_protocol(checked, about_dns[0], Protocol.UDP if udp else Protocol.TCP)
+
+
+def _is_mistyped(scope: Scope, checked: Checked) -> bool:
+    """Whether it is about pods that are seen here, and selects none of them."""
+    policy = checked.policy
+    if not policy.selector or not scope.knows_pods_of(checked) or scope.selected(policy):
+        return False
+    return scope.may_be_mistyped(policy.selector, [policy.namespace])
+
+
+def _allow_dns(policy: Policy) -> str:
+    chosen = (peer.namespace_selector for rule in policy.all_rules for peer in rule.peers)
+    if any("openshift" in spell(selector) for selector in chosen if selector):
+        return (
+            "allow UDP and TCP 5353 to the pods dns.operator.openshift.io/daemonset-dns=default "
+            "in openshift-dns"
+        )
+    return "allow UDP and TCP 53 to the pods k8s-app=kube-dns in kube-system"
 
 
 def _one_protocol(checked: Checked, rule: Rule, only: Protocol) -> LintFinding:
@@ -102,7 +123,9 @@ def _wrong_pods(scope: Scope, checked: Checked, rule: Rule) -> Iterator[LintFind
         return
     labels = spell_labels(service.selector) if service and service.selector else ""
     message = f"a rule for port {PORT} that selects none of the DNS pods, such as {servers[0]}"
-    fix = f"they are in {servers[0].namespace} and have {labels}"
+    wanted = [peer.pod_selector for peer in rule.peers if peer.pod_selector]
+    extra = next(filter(None, (superfluous_label(one, servers) for one in wanted)), "")
+    fix = extra or f"they are in {servers[0].namespace} and have {labels}"
     yield checked.finding_at(LintRule.DNS_WRONG_PODS, rule.peers[0].origin, message, fix)
 
 

@@ -17,7 +17,7 @@ from npol.policy.lint.platform_objects import ServiceCall
 from npol.policy.objects.entities import Pod
 from npol.policy.objects.netpol_types import Direction, PortClause, Rule
 from npol.policy.state.service_backends import target_port
-from npol.selectors import matches
+from npol.selectors import matches, spell
 
 API_SERVER_PORTS = (443, 6443)
 
@@ -100,10 +100,24 @@ def _may_ask(scope: Scope, one: Pod) -> bool:
     policies = scope.seen.isolating(one, Direction.EGRESS)
     rules = [rule for policy in policies for rule in policy.rules(Direction.EGRESS)]
     return any(
-        _may_mean_no_pod(rule) and _names_port(rule, one, number)
+        (_may_mean_no_pod(rule) or _names_api_server(rule)) and _names_port(rule, one, number)
         for rule in rules
         for number in API_SERVER_PORTS
     )
+
+
+def _names_api_server(rule: Rule) -> bool:
+    """
+    Whether a peer has the API server's own pods in mind. They are hostNetwork ones, of which the
+    API leaves open whether a selector means them; OVN-Kubernetes takes them so.
+    """
+    words = (
+        spell(selector)
+        for peer in rule.peers
+        for selector in (peer.pod_selector, peer.namespace_selector)
+        if selector
+    )
+    return any("apiserver" in word for word in words)
 
 
 def _is_first(scope: Scope, checked: Checked, one: Pod, direction: Direction) -> bool:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
+from npol.model.story import Protocol
 from npol.policy.lint.certain import replaced_in_clause
 from npol.policy.lint.context import Checked, Scope
 from npol.policy.lint.findings import CertainFix, LintFinding, LintRule
@@ -27,7 +28,7 @@ def ports_without_listener(scope: Scope, checked: Checked) -> Iterator[LintFindi
 def _check(
     scope: Scope, checked: Checked, rule: Rule, clause: PortClause, pods: Sequence[Pod]
 ) -> Iterator[LintFinding]:
-    if not pods or clause.port is None or any(_has(pod, clause) for pod in pods):
+    if not pods or clause.port is None or any(_has(scope, pod, clause) for pod in pods):
         return
     is_number = not isinstance(clause.port, str)
     found = _service_of(scope, clause, pods) if is_number and not _reaches_beyond(rule) else None
@@ -91,12 +92,21 @@ def _allows(pod: Pod, clause: PortClause, number: int) -> bool:
     return clause.port is None or clause.port <= number <= (clause.end_port or clause.port)
 
 
-def _has(pod: Pod, clause: PortClause) -> bool:
+def _has(scope: Scope, pod: Pod, clause: PortClause) -> bool:
     if isinstance(clause.port, str):
         return bool(pod.ports_named(clause.port, clause.protocol))
     low = clause.port or 1
     high = clause.end_port or low
-    return any(p.protocol is clause.protocol and low <= p.number <= high for p in pod.ports)
+    declared = {p.number for p in pod.ports if p.protocol is clause.protocol}
+    if clause.protocol is Protocol.TCP:
+        declared |= pod.ports_besides
+    declared |= {
+        port.target
+        for service in scope.seen.services_of(pod)
+        for port in service.ports
+        if isinstance(port.target, int) and port.protocol is clause.protocol
+    }
+    return any(low <= number <= high for number in declared)
 
 
 def _service_of(

@@ -31,12 +31,9 @@ def selects_no_pod(scope: Scope, checked: Checked) -> Iterator[LintFinding]:
     if not scope.selected(policy):
         message = f"podSelector {spell(policy.selector)} selects no pod in {policy.namespace}"
         harmless = not scope.may_be_mistyped(policy.selector, [policy.namespace])
-        finding = checked.finding(
-            LintRule.SELECTS_NO_POD,
-            ("spec", "podSelector"),
-            message,
-            _labels_there(scope, policy.namespace, policy.selector),
-        )
+        fix = _pods_meant(scope, policy.namespace, policy.selector, elsewhere=harmless)
+        place = ("spec", "podSelector")
+        finding = checked.finding(LintRule.SELECTS_NO_POD, place, message, fix)
         yield replace(finding, harmless=harmless)
 
 
@@ -105,14 +102,10 @@ def _peer_selects_nothing(
         return
     if not any(True for _ in selected_pods(scope.seen, checked.policy.namespace, peer)):
         message = f"{spell(peer.pod_selector)} selects no pod in {', '.join(names)}"
-        fix = _labels_there(scope, names[0], peer.pod_selector)
-        yield checked.finding_at(
-            LintRule.PEER_SELECTS_NO_POD,
-            peer.origin,
-            message,
-            fix,
-            harmless=not scope.may_be_mistyped(peer.pod_selector, names),
-        )
+        harmless = not scope.may_be_mistyped(peer.pod_selector, names)
+        fix = _pods_meant(scope, names[0], peer.pod_selector, elsewhere=harmless)
+        rule, at = LintRule.PEER_SELECTS_NO_POD, peer.origin
+        yield checked.finding_at(rule, at, message, fix, harmless=harmless)
 
 
 def _no_namespace(
@@ -197,6 +190,30 @@ def _wrong_in_rule(scope: Scope, checked: Checked, rule: Rule) -> Iterator[LintF
                 message = f"{key} in a podSelector is a label of pods, and no pod here has it"
                 fix = "a namespace's label belongs into a namespaceSelector of the same entry"
                 yield checked.finding_at(LintRule.WRONG_SELECTOR, peer.origin, message, fix)
+
+
+def _pods_meant(scope: Scope, namespace: str, selector: Selector, *, elsewhere: bool) -> str:
+    """What to do about it; `elsewhere`: its pods may come from what no manifest shows."""
+    if extra := superfluous_label(selector, scope.seen.pods_in(namespace)):
+        return extra
+    if elsewhere:
+        return "nothing, if a chart or an operator makes its pods, which no manifest here shows"
+    return _labels_there(scope, namespace, selector)
+
+
+def superfluous_label(selector: Selector, pods: Iterable[Pod]) -> str:
+    """The one label without which it would select one of these pods, in words; "" for none."""
+    wanted = selector.get("matchLabels") or {}
+    every = list(pods)
+    for key in wanted if len(wanted) > 1 else ():
+        rest = {**selector, "matchLabels": {k: v for k, v in wanted.items() if k != key}}
+        if met := next((pod for pod in every if matches(rest, pod.labels)), None):
+            label = spell_labels({key: wanted[key]})
+            return (
+                f"without {label} it would select {met}; kustomize's commonLabels, for one, "
+                "write a label into selectors"
+            )
+    return ""
 
 
 def _labels_there(scope: Scope, namespace: str, selector: Selector) -> str:

@@ -26,3 +26,10 @@ def shadowed(
             message = f"never reached: {first.origin} fits all that this rule does"
             fix = "move it before that one, or drop it"
             yield finding_at(LintRule.TIER_SHADOWED, message, fix, policy, rule.origin)
+
+
+def reached(rules: Sequence[_Rule], covers: Callable[[_Rule, _Rule], bool]) -> Iterator[_Rule]:
+    """The rules that are not shadowed."""
+    for later, rule in enumerate(rules):
+        if not any(covers(first, rule) for first in rules[:later]):
+            yield rule

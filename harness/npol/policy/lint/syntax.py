@@ -90,11 +90,26 @@ def _rule_of(refusal: Refusal) -> LintRule:
     return LintRule.EXCEPT_OUTSIDE if "except" in refusal.path and is_range else LintRule.REFUSED
 
 
-def no_namespace(checked: Checked) -> Iterator[LintFinding]:
-    if not checked.source.metadata.get("namespace"):
-        message = "no namespace: it lands in whichever one the context names"
-        fix = f"write metadata.namespace, or it will be {checked.policy.namespace}"
-        yield checked.finding(LintRule.NO_NAMESPACE, ("metadata",), message, fix)
+def no_namespace(policies: Iterable[Checked], others: Iterable[Source]) -> Iterator[LintFinding]:
+    """
+    Once for each file. Whoever applies a bundle gives all of it a namespace, so nothing is told
+    of policies that lie with pods or Services, where none of these names one.
+    """
+    homeless: dict[str, list[Checked]] = {}
+    for checked in policies:
+        if not checked.source.metadata.get("namespace"):
+            homeless.setdefault(_file(checked.source), []).append(checked)
+    beside: dict[str, set[bool]] = {}
+    for source in others:
+        if source.kind in (*WORKLOADS, "Pod", "Service"):
+            beside.setdefault(_file(source), set()).add(bool(source.metadata.get("namespace")))
+    for file, found in homeless.items():
+        if beside.get(file) == {False}:
+            continue
+        more = f", and so do {len(found) - 1} more policies of this file" if found[1:] else ""
+        message = f"no namespace: it lands in whichever one the context names{more}"
+        fix = "write metadata.namespace, or see to it that who applies it names one (kubectl -n)"
+        yield found[0].finding(LintRule.NO_NAMESPACE, ("metadata",), message, fix)
 
 
 def same_names(policies: Iterable[Checked], others: Iterable[Source]) -> Iterator[LintFinding]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import replace
 
 from npol.policy.evaluate.tier_match import selects
 from npol.policy.lint.behind_tiers import TierOrder
@@ -20,6 +21,9 @@ from npol.policy.parse.object_source import Source
 from npol.policy.parse.parse_tiers import is_tier_policy, parse_tier_policy
 from npol.selectors import keys_of, matches, spell
 
+ALONE = "BaselineAdminNetworkPolicy"
+"""The kind of which a cluster has one, `default`, without a priority (policy-api v1alpha1)."""
+
 
 def tier_findings(sources: Iterable[Source], scope: Scope) -> Iterator[LintFinding]:
     """
@@ -30,10 +34,25 @@ def tier_findings(sources: Iterable[Source], scope: Scope) -> Iterator[LintFindi
     readings = [parse_tier_policy(source) for source in sources if is_tier_policy(source)]
     yield from refusals_of(readings)
     policies = [reading.policy for reading in readings if not reading.mistakes]
+    yield from _same_names(policies)
     for policy in policies:
         for direction in Direction:
             yield from shadowed(policy, policy.rules(direction), _covers)
-    yield from _among_pods(policies, scope)
+    standing = {str(policy): policy for policy in policies}
+    yield from _among_pods(list(standing.values()), scope)
+
+
+def _same_names(policies: Sequence[TierPolicy]) -> Iterator[LintFinding]:
+    """Those of one name, which replace each other; another directory may be for other clusters."""
+    seen: dict[str, TierPolicy] = {}
+    for policy in policies:
+        first = seen.setdefault(str(policy), policy)
+        if first is not policy:
+            message = f"{policy} is written down twice, first at {first.origin}"
+            fix = "one object of a name is all there is: the one applied last replaces the other"
+            found = finding_at(LintRule.SAME_NAME, message, fix, policy, policy.origin)
+            elsewhere = first.origin.directory != policy.origin.directory
+            yield replace(found, harmless=elsewhere)
 
 
 def _covers(first: TierRule, later: TierRule) -> bool:
@@ -59,13 +78,15 @@ def _among_pods(policies: Sequence[TierPolicy], scope: Scope) -> Iterator[LintFi
         if world.pods and not mine:
             yield from unselected(scope, _unselected(policy))
         yield from _never_asked(policy, mine, order, dialect)
-        yield from order.passes_to_nothing(policy, mine)
+        yield from order.passes_to_nothing(policy, mine, _covers)
     names = {name: set(map(str, mine)) for name, mine in pods.items()}
     outcome = "which of the two comes first is undefined"
     if dialect.breaks_ties_by_name:
         outcome = "the name alone decides which of the two comes first"
     yield from ties(
-        policies, lambda a, b: not world.pods or bool(names[str(a)] & names[str(b)]), outcome
+        [p for p in policies if p.kind != ALONE],
+        lambda a, b: not world.pods or bool(names[str(a)] & names[str(b)]),
+        outcome,
     )
 
 

@@ -86,7 +86,8 @@ def _empty_rule(
     checked: Checked, direction: Direction, rule: Mapping[str, object], path: tuple[str | int, ...]
 ) -> Iterator[LintFinding]:
     if not rule:
-        message = f"this rule allows all {direction.field}, from and to the outside as well"
+        way = "from" if direction is Direction.INGRESS else "to"
+        message = f"this rule allows all {direction.field}, {way} the outside as well"
         fix = f"to allow none write `{direction.field}: []`"
         yield checked.finding(LintRule.ALLOWS_EVERYTHING, path, message, fix)
     for key in (direction.peers_field, "ports"):

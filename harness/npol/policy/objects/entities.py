@@ -34,6 +34,8 @@ class Pod:
     node: str = ""
     host_network: bool = False
     ports: tuple[ContainerPort, ...] = ()
+    ports_besides: frozenset[int] = frozenset()
+    """TCP ports that it names without declaring them: it surely listens there."""
     finished: bool = False
     """Succeeded or Failed: its address may belong to another pod by now."""
     may_be_named: bool = True

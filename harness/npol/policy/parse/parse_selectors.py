@@ -16,6 +16,9 @@ _LABEL_VALUE = re.compile(rf"({_WORD})?")
 _OPERATORS = ("In", "NotIn", "Exists", "DoesNotExist")
 
 
+_BELOW = "labels stand below matchLabels"
+
+
 def read_selector(
     refusals: Refusals, selector: Any, path: Path, keys: re.Pattern[str] = LABEL_KEY
 ) -> Selector | None:
@@ -25,9 +28,9 @@ def read_selector(
     if not isinstance(selector, Mapping):
         refusals.wrong(path, "a selector must be a mapping")
         return None
-    refusals.fields(
-        selector, path, ("matchLabels", "matchExpressions"), "labels stand below matchLabels"
-    )
+    inner = {"namespaceSelector", "podSelector"} & selector.keys()
+    hint = f"take {min(inner)} away: its content belongs here" if inner else _BELOW
+    refusals.fields(selector, path, ("matchLabels", "matchExpressions"), hint)
     labels = _labels(refusals, selector.get("matchLabels"), (*path, "matchLabels"), keys)
     expressions = [
         e

@@ -36,6 +36,7 @@ def pod(source: Source, default_namespace: str) -> Pod:
         node=str(spec.get("nodeName") or ""),
         host_network=bool(spec.get("hostNetwork")),
         ports=_container_ports(spec),
+        ports_besides=_ports_besides(source.metadata, spec),
         configs=_configs(spec),
         finished=phase in FINISHED,
         may_be_named=may_be_named(source.metadata, phase),
@@ -61,11 +62,19 @@ def _is_ready(source: Source, status: Mapping[str, Any]) -> bool:
 
 
 def pods_of(source: Source, default_namespace: str) -> Iterator[Pod]:
-    """What a workload's template becomes: two pods stand for all replicas, if there are more."""
+    """
+    What a workload's template becomes: two pods stand for all replicas, if there are more.
+
+    None of what the API server refuses for want of a selector and labels: it is a part of a
+    workload, which a patch lays over the rest.
+    """
     spec = source.spec
     if source.kind == "CronJob":
         spec = mapping(mapping(spec.get("jobTemplate")).get("spec"))
     template = mapping(spec.get("template"))
+    labels = labels_of(mapping(template.get("metadata")))
+    if source.group == "apps" and not (spec.get("selector") or labels):
+        return
     replicas = spec.get("replicas", 1)
     count = 2 if source.kind == "DaemonSet" else replicas if isinstance(replicas, int) else 1
     pod_spec = mapping(template.get("spec"))
@@ -73,9 +82,10 @@ def pods_of(source: Source, default_namespace: str) -> Iterator[Pod]:
         yield Pod(
             namespace=source.namespace(default_namespace),
             name=f"{source.name}-{number}",
-            labels=labels_of(mapping(template.get("metadata"))),
+            labels={**_by_controller(source), **labels},
             host_network=bool(pod_spec.get("hostNetwork")),
             ports=_container_ports(pod_spec),
+            ports_besides=_ports_besides(mapping(template.get("metadata")), pod_spec),
             configs=_configs(pod_spec),
             containers=_container_names(pod_spec),
             priority_class=str(pod_spec.get("priorityClassName") or ""),
@@ -84,6 +94,12 @@ def pods_of(source: Source, default_namespace: str) -> Iterator[Pod]:
             promised=True,
             at=source.at(),
         )
+
+
+def _by_controller(source: Source) -> dict[str, str]:
+    """What the Job controller labels its pods with; a CronJob's Jobs have a number behind."""
+    name = {"Job": source.name, "CronJob": f"{source.name}-0"}.get(source.kind)
+    return {"job-name": name, "batch.kubernetes.io/job-name": name} if name else {}
 
 
 def workload_of(source: Source) -> str:
@@ -129,6 +145,19 @@ def _container_ports(spec: Mapping[str, Any]) -> tuple[ContainerPort, ...]:
         for port in map(mapping, items(mapping(container).get("ports")))
         if isinstance(port.get("containerPort"), int)
     )
+
+
+def _ports_besides(metadata: Mapping[str, Any], spec: Mapping[str, Any]) -> frozenset[int]:
+    """Numbers that its probes ask and its annotations for Prometheus name."""
+    annotation = str(mapping(metadata.get("annotations")).get("prometheus.io/port"))
+    asked = (
+        mapping(mapping(mapping(container).get(probe)).get(how)).get("port")
+        for container in items(spec.get("containers"))
+        for probe in ("readinessProbe", "livenessProbe", "startupProbe")
+        for how in ("httpGet", "tcpSocket", "grpc")
+    )
+    scraped = [int(annotation)] if annotation.isdecimal() else []
+    return frozenset([*(port for port in asked if isinstance(port, int)), *scraped])
 
 
 def _container_names(spec: Mapping[str, Any]) -> tuple[str, ...]:
