@@ -18,6 +18,11 @@ OPEN_X = into_x("{}")
 ON_A = "selector: app == 'a', namespaceSelector: projectcalico.org/name == 'x'"
 
 
+ASTRAY = f"""{{{ON_A}, types: [Ingress],
+  ingress: [{{action: Allow, destination: {{services: {{name: a, namespace: x}}}}}}]}}"""
+"""What the validator of `projectcalico.org/v3` refuses, and the API server by itself takes."""
+
+
 def calico(kind, meta, spec, version="projectcalico.org/v3"):
     (document,) = documents(f"""
 apiVersion: {version}
@@ -426,6 +431,12 @@ CALICO_CASES = [
         [source("services: {name: hosts, namespace: z}"), HOSTS],
         "node n2 -> x/a:80",
         "allow",
+    ),
+    (
+        "calico-service-at-the-own-end",
+        [calico("GlobalNetworkPolicy", "name: p", ASTRAY, "crd.projectcalico.org/v1")],
+        IN,
+        "?",
     ),
     ("calico-service-not-seen", [source("services: {name: nowhere, namespace: x}")], IN, "?"),
     # what a packet is

@@ -5,11 +5,17 @@ from __future__ import annotations
 import pytest
 
 from npol.policy.lint import lint
-from tests.policy.calico_cases import at, gnp, ingress, np, tier
+from tests.policy.calico_cases import at, calico, gnp, ingress, np, tier
 from tests.policy.worlds import CLUSTER
 
 DENYING = "{selector: app == 'a', ingress: [{action: Deny, protocol: UDP}]}"
 NEAR = "{action: Allow, source: {selector: app == 'b'}}"
+
+STORED = "crd.projectcalico.org/v1"
+ASTRAY = (
+    "{selector: app == 'a', types: [Ingress], "
+    "ingress: [{action: Allow, destination: {services: {name: b, namespace: x}}}]}"
+)
 
 
 def found(*policies):
@@ -44,6 +50,12 @@ def found(*policies):
         ),
         pytest.param([at(2, "Allow", "b"), at(1, "Deny", "a")], [("NP061", "x/b")], id="by-order"),
         pytest.param([np("{selector: 'app ='}")], [("NP001", "x/p")], id="refused"),
+        pytest.param([np(ASTRAY)], [("NP001", "x/p")], id="services-at-the-own-end"),
+        pytest.param(
+            [calico("NetworkPolicy", "name: p, namespace: x", ASTRAY, STORED)],
+            [],
+            id="stored-as-it-is-without-the-validator",
+        ),
         pytest.param(
             [np(f"{{order: 1, selector: app == 'a', ingress: [{NEAR}]}}", "a"), at(1, "Deny", "b")],
             [("NP060", "x/b")],

@@ -118,7 +118,10 @@ class CalicoRule:
     asks: str = ""
     """The field that asks for more than packets of L3/L4 show: `http`."""
     unsettled: str = ""
-    """The field that data planes read differently here: `notICMP` without its protocol."""
+    """
+    The field that data planes read differently here: `notICMP` without its protocol, `services`
+    at the end that is the policy's own.
+    """
 
     name: str = ""
     """Always "": rules of Calico's have none."""

@@ -39,6 +39,8 @@ from npol.policy.parse.parse_calico_rules import CalicoRuleReader
 from npol.policy.parse.validation_errors import Refusal, Refusals
 
 POLICY_KINDS = ("NetworkPolicy", "GlobalNetworkPolicy")
+STORED = "crd.projectcalico.org"
+"""The group of the CRDs that Calico keeps its objects in."""
 SET_KINDS = ("NetworkSet", "GlobalNetworkSet")
 TIER_KIND = "Tier"
 _LABEL = "[a-z0-9]([-a-z0-9]*[a-z0-9])?"
@@ -169,7 +171,8 @@ class _CalicoReader:
         if not _POLICY_NAME.fullmatch(self._source.name):
             why = f"must be a DNS label, or two joined by a dot, not {self._source.name!r}"
             self._wrong(("metadata", "name"), why)
-        rules = CalicoRuleReader(self._refusals, self._origin, self._namespace)
+        is_stored = self._source.group == STORED
+        rules = CalicoRuleReader(self._refusals, self._origin, self._namespace, is_stored=is_stored)
         policy = CalicoPolicy(
             kind=self._kind,
             group=self._source.group,

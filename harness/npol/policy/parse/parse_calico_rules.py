@@ -39,8 +39,15 @@ _FIELDS = (
 
 class CalicoRuleReader:
     def __init__(
-        self, refusals: Refusals, origin: Callable[[Path], Origin], namespace: str
+        self,
+        refusals: Refusals,
+        origin: Callable[[Path], Origin],
+        namespace: str,
+        *,
+        is_stored: bool,
     ) -> None:
+        """`is_stored`: it is of Calico's CRD, which the API server takes without its validator."""
+        self._is_stored = is_stored
         self._refusals = refusals
         self._wrong = refusals.wrong
         self._origin = origin
@@ -57,13 +64,17 @@ class CalicoRuleReader:
         rule = self._refusals.mapping_of(value, path)
         self._refusals.fields(rule, path, _FIELDS)
         protocol = self._protocol(rule, "protocol", path)
+        far = "source" if direction is Direction.INGRESS else "destination"
         source, destination = (
-            self._ends.read(rule.get(key), (*path, key), protocol, may_name_services=own)
-            for key, own in (
-                ("source", direction is Direction.INGRESS),
-                ("destination", direction is Direction.EGRESS),
+            self._ends.read(
+                rule.get(key),
+                (*path, key),
+                protocol,
+                may_name_services=self._is_stored or key == far,
             )
+            for key in ("source", "destination")
         )
+        astray = destination if far == "source" else source
         self._check_families(rule, path, source, destination)
         return CalicoRule(
             direction=direction,
@@ -75,7 +86,7 @@ class CalicoRuleReader:
             protocol=protocol,
             not_protocol=self._protocol(rule, "notProtocol", path),
             asks=self._http(rule, direction, path),
-            unsettled=self._icmp(rule, protocol, path),
+            unsettled=self._icmp(rule, protocol, path) or ("services" if astray.service else ""),
         )
 
     def _action(self, rule: Mapping[str, Any], path: Path) -> RuleAction:
