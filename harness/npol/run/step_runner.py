@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import replace
+from functools import partial
+from typing import TypeVar
 
 from npol.errors import NpolError
 from npol.judge.pairs import grouped
@@ -28,6 +31,8 @@ from npol.run.flow_result import (
 from npol.run.flow_runner import FlowRunner
 from npol.run.fresh_pods import FreshPods
 from npol.run.step_ends import StepEnds
+
+T = TypeVar("T")
 
 
 class StepRunner:
@@ -76,10 +81,8 @@ class StepRunner:
             held = {r.name for r in results if r.passed and not r.skipped}
             self._baseline = replace(step, flows=tuple(f for f in step.flows if f.told_as in held))
         if ends:
-            with ThreadPoolExecutor(max_workers=1) as pool:
-                noted = pool.submit(self._intend_next, step)
-                results = self._unless_foreign(results, ends, seen)
-                noted.result()
+            closing = partial(self._unless_foreign, results, ends, seen)
+            results = self._while_intending(step, closing)
         result = StepResult(
             name=step.name,
             at=step.at,
@@ -91,6 +94,14 @@ class StepRunner:
         )
         self._last = step, result
         return result
+
+    def _while_intending(self, step: Step, look: Callable[[], T]) -> T:
+        """What a look brings, while it is written down what the next step changes."""
+        with ThreadPoolExecutor(max_workers=1) as pool:
+            noted = pool.submit(self._intend_next, step)
+            seen = look()
+            noted.result()
+        return seen
 
     def _without_fresh(self, step: Step) -> Step:
         """Its flows whose ends are there before its change."""
@@ -181,7 +192,8 @@ class StepRunner:
             seen.append(view.inventory)
             return view
 
-        results = check_all(step.checks, step.name, look, patience.deadline)
+        checks = partial(check_all, step.checks, step.name, look, patience.deadline)
+        results = self._while_intending(step, checks)
         return tuple(map(self._weighed, step.checks, results)), seen[-1]
 
     def _weighed(self, check: StateCheck, result: CheckResult) -> CheckResult:
