@@ -88,6 +88,19 @@ def test_a_variant_is_all_that_lies_below_its_directory(judged_with):
     }
 
 
+def test_variants_lie_at_any_depth(judged_with):
+    files = {
+        "x/one/web.yaml": DEPLOYMENT,
+        "x/two/web.yaml": DEPLOYMENT,
+        "y/web.yaml": DEPLOYMENT,
+        "x/ns.yaml": NAMESPACE,
+    }
+    seen = judged_with(files)
+
+    assert seen["x/one/web.yaml"] == seen["x/two/web.yaml"] == ["x/ns.yaml"]
+    assert seen["y/web.yaml"] == []
+
+
 def test_a_variant_in_a_variant_knows_what_lies_above_it(judged_with):
     files = {
         "a/one/web.yaml": DEPLOYMENT,

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from npol.model.peer_selection import WORKLOADS
@@ -62,12 +62,21 @@ def _roots(objects: Iterable[Source]) -> frozenset[str]:
         if source.kind in TWICE and source.document:
             key = source.kind, source.namespace(""), source.name
             places.setdefault(key, set()).add(_directory(source))
-    found: set[str] = set()
-    for directories in places.values():
-        if len(directories) > 1:
-            top = os.path.commonpath(directories)
-            found |= {_below(top, d) for d in directories if d != top}
-    return frozenset(found)
+    return frozenset(root for directories in places.values() for root in _apart(directories))
+
+
+def _apart(directories: Collection[str]) -> Iterator[str]:
+    """The nearest places that part these directories from each other."""
+    if len(directories) < 2:
+        return
+    top = os.path.commonpath(directories)
+    inside: dict[str, list[str]] = {}
+    for directory in directories:
+        if directory != top:
+            inside.setdefault(_below(top, directory), []).append(directory)
+    yield from inside
+    for further in inside.values():
+        yield from _apart(further)
 
 
 def _below(top: str, directory: str) -> str:
