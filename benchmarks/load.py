@@ -30,6 +30,8 @@ LONGEST, ENDING = 9000.0, 120.0
 """Seconds for the tests, and for their end when these are over."""
 BY_TIME = re.compile(r"Timeout(Error|Expired)|Timeout \(>|timed out|time is up|\d\.\d+ <=? ")
 """What a failure says of a time that was up, or that was longer than it should be."""
+HEADING = re.compile("^([A-Z][A-Z ,]+): ", re.MULTILINE)
+"""How the explanation of a story's flow begins: `TOO CLOSED: web -> db:5432`."""
 BUSY = "import os\nparent = os.getppid()\nwhile os.getppid() == parent:\n    sum(range(100_000))"
 """Ends with its parent, whatever becomes of that."""
 
@@ -113,7 +115,12 @@ def outcome(junit: str) -> Outcome:
 def verdicts_in(words: str) -> list[str]:
     """The verdicts that a failure names, and not those in the test's own text."""
     said = said_in(words)
-    return [v.value for v in Verdict if re.search(rf"\b{re.escape(v.value)}\b", said)]
+    headings = " ".join(HEADING.findall(words))
+    return [
+        v.value
+        for v in Verdict
+        if re.search(rf"\b{re.escape(v.value)}\b", said) or v.value.upper() in headings
+    ]
 
 
 def said_in(words: str) -> str:

@@ -15,9 +15,10 @@ MAKE = '#!/bin/sh\necho "make $* NPOL_LAB=$NPOL_LAB NPOL_RIG=$NPOL_RIG" >> "$CAL
 def ci(tmp_path):
     """Run the script in a project of its own; what it called."""
     project, called = tmp_path / "project", tmp_path / "called"
-    programs = {project / "tools/helm": "#!/bin/sh\npwd\n", tmp_path / "bin/make": MAKE}
-    for path, text in programs.items():
-        path.parent.mkdir(parents=True)
+    folder = "#!/bin/sh\npwd\n"
+    programs = {project / f"tools/{tool}": folder for tool in ("helm", "actionlint")}
+    for path, text in (programs | {tmp_path / "bin/make": MAKE}).items():
+        path.parent.mkdir(parents=True, exist_ok=True)
         path.write_text(text)
         path.chmod(0o755)
     (project / ".ci").mkdir()

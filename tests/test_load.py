@@ -23,6 +23,17 @@ def test_a_failure_that_names_a_verdict_is_a_false_one():
     assert found.false_verdicts == {"tests.a::test_f": ["flapping"]}
 
 
+def test_the_verdict_on_a_storys_flow_is_one():
+    flow = (
+        '<testcase classname="s.npol.yaml" name="f"><failure message="{0}">{0}</failure></testcase>'
+    )
+    found = outcome(
+        report(flow.format("TOO CLOSED: web -&gt; db:5432  (step one)\n  seen  timeout"))
+    )
+
+    assert found.false_verdicts == {"s.npol.yaml::f": ["too closed"]}
+
+
 def test_a_failure_without_a_verdict_is_counted_apart():
     found = outcome(report(FAILED.format("TimeoutError: no answer")))
 

@@ -304,6 +304,19 @@ def test_rounds_overlap_in_pairs(launched, now, may):
     assert machine.may_launch(now) is may
 
 
+@pytest.mark.parametrize("code", [ReasonCode.TARGET_SILENT, ReasonCode.NAME_SERVER_SILENT])
+def test_a_target_that_is_silent_now_and_then_is_no_network_that_changes(code):
+    silent = Judgement(
+        verdict=Verdict.UNKNOWN, outcome=Outcome.DNS_TIMEOUT, reason=Reason(code=code)
+    )
+    opened = judged(AS, Outcome.OPEN)
+    machine = settling(changed_at=None)
+    answers = [opened, silent, opened, silent, opened, opened]
+    feed(machine, *((float(n), answer) for n, answer in enumerate(answers)))
+
+    assert machine.results()["f"].judgement.verdict is AS
+
+
 def test_no_round_is_started_that_those_under_way_may_spare():
     machine = settling(changed_at=None)
     machine.launch(0.0)

@@ -218,6 +218,22 @@ def test_a_question_that_no_policy_stopped_is_no_blocked_name(expect, fate):
 
 
 @pytest.mark.parametrize(
+    ("fate", "addresses", "verdict"),
+    [
+        pytest.param(Fate.ARRIVED, ("10.96.0.7",), Verdict.UNKNOWN, id="asked-and-silent"),
+        pytest.param(Fate.ARRIVED, (), Verdict.TOO_CLOSED, id="it-asks-others-itself"),
+        pytest.param(Fate.UNTOLD, ("10.96.0.7",), Verdict.TOO_CLOSED, id="nothing-told"),
+        pytest.param(Fate.DROPPED_BY_POLICY, ("10.96.0.7",), Verdict.TOO_CLOSED, id="dropped"),
+    ],
+)
+def test_a_name_server_that_was_asked_and_is_silent_is_no_closed_flow(fate, addresses, verdict):
+    name, *rest = evidence("dns timeout")
+    found = [replace(name, fate=PacketFate(fate=fate)), *rest]
+
+    assert verdict_of("allow", found, addresses=addresses) is verdict
+
+
+@pytest.mark.parametrize(
     ("answered", "verdict"),
     [
         pytest.param(("10.96.0.7",), Verdict.AS_EXPECTED, id="its-own"),

@@ -169,13 +169,15 @@ class Track:
     def _telling(self) -> list[Sample]:
         """
         The samples that say something of the network: not those whose probe did not run, nor
-        those that saw what is expected and lack a control. A starved source has both in turns.
+        those that saw what is expected and lack a control. A starved source has both in turns. Nor
+        those whose packet arrived at a target that was silent.
         """
         nothing = {s.judgement.outcome for s in self.samples if s.matched} | {Outcome.ERROR}
         return [
             s
             for s in self.samples
-            if s.judgement.verdict is not Verdict.UNKNOWN or s.judgement.outcome not in nothing
+            if s.judgement.verdict is not Verdict.UNKNOWN
+            or not (s.judgement.outcome in nothing or s.of_target)
         ]
 
     def result(self, patience: Patience) -> Settled:

@@ -15,6 +15,10 @@ def dropped(one: Evidence) -> bool:
     return one.fate is not None and one.fate.proves_deny
 
 
+def arrived(one: Evidence) -> bool:
+    return one.fate is not None and one.fate.fate is Fate.ARRIVED
+
+
 def not_by_policy(one: Evidence) -> bool:
     """Whether records say that something else than a policy made it silent."""
     return one.fate is not None and one.fate.fate in (Fate.ARRIVED, Fate.DROPPED_OTHERWISE)
@@ -22,8 +26,7 @@ def not_by_policy(one: Evidence) -> bool:
 
 def why_not_by_policy(one: Evidence) -> Reason:
     assert one.fate
-    arrived = one.fate.fate is Fate.ARRIVED
-    code = ReasonCode.TARGET_SILENT if arrived else ReasonCode.NOT_BY_POLICY
+    code = ReasonCode.TARGET_SILENT if arrived(one) else ReasonCode.NOT_BY_POLICY
     return Reason(code=code, subject=one.subject, fate=one.fate)
 
 

@@ -16,6 +16,8 @@ STARTING = 10.0
 is Ready before it listens. Only in a step that changes nothing, such as the first of a story."""
 
 
+_SILENT_ITSELF = (ReasonCode.TARGET_SILENT, ReasonCode.NAME_SERVER_SILENT)
+
 Signature = tuple[Outcome, int]
 """What was seen of a flow: how it ended, and the HTTP status, 0 where there was none."""
 
@@ -68,6 +70,12 @@ class Sample:
         """Whether its source had too little of the CPU to be asked."""
         reason = self.judgement.reason
         return bool(reason and reason.code is ReasonCode.SOURCE_STARVED)
+
+    @property
+    def of_target(self) -> bool:
+        """Whether records say that it is the target that was silent, and not the network."""
+        reason = self.judgement.reason
+        return bool(reason and reason.code in _SILENT_ITSELF)
 
     @property
     def signature(self) -> Signature:

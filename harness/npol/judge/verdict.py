@@ -15,6 +15,7 @@ from dataclasses import replace
 from npol.judge.controls import SILENCE, Controls, no_dns, no_source, no_target
 from npol.judge.one_family import one_family_closed
 from npol.judge.recorded import (
+    arrived,
     audited,
     dropped,
     not_by_policy,
@@ -86,6 +87,10 @@ def _judged(
     if expectation.word in (Word.ALLOW, Word.HTTP):
         if foreign := foreign_address(evidence, controls.addresses):
             return _wrong(seen, foreign)
+        if unanswered := _unanswered_name(evidence, seen, controls):
+            code = ReasonCode.NAME_SERVER_SILENT
+            reason = Reason(code=code, subject=unanswered.subject, fate=unanswered.fate)
+            return _unknown(seen, reason)
         return _judge_allow(flow, expectation, evidence, seen)
     if flow.kind is FlowKind.DNS or expectation.outcome in _DNS:
         return _judge_name(expectation, evidence, controls, seen)
@@ -147,6 +152,19 @@ def _judge_allow(
     if flow.http and flow.http.body and flow.http.body not in seen.body:
         return _wrong(seen, Reason(code=ReasonCode.OTHER_BODY, wanted=(flow.http.body,)))
     return _judgement(Verdict.AS_EXPECTED, seen)
+
+
+def _unanswered_name(
+    evidence: Sequence[Evidence], seen: Answer, controls: Controls
+) -> Evidence | None:
+    """
+    A look-up of a name of the cluster's that its server got and did not answer. Policies let
+    answers pass, so that it is the server that is slow; for other names it asks others itself.
+    """
+    if seen.outcome is not Outcome.DNS_TIMEOUT or not controls.addresses:
+        return None
+    asked = [e for e in evidence if e.role is Role.NAME and e.answer.outcome is seen.outcome]
+    return asked[0] if asked and all(map(arrived, asked)) else None
 
 
 def _judge_name(

@@ -69,6 +69,7 @@ class ReasonCode(enum.Enum):
     DNS_NOT_PROVEN = "dns not proven"
     TARGET_NOT_PROVEN = "target not proven"
     TARGET_SILENT = "target silent"
+    NAME_SERVER_SILENT = "name server silent"
     NOT_BY_POLICY = "not by policy"
     # what the data plane's records say besides
     NOT_ENFORCED = "not enforced"

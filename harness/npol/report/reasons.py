@@ -143,6 +143,11 @@ def _target_silent(reason: Reason) -> str:
     return f"{reason.subject} got the packet ({node}): it is silent, not denied"
 
 
+def _name_server_silent(reason: Reason) -> str:
+    node = reason.fate.node if reason.fate else ""
+    return f"{reason.subject}: the name server was asked ({node}) and is silent: slow, not denied"
+
+
 def _not_enforced(reason: Reason) -> str:
     by = ", ".join(map(str, reason.fate.policies)) if reason.fate else ""
     return (
@@ -259,6 +264,7 @@ _WORDS: Mapping[ReasonCode, Callable[[Reason], str]] = {
     ),
     ReasonCode.TARGET_NOT_PROVEN: _target_not_proven,
     ReasonCode.TARGET_SILENT: _target_silent,
+    ReasonCode.NAME_SERVER_SILENT: _name_server_silent,
     ReasonCode.NOT_BY_POLICY: lambda r: f"{r.subject}: {r.fate}: that is no policy",
     ReasonCode.NOT_ENFORCED: _not_enforced,
     ReasonCode.CONTRADICTION: lambda r: f"answered, and then {r.fate}",
