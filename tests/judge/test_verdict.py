@@ -12,7 +12,7 @@ from npol.model.packet_fate import Fate, PacketFate
 from npol.model.probe import Answer, Role
 from npol.model.result import Evidence
 from npol.model.sending import Sending
-from npol.model.story import Flow, HttpCheck
+from npol.model.story import Flow, HttpCheck, Protocol
 
 HERE = Position("story.npol.yaml", 1, 1)
 SELF_OK = Answer(key="self", outcome=Outcome.REFUSED)
@@ -218,19 +218,45 @@ def test_a_question_that_no_policy_stopped_is_no_blocked_name(expect, fate):
 
 
 @pytest.mark.parametrize(
-    ("fate", "addresses", "verdict"),
+    ("fate", "own_name", "verdict"),
     [
-        pytest.param(Fate.ARRIVED, ("10.96.0.7",), Verdict.UNKNOWN, id="asked-and-silent"),
-        pytest.param(Fate.ARRIVED, (), Verdict.TOO_CLOSED, id="it-asks-others-itself"),
-        pytest.param(Fate.UNTOLD, ("10.96.0.7",), Verdict.TOO_CLOSED, id="nothing-told"),
-        pytest.param(Fate.DROPPED_BY_POLICY, ("10.96.0.7",), Verdict.TOO_CLOSED, id="dropped"),
+        pytest.param(Fate.ARRIVED, True, Verdict.UNKNOWN, id="asked-and-silent"),
+        pytest.param(Fate.ARRIVED, False, Verdict.TOO_CLOSED, id="it-asks-others-itself"),
+        pytest.param(Fate.UNTOLD, True, Verdict.TOO_CLOSED, id="nothing-told"),
+        pytest.param(Fate.DROPPED_BY_POLICY, True, Verdict.TOO_CLOSED, id="dropped"),
     ],
 )
-def test_a_name_server_that_was_asked_and_is_silent_is_no_closed_flow(fate, addresses, verdict):
+def test_a_name_server_that_was_asked_and_is_silent_is_no_closed_flow(fate, own_name, verdict):
     name, *rest = evidence("dns timeout")
     found = [replace(name, fate=PacketFate(fate=fate)), *rest]
 
-    assert verdict_of("allow", found, addresses=addresses) is verdict
+    assert verdict_of("allow", found, own_name=own_name) is verdict
+
+
+@pytest.mark.parametrize(
+    ("protocol", "fates", "verdict"),
+    [
+        pytest.param(Protocol.UDP, (Fate.ARRIVED, Fate.ARRIVED), Verdict.UNKNOWN, id="datagrams"),
+        pytest.param(
+            Protocol.TCP, (Fate.ARRIVED, Fate.ARRIVED), Verdict.TOO_CLOSED, id="connections"
+        ),
+        pytest.param(
+            Protocol.UDP,
+            (Fate.ARRIVED, Fate.DROPPED_BY_POLICY),
+            Verdict.TOO_CLOSED,
+            id="one-dropped",
+        ),
+    ],
+)
+def test_a_datagram_that_arrived_and_was_not_answered_is_no_closed_flow(protocol, fates, verdict):
+    f = flow("allow", protocol=protocol)
+    name, service, pod = evidence(service="timeout", pod="timeout")
+    found = [
+        name,
+        *(replace(e, fate=PacketFate(fate=x)) for e, x in zip((service, pod), fates, strict=True)),
+    ]
+
+    assert judge(f, f.expect, found, Controls(source=SELF_OK)).verdict is verdict
 
 
 @pytest.mark.parametrize(

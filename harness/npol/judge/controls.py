@@ -36,6 +36,8 @@ class Controls:
     denial: Collection[Outcome] = SILENCE
     addresses: Collection[str] = ()
     """What the target's name may resolve to: its ClusterIP, or its pods'; empty: not known."""
+    own_name: bool = False
+    """Whether the name is the cluster's own: its DNS server asks nobody else for it."""
 
 
 def no_source(controls: Controls) -> Reason | None:

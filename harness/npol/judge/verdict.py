@@ -37,7 +37,7 @@ from npol.model.expectation import Expectation, Outcome, Verdict, Word
 from npol.model.probe import Answer, Role
 from npol.model.reason import Reason, ReasonCode
 from npol.model.result import Evidence, Judgement
-from npol.model.story import Flow, FlowKind
+from npol.model.story import Flow, FlowKind, Protocol
 
 CUT = frozenset({Outcome.TIMEOUT, Outcome.RESET})
 """What a connection does that was open, and is cut."""
@@ -87,10 +87,10 @@ def _judged(
     if expectation.word in (Word.ALLOW, Word.HTTP):
         if foreign := foreign_address(evidence, controls.addresses):
             return _wrong(seen, foreign)
-        if unanswered := _unanswered_name(evidence, seen, controls):
-            code = ReasonCode.NAME_SERVER_SILENT
-            reason = Reason(code=code, subject=unanswered.subject, fate=unanswered.fate)
-            return _unknown(seen, reason)
+        if one := _unanswered(flow, evidence, controls):
+            is_name = one.role is Role.NAME
+            code = ReasonCode.NAME_SERVER_SILENT if is_name else ReasonCode.TARGET_SILENT
+            return _unknown(one.answer, Reason(code=code, subject=one.subject, fate=one.fate))
         return _judge_allow(flow, expectation, evidence, seen)
     if flow.kind is FlowKind.DNS or expectation.outcome in _DNS:
         return _judge_name(expectation, evidence, controls, seen)
@@ -154,17 +154,19 @@ def _judge_allow(
     return _judgement(Verdict.AS_EXPECTED, seen)
 
 
-def _unanswered_name(
-    evidence: Sequence[Evidence], seen: Answer, controls: Controls
-) -> Evidence | None:
+def _unanswered(flow: Flow, evidence: Sequence[Evidence], controls: Controls) -> Evidence | None:
     """
-    A look-up of a name of the cluster's that its server got and did not answer. Policies let
-    answers pass, so that it is the server that is slow; for other names it asks others itself.
+    A datagram that its target got and did not answer, where nothing else is wrong: policies let
+    answers pass, so that it is the target that is slow. Of a name that is not the cluster's own a
+    name server asks others itself; and a connection is answered by the target's kernel.
     """
-    if seen.outcome is not Outcome.DNS_TIMEOUT or not controls.addresses:
-        return None
-    asked = [e for e in evidence if e.role is Role.NAME and e.answer.outcome is seen.outcome]
-    return asked[0] if asked and all(map(arrived, asked)) else None
+    closed = [e for e in evidence if e.answer.outcome is not Outcome.OPEN]
+    silent = (Outcome.TIMEOUT, Outcome.DNS_TIMEOUT)
+    for one in closed:
+        datagram = controls.own_name if one.role is Role.NAME else flow.protocol is Protocol.UDP
+        if one.answer.outcome not in silent or not arrived(one) or not datagram:
+            return None
+    return next(iter(closed), None)
 
 
 def _judge_name(

@@ -12,6 +12,7 @@ from npol.model.probe import PodRef, Probe
 from npol.model.reason import Reason
 from npol.model.story import Flow, FlowKind
 from npol.model.target import Target
+from npol.policy.state.service_backends import CLUSTER_DOMAIN
 from npol.run.probe_batches import ProbeSource
 
 
@@ -54,6 +55,12 @@ class PreparedFlow:
     def families(self) -> tuple[int, ...]:
         """The IP families it is asked over; a look-up's is its source's first."""
         return self.target.families if self.target else (self.source.source.family_towards(""),)
+
+    @property
+    def has_own_name(self) -> bool:
+        """Whether the name that it looks up is the cluster's own, such as a Service's."""
+        looked_up = self.resolve_as.endswith(f".{CLUSTER_DOMAIN}.")
+        return looked_up or bool(self.target and self.target.addresses)
 
     @property
     def problem(self) -> Reason | None:

@@ -220,6 +220,7 @@ class Rounds:
             dns_alive=self.liveness.dns_alive(),
             denial=self.denial,
             addresses=a.target.addresses if a.target else (),
+            own_name=a.has_own_name,
         )
         return verdict.judge(a.flow, expectation, evidence, controls, a.problem)
 
