@@ -50,8 +50,8 @@ test-live: setup ## the live tests: KUBE_CONTEXT=... (KUBECONFIG=...), or on the
 
 # Most clusters tell no flow records: what runs at night does without, but where a test asks for them.
 nightly: setup $(TOOLS)/.installed ## what takes longer; live tests on KUBE_CONTEXT, or on the rig if there is one
-	@PATH="$$(tools/helm):$$(tools/actionlint):$$(tools/promtool):$$PATH" NPOL_FLOW_RECORDS=off NPOL_EXAMPLES=1 $(PY) -m pytest \
-	  -n 4 -m "nightly and not live and not alone" --timeout=3600
+	@PATH="$$(tools/helm):$$(tools/actionlint):$$(tools/promtool):$$PATH" NPOL_FLOW_RECORDS=off \
+	  NPOL_EXAMPLES=1 $(PY) -m pytest -n 4 -m "nightly and not live and not alone" --timeout=3600
 	@NPOL_FLOW_RECORDS=off $(PY) -m pytest -m "nightly and alone"
 	@$(PY) -m pytest $(AT_NIGHT)
 	@NPOL_EXAMPLES=10 $(PY) -m pytest -n 2 -m "hypothesis and not nightly and not live" \

@@ -11,6 +11,7 @@ from npol.cli.variants import worlds
 from npol.errors import ExitCode
 from npol.policy.parse.object_source import sources
 from npol.story.manifests import survey
+from tests.cli.manifests import NAMESPACE
 
 DEPLOYMENT = """\
 apiVersion: apps/v1
@@ -31,7 +32,6 @@ spec:
   policyTypes: [Ingress]
   ingress: [{ports: [{port: PORT}]}]
 """
-NAMESPACE = "apiVersion: v1\nkind: Namespace\nmetadata: {name: shop}\n"
 OTHER = DEPLOYMENT.replace("name: web,", "name: cart,")
 
 

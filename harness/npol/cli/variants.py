@@ -6,14 +6,12 @@ import os
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
-from npol.model.peer_selection import WORKLOADS
+from npol.model.peer_selection import ENDS
 from npol.policy.parse.object_source import Source
 
 TWICE = frozenset(
     {
-        *WORKLOADS,
-        "Pod",
-        "Service",
+        *ENDS,
         "AdminNetworkPolicy",
         "BaselineAdminNetworkPolicy",
         "ClusterNetworkPolicy",

@@ -20,6 +20,8 @@ WORKLOADS = (
     "Job",
     "CronJob",
 )
+ENDS = (*WORKLOADS, "Pod", "Service")
+"""Kinds that flows go from and to."""
 HASHES = (
     "pod-template-hash",
     "controller-revision-hash",

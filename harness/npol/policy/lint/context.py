@@ -111,6 +111,12 @@ class Scope:
         place = checked.policy.origin.directory
         return any(not pod.at or pod.at.file.rpartition("/")[0] == place for pod in pods)
 
+    def selects_none(self, checked: Checked) -> bool:
+        """Whether pods of its namespace were seen, and a policy selects none of them."""
+        policy = checked.policy
+        known = bool(policy.selector) and self.knows_pods_of(checked)
+        return known and not self.selected(policy)
+
     @property
     def knows_namespaces(self) -> bool:
         return any(n.declared for n in self.seen.namespaces.values())

@@ -26,27 +26,20 @@ def dns(scope: Scope, checked: Checked) -> Iterator[LintFinding]:
         yield from _wrong_pods(scope, checked, rule)
     if not rules:
         return  # a plain deny: what it forgets is for others to allow
-    if _is_mistyped(scope, checked):
+    own = checked.policy
+    if scope.selects_none(checked) and scope.may_be_mistyped(own.selector, [own.namespace]):
         return  # it isolates nobody, which is said
-    asking = _asking(scope, checked.policy)
+    asking = _asking(scope, own)
     if scope.ruled_beside(asking):
         return  # such a policy may allow it
     udp, tcp = (_resolves(scope, asking, p) for p in (Protocol.UDP, Protocol.TCP))
     forgotten = not about_dns and udp is False and tcp is False
     if forgotten and not any(_may_hold_dns(scope, rule) for rule in _rules_for(scope, asking)):
         message = "it isolates egress, and nothing allows DNS: no name will resolve"
-        fix = _allow_dns(checked.policy)
+        fix = _allow_dns(own)
         yield checked.finding(LintRule.DNS_FORGOTTEN, ("spec", "egress"), message, fix, at_key=True)
     elif about_dns and udp is not tcp:
         yield _one_protocol(checked, about_dns[0], Protocol.UDP if udp else Protocol.TCP)
-
-
-def _is_mistyped(scope: Scope, checked: Checked) -> bool:
-    """Whether it is about pods that are seen here, and selects none of them."""
-    policy = checked.policy
-    if not policy.selector or not scope.knows_pods_of(checked) or scope.selected(policy):
-        return False
-    return scope.may_be_mistyped(policy.selector, [policy.namespace])
 
 
 def _allow_dns(policy: Policy) -> str:

@@ -13,10 +13,10 @@ from npol.model.policy_kinds import other_policy_kind
 from npol.policy.lint.findings import LintRule
 from npol.policy.objects.entities import Pod
 from npol.policy.parse.object_source import Source, items, mapping
-from npol.policy.parse.parse_workloads import pod, pods_of
+from npol.policy.parse.parse_workloads import SCRAPE_PORT, pod, pods_of
 
 WEBHOOKS = ("ValidatingWebhookConfiguration", "MutatingWebhookConfiguration")
-SCRAPE, SCRAPE_PORT = "prometheus.io/scrape", "prometheus.io/port"
+SCRAPE = "prometheus.io/scrape"
 HTTPS = 443
 CONTROLLERS = ("HelmRelease", "HelmChart", "Application", "ApplicationSet", "Kustomization")
 """Kinds that only a controller in a cluster can render."""

@@ -26,9 +26,7 @@ ALWAYS_THERE = ("kube-system", "default", "kube-public", "kube-node-lease")
 
 def selects_no_pod(scope: Scope, checked: Checked) -> Iterator[LintFinding]:
     policy = checked.policy
-    if not policy.selector or not scope.knows_pods_of(checked):
-        return
-    if not scope.selected(policy):
+    if scope.selects_none(checked):
         message = f"podSelector {spell(policy.selector)} selects no pod in {policy.namespace}"
         harmless = not scope.may_be_mistyped(policy.selector, [policy.namespace])
         fix = _pods_meant(scope, policy.namespace, policy.selector, elsewhere=harmless)

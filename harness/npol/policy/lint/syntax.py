@@ -9,7 +9,7 @@ from typing import Any, Protocol
 
 from npol.api_rules import addresses
 from npol.errors import Position
-from npol.model.peer_selection import WORKLOADS
+from npol.model.peer_selection import ENDS, WORKLOADS
 from npol.policy.lint.certain import replaced
 from npol.policy.lint.context import Checked
 from npol.policy.lint.findings import LintFinding, LintRule
@@ -101,7 +101,7 @@ def no_namespace(policies: Iterable[Checked], others: Iterable[Source]) -> Itera
             homeless.setdefault(_file(checked.source), []).append(checked)
     beside: dict[str, set[bool]] = {}
     for source in others:
-        if source.kind in (*WORKLOADS, "Pod", "Service"):
+        if source.kind in ENDS:
             beside.setdefault(_file(source), set()).add(bool(source.metadata.get("namespace")))
     for file, found in homeless.items():
         if beside.get(file) == {False}:

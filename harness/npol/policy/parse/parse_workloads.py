@@ -17,6 +17,7 @@ from npol.policy.objects.netpol_types import Address
 from npol.policy.parse.field_values import addresses_of, labels_of, protocol_of
 from npol.policy.parse.object_source import Source, items, mapping
 
+SCRAPE_PORT = "prometheus.io/port"
 _CONTROL_PLANE = "node-role.kubernetes.io/control-plane"
 
 
@@ -149,7 +150,7 @@ def _container_ports(spec: Mapping[str, Any]) -> tuple[ContainerPort, ...]:
 
 def _ports_besides(metadata: Mapping[str, Any], spec: Mapping[str, Any]) -> frozenset[int]:
     """Numbers that its probes ask and its annotations for Prometheus name."""
-    annotation = str(mapping(metadata.get("annotations")).get("prometheus.io/port"))
+    annotation = str(mapping(metadata.get("annotations")).get(SCRAPE_PORT))
     asked = (
         mapping(mapping(mapping(container).get(probe)).get(how)).get("port")
         for container in items(spec.get("containers"))

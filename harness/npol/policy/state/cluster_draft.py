@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any, TypeVar
 
-from npol.model.peer_selection import WORKLOADS, unseen_owner
+from npol.model.peer_selection import ENDS, unseen_owner
 from npol.model.refused_object import RefusedObject
 from npol.policy.objects.calico_types import CalicoPolicy, CalicoTier, NetworkSet
 from npol.policy.objects.cilium_types import CidrGroup, CiliumPolicy
@@ -115,7 +115,7 @@ class ClusterDraft:
         )
 
     def note(self, source: Source, namespace: str) -> None:
-        if source.kind in (*WORKLOADS, "Pod", "Service"):
+        if source.kind in ENDS:
             self.changed.add(namespace)
 
     def refuses(self, source: Source, key: Key, refusals: Sequence[Refusal]) -> bool:
