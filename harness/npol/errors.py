@@ -130,6 +130,10 @@ class Refused(NpolError):
     exit_code = ExitCode.REFUSED
 
 
+class NotEnforced(Refused):
+    """Packets show that nothing enforces NetworkPolicies: no verdict on a deny would be true."""
+
+
 class LockHeld(NpolError):
     """Another run holds a namespace, or took it from us."""
 

@@ -150,4 +150,4 @@ def test_no_selection_keeps_everything():
     ],
 )
 def test_expectations_that_only_an_enforced_policy_meets_need_a_canary(word, needs):
-    assert has_denies(story(step("s", flow(expect=parse_expectation(word)))), "calico") is needs
+    assert has_denies([step("s", flow(expect=parse_expectation(word)))], "calico") is needs

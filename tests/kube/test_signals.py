@@ -186,3 +186,27 @@ def test_a_broken_pipe_stops_the_innermost_signal_handler(stop):
 
     assert stopped.value.exit_code == 141
     assert stop.number == 0
+
+
+def test_another_thread_is_told_and_the_main_thread_keeps_its_signal(stop):
+    other = stop.for_thread()
+    with other.restoring(), other.shield():
+        pass
+
+    with pytest.raises(Stopped):
+        send(TERM)
+    assert other.number == TERM
+
+    late = stop.for_thread()
+    with pytest.raises(Stopped):
+        late.check()
+
+
+def test_another_thread_is_hurried_by_a_second_interrupt(stop, clock):
+    other = stop.for_thread()
+    with stop.restoring():
+        send(INT)
+        clock.now = 1.0
+        send(INT)
+
+    assert other.hurried

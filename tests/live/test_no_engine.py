@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import secrets
+import subprocess
+import sys
 from dataclasses import replace
 
 import pytest
 
+from npol.errors import ExitCode
 from npol.kube.connection import Mode
 from npol.kube.objects import NAMESPACES, Ref
 from npol.run import Options
@@ -44,6 +47,23 @@ def test_a_story_with_denies_is_refused(options, connected, tmp_path, space):
     report = unenforced.denies_are_refused(options, tmp_path, space)
 
     assert shop.left(connected(Mode.READ_ONLY), report.run_id) == []
+
+
+def test_pytest_ends_the_session(options, target, tmp_path, space):
+    story = shop.write(tmp_path, space)
+    where = ["--kubeconfig", str(target.kubeconfig), "--kube-context", target.context]
+
+    ran = subprocess.run(
+        [sys.executable, "-m", "pytest", "-p", "no:cacheprovider", *where, "--npol-create", story],
+        cwd=tmp_path,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+
+    assert ran.returncode == ExitCode.REFUSED, ran.stdout + ran.stderr
+    assert "NetworkPolicies are not enforced here" in ran.stdout
+    assert "1 passed" in ran.stdout
 
 
 def test_a_story_without_policies_passes(options, tmp_path, space):

@@ -1,17 +1,30 @@
-"""A canary runs where its image and secrets are, and not where the story's are (finding L9)."""
+"""
+The canary of a run: where its image and secrets are (finding L9), and beside which steps.
+
+No step waits until its pods are gone; what is left of it is told at the end of the run.
+"""
 
 from __future__ import annotations
 
+import signal
+import time
+from dataclasses import replace
+from threading import Event
 from typing import Any
 
 import pytest
 
+from npol.cni.canary import EnforcementProof
 from npol.cni.detect import CniFacts, detect
+from npol.errors import NotEnforced, NpolError, RestoreIncomplete
 from npol.kube.guard import STATE_NAMESPACE
-from npol.kube.signals import Stop
+from npol.kube.signals import Stop, Stopped
+from npol.model.expectation import Outcome
+from npol.model.result import RestoreResult
 from npol.run import start_canary
 from npol.run.options import Options
 from npol.run.run_scope import RunScope
+from npol.run.start_canary import StartedCanary
 from npol.story import read_story
 
 STORY = """\
@@ -56,8 +69,100 @@ def test_the_canary_has_its_own_image_secrets_and_namespace(
     scope = RunScope(story=story, options=options, run_id="r1")
 
     connection: Any = None
-    start_canary.start_canary(connection, scope, detect(CniFacts(version="v1.33.0")), Stop())()
+    engine = detect(CniFacts(version="v1.33.0"))
+    started = start_canary.start_canary(connection, scope, engine, Stop())
+    assert isinstance(started, StartedCanary)
+    started.end(RestoreResult(complete=True))
 
     settings = asked["settings"]
     assert (settings.image, tuple(settings.pull_secrets)) == (image, secrets)
     assert asked["namespace"] == namespace
+
+
+PROOF = EnforcementProof(closed_after=1.0, opened_after=0.5, denial=frozenset({Outcome.REFUSED}))
+GIVEN_BACK = RestoreResult(complete=True)
+
+
+class HeldCanary:
+    """Proves at once, and is gone when the test says so."""
+
+    def __init__(self, ends: NpolError | None = None) -> None:
+        self.may_go = Event()
+        self.ends = ends
+
+    def __call__(self, *, proven, stop):
+        proven(PROOF)
+        assert self.may_go.wait(10)
+        if self.ends:
+            raise self.ends
+
+
+def test_the_proof_is_there_before_the_canary_is_gone():
+    held = HeldCanary()
+    canary = StartedCanary(held, Stop())
+
+    assert canary.proof() is PROOF
+    assert str(canary) == str(PROOF)
+
+    held.may_go.set()
+    assert canary.end(GIVEN_BACK) == GIVEN_BACK
+
+
+def test_a_canary_that_does_not_go_makes_the_restore_incomplete():
+    held = HeldCanary(RestoreIncomplete("pod npol-1 is still there", hint="npol recover r1"))
+    canary = StartedCanary(held, Stop())
+    held.may_go.set()
+
+    ended = canary.end(replace(GIVEN_BACK, problems=("of the story",)))
+
+    assert (ended.complete, ended.remedy) == (False, "npol recover r1")
+    assert ended.problems == ("of the story", "pod npol-1 is still there")
+
+
+def test_what_breaks_when_the_canary_goes_is_not_swallowed():
+    held = HeldCanary(NpolError("a defect"))
+    canary = StartedCanary(held, Stop())
+    held.may_go.set()
+
+    with pytest.raises(NpolError, match="a defect"):
+        canary.end(GIVEN_BACK)
+
+
+def refuses(*, proven, stop):
+    raise NotEnforced("NetworkPolicies are not enforced here")
+
+
+def test_a_refusal_is_raised_where_the_proof_is_wanted_and_only_told_at_the_end():
+    canary = StartedCanary(refuses, Stop())
+
+    with pytest.raises(NotEnforced):
+        canary.proof()
+    assert canary.end(GIVEN_BACK) == GIVEN_BACK
+    assert str(canary) == "not proven: NetworkPolicies are not enforced here"
+
+
+def until_stopped(*, proven, stop):
+    while True:
+        stop.check()
+        time.sleep(0.001)
+
+
+def test_a_proof_that_no_step_waited_for_is_given_up_at_the_end():
+    canary = StartedCanary(until_stopped, Stop())
+    assert str(canary) == "not proven yet"
+
+    assert canary.end(GIVEN_BACK) == GIVEN_BACK
+    assert str(canary) == "not proven: the run ended before"
+
+
+def test_a_canary_whose_restore_is_over_does_not_keep_a_signal_from_the_run():
+    stop = Stop()
+
+    def restores(*, proven, stop):
+        with stop.restoring():
+            proven(PROOF)
+
+    StartedCanary(restores, stop).end(GIVEN_BACK)
+
+    with pytest.raises(Stopped):
+        stop.take(signal.SIGINT)

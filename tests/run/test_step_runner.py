@@ -70,6 +70,9 @@ class Environment:
         self.failure = failure
         self.looks = 0
 
+    def await_proof(self, step):
+        """Its engine is known to enforce."""
+
     def look(self):
         self.looks += 1
         if self.looks > 1:

@@ -15,7 +15,7 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import Any, Protocol
 
-from npol.errors import Refused, UnknownVerdict
+from npol.errors import NotEnforced, UnknownVerdict
 from npol.kube.objects import Object
 from npol.kube.retry import Clock
 from npol.model.expectation import CLOSED, Outcome
@@ -83,7 +83,7 @@ class Canary:
     def prove(self) -> EnforcementProof:
         """
         Raises:
-            Refused: NetworkPolicies are not enforced here.
+            NotEnforced: NetworkPolicies are not enforced here.
             UnknownVerdict: nothing was proven; probes did not run, or the pods never reached
                 each other.
         """
@@ -162,7 +162,7 @@ def _given_up(ways: Mapping[str, Sequence[Answer]], *, closed: bool, when: str) 
     words = "; ".join(f"{name}: {', '.join(outcomes)}" for name, outcomes in seen.items())
     hint = "`npol doctor` shows the engine, its agents, and policies of other kinds"
     if closed:
-        return Refused(
+        return NotEnforced(
             f"NetworkPolicies are not enforced here: {when} the canary's packets still pass "
             f"({words})",
             hint=hint,

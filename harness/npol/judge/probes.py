@@ -6,11 +6,12 @@ Pure: the cluster's answers come in as `Target` and `PodRef` values, probes go o
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import replace
 
 from npol.model.expectation import Outcome, Word
 from npol.model.probe import PodRef, Probe, ProbeKind, Role
-from npol.model.story import Flow, FlowKind, Protocol, Story
+from npol.model.story import Flow, FlowKind, Protocol, Step
 from npol.model.target import Backend, Target
 
 DNS_PORT = 53
@@ -180,7 +181,7 @@ SILENT = (Outcome.TIMEOUT, Outcome.DNS_TIMEOUT)
 """Outcomes that only an enforced policy brings about, as `deny` does."""
 
 
-def has_denies(story: Story, engine: str) -> bool:
-    """Whether any flow of the story is expected to be cut on this engine."""
-    expected = [f.expect.for_engine(engine) for s in story.steps for f in s.flows]
+def has_denies(steps: Iterable[Step], engine: str) -> bool:
+    """Whether any of their flows is expected to be cut on this engine."""
+    expected = [f.expect.for_engine(engine) for s in steps for f in s.flows]
     return any(e.word is Word.DENY or e.outcome in SILENT for e in expected)

@@ -65,6 +65,7 @@ class Stop:
         self._shields = 0
         self._raised = False
         self._before: dict[int, Any] = {}
+        self._threads: list[Stop] = []
 
     def __enter__(self) -> Stop:
         if threading.current_thread() is threading.main_thread():
@@ -81,6 +82,22 @@ class Stop:
         self._before.clear()
         if self in _entered:
             _entered.remove(self)
+
+    def for_thread(self) -> Stop:
+        """
+        What another thread checks: told of this one's signals, it raises them in that thread.
+
+        Its shields and its restore do not keep a signal from the main thread.
+        """
+        own = Stop(self._now, self._echo)
+        self._threads.append(own)
+        self._tell_threads()
+        return own
+
+    def ask(self, number: int, *, hurried: bool = False) -> None:
+        """Remember somebody else's signal; the next check raises it."""
+        self.number = self.number or number
+        self.hurried = self.hurried or hurried
 
     @contextmanager
     def shield(self) -> Iterator[None]:
@@ -112,7 +129,12 @@ class Stop:
     def take(self, number: int) -> None:
         """Remember a signal, and raise it unless a shield or the restore stands before it."""
         self.number = self.number or number
+        self._tell_threads()
         self._raise_if_due()
+
+    def _tell_threads(self) -> None:
+        for own in self._threads:
+            own.ask(self.number, hurried=self.hurried)
 
     def _count_interrupt(self) -> None:
         now = self._now()

@@ -28,7 +28,8 @@ HINT = (
     "--start-within SECONDS waits longer"
 )
 GONE_WITHIN = 60.0
-POLL, SLOWEST_POLL = 0.2, 1.0
+POLL, SLOWER, SLOWEST_POLL = 0.2, 1.1, 1.0
+"""Seconds; each pause is longer than the one before: about a tenth of the time waited already."""
 AT_ONCE = 8
 """Requests under way at once."""
 OURS = ",".join(f"{name}={value}" for name, value in MANAGED_BY.items())
@@ -186,7 +187,7 @@ class DebugPods:
             peers, seconds = ", ".join(missing), self._now() - began
             log.info("waiting for the debug pods of %s to run, for %.1f s now", peers, seconds)
             self._sleep(max(0.0, looked + pause - self._now()))
-            pause = min(SLOWEST_POLL, pause * 1.4)
+            pause = min(SLOWEST_POLL, pause * SLOWER)
 
     def budgets(self, namespaces: Collection[str]) -> Sequence[Obj]:
         """The disruption budgets there, as far as they may be read (`concerns`)."""
@@ -238,7 +239,7 @@ class DebugPods:
         namespaces = sorted({obj["metadata"]["namespace"] for obj in made})
         while True:
             self._sleep(min(pause, max(0.0, deadline - self._now())))
-            pause = min(SLOWEST_POLL, pause * 1.5)
+            pause = min(SLOWEST_POLL, pause * SLOWER)
             try:
                 left = self._left(namespaces)
             except NpolError as error:

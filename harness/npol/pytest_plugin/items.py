@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from npol.errors import Crashed, NotAsExpected, NpolError
+from npol.errors import Crashed, NotAsExpected, NotEnforced, NpolError
 from npol.model.expectation import Verdict
 from npol.model.result import CheckResult
 from npol.model.selection import Selection, replayed
@@ -89,6 +89,8 @@ class StoryFile(pytest.File):
         run = self.opened()
         reached = run.ask_again(step, name) if again else run.reach(step)
         if reached.error:
+            if isinstance(run.error, NotEnforced):
+                runs_of(self.config).end_session(run.error)
             raise NpolError(reached.error)
         return next(r for r in reached.results if r.name == name)
 

@@ -155,7 +155,7 @@ class Runs:
             run = StoryRun(story, self.options(self.where()))
             run.open()
         except Refused as error:
-            self._end_session(error)
+            self.end_session(error)
         except RestoreIncomplete as error:
             self._results.incomplete.append(error.hint)
             raise
@@ -169,7 +169,7 @@ class Runs:
         self._open.append(run)
         return run
 
-    def _end_session(self, error: Refused) -> NoReturn:
+    def end_session(self, error: Refused) -> NoReturn:
         """A worker of pytest-xdist cannot end the session: its controller does, when it is told."""
         reason = f"npol: {paragraph(for_pytest(str(error)))}"
         if hasattr(self.config, "workeroutput") and self._session:

@@ -7,9 +7,11 @@ other there and the story's namespaces are not touched.
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, closing, contextmanager
 from dataclasses import dataclass, field
+from functools import partial
 
 from npol.changes.begin import TransactionOptions
 from npol.changes.journal.configmaps import ensure_state_namespace
@@ -54,6 +56,7 @@ def prove_enforcement(
     settings: PodSettings,
     namespace: str = STATE_NAMESPACE,
     say: Callable[[str], None] = lambda text: None,
+    proven: Callable[[EnforcementProof], object] = lambda proof: None,
     stop: Stop | None = None,
     disposable: bool = False,
     within: float = 30.0,
@@ -66,6 +69,8 @@ def prove_enforcement(
         settings: how its debug pods are made.
         namespace: where they are made, and its policies.
         say: told what they wait for.
+        proven: told the proof while the canary's pods are still there.
+        stop: what is checked between two looks; of this thread.
         disposable: the cluster ends with this process.
         within: seconds that the engine may take for one change.
 
@@ -74,6 +79,7 @@ def prove_enforcement(
         UnknownVerdict: nothing was proven.
         LockHeld: another run's canary does not end.
     """
+    stop = stop or Stop()
     with ExitStack() as stack:
         own = stack.enter_context(closing(connection.fresh()))
         ensure_state_namespace(own)
@@ -101,13 +107,14 @@ def prove_enforcement(
             leave_user=not settings.user,
             hint=f"the canary runs in {namespace}: {HINT}",
             say=lambda text: say(f"canary: {text}"),
+            sleep=partial(_checked_sleep, stop),
         )
         pods = stack.enter_context(_pods(started, transaction, run_id, settings, namespace))
-        probers = _Probers(own)
+        probers = _Probers(own, stop)
         stack.callback(probers.close)
         for pod in pods.values():
             stack.enter_context(open_exec(own, pod, ["sh", "-c", LISTEN], stdin=False))
-        return Canary(
+        proof = Canary(
             ask=probers.ask,
             writer=_Journaled(transaction),
             free=pods["free"],
@@ -117,6 +124,13 @@ def prove_enforcement(
             clock=own.clock,
             within=within,
         ).prove()
+        proven(proof)
+        return proof
+
+
+def _checked_sleep(stop: Stop, seconds: float) -> None:
+    stop.check()
+    time.sleep(seconds)
 
 
 @dataclass(frozen=True, slots=True)
@@ -137,9 +151,11 @@ class _Probers:
     """One prober for each pod."""
 
     connection: Connection
+    stop: Stop
     made: dict[str, Prober] = field(default_factory=dict)
 
     def ask(self, source: PodRef, probes: Sequence[Probe]) -> Mapping[str, Answer]:
+        self.stop.check()
         if source.uid not in self.made:
             self.made[source.uid] = Prober(
                 lambda: open_exec(self.connection, source, ("sh", "-c", BOOTSTRAP)), source

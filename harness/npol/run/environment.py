@@ -11,7 +11,6 @@ from functools import partial
 from npol.changes.begin import first_look
 from npol.changes.state.snapshot import key_of
 from npol.changes.transaction import Transaction
-from npol.cni.canary import EnforcementProof
 from npol.cni.catalogue import Engine
 from npol.cni.preflight import preflight
 from npol.cni.preflight_request import PreflightProblem
@@ -19,6 +18,7 @@ from npol.errors import InputError, NpolError, Refused
 from npol.flow_records.record_watch import RecordWatch, watch
 from npol.flow_records.whisker import WhiskerFlow
 from npol.judge import state_changes
+from npol.judge.probes import has_denies
 from npol.kube.connection import Connection, connect
 from npol.kube.objects import PODS, Ref
 from npol.kube.resource_names import resource_called
@@ -52,7 +52,7 @@ from npol.run.run_scope import RunScope
 from npol.run.silenced_sources import silenced_sources
 from npol.run.source_names import SourceNames
 from npol.run.stand_ins import stand_in_notes
-from npol.run.start_canary import start_canary
+from npol.run.start_canary import StartedCanary, start_canary
 
 MOST_EXECS_AHEAD = 16
 """
@@ -86,6 +86,7 @@ class RunEnvironment:
         """What connections were opened to be kept."""
         self.records: RecordWatch | None = None
         """What the data plane tells; None where nobody listens."""
+        self._enforcement: StartedCanary | str = "not proven yet"
         self._stand_ins: Future[tuple[str, ...]] | None = None
         """What a lab runs that is not the image's own program, in words."""
         self._summed: Sequence[WhiskerFlow] = ()
@@ -119,7 +120,7 @@ class RunEnvironment:
         self._transaction = Transaction.open(
             self._connection, wanted, stop=self._stop, seen=looked.result()
         )
-        enforcement = start_canary(self._connection, self._scope, self.engine, self._stop)
+        self._enforcement = start_canary(self._connection, self._scope, self.engine, self._stop)
         create_given(self._connection, self._transaction, given.manifests, self.options.say)
         self._connection.open_ahead(execs=min(MOST_EXECS_AHEAD, len(self.story.peers) + 4))
         self._sources = Sources(
@@ -137,8 +138,7 @@ class RunEnvironment:
         self._stand_ins = _begun(self._told_stand_ins)
         check_python(self.story, self._sources)
         notes = (*self.story.notes, *refused, *given.left_out, *self._facts.notes)
-        notes += self._sources.notes
-        self._facts = replace(self._facts, enforcement=self._known(enforcement()), notes=notes)
+        self._facts = replace(self._facts, notes=(*notes, *self._sources.notes))
         self._transaction.mark(BEFORE)
 
     def _listen(self, connection: Connection) -> None:
@@ -175,7 +175,11 @@ class RunEnvironment:
     def facts(self) -> ClusterFacts:
         """What the report says of the cluster; no attribute before preflight has passed."""
         notes = self._stand_ins.result() if self._stand_ins else ()
-        return replace(self._facts, notes=(*self._facts.notes, *notes))
+        return replace(
+            self._facts,
+            enforcement=str(self._enforcement),
+            notes=(*self._facts.notes, *notes),
+        )
 
     def _beside_pods(self) -> BesidePods | None:
         if not self.options.pods_beside:
@@ -186,12 +190,6 @@ class RunEnvironment:
             run_id=self.run_id,
             owner=lambda: self.transaction.journal,
         )
-
-    def _known(self, enforcement: EnforcementProof | str) -> str:
-        """What the canary found is taken over by what judges denies."""
-        if isinstance(enforcement, EnforcementProof):
-            self.engine = replace(self.engine, denial=enforcement.denial)
-        return str(enforcement)
 
     @property
     def _scope(self) -> RunScope:
@@ -211,7 +209,6 @@ class RunEnvironment:
             version=found.version,
             engine=found.engine.name,
             engine_version=found.engine.version,
-            enforcement="not proven yet",
             notes=found.notes,
             options="" if self.options.disposable else connection.options,
             is_lab=found.engine.is_lab,
@@ -315,6 +312,18 @@ class RunEnvironment:
         self.story = replace(self.story, peers={**self.story.peers, **named})
         return pods
 
+    def await_proof(self, step: Step) -> None:
+        """
+        Before a step that changes something or expects a deny: policies bite here.
+
+        Raises:
+            Refused: they do not.
+            UnknownVerdict: nothing was proven.
+        """
+        needed = step.changes or has_denies([step], self.engine.name)
+        if needed and isinstance(self._enforcement, StartedCanary):
+            self.engine = replace(self.engine, denial=self._enforcement.proof().denial)
+
     def change(self, step: Step) -> tuple[str, ...]:
         """Make a step's changes; what was done, one line each."""
         self._reader.begin(step.changes)
@@ -387,7 +396,12 @@ class RunEnvironment:
             sources=self._sources,
             stop=self._stop,
         )
-        return end.give_back(partial(self._verified, verify) if verify else None)
+        return self._canary_gone(end.give_back(partial(self._verified, verify) if verify else None))
+
+    def _canary_gone(self, given_back: RestoreResult) -> RestoreResult:
+        if isinstance(self._enforcement, StartedCanary):
+            return self._enforcement.end(given_back)
+        return given_back
 
     def _verified(self, verify: Verify, unchanged: bool) -> FlowVerification:
         if not unchanged:
@@ -410,7 +424,9 @@ class RunEnvironment:
 
     def close_unverified(self) -> RestoreResult:
         """Give back what `close` did not come to, after a defect; nothing is asked any more."""
-        return closed(self._transaction) if self._transaction else RestoreResult(complete=True)
+        if self._transaction is None:
+            return RestoreResult(complete=True)
+        return self._canary_gone(closed(self._transaction))
 
     @property
     def execs(self) -> int:

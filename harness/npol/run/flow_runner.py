@@ -82,9 +82,10 @@ class FlowRunner:
         for probe, target in self._inside(ends.asked).items():
             batches.setdefault(target, []).append(probe)
         began, answers = time.monotonic(), ask_all(batches)
+        self._environment.await_proof(step)
+        denial = self._environment.engine.denial
         for source, own in controls.items():
             found = evidence_of(source, own, answers)
-            denial = self._environment.engine.denial
             self._liveness.note_sending(source.source, found, began, denial)
 
     def hold(self, step: Step) -> None:

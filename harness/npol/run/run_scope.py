@@ -70,7 +70,7 @@ class RunScope:
             ],
             leave_user=not defaults.pod.user,
             extras=extras_of(self.story),
-            denies=has_denies(self.story, "") and not self.options.assume_enforced,
+            denies=has_denies(self.story.steps, "") and not self.options.assume_enforced,
             against=lambda: [*self._no_place_for_canary(), *against()],
         )
 

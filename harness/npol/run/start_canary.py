@@ -2,45 +2,111 @@
 
 from __future__ import annotations
 
+import signal
 from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import replace
+from functools import partial
 
 from npol.cni.canary import EnforcementProof
 from npol.cni.catalogue import Engine
+from npol.errors import RestoreIncomplete
 from npol.judge.probes import has_denies
 from npol.kube.connection import Connection
 from npol.kube.guard import STATE_NAMESPACE
-from npol.kube.signals import Stop
+from npol.kube.signals import Stop, Stopped
+from npol.model.result import RestoreResult
 from npol.run.enforcement_proof import prove_enforcement
 from npol.run.run_scope import RunScope
 
 
+class StartedCanary:
+    """
+    A canary in a thread of its own: while it proves, and while its pods go, steps are told.
+    """
+
+    def __init__(self, prove: Callable[..., object], stop: Stop) -> None:
+        """
+        Args:
+            prove: `prove_enforcement`, but for `proven` and `stop`.
+            stop: that of the run.
+        """
+        self._proof: Future[EnforcementProof] = Future()
+        self._stop = stop.for_thread()
+        pool = ThreadPoolExecutor(max_workers=1)
+        self._ended = pool.submit(self._run, prove)
+        pool.shutdown(wait=False)
+
+    def _run(self, prove: Callable[..., object]) -> None:
+        try:
+            prove(proven=self._proof.set_result, stop=self._stop)
+        except BaseException as error:
+            if not self._proof.done():
+                self._proof.set_exception(error)
+            raise
+
+    def proof(self) -> EnforcementProof:
+        """
+        Waits for it.
+
+        Raises:
+            Refused: policies are not enforced, or the canary may not be made.
+            UnknownVerdict, LockHeld: nothing was proven.
+        """
+        return self._proof.result()
+
+    def __str__(self) -> str:
+        if not self._proof.done():
+            return "not proven yet"
+        error = self._proof.exception()
+        if isinstance(error, Stopped):
+            return "not proven: the run ended before"
+        return f"not proven: {error}" if error else str(self._proof.result())
+
+    def end(self, given_back: RestoreResult) -> RestoreResult:
+        """
+        What became of the cluster, once nothing is left of the canary either.
+
+        A proof that no step has waited for is given up.
+        """
+        if not self._proof.done():
+            self._stop.ask(signal.SIGTERM)
+        error = self._ended.exception()
+        if isinstance(error, RestoreIncomplete):
+            return replace(
+                given_back,
+                complete=False,
+                problems=(*given_back.problems, error.message),
+                remedy=given_back.remedy or error.hint,
+            )
+        if error and not self._proof.exception():
+            raise error
+        return given_back
+
+
 def start_canary(
     connection: Connection, scope: RunScope, engine: Engine, stop: Stop
-) -> Callable[[], EnforcementProof | str]:
-    """Start it if it is needed; call the result for its proof, or for why there is none."""
+) -> StartedCanary | str:
+    """The canary; or why none is needed."""
     story, options = scope.story, scope.options
     if reason := _unneeded(scope, engine):
-        return lambda: reason
+        return reason
     options.say("starting a canary that shows whether policies are enforced")
-    pool = ThreadPoolExecutor(max_workers=1)
-    proving = pool.submit(
+    prove = partial(
         prove_enforcement,
         connection,
         run_id=scope.run_id,
         settings=story.defaults.pod_outside,
         namespace=story.defaults.canary.namespace or STATE_NAMESPACE,
         say=options.say,
-        stop=stop,
         disposable=options.disposable,
     )
-    pool.shutdown(wait=False)
-    return proving.result
+    return StartedCanary(prove, stop)
 
 
 def _unneeded(scope: RunScope, engine: Engine) -> str:
     if engine.is_lab:
         return "by the lab itself"
-    if not (scope.story.writes and has_denies(scope.story, engine.name)):
+    if not (scope.story.writes and has_denies(scope.story.steps, engine.name)):
         return "not proven: no step of this story needs it"
     return "assumed, as asked (--assume-enforced)" if scope.options.assume_enforced else ""

@@ -63,6 +63,7 @@ class StepRunner:
             return _skip(step, reason)
         if step.changes:
             self._flows.prepare(self._without_fresh(step))
+        self._environment.await_proof(step)
         if self._ahead:
             self._ahead.result()
         changes = self._environment.change(step)

@@ -209,6 +209,11 @@ class StoryRun:
             raise
 
     @property
+    def error(self) -> NpolError | None:
+        """What ended the run before its end."""
+        return self._error
+
+    @property
     def requests(self) -> Mapping[str, int]:
         """How many were sent so far, by verb and resource; each exec is one."""
         return self._environment.requests if self._environment else {}
