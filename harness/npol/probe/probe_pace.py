@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from npol.model.probe import Answer
-from npol.probe.bundle import MANY, MANY_FOR_THE_STARVED
+from npol.probe.bulk_connect import BULK_TOOL
+from npol.probe.bundle import MANY, MANY_BY_PYTHON, MANY_FOR_THE_STARVED
 from npol.probe.toolbox import Toolbox
 
 AT_ONCE = 96
@@ -24,13 +25,16 @@ SLOWER, FASTER, SLOWEST = 0.5, 1.25, 0.1
 class ProbePace:
     """The share of `at_once` that is used: less after a round in which the source starved."""
 
-    def __init__(self) -> None:
+    def __init__(self, *, ends_early: bool = True) -> None:
+        """`ends_early`: whether probes may be ended by what records tell."""
         self._share = 1.0
+        self._ends_early = ends_early
 
-    @property
-    def many(self) -> int:
+    def many(self, box: Toolbox) -> int:
         """Connections of a round from which on they are bundled."""
-        return MANY if self._share == 1.0 else MANY_FOR_THE_STARVED
+        if self._share < 1.0:
+            return MANY_FOR_THE_STARVED
+        return MANY if self._ends_early or not box.has(BULK_TOOL) else MANY_BY_PYTHON
 
     def limit(self, box: Toolbox) -> int:
         """The weight that may be under way."""

@@ -42,6 +42,7 @@ class Prober:
         open_command: Callable[[Sequence[str]], Stream] | None = None,
         identify: Callable[[], None] | None = None,
         ports: PortPools | None = None,
+        ends_early: bool = True,
         now: Callable[[], float] = time.monotonic,
         sleep: Callable[[float], None] = time.sleep,
     ) -> None:
@@ -52,6 +53,7 @@ class Prober:
             identify: makes sure that it runs in the pod that is meant, where it cannot tell itself;
                 raises ExecBroken. None: `open_stream` has done so.
             ports: shared by all that ask from the same network namespace.
+            ends_early: whether somebody may call `end`.
         """
         self.source = source
         self._ports = ports or PortPools()
@@ -70,7 +72,7 @@ class Prober:
             sleep=sleep,
         )
         self._under_way = 0
-        self._pace = ProbePace()
+        self._pace = ProbePace(ends_early=ends_early)
         self._marked: dict[int, Attempt] = {}
         """What is under way, by its source ports."""
 
@@ -200,7 +202,7 @@ class Prober:
             probes,
             box,
             self._ports.of(self.source, box),
-            many=self._pace.many,
+            many=self._pace.many(box),
             slack=min(LONGEST_SLACK, max(SLACK, deadline - 2 * longest)),
         )
 

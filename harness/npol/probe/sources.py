@@ -57,6 +57,7 @@ class Sources:
         look: Callable[[], Inventory],
         lease: Callable[[str], Mapping[str, Any]] | None = None,
         beside: BesidePods | None = None,
+        recorded: bool = True,
         say: Callable[[str], None] = lambda text: None,
         now: Callable[[], float] = time.monotonic,
         sleep: Callable[[float], None] = time.sleep,
@@ -66,6 +67,7 @@ class Sources:
             look: the objects of the story's namespaces, now.
             lease: namespace -> the owner reference of the run's Lease there.
             beside: the pods that run beside them, where there may be some.
+            recorded: whether records tell what becomes of packets, so that probes are ended early.
             say: told how many debug pods run while they start.
         """
         self._connection = connection
@@ -76,6 +78,7 @@ class Sources:
         """What the last look saw."""
         self._lease = lease
         self._beside = beside
+        self._recorded = recorded
         self._now = now
         self._sleep = sleep
         settings = story.defaults.pod
@@ -355,6 +358,7 @@ class Sources:
             open_command=open_command,
             identify=lambda: check_identity(self._connection, pod),
             ports=self._ports,
+            ends_early=self._recorded,
             now=self._now,
             sleep=self._sleep,
         )

@@ -130,6 +130,7 @@ class RunEnvironment:
             lease=None if self.options.keep else self._transaction.lease,
             beside=self._beside_pods(),
             look=self._look_beside_pods,
+            recorded=self.records is not None,
             say=self.options.say,
         )
         with self._given_ready(self._connection):
