@@ -45,6 +45,9 @@ class Broken:
     def reach(self, name):
         broken()
 
+    def raise_kept_back(self):
+        """No signal came."""
+
     def close(self):
         if self.at == "close" and not self.closed:
             self.closed = True

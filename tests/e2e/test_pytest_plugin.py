@@ -427,6 +427,9 @@ class Interrupted:
     def reach(self, name):
         raise KeyboardInterrupt
 
+    def raise_kept_back(self):
+        """No signal came."""
+
     def close(self):
         return self.restored
 

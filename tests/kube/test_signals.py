@@ -188,8 +188,8 @@ def test_a_broken_pipe_stops_the_innermost_signal_handler(stop):
     assert stop.number == 0
 
 
-def test_another_thread_is_told_and_the_main_thread_keeps_its_signal(stop):
-    other = stop.for_thread()
+def test_a_child_is_told_and_its_restore_keeps_no_signal_from_its_parent(stop):
+    other = stop.child()
     with other.restoring(), other.shield():
         pass
 
@@ -197,16 +197,40 @@ def test_another_thread_is_told_and_the_main_thread_keeps_its_signal(stop):
         send(TERM)
     assert other.number == TERM
 
-    late = stop.for_thread()
+    late = stop.child()
     with pytest.raises(Stopped):
         late.check()
 
 
-def test_another_thread_is_hurried_by_a_second_interrupt(stop, clock):
-    other = stop.for_thread()
+def test_a_child_is_hurried_by_a_second_interrupt(stop, clock):
+    other = stop.child()
     with stop.restoring():
         send(INT)
         clock.now = 1.0
         send(INT)
 
     assert other.hurried
+
+
+def test_a_signal_that_the_restore_kept_back_is_raised_for_who_would_go_on(stop):
+    with stop.restoring():
+        send(TERM)
+
+    with pytest.raises(Stopped):
+        stop.raise_kept_back()
+    stop.raise_kept_back()
+
+
+def test_two_that_are_left_in_another_order_leave_handlers_as_they_were(clock):
+    before = [signal.getsignal(number) for number in SIGNALS]
+    one, two = Stop(now=clock), Stop(now=clock)
+    one.__enter__()
+    two.__enter__()
+    one.__exit__(None, None, None)
+
+    with pytest.raises(Stopped):
+        send(INT)
+    assert (one.number, two.number) == (0, INT)
+
+    two.__exit__(None, None, None)
+    assert [signal.getsignal(number) for number in SIGNALS] == before

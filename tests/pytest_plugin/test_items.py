@@ -1,11 +1,13 @@
 """What an item says of its flow, by runs that are made up: no cluster is asked."""
 
+import signal
 import xml.etree.ElementTree as ElementTree
 from typing import ClassVar
 
 import pytest
 
 from npol.errors import LockHeld, NpolError
+from npol.kube.signals import Stopped
 from npol.model.expectation import Outcome, Verdict
 from npol.model.result import FlowResult, RestoreResult, StepResult, StoryReport
 from npol.pytest_plugin.items import FlowFailed, FlowUnknown
@@ -17,6 +19,8 @@ class Told:
 
     verdicts: ClassVar = [Verdict.AS_EXPECTED]
     trouble: NpolError | None = None
+    kept_back = 0
+    """The signal that came while the cluster was given back."""
     opened = 0
     asked: ClassVar[list] = []
     again: ClassVar[list] = []
@@ -52,6 +56,10 @@ class Told:
     def ask_again(self, name, item):
         self.again.append((name, item))
         return self.reach(name)
+
+    def raise_kept_back(self):
+        if self.kept_back:
+            raise Stopped(self.kept_back)
 
     def close(self):
         return RestoreResult(complete=True)
@@ -113,6 +121,16 @@ def test_a_run_that_cannot_be_opened_is_an_error(shop, told):
 
     result.assert_outcomes(errors=1, deselected=4)
     result.stdout.fnmatch_lines(["*npol: namespace shop is held", "*try: --npol-wait SECONDS"])
+
+
+def test_a_signal_while_a_story_is_given_back_keeps_the_next_one_from_beginning(shop, told):
+    told.kept_back = signal.SIGTERM
+    (shop.path / "z.npol.yaml").write_bytes((shop.path / "shop.npol.yaml").read_bytes())
+
+    result = shop.runpytest_inprocess("-k", "open", no_reraise_ctrlc=True)
+
+    assert result.ret == pytest.ExitCode.INTERRUPTED
+    assert told.asked == ["open", "open"]
 
 
 def test_each_flow_has_its_own_time_in_junit(shop, told):

@@ -16,7 +16,7 @@ import pytest
 
 from npol.cni.canary import EnforcementProof
 from npol.cni.detect import CniFacts, detect
-from npol.errors import NotEnforced, NpolError, RestoreIncomplete
+from npol.errors import NotEnforced, RestoreIncomplete
 from npol.kube.guard import STATE_NAMESPACE
 from npol.kube.signals import Stop, Stopped
 from npol.model.expectation import Outcome
@@ -86,7 +86,7 @@ GIVEN_BACK = RestoreResult(complete=True)
 class HeldCanary:
     """Proves at once, and is gone when the test says so."""
 
-    def __init__(self, ends: NpolError | None = None) -> None:
+    def __init__(self, ends: BaseException | None = None) -> None:
         self.may_go = Event()
         self.ends = ends
 
@@ -119,13 +119,28 @@ def test_a_canary_that_does_not_go_makes_the_restore_incomplete():
     assert ended.problems == ("of the story", "pod npol-1 is still there")
 
 
-def test_what_breaks_when_the_canary_goes_is_not_swallowed():
-    held = HeldCanary(NpolError("a defect"))
+def test_what_breaks_when_the_canary_goes_is_told_with_what_the_run_itself_left():
+    held = HeldCanary(OSError("no route"))
     canary = StartedCanary(held, Stop())
     held.may_go.set()
 
-    with pytest.raises(NpolError, match="a defect"):
-        canary.end(GIVEN_BACK)
+    ended = canary.end(replace(GIVEN_BACK, complete=False, problems=("of the story",)))
+
+    assert not ended.complete
+    assert ended.problems == (
+        "of the story",
+        "the canary broke as it went: OSError('no route')",
+    )
+    assert "npol recover" in ended.remedy
+
+
+def test_a_signal_while_the_canary_goes_keeps_what_became_of_the_cluster():
+    left = replace(GIVEN_BACK, complete=False, problems=("of the story",))
+    held = HeldCanary(Stopped(signal.SIGINT))
+    canary = StartedCanary(held, Stop())
+    held.may_go.set()
+
+    assert canary.end(left) == left
 
 
 def refuses(*, proven, stop):

@@ -245,7 +245,7 @@ class TransactionStart:
             done = recovery.recover(
                 own,
                 run_id=run_id,
-                stop=self._stop,
+                stop=self._stop.child(),
                 state_directory=self._options.state_directory,
             )
         return all(

@@ -63,9 +63,9 @@ class Stop:
         self._echo = echo
         self._interrupted_at: float | None = None
         self._shields = 0
-        self._raised = False
+        self._raised = self._restoring = False
         self._before: dict[int, Any] = {}
-        self._threads: list[Stop] = []
+        self._children: list[Stop] = []
 
     def __enter__(self) -> Stop:
         if threading.current_thread() is threading.main_thread():
@@ -77,21 +77,27 @@ class Stop:
         return self
 
     def __exit__(self, *_: object) -> None:
-        for number, handler in self._before.items():
-            signal.signal(number, handler)
-        self._before.clear()
-        if self in _entered:
-            _entered.remove(self)
+        if self not in _entered:
+            return
+        place = _entered.index(self)
+        _entered.remove(self)
+        if place < len(
+            _entered
+        ):  # who was entered later handles them, and leaves them as they were
+            _entered[place]._before = self._before
+        else:
+            for number, handler in self._before.items():
+                signal.signal(number, handler)
+        self._before = {}
 
-    def for_thread(self) -> Stop:
+    def child(self) -> Stop:
         """
-        What another thread checks: told of this one's signals, it raises them in that thread.
-
-        Its shields and its restore do not keep a signal from the main thread.
+        For a transaction of its own, beside this one's or within it: told of the same signals,
+        which its own checks raise. Its shields and its restore keep none from this one.
         """
         own = Stop(self._now, self._echo)
-        self._threads.append(own)
-        self._tell_threads()
+        self._children.append(own)
+        self._tell_children()
         return own
 
     def ask(self, number: int, *, hurried: bool = False) -> None:
@@ -111,6 +117,11 @@ class Stop:
 
     def check(self) -> None:
         """Raise a signal that came meanwhile, shield or not: between two tries of a wait."""
+        if not self._restoring:
+            self.raise_kept_back()
+
+    def raise_kept_back(self) -> None:
+        """Raise a signal that came while the restore went on, for who would go on after it."""
         if self.number and not self._raised:
             self._raised = True
             raise Stopped(self.number)
@@ -118,7 +129,7 @@ class Stop:
     @contextmanager
     def restoring(self) -> Iterator[None]:
         """What runs inside is never interrupted, and a first signal is not raised after it."""
-        self._raised = True
+        self._restoring = True
         yield
 
     def _handle(self, number: int, frame: FrameType | None) -> None:
@@ -129,11 +140,11 @@ class Stop:
     def take(self, number: int) -> None:
         """Remember a signal, and raise it unless a shield or the restore stands before it."""
         self.number = self.number or number
-        self._tell_threads()
+        self._tell_children()
         self._raise_if_due()
 
-    def _tell_threads(self) -> None:
-        for own in self._threads:
+    def _tell_children(self) -> None:
+        for own in self._children:
             own.ask(self.number, hurried=self.hurried)
 
     def _count_interrupt(self) -> None:

@@ -127,6 +127,8 @@ class StoryFile(pytest.File):
             runs_of(self.config).close(run)
         except NpolError as error:
             pytest.fail(f"npol: {_words(error)}", pytrace=False)
+        finally:
+            run.raise_kept_back()  # else the next file's story would begin
 
 
 class StepNode(pytest.Collector):

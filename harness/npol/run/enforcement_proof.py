@@ -125,6 +125,8 @@ def prove_enforcement(
             within=within,
         ).prove()
         proven(proof)
+        with stop.restoring():
+            stack.close()
         return proof
 
 

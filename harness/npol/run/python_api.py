@@ -75,11 +75,17 @@ class Scripted:
         return self
 
     def __exit__(self, *_: object) -> None:
+        """
+        Raises:
+            RestoreIncomplete: the cluster is not as it was found.
+            Stopped: it is, and a signal came meanwhile.
+        """
         if self._run is None:
             return
         restored = self._run.close()
         if not restored.complete:
             raise RestoreIncomplete("; ".join(restored.problems), hint=restored.remedy)
+        self._run.raise_kept_back()
 
     def apply(self, *paths: str) -> None:
         """Apply manifests with the next `expect`."""

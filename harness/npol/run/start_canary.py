@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import signal
 from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor
@@ -19,6 +20,10 @@ from npol.model.result import RestoreResult
 from npol.run.enforcement_proof import prove_enforcement
 from npol.run.run_scope import RunScope
 
+log = logging.getLogger(__name__)
+
+LOOK = "`npol recover` gives back what it has left"
+
 
 class StartedCanary:
     """
@@ -32,7 +37,7 @@ class StartedCanary:
             stop: that of the run.
         """
         self._proof: Future[EnforcementProof] = Future()
-        self._stop = stop.for_thread()
+        self._stop = stop.child()
         pool = ThreadPoolExecutor(max_workers=1)
         self._ended = pool.submit(self._run, prove)
         pool.shutdown(wait=False)
@@ -73,15 +78,20 @@ class StartedCanary:
             self._stop.ask(signal.SIGTERM)
         error = self._ended.exception()
         if isinstance(error, RestoreIncomplete):
-            return replace(
-                given_back,
-                complete=False,
-                problems=(*given_back.problems, error.message),
-                remedy=given_back.remedy or error.hint,
-            )
-        if error and not self._proof.exception():
-            raise error
-        return given_back
+            return _incomplete(given_back, error.message, error.hint)
+        if error is None or isinstance(error, Stopped) or self._proof.exception():
+            return given_back
+        log.error("the canary broke as it went", exc_info=error)
+        return _incomplete(given_back, f"the canary broke as it went: {error!r}", LOOK)
+
+
+def _incomplete(given_back: RestoreResult, problem: str, remedy: str) -> RestoreResult:
+    return replace(
+        given_back,
+        complete=False,
+        problems=(*given_back.problems, problem),
+        remedy=given_back.remedy or remedy,
+    )
 
 
 def start_canary(

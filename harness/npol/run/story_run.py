@@ -191,11 +191,20 @@ class StoryRun:
         """Give the cluster back, verified; safe to call twice, also where the first one broke."""
         if self._restore is None:
             try:
-                with self._stack:
+                with self._stop.restoring(), self._stack:
                     self._restore = self._give_back()
             finally:
                 self._stop.__exit__(None, None, None)
         return self._restore
+
+    def raise_kept_back(self) -> None:
+        """
+        Raise a signal that came while the cluster was given back, for who has more to do.
+
+        Raises:
+            Stopped: there was one, and nothing has raised it.
+        """
+        self._stop.raise_kept_back()
 
     def _give_back(self) -> RestoreResult:
         environment = self._environment
