@@ -5,6 +5,7 @@ The errors that npol raises on purpose, and the exit code that each of them stan
     ├── InputError          2  a file or an argument is wrong; nothing was sent to the cluster
     ├── UnknownVerdict      3  probes did not run, so nothing was proven
     ├── Refused             4  preflight or a guard said no; nothing was changed
+    │   └── NotEnforced     4  packets show that nothing enforces NetworkPolicies
     ├── LockHeld            5  another run holds a namespace, or ours was taken away
     ├── RestoreIncomplete   6  `npol recover` is needed
     └── Crashed            70  npol itself broke; a run's report has it

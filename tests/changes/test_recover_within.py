@@ -5,7 +5,6 @@ from unittest.mock import MagicMock
 
 import pytest
 
-from npol.changes import begin
 from npol.changes.begin import TransactionOptions, TransactionStart
 from npol.kube.signals import Stop, Stopped
 
@@ -15,7 +14,7 @@ def test_a_recovery_within_a_run_keeps_no_signal_from_it(monkeypatch):
         with stop.restoring():
             return []
 
-    monkeypatch.setattr(begin.recovery, "recover", recover)
+    monkeypatch.setattr("npol.changes.recover.recovery.recover", recover)
     stop = Stop()
     options = TransactionOptions(run_id="r1", namespaces=["shop"], recover_stale=True)
 

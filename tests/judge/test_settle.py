@@ -85,7 +85,9 @@ def test_a_cluster_that_enforces_late_is_caught_within_its_quiet_time():
     feed(machine, (0.0, allowed), (1.0, allowed), (2.9, allowed))
     assert not machine.done(3.0)
     feed(machine, (3.1, judged(Verdict.TOO_CLOSED)), (3.3, judged(Verdict.TOO_CLOSED)))
-    assert not machine.done(3.5)
+    assert not machine.done(30.0)
+    feed(machine, (5.1, judged(Verdict.TOO_CLOSED)))
+    assert not machine.done(5.5)
     assert machine.done(30.0)
     assert machine.results()["f"].judgement.verdict is Verdict.TOO_CLOSED
 
@@ -569,3 +571,63 @@ def test_errors_never_make_an_answer_flap(judgements):
         track.add(Sample(number * 0.2, number * 0.2 + 0.05, judgement))
 
     assert track.flapped() is flaps
+
+
+@pytest.mark.parametrize("predicted", [SILENT, None], ids=["predicted", "packets-only"])
+def test_one_silence_at_the_deadline_is_no_match(predicted):
+    machine = settling(before=(Outcome.OPEN, 0), quiet=1.0, predicted=predicted)
+    feed(machine, *((2.0 * n + 1, STILL_OPEN) for n in range(14)))
+    machine.launch(29.0)
+    machine.record(29.0, 31.0, {"f": DENIED})
+
+    assert not machine.done(31.0)
+    result = machine.results()["f"].judgement
+    assert result.verdict is Verdict.UNKNOWN
+    assert result.reason is not None
+    assert result.reason.code is ReasonCode.SEEN_ONCE
+
+    feed(machine, (31.1, DENIED))
+    assert machine.done(32.0)
+    assert machine.results()["f"].judgement.verdict is Verdict.AS_EXPECTED
+
+
+def test_as_many_equal_samples_are_wanted_as_the_story_says():
+    machine = settling(before=(Outcome.OPEN, 0), quiet=1.0, predicted=SILENT, stable=5)
+    feed(machine, *((27.0 + 0.5 * n, DENIED) for n in range(4)))
+
+    assert not machine.done(31.0)
+    assert machine.results()["f"].judgement.verdict is Verdict.UNKNOWN
+
+
+@pytest.mark.parametrize("trust", [True, False])
+def test_a_patience_shorter_than_the_quiet_time_takes_no_old_answer(trust):
+    machine = settling(before=(Outcome.OPEN, 0), quiet=5.0, within=1.0, trust=trust)
+    allowed = judged(AS, Outcome.OPEN)
+    feed(machine, (0.0, allowed), (0.5, allowed))
+
+    assert not machine.done(1.0)
+    assert machine.results()["f"].judgement.verdict is Verdict.UNKNOWN
+
+    feed(machine, (5.1, DENIED), (5.3, DENIED))
+    assert machine.done(5.9)
+
+
+def took(seconds, outcome=Outcome.OPEN):
+    return Judgement(verdict=AS, outcome=outcome, seconds=seconds)
+
+
+@pytest.mark.parametrize(
+    ("first", "by"),
+    [
+        pytest.param(took(1.1), 3.1, id="an-answer-that-came-late"),
+        pytest.param(took(1.0, Outcome.TIMEOUT), 2.0, id="a-silence-from-when-it-was-asked"),
+    ],
+)
+def test_when_enforcement_is_shown_is_told_beside_when_it_was_not_yet(first, by):
+    machine = settling(before=(Outcome.OPEN, 0), quiet=0.0)
+    feed(machine, (0.2, judged(Verdict.TOO_CLOSED)), (2.0, first), (4.0, first))
+
+    result = machine.results()["f"]
+
+    assert result.enforced_after == pytest.approx(0.2)
+    assert result.enforced_by == pytest.approx(by)

@@ -273,3 +273,32 @@ def test_an_application_goes_where_dns_sends_it(expect, answered, verdict):
     found = evidence(status=200 if expect != "allow" else 0, addresses=answered)
 
     assert verdict_of(expect, found, addresses=("10.96.0.7",)) is verdict
+
+
+ANSWERS_OF_TWO = [
+    pytest.param("http 403", (403, "ok"), (200, "ok"), id="one-is-let-through"),
+    pytest.param("http 200", (200, "ok"), (503, "ok"), id="one-fails"),
+    pytest.param("http 200", (200, "ok"), (0, ""), id="one-speaks-no-http"),
+    pytest.param("http 200", (200, "ok"), (200, "no"), id="another-body"),
+    pytest.param("allow", (200, "ok"), (200, "no"), id="another-body-where-any-status-will-do"),
+]
+
+
+@pytest.mark.parametrize("roles", [(Role.SERVICE, Role.POD), (Role.POD, Role.POD)])
+@pytest.mark.parametrize(("expect", "first", "other"), ANSWERS_OF_TWO)
+def test_each_address_must_give_the_answer(expect, first, other, roles):
+    found = [
+        Evidence(
+            role=role,
+            subject=f"{role.value} {number}",
+            answer=Answer(key=str(number), outcome=Outcome.OPEN, status=status, body=body),
+        )
+        for number, (role, (status, body)) in enumerate(zip(roles, (first, other), strict=True))
+    ]
+    f = flow(expect, http=HttpCheck(body="" if expect == "http 403" else "ok"))
+
+    seen = judge(f, f.expect, found, Controls(source=SELF_OK))
+
+    assert seen.verdict is Verdict.WRONG_ANSWER
+    assert seen.reason is not None
+    assert seen.reason.subject == f"{roles[1].value} 1"

@@ -15,9 +15,10 @@ from npol.model.expectation import Outcome, Verdict
 from npol.model.inventory import Inventory
 from npol.model.probe import Answer, PodRef
 from npol.model.reason import ReasonCode
+from npol.model.result import Judgement
 from npol.policy.state.from_inventory import cluster_state
 from npol.report.reasons import reason_words
-from npol.run import settle_loop
+from npol.run import flow_runner, settle_loop
 from npol.run.step_runner import StepRunner
 from npol.story import read_story
 
@@ -131,3 +132,38 @@ def test_flows_are_unknown_where_changes_by_others_cannot_be_read(run_step, fail
     assert [f.verdict for f in step.flows] == [Verdict.UNKNOWN]
     assert step.flows[0].reason.code is ReasonCode.CHANGES_NOT_READ
     assert failure.message in reason_words(step.flows[0].reason)
+
+
+IN_TURNS = b"""\
+version: 1
+peers:
+  web: {namespace: shop, labels: {app: web}}
+  db: {address: 192.0.2.1}
+  mail: {address: 192.0.2.2}
+steps:
+  - {name: one, flows: [{from: web, to: db, port: 5432, expect: allow}]}
+  - {name: two, flows: [{from: web, to: db, port: 5432, expect: allow}]}
+  - {name: three, flows: [{from: web, to: mail, port: 25, expect: allow}]}
+  - {name: four, flows: [{from: web, to: db, port: 5432, expect: allow}]}
+"""
+
+
+def test_what_was_seen_before_the_last_step_says_nothing(tmp_path, monkeypatch):
+    story = read_story(IN_TURNS, str(tmp_path / "s.npol.yaml"), str(tmp_path))
+    before = []
+
+    def settle(rounds, settling, *_):
+        before.extend(track.before for track in settling.tracks.values())
+        seen = Judgement(verdict=Verdict.AS_EXPECTED, outcome=Outcome.OPEN)
+        settling.record(0.0, 0.1, dict.fromkeys(settling.tracks, seen))
+        return settling.results()
+
+    monkeypatch.setattr(flow_runner, "settle", settle)
+    environment: Any = Environment(story, NpolError("not looked at again"))
+    environment.look = environment.glance = Inventory
+    with ThreadPoolExecutor() as pool:
+        runner = StepRunner(environment, pool)
+        for step in story.steps:
+            runner.run(step)
+
+    assert before == [None, (Outcome.OPEN, 0), None, None]

@@ -103,7 +103,7 @@ def test_fields_that_defaults_leave_out_keep_their_default(story):
     assert defaults.pod.requests == {}
     assert (defaults.settle.within, defaults.settle.stable, defaults.settle.quiet) == (
         None,
-        2,
+        None,
         None,
     )
 

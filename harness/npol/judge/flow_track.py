@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from itertools import pairwise, takewhile
 
@@ -30,6 +30,8 @@ class Settled:
     enforced_after: float | None
     """Seconds from the change to the last wrong outcome; None without a change."""
     settled_after: float
+    enforced_by: float | None = None
+    """Seconds from the change after which it was enforced for sure; None: nothing shows it."""
     enforced_between: EnforcementInterval | None = None
     """The same by the data plane's records."""
     evidence: tuple[Evidence, ...] = ()
@@ -86,14 +88,23 @@ class Track:
     def missing(self, patience: Patience) -> int:
         """How many more samples like the last ones would make it final."""
         if self._missing is None:
-            heard = self.heard
-            alike = takewhile(lambda s: self._counts(s, heard[-1], patience), reversed(heard))
+            alike = takewhile(self._conclusive, self._repeated(patience))
             self._missing = max(0, patience.stable - len(list(alike)))
         return self._missing
 
+    def _repeated(self, patience: Patience) -> Iterator[Sample]:
+        """The last samples, backwards, as long as they say the same and are no old answer."""
+        heard = self.heard
+        return takewhile(lambda s: self._counts(s, heard[-1], patience), reversed(heard))
+
+    def _is_once(self, patience: Patience) -> bool:
+        """Whether what was seen last is as expected, and was not seen often enough."""
+        often = len(list(self._repeated(patience))) >= patience.stable
+        return self.heard[-1].matched and not often
+
     def _counts(self, sample: Sample, last: Sample, patience: Patience) -> bool:
         alike = (sample.signature, sample.matched) == (last.signature, last.matched)
-        if not alike or not self._conclusive(sample) or may_start(sample, patience):
+        if not alike or may_start(sample, patience):
             return False
         if sample.started >= patience.quiet_until:
             return True
@@ -127,9 +138,12 @@ class Track:
     def heard_out(self, patience: Patience) -> bool:
         """
         Whether it had as many samples as could have made it final; where the last one lacks a
-        control, as many as it would have had if rounds were quick.
+        control, as many as it would have had if rounds were quick. A match that was seen once may
+        be one lost packet.
         """
         heard = self.heard
+        if self._is_once(patience) or heard[-1].started < patience.quiet_until:
+            return False
         lacking = heard[-1].judgement.verdict is Verdict.UNKNOWN
         return not heard[-1].starved and len(heard) >= (TRIES if lacking else patience.stable)
 
@@ -184,14 +198,26 @@ class Track:
         last = self.heard[-1]
         wrong = [s for s in self.samples if not s.matched]
         since = patience.changed_at
+        first = next(iter(self._matching()), None)
         enforced = None if since is None else max((s.started - since for s in wrong), default=0.0)
         return Settled(
-            judgement=self._final(last),
+            judgement=self._final(last, patience),
             witnesses=self.witnesses,
             rounds=len(self.samples),
             enforced_after=enforced,
+            enforced_by=None if since is None or first is None else self._shown_at(first) - since,
             settled_after=last.finished - (patience.started if since is None else since),
         )
+
+    def _matching(self) -> Sequence[Sample]:
+        """The samples as expected that no other one follows, in their order."""
+        alike = takewhile(lambda s: s.matched, reversed(self.samples))
+        return list(alike)[::-1]
+
+    def _shown_at(self, sample: Sample) -> float:
+        """When it shows the new state: a silence when it was asked, an answer when it came."""
+        silent = sample.judgement.outcome in (Outcome.TIMEOUT, Outcome.DNS_TIMEOUT)
+        return sample.started + (0.0 if silent else sample.judgement.seconds)
 
     def _against_prediction(self, last: Sample) -> Judgement | None:
         """Packets that meet the expectation although the policies say otherwise prove nothing."""
@@ -200,8 +226,11 @@ class Track:
         reason = Reason(code=ReasonCode.AGAINST_PREDICTION, seen=(last.judgement.seen,))
         return replace(last.judgement, verdict=Verdict.UNKNOWN, reason=reason)
 
-    def _final(self, last: Sample) -> Judgement:
+    def _final(self, last: Sample, patience: Patience) -> Judgement:
         if not self.flapped():
+            if self._is_once(patience):
+                reason = Reason(code=ReasonCode.SEEN_ONCE, total=patience.stable)
+                return replace(last.judgement, verdict=Verdict.UNKNOWN, reason=reason)
             return self._against_prediction(last) or last.judgement
         seen = tuple(s.judgement.seen for s in self.samples[-6:])
         return Judgement(

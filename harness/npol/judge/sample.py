@@ -9,6 +9,8 @@ from npol.model.expectation import Outcome, Verdict
 from npol.model.reason import ReasonCode
 from npol.model.result import Judgement
 
+STABLE = 2
+"""Equal samples in a row that make an answer final, where a story does not say otherwise."""
 AT_MOST = 3
 """Times `within`: how long a flow may be asked that had too few samples to be judged by then."""
 STARTING = 10.0
@@ -30,7 +32,7 @@ class Patience:
     changed_at: float | None
     within: float
     quiet: float
-    stable: int = 2
+    stable: int = STABLE
 
     @property
     def quiet_until(self) -> float:
@@ -38,12 +40,13 @@ class Patience:
 
     @property
     def deadline(self) -> float:
-        return self.started + self.within
+        """Never before the quiet time's end: what was seen until then may be an old answer."""
+        return max(self.started + self.within, self.quiet_until)
 
     @property
     def latest(self) -> float:
         """Where rounds take long, by their number of flows or for want of the CPU."""
-        return self.started + AT_MOST * self.within
+        return self.deadline + (AT_MOST - 1) * self.within
 
 
 @dataclass(frozen=True, slots=True)

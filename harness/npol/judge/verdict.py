@@ -66,7 +66,8 @@ def judge(
         return _unknown(broken.answer, reason)
     if watched := audited(evidence):
         return not_enforced(expectation, watched)
-    return weighed(_judged(flow, expectation, evidence, controls, seen), evidence)
+    judged = weighed(_judged(flow, expectation, evidence, controls, seen), evidence)
+    return replace(judged, seconds=max(e.answer.seconds for e in evidence))
 
 
 def _resolved_only(flow: Flow, evidence: Sequence[Evidence]) -> bool:
@@ -146,12 +147,29 @@ def _judge_allow(
     if closed := closed_endpoint(evidence):
         reason = one_family_closed(evidence) or which_of_several(closed, evidence)
         return _judgement(Verdict.TOO_CLOSED, closed.answer, reason)
-    if expectation.word is Word.HTTP and not expectation.accepts_status(seen.status):
-        wanted = (expectation.status,)
-        return _wrong(seen, reason_of(ReasonCode.OTHER_STATUS, seen, wanted=wanted))
-    if flow.http and flow.http.body and flow.http.body not in seen.body:
-        return _wrong(seen, Reason(code=ReasonCode.OTHER_BODY, wanted=(flow.http.body,)))
-    return _judgement(Verdict.AS_EXPECTED, seen)
+    return _wrong_answer(flow, expectation, evidence, seen) or _judgement(Verdict.AS_EXPECTED, seen)
+
+
+def _wrong_answer(
+    flow: Flow, expectation: Expectation, evidence: Sequence[Evidence], seen: Answer
+) -> Judgement | None:
+    """
+    What an address says that is not what was expected: first the one that an application meets.
+    A Service passes some connections to each endpoint, and a policy of HTTP may let one be asked.
+    """
+    if not flow.http:
+        return None
+    addresses = [e for e in evidence if e.role is not Role.NAME]
+    for one in sorted(addresses, key=lambda e: e.answer is not seen):
+        subject = "" if one.answer is seen else one.subject
+        if expectation.word is Word.HTTP and not expectation.accepts_status(one.answer.status):
+            wanted = (expectation.status,)
+            other = reason_of(ReasonCode.OTHER_STATUS, one.answer, subject=subject, wanted=wanted)
+            return _wrong(one.answer, other)
+        if flow.http.body and flow.http.body not in one.answer.body:
+            body = Reason(code=ReasonCode.OTHER_BODY, subject=subject, wanted=(flow.http.body,))
+            return _wrong(one.answer, body)
+    return None
 
 
 def _unanswered(flow: Flow, evidence: Sequence[Evidence], controls: Controls) -> Evidence | None:

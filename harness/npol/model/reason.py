@@ -60,6 +60,7 @@ class ReasonCode(enum.Enum):
     ONE_FAMILY_CLOSED = "one family closed"
     ONE_FAMILY_OPEN = "one family open"
     OTHER_STATUS = "other status"
+    SEEN_ONCE = "seen once"
     OTHER_BODY = "other body"
     OTHER_OUTCOME = "other outcome"
     HELD = "held"  # what a connection does that is held open: `said`
@@ -80,6 +81,7 @@ class ReasonCode(enum.Enum):
     AGAINST_PREDICTION = "against prediction"
     SOURCE_PODS_DIFFER = "source pods differ"
     TOO_SLOW = "too slow"
+    BUDGET_NOT_SHOWN = "budget not shown"
     LEAKED = "leaked"  # a fresh pod got through before its policies were in force
     START_NOT_SEEN = "start not seen"  # `said`: why a fresh pod's first seconds are not known
     OTHER_POLICY_DECIDES = "other policy decides"

@@ -71,6 +71,8 @@ class Judgement:
     reason: Reason | None = None
     """Why the verdict is not `as expected`, or what is worth knowing although it is."""
     status: int = 0
+    seconds: float = 0.0
+    """Until the last of its addresses had answered, or was given up."""
     proven: bool = False
     """Whether the data plane's records prove that policies drop it."""
     decided: bool | None = None

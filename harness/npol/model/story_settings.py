@@ -11,10 +11,11 @@ from npol.model.gap import GapBudget
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Settle:
-    """How long to wait for a verdict, in seconds; None: the engine's own figure."""
+    """How long to wait for a verdict, in seconds; None: what the story or the engine says."""
 
     within: float | None = None
-    stable: int = 2
+    stable: int | None = None
+    """How many equal samples make an answer final; None: two."""
     quiet: float | None = None
 
 

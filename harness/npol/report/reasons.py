@@ -92,7 +92,12 @@ def _one_family_open(reason: Reason) -> str:
 def _other_status(reason: Reason) -> str:
     status = reason.seen[0].status
     answer = f"HTTP status {status}" if status else "no HTTP answer"
-    return f"{answer} instead of {reason.wanted[0]}"
+    return f"{_of(reason)}{answer} instead of {reason.wanted[0]}"
+
+
+def _of(reason: Reason) -> str:
+    """Which address it is about, where it is not the one that an application meets first."""
+    return f"{reason.subject}: " if reason.subject else ""
 
 
 def _not_silent(reason: Reason) -> str:
@@ -255,7 +260,11 @@ _WORDS: Mapping[ReasonCode, Callable[[Reason], str]] = {
     ReasonCode.ONE_FAMILY_CLOSED: _one_family_closed,
     ReasonCode.ONE_FAMILY_OPEN: _one_family_open,
     ReasonCode.OTHER_STATUS: _other_status,
-    ReasonCode.OTHER_BODY: lambda r: f"the answer does not contain {r.wanted[0]!r}",
+    ReasonCode.SEEN_ONCE: lambda r: (
+        f"as expected at the last moment only, not {r.total} times in a row: a longer "
+        "`settle.within` tells"
+    ),
+    ReasonCode.OTHER_BODY: lambda r: f"{_of(r)}the answer does not contain {r.wanted[0]!r}",
     ReasonCode.OTHER_OUTCOME: lambda r: f"closed, but not {r.wanted[0]}",
     ReasonCode.NOT_SILENT: _not_silent,
     ReasonCode.SOURCE_NOT_PROVEN: _source_not_proven,
@@ -274,6 +283,10 @@ _WORDS: Mapping[ReasonCode, Callable[[Reason], str]] = {
         f"packets and policies differ: seen {r.seen[0]}, predicted otherwise"
     ),
     ReasonCode.SOURCE_PODS_DIFFER: _source_pods_differ,
+    ReasonCode.BUDGET_NOT_SHOWN: lambda r: (
+        f"first seen to be so {r.seconds or 0.0:.1f} s after the change: nothing shows that it was "
+        f"within {r.budget or 0.0:g} s"
+    ),
     ReasonCode.TOO_SLOW: lambda r: (
         f"as expected after {r.seconds or 0.0:.1f} s only, budget {r.budget or 0.0:g} s"
     ),

@@ -37,11 +37,8 @@ def flow_result(
     flow, judgement = asked.flow, settled.judgement
     expectation = flow.expect.for_engine(engine)
     verdict, reason = judgement.verdict, judgement.reason
-    slow = budget is not None and (settled.enforced_after or 0.0) > budget
-    if slow and verdict is Verdict.AS_EXPECTED:
-        verdict = Verdict.TOO_OPEN if expectation.closed else Verdict.TOO_CLOSED
-        seconds = settled.enforced_after
-        reason = Reason(code=ReasonCode.TOO_SLOW, seconds=seconds, budget=budget)
+    if verdict is Verdict.AS_EXPECTED and budget is not None:
+        verdict, reason = _within(budget, settled, expectation) or (verdict, reason)
     if verdict is Verdict.AS_EXPECTED and flow.because:
         verdict, reason = _because(flow.because, prediction, settled) or (verdict, reason)
     return FlowResult(
@@ -115,6 +112,22 @@ def verification_of(results: Sequence[FlowResult]) -> FlowVerification:
     unknown = [r.name for r in results if r.inconclusive]
     different = [r.name for r in results if not r.passed and not r.inconclusive]
     return FlowVerification(asked=len(results), different=tuple(different), unknown=tuple(unknown))
+
+
+def _within(
+    budget: float, settled: Settled, expectation: Expectation
+) -> tuple[Verdict, Reason] | None:
+    """What `converge_within` makes of a flow that is as expected; None: it is kept."""
+    if (settled.enforced_after or 0.0) > budget:
+        verdict = Verdict.TOO_OPEN if expectation.closed else Verdict.TOO_CLOSED
+        seconds = settled.enforced_after
+        return verdict, Reason(code=ReasonCode.TOO_SLOW, seconds=seconds, budget=budget)
+    known = settled.enforced_between
+    shown = known.until + known.clock_error if known else None
+    seconds = min((s for s in (settled.enforced_by, shown) if s is not None), default=None)
+    if seconds is None or seconds <= budget:
+        return None
+    return Verdict.UNKNOWN, Reason(code=ReasonCode.BUDGET_NOT_SHOWN, seconds=seconds, budget=budget)
 
 
 def _target(flow: Flow) -> str:

@@ -52,6 +52,7 @@ class FlowRunner:
         self._pool = pool
         self._liveness = LivenessRecord()
         self._before: dict[str, Signature] = {}
+        """What was seen at the end of the last step: what is older says nothing of this one."""
         self._asked_from: set[str] = set()
         """Names of the peers that probes were asked from, and of those asked from inside."""
 
@@ -112,8 +113,10 @@ class FlowRunner:
     def run(self, step: Step, patience: Patience) -> tuple[tuple[FlowResult, ...], StepEnds | None]:
         """The results, and the ends of which they tell; asked anew where these have moved."""
         if not step.flows:
+            self._before = {} if step.changes else self._before
             return (), None
         self._asked_from |= {flow.source for flow in step.flows}
+        before, self._before = self._before, {}
         ends = step_ends(self._environment, step)
         patience = self._with_held(ends, patience)
         while True:
@@ -121,7 +124,7 @@ class FlowRunner:
             predictions = {name: _foretold(predictor, a) for name, a in ends.asked.items()}
             moved = MovedEnds(self._environment, step, ends)
             choice = ControlChoice(environment=self._environment, ends=ends, predictor=predictor)
-            final = self._settle(step, choice, patience, predictions, moved)
+            final = self._settle(step, choice, patience, predictions, before, moved)
             if moved.now is None or time.monotonic() >= patience.deadline:
                 results = self._results(step, ends, final, predictions, predictor)
                 return tuple(grouped(step.flows, results)), ends
@@ -172,6 +175,7 @@ class FlowRunner:
         choice: ControlChoice,
         patience: Patience,
         predictions: Mapping[str, Prediction],
+        before: Mapping[str, Signature],
         moved: Callable[[], bool],
     ) -> Mapping[str, Settled]:
         ends = choice.ends
@@ -201,9 +205,8 @@ class FlowRunner:
             controls=choice.controls(let_through),
             records=self._records(ends),
         )
-        before = {name: self._before.get(a.before) for name, a in asked.items()}
         settling = Settling(
-            before,
+            {name: before.get(a.before) for name, a in asked.items()},
             patience,
             foretold,
             trust_packets=step.trust_packets or self._environment.story.defaults.trust_packets,

@@ -11,7 +11,7 @@ from typing import TypeVar
 
 from npol.errors import NpolError
 from npol.judge.pairs import grouped
-from npol.judge.sample import Patience
+from npol.judge.sample import STABLE, Patience
 from npol.model.expectation import Verdict
 from npol.model.inventory import Inventory
 from npol.model.reason import Reason
@@ -177,7 +177,7 @@ class StepRunner:
             changed_at=changed_at,
             within=within,
             quiet=engine.quiet if quiet is None else quiet,
-            stable=own.stable if own else story.stable,
+            stable=(own and own.stable) or story.stable or STABLE,
         )
 
     def _checks(

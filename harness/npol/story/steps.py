@@ -123,7 +123,8 @@ def _key(item: Flow | StateCheck) -> str:
 
 def read_settle(entry: SettleEntry) -> Settle:
     """Settings as written; what was left out is the engine's own figure."""
-    return Settle(within=entry.within or None, stable=entry.stable, quiet=entry.quiet or None)
+    stable = entry.stable if "stable" in entry.model_fields_set else None
+    return Settle(within=entry.within or None, stable=stable, quiet=entry.quiet or None)
 
 
 def _place(text: str | None) -> str:

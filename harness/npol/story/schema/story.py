@@ -11,7 +11,6 @@ from npol.story.schema.check import AnyCheck
 from npol.story.schema.flow import FlowEntry, GapBudgetEntry
 from npol.story.schema.peer import PeerEntry
 from npol.story.schema.values import (
-    Count,
     Duration,
     DurationOrZero,
     Entry,
@@ -20,6 +19,7 @@ from npol.story.schema.values import (
     Namespace,
     ObjectName,
     Optional,
+    Samples,
     Tag,
     Uid,
 )
@@ -40,7 +40,7 @@ class SettleEntry(Entry, title="settle"):
     within: Duration = Field(
         0.0, description="A mismatch is final only after this long (30s; 45s after labels)."
     )
-    stable: Count = Field(2, description="How many equal outcomes in a row make a match final.")
+    stable: Samples = Field(2, description="How many equal outcomes in a row make a match final.")
     quiet: Duration = Field(
         0.0, description="How long an unchanged flow must stay so; the engine's figure by default."
     )

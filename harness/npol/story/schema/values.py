@@ -90,6 +90,19 @@ Count = Annotated[
 ]
 
 
+def _samples(number: int) -> int:
+    if 1 <= number <= 100_000:
+        return number
+    raise field_validators.NotValid(f"{number} is out of range: 1 to 100000")
+
+
+Samples = Annotated[
+    int,
+    AfterValidator(_samples),
+    WithJsonSchema({"type": "integer", "minimum": 1, "maximum": 100_000}),
+]
+
+
 def _duration(value: Any, *, zero: bool = False) -> float:
     """Seconds. Numbers alone are refused: a reader cannot know their unit."""
     if isinstance(value, str):
