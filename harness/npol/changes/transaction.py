@@ -216,7 +216,7 @@ class Transaction:
         self._marks.mark(step_name)
 
     def restore_to(self, step_name: str) -> list[str]:
-        """Policies and labels as at the end of a step; what was done, one line each."""
+        """Policies, labels and replicas as at the end of a step; what was done, one line each."""
         return self._marks.restore_to(step_name)
 
     def preview(self, body: Body, *, delete: bool = False, replace: bool = False) -> Preview:

@@ -92,6 +92,11 @@ class ChangeSession:
         items = touched(self.writer.journal)
         return {t.key: t.last_written for t in items if t.key.is_network_policy}
 
+    def sent_since(self, key: Key, number: int) -> bool:
+        """Whether the run has sent the whole object after the record of that number."""
+        item = self.touched(key)
+        return item is not None and item.records[-1].number > number
+
     def first(self, key: Key, live: Object | None) -> Mapping[str, Any] | None:
         """What there was before the run: what its first record says, else what is there now."""
         item = self.touched(key)

@@ -8,8 +8,7 @@ from npol.changes.apply.policies import Policies
 from npol.changes.apply.setup_objects import SetupObjects
 from npol.changes.apply.workloads import Workloads
 from npol.changes.journal_types import Journal
-from npol.changes.restore.undo import ref_of
-from npol.changes.state.label_history import Labelled, labelled
+from npol.changes.state.label_history import labelled
 from npol.changes.state.object_history import ObjectHistory, touched
 from npol.changes.state.scale_history import scaled
 from npol.errors import InputError
@@ -33,13 +32,14 @@ class Checkpoints:
 
         Raises:
             InputError: the step was not run.
+            ChangedByOthers: something is not as the run left it.
         """
         number = self.number(step)
         done = [self._policy(item, number) for item in reversed(touched(self._journal))]
         for item in reversed(labelled(self._journal)):
-            done.append(self._labels(item, number))
+            done.append(self.given.put_labels(item, item.state_at(number)))
         for workload in reversed(scaled(self._journal)):
-            done.append(self.workloads.put(workload.key, workload.state_at(number)))
+            done.append(self.workloads.put(workload, workload.state_at(number)))
         return [line for line in done if line]
 
     def number(self, step: str) -> int:
@@ -59,12 +59,3 @@ class Checkpoints:
 
     def _policy(self, item: ObjectHistory, number: int) -> str:
         return self.policies.put(item.key, item.state_at(number)) if item.whole else ""
-
-    def _labels(self, item: Labelled, number: int) -> str:
-        connection = self.given.session.connection
-        ref = ref_of(connection, item.key)
-        live = connection.get(ref)
-        wanted = item.state_at(number)
-        if live is None or live["metadata"]["uid"] != item.uid:
-            return ""
-        return self.given.label(ref, wanted)

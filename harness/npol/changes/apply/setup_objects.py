@@ -8,13 +8,14 @@ from dataclasses import dataclass
 from typing import Any
 
 from npol.changes import writes
-from npol.changes.apply.change_session import ChangeSession, bare
+from npol.changes.apply.change_session import ChangedByOthers, ChangeSession, bare
 from npol.changes.failpoints import around
 from npol.changes.journal_types import Action, Key, Record
 from npol.changes.restore.undo import ref_of
 from npol.changes.state.claims import with_marked_claims
 from npol.changes.state.compare import digest, marked
 from npol.changes.state.field_owners import owners_of
+from npol.changes.state.label_history import Labelled, labelled
 from npol.changes.state.snapshot import key_of
 from npol.errors import Refused
 from npol.kube.get_all import get_all
@@ -92,33 +93,66 @@ class SetupObjects:
         return "deleted"
 
     def label(self, ref: Ref, labels: Mapping[str, str | None]) -> str:
-        """Set labels of a pod or a namespace (None takes one away); "" if they were so."""
-        session = self.session
+        """
+        Set labels of a pod or a namespace (None takes one away); "" if they were so.
+
+        Raises:
+            ChangedByOthers: others have changed one of them since the run set it.
+        """
         key = Key(ref.resource.api_version, ref.resource.kind, ref.namespace, ref.name)
-        session.check_place(key)
-        session.check_lock(ref.namespace or ref.name)
-        live = session.connection.get(ref)
+        live = self._to_label(key, ref)
         if live is None:
             raise Refused(f"there is no {ref} to label")
+        return self._label(key, ref, live, labels)
+
+    def put_labels(self, item: Labelled, labels: Mapping[str, str | None]) -> str:
+        """As `label`, for an object that the run has labelled; "" also if it is gone."""
+        ref = ref_of(self.session.connection, item.key)
+        live = self._to_label(item.key, ref)
+        if live is None or live["metadata"]["uid"] != item.uid:
+            return ""
+        return self._label(item.key, ref, live, labels)
+
+    def _to_label(self, key: Key, ref: Ref) -> Object | None:
+        self.session.check_place(key)
+        self.session.check_lock(ref.namespace or ref.name)
+        return self.session.connection.get(ref)
+
+    def _label(self, key: Key, ref: Ref, live: Object, labels: Mapping[str, str | None]) -> str:
+        session = self.session
         session.check_owner(live)
+        self._check_labels(key, live, labels)
         now = live["metadata"].get("labels") or {}
         before = {label: now.get(label) for label in labels}
         if before == dict(labels):
             return ""
-        uid = live["metadata"]["uid"]
         with session.stop.shield():
             record = session.writer.intend(
                 Action.LABEL,
                 key,
                 before=before,
                 after=dict(labels),
-                uid=uid,
+                uid=live["metadata"]["uid"],
                 owners=tuple(owners_of(live, labels)),
             )
             with around("labels.set"):
                 writes.set_labels(session.connection, ref, live, labels)
             session.done(record)
         return f"labelled {ref}"
+
+    def _check_labels(self, key: Key, live: Object, labels: Collection[str]) -> None:
+        """
+        Raises:
+            ChangedByOthers: others have changed one of them since the run set it.
+        """
+        for item in labelled(self.session.writer.journal):
+            same = (item.key, item.uid) == (key, live["metadata"]["uid"])
+            modified = item.modified(live, labels) if same else []
+            if modified and not self.session.sent_since(key, item.records[-1].number):
+                raise ChangedByOthers(
+                    f"labels of {key} were changed by others during the run, so they are left as "
+                    f"they are: {'; '.join(modified)}"
+                )
 
     def _unmade(self, wanted: Collection[Key]) -> set[str]:
         """The namespaces among these that the snapshot found missing, and nobody made since."""

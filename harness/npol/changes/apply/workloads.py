@@ -14,7 +14,7 @@ from npol.changes.failpoints import around
 from npol.changes.journal_types import Action, Key
 from npol.changes.restore.undo import ref_of
 from npol.changes.state.field_owners import REPLICAS, SPEC, owners_of
-from npol.changes.state.scale_history import Scaled, replicas_of
+from npol.changes.state.scale_history import Scaled, replicas_of, scaled
 from npol.errors import Refused
 from npol.kube.api_errors import ApiError
 from npol.kube.connection import Connection
@@ -56,24 +56,34 @@ class Workloads:
         Set the replicas, and wait until so many are Ready; how many there were.
 
         Raises:
+            ChangedByOthers: others have scaled it since the run did.
             Refused: there is no such workload, an autoscaler scales it, or GitOps owns it; or
                 they are not Ready in time.
         """
         live = self._live(workload)
         self._check_scalable(workload, live)
+        self._check_as_left(key_of(workload), live)
         before = replicas_of(live)
         if before != replicas:
             self._set(key_of(workload), live, replicas)
         self._wait(workload, within, lambda: self._has(workload, replicas))
         return before
 
-    def put(self, key: Key, replicas: int) -> str:
-        """The replicas as they were at an earlier step; "" if they are so, or it is gone."""
-        live = self.session.connection.get(ref_of(self.session.connection, key))
-        if live is None or replicas_of(live) == replicas:
+    def put(self, item: Scaled, replicas: int) -> str:
+        """
+        The replicas as they were at an earlier step; "" if they are so, or it is gone.
+
+        Raises:
+            ChangedByOthers: others have scaled it since the run did.
+        """
+        live = self.session.connection.get(ref_of(self.session.connection, item.key))
+        if live is None or not item.is_here(live):
             return ""
-        self._set(key, live, replicas)
-        return f"scaled {key} to {replicas}"
+        self._check_as_left(item.key, live)
+        if replicas_of(live) == replicas:
+            return ""
+        self._set(item.key, live, replicas)
+        return f"scaled {item.key} to {replicas}"
 
     def preview_scale(self, workload: WorkloadRef, replicas: int) -> str:
         """
@@ -120,12 +130,26 @@ class Workloads:
                 hint="scale another workload, or let the autoscaler rest meanwhile",
             )
 
+    def _check_as_left(self, key: Key, live: Object) -> None:
+        """
+        Raises:
+            ChangedByOthers: others have scaled it since the run did.
+        """
+        for item in scaled(self.session.writer.journal):
+            same = item.key == key and item.is_here(live)
+            if same and (remark := self._rescaled(item, live)):
+                raise ChangedByOthers(f"{remark}, so it is left as it is")
+
     def modified_by_others(self, item: Scaled) -> str:
         """What others did to the replicas that this run set; "" for nothing."""
         live = self.session.connection.get(ref_of(self.session.connection, item.key))
         if live is None or not item.is_here(live):
             return f"{item.key} was deleted by others during the run"
-        if item.is_ours(live):
+        return self._rescaled(item, live)
+
+    def _rescaled(self, item: Scaled, live: Object) -> str:
+        """What others did to the replicas of a workload that is still the same; "" for nothing."""
+        if item.is_ours(live) or self.session.sent_since(item.key, item.records[-1].number):
             return ""
         return (
             f"{item.key} was scaled to {replicas_of(live)} by others during the run; "

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -19,7 +19,7 @@ class Labelled:
     uid: str
     before: dict[str, str | None] = field(default_factory=dict)
     written: dict[str, list[str | None]] = field(default_factory=dict)
-    """Label -> the values that the run may have left."""
+    """Label -> the values that the run may have left: the last sure one, and those after it."""
     owners: list[Object] = field(default_factory=list)
     """Who owned the labels before, as entries of managedFields."""
     records: list[Record] = field(default_factory=list)
@@ -44,6 +44,15 @@ class Labelled:
             else:
                 modified.append(label)
         return undo, modified
+
+    def modified(self, live: Mapping[str, Any], labels: Iterable[str]) -> list[str]:
+        """What others did to those of `labels` that the run has set, one text each."""
+        now = live["metadata"].get("labels") or {}
+        return [
+            f"{label} is {now.get(label)!r}, npol had set {self.written[label][-1]!r}"
+            for label in labels
+            if label in self.written and now.get(label) not in self.written[label]
+        ]
 
     def owed(self, live: Mapping[str, Any]) -> list[Object]:
         """The owners, before the run, of those labels that have their former values again."""
@@ -82,7 +91,7 @@ def _take_labels(entry: Labelled, record: Record) -> None:
     for label, value in (record.before or {}).items():
         entry.before.setdefault(label, value)
     for label, value in (record.after or {}).items():
-        values = entry.written.setdefault(label, [])
+        values = entry.written.setdefault(label, [entry.before.get(label)])
         if record.state is not State.INTENT:
             values.clear()
         values.append(entry.before[label] if record.state is State.RESTORED else value)

@@ -55,7 +55,8 @@ def scaled(journal: Journal, since: int = 0) -> list[Scaled]:
     found: dict[tuple[Key, str], Scaled] = {}
     for record in journal.history:
         if record.action is Action.SCALE and record.number > since and record.before:
-            new = Scaled(record.key, record.uid, record.before["replicas"], owners=record.owners)
+            before = record.before["replicas"]
+            new = Scaled(record.key, record.uid, before, [before], record.owners)
             _take(found.setdefault((record.key, record.uid), new), record)
     return list(found.values())
 
