@@ -11,6 +11,8 @@ import pytest
 
 from npol.changes import watchdog
 from npol.changes.watchdog import GOODBYE, Watchdog
+from npol.errors import Refused
+from npol.kube.api_errors import ApiError, Forbidden, LostReply, Unreachable
 
 
 @pytest.fixture
@@ -140,6 +142,38 @@ def test_a_watchdog_tries_until_no_change_of_the_run_is_left(monkeypatch, outcom
 
     assert watchdog._restore({}) is restored
     assert slept == naps
+
+
+def no(status):
+    return ApiError("no", status=status)
+
+
+@pytest.mark.parametrize(
+    ("error", "restored"),
+    [
+        pytest.param(Unreachable("nobody answers"), True, id="unreachable"),
+        pytest.param(LostReply("cut", status=0), True, id="lost-reply"),
+        *(pytest.param(no(s), True, id=str(s)) for s in (429, 500, 502, 503, 504)),
+        *(pytest.param(no(s), False, id=str(s)) for s in (404, 422)),
+        pytest.param(Forbidden("no", status=403), False, id="403"),
+        pytest.param(Refused("of another version"), False, id="refused"),
+    ],
+)
+def test_what_may_pass_is_tried_again_and_nothing_else(monkeypatch, error, restored):
+    results = iter([error, error, [recovery("complete")]])
+
+    def recover(_):
+        result = next(results)
+        if isinstance(result, Exception):
+            raise result
+        return result
+
+    slept = []
+    monkeypatch.setattr(watchdog, "_recover", recover)
+    monkeypatch.setattr(time, "sleep", slept.append)
+
+    assert watchdog._restore({}) is restored
+    assert slept == ([1.0, 2.0] if restored else [])
 
 
 def recovery(outcome):

@@ -27,6 +27,7 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from npol.changes.recover.recovery import Recovery
+    from npol.errors import NpolError
     from npol.kube.connection import Connection
 
 GOODBYE = b"done\n"
@@ -145,7 +146,6 @@ class _Line:
 def _restore(settings: Mapping[str, Any]) -> bool:
     """Try until nothing of the run is left, or time is up, or there is nothing to try with."""
     from npol.errors import NpolError
-    from npol.kube.api_errors import Unreachable
 
     until = time.monotonic() + TRY_FOR
     for pause in chain(PAUSES, repeat(PAUSES[-1])):
@@ -153,14 +153,23 @@ def _restore(settings: Mapping[str, Any]) -> bool:
             done = _recover(settings)
             if not any(each.ours_left for each in done):
                 return all(each.result is not None and each.result.complete for each in done)
-        except Unreachable:
-            pass
-        except NpolError:
-            return False
+        except NpolError as error:
+            if not _may_pass(error):
+                return False
         if time.monotonic() + pause >= until:
             return False
         time.sleep(pause)
     raise AssertionError("unreachable")
+
+
+def _may_pass(error: NpolError) -> bool:
+    """Whether the cluster is away, starting anew or busy, so that the next try may get through."""
+    from npol.kube.api_errors import ApiError, LostReply, Unreachable
+    from npol.kube.responses import PASSING
+
+    if isinstance(error, (Unreachable, LostReply)):
+        return True
+    return isinstance(error, ApiError) and error.status in PASSING
 
 
 def _recover(settings: Mapping[str, Any]) -> list[Recovery]:
