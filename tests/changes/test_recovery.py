@@ -11,7 +11,7 @@ from npol.changes.journal_types import Action, Key, Record
 from npol.changes.lock import holder
 from npol.changes.lock.holder import Identity
 from npol.changes.lock.lock import Lock
-from npol.changes.recover.recovery import exit_code, open_runs, recover
+from npol.changes.recover.recovery import RecoveredInPart, exit_code, open_runs, recover
 from npol.errors import Refused
 from tests.changes.cluster import STATE, policy
 from tests.changes.test_journal_types import HEADER
@@ -55,15 +55,14 @@ def here(tmp_path):
 def chunk(cluster):
     """Edit the journal's ConfigMap by hand."""
 
-    def edit(change):
-        name = cluster.state()["journals"][0]
+    return lambda change: edit_chunk(cluster, cluster.state()["journals"][0], change)
 
-        def changed(obj):
-            obj["data"]["journal.jsonl"] = change(obj["data"]["journal.jsonl"])
 
-        cluster.change("configmaps", STATE, name, changed)
+def edit_chunk(cluster, name, change):
+    def changed(obj):
+        obj["data"]["journal.jsonl"] = change(obj["data"]["journal.jsonl"])
 
-    return edit
+    cluster.change("configmaps", STATE, name, changed)
 
 
 def test_open_runs_are_listed_with_user_host_and_story(cluster, dead, here):
@@ -344,6 +343,63 @@ def test_a_journal_that_is_not_ours_is_refused_and_nothing_written(
         recover(cluster.connect(), known_dead=True, state_directory=tmp_path / "elsewhere")
 
     assert not [a for a in cluster.asked if a.writes]
+
+
+BEHEADED = "the journal of run older has lost its beginning"
+OF_ANOTHER_VERSION = "run newer: the journal was written by another version of npol"
+
+
+@pytest.fixture
+def unreadable(cluster, begin):
+    """Journals of two runs that this npol cannot read: one of another version, one beheaded."""
+    for run_id, change in (("newer", forge(schema=99)), ("older", lambda t: t.partition("\n")[2])):
+        transaction = begin("bank", run_id=run_id)
+        transaction._lock.release()
+        edit_chunk(cluster, f"npol-{run_id}-0", change)
+
+
+def test_journals_of_others_that_cannot_be_read_keep_no_run_from_its_own(
+    cluster, dead, before, here, unreadable
+):
+    dead()
+
+    done = recover(cluster.connect(), run_id="dead", known_dead=True, state_directory=here)
+
+    assert exit_code(done) == 0
+    assert cluster.state() == before | {"journals": ["npol-newer-0", "npol-older-0"]}
+
+
+def test_what_can_be_read_is_restored_before_the_rest_is_named(
+    cluster, dead, before, here, unreadable
+):
+    dead()
+
+    with pytest.raises(RecoveredInPart) as told:
+        recover(cluster.connect(), known_dead=True, state_directory=here)
+
+    assert told.value.message == f"{OF_ANOTHER_VERSION}; {BEHEADED}"
+    assert "recover with the version that made the run" in told.value.hint
+    assert (exit_code(told.value.done), told.value.exit_code) == (0, 4)
+    assert cluster.state() == before | {"journals": ["npol-newer-0", "npol-older-0"]}
+
+
+def test_an_incomplete_restore_outranks_journals_that_cannot_be_read(
+    cluster, dead, here, unreadable
+):
+    dead()
+    cluster.change(POLICIES, "shop", "new", lambda p: p["spec"].update(ingress=[{}]))
+
+    with pytest.raises(RecoveredInPart) as told:
+        recover(cluster.connect(), known_dead=True, state_directory=here)
+
+    assert told.value.exit_code == 6
+
+
+def test_a_run_whose_own_journal_cannot_be_read_is_not_taken_for_one_without(
+    cluster, here, unreadable
+):
+    with pytest.raises(Refused, match=OF_ANOTHER_VERSION):
+        recover(cluster.connect(), run_id="newer", known_dead=True, state_directory=here)
 
 
 def test_a_forged_creation_deletes_nothing_that_the_run_did_not_mark(

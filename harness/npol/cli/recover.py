@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from npol import target_cluster
-from npol.changes.recover.recovery import Recovery, exit_code, open_runs
+from npol.changes.recover.recovery import RecoveredInPart, Recovery, exit_code, open_runs
 from npol.changes.recover.recovery import recover as recover_runs
 from npol.cli.arguments.recover import RecoverArguments
 from npol.cli.streams import say
-from npol.kube.connection import Mode, connect
+from npol.kube.connection import Connection, Mode, connect
 from npol.kube.signals import Stop
 from npol.report.escape import safe
 from npol.report.summary import restore_line
@@ -21,14 +23,22 @@ def recover(arguments: RecoverArguments) -> int:
         for one in open_runs(connection):
             say(safe(str(one)) + ("   (left on purpose)" if one.left else ""))
         return 0
-    with Stop() as stop:
-        done = recover_runs(
-            connection, run_id=arguments.run, accept_foreign=arguments.accept_foreign, stop=stop
-        )
+    try:
+        with Stop() as stop:
+            done = recover_runs(
+                connection, run_id=arguments.run, accept_foreign=arguments.accept_foreign, stop=stop
+            )
+    except RecoveredInPart as error:
+        _print_all(error.done, connection)
+        raise
+    _print_all(done, connection)
+    return int(exit_code(done))
+
+
+def _print_all(done: Sequence[Recovery], connection: Connection) -> None:
     for recovery in done:
         _print(recovery)
-    say(f"{len(done)} open run(s) in context {chosen.context} ({connection.server})")
-    return int(exit_code(done))
+    say(f"{len(done)} open run(s) in context {connection.context} ({connection.server})")
 
 
 def _print(recovery: Recovery) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -66,24 +67,66 @@ def find(connection: Connection, directory: Path | None) -> list[FoundJournals]:
     Raises:
         Refused: one is of another version or cluster, or holds what npol does not write.
     """
+    found, unread = find_readable(connection, directory)
+    if unread:
+        raise told_together(unread)
+    return found
+
+
+def find_readable(
+    connection: Connection, directory: Path | None, run_id: str | None = None
+) -> tuple[list[FoundJournals], list[Refused]]:
+    """
+    The journals for this cluster that can be read, and why the others cannot.
+
+    With `run_id` only that run's is looked at, so that no other stands in its way.
+    """
     uid = cluster_uid(connection)
     in_cluster = chunks_of_runs(connection)
-    found = []
-    for run_id in sorted({*in_cluster, *local_file.runs(directory)}):
-        here = local_file.read(run_id, directory)
-        each = _read(run_id, tuple(in_cluster.get(run_id, ())), here)
-        if each is None or (each.header.cluster_uid != uid and not each.chunks):
-            continue  # a file of this machine about another cluster
-        if each.header.cluster_uid != uid:
-            raise Refused(f"the journal of run {run_id} was written for another cluster")
-        found.append(each)
-    return found
+    found, unread = [], []
+    for each in sorted({*in_cluster, *local_file.runs(directory)}):
+        if run_id not in (None, each):
+            continue
+        here = local_file.read(each, directory)
+        try:
+            journal = _read_for(uid, each, tuple(in_cluster.get(each, ())), here)
+        except Refused as error:
+            unread.append(error)
+        else:
+            found += [journal] if journal else []
+    return found, unread
+
+
+def told_together(unread: Sequence[Refused]) -> Refused:
+    """One error that names each journal that cannot be read; `unread` has at least one."""
+    hints = dict.fromkeys(error.hint for error in unread if error.hint)
+    return Refused("; ".join(error.message for error in unread), hint="; ".join(hints))
+
+
+def _read_for(
+    cluster: str, run_id: str, chunks: tuple[Object, ...], here: Lines
+) -> FoundJournals | None:
+    """
+    A run's journal; None where there is only a file of this machine about another cluster.
+
+    Raises:
+        Refused: it is of another version or cluster, or holds what npol does not write.
+    """
+    found = _read(run_id, chunks, here)
+    if found is None or found.header.cluster_uid == cluster:
+        return found
+    if chunks:
+        raise Refused(f"the journal of run {run_id} was written for another cluster")
+    return None
 
 
 def _read(run_id: str, chunks: tuple[Object, ...], here: Lines) -> FoundJournals | None:
     there, broken = read_chunks(chunks)
     lines = merged(there, here)
-    journal = journal_of(lines)
+    try:
+        journal = journal_of(lines)
+    except Refused as error:
+        raise Refused(f"run {run_id}: {error.message}", hint=error.hint) from error
     header = journal.header
     if header is None:
         if chunks:

@@ -8,13 +8,19 @@ by watching whether its Leases are renewed.
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
 from npol.changes.journal import local_file
 from npol.changes.journal.configmaps import ClusterCopy
-from npol.changes.journal.find_journals import FoundJournals, OpenRun, find, open_runs
+from npol.changes.journal.find_journals import (
+    FoundJournals,
+    OpenRun,
+    find_readable,
+    open_runs,
+    told_together,
+)
 from npol.changes.journal.local_file import LocalFile
 from npol.changes.journal.writer import JournalWriter
 from npol.changes.journal_types import Action, Header, Journal
@@ -33,7 +39,7 @@ from npol.kube.objects import CLAIMS, Object
 from npol.kube.signals import Stop
 from npol.model.result import RestoreResult
 
-__all__ = ["OpenRun", "Recovery", "exit_code", "open_runs", "recover"]
+__all__ = ["OpenRun", "RecoveredInPart", "Recovery", "exit_code", "open_runs", "recover"]
 
 WITHIN = 120.0
 """Seconds that the restore of one run may take."""
@@ -68,6 +74,16 @@ def exit_code(recoveries: Iterable[Recovery]) -> ExitCode:
     return ExitCode.AS_EXPECTED
 
 
+class RecoveredInPart(Refused):
+    """Journals that cannot be read; `done` is what became of the runs with the others."""
+
+    def __init__(self, unread: Refused, done: Sequence[Recovery]) -> None:
+        super().__init__(unread.message, hint=unread.hint)
+        self.done = tuple(done)
+        if exit_code(done) is ExitCode.RESTORE_INCOMPLETE:
+            self.exit_code = ExitCode.RESTORE_INCOMPLETE
+
+
 def recover(
     connection: Connection,
     *,
@@ -84,24 +100,28 @@ def recover(
     Restore what dead runs have changed; safe to repeat, safe to be killed.
 
     Args:
-        run_id: this run only; None: all.
+        run_id: this run only, whatever is wrong with the journals of others; None: all.
         accept_foreign: what others have changed is theirs: it is listed among the actions,
             and the run is closed once nothing of its own is left.
         known_dead: the caller has seen the run's process end.
         with_left: also runs whose changes were meant to stay.
 
     Raises:
-        Refused: a journal is of another cluster or version; there is no such run.
+        RecoveredInPart: a journal is of another cluster or version; all others are done.
+        Refused: there is no such run.
     """
     local_file.remove_empty(state_directory)
-    found = [f for f in find(connection, state_directory) if run_id in (None, f.run.run_id)]
-    if run_id and not found:
+    found, unread = find_readable(connection, state_directory, run_id)
+    if run_id and not found and not unread:
         return [_recover_orphan(connection, run_id, known_dead, sleep)]
     terms = _Terms(accept_foreign, within, stop or Stop(), state_directory, sleep)
-    return [
+    done = [
         _recover(connection, each, terms, known_dead=known_dead, with_left=with_left)
         for each in sorted(found, key=lambda f: f.header.started, reverse=True)
     ]
+    if unread:
+        raise RecoveredInPart(told_together(unread), done)
+    return done
 
 
 def _recover_orphan(
