@@ -39,6 +39,45 @@ def test_what_another_run_made_is_anothers(cluster, inside):
     assert inside("shop", "bank")[0] == {"shop": ["Pod other"], "bank": []}
 
 
+@pytest.fixture
+def leaving(cluster):
+    """A pod of others that is on its way out, until a finalizer lets it go."""
+    body = pod("leaving", "bank")
+    body["metadata"]["finalizers"] = ["example.org/slow"]
+    cluster.edit("create", "pods", body)
+    cluster.remove("pods", "bank", "leaving")
+
+    def let_go():
+        cluster.change("pods", "bank", "leaving", lambda p: p["metadata"].update(finalizers=[]))
+
+    yield let_go
+    let_go()
+
+
+@pytest.mark.parametrize("goes", [True, False], ids=["gone-in-time", "never-gone"])
+def test_what_others_put_there_while_it_was_waited_is_seen(cluster, leaving, goes):
+    """Also in a namespace in which nothing was waited for."""
+    time = iter([0.0, 1.0, 99.0])
+
+    def sleep(_):
+        cluster.edit("create", POLICIES, policy("theirs", "bank"))
+        cluster.edit("create", POLICIES, policy("theirs", "shop"))
+        if goes:
+            leaving()
+
+    found = foreign_objects(
+        cluster.connect(),
+        ("bank", "shop"),
+        "run-1",
+        now=lambda: next(time, 99.0),
+        sleep=sleep,
+    )
+
+    still = [] if goes else ["Pod leaving"]
+    assert sorted(found["bank"]) == ["NetworkPolicy theirs", *still]
+    assert found["shop"] == ["NetworkPolicy theirs"]
+
+
 def test_two_namespaces_take_as_many_lists_as_one_where_they_are_most(cluster, inside):
     _, one = inside("shop")
     _, both = inside("shop", "bank")

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
@@ -49,32 +49,45 @@ def foreign_objects(
     """
     By namespace: `Pod web-1`, one per object that neither the run nor anything of it made.
 
-    Pods of a Deployment that was just deleted are on their way out: they are waited for.
+    Pods of a Deployment that was just deleted are on their way out: they are waited for. What is
+    told rests on a look at all kinds that is made once nothing is waited for any more.
 
     Raises:
         ApiError: a group does not answer or a kind may not be listed, so nobody can say that
             a namespace is empty.
     """
-    kinds = [k for k in namespaced_kinds(connection) if k.qualified not in LEFT_OUT]
+    every = [k for k in namespaced_kinds(connection) if k.qualified not in LEFT_OUT]
     until = now() + LEAVE_WITHIN
-    listed: dict[Resource, list[Object]] = {}
+    kinds, listed = every, dict[Resource, list[Object]]()
     while True:
-        with ThreadPoolExecutor(max_workers=KINDS_AT_ONCE) as pool:
-            fresh = pool.map(lambda kind: connection.list_in(kind, namespaces), kinds)
-            listed |= zip(kinds, fresh, strict=True)
-        found = [obj for objects in listed.values() for obj in objects]
-        known = {o["metadata"]["uid"] for o in found if run_of(o) == run_id}
-        strangers = _strangers(found, known)
+        listed |= _listed(connection, kinds, namespaces)
+        strangers = _strangers([obj for objects in listed.values() for obj in objects], run_id)
         leaving = [o for o in strangers if _is_leaving(connection, o)]
-        if not leaving or now() >= until:
-            inside: dict[str, list[str]] = {namespace: [] for namespace in namespaces}
-            for obj in strangers:
-                name = f"{obj['kind']} {obj['metadata']['name']}"
-                inside[obj["metadata"]["namespace"]].append(name)
-            return inside
-        sleep(POLL)
-        waited_for = {(obj["apiVersion"], obj["kind"]) for obj in leaving}
-        kinds = [kind for kind in listed if (kind.api_version, kind.kind) in waited_for]
+        if leaving and now() < until:
+            sleep(POLL)
+            waited_for = {(obj["apiVersion"], obj["kind"]) for obj in leaving}
+            kinds = [kind for kind in every if (kind.api_version, kind.kind) in waited_for]
+        elif kinds is not every:
+            kinds = every  # others may have put something there while it was waited
+        else:
+            return _by_namespace(strangers, namespaces)
+
+
+def _listed(
+    connection: Connection, kinds: Sequence[Resource], namespaces: Collection[str]
+) -> dict[Resource, list[Object]]:
+    with ThreadPoolExecutor(max_workers=KINDS_AT_ONCE) as pool:
+        found = pool.map(lambda kind: connection.list_in(kind, namespaces), kinds)
+        return dict(zip(kinds, found, strict=True))
+
+
+def _by_namespace(
+    strangers: Iterable[Mapping[str, Any]], namespaces: Iterable[str]
+) -> dict[str, list[str]]:
+    inside: dict[str, list[str]] = {namespace: [] for namespace in namespaces}
+    for obj in strangers:
+        inside[obj["metadata"]["namespace"]].append(f"{obj['kind']} {obj['metadata']['name']}")
+    return inside
 
 
 def _is_leaving(connection: Connection, obj: Mapping[str, Any]) -> bool:
@@ -93,8 +106,13 @@ def _exists(connection: Connection, metadata: Mapping[str, Any], owner: Mapping[
     return found is not None and found["metadata"]["uid"] == owner["uid"]
 
 
-def _strangers(found: list[dict[str, Any]], known: set[str]) -> list[Mapping[str, Any]]:
-    rest: list[Mapping[str, Any]] = [
+def _strangers(found: Sequence[Object], run_id: str) -> list[Object]:
+    """What neither the run nor anything of it made, nor the cluster itself."""
+    return _not_owned(found, {o["metadata"]["uid"] for o in found if run_of(o) == run_id})
+
+
+def _not_owned(found: Sequence[Object], known: set[str]) -> list[Object]:
+    rest = [
         o
         for o in found
         if o["metadata"]["uid"] not in known
@@ -104,7 +122,7 @@ def _strangers(found: list[dict[str, Any]], known: set[str]) -> list[Mapping[str
     owned = [o for o in rest if _owners(o) & known]
     if not owned:
         return rest
-    return _strangers(found, known | {o["metadata"]["uid"] for o in owned})
+    return _not_owned(found, known | {o["metadata"]["uid"] for o in owned})
 
 
 def _owners(obj: Mapping[str, Any]) -> set[str]:
