@@ -120,14 +120,14 @@ def service(target="http", port=80, selector=None):
     }
 
 
-def endpoint_slice(*addresses, port=8080):
+def endpoint_slice(*addresses, port=8080, ready=True):
     return {
         "metadata": {
-            "name": "web-x",
+            "name": f"web-{port}",
             "namespace": "shop",
             "labels": {"kubernetes.io/service-name": "web"},
         },
-        "endpoints": [{"addresses": [a], "conditions": {"ready": True}} for a in addresses],
+        "endpoints": [{"addresses": [a], "conditions": {"ready": ready}} for a in addresses],
         "ports": [{"port": port}],
     }
 
@@ -150,6 +150,25 @@ def test_endpoints_are_counted_and_their_port_compared(wants, addresses, holds):
     scene = Scene(Inventory(slices=(endpoint_slice(*addresses),)))
 
     assert result(check("endpoints", "web", **wants), scene).passed is holds
+
+
+@pytest.mark.parametrize(
+    ("other", "wants", "holds", "seen"),
+    [
+        pytest.param(False, {"ready": 1, "port": 9090}, False, "1 ready on 8080", id="unready"),
+        pytest.param(False, {"ready": 1, "port": 8080}, True, "1 ready on 8080", id="ready"),
+        pytest.param(True, {"ready": 2, "port": 9090}, False, "2 ready on 8080, 9090", id="one"),
+        pytest.param(True, {"ready": 2}, True, "2 ready on 8080, 9090", id="no-port-asked"),
+    ],
+)
+def test_every_ready_endpoint_must_name_the_port_and_unready_ones_do_not_count(
+    other, wants, holds, seen
+):
+    slices = (endpoint_slice("10.0.0.1"), endpoint_slice("10.0.0.2", port=9090, ready=other))
+
+    found = result(check("endpoints", "web", **wants), Scene(Inventory(slices=slices)))
+
+    assert (found.passed, seen_words(found)) == (holds, seen)
 
 
 def test_labels_of_a_workload_are_those_of_its_pods():

@@ -18,14 +18,14 @@ def wanted(check: StateCheck) -> CheckClaim:
 
 
 def look(check: StateCheck, view: View) -> Observation:
-    listed = view.state.endpoints_of(check.namespace, check.subject)
+    listed = [e for e in view.state.endpoints_of(check.namespace, check.subject) if e.ready]
     ready, ports = ready_addresses(listed), ports_of(listed)
     count, port = check.wants.get("ready"), check.wants.get("port")
     right_count = bool(ready) if count is None else len(ready) == count
-    right_port = not port or not ready or port in ports
+    on_port = ready_addresses(e for e in listed if not port or port in e.ports.values())
     names = tuple(map(str, ports))
     seen = CheckFinding(code=FindingCode.READY_ON, count=len(ready), names=names)
-    return Observation(right_count and right_port, seen)
+    return Observation(right_count and on_port == ready, seen)
 
 
 def ready_addresses(listed: Iterable[Endpoint]) -> set[Address]:

@@ -116,7 +116,7 @@ class EndpointsCheck(CheckEntry, title="endpoints check"):
     """A Service's ready endpoints: how many, and on which port."""
 
     endpoints: Namespace = Field(description="The Service's name.")
-    port: Port = Field(0, description="The pods' port that the endpoints must name.")
+    port: Port = Field(0, description="The pods' port that every ready endpoint must name.")
     ready: Count = Field(0, description="How many must be ready; one at least when left out.")
 
 
