@@ -41,7 +41,7 @@ _CALICO = "crd.projectcalico.org"
 CALICO_GROUPS = (_CALICO_API, _CALICO)
 """The group of Calico's API server, and the one in which it keeps the same objects."""
 CILIUM = "cilium.io"
-_ANTREA = "crd.antrea.io"
+ANTREA = "crd.antrea.io"
 POLICY_API = "policy.networking.k8s.io"
 """The group of the policies in tiers."""
 
@@ -71,8 +71,8 @@ OTHER_POLICY_KINDS = (
     *CALICO_KINDS,
     *CILIUM_KINDS,
     CIDR_GROUP,
-    PolicyKind(_ANTREA, "v1beta1", "clusternetworkpolicies", "ClusterNetworkPolicy", False),
-    PolicyKind(_ANTREA, "v1beta1", "networkpolicies", "NetworkPolicy"),
+    PolicyKind(ANTREA, "v1beta1", "clusternetworkpolicies", "ClusterNetworkPolicy", False),
+    PolicyKind(ANTREA, "v1beta1", "networkpolicies", "NetworkPolicy"),
     PolicyKind(POLICY_API, "v1alpha1", "adminnetworkpolicies", "AdminNetworkPolicy", False),
     PolicyKind(
         POLICY_API, "v1alpha1", "baselineadminnetworkpolicies", "BaselineAdminNetworkPolicy", False

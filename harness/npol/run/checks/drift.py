@@ -1,10 +1,10 @@
 """
 Where an object in the cluster is not what its manifest says.
 
-A NetworkPolicy's spec is compared whole, with the defaults that the API server fills in
-(kubernetes pkg/apis/networking/v1/defaults.go): a rule too many opens as much as one too few
-closes. Of other kinds the fields that the manifest names are compared, as controllers and
-admission fill in the rest.
+What policies of every kind say, and what they refer to, is compared whole, after the defaults that
+API servers fill in (`stored_policy`): a rule too many opens as much as one too few closes. Of other
+kinds the fields that the manifest names are compared, as controllers and admission fill in the
+rest.
 """
 
 from __future__ import annotations
@@ -13,6 +13,8 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from npol.model.inventory import Obj
+from npol.model.policy_kinds import policy_kind
+from npol.run.checks.stored_policy import SECTIONS, stored
 
 Path = tuple[str | int, ...]
 Difference = tuple[Path, Any, Any]
@@ -29,16 +31,18 @@ ABSENT = _Absent()
 
 def differences(manifest: Obj, live: Obj) -> list[Difference]:
     """Every field that differs, by path."""
-    named = {k: v for k, v in manifest.items() if k not in ("metadata", "status", "spec")}
+    named = {k: v for k, v in manifest.items() if k not in ("metadata", "status", *SECTIONS)}
     found = [*_within(named, live, ())]
     for kept in ("labels", "annotations"):
         mine = (manifest.get("metadata") or {}).get(kept) or {}
         theirs = live["metadata"].get(kept) or {}
         found += _within(mine, theirs, ("metadata", kept))
-    mine, theirs = manifest.get("spec") or {}, live.get("spec") or {}
-    if manifest.get("kind") == "NetworkPolicy":
-        return [*found, *_whole(_policy(mine), _policy(theirs), ("spec",))]
-    return [*found, *_within(mine, theirs, ("spec",))]
+    kind = policy_kind(str(manifest.get("apiVersion", "")), str(manifest.get("kind", "")))
+    if kind:
+        return [*found, *_whole(stored(kind, manifest), stored(kind, live), ())]
+    for section in SECTIONS:
+        found += _within(manifest.get(section) or {}, live.get(section) or {}, (section,))
+    return found
 
 
 def spell_path(path: Path) -> str:
@@ -72,31 +76,3 @@ def _whole(mine: Any, theirs: Any, path: Path) -> Iterator[Difference]:
             yield from _whole(a, b, (*path, index))
     elif mine != theirs:
         yield path, mine, theirs
-
-
-def _policy(spec: Mapping[str, Any]) -> dict[str, Any]:
-    """A NetworkPolicy's spec as the API server would store it."""
-    types = spec.get("policyTypes") or ["Ingress", *(["Egress"] if spec.get("egress") else [])]
-    plain: dict[str, Any] = {
-        "podSelector": _bare(spec.get("podSelector") or {}),
-        "policyTypes": sorted(types),
-    }
-    for section in ("ingress", "egress"):
-        if spec.get(section):
-            plain[section] = [_rule(rule or {}) for rule in spec[section]]
-    return plain
-
-
-def _rule(rule: Mapping[str, Any]) -> dict[str, Any]:
-    bare = {key: [_bare(p) for p in value] for key, value in rule.items() if value}
-    if "ports" in bare:
-        bare["ports"] = [{"protocol": "TCP", **port} for port in bare["ports"]]
-    return bare
-
-
-def _bare(value: Any) -> Any:
-    """Without what says nothing; an empty selector or rule says something where it stands."""
-    if not isinstance(value, Mapping):
-        return value
-    empty = ("matchLabels", "matchExpressions", "except")
-    return {k: _bare(v) for k, v in value.items() if v is not None and (v or k not in empty)}

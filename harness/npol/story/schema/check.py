@@ -148,7 +148,10 @@ class LabelsCheck(CheckEntry, title="labels check"):
 class AppliedCheck(CheckEntry, title="applied check"):
     """Objects are in the cluster as the repository has them; drift is shown as a diff."""
 
-    applied: Sources = Field(description="Manifests: files and directories.")
+    applied: Sources = Field(
+        description="Manifests: files and directories."
+        " Policies are compared whole, of other objects what their manifests name."
+    )
 
 
 class ObjectCheck(CheckEntry, title="object check"):
