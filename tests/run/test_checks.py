@@ -221,6 +221,59 @@ def test_rollout_is_complete_when_every_replica_is_new(status, image, holds, see
     assert seen_words(found).startswith(seen)
 
 
+def daemonset(**status):
+    counts = {"desiredNumberScheduled": 0, "currentNumberScheduled": 0, "numberReady": 0}
+    return deployment() | {
+        "kind": "DaemonSet",
+        "spec": {k: v for k, v in deployment()["spec"].items() if k != "replicas"},
+        "status": {**counts, "numberMisscheduled": 0, **status},
+    }
+
+
+def stateful_set(strategy, **status):
+    made = deployment(replicas=2, readyReplicas=2, availableReplicas=2, **status)
+    made["spec"] |= {"replicas": 2, "updateStrategy": strategy}
+    return {**made, "kind": "StatefulSet"}
+
+
+OLD_AND_NEW = {"readyReplicas": 1, "availableReplicas": 1, "updatedReplicas": 0, "replicas": 2}
+
+
+@pytest.mark.parametrize(
+    ("obj", "why"),
+    [
+        pytest.param(deployment(observedGeneration=1), "the new version was not seen", id="unseen"),
+        pytest.param(daemonset(), "the new version was not seen", id="a-daemonset-just-made"),
+        pytest.param(daemonset(observedGeneration=2), "", id="a-daemonset-without-nodes"),
+        pytest.param(deployment(**OLD_AND_NEW), "0 of 1 new, 1 available", id="an-old-one"),
+        pytest.param(deployment(replicas=2), "1 old to go", id="an-old-one-too-many"),
+        pytest.param(deployment(availableReplicas=0), "1 of 1 new, 0 available", id="too-new"),
+        pytest.param(
+            stateful_set({"type": "OnDelete"}, updatedReplicas=0), "", id="renewed-by-hand"
+        ),
+        pytest.param(
+            stateful_set({"rollingUpdate": {"partition": 1}}), "", id="behind-its-partition"
+        ),
+        pytest.param(stateful_set({}), "1 of 2 new, 2 available", id="in-mid-rollout"),
+    ],
+)
+def test_a_workload_is_ready_once_its_controller_has_seen_it_and_its_rollout_is_over(obj, why):
+    scene = Scene(Inventory(workloads=(obj,)))
+
+    found = result(check("ready", f"{obj['kind'].lower()}/web"), scene)
+
+    assert why_words(found).startswith(why)
+    assert found.passed is not bool(why)
+
+
+def test_a_workload_without_a_generation_is_ready_by_its_counts():
+    obj = deployment()
+    del obj["metadata"]["generation"], obj["status"]["observedGeneration"]
+    scene = Scene(Inventory(workloads=(obj,)))
+
+    assert result(check("ready", "deployment/web"), scene).passed
+
+
 HTTP = {"name": "http", "containerPort": 8080}
 
 

@@ -7,9 +7,11 @@ import re
 from npol import selectors
 from npol.model.check_claim import CheckClaim, ClaimCode
 from npol.model.check_finding import CheckFinding, FindingCode
+from npol.model.inventory import Obj
 from npol.model.story import Peer, StateCheck
 from npol.policy.objects.entities import Pod
 from npol.policy.state.peer_pods import pods_of
+from npol.run.checks.rollout import pending
 from npol.run.checks.view import Observation, View, missing, named
 
 TEMPLATED = ("deployment", "statefulset", "daemonset")
@@ -34,11 +36,17 @@ def look(check: StateCheck, view: View) -> Observation:
     if kind == "pod":
         pod = view.state.pod(check.namespace, obj["metadata"]["name"])
         return _pods([pod] if pod else [])
+    return _workload(obj)
+
+
+def _workload(obj: Obj) -> Observation:
+    """Counts tell of the pods only once its controller has seen it and has no others to make."""
     status = obj.get("status") or {}
     count = obj["spec"].get("replicas", status.get("desiredNumberScheduled", 1))
     ready = status.get("readyReplicas", status.get("numberReady", 0))
     seen = CheckFinding(code=FindingCode.READY, count=ready, total=count)
-    return Observation(ready >= count, seen)
+    waits_for = pending(obj, by_hand=True)
+    return Observation(ready >= count and not waits_for, seen, (waits_for,) if waits_for else ())
 
 
 def _made_by(check: StateCheck, view: View) -> list[Pod]:

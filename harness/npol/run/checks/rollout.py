@@ -20,18 +20,22 @@ def look(check: StateCheck, view: View) -> Observation:
     obj = named(check, view.inventory)
     if obj is None:
         return missing(check)
-    pending = _pending(obj)
+    waits_for = pending(obj)
     images = [c.get("image", "") for c in obj["spec"]["template"]["spec"]["containers"]]
     image = check.wants.get("image", "")
     right = not image or any(_ends_in(i, image) for i in images)
-    seen = pending or CheckFinding(code=FindingCode.COMPLETE)
-    if image or pending:
+    seen = waits_for or CheckFinding(code=FindingCode.COMPLETE)
+    if image or waits_for:
         seen = replace(seen, names=tuple(images))
-    return Observation(not pending and right, seen)
+    return Observation(not waits_for and right, seen)
 
 
-def _pending(obj: Obj) -> CheckFinding | None:
-    """What `kubectl rollout status` would wait for; None when the rollout is complete."""
+def pending(obj: Obj, *, by_hand: bool = False) -> CheckFinding | None:
+    """
+    What `kubectl rollout status` would wait for; None when the rollout is complete.
+
+    `by_hand`: but for old pods that stay until somebody deletes them (`OnDelete`, a `partition`).
+    """
     status: dict[str, Any] = obj.get("status") or {}
     if status.get("observedGeneration", 0) < obj["metadata"].get("generation", 0):
         return CheckFinding(code=FindingCode.VERSION_NOT_SEEN)
@@ -41,11 +45,19 @@ def _pending(obj: Obj) -> CheckFinding | None:
     else:
         count = obj["spec"].get("replicas", 1)
         new, there = status.get("updatedReplicas", 0), status.get("availableReplicas", 0)
-    if new < count or there < count:
+    if new < (_renewed(obj, count) if by_hand else count) or there < count:
         code = FindingCode.PARTLY_NEW
         return CheckFinding(code=code, count=new, total=count, available=there)
     old = status.get("replicas", count) - count
     return CheckFinding(code=FindingCode.OLD_TO_GO, count=old) if old > 0 else None
+
+
+def _renewed(obj: Obj, count: int) -> int:
+    """Of so many pods those that the workload's controller renews by itself."""
+    strategy = obj["spec"].get("updateStrategy") or {}
+    if strategy.get("type") == "OnDelete":
+        return 0
+    return count - int((strategy.get("rollingUpdate") or {}).get("partition") or 0)
 
 
 def _ends_in(image: str, end: str) -> bool:

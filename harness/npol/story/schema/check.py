@@ -124,7 +124,7 @@ class ReadyCheck(CheckEntry, title="ready check"):
     """Pods are Ready: all of a workload, or all that a selector selects (one at least)."""
 
     ready: Annotated[Line, AfterValidator(_pods)] = Field(
-        description="deployment/NAME, or a label selector such as app=web."
+        description="deployment/NAME (its rollout over), or a label selector such as app=web."
     )
 
 
