@@ -538,6 +538,19 @@ def test_prometheus_with_nothing_up_can_be_claimed():
     assert not prometheus(vector("1"), up=0).passed
 
 
+@pytest.mark.parametrize(
+    ("wants", "why"),
+    [
+        pytest.param({"job": "typo"}, "Prometheus knows no target of job typo", id="no-such-job"),
+        pytest.param({}, "Prometheus knows no target", id="nothing-scraped-yet"),
+    ],
+)
+def test_that_nothing_is_up_is_not_known_without_a_target(wants, why):
+    found = prometheus(http('{"data":{"result":[]}}'), up=0, **wants)
+
+    assert (found.verdict, why_words(found)) == (Verdict.UNKNOWN, why)
+
+
 def test_debug_pods_are_no_pods_of_a_workload():
     probe = pod("npol-x", ready=False, ip="10.0.0.9")
     probe["metadata"]["annotations"] = {"npol.dev/peer": "web"}

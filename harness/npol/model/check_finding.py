@@ -59,6 +59,7 @@ class FindingCode(enum.Enum):
     NOT_IN_LOGS = "not in logs"
     # Prometheus
     UP = "up"
+    NO_TARGET = "no target"
     PROMETHEUS_NOT_FOUND = "prometheus not found"
     PROMETHEUS_SILENT = "prometheus silent"
     NOT_PROMETHEUS = "not prometheus"

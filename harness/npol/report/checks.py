@@ -102,6 +102,9 @@ _WORDS: Mapping[FindingCode, Callable[[CheckFinding], str]] = {
     FindingCode.IN_LOGS: lambda f: f"in {f.count} of {f.total} logs",
     FindingCode.NOT_IN_LOGS: lambda f: f"not in the log of {_few(f)}",
     FindingCode.UP: lambda f: f"{f.count} up",
+    FindingCode.NO_TARGET: lambda f: (
+        "Prometheus knows no target" + (f" of job {f.subject}" if f.subject else "")
+    ),
     FindingCode.PROMETHEUS_NOT_FOUND: lambda f: f"no pod of Prometheus answers for {f.subject}",
     FindingCode.PROMETHEUS_SILENT: lambda f: f"Prometheus' API did not answer: {f.said}",
     FindingCode.NOT_PROMETHEUS: lambda f: "what answered is not Prometheus' API",

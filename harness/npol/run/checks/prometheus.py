@@ -2,7 +2,8 @@
 `prometheus`: Prometheus' own API says that scrape targets are up.
 
 Asked from inside Prometheus' pod at its own address, which no policy closes. The query is
-`sum(up)`, so that the answer stays small however many targets there are.
+`sum(up)`, so that the answer stays small however many targets there are; it has no row where there
+is no target.
 """
 
 from __future__ import annotations
@@ -64,5 +65,8 @@ def _read(check: StateCheck, answer: Answer) -> Observation:
     except (ValueError, LookupError, TypeError):
         return not_known(CheckFinding(code=FindingCode.NOT_PROMETHEUS))
     claimed = check.wants.get("up", 1)
+    if not rows and not claimed:  # that targets are down only targets can show
+        job = check.wants.get("job") or ""
+        return not_known(CheckFinding(code=FindingCode.NO_TARGET, subject=job))
     seen = CheckFinding(code=FindingCode.UP, count=up)
     return Observation(up >= claimed if claimed else up == 0, seen)

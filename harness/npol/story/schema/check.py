@@ -202,7 +202,7 @@ class PrometheusCheck(CheckEntry, title="prometheus check"):
     prometheus: _SERVICE = Field(description="service/NAME of Prometheus.")
     port: Port = Field(9090, description="The Service's port.")
     job: Line = Field("", description="Only targets of this scrape job.")
-    up: Count = Field(1, description="How many targets must be up.")
+    up: Count = Field(1, description="How many targets must be up; 0: there are some, all down.")
 
 
 CHECKS: dict[str, type[CheckEntry]] = {
