@@ -7,6 +7,7 @@ import pytest
 
 from npol.judge.gaps import FlowHistory
 from npol.judge.tries import Try, try_of
+from npol.judge.watched_probes import telling_try
 from npol.model.expectation import Outcome, parse_expectation
 from npol.model.gap import GapKind
 from npol.model.probe import Answer
@@ -252,3 +253,36 @@ def test_silence_in_the_midst_of_a_long_stall_is_no_closed_network():
     seen.add(Try(9.0, None), stalled, silent, Try(16.0, None))
 
     assert {gap.kind for gap in seen.gaps(9.0, 16.0)} == {GapKind.NOT_SEEN}
+
+
+SAW = {
+    "as expected": answer(Outcome.TIMEOUT),
+    "open": answer(Outcome.OPEN),
+    "error": answer(Outcome.ERROR),
+    "starved": answer(Outcome.ERROR, starved=True, late=0.5),
+    "late": answer(Outcome.TIMEOUT, late=0.5),
+}
+
+
+@pytest.mark.parametrize(
+    ("answers", "saw"),
+    [
+        pytest.param(["as expected", "as expected"], [None], id="all-as-expected"),
+        pytest.param(["as expected", "open"], [GapKind.OPEN], id="one-is-open"),
+        pytest.param(["as expected", "error"], [], id="one-did-not-run"),
+        pytest.param(["as expected", "starved"], [], id="one-is-starved"),
+        pytest.param(["late", "as expected"], [], id="one-is-late"),
+        pytest.param(["error", "open", "starved"], [GapKind.OPEN], id="open-whoever-is-silent"),
+        pytest.param([], [], id="nobody-was-asked"),
+    ],
+)
+def test_a_round_of_a_deny_tells_what_its_worst_answer_does(answers, saw):
+    told = telling_try(DENY, [SAW[one] for one in answers], 5.0)
+
+    assert [one.saw for one in (told,) if one] == saw
+
+
+def test_a_doubt_stays_one_beside_an_answer_that_tells_nothing():
+    told = telling_try(ALLOW, [SAW["starved"], SAW["error"], SAW["open"]], 5.0)
+
+    assert told.saw is GapKind.NOT_SEEN

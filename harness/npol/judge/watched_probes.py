@@ -22,9 +22,16 @@ def watched_probes(probes: Sequence[Probe]) -> tuple[Probe, ...]:
 
 
 def telling_try(expectation: Expectation, answers: Iterable[Answer], asked_at: float) -> Try | None:
-    """The try of one round: of an address that is not as expected, if there is one."""
-    told = [one for answer in answers if (one := try_of(expectation, answer, asked_at))]
-    return max(told, key=_weight, default=None)
+    """
+    The try of one round: of an address that is not as expected, if there is one.
+
+    None where nobody knows: an answer that tells nothing (`try_of`) leaves open what its source, or
+    its address, would have shown, however the others fared.
+    """
+    told = [try_of(expectation, answer, asked_at) for answer in answers]
+    worst = max(filter(None, told), key=_weight, default=None)
+    otherwise = worst is not None and worst.saw is not None
+    return worst if otherwise or None not in told else None
 
 
 def _weight(one: Try) -> int:

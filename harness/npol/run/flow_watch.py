@@ -13,7 +13,7 @@ from npol.errors import NpolError
 from npol.judge.gaps import UNSEEN_AFTER
 from npol.judge.tries import SECOND_SYN
 from npol.judge.watched_probes import telling_try, timeout_of, watched_probes
-from npol.model.expectation import Word
+from npol.model.expectation import Outcome, Word
 from npol.model.gap import FlowTurn, WatchResult
 from npol.model.probe import Answer, Probe
 from npol.model.story import Step, Story
@@ -36,6 +36,8 @@ AT_ONCE = 16
 LOOK_EVERY = 10.0
 """Seconds between two looks at where the flows' ends are; at once where a source is gone."""
 SAY_EVERY = 0.5
+NOT_ASKED = Answer(key="", outcome=Outcome.ERROR, detail="no address to ask")
+"""Of a source that has nothing to ask, as the target's pods are gone."""
 
 
 def watched_step(story: Story, told: Iterable[str]) -> Step:
@@ -154,7 +156,7 @@ class FlowWatch:
         answers: dict[str, list[Answer]] = {}
         for one, probes in ended.asked.values():
             found = [ended.answers[answer_key(one.source, probe.key)] for probe in probes]
-            answers.setdefault(one.flow.name, []).extend(found)
+            answers.setdefault(one.flow.name, []).extend(found or [NOT_ASKED])
         for name, found in answers.items():
             expected = self._seen.expected(self._seen.flows[name])
             if told := telling_try(expected, found, ended.asked_at):
