@@ -101,3 +101,10 @@ def test_a_flow_that_all_its_sources_can_be_asked_of_is_seen(watched):
 
     assert flow.tries > 1
     assert flow.gaps == ()
+
+
+def test_a_target_without_any_address_is_not_seen_and_the_watch_goes_on(watched):
+    flow = watched([Source(1), Source(2)], addresses=())
+
+    assert flow.tries == 0
+    assert flow.unseen == pytest.approx(SECONDS)

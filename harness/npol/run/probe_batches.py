@@ -29,7 +29,8 @@ class ProbeSource(Protocol):
 
 
 def ask_all(batches: Mapping[ProbeSource, Sequence[Probe]]) -> dict[str, Answer]:
-    """All answers by source and probe (`answer_key`): one `ask` per source."""
+    """All answers by source and probe (`answer_key`): one `ask` per source that has any."""
+    batches = {source: probes for source, probes in batches.items() if probes}
     grace = GRACE + PER_PROBE * sum(map(len, batches.values()))
     with ThreadPoolExecutor(max_workers=max(1, len(batches))) as pool:
         replies = pool.map(lambda batch: (batch[0], _ask(*batch, grace=grace)), batches.items())
