@@ -1,4 +1,5 @@
 import errno
+from dataclasses import replace
 
 import pytest
 
@@ -119,6 +120,72 @@ def test_a_budget_is_for_the_sum_of_its_leaks(budget, over):
     start = measured(tries((0, 5), (None, 5)), budget=budget)
 
     assert start.over_budget is over
+
+
+def paused(seconds, first=0.04):
+    """Closed at all tries, between two of which nobody asked for so long."""
+    early, late = tries((None, 5), first=first), tries((None, 5), first=first + 0.08 + seconds)
+    return [*early, *(replace(t, number=t.number + 5) for t in late)]
+
+
+LATE = tries((None, 50), first=8.0)
+ASKED_BEFORE = [*tries((REFUSED, 1), first=-0.09), *(replace(t, number=9 + t.number) for t in LATE)]
+
+
+@pytest.mark.parametrize(
+    ("found", "end", "not_seen"),
+    [
+        pytest.param(tries((None, 9)), FreshEnd.SOURCE, 0.0, id="a-source-at-once"),
+        pytest.param(tries((None, 9), first=0.9), FreshEnd.SOURCE, 0.0, id="a-slow-start"),
+        pytest.param(LATE, FreshEnd.SOURCE, 8.0, id="a-source-that-did-not-run"),
+        pytest.param(tries((None, 9), first=1.9), FreshEnd.TARGET, 0.0, id="a-target-told-soon"),
+        pytest.param(LATE, FreshEnd.TARGET, 8.0, id="a-target-told-late"),
+        pytest.param(ASKED_BEFORE, FreshEnd.TARGET, 8.0, id="asked-before-it-answered-and-late"),
+        pytest.param(paused(0.9), FreshEnd.SOURCE, 0.0, id="a-short-pause"),
+        pytest.param(paused(8.0), FreshEnd.SOURCE, 8.0, id="a-pause"),
+        pytest.param(paused(3.0, first=4.0), FreshEnd.TARGET, 7.0, id="both"),
+    ],
+)
+def test_a_budget_is_not_kept_in_a_time_that_nobody_saw(found, end, not_seen):
+    start = measured(found, end=end, budget=0.0)
+
+    assert start.not_seen == pytest.approx(not_seen)
+    assert (start.over_budget, start.may_be_over_budget) == (False, not_seen > 0)
+
+
+@pytest.mark.parametrize(
+    ("word", "budget", "doubted"),
+    [("deny", 8.05, False), ("deny", 7.95, True), ("deny", None, False), ("allow", 0.0, False)],
+)
+def test_what_was_not_seen_counts_as_open_beside_the_budget_of_what_is_to_be_closed(
+    word, budget, doubted
+):
+    assert measured(LATE, word, budget=budget).may_be_over_budget is doubted
+
+
+@pytest.mark.parametrize(
+    ("first", "again", "leaked", "not_seen"),
+    [
+        pytest.param(0, None, 3.0, 0.0, id="open-until-then-for-all-that-is-known"),
+        pytest.param(None, 0, 0.1, 3.0, id="open-since-then-or-before"),
+    ],
+)
+def test_a_time_beside_a_leak_counts_once(first, again, leaked, not_seen):
+    found = [*tries((first, 1)), *tries((again, 5), (None, 5), first=3.04)]
+
+    start = measured([replace(t, number=n) for n, t in enumerate(found)], budget=0.0)
+
+    assert start.leaked == pytest.approx(leaked)
+    assert start.not_seen == pytest.approx(not_seen)
+
+
+def test_a_round_without_one_of_the_addresses_tells_only_what_is_wrong():
+    ours = tries((errno.EADDRNOTAVAIL, 100), (None, 9), index=1)
+
+    assert measured([*tries((None, 109)), *ours], indices=(0, 1)).first_try > 2
+    assert measured([*tries((0, 109)), *ours], indices=(0, 1)).first_try < 1
+    never = tries((errno.EADDRNOTAVAIL, 9), index=1)
+    assert measured([*tries((None, 9)), *never], indices=(0, 1)).first_try < 1
 
 
 def test_one_open_address_is_a_leak_and_one_closed_address_is_not_an_answer():

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import errno
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import replace
 from itertools import groupby
 
-from npol.judge.gaps import FlowHistory
+from npol.judge.gaps import UNSEEN_AFTER, FlowHistory
 from npol.judge.tries import Try
 from npol.model.expectation import Expectation, Outcome
 from npol.model.fresh_start import FreshEnd, FreshStart
@@ -52,31 +52,44 @@ def fresh_start(
         denial: how a denied connection is answered here.
     """
     asked = [t for t in tries if t.index in indices and t.code not in _OURS]
-    own = [t for t in asked if t.began >= started]
-    own.sort(key=lambda t: t.number)
-    rounds = [list(group) for _, group in groupby(own, key=lambda t: t.number)]
-    if not rounds:
-        return None
-    refusing = Outcome.REFUSED in denial
-    unseen = max(0.0, min(t.began for t in asked) - started)
-    history, answers = FlowHistory(), []
-    for one in rounds:
-        at = min(t.began for t in one) - started
-        history.add(Try(at, _seen(one, closed=expectation.closed, refusing=refusing)))
+    refusing, tried = Outcome.REFUSED in denial, {t.index for t in asked}
+    history, answers, instants = FlowHistory(), list[float](), list[float]()
+    for one in _rounds(asked, started):
+        saw = _seen(one, closed=expectation.closed, refusing=refusing)
+        if saw is None and {t.index for t in one} != tried:
+            continue  # an address that was not tried this time may have been otherwise
+        instants.append(min(t.began for t in one) - started)
+        history.add(Try(instants[-1], saw))
         answers += [t.ended - started for t in one if t.code == 0]
-    instants = sorted(min(t.began for t in one) - started for one in rounds)
+    if not instants:
+        return None
+    before = any(t.began < started for t in asked)
     return FreshStart(
         end=end,
         pod=pod,
         started=started,
-        tries=len(rounds),
-        first_try=instants[0],
-        unseen=unseen if end is FreshEnd.TARGET else 0.0,
+        tries=len(instants),
+        first_try=min(instants),
+        unseen=_unseen(min(instants), at_once=before or end is FreshEnd.SOURCE),
         first_answer=min(answers, default=None),
-        last_try=instants[-1],
-        gaps=_counted_from(history, instants[0], instants[-1]),
-        budget=budget,
+        last_try=max(instants),
+        gaps=_counted_from(history, min(instants), max(instants)),
+        budget=budget if expectation.closed else None,
     )
+
+
+def _rounds(tries: Iterable[LoggedTry], started: float) -> Iterator[list[LoggedTry]]:
+    """The tries since the start, those at all addresses together."""
+    own = sorted((t for t in tries if t.began >= started), key=lambda t: t.number)
+    return (list(group) for _, group in groupby(own, key=lambda t: t.number))
+
+
+def _unseen(first_try: float, *, at_once: bool) -> float:
+    """
+    `at_once`: it was asked as soon as it could be; a program takes a while to start, and then is as
+    fast as between two tries.
+    """
+    return 0.0 if at_once and first_try <= UNSEEN_AFTER else first_try
 
 
 def _counted_from(history: FlowHistory, first: float, last: float) -> tuple[Gap, ...]:

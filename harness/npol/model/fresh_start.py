@@ -7,6 +7,12 @@ from dataclasses import dataclass
 
 from npol.model.gap import Gap, GapKind
 
+TOLD_WITHIN = 2.0
+"""
+Seconds after a target's start by which the API shows its address: kubelets look at their pods once
+a second, and tell it then.
+"""
+
 
 class FreshEnd(enum.Enum):
     """Which end of a flow has just started."""
@@ -30,14 +36,17 @@ class FreshStart:
     tries: int
     first_try: float
     unseen: float = 0.0
-    """For how long a target had answered when it was asked first: nobody has seen what was then."""
+    """
+    From its start to the first try, where that is more than a program needs to begin: nobody has
+    seen what was then.
+    """
     first_answer: float | None
     """When the first answer came; None where none did."""
     last_try: float
     gaps: tuple[Gap, ...] = ()
     """When it was otherwise than expected; `began` counts from the start, too."""
     budget: float | None = None
-    """Its `leak`, in seconds."""
+    """Its `leak`, in seconds; None where it has none, and for a flow that is to be open."""
 
     @property
     def leaks(self) -> tuple[Gap, ...]:
@@ -52,3 +61,24 @@ class FreshStart:
     @property
     def over_budget(self) -> bool:
         return self.budget is not None and bool(self.leaks) and self.leaked > self.budget
+
+    @property
+    def not_seen(self) -> float:
+        """
+        Seconds of which nobody knows, but for those in which nobody can know where a target is.
+        A time right after an answer counts as leaked.
+        """
+        told_soon = self.end is FreshEnd.TARGET and self.unseen <= TOLD_WITHIN
+        later = sum(gap.seconds for gap in self.gaps if self._is_unseen(gap))
+        return later if told_soon else self.unseen + later
+
+    def _is_unseen(self, gap: Gap) -> bool:
+        leaking = any(leak.began <= gap.began < leak.began + leak.seconds for leak in self.leaks)
+        return gap.kind is GapKind.NOT_SEEN and not leaking
+
+    @property
+    def may_be_over_budget(self) -> bool:
+        """Whether it would be, had it been open in all the time that nobody saw."""
+        if self.budget is None or not self.not_seen:
+            return False
+        return self.leaked + self.not_seen > self.budget

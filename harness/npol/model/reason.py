@@ -83,6 +83,7 @@ class ReasonCode(enum.Enum):
     TOO_SLOW = "too slow"
     BUDGET_NOT_SHOWN = "budget not shown"
     LEAKED = "leaked"  # a fresh pod got through before its policies were in force
+    LEAK_NOT_EXCLUDED = "leak not excluded"  # nobody saw a time in which it may have got through
     START_NOT_SEEN = "start not seen"  # `said`: why a fresh pod's first seconds are not known
     OTHER_POLICY_DECIDES = "other policy decides"
     DECIDING_POLICY_UNKNOWN = "deciding policy unknown"

@@ -293,6 +293,10 @@ _WORDS: Mapping[ReasonCode, Callable[[Reason], str]] = {
     ReasonCode.LEAKED: lambda r: (
         f"open for {r.seconds or 0.0:.2f} s once the pod had started, budget {r.budget or 0.0:g} s"
     ),
+    ReasonCode.LEAK_NOT_EXCLUDED: lambda r: (
+        f"not seen for {r.seconds or 0.0:.2f} s once the pod had started, in which it may have been"
+        f" open; budget {r.budget or 0.0:g} s"
+    ),
     ReasonCode.START_NOT_SEEN: lambda r: f"the first seconds of the pod were not seen: {r.said}",
     ReasonCode.OTHER_POLICY_DECIDES: _other_policy,
     ReasonCode.DECIDING_POLICY_UNKNOWN: _decider_unknown,

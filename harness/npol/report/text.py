@@ -126,7 +126,8 @@ def _fresh(flow: FlowResult, width: int) -> Iterator[Line]:
     """What it did from the start of its fresh pod on."""
     if flow.fresh is None:
         return
-    tone = Tone.WRONG if flow.fresh.over_budget else Tone.PLAIN
+    over, doubt = flow.fresh.over_budget, flow.fresh.may_be_over_budget
+    tone = Tone.WRONG if over else Tone.UNKNOWN if doubt else Tone.PLAIN
     words = f"{safe(flow.name)}: {start_words(flow.fresh)}"
     for number, part in enumerate(textwrap.wrap(words, width - 2 * len(INDENT))):
         yield (StyledText(INDENT if number == 0 else 2 * INDENT), StyledText(part, tone))

@@ -129,11 +129,7 @@ class FreshPods:
                 else replace(result, verdict=Verdict.UNKNOWN, reason=lost)
             )
         result = replace(result, fresh=start)
-        if start.over_budget and result.passed:
-            seconds, budget = start.leaked, start.budget
-            reason = Reason(code=ReasonCode.LEAKED, seconds=seconds, budget=budget)
-            return replace(result, verdict=Verdict.TOO_OPEN, outcome=Outcome.OPEN, reason=reason)
-        return result
+        return judged_by_leak(result, start) if result.passed else result
 
     def _logs_of(
         self, flow: Flow, logs: Mapping[tuple[str, str], FreshLog]
@@ -194,3 +190,15 @@ class FreshPods:
     def _is_told(self, flow: Flow, logs: Mapping[tuple[str, str], FreshLog]) -> bool:
         expected = flow.expect.for_engine(self.environment.engine.name)
         return is_conclusive(self._start_of(flow, logs), expected)
+
+
+def judged_by_leak(result: FlowResult, start: FreshStart) -> FlowResult:
+    """A result that is as expected, by the budget for what its fresh pod did at first."""
+    budget = start.budget
+    if start.over_budget:
+        reason = Reason(code=ReasonCode.LEAKED, seconds=start.leaked, budget=budget)
+        return replace(result, verdict=Verdict.TOO_OPEN, outcome=Outcome.OPEN, reason=reason)
+    if start.may_be_over_budget:
+        reason = Reason(code=ReasonCode.LEAK_NOT_EXCLUDED, seconds=start.not_seen, budget=budget)
+        return replace(result, verdict=Verdict.UNKNOWN, reason=reason)
+    return result
