@@ -47,7 +47,8 @@ A story, whole ([`first-steps`](../../fixtures/first-steps)):
 - YAML is read as version 1.2: `no` and `on` are texts. A key that stands twice, or is in no table,
   is an error. Errors are told with file, line and column before any request is sent.
 - A *duration* has a unit: `500ms`, `2s`, `1m`, `1h`.
-- Paths are relative to the story's file and lie below the top of its git repository (or `--root`).
+- Paths are relative to the story's file and lie below the top of its git repository (or `--root`);
+  a story, too, is no link to a place outside of it.
 - What the words of `expect` mean and what they prove: [verdicts](../verdicts.md).
 - Each example is from a story that runs; its link leads there.
 - `version` changes only with a key that would be read otherwise than before: see

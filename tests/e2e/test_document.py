@@ -99,7 +99,7 @@ def test_a_page_of_others_keeps_what_they_wrote(baseline, npol_here):
     ("options", "said"),
     [
         pytest.param(["--output", "README.md"], "does not hold the marks", id="not-its-page"),
-        pytest.param(["--check", "none.md"], "No such file", id="no-page"),
+        pytest.param(["--check", "none.md"], "no such file", id="no-page"),
         pytest.param(["--output", "a", "--check", "b"], "one of them", id="both"),
         pytest.param(["--output", "no/such/page.md"], "No such file", id="no-directory"),
         pytest.param(["--at", "nowhere"], "has no step 'nowhere'", id="no-such-step"),

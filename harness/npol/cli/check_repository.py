@@ -22,7 +22,8 @@ from npol.policy.parse.object_source import Source, sources
 from npol.policy.state.apply_changes import build
 from npol.policy.state.cluster_state import ClusterState
 from npol.report.escape import safe
-from npol.story import Survey
+from npol.story import Survey, files
+from npol.story.field_validators import NotValid
 from npol.story.repository import Repository, repository
 
 RENDERERS = 4
@@ -69,7 +70,7 @@ def check_repositories(
     Raises:
         Mistakes: a directory cannot be read, or holds nothing to be judged.
     """
-    parts = _joined([repository(os.path.realpath(d)) for d in directories])
+    parts = _joined([_parts(d, root) for d in directories])
     surveyed = _surveyed(parts, root)
     surveyed.rendered += named
     nothing = not any(s.manifests or s.unreadable for s in surveyed.surveys)
@@ -97,6 +98,13 @@ def check_repositories(
         lines=tuple(_lines(parts, surveyed, everything, None if dialect is SPEC else dialect)),
         incomplete=failed or bool(directories and nothing),
     )
+
+
+def _parts(directory: str, root: str | None) -> Repository:
+    try:
+        return repository(files.inside(directory, root))
+    except NotValid as error:
+        raise Mistakes([Mistake(Position(directory), str(error), error.hint)]) from None
 
 
 def _joined(parts: Sequence[Repository]) -> Repository:

@@ -26,7 +26,8 @@ from npol.model.policy_document import PolicyDocument
 from npol.model.story import Step, Story
 from npol.policy.objects.dialects import dialect_of
 from npol.report.escape import safe
-from npol.story import Survey, load_story
+from npol.story import Survey, files, load_story
+from npol.story.field_validators import NotValid
 from npol.story.mixed_manifests import is_split_off
 
 
@@ -82,11 +83,12 @@ def _page(arguments: DocumentArguments) -> tuple[PolicyDocument, _PageScope]:
     is_dir = os.path.isdir(what)
     if not is_dir:  # mistakes are told by their paths from here
         load_story(what, root=arguments.root, overlay=arguments.peers)
-    files = {"overlay": _absolute(arguments.peers), "root": _absolute(arguments.root)}
+    beside = {"overlay": _absolute(arguments.peers), "root": _absolute(arguments.root)}
     kubeconfig = _absolute(arguments.kubeconfig)
-    with contextlib.chdir(what if is_dir else os.path.dirname(os.path.abspath(what))):
+    real = _inside(what, arguments.root)
+    with contextlib.chdir(real if is_dir else os.path.dirname(os.path.abspath(what))):
         survey = inputs.surveyed(["."], ".", "default") if is_dir else None
-        story = _one_step(told, survey.manifests) if survey else load_story(told, **files)
+        story = _one_step(told, survey.manifests) if survey else load_story(told, **beside)
         found = _meant(story, arguments.at or "")
         if arguments.context or kubeconfig:
             found = as_applied(found, connected(kubeconfig, arguments.context))
@@ -123,6 +125,13 @@ def _command(arguments: DocumentArguments, named: Sequence[str]) -> str:
     options = ("--at", arguments.at), ("--context", arguments.context), ("--peers", arguments.peers)
     given = [word for name, value in options if value for word in (name, value)]
     return shlex.join(["npol", "document", *named, *given])
+
+
+def _inside(path: str, root: str | None = None) -> str:
+    try:
+        return files.inside(path, root)
+    except NotValid as error:
+        raise InputError(str(error), hint=error.hint) from None
 
 
 def _absolute(path: str | None) -> str | None:
@@ -165,17 +174,18 @@ def _write(file: str, text: str) -> None:
         old = _read(file)
         text = old.replace(_between(old, file), text, 1)
     try:
-        Path(file).write_text(text, encoding="utf-8")
+        Path(_inside(file)).write_text(text, encoding="utf-8")
     except OSError as error:
         raise InputError(f"{file}: {error.strerror}") from error
 
 
 def _read(file: str) -> str:
     try:
-        return Path(file).read_text(encoding="utf-8")
-    except (OSError, UnicodeDecodeError) as error:
-        reason = error.strerror if isinstance(error, OSError) else "not UTF-8 text"
-        raise InputError(f"{file}: {reason}", hint="--output FILE writes a new page") from error
+        text = files.read_bytes(_inside(file), file).decode()
+    except (NotValid, UnicodeDecodeError) as error:
+        reason = str(error) if isinstance(error, NotValid) else f"{file}: not UTF-8 text"
+        raise InputError(reason, hint="--output FILE writes a new page") from None
+    return text.replace("\r\n", "\n")
 
 
 def _between(text: str, file: str) -> str:

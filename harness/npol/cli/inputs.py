@@ -13,7 +13,7 @@ from npol.policy.objects.dialects import BY_ENGINE, CALICO, CILIUM, SPEC, Dialec
 from npol.policy.state.apply_changes import build
 from npol.policy.state.cluster_state import ClusterState
 from npol.policy.state.dns import with_dns
-from npol.story import Survey, find_root, load_manifests, survey
+from npol.story import Survey, git_top, load_manifests, survey
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -51,11 +51,11 @@ def surveyed(paths: Sequence[str], root: str | None = None, namespace: str = "")
 
 
 def _common_root(paths: Sequence[str]) -> str:
-    """The git top; where there is none, the directory that holds all of the paths."""
-    found, places = find_root(paths[0]), [os.path.realpath(p) for p in paths]
-    if os.path.commonpath([found, *places]) == found:
+    """The git top; where there is none, the directory that holds all of the paths as written."""
+    found, places = git_top(paths[0]), [os.path.abspath(p) for p in paths]
+    if found and os.path.commonpath([found, *places]) == found:
         return found
-    return os.path.commonpath(list(map(os.path.dirname, places)))
+    return os.path.commonpath([p if os.path.isdir(p) else os.path.dirname(p) for p in places])
 
 
 def _below(paths: Sequence[str], root: str | None) -> tuple[str, list[str]]:

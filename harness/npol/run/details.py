@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import replace
-from pathlib import Path
 
-from npol.errors import Position
+from npol.errors import InputError, Position
 from npol.model.causes import Cause
 from npol.model.result import FlowResult, Snippet, StoryReport
 from npol.model.story import Story
 from npol.policy.simulate.coverage import CoveredPart, coverage
 from npol.policy.simulate.simulated_steps import scenes
+from npol.story import story_bytes
 
 AROUND = 6
 """Lines before and after the one to blame."""
@@ -22,27 +22,30 @@ POLICY = "NetworkPolicy"
 def detailed(report: StoryReport, story: Story) -> StoryReport:
     """The report for a file that is read when the policies may be others."""
     return replace(
-        report, snippets=tuple(_snippets(report)), unexercised=tuple(_unexercised(story))
+        report,
+        snippets=tuple(_snippets(report, story.root)),
+        unexercised=tuple(_unexercised(story)),
     )
 
 
-def _snippets(report: StoryReport) -> Iterator[Snippet]:
+def _snippets(report: StoryReport, root: str) -> Iterator[Snippet]:
     flows = (r for r in report.results if isinstance(r, FlowResult) and not r.passed)
     places = dict.fromkeys(c.at for f in flows for c in f.causes if c.at)
     for at in list(places)[:MOST_SNIPPETS]:
-        if found := snippet(at):
+        if found := snippet(at, root):
             yield found
 
 
-def snippet(at: Position) -> Snippet | None:
+def snippet(at: Position, root: str) -> Snippet | None:
     """
     The lines around a place in a policy; None where its file cannot be read any more.
 
-    Other documents of the file are left out: they may be Secrets.
+    Other documents of the file are left out: they may be Secrets. What was rendered is called by
+    no file's name, and a link of that name may lead anywhere: it does not lead out of the root.
     """
     try:
-        lines = Path(at.file).read_text(encoding="utf-8").split("\n")
-    except (OSError, UnicodeDecodeError):
+        lines = story_bytes(at.file, root).decode().replace("\r\n", "\n").split("\n")
+    except (InputError, UnicodeDecodeError):
         return None
     if at.line > len(lines):
         return None

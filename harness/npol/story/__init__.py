@@ -11,7 +11,7 @@ first used: whoever only looks at manifests need not wait for it.
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
-from npol.story.files import find_root
+from npol.story.files import find_root, git_top, story_bytes
 from npol.story.manifests import Survey, load_manifests, survey, survey_source
 
 if TYPE_CHECKING:
@@ -25,9 +25,11 @@ _HOMES = {
 __all__ = [
     "Survey",
     "find_root",
+    "git_top",
     "load_manifests",
     "load_story",
     "read_story",
+    "story_bytes",
     "survey",
     "survey_source",
 ]

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import contextlib
 import itertools
 import os
 import stat
 from collections.abc import Iterator
 from pathlib import Path
+from typing import BinaryIO
 
 from npol.errors import InputError
 from npol.story.field_validators import NotValid, did_you_mean, shown
@@ -17,10 +19,42 @@ MAX_LEVELS = 16
 SUFFIXES = (".yaml", ".yml", ".json")
 
 
+def git_top(path: str) -> str | None:
+    """
+    The nearest directory at or above a path that holds `.git`, the path taken as it is written.
+
+    A link does not choose the top: one that leads out of a repository, even to another one,
+    leaves what it leads to outside.
+    """
+    here = Path(os.path.abspath(path))
+    top: Path | None = None
+    for above in reversed((here, *here.parents)):
+        if os.path.exists(above / ".git") and (top is None or _leads_below(above, top)):
+            top = above
+    return str(top) if top else None
+
+
 def find_root(path: str) -> str:
-    """The nearest directory above a story that holds `.git`, else the story's own."""
-    here = Path(os.path.realpath(path)).parent
-    return str(next((d for d in (here, *here.parents) if (d / ".git").exists()), here))
+    """The git top of a file or directory, else the directory that it lies in."""
+    return git_top(path) or os.path.dirname(os.path.abspath(path))
+
+
+def inside(path: str, root: str | None = None) -> str:
+    """
+    The real path of a file or directory that a command line names.
+
+    Raises:
+        NotValid: links lead it out of `root`, or of `find_root(path)` where it is not below `root`.
+    """
+    if not path.isprintable():
+        raise NotValid(f"not a valid path: {shown(path)}")
+    is_known = root is not None and _below(os.path.abspath(path), os.path.abspath(root))
+    top = os.path.realpath(root if root is not None and is_known else find_root(path))
+    real = os.path.realpath(path)
+    if not _below(real, top):
+        message = f"{shown(path)} is a link to a place outside of the root {top}"
+        raise NotValid(message, "pass a wider --root")
+    return real
 
 
 def read_bytes(path: str, name: str) -> bytes:
@@ -30,19 +64,30 @@ def read_bytes(path: str, name: str) -> bytes:
     Raises:
         NotValid: there is no such file, or it is a pipe, a device, a directory, or too large.
     """
+    with opened(path, name) as file:
+        if os.fstat(file.fileno()).st_size > MAX_BYTES:
+            raise NotValid(f"{name} is larger than {MAX_BYTES // 1_000_000} MB")
+        return file.read(MAX_BYTES + 1)
+
+
+@contextlib.contextmanager
+def opened(path: str, name: str) -> Iterator[BinaryIO]:
+    """
+    A regular file, however large; `name` is what messages call it.
+
+    Raises:
+        NotValid: there is no such file, or it is a link, a pipe, a device, or a directory.
+    """
     try:
         flags = os.O_NONBLOCK | os.O_NOFOLLOW | os.O_CLOEXEC  # opening a pipe must not block
         handle = os.open(path, os.O_RDONLY | flags)
     except OSError as error:
         raise NotValid(f"{name} cannot be read: {_reason(error)}") from None
     try:
-        status = os.fstat(handle)
-        if not stat.S_ISREG(status.st_mode):
+        if not stat.S_ISREG(os.fstat(handle).st_mode):
             raise NotValid(f"not a regular file: {name}")
-        if status.st_size > MAX_BYTES:
-            raise NotValid(f"{name} is larger than {MAX_BYTES // 1_000_000} MB")
         with os.fdopen(handle, "rb", closefd=False) as file:
-            return file.read(MAX_BYTES + 1)
+            yield file
     finally:
         os.close(handle)
 
@@ -75,6 +120,10 @@ def resolve(path: str, base: str, root: str) -> str:
 
 def _below(path: str, top: str) -> bool:
     return os.path.commonpath([top, path]) == top
+
+
+def _leads_below(path: Path, top: Path) -> bool:
+    return _below(os.path.realpath(path), os.path.realpath(top))
 
 
 def _reason(error: OSError) -> str:
@@ -134,16 +183,15 @@ def _walk(directory: str, levels: int, name: str) -> Iterator[str]:
             yield entry.path
 
 
-def story_bytes(path: str) -> bytes:
+def story_bytes(path: str, root: str | None = None) -> bytes:
     """
-    A story file's content.
+    The content of a file that a command line names; links do not lead it out of its root.
 
     Raises:
         InputError: it cannot be read.
     """
     try:
-        return read_bytes(os.path.realpath(path), shown(path))
+        return read_bytes(inside(path, root), shown(path))
     except NotValid as error:
-        raise InputError(str(error), hint=_nearby(os.path.abspath(path))) from None
-    except ValueError:
-        raise InputError(f"not a valid path: {shown(path)}") from None
+        hint = error.hint or _nearby(os.path.abspath(path))
+        raise InputError(str(error), hint=hint) from None

@@ -34,14 +34,15 @@ def load_story(path: str, root: str | None = None, overlay: str | None = None) -
 
     Args:
         path: the file; positions repeat it as it is given here.
-        root: the directory that manifests must lie below; `find_root(path)` when left out.
+        root: the directory that manifests, and what the story itself may be a link to, must
+            lie below; `find_root(path)` when left out.
         overlay: a --peers file, whose peers' fields win over those of the same name.
 
     Raises:
         Mistakes: everything that is wrong in the story, the overlay and the manifests.
         InputError: there is no such file.
     """
-    return read_story(files.story_bytes(path), path, root, overlay)
+    return read_story(files.story_bytes(path, root), path, root, overlay)
 
 
 def read_story(
@@ -53,7 +54,7 @@ def read_story(
     """
     mistakes: list[Mistake] = []
     story = _top(text, path, mistakes)
-    over = _top(files.story_bytes(overlay), overlay, mistakes) if overlay else None
+    over = _top(files.story_bytes(overlay, root), overlay, mistakes) if overlay else None
     found = _read(story, over, path, root or files.find_root(path), _lines(text))
     if mistakes or found is None:
         raise Mistakes(in_order(mistakes))
