@@ -172,6 +172,29 @@ def test_a_chart_that_cannot_be_rendered_is_listed_and_leaves_the_answer_open(ch
     assert code == ExitCode.UNKNOWN
 
 
+@pytest.mark.parametrize("target", ["/dev/zero", "/etc/hostname"])
+def test_what_a_chart_that_is_not_rendered_links_to_is_not_read(
+    target, check, tmp_path, monkeypatch
+):
+    """A device has no end; what cannot be looked into may name a policy."""
+    monkeypatch.setenv("PATH", "/nowhere")
+    (tmp_path / "chart/templates").mkdir(parents=True)
+    (tmp_path / "chart/templates/data").symlink_to(target)
+    chart = "apiVersion: v2\nname: web\nversion: 1.0.0\n"
+    code, _ = check({"chart/Chart.yaml": chart, "pod.yaml": POD})
+
+    assert code == ExitCode.UNKNOWN
+
+
+@pytest.mark.parametrize("before", [2, (1 << 20) - 8])
+def test_a_policy_is_found_wherever_a_large_file_names_one(before, check):
+    text = "#" * before + "\nkind: NetworkPolicy\n"
+    code, lines = check({"large.yaml": text + "x: &\n", "pod.yaml": POD})
+
+    assert any(line.startswith("large.yaml") for line in lines)
+    assert code == ExitCode.DIFFERS
+
+
 @needs_helm
 def test_a_chart_is_rendered_and_judged(check):
     chart = {

@@ -8,6 +8,7 @@ from collections import Counter
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
+from typing import BinaryIO
 
 from npol.cli import inputs
 from npol.cli.rendered import rendered
@@ -173,11 +174,21 @@ def _is_open_policy(mistake: Mistake) -> bool:
 
 
 def _names_policy(file: str) -> bool:
+    """Whether a file holds such words; so may what was rendered, or cannot be looked into."""
     try:
-        with open(file, "rb") as text:
-            return bool(NAMED.search(text.read().replace(b"\0", b"")))  # UTF-16, too
-    except OSError:
-        return True  # a text that was rendered
+        with files.opened(files.inside(file), file) as text:
+            return any(NAMED.search(piece) for piece in _pieces(text))
+    except (NotValid, OSError):
+        return True
+
+
+def _pieces(text: BinaryIO) -> Iterator[bytes]:
+    """All of a file, each piece with the end of the one before; UTF-16 as if it were ASCII."""
+    before = b""
+    while chunk := text.read(1 << 20):
+        chunk = chunk.replace(b"\0", b"")
+        yield before + chunk
+        before = chunk[-256:]
 
 
 def _names_policies(directory: str) -> bool:

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from npol.errors import InputError
 from npol.model.story import Story
-from npol.story import load_story
+from npol.story import load_story, story_bytes
 
 PATTERNS = ("*.npol.yaml", "*.npol.yml")
 _KIND = re.compile(r"^kind:\s*(\S+)", re.MULTILINE)
@@ -24,7 +24,7 @@ def load_stories(paths: Sequence[str], *, root: str | None, overlay: str | None)
     """
     files = story_files(paths)
     for file in files:
-        _refuse_manifest(file)
+        _refuse_manifest(file, root)
     return [load_story(file, root=root, overlay=overlay) for file in files]
 
 
@@ -51,11 +51,11 @@ def _of_a_volume(file: Path) -> bool:
     return any(part.startswith("..") for part in file.parts)
 
 
-def _refuse_manifest(file: str) -> None:
+def _refuse_manifest(file: str, root: str | None) -> None:
     """What people try first; the schema's complaints about it would be ten lines."""
     try:
-        text = Path(file).read_text(encoding="utf-8")
-    except (OSError, UnicodeDecodeError):
+        text = story_bytes(file, root).decode()
+    except (InputError, UnicodeDecodeError):
         return  # loading it says why
     kind = _KIND.search(text)
     if kind and _API_VERSION.search(text):

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
-from pathlib import Path
 from typing import Any
 
 import typer
@@ -35,9 +34,10 @@ def _beginning(incomplete: str, known: Callable[[], Iterable[str]]) -> list[str]
 
 
 def _story(context: typer.Context) -> Any:
-    from npol.yaml_positions import YamlDialect, load  # as above
+    from npol.story import story_bytes  # as above
+    from npol.yaml_positions import YamlDialect, load
 
     named = context.params.get("stories") or context.params.get("story")
     file = named[0] if isinstance(named, (list, tuple)) else named
-    (document,) = load(Path(str(file)).read_bytes(), str(file), YamlDialect.STORY)
+    (document,) = load(story_bytes(str(file)), str(file), YamlDialect.STORY)
     return document.data
