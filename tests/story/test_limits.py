@@ -35,6 +35,36 @@ SLOWER = {"many-mistakes", "many-unknown-keys", "many-peers", "many-steps", "man
 """A second each, most of it in the parser."""
 
 
+def matrix(of: int) -> str:
+    """A story of one step, in which each of so many peers asks each."""
+    names = [f"p{n}" for n in range(of)]
+    peers = "".join(f"  {name}: {{namespace: a, labels: {{x: {name}}}}}\n" for name in names)
+    head = " | ".join(f"{name}:80" for name in names)
+    rows = "".join(f"    | {name} | {' | '.join(['deny'] * of)} |\n" for name in names)
+    return f"version: 1\npeers:\n{peers}steps:\n- name: s0\n  matrix: |\n    | x | {head} |\n{rows}"
+
+
+def test_flows_that_are_repeated_count(mistakes, story):
+    """Each line of 28 bytes repeats 400 flows; the chain of repeats is no way around either."""
+    text = matrix(20)
+    repeats = [f"- {{name: s{n}, same_as: s{n - 1}}}\n" for n in range(1, 25)]
+
+    assert len(story(text + "".join(repeats)).steps) == 25
+    more = "- {name: s25, same_as: s0}\n"
+    what = "the story asks more than 10000 flows and checks, those of `same_as` too - split it"
+    assert mistakes(text + "".join(repeats) + more) == [f"s.npol.yaml:71:10: {what}"]
+
+
+def test_checks_that_are_repeated_count(mistakes):
+    check = "  - {endpoints: web%d, namespace: shop, port: 80, ready: 1}\n"
+    text = "version: 1\npeers: {}\nsteps:\n- name: s0\n  state:\n"
+    text += "".join(check % n for n in range(200))
+    text += "".join(f"- {{name: s{n}, same_as: s0}}\n" for n in range(1, 60))
+
+    (told,) = mistakes(text)
+    assert "more than 10000 flows and checks" in told
+
+
 @pytest.mark.parametrize(
     "text",
     [

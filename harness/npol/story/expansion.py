@@ -5,8 +5,10 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import replace
 
+from npol.errors import Mistake, Mistakes
 from npol.model.story import Flow, Step, Story
 from npol.story.peers import NODE
+from npol.story.steps import MAX_FLOWS
 
 
 def expand(story: Story) -> Story:
@@ -15,17 +17,28 @@ def expand(story: Story) -> Story:
 
     Such a step gets the flows and checks of the step it names, with their expectations,
     but for those flows that it restates: the same question, or the same name.
+
+    Raises:
+        Mistakes: that is too much: a line may repeat thousands.
     """
     done: dict[str, Step] = {}
+    asked = 0
     for step in story.steps:
         if step.same_as:
-            model = done[step.same_as]
-            restated = {k for f in step.flows for k in (f.key, f.name)}
-            others = (_untagged(f) for f in model.flows if restated.isdisjoint((f.key, f.name)))
-            flows = (*step.flows, *others)
-            step = replace(step, flows=flows, checks=(*step.checks, *model.checks))
+            step = _repeated(step, done[step.same_as])
+        asked += len(step.flows) + len(step.checks)
+        if step.same_as and asked > MAX_FLOWS:
+            what = f"the story asks more than {MAX_FLOWS} flows and checks, those of `same_as` too"
+            raise Mistakes([Mistake(step.at, what, "split it")])
         done[step.name] = step
     return _with_own_nodes(replace(story, steps=tuple(done.values())))
+
+
+def _repeated(step: Step, model: Step) -> Step:
+    restated = {k for f in step.flows for k in (f.key, f.name)}
+    others = (_untagged(f) for f in model.flows if restated.isdisjoint((f.key, f.name)))
+    flows = (*step.flows, *others)
+    return replace(step, flows=flows, checks=(*step.checks, *model.checks))
 
 
 def _with_own_nodes(story: Story) -> Story:
