@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from contextlib import suppress
 
 import pytest
@@ -155,6 +156,16 @@ def test_plain_scalars_are_read_by_dialect(text, story, manifest):
 )  # fmt: skip
 def test_invalid_yaml_is_reported_with_its_position(text, expected):
     assert told(text) == [expected]
+
+
+@pytest.mark.parametrize("times", [20_000, 80_000])
+def test_many_comments_are_read_in_time(times):
+    began = time.process_time()
+    document = one("#npol: x\n" * times + "a: b\n")
+
+    assert document.comments[times] == "x"
+    assert len(document.comments) == times
+    assert time.process_time() - began < 2.0
 
 
 def test_an_alias_bomb_is_reported_before_its_aliases_are_expanded():

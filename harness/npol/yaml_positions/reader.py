@@ -43,11 +43,7 @@ def load(
         what = "kubectl takes nothing but a comment on the line of a separator `---`"
         raise stopped(decoded[: odd.start()], file, what)
     try:
-        comments = {
-            decoded.count("\n", 0, found.start()) + 1: found[1].strip()
-            for found in _COMMENT.finditer(decoded)
-        }
-        return list(_YamlReader(file, dialect).documents(decoded, comments))
+        return list(_YamlReader(file, dialect).documents(decoded, _comments(decoded)))
     except yaml.MarkedYAMLError as error:
         mark = error.problem_mark or error.context_mark
         at = Position(file, mark.line + 1, mark.column + 1) if mark else Position(file)
@@ -56,6 +52,17 @@ def load(
         raise Mistakes([Mistake(at, f"not YAML: {problem}")]) from error
     except yaml.YAMLError as error:
         raise Mistakes([Mistake(Position(file), f"not YAML: {error!s:.100}")]) from error
+
+
+def _comments(text: str) -> dict[int, str]:
+    """The comments to npol by line number; lines are counted on from one to the next."""
+    comments: dict[int, str] = {}
+    line, counted = 1, 0
+    for found in _COMMENT.finditer(text):
+        line += text.count("\n", counted, found.start())
+        counted = found.start()
+        comments[line] = found[1].strip()
+    return comments
 
 
 @dataclass(slots=True)
