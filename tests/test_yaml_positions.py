@@ -158,6 +158,32 @@ def test_invalid_yaml_is_reported_with_its_position(text, expected):
     assert told(text) == [expected]
 
 
+@pytest.mark.parametrize("dialect", YamlDialect)
+def test_depth_that_aliases_bring_is_depth(dialect):
+    """Each anchor is a list fifty deep around the one before."""
+    level = "{open}{inside}{close}"
+    lines = ["a0: &a0 " + level.format(open="[" * 50, inside="x", close="]" * 50)]
+    for n in range(1, 60):
+        inside = level.format(open="[" * 50, inside=f"*a{n - 1}", close="]" * 50)
+        lines.append(f"a{n}: &a{n} {inside}")
+
+    assert told("\n".join(lines), dialect) == ["f.yaml:2:59: nested deeper than 64 levels"]
+
+
+def test_aliases_up_to_the_depth_are_followed():
+    """What came before an anchor and lies beside it is no part of its depth."""
+    text = f"deep: {'[' * 60}{']' * 60}\na: &a [[x]]\nb: {'[' * 60}*a{']' * 60}\n"
+
+    assert one(text).data["a"] == [["x"]]
+    assert told(text.replace("[[x]]", "[[[[x]]]]")) == ["f.yaml:3:64: nested deeper than 64 levels"]
+
+
+def test_values_that_the_last_alias_brings_count():
+    text = f"a: &a [{'x,' * 120_000}]\nb: *a\n"
+
+    assert told(text) == ["f.yaml:2:4: more than 200000 values"]
+
+
 @pytest.mark.parametrize("times", [20_000, 80_000])
 def test_many_comments_are_read_in_time(times):
     began = time.process_time()

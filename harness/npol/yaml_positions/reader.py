@@ -72,8 +72,19 @@ class _Marks:
     values: dict[Path, Position] = field(default_factory=dict)
     keys: dict[Path, Position] = field(default_factory=dict)
     duplicates: list[Mistake] = field(default_factory=list)
-    anchors: dict[str, Any] = field(default_factory=dict)
+    anchors: dict[str, _Anchored] = field(default_factory=dict)
     aliases: int = 0
+    deepest: int = 0
+    """The deepest level so far; within what an anchor names, of that alone."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Anchored:
+    """What an anchor names; how many values and levels an alias of it brings."""
+
+    value: Any
+    size: int
+    levels: int
 
 
 class _YamlReader:
@@ -115,28 +126,43 @@ class _YamlReader:
         return Mistakes([Mistake(self._position(event), message)])
 
     def _value(self, event: Any, path: Path) -> Any:
-        self.nodes += 1
-        if self.nodes > MAX_NODES:
-            raise self._stop(event, f"more than {MAX_NODES} values")
-        if len(path) > MAX_DEPTH:
-            raise self._stop(event, f"nested deeper than {MAX_DEPTH} levels")
+        self._count(event, 1)
+        self._reach(event, len(path))
         self._marks.values[path] = self._position(event)
         if isinstance(event, yaml.AliasEvent):
-            return self._alias(event)
+            return self._alias(event, len(path))
+        return self._anchored(event, path) if event.anchor else self._node(event, path)
+
+    def _count(self, event: Any, values: int) -> None:
+        self.nodes += values
+        if self.nodes > MAX_NODES:
+            raise self._stop(event, f"more than {MAX_NODES} values")
+
+    def _reach(self, event: Any, depth: int) -> None:
+        if depth > MAX_DEPTH:
+            raise self._stop(event, f"nested deeper than {MAX_DEPTH} levels")
+        self._marks.deepest = max(self._marks.deepest, depth)
+
+    def _anchored(self, event: Any, path: Path) -> Any:
+        marks = self._marks
+        before, around = self.nodes - 1, marks.deepest
+        marks.deepest = len(path)
         value = self._node(event, path)
-        if event.anchor:
-            self._marks.anchors[event.anchor] = value
+        levels = marks.deepest - len(path)
+        marks.anchors[event.anchor] = _Anchored(value, self.nodes - before, levels)
+        marks.deepest = max(marks.deepest, around)
         return value
 
-    def _alias(self, event: Any) -> Any:
+    def _alias(self, event: Any, depth: int) -> Any:
         self._marks.aliases += 1
         if self._marks.aliases > MAX_ALIASES:
             raise self._stop(event, f"more than {MAX_ALIASES} aliases")
         if event.anchor not in self._marks.anchors:
             raise self._stop(event, f"alias *{event.anchor} has no anchor before it")
-        value = self._marks.anchors[event.anchor]
-        self.nodes += _size(value)
-        return value
+        anchored = self._marks.anchors[event.anchor]
+        self._reach(event, depth + anchored.levels)
+        self._count(event, anchored.size)
+        return anchored.value
 
     def _node(self, event: Any, path: Path) -> Any:
         if isinstance(event, yaml.ScalarEvent):
@@ -225,14 +251,6 @@ class _YamlReader:
             return
         if event.tag and event.tag != "!" and event.tag not in CORE_TAGS:
             raise self._stop(event, f"tag {event.tag!a} is not allowed")
-
-
-def _size(value: Any) -> int:
-    if isinstance(value, dict):
-        return 1 + sum(_size(v) for v in value.values())
-    if isinstance(value, list):
-        return 1 + sum(_size(v) for v in value)
-    return 1
 
 
 _COMMENT = re.compile(r"(?:^|[ \t])#[ \t]*npol:([^\n]*)", re.M)
