@@ -3,7 +3,13 @@
 from __future__ import annotations
 
 from npol.document.markdown import BEGIN, END, page_markdown
-from npol.model.policy_document import DocumentedFlow, DocumentedStep, LabelNeed, PolicyDocument
+from npol.model.policy_document import (
+    DocumentedFlow,
+    DocumentedPolicy,
+    DocumentedStep,
+    LabelNeed,
+    PolicyDocument,
+)
 
 NASTY = f"a|b\n{END} <img src=x> **bold**"
 
@@ -26,6 +32,27 @@ def test_foreign_text_breaks_no_table_and_ends_no_page():
     assert "<img" not in text
     rows = [line for line in text.splitlines() if line.startswith("| a")]
     assert [row.replace("\\|", "").count("|") for row in rows] == [3, 6, 4]
+
+
+def test_names_of_files_stay_names():
+    """In code spans and in commands: markup, marks, terminal escapes, commands to a runner."""
+    files = ("a`<img src=x>`.yaml", f"b\x1b[2J\n{END}\n::error::x.yaml", "`", "``a ``")
+    need = LabelNeed(pods_in=None, labels="a`|b", carried_by=("x",), needed_by=("y",))
+    entry = DocumentedPolicy(namespace="shop", name="p", place=f"{files[0]}:1", lines=())
+    commands = tuple(f"kubectl apply -f '{file}'" for file in files)
+    text = page_markdown(
+        page(files=files, policies=(entry,), labels=(need,), applying=commands, rollback=files[1])
+    )
+
+    lines = text.split("\n")
+    assert text.replace("\n", "").isprintable()
+    assert (lines.count(END), lines[-2]) == (1, END)
+    assert not any(line.lstrip().startswith("::error") for line in lines)
+    assert "1. ``a`<img src=x>`.yaml``" in lines
+    assert "3. `` ` ``" in lines
+    assert "4. ``` ``a `` ```" in lines
+    assert "**p** (``a`<img src=x>`.yaml:1``)" in lines
+    assert r"| namespaces | ``a`\|b`` | x | y |" in lines
 
 
 def test_labels_that_nothing_carries_stand_out():

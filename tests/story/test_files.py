@@ -9,6 +9,7 @@ import pytest
 from npol.errors import InputError
 from npol.story import files
 from npol.story.field_validators import NotValid
+from npol.story.repository import repository
 
 
 def test_a_directory_with_too_many_files_is_refused(tmp_path, monkeypatch):
@@ -141,3 +142,19 @@ def test_devices_and_pipes_are_not_read(tmp_path):
     for path in ("/dev/zero", str(tmp_path / "pipe")):
         with pytest.raises(NotValid, match="not a regular file: x"):
             files.read_bytes(path, "x")
+
+
+ODD = ["b\x1b]0;x\x07.yaml", "a\n::error::x.yaml", "a\u202eb.yaml", "a\udcff.yaml"]
+
+
+@pytest.mark.parametrize("name", ODD)
+def test_odd_names_are_refused_where_they_are_found(name, tmp_path):
+    (tmp_path / "below").mkdir()
+    (tmp_path / "below" / name).write_text("")
+
+    with pytest.raises(NotValid, match="not a valid path"):
+        list(files.manifests_in(str(tmp_path), str(tmp_path), "x"))
+    with pytest.raises(NotValid, match="not a valid path"):
+        repository(str(tmp_path))
+    with pytest.raises(InputError, match="not a valid path"):
+        files.story_bytes(str(tmp_path / "below" / name))

@@ -31,6 +31,7 @@ from npol.errors import InputError, LockHeld, Refused
 from npol.kube.connection import Connection
 from npol.kube.objects import NAMESPACES, Resource
 from npol.kube.signals import Stop
+from npol.model.next_command import npol_command
 
 log = logging.getLogger(__name__)
 
@@ -257,9 +258,11 @@ class TransactionStart:
         for run in left:
             shared = sorted(set(run.namespaces) & set(self._namespaces))
             if shared:
+                options = self._connection.options
+                back = npol_command("rollback", path=run.story, options=options)
                 raise Refused(
                     f"{run} has left its changes in {', '.join(map(spell_place, shared))}",
-                    hint=f"to take them back: npol rollback {run.story} {self._connection.options}",
+                    hint=f"to take them back: {back}",
                 )
 
 

@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from npol import target_cluster
 from npol.cli.streams import say
 from npol.errors import ExitCode, InputError, UnknownVerdict
+from npol.model.next_command import npol_command
 from npol.model.story import Story
 from npol.mutation.mutant_story import mutated_story, packets_only
 from npol.mutation.score import MutantResult, mutate
@@ -61,7 +62,7 @@ def _require_that_it_holds(told: Story, options: Options) -> None:
     if not as_it_is.held:
         raise UnknownVerdict(
             f"{told.name} fails in the lab as it is: {as_it_is.failed or as_it_is.unknown}",
-            hint=f"npol run {told.path}",
+            hint=npol_command("run", path=told.path),
         )
 
 
@@ -95,7 +96,7 @@ def _print_sum(story: Story, results: Sequence[MutantResult], found: Sequence[Mu
     survived = words["survived"] - idle
     other = sum(not _as_predicted(r, t) for r, t in pairs)
     if survived:
-        say(safe(f"flows to add: npol check --mutate {story.path}"))
+        say(safe(f"flows to add: {npol_command('check', '--mutate', path=story.path)}"))
     say(
         safe(
             f"mutation of {story.name} in the lab: {words['noticed']} of {len(pairs)} noticed, "

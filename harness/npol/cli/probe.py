@@ -15,6 +15,7 @@ from npol.cli.story_flow import flow_between_peers
 from npol.cli.streams import say
 from npol.errors import ExitCode, InputError
 from npol.model.expectation import parse_expectation
+from npol.model.next_command import npol_command
 from npol.model.peer_selection import lasting
 from npol.model.result import FlowResult, StoryReport
 from npol.model.selection import Selection, replayed
@@ -85,7 +86,7 @@ def _of_story(arguments: ProbeArguments, file: str) -> Story:
     if flow.hold:
         raise InputError(
             f"{flow.name!r} is about a connection that is held open since step {flow.hold!r}",
-            hint=f"one probe cannot hold it; run the story: npol run {file}",
+            hint=f"one probe cannot hold it; run the story: {npol_command('run', path=file)}",
         )
     asked = replace(step, flows=(flow,), checks=(), same_as="")
     steps = tuple(asked if s.name == step.name else s for s in story.steps)

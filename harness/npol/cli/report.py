@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -10,6 +11,7 @@ from npol.cli.arguments.report import ReportArguments, ReportFormat
 from npol.cli.job_reports import JobReports, reports_of_job
 from npol.cli.streams import say
 from npol.errors import ExitCode, InputError, worst
+from npol.model.next_command import npol_command
 from npol.model.result import StoryReport
 from npol.report.compare import differences
 from npol.report.escape import safe
@@ -91,9 +93,11 @@ def in_one(read: Mapping[str, Sequence[StoryReport]]) -> list[StoryReport]:
         for one in reports:
             place = (one.path, one.story, one.cluster.server if one.cluster else "")
             if (other := told_by.setdefault(place, origin)) != origin:
+                against = shlex.join(["--against", other])
+                compare = npol_command("report", path=origin, options=against)
                 raise InputError(
                     f"{other} and {origin} both tell of story {one.story} ({one.path})",
-                    hint=f"what differs between them: npol report {origin} --against {other}",
+                    hint=f"what differs between them: {compare}",
                 )
     return sorted((one for reports in read.values() for one in reports), key=lambda r: r.path)
 

@@ -20,6 +20,7 @@ from npol.errors import SIGNALLED, ExitCode, InputError, NpolError, worst
 from npol.kube.connection import Mode, connect
 from npol.kube.kubeconfig import options_of
 from npol.kube.signals import Stopped
+from npol.model.next_command import npol_command
 from npol.model.selection import Selection, replayed
 from npol.model.story import Story
 from npol.report.annotations import workflow_commands
@@ -247,5 +248,5 @@ def _ended(run: StoryRun, terminal: Terminal) -> int:
 
 def _again(run: StoryRun) -> str:
     options = run.options
-    there = "" if options.disposable else f" {options_of(options.kubeconfig, options.context)}"
-    return f"npol run {run.story.path}{there}"
+    there = "" if options.disposable else options_of(options.kubeconfig, options.context)
+    return npol_command("run", path=run.story.path, options=there)

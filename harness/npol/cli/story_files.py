@@ -7,6 +7,7 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from npol.errors import InputError
+from npol.model.next_command import npol_command
 from npol.model.story import Story
 from npol.story import load_story, story_bytes
 
@@ -59,7 +60,8 @@ def _refuse_manifest(file: str, root: str | None) -> None:
         return  # loading it says why
     kind = _KIND.search(text)
     if kind and _API_VERSION.search(text):
+        first = npol_command("init", "--from-manifests", path=file)
         raise InputError(
             f"{file} is a Kubernetes manifest ({kind[1]}), and no story",
-            hint=f"make a first story of it: npol init --from-manifests {file} > first.npol.yaml",
+            hint=f"make a first story of it: {first} > first.npol.yaml",
         )

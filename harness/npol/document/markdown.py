@@ -11,7 +11,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from npol.model.described_policy import PolicyLine
 from npol.model.policy_document import DocumentedPolicy, DocumentedStep, LabelNeed, PolicyDocument
 from npol.report.described_policy import line_words
-from npol.report.escape import fenced, markdown
+from npol.report.escape import code, fenced, markdown, safe
 
 BEGIN = "<!-- npol document: begin -->"
 END = "<!-- npol document: end -->"
@@ -37,7 +37,7 @@ def page_markdown(page: PolicyDocument) -> str:
 def _head(page: PolicyDocument) -> Iterator[str]:
     yield f"# {markdown(page.title)}: network policies"
     yield ""
-    yield f"Written by `{page.command}`; write it again when policies or the story change."
+    yield f"Written by {code(page.command)}; write it again when policies or the story change."
     yield "Paths are relative to where that command names its file, and commands are run there."
     yield ""
     yield markdown(page.state)
@@ -63,7 +63,7 @@ def _policies(page: PolicyDocument) -> Iterator[str]:
 
 
 def _policy(policy: DocumentedPolicy) -> Iterator[str]:
-    place = f" (`{policy.place}`)" if policy.place else ""
+    place = f" ({code(policy.place)})" if policy.place else ""
     yield f"\n**{markdown(policy.name)}**{place}\n"
     yield from map(_line, policy.lines)
     if policy.applied:
@@ -104,7 +104,8 @@ def _labels(needs: Sequence[LabelNeed]) -> Iterator[str]:
     for need in needs:
         carried = _listed(need.carried_by) or "**nothing now**"
         of = "namespaces" if need.pods_in is None else f"pods in {need.pods_in or NOWHERE}"
-        cells = (markdown(of), f"`{need.labels}`", carried, _listed(need.needed_by))
+        labels = code(need.labels).replace("|", r"\|")
+        cells = (markdown(of), labels, carried, _listed(need.needed_by))
         yield f"| {' | '.join(cells)} |"
 
 
@@ -114,7 +115,7 @@ def _listed(names: Iterable[str]) -> str:
 
 def _order(page: PolicyDocument) -> Iterator[str]:
     yield "## Order of application\n"
-    yield from (f"{n}. `{file}`" for n, file in enumerate(page.files, 1))
+    yield from (f"{n}. {code(file)}" for n, file in enumerate(page.files, 1))
     if page.applying:
         yield f"\nBy hand, one line per namespace:\n\n{_lines(page.applying)}"
 
@@ -122,7 +123,7 @@ def _order(page: PolicyDocument) -> Iterator[str]:
 def _rollback(page: PolicyDocument) -> Iterator[str]:
     yield "## Rollback\n"
     if page.rollback:
-        yield f"{fenced(page.rollback)}\n"
+        yield f"{_lines([page.rollback])}\n"
         yield "deletes what the story applies, puts back what was there before, and asks the flows"
         yield "below again; with `--dry-run` it shows that every path resolves and what would go.\n"
     yield "By hand, one line per namespace, the last applied first:\n"
@@ -135,7 +136,7 @@ def _rollback(page: PolicyDocument) -> Iterator[str]:
 
 
 def _lines(commands: Iterable[str]) -> str:
-    return fenced("\n".join(commands) or "# nothing to do")
+    return fenced("\n".join(map(safe, commands)) or "# nothing to do")
 
 
 def _steps(steps: Sequence[DocumentedStep]) -> Iterator[str]:

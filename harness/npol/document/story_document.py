@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 
@@ -16,6 +17,7 @@ from npol.changes.state.snapshot import key_of
 from npol.document.applied_policies import AppliedComparison
 from npol.document.policy_entries import flow_entries, policy_entries
 from npol.model.change import Apply, Change, Delete, Label, Manifest, Restart, Restore, Scale
+from npol.model.next_command import npol_command
 from npol.model.policy_document import DocumentedPolicy, DocumentedStep, PolicyDocument
 from npol.model.story import Peer, Step, Story
 from npol.policy.explain.label_requirements import label_needs
@@ -86,7 +88,9 @@ def story_page(given: Meant, *, command: str, from_file: bool = True) -> PolicyD
         page,
         peers=tuple((p.name, _who(p)) for p in story.peers.values()),
         flows=tuple(flow_entries(story, given.told, given.at, given.engine)),
-        rollback=f"npol rollback {story.path} --context {context}",
+        rollback=npol_command(
+            "rollback", path=story.path, options=shlex.join(["--context", context])
+        ),
         proof=tuple(_proof(story)),
         steps=tuple(map(_step, story.steps)),
     )

@@ -40,7 +40,7 @@ def ending_lines(
         yield from ((StyledText(safe(line), Tone.WRONG),) for line in report.error.split("\n"))
     yield from _facts(report, verbose)
     if rerun and failures(report):
-        yield (StyledText("again: ", Tone.FAINT), StyledText(rerun))
+        yield (StyledText("again: ", Tone.FAINT), StyledText(safe(rerun)))
     if verbose:
         yield (StyledText(cost_line(report), Tone.FAINT),)
         yield (StyledText(cluster_line(report.cluster), Tone.FAINT),)

@@ -67,8 +67,20 @@ def markdown(text: str | SeenOutcome) -> str:
     return _MARKDOWN.sub(r"\\\1", escape(safe(text), quote=False))
 
 
+def code(text: str) -> str:
+    """A code span that its own backticks cannot end."""
+    line = safe(text)
+    fence = "`" * (_longest(line) + 1)
+    pad = " " if line[:1] in ("`", " ") or line[-1:] in ("`", " ") else ""
+    return f"{fence}{pad}{line}{pad}{fence}"
+
+
 def fenced(text: str) -> str:
     """Lines as a code block that their own backticks cannot end."""
-    longest = max((len(run) for run in re.findall(r"`+", text)), default=0)
-    fence = "`" * max(3, longest + 1)
+    fence = "`" * max(3, _longest(text) + 1)
     return f"{fence}text\n{text}\n{fence}"
+
+
+def _longest(text: str) -> int:
+    """How many backticks stand in a row."""
+    return max(map(len, re.findall(r"`+", text)), default=0)

@@ -11,6 +11,7 @@ from npol.changes.transaction import Transaction
 from npol.errors import NpolError, RestoreIncomplete
 from npol.kube.connection import Connection
 from npol.kube.signals import Stop
+from npol.model.next_command import npol_command
 from npol.model.result import RestoreResult
 from npol.model.story import Story
 from npol.model.verification import FlowVerification, NotVerified
@@ -57,7 +58,7 @@ class RunEnd:
         """Only debug pods and locks go; the journal keeps the way back."""
         self.transaction.leave([s.name for s in self.story.steps])
         stayed = self._end_pods()
-        back = f"npol rollback {self.story.path} {self.connection.options}"
+        back = npol_command("rollback", path=self.story.path, options=self.connection.options)
         return self._closed(RestoreResult(complete=True, left=back), began, stayed=stayed)
 
     def _end_pods(self) -> tuple[str, ...]:

@@ -46,8 +46,7 @@ def inside(path: str, root: str | None = None) -> str:
     Raises:
         NotValid: links lead it out of `root`, or of `find_root(path)` where it is not below `root`.
     """
-    if not path.isprintable():
-        raise NotValid(f"not a valid path: {shown(path)}")
+    require_printable(path)
     is_known = root is not None and _below(os.path.abspath(path), os.path.abspath(root))
     top = os.path.realpath(root if root is not None and is_known else find_root(path))
     real = os.path.realpath(path)
@@ -92,6 +91,17 @@ def opened(path: str, name: str) -> Iterator[BinaryIO]:
         os.close(handle)
 
 
+def require_printable(path: str) -> None:
+    """
+    A name stands in messages and pages as it is.
+
+    Raises:
+        NotValid: it is empty, or holds control, format or undecodable characters.
+    """
+    if not path or not path.isprintable():
+        raise NotValid(f"not a valid path: {shown(path)}")
+
+
 def resolve(path: str, base: str, root: str) -> str:
     """
     The real path of what a story names, relative to the story's directory `base`.
@@ -99,8 +109,7 @@ def resolve(path: str, base: str, root: str) -> str:
     Raises:
         NotValid: it does not exist, or does not stay below `root`, symbolic links included.
     """
-    if not path or not path.isprintable():
-        raise NotValid(f"not a valid path: {shown(path)}")
+    require_printable(path)
     if os.path.isabs(path):
         raise NotValid(f"{shown(path)} is absolute", "write it relative to the story")
     top = os.path.realpath(root)
@@ -152,13 +161,15 @@ def manifests_in(directory: str, root: str, name: str) -> Iterator[str]:
     Hidden files are left out, and links to directories are not followed.
 
     Raises:
-        NotValid: too many files, too many levels, or a link that leads out of `root`.
+        NotValid: too many files, too many levels, a name that cannot be shown, or a link that
+            leads out of `root`.
     """
     top = os.path.realpath(root)
     for count, path in enumerate(_walk(directory, MAX_LEVELS, name)):
         if count >= MAX_FILES:
             raise NotValid(f"{name} holds more than {MAX_FILES} files")
         if path.endswith(SUFFIXES):
+            require_printable(os.path.relpath(path, directory))
             real = os.path.realpath(path)
             if not _below(real, top):
                 link = shown(os.path.relpath(path, directory))

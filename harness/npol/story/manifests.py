@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shlex
 from collections.abc import Callable, Mapping, Sequence, Set
 from dataclasses import dataclass, field, replace
 from functools import partial
@@ -86,7 +87,8 @@ class Shelf:
         if _is_kustomization(real):
             hint = f"write {{kustomize: {source.file}}}"
             if self.left_out is not None:
-                hint = f"render it first: kubectl kustomize {self._label_of(real)} > FILE"
+                here = shlex.quote(self._label_of(real))
+                hint = f"render it first: kubectl kustomize {here} > FILE"
             raise NotValid("this directory is a kustomization", hint)
         inside = files.manifests_in(real, self.root, shown(source.file))
         return tuple(m for file in inside for m in self._file(file))

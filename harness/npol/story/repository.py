@@ -43,7 +43,7 @@ def repository(directory: str) -> Repository:
     What a directory holds; hidden files and what links lead to are left out.
 
     Raises:
-        NotValid: it cannot be read, or holds too much.
+        NotValid: it cannot be read, holds too much, or a name that cannot be shown.
     """
     found = list(_files(directory))
     charts = {os.path.dirname(f) for f in found if os.path.basename(f) == CHART}
@@ -77,6 +77,7 @@ def _files(directory: str) -> Iterator[str]:
                 continue
             path = os.path.join(folder, name)
             if not os.path.islink(path):
+                files.require_printable(os.path.relpath(path, directory))
                 yield path
 
 
