@@ -6,6 +6,9 @@ import os
 from collections.abc import Mapping
 from pathlib import Path
 
+from npol_lab.isolation import paths
+from npol_lab.isolation.kernel import open_beneath
+
 INSIDE = "/.lab"
 """Where containers find the host's programs. Whatever an image has is a link to below it."""
 _TOP = ("dev", "etc", "home", "mnt", "opt", "proc", "root", "run", "srv", "sys", "tmp")
@@ -86,6 +89,7 @@ class Tree:
         parts = [part for part in at.split("/") if part not in ("", ".", "..")]
         for part in parts[:-1]:
             here = self._enter(here / part)
+            here.mkdir(exist_ok=True)  # the host's link may lead to nothing that is here
         last = here.joinpath(*parts[-1:])
         return self._enter(last) if last.is_symlink() else last
 
@@ -98,12 +102,29 @@ class Tree:
         if not inside.startswith(INSIDE):
             return target
         path.unlink()
-        host = self._base / os.path.relpath(inside, INSIDE)
-        if host.is_dir():
+        names = self._names_in(os.path.relpath(inside, INSIDE))
+        if names is not None:
             path.mkdir()
-            for entry in os.listdir(host):
-                (path / entry).symlink_to(f"{inside}/{entry}")
+            for name in names:
+                (path / name).symlink_to(f"{inside}/{name}")
         return path
+
+    def _names_in(self, directory: str) -> list[str] | None:
+        """
+        What a directory of the host's files holds; None where there is none.
+
+        The host's own links are followed as the container will follow them: to no place that it
+        cannot see, such as what only root may list in the host's `/etc`.
+        """
+        try:
+            with paths.directory(self._base) as base:
+                handle = open_beneath(base, directory, os.O_RDONLY | os.O_DIRECTORY)
+        except OSError:
+            return None
+        try:
+            return os.listdir(handle)
+        finally:
+            os.close(handle)
 
     def _follow(self, link: Path) -> Path:
         """Where a link leads, `/` being the root."""

@@ -47,6 +47,30 @@ def test_a_file_of_the_host_gives_way(root, base):
     assert (root.path / "usr/share/nginx/html/index.html").read_text() == "mine"
 
 
+@pytest.mark.parametrize("target", ["{host}", "../../../../host"])
+def test_links_of_the_host_show_nothing_that_the_container_does_not_have(
+    root, base, tmp_path, target
+):
+    """As `/usr/lib/ssl/private` leads to a directory of the host's that only root may list."""
+    (tmp_path / "host").mkdir()
+    (tmp_path / "host/secret.pem").write_text("")
+    (base / "usr/share/private").symlink_to(target.format(host=tmp_path / "host"))
+    root.place("/usr/share/private/mine").mkdir()
+
+    assert [p.name for p in (root.path / "usr/share/private").iterdir()] == ["mine"]
+    assert [p.name for p in (tmp_path / "host").iterdir()] == ["secret.pem"]
+
+
+def test_links_between_the_hosts_files_are_followed(root, base):
+    (base / "usr/share/absolute").symlink_to("/usr/share/nginx")
+    (base / "usr/share/relative").symlink_to("nginx/html")
+    root.place("/usr/share/absolute/mine").mkdir()
+    root.place("/usr/share/relative/mine").mkdir()
+
+    assert {p.name for p in (root.path / "usr/share/absolute").iterdir()} == {"html", "mine"}
+    assert {p.name for p in (root.path / "usr/share/relative").iterdir()} == {"index.html", "mine"}
+
+
 @pytest.mark.parametrize(
     ("at", "where"),
     [
