@@ -79,6 +79,16 @@ def checkout(tmp_path):
     return tmp_path / "repo"
 
 
+def test_no_name_outside_of_the_root_is_guessed(checkout):
+    """Neither whether a file is there nor what its neighbours are called."""
+    (checkout / "out").symlink_to("../other")
+
+    for name in ("secre", "secret", "none"):
+        with pytest.raises(NotValid, match="is a link to a place outside of the root") as told:
+            files.resolve(f"out/{name}", str(checkout), str(checkout))
+        assert told.value.hint == ""
+
+
 OUT = {
     "a-file": ("s.npol.yaml", "../other/secret", "s.npol.yaml"),
     "by-two-links": ("s.npol.yaml", "t/secret", "s.npol.yaml"),

@@ -116,15 +116,14 @@ def resolve(path: str, base: str, root: str) -> str:
     written = os.path.normpath(os.path.join(os.path.realpath(base), path))
     if not _below(written, top):
         raise NotValid(f"{shown(path)} is outside of the root {top}", "pass a wider --root")
+    if not _below(os.path.realpath(written), top):
+        raise NotValid(f"{shown(path)} is a link to a place outside of the root {top}")
     try:
-        real = os.path.realpath(written, strict=True)
+        return os.path.realpath(written, strict=True)
     except FileNotFoundError:
         raise NotValid(f"there is no {shown(path)}", _nearby(written)) from None
     except OSError as error:
         raise NotValid(f"{shown(path)}: {_reason(error)}") from None
-    if not _below(real, top):
-        raise NotValid(f"{shown(path)} is a link to a place outside of the root {top}")
-    return real
 
 
 def _below(path: str, top: str) -> bool:
