@@ -48,6 +48,8 @@ PRECEDENCE = (
 )
 """Which code wins when one run ends for several reasons, worst first."""
 
+MOST_EDITS = 2
+"""So many letters off a word may be and still be taken for a long one that is known."""
 SIGNALLED = 128
 """Exit codes above it are signals."""
 
@@ -100,6 +102,8 @@ class Mistake:
     """The kind of the object that is wrong, where one was read."""
     unfilled: bool = False
     """Whether only who fills in its variables can judge it, such as Flux."""
+    misspelt: bool = False
+    """Whether no object is of the kind that it names; `about` is then the one that is meant."""
 
     def __str__(self) -> str:
         return f"{self.at}: {self.message}" + (f" - {self.hint}" if self.hint else "")
@@ -171,3 +175,32 @@ def did_you_mean(word: str, known: Collection[str], otherwise: str) -> str:
 
     near = difflib.get_close_matches(word, known, n=1)
     return f"did you mean {near[0]!r}?" if near else otherwise
+
+
+def nearly(word: str, known: Iterable[str]) -> str:
+    """
+    The one of these that a word is but for a letter or two; "" for none, and for one of these.
+
+    Stricter than `did_you_mean`: for words that may well be what they are.
+    """
+    every = list(known)
+    if word in every:
+        return ""
+    found = [(edits(word, one), one) for one in every if abs(len(one) - len(word)) <= MOST_EDITS]
+    near = [(count, one) for count, one in found if count <= (MOST_EDITS if len(one) > 6 else 1)]
+    return min(near)[1] if near else ""
+
+
+def edits(word: str, other: str) -> int:
+    """How many letters were put in, left out, replaced or swapped to make one of the other."""
+    before: list[int] = []
+    last = list(range(len(other) + 1))
+    for i, letter in enumerate(word, start=1):
+        row = [i]
+        for j, wanted in enumerate(other, start=1):
+            fewest = min(last[j] + 1, row[-1] + 1, last[j - 1] + (letter != wanted))
+            if i > 1 and j > 1 and (letter, word[i - 2]) == (other[j - 2], wanted):
+                fewest = min(fewest, before[j - 2] + 1)
+            row.append(fewest)
+        before, last = last, row
+    return last[-1]

@@ -278,3 +278,20 @@ def test_each_object_is_read_once(check, monkeypatch):
 
     kinds = [call.args[0].kind for call in validated.call_args_list]
     assert sorted(kinds) == ["NetworkPolicy", "Pod"]
+
+
+@pytest.mark.parametrize(
+    ("wrong", "right", "place"),
+    [
+        ("kind: NetworkPolcy", "kind: NetworkPolicy", "2:7"),
+        ("apiVersion: network.k8s.io/v1", "apiVersion: networking.k8s.io/v1", "1:13"),
+        ("apiVersion: networking.k8s.io/v1\nkind: Ingres", POLICY[: POLICY.index("meta")], "2:7"),
+    ],
+)
+def test_a_kind_or_group_that_is_misspelt_is_an_error_at_its_place(check, wrong, right, place):
+    files = {"a.yaml": POLICY, "b.yaml": POLICY.replace(right.rstrip(), wrong)}
+
+    code, lines = check({**files, "pod.yaml": POD.replace("APP", "web")})
+    assert code == ExitCode.DIFFERS
+    assert lines[0].startswith(f"b.yaml:{place}: NP008 error: ")
+    assert "did you mean " in lines[0]

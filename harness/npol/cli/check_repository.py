@@ -159,12 +159,14 @@ def _rendered(tool: str, directory: str, root: str | None) -> Survey | str:
 
 
 def _unreadable(survey: Survey) -> Iterator[LintFinding]:
-    """Policies, and files that hold one: the others are left out, and counted."""
+    """Policies, files that hold one, and misspelt kinds: the others are left out, and counted."""
     about = (m for m in survey.unreadable if not _is_open_policy(m) and _is_about_policy(m))
     yield from of_files(about, ())
 
 
 def _is_about_policy(mistake: Mistake) -> bool:
+    if mistake.misspelt:
+        return True
     return KIND in mistake.about if mistake.about else _names_policy(mistake.at.file)
 
 

@@ -19,6 +19,7 @@ from npol.errors import Mistake, Mistakes, Position
 from npol.model.change import Manifest
 from npol.model.policy_kinds import NAMESPACED_KINDS
 from npol.story.field_validators import NotValid, namespace, object_name, shown
+from npol.story.misspelt_kinds import is_told_by_the_lint, misspelt
 from npol.yaml_positions import MAX_RENDERED, Document, Path, YamlDialect, load
 
 NAMESPACED = frozenset(
@@ -96,6 +97,8 @@ def _looked_at(
     for item in items:
         if no_object := _no_object(item) or _of_another_program(item):
             left_out.append(_by_hand(no_object))
+        elif (wrong_kind := misspelt(item)) and not is_told_by_the_lint(item):
+            mistakes.append(wrong_kind)
         elif wrong := list(_metadata_problems(item, default_namespace or "default")):
             about = item.data["kind"]
             mistakes.extend(replace(_by_hand(m), about=about) for m in (*wrong, *item.duplicates))
@@ -196,6 +199,8 @@ def _problems(document: Document, default_namespace: str) -> Iterator[Mistake]:
     if no_object := _no_object(document):
         yield no_object
         return
+    if wrong_kind := misspelt(document):
+        yield wrong_kind
     yield from _metadata_problems(document, default_namespace)
 
 
