@@ -8,6 +8,7 @@ from dataclasses import replace
 import pytest
 from rich.console import Console
 
+from npol.errors import ExitCode
 from npol.model.expectation import Verdict
 from npol.model.reason import Reason, ReasonCode
 from npol.model.result import Diagnosis, RestoreResult, StepResult, Witnesses
@@ -19,6 +20,7 @@ from npol.report.pytest_text import session_summary, story_text
 from npol.report.summary import counted, summary_line
 from npol.report.terminal import Terminal
 
+NOT_SERVED = Reason(code=ReasonCode.KIND_NOT_SERVED, said="Pod/x does not exist")
 PAGE = """\
 story shop  shop.npol.yaml
 
@@ -122,7 +124,7 @@ def test_a_step_that_failed_to_start_or_was_skipped_says_so(report):
         StepResult(
             name="two",
             at=at,
-            skipped=Reason(code=ReasonCode.KIND_NOT_SERVED, said="Pod/x does not exist"),
+            skipped=NOT_SERVED,
             same_as="one",
         ),
     )
@@ -224,6 +226,33 @@ def test_a_check_that_cannot_fail_is_told_and_not_counted(report):
     assert line in to_markdown([told])
     assert line in to_html([told])
     assert from_json(to_json(told)) == told
+
+
+@pytest.mark.parametrize(
+    ("left", "said", "why"),
+    [
+        ({"skipped": NOT_SERVED}, "1 skipped", "was skipped"),
+        ({"cannot_fail": ("a.yaml:3",)}, "1 cannot fail", "reads back what the run itself wrote"),
+    ],
+)
+def test_a_run_of_nothing_but_what_proves_nothing_ends_with_3_and_says_why(report, left, said, why):
+    check = replace(report.steps[0].checks[0], **left)
+    step = replace(report.steps[0], checks=(check,), flows=(), error="")
+    told = replace(report, steps=(step,), watch=None, error="", restore=None)
+
+    assert told.exit_code is ExitCode.UNKNOWN
+    assert f"nothing was proven: all that the story asks {why}\n" in story_text(told)
+    assert story_text(told).rstrip().split("\n")[-1].startswith(f"nothing was proven, {said}")
+
+
+def test_a_check_that_cannot_fail_and_still_fails_is_a_difference(report):
+    check = replace(
+        report.steps[0].checks[0], cannot_fail=("a.yaml:3",), verdict=Verdict.WRONG_ANSWER
+    )
+    step = replace(report.steps[0], checks=(check,), flows=(), error="")
+
+    told = replace(report, steps=(step,), watch=None, error="", restore=None)
+    assert told.exit_code is ExitCode.DIFFERS
 
 
 def test_passes_that_no_prediction_confirms_are_counted_apart(flow):

@@ -272,6 +272,12 @@ class RestoreResult:
         return self.complete and not (self.flows and self.flows.failed)
 
 
+def _proves_nothing(result: FlowResult | CheckResult) -> bool:
+    """Whether it was not asked, or passed although nothing could have falsified it."""
+    idle = isinstance(result, CheckResult) and result.cannot_fail
+    return bool(result.skipped or (idle and result.passed))
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Snippet:
     """Some lines of a file, around one that is to blame; `first` is the first one's number."""
@@ -343,6 +349,11 @@ class StoryReport:
         return bool(self.steps) and not self.results and not self.watch
 
     @property
+    def proved_nothing(self) -> bool:
+        """The same, or all that it has was skipped, or could not have failed."""
+        return bool(self.steps) and not self.watch and all(map(_proves_nothing, self.results))
+
+    @property
     def exit_code(self) -> ExitCode:
         """The worst of everything that happened (errors.PRECEDENCE)."""
         codes = {self.error_code}
@@ -350,7 +361,7 @@ class StoryReport:
             codes.add(ExitCode.RESTORE_INCOMPLETE)
         elif self.restore and not self.restore.proven:
             codes.add(ExitCode.UNKNOWN)
-        if self.asked_nothing or any(step.error for step in self.steps):
+        if self.proved_nothing or any(step.error for step in self.steps):
             codes.add(ExitCode.UNKNOWN)
         for flow in self.watch.flows if self.watch else ():
             if flow.over_budget:

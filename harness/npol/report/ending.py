@@ -15,6 +15,7 @@ from npol.report.summary import (
     enforcement_line,
     failures,
     in_a_lab_of_its_own,
+    nothing_proven_line,
     proven_line,
     restore_lines,
     summary_line,
@@ -38,6 +39,8 @@ def ending_lines(
     yield ()
     if report.error:
         yield from ((StyledText(safe(line), Tone.WRONG),) for line in report.error.split("\n"))
+    if nothing := nothing_proven_line(report):
+        yield (StyledText(nothing, Tone.WRONG),)
     yield from _facts(report, verbose)
     if rerun and failures(report):
         yield (StyledText("again: ", Tone.FAINT), StyledText(safe(rerun)))

@@ -193,6 +193,8 @@ def summary_line(report: StoryReport, width: int = SUMMARY_WIDTH) -> str:
         code += f", {meaning(report.exit_status)}"
     nothing = "nothing was asked" if report.asked_nothing else meaning(report.exit_status)
     counts = _counts(report.results) if report.results else [nothing]
+    if nothing_proven_line(report):
+        counts[0] = "nothing was proven"
     watched = report.watch.flows if report.watch else ()
     if otherwise := sum(bool(flow.over_budget) for flow in watched):
         counts = [counts[0], f"{otherwise} otherwise while watched", *counts[1:]]
@@ -207,6 +209,17 @@ def summary_line(report: StoryReport, width: int = SUMMARY_WIDTH) -> str:
     while len(counts) > 1 and len(f"{', '.join(counts)}; {where}: {code}") > width:
         counts.pop()
     return f"{', '.join(counts)}; {where}: {code}"
+
+
+def nothing_proven_line(report: StoryReport) -> str:
+    """Why a run to the end that has results proves nothing; "" where it proves something."""
+    ended_early = report.error or report.stopped or any(step.error for step in report.steps)
+    if ended_early or not report.results or not report.proved_nothing:
+        return ""
+    skipped = any(r.skipped for r in report.results)
+    idle = any(not r.skipped for r in report.results)
+    why = ("was skipped" if skipped else "", "reads back what the run itself wrote" if idle else "")
+    return f"nothing was proven: all that the story asks {' or '.join(filter(None, why))}"
 
 
 def _gave_back(report: StoryReport) -> str:
