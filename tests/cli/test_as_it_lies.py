@@ -99,3 +99,23 @@ def test_a_first_story_names_a_schema_that_is_there_and_has_no_anchors(run, tmp_
     assert os.path.isfile(os.path.join(tmp_path, named[1]))
     assert re.search(r"^ +\| from \\ to", shown, re.MULTILINE)
     assert not re.search(r"[:-] [&*]\w", shown)
+
+
+@pytest.mark.parametrize("story", ["s/shop.npol.yaml", "{here}/s/shop.npol.yaml"])
+@pytest.mark.parametrize("policies", ["m/p", "./m/p", "m/p/policies.yaml", "{here}/m/p"])
+def test_a_policy_that_a_story_and_a_folder_hold_is_written_down_once(
+    run, tmp_path, story, policies
+):
+    for folder in ("s", "m/p"):
+        (tmp_path / folder).mkdir()
+    (tmp_path / "m/policies.yaml").rename(tmp_path / "m/p/policies.yaml")
+    applied = STORY.replace("apps.yaml", "../m/apps.yaml").replace(
+        "{name: open,", "{name: open, apply: [../m/p/policies.yaml],"
+    )
+    (tmp_path / "s/shop.npol.yaml").write_text(applied)
+    paths = [path.format(here=tmp_path) for path in (story, policies)]
+    code, shown = run("check", "--root", str(tmp_path), *paths)
+
+    assert "NP007" not in shown
+    assert "read 1 policy, " in shown
+    assert code == ExitCode.AS_EXPECTED

@@ -16,11 +16,11 @@ from npol import __version__
 from npol.cli import inputs
 from npol.cli.arguments.check import CheckArguments, CheckFormat
 from npol.cli.check_fix import fix_files
-from npol.cli.check_repository import check_repositories
+from npol.cli.check_repository import check_repositories, each_once
 from npol.cli.rendered import rendered, to_be_rendered
 from npol.cli.streams import say
 from npol.errors import PRECEDENCE, ExitCode, InputError
-from npol.model.change import Apply, Manifest
+from npol.model.change import Apply
 from npol.model.story import Story
 from npol.policy.lint import LintFinding, LintRule, Severity, of_files
 from npol.policy.objects.dialects import CALICO, Dialect
@@ -150,15 +150,10 @@ def _story_files(paths: Sequence[str]) -> Iterator[str]:
 
 def _looked_at(paths: Sequence[str], stories: Sequence[Story], root: str | None) -> Survey:
     """What the stories give and apply, and all manifests that are named beside them."""
-    found: dict[str, Manifest] = {}
-    for story in stories:
-        for manifest in (*story.given, *story.applied):
-            found.setdefault(str(manifest.at), manifest)
+    of_stories = [m for story in stories for m in (*story.given, *story.applied)]
     others = [p for p in paths if not any(_story_files([p]))]
     beside = inputs.surveyed(others, root) if others else Survey(manifests=())
-    for manifest in beside.manifests:
-        found.setdefault(str(manifest.at), manifest)
-    return replace(beside, manifests=tuple(found.values()))
+    return replace(beside, manifests=each_once((*of_stories, *beside.manifests)))
 
 
 def _print(

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import functools
 import os
 import re
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
 from typing import BinaryIO
@@ -129,8 +130,18 @@ def _of_worlds(
 def _judged(surveyed: _Surveyed, beside: Sequence[Manifest]) -> Iterator[Survey]:
     """What lies there as it is, and each rendering."""
     plain = surveyed.plain or Survey(manifests=())
-    yield replace(plain, manifests=(*beside, *plain.manifests))
+    yield replace(plain, manifests=each_once((*beside, *plain.manifests)))
     yield from surveyed.rendered
+
+
+def each_once(manifests: Iterable[Manifest]) -> tuple[Manifest, ...]:
+    """Without what is met again by another way to the same file: the first one stays."""
+    real = functools.cache(os.path.realpath)  # asked once for each file, not for each object
+    found: dict[tuple[str, int, int], Manifest] = {}
+    for manifest in manifests:
+        at = manifest.at
+        found.setdefault((real(at.file), at.line, at.column), manifest)
+    return tuple(found.values())
 
 
 def _surveyed(parts: Repository, root: str | None) -> _Surveyed:
