@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from npol.policy.lint import LintRule, lint, of_files
+from npol.policy.lint.story_claims import story_claims
 from npol.policy.lint.story_ends import story_ends
 from npol.policy.state.apply_changes import build
 from npol.policy.state.cluster_state import ClusterState
@@ -33,6 +34,12 @@ kind: Service
 metadata: {name: web, namespace: shop}
 spec: {selector: {app: web}, ports: [{port: 443, targetPort: 8080}]}
 """
+DEFAULT_DENY = """\
+apiVersion: networking.k8s.io/v1
+kind: NetworkPolicy
+metadata: {name: default-deny, namespace: shop}
+spec: {podSelector: {}, policyTypes: [Ingress]}
+"""
 APPLIED = {
     "NP035": build([policy("web", "{podSelector: {}, policyTypes: [Egress]}", "shop")]),
     "NP040": build([POD]),
@@ -51,9 +58,10 @@ def found(text, directory, applied):
 
 def found_in_story(text, directory):
     (directory / "shop.yaml").write_text(SHOP)
+    (directory / "policy.yaml").write_text(DEFAULT_DENY)
     (directory / "example.npol.yaml").write_text(text)
     story = load_story(str(directory / "example.npol.yaml"), root=str(directory))
-    return [f.id for f in story_ends(story)]
+    return [f.id for f in (*story_ends(story), *story_claims(story))]
 
 
 def test_each_rule_has_its_examples():

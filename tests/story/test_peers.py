@@ -7,6 +7,8 @@ from contextlib import suppress
 import pytest
 
 from npol.errors import Mistakes
+from npol.story.peers import LAB_PLACES
+from npol_lab.net.external_hosts import PLACES
 
 TEXT = """\
 version: 1
@@ -145,3 +147,28 @@ def test_each_target_that_a_node_asks_is_asked_from_its_own(story):
         ("@node of db", "@node -> db:80"),
     ]
     assert told.peers["@node of db"].node == "same"
+
+
+@pytest.mark.parametrize("word", ["intrnet", "Internet", "interent", "internett", "backp"])
+def test_a_place_that_is_a_letter_off_one_of_the_labs_is_told(mistakes, word):
+    (told,) = mistakes(TEXT.replace("external: internet", f"external: {word}"))
+
+    place = "backup" if word == "backp" else "internet"
+    assert told.startswith(f"s.npol.yaml:6:24: no place outside is called '{word}' - did you mean")
+    assert f"'{place}'?" in told
+
+
+@pytest.mark.parametrize("word", ["internet", "backup", "intranet", "partner", "dmz"])
+def test_places_of_other_names_may_be_elsewhere(story, word):
+    assert story(TEXT.replace("external: internet", f"external: {word}")).peers["internet"]
+
+
+def test_a_place_of_which_an_overlay_says_where_it_is_may_be_called_anything(story):
+    text = TEXT.replace("external: internet", "external: backups")
+    found = story(text, {"dev.yaml": "internet: {address: 192.0.2.1}\n"}, "dev.yaml")
+
+    assert found.peers["internet"].address == "192.0.2.1"
+
+
+def test_the_places_that_are_known_are_the_labs():
+    assert tuple(place.name for place in PLACES) == LAB_PLACES

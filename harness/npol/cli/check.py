@@ -57,7 +57,7 @@ def check(arguments: CheckArguments) -> int:
     findings = [
         *of_files(looked_at.unreadable, looked_at.left_out),
         *_not_meant(found.findings, stories),
-        *_story_ends(stories),
+        *_of_stories(stories),
     ]
     fixed = fix_files(findings) if arguments.fix else []
     findings = [f for f in findings if f not in fixed]
@@ -106,13 +106,15 @@ def _exercised(
     return next(code for code in PRECEDENCE if code in (worst, survived))
 
 
-def _story_ends(stories: Sequence[Story]) -> Iterator[LintFinding]:
+def _of_stories(stories: Sequence[Story]) -> Iterator[LintFinding]:
     if not stories:
         return
+    from npol.policy.lint.story_claims import story_claims
     from npol.policy.lint.story_ends import story_ends
 
     for story in stories:
         yield from story_ends(story)
+        yield from story_claims(story)
 
 
 def _not_meant(findings: Iterable[LintFinding], stories: Iterable[Story]) -> Iterator[LintFinding]:

@@ -16,9 +16,9 @@ from npol.cli.explain_policy import print_policy, with_place
 from npol.cli.rendered import rendered, to_be_rendered
 from npol.cli.scope_lines import scope_lines
 from npol.cli.streams import say
-from npol.errors import ExitCode, InputError
+from npol.errors import ExitCode, InputError, did_you_mean
 from npol.model.causes import Cause
-from npol.model.prediction import PredictedDecision, Prediction, UnknownReason
+from npol.model.prediction import PolicyName, PredictedDecision, Prediction, UnknownReason
 from npol.model.story import Story
 from npol.policy.evaluate.evaluate import decide
 from npol.policy.explain.explain import Explanation, StageAnswer, explain_flow, explain_flows
@@ -38,6 +38,8 @@ MARKS = {
     StageAnswer.UNKNOWN: "unknown",
     StageAnswer.NONE: "       ",
 }
+MOST_KNOWN = 8
+"""Names that a hint has room for."""
 
 
 def explain(arguments: ExplainArguments) -> int:
@@ -54,6 +56,7 @@ def explain(arguments: ExplainArguments) -> int:
         )
     seen = _seen(arguments)
     dialect = inputs.spoken(arguments.engine) or _dialect_of(seen)
+    _check_without(seen.world, arguments.without or ())
     if "->" in arguments.what:
         flows = parse_flows(seen.world, arguments.what)
         answer = _print(explain_flows(seen.world, flows, dialect, without=arguments.without or ()))
@@ -95,6 +98,7 @@ def _of_observed(arguments: ExplainArguments, paths: Sequence[str]) -> ExitCode:
         state = _step(_story(arguments.story, arguments.root), arguments.at).world
     else:
         state = _seen(arguments).world
+    _check_without(state, arguments.without or ())
     traffic = observed(paths)
     dialect = dialect_of(traffic, inputs.spoken(arguments.engine))
     world = observed_world(state, traffic.flows)
@@ -128,6 +132,7 @@ def _of_story(
     told = _story(file, root)
     step = _step(told, at)
     world = step.world
+    _check_without(world, without)
     dialect = named or _dialect_of(inputs.Inputs(world=world))
     flow, told = flow_between_peers(what, told)
     asked = ask(world, told, flow)
@@ -152,6 +157,22 @@ def _step(story: Story, at: str | None) -> SimulatedStep:
     from npol.policy.simulate.simulated_steps import fullest
 
     return fullest(chosen_steps(story, at))
+
+
+def _check_without(world: ClusterState, names: Sequence[str]) -> None:
+    """
+    Refuse to leave out what is not there: nothing would change, as if it did not matter.
+
+    Raises:
+        InputError: a name that no policy here has.
+    """
+    refused = (PolicyName(namespace=r.namespace, name=r.name, kind=r.kind) for r in world.refused)
+    known = [*map(str, world.every_policy), *map(str, refused)]
+    for name in names:
+        if name not in known:
+            listed = f"the policies here: {', '.join(known[:MOST_KNOWN]) or 'none'}"
+            message = f"--without: there is no policy {name!r} here"
+            raise InputError(message, hint=did_you_mean(name, known, listed))
 
 
 def _print_scope(world: ClusterState, dialect: Dialect, left_out: int = 0) -> None:

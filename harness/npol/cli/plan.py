@@ -45,6 +45,7 @@ def plan(arguments: PlanArguments) -> int:
 
 
 def _print_story(what: str, arguments: PlanArguments, named: Dialect | None) -> ExitCode:
+    from npol.cli.story_steps import chosen_steps
     from npol.policy.simulate.forecast import forecast
     from npol.policy.simulate.simulated_steps import fullest, scenes
     from npol.story import load_story
@@ -53,10 +54,10 @@ def _print_story(what: str, arguments: PlanArguments, named: Dialect | None) -> 
     for note in story.notes:
         say(f"note: {note}")
     told = scenes(story)
-    world = fullest(told).world
+    world = fullest(chosen_steps(story, arguments.at)).world
     dialect = named or inputs.plugin_of(world) or CALICO
     engine = arguments.engine or dialect.name
-    steps = forecast(told, engine)
+    steps = [s for s in forecast(told, engine) if arguments.at in (None, s.step)]
     for step in steps:
         _print_step(step)
     for line in scope_lines(world, dialect):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from npol.errors import InputError
+from npol.errors import InputError, did_you_mean
 from npol.model.story import Story
 from npol.policy.simulate.simulated_steps import SimulatedStep, scenes
 
@@ -19,6 +19,7 @@ def chosen_steps(story: Story, named: str | None) -> Sequence[SimulatedStep]:
     told = scenes(story)
     chosen = [step for step in told if named in (None, step.step)]
     if not chosen:
-        known = f"{[step.step for step in told]}"
-        raise InputError(f"story {story.name!r} has no step {named!r}", hint=known)
+        known = [step.step for step in told]
+        hint = did_you_mean(str(named), known, f"{known}")
+        raise InputError(f"story {story.name!r} has no step {named!r}", hint=hint)
     return chosen

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 
+from npol.errors import edits
 from npol.model.pairing import Pairing
 from npol.model.story import Peer
 from npol.story.field_validators import NotValid, did_you_mean, peer_name, shown
@@ -69,6 +70,8 @@ class Peers:
         return f"no peer is called {shown(name)}", hint
 
 
+LAB_PLACES = ("internet", "backup")
+"""Places outside that need no entry: the lab's. On other clusters a --peers file says where."""
 NODE = "@node"
 PLATFORM = {
     "@dns": {"namespace": "kube-system", "service": "kube-dns"},
@@ -156,6 +159,7 @@ def _check(peer: PeerEntry, node: YamlNode) -> None:
         node.wrong(f"`{needs_namespace[0]}` needs a `namespace:` beside it")
     if peer.namespaces:
         _check_selecting(peer, node)
+    _check_place(peer, node)
     for first, second in (("workload", "pod"), ("service", "host"), ("service", "address")):
         if first in has and second in has:
             node.wrong(f"`{second}` and `{first}` exclude each other", key=(second,))
@@ -169,6 +173,20 @@ def _check(peer: PeerEntry, node: YamlNode) -> None:
     for field in _DEBUG_ONLY:
         if field in has and (peer.workload or peer.pod):
             node.wrong(f"`{field}` is for debug pods; this peer is a running pod", key=(field,))
+
+
+def _check_place(peer: PeerEntry, node: YamlNode) -> None:
+    """
+    A name that is a letter off a place of the lab's, with nothing beside it that says where it is.
+
+    Other names may be a --peers file's, and their flows are skipped without it; a mistyped one
+    would be skipped everywhere.
+    """
+    word = peer.external.lower()
+    meant = next((p for p in LAB_PLACES if edits(word, p) <= 1 and p != peer.external), "")
+    if meant and peer.model_fields_set == {"external"}:
+        hint = f"did you mean '{meant}'? Of another place a --peers file says where it is"
+        node.wrong(f"no place outside is called {shown(peer.external)}", hint, on=("external",))
 
 
 def _check_selecting(peer: PeerEntry, node: YamlNode) -> None:

@@ -33,7 +33,8 @@ class PlanArguments:
         typer.Option(
             "--at",
             metavar="STEP",
-            help="With --observed: the story's policies after it; default: the step with most.",
+            help="Only this step of a story; with --observed the policies after it; default: all, "
+            "and with --observed the step with most.",
         ),
     ] = None
     engine: Annotated[

@@ -97,6 +97,7 @@ class LintRule(enum.Enum):
     CUTS_FROM_API_SERVER = "NP072", _WARNING, "It cuts off pods that ask the API server"
     CUTS_SCRAPING = "NP073", _WARNING, "It cuts pods off from who scrapes their metrics"
     NO_SUCH_END = "NP080", _WARNING, "A story's flow ends at nothing that it gives"
+    NO_SUCH_POLICY = "NP081", _WARNING, "A story's flow names a policy that it does not have"
 
 
 @dataclass(frozen=True, slots=True)
