@@ -191,6 +191,33 @@ def test_all_findings_come_at_once(cluster, to, api):
         assert words in str(caught.value)
 
 
+@pytest.mark.parametrize(
+    ("given", "hint"),
+    [
+        ({}, "did you mean 'dev'?"),
+        ({"given": ["dve"]}, "create it, or run with --create"),
+    ],
+)
+def test_a_namespace_that_is_not_there_is_told_where_it_is_named(cluster, to, given, hint):
+    plan = PreflightRequest(namespaces=["dev", "dve"], named_at={"dve": "s.npol.yaml:4:3"}, **given)
+
+    with pytest.raises(Refused) as caught:
+        preflight(to(Mode.READ_ONLY), plan)
+    told = str(caught.value).splitlines()
+
+    line = next(i for i, text in enumerate(told) if "does not exist" in text)
+    assert told[line].endswith("s.npol.yaml:4:3: namespace dve does not exist")
+    assert told[line + 1].strip() == f"try: {hint}"
+
+
+def test_a_namespace_that_nothing_gives_is_not_said_to_be_made_by_create(cluster, to):
+    with pytest.raises(Refused) as caught:
+        preflight(to(Mode.READ_ONLY), PreflightRequest(namespaces=["dev", "nowhere"]))
+
+    assert "try: create it\n" in f"{caught.value}\n"
+    assert "--create" not in str(caught.value)
+
+
 def test_findings_that_one_remedy_cures_stand_together():
     connection: Any = SimpleNamespace(context="test")
     told = [PreflightProblem(what=f"may not {n}", hint="ask") for n in ("one", "two")]

@@ -271,6 +271,35 @@ def test_namespaces_of_the_cluster_may_be_meant_where_only_manifests_are_known(n
     assert [f.id for f in lint(documents(HEAD + spec + SPACES % (name, label), "p.yaml"))] == found
 
 
+@pytest.mark.parametrize(
+    ("name", "known", "meant"),
+    [
+        ("storefrnt", "storefront", "storefront"),
+        ("odrers", "orders", "orders"),
+        ("storefront", "storefront", ""),
+        ("payments-eu", "payments-us", ""),
+        ("payments-a", "payments-b", ""),
+        ("team-1", "team-2", ""),
+        ("monitoring", "storefront", ""),
+    ],
+)
+@pytest.mark.parametrize(
+    "selector",
+    [
+        "matchLabels: {kubernetes.io/metadata.name: %s}",
+        "matchExpressions: [{key: kubernetes.io/metadata.name, operator: In, values: [%s]}]",
+    ],
+)
+def test_a_namespace_whose_name_is_nearly_one_that_is_here_is_told(name, known, meant, selector):
+    spec = "  podSelector: {}\n  policyTypes: [Ingress]\n" \
+           "  ingress: [{from: [{namespaceSelector: {%s}}]}]\n" % (selector % name)  # fmt: skip
+    spaces = SPACES.replace(", labels: {%s: red}", "") % known + SPACES % ("x", "k")
+    found = lint(documents(HEAD + spec + spaces, "p.yaml"))
+
+    told = [(f.id, f.fix) for f in found]
+    assert told == ([("NP011", f"did you mean {meant}?")] if meant else [])
+
+
 def test_policy_that_others_make_superfluous_is_noted():
     wide = HEAD.replace("name: p", "name: wide") + "  policyTypes: [Ingress]\n  ingress: [{}]\n"
     narrow = HEAD + (

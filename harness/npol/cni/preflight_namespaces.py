@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 
 from npol.cni.own_rights import allowed
 from npol.cni.preflight_request import PreflightProblem, PreflightRequest
+from npol.errors import did_you_mean
 from npol.kube.api_client import LISTS_AT_ONCE
 from npol.kube.api_errors import Forbidden
 from npol.kube.connection import Connection
@@ -50,14 +51,21 @@ def namespace_problems(
         found = read[name]
         if found is None:
             if name not in (*plan.created, STATE_NAMESPACE):
-                yield PreflightProblem(
-                    what=f"namespace {name} does not exist",
-                    hint="create it, or run with --create",
-                )
+                known = {n for n, there in read.items() if there} | {*plan.created, *plan.given}
+                yield _does_not_exist(name, known, plan)
             continue
         if _terminating(found):
             yield PreflightProblem(what=f"namespace {name} is being deleted")
         notes += _mesh_notes(found)
+
+
+def _does_not_exist(name: str, known: Collection[str], plan: PreflightRequest) -> PreflightProblem:
+    place = f"{plan.named_at[name]}: " if name in plan.named_at else ""
+    made = "create it, or run with --create" if name in plan.given else "create it"
+    return PreflightProblem(
+        what=f"{place}namespace {name} does not exist",
+        hint=made if name in plan.given else did_you_mean(name, sorted(known), made),
+    )
 
 
 def state_namespace_problems(connection: Connection) -> Iterable[PreflightProblem]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from npol.kube.rbac import Extras
@@ -25,6 +25,10 @@ class PreflightRequest:
     """All that the story names."""
     changed: Collection[str] = ()
     """Those in which something is written: debug pods, policies, labels."""
+    named_at: Mapping[str, str] = field(default_factory=dict)
+    """Where the story first names one of them, where that is known."""
+    given: Collection[str] = ()
+    """Those that `--create` makes."""
     created: Collection[str] = ()
     """Those that the run makes itself."""
     pods: Collection[Mapping[str, Any]] = ()

@@ -35,6 +35,15 @@ def named_namespaces(story: Story) -> set[str]:
     return {n for n in peers | checks | written_namespaces(story) if n}
 
 
+def peer_places(story: Story) -> dict[str, str]:
+    """Where the namespaces of peers are first named."""
+    found: dict[str, str] = {}
+    for peer in story.peers.values():
+        for name in filter(None, (peer.namespace, peer.via_namespace)):
+            found.setdefault(name, str(peer.at))
+    return found
+
+
 def written_namespaces(story: Story) -> set[str]:
     """Namespaces whose policies, labels or workloads the steps change."""
     found: set[str] = set()

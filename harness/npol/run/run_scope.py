@@ -20,6 +20,7 @@ from npol.run.namespaces import (
     extras_of,
     named_namespaces,
     namespaces_of,
+    peer_places,
     written_subresources,
 )
 from npol.run.options import Options
@@ -60,10 +61,13 @@ class RunScope:
     ) -> PreflightRequest:
         """`against`: what speaks against the blast radius of its policies."""
         defaults = self.story.defaults
+        given = sorted(namespaces_of(self.story.given))
         return PreflightRequest(
             namespaces=sorted(named_namespaces(self.story) | self.canary_namespaces),
             changed=self.changed,
-            created=sorted(namespaces_of(self.story.given)) if self.creates else [],
+            named_at=peer_places(self.story),
+            given=given,
+            created=given if self.creates else [],
             pods=[
                 debug_pod(peer, defaults.pod, run_id=self.run_id)
                 for peer in debug_pod_peers(self.story)

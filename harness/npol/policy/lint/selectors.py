@@ -2,22 +2,18 @@
 
 from __future__ import annotations
 
-import difflib
-import re
 from collections.abc import Iterable, Iterator
 from dataclasses import replace
 
 from npol.model.peer_selection import lasting
 from npol.policy.lint.context import Checked, Scope
 from npol.policy.lint.findings import LintFinding, LintRule
+from npol.policy.lint.near_names import nearest_namespace
 from npol.policy.objects.entities import NAME_LABEL, Pod
 from npol.policy.objects.netpol_types import PeerClause, Rule
 from npol.policy.state.selected_pods import namespaces_of, selected_pods
 from npol.selectors import Labels, Selector, keys_of, matches, spell, spell_labels
 
-NEAR = 0.85
-"""How like a known name one must be to be taken for it, mistyped: most end alike (`-system`)."""
-_NUMBERS = re.compile(r"\d+")
 FEW = 3
 """Labels that a finding has room for."""
 ALWAYS_THERE = ("kube-system", "default", "kube-public", "kube-node-lease")
@@ -62,20 +58,14 @@ def no_such_namespace(scope: Scope, checked: Checked) -> Iterator[LintFinding]:
     name = checked.policy.namespace
     if name in ALWAYS_THERE or not scope.knows_namespaces or scope.knows_pods([name]):
         return
-    if not scope.knows_cluster and not _is_nearly_one_of(name, scope.seen.namespaces.keys()):
+    if not scope.knows_cluster and not nearest_namespace(name, scope.seen.namespaces):
         return  # the cluster may have it
     if not scope.seen.namespace(name).declared:
         message = f"namespace {name} does not exist here"
         known = ", ".join(sorted(scope.seen.namespaces))
-        yield checked.finding(
-            LintRule.NO_SUCH_NAMESPACE, ("metadata", "namespace"), message, f"known: {known}"
-        )
-
-
-def _is_nearly_one_of(name: str, known: Iterable[str]) -> bool:
-    """Whether it may be one of these, mistyped; `team-1` is no `team-2`."""
-    near = difflib.get_close_matches(name, set(known) - {name}, cutoff=NEAR)
-    return any(_NUMBERS.sub("", one) != _NUMBERS.sub("", name) for one in near)
+        meant = nearest_namespace(name, scope.seen.namespaces)
+        fix = f"did you mean {meant}?" if meant else f"known: {known}"
+        yield checked.finding(LintRule.NO_SUCH_NAMESPACE, ("metadata", "namespace"), message, fix)
 
 
 def peers_select_nothing(scope: Scope, checked: Checked) -> Iterator[LintFinding]:
@@ -115,10 +105,12 @@ def _no_namespace(
         return
     if not scope.knows_namespaces and wanted.get("name") not in ALWAYS_THERE:
         return
-    if not scope.knows_cluster and not _namespaces_are_labelled(scope, selector, wanted):
+    meant = _mistyped_namespace(scope, selector)
+    labelled = _namespaces_are_labelled(scope, selector, wanted)
+    if not (scope.knows_cluster or labelled or meant):
         return
     message = f"no namespace that is known here has {spell(selector)}"
-    fix = _namespace_meant(scope, wanted)
+    fix = f"did you mean {meant}?" if meant else _namespace_meant(scope, wanted)
     yield checked.finding_at(LintRule.NO_SUCH_NAMESPACE_LABEL, peer.origin, message, fix)
 
 
@@ -131,6 +123,17 @@ def _namespaces_are_labelled(scope: Scope, selector: Selector, wanted: Labels) -
     if wanted.get("name") in (*ALWAYS_THERE, *scope.seen.namespaces):
         return True
     return bool(scope.labels_of_namespaces & set(keys_of(selector)))
+
+
+def _mistyped_namespace(scope: Scope, selector: Selector) -> str:
+    """The namespace that is nearly called as one that a selector names; "" for none."""
+    one = (selector.get("matchLabels") or {}).get(NAME_LABEL)
+    several = selector.get("matchExpressions") or ()
+    named = [
+        e.get("values") or () for e in several if (e["key"], e["operator"]) == (NAME_LABEL, "In")
+    ]
+    names = [*([one] if one else []), *(name for values in named for name in values)]
+    return next(filter(None, (nearest_namespace(n, scope.seen.namespaces) for n in names)), "")
 
 
 def _namespace_meant(scope: Scope, wanted: Labels) -> str:

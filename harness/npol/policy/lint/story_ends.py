@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from npol.errors import did_you_mean
 from npol.model.story import Flow, FlowKind, Peer, Story
 from npol.policy.lint.findings import LintFinding, LintRule
+from npol.policy.lint.near_names import nearest_namespace
 from npol.policy.objects.entities import Service
 from npol.policy.simulate.simulated_steps import scenes
 from npol.policy.state.cluster_state import ClusterState
@@ -15,11 +16,12 @@ from npol.policy.state.peer_pods import pods_of
 
 def story_ends(story: Story) -> Iterator[LintFinding]:
     """
-    Labels, Services and ports of flows that are not there.
+    Labels, Services and ports of flows that are not there, and namespaces that are mistyped.
 
-    Of a namespace in which a story gives nothing, nothing is said: the cluster may have it.
+    Of a namespace in which a story gives nothing, nothing else is said: the cluster may have it.
     """
     given = {m.namespace for m in story.given}
+    yield from _mistyped_namespaces(story)
     told: set[tuple[str, str]] = set()
     for scene in scenes(story):
         for asked in scene.asked:
@@ -30,6 +32,22 @@ def story_ends(story: Story) -> Iterator[LintFinding]:
             if trouble and (key := (str(asked.flow.at), trouble[0])) not in told:
                 told.add(key)
                 yield _finding(story, asked.flow, *trouble)
+
+
+def _mistyped_namespaces(story: Story) -> Iterator[LintFinding]:
+    every = (*story.given, *story.applied)
+    known = {m.name if m.kind == "Namespace" else m.namespace for m in every} - {""}
+    for peer in story.peers.values():
+        for name in filter(None, (peer.namespace, peer.via_namespace)):
+            if name not in known and (meant := nearest_namespace(name, known)):
+                yield LintFinding(
+                    rule=LintRule.NO_SUCH_END,
+                    message=f"peer {peer.name!r}: the story gives no namespace {name}",
+                    fix=f"did you mean {meant}?",
+                    subject=f"story {story.name}",
+                    at=peer.at,
+                    about_policy=False,
+                )
 
 
 def _finding(story: Story, flow: Flow, message: str, fix: str) -> LintFinding:
