@@ -210,6 +210,15 @@ def test_a_namespace_that_is_not_there_is_told_where_it_is_named(cluster, to, gi
     assert told[line + 1].strip() == f"try: {hint}"
 
 
+def test_a_debug_pod_without_its_namespace_is_no_problem_of_its_own(cluster, to, api):
+    api.on("POST", "/api/v1/namespaces/dve/pods", status(404, "NotFound", "no such namespace"))
+    pod = {**POD, "metadata": {"name": "npol-a-0", "namespace": "dve"}}
+
+    with pytest.raises(Refused, match="namespace dve does not exist") as caught:
+        preflight(to(), PreflightRequest(namespaces=["dve"], changed=["dve"], pods=[pod]))
+    assert "not admitted" not in str(caught.value)
+
+
 def test_a_namespace_that_nothing_gives_is_not_said_to_be_made_by_create(cluster, to):
     with pytest.raises(Refused) as caught:
         preflight(to(Mode.READ_ONLY), PreflightRequest(namespaces=["dev", "nowhere"]))

@@ -215,6 +215,47 @@ def test_selectors_that_find_what_they_look_for_are_in_order():
     assert told(found) == [(OK, "the selectors of 1 policy find what they look for")]
 
 
+NIGHTLY = {
+    "apiVersion": "batch/v1",
+    "kind": "CronJob",
+    **named(
+        "backup",
+        "shop",
+        spec={"jobTemplate": {"spec": {"template": {"metadata": {"labels": {"app": "backup"}}}}}},
+    ),
+}
+JOB = {
+    "apiVersion": "batch/v1",
+    "kind": "Job",
+    "metadata": {
+        "name": "backup-1",
+        "namespace": "shop",
+        "ownerReferences": [{"kind": "CronJob", "name": "backup", "controller": True}],
+    },
+}
+ENDED = {
+    **pod("backup-1-x", labels={"app": "backup"}),
+    "metadata": {
+        "name": "backup-1-x",
+        "namespace": "shop",
+        "labels": {"app": "backup"},
+        "ownerReferences": [{"kind": "Job", "name": "backup-1", "controller": True}],
+    },
+    "status": {"phase": "Succeeded"},
+}
+
+
+@pytest.mark.parametrize("ended", [[], [ENDED]], ids=["never ran", "has ended"])
+def test_pods_that_a_cronjob_will_make_are_selected_between_its_runs(ended):
+    mine = policy("backup", {"podSelector": {"matchLabels": {"app": "backup"}}})
+    pods = [pod("web", labels={"app": "web"}), *ended]
+    found = seen(policies=[mine], pods=pods)
+    assert [f.state for f in policies.labels(found)] == [PROBLEM]
+
+    with_templates = replace(found, templates=(NIGHTLY, JOB))
+    assert [f.state for f in policies.labels(with_templates)] == [OK]
+
+
 # -- endpoints and DNS
 
 
@@ -413,6 +454,9 @@ class Api:
         if resource.plural == "namespaces":
             return [SHOP]
         raise Forbidden("no", status=403)
+
+    def list_in(self, resource, namespaces):
+        return [o for name in namespaces for o in self.list(resource, name)]
 
     def raw(self, method, path, **_):
         if "argoproj" in path:

@@ -4,8 +4,8 @@ import pytest
 
 from npol.kube.api_client import Verbs
 from npol.kube.api_errors import Forbidden
-from npol.kube.inventory import read
-from npol.kube.objects import PODS
+from npol.kube.inventory import read, read_templates
+from npol.kube.objects import CRON_JOBS, JOBS, PODS
 
 
 class Lists(Verbs):
@@ -74,3 +74,33 @@ def test_who_may_not_list_all_namespaces_lists_each_and_asks_for_all_once():
 
     assert {pod["metadata"]["namespace"] for pod in found.pods} == {"a", "b"}
     assert cluster.paths.count("/api/v1/pods") == 1
+
+
+class Templates(Verbs):
+    """A namespace whose Deployments `idle` and `busy`, Jobs and CronJobs are listed."""
+
+    def __init__(self, *forbidden):
+        super().__init__()
+        self.forbidden = forbidden
+
+    def raw(self, method, path, **_):
+        raise AssertionError(f"{method} {path} is not asked")
+
+    def list_in(self, resource, namespaces, **_):
+        if resource in self.forbidden:
+            raise Forbidden("no", status=403)
+        scaled = {"Deployment": [("idle", {"replicas": 0}), ("busy", {"replicas": 2})]}
+        single = {"Job": [("once", {})], "CronJob": [("nightly", {"schedule": "0 3 * * *"})]}
+        found = {**scaled, **single}.get(resource.kind, [])
+        return [{"metadata": {"name": n, "namespace": "shop"}, "spec": spec} for n, spec in found]
+
+
+@pytest.mark.parametrize(
+    ("forbidden", "names"),
+    [((), ["nightly", "once", "idle"]), ((CRON_JOBS, JOBS), ["idle"])],
+)
+def test_what_may_make_pods_is_read_as_far_as_it_may_be(forbidden, names):
+    found = read_templates(Templates(*forbidden), ["shop"])
+
+    assert [o["metadata"]["name"] for o in found] == names
+    assert all(o["kind"] and o["apiVersion"] and o["spec"]["replicas"] == 1 for o in found)

@@ -8,7 +8,7 @@ from dataclasses import replace
 import pytest
 from rich.console import Console
 
-from npol.errors import ExitCode
+from npol.errors import ExitCode, Refused
 from npol.model.expectation import Verdict
 from npol.model.reason import Reason, ReasonCode
 from npol.model.result import Diagnosis, RestoreResult, StepResult, Witnesses
@@ -132,6 +132,14 @@ def test_a_step_that_failed_to_start_or_was_skipped_says_so(report):
 
     assert "\none\n  error: 403: no\\nrights\n" in text
     assert "\ntwo  same as one\n  skipped: Pod/x does not exist\n" in text
+
+
+def test_what_to_try_about_a_step_that_failed_has_a_line_of_its_own(report):
+    at = report.steps[0].at
+    error = str(Refused("no pod runs", hint="write `labels:`", at=at))
+    text = story_text(replace(report, steps=(StepResult(name="one", at=at, error=error),)))
+
+    assert f"\none\n  error: {at}: no pod runs\n  try: write `labels:`\n" in text
 
 
 def test_an_incomplete_restore_is_loud_and_names_the_cure(report):

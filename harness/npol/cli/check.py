@@ -81,7 +81,7 @@ def _seen(arguments: CheckArguments) -> inputs.Inputs:
     if arguments.context:
         from npol.cli.cluster_inputs import of_cluster
 
-        return of_cluster(arguments.kubeconfig, arguments.context)
+        return of_cluster(arguments.kubeconfig, arguments.context, pods_to_come=True)
     return inputs.Inputs(world=ClusterState())
 
 

@@ -12,7 +12,7 @@ from npol.cni.detect import detect, gather
 from npol.errors import InputError
 from npol.kube.api_errors import Forbidden
 from npol.kube.connection import Connection, connect
-from npol.kube.inventory import READERS, read
+from npol.kube.inventory import READERS, read, read_templates
 from npol.kube.objects import NAMESPACES, NETWORK_POLICIES
 from npol.policy.objects.dialects import dialect_of
 from npol.policy.state.from_inventory import cluster_state
@@ -20,10 +20,16 @@ from npol.report.escape import safe
 
 
 def of_cluster(
-    kubeconfig: str | None, context: str | None, namespaces: Iterable[str] = ()
+    kubeconfig: str | None,
+    context: str | None,
+    namespaces: Iterable[str] = (),
+    *,
+    pods_to_come: bool = False,
 ) -> Inputs:
     """
     A cluster as it is now; unless namespaces are named, all that may be read.
+
+    `pods_to_come`: with the pods that CronJobs, Jobs and workloads of no replicas may make.
 
     Raises:
         InputError: no context was named.
@@ -33,7 +39,8 @@ def of_cluster(
     wanted = list(namespaces) or _readable(connection)
     found = read(connection, wanted)
     engine = detect(gather(connection))
-    return Inputs(world=cluster_state(found), dialect=dialect_of(engine.name))
+    also = read_templates(connection, wanted) if pods_to_come else ()
+    return Inputs(world=cluster_state(found, also=also), dialect=dialect_of(engine.name))
 
 
 def _readable(connection: Connection) -> list[str]:

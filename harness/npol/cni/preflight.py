@@ -173,6 +173,8 @@ def _pods(connection: Connection, plan: PreflightRequest) -> Iterable[PreflightP
         except NpolError as error:
             if NO_DRY_RUN in error.message:
                 continue  # what its webhook would say is known when the pod is made
+            if isinstance(error, ApiError) and error.status == 404:
+                continue  # the missing namespace is a finding of its own
             yield PreflightProblem(
                 what=f"the debug pod is not admitted in {namespace}: {_verbatim(error)}",
                 hint="`defaults.pod` sets image, resources, pull secrets, annotations and user",

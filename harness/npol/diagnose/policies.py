@@ -56,7 +56,7 @@ def labels(seen: ExaminedObjects) -> Iterator[DoctorFinding]:
         yield DoctorFinding(LABELS, FindingState.UNVERIFIED, text, "see below, `RBAC`")
         return
     mine = [p for p in seen.inventory.policies if p["metadata"]["namespace"] in seen.examined]
-    world = with_dns(replace(seen.state, policies=(), refused=()))
+    world = with_dns(replace(seen.state_to_come, policies=(), refused=()))
     told = [f for f in lint(mine, world) if f.severity is not Severity.NOTE]
     for found in told:
         text = f"NetworkPolicy {found.subject} {found.path}: {found.message} ({found.id})"

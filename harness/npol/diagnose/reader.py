@@ -12,6 +12,7 @@ from npol.errors import InputError
 from npol.kube.api_errors import ApiError, Forbidden
 from npol.kube.connection import Connection
 from npol.kube.guard import STATE_NAMESPACE, protected
+from npol.kube.inventory import read_templates
 from npol.kube.objects import (
     ENDPOINT_SLICES,
     NAMESPACES,
@@ -63,6 +64,8 @@ class ExaminedObjects:
     examined: tuple[str, ...]
     """The namespaces in question."""
     inventory: Inventory
+    templates: tuple[Obj, ...] = ()
+    """What may make pods that are not there now, such as CronJobs."""
     custom: tuple[Obj, ...] = ()
     unread: tuple[str, ...] = ()
     given: frozenset[str] = frozenset()
@@ -71,6 +74,11 @@ class ExaminedObjects:
     @cached_property
     def state(self) -> ClusterState:
         return cluster_state(self.inventory)
+
+    @cached_property
+    def state_to_come(self) -> ClusterState:
+        """The same, with the pods that may come."""
+        return cluster_state(self.inventory, also=self.templates)
 
     def of_kind(self, *kinds: str) -> Iterator[Obj]:
         """The custom objects of these kinds."""
@@ -105,6 +113,7 @@ def look(connection: Connection, engine: Engine, wanted: Sequence[str]) -> Exami
         engine=engine,
         examined=examined,
         inventory=inventory,
+        templates=read_templates(connection, examined),
         custom=custom,
         unread=tuple(reader.unread),
     )

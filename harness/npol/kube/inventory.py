@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from typing import Any
 
 from npol.errors import Refused
 from npol.kube.api_client import Verbs
+from npol.kube.api_errors import Forbidden
 from npol.kube.objects import (
+    CRON_JOBS,
     DAEMON_SETS,
     DEPLOYMENTS,
     ENDPOINT_SLICES,
+    JOBS,
     NAMESPACES,
     NETWORK_POLICIES,
     NODES,
@@ -28,6 +31,7 @@ _SERVICES = (SERVICES, ENDPOINT_SLICES)
 _WORKLOADS = (DEPLOYMENTS, STATEFUL_SETS, DAEMON_SETS)
 ALL_WORKLOADS = (*_WORKLOADS, REPLICA_SETS)
 """Which Deployment a pod is of, its ReplicaSet says."""
+_TEMPLATES = (CRON_JOBS, JOBS, DEPLOYMENTS, STATEFUL_SETS)
 READERS = 12
 """Kinds listed at once."""
 
@@ -86,6 +90,30 @@ def read_pods(
     """The pods of these namespaces, and those that stand for these places outside."""
     at_once = connection.are_most(set(namespaces))
     return tuple(_pods(connection, set(namespaces), sorted(places), at_once=at_once))
+
+
+def read_templates(connection: Verbs, namespaces: Collection[str]) -> tuple[Obj, ...]:
+    """
+    What may make pods that are not there now: CronJobs, Jobs, and workloads of no replicas, which
+    stand here for one. Kinds that may not be read are left out.
+    """
+    with ThreadPoolExecutor(max_workers=READERS) as pool:
+        listed = pool.map(lambda kind: _templates(connection, kind, namespaces), _TEMPLATES)
+        return tuple(obj for objects in listed for obj in objects)
+
+
+def _templates(
+    connection: Verbs, kind: Resource, namespaces: Collection[str]
+) -> Iterator[dict[str, Any]]:
+    try:
+        found = connection.list_in(kind, namespaces)
+    except Forbidden:
+        return
+    for obj in found:
+        spec = obj.get("spec") or {}
+        if kind in (CRON_JOBS, JOBS) or spec.get("replicas") == 0:
+            stamp = {"apiVersion": kind.api_version, "kind": kind.kind}
+            yield {**obj, **stamp, "spec": {**spec, "replicas": 1}}
 
 
 def read_services(connection: Verbs, known: Inventory, namespaces: Collection[str]) -> Inventory:

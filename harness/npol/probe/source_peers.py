@@ -39,6 +39,16 @@ def why_none_runs(peer: Peer) -> str:
     return f"peer {peer.name!r}: {what} has no running pod in {peer.namespace}"
 
 
+def instead_of_running(peer: Peer) -> str:
+    """What asks for a peer whose pods come and go: a debug pod that policies take for one."""
+    if not peer.workload:
+        return ""
+    return (
+        f"write `labels:`, those of its pods, in the place of `workload: {peer.workload}`: a debug "
+        "pod with these labels asks instead"
+    )
+
+
 def target_node(story: Story, peer: Peer, inventory: Inventory) -> str:
     """The node of the first target of a peer's flows that has one; "" while none has."""
     state = cluster_state(inventory)

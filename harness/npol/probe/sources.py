@@ -33,6 +33,7 @@ from npol.probe.prober_stream import Stream
 from npol.probe.side_effects import concerns
 from npol.probe.source_peers import (
     debug_pod_peers,
+    instead_of_running,
     needs_debug_pod,
     running_pod,
     target_node,
@@ -345,7 +346,7 @@ class Sources:
     def _running(self, peer: Peer) -> PodRef:
         found = running_pod(peer, cluster_state(self._look()))
         if found is None:
-            raise Refused(why_none_runs(peer))
+            raise Refused(why_none_runs(peer), hint=instead_of_running(peer), at=peer.at)
         return found
 
     def _new_prober(self, pod: PodRef) -> Prober:

@@ -59,7 +59,9 @@ class StoryText:
         if step.skipped:
             yield _why_skipped(step)
         elif step.error:
-            yield _indented(StyledText(f"error: {safe(step.error)}", Tone.WRONG))
+            message, *hints = step.error.split("\n  try: ")
+            yield _indented(StyledText(f"error: {safe(message)}", Tone.WRONG))
+            yield from (_indented(StyledText(f"try: {safe(hint)}", Tone.WRONG)) for hint in hints)
         else:
             yield from self.results(step.results, width)
 

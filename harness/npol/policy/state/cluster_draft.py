@@ -185,9 +185,9 @@ class ClusterDraft:
         self.refused = {k: r for k, r in self.refused.items() if r.namespace != name}
 
     def _pods_seen_or_promised(self) -> tuple[Pod, ...]:
-        """A workload's promised pods go as soon as a real one of it is seen."""
+        """A workload's promised pods go as soon as one of its own is seen that has not ended."""
         pods = [replace(p, workload=self._top(p)) if p.workload else p for p in self.pods.values()]
-        seen = {(p.namespace, p.workload) for p in pods if not p.promised}
+        seen = {(p.namespace, p.workload) for p in pods if not (p.promised or p.finished)}
         return tuple(p for p in pods if not (p.promised and (p.namespace, p.workload) in seen))
 
     def _top(self, pod: Pod) -> str:
