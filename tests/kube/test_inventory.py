@@ -1,5 +1,7 @@
 """What is read of a cluster, and of which namespaces."""
 
+from typing import Any
+
 import pytest
 
 from npol.kube.api_client import Verbs
@@ -89,9 +91,12 @@ class Templates(Verbs):
     def list_in(self, resource, namespaces, **_):
         if resource in self.forbidden:
             raise Forbidden("no", status=403)
-        scaled = {"Deployment": [("idle", {"replicas": 0}), ("busy", {"replicas": 2})]}
-        single = {"Job": [("once", {})], "CronJob": [("nightly", {"schedule": "0 3 * * *"})]}
-        found = {**scaled, **single}.get(resource.kind, [])
+        known: dict[str, list[tuple[str, dict[str, Any]]]] = {
+            "Deployment": [("idle", {"replicas": 0}), ("busy", {"replicas": 2})],
+            "Job": [("once", {})],
+            "CronJob": [("nightly", {"schedule": "0 3 * * *"})],
+        }
+        found = known.get(resource.kind, [])
         return [{"metadata": {"name": n, "namespace": "shop"}, "spec": spec} for n, spec in found]
 
 
