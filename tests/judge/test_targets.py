@@ -1,11 +1,12 @@
 """Targets: a story's peers against the objects of a cluster."""
 
+from dataclasses import replace
 from typing import Any
 
 import pytest
 
 from npol.errors import Position
-from npol.judge.targets import absolute_name, place_pod, resolve, selected_pods
+from npol.judge.targets import absolute_names, place_pod, resolve, selected_pods
 from npol.model.expectation import parse_expectation
 from npol.model.inventory import Inventory
 from npol.model.story import Flow, Peer, Protocol
@@ -174,18 +175,48 @@ def test_a_place_is_found_by_its_label():
     assert place_pod("moon", STATE) is None
 
 
+ORDERS = {"metadata": {"name": "orders"}}
+PG = {
+    "metadata": {"name": "pg", "namespace": "shop"},
+    "spec": {"clusterIP": "None", "selector": {"app": "pg"}, "ports": [{"port": 5432}]},
+}
+NAMED = cluster_state(replace(INVENTORY, services=(SERVICE, PG), namespaces=(ORDERS,)))
+
+
 @pytest.mark.parametrize(
     ("name", "absolute"),
     [
-        ("web", "web.shop.svc.cluster.local."),
-        ("web.shop", "web.shop.svc.cluster.local."),
-        ("web.shop.svc", "web.shop.svc.cluster.local."),
-        ("web.shop.svc.cluster.local", "web.shop.svc.cluster.local."),
-        ("example.test", "example.test."),
-        ("example.test.", "example.test."),
+        pytest.param("web", ["web.shop.svc.cluster.local."], id="service"),
+        pytest.param("web.shop", ["web.shop.svc.cluster.local."], id="with-its-namespace"),
+        pytest.param("web.shop.svc", ["web.shop.svc.cluster.local."], id="with-svc"),
+        pytest.param(
+            "web.shop.svc.cluster.local", ["web.shop.svc.cluster.local."], id="in-full, four dots"
+        ),
+        pytest.param("gone", ["gone.shop.svc.cluster.local.", "gone."], id="no-service"),
+        pytest.param(
+            "pg-0.pg", ["pg-0.pg.shop.svc.cluster.local.", "pg-0.pg."], id="pod-of-a-statefulset"
+        ),
+        pytest.param(
+            "pg-0.pg.shop",
+            ["pg-0.pg.shop.svc.cluster.local.", "pg-0.pg.shop."],
+            id="with-its-namespace, too",
+        ),
+        pytest.param(
+            "db-0.db.orders",
+            ["db-0.db.orders.svc.cluster.local.", "db-0.db.orders."],
+            id="of-another-namespace, which may not be read",
+        ),
+        pytest.param(
+            "10-0-0-1.orders.pod",
+            ["10-0-0-1.orders.pod.cluster.local.", "10-0-0-1.orders.pod."],
+            id="pod-by-address",
+        ),
+        pytest.param("example.test", ["example.test."], id="outside"),
+        pytest.param("web.shop.", ["web.shop."], id="absolute"),
+        pytest.param("a.pg.shop.svc.cluster.local", ["a.pg.shop.svc.cluster.local."], id="5-dots"),
     ],
 )
-def test_names_are_looked_up_as_the_search_domains_would(name, absolute):
+def test_names_are_looked_up_as_a_pods_resolver_does(name, absolute):
     source = Peer(name="a", at=HERE, namespace="shop")
 
-    assert absolute_name(name, source, STATE) == absolute
+    assert [*absolute_names(name, source, NAMED)] == absolute

@@ -218,6 +218,28 @@ def test_a_question_that_no_policy_stopped_is_no_blocked_name(expect, fate):
 
 
 @pytest.mark.parametrize(
+    ("expect", "answers", "verdict"),
+    [
+        pytest.param("allow", ["open", "dns negative"], Verdict.AS_EXPECTED, id="the-first"),
+        pytest.param("allow", ["dns negative", "open"], Verdict.AS_EXPECTED, id="the-next"),
+        pytest.param("allow", ["dns negative"] * 2, Verdict.TOO_CLOSED, id="none"),
+        pytest.param("allow", ["dns timeout", "open"], Verdict.TOO_CLOSED, id="no-answer"),
+        pytest.param("dns negative", ["dns negative"] * 2, Verdict.AS_EXPECTED, id="negative"),
+        pytest.param("dns negative", ["open", "dns negative"], Verdict.TOO_OPEN, id="one-exists"),
+        pytest.param("deny", ["dns timeout"] * 2, Verdict.AS_EXPECTED, id="silence"),
+        pytest.param("deny", ["dns timeout", "dns negative"], Verdict.TOO_OPEN, id="one-answered"),
+    ],
+)
+def test_of_several_names_an_application_gets_the_first_that_exists(expect, answers, verdict):
+    f = flow(expect, target="", resolve="pg-0.pg")
+    found = [one for word in answers for one in evidence(word, "", "")]
+
+    judged = judge(f, f.expect, found, Controls(source=SELF_OK, dns_alive="yes"))
+
+    assert judged.verdict is verdict
+
+
+@pytest.mark.parametrize(
     ("fate", "own_name", "verdict"),
     [
         pytest.param(Fate.ARRIVED, True, Verdict.UNKNOWN, id="asked-and-silent"),

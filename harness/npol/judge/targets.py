@@ -74,21 +74,51 @@ def pod_ref(pod: Pod, container: str = "") -> PodRef:
     )
 
 
-def absolute_name(name: str, source: Peer, state: ClusterState) -> str:
+def absolute_names(name: str, source: Peer, state: ClusterState) -> tuple[str, ...]:
     """
-    The fully qualified name that a pod's search domains would find first.
+    The fully qualified names among which a pod's resolver takes the first that exists.
 
-    `web` is a Service of the source's namespace, `web.shop` one of the namespace `shop` if
-    there is such a namespace; anything else is looked up as it stands.
+    A pod has the search list NAMESPACE.svc.cluster.local, svc.cluster.local, cluster.local and
+    `ndots:5`. Of its candidates those are left out that name nothing a cluster's DNS may have (so
+    every one of a name with five dots), and those behind a Service that is there.
     """
     if name.endswith("."):
-        return name
-    parts = name.split(".")
-    if len(parts) == 1:
-        return f"{name}.{source.namespace}.svc.{CLUSTER_DOMAIN}."
-    if parts[1] in state.namespaces and (len(parts) == 2 or parts[2:] == ["svc"]):
-        return f"{parts[0]}.{parts[1]}.svc.{CLUSTER_DOMAIN}."
-    return f"{name}."
+        return (name,)
+    tried = (f"{name}.{domain}." for domain in _search_list(source))
+    found: list[str] = []
+    for candidate in tried:
+        if _may_exist(candidate, source, state):
+            found.append(candidate)
+        if _is_service(candidate, state):
+            return tuple(found)
+    return (*found, f"{name}.")
+
+
+def _search_list(source: Peer) -> tuple[str, ...]:
+    own = (f"{source.namespace}.svc.{CLUSTER_DOMAIN}",) if source.namespace else ()
+    return (*own, f"svc.{CLUSTER_DOMAIN}", CLUSTER_DOMAIN)
+
+
+def _may_exist(name: str, source: Peer, state: ClusterState) -> bool:
+    """Whether the cluster may have it: only the source's namespace is sure to be read whole."""
+    match _in_cluster(name):
+        case [_, service, namespace, "svc"] if namespace == source.namespace:
+            return state.service(namespace, service) is not None
+        case [_, namespace, "svc" | "pod"] | [_, _, namespace, "svc"]:
+            return namespace == source.namespace or namespace in state.namespaces
+    return False
+
+
+def _is_service(name: str, state: ClusterState) -> bool:
+    match _in_cluster(name):
+        case [service, namespace, "svc"]:
+            return state.service(namespace, service) is not None
+    return False
+
+
+def _in_cluster(name: str) -> list[str]:
+    """The labels before the cluster's domain."""
+    return name.removesuffix(f".{CLUSTER_DOMAIN}.").split(".")
 
 
 def place_pod(name: str, state: ClusterState) -> PodRef | None:

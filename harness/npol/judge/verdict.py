@@ -52,6 +52,8 @@ def judge(
     problem: Reason | None = None,
 ) -> Judgement:
     """One flow in one round; `problem` is why there was nothing to ask (`Target.problem`)."""
+    if flow.kind is FlowKind.DNS and not expectation.closed:
+        evidence = first_that_exists(evidence)
     seen = as_seen(evidence, flow)
     if problem or not evidence:
         return _unknown(seen, Reason(code=ReasonCode.NOTHING_TO_ASK, because=problem))
@@ -118,6 +120,15 @@ def worst_name(evidence: Sequence[Evidence]) -> Answer | None:
     """Of the look-ups of a name in each family: one that fails, if one does."""
     names = [e.answer for e in evidence if e.role is Role.NAME]
     return next((a for a in names if a.outcome is not Outcome.OPEN), next(iter(names), None))
+
+
+def first_that_exists(names: Sequence[Evidence]) -> Sequence[Evidence]:
+    """
+    What an application gets that looks up the first of several names, then the next if there is no
+    such name. Who expects that none exists, or none is answered, means all of them.
+    """
+    there = [e for e in names if e.answer.outcome is not Outcome.DNS_NEGATIVE]
+    return (there or names)[:1]
 
 
 def _broken(evidence: Sequence[Evidence]) -> Evidence | None:

@@ -24,8 +24,8 @@ class PreparedFlow:
     source: ProbeSource
     target: Target | None
     timeout: float
-    resolve_as: str = ""
-    """The fully qualified name of a DNS flow."""
+    looked_up: tuple[str, ...] = ()
+    """The fully qualified names of a DNS flow; a resolver takes the first that exists."""
     source_pods: int = 1
     """How many pods the source has; each that is asked is a prepared flow of its own."""
     held: tuple[Probe, ...] = ()
@@ -34,8 +34,9 @@ class PreparedFlow:
     """The same in every round."""
 
     def __post_init__(self) -> None:
-        flow = replace(self.flow, resolve=self.resolve_as) if self.resolve_as else self.flow
-        probes = self.held or probes_of(flow, self.target, timeout=self.timeout)
+        flows = [replace(self.flow, resolve=name) for name in self.looked_up] or [self.flow]
+        asked = (p for flow in flows for p in probes_of(flow, self.target, timeout=self.timeout))
+        probes = self.held or tuple(asked)
         object.__setattr__(self, "probes", probes)
 
     @property
@@ -59,8 +60,8 @@ class PreparedFlow:
     @property
     def has_own_name(self) -> bool:
         """Whether the name that it looks up is the cluster's own, such as a Service's."""
-        looked_up = self.resolve_as.endswith(f".{CLUSTER_DOMAIN}.")
-        return looked_up or bool(self.target and self.target.addresses)
+        first = next(iter(self.looked_up), "")
+        return first.endswith(f".{CLUSTER_DOMAIN}.") or bool(self.target and self.target.addresses)
 
     @property
     def problem(self) -> Reason | None:

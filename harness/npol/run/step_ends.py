@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 
 from npol.errors import NpolError
 from npol.judge.source_pods import one_of_each_template, sampled
-from npol.judge.targets import absolute_name, no_place, place_pod, resolve, selected_pods
+from npol.judge.targets import absolute_names, no_place, place_pod, resolve, selected_pods
 from npol.model.inventory import Inventory
 from npol.model.reason import Reason
 from npol.model.story import Flow, FlowKind, Peer, Protocol, Step
@@ -138,7 +138,7 @@ def _prepared(
             source=one,
             target=target.seen_from(one.source) if target else None,
             timeout=environment.story.defaults.timeout,
-            resolve_as=absolute_name(flow.resolve, source, state) if flow.resolve else "",
+            looked_up=absolute_names(flow.resolve, source, state) if flow.resolve else (),
             source_pods=pods,
             held=environment.held.probes(one.source, flow, target) if flow.hold else (),
         )

@@ -153,6 +153,11 @@ def host(text: str) -> str:
     raise NotValid(f"not a valid host name: {shown(text)} (letters, digits, '-' and '.')")
 
 
+def name_to_look_up(text: str) -> str:
+    """The same with the trailing dot, if it has one: search domains do not complete such a name."""
+    return host(text) + ("." if text.endswith(".") else "")
+
+
 def http_path(text: str) -> str:
     """The path and query of a request: begins with '/', printable ASCII, no blanks."""
     if len(text) <= 2000 and _PATH.fullmatch(text):

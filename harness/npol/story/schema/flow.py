@@ -15,6 +15,7 @@ from npol.story.schema.values import (
     Host,
     HttpPath,
     Line,
+    LookedUp,
     Optional,
     PolicyClaim,
     Port,
@@ -81,7 +82,11 @@ class FlowEntry(Entry, title="flow"):
         description="The peer, `{every pod of: PEER}`, @dns or @apiserver; of a peer with"
         " `namespaces`: `each of PEER`, `the others of PEER`, `the same of PEER`.",
     )
-    resolve: Host = Field("", description="A name to look up, instead of a target to reach.")
+    resolve: LookedUp = Field(
+        "",
+        description="A name to look up, instead of a target to reach; as in a pod, search domains"
+        " complete it unless it ends in a dot.",
+    )
     port: Port = Field(
         0, description="The Service's port for a target with a Service, else the pod's."
     )

@@ -44,6 +44,7 @@ Tag = Annotated[
     WithJsonSchema({"type": "string", "pattern": "^[A-Za-z][A-Za-z0-9_-]*$"}),
 ]
 Host = Annotated[str, AfterValidator(field_validators.host)]
+LookedUp = Annotated[str, AfterValidator(field_validators.name_to_look_up)]
 Address = Annotated[str, AfterValidator(addresses.address)]
 HttpPath = Annotated[
     str,
