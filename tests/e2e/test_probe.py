@@ -32,7 +32,10 @@ def test_a_flow_of_a_cluster_is_asked_and_nothing_is_left(npol_here, server, the
     assert open_.returncode == closed.returncode == 0, open_.stdout + closed.stdout
     assert open_.stdout.startswith(f"{FLOW}: open\n")
     assert closed.stdout.startswith(f"{FLOW}: timeout\n")
-    assert "predicted  deny" in closed.stdout
+    assert "predicted  deny: packets agree\n" in closed.stdout
+    assert "verdict" not in closed.stdout
+    assert "\npackets and prediction agree in " in closed.stdout
+    assert closed.stdout.endswith("; cluster lab: exit code 0\n")
     assert "shop/deny-all" in closed.stdout
     assert wrong.returncode == 1
     assert "\n  verdict    too closed\n" in wrong.stdout

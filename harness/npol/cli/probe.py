@@ -14,10 +14,11 @@ from npol.cli.current_progress import progress
 from npol.cli.story_flow import flow_between_peers
 from npol.cli.streams import say
 from npol.errors import ExitCode, InputError
-from npol.model.expectation import parse_expectation
+from npol.model.expectation import Verdict, parse_expectation
 from npol.model.next_command import npol_command
 from npol.model.peer_selection import lasting
-from npol.model.result import FlowResult, StoryReport
+from npol.model.reason import ReasonCode
+from npol.model.result import FlowResult, StoryReport, Witnesses
 from npol.model.selection import Selection, replayed
 from npol.model.story import Step, Story
 from npol.policy.evaluate.evaluate import decide
@@ -26,6 +27,7 @@ from npol.policy.state.flow_syntax import parse_flow
 from npol.report.ask_again import AskAgain, exec_commands
 from npol.report.escape import safe
 from npol.report.failure import answer_text
+from npol.report.probe_answer import seen_line, seen_text, without_claim
 from npol.report.reasons import reason_words
 from npol.report.summary import restore_line, summary_line
 from npol.report.terminal import Terminal
@@ -42,7 +44,9 @@ def probe(arguments: ProbeArguments) -> int:
         _word(arguments.expect)
     if arguments.keep and arguments.context is None:
         raise InputError("a lab ends with the probe: no pod can be kept", hint="--context NAME")
-    story = _of_story(arguments, arguments.story) if arguments.story else None
+    story, stated = None, bool(arguments.expect)
+    if arguments.story:
+        story, stated = _of_story(arguments, arguments.story)
     if story is None and arguments.at:
         raise InputError("--at names a step of a story", hint="--story FILE")
     if story is None and arguments.context is None:
@@ -63,7 +67,7 @@ def probe(arguments: ProbeArguments) -> int:
             settle=arguments.settle,
             say=progress().say,
         )
-        return _ask(story or _of_cluster(arguments), options, arguments)
+        return _ask(story or _of_cluster(arguments), options, stated=stated)
 
 
 def _word(text: str) -> None:
@@ -75,8 +79,11 @@ def _word(text: str) -> None:
         raise InputError(f"{text!r} is for flows with `hold:` in a story, not for one probe")
 
 
-def _of_story(arguments: ProbeArguments, file: str) -> Story:
-    """The story up to one step, of which one flow is left: one of it, or a new one."""
+def _of_story(arguments: ProbeArguments, file: str) -> tuple[Story, bool]:
+    """
+    The story up to one step, of which one flow is left: one of it, or a new one; and whether
+    something is expected of it.
+    """
     story = load_story(file, root=arguments.root, overlay=arguments.peers)
     step = _step(story, arguments)
     named = next((f for f in step.flows if f.name == arguments.flow), None)
@@ -91,7 +98,8 @@ def _of_story(arguments: ProbeArguments, file: str) -> Story:
     asked = replace(step, flows=(flow,), checks=(), same_as="")
     steps = tuple(asked if s.name == step.name else s for s in story.steps)
     wanted = Selection(frozenset({(step.name, flow.name)}))
-    return replayed(replace(story, steps=steps), wanted)
+    stated = named is not None or bool(arguments.expect)
+    return replayed(replace(story, steps=steps), wanted), stated
 
 
 def _step(story: Story, arguments: ProbeArguments) -> Step:
@@ -149,7 +157,7 @@ def _target(traffic: Traffic) -> Mapping[str, Any]:
     raise InputError(f"nothing is known at {target} to probe", hint="give its IP address")
 
 
-def _ask(story: Story, options: Options, arguments: ProbeArguments) -> int:
+def _ask(story: Story, options: Options, *, stated: bool) -> int:
     run = StoryRun(story, options)
     try:
         run.open()
@@ -159,24 +167,57 @@ def _ask(story: Story, options: Options, arguments: ProbeArguments) -> int:
         run.close()
     report = run.report()
     answer = next((f for s in reversed(report.steps) for f in s.flows), None)
-    terminal = Terminal()
     with progress().aside():
-        if answer:
-            say(answer_text(answer, terminal.width))
-            again = AskAgain.of(report)
-            for command in exec_commands(answer, again) if again.kept else []:
-                say(f"  by hand    {command}")
-        if report.error or (answer and answer.skipped):
-            say(safe(report.error or reason_words(answer.skipped if answer else None)))
-        say(restore_line(report.restore))
-        say(summary_line(report))
-    return _exit_status(report, answer, arguments)
+        if answer and not stated and _is_sure(answer):
+            return _tell_seen(report, answer)
+        return _tell_judged(report, answer)
 
 
-def _exit_status(report: StoryReport, answer: FlowResult | None, arguments: ProbeArguments) -> int:
-    """Without an expectation any sure answer is right: what is asked for is the answer."""
-    stated = arguments.expect or arguments.story
-    sure = answer is not None and not answer.inconclusive and not answer.skipped
-    if not stated and sure and report.exit_status == ExitCode.DIFFERS:
-        return int(ExitCode.AS_EXPECTED)
+def _tell_judged(report: StoryReport, answer: FlowResult | None) -> int:
+    if answer:
+        say(answer_text(answer, Terminal().width))
+        _tell_commands(report, answer)
+    if report.error or (answer and answer.skipped):
+        say(safe(report.error or reason_words(answer.skipped if answer else None)))
+    say(restore_line(report.restore))
+    say(summary_line(report))
     return report.exit_status
+
+
+def _tell_seen(report: StoryReport, answer: FlowResult) -> int:
+    say(seen_text(answer, Terminal().width))
+    _tell_commands(report, answer)
+    if report.error:
+        say(safe(report.error))
+    say(restore_line(report.restore))
+    status = _status_of_seen(report, answer)
+    say(seen_line(report, answer, status))
+    return status
+
+
+def _tell_commands(report: StoryReport, answer: FlowResult) -> None:
+    again = AskAgain.of(report)
+    for command in exec_commands(answer, again) if again.kept else []:
+        say(f"  by hand    {command}")
+
+
+def _is_sure(answer: FlowResult) -> bool:
+    """Whether the packets gave one answer, even one that is not as predicted."""
+    against = answer.reason is not None and answer.reason.code is ReasonCode.AGAINST_PREDICTION
+    if answer.skipped or answer.verdict is Verdict.FLAPPING:
+        return False
+    return against or not answer.inconclusive
+
+
+def _status_of_seen(report: StoryReport, answer: FlowResult) -> int:
+    """
+    Where nothing is expected no answer is wrong. Packets that do not do what the policies say
+    leave open which of the two will hold; a run that had other trouble ends with that.
+    """
+    steps = tuple(
+        replace(s, flows=tuple(without_claim(f) if f is answer else f for f in s.flows))
+        for s in report.steps
+    )
+    status = replace(report, steps=steps).exit_status
+    differ = answer.witnesses is Witnesses.DIFFER
+    return int(ExitCode.UNKNOWN) if status == ExitCode.AS_EXPECTED and differ else status

@@ -136,7 +136,7 @@ def _detail(answer: Answer) -> str:
     return short(said if named else f"{answer.tool}: {said}", 100)
 
 
-_DIAGNOSES = {
+DIAGNOSES = {
     Diagnosis.NONE: "",
     Diagnosis.POLICY_BUG: "packets agree: mend the policy, or the story",
     Diagnosis.ENFORCEMENT_GAP: "packets do not do what the policies say:"
@@ -153,7 +153,7 @@ _HELD_AS_FORETOLD = (
 
 
 def _prediction(result: FlowResult) -> Iterator[str]:
-    diagnosis = _DIAGNOSES[result.diagnosis]
+    diagnosis = DIAGNOSES[result.diagnosis]
     if result.expected.held and result.diagnosis is Diagnosis.POLICY_BUG:
         diagnosis = _HELD_AS_FORETOLD
     if result.predicted:

@@ -200,7 +200,7 @@ def summary_line(report: StoryReport, width: int = SUMMARY_WIDTH) -> str:
         counts = [counts[0], f"{otherwise} otherwise while watched", *counts[1:]]
     if report.restore and not report.restore.complete:
         counts = ["NOT RESTORED", *counts]
-    where, gave_back = _where(report), _gave_back(report)
+    where, gave_back = cluster_name(report), _gave_back(report)
     for rest in (f" in {report.seconds:.1f} s{gave_back}", gave_back, ""):
         line = f"{', '.join(counts)}{rest}; {where}: {code}"
         if len(line) <= width:
@@ -229,7 +229,8 @@ def _gave_back(report: StoryReport) -> str:
     return ", left applied" if restore.left else ", restored" if restore.actions else ""
 
 
-def _where(report: StoryReport) -> str:
+def cluster_name(report: StoryReport) -> str:
+    """`cluster dev`."""
     return safe(f"cluster {report.cluster.context}") if report.cluster else "no cluster"
 
 

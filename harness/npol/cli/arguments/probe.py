@@ -35,7 +35,12 @@ class ProbeArguments:
     ] = None
     expect: Annotated[
         str | None,
-        typer.Option("--expect", metavar="WORD", help="Exit code 1 if it is not so: allow, deny."),
+        typer.Option(
+            "--expect",
+            metavar="WORD",
+            help="Exit code 1 if it is not so: allow, deny. Without it any sure answer ends with 0,"
+            " and with 3 where packets do not do what the policies say.",
+        ),
     ] = None
     context: Context = None
     kubeconfig: Kubeconfig = None
