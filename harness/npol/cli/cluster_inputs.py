@@ -2,19 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 
 from npol import target_cluster
 from npol.cli.inputs import Inputs
 from npol.cli.streams import say
 from npol.cni.detect import detect, gather
+from npol.cni.other_policy_kinds import UnreadKind, foreign_policies
 from npol.errors import InputError
 from npol.kube.api_errors import Forbidden
 from npol.kube.connection import Connection, connect
 from npol.kube.inventory import READERS, read, read_templates
 from npol.kube.objects import NAMESPACES, NETWORK_POLICIES
 from npol.policy.objects.dialects import dialect_of
+from npol.policy.parse.unsupported import unread_kind
+from npol.policy.state.cluster_state import ClusterState
 from npol.policy.state.from_inventory import cluster_state
 from npol.report.escape import safe
 
@@ -27,7 +31,8 @@ def of_cluster(
     pods_to_come: bool = False,
 ) -> Inputs:
     """
-    A cluster as it is now; unless namespaces are named, all that may be read.
+    A cluster as it is now, with its policies of every kind; unless namespaces are named, all that
+    may be read.
 
     `pods_to_come`: with the pods that CronJobs, Jobs and workloads of no replicas may make.
 
@@ -37,10 +42,22 @@ def of_cluster(
     """
     connection = connected(kubeconfig, context)
     wanted = list(namespaces) or _readable(connection)
-    found = read(connection, wanted)
-    engine = detect(gather(connection))
-    also = read_templates(connection, wanted) if pods_to_come else ()
-    return Inputs(world=cluster_state(found, also=also), dialect=dialect_of(engine.name))
+    found, facts = read(connection, wanted), gather(connection)
+    others = foreign_policies(connection, wanted, facts.groups)
+    templates = read_templates(connection, wanted) if pods_to_come else ()
+    world = cluster_state(found, also=(*others.policies, *templates))
+    world = _with_unread(world, others.unread)
+    return Inputs(world=world, dialect=dialect_of(detect(facts).name))
+
+
+def _with_unread(world: ClusterState, unread: Sequence[UnreadKind]) -> ClusterState:
+    """What may not be read is said, and may decide any flow that it could be about."""
+    if not unread:
+        return world
+    kinds = ", ".join(map(str, unread))
+    say(safe(f"npol: may not be read, so what they may decide is unknown: {kinds}"), err=True)
+    hidden = (unread_kind(u.kind.kind, u.kind.group, u.namespace) for u in unread)
+    return replace(world, others=(*world.others, *hidden))
 
 
 def _readable(connection: Connection) -> list[str]:

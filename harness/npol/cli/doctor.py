@@ -155,7 +155,9 @@ def _others(connection: Connection, namespaces: Sequence[str]) -> Iterator[Docto
         yield DoctorFinding("other kinds", FindingState.OK, "no policies of other kinds")
     if others.unread:
         yield DoctorFinding(
-            "other kinds", FindingState.UNVERIFIED, f"may not read {', '.join(others.unread)}"
+            "other kinds",
+            FindingState.UNVERIFIED,
+            f"may not read {', '.join(map(str, others.unread))}",
         )
     yield from _open_runs(connection)
 

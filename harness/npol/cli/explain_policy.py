@@ -38,7 +38,7 @@ def print_policy(world: ClusterState, what: str, dialect: Dialect) -> ExitCode:
         and (kind in ("", policy.origin.kind) or what == str(policy))
     ]
     if not found and not refused:
-        known = ", ".join(map(str, world.every_policy)) or "none"
+        known = ", ".join(map(str, (*world.every_policy, *world.others))) or "none"
         raise InputError(f"there is no policy {what}", hint=f"policies: {known}")
     for one in refused:
         say(safe(str(one)))

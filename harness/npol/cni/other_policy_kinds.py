@@ -30,13 +30,25 @@ SHADOWS = "knp.default."
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class UnreadKind:
+    """A kind that may not be read, in a namespace or, where that is "", in the cluster."""
+
+    kind: Resource
+    namespace: str = ""
+
+    def __str__(self) -> str:
+        place = f" in {self.namespace}" if self.namespace else ""
+        return f"{self.kind.qualified}{place}"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class ForeignPolicies:
     """What was found, as `Kind namespace/name (API group)`, and what may not be read."""
 
     found: tuple[str, ...] = ()
     policies: tuple[Obj, ...] = ()
     """The same as objects."""
-    unread: tuple[str, ...] = ()
+    unread: tuple[UnreadKind, ...] = ()
 
 
 def foreign_policies(
@@ -62,7 +74,11 @@ def foreign_policies(
     with ThreadPoolExecutor(max_workers=KINDS_AT_ONCE) as pool:
         listed = [*pool.map(lambda one: _listed(verbs, *one), wanted)]
     found = [policy for policies in listed for policy in policies or ()]
-    unread = [_place(*w) for w, policies in zip(wanted, listed, strict=True) if policies is None]
+    unread = [
+        UnreadKind(kind=kind, namespace=namespace)
+        for (kind, namespace), policies in zip(wanted, listed, strict=True)
+        if policies is None
+    ]
     return ForeignPolicies(
         found=tuple(_spell(p) for p in found if _decides(p)),
         policies=tuple(found),
@@ -88,10 +104,6 @@ def _decides(policy: Obj) -> bool:
     """Tiers and sets of addresses do nothing by themselves."""
     kind = policy_kind(policy["apiVersion"], policy["kind"])
     return kind is None or kind.decides
-
-
-def _place(kind: Resource, namespace: str) -> str:
-    return f"{kind.qualified} in {namespace}" if namespace else kind.qualified
 
 
 def _spell(policy: Obj) -> str:

@@ -207,4 +207,4 @@ def _foreign(others: ForeignPolicies) -> Iterable[str]:
     if others.found:
         yield "Other policy kinds may affect results: " + ", ".join(others.found)
     if others.unread:
-        yield "may not read other policy kinds: " + ", ".join(others.unread)
+        yield "may not read other policy kinds: " + ", ".join(map(str, others.unread))

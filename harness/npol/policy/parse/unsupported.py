@@ -38,6 +38,11 @@ class OtherPolicy:
         return self.subject is None or _subject_selects(self.subject, pod, namespace)
 
 
+def unread_kind(kind: str, group: str, namespace: str) -> OtherPolicy:
+    """Whatever policies there are of a kind that may not be read: they may select any pod."""
+    return OtherPolicy(kind=kind, group=group, name="(may not be read)", namespace=namespace)
+
+
 def is_other(source: Source) -> bool:
     return other_policy_kind(source.group, source.kind) is not None
 
