@@ -6,6 +6,7 @@ import pytest
 
 from npol.changes.begin import TransactionOptions
 from npol.changes.dry_run.dry_run import plan_changes
+from npol.changes.dry_run.kubectl_commands import apply_commands, policies_of
 from npol.changes.lock import holder
 from npol.changes.recover.recovery import recover
 from npol.changes.rollback.rollback import plan_rollback, rollback, story_id
@@ -310,6 +311,39 @@ def test_a_file_with_more_in_it_than_is_to_go_is_not_named(cluster, story, by_ku
 
     bank = next(c for c in plan.commands if c.namespace == "bank")
     assert "delete networkpolicy deny-all" in bank.line
+
+
+def applied_by_hand(story, context="test"):
+    again = load_story(story.path, root=story.root)
+    return [c.line for c in apply_commands(again, policies_of(again), context)]
+
+
+def test_a_file_of_several_namespaces_is_applied_by_a_line_of_its_own(story):
+    file = Path(story.path).parent / "policies" / "bank.yaml"
+    whole = applied_by_hand(story)
+    other = DENY.replace("NAMESPACE", "shop").replace("deny-all", "other")
+    file.write_text(f"{file.read_text()}---{other}")
+
+    lines = applied_by_hand(story)
+
+    assert "kubectl --context test -n bank apply -f policies/bank.yaml" in whole
+    assert "kubectl --context test apply -f policies/bank.yaml" in lines
+    assert [line for line in lines if " -n shop " in line] == [
+        line for line in whole if " -n shop " in line
+    ]
+
+
+def test_a_file_that_holds_more_is_applied_by_its_objects(story):
+    file = Path(story.path).parent / "policies" / "bank.yaml"
+    file.write_text(file.read_text() + "---" + DENY.replace("NAMESPACE", "shop"))
+    again = load_story(story.path, root=story.root)
+    bank = [m for m in policies_of(again) if m.namespace == "bank"]
+
+    (line,) = [c.line for c in apply_commands(again, bank, "test")]
+
+    assert line.startswith("kubectl --context test apply -f - <<'END_OF_POLICY'\n")
+    assert "namespace: bank" in line
+    assert "namespace: shop" not in line
 
 
 # -- a dry run of `npol run`

@@ -86,7 +86,7 @@ class PolicyDocument:
     files: tuple[str, ...] = ()
     """In the order of application."""
     applying: tuple[str, ...] = ()
-    """kubectl, one line per namespace; so are the next two."""
+    """kubectl, a line per namespace where files are about one each; so are the next two."""
     deleting: tuple[str, ...] = ()
     verifying: tuple[str, ...] = ()
     """What prints nothing after the rollback."""

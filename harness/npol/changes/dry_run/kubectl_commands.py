@@ -1,4 +1,4 @@
-"""The kubectl commands that do the same by hand, one line per namespace. Pure text."""
+"""The kubectl commands that do the same by hand, a line per namespace at best. Pure text."""
 
 from __future__ import annotations
 
@@ -37,15 +37,77 @@ def directory_of(story: Story) -> str:
 def delete_commands(
     story: Story, manifests: Sequence[Manifest], context: str
 ) -> list[KubectlCommand]:
-    """`kubectl delete`, one line per namespace, for these manifests of a story."""
-    return _commands(story, manifests, context, ("delete", "--ignore-not-found"))
+    """
+    `kubectl delete`, one line per namespace, for these manifests of a story: by files, or by names
+    where a file holds more.
+    """
+    by_namespace: dict[str, list[Manifest]] = {}
+    for manifest in manifests:
+        by_namespace.setdefault(manifest.namespace, []).append(manifest)
+    found = []
+    verb = ("delete", "--ignore-not-found")
+    for namespace, inside in by_namespace.items():
+        if all(_is_whole(m.at.file, story, inside) for m in inside):
+            found.append(_of_one_namespace(story, inside, context, namespace, verb))
+        else:
+            found += delete_by_name([key_of(m.body) for m in inside], context)
+    return found
 
 
 def apply_commands(
     story: Story, manifests: Sequence[Manifest], context: str
 ) -> list[KubectlCommand]:
-    """`kubectl apply`, one line per namespace; what is rendered has no file to name."""
-    return _commands(story, manifests, context, ("apply",))
+    """
+    `kubectl apply`: one line per namespace for the files that are about one, a line of its own
+    for a file that is about several, and the objects themselves where a file cannot be applied
+    as it lies there. What is rendered has no file: a comment names it.
+    """
+    filed = [m for m in manifests if os.path.isfile(m.at.file)]
+    found = [
+        _of_one_file(story, inside, context, file)
+        if file
+        else _of_one_namespace(story, inside, context, namespace, ("apply",))
+        for (namespace, file), inside in _lines_of(story, filed).items()
+    ]
+    rendered = ", ".join(str(key_of(m.body)) for m in manifests if m not in filed)
+    if found and rendered:
+        found.append(KubectlCommand(namespace="", line=f"# rendered, in no file: {rendered}"))
+    return found
+
+
+def _lines_of(story: Story, manifests: Iterable[Manifest]) -> dict[tuple[str, str], list[Manifest]]:
+    """What goes into one line: by namespace, or by a file that has a line of its own."""
+    found: dict[tuple[str, str], list[Manifest]] = {}
+    for file, inside in _by_file(manifests).items():
+        namespaces = {m.namespace for m in inside}
+        alone = len(namespaces) > 1 or not _is_whole(file, story, inside)
+        found.setdefault(("", file) if alone else (namespaces.pop(), ""), []).extend(inside)
+    return found
+
+
+def _by_file(manifests: Iterable[Manifest]) -> dict[str, list[Manifest]]:
+    found: dict[str, list[Manifest]] = {}
+    for manifest in manifests:
+        found.setdefault(manifest.at.file, []).append(manifest)
+    return found
+
+
+def _of_one_file(
+    story: Story, inside: Sequence[Manifest], context: str, file: str
+) -> KubectlCommand:
+    """kubectl takes no `-n` where objects name several; an object that names none needs one."""
+    if _is_whole(file, story, inside) and all(map(_is_placed, inside)):
+        words = ["apply", "-f", os.path.relpath(file, directory_of(story))]
+        return KubectlCommand(namespace="", line=_line(context, "", words))
+    start = _line(context, "", ["apply", "-f", "-"])
+    objects = "---\n".join(dump(m.body) for m in inside)
+    return KubectlCommand(namespace="", line=f"{start} <<'{END}'\n{objects}{END}")
+
+
+def _is_placed(manifest: Manifest) -> bool:
+    """Whether the file itself says where it goes."""
+    written = (manifest.document.data.get("metadata") or {}).get("namespace", "")
+    return str(written or "") == manifest.namespace
 
 
 def put_back_command(before: Mapping[str, Any], context: str, *, exists: bool) -> KubectlCommand:
@@ -106,22 +168,17 @@ def other_policies_of(story: Story) -> tuple[Key, ...]:
     return tuple(key for key in keys if not key.is_network_policy)
 
 
-def _commands(
-    story: Story, manifests: Sequence[Manifest], context: str, verb: tuple[str, ...]
-) -> list[KubectlCommand]:
-    by_namespace: dict[str, list[Manifest]] = {}
-    for manifest in manifests:
-        by_namespace.setdefault(manifest.namespace, []).append(manifest)
-    found = []
-    for namespace, inside in by_namespace.items():
-        files = list(dict.fromkeys(m.at.file for m in inside))
-        if all(_is_whole(file, story, inside) for file in files):
-            paths = [os.path.relpath(file, directory_of(story)) for file in files]
-            words = [verb[0], *verb[1:], *(w for path in paths for w in ("-f", path))]
-            found.append(KubectlCommand(namespace=namespace, line=_line(context, namespace, words)))
-        elif verb[0] == "delete":
-            found += delete_by_name([key_of(m.body) for m in inside], context)
-    return found
+def _of_one_namespace(
+    story: Story,
+    inside: Iterable[Manifest],
+    context: str,
+    namespace: str,
+    verb: tuple[str, ...],
+) -> KubectlCommand:
+    files = dict.fromkeys(m.at.file for m in inside)
+    paths = [os.path.relpath(file, directory_of(story)) for file in files]
+    words = [*verb, *(w for path in paths for w in ("-f", path))]
+    return KubectlCommand(namespace=namespace, line=_line(context, namespace, words))
 
 
 def _is_whole(file: str, story: Story, wanted: Sequence[Manifest]) -> bool:
