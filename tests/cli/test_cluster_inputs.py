@@ -1,7 +1,7 @@
 """A cluster as commands look at it: what may not be read of it is no reason for an answer."""
 
-from npol.cli.cluster_inputs import _with_unread
-from npol.cni.other_policy_kinds import KINDS, UnreadKind
+from npol.cli.cluster_inputs import _say_unread
+from npol.cni.other_policy_kinds import KINDS, UnreadKind, with_unread
 from npol.model.prediction import UnknownReason
 from npol.policy.evaluate.evaluate import decide
 from npol.policy.state.apply_changes import build
@@ -24,7 +24,8 @@ CALICO = next(kind for kind in KINDS if kind.kind == "NetworkPolicy" and kind.na
 
 
 def decision(*unread):
-    world = _with_unread(WORLD, unread)
+    _say_unread(unread)
+    world = with_unread(WORLD, unread)
     return decide(world, parse_flow(world, "web/ui -> ops/grafana:80"))
 
 

@@ -102,6 +102,33 @@ def test_a_policy_of_the_admin_tier_is_read(npol_here, applied, there):
     assert "no flow of the pods at hand is let through by it" in story.stdout
 
 
+STORY = """
+version: 1
+name: kinds
+peers:
+  ui: {namespace: kinds-web, labels: {app: ui}}
+  grafana: {namespace: kinds-ops, pod: grafana}
+steps:
+  - name: applied
+    apply: [policies.yaml]
+    flows: [{from: ui, to: grafana, port: 80, expect: deny}]
+"""
+
+
+def test_a_page_of_the_cluster_has_it(npol_here, applied, there, tmp_path):
+    applied(TIER, ADMIN)
+    absent = {**ADMIN, "metadata": {"name": "not-there"}}
+    (tmp_path / "policies.yaml").write_text(yaml.safe_dump_all([ADMIN, absent]))
+    (tmp_path / "kinds.npol.yaml").write_text(STORY)
+
+    page = npol_here("document", "kinds.npol.yaml", *there)
+
+    assert "| ui | grafana:80/tcp | denied | " in page.stdout, page.stdout + page.stderr
+    assert "AdminNetworkPolicy no-web-to-ops stands in tier Admin" in page.stdout
+    assert "AdminNetworkPolicy not-there (policies.yaml:" in page.stdout
+    assert "AdminNetworkPolicy no-web-to-ops (policies.yaml:" not in page.stdout
+
+
 def test_a_policy_of_calicos_is_read(npol_here, applied, there):
     applied(PLAIN, DENY)
     applied(CALICO, ALLOW)

@@ -2,23 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import replace
 
 from npol import target_cluster
 from npol.cli.inputs import Inputs
 from npol.cli.streams import say
 from npol.cni.detect import detect, gather
-from npol.cni.other_policy_kinds import UnreadKind, foreign_policies
+from npol.cni.other_policy_kinds import UnreadKind, foreign_policies, with_unread
 from npol.errors import InputError
 from npol.kube.api_errors import Forbidden
 from npol.kube.connection import Connection, connect
 from npol.kube.inventory import READERS, read, read_templates
 from npol.kube.objects import NAMESPACES, NETWORK_POLICIES
 from npol.policy.objects.dialects import dialect_of
-from npol.policy.parse.unsupported import unread_kind
-from npol.policy.state.cluster_state import ClusterState
 from npol.policy.state.from_inventory import cluster_state
 from npol.report.escape import safe
 
@@ -45,19 +42,15 @@ def of_cluster(
     found, facts = read(connection, wanted), gather(connection)
     others = foreign_policies(connection, wanted, facts.groups)
     templates = read_templates(connection, wanted) if pods_to_come else ()
-    world = cluster_state(found, also=(*others.policies, *templates))
-    world = _with_unread(world, others.unread)
+    _say_unread(others.unread)
+    world = with_unread(cluster_state(found, also=(*others.policies, *templates)), others.unread)
     return Inputs(world=world, dialect=dialect_of(detect(facts).name))
 
 
-def _with_unread(world: ClusterState, unread: Sequence[UnreadKind]) -> ClusterState:
-    """What may not be read is said, and may decide any flow that it could be about."""
-    if not unread:
-        return world
-    kinds = ", ".join(map(str, unread))
-    say(safe(f"npol: may not be read, so what they may decide is unknown: {kinds}"), err=True)
-    hidden = (unread_kind(u.kind.kind, u.kind.group, u.namespace) for u in unread)
-    return replace(world, others=(*world.others, *hidden))
+def _say_unread(unread: Collection[UnreadKind]) -> None:
+    if unread:
+        kinds = ", ".join(map(str, unread))
+        say(safe(f"npol: may not be read, so what they may decide is unknown: {kinds}"), err=True)
 
 
 def _readable(connection: Connection) -> list[str]:

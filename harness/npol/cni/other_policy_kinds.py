@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Collection, Iterable
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from npol.cni.facts import served_groups
 from npol.kube.api_client import Verbs
@@ -12,6 +12,8 @@ from npol.kube.api_errors import ApiError, Forbidden
 from npol.kube.objects import Resource
 from npol.model.inventory import Obj
 from npol.model.policy_kinds import CALICO_GROUPS, OTHER_POLICY_KINDS, policy_kind
+from npol.policy.parse.unsupported import unread_kind
+from npol.policy.state.cluster_state import ClusterState
 
 KINDS, MIRRORS = (
     tuple(
@@ -84,6 +86,12 @@ def foreign_policies(
         policies=tuple(found),
         unread=tuple(unread),
     )
+
+
+def with_unread(world: ClusterState, unread: Iterable[UnreadKind]) -> ClusterState:
+    """The world in which kinds that may not be read may decide any flow that they can be about."""
+    hidden = [unread_kind(u.kind.kind, u.kind.group, u.namespace) for u in unread]
+    return replace(world, others=(*world.others, *hidden)) if hidden else world
 
 
 def _listed(verbs: Verbs, kind: Resource, namespace: str) -> list[Obj] | None:

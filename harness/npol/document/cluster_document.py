@@ -5,15 +5,19 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import replace
 
+from npol.changes.state.snapshot import key_of
 from npol.cni.catalogue import Engine
 from npol.cni.detect import detect, gather
+from npol.cni.other_policy_kinds import ForeignPolicies, foreign_policies, with_unread
 from npol.document.applied_policies import compared
 from npol.document.story_document import Meant
 from npol.kube.connection import Connection
 from npol.kube.inventory import read
 from npol.kube.rbac import SYSTEM
 from npol.model.inventory import is_debug_pod
+from npol.policy.objects.netpol_types import Policy
 from npol.policy.simulate.simulated_steps import SimulatedStep
+from npol.policy.state.cluster_state import ClusterState
 from npol.policy.state.dns import with_dns
 from npol.policy.state.from_inventory import cluster_state
 from npol.run.namespaces import named_namespaces
@@ -31,20 +35,38 @@ def as_applied(given: Meant, connection: Connection) -> Meant:
     found = read(connection, read_from, workloads=read_from)
     facts = gather(connection)
     engine = detect(facts)
+    others = foreign_policies(connection, namespaces, facts.groups)
     comparison = compared(
-        [p for p in found.policies if p["metadata"]["namespace"] in namespaces], given.manifests
+        [p for p in found.policies if p["metadata"]["namespace"] in namespaces],
+        [m for m in given.manifests if key_of(m.body).is_network_policy],
     )
     pods = tuple(p for p in found.pods if not is_debug_pod(p))
     shown = replace(found, pods=pods, policies=())
-    world = with_dns(cluster_state(shown, also=(*found.workloads, *comparison.policies)))
+    also = (*found.workloads, *comparison.policies, *others.policies)
+    world = with_unread(with_dns(cluster_state(shown, also=also)), others.unread)
     return replace(
         given,
         at=SimulatedStep(step=given.at.step, world=world),
         engine=engine.name,
         context=connection.context,
-        facts=tuple(_facts(connection, engine, facts.version)),
-        compared=comparison,
+        facts=(*_facts(connection, engine, facts.version), *_unread(others)),
+        compared=replace(comparison, missing=(*comparison.missing, *_missing(given, world))),
     )
+
+
+def _missing(given: Meant, world: ClusterState) -> Iterator[str]:
+    """Policies of other kinds that are in files only: a cluster may serve them in another group."""
+    there = {str(policy) for policy in world.every_policy}
+    for policy in given.world.every_policy:
+        at = policy.origin.at
+        if at and not isinstance(policy, Policy) and str(policy) not in there:
+            yield f"{policy} ({at.file}:{at.line})"
+
+
+def _unread(others: ForeignPolicies) -> Iterator[str]:
+    if others.unread:
+        kinds = ", ".join(map(str, others.unread))
+        yield f"may not be read, so what they may decide is unknown: {kinds}"
 
 
 def _facts(connection: Connection, engine: Engine, version: str) -> Iterator[str]:
