@@ -61,11 +61,10 @@ def namespace_problems(
 
 def _does_not_exist(name: str, known: Collection[str], plan: PreflightRequest) -> PreflightProblem:
     place = f"{plan.named_at[name]}: " if name in plan.named_at else ""
-    made = "create it, or run with --create" if name in plan.given else "create it"
-    return PreflightProblem(
-        what=f"{place}namespace {name} does not exist",
-        hint=made if name in plan.given else did_you_mean(name, sorted(known), made),
-    )
+    what = f"{place}namespace {name} does not exist"
+    if name in plan.given:
+        return PreflightProblem(what=what, hint="create it, or run with --create")
+    return PreflightProblem(what=what, hint=did_you_mean(name, sorted(known), "create it"))
 
 
 def state_namespace_problems(connection: Connection) -> Iterable[PreflightProblem]:
