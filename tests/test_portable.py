@@ -23,7 +23,7 @@ ONLY_LINUX = {
 }
 """Of Python's own modules; macOS has none of them."""
 MODULES = {"pyroute2", "prctl", "seccomp"}
-GUARDED = {("memfd.py", "memfd_create")}
+GUARDED = {("memfd.py", "memfd_create"), ("enclosed.py", "unshare")}
 """Used behind a `hasattr`, with another way beside it."""
 
 

@@ -20,6 +20,8 @@ import enum
 from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
 
+KUSTOMIZE = "kubectl kustomize"
+HELM = "helm template"
 NO_WINDOWS = "npol needs Linux or macOS; on Windows run it in WSL2, where it is as on Linux"
 
 
@@ -69,6 +71,11 @@ class Position:
     file: str
     line: int = 1
     column: int = 1
+
+    @property
+    def is_rendered(self) -> bool:
+        """Whether a renderer wrote the text: no file is meant, although one may have this name."""
+        return self.file.endswith((f" ({KUSTOMIZE})", f" ({HELM})"))
 
     def __str__(self) -> str:
         return f"{self.file}:{self.line}:{self.column}"

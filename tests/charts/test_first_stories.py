@@ -159,7 +159,7 @@ def test_a_chart_is_named_as_it_was_given_with_its_values_and_namespace(
     monkeypatch.setenv("PATH", f"{tmp_path}/bin:/usr/bin:/bin")
     for folder in ("bin", "chart"):
         (tmp_path / folder).mkdir()
-    (tmp_path / "bin/helm").write_text(f"#!/bin/sh\ncat {path_of('cache')}\n")
+    (tmp_path / "bin/helm").write_text(f"#!/bin/sh\n/bin/cat {path_of('cache')}\n")
     (tmp_path / "bin/helm").chmod(0o755)
     (tmp_path / "chart/Chart.yaml").write_text("name: cache\n")
     (tmp_path / "on.yaml").write_text("networkPolicy: {enabled: true}\n")

@@ -54,7 +54,7 @@ def rendered(request, tmp_path, monkeypatch):
         (tmp_path / name).write_text(text)
     script = tmp_path / "bin" / tool
     script.parent.mkdir()
-    script.write_text(f"#!/bin/sh\ncat <<'E'\n{POLICY}{POD}E\n")
+    script.write_text(f"#!/bin/sh\n/bin/cat <<'E'\n{POLICY}{POD}E\n")
     script.chmod(0o755)
     monkeypatch.setenv("PATH", f"{script.parent}:/usr/bin:/bin")
     return request.param, path
@@ -110,7 +110,7 @@ def test_a_chart_leaves_its_namespace_to_who_installs_it(npol, tmp_path, monkeyp
     text = POLICY.replace("namespace: shop", "namespace: null")
     (tmp_path / "chart").mkdir()
     (tmp_path / "chart/Chart.yaml").write_text("name: c\n")
-    (tmp_path / "helm").write_text(f"#!/bin/sh\ncat <<'E'\n{text}E\n")
+    (tmp_path / "helm").write_text(f"#!/bin/sh\n/bin/cat <<'E'\n{text}E\n")
     (tmp_path / "helm").chmod(0o755)
     monkeypatch.setenv("PATH", f"{tmp_path}:/usr/bin:/bin")
 
@@ -161,3 +161,21 @@ def test_document_writes_down_what_is_rendered(npol, rendered):
 def test_one_source_is_to_be_named(npol, words):
     with pytest.raises(InputError, match=r"one of|name |--values"):
         npol(*words, p=POLICY)
+
+
+def test_fix_takes_a_rendering_for_no_file(npol, rendered, tmp_path, tmp_path_factory):
+    """A position such as `chart (helm template)` may be the name of a link to anywhere."""
+    option, path = rendered
+    tool = {"--helm": "helm template", "--kustomize": "kubectl kustomize"}[option]
+    theirs = tmp_path_factory.mktemp("outside") / "theirs.yaml"
+    theirs.write_text(POLICY)
+    (tmp_path / f"{path} ({tool})").symlink_to(theirs)
+    (tmp_path / "mine.yaml").write_text(POLICY)
+
+    assert "2 finding(s)\n" in npol("check", option, path, "--fix")[1]
+    assert theirs.read_text() == POLICY
+
+    (tmp_path / f"{path} ({tool})").unlink()
+    (tmp_path / f"{path} ({tool})").symlink_to("mine.yaml")
+    assert "2 finding(s)\n" in npol("check", option, path, "--fix")[1]
+    assert (tmp_path / "mine.yaml").read_text() == POLICY

@@ -151,8 +151,9 @@ def test_a_kustomization_that_would_have_to_be_fetched_is_listed(check):
     code, lines = check({"far/kustomization.yaml": url})
 
     assert (
-        "not rendered: far: it needs https://example.test/repository?ref=v1, "
-        "which is not in this directory"
+        "not rendered: far: far/kustomization.yaml:1:13 names "
+        "'https://example.test/repository?ref=v1', which would have to be fetched"
+        " - render it to a file first"
     ) in lines
     assert code == ExitCode.UNKNOWN  # nothing at all was judged
 
@@ -167,7 +168,9 @@ def test_a_chart_that_cannot_be_rendered_is_listed_and_leaves_the_answer_open(ch
     }
     code, lines = check(chart)
 
-    assert "not rendered: chart: 'chart' needs helm, which is not on PATH" in lines
+    needed = "'chart' needs helm, which is not on PATH"
+    hint = "install helm, or render the chart to a file first"
+    assert f"not rendered: chart: {needed} - {hint}" in lines
     assert "judged: 0 kustomization(s) and chart(s), 1 plain file(s)" in lines
     assert code == ExitCode.UNKNOWN
 
@@ -193,6 +196,38 @@ def test_a_policy_is_found_wherever_a_large_file_names_one(before, check):
 
     assert any(line.startswith("large.yaml") for line in lines)
     assert code == ExitCode.DIFFERS
+
+
+@pytest.mark.parametrize("target", ["/dev/zero", "/dev/tty", "absent"])
+def test_links_of_a_chart_that_is_not_rendered_are_not_read(target, check, tmp_path, monkeypatch):
+    """/dev/zero has no end. What such a link holds is not known, and may be a policy."""
+    monkeypatch.setenv("PATH", "/nowhere")
+    files = {"chart/Chart.yaml": "name: web\n", "chart/templates/a.yaml": "a: b\n"}
+    code, _ = check({**files, "p.yaml": POLICY, "pod.yaml": POD.replace("APP", "web")})
+    assert code == ExitCode.AS_EXPECTED
+
+    (tmp_path / "chart/z").symlink_to(target)
+    assert check({})[0] == ExitCode.UNKNOWN
+
+
+@needs_kubectl
+def test_a_link_named_as_a_rendering_is_not_read(check, tmp_path):
+    """Its text decided whether what a kustomization renders to is told."""
+    wrong = "kind: Widget\napiVersion: a.b/v1\nmetadata: {name: 'A B'}\n"
+    files = {"k/kustomization.yaml": "resources: [w.yaml]\n", "k/w.yaml": wrong}
+    before = check(files)
+    (tmp_path / "k (kubectl kustomize)").symlink_to("/dev/zero")
+
+    assert check({}) == before
+
+
+def test_the_root_is_not_where_a_link_in_it_leads(check, tmp_path, tmp_path_factory):
+    outside = tmp_path_factory.mktemp("outside")
+    (outside / "kustomization.yaml").write_text("resources: []\n")
+    (tmp_path / "Chart.yaml").symlink_to("/Chart.yaml")
+    _, lines = check({"k/kustomization.yaml": f"resources: [{outside}]\n"})
+
+    assert any(f"is outside of the root {tmp_path}" in line for line in lines)
 
 
 @needs_helm

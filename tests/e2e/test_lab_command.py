@@ -47,7 +47,7 @@ def chart(tmp_path, home):
     (tmp_path / "chart").mkdir()
     (tmp_path / "chart/Chart.yaml").write_text("name: c\n")
     helm.parent.mkdir()
-    helm.write_text(f"#!/bin/sh\ncat <<'E'\n{APPS}E\n")
+    helm.write_text(f"#!/bin/sh\n/bin/cat <<'E'\n{APPS}E\n")
     helm.chmod(0o755)
     home["PATH"] = f"{helm.parent}:{home['PATH']}"
     return "chart"

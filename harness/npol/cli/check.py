@@ -59,7 +59,7 @@ def check(arguments: CheckArguments) -> int:
         *_not_meant(found.findings, stories),
         *_of_stories(stories),
     ]
-    fixed = fix_files(findings) if arguments.fix else []
+    fixed = fix_files(findings, arguments.root) if arguments.fix else []
     findings = [f for f in findings if f not in fixed]
     _print(findings, arguments.shape, fixed, found.lines)
     worst = ExitCode.UNKNOWN if found.incomplete else ExitCode.AS_EXPECTED

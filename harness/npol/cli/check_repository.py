@@ -23,7 +23,6 @@ from npol.policy.objects.dialects import SPEC, Dialect
 from npol.policy.parse.object_source import Source, sources
 from npol.policy.state.apply_changes import build
 from npol.policy.state.cluster_state import ClusterState
-from npol.report.escape import safe
 from npol.story import Survey, files
 from npol.story.field_validators import NotValid
 from npol.story.repository import Repository, repository
@@ -73,7 +72,7 @@ def check_repositories(
         Mistakes: a directory cannot be read, or holds nothing to be judged.
     """
     parts = _joined([_parts(d, root) for d in directories])
-    surveyed = _surveyed(parts, root)
+    surveyed = _surveyed(parts, root, [os.path.realpath(d) for d in directories])
     surveyed.rendered += named
     nothing = not any(s.manifests or s.unreadable for s in surveyed.surveys)
     if directories and nothing and not surveyed.failed:
@@ -112,7 +111,6 @@ def _parts(directory: str, root: str | None) -> Repository:
 def _joined(parts: Sequence[Repository]) -> Repository:
     return Repository(
         kustomizations=tuple(dict.fromkeys(d for p in parts for d in p.kustomizations)),
-        remote=tuple(dict(r for p in parts for r in p.remote).items()),
         charts=tuple(dict.fromkeys(d for p in parts for d in p.charts)),
         plain=tuple(dict.fromkeys(f for p in parts for f in p.plain)),
     )
@@ -144,29 +142,35 @@ def each_once(manifests: Iterable[Manifest]) -> tuple[Manifest, ...]:
     return tuple(found.values())
 
 
-def _surveyed(parts: Repository, root: str | None) -> _Surveyed:
+def _surveyed(parts: Repository, root: str | None, directories: Sequence[str]) -> _Surveyed:
     result = _Surveyed()
     if parts.plain:
         result.plain = inputs.surveyed([os.path.relpath(p) for p in parts.plain], root)
     sources = [("kustomize", d) for d in parts.kustomizations]
     sources += [("helm", d) for d in parts.charts]
     with ThreadPoolExecutor(max_workers=RENDERERS) as pool:
-        answers = pool.map(lambda source: _rendered(source[0], source[1], root), sources)
+        roots = [root or _root_of(place, directories) for _, place in sources]
+        answers = pool.map(lambda s, top: _rendered(s[0], s[1], top), sources, roots)
         for (_, place), answer in zip(sources, answers, strict=True):
             if isinstance(answer, Survey):
                 result.rendered.append(answer)
             else:
                 result.failed[place] = answer
-    for place, what in parts.remote:
-        result.failed[place] = f"it needs {safe(what)}, which is not in this directory"
     return result
 
 
-def _rendered(tool: str, directory: str, root: str | None) -> Survey | str:
+def _root_of(place: str, directories: Sequence[str]) -> str:
+    """The repository of the directory that was named, else that directory itself."""
+    named = next(d for d in directories if os.path.commonpath([d, place]) == d)
+    return files.root_around(named)
+
+
+def _rendered(tool: str, directory: str, root: str) -> Survey | str:
     try:
         return rendered({tool: os.path.relpath(directory)}, root, "")
     except Mistakes as error:
-        return error.mistakes[0].message
+        first = error.mistakes[0]
+        return first.message + (f" - {first.hint}" if first.hint else "")
 
 
 def _unreadable(survey: Survey) -> Iterator[LintFinding]:
@@ -178,7 +182,7 @@ def _unreadable(survey: Survey) -> Iterator[LintFinding]:
 def _is_about_policy(mistake: Mistake) -> bool:
     if mistake.misspelt:
         return True
-    return KIND in mistake.about if mistake.about else _names_policy(mistake.at.file)
+    return KIND in mistake.about if mistake.about else _names_policy(mistake.at)
 
 
 def _is_open_policy(mistake: Mistake) -> bool:
@@ -186,10 +190,12 @@ def _is_open_policy(mistake: Mistake) -> bool:
     return mistake.unfilled and KIND in mistake.about
 
 
-def _names_policy(file: str) -> bool:
-    """Whether a file holds such words; so may what was rendered, or cannot be looked into."""
+def _names_policy(at: Position) -> bool:
+    """Whether a text holds such words; so may what was rendered, or cannot be looked into."""
+    if at.is_rendered:
+        return True
     try:
-        with files.opened(files.inside(file), file) as text:
+        with files.opened(files.inside(at.file), at.file) as text:
             return any(NAMED.search(piece) for piece in _pieces(text))
     except (NotValid, OSError):
         return True
@@ -206,7 +212,7 @@ def _pieces(text: BinaryIO) -> Iterator[bytes]:
 
 def _names_policies(directory: str) -> bool:
     every = (os.path.join(d, n) for d, _, names in os.walk(directory) for n in names)
-    return any(_names_policy(file) for file in every)
+    return any(_names_policy(Position(file)) for file in every)
 
 
 def _lines(
@@ -214,7 +220,7 @@ def _lines(
 ) -> Iterator[str]:
     """`dialect` None: no plugin was named, so every kind is looked at that some plugin reads."""
     unreadable = [m for survey in surveyed.surveys for m in survey.unreadable]
-    unread = {m.at.file for m in unreadable if not m.about and not _names_policy(m.at.file)}
+    unread = {m.at.file for m in unreadable if not m.about and not _names_policy(m.at)}
     left_out = sum(len(s.left_out) for s in surveyed.surveys)
     worlds = len(surveyed.rendered)
     if parts != Repository():

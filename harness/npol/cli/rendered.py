@@ -48,4 +48,11 @@ def rendered(source: Mapping[str, Any], root: str | None, namespace: str) -> Sur
         Mistakes: it cannot be rendered, or renders to nothing.
     """
     path = source.get("helm") or source.get("kustomize")
-    return survey_source(source, os.path.relpath(root or find_root(str(path))), namespace)
+    return survey_source(source, os.path.relpath(root or _root_of(str(path))), namespace)
+
+
+def _root_of(path: str) -> str:
+    """As of a story; beyond every repository it is the working directory, if that is wider."""
+    root, here = find_root(path), os.path.realpath(os.curdir)
+    in_repository = os.path.exists(os.path.join(root, ".git"))
+    return here if not in_repository and os.path.commonpath([root, here]) == here else root

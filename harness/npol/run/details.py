@@ -43,6 +43,8 @@ def snippet(at: Position, root: str) -> Snippet | None:
     Other documents of the file are left out: they may be Secrets. What was rendered is called by
     no file's name, and a link of that name may lead anywhere: it does not lead out of the root.
     """
+    if at.is_rendered:
+        return None
     try:
         lines = story_bytes(at.file, root).decode().replace("\r\n", "\n").split("\n")
     except (InputError, UnicodeDecodeError):

@@ -47,13 +47,18 @@ def inside(path: str, root: str | None = None) -> str:
         NotValid: links lead it out of `root`, or of `find_root(path)` where it is not below `root`.
     """
     require_printable(path)
-    is_known = root is not None and _below(os.path.abspath(path), os.path.abspath(root))
+    is_known = root is not None and is_below(os.path.abspath(path), os.path.abspath(root))
     top = os.path.realpath(root if root is not None and is_known else find_root(path))
     real = os.path.realpath(path)
-    if not _below(real, top):
+    if not is_below(real, top):
         message = f"{shown(path)} is a link to a place outside of the root {top}"
         raise NotValid(message, "pass a wider --root")
     return real
+
+
+def root_around(directory: str) -> str:
+    """The real path of a directory's git top, else of the directory itself."""
+    return os.path.realpath(git_top(directory) or directory)
 
 
 def read_bytes(path: str, name: str) -> bytes:
@@ -114,9 +119,9 @@ def resolve(path: str, base: str, root: str) -> str:
         raise NotValid(f"{shown(path)} is absolute", "write it relative to the story")
     top = os.path.realpath(root)
     written = os.path.normpath(os.path.join(os.path.realpath(base), path))
-    if not _below(written, top):
+    if not is_below(written, top):
         raise NotValid(f"{shown(path)} is outside of the root {top}", "pass a wider --root")
-    if not _below(os.path.realpath(written), top):
+    if not is_below(os.path.realpath(written), top):
         raise NotValid(f"{shown(path)} is a link to a place outside of the root {top}")
     try:
         return os.path.realpath(written, strict=True)
@@ -126,12 +131,18 @@ def resolve(path: str, base: str, root: str) -> str:
         raise NotValid(f"{shown(path)}: {_reason(error)}") from None
 
 
-def _below(path: str, top: str) -> bool:
-    return os.path.commonpath([top, path]) == top
+def is_below(path: str, top: str) -> bool:
+    """
+    Whether a real path lies below another one.
+
+    What is git's own does not: there CI keeps the token with which it has fetched the repository.
+    """
+    inside = os.path.commonpath([top, path]) == top
+    return inside and ".git" not in os.path.relpath(path, top).split(os.sep)
 
 
 def _leads_below(path: Path, top: Path) -> bool:
-    return _below(os.path.realpath(path), os.path.realpath(top))
+    return is_below(os.path.realpath(path), os.path.realpath(top))
 
 
 def _reason(error: OSError) -> str:
@@ -170,7 +181,7 @@ def manifests_in(directory: str, root: str, name: str) -> Iterator[str]:
         if path.endswith(SUFFIXES):
             require_printable(os.path.relpath(path, directory))
             real = os.path.realpath(path)
-            if not _below(real, top):
+            if not is_below(real, top):
                 link = shown(os.path.relpath(path, directory))
                 raise NotValid(f"{link} in {name} is a link to a place outside of the root {top}")
             yield real

@@ -1,19 +1,24 @@
-"""kustomize and helm, run as subprocesses: npol renders nothing itself."""
+"""kustomize and helm, asked for manifests: npol renders nothing itself."""
 
 from __future__ import annotations
 
+import contextlib
 import os
+import re
 import shutil
-import subprocess
 from collections.abc import Sequence
 
-from npol.story.field_validators import NotValid, shown
-from npol.yaml_positions import MAX_RENDERED
+from npol.story import chart_files, enclosed, renderer
+from npol.story.field_validators import NotValid, object_name, shown
 
 _LOGGED = '"command failed" err='
 _ADVICE = "Use --debug flag"
-PATIENCE = 60.0
-"""Seconds after which a renderer is given up."""
+OPTIONS = ("--no-hooks", "--skip-schema-validation")
+"""A schema of values may name files and addresses, which helm reads and fetches."""
+MOST_OF_A_RELEASE = 53
+"""Characters of a release's name."""
+NOT_FOUND = 127
+"""What a shell ends with whose command is not there."""
 
 
 def kustomize(directory: str, written: str) -> bytes:
@@ -46,27 +51,42 @@ def helm(chart: str, written: str, *, values: Sequence[str], name: str, namespac
     if not tool:
         hint = "install helm, or render the chart to a file first"
         raise NotValid(f"{shown(written)} needs helm, which is not on PATH", hint)
-    release = name or os.path.basename(chart).lower()
-    options = [f"--values={path}" for path in values]
+    options = [f"--values={_one_value(path)}" for path in values]
     options += [f"--namespace={namespace}"] if namespace else []
-    return _run([tool, "template", release, chart, "--no-hooks", *options], written)
+    release = name or _release_of(os.path.basename(chart))
+    with chart_files.without_git(chart) as folder:
+        return _run([tool, "template", *OPTIONS, *options, "--", release, folder], written)
+
+
+def _release_of(folder: str) -> str:
+    """A chart's folder as a release's name: as it is, where helm takes it so."""
+    name = folder.lower()
+    with contextlib.suppress(NotValid):
+        if len(name) <= MOST_OF_A_RELEASE:
+            return object_name(name)
+    return re.sub("[^a-z0-9]+", "-", name)[:MOST_OF_A_RELEASE].strip("-") or "release"
+
+
+def _one_value(path: str) -> str:
+    """Of an option that helm reads as a line of CSV, where a comma would end the path."""
+    return '"' + path.replace('"', '""') + '"'
 
 
 def _run(command: Sequence[str], written: str) -> bytes:
-    tool = " ".join([os.path.basename(command[0]), command[1]])
+    program = os.path.abspath(command[0])
+    tool = " ".join([os.path.basename(program), command[1]])
     try:
-        done = subprocess.run(
-            command, stdin=subprocess.DEVNULL, capture_output=True, timeout=PATIENCE, check=False
-        )
-    except subprocess.TimeoutExpired:
-        raise NotValid(f"`{tool}` on {shown(written)} took more than {PATIENCE:g} s") from None
-    except OSError as error:
-        raise NotValid(f"`{tool}` did not start: {error.strerror}") from None
-    if done.returncode:
-        raise NotValid(f"`{tool}` on {shown(written)} failed: {_reason(done.stderr)}")
-    if len(done.stdout) > MAX_RENDERED:
-        raise NotValid(f"{shown(written)} renders to more than {MAX_RENDERED // 1_000_000} MB")
-    return done.stdout
+        ended = renderer.render([program, *command[1:]])
+    except renderer.GivenUp as error:
+        raise NotValid(f"`{tool}` on {shown(written)} {error}") from None
+    if ended.code in (enclosed.NOT_STARTED, NOT_FOUND):
+        hint = "it must be the program itself: what stands in for it finds nothing on PATH"
+        raise NotValid(f"`{tool}` did not start: {_reason(ended.said)}", hint)
+    if b"unknown flag" in ended.said:
+        raise NotValid(f"`{tool}` is too old", "helm 3.16 or later is needed")
+    if ended.code:
+        raise NotValid(f"`{tool}` on {shown(written)} failed: {_reason(ended.said)}")
+    return ended.written
 
 
 def _reason(output: bytes) -> str:

@@ -11,9 +11,10 @@ from npol.errors import Mistake, Mistakes, Position
 from npol.model.change import Manifest
 from npol.model.story import Story
 from npol.model.story_settings import CanarySettings, Defaults, PodSettings, Settle
-from npol.story import files
+from npol.story import field_validators, files
 from npol.story.changes import Changes
 from npol.story.expansion import expand
+from npol.story.field_validators import NotValid
 from npol.story.flows import read_gap_budget
 from npol.story.manifests import Shelf
 from npol.story.mixed_manifests import LeftOver, identity
@@ -123,7 +124,10 @@ def _namespace(story: YamlNode) -> str:
     """`defaults.namespace`, known also when another part of the story is wrong."""
     defaults = story.data.get("defaults")
     name = defaults.get("namespace") if isinstance(defaults, dict) else ""
-    return name if isinstance(name, str) else ""
+    try:
+        return field_validators.namespace(name) if isinstance(name, str) else ""
+    except NotValid:
+        return ""
 
 
 def _given(

@@ -9,9 +9,9 @@ from dataclasses import dataclass, field, replace
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
-from npol.errors import Mistake, Mistakes
+from npol.errors import HELM, KUSTOMIZE, Mistake, Mistakes
 from npol.model.change import Manifest
-from npol.story import files, kustomize_helm
+from npol.story import chart_files, files, kustomization, kustomize_helm
 from npol.story.field_validators import NotValid, shown
 from npol.story.manifest_validation import read_objects
 from npol.story.yaml_node import YamlNode, by_position, in_order
@@ -78,8 +78,7 @@ class Shelf:
         _one_origin(source)
         real = self._resolve(source.file or source.kustomize or source.helm)
         if source.kustomize:
-            built = partial(kustomize_helm.kustomize, real, source.kustomize)
-            return self._once(("kubectl kustomize", real), built)
+            return self._once((KUSTOMIZE, real), partial(self._kustomized, real, source))
         if source.helm:
             return self._chart(real, source)
         if not os.path.isdir(real):
@@ -99,7 +98,13 @@ class Shelf:
     def _file(self, real: str) -> tuple[Manifest, ...]:
         return self._once(("", real), partial(files.read_bytes, real, self._label_of(real)))
 
+    def _kustomized(self, real: str, source: SourceFields | PathSource) -> bytes:
+        reader = kustomization.Reader(root=os.path.realpath(self.root), label_of=self._label_of)
+        reader.read(real)
+        return kustomize_helm.kustomize(real, source.kustomize)
+
     def _chart(self, real: str, source: SourceFields | PathSource) -> tuple[Manifest, ...]:
+        chart_files.refuse_links_out(real, self.root, source.helm)
         values = [self._resolve(v) for v in source.values]
         namespace = source.namespace or self.namespace
         rendered = partial(
@@ -110,7 +115,7 @@ class Shelf:
             name=source.name,
             namespace=namespace,
         )
-        return self._once(("helm template", real, source.name, namespace, *values), rendered)
+        return self._once((HELM, real, source.name, namespace, *values), rendered)
 
     def _once(self, key: tuple[str, ...], text: Callable[[], bytes]) -> tuple[Manifest, ...]:
         """The objects of a text. `key` begins with the renderer's name, "" for none, and a path."""
@@ -149,8 +154,7 @@ def _one_origin(source: SourceFields | PathSource) -> None:
 
 
 def _is_kustomization(directory: str) -> bool:
-    names = ("kustomization.yaml", "kustomization.yml", "Kustomization")
-    return any(os.path.exists(os.path.join(directory, name)) for name in names)
+    return any(os.path.exists(os.path.join(directory, name)) for name in kustomization.NAMES)
 
 
 def load_manifests(root: str, *paths: str, namespace: str = "") -> tuple[Manifest, ...]:

@@ -14,17 +14,12 @@ from typing import Any
 from npol.errors import Mistakes
 from npol.story import files
 from npol.story.field_validators import NotValid
+from npol.story.kustomization import NAMES, TAKES
 from npol.yaml_positions import YamlDialect, load
 
-KUSTOMIZATIONS = ("kustomization.yaml", "kustomization.yml", "Kustomization")
 CHART = "Chart.yaml"
 MAX_ENTRIES = 50_000
 _SKIPPED = frozenset({"node_modules", "__pycache__", "site-packages"})
-_TAKES = (
-    *("resources", "bases", "components", "patchesStrategicMerge", "crds", "configurations"),
-    *("transformers", "generators", "validators", "patches", "patchesJson6902", "replacements"),
-    *("configMapGenerator", "secretGenerator", "helmCharts", "openapi"),
-)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -32,8 +27,6 @@ class Repository:
     """Real paths, in order."""
 
     kustomizations: tuple[str, ...] = ()
-    remote: tuple[tuple[str, str], ...] = ()
-    """Kustomizations that cannot be rendered from here, each with what it needs."""
     charts: tuple[str, ...] = ()
     plain: tuple[str, ...] = ()
 
@@ -55,10 +48,8 @@ def repository(directory: str) -> Repository:
     every = set().union(*taken.values())
     roots = [d for d, data in read.items() if d not in every and data.get("kind") != "Component"]
     plain = [f for f in outside if f not in every and not _is_kustomization(f)]
-    remote = {d: what for d in roots if (what := _remote(d, read, set()))}
     return Repository(
-        kustomizations=tuple(sorted(set(roots) - remote.keys())),
-        remote=tuple(sorted(remote.items())),
+        kustomizations=tuple(sorted(roots)),
         charts=tuple(c for c in top if not _is_library(c)),
         plain=tuple(f for f in plain if not f.endswith((".npol.yaml", ".npol.yml"))),
     )
@@ -72,7 +63,7 @@ def _files(directory: str) -> Iterator[str]:
         if entries > MAX_ENTRIES:
             raise NotValid(f"{directory} holds more than {MAX_ENTRIES} files", "name a part of it")
         for name in sorted(names):
-            is_manifest = name.endswith(files.SUFFIXES) or name in KUSTOMIZATIONS
+            is_manifest = name.endswith(files.SUFFIXES) or name in NAMES
             if name.startswith(".") or not is_manifest:
                 continue
             path = os.path.join(folder, name)
@@ -90,7 +81,7 @@ def _is_of_chart(path: str, chart: str) -> bool:
 
 
 def _is_kustomization(path: str) -> bool:
-    return os.path.basename(path) in KUSTOMIZATIONS
+    return os.path.basename(path) in NAMES
 
 
 def _kustomization(path: str) -> dict[str, Any]:
@@ -113,23 +104,9 @@ def _is_library(chart: str) -> bool:
 
 def _taken(directory: str, data: dict[str, Any]) -> Iterator[str]:
     """The paths that a kustomization names."""
-    for key in _TAKES:
-        for text in _texts(data.get(key)):
+    for value in (v for key, v in data.items() if str(key).casefold() in TAKES):
+        for text in _texts(value):
             yield os.path.normpath(os.path.join(directory, text.rpartition("=")[2]))
-
-
-def _remote(directory: str, read: dict[str, dict[str, Any]], seen: set[str]) -> str:
-    """What it, or one that it takes, would have to fetch, which nothing is; "" for nothing."""
-    if directory in seen:
-        return ""
-    seen.add(directory)
-    data = read.get(directory, {})
-    if data.get("helmCharts"):
-        return "a chart of its helmCharts"
-    named = [t for key in ("resources", "bases", "components") for t in _texts(data.get(key))]
-    paths = {os.path.normpath(os.path.join(directory, text)): text for text in named}
-    absent = next((text for path, text in paths.items() if not os.path.exists(path)), "")
-    return absent or next(filter(None, (_remote(p, read, seen) for p in paths if p in read)), "")
 
 
 def _texts(value: Any) -> Iterator[str]:

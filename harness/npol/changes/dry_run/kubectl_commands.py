@@ -62,7 +62,7 @@ def apply_commands(
     for a file that is about several, and the objects themselves where a file cannot be applied
     as it lies there. What is rendered has no file: a comment names it.
     """
-    filed = [m for m in manifests if os.path.isfile(m.at.file)]
+    filed = [m for m in manifests if not m.at.is_rendered and os.path.isfile(m.at.file)]
     found = [
         _of_one_file(story, inside, context, file)
         if file
