@@ -41,6 +41,10 @@ class Rendering:
     said: bytes
 
 
+_OUT_OF_MEMORY = (b"out of memory", b"pthread_create failed")
+"""What Go's runtime says, of its heap and of a thread's stack."""
+
+
 def render(command: Sequence[str]) -> Rendering:
     """
     What a command writes; its program is named by an absolute path.
@@ -57,7 +61,7 @@ def render(command: Sequence[str]) -> Rendering:
             raise GivenUp(f"took more than {PATIENCE:g} s") from None
         finally:
             _kill(process)
-    if code and b"out of memory" in said:
+    if code and any(words in said for words in _OUT_OF_MEMORY):
         raise GivenUp(f"took more than {enclosed.MEMORY >> 20} MiB of memory")
     return Rendering(code=code, written=written, said=said)
 
