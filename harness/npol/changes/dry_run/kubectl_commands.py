@@ -185,7 +185,8 @@ def _is_whole(file: str, story: Story, wanted: Sequence[Manifest]) -> bool:
     """Whether a file is there, and the story knows of nothing else in it."""
     named = [m for c in story.changes if isinstance(c, Apply | Delete) for m in c.manifests]
     inside = {m.at for m in (*story.given, *named) if m.at.file == file}
-    return os.path.isfile(file) and inside == {m.at for m in wanted if m.at.file == file}
+    there = os.path.isfile(file) and not any(at.is_rendered for at in inside)
+    return there and inside == {m.at for m in wanted if m.at.file == file}
 
 
 def _line(context: str, namespace: str, words: Sequence[str]) -> str:
