@@ -90,3 +90,14 @@ def test_logs_may_be_read_where_a_story_looks_into_them(mode):
 
     assert without == set()
     assert ("dev" in with_) is (mode is not Mode.READ_ONLY)
+
+
+def test_printed_roles_that_only_read_read_policies_of_every_kind_and_no_pods_of_the_cluster():
+    made = manifests(Mode.READ_ONLY, ["shop"])
+    rules = {
+        (o["kind"], r): rule for o in made for rule in o.get("rules", ()) for r in rule["resources"]
+    }
+
+    assert rules["Role", "ciliumnetworkpolicies"]["verbs"] == ["list"]
+    assert rules["ClusterRole", "adminnetworkpolicies"]["verbs"] == ["list"]
+    assert ("ClusterRole", "pods") not in rules

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from npol.kube.guard import CLUSTER_LEASE, STATE_NAMESPACE, Mode, protected
-from npol.model.policy_kinds import PolicyKind
+from npol.model.policy_kinds import OTHER_POLICY_KINDS, PolicyKind
 
 NAME = "npol"
 """Of every Role, binding and account that is printed, and of the Lease."""
@@ -201,7 +201,8 @@ def _policy_rules(mode: Mode, extras: Extras, *, namespaced: bool) -> tuple[Rbac
     """What a story needs for the other kinds of policy that it changes."""
     kinds = {e for e in extras if isinstance(e, PolicyKind) and e.namespaced is namespaced}
     verbs = ("list", "get", "create", "update", "delete") if mode is Mode.APPLY else LIST
-    everywhere = SELECTED_EVERYWHERE if kinds and not namespaced else ()
+    judged = mode is not Mode.READ_ONLY and bool(kinds)
+    everywhere = SELECTED_EVERYWHERE if judged and not namespaced else ()
     return everywhere + tuple(
         RbacRule(group=kind.group, resources=(kind.plural,), verbs=verbs)
         for kind in sorted(kinds, key=lambda kind: (kind.group, kind.plural))
@@ -243,8 +244,10 @@ def manifests(
     """
     What an administrator applies so that `account` may run this mode in these namespaces.
 
-    The state namespace, a ServiceAccount, one ClusterRole and one Role for each namespace.
+    The state namespace, a ServiceAccount, one ClusterRole and one Role for each namespace. What
+    only reads may read policies of every kind: what it may not is unknown to it, and no fault.
     """
+    extras = {*extras, *OTHER_POLICY_KINDS} if mode is Mode.READ_ONLY else extras
     subject = {"kind": "ServiceAccount", "name": account, "namespace": account_namespace}
     role = f"{NAME}-{mode.value}"
     found: list[dict[str, Any]] = [
