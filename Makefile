@@ -36,9 +36,9 @@ demo: setup ## sets everything up and shows the main job in the lab
 AT_NIGHT := fixtures/baseline/extras.npol.yaml fixtures/three-tier fixtures/reference fixtures/first-steps fixtures/fresh-pods fixtures/calico
 LIVE_ONLY := fixtures/cilium
 
-# Most of a test's time is waiting for packets that do not come: four at once on two cores.
+# Most of a test's time is waiting for packets that do not come: five at once on two cores.
 test: setup lint ## sets everything up, lints and runs the tests
-	@$(PY) -m pytest -n 4 $(AT_NIGHT:%=--ignore=%) $(LIVE_ONLY:%=--ignore=%)
+	@$(PY) -m pytest -n 5 $(AT_NIGHT:%=--ignore=%) $(LIVE_ONLY:%=--ignore=%)
 
 lint: $(STAMP) ## ruff, mypy and the import contracts
 	@$(VENV)/bin/ruff check --quiet . && $(VENV)/bin/ruff format --quiet --check . \
