@@ -9,7 +9,7 @@ import pytest
 
 from npol.story import files, survey_source
 from npol.story.field_validators import NotValid
-from npol.story.kustomization import Reader
+from npol.story.kustomization import KustomizationReader
 
 REMOTE = "http://127.0.0.1:9/a.yaml"
 GIT = "file:///tmp/r?ref=--upload-pack=/tmp/evil.sh"
@@ -23,7 +23,8 @@ def refused(write):
     def told(texts: dict[str, str]) -> str:
         root = write({"k/p.yaml": "", **texts})
         try:
-            Reader(root=os.path.realpath(root), label_of=os.path.relpath).read(str(root / "k"))
+            reader = KustomizationReader(root=os.path.realpath(root), label_of=os.path.relpath)
+            reader.read(str(root / "k"))
         except NotValid as error:
             return str(error).replace(os.path.realpath(root), "ROOT")
         return ""

@@ -9,7 +9,7 @@ from npol import target_cluster
 from npol.cli.inputs import Inputs
 from npol.cli.streams import say
 from npol.cni.detect import detect, gather
-from npol.cni.other_policy_kinds import UnreadKind, foreign_policies, with_unread
+from npol.cni.other_policy_kinds import UnreadKind, foreign_policies, unread_words, with_unread
 from npol.errors import InputError
 from npol.kube.api_errors import Forbidden
 from npol.kube.connection import Connection, connect
@@ -49,8 +49,7 @@ def of_cluster(
 
 def _say_unread(unread: Collection[UnreadKind]) -> None:
     if unread:
-        kinds = ", ".join(map(str, unread))
-        say(safe(f"npol: may not be read, so what they may decide is unknown: {kinds}"), err=True)
+        say(safe(f"npol: {unread_words(unread)}"), err=True)
 
 
 def _readable(connection: Connection) -> list[str]:

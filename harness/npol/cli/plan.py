@@ -21,7 +21,7 @@ from npol.policy.objects.dialects import CALICO, Dialect
 from npol.policy.state.cluster_state import ClusterState
 from npol.report.causes import cause_words, prediction_words
 from npol.report.escape import safe
-from npol.story.kustomization import NAMES
+from npol.story.kustomization import KUSTOMIZATIONS
 from npol.story.repository import CHART
 
 if TYPE_CHECKING:
@@ -80,7 +80,7 @@ def _world_of(path: str, arguments: PlanArguments) -> inputs.Inputs:
     source: dict[str, Any] | None = None
     if os.path.isfile(os.path.join(path, CHART)):
         source = {"helm": path, **({"values": arguments.values} if arguments.values else {})}
-    elif any(os.path.isfile(os.path.join(path, name)) for name in NAMES):
+    elif any(os.path.isfile(os.path.join(path, name)) for name in KUSTOMIZATIONS):
         source = {"kustomize": path}
     if source:
         return inputs.of_survey(rendered(source, arguments.root, ""))

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from typing import Any, Protocol
 
 from npol.errors import InputError
-from npol.story import Survey, find_root, survey_source
+from npol.story import Survey, find_root, git_top, survey_source
 
 
 class RenderOptions(Protocol):
@@ -53,6 +53,7 @@ def rendered(source: Mapping[str, Any], root: str | None, namespace: str) -> Sur
 
 def _root_of(path: str) -> str:
     """As of a story; beyond every repository it is the working directory, if that is wider."""
+    if top := git_top(path):
+        return top
     root, here = find_root(path), os.path.realpath(os.curdir)
-    in_repository = os.path.exists(os.path.join(root, ".git"))
-    return here if not in_repository and os.path.commonpath([root, here]) == here else root
+    return here if os.path.commonpath([root, here]) == here else root

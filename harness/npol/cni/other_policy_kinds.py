@@ -88,6 +88,11 @@ def foreign_policies(
     )
 
 
+def unread_words(unread: Iterable[UnreadKind]) -> str:
+    """What is said where these may decide flows that are foretold."""
+    return f"may not be read, so what they may decide is unknown: {', '.join(map(str, unread))}"
+
+
 def with_unread(world: ClusterState, unread: Iterable[UnreadKind]) -> ClusterState:
     """The world in which kinds that may not be read may decide any flow that they can be about."""
     hidden = [unread_kind(u.kind.kind, u.kind.group, u.namespace) for u in unread]

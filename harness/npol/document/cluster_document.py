@@ -8,7 +8,7 @@ from dataclasses import replace
 from npol.changes.state.snapshot import key_of
 from npol.cni.catalogue import Engine
 from npol.cni.detect import detect, gather
-from npol.cni.other_policy_kinds import ForeignPolicies, foreign_policies, with_unread
+from npol.cni.other_policy_kinds import foreign_policies, unread_words, with_unread
 from npol.document.applied_policies import compared
 from npol.document.story_document import Meant
 from npol.kube.connection import Connection
@@ -44,12 +44,13 @@ def as_applied(given: Meant, connection: Connection) -> Meant:
     shown = replace(found, pods=pods, policies=())
     also = (*found.workloads, *comparison.policies, *others.policies)
     world = with_unread(with_dns(cluster_state(shown, also=also)), others.unread)
+    unread = [unread_words(others.unread)] if others.unread else []
     return replace(
         given,
         at=SimulatedStep(step=given.at.step, world=world),
         engine=engine.name,
         context=connection.context,
-        facts=(*_facts(connection, engine, facts.version), *_unread(others)),
+        facts=(*_facts(connection, engine, facts.version), *unread),
         compared=replace(comparison, missing=(*comparison.missing, *_missing(given, world))),
     )
 
@@ -61,12 +62,6 @@ def _missing(given: Meant, world: ClusterState) -> Iterator[str]:
         at = policy.origin.at
         if at and not isinstance(policy, Policy) and str(policy) not in there:
             yield f"{policy} ({at.file}:{at.line})"
-
-
-def _unread(others: ForeignPolicies) -> Iterator[str]:
-    if others.unread:
-        kinds = ", ".join(map(str, others.unread))
-        yield f"may not be read, so what they may decide is unknown: {kinds}"
 
 
 def _facts(connection: Connection, engine: Engine, version: str) -> Iterator[str]:

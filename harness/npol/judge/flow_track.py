@@ -198,7 +198,7 @@ class Track:
         last = self.heard[-1]
         wrong = [s for s in self.samples if not s.matched]
         since = patience.changed_at
-        first = next(iter(self._matching()), None)
+        first = self._first_match()
         enforced = None if since is None else max((s.started - since for s in wrong), default=0.0)
         return Settled(
             judgement=self._final(last, patience),
@@ -209,10 +209,10 @@ class Track:
             settled_after=last.finished - (patience.started if since is None else since),
         )
 
-    def _matching(self) -> Sequence[Sample]:
-        """The samples as expected that no other one follows, in their order."""
-        alike = takewhile(lambda s: s.matched, reversed(self.samples))
-        return list(alike)[::-1]
+    def _first_match(self) -> Sample | None:
+        """The first of the samples as expected that no other one follows."""
+        alike = list(takewhile(lambda s: s.matched, reversed(self.samples)))
+        return alike[-1] if alike else None
 
     def _shown_at(self, sample: Sample) -> float:
         """When it shows the new state: a silence when it was asked, an answer when it came."""

@@ -81,9 +81,8 @@ class Stop:
             return
         place = _entered.index(self)
         _entered.remove(self)
-        if place < len(
-            _entered
-        ):  # who was entered later handles them, and leaves them as they were
+        if place < len(_entered):
+            # who was entered later handles them, and leaves them as they were
             _entered[place]._before = self._before
         else:
             for number, handler in self._before.items():

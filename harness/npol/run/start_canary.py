@@ -22,13 +22,11 @@ from npol.run.run_scope import RunScope
 
 log = logging.getLogger(__name__)
 
-LOOK = "`npol recover` gives back what it has left"
+HINT = "`npol recover` gives back what it has left"
 
 
 class StartedCanary:
-    """
-    A canary in a thread of its own: while it proves, and while its pods go, steps are told.
-    """
+    """A canary in a thread of its own: while it proves, and while its pods go, steps are told."""
 
     def __init__(self, prove: Callable[..., object], stop: Stop) -> None:
         """
@@ -82,7 +80,7 @@ class StartedCanary:
         if error is None or isinstance(error, Stopped) or self._proof.exception():
             return given_back
         log.error("the canary broke as it went", exc_info=error)
-        return _incomplete(given_back, f"the canary broke as it went: {error!r}", LOOK)
+        return _incomplete(given_back, f"the canary broke as it went: {error!r}", HINT)
 
 
 def _incomplete(given_back: RestoreResult, problem: str, remedy: str) -> RestoreResult:

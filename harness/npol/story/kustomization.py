@@ -18,7 +18,7 @@ from npol.story import files
 from npol.story.field_validators import NotValid, shown
 from npol.yaml_positions import Document, Path, YamlDialect, load
 
-NAMES = ("kustomization.yaml", "kustomization.yml", "Kustomization")
+KUSTOMIZATIONS = ("kustomization.yaml", "kustomization.yml", "Kustomization")
 PLUGINS = frozenset({"transformers", "generators", "validators"})
 """Keys of objects that tell kustomize what to do; they may stand there as text, too."""
 _PATCHES = frozenset({"patches", "patchesstrategicmerge"})
@@ -38,7 +38,7 @@ _ADVICE = "render it to a file first"
 
 
 @dataclass(slots=True, kw_only=True)
-class Reader:
+class KustomizationReader:
     """One kustomization; `root` is a real path, `label_of` what messages call a path."""
 
     root: str
@@ -58,7 +58,7 @@ class Reader:
         """`plugins_of`: whom it tells what to do; the paths of plugins are relative to it."""
         if self._is_known(directory, plugins_of=plugins_of):
             return
-        for name in NAMES:
+        for name in KUSTOMIZATIONS:
             path = os.path.join(directory, name)
             if os.path.lexists(path):
                 for document in self._documents(path):

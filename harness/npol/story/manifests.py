@@ -99,7 +99,9 @@ class Shelf:
         return self._once(("", real), partial(files.read_bytes, real, self._label_of(real)))
 
     def _kustomized(self, real: str, source: SourceFields | PathSource) -> bytes:
-        reader = kustomization.Reader(root=os.path.realpath(self.root), label_of=self._label_of)
+        reader = kustomization.KustomizationReader(
+            root=os.path.realpath(self.root), label_of=self._label_of
+        )
         reader.read(real)
         return kustomize_helm.kustomize(real, source.kustomize)
 
@@ -154,7 +156,9 @@ def _one_origin(source: SourceFields | PathSource) -> None:
 
 
 def _is_kustomization(directory: str) -> bool:
-    return any(os.path.exists(os.path.join(directory, name)) for name in kustomization.NAMES)
+    return any(
+        os.path.exists(os.path.join(directory, name)) for name in kustomization.KUSTOMIZATIONS
+    )
 
 
 def load_manifests(root: str, *paths: str, namespace: str = "") -> tuple[Manifest, ...]:

@@ -14,7 +14,7 @@ from typing import Any
 from npol.errors import Mistakes
 from npol.story import files
 from npol.story.field_validators import NotValid
-from npol.story.kustomization import NAMES, TAKES
+from npol.story.kustomization import KUSTOMIZATIONS, TAKES
 from npol.yaml_positions import YamlDialect, load
 
 CHART = "Chart.yaml"
@@ -63,7 +63,7 @@ def _files(directory: str) -> Iterator[str]:
         if entries > MAX_ENTRIES:
             raise NotValid(f"{directory} holds more than {MAX_ENTRIES} files", "name a part of it")
         for name in sorted(names):
-            is_manifest = name.endswith(files.SUFFIXES) or name in NAMES
+            is_manifest = name.endswith(files.SUFFIXES) or name in KUSTOMIZATIONS
             if name.startswith(".") or not is_manifest:
                 continue
             path = os.path.join(folder, name)
@@ -81,7 +81,7 @@ def _is_of_chart(path: str, chart: str) -> bool:
 
 
 def _is_kustomization(path: str) -> bool:
-    return os.path.basename(path) in NAMES
+    return os.path.basename(path) in KUSTOMIZATIONS
 
 
 def _kustomization(path: str) -> dict[str, Any]:

@@ -47,7 +47,7 @@ def delete_commands(
     found = []
     verb = ("delete", "--ignore-not-found")
     for namespace, inside in by_namespace.items():
-        if all(_is_whole(m.at.file, story, inside) for m in inside):
+        if all(_is_whole(file, story, inside) for file in _by_file(inside)):
             found.append(_of_one_namespace(story, inside, context, namespace, verb))
         else:
             found += delete_by_name([key_of(m.body) for m in inside], context)
@@ -175,8 +175,7 @@ def _of_one_namespace(
     namespace: str,
     verb: tuple[str, ...],
 ) -> KubectlCommand:
-    files = dict.fromkeys(m.at.file for m in inside)
-    paths = [os.path.relpath(file, directory_of(story)) for file in files]
+    paths = [os.path.relpath(file, directory_of(story)) for file in _by_file(inside)]
     words = [*verb, *(w for path in paths for w in ("-f", path))]
     return KubectlCommand(namespace=namespace, line=_line(context, namespace, words))
 

@@ -58,12 +58,12 @@ def no_such_namespace(scope: Scope, checked: Checked) -> Iterator[LintFinding]:
     name = checked.policy.namespace
     if name in ALWAYS_THERE or not scope.knows_namespaces or scope.knows_pods([name]):
         return
-    if not scope.knows_cluster and not nearest_namespace(name, scope.seen.namespaces):
+    meant = nearest_namespace(name, scope.seen.namespaces)
+    if not scope.knows_cluster and not meant:
         return  # the cluster may have it
     if not scope.seen.namespace(name).declared:
         message = f"namespace {name} does not exist here"
         known = ", ".join(sorted(scope.seen.namespaces))
-        meant = nearest_namespace(name, scope.seen.namespaces)
         fix = f"did you mean {meant}?" if meant else f"known: {known}"
         yield checked.finding(LintRule.NO_SUCH_NAMESPACE, ("metadata", "namespace"), message, fix)
 

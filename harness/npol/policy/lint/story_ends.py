@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from npol.errors import did_you_mean
+from npol.errors import Position, did_you_mean
 from npol.model.story import Flow, FlowKind, Peer, Story
 from npol.policy.lint.findings import LintFinding, LintRule
 from npol.policy.lint.near_names import nearest_namespace
@@ -31,7 +31,8 @@ def story_ends(story: Story) -> Iterator[LintFinding]:
             trouble = _trouble(scene.world, target, asked.flow)
             if trouble and (key := (str(asked.flow.at), trouble[0])) not in told:
                 told.add(key)
-                yield _finding(story, asked.flow, *trouble)
+                what, fix = trouble
+                yield _finding(story, asked.flow.at, f"{asked.flow.name}: {what}", fix)
 
 
 def _mistyped_namespaces(story: Story) -> Iterator[LintFinding]:
@@ -40,23 +41,17 @@ def _mistyped_namespaces(story: Story) -> Iterator[LintFinding]:
     for peer in story.peers.values():
         for name in filter(None, (peer.namespace, peer.via_namespace)):
             if name not in known and (meant := nearest_namespace(name, known)):
-                yield LintFinding(
-                    rule=LintRule.NO_SUCH_END,
-                    message=f"peer {peer.name!r}: the story gives no namespace {name}",
-                    fix=f"did you mean {meant}?",
-                    subject=f"story {story.name}",
-                    at=peer.at,
-                    about_policy=False,
-                )
+                message = f"peer {peer.name!r}: the story gives no namespace {name}"
+                yield _finding(story, peer.at, message, f"did you mean {meant}?")
 
 
-def _finding(story: Story, flow: Flow, message: str, fix: str) -> LintFinding:
+def _finding(story: Story, at: Position, message: str, fix: str) -> LintFinding:
     return LintFinding(
         rule=LintRule.NO_SUCH_END,
-        message=f"{flow.name}: {message}",
+        message=message,
         fix=fix,
         subject=f"story {story.name}",
-        at=flow.at,
+        at=at,
         about_policy=False,
     )
 

@@ -78,29 +78,24 @@ Port = Annotated[
 ]
 
 
-def _count(number: int) -> int:
-    if 0 <= number <= 100_000:
+MOST = 100_000
+
+
+def _count(number: int, *, least: int) -> int:
+    if least <= number <= MOST:
         return number
-    raise field_validators.NotValid(f"{number} is out of range: 0 to 100000")
+    raise field_validators.NotValid(f"{number} is out of range: {least} to {MOST}")
 
 
 Count = Annotated[
     int,
-    AfterValidator(_count),
-    WithJsonSchema({"type": "integer", "minimum": 0, "maximum": 100_000}),
+    AfterValidator(partial(_count, least=0)),
+    WithJsonSchema({"type": "integer", "minimum": 0, "maximum": MOST}),
 ]
-
-
-def _samples(number: int) -> int:
-    if 1 <= number <= 100_000:
-        return number
-    raise field_validators.NotValid(f"{number} is out of range: 1 to 100000")
-
-
 Samples = Annotated[
     int,
-    AfterValidator(_samples),
-    WithJsonSchema({"type": "integer", "minimum": 1, "maximum": 100_000}),
+    AfterValidator(partial(_count, least=1)),
+    WithJsonSchema({"type": "integer", "minimum": 1, "maximum": MOST}),
 ]
 
 
