@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 
 import pytest
 
-from npol.cni.canary import Canary
+from npol.cni.canary import PROBE_TIMEOUT, Canary
 from npol.errors import Refused, UnknownVerdict
 from npol.kube.retry import Clock
 from npol.model.expectation import Outcome
@@ -27,6 +27,8 @@ class Cluster:
     time: float = 0.0
     policies: dict = field(default_factory=dict)
     log: list = field(default_factory=list)
+    timeouts: list = field(default_factory=list)
+    """Of each round's packets."""
     broken: bool = False
     """Whether probes do not run while a policy is there."""
     lose: int = -1
@@ -34,6 +36,8 @@ class Cluster:
     rounds: int = 0
     reachable: bool = True
     lock: threading.Lock = field(default_factory=threading.Lock)
+    told: list = field(default_factory=list)
+    """What was told as soon as both ways were closed, each with what had been done until then."""
 
     def create(self, policy):
         self.log.append(f"create {policy['metadata']['name']}")
@@ -63,6 +67,7 @@ class Cluster:
                 for n, probe in enumerate(probes)
             }
             self.rounds += 1
+            self.timeouts.append(probes[0].timeout)
             return found
 
     def sleep(self, seconds):
@@ -77,7 +82,7 @@ class Cluster:
             labels={"npol.dev/canary": "guarded"},
             port=8099,
             clock=Clock(now=lambda: self.time, sleep=self.sleep),
-        ).prove()
+        ).prove(lambda outcomes: self.told.append((outcomes, list(self.log))))
 
 
 WRITES = [
@@ -98,6 +103,33 @@ def test_a_cluster_that_enforces_is_proven_with_seconds():
     assert proof.denial == {Outcome.TIMEOUT}
     assert str(proof).startswith("proven by a canary between two nodes: deny-all took effect")
     assert cluster.log == WRITES
+
+
+def test_what_a_denied_packet_sees_is_told_before_the_policies_are_deleted():
+    cluster = Cluster(delay=1.2)
+
+    proof = cluster.prove()
+
+    assert cluster.told == [(proof.denial, WRITES[:2])]
+
+
+def test_a_short_silence_counts_once_a_long_one_has_followed():
+    cluster = Cluster(delay=0.0)
+
+    cluster.prove()
+
+    before, short, long, after = cluster.timeouts[::2]
+    assert before == short == after < long == PROBE_TIMEOUT
+
+
+def test_where_answers_take_long_rounds_wait_longer():
+    cluster = Cluster(reachable=False)
+
+    with pytest.raises(UnknownVerdict):
+        cluster.prove()
+
+    assert cluster.timeouts == sorted(cluster.timeouts)
+    assert cluster.timeouts[-1] == PROBE_TIMEOUT
 
 
 def test_the_outcome_of_a_denied_packet_is_learnt_from_the_canary():

@@ -16,7 +16,7 @@ import pytest
 
 from npol.cni.canary import EnforcementProof
 from npol.cni.detect import CniFacts, detect
-from npol.errors import NotEnforced, RestoreIncomplete
+from npol.errors import NotEnforced, RestoreIncomplete, UnknownVerdict
 from npol.kube.guard import STATE_NAMESPACE
 from npol.kube.signals import Stop, Stopped
 from npol.model.expectation import Outcome
@@ -90,7 +90,8 @@ class HeldCanary:
         self.may_go = Event()
         self.ends = ends
 
-    def __call__(self, *, proven, stop):
+    def __call__(self, *, denied, proven, stop):
+        denied(PROOF.denial)
         proven(PROOF)
         assert self.may_go.wait(10)
         if self.ends:
@@ -143,20 +144,40 @@ def test_a_signal_while_the_canary_goes_keeps_what_became_of_the_cluster():
     assert canary.end(left) == left
 
 
-def refuses(*, proven, stop):
+def test_how_a_denied_packet_ends_is_told_before_the_canary_has_opened_again():
+    opened = Event()
+
+    def closes_first(*, denied, proven, stop):
+        denied(PROOF.denial)
+        assert opened.wait(10)
+        raise UnknownVerdict("the canary's pods do not reach each other")
+
+    canary = StartedCanary(closes_first, Stop())
+
+    assert canary.denial() == PROOF.denial
+    assert str(canary) == "not proven yet"
+
+    opened.set()
+    with pytest.raises(UnknownVerdict, match="do not reach each other"):
+        canary.proof()
+    assert canary.end(GIVEN_BACK) == GIVEN_BACK
+
+
+def refuses(*, denied, proven, stop):
     raise NotEnforced("NetworkPolicies are not enforced here")
 
 
 def test_a_refusal_is_raised_where_the_proof_is_wanted_and_only_told_at_the_end():
     canary = StartedCanary(refuses, Stop())
 
-    with pytest.raises(NotEnforced):
-        canary.proof()
+    for wanted in (canary.denial, canary.proof):
+        with pytest.raises(NotEnforced):
+            wanted()
     assert canary.end(GIVEN_BACK) == GIVEN_BACK
     assert str(canary) == "not proven: NetworkPolicies are not enforced here"
 
 
-def until_stopped(*, proven, stop):
+def until_stopped(*, denied, proven, stop):
     while True:
         stop.check()
         time.sleep(0.001)
@@ -173,7 +194,7 @@ def test_a_proof_that_no_step_waited_for_is_given_up_at_the_end():
 def test_a_canary_whose_restore_is_over_does_not_keep_a_signal_from_the_run():
     stop = Stop()
 
-    def restores(*, proven, stop):
+    def restores(*, denied, proven, stop):
         with stop.restoring():
             proven(PROOF)
 

@@ -70,9 +70,14 @@ class Environment:
         self.transaction = SimpleNamespace(mark=lambda step: None)
         self.failure = failure
         self.looks = 0
+        self.came = []
+        """The canary's proof, and the step's change."""
+
+    def await_enforcement(self, step):
+        self.came.append("something closed")
 
     def await_proof(self, step):
-        """Its engine is known to enforce."""
+        self.came.append("it opened again")
 
     def look(self):
         self.looks += 1
@@ -89,6 +94,7 @@ class Environment:
         return None
 
     def change(self, step):
+        self.came.append("change")
         return ()
 
     def changed_by_others(self, since, asked, now, *, explained):
@@ -103,10 +109,13 @@ class UnreadableAtTheEnd(Environment):
 
 
 @pytest.fixture
-def run_step(tmp_path, monkeypatch):
+def story(tmp_path, monkeypatch):
     monkeypatch.setattr(settle_loop, "LOOK_EVERY", 0.05)
-    story = read_story(STORY, str(tmp_path / "s.npol.yaml"), str(tmp_path))
+    return read_story(STORY, str(tmp_path / "s.npol.yaml"), str(tmp_path))
 
+
+@pytest.fixture
+def run_step(story):
     def run(kind: type[Environment], failure: NpolError):
         environment: Any = kind(story, failure)
         with ThreadPoolExecutor() as pool:
@@ -115,6 +124,14 @@ def run_step(tmp_path, monkeypatch):
         return result
 
     return run
+
+
+def test_a_step_changes_something_once_a_canary_was_closed_and_ends_once_it_opened_again(story):
+    environment: Any = UnreadableAtTheEnd(story, FAILURES[0].values[0])
+    with ThreadPoolExecutor() as pool:
+        StepRunner(environment, pool).run(story.steps[0])
+
+    assert environment.came == ["something closed", "change", "it opened again"]
 
 
 @pytest.mark.parametrize("failure", FAILURES)

@@ -71,6 +71,7 @@ def told(tmp_path, flows):
         engine=SimpleNamespace(patience_for=lambda step: 1.0, quiet=0.0),
         unmet=lambda when: None,
         await_proof=lambda step: None,
+        await_enforcement=lambda step: None,
         change=lambda step: (),
         try_ahead=lambda step: None,
         transaction=SimpleNamespace(mark=lambda name: None),

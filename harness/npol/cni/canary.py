@@ -2,10 +2,10 @@
 The proof that policies bite here: two pods of our own, deny-all, packets that stop and return.
 
 Nothing in the API says whether anything enforces NetworkPolicies. So before the story's own
-policies are touched: the pods reach each other; under deny-all ingress and egress of one of
-them both ways close; without them both open again. Each way proves one direction: into the
-guarded pod only ingress forbids, out of it only egress. Pods, packets and journal are the
-caller's.
+policies are touched the pods reach each other, and under deny-all ingress and egress of one of
+them both ways close; before a step is told that changed something both are open again without
+them. Each way proves one direction: into the guarded pod only ingress forbids, out of it only
+egress. Pods, packets and journal are the caller's.
 """
 
 from __future__ import annotations
@@ -27,6 +27,11 @@ PACKETS = 3
 """Probes for each way and round; all must agree, so one lost packet is no denial."""
 PROBE_TIMEOUT = 0.9
 """Seconds; below the first retransmission of a SYN."""
+FIRST_TIMEOUT, LONGER = 0.3, 1.5
+"""
+Seconds that a round waits at first, as one that meets a change half way proves nothing and costs
+its timeout; and how many times longer the next one where answers are slow, up to `PROBE_TIMEOUT`.
+"""
 
 Ask = Callable[[PodRef, Sequence[Probe]], Mapping[str, Answer]]
 """Asks probes from a source: one answer for each probe's key. Called from several threads."""
@@ -80,8 +85,10 @@ class Canary:
     within: float = 30.0
     """Seconds that each change may take."""
 
-    def prove(self) -> EnforcementProof:
+    def prove(self, denied: Callable[[frozenset[Outcome]], object]) -> EnforcementProof:
         """
+        `denied` is told the outcomes seen under deny-all once both ways are closed.
+
         Raises:
             NotEnforced: NetworkPolicies are not enforced here.
             UnknownVerdict: nothing was proven; probes did not run, or the pods never reached
@@ -93,6 +100,7 @@ class Canary:
             for policy in policies:
                 self.writer.create(policy)
             closed_after, denial = self._wait(closed=True, when="under deny-all")
+            denied(denial)
         finally:
             for policy in policies:
                 self.writer.delete(policy)
@@ -108,33 +116,38 @@ class Canary:
     def _wait(self, *, closed: bool, when: str) -> tuple[float, frozenset[Outcome]]:
         """Seconds to the last answer that was not the wanted one, and the outcomes seen."""
         wanted = CLOSED if closed else {Outcome.OPEN}
-        started, late = self.clock.now(), 0.0
+        started, late, timeout = self.clock.now(), 0.0, FIRST_TIMEOUT
         while True:
             asked_at = self.clock.now()
-            ways = self._round()
+            ways = self._round(timeout)
             answers = [answer for way in ways.values() for answer in way]
             if all(answer.outcome in wanted for answer in answers):
-                return late, frozenset(answer.outcome for answer in answers)
+                if timeout == PROBE_TIMEOUT or not closed:
+                    return late, frozenset(answer.outcome for answer in answers)
+                timeout = PROBE_TIMEOUT  # a short silence is none before a long one follows
+                continue
+            if not closed or any(answer.outcome is Outcome.ERROR for answer in answers):
+                timeout = min(PROBE_TIMEOUT, LONGER * timeout)
             late = self.clock.now() - started
             if late > self.within:
                 raise _given_up(ways, closed=closed, when=f"{late:.0f} s {when}")
             self.clock.sleep(max(0.0, asked_at + POLL - self.clock.now()))
 
-    def _round(self) -> dict[str, list[Answer]]:
+    def _round(self, timeout: float) -> dict[str, list[Answer]]:
         """Both ways at once, each by its direction."""
         ways = {"ingress": (self.free, self.guarded), "egress": (self.guarded, self.free)}
         with ThreadPoolExecutor(len(ways)) as pool:
-            asked = {name: pool.submit(self._ask, *way) for name, way in ways.items()}
+            asked = {name: pool.submit(self._ask, *way, timeout) for name, way in ways.items()}
             return {name: future.result() for name, future in asked.items()}
 
-    def _ask(self, source: PodRef, target: PodRef) -> list[Answer]:
+    def _ask(self, source: PodRef, target: PodRef, timeout: float) -> list[Answer]:
         probes = [
             Probe(
                 key=f"canary-{number}",
                 kind=ProbeKind.CONNECT,
                 address=target.ip,
                 port=self.port,
-                timeout=PROBE_TIMEOUT,
+                timeout=timeout,
             )
             for number in range(PACKETS)
         ]

@@ -48,6 +48,8 @@ class Track:
     trust_packets: bool = False
     """Whether packets win against the prediction at the deadline."""
     samples: list[Sample] = field(default_factory=list)
+    seen_old_at: float | None = None
+    """When it was last seen, before any sample, to be what it was before the step."""
     _missing: int | None = None
     """What `missing` was found to be since the last sample came."""
 
@@ -196,10 +198,9 @@ class Track:
 
     def result(self, patience: Patience) -> Settled:
         last = self.heard[-1]
-        wrong = [s for s in self.samples if not s.matched]
         since = patience.changed_at
         first = self._first_match()
-        enforced = None if since is None else max((s.started - since for s in wrong), default=0.0)
+        enforced = None if since is None else max((at - since for at in self._wrong()), default=0.0)
         return Settled(
             judgement=self._final(last, patience),
             witnesses=self.witnesses,
@@ -208,6 +209,12 @@ class Track:
             enforced_by=None if since is None or first is None else self._shown_at(first) - since,
             settled_after=last.finished - (patience.started if since is None else since),
         )
+
+    def _wrong(self) -> Iterator[float]:
+        """When it was asked, and did otherwise than is expected."""
+        yield from (s.started for s in self.samples if not s.matched)
+        if self.seen_old_at is not None:
+            yield self.seen_old_at
 
     def _first_match(self) -> Sample | None:
         """The first of the samples as expected that no other one follows."""

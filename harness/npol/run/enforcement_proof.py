@@ -24,6 +24,7 @@ from npol.kube.guard import STATE_NAMESPACE
 from npol.kube.inventory import read
 from npol.kube.objects import Object
 from npol.kube.signals import Stop
+from npol.model.expectation import Outcome
 from npol.model.inventory import pod_ref
 from npol.model.probe import Answer, PodRef, Probe
 from npol.model.story import Peer
@@ -56,6 +57,7 @@ def prove_enforcement(
     settings: PodSettings,
     namespace: str = STATE_NAMESPACE,
     say: Callable[[str], None] = lambda text: None,
+    denied: Callable[[frozenset[Outcome]], object] = lambda outcomes: None,
     proven: Callable[[EnforcementProof], object] = lambda proof: None,
     stop: Stop | None = None,
     disposable: bool = False,
@@ -69,6 +71,7 @@ def prove_enforcement(
         settings: how its debug pods are made.
         namespace: where they are made, and its policies.
         say: told what they wait for.
+        denied: told what a denied packet sees, as soon as deny-all has closed both ways.
         proven: told the proof while the canary's pods are still there.
         stop: what is checked between two looks; of this thread.
         disposable: the cluster ends with this process.
@@ -123,7 +126,7 @@ def prove_enforcement(
             port=PORT,
             clock=own.clock,
             within=within,
-        ).prove()
+        ).prove(denied)
         proven(proof)
         with stop.restoring():
             stack.close()

@@ -313,17 +313,30 @@ class RunEnvironment:
         self.story = replace(self.story, peers={**self.story.peers, **named})
         return pods
 
-    def await_proof(self, step: Step) -> None:
+    def await_enforcement(self, step: Step) -> None:
         """
-        Before a step that changes something or expects a deny: policies bite here.
+        Before a step that changes something or expects a deny: a policy has closed something here.
 
         Raises:
-            Refused: they do not.
+            Refused: none does.
             UnknownVerdict: nothing was proven.
         """
-        needed = step.changes or has_denies([step], self.engine.name)
-        if needed and isinstance(self._enforcement, StartedCanary):
-            self.engine = replace(self.engine, denial=self._enforcement.proof().denial)
+        if canary := self._canary_for(step):
+            self.engine = replace(self.engine, denial=canary.denial())
+
+    def await_proof(self, step: Step) -> None:
+        """
+        At the end of such a step: what was closed has opened again, so the policy had done it.
+
+        Raises:
+            UnknownVerdict: it has not.
+        """
+        if canary := self._canary_for(step):
+            canary.proof()
+
+    def _canary_for(self, step: Step) -> StartedCanary | None:
+        canary = self._enforcement if isinstance(self._enforcement, StartedCanary) else None
+        return canary if step.changes or has_denies([step], self.engine.name) else None
 
     def change(self, step: Step) -> tuple[str, ...]:
         """Make a step's changes; what was done, one line each."""

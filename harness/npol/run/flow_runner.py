@@ -25,6 +25,7 @@ from npol.model.result import FlowResult
 from npol.model.story import Step
 from npol.probe.bundle import recognisable
 from npol.run.choose_controls import ControlChoice
+from npol.run.early_look import EarlyLook
 from npol.run.environment import RunEnvironment
 from npol.run.flow_result import flow_result, is_denied_wrongly, skipped_flow
 from npol.run.held_flows import opened_by
@@ -83,7 +84,7 @@ class FlowRunner:
         for probe, target in self._inside(ends.asked).items():
             batches.setdefault(target, []).append(probe)
         began, answers = time.monotonic(), ask_all(batches)
-        self._environment.await_proof(step)
+        self._environment.await_enforcement(step)
         denial = self._environment.engine.denial
         for source, own in controls.items():
             found = evidence_of(source, own, answers)
@@ -182,7 +183,7 @@ class FlowRunner:
         asked = ends.asked
         if not asked:
             return {}
-        engine = self._environment.engine
+        engine, say = self._environment.engine, self._environment.options.say
         foretold = {
             name: agreeing(
                 p.decision_for(asked[name].flow.expect.for_engine(engine.name)),
@@ -211,7 +212,11 @@ class FlowRunner:
             foretold,
             trust_packets=step.trust_packets or self._environment.story.defaults.trust_packets,
         )
-        return settle(rounds, settling, self._environment.options.say, moved)
+        if rounds.records is None:
+            EarlyLook(
+                step=step.name, asked=asked, tracks=settling.tracks, patience=patience, say=say
+            ).wait()
+        return settle(rounds, settling, say, moved)
 
     def _predictor(self, ends: StepEnds) -> Predictor:
         return Predictor(ends.state, self._environment.story, self._environment.engine.name)

@@ -16,6 +16,7 @@ from npol.judge.probes import has_denies
 from npol.kube.connection import Connection
 from npol.kube.guard import STATE_NAMESPACE
 from npol.kube.signals import Stop, Stopped
+from npol.model.expectation import Outcome
 from npol.model.result import RestoreResult
 from npol.run.enforcement_proof import prove_enforcement
 from npol.run.run_scope import RunScope
@@ -31,9 +32,10 @@ class StartedCanary:
     def __init__(self, prove: Callable[..., object], stop: Stop) -> None:
         """
         Args:
-            prove: `prove_enforcement`, but for `proven` and `stop`.
+            prove: `prove_enforcement`, but for `denied`, `proven` and `stop`.
             stop: that of the run.
         """
+        self._denial: Future[frozenset[Outcome]] = Future()
         self._proof: Future[EnforcementProof] = Future()
         self._stop = stop.child()
         pool = ThreadPoolExecutor(max_workers=1)
@@ -42,19 +44,29 @@ class StartedCanary:
 
     def _run(self, prove: Callable[..., object]) -> None:
         try:
-            prove(proven=self._proof.set_result, stop=self._stop)
+            prove(denied=self._denial.set_result, proven=self._proof.set_result, stop=self._stop)
         except BaseException as error:
-            if not self._proof.done():
-                self._proof.set_exception(error)
+            for promised in (self._denial, self._proof):
+                if not promised.done():
+                    promised.set_exception(error)
             raise
 
-    def proof(self) -> EnforcementProof:
+    def denial(self) -> frozenset[Outcome]:
         """
-        Waits for it.
+        Waits until policies have closed both ways: how a denied packet ends.
 
         Raises:
             Refused: policies are not enforced, or the canary may not be made.
             UnknownVerdict, LockHeld: nothing was proven.
+        """
+        return self._denial.result()
+
+    def proof(self) -> EnforcementProof:
+        """
+        Waits until both ways are open again, too.
+
+        Raises:
+            UnknownVerdict: they are not; or see `denial`.
         """
         return self._proof.result()
 

@@ -63,7 +63,7 @@ class StepRunner:
             return _skip(step, reason)
         if step.changes:
             self._flows.prepare(self._without_fresh(step))
-        self._environment.await_proof(step)
+        self._environment.await_enforcement(step)
         if self._ahead:
             self._ahead.result()
         changes = self._environment.change(step)
@@ -74,6 +74,7 @@ class StepRunner:
         patience = self._patience(step, changed_at)
         results, ends = self._flows.run(step, patience)
         results = fresh.results(results)
+        self._environment.await_proof(step)
         checks, seen = self._checks(step, patience)
         self._environment.transaction.mark(step.name)
         self._flows.hold(step)
