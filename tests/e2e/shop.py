@@ -88,14 +88,19 @@ PATHS = {
     "Pod": "namespaces/shop/pods",
     "Service": "namespaces/shop/services",
 }
-SLICES = "/apis/discovery.k8s.io/v1/namespaces/shop/endpointslices"
 
 
 def open_shop(server: Any) -> None:
     """The shop, put into a cluster by somebody else; its Service has a ready endpoint."""
     for body in yaml.safe_load_all(APP):
         server.ask("POST", f"/api/v1/{PATHS[body['kind']]}", body)
-    eventually(lambda: any(map(_is_ready, server.ask("GET", SLICES)["items"])))
+    await_endpoint(server, "shop")
+
+
+def await_endpoint(server: Any, namespace: str) -> None:
+    """Until a Service of the namespace has a ready endpoint."""
+    slices = f"/apis/discovery.k8s.io/v1/namespaces/{namespace}/endpointslices"
+    eventually(lambda: any(map(_is_ready, server.ask("GET", slices)["items"])))
 
 
 def _is_ready(endpoint_slice: dict[str, Any]) -> bool:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 
 from npol.story import read_story
+from tests.e2e.shop import await_endpoint
 
 pytestmark = [pytest.mark.lab, pytest.mark.nightly]
 AGNHOST = "registry.k8s.io/e2e-test-images/agnhost:2.53"
@@ -33,6 +34,7 @@ def two_pods(server):
         "/apis/networking.k8s.io/v1/namespaces/pair/networkpolicies",
         {"metadata": {"name": "web"}, "spec": {**selected, "ingress": [caller]}},
     )
+    await_endpoint(server, "pair")
 
 
 @pytest.mark.usefixtures("two_pods")
