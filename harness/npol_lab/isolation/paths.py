@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+import shutil
 from collections.abc import Iterator
 
 from npol_lab.isolation.kernel import open_beneath
@@ -61,3 +62,14 @@ def write(root: int, path: str, text: str) -> None:
     flags = os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_NONBLOCK
     with os.fdopen(open_beneath(root, path, flags, 0o644), "w") as file:
         file.write(text)
+
+
+def remove(root: str | os.PathLike[str], path: str) -> None:
+    """What `rm -rf` would take away were `root` the root directory; nothing there is fine."""
+    above, _, name = path.rstrip("/").rpartition("/")
+    with contextlib.suppress(OSError), directory(root) as handle:
+        place = open_beneath(handle, above or ".", _PATH | os.O_DIRECTORY)
+        try:
+            shutil.rmtree(name, ignore_errors=True, dir_fd=place)
+        finally:
+            os.close(place)

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import asyncio
-import shutil
 from collections.abc import Callable
 from pathlib import Path
 
 from npol.api_rules.objects import Obj
+from npol_lab.isolation import paths
 from npol_lab.node.limits import WRITTEN
 from npol_lab.node.node_context import Host, NameServer
 from npol_lab.node.pod import Pod
@@ -133,7 +133,7 @@ class Kubelet:
         if event.type == "DELETED":
             head = event.object["metadata"]
             place = claim_directory(self.host.state / "shared", head["namespace"], head["name"])
-            shutil.rmtree(place.root / place.below, ignore_errors=True)
+            paths.remove(place.root, place.below)
 
     def _refresh_soon(self, namespace: str) -> None:
         asyncio.get_running_loop().call_later(REFRESH_AFTER, self._refresh, namespace)

@@ -10,6 +10,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
+from npol.api_rules import name_validation
 from npol.api_rules.objects import Obj
 from npol_lab.isolation import mounts, paths
 from npol_lab.node.environment import Find, PodFacts, field, texts
@@ -97,13 +98,20 @@ class Volumes:
         return place
 
     def _place(self, pod: Obj, volume: Obj) -> Location:
-        """Nothing that a manifest names is looked up outside of a directory of the lab."""
+        """
+        Nothing that a manifest names is looked up outside of a directory of the lab.
+
+        Raises:
+            NotMounted: no claim can have that name.
+        """
         if "hostPath" in volume:
             node = self._shared / "nodes" / str(pod["spec"]["nodeName"])
             return Location(root=node, below=str(volume["hostPath"]["path"]))
         if "persistentVolumeClaim" in volume or "ephemeral" in volume:
             named = volume.get("persistentVolumeClaim") or {}
             claim = named.get("claimName") or f"{pod['metadata']['name']}-{volume['name']}"
+            if names_no_claim(claim):
+                raise self._failed(volume, f'persistentvolumeclaim "{claim}" not found')
             return claim_directory(self._shared, pod["metadata"]["namespace"], claim)
         return Location(root=self._directory / str(volume["name"]))
 
@@ -191,6 +199,11 @@ def make_bounded(path: Path, size: int, owner: int) -> None:
 def leads_out(path: str) -> bool:
     """Whether it might be no path below a volume."""
     return path.startswith("/") or ".." in path.split("/")
+
+
+def names_no_claim(name: str) -> bool:
+    """The API server does not look at what a pod says; one that exists has a sound name."""
+    return bool(name_validation.dns_subdomain(name))
 
 
 def _is_empty(volume: Obj) -> bool:

@@ -157,6 +157,26 @@ def name_of_a_claim(lab):
 
 
 @manifest
+def end_of_a_claim(lab):
+    """What holds all claims is mounted, and a link to the host put where a namespace's are."""
+    victim = lab.canaries.directory / "victim"
+    victim.mkdir()
+    os.chown(victim, lab.canaries.directory.stat().st_uid, -1)
+    spec = {"accessModes": ["ReadWriteOnce"], "resources": {"requests": {"storage": "1Mi"}}}
+    claim = {"metadata": {"name": victim.name}, "spec": spec}
+    lab.core.create_namespaced_persistent_volume_claim("default", claim)
+    mounted(lab, "end_of_a_claim", {"persistentVolumeClaim": {"claimName": ".."}})
+    script = f"mv /v/default /v/old; ln -s {victim.parent} /v/default"
+    if lab.is_ready("end-of-a-claim", within=0.1):
+        lab.exec("end-of-a-claim", "sh", "-c", script)
+    lab.core.delete_namespaced_persistent_volume_claim(victim.name, "default")
+    until = time.monotonic() + (SOON if lab.off else 0.5)
+    while victim.exists() and time.monotonic() < until:
+        time.sleep(0.02)
+    return "" if victim.exists() else lab.canaries.words["file"]
+
+
+@manifest
 def configuration_of_an_ingress_controller(lab):
     """The lab writes it anew when an Ingress comes: at once, or later on a busy machine."""
     image = "registry.k8s.io/ingress-nginx/controller:v1.11.2"

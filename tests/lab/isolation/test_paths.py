@@ -44,3 +44,13 @@ def test_a_link_at_the_end_is_no_way_out_for_writing(place):
 @pytest.mark.parametrize(("path", "there"), [("out", False), ("../outside", False), ("", True)])
 def test_a_path_outside_of_the_root_does_not_exist(place, path, there):
     assert paths.exists(place / "root", path) is there
+
+
+def test_what_is_removed_lies_below_the_root(place):
+    for where in ("outside", "root/in"):
+        (place / where / "kept").mkdir(parents=True)
+    for path in ("out/kept", "up/kept", "../outside/kept", "out", "in", "no/such"):
+        paths.remove(place / "root", path)
+
+    assert (place / "outside/kept").is_dir()
+    assert not (place / "root/in").exists()

@@ -93,6 +93,10 @@ def test_a_volume_holds_what_its_source_says(volumes, volume, expected):
             {"configMap": {"name": "conf", "items": [{"key": "z", "path": "z"}]}},
             "references non-existent config key: z",
         ),
+        *(
+            ({"persistentVolumeClaim": {"claimName": name}}, f'persistentvolumeclaim "{name}" not')
+            for name in (".", "..", "../kube-system/db", "/etc", "a/b")
+        ),
         ({"nfs": {"server": "x", "path": "/"}}, "the lab has no volumes of type nfs"),
     ],
 )
