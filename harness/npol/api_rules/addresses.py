@@ -15,6 +15,9 @@ _ZEROS = re.compile(r"(?<![\w:])0+(?=\d)")
 
 
 def address(text: str) -> Address | None:
+    """None for what is no address; one with a zone is none."""
+    if "%" in text:
+        return None
     try:
         return ipaddress.ip_address(_ZEROS.sub("", text))
     except ValueError:

@@ -9,9 +9,12 @@ from __future__ import annotations
 
 import ctypes
 import functools
+import re
 import threading
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
+
+_READS = re.compile(r"\binclude\b")
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,6 +55,9 @@ def transaction(table: str, old: Ruleset, new: Ruleset, ip: str = "ip") -> str:
 
     Empty where nothing changes. Order matters: what is referred to is made first and
     removed last.
+
+    Raises:
+        NftError: what others wrote would be a command of its own, or read a file.
     """
     table = f"{ip} {table}"
     steps = [
@@ -60,7 +66,14 @@ def transaction(table: str, old: Ruleset, new: Ruleset, ip: str = "ip") -> str:
         *_members(table, old, new),
         *_removed(table, old, new),
     ]
-    return "".join(f"{step}\n" for step in steps)
+    return "".join(f"{_checked(step)}\n" for step in steps)
+
+
+def _checked(step: str) -> str:
+    """nft's `include` reads any file of the machine, and shows what it does not understand."""
+    if "\n" in step or _READS.search(step):
+        raise NftError(f"not a rule: {step!r}")
+    return step
 
 
 def _declared(table: str, old: Ruleset, new: Ruleset) -> Iterator[str]:

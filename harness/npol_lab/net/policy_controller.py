@@ -7,6 +7,7 @@ import logging
 import time
 from collections.abc import Iterable, Mapping, Sequence
 
+from npol.api_rules import addresses
 from npol.api_rules.objects import Obj
 from npol_lab.families import Family
 from npol_lab.net import calico_policies, policies, services
@@ -264,7 +265,9 @@ class Agent:
 def _facts(node: Obj) -> policies.NodeFacts:
     listed = (node.get("status") or {}).get("addresses") or []
     labels = frozenset((node["metadata"].get("labels") or {}).items())
-    return labels, [a["address"] for a in listed if a["type"] in ("InternalIP", "ExternalIP")]
+    kinds = ("InternalIP", "ExternalIP")
+    own = [a["address"] for a in listed if a["type"] in kinds and addresses.address(a["address"])]
+    return labels, own
 
 
 def _tell(waiting: Iterable[asyncio.Future[None]], failure: Exception | None) -> None:

@@ -6,10 +6,12 @@ Follows kube-proxy: https://kubernetes.io/docs/reference/networking/virtual-ips/
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, TypeGuard
 
+from npol.api_rules import addresses
 from npol_lab.families import IPV4, Family
 from npol_lab.net.conntrack import Place
 from npol_lab.net.nft import Chain, Ruleset, Set
@@ -66,7 +68,7 @@ class Exposed:
         return self._of_family(given)
 
     def _of_family(self, given: Iterable[str]) -> list[str]:
-        return [address for address in given if self.family.is_of(address)]
+        return [plain for address in given if (plain := _plain(address, self.family))]
 
     def local(self, node: str) -> tuple[Endpoint, ...]:
         return tuple(e for e in self.endpoints if e.node == node)
@@ -81,7 +83,7 @@ def exposed(services: Iterable[Obj], slices: Iterable[Obj], family: Family = IPV
         owner = (piece["metadata"].get("labels") or {}).get("kubernetes.io/service-name", "")
         by_service.setdefault((piece["metadata"]["namespace"], owner), []).append(piece)
     return [
-        Exposed(service, port, _endpoints(by_service.get(_key(service), []), port), family)
+        Exposed(service, port, _endpoints(by_service.get(_key(service), []), port, family), family)
         for service in services
         if _has_address(service, family)
         for port in service["spec"].get("ports") or []
@@ -124,21 +126,36 @@ def _balanced(service: Obj) -> list[str]:
     return [i["ip"] for i in given if i.get("ip") and i.get("ipMode") != "Proxy"]
 
 
-def _endpoints(slices: Iterable[Obj], port: Obj) -> tuple[Endpoint, ...]:
-    """The ready ones; where there are none, those that still serve while they end."""
+def _endpoints(slices: Iterable[Obj], port: Obj, family: Family) -> tuple[Endpoint, ...]:
+    """
+    The ready ones; where there are none, those that still serve while they end.
+
+    Whoever wrote a slice: what is no address or no port stands in no rule.
+    """
     ready: dict[Endpoint, None] = {}
     ending: dict[Endpoint, None] = {}
     for piece in slices:
-        numbers = [p["port"] for p in piece.get("ports") or [] if _same(p, port)]
+        numbers = [p.get("port") for p in piece.get("ports") or [] if _same(p, port)]
         for endpoint in piece.get("endpoints") or []:
+            address = _plain(endpoint["addresses"][0], family)
             conditions = endpoint.get("conditions") or {}
             chosen = ready if conditions.get("ready") is not False else ending
-            if chosen is ending and not conditions.get("serving"):
+            if not address or (chosen is ending and not conditions.get("serving")):
                 continue
-            for number in numbers:
-                found = Endpoint(endpoint["addresses"][0], number, endpoint.get("nodeName") or "")
-                chosen[found] = None
+            for number in filter(_is_port, numbers):
+                chosen[Endpoint(address, number, endpoint.get("nodeName") or "")] = None
     return tuple(ready or ending)
+
+
+@functools.lru_cache(maxsize=4096)
+def _plain(text: str, family: Family) -> str:
+    """An address as nftables reads it; "" for one of another family, or what is none."""
+    found = addresses.address(text)
+    return str(found) if found is not None and found.version == family.version else ""
+
+
+def _is_port(number: int | None) -> TypeGuard[int]:
+    return number is not None and 1 <= number <= 65535
 
 
 def _same(a: Obj, b: Obj) -> bool:

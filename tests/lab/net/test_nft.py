@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from npol_lab.net.nft import Chain, Ruleset, Set, transaction
+from npol_lab.net.nft import Chain, NftError, Ruleset, Set, transaction
 
 VERDICTS = "ipv4_addr : verdict"
 
@@ -35,6 +35,14 @@ def test_a_changed_value_is_taken_out_and_put_in():
         "delete element ip t m { 10.0.0.1 }",
         "add element ip t m { 10.0.0.1 : goto b }",
     ]
+
+
+@pytest.mark.parametrize("text", ["10.0.0.1 }\nflush ruleset", '10.0.0.1 }; include "/etc/shadow"'])
+def test_what_would_be_a_command_of_its_own_or_read_a_file_is_not_handed_to_nft(text):
+    with pytest.raises(NftError, match="not a rule"):
+        transaction("t", Ruleset(), _ruleset({"s": Set("ipv4_addr", {text: ""})}))
+    with pytest.raises(NftError, match="not a rule"):
+        transaction("t", Ruleset(), _ruleset(a=(f"dnat to {text}",)))
 
 
 def test_chains_are_declared_before_they_are_referred_to_and_deleted_after():

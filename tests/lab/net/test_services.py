@@ -189,6 +189,22 @@ def test_an_unknown_readiness_counts_as_ready():
     assert _addresses(port) == ["10.0.0.1"]
 
 
+def test_what_is_no_address_or_no_port_stands_in_no_rule():
+    whole = [_endpoint(a) for a in ('10.0.0.1 }; include "x"', "fd00::1", "010.0.0.1")]
+    numbers = ({"port": 8080}, {"port": 70000}, {})
+    (port,) = exposed([_service()], [_slice(*whole, ports=numbers)])
+
+    assert [(e.address, e.port) for e in port.endpoints] == [("10.0.0.1", 8080)]
+
+
+def test_what_a_load_balancer_says_is_an_address():
+    given = [{"ip": '10.0.0.9 . tcp . 80 : drop }; include "x"'}, {"ip": "10.0.0.9"}]
+    service = _service() | {"status": {"loadBalancer": {"ingress": given}}}
+    (port,) = exposed([service], [])
+
+    assert port.external_addresses == ["10.0.0.9"]
+
+
 def test_endpoints_are_found_by_the_name_of_the_port():
     service = _service(ports=[{"name": "web", "port": 80}, {"name": "admin", "port": 81}])
     slices = [_slice(_endpoint("10.0.0.1"), ports=[{"name": "admin", "port": 9000}])]

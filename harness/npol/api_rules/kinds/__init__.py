@@ -8,6 +8,7 @@ from npol.api_rules.kinds import (
     core,
     core_checks,
     definitions,
+    endpoint_checks,
     ephemeral_checks,
     flow_control,
     ingresses,
@@ -67,9 +68,9 @@ STRATEGIES: dict[str, Strategy] = {
         validate_update=service_checks.check_service_update,
         name=name_validation.dns1035_label,
     ),
-    "endpoints": Strategy(default=core.default_endpoints),
+    "endpoints": Strategy(default=core.default_endpoints, validate=endpoint_checks.check_endpoints),
     "endpointslices.discovery.k8s.io": Strategy(
-        default=core.default_endpointslice, validate=core_checks.check_endpointslice
+        default=core.default_endpointslice, validate=endpoint_checks.check_endpointslice
     ),
     "configmaps": Strategy(
         validate=core_checks.check_configmap, validate_update=core_checks.check_immutable_data

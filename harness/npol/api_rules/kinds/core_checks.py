@@ -20,7 +20,6 @@ from npol.api_rules.objects import Obj
 MAX_BYTES = 1024 * 1024
 """Of a ConfigMap's or a Secret's values together."""
 FINALIZERS = ("kubernetes", "orphan", "foregroundDeletion")
-ADDRESS_TYPES = ("FQDN", "IPv4", "IPv6")
 KINDS = ("ClusterRole", "Role")
 
 
@@ -89,19 +88,6 @@ def check_lease(obj: Obj) -> list[FieldError]:
         rule = "must be greater than or equal to 0"
         wrong.append(invalid_value("spec.leaseTransitions", changes, rule))
     return wrong
-
-
-def check_endpointslice(obj: Obj) -> list[FieldError]:
-    kind = obj.get("addressType", "")
-    wrong = [] if kind in ADDRESS_TYPES else [unsupported("addressType", kind, ADDRESS_TYPES)]
-    if not kind:
-        wrong = [required("addressType")]
-    rule = "must contain at least 1 address"
-    return wrong + [
-        required(f"endpoints[{i}].addresses", rule)
-        for i, e in enumerate(obj.get("endpoints") or [])
-        if not e.get("addresses")
-    ]
 
 
 def check_role(obj: Obj) -> list[FieldError]:
