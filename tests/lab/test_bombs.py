@@ -1,10 +1,12 @@
 """Pods that use all they can get end or meet an error, and their neighbours do not notice."""
 
+import os
 import time
 from pathlib import Path
 
 import pytest
 
+from npol_lab.node.limits import capacity
 from tests.lab.escapes.machine import HeldLab, tool, users
 
 pytestmark = pytest.mark.lab
@@ -115,14 +117,16 @@ def test_a_bomb_ends_in_its_pod_and_neighbours_keep_their_verdicts(lab, command,
 
 @pytest.mark.parametrize(
     ("place", "most"),
-    [("/tmp", 260), ("/dev/shm", 70), ("/v", 20)],
-    ids=["root", "shared memory", "emptyDir"],
+    [("/tmp", 260), ("/dev/shm", 70), ("/v", 20), ("/w", 260)],
+    ids=["root", "shared memory", "emptyDir", "emptyDir of size 0"],
 )
 def test_a_write_beyond_the_limit_of_a_container_ends_with_an_error(lab, place, most, request):
     name = f"writer-{request.node.callspec.id.replace(' ', '-').lower()}"
-    mounts = [{"name": "v", "mountPath": "/v"}]
-    volumes = [{"name": "v", "emptyDir": {"sizeLimit": "16Mi"}}]
-    lab.pod(name, tool(volumeMounts=mounts), volumes=volumes)
+    mounts = [{"name": n, "mountPath": f"/{n}"} for n in "vw"]
+    sizes = {"v": "16Mi", "w": "0"}
+    volumes = [{"name": n, "emptyDir": {"sizeLimit": size}} for n, size in sizes.items()]
+    none = {"limits": {"ephemeral-storage": "0"}}
+    lab.pod(name, tool(volumeMounts=mounts, resources=none), volumes=volumes)
     assert lab.is_ready(name)
 
     output = lab.exec(
@@ -170,10 +174,13 @@ def test_the_kernel_holds_a_container_too_where_the_lab_may_make_groups(lab):
         pytest.skip("this user may make no control groups here")
     script = "cat /proc/self/cgroup | sed -n 's/.*:memory:\\|^0:://p'"
     place = lab.exec("grouped", "sh", "-c", script).split()[0]
-    lids = [
-        path.read_text().strip()
-        for path in Path("/sys/fs/cgroup").glob(f"*{place}/memory.limit_in_bytes")
-    ] or [Path(f"/sys/fs/cgroup{place}/memory.max").read_text().strip()]
+    files = [
+        *Path("/sys/fs/cgroup").glob(f"*{place}/memory.limit_in_bytes"),
+        Path(f"/sys/fs/cgroup{place}/memory.max"),
+    ]
+    own = next(file for file in files if file.exists())
+    lids = [int((place / own.name).read_text()) for place in (own.parent, own.parent.parent)]
 
-    assert lids == [str((1 << 30) + (1 << 20) + (128 << 20))]
+    page = os.sysconf("SC_PAGE_SIZE")
+    assert lids == [(1 << 30) + (1 << 20) + (128 << 20), capacity() // page * page]
     lab.core.delete_namespaced_pod("grouped", "default")

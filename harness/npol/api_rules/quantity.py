@@ -7,7 +7,13 @@ from decimal import Decimal
 
 _SHAPE = re.compile(r"^([+-]?[0-9]*\.?[0-9]*)([eE][+-]?[0-9]+|[numkKMGTPE]i?|)$")
 BINARY = {"Ki": 1, "Mi": 2, "Gi": 3, "Ti": 4, "Pi": 5, "Ei": 6}
+_FARTHEST = 10_000
+"""No quantity has so many digits."""
 DECIMAL = {"n": -9, "u": -6, "m": -3, "": 0, "k": 3, "M": 6, "G": 9, "T": 12, "P": 15, "E": 18}
+
+
+MOST = Decimal(2**63 - 1)
+"""What is more counts as this, as for the API server."""
 
 
 def amount(quantity: str | int | float) -> Decimal:
@@ -17,9 +23,11 @@ def amount(quantity: str | int | float) -> Decimal:
     """
     number, suffix = _parts(str(quantity))
     if suffix in BINARY:
-        return number * Decimal(1024) ** BINARY[suffix]
-    exponent = DECIMAL[suffix] if suffix in DECIMAL else int(suffix[1:])
-    return number * Decimal(10) ** exponent
+        value = number * Decimal(1024) ** BINARY[suffix]
+    else:
+        exponent = DECIMAL[suffix] if suffix in DECIMAL else int(suffix[1:])
+        value = number.scaleb(max(-_FARTHEST, min(exponent, _FARTHEST)))
+    return max(-MOST, min(value, MOST))
 
 
 def _parts(text: str) -> tuple[Decimal, str]:

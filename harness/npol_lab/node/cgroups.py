@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from npol_lab.cgroup_trees import PREFIX, places
-from npol_lab.node.limits import PROCESSES, Limits
+from npol_lab.node.limits import PROCESSES, Limits, capacity, most_processes
 
 ROOM = 128 << 20
 """Bytes for what is no program's own: shared memory, buffers of sockets."""
@@ -91,9 +91,18 @@ def groups(lab: str, proc: Path = Path("/proc/self")) -> Groups:
         for place in candidates:
             directory = place / f"{PREFIX}{lab}"
             if _usable(directory, controllers):
+                _limit_all(directory, controllers)
                 trees.update(dict.fromkeys(controllers, directory))
                 break
     return Groups(trees)
+
+
+def _limit_all(directory: Path, controllers: tuple[str, ...]) -> None:
+    """Of a whole lab: the files in its volumes and the memory of the kernel count here, too."""
+    lids = {"memory": capacity(), "pids": most_processes()}
+    for controller in controllers:
+        with contextlib.suppress(OSError):
+            _limit(directory, controller, lids[controller])
 
 
 def _usable(directory: Path, controllers: tuple[str, ...]) -> bool:

@@ -33,14 +33,20 @@ def limits_of(container: Obj) -> Limits:
     """By `resources.limits`, or what the lab grants."""
     limits = (container.get("resources") or {}).get("limits") or {}
     return Limits(
-        memory=int(amount(limits.get("memory", MEMORY))),
-        written=int(amount(limits.get("ephemeral-storage", WRITTEN))),
+        memory=_granted(limits.get("memory"), MEMORY),
+        written=_granted(limits.get("ephemeral-storage"), WRITTEN),
     )
 
 
 def size_of(empty_dir: Obj | None) -> int:
     """Bytes of an `emptyDir`."""
-    return int(amount((empty_dir or {}).get("sizeLimit") or WRITTEN))
+    return _granted((empty_dir or {}).get("sizeLimit"), WRITTEN)
+
+
+def _granted(asked: str | int | None, otherwise: int) -> int:
+    """What is asked, up to what all pods may use. 0 is none: a tmpfs of size 0 has no limit."""
+    wanted = int(amount(asked or 0))
+    return min(wanted, capacity()) if wanted > 0 else otherwise
 
 
 def capacity() -> int:
@@ -49,3 +55,8 @@ def capacity() -> int:
         if line.startswith("MemTotal:"):
             return int(line.split()[1]) * 1024 // 2
     return MEMORY
+
+
+def most_processes(kernel: Path = Path("/proc/sys/kernel")) -> int:
+    """What all pods of a lab may have: half of the machine's."""
+    return min(int((kernel / name).read_text()) for name in ("pid_max", "threads-max")) // 2

@@ -8,7 +8,7 @@ import pytest
 
 from npol_lab.cgroup_trees import CONTROLLERS, sweep
 from npol_lab.node.cgroups import groups
-from npol_lab.node.limits import PROCESSES, Limits
+from npol_lab.node.limits import PROCESSES, Limits, capacity, most_processes
 
 LIMITS = Limits(memory=16 << 20, written=1 << 20)
 LID = str((16 << 20) + (1 << 20) + (128 << 20))
@@ -74,6 +74,8 @@ def test_version_1_has_a_group_in_each_tree(tmp_path, proc, kernel):
     assert group.entries == [f"{memory}/cgroup.procs", f"{pids}/cgroup.procs"]
     assert (memory / "memory.limit_in_bytes").read_text() == LID
     assert (pids / "pids.max").read_text() == str(PROCESSES)
+    assert (memory.parent / "memory.limit_in_bytes").read_text() == str(capacity())
+    assert (pids.parent / "pids.max").read_text() == str(most_processes())
 
 
 def test_version_2_has_one_group_and_passes_the_controllers_on(tmp_path, proc, kernel):
@@ -88,6 +90,8 @@ def test_version_2_has_one_group_and_passes_the_controllers_on(tmp_path, proc, k
         LID,
         str(PROCESSES),
     ]
+    assert (lab / "memory.max").read_text() == str(capacity())
+    assert (lab / "pids.max").read_text() == str(most_processes())
 
 
 def test_without_a_tree_there_are_no_groups(tmp_path, proc):
