@@ -6,10 +6,12 @@ A pod has the same number in the networks of both families, as have nodes.
 
 from __future__ import annotations
 
+import errno
 import ipaddress
 from collections.abc import Iterable
 from dataclasses import dataclass
 
+from npol.api_rules import addresses
 from npol.api_rules.addresses import Network
 
 
@@ -98,3 +100,18 @@ def named(names: Iterable[str]) -> tuple[Family, ...]:
 
 def family_of(address: str) -> Family:
     return IPV6 if ":" in address else IPV4
+
+
+def numeric(host: str) -> str:
+    """
+    The address that a pod's manifest or a client of its names.
+
+    The machine's resolver is asked for nothing: it is not the cluster's, and tells the world.
+
+    Raises:
+        OSError: it is a name other than localhost.
+    """
+    found = addresses.address("127.0.0.1" if host == "localhost" else host)
+    if found is None:
+        raise OSError(errno.EADDRNOTAVAIL, f"lookup {host}: no such host")
+    return str(found)

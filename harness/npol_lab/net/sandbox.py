@@ -19,6 +19,7 @@ from socket import socket as Socket
 from typing import Literal
 
 from npol.api_rules.objects import Obj
+from npol_lab.families import numeric
 from npol_lab.isolation.namespaces import inside
 from npol_lab.pause_processes import Pauses
 
@@ -85,9 +86,10 @@ class Sandbox:
         Without a host it is all addresses of the pod, of every family, as for Go's programs.
 
         Raises:
-            OSError: the port is taken in this pod.
+            OSError: the port is taken in this pod, or the host is a name.
         """
-        host = host or ("::" if any(":" in ip for ip in self.ips) else "0.0.0.0")
+        everywhere = "::" if any(":" in ip for ip in self.ips) else "0.0.0.0"
+        host = numeric(host) if host else everywhere
         made = self.socket(protocol, host)
         try:
             if host == "::":

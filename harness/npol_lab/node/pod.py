@@ -10,6 +10,7 @@ from dataclasses import replace
 
 from npol.api_rules.objects import Obj
 from npol_lab.clock import timestamp
+from npol_lab.families import numeric
 from npol_lab.node.container import Container
 from npol_lab.node.environment import PodFacts
 from npol_lab.node.node_context import Host
@@ -248,7 +249,13 @@ class Pod:
     async def connect(
         self, address: str, port: int
     ) -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
-        """A TCP connection from the pod's node, where the kubelet's probes come from."""
+        """
+        A TCP connection from the pod's node, where the kubelet's probes come from.
+
+        Raises:
+            OSError: nothing answers, or the address is a name.
+        """
+        address = numeric(address)
         sock = self.host.network.node_socket(self.node, "TCP", towards=address)
         try:
             await asyncio.get_running_loop().sock_connect(sock, (address, port))

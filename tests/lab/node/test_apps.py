@@ -4,6 +4,7 @@ import socket
 
 import pytest
 
+from npol_lab.node.apps import dial
 from npol_lab.node.apps.app import Place, UsageError
 from npol_lab.node.apps.default import DefaultApp
 from npol_lab.node.apps.http_echo import HttpEcho
@@ -71,6 +72,7 @@ def during(kind, made, work):
         ("/echo?msg=x&code=503", 503, "x"),
         ("/healthz", 200, ""),
         ("/redirect?location=/echo&code=307", 307, ""),
+        ("/redirect?code=x", 400, "invalid literal for int() with base 10: 'x'\n"),
         ("/shell?cmd=good", 200, '{"output":"done\\n"}'),
         ("/shell?cmd=bad", 200, '{"error":"exit status 3"}'),
     ],
@@ -85,6 +87,32 @@ def test_netexec_tells_the_time_everywhere_else(sandbox):
     _, body, _ = during(Netexec, place(sandbox, *NETEXEC), lambda _: get(sandbox, 8080, "/any"))
 
     assert body.startswith("NOW: ")
+
+
+def refuse_names(look_up):
+    def looked_up(host, *more, **options):
+        assert not host.endswith(".test"), "the machine's resolver was asked"
+        return look_up(host, *more, **options)
+
+    return looked_up
+
+
+@pytest.mark.parametrize("protocol", ["http", "udp"])
+def test_netexec_asks_the_machines_resolver_for_no_name(sandbox, monkeypatch, protocol):
+    monkeypatch.setattr(socket, "getaddrinfo", refuse_names(socket.getaddrinfo))
+    target = f"/dial?host=there.test&port=8080&request=hostname&protocol={protocol}"
+    _, body, _ = during(Netexec, place(sandbox, *NETEXEC), lambda _: get(sandbox, 8080, target))
+
+    assert "lookup there.test: no such host" in body
+
+
+def test_what_a_dialled_server_says_is_kept_in_part(sandbox, monkeypatch):
+    monkeypatch.setattr(dial, "LONGEST", 200)
+
+    async def work(_):
+        return await dial.dial_http(sandbox, sandbox.ip, 8080, f"echo?msg={'x' * 1000}")
+
+    assert 0 < len(during(Netexec, place(sandbox, *NETEXEC), work)) < 200
 
 
 def test_netexec_names_the_client(sandbox):

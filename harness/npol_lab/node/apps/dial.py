@@ -4,20 +4,24 @@ from __future__ import annotations
 
 import asyncio
 
+from npol_lab.families import numeric
 from npol_lab.node.apps.app import printed
 from npol_lab.node.sandbox import Sandbox
 
 TIMEOUT = 5.0
 """Seconds, as agnhost's clients have it."""
+LONGEST = 1 << 20
+"""Bytes of an answer that are kept: what a server sends is in the lab's own memory here."""
 
 
 async def dial_http(sandbox: Sandbox, host: str, port: int, request: str) -> str:
     """
-    The body of `http://host:port/request`. `host` is an address.
+    The body of `http://host:port/request`, as far as it is kept.
 
     Raises:
-        OSError: no answer; a TimeoutError is one.
+        OSError: no answer, or the host is a name; a TimeoutError is one.
     """
+    host = numeric(host)
     async with asyncio.timeout(TIMEOUT):
         sock = sandbox.socket("TCP", towards=host)
         try:
@@ -29,10 +33,17 @@ async def dial_http(sandbox: Sandbox, host: str, port: int, request: str) -> str
         try:
             lines = (f"GET /{request} HTTP/1.0", f"Host: {printed(host, port)}", "", "")
             writer.write("\r\n".join(lines).encode())
-            answer = await reader.read(-1)
+            answer = await _start_of(reader)
         finally:
             writer.close()
     return answer.partition(b"\r\n\r\n")[2].decode(errors="replace")
+
+
+async def _start_of(reader: asyncio.StreamReader) -> bytes:
+    kept = b""
+    while len(kept) < LONGEST and (piece := await reader.read(LONGEST - len(kept))):
+        kept += piece
+    return kept
 
 
 async def dial_udp(sandbox: Sandbox, host: str, port: int, request: str) -> str:
@@ -40,9 +51,9 @@ async def dial_udp(sandbox: Sandbox, host: str, port: int, request: str) -> str:
     The first datagram that answers `request`.
 
     Raises:
-        OSError: no answer; a TimeoutError is one.
+        OSError: no answer, or the host is a name; a TimeoutError is one.
     """
-    loop = asyncio.get_running_loop()
+    host, loop = numeric(host), asyncio.get_running_loop()
     with sandbox.socket("UDP", towards=host) as sock:
         async with asyncio.timeout(TIMEOUT):
             await loop.sock_connect(sock, (host, port))

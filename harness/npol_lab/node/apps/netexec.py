@@ -29,6 +29,8 @@ KNOWN = {
     "tls-private-key-file": "",
     "udp-listen-addresses": "",
 }
+MOST_TRIES = 256
+"""Of one `/dial`: their answers are kept until it is over."""
 Endpoint = Callable[[web.BaseRequest], Coroutine[None, None, web.Response]]
 
 
@@ -67,7 +69,10 @@ class Netexec(App):
         self.place.print(f"GET {request.rel_url.path_qs}")
         endpoint = self._endpoints.get(request.rel_url.path)
         if endpoint is not None:
-            return await endpoint(request)
+            try:
+                return await endpoint(request)
+            except ValueError as error:
+                return web.Response(status=400, text=f"{error}\n")
         return web.Response(text=f"NOW: {_go_time(datetime.now().astimezone())}")
 
     async def _client_ip(self, request: web.BaseRequest) -> web.Response:
@@ -123,7 +128,7 @@ class Netexec(App):
         if dial is None:
             return web.Response(status=400, text=f"unsupported protocol. {query['protocol']}\n")
         answer: dict[str, list[str]] = {}
-        for _ in range(int(query.get("tries", "1"))):
+        for _ in range(min(int(query.get("tries", "1")), MOST_TRIES)):
             try:
                 response = await dial(self.place.sandbox, host, int(port), what)
                 answer.setdefault("responses", []).append(response)
