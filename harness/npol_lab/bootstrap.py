@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import json
-import logging
 import os
 import resource
 import secrets
@@ -17,7 +16,7 @@ from pathlib import Path
 from typing import Any
 
 from npol.api_rules.objects import Obj
-from npol_lab import api, families, system_objects
+from npol_lab import api, bounded_log, families, system_objects
 from npol_lab.controllers import controllers
 from npol_lab.kubeconfig import write_kubeconfig
 from npol_lab.net.dns import NameServer
@@ -39,7 +38,7 @@ NEEDS = "the kernel needs nf_tables with nat, ct, fib, numgen, hash and reject, 
 
 def run_lab(settings: Settings, keeper: socket.socket) -> None:
     """Until the process ends; the keeper takes everything down."""
-    logging.basicConfig(format="%(asctime)s %(name)s: %(message)s", level=logging.WARNING)
+    bounded_log.set_up()
     _, most = resource.getrlimit(resource.RLIMIT_NOFILE)
     resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))  # every port of a pod is a socket
     if sys.version_info < (3, 12):  # later versions choose it by themselves

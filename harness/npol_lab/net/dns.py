@@ -129,15 +129,16 @@ class NameServer:
             return None
         if query.flags & dns.flags.QR:
             return None
-        response = answer(query, self._names)
-        if room is None:
-            return response.to_wire()
         try:
-            return response.to_wire(max_size=max(room, query.payload))
+            response = answer(query, self._names)
+            return response.to_wire(max_size=0 if room is None else max(room, query.payload))
         except dns.exception.TooBig:
             short = dns.message.make_response(query, recursion_available=True)
             short.flags |= dns.flags.TC
-            return short.to_wire()
+        except dns.exception.DNSException:  # a label of an alias that is too long for DNS
+            short = dns.message.make_response(query, recursion_available=True)
+            short.set_rcode(dns.rcode.SERVFAIL)
+        return short.to_wire()
 
     async def _talk(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         with contextlib.suppress(asyncio.IncompleteReadError, ConnectionError):

@@ -38,6 +38,7 @@ def names():
     service("wide", clusterIP="None")
     service("partner", type="ExternalName", externalName="www.example.test")
     service("nowhere", type="ExternalName", externalName="www.nowhere.invalid")
+    service("long", type="ExternalName", externalName=f"{'a' * 64}.test")
     store.put(
         SLICES,
         _slice(
@@ -158,6 +159,14 @@ def test_a_long_answer_over_udp_says_that_it_is_cut(names):
     short = dns.message.from_wire(server._respond(query.to_wire(), 512))
     assert short.flags & dns.flags.TC
     assert len(values(dns.message.from_wire(server._respond(query.to_wire(), None)))) == 80
+
+
+def test_an_alias_that_is_no_name_of_dns_is_a_failure_of_the_server(names):
+    query = dns.message.make_query("long.shop.svc.cluster.local", "A")
+    answers = [NameServer(names)._respond(query.to_wire(), room) for room in (512, None)]
+
+    rcodes = [dns.message.from_wire(answer or b"").rcode() for answer in answers]
+    assert rcodes == [dns.rcode.SERVFAIL] * 2
 
 
 @pytest.mark.parametrize("data", [b"", b"nonsense", b"\x00" * 12])
