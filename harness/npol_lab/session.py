@@ -29,6 +29,8 @@ from npol_lab.requirements import SEARCH, no_namespaces, require_families, requi
 from npol_lab.user_map import pods_user, waiting, write_maps
 
 PREFIX = "npol-lab-"
+FILES = {"lock", "kubeconfig", "kubeconfig.unfinished", "lab.log", "state"}
+"""Of a lab's directory. What holds anything else is no lab's, whatever its name."""
 PATIENCE = 60.0
 """Seconds in which a lab must be ready, also on a machine under heavy load."""
 BUSY = 8
@@ -250,6 +252,8 @@ def sweep(temporary: Path, *, young: float = YOUNG) -> None:
 
 
 def _remove_unless_held(directory: Path) -> None:
+    if not FILES.issuperset(os.listdir(directory)):
+        return
     with _opened(directory / "lock") as handle:
         if handle is not None:
             fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)

@@ -237,15 +237,19 @@ def test_sweep_removes_directories_without_a_holder(tmp_path):
 
 def test_sweep_leaves_the_living_the_young_and_strangers(tmp_path):
     held, young = _stale(tmp_path, "held"), _stale(tmp_path, "young", age=0.0)
-    stranger = tmp_path / "something-else"
-    stranger.mkdir()
+    stranger, namesake = tmp_path / "something-else", tmp_path / f"{session.PREFIX}notes"
+    for directory in (stranger, namesake):
+        directory.mkdir()
+    (namesake / "notes.md").touch()
+    os.utime(namesake, (time.time() - 3600,) * 2)
     lock = os.open(held / "lock", os.O_RDWR)
     try:
         fcntl.flock(lock, fcntl.LOCK_EX)
         sweep(tmp_path)
     finally:
         os.close(lock)
-    assert {d.name for d in tmp_path.iterdir()} == {held.name, young.name, stranger.name}
+    left = {held.name, young.name, stranger.name, namesake.name}
+    assert {d.name for d in tmp_path.iterdir()} == left
 
 
 def test_a_machine_without_linux_is_told_of_clusters_and_containers(monkeypatch):
