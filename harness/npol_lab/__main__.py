@@ -21,6 +21,8 @@ from npol_lab.init import keep
 
 MNT_DETACH = 2
 STATE = "state"
+ROOM = b"mode=700,size=10%,nr_inodes=262144"
+"""Of what the lab writes for pods; theirs is elsewhere."""
 
 
 def _mount_state(directory: Path) -> Path:
@@ -28,7 +30,7 @@ def _mount_state(directory: Path) -> Path:
     state = directory / STATE
     state.mkdir(mode=0o700)
     kind = b"tmpfs"
-    if ctypes.CDLL(None, use_errno=True).mount(kind, os.fsencode(state), kind, 0, b"mode=700"):
+    if ctypes.CDLL(None, use_errno=True).mount(kind, os.fsencode(state), kind, 0, ROOM):
         raise OSError(ctypes.get_errno(), os.strerror(ctypes.get_errno()), str(state))
     return state
 

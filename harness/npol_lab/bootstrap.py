@@ -26,6 +26,7 @@ from npol_lab.net.network import Network
 from npol_lab.net.nft import NftError
 from npol_lab.node import cgroups
 from npol_lab.node.kubelet import Kubelet
+from npol_lab.node.limits import own_memory
 from npol_lab.node_services import api_for_pods, serve_kubelets
 from npol_lab.pause_processes import Pauses
 from npol_lab.registry import Registry
@@ -41,6 +42,8 @@ def run_lab(settings: Settings, keeper: socket.socket) -> None:
     bounded_log.set_up()
     _, most = resource.getrlimit(resource.RLIMIT_NOFILE)
     resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))  # every port of a pod is a socket
+    resource.setrlimit(resource.RLIMIT_DATA, (own_memory(), own_memory()))
+    resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
     if sys.version_info < (3, 12):  # later versions choose it by themselves
         asyncio.set_child_watcher(asyncio.PidfdChildWatcher())
     asyncio.run(_run(settings, keeper))

@@ -6,6 +6,7 @@ import fcntl
 import json
 import os
 import random
+import re
 import signal
 import stat
 import subprocess
@@ -18,6 +19,7 @@ from kubernetes import client, config
 
 from npol.errors import Refused
 from npol_lab import requirements, session
+from npol_lab.node.limits import capacity, own_memory
 from npol_lab.session import Lab, LabOptions, sweep
 
 ROOT = str(Path(__file__).parents[2])
@@ -106,6 +108,18 @@ def test_external_hosts_are_tainted_nodes_without_pods(lab):
 def test_files_are_for_their_owner_only(lab):
     assert stat.S_IMODE(lab.kubeconfig.stat().st_mode) == 0o600
     assert stat.S_IMODE(lab.kubeconfig.parent.stat().st_mode) == 0o700
+
+
+@pytest.mark.lab
+def test_a_labs_own_process_is_held_to_its_memory_and_what_it_writes(lab):
+    texts = [Path(f"/proc/{pid}/limits").read_text() for pid in processes(lab.id)]
+    found = [re.findall(r"Max (?:data|core file) size +(\S+)", text) for text in texts]
+    assert [str(own_memory()), "0"] in [kept[:2] for kept in found]
+
+    mounts = [Path(f"/proc/{pid}/mountinfo").read_text() for pid in processes(lab.id)]
+    shape = rf"{lab.id}/state .*size=(\d+)k,nr_inodes=262144"
+    (size,) = {int(size) for text in mounts for size in re.findall(shape, text)}
+    assert size << 10 <= capacity() // 4
 
 
 @pytest.mark.lab

@@ -8,7 +8,14 @@ from npol.api_rules.objects import Obj, copied
 from npol_lab.clock import parse_timestamp, timestamp
 from npol_lab.controllers.controller import Controller, Key, key_of
 from npol_lab.controllers.owners import is_controlled_by, keys_of_controller, reference_to
-from npol_lab.controllers.pods import condition, from_template, is_active, is_going, is_ready
+from npol_lab.controllers.pods import (
+    BURST,
+    condition,
+    from_template,
+    is_active,
+    is_going,
+    is_ready,
+)
 from npol_lab.events import Recorder
 from npol_lab.registry import Registry
 from npol_lab.store import Event
@@ -78,7 +85,7 @@ class Jobs(Controller):
         wanted = spec.get("completions")
         missing = (1 if wanted is None else wanted) - _phases(pods, "Succeeded")
         active = sum(1 for p in pods if is_active(p))
-        for _ in range(min(spec.get("parallelism", 1), missing) - active):
+        for _ in range(min(min(spec.get("parallelism", 1), missing) - active, BURST)):
             made = self.registry.create("pods", self._pod(job))
             name = made["metadata"]["name"]
             self._events.normal(job, "SuccessfulCreate", f"Created pod: {name}")

@@ -6,6 +6,8 @@ from npol.api_rules.objects import Obj
 from npol_lab.clock import parse_timestamp
 
 FINISHED = ("Succeeded", "Failed")
+BURST = 500
+"""Pods that are made in one go; then everybody else has a turn. Kubernetes' burstReplicas."""
 
 
 def is_finished(pod: Obj) -> bool:

@@ -14,6 +14,7 @@ from npol_lab.controllers.owners import (
     selects,
 )
 from npol_lab.controllers.pods import (
+    BURST,
     available_in,
     condition,
     from_template,
@@ -83,7 +84,7 @@ class ReplicaSets(Controller):
             self.registry.delete("pods", metadata["namespace"], metadata["name"], uid=uid)
             self._events.normal(owner, "SuccessfulDelete", f"Deleted pod: {metadata['name']}")
         try:
-            for _ in range(wanted - len(pods)):
+            for _ in range(min(wanted - len(pods), BURST)):
                 self._create_pod(owner)
         except StatusError as error:
             self._events.warning(owner, "FailedCreate", f"Error creating: {error.message}")

@@ -7,7 +7,7 @@ from collections.abc import Iterable
 from npol.api_rules.objects import Obj, copied
 from npol_lab.controllers.controller import Controller, Key, key_of
 from npol_lab.controllers.owners import is_controlled_by, keys_of_controller, reference_to
-from npol_lab.controllers.pods import from_template, is_finished, is_going, is_ready
+from npol_lab.controllers.pods import BURST, from_template, is_finished, is_going, is_ready
 from npol_lab.controllers.rollout import template_hash
 from npol_lab.events import Recorder
 from npol_lab.registry import Registry, StatusError
@@ -58,7 +58,7 @@ class StatefulSets(Controller):
         """One thing at a time, unless the pods are managed in parallel."""
         wanted = owner["spec"].get("replicas", 1)
         parallel = owner["spec"].get("podManagementPolicy") == "Parallel"
-        for ordinal in range(wanted):
+        for ordinal in range(min(wanted, len(pods) + BURST)):
             pod = pods.get(ordinal)
             if pod is None:
                 self._create(owner, ordinal)

@@ -15,7 +15,8 @@ from npol_lab.node.apps.app import App, Place
 from npol_lab.node.apps.stand_in import Finished, StandIn
 from npol_lab.node.container_process import Served, Workload, builtin
 from npol_lab.node.coredns import Coredns
-from npol_lab.node.environment import ConfigError, environment, expand, hostname
+from npol_lab.node.environment import ConfigError, environment, hostname
+from npol_lab.node.expansion import Room, expand
 from npol_lab.node.images import Image, arguments
 from npol_lab.node.ingress import IngressProcess
 from npol_lab.node.limits import limits_of
@@ -52,6 +53,7 @@ class Launcher:
 
         Raises:
             ConfigError: an object that the container names is missing.
+            OSError: it is told more than a program may be.
         """
         pod, spec = self._pod, self._spec
         namespace = pod.obj["metadata"]["namespace"]
@@ -59,7 +61,8 @@ class Launcher:
         self.env = environment(pod.obj, spec, pod.facts, find, services, lenient=self.stands_in)
         self._image, self.console = image, self._new_console()
         self._root = Root(pod.host.base, pod.sandbox, self._limits)
-        argv = [expand(word, self.env) for word in arguments(image, spec)]
+        room = Room()
+        argv = [room.take(expand(word, self.env)) for word in arguments(image, spec)]
         return await self._workload(image, argv, log)
 
     def _new_console(self) -> Console:

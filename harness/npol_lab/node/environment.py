@@ -5,11 +5,12 @@ from __future__ import annotations
 import base64
 import contextlib
 import re
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from npol.api_rules.objects import Obj
+from npol_lab.node.expansion import Room, expand
 from npol_lab.node.image_programs import HOST_PATH
 
 Find = Callable[[str, str], Obj | None]
@@ -79,19 +80,21 @@ def environment(
 
     Raises:
         ConfigError: a ConfigMap, a Secret or a key is missing and not optional.
+        OSError: it is more than a program may be told.
     """
     links = service_links(services, pod["spec"].get("enableServiceLinks", True))
     env = {"PATH": HOST_PATH, "HOSTNAME": hostname(pod), "HOME": "/root", **links}
     missing = contextlib.suppress(ConfigError) if lenient else contextlib.nullcontext()
+    room = Room()
     for source in container.get("envFrom") or []:
         with missing:
-            env.update(_all_of(source, find))
+            env.update({name: room.take(text) for name, text in _all_of(source, find).items()})
     for variable in container.get("env") or []:
         value = None
         with missing:
             value = _value(pod, variable, facts, find)
         if value is not None:
-            env[variable["name"]] = expand(value, env)
+            env[variable["name"]] = room.take(expand(value, env))
     return env
 
 
@@ -158,17 +161,6 @@ def texts(obj: Obj) -> dict[str, bytes]:
     for key, value in (obj.get("binaryData") or {}).items():
         values[key] = base64.b64decode(value)
     return values
-
-
-def expand(text: str, env: Mapping[str, str]) -> str:
-    """`$(NAME)` becomes the variable's value, `$$(NAME)` stays; unknown names stay, too."""
-
-    def replaced(match: re.Match[str]) -> str:
-        if match[0] == "$$":
-            return "$"
-        return env.get(match[1], match[0])
-
-    return re.sub(r"\$\$|\$\(([^)]*)\)", replaced, text)
 
 
 def service_links(services: Iterable[Obj], enabled: bool) -> dict[str, str]:

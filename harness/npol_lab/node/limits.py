@@ -57,6 +57,11 @@ def capacity() -> int:
     return MEMORY
 
 
+def own_memory() -> int:
+    """Bytes that the lab's own process may use: manifests say how much it has to think of."""
+    return max(512 << 20, capacity() // 2)
+
+
 def most_processes(kernel: Path = Path("/proc/sys/kernel")) -> int:
     """What all pods of a lab may have: half of the machine's."""
     return min(int((kernel / name).read_text()) for name in ("pid_max", "threads-max")) // 2

@@ -3,7 +3,8 @@ from typing import Any
 
 import pytest
 
-from npol_lab.node.environment import ConfigError, PodFacts, environment, expand, field
+from npol_lab.node.environment import ConfigError, PodFacts, environment, field
+from npol_lab.node.expansion import LONGEST, MOST, Room, expand
 
 FACTS = PodFacts(pod_ips=("10.244.1.5",), host_ips=("10.98.1.11",))
 POD: dict[str, Any] = {
@@ -89,6 +90,24 @@ def test_services_are_announced_unless_links_are_off():
 )
 def test_references_expand_as_kubernetes_does(text, expected):
     assert expand(text, {"A": "1"}) == expected
+
+
+def test_variables_that_double_end_where_a_program_could_not_be_told():
+    doubled = [{"name": f"A{n}", "value": f"$(A{n - 1})$(A{n - 1})"} for n in range(1, 60)]
+    with pytest.raises(OSError, match="Argument list too long"):
+        built({"env": [{"name": "A0", "value": "x"}, *doubled]})
+
+
+def test_all_variables_together_have_their_room():
+    env = [{"name": f"A{n}", "value": "$(A)"} for n in range(MOST // LONGEST)]
+    with pytest.raises(OSError, match="Argument list too long"):
+        built({"env": [{"name": "A", "value": "x" * LONGEST}, *env]})
+
+
+def test_a_long_text_without_references_stays():
+    assert len(expand("x" * 2 * LONGEST, {})) == 2 * LONGEST
+    with pytest.raises(OSError, match="Argument list too long"):
+        Room(3).take("four")
 
 
 def test_unknown_fields_are_refused():
