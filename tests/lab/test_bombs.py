@@ -36,6 +36,11 @@ for _ in range(64):
         time.sleep(1000)
 time.sleep(1000)
 """
+WATCHERS = """
+import ctypes, itertools
+make = ctypes.CDLL(None).inotify_init
+print(next(number for number in itertools.count() if make() < 0))
+"""
 CONNECTIONS = """
 import socket, sys, time
 kept = []
@@ -165,6 +170,19 @@ def test_connections_without_end_are_the_clients_own_trouble(lab):
     assert asked.split() == ["other-server"] * 20
     for name in ("dialler", "other-server"):
         lab.core.delete_namespaced_pod(name, "default")
+
+
+def test_what_the_kernel_counts_for_each_user_is_left_to_others_in_part(lab):
+    lab.pod("watcher", tool(securityContext={"privileged": True}))
+    assert lab.is_ready("watcher")
+    most = int(Path("/proc/sys/fs/inotify/max_user_instances").read_text())
+
+    made = int(lab.exec("watcher", "python3", "-c", WATCHERS))
+    limits = lab.exec("watcher", "bash", "-c", "ulimit -i; ulimit -q; cat /proc/sys/kernel/sem")
+
+    assert 0 < made <= most // 4
+    assert limits.split() == ["1024", "131072", "250", "32000", "32", "128"]
+    lab.core.delete_namespaced_pod("watcher", "default")
 
 
 def test_the_kernel_holds_a_container_too_where_the_lab_may_make_groups(lab):

@@ -27,6 +27,8 @@ LIMITS = {
     "files": resource.RLIMIT_NOFILE,
     "file_size": resource.RLIMIT_FSIZE,
     "core": resource.RLIMIT_CORE,
+    "signals": resource.RLIMIT_SIGPENDING,
+    "message_queues": resource.RLIMIT_MSGQUEUE,
 }
 _OWN_COUNT = (5, 14)
 """Since then RLIMIT_NPROC counts the processes of a user per user namespace."""

@@ -18,6 +18,7 @@ SETTINGS = {
     "kernel/shmall": "16384",
     "kernel/shmmax": "67108864",
     "kernel/msgmni": "32",
+    "kernel/sem": "250 32000 32 128",
 }
 """Of a pod: any port, ping without a raw socket, and little memory outside of processes."""
 

@@ -15,6 +15,8 @@ PROCESSES = 512
 """Of one pod, threads among them; a source asks 128 questions at once, some processes each."""
 FILES = 4096
 FILES_WRITTEN = 65536
+SIGNALS, MESSAGE_QUEUES = 1024, 128 << 10
+"""Signals that wait, and bytes of message queues: counted for the user who started the lab, too."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -26,7 +28,13 @@ class Limits:
     @property
     def by_name(self) -> dict[str, int]:
         """What the kernel holds each process to; see `isolation.launch`."""
-        return {"processes": PROCESSES, "files": FILES, "core": 0}
+        return {
+            "processes": PROCESSES,
+            "files": FILES,
+            "core": 0,
+            "signals": SIGNALS,
+            "message_queues": MESSAGE_QUEUES,
+        }
 
 
 def limits_of(container: Obj) -> Limits:

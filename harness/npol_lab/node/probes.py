@@ -92,7 +92,7 @@ async def _exec(command: list[str], means: Means, timeout: float) -> None:
         text = f"command {command!r} timed out after {timeout:g}s"
         raise Failed(text) from None
     if code != 0:
-        raise Failed(output.decode(errors="replace"))
+        raise Failed(output[:ENOUGH].decode(errors="replace"))
 
 
 async def _http(action: Obj, means: Means, timeout: float) -> None:

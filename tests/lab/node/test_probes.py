@@ -2,7 +2,7 @@ import asyncio
 
 import pytest
 
-from npol_lab.node.probes import Failed, Means, Tally, ask, resolve
+from npol_lab.node.probes import ENOUGH, Failed, Means, Tally, ask, resolve
 
 PORTS = [{"name": "http", "containerPort": 3001}]
 
@@ -64,6 +64,17 @@ def test_tcp_probe_wants_a_connection_only():
     asyncio.run(answered({"tcpSocket": {"port": "http"}}, b""))
     with pytest.raises(Failed, match=r"dial tcp 127\.0\.0\.1:[0-9]+: connect: connection refused"):
         asyncio.run(answered({"tcpSocket": {"port": "http"}}))
+
+
+def test_what_a_failed_command_says_is_told_in_part():
+    async def shout(command):
+        return 1, b"x" * (1 << 20)
+
+    means = Means(address="x", ports=PORTS, connect=asyncio.open_connection, run=shout)
+    with pytest.raises(Failed) as caught:
+        asyncio.run(ask({"exec": {"command": ["shout"]}}, means))
+
+    assert str(caught.value) == "x" * ENOUGH
 
 
 def test_probe_without_an_answer_ends_at_its_timeout():
