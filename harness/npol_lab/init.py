@@ -25,6 +25,8 @@ from npol_lab.isolation import container_root, kernel, launch, pause
 
 MESSAGE = 4096
 """Bytes of one request or answer, at most."""
+TOLD = 600
+"""Characters of a reason in an answer: JSON may need six bytes for one."""
 HANDLES = 6
 """Descriptors that come with one."""
 
@@ -122,7 +124,7 @@ def _answer(requests: socket.socket, void: int) -> bool:
     try:
         maker = os.fork()
     except OSError as error:
-        _say(requests, {"id": wanted["id"], "error": str(error)})
+        _say(requests, {"id": wanted["id"], "error": str(error)[:TOLD]})
     else:
         if maker == 0:
             _work_and_exit(requests, wanted, handles)
@@ -138,7 +140,7 @@ def _work_and_exit(requests: socket.socket, wanted: dict[str, Any], handles: lis
         signal.signal(signal.SIGCHLD, signal.SIG_DFL)
         _WORK[wanted["do"]](requests, wanted, handles)
     except Exception as error:
-        _say(requests, {"id": wanted["id"], "error": (str(error) or repr(error))[:2000]})
+        _say(requests, {"id": wanted["id"], "error": (str(error) or repr(error))[:TOLD]})
     finally:
         os._exit(0)
 
@@ -163,7 +165,7 @@ def _run(requests: socket.socket, wanted: dict[str, Any], handles: list[int]) ->
     try:
         pid, terminal = launch.start(_content(content), root, streams)
     except launch.CannotRun as error:
-        _say(requests, {"id": wanted["id"], "cannot_run": str(error)[:2000]})
+        _say(requests, {"id": wanted["id"], "cannot_run": str(error)[:TOLD]})
         return
     _say(requests, {"id": wanted["id"], "pid": pid}, *(() if terminal is None else (terminal,)))
     for handle in (requests.fileno(), content, root, *streams):

@@ -78,7 +78,10 @@ class Volumes:
         """
         self._lenient = lenient
         for volume in pod["spec"].get("volumes") or []:
-            self.paths[volume["name"]] = self._prepare(pod, volume)
+            try:
+                self.paths[volume["name"]] = self._prepare(pod, volume)
+            except (OSError, ValueError) as error:  # a path that is too long, or a file's below it
+                raise self._failed(volume, str(error)) from None
 
     def _prepare(self, pod: Obj, volume: Obj) -> Location:
         known = _is_empty(volume) or any(kind in volume for kind in (*WRITTEN, *KEPT))
@@ -119,7 +122,7 @@ class Volumes:
         """Write again what has changed in ConfigMaps, Secrets and the pod's metadata."""
         for volume in pod["spec"].get("volumes") or []:
             if any(kind in volume for kind in WRITTEN) and volume["name"] in self.paths:
-                with contextlib.suppress(NotMounted):
+                with contextlib.suppress(NotMounted, OSError, ValueError):
                     entries = self.entries(pod, volume, facts)
                     write_atomically(self.paths[volume["name"]].root, entries, self._owner)
 

@@ -276,6 +276,15 @@ def test_a_program_that_does_not_exist_cannot_start(user):
     assert 'exec: "/no/such": stat /no/such: no such file or directory' in ended.message
 
 
+def test_a_program_with_a_long_name_in_another_script_cannot_start(user):
+    """JSON needs six bytes for each of its letters."""
+    user.pod("pod", tool("é" * 1500, image="busybox"), restartPolicy="Never")
+
+    pod = user.until(lambda pod: pod.status.phase == "Failed")
+
+    assert pod.status.container_statuses[0].state.terminated.reason == "StartError"
+
+
 def test_a_pod_on_the_host_network_has_the_nodes_address(user):
     user.pod("pod", tool(), hostNetwork=True)
     pod = user.ready()

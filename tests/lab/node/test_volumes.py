@@ -16,6 +16,10 @@ SECRET = {
     "data": {"k": base64.b64encode(b"s").decode()},
 }
 
+CLASH = [{"key": "a.txt", "path": "a"}, {"key": "b.txt", "path": "a/b"}]
+LONG = [{"key": "a.txt", "path": "a" * 5000}]
+ODD = [{"key": "a.txt", "path": "a\0b"}]
+
 
 @pytest.fixture
 def objects():
@@ -97,6 +101,9 @@ def test_a_volume_holds_what_its_source_says(volumes, volume, expected):
             ({"persistentVolumeClaim": {"claimName": name}}, f'persistentvolumeclaim "{name}" not')
             for name in (".", "..", "../kube-system/db", "/etc", "a/b")
         ),
+        ({"configMap": {"name": "conf", "items": CLASH}}, 'for volume "v" : .* File exists'),
+        ({"configMap": {"name": "conf", "items": LONG}}, 'for volume "v" : .* File name too long'),
+        ({"configMap": {"name": "conf", "items": ODD}}, 'for volume "v" : .*null byte'),
         ({"nfs": {"server": "x", "path": "/"}}, "the lab has no volumes of type nfs"),
     ],
 )
@@ -113,6 +120,16 @@ def test_changed_config_maps_appear_in_running_pods(volumes, objects):
     volumes.refresh(running, PodFacts(pod_ips=(), host_ips=()))
 
     assert content(volumes.paths["v"].root) == {"a.txt": "A2", "c.txt": "C"}
+
+
+def test_what_cannot_be_written_any_more_leaves_the_files_as_they_were(volumes, objects):
+    running = pod({"configMap": {"name": "conf"}})
+    volumes.prepare(running)
+    objects["configmaps", "conf"] = {**CONFIG, "data": {"a" * 300: "A"}}
+
+    volumes.refresh(running, PodFacts(pod_ips=(), host_ips=()))
+
+    assert content(volumes.paths["v"].root) == {"a.txt": "A", "b.txt": "B"}
 
 
 def test_modes_are_those_of_the_item_or_the_volume(volumes):
