@@ -131,8 +131,20 @@ _GENERIC = {
     "kexec_file_load": 294,
 }
 _SPECIAL = {"clone3": 435}
-_SPECIAL_X86_64 = _SPECIAL | {"clone": 56, "socket": 41, "personality": 135, "memfd_create": 319}
-_SPECIAL_GENERIC = _SPECIAL | {"clone": 220, "socket": 198, "personality": 92, "memfd_create": 279}
+_SPECIAL_X86_64 = _SPECIAL | {
+    "clone": 56,
+    "socket": 41,
+    "personality": 135,
+    "memfd_create": 319,
+    "io_setup": 206,
+}
+_SPECIAL_GENERIC = _SPECIAL | {
+    "clone": 220,
+    "socket": 198,
+    "personality": 92,
+    "memfd_create": 279,
+    "io_setup": 0,
+}
 MACHINES = {
     "x86_64": (0xC000003E, _BOTH | _X86_64, _SPECIAL_X86_64),
     "aarch64": (0xC00000B7, _BOTH | _GENERIC, _SPECIAL_GENERIC),
@@ -163,8 +175,9 @@ def program(machine: str) -> bytes:
     """
     The filter as BPF instructions.
 
-    `clone3` hides its flags in memory and `memfd_create` makes memory that belongs to no
-    process: programs do without where the call does not exist.
+    `clone3` hides its flags in memory, `memfd_create` makes memory that belongs to no process
+    and `io_setup` takes what there is once for the whole machine: programs do without where the
+    call does not exist.
 
     Raises:
         KeyError: a machine whose system calls are not listed here.
@@ -172,7 +185,7 @@ def program(machine: str) -> bytes:
     architecture, refused, special = MACHINES[machine]
     code = _step(_LOAD, _ARCHITECTURE) + _step(_EQUAL, architecture, 1, 0) + _fail(errno.ENOSYS)
     code += _step(_LOAD, _NUMBER) + _step(_GREATER, NEWEST, 0, 1) + _fail(errno.ENOSYS)
-    for name in ("clone3", "memfd_create"):
+    for name in ("clone3", "memfd_create", "io_setup"):
         code += _refuse(special[name], errno.ENOSYS)
     for number in sorted(refused.values()):
         code += _refuse(number, errno.EPERM)

@@ -45,6 +45,8 @@ def answer(machine, number, argument=0, architecture=None):
         pytest.param("x86_64", 56, 0x00020011, errno.EPERM, id="clone of mounts"),
         pytest.param("x86_64", 435, 0, errno.ENOSYS, id="clone3"),
         pytest.param("x86_64", 319, 0, errno.ENOSYS, id="memfd_create"),
+        pytest.param("x86_64", 206, 0, errno.ENOSYS, id="io_setup"),
+        pytest.param("aarch64", 0, 0, errno.ENOSYS, id="io_setup on arm"),
         pytest.param("x86_64", 41, 2, 0, id="IPv4 socket"),
         pytest.param("x86_64", 41, 17, 0, id="packet socket"),
         pytest.param("x86_64", 41, 40, errno.EAFNOSUPPORT, id="vsock"),
