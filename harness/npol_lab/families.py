@@ -7,9 +7,11 @@ A pod has the same number in the networks of both families, as have nodes.
 from __future__ import annotations
 
 import errno
+import functools
 import ipaddress
 from collections.abc import Iterable
 from dataclasses import dataclass
+from typing import TypeGuard
 
 from npol.api_rules import addresses
 from npol.api_rules.addresses import Network
@@ -100,6 +102,17 @@ def named(names: Iterable[str]) -> tuple[Family, ...]:
 
 def family_of(address: str) -> Family:
     return IPV6 if ":" in address else IPV4
+
+
+@functools.lru_cache(maxsize=4096)
+def plain(text: str, family: Family) -> str:
+    """An address as nftables reads it; "" for one of another family, or what is none."""
+    found = addresses.address(text)
+    return str(found) if found is not None and found.version == family.version else ""
+
+
+def is_port(number: int | None) -> TypeGuard[int]:
+    return number is not None and 1 <= number <= 65535
 
 
 def numeric(host: str) -> str:

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 
 from npol.api_rules import addresses
 from npol.api_rules.objects import Obj
-from npol_lab.families import Family
+from npol_lab.families import Family, is_port, plain
 from npol_lab.net.calico_policy import (
     ACCOUNT,
     DEFAULT_TIER,
@@ -162,7 +162,7 @@ class CalicoWorld:
             f"{address} . {(port.get('protocol') or 'TCP').lower()} . {port['port']}": ""
             for piece, address in self._endpoints(service)
             for port in piece.get("ports") or []
-            if port.get("port") is not None
+            if is_port(port.get("port"))
         }
 
     def _endpoints(self, service: tuple[str, str]) -> Iterable[tuple[Obj, str]]:
@@ -172,8 +172,8 @@ class CalicoWorld:
             if (piece["metadata"]["namespace"], owner) != (namespace, name):
                 continue
             for endpoint in piece.get("endpoints") or []:
-                for address in endpoint["addresses"]:
-                    if addresses.address(address) and self.family.is_of(address):
+                for text in endpoint["addresses"]:
+                    if address := plain(text, self.family):
                         yield piece, address
 
 

@@ -6,13 +6,11 @@ Follows kube-proxy: https://kubernetes.io/docs/reference/networking/virtual-ips/
 
 from __future__ import annotations
 
-import functools
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from typing import Any, TypeGuard
+from typing import Any
 
-from npol.api_rules import addresses
-from npol_lab.families import IPV4, Family
+from npol_lab.families import IPV4, Family, is_port, plain
 from npol_lab.net.conntrack import Place
 from npol_lab.net.nft import Chain, Ruleset, Set
 from npol_lab.net.pods import Pod
@@ -68,7 +66,7 @@ class Exposed:
         return self._of_family(given)
 
     def _of_family(self, given: Iterable[str]) -> list[str]:
-        return [plain for address in given if (plain := _plain(address, self.family))]
+        return [found for text in given if (found := plain(text, self.family))]
 
     def local(self, node: str) -> tuple[Endpoint, ...]:
         return tuple(e for e in self.endpoints if e.node == node)
@@ -137,25 +135,14 @@ def _endpoints(slices: Iterable[Obj], port: Obj, family: Family) -> tuple[Endpoi
     for piece in slices:
         numbers = [p.get("port") for p in piece.get("ports") or [] if _same(p, port)]
         for endpoint in piece.get("endpoints") or []:
-            address = _plain(endpoint["addresses"][0], family)
+            address = plain(endpoint["addresses"][0], family)
             conditions = endpoint.get("conditions") or {}
             chosen = ready if conditions.get("ready") is not False else ending
             if not address or (chosen is ending and not conditions.get("serving")):
                 continue
-            for number in filter(_is_port, numbers):
+            for number in filter(is_port, numbers):
                 chosen[Endpoint(address, number, endpoint.get("nodeName") or "")] = None
     return tuple(ready or ending)
-
-
-@functools.lru_cache(maxsize=4096)
-def _plain(text: str, family: Family) -> str:
-    """An address as nftables reads it; "" for one of another family, or what is none."""
-    found = addresses.address(text)
-    return str(found) if found is not None and found.version == family.version else ""
-
-
-def _is_port(number: int | None) -> TypeGuard[int]:
-    return number is not None and 1 <= number <= 65535
 
 
 def _same(a: Obj, b: Obj) -> bool:
