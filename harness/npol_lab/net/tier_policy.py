@@ -159,6 +159,8 @@ def _ports(entry: Obj, policy: TierPolicy) -> Iterator[str]:
 def _span(protocol: str, first: int, last: int) -> str:
     if protocol not in _TRANSPORTS:
         raise ValueError(f"protocol must be TCP, UDP or SCTP, got {protocol!r}")
+    if not 1 <= first <= last <= 65535:
+        raise ValueError(f"ports must be 1 to 65535, the first one first, got {first} to {last}")
     return f"{protocol} dport {first}" + (f"-{last}" if last != first else "")
 
 
