@@ -31,6 +31,7 @@ class Answered(Rounds):
             finished=now + 0.01,
             judgements={"f": OPEN},
             evidence={"f": ()},
+            remembered=False,
         )
         future.set_result(seen)
         return future

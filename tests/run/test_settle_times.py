@@ -46,6 +46,7 @@ class Told(Rounds):
                 finished=now + 0.003,
                 judgements={"f": judgement},
                 evidence={"f": (Evidence(role=Role.POD, subject="pod", answer=answer, fate=fate),)},
+                remembered=False,
             )
         )
         return future

@@ -119,6 +119,13 @@ class LivenessRecord:
                 living |= {evidence.subject: why} if why else {}
         return living
 
+    def remembered(self, flow: Flow, target: Target, itself: Mapping[str, Answer]) -> bool:
+        """Whether a pod of a target counts as alive for what was seen of it before this round."""
+        return any(
+            b.pod and self._why(flow, b) and _says_nothing(itself.get(str(b)))
+            for b in target.backends
+        )
+
     def _service(
         self, flow: Flow, target: Target, subject: str, itself: Mapping[str, Answer]
     ) -> dict[str, str]:
@@ -129,7 +136,7 @@ class LivenessRecord:
     def _lives(self, flow: Flow, backend: Backend, itself: Mapping[str, Answer]) -> str:
         """What it says itself, in this round, counts more than what it did before."""
         inside = itself.get(str(backend))
-        if inside is None or inside.outcome is Outcome.ERROR:
+        if inside is None or _says_nothing(inside):
             return self._why(flow, backend)
         if inside.outcome is Outcome.OPEN:
             return "it answers itself"
@@ -153,6 +160,10 @@ class LivenessRecord:
             for e in found
             if (sign := self._answered.get(_asked(flow, e))) and sign.outcome is Outcome.REFUSED
         )
+
+
+def _says_nothing(inside: Answer | None) -> bool:
+    return inside is None or inside.outcome is Outcome.ERROR
 
 
 def _asked(flow: Flow, evidence: Evidence) -> _Address:

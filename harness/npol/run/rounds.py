@@ -12,7 +12,7 @@ from npol.judge import verdict
 from npol.judge.controls import Controls
 from npol.judge.liveness import LivenessRecord
 from npol.judge.probes import self_control
-from npol.model.expectation import Outcome
+from npol.model.expectation import Outcome, Verdict
 from npol.model.probe import Answer, Probe, Role, socket_address
 from npol.model.result import Evidence, Judgement
 from npol.model.sending import Sending
@@ -38,6 +38,8 @@ class RoundResult:
     finished: float
     judgements: Mapping[str, Judgement]
     evidence: Mapping[str, tuple[Evidence, ...]]
+    remembered: bool = False
+    """Whether a silence is a denial for what was known of its target before the round."""
 
 
 @dataclass(slots=True, kw_only=True)
@@ -126,6 +128,7 @@ class Rounds:
             finished=finished,
             judgements=judged,
             evidence=shown,
+            remembered=any(self._is_remembered(n, judged[n], inside) for n in judged),
         )
 
     def completed(self, last: RoundResult) -> dict[str, tuple[Evidence, ...]]:
@@ -224,11 +227,20 @@ class Rounds:
         )
         return verdict.judge(a.flow, expectation, evidence, controls, a.problem)
 
+    def _is_remembered(
+        self, name: str, judged: Judgement, inside: Mapping[Protocol, Mapping[str, Answer]]
+    ) -> bool:
+        a = self.asked[name]
+        closed = a.flow.expect.for_engine(self.engine).closed
+        rests = closed and judged.verdict is Verdict.AS_EXPECTED and not judged.proven
+        said = inside.get(a.flow.protocol, {})
+        return bool(rests and a.target and self.liveness.remembered(a.flow, a.target, said))
+
     def _said_inside(self, answers: Mapping[str, Answer]) -> dict[Protocol, dict[str, Answer]]:
         """What targets have answered themselves, by protocol and `ip:port`."""
         said: dict[Protocol, dict[str, Answer]] = {}
         for probe, target in self.inside.items():
-            answer = answers[answer_key(target, probe.key)]
+            answer = _of_address(probe, answers[answer_key(target, probe.key)])
             said.setdefault(probe.protocol, {})[socket_address(probe.address, probe.port)] = answer
         return said
 

@@ -35,8 +35,8 @@ def settle(
     """
     Ask rounds, some of them overlapping, until all flows are final or time is up.
 
-    While they are not, and before one is given up, it is looked whether the ends have `moved`:
-    then this way of asking ends.
+    While they are not, before one is given up, and where a silence counts for what was known of its
+    target before, it is looked whether the ends have `moved`: then this way of asking ends.
     """
     running: set[Future[RoundResult]] = set()
     times = EnforcementTimes()
@@ -68,7 +68,7 @@ def settle(
                 break
             took = time.monotonic() - began
             look_at = time.monotonic() + max(LOOK_EVERY, LOOK_SHARE * took)
-    if settling.gave_up(time.monotonic()):
+    if settling.gave_up(time.monotonic()) or last.remembered:
         moved()
     evidence = rounds.completed(last)
     _note_times(times, evidence, last.started)
