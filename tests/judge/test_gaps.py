@@ -15,6 +15,7 @@ from npol.probe.command import Ended
 from npol.probe.cpu_starvation import lateness
 
 ALLOW, DENY, OK = map(parse_expectation, ("allow", "deny", "http 200"))
+NO_NAME = parse_expectation("dns negative")
 
 
 def answer(outcome, seconds=0.01, **rest):
@@ -39,6 +40,8 @@ def history(states, every=0.1):
         pytest.param(ALLOW, answer(Outcome.REFUSED), GapKind.CLOSED, id="allowed-and-refused"),
         pytest.param(DENY, answer(Outcome.TIMEOUT), None, id="denied-and-silent"),
         pytest.param(DENY, answer(Outcome.OPEN), GapKind.OPEN, id="denied-and-open"),
+        pytest.param(DENY, answer(Outcome.DNS_NEGATIVE), GapKind.OPEN, id="denied-and-told-no"),
+        pytest.param(NO_NAME, answer(Outcome.DNS_NEGATIVE), None, id="no-name-and-told-no"),
         pytest.param(OK, answer(Outcome.OPEN, status=200), None, id="the-status"),
         pytest.param(OK, answer(Outcome.OPEN, status=503), GapKind.WRONG_ANSWER, id="another"),
         pytest.param(OK, answer(Outcome.TIMEOUT), GapKind.CLOSED, id="no-status"),

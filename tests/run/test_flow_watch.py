@@ -1,6 +1,7 @@
 """A watched flow is as its worst source and address are, also where one of them cannot be asked."""
 
 import itertools
+from dataclasses import replace
 from types import SimpleNamespace
 from typing import Any
 
@@ -11,7 +12,7 @@ from npol.model.expectation import Outcome, parse_expectation
 from npol.model.gap import GapKind
 from npol.model.inventory import Inventory
 from npol.model.probe import Answer, PodRef
-from npol.model.story import Flow, Step
+from npol.model.story import Flow, Protocol, Step
 from npol.model.target import Backend, Target
 from npol.policy.state.from_inventory import cluster_state
 from npol.run import flow_watch
@@ -32,28 +33,41 @@ SECONDS = 3.0
 
 
 class Source:
-    """A pod whose probes all have one outcome."""
+    """A pod whose probes all have one outcome, but those for `names`."""
 
-    def __init__(self, number, outcome=Outcome.OPEN):
+    def __init__(self, number, outcome=Outcome.OPEN, names=None):
         self.source = PodRef(
             namespace="shop", name=f"web-{number}", uid=f"u{number}", ip=f"10.0.0.{number}"
         )
         self._outcome = outcome
+        self._names = names or {}
 
     def ask(self, probes, *, deadline):
-        return {p.key: Answer(key=p.key, outcome=self._outcome) for p in probes}
+        return {p.key: Answer(key=p.key, outcome=self._of(p)) for p in probes}
+
+    def _of(self, probe):
+        return self._names.get(probe.name, self._outcome)
 
 
 @pytest.fixture
 def watched(monkeypatch):
     """What a watch of one flow from these sources to these addresses has seen."""
 
-    def watch(sources, addresses=("10.0.0.9",)):
+    def watch(sources, addresses=("10.0.0.9",), told=FLOW, names=()):
         target = Target(
-            label="db", port=5432, backends=tuple(Backend(ip=a, port=5432) for a in addresses)
+            label="db",
+            port=told.port,
+            backends=tuple(Backend(ip=a, port=told.port) for a in addresses),
         )
         flows = [
-            PreparedFlow(flow=FLOW, source=one, target=target, timeout=0.5, source_pods=2)
+            PreparedFlow(
+                flow=told,
+                source=one,
+                target=None if names else target,
+                timeout=0.5,
+                looked_up=names,
+                source_pods=2,
+            )
             for one in sources
         ]
         empty = Inventory()
@@ -72,7 +86,7 @@ def watched(monkeypatch):
         ticks = itertools.count()
         watch = FlowWatch(
             environment,
-            Step(name="watch", at=HERE, flows=(FLOW,)),
+            Step(name="watch", at=HERE, flows=(told,)),
             tell=lambda _: None,
             clock=lambda: 0.02 * next(ticks),
         )
@@ -108,3 +122,41 @@ def test_a_target_without_any_address_is_not_seen_and_the_watch_goes_on(watched)
 
     assert flow.tries == 0
     assert flow.unseen == pytest.approx(SECONDS)
+
+
+NAMES = FIRST, LAST = "pg-0.pg.shop.svc.cluster.local.", "pg-0.pg."
+LOOKED_UP = Flow(
+    name="web resolves pg-0.pg",
+    at=HERE,
+    source="web",
+    resolve="pg-0.pg",
+    protocol=Protocol.UDP,
+    expect=parse_expectation("allow"),
+)
+NO_NAME = Outcome.DNS_NEGATIVE
+
+
+@pytest.mark.parametrize(
+    ("expect", "answers", "kinds"),
+    [
+        pytest.param("allow", {LAST: NO_NAME}, [], id="the-first-exists"),
+        pytest.param("allow", {FIRST: NO_NAME}, [], id="the-last-exists"),
+        pytest.param("allow", {FIRST: NO_NAME, LAST: NO_NAME}, [GapKind.CLOSED], id="none-exists"),
+        pytest.param("deny", {FIRST: NO_NAME, LAST: NO_NAME}, [GapKind.OPEN], id="told-no"),
+        pytest.param("dns negative", {FIRST: NO_NAME, LAST: NO_NAME}, [], id="none-is-to-exist"),
+    ],
+)
+def test_a_watched_name_is_what_a_resolver_makes_of_its_search_list(
+    watched, expect, answers, kinds
+):
+    flow = replace(LOOKED_UP, expect=parse_expectation(expect))
+
+    seen = watched([Source(1, names=answers)], told=flow, names=NAMES)
+
+    assert [gap.kind for gap in seen.gaps] == kinds
+
+
+def test_a_name_server_that_knows_no_such_name_has_answered_at_its_port(watched):
+    flow = replace(FLOW, port=53, protocol=Protocol.UDP)
+
+    assert watched([Source(1, NO_NAME)], told=flow).gaps == ()

@@ -64,11 +64,17 @@ def _unanswered(expectation: Expectation, answer: Answer) -> bool:
 
 
 def _seen(expectation: Expectation, answer: Answer) -> GapKind | None:
-    answered = answer.outcome is Outcome.OPEN
     if expectation.closed:
-        return GapKind.OPEN if answered else None
-    if not answered:
+        return GapKind.OPEN if _answered(expectation, answer) else None
+    if answer.outcome is not Outcome.OPEN:
         return GapKind.CLOSED
     if expectation.word is Word.HTTP and not expectation.accepts_status(answer.status):
         return GapKind.WRONG_ANSWER
     return None
+
+
+def _answered(expectation: Expectation, answer: Answer) -> bool:
+    """Whether somebody got through to whom nobody should: a DNS server answers with a no, too."""
+    no_name = Outcome.DNS_NEGATIVE
+    negative = answer.outcome is no_name and expectation.outcome is not no_name
+    return negative or answer.outcome is Outcome.OPEN

@@ -122,13 +122,13 @@ def worst_name(evidence: Sequence[Evidence]) -> Answer | None:
     return next((a for a in names if a.outcome is not Outcome.OPEN), next(iter(names), None))
 
 
-def first_that_exists(names: Sequence[Evidence]) -> Sequence[Evidence]:
+def first_that_exists(names: Sequence[Evidence]) -> tuple[Evidence, ...]:
     """
     What an application gets that looks up the first of several names, then the next if there is no
     such name. Who expects that none exists, or none is answered, means all of them.
     """
     there = [e for e in names if e.answer.outcome is not Outcome.DNS_NEGATIVE]
-    return (there or names)[:1]
+    return tuple(there or names)[:1]
 
 
 def _broken(evidence: Sequence[Evidence]) -> Evidence | None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 import time
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from dataclasses import dataclass, replace
 from datetime import timedelta
@@ -12,14 +12,16 @@ from datetime import timedelta
 from npol.errors import NpolError
 from npol.judge.gaps import UNSEEN_AFTER
 from npol.judge.tries import SECOND_SYN
+from npol.judge.verdict import first_that_exists
 from npol.judge.watched_probes import telling_try, timeout_of, watched_probes
 from npol.model.expectation import Outcome, Word
 from npol.model.gap import FlowTurn, WatchResult
 from npol.model.probe import Answer, Probe
-from npol.model.story import Step, Story
+from npol.model.story import FlowKind, Step, Story
 from npol.run.environment import RunEnvironment
 from npol.run.prepared_flow import PreparedFlow
-from npol.run.probe_batches import ProbeSource, answer_key, ask_all
+from npol.run.probe_batches import ProbeSource, ask_all
+from npol.run.rounds import evidence_of
 from npol.run.step_ends import StepEnds, step_ends
 from npol.run.watched_histories import WatchedHistories
 
@@ -155,12 +157,21 @@ class FlowWatch:
         """A flow is as its worst source and address are."""
         answers: dict[str, list[Answer]] = {}
         for one, probes in ended.asked.values():
-            found = [ended.answers[answer_key(one.source, probe.key)] for probe in probes]
+            found = self._answers(one, probes, ended)
             answers.setdefault(one.flow.name, []).extend(found or [NOT_ASKED])
         for name, found in answers.items():
             expected = self._seen.expected(self._seen.flows[name])
             if told := telling_try(expected, found, ended.asked_at):
                 self._seen.add(name, [told])
+
+    def _answers(
+        self, one: PreparedFlow, probes: Sequence[Probe], ended: _WatchRound
+    ) -> list[Answer]:
+        """What its addresses did; of several names what an application would get."""
+        found = evidence_of(one.source, probes, ended.answers)
+        if one.flow.kind is FlowKind.DNS and not self._seen.expected(one.flow).closed:
+            found = first_that_exists(found)
+        return [evidence.answer for evidence in found]
 
     def _looked(self, ends: StepEnds, pool: ThreadPoolExecutor) -> StepEnds:
         """The flows' ends as they are by now: pods go and come while a cluster is changed."""
