@@ -297,6 +297,16 @@ def test_an_application_goes_where_dns_sends_it(expect, answered, verdict):
     assert verdict_of(expect, found, addresses=("10.96.0.7",)) is verdict
 
 
+def test_an_address_that_dns_servers_still_remember_is_waited_for():
+    """They answer with the addresses of pods that are gone for as long as their cache holds."""
+    f = flow("allow")
+    found = evidence(service="", addresses=("10.0.0.3",))
+
+    judged = judge(f, f.expect, found, Controls(source=SELF_OK, addresses=("10.0.0.1",)))
+
+    assert (judged.verdict, judged.decided) == (Verdict.WRONG_ANSWER, False)
+
+
 ANSWERS_OF_TWO = [
     pytest.param("http 403", (403, "ok"), (200, "ok"), id="one-is-let-through"),
     pytest.param("http 200", (200, "ok"), (503, "ok"), id="one-fails"),

@@ -89,7 +89,7 @@ def _judged(
 ) -> Judgement:
     if expectation.word in (Word.ALLOW, Word.HTTP):
         if foreign := foreign_address(evidence, controls.addresses):
-            return _wrong(seen, foreign)
+            return replace(_wrong(seen, foreign), decided=False)
         if one := _unanswered(flow, evidence, controls):
             is_name = one.role is Role.NAME
             code = ReasonCode.NAME_SERVER_SILENT if is_name else ReasonCode.TARGET_SILENT
