@@ -113,7 +113,9 @@ def test_what_a_target_says_itself_counts_more_than_what_it_did_before(inside, w
     assert found == ({SUBJECT: why} if why else {})
 
 
-CLIENT = PodRef(namespace="x", name="client", uid="u9", ip="10.0.0.9", ready=True)
+CLIENT = PodRef(
+    namespace="x", name="client", uid="u9", ip="10.0.0.9", other_ips=("fd00::9",), ready=True
+)
 
 
 @pytest.mark.parametrize(
@@ -124,6 +126,7 @@ CLIENT = PodRef(namespace="x", name="client", uid="u9", ip="10.0.0.9", ready=Tru
         ("dns negative", Role.NAME, "", True),
         ("refused", Role.SERVICE, "10.96.0.1", False),
         ("open", Role.POD, "10.0.0.9", False),
+        ("open", Role.POD, "fd00::9", False),
         ("timeout", Role.POD, "10.0.0.1", False),
         ("error", Role.POD, "10.0.0.1", False),
     ],

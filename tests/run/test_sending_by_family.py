@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 
 import pytest
 
@@ -63,8 +64,8 @@ CONTROLS = pytest.mark.parametrize(
 )
 
 
-def judged(controls, flows, mute, silent):
-    """The verdict of a deny while `mute` sends over all families but `silent`."""
+def judged(controls, flows, mute, silent, opens=None):
+    """The verdict of a deny while `mute` sends over all families but `silent`, and to `opens`."""
     asked = {one.name: one for one in (prepared("closed", "deny", WEB), *flows)}
     liveness = LivenessRecord()
     inside = {
@@ -84,7 +85,10 @@ def judged(controls, flows, mute, silent):
         controls={CLIENT.source.uid: controls},
     )
     answers = {
-        answer_key(asker, p.key): Answer(key=p.key, outcome=outcome(asker, p, mute, silent))
+        answer_key(asker, p.key): Answer(
+            key=p.key,
+            outcome=Outcome.OPEN if p.address == opens else outcome(asker, p, mute, silent),
+        )
         for asker, probes in rounds.batches().items()
         for p in probes
     }
@@ -116,3 +120,15 @@ def test_what_one_family_carries_says_nothing_of_the_other(controls, flows, mute
 
     assert judgement.verdict is Verdict.UNKNOWN
     assert reason_words(judgement.reason).startswith(f"over IPv{silent} nothing ")
+
+
+def test_a_service_that_the_source_itself_is_behind_shows_nothing():
+    """Its address may have led back to the source, over no network."""
+    name, own = "10.96.0.7", Backend(ip="10.1.0.1", port=80, pod=CLIENT.source)
+    others = tuple(Backend(ip=ip, port=80, pod=WEB) for ip in WEB.ips)
+    behind = Target(label="all", port=80, cluster_ips=(name,), backends=(own, *others))
+    to_itself = replace(prepared("itself", "deny", DB), target=behind)
+
+    judgement, _ = judged(SourceControls(), [to_itself, LET_THROUGH], CLIENT, silent=4, opens=name)
+
+    assert judgement.verdict is Verdict.UNKNOWN

@@ -182,7 +182,7 @@ def _came_back(evidence: Evidence, source: PodRef) -> bool:
     node's, and its own address needs no network.
     """
     outcome = evidence.answer.outcome
-    if evidence.address == source.ip:
+    if evidence.address in source.ips:
         return False
     if outcome is Outcome.REFUSED:
         return evidence.role not in (Role.SERVICE, Role.NAME)

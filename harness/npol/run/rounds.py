@@ -166,7 +166,7 @@ class Rounds:
     ) -> frozenset[_Way]:
         """Of the sources, and of the pods beside them: over what something has arrived."""
         heard: set[_Way] = set()
-        found = [(a.source, evidence[name]) for name, a in self.asked.items()]
+        found = [(a.source, _by_others(a, evidence[name])) for name, a in self.asked.items()]
         for source in {a.source for a in self.asked.values()}:
             own = self._own(source)
             found.append((source, evidence_of(source, own.probes, answers)))
@@ -260,6 +260,12 @@ class Rounds:
         sent = evidence_of(a.source, own.probes, answers)
         beside = evidence_of(own.beside, own.beside_probes, answers) if own.beside else ()
         return (itself, *sent, *beside)
+
+
+def _by_others(a: PreparedFlow, found: tuple[Evidence, ...]) -> tuple[Evidence, ...]:
+    """What a source's own pod cannot have answered, as it may for a Service that it is behind."""
+    own = a.target and any(pod.uid == a.source.source.uid for pod in a.target.pods)
+    return tuple(e for e in found if not (own and e.role is Role.SERVICE))
 
 
 def evidence_of(
