@@ -266,6 +266,7 @@ def wants(again, outcome=Outcome.REFUSED):
         (dns(), Again.WHY, "dig"),
         (dns(), Again.FAMILY, "message"),
         (dns(), Again.SERVER, "message"),
+        (dns(), Again.WHOLE, "message"),
         (HTTP, Again.CONNECT, "nc"),
     ],
 )
@@ -285,6 +286,14 @@ def test_the_last_server_has_no_next_one():
     assert second_attempt(attempt, wants(Again.SERVER), NETSHOOT) is None
 
 
+def test_what_was_cut_off_is_asked_for_over_tcp_in_the_same_family_and_once():
+    attempt = first_attempt(dns(family=6), NETSHOOT)
+    second = second_attempt(attempt, wants(Again.WHOLE), NETSHOOT)
+
+    assert (second.probe.protocol, second.ipv6) == (Protocol.TCP, True)
+    assert second_attempt(second, wants(Again.WHOLE), NETSHOOT) is None
+
+
 def test_a_server_that_was_named_is_the_only_one_asked():
     attempt = first_attempt(dns("10.0.0.9"), NETSHOOT)
 
@@ -299,6 +308,7 @@ def test_a_server_that_was_named_is_the_only_one_asked():
         (Outcome.REFUSED, Outcome.ERROR, Outcome.REFUSED),
         (Outcome.DNS_NEGATIVE, Outcome.OPEN, Outcome.OPEN),
         (Outcome.DNS_TIMEOUT, Outcome.OPEN, Outcome.OPEN),
+        (Outcome.OPEN, Outcome.REFUSED, Outcome.OPEN),
         (Outcome.ERROR, Outcome.OPEN, Outcome.OPEN),
         (Outcome.ERROR, Outcome.TIMEOUT, Outcome.TIMEOUT),
         (Outcome.ERROR, Outcome.ERROR, Outcome.ERROR),

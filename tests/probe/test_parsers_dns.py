@@ -1,5 +1,6 @@
 """DNS: what dig, nslookup and the wire say (BIND 9.18, BusyBox 1.35, measured)."""
 
+import dns.flags
 import dns.message
 import dns.rcode
 import dns.rrset
@@ -147,10 +148,11 @@ def test_getent_says_what_it_found_and_not_why_it_found_nothing():
     assert reading("getent", 2).outcome is ERROR
 
 
-def answer(name="web.test.", *, code="NOERROR", records=(), ident=QUESTION_ID):
+def answer(name="web.test.", *, code="NOERROR", records=(), ident=QUESTION_ID, flags=0):
     query = dns.message.make_query(name, "A", id=ident)
     made = dns.message.make_response(query)
     made.set_rcode(dns.rcode.from_text(code))
+    made.flags |= flags
     made.answer += [dns.rrset.from_text(name, 5, "IN", kind, *values) for kind, *values in records]
     return made.to_wire()
 
@@ -169,6 +171,15 @@ def answer(name="web.test.", *, code="NOERROR", records=(), ident=QUESTION_ID):
 )
 def test_a_message_gives_the_outcome(body, outcome):
     assert reading("message", 0, body=body).outcome is outcome
+
+
+@pytest.mark.parametrize(
+    ("records", "outcome"), [([("A", "10.9.0.2")], OPEN), ([], NEGATIVE)], ids=["some", "none"]
+)
+def test_an_answer_that_was_cut_off_is_asked_for_over_tcp(records, outcome):
+    seen = reading("message", 0, body=answer(records=records, flags=dns.flags.TC))
+
+    assert (seen.outcome, seen.again) == (outcome, Again.WHOLE)
 
 
 def test_over_tcp_a_message_follows_its_length():

@@ -74,6 +74,8 @@ def _second(attempt: Attempt, again: Again | None, box: Toolbox) -> Attempt | No
         return Attempt(probe=attempt.probe, command=first, others=attempt.others)
     if again is Again.FAMILY and not attempt.ipv6 and not attempt.probe.family:
         return _attempt(attempt.probe, box, ipv6=True)
+    if again is Again.WHOLE and attempt.probe.protocol is not Protocol.TCP:
+        return _attempt(replace(attempt.probe, protocol=Protocol.TCP), box, ipv6=attempt.ipv6)
     if again is Again.SERVER and attempt.servers:
         server, *left = attempt.servers
         return _attempt(replace(attempt.probe, address=server), box, servers=tuple(left))
@@ -83,7 +85,9 @@ def _second(attempt: Attempt, again: Again | None, box: Toolbox) -> Attempt | No
 
 
 def settle_attempts(first: Reading, second: Reading) -> Reading:
-    """Which of two attempts stands: the second, unless it saw nothing."""
+    """Which of two attempts stands: the second, unless it saw nothing, or less than an answer."""
+    if first.outcome is Outcome.OPEN and second.outcome is not Outcome.OPEN:
+        return first
     blank = (Outcome.ERROR, Outcome.TIMEOUT, Outcome.DNS_TIMEOUT)
     if second.outcome in blank and first.outcome is not Outcome.ERROR:
         return first

@@ -8,8 +8,10 @@ count as negative, and the detail names them.
 from __future__ import annotations
 
 import re
+from dataclasses import replace
 
 import dns.exception
+import dns.flags
 import dns.message
 import dns.rcode
 import dns.rdatatype
@@ -53,9 +55,16 @@ def read_message(ended: Ended, probe: Probe) -> Reading | None:
     if message.id != QUESTION_ID or not message.question:
         return error("the DNS answer belongs to another question")
     found = [rr for rr in message.answer if rr.rdtype in (dns.rdatatype.A, dns.rdatatype.AAAA)]
-    return _answered(
+    read = _answered(
         dns.rcode.to_text(message.rcode()), tuple(str(item) for rr in found for item in rr)
     )
+    return _cut_off(read) if message.flags & dns.flags.TC else read
+
+
+def _cut_off(read: Reading) -> Reading:
+    """More addresses than a datagram holds, so that some lack, or all: resolvers ask over TCP."""
+    detail = read.detail if read.addresses else "the answer is too long for a datagram"
+    return replace(read, detail=detail, again=Again.WHOLE)
 
 
 def _silence(ended: Ended, probe: Probe) -> Reading | None:

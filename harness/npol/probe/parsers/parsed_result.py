@@ -14,6 +14,7 @@ class Again(enum.Enum):
     WHY = "why"  # the same, from a tool that says why
     FAMILY = "family"  # the name's other address family
     SERVER = "server"  # the next name server
+    WHOLE = "whole"  # the same server over TCP, which cuts nothing off
     CONNECT = "connect"  # whether the port answers at all
 
 
