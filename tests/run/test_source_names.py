@@ -33,6 +33,7 @@ steps:
       - {name: denied, from: client, to: api, port: 443, expect: deny}
 """
 V4, V6 = "192.0.2.1", "2001:db8::1"
+GONE = "192.0.2.7"
 
 
 class Resolver:
@@ -166,6 +167,25 @@ def test_a_name_that_resolves_by_now_says_nothing_without_its_addresses(flow):
     assert judged.verdict is Verdict.UNKNOWN
     assert judged.reason
     assert judged.reason.code is ReasonCode.NOTHING_TO_ASK
+
+
+@pytest.mark.parametrize(
+    ("expect", "resolved", "verdict"),
+    [
+        pytest.param("allow", (V4,), Verdict.AS_EXPECTED, id="it-has-moved"),
+        pytest.param("allow", (V4, GONE), Verdict.TOO_CLOSED, id="it-has-both"),
+        pytest.param("allow", ("203.0.113.9",), Verdict.TOO_CLOSED, id="it-has-another-one"),
+        pytest.param("deny", (V4,), Verdict.TOO_OPEN, id="denied-and-open"),
+    ],
+)
+def test_an_application_asks_the_addresses_that_a_name_has_by_now(flow, expect, resolved, verdict):
+    name = Answer(key="n", outcome=Outcome.OPEN, addresses=resolved)
+    evidence = [Evidence(role=Role.NAME, subject="name", answer=name)]
+    for address, outcome in ((V4, Outcome.OPEN), (GONE, Outcome.TIMEOUT)):
+        answer = Answer(key=address, outcome=outcome)
+        evidence.append(Evidence(role=Role.HOST, subject="h", answer=answer, address=address))
+
+    assert judge(flow, parse_expectation(expect), evidence, Controls()).verdict is verdict
 
 
 @pytest.mark.parametrize(

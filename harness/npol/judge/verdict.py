@@ -52,8 +52,9 @@ def judge(
     problem: Reason | None = None,
 ) -> Judgement:
     """One flow in one round; `problem` is why there was nothing to ask (`Target.problem`)."""
-    if flow.kind is FlowKind.DNS and not expectation.closed:
-        evidence = first_that_exists(evidence)
+    if not expectation.closed:
+        is_name = flow.kind is FlowKind.DNS
+        evidence = first_that_exists(evidence) if is_name else of_the_name_now(evidence)
     seen = as_seen(evidence, flow)
     if problem or not evidence:
         return _unknown(seen, Reason(code=ReasonCode.NOTHING_TO_ASK, because=problem))
@@ -129,6 +130,17 @@ def first_that_exists(names: Sequence[Evidence]) -> tuple[Evidence, ...]:
     """
     there = [e for e in names if e.answer.outcome is not Outcome.DNS_NEGATIVE]
     return tuple(there or names)[:1]
+
+
+def of_the_name_now(evidence: Sequence[Evidence]) -> Sequence[Evidence]:
+    """
+    Without the places that a name stood for earlier in the run: they may be gone, and no
+    application asks them any more.
+    """
+    now = {a for e in evidence if e.role is Role.NAME for a in e.answer.addresses}
+    past = [e for e in evidence if e.role is Role.HOST and e.address not in now]
+    left = [e for e in evidence if e not in past]
+    return left if any(e.role is Role.HOST for e in left) else evidence
 
 
 def _broken(evidence: Sequence[Evidence]) -> Evidence | None:
