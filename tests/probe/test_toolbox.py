@@ -17,7 +17,10 @@ NO_LIMIT = "9223372036854771712"
     [
         pytest.param(OPENBSD, Nc.OPENBSD, True, id="debian"),
         pytest.param("nc=usage: nc [-46cDdFhklNnrStUuvz]", Nc.OPENBSD, True, id="libressl"),
-        pytest.param("nc=Ncat 7.93 ( https://nmap.org/ncat )", Nc.NCAT, True, id="nmap"),
+        pytest.param("nc=Ncat 7.93 ( https://nmap.org/ncat )", Nc.NCAT, False, id="nmap"),
+        pytest.param(
+            "nc=Ncat 7.93\nnc=  -u, --udp   Use UDP", Nc.NCAT, False, id="nmap-by-its-help"
+        ),
         pytest.param(BUSYBOX, Nc.BUSYBOX, False, id="busybox"),
         pytest.param(BUSYBOX_110, Nc.CLASSIC, True, id="busybox-1.10"),
         pytest.param("nc=[v1.10-47]\nnc=-u UDP\nnc=-z", Nc.CLASSIC, True, id="traditional"),

@@ -109,7 +109,9 @@ def _nc(usage: str) -> Nc | None:
 
 
 def _takes_udp(usage: str) -> bool:
-    return _nc(usage) in (Nc.OPENBSD, Nc.NCAT) or "-u" in usage
+    """Ncat ends once it has sent its input, and waits for no answer (7.93, measured)."""
+    flavour = _nc(usage)
+    return flavour is Nc.OPENBSD or (flavour is not Nc.NCAT and "-u" in usage)
 
 
 def _limit(text: str) -> int | None:
