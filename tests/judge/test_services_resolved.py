@@ -136,7 +136,22 @@ SERVICES = [
         id="written-by-hand-not-ready",
     ),
     pytest.param(
-        service(), [endpoint_slice("web", ("10.244.1.7", True, "gone"))], [], id="pod-is-gone"
+        service(),
+        [endpoint_slice("web", ("10.244.1.7", True, "gone"), ("10.244.1.2", True, "web-1"))],
+        [ONE],
+        id="pod-is-gone",
+    ),
+    pytest.param(
+        service(),
+        [endpoint_slice("web", ("10.244.2.3", False, "web-2"))],
+        [ONE],
+        id="not-listed-yet",
+    ),
+    pytest.param(
+        service(),
+        [endpoint_slice("web", ("10.244.1.2", False, "web-1"))],
+        [ONE],
+        id="not-ready-yet",
     ),
     pytest.param(service(ports=[{"port": 80, "targetPort": "http"}]), [], [], id="no-such-name"),
     pytest.param(service(**EXTERNAL_IPS), [LISTED], [ONE], id="external-ips"),

@@ -47,6 +47,7 @@ SLICE = {
     ],
 }
 PROBE = {"annotations": {"npol.dev/peer": "web"}}
+NOT_READY = [{"type": "Ready", "status": "False"}]
 NODES = (
     {
         "metadata": {"name": "n1"},
@@ -62,7 +63,7 @@ INVENTORY = Inventory(
     namespaces=tuple({"metadata": {"name": n}} for n in ("shop", "web-team")),
     pods=(
         pod("web-1", "10.244.1.2", "w1", {"app": "web"}),
-        pod("web-2", "10.244.1.3", "w2", {"app": "web"}),
+        pod("web-2", "10.244.1.3", "w2", {"app": "web"}, conditions=NOT_READY),
         pod("gone", "10.244.1.4", labels={"app": "web"}, phase="Succeeded"),
         pod("leaving", "10.244.1.5", labels={"app": "web"}, metadata={"deletionTimestamp": "t"}),
         pod(
@@ -70,6 +71,7 @@ INVENTORY = Inventory(
             "10.244.1.6",
             labels={"app": "web"},
             metadata=PROBE,
+            conditions=NOT_READY,
         ),
         pod("far", "203.0.113.10", labels={"npol.dev/place": "internet"}),
     ),

@@ -2,13 +2,13 @@
 Where a Service leads: the pods, addresses and ports behind it.
 
 The one place that says so: for what is measured and for what is predicted, of a cluster that was
-read and of one that is only described. EndpointSlices count where they are known; else what the
-endpoints controller will write for the selector.
+read and of one that is only described. EndpointSlices count where they are known, and what the
+endpoints controller will write for the selector: it writes a moment after pods are changed.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Collection, Iterable, Iterator
 from dataclasses import dataclass
 
 from npol.model.reason import Reason, ReasonCode
@@ -180,8 +180,9 @@ def _backends(
     state: ClusterState, service: Service, port: ServicePort, asked: int
 ) -> Iterator[ServiceBackend]:
     listed = state.endpoints_of(service.namespace, service.name)
-    if not listed and service.selector is not None:
-        yield from _selected(state, service, port, asked)
+    if service.selector is not None:
+        unlisted = backends_of(state, service) if not listed else _not_yet(state, service, listed)
+        yield from _selected(service, port, unlisted, asked)
     for endpoint in listed:
         number = asked if service.headless else endpoint.ports.get(port.name)
         end = _end(state, service, endpoint)
@@ -189,11 +190,19 @@ def _backends(
             yield ServiceBackend(end=end, port=number, address=endpoint.address)
 
 
+def _not_yet(state: ClusterState, service: Service, listed: Collection[Endpoint]) -> list[Pod]:
+    """The ready pods that the endpoints controller is about to list, as ready ones."""
+    ready = [endpoint for endpoint in listed if endpoint.ready]
+    known = {e.pod for e in ready} | {e.address for e in ready}
+    selected = (pod for pod in backends_of(state, service) if pod.ready and pod.addresses)
+    return [pod for pod in selected if known.isdisjoint({pod.uid, *pod.addresses})]
+
+
 def _selected(
-    state: ClusterState, service: Service, port: ServicePort, asked: int
+    service: Service, port: ServicePort, pods: Iterable[Pod], asked: int
 ) -> Iterator[ServiceBackend]:
     families = {a.version for a in service.addresses}
-    for pod in backends_of(state, service):
+    for pod in pods:
         number = target_port(service, port, pod, asked)
         if number and (pod.ready or service.publish_not_ready):
             for address in pod.addresses or (None,):
