@@ -10,8 +10,8 @@ import pytest
 from npol.judge.controls import SILENCE
 from npol.judge.liveness import LivenessRecord
 from npol.model.expectation import Outcome, Verdict, parse_expectation
-from npol.model.probe import Answer, PodRef, Probe, Role, family_of
-from npol.model.story import Flow
+from npol.model.probe import Answer, PodRef, Probe, ProbeKind, Role, family_of
+from npol.model.story import Flow, Protocol
 from npol.model.target import Backend, Target
 from npol.report.reasons import reason_words
 from npol.run.prepared_flow import PreparedFlow, asked_inside
@@ -132,3 +132,48 @@ def test_a_service_that_the_source_itself_is_behind_shows_nothing():
     judgement, _ = judged(SourceControls(), [to_itself, LET_THROUGH], CLIENT, silent=4, opens=name)
 
     assert judgement.verdict is Verdict.UNKNOWN
+
+
+@pytest.mark.parametrize(
+    ("resolved", "verdict"),
+    [pytest.param(True, Verdict.AS_EXPECTED), pytest.param(False, Verdict.UNKNOWN)],
+)
+def test_the_pod_beside_it_shows_that_the_cluster_s_dns_answers(resolved, verdict):
+    """A story that cuts DNS off, and never sees a name resolve."""
+    flow = Flow(
+        name="closed",
+        at=HERE,
+        source="client",
+        resolve="web.shop",
+        protocol=Protocol.UDP,
+        expect=parse_expectation("deny"),
+    )
+    names = ("web.shop.svc.cluster.local.",)
+    asked = PreparedFlow(flow=flow, source=CLIENT, target=None, timeout=TIMEOUT, looked_up=names)
+    rounds = Rounds(
+        step="closed",
+        engine="calico",
+        asked={"closed": asked},
+        liveness=LivenessRecord(),
+        pool=ThreadPoolExecutor(max_workers=1),
+        denial=SILENCE,
+        foretold={"closed"},
+        controls={CLIENT.source.uid: SourceControls(beside=BESIDE, beside_probes=beside(4))},
+    )
+    told = Answer(key="", outcome=Outcome.OPEN, addresses=("10.96.0.1",))
+    answers = {
+        answer_key(asker, p.key): Answer(key=p.key, outcome=silent(p))
+        if not (resolved and p.role is Role.BESIDE and p.kind is ProbeKind.DNS)
+        else told
+        for asker, probes in rounds.batches().items()
+        for p in probes
+    }
+
+    result = rounds.judged(answers, (0.0, 0.0, 1.0))
+
+    assert result.judgements["closed"].verdict is verdict
+
+
+def silent(probe):
+    """Names do not resolve; the rest is as it is where a pod of a node is heard."""
+    return Outcome.DNS_TIMEOUT if probe.kind is ProbeKind.DNS else Outcome.REFUSED

@@ -65,11 +65,13 @@ class LivenessRecord:
     ) -> frozenset[int]:
         """
         The IP families that a source's probes show it to send over across the network; remembered.
+        A name that it was told shows besides that the cluster's DNS answers.
 
         `denial` are outcomes that the source's own node may give for what it denies.
         """
         heard: dict[int, str] = {}
         for e in found:
+            self._dns = f"{e.subject} has resolved" if e.answer.addresses else self._dns
             if e.answer.outcome not in denial and _came_back(e, source):
                 sign = f"{e.subject} was {e.answer.outcome.value}"
                 heard.setdefault(source.family_towards(e.address), sign)
