@@ -294,6 +294,13 @@ def test_what_was_cut_off_is_asked_for_over_tcp_in_the_same_family_and_once():
     assert second_attempt(second, wants(Again.WHOLE), NETSHOOT) is None
 
 
+@pytest.mark.parametrize("tells", [True, False])
+def test_busybox_wget_is_asked_for_the_servers_answer_where_it_knows_how(tells):
+    box = replace(BUSYBOX, busybox_wget_tells=tells)
+
+    assert ("-S" in first_attempt(HTTP, box).command.argv) is tells
+
+
 def test_a_server_that_was_named_is_the_only_one_asked():
     attempt = first_attempt(dns("10.0.0.9"), NETSHOOT)
 

@@ -215,6 +215,21 @@ BUSYBOX_WGET = [
     ("http-404", 1, "wget: server returned error: HTTP/1.1 404 Not Found", OPEN),
     ("refused", 1, "wget: can't connect to remote host (10.9.0.2): Connection refused", REFUSED),
     ("silent-or-denied", 1, "wget: download timed out", ERROR),
+    (
+        "redirect-to-a-closed-port",
+        1,
+        "Connecting to 10.9.0.2:80 (10.9.0.2:80)\nConnecting to 10.9.0.2:1 (10.9.0.2:1)\n"
+        "wget: can't connect to remote host (10.9.0.2): Connection refused",
+        ERROR,
+    ),
+    (
+        "redirect-to-a-closed-port-told",
+        1,
+        "Connecting to 10.9.0.2:80 (10.9.0.2:80)\n  HTTP/1.0 302 Found\n  Location: /x\n"
+        "Connecting to 10.9.0.2:1 (10.9.0.2:1)\n"
+        "wget: can't connect to remote host (10.9.0.2): Connection refused",
+        OPEN,
+    ),
     ("crashed", 139, "Segmentation fault", ERROR),
 ]
 
@@ -348,6 +363,20 @@ def test_verbose_curl_says_why(line, outcome):
 
 def test_busybox_wget_asks_for_a_look_at_the_port():
     assert reading("wget busybox", 1, "wget: download timed out").again is Again.CONNECT
+
+
+@pytest.mark.parametrize(
+    ("words", "status", "body"),
+    [
+        pytest.param("  HTTP/1.1 204 No Content\n", 204, "page", id="another-2xx"),
+        pytest.param("  HTTP/1.1 302 Found\n  HTTP/1.1 200 OK\n", 302, "", id="redirect-followed"),
+        pytest.param("", 200, "page", id="it-does-not-tell"),
+    ],
+)
+def test_busybox_wget_is_read_by_what_the_server_itself_answered(words, status, body):
+    seen = reading("wget busybox", 0, words, body=b"page")
+
+    assert (seen.outcome, seen.status, seen.body) == (OPEN, status, body)
 
 
 def test_a_long_download_ended_by_its_reader_is_no_broken_probe():

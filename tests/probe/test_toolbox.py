@@ -59,6 +59,13 @@ def test_busybox_applets_are_known_as_such():
     assert box.names == {"nslookup": "BusyBox", "wget": "BusyBox"}
 
 
+@pytest.mark.parametrize(("usage", "tells"), [("[-cqS] [--spider]", True), ("[-c] [-q]", False)])
+def test_a_wget_of_busybox_that_tells_what_servers_answer_is_known(usage, tells):
+    box = parse_toolbox(f"tool=wget\nwget=BusyBox v1.36\nwget=Usage: wget {usage} URL...")
+
+    assert box.busybox_wget_tells is tells
+
+
 def test_name_servers_keep_their_order():
     assert parse_toolbox("nameserver=10.96.0.10\nnameserver=fd00::a").nameservers == (
         "10.96.0.10",

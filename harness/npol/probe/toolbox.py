@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import enum
+import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 
@@ -27,6 +28,8 @@ class Toolbox:
     nc_udp: bool = False
     busybox_nslookup: bool = False
     busybox_wget: bool = False
+    busybox_wget_tells: bool = False
+    """Whether it tells what servers answer (`-S`)."""
     host: str = ""
     uid: str = ""
     """The pod's uid; "" where it cannot be known from inside."""
@@ -85,6 +88,7 @@ def parse_toolbox(text: str) -> Toolbox:
         nc_udp=_takes_udp(usage),
         busybox_nslookup="BusyBox" in facts.help("nslookup"),
         busybox_wget="BusyBox" in facts.help("wget"),
+        busybox_wget_tells=re.search(r"\[-[a-z]*S", facts.help("wget")) is not None,
         host=facts.first("host"),
         uid=facts.first("uid"),
         memory=_limit(facts.first("memory")),

@@ -70,7 +70,8 @@ def _wget(probe: Probe, box: Toolbox) -> Iterator[Command]:
     host = ("--header", f"Host: {probe.name.rstrip('.')}") if probe.name else ()
     url = _url(probe, _bracketed(probe.address))
     if box.busybox_wget:
-        argv: tuple[str, ...] = ("wget", "-T", seconds, "-O", "-", *host, url)
+        told = ("-S",) if box.busybox_wget_tells else ()
+        argv: tuple[str, ...] = ("wget", *told, "-T", seconds, "-O", "-", *host, url)
         reader = "wget busybox"
     else:
         quiet = ("-S", "--max-redirect=0", "--no-check-certificate", "--no-proxy")

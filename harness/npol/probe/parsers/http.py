@@ -8,6 +8,7 @@ whatever happened to the request afterwards.
 from __future__ import annotations
 
 import re
+from dataclasses import replace
 
 from npol.model.expectation import Outcome
 from npol.model.probe import Probe
@@ -123,7 +124,19 @@ def _without_end(words: str) -> str:
 
 
 def read_wget_busybox(ended: Ended, probe: Probe) -> Reading | None:
-    """BusyBox follows redirects, and its `timed out` may be a server that says nothing."""
+    """
+    BusyBox follows redirects, and its `timed out` may be a server that says nothing. What the
+    server itself answered stands first, where it tells that.
+    """
+    told = _STATUS.findall(ended.words)
+    if len(told) > 1:
+        followed = replace(ended, body=b"")
+        return _answered(int(told[0]), followed, "BusyBox wget followed the redirect")
+    if told:
+        return _answered(int(told[0]), ended)
+    if ended.words.count("Connecting to ") > 1:
+        detail = "BusyBox wget followed a redirect, and does not tell what it was"
+        return Reading(outcome=Outcome.ERROR, detail=detail, again=Again.CONNECT)
     if ended.exit_code == 0:
         detail = "BusyBox wget shows no status: 200, another 2xx, or a redirect followed"
         return _answered(200, ended, detail)
