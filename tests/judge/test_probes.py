@@ -151,3 +151,25 @@ def test_no_selection_keeps_everything():
 )
 def test_expectations_that_only_an_enforced_policy_meets_need_a_canary(word, needs):
     assert has_denies([step("s", flow(expect=parse_expectation(word)))], "calico") is needs
+
+
+@pytest.mark.parametrize(
+    ("http", "name", "server_name"),
+    [
+        pytest.param({"host": "shop.test"}, "shop.test", "", id="host"),
+        pytest.param({"tls": True, "sni": "gw.test"}, "gw.test", "", id="handshake"),
+        pytest.param(
+            {"tls": True, "host": "shop.test", "sni": "gw.test"}, "shop.test", "gw.test", id="both"
+        ),
+        pytest.param({"host": "shop.test", "sni": "gw.test"}, "shop.test", "", id="no-handshake"),
+        pytest.param({}, "web.shop.svc.cluster.local", "", id="its-own-name"),
+    ],
+)
+def test_a_request_has_the_host_and_the_handshake_the_name_that_the_story_gives(
+    http, name, server_name
+):
+    asked = probes_of(flow(http=HttpCheck(**http)), TARGET, timeout=1.0)
+
+    assert {(p.name, p.server_name) for p in asked if p.kind is ProbeKind.HTTP} == {
+        (name, server_name)
+    }

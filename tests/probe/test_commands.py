@@ -301,6 +301,16 @@ def test_busybox_wget_is_asked_for_the_servers_answer_where_it_knows_how(tells):
     assert ("-S" in first_attempt(HTTP, box).command.argv) is tells
 
 
+@pytest.mark.parametrize(("port", "host"), [(443, "shop.test"), (8443, "shop.test:8443")])
+def test_the_host_header_may_be_another_than_the_name_in_the_handshake(port, host):
+    argv = first_attempt(replace(TLS, port=port, name="shop.test", server_name="gw.test"), CURL)
+    words = argv.command.argv
+
+    assert words[words.index("-H") + 1] == f"Host: {host}"
+    assert words[words.index("--connect-to") + 1] == f"gw.test:{port}:10.0.0.2:{port}"
+    assert words[-1].startswith("https://gw.test")
+
+
 def test_a_server_that_was_named_is_the_only_one_asked():
     attempt = first_attempt(dns("10.0.0.9"), NETSHOOT)
 

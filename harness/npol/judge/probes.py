@@ -11,7 +11,7 @@ from dataclasses import replace
 
 from npol.model.expectation import Outcome, Word
 from npol.model.probe import PodRef, Probe, ProbeKind, Role
-from npol.model.story import Flow, FlowKind, Protocol, Step
+from npol.model.story import Flow, FlowKind, HttpCheck, Protocol, Step
 from npol.model.target import Backend, Target
 
 DNS_PORT = 53
@@ -162,10 +162,18 @@ def _connect(flow: Flow, target: Target, backend: Backend, role: Role, timeout: 
         subject=subject,
     )
     if flow.http:
-        host = flow.http.host or target.host or target.name.rstrip(".")
-        name = flow.http.sni or host
-        return replace(base, kind=ProbeKind.HTTP, name=name, path=flow.http.path, tls=flow.http.tls)
+        return _over_http(base, flow.http, target)
     return _asked_over_udp(base, flow)
+
+
+def _over_http(base: Probe, http: HttpCheck, target: Target) -> Probe:
+    """Without a Host header of its own a request over TLS has the name of the handshake."""
+    sni = http.sni if http.tls else ""
+    name = http.host or sni or target.host or target.name.rstrip(".")
+    other = "" if sni == name else sni
+    return replace(
+        base, kind=ProbeKind.HTTP, name=name, server_name=other, path=http.path, tls=http.tls
+    )
 
 
 def _asked_over_udp(probe: Probe, flow: Flow) -> Probe:

@@ -95,6 +95,8 @@ class Probe:
     protocol: Protocol = Protocol.TCP
     name: str = ""
     """DNS: the name to look up. HTTP: the Host header and, with `tls`, the server name."""
+    server_name: str = ""
+    """HTTP with `tls`: the name in the handshake, where it is another one than the Host header."""
     family: int = 0
     """DNS: 4 or 6 for A or AAAA records alone; 0: A, or AAAA where there are none."""
     path: str = "/"

@@ -233,7 +233,8 @@ class Round:
 def _question(probe: Probe) -> Hashable:
     """What is asked, without what for: the same question is asked once."""
     where = probe.kind, probe.address, probe.port, probe.protocol, probe.timeout
-    return where, probe.name, probe.family, probe.path, probe.tls, probe.payload
+    web = probe.path, probe.tls, probe.server_name
+    return where, probe.name, probe.family, web, probe.payload
 
 
 def _from_another_port(attempt: Attempt) -> Attempt:

@@ -123,8 +123,9 @@ def _check(probe: Probe) -> None:
             ipaddress.ip_address(probe.address)
         except ValueError:
             raise CannotAsk(f"not a valid IP address: {probe.address!r}") from None
-    if probe.name and (len(probe.name) > LONGEST_NAME or not _NAME.fullmatch(probe.name)):
-        raise CannotAsk(f"not a valid host name: {probe.name!r}")
+    for name in filter(None, (probe.name, probe.server_name)):
+        if len(name) > LONGEST_NAME or not _NAME.fullmatch(name):
+            raise CannotAsk(f"not a valid host name: {name!r}")
     if probe.kind is ProbeKind.DNS and not probe.name:
         raise CannotAsk("a DNS probe needs a name")
     if probe.kind in (ProbeKind.CONNECT, ProbeKind.HTTP) and not probe.port:

@@ -30,16 +30,18 @@ def http_commands(probe: Probe, box: Toolbox) -> Iterator[Command]:
 def _curl(probe: Probe, box: Toolbox) -> Iterator[Command]:
     if not box.has("curl"):
         return
-    url = _url(probe, probe.name.rstrip(".") or _bracketed(probe.address))
+    host = (probe.server_name or probe.name).rstrip(".")
+    url = _url(probe, host or _bracketed(probe.address))
     times = (
         "--connect-timeout",
         f"{probe.timeout:g}",
         "-m",
         f"{probe.timeout * PATIENCE:g}",
     )
-    host = probe.name.rstrip(".")
     there = f"{host}:{probe.port}:{_bracketed(probe.address)}:{probe.port}"
     way = ("--connect-to", there) if host else ()
+    if probe.server_name:
+        way = (*way, "-H", f"Host: {probe.name.rstrip('.')}{_port(probe)}")
     hand = shlex.join(("curl", "-sS", "-k", "-i", *times, *way, url))
     yield Command(
         tool="curl",
@@ -52,10 +54,16 @@ def _curl(probe: Probe, box: Toolbox) -> Iterator[Command]:
 
 
 def _url(probe: Probe, host: str) -> str:
-    scheme = "https" if probe.tls else "http"
-    port = "" if DEFAULT_PORTS[scheme] == probe.port else f":{probe.port}"
     path = probe.path if probe.path.startswith("/") else f"/{probe.path}"
-    return f"{scheme}://{host}{port}{quote(path, safe=_PATH)}"
+    return f"{_scheme(probe)}://{host}{_port(probe)}{quote(path, safe=_PATH)}"
+
+
+def _scheme(probe: Probe) -> str:
+    return "https" if probe.tls else "http"
+
+
+def _port(probe: Probe) -> str:
+    return "" if DEFAULT_PORTS[_scheme(probe)] == probe.port else f":{probe.port}"
 
 
 def _bracketed(address: str) -> str:
