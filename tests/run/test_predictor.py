@@ -1,9 +1,12 @@
 """Predictions of a run, from what the cluster holds."""
 
+from typing import Any
+
 import pytest
 
 from npol.model.inventory import Inventory
 from npol.model.prediction import PredictedDecision
+from npol.policy.state.from_inventory import cluster_state
 from npol.report.causes import prediction_words
 from npol.run.applied_policies import AppliedPolicies
 from npol.run.predictor import Predictor
@@ -16,7 +19,7 @@ peers:
   db: {namespace: shop, labels: {app: db}}
 steps: [{name: s, flows: [{from: web, to: db, port: 5432, expect: allow}]}]
 """
-POD = {
+POD: dict[str, Any] = {
     "apiVersion": "v1",
     "kind": "Pod",
     "metadata": {"name": "db-0", "namespace": "shop", "uid": "u", "labels": {"app": "db"}},
@@ -70,3 +73,55 @@ def test_policy_of_another_kind_in_another_namespace_changes_nothing(predict):
     elsewhere = other("cilium.io/v2", "CiliumNetworkPolicy", "far")
 
     assert predict(elsewhere).decision is PredictedDecision.ALLOW
+
+
+LOOKS_UP = b"""\
+version: 1
+peers:
+  db: {namespace: shop, workload: statefulset/db}
+  web: {namespace: shop, service: web}
+steps:
+  - name: s
+    flows:
+      - {from: db, resolve: example.com, expect: allow}
+      - {from: db, to: web, port: 80, expect: allow}
+"""
+NO_DNS = {
+    "metadata": {"name": "no-dns", "namespace": "shop"},
+    "spec": {
+        "podSelector": {},
+        "policyTypes": ["Egress"],
+        "egress": [{"ports": [{"port": 80}]}],
+    },
+}
+WEB = {
+    "metadata": {"name": "web", "namespace": "shop"},
+    "spec": {"clusterIP": "10.96.0.7", "ports": [{"port": 80}], "selector": {"app": "db"}},
+}
+
+
+@pytest.mark.parametrize(
+    ("dns_policy", "words"),
+    [
+        pytest.param("ClusterFirst", ["deny", "dns timeout"], id="cluster"),
+        pytest.param("Default", ["unknown", "allow"], id="node"),
+        pytest.param("None", ["unknown", "allow"], id="its-own"),
+    ],
+)
+def test_policies_for_the_cluster_s_dns_say_nothing_of_other_name_servers(
+    tmp_path, dns_policy, words
+):
+    story = read_story(LOOKS_UP, str(tmp_path / "s.npol.yaml"), str(tmp_path))
+    ready = {"conditions": [{"type": "Ready", "status": "True"}]}
+    owner = {"kind": "StatefulSet", "name": "db", "controller": True, "uid": "o"}
+    pod = {
+        **POD,
+        "metadata": {**POD["metadata"], "ownerReferences": [owner]},
+        "spec": {**POD["spec"], "dnsPolicy": dns_policy},
+        "status": {**POD["status"], **ready},
+    }
+    inventory = Inventory(namespaces=(NAMESPACE,), pods=(pod,), services=(WEB,), policies=(NO_DNS,))
+    predictor = Predictor(cluster_state(inventory), story, "calico")
+
+    found = [predictor.predict(flow).decision.value for flow in story.steps[0].flows]
+    assert found == words

@@ -138,12 +138,8 @@ class ControlChoice:
 
     def _uses_dns(self, one: PreparedFlow) -> bool:
         """Whether the source's look-ups go to the cluster's DNS, and not to its node's."""
-        uid = one.source.source.uid
-        pods = (p for p in self.ends.inventory.pods if p["metadata"].get("uid") == uid)
-        pod = next(pods, {})
-        policy = (pod.get("spec") or {}).get("dnsPolicy", "ClusterFirst")
-        plain = policy == "ClusterFirst" and not one.source.source.host_network
-        return plain or policy == "ClusterFirstWithHostNet"
+        pod = self.ends.state.pod_with_uid(one.source.source.uid)
+        return pod is None or not pod.own_dns
 
     def _borrowed(self, one: PreparedFlow) -> Iterator[Probe]:
         story, source = self.environment.story, one.flow.source

@@ -54,6 +54,8 @@ class Pod:
     priority_class: str = ""
     service_account: str = ""
     """"" for `default`."""
+    own_dns: bool = False
+    """Whether it looks names up elsewhere than at the cluster's DNS."""
     at: Position | None = None
 
     def __str__(self) -> str:

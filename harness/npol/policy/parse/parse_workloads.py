@@ -48,6 +48,7 @@ def pod(source: Source, default_namespace: str) -> Pod:
         containers=_container_names(spec),
         priority_class=str(spec.get("priorityClassName") or ""),
         service_account=str(spec.get("serviceAccountName") or ""),
+        own_dns=_own_dns(spec),
         at=source.at(),
     )
 
@@ -91,10 +92,18 @@ def pods_of(source: Source, default_namespace: str) -> Iterator[Pod]:
             containers=_container_names(pod_spec),
             priority_class=str(pod_spec.get("priorityClassName") or ""),
             service_account=str(pod_spec.get("serviceAccountName") or ""),
+            own_dns=_own_dns(pod_spec),
             workload=workload_of(source),
             promised=True,
             at=source.at(),
         )
+
+
+def _own_dns(spec: Mapping[str, Any]) -> bool:
+    """`ClusterFirst`, the default, means the node's name servers on the host network."""
+    policy = spec.get("dnsPolicy") or "ClusterFirst"
+    of_node = policy == "ClusterFirst" and bool(spec.get("hostNetwork"))
+    return of_node or policy in ("Default", "None")
 
 
 def _by_controller(source: Source) -> dict[str, str]:

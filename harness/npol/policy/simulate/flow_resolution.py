@@ -73,8 +73,7 @@ def ask(
         nobody = Reason(code=ReasonCode.NO_SOURCE_HERE, subject=source.name)
         return ResolvedFlow(flow=flow, problem=nobody)
     if flow.kind is FlowKind.DNS:
-        found = (dns_traffic(world, start, flow.protocol) for start in starts)
-        return ResolvedFlow(flow=flow, traffics=tuple(t for t in found if t))
+        return _lookup(world, flow, starts)
     target = story.peers[flow.target]
     ends = _named_outside(world, target, flow, addresses) or list(_targets(world, target, flow))
     if problem := _unresolved(world, target, [end for end, _ in ends]):
@@ -101,6 +100,15 @@ def ask(
         if flow.http
         else (),
     )
+
+
+def _lookup(world: ClusterState, flow: Flow, starts: Sequence[End]) -> ResolvedFlow:
+    """Nothing, where one of those that ask has name servers of its own."""
+    found = [dns_traffic(world, start, flow.protocol) for start in starts]
+    if None in found:
+        elsewhere = Reason(code=ReasonCode.KNOWN_AT_SOURCE, subject=flow.resolve)
+        return ResolvedFlow(flow=flow, problem=elsewhere)
+    return ResolvedFlow(flow=flow, traffics=tuple(t for t in found if t))
 
 
 def _families(

@@ -32,9 +32,9 @@ def _answers_names(service: Service) -> bool:
 def dns_traffic(
     world: ClusterState, source: End, protocol: Protocol = Protocol.UDP
 ) -> Traffic | None:
-    """The packets behind every look-up of a source."""
+    """The packets behind every look-up of a source; None where nobody knows whom it asks."""
     service = dns_service(world)
-    if service is None:
+    if service is None or (isinstance(source, Pod) and source.own_dns):
         return None
     return Traffic(source=source, target=service, port=PORT, protocol=protocol)
 
