@@ -169,6 +169,19 @@ def test_http_is_judged_by_status_and_body(expect, status, body, verdict):
 
 
 @pytest.mark.parametrize(
+    ("body", "verdict"),
+    [
+        pytest.param("no", Verdict.UNKNOWN, id="it-may-stand-behind"),
+        pytest.param("ok", Verdict.AS_EXPECTED, id="it-stands-there"),
+    ],
+)
+def test_a_body_that_was_not_read_to_its_end_may_hold_the_text(body, verdict):
+    found = evidence(status=200, body=body, body_cut_off=True)
+
+    assert verdict_of("http 200", found, http=HttpCheck(body="ok")) is verdict
+
+
+@pytest.mark.parametrize(
     ("expect", "name", "dns_alive", "verdict"),
     [
         pytest.param("dns timeout", "dns timeout", "yes", Verdict.AS_EXPECTED, id="blocked"),

@@ -333,7 +333,11 @@ def test_a_body_that_never_ends_is_still_an_answer():
 def test_a_body_that_was_cut_is_said_to_be():
     words = "\nnpol 200 0.0005 10.9.0.2\n"
 
-    assert reading("curl", 0, words, body=b"x" * 2048).detail.startswith("only the first 2048")
+    seen = reading("curl", 0, words, body=b"x" * 2048)
+
+    assert seen.detail.startswith("only the first 2048")
+    assert seen.body_cut_off
+    assert not reading("curl", 0, words, body=b"x" * 2047).body_cut_off
 
 
 def test_curl_that_does_not_say_why_it_could_not_connect_is_asked_again():

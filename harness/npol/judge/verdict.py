@@ -190,9 +190,16 @@ def _wrong_answer(
             other = reason_of(ReasonCode.OTHER_STATUS, one.answer, subject=subject, wanted=wanted)
             return _wrong(one.answer, other)
         if flow.http.body and flow.http.body not in one.answer.body:
-            body = Reason(code=ReasonCode.OTHER_BODY, subject=subject, wanted=(flow.http.body,))
-            return _wrong(one.answer, body)
+            return _other_body(one.answer, subject, flow.http.body)
     return None
+
+
+def _other_body(answer: Answer, subject: str, wanted: str) -> Judgement:
+    """What was not read of it may hold the text."""
+    cut_off = answer.body_cut_off
+    code = ReasonCode.BODY_CUT_OFF if cut_off else ReasonCode.OTHER_BODY
+    reason = Reason(code=code, subject=subject, wanted=(wanted,))
+    return _unknown(answer, reason) if cut_off else _wrong(answer, reason)
 
 
 def _unanswered(flow: Flow, evidence: Sequence[Evidence], controls: Controls) -> Evidence | None:

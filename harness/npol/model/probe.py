@@ -136,6 +136,8 @@ class Answer:
     """HTTP status; 0 for none."""
     body: str = ""
     """The beginning of the HTTP body."""
+    body_cut_off: bool = False
+    """Whether there is more of it."""
     addresses: tuple[str, ...] = ()
     """What a name resolved to."""
     command: str = ""

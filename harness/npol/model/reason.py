@@ -65,6 +65,7 @@ class ReasonCode(enum.Enum):
     OTHER_OUTCOME = "other outcome"
     HELD = "held"  # what a connection does that is held open: `said`
     # a silence, or an answer, that proves nothing
+    BODY_CUT_OFF = "body cut off"
     NOT_SILENT = "not silent"
     SOURCE_NOT_PROVEN = "source not proven"
     DNS_NOT_PROVEN = "dns not proven"

@@ -205,6 +205,7 @@ class Round:
             detail=reading.detail,
             status=reading.status if probe.kind is ProbeKind.HTTP else 0,
             body=reading.body if probe.kind is ProbeKind.HTTP else "",
+            body_cut_off=reading.body_cut_off,
             addresses=reading.addresses,
             command=str(command),
             source_port=attempt.source_port,

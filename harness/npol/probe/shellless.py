@@ -21,6 +21,7 @@ from npol.model.probe import Answer, Probe
 from npol.probe.command import Command, Ended
 from npol.probe.commands.choose import CannotAsk, first_attempt
 from npol.probe.commands.source_port import PORTS_TRIED, from_port, port_taken
+from npol.probe.framing import BODY_BYTES
 from npol.probe.parsers.error_patterns import not_there
 from npol.probe.parsers.outcome import read
 from npol.probe.parsers.parsed_result import Reading, error
@@ -214,7 +215,7 @@ def _ended(
     if command.reader not in ("curl",):
         words = written[Channel.STDOUT].decode("utf-8", "replace") + words
         return Ended(exit_code=status.exit_code, words=words, ended=seconds)
-    body = written[Channel.STDOUT][:4096]
+    body = written[Channel.STDOUT][:BODY_BYTES]
     return Ended(exit_code=status.exit_code, words=words, body=body, ended=seconds)
 
 
@@ -233,6 +234,7 @@ def _answer(
         detail=reading.detail,
         status=reading.status,
         body=reading.body,
+        body_cut_off=reading.body_cut_off,
         addresses=reading.addresses,
         command=str(command) if command else "",
         source_port=source_port,

@@ -265,6 +265,10 @@ _WORDS: Mapping[ReasonCode, Callable[[Reason], str]] = {
         "`settle.within` tells"
     ),
     ReasonCode.OTHER_BODY: lambda r: f"{_of(r)}the answer does not contain {r.wanted[0]!r}",
+    ReasonCode.BODY_CUT_OFF: lambda r: (
+        f"{_of(r)}the beginning of the answer, which is all that is read, does not "
+        f"contain {r.wanted[0]!r}"
+    ),
     ReasonCode.OTHER_OUTCOME: lambda r: f"closed, but not {r.wanted[0]}",
     ReasonCode.NOT_SILENT: _not_silent,
     ReasonCode.SOURCE_NOT_PROVEN: _source_not_proven,

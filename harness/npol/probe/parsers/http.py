@@ -41,10 +41,13 @@ def read_curl(ended: Ended, probe: Probe) -> Reading | None:
 
 
 def _answered(status: int, ended: Ended, detail: str = "") -> Reading:
-    if len(ended.body) >= BODY_BYTES:
+    cut_off = len(ended.body) >= BODY_BYTES
+    if cut_off:
         detail = f"only the first {BODY_BYTES} bytes of the body were read"
     body = ended.body.decode("utf-8", "replace")
-    return Reading(outcome=Outcome.OPEN, status=status, body=body, detail=detail)
+    return Reading(
+        outcome=Outcome.OPEN, status=status, body=body, body_cut_off=cut_off, detail=detail
+    )
 
 
 def _positive(seconds: str) -> bool:

@@ -26,6 +26,7 @@ class Reading:
     detail: str = ""
     status: int = 0
     body: str = ""
+    body_cut_off: bool = False
     addresses: tuple[str, ...] = ()
     again: Again | None = None
     """Without the second look, this reading stands."""

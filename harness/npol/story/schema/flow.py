@@ -28,7 +28,11 @@ class HttpEntry(Entry, title="http"):
 
     path: HttpPath = Field("/", description="Path and query of the request.")
     host: Host = Field("", description="The Host header; without it, the target's own name.")
-    body: str = Field("", max_length=1000, description="Text that the answer must contain.")
+    body: str = Field(
+        "",
+        max_length=1000,
+        description="Text that the first 2,048 bytes of the answer must contain.",
+    )
     tls: bool = Field(False, description="Speak HTTPS. Certificates are not checked.")
     sni: Host = Field("", description="The server name in the TLS handshake.")
 
