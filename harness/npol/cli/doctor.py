@@ -6,7 +6,7 @@ import secrets
 from collections.abc import Collection, Iterator, Sequence
 
 from npol import target_cluster
-from npol.changes.recover.recovery import open_runs
+from npol.changes.recover.recovery import OpenRun, UnreadJournals, open_runs
 from npol.cli.arguments.doctor import DoctorArguments
 from npol.cli.doctor_output import DoctorOutput, collect_into
 from npol.cli.report import read_report
@@ -164,16 +164,20 @@ def _others(connection: Connection, namespaces: Sequence[str]) -> Iterator[Docto
 
 def _open_runs(connection: Connection) -> Iterator[DoctorFinding]:
     try:
-        runs = open_runs(connection)
+        yield from (_open_run(connection, run) for run in open_runs(connection))
     except Forbidden as error:  # mode read-only has no right to the journals
         yield DoctorFinding("open run", FindingState.UNVERIFIED, error.message)
-        return
-    for run in runs:
-        if run.left:
-            yield DoctorFinding("open run", FindingState.OK, f"left on purpose: {run}")
-        else:
-            hint = f"if it is dead: npol recover {run.run_id} {connection.options}"
-            yield DoctorFinding("open run", FindingState.PROBLEM, str(run), hint)
+    except UnreadJournals as error:
+        yield from (_open_run(connection, run) for run in error.runs)
+        for each in error.unread:
+            yield DoctorFinding("open run", FindingState.PROBLEM, each.message, each.hint)
+
+
+def _open_run(connection: Connection, run: OpenRun) -> DoctorFinding:
+    if run.left:
+        return DoctorFinding("open run", FindingState.OK, f"left on purpose: {run}")
+    hint = f"if it is dead: npol recover {run.run_id} {connection.options}"
+    return DoctorFinding("open run", FindingState.PROBLEM, str(run), hint)
 
 
 def _proof(connection: Connection, engine: Engine) -> tuple[ExitCode, DoctorFinding]:

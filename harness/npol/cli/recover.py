@@ -5,10 +5,18 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from npol import target_cluster
-from npol.changes.recover.recovery import RecoveredInPart, Recovery, exit_code, open_runs
+from npol.changes.recover.recovery import (
+    OpenRun,
+    RecoveredInPart,
+    Recovery,
+    UnreadJournals,
+    exit_code,
+    open_runs,
+)
 from npol.changes.recover.recovery import recover as recover_runs
 from npol.cli.arguments.recover import RecoverArguments
 from npol.cli.streams import say
+from npol.errors import ExitCode
 from npol.kube.connection import Connection, Mode, connect
 from npol.kube.signals import Stop
 from npol.report.escape import safe
@@ -20,9 +28,7 @@ def recover(arguments: RecoverArguments) -> int:
     mode = Mode.READ_ONLY if arguments.show else Mode.APPLY
     connection = connect(kubeconfig=chosen.kubeconfig, context=chosen.context, mode=mode)
     if arguments.show:
-        for one in open_runs(connection):
-            say(safe(str(one)) + ("   (left on purpose)" if one.left else ""))
-        return 0
+        return _list(connection)
     try:
         with Stop() as stop:
             done = recover_runs(
@@ -33,6 +39,21 @@ def recover(arguments: RecoverArguments) -> int:
         raise
     _print_all(done, connection)
     return int(exit_code(done))
+
+
+def _list(connection: Connection) -> int:
+    try:
+        print_runs(open_runs(connection))
+    except UnreadJournals as error:
+        print_runs(error.runs)
+        raise
+    return int(ExitCode.AS_EXPECTED)
+
+
+def print_runs(runs: Sequence[OpenRun]) -> None:
+    """A line for each run that has left a journal."""
+    for one in runs:
+        say(safe(str(one)) + ("   (left on purpose)" if one.left else ""))
 
 
 def _print_all(done: Sequence[Recovery], connection: Connection) -> None:

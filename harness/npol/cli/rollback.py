@@ -6,10 +6,12 @@ import secrets
 from dataclasses import replace
 
 from npol import target_cluster
+from npol.changes.recover.recovery import UnreadJournals
 from npol.changes.rollback.rollback import plan_rollback
 from npol.changes.rollback.rollback import rollback as roll_back
 from npol.cli.arguments.rollback import RollbackArguments
 from npol.cli.current_progress import progress
+from npol.cli.recover import print_runs
 from npol.cli.run import tell
 from npol.cli.streams import say
 from npol.errors import ExitCode
@@ -28,16 +30,27 @@ def rollback(arguments: RollbackArguments) -> int:
     chosen = target_cluster.required("rollback", arguments.kubeconfig, arguments.context)
     mode = Mode.READ_ONLY if arguments.dry_run else Mode.APPLY
     connection = connect(kubeconfig=chosen.kubeconfig, context=chosen.context, mode=mode)
-    if arguments.dry_run:
-        plan = plan_rollback(connection, told, modified=arguments.modified)
-        for line in str(plan).splitlines():
-            say(safe(line))
-        say(safe(_foretold(told)))
-        return int(ExitCode.RESTORE_INCOMPLETE if plan.problems else ExitCode.AS_EXPECTED)
+    try:
+        act = _show if arguments.dry_run else _do
+        return act(connection, told, arguments)
+    except UnreadJournals as error:  # one of them may be of this story: nothing is changed
+        print_runs(error.runs)
+        raise
+
+
+def _show(connection: Connection, told: Story, arguments: RollbackArguments) -> int:
+    plan = plan_rollback(connection, told, modified=arguments.modified)
+    for line in str(plan).splitlines():
+        say(safe(line))
+    say(safe(_foretold(told)))
+    return int(ExitCode.RESTORE_INCOMPLETE if plan.problems else ExitCode.AS_EXPECTED)
+
+
+def _do(connection: Connection, told: Story, arguments: RollbackArguments) -> int:
     code = _undo(connection, told, modified=arguments.modified, allow_gitops=arguments.allow_gitops)
     if code is not ExitCode.AS_EXPECTED or not arguments.verify:
         return int(code)
-    return _verify(told, Options(kubeconfig=chosen.kubeconfig, context=chosen.context))
+    return _verify(told, Options(kubeconfig=connection.kubeconfig, context=connection.context))
 
 
 def _undo(connection: Connection, story: Story, *, modified: bool, allow_gitops: bool) -> ExitCode:

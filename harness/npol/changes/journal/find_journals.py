@@ -50,12 +50,22 @@ class FoundJournals:
     journal: Journal
 
 
+class UnreadJournals(Refused):
+    """Journals that cannot be read: `unread` says why, `runs` are those with the others."""
+
+    def __init__(self, unread: Sequence[Refused], runs: Sequence[OpenRun] = ()) -> None:
+        hints = dict.fromkeys(error.hint for error in unread if error.hint)
+        super().__init__("; ".join(error.message for error in unread), hint="; ".join(hints))
+        self.unread = tuple(unread)
+        self.runs = tuple(runs)
+
+
 def open_runs(connection: Connection, *, state_directory: Path | None = None) -> list[OpenRun]:
     """
     All runs with a journal for this cluster, in the cluster or on this machine.
 
     Raises:
-        Refused: a journal is of another version, or holds what npol does not write.
+        UnreadJournals: some are of another version, or hold what npol does not write.
     """
     return [found.run for found in find(connection, state_directory)]
 
@@ -65,11 +75,11 @@ def find(connection: Connection, directory: Path | None) -> list[FoundJournals]:
     All journals for this cluster, read and checked.
 
     Raises:
-        Refused: one is of another version or cluster, or holds what npol does not write.
+        UnreadJournals: some are of another version or cluster, or hold what npol does not write.
     """
     found, unread = find_readable(connection, directory)
     if unread:
-        raise told_together(unread)
+        raise UnreadJournals(unread, [each.run for each in found])
     return found
 
 
@@ -95,12 +105,6 @@ def find_readable(
         else:
             found += [journal] if journal else []
     return found, unread
-
-
-def told_together(unread: Sequence[Refused]) -> Refused:
-    """One error that names each journal that cannot be read; `unread` has at least one."""
-    hints = dict.fromkeys(error.hint for error in unread if error.hint)
-    return Refused("; ".join(error.message for error in unread), hint="; ".join(hints))
 
 
 def _read_for(

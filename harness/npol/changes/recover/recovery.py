@@ -17,9 +17,9 @@ from npol.changes.journal.configmaps import ClusterCopy
 from npol.changes.journal.find_journals import (
     FoundJournals,
     OpenRun,
+    UnreadJournals,
     find_readable,
     open_runs,
-    told_together,
 )
 from npol.changes.journal.local_file import LocalFile
 from npol.changes.journal.writer import JournalWriter
@@ -39,7 +39,15 @@ from npol.kube.objects import CLAIMS, Object
 from npol.kube.signals import Stop
 from npol.model.result import RestoreResult
 
-__all__ = ["OpenRun", "RecoveredInPart", "Recovery", "exit_code", "open_runs", "recover"]
+__all__ = [
+    "OpenRun",
+    "RecoveredInPart",
+    "Recovery",
+    "UnreadJournals",
+    "exit_code",
+    "open_runs",
+    "recover",
+]
 
 WITHIN = 120.0
 """Seconds that the restore of one run may take."""
@@ -120,7 +128,7 @@ def recover(
         for each in sorted(found, key=lambda f: f.header.started, reverse=True)
     ]
     if unread:
-        raise RecoveredInPart(told_together(unread), done)
+        raise RecoveredInPart(UnreadJournals(unread), done)
     return done
 
 
