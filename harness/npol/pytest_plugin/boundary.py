@@ -15,6 +15,7 @@ from typing import ParamSpec, TypeVar
 import pytest
 
 from npol.errors import ExitCode, NpolError, is_defect
+from npol.pytest_plugin.spelling import for_pytest
 from npol.report.escape import paragraph
 
 P = ParamSpec("P")
@@ -40,7 +41,7 @@ def without_frames(function: Callable[P, R]) -> Callable[P, R]:
         except pytest.skip.Exception:
             raise
         except BaseException as error:
-            shown = _defect(error) if _is_defect(error) else error.with_traceback(None)
+            shown = _defect(error) if _is_defect(error) else _spelled(error).with_traceback(None)
         raise shown from None
 
     return call
@@ -62,6 +63,13 @@ def hook(function: Callable[P, R]) -> Callable[P, R]:
         pytest.exit(text, returncode=int(code))
 
     return call
+
+
+def _spelled(error: BaseException) -> BaseException:
+    """The same error; what it says to try is in pytest's options."""
+    if isinstance(error, NpolError):
+        error.message, error.hint = for_pytest(error.message), for_pytest(error.hint)
+    return error
 
 
 def _is_defect(error: BaseException) -> bool:

@@ -8,7 +8,6 @@ what was seen, with the line to blame.
 from __future__ import annotations
 
 import shlex
-import shutil
 from collections.abc import Hashable
 from typing import Any
 
@@ -16,6 +15,7 @@ import pytest
 
 from npol.model.result import CheckResult, FlowResult
 from npol.pytest_plugin.runs import runs_of
+from npol.pytest_plugin.width import terminal_width
 from npol.report.ask_again import AskAgain
 from npol.report.claims import place_of, said, summary_of
 from npol.report.escape import safe
@@ -23,7 +23,6 @@ from npol.report.failure import failure_text, heading
 from npol.report.failure_groups import FailureGroup, cause_key
 
 Result = FlowResult | CheckResult
-NARROWEST, WIDEST = 60, 140
 
 
 def failure_repr(item: pytest.Item, result: Result, explained: dict[Hashable, str]) -> Any:
@@ -52,12 +51,9 @@ def _explanation(item: pytest.Item, result: Result, explained: dict[Hashable, st
         )
     runs = runs_of(item.config)
     rerun = f"pytest {runs.named}{shlex.quote(item.nodeid)}"
-    return failure_text(group, AskAgain(cluster=runs.cluster_options, rerun=rerun), _width())
-
-
-def _width() -> int:
-    """Of the terminal; workers of xdist have none, and know what COLUMNS says."""
-    return min(max(shutil.get_terminal_size((80, 24)).columns, NARROWEST), WIDEST)
+    return failure_text(
+        group, AskAgain(cluster=runs.cluster_options, rerun=rerun), terminal_width()
+    )
 
 
 def _as_text(text: str) -> Any:

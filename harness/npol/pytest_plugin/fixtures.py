@@ -11,10 +11,14 @@ from npol import target_cluster
 from npol.pytest_plugin.boundary import without_frames
 from npol.pytest_plugin.rootdir import story_root
 from npol.pytest_plugin.runs import runs_of
+from npol.pytest_plugin.width import terminal_width
 
 if TYPE_CHECKING:
     from npol.model.result import FlowResult
     from npol.run.python_api import Scripted
+
+MARGIN = "E   "
+"""What pytest puts before each line of an error."""
 
 
 @pytest.fixture(scope="session")
@@ -57,4 +61,5 @@ def _explained(results: Sequence[FlowResult]) -> str:
     from npol.report.failure import failure_text
     from npol.report.failure_groups import failure_groups
 
-    return "\n\n".join(failure_text(g, None) for g in failure_groups(results))
+    width = terminal_width() - len(MARGIN)
+    return "\n\n".join(failure_text(g, None, width) for g in failure_groups(results))

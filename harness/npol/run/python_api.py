@@ -14,11 +14,12 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
-from npol.errors import InputError, NotAsExpected, RestoreIncomplete
+from npol.errors import InputError, Mistakes, NotAsExpected, RestoreIncomplete
 from npol.model.expectation import parse_expectation
 from npol.model.result import FlowResult, StepResult
 from npol.model.story import Flow, Story
 from npol.run.options import Options
+from npol.run.python_places import caller, placed, placed_mistakes
 from npol.run.story_run import StoryRun
 from npol.story import read_story
 from npol.yaml_positions import dump
@@ -70,8 +71,10 @@ class Scripted:
         self._run: StoryRun | None = None
         self._changes: list[dict[str, Any]] = []
         self._count = 0
+        self._entered = False
 
     def __enter__(self) -> Scripted:
+        self._entered = True
         return self
 
     def __exit__(self, *_: object) -> None:
@@ -102,8 +105,13 @@ class Scripted:
         Raises:
             UnexpectedVerdict: a verdict is not `as expected`.
             UnknownFlows: nothing is known of some, and no other one differs.
-            InputError: a flow or word is not understood.
+            InputError: a flow or word is not understood, or there is no `with` around it.
         """
+        if not self._entered:
+            raise InputError(
+                "nothing would give the cluster back",
+                hint="with netpol(...) as net: net.expect(...)",
+            )
         wanted = {flow: word} if isinstance(flow, str) else flow
         result = self._tell([flow_entry(f, w) for f, w in wanted.items()])
         wrong = [r for r in result.flows if not r.passed]
@@ -138,8 +146,11 @@ class Scripted:
         return replace(story, steps=(replace(story.steps[0], changes=(), flows=tuple(flows)),))
 
     def _read(self, steps: list[dict[str, Any]]) -> Story:
-        text = dump({**self._data, "steps": steps}).encode()
-        return read_story(text, self._path, self._root)
+        text, at = dump({**self._data, "steps": steps}).encode(), caller()
+        try:
+            return placed(read_story(text, self._path, self._root), at)
+        except Mistakes as error:
+            raise placed_mistakes(error, self._path, at) from None
 
 
 def flow_entry(flow: str, word: str) -> dict[str, Any]:
