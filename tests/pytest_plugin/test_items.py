@@ -143,6 +143,20 @@ def test_each_flow_has_its_own_time_in_junit(shop, told):
     }
 
 
+def test_flows_behind_a_step_with_brackets_can_be_named(shop, told):
+    story = shop.path / "shop.npol.yaml"
+    story.write_text(story.read_text().replace("name: deny all", "name: 'deny [all]'"))
+    flow = "shop.npol.yaml::deny (all)::the shop is closed"
+
+    result = shop.runpytest_inprocess(flow, "--junitxml=out.xml")
+
+    result.assert_outcomes(passed=1)
+    assert told.asked == ["deny [all]"]
+    (case,) = ElementTree.parse(shop.path / "out.xml").iter("testcase")
+    assert case.get("classname") == "shop.npol.yaml.deny (all)"
+    assert case.get("name") == "the shop is closed"
+
+
 @pytest.mark.parametrize(
     ("expression", "line"),
     [

@@ -207,7 +207,9 @@ def test_flows_that_are_skipped_for_one_reason_say_it_once(report, flow):
 
 def test_a_test_session_is_summed_up_from_its_results(report):
     found = [
-        {"story": "shop", "result": result_data(r)} for step in report.steps for r in step.results
+        {"story": "shop", "path": report.path, "result": result_data(r)}
+        for step in report.steps
+        for r in step.results
     ]
     lines = list(session_summary(found, [report], width=80))
 
@@ -218,9 +220,29 @@ def test_a_test_session_is_summed_up_from_its_results(report):
 
 
 def test_a_test_session_on_workers_has_results_and_no_runs(report):
-    found = [{"story": "shop", "result": result_data(report.results[0])}]
+    found = [{"story": "shop", "path": "a", "result": result_data(report.results[0])}]
 
     assert list(session_summary(found, []))[-1] == "    1 of 1 as expected"
+
+
+def test_stories_of_one_name_are_told_apart_each_in_one_piece(report):
+    first, second = report.steps[0], report.steps[1]
+    results = [result_data(step.flows[0]) for step in (first, second)]
+    found = [
+        {"story": "shop", "path": f"{place}/shop.npol.yaml", "result": result}
+        for result in results
+        for place in ("dev", "prod")
+    ]
+    ended = replace(report, path="prod/shop.npol.yaml")
+
+    lines = [line for line in session_summary(found, [ended]) if line.startswith("shop")]
+
+    assert lines[:4] == [
+        f"shop ({place}/shop.npol.yaml): {step.name}"
+        for place in ("dev", "prod")
+        for step in (first, second)
+    ]
+    assert lines[4].startswith("shop (prod/shop.npol.yaml): restored in ")
 
 
 def test_a_check_that_cannot_fail_is_told_and_not_counted(report):

@@ -55,7 +55,7 @@ class StoryFile(pytest.File):
         self._note_tags()
         _mark(self, story.tags)
         steps = (
-            StepNode.from_parent(self, name=safe(step.name), step=step, place=place)
+            StepNode.from_parent(self, name=node_name(step), step=step, place=place)
             for place, step in enumerate(story.steps)
         )
         return [*steps, *self._watch()]
@@ -145,6 +145,16 @@ class StepNode(pytest.Collector):
         for place, claim in enumerate(claims):
             name, where = safe(claim.name), (self.place, place)
             yield FlowItem.from_parent(self, name=name, step=self.step, claim=claim, place=where)
+
+
+def node_name(step: Step) -> str:
+    """
+    A step's name in node ids.
+
+    pytest takes all behind a bracket for the parameters of a test: a flow behind a step that has
+    one could be named by nobody, and a JUnit report named it wrong.
+    """
+    return safe(step.name).translate(str.maketrans("[]", "()"))
 
 
 class FlowItem(pytest.Item):

@@ -58,7 +58,9 @@ def _complete(report: Any, item: FlowItem) -> None:
     if report.failed and item.file.run:
         runs_of(item.config).collect(item.file.run)
     if item.result is not None:
-        report.npol = {"story": item.file.story.name, "result": result_data(item.result)}
+        story = item.file.story
+        result = result_data(item.result)
+        report.npol = {"story": story.name, "path": story.path, "result": result}
         report.duration = _own_seconds(item.result) if report.when == "call" else 0.0
 
 

@@ -35,7 +35,8 @@ def _terminal(report: StoryReport) -> str:
 
 
 def _summary(report: StoryReport) -> str:
-    found = [{"story": report.story, "result": result_data(r)} for r in report.results]
+    about = {"story": report.story, "path": report.path}
+    found = [{**about, "result": result_data(r)} for r in report.results]
     return "\n".join(session_summary(found, [report])) + "\n"
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
@@ -21,6 +22,9 @@ from npol.report.summary import (
 from npol.report.symbols import Line
 from npol.report.text import INDENT, StoryText, title_line
 from npol.report.watch_text import watch_lines
+
+_Story = tuple[str, str]
+"""A story's name, and its path."""
 
 
 def story_text(report: StoryReport, width: int = WIDTH) -> str:
@@ -44,19 +48,32 @@ def session_summary(
     What a test session saw, story by story and step by step.
 
     Args:
-        found: `{"story": NAME, "result": result_data(...)}` for each item that was asked.
+        found: `{"story": NAME, "path": PATH, "result": result_data(...)}` for each item that was
+            asked.
         reports: the runs of this process; under pytest-xdist, the controller has none.
         verbose: also the notes of runs in which nothing failed.
     """
-    stories: dict[str, StoryText] = {}
-    for (story, step), results in _by_step(found).items():
-        yield f"{safe(story)}: {safe(step)}"
-        text = stories.setdefault(story, StoryText(verbose=verbose))
-        yield from (INDENT + plain(line) for line in text.results(results, width - len(INDENT)))
+    stories = _by_story(found)
+    names = _told_apart([*stories, *((r.story, r.path) for r in reports)])
+    for story, steps in stories.items():
+        text = StoryText(verbose=verbose)
+        for step, results in steps.items():
+            yield f"{names[story]}: {safe(step)}"
+            yield from (INDENT + plain(line) for line in text.results(results, width - len(INDENT)))
     for report in reports:
-        yield from (f"{safe(report.story)}: {line}" for line in _endings(report, verbose) if line)
+        name = names[report.story, report.path]
+        yield from (f"{name}: {line}" for line in _endings(report, verbose) if line)
         yield from map(plain, watch_lines(report.watch) if report.watch else ())
     yield from dict.fromkeys(cluster_line(r.cluster) for r in reports)
+
+
+def _told_apart(stories: Sequence[_Story]) -> dict[_Story, str]:
+    """What each is called: by its name, and where others are called the same, its path."""
+    often = Counter(name for name, _ in set(stories))
+    return {
+        (name, path): safe(f"{name} ({path})" if often[name] > 1 else name)
+        for name, path in stories
+    }
 
 
 def _endings(report: StoryReport, verbose: bool) -> Iterator[str]:
@@ -72,12 +89,14 @@ def _endings(report: StoryReport, verbose: bool) -> Iterator[str]:
         yield from (f"note: {safe(note)}" for note in report.notes)
 
 
-def _by_step(found: Sequence[Mapping[str, Any]]) -> dict[tuple[str, str], list[Result]]:
-    steps: dict[tuple[str, str], list[Result]] = {}
+def _by_story(found: Sequence[Mapping[str, Any]]) -> dict[_Story, dict[str, list[Result]]]:
+    """The results of each story's steps; those of several workers come mixed."""
+    stories: dict[_Story, dict[str, list[Result]]] = {}
     for one in found:
         result = result_from(one["result"])
-        steps.setdefault((one["story"], result.step), []).append(result)
-    return steps
+        steps = stories.setdefault((one["story"], one["path"]), {})
+        steps.setdefault(result.step, []).append(result)
+    return stories
 
 
 def plain(line: Line) -> str:
