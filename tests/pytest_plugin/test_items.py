@@ -6,7 +6,7 @@ from typing import ClassVar
 
 import pytest
 
-from npol.errors import LockHeld, NpolError
+from npol.errors import InputError, LockHeld, NpolError
 from npol.kube.signals import Stopped
 from npol.model.expectation import Outcome, Verdict
 from npol.model.result import FlowResult, RestoreResult, StepResult, StoryReport
@@ -141,6 +141,30 @@ def test_each_flow_has_its_own_time_in_junit(shop, told):
         "the shop answers": "0.250",
         "its name resolves": "1.250",
     }
+
+
+def test_a_report_that_cannot_be_written_is_refused_at_the_start(shop, told):
+    (shop.path / "file").touch()
+
+    result = shop.runpytest_inprocess("--npol-report=file/reports")
+
+    assert result.ret == pytest.ExitCode.USAGE_ERROR
+    result.stderr.fnmatch_lines(["ERROR: file/reports: not a directory: */file"])
+    assert told.opened == 0
+
+
+def test_a_report_that_is_lost_hides_no_cluster_that_is_not_as_it_was(shop, told, monkeypatch):
+    def lost(*_):
+        raise InputError("reports: No space left on device")
+
+    monkeypatch.setattr("npol.report.write.write_report", lost)
+    left = RestoreResult(complete=False, problems=("a/b is there",), remedy="npol recover r")
+    monkeypatch.setattr(told, "close", lambda self: left)
+
+    result = shop.runpytest_inprocess("-k", "open", "--npol-report=reports")
+
+    assert result.ret == 6
+    result.stdout.fnmatch_lines(["*NOT as it was found; run: npol recover r"])
 
 
 def test_flows_behind_a_step_with_brackets_can_be_named(shop, told):

@@ -20,11 +20,13 @@ from npol.report.html import to_html
 from npol.report.json import from_json, reports_from_json
 from npol.report.summary import together_line
 from npol.report.terminal import Terminal
-from npol.report.write import format_of, write_file
+from npol.report.write import check_file, format_of, write_files
 
 
 def report(arguments: ReportArguments) -> int:
     shapes = {file: format_of(file) for file in arguments.report or ()}
+    for file in shapes:
+        check_file(file)
     if bool(arguments.files) == bool(arguments.job):
         raise InputError("either files or --job NAME say which run", hint="npol report run.json")
     if arguments.job:
@@ -48,8 +50,7 @@ def _show(
     if arguments.against:
         _compare(reports, read_report(arguments.against), arguments.shape)
         return
-    for file, shape in shapes.items():
-        write_file(file, reports, shape)
+    write_files(shapes.items(), reports)
     if not shapes and arguments.shape is not ReportFormat.TERMINAL:
         say(together(arguments.shape, reports), nl=False)
         return

@@ -25,9 +25,9 @@ from npol.model.selection import Selection, replayed
 from npol.model.story import Story
 from npol.report.annotations import workflow_commands
 from npol.report.escape import paragraph, safe
-from npol.report.formats import holds_none, together
+from npol.report.formats import check_holds, holds_none, together
 from npol.report.terminal import Terminal
-from npol.report.write import append_summary, format_of, write_file
+from npol.report.write import append_summary, check_file, format_of, write_files
 from npol.run import Options, StoryRun
 from npol.run.details import detailed
 from npol.run.read_inventory import foreseen
@@ -39,12 +39,16 @@ STANDARD_OUTPUT = "-"
 
 def run(arguments: RunArguments) -> int:
     outputs = list(_outputs(arguments))
+    for file in {file for file, _ in outputs} - {STANDARD_OUTPUT}:
+        check_file(file)
     if arguments.push:
         check_address(arguments.push)
     _refuse_contradictions(arguments)
     stories = _stories(arguments, story_files(arguments.stories))
     if not stories:
         return _empty(arguments, outputs)
+    for _, shape in outputs:
+        check_holds(shape, len(stories))
     watched = WatchedFor.of(arguments.watch_for, arguments.events, stories)
     terminal = Terminal(verbose=arguments.verbose > 0, aside=progress().aside)
     if arguments.context is None:
@@ -173,15 +177,15 @@ def _written(
         return
     progress().say("writing reports")
     reports = [detailed(run.report(), run.story) for run in runs]
-    for file, shape in sorted(outputs, key=lambda output: output[0] == STANDARD_OUTPUT):
-        if file == STANDARD_OUTPUT:
+    try:
+        write_files((o for o in outputs if o[0] != STANDARD_OUTPUT), reports)
+    finally:
+        for shape in (shape for file, shape in outputs if file == STANDARD_OUTPUT):
             say(together(shape, reports))
-        else:
-            write_file(file, reports, shape)
-    if summary:
-        append_summary(summary, reports)
-    if push_to:
-        push(push_to, together("prometheus", reports))
+        if summary:
+            append_summary(summary, reports)
+        if push_to:
+            push(push_to, together("prometheus", reports))
 
 
 def _notice(line: str) -> None:

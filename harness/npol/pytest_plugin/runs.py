@@ -48,6 +48,10 @@ class Runs:
             from npol.diagnose.failure_archive import bundle
 
             self._bundle = bundle(file, worker=os.environ.get("PYTEST_XDIST_WORKER", ""))
+        if directory := config.getoption("--npol-report"):
+            from npol.report.write import check_directory
+
+            check_directory(directory)
         self._open: list[StoryRun] = []
         self._progress = Progress(self._write, rewrites=False)
         self._stack = ExitStack()
@@ -181,6 +185,7 @@ class Runs:
         """
         Raises:
             RestoreIncomplete: the cluster is not as it was found.
+            InputError: it is, and the report cannot be written.
             UnknownVerdict: it is, and the flows are not shown to be as before.
         """
         if run not in self._open:
@@ -192,16 +197,22 @@ class Runs:
             self._note(run, run.close())
             raise
         self._results.reports.append(self._report(run))
-        if directory := self.config.getoption("--npol-report"):
-            from npol.report.write import write_report
-
-            write_report(directory, self._results.reports[-1])
-        if remedy := self._note(run, restored):
-            raise RestoreIncomplete("; ".join(restored.problems), hint=remedy)
+        remedy = self._note(run, restored)
+        try:
+            self._keep(self._results.reports[-1])
+        finally:
+            if remedy:
+                raise RestoreIncomplete("; ".join(restored.problems), hint=remedy)
         if restored.flows and restored.flows.failed:
             from npol.report.summary import verification_words
 
             raise UnknownVerdict(verification_words(restored.flows))
+
+    def _keep(self, report: StoryReport) -> None:
+        if directory := self.config.getoption("--npol-report"):
+            from npol.report.write import write_report
+
+            write_report(directory, report)
 
     def _report(self, run: StoryRun) -> StoryReport:
         if not (self.config.getoption("--npol-report") or os.environ.get(JOB_SUMMARY)):
@@ -245,9 +256,11 @@ class Runs:
 
     def _end(self, run: StoryRun) -> None:
         self.tell(f"{run.story.name}: restoring the cluster")
-        with suppress(RestoreIncomplete, UnknownVerdict):  # told by the next line
-            self.close(run)
-        self._tell_restored(run)
+        try:
+            with suppress(RestoreIncomplete, UnknownVerdict):  # told by the next line
+                self.close(run)
+        finally:
+            self._tell_restored(run)
 
     def _hand_over(self) -> None:
         """Reports go where they are wanted: into the archive, to the controller of xdist."""

@@ -85,9 +85,17 @@ def together(name: str, reports: Sequence[StoryReport]) -> str:
     """
     if len(reports) == 1:
         return FORMATS[name](reports[0])
-    if name not in _TOGETHER:
+    check_holds(name, len(reports))
+    return _TOGETHER[name](reports)
+
+
+def check_holds(name: str, runs: int) -> None:
+    """
+    Raises:
+        InputError: the format holds one run only, and there are more, or none.
+    """
+    if runs != 1 and name not in _TOGETHER:
         raise InputError(
-            f"the format {name!r} holds one run, these are {len(reports)}",
+            f"the format {name!r} holds one run, these are {runs}",
             hint=f"run them one by one, or one of: {', '.join(_TOGETHER)}",
         )
-    return _TOGETHER[name](reports)

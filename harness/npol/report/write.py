@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import errno
 import os
-from collections.abc import Sequence
+import shlex
+from collections.abc import Iterable, Sequence
 from contextlib import suppress
 from pathlib import Path
 
@@ -30,6 +32,8 @@ SUFFIXES = {
     ".txt": "text",
 }
 """Formats by a file's ending; the longest one that fits counts."""
+LONGEST = 200
+"""Bytes of a story's name in a file's name, which may have 255."""
 
 
 def format_of(file: str) -> str:
@@ -41,6 +45,42 @@ def format_of(file: str) -> str:
         if file.lower().endswith(suffix):
             return name
     raise InputError(f"{file}: its suffix names no format", hint=f"one of: {', '.join(SUFFIXES)}")
+
+
+def check_file(file: str) -> None:
+    """
+    To be called before a run, whose report would be lost; a link leads to where it is written.
+
+    Raises:
+        InputError: the file cannot be written.
+    """
+    place = Path(os.path.realpath(file))
+    if place.is_dir():
+        raise InputError(f"{file}: it is a directory")
+    if not place.exists():
+        if not place.parent.is_dir():
+            folder = os.path.dirname(file) if not os.path.islink(file) else str(place.parent)
+            hint = f"mkdir -p {shlex.quote(folder)}"
+            raise InputError(f"{file}: there is no directory {folder}", hint=hint)
+        place = place.parent
+    if not os.access(place, os.W_OK):
+        raise InputError(f"{file}: {os.strerror(errno.EACCES)}")
+
+
+def check_directory(directory: str) -> None:
+    """
+    As `check_file`, for `write_report`, which makes the directory.
+
+    Raises:
+        InputError: it cannot be made, or nothing written there.
+    """
+    place = Path(os.path.realpath(directory))
+    while not place.exists():
+        place = place.parent
+    if not place.is_dir():
+        raise InputError(f"{directory}: not a directory: {place}")
+    if not os.access(place, os.W_OK):
+        raise InputError(f"{directory}: {os.strerror(errno.EACCES)}")
 
 
 def write_file(file: str, reports: Sequence[StoryReport], shape: str = "") -> None:
@@ -61,6 +101,23 @@ def write_file(file: str, reports: Sequence[StoryReport], shape: str = "") -> No
         raise InputError(f"{file}: {error.strerror}") from error
 
 
+def write_files(files: Iterable[tuple[str, str]], reports: Sequence[StoryReport]) -> None:
+    """
+    Each file in its format, also where another one cannot be written.
+
+    Raises:
+        InputError: names those that cannot be written.
+    """
+    problems = []
+    for file, shape in files:
+        try:
+            write_file(file, reports, shape)
+        except InputError as error:
+            problems.append(error.message)
+    if problems:
+        raise InputError("\n".join(problems))
+
+
 def _replace(file: Path, text: str) -> None:
     """At once: a textfile collector reads at any time, and takes no half of a file."""
     draft = file.with_name(f".{file.name}.{os.getpid()}")
@@ -75,19 +132,36 @@ def append_summary(file: str, reports: Sequence[StoryReport]) -> None:
 
 
 def write_report(directory: str, report: StoryReport) -> None:
-    """JSON and HTML, named by story and run."""
-    Path(directory).mkdir(parents=True, exist_ok=True)
+    """
+    JSON and HTML, named by story and run.
+
+    Raises:
+        InputError: they cannot be written.
+    """
     for shape in FILES:
-        text = FORMATS[shape](report)
-        Path(directory, file_name(report, shape)).write_text(text, encoding="utf-8")
+        _write_into(directory, file_name(report, shape), FORMATS[shape](report))
 
 
 def write_index(directory: str, reports: Sequence[StoryReport]) -> None:
-    """A page that leads to those of `write_report`."""
+    """
+    A page that leads to those of `write_report`.
+
+    Raises:
+        InputError: it cannot be written.
+    """
     pages = {file_name(report, "html"): report for report in reports}
-    Path(directory).mkdir(parents=True, exist_ok=True)
-    Path(directory, "index.html").write_text(index_page(pages), encoding="utf-8")
+    _write_into(directory, "index.html", index_page(pages))
+
+
+def _write_into(directory: str, name: str, text: str) -> None:
+    try:
+        Path(directory).mkdir(parents=True, exist_ok=True)
+        Path(directory, name).write_text(text, encoding="utf-8")
+    except OSError as error:
+        raise InputError(f"{os.path.join(directory, name)}: {error.strerror}") from error
 
 
 def file_name(report: StoryReport, shape: str) -> str:
-    return f"{report.story.replace(os.sep, '-')}-{report.run_id}.{shape}"
+    """Of a story's name as much as a file's name has room for, whatever its letters take."""
+    story = report.story.replace(os.sep, "-").encode()[:LONGEST].decode(errors="ignore")
+    return f"{story}-{report.run_id}.{shape}"
