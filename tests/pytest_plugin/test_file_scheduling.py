@@ -33,12 +33,12 @@ class Worker:
 class Config:
     """What a scheduler reads of pytest's."""
 
-    def __init__(self, workers):
+    def __init__(self, workers, dist="loadfile"):
         self.option = SimpleNamespace(loadscopereorder=False)
-        self._workers = workers
+        self._values = {"tx": [f"{workers}*popen"], "dist": dist}
 
     def getvalue(self, name):
-        return {"tx": [f"{self._workers}*popen"]}[name]
+        return self._values[name]
 
 
 class Session:
@@ -104,3 +104,33 @@ def test_workers_may_die_one_after_the_other(workers):
 
     assert sorted(session.crashed) == ITEMS[1::2]
     assert sorted(session.done) == ITEMS[::2]
+
+
+STORY = ["a/s.npol.yaml::one::a -> b:80", "a/s.npol.yaml::two [x]::a -> b:80"]
+OTHERS = ["a/t.py::A::x", "a/t.py::A::y[1-a@b]", "a/t.py::z@g", "a/u.py::z[1]@g"]
+
+
+@pytest.mark.parametrize("dist", ["load", "worksteal", "loadgroup", "loadscope", "loadfile"])
+def test_a_story_stays_in_one_piece_however_others_are_handed_out(dist):
+    scheduling = FileScheduling(Config(2, dist))
+
+    assert {scheduling._split_scope(item) for item in STORY} == {"a/s.npol.yaml"}
+
+
+@pytest.mark.parametrize(
+    ("dist", "pieces"),
+    [
+        ("load", [[0], [1], [2], [3]]),
+        ("worksteal", [[0], [1], [2], [3]]),
+        ("loadgroup", [[0], [1], [2, 3]]),
+        ("loadscope", [[0, 1], [2], [3]]),
+        ("loadfile", [[0, 1, 2], [3]]),
+    ],
+)
+def test_what_is_no_story_is_handed_out_as_xdist_does(dist, pieces):
+    scheduling = FileScheduling(Config(2, dist))
+    found: dict[str, list[int]] = {}
+    for number, item in enumerate(OTHERS):
+        found.setdefault(scheduling._split_scope(item), []).append(number)
+
+    assert list(found.values()) == pieces

@@ -25,11 +25,11 @@ from npol.pytest_plugin.runs import NAME, Runs
 from npol.pytest_plugin.session_results import SessionResults
 from npol.pytest_plugin.shared_options import add_common_names, read_paths
 from npol.pytest_plugin.spelling import for_pytest
+from npol.pytest_plugin.story_names import SUFFIXES
 
 __all__ = ["netpol", "npol_cluster"]
 
 RESULTS = "npol-results"
-SUFFIXES = (".npol.yaml", ".npol.yml")
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
@@ -101,11 +101,11 @@ def pytest_collect_file(file_path: Path, parent: pytest.Collector) -> pytest.Col
 @pytest.hookimpl(optionalhook=True)
 @hook
 def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Any:
-    """Keep a file's items on one worker: its steps build on each other (xdist splits them)."""
+    """Keep a story's items on one worker: its steps build on each other (xdist splits them)."""
     dist = config.getoption("dist", "no")
     if dist == "each":
         raise pytest.UsageError("--dist each would run every story on one cluster several times")
-    if dist in ("load", "worksteal", "loadgroup"):
+    if dist in ("load", "worksteal", "loadgroup", "loadscope"):
         from npol.pytest_plugin.file_scheduling import FileScheduling
 
         return FileScheduling(config, log)

@@ -1,4 +1,4 @@
-"""How pytest-xdist hands out files, so that a worker that dies fails its test and no more."""
+"""How pytest-xdist hands out items, so that a worker that dies fails its test and no more."""
 
 from __future__ import annotations
 
@@ -6,15 +6,32 @@ from typing import Any
 
 from xdist.scheduler import LoadFileScheduling  # type: ignore[import-untyped]
 
+from npol.pytest_plugin.story_names import SUFFIXES
+
 
 class FileScheduling(LoadFileScheduling):  # type: ignore[misc]
     """
-    A file's items stay on one worker: its steps build on each other.
+    A story's items stay on one worker: its steps build on each other.
+
+    What is no story is handed out as `--dist` says, in a project with stories and in any other
+    where npol is installed.
 
     After a crash xdist 3.8 hands out all files of that worker anew, those that were done as
     well. A worker that gets one of these has nothing to do, never answers, and the session
     waits for ever; and the test that killed its worker kills the next one, too.
     """
+
+    def _split_scope(self, nodeid: str) -> str:
+        """What stays on one worker with this item: all that have the same word."""
+        file, _, name = nodeid.partition("::")
+        dist = self.config.getvalue("dist")
+        if file.endswith(SUFFIXES) or dist == "loadfile":
+            return file
+        if dist == "loadscope":
+            return nodeid.rpartition("::")[0]
+        if dist == "loadgroup" and "@" in name.rpartition("]")[2]:  # xdist has put it there
+            return nodeid.rpartition("@")[2]
+        return nodeid
 
     def remove_node(self, node: Any) -> str | None:
         """A worker ended; the item that was under way, if there was one."""
