@@ -179,3 +179,31 @@ def test_fix_takes_a_rendering_for_no_file(npol, rendered, tmp_path, tmp_path_fa
     (tmp_path / f"{path} ({tool})").symlink_to("mine.yaml")
     assert "2 finding(s)\n" in npol("check", option, path, "--fix")[1]
     assert (tmp_path / "mine.yaml").read_text() == POLICY
+
+
+ASKING = """\
+version: 1
+name: asking
+given: [app.yaml]
+peers: {web: {namespace: shop, labels: {app: web}}}
+steps: [{name: before, flows: [{from: web, to: web, port: 80, expect: allow}]}]
+"""
+
+
+@pytest.mark.parametrize(
+    ("option", "story", "said"),
+    [
+        ("--coverage", ASKING, "coverage: nothing to cover: no step of a story has a policy in"),
+        ("--coverage", "", "coverage: nothing to cover: no step of a story has a policy in force"),
+        ("--mutate", ASKING, "mutation of asking: nothing to mutate: no step has a policy in"),
+        ("--mutate", "", "mutation: nothing to mutate: there is no story"),
+    ],
+)
+def test_nothing_to_exercise_is_told_as_nothing(npol, option, story, said):
+    files = {"app": POD.removeprefix("---\n"), **({"a.npol": story} if story else {})}
+
+    code, out = npol("check", option, *(f"{name}.yaml" for name in files), **files)
+
+    assert code == 0
+    assert said in out
+    assert "%" not in out

@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
+import pytest
+
+from npol.cli.check_stories import coverage_words
 from npol.mutation.operators import mutants
 from npol.mutation.score import mutate
 from npol.policy.objects.dialects import CALICO
 from npol.policy.objects.netpol_types import Direction
 from npol.policy.parse.parse_policies import parse_policy
-from npol.policy.simulate.coverage import CoveredPart, coverage
+from npol.policy.simulate.coverage import Coverage, CoveredPart, coverage
 from npol.policy.simulate.simulated_steps import scenes
 from tests.policy.stories import step, story
 from tests.policy.worlds import policy
@@ -70,8 +75,21 @@ def test_covered_item_names_its_flows():
     assert rule.flows == ("policies: a -> b:8080", "policies: far -> b:8080")
 
 
-def test_share_of_a_story_without_policies_is_whole():
-    assert coverage(scenes(story(step("none", "a -> b:8080"))), CALICO).share == 1.0
+def test_a_story_without_policies_has_nothing_to_cover():
+    found = coverage(scenes(story(step("none", "a -> b:8080"))), CALICO)
+
+    assert coverage_words(found) == "nothing to cover: no step of a story has a policy in force"
+
+
+@pytest.mark.parametrize(
+    ("covered", "of", "said"),
+    [(0, 3, "0 of 3 items, 0%"), (299, 300, "299 of 300 items, 99%"), (3, 3, "3 of 3 items, 100%")],
+)
+def test_a_hundred_percent_is_all(covered, of, said):
+    (item, *_) = coverage(told("a -> b:8080"), CALICO).items
+    items = [replace(item, flows=("asked",) if n < covered else ()) for n in range(of)]
+
+    assert coverage_words(Coverage(items=tuple(items))) == said
 
 
 def test_mutants_remove_widen_and_narrow_each_part():

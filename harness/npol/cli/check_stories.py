@@ -10,9 +10,9 @@ from typing import Any
 from npol.cli.streams import say
 from npol.errors import ExitCode
 from npol.model.story import Story
-from npol.mutation.score import MutantResult, mutate
+from npol.mutation.score import MutantResult, Mutation, mutate
 from npol.policy.objects.dialects import Dialect
-from npol.policy.simulate.coverage import CoverageItem, CoveredPart, coverage
+from npol.policy.simulate.coverage import Coverage, CoverageItem, CoveredPart, coverage
 from npol.policy.simulate.forecast import forecast
 from npol.policy.simulate.simulated_steps import scenes
 from npol.report.causes import prediction_words
@@ -26,8 +26,15 @@ def print_coverage(stories: Sequence[Story], dialect: Dialect) -> None:
     found = coverage((scene for story in stories for scene in scenes(story)), dialect)
     for item in found.uncovered:
         say(safe(f"{item.origin}: no flow exercises this {_item(item)}"))
-    total = len(found.items)
-    say(f"coverage: {total - len(found.uncovered)} of {total} items, {found.share:.0%}")
+    say(f"coverage: {coverage_words(found)}")
+
+
+def coverage_words(found: Coverage) -> str:
+    """`5 of 6 items, 83%`; 100% is said of all items only."""
+    if not (total := len(found.items)):
+        return "nothing to cover: no step of a story has a policy in force"
+    covered = total - len(found.uncovered)
+    return f"{covered} of {total} items, {100 * covered // total}%"
 
 
 def _item(item: CoverageItem) -> str:
@@ -47,6 +54,8 @@ def _item(item: CoverageItem) -> str:
 def print_mutation(stories: Sequence[Story], dialect: Dialect) -> int:
     """What no prediction is made of may notice mutants, or not: that is counted apart."""
     survivors = unknown = 0
+    if not stories:
+        say("mutation: nothing to mutate: there is no story")
     for story in stories:
         for step in forecast(scenes(story), dialect.name):
             unknown += len(step.not_foretold)
@@ -58,14 +67,20 @@ def print_mutation(stories: Sequence[Story], dialect: Dialect) -> int:
         for result in (*found.survivors, *found.unkillable, *found.equivalent):
             for line in _told(result):
                 say(safe(line))
-        say(
-            f"mutation of {story.name}: {len(found.noticed)} of {len(found.results)} noticed, "
-            f"{len(found.survivors)} survived, {len(found.unkillable)} not provable, "
-            f"{len(found.equivalent)} make no difference"
-        )
+        say(safe(f"mutation of {story.name}: {_counts(found)}"))
     if survivors:
         return int(ExitCode.DIFFERS)
     return int(ExitCode.UNKNOWN if unknown else ExitCode.AS_EXPECTED)
+
+
+def _counts(found: Mutation) -> str:
+    if not found.results:
+        return "nothing to mutate: no step has a policy in force"
+    return (
+        f"{len(found.noticed)} of {len(found.results)} noticed, "
+        f"{len(found.survivors)} survived, {len(found.unkillable)} not provable, "
+        f"{len(found.equivalent)} make no difference"
+    )
 
 
 def _told(result: MutantResult) -> Iterator[str]:

@@ -64,13 +64,6 @@ class Coverage:
     def uncovered(self) -> tuple[CoverageItem, ...]:
         return tuple(i for i in self.items if not i.flows)
 
-    @property
-    def share(self) -> float:
-        """From 0 to 1; 1 where there is nothing to cover."""
-        if not self.items:
-            return 1.0
-        return 1 - len(self.uncovered) / len(self.items)
-
 
 _Key = tuple[str, str, CoveredPart, Direction]
 
