@@ -11,6 +11,7 @@ from npol.cli.arguments.doctor import DoctorArguments
 from npol.cli.doctor_output import DoctorOutput, collect_into
 from npol.cli.report import read_report
 from npol.cli.streams import say
+from npol.cli.typed_namespaces import typed_namespaces
 from npol.cni.catalogue import Enforces, Engine
 from npol.cni.detect import detect, gather
 from npol.cni.other_policy_kinds import foreign_policies
@@ -75,9 +76,8 @@ def _apart() -> str:
 
 
 def _wanted(namespaces: Sequence[str], stories: Sequence[Story]) -> list[str]:
-    """The namespaces that were named, with or without commas, and those of the stories."""
-    typed = {n for item in namespaces for n in item.split(",") if n}
-    return sorted(typed.union(*map(named_namespaces, stories)))
+    """The namespaces that were named, and those of the stories."""
+    return sorted(set(typed_namespaces(namespaces)).union(*map(named_namespaces, stories)))
 
 
 def _examine(

@@ -13,6 +13,7 @@ from npol.cli.arguments.init import InitArguments
 from npol.cli.rendered import rendered, to_be_rendered
 from npol.cli.scope_lines import scope_lines
 from npol.cli.streams import say
+from npol.cli.typed_namespaces import typed_namespaces
 from npol.errors import ExitCode, InputError
 from npol.kube.guard import protected
 from npol.model.change import Manifest
@@ -121,14 +122,17 @@ def _modeline() -> str:
 def _of_cluster(arguments: InitArguments) -> _StorySources:
     from npol.cli.cluster_inputs import of_cluster  # no kubeconfig is read for manifests
 
-    seen = of_cluster(arguments.kubeconfig, arguments.context, arguments.namespaces or ())
+    named = typed_namespaces(arguments.namespaces or ())
+    seen = of_cluster(arguments.kubeconfig, arguments.context, named)
     return _StorySources(world=seen.world, dialect=seen.dialect)
 
 
 def _of_manifests(arguments: InitArguments) -> _StorySources:
-    namespaces = arguments.namespaces or ["default"]
+    namespaces = typed_namespaces(arguments.namespaces or ()) or ["default"]
     if len(namespaces) > 1:
-        raise InputError("manifests that name no namespace go into one: give -n once")
+        raise InputError(
+            "manifests that name no namespace go into one", hint="-n once, a story for each"
+        )
     survey, source = _read(arguments, namespaces[0])
     policies = [m for m in survey.manifests if is_split_off(m)]
     others = [m for m in survey.manifests if m not in policies]

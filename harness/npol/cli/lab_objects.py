@@ -7,7 +7,8 @@ from collections.abc import Sequence
 from npol.cli.arguments.lab import LabArguments
 from npol.cli.rendered import rendered, to_be_rendered
 from npol.cli.streams import say
-from npol.errors import Mistakes
+from npol.cli.typed_namespaces import typed_namespaces
+from npol.errors import InputError, Mistakes
 from npol.kube.connection import Mode, connect
 from npol.model.change import Manifest
 from npol.report.escape import safe
@@ -19,10 +20,12 @@ def lab_objects(arguments: LabArguments) -> Sequence[Manifest]:
     What the options name, rendered.
 
     Raises:
-        InputError: they contradict each other.
+        InputError: they contradict each other, or one is no namespace's name.
         Mistakes: it cannot be rendered, or read.
     """
     source = to_be_rendered(arguments)
+    if len(typed_namespaces([arguments.namespace])) > 1:
+        raise InputError("rendered objects that name no namespace go into one", hint="-n NAME")
     if source is None:
         return ()
     found = rendered(source, None, arguments.namespace)

@@ -41,7 +41,8 @@ class InitArguments:
         typer.Option(
             "--namespace",
             "-n",
-            help="For manifests that name no namespace; with --from-cluster: only these.",
+            help="For manifests that name no namespace; with --from-cluster: only these (repeat or "
+            "comma-separate).",
         ),
     ] = None
     name: Annotated[str, typer.Option("--name", help="The story's name.")] = "policies"
