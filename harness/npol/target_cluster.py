@@ -72,9 +72,9 @@ def cluster(
         Refused: no lab can be started on this machine.
     """
     where = named(kubeconfig, context)
+    if ip_families is not None:
+        check_families(where, ip_families)
     if where is not None:
-        if ip_families is not None:
-            raise InputError("--ip-families is for a lab: a cluster has its families already")
         yield where
         return
     from npol_lab.session import Lab, LabOptions  # a named cluster need not pay for it
@@ -82,6 +82,16 @@ def cluster(
     options = LabOptions(ip_families=lab_families(ip_families or "IPv4"))
     with Lab.start(options) as own:
         yield TargetCluster(kubeconfig=str(own.kubeconfig), context=own.context, is_lab=True)
+
+
+def check_families(where: TargetCluster | None, text: str) -> None:
+    """
+    Raises:
+        InputError: a cluster was named, or a lab cannot have them.
+    """
+    if where is not None:
+        raise InputError("--ip-families is for a lab: a cluster has its families already")
+    lab_families(text)
 
 
 def lab_families(text: str) -> tuple[str, ...]:

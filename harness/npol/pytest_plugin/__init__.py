@@ -15,11 +15,10 @@ from typing import Any
 
 import pytest
 
-from npol import target_cluster
 from npol.errors import NO_WINDOWS, InputError, NpolError
 from npol.pytest_plugin.boundary import hook
 from npol.pytest_plugin.fixtures import netpol, npol_cluster
-from npol.pytest_plugin.options import add_options, cluster_of
+from npol.pytest_plugin.options import add_options, check_options
 from npol.pytest_plugin.rootdir import correct
 from npol.pytest_plugin.runs import NAME, Runs
 from npol.pytest_plugin.session_results import SessionResults
@@ -51,7 +50,7 @@ def pytest_load_initial_conftests(
 def pytest_configure(config: pytest.Config) -> None:
     config.addinivalue_line("markers", "smoke: the functional checks; they change no policy")
     try:
-        target_cluster.named(*cluster_of(config))
+        check_options(config)
         results = SessionResults()
         runs = Runs(config, results)
         _shard(config)

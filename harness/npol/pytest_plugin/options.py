@@ -2,9 +2,17 @@
 
 from __future__ import annotations
 
+import argparse
+import errno
+import math
+import os
+from collections.abc import Callable
 from typing import Any
 
 import pytest
+
+from npol import target_cluster
+from npol.errors import InputError
 
 KUBECONFIG = "--kubeconfig"
 CONTEXT = "--kube-context"
@@ -13,6 +21,40 @@ CLUSTER = {
     KUBECONFIG: ("FILE", "kubeconfig; default: $KUBECONFIG, ~/.kube/config"),
 }
 """What names the cluster: common names, which other plugins and conftests may have as well."""
+
+
+def _at_least(least: float, kind: type[int] | type[float] = float) -> Callable[[str], float]:
+    """A number as `argparse` reads it; what is too small, or none, is a usage error."""
+
+    def read(text: str) -> float:
+        try:
+            number = kind(text)
+        except ValueError:
+            number = math.nan
+        if not least <= number < math.inf:
+            what = "a whole number" if kind is int else "a number"
+            raise argparse.ArgumentTypeError(f"{text!r} is not {what} of at least {least:g}")
+        return number
+
+    return read
+
+
+SECONDS, RATE, COUNT = _at_least(0), _at_least(0.1), _at_least(0, int)
+
+
+def check_options(config: pytest.Config) -> None:
+    """
+    To be called before anything is collected: each story would fail of it.
+
+    Raises:
+        InputError: a value is none that the option may have.
+    """
+    where = target_cluster.named(*cluster_of(config))
+    if families := config.getoption("--npol-ip-families"):
+        target_cluster.check_families(where, families)
+    source = config.getoption("--npol-flow-records")
+    if source not in ("auto", "off", "-") and not os.path.exists(source):
+        raise InputError(f"--flow-records {source}: {os.strerror(errno.ENOENT)}")
 
 
 def own_name(option: str) -> str:
@@ -37,13 +79,13 @@ def add_options(parser: pytest.Parser) -> None:
     _add(group, "--npol-peers", "FILE", "file that overlays the stories' peers")
     _add(group, "--npol-report", "DIR", "write each story's run as JSON and HTML")
     for name, kind, default, text in (
-        ("--npol-wait", float, 0.0, "seconds to wait for a namespace that another run holds"),
-        ("--npol-start-within", float, None, "seconds in which debug pods must run; 180"),
-        ("--npol-settle", float, None, "seconds in which flows may come to what is expected"),
-        ("--npol-qps", float, None, "at most so many API requests a second; default: no limit"),
+        ("--npol-wait", SECONDS, 0.0, "seconds to wait for a namespace that another run holds"),
+        ("--npol-start-within", SECONDS, None, "seconds in which debug pods must run; 180"),
+        ("--npol-settle", SECONDS, None, "seconds in which flows may come to what is expected"),
+        ("--npol-qps", RATE, None, "at most so many API requests a second; default: no limit"),
         (
             "--npol-max-unlisted-pods",
-            int,
+            COUNT,
             50,
             "maximum pods outside a story that its policies may select; 50",
         ),
