@@ -143,6 +143,35 @@ def test_each_flow_has_its_own_time_in_junit(shop, told):
     }
 
 
+@pytest.mark.parametrize(
+    ("verdict", "outcome", "line"),
+    [
+        (Verdict.AS_EXPECTED, "xpassed", "1 of 1 as expected"),
+        (Verdict.TOO_OPEN, "xfailed", "0 of 1 as expected, 1 too open"),
+    ],
+)
+def test_a_flow_that_is_known_to_fail_is_in_the_summary(shop, told, verdict, outcome, line):
+    told.verdicts = [verdict]
+    shop.makeconftest(
+        "import pytest\n"
+        "def pytest_collection_modifyitems(items):\n"
+        "    [item.add_marker(pytest.mark.xfail) for item in items]\n"
+    )
+
+    result = shop.runpytest_inprocess("-k", "closed")
+
+    result.assert_outcomes(**{outcome: 1}, deselected=4)
+    result.stdout.fnmatch_lines(["*= connectivity =*", f"*{line}*"])
+
+
+@pytest.mark.parametrize("option", ["--setup-plan", "--setup-only"])
+def test_no_cluster_is_asked_where_pytest_runs_no_test(shop, told, option):
+    result = shop.runpytest_inprocess(option)
+
+    assert (result.ret, told.opened) == (0, 0)
+    result.stdout.fnmatch_lines(["*shop.npol.yaml::deny all::the shop is closed*"])
+
+
 def test_a_report_that_cannot_be_written_is_refused_at_the_start(shop, told):
     (shop.path / "file").touch()
 

@@ -121,3 +121,9 @@ def test_two_stories_are_not_watched_together(shop, watched):
 
     assert watched.watches == 0
     assert "--npol-for watches one story" in f"{result.stdout}{result.stderr}"
+
+
+def test_nothing_is_watched_where_pytest_runs_no_test(shop, watched):
+    result = shop.runpytest_inprocess("--npol-for=1m", "--setup-plan")
+
+    assert (result.ret, watched.opened, watched.watches) == (0, 0, 0)

@@ -176,6 +176,11 @@ class FlowItem(pytest.Item):
     def file(self) -> StoryFile:
         return self.parent.parent  # type: ignore[union-attr, return-value]
 
+    @property
+    def setup_only(self) -> bool:
+        """Whether pytest runs no test (`--setup-only`, `--setup-plan`): nothing may be asked."""
+        return bool(self.config.getoption("setuponly"))
+
     def asked(self) -> Iterable[tuple[str, str]]:
         """The results that it is about: by step and name."""
         yield self.step.name, self.claim.name
@@ -185,6 +190,8 @@ class FlowItem(pytest.Item):
 
     @without_frames
     def setup(self) -> None:
+        if self.setup_only:
+            return
         again, self._tries = self._tries > 0, self._tries + 1
         self.result = self._trouble = None
         try:

@@ -19,6 +19,9 @@ if TYPE_CHECKING:
 JOB_SUMMARY = "GITHUB_STEP_SUMMARY"
 ANNOTATING_PLUGIN = "pytest_github_actions_annotate_failures"
 """It annotates failures of all tests, stories among them."""
+OUTCOMES = ("passed", "failed", "skipped")
+FINAL = (*OUTCOMES, "xfailed", "xpassed")
+"""What pytest counts results as that no later try replaces."""
 
 
 class SessionResults:
@@ -85,10 +88,9 @@ class SessionResults:
 
     def _last_tries(self, stats: dict[str, list[Any]]) -> Iterator[Any]:
         """The results that count: what was asked once more has others before them."""
-        counts = ("passed", "failed", "skipped")
-        reports = {id(r): r for name in counts for r in stats.get(name, ())}
+        reports = {id(r): r for name in FINAL for r in stats.get(name, ())}
         for report in reports.values():
-            if hasattr(report, "npol") and report.when == "call" and report.outcome in counts:
+            if hasattr(report, "npol") and report.when == "call" and report.outcome in OUTCOMES:
                 yield report.npol
 
     def as_json(self) -> list[tuple[StoryReport, str]]:

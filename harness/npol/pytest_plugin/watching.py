@@ -138,6 +138,8 @@ class WatchItem(FlowItem):
 
     @without_frames
     def setup(self) -> None:
+        if self.setup_only:
+            return
         try:
             self._watch = self._node.watch()
         except NpolError as error:
