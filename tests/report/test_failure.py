@@ -16,6 +16,7 @@ from npol.model.reason import Reason, ReasonCode
 from npol.model.result import CheckResult, Diagnosis, Evidence
 from npol.model.sentence import Sentence
 from npol.report.ask_again import AskAgain
+from npol.report.claims import said, summary_of
 from npol.report.failure import failure_text
 from npol.report.failure_groups import FailureGroup, failure_groups
 
@@ -261,3 +262,12 @@ def test_probes_are_given_where_their_pod_is_still_there(failure):
     ):
         text = text_of(result, again=again)
         assert f"{where} {container} -- curl -sS -m 2 telnet://10.96.1.2:5432\n" in text
+
+
+@pytest.mark.parametrize("words", [said, summary_of])
+def test_one_line_says_why_nothing_is_known(failure, words):
+    why = Reason(code=ReasonCode.KIND_NOT_SERVED, said="no such port")
+    unknown = replace(failure, verdict=Verdict.UNKNOWN, reason=why)
+
+    assert words(unknown).endswith(": no such port")
+    assert not words(failure).endswith(": no such port")

@@ -306,6 +306,20 @@ def test_the_last_line_fits_and_names_cluster_and_code(report, width):
     assert "cluster/production-payments"[-10:] in summary_line(named, 80)
 
 
+def test_the_last_line_shows_where_verdicts_are_left_out(flow, report):
+    others = (Verdict.TOO_OPEN, Verdict.TOO_CLOSED, Verdict.WRONG_ANSWER, Verdict.UNKNOWN)
+    flows = tuple(flow(verdict=v) for v in (Verdict.AS_EXPECTED, *others))
+    run = replace(report, steps=(replace(report.steps[1], flows=flows, checks=()),))
+    parts = counted(run.results).split(", ")
+
+    for width in range(75, 140):
+        line = summary_line(run, width)
+        left_out = sum(part not in line for part in parts)
+        assert len(line) <= width
+        assert (", ...;" in line) is (left_out > 0), line
+    assert not left_out
+
+
 def test_a_green_run_says_little_of_itself_and_all_with_v(report, shown):
     green = replace(
         report,

@@ -39,6 +39,7 @@ MEANING = {
 """What the command line's exit codes say, for people."""
 
 
+_VERDICTS = {verdict.value for verdict in Verdict}
 _NOT_VERIFIED = {
     NotVerified.NO_BASELINE: (
         "the story has no step before its first change (add one to compare with)"
@@ -185,8 +186,8 @@ def summary_line(report: StoryReport, width: int = SUMMARY_WIDTH) -> str:
     """
     A whole run in one line: what came of it, how long, the cluster, the exit code.
 
-    The least telling parts are left out where it would be longer than `width`; a cluster's long
-    name loses its middle.
+    The least telling parts are left out where it would be longer than `width`, and dots stand for
+    verdicts among them; a cluster's long name loses its middle.
     """
     code = f"exit code {report.exit_status}"
     if report.exit_status > SIGNALLED:
@@ -206,9 +207,17 @@ def summary_line(report: StoryReport, width: int = SUMMARY_WIDTH) -> str:
         if len(line) <= width:
             return line
     where = _shortened(where, width - len(f"{counts[0]}; : {code}"))
-    while len(counts) > 1 and len(f"{', '.join(counts)}; {where}: {code}") > width:
-        counts.pop()
-    return f"{', '.join(counts)}; {where}: {code}"
+    return _cut_to_fit(counts, f"; {where}: {code}", width)
+
+
+def _cut_to_fit(counts: Sequence[str], tail: str, width: int) -> str:
+    """The first part at least; dots, where there is room, say that verdicts are left out."""
+    left = list(counts)
+    line, dots = f"{', '.join(left)}{tail}", ""
+    while len(left) > 1 and len(line) > width:
+        dots = ", ..." if left.pop().partition(" ")[2] in _VERDICTS else dots
+        line = f"{', '.join(left)}{dots}{tail}"
+    return line if len(line) <= width else f"{left[0]}{tail}"
 
 
 def nothing_proven_line(report: StoryReport) -> str:
