@@ -15,7 +15,7 @@ from npol.cli.arguments.explain import ExplainArguments
 from npol.cli.explain_policy import print_policy, with_place
 from npol.cli.rendered import rendered, to_be_rendered
 from npol.cli.scope_lines import scope_lines
-from npol.cli.streams import say
+from npol.cli.streams import say_wrapped
 from npol.errors import ExitCode, InputError, did_you_mean
 from npol.model.causes import Cause
 from npol.model.prediction import PolicyName, PredictedDecision, Prediction, UnknownReason
@@ -114,7 +114,7 @@ def _of_observed(arguments: ExplainArguments, paths: Sequence[str]) -> ExitCode:
         explained = replace(explained, prediction=unknown, remedies=())
     code = _print([explained])
     for line in observed_lines(world, decision, traffic):
-        say(safe(f"  {line}"))
+        say_wrapped(safe(f"  {line}"))
     return code
 
 
@@ -139,7 +139,7 @@ def _of_story(
     if asked.problem:
         raise InputError(reason_words(asked.problem))
     why = "" if at else " (the one with most policies; --at names another)"
-    say(safe(f"after step {step.step!r}{why}:"))
+    say_wrapped(safe(f"after step {step.step!r}{why}:"))
     answer = _print(explain_flows(world, asked.traffics, dialect, without=without))
     _print_scope(world, dialect)
     return answer
@@ -177,7 +177,7 @@ def _check_without(world: ClusterState, names: Sequence[str]) -> None:
 
 def _print_scope(world: ClusterState, dialect: Dialect, left_out: int = 0) -> None:
     for line in scope_lines(world, dialect, left_out=left_out):
-        say(safe(line))
+        say_wrapped(safe(line))
 
 
 def _print(explained: Sequence[Explanation]) -> ExitCode:
@@ -186,24 +186,24 @@ def _print(explained: Sequence[Explanation]) -> ExitCode:
         _print_one(found)
     refused = dict.fromkeys(str(r) for e in explained for r in e.refused)
     for line in refused:
-        say(safe(line))
+        say_wrapped(safe(line))
     unknown = any(e.prediction.decision is PredictedDecision.UNKNOWN for e in explained) or refused
     return ExitCode.UNKNOWN if unknown else ExitCode.AS_EXPECTED
 
 
 def _print_one(found: Explanation) -> None:
     predicted = prediction_words(found.prediction)
-    say(f"{safe(found.flow)}: predicted {predicted} (dialect {found.dialect})")
+    say_wrapped(f"{safe(found.flow)}: predicted {predicted} (dialect {found.dialect})")
     for stage in found.stages:
-        say(f"  {MARKS[stage.answer]} {safe(stage.title)}")
+        say_wrapped(f"  {MARKS[stage.answer]} {safe(stage.title)}")
         for line in stage.lines:
-            say(f"            {_line(line)}")
+            say_wrapped(f"            {_line(line)}")
     for note in found.notes:
-        say(f"  note: {safe(fact_words(note))}")
+        say_wrapped(f"  note: {safe(fact_words(note))}")
     for remedy in found.remedies:
-        say(f"  would allow it: {_line(Cause(what=remedy.what, at=remedy.at))}")
+        say_wrapped(f"  would allow it: {_line(Cause(what=remedy.what, at=remedy.at))}")
     if found.without:
-        say(f"  without {', '.join(found.left_out)}: {prediction_words(found.without)}")
+        say_wrapped(f"  without {', '.join(found.left_out)}: {prediction_words(found.without)}")
 
 
 def _line(cause: Cause) -> str:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from npol.cli.streams import say
+from npol.cli.streams import say_wrapped
 from npol.errors import ExitCode, InputError, Position
 from npol.model.described_policy import PolicyLine
 from npol.policy.explain.describe import explain_policy
@@ -41,7 +41,7 @@ def print_policy(world: ClusterState, what: str, dialect: Dialect) -> ExitCode:
         known = ", ".join(map(str, (*world.every_policy, *world.others))) or "none"
         raise InputError(f"there is no policy {what}", hint=f"policies: {known}")
     for one in refused:
-        say(safe(str(one)))
+        say_wrapped(safe(str(one)))
     for policy in found:
         _print_one(world, policy, dialect)
     return ExitCode.UNKNOWN if refused else ExitCode.AS_EXPECTED
@@ -54,12 +54,12 @@ def _print_one(world: ClusterState, policy: EvaluatedPolicy, dialect: Dialect) -
     described = explain_policy(world, policy, dialect)
     _print_lines(described.lines)
     if described.own_node_passes:
-        say(f"  note: {OWN_NODE}")
+        say_wrapped(f"  note: {OWN_NODE}")
 
 
 def _print_lines(lines: Sequence[PolicyLine]) -> None:
     for line in lines:
-        say(("  " if line.nested else "") + with_place(line_words(line), line.at))
+        say_wrapped(("  " if line.nested else "") + with_place(line_words(line), line.at))
 
 
 def with_place(text: str, at: Position | None) -> str:

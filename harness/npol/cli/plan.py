@@ -14,7 +14,7 @@ from npol.cli import inputs
 from npol.cli.arguments.plan import PlanArguments
 from npol.cli.rendered import rendered, to_be_rendered
 from npol.cli.scope_lines import scope_lines
-from npol.cli.streams import say
+from npol.cli.streams import say_wrapped
 from npol.errors import ExitCode, InputError
 from npol.model.refused_object import RefusedObject
 from npol.policy.objects.dialects import CALICO, Dialect
@@ -53,7 +53,7 @@ def _print_story(what: str, arguments: PlanArguments, named: Dialect | None) -> 
 
     story = load_story(what, root=arguments.root, overlay=arguments.peers)
     for note in story.notes:
-        say(f"note: {note}")
+        say_wrapped(f"note: {note}")
     told = scenes(story)
     world = fullest(chosen_steps(story, arguments.at)).world
     dialect = named or inputs.plugin_of(world) or CALICO
@@ -62,7 +62,7 @@ def _print_story(what: str, arguments: PlanArguments, named: Dialect | None) -> 
     for step in steps:
         _print_step(step)
     for line in scope_lines(world, dialect):
-        say(safe(line))
+        say_wrapped(safe(line))
     return _concluded(steps, engine)
 
 
@@ -101,7 +101,7 @@ def _print_observed(arguments: PlanArguments, flows: Sequence[str]) -> ExitCode:
     found = against_observed(state, traffic.flows, dialect)
     head = f"{title}: {found.policies} policies, read as {dialect.name} reads them"
     for line in (*summary(traffic), head, *plan_lines(found)):
-        say(safe(line))
+        say_wrapped(safe(line))
     refused = _print_refused(state.refused)
     code = _concluded_of_observed(found, unsure=bool(traffic.unread_lines or refused))
     _print_scope(seen, dialect)
@@ -110,12 +110,12 @@ def _print_observed(arguments: PlanArguments, flows: Sequence[str]) -> ExitCode:
 
 def _print_scope(seen: inputs.Inputs, dialect: Dialect) -> None:
     for line in scope_lines(seen.world, dialect, left_out=seen.left_out):
-        say(safe(line))
+        say_wrapped(safe(line))
 
 
 def _concluded_of_observed(found: ObservedPlan, *, unsure: bool) -> ExitCode:
     cut, unknown = len(found.cut), len(found.unknown)
-    say(
+    say_wrapped(
         f"{cut} of {len(found.flows)} observed flow(s) would be cut, {len(found.opened)} opened, "
         f"{unknown} cannot be predicted; {len(found.unused)} allow rule(s) saw none"
     )
@@ -146,7 +146,7 @@ def _concluded(steps: Sequence[StepForecast], engine: str) -> ExitCode:
     open_ = sum(len(step.not_foretold) for step in steps)
     refused = _print_refused(r for step in steps for r in step.refused)
     apart = f", {open_} cannot be foretold" if open_ else ""
-    say(f"{failing} flow(s) will fail{apart}, by prediction for {engine}")
+    say_wrapped(f"{failing} flow(s) will fail{apart}, by prediction for {engine}")
     if failing:
         return ExitCode.DIFFERS
     return ExitCode.UNKNOWN if open_ or refused else ExitCode.AS_EXPECTED
@@ -156,7 +156,7 @@ def _print_refused(refused: Iterable[RefusedObject]) -> bool:
     """Policies of no effect, each once; whether there are any."""
     lines = dict.fromkeys(map(str, refused))
     for line in lines:
-        say(safe(line))
+        say_wrapped(safe(line))
     return bool(lines)
 
 
@@ -165,23 +165,23 @@ def _print_difference(old: ClusterState, seen: inputs.Inputs, dialect: Dialect) 
 
     found = difference(old, seen.world, dialect)
     for one in found:
-        say(safe(str(one)))
-    say(f"{len(found)} difference(s)" if found else "no flow opens or closes")
+        say_wrapped(safe(str(one)))
+    say_wrapped(f"{len(found)} difference(s)" if found else "no flow opens or closes")
     refused = _print_refused((*old.refused, *seen.world.refused))
     _print_scope(seen, dialect)
     return ExitCode.UNKNOWN if refused else ExitCode.AS_EXPECTED
 
 
 def _print_step(step: StepForecast) -> None:
-    say(safe(f"step {step.step!r}: {len(step.flows)} flow(s)"))
+    say_wrapped(safe(f"step {step.step!r}: {len(step.flows)} flow(s)"))
     for flow, others in _by_line(step.failing):
-        say(safe(f"  FAILS {_foretold(flow, others)}"))
+        say_wrapped(safe(f"  FAILS {_foretold(flow, others)}"))
         for cause in flow.prediction.causes:
-            say(safe(f"        {cause_words(cause)}"))
+            say_wrapped(safe(f"        {cause_words(cause)}"))
     for flow, others in _by_line(step.not_foretold):
-        say(safe(f"  UNKNOWN {_foretold(flow, others)}"))
+        say_wrapped(safe(f"  UNKNOWN {_foretold(flow, others)}"))
     for one in step.unasked:
-        say(safe(f"  not covered by a flow, {one}"))
+        say_wrapped(safe(f"  not covered by a flow, {one}"))
 
 
 def _by_line(flows: Iterable[FlowForecast]) -> Iterator[tuple[FlowForecast, int]]:

@@ -17,6 +17,9 @@ if TYPE_CHECKING:
 UNREAD = 128 + signal.SIGPIPE
 """How a command ends whose output nobody read to its end."""
 
+NARROWEST = 60
+"""Columns that are taken for granted."""
+
 
 class Output(io.FileIO):
     """
@@ -74,3 +77,20 @@ def _replace(name: str, then: Callable[[], None]) -> Output | None:
 def say(text: str, *, nl: bool = True, err: bool = False) -> None:
     """Text for whoever reads along; click's `echo` writes UTF-8 where the terminal said ASCII."""
     print(text, end="\n" if nl else "", file=sys.stderr if err else sys.stdout, flush=True)
+
+
+def say_wrapped(text: str) -> None:
+    """Prose: on a terminal no wider than that, behind its own indent; in a pipe as it is."""
+    if not sys.stdout.isatty():
+        say(text)
+        return
+    import shutil  # only where people read along
+    import textwrap
+
+    width = max(shutil.get_terminal_size().columns, NARROWEST)
+    for line in text.split("\n"):
+        behind = " " * (len(line) - len(line.lstrip()) + 4)
+        cut = textwrap.wrap(
+            line, width, subsequent_indent=behind, break_long_words=False, break_on_hyphens=False
+        )
+        say("\n".join(cut))
