@@ -14,10 +14,11 @@ from npol.report.claims import summary_of
 def item(monkeypatch):
     """An item of a story file."""
     monkeypatch.setattr("npol.pytest_plugin.failure_repr.runs_of", lambda config: config)
-    runs = SimpleNamespace(named="--kube-context=dev ", cluster_options="--context dev")
+    runs = {"named": "--kube-context=dev ", "cluster_options": "--context dev"}
 
-    def make(name="shop.npol.yaml::deny all::frontend loses the database"):
-        return SimpleNamespace(nodeid=name, config=runs)
+    def make(name="shop.npol.yaml::deny all::frontend loses the database", style="auto"):
+        config = SimpleNamespace(**runs, getoption={"tbstyle": style}.get)
+        return SimpleNamespace(nodeid=name, config=config)
 
     return make
 
@@ -27,6 +28,15 @@ def test_one_line_says_what_was_seen_and_which_line_is_to_blame(item, failure):
 
     assert str(shown.reprcrash) == "shop.npol.yaml:31: manifests/deny.yaml:7: too open, seen open"
     assert summary_of(failure) == "manifests/deny.yaml:7: too open, seen open"
+
+
+def test_with_tb_line_there_are_no_more_than_a_heading_and_that_line(item, failure):
+    explained: dict = {}
+    shown = failure_repr(item(style="line"), failure, explained)
+
+    assert str(shown) == "TOO OPEN: frontend loses the database  (step deny all)"
+    assert shown.reprcrash.message == summary_of(failure)
+    assert explained == {}
 
 
 def test_there_is_no_frame_and_the_commands_name_the_cluster(item, failure):

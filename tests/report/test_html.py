@@ -221,3 +221,16 @@ def test_a_table_of_many_columns_is_made_to_fit_on_paper(report, flow, columns, 
 
     assert f"--columns: {columns}" in page
     assert ('class="matrix wide"' in page) is wide
+
+
+def test_the_index_leads_to_each_of_several_stories_of_one_name(report):
+    pages = {
+        f"50% #{place}.html": replace(report, path=f"{place}/shop.npol.yaml")
+        for place in ("dev", "prod")
+    }
+
+    page = index_page(pages)
+
+    for place in ("dev", "prod"):
+        assert f'href="50%25%20%23{place}.html"' in page
+        assert f"{place}/shop.npol.yaml</span>" in page

@@ -19,7 +19,7 @@ from npol.pytest_plugin.width import terminal_width
 from npol.report.ask_again import AskAgain
 from npol.report.claims import place_of, said, summary_of
 from npol.report.escape import safe
-from npol.report.failure import failure_text, heading
+from npol.report.failure import aside, failure_text, heading
 from npol.report.failure_groups import FailureGroup, cause_key
 
 Result = FlowResult | CheckResult
@@ -40,8 +40,13 @@ def failure_repr(item: pytest.Item, result: Result, explained: dict[Hashable, st
 
 
 def _explanation(item: pytest.Item, result: Result, explained: dict[Hashable, str]) -> str:
-    """In full for the first item of a cause; the others say which item that is."""
+    """
+    In full for the first item of a cause; the others say which item that is. With `--tb=line` no
+    more than the heading: pytest shows it before the crash.
+    """
     group = FailureGroup.of(result)
+    if item.config.getoption("tbstyle") == "line":
+        return f"{heading(group)}{aside(group)}"
     first = explained.setdefault(cause_key(result), item.nodeid)
     if first != item.nodeid:
         at, own = place_of(result), result.at
