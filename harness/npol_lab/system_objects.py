@@ -12,6 +12,7 @@ from npol_lab.clock import timestamp
 from npol_lab.families import SINGLE, Family
 from npol_lab.net.external_hosts import PLACES, Place
 from npol_lab.net.network import API_PORT, ROUTER
+from npol_lab.node.limits import PODS
 from npol_lab.registry import Registry
 from npol_lab.registry.calico_definitions import calico_definitions, tiers
 from npol_lab.registry.calico_rules import TIERS
@@ -98,7 +99,7 @@ def _node(
         "kubernetes.io/arch": architecture,
         ENGINE: "npol-lab",
     }
-    room = {"cpu": str(os.cpu_count() or 1), "memory": MEMORY, "pods": "250"}
+    room = {"cpu": str(os.cpu_count() or 1), "memory": MEMORY, "pods": str(PODS)}
     status = {
         "addresses": [
             *({"type": "InternalIP", "address": address} for address in addresses),

@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 
 from npol.api_rules.objects import Obj
+from npol.api_rules.quantity import amount
 from npol.selectors import matches
 from npol_lab.controllers.owners import labels_of
 
@@ -33,6 +34,8 @@ def refusal(pod: Obj, node: Obj, pods: Sequence[Obj]) -> str | None:
         return "node(s) didn't match Pod's node affinity/selector"
     if _port_taken(pod, node, pods):
         return "node(s) didn't have free ports for the requested pod ports"
+    if _is_full(node, pods):
+        return "Too many pods"
     return _neighbours(pod, node, pods)
 
 
@@ -108,6 +111,12 @@ def _host_ports(pod: Obj) -> set[tuple[str, int]]:
             if number:
                 found.add((port.get("protocol", "TCP"), number))
     return found
+
+
+def _is_full(node: Obj, pods: Iterable[Obj]) -> bool:
+    most = ((node.get("status") or {}).get("allocatable") or {}).get("pods")
+    here = sum(p["spec"].get("nodeName") == node["metadata"]["name"] for p in pods)
+    return most is not None and here >= amount(most)
 
 
 def _neighbours(pod: Obj, node: Obj, pods: Sequence[Obj]) -> str | None:

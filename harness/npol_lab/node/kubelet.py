@@ -8,7 +8,7 @@ from pathlib import Path
 
 from npol.api_rules.objects import Obj
 from npol_lab.isolation import paths
-from npol_lab.node.limits import WRITTEN
+from npol_lab.node.limits import PODS, WRITTEN
 from npol_lab.node.node_context import Host, NameServer
 from npol_lab.node.pod import Pod
 from npol_lab.node.runtime import Runtime
@@ -109,7 +109,10 @@ class Kubelet:
                 pod.follow_services()
 
     def _begin(self, obj: Obj) -> None:
-        if obj.get("status", {}).get("phase") in ("Succeeded", "Failed"):
+        if _is_finished(obj):
+            return
+        if "deletionTimestamp" not in obj["metadata"] and self._is_full(obj["spec"]["nodeName"]):
+            self._turn_away(obj)
             return
         pod = self.pods[obj["metadata"]["uid"]] = Pod(self.host, obj)
         if "deletionTimestamp" in obj["metadata"]:
@@ -117,6 +120,21 @@ class Kubelet:
         task = asyncio.create_task(self._live(pod))
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
+
+    def _is_full(self, node: str) -> bool:
+        own = (pod.obj for pod in self.pods.values() if pod.node == node)
+        return sum(not _is_finished(pod) for pod in own) >= PODS
+
+    def _turn_away(self, obj: Obj) -> None:
+        """What no scheduler has sent here: a real kubelet does the same."""
+        why = f"requested: 1, used: {PODS}, capacity: {PODS}"
+        status = {
+            "phase": "Failed",
+            "reason": "OutOfpods",
+            "message": f"Pod was rejected: Node didn't have enough resource: pods, {why}",
+        }
+        head = obj["metadata"]
+        self.host.registry.set_status("pods", head["namespace"], head["name"], status)
 
     async def _live(self, pod: Pod) -> None:
         try:
@@ -142,3 +160,7 @@ class Kubelet:
         for pod in self.pods.values():
             if pod.obj["metadata"]["namespace"] == namespace:
                 pod.volumes.refresh(pod.obj, pod.facts)
+
+
+def _is_finished(obj: Obj) -> bool:
+    return (obj.get("status") or {}).get("phase") in ("Succeeded", "Failed")

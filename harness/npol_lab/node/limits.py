@@ -13,6 +13,8 @@ WRITTEN = 256 << 20
 """Of what a manifest sets no limit to, in bytes."""
 PROCESSES = 512
 """Of one pod, threads among them; a source asks 128 questions at once, some processes each."""
+PODS = 250
+"""Of one node that have not finished, those on its own network among them."""
 FILES = 4096
 FILES_WRITTEN = 65536
 SIGNALS, MESSAGE_QUEUES = 1024, 128 << 10

@@ -77,6 +77,24 @@ def test_a_pod_that_fits_no_node_stays_pending_and_says_why(cluster, live):
     assert events == ["FailedScheduling"]
 
 
+def test_a_node_takes_as_many_pods_as_it_says(cluster, live):
+    async def work():
+        room = {"allocatable": {"pods": "2"}}
+        cluster.create("nodes", "a", {}, namespace=None, status=room)
+        for number in range(3):
+            cluster.pod(f"p{number}", hostNetwork=True)
+        await cluster.settle()
+        before = [where(cluster, f"p{n}") for n in range(3)]
+        cluster.registry.delete("pods", "demo", "p0", grace=0)
+        await cluster.settle()
+        return before
+
+    assert live(work, *ONLY) == ["a", "a", None]
+    assert where(cluster, "p2") == "a"
+    events = [e["message"] for e in cluster.store.list("events", "demo")]
+    assert "0/1 nodes are available: 1 Too many pods." in events
+
+
 def test_a_pending_pod_is_bound_when_a_node_comes(cluster, live):
     async def work():
         cluster.pod("p")

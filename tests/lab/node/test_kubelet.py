@@ -4,6 +4,8 @@ import asyncio
 
 import pytest
 
+from npol_lab.node import kubelet
+
 AGNHOST = "registry.k8s.io/e2e-test-images/agnhost:2.53"
 
 
@@ -40,6 +42,20 @@ def test_a_pod_comes_up_with_address_status_and_events(node):
     assert status["podIPs"] == [{"ip": status["podIP"]}]
     assert node.container()["imageID"].startswith("registry.k8s.io/e2e-test-images/agnhost@sha256:")
     assert [reason for _, reason, _ in node.events()] == ["Pulled", "Created", "Started"]
+
+
+def test_a_full_node_turns_pods_away_that_name_it(node, monkeypatch):
+    monkeypatch.setattr(kubelet, "PODS", 1)
+
+    async def work():
+        node.create("first", containers=[netexec()])
+        node.create("second", containers=[netexec()])
+        await node.until(lambda: node.ready("first"))
+        return node.pod("second")["status"]
+
+    status = live(node, work)
+    assert (status["phase"], status["reason"]) == ("Failed", "OutOfpods")
+    assert status["message"].endswith("pods, requested: 1, used: 1, capacity: 1")
 
 
 def test_a_pod_that_names_no_node_of_the_lab_waits(node):
