@@ -98,6 +98,14 @@ def test_a_service_leads_to_its_ready_endpoints_on_their_own_port():
     assert target.pods[0].name == "web-1"
 
 
+def test_names_are_those_of_the_cluster_s_own_domain():
+    state = replace(STATE, domain="k8s.internal")
+    client = Peer(name="a", at=HERE, namespace="shop")
+
+    assert resolve(flow(), WEB, state).name == "web.shop.svc.k8s.internal."
+    assert absolute_names("web", client, state) == ("web.shop.svc.k8s.internal.",)
+
+
 def test_ports_are_matched_by_name_and_protocol():
     target = resolve(flow(53, Protocol.UDP), WEB, STATE)
 

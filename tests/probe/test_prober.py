@@ -20,7 +20,10 @@ from npol.probe.prober import Prober
 from npol.probe.toolbox import Toolbox
 
 SOURCE = PodRef(namespace="ns", name="pod", uid="uid-1", ip="10.0.0.1")
-FACTS = "uid=uid-1\x1enameserver=10.96.0.10\x1etool=nc\x1enc=OpenBSD netcat [-W recvlimit]"
+SEARCH = "search=ns.svc.k8s.internal svc.k8s.internal k8s.internal"
+FACTS = (
+    f"uid=uid-1\x1enameserver=10.96.0.10\x1e{SEARCH}\x1etool=nc\x1enc=OpenBSD netcat [-W recvlimit]"
+)
 OPEN = "Connection to 10.0.0.2 80 port [tcp/*] succeeded!"
 DENIED = "nc: connect to 10.0.0.2 port 80 (tcp) timed out: Operation now in progress"
 
@@ -135,6 +138,7 @@ def test_the_tools_of_a_prober_are_reported(make_prober):
     prober.open()
 
     assert prober.tools == {"nc": "OpenBSD"}
+    assert prober.cluster_domain == "k8s.internal"
 
 
 def test_answers_may_come_in_any_order(make_prober):

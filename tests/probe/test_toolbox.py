@@ -66,6 +66,20 @@ def test_a_wget_of_busybox_that_tells_what_servers_answer_is_known(usage, tells)
     assert box.busybox_wget_tells is tells
 
 
+@pytest.mark.parametrize(
+    ("lines", "domain"),
+    [
+        pytest.param(
+            "search=a.svc.k8s.internal svc.k8s.internal k8s.internal", "k8s.internal", id="pod"
+        ),
+        pytest.param("search=corp.example", "", id="the-node-s"),
+        pytest.param("", "", id="none"),
+    ],
+)
+def test_the_cluster_s_domain_is_the_one_that_services_are_searched_in(lines, domain):
+    assert parse_toolbox(f"tool=nc\n{lines}").cluster_domain == domain
+
+
 def test_name_servers_keep_their_order():
     assert parse_toolbox("nameserver=10.96.0.10\nnameserver=fd00::a").nameservers == (
         "10.96.0.10",

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from types import SimpleNamespace
+from typing import Any
 
 import pytest
 
@@ -15,7 +17,9 @@ from npol.model.reason import ReasonCode
 from npol.model.result import Evidence
 from npol.model.story import Flow
 from npol.model.target import Target
+from npol.policy.state.cluster_state import ClusterState
 from npol.policy.state.from_inventory import cluster_state
+from npol.run.environment import RunEnvironment
 from npol.run.predictor import Predictor
 from npol.run.prepared_flow import PreparedFlow
 from npol.run.source_names import MOST, SourceNames
@@ -205,3 +209,16 @@ def test_predictions_use_what_was_resolved(story, flow, resolved, word):
 
     found = Predictor(state, story, "calico").predict(flow, addresses=resolved)
     assert found.decision.value == (word or "unknown")
+
+
+@pytest.mark.parametrize(
+    ("told", "domain"), [("k8s.internal", "k8s.internal"), ("", "cluster.local")]
+)
+def test_a_run_takes_the_cluster_s_domain_from_its_sources(told, domain):
+    run: Any = SimpleNamespace(
+        _sources=SimpleNamespace(objects_beside=(), cluster_domain=told),
+        _applied=SimpleNamespace(state=lambda *_: ClusterState()),
+        story=None,
+    )
+
+    assert RunEnvironment.state(run, Inventory()).domain == domain

@@ -18,7 +18,6 @@ from npol.policy.objects.entities import Pod
 from npol.policy.state.cluster_state import ClusterState
 from npol.policy.state.peer_pods import pods_of
 from npol.policy.state.service_backends import (
-    CLUSTER_DOMAIN,
     ServiceBackend,
     ServiceRoute,
     node_ports,
@@ -78,13 +77,13 @@ def absolute_names(name: str, source: Peer, state: ClusterState) -> tuple[str, .
     """
     The fully qualified names among which a pod's resolver takes the first that exists.
 
-    A pod has the search list NAMESPACE.svc.cluster.local, svc.cluster.local, cluster.local and
+    A pod has the search list NAMESPACE.svc.DOMAIN, svc.DOMAIN, DOMAIN (mostly cluster.local) and
     `ndots:5`. Of its candidates those are left out that name nothing a cluster's DNS may have (so
     every one of a name with five dots), and those behind a Service that is there.
     """
     if name.endswith("."):
         return (name,)
-    tried = (f"{name}.{domain}." for domain in _search_list(source))
+    tried = (f"{name}.{domain}." for domain in _search_list(source, state))
     found: list[str] = []
     for candidate in tried:
         if _may_exist(candidate, source, state):
@@ -94,14 +93,14 @@ def absolute_names(name: str, source: Peer, state: ClusterState) -> tuple[str, .
     return (*found, f"{name}.")
 
 
-def _search_list(source: Peer) -> tuple[str, ...]:
-    own = (f"{source.namespace}.svc.{CLUSTER_DOMAIN}",) if source.namespace else ()
-    return (*own, f"svc.{CLUSTER_DOMAIN}", CLUSTER_DOMAIN)
+def _search_list(source: Peer, state: ClusterState) -> tuple[str, ...]:
+    own = (f"{source.namespace}.svc.{state.domain}",) if source.namespace else ()
+    return (*own, f"svc.{state.domain}", state.domain)
 
 
 def _may_exist(name: str, source: Peer, state: ClusterState) -> bool:
     """Whether the cluster may have it: only the source's namespace is sure to be read whole."""
-    match _in_cluster(name):
+    match _in_cluster(name, state):
         case [_, service, namespace, "svc"] if namespace == source.namespace:
             return state.service(namespace, service) is not None
         case [_, namespace, "svc" | "pod"] | [_, _, namespace, "svc"]:
@@ -110,15 +109,15 @@ def _may_exist(name: str, source: Peer, state: ClusterState) -> bool:
 
 
 def _is_service(name: str, state: ClusterState) -> bool:
-    match _in_cluster(name):
+    match _in_cluster(name, state):
         case [service, namespace, "svc"]:
             return state.service(namespace, service) is not None
     return False
 
 
-def _in_cluster(name: str) -> list[str]:
+def _in_cluster(name: str, state: ClusterState) -> list[str]:
     """The labels before the cluster's domain."""
-    return name.removesuffix(f".{CLUSTER_DOMAIN}.").split(".")
+    return name.removesuffix(f".{state.domain}.").split(".")
 
 
 def place_pod(name: str, state: ClusterState) -> PodRef | None:
@@ -143,21 +142,21 @@ def _service(
     if problem := _nowhere(route, outside=outside):
         return replace(target, problem=problem)
     if route.external_name:
-        return replace(target, name=_fqdn(namespace, name), resolved_at_source=True)
+        return replace(target, name=_fqdn(namespace, name, state), resolved_at_source=True)
     if outside:
         backends = _backends(node_ports(state, route))
         nobody = Reason(code=ReasonCode.NO_ANSWERING_NODE, subject=str(route.service))
         return replace(target, backends=backends, problem=None if backends else nobody)
     return replace(
         target,
-        name="" if peer.via_service else _fqdn(namespace, name),
+        name="" if peer.via_service else _fqdn(namespace, name, state),
         cluster_ips=tuple(map(str, route.service.addresses)),
         backends=_backends(route.backends),
     )
 
 
-def _fqdn(namespace: str, service: str) -> str:
-    return f"{service}.{namespace}.svc.{CLUSTER_DOMAIN}."
+def _fqdn(namespace: str, service: str, state: ClusterState) -> str:
+    return f"{service}.{namespace}.svc.{state.domain}."
 
 
 def _nowhere(route: ServiceRoute, *, outside: bool) -> Reason | None:

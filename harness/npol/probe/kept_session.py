@@ -74,6 +74,11 @@ class KeptSession:
         return self.latest.toolbox.names if self.latest else {}
 
     @property
+    def cluster_domain(self) -> str:
+        """The domain of the cluster's own names, as its resolv.conf has it; "" for none."""
+        return self.latest.toolbox.cluster_domain if self.latest else ""
+
+    @property
     def failing(self) -> bool:
         """Whether the last exec broke or could not be opened."""
         return self._unopened or bool(self.latest and self.latest.broken)

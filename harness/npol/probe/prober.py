@@ -87,6 +87,11 @@ class Prober:
         return self._kept.tools
 
     @property
+    def cluster_domain(self) -> str:
+        """The domain of the cluster's own names, as the source searches it; "" for none."""
+        return self._kept.cluster_domain
+
+    @property
     def failing(self) -> bool:
         """Whether the last exec broke or could not be opened: the pod may be gone."""
         return self._kept.failing

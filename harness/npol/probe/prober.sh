@@ -138,8 +138,9 @@ facts() { # what is here: NAME=VALUE lines
     limit cpu cpu.max
     limit quota cpu/cpu.cfs_quota_us
     limit period cpu/cpu.cfs_period_us
-    while IFS="$IFS$tab" read -r word value _; do
+    while IFS="$IFS$tab" read -r word value rest; do
         [ "$word" != nameserver ] || fact nameserver "$value"
+        [ "$word" != search ] || fact search "$value $rest"
     done </etc/resolv.conf
     for tool in base64 nc bash python3 curl wget dig nslookup getent ping /agnhost; do
         ! command -v $tool >/dev/null || fact tool $tool

@@ -170,6 +170,12 @@ class Sources:
                 self._probers[pod.uid] = self._new_prober(pod)
             return self._probers[pod.uid]
 
+    @property
+    def cluster_domain(self) -> str:
+        """The domain of the cluster's own names, as far as a source has told it; "" for not yet."""
+        with self._lock:
+            return next((p.cluster_domain for p in self._probers.values() if p.cluster_domain), "")
+
     def prepare_beside(self, peers: Collection[str]) -> None:
         """Begin to make the pods beside these peers."""
         with suppress(NpolError):

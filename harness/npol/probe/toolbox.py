@@ -40,6 +40,8 @@ class Toolbox:
     processes: int | None = None
     """How many the container may have; None: no limit is known."""
     nameservers: tuple[str, ...] = ()
+    search: tuple[str, ...] = ()
+    """The domains in which its C library looks names up."""
     ephemeral: tuple[int, int] = (32768, 60999)
     """The first and the last source port that the kernel chooses by itself."""
     bound: frozenset[int] = frozenset()
@@ -47,6 +49,12 @@ class Toolbox:
 
     def has(self, tool: str) -> bool:
         return tool in self.tools
+
+    @property
+    def cluster_domain(self) -> str:
+        """The domain of the cluster's own names; "" where it is not searched."""
+        found = (d.removeprefix("svc.").rstrip(".") for d in self.search if d.startswith("svc."))
+        return next(found, "")
 
     @property
     def names(self) -> Mapping[str, str]:
@@ -95,6 +103,7 @@ def parse_toolbox(text: str) -> Toolbox:
         cpus=_cpus(facts.first("cpu") or f"{facts.first('quota')} {facts.first('period')}"),
         processes=min(map(int, filter(str.isdigit, facts.all("pids"))), default=None),
         nameservers=tuple(facts.all("nameserver")),
+        search=tuple(" ".join(facts.all("search")[-1:]).split()),
         ephemeral=_ephemeral(facts.first("ephemeral")),
         bound=frozenset(int(port, 16) for port in facts.first("bound").split()),
     )

@@ -280,7 +280,9 @@ class RunEnvironment:
     def state(self, inventory: Inventory) -> ClusterState:
         """What an inventory says: policies that the story applied have positions there."""
         beside = self._sources.objects_beside if self._sources else ()
-        return self._applied.state(inventory, self.story, beside)
+        state = self._applied.state(inventory, self.story, beside)
+        domain = self._sources.cluster_domain if self._sources else ""
+        return replace(state, domain=domain) if domain else state
 
     def unmet(self, when: When | None) -> Reason | None:
         """Why a step is skipped; None when it is not."""

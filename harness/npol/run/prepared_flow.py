@@ -12,7 +12,7 @@ from npol.model.probe import PodRef, Probe
 from npol.model.reason import Reason
 from npol.model.story import Flow, FlowKind
 from npol.model.target import Target
-from npol.policy.state.service_backends import CLUSTER_DOMAIN
+from npol.policy.state.cluster_state import CLUSTER_DOMAIN
 from npol.run.probe_batches import ProbeSource
 
 
@@ -28,6 +28,8 @@ class PreparedFlow:
     """The fully qualified names of a DNS flow; a resolver takes the first that exists."""
     source_pods: int = 1
     """How many pods the source has; each that is asked is a prepared flow of its own."""
+    domain: str = CLUSTER_DOMAIN
+    """Of the cluster's own names."""
     held: tuple[Probe, ...] = ()
     """What asks about the connection that is held open for it, once there is one."""
     probes: tuple[Probe, ...] = field(init=False, repr=False, compare=False)
@@ -61,7 +63,7 @@ class PreparedFlow:
     def has_own_name(self) -> bool:
         """Whether the name that it looks up is the cluster's own, such as a Service's."""
         first = next(iter(self.looked_up), "")
-        return first.endswith(f".{CLUSTER_DOMAIN}.") or bool(self.target and self.target.addresses)
+        return first.endswith(f".{self.domain}.") or bool(self.target and self.target.addresses)
 
     @property
     def problem(self) -> Reason | None:

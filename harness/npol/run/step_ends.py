@@ -140,6 +140,7 @@ def _prepared(
             timeout=environment.story.defaults.timeout,
             looked_up=absolute_names(flow.resolve, source, state) if flow.resolve else (),
             source_pods=pods,
+            domain=state.domain,
             held=environment.held.probes(one.source, flow, target) if flow.hold else (),
         )
         for one in sources

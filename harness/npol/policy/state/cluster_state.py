@@ -34,6 +34,8 @@ from npol.policy.objects.tier_types import TierPolicy
 from npol.policy.parse.unsupported import OtherPolicy
 from npol.selectors import Labels, Selector, matches, spell
 
+CLUSTER_DOMAIN = "cluster.local"
+"""The domain of a cluster's own names, where it was not given another one."""
 NEAR = {4: 16, 6: 112}
 """Prefix lengths, by family, that Service networks of clusters rarely stay below."""
 
@@ -68,6 +70,8 @@ class ClusterState:
     ingresses: Mapping[tuple[str, str], tuple[IngressRule, ...]] = field(default_factory=dict)
     configs: Mapping[tuple[str, str], tuple[str, ...]] = field(default_factory=dict)
     """ConfigMaps: their texts."""
+    domain: str = CLUSTER_DOMAIN
+    """Of its own names: `SERVICE.NAMESPACE.svc.DOMAIN`."""
     refused: tuple[RefusedObject, ...] = ()
     """What the API server would refuse of the files: it has no effect."""
 

@@ -24,9 +24,6 @@ from npol.policy.objects.entities import (
 from npol.policy.objects.netpol_types import Address
 from npol.policy.state.cluster_state import ClusterState
 
-CLUSTER_DOMAIN = "cluster.local"
-_IN_CLUSTER = f".svc.{CLUSTER_DOMAIN}"
-
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ServiceBackend:
@@ -145,12 +142,12 @@ def node_ports(state: ClusterState, route: ServiceRoute) -> tuple[ServiceBackend
 
 def _named(state: ClusterState, service: Service) -> Service | Reason:
     """The Service that an ExternalName leads to, itself if it leads outside; or why to none."""
-    seen: list[Service] = []
-    while service.external_name.removesuffix(".").endswith(_IN_CLUSTER):
+    seen, own = list[Service](), f".svc.{state.domain}"
+    while service.external_name.removesuffix(".").endswith(own):
         if service in seen:
             return _reason(ReasonCode.ALIAS_FOR_ITSELF, service)
         seen.append(service)
-        host = service.external_name.removesuffix(".").removesuffix(_IN_CLUSTER)
+        host = service.external_name.removesuffix(".").removesuffix(own)
         name, _, namespace = host.partition(".")
         found = state.service(namespace, name)
         if found is None:
