@@ -130,7 +130,7 @@ PROTECTIONS = [
          "kube/test_signals.py"),
         ("masks: words of a defect", "crash.py", 'word[0] if word[0] in known else "***"', "word[0]",
          "e2e/test_canaries.py"),
-        ("masks: frames of npol", "pytest_plugin/boundary.py", "error.with_traceback(None)", "error",
+        ("masks: frames of npol", "pytest_plugin/boundary.py", "_spelled(error).with_traceback(None)", "_spelled(error)",
          "e2e/test_pytest_crashes.py"),
         ("masks: values of Secrets", "run/checks/objects.py", 'kind.lower() in ("secret", "secrets")', "False",
          "e2e/test_canaries.py"),
