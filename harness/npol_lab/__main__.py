@@ -18,7 +18,7 @@ from pathlib import Path
 from typing import Any
 
 from npol_lab.init import keep
-from npol_lab.user_limits import leave_some_to_others
+from npol_lab.user_limits import go_first, leave_some_to_others
 
 MNT_DETACH = 2
 STATE = "state"
@@ -49,6 +49,7 @@ def _forget(directory: Path) -> None:
 def main(settings: dict[str, Any]) -> int:
     directory = Path(settings["directory"])
     os.umask(0o022)
+    go_first()
     leave_some_to_others()
     settings["state"] = str(_mount_state(directory))
 

@@ -26,6 +26,7 @@ from npol_lab.availability import NAMESPACES
 from npol_lab.families import named
 from npol_lab.kubeconfig import CONTEXT
 from npol_lab.requirements import SEARCH, no_namespaces, require_families, require_tools
+from npol_lab.user_limits import go_first
 from npol_lab.user_map import pods_user, waiting, write_maps
 
 PREFIX = "npol-lab-"
@@ -219,6 +220,7 @@ def _spawn(
         )
     finally:
         os.close(log)
+    go_first(process.pid)
     if settings["owner"]:
         write_maps(process, pods_user())
     return process

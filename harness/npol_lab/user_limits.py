@@ -1,4 +1,4 @@
-"""What the kernel counts for each user, whatever namespaces its processes are in."""
+"""What the kernel counts, or ends, for the whole machine or a user, whatever the namespaces."""
 
 from __future__ import annotations
 
@@ -12,6 +12,8 @@ LIMITS = {
     "max_inotify_watches": "inotify/max_user_watches",
 }
 """Below /proc/sys/user, of this user namespace; below /proc/sys/fs, of a user of the machine."""
+FIRST = 500
+"""Of 1,000, which pods have; others have 0."""
 WHOLE = (0, 0, 2**32 - 1)
 
 
@@ -28,3 +30,14 @@ def leave_some_to_others(proc: Path = Path("/proc")) -> None:
         with contextlib.suppress(OSError):  # a kernel may lack it
             most = int((proc / "sys/fs" / machines).read_text())
             (proc / "sys/user" / name).write_text(str(most // SHARE))
+
+
+def go_first(pid: int | str = "self", proc: Path = Path("/proc")) -> None:
+    """
+    Where the machine's memory runs out, this process and its children end before others.
+
+    Programs in pods may say otherwise of themselves, but not where who says this has
+    CAP_SYS_RESOURCE on the machine.
+    """
+    with contextlib.suppress(OSError):
+        (proc / str(pid) / "oom_score_adj").write_text(str(FIRST))

@@ -2,7 +2,7 @@
 
 import pytest
 
-from npol_lab.user_limits import LIMITS, leave_some_to_others
+from npol_lab.user_limits import LIMITS, go_first, leave_some_to_others
 
 
 @pytest.fixture
@@ -30,3 +30,9 @@ def test_the_machines_own_limits_stay(proc):
     (proc / "self/uid_map").write_text("         0          0 4294967295\n")
     leave_some_to_others(proc)
     assert limits(proc) == ["128", "128"]
+
+
+def test_a_lab_goes_first_where_the_kernel_lets_it_say_so(proc):
+    go_first(proc=proc)
+    assert (proc / "self/oom_score_adj").read_text() == "500"
+    go_first(7, proc)

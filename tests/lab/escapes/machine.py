@@ -86,7 +86,7 @@ class HeldLab:
     """
 
     def __init__(self, *, user, off=()):
-        self.off = off
+        self.off, self.user = off, user
         self.canaries = Canaries(os.getuid() if user is None else user)
         self._user = Ourselves() if user is None else MachineUser(user)
         path = [str(ROOT / "harness"), str(HERE), *filter(None, sys.path)]
