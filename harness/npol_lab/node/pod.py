@@ -65,6 +65,11 @@ class Pod:
         return str(self.obj["spec"]["nodeName"])
 
     @property
+    def connected(self) -> bool:
+        """Whether it has its network: not before it starts, nor when it has finished."""
+        return self._sandbox is not None
+
+    @property
     def sandbox(self) -> Sandbox:
         assert self._sandbox is not None
         return self._sandbox
@@ -110,7 +115,17 @@ class Pod:
             await self._deadline()
         finally:
             work.cancel()
+        await self._release()
         self.changed()
+
+    async def _release(self) -> None:
+        """Nothing runs in it any more, and nothing will: what stays are its status and its logs."""
+        for container in self.containers:
+            container.launcher.clean()
+        if self._sandbox is not None:
+            await self.host.network.remove_pod(self.uid)
+            self._sandbox = None
+        self.volumes.remove()
 
     async def _mount(self) -> None:
         """
@@ -270,14 +285,10 @@ class Pod:
         await asyncio.gather(*(c.stop(grace) for c in (*self.main, *self.ephemeral)))
         await asyncio.gather(*(c.stop(grace) for c in self.init))
         await self._wait_for_containers()
-        for container in self.containers:
-            container.launcher.clean()
         if self._told is not None:
             self._told.cancel()
         self._tell()
-        if self._sandbox is not None:
-            await self.host.network.remove_pod(self.uid)
-        self.volumes.remove()
+        await self._release()
         with contextlib.suppress(OSError):  # never made
             self.directory.rmdir()
 

@@ -146,7 +146,7 @@ class Runtime:
         """
         place = self._pods.get(pod["metadata"]["uid"])
         where = f"error forwarding port {port} to pod {pod['metadata']['uid']}, uid : "
-        if place is None:
+        if place is None or not place.connected:
             raise OSError(f"{where}pod not found")
         connection = place.sandbox.socket("TCP")
         try:

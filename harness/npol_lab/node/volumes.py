@@ -183,6 +183,7 @@ class Volumes:
             self._mounted.append(path)
 
     def remove(self) -> None:
+        self.paths.clear()
         while self._mounted:
             mounts.unmount(self._mounted.pop())
         shutil.rmtree(self._directory, ignore_errors=True)

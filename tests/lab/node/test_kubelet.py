@@ -44,6 +44,24 @@ def test_a_pod_comes_up_with_address_status_and_events(node):
     assert [reason for _, reason, _ in node.events()] == ["Pulled", "Created", "Started"]
 
 
+def test_a_finished_pod_keeps_its_status_and_nothing_else(node):
+    volumes = [{"name": "v", "configMap": {"name": "none", "optional": True}}]
+
+    async def work():
+        node.create(containers=[netexec()], restartPolicy="Never", volumes=volumes)
+        await node.until(node.ready)
+        before = list(node.network.removed)
+        await get(node.pod()["status"]["podIP"], 8080, "/exit?code=0")
+        await node.until(lambda: node.pod()["status"]["phase"] == "Succeeded")
+        await node.until(lambda: node.condition("PodReadyToStartContainers")["status"] == "False")
+        return before, node.network.removed, node.pod()
+
+    before, removed, pod = live(node, work)
+    assert (before, removed) == ([], [pod["metadata"]["uid"]])
+    assert pod["status"]["podIP"]
+    assert not list(node.kubelet.host.state.glob("pods/*/volumes/*"))
+
+
 def test_a_full_node_turns_pods_away_that_name_it(node, monkeypatch):
     monkeypatch.setattr(kubelet, "PODS", 1)
 
