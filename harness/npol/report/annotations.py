@@ -12,16 +12,26 @@ from npol.model.result import StoryReport
 from npol.report.escape import safe
 from npol.report.seen_and_why import expected_words, seen_words, why_words
 from npol.report.summary import Result, failures
+from npol.report.troubles import Trouble, troubles
 
 MOST = 9
 
 
 def workflow_commands(reports: Sequence[StoryReport]) -> Iterator[str]:
-    """One `::error` line for each failure, nine at most, and how many more there are."""
-    failed = [r for report in reports for r in failures(report)]
-    yield from (_annotation(r) for r in failed[:MOST])
-    if len(failed) > MOST:
-        yield f"::error title=npol::and {len(failed) - MOST} more"
+    """
+    One `::error` line for what went wrong with a run, and for each failure, nine at most in all,
+    and how many more there are.
+    """
+    lines = [_of_trouble(one) for report in reports for one in troubles(report)]
+    lines += [_annotation(r) for report in reports for r in failures(report)]
+    yield from lines[:MOST]
+    if len(lines) > MOST:
+        yield f"::error title=npol::and {len(lines) - MOST} more"
+
+
+def _of_trouble(one: Trouble) -> str:
+    place = f"file={_property(one.at.file)},line={one.at.line}"
+    return f"::error {place},title=npol::{_data(one.words)}"
 
 
 def _annotation(result: Result) -> str:

@@ -1,7 +1,8 @@
 """
 A run's failures for code review: GitLab's code quality, and code scanning (SARIF 2.1.0).
 
-One finding for each cause, at the line to blame; without one, at the story's line.
+One finding for each cause, at the line to blame; without one, at the story's line. What went
+wrong beside flows is one, too: a run that ended early leaves no page that looks clean.
 """
 
 from __future__ import annotations
@@ -23,13 +24,16 @@ from npol.report.failure import heading
 from npol.report.failure_groups import FailureGroup, failure_groups
 from npol.report.summary import failures
 from npol.report.symbols import Tone, tone_of
+from npol.report.troubles import Trouble, troubles
 
+TROUBLE = "npol/trouble"
 SARIF_SCHEMA = "https://json.schemastore.org/sarif-2.1.0.json"
 
 
 def to_gitlab(reports: Sequence[StoryReport]) -> str:
     """Code quality, as `artifacts: reports: codequality` takes it."""
     issues = [_issue(report, group) for report, group in _groups(reports)]
+    issues += [_trouble(report, one) for report in reports for one in troubles(report)]
     return json.dumps(issues, indent=1) + "\n"
 
 
@@ -39,9 +43,13 @@ def to_sarif(reports: Sequence[StoryReport]) -> str:
     driver = {
         "name": "npol",
         "version": __version__,
-        "rules": [{"id": _rule(v), "shortDescription": {"text": v.value}} for v in verdicts],
+        "rules": [
+            *({"id": _rule(v), "shortDescription": {"text": v.value}} for v in verdicts),
+            {"id": TROUBLE, "shortDescription": {"text": "the run itself went wrong"}},
+        ],
     }
     results = [_result(group) for _, group in _groups(reports)]
+    results += [_troubled(one) for report in reports for one in troubles(report)]
     log = {
         "$schema": SARIF_SCHEMA,
         "version": "2.1.0",
@@ -80,6 +88,26 @@ def _result(group: FailureGroup) -> dict[str, Any]:
             {"id": number, "physicalLocation": _physical(r.at), "message": {"text": safe(r.name)}}
             for number, r in enumerate(group.results, 1)
         ],
+    }
+
+
+def _trouble(report: StoryReport, one: Trouble) -> dict[str, Any]:
+    who = f"{report.path}\n{one.about}"
+    return {
+        "description": one.words,
+        "check_name": TROUBLE,
+        "fingerprint": hashlib.sha256(who.encode()).hexdigest(),
+        "severity": "critical",
+        "location": {"path": safe(one.at.file), "lines": {"begin": one.at.line}},
+    }
+
+
+def _troubled(one: Trouble) -> dict[str, Any]:
+    return {
+        "ruleId": TROUBLE,
+        "level": "error",
+        "message": {"text": one.words},
+        "locations": [{"physicalLocation": _physical(one.at)}],
     }
 
 

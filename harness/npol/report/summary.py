@@ -52,9 +52,10 @@ def counted(results: Iterable[Result]) -> str:
     """`24 of 26 as expected, 1 too open, 1 unknown, 3 skipped, 2 cannot fail, 4 by packets only`.
 
     Those "by packets only" are among the rest: they are as expected without a prediction that
-    confirms it.
+    confirms it. `nothing was asked` where there are none.
     """
-    return ", ".join(_counts(results))
+    found = list(results)
+    return ", ".join(_counts(found)) if found else "nothing was asked"
 
 
 def _counts(results: Iterable[Result]) -> list[str]:

@@ -26,7 +26,7 @@ Point = tuple[bool, str, list[str]]
 def _points(report: StoryReport) -> Iterator[Point]:
     for step in report.steps:
         if step.error:
-            yield False, _escaped(f"{report.story}: {step.name}: {step.error}"), []
+            yield _of_trouble(f"{report.story}: {step.name}", step.error)
         for result in step.results:
             words = _escaped(f"{report.story}: {step.name}: {result.name}")
             if result.skipped:
@@ -36,7 +36,15 @@ def _points(report: StoryReport) -> Iterator[Point]:
         words = _escaped(f"{report.story}: {restore_line(report.restore)}")
         yield report.restore.proven, words, []
     if report.error:
-        yield False, _escaped(f"{report.story}: {report.error}"), []
+        yield _of_trouble(report.story, report.error)
+
+
+def _of_trouble(about: str, error: str) -> Point:
+    """The fact in the point's line, and what to try among its diagnostics."""
+    fact, _, more = error.partition("\n")
+    hint = " ".join(more.split()).removeprefix("try: ")
+    diagnostics = ["  ---", f"  try: {_quoted(hint)}", "  ..."] if hint else []
+    return False, _escaped(f"{about}: {fact}"), diagnostics
 
 
 def _diagnostics(result: Result) -> Iterator[str]:
