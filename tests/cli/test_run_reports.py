@@ -30,3 +30,12 @@ def test_a_file_in_no_directory_is_refused(stories, tmp_path, option):
 def test_a_format_of_one_run_is_refused_for_two(stories, tmp_path):
     with pytest.raises(InputError, match="the format 'svg' holds one run, these are 2"):
         run(RunArguments(stories=stories, report=[str(tmp_path / "a.svg")]))
+
+
+@pytest.mark.parametrize("option", ["dry_run", "watch"])
+@pytest.mark.parametrize("wanted", [{"report": ["-"]}, {"junit": "a.xml"}, {"push": "http://p"}])
+def test_reports_of_what_has_no_end_or_no_verdicts_are_refused(stories, option, wanted):
+    arguments: dict[str, Any] = {option: True, **wanted}
+
+    with pytest.raises(InputError, match=f"--{option.replace('_', '-')} writes no reports"):
+        run(RunArguments(stories=stories[:1], **arguments))

@@ -41,9 +41,9 @@ def run(arguments: RunArguments) -> int:
     outputs = list(_outputs(arguments))
     for file in {file for file, _ in outputs} - {STANDARD_OUTPUT}:
         check_file(file)
+    _refuse_contradictions(arguments)
     if arguments.push:
         check_address(arguments.push)
-    _refuse_contradictions(arguments)
     stories = _stories(arguments, story_files(arguments.stories))
     if not stories:
         return _empty(arguments, outputs)
@@ -116,6 +116,9 @@ def _outputs(arguments: RunArguments) -> Iterator[tuple[str, str]]:
 def _refuse_contradictions(arguments: RunArguments) -> None:
     if arguments.lab and (arguments.context is not None or arguments.kubeconfig is not None):
         raise InputError("--lab and --context name two clusters", hint="leave one of them out")
+    if (arguments.dry_run or arguments.watch) and (arguments.push or list(_outputs(arguments))):
+        option = "--dry-run" if arguments.dry_run else "--watch"
+        raise InputError(f"{option} writes no reports", hint="leave one of them out")
     if (arguments.leave or arguments.keep) and arguments.context is None:
         raise InputError(
             "a lab ends with the run: there is nothing to leave", hint="--context NAME"
