@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import enum
 import json
 import re
 
@@ -47,3 +48,11 @@ def test_steps_and_peers_of_the_story_complete(tmp_path):
     assert steps(line(story=str(story)), "") == ["open", "deny all"]
     assert flows(line(story=str(story)), "w") == ["web -> "]
     assert steps(line(story="nowhere"), "") == []
+
+
+@pytest.mark.parametrize("name", COMMANDS)
+def test_a_default_that_is_one_of_several_words_is_written_as_it_is_typed(name):
+    """Typer before 0.29 looks its value up by its text."""
+    defaults = [parameter.default for parameter in load(name).params]
+    for default in (d for d in defaults if isinstance(d, enum.Enum)):
+        assert str(default) == default.value

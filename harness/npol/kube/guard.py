@@ -27,7 +27,7 @@ PROTECTED = ("kube-*", "calico-*", "tigera-operator", "cilium*")
 """Namespaces that are never changed, whatever a story or a flag says."""
 
 
-class Mode(enum.Enum):
+class Mode(enum.StrEnum):
     """What a run may do to a cluster."""
 
     READ_ONLY = "read-only"
