@@ -12,7 +12,6 @@ import shutil
 import socket
 import subprocess
 import sys
-import tempfile
 import time
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass
@@ -96,10 +95,11 @@ class Lab:
         options = options or LabOptions()
         require_tools()
         require_families(options.ip_families)
-        sweep(Path(tempfile.gettempdir()))
-        cgroup_trees.sweep(Path(tempfile.gettempdir()))
+        place = temporary_files()
+        sweep(place)
+        cgroup_trees.sweep(place)
         id = f"npol{secrets.token_hex(3)}"
-        directory = Path(tempfile.gettempdir(), PREFIX + id)
+        directory = place / f"{PREFIX}{id}"
         with contextlib.ExitStack() as undo:
             undo.callback(shutil.rmtree, directory, ignore_errors=True)
             directory.mkdir(mode=0o700)
@@ -237,6 +237,21 @@ def _lock(directory: Path) -> int:
     handle = os.open(directory / "lock", os.O_RDWR | os.O_CREAT | os.O_EXCL, 0o600)
     fcntl.flock(handle, fcntl.LOCK_EX)
     return handle
+
+
+def temporary_files() -> Path:
+    """
+    Where they belong. `tempfile.gettempdir` tries its folder by a file, which a run that is killed
+    then leaves there.
+
+    Raises:
+        Refused: there is no such folder.
+    """
+    named = [os.environ.get(name, "") for name in ("TMPDIR", "TEMP", "TMP")]
+    for folder in filter(None, [*named, "/tmp", "/var/tmp"]):
+        if os.path.isdir(folder) and os.access(folder, os.W_OK | os.X_OK):
+            return Path(folder).absolute()
+    raise Refused("there is no folder for temporary files", hint="TMPDIR names one")
 
 
 def sweep(temporary: Path, *, young: float = YOUNG) -> None:

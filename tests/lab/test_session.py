@@ -243,6 +243,16 @@ def _stale(tmp_path, name, *, age=3600.0):
     return directory
 
 
+def test_temporary_files_go_where_they_may_without_one_to_try_it(tmp_path, monkeypatch):
+    monkeypatch.setenv("TMPDIR", str(tmp_path / "missing"))
+    monkeypatch.setenv("TEMP", str(tmp_path))
+    (tmp_path / "other").write_text("")
+    before = tmp_path.stat().st_mtime_ns
+
+    assert session.temporary_files() == tmp_path
+    assert tmp_path.stat().st_mtime_ns == before
+
+
 def test_sweep_removes_directories_without_a_holder(tmp_path):
     stale = _stale(tmp_path, "stale")
     sweep(tmp_path)
