@@ -39,10 +39,10 @@ PHASES = (
 SIGNALS = ("INT", "TERM", "HUP")
 REPEATED = [p for p in POINTS if p.startswith(("local.write", "local.sync", "journal.replace"))]
 ONE_SIDE = [
-    pytest.param(point, marks=[] if number % 8 == (number // 8) % 2 else pytest.mark.nightly)
+    pytest.param(point, marks=[] if number % 16 == (number // 16) % 2 else pytest.mark.nightly)
     for number, point in enumerate(POINTS)
 ]
-"""Every fourth fail point, by turns before and after it; `make nightly` takes all."""
+"""Every eighth fail point, by turns before and after it; `make nightly` takes all."""
 RESTORING = [p for p in POINTS if p.startswith("restore.")]
 
 
