@@ -113,10 +113,12 @@ def _host_ports(pod: Obj) -> set[tuple[str, int]]:
     return found
 
 
-def _is_full(node: Obj, pods: Iterable[Obj]) -> bool:
+def _is_full(node: Obj, pods: Sequence[Obj]) -> bool:
     most = ((node.get("status") or {}).get("allocatable") or {}).get("pods")
-    here = sum(p["spec"].get("nodeName") == node["metadata"]["name"] for p in pods)
-    return most is not None and here >= amount(most)
+    if most is None or len(pods) < (room := amount(most)):
+        return False  # whatever node they are on
+    name = node["metadata"]["name"]
+    return len([p for p in pods if p["spec"].get("nodeName") == name]) >= room
 
 
 def _neighbours(pod: Obj, node: Obj, pods: Sequence[Obj]) -> str | None:
