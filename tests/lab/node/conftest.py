@@ -3,6 +3,7 @@
 import asyncio
 import contextlib
 import itertools
+import os
 import socket
 import time
 
@@ -14,6 +15,8 @@ from npol_lab.registry import Registry
 from npol_lab.store import Store
 
 NAMESPACE = "demo"
+_SECOND = 77 + 2 * int(os.environ.get("PYTEST_XDIST_WORKER", "gw0").removeprefix("gw"))
+"""Workers share the loopback: each has addresses of its own."""
 _THIRD = itertools.count(1)
 
 
@@ -42,7 +45,7 @@ class LoopbackSandbox:
 
 class LoopbackNetwork:
     def __init__(self):
-        self._prefix = f"127.77.{next(_THIRD) % 256}"
+        self._prefix = f"127.{_SECOND}.{next(_THIRD) % 256}"
         self._last = itertools.count(1)
         self.removed = []
 
@@ -143,4 +146,4 @@ def node(tmp_path):
 
 @pytest.fixture
 def sandbox():
-    return LoopbackSandbox(f"127.78.{next(_THIRD) % 256}.1")
+    return LoopbackSandbox(f"127.{_SECOND + 1}.{next(_THIRD) % 256}.1")
