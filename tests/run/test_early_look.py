@@ -183,3 +183,14 @@ def test_what_was_seen_early_is_among_the_times_of_enforcement():
 
     assert settled.enforced_after == pytest.approx(0.9)
     assert settled.enforced_by == pytest.approx(1.1)
+
+
+def test_a_flow_that_stays_as_it_was_and_is_to_stay_so_was_never_wrong():
+    """With `trust: packets`: what it was seen to be early is what is expected."""
+    patience = Patience(started=10.0, changed_at=10.0, within=30, quiet=QUIET)
+    track = Track(before=WAS_OPEN, predicted=CLOSES, trust_packets=True, seen_old_at=11.8)
+    judgement = Judgement(verdict=Verdict.AS_EXPECTED, outcome=Outcome.OPEN)
+    for started in (12.1, 12.3):
+        track.add(Sample(started, started, judgement))
+
+    assert track.result(patience).enforced_after == 0.0

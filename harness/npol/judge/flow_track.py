@@ -213,7 +213,7 @@ class Track:
     def _wrong(self) -> Iterator[float]:
         """When it was asked, and did otherwise than is expected."""
         yield from (s.started for s in self.samples if not s.matched)
-        if self.seen_old_at is not None:
+        if self.seen_old_at is not None and self.changed():
             yield self.seen_old_at
 
     def _first_match(self) -> Sample | None:
