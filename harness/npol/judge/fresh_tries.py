@@ -13,11 +13,10 @@ from npol.model.expectation import Expectation, Outcome
 from npol.model.fresh_start import FreshEnd, FreshStart
 from npol.model.fresh_try import LoggedTry
 from npol.model.gap import Gap, GapKind
-from npol.model.probe import Probe, Role
+from npol.model.probe import ADDRESSES, Probe
 
 _OURS = frozenset({errno.EADDRNOTAVAIL, errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM})
 """What the system of the one that asks lacks says nothing of the network."""
-_ADDRESSES = (Role.SERVICE, Role.POD, Role.HOST)
 
 
 def ends_to_ask(probes: Sequence[Probe], *, closed: bool) -> tuple[tuple[str, int], ...]:
@@ -25,9 +24,9 @@ def ends_to_ask(probes: Sequence[Probe], *, closed: bool) -> tuple[tuple[str, in
     Addresses and ports of a flow: all of one that is to be closed, else those that an application
     depends on.
     """
-    found = [p for p in probes if p.role in _ADDRESSES and p.address]
+    found = [p for p in probes if p.role in ADDRESSES and p.address]
     if not closed and found:
-        first = min(found, key=lambda p: _ADDRESSES.index(p.role)).role
+        first = min(found, key=lambda p: ADDRESSES.index(p.role)).role
         found = [p for p in found if p.role is first]
     return tuple(dict.fromkeys((p.address, p.port) for p in found))
 

@@ -14,12 +14,11 @@ from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from npol.model.expectation import Outcome
-from npol.model.probe import Answer, PodRef, Role
+from npol.model.probe import ADDRESSES, Answer, PodRef, Role
 from npol.model.result import Evidence
 from npol.model.story import Flow, Protocol
 from npol.model.target import Backend, Target
 
-_ADDRESSES = (Role.SERVICE, Role.POD, Role.HOST)
 _Address = tuple[str, int, Protocol]
 
 
@@ -52,7 +51,7 @@ class LivenessRecord:
                 continue
             if evidence.role is Role.NAME:
                 self._dns = f"names resolved in step {step!r}"
-            elif target and evidence.role in _ADDRESSES:
+            elif target and evidence.role in ADDRESSES:
                 uid = _uid(_backend_of(evidence, target))
                 self._answered[_asked(flow, evidence)] = _Sign(uid, evidence.answer.outcome, step)
 
@@ -115,7 +114,7 @@ class LivenessRecord:
         for evidence in found:
             if evidence.role is Role.SERVICE:
                 living |= self._service(flow, target, evidence.subject, itself)
-            elif evidence.role in _ADDRESSES:
+            elif evidence.role in ADDRESSES:
                 backend = _backend_of(evidence, target)
                 why = self._lives(flow, backend, itself) if backend else ""
                 living |= {evidence.subject: why} if why else {}
@@ -124,8 +123,7 @@ class LivenessRecord:
     def remembered(self, flow: Flow, target: Target, itself: Mapping[str, Answer]) -> bool:
         """Whether a pod of a target counts as alive for what was seen of it before this round."""
         return any(
-            b.pod and self._why(flow, b) and _says_nothing(itself.get(str(b)))
-            for b in target.backends
+            b.pod and self._why(flow, b) and _said(itself, b) is None for b in target.backends
         )
 
     def _service(
@@ -137,8 +135,8 @@ class LivenessRecord:
 
     def _lives(self, flow: Flow, backend: Backend, itself: Mapping[str, Answer]) -> str:
         """What it says itself, in this round, counts more than what it did before."""
-        inside = itself.get(str(backend))
-        if inside is None or _says_nothing(inside):
+        inside = _said(itself, backend)
+        if inside is None:
             return self._why(flow, backend)
         if inside.outcome is Outcome.OPEN:
             return "it answers itself"
@@ -164,8 +162,10 @@ class LivenessRecord:
         )
 
 
-def _says_nothing(inside: Answer | None) -> bool:
-    return inside is None or inside.outcome is Outcome.ERROR
+def _said(itself: Mapping[str, Answer], backend: Backend) -> Answer | None:
+    """What a pod that was asked from inside has answered; an error is no answer."""
+    inside = itself.get(str(backend))
+    return None if inside is None or inside.outcome is Outcome.ERROR else inside
 
 
 def _asked(flow: Flow, evidence: Evidence) -> _Address:

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Sequence
 from npol.judge.tries import SECOND_SYN, Try, try_of
 from npol.model.expectation import Expectation
 from npol.model.gap import GapKind
-from npol.model.probe import Answer, Probe, Role
+from npol.model.probe import ADDRESSES, Answer, Probe
 
 
 def watched_probes(probes: Sequence[Probe]) -> tuple[Probe, ...]:
@@ -15,7 +15,7 @@ def watched_probes(probes: Sequence[Probe]) -> tuple[Probe, ...]:
     Of the probes of a flow those that an application depends on: the Service's addresses, else
     the pods' or the place's; a look-up where that is all that is asked.
     """
-    for role in (Role.SERVICE, Role.POD, Role.HOST):
+    for role in ADDRESSES:
         if chosen := tuple(p for p in probes if p.role is role):
             return chosen
     return tuple(probes)

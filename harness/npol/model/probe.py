@@ -79,6 +79,10 @@ class Role(enum.Enum):
     BESIDE = "beside"  # control: so does what another pod on its node sends
 
 
+ADDRESSES = (Role.SERVICE, Role.POD, Role.HOST)
+"""The roles that ask a flow's own addresses; a Service's before those behind it."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Probe:
     """

@@ -15,7 +15,7 @@ from npol.judge.flow_track import Track
 from npol.judge.sample import Patience
 from npol.kube.retry import Clock
 from npol.model.expectation import Outcome
-from npol.model.probe import Probe, ProbeKind, Role
+from npol.model.probe import ADDRESSES, Probe, ProbeKind
 from npol.model.story import Protocol
 from npol.run.prepared_flow import PreparedFlow
 from npol.run.probe_batches import ProbeSource, answer_key, ask_all
@@ -26,7 +26,6 @@ TIMEOUT = 0.3
 """Seconds that a connection waits."""
 EVERY = 0.2
 """Seconds from the start of a look to that of the next one, at least."""
-_ADDRESSES = (Role.SERVICE, Role.POD, Role.HOST)
 _ASKS_AN_ADDRESS = (ProbeKind.CONNECT, ProbeKind.HTTP)
 
 
@@ -89,5 +88,5 @@ def _connections(one: PreparedFlow) -> list[Probe]:
         replace(probe, kind=ProbeKind.CONNECT, timeout=TIMEOUT)
         for probe in one.probes
         if probe.kind in _ASKS_AN_ADDRESS and probe.protocol is Protocol.TCP
-        if probe.role in _ADDRESSES and not probe.held
+        if probe.role in ADDRESSES and not probe.held
     ]

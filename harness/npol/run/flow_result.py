@@ -11,7 +11,7 @@ from npol.judge.policy_names import is_named, named, not_foretold
 from npol.model.expectation import Expectation, Outcome, Verdict
 from npol.model.packet_fate import PacketFate
 from npol.model.prediction import PredictedDecision, Prediction
-from npol.model.probe import Role
+from npol.model.probe import ADDRESSES
 from npol.model.reason import Reason, ReasonCode
 from npol.model.result import Diagnosis, FlowResult
 from npol.model.story import Flow
@@ -161,7 +161,7 @@ def _proof(settled: Settled) -> PacketFate | None:
     Of the final sample, if it is proven, or if the records of a silence came after it was judged.
     Who names a policy says more.
     """
-    own = [e for e in settled.evidence if e.role in (Role.SERVICE, Role.POD, Role.HOST)]
+    own = [e for e in settled.evidence if e.role in ADDRESSES]
     silent = settled.judgement.outcome is Outcome.TIMEOUT
     late = silent and bool(own) and all(e.fate and e.fate.proves_deny for e in own)
     if not (settled.judgement.proven or late):
