@@ -27,6 +27,7 @@ from npol.policy.objects.dialects import CALICO, Dialect
 from npol.policy.state.cluster_state import ClusterState
 from npol.report.escape import safe
 from npol.story import Survey
+from npol.story_suffixes import STORY_SUFFIXES
 
 
 def check(arguments: CheckArguments) -> int:
@@ -146,7 +147,7 @@ def _story_files(paths: Sequence[str]) -> Iterator[str]:
     for path in map(Path, paths):
         if path.is_dir():
             yield from sorted(str(p) for p in path.rglob("*.npol.y*ml"))
-        elif path.name.endswith((".npol.yaml", ".npol.yml")):
+        elif path.name.endswith(STORY_SUFFIXES):
             yield str(path)
 
 

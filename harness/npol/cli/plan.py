@@ -23,12 +23,11 @@ from npol.report.causes import cause_words, prediction_words
 from npol.report.escape import safe
 from npol.story.kustomization import KUSTOMIZATIONS
 from npol.story.repository import CHART
+from npol.story_suffixes import STORY_SUFFIXES
 
 if TYPE_CHECKING:
     from npol.policy.observed.cuts import ObservedPlan
     from npol.policy.simulate.forecast import FlowForecast, StepForecast
-
-STORY = (".npol.yaml", ".npol.yml")
 
 
 def plan(arguments: PlanArguments) -> int:
@@ -127,7 +126,7 @@ def _concluded_of_observed(found: ObservedPlan, *, unsure: bool) -> ExitCode:
 def _policies(arguments: PlanArguments) -> tuple[str, inputs.Inputs]:
     """The policies that are asked, and where they come from."""
     what = arguments.what or ""
-    if not what.endswith(STORY):
+    if not what.endswith(STORY_SUFFIXES):
         if arguments.at:
             raise InputError("--at names a step of a story", hint="STORY.npol.yaml")
         return what or arguments.chart or str(arguments.kustomization), _manifests(arguments)

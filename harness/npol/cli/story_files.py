@@ -10,8 +10,9 @@ from npol.errors import InputError
 from npol.model.next_command import npol_command
 from npol.model.story import Story
 from npol.story import load_story, story_bytes
+from npol.story_suffixes import STORY_SUFFIXES
 
-PATTERNS = ("*.npol.yaml", "*.npol.yml")
+PATTERNS = tuple(f"*{suffix}" for suffix in STORY_SUFFIXES)
 _KIND = re.compile(r"^kind:\s*(\S+)", re.MULTILINE)
 _API_VERSION = re.compile(r"^apiVersion:", re.MULTILINE)
 

@@ -24,7 +24,7 @@ from npol.pytest_plugin.runs import NAME, Runs
 from npol.pytest_plugin.session_results import SessionResults
 from npol.pytest_plugin.shared_options import add_common_names, read_paths
 from npol.pytest_plugin.spelling import for_pytest
-from npol.pytest_plugin.story_names import SUFFIXES
+from npol.story_suffixes import STORY_SUFFIXES
 
 __all__ = ["netpol", "npol_cluster"]
 
@@ -83,7 +83,7 @@ def _watch(config: pytest.Config) -> None:
 
 @hook
 def pytest_collect_file(file_path: Path, parent: pytest.Collector) -> pytest.Collector | None:
-    if not file_path.name.endswith(SUFFIXES):
+    if not file_path.name.endswith(STORY_SUFFIXES):
         return None
     if os.name == "nt":
         raise pytest.UsageError(NO_WINDOWS)

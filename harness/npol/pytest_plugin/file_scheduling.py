@@ -6,7 +6,7 @@ from typing import Any
 
 from xdist.scheduler import LoadFileScheduling  # type: ignore[import-untyped]
 
-from npol.pytest_plugin.story_names import SUFFIXES
+from npol.story_suffixes import STORY_SUFFIXES
 
 
 class FileScheduling(LoadFileScheduling):  # type: ignore[misc]
@@ -25,7 +25,7 @@ class FileScheduling(LoadFileScheduling):  # type: ignore[misc]
         """What stays on one worker with this item: all that have the same word."""
         file, _, name = nodeid.partition("::")
         dist = self.config.getvalue("dist")
-        if file.endswith(SUFFIXES) or dist == "loadfile":
+        if file.endswith(STORY_SUFFIXES) or dist == "loadfile":
             return file
         if dist == "loadscope":
             return nodeid.rpartition("::")[0]

@@ -15,6 +15,7 @@ from npol.errors import Mistakes
 from npol.story import files
 from npol.story.field_validators import NotValid
 from npol.story.kustomization import KUSTOMIZATIONS, TAKES
+from npol.story_suffixes import STORY_SUFFIXES
 from npol.yaml_positions import YamlDialect, load
 
 CHART = "Chart.yaml"
@@ -51,7 +52,7 @@ def repository(directory: str) -> Repository:
     return Repository(
         kustomizations=tuple(sorted(roots)),
         charts=tuple(c for c in top if not _is_library(c)),
-        plain=tuple(f for f in plain if not f.endswith((".npol.yaml", ".npol.yml"))),
+        plain=tuple(f for f in plain if not f.endswith(STORY_SUFFIXES)),
     )
 
 

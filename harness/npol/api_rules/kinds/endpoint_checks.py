@@ -9,10 +9,10 @@ from __future__ import annotations
 
 from npol.api_rules import addresses, name_validation
 from npol.api_rules.field_errors import FieldError, invalid_value, required, unsupported
+from npol.api_rules.kinds.service_checks import PROTOCOLS
 from npol.api_rules.objects import Obj
 
 ADDRESS_TYPES = ("FQDN", "IPv4", "IPv6")
-PROTOCOLS = ("SCTP", "TCP", "UDP")
 
 
 def check_endpoints(obj: Obj) -> list[FieldError]:

@@ -2,4 +2,4 @@
 
 from __future__ import annotations
 
-SUFFIXES = (".npol.yaml", ".npol.yml")
+STORY_SUFFIXES = (".npol.yaml", ".npol.yml")
