@@ -41,7 +41,7 @@ def run(arguments: RunArguments) -> int:
     outputs = list(_outputs(arguments))
     for file in {file for file, _ in outputs} - {STANDARD_OUTPUT}:
         check_file(file)
-    _refuse_contradictions(arguments)
+    _refuse_contradictions(arguments, writes=bool(outputs or arguments.push))
     if arguments.push:
         check_address(arguments.push)
     stories = _stories(arguments, story_files(arguments.stories))
@@ -113,10 +113,10 @@ def _outputs(arguments: RunArguments) -> Iterator[tuple[str, str]]:
     yield from ((file, shape) for file, shape in named if file)
 
 
-def _refuse_contradictions(arguments: RunArguments) -> None:
+def _refuse_contradictions(arguments: RunArguments, *, writes: bool) -> None:
     if arguments.lab and (arguments.context is not None or arguments.kubeconfig is not None):
         raise InputError("--lab and --context name two clusters", hint="leave one of them out")
-    if (arguments.dry_run or arguments.watch) and (arguments.push or list(_outputs(arguments))):
+    if (arguments.dry_run or arguments.watch) and writes:
         option = "--dry-run" if arguments.dry_run else "--watch"
         raise InputError(f"{option} writes no reports", hint="leave one of them out")
     if (arguments.leave or arguments.keep) and arguments.context is None:

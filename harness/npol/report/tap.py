@@ -9,6 +9,7 @@ from npol.report.claims import place_of, said
 from npol.report.escape import safe
 from npol.report.reasons import reason_words
 from npol.report.summary import Result, restore_line
+from npol.report.troubles import fact_and_hint
 
 
 def to_tap(reports: Sequence[StoryReport]) -> str:
@@ -41,8 +42,7 @@ def _points(report: StoryReport) -> Iterator[Point]:
 
 def _of_trouble(about: str, error: str) -> Point:
     """The fact in the point's line, and what to try among its diagnostics."""
-    fact, _, more = error.partition("\n")
-    hint = " ".join(more.split()).removeprefix("try: ")
+    fact, hint = (" ".join(part.split()) for part in fact_and_hint(error))
     diagnostics = ["  ---", f"  try: {_quoted(hint)}", "  ..."] if hint else []
     return False, _escaped(f"{about}: {fact}"), diagnostics
 

@@ -23,6 +23,7 @@ from npol.report.reasons import reason_words
 from npol.report.seen_and_why import expected_words, seen_words
 from npol.report.summary import Result, counted, not_counted
 from npol.report.symbols import CellSign, Line, StyledText, Tone, mark_of, tone_of
+from npol.report.troubles import fact_and_hint
 
 INDENT = "  "
 FEW = 6
@@ -59,9 +60,10 @@ class StoryText:
         if step.skipped:
             yield _why_skipped(step)
         elif step.error:
-            message, *hints = step.error.split("\n  try: ")
-            yield _indented(StyledText(f"error: {safe(message)}", Tone.WRONG))
-            yield from (_indented(StyledText(f"try: {safe(hint)}", Tone.WRONG)) for hint in hints)
+            fact, hint = fact_and_hint(step.error)
+            yield _indented(StyledText(f"error: {safe(fact)}", Tone.WRONG))
+            if hint:
+                yield _indented(StyledText(f"try: {safe(hint)}", Tone.WRONG))
         else:
             yield from self.results(step.results, width)
 

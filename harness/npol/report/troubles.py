@@ -26,6 +26,12 @@ class Trouble:
         return safe(f"{self.about}: {' '.join(self.text.split())}")
 
 
+def fact_and_hint(error: str) -> tuple[str, str]:
+    """What an error says, as a report holds it, and what it says to try; "" for nothing."""
+    fact, _, hint = error.partition("\n  try: ")
+    return fact, hint
+
+
 def troubles(report: StoryReport) -> Iterator[Trouble]:
     """Each once: what ended a step may have ended the run."""
     for step in report.steps:
