@@ -89,6 +89,10 @@ def test_all_items_run_once():
     assert sorted(ended().done) == ITEMS
 
 
+def test_what_is_done_with_is_not_counted_any_more():
+    assert not any(ended().scheduling.assigned_work.values())
+
+
 @pytest.mark.parametrize("workers", [1, 2, 3])
 @pytest.mark.parametrize("deadly", ITEMS)
 def test_a_deadly_test_fails_once_and_all_others_run_once(deadly, workers):

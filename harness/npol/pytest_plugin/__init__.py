@@ -104,7 +104,7 @@ def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Any:
     dist = config.getoption("dist", "no")
     if dist == "each":
         raise pytest.UsageError("--dist each would run every story on one cluster several times")
-    if dist in ("load", "worksteal", "loadgroup", "loadscope"):
+    if dist in ("load", "worksteal", "loadgroup", "loadscope", "loadfile"):
         from npol.pytest_plugin.file_scheduling import FileScheduling
 
         return FileScheduling(config, log)

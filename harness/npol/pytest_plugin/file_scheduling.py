@@ -33,6 +33,18 @@ class FileScheduling(LoadFileScheduling):  # type: ignore[misc]
             return nodeid.rpartition("@")[2]
         return nodeid
 
+    def mark_test_complete(self, node: Any, item_index: int, duration: float = 0) -> None:
+        """
+        An item is done. What is done with is not kept: xdist counts all of it after each item,
+        which takes ever longer where each item is handed out by itself.
+        """
+        nodeid = self.registered_collections[node][item_index]
+        assigned, scope = self.assigned_work[node], self._split_scope(nodeid)
+        assigned[scope][nodeid] = True
+        if all(assigned[scope].values()):
+            del assigned[scope]
+        self._reschedule(node)
+
     def remove_node(self, node: Any) -> str | None:
         """A worker ended; the item that was under way, if there was one."""
         files = self.assigned_work.pop(node)
