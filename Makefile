@@ -36,9 +36,11 @@ demo: setup ## sets everything up and shows the main job in the lab
 AT_NIGHT := fixtures/baseline/extras.npol.yaml fixtures/three-tier fixtures/reference fixtures/first-steps fixtures/fresh-pods fixtures/calico
 LIVE_ONLY := fixtures/cilium
 
-# Most of a test's time is waiting for packets that do not come: five at once on two cores.
+# Most of a test's time is waiting for packets that do not come: five at once on two cores. By files,
+# as a module's lab is started once for each worker that has a test of it.
+BY_FILE := --dist loadfile
 test: setup lint ## sets everything up, lints and runs the tests
-	@$(PY) -m pytest -n 5 $(AT_NIGHT:%=--ignore=%) $(LIVE_ONLY:%=--ignore=%)
+	@$(PY) -m pytest -n 5 $(BY_FILE) $(AT_NIGHT:%=--ignore=%) $(LIVE_ONLY:%=--ignore=%)
 
 lint: $(STAMP) ## ruff, mypy and the import contracts
 	@$(VENV)/bin/ruff check --quiet . && $(VENV)/bin/ruff format --quiet --check . \
@@ -51,10 +53,10 @@ test-live: setup ## the live tests: KUBE_CONTEXT=... (KUBECONFIG=...), or on the
 # Most clusters tell no flow records: what runs at night does without, but where a test asks for them.
 nightly: setup $(TOOLS)/.installed ## what takes longer; live tests on KUBE_CONTEXT, or on the rig if there is one
 	@PATH="$$(tools/helm):$$(tools/actionlint):$$(tools/promtool):$$PATH" NPOL_FLOW_RECORDS=off \
-	  NPOL_EXAMPLES=1 $(PY) -m pytest -n 4 -m "nightly and not live and not alone" --timeout=3600
+	  NPOL_EXAMPLES=1 $(PY) -m pytest -n 4 $(BY_FILE) -m "nightly and not live and not alone" --timeout=3600
 	@NPOL_FLOW_RECORDS=off $(PY) -m pytest -m "nightly and alone"
 	@$(PY) -m pytest $(AT_NIGHT)
-	@NPOL_EXAMPLES=10 $(PY) -m pytest -n 2 -m "hypothesis and not nightly and not live" \
+	@NPOL_EXAMPLES=10 $(PY) -m pytest -n 2 $(BY_FILE) -m "hypothesis and not nightly and not live" \
 	  --timeout=3600
 	@NPOL_FLOW_RECORDS=off NPOL_EXAMPLES=1 tools/test-live --nightly $(KUBE_CONTEXT)
 
@@ -74,7 +76,7 @@ bench: setup ## the benchmarks, one after the other
 	  echo "== $$b"; $(PY) $$b || failed=1; done; exit $${failed:-0}
 
 bench-load: setup ## the tests beside 30 busy processes; counts false verdicts (TESTS=...)
-	@$(PY) benchmarks/load.py 30 $(or $(TESTS),-n 4 --timeout=1800 $(LIVE_ONLY:%=--ignore=%))
+	@$(PY) benchmarks/load.py 30 $(or $(TESTS),-n 4 $(BY_FILE) --timeout=1800 $(LIVE_ONLY:%=--ignore=%))
 
 # Tools of the supply chain, apart from what npol is developed with.
 $(TOOLS)/.installed: requirements/tools.txt $(STAMP)
